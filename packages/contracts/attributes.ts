@@ -1,0 +1,281 @@
+import { z } from 'zod';
+
+/**
+ * Every attribute that a normalised event may carry, by its one name.
+ *
+ * Names follow OpenTelemetry's `cicd.*`, `vcs.*`, `deployment.*` and `user.*` semantic conventions where those have a
+ * word; what they have no word for stands under `tripline.*`. Keys are flat, as OpenTelemetry writes them. Ids are
+ * always strings, whatever type the provider sent. Times are RFC 3339 in UTC. An attribute that the provider did not
+ * send is absent, never null.
+ */
+const text = z.string().max(4096);
+const longText = z.string().max(65_536);
+const id = z.string().min(1).max(512);
+const time = z.iso.datetime({ offset: true });
+
+export const attributes = {
+  // Who did it. For GitHub this is the delivery's `sender`.
+  'user.id': id,
+  'user.name': text,
+  /** `User`, `Bot`, `Organization`, `Mannequin`: the provider's own word. */
+  'user.type': text,
+  /** GitHub's `author_association` of the author or reviewer: OWNER, MEMBER, COLLABORATOR, CONTRIBUTOR, NONE … */
+  'tripline.user.association': text,
+  /** Login of the app that acted for the user (`performed_via_github_app.slug`). */
+  'tripline.user.app': text,
+
+  // Where.
+  'vcs.provider.name': z.enum(['github', 'gitlab', 'gitea', 'bitbucket', 'other']),
+  'vcs.owner.name': text,
+  /** The repository's full name, `owner/name`. */
+  'vcs.repository.name': text,
+  'vcs.repository.url.full': text,
+  'tripline.repository.visibility': z.enum(['public', 'private', 'internal']),
+  'tripline.repository.default_branch': text,
+
+  // Refs, commits, changes (pull requests).
+  'vcs.ref.head.name': text,
+  'vcs.ref.head.revision': id,
+  'vcs.ref.head.type': z.enum(['branch', 'tag']),
+  'vcs.ref.base.name': text,
+  'vcs.ref.base.revision': id,
+  /** The ref's commit before the push; forty zeros when the push created the ref. */
+  'tripline.ref.before': id,
+  'tripline.ref.created': z.boolean(),
+  'tripline.ref.deleted': z.boolean(),
+  'tripline.ref.forced': z.boolean(),
+  'vcs.change.id': id,
+  'vcs.change.title': text,
+  'vcs.change.state': z.enum(['open', 'wip', 'closed', 'merged']),
+  /** The commit that the merge put on the base branch (`merge_commit_sha`); only on a merged change. */
+  'tripline.change.merge_revision': id,
+  'tripline.change.author': text,
+  'tripline.change.merged_by': text,
+  /** Numbers of the changes that the provider says a run belongs to. */
+  'tripline.change.ids': z.array(id),
+  'tripline.head.repository': text,
+  /** The head lies in another repository than the base. */
+  'tripline.head.fork': z.boolean(),
+
+  // A review of a change.
+  'tripline.review.id': id,
+  /** What the review says now, in lower case: approved, changes_requested, commented, dismissed. */
+  'tripline.review.state': z.enum(['approved', 'changes_requested', 'commented', 'dismissed', 'pending']),
+  /** The commit that the reviewer saw (`review.commit_id`). */
+  'tripline.review.revision': id,
+  'tripline.review.author': text,
+  'tripline.review.author_type': text,
+  'tripline.review.submitted_at': time,
+
+  // A push.
+  /** The pushed commits, oldest first, as far as the provider lists them. */
+  'tripline.push.commits': z.array(
+    z.object({
+      revision: id,
+      author: text,
+      committer: text,
+      message: text,
+      /** Paths added, modified or removed that configure CI, such as `.github/workflows/**`; the rest is only counted. */
+      ciPaths: z.array(text),
+      pathCount: z.int().nonnegative(),
+    }),
+  ),
+  'tripline.push.commit_count': z.int().nonnegative(),
+  'tripline.push.pusher': text,
+  'tripline.push.head_committer': text,
+  'tripline.push.head_message': text,
+
+  // A pipeline run (GitHub: workflow_run).
+  'cicd.pipeline.name': text,
+  'cicd.pipeline.run.id': id,
+  'cicd.pipeline.run.url.full': text,
+  'cicd.pipeline.run.state': z.enum(['pending', 'executing', 'finalizing']),
+  'cicd.pipeline.result': z.enum(['success', 'failure', 'error', 'timeout', 'cancellation', 'skip']),
+  'tripline.pipeline.run.attempt': z.int().positive(),
+  /** Path of the pipeline's definition in its repository, without `@ref`. */
+  'tripline.pipeline.path': text,
+  /** What set the run off, in the provider's word: push, pull_request, pull_request_target, workflow_dispatch … */
+  'tripline.pipeline.trigger': text,
+  /** Login of who (re-)triggered this attempt. */
+  'tripline.pipeline.triggered_by': text,
+  'tripline.pipeline.referenced': z.array(text),
+
+  // A task run (GitHub: workflow_job) and its worker (runner).
+  'cicd.pipeline.task.name': text,
+  'cicd.pipeline.task.run.id': id,
+  'cicd.pipeline.task.run.url.full': text,
+  'cicd.pipeline.task.run.result': z.enum(['success', 'failure', 'error', 'timeout', 'cancellation', 'skip']),
+  'tripline.task.created_at': time,
+  'tripline.task.started_at': time,
+  'tripline.task.completed_at': time,
+  'cicd.worker.id': id,
+  'cicd.worker.name': text,
+  'tripline.worker.group.id': id,
+  'tripline.worker.group.name': text,
+  'tripline.worker.labels': z.array(text),
+  /** True for the provider's own machines, false for self-hosted ones; absent while no runner is assigned. */
+  'tripline.worker.hosted': z.boolean(),
+  'tripline.worker.os': text,
+
+  // Deployments.
+  'deployment.id': id,
+  'deployment.environment.name': text,
+  'deployment.status': z.enum([
+    'pending',
+    'queued',
+    'in_progress',
+    'success',
+    'failure',
+    'error',
+    'inactive',
+    'waiting',
+  ]),
+  'tripline.deployment.production': z.boolean(),
+  /** Logins that approved or rejected the deployment. */
+  'tripline.deployment.reviewers': z.array(text),
+  'tripline.deployment.decision': z.enum(['approved', 'rejected', 'requested']),
+
+  // Grants: a privilege that somebody or something now has, or has no longer.
+  'tripline.grant.kind': z.enum([
+    'collaborator',
+    'org-member',
+    'org-invitation',
+    'team-member',
+    'team-repository',
+    'team',
+    'deploy-key',
+    'app-installation',
+    'app-repositories',
+    'personal-access-token',
+    'user-authorization',
+  ]),
+  /** The grant's id at the provider: invitation id, deploy key id, installation id, PAT request id. */
+  'tripline.grant.id': id,
+  /** To whom: a login, team slug, key title or app slug. */
+  'tripline.grant.grantee': text,
+  'tripline.grant.grantee_id': id,
+  /** On what: `owner/name`, an organisation login, or `org/team-slug`. */
+  'tripline.grant.target': text,
+  /** The permission or role that is granted, in the provider's word: admin, write, maintain, member, owner, read … */
+  'tripline.grant.permission': text,
+  /** Permission or role before the change, where the provider says it. */
+  'tripline.grant.permission_before': text,
+  /** Permissions by name for apps and tokens, such as `{ contents: 'write' }`. */
+  'tripline.grant.permissions': z.record(z.string(), z.string()),
+  'tripline.grant.repositories': z.array(text),
+  'tripline.grant.expires_at': time,
+  /** The team's slug, for the team kinds. */
+  'tripline.grant.team': text,
+
+  // Credentials, as identities only: never a value. Tokens are named by the base64 SHA-256 of their value, as GitHub does.
+  'tripline.credential.id': id,
+  'tripline.credential.kind': text,
+  /** Names of the secrets that a task received (`secrets_passed` of the audit stream). */
+  'tripline.credential.secrets': z.array(text),
+  'tripline.credential.token_hash': id,
+
+  // Controls: a protection, ruleset, setting, hook, visibility or alert that changed.
+  'tripline.control.kind': z.enum([
+    'branch-protection',
+    'branch-protection-switch',
+    'ruleset',
+    'repository',
+    'visibility',
+    'hook',
+    'security-alert',
+    'secret-scanning',
+    'security-setting',
+    'organization',
+    'environment-gate',
+    'custom-property',
+    'block',
+  ]),
+  'tripline.control.action': text,
+  'tripline.control.name': text,
+  'tripline.control.id': id,
+  /** Branch or tag patterns the control speaks of. */
+  'tripline.control.patterns': z.array(text),
+  /** Which fields changed, with their former value as text. */
+  'tripline.control.changes': z.record(z.string(), longText),
+
+  // Runners, from an audit feed or an inventory.
+  'tripline.runner.registered_by': text,
+  'tripline.runner.registered_at': time,
+
+  // Tickets, comments, releases and packages: carried for their untrusted text and their identity.
+  'tripline.ticket.id': id,
+  'tripline.ticket.title': text,
+  'tripline.comment.id': id,
+  'tripline.release.tag': text,
+  'tripline.package.name': text,
+  'tripline.package.version': text,
+  'tripline.check.name': text,
+  'tripline.merge_group.reason': text,
+
+  // What the provider's API said was already true: day one, and a scenario's baseline. See inventory.ts.
+  'tripline.inventory.part': z.int().positive(),
+  'tripline.inventory.parts': z.int().positive(),
+  'tripline.inventory.runners': z.array(
+    z.object({
+      id,
+      name: text,
+      /** `owner/name` for a repository's runner, absent for an organisation's. */
+      repository: text.optional(),
+      groupId: id.optional(),
+      groupName: text.optional(),
+      labels: z.array(text),
+    }),
+  ),
+  /** Heads of protected branches: they count as reviewed. */
+  'tripline.inventory.heads': z.array(z.object({ repository: text, branch: text, revision: id })),
+  /** Branch and tag name patterns that are protected, by repository. */
+  'tripline.inventory.protected': z.array(z.object({ repository: text, patterns: z.array(text) })),
+  'tripline.inventory.members': z.array(z.object({ login: text, role: text })),
+  'tripline.inventory.deploy_keys': z.array(z.object({ repository: text, id, title: text, readOnly: z.boolean() })),
+  'tripline.inventory.installations': z.array(
+    z.object({ id, app: text, permissions: z.record(z.string(), z.string()) }),
+  ),
+  /** (credential, runner identity) pairs that are already usual; scenarios carry them, an API cannot tell them. */
+  'tripline.inventory.credential_uses': z.array(z.object({ credential: id, runner: text })),
+  /**
+   * Settings of rules, by rule id, for the workspace of a drill. Honoured only there, so that a forged baseline can
+   * never loosen the rules of a real workspace.
+   */
+  'tripline.inventory.settings': z.record(z.string(), z.record(z.string(), z.unknown())),
+
+  // A break-glass record: somebody signed that they will act outside the usual way, until a time.
+  'tripline.breakglass.id': id,
+  'tripline.breakglass.actor': text,
+  'tripline.breakglass.reason': text,
+  'tripline.breakglass.expires_at': time,
+
+  // The answer to a look-up that a rule asked for. See RuleContext.lookUp in packages/rules.
+  'tripline.lookup.id': id,
+  /** `found`: the provider answered; `unavailable`: no API access is configured, or the provider failed for good. */
+  'tripline.lookup.outcome': z.enum(['found', 'unavailable']),
+  /** Changes that hold the commit, with their reviews, as the provider tells them. */
+  'tripline.lookup.changes': z.array(
+    z.object({
+      id,
+      state: z.enum(['open', 'closed', 'merged']),
+      author: text,
+      headRevision: id,
+      mergeRevision: id.optional(),
+      baseName: text,
+      reviews: z.array(
+        z.object({
+          id,
+          author: text,
+          authorType: text,
+          state: text,
+          revision: id,
+          association: text,
+          submittedAt: time,
+        }),
+      ),
+    }),
+  ),
+} as const;
+
+export type Attributes = { [K in keyof typeof attributes]?: z.infer<(typeof attributes)[K]> };
+export type AttributeName = keyof typeof attributes;

@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { type AttributeName, type Attributes, attributes } from './attributes.ts';
+
+/**
+ * The kinds of event that Tripline knows, each with the attributes without which it would not be that event.
+ *
+ * Names are those of CDEvents where CDEvents has one (`dev.cdevents.<subject>.<predicate>`), otherwise they stand in
+ * its space for custom events, `dev.cdeventsx.tripline-<subject>.<predicate>`. A source that cannot fill the required
+ * attributes must set the delivery aside with a reason instead of inventing them.
+ */
+export const eventTypes = {
+  'dev.cdevents.pipelinerun.queued': ['vcs.repository.name', 'cicd.pipeline.run.id', 'vcs.ref.head.revision'],
+  'dev.cdevents.pipelinerun.started': ['vcs.repository.name', 'cicd.pipeline.run.id', 'vcs.ref.head.revision'],
+  'dev.cdevents.pipelinerun.finished': ['vcs.repository.name', 'cicd.pipeline.run.id', 'vcs.ref.head.revision'],
+  'dev.cdeventsx.tripline-taskrun.queued': ['vcs.repository.name', 'cicd.pipeline.run.id', 'cicd.pipeline.task.run.id'],
+  'dev.cdevents.taskrun.started': ['vcs.repository.name', 'cicd.pipeline.run.id', 'cicd.pipeline.task.run.id'],
+  'dev.cdevents.taskrun.finished': ['vcs.repository.name', 'cicd.pipeline.run.id', 'cicd.pipeline.task.run.id'],
+  'dev.cdevents.change.created': ['vcs.repository.name', 'vcs.change.id', 'vcs.ref.head.revision'],
+  'dev.cdevents.change.updated': ['vcs.repository.name', 'vcs.change.id', 'vcs.ref.head.revision'],
+  'dev.cdevents.change.reviewed': [
+    'vcs.repository.name',
+    'vcs.change.id',
+    'tripline.review.id',
+    'tripline.review.state',
+    'tripline.review.revision',
+  ],
+  'dev.cdevents.change.merged': ['vcs.repository.name', 'vcs.change.id', 'vcs.ref.head.revision'],
+  'dev.cdevents.change.abandoned': ['vcs.repository.name', 'vcs.change.id', 'vcs.ref.head.revision'],
+  'dev.cdeventsx.tripline-change.looked-up': [
+    'vcs.repository.name',
+    'vcs.ref.head.revision',
+    'tripline.lookup.id',
+    'tripline.lookup.outcome',
+  ],
+  'dev.cdevents.branch.created': ['vcs.repository.name', 'vcs.ref.head.name'],
+  'dev.cdevents.branch.deleted': ['vcs.repository.name', 'vcs.ref.head.name'],
+  'dev.cdeventsx.tripline-tag.created': ['vcs.repository.name', 'vcs.ref.head.name'],
+  'dev.cdeventsx.tripline-tag.deleted': ['vcs.repository.name', 'vcs.ref.head.name'],
+  'dev.cdeventsx.tripline-ref.pushed': [
+    'vcs.repository.name',
+    'vcs.ref.head.name',
+    'vcs.ref.head.revision',
+    'vcs.ref.head.type',
+  ],
+  'dev.cdeventsx.tripline-mergegroup.requested': ['vcs.repository.name', 'vcs.ref.head.revision'],
+  'dev.cdeventsx.tripline-mergegroup.destroyed': ['vcs.repository.name', 'vcs.ref.head.revision'],
+  'dev.cdeventsx.tripline-deployment.requested': ['vcs.repository.name', 'deployment.environment.name'],
+  'dev.cdeventsx.tripline-deployment.changed': ['vcs.repository.name', 'deployment.environment.name'],
+  'dev.cdeventsx.tripline-deployment.reviewed': ['vcs.repository.name'],
+  'dev.cdevents.service.deployed': ['vcs.repository.name', 'deployment.environment.name'],
+  'dev.cdeventsx.tripline-grant.added': ['tripline.grant.kind', 'tripline.grant.grantee', 'tripline.grant.target'],
+  'dev.cdeventsx.tripline-grant.changed': ['tripline.grant.kind', 'tripline.grant.grantee', 'tripline.grant.target'],
+  'dev.cdeventsx.tripline-grant.removed': ['tripline.grant.kind', 'tripline.grant.grantee', 'tripline.grant.target'],
+  'dev.cdeventsx.tripline-credential.requested': ['tripline.credential.id'],
+  'dev.cdeventsx.tripline-credential.used': ['tripline.credential.id'],
+  'dev.cdeventsx.tripline-runner.registered': ['cicd.worker.id'],
+  'dev.cdeventsx.tripline-runner.removed': ['cicd.worker.id'],
+  'dev.cdeventsx.tripline-control.changed': ['tripline.control.kind', 'tripline.control.action'],
+  'dev.cdevents.ticket.created': ['vcs.repository.name', 'tripline.ticket.id'],
+  'dev.cdevents.ticket.updated': ['vcs.repository.name', 'tripline.ticket.id'],
+  'dev.cdevents.ticket.closed': ['vcs.repository.name', 'tripline.ticket.id'],
+  'dev.cdeventsx.tripline-comment.created': ['vcs.repository.name', 'tripline.comment.id'],
+  'dev.cdevents.artifact.published': ['tripline.package.name'],
+  'dev.cdeventsx.tripline-release.published': ['vcs.repository.name', 'tripline.release.tag'],
+  'dev.cdeventsx.tripline-check.finished': ['vcs.repository.name', 'tripline.check.name'],
+  'dev.cdeventsx.tripline-repository.forked': ['vcs.repository.name', 'tripline.head.repository'],
+  'dev.cdeventsx.tripline-inventory.observed': ['tripline.inventory.part', 'tripline.inventory.parts'],
+  'dev.cdeventsx.tripline-breakglass.opened': [
+    'tripline.breakglass.id',
+    'tripline.breakglass.actor',
+    'tripline.breakglass.reason',
+    'tripline.breakglass.expires_at',
+  ],
+} as const satisfies Record<string, readonly AttributeName[]>;
+
+export type EventType = keyof typeof eventTypes;
+
+/** Attributes of an event of type `T`: the required ones are there, every other may be. */
+export type EventData<T extends EventType> = Attributes & Required<Pick<Attributes, (typeof eventTypes)[T][number]>>;
+
+/** What every event carries around its attributes: a CloudEvents 1.0 envelope with Tripline's extension attributes. */
+export type Envelope<T extends EventType> = {
+  /** Unique within `source`: the provider's delivery id where it has one. A redelivery keeps it. */
+  id: string;
+  /** Who says so, as a URI reference: `//github.com/acme`. */
+  source: string;
+  type: T;
+  /** When it happened by the provider's own field (`started_at`, `submitted_at` …), RFC 3339 in UTC; when none is sent, when it was received. */
+  time: string;
+  /** The workspace to which all correlation is confined, and the log's partition key. */
+  workspace: string;
+  /** How far the feed proves what it says (sources.md): HMAC over the body is `high`. Rules lower confidence below it. */
+  trust: 'high' | 'medium' | 'low';
+  /** Hex SHA-256 of the raw body, the second key against duplicates; absent on events that Tripline itself appends. */
+  bodySha256?: string;
+  data: EventData<T>;
+};
+
+/** A normalised event. Narrow it by `event.type`. */
+export type TriplineEvent<T extends EventType = EventType> = T extends EventType ? Envelope<T> : never;
+
+/** Where an event stands in the log, and when the log took it in: the only clock that rules know. */
+export type LogPosition = {
+  partition: number;
+  offset: number;
+  /** Broker's append time in ms since the epoch (Kafka `LogAppendTime`); never runs backwards within a partition. */
+  appendedAtMs: number;
+};
+
+/** An event as the detector and the recorder read it. */
+export type LoggedEvent<T extends EventType = EventType> = TriplineEvent<T> & { position: LogPosition };
+
+const dataSchema = z.object(
+  Object.fromEntries(Object.entries(attributes).map(([name, schema]) => [name, schema.optional()])),
+);
+const envelopeSchema = z.object({
+  id: z.string().min(1).max(256),
+  source: z.string().min(1).max(512),
+  type: z.enum(Object.keys(eventTypes) as [EventType, ...EventType[]]),
+  time: z.iso.datetime({ offset: true }),
+  workspace: z.string().min(1).max(128),
+  trust: z.enum(['high', 'medium', 'low']),
+  bodySha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  data: dataSchema.strict(),
+});
+
+/**
+ * Checks a candidate event whole: envelope, known attributes only, those that its type requires.
+ * @throws {z.ZodError} naming each attribute that is wrong, missing or unknown.
+ */
+export function parseEvent(candidate: unknown): TriplineEvent {
+  const event = envelopeSchema.parse(candidate);
+  const missing = eventTypes[event.type].filter((name) => (event.data as Attributes)[name] === undefined);
+  if (missing.length > 0) {
+    throw new z.ZodError(
+      missing.map((name) => ({
+        code: 'custom' as const,
+        path: ['data', name],
+        message: `${event.type} needs ${name}`,
+        input: undefined,
+      })),
+    );
+  }
+  return event as TriplineEvent;
+}
+
+/** True when `event` has type `T`; narrows it. */
+export function isEvent<T extends EventType>(event: TriplineEvent, ...types: readonly T[]): event is TriplineEvent<T> {
+  return (types as readonly string[]).includes(event.type);
+}

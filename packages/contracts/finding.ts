@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { type EventType, eventTypes } from './event.ts';
+import { responseStepSchema } from './response.ts';
+
+export const severities = ['low', 'medium', 'high', 'critical'] as const;
+export const confidences = ['low', 'medium', 'high'] as const;
+export type Severity = (typeof severities)[number];
+export type Confidence = (typeof confidences)[number];
+
+/** The release of MITRE ATT&CK that our technique ids are of; stored with every finding. */
+export const attackVersion = '19';
+
+/** Who or what a finding is about. Findings of one workspace that share an entity join one incident. */
+export const entitySchema = z.object({
+  kind: z.enum(['user', 'repository', 'run', 'runner', 'credential', 'commit', 'grant']),
+  id: z.string().min(1).max(512),
+});
+export type Entity = z.infer<typeof entitySchema>;
+
+/** One event of the story that a finding tells. Evidence is in order of `time`. */
+export const evidenceSchema = z.object({
+  eventId: z.string(),
+  eventType: z.enum(Object.keys(eventTypes) as [EventType, ...EventType[]]),
+  time: z.iso.datetime({ offset: true }),
+  /** One sentence that says what happened and why it matters here. */
+  what: z.string().max(2000),
+  /** Where to look at it at the provider. */
+  url: z.string().max(4096).optional(),
+});
+export type Evidence = z.infer<typeof evidenceSchema>;
+
+export const findingSchema = z.object({
+  /** Hex SHA-256 of workspace, rule, subject and occasion: the same log gives the same ids. See findingId in packages/engine. */
+  id: z.string().regex(/^[0-9a-f]{64}$/),
+  rule: z.string(),
+  workspace: z.string(),
+  /** What the finding is about in one stable string, such as `acme/app@3f2c…`. */
+  subject: z.string(),
+  /**
+   * What tells two findings on one subject apart, such as a run id. The deciding event's id unless the rule names
+   * something steadier, so that whichever event of one occasion comes first, the finding is the same.
+   */
+  occasion: z.string(),
+  severity: z.enum(severities),
+  confidence: z.enum(confidences),
+  title: z.string().max(300),
+  /** Two or three sentences: what happened, why it is wrong. */
+  summary: z.string().max(4000),
+  /** Id of the event (or of the grant's event behind a timer) that decided it. */
+  decidingEvent: z.string(),
+  /** The deciding event's own time. */
+  occurredAt: z.iso.datetime({ offset: true }),
+  /** The log's time at which the rule decided. Not the wall clock, so that a replay says the same. */
+  detectedAt: z.iso.datetime({ offset: true }),
+  evidence: z.array(evidenceSchema),
+  entities: z.array(entitySchema),
+  /** The playbook, in order. */
+  response: z.array(responseStepSchema),
+  /** What a person should do, a sentence an item. */
+  remedy: z.array(z.string()),
+  /** How to silence exactly this, ready to paste into tripline.yaml. */
+  silence: z.string(),
+  /** ATT&CK technique ids of `attackVersion`. */
+  attack: z.array(z.string()),
+  attackVersion: z.string(),
+  /** OWASP Top 10 CI/CD Security Risks ids, `CICD-SEC-n`. */
+  owasp: z.array(z.string()),
+});
+export type Finding = z.infer<typeof findingSchema>;

@@ -1,0 +1,19 @@
+/**
+ * The states of an incident.
+ *
+ *     open ──acknowledge──▶ acknowledged ──resolve──▶ resolved
+ *       └───────────────resolve──────────────────────▶  │
+ *       ◀──────────────────reopen───────────────────────┘
+ *
+ * `open`: nobody has taken it. `acknowledged`: somebody works on it. `resolved`: closed as `true` (it was an attack or
+ * a breach of rules), `false` (the finding was wrong) or `accepted` (it was right, and is allowed). A resolved incident
+ * is reopened by a person, or when another finding joins it within the joining window and it was not resolved as false.
+ */
+export const incidentStates = ['open', 'acknowledged', 'resolved'] as const;
+export type IncidentState = (typeof incidentStates)[number];
+
+export const resolutions = ['true', 'false', 'accepted'] as const;
+export type Resolution = (typeof resolutions)[number];
+
+/** Who acted on an incident, and through what. `name` is a login, a Slack user name, or `tripline` itself. */
+export type Actor = { via: 'slack' | 'pagerduty' | 'cli' | 'console' | 'tripline'; id: string; name: string };

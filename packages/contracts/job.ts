@@ -1,0 +1,37 @@
+import type { ResponseStep } from './response.ts';
+
+/**
+ * Jobs that one room leaves for another, as graphile-worker tasks. They are added by SQL inside the transaction that
+ * gives rise to them, so a job exists exactly when its cause does. Payloads carry ids only; the worker reads the rest.
+ */
+export type Jobs = {
+  /** Bring Slack in step with an incident's present state. Job key `tell-slack:<incident>`: a storm of changes is one job. */
+  'tell-slack': { incident: string };
+  /** Bring PagerDuty in step with an incident's present state. Job key `tell-pagerduty:<incident>`. */
+  'tell-pagerduty': { incident: string };
+  /** Run a finding's playbook through the guard. Job key `remediate:<finding>`. */
+  remediate: { finding: string };
+  /** Ask the provider about a commit, and append the answer to the log. Job key `look-up:<id>`. */
+  'look-up': { workspace: string; lookup: LookUp };
+  /** Import what is already true in a workspace, and append it to the log. Job key `import:<workspace>`. */
+  'import-inventory': { workspace: string };
+};
+export type JobName = keyof Jobs;
+
+/** A question of a rule to the provider's API. `id` is a hash of the rest: the same question is asked once. */
+export type LookUp = { id: string; kind: 'reviews-of-commit'; repository: string; revision: string };
+
+/** Why a step of a playbook was or was not carried out; bounded, so that it can label a metric. */
+export const guardVerdicts = [
+  'act',
+  'dry-run',
+  'not-in-policy',
+  'break-glass',
+  'rate-capped',
+  'kill-switch',
+  'not-configured',
+  'withdrawn',
+] as const;
+export type GuardVerdict = (typeof guardVerdicts)[number];
+
+export type RemediationStep = { finding: string; ordinal: number; step: ResponseStep };

@@ -1,0 +1,36 @@
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import type { DetectorTables } from './tables/detector.ts';
+import type { FindingsTables } from './tables/findings.ts';
+import type { LogTables } from './tables/log.ts';
+import type { MessagesTables } from './tables/messages.ts';
+import type { RemediationsTables } from './tables/remediations.ts';
+import type { TrailTables } from './tables/trail.ts';
+
+export type Tables = LogTables & FindingsTables & DetectorTables & MessagesTables & RemediationsTables & TrailTables;
+
+/** One pool of connections, twice: `pool` for hot paths and transactions of our own, `query` (kysely) for the rest. */
+export type Db = {
+  pool: pg.Pool;
+  query: Kysely<Tables>;
+  close: () => Promise<void>;
+};
+
+/** Opens a pool. Nothing is connected before the first query. `bigint` columns come as numbers, since ours stay below 2^53. */
+export function openDatabase(url: string, options: { applicationName: string; maxConnections?: number }): Db {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: options.applicationName,
+    max: options.maxConnections ?? 10,
+    types: {
+      getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+        oid === pg.types.builtins.INT8
+          ? Number
+          : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+    },
+  });
+  // A connection that dies while idle must not end the process; the next query reports the fault.
+  pool.on('error', () => {});
+  const query = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  return { pool, query, close: () => query.destroy() };
+}

@@ -1,0 +1,2 @@
+/** Tables of migrations/*_detector.sql, for kysely. */
+export type DetectorTables = Record<never, never>;

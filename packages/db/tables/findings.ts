@@ -1,0 +1,2 @@
+/** Tables of migrations/*_findings.sql, for kysely. */
+export type FindingsTables = Record<never, never>;

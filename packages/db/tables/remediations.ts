@@ -1,0 +1,2 @@
+/** Tables of migrations/*_remediations.sql, for kysely. */
+export type RemediationsTables = Record<never, never>;

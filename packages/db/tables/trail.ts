@@ -1,0 +1,2 @@
+/** Tables of migrations/*_trail.sql, for kysely. */
+export type TrailTables = Record<never, never>;

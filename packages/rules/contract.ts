@@ -1,0 +1,117 @@
+import type { EventType, LoggedEvent } from '@tripline/contracts/event';
+import type { Confidence, Entity, Evidence, Severity } from '@tripline/contracts/finding';
+import type { LookUp } from '@tripline/contracts/job';
+import type { ResponseStep } from '@tripline/contracts/response';
+import type { z } from 'zod';
+
+/**
+ * A rule: one weakness, one file, one id, one heading in the catalogue.
+ *
+ * A rule is pure. It sees one event (or one timer that it set itself) and the state under the keys that it named, and
+ * says what follows through its context. It reads no clock (`context.nowMs` is the log's), makes no I/O and no chance.
+ * Given the same log it must give the same findings, and given the events of 72 hours in another order it must end at
+ * the same findings: late evidence that explains a finding away is answered with `withdraw`.
+ *
+ * `State` is the union of all that the rule keeps, told apart by its keys; `Settings` is what a user may set under
+ * `rules.settings.<id>` in tripline.yaml.
+ */
+export type Rule<State = unknown, Settings = unknown> = {
+  /** Kebab-case, also the file's name. */
+  id: string;
+  title: string;
+  /** What it catches and how, for `tripline rules` and the catalogue. Two to five sentences. */
+  description: string;
+  severity: Severity;
+  /** The confidence at its best feed; a finding states its own. */
+  confidence: Confidence;
+  /** The mission's principles it serves, 1 to 5. */
+  principles: readonly (1 | 2 | 3 | 4 | 5)[];
+  attack: readonly string[];
+  owasp: readonly string[];
+  /** Which tiers of feeds it wants (A webhooks, B audit stream, C cloud and Vault), and what it is worth without the higher ones. */
+  tiers: { needs: 'A' | 'B' | 'C'; better?: string };
+  /** Known causes of false alarms and what to set against each. */
+  falseAlarms: readonly string[];
+  /** The event types it reads. A record of any other type is passed over unparsed, unless another rule reads it. */
+  reads: readonly EventType[];
+  settings: z.ZodType<Settings>;
+  state: z.ZodType<State>;
+  /**
+   * Whether findings are held back while the workspace is being learned. `true`: the rule knows what is usual only
+   * after `learningMs` (setting of the engine, 14 days) or an inventory import; until then it learns and finds nothing.
+   */
+  learns: boolean;
+  /**
+   * The keys of state that `event` touches: everything that `judge` will get, set or delete, and nothing else. Keys
+   * are confined to the workspace and the rule. An empty list passes the event over.
+   */
+  keys: (event: LoggedEvent, settings: Settings) => readonly string[];
+  judge: (event: LoggedEvent, context: RuleContext<State, Settings>) => void;
+  /** A timer that `judge` set is due. Its keys are those that were given when it was set. */
+  due?: (timer: Timer, context: RuleContext<State, Settings>) => void;
+};
+
+export type Timer = {
+  /** Unique within the rule and workspace; setting it again moves it. */
+  id: string;
+  /** The log's time at which it is due, ms since the epoch. */
+  dueMs: number;
+  /** Keys of state that `due` may touch. */
+  keys: readonly string[];
+};
+
+export type RuleContext<State, Settings> = {
+  workspace: string;
+  /** The log's time in ms since the epoch: the event's append time, or the timer's due time. */
+  nowMs: number;
+  settings: Settings;
+  /** True while findings of a rule that `learns` are held back for this workspace. `find` then does nothing. */
+  learning: boolean;
+  /** State under a key, or undefined. Throws on a key that `keys` did not name. The value is the rule's own: treat it as immutable, `set` a new one. */
+  get: (key: string) => State | undefined;
+  /** Keeps `value` until `keepMs` after now without another `set`. Kept as JSON: no undefined, no dates, no maps. Setting an equal value writes nothing unless its expiry would fall by half. */
+  set: (key: string, value: State, keepMs: number) => void;
+  delete: (key: string) => void;
+  /** Asks for `due` at `dueMs` of the log's time; an overdue one fires before the next event. */
+  setTimer: (timer: Timer) => void;
+  clearTimer: (id: string) => void;
+  /** Reports a finding. The same (subject, occasion) again is the same finding, and adds nothing. */
+  find: (draft: FindingDraft) => void;
+  /** Takes a finding back because late evidence explains it; nothing when there is none, or a person has resolved it already. */
+  withdraw: (finding: { subject: string; occasion: string; reason: string }) => void;
+  /** Asks the provider's API a question; the answer comes as an event `dev.cdeventsx.tripline-change.looked-up` with `tripline.lookup.id`. Asked once per id. */
+  lookUp: (question: LookUp) => void;
+  /** True when a finding that is not withdrawn names this run (entity kind `run`, id `owner/name#run`) so far: nothing may be learned from it. Only for runs that `keys` named as `runKey(...)`. */
+  tainted: (run: string) => boolean;
+};
+
+/** The key under which a rule names a run in `keys` so that it may ask `tainted`. The engine keeps it. `run` is `owner/name#run-id`. */
+export function runKey(run: string): string {
+  return `@run:${run}`;
+}
+
+export type FindingDraft = {
+  subject: string;
+  /** Defaults to the deciding event's id. Required from `due`. */
+  occasion?: string;
+  title: string;
+  summary: string;
+  severity?: Severity;
+  confidence: Confidence;
+  evidence: readonly Evidence[];
+  entities: readonly Entity[];
+  /** In any order; the engine sorts by the playbook's rank. */
+  response: readonly ResponseStep[];
+  remedy: readonly string[];
+  /** The event that decided, when it is not the one being judged. Required from `due`. */
+  decidedBy?: { eventId: string; time: string };
+};
+
+/** Gives a rule its types. A rule outside this repository imports this from `@tripline/rules/contract`. */
+export function defineRule<State, Settings>(rule: Rule<State, Settings>): Rule<State, Settings> {
+  return rule;
+}
+
+/** A rule whose own types are no longer of interest: what registries and the engine hold. */
+// biome-ignore lint/suspicious/noExplicitAny: State and Settings stand in both directions, so only `any` accepts every rule.
+export type AnyRule = Rule<any, any>;

@@ -1,0 +1,58 @@
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { Metrics } from './metrics.ts';
+
+/** A JSON error that a client gets: `{ error: { reason, message } }`, `reason` bounded and stable, `message` a sentence. */
+export function errorBody(reason: string, message: string): { error: { reason: string; message: string } } {
+  return { error: { reason, message } };
+}
+
+export type HttpOptions = {
+  metrics: Metrics;
+  /** Resolves when the process can do its work (a receiver: can keep a delivery); rejects with the reason. */
+  ready: () => Promise<void>;
+  bodyLimitBytes?: number;
+};
+
+/**
+ * An HTTP server with what every service answers: `GET /healthz` (alive), `GET /readyz` (can do its work),
+ * `GET /metrics`. Nothing of a request is logged. Routes are added before `listen`.
+ */
+export function createHttp(options: HttpOptions): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: options.bodyLimitBytes ?? 1024 * 1024,
+    requestTimeout: 30_000,
+    connectionTimeout: 60_000,
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true },
+  });
+  app.get('/healthz', async () => ({ status: 'alive' }));
+  app.get('/readyz', async (_request, reply) => {
+    try {
+      await options.ready();
+      return { status: 'ready' };
+    } catch (error) {
+      return reply.code(503).send(errorBody('not-ready', (error as Error).message));
+    }
+  });
+  app.get('/metrics', async (_request, reply) => {
+    reply.header('content-type', options.metrics.contentType);
+    return options.metrics.metrics();
+  });
+  app.setNotFoundHandler((request, reply) =>
+    reply
+      .code(404)
+      .send(
+        errorBody('no-such-route', `${request.method} ${request.url.split('?', 1)[0]} is nothing that Tripline serves`),
+      ),
+  );
+  app.setErrorHandler((error: { statusCode?: number; code?: string; message: string }, _request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status >= 500)
+      return reply.code(status).send(errorBody('internal', 'Tripline failed to answer; its log says why'));
+    return reply
+      .code(status)
+      .send(errorBody((error.code ?? 'bad-request').toLowerCase().replaceAll('_', '-'), error.message));
+  });
+  return app;
+}

@@ -1,0 +1,100 @@
+/**
+ * The log, as every room sees it. Two backends pass one contract suite (stream.contract.ts): Kafka (kafka.ts) and a
+ * Postgres table (embedded.ts).
+ *
+ * Promises: `append` resolves only when the records are on disk (Kafka: acks=all). Within a partition, records are
+ * handed over in order of offset, one batch at a time. A partition has at most one owner that may commit: a consumer
+ * that lost it notices by its own fencing (packages/db/positions.ts), not by the log. Where to resume is the reader's
+ * to say (`onAssigned`); the log keeps no positions for it.
+ */
+export type StreamRecord = {
+  topic: string;
+  partition: number;
+  offset: number;
+  /** Append time by the log's own clock, ms since the epoch; never runs backwards within a partition. */
+  appendedAtMs: number;
+  key: string;
+  headers: Record<string, string>;
+  value: Buffer | null;
+};
+
+export type NewRecord = { topic: string; key: string; headers: Record<string, string>; value: Buffer };
+export type Appended = { topic: string; partition: number; offset: number };
+
+export type Batch = {
+  topic: string;
+  partition: number;
+  /** At least one record unless `caughtUpAtMs` is set. */
+  records: readonly StreamRecord[];
+  /**
+   * Set when, after these records, the partition held nothing more: the log's clock at that moment, ms since the
+   * epoch. No record appended later will bear an earlier time. With no records it is a tick that lets timers fire.
+   */
+  caughtUpAtMs: number | null;
+  /** Aborted when the partition is lost or the consumer stops: drop everything that is not committed. */
+  lost: AbortSignal;
+};
+
+export type ConsumerHandlers = {
+  /** The partition is ours from now on. Answers the offset to start from. Called again whenever `onBatch` threw `Fenced`. */
+  onAssigned: (partition: { topic: string; partition: number }) => Promise<number>;
+  /**
+   * Takes a batch; when it resolves, the next one comes. When it throws, the partition is assigned anew (`onAssigned`) after a
+   * growing pause and the batch comes again: the handler itself sets poison records aside with `deadLetter`.
+   */
+  onBatch: (batch: Batch) => Promise<void>;
+  /** The partition is no longer ours. */
+  onLost: (partition: { topic: string; partition: number }) => Promise<void>;
+};
+
+export type ConsumerOptions = {
+  topic: string;
+  /** Consumers of one group share the partitions among them. */
+  group: string;
+  /** At most so many records a batch. */
+  maxRecords?: number;
+  /** How often a caught-up partition gets a tick (an empty batch), in ms; no ticks when absent. */
+  tickMs?: number;
+  handlers: ConsumerHandlers;
+};
+
+export type Consumer = {
+  /** Partitions owned at this moment. */
+  owned: () => readonly number[];
+  /** Waits for running handlers, then gives its partitions back. */
+  stop: () => Promise<void>;
+};
+
+export type Stream = {
+  backend: 'kafka' | 'embedded';
+  /** Creates the topics that are missing; never changes one that is there, but throws when a setting that matters (partitions, append time) differs. */
+  ensureTopics: (topics: readonly TopicSpec[]) => Promise<void>;
+  /**
+   * Appends in order per key; resolves when all are on disk.
+   * @throws {StreamUnavailable} the log is away: retry or spool. {@link RecordTooLarge}: never will be taken.
+   */
+  append: (records: readonly NewRecord[]) => Promise<Appended[]>;
+  consume: (options: ConsumerOptions) => Promise<Consumer>;
+  /** Offset that the next record of each partition will get, by partition; the first one still kept, likewise. */
+  offsets: (topic: string) => Promise<{ partition: number; first: number; next: number }[]>;
+  /** Reads records from `from` (inclusive), at most `limit`, outside of any group: for replay and `tripline trail`. */
+  read: (position: { topic: string; partition: number; from: number; limit: number }) => Promise<StreamRecord[]>;
+  /** Resolves when an append would now succeed; rejects with {@link StreamUnavailable} otherwise. */
+  check: () => Promise<void>;
+  close: () => Promise<void>;
+};
+
+export type TopicSpec = { topic: string; partitions: number; retentionMs: number; maxRecordBytes: number };
+
+/** Topic names: one place, both backends, all rooms. */
+export const topics = { events: 'tripline.events', deadLetters: 'tripline.dead-letters' } as const;
+
+/** The log cannot be reached or does not acknowledge. What was to be appended may or may not be there. */
+export class StreamUnavailable extends Error {
+  readonly code = 'STREAM_UNAVAILABLE';
+}
+
+/** One record is larger than the topic takes. Retrying is of no use. */
+export class RecordTooLarge extends Error {
+  readonly code = 'RECORD_TOO_LARGE';
+}

@@ -1,0 +1,31 @@
+import { defineConfig } from 'vitest/config';
+
+/** `fast`: beside the sources, on a real Postgres where they touch one. `wide`: in test/, with a real Kafka broker too. */
+export default defineConfig({
+  test: {
+    reporters: ['default', './test/setup/plain-line.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'fast',
+          include: ['packages/**/*.test.ts', 'services/**/*.test.ts'],
+          globalSetup: ['test/setup/postgres.global.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'wide',
+          include: ['test/**/*.test.ts'],
+          globalSetup: ['test/setup/postgres.global.ts', 'test/setup/kafka.global.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
