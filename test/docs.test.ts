@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { environment } from '../packages/runtime/settings.ts';
+import { renderSettings } from '../packages/runtime/settings-page.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -21,7 +23,10 @@ function imports(): { from: string; to: string }[] {
         const to = match[1]!;
         if (to.startsWith('@tripline/')) {
           const [name] = to.slice('@tripline/'.length).split('/');
-          found.push({ from, to: [...folders('packages'), ...folders('services')].find((path) => path.endsWith(`/${name}`))! });
+          found.push({
+            from,
+            to: [...folders('packages'), ...folders('services')].find((path) => path.endsWith(`/${name}`))!,
+          });
         } else if (to.startsWith('.')) found.push({ from, to: relative(root, join(path, '..', to)) });
         else found.push({ from, to });
       }
@@ -33,7 +38,9 @@ const isTest = (path: string) => /\.(test|contract)\.ts$/.test(path) || path.inc
 
 describe('ARCHITECTURE.md', () => {
   test('its rooms are the folders, all of them and no other', () => {
-    const listed = [...read('ARCHITECTURE.md').matchAll(/^\| `((?:services|packages)\/[a-z]+)` \|/gm)].map((match) => match[1]);
+    const listed = [...read('ARCHITECTURE.md').matchAll(/^\| `((?:services|packages)\/[a-z]+)` \|/gm)].map(
+      (match) => match[1],
+    );
     expect([...listed].sort()).toEqual([...folders('services'), ...folders('packages')].sort());
   });
 
@@ -51,7 +58,10 @@ describe('ARCHITECTURE.md', () => {
 
   test('contracts import nothing of ours', () => {
     const wrong = imports().filter(
-      ({ from, to }) => from.startsWith('packages/contracts/') && /^(packages|services)\//.test(to) && !to.startsWith('packages/contracts/'),
+      ({ from, to }) =>
+        from.startsWith('packages/contracts/') &&
+        /^(packages|services)\//.test(to) &&
+        !to.startsWith('packages/contracts/'),
     );
     expect(wrong).toEqual([]);
   });
@@ -59,9 +69,26 @@ describe('ARCHITECTURE.md', () => {
   test('only the Kafka backend knows kafkajs, and only integrations know the services that Tripline calls', () => {
     const wrong = imports().filter(({ from, to }) => {
       if (isTest(from)) return false;
-      if (to === 'kafkajs' || to.startsWith('kafkajs/')) return from !== 'packages/stream/kafka.ts' && !from.startsWith('packages/stream/kafka');
-      return /^@(slack|octokit)\//.test(to) && !from.startsWith('packages/integrations/') && !from.startsWith('packages/sources/');
+      if (to === 'kafkajs' || to.startsWith('kafkajs/'))
+        return from !== 'packages/stream/kafka.ts' && !from.startsWith('packages/stream/kafka');
+      return (
+        /^@(slack|octokit)\//.test(to) &&
+        !from.startsWith('packages/integrations/') &&
+        !from.startsWith('packages/sources/')
+      );
     });
     expect(wrong).toEqual([]);
+  });
+});
+
+describe('SETTINGS.md', () => {
+  test('says what the code says (`npm run docs` writes it)', () => {
+    expect(read('packages/runtime/SETTINGS.md')).toBe(renderSettings());
+  });
+
+  test('every environment variable overrides a setting that there is, and every setting is explained', () => {
+    const page = renderSettings();
+    for (const { name, path } of environment) expect(page).toContain(`| \`${path}\` | \`${name}\``);
+    expect(page.split('\n').filter((line) => line.startsWith('| `') && line.endsWith('|  |'))).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
-import { environment, type Settings, settings } from './settings.ts';
+import { type EnvironmentSetting, environment, type Settings, settings } from './settings.ts';
 
 /** A setting is wrong. The message names each one, says what is wrong with it and never repeats a value. */
 export class ConfigError extends Error {
@@ -106,19 +106,19 @@ function overlayEnvironment(written: unknown, env: Environment, cwd: string, fau
   return merged;
 }
 
-function convert(value: string, setting: (typeof environment)[number], named: string, faults: string[]): unknown {
-  if (setting.list) {
+function convert(value: string, setting: EnvironmentSetting, named: string, faults: string[]): unknown {
+  if (setting.kind === 'list') {
     return value
       .split(',')
       .map((item) => item.trim())
       .filter((item) => item !== '');
   }
-  if (setting.number) {
+  if (setting.kind === 'number') {
     if (/^-?\d+(\.\d+)?$/.test(value)) return Number(value);
     faults.push(`${named} must be a number`);
     return undefined;
   }
-  if (setting.boolean) {
+  if (setting.kind === 'boolean') {
     if (value === 'true' || value === 'false') return value === 'true';
     faults.push(`${named} must be true or false`);
     return undefined;

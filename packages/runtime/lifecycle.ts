@@ -35,14 +35,17 @@ export function createLifecycle(logger: Logger) {
 }
 export type Lifecycle = ReturnType<typeof createLifecycle>;
 
-/** Resolves with the first of SIGINT and SIGTERM; a second one ends the process at once. */
+/** Within this time, more signals are copies: Ctrl-C reaches the whole process group, and npm passes it on besides. */
+const sameSignalMs = 500;
+
+/** Resolves with the first of SIGINT and SIGTERM; a second one, later than its copies, ends the process at once. */
 export function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    let asked = false;
+    let askedMs: number | undefined;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => {
-        if (asked) process.exit(130);
-        asked = true;
+        if (askedMs !== undefined && performance.now() - askedMs > sameSignalMs) process.exit(130);
+        askedMs ??= performance.now();
         resolve(signal);
       });
     }

@@ -4,260 +4,234 @@ import { z } from 'zod';
 
 /**
  * The shape of tripline.yaml, and of the configuration as services get it. Every field has a default or is absent, so
- * `settings.parse({})` is a Tripline that can be tried out. Unknown fields are errors.
+ * `settings.parse({})` is a Tripline that can be tried out. Unknown fields are errors. The descriptions are what
+ * SETTINGS.md says of each field.
  */
 const secret = z.string().min(1);
 const httpUrl = z.url({ protocol: /^https?$/ });
 const actions = Object.keys(responseActions) as [ResponseAction, ...ResponseAction[]];
+const megabyte = 1024 * 1024;
+
+const kafka = z.strictObject({
+  brokers: z
+    .array(z.string().regex(/^[^\s:]+:\d+$/, 'must be host:port'))
+    .min(1)
+    .optional()
+    .describe('Brokers, host:port. Absent: the log lies in Postgres.'),
+  partitions: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(12)
+    .describe('Partitions of the events topic when it is created; each workspace lives in one.'),
+  replicationFactor: z
+    .int()
+    .min(1)
+    .max(10)
+    .default(1)
+    .describe('Replication factor of the topics when they are created.'),
+  clockSkewMs: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(2000)
+    .describe('How far the clocks of brokers and detector may differ; timers on a quiet partition wait so long.'),
+});
+
+const receiver = z.strictObject({
+  bodyLimitBytes: z
+    .int()
+    .min(1024)
+    .max(25 * megabyte)
+    .default(25 * megabyte)
+    .describe("Largest body taken; the default is GitHub's own limit."),
+  spoolLimitBytes: z
+    .int()
+    .min(0)
+    .default(1024 * megabyte)
+    .describe('Disk spool for when the log is away; a delivery that no longer fits is answered 503.'),
+});
+
+const github = z.strictObject({
+  webhookSecrets: z
+    .array(secret)
+    .min(1)
+    .optional()
+    .describe('Secrets of the webhooks; several while one is being rotated.'),
+  apiUrl: httpUrl.default('https://api.github.com').describe('REST API; another one for GitHub Enterprise Server.'),
+  token: secret
+    .optional()
+    .describe('A token that may only read, for the first import and look-ups when no App is configured.'),
+  app: z
+    .strictObject({
+      id: z.coerce
+        .string()
+        .regex(/^\d+$/, 'must be the numeric App ID')
+        .describe('Id of the GitHub App that imports, looks up and remediates.'),
+      privateKey: secret.describe("The App's private key, PEM."),
+    })
+    .optional(),
+});
+
+const slack = z.strictObject({
+  botToken: secret.describe('Bot token with chat:write.'),
+  channel: z.string().min(1).describe('Id of the channel to tell.'),
+  signingSecret: secret.describe("The Slack app's signing secret, without which its buttons could not be believed."),
+  apiUrl: httpUrl.default('https://slack.com/api/').describe("Slack's Web API."),
+});
+
+const pagerduty = z.strictObject({
+  routingKey: secret.describe('Integration key of an Events API v2 integration.'),
+  apiUrl: httpUrl.default('https://events.pagerduty.com').describe("PagerDuty's Events API."),
+  minSeverity: z.enum(severities).default('high').describe('Incidents below it are told to Slack only.'),
+});
+
+const workspace = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be lower-case letters, digits and hyphens')
+    .describe('Name of the workspace, in findings and in the log.'),
+  github: z.strictObject({
+    organizations: z.array(z.string().min(1)).min(1).describe('Logins of its GitHub organisations.'),
+  }),
+});
+
+const rules = z.strictObject({
+  files: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Rules of your own: TypeScript files that export `rule`, relative to tripline.yaml.'),
+  off: z.array(z.string()).default([]).describe('Ids of rules that are not to run.'),
+  settings: z
+    .record(z.string(), z.record(z.string(), z.unknown()))
+    .default({})
+    .describe('Settings by rule id; each rule checks its own.'),
+});
+
+const silence = z.strictObject({
+  rule: z.string().min(1).describe('Id of the rule.'),
+  subject: z
+    .string()
+    .min(1)
+    .default('*')
+    .describe("The finding's subject, whole, or ending in `*` for all that begin so."),
+  workspace: z.string().optional().describe('Only in this workspace. Absent: in all.'),
+  until: z.iso.datetime({ offset: true }).describe('When it ends, RFC 3339; there is no silence for ever.'),
+  reason: z.string().min(1).describe('Why; kept with each finding that it silences.'),
+});
+
+const policy = z.strictObject({
+  rule: z.string().min(1).describe('Id of the rule.'),
+  minSeverity: z.enum(severities).default('high').describe('Only findings at least so severe.'),
+  minConfidence: z.enum(confidences).default('high').describe('Only findings at least so sure.'),
+  actions: z.array(z.enum(actions)).min(1).describe('What may be done.'),
+});
+
+const remediation = z.strictObject({
+  mode: z
+    .enum(['dry-run', 'automatic'])
+    .default('dry-run')
+    .describe('`dry-run` records what would have been done; `automatic` does it where the policy says so.'),
+  policy: z
+    .array(policy)
+    .default([])
+    .describe('What may be done without asking, by rule, severity, confidence and action.'),
+  breakGlass: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Logins, repositories and runner names that no automatic action may touch.'),
+  maxPerHour: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(10)
+    .describe('At most so many calls of one action in one workspace an hour.'),
+});
 
 export const settings = z.strictObject({
-  /** Folder of the embedded database, the spool and the generated webhook secret. */
-  dataDir: z.string().min(1).default('.tripline'),
-  /** Address to listen on. Loopback unless told otherwise. */
-  host: z.string().min(1).default('127.0.0.1'),
-  port: z.int().min(0).max(65_535).default(8080),
-  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  dataDir: z
+    .string()
+    .min(1)
+    .default('.tripline')
+    .describe('Folder of the embedded database, the spool and the generated webhook secret.'),
+  host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Loopback unless told otherwise.'),
+  port: z.int().min(0).max(65_535).default(8080).describe('Port to listen on; 0 takes a free one.'),
+  logLevel: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('How much is logged.'),
   database: z
     .strictObject({
       url: z
         .string()
         .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
-        .optional(),
+        .optional()
+        .describe('Postgres to use. Absent: an embedded one in the data folder.'),
     })
     .prefault({}),
-  kafka: z
-    .strictObject({
-      brokers: z
-        .array(z.string().regex(/^[^\s:]+:\d+$/, 'must be host:port'))
-        .min(1)
-        .optional(),
-      /** Partitions of the events topic when it is created; each workspace lives in one. */
-      partitions: z.int().min(1).max(1000).default(12),
-      replicationFactor: z.int().min(1).max(10).default(1),
-      /** How far the clocks of brokers and detector may differ; timers on a quiet partition wait so long. */
-      clockSkewMs: z.int().min(0).max(600_000).default(2000),
-    })
-    .prefault({}),
-  /** How long the log keeps events, in days. */
-  retentionDays: z.int().min(4).max(3650).default(90),
-  receiver: z
-    .strictObject({
-      /** Largest body taken, in bytes; GitHub's own limit. */
-      bodyLimitBytes: z
-        .int()
-        .min(1024)
-        .max(25 * 1024 * 1024)
-        .default(25 * 1024 * 1024),
-      /** Disk spool for when the log is away; a delivery that no longer fits is answered 503. */
-      spoolLimitBytes: z
-        .int()
-        .min(0)
-        .default(1024 * 1024 * 1024),
-    })
-    .prefault({}),
-  github: z
-    .strictObject({
-      /** Secrets of the webhooks; several while one is being rotated. */
-      webhookSecrets: z.array(secret).min(1).optional(),
-      apiUrl: httpUrl.default('https://api.github.com'),
-      /** A token that may read; used for the first import and look-ups when no App is configured. */
-      token: secret.optional(),
-      app: z
-        .strictObject({ id: z.coerce.string().regex(/^\d+$/, 'must be the numeric App ID'), privateKey: secret })
-        .optional(),
-    })
-    .prefault({}),
-  slack: z
-    .strictObject({
-      botToken: secret,
-      channel: z.string().min(1),
-      /** Of the Slack app; without it the buttons cannot be answered, so it is required. */
-      signingSecret: secret,
-      apiUrl: httpUrl.default('https://slack.com/api/'),
-    })
-    .optional(),
-  pagerduty: z
-    .strictObject({
-      routingKey: secret,
-      apiUrl: httpUrl.default('https://events.pagerduty.com'),
-      minSeverity: z.enum(severities).default('high'),
-    })
-    .optional(),
-  /** Which organisations belong together. None configured: every organisation whose delivery is signed is its own workspace. */
+  kafka: kafka.prefault({}),
+  retentionDays: z
+    .int()
+    .min(4)
+    .max(3650)
+    .default(90)
+    .describe('How long the log keeps events; rules look back 3 days.'),
+  receiver: receiver.prefault({}),
+  github: github.prefault({}),
+  slack: slack.optional(),
+  pagerduty: pagerduty.optional(),
   workspaces: z
-    .array(
-      z.strictObject({
-        id: z.string().regex(/^[a-z0-9][a-z0-9-]*$/),
-        github: z.strictObject({ organizations: z.array(z.string().min(1)).min(1) }),
-      }),
-    )
-    .default([]),
-  /** Whether `tripline attack` may play scenarios into a workspace of their own (`tripline-drill-…`). */
-  drills: z.boolean().default(true),
-  /** How long a rule that must know what is usual learns in a new workspace, in days, when no inventory can be imported. */
-  learningDays: z.number().min(0).max(90).default(14),
-  rules: z
-    .strictObject({
-      /** Rules of your own: TypeScript files that export `rule`, relative to tripline.yaml. */
-      files: z.array(z.string().min(1)).default([]),
-      off: z.array(z.string()).default([]),
-      /** Settings by rule id; each rule checks its own. */
-      settings: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
-    })
-    .prefault({}),
-  silences: z
-    .array(
-      z.strictObject({
-        rule: z.string().min(1),
-        /** The finding's subject, whole, or ending in `*` for all that begin so. */
-        subject: z.string().min(1).default('*'),
-        workspace: z.string().optional(),
-        until: z.iso.datetime({ offset: true }),
-        reason: z.string().min(1),
-      }),
-    )
-    .default([]),
-  remediation: z
-    .strictObject({
-      /** `dry-run` records what would have been done; `automatic` does it where the policy says so. */
-      mode: z.enum(['dry-run', 'automatic']).default('dry-run'),
-      policy: z
-        .array(
-          z.strictObject({
-            rule: z.string().min(1),
-            minSeverity: z.enum(severities).default('high'),
-            minConfidence: z.enum(confidences).default('high'),
-            actions: z.array(z.enum(actions)).min(1),
-          }),
-        )
-        .default([]),
-      /** Logins, repositories and runner names that no automatic action may touch. */
-      breakGlass: z.array(z.string().min(1)).default([]),
-      /** At most so many calls of one action in one workspace an hour. */
-      maxPerHour: z.int().min(1).max(1000).default(10),
-    })
-    .prefault({}),
+    .array(workspace)
+    .default([])
+    .describe(
+      'Which organisations belong together. None: every organisation whose delivery is signed is its own workspace.',
+    ),
+  drills: z
+    .boolean()
+    .default(true)
+    .describe('Whether `tripline attack` may play scenarios, in workspaces of their own (`tripline-drill-…`).'),
+  learningDays: z
+    .number()
+    .min(0)
+    .max(90)
+    .default(14)
+    .describe(
+      'How long a rule that must know what is usual learns in a new workspace, when no inventory can be imported.',
+    ),
+  rules: rules.prefault({}),
+  silences: z.array(silence).default([]).describe('Findings that nobody is to hear of, until when and why.'),
+  remediation: remediation.prefault({}),
 });
 
-/** Settings as written by a user, and as a service gets them. */
-export type SettingsInput = z.input<typeof settings>;
+/** Settings as a service gets them. */
 export type Settings = z.output<typeof settings>;
 
-export type EnvironmentSetting = {
-  name: string;
-  path: string;
-  secret: boolean;
-  list?: boolean;
-  number?: boolean;
-  boolean?: boolean;
-  doc: string;
-};
-
 /**
- * Environment variables, and the field of tripline.yaml that each one overrides. A secret one may also be given as
- * `<NAME>_FILE`, the path of a file that holds it (Docker and Kubernetes secrets).
+ * An environment variable, and the field of tripline.yaml that it overrides. `kind` says how its text is read. A secret
+ * one may also be given as `<NAME>_FILE`, the path of a file that holds it (Docker and Kubernetes secrets).
  */
+export type EnvironmentSetting = { name: string; path: string; kind?: 'list' | 'number' | 'boolean'; secret?: true };
+
 export const environment: readonly EnvironmentSetting[] = [
-  {
-    name: 'DATABASE_URL',
-    path: 'database.url',
-    secret: true,
-    doc: 'Postgres to use; absent: an embedded one in the data folder',
-  },
-  {
-    name: 'KAFKA_BROKERS',
-    path: 'kafka.brokers',
-    secret: false,
-    list: true,
-    doc: 'Kafka brokers, host:port, comma-separated; absent: the log lies in Postgres',
-  },
-  {
-    name: 'TRIPLINE_KAFKA_PARTITIONS',
-    path: 'kafka.partitions',
-    secret: false,
-    number: true,
-    doc: 'partitions of the events topic when it is created',
-  },
-  {
-    name: 'TRIPLINE_KAFKA_REPLICATION',
-    path: 'kafka.replicationFactor',
-    secret: false,
-    number: true,
-    doc: 'replication factor of the topics when they are created',
-  },
-  {
-    name: 'TRIPLINE_DATA',
-    path: 'dataDir',
-    secret: false,
-    doc: 'folder for the embedded database, the spool and the generated secret',
-  },
-  { name: 'TRIPLINE_HOST', path: 'host', secret: false, doc: 'address to listen on' },
-  { name: 'TRIPLINE_PORT', path: 'port', secret: false, number: true, doc: 'port to listen on' },
-  {
-    name: 'TRIPLINE_LOG_LEVEL',
-    path: 'logLevel',
-    secret: false,
-    doc: 'fatal, error, warn, info, debug, trace or silent',
-  },
-  {
-    name: 'TRIPLINE_GITHUB_WEBHOOK_SECRET',
-    path: 'github.webhookSecrets',
-    secret: true,
-    list: true,
-    doc: 'secret of the GitHub webhook; several, comma-separated, while one is rotated',
-  },
-  {
-    name: 'TRIPLINE_GITHUB_API_URL',
-    path: 'github.apiUrl',
-    secret: false,
-    doc: 'GitHub REST API, for GitHub Enterprise Server',
-  },
-  {
-    name: 'TRIPLINE_GITHUB_TOKEN',
-    path: 'github.token',
-    secret: true,
-    doc: 'read-only token for the first import and look-ups',
-  },
-  {
-    name: 'TRIPLINE_GITHUB_APP_ID',
-    path: 'github.app.id',
-    secret: false,
-    doc: 'GitHub App that imports, looks up and remediates',
-  },
-  {
-    name: 'TRIPLINE_GITHUB_APP_PRIVATE_KEY',
-    path: 'github.app.privateKey',
-    secret: true,
-    doc: "the App's private key, PEM",
-  },
-  { name: 'TRIPLINE_SLACK_BOT_TOKEN', path: 'slack.botToken', secret: true, doc: 'Slack bot token (chat:write)' },
-  { name: 'TRIPLINE_SLACK_CHANNEL', path: 'slack.channel', secret: false, doc: 'Slack channel id to tell' },
-  {
-    name: 'TRIPLINE_SLACK_SIGNING_SECRET',
-    path: 'slack.signingSecret',
-    secret: true,
-    doc: 'signing secret of the Slack app, for its buttons',
-  },
-  { name: 'TRIPLINE_SLACK_API_URL', path: 'slack.apiUrl', secret: false, doc: "Slack's Web API" },
-  {
-    name: 'TRIPLINE_PAGERDUTY_ROUTING_KEY',
-    path: 'pagerduty.routingKey',
-    secret: true,
-    doc: 'PagerDuty Events API v2 integration key',
-  },
-  { name: 'TRIPLINE_PAGERDUTY_API_URL', path: 'pagerduty.apiUrl', secret: false, doc: "PagerDuty's Events API" },
-  {
-    name: 'TRIPLINE_DRILLS',
-    path: 'drills',
-    secret: false,
-    boolean: true,
-    doc: 'whether `tripline attack` may play scenarios',
-  },
-  {
-    name: 'TRIPLINE_LEARNING_DAYS',
-    path: 'learningDays',
-    secret: false,
-    number: true,
-    doc: 'days that rules learn in a new workspace',
-  },
+  { name: 'DATABASE_URL', path: 'database.url', secret: true },
+  { name: 'KAFKA_BROKERS', path: 'kafka.brokers', kind: 'list' },
+  { name: 'TRIPLINE_KAFKA_PARTITIONS', path: 'kafka.partitions', kind: 'number' },
+  { name: 'TRIPLINE_KAFKA_REPLICATION', path: 'kafka.replicationFactor', kind: 'number' },
+  { name: 'TRIPLINE_DATA', path: 'dataDir' },
+  { name: 'TRIPLINE_HOST', path: 'host' },
+  { name: 'TRIPLINE_PORT', path: 'port', kind: 'number' },
+  { name: 'TRIPLINE_LOG_LEVEL', path: 'logLevel' },
+  { name: 'TRIPLINE_GITHUB_WEBHOOK_SECRET', path: 'github.webhookSecrets', kind: 'list', secret: true },
+  { name: 'TRIPLINE_GITHUB_API_URL', path: 'github.apiUrl' },
+  { name: 'TRIPLINE_GITHUB_TOKEN', path: 'github.token', secret: true },
+  { name: 'TRIPLINE_GITHUB_APP_ID', path: 'github.app.id' },
+  { name: 'TRIPLINE_GITHUB_APP_PRIVATE_KEY', path: 'github.app.privateKey', secret: true },
+  { name: 'TRIPLINE_SLACK_BOT_TOKEN', path: 'slack.botToken', secret: true },
+  { name: 'TRIPLINE_SLACK_CHANNEL', path: 'slack.channel' },
+  { name: 'TRIPLINE_SLACK_SIGNING_SECRET', path: 'slack.signingSecret', secret: true },
+  { name: 'TRIPLINE_SLACK_API_URL', path: 'slack.apiUrl' },
+  { name: 'TRIPLINE_PAGERDUTY_ROUTING_KEY', path: 'pagerduty.routingKey', secret: true },
+  { name: 'TRIPLINE_PAGERDUTY_API_URL', path: 'pagerduty.apiUrl' },
+  { name: 'TRIPLINE_DRILLS', path: 'drills', kind: 'boolean' },
+  { name: 'TRIPLINE_LEARNING_DAYS', path: 'learningDays', kind: 'number' },
 ];
