@@ -1,0 +1,54 @@
+import type { ClientBase, Pool } from 'pg';
+
+/** Whose position: one row a consumer and partition. */
+export type PositionKey = { consumer: string; topic: string; partition: number };
+
+export type TakenPartition = {
+  /** Offset to read from. */
+  next: number;
+  /** The log's time up to which was judged, ms since the epoch; 0 at the start. */
+  logTimeMs: number;
+  /** Proof of ownership for `advance`, until somebody else takes the partition. */
+  epoch: number;
+};
+
+/** Somebody else took the partition, or the position is not where this owner left it: drop everything and rejoin. */
+export class Fenced extends Error {
+  readonly code = 'FENCED';
+}
+
+/**
+ * Takes a partition: from now on every earlier owner is fenced. Waits for a commit of the earlier owner that is under
+ * way, so what is read afterwards is what that commit left.
+ */
+export async function takePartition(client: ClientBase | Pool, key: PositionKey): Promise<TakenPartition> {
+  const { rows } = await client.query<{ next: number; log_time_ms: number; epoch: number }>(
+    `INSERT INTO positions AS p (consumer, topic, partition, epoch) VALUES ($1, $2, $3, 1)
+     ON CONFLICT (consumer, topic, partition) DO UPDATE SET epoch = p.epoch + 1
+     RETURNING next, log_time_ms, epoch`,
+    [key.consumer, key.topic, key.partition],
+  );
+  const taken = rows[0]!;
+  return { next: Number(taken.next), logTimeMs: Number(taken.log_time_ms), epoch: Number(taken.epoch) };
+}
+
+/**
+ * Moves the position inside the caller's transaction. It comes first there: the row's lock then keeps a second owner
+ * from writing anything until this transaction has ended.
+ * @throws {Fenced} when the partition was taken by another since, or `expected` is not where it stands.
+ */
+export async function advance(
+  client: ClientBase,
+  move: PositionKey & { epoch: number; expected: number; next: number; logTimeMs: number },
+): Promise<void> {
+  const { rowCount } = await client.query(
+    `UPDATE positions SET next = $5, log_time_ms = greatest(log_time_ms, $7)
+     WHERE consumer = $1 AND topic = $2 AND partition = $3 AND next = $4 AND epoch = $6`,
+    [move.consumer, move.topic, move.partition, move.expected, move.next, move.epoch, move.logTimeMs],
+  );
+  if (rowCount !== 1) {
+    throw new Fenced(
+      `${move.consumer} no longer owns partition ${move.partition} of ${move.topic} at offset ${move.expected}`,
+    );
+  }
+}
