@@ -1,2 +1,27 @@
+import type { ColumnType } from 'kysely';
+
 /** Tables of migrations/*_trail.sql, for kysely. */
-export type TrailTables = Record<never, never>;
+export type TrailTables = {
+  trail: {
+    topic: string;
+    partition: number;
+    offset: number;
+    appended_at: Date;
+    event_id: string | null;
+    event_type: string | null;
+    workspace: string | null;
+    fault: string | null;
+    key: Buffer;
+    headers: ColumnType<Record<string, string>, string, never>;
+    value: Buffer | null;
+    hash: Buffer;
+  };
+  trail_heads: {
+    topic: string;
+    partition: number;
+    first_offset: number;
+    last_offset: number;
+    row_count: number;
+    hash: Buffer;
+  };
+};

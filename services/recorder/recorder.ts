@@ -1,0 +1,110 @@
+import { fromEventRecord } from '@tripline/contracts/event-record';
+import type { Db } from '@tripline/db/database';
+import { advance, Fenced, type TakenPartition, takePartition } from '@tripline/db/positions';
+import { addToTrail, makeTrailDays, readTrailHead, type TrailHead, type TrailRecord } from '@tripline/db/trail';
+import type { Config } from '@tripline/runtime/config';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Metrics } from '@tripline/runtime/metrics';
+import { type Batch, type Stream, type StreamRecord, topics } from '@tripline/stream/contract';
+import { Counter } from 'prom-client';
+
+export type RecorderParts = { config: Config; stream: Stream; db: Db; logger: Logger; metrics: Metrics };
+
+export type Recorder = {
+  /** Resolves when the log and the database answer; rejects with the reason. */
+  ready: () => Promise<void>;
+  /** Gives its partitions back after the batch at hand. */
+  close: () => Promise<void>;
+};
+
+const consumer = 'recorder';
+
+/** A partition that is ours: what fences us, and where its chain ends. */
+type Owned = TakenPartition & { head: TrailHead | null };
+
+/**
+ * Keeps every record of the events topic, sound or not, in the audit trail: rows, the chain's head and the position
+ * move in one fenced transaction, so each record stands there once whatever crashes when. Starts with creation.
+ */
+export async function createRecorder({ stream, db, logger, metrics }: RecorderParts): Promise<Recorder> {
+  const owned = new Map<number, Owned>();
+  const daysMade = new Set<number>();
+  const recorded = new Counter({
+    name: 'tripline_trail_records_total',
+    help: 'Records added to the audit trail',
+    labelNames: ['sound'],
+    registers: [metrics],
+  });
+
+  async function take({ topic, partition }: { topic: string; partition: number }): Promise<number> {
+    const taken = await takePartition(db.pool, { consumer, topic, partition });
+    const head = await readTrailHead(db.pool, topic, partition);
+    owned.set(partition, { ...taken, head });
+    logger.info({ partition, next: taken.next }, 'recording a partition');
+    return taken.next;
+  }
+
+  async function keep(batch: Batch): Promise<void> {
+    const { topic, partition, records, lost } = batch;
+    const last = records.at(-1);
+    if (!last) return;
+    const own = owned.get(partition);
+    if (!own) throw new Fenced(`partition ${partition} is not the recorder's`);
+    const rows = records.map(toTrailRecord);
+    await makeTrailDays(db.pool, rows, daysMade);
+    if (lost.aborted) return;
+    const next = last.offset + 1;
+    const client = await db.pool.connect();
+    try {
+      await client.query('BEGIN');
+      const move = { consumer, topic, partition, epoch: own.epoch, expected: own.next, next };
+      await advance(client, { ...move, logTimeMs: last.appendedAtMs });
+      const head = await addToTrail(client, own.head, rows);
+      await client.query('COMMIT');
+      owned.set(partition, { ...own, next, head });
+      client.release();
+    } catch (error) {
+      // A connection whose transaction may still be open is of no more use.
+      client.release(error as Error);
+      throw error;
+    }
+    const faulty = rows.filter((row) => row.fault !== null).length;
+    recorded.inc({ sound: 'true' }, rows.length - faulty);
+    recorded.inc({ sound: 'false' }, faulty);
+  }
+
+  const consuming = await stream.consume({
+    topic: topics.events,
+    group: 'tripline-recorder',
+    maxRecords: 1000,
+    handlers: {
+      onAssigned: take,
+      onBatch: keep,
+      onLost: async ({ partition }) => {
+        owned.delete(partition);
+      },
+    },
+  });
+
+  return {
+    ready: async () => {
+      await Promise.all([stream.check(), db.pool.query('SELECT 1')]);
+    },
+    close: () => consuming.stop(),
+  };
+}
+
+/** A record that no reader can use is kept as it is, with the reason beside it. */
+function toTrailRecord(record: StreamRecord): TrailRecord {
+  return { ...record, fault: faultOf(record) };
+}
+
+function faultOf(record: StreamRecord): string | null {
+  try {
+    fromEventRecord(record, record, { checkWhole: true });
+    return null;
+  } catch (error) {
+    // JSON faults quote the text, which Postgres may not be able to hold.
+    return (error as Error).message.toWellFormed().replaceAll('\0', '').slice(0, 2000);
+  }
+}
