@@ -1,0 +1,26 @@
+import type { JobName, Jobs } from '@tripline/contracts/job';
+import type { ClientBase } from 'pg';
+
+/**
+ * Leaves a job for another room, in the caller's transaction: the job exists exactly when what gave rise to it does.
+ *
+ * `key` is the whole job key that packages/contracts/job.ts names. A job of that key which nobody has begun is replaced;
+ * one that is under way is left alone and another one follows it, so a change during a run is never overlooked.
+ */
+export async function addJob<N extends JobName>(
+  client: Pick<ClientBase, 'query'>,
+  name: N,
+  payload: Jobs[N],
+  options: { key: string },
+): Promise<void> {
+  await client.query(
+    `SELECT FROM graphile_worker.add_job($1, payload := $2::json, job_key := $3, job_key_mode := 'replace')`,
+    [name, JSON.stringify(payload), options.key],
+  );
+}
+
+/** Leaves the jobs that bring Slack and PagerDuty in step with an incident. To be called with every rise of its version. */
+export async function addTellJobs(client: Pick<ClientBase, 'query'>, incident: string): Promise<void> {
+  await addJob(client, 'tell-slack', { incident }, { key: `tell-slack:${incident}` });
+  await addJob(client, 'tell-pagerduty', { incident }, { key: `tell-pagerduty:${incident}` });
+}
