@@ -1,0 +1,65 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import {
+  claimDataFolder,
+  DataFolderInUse,
+  findStandalone,
+  keepWebhookSecret,
+  readWebhookSecret,
+} from './data-folder.ts';
+
+let parent: string;
+let dataDir: string;
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), 'tripline-folder-'));
+  dataDir = join(parent, 'data');
+});
+afterEach(() => rmSync(parent, { recursive: true, force: true }));
+
+it('is made for its owner alone, and says who runs in it', () => {
+  const folder = claimDataFolder(dataDir);
+  expect(statSync(dataDir).mode & 0o777).toBe(0o700);
+  expect(findStandalone(dataDir)).toMatchObject({ pid: process.pid, listening: null });
+  const listening = { host: '127.0.0.1', port: 1, url: 'http://127.0.0.1:1', databaseUrl: null };
+  folder.announce(listening);
+  expect(findStandalone(dataDir)).toMatchObject({ pid: process.pid, listening });
+  folder.release();
+  expect(findStandalone(dataDir)).toBeNull();
+});
+
+it('is refused to a second Tripline while the first lives', () => {
+  claimDataFolder(dataDir);
+  expect(() => claimDataFolder(dataDir)).toThrow(DataFolderInUse);
+  expect(() => claimDataFolder(dataDir)).toThrow(`process ${process.pid}`);
+});
+
+it('is taken over from one that was killed, even when its number lives on in another process', () => {
+  const gone = spawnSync(process.execPath, ['-e', '']).pid;
+  claimDataFolder(dataDir).release();
+  const file = join(dataDir, 'standalone.json');
+  for (const left of [
+    { pid: gone, processBegan: '1' },
+    { pid: process.pid, processBegan: '1' },
+  ]) {
+    writeFileSync(file, JSON.stringify({ ...left, listening: null }));
+    expect(findStandalone(dataDir)).toBeNull();
+    claimDataFolder(dataDir).release();
+  }
+  writeFileSync(file, '{"pid":');
+  claimDataFolder(dataDir).release();
+  expect(existsSync(file)).toBe(false);
+});
+
+it('keeps one webhook secret, readable to its owner alone', () => {
+  claimDataFolder(dataDir);
+  expect(readWebhookSecret(dataDir)).toBeNull();
+  const secret = keepWebhookSecret(dataDir);
+  expect(secret).toMatch(/^[0-9a-f]{64}$/);
+  expect(keepWebhookSecret(dataDir)).toBe(secret);
+  expect(readWebhookSecret(dataDir)).toBe(secret);
+  expect(statSync(join(dataDir, 'webhook-secret')).mode & 0o777).toBe(0o600);
+  expect(readFileSync(join(dataDir, 'standalone.json'), 'utf8')).not.toContain(secret);
+});

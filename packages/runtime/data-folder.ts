@@ -1,0 +1,117 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * The folder of a standalone Tripline: who runs in it, where it listens, and the webhook secret that was made on its
+ * first start. The command line reads it to find what runs.
+ */
+export type Standalone = {
+  pid: number;
+  /** When the process began, in the system's own form: a number used again after a reboot is another process. */
+  processBegan: string;
+  /** Null while it starts. */
+  listening: { host: string; port: number; url: string; databaseUrl: string | null } | null;
+};
+
+/** Another live Tripline has the folder, or it cannot be used. */
+export class DataFolderInUse extends Error {
+  readonly code = 'DATA_FOLDER_IN_USE';
+}
+
+const standaloneFile = (dataDir: string) => join(dataDir, 'standalone.json');
+const secretFile = (dataDir: string) => join(dataDir, 'webhook-secret');
+
+/**
+ * Takes the folder for this process, making it (0700) where it is missing. What a killed Tripline left is taken over.
+ * @throws {DataFolderInUse} naming the process that has it.
+ */
+export function claimDataFolder(dataDir: string): {
+  announce: (at: NonNullable<Standalone['listening']>) => void;
+  release: () => void;
+} {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  chmodSync(dataDir, 0o700);
+  const file = standaloneFile(dataDir);
+  const mine: Standalone = { pid: process.pid, processBegan: processBegan(process.pid) ?? '', listening: null };
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      writeFileSync(file, JSON.stringify(mine), { flag: 'wx', mode: 0o600 });
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 2) throw error;
+      const running = findStandalone(dataDir);
+      if (running) {
+        throw new DataFolderInUse(
+          `another Tripline (process ${running.pid}) is using ${dataDir}; stop it, or set TRIPLINE_DATA to another folder`,
+        );
+      }
+      rmSync(file, { force: true });
+    }
+  }
+  return {
+    announce(listening) {
+      // Renamed into place: a reader sees the old file or the new one, never half of it.
+      writeFileSync(`${file}.new`, `${JSON.stringify({ ...mine, listening }, null, 2)}\n`, { mode: 0o600 });
+      renameSync(`${file}.new`, file);
+    },
+    release: () => rmSync(file, { force: true }),
+  };
+}
+
+/** The live Tripline of a data folder, or null: there is none, or what is written there was killed. */
+export function findStandalone(dataDir: string): Standalone | null {
+  let written: Standalone;
+  try {
+    written = JSON.parse(readFileSync(standaloneFile(dataDir), 'utf8'));
+  } catch {
+    return null;
+  }
+  return Number.isInteger(written.pid) && processBegan(written.pid) === written.processBegan ? written : null;
+}
+
+/** The folder's webhook secret, made (256 bits, 0600) when there is none yet. */
+export function keepWebhookSecret(dataDir: string): string {
+  const there = readWebhookSecret(dataDir);
+  if (there) return there;
+  const secret = randomBytes(32).toString('hex');
+  writeFileSync(secretFile(dataDir), `${secret}\n`, { mode: 0o600 });
+  return secret;
+}
+
+/** The folder's webhook secret, or null when none was made. */
+export function readWebhookSecret(dataDir: string): string | null {
+  try {
+    return readFileSync(secretFile(dataDir), 'utf8').trim() || null;
+  } catch {
+    return null;
+  }
+}
+
+/** What is wrong with the folder's permissions, or null. */
+export function folderFault(dataDir: string): string | null {
+  const folder = statSync(dataDir);
+  if ((folder.mode & 0o077) !== 0) return `${dataDir} can be entered by others; chmod 700 it`;
+  return null;
+}
+
+/** When a process began, in whatever form the system tells it; null when there is no such process. */
+function processBegan(pid: number): string | null {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return null;
+  }
+  try {
+    // The command's name, in brackets, may hold anything: count fields after the last bracket.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  } catch {
+    try {
+      return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+    } catch {
+      return null;
+    }
+  }
+}
