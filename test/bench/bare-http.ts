@@ -5,4 +5,4 @@ const server = createServer((request, response) => {
   request.on('data', () => {});
   request.on('end', () => response.writeHead(202, { 'content-length': '0' }).end());
 });
-server.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('ready'));
+server.listen(Number(process.env['PORT']), '127.0.0.1');
