@@ -32,5 +32,10 @@ export function openDatabase(url: string, options: { applicationName: string; ma
   // A connection that dies while idle must not end the process; the next query reports the fault.
   pool.on('error', () => {});
   const query = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
-  return { pool, query, close: () => query.destroy() };
+  const close = async () => {
+    // Kysely ends the pool only when it was itself used.
+    await query.destroy();
+    if (!pool.ended) await pool.end();
+  };
+  return { pool, query, close };
 }
