@@ -31,6 +31,8 @@ export function openDatabase(url: string, options: { applicationName: string; ma
   });
   // A connection that dies while idle must not end the process; the next query reports the fault.
   pool.on('error', () => {});
+  // Nor one that dies while it is checked out and nobody queries on it.
+  pool.on('connect', (client) => client.on('error', () => {}));
   const query = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   const close = async () => {
     // Kysely ends the pool only when it was itself used.

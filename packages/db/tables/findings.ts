@@ -1,2 +1,73 @@
-/** Tables of migrations/*_findings.sql, for kysely. */
-export type FindingsTables = Record<never, never>;
+import type { Confidence, Entity, Evidence, Severity } from '@tripline/contracts/finding';
+import type { Actor, IncidentState, Resolution } from '@tripline/contracts/incident';
+import type { ResponseStep } from '@tripline/contracts/response';
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
+
+/** A jsonb column: written as JSON text, read as what it holds. */
+type Json<T> = ColumnType<T, string, string>;
+type GeneratedJson<T> = ColumnType<T, string | undefined, string>;
+
+export type IncidentEventKind =
+  | 'opened'
+  | 'joined'
+  | 'acknowledged'
+  | 'resolved'
+  | 'reopened'
+  | 'withdrawn'
+  | 'told'
+  | 'remediated';
+
+/** Tables of migrations/0002_findings.sql, for kysely. Field docs stand there and in packages/contracts. */
+export type FindingsTables = {
+  incidents: {
+    id: string;
+    workspace: string;
+    state: Generated<IncidentState>;
+    severity: Severity;
+    title: string;
+    version: Generated<number>;
+    opened_at: Generated<Date>;
+    updated_at: Generated<Date>;
+    acknowledged_at: Date | null;
+    acknowledged_by: ColumnType<Actor | null, string | null, string | null>;
+    resolved_at: Date | null;
+    resolved_by: ColumnType<Actor | null, string | null, string | null>;
+    resolution: Resolution | null;
+  };
+  incident_entities: { incident: string; workspace: string; kind: Entity['kind']; entity: string };
+  findings: {
+    id: string;
+    incident: string | null;
+    rule: string;
+    workspace: string;
+    subject: string;
+    occasion: string;
+    severity: Severity;
+    confidence: Confidence;
+    title: string;
+    summary: string;
+    deciding_event: string;
+    occurred_at: Date;
+    detected_at: Date;
+    recorded_at: Generated<Date>;
+    evidence: Json<Evidence[]>;
+    entities: Json<Entity[]>;
+    response: Json<ResponseStep[]>;
+    remedy: Json<string[]>;
+    silence: string;
+    attack: string[];
+    attack_version: string;
+    owasp: string[];
+    silenced_by: string | null;
+    withdrawn_at: Date | null;
+    withdrawn_reason: string | null;
+  };
+  incident_events: {
+    id: GeneratedAlways<number>;
+    incident: string;
+    at: Generated<Date>;
+    kind: IncidentEventKind;
+    actor: Json<Actor>;
+    detail: GeneratedJson<Record<string, unknown>>;
+  };
+};
