@@ -50,6 +50,8 @@ export const attributes = {
   /** The commit that the merge put on the base branch (`merge_commit_sha`); only on a merged change. */
   'tripline.change.merge_revision': id,
   'tripline.change.author': text,
+  /** What happened to the change, in the provider's word: synchronize, edited, labeled, review_requested … */
+  'tripline.change.action': text,
   'tripline.change.merged_by': text,
   /** Numbers of the changes that the provider says a run belongs to. */
   'tripline.change.ids': z.array(id),
@@ -162,6 +164,7 @@ export const attributes = {
   'tripline.grant.permission_before': text,
   /** Permissions by name for apps and tokens, such as `{ contents: 'write' }`. */
   'tripline.grant.permissions': z.record(z.string(), z.string()),
+  /** Full names; `*` alone stands for all that the owner has or will have. */
   'tripline.grant.repositories': z.array(text),
   'tripline.grant.expires_at': time,
   /** The team's slug, for the team kinds. */
@@ -197,12 +200,16 @@ export const attributes = {
   'tripline.control.patterns': z.array(text),
   /** Which fields changed, with their former value as text. */
   'tripline.control.changes': z.record(z.string(), longText),
+  /** What the control says now, by field, where the provider says it: what is not text is JSON. */
+  'tripline.control.settings': z.record(z.string(), longText),
 
   // Runners, from an audit feed or an inventory.
   'tripline.runner.registered_by': text,
   'tripline.runner.registered_at': time,
 
   // Tickets, comments, releases and packages: carried for their untrusted text and their identity.
+  /** Body of the change, review, ticket or comment, when it was written or edited. */
+  'tripline.text.body': longText,
   'tripline.ticket.id': id,
   'tripline.ticket.title': text,
   'tripline.comment.id': id,

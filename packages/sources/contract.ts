@@ -1,0 +1,87 @@
+import type { TriplineEvent } from '@tripline/contracts/event';
+import type { Workspaces } from './workspace.ts';
+
+/**
+ * A source: a feed of deliveries that Tripline takes over HTTP. Pure: no clock, no I/O, no state. It proves who sent
+ * a delivery, then says in Tripline's words what it tells.
+ *
+ * One delivery gives one event, or is set aside by a reason of `asideReasons`, or is refused by a reason of
+ * `refusalReasons`. Neither function ever throws, whatever the bytes.
+ */
+export type Source = {
+  /** The feed's name: its route is `POST /webhooks/<name>`, and its deliveries' ids begin with it. */
+  name: string;
+  /** Content types that it takes; all of them JSON. */
+  contentTypes: readonly string[];
+  /** What a sender must set when the content type is another. */
+  contentTypeAdvice: string;
+  /** Checks the raw bytes against any of `secrets`, in constant time. Undefined when one of them fits. */
+  verify: (rawBody: Buffer, headers: RequestHeaders, secrets: readonly string[], nowMs: number) => Refusal | undefined;
+  /** Reads what the headers claim, checks that the body fits it, and normalises. Called on verified bytes only. */
+  normalise: (delivery: Delivery, workspaces: Workspaces) => Normalised;
+};
+
+/** HTTP headers as node:http gives them: names in lower case. */
+export type RequestHeaders = Record<string, string | string[] | undefined>;
+
+export type Delivery = {
+  headers: RequestHeaders;
+  rawBody: Buffer;
+  /** Hex SHA-256 of `rawBody`. */
+  bodySha256: string;
+  /** Wall clock at receipt, ms since the epoch. */
+  receivedAtMs: number;
+};
+
+export type Normalised = { event: TriplineEvent } | { aside: AsideReason } | { refusal: Refusal };
+
+/** Why a delivery that is genuine and whole is not kept. Bounded: it labels a metric. */
+export const asideReasons = [
+  /** The provider checks that somebody listens. */
+  'ping',
+  /** No rule could read this kind of event. */
+  'event-not-read',
+  /** The event is read, but this action of it says nothing about access, code or controls. */
+  'action-not-read',
+  /** Nothing in it says whose it is. */
+  'no-workspace',
+  /** The provider left out what an event of its type cannot be without. */
+  'incomplete',
+] as const;
+export type AsideReason = (typeof asideReasons)[number];
+
+/** Why a delivery is refused. Bounded: it labels a metric, and clients match on it. */
+export const refusalReasons = [
+  'body-too-large',
+  'unsupported-content-type',
+  'unsupported-content-encoding',
+  'missing-signature',
+  'bad-signature',
+  'timestamp-out-of-tolerance',
+  'missing-event-header',
+  'unknown-event',
+  'bad-delivery-id',
+  'invalid-utf8',
+  'invalid-json',
+  'too-deep',
+  'body-does-not-fit-event',
+  'unknown-workspace',
+  'event-too-large',
+  'spool-full',
+  'bad-request',
+  'internal',
+] as const;
+export type RefusalReason = (typeof refusalReasons)[number];
+
+/** `message` is a sentence that says what to do; it never repeats what was sent. */
+export type Refusal = { status: 400 | 401 | 413 | 415 | 422 | 503; reason: RefusalReason; message: string };
+
+export function refuse(status: Refusal['status'], reason: RefusalReason, message: string): Refusal {
+  return { status, reason, message };
+}
+
+/** A header's value when it was sent exactly once. */
+export function headerOf(headers: RequestHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { identifier, text } from '../untrusted.ts';
+import { bodyOf, instant, maybe, number, string } from './body.ts';
+import { type Draft, defineEvent } from './family.ts';
+
+const type = 'dev.cdeventsx.tripline-control.changed';
+const alertBody = { number: number.nullish(), created_at: instant, updated_at: instant };
+
+function attributesOf(
+  kind: Draft['tripline.control.kind'],
+  action: string,
+  name: string | null | undefined,
+  id: number | string | null | undefined,
+): Draft {
+  return {
+    'tripline.control.kind': kind,
+    'tripline.control.action': text(action),
+    'tripline.control.name': text(name),
+    'tripline.control.id': identifier(id),
+  };
+}
+
+/** Never what leaked, only its kind: GitHub may send the secret's value in the alert, and the schema leaves it out. */
+const secretAlert = z.object({ ...alertBody, secret_type: string });
+
+export const secretScanningAlert = defineEvent({
+  marks: ['action', 'alert'],
+  carries: ['assignee'],
+  schema: bodyOf({ action: string, alert: secretAlert }),
+  normalise: ({ action, alert }) => ({
+    type,
+    time: action === 'created' ? alert.created_at : alert.updated_at,
+    data: attributesOf('secret-scanning', action, alert.secret_type, alert.number),
+  }),
+});
+
+export const secretScanningAlertLocation = defineEvent({
+  marks: ['alert', 'location'],
+  carries: ['action'],
+  schema: bodyOf({ action: maybe, alert: secretAlert, location: z.object({ type: maybe }) }),
+  normalise: ({ alert }) => ({
+    type,
+    data: attributesOf('secret-scanning', 'location_created', alert.secret_type, alert.number),
+  }),
+});
+
+export const codeScanningAlert = defineEvent({
+  marks: ['action', 'alert', 'commit_oid', 'ref'],
+  schema: bodyOf({
+    action: string,
+    alert: z.object({ ...alertBody, rule: z.object({ id: maybe }).nullish() }),
+  }),
+  normalise: ({ action, alert }) => ({
+    type,
+    data: attributesOf('security-alert', action, alert.rule?.id, alert.number),
+  }),
+});
+
+export const dependabotAlert = defineEvent({
+  marks: ['action', 'alert'],
+  carries: ['assignee'],
+  schema: bodyOf({
+    action: string,
+    alert: z.object({ ...alertBody, security_advisory: z.object({ ghsa_id: maybe }) }),
+  }),
+  normalise: ({ action, alert }) => ({
+    type,
+    time: action === 'created' ? alert.created_at : alert.updated_at,
+    data: attributesOf('security-alert', action, alert.security_advisory.ghsa_id, alert.number),
+  }),
+});
+
+export const repositoryVulnerabilityAlert = defineEvent({
+  marks: ['action', 'alert'],
+  schema: bodyOf({
+    action: string,
+    alert: z.object({ ...alertBody, id: number, affected_package_name: string, ghsa_id: maybe }),
+  }),
+  normalise: ({ action, alert }) => ({
+    type,
+    data: attributesOf(
+      'security-alert',
+      action,
+      alert.ghsa_id ?? alert.affected_package_name,
+      alert.number ?? alert.id,
+    ),
+  }),
+});

@@ -1,0 +1,184 @@
+import type { EventType } from '@tripline/contracts/event';
+import { z } from 'zod';
+import { identifier, longText, text, utc } from '../untrusted.ts';
+import {
+  app,
+  bodyOf,
+  flag,
+  headRepository,
+  instant,
+  maybe,
+  number,
+  revision,
+  someone,
+  splitRef,
+  string,
+} from './body.ts';
+import { type Draft, defineEvent } from './family.ts';
+
+const pullRequest = z.object({
+  number,
+  title: maybe,
+  body: maybe,
+  state: maybe,
+  draft: flag,
+  html_url: maybe,
+  user: someone,
+  author_association: maybe,
+  created_at: instant,
+  updated_at: instant,
+  closed_at: instant,
+  merged_at: instant,
+  merged: flag,
+  merged_by: someone,
+  merge_commit_sha: revision.nullish(),
+  performed_via_github_app: app,
+  head: z.object({ ref: string, sha: revision, repo: headRepository }),
+  base: z.object({ ref: string, sha: revision, repo: headRepository }),
+});
+type PullRequest = z.infer<typeof pullRequest>;
+
+/** What a change is, whichever event speaks of it. */
+function attributesOf(change: PullRequest): Draft {
+  const merged = change.merged === true || (change.merged_at !== null && change.merged_at !== undefined);
+  const head = change.head.repo?.full_name;
+  return {
+    'vcs.change.id': identifier(change.number),
+    'vcs.change.title': text(change.title),
+    'vcs.change.state': merged ? 'merged' : change.state === 'closed' ? 'closed' : change.draft ? 'wip' : 'open',
+    'tripline.change.author': text(change.user?.login),
+    'tripline.change.merged_by': text(change.merged_by?.login),
+    // Before the merge it is a trial merge that nobody builds from.
+    'tripline.change.merge_revision': merged ? (change.merge_commit_sha ?? undefined) : undefined,
+    'vcs.ref.head.name': text(change.head.ref),
+    'vcs.ref.head.revision': change.head.sha,
+    'vcs.ref.base.name': text(change.base.ref),
+    'vcs.ref.base.revision': change.base.sha,
+    'tripline.head.repository': head,
+    // A head without a repository is a fork that was deleted.
+    'tripline.head.fork': head === undefined || head !== change.base.repo?.full_name,
+  };
+}
+
+const changeActions: Record<string, EventType> = {
+  opened: 'dev.cdevents.change.created',
+  closed: 'dev.cdevents.change.abandoned',
+  synchronize: 'dev.cdevents.change.updated',
+  edited: 'dev.cdevents.change.updated',
+  reopened: 'dev.cdevents.change.updated',
+  ready_for_review: 'dev.cdevents.change.updated',
+  converted_to_draft: 'dev.cdevents.change.updated',
+  labeled: 'dev.cdevents.change.updated',
+  unlabeled: 'dev.cdevents.change.updated',
+  review_requested: 'dev.cdevents.change.updated',
+  auto_merge_enabled: 'dev.cdevents.change.updated',
+  auto_merge_disabled: 'dev.cdevents.change.updated',
+  enqueued: 'dev.cdevents.change.updated',
+  dequeued: 'dev.cdevents.change.updated',
+};
+
+export const pullRequestEvent = defineEvent({
+  marks: ['action', 'number', 'pull_request'],
+  carries: ['before', 'after', 'label', 'milestone'],
+  schema: bodyOf({ action: string, before: revision.nullish(), pull_request: pullRequest }),
+  normalise({ action, before, pull_request: change }) {
+    const type = Object.hasOwn(changeActions, action) ? changeActions[action] : undefined;
+    if (!type) return undefined;
+    const data = attributesOf(change);
+    const writes = action === 'opened' || action === 'edited';
+    return {
+      type: data['vcs.change.state'] === 'merged' && action === 'closed' ? 'dev.cdevents.change.merged' : type,
+      time:
+        action === 'opened'
+          ? change.created_at
+          : action === 'closed'
+            ? (change.merged_at ?? change.closed_at)
+            : change.updated_at,
+      data: {
+        ...data,
+        'tripline.change.action': action,
+        'tripline.user.association': text(change.author_association),
+        'tripline.user.app': text(change.performed_via_github_app?.slug),
+        'tripline.ref.before': before ?? undefined,
+        'tripline.text.body': writes ? longText(change.body) : undefined,
+      },
+    };
+  },
+});
+
+const reviewStates = new Set(['approved', 'changes_requested', 'commented', 'dismissed', 'pending'] as const);
+type ReviewState = typeof reviewStates extends Set<infer State> ? State : never;
+function reviewState(state: string): ReviewState | undefined {
+  const lower = state.toLowerCase() as ReviewState;
+  return reviewStates.has(lower) ? lower : undefined;
+}
+
+export const review = defineEvent({
+  marks: ['action', 'review', 'pull_request'],
+  schema: bodyOf({
+    action: string,
+    review: z.object({
+      id: number,
+      state: string,
+      commit_id: revision.nullish(),
+      user: someone,
+      author_association: maybe,
+      submitted_at: instant,
+      body: maybe,
+      html_url: maybe,
+    }),
+    pull_request: pullRequest,
+  }),
+  normalise({ action, review, pull_request: change }) {
+    if (action !== 'submitted' && action !== 'dismissed' && action !== 'edited') return undefined;
+    return {
+      type: 'dev.cdevents.change.reviewed',
+      // A dismissal keeps the time of the review that it takes back.
+      time: action === 'submitted' ? review.submitted_at : change.updated_at,
+      data: {
+        ...attributesOf(change),
+        'tripline.review.id': identifier(review.id),
+        'tripline.review.state': action === 'dismissed' ? 'dismissed' : reviewState(review.state),
+        'tripline.review.revision': review.commit_id ?? undefined,
+        'tripline.review.author': text(review.user?.login),
+        'tripline.review.author_type': text(review.user?.type),
+        'tripline.review.submitted_at': utc(review.submitted_at),
+        'tripline.user.association': text(review.author_association),
+        'tripline.text.body': action === 'dismissed' ? undefined : longText(review.body),
+      },
+    };
+  },
+});
+
+/** `gh-readonly-queue/<base>/pr-<number>-<sha>`: a branch that only GitHub may write. */
+const queueBranch = /^gh-readonly-queue\/.+\/pr-(\d+)-[0-9a-f]{40}$/;
+
+export const mergeGroup = defineEvent({
+  marks: ['action', 'merge_group'],
+  carries: ['reason'],
+  schema: bodyOf({
+    action: string,
+    reason: maybe,
+    merge_group: z.object({ head_sha: revision, head_ref: string, base_sha: revision, base_ref: string }),
+  }),
+  normalise({ action, reason, merge_group: group }) {
+    if (action !== 'checks_requested' && action !== 'destroyed') return undefined;
+    const head = splitRef(group.head_ref)?.name ?? group.head_ref;
+    const change = queueBranch.exec(head)?.[1];
+    return {
+      type:
+        action === 'destroyed'
+          ? 'dev.cdeventsx.tripline-mergegroup.destroyed'
+          : 'dev.cdeventsx.tripline-mergegroup.requested',
+      data: {
+        'vcs.ref.head.name': text(head),
+        'vcs.ref.head.revision': group.head_sha,
+        'vcs.ref.head.type': 'branch',
+        'vcs.ref.base.name': text(splitRef(group.base_ref)?.name ?? group.base_ref),
+        'vcs.ref.base.revision': group.base_sha,
+        'tripline.merge_group.reason': text(reason),
+        'tripline.change.ids': change === undefined ? undefined : [change],
+      },
+    };
+  },
+});

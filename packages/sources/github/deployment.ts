@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { identifier, text, texts } from '../untrusted.ts';
+import { app, bodyOf, flag, instant, maybe, number, revision, someone, string } from './body.ts';
+import { type Draft, defineEvent } from './family.ts';
+
+const run = z.object({ id: number, html_url: maybe, head_branch: maybe, head_sha: revision.nullish() }).nullish();
+const deploymentBody = z.object({
+  id: number,
+  environment: string,
+  production_environment: flag,
+  sha: maybe,
+  ref: maybe,
+  creator: someone,
+  created_at: instant,
+  updated_at: instant,
+  performed_via_github_app: app,
+});
+
+function attributesOf(deployment: z.infer<typeof deploymentBody>, workflowRun: z.infer<typeof run>): Draft {
+  return {
+    'deployment.id': identifier(deployment.id),
+    'deployment.environment.name': text(deployment.environment),
+    'tripline.deployment.production': deployment.production_environment ?? undefined,
+    'vcs.ref.head.name': text(deployment.ref),
+    'vcs.ref.head.revision': identifier(deployment.sha),
+    'cicd.pipeline.run.id': identifier(workflowRun?.id),
+    'cicd.pipeline.run.url.full': text(workflowRun?.html_url),
+    'tripline.user.app': text(deployment.performed_via_github_app?.slug),
+  };
+}
+
+export const deployment = defineEvent({
+  marks: ['action', 'deployment'],
+  carries: ['workflow', 'workflow_run'],
+  schema: bodyOf({ action: string, deployment: deploymentBody, workflow_run: run }),
+  normalise({ action, deployment, workflow_run }) {
+    if (action !== 'created') return undefined;
+    return {
+      type: 'dev.cdeventsx.tripline-deployment.requested',
+      time: deployment.created_at,
+      data: attributesOf(deployment, workflow_run),
+    };
+  },
+});
+
+const states = ['pending', 'queued', 'in_progress', 'success', 'failure', 'error', 'inactive', 'waiting'] as const;
+
+export const deploymentStatus = defineEvent({
+  marks: ['action', 'deployment', 'deployment_status'],
+  carries: ['check_run', 'workflow', 'workflow_run'],
+  schema: bodyOf({
+    action: string,
+    deployment: deploymentBody,
+    deployment_status: z.object({ state: string, created_at: instant }),
+    workflow_run: run,
+  }),
+  normalise({ action, deployment, deployment_status: status, workflow_run }) {
+    if (action !== 'created') return undefined;
+    return {
+      type: status.state === 'success' ? 'dev.cdevents.service.deployed' : 'dev.cdeventsx.tripline-deployment.changed',
+      time: status.created_at,
+      data: {
+        ...attributesOf(deployment, workflow_run),
+        'deployment.status': states.find((state) => state === status.state),
+      },
+    };
+  },
+});
+
+const environments = z.object({ environment: maybe }).nullish();
+const decisions = new Map([
+  ['requested', 'requested'],
+  ['approved', 'approved'],
+  ['rejected', 'rejected'],
+] as const);
+
+export const deploymentReview = defineEvent({
+  marks: ['action', 'workflow_run', 'since'],
+  carries: ['workflow_job_run', 'workflow_job_runs', 'environment', 'reviewers', 'requestor', 'approver', 'comment'],
+  schema: bodyOf({
+    action: string,
+    workflow_run: run,
+    since: instant,
+    environment: maybe,
+    workflow_job_run: environments,
+    workflow_job_runs: z.array(environments).nullish(),
+    approver: someone,
+    reviewers: z.array(z.object({ reviewer: z.object({ login: maybe, slug: maybe }).nullish() })).nullish(),
+    comment: maybe,
+  }),
+  normalise(body) {
+    const decision = decisions.get(body.action as 'requested');
+    if (!decision) return undefined;
+    const asked = body.reviewers?.map(({ reviewer }) => reviewer?.login ?? reviewer?.slug);
+    return {
+      type: 'dev.cdeventsx.tripline-deployment.reviewed',
+      time: body.since,
+      data: {
+        'deployment.environment.name': text(
+          body.environment ?? body.workflow_job_run?.environment ?? body.workflow_job_runs?.[0]?.environment,
+        ),
+        'tripline.deployment.decision': decision,
+        'tripline.deployment.reviewers': texts(body.approver ? [body.approver.login] : asked),
+        'cicd.pipeline.run.id': identifier(body.workflow_run?.id),
+        'cicd.pipeline.run.url.full': text(body.workflow_run?.html_url),
+        'vcs.ref.head.name': text(body.workflow_run?.head_branch),
+        'vcs.ref.head.revision': body.workflow_run?.head_sha ?? undefined,
+      },
+    };
+  },
+});
+
+/** A gate asks a GitHub App whether the deployment may go on. */
+export const deploymentProtectionRule = defineEvent({
+  marks: ['action', 'environment', 'deployment_callback_url'],
+  carries: ['deployment', 'event', 'pull_requests'],
+  schema: bodyOf({ action: string, environment: maybe, deployment: deploymentBody.nullish() }),
+  normalise({ action, environment, deployment }) {
+    if (action !== 'requested') return undefined;
+    return {
+      type: 'dev.cdeventsx.tripline-deployment.reviewed',
+      time: deployment?.created_at,
+      data: {
+        ...(deployment ? attributesOf(deployment, undefined) : {}),
+        'deployment.environment.name': text(environment ?? deployment?.environment),
+        'tripline.deployment.decision': 'requested',
+      },
+    };
+  },
+});

@@ -1,0 +1,323 @@
+import type { EventType } from '@tripline/contracts/event';
+import { z } from 'zod';
+import { identifier, text, textRecord, texts, utc } from '../untrusted.ts';
+import {
+  account,
+  bodyOf,
+  flag,
+  instant,
+  login,
+  maybe,
+  number,
+  permissions,
+  repositoryNames,
+  someone,
+  string,
+} from './body.ts';
+import { defineEvent } from './family.ts';
+
+const added = 'dev.cdeventsx.tripline-grant.added';
+const changed = 'dev.cdeventsx.tripline-grant.changed';
+const removed = 'dev.cdeventsx.tripline-grant.removed';
+
+/** The grant's event type for an action, by a table of actions. */
+function typeOf(types: Record<string, EventType>, action: string): EventType | undefined {
+  return Object.hasOwn(types, action) ? types[action] : undefined;
+}
+
+const fromTo = z.object({ from: maybe, to: maybe }).nullish();
+
+/** A collaborator on a repository. */
+export const member = defineEvent({
+  marks: ['action', 'member', 'repository'],
+  schema: bodyOf({
+    action: string,
+    member: account,
+    changes: z.object({ old_permission: fromTo, permission: fromTo, role_name: fromTo }).nullish(),
+  }),
+  normalise({ action, member, changes, repository }) {
+    const type = typeOf({ added, edited: changed, removed }, action);
+    if (!type) return undefined;
+    return {
+      type,
+      data: {
+        'tripline.grant.kind': 'collaborator',
+        'tripline.grant.grantee': member.login,
+        'tripline.grant.grantee_id': identifier(member.id),
+        'tripline.grant.target': repository?.full_name,
+        'tripline.grant.permission': text(changes?.role_name?.to ?? changes?.permission?.to),
+        'tripline.grant.permission_before': text(changes?.permission?.from ?? changes?.old_permission?.from),
+      },
+    };
+  },
+});
+
+const teamBody = z.object({ id: number, name: string, slug: maybe, permission: maybe });
+type Team = z.infer<typeof teamBody>;
+/** A deleted team has kept its name only. */
+const slugOf = (team: Team) => text(team.slug ?? team.name, 256);
+
+export const membership = defineEvent({
+  marks: ['action', 'scope', 'member', 'team'],
+  schema: bodyOf({ action: string, member: someone, team: teamBody }),
+  normalise({ action, member, team, organization }) {
+    const type = typeOf({ added, removed }, action);
+    if (!type) return undefined;
+    return {
+      type,
+      data: {
+        'tripline.grant.kind': 'team-member',
+        'tripline.grant.grantee': member?.login,
+        'tripline.grant.grantee_id': identifier(member?.id),
+        'tripline.grant.target': organization ? `${organization.login}/${slugOf(team)}` : undefined,
+        'tripline.grant.permission': text(team.permission),
+        'tripline.grant.team': slugOf(team),
+      },
+    };
+  },
+});
+
+const teamTypes = { created: added, edited: changed, deleted: removed } as const;
+const teamRepositoryTypes = { added_to_repository: added, edited: changed, removed_from_repository: removed } as const;
+
+/** A team came, changed or went; or, with a repository, what the team may do there. */
+export const team = defineEvent({
+  marks: ['action', 'team'],
+  schema: bodyOf({ action: string, team: teamBody, changes: z.record(z.string(), z.unknown()).nullish() }),
+  normalise({ action, team, organization, repository }) {
+    const type = typeOf(repository ? teamRepositoryTypes : teamTypes, action);
+    if (!type) return undefined;
+    return {
+      type,
+      data: {
+        'tripline.grant.kind': repository ? 'team-repository' : 'team',
+        'tripline.grant.grantee': slugOf(team),
+        'tripline.grant.grantee_id': identifier(team.id),
+        'tripline.grant.target': repository?.full_name ?? organization?.login,
+        'tripline.grant.permission': text(team.permission),
+        'tripline.grant.team': slugOf(team),
+      },
+    };
+  },
+});
+
+export const teamAdd = defineEvent({
+  marks: ['team', 'repository'],
+  schema: bodyOf({ team: teamBody }),
+  normalise: ({ team, repository }) => ({
+    type: added,
+    data: {
+      'tripline.grant.kind': 'team-repository',
+      'tripline.grant.grantee': slugOf(team),
+      'tripline.grant.grantee_id': identifier(team.id),
+      'tripline.grant.target': repository?.full_name,
+      'tripline.grant.permission': text(team.permission),
+      'tripline.grant.team': slugOf(team),
+    },
+  }),
+});
+
+export const deployKey = defineEvent({
+  marks: ['action', 'key', 'repository'],
+  schema: bodyOf({
+    action: string,
+    key: z.object({ id: number, title: string, read_only: flag, created_at: instant, added_by: maybe }),
+  }),
+  normalise({ action, key, repository }) {
+    const type = typeOf({ created: added, deleted: removed }, action);
+    if (!type) return undefined;
+    return {
+      type,
+      time: action === 'created' ? key.created_at : undefined,
+      data: {
+        'tripline.grant.kind': 'deploy-key',
+        'tripline.grant.id': identifier(key.id),
+        'tripline.grant.grantee': text(key.title),
+        'tripline.grant.target': repository?.full_name,
+        // A key writes unless GitHub says that it only reads.
+        'tripline.grant.permission': key.read_only === true ? 'read' : 'write',
+      },
+    };
+  },
+});
+
+const installationBody = z.object({
+  id: number,
+  account,
+  app_id: number.nullish(),
+  app_slug: maybe,
+  permissions,
+  repository_selection: maybe,
+  created_at: instant,
+});
+
+/** A suspended app has no access until it is unsuspended. */
+const installationTypes = {
+  created: added,
+  unsuspend: added,
+  new_permissions_accepted: changed,
+  suspend: removed,
+  deleted: removed,
+} as const;
+
+function installationAttributes(installation: z.infer<typeof installationBody>) {
+  return {
+    'tripline.grant.id': identifier(installation.id),
+    'tripline.grant.grantee': text(installation.app_slug) ?? identifier(installation.app_id),
+    'tripline.grant.grantee_id': identifier(installation.app_id),
+    'tripline.grant.target': installation.account.login,
+    'tripline.grant.permissions': textRecord(installation.permissions),
+  };
+}
+
+const namesOf = (repositories: z.infer<typeof repositoryNames>) =>
+  texts(
+    repositories?.map((repository) => repository.full_name),
+    1000,
+  );
+
+export const installation = defineEvent({
+  marks: ['action', 'installation'],
+  carries: ['repositories', 'requester'],
+  schema: bodyOf({ action: string, installation: installationBody, repositories: repositoryNames }),
+  normalise({ action, installation, repositories }) {
+    const type = typeOf(installationTypes, action);
+    if (!type) return undefined;
+    return {
+      type,
+      time: action === 'created' ? installation.created_at : undefined,
+      data: {
+        ...installationAttributes(installation),
+        'tripline.grant.kind': 'app-installation',
+        'tripline.grant.repositories': installation.repository_selection === 'all' ? ['*'] : namesOf(repositories),
+      },
+    };
+  },
+});
+
+export const installationRepositories = defineEvent({
+  marks: ['action', 'installation', 'repositories_added', 'repositories_removed'],
+  carries: ['repository_selection', 'requester'],
+  schema: bodyOf({
+    action: string,
+    installation: installationBody,
+    repository_selection: maybe,
+    repositories_added: repositoryNames,
+    repositories_removed: repositoryNames,
+  }),
+  normalise(body) {
+    const type = typeOf({ added, removed }, body.action);
+    if (!type) return undefined;
+    const all = body.action === 'added' && body.repository_selection === 'all';
+    return {
+      type,
+      data: {
+        ...installationAttributes(body.installation),
+        'tripline.grant.kind': 'app-repositories',
+        'tripline.grant.repositories': all
+          ? ['*']
+          : namesOf(body.action === 'added' ? body.repositories_added : body.repositories_removed),
+      },
+    };
+  },
+});
+
+const byArea = z.object({ organization: permissions, repository: permissions, other: permissions }).nullish();
+
+export const personalAccessTokenRequest = defineEvent({
+  marks: ['action', 'personal_access_token_request'],
+  schema: bodyOf({
+    action: string,
+    personal_access_token_request: z.object({
+      id: number,
+      owner: someone,
+      permissions_result: byArea,
+      repository_selection: maybe,
+      repositories: repositoryNames,
+      created_at: instant,
+      token_id: number.nullish(),
+      token_expires_at: instant,
+    }),
+  }),
+  normalise({ action, personal_access_token_request: request, organization }) {
+    const type = typeOf({ created: 'dev.cdeventsx.tripline-credential.requested', approved: added }, action);
+    if (!type) return undefined;
+    const result = request.permissions_result;
+    return {
+      type,
+      time: action === 'created' ? request.created_at : undefined,
+      data: {
+        'tripline.credential.id': identifier(request.token_id),
+        'tripline.credential.kind': 'fine-grained-personal-access-token',
+        'tripline.grant.kind': 'personal-access-token',
+        'tripline.grant.id': identifier(request.id),
+        'tripline.grant.grantee': request.owner?.login,
+        'tripline.grant.grantee_id': identifier(request.owner?.id),
+        'tripline.grant.target': organization?.login,
+        'tripline.grant.permissions': textRecord({ ...result?.other, ...result?.organization, ...result?.repository }),
+        'tripline.grant.repositories': request.repository_selection === 'all' ? ['*'] : namesOf(request.repositories),
+        'tripline.grant.expires_at': utc(request.token_expires_at),
+      },
+    };
+  },
+});
+
+export const githubAppAuthorization = defineEvent({
+  marks: ['action'],
+  lacks: ['repository', 'changes'],
+  schema: bodyOf({ action: z.literal('revoked'), sender: account }),
+  normalise: ({ sender, organization }) => ({
+    type: removed,
+    data: {
+      'tripline.grant.kind': 'user-authorization',
+      'tripline.grant.grantee': sender.login,
+      'tripline.grant.grantee_id': identifier(sender.id),
+      'tripline.grant.target': organization?.login,
+    },
+  }),
+});
+
+/** People of an organisation; its own renaming and end are in control.ts. */
+export const organizationFields = {
+  membership: z.object({ role: maybe, user: someone }).nullish(),
+  invitation: z
+    .object({ id: number, login: login.nullish(), role: maybe, created_at: instant, inviter: someone })
+    .nullish(),
+  user: someone,
+};
+const organizationPeople = bodyOf({ action: string, ...organizationFields });
+
+export function toldOfPeople(body: z.infer<typeof organizationPeople>) {
+  const { action, invitation, organization } = body;
+  if (action === 'member_invited') {
+    const inviter = invitation?.inviter ?? body.sender;
+    return {
+      type: added as EventType,
+      time: invitation?.created_at,
+      data: {
+        'user.name': inviter?.login,
+        'user.id': identifier(inviter?.id),
+        'user.type': text(inviter?.type),
+        'tripline.grant.kind': 'org-invitation' as const,
+        'tripline.grant.id': identifier(invitation?.id),
+        // Somebody invited by address alone has no login yet; the address is not ours to keep.
+        'tripline.grant.grantee': invitation?.login ?? body.user?.login ?? 'somebody without an account',
+        'tripline.grant.grantee_id': identifier(body.user?.id),
+        'tripline.grant.target': organization?.login,
+        'tripline.grant.permission': text(invitation?.role),
+      },
+    };
+  }
+  const type = typeOf({ member_added: added, member_removed: removed }, action);
+  if (!type) return undefined;
+  return {
+    type,
+    data: {
+      'tripline.grant.kind': 'org-member' as const,
+      'tripline.grant.grantee': body.membership?.user?.login,
+      'tripline.grant.grantee_id': identifier(body.membership?.user?.id),
+      'tripline.grant.target': organization?.login,
+      'tripline.grant.permission': text(body.membership?.role),
+    },
+  };
+}

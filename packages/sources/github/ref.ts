@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { type Instant, text, toMs } from '../untrusted.ts';
+import { bodyOf, flag, maybe, revision, splitRef, string } from './body.ts';
+import { defineEvent } from './family.ts';
+
+/** What configures CI, wherever a provider looks for it: the paths that rules ask about. */
+const ciPath =
+  /^\.github\/(workflows|actions)\/|(^|\/)action\.ya?ml$|^\.github\/(dependabot\.ya?ml|CODEOWNERS)$|^(docs\/)?CODEOWNERS$|^\.gitlab-ci\.ya?ml$|^\.gitlab\/ci\/|^\.(buildkite|circleci|woodpecker|tekton)\/|^\.(drone|travis|woodpecker)\.ya?ml$|^(azure|bitbucket)-pipelines\.ya?ml$|(^|\/)Jenkinsfile/;
+
+const person = z.object({ name: maybe, username: maybe }).nullish();
+const paths = z.array(string).nullish();
+const commit = z.object({
+  id: revision,
+  message: maybe,
+  author: person,
+  committer: person,
+  added: paths,
+  removed: paths,
+  modified: paths,
+});
+type Commit = z.infer<typeof commit>;
+
+/** GitHub's login of a commit's author where it knows one, otherwise the name that the commit claims. */
+function nameOf(somebody: z.infer<typeof person>, limit: number): string {
+  return text(somebody?.username ?? somebody?.name, limit) ?? '';
+}
+
+/**
+ * The pushed commits within what a record may weigh: 2,048 commits come in one push, and their texts are of the
+ * pusher's choice. The more there are, the less is kept of each one's texts; never fewer commits.
+ */
+function commitsOf(commits: readonly Commit[]) {
+  const share = Math.min(4096, Math.floor(65_536 / Math.max(1, commits.length)));
+  let pathsLeft = 500;
+  return commits.slice(0, 2048).map((pushed) => {
+    const touched = [...(pushed.added ?? []), ...(pushed.removed ?? []), ...(pushed.modified ?? [])];
+    const ciPaths = touched.filter((path) => ciPath.test(path)).slice(0, pathsLeft);
+    pathsLeft -= ciPaths.length;
+    return {
+      revision: pushed.id,
+      author: nameOf(pushed.author, Math.min(256, share)),
+      committer: nameOf(pushed.committer, Math.min(256, share)),
+      message: text(pushed.message, share) ?? '',
+      ciPaths: ciPaths.map((path) => text(path, 256)!),
+      pathCount: touched.length,
+    };
+  });
+}
+
+/**
+ * When GitHub took the push. `head_commit.timestamp` is of the pusher's making, so it is not asked. Undefined, which
+ * stands for the time of receipt, when GitHub's time lies ahead of it.
+ */
+function pushedAt(pushed: Instant, receivedAtMs: number): Instant {
+  const ms = toMs(pushed);
+  return ms !== undefined && ms <= receivedAtMs + 5 * 60_000 ? pushed : undefined;
+}
+
+export const push = defineEvent({
+  marks: ['ref', 'before', 'after', 'commits', 'pusher'],
+  carries: ['base_ref', 'head_commit', 'compare', 'created', 'deleted', 'forced'],
+  schema: bodyOf({
+    ref: string,
+    before: revision,
+    after: revision,
+    created: flag,
+    deleted: flag,
+    forced: flag,
+    base_ref: maybe,
+    commits: z.array(commit),
+    head_commit: z.object({ message: maybe, committer: person }).nullish(),
+    pusher: z.object({ name: maybe }),
+  }),
+  normalise(body, received) {
+    const ref = splitRef(body.ref);
+    if (!ref) return 'incomplete';
+    return {
+      type: 'dev.cdeventsx.tripline-ref.pushed',
+      time: pushedAt(body.repository?.pushed_at, received.atMs),
+      data: {
+        'vcs.ref.head.name': text(ref.name),
+        'vcs.ref.head.type': ref.type,
+        'vcs.ref.head.revision': body.after,
+        'vcs.ref.base.name': text(body.base_ref ? (splitRef(body.base_ref)?.name ?? body.base_ref) : undefined),
+        'tripline.ref.before': body.before,
+        'tripline.ref.created': body.created ?? undefined,
+        'tripline.ref.deleted': body.deleted ?? undefined,
+        'tripline.ref.forced': body.forced ?? undefined,
+        'tripline.push.commits': commitsOf(body.commits),
+        'tripline.push.commit_count': body.commits.length,
+        'tripline.push.pusher': text(body.pusher.name),
+        'tripline.push.head_committer': text(
+          body.head_commit?.committer?.username ?? body.head_commit?.committer?.name,
+        ),
+        'tripline.push.head_message': text(body.head_commit?.message, 1024),
+      },
+    };
+  },
+});
+
+const refBody = { ref: string, ref_type: z.enum(['branch', 'tag', 'repository']), pusher_type: string };
+
+export const create = defineEvent({
+  marks: ['ref', 'ref_type', 'pusher_type', 'master_branch'],
+  schema: bodyOf(refBody),
+  normalise(body, received) {
+    if (body.ref_type === 'repository') return undefined;
+    return {
+      type: body.ref_type === 'tag' ? 'dev.cdeventsx.tripline-tag.created' : 'dev.cdevents.branch.created',
+      time: pushedAt(body.repository?.pushed_at, received.atMs),
+      data: { 'vcs.ref.head.name': text(body.ref), 'vcs.ref.head.type': body.ref_type },
+    };
+  },
+});
+
+export const deleteEvent = defineEvent({
+  marks: ['ref', 'ref_type', 'pusher_type'],
+  schema: bodyOf(refBody),
+  normalise(body, received) {
+    if (body.ref_type === 'repository') return undefined;
+    return {
+      type: body.ref_type === 'tag' ? 'dev.cdeventsx.tripline-tag.deleted' : 'dev.cdevents.branch.deleted',
+      time: pushedAt(body.repository?.pushed_at, received.atMs),
+      data: { 'vcs.ref.head.name': text(body.ref), 'vcs.ref.head.type': body.ref_type },
+    };
+  },
+});

@@ -1,0 +1,112 @@
+import * as alert from './alert.ts';
+import * as change from './change.ts';
+import * as control from './control.ts';
+import * as deployment from './deployment.ts';
+import type { GithubEvent } from './family.ts';
+import * as grant from './grant.ts';
+import * as publication from './publication.ts';
+import * as ref from './ref.ts';
+import * as ticket from './ticket.ts';
+import * as workflow from './workflow.ts';
+
+/** The events of GitHub that Tripline reads, by the name that `X-GitHub-Event` gives them. */
+export const readEvents = new Map<string, GithubEvent>([
+  ['branch_protection_configuration', control.branchProtectionConfiguration],
+  ['branch_protection_rule', control.branchProtectionRule],
+  ['check_run', publication.checkRun],
+  ['check_suite', publication.checkSuite],
+  ['code_scanning_alert', alert.codeScanningAlert],
+  ['commit_comment', ticket.commitComment],
+  ['create', ref.create],
+  ['custom_property', control.customProperty],
+  ['custom_property_values', control.customPropertyValues],
+  ['delete', ref.deleteEvent],
+  ['dependabot_alert', alert.dependabotAlert],
+  ['deploy_key', grant.deployKey],
+  ['deployment', deployment.deployment],
+  ['deployment_protection_rule', deployment.deploymentProtectionRule],
+  ['deployment_review', deployment.deploymentReview],
+  ['deployment_status', deployment.deploymentStatus],
+  ['discussion', ticket.discussion],
+  ['discussion_comment', ticket.discussionComment],
+  ['fork', publication.fork],
+  ['github_app_authorization', grant.githubAppAuthorization],
+  ['installation', grant.installation],
+  ['installation_repositories', grant.installationRepositories],
+  ['issue_comment', ticket.issueComment],
+  ['issues', ticket.issues],
+  ['member', grant.member],
+  ['membership', grant.membership],
+  ['merge_group', change.mergeGroup],
+  ['meta', control.meta],
+  ['org_block', control.orgBlock],
+  ['organization', control.organization],
+  ['package', publication.packageEvent],
+  ['personal_access_token_request', grant.personalAccessTokenRequest],
+  ['public', control.publicEvent],
+  ['pull_request', change.pullRequestEvent],
+  ['pull_request_review', change.review],
+  ['pull_request_review_comment', ticket.reviewComment],
+  ['push', ref.push],
+  ['registry_package', publication.registryPackage],
+  ['release', publication.release],
+  ['repository', control.repositoryEvent],
+  ['repository_ruleset', control.repositoryRuleset],
+  ['repository_vulnerability_alert', alert.repositoryVulnerabilityAlert],
+  ['secret_scanning_alert', alert.secretScanningAlert],
+  ['secret_scanning_alert_location', alert.secretScanningAlertLocation],
+  ['security_and_analysis', control.securityAndAnalysis],
+  ['team', grant.team],
+  ['team_add', grant.teamAdd],
+  ['workflow_job', workflow.workflowJob],
+  ['workflow_run', workflow.workflowRun],
+]);
+
+/** The events of GitHub that no rule could read, with the keys that mark their bodies. */
+export const unreadEvents = new Map<string, readonly string[]>([
+  ['gollum', ['pages']],
+  ['installation_target', ['target_type', 'account']],
+  ['issue_dependencies', ['action', 'blocked_issue_id']],
+  ['label', ['action', 'label']],
+  ['marketplace_purchase', ['action', 'marketplace_purchase']],
+  ['milestone', ['action', 'milestone']],
+  ['page_build', ['build']],
+  ['ping', []],
+  ['project', ['action', 'project']],
+  ['project_card', ['action', 'project_card']],
+  ['project_column', ['action', 'project_column']],
+  ['projects_v2', ['action', 'projects_v2']],
+  ['projects_v2_item', ['action', 'projects_v2_item']],
+  ['projects_v2_status_update', ['action', 'projects_v2_status_update']],
+  ['pull_request_review_thread', ['action', 'thread', 'pull_request']],
+  ['repository_advisory', ['action', 'repository_advisory']],
+  ['repository_dispatch', ['action', 'branch', 'client_payload']],
+  ['repository_import', ['status', 'repository']],
+  ['secret_scanning_scan', ['action', 'completed_at']],
+  ['security_advisory', ['action', 'security_advisory']],
+  ['sponsorship', ['action', 'sponsorship']],
+  ['star', ['action', 'starred_at']],
+  ['status', ['sha', 'context', 'state']],
+  ['sub_issues', ['action', 'sub_issue_id']],
+  ['watch', ['action', 'repository']],
+  ['workflow_dispatch', ['inputs', 'workflow']],
+]);
+
+/** Keys that any body may carry; they mark nothing. */
+const everywhere = new Set(['repository', 'organization', 'sender', 'installation', 'enterprise', 'changes']);
+
+/** Keys that mark some event. A body that has one which its claimed event neither is marked by nor carries is another event's. */
+const marking = new Set(
+  [...[...readEvents.values()].map((event) => event.marks), ...unreadEvents.values()]
+    .flat()
+    .filter((key) => !everywhere.has(key)),
+);
+
+/** Whether the top-level keys are those of the claimed event. New keys of GitHub's, which mark nothing here, do no harm. */
+export function keysFit(body: Record<string, unknown>, event: GithubEvent): boolean {
+  if (event.marks.some((key) => !Object.hasOwn(body, key))) return false;
+  if (event.lacks.some((key) => Object.hasOwn(body, key))) return false;
+  return Object.keys(body).every(
+    (key) => !marking.has(key) || event.marks.includes(key) || event.carries.includes(key),
+  );
+}

@@ -1,0 +1,178 @@
+import type { EventType } from '@tripline/contracts/event';
+import { z } from 'zod';
+import { identifier, text, texts, utc } from '../untrusted.ts';
+import { bodyOf, flag, headRepository, instant, maybe, number, revision, someone, string } from './body.ts';
+import { defineEvent } from './family.ts';
+
+type Result = 'success' | 'failure' | 'error' | 'timeout' | 'cancellation' | 'skip';
+
+/** GitHub's conclusions in OpenTelemetry's words. `action_required` is none: the run waits for an approval. */
+const results: Record<string, Result> = {
+  success: 'success',
+  neutral: 'success',
+  failure: 'failure',
+  startup_failure: 'error',
+  stale: 'error',
+  timed_out: 'timeout',
+  cancelled: 'cancellation',
+  skipped: 'skip',
+};
+export function resultOf(conclusion: string | null | undefined): Result | undefined {
+  return conclusion && Object.hasOwn(results, conclusion) ? results[conclusion] : undefined;
+}
+
+const runTypes: Record<string, { type: EventType; state?: 'pending' | 'executing' }> = {
+  requested: { type: 'dev.cdevents.pipelinerun.queued', state: 'pending' },
+  in_progress: { type: 'dev.cdevents.pipelinerun.started', state: 'executing' },
+  completed: { type: 'dev.cdevents.pipelinerun.finished' },
+};
+
+export const workflowRun = defineEvent({
+  marks: ['action', 'workflow_run', 'workflow'],
+  schema: bodyOf({
+    action: string,
+    workflow: z.object({ name: maybe, path: maybe }).nullish(),
+    workflow_run: z.object({
+      id: number,
+      name: maybe,
+      html_url: maybe,
+      path: maybe,
+      event: string,
+      conclusion: maybe,
+      head_sha: revision,
+      head_branch: maybe,
+      head_repository: headRepository,
+      run_attempt: z.int().positive().nullish(),
+      created_at: instant,
+      updated_at: instant,
+      run_started_at: instant,
+      actor: someone,
+      triggering_actor: someone,
+      referenced_workflows: z.array(z.object({ path: string })).nullish(),
+      pull_requests: z.array(z.object({ number })).nullish(),
+    }),
+  }),
+  normalise({ action, workflow, workflow_run: run, repository }) {
+    const told = Object.hasOwn(runTypes, action) ? runTypes[action] : undefined;
+    if (!told) return undefined;
+    const head = run.head_repository?.full_name;
+    return {
+      type: told.type,
+      time: action === 'completed' ? run.updated_at : (run.run_started_at ?? run.created_at),
+      data: {
+        'cicd.pipeline.name': text(workflow?.name ?? run.name),
+        'cicd.pipeline.run.id': identifier(run.id),
+        'cicd.pipeline.run.url.full': text(run.html_url),
+        'cicd.pipeline.run.state': told.state,
+        'cicd.pipeline.result': resultOf(run.conclusion),
+        'tripline.pipeline.run.attempt': run.run_attempt ?? 1,
+        'tripline.pipeline.path': text((run.path ?? workflow?.path)?.split('@', 1)[0]),
+        'tripline.pipeline.trigger': text(run.event),
+        'tripline.pipeline.triggered_by': text((run.triggering_actor ?? run.actor)?.login),
+        'tripline.pipeline.referenced': texts(run.referenced_workflows?.map((used) => used.path)),
+        'vcs.ref.head.name': text(run.head_branch),
+        'vcs.ref.head.revision': run.head_sha,
+        'tripline.head.repository': head,
+        'tripline.head.fork': head === undefined ? undefined : head !== repository?.full_name,
+        'tripline.change.ids': run.pull_requests?.slice(0, 100).map((change) => String(change.number)),
+      },
+    };
+  },
+});
+
+const jobTypes: Record<string, EventType> = {
+  queued: 'dev.cdeventsx.tripline-taskrun.queued',
+  waiting: 'dev.cdeventsx.tripline-taskrun.queued',
+  in_progress: 'dev.cdevents.taskrun.started',
+  completed: 'dev.cdevents.taskrun.finished',
+};
+
+/** Groups that hold GitHub's own machines. */
+const hostedGroups = new Set(['GitHub Actions', 'Default Larger Runners']);
+
+/**
+ * Whose machine ran the job; undefined while none is assigned. Who registers a runner chooses its name and labels,
+ * `ubuntu-latest` among them, so they count only where GitHub states no group, and `self-hosted` always speaks against.
+ */
+export function isHosted(job: {
+  runner_id?: number | string | null | undefined;
+  runner_name?: string | null | undefined;
+  runner_group_name?: string | null | undefined;
+  labels?: readonly string[] | null | undefined;
+}): boolean | undefined {
+  if (!job.runner_id && !job.runner_name) return undefined;
+  if (job.labels?.some((label) => label.toLowerCase() === 'self-hosted')) return false;
+  if (job.runner_group_name) return hostedGroups.has(job.runner_group_name);
+  return /^(GitHub Actions|Hosted Agent)( \d+)?$/.test(job.runner_name ?? '');
+}
+
+function systemOf(labels: readonly string[] | null | undefined): string | undefined {
+  for (const label of labels ?? []) {
+    const name = /^(ubuntu|linux|windows|macos)(?=$|-)/i.exec(label)?.[1]?.toLowerCase();
+    if (name) return name === 'ubuntu' ? 'linux' : name;
+  }
+  return undefined;
+}
+
+export const workflowJob = defineEvent({
+  marks: ['action', 'workflow_job'],
+  carries: ['deployment'],
+  schema: bodyOf({
+    action: string,
+    workflow_job: z.object({
+      id: number,
+      run_id: number,
+      run_attempt: z.int().positive().nullish(),
+      head_sha: revision.nullish(),
+      head_branch: maybe,
+      html_url: maybe,
+      name: maybe,
+      workflow_name: maybe,
+      conclusion: maybe,
+      created_at: instant,
+      started_at: instant,
+      completed_at: instant,
+      labels: z.array(string).nullish(),
+      runner_id: number.nullish(),
+      runner_name: maybe,
+      runner_group_id: number.nullish(),
+      runner_group_name: maybe,
+    }),
+    deployment: z.object({ id: number.nullish(), environment: maybe, production_environment: flag }).nullish(),
+  }),
+  normalise({ action, workflow_job: job, deployment }) {
+    const type = Object.hasOwn(jobTypes, action) ? jobTypes[action] : undefined;
+    if (!type) return undefined;
+    const started = action === 'in_progress' || action === 'completed';
+    return {
+      type,
+      time: action === 'completed' ? job.completed_at : action === 'in_progress' ? job.started_at : job.created_at,
+      data: {
+        'cicd.pipeline.name': text(job.workflow_name),
+        'cicd.pipeline.run.id': identifier(job.run_id),
+        'tripline.pipeline.run.attempt': job.run_attempt ?? 1,
+        'cicd.pipeline.task.name': text(job.name),
+        'cicd.pipeline.task.run.id': identifier(job.id),
+        'cicd.pipeline.task.run.url.full': text(job.html_url),
+        'cicd.pipeline.task.run.result': resultOf(job.conclusion),
+        'tripline.task.created_at': utc(job.created_at),
+        // GitHub fills started_at with the time of creation while the job is queued.
+        'tripline.task.started_at': started ? utc(job.started_at) : undefined,
+        'tripline.task.completed_at': utc(job.completed_at),
+        'vcs.ref.head.name': text(job.head_branch),
+        'vcs.ref.head.revision': job.head_sha ?? undefined,
+        // 0 stands for "none was ever assigned" on cancelled jobs.
+        'cicd.worker.id': job.runner_id && job.runner_id !== '0' ? identifier(job.runner_id) : undefined,
+        'cicd.worker.name': text(job.runner_name || undefined),
+        'tripline.worker.group.id': identifier(job.runner_group_id),
+        'tripline.worker.group.name': text(job.runner_group_name || undefined),
+        'tripline.worker.labels': texts(job.labels),
+        'tripline.worker.hosted': isHosted(job),
+        'tripline.worker.os': systemOf(job.labels),
+        'deployment.id': identifier(deployment?.id),
+        'deployment.environment.name': text(deployment?.environment),
+        'tripline.deployment.production': deployment?.production_environment ?? undefined,
+      },
+    };
+  },
+});

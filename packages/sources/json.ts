@@ -1,0 +1,61 @@
+import { isUtf8 } from 'node:buffer';
+import { type Refusal, refuse } from './contract.ts';
+
+/** Levels of nesting that a body may have; GitHub's deepest example has 9. */
+const depthLimit = 64;
+
+/**
+ * Parses a body that must be one JSON object in UTF-8. `JSON.parse` gives `__proto__` as a plain own property, and the
+ * schemas after it copy only the fields that they know, so nothing here can reach a prototype.
+ */
+export function parseJsonObject(rawBody: Buffer): { body: Record<string, unknown> } | { refusal: Refusal } {
+  if (!isUtf8(rawBody)) {
+    return { refusal: refuse(400, 'invalid-utf8', 'The body is not UTF-8; send the JSON as it was signed') };
+  }
+  if (isTooDeep(rawBody)) {
+    return { refusal: refuse(400, 'too-deep', `The body is nested deeper than ${depthLimit} levels`) };
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(rawBody.toString('utf8'));
+  } catch {
+    return { refusal: refuse(400, 'invalid-json', 'The body is not valid JSON, or was cut off; send it whole') };
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    return { refusal: refuse(400, 'invalid-json', 'The body must be one JSON object') };
+  }
+  return { body: body as Record<string, unknown> };
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+
+/** Looks at brackets outside of strings only. Every byte of a multi-byte code point is above 0x7f, so bytes will do. */
+function isTooDeep(rawBody: Buffer): boolean {
+  let depth = 0;
+  for (let at = 0; at < rawBody.length; at += 1) {
+    const byte = rawBody[at]!;
+    if (byte === quote) {
+      at = endOfString(rawBody, at);
+      if (at === -1) return false;
+    } else if (byte === 0x7b || byte === 0x5b) {
+      depth += 1;
+      if (depth > depthLimit) return true;
+    } else if (byte === 0x7d || byte === 0x5d) {
+      depth -= 1;
+    }
+  }
+  return false;
+}
+
+/** Index of the quote that ends the string begun at `start`, or -1: then the parser will say what is wrong. */
+function endOfString(rawBody: Buffer, start: number): number {
+  let end = rawBody.indexOf(quote, start + 1);
+  while (end !== -1) {
+    let slashes = 0;
+    while (rawBody[end - 1 - slashes] === backslash) slashes += 1;
+    if (slashes % 2 === 0) return end;
+    end = rawBody.indexOf(quote, end + 1);
+  }
+  return -1;
+}

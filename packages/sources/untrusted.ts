@@ -1,0 +1,83 @@
+import { redactText } from './redact.ts';
+
+/**
+ * Makes what strangers wrote fit for an attribute: well-formed, without control characters (Postgres takes no NUL),
+ * without credentials, no longer than the attribute's schema allows. Never throws.
+ */
+const textLimit = 4096;
+const bodyLimit = 65_536;
+const identifierLimit = 512;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this takes out.
+const controls = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g;
+
+/** Replaces lone surrogates and control characters by U+FFFD. */
+function wellFormed(value: string): string {
+  return value.toWellFormed().replace(controls, '\ufffd');
+}
+
+/** At most `limit` UTF-16 units of `value`, never half a code point. */
+export function clip(value: string, limit: number): string {
+  if (value.length <= limit) return value;
+  const last = value.charCodeAt(limit - 1);
+  return value.slice(0, last >= 0xd800 && last <= 0xdbff ? limit - 1 : limit);
+}
+
+/** Text of a stranger's choice: a title, name, message, URL. Credentials in it are named by their hash before it is cut. */
+export function text(value: string | null | undefined, limit: number = textLimit): string | undefined {
+  return value === null || value === undefined ? undefined : clip(redactText(wellFormed(value)), limit);
+}
+
+/** A long text, such as a comment's body; absent when empty. */
+export function longText(value: string | null | undefined): string | undefined {
+  return value ? text(value, bodyLimit) : undefined;
+}
+
+/** An id as a string, whatever type the provider sends; absent when empty. */
+export function identifier(value: string | number | null | undefined): string | undefined {
+  if (value === null || value === undefined || value === '') return undefined;
+  return typeof value === 'number' ? String(value) : text(value, identifierLimit);
+}
+
+/** At most `limit` texts; more would be an attacker's way to a record that no log takes. */
+export function texts(values: readonly (string | null | undefined)[] | null | undefined, limit = 100) {
+  return values?.slice(0, limit).flatMap((value) => text(value, 512) ?? []);
+}
+
+/** A record of text values; anything but text is given as JSON. At most 100 entries of 2,048 units. */
+export function textRecord(values: Record<string, unknown> | null | undefined): Record<string, string> | undefined {
+  if (!values) return undefined;
+  const entries = Object.entries(values).slice(0, 100);
+  return Object.fromEntries(entries.map(([key, value]) => [text(key, 128)!, text(asText(value), 2048)!]));
+}
+
+function asText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === undefined ? '' : JSON.stringify(value);
+}
+
+/** Cleans every string within a JSON value, keys included, without shortening any. */
+export function cleanJson(value: unknown): unknown {
+  if (typeof value === 'string') return redactText(wellFormed(value));
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(cleanJson);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [redactText(wellFormed(key)), cleanJson(item)] as const),
+  );
+}
+
+/** A time as providers send it: RFC 3339 with any offset, or whole seconds since the epoch. */
+export type Instant = string | number | null | undefined;
+
+/** RFC 3339 in UTC, or undefined for what is no time between the years 1970 and 9999. */
+export function utc(value: Instant): string | undefined {
+  const ms = toMs(value);
+  return ms === undefined ? undefined : new Date(ms).toISOString();
+}
+
+/** Ms since the epoch, or undefined likewise. */
+export function toMs(value: Instant): number | undefined {
+  if (value === null || value === undefined) return undefined;
+  const ms = typeof value === 'number' ? value * 1000 : Date.parse(value);
+  return ms >= 0 && ms < 253_402_300_800_000 ? ms : undefined;
+}
