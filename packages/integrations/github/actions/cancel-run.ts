@@ -1,0 +1,76 @@
+import type { ResponseStep } from '@tripline/contracts/response';
+import type { Outcome } from '../../outcome.ts';
+import { outcomeOf } from '../classify.ts';
+import { type GitHubClient, type GitHubRequest, messageOf, ownerAndRepo } from '../client.ts';
+import { type Action, type ActionContext, type Check, change, checked } from './action.ts';
+
+type CancelRun = Extract<ResponseStep, { action: 'cancel-run' }>;
+
+/** When to ask whether a cancellation took, in ms after one another. A job may hold it off with `always()`; then it is forced. */
+const pollAfterMs = [500, 1000, 2000, 3000, 5000];
+
+const onRun = (step: CancelRun, route: string): GitHubRequest => ({
+  route,
+  parameters: { ...ownerAndRepo(step.repository), run_id: step.runId },
+});
+
+/** A1: cancels a run, waits for it to stop, and forces it when it does not. */
+export const cancelRun: Action<CancelRun> = {
+  code: 'A1',
+  reversible: false,
+  undo: (step) => `irreversible; the run can be started anew: gh run rerun ${step.runId} --repo ${step.repository}`,
+  scope: (step) => ({
+    owner: ownerAndRepo(step.repository).owner,
+    repository: step.repository,
+    permissions: { actions: 'write' },
+  }),
+  request: (step) => onRun(step, 'POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel'),
+
+  async act(step, context) {
+    const cancelled = await attempt(cancelRun.request(step), step, context);
+    if (cancelled !== 'still-running') return cancelled;
+    const force = onRun(step, 'POST /repos/{owner}/{repo}/actions/runs/{run_id}/force-cancel');
+    const forced = await attempt(force, step, context);
+    if (forced !== 'still-running') return forced;
+    return { kind: 'retry', reason: 'still-running', message: 'The run goes on although it was cancelled by force' };
+  },
+
+  check: (step, { client }) => stateOf(step, client),
+};
+
+/** Sends one kind of cancellation and waits for the run to stop. */
+async function attempt(
+  request: GitHubRequest,
+  step: CancelRun,
+  context: ActionContext,
+): Promise<Outcome | 'still-running'> {
+  const answer = await change(request, context);
+  if ('kind' in answer) return answer;
+  if (answer.status === 409) {
+    // GitHub's word for both "it is over" and "it cannot be cancelled now": only the run itself tells them apart.
+    const state = await stateOf(step, context.client);
+    return state.result === 'dead' ? { kind: 'done', reason: 'already-gone', message: state.said } : 'still-running';
+  }
+  const outcome = outcomeOf(answer, context.clock.nowMs());
+  if (outcome.kind !== 'done' || outcome.reason === 'already-gone') return outcome;
+  for (const afterMs of pollAfterMs) {
+    await context.clock.pause(afterMs);
+    const state = await stateOf(step, context.client);
+    if (state.result === 'dead') return { ...outcome, message: state.said };
+  }
+  return 'still-running';
+}
+
+async function stateOf(step: CancelRun, client: GitHubClient): Promise<Check> {
+  return checked(async () => {
+    const answer = await client.send(onRun(step, 'GET /repos/{owner}/{repo}/actions/runs/{run_id}'));
+    if (answer.status === 404) return { result: 'dead', said: 'GitHub knows no such run any more' };
+    const { status, conclusion } = (answer.data ?? {}) as { status?: string; conclusion?: string };
+    if (answer.status !== 200 || typeof status !== 'string') {
+      return { result: 'unknown', said: `GitHub answered ${answer.status}: ${messageOf(answer)}` };
+    }
+    if (status === 'completed')
+      return { result: 'dead', said: `the run is completed (${conclusion ?? 'no conclusion'})` };
+    return { result: 'alive', said: `the run is ${status}` };
+  });
+}

@@ -1,0 +1,43 @@
+import type { ResponseStep } from '@tripline/contracts/response';
+import { type GitHubRequest, messageOf, ownerAndRepo } from '../client.ts';
+import { type Action, changeOnce, checkByAddress } from './action.ts';
+
+type RemoveRunner = Extract<ResponseStep, { action: 'remove-runner' }>;
+
+const onRunner = (step: RemoveRunner, method: 'DELETE' | 'GET'): GitHubRequest =>
+  step.repository === undefined
+    ? {
+        route: `${method} /orgs/{org}/actions/runners/{runner_id}`,
+        parameters: { org: step.organization, runner_id: step.runnerId },
+      }
+    : {
+        route: `${method} /repos/{owner}/{repo}/actions/runners/{runner_id}`,
+        parameters: { ...ownerAndRepo(step.repository), runner_id: step.runnerId },
+      };
+
+/** A3: removes a self-hosted runner, so that no further job is given to it. */
+export const removeRunner: Action<RemoveRunner> = {
+  code: 'A3',
+  reversible: false,
+  undo: () => 'irreversible; register the runner anew on its machine: ./config.sh --url … --token …',
+  scope: (step) =>
+    step.repository === undefined
+      ? { owner: step.organization, permissions: { organization_self_hosted_runners: 'write' } }
+      : {
+          owner: ownerAndRepo(step.repository).owner,
+          repository: step.repository,
+          permissions: { administration: 'write' },
+        },
+  request: (step) => onRunner(step, 'DELETE'),
+  act: (step, context) =>
+    changeOnce(onRunner(step, 'DELETE'), context, (answer) =>
+      // GitHub removes no runner at work. Its job was cancelled in the step before and needs a moment to let go.
+      answer.status === 422 ? { kind: 'retry', reason: 'busy', message: messageOf(answer) } : undefined,
+    ),
+  check: (step, { client }) =>
+    checkByAddress(client, onRunner(step, 'GET'), {
+      alive: ({ data }) =>
+        `the runner is still registered and ${(data as { status?: string })?.status ?? 'of unknown state'}`,
+      dead: 'GitHub knows no such runner any more',
+    }),
+};

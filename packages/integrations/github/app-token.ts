@@ -1,0 +1,124 @@
+import { createAppAuth } from '@octokit/auth-app';
+import { outcomeOf, outcomeOfError } from './classify.ts';
+import { createGitHubClient, type GitHubAnswer, type GitHubClient, messageOf, ownerAndRepo } from './client.ts';
+
+/** What a token may do: nothing beyond these permissions, on nothing beyond these repositories. */
+export type TokenScope = {
+  /** Organisation, or the user who owns the repository. */
+  owner: string;
+  /** Full name of the one repository, or absent where only permissions on the organisation are asked for. */
+  repository?: string;
+  permissions: Readonly<Record<string, 'read' | 'write'>>;
+};
+
+export type GitHubApp = {
+  apiUrl: string;
+  id: string;
+  privateKey: string;
+  fetch?: typeof globalThis.fetch | undefined;
+  timeoutMs?: number | undefined;
+};
+
+/** GitHub gives no token for this scope. `outcome` says whether it may later. */
+export class NoToken extends Error {
+  readonly code = 'NO_TOKEN';
+  readonly outcome: { kind: 'retry' | 'give-up'; reason: string; message: string; afterMs?: number };
+  constructor(outcome: NoToken['outcome']) {
+    super(outcome.message);
+    this.outcome = outcome;
+  }
+}
+
+/** A client whose requests bear the App's own JWT, which lives for at most ten minutes. */
+export async function appClient(app: GitHubApp): Promise<GitHubClient> {
+  const { token } = await createAppAuth({ appId: app.id, privateKey: app.privateKey })({ type: 'app' });
+  return createGitHubClient({ ...connection(app), authorization: `bearer ${token}`, manner: 'once' });
+}
+
+/**
+ * Mints an installation token for `scope`, hands `work` a client that bears it, and revokes it whatever became of
+ * `work`. `onLeftAlive` hears that the revocation failed: the token then lives for up to an hour.
+ * @throws {NoToken} and does not call `work`.
+ */
+export async function withAppToken<T>(
+  app: GitHubApp,
+  scope: TokenScope,
+  work: (client: GitHubClient) => Promise<T>,
+  options: { manner: 'patient' | 'once'; nowMs: () => number; onLeftAlive: (reason: string) => void },
+): Promise<T> {
+  const token = await mint(app, scope, options.nowMs());
+  const bearing = { ...connection(app), authorization: `token ${token}` };
+  try {
+    return await work(createGitHubClient({ ...bearing, manner: options.manner }));
+  } finally {
+    // Sent without the throttle, so that it does not queue behind the work's own requests.
+    const revoker = createGitHubClient({ ...bearing, manner: 'once' });
+    await revoker.send({ route: 'DELETE /installation/token', parameters: {} }).then(
+      // 401: it is dead already, which happens when the answer to a first attempt was lost.
+      ({ status }) => status === 204 || status === 401 || options.onLeftAlive(`GitHub answered ${status}`),
+      (error: Error) => options.onLeftAlive(error.message),
+    );
+  }
+}
+
+async function mint(app: GitHubApp, scope: TokenScope, nowMs: number): Promise<string> {
+  const client = await appClient(app);
+  const installation = await findInstallation(client, scope.owner, nowMs);
+  const answer = await ask(client, {
+    route: 'POST /app/installations/{installation_id}/access_tokens',
+    parameters: {
+      installation_id: installation,
+      permissions: scope.permissions,
+      ...(scope.repository === undefined ? {} : { repositories: [ownerAndRepo(scope.repository).repo] }),
+    },
+  });
+  const token = (answer.data as { token?: unknown } | null)?.token;
+  if (answer.status === 201 && typeof token === 'string') return token;
+  if (answer.status === 422) {
+    const wanted = Object.entries(scope.permissions).map(([name, level]) => `${name}: ${level}`);
+    throw new NoToken({
+      kind: 'give-up',
+      reason: 'not-permitted',
+      message: `The GitHub App may not do this on ${scope.repository ?? scope.owner}; grant it ${wanted.join(', ')} (GitHub: ${messageOf(answer)})`,
+    });
+  }
+  throw refusal(answer, nowMs);
+}
+
+/** The App's installation on an organisation or, where the owner is a person, on that account. */
+async function findInstallation(client: GitHubClient, owner: string, nowMs: number): Promise<string> {
+  let answer = await ask(client, { route: 'GET /orgs/{org}/installation', parameters: { org: owner } });
+  if (answer.status === 404) {
+    answer = await ask(client, { route: 'GET /users/{username}/installation', parameters: { username: owner } });
+  }
+  if (answer.status === 404) {
+    throw new NoToken({
+      kind: 'give-up',
+      reason: 'not-installed',
+      message: `The GitHub App is not installed on ${owner}; install it there`,
+    });
+  }
+  const id = (answer.data as { id?: unknown } | null)?.id;
+  if (answer.status !== 200 || id === undefined) throw refusal(answer, nowMs);
+  return String(id);
+}
+
+async function ask(client: GitHubClient, request: Parameters<GitHubClient['send']>[0]): Promise<GitHubAnswer> {
+  try {
+    return await client.send(request);
+  } catch (error) {
+    const outcome = outcomeOfError(error);
+    throw new NoToken(outcome as NoToken['outcome']);
+  }
+}
+
+function refusal(answer: GitHubAnswer, nowMs: number): NoToken {
+  const outcome = outcomeOf(answer, nowMs);
+  const message = `GitHub gives no token for the App: ${messageOf(answer)}`;
+  if (outcome.kind === 'retry') return new NoToken({ ...outcome, message });
+  return new NoToken({ kind: 'give-up', reason: outcome.reason ?? 'rejected', message });
+}
+
+function connection({ apiUrl, fetch, timeoutMs }: GitHubApp) {
+  return { apiUrl, fetch, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+}

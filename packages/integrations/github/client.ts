@@ -1,0 +1,185 @@
+import { Octokit } from '@octokit/core';
+import { retry } from '@octokit/plugin-retry';
+import { throttling } from '@octokit/plugin-throttling';
+
+/** GitHub's REST API as one credential sees it. Made by {@link createGitHubClient}. */
+export type GitHubClient = {
+  /** Sends one request and resolves with any answer, whatever its status. @throws {NoAnswer} there was none. */
+  send: (request: GitHubRequest) => Promise<GitHubAnswer>;
+  /** Every item of a paginated listing, page by page, at most `maxItems`. @throws {GitHubRefused} on any status but 2xx. */
+  list: <T>(request: GitHubRequest, options?: { maxItems?: number; under?: string }) => AsyncGenerator<T>;
+};
+
+/** A request by GitHub's own route, such as `DELETE /repos/{owner}/{repo}/keys/{key_id}`; parameters fill the path first, then query or body. */
+export type GitHubRequest = { route: string; parameters: Record<string, unknown> };
+export type GitHubAnswer = {
+  status: number;
+  headers: Record<string, string | number | undefined>;
+  data: unknown;
+};
+
+/** GitHub gave no answer: `timeout`, or `unreachable` (no connection, or it broke off). */
+export class NoAnswer extends Error {
+  readonly code = 'NO_ANSWER';
+  readonly reason: 'timeout' | 'unreachable';
+  constructor(reason: 'timeout' | 'unreachable') {
+    super(reason === 'timeout' ? 'GitHub did not answer in time' : 'GitHub cannot be reached');
+    this.reason = reason;
+  }
+}
+
+/** GitHub answered a read with a status that is no success. */
+export class GitHubRefused extends Error {
+  readonly code = 'GITHUB_REFUSED';
+  readonly answer: GitHubAnswer;
+  constructor(request: GitHubRequest, answer: GitHubAnswer) {
+    super(`GitHub answered ${request.route} with ${answer.status}: ${messageOf(answer)}`);
+    this.answer = answer;
+  }
+}
+
+export type GitHubClientOptions = {
+  apiUrl: string;
+  /** `token <installation or personal token>`, `bearer <JWT>`, or absent for an unauthenticated call. */
+  authorization?: string | undefined;
+  fetch?: typeof globalThis.fetch | undefined;
+  /** How long one request may take, its body included. */
+  timeoutMs?: number;
+  /**
+   * `patient` waits for rate limits (up to a minute) and tries server errors again: for reads, which nobody waits for.
+   * `once` sends each request once: a response to an attack must not be held back by the throttle's second between
+   * writes, and what to do after a failure is the remediator's to decide and to record.
+   */
+  manner: 'patient' | 'once';
+  /** Multiplies the patient client's waits; 1000 (ms) unless a test is in a hurry. */
+  waitBaseMs?: number;
+};
+
+const userAgent = 'tripline/0.1';
+const apiVersion = '2022-11-28';
+const longestWaitS = 60;
+const PatientOctokit = Octokit.plugin(throttling, retry);
+
+export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
+  const octokit = createOctokit(options);
+
+  async function send({ route, parameters }: GitHubRequest): Promise<GitHubAnswer> {
+    try {
+      const { status, headers, data } = await octokit.request(route, {
+        ...parameters,
+        headers: { 'x-github-api-version': apiVersion },
+      });
+      return { status, headers, data };
+    } catch (error) {
+      const { response } = error as { response?: GitHubAnswer };
+      if (response) return withoutCredential(response, options.authorization);
+      throw new NoAnswer(isTimeout(error) ? 'timeout' : 'unreachable');
+    }
+  }
+
+  async function* list<T>(
+    request: GitHubRequest,
+    { maxItems = 10_000, under }: { maxItems?: number; under?: string } = {},
+  ) {
+    const perPage = 100;
+    for (let page = 1, count = 0; count < maxItems; page += 1) {
+      const answer = await send({ ...request, parameters: { ...request.parameters, per_page: perPage, page } });
+      if (answer.status >= 300) throw new GitHubRefused(request, answer);
+      const items = (under === undefined ? answer.data : (answer.data as Record<string, unknown>)[under]) as T[];
+      // A body that broke off parses to text: reading that as an empty page would call what it listed dead.
+      if (!Array.isArray(items)) throw new NoAnswer('unreachable');
+      for (const item of items) {
+        yield item;
+        count += 1;
+      }
+      if (items.length < perPage) return;
+    }
+  }
+
+  return { send, list };
+}
+
+function createOctokit(options: GitHubClientOptions): Octokit {
+  const { apiUrl, authorization, fetch = globalThis.fetch, timeoutMs = 10_000, waitBaseMs = 1000 } = options;
+  const quiet = () => {};
+  const common = {
+    baseUrl: apiUrl.replace(/\/+$/, ''),
+    userAgent,
+    // Octokit logs requests and deprecations; whoever called knows more and says it once.
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    request: {
+      fetch: (url: string, init: RequestInit) =>
+        fetch(url, {
+          ...init,
+          // A redirect would carry a revocation to an address that nobody approved.
+          redirect: (init.method ?? 'GET') === 'GET' ? 'follow' : 'manual',
+          signal: AbortSignal.timeout(timeoutMs),
+        }),
+    },
+  };
+  const wait = (retryAfterS: number, _request: unknown, _octokit: unknown, retries: number) =>
+    retries < 2 && retryAfterS <= longestWaitS;
+  const octokit =
+    options.manner === 'once'
+      ? new Octokit(common)
+      : new PatientOctokit({
+          ...common,
+          throttle: { onRateLimit: wait, onSecondaryRateLimit: wait, retryAfterBaseValue: waitBaseMs },
+          // Rate limits are the throttle's business: the retry plugin would try them again a second later.
+          retry: {
+            retries: 2,
+            retryAfterBaseValue: waitBaseMs,
+            doNotRetry: [400, 401, 403, 404, 409, 410, 422, 429, 451],
+          },
+        });
+  if (authorization !== undefined) {
+    octokit.hook.before('request', (request) => {
+      request.headers.authorization = authorization;
+    });
+  }
+  return octokit;
+}
+
+const describer = new Octokit().request;
+
+/** What would go over the wire: method, path with query, and body. Bears no credential, since those stand in headers. */
+export function describeRequest({ route, parameters }: GitHubRequest): {
+  method: string;
+  path: string;
+  body?: unknown;
+} {
+  const { method, url, body } = describer.endpoint(route, { ...parameters, baseUrl: 'https://github.invalid' });
+  const path = url.slice('https://github.invalid'.length);
+  return body === undefined ? { method, path } : { method, path, body };
+}
+
+/** GitHub's own words for an answer, cut to what a person reads. */
+export function messageOf(answer: GitHubAnswer): string {
+  const { data } = answer;
+  const message = typeof data === 'object' && data !== null ? (data as { message?: unknown }).message : undefined;
+  return (typeof message === 'string' ? message : `status ${answer.status}`)
+    .toWellFormed()
+    .replaceAll('\0', '')
+    .slice(0, 300);
+}
+
+/** The answer, with the credential of the request taken out of a message that repeats it. */
+function withoutCredential({ status, headers, data }: GitHubAnswer, authorization: string | undefined): GitHubAnswer {
+  const credential = authorization?.split(' ')[1];
+  const message = (data as { message?: unknown } | null)?.message;
+  if (!credential || typeof message !== 'string') return { status, headers, data };
+  return { status, headers, data: { ...(data as object), message: message.replaceAll(credential, '[credential]') } };
+}
+
+/** `owner/name` as the parameters that GitHub's routes take. */
+export function ownerAndRepo(repository: string): { owner: string; repo: string } {
+  const [owner, repo] = repository.split('/') as [string, string];
+  return { owner, repo };
+}
+
+function isTimeout(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause.name === 'TimeoutError' || cause.name === 'AbortError') return true;
+  }
+  return false;
+}
