@@ -1,0 +1,35 @@
+import type { Finding } from '@tripline/contracts/finding';
+import type { LookUp } from '@tripline/contracts/job';
+import type { StreamRecord } from '@tripline/stream/contract';
+import type { StateChange } from './state.ts';
+import type { SetTimer, TimerChange } from './timers.ts';
+
+/** A finding taken back. `atMs`: the log's time. */
+export type Withdrawal = { findingId: string; workspace: string; rule: string; reason: string; atMs: number };
+
+/** What rules said, in the order in which they said it; incidents depend on it. */
+export type Verdict = { kind: 'found'; finding: Finding } | { kind: 'withdrawn'; withdrawal: Withdrawal };
+
+/** What is set aside: a record that nobody can read (`rule` null), or one rule's part of an event or timer. */
+export type Poison = {
+  rule: string | null;
+  reason: string;
+  record: StreamRecord | null;
+  timer: SetTimer | null;
+};
+
+/** All that follows from a batch. Nothing of it holds before it is committed. */
+export type Effects = {
+  /** The log's time that was reached, ms since the epoch. */
+  logTimeMs: number;
+  state: StateChange[];
+  timers: TimerChange[];
+  verdicts: Verdict[];
+  lookUps: { workspace: string; lookup: LookUp }[];
+  /** Workspaces heard of for the first time. */
+  newWorkspaces: string[];
+  /** Ids and body hashes to remember, packed; null when there are none. */
+  seen: Uint8Array | null;
+  poison: Poison[];
+  counts: { records: number; judged: number; duplicates: number; timersFired: number };
+};

@@ -1,0 +1,155 @@
+import { type AnyRule, defineRule } from '@tripline/rules/contract';
+import { at, type LoggedEventInput, late, permuted, playTimeline } from '@tripline/rules/test-kit';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+
+const minuteMs = 60_000;
+const startMs = Date.parse('2026-03-01T00:00:00Z');
+
+const named = (branch: string) => ({ 'vcs.repository.name': 'acme/app', 'vcs.ref.head.name': branch });
+const pushed = (atMs: number, branch: string, more: Parameters<typeof at>[3] = {}): LoggedEventInput =>
+  at(atMs, 'dev.cdevents.branch.created', named(branch), more);
+const deleted = (atMs: number, branch: string): LoggedEventInput =>
+  at(atMs, 'dev.cdevents.branch.deleted', named(branch));
+
+const common = {
+  title: 'Synthetic',
+  description: 'For tests.',
+  severity: 'medium',
+  confidence: 'high',
+  principles: [5],
+  attack: ['T1078'],
+  owasp: ['CICD-SEC-1'],
+  tiers: { needs: 'A' },
+  falseAlarms: [],
+  reads: ['dev.cdevents.branch.created', 'dev.cdevents.branch.deleted'],
+  learns: false,
+} as const;
+const settings = z.object({ holdMs: z.number().default(2 * minuteMs) });
+const nothing = { evidence: [], entities: [], response: [], remedy: [], confidence: 'high' } as const;
+const branchOf = (event: { data: { 'vcs.ref.head.name'?: string } }) => event.data['vcs.ref.head.name']!;
+
+/** A branch that is not deleted within two minutes of its creation; a deletion that shows up later takes it back. */
+const lingering = defineRule<{ createdMs?: number | undefined; deletedMs?: number | undefined }, { holdMs: number }>({
+  ...common,
+  id: 'lingering-branch',
+  settings,
+  state: z.object({ createdMs: z.number().optional(), deletedMs: z.number().optional() }),
+  keys: (event) => [`branch:${branchOf(event as never)}`],
+  judge(event, context) {
+    const branch = branchOf(event as never);
+    const key = `branch:${branch}`;
+    const known = context.get(key) ?? {};
+    const happenedMs = Date.parse(event.time);
+    const next =
+      event.type === 'dev.cdevents.branch.created'
+        ? { ...known, createdMs: Math.max(known.createdMs ?? 0, happenedMs) }
+        : { ...known, deletedMs: Math.max(known.deletedMs ?? 0, happenedMs) };
+    context.set(key, next, 72 * 60 * minuteMs);
+    if (next.deletedMs !== undefined) {
+      context.clearTimer(branch);
+      context.withdraw({ subject: branch, occasion: 'lingering', reason: 'it was deleted' });
+    } else if (next.createdMs !== undefined) {
+      context.setTimer({ id: branch, dueMs: next.createdMs + context.settings.holdMs, keys: [key, `count:${branch}`] });
+    }
+  },
+  due(timer, context) {
+    if (context.get(timer.keys[0]!)?.deletedMs !== undefined) return;
+    context.set(timer.keys[1]!, {}, minuteMs);
+    const decidedBy = { eventId: 'timer', time: new Date(timer.dueMs).toISOString() };
+    context.find({ ...nothing, subject: timer.id, occasion: 'lingering', title: 'It stays', summary: '', decidedBy });
+  },
+});
+
+/** Every third branch that is created. */
+const third = defineRule<{ count: number }, unknown>({
+  ...common,
+  id: 'third-branch',
+  reads: ['dev.cdevents.branch.created'],
+  settings: z.object({}),
+  state: z.object({ count: z.number() }),
+  keys: () => ['count'],
+  judge(event, context) {
+    const count = (context.get('count')?.count ?? 0) + 1;
+    context.set('count', { count }, 60 * minuteMs);
+    if (count % 3 === 0)
+      context.find({ ...nothing, subject: `${count}`, title: 'Third', summary: branchOf(event as never) });
+  },
+});
+
+const rules: AnyRule[] = [lingering, third];
+const ids = (played: { findings: { id: string }[] }) => played.findings.map(({ id }) => id).sort();
+
+const timelineOf = fc
+  .array(
+    fc.record({
+      gapMs: fc.integer({ min: 0, max: 3 * minuteMs }),
+      branch: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+      deletes: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 30 },
+  )
+  .map((steps) => {
+    let atMs = startMs;
+    return steps.map(({ gapMs, branch, deletes }) => {
+      atMs += gapMs;
+      return deletes ? deleted(atMs, branch) : pushed(atMs, branch);
+    });
+  });
+const untilMs = startMs + 24 * 60 * minuteMs;
+
+describe('the same log gives the same findings', () => {
+  test('however it is cut into batches', () => {
+    fc.assert(
+      fc.property(timelineOf, fc.integer({ min: 1, max: 7 }), (events, batchRecords) => {
+        const whole = playTimeline({ rules, events, untilMs });
+        const cut = playTimeline({ rules, events, untilMs, batchRecords });
+        expect(cut.all).toEqual(whole.all);
+        expect(cut.withdrawn).toEqual(whole.withdrawn);
+        expect(whole.poison).toEqual([]);
+      }),
+    );
+  });
+
+  test('restarted after every event', () => {
+    fc.assert(
+      fc.property(timelineOf, (events) => {
+        const whole = playTimeline({ rules, events, untilMs });
+        const restarted = playTimeline({ rules, events, untilMs, restartAfterEach: true });
+        expect(restarted.all).toEqual(whole.all);
+        expect(restarted.withdrawn).toEqual(whole.withdrawn);
+      }),
+    );
+  });
+
+  test('every event delivered twice', () => {
+    fc.assert(
+      fc.property(timelineOf, fc.boolean(), (events, restartAfterEach) => {
+        const once = playTimeline({ rules, events, untilMs });
+        const twice = playTimeline({ rules, events, untilMs, duplicated: true, restartAfterEach });
+        expect(twice.all).toEqual(once.all);
+      }),
+    );
+  });
+
+  test('in another order, or late, for a rule that takes back what late evidence explains', () => {
+    const events = [pushed(startMs, 'a'), deleted(startMs + minuteMs, 'a'), pushed(startMs + 2 * minuteMs, 'b')];
+    const inOrder = playTimeline({ rules: [lingering], events, untilMs });
+    expect(inOrder.findings.map(({ subject }) => subject)).toEqual(['b']);
+    fc.assert(
+      fc.property(fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })), (draws) => {
+        const random = () => draws.next().value!;
+        const played = playTimeline({ rules: [lingering], events: permuted(events, random), untilMs });
+        expect(ids(played)).toEqual(ids(inOrder));
+      }),
+    );
+    const played = playTimeline({
+      rules: [lingering],
+      events: late(events, 60 * minuteMs, (_, at) => at === 1),
+      untilMs,
+    });
+    expect(ids(played)).toEqual(ids(inOrder));
+    expect(played.withdrawn.map(({ finding, reason }) => [finding.subject, reason])).toEqual([['a', 'it was deleted']]);
+  });
+});

@@ -1,0 +1,24 @@
+/** A row of keyed state, by its three names. */
+export type StateKey = { workspace: string; rule: string; key: string };
+
+/** One string for a workspace, a rule and a name below it. NUL parts them, which no name may hold (`checkName`). */
+export function joinKey(workspace: string, rule: string, name: string): string {
+  return `${workspace}\0${rule}\0${name}`;
+}
+
+export function splitKey(joined: string): StateKey {
+  const first = joined.indexOf('\0');
+  const second = joined.indexOf('\0', first + 1);
+  return {
+    workspace: joined.slice(0, first),
+    rule: joined.slice(first + 1, second),
+    key: joined.slice(second + 1),
+  };
+}
+
+/** @throws {Error} when `name` is no text that Postgres keeps as it is. */
+export function checkName(what: string, name: string): void {
+  if (typeof name !== 'string' || name.length > 2048)
+    throw new Error(`${what} must be text of at most 2048 characters`);
+  if (name.includes('\0')) throw new Error(`${what} holds a NUL character`);
+}
