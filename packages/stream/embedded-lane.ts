@@ -1,0 +1,108 @@
+import type pg from 'pg';
+import type { Bell } from './bell.ts';
+import type { StreamRecord } from './contract.ts';
+import type { LaneSource } from './lane.ts';
+
+/** How long a reader that hears nothing waits before it looks by itself. */
+const lookMs = 1000;
+
+type LogRow = {
+  offset: number;
+  appended_at_ms: number;
+  key: Buffer;
+  headers: Record<string, string>;
+  value: Buffer | null;
+};
+
+/** Reads at most `limit` records from `from` on and below `end`. The primary key serves it: one range of one partition. */
+export async function readLog(
+  pool: pg.Pool,
+  at: { topic: string; partition: number; from: number; end: number; limit: number },
+): Promise<StreamRecord[]> {
+  const { topic, partition } = at;
+  const { rows } = await pool.query<LogRow>({
+    name: 'read-log',
+    text: `SELECT "offset", appended_at_ms, key, headers, value FROM log
+           WHERE topic = $1 AND partition = $2 AND "offset" >= $3 AND "offset" < $4 ORDER BY "offset" LIMIT $5`,
+    values: [topic, partition, at.from, at.end, at.limit],
+  });
+  return rows.map((row) => ({
+    topic,
+    partition,
+    offset: row.offset,
+    appendedAtMs: row.appended_at_ms,
+    key: row.key.toString(),
+    headers: row.headers,
+    value: row.value,
+  }));
+}
+
+/**
+ * Where the partition ends, and the log's clock. FOR SHARE waits for a writer in flight, and a later writer takes its
+ * time only once it holds the lock: so every record from `next` on will bear `clockMs` or more.
+ */
+async function lookAtEnd(pool: pg.Pool, topic: string, partition: number) {
+  const { rows } = await pool.query<{ first: number; next: number; clock_ms: number }>({
+    name: 'look-at-end',
+    text: `SELECT first_offset AS first, next_offset AS next, greatest(last_appended_ms, log_clock_ms()) AS clock_ms
+           FROM log_partitions WHERE topic = $1 AND partition = $2 FOR SHARE`,
+    values: [topic, partition],
+  });
+  const end = rows[0];
+  if (!end) throw new Error(`the log has no partition ${partition} of ${topic}`);
+  return { first: end.first, next: end.next, clockMs: end.clock_ms };
+}
+
+/** One partition of the embedded log, as a lane reads it. `bell` rings when the topic got records. */
+export function embeddedSource(options: {
+  pool: pg.Pool;
+  topic: string;
+  partition: number;
+  maxRecords: number;
+  tickMs: number | undefined;
+  bell: Bell;
+}): LaneSource {
+  const { pool, topic, partition, maxRecords, bell } = options;
+  const waitMs = Math.min(options.tickMs ?? lookMs, lookMs);
+  let next = 0;
+  let knownEnd = 0;
+  /** Caught up and told so: wait before looking again. */
+  let idle = false;
+  /** By the log's clock. */
+  let toldAtMs = 0;
+
+  return {
+    async start(offset) {
+      const end = await lookAtEnd(pool, topic, partition);
+      if (offset > end.next) {
+        throw new Error(
+          `asked to start partition ${partition} of ${topic} at ${offset}, but the log ends at ${end.next}`,
+        );
+      }
+      next = Math.max(offset, end.first);
+      knownEnd = 0;
+      idle = false;
+    },
+    async next(signal) {
+      if (idle) await bell.wait(waitMs, signal);
+      if (signal.aborted) return null;
+      // Far behind, the end matters to nobody.
+      const behind = next + maxRecords < knownEnd;
+      const end = behind ? null : await lookAtEnd(pool, topic, partition);
+      if (end) knownEnd = end.next;
+      const records =
+        next < knownEnd ? await readLog(pool, { topic, partition, from: next, end: knownEnd, limit: maxRecords }) : [];
+      if (records.length > 0) next = records.at(-1)!.offset + 1;
+      // Retention overtook us: what lay before `first` is gone.
+      else if (next < knownEnd) next = Math.max(next, (end ?? (await lookAtEnd(pool, topic, partition))).first);
+      const caughtUpAtMs = end !== null && next >= end.next ? end.clockMs : null;
+      idle = caughtUpAtMs !== null;
+      if (records.length === 0) {
+        if (caughtUpAtMs === null || options.tickMs === undefined) return null;
+        if (caughtUpAtMs - toldAtMs < options.tickMs) return null;
+      }
+      if (caughtUpAtMs !== null) toldAtMs = caughtUpAtMs;
+      return { records, caughtUpAtMs };
+    },
+  };
+}

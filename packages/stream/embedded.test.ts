@@ -1,0 +1,81 @@
+import { openDatabase } from '@tripline/db/database';
+import { systemClock } from '@tripline/runtime/clock';
+import { createLogger } from '@tripline/runtime/logger';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freshDatabase } from '../../test/setup/postgres.ts';
+import { createEmbeddedStream } from './embedded.ts';
+import { streamContract } from './stream.contract.ts';
+
+const logger = createLogger({ service: 'test', level: 'silent' });
+
+streamContract('the embedded log', async () => {
+  const database = await freshDatabase();
+  const opened = [database.db];
+  return {
+    async open() {
+      const db = openDatabase(database.url, { applicationName: 'test' });
+      opened.push(db);
+      return createEmbeddedStream({ db, logger, clock: systemClock });
+    },
+    async interrupt() {
+      await database.db.pool.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+      );
+    },
+    async close() {
+      for (const db of opened.slice(1)) await db.close();
+      await database.close();
+    },
+  };
+});
+
+let database: Awaited<ReturnType<typeof freshDatabase>>;
+let stream: ReturnType<typeof createEmbeddedStream>;
+beforeAll(async () => {
+  database = await freshDatabase();
+  stream = createEmbeddedStream({ db: database.db, logger, clock: systemClock });
+  await stream.ensureTopics([{ topic: 't', partitions: 1, retentionMs: 3_600_000, maxRecordBytes: 1000 }]);
+});
+afterAll(async () => {
+  await stream.close();
+  await database.close();
+});
+
+const record = (text: string) => ({ topic: 't', key: 'w', headers: {}, value: Buffer.from(text) });
+
+test('deletes what is past its retention, and readers go on from the first record kept', async () => {
+  await stream.append([record('old'), record('old too')]);
+  await database.db.pool.query('UPDATE log SET appended_at_ms = appended_at_ms - 3600001');
+  await stream.append([record('new')]);
+  expect(await stream.deleteOld()).toBe(2);
+  expect(await stream.offsets('t')).toEqual([{ partition: 0, first: 2, next: 3 }]);
+  expect((await stream.read({ topic: 't', partition: 0, from: 0, limit: 10 })).map((one) => one.offset)).toEqual([2]);
+  expect(await stream.deleteOld()).toBe(0);
+});
+
+test('the append time stands still when the clock of the database runs back', async () => {
+  const aheadMs = Date.now() + 60_000;
+  await database.db.pool.query('UPDATE log_partitions SET last_appended_ms = $1', [aheadMs]);
+  const [at] = await stream.append([record('later')]);
+  const [read] = await stream.read({ topic: 't', partition: 0, from: at!.offset, limit: 1 });
+  expect(read!.appendedAtMs).toBe(aheadMs);
+  await database.db.pool.query('UPDATE log_partitions SET last_appended_ms = 0');
+});
+
+test('takes over at once from a consumer that was killed, long before its lease runs out', async () => {
+  const [group, topic, dead] = ['g', 't', 4711];
+  await database.db.pool.query('SELECT * FROM log_heartbeat($1, $2, $3, 600000)', [group, topic, dead]);
+  const assigned: number[] = [];
+  const consumer = await stream.consume({
+    topic,
+    group,
+    handlers: {
+      onAssigned: async ({ partition }) => assigned.push(partition) && 0,
+      onBatch: async () => {},
+      onLost: async () => {},
+    },
+  });
+  await expect.poll(() => assigned, { timeout: 5000 }).toEqual([0]);
+  expect(consumer.owned()).toEqual([0]);
+  await consumer.stop();
+});

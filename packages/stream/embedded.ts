@@ -1,0 +1,239 @@
+import type { Db } from '@tripline/db/database';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import { createBatcher } from './batcher.ts';
+import { type Bell, createBell } from './bell.ts';
+import { type Appended, type NewRecord, type Stream, StreamUnavailable, type TopicSpec } from './contract.ts';
+import { embeddedSource, readLog } from './embedded-lane.ts';
+import { joinGroup, type Membership } from './group.ts';
+import { openLane } from './lane.ts';
+import { openListener } from './listener.ts';
+import { partitionOf } from './partition.ts';
+import { checkSizes, recordBytes } from './record.ts';
+
+/** Records a transaction: past this, the statement's own cost no longer shows. */
+const maxBatchRecords = 500;
+const maxBatchBytes = 8 * 1024 * 1024;
+const retentionEveryMs = 60_000;
+const retentionChunk = 5000;
+
+export type EmbeddedStream = Stream & {
+  /** Deletes records past their topic's retention, in chunks; answers how many. Runs by itself every minute. */
+  deleteOld: () => Promise<number>;
+};
+
+/** The log as a Postgres table (migrations/0001_log.sql), for running without Kafka. Holds one connection beside the pool. */
+export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: Clock }): EmbeddedStream {
+  const { clock } = options;
+  const pool = options.db.pool;
+  const logger = options.logger.child({ part: 'log' });
+  const readers = new Set<{ topic: string; bell: Bell }>();
+  const members = new Set<{ name: string; membership: Membership }>();
+  const closing = new AbortController();
+  const specs = new Map<string, TopicSpec>();
+
+  const listener = openListener({
+    connection: { ...pool.options, application_name: 'tripline log' },
+    channels: ['tripline_log', 'tripline_log_groups'],
+    onNotify(channel, payload) {
+      for (const { topic, bell } of readers) if (channel === null || topic === payload) bell.ring();
+      if (channel === 'tripline_log') return;
+      for (const { name, membership } of members) if (channel === null || name === payload) membership.bell.ring();
+    },
+    clock,
+    logger,
+  });
+
+  async function specOf(topic: string): Promise<TopicSpec> {
+    const known = specs.get(topic);
+    if (known) return known;
+    const { rows } = await pool.query<TopicSpec>(
+      `SELECT topic, partitions, retention_ms AS "retentionMs", max_record_bytes AS "maxRecordBytes" FROM log_topics WHERE topic = $1`,
+      [topic],
+    );
+    if (!rows[0]) throw new Error(`the log has no topic ${topic}; ensureTopics makes it`);
+    specs.set(topic, rows[0]);
+    return rows[0];
+  }
+
+  /** All of one topic: one statement, one transaction. */
+  async function write(topic: string, records: readonly NewRecord[]): Promise<Appended[]> {
+    const count = specs.get(topic)!.partitions;
+    const partitions: number[] = [];
+    const lengths: number[] = [];
+    const pieces: Buffer[] = [];
+    for (const record of records) {
+      const key = Buffer.from(record.key);
+      const headers = Buffer.from(JSON.stringify(record.headers));
+      partitions.push(partitionOf(record.key, count));
+      lengths.push(key.length, headers.length, record.value.length);
+      pieces.push(key, headers, record.value);
+    }
+    const { rows } = await pool.query<{ to_partition: number; base_offset: number }>({
+      name: 'log-append',
+      text: 'SELECT * FROM log_append($1, $2, $3, $4)',
+      values: [topic, `{${partitions.join(',')}}`, `{${lengths.join(',')}}`, Buffer.concat(pieces)],
+    });
+    const next = new Map(rows.map((row) => [row.to_partition, row.base_offset]));
+    return partitions.map((partition) => {
+      const offset = next.get(partition)!;
+      next.set(partition, offset + 1);
+      return { topic, partition, offset };
+    });
+  }
+
+  /** One batcher a topic, so that a batch is one statement. */
+  const batchers = new Map<string, ReturnType<typeof createBatcher<NewRecord, Appended>>>();
+  function batcherOf(topic: string) {
+    let batcher = batchers.get(topic);
+    if (!batcher) {
+      batcher = createBatcher<NewRecord, Appended>({
+        maxItems: maxBatchRecords,
+        maxBytes: () => maxBatchBytes,
+        sizeOf: recordBytes,
+        send: (records) => write(topic, records),
+      });
+      batchers.set(topic, batcher);
+    }
+    return batcher;
+  }
+
+  async function append(records: readonly NewRecord[]): Promise<Appended[]> {
+    if (closing.signal.aborted) throw new StreamUnavailable('the log is closed');
+    try {
+      const byTopic = Map.groupBy(records, (record) => record.topic);
+      for (const topic of byTopic.keys()) if (!specs.has(topic)) await specOf(topic);
+      checkSizes(records, (topic) => specs.get(topic)!.maxRecordBytes);
+      const kept = new Map<string, Appended[]>();
+      for (const [topic, ofTopic] of byTopic) kept.set(topic, await batcherOf(topic).add(ofTopic));
+      if (kept.size === 1) return kept.values().next().value!;
+      const at = new Map<string, number>();
+      return records.map(({ topic }) => {
+        const index = at.get(topic) ?? 0;
+        at.set(topic, index + 1);
+        return kept.get(topic)![index]!;
+      });
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  async function deleteOld(): Promise<number> {
+    const { rows } = await pool.query<{ topic: string; partition: number; retention_ms: number }>(
+      'SELECT topic, partition, retention_ms FROM log_partitions JOIN log_topics USING (topic)',
+    );
+    let deleted = 0;
+    for (const { topic, partition, retention_ms } of rows) {
+      for (let count = retentionChunk; count === retentionChunk && !closing.signal.aborted; deleted += count) {
+        // Times never run backwards within a partition, so what is old is a prefix: the chunk is read off the primary key.
+        const result = await pool.query<{ count: number }>(
+          `WITH chunk AS (SELECT "offset", appended_at_ms FROM log WHERE topic = $1 AND partition = $2 ORDER BY "offset" LIMIT $4),
+                gone AS (DELETE FROM log USING chunk WHERE log.topic = $1 AND log.partition = $2 AND log."offset" = chunk."offset"
+                           AND chunk.appended_at_ms < log_clock_ms() - $3::bigint RETURNING log."offset"),
+                moved AS (UPDATE log_partitions SET first_offset = (SELECT max("offset") + 1 FROM gone)
+                           WHERE topic = $1 AND partition = $2 AND EXISTS (SELECT FROM gone))
+           SELECT count(*) AS count FROM gone`,
+          [topic, partition, retention_ms, retentionChunk],
+        );
+        count = result.rows[0]!.count;
+      }
+    }
+    return deleted;
+  }
+
+  async function keepRetention(): Promise<void> {
+    while (!closing.signal.aborted) {
+      await clock.pause(retentionEveryMs, closing.signal);
+      if (closing.signal.aborted) return;
+      await deleteOld().catch((error) =>
+        logger.warn({ err: error }, 'deleting old records failed; tried again in a minute'),
+      );
+    }
+  }
+  const retention = keepRetention();
+
+  return {
+    backend: 'embedded',
+    append,
+    deleteOld,
+    async ensureTopics(wanted) {
+      for (const spec of wanted) {
+        await pool.query(
+          `WITH made AS (INSERT INTO log_topics (topic, partitions, retention_ms, max_record_bytes) VALUES ($1, $2, $3, $4)
+                         ON CONFLICT DO NOTHING RETURNING topic, partitions)
+           INSERT INTO log_partitions (topic, partition) SELECT topic, generate_series(0, partitions - 1) FROM made`,
+          [spec.topic, spec.partitions, spec.retentionMs, spec.maxRecordBytes],
+        );
+        const there = await specOf(spec.topic);
+        if (there.partitions !== spec.partitions) {
+          throw new Error(
+            `topic ${spec.topic} has ${there.partitions} partitions, not the ${spec.partitions} that are configured; set the number back, since keys would change their place`,
+          );
+        }
+      }
+    },
+    async consume({ topic, group, maxRecords = 1000, tickMs, handlers }) {
+      await specOf(topic).catch((error) => Promise.reject(unavailable(error)));
+      const membership = await joinGroup({
+        pool,
+        listener,
+        group,
+        topic,
+        clock,
+        logger,
+        openLane(partition) {
+          const reader = { topic, bell: createBell() };
+          readers.add(reader);
+          const source = embeddedSource({ pool, topic, partition, maxRecords, tickMs, bell: reader.bell });
+          const lane = openLane({ topic, partition, source, handlers, clock, logger: logger.child({ group }) });
+          return { end: () => lane.end().finally(() => readers.delete(reader)) };
+        },
+      });
+      const member = { name: `${group} ${topic}`, membership };
+      members.add(member);
+      let stopped: Promise<void> | undefined;
+      return {
+        owned: membership.owned,
+        stop() {
+          stopped ??= membership.stop().finally(() => members.delete(member));
+          return stopped;
+        },
+      };
+    },
+    async offsets(topic) {
+      await specOf(topic);
+      const { rows } = await pool.query<{ partition: number; first: number; next: number }>(
+        'SELECT partition, first_offset AS first, next_offset AS next FROM log_partitions WHERE topic = $1 ORDER BY partition',
+        [topic],
+      );
+      return rows;
+    },
+    async read({ topic, partition, from, limit }) {
+      return readLog(pool, { topic, partition, from, end: Number.MAX_SAFE_INTEGER, limit });
+    },
+    async check() {
+      try {
+        await pool.query('SELECT 1 FROM log_topics LIMIT 1');
+      } catch (error) {
+        throw unavailable(error);
+      }
+    },
+    async close() {
+      closing.abort();
+      await Promise.all([...members].map(({ membership }) => membership.stop()));
+      await Promise.all([...batchers.values()].map((batcher) => batcher.idle()));
+      await retention;
+      await listener.close();
+    },
+  };
+}
+
+/** A fault of the connection becomes StreamUnavailable; a fault of ours stays what it is. */
+function unavailable(error: unknown): unknown {
+  const code = (error as { code?: unknown }).code;
+  // SQLSTATE 08 connection, 53 resources, 57 shutdown, 58 system, 25006 read-only; five-letter codes that begin otherwise are ours.
+  const ours = error instanceof Error && typeof code !== 'string' && !/connect|terminat|timeout/i.test(error.message);
+  const refused = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(08|53|57|58|25006)/.test(code);
+  if (error instanceof StreamUnavailable || code === 'RECORD_TOO_LARGE' || ours || refused) return error;
+  return new StreamUnavailable(`the log's database does not answer: ${(error as Error).message}`, { cause: error });
+}

@@ -1,0 +1,98 @@
+import { randomInt } from 'node:crypto';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import type pg from 'pg';
+import { type Bell, createBell } from './bell.ts';
+import type { Lane } from './lane.ts';
+import type { Listener } from './listener.ts';
+
+/** A consumer's place in its group, in the embedded log: it owns what the leases in Postgres say. */
+export type Membership = {
+  owned: () => readonly number[];
+  /** Heard that the group changed: beat at once. */
+  bell: Bell;
+  stop: () => Promise<void>;
+};
+
+const beatMs = 1000;
+const leaseTtlMs = 10_000;
+
+/** Joins a group and keeps one lane open for each partition that is its own. */
+export async function joinGroup(options: {
+  pool: pg.Pool;
+  listener: Listener;
+  group: string;
+  topic: string;
+  openLane: (partition: number) => Lane;
+  clock: Clock;
+  logger: Logger;
+}): Promise<Membership> {
+  const { pool, listener, group, topic, clock } = options;
+  const logger = options.logger.child({ topic, group });
+  const consumer = randomInt(2 ** 48 - 1);
+  const lanes = new Map<number, Lane>();
+  const bell = createBell();
+  const stopping = new AbortController();
+  let beatAtMs = clock.nowMs();
+
+  async function beat(): Promise<void> {
+    const askedAtMs = clock.nowMs();
+    const { rows } = await pool.query<{ owned: number[]; share: number }>(
+      'SELECT * FROM log_heartbeat($1, $2, $3, $4)',
+      [group, topic, consumer, leaseTtlMs],
+    );
+    beatAtMs = askedAtMs;
+    const { owned, share } = rows[0]!;
+    await endLanes([...lanes.keys()].filter((partition) => !owned.includes(partition)));
+    const surplus = owned.slice(share);
+    for (const partition of owned.slice(0, share)) {
+      if (!lanes.has(partition)) lanes.set(partition, options.openLane(partition));
+    }
+    if (surplus.length > 0) {
+      await endLanes(surplus);
+      await giveBack(
+        'DELETE FROM log_leases WHERE group_name = $1 AND topic = $2 AND consumer = $3 AND partition = ANY ($4)',
+        [surplus],
+      );
+    }
+  }
+
+  async function endLanes(partitions: readonly number[]): Promise<void> {
+    await Promise.all(partitions.map((partition) => lanes.get(partition)?.end()));
+    for (const partition of partitions) lanes.delete(partition);
+  }
+
+  async function giveBack(statement: string, more: unknown[] = []): Promise<void> {
+    await pool.query(statement, [group, topic, consumer, ...more]);
+    await pool.query("SELECT pg_notify('tripline_log_groups', $1)", [`${group} ${topic}`]);
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await beat();
+      } catch (error) {
+        logger.warn({ err: error }, 'the heartbeat to the log failed');
+        // Past this the others may have taken our partitions.
+        if (clock.nowMs() - beatAtMs > leaseTtlMs) await endLanes([...lanes.keys()]);
+      }
+      await bell.wait(beatMs, stopping.signal);
+    }
+  }
+
+  await listener.hold(consumer);
+  const running = run();
+  return {
+    bell,
+    owned: () => [...lanes.keys()].sort((a, b) => a - b),
+    async stop() {
+      stopping.abort();
+      await running;
+      await endLanes([...lanes.keys()]);
+      await giveBack('DELETE FROM log_consumers WHERE group_name = $1 AND topic = $2 AND consumer = $3').catch(
+        (error) => logger.warn({ err: error }, 'could not leave the group; its lease runs out by itself'),
+      );
+      await listener.release(consumer);
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Batch, ConsumerHandlers, StreamRecord } from './contract.ts';
+
+/** What a lane takes records from: one partition, as a backend reads it. */
+export type LaneSource = {
+  /** Reads from `offset` on; what was read before counts no more. Rejects when the log does not reach that far. */
+  start: (offset: number) => Promise<void>;
+  /** Waits for records, a tick or `signal`; null when there is nothing to hand over yet. */
+  next: (signal: AbortSignal) => Promise<{ records: readonly StreamRecord[]; caughtUpAtMs: number | null } | null>;
+};
+
+/** One owned partition at work: asks where to start, hands over batch after batch, and starts anew when a handler fails. */
+export type Lane = {
+  /** Takes the partition from its handler: aborts `lost`, waits for what runs, tells `onLost`. */
+  end: () => Promise<void>;
+};
+
+const firstPauseMs = 50;
+const longestPauseMs = 10_000;
+
+export function openLane(options: {
+  topic: string;
+  partition: number;
+  source: LaneSource;
+  handlers: ConsumerHandlers;
+  clock: Clock;
+  logger: Logger;
+}): Lane {
+  const { topic, partition, source, handlers, clock } = options;
+  const logger = options.logger.child({ topic, partition });
+  const ending = new AbortController();
+  const lost = ending.signal;
+  let failures = 0;
+
+  async function work(): Promise<void> {
+    const offset = await handlers.onAssigned({ topic, partition });
+    await source.start(offset);
+    while (!lost.aborted) {
+      const found = await source.next(lost);
+      if (found === null || lost.aborted) continue;
+      const batch: Batch = { topic, partition, ...found, lost };
+      await handlers.onBatch(batch);
+      failures = 0;
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!lost.aborted) {
+      try {
+        await work();
+      } catch (error) {
+        if (lost.aborted) break;
+        const pauseMs = Math.min(firstPauseMs * 2 ** failures, longestPauseMs);
+        failures += 1;
+        logger.warn({ err: error, pauseMs }, 'the partition stopped at a failure and is assigned anew after a pause');
+        await clock.pause(pauseMs, lost);
+      }
+    }
+    try {
+      await handlers.onLost({ topic, partition });
+    } catch (error) {
+      logger.error({ err: error }, 'onLost failed');
+    }
+  }
+
+  const ended = run();
+  return {
+    end: () => {
+      ending.abort();
+      return ended;
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import pg from 'pg';
+
+/** A connection of its own that hears NOTIFY and holds session locks, opened again whenever it breaks. */
+export type Listener = {
+  /** Holds the session's advisory lock on `key` from now on, over reconnections. */
+  hold: (key: number) => Promise<void>;
+  release: (key: number) => Promise<void>;
+  close: () => Promise<void>;
+};
+
+const firstPauseMs = 50;
+const longestPauseMs = 2000;
+
+/**
+ * @param options.onNotify also called after a reconnection, with no payload: anything may have happened meanwhile.
+ */
+export function openListener(options: {
+  connection: pg.ClientConfig;
+  channels: readonly string[];
+  onNotify: (channel: string | null, payload: string) => void;
+  clock: Clock;
+  logger: Logger;
+}): Listener {
+  const { clock, logger, channels, onNotify } = options;
+  const closing = new AbortController();
+  const held = new Set<number>();
+  let client: pg.Client | undefined;
+
+  async function connect(): Promise<void> {
+    for (let failures = 0; !closing.signal.aborted; failures += 1) {
+      const next = new pg.Client({ ...options.connection, keepAlive: true });
+      next.on('error', () => {}); // 'end' follows and does the work
+      next.on('notification', ({ channel, payload }) => onNotify(channel, payload ?? ''));
+      try {
+        await next.connect();
+        for (const channel of channels) await next.query(`LISTEN ${channel}`);
+        for (const key of held) await next.query('SELECT pg_try_advisory_lock($1)', [key]);
+        if (closing.signal.aborted) return await next.end();
+        client = next;
+        next.once('end', () => {
+          client = undefined;
+          if (closing.signal.aborted) return;
+          logger.warn('the connection that listens to the log broke; opening it again');
+          opening = connect();
+        });
+        onNotify(null, '');
+        return;
+      } catch (error) {
+        await next.end().catch(() => {});
+        if (failures === 0) logger.warn({ err: error }, 'cannot listen to the log yet');
+        await clock.pause(Math.min(firstPauseMs * 2 ** failures, longestPauseMs), closing.signal);
+      }
+    }
+  }
+  let opening = connect();
+
+  return {
+    async hold(key) {
+      held.add(key);
+      await opening;
+      await client?.query('SELECT pg_try_advisory_lock($1)', [key]).catch(() => {});
+    },
+    async release(key) {
+      held.delete(key);
+      await client?.query('SELECT pg_advisory_unlock($1)', [key]).catch(() => {});
+    },
+    async close() {
+      closing.abort();
+      await opening;
+      await client?.end().catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import { type NewRecord, RecordTooLarge } from './contract.ts';
+
+/** Bytes of a record as limits count them: key, headers and value, with what the log adds to each. */
+export function recordBytes(record: NewRecord): number {
+  let bytes = recordOverheadBytes + Buffer.byteLength(record.key) + record.value.length;
+  for (const name in record.headers) {
+    bytes += headerOverheadBytes + Buffer.byteLength(name) + Buffer.byteLength(record.headers[name]!);
+  }
+  return bytes;
+}
+
+/** Kafka's varints, at their longest: lengths, deltas and attributes of a record, lengths of a header. */
+const recordOverheadBytes = 32;
+const headerOverheadBytes = 10;
+
+/** @throws {RecordTooLarge} naming the first record over the limit, by its id and key and never by its content. */
+export function checkSizes(records: readonly NewRecord[], maxRecordBytes: (topic: string) => number): void {
+  for (const record of records) {
+    const bytes = recordBytes(record);
+    const limit = maxRecordBytes(record.topic);
+    if (bytes > limit) {
+      const id = record.headers['ce_id'];
+      throw new RecordTooLarge(
+        `a record for ${record.topic} (${id ? `event ${id}, ` : ''}key ${record.key}) has ${bytes} bytes; the topic takes ${limit}`,
+      );
+    }
+  }
+}
