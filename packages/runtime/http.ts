@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Metrics } from './metrics.ts';
 
@@ -25,6 +26,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     connectionTimeout: 60_000,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
+    clientErrorHandler: (error, socket) => answerUnreadable(error.code, socket),
   });
   app.get('/healthz', async () => ({ status: 'alive' }));
   app.get('/readyz', async (_request, reply) => {
@@ -55,4 +57,22 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       .send(errorBody((error.code ?? 'bad-request').toLowerCase().replaceAll('_', '-'), error.message));
   });
   return app;
+}
+
+/** What node:http cannot read as a request (too slow, too long a head, broken framing) gets an answer of the same form. */
+function answerUnreadable(code: string, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, reason, message] =
+    code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? ['408 Request Timeout', 'request-timeout', 'The request did not arrive in time; send it whole']
+      : code === 'HPE_HEADER_OVERFLOW'
+        ? ['431 Request Header Fields Too Large', 'headers-too-large', 'The request has too many or too long headers']
+        : ['400 Bad Request', 'bad-request', 'This is no HTTP request, or its length is not what its headers say'];
+  const body = JSON.stringify(errorBody(reason!, message!));
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
 }

@@ -1,0 +1,71 @@
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import type { NewRecord, Stream } from '@tripline/stream/contract';
+import { RecordTooLarge } from '@tripline/stream/contract';
+import { appendWithin } from './appender.ts';
+import type { Spool } from './spool.ts';
+
+/** Brings the spool's records to the log, oldest first, as soon as it takes them again. Starts at once. */
+export function createDrainer(options: {
+  stream: Stream;
+  spool: Spool;
+  clock: Clock;
+  logger: Logger;
+  timeoutMs: number;
+}) {
+  const { stream, spool, clock, logger } = options;
+  const stopping = new AbortController();
+  let bell = Promise.withResolvers<void>();
+
+  async function appendAll(records: readonly NewRecord[]): Promise<void> {
+    try {
+      await appendWithin(stream, records, options.timeoutMs);
+    } catch (error) {
+      if (!(error instanceof RecordTooLarge)) throw error;
+      if (records.length > 1) {
+        for (const record of records) await appendAll([record]);
+        return;
+      }
+      // The log was away when it came, so its sender could not be told.
+      logger.error(
+        { event: records[0]!.headers['ce_id'] },
+        'an event in the spool is larger than the log takes: dropped',
+      );
+    }
+  }
+
+  async function run(): Promise<void> {
+    let pauseMs = 100;
+    while (!stopping.signal.aborted) {
+      // Taken before the look, so that what is written during it rings.
+      const { promise: rung } = bell;
+      try {
+        const records = await spool.peek(500);
+        if (records.length === 0) {
+          await rung;
+          bell = Promise.withResolvers();
+          continue;
+        }
+        await appendAll(records);
+        await spool.drop(records.length);
+        pauseMs = 100;
+        if (spool.empty()) logger.info('the spool is drained; deliveries go to the log again');
+      } catch (error) {
+        logger.debug({ err: error }, `the log is still away; next attempt in ${pauseMs} ms`);
+        await clock.pause(pauseMs, stopping.signal);
+        pauseMs = Math.min(pauseMs * 2, 5000);
+      }
+    }
+  }
+  const running = run();
+
+  return {
+    /** Something was written to the spool. */
+    ring: () => bell.resolve(),
+    async stop(): Promise<void> {
+      stopping.abort();
+      bell.resolve();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import { createRequire } from 'node:module';
+import { fromEventRecord } from '@tripline/contracts/event-record';
+import { expect, test } from 'vitest';
+import { fakeStream } from './fake-stream.ts';
+import { startReceiver } from './test-receiver.ts';
+
+type Example = { name: string; examples: Record<string, unknown>[] };
+const examples = createRequire(import.meta.url)('@octokit/webhooks-examples') as Example[];
+
+test('all 329 published examples, posted signed, are kept or set aside', async () => {
+  const stream = fakeStream();
+  const receiver = await startReceiver(stream);
+  const outcomes: Record<string, number> = {};
+  try {
+    for (const { name, examples: bodies } of examples) {
+      for (const body of bodies) {
+        const answer = await receiver.github(name, body);
+        expect(answer.status, `${name} ${body['action'] ?? ''}: ${JSON.stringify(answer.body)}`).toBe(202);
+        const outcome = [answer.body.status, answer.body.reason].filter(Boolean).join(': ');
+        outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+      }
+    }
+  } finally {
+    await receiver.close();
+  }
+  console.log(outcomes);
+  expect(Object.values(outcomes).reduce((sum, count) => sum + count, 0)).toBe(329);
+  // Some examples were published twice, word for word.
+  expect(stream.appended).toHaveLength(outcomes['kept']!);
+  stream.appended.forEach((record, offset) => {
+    fromEventRecord(record, { partition: 0, offset, appendedAtMs: 0 }, { checkWhole: true });
+  });
+});

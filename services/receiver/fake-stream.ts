@@ -1,0 +1,28 @@
+import { type NewRecord, RecordTooLarge, type Stream, StreamUnavailable } from '@tripline/stream/contract';
+
+/** A log in memory that can be taken away, made slow or made narrow. For tests only. */
+export function fakeStream() {
+  const appended: NewRecord[] = [];
+  const batches: number[] = [];
+  const stream = {
+    appended,
+    /** How many records each append brought, those that failed included. */
+    batches,
+    /** Appends fail. */
+    away: false,
+    /** Appends wait for this. */
+    gate: undefined as Promise<void> | undefined,
+    maxRecordBytes: Number.POSITIVE_INFINITY,
+    async append(records: readonly NewRecord[]) {
+      batches.push(records.length);
+      await stream.gate;
+      if (stream.away) throw new StreamUnavailable('the log is away');
+      if (records.some((record) => record.value.length > stream.maxRecordBytes)) throw new RecordTooLarge('too large');
+      return records.map((record) => ({ topic: record.topic, partition: 0, offset: appended.push(record) - 1 }));
+    },
+    async check() {
+      if (stream.away) throw new StreamUnavailable('the log is away');
+    },
+  };
+  return stream as typeof stream & Stream;
+}

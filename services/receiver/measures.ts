@@ -1,0 +1,35 @@
+import type { Metrics } from '@tripline/runtime/metrics';
+import type { AsideReason, RefusalReason } from '@tripline/sources/contract';
+import { Counter, Gauge, Histogram } from 'prom-client';
+
+/** What became of a delivery. `spooled` is kept too, on this machine's disk. */
+export type Outcome = 'kept' | 'spooled' | 'duplicate' | 'set-aside' | 'refused';
+
+/** The receiver's metrics. Every label is of a bounded list. */
+export function createMeasures(metrics: Metrics, spoolBytes: () => number) {
+  const deliveries = new Counter({
+    name: 'tripline_deliveries_total',
+    help: 'Deliveries by source, outcome and, where set aside or refused, its reason',
+    labelNames: ['source', 'outcome', 'reason'] as const,
+    registers: [metrics],
+  });
+  const append = new Histogram({
+    name: 'tripline_append_seconds',
+    help: 'Time until the log acknowledged a batch',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers: [metrics],
+  });
+  new Gauge({
+    name: 'tripline_spool_bytes',
+    help: 'Bytes of events on disk that wait for the log',
+    registers: [metrics],
+    collect() {
+      this.set(spoolBytes());
+    },
+  });
+  return {
+    count: (source: string, outcome: Outcome, reason: AsideReason | RefusalReason | '' = '') =>
+      deliveries.inc({ source, outcome, reason }),
+    observeAppend: (seconds: number) => append.observe(seconds),
+  };
+}

@@ -1,0 +1,332 @@
+import { connect } from 'node:net';
+import { signGithub } from '@tripline/sources/github/verify';
+import { toCloudEvent } from '@tripline/sources/tripline/source';
+import { signStandard } from '@tripline/sources/tripline/verify';
+import { afterEach, describe, expect, test } from 'vitest';
+import { fakeStream } from './fake-stream.ts';
+import { secret, startReceiver } from './test-receiver.ts';
+
+let receiver: Awaited<ReturnType<typeof startReceiver>>;
+afterEach(() => receiver?.close());
+
+const repository = {
+  id: 1,
+  full_name: 'acme/app',
+  private: true,
+  default_branch: 'main',
+  html_url: 'https://github.com/acme/app',
+  owner: { login: 'acme', id: 2, type: 'Organization' },
+};
+const around = { repository, organization: { login: 'acme' }, sender: { login: 'mona', id: 3, type: 'User' } };
+const member = (login: string) => ({ action: 'added', member: { login, id: 4, type: 'User' }, ...around });
+
+describe('keeps', () => {
+  test('a signed delivery, once it is in the log, as its workspace’s', async () => {
+    const stream = fakeStream();
+    receiver = await startReceiver(stream);
+    const gate = Promise.withResolvers<void>();
+    stream.gate = gate.promise;
+    let answered = false;
+    const answer = receiver.github('member', member('eve')).then((one) => {
+      answered = true;
+      return one;
+    });
+    await expect.poll(() => stream.batches, { interval: 5 }).toEqual([1]);
+    expect(answered).toBe(false);
+    gate.resolve();
+    expect(await answer).toMatchObject({
+      status: 202,
+      body: { status: 'kept', event: expect.stringMatching(/^github:/) },
+    });
+    expect(stream.appended[0]).toMatchObject({
+      topic: 'tripline.events',
+      key: 'acme',
+      headers: { ce_type: 'dev.cdeventsx.tripline-grant.added', ce_workspace: 'acme', ce_trust: 'high' },
+    });
+  });
+
+  test('a delivery signed with the next secret, while secrets are rotated', async () => {
+    receiver = await startReceiver(fakeStream());
+    const body = JSON.stringify(member('eve'));
+    const headers = { 'x-hub-signature-256': signGithub(body, 'the next secret') };
+    expect((await receiver.github('member', body, headers)).status).toBe(202);
+  });
+
+  test('concurrent deliveries in few batches, each once', async () => {
+    const stream = fakeStream();
+    receiver = await startReceiver(stream);
+    const gate = Promise.withResolvers<void>();
+    stream.gate = gate.promise;
+    const posts = Array.from({ length: 100 }, (_, index) => receiver.github('member', member(`user-${index}`)));
+    await expect.poll(() => stream.batches.length, { interval: 5 }).toBe(1);
+    // The next append waits for this one: give the rest time to arrive by asking for something else after them.
+    await receiver.github('ping', {});
+    gate.resolve();
+    const answers = await Promise.all(posts);
+    expect(stream.batches.length).toBeLessThan(20);
+    expect(answers.every((answer) => answer.body.status === 'kept')).toBe(true);
+    expect(stream.appended).toHaveLength(100);
+  });
+
+  test('a redelivery and a replay under another id once only, even while the first is on its way', async () => {
+    const stream = fakeStream();
+    receiver = await startReceiver(stream);
+    const id = { 'x-github-delivery': 'a-delivery' };
+    const first = await Promise.all([
+      receiver.github('member', member('eve'), id),
+      receiver.github('member', member('eve'), id),
+      receiver.github('member', member('eve')),
+    ]);
+    expect(first.map((answer) => answer.body.status).sort()).toEqual(['duplicate', 'duplicate', 'kept']);
+    expect((await receiver.github('member', member('eve'))).body.status).toBe('duplicate');
+    expect(stream.appended).toHaveLength(1);
+  });
+
+  test('what was set aside or refused is not remembered as kept', async () => {
+    const stream = fakeStream();
+    receiver = await startReceiver(stream);
+    expect((await receiver.github('repository_import', { status: 'x', ...member('eve') })).body.status).toBe(
+      'set-aside',
+    );
+    expect((await receiver.github('push', member('eve'))).status).toBe(422);
+    expect((await receiver.github('member', member('eve'))).body.status).toBe('kept');
+  });
+});
+
+describe('refuses', () => {
+  const body = JSON.stringify(member('eve'));
+  const deep = `{"a":${'['.repeat(10_000)}${']'.repeat(10_000)}}`;
+  const cases: [
+    name: string,
+    status: number,
+    reason: string,
+    event: string,
+    body: string | Buffer,
+    headers: Record<string, string>,
+  ][] = [
+    ['no signature', 401, 'missing-signature', 'member', body, { 'x-hub-signature-256': '' }],
+    ['a wrong signature', 401, 'bad-signature', 'member', body, { 'x-hub-signature-256': signGithub(body, 'guess') }],
+    ['a signature that is none', 401, 'bad-signature', 'member', body, { 'x-hub-signature-256': 'sha256=zz' }],
+    [
+      'SHA-1 alone',
+      401,
+      'missing-signature',
+      'member',
+      body,
+      { 'x-hub-signature-256': '', 'x-hub-signature': 'sha1=00' },
+    ],
+    [
+      'a form',
+      415,
+      'unsupported-content-type',
+      'member',
+      `payload=${body}`,
+      { 'content-type': 'application/x-www-form-urlencoded' },
+    ],
+    ['a compressed body', 415, 'unsupported-content-encoding', 'member', body, { 'content-encoding': 'gzip' }],
+    ['no event header', 400, 'missing-event-header', '', body, {}],
+    ['an unknown event', 400, 'unknown-event', 'no_such_event', body, {}],
+    ['an event named like a property of objects', 400, 'unknown-event', '__proto__', body, {}],
+    ['a delivery id that is none', 400, 'bad-delivery-id', 'member', body, { 'x-github-delivery': 'a b' }],
+    ['a body that was cut off', 400, 'invalid-json', 'member', body.slice(0, -1), {}],
+    ['an empty body', 400, 'invalid-json', 'member', '', {}],
+    ['a list', 400, 'invalid-json', 'member', '[]', {}],
+    ['invalid UTF-8', 400, 'invalid-utf8', 'member', Buffer.from([0x7b, 0xff, 0x7d]), {}],
+    ['10,000 levels', 400, 'too-deep', 'member', deep, {}],
+    ['another event’s body', 422, 'body-does-not-fit-event', 'push', body, {}],
+    ['a prototype instead of fields', 422, 'body-does-not-fit-event', 'member', `{"__proto__":${body}}`, {}],
+    [
+      'an organisation that is no name',
+      422,
+      'body-does-not-fit-event',
+      'member',
+      body.replaceAll('"acme"', '"a/../b"'),
+      {},
+    ],
+  ];
+  test.each(cases)('%s: %i %s', async (_name, status, reason, event, raw, headers) => {
+    const stream = fakeStream();
+    receiver = await startReceiver(stream);
+    const answer = await receiver.github(event, raw, headers);
+    expect(answer).toMatchObject({ status, body: { error: { reason, message: expect.stringMatching(/\S/) } } });
+    expect(stream.appended).toHaveLength(0);
+    expect(await receiver.metric(`outcome="refused",reason="${reason}",service="receiver"} 1`)).toBe(true);
+    expect(Object.prototype).not.toHaveProperty('member');
+    expect(receiver.logged()).not.toContain('eve');
+  });
+
+  test('a body over the limit, by its length and by its bytes', async () => {
+    receiver = await startReceiver(fakeStream(), { settings: { receiver: { bodyLimitBytes: 1024 } } });
+    const answer = await receiver.github('member', { ...member('eve'), padding: 'x'.repeat(2000) });
+    expect(answer).toMatchObject({ status: 413, body: { error: { reason: 'body-too-large' } } });
+    const chunked = await raw(
+      'transfer-encoding: chunked\r\ncontent-type: application/json\r\n',
+      `800\r\n${'x'.repeat(2048)}\r\n0\r\n\r\n`,
+    );
+    expect(chunked).toMatch(/^HTTP\/1.1 413 [\s\S]*body-too-large/);
+  });
+
+  test('a Content-Length that lies, without keeping anything', async () => {
+    const stream = fakeStream();
+    receiver = await startReceiver(stream);
+    const headers = `content-type: application/json\r\nx-github-event: member\r\nx-github-delivery: a\r\nx-hub-signature-256: ${signGithub(body, secret)}\r\n`;
+    // Too long: the sender goes away before the promised bytes came. Too short: what follows is no request.
+    await raw(`${headers}content-length: ${body.length + 10}\r\n`, body, true);
+    expect(await raw(`${headers}content-length: ${body.length - 10}\r\n`, body)).toMatch(/^HTTP\/1.1 40[01] /);
+    expect(await raw(`${headers}content-length: 5\r\ncontent-length: 6\r\n`, body)).toMatch(
+      /^HTTP\/1.1 400 [\s\S]*"reason":"bad-request"/,
+    );
+    expect(stream.appended).toHaveLength(0);
+    expect((await receiver.github('member', member('eve'))).status).toBe(202);
+  });
+
+  test('an organisation outside the configured workspaces, and drills when they are off', async () => {
+    const workspaces = [{ id: 'the-firm', github: { organizations: ['ACME'] } }];
+    const stream = fakeStream();
+    receiver = await startReceiver(stream, { settings: { workspaces, drills: false } });
+    expect((await receiver.github('member', member('eve'))).body.status).toBe('kept');
+    expect(stream.appended[0]!.key).toBe('the-firm');
+    for (const other of ['globex', 'tripline-drill-x']) {
+      const foreign = JSON.parse(JSON.stringify(member('eve')).replaceAll('acme', other));
+      expect(await receiver.github('member', foreign)).toMatchObject({
+        status: 422,
+        body: { error: { reason: 'unknown-workspace' } },
+      });
+    }
+  });
+
+  test('an event larger than the log takes, and keeps those that came beside it', async () => {
+    const stream = fakeStream();
+    stream.maxRecordBytes = 2000;
+    receiver = await startReceiver(stream);
+    const issue = (number: number, text: string) => ({
+      action: 'opened',
+      issue: { number, title: 't', body: text },
+      ...around,
+    });
+    const answers = await Promise.all([
+      receiver.github('issues', issue(1, 'small')),
+      receiver.github('issues', issue(2, 'x'.repeat(3000))),
+      receiver.github('issues', issue(3, 'small too')),
+    ]);
+    expect(answers.map((answer) => answer.status)).toEqual([202, 413, 202]);
+    expect(answers[1]!.body.error?.reason).toBe('event-too-large');
+  });
+
+  /** Writes a request by hand, and answers what came back until the connection closed. */
+  function raw(headers: string, payload: string, hangUp = false): Promise<string> {
+    const { hostname, port } = new URL(receiver.base);
+    return new Promise((resolve) => {
+      let received = '';
+      const socket = connect(Number(port), hostname, () => {
+        socket.write(`POST /webhooks/github HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${headers}\r\n${payload}`);
+        if (hangUp) socket.end();
+      });
+      socket.on('data', (chunk) => {
+        received += chunk;
+      });
+      socket.on('error', () => {});
+      socket.on('close', () => resolve(received));
+    });
+  }
+});
+
+describe('while the log is away', () => {
+  test('spools, drains in order before anything newer, also after a restart', async () => {
+    const stream = fakeStream();
+    stream.away = true;
+    receiver = await startReceiver(stream);
+    for (const login of ['a', 'b']) expect((await receiver.github('member', member(login))).body.status).toBe('kept');
+    expect(stream.appended).toHaveLength(0);
+    expect(await receiver.metric('outcome="spooled",reason="",service="receiver"} 2')).toBe(true);
+    const { dataDir } = receiver;
+    await receiver.close(true);
+
+    const later = fakeStream();
+    later.away = true;
+    receiver = await startReceiver(later, { dataDir });
+    expect((await receiver.github('member', member('c'))).body.status).toBe('kept');
+    later.away = false;
+    await expect.poll(() => later.appended.length, { interval: 10 }).toBe(3);
+    expect((await receiver.github('member', member('d'))).body.status).toBe('kept');
+    const grantees = later.appended.map((record) => JSON.parse(record.value.toString())['tripline.grant.grantee']);
+    expect(grantees).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('answers 503 and is not ready once the spool is full, and never remembers what it did not keep', async () => {
+    const stream = fakeStream();
+    stream.away = true;
+    receiver = await startReceiver(stream, { settings: { receiver: { spoolLimitBytes: 0 } } });
+    const refused = await receiver.github('member', member('a'));
+    expect(refused).toMatchObject({ status: 503, body: { error: { reason: 'spool-full' } } });
+    expect(refused.headers.get('retry-after')).toBe('30');
+    expect((await fetch(`${receiver.base}/readyz`)).status).toBe(503);
+    stream.away = false;
+    expect((await fetch(`${receiver.base}/readyz`)).status).toBe(200);
+    expect((await receiver.github('member', member('a'))).body.status).toBe('kept');
+  });
+
+  test('lets no second receiver use the same data folder', async () => {
+    receiver = await startReceiver(fakeStream());
+    await expect(startReceiver(fakeStream(), { dataDir: receiver.dataDir })).rejects.toThrow(/another receiver/);
+  });
+});
+
+describe('POST /webhooks/tripline', () => {
+  const data = {
+    'tripline.breakglass.id': 'bg-1',
+    'tripline.breakglass.actor': 'mona',
+    'tripline.breakglass.reason': 'production is down',
+    'tripline.breakglass.expires_at': '2026-03-04T05:06:07Z',
+  };
+  const record = {
+    id: 'bg-1',
+    type: 'dev.cdeventsx.tripline-breakglass.opened',
+    workspace: 'acme',
+    time: '2026-03-04T04:06:07Z',
+    data,
+  } as const;
+  const baseline = {
+    ...record,
+    type: 'dev.cdeventsx.tripline-inventory.observed',
+    data: { 'tripline.inventory.part': 1, 'tripline.inventory.parts': 1 },
+  } as const;
+
+  function tell(event: Parameters<typeof toCloudEvent>[0], at = Date.now(), id: string = event.id) {
+    const body = JSON.stringify(toCloudEvent(event));
+    const timestamp = Math.floor(at / 1000);
+    return receiver.send('/webhooks/tripline', body, {
+      'content-type': 'application/cloudevents+json',
+      'webhook-id': id,
+      'webhook-timestamp': String(timestamp),
+      'webhook-signature': signStandard(body, secret, id, timestamp),
+    });
+  }
+
+  test('takes a break-glass record for any workspace', async () => {
+    const stream = fakeStream();
+    receiver = await startReceiver(stream);
+    expect(await tell(record)).toMatchObject({ status: 202, body: { status: 'kept', event: 'tripline:bg-1' } });
+    expect(stream.appended[0]).toMatchObject({ key: 'acme', headers: { ce_type: record.type } });
+  });
+
+  test('takes a baseline for a drill only, and only while drills are on', async () => {
+    receiver = await startReceiver(fakeStream());
+    expect((await tell({ ...baseline, workspace: 'tripline-drill-x' })).status).toBe(202);
+    expect(await tell(baseline)).toMatchObject({ status: 422, body: { error: { reason: 'unknown-workspace' } } });
+    await receiver.close();
+    receiver = await startReceiver(fakeStream(), { settings: { drills: false } });
+    expect((await tell({ ...baseline, workspace: 'tripline-drill-x' })).status).toBe(422);
+  });
+
+  test('refuses an old signature, another id than the signed one, and what is no such event', async () => {
+    receiver = await startReceiver(fakeStream());
+    const old = await tell(record, Date.now() - 6 * 60_000);
+    expect(old).toMatchObject({ status: 401, body: { error: { reason: 'timestamp-out-of-tolerance' } } });
+    expect((await tell(record, Date.now(), 'bg-2')).body.error?.reason).toBe('bad-delivery-id');
+    const { 'tripline.breakglass.reason': _, ...partial } = data;
+    expect((await tell({ ...record, data: partial })).body.error?.reason).toBe('body-does-not-fit-event');
+    const other = { ...record, type: 'dev.cdevents.change.merged' as typeof record.type };
+    expect((await tell(other)).body.error?.reason).toBe('unknown-event');
+  });
+});
