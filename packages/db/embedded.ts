@@ -181,6 +181,8 @@ type Launched = {
   said: () => string;
   /** The server stays although its starter goes. */
   leave: () => void;
+  /** Resolves when it has ended, and is no zombie of ours. */
+  ended: Promise<unknown>;
   abandon: () => Promise<void>;
 };
 
@@ -211,13 +213,18 @@ function launch(place: Place, settings: Record<string, string>): Launched {
   child.on('error', (error) => {
     failure = String(error);
   });
+  const ended = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
   child.unref();
   const watchdog = child.pid === undefined ? undefined : watch(place, child.pid);
   return {
     exited: () => failure !== '' || child.exitCode !== null || child.signalCode !== null,
     said: () => failure || readFileSync(place.log).subarray(saidBefore).toString('utf8'),
     leave: () => void watchdog?.stdin?.end('stay\n'),
-    abandon: async () => void child.kill('SIGKILL'),
+    ended,
+    abandon: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
   };
 }
 
@@ -265,8 +272,10 @@ function stopOnce(place: Place, lease: Lease, launched: Launched | undefined): (
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     // A lease whose session broke says nothing of others: the server crashed, or was stopped by hand.
-    if (await lease.endIfLast().catch(() => false)) await stopServer(place);
-    else launched?.leave();
+    if (await lease.endIfLast().catch(() => false)) {
+      await stopServer(place);
+      await launched?.ended;
+    } else launched?.leave();
     await lease.close();
   };
   return () => {

@@ -2,92 +2,102 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '@tripline/runtime/logger';
-import { runMigrations } from 'graphile-worker';
-import type { PoolClient } from 'pg';
+import { runMigrations, Logger as WorkerLogger } from 'graphile-worker';
+import type pg from 'pg';
 import type { Db } from './database.ts';
 
-/** The database and the code do not fit together. The message says which migration, and what to do. */
+/** The database and the code do not fit together. The message says how and what to do. */
 export class MigrationError extends Error {
   readonly code = 'MIGRATION';
 }
 
-const folder = join(import.meta.dirname, '../../migrations');
-/** Any number that no other advisory lock of ours has. */
-const lockKey = 7_261_453;
+export const migrationsDir: string = join(import.meta.dirname, '../../migrations');
 
-type Migration = { name: string; checksum: string; sql: string };
+/** Any number that no other advisory lock of ours has. */
+const lockKey = 7_470_111;
 
 /**
- * Brings the schema up to date: the numbered files of /migrations, each in a transaction of its own, then
- * graphile-worker's own. Many processes may start at once: one migrates, the others wait for it.
- * @throws {MigrationError} a file was changed after it was applied, or the database is newer than this code.
+ * Brings a database to the schema of this code: the numbered files of migrations/ in order, each in a transaction of
+ * its own, then graphile-worker's own. Many processes may call it at once; one works and the others wait for it. Takes
+ * two connections of the pool.
+ * @throws {MigrationError} when an applied file was changed since, or the database is newer than the code.
  */
-export async function migrate(db: Db, options: { logger?: Logger } = {}): Promise<void> {
+export async function migrate(db: Db, options: { logger?: Logger; dir?: string } = {}): Promise<void> {
+  const files = readMigrations(options.dir ?? migrationsDir);
   const client = await db.pool.connect();
   try {
     await client.query('SELECT pg_advisory_lock($1)', [lockKey]);
-    try {
-      await applyMissing(client, options.logger);
-      // On the locked connection's watch: its own migrations do not wait for each other everywhere.
-      await runMigrations({ pgPool: db.pool });
-    } finally {
-      await client.query('SELECT pg_advisory_unlock($1)', [lockKey]);
+    await client.query(
+      `CREATE TABLE IF NOT EXISTS schema_migrations (
+         name       text PRIMARY KEY,
+         -- Hex SHA-256 of the file.
+         checksum   text NOT NULL,
+         applied_at timestamptz NOT NULL DEFAULT now()
+       )`,
+    );
+    for (const file of await filesToApply(client, files)) {
+      await apply(client, file);
+      options.logger?.info({ migration: file.name }, 'migrated the database');
     }
+    await runMigrations({ pgPool: db.pool, logger: workerLogger(options.logger) });
   } finally {
-    client.release();
+    // Ends the session and with it the lock, whatever state a failed migration left it in.
+    client.release(true);
   }
 }
 
-function readMigrations(): Migration[] {
-  return readdirSync(folder)
-    .filter((name) => /^\d{4}_[a-z_]+\.sql$/.test(name))
-    .sort()
-    .map((name) => {
-      const sql = readFileSync(join(folder, name), 'utf8');
-      return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
-    });
+type Migration = { name: string; sql: string; checksum: string };
+
+function readMigrations(dir: string): Migration[] {
+  const names = readdirSync(dir).filter((name) => /^\d{4}_\w+\.sql$/.test(name));
+  return names.sort().map((name) => {
+    const sql = readFileSync(join(dir, name), 'utf8').replaceAll('\r\n', '\n');
+    return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
+  });
 }
 
-async function applyMissing(client: PoolClient, logger: Logger | undefined): Promise<void> {
-  await client.query(`CREATE TABLE IF NOT EXISTS schema_migrations (
-    name text PRIMARY KEY,
-    checksum text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now())`);
+async function filesToApply(client: pg.PoolClient, files: Migration[]): Promise<Migration[]> {
   const { rows } = await client.query<{ name: string; checksum: string }>(
     'SELECT name, checksum FROM schema_migrations',
   );
-  const applied = new Map(rows.map(({ name, checksum }) => [name, checksum]));
-  const migrations = readMigrations();
-  const unknown = [...applied.keys()].filter((name) => !migrations.some((migration) => migration.name === name));
-  if (unknown.length > 0) {
-    throw new MigrationError(
-      `the database has migrations that this version does not know (${unknown.join(', ')}): start the version that made them, or a newer one`,
-    );
-  }
-  for (const migration of migrations) {
-    const checksum = applied.get(migration.name);
-    if (checksum === migration.checksum) continue;
-    if (checksum !== undefined) {
+  const applied = new Map(rows.map((row) => [row.name, row.checksum]));
+  for (const { name, checksum } of files) {
+    const before = applied.get(name);
+    if (before !== undefined && before !== checksum) {
       throw new MigrationError(
-        `migrations/${migration.name} was changed after it had been applied: restore it, and put the change into a new file`,
+        `migrations/${name} was changed after it was applied to this database: put it back as it was, and write the ` +
+          'change as a new migration',
       );
     }
-    await apply(client, migration);
-    logger?.info({ migration: migration.name }, 'migration applied');
+  }
+  const unknown = [...applied.keys()].filter((name) => !files.some((file) => file.name === name)).sort();
+  if (unknown.length > 0) {
+    throw new MigrationError(
+      `the database is newer than this Tripline (it has ${unknown.join(', ')}): start the newer version, or restore the ` +
+        'database from before it',
+    );
+  }
+  return files.filter(({ name }) => !applied.has(name));
+}
+
+async function apply(client: pg.PoolClient, { name, sql, checksum }: Migration): Promise<void> {
+  try {
+    await client.query('BEGIN');
+    await client.query(sql);
+    await client.query('INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)', [name, checksum]);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {});
+    throw new MigrationError(`migrations/${name} failed, and nothing of it was kept: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
-async function apply(client: PoolClient, migration: Migration): Promise<void> {
-  await client.query('BEGIN');
-  try {
-    await client.query(migration.sql);
-    await client.query('INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)', [
-      migration.name,
-      migration.checksum,
-    ]);
-    await client.query('COMMIT');
-  } catch (error) {
-    await client.query('ROLLBACK');
-    throw new MigrationError(`migrations/${migration.name} failed: ${(error as Error).message}`);
-  }
+/** graphile-worker's logger, which writes to the console when it is given none. */
+function workerLogger(logger: Logger | undefined): WorkerLogger {
+  return new WorkerLogger(() => (level, message) => {
+    if (level === 'error') logger?.error(message);
+    else logger?.debug(message);
+  });
 }

@@ -1,43 +1,56 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openDatabase } from '@tripline/db/database';
+import { startEmbedded } from '@tripline/db/embedded';
+import { migrate } from '@tripline/db/migrate';
 import type { TestProject } from 'vitest/node';
-import { openDatabase } from '../../packages/db/database.ts';
-import { startEmbedded } from '../../packages/db/embedded.ts';
-import { migrate } from '../../packages/db/migrate.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The test server's maintenance database. Test files take one of their own: `freshDatabase`. */
+    /** Of the server that tests share; the database in it is for making others. */
     postgresUrl: string;
   }
 }
 
-export const templateName = 'tripline_template';
+/** Name of the migrated database that every test's own is a copy of. */
+export const template = 'tripline_template';
 
-/** One server for a project's run, with a migrated database that each test file copies. Durability is off: it dies with the run. */
+/** One server a project, in a folder of its own. Nothing of it need outlive a power cut, so nothing is synced to disk. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const folder = mkdtempSync(join(tmpdir(), 'tripline-test-'));
+  const dir = mkdtempSync(join(tmpdir(), 'tripline-test-'));
+  // Started by root, Postgres runs as nobody, who must get through to its data.
+  chmodSync(dir, 0o711);
+  const remove = () => rmSync(dir, { recursive: true, force: true });
   const server = await startEmbedded({
-    dataDir: join(folder, 'postgres'),
-    settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' },
+    dataDir: join(dir, 'postgres'),
+    settings: { fsync: 'off', full_page_writes: 'off', max_connections: '300', shared_buffers: '64MB' },
   });
-  const maintenance = openDatabase(server.url, { applicationName: 'test-setup' });
-  await maintenance.pool.query(`CREATE DATABASE ${templateName}`);
-  const template = openDatabase(databaseUrl(server.url, templateName), { applicationName: 'test-setup' });
-  await migrate(template);
-  await template.close();
-  await maintenance.close();
-  project.provide('postgresUrl', server.url);
-  return async () => {
+  const teardown = async () => {
     await server.stop();
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   };
+  try {
+    await makeTemplate(server.url);
+  } catch (error) {
+    await teardown();
+    throw error;
+  }
+  project.provide('postgresUrl', server.url);
+  return teardown;
 }
 
-/** `url` with another database name. */
+async function makeTemplate(url: string): Promise<void> {
+  const admin = openDatabase(url, { applicationName: 'tripline-test', maxConnections: 1 });
+  await admin.pool.query(`CREATE DATABASE ${template}`);
+  await admin.close();
+  const db = openDatabase(databaseUrl(url, template), { applicationName: 'tripline-test', maxConnections: 2 });
+  await migrate(db).finally(() => db.close());
+}
+
+/** The same server's database of another name. */
 export function databaseUrl(url: string, name: string): string {
-  const changed = new URL(url);
-  changed.pathname = `/${name}`;
-  return changed.toString();
+  const other = new URL(url);
+  other.pathname = `/${name}`;
+  return other.href;
 }
