@@ -48,6 +48,19 @@ CREATE TABLE findings (
   CONSTRAINT one_per_occasion UNIQUE (workspace, rule, subject, occasion)
 );
 
+CREATE TABLE imports (
+  workspace text NOT NULL,
+  requested_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  imported_at timestamp with time zone,
+  counts jsonb,
+  failed_at timestamp with time zone,
+  failed_reason text,
+  CONSTRAINT failed_says_why CHECK (((failed_at IS NULL) = (failed_reason IS NULL))),
+  CONSTRAINT imported_says_what CHECK (((imported_at IS NULL) = (counts IS NULL))),
+  CONSTRAINT imports_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT imports_pkey PRIMARY KEY (workspace)
+);
+
 CREATE TABLE incident_entities (
   incident text NOT NULL,
   workspace text NOT NULL,
@@ -156,6 +169,28 @@ CREATE TABLE log_topics (
   CONSTRAINT log_topics_pkey PRIMARY KEY (topic)
 );
 
+CREATE TABLE messages (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  incident text,
+  telling bigint NOT NULL,
+  sink text NOT NULL,
+  kind text NOT NULL,
+  mode text NOT NULL,
+  version integer NOT NULL,
+  possibly_repeated boolean NOT NULL DEFAULT false,
+  body jsonb NOT NULL,
+  sent_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT kind_of_its_sink CHECK (((sink = 'pagerduty'::text) = (kind = ANY (ARRAY['trigger'::text, 'acknowledge'::text, 'resolve'::text])))),
+  CONSTRAINT messages_body_check CHECK ((jsonb_typeof(body) = 'object'::text)),
+  CONSTRAINT messages_kind_check CHECK ((kind = ANY (ARRAY['posted'::text, 'updated'::text, 'thread-reply'::text, 'folded'::text, 'trigger'::text, 'acknowledge'::text, 'resolve'::text]))),
+  CONSTRAINT messages_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'dry-run'::text]))),
+  CONSTRAINT messages_sink_check CHECK ((sink = ANY (ARRAY['slack'::text, 'pagerduty'::text]))),
+  CONSTRAINT messages_version_check CHECK ((version >= 0)),
+  CONSTRAINT messages_incident_fkey FOREIGN KEY (incident) REFERENCES incidents(id) ON DELETE CASCADE,
+  CONSTRAINT messages_telling_fkey FOREIGN KEY (telling) REFERENCES told(id) ON DELETE CASCADE,
+  CONSTRAINT messages_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE positions (
   consumer text NOT NULL,
   topic text NOT NULL,
@@ -171,6 +206,51 @@ CREATE TABLE positions (
   CONSTRAINT positions_topic_check CHECK ((topic <> ''::text)),
   CONSTRAINT positions_pkey PRIMARY KEY (consumer, topic, partition)
 ) WITH (fillfactor=20);
+
+CREATE TABLE remediations (
+  finding text NOT NULL,
+  ordinal integer NOT NULL,
+  workspace text NOT NULL,
+  action text NOT NULL,
+  code text NOT NULL,
+  target jsonb NOT NULL,
+  mode text NOT NULL,
+  request jsonb NOT NULL,
+  state text NOT NULL DEFAULT 'planned'::text,
+  verdict text,
+  attempts integer NOT NULL DEFAULT 0,
+  leased_until timestamp with time zone,
+  reason text,
+  said text,
+  check_result text,
+  check_said text,
+  planned_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  acted_at timestamp with time zone,
+  settled_at timestamp with time zone,
+  CONSTRAINT a_dry_run_never_acts CHECK (((mode = 'live'::text) OR ((attempts = 0) AND (state = ANY (ARRAY['planned'::text, 'refused'::text]))))),
+  CONSTRAINT acts_only_when_allowed CHECK (((state <> ALL (ARRAY['acting'::text, 'done'::text, 'failed'::text])) OR (verdict = 'act'::text))),
+  CONSTRAINT begun_has_time CHECK (((attempts > 0) = (acted_at IS NOT NULL))),
+  CONSTRAINT begun_when_acted CHECK (((state <> ALL (ARRAY['acting'::text, 'done'::text, 'failed'::text])) OR (attempts > 0))),
+  CONSTRAINT leased_while_acting CHECK (((leased_until IS NULL) OR (state = 'acting'::text))),
+  CONSTRAINT refused_says_why CHECK (((state <> 'refused'::text) OR ((verdict IS NOT NULL) AND (verdict <> 'act'::text)))),
+  CONSTRAINT remediations_action_check CHECK ((action = ANY (ARRAY['cancel-run'::text, 'remove-runner'::text, 'cancel-invitation'::text, 'withdraw-grant'::text, 'delete-deploy-key'::text, 'revoke-fine-grained-pat'::text]))),
+  CONSTRAINT remediations_attempts_check CHECK ((attempts >= 0)),
+  CONSTRAINT remediations_check CHECK (((target ->> 'action'::text) = action)),
+  CONSTRAINT remediations_check_result_check CHECK ((check_result = ANY (ARRAY['dead'::text, 'alive'::text, 'unknown'::text]))),
+  CONSTRAINT remediations_check_said_check CHECK ((char_length(check_said) <= 1000)),
+  CONSTRAINT remediations_code_check CHECK ((code ~ '^A[0-9]+[a-z]?$'::text)),
+  CONSTRAINT remediations_mode_check CHECK ((mode = ANY (ARRAY['dry-run'::text, 'live'::text]))),
+  CONSTRAINT remediations_ordinal_check CHECK ((ordinal >= 0)),
+  CONSTRAINT remediations_reason_check CHECK ((reason ~ '^[a-z][a-z-]*$'::text)),
+  CONSTRAINT remediations_said_check CHECK ((char_length(said) <= 1000)),
+  CONSTRAINT remediations_state_check CHECK ((state = ANY (ARRAY['planned'::text, 'acting'::text, 'done'::text, 'failed'::text, 'refused'::text]))),
+  CONSTRAINT remediations_verdict_check CHECK ((verdict = ANY (ARRAY['act'::text, 'dry-run'::text, 'not-in-policy'::text, 'break-glass'::text, 'rate-capped'::text, 'kill-switch'::text, 'not-configured'::text, 'withdrawn'::text]))),
+  CONSTRAINT remediations_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT settled_has_time CHECK (((state = ANY (ARRAY['done'::text, 'failed'::text, 'refused'::text])) = (settled_at IS NOT NULL))),
+  CONSTRAINT remediations_finding_fkey FOREIGN KEY (finding) REFERENCES findings(id) ON DELETE CASCADE,
+  CONSTRAINT remediations_pkey PRIMARY KEY (finding, ordinal),
+  CONSTRAINT once_per_finding UNIQUE (finding, action, target)
+);
 
 CREATE TABLE rule_state (
   workspace text NOT NULL,
@@ -203,6 +283,17 @@ CREATE TABLE seen_batches (
   CONSTRAINT seen_batches_pkey PRIMARY KEY (partition, next)
 );
 
+CREATE TABLE switches (
+  name text NOT NULL,
+  stopped boolean NOT NULL,
+  by jsonb NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  reason text NOT NULL,
+  CONSTRAINT switches_name_check CHECK ((name = 'remediation'::text)),
+  CONSTRAINT switches_reason_check CHECK ((reason <> ''::text)),
+  CONSTRAINT switches_pkey PRIMARY KEY (name)
+);
+
 CREATE TABLE timers (
   workspace text NOT NULL,
   rule text NOT NULL,
@@ -215,6 +306,41 @@ CREATE TABLE timers (
   CONSTRAINT timers_rule_check CHECK ((rule <> ''::text)),
   CONSTRAINT timers_workspace_check CHECK ((workspace <> ''::text)),
   CONSTRAINT timers_pkey PRIMARY KEY (workspace, rule, id)
+);
+
+CREATE TABLE told (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  incident text,
+  sink text NOT NULL,
+  mode text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  version integer NOT NULL DEFAULT 0,
+  state text,
+  story bigint NOT NULL DEFAULT 0,
+  told_at timestamp with time zone,
+  channel text,
+  ts text,
+  dedup_key text,
+  digest bigint,
+  claimed_by uuid,
+  claimed_until timestamp with time zone,
+  intent text,
+  failures integer NOT NULL DEFAULT 0,
+  failure text,
+  CONSTRAINT claim_has_end CHECK (((claimed_by IS NULL) = (claimed_until IS NULL))),
+  CONSTRAINT digests_are_slack CHECK (((incident IS NOT NULL) OR ((sink = 'slack'::text) AND (digest IS NULL)))),
+  CONSTRAINT folded_is_not_posted CHECK (((digest IS NULL) OR ((sink = 'slack'::text) AND (ts IS NULL)))),
+  CONSTRAINT reference_of_its_sink CHECK ((((ts IS NULL) OR (sink = 'slack'::text)) AND ((dedup_key IS NULL) OR (sink = 'pagerduty'::text)))),
+  CONSTRAINT slack_names_both CHECK (((channel IS NULL) = (ts IS NULL))),
+  CONSTRAINT told_failures_check CHECK ((failures >= 0)),
+  CONSTRAINT told_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'dry-run'::text]))),
+  CONSTRAINT told_sink_check CHECK ((sink = ANY (ARRAY['slack'::text, 'pagerduty'::text]))),
+  CONSTRAINT told_state_check CHECK ((state = ANY (ARRAY['open'::text, 'acknowledged'::text, 'resolved'::text]))),
+  CONSTRAINT told_version_check CHECK ((version >= 0)),
+  CONSTRAINT told_digest_fkey FOREIGN KEY (digest) REFERENCES told(id),
+  CONSTRAINT told_incident_fkey FOREIGN KEY (incident) REFERENCES incidents(id) ON DELETE CASCADE,
+  CONSTRAINT told_pkey PRIMARY KEY (id),
+  CONSTRAINT one_per_incident_and_sink UNIQUE (incident, sink)
 );
 
 CREATE TABLE trail (
@@ -254,11 +380,17 @@ CREATE INDEX findings_by_incident ON public.findings USING btree (incident, dete
 CREATE INDEX findings_newest ON public.findings USING btree (recorded_at DESC);
 CREATE INDEX incident_entities_by_entity ON public.incident_entities USING btree (workspace, kind, entity);
 CREATE INDEX incident_events_by_incident ON public.incident_events USING btree (incident, id);
+CREATE INDEX incidents_changed ON public.incidents USING btree (updated_at);
 CREATE INDEX incidents_open ON public.incidents USING btree (workspace, updated_at DESC) WHERE (state <> 'resolved'::text);
 CREATE INDEX log_leases_by_consumer ON public.log_leases USING btree (group_name, topic, consumer);
+CREATE INDEX messages_by_incident ON public.messages USING btree (incident, id);
+CREATE INDEX remediations_begun ON public.remediations USING btree (workspace, action, acted_at) WHERE (acted_at IS NOT NULL);
+CREATE INDEX remediations_open ON public.remediations USING btree (leased_until) WHERE (state = ANY (ARRAY['planned'::text, 'acting'::text]));
 CREATE INDEX rule_state_expired ON public.rule_state USING btree (partition, expires_ms);
 CREATE INDEX rule_state_of_engine ON public.rule_state USING btree (partition) WHERE (rule ~~ '@%'::text);
 CREATE INDEX timers_by_partition ON public.timers USING btree (partition);
+CREATE INDEX told_by_digest ON public.told USING btree (digest) WHERE (digest IS NOT NULL);
+CREATE INDEX told_waiting ON public.told USING btree (id) WHERE ((sink = 'slack'::text) AND (version = 0) AND (digest IS NULL) AND (incident IS NOT NULL));
 CREATE INDEX trail_by_event ON ONLY public.trail USING btree (event_id);
 CREATE INDEX trail_by_workspace ON ONLY public.trail USING btree (workspace, appended_at);
 
@@ -304,6 +436,46 @@ CREATE OR REPLACE FUNCTION public.log_clock_ms()
  RETURNS bigint
  LANGUAGE sql
 RETURN (floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric)))::bigint
+;
+
+CREATE OR REPLACE FUNCTION public.log_heartbeat(of_group text, of_topic text, of_consumer bigint, ttl_ms integer)
+ RETURNS TABLE(owned integer[], share integer)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  changed integer;
+  taken integer;
+BEGIN
+  -- One heartbeat of a group at a time: shares are reckoned on a picture that holds still.
+  PERFORM pg_advisory_xact_lock(hashtextextended(of_group || ' ' || of_topic, 0));
+  INSERT INTO log_consumers AS c (group_name, topic, consumer, expires_at)
+  VALUES (of_group, of_topic, of_consumer, clock_timestamp() + ttl_ms * interval '1 ms')
+  ON CONFLICT (group_name, topic, consumer) DO UPDATE SET expires_at = excluded.expires_at;
+  -- Dead is who holds its session's lock no more (killed: at once), or did not beat in time (cut off: later).
+  DELETE FROM log_consumers c
+   WHERE c.group_name = of_group AND c.topic = of_topic AND c.consumer <> of_consumer
+     AND (c.expires_at < clock_timestamp() OR pg_try_advisory_xact_lock(c.consumer));
+  GET DIAGNOSTICS changed = ROW_COUNT;
+
+  SELECT t.partitions / m.members + CASE WHEN m.place <= t.partitions % m.members THEN 1 ELSE 0 END INTO share
+    FROM log_topics t,
+         (SELECT c.consumer, count(*) OVER () AS members, row_number() OVER (ORDER BY c.joined_at, c.consumer) AS place
+            FROM log_consumers c WHERE c.group_name = of_group AND c.topic = of_topic) m
+   WHERE t.topic = of_topic AND m.consumer = of_consumer;
+  INSERT INTO log_leases (group_name, topic, partition, consumer)
+  SELECT of_group, of_topic, p.partition, of_consumer FROM log_partitions p
+   WHERE p.topic = of_topic
+     AND NOT EXISTS (SELECT FROM log_leases l WHERE l.group_name = of_group AND l.topic = of_topic AND l.partition = p.partition)
+   ORDER BY p.partition
+   LIMIT greatest(0, share - (SELECT count(*) FROM log_leases l
+                               WHERE l.group_name = of_group AND l.topic = of_topic AND l.consumer = of_consumer));
+  GET DIAGNOSTICS taken = ROW_COUNT;
+  IF changed + taken > 0 THEN PERFORM pg_notify('tripline_log_groups', of_group || ' ' || of_topic); END IF;
+
+  SELECT coalesce(array_agg(l.partition ORDER BY l.partition), '{}') INTO owned FROM log_leases l
+   WHERE l.group_name = of_group AND l.topic = of_topic AND l.consumer = of_consumer;
+  RETURN NEXT;
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION public.make_trail_day(of date)

@@ -7,6 +7,8 @@ import type { ResponseStep } from './response.ts';
 export type Jobs = {
   /** Bring Slack in step with an incident's present state. Job key `tell-slack:<incident>`: a storm of changes is one job. */
   'tell-slack': { incident: string };
+  /** Bring the one Slack message in step that a storm of incidents was folded into. Job key `tell-slack-digest:<digest>`. */
+  'tell-slack-digest': { digest: number };
   /** Bring PagerDuty in step with an incident's present state. Job key `tell-pagerduty:<incident>`. */
   'tell-pagerduty': { incident: string };
   /** Run a finding's playbook through the guard. Job key `remediate:<finding>`. */

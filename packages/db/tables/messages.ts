@@ -1,2 +1,48 @@
-/** Tables of migrations/*_messages.sql, for kysely. */
-export type MessagesTables = Record<never, never>;
+import type { IncidentState } from '@tripline/contracts/incident';
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
+
+export type SinkName = 'slack' | 'pagerduty';
+/** `dry-run`: the sink is not configured; what it would have been sent is kept all the same. */
+export type Mode = 'live' | 'dry-run';
+export type MessageKind = 'posted' | 'updated' | 'thread-reply' | 'folded' | 'trigger' | 'acknowledge' | 'resolve';
+
+/** Tables of migrations/0004_messages.sql, for kysely. */
+export type MessagesTables = {
+  told: {
+    id: GeneratedAlways<number>;
+    /** Null for a digest. */
+    incident: string | null;
+    sink: SinkName;
+    /** That of the last message, or of the sink when the row was made. */
+    mode: Mode;
+    created_at: Generated<Date>;
+    /** The incident's version told last; 0 before the first. Rises when told, and when given up. */
+    version: Generated<number>;
+    state: IncidentState | null;
+    /** Id of the last line of incident_events that the thread tells of; 0 before the first. */
+    story: Generated<number>;
+    told_at: Date | null;
+    channel: string | null;
+    ts: string | null;
+    dedup_key: string | null;
+    /** The digest that the incident was folded into; its messages are the digest's. */
+    digest: number | null;
+    claimed_by: string | null;
+    claimed_until: Date | null;
+    intent: string | null;
+    failures: Generated<number>;
+    failure: string | null;
+  };
+  messages: {
+    id: GeneratedAlways<number>;
+    incident: string | null;
+    telling: number;
+    sink: SinkName;
+    kind: MessageKind;
+    mode: Mode;
+    version: number;
+    possibly_repeated: Generated<boolean>;
+    body: ColumnType<Record<string, unknown>, string, never>;
+    sent_at: Generated<Date>;
+  };
+};
