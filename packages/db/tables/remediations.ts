@@ -1,2 +1,44 @@
-/** Tables of migrations/*_remediations.sql, for kysely. */
-export type RemediationsTables = Record<never, never>;
+import type { Actor } from '@tripline/contracts/incident';
+import type { GuardVerdict } from '@tripline/contracts/job';
+import type { ResponseAction, ResponseStep } from '@tripline/contracts/response';
+import type { ColumnType, Generated } from 'kysely';
+
+type Json<T> = ColumnType<T, string, string>;
+
+export type RemediationState = 'planned' | 'acting' | 'done' | 'failed' | 'refused';
+export type ShownRequest = { method: string; path: string; body?: unknown };
+export type ImportCounts = Record<'runners' | 'heads' | 'members' | 'deployKeys' | 'installations', number>;
+
+/** Tables of migrations/0005_remediations.sql, for kysely. Field docs stand there. */
+export type RemediationsTables = {
+  remediations: {
+    finding: string;
+    ordinal: number;
+    workspace: string;
+    action: ResponseAction;
+    code: string;
+    target: Json<ResponseStep>;
+    mode: 'dry-run' | 'live';
+    request: Json<ShownRequest>;
+    state: Generated<RemediationState>;
+    verdict: GuardVerdict | null;
+    attempts: Generated<number>;
+    leased_until: Date | null;
+    reason: string | null;
+    said: string | null;
+    check_result: 'dead' | 'alive' | 'unknown' | null;
+    check_said: string | null;
+    planned_at: Generated<Date>;
+    acted_at: Date | null;
+    settled_at: Date | null;
+  };
+  switches: { name: 'remediation'; stopped: boolean; by: Json<Actor>; at: Generated<Date>; reason: string };
+  imports: {
+    workspace: string;
+    requested_at: Generated<Date>;
+    imported_at: Date | null;
+    counts: ColumnType<ImportCounts | null, string | null, string | null>;
+    failed_at: Date | null;
+    failed_reason: string | null;
+  };
+};

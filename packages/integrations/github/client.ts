@@ -18,15 +18,23 @@ export type GitHubAnswer = {
   data: unknown;
 };
 
-/** GitHub gave no answer: `timeout`, or `unreachable` (no connection, or it broke off). */
+/** Why there was no answer: none in time, it ended in the middle, or there was no connection. */
+export type Silence = 'timeout' | 'broken-off' | 'unreachable';
+
+/** GitHub gave no whole answer. The request may have been carried out all the same. */
 export class NoAnswer extends Error {
   readonly code = 'NO_ANSWER';
-  readonly reason: 'timeout' | 'unreachable';
-  constructor(reason: 'timeout' | 'unreachable') {
-    super(reason === 'timeout' ? 'GitHub did not answer in time' : 'GitHub cannot be reached');
+  readonly reason: Silence;
+  constructor(reason: Silence) {
+    super(silences[reason]);
     this.reason = reason;
   }
 }
+const silences: Record<Silence, string> = {
+  timeout: 'GitHub did not answer in time',
+  'broken-off': "GitHub's answer broke off in the middle",
+  unreachable: 'GitHub cannot be reached',
+};
 
 /** GitHub answered a read with a status that is no success. */
 export class GitHubRefused extends Error {
@@ -73,7 +81,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
     } catch (error) {
       const { response } = error as { response?: GitHubAnswer };
       if (response) return withoutCredential(response, options.authorization);
-      throw new NoAnswer(isTimeout(error) ? 'timeout' : 'unreachable');
+      throw new NoAnswer(silenceOf(error));
     }
   }
 
@@ -87,7 +95,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
       if (answer.status >= 300) throw new GitHubRefused(request, answer);
       const items = (under === undefined ? answer.data : (answer.data as Record<string, unknown>)[under]) as T[];
       // A body that broke off parses to text: reading that as an empty page would call what it listed dead.
-      if (!Array.isArray(items)) throw new NoAnswer('unreachable');
+      if (!Array.isArray(items)) throw new NoAnswer('broken-off');
       for (const item of items) {
         yield item;
         count += 1;
@@ -108,13 +116,20 @@ function createOctokit(options: GitHubClientOptions): Octokit {
     // Octokit logs requests and deprecations; whoever called knows more and says it once.
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     request: {
-      fetch: (url: string, init: RequestInit) =>
-        fetch(url, {
+      fetch: async (url: string, init: RequestInit) => {
+        const response = await fetch(url, {
           ...init,
           // A redirect would carry a revocation to an address that nobody approved.
           redirect: (init.method ?? 'GET') === 'GET' ? 'follow' : 'manual',
           signal: AbortSignal.timeout(timeoutMs),
-        }),
+        });
+        // Octokit takes a body that breaks off for an empty one, so it is read to its end here.
+        const body = await response.arrayBuffer().catch((cause: unknown) => {
+          throw new Error('broken off', { cause });
+        });
+        const { status, headers } = response;
+        return new Response(status === 204 || status === 205 || status === 304 ? null : body, { status, headers });
+      },
     },
   };
   const wait = (retryAfterS: number, _request: unknown, _octokit: unknown, retries: number) =>
@@ -177,9 +192,11 @@ export function ownerAndRepo(repository: string): { owner: string; repo: string 
   return { owner, repo };
 }
 
-function isTimeout(error: unknown): boolean {
+function silenceOf(error: unknown): Silence {
+  let silence: Silence = 'unreachable';
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (cause.name === 'TimeoutError' || cause.name === 'AbortError') return true;
+    if (cause.name === 'TimeoutError' || cause.name === 'AbortError') return 'timeout';
+    if (cause.message === 'broken off') silence = 'broken-off';
   }
-  return false;
+  return silence;
 }

@@ -1,0 +1,60 @@
+import type { Db } from './database.ts';
+import { addJob } from './jobs.ts';
+import type { ImportCounts } from './tables/remediations.ts';
+
+/** Field docs: migrations/0005_remediations.sql. Times are RFC 3339. */
+export type Import = {
+  workspace: string;
+  requestedAt: string;
+  imported: { at: string; counts: ImportCounts } | null;
+  failed: { at: string; reason: string } | null;
+};
+
+/** Every import that was ever asked for, for `tripline doctor`. */
+export async function readImports(db: Db): Promise<Import[]> {
+  const rows = await db.query.selectFrom('imports').selectAll().orderBy('workspace').execute();
+  return rows.map((row) => ({
+    workspace: row.workspace,
+    requestedAt: row.requested_at.toISOString(),
+    imported: row.imported_at && row.counts && { at: row.imported_at.toISOString(), counts: row.counts },
+    failed: row.failed_at && { at: row.failed_at.toISOString(), reason: row.failed_reason ?? '' },
+  }));
+}
+
+/** Leaves an import job, with its row, for a workspace that was never imported. Answers whether it did. */
+export async function requestImport(db: Db, workspace: string): Promise<boolean> {
+  const client = await db.pool.connect();
+  try {
+    await client.query('BEGIN');
+    const { rowCount } = await client.query(
+      `INSERT INTO imports AS known (workspace) VALUES ($1)
+       ON CONFLICT (workspace) DO UPDATE SET requested_at = clock_timestamp() WHERE known.imported_at IS NULL`,
+      [workspace],
+    );
+    if (rowCount) await addJob(client, 'import-inventory', { workspace }, { key: `import:${workspace}` });
+    await client.query('COMMIT');
+    return rowCount === 1;
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {});
+    throw error;
+  } finally {
+    client.release();
+  }
+}
+
+export async function recordImported(db: Db, workspace: string, counts: ImportCounts): Promise<void> {
+  await db.pool.query(
+    `INSERT INTO imports (workspace, imported_at, counts) VALUES ($1, clock_timestamp(), $2)
+     ON CONFLICT (workspace) DO UPDATE SET imported_at = excluded.imported_at, counts = excluded.counts,
+       failed_at = NULL, failed_reason = NULL`,
+    [workspace, JSON.stringify(counts)],
+  );
+}
+
+export async function recordImportFailed(db: Db, workspace: string, reason: string): Promise<void> {
+  await db.pool.query(
+    `INSERT INTO imports (workspace, failed_at, failed_reason) VALUES ($1, clock_timestamp(), $2)
+     ON CONFLICT (workspace) DO UPDATE SET failed_at = excluded.failed_at, failed_reason = excluded.failed_reason`,
+    [workspace, reason],
+  );
+}
