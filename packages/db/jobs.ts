@@ -24,3 +24,16 @@ export async function addTellJobs(client: Pick<ClientBase, 'query'>, incident: s
   await addJob(client, 'tell-slack', { incident }, { key: `tell-slack:${incident}` });
   await addJob(client, 'tell-pagerduty', { incident }, { key: `tell-pagerduty:${incident}` });
 }
+
+/** A job of any kind, with its whole key. */
+export type AnyJob = { [N in JobName]: { name: N; payload: Jobs[N]; key: string } }[JobName];
+
+/** Leaves many jobs in one statement; as `addJob` otherwise. */
+export async function addJobs(client: Pick<ClientBase, 'query'>, jobs: readonly AnyJob[]): Promise<void> {
+  if (jobs.length === 0) return;
+  await client.query(
+    `SELECT count(graphile_worker.add_job(j.name, payload := j.payload, job_key := j.key, job_key_mode := 'replace'))
+     FROM json_to_recordset($1::json) AS j(name text, payload json, key text)`,
+    [JSON.stringify(jobs)],
+  );
+}

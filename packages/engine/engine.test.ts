@@ -8,8 +8,11 @@ const minuteMs = 60_000;
 const startMs = Date.parse('2026-03-01T00:00:00Z');
 
 const named = (branch: string) => ({ 'vcs.repository.name': 'acme/app', 'vcs.ref.head.name': branch });
-const pushed = (atMs: number, branch: string, more: Parameters<typeof at>[3] = {}): LoggedEventInput =>
-  at(atMs, 'dev.cdevents.branch.created', named(branch), more);
+const pushed = (
+  atMs: number,
+  branch: string,
+  more: { id?: string; workspace?: string; bodySha256?: string } = {},
+): LoggedEventInput => at(atMs, 'dev.cdevents.branch.created', named(branch), more);
 const deleted = (atMs: number, branch: string): LoggedEventInput =>
   at(atMs, 'dev.cdevents.branch.deleted', named(branch));
 

@@ -332,15 +332,23 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     /** Lets go of what has expired by the log's time. */
     sweep: () => state.sweep(committedMs),
     pendingTimers: () => timers.count(),
+    /** The log's time up to which what was judged is committed. */
+    logTimeMs: () => committedMs,
   };
 }
 
 function faultOfWorkspace(workspace: string): string | null {
-  if (workspace === '') return 'header ce_workspace is missing';
-  return workspace.includes('\0') ? 'header ce_workspace holds a NUL character' : null;
+  try {
+    checkName('header ce_workspace', workspace);
+    return workspace === '' ? 'header ce_workspace is missing' : null;
+  } catch (error) {
+    return reasonOf(error);
+  }
 }
 
 function reasonOf(error: unknown): string {
+  // JSON faults quote the text, which may hold what should not be copied.
+  if (error instanceof SyntaxError) return 'the value is no valid JSON';
   const message = error instanceof Error ? error.message : String(error);
   return message.toWellFormed().replaceAll('\0', '\ufffd').slice(0, 1000);
 }

@@ -20,5 +20,5 @@ export function splitKey(joined: string): StateKey {
 export function checkName(what: string, name: string): void {
   if (typeof name !== 'string' || name.length > 2048)
     throw new Error(`${what} must be text of at most 2048 characters`);
-  if (name.includes('\0')) throw new Error(`${what} holds a NUL character`);
+  if (name.includes('\0') || !name.isWellFormed()) throw new Error(`${what} holds NUL or half a character`);
 }

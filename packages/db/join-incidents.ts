@@ -1,0 +1,145 @@
+import { type Entity, type Finding, type Severity, severities } from '@tripline/contracts/finding';
+import type { IncidentState, Resolution } from '@tripline/contracts/incident';
+import type { IncidentEventKind } from './tables/findings.ts';
+
+/** A finding joins an incident that was last touched so long before or after it, ms. */
+export const joiningWindowMs = 24 * 3_600_000;
+/** What makes two findings one story. A repository alone does not: too much happens in it. */
+const joiningKinds: readonly Entity['kind'][] = ['user', 'run', 'credential', 'runner', 'commit', 'grant'];
+
+/** An incident while verdicts are laid on it. `id` is null until it is written. */
+export type OpenIncident = {
+  id: string | null;
+  workspace: string;
+  state: IncidentState;
+  severity: Severity;
+  title: string;
+  version: number;
+  openedMs: number;
+  updatedMs: number;
+  resolution: Resolution | null;
+  resolvedMs: number | null;
+  /** Findings that are not withdrawn. */
+  standing: number;
+  /** In the order of opening. */
+  ordinal: number;
+  entities: Map<string, Entity>;
+  changed: boolean;
+};
+
+export type StoryLine = { incident: OpenIncident; kind: IncidentEventKind; detail: Record<string, unknown> };
+
+export const entityName = (workspace: string, entity: Entity) => `${workspace}\0${entity.kind}\0${entity.id}`;
+export const joins = (entity: Entity) => joiningKinds.includes(entity.kind);
+
+/**
+ * Lays verdicts on incidents in memory, one after the other, as if each were committed alone: which incident a finding
+ * joins does not depend on how the log is cut into batches.
+ */
+export function createJoining(known: readonly OpenIncident[]) {
+  const incidents = new Set(known);
+  const story: StoryLine[] = [];
+  const byEntity = new Map<string, Set<OpenIncident>>();
+  for (const incident of known) for (const entity of incident.entities.values()) index(incident, entity);
+  let ordinal = Math.max(0, ...known.map((incident) => incident.ordinal));
+
+  function index(incident: OpenIncident, entity: Entity): void {
+    const name = entityName(incident.workspace, entity);
+    incident.entities.set(name, entity);
+    if (!joins(entity)) return;
+    const sharing = byEntity.get(name) ?? new Set();
+    byEntity.set(name, sharing.add(incident));
+  }
+
+  function takes(incident: OpenIncident, atMs: number): boolean {
+    if (Math.abs(atMs - incident.updatedMs) > joiningWindowMs) return false;
+    if (incident.state !== 'resolved') return true;
+    return incident.resolution !== 'false' && Math.abs(atMs - incident.resolvedMs!) <= joiningWindowMs;
+  }
+
+  function newestFor(finding: Finding, atMs: number): OpenIncident | undefined {
+    let newest: OpenIncident | undefined;
+    for (const entity of finding.entities.filter(joins)) {
+      for (const incident of byEntity.get(entityName(finding.workspace, entity)) ?? []) {
+        if (!takes(incident, atMs)) continue;
+        const isNewer =
+          newest === undefined ||
+          incident.updatedMs > newest.updatedMs ||
+          (incident.updatedMs === newest.updatedMs && incident.ordinal > newest.ordinal);
+        if (isNewer) newest = incident;
+      }
+    }
+    return newest;
+  }
+
+  function open(finding: Finding, atMs: number): OpenIncident {
+    ordinal += 1;
+    const { workspace, severity, title } = finding;
+    const incident: OpenIncident = {
+      id: null,
+      workspace,
+      state: 'open',
+      severity,
+      title,
+      version: 1,
+      openedMs: atMs,
+      updatedMs: atMs,
+      resolution: null,
+      resolvedMs: null,
+      standing: 0,
+      ordinal,
+      entities: new Map(),
+      changed: true,
+    };
+    incidents.add(incident);
+    return incident;
+  }
+
+  function touch(incident: OpenIncident, atMs: number): void {
+    incident.version += 1;
+    incident.updatedMs = Math.max(incident.updatedMs, atMs);
+    incident.changed = true;
+  }
+
+  return {
+    incidents,
+    story,
+    find(finding: Finding): OpenIncident {
+      const atMs = Date.parse(finding.detectedAt);
+      const joined = newestFor(finding, atMs);
+      const incident = joined ?? open(finding, atMs);
+      const detail = { finding: finding.id, rule: finding.rule, title: finding.title };
+      if (joined !== undefined) {
+        touch(incident, atMs);
+        if (incident.state === 'resolved') {
+          Object.assign(incident, {
+            state: 'open',
+            resolution: null,
+            resolvedMs: null,
+          } satisfies Partial<OpenIncident>);
+          story.push({ incident, kind: 'reopened', detail });
+        }
+        if (severities.indexOf(finding.severity) > severities.indexOf(incident.severity)) {
+          incident.severity = finding.severity;
+        }
+      }
+      story.push({ incident, kind: joined === undefined ? 'opened' : 'joined', detail });
+      for (const entity of finding.entities) index(incident, entity);
+      incident.standing += 1;
+      return incident;
+    },
+    /** False when the incident is resolved: what people decided stays. */
+    withdraw(incident: OpenIncident, withdrawal: { findingId: string; reason: string; atMs: number }): boolean {
+      if (incident.state === 'resolved') return false;
+      touch(incident, withdrawal.atMs);
+      incident.standing -= 1;
+      const { findingId, reason } = withdrawal;
+      story.push({ incident, kind: 'withdrawn', detail: { finding: findingId, reason } });
+      if (incident.standing === 0) {
+        Object.assign(incident, { state: 'resolved', resolution: 'false', resolvedMs: withdrawal.atMs });
+        story.push({ incident, kind: 'resolved', detail: { resolution: 'false', reason } });
+      }
+      return true;
+    },
+  };
+}

@@ -1,0 +1,120 @@
+import type { TriplineEvent } from '@tripline/contracts/event';
+import { toEventRecord } from '@tripline/contracts/event-record';
+import type { Jobs } from '@tripline/contracts/job';
+import type { Db } from '@tripline/db/database';
+import { recordImported, recordImportFailed, requestImport } from '@tripline/db/imports';
+import { type Inventory, inventoryPermissions, readInventory, toParts } from '@tripline/integrations/github/inventory';
+import { CannotRead, type GitHubAccess, installedOn, mayRead, withReader } from '@tripline/integrations/github/reader';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Config } from '@tripline/runtime/config';
+import type { Logger } from '@tripline/runtime/logger';
+import { redactValue } from '@tripline/sources/redact';
+import { createWorkspaces } from '@tripline/sources/workspace';
+import { type Stream, topics } from '@tripline/stream/contract';
+
+export type ImportParts = {
+  config: Pick<Config, 'github' | 'workspaces' | 'drills'>;
+  stream: Pick<Stream, 'append'>;
+  db: Db;
+  logger: Logger;
+  clock: Clock;
+  fetch?: typeof globalThis.fetch;
+  /** For tests in a hurry; see createGitHubClient. */
+  waitBaseMs?: number;
+};
+
+/**
+ * The task behind the job `import-inventory`: reads what is already true in a workspace and appends it to the log, so
+ * that nothing of it counts as new. Ids are made of workspace and part: a repeat within the log's memory is a duplicate.
+ */
+export function createImportTask(parts: ImportParts) {
+  const { config, stream, db, logger, clock } = parts;
+  const access = accessOf(parts);
+
+  return async function importInventory({ workspace }: Jobs['import-inventory']): Promise<void> {
+    const log = logger.child({ workspace });
+    let inventory: Inventory;
+    try {
+      inventory = await readAll(workspace, log);
+    } catch (error) {
+      if (!(error instanceof CannotRead)) throw error;
+      await recordImportFailed(db, workspace, error.message);
+      if (error.outcome.kind === 'retry') throw error;
+      // Not again until the next start: what is missing is a permission or an installation, which a person gives.
+      log.error({ reason: error.outcome.reason }, `the inventory cannot be imported: ${error.message}`);
+      return;
+    }
+    const datas = toParts(redactValue(inventory));
+    const time = new Date(clock.nowMs()).toISOString();
+    await stream.append(
+      datas.map((data, index) => {
+        const event = {
+          id: `inventory:${workspace}:${index + 1}`,
+          source: `//${new URL(access.apiUrl).host}/${workspace}`,
+          type: 'dev.cdeventsx.tripline-inventory.observed',
+          ...{ time, workspace, trust: 'high', data },
+        } as TriplineEvent<'dev.cdeventsx.tripline-inventory.observed'>;
+        return { topic: topics.events, ...toEventRecord(event) };
+      }),
+    );
+    const { runners, heads, members, deployKeys, installations } = inventory;
+    const counts = {
+      runners: runners.length,
+      heads: heads.length,
+      members: members.length,
+      deployKeys: deployKeys.length,
+      installations: installations.length,
+    };
+    await recordImported(db, workspace, counts);
+    log.info(counts, 'imported what is already true');
+  };
+
+  async function readAll(workspace: string, log: Logger): Promise<Inventory> {
+    const configured = config.workspaces.find(({ id }) => id === workspace)?.github.organizations;
+    const whole: Inventory = { runners: [], heads: [], protected: [], members: [], deployKeys: [], installations: [] };
+    for (const organization of configured ?? [workspace]) {
+      const part = await withReader(
+        access,
+        { owner: organization, permissions: inventoryPermissions },
+        {
+          nowMs: clock.nowMs,
+          onLeftAlive: (reason) => log.error({ reason }, 'a read-only token could not be revoked'),
+        },
+        (client) => readInventory(client, organization),
+      );
+      for (const kind of Object.keys(whole) as (keyof Inventory)[]) (whole[kind] as unknown[]).push(...part[kind]);
+    }
+    return whole;
+  }
+}
+
+/**
+ * Leaves an import job for each workspace that was never imported: the configured ones or, with an App and none
+ * configured, one for each account on which it is installed. Does nothing where nothing is configured to read with.
+ * GitHub being away is logged and leaves rules learning; it never keeps the detector from starting.
+ */
+export async function startImports(parts: Omit<ImportParts, 'stream'>): Promise<void> {
+  const { config, db, logger, clock } = parts;
+  const access = accessOf(parts);
+  if (!mayRead(access)) return;
+  const workspaces = new Set(config.workspaces.map(({ id }) => id));
+  if (workspaces.size === 0) {
+    const { of } = createWorkspaces(config);
+    try {
+      for (const login of await installedOn(access, clock.nowMs())) {
+        const workspace = of(login);
+        if (workspace !== undefined) workspaces.add(workspace);
+      }
+    } catch (error) {
+      if (!(error instanceof CannotRead)) throw error;
+      logger.error({ reason: error.outcome.reason }, `nothing is imported: ${error.message}`);
+    }
+  }
+  for (const workspace of workspaces) {
+    if (await requestImport(db, workspace)) logger.info({ workspace }, 'importing what is already true');
+  }
+}
+
+function accessOf({ config, fetch, waitBaseMs }: Pick<ImportParts, 'config' | 'fetch' | 'waitBaseMs'>): GitHubAccess {
+  return { ...config.github, fetch, ...(waitBaseMs === undefined ? {} : { waitBaseMs }) };
+}

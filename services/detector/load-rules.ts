@@ -1,0 +1,114 @@
+import { registerHooks } from 'node:module';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { eventTypes } from '@tripline/contracts/event';
+import { confidences, severities } from '@tripline/contracts/finding';
+import { type ConfiguredRule, configureRule } from '@tripline/engine/settings';
+import type { AnyRule } from '@tripline/rules/contract';
+import { rules as ownRules } from '@tripline/rules/registry';
+import { type Config, ConfigError } from '@tripline/runtime/config';
+import { z } from 'zod';
+
+const isFunction = z.custom<unknown>((value) => typeof value === 'function', 'must be a function');
+const isSchema = z.custom<unknown>((value) => value instanceof Object && 'safeParse' in value, 'must be a zod schema');
+
+/** What a rule of the user's must have; packages/rules/contract.ts says what each is. */
+const ruleShape = z.object({
+  id: z.string().regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'must be kebab-case'),
+  title: z.string().min(1),
+  description: z.string().min(1),
+  severity: z.enum(severities),
+  confidence: z.enum(confidences),
+  principles: z.array(z.int().min(1).max(5)),
+  attack: z.array(z.string()),
+  owasp: z.array(z.string()),
+  tiers: z.object({ needs: z.enum(['A', 'B', 'C']) }),
+  falseAlarms: z.array(z.string()),
+  reads: z.array(z.enum(Object.keys(eventTypes) as [string, ...string[]], 'is no event type')).min(1),
+  settings: isSchema,
+  state: isSchema,
+  learns: z.boolean(),
+  keys: isFunction,
+  judge: isFunction,
+  due: isFunction.optional(),
+});
+
+/**
+ * The rules that judge, in order: ours, then the user's in the order of `rules.files`, without those that are off, each
+ * with its settings checked.
+ * @throws {ConfigError} naming every rule, file or field that is wrong.
+ */
+export async function loadRules(config: Pick<Config, 'rules' | 'silences' | 'remediation' | 'baseDir'>) {
+  const faults: string[] = [];
+  const all: AnyRule[] = [...ownRules];
+  for (const file of config.rules.files) {
+    const rule = await loadFile(resolve(config.baseDir, file), file, faults);
+    if (rule === undefined) continue;
+    if (all.some(({ id }) => id === rule.id)) faults.push(`rules.files: ${file}: there is already a rule ${rule.id}`);
+    else all.push(rule);
+  }
+  const named = [
+    ...config.rules.off.map((id) => ['rules.off', id]),
+    ...Object.keys(config.rules.settings).map((id) => ['rules.settings', id]),
+    ...config.silences.map(({ rule }) => ['silences', rule]),
+    ...config.remediation.policy.map(({ rule }) => ['remediation.policy', rule]),
+  ] as [string, string][];
+  for (const [where, id] of named) {
+    if (!all.some((rule) => rule.id === id))
+      faults.push(`${where}: there is no rule ${id}; \`tripline rules\` lists them`);
+  }
+  const configured: ConfiguredRule[] = [];
+  for (const rule of all.filter(({ id }) => !config.rules.off.includes(id))) {
+    try {
+      configured.push(configureRule(rule, config.rules.settings[rule.id]));
+    } catch (error) {
+      faults.push(...describe(`rules.settings.${rule.id}`, error));
+    }
+  }
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  return configured;
+}
+
+async function loadFile(path: string, file: string, faults: string[]): Promise<AnyRule | undefined> {
+  letRulesImportUs();
+  let exported: { rule?: unknown; default?: unknown };
+  try {
+    exported = await import(pathToFileURL(path).href);
+  } catch (error) {
+    faults.push(`rules.files: ${file} cannot be loaded: ${(error as Error).message}`);
+    return undefined;
+  }
+  const rule = exported.rule ?? exported.default;
+  if (rule === undefined) {
+    faults.push(`rules.files: ${file} exports no rule; it must export one as \`rule\` or by default`);
+    return undefined;
+  }
+  const checked = ruleShape.safeParse(rule);
+  if (checked.success) return rule as AnyRule;
+  faults.push(...describe(`rules.files: ${file}`, checked.error));
+  return undefined;
+}
+
+function describe(where: string, error: unknown): string[] {
+  if (!(error instanceof z.ZodError)) return [`${where}: ${(error as Error).message}`];
+  return error.issues.map(
+    (issue) => `${where}${issue.path.map((part) => `.${String(part)}`).join('')}: ${issue.message}`,
+  );
+}
+
+let letIn = false;
+/** A rule outside this repository imports `@tripline/…` and zod from here, unless its own folder has them. */
+function letRulesImportUs(): void {
+  if (letIn) return;
+  letIn = true;
+  registerHooks({
+    resolve(specifier, context, next) {
+      try {
+        return next(specifier, context);
+      } catch (error) {
+        if (specifier !== 'zod' && !specifier.startsWith('@tripline/')) throw error;
+        return next(specifier, { ...context, parentURL: import.meta.url });
+      }
+    },
+  });
+}

@@ -1,0 +1,84 @@
+import type { TriplineEvent } from '@tripline/contracts/event';
+import { toEventRecord } from '@tripline/contracts/event-record';
+import type { Jobs } from '@tripline/contracts/job';
+import { CannotRead, type GitHubAccess, mayRead, withReader } from '@tripline/integrations/github/reader';
+import { lookUpReviews } from '@tripline/integrations/github/reviews';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Config } from '@tripline/runtime/config';
+import type { Logger } from '@tripline/runtime/logger';
+import { redactValue } from '@tripline/sources/redact';
+import { type Stream, topics } from '@tripline/stream/contract';
+import type { JobHelpers } from 'graphile-worker';
+
+export type LookUpParts = {
+  config: Pick<Config, 'github'>;
+  stream: Pick<Stream, 'append'>;
+  logger: Logger;
+  clock: Clock;
+  fetch?: typeof globalThis.fetch;
+  /** For tests in a hurry; see createGitHubClient. */
+  waitBaseMs?: number;
+};
+
+/** Attempts before the answer is `unavailable`: the rule that asked waits, and an answer that never comes is no answer. */
+const maxAttempts = 4;
+
+/**
+ * The task behind the job `look-up`: asks GitHub what a rule wants to know, and appends the answer to the log as an
+ * event. Its id is the question's, so that a repeated answer is a duplicate.
+ */
+export function createLookUpTask(parts: LookUpParts) {
+  const { config, stream, logger, clock, fetch, waitBaseMs } = parts;
+  const access: GitHubAccess = { ...config.github, fetch, ...(waitBaseMs === undefined ? {} : { waitBaseMs }) };
+
+  return async function lookUp(
+    { workspace, lookup }: Jobs['look-up'],
+    helpers: Pick<JobHelpers, 'job'>,
+  ): Promise<void> {
+    const found = await ask(lookup, helpers.job.attempts);
+    const event: TriplineEvent<'dev.cdeventsx.tripline-change.looked-up'> = {
+      id: `look-up:${lookup.id}`,
+      source: `//${new URL(access.apiUrl).host}/${lookup.repository}`,
+      type: 'dev.cdeventsx.tripline-change.looked-up',
+      time: new Date(clock.nowMs()).toISOString(),
+      workspace,
+      // Asked by ourselves, over TLS, of the provider.
+      trust: 'high',
+      data: {
+        'vcs.provider.name': 'github',
+        'vcs.repository.name': lookup.repository,
+        'vcs.ref.head.revision': lookup.revision,
+        'tripline.lookup.id': lookup.id,
+        'tripline.lookup.outcome': found === undefined ? 'unavailable' : 'found',
+        ...(found === undefined ? {} : { 'tripline.lookup.changes': redactValue(found) }),
+      },
+    };
+    await stream.append([{ topic: topics.events, ...toEventRecord(event) }]);
+  };
+
+  /** The changes that hold the commit, or undefined when GitHub cannot be asked. Throws to be called again. */
+  async function ask(lookup: Jobs['look-up']['lookup'], attempt: number) {
+    if (!mayRead(access)) return undefined;
+    const log = logger.child({ lookup: lookup.id, repository: lookup.repository });
+    try {
+      return await withReader(
+        access,
+        {
+          owner: lookup.repository.split('/')[0]!,
+          repository: lookup.repository,
+          permissions: { contents: 'read', pull_requests: 'read' },
+        },
+        {
+          nowMs: clock.nowMs,
+          onLeftAlive: (reason) => log.error({ reason }, 'a read-only token could not be revoked'),
+        },
+        (client) => lookUpReviews(client, lookup),
+      );
+    } catch (error) {
+      if (!(error instanceof CannotRead)) throw error;
+      if (error.outcome.kind === 'retry' && attempt < maxAttempts) throw error;
+      log.warn({ reason: error.outcome.reason }, `reviews cannot be looked up: ${error.message}`);
+      return undefined;
+    }
+  }
+}
