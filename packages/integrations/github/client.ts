@@ -99,6 +99,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
       for (const item of items) {
         yield item;
         count += 1;
+        if (count === maxItems) return;
       }
       if (items.length < perPage) return;
     }

@@ -1,0 +1,89 @@
+import type { Outcome } from '../outcome.ts';
+import { appClient, type GitHubApp, NoToken, type TokenScope, withAppToken } from './app-token.ts';
+import { outcomeOf } from './classify.ts';
+import { createGitHubClient, type GitHubClient, GitHubRefused, NoAnswer } from './client.ts';
+
+/** How Tripline may read at GitHub: through its App, or else with a read-only token. */
+export type GitHubAccess = {
+  apiUrl: string;
+  app?: { id: string; privateKey: string } | undefined;
+  token?: string | undefined;
+  fetch?: typeof globalThis.fetch | undefined;
+  timeoutMs?: number | undefined;
+  /** See {@link createGitHubClient}. */
+  waitBaseMs?: number;
+};
+
+/** GitHub could not be read. `outcome` says whether it may be later. */
+export class CannotRead extends Error {
+  readonly code = 'CANNOT_READ';
+  readonly outcome: Exclude<Outcome, { kind: 'done' }>;
+  constructor(outcome: CannotRead['outcome']) {
+    super(outcome.message ?? outcome.reason);
+    this.outcome = outcome;
+  }
+}
+
+/** Whether anything is configured to read with. */
+export function mayRead(access: GitHubAccess): boolean {
+  return access.app !== undefined || access.token !== undefined;
+}
+
+/**
+ * Hands `work` a patient client that may read what `scope` says. A token minted for it is revoked afterwards.
+ * @throws {CannotRead}
+ */
+export async function withReader<T>(
+  access: GitHubAccess,
+  scope: TokenScope,
+  options: { nowMs: () => number; onLeftAlive: (reason: string) => void },
+  work: (client: GitHubClient) => Promise<T>,
+): Promise<T> {
+  try {
+    const app = appOf(access);
+    if (app) return await withAppToken(app, scope, work, { ...options, manner: 'patient' });
+    const { apiUrl, token, fetch, timeoutMs, waitBaseMs } = access;
+    const client = createGitHubClient({
+      ...{ apiUrl, fetch, authorization: `token ${token}`, manner: 'patient' },
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(waitBaseMs === undefined ? {} : { waitBaseMs }),
+    });
+    return await work(client);
+  } catch (error) {
+    throw cannotRead(error, options.nowMs());
+  }
+}
+
+/** Logins of the accounts on which the App is installed. @throws {CannotRead} */
+export async function installedOn(access: GitHubAccess, nowMs: number): Promise<string[]> {
+  const app = appOf(access);
+  if (!app) return [];
+  try {
+    const logins: string[] = [];
+    const client = await appClient(app);
+    for await (const { account } of client.list<{ account: { login: string } }>({
+      route: 'GET /app/installations',
+      parameters: {},
+    })) {
+      logins.push(account.login);
+    }
+    return logins;
+  } catch (error) {
+    throw cannotRead(error, nowMs);
+  }
+}
+
+function appOf({ app, apiUrl, fetch, timeoutMs }: GitHubAccess): GitHubApp | undefined {
+  return app && { ...app, apiUrl, fetch, timeoutMs };
+}
+
+function cannotRead(error: unknown, nowMs: number): unknown {
+  if (error instanceof NoToken) return new CannotRead(error.outcome);
+  if (error instanceof NoAnswer) return new CannotRead({ kind: 'retry', reason: error.reason, message: error.message });
+  if (!(error instanceof GitHubRefused)) return error;
+  const outcome = outcomeOf(error.answer, nowMs);
+  if (outcome.kind === 'retry') return new CannotRead({ ...outcome, message: error.message });
+  // A reader was not looking for an end: "already gone" means that it is not there, or not to be seen.
+  const reason = outcome.reason === 'already-gone' ? 'not-found' : (outcome.reason ?? 'rejected');
+  return new CannotRead({ kind: 'give-up', reason, message: error.message });
+}
