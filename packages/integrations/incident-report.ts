@@ -1,0 +1,45 @@
+import type { Finding, Severity } from '@tripline/contracts/finding';
+import type { Actor, IncidentState, Resolution } from '@tripline/contracts/incident';
+
+/** An incident as people are told of it, whatever they are told through. Times are RFC 3339 in UTC. */
+export type IncidentReport = {
+  id: string;
+  workspace: string;
+  state: IncidentState;
+  severity: Severity;
+  title: string;
+  openedAt: string;
+  acknowledged: { at: string; by: Actor } | null;
+  resolved: { at: string; by: Actor; resolution: Resolution } | null;
+  /** Oldest first. */
+  findings: readonly ReportedFinding[];
+  /** What of the findings' playbooks was done, would have been done, or was refused; in order. */
+  steps: readonly ReportedStep[];
+};
+
+export type ReportedFinding = Finding & { withdrawn: { at: string; reason: string } | null };
+
+export type ReportedStep = {
+  finding: string;
+  /** `planned`: nobody has decided yet. `shown`: dry run. */
+  state: 'planned' | 'shown' | 'done' | 'failed' | 'refused';
+  /** The step as a sentence, such as "cancel the run acme/app#77". */
+  what: string;
+  /** What came of it, or why it was not done. */
+  why?: string;
+};
+
+/** Who acted, as people read it. */
+export function describeActor(actor: Actor): string {
+  if (actor.via === 'tripline') return 'Tripline';
+  const through = { slack: 'Slack', pagerduty: 'PagerDuty', cli: 'the command line', console: 'the console' }[
+    actor.via
+  ];
+  return `${actor.name} (${through})`;
+}
+
+export const resolutionText: Record<Resolution, string> = {
+  true: 'it was a real breach',
+  false: 'false positive',
+  accepted: 'right, but allowed',
+};

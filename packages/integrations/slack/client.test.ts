@@ -1,0 +1,70 @@
+import { afterEach, expect, test } from 'vitest';
+import { checkIntegration, type FakeService, startFakeService } from '../integration.contract.ts';
+import { createSlackClient } from './client.ts';
+
+const botToken = 'xoxb-canary-5c1b7f0a9d3e';
+const message = { text: 'hello', blocks: [] };
+const ok = (more: object) => JSON.stringify({ ok: true, channel: 'C1', ts: '1.2', ...more });
+const refused = (error: string) => ({ status: 200, body: JSON.stringify({ ok: false, error }) });
+let service: FakeService | undefined;
+afterEach(() => service?.close());
+
+checkIntegration({
+  name: 'Slack',
+  secrets: [botToken],
+  call: async ({ url, timeoutMs }) => {
+    const client = createSlackClient({ botToken, channel: 'C1', apiUrl: `${url}/api/`, timeoutMs });
+    return (await client.post(message)).outcome;
+  },
+  answers: [
+    { when: '200 ok', answer: { status: 200, body: ok({}) }, outcome: { kind: 'done' } },
+    {
+      when: '429 with Retry-After',
+      answer: { status: 429, headers: { 'retry-after': '7' } },
+      outcome: { kind: 'retry', reason: 'rate-limited', afterMs: 7000 },
+    },
+    { when: '429 without', answer: { status: 429 }, outcome: { kind: 'retry', reason: 'rate-limited' } },
+    { when: '500', answer: { status: 500 }, outcome: { kind: 'retry', reason: 'provider-failed' } },
+    { when: '503', answer: { status: 503 }, outcome: { kind: 'retry', reason: 'provider-failed' } },
+    { when: '403', answer: { status: 403 }, outcome: { kind: 'give-up', reason: 'rejected' } },
+    {
+      when: 'internal_error',
+      answer: refused('internal_error'),
+      outcome: { kind: 'retry', reason: 'provider-failed' },
+    },
+    { when: 'invalid_auth', answer: refused('invalid_auth'), outcome: { kind: 'give-up', reason: 'unauthorised' } },
+    { when: 'missing_scope', answer: refused('missing_scope'), outcome: { kind: 'give-up', reason: 'forbidden' } },
+    { when: 'not_in_channel', answer: refused('not_in_channel'), outcome: { kind: 'give-up', reason: 'no-channel' } },
+    { when: 'invalid_blocks', answer: refused('invalid_blocks'), outcome: { kind: 'give-up', reason: 'rejected' } },
+    {
+      when: 'a page of HTML',
+      answer: { status: 200, body: '<html>' },
+      outcome: { kind: 'retry', reason: 'broken-off' },
+    },
+    { when: 'ok without ts', answer: { status: 200, body: '{"ok":true}' }, outcome: { kind: 'retry' } },
+  ],
+});
+
+test('posts to the channel, replies in the thread, updates in place', async () => {
+  service = await startFakeService(() => ({ status: 200, body: ok({}) }));
+  const client = createSlackClient({ botToken, channel: 'C9', apiUrl: service.url });
+  const { reference } = await client.post(message);
+  expect(reference).toEqual({ channel: 'C1', ts: '1.2' });
+  await client.post(message, reference);
+  await client.update(reference!, message);
+  const sent = service.requests.map(({ path, body }) => [path, Object.fromEntries(new URLSearchParams(body))] as const);
+  expect(sent[0]).toMatchObject(['/chat.postMessage', { channel: 'C9', text: 'hello', unfurl_links: 'false' }]);
+  expect(sent[0]![1]).not.toHaveProperty('thread_ts');
+  expect(sent[1]).toMatchObject(['/chat.postMessage', { channel: 'C1', thread_ts: '1.2' }]);
+  expect(sent[2]).toMatchObject(['/chat.update', { channel: 'C1', ts: '1.2' }]);
+  expect(service.requests[0]!.headers.authorization).toBe(`Bearer ${botToken}`);
+});
+
+test('a redirect is not followed: the token stays where it was sent', async () => {
+  const other = await startFakeService(() => ({ status: 200, body: ok({}) }));
+  service = await startFakeService(() => ({ status: 307, headers: { location: `${other.url}/chat.postMessage` } }));
+  const client = createSlackClient({ botToken, channel: 'C1', apiUrl: service.url });
+  expect((await client.post(message)).outcome.kind).not.toBe('done');
+  expect(other.requests).toHaveLength(0);
+  await other.close();
+});

@@ -1,0 +1,154 @@
+import { LogLevel, WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError, WebClient } from '@slack/web-api';
+import type { Outcome } from '../outcome.ts';
+import type { SlackMessage } from './message.ts';
+
+export type SlackOptions = { botToken: string; channel: string; apiUrl: string; timeoutMs?: number };
+
+/** Slack's name of a message. */
+export type SlackReference = { channel: string; ts: string };
+/** `reference` is there when the outcome is `done`. */
+export type SlackResult = { outcome: Outcome; reference?: SlackReference };
+
+/** Never rejects: what came of a call is in its outcome. Each call is sent once. */
+export type SlackClient = {
+  post: (message: SlackMessage, thread?: SlackReference) => Promise<SlackResult>;
+  update: (reference: SlackReference, message: SlackMessage) => Promise<SlackResult>;
+};
+
+/** Error codes of `ok: false` after which the same call may succeed. https://docs.slack.dev/reference/methods/chat.postMessage */
+const passing = new Set([
+  'internal_error',
+  'fatal_error',
+  'service_unavailable',
+  'request_timeout',
+  'team_added_to_org',
+]);
+/** Codes that a person must mend, by what they mean. The rest is `rejected`. */
+const lasting: Record<string, { reason: string; mend: string }> = {
+  ...sameFor(['invalid_auth', 'not_authed', 'token_revoked', 'token_expired', 'account_inactive'], {
+    reason: 'unauthorised',
+    mend: 'give slack.botToken a valid bot token',
+  }),
+  ...sameFor(['missing_scope', 'no_permission', 'not_allowed_token_type', 'ekm_access_denied'], {
+    reason: 'forbidden',
+    mend: 'give the app the scope chat:write',
+  }),
+  ...sameFor(['channel_not_found', 'is_archived', 'not_in_channel'], {
+    reason: 'no-channel',
+    mend: 'set slack.channel to a channel that the app was invited to',
+  }),
+  ...sameFor(['message_not_found', 'cant_update_message', 'edit_window_closed', 'thread_not_found'], {
+    reason: 'message-gone',
+    mend: 'the message was deleted or can no longer be edited',
+  }),
+};
+
+export function createSlackClient({ botToken, channel, apiUrl, timeoutMs = 10_000 }: SlackOptions): SlackClient {
+  const web = new WebClient(botToken, {
+    slackApiUrl: apiUrl,
+    retryConfig: { retries: 0 },
+    rejectRateLimitedCalls: true,
+    allowAbsoluteUrls: false,
+    logger: silent,
+    fetch: async (url, init) => {
+      // The signal holds for the body too. A redirect would carry the token to an address that nobody configured.
+      const signal = AbortSignal.timeout(timeoutMs);
+      const answer = await globalThis.fetch(url, { ...init, redirect: 'error', signal });
+      // The library has no word of its own for a 429 that names no time.
+      if (answer.status === 429 && !answer.headers.has('retry-after')) throw new WebAPIRateLimitedError(defaultRetryS);
+      return answer;
+    },
+  });
+
+  async function call(method: string, message: SlackMessage, more: Record<string, unknown>): Promise<SlackResult> {
+    try {
+      const answer = await web.apiCall(method, {
+        ...message,
+        unfurl_links: false,
+        unfurl_media: false,
+        parse: 'none',
+        ...more,
+      });
+      const { channel: where, ts } = answer as { channel?: unknown; ts?: unknown };
+      if (typeof where !== 'string' || typeof ts !== 'string') return { outcome: brokenOff };
+      return { outcome: { kind: 'done', reason: 'accepted' }, reference: { channel: where, ts } };
+    } catch (error) {
+      return { outcome: outcomeOf(error) };
+    }
+  }
+
+  return {
+    post: (message, thread) =>
+      thread
+        ? call('chat.postMessage', message, { channel: thread.channel, thread_ts: thread.ts })
+        : call('chat.postMessage', message, { channel }),
+    update: ({ channel: where, ts }, message) => call('chat.update', message, { channel: where, ts }),
+  };
+}
+
+/**
+ * Whether a call that ended with this reason may have been carried out all the same. After `rate-limited` and
+ * `unreachable` Slack has certainly done nothing.
+ */
+export function mayHaveBeenDone(reason: string): boolean {
+  return reason === 'timeout' || reason === 'broken-off' || reason === 'provider-failed';
+}
+
+/** What to wait when Slack asks for patience and does not say how much. */
+const defaultRetryS = 30;
+
+const brokenOff: Outcome = { kind: 'retry', reason: 'broken-off', message: "Slack's answer broke off" };
+
+function outcomeOf(error: unknown): Outcome {
+  if (error instanceof WebAPIRateLimitedError) return rateLimited(error.retryAfter);
+  if (error instanceof WebAPIHTTPError) {
+    const { statusCode } = error;
+    const message = `Slack answered ${statusCode}`;
+    if (statusCode >= 500) return { kind: 'retry', reason: 'provider-failed', message };
+    return { kind: 'give-up', reason: 'rejected', message };
+  }
+  if (error instanceof WebAPIPlatformError) return ofCode(error.data.error);
+  for (
+    let cause: unknown = error;
+    cause instanceof Error;
+    cause = (cause as { original?: unknown }).original ?? cause.cause
+  ) {
+    if (cause instanceof WebAPIRateLimitedError) return rateLimited(cause.retryAfter);
+    if (cause.name === 'TimeoutError')
+      return { kind: 'retry', reason: 'timeout', message: 'Slack did not answer in time' };
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/.test(code))
+      return { kind: 'retry', reason: 'unreachable', message: 'Slack cannot be reached' };
+  }
+  return brokenOff;
+}
+
+function rateLimited(retryS: number): Outcome {
+  const afterMs = Math.min(Math.max(retryS, 1), 3600) * 1000;
+  return { kind: 'retry', reason: 'rate-limited', message: 'Slack asks to be left alone for a while', afterMs };
+}
+
+function ofCode(code: unknown): Outcome {
+  // A body that is no JSON comes as a "code": it is never repeated, only a code that looks like one is.
+  if (typeof code !== 'string' || !/^[a-z_]{1,60}$/.test(code)) return brokenOff;
+  if (passing.has(code)) return { kind: 'retry', reason: 'provider-failed', message: `Slack answered ${code}` };
+  if (code === 'ratelimited' || code === 'rate_limited') return rateLimited(defaultRetryS);
+  const known = lasting[code];
+  if (known) return { kind: 'give-up', reason: known.reason, message: `Slack answered ${code}: ${known.mend}` };
+  return { kind: 'give-up', reason: 'rejected', message: `Slack answered ${code}` };
+}
+
+function sameFor<T>(codes: readonly string[], value: T): Record<string, T> {
+  return Object.fromEntries(codes.map((code) => [code, value]));
+}
+
+/** The library logs whole answers at debug; whoever called knows more and says it once. */
+const silent = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  setLevel: () => {},
+  getLevel: () => LogLevel.ERROR,
+  setName: () => {},
+};

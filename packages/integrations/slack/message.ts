@@ -1,0 +1,287 @@
+import type { Severity } from '@tripline/contracts/finding';
+import {
+  describeActor,
+  type IncidentReport,
+  type ReportedFinding,
+  type ReportedStep,
+  resolutionText,
+} from '../incident-report.ts';
+import { actionIds } from './interaction.ts';
+import { escapeCode, escapeLine, escapeText, link } from './text.ts';
+
+/** A message as chat.postMessage and chat.update take it. `text` is what notifications and screen readers show. */
+export type SlackMessage = { text: string; blocks: Block[] };
+
+type Text = { type: 'plain_text'; text: string; emoji: false } | { type: 'mrkdwn'; text: string; verbatim: true };
+export type Block = { type: 'header' | 'section' | 'context' | 'divider' | 'actions'; [field: string]: unknown };
+
+/** https://docs.slack.dev/reference/block-kit/blocks */
+export const slackLimits = { blocks: 50, sectionChars: 3000, headerChars: 150, contextChars: 2000, fallbackChars: 300 };
+
+/** Findings shown whole; the rest of a large incident is counted. Five with all their blocks stay below the limit. */
+const shownFindings = 5;
+const shownEvidence = 12;
+
+export const severityMarks: Record<Severity, string> = { critical: '🔴', high: '🟠', medium: '🟡', low: '⚪' };
+
+/**
+ * An incident as one message: what, how sure, who and where; what happened, with links; what Tripline did; what to do.
+ * `possiblyRepeated` marks a message of which nobody knows whether it was posted before.
+ */
+export function renderIncident(report: IncidentReport, options: { possiblyRepeated?: boolean } = {}): SlackMessage {
+  const standing = report.findings.filter((finding) => finding.withdrawn === null);
+  const told = standing.length > 0 ? standing : report.findings;
+  const shown = told.slice(0, shownFindings);
+  const blocks: Block[] = [
+    {
+      type: 'header',
+      text: plain(`${marked(report)} ${escapeLine(report.title, slackLimits.headerChars - 20)}`),
+    },
+    context(facts(report, told)),
+  ];
+  if (options.possiblyRepeated) blocks.push(context(repeatNote));
+  const happened = stateLines(report);
+  if (happened.length > 0) blocks.push(section(happened.join('\n')));
+  for (const [index, finding] of shown.entries()) {
+    if (index > 0) blocks.push({ type: 'divider' });
+    blocks.push(...findingBlocks(finding, { alone: told.length === 1, of: report }));
+  }
+  const hidden = told.length - shown.length;
+  if (hidden > 0)
+    blocks.push(
+      context(`… and ${hidden} more findings: \`tripline findings --incident ${escapeCode(report.id, 40)}\``),
+    );
+  const withdrawn = report.findings.length - standing.length;
+  if (withdrawn > 0 && standing.length > 0)
+    blocks.push(context(`${withdrawn} more withdrawn: later evidence explained them.`));
+  if (report.state !== 'resolved') blocks.push(buttons(report));
+  return { text: escapeFallback(`${marked(report)} ${report.title} (${report.id})`), blocks };
+}
+
+/** What is new, as a short reply in the incident's thread. */
+export function renderReply(lines: readonly string[], options: { possiblyRepeated?: boolean } = {}): SlackMessage {
+  const text = lines.map((line) => escapeLine(line, 400)).join('\n');
+  const blocks = [section(escapedCut(text))];
+  if (options.possiblyRepeated) blocks.push(context(repeatNote));
+  return { text: escapeFallback(lines.join(' ')), blocks };
+}
+
+export type DigestEntry = Pick<IncidentReport, 'title' | 'severity' | 'state'> & {
+  incident: string;
+  rules: readonly string[];
+};
+
+/** One message for a storm: counts by severity, rule and state, and the gravest by name. `entries` come gravest first. */
+export function renderDigest(
+  entries: readonly DigestEntry[],
+  options: { possiblyRepeated?: boolean } = {},
+): SlackMessage {
+  const open = entries.filter(({ state }) => state === 'open').length;
+  const heading = `${entries.length} more incidents, ${open} open`;
+  const bySeverity = count(entries.map(({ severity }) => severity));
+  const byRule = count(entries.flatMap(({ rules }) => rules));
+  const gravest = entries.filter(({ state }) => state !== 'resolved').slice(0, 10);
+  const blocks: Block[] = [
+    { type: 'header', text: plain(`${severityMarks[entries[0]?.severity ?? 'low']} ${heading}`) },
+    context('So many came at once that they are told in one message. It is kept up to date.'),
+    section(`*By severity:* ${bySeverity.map(([name, n]) => `${n} ${name}`).join(', ')}`),
+    section(
+      `*By rule*\n${byRule
+        .slice(0, 20)
+        .map(([rule, n]) => `• ${n} × ${escapeLine(rule, 100)}`)
+        .join('\n')}`,
+    ),
+  ];
+  if (gravest.length > 0) {
+    const lines = gravest.map(
+      ({ incident, title, severity, state }) =>
+        `• ${severityMarks[severity]} *${escapeLine(incident, 40)}* (${state}) ${escapeLine(title, 180)}`,
+    );
+    blocks.push(section(`*Gravest that are not resolved*\n${lines.join('\n')}`));
+  }
+  blocks.push(context('All of them: `tripline incidents list`. To take one: `tripline incidents ack INC-…`.'));
+  if (options.possiblyRepeated) blocks.push(context(repeatNote));
+  return { text: escapeFallback(`${heading}: ${bySeverity.map(([name, n]) => `${n} ${name}`).join(', ')}`), blocks };
+}
+
+const repeatNote = '⚠️ Possibly a repeat: Tripline could not learn whether it had sent this message before.';
+
+function marked({ severity, state }: IncidentReport): string {
+  if (state === 'resolved') return '✅ RESOLVED:';
+  return `${severityMarks[severity]} ${severity.toUpperCase()}:`;
+}
+
+function facts(report: IncidentReport, findings: readonly ReportedFinding[]): string {
+  const confidence = (['high', 'medium', 'low'] as const).find((level) =>
+    findings.some((finding) => finding.confidence === level),
+  );
+  const words = [
+    `*${escapeLine(report.id, 40)}* ${report.state}`,
+    `severity ${report.severity}`,
+    ...(confidence ? [`confidence ${confidence}`] : []),
+    `workspace ${escapeLine(report.workspace, 100)}`,
+    `opened ${at(report.openedAt)}`,
+  ];
+  return words.join(' · ');
+}
+
+function stateLines({ acknowledged, resolved }: IncidentReport): string[] {
+  const lines: string[] = [];
+  if (acknowledged)
+    lines.push(`👀 *Acknowledged* by ${escapeLine(describeActor(acknowledged.by), 200)} at ${at(acknowledged.at)}`);
+  if (resolved)
+    lines.push(
+      `✅ *Resolved* (${resolutionText[resolved.resolution]}) by ${escapeLine(describeActor(resolved.by), 200)} at ${at(resolved.at)}`,
+    );
+  return lines;
+}
+
+function findingBlocks(finding: ReportedFinding, { alone, of }: { alone: boolean; of: IncidentReport }): Block[] {
+  const blocks: Block[] = [];
+  if (!alone || finding.title !== of.title)
+    blocks.push(section(`*${escapeLine(finding.title, 300)}*\n${finding.severity}, confidence ${finding.confidence}`));
+  if (finding.withdrawn) blocks.push(section(`*Withdrawn:* ${escapeLine(finding.withdrawn.reason, 1000)}`));
+  blocks.push({ type: 'section', text: plain(escapeText(finding.summary, slackLimits.sectionChars)) });
+  if (finding.evidence.length > 0) blocks.push(section(fitLines('*What happened* (UTC)', evidenceLines(finding))));
+  const steps = of.steps.filter((step) => step.finding === finding.id);
+  if (steps.length > 0) blocks.push(section(fitLines('*What Tripline does about it*', steps.map(stepLine))));
+  if (finding.remedy.length > 0)
+    blocks.push(
+      section(
+        fitLines(
+          '*What to do*',
+          finding.remedy.map((what, index) => `${index + 1}. ${escapeLine(what, 600)}`),
+        ),
+      ),
+    );
+  const who = finding.entities.map(({ kind, id }) => `${kind} \`${escapeCode(id, 120)}\``);
+  if (who.length > 0) blocks.push(context(fitWords(`Concerns `, who)));
+  const ids = [finding.rule, ...finding.attack.map((id) => `ATT&CK ${id}`), ...finding.owasp];
+  blocks.push(
+    context(
+      fitWords(
+        'Rule ',
+        ids.map((id) => escapeLine(id, 100)),
+      ),
+    ),
+  );
+  if (finding.silence !== '')
+    blocks.push(
+      context(
+        `If this is right and expected, silence it in tripline.yaml:\n\`\`\`${escapeCode(finding.silence, 1500)}\`\`\``,
+      ),
+    );
+  return blocks;
+}
+
+function evidenceLines({ evidence }: ReportedFinding): string[] {
+  // Of a long story the end decides, and the beginning says where it came from.
+  const left = evidence.length - shownEvidence;
+  const shown = left > 0 ? [...evidence.slice(0, 2), ...evidence.slice(2 + left)] : evidence;
+  const lines = shown.map(({ time, what, url }) => `${link(url, clock(time))} ${escapeLine(what, 220)}`);
+  if (left > 0) lines.splice(2, 0, `… ${left} more …`);
+  return lines;
+}
+
+function stepLine({ state, what, why }: ReportedStep): string {
+  const mark = {
+    planned: '⏳ will decide:',
+    shown: '🅳 dry run, would:',
+    done: '✅ done:',
+    failed: '❌ failed:',
+    refused: '⛔ not done:',
+  }[state];
+  return `${mark} ${escapeLine(what, 300)}${why ? ` (${escapeLine(why, 300)})` : ''}`;
+}
+
+function buttons({ id, state }: IncidentReport): Block {
+  const confirm = {
+    title: plain('False positive?'),
+    text: plain(`${id} is closed for everybody, in PagerDuty too.`),
+    confirm: plain('It is false'),
+    deny: plain('Back'),
+  };
+  const acknowledge = {
+    type: 'button',
+    action_id: actionIds.acknowledge,
+    text: plain('Acknowledge'),
+    style: 'primary',
+    value: id,
+  };
+  return {
+    type: 'actions',
+    elements: [
+      ...(state === 'open' ? [acknowledge] : []),
+      {
+        type: 'static_select',
+        action_id: actionIds.resolve,
+        placeholder: plain('Resolve as …'),
+        options: [
+          { text: plain('Real: dealt with'), value: `true ${id}` },
+          { text: plain('Right, but allowed'), value: `accepted ${id}` },
+        ],
+      },
+      { type: 'button', action_id: actionIds.falsePositive, text: plain('False positive'), value: id, confirm },
+    ],
+  };
+}
+
+function plain(text: string): Text {
+  return { type: 'plain_text', text, emoji: false };
+}
+
+/** `verbatim`: Slack must not make links of bare addresses and names. */
+function section(text: string): Block {
+  return { type: 'section', text: { type: 'mrkdwn', text, verbatim: true } satisfies Text };
+}
+
+function context(text: string): Block {
+  return { type: 'context', elements: [{ type: 'mrkdwn', text, verbatim: true } satisfies Text] };
+}
+
+/** Whole lines only, so that no link is cut in half. */
+function fitLines(heading: string, lines: readonly string[]): string {
+  let text = heading;
+  for (const [index, line] of lines.entries()) {
+    const rest = `\n… ${lines.length - index} more`;
+    if (text.length + 1 + line.length + rest.length > slackLimits.sectionChars) return text + rest;
+    text += `\n${line}`;
+  }
+  return text;
+}
+
+function fitWords(heading: string, words: readonly string[]): string {
+  let text = heading;
+  for (const [index, word] of words.entries()) {
+    if (text.length + word.length + 20 > slackLimits.contextChars) return `${text} … ${words.length - index} more`;
+    text += index === 0 ? word : ` · ${word}`;
+  }
+  return text;
+}
+
+/** Lines that are escaped already, each far shorter than the limit. */
+function escapedCut(text: string): string {
+  if (text.length <= slackLimits.sectionChars) return text;
+  return `${text.slice(0, text.lastIndexOf('\n', slackLimits.sectionChars - 2))}\n…`;
+}
+
+/** Slack makes links of bare addresses in `text`, and no field switches that off: an invisible space breaks them. */
+function escapeFallback(text: string): string {
+  return escapeLine(text, slackLimits.fallbackChars).replaceAll('://', ':\u200b//');
+}
+
+function at(time: string): string {
+  return `${time.slice(0, 10)} ${clock(time)} UTC`;
+}
+
+function clock(time: string): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? '?' : date.toISOString().slice(11, 19);
+}
+
+/** Most frequent first. */
+function count(names: readonly string[]): [string, number][] {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1]);
+}
