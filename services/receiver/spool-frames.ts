@@ -32,36 +32,59 @@ function decodePayload(payload: Buffer): NewRecord {
 export type Frames = {
   /** With the offset at which each one ends. */
   records: { record: NewRecord; end: number }[];
-  /** Bytes from the start that hold whole frames, good or damaged. */
+  /** Bytes from the start up to the end of the last good frame. */
   readBytes: number;
-  /** Frames whose checksum fails, or one for a length that cannot be. */
+  /** Places where bytes are that make no frame and are no cut-off end. */
   damaged: number;
 };
 
 /**
- * Reads the whole frames in `bytes`. What is left at the end without being a whole frame was never acknowledged: a
- * write that a crash cut short, or zeros that the file system put there. A damaged frame in the middle is counted and
- * passed over; after a length that cannot be, nothing can be told any more.
+ * Reads the good frames in `bytes`. What is left at the end without being a whole frame was never acknowledged: a
+ * write that a crash cut short, or zeros that the file system put there. Anything else that is no frame is damage: it
+ * is counted, and reading goes on at the next frame whose checksum is right.
  */
 export function decodeFrames(bytes: Buffer, limit = Number.POSITIVE_INFINITY): Frames {
   const frames: Frames = { records: [], readBytes: 0, damaged: 0 };
   let at = 0;
-  while (frames.records.length < limit && at + headerBytes <= bytes.length) {
-    const length = bytes.readUInt32LE(at);
-    if (length === 0 || length > maxPayloadBytes) {
-      if (bytes.subarray(at).some((byte) => byte !== 0)) frames.damaged += 1;
+  while (frames.records.length < limit && at < bytes.length) {
+    const end = endOfFrame(bytes, at);
+    if (end !== undefined) {
+      frames.records.push({ record: decodePayload(bytes.subarray(at + headerBytes, end)), end });
+      frames.readBytes = end;
+      at = end;
+      continue;
+    }
+    const next = nextFrame(bytes, at + 1);
+    if (next === undefined) {
+      if (!isCutOff(bytes.subarray(at))) frames.damaged += 1;
       break;
     }
-    const end = at + headerBytes + length;
-    if (end > bytes.length) break;
-    const payload = bytes.subarray(at + headerBytes, end);
-    if (crc32(payload) === bytes.readUInt32LE(at + 4)) {
-      frames.records.push({ record: decodePayload(payload), end });
-    } else {
-      frames.damaged += 1;
-    }
-    at = end;
-    frames.readBytes = at;
+    frames.damaged += 1;
+    at = next;
   }
   return frames;
+}
+
+/** Where the frame at `at` ends, or undefined when no good one begins there. */
+function endOfFrame(bytes: Buffer, at: number): number | undefined {
+  if (at + headerBytes > bytes.length) return undefined;
+  const length = bytes.readUInt32LE(at);
+  const end = at + headerBytes + length;
+  if (length === 0 || length > maxPayloadBytes || end > bytes.length) return undefined;
+  return crc32(bytes.subarray(at + headerBytes, end)) === bytes.readUInt32LE(at + 4) ? end : undefined;
+}
+
+/** Payloads are JSON, and four of its bytes read as a length are larger than any file: few places ask for a checksum. */
+function nextFrame(bytes: Buffer, from: number): number | undefined {
+  for (let at = from; at + headerBytes < bytes.length; at += 1) {
+    if (endOfFrame(bytes, at) !== undefined) return at;
+  }
+  return undefined;
+}
+
+function isCutOff(tail: Buffer): boolean {
+  if (tail.length < headerBytes) return true;
+  const length = tail.readUInt32LE(0);
+  if (length > 0 && length <= maxPayloadBytes && headerBytes + length > tail.length) return true;
+  return tail.every((byte) => byte === 0);
 }

@@ -30,8 +30,8 @@ function nameOf(somebody: z.infer<typeof person>, limit: number): string {
  * pusher's choice. The more there are, the less is kept of each one's texts; never fewer commits.
  */
 function commitsOf(commits: readonly Commit[]) {
-  const share = Math.min(4096, Math.floor(65_536 / Math.max(1, commits.length)));
-  let pathsLeft = 500;
+  const share = Math.min(4096, Math.floor(49_152 / Math.max(1, commits.length)));
+  let pathsLeft = 200;
   return commits.slice(0, 2048).map((pushed) => {
     const touched = [...(pushed.added ?? []), ...(pushed.removed ?? []), ...(pushed.modified ?? [])];
     const ciPaths = touched.filter((path) => ciPath.test(path)).slice(0, pathsLeft);
@@ -41,7 +41,7 @@ function commitsOf(commits: readonly Commit[]) {
       author: nameOf(pushed.author, Math.min(256, share)),
       committer: nameOf(pushed.committer, Math.min(256, share)),
       message: text(pushed.message, share) ?? '',
-      ciPaths: ciPaths.map((path) => text(path, 256)!),
+      ciPaths: ciPaths.map((path) => text(path, 200)!),
       pathCount: touched.length,
     };
   });

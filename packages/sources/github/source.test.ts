@@ -74,3 +74,330 @@ test('no example passes for another event that Tripline reads', () => {
   });
   expect(normalise('star', example('push'))).toMatchObject({ refusal: { reason: 'body-does-not-fit-event' } });
 });
+
+describe('verification', () => {
+  const body = Buffer.from('{"zen":"ünïcode"}');
+  const verify = (signature: string | undefined, secrets: string[]) =>
+    github.verify(body, { 'x-hub-signature-256': signature }, secrets, receivedAtMs);
+
+  test('takes what any configured secret signed, over the raw bytes', () => {
+    expect(verify(signGithub(body, 'old'), ['new', 'old'])).toBeUndefined();
+    expect(verify(signGithub(body, 'new'), ['new', 'old'])).toBeUndefined();
+  });
+
+  test('knows GitHub’s own example', () => {
+    // https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+    expect(signGithub('Hello, World!', "It's a Secret to Everybody")).toBe(
+      'sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17',
+    );
+  });
+
+  test('refuses any other signature, and never throws on one', () => {
+    expect(verify(undefined, ['new'])).toMatchObject({ status: 401, reason: 'missing-signature' });
+    expect(verify(signGithub(body, 'guess'), ['new'])).toMatchObject({ status: 401, reason: 'bad-signature' });
+    expect(verify(signGithub(body, 'new'), [])).toMatchObject({ reason: 'bad-signature' });
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (given) => {
+        expect(verify(given, ['new'])).toMatchObject({ status: 401 });
+        expect(verify(`sha256=${given}`, ['new'])).toMatchObject({ status: 401 });
+      }),
+    );
+  });
+});
+
+describe('what an event says', () => {
+  test('a job: whose machine, which run, which environment, when', () => {
+    const body = example('workflow_job', action('completed'));
+    expect(eventOf('workflow_job', body)).toMatchObject({
+      type: 'dev.cdevents.taskrun.finished',
+      time: '2021-08-05T10:38:16.000Z',
+      workspace: 'octocoders',
+      source: '//github.com/Octocoders',
+      data: {
+        'cicd.pipeline.run.id': '2202229078',
+        'cicd.pipeline.task.run.result': 'failure',
+        'tripline.worker.hosted': true,
+        'tripline.worker.labels': ['ubuntu-latest'],
+      },
+    });
+    const deployment = { id: 5, environment: 'production', production_environment: true };
+    const deploying = eventOf('workflow_job', { ...example('workflow_job', action('waiting')), deployment });
+    expect(deploying.data).toMatchObject({
+      'deployment.environment.name': 'production',
+      'tripline.deployment.production': true,
+    });
+    expect(deploying.data).not.toHaveProperty('tripline.worker.hosted');
+    expect(deploying.data).not.toHaveProperty('tripline.task.started_at');
+  });
+
+  test.each([
+    ['none assigned', { runner_id: null, runner_name: null }, undefined],
+    ['none ever assigned', { runner_id: 0, runner_name: '' }, undefined],
+    ['GitHub’s own', { runner_id: 5, runner_name: 'GitHub Actions 5', runner_group_name: 'GitHub Actions' }, true],
+    ['GitHub’s own, of a server that states no group', { runner_id: 5, runner_name: 'GitHub Actions 5' }, true],
+    ['self-hosted', { runner_id: 5, runner_name: 'box', runner_group_name: 'Default', labels: ['self-hosted'] }, false],
+    [
+      'self-hosted, named and labelled like GitHub’s',
+      { runner_id: 5, runner_name: 'GitHub Actions 5', runner_group_name: 'Default', labels: ['ubuntu-latest'] },
+      false,
+    ],
+    [
+      'self-hosted, in a group named like GitHub’s',
+      { runner_id: 5, runner_group_name: 'GitHub Actions', labels: ['Self-Hosted'] },
+      false,
+    ],
+  ])('a runner that is %s', (_name, job, hosted) => {
+    expect(isHosted(job)).toBe(hosted);
+  });
+
+  test('a merge: the merged commit; and before it none', () => {
+    const closed = example('pull_request', action('closed'));
+    const pull = closed['pull_request'] as Json;
+    const merged = {
+      ...pull,
+      merged: true,
+      merged_at: '2026-01-01T00:00:00Z',
+      merge_commit_sha: 'c'.repeat(40),
+      merged_by: { login: 'mona', id: 1 },
+    };
+    const event = eventOf('pull_request', { ...closed, pull_request: merged });
+    expect(event).toMatchObject({
+      type: 'dev.cdevents.change.merged',
+      time: '2026-01-01T00:00:00.000Z',
+      data: {
+        'vcs.change.state': 'merged',
+        'tripline.change.merge_revision': 'c'.repeat(40),
+        'tripline.change.merged_by': 'mona',
+      },
+    });
+    const open = eventOf('pull_request', example('pull_request', action('opened')));
+    expect(open.data).not.toHaveProperty('tripline.change.merge_revision');
+    const left = { ...pull, merged: false, merged_at: null };
+    expect(eventOf('pull_request', { ...closed, pull_request: left }).type).toBe('dev.cdevents.change.abandoned');
+  });
+
+  test('an approval: who, of which commit, when; a dismissal takes it back', () => {
+    const submitted = example('pull_request_review', action('submitted'));
+    const review = { ...(submitted['review'] as Json), state: 'APPROVED', submitted_at: '2026-01-01T01:00:00+01:00' };
+    const event = eventOf('pull_request_review', { ...submitted, review });
+    expect(event).toMatchObject({
+      time: '2026-01-01T00:00:00.000Z',
+      data: {
+        'tripline.review.state': 'approved',
+        'tripline.review.revision': review['commit_id' as keyof typeof review],
+        'tripline.review.author': 'Codertocat',
+        'tripline.user.association': 'OWNER',
+      },
+    });
+    expect(eventOf('pull_request_review', { ...submitted, action: 'dismissed', review }).data).toMatchObject({
+      'tripline.review.state': 'dismissed',
+    });
+  });
+
+  test('a push: its commits, the paths that configure CI, and GitHub’s time rather than the pusher’s', () => {
+    const push = example('push', (body) => (body['commits'] as unknown[]).length === 0);
+    const commit = {
+      id: 'a'.repeat(40),
+      message: 'change CI',
+      timestamp: '1999-01-01T00:00:00Z',
+      author: { name: 'Mona', username: 'mona' },
+      committer: { name: 'GitHub', username: 'web-flow' },
+      added: ['.github/workflows/release.yml', 'src/a.ts'],
+      modified: ['packages/x/action.yml'],
+      removed: ['Jenkinsfile', 'docs/notaction.yml'],
+    };
+    const at = (pushedAt: unknown) => ({
+      ...push,
+      commits: [commit],
+      head_commit: commit,
+      repository: { ...(push['repository'] as Json), pushed_at: pushedAt },
+    });
+    const event = eventOf('push', at(receivedAtMs / 1000 - 1));
+    expect(event.time).toBe('2026-03-04T05:06:06.000Z');
+    expect(event.data['tripline.push.commits']).toEqual([
+      {
+        revision: 'a'.repeat(40),
+        author: 'mona',
+        committer: 'web-flow',
+        message: 'change CI',
+        ciPaths: ['.github/workflows/release.yml', 'Jenkinsfile', 'packages/x/action.yml'],
+        pathCount: 5,
+      },
+    ]);
+    for (const insane of [null, 'never', receivedAtMs / 1000 + 3600, -1, 1e300]) {
+      expect(eventOf('push', at(insane)).time).toBe('2026-03-04T05:06:07.000Z');
+    }
+  });
+
+  test('a push of 2,048 commits full of text still fits a record', () => {
+    const push = example('push');
+    const long = '"\u0001ü'.repeat(500);
+    const commits = Array.from({ length: 2048 }, (_, index) => ({
+      id: index.toString(16).padStart(40, '0'),
+      message: long,
+      author: { username: long },
+      committer: { name: long },
+      added: Array.from({ length: 2 }, (_, n) => `.github/workflows/${n}${long}`),
+    }));
+    const event = eventOf('push', { ...push, commits });
+    expect(event.data['tripline.push.commits']).toHaveLength(2048);
+    expect(Buffer.byteLength(JSON.stringify(event.data))).toBeLessThan(900_000);
+    parseEvent(event);
+  });
+
+  test('an invitation: its id, for whom, by whom, as what', () => {
+    expect(eventOf('organization', example('organization', action('member_invited')))).toMatchObject({
+      type: 'dev.cdeventsx.tripline-grant.added',
+      time: '2021-05-24T04:10:21.000Z',
+      data: {
+        'tripline.grant.kind': 'org-invitation',
+        'tripline.grant.id': '39652351',
+        'tripline.grant.grantee': 'hacktocat',
+        'tripline.grant.permission': 'direct_member',
+        'user.name': 'Codertocat',
+      },
+    });
+  });
+
+  test.each([
+    [
+      'member',
+      'added',
+      {
+        'tripline.grant.kind': 'collaborator',
+        'tripline.grant.grantee': 'hacktocat',
+        'tripline.grant.target': 'Codertocat/Hello-World',
+      },
+    ],
+    [
+      'membership',
+      'added',
+      {
+        'tripline.grant.kind': 'team-member',
+        'tripline.grant.target': 'Octocoders/github',
+        'tripline.grant.team': 'github',
+      },
+    ],
+    [
+      'organization',
+      'member_added',
+      {
+        'tripline.grant.kind': 'org-member',
+        'tripline.grant.grantee': 'hacktocat',
+        'tripline.grant.permission': 'member',
+      },
+    ],
+    ['team', 'added_to_repository', { 'tripline.grant.kind': 'team-repository', 'tripline.grant.grantee': 'github' }],
+    [
+      'deploy_key',
+      'created',
+      { 'tripline.grant.kind': 'deploy-key', 'tripline.grant.id': '100', 'tripline.grant.permission': 'read' },
+    ],
+    [
+      'installation',
+      'created',
+      {
+        'tripline.grant.kind': 'app-installation',
+        'tripline.grant.permissions': expect.objectContaining({ metadata: 'read' }),
+      },
+    ],
+    [
+      'installation_repositories',
+      'added',
+      { 'tripline.grant.kind': 'app-repositories', 'tripline.grant.repositories': ['Codertocat/Space'] },
+    ],
+  ])('a grant: %s %s', (name, verb, data) => {
+    const event = eventOf(name, example(name, action(verb)));
+    expect(event).toMatchObject({ type: 'dev.cdeventsx.tripline-grant.added', data });
+  });
+
+  test('a token’s approval, and a secret alert without the secret', () => {
+    const bodies = openapiBodies();
+    const approved = bodies.find((body) => body.operation === 'personal-access-token-request-approved')!.whole;
+    expect(eventOf('personal_access_token_request', approved).data).toMatchObject({
+      'tripline.grant.kind': 'personal-access-token',
+      'tripline.credential.id': '7',
+      'tripline.grant.id': '7',
+    });
+    const leaked = structuredClone(
+      bodies.find((body) => body.operation === 'secret-scanning-alert-created')!.whole,
+    ) as Json;
+    (leaked['alert'] as Json)['secret'] = 'the very secret';
+    const event = eventOf('secret_scanning_alert', leaked);
+    expect(event.data).toMatchObject({
+      'tripline.control.kind': 'secret-scanning',
+      'tripline.control.action': 'created',
+    });
+    expect(JSON.stringify(event)).not.toContain('the very secret');
+  });
+
+  test('a control that was relaxed: what it was, what it is', () => {
+    const event = eventOf('branch_protection_rule', example('branch_protection_rule', action('edited')));
+    expect(event.data).toMatchObject({
+      'tripline.control.kind': 'branch-protection',
+      'tripline.control.patterns': ['production'],
+      'tripline.control.changes': { authorized_actors_only: 'false', authorized_actor_names: '[]' },
+      'tripline.control.settings': { authorized_actors_only: 'true', admin_enforced: 'false' },
+    });
+  });
+});
+
+describe('what strangers write', () => {
+  const opened = example('pull_request', action('opened'));
+  const withTitle = (title: string) => ({ ...opened, pull_request: { ...(opened['pull_request'] as Json), title } });
+
+  test('is well-formed and cut on a code point', () => {
+    const title = `${'x'.repeat(4095)}💥`;
+    expect(eventOf('pull_request', withTitle(title)).data['vcs.change.title']).toBe('x'.repeat(4095));
+    const raw = JSON.stringify(withTitle('LONE')).replace('LONE', 'a\\ud800\\u0000b');
+    expect(eventOf('pull_request', Buffer.from(raw)).data['vcs.change.title']).toBe('a\ufffd\ufffdb');
+  });
+
+  test('keeps no credential', () => {
+    const token = `ghp_${'A1b2C3d4E5f6'.repeat(3)}`;
+    const event = eventOf('pull_request', withTitle(`oops ${token}`));
+    expect(JSON.stringify(event)).not.toContain(token);
+    expect(event.data['vcs.change.title']).toContain('sha256:');
+  });
+
+  test('never makes the normaliser throw, nor brings forth an event that breaks its contract', () => {
+    const names = [...readEvents.keys(), ...unreadEvents.keys()];
+    const taken = examples.filter(({ name }) => readEvents.has(name));
+    const mutated = fc
+      .record({
+        of: fc
+          .constantFrom(...taken)
+          .chain(({ name, examples: bodies }) =>
+            fc.record({ name: fc.constant(name), body: fc.constantFrom(...bodies) }),
+          ),
+        key: fc.nat(),
+        inner: fc.nat(),
+        value: fc.oneof(
+          fc.jsonValue(),
+          fc.string({ unit: 'binary' }),
+          fc.constantFrom('', 0, -1, 1e308, '2999-99-99', '\ud800', null, [], {}),
+        ),
+      })
+      .map(({ of, key, inner, value }) => {
+        const body = structuredClone(of.body);
+        const top = Object.keys(body)[key % Object.keys(body).length]!;
+        const part = body[top];
+        if (typeof part !== 'object' || part === null) body[top] = value;
+        else (part as Json)[Object.keys(part)[inner % Math.max(1, Object.keys(part).length)] ?? 'x'] = value;
+        return { name: of.name, body };
+      });
+    const arbitrary = fc.record({ name: fc.constantFrom(...names), body: fc.dictionary(fc.string(), fc.jsonValue()) });
+    fc.assert(
+      fc.property(fc.oneof(mutated, arbitrary), ({ name, body }) => {
+        const normalised = normalise(name, body);
+        if ('event' in normalised) parseEvent(normalised.event);
+      }),
+      { numRuns: 1000 },
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...names), fc.uint8Array(), (name, bytes) => {
+        expect(normalise(name, Buffer.from(bytes))).toHaveProperty('refusal');
+      }),
+    );
+  });
+});
