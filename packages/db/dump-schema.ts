@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Db, openDatabase } from './database.ts';
@@ -49,6 +49,8 @@ export async function dumpSchema(db: Db): Promise<string> {
 
 if (import.meta.main) {
   const folder = mkdtempSync(join(tmpdir(), 'tripline-schema-'));
+  // Started by root, Postgres runs as nobody, who must get through to its data.
+  chmodSync(folder, 0o711);
   const server = await startEmbedded({ dataDir: join(folder, 'postgres') });
   const db = openDatabase(server.url, { applicationName: 'dump-schema' });
   try {

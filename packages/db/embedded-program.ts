@@ -49,7 +49,7 @@ function packageRoot(): string {
 /**
  * npm packages cannot hold symbolic links; the package lists those of its libraries and makes them in an install
  * script, which may be off.
- * @returns a folder to add to the library path, where the links could not be made in their own place.
+ * @returns the library path to set, where the links could not be made in their own place.
  */
 function linkLibraries(root: string, linksDir: string): string | null {
   const links = JSON.parse(readFileSync(join(root, 'native/pg-symlinks.json'), 'utf8')) as {
@@ -67,7 +67,8 @@ function linkLibraries(root: string, linksDir: string): string | null {
     rmSync(there, { force: true });
     link(join(root, source), there);
   }
-  return elsewhere ? linksDir : null;
+  // Each library looks for others beside the name that it was loaded by, so the package's own folder is named too.
+  return elsewhere ? `${linksDir}:${join(root, 'native/lib')}` : null;
 }
 
 /** True when the link is there afterwards, whoever made it. */

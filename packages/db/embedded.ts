@@ -16,6 +16,7 @@ import {
   statSync,
   truncateSync,
 } from 'node:fs';
+import type { Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -80,8 +81,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     const runningPid = findServer(place);
     if (launched?.exited() && runningPid === undefined) {
       const said = launched.said();
-      // Somebody else launched at the same time and was first.
-      if (!said.includes('postmaster.pid')) throw doesNotStart(place, said);
+      // Fine are two ends: somebody else launched at the same time and was first, or joined and stopped it already.
+      if (launched.failed() && !said.includes('postmaster.pid')) throw doesNotStart(place, said);
       launched = undefined;
     }
     if (!launched && runningPid === undefined) launched = launch(place, options.settings ?? {});
@@ -177,12 +178,13 @@ function clearUnfinished(place: Place): void {
 
 type Launched = {
   exited: () => boolean;
+  failed: () => boolean;
   /** What it logged since. */
   said: () => string;
   /** The server stays although its starter goes. */
-  leave: () => void;
-  /** Resolves when it has ended, and is no zombie of ours. */
-  ended: Promise<unknown>;
+  leave: () => Promise<void>;
+  /** Resolves when it has ended, and its watchdog with it. */
+  ended: Promise<void>;
   abandon: () => Promise<void>;
 };
 
@@ -213,13 +215,15 @@ function launch(place: Place, settings: Record<string, string>): Launched {
   child.on('error', (error) => {
     failure = String(error);
   });
-  const ended = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
   child.unref();
-  const watchdog = child.pid === undefined ? undefined : watch(place, child.pid);
+  const dismiss = child.pid === undefined ? async () => {} : watch(place, child.pid);
+  const ended = endOf(child).then(dismiss);
+  const exited = () => failure !== '' || child.exitCode !== null || child.signalCode !== null;
   return {
-    exited: () => failure !== '' || child.exitCode !== null || child.signalCode !== null,
+    exited,
+    failed: () => exited() && child.exitCode !== 0,
     said: () => failure || readFileSync(place.log).subarray(saidBefore).toString('utf8'),
-    leave: () => void watchdog?.stdin?.end('stay\n'),
+    leave: dismiss,
     ended,
     abandon: async () => {
       child.kill('SIGKILL');
@@ -231,16 +235,24 @@ function launch(place: Place, settings: Record<string, string>): Launched {
 /**
  * A shell that stops the server when its own input ends without a word, which is what happens when we are killed. It
  * looks whether the pid is still the server's.
+ * @returns dismisses it.
  */
-function watch(place: Place, serverPid: number): ChildProcess {
+function watch(place: Place, serverPid: number): () => Promise<void> {
   const script = 'read -r word || { [ "$(head -n 1 "$1")" = "$2" ] && kill -INT "$2"; }';
   const args = ['-c', script, 'watchdog', join(place.cluster, 'postmaster.pid'), String(serverPid)];
   const shell = spawn('/bin/sh', args, { cwd: '/', stdio: ['pipe', 'ignore', 'ignore'], detached: true });
-  shell.on('error', () => {});
-  shell.stdin?.on('error', () => {});
+  const ended = endOf(shell);
+  shell.stdin.on('error', () => {});
   shell.unref();
-  (shell.stdin as unknown as { unref?: () => void } | null)?.unref?.();
-  return shell;
+  (shell.stdin as Socket).unref();
+  return () => {
+    shell.stdin.end('stay\n');
+    return ended;
+  };
+}
+
+function endOf(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
 }
 
 /** Pid of the server that runs on the cluster. A pid file whose process is somebody else by now is removed. */
@@ -275,7 +287,7 @@ function stopOnce(place: Place, lease: Lease, launched: Launched | undefined): (
     if (await lease.endIfLast().catch(() => false)) {
       await stopServer(place);
       await launched?.ended;
-    } else launched?.leave();
+    } else await launched?.leave();
     await lease.close();
   };
   return () => {

@@ -1,13 +1,63 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type FreshDatabase, freshDatabase } from '../../test/setup/postgres.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { freshDatabase } from '../../test/setup/postgres.ts';
+import { openDatabase } from './database.ts';
+import { MigrationError, migrate } from './migrate.ts';
 
-let fresh: FreshDatabase;
-beforeEach(async () => {
-  fresh = await freshDatabase();
+test('many processes may migrate at once, and again, and nothing is applied twice', async () => {
+  const { db, url, close } = await freshDatabase();
+  try {
+    await db.pool.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA graphile_worker CASCADE');
+    const others = Array.from({ length: 4 }, () => openDatabase(url, { applicationName: 'migrate-test' }));
+    await Promise.all(others.map((other) => migrate(other)));
+    await Promise.all(others.map((other) => other.close()));
+    const { rows } = await db.pool.query<{ name: string }>('SELECT name FROM schema_migrations ORDER BY name');
+    expect(rows.length).toBeGreaterThan(1);
+    expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length);
+    await db.pool.query('SELECT FROM findings, incidents');
+  } finally {
+    await close();
+  }
 });
-afterEach(() => fresh.close());
 
-test('a fresh database is migrated', async () => {
-  const { rows } = await fresh.db.pool.query('SELECT count(*) AS n FROM incidents');
-  expect(rows).toEqual([{ n: 0 }]);
+test('a migration that was changed after it had been applied stops the start and is named', async () => {
+  const { db, close } = await freshDatabase();
+  try {
+    await db.pool.query(`UPDATE schema_migrations SET checksum = 'another' WHERE name LIKE '0002%'`);
+    await expect(migrate(db)).rejects.toThrow(/0002_findings\.sql was changed/);
+  } finally {
+    await close();
+  }
+});
+
+test('a database that is newer than the code stops the start', async () => {
+  const { db, close } = await freshDatabase();
+  try {
+    await db.pool.query(`INSERT INTO schema_migrations (name, checksum) VALUES ('9999_later.sql', 'x')`);
+    await expect(migrate(db)).rejects.toThrow(MigrationError);
+    await expect(migrate(db)).rejects.toThrow(/9999_later\.sql/);
+  } finally {
+    await close();
+  }
+});
+
+test('a migration that fails keeps nothing of itself, is named, and can be tried again', async () => {
+  const { db, close } = await freshDatabase();
+  const dir = mkdtempSync(join(tmpdir(), 'tripline-migrations-'));
+  try {
+    await db.pool.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    writeFileSync(join(dir, '0001_first.sql'), 'CREATE TABLE first (id int)');
+    writeFileSync(join(dir, '0002_second.sql'), 'CREATE TABLE second (id int); SELECT 1 / 0');
+    await expect(migrate(db, { dir })).rejects.toThrow(/0002_second\.sql failed.*division by zero/);
+    const { rows } = await db.pool.query(`SELECT to_regclass('first')::text AS f, to_regclass('second')::text AS s`);
+    expect(rows).toEqual([{ f: 'first', s: null }]);
+    writeFileSync(join(dir, '0002_second.sql'), 'CREATE TABLE second (id int)');
+    await migrate(db, { dir });
+    await db.pool.query('SELECT FROM second');
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+    await close();
+  }
 });
