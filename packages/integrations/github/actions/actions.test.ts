@@ -1,0 +1,238 @@
+import type { ResponseStep } from '@tripline/contracts/response';
+import { responseActions } from '@tripline/contracts/response';
+import type { Clock } from '@tripline/runtime/clock';
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  checkIntegration,
+  type FakeAnswer,
+  type FakeRequest,
+  type FakeService,
+  startFakeService,
+} from '../../integration.contract.ts';
+import { createGitHubClient } from '../client.ts';
+import { actionOf, actions } from './registry.ts';
+
+const secret = 'ghs_canaryInstallationToken0123456789';
+/** A clock on which waiting takes no time. */
+const clock: Clock = { nowMs: () => Date.parse('2026-05-01T12:00:00Z'), pause: async () => {} };
+const openGate = async () => {};
+
+const key: ResponseStep = { action: 'delete-deploy-key', repository: 'acme/app', keyId: '3' };
+const run: ResponseStep = { action: 'cancel-run', repository: 'acme/app', runId: '77' };
+const runner: ResponseStep = { action: 'remove-runner', organization: 'acme', repository: 'acme/app', runnerId: '9' };
+const pat: ResponseStep = { action: 'revoke-fine-grained-pat', organization: 'acme', patId: '42' };
+const invitation: ResponseStep = {
+  action: 'cancel-invitation',
+  organization: 'acme',
+  invitationId: '5',
+  invitee: 'mallory',
+};
+const collaborator: ResponseStep = {
+  action: 'withdraw-grant',
+  grant: 'collaborator',
+  repository: 'acme/app',
+  user: 'mallory',
+};
+
+checkIntegration({
+  name: 'GitHub',
+  secrets: [secret],
+  call: async ({ url, timeoutMs }) => {
+    const client = createGitHubClient({ apiUrl: url, authorization: `token ${secret}`, manner: 'once', timeoutMs });
+    return actionOf(key).act(key, { client, clock, gate: openGate });
+  },
+  answers: [
+    { when: '204', answer: { status: 204 }, outcome: { kind: 'done', reason: 'accepted' } },
+    { when: '202', answer: { status: 202, body: '{}' }, outcome: { kind: 'done', reason: 'accepted' } },
+    {
+      when: '404',
+      answer: { status: 404, body: '{"message":"Not Found"}' },
+      outcome: { kind: 'done', reason: 'already-gone' },
+    },
+    {
+      when: '301',
+      answer: { status: 301, headers: { location: 'http://127.0.0.1:1/elsewhere' } },
+      outcome: { kind: 'give-up', reason: 'moved' },
+    },
+    { when: '401', answer: { status: 401 }, outcome: { kind: 'give-up', reason: 'unauthorised' } },
+    {
+      when: '403',
+      answer: { status: 403, body: '{"message":"Resource not accessible"}' },
+      outcome: { kind: 'give-up', reason: 'forbidden', message: 'Resource not accessible' },
+    },
+    {
+      when: '403 of a rate limit',
+      answer: {
+        status: 403,
+        headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(clock.nowMs() / 1000 + 30) },
+      },
+      outcome: { kind: 'retry', reason: 'rate-limited', afterMs: 30_000 },
+    },
+    { when: '409', answer: { status: 409 }, outcome: { kind: 'retry', reason: 'conflict' } },
+    { when: '422', answer: { status: 422 }, outcome: { kind: 'give-up', reason: 'rejected' } },
+    {
+      when: '429',
+      answer: { status: 429, headers: { 'retry-after': '7' } },
+      outcome: { kind: 'retry', reason: 'rate-limited', afterMs: 7000 },
+    },
+    { when: '500', answer: { status: 500 }, outcome: { kind: 'retry', reason: 'provider-failed' } },
+    { when: '503', answer: { status: 503 }, outcome: { kind: 'retry', reason: 'provider-failed' } },
+  ],
+});
+
+let github: FakeService | undefined;
+afterEach(async () => {
+  await github?.close();
+  github = undefined;
+});
+
+/** GitHub as the test has it: `answer` for each request, in the tenor `METHOD /path`. */
+async function playing(answer: (request: string, times: number) => FakeAnswer) {
+  const times = new Map<string, number>();
+  github = await startFakeService(({ method, path }: FakeRequest) => {
+    const request = `${method} ${path.split('?', 1)[0]}`;
+    times.set(request, (times.get(request) ?? 0) + 1);
+    return answer(request, times.get(request)!);
+  });
+  return createGitHubClient({ apiUrl: github.url, authorization: `token ${secret}`, manner: 'once' });
+}
+const sent = () => github!.requests.map(({ method, path }) => `${method} ${path.split('?', 1)[0]}`);
+const json = (status: number, body: unknown): FakeAnswer => ({ status, body: JSON.stringify(body) });
+
+describe('every action', () => {
+  test('declares what the catalogue of responses says of it', () => {
+    for (const [name, { code, reversible }] of Object.entries(responseActions)) {
+      const action = actions[name as keyof typeof actions];
+      expect({ code: action.code, reversible: action.reversible }, name).toEqual({ code, reversible });
+    }
+    for (const step of [key, run, runner, pat, invitation, collaborator]) {
+      const { undo, reversible } = actionOf(step);
+      expect(undo(step).startsWith('irreversible'), step.action).toBe(!reversible);
+    }
+  });
+
+  test('sends nothing once the gate is closed', async () => {
+    const client = await playing(() => ({ status: 204 }));
+    for (const step of [key, run, runner, pat, invitation, collaborator]) {
+      const closed = async () => Promise.reject(new Error('closed'));
+      await expect(actionOf(step).act(step, { client, clock, gate: closed })).rejects.toThrow('closed');
+    }
+    expect(sent()).toEqual([]);
+  });
+
+  test('says `unknown`, never `dead`, when GitHub fails to answer the check', async () => {
+    for (const answer of [{ status: 500 }, { status: 403 }, { status: 200, body: '[', manner: 'half' } as FakeAnswer]) {
+      const client = await playing(() => answer);
+      for (const step of [key, run, runner, pat, invitation, collaborator]) {
+        expect((await actionOf(step).check(step, { client })).result, step.action).toBe('unknown');
+      }
+      await github!.close();
+    }
+  });
+});
+
+describe('cancel-run', () => {
+  const at = '/repos/acme/app/actions/runs/77';
+
+  test('cancels and waits for the run to stop', async () => {
+    const client = await playing((request, times) =>
+      request.startsWith('POST')
+        ? json(202, {})
+        : json(200, times < 3 ? { status: 'in_progress' } : { status: 'completed', conclusion: 'cancelled' }),
+    );
+    expect(await actionOf(run).act(run, { client, clock, gate: openGate })).toMatchObject({
+      kind: 'done',
+      message: 'the run is completed (cancelled)',
+    });
+    expect(sent()).toEqual([`POST ${at}/cancel`, `GET ${at}`, `GET ${at}`, `GET ${at}`]);
+  });
+
+  test('forces a run that does not stop', async () => {
+    let forced = false;
+    const client = await playing((request) => {
+      forced ||= request.endsWith('/force-cancel');
+      return request.startsWith('POST') ? json(202, {}) : json(200, { status: forced ? 'completed' : 'in_progress' });
+    });
+    expect(await actionOf(run).act(run, { client, clock, gate: openGate })).toMatchObject({ kind: 'done' });
+    expect(sent().filter((request) => request.startsWith('POST'))).toEqual([
+      `POST ${at}/cancel`,
+      `POST ${at}/force-cancel`,
+    ]);
+  });
+
+  test('asks to be tried again when not even force takes', async () => {
+    const client = await playing((request) =>
+      request.startsWith('POST') ? json(202, {}) : json(200, { status: 'in_progress' }),
+    );
+    expect(await actionOf(run).act(run, { client, clock, gate: openGate })).toMatchObject({
+      kind: 'retry',
+      reason: 'still-running',
+    });
+    expect((await actionOf(run).check(run, { client })).result).toBe('alive');
+  });
+
+  test('takes 409 for done only when the run is over', async () => {
+    const over = await playing((request) =>
+      request.startsWith('POST') ? json(409, { message: 'Cannot cancel' }) : json(200, { status: 'completed' }),
+    );
+    expect(await actionOf(run).act(run, { client: over, clock, gate: openGate })).toMatchObject({
+      kind: 'done',
+      reason: 'already-gone',
+    });
+    await github!.close();
+    const running = await playing((request) =>
+      request.startsWith('POST') ? json(409, { message: 'Cannot cancel' }) : json(200, { status: 'in_progress' }),
+    );
+    expect(await actionOf(run).act(run, { client: running, clock, gate: openGate })).toMatchObject({ kind: 'retry' });
+  });
+
+  test('does not force when the gate closes in between', async () => {
+    let open = true;
+    const client = await playing((request) => {
+      if (request.startsWith('POST')) open = false;
+      return request.startsWith('POST') ? json(202, {}) : json(200, { status: 'in_progress' });
+    });
+    const gate = async () => (open ? undefined : Promise.reject(new Error('closed')));
+    await expect(actionOf(run).act(run, { client, clock, gate })).rejects.toThrow('closed');
+    expect(sent().some((request) => request.endsWith('force-cancel'))).toBe(false);
+  });
+});
+
+test('remove-runner asks to be tried again while the runner is busy', async () => {
+  const client = await playing(() => json(422, { message: 'Runner is busy' }));
+  expect(await actionOf(runner).act(runner, { client, clock, gate: openGate })).toMatchObject({
+    kind: 'retry',
+    reason: 'busy',
+  });
+});
+
+test('revoke-fine-grained-pat finds a token that survives, on whichever page', async () => {
+  const page = (from: number) => Array.from({ length: 100 }, (_, index) => ({ id: from + index }));
+  const client = await playing((request, times) =>
+    request.startsWith('POST') ? { status: 204 } : json(200, times === 1 ? page(1000) : [{ id: 42 }]),
+  );
+  expect((await actionOf(pat).check(pat, { client })).result).toBe('alive');
+  expect(JSON.parse(JSON.stringify(actionOf(pat).request(pat).parameters))).toMatchObject({ action: 'revoke' });
+});
+
+test('cancel-invitation calls an invitation alive that was accepted first', async () => {
+  const accepted = await playing((request) =>
+    request.endsWith('/invitations') ? json(200, []) : json(200, { state: 'active', role: 'admin' }),
+  );
+  expect(await actionOf(invitation).check(invitation, { client: accepted })).toEqual({
+    result: 'alive',
+    said: 'the invitation is gone, but mallory has access to acme: it was accepted',
+  });
+  await github!.close();
+  const cancelled = await playing((request) => (request.endsWith('/invitations') ? json(200, []) : json(404, {})));
+  expect((await actionOf(invitation).check(invitation, { client: cancelled })).result).toBe('dead');
+  const byMail: ResponseStep = { ...invitation, invitee: 'm@evil.example' };
+  expect((await actionOf(byMail).check(byMail, { client: cancelled })).result).toBe('unknown');
+});
+
+test('names from a finding cannot reach another address', async () => {
+  const client = await playing(() => ({ status: 204 }));
+  const hostile: ResponseStep = { ...collaborator, user: '../../acme?x=1#' } as ResponseStep;
+  await actionOf(hostile).act(hostile, { client, clock, gate: openGate });
+  expect(github!.requests[0]!.path).toBe('/repos/acme/app/collaborators/..%2F..%2Facme%3Fx%3D1%23');
+});
