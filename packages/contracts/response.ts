@@ -28,22 +28,24 @@ export const responseStepSchema = z.discriminatedUnion('action', [
     invitee: id.optional(),
   }),
   /** A6: withdraw a grant that somebody holds now. */
-  z.object({ action: z.literal('withdraw-grant'), grant: z.literal('org-membership'), organization: id, user: id }),
-  z.object({
-    action: z.literal('withdraw-grant'),
-    grant: z.literal('team-membership'),
-    organization: id,
-    team: id,
-    user: id,
-  }),
-  z.object({
-    action: z.literal('withdraw-grant'),
-    grant: z.literal('team-repository'),
-    organization: id,
-    team: id,
-    repository,
-  }),
-  z.object({ action: z.literal('withdraw-grant'), grant: z.literal('collaborator'), repository, user: id }),
+  z.discriminatedUnion('grant', [
+    z.object({ action: z.literal('withdraw-grant'), grant: z.literal('org-membership'), organization: id, user: id }),
+    z.object({
+      action: z.literal('withdraw-grant'),
+      grant: z.literal('team-membership'),
+      organization: id,
+      team: id,
+      user: id,
+    }),
+    z.object({
+      action: z.literal('withdraw-grant'),
+      grant: z.literal('team-repository'),
+      organization: id,
+      team: id,
+      repository,
+    }),
+    z.object({ action: z.literal('withdraw-grant'), grant: z.literal('collaborator'), repository, user: id }),
+  ]),
   /** A9: delete a deploy key. */
   z.object({ action: z.literal('delete-deploy-key'), repository, keyId: id }),
   /** A4: revoke a fine-grained personal access token's access to an organisation. */

@@ -1,0 +1,54 @@
+import { expect } from 'vitest';
+import { type LoggedEventInput, late, permuted, playTimeline, type Timeline } from './test-kit.ts';
+
+/**
+ * Holds a rule to what every rule promises: whatever order its events arrive in, however late, however often, and
+ * however often the detector restarts between them, the same findings stand in the end.
+ */
+export type Story = Omit<Timeline, 'restartAfterEach' | 'duplicated' | 'batchRecords'> & {
+  /** Events that are there before the story: an inventory. They keep their place. */
+  before?: readonly LoggedEventInput[];
+};
+
+/** The findings that stand, each as `rule subject occasion`. */
+export function standing(story: Story & Partial<Timeline>): string[] {
+  const { before = [], events, ...rest } = story;
+  const played = playTimeline({ ...rest, events: [...before, ...events] });
+  expect(played.poison).toEqual([]);
+  return played.findings.map((finding) => `${finding.rule} ${finding.subject} ${finding.occasion}`).sort();
+}
+
+/** Expects the same standing findings of 40 shuffles, of each event an hour late, doubled, and restarted after each. */
+export function expectSameInAnyOrder(story: Story, expected: readonly string[]): void {
+  const events = story.events.map((event, place) => ({
+    ...event,
+    id: event.id ?? `story-${place + 1}`,
+    time: event.time ?? new Date(event.atMs).toISOString(),
+  }));
+  const named = { ...story, events };
+  const wanted = [...expected].sort();
+  expect(standing(named), 'in order').toEqual(wanted);
+  expect(standing({ ...named, duplicated: true }), 'doubled').toEqual(wanted);
+  expect(standing({ ...named, restartAfterEach: true }), 'restarted after each').toEqual(wanted);
+  for (let place = 0; place < events.length; place += 1) {
+    const one = late(events, 3_600_000, (_, at) => at === place);
+    expect(standing({ ...named, events: one }), `${events[place]!.type} an hour late`).toEqual(wanted);
+  }
+  const random = seeded(7);
+  for (let shuffle = 0; shuffle < 40; shuffle += 1) {
+    const other = permuted(events, random);
+    const told = other.map((event) => `${event.id} ${event.type}`).join('\n');
+    expect(standing({ ...named, events: other, restartAfterEach: shuffle % 8 === 0 }), told).toEqual(wanted);
+  }
+}
+
+/** A small seeded generator (mulberry32), so that a failure comes again. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}

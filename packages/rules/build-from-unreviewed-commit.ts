@@ -1,0 +1,425 @@
+import { createHash } from 'node:crypto';
+import type { Attributes } from '@tripline/contracts/attributes';
+import { isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import { z } from 'zod';
+import {
+  type BuildSettings,
+  buildSettings,
+  type Commit,
+  caps,
+  commitSchema,
+  fits,
+  isExempt,
+  knownUnreviewed,
+  learnPush,
+  learnRun,
+  type Run,
+  reasonOf,
+  reviewedBy,
+  unknownCommit,
+} from './commit-facts.ts';
+import { defineRule, type RuleContext, type Timer } from './contract.ts';
+import { answerApproves, approvalOf, type Change, changeSchema, learnChange, unknownChange } from './reviewed.ts';
+import { draftOf } from './unreviewed-draft.ts';
+
+const repositorySchema = z.object({ protected: z.array(z.string()), secretWorkflows: z.array(z.string()) });
+const branchSchema = z.object({
+  /** Its head was in an inventory, so that nothing of it is from before Tripline. */
+  inventoried: z.boolean(),
+  /** The earliest push heard of, and the head that it found. */
+  first: z.object({ timeMs: z.number(), before: z.string() }).optional(),
+  /** Approved changes on this base: one of them may be merging now. */
+  approved: z.array(z.object({ change: z.string(), untilMs: z.number() })),
+  /** Heads that were built although nothing was ever heard of them; judged again when the branch's past is heard of. */
+  unheard: z.array(z.string()),
+});
+type Repository = z.infer<typeof repositorySchema>;
+type Branch = z.infer<typeof branchSchema>;
+type State = Repository | Branch | Commit | Change;
+/** The rule's context, and the keys that this moment may touch. */
+type Context = RuleContext<State, BuildSettings> & { holds: (key: string) => boolean };
+
+const dayMs = 86_400_000;
+const keepMs = { repository: 365 * dayMs, branch: 180 * dayMs, change: 90 * dayMs, commit: 90 * dayMs } as const;
+const branchCaps = { approved: 50, unheard: 16 } as const;
+const newBranch: Branch = { inventoried: false, approved: [], unheard: [] };
+
+const repositoryKey = (repository: string) => `repository:${repository}`;
+const branchKey = (repository: string, branch: string) => `branch:${repository}@${branch.slice(0, 500)}`;
+const commitKey = (repository: string, revision: string) => `commit:${repository}@${revision}`;
+const changeKey = (repository: string, change: string) => `change:${repository}#${change}`;
+/** `commit:owner/name@sha` apart again. */
+function partsOf(key: string): { repository: string; revision: string } {
+  const at = key.lastIndexOf('@');
+  return { repository: key.slice('commit:'.length, at), revision: key.slice(at + 1) };
+}
+const getCommit = (context: Context, key: string) => (context.get(key) as Commit | undefined) ?? unknownCommit;
+const getChange = (context: Context, key: string) => (context.get(key) as Change | undefined) ?? unknownChange;
+const getBranch = (context: Context, key: string) => (context.get(key) as Branch | undefined) ?? newBranch;
+
+const runTypes = [
+  'dev.cdevents.pipelinerun.queued',
+  'dev.cdevents.pipelinerun.started',
+  'dev.cdevents.pipelinerun.finished',
+  'dev.cdeventsx.tripline-taskrun.queued',
+  'dev.cdevents.taskrun.started',
+  'dev.cdevents.taskrun.finished',
+] as const;
+const changeTypes = [
+  'dev.cdevents.change.created',
+  'dev.cdevents.change.updated',
+  'dev.cdevents.change.reviewed',
+  'dev.cdevents.change.merged',
+  'dev.cdevents.change.abandoned',
+] as const;
+
+function keys(event: LoggedEvent): readonly string[] {
+  const data: Attributes = event.data;
+  if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) return inventoryKeys(data);
+  const repository = data['vcs.repository.name'];
+  const revision = data['vcs.ref.head.revision'];
+  const name = data['vcs.ref.head.name'] ?? '';
+  if (repository === undefined) return [];
+  if (isEvent(event, ...runTypes)) {
+    if (revision === undefined) return [];
+    return [repositoryKey(repository), branchKey(repository, name), commitKey(repository, revision)];
+  }
+  if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
+    if (data['tripline.ref.deleted'] === true || isZero(revision!)) return [];
+    const before = data['tripline.ref.before'];
+    return [
+      repositoryKey(repository),
+      branchKey(repository, name),
+      commitKey(repository, revision!),
+      ...(before === undefined || isZero(before) ? [] : [commitKey(repository, before)]),
+    ];
+  }
+  if (isEvent(event, ...changeTypes)) {
+    const seen = data['tripline.review.revision'] ?? revision!;
+    const merge = data['tripline.change.merge_revision'];
+    return [
+      changeKey(repository, data['vcs.change.id']!),
+      branchKey(repository, data['vcs.ref.base.name'] ?? ''),
+      commitKey(repository, seen),
+      ...(merge === undefined ? [] : [commitKey(repository, merge)]),
+    ];
+  }
+  if (isEvent(event, 'dev.cdeventsx.tripline-mergegroup.requested')) {
+    const changes = (data['tripline.change.ids'] ?? []).slice(0, caps.changes);
+    return [commitKey(repository, revision!), ...changes.map((change) => changeKey(repository, change))];
+  }
+  return [commitKey(repository, revision!)];
+}
+
+const isZero = (revision: string) => /^0+$/.test(revision);
+
+function inventoryKeys(data: Attributes): readonly string[] {
+  const found = new Set<string>();
+  for (const { repository, branch, revision } of data['tripline.inventory.heads'] ?? []) {
+    found.add(branchKey(repository, branch)).add(commitKey(repository, revision));
+  }
+  for (const { repository } of data['tripline.inventory.protected'] ?? []) found.add(repositoryKey(repository));
+  for (const { repository } of secretWorkflowsOf(data)) found.add(repositoryKey(repository));
+  return [...found];
+}
+
+/** `workflow:owner/name/path` among the credentials of an inventory: a workflow that uses secrets. */
+function secretWorkflowsOf(data: Attributes): { repository: string; path: string }[] {
+  return (data['tripline.inventory.credential_uses'] ?? []).flatMap(({ credential }) => {
+    const match = /^workflow:([^/]+\/[^/]+)\/(.+)$/.exec(credential);
+    return match ? [{ repository: match[1]!, path: match[2]! }] : [];
+  });
+}
+
+function judge(event: LoggedEvent, given: RuleContext<State, BuildSettings>): void {
+  const held = keys(event);
+  const context: Context = { ...given, holds: (key) => held.includes(key) };
+  const data: Attributes = event.data;
+  if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
+    learnInventory(data, context);
+    return;
+  }
+  const repository = data['vcs.repository.name']!;
+  if (isEvent(event, ...runTypes)) {
+    judgeRun(event, repository, context);
+    return;
+  }
+  if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
+    judgePush(event, repository, context);
+    return;
+  }
+  if (isEvent(event, ...changeTypes)) {
+    judgeChange(event, repository, context);
+    return;
+  }
+  const key = commitKey(repository, data['vcs.ref.head.revision']!);
+  const commit = getCommit(context, key);
+  if (isEvent(event, 'dev.cdeventsx.tripline-mergegroup.requested')) {
+    const changes = { ...commit.changes };
+    for (const id of (data['tripline.change.ids'] ?? []).slice(0, caps.changes)) {
+      const change = getChange(context, changeKey(repository, id));
+      const head = change.heads.at(-1)?.revision ?? change.reviews.at(-1)?.revision;
+      if (changes[id] !== 'merged' && head !== undefined && approvalOf(change, head)) changes[id] = 'approved';
+    }
+    review(context, key, { ...commit, changes });
+    return;
+  }
+  const found = data['tripline.lookup.outcome'] === 'found';
+  const approves = answerApproves(data['tripline.lookup.changes'] ?? []);
+  const answer = found ? (approves ? 'reviewed' : 'unreviewed') : 'unavailable';
+  review(context, key, { ...commit, answer: commit.answer === 'reviewed' ? 'reviewed' : answer });
+}
+
+function learnInventory(data: Attributes, context: Context): void {
+  for (const { repository, branch, revision } of data['tripline.inventory.heads'] ?? []) {
+    const key = branchKey(repository, branch);
+    context.set(key, { ...getBranch(context, key), inventoried: true }, keepMs.branch);
+    const head = commitKey(repository, revision);
+    review(context, head, { ...getCommit(context, head), trusted: 'it was the head of a protected branch on day one' });
+  }
+  const change = (repository: string, to: (state: Repository) => Repository) => {
+    const key = repositoryKey(repository);
+    const state = (context.get(key) as Repository | undefined) ?? { protected: [], secretWorkflows: [] };
+    context.set(key, to(state), keepMs.repository);
+  };
+  for (const { repository, patterns } of data['tripline.inventory.protected'] ?? []) {
+    change(repository, (state) => ({ ...state, protected: patterns.slice(0, 100) }));
+  }
+  for (const { repository, path } of secretWorkflowsOf(data)) {
+    change(repository, (state) => ({
+      ...state,
+      secretWorkflows: [...new Set([...state.secretWorkflows, path])].slice(-100),
+    }));
+  }
+}
+
+function isProtected(context: Context, repository: string, data: Attributes): boolean {
+  const known = context.get(repositoryKey(repository)) as Repository | undefined;
+  const name = data['vcs.ref.head.name'];
+  if (name === undefined) return false;
+  return name === data['tripline.repository.default_branch'] || fits(known?.protected ?? [], name);
+}
+
+function judgeRun(event: LoggedEvent, repository: string, context: Context): void {
+  const data: Attributes = event.data;
+  const key = commitKey(repository, data['vcs.ref.head.revision']!);
+  const known = context.get(repositoryKey(repository)) as Repository | undefined;
+  const path = data['tripline.pipeline.path'] ?? '';
+  const secretWorkflow =
+    (known?.secretWorkflows.includes(path) ?? false) ||
+    context.settings.secretWorkflows.includes(`${repository}/${path}`);
+  const dueMs = context.nowMs + context.settings.holdMs;
+  const protectedRef = isProtected(context, repository, data);
+  const commit = learnRun(getCommit(context, key), event, { protectedRef, secretWorkflow, dueMs });
+  review(context, key, commit);
+}
+
+function judgePush(
+  event: LoggedEvent<'dev.cdeventsx.tripline-ref.pushed'>,
+  repository: string,
+  context: Context,
+): void {
+  const { data } = event;
+  const key = commitKey(repository, data['vcs.ref.head.revision']);
+  const name = data['vcs.ref.head.name'];
+  const before = data['tripline.ref.before'];
+  const timeMs = Date.parse(event.time);
+  if (data['vcs.ref.head.type'] === 'branch' && isProtected(context, repository, data) && before !== undefined) {
+    const branch = getBranch(context, branchKey(repository, name));
+    if (!branch.inventoried && (branch.first === undefined || timeMs < branch.first.timeMs)) {
+      // The head that the first push found was there before Tripline; one that a later "first" named was not.
+      if (branch.first) askAgain(context, 'untrust', [commitKey(repository, branch.first.before)]);
+      if (!isZero(before)) {
+        const old = commitKey(repository, before);
+        review(context, old, {
+          ...getCommit(context, old),
+          trusted: 'it was the head when the branch was first heard of',
+        });
+      }
+      for (const revision of branch.unheard) {
+        askAgain(context, 'again', [commitKey(repository, revision), branchKey(repository, name)]);
+      }
+      context.set(branchKey(repository, name), { ...branch, first: { timeMs, before }, unheard: [] }, keepMs.branch);
+    }
+  }
+  const commit = learnPush(getCommit(context, key), event);
+  cover(context, repository, key, commit);
+  review(context, key, commit);
+}
+
+function judgeChange(event: LoggedEvent, repository: string, context: Context): void {
+  const data: Attributes = event.data;
+  const id = data['vcs.change.id']!;
+  const key = changeKey(repository, id);
+  const change = learnChange(getChange(context, key), event);
+  context.set(key, change, keepMs.change);
+
+  const head = data['tripline.review.revision'] ?? data['vcs.ref.head.revision']!;
+  const base = branchKey(repository, data['vcs.ref.base.name'] ?? '');
+  const branch = getBranch(context, base);
+  const others = branch.approved.filter((known) => known.change !== id && known.untilMs > context.nowMs);
+  const open = !change.merged && event.type !== 'dev.cdevents.change.abandoned';
+  const approved = open && approvalOf(change, head) ? [{ change: id, untilMs: context.nowMs + 7 * dayMs }] : [];
+  if (approved.length > 0 || others.length < branch.approved.length) {
+    context.set(base, { ...branch, approved: [...others, ...approved].slice(-branchCaps.approved) }, keepMs.branch);
+  }
+
+  const here = new Set([head, data['tripline.change.merge_revision']]);
+  for (const revision of new Set([head, change.merged?.head, change.merged?.revision])) {
+    if (revision === undefined) continue;
+    if (here.has(revision)) follow(context, commitKey(repository, revision), id, change);
+    // The event did not name this commit, so it is another moment's work.
+    else askAgain(context, 'follow', [commitKey(repository, revision), key]);
+  }
+}
+
+/** Writes what a change says of one commit that it brought in. */
+function follow(context: Context, key: string, id: string, change: Change): void {
+  const { repository, revision } = partsOf(key);
+  const commit = getCommit(context, key);
+  const brought = change.merged !== undefined && [change.merged.head, change.merged.revision].includes(revision);
+  const approved = approvalOf(change, change.merged && brought ? change.merged.head : revision) !== undefined;
+  const state = brought ? (approved ? 'merged' : 'unapproved') : approved ? 'approved' : undefined;
+  const { [id]: _, ...others } = commit.changes;
+  const changes = Object.fromEntries(
+    [...Object.entries(others), ...(state === undefined ? [] : [[id, state] as const])].slice(-caps.changes),
+  );
+  const next: Commit = { ...commit, changes };
+  cover(context, repository, key, next);
+  review(context, key, next);
+}
+
+/** A rebased change comes as several commits: those of the push that ends in its merge are reviewed with it. */
+function cover(context: Context, repository: string, key: string, commit: Commit): void {
+  if (commit.carried.length === 0 || !Object.values(commit.changes).some((state) => state !== 'approved')) return;
+  askAgain(context, 'cover', [key, ...commit.carried.map((revision) => commitKey(repository, revision))]);
+}
+
+/** Judges keys that the present event does not name: by a timer that is due at once. */
+function askAgain(context: Context, what: string, keys: string[]): void {
+  context.setTimer({ id: `${what} ${keys.slice(0, 2).join(' ')}`, dueMs: context.nowMs, keys });
+}
+
+function due(timer: Timer, given: RuleContext<State, BuildSettings>): void {
+  const context: Context = { ...given, holds: (key) => timer.keys.includes(key) };
+  const [key, other] = timer.keys as [string, string];
+  const what = timer.id.split(' ', 1)[0];
+  if (what === 'follow') {
+    follow(context, key, other.slice(other.lastIndexOf('#') + 1), getChange(context, other));
+    return;
+  }
+  const commit = getCommit(context, key);
+  if (what === 'cover') {
+    const merged = Object.values(commit.changes).includes('merged');
+    for (const carried of timer.keys.slice(1)) {
+      const { coveredBy: _, ...rest } = getCommit(context, carried);
+      review(context, carried, merged ? { ...rest, coveredBy: partsOf(key).revision } : rest);
+    }
+    return;
+  }
+  if (what === 'untrust') {
+    const { trusted: _, ...rest } = commit;
+    review(context, key, rest);
+    return;
+  }
+  review(context, key, commit);
+}
+
+/** Decides all runs of a commit by what is now known of it, and keeps it. */
+function review(context: Context, key: string, commit: Commit): void {
+  const { repository, revision } = partsOf(key);
+  const excess = commit.runs.length - caps.runs;
+  const runs = commit.runs
+    .map((run, place) => decide(context, { key, repository, revision, commit, run, last: place < excess }))
+    .filter((run) => run !== undefined);
+  context.set(key, { ...commit, runs: runs.slice(-caps.runs) }, keepMs.commit);
+}
+
+type Case = { key: string; repository: string; revision: string; commit: Commit; run: Run; last: boolean };
+
+/** The run as it is to be kept; undefined when it is of no interest. */
+function decide(context: Context, { key, repository, revision, commit, run, last }: Case): Run | undefined {
+  const { settings, nowMs } = context;
+  const of = { subject: `${repository}@${revision}`, occasion: `${run.id}/${run.attempt}` };
+  const at = branchKey(repository, run.ref);
+  const timer = { id: `hold ${run.id}/${run.attempt}`, dueMs: run.dueMs, keys: [key, at] };
+  const why = reasonOf(commit, run, settings);
+  const fine =
+    why === undefined
+      ? 'the run is none that needs a review'
+      : (reviewedBy(commit, run) ?? (isExempt(commit, run, settings) ? 'its pusher is exempt' : undefined));
+  if (fine !== undefined) {
+    if (run.fired) context.withdraw({ ...of, reason: fine });
+    else context.clearTimer(timer.id);
+    // A run of a pull request may yet be given secrets or a runner, and a push may turn out to be a tag's.
+    const mayMatter =
+      commit.pushes.length === 0 ||
+      (run.trigger === undefined ? run.selfHosted : run.trigger.startsWith('pull_request'));
+    return why !== undefined || run.fired || mayMatter ? run : undefined;
+  }
+  if (run.fired) return run;
+  const branch = context.holds(at) ? getBranch(context, at) : undefined;
+  const merging = branch === undefined || branch.approved.some((change) => change.untilMs > nowMs);
+  const positive = knownUnreviewed(commit, run) || commit.answer === 'unreviewed';
+  if (!last && nowMs < run.dueMs && (merging || !positive)) {
+    context.setTimer(timer);
+    context.lookUp(question(repository, revision));
+    return run;
+  }
+  // Whatever stood there before Tripline heard of the branch counts as reviewed, as long as nothing says otherwise.
+  const past = branch?.inventoried === true || (branch?.first !== undefined && branch.first.timeMs < run.timeMs);
+  const unheard = commit.pushes.length === 0 && Object.keys(commit.changes).length === 0 && !positive;
+  if (unheard && run.protectedRef && !past) {
+    if (branch && !branch.unheard.includes(revision)) {
+      context.set(at, { ...branch, unheard: [...branch.unheard, revision].slice(-branchCaps.unheard) }, keepMs.branch);
+    }
+    return run;
+  }
+  context.clearTimer(timer.id);
+  context.find({ ...of, ...draftOf(repository, revision, commit, run, why!, unheard) });
+  return { ...run, fired: true };
+}
+
+/** One question a commit: its id is made of what is asked. */
+function question(repository: string, revision: string) {
+  const asked = { kind: 'reviews-of-commit' as const, repository, revision };
+  return { id: createHash('sha256').update(JSON.stringify(asked)).digest('hex'), ...asked };
+}
+
+export const rule = defineRule<State, BuildSettings>({
+  id: 'build-from-unreviewed-commit',
+  title: 'Build of a commit that nobody else reviewed',
+  description:
+    'A build of a protected ref or tag, a deployment, or a run with secrets is on a commit that no merged change with a live approval by somebody else brought in. ' +
+    'The approval must be of the last commit, by a person (owner, member or collaborator) who is neither its author nor its last pusher, and not dismissed. ' +
+    'The commit is followed through squash, merge, rebase and merge queue. A push that nobody could have reviewed is judged at once; one that a merge may explain is held for `holdMs` and asked of the provider. ' +
+    'Runs of pull requests are found only with secrets, an environment or a self-hosted runner. A review that is heard of late takes the finding back. ' +
+    'At most 20 runs are held for one commit; beyond that the oldest is judged by what is known.',
+  severity: 'high',
+  confidence: 'high',
+  principles: [2],
+  attack: ['T1677', 'T1195.002'],
+  owasp: ['CICD-SEC-1', 'CICD-SEC-4'],
+  tiers: { needs: 'A', better: 'API access, so that commits from before the first delivery can be asked about' },
+  falseAlarms: [
+    'Bots that push releases or dependency updates: name them in `exemptActors`.',
+    'Hotfixes pushed straight to a protected branch: that is what it is for; let somebody approve afterwards and silence the finding.',
+    'Preview environments that every branch deploys to: `exemptEnvironments`.',
+    'Pull requests on self-hosted runners as a rule of the house: `pullRequestsMay: [self-hosted]`.',
+    'Tags on commits from before Tripline, without API access: low confidence; configure a token or App.',
+  ],
+  reads: [
+    'dev.cdeventsx.tripline-inventory.observed',
+    'dev.cdeventsx.tripline-ref.pushed',
+    ...changeTypes,
+    'dev.cdeventsx.tripline-change.looked-up',
+    'dev.cdeventsx.tripline-mergegroup.requested',
+    ...runTypes,
+  ],
+  settings: buildSettings as z.ZodType<BuildSettings>,
+  state: z.union([repositorySchema, branchSchema, commitSchema, changeSchema]),
+  learns: false,
+  keys,
+  judge,
+  due,
+});

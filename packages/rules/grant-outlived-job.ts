@@ -1,0 +1,122 @@
+import type { z } from 'zod';
+import { defineRule, type FindingDraft, type RuleContext } from './contract.ts';
+import { grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
+import {
+  type Access,
+  accessKeepMs,
+  accessKey,
+  accessKeys,
+  accessReads,
+  accessSchema,
+  breakGlassOf,
+  caps,
+  type HeldGrant,
+  learnAccess,
+  noAccess,
+  removalOf,
+  type Window,
+  type WindowSettings,
+  windowSettings,
+  windowsOf,
+} from './job-windows.ts';
+import { hasLogin, inOrder, noSurerThan } from './story.ts';
+
+type Context = RuleContext<Access, WindowSettings>;
+
+/** By when a grant had to be gone, and whether it was. Undefined when no job gave it: that is another rule's business. */
+function lifeOf(access: Access, grant: HeldGrant, settings: WindowSettings) {
+  if (hasLogin(settings.exemptActors, grant.actor) || hasLogin(settings.exemptActors, grant.app)) return undefined;
+  if (breakGlassOf(access, grant)) return undefined;
+  const window = windowsOf(access, grant, settings)[0];
+  if (window === undefined) return undefined;
+  const deadlineMs = window.closedMs + settings.graceMs;
+  const removal = removalOf(access, grant);
+  return { window, deadlineMs, removed: removal !== undefined && removal.timeMs <= deadlineMs };
+}
+
+function review(access: Access, context: Context): void {
+  const { settings, nowMs } = context;
+  const grants = access.grants.map((grant): HeldGrant => {
+    const life = lifeOf(access, grant, settings);
+    if (life === undefined || life.removed || nowMs < life.deadlineMs) {
+      if (life !== undefined && !life.removed) {
+        if (!grant.fired) context.setTimer({ id: timerOf(grant), dueMs: life.deadlineMs, keys: [accessKey] });
+      } else if (grant.fired) {
+        const reason = life ? 'it was removed in time' : 'it was not given by a job';
+        context.withdraw({ subject: grantSubject(grant), occasion: grant.eventId, reason });
+      } else context.clearTimer(timerOf(grant));
+      return grant;
+    }
+    if (grant.fired) return grant;
+    context.clearTimer(timerOf(grant));
+    context.find(draftOf(grant, life.window, settings));
+    return { ...grant, fired: true };
+  });
+  // Beyond the cap the oldest grant is no longer watched; the rule on grants outside of jobs bounds who can make so many.
+  context.set(accessKey, { ...access, grants: grants.slice(-caps.grants) }, accessKeepMs);
+}
+
+const timerOf = (grant: HeldGrant) => `close:${grant.eventId}`;
+
+function draftOf(grant: HeldGrant, window: Window, settings: WindowSettings): FindingDraft {
+  const end = window.job.finished;
+  const closed = new Date(window.closedMs).toISOString();
+  const graceS = Math.round(settings.graceMs / 1000);
+  return {
+    subject: grantSubject(grant),
+    occasion: grant.eventId,
+    decidedBy: end ? { eventId: end.eventId, time: end.time } : { eventId: grant.eventId, time: grant.time },
+    title: `${nameGrant(grant)} outlived the job that gave it`
+      .replace(/^./, (letter) => letter.toUpperCase())
+      .slice(0, 300),
+    summary:
+      `Job ${window.job.name} of ${window.run} granted ${nameGrant(grant)} at ${grant.time}. ` +
+      (window.ended
+        ? `The job ended at ${closed} and ${graceS} s later the grant was still there.`
+        : `The job's end was never heard of; it counts as ended at ${closed}, and the grant was still there.`) +
+      ' A right that was to last for one job now stands open.',
+    confidence: noSurerThan(window.ended ? 'high' : 'medium', grant.trust),
+    evidence: inOrder([window.job.started, grant.evidence, end]),
+    entities: [
+      ...(grant.kind === 'deploy-key' ? [] : [{ kind: 'user' as const, id: grant.grantee }]),
+      { kind: 'run', id: window.run },
+      { kind: 'grant', id: grantSubject(grant) },
+    ],
+    response: takeBack(grant),
+    remedy: [
+      ...remedyFor(grant).slice(0, 1),
+      `Find out why ${window.run} did not take it back: a cancelled or failed job skips its last steps unless they run with \`if: always()\`.`,
+    ],
+  };
+}
+
+export const rule = defineRule<Access, WindowSettings>({
+  id: 'grant-outlived-job',
+  title: 'Grant still alive after the job that gave it',
+  description:
+    "A right that an access broker's job gave was not taken back when the job ended. " +
+    "A grant made within a job's window must be removed by the job's end plus a grace; a timer looks then. " +
+    'A job whose end is never heard of counts as ended after `maxJobMs`. A removal that was in time but is heard of late takes the finding back; one that came too late does not.',
+  severity: 'high',
+  confidence: 'high',
+  principles: [1, 3],
+  attack: ['T1098.003'],
+  owasp: ['CICD-SEC-2'],
+  tiers: { needs: 'A', better: 'the audit stream (B) also tells of grants that webhooks leave out' },
+  falseAlarms: [
+    'A broker that means to grant for longer than its job: let it wait, or take its workflow off `brokers` and use break-glass records.',
+    'Slow clean-up steps: raise `graceMs`.',
+  ],
+  reads: accessReads,
+  settings: windowSettings as z.ZodType<WindowSettings>,
+  state: accessSchema,
+  learns: false,
+  keys: accessKeys,
+  judge(event, context) {
+    review(learnAccess(context.get(accessKey) ?? noAccess, event, context.settings, context.nowMs), context);
+  },
+  due(_timer, context) {
+    const access = context.get(accessKey);
+    if (access) review(access, context);
+  },
+});

@@ -1,0 +1,227 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import { describe, expect, test } from 'vitest';
+import { expectSameInAnyOrder, standing } from './any-order.ts';
+import { rule } from './privilege-grant-outside-job.ts';
+import { at, type LoggedEventInput, playTimeline } from './test-kit.ts';
+
+const startMs = Date.parse('2026-03-11T09:00:00Z');
+const s = (seconds: number) => startMs + seconds * 1000;
+const iso = (seconds: number) => new Date(s(seconds)).toISOString();
+const hour = 3600;
+const broker = {
+  'privilege-grant-outside-job': {
+    brokers: ['acme/access/.github/workflows/grant.yml'],
+    brokerActors: ['acme-broker[bot]'],
+  },
+};
+const of = { 'vcs.owner.name': 'acme' } as const;
+
+const invite = (seconds: number, by: string, more: Attributes = {}) =>
+  at(
+    s(seconds),
+    'dev.cdeventsx.tripline-grant.added',
+    {
+      ...of,
+      'user.name': by,
+      'tripline.grant.kind': 'org-invitation',
+      'tripline.grant.id': '77',
+      'tripline.grant.grantee': 'mallory',
+      'tripline.grant.target': 'acme',
+      'tripline.grant.permission': 'direct_member',
+      ...more,
+    },
+    { id: 'invite' },
+  );
+const run = (seconds: number, more: Attributes = {}) =>
+  at(s(seconds), 'dev.cdevents.pipelinerun.queued', {
+    ...of,
+    'vcs.repository.name': 'acme/access',
+    'cicd.pipeline.run.id': '500',
+    'vcs.ref.head.revision': 'a'.repeat(40),
+    'vcs.ref.head.name': 'main',
+    'tripline.repository.default_branch': 'main',
+    'tripline.pipeline.path': '.github/workflows/grant.yml',
+    'tripline.pipeline.triggered_by': 'ada',
+    'user.name': 'ada',
+    ...more,
+  });
+const task = {
+  ...of,
+  'vcs.repository.name': 'acme/access',
+  'cicd.pipeline.run.id': '500',
+  'cicd.pipeline.task.run.id': '501',
+  'cicd.pipeline.task.name': 'grant',
+  'user.name': 'ada',
+};
+const started = (seconds: number) =>
+  at(s(seconds), 'dev.cdevents.taskrun.started', { ...task, 'tripline.task.started_at': iso(seconds) });
+const finished = (from: number, to: number) =>
+  at(s(to), 'dev.cdevents.taskrun.finished', {
+    ...task,
+    'tripline.task.started_at': iso(from),
+    'tripline.task.completed_at': iso(to),
+  });
+const breakGlass = (from: number, to: number, trust: 'high' | 'low' = 'high') =>
+  at(
+    s(from),
+    'dev.cdeventsx.tripline-breakglass.opened',
+    {
+      'tripline.breakglass.id': 'bg-1',
+      'tripline.breakglass.actor': 'ada',
+      'tripline.breakglass.reason': 'on-boarding',
+      'tripline.breakglass.expires_at': iso(to),
+    },
+    { trust },
+  );
+const play = (
+  events: LoggedEventInput[],
+  settings: Record<string, Record<string, unknown>> = broker,
+  until = 120 * hour,
+) => playTimeline({ rules: [rule], events, settings, untilMs: s(until) });
+
+const found = 'privilege-grant-outside-job org-invitation:mallory@acme invite';
+
+describe('without a broker', () => {
+  test('a grant is found at once, with the step that takes it back', () => {
+    const { findings } = play([invite(0, 'ada')], {});
+    expect(findings).toHaveLength(1);
+    expect(findings[0]).toMatchObject({
+      severity: 'high',
+      confidence: 'medium',
+      decidingEvent: 'invite',
+      detectedAt: iso(0),
+      response: [{ action: 'cancel-invitation', organization: 'acme', invitationId: '77', invitee: 'mallory' }],
+    });
+    expect(findings[0]!.title).toContain('ada granted an invitation of mallory to acme');
+  });
+
+  test('a signed break-glass record that names the actor explains it, before or after; an unsigned or expired one does not', () => {
+    expectSameInAnyOrder(
+      { rules: [rule], events: [breakGlass(0, hour), invite(60, 'ada')], untilMs: s(120 * hour) },
+      [],
+    );
+    expectSameInAnyOrder({ rules: [rule], events: [breakGlass(0, 30), invite(60, 'ada')], untilMs: s(120 * hour) }, [
+      found,
+    ]);
+    expect(play([breakGlass(0, hour, 'low'), invite(60, 'ada')], {}).findings).toHaveLength(1);
+    expect(play([breakGlass(0, hour), invite(60, 'eve')], {}).findings).toHaveLength(1);
+  });
+
+  test('what only reads, and what lowers a right, is no privilege', () => {
+    const quiet: Attributes[] = [
+      {
+        'tripline.grant.kind': 'collaborator',
+        'tripline.grant.permission': 'read',
+        'tripline.grant.target': 'acme/app',
+      },
+      { 'tripline.grant.kind': 'deploy-key', 'tripline.grant.permission': 'read', 'tripline.grant.target': 'acme/app' },
+      { 'tripline.grant.kind': 'app-installation', 'tripline.grant.permissions': { contents: 'read' } },
+      { 'tripline.grant.kind': 'user-authorization' },
+    ];
+    for (const more of quiet) expect(play([invite(0, 'ada', more)], {}).all).toEqual([]);
+    const lowered = at(s(0), 'dev.cdeventsx.tripline-grant.changed', {
+      'tripline.grant.kind': 'collaborator',
+      'tripline.grant.grantee': 'bob',
+      'tripline.grant.target': 'acme/app',
+      'tripline.grant.permission': 'write',
+      'tripline.grant.permission_before': 'admin',
+    });
+    expect(play([lowered], {}).all).toEqual([]);
+  });
+
+  test('each kind of grant has the response that takes it back', () => {
+    const response = (more: Attributes) => play([invite(0, 'ada', more)], {}).findings[0]!.response;
+    const repository = { 'tripline.grant.target': 'acme/app', 'tripline.grant.permission': 'admin' } as const;
+    expect(response({ ...repository, 'tripline.grant.kind': 'collaborator' })).toEqual([
+      { action: 'withdraw-grant', grant: 'collaborator', repository: 'acme/app', user: 'mallory' },
+    ]);
+    expect(response({ ...repository, 'tripline.grant.kind': 'deploy-key' })).toEqual([
+      { action: 'delete-deploy-key', repository: 'acme/app', keyId: '77' },
+    ]);
+    expect(
+      response({
+        'tripline.grant.kind': 'personal-access-token',
+        'tripline.credential.id': '9',
+        'tripline.grant.permissions': { contents: 'write' },
+      }),
+    ).toEqual([{ action: 'revoke-fine-grained-pat', organization: 'acme', patId: '9' }]);
+    expect(
+      response({
+        ...repository,
+        'tripline.grant.kind': 'team-repository',
+        'tripline.grant.grantee': 'ops',
+        'tripline.grant.team': 'ops',
+      }),
+    ).toEqual([
+      { action: 'withdraw-grant', grant: 'team-repository', organization: 'acme', team: 'ops', repository: 'acme/app' },
+    ]);
+  });
+});
+
+describe('with a broker', () => {
+  test('a grant inside a job of it is quiet, in any order', () => {
+    const events = [run(0), started(10), invite(20, 'acme-broker[bot]'), finished(10, 30)];
+    expectSameInAnyOrder({ rules: [rule], events, settings: broker, untilMs: s(120 * hour) }, []);
+  });
+
+  test('a grant outside of any job is held for the lateness, then found, in any order', () => {
+    const events = [run(0), started(10), finished(10, 30), invite(600, 'ada')];
+    expectSameInAnyOrder({ rules: [rule], events, settings: broker, untilMs: s(120 * hour) }, [found]);
+    const { findings } = play(events);
+    expect(findings[0]).toMatchObject({ confidence: 'high', detectedAt: iso(720) });
+  });
+
+  test('a job on another branch, or of another workflow, opens no window', () => {
+    for (const more of [{ 'vcs.ref.head.name': 'evil' }, { 'tripline.pipeline.path': '.github/workflows/ci.yml' }]) {
+      const events = [run(0, more), started(10), invite(20, 'ada'), finished(10, 30)];
+      expectSameInAnyOrder({ rules: [rule], events, settings: broker, untilMs: s(120 * hour) }, [found]);
+    }
+  });
+
+  test('somebody else than whom the job works for is not covered', () => {
+    expect(play([run(0), started(10), invite(20, 'eve'), finished(10, 30)]).findings).toHaveLength(1);
+  });
+
+  test('a job whose end is never heard of explains for six hours at the most', () => {
+    const settings = { rules: [rule], settings: broker, untilMs: s(120 * hour) };
+    expectSameInAnyOrder({ ...settings, events: [run(0), started(10), invite(5 * hour, 'ada')] }, []);
+    expectSameInAnyOrder({ ...settings, events: [run(0), started(10), invite(7 * hour, 'ada')] }, [found]);
+  });
+
+  test('a source that tells of jobs only when they are over lowers the confidence', () => {
+    const { findings } = play([run(0), finished(10, 30), invite(600, 'ada')]);
+    expect(findings[0]!.confidence).toBe('low');
+  });
+
+  test('a membership is judged by the invitation that it accepts', () => {
+    const member = at(
+      s(9 * hour),
+      'dev.cdeventsx.tripline-grant.added',
+      {
+        ...of,
+        'user.name': 'mallory',
+        'tripline.grant.kind': 'org-member',
+        'tripline.grant.grantee': 'mallory',
+        'tripline.grant.target': 'acme',
+      },
+      { id: 'member' },
+    );
+    const settings = { rules: [rule], settings: broker, untilMs: s(120 * hour) };
+    expectSameInAnyOrder(
+      { ...settings, events: [run(0), started(10), invite(20, 'ada'), finished(10, 30), member] },
+      [],
+    );
+    expectSameInAnyOrder({ ...settings, events: [run(0), started(10), finished(10, 30), invite(600, 'ada'), member] }, [
+      found,
+      'privilege-grant-outside-job org-member:mallory@acme member',
+    ]);
+  });
+});
+
+test('more grants than are remembered are each found', () => {
+  const events = Array.from({ length: 150 }, (_, place) => ({
+    ...invite(place, 'ada', { 'tripline.grant.grantee': `mallory-${place}` }),
+    id: `invite-${place}`,
+  }));
+  expect(standing({ rules: [rule], events, settings: broker, untilMs: s(120 * hour) })).toHaveLength(150);
+});

@@ -1,0 +1,159 @@
+import type { Confidence } from '@tripline/contracts/finding';
+import type { z } from 'zod';
+import { defineRule, type FindingDraft, type RuleContext } from './contract.ts';
+import { grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
+import {
+  type Access,
+  accessKeepMs,
+  accessKey,
+  accessKeys,
+  accessReads,
+  accessSchema,
+  breakGlassOf,
+  caps,
+  type HeldGrant,
+  invitationOf,
+  latestMs,
+  learnAccess,
+  noAccess,
+  removalOf,
+  requestOf,
+  type WindowSettings,
+  windowSettings,
+  windowsOf,
+} from './job-windows.ts';
+import { hasLogin, inOrder, noSurerThan } from './story.ts';
+
+type Context = RuleContext<Access, WindowSettings>;
+
+/** Why a grant is in order, and from when on nothing that may still be heard of its job can unsay it. */
+type Excuse = { reason: string; firmFromMs: number };
+
+function excuseOf(access: Access, grant: HeldGrant, settings: WindowSettings): Excuse | undefined {
+  if (hasLogin(settings.exemptActors, grant.actor) || hasLogin(settings.exemptActors, grant.app)) {
+    return { reason: `${grant.actor} is exempt`, firmFromMs: 0 };
+  }
+  const record = breakGlassOf(access, grant);
+  if (record) return { reason: `break-glass record ${record.id} of ${record.actor}`, firmFromMs: 0 };
+  const windows = windowsOf(access, grant, settings);
+  const window = windows.find(({ ended }) => ended) ?? windows[0];
+  if (window)
+    return {
+      reason: `job ${window.job.name} of ${window.run} was running`,
+      firmFromMs: window.ended ? 0 : window.closedMs,
+    };
+  const invitation = invitationOf(access, grant, settings);
+  return invitation && excuseOf(access, invitation, settings);
+}
+
+function review(access: Access, context: Context): void {
+  const { settings, nowMs } = context;
+  const grants = access.grants.map((grant): HeldGrant => {
+    const excuse = excuseOf(access, grant, settings);
+    const occasion = grant.eventId;
+    if (excuse) {
+      if (!grant.fired) context.clearTimer(timerOf(grant));
+      else if (nowMs >= excuse.firmFromMs) {
+        context.withdraw({ subject: grantSubject(grant), occasion, reason: excuse.reason });
+      } // Its end may yet be heard of, and lie before the grant: look again when it no longer can.
+      else context.setTimer({ id: timerOf(grant), dueMs: excuse.firmFromMs, keys: [accessKey] });
+      return grant;
+    }
+    if (grant.fired) return grant;
+    // Without a broker nothing can ever open a window, so there is nothing to wait for.
+    const dueMs = settings.brokers.length === 0 ? grant.heardMs : grant.heardMs + settings.latenessMs;
+    if (nowMs < dueMs) {
+      context.setTimer({ id: timerOf(grant), dueMs, keys: [accessKey] });
+      return grant;
+    }
+    context.find(draftOf(access, grant, settings));
+    return { ...grant, fired: true };
+  });
+  context.set(accessKey, { ...access, grants: withinCap(access, grants, context) }, accessKeepMs);
+}
+
+/** Beyond the cap the oldest goes, judged by what is known: growing the list must not be a way to be forgotten. */
+function withinCap(access: Access, grants: HeldGrant[], context: Context): HeldGrant[] {
+  const excess = grants.splice(0, Math.max(0, grants.length - caps.grants));
+  for (const grant of excess) {
+    context.clearTimer(timerOf(grant));
+    if (!grant.fired && !excuseOf(access, grant, context.settings)) {
+      context.find(draftOf(access, grant, context.settings));
+    }
+  }
+  return grants;
+}
+
+const timerOf = (grant: HeldGrant) => `held:${grant.eventId}`;
+
+function confidenceOf(access: Access, settings: WindowSettings): Confidence {
+  if (settings.brokers.length === 0) return 'medium';
+  const jobs = access.runs.filter((run) => run.broker === true).flatMap((run) => run.jobs);
+  // A source that tells of jobs only once they end leaves open whether one is running now.
+  return jobs.length > 0 && jobs.every((job) => !job.startSeen) ? 'low' : 'high';
+}
+
+function draftOf(access: Access, grant: HeldGrant, settings: WindowSettings): FindingDraft {
+  const removal = removalOf(access, grant);
+  const invitation = invitationOf(access, grant, settings);
+  const why =
+    settings.brokers.length === 0
+      ? 'No workflow is configured as an access broker and no break-glass record names them, so nothing authorised it.'
+      : `No job of an access broker (${settings.brokers.join(', ')}) was running for them at that time, and no break-glass record names them.`;
+  const gone = removal ? ` It was taken back at ${removal.time}; what was done with it in between was not.` : '';
+  return {
+    subject: grantSubject(grant),
+    occasion: grant.eventId,
+    decidedBy: { eventId: grant.eventId, time: grant.time },
+    title: `${grant.actor} granted ${nameGrant(grant)} outside any authorised job`.slice(0, 300),
+    summary: `At ${grant.time} ${grant.actor} granted ${nameGrant(grant)}. ${why}${gone}`,
+    confidence: noSurerThan(confidenceOf(access, settings), grant.trust),
+    evidence: inOrder([requestOf(access, grant)?.evidence, invitation?.evidence, grant.evidence, removal?.evidence]),
+    entities: [
+      { kind: 'user', id: grant.actor },
+      ...(['deploy-key', 'app-installation', 'app-repositories', 'team-repository'].includes(grant.kind)
+        ? []
+        : [{ kind: 'user' as const, id: grant.grantee }]),
+      ...(grant.target.includes('/') && grant.kind !== 'team-member'
+        ? [{ kind: 'repository' as const, id: grant.target }]
+        : []),
+      { kind: 'grant', id: grantSubject(grant) },
+    ],
+    response: removal ? [] : takeBack(grant),
+    remedy: remedyFor(grant),
+  };
+}
+
+export const rule = defineRule<Access, WindowSettings>({
+  id: 'privilege-grant-outside-job',
+  title: 'Privilege granted while no authorised job was running',
+  description:
+    'Somebody was given a right to write or administer (membership, collaborator, team, deploy key, app, token) at a time when no job of an access broker was running for whoever granted it. ' +
+    'A job of an allowlisted workflow opens a window from its start to its end; a signed break-glass record opens one for a named person until it expires. ' +
+    'With a broker configured a grant is held until its job could have been heard of; without one it is judged at once. A window or record that is heard of later takes the finding back. ' +
+    'At most 100 grants, 200 runs and 50 records are remembered for a workspace; beyond that the oldest is judged by what is known, and can no longer be taken back.',
+  severity: 'high',
+  confidence: 'high',
+  principles: [1, 3],
+  attack: ['T1098.003'],
+  owasp: ['CICD-SEC-2', 'CICD-SEC-5'],
+  tiers: { needs: 'A', better: 'the audit stream (B) names the token that made the grant' },
+  falseAlarms: [
+    'People who join: invite them through a broker workflow (`brokers`), or under a signed break-glass record.',
+    "An identity provider's provisioning app: name its login in `exemptActors`.",
+    'A source that reports only finished jobs: findings come at low confidence; send job starts too.',
+  ],
+  reads: accessReads,
+  settings: windowSettings as z.ZodType<WindowSettings>,
+  state: accessSchema,
+  learns: false,
+  keys: accessKeys,
+  judge(event, context) {
+    const access = learnAccess(context.get(accessKey) ?? noAccess, event, context.settings, context.nowMs);
+    review(access, context);
+  },
+  due(_timer, context) {
+    const access = context.get(accessKey);
+    if (access) review(access, context);
+  },
+});

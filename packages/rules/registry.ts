@@ -1,0 +1,13 @@
+import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
+import type { AnyRule } from './contract.ts';
+import { rule as credentialNewRunner } from './credential-new-runner.ts';
+import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
+import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
+
+/** The rules of the house, in the order in which each event meets them. */
+export const rules: readonly AnyRule[] = [
+  credentialNewRunner,
+  buildFromUnreviewedCommit,
+  privilegeGrantOutsideJob,
+  grantOutlivedJob,
+];

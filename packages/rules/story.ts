@@ -1,0 +1,48 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { LoggedEvent } from '@tripline/contracts/event';
+import { type Confidence, confidences, type Evidence } from '@tripline/contracts/finding';
+
+/** One event as a line of a finding's story. `url` defaults to the run or repository that the event names. */
+export function tell(event: LoggedEvent, what: string, url?: string): Evidence {
+  const data: Attributes = event.data;
+  const link =
+    url ??
+    data['cicd.pipeline.task.run.url.full'] ??
+    data['cicd.pipeline.run.url.full'] ??
+    data['vcs.repository.url.full'];
+  return {
+    eventId: event.id,
+    eventType: event.type,
+    time: event.time,
+    what: what.slice(0, 500),
+    ...(link === undefined ? {} : { url: link.slice(0, 500) }),
+  };
+}
+
+/** The story in order of the events' own times, each event once. */
+export function inOrder(lines: readonly (Evidence | undefined)[]): Evidence[] {
+  const once = new Map<string, Evidence>();
+  for (const line of lines) if (line && !once.has(line.eventId)) once.set(line.eventId, line);
+  return [...once.values()].sort(
+    (a, b) => Date.parse(a.time) - Date.parse(b.time) || (a.eventId < b.eventId ? -1 : a.eventId > b.eventId ? 1 : 0),
+  );
+}
+
+/** The lower of the two: what a rule concludes is never surer than the feed that told it. */
+export function noSurerThan(confidence: Confidence, feed: Confidence): Confidence {
+  return confidences[Math.min(confidences.indexOf(confidence), confidences.indexOf(feed))]!;
+}
+
+/** Logins compare without case, as GitHub's do. */
+export function sameLogin(a: string | undefined, b: string | undefined): boolean {
+  return a !== undefined && b !== undefined && a.toLowerCase() === b.toLowerCase();
+}
+
+export function hasLogin(list: readonly string[], login: string | undefined): boolean {
+  return list.some((entry) => sameLogin(entry, login));
+}
+
+/** The first twelve digits of a commit, as people read them. */
+export function shortSha(revision: string): string {
+  return revision.slice(0, 12);
+}
