@@ -23,7 +23,7 @@ it('is made for its owner alone, and says who runs in it', () => {
   const folder = claimDataFolder(dataDir);
   expect(statSync(dataDir).mode & 0o777).toBe(0o700);
   expect(findStandalone(dataDir)).toMatchObject({ pid: process.pid, listening: null });
-  const listening = { host: '127.0.0.1', port: 1, url: 'http://127.0.0.1:1', databaseUrl: null };
+  const listening = { url: 'http://127.0.0.1:1' };
   folder.announce(listening);
   expect(findStandalone(dataDir)).toMatchObject({ pid: process.pid, listening });
   folder.release();

@@ -1,0 +1,32 @@
+import { openDatabase } from '@tripline/db/database';
+import { systemClock } from '@tripline/runtime/clock';
+import { type Config, ConfigError } from '@tripline/runtime/config';
+import { createHttp } from '@tripline/runtime/http';
+import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
+import { createLogger } from '@tripline/runtime/logger';
+import { createMetrics } from '@tripline/runtime/metrics';
+import { openStream } from '@tripline/stream/open';
+import { createRecorder } from './recorder.ts';
+
+/** Runs the recorder alone, until it is told to stop. Needs `database.url`. */
+export async function main(config: Config): Promise<void> {
+  if (config.database.url === undefined) throw new ConfigError('the recorder alone needs a Postgres: set DATABASE_URL');
+  const stop = stopSignal();
+  const logger = createLogger({ service: 'recorder', level: config.logLevel });
+  const metrics = createMetrics({ service: 'recorder' });
+  const lifecycle = createLifecycle(logger);
+  try {
+    const opening = openDatabase(config.database.url, { applicationName: 'tripline-recorder' });
+    const db = lifecycle.opened('database', opening, (open) => open.close());
+    const stream = await openStream({ config, clientId: 'tripline-recorder', db, logger, clock: systemClock });
+    lifecycle.opened('log', stream, (open) => open.close());
+    const recorder = await createRecorder({ config, stream, db, logger, metrics });
+    lifecycle.opened('recorder', recorder, (open) => open.close());
+    const http = lifecycle.opened('http', createHttp({ metrics, ready: recorder.ready }), (open) => open.close());
+    await http.listen({ host: config.host, port: config.port });
+    logger.info('recording');
+    logger.info({ signal: await stop }, 'stopping');
+  } finally {
+    await lifecycle.close();
+  }
+}
