@@ -1,0 +1,55 @@
+import { createRequire } from 'node:module';
+import type { Logger } from '@tripline/runtime/logger';
+import { Kafka, logLevel } from 'kafkajs';
+import { RecordTooLarge, StreamUnavailable } from './contract.ts';
+
+const require = createRequire(import.meta.url);
+
+type RequestQueue = { pending: unknown[]; scheduleCheckPendingRequests: () => void };
+
+/**
+ * kafkajs 2.2.4 sets a timer after every response, and the timer sets the next one, whether a request waits or not:
+ * thousands a second while idle, with negative delays that Node 24 warns about. With nothing pending there is nothing to
+ * check.
+ */
+function quietenRequestQueue(): void {
+  const queue = require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue };
+  const schedule = queue.prototype.scheduleCheckPendingRequests;
+  queue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0) schedule.call(this);
+  };
+}
+quietenRequestQueue();
+
+/** What every broker answers now and then and kafkajs retries by itself: no news for people. */
+const passing =
+  /coordinator|LEADER_NOT_AVAILABLE|NOT_LEADER|rebalanc|REBALANCE|unknown member|not aware of this member|metadata/i;
+
+export function createKafkaClient(options: { brokers: readonly string[]; clientId: string; logger: Logger }): Kafka {
+  return new Kafka({
+    brokers: [...options.brokers],
+    clientId: options.clientId,
+    connectionTimeout: 3000,
+    requestTimeout: 10_000,
+    retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 },
+    logLevel: logLevel.WARN,
+    logCreator: () => (entry) => {
+      const { message, error, topic, partition, broker, groupId } = entry.log;
+      const level = passing.test(`${message} ${error}`) ? 'debug' : 'warn';
+      options.logger[level](
+        { kafka: { namespace: entry.namespace, error: error && String(error), topic, partition, broker, groupId } },
+        message,
+      );
+    },
+  });
+}
+
+/** What kafkajs throws, as the contract names it. Errors of ours pass through. */
+export function fromKafka(error: unknown): unknown {
+  if (!(error instanceof Error) || !error.name.startsWith('KafkaJS')) return error;
+  const { type } = error as { type?: string };
+  if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE') {
+    return new RecordTooLarge(`Kafka refused a record: ${error.message}`, { cause: error });
+  }
+  return new StreamUnavailable(`Kafka does not answer as it should: ${error.message}`, { cause: error });
+}

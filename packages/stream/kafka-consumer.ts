@@ -1,0 +1,171 @@
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import type { ConsumerCrashEvent, ConsumerGroupJoinEvent, EachBatchPayload, Kafka } from 'kafkajs';
+import type { Consumer, ConsumerOptions } from './contract.ts';
+import { type Ends, type Fetching, type KafkaSource, kafkaSource } from './kafka-lane.ts';
+import { type Lane, openLane } from './lane.ts';
+
+/** Fetching as both readers of a topic do it. Short waits, since kafkajs beats and seeks between fetches. */
+export const fetchSettings = {
+  maxBytesPerPartition: 4 * 1024 * 1024,
+  maxBytes: 16 * 1024 * 1024,
+  minBytes: 1,
+  maxWaitTimeInMs: 100,
+};
+const rerunAfterMs = 1000;
+
+/**
+ * A member of a Kafka group. The group decides who owns which partition; where to read is the handlers' to say, so no
+ * offset is ever committed. kafkajs fetches and beats without waiting for handlers, which work in one lane a partition.
+ */
+export async function consumeKafka(options: {
+  kafka: Kafka;
+  consumer: ConsumerOptions;
+  clockSkewMs: number;
+  ends: () => Promise<Ends>;
+  clock: Clock;
+  logger: Logger;
+}): Promise<Consumer> {
+  const { clock } = options;
+  const { topic, group, handlers, tickMs, maxRecords = 1000 } = options.consumer;
+  const logger = options.logger.child({ topic, group });
+  const consumer = options.kafka.consumer({
+    groupId: group,
+    sessionTimeout: 10_000,
+    rebalanceTimeout: 10_000,
+    heartbeatInterval: 500,
+    metadataMaxAge: 30_000,
+    retry: {
+      initialRetryTime: 100,
+      maxRetryTime: 1000,
+      retries: 10,
+      restartOnFailure: async () => !stopping.signal.aborted,
+    },
+    ...fetchSettings,
+  });
+  const lanes = new Map<number, { lane: Lane; source: KafkaSource }>();
+  const ending = new Map<number, Promise<void>>();
+  const stopping = new AbortController();
+  let assigned: readonly number[] = [];
+  let memberId: string | undefined;
+
+  /** Between a crash of kafkajs and its restart there is nothing to seek; the next join repositions every lane. */
+  function whileJoined(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      logger.debug({ err: error }, 'the consumer is between two sessions');
+    }
+  }
+
+  function fetchingFor(partition: number): Fetching {
+    const here = [{ topic, partitions: [partition] }];
+    return {
+      seek: (offset) => whileJoined(() => consumer.seek({ topic, partition, offset: String(offset) })),
+      pause: () => whileJoined(() => consumer.pause(here)),
+      resume: () => whileJoined(() => consumer.resume(here)),
+      ends: options.ends,
+    };
+  }
+
+  function end(partition: number): void {
+    const one = lanes.get(partition);
+    if (!one) return;
+    lanes.delete(partition);
+    ending.set(
+      partition,
+      one.lane.end().finally(() => {
+        ending.delete(partition);
+        openMissing();
+      }),
+    );
+  }
+
+  /** A partition that came back waits until its former lane has ended. */
+  function openMissing(): void {
+    if (stopping.signal.aborted) return;
+    for (const partition of assigned) {
+      if (lanes.has(partition) || ending.has(partition)) continue;
+      const fetching = fetchingFor(partition);
+      const source = kafkaSource({
+        topic,
+        partition,
+        maxRecords,
+        tickMs,
+        clockSkewMs: options.clockSkewMs,
+        fetching,
+        clock,
+        logger,
+      });
+      source.reposition();
+      lanes.set(partition, { source, lane: openLane({ topic, partition, source, handlers, clock, logger }) });
+    }
+  }
+
+  /** Runs before the first fetch of the new session. */
+  function joined({ payload }: ConsumerGroupJoinEvent): void {
+    assigned = payload.memberAssignment[topic] ?? [];
+    // Under another name we are a newcomer: what we owned may have been another's meanwhile.
+    const newcomer = memberId !== payload.memberId;
+    memberId = payload.memberId;
+    for (const partition of [...lanes.keys()]) {
+      if (newcomer || !assigned.includes(partition)) end(partition);
+    }
+    for (const partition of assigned) fetchingFor(partition).pause();
+    for (const { source } of lanes.values()) source.reposition();
+    openMissing();
+  }
+
+  async function eachBatch({ batch, isStale }: EachBatchPayload): Promise<void> {
+    // Fetched before a seek that was asked for since: not what comes next.
+    if (isStale()) return;
+    lanes.get(batch.partition)?.source.take({
+      messages: batch.messages,
+      lastOffset: Number(batch.lastOffset()),
+      highWatermark: Number(batch.highWatermark),
+    });
+  }
+
+  async function run(): Promise<void> {
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({ autoCommit: false, eachBatch });
+  }
+
+  /** kafkajs restarts after what it holds to pass; after anything else we do. */
+  async function crashed({ payload }: ConsumerCrashEvent): Promise<void> {
+    while (!payload.restart && !stopping.signal.aborted) {
+      await clock.pause(rerunAfterMs, stopping.signal);
+      try {
+        if (!stopping.signal.aborted) await run();
+        return;
+      } catch (error) {
+        logger.warn({ err: error }, 'the consumer could not be started again; tried again in a second');
+      }
+    }
+  }
+
+  consumer.on(consumer.events.GROUP_JOIN, joined);
+  consumer.on(consumer.events.CRASH, crashed);
+  try {
+    await run();
+  } catch (error) {
+    await consumer.disconnect().catch(() => {});
+    throw error;
+  }
+
+  async function stop(): Promise<void> {
+    stopping.abort();
+    for (const partition of [...lanes.keys()]) end(partition);
+    await Promise.all(ending.values());
+    await consumer.disconnect().catch((error) => logger.warn({ err: error }, 'could not leave the group in order'));
+  }
+  let stopped: Promise<void> | undefined;
+  return {
+    owned: () => [...lanes.keys()].sort((a, b) => a - b),
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}

@@ -1,0 +1,181 @@
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import type { KafkaMessage } from 'kafkajs';
+import { createBell } from './bell.ts';
+import type { StreamRecord } from './contract.ts';
+import type { LaneSource } from './lane.ts';
+
+/** First and next offset of each partition, and when they were asked for. */
+export type Ends = { askedAtMs: number; of: Map<number, { first: number; next: number }> };
+
+/** What a lane may ask of the consumer that fetches for it. */
+export type Fetching = {
+  seek: (offset: number) => void;
+  pause: () => void;
+  resume: () => void;
+  ends: () => Promise<Ends>;
+};
+
+export type KafkaSource = LaneSource & {
+  /** Takes what was fetched, unless it is not what comes next. */
+  take: (batch: { messages: KafkaMessage[]; lastOffset: number; highWatermark: number }) => void;
+  /** The consumer joined its group anew and forgot where it was: says so again. */
+  reposition: () => void;
+};
+
+/** Bytes of values that wait for the handler before fetching pauses, and at which it goes on. */
+const fullBytes = 8 * 1024 * 1024;
+const roomBytes = 4 * 1024 * 1024;
+const waitMs = 1000;
+
+/** One partition of a Kafka topic: a queue between the fetching, which never waits, and the lane, which may be slow. */
+export function kafkaSource(options: {
+  topic: string;
+  partition: number;
+  maxRecords: number;
+  tickMs: number | undefined;
+  clockSkewMs: number;
+  fetching: Fetching;
+  clock: Clock;
+  logger: Logger;
+}): KafkaSource {
+  const { topic, partition, maxRecords, tickMs, fetching, clock, logger } = options;
+  const bell = createBell();
+  let queue: { messages: KafkaMessage[]; at: number; highWatermark: number }[] = [];
+  let queuedBytes = 0;
+  /** Offset that the next fetched batch must begin with; null until the reader said where to start. */
+  let fetchNext: number | null = null;
+  /** Where we last sought to because something else came; when the same comes again, the records between are gone. */
+  let soughtAt: number | null = null;
+  let paused = true;
+  /** Highest append time handed over, and highest that was promised. */
+  let appendedMs = 0;
+  let promisedMs = 0;
+  let tickedAtMs = 0;
+
+  function flow(): void {
+    if (!paused && queuedBytes >= fullBytes) {
+      paused = true;
+      fetching.pause();
+    } else if (paused && fetchNext !== null && queuedBytes < roomBytes) {
+      paused = false;
+      fetching.resume();
+    }
+  }
+
+  function toRecord(message: KafkaMessage): StreamRecord {
+    const atMs = Number(message.timestamp);
+    if (atMs < promisedMs) {
+      logger.warn(
+        { topic, partition, offset: message.offset, earlyMs: promisedMs - atMs },
+        'a record bears an earlier time than the clock allowed for; raise kafka.clockSkewMs',
+      );
+    }
+    // A new leader's clock may lag behind the old one's; within a partition time stands still until it has caught up.
+    appendedMs = Math.max(appendedMs, promisedMs, atMs);
+    const headers: Record<string, string> = {};
+    for (const name in message.headers) headers[name] = String(message.headers[name]);
+    return {
+      topic,
+      partition,
+      offset: Number(message.offset),
+      appendedAtMs: appendedMs,
+      key: message.key?.toString() ?? '',
+      headers,
+      value: message.value,
+    };
+  }
+
+  /** Cuts the next records off the queue; they reach the end when the last fetch did. */
+  function cut(): { records: StreamRecord[]; caughtUpAtMs: number | null } {
+    const records: StreamRecord[] = [];
+    let highWatermark = 0;
+    while (queue.length > 0 && records.length < maxRecords) {
+      const head = queue[0]!;
+      const end = Math.min(head.messages.length, head.at + maxRecords - records.length);
+      for (; head.at < end; head.at += 1) {
+        const message = head.messages[head.at]!;
+        queuedBytes -= message.value?.length ?? 0;
+        records.push(toRecord(message));
+      }
+      highWatermark = head.highWatermark;
+      if (head.at === head.messages.length) queue.shift();
+    }
+    flow();
+    const last = records.at(-1)!;
+    // The leader stamps records in order, so what comes later bears this time or a later one.
+    if (queue.length > 0 || last.offset + 1 < highWatermark) return { records, caughtUpAtMs: null };
+    promisedMs = appendedMs;
+    tickedAtMs = clock.nowMs();
+    return { records, caughtUpAtMs: promisedMs };
+  }
+
+  /**
+   * A tick: everything up to the end was handled, and the end was asked for at `askedAtMs` by our clock. The broker's may
+   * lag behind it by the configured skew, which also covers what a leader has stamped and not yet replicated.
+   */
+  async function tick(signal: AbortSignal): Promise<{ records: []; caughtUpAtMs: number } | null> {
+    const ends = await fetching.ends().catch((error) => {
+      logger.debug({ err: error, topic, partition }, 'could not ask for the end of the partition');
+      return null;
+    });
+    tickedAtMs = clock.nowMs();
+    const end = ends?.of.get(partition);
+    if (!ends || !end || signal.aborted || queue.length > 0 || fetchNext === null || fetchNext < end.next) return null;
+    promisedMs = Math.max(promisedMs, appendedMs, ends.askedAtMs - options.clockSkewMs);
+    return { records: [], caughtUpAtMs: promisedMs };
+  }
+
+  return {
+    async start(offset) {
+      const end = (await fetching.ends()).of.get(partition);
+      if (!end) throw new Error(`Kafka has no partition ${partition} of ${topic}`);
+      if (offset > end.next) {
+        throw new Error(
+          `asked to start partition ${partition} of ${topic} at ${offset}, but the log ends at ${end.next}`,
+        );
+      }
+      queue = [];
+      queuedBytes = 0;
+      fetchNext = Math.max(offset, end.first);
+      soughtAt = null;
+      appendedMs = 0;
+      promisedMs = 0;
+      tickedAtMs = 0;
+      fetching.seek(fetchNext);
+      flow();
+    },
+    reposition() {
+      if (fetchNext === null || paused) fetching.pause();
+      else fetching.resume();
+      if (fetchNext !== null) fetching.seek(fetchNext);
+    },
+    take({ messages, lastOffset, highWatermark }) {
+      if (fetchNext === null || messages.length === 0) return;
+      const first = Number(messages[0]!.offset);
+      if (first !== fetchNext) {
+        if (first < fetchNext || soughtAt !== fetchNext) {
+          soughtAt = fetchNext;
+          fetching.seek(fetchNext);
+          return;
+        }
+        logger.info({ topic, partition, from: fetchNext, to: first }, 'the log holds no records between these offsets');
+      }
+      fetchNext = lastOffset + 1;
+      soughtAt = null;
+      for (const message of messages) queuedBytes += message.value?.length ?? 0;
+      queue.push({ messages, at: 0, highWatermark });
+      flow();
+      bell.ring();
+    },
+    async next(signal) {
+      if (queue.length === 0) {
+        const dueMs = tickMs === undefined ? waitMs : Math.min(tickedAtMs + tickMs - clock.nowMs(), tickMs);
+        if (dueMs > 0) await bell.wait(Math.min(dueMs, waitMs), signal);
+      }
+      if (signal.aborted) return null;
+      if (queue.length > 0) return cut();
+      return tickMs !== undefined && clock.nowMs() >= tickedAtMs + tickMs ? tick(signal) : null;
+    },
+  };
+}

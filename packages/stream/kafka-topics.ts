@@ -1,0 +1,66 @@
+import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import type { TopicSpec } from './contract.ts';
+
+/** What Kafka adds to a batch of one record: the batch's own head, with room to spare. */
+const batchOverheadBytes = 1024;
+
+export type TopicFacts = { partitions: number; maxRecordBytes: number; appendTime: boolean };
+
+/** A topic as it is in Kafka, or null when there is none. */
+export async function describeTopic(admin: Admin, topic: string): Promise<TopicFacts | null> {
+  if (!(await admin.listTopics()).includes(topic)) return null;
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [
+      { type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['message.timestamp.type', 'max.message.bytes'] },
+    ],
+  });
+  const setting = (name: string) => resources[0]?.configEntries.find((entry) => entry.configName === name)?.configValue;
+  return {
+    partitions: topics[0]!.partitions.length,
+    maxRecordBytes: Number(setting('max.message.bytes')) - batchOverheadBytes,
+    appendTime: setting('message.timestamp.type') === 'LogAppendTime',
+  };
+}
+
+/** Creates a topic that is missing. One broker may say so before the others know it: who asks next, asks again. */
+export async function createTopic(admin: Admin, spec: TopicSpec, replicationFactor: number): Promise<void> {
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: [
+      {
+        topic: spec.topic,
+        numPartitions: spec.partitions,
+        replicationFactor,
+        configEntries: Object.entries({
+          'message.timestamp.type': 'LogAppendTime',
+          'cleanup.policy': 'delete',
+          'retention.ms': String(spec.retentionMs),
+          'max.message.bytes': String(spec.maxRecordBytes + batchOverheadBytes),
+          ...(replicationFactor >= 3 ? { 'min.insync.replicas': '2' } : {}),
+        }).map(([name, value]) => ({ name, value })),
+      },
+    ],
+  });
+}
+
+/** @throws {Error} naming the setting of an existing topic that does not fit, and the command that mends it. */
+export function checkTopic(spec: TopicSpec, there: TopicFacts): void {
+  const alter = `kafka-configs.sh --alter --entity-type topics --entity-name ${spec.topic} --add-config`;
+  if (there.partitions !== spec.partitions) {
+    throw new Error(
+      `topic ${spec.topic} has ${there.partitions} partitions, not the ${spec.partitions} that are configured; set kafka.partitions to ${there.partitions}, since keys would change their place`,
+    );
+  }
+  if (!there.appendTime) {
+    throw new Error(
+      `topic ${spec.topic} keeps the time of its writers; rules need the broker's: ${alter} message.timestamp.type=LogAppendTime`,
+    );
+  }
+  if (there.maxRecordBytes < spec.maxRecordBytes) {
+    throw new Error(
+      `topic ${spec.topic} takes records of ${there.maxRecordBytes} bytes and must take ${spec.maxRecordBytes}: ${alter} max.message.bytes=${spec.maxRecordBytes + batchOverheadBytes}`,
+    );
+  }
+}

@@ -1,0 +1,274 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import type { ConsumerGroupJoinEvent, Message } from 'kafkajs';
+import { createBatcher } from './batcher.ts';
+import {
+  type Appended,
+  type Consumer,
+  type NewRecord,
+  type Stream,
+  type StreamRecord,
+  StreamUnavailable,
+} from './contract.ts';
+import { createKafkaClient, fromKafka } from './kafka-client.ts';
+import { consumeKafka, fetchSettings } from './kafka-consumer.ts';
+import type { Ends } from './kafka-lane.ts';
+import { checkTopic, createTopic, describeTopic, type TopicFacts } from './kafka-topics.ts';
+import { partitionOf } from './partition.ts';
+import { checkSizes, recordBytes } from './record.ts';
+
+const maxBatchRecords = 2000;
+/** After this an append is given up, though what was sent may still arrive: the receiver spools and answers in time. */
+const appendTimeoutMs = 8000;
+const checkTimeoutMs = 3000;
+const readTimeoutMs = 30_000;
+
+/**
+ * The log in Apache Kafka. Order: one produce request is under way at a time, and what is appended meanwhile joins the
+ * next, so a retry cannot overtake. Every request waits for all in-sync replicas.
+ */
+export function createKafkaStream(options: {
+  brokers: readonly string[];
+  clientId: string;
+  /** For topics that are created. */
+  replicationFactor: number;
+  /** How far the clocks of the brokers may lag behind ours, in ms. */
+  clockSkewMs: number;
+  logger: Logger;
+  clock: Clock;
+}): Stream {
+  const { clock } = options;
+  const logger = options.logger.child({ part: 'log' });
+  const kafka = createKafkaClient({ brokers: options.brokers, clientId: options.clientId, logger });
+  const admin = kafka.admin();
+  const producer = kafka.producer({
+    allowAutoTopicCreation: false,
+    metadataMaxAge: 10_000,
+    // Partitions are reckoned here, since the answer names them by record.
+    createPartitioner: () => (args) => args.message.partition!,
+  });
+  const facts = new Map<string, TopicFacts>();
+  const consumers = new Set<Consumer>();
+  let adminReady: Promise<void> | undefined;
+  let producerReady: Promise<void> | undefined;
+  let closed = false;
+
+  async function connectedAdmin() {
+    adminReady ??= admin.connect().catch((error) => {
+      adminReady = undefined;
+      throw error;
+    });
+    await adminReady;
+    return admin;
+  }
+
+  async function factsOf(topic: string): Promise<TopicFacts> {
+    const known = facts.get(topic) ?? (await describeTopic(await connectedAdmin(), topic));
+    if (!known) throw new Error(`Kafka has no topic ${topic}; ensureTopics makes it`);
+    facts.set(topic, known);
+    return known;
+  }
+
+  async function send(records: readonly NewRecord[]): Promise<Appended[]> {
+    producerReady ??= producer.connect().catch((error) => {
+      producerReady = undefined;
+      throw error;
+    });
+    await producerReady;
+    const messages = new Map<string, Message[]>();
+    const places: Appended[] = [];
+    const counts = new Map<string, number>();
+    for (const { topic, key, headers, value } of records) {
+      const partition = partitionOf(key, facts.get(topic)!.partitions);
+      const place = `${topic} ${partition}`;
+      const nth = counts.get(place) ?? 0;
+      counts.set(place, nth + 1);
+      places.push({ topic, partition, offset: nth });
+      const ofTopic = messages.get(topic);
+      const message = { key, headers, value, partition };
+      if (ofTopic) ofTopic.push(message);
+      else messages.set(topic, [message]);
+    }
+    const topicMessages = [...messages].map(([topic, ofTopic]) => ({ topic, messages: ofTopic }));
+    const kept = await producer.sendBatch({ acks: -1, timeout: appendTimeoutMs, topicMessages });
+    const bases = new Map(kept.map((one) => [`${one.topicName} ${one.partition}`, Number(one.baseOffset)]));
+    for (const place of places) place.offset += bases.get(`${place.topic} ${place.partition}`)!;
+    return places;
+  }
+
+  const batcher = createBatcher<NewRecord, Appended>({
+    maxItems: maxBatchRecords,
+    // A partition's share of a request is one batch in Kafka's sense, and the topic's limit holds for it as a whole.
+    maxBytes: ({ topic }) => facts.get(topic)!.maxRecordBytes,
+    sizeOf: recordBytes,
+    send,
+  });
+
+  const endsAsked = new Map<string, Promise<Ends>>();
+  /** Lanes that ask at once share one request. */
+  function endsOf(topic: string): Promise<Ends> {
+    const asked = endsAsked.get(topic);
+    if (asked) return asked;
+    const askedAtMs = clock.nowMs();
+    const answer = connectedAdmin()
+      .then((connected) => connected.fetchTopicOffsets(topic))
+      .then((offsets) => ({
+        askedAtMs,
+        of: new Map(offsets.map((one) => [one.partition, { first: Number(one.low), next: Number(one.high) }])),
+      }))
+      .finally(() => endsAsked.delete(topic));
+    endsAsked.set(topic, answer);
+    return answer;
+  }
+
+  return {
+    backend: 'kafka',
+    async ensureTopics(specs) {
+      try {
+        const connected = await connectedAdmin();
+        for (const spec of specs) {
+          let there = await describeTopic(connected, spec.topic);
+          if (!there) {
+            await createTopic(connected, spec, options.replicationFactor).catch((error) => {
+              // Another process was faster.
+              if ((error as { type?: string }).type !== 'TOPIC_ALREADY_EXISTS') throw error;
+            });
+            for (let tries = 0; !there && tries < 50; tries += 1) {
+              there = await describeTopic(connected, spec.topic);
+              if (!there) await clock.pause(100);
+            }
+            if (!there) throw new StreamUnavailable(`topic ${spec.topic} was created and is not there yet`);
+          }
+          checkTopic(spec, there);
+          facts.set(spec.topic, there);
+        }
+      } catch (error) {
+        throw fromKafka(error);
+      }
+    },
+    async append(records) {
+      if (closed) throw new StreamUnavailable('the log is closed');
+      try {
+        return await within(appendTimeoutMs, 'acknowledge', async () => {
+          for (const { topic } of records) if (!facts.has(topic)) await factsOf(topic);
+          checkSizes(records, (topic) => facts.get(topic)!.maxRecordBytes);
+          return batcher.add(records);
+        });
+      } catch (error) {
+        throw fromKafka(error);
+      }
+    },
+    async consume(wanted) {
+      try {
+        await factsOf(wanted.topic);
+        const consumer = await consumeKafka({
+          kafka,
+          consumer: wanted,
+          clockSkewMs: options.clockSkewMs,
+          ends: () => endsOf(wanted.topic),
+          clock,
+          logger,
+        });
+        const counted = { owned: consumer.owned, stop: () => consumer.stop().finally(() => consumers.delete(counted)) };
+        consumers.add(counted);
+        return counted;
+      } catch (error) {
+        throw fromKafka(error);
+      }
+    },
+    async offsets(topic) {
+      try {
+        await factsOf(topic);
+        const { of } = await endsOf(topic);
+        return [...of].map(([partition, ends]) => ({ partition, ...ends })).sort((a, b) => a.partition - b.partition);
+      } catch (error) {
+        throw fromKafka(error);
+      }
+    },
+    async read(position) {
+      try {
+        const end = (await endsOf(position.topic)).of.get(position.partition);
+        if (!end) throw new Error(`Kafka has no partition ${position.partition} of ${position.topic}`);
+        const from = Math.max(position.from, end.first);
+        const limit = Math.min(position.limit, end.next - from);
+        return limit <= 0 ? [] : await readRange({ ...position, from, limit, end: end.next });
+      } catch (error) {
+        throw fromKafka(error);
+      }
+    },
+    async check() {
+      try {
+        await within(checkTimeoutMs, 'answer', async () => (await connectedAdmin()).describeCluster());
+      } catch (error) {
+        throw fromKafka(error);
+      }
+    },
+    async close() {
+      closed = true;
+      await Promise.all([...consumers].map((consumer) => consumer.stop()));
+      await batcher.idle();
+      await producer.disconnect();
+      await admin.disconnect();
+    },
+  };
+
+  /** kafkajs fetches only for members of a group: this one is of a group of its own, which is deleted afterwards. */
+  async function readRange(range: { topic: string; partition: number; from: number; limit: number; end: number }) {
+    const { topic, partition, from, limit, end } = range;
+    const groupId = `tripline-read-${randomUUID()}`;
+    const reader = kafka.consumer({ groupId, ...fetchSettings });
+    const records: StreamRecord[] = [];
+    const done = Promise.withResolvers<void>();
+    reader.on(reader.events.GROUP_JOIN, ({ payload }: ConsumerGroupJoinEvent) => {
+      const others = (payload.memberAssignment[topic] ?? []).filter((other) => other !== partition);
+      reader.pause([{ topic, partitions: others }]);
+      reader.seek({ topic, partition, offset: String(from + records.length) });
+    });
+    try {
+      await within(readTimeoutMs, 'hand the records over', async () => {
+        await reader.connect();
+        await reader.subscribe({ topic, fromBeginning: true });
+        await reader.run({
+          autoCommit: false,
+          eachBatch: async ({ batch, isStale }) => {
+            if (batch.partition !== partition || isStale()) return;
+            for (const message of batch.messages) {
+              if (records.length >= limit || Number(message.offset) < (records.at(-1)?.offset ?? from - 1) + 1)
+                continue;
+              const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]);
+              records.push({
+                topic,
+                partition,
+                offset: Number(message.offset),
+                appendedAtMs: Number(message.timestamp),
+                key: message.key?.toString() ?? '',
+                headers: Object.fromEntries(headers),
+                value: message.value,
+              });
+            }
+            if (records.length >= limit || Number(batch.lastOffset()) + 1 >= end) done.resolve();
+          },
+        });
+        await done.promise;
+      });
+    } finally {
+      await reader.disconnect();
+      await admin.deleteGroups([groupId]).catch(() => {});
+    }
+    return records;
+  }
+}
+
+/** @throws {StreamUnavailable} after `timeoutMs`; what was begun goes on by itself. */
+async function within<T>(timeoutMs: number, what: string, act: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new StreamUnavailable(`Kafka did not ${what} within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([act(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
