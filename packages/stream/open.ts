@@ -14,29 +14,40 @@ const deadLetterExtraBytes = 64 * 1024;
 const embeddedPartitions = 4;
 const dayMs = 86_400_000;
 
-/**
- * Opens the log that the configuration names, Kafka or else the table in Postgres, and makes the topics that are missing.
- * @throws {StreamUnavailable} Kafka does not answer. {@link Error}: a topic has another setting than it must have.
- */
-export async function openStream(parts: { config: Config; db: Db; logger: Logger; clock: Clock }): Promise<Stream> {
-  const { kafka, retentionDays } = parts.config;
-  const stream = kafka.brokers
-    ? createKafkaStream({
-        ...kafka,
-        brokers: kafka.brokers,
-        clientId: 'tripline',
-        logger: parts.logger,
-        clock: parts.clock,
-      })
-    : createEmbeddedStream(parts);
+export type OpenStreamParts = {
+  config: Config;
+  /** Where the embedded log lies; may be null with Kafka. */
+  db: Db | null;
+  logger: Logger;
+  clock: Clock;
+};
+
+/** The topics as the settings want them. */
+export function topicsOf({ kafka, retentionDays }: Config): TopicSpec[] {
   const partitions = kafka.brokers ? kafka.partitions : embeddedPartitions;
   const retentionMs = retentionDays * dayMs;
-  const specs: TopicSpec[] = [
+  return [
     { topic: topics.events, partitions, retentionMs, maxRecordBytes },
     { topic: topics.deadLetters, partitions: 1, retentionMs, maxRecordBytes: maxRecordBytes + deadLetterExtraBytes },
   ];
+}
+
+/** Connects to the log that the configuration names, Kafka or else the table in Postgres, without asking it anything yet. */
+export function connectStream({ config, db, logger, clock }: OpenStreamParts): Stream {
+  const { brokers, ...kafka } = config.kafka;
+  if (brokers) return createKafkaStream({ ...kafka, brokers, clientId: 'tripline', logger, clock });
+  if (db === null) throw new Error('the log lies in Postgres or in Kafka: set DATABASE_URL or KAFKA_BROKERS');
+  return createEmbeddedStream({ db, logger, clock });
+}
+
+/**
+ * Connects to the log and makes the topics that are missing.
+ * @throws {StreamUnavailable} Kafka does not answer. {@link Error}: a topic has another setting than it must have.
+ */
+export async function openStream(parts: OpenStreamParts): Promise<Stream> {
+  const stream = connectStream(parts);
   try {
-    await stream.ensureTopics(specs);
+    await stream.ensureTopics(topicsOf(parts.config));
     return stream;
   } catch (error) {
     await stream.close();

@@ -1,0 +1,38 @@
+import type { Clock } from '@tripline/runtime/clock';
+import type { Config } from '@tripline/runtime/config';
+import type { Logger } from '@tripline/runtime/logger';
+import { type Stream, StreamUnavailable } from '@tripline/stream/contract';
+import { topicsOf } from '@tripline/stream/open';
+
+/**
+ * Makes the log's topics as soon as the log can be reached, so that a receiver may start before it. Meanwhile appends
+ * fail, and deliveries go to the spool. `failed` rejects on anything but the log being away: a setting is wrong then.
+ */
+export function ensureTopics(parts: { config: Config; stream: Stream; logger: Logger; clock: Clock }) {
+  const { config, stream, logger, clock } = parts;
+  const stopping = new AbortController();
+
+  async function run(): Promise<void> {
+    for (let pauseMs = 250; !stopping.signal.aborted; pauseMs = Math.min(pauseMs * 2, 5000)) {
+      try {
+        return await stream.ensureTopics(topicsOf(config));
+      } catch (error) {
+        if (!(error instanceof StreamUnavailable)) throw error;
+        logger.warn({ err: error }, `the log is away; next attempt in ${pauseMs} ms`);
+        await clock.pause(pauseMs, stopping.signal);
+      }
+    }
+  }
+  const running = run();
+  const failed = new Promise<never>((_, reject) => {
+    running.catch(reject);
+  });
+  failed.catch(() => {});
+  return {
+    failed,
+    async stop(): Promise<void> {
+      stopping.abort();
+      await running.catch(() => {});
+    },
+  };
+}
