@@ -1,0 +1,111 @@
+import { toEventRecord } from '@tripline/contracts/event-record';
+import { takePartition } from '@tripline/db/positions';
+import { verifyTrail } from '@tripline/db/verify-trail';
+import { systemClock } from '@tripline/runtime/clock';
+import { loadConfig } from '@tripline/runtime/config';
+import { createLogger } from '@tripline/runtime/logger';
+import { createMetrics } from '@tripline/runtime/metrics';
+import { type NewRecord, type Stream, topics } from '@tripline/stream/contract';
+import { openStream } from '@tripline/stream/open';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { freshDatabase } from '../../test/setup/postgres.ts';
+import { createRecorder, type Recorder } from './recorder.ts';
+
+const config = loadConfig({ TRIPLINE_KAFKA_PARTITIONS: '2' }, '/nonexistent');
+const logger = createLogger({ service: 'test', level: 'silent' });
+
+let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+let stream: Stream;
+let recorder: Recorder;
+
+beforeEach(async () => {
+  fresh = await freshDatabase();
+  stream = await openStream({ config, clientId: 'test', db: fresh.db, logger, clock: systemClock });
+  recorder = await start();
+});
+afterEach(async () => {
+  await recorder.close();
+  await stream.close();
+  await fresh.close();
+});
+
+const start = () =>
+  createRecorder({ config, stream, db: fresh.db, logger, metrics: createMetrics({ service: 'test' }) });
+
+function event(n: number, workspace = 'acme'): NewRecord {
+  const record = toEventRecord({
+    id: `event-${n}`,
+    source: '//github.com/acme',
+    type: 'dev.cdeventsx.tripline-credential.used',
+    time: '2026-03-02T00:00:00Z',
+    workspace,
+    trust: 'high',
+    data: { 'tripline.credential.id': `key-${n}` },
+  });
+  return { topic: topics.events, ...record };
+}
+
+async function recorded(): Promise<{ event_id: string; fault: string | null }[]> {
+  const { rows } = await fresh.db.pool.query('SELECT event_id, fault FROM trail ORDER BY partition, "offset"');
+  return rows;
+}
+const untilRecorded = (count: number) =>
+  expect.poll(async () => (await recorded()).length, { interval: 10, timeout: 10_000 }).toBe(count);
+
+it('keeps every event once, in the log’s order, with its chain', async () => {
+  await stream.append([event(1), event(2), event(3, 'other'), event(4)]);
+  await untilRecorded(4);
+  const rows = await recorded();
+  expect(rows.map((row) => row.event_id).sort()).toEqual(['event-1', 'event-2', 'event-3', 'event-4']);
+  expect(await verifyTrail(fresh.db.pool)).toMatchObject({ rows: 4, faultCount: 0 });
+});
+
+it('goes on where it stopped', async () => {
+  await stream.append([event(1), event(2)]);
+  await untilRecorded(2);
+  await recorder.close();
+  await stream.append([event(3), event(4)]);
+  recorder = await start();
+  await untilRecorded(4);
+  expect(await verifyTrail(fresh.db.pool)).toMatchObject({ rows: 4, faultCount: 0 });
+});
+
+it('keeps what nobody can read too, with the reason, and moves on', async () => {
+  const poison = { ...event(2), value: Buffer.from([0xff, 0x00, 0x7b]) };
+  const unknown = { ...event(3), headers: { ...event(3).headers, ce_type: 'nothing.of.ours' } };
+  const extra = { ...event(4), value: Buffer.from('{"tripline.credential.id":"k","no.such.attribute":1}') };
+  await stream.append([event(1), poison, unknown, extra, event(5)]);
+  await untilRecorded(5);
+  const rows = await recorded();
+  expect(rows.map(({ fault }) => fault === null)).toEqual([true, false, false, false, true]);
+  expect(rows[2]?.fault).toContain('ce_type');
+  expect(rows[3]?.fault).toContain('no.such.attribute');
+  expect(await verifyTrail(fresh.db.pool)).toMatchObject({ rows: 5, faultCount: 0 });
+});
+
+it('writes nothing once another owner has the partition, and each event once all the same', async () => {
+  await stream.append([event(1)]);
+  await untilRecorded(1);
+  const { rows } = await fresh.db.pool.query('SELECT partition FROM trail');
+  const key = { consumer: 'recorder', topic: topics.events, partition: rows[0].partition };
+  await takePartition(fresh.db.pool, key);
+  await stream.append([event(2), event(3)]);
+  // It is fenced, takes the partition anew, and reads from where the position stands.
+  await untilRecorded(3);
+  expect(await verifyTrail(fresh.db.pool)).toMatchObject({ rows: 3, faultCount: 0 });
+});
+
+it('leaves no row without its head and position', async () => {
+  await stream.append([event(1)]);
+  await untilRecorded(1);
+  // The head is the last that a batch writes: with it refused, the rows before it must go too.
+  await fresh.db.pool.query('ALTER TABLE trail_heads ADD CONSTRAINT full_up CHECK (row_count < 2) NOT VALID');
+  await stream.append([event(2)]);
+  const failed = 'SELECT epoch::int AS n FROM positions WHERE consumer = $1 ORDER BY epoch DESC LIMIT 1';
+  const epoch = async () => (await fresh.db.pool.query(failed, ['recorder'])).rows[0].n;
+  await expect.poll(epoch, { interval: 10, timeout: 10_000 }).toBeGreaterThan(2);
+  expect(await recorded()).toHaveLength(1);
+  await fresh.db.pool.query('ALTER TABLE trail_heads DROP CONSTRAINT full_up');
+  await untilRecorded(2);
+  expect(await verifyTrail(fresh.db.pool)).toMatchObject({ rows: 2, faultCount: 0 });
+});
