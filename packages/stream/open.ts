@@ -16,6 +16,8 @@ const dayMs = 86_400_000;
 
 export type OpenStreamParts = {
   config: Config;
+  /** The name under which Kafka sees this process. */
+  clientId?: string;
   /** Where the embedded log lies; may be null with Kafka. */
   db: Db | null;
   logger: Logger;
@@ -33,9 +35,9 @@ export function topicsOf({ kafka, retentionDays }: Config): TopicSpec[] {
 }
 
 /** Connects to the log that the configuration names, Kafka or else the table in Postgres, without asking it anything yet. */
-export function connectStream({ config, db, logger, clock }: OpenStreamParts): Stream {
+export function connectStream({ config, clientId = 'tripline', db, logger, clock }: OpenStreamParts): Stream {
   const { brokers, ...kafka } = config.kafka;
-  if (brokers) return createKafkaStream({ ...kafka, brokers, clientId: 'tripline', logger, clock });
+  if (brokers) return createKafkaStream({ ...kafka, brokers, clientId, logger, clock });
   if (db === null) throw new Error('the log lies in Postgres or in Kafka: set DATABASE_URL or KAFKA_BROKERS');
   return createEmbeddedStream({ db, logger, clock });
 }

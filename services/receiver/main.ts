@@ -22,7 +22,11 @@ export async function main(config: Config): Promise<void> {
         ? null
         : openDatabase(config.database.url, { applicationName: 'tripline-receiver' });
     if (db) lifecycle.opened('database', db, (open) => open.close());
-    const stream = lifecycle.opened('log', connectStream({ config, db, logger, clock }), (open) => open.close());
+    const stream = lifecycle.opened(
+      'log',
+      connectStream({ config, clientId: 'tripline-receiver', db, logger, clock }),
+      (open) => open.close(),
+    );
     const topics = lifecycle.opened('topics', ensureTopics({ config, stream, logger, clock }), (one) => one.stop());
     const receiver = await createReceiver({ config, stream, logger, clock, metrics });
     lifecycle.opened('receiver', receiver, (open) => open.close());
