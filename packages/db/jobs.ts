@@ -19,6 +19,23 @@ export async function addJob<N extends JobName>(
   );
 }
 
+/**
+ * Leaves a job for later, `afterMs` from now. A job of that key that waits already moves to then; with `keepRunAt` it
+ * keeps its own time.
+ */
+export async function addLaterJob<N extends JobName>(
+  client: Pick<ClientBase, 'query'>,
+  name: N,
+  payload: Jobs[N],
+  options: { key: string; afterMs: number; keepRunAt?: boolean },
+): Promise<void> {
+  await client.query(
+    `SELECT FROM graphile_worker.add_job($1, payload := $2::json, job_key := $3, job_key_mode := $5,
+       run_at := clock_timestamp() + $4 * interval '1 ms')`,
+    [name, JSON.stringify(payload), options.key, options.afterMs, options.keepRunAt ? 'preserve_run_at' : 'replace'],
+  );
+}
+
 /** Leaves the jobs that bring Slack and PagerDuty in step with an incident. To be called with every rise of its version. */
 export async function addTellJobs(client: Pick<ClientBase, 'query'>, incident: string): Promise<void> {
   await addJob(client, 'tell-slack', { incident }, { key: `tell-slack:${incident}` });

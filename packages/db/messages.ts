@@ -145,6 +145,14 @@ export async function releaseClaim(db: Db, { telling, by }: Claim): Promise<void
   ]);
 }
 
+/** Takes up again what was given up within a day: whoever starts the notifier anew may have mended what was wrong. */
+export async function retryGivenUp(db: Db): Promise<void> {
+  await db.pool.query(
+    `UPDATE told SET version = 0, failure = NULL FROM incidents i
+     WHERE told.incident = i.id AND told.failure IS NOT NULL AND told.version = i.version AND i.updated_at > clock_timestamp() - interval '1 day'`,
+  );
+}
+
 export type Sweepable = { incident: string; sink: SinkName };
 
 /**
@@ -185,7 +193,7 @@ const foldLock = 7_261_454;
  * have been posted, are let be. Answers how many were folded.
  */
 export function foldWaiting(db: Db, options: { above: number; keep: number; mode: Mode }): Promise<number> {
-  const waiting = `t.sink = 'slack' AND t.version = 0 AND t.digest IS NULL AND t.incident IS NOT NULL`;
+  const waiting = `t.sink = 'slack' AND t.version = 0 AND t.digest IS NULL AND t.incident IS NOT NULL AND t.told_at IS NULL`;
   return inTransaction(db, async (client) => {
     // Counted first without the lock: there is no storm nearly always.
     const count = `SELECT count(*) AS waiting FROM (SELECT 1 FROM told t WHERE ${waiting} LIMIT $1 + 1) AS some`;

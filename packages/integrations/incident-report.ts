@@ -23,10 +23,8 @@ export type ReportedStep = {
   finding: string;
   /** `planned`: nobody has decided yet. `shown`: dry run. */
   state: 'planned' | 'shown' | 'done' | 'failed' | 'refused';
-  /** The step as a sentence, such as "cancel the run acme/app#77". */
-  what: string;
-  /** What came of it, or why it was not done. */
-  why?: string;
+  /** One sentence: what is to be done or was done, and what came of it. */
+  text: string;
 };
 
 /** Who acted, as people read it. */

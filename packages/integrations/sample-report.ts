@@ -13,8 +13,12 @@ export function sampleReport(change: Partial<IncidentReport> = {}): IncidentRepo
     resolved: null,
     findings: [sampleFinding()],
     steps: [
-      { finding: 'a'.repeat(64), state: 'done', what: 'cancel the run acme/app#77' },
-      { finding: 'a'.repeat(64), state: 'shown', what: 'cancel the invitation of mallory to acme/app' },
+      { finding: 'a'.repeat(64), state: 'done', text: 'Done: cancel the run; GitHub says it is completed' },
+      {
+        finding: 'a'.repeat(64),
+        state: 'shown',
+        text: 'Dry run: would cancel the invitation (DELETE /repos/acme/app/invitations/5)',
+      },
     ],
     ...change,
   };

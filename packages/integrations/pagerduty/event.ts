@@ -77,7 +77,7 @@ export function renderEvent(report: IncidentReport, action: PagerDutyAction): Pa
           attack: finding.attack,
           owasp: finding.owasp,
         })),
-        response: report.steps.slice(0, 20).map(({ state, what, why }) => `${state}: ${what}${why ? ` (${why})` : ''}`),
+        response: report.steps.slice(0, 20).map(({ text }) => cut(text, 600)),
       },
     },
     links: links(findings),

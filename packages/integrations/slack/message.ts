@@ -183,15 +183,16 @@ function evidenceLines({ evidence }: ReportedFinding): string[] {
   return lines;
 }
 
-function stepLine({ state, what, why }: ReportedStep): string {
-  const mark = {
-    planned: '⏳ will decide:',
-    shown: '🅳 dry run, would:',
-    done: '✅ done:',
-    failed: '❌ failed:',
-    refused: '⛔ not done:',
-  }[state];
-  return `${mark} ${escapeLine(what, 300)}${why ? ` (${escapeLine(why, 300)})` : ''}`;
+const stepMarks: Record<ReportedStep['state'], string> = {
+  planned: '⏳',
+  shown: '📝',
+  done: '✅',
+  failed: '❌',
+  refused: '⛔',
+};
+
+function stepLine({ state, text }: ReportedStep): string {
+  return `${stepMarks[state]} ${escapeLine(text, 500)}`;
 }
 
 function buttons({ id, state }: IncidentReport): Block {

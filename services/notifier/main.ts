@@ -1,0 +1,31 @@
+import { openDatabase } from '@tripline/db/database';
+import { systemClock } from '@tripline/runtime/clock';
+import type { Config } from '@tripline/runtime/config';
+import { createHttp } from '@tripline/runtime/http';
+import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
+import { createLogger } from '@tripline/runtime/logger';
+import { createMetrics } from '@tripline/runtime/metrics';
+import { createNotifier } from './notifier.ts';
+
+/** Runs the notifier alone, until it is told to stop. Needs `database.url`. */
+export async function main(config: Config): Promise<void> {
+  if (config.database.url === undefined) throw new Error('the notifier alone needs a Postgres: set DATABASE_URL');
+  const logger = createLogger({ service: 'notifier', level: config.logLevel });
+  const metrics = createMetrics({ service: 'notifier' });
+  const lifecycle = createLifecycle(logger);
+  const stop = stopSignal();
+  try {
+    const open = openDatabase(config.database.url, { applicationName: 'tripline-notifier' });
+    const db = lifecycle.opened('database', open, (db) => db.close());
+    const notifier = await createNotifier({ config, db, logger, clock: systemClock, metrics });
+    lifecycle.opened('notifier', notifier, (notifier) => notifier.close());
+    const http = lifecycle.opened('http', createHttp({ metrics, ready: notifier.ready }), (app) => app.close());
+    notifier.routes(http);
+    await http.listen({ host: config.host, port: config.port });
+    const live = { slack: config.slack !== undefined, pagerduty: config.pagerduty !== undefined };
+    logger.info(live, 'notifying');
+    logger.info({ signal: await stop }, 'stopping');
+  } finally {
+    await lifecycle.close();
+  }
+}

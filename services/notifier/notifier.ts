@@ -1,0 +1,180 @@
+import type { Jobs } from '@tripline/contracts/job';
+import type { Db } from '@tripline/db/database';
+import { readIncident } from '@tripline/db/incidents';
+import { addLaterJob } from '@tripline/db/jobs';
+import { addDigestJob, enterTelling, findUntold, foldWaiting, retryGivenUp } from '@tripline/db/messages';
+import { createPagerDutyClient } from '@tripline/integrations/pagerduty/client';
+import { createSlackClient, mayHaveBeenDone } from '@tripline/integrations/slack/client';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Config } from '@tripline/runtime/config';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Metrics } from '@tripline/runtime/metrics';
+import type { FastifyInstance } from 'fastify';
+import { run, Logger as WorkerLogger } from 'graphile-worker';
+import { addInteractions } from './interactions.ts';
+import { createMeasures } from './measures.ts';
+import { createPace } from './pace.ts';
+import { dryRunPagerDuty, nextForPagerDuty } from './tell-pagerduty.ts';
+import { dryRunSlack, nextForDigest, nextForSlack } from './tell-slack.ts';
+import { bringInStep, type Ending, type Sink, type Told } from './telling.ts';
+
+export type NotifierParts = {
+  config: Config;
+  db: Db;
+  logger: Logger;
+  clock: Clock;
+  metrics: Metrics;
+  /** Told of every message that went out or, in a dry run, would have; for a terminal. */
+  onTold?: (told: Told) => void;
+  timing?: Partial<NotifierTiming>;
+};
+
+/** Times that tests shorten. */
+export type NotifierTiming = {
+  /** How long one call may take. */
+  timeoutMs: number;
+  /** How long a claim holds without a sign of life; more than a call takes. */
+  claimMs: number;
+  /** How often incidents are looked for that a dead worker left untold. */
+  sweepMs: number;
+  /** One Slack message in this time, after a burst of four. Slack allows one a second and channel. */
+  slackIntervalMs: number;
+  /** One PagerDuty event in this time, after a burst of twenty. */
+  pagerDutyIntervalMs: number;
+};
+
+export type Notifier = {
+  /** Mounts `POST /slack/interactions`. Before `listen`. */
+  routes: (app: FastifyInstance) => void;
+  /** Resolves when the database answers; rejects with the reason. */
+  ready: () => Promise<void>;
+  /** Waits for the calls at hand, then stops. */
+  close: () => Promise<void>;
+};
+
+/** When more incidents than this wait for their first message, they are folded into one; the gravest few are not. */
+export const foldAbove = 20;
+export const foldKeeps = 5;
+
+const usualTiming: NotifierTiming = {
+  timeoutMs: 10_000,
+  claimMs: 20_000,
+  sweepMs: 10_000,
+  slackIntervalMs: 1000,
+  pagerDutyIntervalMs: 500,
+};
+
+/**
+ * Tells people of incidents, and keeps Slack and PagerDuty in step with Postgres: each job reads how an incident is now,
+ * compares with what was told, sends what is missing and records it. Starts with creation.
+ */
+export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
+  const { config, db, logger, clock, metrics, onTold } = parts;
+  const timing = { ...usualTiming, ...parts.timing };
+  const { timeoutMs, claimMs } = timing;
+  const measures = createMeasures(metrics, clock);
+  const telling = { db, logger, measures, claimMs, onTold };
+
+  const slack = {
+    name: 'slack',
+    mode: config.slack ? 'live' : 'dry-run',
+    pace: createPace(clock, { intervalMs: timing.slackIntervalMs, burst: 4 }),
+    mayHaveBeenDone,
+    client: config.slack ? createSlackClient({ ...config.slack, timeoutMs }) : dryRunSlack,
+  } as const satisfies Sink & Record<string, unknown>;
+  const pagerduty = {
+    name: 'pagerduty',
+    mode: config.pagerduty ? 'live' : 'dry-run',
+    pace: createPace(clock, { intervalMs: timing.pagerDutyIntervalMs, burst: 20 }),
+    // The dedup key makes one alert of any number of events.
+    mayHaveBeenDone: () => false,
+    client: config.pagerduty ? createPagerDutyClient({ ...config.pagerduty, timeoutMs }) : dryRunPagerDuty,
+    minSeverity: config.pagerduty?.minSeverity ?? 'high',
+  } as const satisfies Sink & Record<string, unknown>;
+
+  async function tellSlack({ incident }: Jobs['tell-slack']): Promise<Ending> {
+    let { id, version, digest } = await enterTelling(db, incident, 'slack', slack.mode);
+    if (version === 0 && digest === null) {
+      const folded = await foldWaiting(db, { above: foldAbove, keep: foldKeeps, mode: slack.mode });
+      if (folded > 0) logger.warn({ folded }, 'so many incidents at once: folded into one message');
+      measures.folded(folded);
+      ({ id, version, digest } = await enterTelling(db, incident, 'slack', slack.mode));
+    }
+    if (digest !== null) {
+      const story = await readIncident(db, incident);
+      if (story !== undefined && story.version > version) await addDigestJob(db.pool, digest);
+      return { kind: 'in-step' };
+    }
+    return bringInStep(telling, slack, id, async (now) => {
+      // Somebody else's fold may have come between.
+      if (now.digest !== null) return undefined;
+      const story = await readIncident(db, incident);
+      return story && nextForSlack(story, now, slack);
+    });
+  }
+
+  async function tellPagerDuty({ incident }: Jobs['tell-pagerduty']): Promise<Ending> {
+    const { id } = await enterTelling(db, incident, 'pagerduty', pagerduty.mode);
+    return bringInStep(telling, pagerduty, id, async (now) => {
+      const story = await readIncident(db, incident);
+      return story && nextForPagerDuty(story, now, pagerduty);
+    });
+  }
+
+  function tellDigest({ digest }: Jobs['tell-slack-digest']): Promise<Ending> {
+    return bringInStep(telling, slack, digest, (now) => nextForDigest(db, now, slack));
+  }
+
+  /** Comes back by a later job of the same key: nothing sleeps here, and the worker is free for other incidents. */
+  async function snooze<N extends keyof Jobs>(name: N, payload: Jobs[N], key: string, ending: Ending): Promise<void> {
+    if (ending.kind === 'snooze') await addLaterJob(db.pool, name, payload, { key, afterMs: ending.afterMs });
+  }
+
+  /** graphile-worker keeps a dead worker's job for four hours; this takes it up as soon as its claim is over. */
+  async function sweep(): Promise<void> {
+    for (const { incident, sink } of await findUntold(db, claimMs)) {
+      const name = `tell-${sink}` as const;
+      await addLaterJob(db.pool, name, { incident }, { key: `${name}:${incident}`, afterMs: 0, keepRunAt: true });
+    }
+  }
+
+  await retryGivenUp(db);
+  await sweep();
+  const sweeping = setInterval(() => {
+    sweep().catch((error) => logger.error({ err: error }, 'looking for untold incidents failed'));
+  }, timing.sweepMs);
+  const runner = await run({
+    pgPool: db.pool,
+    taskList: {
+      'tell-slack': async (payload) => {
+        const job = payload as Jobs['tell-slack'];
+        await snooze('tell-slack', job, `tell-slack:${job.incident}`, await tellSlack(job));
+      },
+      'tell-slack-digest': async (payload) => {
+        const job = payload as Jobs['tell-slack-digest'];
+        await snooze('tell-slack-digest', job, `tell-slack-digest:${job.digest}`, await tellDigest(job));
+      },
+      'tell-pagerduty': async (payload) => {
+        const job = payload as Jobs['tell-pagerduty'];
+        await snooze('tell-pagerduty', job, `tell-pagerduty:${job.incident}`, await tellPagerDuty(job));
+      },
+    },
+    concurrency: 4,
+    noHandleSignals: true,
+    pollInterval: 1000,
+    logger: new WorkerLogger(() => (level, message) => {
+      if (level === 'error' || level === 'warning') logger[level === 'error' ? 'error' : 'warn'](message);
+    }),
+  });
+
+  return {
+    routes: (app) => addInteractions(app, { db, logger, clock, signingSecret: config.slack?.signingSecret }),
+    ready: async () => {
+      await db.pool.query('SELECT 1');
+    },
+    close: async () => {
+      clearInterval(sweeping);
+      await runner.stop();
+    },
+  };
+}

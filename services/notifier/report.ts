@@ -1,0 +1,32 @@
+import { responseActions } from '@tripline/contracts/response';
+import type { IncidentStory } from '@tripline/db/incidents';
+import type { IncidentReport, ReportedStep } from '@tripline/integrations/incident-report';
+
+/** An incident as Postgres has it → as people are told of it. */
+export function toReport(story: IncidentStory): IncidentReport {
+  return { ...story, steps: toSteps(story) };
+}
+
+/** The playbooks' steps in order, with the newest line that the remediator left in the story for each. */
+function toSteps({ findings, events }: IncidentStory): ReportedStep[] {
+  const settled = new Map<string, ReportedStep>();
+  for (const { kind, detail } of events) {
+    if (kind !== 'remediated') continue;
+    const { finding, ordinal, text } = detail;
+    if (typeof finding !== 'string' || typeof text !== 'string') continue;
+    settled.set(`${finding} ${ordinal}`, { finding, state: stateOf(detail), text });
+  }
+  return findings.flatMap((finding) =>
+    finding.response.map((step, ordinal): ReportedStep => {
+      const verb = responseActions[step.action].verb;
+      const planned = { finding: finding.id, state: 'planned', text: `To be decided: ${verb}` } as const;
+      return settled.get(`${finding.id} ${ordinal}`) ?? planned;
+    }),
+  );
+}
+
+function stateOf({ state, verdict, check }: Record<string, unknown>): ReportedStep['state'] {
+  if (state === 'refused') return verdict === 'dry-run' ? 'shown' : 'refused';
+  const alive = (check as { result?: unknown } | null)?.result === 'alive';
+  return state === 'done' && !alive ? 'done' : 'failed';
+}

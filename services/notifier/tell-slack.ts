@@ -1,0 +1,131 @@
+import type { Db } from '@tripline/db/database';
+import type { IncidentEvent, IncidentStory } from '@tripline/db/incidents';
+import { type FoldedIncident, readFolded, recordFolded, type Telling } from '@tripline/db/messages';
+import type { Mode } from '@tripline/db/tables/messages';
+import { describeActor, resolutionText } from '@tripline/integrations/incident-report';
+import type { SlackClient, SlackReference, SlackResult } from '@tripline/integrations/slack/client';
+import { renderDigest, renderIncident, renderReply, type SlackMessage } from '@tripline/integrations/slack/message';
+import { toReport } from './report.ts';
+import type { Step } from './telling.ts';
+
+/** Slack where none is configured: every message is taken, and nobody is told. */
+export const dryRunSlack: SlackClient = {
+  post: async () => ({ outcome: { kind: 'done', reason: 'dry-run' } }),
+  update: async () => ({ outcome: { kind: 'done', reason: 'dry-run' } }),
+};
+
+/**
+ * What Slack lacks of an incident: its message, then the message as it is now, then a reply in its thread for what
+ * happened since. Undefined when it is in step.
+ */
+export function nextForSlack(
+  story: IncidentStory,
+  telling: Telling,
+  { client, mode }: { client: SlackClient; mode: Mode },
+): Step | undefined {
+  const report = toReport(story);
+  const reference = referenceOf(telling);
+  const lastEvent = story.events.at(-1)?.id ?? 0;
+  const isNew = mode === 'live' ? reference === undefined : telling.told_at === null;
+  const news = story.events.filter((event) => event.id > telling.story && replyLine(event) !== undefined);
+  const { version, state } = story;
+  const render = (options: { possiblyRepeated: boolean }) => renderIncident(report, options);
+  const line = `${story.id} ${story.severity}, ${story.state}: ${story.title}`;
+  const common = { line, render, version, newsMs: untold(story, telling) };
+
+  // A message that was given up is tried again with the next change, not before.
+  if (version <= telling.version && (isNew || news.length === 0)) return undefined;
+  if (isNew) {
+    const send = (body: Record<string, unknown>) => client.post(asMessage(body)).then(leaveReference);
+    return { ...common, kind: 'posted', send, after: { version, state, story: lastEvent }, repeats: true };
+  }
+  if (version > telling.version) {
+    const send = (body: Record<string, unknown>) => {
+      const sent = reference ? client.update(reference, asMessage(body)) : dryRunSlack.post(asMessage(body));
+      return sent.then(({ outcome }) => ({ outcome }));
+    };
+    return { ...common, kind: 'updated', send, after: { version, state }, repeats: false };
+  }
+  const lines = news.map((event) => replyLine(event)!);
+  return {
+    kind: 'thread-reply',
+    line: `${story.id} ${lines.join('; ')}`,
+    version,
+    render: (options) => renderReply(lines, options),
+    send: (body) => client.post(asMessage(body), reference).then(({ outcome }) => ({ outcome })),
+    after: { version, story: lastEvent },
+    repeats: true,
+  };
+}
+
+/** What the digest message lacks: nothing while every incident in it was told at its present version. */
+export async function nextForDigest(
+  db: Db,
+  telling: Telling,
+  { client, mode }: { client: SlackClient; mode: Mode },
+): Promise<Step | undefined> {
+  const folded = await readFolded(db, telling.id);
+  if (folded.every(({ version, toldVersion }) => toldVersion >= version)) return undefined;
+  const reference = referenceOf(telling);
+  const isNew = telling.told_at === null || (mode === 'live' && reference === undefined);
+  return {
+    kind: isNew ? 'posted' : 'updated',
+    line: `${folded.length} more incidents in one message, the gravest: ${folded[0]!.incident} ${folded[0]!.title}`,
+    render: (options) => renderDigest(folded.map(toEntry), options),
+    send: (body) =>
+      reference
+        ? client.update(reference, asMessage(body)).then(({ outcome }) => ({ outcome }))
+        : client.post(asMessage(body)).then(leaveReference),
+    version: telling.version,
+    after: { version: telling.version + 1 },
+    repeats: isNew,
+    recorded: (claim) => recordFolded(db, claim, mode, folded),
+  };
+}
+
+function toEntry({ incident, title, severity, state, rules }: FoldedIncident) {
+  return { incident, title, severity, state, rules };
+}
+
+function referenceOf({ channel, ts }: Telling): SlackReference | undefined {
+  return channel === null || ts === null ? undefined : { channel, ts };
+}
+
+function leaveReference({ outcome, reference }: SlackResult) {
+  return { outcome, left: { ...reference } };
+}
+
+function asMessage(body: Record<string, unknown>): SlackMessage {
+  return body as SlackMessage;
+}
+
+/** When each finding was recorded that nobody was told of yet. */
+export function untold({ findings }: IncidentStory, telling: Telling): number[] {
+  const toldMs = telling.told_at?.getTime() ?? 0;
+  return findings.map(({ recordedAt }) => Date.parse(recordedAt)).filter((recordedMs) => recordedMs > toldMs);
+}
+
+/** What people in the thread are told of a line of the story; undefined for what the message itself is enough for. */
+function replyLine({ kind, actor, detail }: IncidentEvent): string | undefined {
+  const text = (name: string) => (typeof detail[name] === 'string' ? detail[name] : undefined);
+  switch (kind) {
+    case 'joined':
+      return `Joined: ${text('title') ?? 'another finding'}`;
+    case 'acknowledged':
+      return `Acknowledged by ${describeActor(actor)}`;
+    case 'resolved': {
+      const resolution = text('resolution') as keyof typeof resolutionText | undefined;
+      const how = resolution && resolutionText[resolution];
+      return `Resolved by ${describeActor(actor)}${how ? `: ${how}` : ''}`;
+    }
+    case 'reopened':
+      return `Reopened by ${describeActor(actor)}`;
+    case 'withdrawn':
+      return `Withdrawn: ${text('reason') ?? 'later evidence explains it'}`;
+    case 'remediated':
+      return text('text') ?? 'A step of the playbook was settled';
+    case 'opened':
+    case 'told':
+      return undefined;
+  }
+}
