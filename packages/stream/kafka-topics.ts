@@ -1,4 +1,4 @@
-import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import type { TopicSpec } from './contract.ts';
 
 /** What Kafka adds to a batch of one record: the batch's own head, with room to spare. */
@@ -13,7 +13,7 @@ export async function describeTopic(admin: Admin, topic: string): Promise<TopicF
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: [
-      { type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['message.timestamp.type', 'max.message.bytes'] },
+      { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ['message.timestamp.type', 'max.message.bytes'] },
     ],
   });
   const setting = (name: string) => resources[0]?.configEntries.find((entry) => entry.configName === name)?.configValue;
