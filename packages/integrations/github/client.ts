@@ -64,6 +64,8 @@ export type GitHubClientOptions = {
 };
 
 const userAgent = 'tripline/0.1';
+/** GitHub's own media type, and the one that its API description names. */
+const mediaTypes = 'application/vnd.github+json, application/json;q=0.9';
 const apiVersion = '2022-11-28';
 const longestWaitS = 60;
 const PatientOctokit = Octokit.plugin(throttling, retry);
@@ -75,7 +77,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
     try {
       const { status, headers, data } = await octokit.request(route, {
         ...parameters,
-        headers: { 'x-github-api-version': apiVersion },
+        headers: { accept: mediaTypes, 'x-github-api-version': apiVersion },
       });
       return { status, headers, data };
     } catch (error) {

@@ -1,0 +1,285 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { parseEvent } from '@tripline/contracts/event';
+import type { ResponseStep } from '@tripline/contracts/response';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { actionOf } from '../packages/integrations/github/actions/registry.ts';
+import { withAppToken } from '../packages/integrations/github/app-token.ts';
+import { createGitHubClient } from '../packages/integrations/github/client.ts';
+import { inventoryPermissions, readInventory, toParts } from '../packages/integrations/github/inventory.ts';
+import { installedOn } from '../packages/integrations/github/reader.ts';
+import { lookUpReviews } from '../packages/integrations/github/reviews.ts';
+import { revokeByValue } from '../packages/integrations/github/revoke-by-value.ts';
+import { type DescribedGitHub, serveGitHub } from './setup/github-openapi.ts';
+
+/** Every request that Tripline sends to GitHub, held against the description that GitHub publishes of its API. */
+const operations = [
+  'POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel',
+  'POST /repos/{owner}/{repo}/actions/runs/{run_id}/force-cancel',
+  'GET /repos/{owner}/{repo}/actions/runs/{run_id}',
+  'DELETE /repos/{owner}/{repo}/actions/runners/{runner_id}',
+  'GET /repos/{owner}/{repo}/actions/runners/{runner_id}',
+  'DELETE /orgs/{org}/actions/runners/{runner_id}',
+  'GET /orgs/{org}/actions/runners/{runner_id}',
+  'DELETE /orgs/{org}/invitations/{invitation_id}',
+  'GET /orgs/{org}/invitations',
+  'DELETE /repos/{owner}/{repo}/invitations/{invitation_id}',
+  'GET /repos/{owner}/{repo}/invitations',
+  'DELETE /orgs/{org}/memberships/{username}',
+  'GET /orgs/{org}/memberships/{username}',
+  'DELETE /orgs/{org}/teams/{team_slug}/memberships/{username}',
+  'GET /orgs/{org}/teams/{team_slug}/memberships/{username}',
+  'DELETE /orgs/{org}/teams/{team_slug}/repos/{owner}/{repo}',
+  'GET /orgs/{org}/teams/{team_slug}/repos/{owner}/{repo}',
+  'DELETE /repos/{owner}/{repo}/collaborators/{username}',
+  'GET /repos/{owner}/{repo}/collaborators/{username}',
+  'DELETE /repos/{owner}/{repo}/keys/{key_id}',
+  'GET /repos/{owner}/{repo}/keys/{key_id}',
+  'POST /orgs/{org}/personal-access-tokens/{pat_id}',
+  'GET /orgs/{org}/personal-access-tokens',
+  'GET /orgs/{org}/installation',
+  'GET /users/{username}/installation',
+  'GET /app/installations',
+  'POST /app/installations/{installation_id}/access_tokens',
+  'DELETE /installation/token',
+  'POST /credentials/revoke',
+  'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls',
+  'GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews',
+  'GET /orgs/{org}/actions/runners',
+  'GET /orgs/{org}/members',
+  'GET /orgs/{org}/installations',
+  'GET /orgs/{org}/repos',
+  'GET /repos/{owner}/{repo}/actions/runners',
+  'GET /repos/{owner}/{repo}/keys',
+  'GET /repos/{owner}/{repo}/branches',
+  'GET /repos/{owner}/{repo}/branches/{branch}',
+  'GET /repos/{owner}/{repo}/rulesets',
+  'GET /repos/{owner}/{repo}/rulesets/{ruleset_id}',
+];
+const { privateKey } = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+});
+const clock = { nowMs: () => Date.now(), pause: async () => {} };
+const gate = async () => {};
+
+let github: DescribedGitHub;
+beforeAll(async () => {
+  github = await serveGitHub(operations);
+});
+afterAll(() => github.close());
+afterEach(() => {
+  const wrong = github.wrong.splice(0);
+  github.requests.length = 0;
+  expect(wrong).toEqual([]);
+});
+const client = (options: { answering?: number } = {}) =>
+  createGitHubClient({
+    apiUrl: github.url,
+    authorization: 'token t',
+    fetch: github.fetch(options.answering),
+    manner: 'once',
+  });
+
+const repository = 'acme/app';
+const organization = 'acme';
+const steps: { step: ResponseStep; sends: string[] }[] = [
+  {
+    step: { action: 'cancel-run', repository, runId: '77' },
+    // GitHub's example of a run is still queued, so it is forced too.
+    sends: ['POST /repos/acme/app/actions/runs/77/cancel', 'POST /repos/acme/app/actions/runs/77/force-cancel'],
+  },
+  {
+    step: { action: 'remove-runner', organization, repository, runnerId: '9' },
+    sends: ['DELETE /repos/acme/app/actions/runners/9'],
+  },
+  { step: { action: 'remove-runner', organization, runnerId: '9' }, sends: ['DELETE /orgs/acme/actions/runners/9'] },
+  {
+    step: { action: 'cancel-invitation', organization, invitationId: '5', invitee: 'mallory' },
+    sends: ['DELETE /orgs/acme/invitations/5'],
+  },
+  {
+    step: { action: 'cancel-invitation', organization, repository, invitationId: '5', invitee: 'mallory' },
+    sends: ['DELETE /repos/acme/app/invitations/5'],
+  },
+  {
+    step: { action: 'withdraw-grant', grant: 'org-membership', organization, user: 'mallory' },
+    sends: ['DELETE /orgs/acme/memberships/mallory'],
+  },
+  {
+    step: { action: 'withdraw-grant', grant: 'team-membership', organization, team: 'ops', user: 'mallory' },
+    sends: ['DELETE /orgs/acme/teams/ops/memberships/mallory'],
+  },
+  {
+    step: { action: 'withdraw-grant', grant: 'team-repository', organization, team: 'ops', repository },
+    sends: ['DELETE /orgs/acme/teams/ops/repos/acme/app'],
+  },
+  {
+    step: { action: 'withdraw-grant', grant: 'collaborator', repository, user: 'mallory' },
+    sends: ['DELETE /repos/acme/app/collaborators/mallory'],
+  },
+  { step: { action: 'delete-deploy-key', repository, keyId: '3' }, sends: ['DELETE /repos/acme/app/keys/3'] },
+  {
+    step: { action: 'revoke-fine-grained-pat', organization, patId: '42' },
+    sends: ['POST /orgs/acme/personal-access-tokens/42'],
+  },
+];
+
+describe.each(steps)('$step.action: $sends.0', ({ step, sends }) => {
+  test('sends what GitHub describes, and understands its answers', async () => {
+    const outcome = await actionOf(step).act(step, { client: client(), clock, gate });
+    expect(github.requests.filter((request) => !request.startsWith('GET'))).toEqual(sends);
+    expect(outcome).toMatchObject(
+      step.action === 'cancel-run' ? { kind: 'retry' } : { kind: 'done', reason: 'accepted' },
+    );
+    github.requests.length = 0;
+    const check = await actionOf(step).check(step, { client: client() });
+    expect(check.result).toMatch(/^(dead|alive)$/);
+    expect(github.requests.length).toBeGreaterThan(0);
+  });
+
+  test('asks for a token with permissions that GitHub knows, and revokes it', async () => {
+    const app = { apiUrl: github.url, id: '1', privateKey, fetch: github.fetch() };
+    const left: string[] = [];
+    const options = { manner: 'once' as const, nowMs: clock.nowMs, onLeftAlive: (reason: string) => left.push(reason) };
+    await withAppToken(app, actionOf(step).scope(step), async () => {}, options);
+    expect(github.requests.map((request) => request.split(' ')[0])).toEqual(['GET', 'POST', 'DELETE']);
+    expect(left).toEqual([]);
+  });
+});
+
+test('the errors that GitHub describes are understood', async () => {
+  const act = (at: number, answering: number) =>
+    actionOf(steps[at]!.step).act(steps[at]!.step, { client: client({ answering }), clock, gate });
+  expect(await act(1, 422)).toMatchObject({ kind: 'retry', reason: 'busy' });
+  expect(await act(3, 404)).toMatchObject({ kind: 'done', reason: 'already-gone' });
+  expect(await act(5, 403)).toMatchObject({ kind: 'give-up', reason: 'forbidden' });
+  expect(await act(10, 500)).toMatchObject({ kind: 'retry', reason: 'provider-failed' });
+  const org = steps[5]!.step;
+  expect((await actionOf(org).check(org, { client: client({ answering: 404 }) })).result).toBe('dead');
+});
+
+describe('revocation by value', () => {
+  const tokens = [`ghp_${'a'.repeat(36)}`, `github_pat_${'b'.repeat(82)}`];
+  test('is sent as GitHub describes it, without any credential', async () => {
+    let authorization: string | null = 'not sent';
+    const fetch: typeof globalThis.fetch = (input, init) => {
+      authorization = new Headers(init?.headers).get('authorization');
+      return github.fetch()(input, init);
+    };
+    expect(await revokeByValue({ apiUrl: github.url, tokens, fetch })).toMatchObject({
+      kind: 'done',
+      reason: 'accepted',
+    });
+    expect(authorization).toBeNull();
+    expect(github.requests).toEqual(['POST /credentials/revoke']);
+  });
+  test('repeats no token, whatever goes wrong', async () => {
+    const echo: typeof globalThis.fetch = async (_input, init) =>
+      Response.json({ message: String(init?.body) }, { status: 422 });
+    const said = JSON.stringify([
+      await revokeByValue({ apiUrl: github.url, tokens, fetch: echo }),
+      await revokeByValue({ apiUrl: github.url, tokens: [...tokens, 'not-a-token-canary'] }),
+      await revokeByValue({ apiUrl: github.url, tokens: Array(1001).fill(tokens[0]) }),
+      await revokeByValue({ apiUrl: github.url, tokens: [] }),
+    ]);
+    for (const secret of [...tokens, 'canary']) expect(said).not.toContain(secret);
+    expect(github.requests).toEqual([]);
+  });
+});
+
+test('reviews are read and fit an event', async () => {
+  const changes = await lookUpReviews(client(), { repository, revision: 'a'.repeat(40) });
+  expect(changes.length).toBeGreaterThan(0);
+  expect(changes[0]!.reviews.length).toBeGreaterThan(0);
+  parseEvent({
+    ...{
+      id: 'x',
+      source: '//github.com/acme/app',
+      type: 'dev.cdeventsx.tripline-change.looked-up',
+      time: '2026-05-01T12:00:00Z',
+      workspace: 'acme',
+      trust: 'high',
+    },
+    data: {
+      'vcs.repository.name': repository,
+      'vcs.ref.head.revision': 'a'.repeat(40),
+      'tripline.lookup.id': 'x',
+      'tripline.lookup.outcome': 'found',
+      'tripline.lookup.changes': changes,
+    },
+  });
+});
+
+test('an inventory is read whole and fits its events', async () => {
+  const inventory = await readInventory(client(), organization);
+  for (const [kind, items] of Object.entries(inventory)) expect(items.length, kind).toBeGreaterThan(0);
+  const parts = toParts(inventory, 1200);
+  expect(parts.length).toBeGreaterThan(1);
+  for (const data of parts) {
+    expect(Buffer.byteLength(JSON.stringify(data))).toBeLessThanOrEqual(1200);
+    parseEvent({
+      id: 'x',
+      source: '//github.com/acme',
+      type: 'dev.cdeventsx.tripline-inventory.observed',
+      time: '2026-05-01T12:00:00Z',
+      workspace: 'acme',
+      trust: 'high',
+      data,
+    });
+  }
+  const runners = parts.flatMap((data) => data['tripline.inventory.runners'] ?? []);
+  expect(runners).toEqual(inventory.runners);
+});
+
+test('what the App needs to import with is known to GitHub, and installations are listed', async () => {
+  const access = { apiUrl: github.url, app: { id: '1', privateKey }, fetch: github.fetch() };
+  expect((await installedOn(access, clock.nowMs())).length).toBeGreaterThan(0);
+  const options = { manner: 'once' as const, nowMs: clock.nowMs, onLeftAlive: () => {} };
+  await withAppToken(
+    { ...access, ...access.app },
+    { owner: organization, permissions: inventoryPermissions },
+    async () => {},
+    options,
+  );
+});
+
+describe('this suite can fail: a request is refused', () => {
+  const sending = [
+    [
+      'at a wrong address',
+      { route: 'DELETE /repos/{owner}/{repo}/key/{key_id}', parameters: { owner: 'acme', repo: 'app', key_id: '3' } },
+    ],
+    [
+      'with a wrong id',
+      { route: 'DELETE /repos/{owner}/{repo}/keys/{key_id}', parameters: { owner: 'acme', repo: 'app', key_id: 'x' } },
+    ],
+    [
+      'with a wrong method',
+      { route: 'POST /repos/{owner}/{repo}/keys/{key_id}', parameters: { owner: 'acme', repo: 'app', key_id: '3' } },
+    ],
+    [
+      'with a wrong body',
+      {
+        route: 'POST /orgs/{org}/personal-access-tokens/{pat_id}',
+        parameters: { org: 'acme', pat_id: '4', action: 'destroy' },
+      },
+    ],
+    [
+      'with an unknown permission',
+      {
+        route: 'POST /app/installations/{installation_id}/access_tokens',
+        parameters: { installation_id: 1, permissions: { actions: 'admin' } },
+      },
+    ],
+  ] as const;
+  test.each(sending)('%s', async (_how, request) => {
+    await expect(client().send(request)).rejects.toThrow('cannot be reached');
+    expect(github.wrong.splice(0)).toHaveLength(1);
+  });
+  test('without a credential', async () => {
+    const anonymous = createGitHubClient({ apiUrl: github.url, fetch: github.fetch(), manner: 'once' });
+    await expect(anonymous.send({ route: 'GET /orgs/{org}/members', parameters: { org: 'acme' } })).rejects.toThrow();
+    expect(github.wrong.splice(0)).toHaveLength(1);
+  });
+});
