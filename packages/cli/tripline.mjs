@@ -1,2 +1,58 @@
 #!/usr/bin/env node
-console.log(process.version);
+// Plain JavaScript, so that a Node too old for the rest can still say so, or hand over to the one that npm installed.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = fileURLToPath(import.meta.url);
+const handedOver = 'NODE_HANDED_OVER_BY_TRIPLINE';
+
+if (isNewEnough()) {
+  const { main } = await import('./main.ts');
+  process.exitCode = await main(process.argv.slice(2));
+} else {
+  const newer = process.env[handedOver] ? undefined : installedNode();
+  if (newer) handOver(newer);
+  else {
+    console.error(
+      `Tripline needs Node 22.18 or newer, and this is ${process.version}. Run npm ci with install scripts on, which brings Node 24, or install one.`,
+    );
+    process.exitCode = 1;
+  }
+}
+
+function isNewEnough() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  return major > 22 || (major === 22 && minor >= 18);
+}
+
+/** The `node` of npm's own `node` package, in the nearest node_modules above. */
+function installedNode() {
+  for (let folder = dirname(here); folder !== dirname(folder); folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
+    if (existsSync(candidate)) return candidate;
+  }
+  return undefined;
+}
+
+/** Runs this file anew on `node`, and ends as it ends. */
+function handOver(node) {
+  const child = spawn(node, [here, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, [handedOver]: '1' },
+    shell: process.platform === 'win32',
+  });
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  const passOn = (signal) => child.kill(signal);
+  for (const signal of signals) process.on(signal, passOn);
+  child.on('error', (error) => {
+    console.error(`Tripline could not start ${node}: ${error.message}`);
+    process.exitCode = 1;
+  });
+  child.on('exit', (code, signal) => {
+    for (const name of signals) process.off(name, passOn);
+    process.exitCode = code ?? 128 + (constants.signals[signal ?? 'SIGTERM'] ?? 15);
+  });
+}

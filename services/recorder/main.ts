@@ -18,7 +18,7 @@ export async function main(config: Config): Promise<void> {
   try {
     const opening = openDatabase(config.database.url, { applicationName: 'tripline-recorder' });
     const db = lifecycle.opened('database', opening, (open) => open.close());
-    const stream = await openStream({ config, clientId: 'tripline-recorder', db, logger, clock: systemClock });
+    const stream = await openStream({ config, db, logger, clock: systemClock });
     lifecycle.opened('log', stream, (open) => open.close());
     const recorder = await createRecorder({ config, stream, db, logger, metrics });
     lifecycle.opened('recorder', recorder, (open) => open.close());

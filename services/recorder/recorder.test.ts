@@ -20,7 +20,7 @@ let recorder: Recorder;
 
 beforeEach(async () => {
   fresh = await freshDatabase();
-  stream = await openStream({ config, clientId: 'test', db: fresh.db, logger, clock: systemClock });
+  stream = await openStream({ config, db: fresh.db, logger, clock: systemClock });
   recorder = await start();
 });
 afterEach(async () => {

@@ -1,0 +1,36 @@
+import type { ClientBase } from 'pg';
+import type { Seen } from './seen.ts';
+
+/**
+ * Looks at what Tripline did in one workspace; each call answers what is new since the last. One query for all tables,
+ * so that what is seen together was there together.
+ */
+export function createLook(client: Pick<ClientBase, 'query'>, workspace: string): () => Promise<Seen[]> {
+  const known = new Set<string>();
+  return async () => {
+    const { rows } = await client.query<{ id: string; item: Omit<Seen, 'atMs'> }>({
+      name: 'look-at-drill',
+      text: `SELECT 'f' || id AS id, 1 AS rank, recorded_at AS at, json_build_object(
+               'what', 'found', 'id', id, 'rule', rule, 'severity', severity, 'confidence', confidence,
+               'subject', subject, 'title', title, 'incident', incident) AS item
+             FROM findings WHERE workspace = $1
+             UNION ALL
+             SELECT 'w' || id, 2, withdrawn_at, json_build_object('what', 'withdrawn', 'finding', id, 'reason', withdrawn_reason)
+             FROM findings WHERE workspace = $1 AND withdrawn_at IS NOT NULL
+             UNION ALL
+             SELECT 'm' || m.id, 3, m.sent_at, json_build_object(
+               'what', 'told', 'sink', m.sink, 'kind', m.kind, 'incident', m.incident, 'dryRun', m.mode = 'dry-run')
+             FROM messages m JOIN incidents i ON i.id = m.incident WHERE i.workspace = $1
+             UNION ALL
+             SELECT 'r' || finding || ordinal, 4, settled_at, json_build_object(
+               'what', 'revoked', 'finding', finding, 'ordinal', ordinal, 'action', action, 'verdict', verdict, 'state', state)
+             FROM remediations WHERE workspace = $1 AND settled_at IS NOT NULL
+             ORDER BY rank, at`,
+      values: [workspace],
+    });
+    const atMs = performance.now();
+    const fresh = rows.filter(({ id }) => !known.has(id));
+    for (const { id } of fresh) known.add(id);
+    return fresh.map(({ item }) => ({ ...item, atMs }) as Seen);
+  };
+}

@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import { userInfo } from 'node:os';
+import { loadConfig } from '@tripline/runtime/config';
+import { plain } from '@tripline/runtime/plain';
+import { deliver, signCloudEvent } from '../attack/deliver.ts';
+import { type Command, readArguments, UsageError } from '../command.ts';
+import { moment } from '../show.ts';
+import { findReceiver } from '../target.ts';
+
+const options = {
+  workspace: { type: 'string', value: 'name', doc: 'whose rules are to know of it' },
+  reason: { type: 'string', value: 'text', doc: 'why; it stands in the audit trail' },
+  actor: {
+    type: 'string',
+    value: 'login',
+    doc: 'who will act, by the login at the provider; your own user name when absent',
+  },
+  for: { type: 'string', value: 'time', doc: 'how long, such as 30m or 2h; 1h when absent, 24h at most' },
+  url: { type: 'string', value: 'url', doc: "the receiver's address, when it does not run here" },
+} as const;
+
+export const breakGlass: Command = {
+  name: 'break-glass',
+  summary: 'Sign a record that says who will act outside the usual way, why, and until when',
+  usage: ['break-glass --workspace <name> --reason <text> [--actor <login>] [--for <time>] [--url <url>]'],
+  details: 'Rules then count what this person grants as explained, until the time is over. It cannot be taken back.',
+  options,
+  async run(args, io) {
+    const { values } = readArguments(args, options, { atMost: 0 });
+    const { workspace, reason, actor = userInfo().username } = values;
+    if (!workspace) throw new UsageError('say whose: --workspace <name>');
+    if (!reason?.trim()) throw new UsageError('say why: --reason <text>');
+    const nowMs = Date.now();
+    const expiresAt = new Date(nowMs + duration(values.for ?? '1h')).toISOString();
+    const receiver = findReceiver(loadConfig(io.env, io.cwd), values.url);
+    const data = {
+      'tripline.breakglass.id': randomUUID(),
+      'tripline.breakglass.actor': actor,
+      'tripline.breakglass.reason': reason,
+      'tripline.breakglass.expires_at': expiresAt,
+    };
+    const type = 'dev.cdeventsx.tripline-breakglass.opened';
+    const time = new Date(nowMs).toISOString();
+    await deliver(receiver, signCloudEvent({ type, workspace, time, data }, receiver.secret));
+    io.out(`${plain(actor)} may act outside the usual way in ${plain(workspace)} until ${moment(expiresAt)} UTC.\n`);
+    return 0;
+  },
+};
+
+const longestMs = 24 * 3_600_000;
+
+function duration(text: string): number {
+  const [, count, unit] = /^(\d{1,4})([mh])$/.exec(text) ?? [];
+  const ms = Number(count) * (unit === 'h' ? 3_600_000 : 60_000);
+  if (!(ms > 0 && ms <= longestMs)) throw new UsageError('--for must be minutes or hours up to 24h, such as 30m or 2h');
+  return ms;
+}

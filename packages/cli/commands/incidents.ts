@@ -1,0 +1,117 @@
+import { userInfo } from 'node:os';
+import { type Actor, type IncidentState, incidentStates, resolutions } from '@tripline/contracts/incident';
+import type { Db } from '@tripline/db/database';
+import {
+  acknowledge,
+  type Incident,
+  IncidentError,
+  type IncidentStory,
+  listIncidents,
+  readIncident,
+  reopen,
+  resolve,
+  type Transition,
+} from '@tripline/db/incidents';
+import { loadConfig } from '@tripline/runtime/config';
+import { plain } from '@tripline/runtime/plain';
+import { type Command, type Io, oneOf, readArguments, UsageError, UserError } from '../command.ts';
+import { moment, severity, styled } from '../show.ts';
+import { withStore } from '../store.ts';
+
+const options = {
+  json: { type: 'boolean', doc: 'print one JSON object a line' },
+  state: { type: 'string', value: 'state', doc: `for list: only those that are ${incidentStates.join(', ')}` },
+  as: {
+    type: 'string',
+    value: 'how',
+    doc: `for resolve: ${resolutions.join(', ')} (it was an attack, it was wrong, it is allowed)`,
+  },
+} as const;
+const verbs = ['list', 'show', 'ack', 'resolve', 'reopen'] as const;
+
+export const incidents: Command = {
+  name: 'incidents',
+  summary: 'List incidents; acknowledge, resolve or reopen one, in Slack and PagerDuty too',
+  usage: [
+    'incidents [list] [--state <state>] [--json]',
+    'incidents show <INC-n> [--json]',
+    'incidents ack <INC-n>',
+    'incidents resolve <INC-n> --as true|false|accepted',
+    'incidents reopen <INC-n>',
+  ],
+  options,
+  async run(args, io) {
+    const { values, positionals } = readArguments(args, options, { atMost: 2 });
+    const verb = oneOf('verb', positionals[0] ?? 'list', verbs);
+    const json = values.json ?? false;
+    const config = loadConfig(io.env, io.cwd);
+    if (verb === 'list') {
+      if (positionals[1] !== undefined) throw new UsageError('list takes no incident; see `show`');
+      const state = values.state === undefined ? undefined : oneOf('state', values.state, incidentStates);
+      await withStore(config, (db) => list(db, io, json, state));
+      return 0;
+    }
+    const id = positionals[1];
+    if (id === undefined) throw new UsageError(`say which incident: \`tripline incidents ${verb} INC-1\``);
+    await withStore(config, async (db) => {
+      if (verb === 'show') return show(db, io, json, id);
+      return change(db, io, json, id, verb, values.as);
+    });
+    return 0;
+  },
+};
+
+async function list(db: Db, io: Io, json: boolean, state: IncidentState | undefined): Promise<void> {
+  const found = await listIncidents(db, state === undefined ? {} : { state });
+  if (json) for (const incident of found) io.out(`${JSON.stringify(incident)}\n`);
+  else if (found.length === 0) io.out('There is no incident.\n');
+  else for (const incident of found) io.out(line(incident, io));
+}
+
+async function show(db: Db, io: Io, json: boolean, id: string): Promise<void> {
+  const story = await readIncident(db, id);
+  if (!story) throw new UserError(`there is no incident ${plain(id)}`);
+  io.out(json ? `${JSON.stringify(story)}\n` : tell(story, io));
+}
+
+async function change(
+  db: Db,
+  io: Io,
+  json: boolean,
+  id: string,
+  verb: 'ack' | 'resolve' | 'reopen',
+  as: string | undefined,
+): Promise<void> {
+  const actor: Actor = { via: 'cli', id: userInfo().username, name: userInfo().username };
+  let done: Transition;
+  try {
+    if (verb === 'ack') done = await acknowledge(db, id, actor);
+    else if (verb === 'reopen') done = await reopen(db, id, actor);
+    else done = await resolve(db, id, oneOf('way to resolve (--as)', as, resolutions), actor);
+  } catch (error) {
+    if (error instanceof IncidentError) throw new UserError(error.message);
+    throw error;
+  }
+  if (json) io.out(`${JSON.stringify(done)}\n`);
+  else io.out(`${done.changed ? '' : 'No change: '}${line(done.incident, io)}`);
+}
+
+function line(incident: Incident, io: Io): string {
+  const { id, state, title, openedAt, workspace } = incident;
+  const who = incident.resolved ?? incident.acknowledged;
+  const by = who && state !== 'open' ? ` by ${plain(who.by.name)} (${who.by.via})` : '';
+  const how = incident.resolved ? ` as ${incident.resolved.resolution}` : '';
+  return `${id.padEnd(8)} ${severity(io, incident.severity)}  ${moment(openedAt)}  ${styled(io, 'bold', plain(title))}  ${workspace}  ${state}${how}${by}\n`;
+}
+
+function tell(story: IncidentStory, io: Io): string {
+  const findings = story.findings.flatMap((finding) => [
+    `  ${severity(io, finding.severity)}  ${finding.rule}  ${plain(finding.title)}`,
+    ...finding.evidence.map(
+      (item) => `      · ${moment(item.time)}  ${plain(item.what)}${item.url ? `  ${plain(item.url)}` : ''}`,
+    ),
+    ...finding.remedy.map((item) => `      → ${plain(item)}`),
+  ]);
+  const events = story.events.map((event) => `  ${moment(event.at)}  ${event.kind}  ${plain(event.actor.name)}`);
+  return `${line(story, io)}\n${[...findings, '', ...events].join('\n')}\n`;
+}

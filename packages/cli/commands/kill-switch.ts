@@ -1,0 +1,32 @@
+import { userInfo } from 'node:os';
+import { readRemediationSwitch, setRemediationSwitch } from '@tripline/db/switches';
+import { loadConfig } from '@tripline/runtime/config';
+import { plain } from '@tripline/runtime/plain';
+import { type Command, oneOf, readArguments } from '../command.ts';
+import { moment } from '../show.ts';
+import { withStore } from '../store.ts';
+
+const options = { reason: { type: 'string', value: 'text', doc: 'why, for those who ask later' } } as const;
+
+export const killSwitch: Command = {
+  name: 'kill-switch',
+  summary: 'Stop every automatic action at once, let them go on, or say which',
+  usage: ['kill-switch on [--reason <text>]', 'kill-switch off [--reason <text>]', 'kill-switch status'],
+  details: 'Read right before each request to a provider, so it works without a deploy or a restart. Findings go on.',
+  options,
+  async run(args, io) {
+    const { values, positionals } = readArguments(args, options, { atMost: 1 });
+    const verb = oneOf('position', positionals[0], ['on', 'off', 'status']);
+    const now = await withStore(loadConfig(io.env, io.cwd), async (db) => {
+      if (verb !== 'status') {
+        const name = userInfo().username;
+        const by = { via: 'cli', id: name, name } as const;
+        await setRemediationSwitch(db, { stopped: verb === 'on', by, reason: values.reason ?? 'none given' });
+      }
+      return readRemediationSwitch(db);
+    });
+    const since = now ? `, since ${moment(now.at)} UTC, by ${plain(now.by.name)}: ${plain(now.reason)}` : '';
+    io.out(`The kill switch is ${now?.stopped ? 'ON: no automatic action is taken' : 'off'}${since}\n`);
+    return 0;
+  },
+};

@@ -1,0 +1,57 @@
+import { type Config, loadConfig } from '@tripline/runtime/config';
+import { type Command, readArguments } from '../command.ts';
+
+type Service = {
+  name: string;
+  summary: string;
+  details: string;
+  load: () => Promise<(config: Config) => Promise<void>>;
+};
+
+/** The services, each of which runs alone until it is told to stop. Loaded when asked for: `tripline findings` needs none of them. */
+const services: readonly Service[] = [
+  {
+    name: 'receiver',
+    summary: 'Run the receiver alone: verify deliveries and append them to the log',
+    details: 'Needs KAFKA_BROKERS or DATABASE_URL for the log, and TRIPLINE_GITHUB_WEBHOOK_SECRET.',
+    load: async () => (await import('@tripline/receiver/main')).main,
+  },
+  {
+    name: 'recorder',
+    summary: 'Run the recorder alone: keep every event in the audit trail',
+    details: 'Needs DATABASE_URL; reads the log from KAFKA_BROKERS where set.',
+    load: async () => (await import('@tripline/recorder/main')).main,
+  },
+  {
+    name: 'detector',
+    summary: 'Run the detector alone: evaluate the rules and record findings',
+    details: 'Needs DATABASE_URL; reads the log from KAFKA_BROKERS where set. Several share the partitions.',
+    load: async () => (await import('@tripline/detector/main')).main,
+  },
+  {
+    name: 'notifier',
+    summary: "Run the notifier alone: tell Slack and PagerDuty, and take Slack's buttons",
+    details: 'Needs DATABASE_URL. With neither Slack nor PagerDuty configured it records what it would have told.',
+    load: async () => (await import('@tripline/notifier/main')).main,
+  },
+  {
+    name: 'remediator',
+    summary: 'Run the remediator alone: guard, act, check',
+    details: 'Needs DATABASE_URL. Dry run unless remediation.mode says automatic.',
+    load: async () => (await import('@tripline/remediator/main')).main,
+  },
+];
+
+export const serviceCommands: readonly Command[] = services.map(({ name, summary, details, load }) => ({
+  name,
+  summary,
+  usage: [name],
+  details: `${details} Serves /healthz, /readyz and /metrics on TRIPLINE_HOST and TRIPLINE_PORT; stops on SIGTERM.`,
+  run: async (args, io) => {
+    readArguments(args, {}, { atMost: 0 });
+    const config = loadConfig(io.env, io.cwd);
+    const main = await load();
+    await main(config);
+    return 0;
+  },
+}));

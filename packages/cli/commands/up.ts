@@ -1,0 +1,18 @@
+import { loadConfig } from '@tripline/runtime/config';
+import { type Command, readArguments } from '../command.ts';
+
+export const up: Command = {
+  name: 'up',
+  summary: 'Run all of Tripline in this one process, on an embedded database unless settings name others',
+  usage: ['up'],
+  details:
+    'Keeps its data in .tripline (TRIPLINE_DATA) and listens on 127.0.0.1:8080 (TRIPLINE_HOST, TRIPLINE_PORT). Makes a webhook ' +
+    'secret on its first start and shows it with the URL. Ctrl-C stops it.',
+  async run(args, io) {
+    readArguments(args, {}, { atMost: 0 });
+    const config = loadConfig(io.env, io.cwd);
+    const { main } = await import('@tripline/standalone/main');
+    await main(config);
+    return 0;
+  },
+};

@@ -1,0 +1,71 @@
+import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '@tripline/runtime/config';
+import { findStandalone } from '@tripline/runtime/data-folder';
+import { ask, type Check } from './check.ts';
+
+const gigabyte = 1024 ** 3;
+
+/** The settings' file, the data folder, the spool in it, and whether something answers on the port. */
+export async function checkLocal(config: Config): Promise<Check[]> {
+  return [
+    { what: 'settings', state: 'ok', says: config.file ?? 'no tripline.yaml; environment and defaults' },
+    dataFolder(config),
+    spool(config),
+    await listening(config),
+  ];
+}
+
+function dataFolder({ dataDir }: Config): Check {
+  const what = 'data folder';
+  if (!existsSync(dataDir))
+    return { what, state: 'off', says: `${dataDir} is not there yet; the first start makes it` };
+  if ((statSync(dataDir).mode & 0o077) !== 0) {
+    const mend = `chmod 700 ${dataDir}`;
+    return { what, state: 'broken', says: `${dataDir} can be entered by others, and holds a secret`, mend };
+  }
+  const { bavail, bsize } = statfsSync(dataDir);
+  const free = bavail * bsize;
+  if (free < gigabyte) {
+    const says = `${(free / gigabyte).toFixed(2)} GiB are free on ${dataDir}`;
+    return { what, state: 'broken', says, mend: 'free some space: deliveries are kept here' };
+  }
+  return { what, state: 'ok', says: `${dataDir}, ${(free / gigabyte).toFixed(0)} GiB free` };
+}
+
+function spool({ dataDir, receiver }: Config): Check {
+  const what = 'spool';
+  const folder = join(dataDir, 'spool');
+  if (!existsSync(folder)) return { what, state: 'off', says: 'nothing was ever spooled' };
+  const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  if (bytes > receiver.spoolLimitBytes * 0.8) {
+    const says = `${bytes} of ${receiver.spoolLimitBytes} bytes are used`;
+    return {
+      what,
+      state: 'broken',
+      says,
+      mend: 'bring the log back (see below): beyond the limit, deliveries are refused',
+    };
+  }
+  return { what, state: 'ok', says: `${bytes} bytes wait for the log` };
+}
+
+function listening(config: Config): Promise<Check> {
+  const what = 'Tripline';
+  const running = findStandalone(config.dataDir)?.listening;
+  const url = running?.url ?? `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`;
+  return ask(what, `start it with \`npx tripline up\`, or free the port`, async () => {
+    let response: Response;
+    try {
+      response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(3000) });
+    } catch {
+      return { state: 'off', says: `nothing answers at ${url}; \`npx tripline up\` starts it` };
+    }
+    const answer = (await response.json().catch(() => null)) as { status?: string; error?: { message: string } } | null;
+    if (answer?.status === 'ready') return { state: 'ok', says: `ready at ${url}` };
+    if (answer?.error)
+      return { state: 'broken', says: `${url} is not ready: ${answer.error.message}`, mend: 'see its log' };
+    const mend = 'set TRIPLINE_PORT to another port, or stop what uses this one';
+    return { state: 'broken', says: `something that is no Tripline answers at ${url}`, mend };
+  });
+}

@@ -1,0 +1,80 @@
+import { createGitHubClient } from '@tripline/integrations/github/client';
+import { installedOn } from '@tripline/integrations/github/reader';
+import { isRoutingKey } from '@tripline/integrations/pagerduty/check';
+import { checkSlack } from '@tripline/integrations/slack/check';
+import type { Config } from '@tripline/runtime/config';
+import { ask, type Check } from './check.ts';
+
+/** Whether those whom Tripline calls would take its calls. */
+export async function checkProviders(config: Config): Promise<Check[]> {
+  return Promise.all([webhookSecret(config), github(config), slack(config), pagerduty(config), remediation(config)]);
+}
+
+async function webhookSecret({ github: { webhookSecrets } }: Config): Promise<Check> {
+  const what = 'webhook secret';
+  if (!webhookSecrets) return { what, state: 'off', says: 'none configured: `npx tripline up` makes one' };
+  if (webhookSecrets.some((secret) => secret.length < 16)) {
+    const mend = 'use `openssl rand -hex 32`, here and at GitHub';
+    return { what, state: 'broken', says: 'one has fewer than 16 characters, and could be guessed', mend };
+  }
+  return { what, state: 'ok', says: `${webhookSecrets.length} configured` };
+}
+
+async function github({ github: { app, token, apiUrl } }: Config): Promise<Check> {
+  if (app) {
+    const mend = 'check TRIPLINE_GITHUB_APP_ID and TRIPLINE_GITHUB_APP_PRIVATE_KEY, and this machine’s clock';
+    return ask('GitHub App', mend, async () => {
+      const on = await installedOn({ apiUrl, app }, Date.now());
+      if (on.length === 0) {
+        return { state: 'broken', says: 'it is installed nowhere', mend: 'install it on your organisation' };
+      }
+      return { state: 'ok', says: `installed on ${on.join(', ')}` };
+    });
+  }
+  if (token) {
+    return ask('GitHub token', 'check TRIPLINE_GITHUB_TOKEN', async () => {
+      const client = createGitHubClient({ apiUrl, authorization: `token ${token}`, manner: 'once' });
+      const { status } = await client.send({ route: 'GET /rate_limit', parameters: {} });
+      if (status !== 200) return { state: 'broken', says: `GitHub answers ${status}`, mend: 'make a new token' };
+      return { state: 'note', says: 'it reads; to remediate, an App is needed' };
+    });
+  }
+  const says = 'no App or token: no import, no look-ups, no remediation; rules learn instead';
+  return { what: 'GitHub', state: 'off', says };
+}
+
+async function slack({ slack: settings }: Config): Promise<Check> {
+  if (!settings) return { what: 'Slack', state: 'off', says: 'not configured: dry run' };
+  return ask('Slack', 'check TRIPLINE_SLACK_BOT_TOKEN; it needs the scope chat:write', async () => {
+    const { team, bot } = await checkSlack(settings);
+    return { state: 'ok', says: `${bot} in ${team}, channel ${settings.channel}` };
+  });
+}
+
+async function pagerduty({ pagerduty: settings }: Config): Promise<Check> {
+  const what = 'PagerDuty';
+  if (!settings) return { what, state: 'off', says: 'not configured: dry run' };
+  if (!isRoutingKey(settings.routingKey)) {
+    const mend = 'take the integration key of an Events API v2 integration';
+    return { what, state: 'broken', says: 'the routing key is not 32 letters and digits', mend };
+  }
+  return { what, state: 'ok', says: `the routing key has the right form; pages from ${settings.minSeverity} on` };
+}
+
+async function remediation({ remediation: settings, github: { app } }: Config): Promise<Check> {
+  const what = 'remediation';
+  if (settings.mode === 'dry-run') return { what, state: 'off', says: 'dry run' };
+  if (!app) {
+    const mend = 'configure a GitHub App, or set remediation.mode to dry-run';
+    return { what, state: 'broken', says: 'automatic, with nothing to act with', mend };
+  }
+  if (settings.policy.length === 0) {
+    const mend = 'name rules and actions under remediation.policy';
+    return { what, state: 'broken', says: 'automatic, but no policy allows anything', mend };
+  }
+  return {
+    what,
+    state: 'ok',
+    says: `automatic by ${settings.policy.length} lines of policy, at most ${settings.maxPerHour} an hour`,
+  };
+}

@@ -1,0 +1,29 @@
+import type { Command } from './command.ts';
+import { attack } from './commands/attack.ts';
+import { breakGlass } from './commands/break-glass.ts';
+import { doctor } from './commands/doctor.ts';
+import { findings } from './commands/findings.ts';
+import { incidents } from './commands/incidents.ts';
+import { killSwitch } from './commands/kill-switch.ts';
+import { migrate } from './commands/migrate.ts';
+import { revokeToken } from './commands/revoke-token.ts';
+import { rules } from './commands/rules.ts';
+import { serviceCommands } from './commands/services.ts';
+import { trail } from './commands/trail.ts';
+import { up } from './commands/up.ts';
+
+/** Every verb of `tripline`, in the order in which help shows them. */
+export const commands: readonly Command[] = [
+  up,
+  attack,
+  findings,
+  incidents,
+  rules,
+  doctor,
+  trail,
+  killSwitch,
+  breakGlass,
+  revokeToken,
+  migrate,
+  ...serviceCommands,
+];

@@ -1,0 +1,37 @@
+import type { Config } from '@tripline/runtime/config';
+import type { Screen } from './screen.ts';
+
+/** What a new user needs to know: where GitHub is to deliver, what is real and what is dry run, and what to try next. */
+export function showBanner(
+  screen: Screen,
+  config: Config,
+  { url, madeSecret, startedMs }: { url: string; madeSecret: string | null; startedMs: number },
+): void {
+  const { style } = screen;
+  const secret = madeSecret ?? style('dim', 'as configured');
+  const slack = config.slack ? `channel ${config.slack.channel}` : dryRun(screen, 'TRIPLINE_SLACK_BOT_TOKEN');
+  const pagerduty = config.pagerduty
+    ? `${config.pagerduty.minSeverity} and graver`
+    : dryRun(screen, 'TRIPLINE_PAGERDUTY_ROUTING_KEY');
+  const acts =
+    config.remediation.mode === 'automatic'
+      ? `automatic, where ${config.remediation.policy.length} lines of policy say so`
+      : dryRun(screen, 'remediation.mode: automatic');
+  screen.line();
+  screen.line(`${style('bold', 'Tripline is up')} ${style('dim', `after ${(startedMs / 1000).toFixed(1)} s`)}`);
+  screen.line();
+  screen.line(`  Webhook URL     ${style('bold', `${url}/webhooks/github`)}`);
+  screen.line(`  Webhook secret  ${secret}`);
+  screen.line(`  Slack           ${slack}`);
+  screen.line(`  PagerDuty       ${pagerduty}`);
+  screen.line(`  Remediation     ${acts}`);
+  screen.line(`  Data, log       ${config.dataDir}`);
+  screen.line();
+  screen.line(`  Next, in a second terminal:  ${style('bold', 'npx tripline attack tj-actions')}`);
+  screen.line(`  ${style('dim', 'Ctrl-C stops it.')}`);
+  screen.line();
+}
+
+function dryRun(screen: Screen, setting: string): string {
+  return `${screen.style('yellow', 'dry run')}: recorded and shown, not sent (${setting})`;
+}

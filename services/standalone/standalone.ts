@@ -1,0 +1,123 @@
+import { join } from 'node:path';
+import { openDatabase } from '@tripline/db/database';
+import { startEmbedded } from '@tripline/db/embedded';
+import { migrate } from '@tripline/db/migrate';
+import { createDetector } from '@tripline/detector/detector';
+import { loadRules } from '@tripline/detector/load-rules';
+import { createNotifier } from '@tripline/notifier/notifier';
+import { createReceiver } from '@tripline/receiver/receiver';
+import { createRecorder } from '@tripline/recorder/recorder';
+import { createRemediator } from '@tripline/remediator/remediator';
+import { systemClock } from '@tripline/runtime/clock';
+import type { Config } from '@tripline/runtime/config';
+import { claimDataFolder, keepWebhookSecret } from '@tripline/runtime/data-folder';
+import { createHttp } from '@tripline/runtime/http';
+import { createLifecycle } from '@tripline/runtime/lifecycle';
+import { openLogFile } from '@tripline/runtime/log-file';
+import { createMetrics } from '@tripline/runtime/metrics';
+import { openStream } from '@tripline/stream/open';
+import type { FastifyInstance } from 'fastify';
+import { showLive } from './live.ts';
+import type { Screen } from './screen.ts';
+
+/** Somebody else listens on the port. */
+export class PortInUse extends Error {
+  readonly code = 'PORT_IN_USE';
+}
+
+export type Standalone = {
+  /** Where GitHub's deliveries go, without the path. */
+  url: string;
+  /** The secret that was made for this folder; null when one is configured, which is not repeated. */
+  madeSecret: string | null;
+  /** How long the start took, in ms. */
+  startedMs: number;
+  /** Stops everything in reverse; nothing of it is left running. */
+  close: () => Promise<void>;
+};
+
+/**
+ * All of Tripline in one process and on one port: on the embedded Postgres and log, unless the settings name others.
+ * @throws {DataFolderInUse} {PortInUse} {ConfigError} {EmbeddedPostgresError}: each with a sentence for its user.
+ */
+export async function startStandalone(given: Config, screen: Screen): Promise<Standalone> {
+  const beganMs = performance.now();
+  const folder = claimDataFolder(given.dataDir);
+  const log = openLogFile({
+    service: 'standalone',
+    dataDir: given.dataDir,
+    level: given.logLevel,
+    warn: (text) => screen.line(screen.style('yellow', `! ${text}`)),
+  });
+  const { logger } = log;
+  const lifecycle = createLifecycle(logger);
+  lifecycle.opened('log file', log, () => log.close());
+  lifecycle.opened('data folder', folder, () => folder.release());
+  try {
+    const madeSecret = given.github.webhookSecrets ? null : keepWebhookSecret(given.dataDir);
+    const embedded = given.database.url
+      ? null
+      : await screen.step('Starting the database', () =>
+          startEmbedded({ dataDir: join(given.dataDir, 'postgres'), logger }),
+        );
+    if (embedded) lifecycle.opened('database', embedded, () => embedded.stop());
+    const databaseUrl = given.database.url ?? embedded!.url;
+    const config: Config = {
+      ...given,
+      database: { url: databaseUrl },
+      github: madeSecret === null ? given.github : { ...given.github, webhookSecrets: [madeSecret] },
+    };
+    const db = lifecycle.opened(
+      'database connections',
+      openDatabase(databaseUrl, { applicationName: 'tripline', maxConnections: 24 }),
+      (open) => open.close(),
+    );
+    await screen.step('Preparing the database', () => migrate(db, { logger }));
+
+    const metrics = createMetrics({ service: 'standalone' });
+    const parts = { config, db, logger, clock: systemClock, metrics };
+    const stream = lifecycle.opened('log', await openStream(parts), (open) => open.close());
+    const live = showLive(screen);
+    const opened = <T extends { close: () => Promise<void> }>(name: string, thing: T): T =>
+      lifecycle.opened(name, thing, (open) => open.close());
+
+    const remediator = opened('remediator', await createRemediator({ ...parts, onActed: live.onActed }));
+    const notifier = opened('notifier', await createNotifier({ ...parts, onTold: live.onTold }));
+    const detector = opened('detector', await createDetector({ ...parts, stream, rules: await loadRules(config) }));
+    const recorder = opened('recorder', await createRecorder({ ...parts, stream }));
+    const receiver = opened('receiver', await createReceiver({ ...parts, stream }));
+    const rooms = [receiver, recorder, detector, notifier, remediator];
+
+    const ready = async () => {
+      for (const room of rooms) await room.ready();
+    };
+    const app = createHttp({ metrics, ready, bodyLimitBytes: config.receiver.bodyLimitBytes });
+    receiver.routes(app);
+    notifier.routes(app);
+    lifecycle.opened('HTTP server', app, () => app.close());
+    const url = await listen(app, config);
+    folder.announce({ url });
+    return { url, madeSecret, startedMs: performance.now() - beganMs, close: () => lifecycle.close() };
+  } catch (error) {
+    await lifecycle.close();
+    throw error;
+  }
+}
+
+/** @throws {PortInUse} naming the setting. */
+async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw new PortInUse(`port ${port} on ${host} is in use; stop what uses it, or set TRIPLINE_PORT to another`);
+    }
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+      throw new PortInUse(
+        `Tripline cannot listen on port ${port} of ${host} (${code}); see TRIPLINE_HOST and TRIPLINE_PORT`,
+      );
+    }
+    throw error;
+  }
+}
