@@ -13,7 +13,11 @@ export async function describeTopic(admin: Admin, topic: string): Promise<TopicF
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: [
-      { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ['message.timestamp.type', 'max.message.bytes'] },
+      {
+        type: kafkajs.ConfigResourceTypes.TOPIC,
+        name: topic,
+        configNames: ['message.timestamp.type', 'max.message.bytes'],
+      },
     ],
   });
   const setting = (name: string) => resources[0]?.configEntries.find((entry) => entry.configName === name)?.configValue;

@@ -76,25 +76,32 @@ export function createKafkaStream(options: {
       throw error;
     });
     await producerReady;
-    const messages = new Map<string, Message[]>();
-    const places: Appended[] = [];
-    const counts = new Map<string, number>();
-    for (const { topic, key, headers, value } of records) {
+    type Share = { topic: string; partition: number; messages: Message[]; base: number | null };
+    const shares = new Map<string, Share>();
+    const places = records.map(({ topic, key, headers, value }) => {
       const partition = partitionOf(key, facts.get(topic)!.partitions);
-      const place = `${topic} ${partition}`;
-      const nth = counts.get(place) ?? 0;
-      counts.set(place, nth + 1);
-      places.push({ topic, partition, offset: nth });
-      const ofTopic = messages.get(topic);
-      const message = { key, headers, value, partition };
-      if (ofTopic) ofTopic.push(message);
-      else messages.set(topic, [message]);
+      const name = `${topic} ${partition}`;
+      let share = shares.get(name);
+      if (!share) {
+        share = { topic, partition, messages: [], base: null };
+        shares.set(name, share);
+      }
+      share.messages.push({ key, headers, value, partition });
+      return { share, nth: share.messages.length - 1 };
+    });
+    // kafkajs 2.2.4 resolves without having sent a share whose leader moved, on a retry, to a broker that had already
+    // answered. Kept is only what the answer names; the rest goes again.
+    for (let left = [...shares.values()]; left.length > 0; left = left.filter(({ base }) => base === null)) {
+      const kept = await producer.sendBatch({ acks: -1, timeout: appendTimeoutMs, topicMessages: left });
+      for (const { topicName, partition, baseOffset } of kept) {
+        shares.get(`${topicName} ${partition}`)!.base = Number(baseOffset);
+      }
     }
-    const topicMessages = [...messages].map(([topic, ofTopic]) => ({ topic, messages: ofTopic }));
-    const kept = await producer.sendBatch({ acks: -1, timeout: appendTimeoutMs, topicMessages });
-    const bases = new Map(kept.map((one) => [`${one.topicName} ${one.partition}`, Number(one.baseOffset)]));
-    for (const place of places) place.offset += bases.get(`${place.topic} ${place.partition}`)!;
-    return places;
+    return places.map(({ share, nth }) => ({
+      topic: share.topic,
+      partition: share.partition,
+      offset: share.base! + nth,
+    }));
   }
 
   const batcher = createBatcher<NewRecord, Appended>({
