@@ -68,8 +68,8 @@ export type Claim =
   /** It is ours for `leaseMs`, and stands as `acting`. */
   | { kind: 'act' }
   | { kind: 'refused'; verdict: Exclude<GuardVerdict, 'act'> }
-  /** Somebody else has it until then. */
-  | { kind: 'busy'; untilMs: number }
+  /** Somebody else has it, for so long unless they extend it. */
+  | { kind: 'busy'; forMs: number }
   | { kind: 'settled' };
 
 /**
@@ -84,15 +84,16 @@ export async function claimRemediation(
   const { finding, ordinal, workspace, step } = remediation;
   return inTransaction(db, async (client) => {
     await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 5))', [`${workspace} ${step.action}`]);
-    const { rows } = await client.query<{ state: RemediationState; busy_until: Date | null; withdrawn: boolean }>(
-      `SELECT state, CASE WHEN leased_until > clock_timestamp() THEN leased_until END AS busy_until,
+    const { rows } = await client.query<{ state: RemediationState; busy_ms: number | null; withdrawn: boolean }>(
+      `SELECT state, CASE WHEN leased_until > clock_timestamp()
+                THEN ceil(extract(epoch FROM leased_until - clock_timestamp()) * 1000)::integer END AS busy_ms,
               (SELECT withdrawn_at IS NOT NULL FROM findings WHERE id = finding) AS withdrawn
        FROM remediations WHERE finding = $1 AND ordinal = $2 FOR UPDATE`,
       [finding, ordinal],
     );
     const row = rows[0];
     if (row === undefined || (row.state !== 'planned' && row.state !== 'acting')) return { kind: 'settled' };
-    if (row.busy_until !== null) return { kind: 'busy', untilMs: row.busy_until.getTime() };
+    if (row.busy_ms !== null) return { kind: 'busy', forMs: row.busy_ms };
     const facts = await client.query<{ stopped: boolean; begun: number }>(
       `SELECT coalesce((SELECT stopped FROM switches WHERE name = 'remediation'), false) AS stopped,
               (SELECT count(*) FROM remediations WHERE workspace = $1 AND action = $2

@@ -137,7 +137,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     if (claim.kind === 'settled') return false;
     if (claim.kind === 'busy') {
       // Should the other worker die, this job takes over when its lease is over.
-      await addRemediateJob(db.pool, finding.id, claim.untilMs - Date.now());
+      await addRemediateJob(db.pool, finding.id, claim.forMs);
       return true;
     }
     if (claim.kind === 'act') {

@@ -1,21 +1,16 @@
-import { createHash } from 'node:crypto';
+import { type Clock, systemClock } from '@tripline/runtime/clock';
 import type { Outcome } from '../outcome.ts';
 import { outcomeOf, outcomeOfError } from './classify.ts';
 import { createGitHubClient } from './client.ts';
 
 /** GitHub's limit for one request. */
-export const mostTokens = 1000;
+const mostTokens = 1000;
 
 /** The kinds of token that GitHub revokes by value. It cannot revoke an App's own (`ghs_`), a deploy key or a password. */
 const revocable = /^(?:gh[pour]_|github_pat_)\w{16,255}$/;
 
-/** A token's name wherever one must be written down: base64 SHA-256, as GitHub's audit log has it. */
-export function tokenHash(token: string): string {
-  return createHash('sha256').update(token).digest('base64');
-}
-
 /**
- * A4b: revokes leaked tokens by their values, at most {@link mostTokens}. Irreversible; GitHub tells their owners.
+ * A4b: revokes leaked tokens by their values, at most 1,000. Irreversible; GitHub tells their owners.
  *
  * Sent without any credential, as GitHub demands. The values go into the one request and nowhere else: no outcome or
  * error repeats them or what GitHub said about them. GitHub takes the list in and answers 202 before it acts, and has no
@@ -26,8 +21,9 @@ export async function revokeByValue(options: {
   tokens: readonly string[];
   fetch?: typeof globalThis.fetch;
   timeoutMs?: number;
+  clock?: Clock;
 }): Promise<Outcome> {
-  const { apiUrl, tokens, fetch, timeoutMs } = options;
+  const { apiUrl, tokens, fetch, timeoutMs, clock = systemClock } = options;
   if (tokens.length === 0 || tokens.length > mostTokens) {
     const message = `Give 1 to ${mostTokens} tokens at once; these are ${tokens.length}`;
     return { kind: 'give-up', reason: 'wrong-number', message };
@@ -45,7 +41,7 @@ export async function revokeByValue(options: {
   });
   try {
     const answer = await client.send({ route: 'POST /credentials/revoke', parameters: { credentials: [...tokens] } });
-    const outcome = outcomeOf(answer, Date.now());
+    const outcome = outcomeOf(answer, clock.nowMs());
     const message = `GitHub answered ${answer.status}`;
     // There is no "already gone" here: 404 means that this GitHub has no such address.
     if (outcome.reason === 'already-gone') return { kind: 'give-up', reason: 'not-offered', message };

@@ -10,7 +10,7 @@ export type Check = { result: 'dead' | 'alive' | 'unknown'; said: string };
 
 /** One thing that can be done at GitHub about a finding. Each file beside this one is one. */
 export type Action<Step extends ResponseStep = ResponseStep> = {
-  /** Of the response catalogue (ARCHITECTURE.md); also in contracts/response.ts. */
+  /** Of the response catalogue (README.md of this integration); also in contracts/response.ts. */
   code: string;
   /** Whether what it takes away can be given back as it was. */
   reversible: boolean;

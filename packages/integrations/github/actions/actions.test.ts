@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { ResponseStep } from '@tripline/contracts/response';
 import { responseActions } from '@tripline/contracts/response';
 import type { Clock } from '@tripline/runtime/clock';
@@ -100,6 +101,19 @@ const sent = () => github!.requests.map(({ method, path }) => `${method} ${path.
 const json = (status: number, body: unknown): FakeAnswer => ({ status, body: JSON.stringify(body) });
 
 describe('every action', () => {
+  test('stands in the catalogue with what its token may do', () => {
+    const catalogue = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+      .replaceAll(/ +/g, ' ')
+      .split('\n');
+    for (const step of [key, run, runner, pat, invitation, collaborator]) {
+      const { code, reversible, scope } = actionOf(step);
+      const row = catalogue.find((line) => line.startsWith(`| ${code} | \`${step.action}\` |`));
+      expect(row, step.action).toContain(reversible ? '| yes' : '| no');
+      for (const [name, level] of Object.entries(scope(step).permissions))
+        expect(row).toContain(`\`${name}: ${level}\``);
+    }
+  });
+
   test('declares what the catalogue of responses says of it', () => {
     for (const [name, { code, reversible }] of Object.entries(responseActions)) {
       const action = actions[name as keyof typeof actions];

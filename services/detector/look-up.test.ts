@@ -1,0 +1,222 @@
+import type { LoggedEvent } from '@tripline/contracts/event';
+import { fromEventRecord } from '@tripline/contracts/event-record';
+import { readImports } from '@tripline/db/imports';
+import { loadConfig } from '@tripline/runtime/config';
+import { createLogger } from '@tripline/runtime/logger';
+import type { NewRecord } from '@tripline/stream/contract';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  type FakeAnswer,
+  type FakeService,
+  startFakeService,
+} from '../../packages/integrations/integration.contract.ts';
+import { freshDatabase } from '../../test/setup/postgres.ts';
+import { createImportTask, startImports } from './import-inventory.ts';
+import { createLookUpTask } from './look-up.ts';
+
+const token = 'ghp_canaryReadOnlyToken0123456789abcdef';
+const revision = 'a'.repeat(40);
+const lookup = { id: 'q1', kind: 'reviews-of-commit', repository: 'acme/app', revision } as const;
+const clock = { nowMs: () => Date.parse('2026-05-01T12:00:00Z'), pause: async () => {} };
+
+let github: FakeService;
+let answer: (request: string) => FakeAnswer;
+let appended: NewRecord[];
+let logged: string[];
+const events = (): LoggedEvent[] =>
+  appended.map((record, offset) =>
+    fromEventRecord(record, { partition: 0, offset, appendedAtMs: 0 }, { checkWhole: true }),
+  );
+
+beforeEach(async () => {
+  github = await startFakeService(({ method, path }) => answer(`${method} ${path.split('?', 1)[0]}`));
+  answer = () => ({ status: 404, body: '{}' });
+  appended = [];
+  logged = [];
+});
+afterEach(() => github.close());
+
+function parts(
+  settings: { token?: string; workspaces?: { id: string; github: { organizations: string[] } }[] } = { token },
+) {
+  const config = loadConfig({}, '/nonexistent');
+  return {
+    config: {
+      ...config,
+      workspaces: settings.workspaces ?? [],
+      github: {
+        ...config.github,
+        apiUrl: github.url,
+        ...(settings.token === undefined ? {} : { token: settings.token }),
+      },
+    },
+    stream: {
+      append: async (records: readonly NewRecord[]) => {
+        appended.push(...records);
+        return [];
+      },
+    },
+    logger: createLogger({ service: 'detector', level: 'trace' }, { write: (line) => logged.push(line) }),
+    clock,
+    waitBaseMs: 1,
+  };
+}
+const json = (body: unknown, status = 200): FakeAnswer => ({ status, body: JSON.stringify(body) });
+const attempt = (attempts: number) => ({ job: { attempts } }) as never;
+
+describe('a look-up', () => {
+  const pull = {
+    ...{ number: 7, state: 'closed', merged_at: '2026-05-01T11:00:00Z', merge_commit_sha: revision },
+    ...{ user: { login: 'ada' }, head: { sha: 'b'.repeat(40) }, base: { ref: 'main' } },
+  };
+  const review = {
+    ...{ id: 1, user: { login: 'bob', type: 'User' }, state: 'APPROVED', commit_id: 'b'.repeat(40) },
+    ...{ author_association: 'MEMBER', submitted_at: '2026-05-01T10:00:00Z' },
+  };
+
+  test('answers with the reviews of the commit, under the id of the question', async () => {
+    answer = (request) =>
+      request.endsWith(`/commits/${revision}/pulls`)
+        ? json([pull])
+        : json([
+            review,
+            { ...review, id: 2, state: 'PENDING', submitted_at: undefined },
+            { ...review, id: 3, user: null },
+          ]);
+    const lookUp = createLookUpTask(parts());
+    await lookUp({ workspace: 'acme', lookup }, attempt(1));
+    await lookUp({ workspace: 'acme', lookup }, attempt(1));
+    const [event, again] = events();
+    expect(again!.id).toBe(event!.id);
+    expect(event).toMatchObject({
+      type: 'dev.cdeventsx.tripline-change.looked-up',
+      workspace: 'acme',
+      data: {
+        'tripline.lookup.id': 'q1',
+        'tripline.lookup.outcome': 'found',
+        'tripline.lookup.changes': [
+          {
+            id: '7',
+            state: 'merged',
+            mergeRevision: revision,
+            reviews: [
+              { id: '1', author: 'bob', state: 'approved' },
+              { id: '3', author: 'ghost' },
+            ],
+          },
+        ],
+      },
+    });
+  });
+
+  test('is unavailable at once when nothing is configured to ask with', async () => {
+    await createLookUpTask(parts({}))({ workspace: 'acme', lookup }, attempt(1));
+    expect(events()[0]!.data['tripline.lookup.outcome']).toBe('unavailable');
+    expect(github.requests).toEqual([]);
+  });
+
+  test.each([404, 401, 422])('is unavailable when GitHub refuses with %i', async (status) => {
+    answer = () => ({ status, body: '{"message":"no"}' });
+    await createLookUpTask(parts())({ workspace: 'acme', lookup }, attempt(1));
+    expect(events()[0]!.data['tripline.lookup.outcome']).toBe('unavailable');
+  });
+
+  test('is tried again while GitHub is down, and unavailable when it stays so', async () => {
+    answer = () => ({ status: 502 });
+    const lookUp = createLookUpTask(parts());
+    await expect(lookUp({ workspace: 'acme', lookup }, attempt(1))).rejects.toThrow('502');
+    expect(appended).toEqual([]);
+    await lookUp({ workspace: 'acme', lookup }, attempt(4));
+    expect(events()[0]!.data['tripline.lookup.outcome']).toBe('unavailable');
+    expect(logged.join('')).not.toContain(token);
+  });
+});
+
+describe('an import', () => {
+  let database: Awaited<ReturnType<typeof freshDatabase>>;
+  beforeEach(async () => {
+    database = await freshDatabase();
+  });
+  afterEach(() => database.close());
+
+  const workspaces = [{ id: 'acme', github: { organizations: ['acme', 'acme-labs'] } }];
+  const jobs = async () => (await database.db.pool.query(`SELECT key FROM graphile_worker.jobs`)).rows;
+
+  /** Two organisations, each with a runner, a member and one repository with a protected default branch and a key. */
+  function twoOrganisations(request: string): FakeAnswer {
+    const [, org] = /\/(?:orgs|repos)\/([^/]+)/.exec(request)!;
+    if (request.endsWith(`/orgs/${org}/actions/runners`))
+      return json({ runners: [{ id: 1, name: `${org}-runner`, labels: [] }] });
+    if (request.endsWith('/members')) return json([{ login: `${org}-person` }]);
+    if (request.endsWith('/installations'))
+      return json({ installations: [{ id: 5, app_slug: 'bot', permissions: { contents: 'read' } }] });
+    if (request.endsWith(`/orgs/${org}/repos`))
+      return json([{ full_name: `${org}/app`, default_branch: 'main', archived: false }]);
+    if (request.endsWith('/keys')) return json([{ id: 3, title: 'key ghp_canaryInATitle0123456789', read_only: true }]);
+    if (request.endsWith('/branches')) return json([]);
+    if (request.endsWith('/branches/main')) return json({ name: 'main', commit: { sha: revision } });
+    if (request.endsWith('/rulesets')) return json([{ id: 8, target: 'branch', enforcement: 'active' }]);
+    if (request.endsWith('/rulesets/8')) {
+      return json({
+        id: 8,
+        enforcement: 'active',
+        conditions: { ref_name: { include: ['~DEFAULT_BRANCH', 'refs/heads/release/*'] } },
+      });
+    }
+    return json({ runners: [] });
+  }
+
+  test('is asked for once, and tells the log what is already true', async () => {
+    answer = twoOrganisations;
+    const all = { ...parts({ token, workspaces }), db: database.db };
+    await startImports(all);
+    expect(await jobs()).toEqual([{ key: 'import:acme' }]);
+    await createImportTask(all)({ workspace: 'acme' });
+    const [event] = events();
+    expect(event).toMatchObject({
+      id: 'inventory:acme:1',
+      type: 'dev.cdeventsx.tripline-inventory.observed',
+      data: {
+        'tripline.inventory.runners': [{ name: 'acme-runner' }, { name: 'acme-labs-runner' }],
+        'tripline.inventory.heads': [
+          { repository: 'acme/app', branch: 'main', revision },
+          { repository: 'acme-labs/app' },
+        ],
+        'tripline.inventory.protected': [{ repository: 'acme/app', patterns: ['main', 'release/*'] }, {}],
+      },
+    });
+    expect(JSON.stringify(event)).not.toContain('ghp_canary');
+    const [known] = await readImports(database.db);
+    expect(known).toMatchObject({
+      workspace: 'acme',
+      failed: null,
+      imported: { counts: { runners: 2, heads: 2, members: 4, deployKeys: 2, installations: 2 } },
+    });
+    await database.db.pool.query('DELETE FROM graphile_worker._private_jobs');
+    await startImports(all);
+    expect(await jobs()).toEqual([]);
+  });
+
+  test('is all or nothing: what may not be read is named, and rules go on learning', async () => {
+    answer = (request) =>
+      request.endsWith('/orgs/acme/installations')
+        ? json({ message: 'Must have admin rights' }, 403)
+        : twoOrganisations(request);
+    const all = { ...parts({ token, workspaces }), db: database.db };
+    await createImportTask(all)({ workspace: 'acme' });
+    expect(appended).toEqual([]);
+    const [known] = await readImports(database.db);
+    expect(known).toMatchObject({
+      imported: null,
+      failed: { reason: expect.stringContaining('GET /orgs/{org}/installations with 403: Must have admin rights') },
+    });
+    // The next start tries again.
+    await startImports(all);
+    expect(await jobs()).toEqual([{ key: 'import:acme' }]);
+  });
+
+  test('is nothing at all where nothing is configured to read with', async () => {
+    await startImports({ ...parts({ workspaces }), db: database.db });
+    expect(await readImports(database.db)).toEqual([]);
+  });
+});
