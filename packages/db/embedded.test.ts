@@ -92,7 +92,7 @@ test('several starters at once share one server, which the last of them stops', 
   expect(await serverPid(here[0].url)).toBe(await serverPid(here[1].url));
   await here[0].stop();
   elsewhere.stdin!.end();
-  await once(elsewhere, 'exit');
+  expect(await once(elsewhere, 'exit')).toEqual([0, null]);
   expect(await query(here[1].url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   await here[1].stop();
   expect(processesOf(dataDir)).toEqual([]);
@@ -106,17 +106,24 @@ test('its starter killed with -9: it goes by itself', async () => {
   await expect.poll(() => processesOf(dataDir), { timeout: 10_000, interval: 20 }).toEqual([]);
 });
 
-test('its starter killed with -9: the next start at once finds what was committed', async () => {
+test('its starter killed with -9 while others use it: it stays for them, and goes with the last', async () => {
   const dataDir = join(folder, 'postgres');
   const starter = await startElsewhere(dataDir);
   const joined = await startEmbedded({ dataDir });
   await query(joined.url, 'CREATE TABLE kept AS SELECT 1 AS one');
+  const served = await serverPid(joined.url);
+  const watchdogs = () => processesOf(dataDir).filter(({ command }) => command.includes('watchdog'));
+  expect(watchdogs()).toHaveLength(2);
   starter.kill('SIGKILL');
-  const next = await startEmbedded({ dataDir });
-  await expect
-    .poll(() => query(next.url, 'SELECT one FROM kept').catch(String), { timeout: 10_000 })
-    .toEqual([{ one: 1 }]);
-  await Promise.all([joined.stop(), next.stop()]);
+  const next = await startElsewhere(dataDir);
+  await expect.poll(() => watchdogs().length, { timeout: 10_000, interval: 20 }).toBe(2);
+  await joined.stop();
+  const last = await startEmbedded({ dataDir });
+  expect(await serverPid(last.url)).toBe(served);
+  expect(await query(last.url, 'SELECT one FROM kept')).toEqual([{ one: 1 }]);
+  await last.stop();
+  next.kill('SIGKILL');
+  await expect.poll(() => processesOf(dataDir), { timeout: 10_000, interval: 20 }).toEqual([]);
 });
 
 test('left behind without a watchdog, it makes way for the next start', async () => {
@@ -161,4 +168,14 @@ test('what keeps it from starting is said', async () => {
   mkdirSync(join(older, 'cluster'), { recursive: true });
   writeFileSync(join(older, 'cluster/PG_VERSION'), '17\n');
   await expect(startEmbedded({ dataDir: older })).rejects.toThrow(/made by PostgreSQL 17/);
+});
+
+test('a process that stops it ends by itself, whatever ends first', async () => {
+  const dataDir = join(folder, 'postgres');
+  for (let round = 0; round < 5; round += 1) {
+    const elsewhere = await startElsewhere(dataDir);
+    elsewhere.stdin!.end();
+    expect(await once(elsewhere, 'exit')).toEqual([0, null]);
+    expect(processesOf(dataDir)).toEqual([]);
+  }
 });

