@@ -17,6 +17,7 @@ import { type Batch, type Stream, topics } from '@tripline/stream/contract';
 import { createMeasures } from './measures.ts';
 import { recordBatch } from './record-batch.ts';
 import { setAside } from './set-aside.ts';
+import { startWorker } from './worker.ts';
 
 export type DetectorParts = {
   config: Config;
@@ -27,6 +28,10 @@ export type DetectorParts = {
   logger: Logger;
   clock: Clock;
   metrics: Metrics;
+  /** Whether it also runs the jobs `look-up` and `import-inventory`, as it does unless told otherwise. */
+  worker?: boolean;
+  /** At most so many records a batch, and so a transaction; 2,000 unless told otherwise. */
+  maxBatchRecords?: number;
 };
 
 export type Detector = {
@@ -40,7 +45,6 @@ export type Detector = {
 
 const consumer = 'detector';
 const hourMs = 3_600_000;
-const maxBatchRecords = 2000;
 /** How often a quiet partition's timers are looked at. */
 const tickMs = 250;
 const nothingRecorded: Recorded = { found: 0, silenced: 0, withdrawn: 0 };
@@ -145,7 +149,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   const consuming = await stream.consume({
     topic: topics.events,
     group: 'tripline-detector',
-    maxRecords: maxBatchRecords,
+    maxRecords: parts.maxBatchRecords ?? 2000,
     tickMs,
     handlers: {
       onAssigned: take,
@@ -156,11 +160,16 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     },
   });
 
+  const worker = parts.worker === false ? null : await startWorker({ config, stream, db, logger, clock });
+
   return {
     owned: () => [...owned.keys()],
     ready: async () => {
       await Promise.all([stream.check(), db.pool.query('SELECT 1')]);
     },
-    close: () => consuming.stop(),
+    close: async () => {
+      await consuming.stop();
+      await worker?.stop();
+    },
   };
 }

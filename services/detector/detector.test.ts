@@ -1,0 +1,275 @@
+import type { Db } from '@tripline/db/database';
+import { Fenced } from '@tripline/db/positions';
+import { configureRule } from '@tripline/engine/settings';
+import type { AnyRule } from '@tripline/rules/contract';
+import { type LoggedEventInput, playTimeline, toRecords } from '@tripline/rules/test-kit';
+import { systemClock } from '@tripline/runtime/clock';
+import { loadConfig } from '@tripline/runtime/config';
+import { createLogger } from '@tripline/runtime/logger';
+import { createMetrics } from '@tripline/runtime/metrics';
+import type { ConsumerHandlers, NewRecord, Stream, StreamRecord } from '@tripline/stream/contract';
+import { topics } from '@tripline/stream/contract';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  created,
+  deleted,
+  minuteMs,
+  someEvents,
+  startMs,
+  rules as syntheticRules,
+  throwingRule,
+} from '../../test/detector.rules.ts';
+import { freshDatabase } from '../../test/setup/postgres.ts';
+import { createDetector } from './detector.ts';
+
+const key = { topic: topics.events, partition: 0 };
+const rules: readonly AnyRule[] = syntheticRules;
+
+/** A log that a test plays by hand: it hands out the detector's handlers and keeps what is appended. */
+async function detectorByHand(db: Db, options: { rules?: readonly AnyRule[]; silences?: unknown[] } = {}) {
+  let handlers: ConsumerHandlers | undefined;
+  const appended: NewRecord[] = [];
+  const stream = {
+    consume: async (consumer: { handlers: ConsumerHandlers }) => {
+      handlers = consumer.handlers;
+      return { owned: () => [0], stop: async () => {} };
+    },
+    append: async (records: NewRecord[]) => {
+      appended.push(...records);
+      return records.map(({ topic }, offset) => ({ topic, partition: 0, offset }));
+    },
+  } as unknown as Stream;
+  const config = { ...loadConfig({}, '/'), learningDays: 0, silences: (options.silences ?? []) as never };
+  await createDetector({
+    config,
+    stream,
+    db,
+    rules: (options.rules ?? rules).map((rule) => configureRule(rule)),
+    logger: createLogger({ service: 'detector', level: 'silent' }),
+    clock: systemClock,
+    metrics: createMetrics({ service: 'detector' }),
+    worker: false,
+  });
+  const lost = new AbortController().signal;
+  return {
+    appended,
+    assign: () => handlers!.onAssigned(key),
+    batch: (records: readonly StreamRecord[], caughtUpAtMs: number | null = null) =>
+      handlers!.onBatch({ ...key, records, caughtUpAtMs, lost }),
+  };
+}
+
+/** All that a log left behind, told apart from names that chance gives. */
+async function whatStands(db: Db) {
+  const findings = await db.pool.query(
+    `SELECT f.id, f.rule, f.subject, f.withdrawn_at, f.silenced_by, i.title AS incident, i.state, i.version, i.severity,
+       i.updated_at FROM findings f LEFT JOIN incidents i ON i.id = f.incident ORDER BY f.id`,
+  );
+  const jobs = await db.pool.query(
+    `SELECT task_identifier AS task, regexp_replace(key, 'INC-.*', 'INC') AS key FROM graphile_worker.jobs ORDER BY 1, 2`,
+  );
+  const story = await db.pool.query('SELECT kind, detail FROM incident_events ORDER BY id');
+  const state = await db.pool.query(
+    'SELECT workspace, rule, key, value::text, expires_ms FROM rule_state ORDER BY 1, 2, 3',
+  );
+  const timers = await db.pool.query('SELECT * FROM timers ORDER BY workspace, rule, id');
+  const position = await db.pool.query('SELECT next, log_time_ms FROM positions');
+  return [findings, jobs, story, state, timers, position].map(({ rows }) => rows);
+}
+
+async function forgetAll(db: Db): Promise<void> {
+  await db.pool.query(
+    `TRUNCATE positions, rule_state, timers, seen_batches, incidents, incident_entities, findings, incident_events CASCADE`,
+  );
+  await db.pool.query('SELECT graphile_worker.remove_job(key) FROM graphile_worker.jobs');
+}
+
+/** A database whose `n`-th query from now fails: before it reaches Postgres, or after, when its answer is lost. */
+function failing(db: Db, n: number, answerLost: boolean): { db: Db; hasFailed: () => boolean } {
+  let left = n;
+  const count = async <T>(send: () => Promise<T>): Promise<T> => {
+    left -= 1;
+    if (left !== 0) return send();
+    if (answerLost) await send();
+    throw new Error('the connection is gone');
+  };
+  const pool = new Proxy(db.pool, {
+    get(target, name) {
+      if (name === 'query') return (...of: [string, unknown[]]) => count(() => target.query(...of));
+      if (name !== 'connect') return Reflect.get(target, name);
+      return async () => {
+        const client = await target.connect();
+        return {
+          query: (...of: [string, unknown[]]) => count(() => client.query(...of)),
+          release: (error?: Error) => client.release(error),
+        };
+      };
+    },
+  });
+  return { db: { ...db, pool }, hasFailed: () => left <= 0 };
+}
+
+describe('the detector', () => {
+  let database: Awaited<ReturnType<typeof freshDatabase>>;
+  let db: Db;
+  beforeEach(async () => {
+    database = await freshDatabase();
+    db = database.db;
+  });
+  afterEach(() => database.close());
+
+  const events = someEvents(24);
+  const untilMs = startMs + 60 * minuteMs;
+
+  /** Plays the log batch by batch; a batch that fails is assigned and played again, as a stream does it. */
+  async function play(by: Awaited<ReturnType<typeof detectorByHand>>, log: readonly LoggedEventInput[], size: number) {
+    const records = toRecords({ events: log });
+    const batches: [StreamRecord[], number | null][] = [];
+    for (let from = 0; from < records.length; from += size) batches.push([records.slice(from, from + size), null]);
+    batches.push([[], untilMs]);
+    await by.assign().catch(() => by.assign());
+    for (const [batch, caughtUpAtMs] of batches) {
+      for (;;) {
+        try {
+          await by.batch(batch, caughtUpAtMs);
+          break;
+        } catch {
+          await by.assign();
+        }
+      }
+    }
+  }
+
+  test('finds what the engine finds in memory, and leaves its incidents and jobs', async () => {
+    await play(await detectorByHand(db), events, 5);
+    const { all, withdrawn, lookUps } = playTimeline({ rules, events, untilMs });
+    expect(all.length).toBeGreaterThan(5);
+    expect(withdrawn.length).toBeGreaterThan(0);
+    const { rows } = await db.pool.query('SELECT id, withdrawn_at IS NOT NULL AS withdrawn FROM findings ORDER BY id');
+    const taken = new Set(withdrawn.map(({ findingId }) => findingId));
+    const expected = all.map(({ id }) => ({ id, withdrawn: taken.has(id) })).sort((a, b) => (a.id < b.id ? -1 : 1));
+    expect(rows).toEqual(expected);
+    const jobs = await db.pool.query(
+      'SELECT task_identifier AS task, count(*)::int FROM graphile_worker.jobs GROUP BY 1',
+    );
+    const incidents = await db.pool.query('SELECT count(*)::int FROM incidents');
+    expect(Object.fromEntries(jobs.rows.map(({ task, count }) => [task, count]))).toEqual({
+      'look-up': lookUps.length,
+      remediate: all.length,
+      'tell-slack': incidents.rows[0].count,
+      'tell-pagerduty': incidents.rows[0].count,
+    });
+  });
+
+  test('leaves the same behind however the log is cut', async () => {
+    await play(await detectorByHand(db), events, 24);
+    const whole = await whatStands(db);
+    for (const size of [1, 7]) {
+      const other = await freshDatabase();
+      await play(await detectorByHand(other.db), events, size);
+      expect(await whatStands(other.db)).toEqual(whole);
+      await other.close();
+    }
+  });
+
+  test.each([false, true])('leaves the same behind whichever query fails (answer lost: %s)', async (answerLost) => {
+    const short = someEvents(8);
+    await play(await detectorByHand(db), short, 4);
+    const expected = await whatStands(db);
+    let n = 0;
+    for (let failed = true; failed; ) {
+      n += 1;
+      await forgetAll(db);
+      const broken = failing(db, n, answerLost);
+      await play(await detectorByHand(broken.db), short, 4);
+      expect(await whatStands(db), `query ${n}`).toEqual(expected);
+      failed = broken.hasFailed();
+    }
+    expect(n).toBeGreaterThan(20);
+  });
+
+  test('fences an owner that does not know that it lost the partition', async () => {
+    const records = toRecords({ events });
+    const first = await detectorByHand(db);
+    const second = await detectorByHand(db);
+    await first.assign();
+    await first.batch(records.slice(0, 6));
+    expect(await second.assign()).toBe(6);
+    await expect(first.batch(records.slice(6, 12))).rejects.toThrow(Fenced);
+    await second.batch(records.slice(6, 24));
+    await expect(first.batch([], untilMs)).rejects.toThrow(Fenced);
+    await second.batch([], untilMs);
+    const stands = await whatStands(db);
+    const other = await freshDatabase();
+    await play(await detectorByHand(other.db), events, 24);
+    expect(stands).toEqual(await whatStands(other.db));
+    await other.close();
+  });
+
+  test('sets poison aside with its reason, keeps what other rules said, and moves on', async () => {
+    const by = await detectorByHand(db, { rules: [...rules, throwingRule] });
+    const records = toRecords({ events: ['one', 'throw', 'three'].map((name, at) => created(startMs + at, name)) });
+    const broken = { ...records[0]!, offset: 3, value: Buffer.from('{"canary') };
+    const unknown = { ...records[0]!, offset: 4, headers: { ...records[0]!.headers, ce_type: 'com.example' } };
+    await by.assign();
+    await by.batch([...records, broken, unknown]);
+    expect(
+      by.appended.map(({ topic, headers }) => [topic, headers['tripline_rule'], headers['tripline_reason']]),
+    ).toEqual([
+      [topics.deadLetters, 'throwing', 'this branch is more than I can judge'],
+      [topics.deadLetters, undefined, 'the value is no valid JSON'],
+      [topics.deadLetters, undefined, expect.stringContaining('com.example')],
+    ]);
+    const { rows } = await db.pool.query(
+      'SELECT rule, subject, withdrawn_at IS NULL AS stands FROM findings ORDER BY 1, 2',
+    );
+    expect(rows).toContainEqual({ rule: 'third-branch', subject: 'acme/app@three', stands: true });
+    expect(rows.filter(({ rule, stands }) => rule === 'throwing' && stands)).toEqual([]);
+    expect(await by.assign()).toBe(5);
+  });
+
+  test('tells nobody of a silenced finding, and remembers why', async () => {
+    const until = new Date(startMs + 60 * minuteMs).toISOString();
+    const silence = { rule: 'third-branch', subject: 'acme/*', until, reason: 'a known robot' };
+    const by = await detectorByHand(db, { silences: [silence] });
+    await by.assign();
+    await by.batch(toRecords({ events: ['one', 'two', 'three'].map((name, at) => created(startMs + at, name)) }));
+    const findings = await db.pool.query('SELECT incident, silenced_by FROM findings');
+    expect(findings.rows).toEqual([{ incident: null, silenced_by: expect.stringContaining('a known robot') }]);
+    const jobs = await db.pool.query("SELECT 1 FROM graphile_worker.jobs WHERE task_identifier <> 'look-up'");
+    expect(jobs.rows).toEqual([]);
+  });
+
+  test('a finding joins the incident of the same user; one that is explained away closes it', async () => {
+    const by = await detectorByHand(db, { rules: [syntheticRules[0]] });
+    await by.assign();
+    const log = [created(startMs, 'aa'), created(startMs + 1, 'ab'), created(startMs + 2, 'other')];
+    await by.batch(toRecords({ events: log }), startMs + 5 * minuteMs);
+    const incidents = await db.pool.query('SELECT title, version, state FROM incidents ORDER BY title');
+    expect(incidents.rows).toEqual([
+      { title: 'Branch aa', version: 2, state: 'open' },
+      { title: 'Branch other', version: 1, state: 'open' },
+    ]);
+    const later = startMs + 6 * minuteMs;
+    const explained = toRecords({ events: [deleted(later, 'aa'), deleted(later + 1, 'ab')] });
+    await by.batch(
+      explained.map((record, place) => ({
+        ...record,
+        offset: 3 + place,
+        headers: { ...record.headers, ce_id: `x${place}` },
+      })),
+    );
+    const after = await db.pool.query('SELECT title, state, resolution, resolved_by FROM incidents ORDER BY title');
+    expect(after.rows).toEqual([
+      {
+        title: 'Branch aa',
+        state: 'resolved',
+        resolution: 'false',
+        resolved_by: expect.objectContaining({ via: 'tripline' }),
+      },
+      { title: 'Branch other', state: 'open', resolution: null, resolved_by: null },
+    ]);
+    const story = await db.pool.query("SELECT kind FROM incident_events WHERE incident = 'INC-1' ORDER BY id");
+    expect(story.rows.map(({ kind }) => kind)).toEqual(['opened', 'joined', 'withdrawn', 'withdrawn', 'resolved']);
+  });
+});

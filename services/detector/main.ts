@@ -1,0 +1,34 @@
+import { openDatabase } from '@tripline/db/database';
+import { systemClock } from '@tripline/runtime/clock';
+import { type Config, ConfigError } from '@tripline/runtime/config';
+import { createHttp } from '@tripline/runtime/http';
+import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
+import { createLogger } from '@tripline/runtime/logger';
+import { createMetrics } from '@tripline/runtime/metrics';
+import { openStream } from '@tripline/stream/open';
+import { createDetector } from './detector.ts';
+import { loadRules } from './load-rules.ts';
+
+/** Runs the detector alone, until it is told to stop. Needs `database.url`. */
+export async function main(config: Config): Promise<void> {
+  if (config.database.url === undefined) throw new ConfigError('the detector alone needs a Postgres: set DATABASE_URL');
+  const stop = stopSignal();
+  const logger = createLogger({ service: 'detector', level: config.logLevel });
+  const metrics = createMetrics({ service: 'detector' });
+  const lifecycle = createLifecycle(logger);
+  try {
+    const rules = await loadRules(config);
+    const opening = openDatabase(config.database.url, { applicationName: 'tripline-detector' });
+    const db = lifecycle.opened('database', opening, (open) => open.close());
+    const stream = await openStream({ config, db, logger, clock: systemClock });
+    lifecycle.opened('log', stream, (open) => open.close());
+    const detector = await createDetector({ config, stream, db, rules, logger, clock: systemClock, metrics });
+    lifecycle.opened('detector', detector, (open) => open.close());
+    const http = lifecycle.opened('http', createHttp({ metrics, ready: detector.ready }), (open) => open.close());
+    await http.listen({ host: config.host, port: config.port });
+    logger.info({ rules: rules.length }, 'detecting');
+    logger.info({ signal: await stop }, 'stopping');
+  } finally {
+    await lifecycle.close();
+  }
+}

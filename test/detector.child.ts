@@ -1,0 +1,26 @@
+import { openDatabase } from '@tripline/db/database';
+import { createDetector } from '@tripline/detector/detector';
+import { loadRules } from '@tripline/detector/load-rules';
+import { rules as ownRules } from '@tripline/rules/registry';
+import { systemClock } from '@tripline/runtime/clock';
+import { loadConfig } from '@tripline/runtime/config';
+import { createLogger } from '@tripline/runtime/logger';
+import { createMetrics } from '@tripline/runtime/metrics';
+import { connectStream } from '@tripline/stream/open';
+
+/** A detector as a process of its own, with the small rules of detector.rules.ts, for tests that kill it. */
+const config = {
+  ...loadConfig({ DATABASE_URL: process.env['DATABASE_URL'] }, import.meta.dirname),
+  rules: { files: ['detector.rules.ts', 'detector.third-rule.ts'], off: ownRules.map(({ id }) => id), settings: {} },
+  learningDays: 0,
+};
+const logger = createLogger({ service: 'detector', level: process.env['LOG_LEVEL'] ?? 'silent' });
+const db = openDatabase(config.database.url!, { applicationName: 'detector-child' });
+const stream = connectStream({ config, db, logger, clock: systemClock });
+const rules = await loadRules(config);
+await createDetector({
+  ...{ config, stream, db, rules, logger, clock: systemClock },
+  metrics: createMetrics({ service: 'detector' }),
+  worker: false,
+  maxBatchRecords: 4,
+});
