@@ -21,6 +21,8 @@ const shapes: readonly { kind: string; pattern: RegExp }[] = [
   { kind: 'jwt', pattern: /(?<![\w-])eyJ[\w-]{10,}\.[\w-]{4,}\.[\w-]{4,}/g },
   { kind: 'private-key', pattern: /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g },
 ];
+/** The shortest text that any of the shapes fits. Most names and states are shorter, and need no look. */
+const shortest = 15;
 /** `scheme://user:password@`: the password goes, the rest stays readable. */
 const urlPassword = /(:\/\/[^\s/:@]{1,256}:)([^\s/@]{1,1024})(@)/g;
 
@@ -32,8 +34,10 @@ export function credentialHash(value: string): string {
 /** Puts the name of a credential in the place of every credential-shaped part of `text`. */
 export function redactText(text: string): string {
   let redacted = text;
-  for (const { kind, pattern } of shapes) {
-    redacted = redacted.replace(pattern, (value) => `[${kind} sha256:${credentialHash(value)}]`);
+  if (text.length >= shortest) {
+    for (const { kind, pattern } of shapes) {
+      redacted = redacted.replace(pattern, (value) => `[${kind} sha256:${credentialHash(value)}]`);
+    }
   }
   return redacted.includes('://') ? redacted.replace(urlPassword, '$1[password]$3') : redacted;
 }

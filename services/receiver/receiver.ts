@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Clock } from '@tripline/runtime/clock';
@@ -74,7 +74,7 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
     const refusal = encodingFault(headers) ?? source.verify(rawBody, headers, secrets!, receivedAtMs);
     if (refusal) return answerRefusal(source, reply, refusal);
 
-    const bodySha256 = createHash('sha256').update(rawBody).digest('hex');
+    const bodySha256 = hash('sha256', rawBody);
     const normalised = source.normalise({ headers, rawBody, bodySha256, receivedAtMs }, workspaces);
     if ('refusal' in normalised) return answerRefusal(source, reply, normalised.refusal);
     if ('aside' in normalised) {
