@@ -42,7 +42,7 @@ export const member = defineEvent({
       type,
       data: {
         'tripline.grant.kind': 'collaborator',
-        'tripline.grant.grantee': member.login,
+        'tripline.grant.grantee': text(member.login),
         'tripline.grant.grantee_id': identifier(member.id),
         'tripline.grant.target': repository?.full_name,
         'tripline.grant.permission': text(changes?.role_name?.to ?? changes?.permission?.to),
@@ -67,7 +67,7 @@ export const membership = defineEvent({
       type,
       data: {
         'tripline.grant.kind': 'team-member',
-        'tripline.grant.grantee': member?.login,
+        'tripline.grant.grantee': text(member?.login),
         'tripline.grant.grantee_id': identifier(member?.id),
         'tripline.grant.target': organization ? `${organization.login}/${slugOf(team)}` : undefined,
         'tripline.grant.permission': text(team.permission),
@@ -251,7 +251,7 @@ export const personalAccessTokenRequest = defineEvent({
         'tripline.credential.kind': 'fine-grained-personal-access-token',
         'tripline.grant.kind': 'personal-access-token',
         'tripline.grant.id': identifier(request.id),
-        'tripline.grant.grantee': request.owner?.login,
+        'tripline.grant.grantee': text(request.owner?.login),
         'tripline.grant.grantee_id': identifier(request.owner?.id),
         'tripline.grant.target': organization?.login,
         'tripline.grant.permissions': textRecord({ ...result?.other, ...result?.organization, ...result?.repository }),
@@ -270,7 +270,7 @@ export const githubAppAuthorization = defineEvent({
     type: removed,
     data: {
       'tripline.grant.kind': 'user-authorization',
-      'tripline.grant.grantee': sender.login,
+      'tripline.grant.grantee': text(sender.login),
       'tripline.grant.grantee_id': identifier(sender.id),
       'tripline.grant.target': organization?.login,
     },
@@ -295,13 +295,13 @@ export function toldOfPeople(body: z.infer<typeof organizationPeople>) {
       type: added as EventType,
       time: invitation?.created_at,
       data: {
-        'user.name': inviter?.login,
+        'user.name': text(inviter?.login),
         'user.id': identifier(inviter?.id),
         'user.type': text(inviter?.type),
         'tripline.grant.kind': 'org-invitation' as const,
         'tripline.grant.id': identifier(invitation?.id),
         // Somebody invited by address alone has no login yet; the address is not ours to keep.
-        'tripline.grant.grantee': invitation?.login ?? body.user?.login ?? 'somebody without an account',
+        'tripline.grant.grantee': text(invitation?.login ?? body.user?.login) ?? 'somebody without an account',
         'tripline.grant.grantee_id': identifier(body.user?.id),
         'tripline.grant.target': organization?.login,
         'tripline.grant.permission': text(invitation?.role),
@@ -314,7 +314,7 @@ export function toldOfPeople(body: z.infer<typeof organizationPeople>) {
     type,
     data: {
       'tripline.grant.kind': 'org-member' as const,
-      'tripline.grant.grantee': body.membership?.user?.login,
+      'tripline.grant.grantee': text(body.membership?.user?.login),
       'tripline.grant.grantee_id': identifier(body.membership?.user?.id),
       'tripline.grant.target': organization?.login,
       'tripline.grant.permission': text(body.membership?.role),

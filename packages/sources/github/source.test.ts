@@ -358,6 +358,9 @@ describe('what strangers write', () => {
     const event = eventOf('pull_request', withTitle(`oops ${token}`));
     expect(JSON.stringify(event)).not.toContain(token);
     expect(event.data['vcs.change.title']).toContain('sha256:');
+    const added = example('member', action('added'));
+    const named = eventOf('member', { ...added, member: { ...(added['member'] as Json), login: token } });
+    expect(JSON.stringify(named)).not.toContain(token);
   });
 
   test('never makes the normaliser throw, nor brings forth an event that breaks its contract', () => {

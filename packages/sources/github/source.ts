@@ -92,11 +92,11 @@ function surroundings({ sender, repository, organization }: Around): Draft {
   const visibility = repository?.visibility ?? (repository?.private ? 'private' : 'public');
   return {
     'user.id': identifier(sender?.id),
-    'user.name': sender?.login,
+    'user.name': text(sender?.login),
     'user.type': text(sender?.type),
     'vcs.provider.name': 'github',
     'vcs.owner.name': organization?.login ?? repository?.owner.login,
-    'vcs.repository.name': repository?.full_name,
+    'vcs.repository.name': text(repository?.full_name),
     'vcs.repository.url.full': text(repository?.html_url),
     'tripline.repository.visibility': repository && visibilities.has(visibility) ? (visibility as 'public') : undefined,
     'tripline.repository.default_branch': text(repository?.default_branch),
