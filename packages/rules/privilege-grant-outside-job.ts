@@ -40,7 +40,7 @@ function excuseOf(access: Access, grant: HeldGrant, settings: WindowSettings): E
   if (window)
     return {
       reason: `job ${window.job.name} of ${window.run} was running`,
-      firmFromMs: window.ended ? 0 : window.closedMs,
+      firmFromMs: window.ended ? 0 : window.closedMs + latestMs,
     };
   const invitation = invitationOf(access, grant, settings);
   return invitation && excuseOf(access, invitation, settings);

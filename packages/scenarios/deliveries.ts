@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import { toCloudEvent } from '@tripline/sources/tripline/source';
+import type { Cast, Scenario, Step } from './contract.ts';
+
+/** One delivery of a playing, as its feed would send it; the headers lack only the signature. */
+export type ScenarioDelivery = {
+  /** Null for the baseline, which comes first. */
+  step: Step | null;
+  /** When it is sent, ms after the start. */
+  atMs: number;
+  source: Step['source'];
+  headers: Record<string, string>;
+  body: Buffer;
+};
+
+export function deliveriesOf(scenario: Scenario, variant: 'attack' | 'benign', cast: Cast): ScenarioDelivery[] {
+  const baseline = cloudEvent(cast, 'baseline', 0, {
+    event: 'dev.cdeventsx.tripline-inventory.observed',
+    body: scenario.baseline(cast),
+  });
+  const steps = [...scenario[variant](cast)].sort((a, b) => a.atMs - b.atMs);
+  return [{ step: null, ...baseline }, ...steps.map((step) => ({ step, ...deliveryOf(cast, step) }))];
+}
+
+/** The id under which a step's delivery is sent. A redelivery keeps it. */
+export function deliveryId(cast: Cast, step: string): string {
+  return `${createHash('sha256').update(`${cast.organization} ${cast.seed} ${step}`).digest('hex').slice(0, 32)}`;
+}
+
+function deliveryOf(cast: Cast, step: Step): Omit<ScenarioDelivery, 'step'> {
+  if (step.source === 'tripline') return cloudEvent(cast, step.name, step.atMs, step);
+  return {
+    atMs: step.atMs,
+    source: 'github',
+    headers: {
+      'content-type': 'application/json',
+      'x-github-event': step.event,
+      'x-github-delivery': deliveryId(cast, step.name),
+    },
+    body: Buffer.from(JSON.stringify(step.body)),
+  };
+}
+
+function cloudEvent(
+  cast: Cast,
+  name: string,
+  atMs: number,
+  told: { event: string; body: object },
+): Omit<ScenarioDelivery, 'step'> {
+  const id = deliveryId(cast, name);
+  const event = {
+    id,
+    type: told.event,
+    workspace: cast.organization,
+    time: new Date(cast.startMs + atMs).toISOString(),
+    data: told.body,
+  } as Parameters<typeof toCloudEvent>[0];
+  return {
+    atMs,
+    source: 'tripline',
+    headers: { 'content-type': 'application/cloudevents+json', 'webhook-id': id },
+    body: Buffer.from(JSON.stringify(toCloudEvent(event))),
+  };
+}

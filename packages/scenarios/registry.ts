@@ -1,0 +1,15 @@
+import { buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
+import type { Scenario } from './contract.ts';
+import { credentialNewRunner } from './credential-new-runner.ts';
+import { grantOutlivedJob } from './grant-outlived-job.ts';
+import { privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
+import { tjActions } from './tj-actions.ts';
+
+/** The scenarios that `tripline attack` plays. */
+export const scenarios: readonly Scenario[] = [
+  tjActions,
+  credentialNewRunner,
+  privilegeGrantOutsideJob,
+  grantOutlivedJob,
+  buildFromUnreviewedCommit,
+];
