@@ -1,5 +1,5 @@
-import { ConfigError } from '@tripline/runtime/config';
-import { type Command, type Io, UsageError, UserError } from './command.ts';
+import { type Command, type Io, UsageError } from './command.ts';
+import { sentenceFor } from './errors.ts';
 import { commandHelp, overview } from './help.ts';
 import { commands } from './table.ts';
 import { version } from './version.ts';
@@ -45,12 +45,8 @@ function wrongUsage(message: string, command: Command | undefined, io: Io): numb
 }
 
 function failure(error: unknown, io: Io): number {
-  if (error instanceof UserError || error instanceof ConfigError) {
-    io.err(`tripline: ${error.message}\n`);
-  } else {
-    // A fault of ours, or of something that we lean on: the stack is what a report of it needs.
-    io.err(`tripline: ${(error as Error)?.stack ?? String(error)}\n`);
-  }
+  // A fault of ours, or of something that we lean on: the stack is what a report of it needs.
+  io.err(`tripline: ${sentenceFor(error) ?? (error as Error)?.stack ?? String(error)}\n`);
   return 1;
 }
 

@@ -1,13 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import type { Attributes } from '@tripline/contracts/attributes';
-import type { Cast, Step } from '@tripline/scenarios/contract';
+import type { ScenarioDelivery } from '@tripline/scenarios/deliveries';
 import { signGithub } from '@tripline/sources/github/verify';
 import { toCloudEvent } from '@tripline/sources/tripline/source';
 import { signStandard } from '@tripline/sources/tripline/verify';
 import { UserError } from '../command.ts';
 
 /** One HTTP request of a scenario, signed. */
-export type Delivery = { path: string; headers: Record<string, string>; body: string };
+export type Delivery = { path: string; headers: Record<string, string>; body: Buffer };
 
 export type Receiver = { url: string; secret: string };
 
@@ -22,7 +20,7 @@ export async function deliver(receiver: Receiver, delivery: Delivery): Promise<n
     response = await fetch(new URL(delivery.path, receiver.url), {
       method: 'POST',
       headers: delivery.headers,
-      body: delivery.body,
+      body: new Uint8Array(delivery.body),
       signal: AbortSignal.timeout(10_000),
     });
   } catch (error) {
@@ -45,49 +43,22 @@ function reasonOf(answer: string): string {
   }
 }
 
-/** A step as its feed would send it: GitHub's headers and signature, or a CloudEvent of our own. */
-export function signStep(step: Step, cast: Cast, secret: string): Delivery {
-  if (step.source === 'tripline') {
-    const time = new Date(cast.startMs + step.atMs).toISOString();
-    return signCloudEvent({ type: step.event, workspace: cast.organization, time, data: step.body }, secret);
-  }
-  const body = JSON.stringify(step.body);
-  return {
-    path: '/webhooks/github',
-    headers: {
-      'content-type': 'application/json',
-      'user-agent': 'GitHub-Hookshot/tripline-attack',
-      'x-github-event': step.event,
-      'x-github-delivery': randomUUID(),
-      'x-hub-signature-256': signGithub(body, secret),
-    },
-    body,
-  };
-}
-
-/** What is true before the first step. */
-export function signBaseline(baseline: Attributes, cast: Cast, secret: string): Delivery {
-  const type = 'dev.cdeventsx.tripline-inventory.observed';
-  const time = new Date(cast.startMs).toISOString();
-  return signCloudEvent({ type, workspace: cast.organization, time, data: baseline }, secret);
+/** A scenario's delivery with the signature of its feed. */
+export function signDelivery({ source, headers, body }: ScenarioDelivery, secret: string): Delivery {
+  if (source === 'tripline') return signStandardly(headers, body, secret);
+  const signed = { ...headers, 'x-hub-signature-256': signGithub(body, secret) };
+  return { path: '/webhooks/github', headers: signed, body };
 }
 
 /** A CloudEvent for Tripline's own route, signed by Standard Webhooks. */
-export function signCloudEvent(
-  event: { type: string; workspace: string; time: string; data: Record<string, unknown> },
-  secret: string,
-): Delivery {
-  const id = randomUUID();
-  const body = JSON.stringify(toCloudEvent({ id, ...event } as Parameters<typeof toCloudEvent>[0]));
+export function signCloudEvent(event: Parameters<typeof toCloudEvent>[0], secret: string): Delivery {
+  const headers = { 'content-type': 'application/cloudevents+json', 'webhook-id': event.id };
+  return signStandardly(headers, Buffer.from(JSON.stringify(toCloudEvent(event))), secret);
+}
+
+function signStandardly(headers: Record<string, string>, body: Buffer, secret: string): Delivery {
   const seconds = Math.floor(Date.now() / 1000);
-  return {
-    path: '/webhooks/tripline',
-    headers: {
-      'content-type': 'application/cloudevents+json',
-      'webhook-id': id,
-      'webhook-timestamp': String(seconds),
-      'webhook-signature': signStandard(body, secret, id, seconds),
-    },
-    body,
-  };
+  const signature = signStandard(body, secret, headers['webhook-id']!, seconds);
+  const signed = { ...headers, 'webhook-timestamp': String(seconds), 'webhook-signature': signature };
+  return { path: '/webhooks/tripline', headers: signed, body };
 }

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cast, Expectation, Scenario, Step } from '@tripline/scenarios/contract';
-import { deliver, type Receiver, signBaseline, signStep } from './deliver.ts';
+import { deliveriesOf, type ScenarioDelivery } from '@tripline/scenarios/deliveries';
+import { deliver, type Receiver, signDelivery } from './deliver.ts';
 import { afterDeciding, faults, pairUp, type Seen } from './seen.ts';
 import { dueMs, listening, type Timeline } from './timeline.ts';
 
@@ -41,10 +42,10 @@ export function castFor(scenario: Scenario, nowMs: number): Cast {
 export async function play(playing: Playing): Promise<Verdict> {
   const { scenario, benign, cast, receiver } = playing;
   const expects: readonly Expectation[] = benign ? [] : scenario.expects;
-  const baseline = scenario.baseline(cast);
-  const steps = [...(benign ? scenario.benign(cast) : scenario.attack(cast))].sort((a, b) => a.atMs - b.atMs);
+  const [baseline, ...deliveries] = deliveriesOf(scenario, benign ? 'benign' : 'attack', cast);
+  const steps = deliveries.flatMap(({ step }) => step ?? []);
   const seen: Seen[] = [];
-  await deliver(receiver, signBaseline(baseline, cast, receiver.secret));
+  await deliver(receiver, signDelivery(baseline!, receiver.secret));
 
   const timeline: Timeline = { startMs: performance.now() - (Date.now() - cast.startMs), sentMs: new Map() };
   const zeroMs = () => zeroOf(expects, steps, timeline);
@@ -52,9 +53,8 @@ export async function play(playing: Playing): Promise<Verdict> {
     seen.push(item);
     playing.report({ ...item, ms: round(afterDeciding(item, expects, seen, timeline) ?? item.atMs - zeroMs()) });
   };
-  const sending = sendAll(steps, timeline, async (step) => {
-    const status = await deliver(receiver, signStep(step, cast, receiver.secret));
-    const { name, event, says } = step;
+  const sending = sendAll(deliveries, timeline, async (delivery, { name, event, says }) => {
+    const status = await deliver(receiver, signDelivery(delivery, receiver.secret));
     const ms = round(timeline.sentMs.get(name)! - zeroMs());
     playing.report({ what: 'sent', ms, step: name, event, says, status });
   });
@@ -69,7 +69,7 @@ export async function play(playing: Playing): Promise<Verdict> {
     },
   );
 
-  const settings = baseline['tripline.inventory.settings'] ?? {};
+  const settings = scenario.baseline(cast)['tripline.inventory.settings'] ?? {};
   const { quietMs, mostMs } = listening(scenario, steps, settings, playing.skewMs);
   for (;;) {
     for (const item of await playing.look()) reportSeen(item);
@@ -85,11 +85,16 @@ export async function play(playing: Playing): Promise<Verdict> {
 }
 
 /** One after the other, each in its time: the order of the deliveries is part of the scenario. */
-async function sendAll(steps: readonly Step[], timeline: Timeline, send: (step: Step) => Promise<void>): Promise<void> {
-  for (const step of steps) {
-    await pause(Math.max(0, timeline.startMs + step.atMs - performance.now()));
-    timeline.sentMs.set(step.name, performance.now());
-    await send(step);
+async function sendAll(
+  deliveries: readonly ScenarioDelivery[],
+  timeline: Timeline,
+  send: (delivery: ScenarioDelivery, step: Step) => Promise<void>,
+): Promise<void> {
+  for (const delivery of deliveries) {
+    if (delivery.step === null) continue;
+    await pause(Math.max(0, timeline.startMs + delivery.atMs - performance.now()));
+    timeline.sentMs.set(delivery.step.name, performance.now());
+    await send(delivery, delivery.step);
   }
 }
 

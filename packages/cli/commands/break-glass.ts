@@ -33,15 +33,16 @@ export const breakGlass: Command = {
     const nowMs = Date.now();
     const expiresAt = new Date(nowMs + duration(values.for ?? '1h')).toISOString();
     const receiver = findReceiver(loadConfig(io.env, io.cwd), values.url);
+    const id = randomUUID();
     const data = {
-      'tripline.breakglass.id': randomUUID(),
+      'tripline.breakglass.id': id,
       'tripline.breakglass.actor': actor,
       'tripline.breakglass.reason': reason,
       'tripline.breakglass.expires_at': expiresAt,
     };
     const type = 'dev.cdeventsx.tripline-breakglass.opened';
     const time = new Date(nowMs).toISOString();
-    await deliver(receiver, signCloudEvent({ type, workspace, time, data }, receiver.secret));
+    await deliver(receiver, signCloudEvent({ id, type, workspace, time, data }, receiver.secret));
     io.out(`${plain(actor)} may act outside the usual way in ${plain(workspace)} until ${moment(expiresAt)} UTC.\n`);
     return 0;
   },

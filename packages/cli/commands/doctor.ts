@@ -1,11 +1,12 @@
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
-import { type Command, type Io, readArguments, UserError } from '../command.ts';
+import { type Command, type Io, readArguments } from '../command.ts';
 import type { Check } from '../doctor/check.ts';
 import { checkDatabase } from '../doctor/database.ts';
 import { checkLocal } from '../doctor/local.ts';
 import { checkLog } from '../doctor/log.ts';
 import { checkProviders } from '../doctor/providers.ts';
+import { sentenceFor } from '../errors.ts';
 import { styled } from '../show.ts';
 import { withStore } from '../store.ts';
 
@@ -29,9 +30,9 @@ export const doctor: Command = {
           ...(await checkLog(config, db)),
         ]);
       } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        const state = config.database.url ? 'broken' : 'off';
-        return [{ what: 'Postgres', state, says: error.message }];
+        const says = sentenceFor(error);
+        if (says === null) throw error;
+        return [{ what: 'Postgres', state: config.database.url ? 'broken' : 'off', says }];
       }
     };
     const checks = (await Promise.all([checkLocal(config), stored(), checkProviders(config)])).flat();

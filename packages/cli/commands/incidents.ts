@@ -4,7 +4,6 @@ import type { Db } from '@tripline/db/database';
 import {
   acknowledge,
   type Incident,
-  IncidentError,
   type IncidentStory,
   listIncidents,
   readIncident,
@@ -84,14 +83,9 @@ async function change(
 ): Promise<void> {
   const actor: Actor = { via: 'cli', id: userInfo().username, name: userInfo().username };
   let done: Transition;
-  try {
-    if (verb === 'ack') done = await acknowledge(db, id, actor);
-    else if (verb === 'reopen') done = await reopen(db, id, actor);
-    else done = await resolve(db, id, oneOf('way to resolve (--as)', as, resolutions), actor);
-  } catch (error) {
-    if (error instanceof IncidentError) throw new UserError(error.message);
-    throw error;
-  }
+  if (verb === 'ack') done = await acknowledge(db, id, actor);
+  else if (verb === 'reopen') done = await reopen(db, id, actor);
+  else done = await resolve(db, id, oneOf('way to resolve (--as)', as, resolutions), actor);
   if (json) io.out(`${JSON.stringify(done)}\n`);
   else io.out(`${done.changed ? '' : 'No change: '}${line(done.incident, io)}`);
 }

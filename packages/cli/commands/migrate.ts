@@ -1,8 +1,7 @@
 import { openDatabase } from '@tripline/db/database';
-import { MigrationError, migrate as migrateDatabase } from '@tripline/db/migrate';
+import { migrate as migrateDatabase } from '@tripline/db/migrate';
 import { loadConfig } from '@tripline/runtime/config';
 import { type Command, readArguments, UserError } from '../command.ts';
-import { explain } from '../store.ts';
 
 export const migrate: Command = {
   name: 'migrate',
@@ -18,8 +17,6 @@ export const migrate: Command = {
     const db = openDatabase(config.database.url, { applicationName: 'tripline-migrate', maxConnections: 4 });
     try {
       await migrateDatabase(db);
-    } catch (error) {
-      throw error instanceof MigrationError ? new UserError(error.message) : explain(error, config);
     } finally {
       await db.close();
     }

@@ -1,0 +1,42 @@
+/** Codes of our own errors whose message was written for the user who can mend it. */
+const forUsers: ReadonlySet<string> = new Set([
+  'USER',
+  'CONFIG',
+  'INCIDENT',
+  'MIGRATION',
+  'PORT_IN_USE',
+  'DATA_FOLDER_IN_USE',
+  'FOLDER_IN_USE',
+  'EMBEDDED_POSTGRES',
+  'STREAM_UNAVAILABLE',
+]);
+
+/** One sentence for an error that its user can mend, or null for a fault of ours. */
+export function sentenceFor(error: unknown): string | null {
+  const { code, message, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  if (code === undefined) return null;
+  if (forUsers.has(code)) return message;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `port ${port} on ${address} is in use; stop what uses it, or set TRIPLINE_PORT to another`;
+    case 'EACCES':
+    case 'EROFS':
+    case 'ENOSPC':
+      return `${message}: see TRIPLINE_DATA`;
+    case 'ECONNREFUSED':
+    case 'ENOTFOUND':
+    case 'EHOSTUNREACH':
+    case 'ETIMEDOUT':
+    case 'EAI_AGAIN':
+      return `${address ?? 'the database'}${port ? `:${port}` : ''} does not answer (${code}); see DATABASE_URL and KAFKA_BROKERS`;
+    case '28P01':
+    case '28000':
+    case '3D000':
+      return `the database of DATABASE_URL refuses: ${message}`;
+    case '42P01':
+    case '3F000':
+      return "the database of DATABASE_URL lacks Tripline's tables; run `npx tripline migrate`";
+    default:
+      return null;
+  }
+}
