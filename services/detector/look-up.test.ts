@@ -121,6 +121,18 @@ describe('a look-up', () => {
     expect(events()[0]!.data['tripline.lookup.outcome']).toBe('unavailable');
   });
 
+  test('waits for a rate limit as GitHub asks', async () => {
+    let limited = 2;
+    const headers = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(Math.ceil(Date.now() / 1000) + 5) };
+    answer = () => {
+      limited -= 1;
+      return limited >= 0 ? { status: 403, headers, body: '{"message":"API rate limit exceeded"}' } : json([]);
+    };
+    await createLookUpTask(parts())({ workspace: 'acme', lookup }, attempt(1));
+    expect(github.requests).toHaveLength(3);
+    expect(events()[0]!.data).toMatchObject({ 'tripline.lookup.outcome': 'found', 'tripline.lookup.changes': [] });
+  });
+
   test('is tried again while GitHub is down, and unavailable when it stays so', async () => {
     answer = () => ({ status: 502 });
     const lookUp = createLookUpTask(parts());

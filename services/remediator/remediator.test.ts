@@ -180,6 +180,27 @@ describe('a playbook', () => {
     expect(revoked()).toHaveLength(1);
   });
 
+  test('says so when its token could not be revoked, without naming it', async () => {
+    answer = (request) => (request === 'DELETE /installation/token' ? { status: 500 } : undefined);
+    const finding = await addFinding([key]);
+    await createRemediateTask(parts())({ finding });
+    expect((await states(finding))[0]![0]).toBe('done');
+    expect(logged.filter((line) => line.includes('could not be revoked'))).toHaveLength(1);
+    expect(logged.join('')).not.toContain(token);
+  });
+
+  test.each([
+    ['is not installed', 'GET /orgs/acme/installation', 404, 'not-installed'],
+    ['may not do it', 'POST /app/installations/1/access_tokens', 422, 'not-permitted'],
+  ])('fails with what to do when the App %s', async (_when, refused, status, reason) => {
+    answer = (request) => (request === refused ? { status, body: '{"message":"no"}' } : undefined);
+    const finding = await addFinding([key]);
+    await createRemediateTask(parts())({ finding });
+    expect(changes()).toEqual([]);
+    expect(await states(finding)).toEqual([['failed', 'act', reason, 'unknown']]);
+    expect(acted[0]!.text).toMatch(/^FAILED to delete the deploy key: The GitHub App (is not|may not)/);
+  });
+
   test('says loudly when the thing survives', async () => {
     answer = (request) => (request === 'GET /repos/acme/app/keys/3' ? { status: 200, body: '{"id":3}' } : undefined);
     const finding = await addFinding([key]);
