@@ -1,0 +1,58 @@
+import { openDatabase } from '@tripline/db/database';
+import { migrate } from '@tripline/db/migrate';
+import { createDetector } from '@tripline/detector/detector';
+import { loadRules } from '@tripline/detector/load-rules';
+import { systemClock } from '@tripline/runtime/clock';
+import { loadConfig } from '@tripline/runtime/config';
+import { createLogger } from '@tripline/runtime/logger';
+import { createMetrics } from '@tripline/runtime/metrics';
+import type { ConsumerOptions, Stream } from '@tripline/stream/contract';
+import { openStream } from '@tripline/stream/open';
+
+/**
+ * The detector as `tripline detector` runs it, on a database of its own, over a topic that is full already. Prints
+ * records a second from the first batch to the commit of the last, and what was found.
+ */
+const total = Number(process.argv[2]);
+const config = loadConfig();
+const logger = createLogger({ service: 'bench', level: 'warn' });
+const db = openDatabase(config.database.url!, { applicationName: 'bench' });
+await migrate(db);
+const stream = await openStream({ config, db, logger, clock: systemClock });
+
+let judged = 0;
+let begun = 0;
+const done = Promise.withResolvers<number>();
+const counted: Stream = {
+  ...stream,
+  consume: (options: ConsumerOptions) =>
+    stream.consume({
+      ...options,
+      handlers: {
+        ...options.handlers,
+        onBatch: async (batch) => {
+          if (batch.records.length > 0) begun ||= performance.now();
+          await options.handlers.onBatch(batch);
+          judged += batch.records.length;
+          if (judged >= total) done.resolve((performance.now() - begun) / 1000);
+        },
+      },
+    }),
+};
+const detector = await createDetector({
+  config,
+  stream: counted,
+  db,
+  rules: await loadRules(config),
+  logger,
+  clock: systemClock,
+  metrics: createMetrics({ service: 'bench' }),
+});
+const seconds = await done.promise;
+const { rows } = await db.pool.query(
+  'SELECT (SELECT count(*) FROM findings)::int AS findings, (SELECT count(*) FROM rule_state)::int AS keys',
+);
+console.log(JSON.stringify({ records: judged, seconds, ...rows[0] }));
+await detector.close();
+await stream.close();
+await db.close();
