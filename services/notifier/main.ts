@@ -1,6 +1,6 @@
 import { openDatabase } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
+import { type Config, ConfigError } from '@tripline/runtime/config';
 import { createHttp } from '@tripline/runtime/http';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
 import { createLogger } from '@tripline/runtime/logger';
@@ -9,7 +9,7 @@ import { createNotifier } from './notifier.ts';
 
 /** Runs the notifier alone, until it is told to stop. Needs `database.url`. */
 export async function main(config: Config): Promise<void> {
-  if (config.database.url === undefined) throw new Error('the notifier alone needs a Postgres: set DATABASE_URL');
+  if (config.database.url === undefined) throw new ConfigError('the notifier alone needs a Postgres: set DATABASE_URL');
   const logger = createLogger({ service: 'notifier', level: config.logLevel });
   const metrics = createMetrics({ service: 'notifier' });
   const lifecycle = createLifecycle(logger);

@@ -21,10 +21,9 @@ export const findings: Command = {
   options,
   async run(args, io) {
     const { values } = readArguments(args, options, { atMost: 0 });
-    const { json = false, limit, ...filter } = values;
-    const found = await withStore(loadConfig(io.env, io.cwd), (db) =>
-      listFindings(db, { ...filter, limit: limit === undefined ? 100 : wholeNumber('--limit', limit) }),
-    );
+    const { json = false, ...filter } = values;
+    const limit = wholeNumber('--limit', values.limit ?? '100');
+    const found = await withStore(loadConfig(io.env, io.cwd), (db) => listFindings(db, { ...filter, limit }));
     if (json) for (const finding of found) io.out(`${JSON.stringify(finding)}\n`);
     else if (found.length === 0) io.out('Nothing was found.\n');
     else for (const finding of found) io.out(describe(finding, io));

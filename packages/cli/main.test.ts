@@ -1,0 +1,138 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { main } from './main.ts';
+import { commands } from './table.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tripline-cli-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function tripline(args: string[], env: Record<string, string> = {}, stdin = '') {
+  let out = '';
+  let err = '';
+  const status = await main(args, {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    stdin: Readable.from([stdin]),
+    env,
+    cwd: folder,
+    isTerminal: false,
+  });
+  return { status, out, err };
+}
+
+describe('help', () => {
+  it('lists every command of the table, once, with its summary', async () => {
+    const { status, out } = await tripline(['help']);
+    expect(status).toBe(0);
+    const listed = out.split('\n').flatMap((line) => /^ {2}(\S+) +(.+)$/.exec(line)?.slice(1, 3).join(': ') ?? []);
+    expect(listed).toEqual(commands.map(({ name, summary }) => `${name}: ${summary}`));
+    expect(new Set(commands.map(({ name }) => name)).size).toBe(commands.length);
+    expect((await tripline(['--help'])).out).toBe(out);
+    expect((await tripline([])).out).toBe(out);
+  });
+
+  it.each(commands.map((command) => [command.name, command] as const))(
+    'of %s says how to call it',
+    async (name, command) => {
+      for (const args of [
+        ['help', name],
+        [name, '--help'],
+      ]) {
+        const { status, out } = await tripline(args);
+        expect(status).toBe(0);
+        expect(out).toContain(command.summary);
+        for (const usage of command.usage) expect(out).toContain(`  tripline ${usage}\n`);
+        for (const [option, { doc }] of Object.entries(command.options ?? {})) {
+          expect(out).toMatch(new RegExp(`--${option}\\b.*`));
+          expect(out).toContain(doc);
+          expect(command.usage.join()).toContain(`--${option}`);
+        }
+      }
+      for (const usage of command.usage) expect(usage.split(' ')[0]).toBe(name);
+      expect(command.summary).toMatch(/^[A-Z].*[^.]$/);
+    },
+  );
+
+  it('knows the verbs that the README promises', () => {
+    const promised = [
+      'up',
+      'attack',
+      'findings',
+      'incidents',
+      'rules',
+      'doctor',
+      'trail',
+      'kill-switch',
+      'break-glass',
+    ];
+    const services = ['receiver', 'recorder', 'detector', 'notifier', 'remediator'];
+    expect(commands.map(({ name }) => name)).toEqual(expect.arrayContaining([...promised, ...services]));
+  });
+});
+
+describe('wrong usage', () => {
+  it.each([
+    [['no-such-command'], "'no-such-command' is no command"],
+    [['help', 'no-such-command'], 'is no command'],
+    [['findings', '--no-such-option'], "Unknown option '--no-such-option'"],
+    [['findings', 'word'], "'word' is one word too many"],
+    [['findings', '--limit', '0'], '--limit must be a whole number'],
+    [['attack', 'no-such-scenario'], "'no-such-scenario' is no scenario; say "],
+    [['incidents', 'ack'], 'say which incident'],
+    [['trail'], 'say which verb: verify'],
+    [['kill-switch', 'maybe'], "'maybe' is no position; say on, off, status"],
+    [['break-glass', '--reason', 'x'], '--workspace'],
+    [['break-glass', '--workspace', 'acme', '--reason', 'x', '--for', '9d'], '--for must be'],
+    [['revoke-token'], 'standard input'],
+    [['revoke-token', 'ghp_canary'], 'one word too many'],
+  ])('of %j ends with status 2 and a sentence', async (args, sentence) => {
+    const { status, out, err } = await tripline(args);
+    expect(err).toContain(sentence);
+    expect(err).not.toMatch(/\n\s+at /);
+    expect(out).toBe('');
+    expect(status).toBe(2);
+  });
+});
+
+describe('what the user can mend ends with status 1 and a sentence', () => {
+  it.each([
+    [['findings'], {}, 'there is no Tripline in'],
+    [['incidents', 'list'], {}, 'npx tripline up'],
+    [['attack', 'tj-actions'], {}, 'no webhook secret is known'],
+    [['findings'], { TRIPLINE_PORTT: '1' }, 'TRIPLINE_PORTT is no setting of Tripline; did you mean TRIPLINE_PORT?'],
+    [['findings'], { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, 'does not answer (ECONNREFUSED)'],
+    [['migrate'], {}, 'set DATABASE_URL'],
+    [['detector'], {}, 'DATABASE_URL'],
+    [['recorder'], {}, 'DATABASE_URL'],
+    [['notifier'], {}, 'DATABASE_URL'],
+    [['remediator'], {}, 'DATABASE_URL'],
+    [['rules'], { TRIPLINE_CONFIG: 'wrong.yaml' }, 'there is no rule no-such-rule'],
+  ] as [string[], Record<string, string>, string][])('%j with %j', async (args, env, sentence) => {
+    writeFileSync(join(folder, 'wrong.yaml'), 'rules: { off: [no-such-rule] }\n');
+    const { status, err } = await tripline(args, env);
+    expect(err).toContain(sentence);
+    expect(err).not.toMatch(/\n\s+at /);
+    expect(status).toBe(1);
+  });
+});
+
+it('says its version', async () => {
+  expect((await tripline(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+it('shows the rules and lists the scenarios with nothing running', async () => {
+  const shown = (await tripline(['rules', '--json'])).out.trim().split('\n');
+  expect(shown.map((line) => JSON.parse(line).id)).toContain('build-from-unreviewed-commit');
+  expect((await tripline(['rules'])).out).toContain('False alarm: ');
+  expect((await tripline(['attack'])).out).toContain('tj-actions');
+});

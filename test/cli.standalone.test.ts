@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { lines, processesNaming, startTripline, type Tripline, tripline } from './setup/tripline.ts';
+
+/** `tripline up` as a new user meets it: a process of its own, a fresh folder, nothing configured. */
+let folder: string;
+let env: Record<string, string>;
+const started: Tripline[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tripline-up-'));
+  env = { TRIPLINE_DATA: join(folder, 'data'), TRIPLINE_PORT: '0' };
+});
+afterEach(async () => {
+  for (const { child, ended } of started.splice(0)) {
+    child.kill('SIGKILL');
+    await ended;
+  }
+  await expect.poll(() => processesNaming(folder), { timeout: 20_000, interval: 50 }).toEqual([]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function up(): Promise<Tripline> {
+  const running = startTripline(['up'], env, folder);
+  started.push(running);
+  await expect
+    .poll(() => `${running.out()}${running.err()}`, { timeout: 30_000, interval: 20 })
+    .toMatch(/Tripline is up|tripline: /);
+  expect(running.err()).toBe('');
+  return running;
+}
+
+const attack = (...args: string[]) => tripline(['attack', 'tj-actions', '--json', ...args], env, folder);
+
+test('starts in a fresh folder, finds the attack and nothing in its honest twin, and leaves no process', async () => {
+  const beganMs = performance.now();
+  const running = await up();
+  expect(performance.now() - beganMs).toBeLessThan(15_000);
+  expect(running.out()).toMatch(/Webhook URL +http:\/\/127\.0\.0\.1:\d+\/webhooks\/github/);
+  expect(running.out()).toMatch(/Webhook secret +[0-9a-f]{64}/);
+  expect(running.out()).toContain('dry run');
+  expect(statSync(env['TRIPLINE_DATA']!).mode & 0o777).toBe(0o700);
+
+  const played = await attack();
+  expect(played.err).toBe('');
+  expect(played.status).toBe(0);
+  const told = lines(played.out);
+  expect(new Set(told.map(({ what }) => what))).toEqual(new Set(['sent', 'found', 'told', 'revoked', 'verdict']));
+  for (const item of told) if (item['what'] !== 'verdict') expect(item['ms']).toEqual(expect.any(Number));
+  expect(told.at(-1)).toMatchObject({ what: 'verdict', ok: true, faults: [] });
+
+  const benign = await attack('--benign');
+  expect(benign.status).toBe(0);
+  expect(lines(benign.out).filter(({ what }) => what === 'found')).toEqual([]);
+
+  const found = lines((await tripline(['findings', '--json'], env, folder)).out);
+  expect(found.length).toBe(told.filter(({ what }) => what === 'found').length);
+  const fields = ['id', 'rule', 'severity', 'confidence', 'workspace', 'subject', 'title', 'decidingEvent'];
+  for (const finding of found) {
+    expect(Object.keys(finding)).toEqual(
+      expect.arrayContaining([...fields, 'occurredAt', 'detectedAt', 'evidence', 'incident']),
+    );
+  }
+  const incident = String(found[0]!['incident']);
+  expect((await tripline(['incidents', 'ack', incident], env, folder)).out).toContain('acknowledged');
+  expect((await tripline(['incidents', 'resolve', incident, '--as', 'true'], env, folder)).out).toContain(
+    'resolved as true',
+  );
+  expect(await tripline(['trail', 'verify'], env, folder)).toMatchObject({ status: 0 });
+  const doctor = await tripline(['doctor'], env, folder);
+  expect(doctor.out).toContain('Nothing is broken.');
+  expect(doctor.status).toBe(0);
+
+  // A second one on the same folder is refused; the first goes on.
+  const second = await tripline(['up'], env, folder);
+  expect(second).toMatchObject({ status: 1 });
+  expect(second.err).toMatch(/^tripline: another Tripline \(process \d+\) is using .*\n$/);
+
+  running.child.kill('SIGINT');
+  expect(await running.ended).toBe(0);
+  expect(running.out()).toContain('Stopped.');
+  expect(processesNaming(folder)).toEqual([]);
+  // What was found can still be read when nothing runs, and reading leaves nothing running.
+  expect(lines((await tripline(['findings', '--json'], env, folder)).out)).toHaveLength(found.length);
+  expect(processesNaming(folder)).toEqual([]);
+});
+
+test('killed with -9, it starts again in the same folder with the same secret', async () => {
+  const first = await up();
+  const secret = /[0-9a-f]{64}/.exec(first.out())![0];
+  first.child.kill('SIGKILL');
+  await first.ended;
+  const second = await up();
+  expect(second.out()).toContain(secret);
+  expect((await attack()).status).toBe(0);
+  second.child.kill('SIGTERM');
+  expect(await second.ended).toBe(0);
+});
+
+test('says in a sentence that its port is taken', async () => {
+  const first = await up();
+  const port = /127\.0\.0\.1:(\d+)/.exec(first.out())![1]!;
+  const other = { TRIPLINE_DATA: join(folder, 'other'), TRIPLINE_PORT: port };
+  const refused = await tripline(['up'], other, folder);
+  expect(refused.err).toBe(
+    `tripline: port ${port} on 127.0.0.1 is in use; stop what uses it, or set TRIPLINE_PORT to another\n`,
+  );
+  expect(refused.status).toBe(1);
+});
