@@ -1,3 +1,4 @@
+import type { EmitterWebhookEventName } from '@octokit/webhooks';
 import * as alert from './alert.ts';
 import * as change from './change.ts';
 import * as control from './control.ts';
@@ -9,8 +10,11 @@ import * as ref from './ref.ts';
 import * as ticket from './ticket.ts';
 import * as workflow from './workflow.ts';
 
+/** A name as `X-GitHub-Event` gives it, by Octokit's list: without the action that its emitter adds. */
+type GithubEventName = Exclude<EmitterWebhookEventName, `${string}.${string}`>;
+
 /** The events of GitHub that Tripline reads, by the name that `X-GitHub-Event` gives them. */
-export const readEvents = new Map<string, GithubEvent>([
+export const readEvents: ReadonlyMap<string, GithubEvent> = new Map<GithubEventName, GithubEvent>([
   ['branch_protection_configuration', control.branchProtectionConfiguration],
   ['branch_protection_rule', control.branchProtectionRule],
   ['check_run', publication.checkRun],
@@ -63,7 +67,7 @@ export const readEvents = new Map<string, GithubEvent>([
 ]);
 
 /** The events of GitHub that no rule could read, with the keys that mark their bodies. */
-export const unreadEvents = new Map<string, readonly string[]>([
+export const unreadEvents: ReadonlyMap<string, readonly string[]> = new Map<GithubEventName, readonly string[]>([
   ['gollum', ['pages']],
   ['installation_target', ['target_type', 'account']],
   ['issue_dependencies', ['action', 'blocked_issue_id']],
