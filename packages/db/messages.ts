@@ -196,7 +196,7 @@ export function foldWaiting(db: Db, options: { above: number; keep: number; mode
   const waiting = `t.sink = 'slack' AND t.version = 0 AND t.digest IS NULL AND t.incident IS NOT NULL AND t.told_at IS NULL`;
   return inTransaction(db, async (client) => {
     // Counted first without the lock: there is no storm nearly always.
-    const count = `SELECT count(*) AS waiting FROM (SELECT 1 FROM told t WHERE ${waiting} LIMIT $1 + 1) AS some`;
+    const count = `SELECT count(*) AS waiting FROM (SELECT 1 FROM told t WHERE ${waiting} LIMIT $1 + 1) AS counted`;
     const storm = async () =>
       (await client.query<{ waiting: number }>(count, [options.above])).rows[0]!.waiting > options.above;
     if (!(await storm())) return 0;
