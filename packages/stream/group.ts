@@ -31,6 +31,7 @@ export async function joinGroup(options: {
   const logger = options.logger.child({ topic, group });
   const consumer = randomInt(2 ** 48 - 1);
   const lanes = new Map<number, Lane>();
+  const ending = new Map<number, Promise<void>>();
   const bell = createBell();
   const stopping = new AbortController();
   let beatAtMs = clock.nowMs();
@@ -43,23 +44,40 @@ export async function joinGroup(options: {
     );
     beatAtMs = askedAtMs;
     const { owned, share } = rows[0]!;
-    await endLanes([...lanes.keys()].filter((partition) => !owned.includes(partition)));
-    const surplus = owned.slice(share);
+    for (const partition of lanes.keys()) if (!owned.includes(partition)) end(partition);
+    for (const partition of owned.slice(share)) end(partition, () => giveBackLease(partition));
     for (const partition of owned.slice(0, share)) {
-      if (!lanes.has(partition)) lanes.set(partition, options.openLane(partition));
-    }
-    if (surplus.length > 0) {
-      await endLanes(surplus);
-      await giveBack(
-        'DELETE FROM log_leases WHERE group_name = $1 AND topic = $2 AND consumer = $3 AND partition = ANY ($4)',
-        [surplus],
-      );
+      if (!lanes.has(partition) && !ending.has(partition)) lanes.set(partition, options.openLane(partition));
     }
   }
 
-  async function endLanes(partitions: readonly number[]): Promise<void> {
-    await Promise.all(partitions.map((partition) => lanes.get(partition)?.end()));
-    for (const partition of partitions) lanes.delete(partition);
+  /** Does not wait: a handler may take its time, and heartbeats must go on meanwhile. */
+  function end(partition: number, then?: () => Promise<void>): void {
+    if (ending.has(partition)) return;
+    const lane = lanes.get(partition);
+    lanes.delete(partition);
+    const ended = Promise.resolve(lane?.end())
+      .then(then)
+      .catch((error) =>
+        logger.warn({ err: error, partition }, 'giving the partition back failed; the next heartbeat tries again'),
+      )
+      .finally(() => {
+        ending.delete(partition);
+        bell.ring();
+      });
+    ending.set(partition, ended);
+  }
+
+  async function endAll(): Promise<void> {
+    for (const partition of lanes.keys()) end(partition);
+    await Promise.all(ending.values());
+  }
+
+  function giveBackLease(partition: number): Promise<void> {
+    return giveBack(
+      'DELETE FROM log_leases WHERE group_name = $1 AND topic = $2 AND consumer = $3 AND partition = $4',
+      [partition],
+    );
   }
 
   async function giveBack(statement: string, more: unknown[] = []): Promise<void> {
@@ -74,7 +92,7 @@ export async function joinGroup(options: {
       } catch (error) {
         logger.warn({ err: error }, 'the heartbeat to the log failed');
         // Past this the others may have taken our partitions.
-        if (clock.nowMs() - beatAtMs > leaseTtlMs) await endLanes([...lanes.keys()]);
+        if (clock.nowMs() - beatAtMs > leaseTtlMs) for (const partition of lanes.keys()) end(partition);
       }
       await bell.wait(beatMs, stopping.signal);
     }
@@ -88,7 +106,7 @@ export async function joinGroup(options: {
     async stop() {
       stopping.abort();
       await running;
-      await endLanes([...lanes.keys()]);
+      await endAll();
       await giveBack('DELETE FROM log_consumers WHERE group_name = $1 AND topic = $2 AND consumer = $3').catch(
         (error) => logger.warn({ err: error }, 'could not leave the group; its lease runs out by itself'),
       );

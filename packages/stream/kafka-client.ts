@@ -23,7 +23,7 @@ quietenRequestQueue();
 
 /** What every broker answers now and then and kafkajs retries by itself: no news for people. */
 const passing =
-  /coordinator|LEADER_NOT_AVAILABLE|NOT_LEADER|rebalanc|REBALANCE|unknown member|not aware of this member|metadata/i;
+  /coordinator|LEADER_NOT_AVAILABLE|NOT_LEADER|rebalanc|REBALANCE|Restarting the consumer|unknown member|not aware of this member|metadata/i;
 
 export function createKafkaClient(options: { brokers: readonly string[]; clientId: string; logger: Logger }): Kafka {
   return new Kafka({
