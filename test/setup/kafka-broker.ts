@@ -44,7 +44,8 @@ export async function startBrokers(options: { brokers: 1 | 3 }): Promise<Brokers
   });
   const ports = await freePorts(count * 2);
   const voters = Array.from({ length: count }, (_, n) => `${n}@127.0.0.1:${ports[count + n]}`).join();
-  const clusterId = randomBytes(16).toString('base64url');
+  // Its first byte is zero, so that it never begins with a dash and passes for an option.
+  const clusterId = Buffer.concat([Buffer.alloc(1), randomBytes(15)]).toString('base64url');
   const running: (Broker | undefined)[] = [];
 
   function java(mainClass: string, args: string[]): ChildProcess {
@@ -149,9 +150,13 @@ export async function startBrokers(options: { brokers: 1 | 3 }): Promise<Brokers
     await Promise.all(
       Array.from({ length: count }, async (_, broker) => {
         const format = java('kafka.tools.StorageTool', ['format', '-t', clusterId, '-c', settingsOf(broker)]);
+        const output: Buffer[] = [];
+        for (const pipe of [format.stdout!, format.stderr!]) pipe.on('data', (piece: Buffer) => output.push(piece));
         const [code] = await once(format, 'exit');
         format.stdin!.destroy();
-        if (code !== 0) throw new Error(`formatting the data of broker ${broker} failed with ${code}`);
+        if (code !== 0) {
+          throw new Error(`formatting the data of broker ${broker} failed with ${code}:\n${Buffer.concat(output)}`);
+        }
       }),
     );
     await Promise.all(Array.from({ length: count }, (_, broker) => start(broker)));
