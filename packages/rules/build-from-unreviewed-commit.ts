@@ -362,7 +362,8 @@ function decide(context: Context, { key, repository, revision, commit, run, last
   const merging = branch === undefined || branch.approved.some((change) => change.untilMs > nowMs);
   const positive = knownUnreviewed(commit, run) || commit.answer === 'unreviewed';
   if (!last && nowMs < run.dueMs && (merging || !positive)) {
-    context.setTimer(timer);
+    // Whether a merge is on its way stands under the branch; where this moment does not hold it, the next one will.
+    context.setTimer(branch === undefined && positive ? { ...timer, dueMs: nowMs } : timer);
     context.lookUp(question(repository, revision));
     return run;
   }

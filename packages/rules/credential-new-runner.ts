@@ -9,6 +9,7 @@ import {
   bookSchema,
   caps,
   credentialsOf,
+  dayOf,
   enter,
   environmentCredential,
   isUsual,
@@ -98,7 +99,7 @@ function learnInventory(data: Attributes, context: Context): void {
   const keep = context.settings.expireMs;
   for (const { id, name, groupId, repository } of data['tripline.inventory.runners'] ?? []) {
     const key = runnerKey(selfHosted(id, name));
-    const runner = { ...getRunner(context, key), known: true, groupId: groupId ?? null };
+    const runner = { ...getRunner(context, key), known: true, lastMs: dayOf(context.nowMs), groupId: groupId ?? null };
     settle(context, key, repository === undefined ? runner : { ...runner, repository });
   }
   for (const { credential, runner } of data['tripline.inventory.credential_uses'] ?? []) {
@@ -230,8 +231,9 @@ function learnUses(
   }
   const key = runnerKey(named.identity);
   const runner = getRunner(context, key);
-  if (context.learning) context.set(key, { ...runner, known: true }, context.settings.expireMs);
-  else if (runner.known) context.set(key, runner, context.settings.expireMs);
+  if (!context.learning && !runner.known) return;
+  const lastMs = Math.max(runner.lastMs, dayOf(use.timeMs));
+  context.set(key, { ...runner, known: true, lastMs }, context.settings.expireMs);
 }
 
 function judgeOn(context: Context, key: string, use: Use, groupId?: string): void {

@@ -43,6 +43,8 @@ const useSchema = z.object({
 export const runnerSchema = z.object({
   /** In an inventory, or seen at work while the workspace was being learned. */
   known: z.boolean(),
+  /** The day on which it was last inventoried or seen at work, in ms; what is not seen for long is unknown again. */
+  lastMs: z.number(),
   /** The group that the inventory has it in; null when it says none. */
   groupId: z.string().nullable(),
   repository: z.string().optional(),
@@ -65,7 +67,7 @@ export type Runner = z.infer<typeof runnerSchema>;
 export type RunFacts = z.infer<typeof runSchema>;
 export type Use = z.infer<typeof useSchema>;
 
-export const newRunner: Runner = { known: false, groupId: null, found: [] };
+export const newRunner: Runner = { known: false, lastMs: 0, groupId: null, found: [] };
 export const newRun: RunFacts = { secretWorkflow: false, credentials: [], tasks: [] };
 /** Bounds; beyond them the least recent goes: a forgotten pair is new again, a forgotten use stays found. */
 export const caps = { credentials: 300, runners: 50, found: 30, tasks: 10, secrets: 100 } as const;
@@ -126,9 +128,12 @@ export function isUsual(
   return lastMs !== undefined && use.timeMs - lastMs < settings.expireMs;
 }
 
-/** The book with a use entered. Days are precise enough, and change the state once a day at most. */
+/** The day of a moment, in ms: precise enough for what expires after months, and changes the state once a day at most. */
+export const dayOf = (timeMs: number) => Math.floor(timeMs / dayMs) * dayMs;
+
+/** The book with a use entered. */
 export function enter(book: Book | undefined, credential: string, runner: string, timeMs: number): Book {
-  const day = Math.floor(timeMs / dayMs) * dayMs;
+  const day = dayOf(timeMs);
   const before = book?.pairs[credential] ?? {};
   const runners = latest({ ...before, [runner]: Math.max(before[runner] ?? 0, day) }, caps.runners, (lastMs) => lastMs);
   return {
@@ -156,7 +161,7 @@ export function suspicionOf(
   if (registered !== undefined && use.timeMs - registered.ms < settings.youngMs) {
     return `it was registered only at ${new Date(registered.ms).toISOString()}`;
   }
-  if (runner.known) {
+  if (runner.known && use.timeMs - runner.lastMs < settings.expireMs) {
     const moved = runner.groupId !== null && use.groupId !== undefined && use.groupId !== runner.groupId;
     return moved ? `it is in runner group ${use.groupId}, and the inventory has it in ${runner.groupId}` : undefined;
   }

@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { eventTypes } from '@tripline/contracts/event';
+import { describe, expect, test } from 'vitest';
+import { renderCatalogue } from './catalogue.ts';
+import { rules } from './registry.ts';
+
+test('CATALOGUE.md is what the rules say; `npm run schema` writes it anew', () => {
+  expect(readFileSync(join(import.meta.dirname, 'CATALOGUE.md'), 'utf8')).toBe(renderCatalogue(rules));
+});
+
+test('ids are unique, and in an order that somebody chose', () => {
+  expect(rules.map((rule) => rule.id)).toEqual([
+    'credential-new-runner',
+    'build-from-unreviewed-commit',
+    'privilege-grant-outside-job',
+    'grant-outlived-job',
+  ]);
+});
+
+describe.each(rules.map((rule) => [rule.id, rule] as const))('%s', (_, rule) => {
+  test('says all that the catalogue needs, and refuses settings that it does not have', () => {
+    expect(rule.falseAlarms.length).toBeGreaterThan(0);
+    expect(rule.attack.every((id) => /^T\d{4}(\.\d{3})?$/.test(id))).toBe(true);
+    expect(rule.owasp.every((id) => /^CICD-SEC-\d{1,2}$/.test(id))).toBe(true);
+    expect(rule.reads.every((type) => Object.hasOwn(eventTypes, type))).toBe(true);
+    expect(new Set(rule.reads).size).toBe(rule.reads.length);
+    expect(rule.settings.safeParse({ noSuchSetting: 1 }).success).toBe(false);
+  });
+});

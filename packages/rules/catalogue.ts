@@ -1,0 +1,48 @@
+import type { AnyRule } from './contract.ts';
+
+/** The catalogue of rules as Markdown, told by the rules themselves. CATALOGUE.md is held to it by a test. */
+export function renderCatalogue(rules: readonly AnyRule[]): string {
+  const head = [
+    '# Rules',
+    '',
+    'Written by the rules themselves (`npm run schema`); do not edit. ATT&CK ids are of v19, SEC ids of the OWASP Top 10 CI/CD Security Risks.',
+    '',
+    '| rule | severity | feeds | ATT&CK | OWASP |',
+    '|---|---|---|---|---|',
+    ...rules.map(
+      (rule) =>
+        `| [${rule.id}](#${rule.id}) | ${rule.severity} | ${rule.tiers.needs} | ${rule.attack.join(', ')} | ${rule.owasp.join(', ')} |`,
+    ),
+  ];
+  return `${[...head, ...rules.flatMap(sectionOf)].join('\n')}\n`;
+}
+
+const tiers = { A: 'webhooks', B: 'the audit stream', C: 'cloud and Vault' } as const;
+
+function sectionOf(rule: AnyRule): string[] {
+  return [
+    '',
+    `## ${rule.id}`,
+    '',
+    `**${rule.title}.** ${rule.description}`,
+    '',
+    `- Severity ${rule.severity}; confidence ${rule.confidence} at its best feed.`,
+    `- Needs ${tiers[rule.tiers.needs]}.${rule.tiers.better === undefined ? '' : ` Better: ${rule.tiers.better}.`}`,
+    `- ${rule.learns ? 'Learns what is usual before it finds anything, unless an inventory is imported.' : 'Finds from the first event on.'}`,
+    `- Serves principles ${rule.principles.join(', ')}; ATT&CK ${rule.attack.join(', ')}; ${rule.owasp.join(', ')}.`,
+    '',
+    'Known causes of false alarms:',
+    '',
+    ...rule.falseAlarms.map((cause) => `- ${cause}`),
+    '',
+    `Settings, under \`rules.settings.${rule.id}\` in tripline.yaml, with their defaults:`,
+    '',
+    '```yaml',
+    ...Object.entries(rule.settings.parse({}) as Record<string, unknown>).map(
+      ([name, value]) => `${name}: ${JSON.stringify(value)}`,
+    ),
+    '```',
+    '',
+    `Reads: ${rule.reads.map((type) => `\`${type}\``).join(', ')}.`,
+  ];
+}
