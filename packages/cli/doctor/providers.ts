@@ -3,6 +3,7 @@ import { installedOn } from '@tripline/integrations/github/reader';
 import { isRoutingKey } from '@tripline/integrations/pagerduty/check';
 import { checkSlack } from '@tripline/integrations/slack/check';
 import type { Config } from '@tripline/runtime/config';
+import { readWebhookSecret } from '@tripline/runtime/data-folder';
 import { ask, type Check } from './check.ts';
 
 /** Whether those whom Tripline calls would take its calls. */
@@ -10,9 +11,12 @@ export async function checkProviders(config: Config): Promise<Check[]> {
   return Promise.all([webhookSecret(config), github(config), slack(config), pagerduty(config), remediation(config)]);
 }
 
-async function webhookSecret({ github: { webhookSecrets } }: Config): Promise<Check> {
+async function webhookSecret({ github: { webhookSecrets }, dataDir }: Config): Promise<Check> {
   const what = 'webhook secret';
-  if (!webhookSecrets) return { what, state: 'off', says: 'none configured: `npx tripline up` makes one' };
+  if (!webhookSecrets) {
+    if (readWebhookSecret(dataDir)) return { what, state: 'ok', says: `made on the first start, kept in ${dataDir}` };
+    return { what, state: 'off', says: 'none configured: `npx tripline up` makes one' };
+  }
   if (webhookSecrets.some((secret) => secret.length < 16)) {
     const mend = 'use `openssl rand -hex 32`, here and at GitHub';
     return { what, state: 'broken', says: 'one has fewer than 16 characters, and could be guessed', mend };

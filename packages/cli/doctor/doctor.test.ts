@@ -1,0 +1,160 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { rules } from '@tripline/rules/registry';
+import { loadConfig } from '@tripline/runtime/config';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freshDatabase } from '../../../test/setup/postgres.ts';
+import type { Check } from './check.ts';
+import { checkDatabase } from './database.ts';
+import { checkLocal } from './local.ts';
+import { checkProviders } from './providers.ts';
+
+let folder: string;
+let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+let provider: Server;
+let answer: { status: number; body: unknown };
+let providerUrl: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tripline-doctor-'));
+  fresh = await freshDatabase();
+  provider = createServer((_request, response) => {
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
+  });
+  await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve));
+  providerUrl = `http://127.0.0.1:${(provider.address() as AddressInfo).port}`;
+});
+afterAll(async () => {
+  provider.close();
+  await fresh.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const named = (checks: readonly Check[], what: string) => checks.find((check) => check.what === what);
+
+describe('the database', () => {
+  it('is sound when it is there and migrated', async () => {
+    const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
+    expect(checks.map(({ state }) => state)).not.toContain('broken');
+    expect(named(checks, 'Postgres')?.says).toMatch(/^PostgreSQL 18/);
+  });
+
+  it('says what each rule is learning, in which workspace, and until when', async () => {
+    const add = (workspace: string, facts: object) =>
+      fresh.db.pool.query(
+        `INSERT INTO rule_state (workspace, rule, key, value, expires_ms, partition) VALUES ($1, '@workspace', '', $2, 9e15, 0)`,
+        [workspace, JSON.stringify(facts)],
+      );
+    const dayMs = 86_400_000;
+    const nowMs = Date.now();
+    await add('new', { firstSeenMs: nowMs - dayMs });
+    await add('old', { firstSeenMs: nowMs - 20 * dayMs });
+    await add('imported', { firstSeenMs: nowMs, inventoryMs: nowMs });
+    await add('tripline-drill-x', { firstSeenMs: nowMs });
+    const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
+    const until = new Date(nowMs + 13 * dayMs).toISOString().slice(0, 10);
+    expect(named(checks, 'learning in new')).toMatchObject({ state: 'note' });
+    expect(named(checks, 'learning in new')?.says).toMatch(`credential-new-runner until ${until}`);
+    expect(named(checks, 'learning in old')).toMatchObject({ state: 'ok', says: 'done' });
+    expect(named(checks, 'learning in imported')?.says).toContain('an inventory was imported');
+    expect(named(checks, 'learning in tripline-drill-x')).toBeUndefined();
+  });
+
+  it('says what was imported, what failed and why, and that the kill switch is on', async () => {
+    await fresh.db.pool.query(
+      `INSERT INTO imports (workspace, failed_at, failed_reason) VALUES ('acme', now(), 'the App may not read runners');
+       INSERT INTO switches (name, stopped, by, reason) VALUES ('remediation', true, '{"name":"ada"}', 'drill')`,
+    );
+    const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
+    expect(named(checks, 'import of acme')).toMatchObject({ state: 'broken', says: 'the App may not read runners' });
+    expect(named(checks, 'kill switch')?.says).toMatch(/^ON since .* by ada/);
+  });
+
+  it('names tables that are missing', async () => {
+    await fresh.db.pool.query('ALTER TABLE findings RENAME TO away');
+    const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
+    expect(checks).toMatchObject([{ what: 'Postgres', state: 'broken', mend: 'run `npx tripline migrate`' }]);
+    await fresh.db.pool.query('ALTER TABLE away RENAME TO findings');
+  });
+});
+
+describe('those whom Tripline calls', () => {
+  const slack = () => ({
+    TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-canary',
+    TRIPLINE_SLACK_CHANNEL: 'C1',
+    TRIPLINE_SLACK_SIGNING_SECRET: 'canary-signing',
+    TRIPLINE_SLACK_API_URL: `${providerUrl}/`,
+  });
+
+  it('are off when they are not configured', async () => {
+    const checks = await checkProviders(loadConfig({}, folder));
+    expect(new Set(checks.map(({ state }) => state))).toEqual(new Set(['off']));
+  });
+
+  it.each([
+    [{ ok: true, team: 'Acme', user: 'tripline' }, 'ok', 'tripline in Acme, channel C1'],
+    [{ ok: false, error: 'invalid_auth' }, 'broken', 'Slack refuses the bot token: invalid_auth'],
+    ['no object', 'broken', 'Slack refuses the bot token'],
+  ])('Slack answering %j', async (body, state, says) => {
+    answer = { status: 200, body };
+    const check = named(await checkProviders(loadConfig(slack(), folder)), 'Slack');
+    expect(check).toMatchObject({ state, says: expect.stringContaining(says) });
+    expect(JSON.stringify(check)).not.toContain('canary');
+  });
+
+  it.each([
+    [200, 'note'],
+    [401, 'broken'],
+  ])('GitHub answering %d to a token', async (status, state) => {
+    answer = { status, body: {} };
+    const env = { TRIPLINE_GITHUB_TOKEN: 'ghp_canary', TRIPLINE_GITHUB_API_URL: providerUrl };
+    const check = named(await checkProviders(loadConfig(env, folder)), 'GitHub token');
+    expect(check?.state).toBe(state);
+    expect(JSON.stringify(check)).not.toContain('canary');
+  });
+
+  it.each([
+    [{ TRIPLINE_GITHUB_WEBHOOK_SECRET: 'canary' }, 'webhook secret', 'broken'],
+    [{ TRIPLINE_GITHUB_WEBHOOK_SECRET: 'canary-canary-canary' }, 'webhook secret', 'ok'],
+    [{ TRIPLINE_PAGERDUTY_ROUTING_KEY: 'canary' }, 'PagerDuty', 'broken'],
+    [{ TRIPLINE_PAGERDUTY_ROUTING_KEY: '0123456789abcdef0123456789abcdef' }, 'PagerDuty', 'ok'],
+  ] as [Record<string, string>, string, string][])('%j', async (env, what, state) => {
+    const check = named(await checkProviders(loadConfig(env, folder)), what);
+    expect(check?.state).toBe(state);
+    expect(JSON.stringify(check)).not.toContain('canary');
+  });
+});
+
+describe('what is here', () => {
+  const config = (dataDir: string) => ({ ...loadConfig({}, folder), dataDir, port: 1 });
+
+  it('says what is not there yet', async () => {
+    const checks = await checkLocal(config(join(folder, 'none')));
+    expect(named(checks, 'data folder')?.state).toBe('off');
+    expect(named(checks, 'Tripline')).toMatchObject({ state: 'off', says: expect.stringContaining('npx tripline up') });
+  });
+
+  it('finds a folder that others may enter', async () => {
+    const dataDir = join(folder, 'open');
+    mkdirSync(dataDir);
+    chmodSync(dataDir, 0o755);
+    expect(named(await checkLocal(config(dataDir)), 'data folder')).toMatchObject({ state: 'broken' });
+    chmodSync(dataDir, 0o700);
+    expect(named(await checkLocal(config(dataDir)), 'data folder')).toMatchObject({ state: 'ok' });
+  });
+
+  it('tells a Tripline on the port from another program', async () => {
+    const at = { ...config(folder), port: Number(new URL(providerUrl).port) };
+    for (const [body, state] of [
+      [{ status: 'ready' }, 'ok'],
+      [{ error: { message: 'the log is away' } }, 'broken'],
+      ['hello', 'broken'],
+    ] as const) {
+      answer = { status: 200, body };
+      expect(named(await checkLocal(at), 'Tripline')?.state).toBe(state);
+    }
+  });
+});
