@@ -122,7 +122,9 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
   }
 
   function tellDigest({ digest }: Jobs['tell-slack-digest']): Promise<Ending> {
-    return bringInStep(telling, slack, digest, (now) => nextForDigest(db, now, slack));
+    // It stands for all that wait.
+    const pace = { ...slack.pace, admit: (who: string) => slack.pace.admit(who, { first: true }) };
+    return bringInStep(telling, { ...slack, pace }, digest, (now) => nextForDigest(db, now, slack));
   }
 
   /** Comes back by a later job of the same key: nothing sleeps here, and the worker is free for other incidents. */
@@ -138,11 +140,18 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
     }
   }
 
+  async function keepSweeping(): Promise<void> {
+    for (;;) {
+      await clock.pause(timing.sweepMs, stopping.signal);
+      if (stopping.signal.aborted) return;
+      await sweep().catch((error) => logger.error({ err: error }, 'looking for untold incidents failed'));
+    }
+  }
+
   await retryGivenUp(db);
   await sweep();
-  const sweeping = setInterval(() => {
-    sweep().catch((error) => logger.error({ err: error }, 'looking for untold incidents failed'));
-  }, timing.sweepMs);
+  const stopping = new AbortController();
+  const sweeping = keepSweeping();
   const runner = await run({
     pgPool: db.pool,
     taskList: {
@@ -173,7 +182,8 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
       await db.pool.query('SELECT 1');
     },
     close: async () => {
-      clearInterval(sweeping);
+      stopping.abort();
+      await sweeping;
       await runner.stop();
     },
   };

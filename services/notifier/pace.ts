@@ -1,54 +1,42 @@
 import type { Clock } from '@tripline/runtime/clock';
 
-/** How often one process may call one service. Nobody waits here: who must come back is told when, and is expected then. */
+/** How often one process may call one service. Nobody waits here: who must come back is told when. */
 export type Pace = {
-  /** 0: go ahead now. Otherwise ms until the turn that is kept for `who`. */
-  admit: (who: string) => number;
+  /** 0: go ahead now. Otherwise ms after which to ask again. `first`: before all others that wait. */
+  admit: (who: string, options?: { first?: boolean }) => number;
   /** Nobody may go for so long: the service asked for it. */
   hold: (forMs: number) => void;
 };
 
-/** A turn that nobody came for is forgotten after this. */
-const missedMs = 60_000;
+/** Places in the queue beyond this one are alike: what waits behind them may be folded, and never come. */
+const longestQueue = 20;
 
-/** Every `intervalMs` one turn; `burst` turns that were not used may follow at once. */
+/** Every `intervalMs` one call; `burst` that were not made may follow at once. */
 export function createPace(clock: Clock, { intervalMs, burst }: { intervalMs: number; burst: number }): Pace {
-  /** When the next turn would be, had every one before it been taken at its time. */
+  /** When the next call would be, had every one before it been made at its time. */
   let nextMs = 0;
   let heldUntilMs = 0;
-  const turns = new Map<string, number>();
+  /** Who waits, and when they were told to ask again. A place binds nobody: it only keeps them from asking all at once. */
+  const waiting = new Map<string, number>();
 
   return {
-    admit(who) {
+    admit(who, { first = false } = {}) {
       const nowMs = clock.nowMs();
-      if (nowMs < heldUntilMs) {
-        // Kept turns lie within the hold: they are given anew behind it.
-        turns.delete(who);
-        return heldUntilMs - nowMs + reserve(who, heldUntilMs);
-      }
-      const kept = turns.get(who);
-      if (kept !== undefined) {
-        if (kept > nowMs) return kept - nowMs;
-        turns.delete(who);
+      const freeMs = Math.max(heldUntilMs, nextMs - (burst - 1) * intervalMs);
+      if (nowMs >= freeMs) {
+        nextMs = Math.max(nowMs, nextMs) + intervalMs;
+        waiting.delete(who);
         return 0;
       }
-      const waitMs = reserve(who, nowMs);
-      if (waitMs === 0) turns.delete(who);
-      return waitMs;
+      for (const [other, againMs] of waiting) if (againMs < nowMs) waiting.delete(other);
+      waiting.delete(who);
+      const place = first ? 0 : Math.min(waiting.size, longestQueue);
+      const againMs = freeMs + place * intervalMs;
+      waiting.set(who, againMs);
+      return againMs - nowMs;
     },
     hold(forMs) {
       heldUntilMs = Math.max(heldUntilMs, clock.nowMs() + forMs);
-      nextMs = Math.max(nextMs, heldUntilMs);
-      turns.clear();
     },
   };
-
-  /** Takes the next turn for `who` and answers how long after `fromMs` it is. */
-  function reserve(who: string, fromMs: number): number {
-    for (const [other, turnMs] of turns) if (turnMs < fromMs - missedMs) turns.delete(other);
-    const turnMs = Math.max(fromMs, nextMs - (burst - 1) * intervalMs);
-    nextMs = Math.max(fromMs, nextMs) + intervalMs;
-    turns.set(who, turnMs);
-    return turnMs - fromMs;
-  }
 }

@@ -1,0 +1,260 @@
+import type { Db } from '@tripline/db/database';
+import { readIncident, reopen, resolve } from '@tripline/db/incidents';
+import { listMessages } from '@tripline/db/messages';
+import { actionIds } from '@tripline/integrations/slack/interaction';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { freshDatabase } from '../../test/setup/postgres.ts';
+import {
+  configFor,
+  joinFinding,
+  openIncident,
+  secrets,
+  signedPress,
+  startFakePagerDuty,
+  startFakeSlack,
+  startNotifier,
+} from './test-notifier.ts';
+
+let db: Db;
+const closers: (() => Promise<void>)[] = [];
+const closing = <T extends { close: () => Promise<void> }>(thing: T): T => {
+  closers.push(() => thing.close());
+  return thing;
+};
+const cli = { via: 'cli', id: 'ada', name: 'ada' } as const;
+const until = { timeout: 15_000, interval: 20 };
+
+beforeEach(async () => {
+  const database = closing(await freshDatabase());
+  db = database.db;
+});
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function start(options: Parameters<typeof startFakeSlack>[0] = undefined, timing = {}) {
+  const slack = closing(await startFakeSlack(options));
+  const pagerduty = closing(await startFakePagerDuty());
+  const running = closing(await startNotifier(db, configFor({ slack: slack.url, pagerduty: pagerduty.url }), timing));
+  return { slack, pagerduty, ...running };
+}
+
+/** Every incident told at its present version, by both sinks. */
+async function inStep(): Promise<boolean> {
+  const { rows } = await db.pool.query<{ behind: number }>(
+    `SELECT count(*) AS behind FROM incidents i CROSS JOIN (VALUES ('slack'), ('pagerduty')) s (sink)
+     LEFT JOIN told t ON t.incident = i.id AND t.sink = s.sink WHERE coalesce(t.version, 0) < i.version OR t.claimed_by IS NOT NULL`,
+  );
+  return rows[0]!.behind === 0;
+}
+
+test('one incident is one post and one trigger', async () => {
+  const { slack, pagerduty, told, metrics } = await start();
+  const id = await openIncident(db, { title: 'mallory was given write' });
+  await expect.poll(inStep, until).toBe(true);
+  expect(slack.requests.map(({ path }) => path)).toEqual(['/chat.postMessage']);
+  expect(slack.posts()[0]!.text).toContain('mallory was given write');
+  expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`]);
+  const messages = await listMessages(db, { incident: id });
+  expect(messages.map(({ sink, kind, mode }) => [sink, kind, mode]).sort()).toEqual([
+    ['pagerduty', 'trigger', 'live'],
+    ['slack', 'posted', 'live'],
+  ]);
+  expect(told.map(({ sink }) => sink).sort()).toEqual(['pagerduty', 'slack']);
+  expect(await metrics.metrics()).toMatch(/tripline_notifier_latency_seconds_count\{[^}]*sink="slack"[^}]*\} 1/);
+});
+
+test('below pagerduty.minSeverity only Slack is told', async () => {
+  const { slack, pagerduty } = await start();
+  await openIncident(db, { severity: 'medium' });
+  await expect.poll(inStep, until).toBe(true);
+  expect(slack.posts()).toHaveLength(1);
+  expect(pagerduty.requests).toHaveLength(0);
+});
+
+test('findings that join update the message in place, with a reply in its thread', async () => {
+  const { slack, pagerduty } = await start();
+  const id = await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  await joinFinding(db, id, 'a second thing');
+  await expect.poll(inStep, until).toBe(true);
+  await joinFinding(db, id, 'a third thing');
+  await expect.poll(() => slack.replies().length, until).toBe(2);
+  await expect.poll(inStep, until).toBe(true);
+  const [post, ...others] = slack.posts();
+  expect(others).toEqual([]);
+  expect(post!.updates).toBe(2);
+  expect(JSON.stringify(post!.blocks)).toContain('a third thing');
+  expect(slack.replies().map(({ text }) => text)).toEqual(['Joined: a second thing', 'Joined: a third thing']);
+  expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`]);
+});
+
+test('a press of Acknowledge reaches Postgres, Slack and PagerDuty, with who and when', async () => {
+  const { slack, pagerduty, app } = await start();
+  const id = await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  const press = {
+    type: 'block_actions',
+    user: { id: 'U7', username: 'ada' },
+    actions: [{ action_id: actionIds.acknowledge, value: id }],
+  };
+  expect((await app.inject(signedPress(press))).statusCode).toBe(200);
+  const { state, acknowledged } = (await readIncident(db, id))!;
+  expect([state, acknowledged!.by]).toEqual(['acknowledged', { via: 'slack', id: 'U7', name: 'ada' }]);
+  await expect.poll(() => slack.replies().length, until).toBe(1);
+  await expect.poll(() => pagerduty.requests.length, until).toBe(2);
+  const shown = JSON.stringify(slack.posts()[0]!.blocks);
+  expect(shown).toContain('*Acknowledged* by ada (Slack)');
+  expect(shown).toContain(acknowledged!.at.slice(11, 19));
+  expect(shown).not.toContain(actionIds.acknowledge);
+  expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`, `acknowledge tripline:${id}`]);
+  expect(pagerduty.events()[1].payload.custom_details).toMatchObject({
+    acknowledged_by: 'ada (Slack)',
+    acknowledged_at: acknowledged!.at,
+  });
+});
+
+test('False positive resolves; reopening triggers again', async () => {
+  const { slack, pagerduty, app } = await start();
+  const id = await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  const actions = [{ action_id: actionIds.falsePositive, value: id }];
+  const pressed = await app.inject(signedPress({ type: 'block_actions', user: { id: 'U7' }, actions }));
+  expect(pressed.statusCode).toBe(200);
+  expect((await readIncident(db, id))!.resolved).toMatchObject({ resolution: 'false' });
+  await expect.poll(inStep, until).toBe(true);
+  expect(JSON.stringify(slack.posts()[0]!.blocks)).toContain('*Resolved* (false positive) by U7 (Slack)');
+  await reopen(db, id, cli);
+  await expect.poll(() => pagerduty.requests.length, until).toBe(3);
+  expect(pagerduty.actions().map((action) => action.split(' ')[0])).toEqual(['trigger', 'resolve', 'trigger']);
+});
+
+test('what Slack did not sign, or not lately, changes nothing', async () => {
+  const { app } = await start();
+  const id = await openIncident(db);
+  const actions = [{ action_id: actionIds.acknowledge, value: id }];
+  const press = { type: 'block_actions', user: { id: 'U7' }, actions };
+  const unsigned = { method: 'POST' as const, url: '/slack/interactions', payload: 'payload={}' };
+  for (const request of [unsigned, signedPress(press, { secret: 'other' }), signedPress(press, { ageS: 301 })]) {
+    const response = await app.inject(request);
+    expect([response.statusCode, response.json().error.reason]).toEqual([401, 'bad-signature']);
+  }
+  const nonsense = await app.inject(signedPress({ type: 'view_submission' }));
+  expect([nonsense.statusCode, nonsense.json().error.reason]).toEqual([400, 'bad-interaction']);
+  const unknown = { ...press, actions: [{ action_id: actionIds.acknowledge, value: 'INC-999' }] };
+  expect((await app.inject(signedPress(unknown))).statusCode).toBe(409);
+  expect((await readIncident(db, id))!.state).toBe('open');
+});
+
+test('a storm is folded into one message, and none is missing', async () => {
+  // Slow enough that incidents pile up.
+  const { slack, pagerduty } = await start(undefined, { slackIntervalMs: 50, sweepMs: 5000 });
+  const ids = await Promise.all(
+    Array.from({ length: 300 }, (_, nth) => openIncident(db, { severity: nth === 250 ? 'critical' : 'high' })),
+  );
+  await expect.poll(inStep, { timeout: 20_000, interval: 100 }).toBe(true);
+  const digests = slack.posts().filter(({ text }) => text.includes('more incidents'));
+  expect(digests).toHaveLength(1);
+  const messages = await listMessages(db, { sink: 'slack' });
+  const toldOf = new Set(messages.filter(({ kind }) => kind === 'posted' || kind === 'folded').map((m) => m.incident));
+  expect(ids.filter((id) => !toldOf.has(id))).toEqual([]);
+  const folded = messages.filter(({ kind }) => kind === 'folded');
+  expect(digests[0]!.text).toContain(`${folded.length} more incidents`);
+  expect(folded.length).toBeGreaterThan(200);
+  expect(slack.posts().length).toBe(300 - folded.length + 1);
+  expect(new Set(pagerduty.actions()).size).toBe(300);
+  expect(pagerduty.requests).toHaveLength(300);
+
+  // Acknowledged by the command line, a folded incident changes the digest in place.
+  await resolve(db, folded[0]!.incident!, 'true', cli);
+  await expect
+    .poll(() => [...slack.standing.values()].find(({ text }) => text.includes('more incidents'))!.blocks, until)
+    .toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          type: 'header',
+          text: expect.objectContaining({ text: expect.stringContaining(`${folded.length - 1} open`) }),
+        }),
+      ]),
+    );
+  expect(slack.posts().filter(({ text }) => text.includes('more incidents'))).toHaveLength(1);
+});
+
+test('429 is obeyed: nothing is sent before Retry-After, and nothing is lost', async () => {
+  const limited = { status: 429, headers: { 'retry-after': '1' } };
+  const { slack } = await start((_request, nth) => (nth === 1 ? limited : undefined));
+  await openIncident(db);
+  await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  expect(slack.posts()).toHaveLength(2);
+  const [first, ...rest] = slack.arrivalsMs;
+  // Calls that were under way with the first one apart, all keep away.
+  const soon = rest.filter((ms) => ms - first! > 100 && ms - first! < 950);
+  expect(soon).toEqual([]);
+  expect(rest.at(-1)! - first!).toBeGreaterThan(950);
+});
+
+test('an answer that never comes leads to one repeat at most, marked', async () => {
+  const { slack, pagerduty } = await start((_request, nth) =>
+    nth === 1 ? { status: 200, manner: 'silent' } : undefined,
+  );
+  const id = await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  const [first, second, ...more] = slack.posts().map(({ blocks }) => JSON.stringify(blocks));
+  expect(more).toEqual([]);
+  expect(first).not.toContain('Possibly a repeat');
+  expect(second).toContain('Possibly a repeat');
+  const messages = await listMessages(db, { incident: id, sink: 'slack' });
+  expect(messages.map(({ kind, possibly_repeated }) => [kind, possibly_repeated])).toEqual([['posted', true]]);
+  expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`]);
+});
+
+test('a notifier that died between post and record is taken over: one extra message, marked', async () => {
+  const slack = closing(await startFakeSlack());
+  const pagerduty = closing(await startFakePagerDuty());
+  const id = await openIncident(db);
+  // What kill -9 leaves: graphile's job in a dead worker's hands, a claim, and the intent to post.
+  await db.pool.query(`UPDATE graphile_worker._private_jobs SET locked_at = now(), locked_by = 'dead', attempts = 1`);
+  await db.pool.query(
+    `INSERT INTO told (incident, sink, mode, intent, claimed_by, claimed_until)
+     VALUES ($1, 'slack', 'live', 'posted', gen_random_uuid(), clock_timestamp() + interval '300 ms')`,
+    [id],
+  );
+  closing(await startNotifier(db, configFor({ slack: slack.url, pagerduty: pagerduty.url })));
+  await expect.poll(inStep, until).toBe(true);
+  expect(slack.posts()).toHaveLength(1);
+  expect(JSON.stringify(slack.posts()[0]!.blocks)).toContain('Possibly a repeat');
+  expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`]);
+});
+
+test('with nothing configured, what would have been told is recorded as a dry run', async () => {
+  const { told } = closing(await startNotifier(db, configFor({})));
+  const id = await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  const messages = await listMessages(db, { incident: id });
+  expect(messages.map(({ sink, kind, mode }) => [sink, kind, mode]).sort()).toEqual([
+    ['pagerduty', 'trigger', 'dry-run'],
+    ['slack', 'posted', 'dry-run'],
+  ]);
+  expect(told.every(({ line }) => line.includes(id))).toBe(true);
+  await joinFinding(db, id, 'more');
+  await expect
+    .poll(async () => (await listMessages(db, { incident: id, sink: 'slack' })).map(({ kind }) => kind), until)
+    .toEqual(['posted', 'updated', 'thread-reply']);
+});
+
+test('what a person must mend is given up with its reason, and taken up at the next start', async () => {
+  let refuse = true;
+  const refusal = { status: 200, body: '{"ok":false,"error":"not_in_channel"}' };
+  const { slack, logged, close } = await start(() => (refuse ? refusal : undefined));
+  await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  expect(slack.posts()).toHaveLength(0);
+  expect(logged.join('')).toContain('no-channel');
+  expect(logged.join('')).not.toContain(secrets.token);
+  await close();
+  closers.pop();
+  refuse = false;
+  closing(await startNotifier(db, configFor({ slack: slack.url })));
+  await expect.poll(() => slack.posts().length, until).toBe(1);
+});

@@ -1,0 +1,188 @@
+import { createHmac } from 'node:crypto';
+import type { Severity } from '@tripline/contracts/finding';
+import type { Db } from '@tripline/db/database';
+import { addTellJobs } from '@tripline/db/jobs';
+import { type FakeAnswer, type FakeRequest, startFakeService } from '@tripline/integrations/integration.contract';
+import { sampleFinding } from '@tripline/integrations/sample-report';
+import { systemClock } from '@tripline/runtime/clock';
+import { type Config, loadConfig } from '@tripline/runtime/config';
+import { createHttp } from '@tripline/runtime/http';
+import { createLogger } from '@tripline/runtime/logger';
+import { createMetrics } from '@tripline/runtime/metrics';
+import { createNotifier, type NotifierTiming } from './notifier.ts';
+import type { Told } from './telling.ts';
+
+/** Parts of the notifier's tests: incidents in Postgres, and a Slack and a PagerDuty on local ports. */
+
+export const secrets = {
+  token: 'xoxb-canary-29a1d7',
+  signing: 'canary-signing-77be01',
+  routing: 'canary-routing-51c9f3',
+};
+
+/** Findings made so far, in all databases: their ids. */
+let counter = 0;
+
+/** Opens an incident with one finding, as the detector would: everything and the jobs in one transaction. */
+export async function openIncident(db: Db, change: { severity?: Severity; title?: string } = {}): Promise<string> {
+  const { severity = 'critical', title = 'a finding' } = change;
+  const client = await db.pool.connect();
+  try {
+    await client.query('BEGIN');
+    const { rows } = await client.query<{ id: string }>(
+      `INSERT INTO incidents (id, workspace, severity, title)
+       VALUES ('INC-' || nextval('incident_numbers'), 'acme', $1, $2) RETURNING id`,
+      [severity, title],
+    );
+    const { id } = rows[0]!;
+    await addFinding(client, id, { severity, title });
+    await client.query(
+      `INSERT INTO incident_events (incident, kind, actor) VALUES ($1, 'opened', '{"via":"tripline","id":"x","name":"tripline"}')`,
+      [id],
+    );
+    await addTellJobs(client, id);
+    await client.query('COMMIT');
+    return id;
+  } finally {
+    client.release();
+  }
+}
+
+/** Another finding joins. */
+export async function joinFinding(db: Db, incident: string, title: string): Promise<void> {
+  const client = await db.pool.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('UPDATE incidents SET version = version + 1, updated_at = clock_timestamp() WHERE id = $1', [
+      incident,
+    ]);
+    await addFinding(client, incident, { severity: 'high', title });
+    await client.query(
+      `INSERT INTO incident_events (incident, kind, actor, detail)
+       VALUES ($1, 'joined', '{"via":"tripline","id":"x","name":"tripline"}', $2)`,
+      [incident, JSON.stringify({ title })],
+    );
+    await addTellJobs(client, incident);
+    await client.query('COMMIT');
+  } finally {
+    client.release();
+  }
+}
+
+async function addFinding(
+  client: Pick<Db['pool'], 'query'>,
+  incident: string,
+  { severity, title }: { severity: Severity; title: string },
+): Promise<void> {
+  const { summary, evidence, entities, remedy, silence, attack, owasp } = sampleFinding();
+  counter += 1;
+  const id = counter.toString(16).padStart(64, '0');
+  await client.query(
+    `INSERT INTO findings (id, incident, rule, workspace, subject, occasion, severity, confidence, title, summary,
+       deciding_event, occurred_at, detected_at, evidence, entities, response, remedy, silence, attack, attack_version, owasp)
+     VALUES ($1, $2, 'privilege-grant-outside-job', 'acme', $1, 'once', $3, 'high', $4, $5, 'event', now(), now(),
+       $6, $7, '[]', $8, $9, $10, '19', $11)`,
+    [
+      ...[id, incident, severity, title, summary, JSON.stringify(evidence), JSON.stringify(entities)],
+      ...[JSON.stringify(remedy), silence, attack, owasp],
+    ],
+  );
+}
+
+/** A Slack that numbers its messages and keeps what stands in each. `answer` may answer otherwise. */
+export async function startFakeSlack(answer?: (request: FakeRequest, nth: number) => FakeAnswer | undefined) {
+  const standing = new Map<string, { text: string; blocks: unknown; thread?: string; updates: number }>();
+  const arrivalsMs: number[] = [];
+  const service = await startFakeService((request) => {
+    arrivalsMs.push(performance.now());
+    const other = answer?.(request, arrivalsMs.length);
+    const form = Object.fromEntries(new URLSearchParams(request.body));
+    const ts = form['ts'] ?? `17000.${String(standing.size + 1).padStart(6, '0')}`;
+    const taken = other === undefined || other.manner === 'silent' || other.manner === 'half';
+    if (taken) {
+      const before = standing.get(ts);
+      const thread = form['thread_ts'];
+      standing.set(ts, {
+        text: form['text']!,
+        blocks: JSON.parse(form['blocks']!),
+        ...(thread === undefined ? {} : { thread }),
+        updates: before ? before.updates + 1 : 0,
+      });
+    }
+    return other ?? { status: 200, body: JSON.stringify({ ok: true, channel: 'C1', ts }) };
+  });
+  return {
+    ...service,
+    arrivalsMs,
+    standing,
+    posts: () => [...standing.values()].filter(({ thread }) => thread === undefined),
+    replies: () => [...standing.values()].filter(({ thread }) => thread !== undefined),
+  };
+}
+
+export async function startFakePagerDuty() {
+  const service = await startFakeService(() => ({ status: 202, body: '{"status":"success"}' }));
+  const events = () => service.requests.map(({ body }) => JSON.parse(body));
+  const actions = () => events().map(({ event_action, dedup_key }) => `${event_action} ${dedup_key}`);
+  return { ...service, events, actions };
+}
+
+export function configFor(urls: { slack?: string; pagerduty?: string }): Config {
+  return loadConfig(
+    {
+      ...(urls.slack && {
+        TRIPLINE_SLACK_BOT_TOKEN: secrets.token,
+        TRIPLINE_SLACK_CHANNEL: 'C1',
+        TRIPLINE_SLACK_SIGNING_SECRET: secrets.signing,
+        TRIPLINE_SLACK_API_URL: `${urls.slack}/`,
+      }),
+      ...(urls.pagerduty && {
+        TRIPLINE_PAGERDUTY_ROUTING_KEY: secrets.routing,
+        TRIPLINE_PAGERDUTY_API_URL: urls.pagerduty,
+      }),
+    },
+    import.meta.dirname,
+  );
+}
+
+/** A notifier with short times, its HTTP routes, what it logged and what it told. */
+export async function startNotifier(db: Db, config: Config, timing: Partial<NotifierTiming> = {}) {
+  const logged: string[] = [];
+  const told: Told[] = [];
+  const metrics = createMetrics({ service: 'notifier' });
+  const notifier = await createNotifier({
+    config,
+    db,
+    clock: systemClock,
+    metrics,
+    logger: createLogger({ service: 'notifier', level: 'trace' }, { write: (line) => void logged.push(line) }),
+    onTold: (message) => told.push(message),
+    timing: { timeoutMs: 300, claimMs: 1000, sweepMs: 200, slackIntervalMs: 5, pagerDutyIntervalMs: 1, ...timing },
+  });
+  const app = createHttp({ metrics, ready: notifier.ready });
+  notifier.routes(app);
+  const close = async () => {
+    await app.close();
+    await notifier.close();
+  };
+  return { notifier, app, logged, told, metrics, close };
+}
+
+/** A button press as Slack sends it. */
+export function signedPress(press: object, options: { secret?: string; ageS?: number } = {}) {
+  const body = new URLSearchParams({ payload: JSON.stringify(press) }).toString();
+  const timestamp = String(Math.floor(Date.now() / 1000) - (options.ageS ?? 0));
+  const signature = createHmac('sha256', options.secret ?? secrets.signing)
+    .update(`v0:${timestamp}:${body}`)
+    .digest('hex');
+  return {
+    method: 'POST' as const,
+    url: '/slack/interactions',
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      'x-slack-request-timestamp': timestamp,
+      'x-slack-signature': `v0=${signature}`,
+    },
+    payload: body,
+  };
+}
