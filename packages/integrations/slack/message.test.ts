@@ -1,0 +1,162 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { sampleFinding, sampleReport } from '../sample-report.ts';
+import { actionIds } from './interaction.ts';
+import { type Block, renderDigest, renderIncident, renderReply, type SlackMessage, slackLimits } from './message.ts';
+
+const ada = { via: 'slack', id: 'U7', name: 'ada' } as const;
+
+/** Every text of a message, with its kind. */
+function texts(value: unknown): { type: string; text: string }[] {
+  if (Array.isArray(value)) return value.flatMap(texts);
+  if (typeof value !== 'object' || value === null) return [];
+  const { type, text } = value as { type?: unknown; text?: unknown };
+  const own = typeof type === 'string' && typeof text === 'string' ? [{ type, text }] : [];
+  return [...own, ...Object.values(value).flatMap(texts)];
+}
+
+function shown({ blocks }: SlackMessage): string {
+  return texts(blocks)
+    .map(({ text }) => text)
+    .join('\n');
+}
+
+function holdsLimits({ blocks }: SlackMessage): void {
+  expect(blocks.length).toBeLessThanOrEqual(slackLimits.blocks);
+  for (const block of blocks as (Block & { text?: { text: string }; elements?: { text?: unknown }[] })[]) {
+    if (block.type === 'header') expect(block.text!.text.length).toBeLessThanOrEqual(slackLimits.headerChars);
+    if (block.type === 'section') expect(block.text!.text.length).toBeLessThanOrEqual(slackLimits.sectionChars);
+    if (block.type === 'context')
+      for (const { text } of block.elements!) expect(String(text).length).toBeLessThanOrEqual(slackLimits.sectionChars);
+  }
+}
+
+test('says what, how sure, who, what happened with links, what was done and what to do', () => {
+  const message = renderIncident(sampleReport());
+  expect(message.text).toBe('🔴 CRITICAL: mallory was given write on acme/app by a token, outside any job (INC-7)');
+  const text = shown(message);
+  for (const part of [
+    '*INC-7* open · severity critical · confidence high · workspace acme · opened 2026-03-14 03:12:07 UTC',
+    '<https://github.example/acme/app/actions/runs/77|03:11:40> A run of review.yml',
+    '<https://github.example/acme/app/settings/access?a=1&amp;b=2|03:12:06> ci-bot invited',
+    '✅ Done: cancel the run',
+    '📝 Dry run: would cancel the invitation',
+    '1. Revoke the token of ci-bot.',
+    'user `mallory`',
+    'ATT&amp;CK T1098 · CICD-SEC-2',
+    'subject: acme/app:mallory',
+  ])
+    expect(text).toContain(part);
+  const actions = JSON.stringify(message.blocks.at(-1));
+  for (const id of Object.values(actionIds)) expect(actions).toContain(id);
+});
+
+test('acknowledged and resolved say who and when, and offer only what is left to do', () => {
+  const acknowledged = { at: '2026-03-14T03:15:00.000Z', by: ada };
+  const taken = renderIncident(sampleReport({ state: 'acknowledged', acknowledged }));
+  expect(shown(taken)).toContain('*Acknowledged* by ada (Slack) at 2026-03-14 03:15:00 UTC');
+  expect(JSON.stringify(taken)).not.toContain(actionIds.acknowledge);
+  const resolved = { at: '2026-03-14T04:00:00.000Z', by: ada, resolution: 'true' } as const;
+  const over = renderIncident(sampleReport({ state: 'resolved', acknowledged, resolved }));
+  expect(shown(over)).toContain('*Resolved* (it was a real breach) by ada (Slack) at 2026-03-14 04:00:00 UTC');
+  expect(over.text).toMatch(/^✅ RESOLVED/);
+  expect(over.blocks.some(({ type }) => type === 'actions')).toBe(false);
+});
+
+test('a repeat is marked', () => {
+  for (const render of [
+    renderIncident(sampleReport(), { possiblyRepeated: true }),
+    renderReply(['x'], { possiblyRepeated: true }),
+  ])
+    expect(shown(render)).toContain('Possibly a repeat');
+  expect(shown(renderIncident(sampleReport()))).not.toContain('repeat');
+});
+
+test('addresses that are none of the web make no link, and names and passwords in them are dropped', () => {
+  const evidence = ['javascript:alert(1)', 'https://bot:hunter2@github.example/x', 'https://e.example/|>@channel'].map(
+    (url) => ({ ...sampleFinding().evidence[0]!, url }),
+  );
+  const text = shown(renderIncident(sampleReport({ findings: [sampleFinding({ evidence })] })));
+  expect(text).not.toContain('javascript:');
+  expect(text).not.toContain('hunter2');
+  expect(text).toContain('<https://github.example/x|');
+  expect(text).toContain('<https://e.example/%7C%3E@channel|');
+});
+
+const nasty = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 400 }),
+  fc.constantFrom(
+    '<!channel>',
+    '<@U1>',
+    '<https://evil.example|click>',
+    '&lt;!here&gt;',
+    '```',
+    '\u202egnp',
+    '*x*\n*Resolved* by you',
+  ),
+  fc.string({ unit: fc.constantFrom('<', '>', '&', '|', '!', '@', '\n', '`', 'a', '🔴'), maxLength: 5000 }),
+);
+
+test('nothing untrusted makes a mention or a link, and all limits hold', () => {
+  const finding = fc
+    .record({
+      title: nasty,
+      summary: nasty,
+      what: nasty,
+      url: nasty,
+      id: nasty,
+      remedy: nasty,
+      silence: nasty,
+      many: fc.nat(60),
+    })
+    .map(({ title, summary, what, url, id, remedy, silence, many }) =>
+      sampleFinding({
+        title,
+        summary,
+        evidence: Array.from({ length: many }, () => ({ ...sampleFinding().evidence[0]!, what, url })),
+        entities: Array.from({ length: many }, () => ({ kind: 'user', id })),
+        remedy: Array.from({ length: many }, () => remedy),
+        silence,
+      }),
+    );
+  const steps = fc.array(
+    nasty.map((text) => ({ finding: 'a'.repeat(64), state: 'done' as const, text })),
+    { maxLength: 30 },
+  );
+  fc.assert(
+    fc.property(nasty, fc.array(finding, { maxLength: 12 }), steps, (title, findings, steps) => {
+      const by = { via: 'slack', id: 'U1', name: title } as const;
+      const entry = { incident: 'INC-1', title, severity: 'high', state: 'open', rules: [title] } as const;
+      const messages = [
+        renderIncident(sampleReport({ title, findings, steps, acknowledged: { at: '2026-03-14T03:15:00.000Z', by } })),
+        renderReply([title, title]),
+        renderDigest(Array.from({ length: 30 }, () => entry)),
+      ];
+      for (const message of messages) {
+        holdsLimits(message);
+        for (const { type, text } of [...texts(message.blocks), { type: 'mrkdwn', text: message.text }]) {
+          // What is left of "<" are our own links, to the web, labelled by a time.
+          const rest = type === 'mrkdwn' ? text.replace(/<https?:\/\/[^<>|\s]+\|[0-9:?]+>/g, '') : text;
+          expect(rest).not.toMatch(/[<>]/);
+          expect(rest).not.toMatch(/\p{Cs}|[\u202a-\u202e]/u);
+        }
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('a digest counts by severity and rule, and names the gravest', () => {
+  const entry = (nth: number) => ({
+    incident: `INC-${nth}`,
+    title: `thing ${nth}`,
+    severity: nth === 1 ? ('critical' as const) : ('high' as const),
+    state: nth === 3 ? ('resolved' as const) : ('open' as const),
+    rules: [nth === 2 ? 'other' : 'workflow'],
+  });
+  const message = renderDigest([1, 2, 3].map(entry));
+  expect(message.text).toBe('3 more incidents, 2 open: 2 high, 1 critical');
+  expect(shown(message)).toContain('• 2 × workflow\n• 1 × other');
+  expect(shown(message)).toContain('*INC-1* (open) thing 1');
+  expect(shown(message)).not.toContain('INC-3');
+});
