@@ -105,8 +105,7 @@ const throwing = defineRule<unknown, unknown>({
 export const rules = [lingering, third] as const;
 export const throwingRule = throwing;
 export const thirdRule = third;
-const rule = lingering;
-export default rule;
+export const rule = lingering;
 
 export const created = (atMs: number, branch: string, id?: string): LoggedEventInput =>
   at(
