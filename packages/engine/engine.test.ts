@@ -156,3 +156,70 @@ describe('the same log gives the same findings', () => {
     expect(played.withdrawn.map(({ finding, reason }) => [finding.subject, reason])).toEqual([['a', 'it was deleted']]);
   });
 });
+
+describe('what the engine itself keeps', () => {
+  const seenBranch = (learns: boolean) =>
+    defineRule<unknown, unknown>({
+      ...common,
+      id: 'any-branch',
+      learns,
+      reads: ['dev.cdevents.branch.created'],
+      settings: z.object({}),
+      state: z.unknown(),
+      keys: () => ['nothing'],
+      judge: (event, context) =>
+        context.find({ ...nothing, subject: branchOf(event as never), title: 'A branch', summary: '' }),
+    });
+  const subjects = (played: { findings: { subject: string }[] }) => played.findings.map(({ subject }) => subject);
+  const dayMs = 24 * 60 * minuteMs;
+
+  test('a rule that learns finds nothing until its days are over, or an inventory is whole', () => {
+    const part = (atMs: number, number: number) =>
+      at(atMs, 'dev.cdeventsx.tripline-inventory.observed', {
+        'tripline.inventory.part': number,
+        'tripline.inventory.parts': 2,
+      });
+    const events = [pushed(startMs, 'first'), pushed(startMs + dayMs, 'second'), pushed(startMs + 2 * dayMs, 'third')];
+    const learning = { rules: [seenBranch(true)], untilMs: startMs + 3 * dayMs, learningDays: 2 };
+    expect(subjects(playTimeline({ ...learning, events }))).toEqual(['third']);
+    expect(subjects(playTimeline({ ...learning, events: [...events, part(startMs + 1, 2)] }))).toEqual(['third']);
+    const whole = [...events, part(startMs + 1, 2), part(startMs + 2, 1)];
+    expect(subjects(playTimeline({ ...learning, events: whole }))).toEqual(['second', 'third']);
+    expect(subjects(playTimeline({ ...learning, events, rules: [seenBranch(false)] }))).toHaveLength(3);
+  });
+
+  test('a body is a duplicate for 72 hours under any id, and then no longer', () => {
+    const bodySha256 = 'ab'.repeat(32);
+    const events = [0, 1, 71, 80].map((hours) =>
+      pushed(startMs + hours * 60 * minuteMs, 'again', { id: `delivery-${hours}`, bodySha256 }),
+    );
+    for (const restartAfterEach of [false, true]) {
+      const played = playTimeline({
+        rules: [seenBranch(false)],
+        events,
+        untilMs: startMs + 4 * dayMs,
+        restartAfterEach,
+      });
+      expect(played.findings.map(({ occasion }) => occasion)).toEqual(['delivery-0', 'delivery-80']);
+    }
+  });
+
+  test("only a drill's inventory sets a rule's settings", () => {
+    const holding = (workspace: string) => {
+      const inventory = at(
+        startMs,
+        'dev.cdeventsx.tripline-inventory.observed',
+        {
+          'tripline.inventory.part': 1,
+          'tripline.inventory.parts': 1,
+          'tripline.inventory.settings': { 'lingering-branch': { holdMs: 1000 } },
+        },
+        { workspace },
+      );
+      const events = [inventory, pushed(startMs + 1, 'a', { workspace })];
+      return playTimeline({ rules: [lingering], events, untilMs: startMs + minuteMs }).findings.length;
+    };
+    expect(holding('tripline-drill-1')).toBe(1);
+    expect(holding('acme')).toBe(0);
+  });
+});
