@@ -120,8 +120,9 @@ const steps: { step: ResponseStep; sends: string[] }[] = [
   },
   { step: { action: 'delete-deploy-key', repository, keyId: '3' }, sends: ['DELETE /repos/acme/app/keys/3'] },
   {
-    step: { action: 'revoke-fine-grained-pat', organization, patId: '42' },
-    sends: ['POST /orgs/acme/personal-access-tokens/42'],
+    // The token of the description's own example, whose grant has another id.
+    step: { action: 'revoke-fine-grained-pat', organization, tokenId: '98716' },
+    sends: ['POST /orgs/acme/personal-access-tokens/25381'],
   },
 ];
 

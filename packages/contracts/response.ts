@@ -48,8 +48,8 @@ export const responseStepSchema = z.discriminatedUnion('action', [
   ]),
   /** A9: delete a deploy key. */
   z.object({ action: z.literal('delete-deploy-key'), repository, keyId: id }),
-  /** A4: revoke a fine-grained personal access token's access to an organisation. */
-  z.object({ action: z.literal('revoke-fine-grained-pat'), organization: id, patId: id }),
+  /** A4: revoke a fine-grained personal access token's access to an organisation. `tokenId`: as feeds and the audit log name it. */
+  z.object({ action: z.literal('revoke-fine-grained-pat'), organization: id, tokenId: id }),
 ]);
 
 export type ResponseStep = z.infer<typeof responseStepSchema>;

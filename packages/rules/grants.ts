@@ -179,7 +179,7 @@ export function takeBack(grant: Grant): ResponseStep[] {
         ? []
         : [{ action: 'delete-deploy-key', repository: target, keyId: grant.id }];
     case 'personal-access-token':
-      return grant.id === undefined ? [] : [{ action: 'revoke-fine-grained-pat', organization, patId: grant.id }];
+      return grant.id === undefined ? [] : [{ action: 'revoke-fine-grained-pat', organization, tokenId: grant.id }];
     default:
       return [];
   }

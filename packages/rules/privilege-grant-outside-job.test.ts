@@ -144,7 +144,7 @@ describe('without a broker', () => {
         'tripline.credential.id': '9',
         'tripline.grant.permissions': { contents: 'write' },
       }),
-    ).toEqual([{ action: 'revoke-fine-grained-pat', organization: 'acme', patId: '9' }]);
+    ).toEqual([{ action: 'revoke-fine-grained-pat', organization: 'acme', tokenId: '9' }]);
     expect(
       response({
         ...repository,

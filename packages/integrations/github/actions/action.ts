@@ -75,12 +75,14 @@ export const listingLimit = 5000;
 export async function checkByListing(
   client: GitHubClient,
   request: GitHubRequest,
-  wanted: { id: string; alive: string; dead: string },
+  wanted: { id: string; by?: 'id' | 'token_id'; alive: string; dead: string },
 ): Promise<Check> {
   return checked(async () => {
     let read = 0;
-    for await (const item of client.list<{ id: number | bigint }>(request, { maxItems: listingLimit })) {
-      if (String(item.id) === wanted.id) return { result: 'alive', said: wanted.alive };
+    for await (const item of client.list<Record<'id' | 'token_id', number | bigint>>(request, {
+      maxItems: listingLimit,
+    })) {
+      if (String(item[wanted.by ?? 'id']) === wanted.id) return { result: 'alive', said: wanted.alive };
       read += 1;
     }
     if (read < listingLimit) return { result: 'dead', said: wanted.dead };

@@ -21,7 +21,7 @@ const openGate = async () => {};
 const key: ResponseStep = { action: 'delete-deploy-key', repository: 'acme/app', keyId: '3' };
 const run: ResponseStep = { action: 'cancel-run', repository: 'acme/app', runId: '77' };
 const runner: ResponseStep = { action: 'remove-runner', organization: 'acme', repository: 'acme/app', runnerId: '9' };
-const pat: ResponseStep = { action: 'revoke-fine-grained-pat', organization: 'acme', patId: '42' };
+const pat: ResponseStep = { action: 'revoke-fine-grained-pat', organization: 'acme', tokenId: '42' };
 const invitation: ResponseStep = {
   action: 'cancel-invitation',
   organization: 'acme',
@@ -220,10 +220,37 @@ test('remove-runner asks to be tried again while the runner is busy', async () =
   });
 });
 
+test('revoke-fine-grained-pat revokes the grant of the token that the feed named', async () => {
+  const client = await playing((request) =>
+    request.startsWith('POST')
+      ? { status: 204 }
+      : json(200, [
+          { id: 6, token_id: 41 },
+          { id: 7, token_id: 42 },
+        ]),
+  );
+  expect(await actionOf(pat).act(pat, { client, clock, gate: openGate })).toMatchObject({
+    kind: 'done',
+    reason: 'accepted',
+  });
+  expect(sent().filter((request) => request.startsWith('POST'))).toEqual(['POST /orgs/acme/personal-access-tokens/7']);
+});
+
+test('revoke-fine-grained-pat never takes a refused listing for a dead token', async () => {
+  for (const status of [403, 404]) {
+    const client = await playing(() => json(status, { message: 'no' }));
+    expect(await actionOf(pat).act(pat, { client, clock, gate: openGate })).toMatchObject({
+      kind: 'give-up',
+      reason: 'forbidden',
+    });
+    await github!.close();
+  }
+});
+
 test('revoke-fine-grained-pat finds a token that survives, on whichever page', async () => {
   const page = (from: number) => Array.from({ length: 100 }, (_, index) => ({ id: from + index }));
   const client = await playing((request, times) =>
-    request.startsWith('POST') ? { status: 204 } : json(200, times === 1 ? page(1000) : [{ id: 42 }]),
+    request.startsWith('POST') ? { status: 204 } : json(200, times === 1 ? page(1000) : [{ id: 7, token_id: 42 }]),
   );
   expect((await actionOf(pat).check(pat, { client })).result).toBe('alive');
   expect(JSON.parse(JSON.stringify(actionOf(pat).request(pat).parameters))).toMatchObject({ action: 'revoke' });
