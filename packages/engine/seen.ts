@@ -112,8 +112,8 @@ function createTable(slots: number) {
     },
     add,
     addAll(bytes: Uint8Array): void {
-      // Copied, since a Buffer from the database need not start at a multiple of four.
-      const entries = new Uint32Array(bytes.slice().buffer);
+      // Copied: a Buffer from the database lies somewhere in a larger one, and its own `slice` would share it whole.
+      const entries = new Uint32Array(Uint8Array.from(bytes).buffer);
       for (let at = 0; at < entries.length; at += entryWords) add(entries, entries[at + 4]!, at);
     },
     pack(): Uint8Array | null {
