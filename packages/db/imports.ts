@@ -1,6 +1,7 @@
 import type { Db } from './database.ts';
 import { addJob } from './jobs.ts';
 import type { ImportCounts } from './tables/remediations.ts';
+import { inTransaction } from './transaction.ts';
 
 /** Field docs: migrations/0005_remediations.sql. Times are RFC 3339. */
 export type Import = {
@@ -22,24 +23,16 @@ export async function readImports(db: Db): Promise<Import[]> {
 }
 
 /** Leaves an import job, with its row, for a workspace that was never imported. Answers whether it did. */
-export async function requestImport(db: Db, workspace: string): Promise<boolean> {
-  const client = await db.pool.connect();
-  try {
-    await client.query('BEGIN');
+export function requestImport(db: Db, workspace: string): Promise<boolean> {
+  return inTransaction(db, async (client) => {
     const { rowCount } = await client.query(
       `INSERT INTO imports AS known (workspace) VALUES ($1)
        ON CONFLICT (workspace) DO UPDATE SET requested_at = clock_timestamp() WHERE known.imported_at IS NULL`,
       [workspace],
     );
     if (rowCount) await addJob(client, 'import-inventory', { workspace }, { key: `import:${workspace}` });
-    await client.query('COMMIT');
     return rowCount === 1;
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => {});
-    throw error;
-  } finally {
-    client.release();
-  }
+  });
 }
 
 export async function recordImported(db: Db, workspace: string, counts: ImportCounts): Promise<void> {

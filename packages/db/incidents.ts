@@ -6,6 +6,7 @@ import type { Db } from './database.ts';
 import { listFindings, type StoredFinding } from './findings.ts';
 import { addTellJobs } from './jobs.ts';
 import type { FindingsTables, IncidentEventKind } from './tables/findings.ts';
+import { inTransaction } from './transaction.ts';
 
 /** Field docs: migrations/0002_findings.sql. Times are RFC 3339. */
 export type Incident = {
@@ -83,38 +84,28 @@ export function reopen(db: Db, id: string, actor: Actor): Promise<Transition> {
 type Change = { kind: IncidentEventKind; set: string; values: unknown[]; detail: Record<string, unknown> };
 
 /** One transaction: lock, decide, change, note it in the story, and leave the jobs that tell people. */
-async function transition(
+function transition(
   db: Db,
   id: string,
   actor: Actor,
   decide: (incident: Incident) => Change | null,
 ): Promise<Transition> {
-  const client = await db.pool.connect();
-  try {
-    await client.query('BEGIN');
+  return inTransaction(db, async (client) => {
     const { rows } = await client.query<IncidentRow>('SELECT * FROM incidents WHERE id = $1 FOR UPDATE', [id]);
-    if (rows.length === 0)
+    if (rows.length === 0) {
       throw new IncidentError(`there is no incident ${id}; \`tripline incidents list\` shows those that are`);
+    }
     const before = toIncident(rows[0]!);
     const change = decide(before);
-    if (change === null) {
-      await client.query('ROLLBACK');
-      return { changed: false, incident: before };
-    }
+    if (change === null) return { changed: false, incident: before };
     const updated = await client.query<IncidentRow>(
       `UPDATE incidents SET ${change.set}, version = version + 1, updated_at = clock_timestamp() WHERE id = $1 RETURNING *`,
       [id, ...change.values],
     );
     await addIncidentEvent(client, { incident: id, kind: change.kind, actor, detail: change.detail });
     await addTellJobs(client, id);
-    await client.query('COMMIT');
     return { changed: true, incident: toIncident(updated.rows[0]!) };
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => {});
-    throw error;
-  } finally {
-    client.release();
-  }
+  });
 }
 
 /** Adds a line to an incident's story, in the caller's transaction. */

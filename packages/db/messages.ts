@@ -6,6 +6,7 @@ import type { Db } from './database.ts';
 import { addIncidentEvent } from './incidents.ts';
 import { addJob } from './jobs.ts';
 import type { MessageKind, MessagesTables, Mode, SinkName } from './tables/messages.ts';
+import { inTransaction } from './transaction.ts';
 
 /** What one sink was told of one incident, or of the incidents of one digest, and what is under way. */
 export type Telling = Selectable<MessagesTables['told']>;
@@ -271,19 +272,4 @@ export function listMessages(db: Db, filter: { incident?: string; sink?: SinkNam
   if (filter.incident !== undefined) query = query.where('incident', '=', filter.incident);
   if (filter.sink !== undefined) query = query.where('sink', '=', filter.sink);
   return query.execute();
-}
-
-async function inTransaction<T>(db: Db, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await db.pool.connect();
-  try {
-    await client.query('BEGIN');
-    const result = await work(client);
-    await client.query('COMMIT');
-    return result;
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => {});
-    throw error;
-  } finally {
-    client.release();
-  }
 }

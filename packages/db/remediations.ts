@@ -5,6 +5,7 @@ import type { Db } from './database.ts';
 import { addIncidentEvent } from './incidents.ts';
 import { addJob, addTellJobs } from './jobs.ts';
 import type { RemediationState, ShownRequest } from './tables/remediations.ts';
+import { inTransaction } from './transaction.ts';
 
 /** One step of a finding's playbook and what became of it. Field docs: migrations/0005_remediations.sql. Times are RFC 3339. */
 export type Remediation = {
@@ -208,21 +209,6 @@ export async function tellOfRemediation(db: Db, incident: string, detail: Record
     await addIncidentEvent(client, { incident, kind: 'remediated', actor, detail });
     await addTellJobs(client, incident);
   });
-}
-
-async function inTransaction<T>(db: Db, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await db.pool.connect();
-  try {
-    await client.query('BEGIN');
-    const result = await work(client);
-    await client.query('COMMIT');
-    return result;
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => {});
-    throw error;
-  } finally {
-    client.release();
-  }
 }
 
 type Row = {

@@ -1,6 +1,7 @@
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Jobs } from '@tripline/contracts/job';
+import type { Attempt } from '@tripline/db/run-jobs';
 import { CannotRead, type GitHubAccess, mayRead, withReader } from '@tripline/integrations/github/reader';
 import { lookUpReviews } from '@tripline/integrations/github/reviews';
 import type { Clock } from '@tripline/runtime/clock';
@@ -8,7 +9,6 @@ import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import { redactValue } from '@tripline/sources/redact';
 import { type Stream, topics } from '@tripline/stream/contract';
-import type { JobHelpers } from 'graphile-worker';
 
 export type LookUpParts = {
   config: Pick<Config, 'github'>;
@@ -31,11 +31,8 @@ export function createLookUpTask(parts: LookUpParts) {
   const { config, stream, logger, clock, fetch, waitBaseMs } = parts;
   const access: GitHubAccess = { ...config.github, fetch, ...(waitBaseMs === undefined ? {} : { waitBaseMs }) };
 
-  return async function lookUp(
-    { workspace, lookup }: Jobs['look-up'],
-    helpers: Pick<JobHelpers, 'job'>,
-  ): Promise<void> {
-    const found = await ask(lookup, helpers.job.attempts);
+  return async function lookUp({ workspace, lookup }: Jobs['look-up'], { job }: Attempt): Promise<void> {
+    const found = await ask(lookup, job.attempts);
     const event: TriplineEvent<'dev.cdeventsx.tripline-change.looked-up'> = {
       id: `look-up:${lookup.id}`,
       source: `//${new URL(access.apiUrl).host}/${lookup.repository}`,

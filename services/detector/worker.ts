@@ -1,5 +1,4 @@
-import type { Jobs } from '@tripline/contracts/job';
-import { run, Logger as WorkerLogger } from 'graphile-worker';
+import { runJobs } from '@tripline/db/run-jobs';
 import { createImportTask, type ImportParts, startImports } from './import-inventory.ts';
 import { createLookUpTask } from './look-up.ts';
 
@@ -11,26 +10,14 @@ export async function startWorker(parts: ImportParts): Promise<{ stop: () => Pro
   const { db, logger } = parts;
   const lookUp = createLookUpTask(parts);
   const importInventory = createImportTask(parts);
-  const runner = await run({
-    pgPool: db.pool,
-    taskList: {
-      'look-up': (payload, helpers) => lookUp(payload as Jobs['look-up'], helpers),
-      'import-inventory': (payload) => importInventory(payload as Jobs['import-inventory']),
-    },
-    concurrency: 4,
-    noHandleSignals: true,
-    pollInterval: 1000,
-    logger: new WorkerLogger(() => (level, message) => {
-      if (level === 'error' || level === 'warning') logger[level === 'error' ? 'error' : 'warn'](message);
-    }),
-  });
+  const jobs = await runJobs({ db, logger, handlers: { 'look-up': lookUp, 'import-inventory': importInventory } });
   const asking = startImports(parts).catch((error: unknown) =>
     logger.error({ err: error }, 'imports were not asked for'),
   );
   return {
     stop: async () => {
       await asking;
-      await runner.stop();
+      await jobs.stop();
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Db } from '@tripline/db/database';
 import { readIncident } from '@tripline/db/incidents';
 import { addLaterJob } from '@tripline/db/jobs';
 import { addDigestJob, enterTelling, findUntold, foldWaiting, retryGivenUp } from '@tripline/db/messages';
+import { runJobs } from '@tripline/db/run-jobs';
 import { createPagerDutyClient } from '@tripline/integrations/pagerduty/client';
 import { createSlackClient, mayHaveBeenDone } from '@tripline/integrations/slack/client';
 import type { Clock } from '@tripline/runtime/clock';
@@ -10,7 +11,6 @@ import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import type { FastifyInstance } from 'fastify';
-import { run, Logger as WorkerLogger } from 'graphile-worker';
 import { addInteractions } from './interactions.ts';
 import { createMeasures } from './measures.ts';
 import { createPace } from './pace.ts';
@@ -152,28 +152,16 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
   await sweep();
   const stopping = new AbortController();
   const sweeping = keepSweeping();
-  const runner = await run({
-    pgPool: db.pool,
-    taskList: {
-      'tell-slack': async (payload) => {
-        const job = payload as Jobs['tell-slack'];
-        await snooze('tell-slack', job, `tell-slack:${job.incident}`, await tellSlack(job));
-      },
-      'tell-slack-digest': async (payload) => {
-        const job = payload as Jobs['tell-slack-digest'];
-        await snooze('tell-slack-digest', job, `tell-slack-digest:${job.digest}`, await tellDigest(job));
-      },
-      'tell-pagerduty': async (payload) => {
-        const job = payload as Jobs['tell-pagerduty'];
-        await snooze('tell-pagerduty', job, `tell-pagerduty:${job.incident}`, await tellPagerDuty(job));
-      },
+  const jobs = await runJobs({
+    db,
+    logger,
+    handlers: {
+      'tell-slack': async (job) => snooze('tell-slack', job, `tell-slack:${job.incident}`, await tellSlack(job)),
+      'tell-slack-digest': async (job) =>
+        snooze('tell-slack-digest', job, `tell-slack-digest:${job.digest}`, await tellDigest(job)),
+      'tell-pagerduty': async (job) =>
+        snooze('tell-pagerduty', job, `tell-pagerduty:${job.incident}`, await tellPagerDuty(job)),
     },
-    concurrency: 4,
-    noHandleSignals: true,
-    pollInterval: 1000,
-    logger: new WorkerLogger(() => (level, message) => {
-      if (level === 'error' || level === 'warning') logger[level === 'error' ? 'error' : 'warn'](message);
-    }),
   });
 
   return {
@@ -184,7 +172,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
     close: async () => {
       stopping.abort();
       await sweeping;
-      await runner.stop();
+      await jobs.stop();
     },
   };
 }

@@ -9,7 +9,8 @@ import { createRemediator } from './remediator.ts';
 
 /** Runs the remediator alone, until it is told to stop. Needs `database.url`. */
 export async function main(config: Config): Promise<void> {
-  if (config.database.url === undefined) throw new ConfigError('the remediator alone needs a Postgres: set DATABASE_URL');
+  if (config.database.url === undefined)
+    throw new ConfigError('the remediator alone needs a Postgres: set DATABASE_URL');
   const logger = createLogger({ service: 'remediator', level: config.logLevel });
   const metrics = createMetrics({ service: 'remediator' });
   const lifecycle = createLifecycle(logger);

@@ -15,6 +15,7 @@ import {
   settleRemediation,
   tellOfRemediation,
 } from '@tripline/db/remediations';
+import { runJobs } from '@tripline/db/run-jobs';
 import { isRemediationStopped } from '@tripline/db/switches';
 import { actionOf } from '@tripline/integrations/github/actions/registry';
 import { describeRequest } from '@tripline/integrations/github/client';
@@ -24,7 +25,6 @@ import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { createWorkspaces, drillPrefix } from '@tripline/sources/workspace';
-import { run, Logger as WorkerLogger } from 'graphile-worker';
 import { Counter } from 'prom-client';
 import { guard } from './guard.ts';
 import { type Performed, perform, Stopped } from './perform.ts';
@@ -75,23 +75,14 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
   const reviving = setInterval(() => {
     revive().catch((error) => logger.error({ err: error }, 'looking for abandoned playbooks failed'));
   }, leaseMs);
-  const runner = await run({
-    pgPool: db.pool,
-    taskList: { remediate: (payload) => remediate(payload as { finding: string }) },
-    concurrency: 4,
-    noHandleSignals: true,
-    pollInterval: 1000,
-    logger: new WorkerLogger(() => (level, message) => {
-      if (level === 'error' || level === 'warning') logger[level === 'error' ? 'error' : 'warn'](message);
-    }),
-  });
+  const jobs = await runJobs({ db, logger, handlers: { remediate } });
   return {
     ready: async () => {
       await db.pool.query('SELECT 1');
     },
     close: async () => {
       clearInterval(reviving);
-      await runner.stop();
+      await jobs.stop();
       metrics.removeSingleMetric('tripline_remediations_total');
     },
   };
