@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { renderCatalogue } from './catalogue.ts';
 import { rules } from './registry.ts';
 
-test('CATALOGUE.md is what the rules say; `npm run schema` writes it anew', () => {
+test('CATALOGUE.md is what the rules say; `npm run docs` writes it anew', () => {
   expect(readFileSync(join(import.meta.dirname, 'CATALOGUE.md'), 'utf8')).toBe(renderCatalogue(rules));
 });
 

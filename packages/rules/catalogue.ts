@@ -5,7 +5,7 @@ export function renderCatalogue(rules: readonly AnyRule[]): string {
   const head = [
     '# Rules',
     '',
-    'Written by the rules themselves (`npm run schema`); do not edit. ATT&CK ids are of v19, SEC ids of the OWASP Top 10 CI/CD Security Risks.',
+    'Written by the rules themselves (`npm run docs`); do not edit. ATT&CK ids are of v19, SEC ids of the OWASP Top 10 CI/CD Security Risks.',
     '',
     '| rule | severity | feeds | ATT&CK | OWASP |',
     '|---|---|---|---|---|',
