@@ -34,7 +34,7 @@ export const buildFromUnreviewedCommit: Scenario = {
     'That is how a backdoor came into PHP’s own repository in 2021, and into packages published since.',
   provenance: 'reconstructed',
   sources: [
-    { title: 'PHP: changes to Git commit workflow', url: 'https://news-web.php.net/php.internals/113838' },
+    { title: 'PHP.Watch on the two commits to php-src', url: 'https://php.watch/news/news/2021/04/php-src-attack' },
     {
       title: 'OWASP CICD-SEC-1',
       url: 'https://owasp.org/www-project-top-10-ci-cd-security-risks/CICD-SEC-01-Insufficient-Flow-Control-Mechanisms',

@@ -52,8 +52,8 @@ export const credentialNewRunner: Scenario = {
   provenance: 'reconstructed',
   sources: [
     {
-      title: 'Wiz: Sha1-Hulud 2.0, ongoing supply chain attack',
-      url: 'https://www.wiz.io/blog/shai-hulud-2-0-ongoing-supply-chain-attack',
+      title: 'Splunk Threat Research on Shai-Hulud 2.0 and its runners',
+      url: 'https://research.splunk.com/stories/npm_supply_chain_compromise',
     },
     { title: 'MITRE ATT&CK T1528', url: 'https://attack.mitre.org/techniques/T1528/' },
   ],
