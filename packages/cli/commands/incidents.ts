@@ -106,6 +106,14 @@ function tell(story: IncidentStory, io: Io): string {
     ),
     ...finding.remedy.map((item) => `      → ${plain(item)}`),
   ]);
-  const events = story.events.map((event) => `  ${moment(event.at)}  ${event.kind}  ${plain(event.actor.name)}`);
+  const events = story.events.map(
+    (event) => `  ${moment(event.at)}  ${event.kind.padEnd(12)}  ${plain(event.actor.name)}${moreOf(event.detail)}`,
+  );
   return `${line(story, io)}\n${[...findings, '', ...events].join('\n')}\n`;
+}
+
+/** What an event of the story has to say beside its kind: what was done, where it was told, why it was taken back. */
+function moreOf({ text, sink, mode, resolution, reason }: Record<string, unknown>): string {
+  const said = text ?? (sink === undefined ? reason : `${sink}${mode === 'dry-run' ? ' (dry run)' : ''}`);
+  return [resolution, said].map((part) => (typeof part === 'string' ? `  ${plain(part)}` : '')).join('');
 }
