@@ -1,8 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { commands } from '../packages/cli/table.ts';
+import { rules } from '../packages/rules/registry.ts';
+import { loadConfig } from '../packages/runtime/config.ts';
 import { environment } from '../packages/runtime/settings.ts';
 import { renderSettings } from '../packages/runtime/settings-page.ts';
+import { scenarios } from '../packages/scenarios/registry.ts';
+import { loadRules } from '../services/detector/load-rules.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -90,5 +96,36 @@ describe('SETTINGS.md', () => {
     const page = renderSettings();
     for (const { name, path } of environment) expect(page).toContain(`| \`${path}\` | \`${name}\``);
     expect(page.split('\n').filter((line) => line.startsWith('| `') && line.endsWith('|  |'))).toEqual([]);
+  });
+});
+
+describe('README.md', () => {
+  test('names no command and no scenario that there is not', () => {
+    const table = new Set(commands.map(({ name }) => name));
+    const named = [...read('README.md').matchAll(/(?:npx )?tripline ([a-z-]+(?:\\\|[a-z-]+)*)/g)].flatMap((match) =>
+      match[1]!.split('\\|'),
+    );
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter((name) => !table.has(name))).toEqual([]);
+    for (const [, scenario] of read('README.md').matchAll(/tripline attack ([a-z-]+)/g)) {
+      expect(scenarios.map(({ id }) => id)).toContain(scenario);
+    }
+  });
+
+  test('its tripline.yaml is one that Tripline takes', async () => {
+    const [, block] = /```yaml\n([\s\S]*?)```/.exec(read('README.md'))!;
+    const folder = mkdtempSync(join(tmpdir(), 'tripline-readme-'));
+    writeFileSync(join(folder, 'tripline.yaml'), block!.replaceAll(/^ {3}/gm, ''));
+    const config = loadConfig({ TRIPLINE_SLACK_BOT_TOKEN: 'x', TRIPLINE_SLACK_SIGNING_SECRET: 'y' }, folder);
+    rmSync(folder, { recursive: true });
+    expect(config.remediation.policy).toHaveLength(1);
+    expect(await loadRules(config)).toHaveLength(rules.length);
+  });
+
+  test('its links lead to files', () => {
+    for (const page of ['README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md']) {
+      for (const [, path] of read(page).matchAll(/\]\((?!https?:)([^)#]+)\)/g))
+        expect(existsSync(join(root, path!)), path).toBe(true);
+    }
   });
 });
