@@ -25,7 +25,19 @@ quietenRequestQueue();
 const passing =
   /coordinator|LEADER_NOT_AVAILABLE|NOT_LEADER|rebalanc|REBALANCE|Restarting the consumer|unknown member|not aware of this member|metadata/i;
 
+/** kafkajs repeats itself several times a second while a broker is away: people hear the same thing so seldom. */
+const repeatMs = 30_000;
+
 export function createKafkaClient(options: { brokers: readonly string[]; clientId: string; logger: Logger }): Kafka {
+  const saidAtMs = new Map<string, number>();
+  const isRepeat = (what: string): boolean => {
+    const nowMs = performance.now();
+    const before = saidAtMs.get(what);
+    if (before !== undefined && nowMs - before < repeatMs) return true;
+    if (saidAtMs.size > 1000) saidAtMs.clear();
+    saidAtMs.set(what, nowMs);
+    return false;
+  };
   return new Kafka({
     brokers: [...options.brokers],
     clientId: options.clientId,
@@ -35,7 +47,8 @@ export function createKafkaClient(options: { brokers: readonly string[]; clientI
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => {
       const { message, error, topic, partition, broker, groupId } = entry.log;
-      const level = passing.test(`${message} ${error}`) ? 'debug' : 'warn';
+      const what = `${message} ${error}`;
+      const level = passing.test(what) || isRepeat(`${broker} ${what}`) ? 'debug' : 'warn';
       options.logger[level](
         { kafka: { namespace: entry.namespace, error: error && String(error), topic, partition, broker, groupId } },
         message,
