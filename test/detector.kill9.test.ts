@@ -73,7 +73,10 @@ function oracle() {
   const withdrawn = new Set<string>();
   for (const verdict of verdicts) {
     if (verdict.kind === 'found') incidentOf.set(verdict.finding.id, joining.find(verdict.finding));
-    else {
+    else if (verdict.kind === 'reinstated') {
+      const { id } = verdict.finding;
+      if (withdrawn.delete(id)) joining.reinstate(incidentOf.get(id)!, verdict.finding);
+    } else {
       const { findingId } = verdict.withdrawal;
       if (joining.withdraw(incidentOf.get(findingId)!, verdict.withdrawal)) withdrawn.add(findingId);
     }

@@ -37,7 +37,7 @@ function draft(branch: string, user: string, more: Partial<FindingDraft> = {}): 
   };
 }
 
-/** A branch that nobody deletes within two minutes; a deletion that shows up later takes it back. */
+/** A branch that nobody deletes within two minutes; a deletion that shows up later takes it back until it is created anew. */
 const lingering = defineRule<{ createdMs?: number | undefined; deletedMs?: number | undefined }, { holdMs: number }>({
   ...common,
   id: 'lingering-branch',
@@ -49,7 +49,10 @@ const lingering = defineRule<{ createdMs?: number | undefined; deletedMs?: numbe
     const branch = (event.data as Branch)['vcs.ref.head.name'];
     const key = `branch:${branch}`;
     const isCreated = event.type === 'dev.cdevents.branch.created';
-    const state = { ...context.get(key), [isCreated ? 'createdMs' : 'deletedMs']: Date.parse(event.time) };
+    const happenedMs = Date.parse(event.time);
+    const state: { createdMs?: number | undefined; deletedMs?: number | undefined } = isCreated
+      ? { createdMs: happenedMs }
+      : { ...context.get(key), deletedMs: happenedMs };
     context.set(key, state, 72 * 60 * minuteMs);
     if (state.deletedMs !== undefined) {
       context.clearTimer(branch);
@@ -117,14 +120,15 @@ export const created = (atMs: number, branch: string, id?: string): LoggedEventI
 export const deleted = (atMs: number, branch: string): LoggedEventInput =>
   at(atMs, 'dev.cdevents.branch.deleted', { 'vcs.repository.name': 'acme/app', 'vcs.ref.head.name': branch });
 
-/** A log of `count` events, a minute apart: branches come, some are deleted in time, some too late, some never. */
+/** A log of `count` events, a minute apart: branches come, some are deleted in time, some too late, some never, and some come anew. */
 export function someEvents(count: number): LoggedEventInput[] {
   const events: LoggedEventInput[] = [];
   for (let place = 0; place < count; place += 1) {
     const atMs = startMs + place * minuteMs;
     // Every fifth event deletes a branch of one to six minutes ago; some were deleted before.
     const branch = (of: number) => 'b'.repeat((of % 4) + 1) + of;
-    if (place % 5 === 4) events.push(deleted(atMs, branch(place - 1 - (place % 6))));
+    if (place % 8 === 7) events.push(created(atMs, branch(place - 4 - (place % 5))));
+    else if (place % 5 === 4) events.push(deleted(atMs, branch(place - 1 - (place % 6))));
     else events.push(created(atMs, branch(place)));
   }
   return events;

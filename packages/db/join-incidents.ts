@@ -19,6 +19,8 @@ export type OpenIncident = {
   updatedMs: number;
   resolution: Resolution | null;
   resolvedMs: number | null;
+  /** Tripline resolved it, since nothing in it stood any more. */
+  resolvedByUs: boolean;
   /** Findings that are not withdrawn. */
   standing: number;
   /** In the order of opening. */
@@ -86,6 +88,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       updatedMs: atMs,
       resolution: null,
       resolvedMs: null,
+      resolvedByUs: false,
       standing: 0,
       ordinal,
       entities: new Map(),
@@ -101,6 +104,12 @@ export function createJoining(known: readonly OpenIncident[]) {
     incident.changed = true;
   }
 
+  function reopen(incident: OpenIncident, detail: Record<string, unknown>): void {
+    const open = { state: 'open', resolution: null, resolvedMs: null, resolvedByUs: false } as const;
+    Object.assign(incident, open satisfies Partial<OpenIncident>);
+    story.push({ incident, kind: 'reopened', detail });
+  }
+
   return {
     incidents,
     story,
@@ -111,14 +120,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       const detail = { finding: finding.id, rule: finding.rule, title: finding.title };
       if (joined !== undefined) {
         touch(incident, atMs);
-        if (incident.state === 'resolved') {
-          Object.assign(incident, {
-            state: 'open',
-            resolution: null,
-            resolvedMs: null,
-          } satisfies Partial<OpenIncident>);
-          story.push({ incident, kind: 'reopened', detail });
-        }
+        if (incident.state === 'resolved') reopen(incident, detail);
         if (severities.indexOf(finding.severity) > severities.indexOf(incident.severity)) {
           incident.severity = finding.severity;
         }
@@ -136,9 +138,23 @@ export function createJoining(known: readonly OpenIncident[]) {
       const { findingId, reason } = withdrawal;
       story.push({ incident, kind: 'withdrawn', detail: { finding: findingId, reason } });
       if (incident.standing === 0) {
-        Object.assign(incident, { state: 'resolved', resolution: 'false', resolvedMs: withdrawal.atMs });
+        const resolved = { state: 'resolved', resolution: 'false', resolvedMs: withdrawal.atMs } as const;
+        Object.assign(incident, { ...resolved, resolvedByUs: true } satisfies Partial<OpenIncident>);
         story.push({ incident, kind: 'resolved', detail: { resolution: 'false', reason } });
       }
+      return true;
+    },
+    /**
+     * A finding that was withdrawn from `incident` stands again, and reopens what was resolved for want of it. False when
+     * a person resolved the incident: what people decided stays.
+     */
+    reinstate(incident: OpenIncident, finding: Finding): boolean {
+      incident.standing += 1;
+      if (incident.state === 'resolved' && !incident.resolvedByUs) return false;
+      touch(incident, Date.parse(finding.detectedAt));
+      const detail = { finding: finding.id, rule: finding.rule, title: finding.title, again: true };
+      if (incident.state === 'resolved') reopen(incident, detail);
+      story.push({ incident, kind: 'joined', detail });
       return true;
     },
   };

@@ -15,52 +15,68 @@ export type Silence = {
 
 /** What a rule said, in the order in which rules said it. */
 export type RuleVerdict =
-  | { kind: 'found'; finding: Finding }
+  | { kind: 'found' | 'reinstated'; finding: Finding }
   | { kind: 'withdrawn'; withdrawal: { findingId: string; reason: string; atMs: number } };
 
 /** How many of each were written; what stood there already counts as none. */
-export type Recorded = { found: number; silenced: number; withdrawn: number };
+export type Recorded = { found: number; silenced: number; withdrawn: number; reinstated: number };
 
 const tripline: Actor = { via: 'tripline', id: 'tripline', name: 'tripline' };
 
 type KnownFinding = { incident: string | null; withdrawn: boolean };
+/** A finding while verdicts are laid on it. */
+type Standing = { incident: OpenIncident | null; withdrawn: boolean };
+type Withdrawal = { reason: string; atMs: number };
 type Insert = { finding: Finding; incident: OpenIncident | null; silencedBy: string | null };
 
 /**
  * Records what a batch found and took back, with the incidents and jobs that follow, in the caller's transaction. The
  * caller has moved its position there already, so nobody else writes findings of these workspaces meanwhile; people may
- * act on incidents, whose rows are locked. A finding that stands there already adds nothing.
+ * act on incidents, whose rows are locked. A finding that stands there already adds nothing; one that was withdrawn stands
+ * again.
  */
 export async function recordVerdicts(
   client: ClientBase,
   verdicts: readonly RuleVerdict[],
   silences: readonly Silence[],
 ): Promise<Recorded> {
-  const recorded: Recorded = { found: 0, silenced: 0, withdrawn: 0 };
+  const recorded: Recorded = { found: 0, silenced: 0, withdrawn: 0, reinstated: 0 };
   if (verdicts.length === 0) return recorded;
   const known = await readKnown(client, verdicts);
   const joining = createJoining(await lockIncidents(client, verdicts, known));
   const byId = new Map([...joining.incidents].map((incident) => [incident.id, incident]));
+  const standing = new Map<string, Standing>();
+  for (const [id, { incident, withdrawn }] of known) {
+    standing.set(id, { incident: incident === null ? null : byId.get(incident)!, withdrawn });
+  }
   const inserts = new Map<string, Insert>();
-  const withdrawals = new Map<string, { reason: string; atMs: number }>();
+  /** By finding, what its row says in the end; null takes a withdrawal back. */
+  const withdrawals = new Map<string, Withdrawal | null>();
+  const remediate = new Set<string>();
 
   for (const verdict of verdicts) {
-    if (verdict.kind === 'found') {
+    const id = verdict.kind === 'withdrawn' ? verdict.withdrawal.findingId : verdict.finding.id;
+    const one = standing.get(id);
+    if (verdict.kind === 'withdrawn') {
+      const { withdrawal } = verdict;
+      if (one === undefined || one.withdrawn) continue;
+      if (one.incident !== null && !joining.withdraw(one.incident, withdrawal)) continue;
+      one.withdrawn = true;
+      withdrawals.set(id, withdrawal);
+      recorded.withdrawn += 1;
+    } else if (one === undefined) {
       const { finding } = verdict;
-      if (known.has(finding.id) || inserts.has(finding.id)) continue;
       const silencedBy = silenceOf(finding, silences);
       const incident = silencedBy === null ? joining.find(finding) : null;
-      inserts.set(finding.id, { finding, incident, silencedBy });
+      standing.set(id, { incident, withdrawn: false });
+      inserts.set(id, { finding, incident, silencedBy });
+      if (incident !== null) remediate.add(id);
       recorded[silencedBy === null ? 'found' : 'silenced'] += 1;
-    } else {
-      const { withdrawal } = verdict;
-      const row = known.get(withdrawal.findingId);
-      const insert = inserts.get(withdrawal.findingId);
-      if (withdrawals.has(withdrawal.findingId) || row?.withdrawn || (!row && !insert)) continue;
-      const incident = insert ? insert.incident : row!.incident === null ? null : byId.get(row!.incident)!;
-      if (incident !== null && !joining.withdraw(incident, withdrawal)) continue;
-      withdrawals.set(withdrawal.findingId, withdrawal);
-      recorded.withdrawn += 1;
+    } else if (one.withdrawn) {
+      one.withdrawn = false;
+      withdrawals.set(id, null);
+      if (one.incident !== null && joining.reinstate(one.incident, verdict.finding)) remediate.add(id);
+      recorded.reinstated += 1;
     }
   }
 
@@ -69,7 +85,7 @@ export async function recordVerdicts(
   await insertFindings(client, [...inserts.values()]);
   await markWithdrawn(client, withdrawals);
   await insertStory(client, joining.story);
-  await addJobs(client, jobsFor(changed, [...inserts.values()]));
+  await addJobs(client, jobsFor(changed, remediate));
   return recorded;
 }
 
@@ -85,7 +101,9 @@ function silenceOf(finding: Finding, silences: readonly Silence[]): string | nul
 }
 
 async function readKnown(client: ClientBase, verdicts: readonly RuleVerdict[]): Promise<Map<string, KnownFinding>> {
-  const ids = verdicts.map((verdict) => (verdict.kind === 'found' ? verdict.finding.id : verdict.withdrawal.findingId));
+  const ids = verdicts.map((verdict) =>
+    verdict.kind === 'withdrawn' ? verdict.withdrawal.findingId : verdict.finding.id,
+  );
   const { rows } = await client.query<KnownFinding & { id: string }>(
     `SELECT id, incident, withdrawn_at IS NOT NULL AS withdrawn FROM findings
      WHERE id IN (SELECT json_array_elements_text($1::json))`,
@@ -102,7 +120,7 @@ async function lockIncidents(
   verdicts: readonly RuleVerdict[],
   known: ReadonlyMap<string, KnownFinding>,
 ): Promise<OpenIncident[]> {
-  const findings = verdicts.flatMap((verdict) => (verdict.kind === 'found' ? [verdict.finding] : []));
+  const findings = verdicts.flatMap((verdict) => (verdict.kind === 'withdrawn' ? [] : [verdict.finding]));
   const entities = findings.flatMap(({ workspace, entities }) =>
     entities.filter(joins).map(({ kind, id }) => ({ workspace, kind, entity: id })),
   );
@@ -120,6 +138,7 @@ async function lockIncidents(
   // Read after the lock is had, so that what people did meanwhile is seen.
   const { rows } = await client.query<IncidentRow>(
     `SELECT i.id, i.workspace, i.state, i.severity, i.title, i.version, i.resolution,
+       coalesce(i.resolved_by->>'via' = 'tripline', false) AS "resolvedByUs",
        substr(i.id, 5)::bigint AS ordinal,
        extract(epoch FROM i.opened_at)::float8 * 1000 AS "openedMs",
        extract(epoch FROM i.updated_at)::float8 * 1000 AS "updatedMs",
@@ -197,16 +216,14 @@ async function insertFindings(client: ClientBase, inserts: readonly Insert[]): P
   );
 }
 
-async function markWithdrawn(
-  client: ClientBase,
-  withdrawals: ReadonlyMap<string, { reason: string; atMs: number }>,
-): Promise<void> {
+/** Without `atMs` and `reason` the finding stands again. */
+async function markWithdrawn(client: ClientBase, withdrawals: ReadonlyMap<string, Withdrawal | null>): Promise<void> {
   if (withdrawals.size === 0) return;
-  const rows = [...withdrawals].map(([id, { reason, atMs }]) => ({ id, reason, atMs }));
+  const rows = [...withdrawals].map(([id, withdrawal]) => ({ id, ...withdrawal }));
   await client.query(
     `UPDATE findings f SET withdrawn_at = to_timestamp(w."atMs" / 1000), withdrawn_reason = w.reason
      FROM json_to_recordset($1::json) AS w(id text, reason text, "atMs" float8)
-     WHERE f.id = w.id AND f.withdrawn_at IS NULL`,
+     WHERE f.id = w.id`,
     [JSON.stringify(rows)],
   );
 }
@@ -226,17 +243,13 @@ async function insertStory(
 }
 
 /** People hear of each changed incident; every finding that they hear of goes through the guard. */
-function jobsFor(changed: readonly OpenIncident[], inserts: readonly Insert[]): AnyJob[] {
+function jobsFor(changed: readonly OpenIncident[], remediate: Iterable<string>): AnyJob[] {
   const jobs: AnyJob[] = [];
   for (const { id } of changed) {
     const payload = { incident: id! };
     jobs.push({ name: 'tell-slack', payload, key: `tell-slack:${id}` });
     jobs.push({ name: 'tell-pagerduty', payload, key: `tell-pagerduty:${id}` });
   }
-  for (const { finding, incident } of inserts) {
-    if (incident !== null) {
-      jobs.push({ name: 'remediate', payload: { finding: finding.id }, key: `remediate:${finding.id}` });
-    }
-  }
+  for (const finding of remediate) jobs.push({ name: 'remediate', payload: { finding }, key: `remediate:${finding}` });
   return jobs;
 }

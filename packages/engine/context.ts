@@ -91,12 +91,15 @@ export function createContext(parts: {
     find(draft) {
       if (frame.learning) return;
       const { id } = identify(draft, frame);
-      if (state.get(engines(engineRules.finding, id), frame.nowMs) !== undefined) return;
+      const known = state.get(engines(engineRules.finding, id), frame.nowMs) as FoundRow | undefined;
+      if (known !== undefined && !known.withdrawn) return;
       const finding = completeFinding(draft, frame);
-      const runs = [...new Set(finding.entities.filter(({ kind }) => kind === 'run').map((entity) => entity.id))];
+      const named = finding.entities.filter(({ kind }) => kind === 'run').map((entity) => entity.id);
+      // What was found first stands again, so its runs are marked again.
+      const runs = known?.runs ?? [...new Set(named)];
       keepEngines(engineRules.finding, id, { runs } satisfies FoundRow);
       for (const run of runs) keepEngines(engineRules.run, run, { findings: [...(getRun(run)?.findings ?? []), id] });
-      append(effects.verdicts, { kind: 'found', finding });
+      append(effects.verdicts, { kind: known === undefined ? 'found' : 'reinstated', finding });
     },
     withdraw(finding) {
       const { id } = identify(finding, frame);

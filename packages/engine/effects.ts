@@ -8,7 +8,11 @@ import type { SetTimer, TimerChange } from './timers.ts';
 export type Withdrawal = { findingId: string; workspace: string; rule: string; reason: string; atMs: number };
 
 /** What rules said, in the order in which they said it; incidents depend on it. */
-export type Verdict = { kind: 'found'; finding: Finding } | { kind: 'withdrawn'; withdrawal: Withdrawal };
+export type Verdict =
+  | { kind: 'found'; finding: Finding }
+  /** Found again after it was withdrawn: it stands as it was found first. `finding.detectedAt` is the moment. */
+  | { kind: 'reinstated'; finding: Finding }
+  | { kind: 'withdrawn'; withdrawal: Withdrawal };
 
 /** What is set aside: a record that nobody can read (`rule` null), or one rule's part of an event or timer. */
 export type Poison = {

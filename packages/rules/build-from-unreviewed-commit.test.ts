@@ -139,7 +139,7 @@ describe('a reviewed change', () => {
 
   test('does not count when its approval was dismissed, or its last pusher approved it', () => {
     const dismissed = approved(15, { 'tripline.review.state': 'dismissed', 'tripline.review.submitted_at': iso(10) });
-    expect(play([opened(0), approved(10), dismissed, ...squashed.slice(2)]).findings).toHaveLength(1);
+    expectSameInAnyOrder(story([opened(0), approved(10), dismissed, ...squashed.slice(2)]), found(merge));
     const before = at(s(0), 'dev.cdevents.change.created', {
       ...change,
       'vcs.ref.head.revision': carried,
@@ -151,7 +151,19 @@ describe('a reviewed change', () => {
       'user.name': 'grace',
       'tripline.change.action': 'synchronize',
     });
-    expect(play([before, pushed, approved(10), ...squashed.slice(2)]).findings).toHaveLength(1);
+    expectSameInAnyOrder(story([before, pushed, approved(10), ...squashed.slice(2)]), found(merge));
+  });
+
+  test('stands again when the late review that took it back turns out to be dismissed', () => {
+    const dismissed = approved(15, { 'tripline.review.state': 'dismissed', 'tripline.review.submitted_at': iso(10) });
+    const [review, dismissal] = [approved(10), dismissed].map((event, place) => ({
+      ...event,
+      atMs: s(3600 * (place + 1)),
+      time: iso(10 + place * 5),
+    }));
+    const { findings, all } = play([opened(0), ...squashed.slice(2), review!, dismissal!]);
+    expect(findings).toHaveLength(1);
+    expect(all).toHaveLength(1);
   });
 
   test('whose review is heard of an hour late is found, then taken back', () => {

@@ -351,11 +351,13 @@ function decide(context: Context, { key, repository, revision, commit, run, last
   if (fine !== undefined) {
     if (run.fired) context.withdraw({ ...of, reason: fine });
     else context.clearTimer(timer.id);
+    // What explains it may itself be taken back, as an approval that is dismissed.
+    const explained = { ...run, fired: false };
     // A run of a pull request may yet be given secrets or a runner, and a push may turn out to be a tag's.
     const mayMatter =
       commit.pushes.length === 0 ||
       (run.trigger === undefined ? run.selfHosted : run.trigger.startsWith('pull_request'));
-    return why !== undefined || run.fired || mayMatter ? run : undefined;
+    return why !== undefined || run.fired || mayMatter ? explained : undefined;
   }
   if (run.fired) return run;
   const branch = context.holds(at) ? getBranch(context, at) : undefined;

@@ -69,13 +69,17 @@ export type RuleContext<State, Settings> = {
   learning: boolean;
   /** State under a key, or undefined. Throws on a key that `keys` did not name. The value is the rule's own: treat it as immutable, `set` a new one. */
   get: (key: string) => State | undefined;
-  /** Keeps `value` until `keepMs` after now without another `set`. Kept as JSON: no undefined, no dates, no maps. Setting an equal value writes nothing unless its expiry would fall by half. */
+  /**
+   * Keeps `value` for at least `keepMs` without another `set`, and at most 1.5 times as long: it bounds memory and is no
+   * exact window, for which a rule keeps times of its own. Kept as JSON: no undefined, no dates, no maps. Setting an
+   * equal value writes nothing while at least `keepMs` is left.
+   */
   set: (key: string, value: State, keepMs: number) => void;
   delete: (key: string) => void;
   /** Asks for `due` at `dueMs` of the log's time; an overdue one fires before the next event. */
   setTimer: (timer: Timer) => void;
   clearTimer: (id: string) => void;
-  /** Reports a finding. The same (subject, occasion) again is the same finding, and adds nothing. */
+  /** Reports a finding. The same (subject, occasion) again is the same finding: it adds nothing, unless it was withdrawn; then it stands again. */
   find: (draft: FindingDraft) => void;
   /** Takes a finding back because late evidence explains it; nothing when there is none, or a person has resolved it already. */
   withdraw: (finding: { subject: string; occasion: string; reason: string }) => void;

@@ -54,7 +54,7 @@ export type Timeline = {
 export type Played = {
   /** Findings that stand, in the order in which they were found. */
   findings: Finding[];
-  /** Findings that were taken back, with why. */
+  /** Findings that were taken back and do not stand again, with why. */
   withdrawn: (Withdrawal & { finding: Finding })[];
   lookUps: LookUp[];
   /** Every finding, whether it stands or not. */
@@ -140,7 +140,8 @@ export function createKept() {
   const timers = new Map<string, string>();
   const seen: Uint8Array[] = [];
   const all: Finding[] = [];
-  const withdrawals: Withdrawal[] = [];
+  /** Of findings that are withdrawn now, by id. */
+  const withdrawals = new Map<string, Withdrawal>();
   const lookUps: LookUp[] = [];
   const poison: Poison[] = [];
   let logTimeMs = 0;
@@ -161,7 +162,8 @@ export function createKept() {
       if (effects.seen !== null) seen.push(effects.seen);
       for (const verdict of effects.verdicts) {
         if (verdict.kind === 'found') all.push(verdict.finding);
-        else withdrawals.push(verdict.withdrawal);
+        else if (verdict.kind === 'withdrawn') withdrawals.set(verdict.withdrawal.findingId, verdict.withdrawal);
+        else withdrawals.delete(verdict.finding.id);
       }
       lookUps.push(...effects.lookUps.map(({ lookup }) => lookup));
       poison.push(...effects.poison);
@@ -184,11 +186,10 @@ export function createKept() {
       };
     },
     played(): Played {
-      const takenBack = new Map(withdrawals.map((withdrawal) => [withdrawal.findingId, withdrawal]));
       return {
-        findings: all.filter((finding) => !takenBack.has(finding.id)),
+        findings: all.filter((finding) => !withdrawals.has(finding.id)),
         withdrawn: all.flatMap((finding) => {
-          const withdrawal = takenBack.get(finding.id);
+          const withdrawal = withdrawals.get(finding.id);
           return withdrawal === undefined ? [] : [{ ...withdrawal, finding }];
         }),
         lookUps,

@@ -272,4 +272,42 @@ describe('the detector', () => {
     const story = await db.pool.query("SELECT kind FROM incident_events WHERE incident = 'INC-1' ORDER BY id");
     expect(story.rows.map(({ kind }) => kind)).toEqual(['opened', 'joined', 'withdrawn', 'withdrawn', 'resolved']);
   });
+
+  test.each([false, true])(
+    'a finding stands again when what explained it is gone (in one batch: %s)',
+    async (whole) => {
+      const by = await detectorByHand(db, { rules: [syntheticRules[0]] });
+      await by.assign();
+      const records = toRecords({
+        events: [created(startMs, 'aa'), deleted(startMs + 5 * minuteMs, 'aa'), created(startMs + 6 * minuteMs, 'aa')],
+      });
+      for (const batch of whole ? [records] : records.map((record) => [record])) await by.batch(batch);
+      await by.batch([], startMs + 10 * minuteMs);
+      const findings = await db.pool.query('SELECT withdrawn_at, withdrawn_reason, detected_at FROM findings');
+      const detected = new Date(startMs + 2 * minuteMs);
+      expect(findings.rows).toEqual([{ withdrawn_at: null, withdrawn_reason: null, detected_at: detected }]);
+      const incidents = await db.pool.query('SELECT state, resolution, resolved_by, version FROM incidents');
+      expect(incidents.rows).toEqual([{ state: 'open', resolution: null, resolved_by: null, version: 3 }]);
+      const story = await db.pool.query('SELECT kind FROM incident_events ORDER BY id');
+      expect(story.rows.map(({ kind }) => kind)).toEqual(['opened', 'withdrawn', 'resolved', 'reopened', 'joined']);
+      const jobs = await db.pool.query("SELECT 1 FROM graphile_worker.jobs WHERE task_identifier = 'remediate'");
+      expect(jobs.rows).toHaveLength(1);
+    },
+  );
+
+  test('what stands again leaves an incident that a person resolved', async () => {
+    const by = await detectorByHand(db, { rules: [syntheticRules[0]] });
+    await by.assign();
+    const [first, gone, again] = toRecords({
+      events: [created(startMs, 'aa'), deleted(startMs + 5 * minuteMs, 'aa'), created(startMs + 6 * minuteMs, 'aa')],
+    });
+    await by.batch([first!, gone!]);
+    const person = JSON.stringify({ via: 'cli', id: 'ada', name: 'ada' });
+    await db.pool.query('UPDATE incidents SET resolved_by = $1', [person]);
+    await by.batch([again!], startMs + 10 * minuteMs);
+    const { rows } = await db.pool.query(
+      'SELECT i.state, i.version, f.withdrawn_at FROM incidents i JOIN findings f ON f.incident = i.id',
+    );
+    expect(rows).toEqual([{ state: 'resolved', version: 2, withdrawn_at: null }]);
+  });
 });

@@ -47,7 +47,7 @@ const consumer = 'detector';
 const hourMs = 3_600_000;
 /** How often a quiet partition's timers are looked at. */
 const tickMs = 250;
-const nothingRecorded: Recorded = { found: 0, silenced: 0, withdrawn: 0 };
+const nothingRecorded: Recorded = { found: 0, silenced: 0, withdrawn: 0, reinstated: 0 };
 
 /** A partition that is ours: its engine, what fences us, where it stands. */
 type Owned = { engine: Engine; epoch: number; next: number; sweptMs: number };
