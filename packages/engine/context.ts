@@ -26,6 +26,8 @@ export type Frame = {
   learning: boolean;
   /** Keys of state that were declared. */
   keys: readonly string[];
+  /** The same, joined with workspace and rule; place by place. */
+  joined: readonly string[];
   /** Null in `due`. */
   event: LoggedEvent | null;
 };
@@ -46,10 +48,11 @@ export function createContext(parts: {
   const { frame, state, timers, journal, effects } = parts;
 
   function declared(key: string): string {
-    if (!frame.keys.includes(key) || key.startsWith('@')) {
+    const place = frame.keys.indexOf(key);
+    if (place < 0 || key.startsWith('@')) {
       throw new Error(`${frame.rule.id} touches state under ${JSON.stringify(key)}, which it did not name in keys`);
     }
-    const joined = joinKey(frame.workspace, frame.rule.id, key);
+    const joined = frame.joined[place]!;
     if (!state.isHeld(joined)) throw new StateNotHeld();
     return joined;
   }
@@ -75,6 +78,7 @@ export function createContext(parts: {
     get learning() {
       return frame.learning;
     },
+    holds: (key) => frame.keys.includes(key),
     get: (key) => state.get(declared(key), frame.nowMs),
     set: (key, value, keepMs) => state.set(declared(key), value, keepMs, frame.nowMs),
     delete: (key) => state.delete(declared(key)),

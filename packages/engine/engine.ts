@@ -39,7 +39,12 @@ export type Snapshot = {
 export type EngineBatch = { records: readonly StreamRecord[]; caughtUpAtMs: number | null };
 
 /** One rule's part in one event, prepared: with what settings, touching which keys, or why not. */
-type Reading = { configured: ConfiguredRule; keys: readonly string[]; fault: string | null };
+type Reading = {
+  configured: ConfiguredRule;
+  keys: readonly string[];
+  joined: readonly string[];
+  fault: string | null;
+};
 type Step = {
   record: StreamRecord;
   atMs: number;
@@ -92,7 +97,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   const poison: Poison[] = [];
   const firings = { atMs: 0, byTimer: new Map<string, number>() };
 
-  const frame = { keys: [] as readonly string[], event: null } as unknown as Frame;
+  const frame = { keys: [], joined: [], event: null } as unknown as Frame;
   const context = createContext({
     frame,
     state,
@@ -104,12 +109,23 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     },
   });
 
-  function need(joinedKeys: Iterable<string>): void {
+  function need(joinedKeys: readonly string[]): void {
     for (const joined of joinedKeys) if (!state.hold(joined)) missing.add(joined);
   }
-  const stateKeys = (rule: string, workspace: string, keys: readonly string[]) =>
-    keys.filter((key) => !key.startsWith('@')).map((key) => joinKey(workspace, rule, key));
-  const factsKey = (workspace: string) => joinKey(workspace, engineRules.workspace, '');
+  const join = (rule: string, workspace: string, keys: readonly string[]) =>
+    keys.map((key) => joinKey(workspace, rule, key));
+  /** Those of the engine itself are held already. */
+  const needState = (keys: readonly string[], joined: readonly string[]) =>
+    need(keys.some((key) => key.startsWith('@')) ? joined.filter((_, place) => !keys[place]!.startsWith('@')) : joined);
+  const factsKeys = new Map<string, string>();
+  function factsKey(workspace: string): string {
+    let key = factsKeys.get(workspace);
+    if (key === undefined) {
+      key = joinKey(workspace, engineRules.workspace, '');
+      factsKeys.set(workspace, key);
+    }
+    return key;
+  }
   const factsOf = (workspace: string, nowMs: number) =>
     state.get(factsKey(workspace), nowMs) as WorkspaceFacts | undefined;
 
@@ -162,17 +178,18 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     try {
       const keys = configured.rule.keys(event, settingsFor(configured, facts));
       for (const key of keys) checkName('a key', key);
-      need(stateKeys(configured.rule.id, event.workspace, keys));
-      return { configured, keys, fault: null };
+      const joined = join(configured.rule.id, event.workspace, keys);
+      needState(keys, joined);
+      return { configured, keys, joined, fault: null };
     } catch (error) {
-      return { configured, keys: [], fault: reasonOf(error) };
+      return { configured, keys: [], joined: [], fault: reasonOf(error) };
     }
   }
 
   /** Lets one rule judge; what it did is undone when it throws. */
   function judge(
     configured: ConfiguredRule,
-    of: Pick<Frame, 'workspace' | 'nowMs' | 'keys' | 'event'>,
+    of: Pick<Frame, 'workspace' | 'nowMs' | 'keys' | 'joined' | 'event'>,
     call: () => void,
   ) {
     const mark = journal.mark();
@@ -181,6 +198,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     frame.workspace = of.workspace;
     frame.nowMs = of.nowMs;
     frame.keys = of.keys;
+    frame.joined = of.joined;
     frame.event = of.event;
     frame.settings = settingsFor(configured, facts);
     frame.learning = configured.rule.learns && isLearning(facts, of.nowMs, learningMs);
@@ -202,7 +220,8 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       if (configured?.rule.due === undefined) continue;
       logTimeMs = Math.max(logTimeMs, timer.dueMs);
       timersFired += 1;
-      const at = { workspace: timer.workspace, nowMs: logTimeMs, keys: timer.keys, event: null };
+      const { workspace, keys } = timer;
+      const at = { workspace, nowMs: logTimeMs, keys, joined: join(timer.rule, workspace, keys), event: null };
       const fault = judge(configured, at, () => {
         countFiring(timer);
         configured.rule.due!({ id: timer.id, dueMs: timer.dueMs, keys: timer.keys }, context);
@@ -238,10 +257,10 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       const after = observeInventory(facts, event as LoggedEvent<typeof inventoryType>, atMs);
       state.set(factsKey(workspace), after, foreverMs, atMs);
     }
-    for (const { configured, keys, fault } of step.readings) {
+    for (const { configured, keys, joined, fault } of step.readings) {
       if (fault === null && keys.length === 0) continue;
       judged += 1;
-      const of = { workspace, nowMs: atMs, keys, event };
+      const of = { workspace, nowMs: atMs, keys, joined, event };
       const reason = fault ?? judge(configured, of, () => configured.rule.judge(event, context));
       if (reason !== null) poison.push({ rule: configured.rule.id, reason, record, timer: null });
     }
@@ -274,7 +293,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
         if (step !== undefined) steps.push(step);
       }
       untilMs = Math.max(lastRecordMs, batch.caughtUpAtMs ?? 0);
-      for (const timer of timers.dueBy(untilMs)) need(stateKeys(timer.rule, timer.workspace, timer.keys));
+      for (const { rule, workspace, keys } of timers.dueBy(untilMs)) needState(keys, join(rule, workspace, keys));
       return takeMissing();
     },
 

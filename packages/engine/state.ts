@@ -1,15 +1,23 @@
-import { LRUCache } from 'lru-cache';
 import type { Journal } from './journal.ts';
 import { joinKey, type StateKey, splitKey } from './keys.ts';
+import { createRecent } from './recent.ts';
 
 /** A row as Postgres keeps it. `expiresMs`: the log's time from which it counts as absent. */
 export type StateRow = StateKey & { value: unknown; expiresMs: number };
 /** A change to write: `json` is the new value, or null when the row goes. */
 export type StateChange = StateKey & { json: string | null; expiresMs: number };
 
-/** What is known of one key. Shared with rules, so never changed in place. */
-type Entry = { value: unknown; expiresMs: number };
-const absent: Entry = { value: undefined, expiresMs: Number.NEGATIVE_INFINITY };
+/**
+ * What is known of one key. Of `json` and `value` one at least is there, and the other is made of it when it is wanted:
+ * most values are written more often than read. `value` is shared with rules, so never changed in place.
+ */
+type Entry = { json: string | undefined; value: unknown; expiresMs: number };
+const absent: Entry = { json: 'null', value: undefined, expiresMs: Number.NEGATIVE_INFINITY };
+const entryOf = (row: StateRow): Entry => ({ json: undefined, value: row.value, expiresMs: row.expiresMs });
+const jsonOf = (entry: Entry): string => (entry.json ??= JSON.stringify(entry.value));
+/** Never what a rule gave to `set`: what it reads later is what it would read after a restart. */
+const parsed = (entry: Entry): unknown =>
+  entry.json === undefined ? entry.value : (entry.value ??= JSON.parse(entry.json));
 
 /**
  * A row lives half as long again as was asked. So an equal value needs no write while at least what was asked is left,
@@ -20,18 +28,18 @@ const slack = 1.5;
 export type KeyedState = ReturnType<typeof createState>;
 
 /**
- * Keyed state of one partition: the changes of the batch in progress over what the batch loaded over an LRU of what
+ * Keyed state of one partition: the changes of the batch in progress over what the batch loaded over what some
  * earlier batches committed. Rows of the engine itself (rule names that begin with `@`) are all held, never evicted.
  */
 export function createState(options: { journal: Journal; cachedKeys: number }) {
   const { journal } = options;
   const engineRows = new Map<string, Entry>();
-  const cache = new LRUCache<string, Entry>({ max: options.cachedKeys });
+  const cache = createRecent<Entry>(options.cachedKeys);
   /** Keys that the batch may touch, as they stood before it. */
   const loaded = new Map<string, Entry>();
   const changed = new Map<string, Entry>();
 
-  const isEngines = (rule: string) => rule.startsWith('@');
+  const isEngines = (joined: string) => joined.charCodeAt(joined.indexOf('\0') + 1) === 64;
   const entry = (joined: string): Entry =>
     changed.get(joined) ?? loaded.get(joined) ?? engineRows.get(joined) ?? absent;
 
@@ -59,19 +67,19 @@ export function createState(options: { journal: Journal; cachedKeys: number }) {
     give(keys: readonly StateKey[], rows: readonly StateRow[]): void {
       for (const { workspace, rule, key } of keys) loaded.set(joinKey(workspace, rule, key), absent);
       for (const row of rows) {
-        loaded.set(joinKey(row.workspace, row.rule, row.key), { value: row.value, expiresMs: row.expiresMs });
+        loaded.set(joinKey(row.workspace, row.rule, row.key), entryOf(row));
       }
     },
     /** Takes in the engine's own rows when the partition is taken. */
     giveEngines(rows: readonly StateRow[]): void {
       for (const row of rows) {
-        engineRows.set(joinKey(row.workspace, row.rule, row.key), { value: row.value, expiresMs: row.expiresMs });
+        engineRows.set(joinKey(row.workspace, row.rule, row.key), entryOf(row));
       }
     },
 
     get(joined: string, nowMs: number): unknown {
       const found = entry(joined);
-      return found.expiresMs > nowMs ? found.value : undefined;
+      return found.expiresMs > nowMs ? parsed(found) : undefined;
     },
     set(joined: string, value: unknown, keepMs: number, nowMs: number): void {
       if (!(keepMs > 0 && Number.isFinite(keepMs))) throw new Error('keepMs must be a positive number of milliseconds');
@@ -80,9 +88,8 @@ export function createState(options: { journal: Journal; cachedKeys: number }) {
       const before = entry(joined);
       const leftMs = before.expiresMs - nowMs;
       const lastsWell = leftMs >= keepMs && leftMs <= keepMs * slack * 2;
-      if (lastsWell && JSON.stringify(before.value) === json) return;
-      // Parsed anew: what a rule reads later is what it would read after a restart.
-      change(joined, { value: JSON.parse(json), expiresMs: Math.ceil(nowMs + keepMs * slack) });
+      if (lastsWell && jsonOf(before) === json) return;
+      change(joined, { json, value: undefined, expiresMs: Math.ceil(nowMs + keepMs * slack) });
     },
     delete(joined: string): void {
       if (entry(joined) !== absent) change(joined, absent);
@@ -93,14 +100,14 @@ export function createState(options: { journal: Journal; cachedKeys: number }) {
       for (const [joined, next] of changed) {
         const before = loaded.get(joined) ?? engineRows.get(joined) ?? absent;
         if (next === absent && before === absent) continue;
-        const json = next === absent ? null : JSON.stringify(next.value);
+        const json = next === absent ? null : jsonOf(next);
         changes.push({ ...splitKey(joined), json, expiresMs: next === absent ? 0 : next.expiresMs });
       }
       return changes;
     },
     commit(): void {
       for (const [joined, next] of changed) {
-        if (!isEngines(splitKey(joined).rule)) loaded.set(joined, next);
+        if (!isEngines(joined)) loaded.set(joined, next);
         else if (next === absent) engineRows.delete(joined);
         else engineRows.set(joined, next);
       }

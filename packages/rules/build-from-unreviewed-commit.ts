@@ -37,7 +37,7 @@ type Repository = z.infer<typeof repositorySchema>;
 type Branch = z.infer<typeof branchSchema>;
 type State = Repository | Branch | Commit | Change;
 /** The rule's context, and the keys that this moment may touch. */
-type Context = RuleContext<State, BuildSettings> & { holds: (key: string) => boolean };
+type Context = RuleContext<State, BuildSettings>;
 
 const dayMs = 86_400_000;
 const keepMs = { repository: 365 * dayMs, branch: 180 * dayMs, change: 90 * dayMs, commit: 90 * dayMs } as const;
@@ -131,9 +131,7 @@ function secretWorkflowsOf(data: Attributes): { repository: string; path: string
   });
 }
 
-function judge(event: LoggedEvent, given: RuleContext<State, BuildSettings>): void {
-  const held = keys(event);
-  const context: Context = { ...given, holds: (key) => held.includes(key) };
+function judge(event: LoggedEvent, context: Context): void {
   const data: Attributes = event.data;
   if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
     learnInventory(data, context);
@@ -300,8 +298,7 @@ function askAgain(context: Context, what: string, keys: string[]): void {
   context.setTimer({ id: `${what} ${keys.slice(0, 2).join(' ')}`, dueMs: context.nowMs, keys });
 }
 
-function due(timer: Timer, given: RuleContext<State, BuildSettings>): void {
-  const context: Context = { ...given, holds: (key) => timer.keys.includes(key) };
+function due(timer: Timer, context: Context): void {
   const [key, other] = timer.keys as [string, string];
   const what = timer.id.split(' ', 1)[0];
   if (what === 'follow') {

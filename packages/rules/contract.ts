@@ -67,6 +67,8 @@ export type RuleContext<State, Settings> = {
   settings: Settings;
   /** True while findings of a rule that `learns` are held back for this workspace. `find` then does nothing. */
   learning: boolean;
+  /** Whether `key` was named, so that its state may be touched. */
+  holds: (key: string) => boolean;
   /** State under a key, or undefined. Throws on a key that `keys` did not name. The value is the rule's own: treat it as immutable, `set` a new one. */
   get: (key: string) => State | undefined;
   /**
