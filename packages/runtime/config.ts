@@ -148,14 +148,23 @@ function describeIssue(issue: { path: PropertyKey[]; message: string; code?: str
   return `${path}${also}: ${issue.message}`;
 }
 
-/** Offers the known name with the most shared leading letters, when it is plainly a slip. */
+/** Offers the known name that is fewest edits away, when it is plainly a slip. */
 function nearest(name: string, known: ReadonlySet<string>): string {
-  let best = '';
-  let shared = 0;
-  for (const candidate of known) {
-    let length = 0;
-    while (length < candidate.length && candidate[length] === name[length]) length += 1;
-    if (length > shared) [best, shared] = [candidate, length];
+  const [best, distance] = [...known]
+    .map((candidate): [string, number] => [candidate, editDistance(name, candidate)])
+    .reduce((a, b) => (b[1] < a[1] ? b : a));
+  return distance <= 3 ? `; did you mean ${best}?` : '';
+}
+
+/** Levenshtein's distance: the least number of letters to insert, drop or replace. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
   }
-  return shared >= 'TRIPLINE_'.length + 3 ? `; did you mean ${best}?` : '';
+  return row[b.length]!;
 }
