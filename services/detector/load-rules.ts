@@ -1,4 +1,3 @@
-import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { eventTypes } from '@tripline/contracts/event';
@@ -70,7 +69,7 @@ export async function loadRules(config: Pick<Config, 'rules' | 'silences' | 'rem
 }
 
 async function loadFile(path: string, file: string, faults: string[]): Promise<AnyRule | undefined> {
-  letRulesImportUs();
+  await import('@tripline/rules/outside');
   let exported: { rule?: unknown; default?: unknown };
   try {
     exported = await import(pathToFileURL(path).href);
@@ -94,21 +93,4 @@ function describe(where: string, error: unknown): string[] {
   return error.issues.map(
     (issue) => `${where}${issue.path.map((part) => `.${String(part)}`).join('')}: ${issue.message}`,
   );
-}
-
-let letIn = false;
-/** A rule outside this repository imports `@tripline/…` and zod from here, unless its own folder has them. */
-function letRulesImportUs(): void {
-  if (letIn) return;
-  letIn = true;
-  registerHooks({
-    resolve(specifier, context, next) {
-      try {
-        return next(specifier, context);
-      } catch (error) {
-        if (specifier !== 'zod' && !specifier.startsWith('@tripline/')) throw error;
-        return next(specifier, { ...context, parentURL: import.meta.url });
-      }
-    },
-  });
 }

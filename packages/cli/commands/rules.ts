@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { loadRules } from '@tripline/detector/load-rules';
 import type { AnyRule } from '@tripline/rules/contract';
 import { loadConfig } from '@tripline/runtime/config';
-import { type Command, type Io, readArguments } from '../command.ts';
+import { type Command, type Io, readArguments, UsageError } from '../command.ts';
 import { styled } from '../show.ts';
 
 const options = { json: { type: 'boolean', doc: 'print one JSON object a line' } } as const;
@@ -9,10 +12,14 @@ const options = { json: { type: 'boolean', doc: 'print one JSON object a line' }
 export const rules: Command = {
   name: 'rules',
   summary: 'Show the rules: what each catches, what it needs, and what makes it raise a false alarm',
-  usage: ['rules [--json]'],
+  usage: ['rules [--json]', 'rules test <file> [<file> …]'],
+  details:
+    'With `test`, runs tests of rules of your own (node:test) by the kit that tests ours; they may import @tripline/rules/test-kit from anywhere.',
   options,
   async run(args, io) {
-    const { values } = readArguments(args, options, { atMost: 0 });
+    const { values, positionals } = readArguments(args, options, { atMost: 100 });
+    if (positionals[0] === 'test') return testRules(positionals.slice(1), io);
+    if (positionals.length > 0) throw new UsageError(`'${positionals[0]}' is nothing that can be asked of rules`);
     const config = loadConfig(io.env, io.cwd);
     for (const { rule } of await loadRules(config)) {
       io.out(values.json ? `${JSON.stringify(facts(rule))}\n` : describe(rule, io));
@@ -39,4 +46,17 @@ function describe(rule: AnyRule, io: Io): string {
     '',
     '',
   ].join('\n');
+}
+
+/** Runs test files in a Node of their own, which resolves our packages for them. */
+async function testRules(files: readonly string[], io: Io): Promise<number> {
+  if (files.length === 0) throw new UsageError('name the test files to run');
+  const args = ['--import', import.meta.resolve('@tripline/rules/outside'), '--test'];
+  const child = spawn(process.execPath, [...args, ...files.map((file) => resolve(io.cwd, file))], {
+    cwd: io.cwd,
+    env: io.env,
+    stdio: 'inherit',
+  });
+  const [status] = await once(child, 'exit');
+  return typeof status === 'number' ? status : 1;
 }
