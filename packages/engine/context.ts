@@ -5,8 +5,8 @@ import { clean, completeFinding, identify } from './draft.ts';
 import type { Effects } from './effects.ts';
 import type { Journal } from './journal.ts';
 import { checkName, joinKey } from './keys.ts';
-import type { KeyedState } from './state.ts';
-import type { Timers } from './timers.ts';
+import { isHeld, type KeyedState, type Slot } from './state.ts';
+import type { SetTimer, Timers } from './timers.ts';
 
 /** How long a finding, its mark on a run, and a question are remembered. */
 const rememberMs = 72 * 3_600_000;
@@ -26,8 +26,8 @@ export type Frame = {
   learning: boolean;
   /** Keys of state that were declared. */
   keys: readonly string[];
-  /** The same, joined with workspace and rule; place by place. */
-  joined: readonly string[];
+  /** What stands under each of them. */
+  slots: readonly Slot[];
   /** Null in `due`. */
   event: LoggedEvent | null;
 };
@@ -43,24 +43,24 @@ export function createContext(parts: {
   journal: Journal;
   effects: Pick<Effects, 'verdicts' | 'lookUps'>;
   /** Told of every timer that is set, before it is. */
-  onTimer: (dueMs: number, joinedKeys: readonly string[]) => void;
+  onTimer: (timer: SetTimer) => void;
 }): RuleContext<unknown, unknown> {
   const { frame, state, timers, journal, effects } = parts;
 
-  function declared(key: string): string {
+  function declared(key: string): Slot {
     const place = frame.keys.indexOf(key);
     if (place < 0 || key.startsWith('@')) {
       throw new Error(`${frame.rule.id} touches state under ${JSON.stringify(key)}, which it did not name in keys`);
     }
-    const joined = frame.joined[place]!;
-    if (!state.isHeld(joined)) throw new StateNotHeld();
-    return joined;
+    const slot = frame.slots[place]!;
+    if (!isHeld(slot)) throw new StateNotHeld();
+    return slot;
   }
   function append<T>(list: T[], item: T): void {
     list.push(item);
     journal.note(() => list.pop());
   }
-  const engines = (rule: string, key: string) => joinKey(frame.workspace, rule, key);
+  const engines = (rule: string, key: string) => state.slot(joinKey(frame.workspace, rule, key));
   const keepEngines = (rule: string, key: string, value: unknown) =>
     state.set(engines(rule, key), value, rememberMs, frame.nowMs);
   const getRun = (run: string) => state.get(engines(engineRules.run, run), frame.nowMs) as RunRow | undefined;
@@ -87,9 +87,10 @@ export function createContext(parts: {
       if (!Number.isFinite(timer.dueMs)) throw new Error(`timer ${timer.id} is due at no time`);
       for (const key of timer.keys) checkName('a key of a timer', key);
       const { workspace, rule } = frame;
-      const joined = timer.keys.filter((key) => !key.startsWith('@')).map((key) => joinKey(workspace, rule.id, key));
-      parts.onTimer(timer.dueMs, joined);
-      timers.set({ workspace, rule: rule.id, id: timer.id, dueMs: Math.ceil(timer.dueMs), keys: [...timer.keys] });
+      const { id, dueMs, keys } = timer;
+      const set: SetTimer = { workspace, rule: rule.id, id, dueMs: Math.ceil(dueMs), keys: [...keys] };
+      parts.onTimer(set);
+      timers.set(set);
     },
     clearTimer: (id) => timers.clear({ workspace: frame.workspace, rule: frame.rule.id, id }),
     find(draft) {

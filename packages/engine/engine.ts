@@ -7,7 +7,7 @@ import { createJournal } from './journal.ts';
 import { checkName, joinKey, type StateKey, splitKey } from './keys.ts';
 import { createSeen } from './seen.ts';
 import { type ConfiguredRule, settingsFor } from './settings.ts';
-import { createState, type StateRow } from './state.ts';
+import { createState, isHeld, type Slot, type StateRow } from './state.ts';
 import { createTimers, type SetTimer } from './timers.ts';
 import { isLearning, observeInventory, type WorkspaceFacts } from './workspace-facts.ts';
 
@@ -42,7 +42,7 @@ export type EngineBatch = { records: readonly StreamRecord[]; caughtUpAtMs: numb
 type Reading = {
   configured: ConfiguredRule;
   keys: readonly string[];
-  joined: readonly string[];
+  slots: readonly Slot[];
   fault: string | null;
 };
 type Step = {
@@ -97,26 +97,26 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   const poison: Poison[] = [];
   const firings = { atMs: 0, byTimer: new Map<string, number>() };
 
-  const frame = { keys: [], joined: [], event: null } as unknown as Frame;
+  const frame = { keys: [], slots: [], event: null } as unknown as Frame;
   const context = createContext({
     frame,
     state,
     timers,
     journal,
     effects: { verdicts, lookUps },
-    onTimer: (dueMs, joinedKeys) => {
-      if (dueMs <= untilMs) need(joinedKeys);
+    onTimer: ({ rule, workspace, dueMs, keys }) => {
+      if (dueMs <= untilMs) slotsOf(rule, workspace, keys);
     },
   });
 
-  function need(joinedKeys: readonly string[]): void {
-    for (const joined of joinedKeys) if (!state.hold(joined)) missing.add(joined);
+  /** What stands under a rule's keys, each asked for unless it is held. Those of the engine always are. */
+  function slotsOf(rule: string, workspace: string, keys: readonly string[]): Slot[] {
+    return keys.map((key) => {
+      const slot = state.slot(joinKey(workspace, rule, key));
+      if (!isHeld(slot) && !key.startsWith('@')) missing.add(slot.joined);
+      return slot;
+    });
   }
-  const join = (rule: string, workspace: string, keys: readonly string[]) =>
-    keys.map((key) => joinKey(workspace, rule, key));
-  /** Those of the engine itself are held already. */
-  const needState = (keys: readonly string[], joined: readonly string[]) =>
-    need(keys.some((key) => key.startsWith('@')) ? joined.filter((_, place) => !keys[place]!.startsWith('@')) : joined);
   const factsKeys = new Map<string, string>();
   function factsKey(workspace: string): string {
     let key = factsKeys.get(workspace);
@@ -127,7 +127,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     return key;
   }
   const factsOf = (workspace: string, nowMs: number) =>
-    state.get(factsKey(workspace), nowMs) as WorkspaceFacts | undefined;
+    state.get(state.slot(factsKey(workspace)), nowMs) as WorkspaceFacts | undefined;
 
   function takeMissing(): StateKey[] {
     const keys = [...missing].map(splitKey);
@@ -178,18 +178,16 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     try {
       const keys = configured.rule.keys(event, settingsFor(configured, facts));
       for (const key of keys) checkName('a key', key);
-      const joined = join(configured.rule.id, event.workspace, keys);
-      needState(keys, joined);
-      return { configured, keys, joined, fault: null };
+      return { configured, keys, slots: slotsOf(configured.rule.id, event.workspace, keys), fault: null };
     } catch (error) {
-      return { configured, keys: [], joined: [], fault: reasonOf(error) };
+      return { configured, keys: [], slots: [], fault: reasonOf(error) };
     }
   }
 
   /** Lets one rule judge; what it did is undone when it throws. */
   function judge(
     configured: ConfiguredRule,
-    of: Pick<Frame, 'workspace' | 'nowMs' | 'keys' | 'joined' | 'event'>,
+    of: Pick<Frame, 'workspace' | 'nowMs' | 'keys' | 'slots' | 'event'>,
     call: () => void,
   ) {
     const mark = journal.mark();
@@ -198,7 +196,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     frame.workspace = of.workspace;
     frame.nowMs = of.nowMs;
     frame.keys = of.keys;
-    frame.joined = of.joined;
+    frame.slots = of.slots;
     frame.event = of.event;
     frame.settings = settingsFor(configured, facts);
     frame.learning = configured.rule.learns && isLearning(facts, of.nowMs, learningMs);
@@ -221,7 +219,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       logTimeMs = Math.max(logTimeMs, timer.dueMs);
       timersFired += 1;
       const { workspace, keys } = timer;
-      const at = { workspace, nowMs: logTimeMs, keys, joined: join(timer.rule, workspace, keys), event: null };
+      const at = { workspace, nowMs: logTimeMs, keys, slots: slotsOf(timer.rule, workspace, keys), event: null };
       const fault = judge(configured, at, () => {
         countFiring(timer);
         configured.rule.due!({ id: timer.id, dueMs: timer.dueMs, keys: timer.keys }, context);
@@ -250,17 +248,17 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     if (facts === undefined) {
       facts = { firstSeenMs: atMs };
       newWorkspaces.push(workspace);
-      state.set(factsKey(workspace), facts, foreverMs, atMs);
+      state.set(state.slot(factsKey(workspace)), facts, foreverMs, atMs);
     }
     if (event === null) return;
     if (isEvent(event, inventoryType)) {
       const after = observeInventory(facts, event as LoggedEvent<typeof inventoryType>, atMs);
-      state.set(factsKey(workspace), after, foreverMs, atMs);
+      state.set(state.slot(factsKey(workspace)), after, foreverMs, atMs);
     }
-    for (const { configured, keys, joined, fault } of step.readings) {
+    for (const { configured, keys, slots, fault } of step.readings) {
       if (fault === null && keys.length === 0) continue;
       judged += 1;
-      const of = { workspace, nowMs: atMs, keys, joined, event };
+      const of = { workspace, nowMs: atMs, keys, slots, event };
       const reason = fault ?? judge(configured, of, () => configured.rule.judge(event, context));
       if (reason !== null) poison.push({ rule: configured.rule.id, reason, record, timer: null });
     }
@@ -293,7 +291,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
         if (step !== undefined) steps.push(step);
       }
       untilMs = Math.max(lastRecordMs, batch.caughtUpAtMs ?? 0);
-      for (const { rule, workspace, keys } of timers.dueBy(untilMs)) needState(keys, join(rule, workspace, keys));
+      for (const { rule, workspace, keys } of timers.dueBy(untilMs)) slotsOf(rule, workspace, keys);
       return takeMissing();
     },
 

@@ -14,10 +14,25 @@ export type StateChange = StateKey & { json: string | null; expiresMs: number };
 type Entry = { json: string | undefined; value: unknown; expiresMs: number };
 const absent: Entry = { json: 'null', value: undefined, expiresMs: Number.NEGATIVE_INFINITY };
 const entryOf = (row: StateRow): Entry => ({ json: undefined, value: row.value, expiresMs: row.expiresMs });
-const jsonOf = (entry: Entry): string => (entry.json ??= JSON.stringify(entry.value));
+function jsonOf(entry: Entry): string {
+  entry.json ??= JSON.stringify(entry.value);
+  return entry.json;
+}
 /** Never what a rule gave to `set`: what it reads later is what it would read after a restart. */
-const parsed = (entry: Entry): unknown =>
-  entry.json === undefined ? entry.value : (entry.value ??= JSON.parse(entry.json));
+function parsed(entry: Entry): unknown {
+  if (entry.json !== undefined) entry.value ??= JSON.parse(entry.json);
+  return entry.value;
+}
+
+/** One key while a batch is judged, so that its name is looked up once and not at every touch. */
+export type Slot = {
+  readonly joined: string;
+  /** As it stood before the batch; undefined while that must be fetched. */
+  before: Entry | undefined;
+  /** As the batch leaves it, when it changes it. */
+  next: Entry | undefined;
+};
+export const isHeld = (slot: Slot): boolean => slot.before !== undefined;
 
 /**
  * A row lives half as long again as was asked. So an equal value needs no write while at least what was asked is left,
@@ -35,89 +50,83 @@ export function createState(options: { journal: Journal; cachedKeys: number }) {
   const { journal } = options;
   const engineRows = new Map<string, Entry>();
   const cache = createRecent<Entry>(options.cachedKeys);
-  /** Keys that the batch may touch, as they stood before it. */
-  const loaded = new Map<string, Entry>();
-  const changed = new Map<string, Entry>();
+  /** Keys that the batch named. */
+  const slots = new Map<string, Slot>();
 
   const isEngines = (joined: string) => joined.charCodeAt(joined.indexOf('\0') + 1) === 64;
-  const entry = (joined: string): Entry =>
-    changed.get(joined) ?? loaded.get(joined) ?? engineRows.get(joined) ?? absent;
+  const entry = (slot: Slot): Entry => slot.next ?? slot.before ?? absent;
 
-  function change(joined: string, next: Entry): void {
-    const before = changed.get(joined);
-    changed.set(joined, next);
+  function slotOf(joined: string): Slot {
+    let slot = slots.get(joined);
+    if (slot === undefined) {
+      const before = isEngines(joined) ? (engineRows.get(joined) ?? absent) : cache.get(joined);
+      slot = { joined, before, next: undefined };
+      slots.set(joined, slot);
+    }
+    return slot;
+  }
+
+  function change(slot: Slot, next: Entry): void {
+    const before = slot.next;
+    slot.next = next;
     journal.note(() => {
-      if (before === undefined) changed.delete(joined);
-      else changed.set(joined, before);
+      slot.next = before;
     });
   }
 
   return {
-    /** Makes sure that the batch may read `joined`; false when it must be fetched first. */
-    hold(joined: string): boolean {
-      if (loaded.has(joined)) return true;
-      const cached = cache.get(joined);
-      if (cached === undefined) return false;
-      loaded.set(joined, cached);
-      return true;
-    },
-    isHeld: (joined: string): boolean => loaded.has(joined),
+    /** The key's place in this batch; ends with it. Unless it `isHeld`, its row must be given before it is read. */
+    slot: slotOf,
 
     /** Takes in what was fetched for `keys`; a key without a row is absent. */
     give(keys: readonly StateKey[], rows: readonly StateRow[]): void {
-      for (const { workspace, rule, key } of keys) loaded.set(joinKey(workspace, rule, key), absent);
-      for (const row of rows) {
-        loaded.set(joinKey(row.workspace, row.rule, row.key), entryOf(row));
-      }
+      for (const { workspace, rule, key } of keys) slotOf(joinKey(workspace, rule, key)).before = absent;
+      for (const row of rows) slotOf(joinKey(row.workspace, row.rule, row.key)).before = entryOf(row);
     },
     /** Takes in the engine's own rows when the partition is taken. */
     giveEngines(rows: readonly StateRow[]): void {
-      for (const row of rows) {
-        engineRows.set(joinKey(row.workspace, row.rule, row.key), entryOf(row));
-      }
+      for (const row of rows) engineRows.set(joinKey(row.workspace, row.rule, row.key), entryOf(row));
     },
 
-    get(joined: string, nowMs: number): unknown {
-      const found = entry(joined);
+    get(slot: Slot, nowMs: number): unknown {
+      const found = entry(slot);
       return found.expiresMs > nowMs ? parsed(found) : undefined;
     },
-    set(joined: string, value: unknown, keepMs: number, nowMs: number): void {
+    set(slot: Slot, value: unknown, keepMs: number, nowMs: number): void {
       if (!(keepMs > 0 && Number.isFinite(keepMs))) throw new Error('keepMs must be a positive number of milliseconds');
       const json = JSON.stringify(value);
       if (json === undefined) throw new Error('state must be JSON');
-      const before = entry(joined);
+      const before = entry(slot);
       const leftMs = before.expiresMs - nowMs;
       const lastsWell = leftMs >= keepMs && leftMs <= keepMs * slack * 2;
       if (lastsWell && jsonOf(before) === json) return;
-      change(joined, { json, value: undefined, expiresMs: Math.ceil(nowMs + keepMs * slack) });
+      change(slot, { json, value: undefined, expiresMs: Math.ceil(nowMs + keepMs * slack) });
     },
-    delete(joined: string): void {
-      if (entry(joined) !== absent) change(joined, absent);
+    delete(slot: Slot): void {
+      if (entry(slot) !== absent) change(slot, absent);
     },
 
     changes(): StateChange[] {
       const changes: StateChange[] = [];
-      for (const [joined, next] of changed) {
-        const before = loaded.get(joined) ?? engineRows.get(joined) ?? absent;
-        if (next === absent && before === absent) continue;
+      for (const { joined, before, next } of slots.values()) {
+        if (next === undefined || (next === absent && before === absent)) continue;
         const json = next === absent ? null : jsonOf(next);
         changes.push({ ...splitKey(joined), json, expiresMs: next === absent ? 0 : next.expiresMs });
       }
       return changes;
     },
     commit(): void {
-      for (const [joined, next] of changed) {
-        if (!isEngines(joined)) loaded.set(joined, next);
-        else if (next === absent) engineRows.delete(joined);
-        else engineRows.set(joined, next);
+      for (const { joined, before, next } of slots.values()) {
+        const held = next ?? before;
+        if (held === undefined) continue;
+        if (!isEngines(joined)) cache.set(joined, held);
+        else if (held === absent) engineRows.delete(joined);
+        else if (next !== undefined) engineRows.set(joined, next);
       }
-      for (const [joined, held] of loaded) cache.set(joined, held);
-      changed.clear();
-      loaded.clear();
+      slots.clear();
     },
     rollback(): void {
-      changed.clear();
-      loaded.clear();
+      slots.clear();
     },
     /** Lets go of the engine's rows that have expired; the database sweeps its own. */
     sweep(nowMs: number): void {
