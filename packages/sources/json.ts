@@ -12,12 +12,13 @@ export function parseJsonObject(rawBody: Buffer): { body: Record<string, unknown
   if (!isUtf8(rawBody)) {
     return { refusal: refuse(400, 'invalid-utf8', 'The body is not UTF-8; send the JSON as it was signed') };
   }
-  if (isTooDeep(rawBody)) {
+  const json = rawBody.toString('utf8');
+  if (opensMoreThan(depthLimit, json) && isTooDeep(rawBody)) {
     return { refusal: refuse(400, 'too-deep', `The body is nested deeper than ${depthLimit} levels`) };
   }
   let body: unknown;
   try {
-    body = JSON.parse(rawBody.toString('utf8'));
+    body = JSON.parse(json);
   } catch {
     return { refusal: refuse(400, 'invalid-json', 'The body is not valid JSON, or was cut off; send it whole') };
   }
@@ -25,6 +26,24 @@ export function parseJsonObject(rawBody: Buffer): { body: Record<string, unknown
     return { refusal: refuse(400, 'invalid-json', 'The body must be one JSON object') };
   }
   return { body: body as Record<string, unknown> };
+}
+
+/**
+ * Whether `json` has more than `limit` brackets that may open a level: without them it cannot be too deep, and most
+ * bodies need no closer look. A bracket after a letter stands in a string, such as GitHub's URL templates
+ * (`…/commits{/sha}`), or in what is no JSON.
+ */
+function opensMoreThan(limit: number, json: string): boolean {
+  let count = 0;
+  for (const bracket of ['{', '[']) {
+    for (let at = json.indexOf(bracket); at !== -1; at = json.indexOf(bracket, at + 1)) {
+      const before = at === 0 ? 0 : json.charCodeAt(at - 1) | 0x20;
+      if (before >= 0x61 && before <= 0x7a) continue;
+      count += 1;
+      if (count > limit) return true;
+    }
+  }
+  return false;
 }
 
 const quote = 0x22;

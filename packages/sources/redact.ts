@@ -21,6 +21,8 @@ const shapes: readonly { kind: string; pattern: RegExp }[] = [
   { kind: 'jwt', pattern: /(?<![\w-])eyJ[\w-]{10,}\.[\w-]{4,}\.[\w-]{4,}/g },
   { kind: 'private-key', pattern: /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g },
 ];
+/** All shapes as one: where it fits nowhere, none of them does, and that is nearly every text. */
+const anyShape = new RegExp(shapes.map(({ pattern }) => pattern.source).join('|'));
 /** The shortest text that any of the shapes fits. Most names and states are shorter, and need no look. */
 const shortest = 15;
 /** `scheme://user:password@`: the password goes, the rest stays readable. */
@@ -34,7 +36,7 @@ export function credentialHash(value: string): string {
 /** Puts the name of a credential in the place of every credential-shaped part of `text`. */
 export function redactText(text: string): string {
   let redacted = text;
-  if (text.length >= shortest) {
+  if (text.length >= shortest && anyShape.test(text)) {
     for (const { kind, pattern } of shapes) {
       redacted = redacted.replace(pattern, (value) => `[${kind} sha256:${credentialHash(value)}]`);
     }

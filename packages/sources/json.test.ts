@@ -1,0 +1,27 @@
+import { describe, expect, test } from 'vitest';
+import { parseJsonObject } from './json.ts';
+
+const nested = (levels: number, open: string, close: string) =>
+  Buffer.from(`{"a":${open.repeat(levels - 1)}1${close.repeat(levels - 1)}}`);
+
+describe('parseJsonObject', () => {
+  test.each([
+    ['[', ']'],
+    ['{"a":', '}'],
+    ['[ \n', ']'],
+    ['[1,', ',1]'],
+  ])('takes 64 levels of %j and refuses 65', (open, close) => {
+    expect(parseJsonObject(nested(64, open, close))).toHaveProperty('body');
+    expect(parseJsonObject(nested(65, open, close))).toMatchObject({ refusal: { reason: 'too-deep' } });
+  });
+
+  test('counts no bracket within a string', () => {
+    const body = { templates: Array(100).fill('commits{/sha}'), texts: Array(100).fill('"[{ \\" [[') };
+    expect(parseJsonObject(Buffer.from(JSON.stringify(body)))).toEqual({ body });
+  });
+
+  test('takes a wide body', () => {
+    const body = { list: Array.from({ length: 500 }, () => ({ a: [{}] })) };
+    expect(parseJsonObject(Buffer.from(JSON.stringify(body)))).toEqual({ body });
+  });
+});
