@@ -38,9 +38,9 @@ try {
 }
 
 function report(results: { receiver: Series[]; detector: Series[]; latency: Latencies }): void {
-  const rows = [...pair(results.receiver), ...pair(results.detector), latencyRow(results.latency)];
+  const rows = [...against(results.receiver), ...against(results.detector), latencyRow(results.latency)];
   const table = [
-    '| what | figure | limit beside it | ratio, median (min–max) |',
+    '| what | figure | beside it | ratio, median (min–max) |',
     '|---|---|---|---|',
     ...rows,
     '',
@@ -58,12 +58,13 @@ function report(results: { receiver: Series[]; detector: Series[]; latency: Late
   }
 }
 
-function pair([ours, limit]: Series[]): string[] {
-  const { median: middle, min, max } = ratio(ours!, limit!);
+/** A row for each contestant that ours, the first one, is held against. */
+function against([ours, ...others]: Series[]): string[] {
   const figure = (series: Series) => `${format(median(series.values))} ${series.unit}`;
-  return [
-    `| ${ours!.name} | ${figure(ours!)} | ${limit!.name}: ${figure(limit!)} | ${format(middle)} (${format(min)}–${format(max)}) |`,
-  ];
+  return others.map((other) => {
+    const { median: middle, min, max } = ratio(ours!, other);
+    return `| ${ours!.name} | ${figure(ours!)} | ${other.name}: ${figure(other)} | ${format(middle)} (${format(min)}–${format(max)}) |`;
+  });
 }
 
 function latencyRow({ ratePerSecond, findings, missing, latenciesMs }: Latencies): string {
