@@ -4,6 +4,7 @@ import { readIncident } from '@tripline/db/incidents';
 import { addLaterJob } from '@tripline/db/jobs';
 import { addDigestJob, enterTelling, findUntold, foldWaiting, retryGivenUp } from '@tripline/db/messages';
 import { runJobs } from '@tripline/db/run-jobs';
+import type { MessageKind } from '@tripline/db/tables/messages';
 import { createPagerDutyClient } from '@tripline/integrations/pagerduty/client';
 import { createSlackClient, mayHaveBeenDone } from '@tripline/integrations/slack/client';
 import type { Clock } from '@tripline/runtime/clock';
@@ -37,7 +38,7 @@ export type NotifierTiming = {
   claimMs: number;
   /** How often incidents are looked for that a dead worker left untold. */
   sweepMs: number;
-  /** One Slack message in this time, after a burst of four. Slack allows one a second and channel. */
+  /** One Slack message in this time, after a burst of four, and as many changes of one. Slack allows one message a second and channel. */
   slackIntervalMs: number;
   /** One PagerDuty event in this time, after a burst of twenty. */
   pagerDutyIntervalMs: number;
@@ -75,17 +76,25 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
   const measures = createMeasures(metrics, clock);
   const telling = { db, logger, measures, claimMs, onTold };
 
+  const slackPosts = createPace(clock, { intervalMs: timing.slackIntervalMs, burst: 4 });
+  const slackUpdates = createPace(clock, { intervalMs: timing.slackIntervalMs, burst: 4 });
+  const pages = createPace(clock, { intervalMs: timing.pagerDutyIntervalMs, burst: 20 });
   const slack = {
     name: 'slack',
     mode: config.slack ? 'live' : 'dry-run',
-    pace: createPace(clock, { intervalMs: timing.slackIntervalMs, burst: 4 }),
+    // News first: a reply leaves half of the burst to incidents that nobody has heard of, and changes of a message in
+    // place are counted apart, as Slack itself does.
+    paceOf: (kind: MessageKind) =>
+      kind === 'updated'
+        ? { pace: slackUpdates, keep: 0 }
+        : { pace: slackPosts, keep: kind === 'thread-reply' ? 2 : 0 },
     mayHaveBeenDone,
     client: config.slack ? createSlackClient({ ...config.slack, timeoutMs }) : dryRunSlack,
   } as const satisfies Sink & Record<string, unknown>;
   const pagerduty = {
     name: 'pagerduty',
     mode: config.pagerduty ? 'live' : 'dry-run',
-    pace: createPace(clock, { intervalMs: timing.pagerDutyIntervalMs, burst: 20 }),
+    paceOf: () => ({ pace: pages, keep: 0 }),
     // The dedup key makes one alert of any number of events.
     mayHaveBeenDone: () => false,
     client: config.pagerduty ? createPagerDutyClient({ ...config.pagerduty, timeoutMs }) : dryRunPagerDuty,
@@ -123,8 +132,11 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
 
   function tellDigest({ digest }: Jobs['tell-slack-digest']): Promise<Ending> {
     // It stands for all that wait.
-    const pace = { ...slack.pace, admit: (who: string) => slack.pace.admit(who, { first: true }) };
-    return bringInStep(telling, { ...slack, pace }, digest, (now) => nextForDigest(db, now, slack));
+    const paceOf = (kind: MessageKind) => {
+      const { pace } = slack.paceOf(kind);
+      return { pace: { ...pace, admit: (who: string) => pace.admit(who, { first: true }) }, keep: 0 };
+    };
+    return bringInStep(telling, { ...slack, paceOf }, digest, (now) => nextForDigest(db, now, slack));
   }
 
   /** Comes back by a later job of the same key: nothing sleeps here, and the worker is free for other incidents. */

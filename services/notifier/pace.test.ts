@@ -35,3 +35,16 @@ test('a hold keeps everybody away for as long as was asked', () => {
   clock.now += 1;
   expect(pace.admit('a')).toBe(0);
 });
+
+test('who keeps some of the burst leaves it to news, and waits behind it', () => {
+  const { clock, pace } = start({ intervalMs: 1000, burst: 4 });
+  const reply = (who: string) => pace.admit(who, { keep: 2 });
+  expect([reply('a'), reply('b')]).toEqual([0, 0]);
+  expect(reply('c')).toBe(1000);
+  expect([pace.admit('new'), pace.admit('newer')]).toEqual([0, 0]);
+  // The burst is spent: news waits for its own place alone.
+  expect(pace.admit('newest')).toBe(1000);
+  clock.now += 1000;
+  expect(pace.admit('newest')).toBe(0);
+  expect(reply('c')).toBeGreaterThan(1000);
+});

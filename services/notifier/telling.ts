@@ -51,7 +51,8 @@ export type Told = {
 export type Sink = {
   name: SinkName;
   mode: Mode;
-  pace: Pace;
+  /** Which calls share a limit, and how much of its burst a kind of message leaves to more urgent ones. */
+  paceOf: (kind: MessageKind) => { pace: Pace; keep: number };
   /** Whether a call that ended so may have been carried out. */
   mayHaveBeenDone: (reason: string) => boolean;
 };
@@ -110,7 +111,8 @@ async function tellWhatIsMissing(
       held.current = await recordSkipped(db, held.current, step.after);
       continue;
     }
-    const waitMs = sink.mode === 'live' ? sink.pace.admit(`${sink.name} ${telling.id}`) : 0;
+    const { pace, keep } = sink.paceOf(step.kind);
+    const waitMs = sink.mode === 'live' ? pace.admit(`${sink.name} ${telling.id}`, { keep }) : 0;
     if (waitMs > 0) return { kind: 'snooze', afterMs: waitMs };
     const possiblyRepeated = step.repeats && telling.intent === step.kind;
     if (!(await noteIntent(db, held.current, step.kind, parts.claimMs))) return { kind: 'snooze', afterMs: 50 };
@@ -132,7 +134,7 @@ async function tellWhatIsMissing(
       held.current = await recordSkipped(db, held.current, { version: step.version }, outcome.reason);
       return { kind: 'in-step' };
     }
-    if (outcome.reason === 'rate-limited') sink.pace.hold(outcome.afterMs ?? 30_000);
+    if (outcome.reason === 'rate-limited') pace.hold(outcome.afterMs ?? 30_000);
     const unknown = sink.mayHaveBeenDone(outcome.reason) || possiblyRepeated;
     await recordFailure(db, held.current, outcome.reason, unknown);
     const afterMs = outcome.afterMs ?? backoffMs[Math.min(telling.failures, backoffMs.length - 1)]!;
