@@ -29,7 +29,10 @@ export type Remediation = {
 
 export type PlannedStep = Pick<Remediation, 'ordinal' | 'code' | 'step' | 'mode' | 'request'>;
 
-/** Writes a playbook down, once: a step that is there already stays as it is. */
+/**
+ * Writes a playbook down, once: a step that is there already stays as it is, unless it was refused only because the
+ * finding was withdrawn, and the finding stands again.
+ */
 export async function planRemediations(
   db: Db,
   finding: { id: string; workspace: string },
@@ -42,6 +45,12 @@ export async function planRemediations(
       [finding.id, ordinal, finding.workspace, step.action, code, JSON.stringify(step), mode, JSON.stringify(request)],
     );
   }
+  await db.pool.query(
+    `UPDATE remediations r SET state = 'planned', verdict = NULL, reason = NULL, said = NULL, settled_at = NULL
+     FROM findings f WHERE r.finding = $1 AND f.id = r.finding AND f.withdrawn_at IS NULL
+       AND r.state = 'refused' AND r.verdict = 'withdrawn'`,
+    [finding.id],
+  );
 }
 
 /** Steps of one finding in order, or the newest of all. */

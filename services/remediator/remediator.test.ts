@@ -357,6 +357,17 @@ describe('the guard on real rows', () => {
     expect(github.requests).toEqual([]);
     expect(acted.map(({ verdict }) => verdict)).toEqual(['withdrawn', 'dry-run', 'not-in-policy']);
   });
+
+  test('takes a step up again that was refused only because its finding was withdrawn, once it stands again', async () => {
+    const finding = await addFinding([key]);
+    const set = (values: string) => database.db.pool.query(`UPDATE findings SET ${values} WHERE id = $1`, [finding]);
+    await set(`withdrawn_at = now(), withdrawn_reason = 'late'`);
+    await createRemediateTask(parts())({ finding });
+    expect(changes()).toEqual([]);
+    await set('withdrawn_at = NULL, withdrawn_reason = NULL');
+    for (let times = 0; times < 2; times += 1) await createRemediateTask(parts())({ finding });
+    expect(changes()).toHaveLength(1);
+  });
 });
 
 test('the service takes up jobs, and no secret of it stands anywhere afterwards', async () => {
