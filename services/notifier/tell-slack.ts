@@ -110,7 +110,7 @@ function replyLine({ kind, actor, detail }: IncidentEvent): string | undefined {
   const text = (name: string) => (typeof detail[name] === 'string' ? detail[name] : undefined);
   switch (kind) {
     case 'joined':
-      return `Joined: ${text('title') ?? 'another finding'}`;
+      return `${detail['again'] === true ? 'Stands again' : 'Joined'}: ${text('title') ?? 'another finding'}`;
     case 'acknowledged':
       return `Acknowledged by ${describeActor(actor)}`;
     case 'resolved': {
