@@ -104,7 +104,7 @@ function steady(
   const deliveries: Delivery[] = [];
   const attackRuns = new Map<number, string>();
   for (let index = 0; index < findings; index += 1) {
-    deliveries.push(...honest.deliveries.slice(index * gap, (index + 1) * gap - 2));
+    deliveries.push(...honest.deliveries.slice(index * gap, (index + 1) * gap));
     // An organisation of its own for each, so that each is an incident of its own.
     const attack = makeCorpus({
       deliveries: 48 * 6,
