@@ -196,15 +196,21 @@ workspaces:
   const body = keyAdded();
   const sentMs = Date.now();
   expect(await deliver(base, 'deploy_key', body)).toBe(202);
-  const posts = () => slack.heard.filter(({ path }) => path === '/chat.postMessage');
-  const pages = () => pagerduty.heard.map(({ body }) => body['event_action']);
+  // The broker is shared with other suites: what they left in the log is judged here too, and is none of our concern.
+  const ours = ({ body }: Heard) => JSON.stringify(body).includes('acme/app');
+  const posts = () => slack.heard.filter((request) => request.path === '/chat.postMessage' && ours(request));
+  const trigger = () => pagerduty.heard.find(ours);
+  const pages = () =>
+    pagerduty.heard
+      .filter(({ body }) => body['dedup_key'] === trigger()?.body['dedup_key'])
+      .map(({ body }) => body['event_action']);
   const atGithub = () => github.heard.map(({ method, path }) => `${method} ${path}`);
   await expect.poll(posts, until).not.toEqual([]);
   await expect.poll(pages, until).toEqual(['trigger']);
   await expect.poll(atGithub, until).toContain('DELETE /repos/acme/app/keys/77');
   const slowestMs = Math.max(
     posts()[0]!.atMs,
-    pagerduty.heard[0]!.atMs,
+    trigger()!.atMs,
     github.heard.find(({ path, method }) => method === 'DELETE' && path.endsWith('/keys/77'))!.atMs,
   );
   // "At once" is measured by `npm run bench`; this only tells a live path from a poller's.
@@ -221,7 +227,9 @@ workspaces:
     .poll(withIt, until)
     .toEqual(['DELETE /repos/acme/app/keys/77', 'GET /repos/acme/app/keys/77', 'DELETE /installation/token']);
 
-  const [finding] = lines((await tripline(['findings', '--json'], env, folder)).out);
+  const findings = async () =>
+    lines((await tripline(['findings', '--json'], env, folder)).out).filter(({ workspace }) => workspace === 'acme');
+  const [finding] = await findings();
   expect(finding).toMatchObject({ rule: 'privilege-grant-outside-job', workspace: 'acme', severity: 'high' });
   const incident = String(finding!['incident']);
   await expect
@@ -244,7 +252,7 @@ workspaces:
 
   // The same delivery again, under another id, changes nothing.
   expect(await deliver(base, 'deploy_key', body)).toBe(202);
-  expect(lines((await tripline(['findings', '--json'], env, folder)).out)).toHaveLength(1);
+  expect(await findings()).toHaveLength(1);
   expect(await tripline(['trail', 'verify'], env, folder)).toMatchObject({ status: 0 });
 }
 
