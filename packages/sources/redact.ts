@@ -44,14 +44,14 @@ export function redactText(text: string): string {
   return redacted.includes('://') ? redacted.replace(urlPassword, '$1[password]$3') : redacted;
 }
 
-/** `redactText` on every string within a JSON value, keys included; shares what did not change. */
-export function redactValue<T>(value: T): T {
-  if (typeof value === 'string') return redactText(value) as T;
+/** `redact` on every string within a JSON value, keys included; shares what did not change. */
+export function redactValue<T>(value: T, redact: (text: string) => string = redactText): T {
+  if (typeof value === 'string') return redact(value) as T;
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
     let changed = false;
     const items = value.map((item: unknown) => {
-      const redacted = redactValue(item);
+      const redacted = redactValue(item, redact);
       changed ||= redacted !== item;
       return redacted;
     });
@@ -59,7 +59,7 @@ export function redactValue<T>(value: T): T {
   }
   let changed = false;
   const entries = Object.entries(value).map(([key, item]): [string, unknown] => {
-    const redacted: [string, unknown] = [redactText(key), redactValue(item)];
+    const redacted: [string, unknown] = [redact(key), redactValue(item, redact)];
     changed ||= redacted[0] !== key || redacted[1] !== item;
     return redacted;
   });

@@ -1,4 +1,4 @@
-import { redactText } from './redact.ts';
+import { redactText, redactValue } from './redact.ts';
 
 /**
  * Makes what strangers wrote fit for an attribute: well-formed, without control characters (Postgres takes no NUL),
@@ -58,12 +58,7 @@ function asText(value: unknown): string {
 
 /** Cleans every string within a JSON value, keys included, without shortening any. */
 export function cleanJson(value: unknown): unknown {
-  if (typeof value === 'string') return redactText(wellFormed(value));
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(cleanJson);
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [redactText(wellFormed(key)), cleanJson(item)] as const),
-  );
+  return redactValue(value, (text) => redactText(wellFormed(text)));
 }
 
 /** A time as providers send it: RFC 3339 with any offset, or whole seconds since the epoch. */

@@ -12,6 +12,7 @@ import { github } from '@tripline/sources/github/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { topics } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
+import { databaseUrl } from '../setup/postgres.global.ts';
 import { makeCorpus } from './corpus.ts';
 import { interleave, type Series } from './measure.ts';
 import { start } from './processes.ts';
@@ -44,10 +45,8 @@ export async function benchDetector(options: {
     const name = `bench_${++round}`;
     const maintenance = openDatabase(postgres.url, { applicationName: 'bench' });
     await maintenance.pool.query(`CREATE DATABASE ${name}`);
-    const url = new URL(postgres.url);
-    url.pathname = `/${name}`;
     const result = await run([join(import.meta.dirname, 'detector-ours.ts'), String(total)], {
-      DATABASE_URL: url.toString(),
+      DATABASE_URL: databaseUrl(postgres.url, name),
       KAFKA_BROKERS: options.brokers,
     });
     await maintenance.pool.query(`DROP DATABASE ${name} WITH (FORCE)`);
