@@ -38,8 +38,10 @@ export async function addLaterJob<N extends JobName>(
 
 /** Leaves the jobs that bring Slack and PagerDuty in step with an incident. To be called with every rise of its version. */
 export async function addTellJobs(client: Pick<ClientBase, 'query'>, incident: string): Promise<void> {
-  await addJob(client, 'tell-slack', { incident }, { key: `tell-slack:${incident}` });
-  await addJob(client, 'tell-pagerduty', { incident }, { key: `tell-pagerduty:${incident}` });
+  await addJobs(client, [
+    { name: 'tell-slack', payload: { incident }, key: `tell-slack:${incident}` },
+    { name: 'tell-pagerduty', payload: { incident }, key: `tell-pagerduty:${incident}` },
+  ]);
 }
 
 /** A job of any kind, with its whole key. */

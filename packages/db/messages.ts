@@ -1,5 +1,6 @@
 import type { Severity } from '@tripline/contracts/finding';
 import type { IncidentState } from '@tripline/contracts/incident';
+import { failpoint } from '@tripline/runtime/failpoint';
 import type { Selectable } from 'kysely';
 import type { PoolClient } from 'pg';
 import type { Db } from './database.ts';
@@ -96,6 +97,7 @@ export function recordSent(db: Db, claim: Claim, message: SentMessage, progress:
         progress.dedupKey,
       ],
     );
+    failpoint('notifier.record-after-told');
     await client.query(
       `INSERT INTO messages (incident, telling, sink, kind, mode, version, possibly_repeated, body)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
@@ -118,6 +120,7 @@ export function recordSent(db: Db, claim: Claim, message: SentMessage, progress:
         detail: { sink: telling.sink, mode: message.mode },
       });
     }
+    failpoint('notifier.record-before-commit');
     return { ...claim, telling: updated.rows[0]! };
   });
 }
@@ -223,7 +226,9 @@ export function foldWaiting(db: Db, options: { above: number; keep: number; mode
          OFFSET $2 FOR UPDATE OF t)`,
       [digest, options.keep],
     );
+    failpoint('notifier.fold-after-update');
     if ((folded.rowCount ?? 0) > 0) await addDigestJob(client, digest);
+    failpoint('notifier.fold-before-commit');
     return folded.rowCount ?? 0;
   });
 }

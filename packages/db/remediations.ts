@@ -1,5 +1,6 @@
 import type { GuardVerdict } from '@tripline/contracts/job';
 import type { ResponseStep } from '@tripline/contracts/response';
+import { failpoint } from '@tripline/runtime/failpoint';
 import type { PoolClient } from 'pg';
 import type { Db } from './database.ts';
 import { addIncidentEvent } from './incidents.ts';
@@ -77,7 +78,7 @@ export type ClaimFacts = {
 export type Claim =
   /** It is ours for `leaseMs`, and stands as `acting`. */
   | { kind: 'act' }
-  | { kind: 'refused'; verdict: Exclude<GuardVerdict, 'act'> }
+  | { kind: 'refused'; refused: Remediation }
   /** Somebody else has it, for so long unless they extend it. */
   | { kind: 'busy'; forMs: number }
   | { kind: 'settled' };
@@ -89,7 +90,11 @@ export type Claim =
 export async function claimRemediation(
   db: Db,
   remediation: Pick<Remediation, 'finding' | 'ordinal' | 'workspace' | 'step'>,
-  options: { leaseMs: number; decide: (facts: ClaimFacts) => { verdict: GuardVerdict; said: string } },
+  options: {
+    leaseMs: number;
+    story: StoryOfSteps;
+    decide: (facts: ClaimFacts) => { verdict: GuardVerdict; said: string };
+  },
 ): Promise<Claim> {
   const { finding, ordinal, workspace, step } = remediation;
   return inTransaction(db, async (client) => {
@@ -111,10 +116,11 @@ export async function claimRemediation(
       [workspace, step.action, finding, ordinal],
     );
     const { stopped, begun } = facts.rows[0]!;
+    failpoint('remediator.claim-locked');
     const { verdict, said } = options.decide({ withdrawn: row.withdrawn, stopped, begunLastHour: begun });
     if (verdict !== 'act') {
-      await refuse(client, remediation, verdict, said);
-      return { kind: 'refused', verdict };
+      const refused = await settle(client, remediation, refusal(verdict, said), options.story);
+      return { kind: 'refused', refused: refused! };
     }
     await client.query(
       `UPDATE remediations SET state = 'acting', verdict = 'act', attempts = attempts + 1, acted_at = clock_timestamp(),
@@ -136,18 +142,8 @@ export async function extendLease(db: Db, { finding, ordinal }: Place, leaseMs: 
 
 type Place = Pick<Remediation, 'finding' | 'ordinal'>;
 
-async function refuse(client: PoolClient, { finding, ordinal }: Place, verdict: GuardVerdict, said: string) {
-  await client.query(
-    `UPDATE remediations SET state = 'refused', verdict = $3, reason = $3, said = $4, leased_until = NULL,
-       settled_at = clock_timestamp() WHERE finding = $1 AND ordinal = $2`,
-    [finding, ordinal, verdict, said],
-  );
-}
-
-/** Refuses a step that was claimed, because the kill switch was thrown before its request was sent. */
-export async function refuseClaimed(db: Db, place: Place, verdict: 'kill-switch', said: string): Promise<void> {
-  await inTransaction(db, (client) => refuse(client, place, verdict, said));
-}
+/** Which incident's story a settled step belongs to, and the line that tells of it. A silenced finding has no incident. */
+export type StoryOfSteps = { incident: string | null; line: (settled: Remediation) => Record<string, unknown> };
 
 export type Settled = {
   state: 'done' | 'failed';
@@ -155,13 +151,45 @@ export type Settled = {
   said: string;
   check: { result: 'dead' | 'alive' | 'unknown'; said: string };
 };
+type Ended = Omit<Settled, 'state' | 'check'> & {
+  state: RemediationState;
+  verdict: GuardVerdict;
+  check: Settled['check'] | null;
+};
 
-export async function settleRemediation(db: Db, { finding, ordinal }: Place, settled: Settled): Promise<void> {
-  await db.pool.query(
-    `UPDATE remediations SET state = $3, reason = $4, said = $5, check_result = $6, check_said = $7,
-       leased_until = NULL, settled_at = clock_timestamp() WHERE finding = $1 AND ordinal = $2 AND state = 'acting'`,
-    [finding, ordinal, settled.state, settled.reason, settled.said, settled.check.result, settled.check.said],
+function refusal(verdict: Exclude<GuardVerdict, 'act'>, said: string): Ended {
+  return { state: 'refused', verdict, reason: verdict, said, check: null };
+}
+
+/** Refuses a step that was claimed, because the kill switch was thrown before its request was sent. */
+export function refuseClaimed(db: Db, place: Place, said: string, story: StoryOfSteps) {
+  return inTransaction(db, (client) => settle(client, place, refusal('kill-switch', said), story));
+}
+
+/** Records what came of a claimed step, in its incident's story too, and has people told. Undefined: another did so before. */
+export function settleRemediation(db: Db, place: Place, settled: Settled, story: StoryOfSteps) {
+  return inTransaction(db, (client) => settle(client, place, { ...settled, verdict: 'act' }, story));
+}
+
+/** All that follows from a step's end in one transaction, so that no crash leaves a step that nobody hears of. */
+async function settle(
+  client: PoolClient,
+  { finding, ordinal }: Place,
+  { state, verdict, reason, said, check }: Ended,
+  story: StoryOfSteps,
+): Promise<Remediation | undefined> {
+  const { rows } = await client.query<Row>(
+    `UPDATE remediations SET state = $3, verdict = $4, reason = $5, said = $6, check_result = $7, check_said = $8,
+       leased_until = NULL, settled_at = clock_timestamp()
+     WHERE finding = $1 AND ordinal = $2 AND state IN ('planned', 'acting') RETURNING *`,
+    [finding, ordinal, state, verdict, reason, said, check?.result ?? null, check?.said ?? null],
   );
+  if (rows[0] === undefined) return undefined;
+  const settled = toRemediation(rows[0]);
+  failpoint('remediator.settled');
+  if (story.incident !== null) await tellOfRemediation(client, story.incident, story.line(settled));
+  failpoint('remediator.before-commit');
+  return settled;
 }
 
 /** Gives a claimed step up for now, and leaves the job that takes it up again; both or neither. */
@@ -208,16 +236,13 @@ export async function reviveRemediations(db: Db, options: { afterMs: number }): 
   return rows.length;
 }
 
-/** Adds what was done to the incident's story, and has people told. */
-export async function tellOfRemediation(db: Db, incident: string, detail: Record<string, unknown>): Promise<void> {
-  await inTransaction(db, async (client) => {
-    await client.query('UPDATE incidents SET version = version + 1, updated_at = clock_timestamp() WHERE id = $1', [
-      incident,
-    ]);
-    const actor = { via: 'tripline', id: 'tripline', name: 'tripline' } as const;
-    await addIncidentEvent(client, { incident, kind: 'remediated', actor, detail });
-    await addTellJobs(client, incident);
-  });
+async function tellOfRemediation(client: PoolClient, incident: string, detail: Record<string, unknown>) {
+  await client.query('UPDATE incidents SET version = version + 1, updated_at = clock_timestamp() WHERE id = $1', [
+    incident,
+  ]);
+  const actor = { via: 'tripline', id: 'tripline', name: 'tripline' } as const;
+  await addIncidentEvent(client, { incident, kind: 'remediated', actor, detail });
+  await addTellJobs(client, incident);
 }
 
 type Row = {

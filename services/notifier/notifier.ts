@@ -9,6 +9,7 @@ import { createPagerDutyClient } from '@tripline/integrations/pagerduty/client';
 import { createSlackClient, mayHaveBeenDone } from '@tripline/integrations/slack/client';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
+import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import type { FastifyInstance } from 'fastify';
@@ -102,9 +103,12 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
   } as const satisfies Sink & Record<string, unknown>;
 
   async function tellSlack({ incident }: Jobs['tell-slack']): Promise<Ending> {
+    failpoint('notifier.before-enter');
     let { id, version, digest } = await enterTelling(db, incident, 'slack', slack.mode);
+    failpoint('notifier.after-enter');
     if (version === 0 && digest === null) {
       const folded = await foldWaiting(db, { above: foldAbove, keep: foldKeeps, mode: slack.mode });
+      failpoint('notifier.after-fold');
       if (folded > 0) logger.warn({ folded }, 'so many incidents at once: folded into one message');
       measures.folded(folded);
       ({ id, version, digest } = await enterTelling(db, incident, 'slack', slack.mode));
@@ -141,12 +145,16 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
 
   /** Comes back by a later job of the same key: nothing sleeps here, and the worker is free for other incidents. */
   async function snooze<N extends keyof Jobs>(name: N, payload: Jobs[N], key: string, ending: Ending): Promise<void> {
-    if (ending.kind === 'snooze') await addLaterJob(db.pool, name, payload, { key, afterMs: ending.afterMs });
+    if (ending.kind === 'in-step') return;
+    failpoint('notifier.before-snooze');
+    await addLaterJob(db.pool, name, payload, { key, afterMs: ending.afterMs });
+    failpoint('notifier.after-snooze');
   }
 
   /** graphile-worker keeps a dead worker's job for four hours; this takes it up as soon as its claim is over. */
   async function sweep(): Promise<void> {
     for (const { incident, sink } of await findUntold(db, claimMs)) {
+      failpoint('notifier.sweeping');
       const name = `tell-${sink}` as const;
       await addLaterJob(db.pool, name, { incident }, { key: `${name}:${incident}`, afterMs: 0, keepRunAt: true });
     }

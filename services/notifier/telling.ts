@@ -13,6 +13,7 @@ import {
 } from '@tripline/db/messages';
 import type { MessageKind, Mode, SinkName } from '@tripline/db/tables/messages';
 import type { Outcome } from '@tripline/integrations/outcome';
+import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Measures } from './measures.ts';
 import type { Pace } from './pace.ts';
@@ -81,7 +82,9 @@ export async function bringInStep(
   next: (telling: Telling) => Promise<Step | undefined>,
 ): Promise<Ending> {
   for (;;) {
+    failpoint('notifier.before-claim');
     const claimed = await claimTelling(parts.db, id, randomUUID(), parts.claimMs);
+    failpoint('notifier.after-claim');
     // Whoever has the claim looks again after giving it back; this is for the case that it never does.
     if ('busyForMs' in claimed) return { kind: 'snooze', afterMs: claimed.busyForMs + 50 };
     const held = { current: claimed };
@@ -89,7 +92,9 @@ export async function bringInStep(
       const ending = await tellWhatIsMissing(parts, sink, held, next);
       if (ending !== undefined) return ending;
     } finally {
+      failpoint('notifier.before-release');
       await releaseClaim(parts.db, held.current);
+      failpoint('notifier.after-release');
     }
     // A change that came while the claim was held found it held, and left it to us.
     if ((await next(held.current.telling)) === undefined) return { kind: 'in-step' };
@@ -106,9 +111,11 @@ async function tellWhatIsMissing(
   for (;;) {
     const { telling } = held.current;
     const step = await next(telling);
+    failpoint('notifier.after-compare');
     if (step === undefined) return undefined;
     if (step.kind === 'nothing') {
       held.current = await recordSkipped(db, held.current, step.after);
+      failpoint('notifier.after-skip');
       continue;
     }
     const { pace, keep } = sink.paceOf(step.kind);
@@ -116,12 +123,16 @@ async function tellWhatIsMissing(
     if (waitMs > 0) return { kind: 'snooze', afterMs: waitMs };
     const possiblyRepeated = step.repeats && telling.intent === step.kind;
     if (!(await noteIntent(db, held.current, step.kind, parts.claimMs))) return { kind: 'snooze', afterMs: 50 };
+    failpoint('notifier.after-intent');
     const body = step.render({ possiblyRepeated });
+    failpoint('notifier.before-send');
     const { outcome, left } = await step.send(body);
+    failpoint('notifier.after-send');
     measures.told(sink.name, sink.mode, outcome);
     if (outcome.kind === 'done') {
       const message = { kind: step.kind, mode: sink.mode, body, possiblyRepeated };
       held.current = await recordSent(db, held.current, message, { ...step.after, ...left });
+      failpoint('notifier.after-record');
       await step.recorded?.(held.current);
       measures.latency(sink.name, step.newsMs ?? []);
       const { incident } = telling;
@@ -132,11 +143,13 @@ async function tellWhatIsMissing(
     if (outcome.kind === 'give-up') {
       parts.logger.error(log, `${step.kind} was given up: ${outcome.message}`);
       held.current = await recordSkipped(db, held.current, { version: step.version }, outcome.reason);
+      failpoint('notifier.after-give-up');
       return { kind: 'in-step' };
     }
     if (outcome.reason === 'rate-limited') pace.hold(outcome.afterMs ?? 30_000);
     const unknown = sink.mayHaveBeenDone(outcome.reason) || possiblyRepeated;
     await recordFailure(db, held.current, outcome.reason, unknown);
+    failpoint('notifier.after-failure');
     const afterMs = outcome.afterMs ?? backoffMs[Math.min(telling.failures, backoffMs.length - 1)]!;
     parts.logger.warn({ ...log, afterMs }, `${step.kind} is to be tried again: ${outcome.message ?? outcome.reason}`);
     return { kind: 'snooze', afterMs };

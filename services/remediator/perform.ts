@@ -4,6 +4,7 @@ import { actionOf } from '@tripline/integrations/github/actions/registry';
 import { type GitHubApp, NoToken, withAppToken } from '@tripline/integrations/github/app-token';
 import type { Outcome } from '@tripline/integrations/outcome';
 import type { Clock } from '@tripline/runtime/clock';
+import { failpoint } from '@tripline/runtime/failpoint';
 
 /** The kill switch was thrown between the claim and a request. */
 export class Stopped extends Error {
@@ -38,26 +39,34 @@ export async function perform(
   };
   // Minting a token is not yet an answer to the attack, but it is a credential that need not exist.
   await gate();
+  failpoint('remediator.before-token');
   try {
-    return await withAppToken(
+    const performed = await withAppToken(
       app,
       action.scope(step),
       async (client) => {
+        failpoint('remediator.after-token');
         if (begunBefore) {
           const before = await action.check(step, { client });
+          failpoint('remediator.after-asking');
           if (before.result === 'dead') return { outcome: doneEarlier, check: before };
         }
+        failpoint('remediator.before-act');
         const outcome = await action.act(step, { client, clock, gate });
+        failpoint('remediator.after-act');
         if (outcome.kind === 'retry') return { outcome, check: null };
         let check = await action.check(step, { client });
         if (outcome.kind === 'done' && check.result === 'alive') {
           await clock.pause(secondLookAfterMs);
           check = await action.check(step, { client });
         }
+        failpoint('remediator.after-check');
         return { outcome, check };
       },
       { manner: 'once', nowMs: clock.nowMs, onLeftAlive },
     );
+    failpoint('remediator.after-revoking-token');
+    return performed;
   } catch (error) {
     if (error instanceof NoToken) return { outcome: error.outcome, check: null };
     throw error;

@@ -252,27 +252,22 @@ describe('nothing is done twice', () => {
     expect(acted).toHaveLength(2);
   });
 
-  test('after a crash between act and record: GitHub is asked first', async () => {
+  test('after a crash between act and record: GitHub is asked first, and the story tells of it once', async () => {
     const finding = await addFinding([key]);
-    // Dies when the answer is to be recorded: the key is deleted, the row still says `acting`.
-    const dying = { ...parts() };
-    const query = database.db.pool.query.bind(database.db.pool);
-    const pool = new Proxy(database.db.pool, {
-      get: (target, name) =>
-        name === 'query'
-          ? (...args: Parameters<typeof query>) =>
-              String(args[0]).includes('check_result = $6') ? Promise.reject(new Error('killed')) : query(...args)
-          : Reflect.get(target, name, target),
-    });
-    await expect(createRemediateTask({ ...dying, db: { ...database.db, pool } })({ finding })).rejects.toThrow(
-      'killed',
-    );
+    // Dies when the answer is to be told: the key is deleted, and nothing of that is recorded.
+    const { pool } = database.db;
+    await pool.query(`ALTER TABLE incident_events ADD CONSTRAINT dying CHECK (kind <> 'remediated')`);
+    await expect(createRemediateTask(parts())({ finding })).rejects.toThrow('dying');
     expect(changes()).toHaveLength(1);
-    await database.db.pool.query('UPDATE remediations SET leased_until = clock_timestamp()');
+    expect(await states(finding)).toEqual([['acting', 'act', null, undefined]]);
+    await pool.query('ALTER TABLE incident_events DROP CONSTRAINT dying');
+    await pool.query('UPDATE remediations SET leased_until = clock_timestamp()');
     expect(await reviveRemediations(database.db, { afterMs: 0 })).toBe(1);
-    await createRemediateTask(parts())({ finding });
+    for (let times = 0; times < 2; times += 1) await createRemediateTask(parts())({ finding });
     expect(changes()).toHaveLength(1);
     expect(await states(finding)).toEqual([['done', 'act', 'done-earlier', 'dead']]);
+    const story = await pool.query(`SELECT detail ->> 'reason' AS reason FROM incident_events`);
+    expect(story.rows).toEqual([{ reason: 'done-earlier' }]);
   });
 
   test('and a worker that finds another at work comes back when its lease is over', async () => {

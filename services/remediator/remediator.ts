@@ -12,8 +12,8 @@ import {
   type Remediation,
   refuseClaimed,
   reviveRemediations,
+  type StoryOfSteps,
   settleRemediation,
-  tellOfRemediation,
 } from '@tripline/db/remediations';
 import { runJobs } from '@tripline/db/run-jobs';
 import { isRemediationStopped } from '@tripline/db/switches';
@@ -22,6 +22,7 @@ import { describeRequest } from '@tripline/integrations/github/client';
 import type { Outcome } from '@tripline/integrations/outcome';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
+import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { createWorkspaces, drillPrefix } from '@tripline/sources/workspace';
@@ -105,9 +106,12 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   });
 
   return async function remediate({ finding: id }) {
+    failpoint('remediator.before-read');
     const finding = await readFinding(db, id);
+    failpoint('remediator.after-read');
     if (finding === undefined) throw new Error(`there is no finding ${id}: its job must have outlived it`);
     await planRemediations(db, finding, finding.response.map(plan));
+    failpoint('remediator.after-plan');
     for (const remediation of await listRemediations(db, { finding: id })) {
       if (await isForLater(finding, remediation)) return;
     }
@@ -121,22 +125,24 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
 
   /** Carries one step as far as it goes now. True when it, and so those after it, must wait for a later job. */
   async function isForLater(finding: StoredFinding, remediation: Remediation): Promise<boolean> {
+    failpoint('remediator.before-claim');
     const claim = await claimRemediation(db, remediation, {
       leaseMs,
+      story: storyOf(finding),
       decide: (facts) => decide(finding, remediation, facts),
     });
+    failpoint('remediator.after-claim');
     if (claim.kind === 'settled') return false;
     if (claim.kind === 'busy') {
       // Should the other worker die, this job takes over when its lease is over.
       await addRemediateJob(db.pool, finding.id, claim.forMs);
       return true;
     }
-    if (claim.kind === 'act') {
-      const postponed = await act(remediation);
-      if (postponed) return true;
+    if (claim.kind === 'refused') {
+      report(finding, claim.refused);
+      return false;
     }
-    await tell(finding, remediation.ordinal);
-    return false;
+    return (await act(finding, remediation)) === 'postponed';
   }
 
   function decide(
@@ -163,8 +169,8 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     });
   }
 
-  /** Begins a claimed step and records what came of it. True when it was put off. */
-  async function act(remediation: Remediation): Promise<boolean> {
+  /** Begins a claimed step and records what came of it. */
+  async function act(finding: StoredFinding, remediation: Remediation): Promise<'settled' | 'postponed'> {
     const place = { finding: remediation.finding, ordinal: remediation.ordinal };
     const log = logger.child({ ...place, action: remediation.step.action });
     const beat = setInterval(() => {
@@ -182,8 +188,8 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
       });
     } catch (error) {
       if (error instanceof Stopped) {
-        await refuseClaimed(db, place, 'kill-switch', error.message);
-        return false;
+        report(finding, await refuseClaimed(db, place, error.message, storyOf(finding)));
+        return 'settled';
       }
       log.error({ err: error }, 'a step failed by a fault of ours');
       performed = {
@@ -196,43 +202,44 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     const { outcome, check } = performed;
     if (outcome.kind === 'retry' && remediation.attempts + 1 < maxAttempts) {
       const afterMs = Math.min(outcome.afterMs ?? pausesMs[remediation.attempts] ?? pausesMs.at(-1)!, longestPauseMs);
+      failpoint('remediator.before-postpone');
       await postponeRemediation(db, place, { reason: outcome.reason, said: saidBy(outcome), afterMs });
+      failpoint('remediator.after-postpone');
       log.info({ reason: outcome.reason, afterMs }, 'a step is to be tried again');
-      return true;
+      return 'postponed';
     }
-    await settleRemediation(db, place, {
+    const settled = {
       state: outcome.kind === 'done' ? 'done' : 'failed',
       reason: outcome.reason ?? 'accepted',
       said: saidBy(outcome),
       check: check ?? { result: 'unknown', said: 'GitHub was not asked: it gave no token or no answer' },
-    });
-    return false;
+    } as const;
+    failpoint('remediator.before-settle');
+    report(finding, await settleRemediation(db, place, settled, storyOf(finding)));
+    failpoint('remediator.after-settle');
+    return 'settled';
   }
 
-  /** Puts a settled step into the incident's story, the metrics and the terminal. */
-  async function tell(finding: StoredFinding, ordinal: number): Promise<void> {
-    const remediation = (await listRemediations(db, { finding: finding.id })).find((row) => row.ordinal === ordinal)!;
-    const { step, code, mode, verdict, state, reason, said, check, request } = remediation;
-    const undo = actionOf(step).undo(step);
-    const text = sentence(remediation);
+  /** A settled step in the metrics and on the terminal. Undefined: another worker settled it, and said so. */
+  function report(finding: StoredFinding, settled: Remediation | undefined): void {
+    if (settled === undefined) return;
+    const { step, mode, verdict, state, check } = settled;
     counter.inc({ action: step.action, mode, verdict: verdict ?? '', state, check: check?.result ?? 'none' });
-    if (finding.incident !== null) {
-      const detail = {
-        finding: finding.id,
-        ordinal,
-        action: step.action,
-        code,
-        mode,
-        verdict,
-        state,
-        reason,
-        said,
-        check,
-      };
-      await tellOfRemediation(db, finding.incident, { ...detail, request, undo, text });
-    }
-    onActed?.({ ...remediation, rule: finding.rule, incident: finding.incident, undo, text });
+    const { rule, incident } = finding;
+    onActed?.({ ...settled, rule, incident, undo: actionOf(step).undo(step), text: sentence(settled) });
   }
+}
+
+/** What the incident's story says of a settled step. */
+function storyOf({ id, incident }: StoredFinding): StoryOfSteps {
+  return {
+    incident,
+    line(settled) {
+      const { ordinal, step, code, mode, verdict, state, reason, said, check, request } = settled;
+      const what = { finding: id, ordinal, action: step.action, code, mode, verdict, state, reason, said, check };
+      return { ...what, request, undo: actionOf(step).undo(step), text: sentence(settled) };
+    },
+  };
 }
 
 function saidBy(outcome: Outcome): string {
