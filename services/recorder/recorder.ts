@@ -3,6 +3,7 @@ import type { Db } from '@tripline/db/database';
 import { advance, Fenced, type TakenPartition, takePartition } from '@tripline/db/positions';
 import { addToTrail, makeTrailDays, readTrailHead, type TrailHead, type TrailRecord } from '@tripline/db/trail';
 import type { Config } from '@tripline/runtime/config';
+import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { type Batch, type Stream, type StreamRecord, topics } from '@tripline/stream/contract';
@@ -37,7 +38,9 @@ export async function createRecorder({ stream, db, logger, metrics }: RecorderPa
   });
 
   async function take({ topic, partition }: { topic: string; partition: number }): Promise<number> {
+    failpoint('recorder.before-take');
     const taken = await takePartition(db.pool, { consumer, topic, partition });
+    failpoint('recorder.after-take');
     const head = await readTrailHead(db.pool, topic, partition);
     owned.set(partition, { ...taken, head });
     logger.info({ partition, next: taken.next }, 'recording a partition');
@@ -51,16 +54,22 @@ export async function createRecorder({ stream, db, logger, metrics }: RecorderPa
     const own = owned.get(partition);
     if (!own) throw new Fenced(`partition ${partition} is not the recorder's`);
     const rows = records.map(toTrailRecord);
+    failpoint('recorder.before-days');
     await makeTrailDays(db.pool, rows, daysMade);
+    failpoint('recorder.after-days');
     if (lost.aborted) return;
     const next = last.offset + 1;
     const client = await db.pool.connect();
     try {
+      failpoint('recorder.before-begin');
       await client.query('BEGIN');
       const move = { consumer, topic, partition, epoch: own.epoch, expected: own.next, next };
       await advance(client, { ...move, logTimeMs: last.appendedAtMs });
+      failpoint('recorder.after-advance');
       const head = await addToTrail(client, own.head, rows);
+      failpoint('recorder.before-commit');
       await client.query('COMMIT');
+      failpoint('recorder.after-commit');
       owned.set(partition, { ...own, next, head });
       client.release();
     } catch (error) {

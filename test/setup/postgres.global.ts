@@ -16,8 +16,15 @@ declare module 'vitest' {
 /** Name of the migrated database that every test's own is a copy of. */
 export const template = 'tripline_template';
 
-/** One server a project, in a folder of its own. Nothing of it need outlive a power cut, so nothing is synced to disk. */
+/** One server a project. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const server = await startTestPostgres();
+  project.provide('postgresUrl', server.url);
+  return server.stop;
+}
+
+/** A server in a folder of its own, with the template in it. Nothing of it need outlive a power cut, so nothing is synced to disk. */
+export async function startTestPostgres(): Promise<{ url: string; stop: () => Promise<void> }> {
   const dir = mkdtempSync(join(tmpdir(), 'tripline-test-'));
   // Started by root, Postgres runs as nobody, who must get through to its data.
   chmodSync(dir, 0o711);
@@ -26,18 +33,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
     dataDir: join(dir, 'postgres'),
     settings: { fsync: 'off', full_page_writes: 'off', max_connections: '300', shared_buffers: '64MB' },
   });
-  const teardown = async () => {
+  const stop = async () => {
     await server.stop();
     remove();
   };
   try {
     await makeTemplate(server.url);
   } catch (error) {
-    await teardown();
+    await stop();
     throw error;
   }
-  project.provide('postgresUrl', server.url);
-  return teardown;
+  return { url: server.url, stop };
 }
 
 async function makeTemplate(url: string): Promise<void> {

@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { configureRule } from '@tripline/engine/settings';
+import { toRecords } from '@tripline/rules/test-kit';
+import { minuteMs, rules, someEvents, startMs } from '../detector.rules.ts';
+import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import { layLog } from './laid-log.ts';
+import { failpointNames, startProcess, until } from './service-process.ts';
+import { differences, whatMustStand, whatStands } from './standing.ts';
+import type { Victim } from './victim.ts';
+
+const child = join(import.meta.dirname, '../detector.child.ts');
+const recordsABatch = 4;
+
+/** The detector with small rules that use all that an engine offers, on a log that is long enough for every death. */
+export const detector: Victim = {
+  service: 'detector',
+  points: failpointNames().filter((name) => name.startsWith('detector.')),
+  passings: 20,
+  async open(ground, failpoints) {
+    const passings = failpoints.reduce((sum, failpoint) => sum + Number(failpoint.split(':')[1]), 0);
+    const events = someEvents((passings + failpoints.length + 20) * recordsABatch);
+    const untilMs = startMs + (events.length + 1000) * minuteMs;
+    const { db, url, close } = await freshDatabaseOn(ground.postgresUrl);
+    const records = toRecords({ events });
+    await layLog(
+      { db, url },
+      records.map(({ topic, key, headers, value }) => ({ topic, key, headers, value: value! })),
+      { startMs, everyMs: minuteMs },
+    );
+    const start = (failpoint: string) =>
+      startProcess([child], { DATABASE_URL: url, ...(failpoint === '' ? {} : { FAILPOINT: failpoint }) });
+    const position = async () => {
+      const { rows } = await db.pool.query(
+        'SELECT next::int, (SELECT count(*)::int FROM timers) AS timers FROM positions',
+      );
+      return rows[0] as { next: number; timers: number } | undefined;
+    };
+
+    return {
+      async dieAt(failpoint) {
+        const victim = start(failpoint);
+        const patience = setTimeout(() => victim.child.kill('SIGTERM'), 20_000);
+        const end = await victim.ended;
+        clearTimeout(patience);
+        if (end !== 'SIGKILL' && end !== 'SIGTERM')
+          throw new Error(`the detector ended with ${end}:\n${victim.said()}`);
+        return end === 'SIGKILL';
+      },
+      async finish() {
+        const before = await position();
+        const lines = before!.next < events.length ? [] : ['the log was at its end before the last death'];
+        const last = start('');
+        await until(
+          async () => {
+            const now = await position();
+            return now?.next === events.length && now.timers === 0;
+          },
+          { of: last, patienceMs: 60_000, what: 'the end of the log' },
+        );
+        await last.kill();
+        const configured = rules.map((rule) => configureRule(rule));
+        const expected = whatMustStand({ records, rules: configured, learningDays: 0, untilMs });
+        if (expected.findings.length < 10) lines.push('too little is found to compare');
+        return [...lines, ...differences(await whatStands(db.pool), expected)];
+      },
+      close,
+    };
+  },
+};

@@ -1,0 +1,70 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startBrokers } from '../setup/kafka-broker.ts';
+import { startTestPostgres } from '../setup/postgres.global.ts';
+import type { Fault, Ground, Outcome } from './fault.ts';
+import { faults } from './registry.ts';
+
+/**
+ * `npm run test:faults`: plays faults on real processes, prints what came of each, and writes it to faults-results/ as
+ * Markdown and JSON. Ends with 1 on any difference from what must stand. `--points N` sets the number of points of
+ * kill9, `--only a,b` plays those alone, `--quick` plays the sizes of CI.
+ */
+const { values: flags } = parseArgs({
+  options: { points: { type: 'string' }, only: { type: 'string' }, quick: { type: 'boolean' } },
+});
+const chosen = flags.only?.split(',') ?? faults.map(({ name }) => name);
+for (const name of chosen) {
+  if (faults.some((fault) => fault.name === name)) continue;
+  console.error(`there is no fault ${name}; there are ${faults.map((fault) => fault.name).join(', ')}`);
+  process.exit(2);
+}
+const played = faults.filter(({ name }) => chosen.includes(name));
+const sizeOf = (fault: Fault) =>
+  fault.name === 'kill9' && flags.points ? Number(flags.points) : flags.quick ? fault.sizes.ci : fault.sizes.full;
+
+const postgres = await startTestPostgres();
+const kafka = played.some(({ needsKafka }) => needsKafka) ? await startBrokers({ brokers: 1 }) : null;
+const ground: Ground = {
+  postgresUrl: postgres.url,
+  brokers: kafka?.bootstrap ?? [],
+  say: (text) => process.stderr.write(`  ${text}\n`),
+};
+const results: (Outcome & { name: string; what: string; seconds: number })[] = [];
+try {
+  for (const fault of played) {
+    process.stderr.write(`${fault.name}: ${fault.what}, ${sizeOf(fault)} ${fault.sizes.unit}\n`);
+    const begun = performance.now();
+    const outcome = await fault.run(ground, sizeOf(fault)).catch((error: Error): Outcome => {
+      return { size: '', compared: '', differences: [`could not be played: ${error.stack}`], figure: '' };
+    });
+    for (const difference of outcome.differences) process.stderr.write(`  DIFFERS: ${difference}\n`);
+    const seconds = Math.round((performance.now() - begun) / 1000);
+    results.push({ name: fault.name, what: fault.what, ...outcome, seconds });
+  }
+} finally {
+  await kafka?.close();
+  await postgres.stop();
+}
+report();
+if (results.some(({ differences }) => differences.length > 0)) process.exitCode = 1;
+
+function report(): void {
+  const table = [
+    '| fault | size | compared | result | figure | s |',
+    '|---|---|---|---|---|---|',
+    ...results.map(({ what, size, compared, differences, figure, seconds }) => {
+      const result = differences.length === 0 ? 'as it must be' : `**${differences.length} differences**`;
+      return `| ${[what, size, compared, result, figure, seconds].join(' | ')} |`;
+    }),
+    '',
+    `Played by \`npm run test:faults\` on ${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), Node ${process.versions.node}.`,
+  ].join('\n');
+  console.log(`\n${table}`);
+  const folder = join(import.meta.dirname, '../../faults-results');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'faults.md'), `${table}\n`);
+  writeFileSync(join(folder, 'faults.json'), `${JSON.stringify(results, null, 2)}\n`);
+}

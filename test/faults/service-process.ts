@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+const program = join(root, 'packages/cli/tripline.mjs');
+
+const alive = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+
+/** A service as a process of its own, that may be killed. */
+export type ServiceProcess = {
+  child: ChildProcess;
+  /** What it wrote last. */
+  said: () => string;
+  /** Resolves with the exit status or the signal's name. */
+  ended: Promise<number | string>;
+  /** Ends it, with SIGKILL unless told otherwise, and waits for that. */
+  kill: (signal?: NodeJS.Signals) => Promise<void>;
+};
+
+/** Starts `node <script> <args>` with nothing of our environment but the path, and `env`. */
+export function startProcess(args: readonly string[], env: Record<string, string>, cwd = root): ServiceProcess {
+  const child = spawn(process.execPath, args, {
+    cwd,
+    env: { PATH: process.env['PATH'] ?? '', HOME: cwd, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  alive.add(child);
+  let said = '';
+  for (const pipe of [child.stdout, child.stderr])
+    pipe.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-40_000);
+    });
+  const ended = new Promise<number | string>((resolve) =>
+    child.once('exit', (code, signal) => {
+      alive.delete(child);
+      resolve(code ?? signal!);
+    }),
+  );
+  const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
+    child.kill(signal);
+    await ended;
+  };
+  return { child, said: () => said, ended, kill };
+}
+
+/** Starts `tripline <service>`. `of` is another checkout whose program is to run. */
+export function startService(service: string, env: Record<string, string>, of = root): ServiceProcess {
+  const path = of === root ? program : join(of, 'packages/cli/tripline.mjs');
+  return startProcess([path, service], { TRIPLINE_PORT: '0', ...env }, of);
+}
+
+/** Resolves with what `look` finds once it finds something; rejects with what the process said when it ends before, or after `patienceMs`. */
+export async function until<T>(
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  options: { patienceMs?: number; of?: ServiceProcess; what?: string } = {},
+): Promise<T> {
+  const { patienceMs = 30_000, of, what = 'what was waited for' } = options;
+  const endMs = performance.now() + patienceMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    const gone = of !== undefined && (of.child.exitCode !== null || of.child.signalCode !== null);
+    if (gone || performance.now() > endMs) {
+      throw new Error(`${what} did not come${gone ? ', the process ended' : ''}${of ? `:\n${of.said()}` : ''}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Names of the failpoints that stand in the sources of services and packages, such as `detector.before-commit`. */
+export function failpointNames(): string[] {
+  const names = new Set<string>();
+  for (const room of ['services', 'packages']) {
+    for (const entry of readdirSync(join(root, room), { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !entry.name.endsWith('.ts') || entry.parentPath.includes('node_modules')) continue;
+      const source = readFileSync(join(entry.parentPath, entry.name), 'utf8');
+      for (const [, name] of source.matchAll(/\bfailpoint\('([a-z-]+\.[a-z-]+)'\)/g)) names.add(name!);
+    }
+  }
+  return [...names].sort();
+}

@@ -1,0 +1,112 @@
+import { createJoining, type OpenIncident } from '@tripline/db/join-incidents';
+import { createEngine } from '@tripline/engine/engine';
+import type { ConfiguredRule } from '@tripline/engine/settings';
+import { createKept, runBatch } from '@tripline/rules/test-kit';
+import type { StreamRecord } from '@tripline/stream/contract';
+import type { Pool } from 'pg';
+
+/** An incident by what people see of it, named by its findings. */
+type Seen = { findings: string[]; state: string; severity: string; version: number; title: string };
+
+/** What stands when a log has been judged, in an order of its own: two of them can be compared. */
+export type Standing = {
+  findings: { id: string; withdrawn: boolean }[];
+  incidents: Seen[];
+  /** Keys of the jobs that were left, incidents named by their first finding. */
+  jobs: string[];
+  /** Lines of the incidents' stories. */
+  story: number;
+};
+
+/** What must stand after `records`: one engine that judges each partition of the log in memory, in order, undisturbed. */
+export function whatMustStand(log: {
+  records: readonly StreamRecord[];
+  rules: readonly ConfiguredRule[];
+  learningDays: number;
+  /** The log's time up to which timers fire. */
+  untilMs: number;
+}): Standing {
+  const incidentOf = new Map<string, OpenIncident>();
+  const withdrawn = new Set<string>();
+  const jobs: string[] = [];
+  let story = 0;
+  const incidents: OpenIncident[] = [];
+  for (const records of Map.groupBy(log.records, ({ partition }) => partition).values()) {
+    const snapshot = { logTimeMs: 0, engineRows: [], timers: [], seen: [] };
+    const engine = createEngine({ rules: log.rules, learningDays: log.learningDays }, snapshot);
+    const { verdicts, lookUps } = runBatch(engine, { records, caughtUpAtMs: log.untilMs }, createKept().read);
+    jobs.push(...lookUps.map(({ lookup }) => `look-up:${lookup.id}`));
+    const joining = createJoining([]);
+    for (const verdict of verdicts) {
+      if (verdict.kind === 'found') incidentOf.set(verdict.finding.id, joining.find(verdict.finding));
+      else if (verdict.kind === 'reinstated') {
+        const { id } = verdict.finding;
+        if (withdrawn.delete(id)) joining.reinstate(incidentOf.get(id)!, verdict.finding);
+      } else {
+        const { findingId } = verdict.withdrawal;
+        if (joining.withdraw(incidentOf.get(findingId)!, verdict.withdrawal)) withdrawn.add(findingId);
+      }
+    }
+    incidents.push(...joining.incidents);
+    story += joining.story.length;
+  }
+  const seen = incidents.map((incident): Seen => {
+    const findings = [...incidentOf].filter(([, of]) => of === incident).map(([id]) => id);
+    const { state, severity, version, title } = incident;
+    return { findings: findings.sort(), state, severity, version, title };
+  });
+  jobs.push(...[...incidentOf.keys()].map((id) => `remediate:${id}`));
+  jobs.push(...seen.flatMap(({ findings }) => [`tell-slack:${findings[0]}`, `tell-pagerduty:${findings[0]}`]));
+  const findings = [...incidentOf.keys()].map((id) => ({ id, withdrawn: withdrawn.has(id) }));
+  return inOrder({ findings, incidents: seen, jobs, story });
+}
+
+/** What stands in a database whose jobs nobody has taken. */
+export async function whatStands(pool: Pool): Promise<Standing> {
+  const findings = await pool.query('SELECT id, withdrawn_at IS NOT NULL AS withdrawn, incident FROM findings');
+  const { rows } = await pool.query('SELECT id, state, severity, version, title FROM incidents');
+  const nameOf = new Map<string, string>();
+  const incidents = rows.map(({ id, ...incident }): Seen => {
+    const own = findings.rows.filter((finding) => finding.incident === id).map((finding) => finding.id as string);
+    nameOf.set(id, own.sort()[0]!);
+    return { findings: own, ...incident };
+  });
+  const jobs = await pool.query<{ key: string }>('SELECT key FROM graphile_worker.jobs');
+  const story = await pool.query('SELECT count(*)::int FROM incident_events');
+  return inOrder({
+    findings: findings.rows.map(({ id, withdrawn }) => ({ id, withdrawn })),
+    incidents,
+    jobs: jobs.rows.map(({ key }) => key.replace(/INC-\d+/, (id) => nameOf.get(id)!)),
+    story: story.rows[0].count,
+  });
+}
+
+function inOrder({ findings, incidents, jobs, story }: Standing): Standing {
+  const byText = (a: object, b: object) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
+  return { findings: findings.sort(byText), incidents: incidents.sort(byText), jobs: jobs.sort(), story };
+}
+
+/** What is in one and not in the other, a line each. */
+export function differences(actual: Standing, expected: Standing): string[] {
+  return [
+    ...setDifferences('finding', actual.findings, expected.findings),
+    ...setDifferences('incident', actual.incidents, expected.incidents),
+    ...setDifferences('job', actual.jobs, expected.jobs),
+    ...setDifferences('lines of stories', [actual.story], [expected.story]),
+  ];
+}
+
+/** Compares as multisets: something doubled is a difference too. */
+export function setDifferences(what: string, actual: readonly unknown[], expected: readonly unknown[]): string[] {
+  const counts = new Map<string, number>();
+  const count = (item: unknown, by: number) => {
+    const text = typeof item === 'string' ? item : JSON.stringify(item);
+    counts.set(text, (counts.get(text) ?? 0) + by);
+  };
+  for (const item of actual) count(item, 1);
+  for (const item of expected) count(item, -1);
+  return [...counts].flatMap(([text, surplus]) => {
+    if (surplus === 0) return [];
+    return [surplus > 0 ? `${what} ${surplus} too many: ${text}` : `${what} ${-surplus} missing: ${text}`];
+  });
+}
