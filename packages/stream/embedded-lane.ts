@@ -1,3 +1,4 @@
+import { failpoint } from '@tripline/runtime/failpoint';
 import type pg from 'pg';
 import type { Bell } from './bell.ts';
 import type { StreamRecord } from './contract.ts';
@@ -88,10 +89,12 @@ export function embeddedSource(options: {
       if (signal.aborted) return null;
       // Far behind, the end matters to nobody.
       const behind = next + maxRecords < knownEnd;
+      failpoint('log.before-read');
       const end = behind ? null : await lookAtEnd(pool, topic, partition);
       if (end) knownEnd = end.next;
       const records =
         next < knownEnd ? await readLog(pool, { topic, partition, from: next, end: knownEnd, limit: maxRecords }) : [];
+      failpoint('log.after-read');
       if (records.length > 0) next = records.at(-1)!.offset + 1;
       // Retention overtook us: what lay before `first` is gone.
       else if (next < knownEnd) next = Math.max(next, (end ?? (await lookAtEnd(pool, topic, partition))).first);

@@ -1,5 +1,6 @@
 import type { Db } from '@tripline/db/database';
 import type { Clock } from '@tripline/runtime/clock';
+import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import { createBatcher } from './batcher.ts';
 import { type Bell, createBell } from './bell.ts';
@@ -69,11 +70,13 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
       lengths.push(key.length, headers.length, record.value.length);
       pieces.push(key, headers, record.value);
     }
+    failpoint('log.before-write');
     const { rows } = await pool.query<{ to_partition: number; base_offset: number }>({
       name: 'log-append',
       text: 'SELECT * FROM log_append($1, $2, $3, $4)',
       values: [topic, `{${partitions.join(',')}}`, `{${lengths.join(',')}}`, Buffer.concat(pieces)],
     });
+    failpoint('log.after-write');
     const next = new Map(rows.map((row) => [row.to_partition, row.base_offset]));
     return partitions.map((partition) => {
       const offset = next.get(partition)!;

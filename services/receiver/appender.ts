@@ -1,3 +1,4 @@
+import { failpoint } from '@tripline/runtime/failpoint';
 import type { NewRecord, Stream } from '@tripline/stream/contract';
 import { RecordTooLarge, StreamUnavailable } from '@tripline/stream/contract';
 
@@ -68,7 +69,9 @@ export function createAppender(options: {
 
   async function appendToLog(records: readonly NewRecord[]): Promise<void> {
     const startedMs = performance.now();
+    failpoint('receiver.before-append');
     await appendWithin(stream, records, options.timeoutMs);
+    failpoint('receiver.after-append');
     options.observeAppend((performance.now() - startedMs) / 1000);
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '@tripline/runtime/clock';
+import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { NewRecord, Stream } from '@tripline/stream/contract';
 import { RecordTooLarge } from '@tripline/stream/contract';
@@ -46,8 +47,11 @@ export function createDrainer(options: {
           bell = Promise.withResolvers();
           continue;
         }
+        failpoint('receiver.before-drain');
         await appendAll(records);
+        failpoint('receiver.after-drain');
         await spool.drop(records.length);
+        failpoint('receiver.after-drop');
         pauseMs = 100;
         if (spool.empty()) logger.info('the spool is drained; deliveries go to the log again');
       } catch (error) {
