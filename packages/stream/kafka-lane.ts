@@ -3,6 +3,7 @@ import type { Logger } from '@tripline/runtime/logger';
 import type { KafkaMessage } from 'kafkajs';
 import { createBell } from './bell.ts';
 import type { StreamRecord } from './contract.ts';
+import { messageBytes, readMessage } from './kafka-fetch.ts';
 import type { LaneSource } from './lane.ts';
 
 /** First and next offset of each partition, and when they were asked for. */
@@ -23,7 +24,7 @@ export type KafkaSource = LaneSource & {
   reposition: () => void;
 };
 
-/** Bytes of values that wait for the handler before fetching pauses, and at which it goes on. */
+/** Bytes of records that wait for the handler before fetching pauses, and at which it goes on. */
 const fullBytes = 8 * 1024 * 1024;
 const roomBytes = 4 * 1024 * 1024;
 const waitMs = 1000;
@@ -64,26 +65,16 @@ export function kafkaSource(options: {
   }
 
   function toRecord(message: KafkaMessage): StreamRecord {
-    const atMs = Number(message.timestamp);
-    if (atMs < promisedMs) {
+    const { offset, timestampMs, key, headers, value } = readMessage(message);
+    if (timestampMs < promisedMs) {
       logger.warn(
-        { topic, partition, offset: message.offset, earlyMs: promisedMs - atMs },
+        { topic, partition, offset, earlyMs: promisedMs - timestampMs },
         'a record bears an earlier time than the clock allowed for; raise kafka.clockSkewMs',
       );
     }
     // A new leader's clock may lag behind the old one's; within a partition time stands still until it has caught up.
-    appendedMs = Math.max(appendedMs, promisedMs, atMs);
-    const headers: Record<string, string> = {};
-    for (const name in message.headers) headers[name] = String(message.headers[name]);
-    return {
-      topic,
-      partition,
-      offset: Number(message.offset),
-      appendedAtMs: appendedMs,
-      key: message.key?.toString() ?? '',
-      headers,
-      value: message.value,
-    };
+    appendedMs = Math.max(appendedMs, promisedMs, timestampMs);
+    return { topic, partition, offset, appendedAtMs: appendedMs, key, headers, value };
   }
 
   /** Cuts the next records off the queue; they reach the end when the last fetch did. */
@@ -95,7 +86,7 @@ export function kafkaSource(options: {
       const end = Math.min(head.messages.length, head.at + maxRecords - records.length);
       for (; head.at < end; head.at += 1) {
         const message = head.messages[head.at]!;
-        queuedBytes -= message.value?.length ?? 0;
+        queuedBytes -= messageBytes(message);
         records.push(toRecord(message));
       }
       highWatermark = head.highWatermark;
@@ -163,7 +154,7 @@ export function kafkaSource(options: {
       }
       fetchNext = lastOffset + 1;
       soughtAt = null;
-      for (const message of messages) queuedBytes += message.value?.length ?? 0;
+      for (const message of messages) queuedBytes += messageBytes(message);
       queue.push({ messages, at: 0, highWatermark });
       flow();
       bell.ring();

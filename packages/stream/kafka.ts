@@ -13,6 +13,7 @@ import {
 } from './contract.ts';
 import { createKafkaClient, fromKafka } from './kafka-client.ts';
 import { consumeKafka, fetchSettings } from './kafka-consumer.ts';
+import { readMessage } from './kafka-fetch.ts';
 import type { Ends } from './kafka-lane.ts';
 import { checkTopic, createTopic, describeTopic, type TopicFacts } from './kafka-topics.ts';
 import { partitionOf } from './partition.ts';
@@ -241,18 +242,9 @@ export function createKafkaStream(options: {
           eachBatch: async ({ batch, isStale }) => {
             if (batch.partition !== partition || isStale()) return;
             for (const message of batch.messages) {
-              if (records.length >= limit || Number(message.offset) < (records.at(-1)?.offset ?? from - 1) + 1)
-                continue;
-              const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]);
-              records.push({
-                topic,
-                partition,
-                offset: Number(message.offset),
-                appendedAtMs: Number(message.timestamp),
-                key: message.key?.toString() ?? '',
-                headers: Object.fromEntries(headers),
-                value: message.value,
-              });
+              const { timestampMs, ...record } = readMessage(message);
+              if (records.length >= limit || record.offset < (records.at(-1)?.offset ?? from - 1) + 1) continue;
+              records.push({ topic, partition, appendedAtMs: timestampMs, ...record });
             }
             if (records.length >= limit || Number(batch.lastOffset()) + 1 >= end) done.resolve();
           },

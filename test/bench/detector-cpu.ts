@@ -1,0 +1,259 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { PerformanceObserver } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import { deserialize, serialize } from 'node:v8';
+import { toEventRecord } from '@tripline/contracts/event-record';
+import { createEngine } from '@tripline/engine/engine';
+import { configureRule } from '@tripline/engine/settings';
+import { rules } from '@tripline/rules/registry';
+import { systemClock } from '@tripline/runtime/clock';
+import { loadConfig } from '@tripline/runtime/config';
+import { createLogger } from '@tripline/runtime/logger';
+import { github } from '@tripline/sources/github/source';
+import { createWorkspaces } from '@tripline/sources/workspace';
+import { kafkaSource } from '@tripline/stream/kafka-lane';
+import { partitionOf } from '@tripline/stream/partition';
+import { makeCorpus } from './corpus.ts';
+
+/**
+ * What the detector costs a core without sockets, broker and database: answers of a broker, made beforehand, go through
+ * kafkajs's decoding, the lane and the engine, and what follows becomes the JSON that Postgres would be sent. Prints µs
+ * of CPU an event, for kafkajs alone and with one JSON.parse an event too.
+ *
+ *     node test/bench/detector-cpu.ts --deliveries 60000 [--records file-to-keep-them-in] [--only ours]
+ */
+const { values: flags } = parseArgs({
+  options: {
+    deliveries: { type: 'string', default: '60000' },
+    records: { type: 'string' },
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+  },
+});
+const partitions = 12;
+const fetchBytes = { partition: 4 * 1024 * 1024, answer: 16 * 1024 * 1024 };
+const require = createRequire(import.meta.url);
+
+type Message = import('kafkajs').KafkaMessage;
+type Answer = { partition: number; highWatermark: number; bytes: Buffer };
+type Wire = { answers: Answer[][]; total: number; attacks: number };
+
+const { RecordBatch } = require('kafkajs/src/protocol/recordBatch/v0') as {
+  RecordBatch: (of: object) => Promise<{ buffer: Buffer }>;
+};
+const Record = require('kafkajs/src/protocol/recordBatch/record/v0') as (of: object) => object;
+type Decode = (decoder: object) => Promise<Message[]>;
+const decodePath = require.resolve('kafkajs/src/protocol/requests/fetch/v4/decodeMessages');
+const ourDecode = require(decodePath) as Decode;
+delete require.cache[decodePath];
+const kafkajsDecode = require(decodePath) as Decode;
+const Decoder = require('kafkajs/src/protocol/decoder') as new (buffer: Buffer) => object;
+const Batch = require('kafkajs/src/consumer/batch') as new (
+  topic: string,
+  offset: string,
+  data: object,
+) => { messages: Message[]; lastOffset: () => string };
+
+async function makeWire(deliveries: number): Promise<Wire> {
+  const corpus = makeCorpus({ deliveries, workspaces: 200, attackEvery: 500, seed: 42, startMs: Date.now() });
+  const workspaces = createWorkspaces(loadConfig({}, tmpdir()));
+  const heads = Array.from({ length: partitions }, () => ({
+    offset: 0,
+    batches: [] as Buffer[],
+    waiting: [] as object[],
+  }));
+  const cut = async (head: (typeof heads)[number]) => {
+    if (head.waiting.length === 0) return;
+    const nowMs = Date.now();
+    const { buffer } = await RecordBatch({
+      firstOffset: BigInt(head.offset - head.waiting.length),
+      firstTimestamp: nowMs,
+      maxTimestamp: nowMs,
+      lastOffsetDelta: head.waiting.length - 1,
+      records: head.waiting,
+    });
+    buffer.writeInt16BE(8, 21); // LogAppendTime
+    head.batches.push(Buffer.from(buffer));
+    head.waiting = [];
+  };
+  for (const [nth, delivery] of corpus.deliveries.entries()) {
+    const normalised = github.normalise(
+      {
+        rawBody: delivery.body,
+        headers: { 'x-github-event': delivery.event, 'x-github-delivery': delivery.id },
+        receivedAtMs: Date.now(),
+        bodySha256: createHash('sha256').update(delivery.body).digest('hex'),
+      },
+      workspaces,
+    );
+    if (!('event' in normalised)) throw new Error(`${delivery.event} was not normalised`);
+    const { key, headers, value } = toEventRecord(normalised.event);
+    const head = heads[partitionOf(key, partitions)]!;
+    head.waiting.push(Record({ offsetDelta: head.waiting.length, timestampDelta: 0, key, value, headers }));
+    head.offset += 1;
+    if (nth % 1000 === 999) await Promise.all(heads.map(cut));
+  }
+  await Promise.all(heads.map(cut));
+  const answers: Answer[][] = [];
+  for (let from = 0; heads.some(({ batches }) => batches.length > 0); from += 1) {
+    const answer: Answer[] = [];
+    let bytes = 0;
+    for (let nth = 0; nth < partitions && bytes < fetchBytes.answer; nth += 1) {
+      const partition = (from * 4 + nth) % partitions;
+      const head = heads[partition]!;
+      const taken: Buffer[] = [];
+      let share = 0;
+      while (head.batches.length > 0 && share + head.batches[0]!.length <= fetchBytes.partition) {
+        taken.push(head.batches.shift()!);
+        share += taken.at(-1)!.length;
+      }
+      const size = Buffer.alloc(4);
+      size.writeInt32BE(share);
+      if (share > 0) answer.push({ partition, highWatermark: head.offset, bytes: Buffer.concat([size, ...taken]) });
+      bytes += share;
+    }
+    answers.push(answer);
+  }
+  return { answers, total: corpus.deliveries.length, attacks: corpus.attacks.length };
+}
+
+async function readWire(): Promise<Wire> {
+  if (flags.records !== undefined && existsSync(flags.records)) {
+    const read = deserialize(readFileSync(flags.records)) as Wire;
+    for (const answer of read.answers) for (const one of answer) one.bytes = Buffer.from(one.bytes);
+    return read;
+  }
+  const made = await makeWire(Number(flags.deliveries));
+  if (flags.records !== undefined) writeFileSync(flags.records, serialize(made));
+  return made;
+}
+
+const wire = await readWire();
+const bytes = wire.answers.flat().reduce((sum, one) => sum + one.bytes.length, 0);
+console.log(`${wire.total} records, ${Math.round(bytes / wire.total)} bytes each, ${wire.answers.length} answers`);
+
+/** As kafkajs's broker and consumer do it. */
+async function fetched(answer: Answer, next: number, decode: Decode): Promise<InstanceType<typeof Batch>> {
+  const messages = await decode(new Decoder(answer.bytes));
+  return new Batch('events', String(next), {
+    partition: answer.partition,
+    highWatermark: String(answer.highWatermark),
+    abortedTransactions: [],
+    messages,
+  });
+}
+
+async function kafkajsAlone(parse: boolean): Promise<void> {
+  for (const answer of wire.answers) {
+    for (const one of answer) {
+      const batch = await fetched(one, 0, kafkajsDecode);
+      if (parse) for (const message of batch.messages) JSON.parse(message.value!.toString());
+    }
+  }
+}
+
+const logger = createLogger({ service: 'bench', level: 'warn' });
+const lost = new AbortController().signal;
+async function ours(judges: boolean): Promise<void> {
+  const lanes = Array.from({ length: partitions }, (_, partition) => {
+    const source = kafkaSource({
+      topic: 'events',
+      partition,
+      maxRecords: 2000,
+      tickMs: 250,
+      clockSkewMs: 1000,
+      fetching: {
+        seek: () => {},
+        pause: () => {},
+        resume: () => {},
+        ends: async () => ({ askedAtMs: 0, of: new Map([[partition, { first: 0, next: 0 }]]) }),
+      },
+      clock: systemClock,
+      logger,
+    });
+    const engine = createEngine(
+      { rules: rules.map((rule) => configureRule(rule)), learningDays: 14 },
+      { logTimeMs: 0, engineRows: [], timers: [], seen: [] },
+    );
+    return { source, engine, next: 0, waiting: 0 };
+  });
+  await Promise.all(lanes.map(({ source }) => source.start(0)));
+  let found = 0;
+  let rows = 0;
+  let text = 0;
+  const handle = async (lane: (typeof lanes)[number]) => {
+    const batch = await lane.source.next(lost);
+    if (batch === null) throw new Error('the lane gave nothing');
+    lane.waiting -= batch.records.length;
+    if (!judges) return;
+    let missing = lane.engine.plan(batch);
+    for (;;) {
+      text += JSON.stringify(missing).length;
+      lane.engine.hold(missing, []);
+      const result = lane.engine.evaluate();
+      if ('effects' in result) {
+        const { effects } = result;
+        text += JSON.stringify(effects.state).length + JSON.stringify(effects.timers).length;
+        rows += effects.state.length + effects.timers.length;
+        if (effects.poison.length > 0) throw new Error(`set aside: ${effects.poison[0]!.reason}`);
+        found += effects.verdicts.filter(({ kind }) => kind === 'found').length;
+        break;
+      }
+      missing = result.missing;
+    }
+    lane.engine.commit();
+  };
+  for (const answer of wire.answers) {
+    for (const one of answer) {
+      const lane = lanes[one.partition]!;
+      const batch = await fetched(one, lane.next, ourDecode);
+      lane.next = Number(batch.lastOffset()) + 1;
+      lane.waiting += batch.messages.length;
+      lane.source.take({
+        messages: batch.messages,
+        lastOffset: lane.next - 1,
+        highWatermark: one.highWatermark,
+      });
+    }
+    for (const lane of lanes) if (lane.waiting > 0) await handle(lane);
+  }
+  for (const lane of lanes) while (lane.waiting > 0) await handle(lane);
+  if (judges && found !== wire.attacks)
+    throw new Error(`the corpus holds ${wire.attacks} true findings; found ${found}`);
+  if (judges) lastRun = `${(rows / wire.total).toFixed(2)} rows, ${Math.round(text / wire.total)} characters an event`;
+}
+let lastRun = '';
+
+let gcMs = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) gcMs += entry.duration;
+}).observe({ entryTypes: ['gc'] });
+
+const contestants: Record<string, () => Promise<void>> = {
+  decode: () => kafkajsAlone(false),
+  parse: () => kafkajsAlone(true),
+  lane: () => ours(false),
+  ours: () => ours(true),
+};
+const best: Record<string, number[]> = {};
+for (let round = 0; round <= Number(flags.rounds); round += 1) {
+  for (const [name, run] of Object.entries(contestants)) {
+    if (flags.only !== undefined && flags.only !== name) continue;
+    gcMs = 0;
+    const before = process.cpuUsage();
+    await run();
+    const { user, system } = process.cpuUsage(before);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const perEvent = (user + system) / wire.total;
+    if (round > 0) best[name] = [...(best[name] ?? []), perEvent];
+    console.log(
+      `${round} ${name.padEnd(8)} ${perEvent.toFixed(1)} µs CPU an event, ${((gcMs * 1000) / wire.total).toFixed(1)} of it collecting; heap ${Math.round(process.memoryUsage().heapTotal / 1e6)} MB, rss ${Math.round(process.memoryUsage().rss / 1e6)} MB ${name === 'ours' ? lastRun : ''}`,
+    );
+  }
+}
+for (const [name, values] of Object.entries(best)) {
+  console.log(`${name.padEnd(8)} min ${Math.min(...values).toFixed(1)} µs`);
+}
