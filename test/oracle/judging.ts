@@ -1,0 +1,277 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { LoggedEvent } from '@tripline/contracts/event';
+import { eventTypeOf, fromEventRecord } from '@tripline/contracts/event-record';
+import type { Entity, Severity } from '@tripline/contracts/finding';
+import type { LookUp } from '@tripline/contracts/job';
+import type { ResponseStep } from '@tripline/contracts/response';
+import type { AnyRule, FindingDraft, RuleContext, Timer } from '@tripline/rules/contract';
+import type { StreamRecord } from '@tripline/stream/contract';
+
+/**
+ * What a log means, said as plainly as it can be: one partition, one record at a time, plain maps, everything kept in
+ * one value that is copied before each rule is called. Written apart from packages/engine, against the contract of rules
+ * alone; what the engine does faster must come to the same.
+ */
+type OracleRule = { rule: AnyRule; written?: Record<string, unknown> };
+export type OracleOptions = { rules: readonly OracleRule[]; learningDays: number };
+
+/** A finding as far as its meaning goes. `atMs`: the log's time at which it was said. */
+export type Said = {
+  workspace: string;
+  rule: string;
+  subject: string;
+  occasion: string;
+  severity: Severity;
+  title: string;
+  entities: readonly Entity[];
+  response: readonly ResponseStep[];
+  atMs: number;
+};
+export type Verdict = { kind: 'found'; said: Said } | { kind: 'withdrawn'; name: string; atMs: number };
+export type Judged = {
+  verdicts: readonly Verdict[];
+  lookUps: readonly (LookUp & { workspace: string })[];
+  /** What is set aside: by the record's offset or the timer's id, and the rule that threw. */
+  poison: readonly string[];
+  workspaces: readonly string[];
+  /** State of rules that has not expired, and timers that wait, by workspace, rule and name. */
+  state: ReadonlyMap<string, unknown>;
+  timers: ReadonlyMap<string, number>;
+  logTimeMs: number;
+};
+
+/** One finding's name: what makes two of them the same. */
+export const nameOf = (of: { workspace: string; rule: string; subject: string; occasion: string }) =>
+  JSON.stringify([of.workspace, of.rule, of.subject, of.occasion]);
+
+const hourMs = 3_600_000;
+const memoryMs = 72 * hourMs;
+/** What is kept lives between once and 1.5 times as long as was asked. */
+const slack = 1.5;
+
+type Facts = { firstMs: number; wholeMs?: number; of?: number; come: number[]; settings: Record<string, object> };
+type Known = { said: Said; runs: string[]; withdrawn: boolean; untilMs: number };
+type Kept = { json: string; untilMs: number };
+type SetTimer = Timer & { workspace: string; rule: string };
+type World = {
+  facts: Map<string, Facts>;
+  state: Map<string, Kept>;
+  timers: Map<string, SetTimer>;
+  known: Map<string, Known>;
+  asked: Map<string, number>;
+  verdicts: Verdict[];
+  lookUps: (LookUp & { workspace: string })[];
+};
+const copyOf = (world: World): World => ({
+  facts: new Map(world.facts),
+  state: new Map(world.state),
+  timers: new Map(world.timers),
+  known: new Map(world.known),
+  asked: new Map(world.asked),
+  verdicts: [...world.verdicts],
+  lookUps: [...world.lookUps],
+});
+const join = (...names: string[]) => names.join('\0');
+
+/** Judges one partition's records, in order, until the log's time `untilMs`. */
+export function judge(records: readonly StreamRecord[], untilMs: number, options: OracleOptions): Judged {
+  let world = copyOf({
+    facts: new Map(),
+    state: new Map(),
+    timers: new Map(),
+    known: new Map(),
+    asked: new Map(),
+    verdicts: [],
+    lookUps: [],
+  });
+  const seen = new Map<string, number>();
+  const poison: string[] = [];
+  let nowMs = 0;
+
+  for (const record of records) {
+    const atMs = Math.max(nowMs, record.appendedAtMs);
+    fireUntil(atMs);
+    nowMs = atMs;
+    take(record);
+    fireUntil(atMs);
+  }
+  fireUntil(untilMs);
+  nowMs = Math.max(nowMs, untilMs);
+
+  function take(record: StreamRecord): void {
+    const { headers, offset } = record;
+    const workspace = headers['ce_workspace'] ?? '';
+    const type = eventTypeOf(headers);
+    const readers = options.rules.filter(({ rule }) => type !== undefined && rule.reads.includes(type));
+    const isInventory = type === 'dev.cdeventsx.tripline-inventory.observed';
+    if (workspace === '') return void poison.push(`${offset}`);
+    if (type !== undefined && readers.length === 0 && !isInventory) {
+      meet(workspace);
+      return;
+    }
+    let event: LoggedEvent;
+    try {
+      event = fromEventRecord(record, { partition: record.partition, offset, appendedAtMs: nowMs });
+      if (isDuplicate(event)) return;
+      if (isInventory) {
+        const facts = withInventory(world.facts.get(workspace), event);
+        for (const configured of options.rules) settingsOf(configured, facts);
+        world.facts.set(workspace, facts);
+      }
+    } catch {
+      return void poison.push(`${offset}`);
+    }
+    meet(workspace);
+    for (const configured of readers) {
+      const failed = attempt(() => {
+        const keys = configured.rule.keys(event, settingsOf(configured, world.facts.get(workspace)));
+        if (keys.length > 0) configured.rule.judge(event, contextOf(configured, workspace, keys, event));
+      });
+      if (failed) poison.push(`${offset} ${configured.rule.id}`);
+    }
+  }
+
+  /** The first that is heard of a workspace. */
+  function meet(workspace: string): void {
+    if (!world.facts.has(workspace)) world.facts.set(workspace, { firstMs: nowMs, come: [], settings: {} });
+  }
+
+  /** The same id of a source, or the same body as the same type, within 72 hours. Reckoned in whole hours. */
+  function isDuplicate({ source, id, type, bodySha256 }: LoggedEvent): boolean {
+    const names = [join('id', source, id), ...(bodySha256 ? [join('body', type, bodySha256)] : [])];
+    const hour = Math.floor(nowMs / hourMs);
+    if (names.some((name) => hour - (seen.get(name) ?? Number.NEGATIVE_INFINITY) <= 72)) return true;
+    for (const name of names) seen.set(name, hour);
+    return false;
+  }
+
+  function withInventory(before: Facts | undefined, { data, workspace }: LoggedEvent): Facts {
+    const facts = before ?? { firstMs: nowMs, come: [], settings: {} };
+    const { 'tripline.inventory.part': part, 'tripline.inventory.parts': of } = data as Required<Attributes>;
+    const come = [...new Set([...(facts.of === of ? facts.come : []), part])];
+    const own = workspace.startsWith('tripline-drill-') ? (data as Attributes)['tripline.inventory.settings'] : {};
+    const whole = facts.wholeMs === undefined && come.length >= of ? { wholeMs: nowMs } : {};
+    return { ...facts, ...whole, of, come, settings: { ...facts.settings, ...own } };
+  }
+
+  function fireUntil(dueByMs: number): void {
+    for (;;) {
+      const due = [...world.timers].filter(([, { dueMs }]) => dueMs <= dueByMs);
+      due.sort(([a, one], [b, other]) => one.dueMs - other.dueMs || (a < b ? -1 : 1));
+      if (due.length === 0) return;
+      const [name, timer] = due[0]!;
+      world.timers.delete(name);
+      const configured = options.rules.find(({ rule }) => rule.id === timer.rule);
+      if (configured?.rule.due === undefined) continue;
+      nowMs = Math.max(nowMs, timer.dueMs);
+      const failed = attempt(() =>
+        configured.rule.due!(timer, contextOf(configured, timer.workspace, timer.keys, null)),
+      );
+      if (failed) poison.push(`${timer.id} ${timer.rule}`);
+    }
+  }
+
+  /** True when it threw: then nothing of it was done. */
+  function attempt(call: () => void): boolean {
+    const before = copyOf(world);
+    try {
+      call();
+      return false;
+    } catch {
+      world = before;
+      return true;
+    }
+  }
+
+  function contextOf(
+    configured: OracleRule,
+    workspace: string,
+    keys: readonly string[],
+    event: LoggedEvent | null,
+  ): RuleContext<unknown, unknown> {
+    const { rule } = configured;
+    const facts = world.facts.get(workspace);
+    const untilMs = (keepMs: number) => Math.ceil(nowMs + keepMs * slack);
+    const place = (key: string) => {
+      if (!keys.includes(key)) throw new Error(`${key} was not named`);
+      return join(workspace, rule.id, key);
+    };
+    const nameFor = (of: { subject: string; occasion?: string }) =>
+      nameOf({ workspace, rule: rule.id, subject: of.subject, occasion: of.occasion ?? event!.id });
+    const learningMs = options.learningDays * 24 * hourMs;
+    const learning = rule.learns && facts?.wholeMs === undefined && nowMs < (facts?.firstMs ?? nowMs) + learningMs;
+    return {
+      workspace,
+      nowMs,
+      settings: settingsOf(configured, facts),
+      learning,
+      holds: (key) => keys.includes(key),
+      get(key) {
+        const kept = world.state.get(place(key));
+        return kept && kept.untilMs > nowMs ? JSON.parse(kept.json) : undefined;
+      },
+      set: (key, value, keepMs) =>
+        void world.state.set(place(key), { json: JSON.stringify(value), untilMs: untilMs(keepMs) }),
+      delete: (key) => void world.state.delete(place(key)),
+      setTimer: ({ id, dueMs, keys: of }) =>
+        void world.timers.set(join(workspace, rule.id, id), {
+          ...{ id, dueMs: Math.ceil(dueMs), keys: of, workspace, rule: rule.id },
+        }),
+      clearTimer: (id) => void world.timers.delete(join(workspace, rule.id, id)),
+      find(draft: FindingDraft) {
+        if (learning) return;
+        const name = nameFor(draft);
+        const known = remembered(name);
+        if (known && !known.withdrawn) return;
+        const said: Said = {
+          ...{ workspace, rule: rule.id, subject: draft.subject, occasion: draft.occasion ?? event!.id },
+          ...{ severity: draft.severity ?? rule.severity, title: draft.title, entities: draft.entities },
+          ...{ response: draft.response, atMs: nowMs },
+        };
+        const runs = known?.runs ?? draft.entities.filter(({ kind }) => kind === 'run').map(({ id }) => id);
+        world.known.set(name, { said, runs, withdrawn: false, untilMs: untilMs(memoryMs) });
+        world.verdicts.push({ kind: 'found', said });
+      },
+      withdraw(finding) {
+        const name = nameFor(finding);
+        const known = remembered(name);
+        if (!known || known.withdrawn) return;
+        world.known.set(name, { ...known, withdrawn: true, untilMs: untilMs(memoryMs) });
+        world.verdicts.push({ kind: 'withdrawn', name, atMs: nowMs });
+      },
+      lookUp(question) {
+        const name = join(workspace, question.id);
+        if ((world.asked.get(name) ?? 0) > nowMs) return;
+        world.asked.set(name, untilMs(memoryMs));
+        world.lookUps.push({ ...question, workspace });
+      },
+      tainted: (run) =>
+        [...world.known.values()].some(
+          ({ said, runs, withdrawn, untilMs: end }) =>
+            said.workspace === workspace && runs.includes(run) && !withdrawn && end > nowMs,
+        ),
+    };
+  }
+
+  function remembered(name: string): Known | undefined {
+    const known = world.known.get(name);
+    return known && known.untilMs > nowMs ? known : undefined;
+  }
+
+  return {
+    verdicts: world.verdicts,
+    lookUps: world.lookUps,
+    poison,
+    workspaces: [...world.facts.keys()],
+    state: new Map(
+      [...world.state].flatMap(([name, { json, untilMs: end }]) => (end > nowMs ? [[name, JSON.parse(json)]] : [])),
+    ),
+    timers: new Map([...world.timers].map(([name, { dueMs }]) => [name, dueMs])),
+    logTimeMs: nowMs,
+  };
+}
+
+/** The user's settings of a rule, and over them those that a drill's inventory gave. */
+function settingsOf({ rule, written }: OracleRule, facts: Facts | undefined): unknown {
+  return rule.settings.parse({ ...written, ...facts?.settings[rule.id] });
+}

@@ -1,0 +1,160 @@
+import { toEventRecord } from '@tripline/contracts/event-record';
+import { createEngine } from '@tripline/engine/engine';
+import { configureRule } from '@tripline/engine/settings';
+import type { AnyRule } from '@tripline/rules/contract';
+import { rules as ownRules } from '@tripline/rules/registry';
+import { createKept, runBatch } from '@tripline/rules/test-kit';
+import { scenarios } from '@tripline/scenarios/registry';
+import { type StreamRecord, topics } from '@tripline/stream/contract';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { rules as syntheticRules, throwingRule } from '../detector.rules.ts';
+import { createRandom } from '../simulation/random.ts';
+import { dawnMs, play, type Told, type WorkloadShape, weave } from '../simulation/workload.ts';
+import { nameOf } from './judging.ts';
+import { type Outcome, reckon } from './oracle.ts';
+
+const hourMs = 3_600_000;
+const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, throwingRule];
+const untilMs = Date.parse('2026-04-01T00:00:00Z');
+
+const shapeOf: fc.Arbitrary<WorkloadShape> = fc.record({
+  stories: fc.integer({ min: 1, max: 6 }),
+  workspaces: fc.integer({ min: 1, max: 3 }),
+  spanMs: fc.constantFrom(60_000, hourMs, 60 * hourMs),
+  duplicates: fc.constantFrom(0, 0.2, 1),
+  lateness: fc.constantFrom(0, 0.2, 1),
+  latestMs: fc.constantFrom(hourMs, 71 * hourMs),
+  poison: fc.constantFrom(0, 0.05),
+});
+const logOf = fc.record({ seed: fc.nat(), shape: shapeOf }).map(({ seed, shape }) => logged(seed, shape));
+
+function logged(seed: number, shape: WorkloadShape): StreamRecord[] {
+  return weave(createRandom(seed), shape).map(({ atMs, record }, offset) => ({
+    ...record,
+    ...{ partition: 0, offset, appendedAtMs: atMs },
+  }));
+}
+const records = (told: readonly Told[]): StreamRecord[] =>
+  told
+    .toSorted((a, b) => a.atMs - b.atMs)
+    .map(({ event, atMs }, offset) => ({
+      ...toEventRecord(event),
+      ...{ topic: topics.events, partition: 0, offset, appendedAtMs: atMs },
+    }));
+/** What stands, without what tells where in the log it came from. */
+const withoutPlaces = ({ findings, incidents, jobs }: Outcome) => ({ findings, incidents, jobs });
+const isSound = ({ headers, value }: StreamRecord) => headers['ce_id'] !== undefined && value!.length > 10;
+const reckoned = (records: readonly StreamRecord[], by: readonly AnyRule[] = rules) =>
+  reckon([{ partition: 0, records, untilMs }], { rules: by.map((rule) => ({ rule })), learningDays: 14 });
+/** Of our own rules, which promise the same in any order. */
+const standing = (records: readonly StreamRecord[]) =>
+  [...reckoned(records, ownRules).findings]
+    .filter(([, finding]) => finding.standing)
+    .map(([name]) => name)
+    .sort();
+
+/** The same log through packages/engine, in batches of chance. */
+function engineSays(records: readonly StreamRecord[], draw: () => number) {
+  const kept = createKept();
+  const configured = { rules: rules.map((rule) => configureRule(rule)), learningDays: 14, cachedKeys: 100 };
+  let engine = createEngine(configured, kept.snapshot());
+  for (let from = 0; from <= records.length; ) {
+    const to = Math.min(records.length, from + 1 + Math.floor(draw() * 12));
+    const caughtUpAtMs = to === records.length ? untilMs : draw() < 0.5 ? records[to]!.appendedAtMs : null;
+    kept.keep(runBatch(engine, { records: records.slice(from, to), caughtUpAtMs }, kept.read));
+    engine.commit();
+    if (draw() < 0.3) engine = createEngine(configured, kept.snapshot());
+    if (to === records.length) break;
+    from = to;
+  }
+  const { all, withdrawn, lookUps, poison } = kept.played();
+  const gone = new Set(withdrawn.map(({ finding }) => finding.id));
+  return {
+    findings: all.map((finding) => [nameOf(finding), !gone.has(finding.id)]).sort(),
+    lookUps: lookUps.map(({ id }) => id).sort(),
+    poison: poison
+      .map(({ rule, record, timer }) => [record?.offset ?? timer!.id, rule].filter((part) => part !== null).join(' '))
+      .sort(),
+  };
+}
+
+describe('the oracle', () => {
+  test('says what the engine says, however the engine’s log is cut', () => {
+    fc.assert(
+      fc.property(logOf, fc.nat(), (records, seed) => {
+        const { findings, partitions } = reckoned(records);
+        expect(engineSays(records, createRandom(seed).next)).toEqual({
+          findings: [...findings].map(([name, finding]) => [name, finding.standing]).sort(),
+          lookUps: partitions[0]!.lookUps.map(({ id }) => id).sort(),
+          poison: [...partitions[0]!.poison].sort(),
+        });
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test.each(scenarios.map((scenario) => [scenario.id, scenario] as const))(
+    'finds in %s what a person would',
+    (_, scenario) => {
+      const cast = { organization: 'tripline-drill-1', startMs: dawnMs, seed: 1 };
+      const said = (variant: 'attack' | 'benign') =>
+        [...reckoned(records(play(scenario, variant, cast)), ownRules).findings.values()].map(
+          (finding) => finding.said.rule,
+        );
+      expect(said('attack')).toEqual(scenario.expects.map(({ rule }) => rule));
+      expect(said('benign')).toEqual([]);
+    },
+  );
+
+  test('takes duplicates for nothing', () => {
+    fc.assert(
+      fc.property(shapeOf, fc.nat(), (shape, seed) => {
+        const random = createRandom(seed);
+        // What comes again must come within 72 hours of the first.
+        const log = logged(seed, { ...shape, duplicates: 0 });
+        const again = log.flatMap((record) => {
+          const laterMs = record.appendedAtMs + random.int(0, 71 * hourMs);
+          return random.chance(0.3) && isSound(record) ? [record, { ...record, appendedAtMs: laterMs }] : [record];
+        });
+        const doubled = again
+          .sort((a, b) => a.appendedAtMs - b.appendedAtMs)
+          .map((record, offset) => ({ ...record, offset }));
+        expect(withoutPlaces(reckoned(doubled))).toEqual(withoutPlaces(reckoned(log)));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('ends at the same standing findings when the events of 72 hours come in another order', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...scenarios),
+        fc.constantFrom('attack', 'benign'),
+        fc.nat(),
+        (scenario, variant, seed) => {
+          const random = createRandom(seed);
+          const [baseline, ...steps] = play(scenario, variant as 'attack', {
+            organization: 'tripline-drill-1',
+            startMs: dawnMs,
+            seed: 1,
+          });
+          const late = steps.map(({ event, atMs }) => ({ event, atMs: atMs + random.int(0, 71 * hourMs) }));
+          expect(standing(records([baseline!, ...late]))).toEqual(standing(records([baseline!, ...steps])));
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  test('finds no more and no less after honest work', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...scenarios), fc.constantFrom(...scenarios), (honest, attack) => {
+        const cast = { organization: 'tripline-drill-1', startMs: dawnMs, seed: 1 };
+        const before = play(honest, 'benign', cast);
+        const after = play(attack, 'attack', { organization: 'tripline-drill-2', startMs: dawnMs + hourMs, seed: 2 });
+        expect(standing(records([...before, ...after]))).toEqual(standing(records(after)));
+      }),
+    );
+  });
+});

@@ -1,0 +1,141 @@
+import { type Entity, type Severity, severities } from '@tripline/contracts/finding';
+import type { Resolution } from '@tripline/contracts/incident';
+import type { StreamRecord } from '@tripline/stream/contract';
+import { type Judged, judge, nameOf, type OracleOptions, type Said, type Verdict } from './judging.ts';
+
+/** One partition of a log: its records in order, and the log's time up to which nothing more came. */
+export type PartitionLog = { partition: number; records: readonly StreamRecord[]; untilMs: number };
+
+type Silence = { rule: string; subject: string; workspace?: string | undefined; until: string };
+export type ReckonOptions = OracleOptions & {
+  silences?: readonly Silence[];
+  /** Whether an inventory is asked for where a workspace is new. */
+  imports?: boolean;
+};
+
+type Incident = {
+  /** Names of its findings, in the order in which they joined; the first is what it is known by. */
+  findings: string[];
+  workspace: string;
+  state: 'open' | 'resolved';
+  resolution: Resolution | null;
+  severity: Severity;
+  title: string;
+  /** Rises with each change that people are told of. */
+  version: number;
+  /** How often it was reopened. */
+  reopened: number;
+};
+
+/** All that must have come of a log, whatever broke on the way. */
+export type Outcome = {
+  /** By name: whether it stands. */
+  findings: ReadonlyMap<string, { said: Said; standing: boolean; silenced: boolean }>;
+  incidents: readonly Incident[];
+  /** Job keys; an incident goes by the name of its first finding. */
+  jobs: ReadonlySet<string>;
+  partitions: readonly (Judged & { partition: number; next: number })[];
+};
+
+const dayMs = 24 * 3_600_000;
+const joiningKinds = new Set<Entity['kind']>(['user', 'run', 'credential', 'runner', 'commit', 'grant']);
+
+/** What a log of several partitions comes to. Nothing crosses workspaces, and a workspace lies in one partition. */
+export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Outcome {
+  const findings = new Map<string, { said: Said; standing: boolean; silenced: boolean }>();
+  const incidents: (Incident & { updatedMs: number; entities: Set<string> })[] = [];
+  const jobs = new Set<string>();
+  const partitions = log.map(({ partition, records, untilMs }) => {
+    const judged = judge(records, untilMs, options);
+    for (const verdict of judged.verdicts) lay(verdict);
+    for (const { id } of judged.lookUps) jobs.add(`look-up:${id}`);
+    for (const workspace of options.imports ? judged.workspaces : []) {
+      if (!workspace.startsWith('tripline-drill-')) jobs.add(`import:${workspace}`);
+    }
+    return { ...judged, partition, next: (records.at(-1)?.offset ?? -1) + 1 };
+  });
+  return { findings, incidents, jobs, partitions };
+
+  function lay(verdict: Verdict): void {
+    const name = verdict.kind === 'found' ? nameOf(verdict.said) : verdict.name;
+    const known = findings.get(name);
+    if (verdict.kind === 'withdrawn') {
+      if (!known?.standing) return;
+      known.standing = false;
+      const incident = incidentOf(name);
+      if (incident === undefined) return;
+      touch(incident, verdict.atMs);
+      if (incident.findings.some((other) => findings.get(other)!.standing)) return;
+      incident.state = 'resolved';
+      incident.resolution = 'false';
+    } else if (known === undefined) {
+      const { said } = verdict;
+      const silenced = (options.silences ?? []).some((silence) => silences(silence, said));
+      findings.set(name, { said, standing: true, silenced });
+      if (!silenced) join(name, said);
+    } else if (!known.standing) {
+      known.standing = true;
+      const incident = incidentOf(name);
+      if (incident === undefined) return;
+      touch(incident, verdict.said.atMs);
+      if (incident.state === 'resolved') {
+        Object.assign(incident, { state: 'open', resolution: null, reopened: incident.reopened + 1 });
+      }
+      jobs.add(`remediate:${name}`);
+    }
+  }
+
+  function incidentOf(name: string) {
+    return incidents.find((incident) => incident.findings.includes(name));
+  }
+
+  /** The incident that was last changed, of those open that share an entity and were changed within a day; or a new one. */
+  function join(name: string, said: Said): void {
+    const shared = said.entities.filter(({ kind }) => joiningKinds.has(kind)).map(entityName);
+    const joined = incidents
+      .filter(
+        ({ workspace, state, updatedMs, entities }) =>
+          workspace === said.workspace &&
+          state === 'open' &&
+          Math.abs(said.atMs - updatedMs) <= dayMs &&
+          shared.some((entity) => entities.has(entity)),
+      )
+      // The later opened wins where both changed at once.
+      .reduce<(typeof incidents)[number] | undefined>(
+        (newest, other) => (newest === undefined || other.updatedMs >= newest.updatedMs ? other : newest),
+        undefined,
+      );
+    jobs.add(`remediate:${name}`);
+    if (joined === undefined) {
+      const { workspace, severity, title } = said;
+      const fresh = { findings: [name], workspace, state: 'open', resolution: null, severity, title } as const;
+      const entities = new Set(said.entities.map(entityName));
+      incidents.push({ ...fresh, findings: [name], version: 1, reopened: 0, updatedMs: said.atMs, entities });
+      tell(name);
+      return;
+    }
+    touch(joined, said.atMs);
+    joined.findings.push(name);
+    for (const entity of said.entities) joined.entities.add(entityName(entity));
+    if (severities.indexOf(said.severity) > severities.indexOf(joined.severity)) joined.severity = said.severity;
+  }
+
+  function touch(incident: (typeof incidents)[number], atMs: number): void {
+    incident.version += 1;
+    incident.updatedMs = Math.max(incident.updatedMs, atMs);
+  }
+
+  function tell(first: string): void {
+    jobs.add(`tell-slack:${first}`).add(`tell-pagerduty:${first}`);
+  }
+}
+
+const entityName = ({ kind, id }: Entity) => `${kind} ${id}`;
+
+function silences(silence: Silence, said: Said): boolean {
+  const { rule, workspace, subject, until } = silence;
+  const fits = subject.endsWith('*') ? said.subject.startsWith(subject.slice(0, -1)) : said.subject === subject;
+  return (
+    rule === said.rule && (workspace ?? said.workspace) === said.workspace && fits && Date.parse(until) > said.atMs
+  );
+}

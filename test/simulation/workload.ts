@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import type { TriplineEvent } from '@tripline/contracts/event';
+import { toEventRecord } from '@tripline/contracts/event-record';
+import type { Cast, Scenario } from '@tripline/scenarios/contract';
+import { deliveriesOf } from '@tripline/scenarios/deliveries';
+import { scenarios } from '@tripline/scenarios/registry';
+import { github } from '@tripline/sources/github/source';
+import { tripline } from '@tripline/sources/tripline/source';
+import type { Workspaces } from '@tripline/sources/workspace';
+import { type NewRecord, topics } from '@tripline/stream/contract';
+import type { Random } from './random.ts';
+
+/** One record on its way to the log, and when it arrives there, ms since the epoch. */
+export type Arrival = { atMs: number; record: NewRecord };
+
+export type WorkloadShape = {
+  /** How many stories are told at once. */
+  stories: number;
+  workspaces: number;
+  /** Over how long they begin, ms. */
+  spanMs: number;
+  /** Probability that an event is sent again. */
+  duplicates: number;
+  /** Probability that an event comes late, and how late at most, ms. */
+  lateness: number;
+  latestMs: number;
+  poison: number;
+};
+
+/** Where every simulated time begins; the same for all seeds, so that the trail's days are the same. */
+export const dawnMs = Date.parse('2026-03-11T09:00:00Z');
+const minuteMs = 60_000;
+
+/** Whoever is asked for is known: a workspace may have any name here. */
+const anyWorkspace: Workspaces = { of: (login) => login.toLowerCase(), knows: () => true, isDrill: () => true };
+
+/** Stories of attackers and of honest people, woven into one another, late, doubled and with bad records between. */
+export function weave(random: Random, shape: WorkloadShape): Arrival[] {
+  const arrivals: Arrival[] = [];
+  for (let story = 0; story < shape.stories; story += 1) {
+    const place = random.int(1, shape.workspaces);
+    // A drill's settings come with its inventory; elsewhere the user's hold.
+    const workspace = place % 3 === 0 ? `acme-${place}` : `tripline-drill-${place}`;
+    const startMs = dawnMs + random.int(0, shape.spanMs);
+    const events = random.chance(0.3)
+      ? branches(random, workspace, startMs, story)
+      : play(random.pick(scenarios), random.pick(['attack', 'benign']), {
+          organization: workspace,
+          startMs,
+          seed: story,
+        });
+    for (const { event, atMs } of events) {
+      const lateMs = random.chance(shape.lateness) ? random.int(0, shape.latestMs) : random.int(0, 3) * 200;
+      const record = { topic: topics.events, ...toEventRecord(event) };
+      arrivals.push({ atMs: atMs + lateMs, record });
+      while (random.chance(shape.duplicates) && random.chance(0.9)) {
+        arrivals.push({ atMs: atMs + lateMs + random.int(0, shape.latestMs), record });
+      }
+      if (random.chance(shape.poison)) arrivals.push({ atMs: atMs + lateMs, record: spoilt(random, record) });
+    }
+  }
+  return arrivals.sort((a, b) => a.atMs - b.atMs);
+}
+
+export type Told = { event: TriplineEvent; atMs: number };
+
+/** A scenario as the events that its deliveries are normalised to. */
+export function play(scenario: Scenario, variant: 'attack' | 'benign', cast: Cast): Told[] {
+  return deliveriesOf(scenario, variant, cast).map((delivery) => {
+    const result = (delivery.source === 'github' ? github : tripline).normalise(
+      {
+        headers: delivery.headers,
+        rawBody: delivery.body,
+        bodySha256: createHash('sha256').update(delivery.body).digest('hex'),
+        receivedAtMs: cast.startMs + delivery.atMs,
+      },
+      anyWorkspace,
+    );
+    if (!('event' in result)) throw new Error(`${scenario.id}: ${JSON.stringify(result)}`);
+    return { event: result.event, atMs: cast.startMs + delivery.atMs };
+  });
+}
+
+/** Branches that come and go: what the synthetic rules read, of which one counts and so notices each event lost or doubled. */
+function branches(random: Random, workspace: string, startMs: number, seed: number): Told[] {
+  return Array.from({ length: random.int(3, 20) }, (_, place) => {
+    const atMs = startMs + place * random.int(0, minuteMs);
+    const type = random.chance(0.7) ? 'dev.cdevents.branch.created' : 'dev.cdevents.branch.deleted';
+    const event: TriplineEvent = {
+      id: `branches-${seed}-${place}`,
+      source: `//github.com/${workspace}`,
+      type,
+      time: new Date(atMs).toISOString(),
+      workspace,
+      trust: 'high',
+      data: { 'vcs.repository.name': `${workspace}/app`, 'vcs.ref.head.name': `branch-${random.int(1, 6)}` },
+    };
+    return { event, atMs };
+  });
+}
+
+/** A record that nobody can read. */
+function spoilt(random: Random, record: NewRecord): NewRecord {
+  const headers = { ...record.headers };
+  switch (random.int(0, 3)) {
+    case 0:
+      return { ...record, value: Buffer.from('{"canary') };
+    case 1:
+      return { ...record, headers: { ...headers, ce_type: 'com.example' } };
+    case 2:
+      delete headers['ce_id'];
+      return { ...record, headers };
+    default:
+      return { ...record, value: Buffer.from('[]') };
+  }
+}
