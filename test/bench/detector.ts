@@ -1,21 +1,14 @@
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toEventRecord } from '@tripline/contracts/event-record';
 import { openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
-import { systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
-import { createLogger } from '@tripline/runtime/logger';
-import { github } from '@tripline/sources/github/source';
-import { createWorkspaces } from '@tripline/sources/workspace';
 import { topics } from '@tripline/stream/contract';
-import { openStream } from '@tripline/stream/open';
 import { databaseUrl } from '../setup/postgres.global.ts';
 import { makeCorpus } from './corpus.ts';
 import { interleave, type Series } from './measure.ts';
 import { start } from './processes.ts';
+import { fillTopic, recordsOf } from './records.ts';
 
 /**
  * Events a second that one detector process judges by all rules and commits to Postgres exactly once, beside kafkajs
@@ -26,7 +19,16 @@ export async function benchDetector(options: {
   deliveries: number;
   rounds: number;
 }): Promise<Series[]> {
-  const { total, attacks } = await fillTopic(options.brokers, options.deliveries);
+  const corpus = makeCorpus({
+    deliveries: options.deliveries,
+    workspaces: 200,
+    attackEvery: 30,
+    seed: 42,
+    startMs: Date.now(),
+  });
+  const records = recordsOf(corpus);
+  await fillTopic(options.brokers, records);
+  const [total, attacks] = [records.length, corpus.attacks.length];
   const folder = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
   const postgres = await startEmbedded({ dataDir: join(folder, 'postgres') });
   let round = 0;
@@ -76,36 +78,4 @@ export async function benchDetector(options: {
     await postgres.stop();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** Normalises the corpus as the receiver would, and appends it. */
-async function fillTopic(brokers: string, deliveries: number): Promise<{ total: number; attacks: number }> {
-  const corpus = makeCorpus({ deliveries, workspaces: 200, attackEvery: 500, seed: 42, startMs: Date.now() });
-  const config = loadConfig({ KAFKA_BROKERS: brokers }, tmpdir());
-  const workspaces = createWorkspaces(config);
-  const records = corpus.deliveries.map((delivery) => {
-    const normalised = github.normalise(
-      {
-        rawBody: delivery.body,
-        headers: { 'x-github-event': delivery.event, 'x-github-delivery': delivery.id },
-        receivedAtMs: Date.now(),
-        bodySha256: createHash('sha256').update(delivery.body).digest('hex'),
-      },
-      workspaces,
-    );
-    if (!('event' in normalised))
-      throw new Error(`${delivery.event} was not normalised: ${JSON.stringify(normalised)}`);
-    return { topic: topics.events, ...toEventRecord(normalised.event) };
-  });
-  // Kafka asks nothing of it.
-  const db = openDatabase('postgres://localhost/unused', { applicationName: 'bench' });
-  const stream = await openStream({
-    config,
-    db,
-    logger: createLogger({ service: 'bench', level: 'warn' }),
-    clock: systemClock,
-  });
-  for (let at = 0; at < records.length; at += 1000) await stream.append(records.slice(at, at + 1000));
-  await stream.close();
-  return { total: records.length, attacks: corpus.attacks.length };
 }

@@ -3,9 +3,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Corpus, type Delivery, makeCorpus } from './corpus.ts';
+import { createChance, makeCorpus } from './corpus.ts';
 import { requestBytes, sendAll } from './load.ts';
 import { answers, freePort, start, tripline } from './processes.ts';
+import { createStage, type Delivery, unreviewedBuild } from './stories.ts';
 
 export type Latencies = { ratePerSecond: number; findings: number; missing: number; latenciesMs: number[] };
 
@@ -94,43 +95,22 @@ function steady(
   everyMs: number,
 ): { deliveries: Delivery[]; attackRuns: Map<number, string> } {
   const gap = Math.ceil((ratePerSecond * everyMs) / 1000);
-  const honest: Corpus = makeCorpus({
+  const honest = makeCorpus({
     deliveries: gap * (findings + 1),
     workspaces: 100,
     attackEvery: 1e9,
     seed: 71,
     startMs: Date.now(),
   });
+  const chance = createChance(900_000_000);
   const deliveries: Delivery[] = [];
   const attackRuns = new Map<number, string>();
   for (let index = 0; index < findings; index += 1) {
     deliveries.push(...honest.deliveries.slice(index * gap, (index + 1) * gap));
     // An organisation of its own for each, so that each is an incident of its own.
-    const attack = makeCorpus({
-      deliveries: 48 * 6,
-      workspaces: 1,
-      attackEvery: 1,
-      seed: 10_000_000 + index * 1000,
-      startMs: Date.now(),
-    });
-    const run = attack.attacks[0]!;
-    const [push, requested] = storyWith(attack, run);
-    const renamed = [push, requested].map((delivery) => ({
-      ...delivery,
-      organization: `attacked-${index}`,
-      body: Buffer.from(delivery.body.toString().replaceAll('bench-org-0', `attacked-${index}`)),
-    }));
-    deliveries.push(...renamed);
-    attackRuns.set(deliveries.length - 1, run);
+    const { steps, attack } = unreviewedBuild(createStage(`attacked-${index}`, chance));
+    for (const tell of steps.slice(0, attack!.deciding + 1)) deliveries.push(tell(new Date().toISOString()));
+    attackRuns.set(deliveries.length - 1, attack!.mark);
   }
   return { deliveries, attackRuns };
-}
-
-function storyWith(corpus: Corpus, run: string): [Delivery, Delivery] {
-  const requested = corpus.deliveries.find(
-    (delivery) => delivery.event === 'workflow_run' && delivery.body.includes(`"id":${run},`),
-  )!;
-  const sha = (JSON.parse(requested.body.toString()) as { workflow_run: { head_sha: string } }).workflow_run.head_sha;
-  const push = corpus.deliveries.find((delivery) => delivery.event === 'push' && delivery.body.includes(sha))!;
-  return [push, requested];
 }

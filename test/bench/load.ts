@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { connect } from 'node:net';
-import type { Delivery } from './corpus.ts';
+import type { Delivery } from './stories.ts';
 
 /** One delivery as the bytes of a signed HTTP/1.1 request, made before the clock runs. */
 export function requestBytes(delivery: Delivery, secret: string): Buffer {

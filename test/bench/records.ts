@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import type { TriplineEvent } from '@tripline/contracts/event';
+import { toEventRecord } from '@tripline/contracts/event-record';
+import { openDatabase } from '@tripline/db/database';
+import { systemClock } from '@tripline/runtime/clock';
+import { loadConfig } from '@tripline/runtime/config';
+import { createLogger } from '@tripline/runtime/logger';
+import { github } from '@tripline/sources/github/source';
+import { createWorkspaces } from '@tripline/sources/workspace';
+import { type NewRecord, topics } from '@tripline/stream/contract';
+import { openStream } from '@tripline/stream/open';
+import type { Corpus } from './corpus.ts';
+import type { Delivery } from './stories.ts';
+
+const workspaces = createWorkspaces(loadConfig({}, tmpdir()));
+
+/** The event that the receiver makes of a delivery; undefined when it sets it aside. */
+export function eventOf(delivery: Delivery): TriplineEvent | undefined {
+  const normalised = github.normalise(
+    {
+      rawBody: delivery.body,
+      headers: { 'x-github-event': delivery.event, 'x-github-delivery': delivery.id },
+      receivedAtMs: Date.now(),
+      bodySha256: createHash('sha256').update(delivery.body).digest('hex'),
+    },
+    workspaces,
+  );
+  if ('event' in normalised) return normalised.event;
+  if ('aside' in normalised && normalised.aside === 'action-not-read') return undefined;
+  throw new Error(`${delivery.event} was not normalised: ${JSON.stringify(normalised)}`);
+}
+
+/** The corpus as it lies in the log: the inventories of day one first, then what is kept of the deliveries. */
+export function recordsOf(corpus: Corpus): NewRecord[] {
+  const time = new Date().toISOString();
+  const inventories = [...corpus.inventories].map(
+    ([workspace, data]) =>
+      ({
+        id: `bench-inventory-${workspace}`,
+        source: 'https://tripline.example/bench',
+        type: 'dev.cdeventsx.tripline-inventory.observed',
+        time,
+        workspace,
+        trust: 'high',
+        data,
+      }) as TriplineEvent,
+  );
+  const events = corpus.deliveries.flatMap((delivery) => eventOf(delivery) ?? []);
+  return [...inventories, ...events].map((event) => ({ topic: topics.events, ...toEventRecord(event) }));
+}
+
+/** Appends records as the receiver does, creating the topics where they are missing. */
+export async function fillTopic(brokers: string, records: readonly NewRecord[]): Promise<void> {
+  // Kafka asks nothing of it.
+  const db = openDatabase('postgres://localhost/unused', { applicationName: 'bench' });
+  const stream = await openStream({
+    config: loadConfig({ KAFKA_BROKERS: brokers }, tmpdir()),
+    db,
+    logger: createLogger({ service: 'bench', level: 'warn' }),
+    clock: systemClock,
+  });
+  for (let at = 0; at < records.length; at += 1000) await stream.append(records.slice(at, at + 1000));
+  await stream.close();
+  await db.close();
+}
