@@ -48,6 +48,22 @@ CREATE TABLE findings (
   CONSTRAINT one_per_occasion UNIQUE (workspace, rule, subject, occasion)
 );
 
+CREATE TABLE hooks (
+  hook text NOT NULL,
+  looked_until timestamp with time zone,
+  look_newest timestamp with time zone,
+  look_cursor text,
+  holder uuid NOT NULL,
+  held_until timestamp with time zone NOT NULL,
+  failed_at timestamp with time zone,
+  failed_reason text,
+  CONSTRAINT failed_says_why CHECK (((failed_at IS NULL) = (failed_reason IS NULL))),
+  CONSTRAINT hooks_hook_check CHECK ((hook ~ '^(app:[0-9]+|org:[^/]+/[0-9]+)$'::text)),
+  CONSTRAINT hooks_look_cursor_check CHECK ((look_cursor <> ''::text)),
+  CONSTRAINT look_is_whole CHECK (((look_newest IS NULL) = (look_cursor IS NULL))),
+  CONSTRAINT hooks_pkey PRIMARY KEY (hook)
+);
+
 CREATE TABLE imports (
   workspace text NOT NULL,
   requested_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
@@ -376,6 +392,25 @@ CREATE TABLE trail_heads (
   CONSTRAINT trail_heads_pkey PRIMARY KEY (topic, partition)
 );
 
+CREATE TABLE undelivered (
+  hook text NOT NULL,
+  guid text NOT NULL,
+  attempt text NOT NULL,
+  event text NOT NULL,
+  first_failed_at timestamp with time zone NOT NULL,
+  last_failed_at timestamp with time zone NOT NULL,
+  status_code integer NOT NULL,
+  asked integer NOT NULL DEFAULT 0,
+  due_at timestamp with time zone NOT NULL,
+  made_at timestamp with time zone,
+  CONSTRAINT undelivered_asked_check CHECK ((asked >= 0)),
+  CONSTRAINT undelivered_attempt_check CHECK ((attempt ~ '^[0-9]{1,20}$'::text)),
+  CONSTRAINT undelivered_guid_check CHECK ((guid ~ '^[A-Za-z0-9-]{1,100}$'::text)),
+  CONSTRAINT undelivered_status_code_check CHECK (((status_code >= 0) AND (status_code <= 999))),
+  CONSTRAINT undelivered_hook_fkey FOREIGN KEY (hook) REFERENCES hooks(hook) ON DELETE CASCADE,
+  CONSTRAINT undelivered_pkey PRIMARY KEY (hook, guid)
+);
+
 CREATE INDEX findings_by_incident ON public.findings USING btree (incident, detected_at);
 CREATE INDEX findings_newest ON public.findings USING btree (recorded_at DESC);
 CREATE INDEX incident_entities_by_entity ON public.incident_entities USING btree (workspace, kind, entity);
@@ -393,6 +428,7 @@ CREATE INDEX told_by_digest ON public.told USING btree (digest) WHERE (digest IS
 CREATE INDEX told_waiting ON public.told USING btree (id) WHERE ((sink = 'slack'::text) AND (version = 0) AND (digest IS NULL) AND (incident IS NOT NULL));
 CREATE INDEX trail_by_event ON ONLY public.trail USING btree (event_id);
 CREATE INDEX trail_by_workspace ON ONLY public.trail USING btree (workspace, appended_at);
+CREATE INDEX undelivered_due ON public.undelivered USING btree (hook, asked, first_failed_at) WHERE (made_at IS NULL);
 
 CREATE OR REPLACE FUNCTION public.log_append(of_topic text, of_partitions integer[], lengths integer[], bytes bytea)
  RETURNS TABLE(to_partition integer, base_offset bigint)

@@ -44,7 +44,7 @@ describe('docker-compose.yml', () => {
 
   test('runs every service, and each with no more rights than it needs', () => {
     const commands = ours.map(([, { command }]) => command?.[0]).sort();
-    expect(commands).toEqual(['detector', 'migrate', 'notifier', 'receiver', 'recorder', 'remediator']);
+    expect(commands).toEqual(['detector', 'migrate', 'notifier', 'receiver', 'reconciler', 'recorder', 'remediator']);
     for (const [name, service] of ours) {
       expect(service, name).toMatchObject({
         user: 'node',

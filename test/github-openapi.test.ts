@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { actionOf } from '../packages/integrations/github/actions/registry.ts';
 import { withAppToken } from '../packages/integrations/github/app-token.ts';
 import { createGitHubClient } from '../packages/integrations/github/client.ts';
+import { withHook } from '../packages/integrations/github/deliveries.ts';
 import { inventoryPermissions, readInventory, toParts } from '../packages/integrations/github/inventory.ts';
 import { installedOn } from '../packages/integrations/github/reader.ts';
 import { lookUpReviews } from '../packages/integrations/github/reviews.ts';
@@ -42,6 +43,10 @@ const operations = [
   'POST /app/installations/{installation_id}/access_tokens',
   'DELETE /installation/token',
   'POST /credentials/revoke',
+  'GET /app/hook/deliveries',
+  'POST /app/hook/deliveries/{delivery_id}/attempts',
+  'GET /orgs/{org}/hooks/{hook_id}/deliveries',
+  'POST /orgs/{org}/hooks/{hook_id}/deliveries/{delivery_id}/attempts',
   'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls',
   'GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews',
   'GET /orgs/{org}/actions/runners',
@@ -243,6 +248,39 @@ test('what the App needs to import with is known to GitHub, and installations ar
     async () => {},
     options,
   );
+});
+
+describe('undelivered deliveries', () => {
+  const app = { id: '1', privateKey };
+  const organizationHook = { kind: 'organization', organization, id: '42' } as const;
+  const ways = [
+    { how: "of the App's webhook", access: { app }, hook: { kind: 'app' } as const, path: '/app/hook/deliveries' },
+    {
+      how: "of an organisation's webhook, with a token",
+      access: { hookToken: 't' },
+      hook: organizationHook,
+      path: '/orgs/acme/hooks/42/deliveries',
+    },
+    {
+      how: "of an organisation's webhook, with the App",
+      access: { app },
+      hook: organizationHook,
+      path: '/orgs/acme/hooks/42/deliveries',
+    },
+  ];
+  test.each(ways)('$how are listed and asked for again as GitHub describes it', async ({ access, hook, path }) => {
+    const left: string[] = [];
+    const options = { nowMs: clock.nowMs, onLeftAlive: (reason: string) => left.push(reason) };
+    await withHook({ ...access, apiUrl: github.url, fetch: github.fetch() }, hook, options, async (hooks) => {
+      const { attempts, next } = await hooks.list('v1_12077215967');
+      expect(next).toBeNull();
+      expect(attempts.length).toBeGreaterThan(0);
+      expect(attempts[0]).toMatchObject({ id: expect.stringMatching(/^[0-9]+$/), made: expect.any(Boolean) });
+      expect(await hooks.redeliver(attempts[0]!.id)).toMatchObject({ kind: 'done', reason: 'accepted' });
+    });
+    expect(github.requests.filter((request) => request.includes(path))).toHaveLength(2);
+    expect(left).toEqual([]);
+  });
 });
 
 describe('this suite can fail: a request is refused', () => {

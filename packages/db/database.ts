@@ -4,10 +4,17 @@ import type { DetectorTables } from './tables/detector.ts';
 import type { FindingsTables } from './tables/findings.ts';
 import type { LogTables } from './tables/log.ts';
 import type { MessagesTables } from './tables/messages.ts';
+import type { RedeliveryTables } from './tables/redelivery.ts';
 import type { RemediationsTables } from './tables/remediations.ts';
 import type { TrailTables } from './tables/trail.ts';
 
-export type Tables = LogTables & FindingsTables & DetectorTables & MessagesTables & RemediationsTables & TrailTables;
+export type Tables = LogTables &
+  FindingsTables &
+  DetectorTables &
+  MessagesTables &
+  RemediationsTables &
+  RedeliveryTables &
+  TrailTables;
 
 /** One pool of connections, twice: `pool` for hot paths and transactions of our own, `query` (kysely) for the rest. */
 export type Db = {

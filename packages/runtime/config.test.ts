@@ -89,6 +89,18 @@ describe('a wrong setting stops the start and is named', () => {
     expect(message).not.toContain('canary');
   });
 
+  it('when webhooks are to be seen to, and nothing may ask for their deliveries', () => {
+    write('tripline.yaml', 'github: { hooks: [{ organization: acme, id: 42 }] }');
+    expect(refusal({})).toMatch(/^github\.hooks.*github\.app or github\.hookToken/);
+    expect(loadConfig({ TRIPLINE_GITHUB_HOOK_TOKEN: 'canary' }, folder).github.hooks).toHaveLength(1);
+  });
+
+  it('when a token for webhooks has none that it is for', () => {
+    expect(refusal({ TRIPLINE_GITHUB_HOOK_TOKEN: 'canary' })).toMatch(
+      /^github\.hookToken \(TRIPLINE_GITHUB_HOOK_TOKEN\)/,
+    );
+  });
+
   it('together with every other wrong one', () => {
     expect(refusal({ TRIPLINE_PORT: 'x', TRIPLINE_DRILLS: 'y' }).split('\n')).toHaveLength(2);
   });

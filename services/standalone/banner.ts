@@ -13,6 +13,11 @@ export function showBanner(
   const pagerduty = config.pagerduty
     ? `${config.pagerduty.minSeverity} and graver`
     : dryRun(screen, 'TRIPLINE_PAGERDUTY_ROUTING_KEY');
+  const hooks = config.github.hooks.length + (config.github.app ? 1 : 0);
+  const redelivery =
+    hooks > 0
+      ? `of what GitHub could not deliver, ${hooks} ${hooks === 1 ? 'webhook' : 'webhooks'}`
+      : `${style('yellow', 'off')}: what GitHub could not deliver stays away (TRIPLINE_GITHUB_APP_ID, github.hooks)`;
   const acts =
     config.remediation.mode === 'automatic'
       ? `automatic, where ${config.remediation.policy.length} lines of policy say so`
@@ -22,6 +27,7 @@ export function showBanner(
   screen.line();
   screen.line(`  Webhook URL     ${style('bold', `${url}/webhooks/github`)}`);
   screen.line(`  Webhook secret  ${secret}`);
+  screen.line(`  Redelivery      ${redelivery}`);
   screen.line(`  Slack           ${slack}`);
   screen.line(`  PagerDuty       ${pagerduty}`);
   screen.line(`  Remediation     ${acts}`);

@@ -6,6 +6,7 @@ import { createDetector } from '@tripline/detector/detector';
 import { loadRules } from '@tripline/detector/load-rules';
 import { createNotifier } from '@tripline/notifier/notifier';
 import { createReceiver } from '@tripline/receiver/receiver';
+import { createReconciler } from '@tripline/reconciler/reconciler';
 import { createRecorder } from '@tripline/recorder/recorder';
 import { createRemediator } from '@tripline/remediator/remediator';
 import { systemClock } from '@tripline/runtime/clock';
@@ -86,7 +87,8 @@ export async function startStandalone(given: Config, screen: Screen): Promise<St
     const detector = opened('detector', await createDetector({ ...parts, stream, rules: await loadRules(config) }));
     const recorder = opened('recorder', await createRecorder({ ...parts, stream }));
     const receiver = opened('receiver', await createReceiver({ ...parts, stream }));
-    const rooms = [receiver, recorder, detector, notifier, remediator];
+    const reconciler = opened('reconciler', createReconciler(parts));
+    const rooms = [receiver, reconciler, recorder, detector, notifier, remediator];
 
     const ready = async () => {
       for (const room of rooms) await room.ready();

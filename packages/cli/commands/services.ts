@@ -17,6 +17,13 @@ const services: readonly Service[] = [
     load: async () => (await import('@tripline/receiver/main')).main,
   },
   {
+    name: 'reconciler',
+    summary: 'Run the reconciler alone: have GitHub make again what it could not deliver',
+    details:
+      'Needs DATABASE_URL, and a GitHub App or github.hooks with github.hookToken; without them it does nothing.',
+    load: async () => (await import('@tripline/reconciler/main')).main,
+  },
+  {
     name: 'recorder',
     summary: 'Run the recorder alone: keep every event in the audit trail',
     details: 'Needs DATABASE_URL; reads the log from KAFKA_BROKERS where set.',

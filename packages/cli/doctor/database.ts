@@ -1,4 +1,5 @@
 import type { Db } from '@tripline/db/database';
+import { readHooks } from '@tripline/db/hooks';
 import { readImports } from '@tripline/db/imports';
 import { readRemediationSwitch } from '@tripline/db/switches';
 import { readWorkspaceFacts } from '@tripline/db/workspaces';
@@ -20,6 +21,7 @@ export async function checkDatabase(db: Db, config: Config, rules: readonly AnyR
     server,
     await ask('kill switch', mend, () => killSwitch(db)),
     ...(await imports(db, config)),
+    ...(await redelivery(db, config)),
     ...(await learning(db, config, rules)),
   ];
 }
@@ -72,6 +74,32 @@ async function imports(db: Db, config: Config): Promise<Check[]> {
     if (!imported) return { what, state: 'note', says: 'under way' };
     const counts = Object.entries(imported.counts).map(([kind, count]) => `${count} ${kind}`);
     return { what, state: 'ok', says: `${moment(imported.at)} UTC: ${counts.join(', ')}` };
+  });
+}
+
+/** What GitHub could not deliver, per webhook. */
+async function redelivery(db: Db, { github }: Config): Promise<Check[]> {
+  if (!github.app && github.hooks.length === 0) {
+    const says = 'no GitHub App and no github.hooks: what GitHub cannot deliver stays away';
+    return [{ what: 'redelivery', state: 'off', says }];
+  }
+  const known = await readHooks(db);
+  if (known.length === 0) {
+    const mend = 'start it: `npx tripline up`, or `npx tripline reconciler` beside the other services';
+    return [{ what: 'redelivery', state: 'broken', says: 'the reconciler has never run', mend }];
+  }
+  return known.map(({ hook, lookedUntil, failed, missing, oldestMissing }) => {
+    const what = `redelivery ${hook}`;
+    if (failed) {
+      const mend = 'see to the permissions of the App or of github.hookToken; it is tried again';
+      return { what, state: 'broken', says: failed.reason, mend };
+    }
+    if (oldestMissing) {
+      const says = `${missing} deliveries are missing, the oldest since ${moment(oldestMissing)} UTC; GitHub is asked again`;
+      return { what, state: 'note', says };
+    }
+    const until = lookedUntil ? `up to ${moment(lookedUntil)} UTC` : 'the first look is under way, or nothing was sent';
+    return { what, state: 'ok', says: `nothing is missing; ${until}` };
   });
 }
 

@@ -73,6 +73,31 @@ describe('the database', () => {
     expect(named(checks, 'kill switch')?.says).toMatch(/^ON since .* by ada/);
   });
 
+  it('says what GitHub could not deliver', async () => {
+    const off = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
+    expect(named(off, 'redelivery')).toMatchObject({ state: 'off' });
+    const app = { TRIPLINE_GITHUB_APP_ID: '7', TRIPLINE_GITHUB_APP_PRIVATE_KEY: 'canary' };
+    const checks = () => checkDatabase(fresh.db, loadConfig(app, folder), rules);
+    expect(named(await checks(), 'redelivery')).toMatchObject({
+      state: 'broken',
+      says: 'the reconciler has never run',
+    });
+    await fresh.db.pool.query(
+      `INSERT INTO hooks (hook, looked_until, holder, held_until) VALUES ('app:7', now(), gen_random_uuid(), now())`,
+    );
+    expect(named(await checks(), 'redelivery app:7')).toMatchObject({ state: 'ok' });
+    await fresh.db.pool.query(
+      `INSERT INTO undelivered (hook, guid, attempt, event, first_failed_at, last_failed_at, status_code, due_at)
+       VALUES ('app:7', 'a', '1', 'push', now(), now(), 502, now())`,
+    );
+    expect(named(await checks(), 'redelivery app:7')).toMatchObject({
+      state: 'note',
+      says: expect.stringMatching(/^1 deliveries are missing, the oldest since /),
+    });
+    await fresh.db.pool.query(`UPDATE hooks SET failed_at = now(), failed_reason = 'GitHub answered 401'`);
+    expect(named(await checks(), 'redelivery app:7')).toMatchObject({ state: 'broken', says: 'GitHub answered 401' });
+  });
+
   it('names tables that are missing', async () => {
     await fresh.db.pool.query('ALTER TABLE findings RENAME TO away');
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);

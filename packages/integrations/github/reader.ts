@@ -77,7 +77,8 @@ function appOf({ app, apiUrl, fetch, timeoutMs }: GitHubAccess): GitHubApp | und
   return app && { ...app, apiUrl, fetch, timeoutMs };
 }
 
-function cannotRead(error: unknown, nowMs: number): unknown {
+/** What any error on the way to an answer means to whoever asked; an error that is none of GitHub's comes back as it is. */
+export function cannotRead(error: unknown, nowMs: number): unknown {
   if (error instanceof NoToken) return new CannotRead(error.outcome);
   if (error instanceof NoAnswer) return new CannotRead({ kind: 'retry', reason: error.reason, message: error.message });
   if (!(error instanceof GitHubRefused)) return error;

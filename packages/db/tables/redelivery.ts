@@ -1,0 +1,27 @@
+import type { Generated } from 'kysely';
+
+/** Tables of migrations/*_redelivery.sql, for kysely. Field docs stand there. */
+export type RedeliveryTables = {
+  hooks: {
+    hook: string;
+    looked_until: Date | null;
+    look_newest: Date | null;
+    look_cursor: string | null;
+    holder: string;
+    held_until: Date;
+    failed_at: Date | null;
+    failed_reason: string | null;
+  };
+  undelivered: {
+    hook: string;
+    guid: string;
+    attempt: string;
+    event: string;
+    first_failed_at: Date;
+    last_failed_at: Date;
+    status_code: number;
+    asked: Generated<number>;
+    due_at: Date;
+    made_at: Date | null;
+  };
+};

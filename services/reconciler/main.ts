@@ -1,0 +1,29 @@
+import { openDatabase } from '@tripline/db/database';
+import { systemClock } from '@tripline/runtime/clock';
+import { type Config, ConfigError } from '@tripline/runtime/config';
+import { createHttp } from '@tripline/runtime/http';
+import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
+import { createLogger } from '@tripline/runtime/logger';
+import { createMetrics } from '@tripline/runtime/metrics';
+import { createReconciler } from './reconciler.ts';
+
+/** Runs the reconciler alone, until it is told to stop. Needs `database.url`. */
+export async function main(config: Config): Promise<void> {
+  if (config.database.url === undefined)
+    throw new ConfigError('the reconciler alone needs a Postgres: set DATABASE_URL');
+  const logger = createLogger({ service: 'reconciler', level: config.logLevel });
+  const metrics = createMetrics({ service: 'reconciler' });
+  const lifecycle = createLifecycle(logger);
+  const stop = stopSignal();
+  try {
+    const open = openDatabase(config.database.url, { applicationName: 'tripline-reconciler' });
+    const db = lifecycle.opened('database', open, (db) => db.close());
+    const reconciler = createReconciler({ config, db, logger, clock: systemClock, metrics });
+    lifecycle.opened('reconciler', reconciler, (reconciler) => reconciler.close());
+    const http = lifecycle.opened('http', createHttp({ metrics, ready: reconciler.ready }), (app) => app.close());
+    await http.listen({ host: config.host, port: config.port });
+    logger.info({ signal: await stop }, 'stopping');
+  } finally {
+    await lifecycle.close();
+  }
+}

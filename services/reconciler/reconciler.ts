@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import type { Db } from '@tripline/db/database';
+import { HookTaken, leaveHook, takeHook } from '@tripline/db/hooks';
+import { forgetOld } from '@tripline/db/undelivered';
+import { deliveriesKeptMs, type Hook, withHook } from '@tripline/integrations/github/deliveries';
+import { CannotRead } from '@tripline/integrations/github/reader';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Config } from '@tripline/runtime/config';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Metrics } from '@tripline/runtime/metrics';
+import { createMeasures } from './measures.ts';
+import { askAgain, leaseMs, lookThrough, type Round, roundMs } from './round.ts';
+
+export type ReconcilerParts = {
+  config: Pick<Config, 'github'>;
+  db: Db;
+  logger: Logger;
+  clock: Clock;
+  metrics: Metrics;
+  fetch?: typeof globalThis.fetch;
+};
+
+export type Reconciler = {
+  /** Names of the webhooks that it sees to. None: nothing is configured to ask with, and it does nothing. */
+  hooks: readonly string[];
+  /** Resolves when the database answers; rejects with the reason. */
+  ready: () => Promise<void>;
+  /** Waits for the request at hand, then stops. */
+  close: () => Promise<void>;
+};
+
+/** From the end of a round to the next one over the same webhook. */
+const intervalMs = 60_000;
+/** How often a webhook is looked for that nobody holds: another process may have died with it. */
+const pollMs = 5000;
+/** However long a rate limit may last, GitHub's end within an hour. */
+const longestPauseMs = 3_600_000;
+
+/** The webhooks that the settings name, and the App's own. */
+export function hooksOf({ github: { app, hooks } }: Pick<Config, 'github'>): { name: string; hook: Hook }[] {
+  const named = hooks.map(({ organization, id }) => ({
+    name: `org:${organization.toLowerCase()}/${id}`,
+    hook: { kind: 'organization', organization, id } as const,
+  }));
+  return app ? [{ name: `app:${app.id}`, hook: { kind: 'app' } }, ...named] : named;
+}
+
+/**
+ * Sees to it that what GitHub could not deliver is delivered after all: looks through the list of attempts from where it
+ * came last, keeps which deliveries no attempt has made, and asks GitHub to make them again. The receiver drops what it
+ * has already. Starts with creation; several processes take turns by a lease in Postgres.
+ */
+export function createReconciler(parts: ReconcilerParts): Reconciler {
+  const { config, db, logger, clock, fetch } = parts;
+  const measures = createMeasures(parts.metrics, db);
+  const hooks = hooksOf(config);
+  const stopping = new AbortController();
+
+  async function see({ name, hook }: (typeof hooks)[number]): Promise<void> {
+    const hold = { hook: name, holder: randomUUID() };
+    const beganMs = clock.nowMs();
+    const look = await takeHook(db, hold, { nowMs: beganMs, untilMs: beganMs + leaseMs });
+    if (look === null) return;
+    const log = logger.child({ hook: name });
+    let pauseMs = intervalMs;
+    let failure: string | null = null;
+    try {
+      const lost = await forgetOld(db, name, beganMs - deliveriesKeptMs);
+      for (const delivery of lost)
+        log.error(delivery, 'a delivery is lost: GitHub has forgotten it, and it never came');
+      measures.lost(lost.length);
+      const options = {
+        nowMs: clock.nowMs,
+        onLeftAlive: (reason: string) => log.error({ reason }, 'a token for a webhook could not be revoked'),
+      };
+      await withHook({ ...config.github, fetch }, hook, options, async (client) => {
+        const round: Round = {
+          ...{ db, hold, client, clock, log, measures },
+          endMs: beganMs + roundMs,
+          signal: stopping.signal,
+        };
+        const looked = await lookThrough(round, look);
+        await askAgain(round, looked);
+        measures.round(looked.finished ? 'done' : 'unfinished');
+      });
+    } catch (error) {
+      if (error instanceof HookTaken) return;
+      measures.round('failed');
+      if (!(error instanceof CannotRead)) throw error;
+      failure = error.message;
+      const { outcome } = error;
+      if (outcome.kind === 'retry' && outcome.afterMs !== undefined)
+        pauseMs = Math.min(Math.max(outcome.afterMs, intervalMs), longestPauseMs);
+      log.warn({ reason: outcome.reason, pauseMs }, `undelivered deliveries cannot be seen to: ${failure}`);
+    } finally {
+      const nowMs = clock.nowMs();
+      const untilMs = stopping.signal.aborted ? nowMs : nowMs + pauseMs;
+      await leaveHook(db, hold, { nowMs, untilMs, failure });
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      for (const hook of hooks) {
+        if (stopping.signal.aborted) break;
+        await see(hook).catch((error) =>
+          logger.error({ err: error, hook: hook.name }, 'a round over a webhook failed'),
+        );
+      }
+      await clock.pause(pollMs, stopping.signal);
+    }
+  }
+
+  if (hooks.length === 0) {
+    logger.info('redelivery is off: configure github.app, or github.hooks with github.hookToken, to switch it on');
+  } else logger.info({ hooks: hooks.map(({ name }) => name) }, 'seeing to undelivered deliveries');
+  const running = hooks.length === 0 ? Promise.resolve() : run();
+
+  return {
+    hooks: hooks.map(({ name }) => name),
+    ready: async () => {
+      await db.pool.query('SELECT 1');
+    },
+    close: async () => {
+      stopping.abort();
+      await running;
+    },
+  };
+}

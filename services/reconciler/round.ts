@@ -1,0 +1,136 @@
+import type { Db } from '@tripline/db/database';
+import { type HookHold, keepHook, type Look } from '@tripline/db/hooks';
+import { findDue, recordAsked, recordSeen, type SeenDelivery } from '@tripline/db/undelivered';
+import { type DeliveryAttempt, deliveriesKeptMs, type HookClient } from '@tripline/integrations/github/deliveries';
+import { CannotRead } from '@tripline/integrations/github/reader';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Measures } from './measures.ts';
+
+/** One round over one webhook that this process holds. */
+export type Round = {
+  db: Db;
+  hold: HookHold;
+  client: HookClient;
+  clock: Clock;
+  log: Logger;
+  measures: Measures;
+  /** Nothing more is begun after this time. */
+  endMs: number;
+  signal: AbortSignal;
+};
+
+/** How a look ended. `answering`: the receiver answered the newest attempt, whatever it said. */
+export type Looked = { finished: boolean; answering: boolean };
+
+/** A hold lasts so long beyond the last sign of life; a request takes ten seconds at most. */
+export const leaseMs = 30_000;
+/** An App's JWT is good for ten minutes. */
+export const roundMs = 300_000;
+/** GitHub gives 900 points a minute: a page of 100 attempts costs one, a request to deliver again five. */
+const pagesARound = 100;
+const asksARound = 120;
+/** While the receiver answers nothing, so many try whether it does again. */
+const probesARound = 5;
+/** Looked at once more, since an attempt is listed when it has ended, and they end out of order. */
+const overlapMs = 300_000;
+/** An attempt may be listed before its answer is; GitHub waits ten seconds for one. */
+const settleMs = 30_000;
+/** Pause before the next attempt at one delivery: doubled with each, up to the longest. */
+const firstPauseMs = 60_000;
+const longestPauseMs = 6 * 3_600_000;
+
+/**
+ * Reads GitHub's list, newest first, down to where the last look began, and keeps what it says page by page. A look too
+ * long for one round is carried on by the next.
+ * @throws {CannotRead} {HookTaken}
+ */
+export async function lookThrough(round: Round, before: Look): Promise<Looked> {
+  const { db, hold, clock, measures, log } = round;
+  const downToMs = before.lookedUntilMs === null ? clock.nowMs() - deliveriesKeptMs : before.lookedUntilMs - overlapMs;
+  let { unfinished } = before;
+  let answering = false;
+  for (let pages = 0; pages < pagesARound && goesOn(round); pages += 1) {
+    const { attempts, next } = await page(round, before, unfinished?.cursor ?? null);
+    measures.seen(attempts.length);
+    const newestMs = unfinished?.newestMs ?? attempts[0]?.atMs;
+    if (unfinished === null) answering = attempts[0] !== undefined && isAnswer(attempts[0]);
+    const oldestMs = attempts.at(-1)?.atMs;
+    const goesDown = next !== null && newestMs !== undefined && oldestMs !== undefined && oldestMs >= downToMs;
+    unfinished = goesDown ? { newestMs, cursor: next } : null;
+    const lookedUntilMs = goesDown ? before.lookedUntilMs : (newestMs ?? before.lookedUntilMs);
+    const heldUntilMs = clock.nowMs() + leaseMs;
+    const recent = attempts.filter(({ atMs }) => atMs >= downToMs);
+    const made = await recordSeen(db, hold, together(recent), { lookedUntilMs, unfinished }, { heldUntilMs, settleMs });
+    measures.made(made);
+    if (made > 0) log.info({ made }, 'deliveries that were missing have arrived');
+    if (!goesDown) return { finished: true, answering };
+  }
+  return { finished: false, answering };
+}
+
+/** A cursor of an earlier round that GitHub no longer takes is dropped: the look begins anew. */
+async function page(round: Round, before: Look, cursor: string | null) {
+  try {
+    return await round.client.list(cursor);
+  } catch (error) {
+    const stale = cursor !== null && cursor === before.unfinished?.cursor;
+    if (!(stale && error instanceof CannotRead && error.outcome.reason === 'rejected')) throw error;
+    round.log.warn('GitHub no longer knows the page at which the look stopped: it begins anew');
+    const heldUntilMs = round.clock.nowMs() + leaseMs;
+    await recordSeen(round.db, round.hold, [], { ...before, unfinished: null }, { heldUntilMs, settleMs });
+    throw error;
+  }
+}
+
+/**
+ * Asks GitHub to make the missing deliveries again that are due; only a few while the receiver answers nothing.
+ * @throws {CannotRead} when GitHub asks for patience or does not answer. {HookTaken}
+ */
+export async function askAgain(round: Round, { answering }: Looked): Promise<void> {
+  const { db, hold, client, clock, measures, log } = round;
+  const limit = answering ? asksARound : probesARound;
+  const due = await findDue(db, hold.hook, { nowMs: clock.nowMs(), limit });
+  let asked = 0;
+  for (const { guid, attempt, asked: times } of due) {
+    if (!goesOn(round)) break;
+    const nowMs = clock.nowMs();
+    await keepHook(db, hold, nowMs + leaseMs);
+    await recordAsked(db, hold.hook, guid, nowMs + Math.min(firstPauseMs * 2 ** times, longestPauseMs));
+    const outcome = await client.redeliver(attempt);
+    measures.asked(outcome);
+    if (outcome.kind === 'retry') throw new CannotRead(outcome);
+    if (outcome.kind === 'done' && outcome.reason === 'accepted') asked += 1;
+    else log.warn({ delivery: guid, reason: outcome.reason }, 'GitHub does not deliver it again');
+  }
+  if (asked > 0) log.info({ asked, answering }, 'asked for deliveries to be made again');
+}
+
+function goesOn({ clock, endMs, signal }: Round): boolean {
+  return !signal.aborted && clock.nowMs() < endMs;
+}
+
+/** Whether the receiver, and not what stands in front of it, said something: a refusal is an answer too. */
+function isAnswer({ statusCode }: DeliveryAttempt): boolean {
+  return statusCode >= 200 && statusCode < 500;
+}
+
+/** The attempts of a page, one line a delivery. */
+function together(attempts: readonly DeliveryAttempt[]): SeenDelivery[] {
+  const seen = new Map<string, SeenDelivery>();
+  for (const { guid, id, event, atMs, statusCode, made, redelivery } of attempts) {
+    const newer = seen.get(guid);
+    if (newer === undefined) {
+      const madeMs = made ? atMs : null;
+      seen.set(guid, {
+        ...{ guid, attempt: id, event, statusCode, madeMs, redelivered: redelivery },
+        ...{ oldestMs: atMs, newestMs: atMs },
+      });
+      continue;
+    }
+    newer.oldestMs = Math.min(newer.oldestMs, atMs);
+    newer.madeMs ??= made ? atMs : null;
+    newer.redelivered ||= redelivery;
+  }
+  return [...seen.values()];
+}
