@@ -35,10 +35,14 @@ export function toEventRecord(event: TriplineEvent): EventRecord {
   return { key: event.workspace, headers, value: Buffer.from(JSON.stringify(event.data)) };
 }
 
+/** By name, as it comes from outside: what an event of that type must have. */
+const kinds = new Map<string, { type: EventType; needs: readonly string[] }>(
+  Object.entries(eventTypes).map(([type, needs]) => [type, { type: type as EventType, needs }]),
+);
+
 /** The record's event type from its headers alone, or undefined when it bears none that Tripline knows. */
 export function eventTypeOf(headers: Record<string, string>): EventType | undefined {
-  const type = headers['ce_type'];
-  return type !== undefined && Object.hasOwn(eventTypes, type) ? (type as EventType) : undefined;
+  return kinds.get(headers['ce_type']!)?.type;
 }
 
 /**
@@ -49,32 +53,42 @@ export function eventTypeOf(headers: Record<string, string>): EventType | undefi
 export function fromEventRecord(
   record: { headers: Record<string, string>; value: Buffer | null },
   position: LogPosition,
-  options: { checkWhole?: boolean } = {},
+  options?: { checkWhole?: boolean },
 ): LoggedEvent {
   const { headers, value } = record;
-  const type = eventTypeOf(headers);
-  if (type === undefined)
+  const kind = kinds.get(headers['ce_type']!);
+  if (kind === undefined)
     throw new Error(`header ce_type is ${JSON.stringify(headers['ce_type'])}, which no source writes`);
-  for (const name of ['ce_id', 'ce_source', 'ce_time', 'ce_workspace', 'ce_trust']) {
-    if (!headers[name]) throw new Error(`header ${name} is missing`);
-  }
-  if (Number.isNaN(Date.parse(headers['ce_time']!))) throw new Error('header ce_time is no time');
+  const time = header(headers, 'ce_time');
+  const envelope = {
+    id: header(headers, 'ce_id'),
+    source: header(headers, 'ce_source'),
+    type: kind.type,
+    time,
+    workspace: header(headers, 'ce_workspace'),
+    trust: header(headers, 'ce_trust') as TriplineEvent['trust'],
+  };
+  if (Number.isNaN(Date.parse(time))) throw new Error('header ce_time is no time');
   if (value === null) throw new Error('the record has no value');
   const data: unknown = JSON.parse(value.toString('utf8'));
   if (typeof data !== 'object' || data === null || Array.isArray(data)) throw new Error('the value is no JSON object');
-  for (const name of eventTypes[type]) {
-    if ((data as Record<string, unknown>)[name] === undefined) throw new Error(`${type} needs ${name}`);
+  for (const name of kind.needs) {
+    if ((data as Record<string, unknown>)[name] === undefined) throw new Error(`${kind.type} needs ${name}`);
   }
-  const event = {
-    id: headers['ce_id']!,
-    source: headers['ce_source']!,
-    type,
-    time: headers['ce_time']!,
-    workspace: headers['ce_workspace']!,
-    trust: headers['ce_trust'] as TriplineEvent['trust'],
-    ...(headers['ce_bodysha256'] === undefined ? {} : { bodySha256: headers['ce_bodysha256'] }),
-    data,
-  } as TriplineEvent;
-  if (options.checkWhole) parseEvent(event);
-  return { ...event, position } as LoggedEvent;
+  const bodySha256 = headers['ce_bodysha256'];
+  if (options?.checkWhole)
+    parseEvent(bodySha256 === undefined ? { ...envelope, data } : { ...envelope, bodySha256, data });
+  const { id, source, type, workspace, trust } = envelope;
+  // Written out: this is done for every event, and copying objects costs more than the rest of it.
+  return (
+    bodySha256 === undefined
+      ? { id, source, type, time, workspace, trust, data, position }
+      : { id, source, type, time, workspace, trust, bodySha256, data, position }
+  ) as LoggedEvent;
+}
+
+function header(headers: Record<string, string>, name: string): string {
+  const value = headers[name];
+  if (!value) throw new Error(`header ${name} is missing`);
+  return value;
 }

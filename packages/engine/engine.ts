@@ -147,8 +147,6 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     const step: Step = { record, atMs, workspace, event: null, readings: [], fault: faultOfWorkspace(workspace) };
     if (step.fault !== null) return step;
     try {
-      const body = record.headers['ce_bodysha256'];
-      if (body !== undefined && !/^[0-9a-f]{64}$/.test(body)) throw new Error('header ce_bodysha256 is no SHA-256');
       const event = fromEventRecord(record, {
         partition: record.partition,
         offset: record.offset,

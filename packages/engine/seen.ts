@@ -10,48 +10,76 @@ export type Seen = ReturnType<typeof createSeen>;
 
 /**
  * Ids and body hashes of the events of 72 hours, against duplicates: an open-addressed table of 20-byte entries in one
- * typed array, so that a million events cost some 80 MB and no work for the collector. What the batch in progress adds
- * lies in a table of its own until it is committed.
+ * typed array, so that a million events cost some 80 MB and no work for the collector. Beside it stands what the batch in
+ * progress added, in case it is to be taken back.
  */
 export function createSeen() {
-  const kept = createTable(1024);
-  const batch = createTable(1024);
-  const idHash = new Uint32Array(4);
-  const bodyHash = new Uint32Array(4);
+  const table = createTable(1024);
+  const hash = new Uint32Array(8);
+  let added = new Uint32Array(256 * entryWords);
+  /** The hour that each of them had before, or 0. */
+  let before = new Uint32Array(256);
+  let count = 0;
+
+  function add(from: number, hour: number): void {
+    if (count === before.length) {
+      added = grown(added);
+      before = grown(before);
+    }
+    before[count] = table.put(hash, from, hour);
+    const at = count * entryWords;
+    for (let word = 0; word < 4; word += 1) added[at + word] = hash[from + word]!;
+    added[at + 4] = hour;
+    count += 1;
+  }
 
   return {
     /**
      * True when an event of this source and id, or of this body and type, came in the 72 hours before `nowMs`;
      * otherwise it is remembered. The type belongs to it because one delivery may give several events.
+     * @throws {Error} when `bodySha256` is none.
      */
     isDuplicate(event: { source: string; id: string; type: string; bodySha256?: string }, nowMs: number): boolean {
       const hour = Math.floor(nowMs / hourMs) + 1;
-      hashText(`${event.source}\0${event.id}`, idHash);
-      if (kept.has(idHash, hour - seenHours) || batch.has(idHash, hour - seenHours)) return true;
+      const oldestHour = hour - seenHours;
+      hashId(event.source, event.id, hash);
+      if (event.bodySha256 !== undefined) hashBody(event.bodySha256, event.type, hash);
+      if (table.has(hash, idWord, oldestHour)) return true;
       if (event.bodySha256 !== undefined) {
-        hashBody(event.bodySha256, event.type, bodyHash);
-        if (kept.has(bodyHash, hour - seenHours) || batch.has(bodyHash, hour - seenHours)) return true;
-        batch.add(bodyHash, hour);
+        if (table.has(hash, bodyWord, oldestHour)) return true;
+        add(bodyWord, hour);
       }
-      batch.add(idHash, hour);
+      add(idWord, hour);
       return false;
     },
     /** What the batch added, as bytes to keep; null when nothing. */
-    pack: (): Uint8Array | null => batch.pack(),
+    pack: (): Uint8Array | null => (count === 0 ? null : new Uint8Array(added.slice(0, count * entryWords).buffer)),
     /** Takes in what `pack` gave, once committed. */
     load(bytes: Uint8Array): void {
-      kept.addAll(bytes);
+      // Copied: a Buffer from the database lies somewhere in a larger one, and its own `slice` would share it whole.
+      const entries = new Uint32Array(Uint8Array.from(bytes).buffer);
+      for (let at = 0; at < entries.length; at += entryWords) table.put(entries, at, entries[at + 4]!);
     },
     commit(): void {
-      const bytes = batch.pack();
-      if (bytes !== null) kept.addAll(bytes);
-      batch.clear();
+      count = 0;
     },
     rollback(): void {
-      batch.clear();
+      // An hour long past, not a free place: others may stand behind it.
+      for (let nth = 0; nth < count; nth += 1) table.setHour(added, nth * entryWords, Math.max(1, before[nth]!));
+      count = 0;
     },
-    entries: () => kept.size(),
+    entries: () => table.size(),
   };
+}
+
+/** Where in the words that are hashed into the id's hash stands, and the body's. */
+const idWord = 0;
+const bodyWord = 4;
+
+function grown(words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(words.length * 2);
+  larger.set(words);
+  return larger;
 }
 
 function createTable(slots: number) {
@@ -60,76 +88,56 @@ function createTable(slots: number) {
   let used = 0;
   let newestHour = 0;
 
-  /** Where the hash stands, or the free place where it would. */
+  /** Where the hash at `from` stands, or the free place where it would. */
   function place(hash: Uint32Array, from: number): number {
-    let slot = hash[from]! & (capacity - 1);
-    for (;;) {
+    const a = hash[from]!;
+    const b = hash[from + 1]!;
+    for (let slot = a & (capacity - 1); ; slot = (slot + 1) & (capacity - 1)) {
       const at = slot * entryWords;
       if (words[at + 4] === 0) return at;
-      if (
-        words[at] === hash[from] &&
-        words[at + 1] === hash[from + 1] &&
-        words[at + 2] === hash[from + 2] &&
-        words[at + 3] === hash[from + 3]
-      ) {
-        return at;
-      }
-      slot = (slot + 1) & (capacity - 1);
+      if (words[at] !== a || words[at + 1] !== b) continue;
+      if (words[at + 2] === hash[from + 2] && words[at + 3] === hash[from + 3]) return at;
     }
   }
-  function put(hash: Uint32Array, from: number, hour: number): void {
-    const at = place(hash, from);
-    if (words[at + 4] === 0) used += 1;
-    words.set(hash.subarray(from, from + 4), at);
-    words[at + 4] = Math.max(words[at + 4]!, hour);
+  function write(at: number, hash: Uint32Array, from: number, hour: number): void {
+    for (let word = 0; word < 4; word += 1) words[at + word] = hash[from + word]!;
+    words[at + 4] = hour;
   }
   /** Makes room, and lets go of what is older than the window. */
   function rebuild(): void {
-    const before = words;
+    const former = words;
+    const isLive = (hour: number) => hour !== 0 && hour >= newestHour - seenHours;
     let live = 0;
-    for (let at = 4; at < before.length; at += entryWords) {
-      if (before[at]! !== 0 && before[at]! >= newestHour - seenHours) live += 1;
-    }
+    for (let at = 4; at < former.length; at += entryWords) if (isLive(former[at]!)) live += 1;
     capacity = slots;
     while (capacity < live * 4) capacity *= 2;
     words = new Uint32Array(capacity * entryWords);
-    used = 0;
-    for (let at = 0; at < before.length; at += entryWords) {
-      const hour = before[at + 4]!;
-      if (hour !== 0 && hour >= newestHour - seenHours) put(before, at, hour);
+    used = live;
+    for (let at = 0; at < former.length; at += entryWords) {
+      const hour = former[at + 4]!;
+      if (isLive(hour)) write(place(former, at), former, at, hour);
     }
-  }
-  function add(hash: Uint32Array, hour: number, from = 0): void {
-    newestHour = Math.max(newestHour, hour);
-    if ((used + 1) * 2 > capacity) rebuild();
-    put(hash, from, hour);
   }
 
   return {
-    has(hash: Uint32Array, oldestHour: number): boolean {
-      const hour = words[place(hash, 0) + 4]!;
+    has(hash: Uint32Array, from: number, oldestHour: number): boolean {
+      const hour = words[place(hash, from) + 4]!;
       return hour !== 0 && hour >= oldestHour;
     },
-    add,
-    addAll(bytes: Uint8Array): void {
-      // Copied: a Buffer from the database lies somewhere in a larger one, and its own `slice` would share it whole.
-      const entries = new Uint32Array(Uint8Array.from(bytes).buffer);
-      for (let at = 0; at < entries.length; at += entryWords) add(entries, entries[at + 4]!, at);
+    /** Keeps the hash at `from`, and answers the hour that it had before, or 0. */
+    put(hash: Uint32Array, from: number, hour: number): number {
+      newestHour = Math.max(newestHour, hour);
+      if ((used + 1) * 2 > capacity) rebuild();
+      const at = place(hash, from);
+      const before = words[at + 4]!;
+      if (before === 0) used += 1;
+      write(at, hash, from, Math.max(before, hour));
+      return before;
     },
-    pack(): Uint8Array | null {
-      if (used === 0) return null;
-      const packed = new Uint32Array(used * entryWords);
-      let to = 0;
-      for (let at = 0; at < words.length; at += entryWords) {
-        if (words[at + 4] === 0) continue;
-        packed.set(words.subarray(at, at + entryWords), to);
-        to += entryWords;
-      }
-      return new Uint8Array(packed.buffer);
-    },
-    clear(): void {
-      if (used > 0) words.fill(0);
-      used = 0;
+    setHour(hash: Uint32Array, from: number, hour: number): void {
+      const at = place(hash, from);
+      // It may have been let go of meanwhile.
+      if (words[at + 4] !== 0) words[at + 4] = hour;
     },
     size: () => used,
   };
@@ -137,21 +145,53 @@ function createTable(slots: number) {
 
 /**
  * Spreads a text over 128 bits. Not a cryptographic hash: ids are the provider's and lie under its signature, so nobody
- * can choose them to collide. Bodies can be chosen, and come as SHA-256.
+ * can choose them to collide. Bodies can be chosen, and come as SHA-256. Kept in Postgres, so it must never change.
  */
 function hashText(text: string, into: Uint32Array): void {
-  let [a, b, c, d] = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
+  mixIn(text, start);
+  finish(text.length, into, 0);
+}
+
+/** The hash of `source`, NUL and `id`; a source says the same beginning again and again. */
+function hashId(source: string, id: string, into: Uint32Array): void {
+  let begun = begunSources.get(source);
+  if (begun === undefined) {
+    mixIn(`${source}\0`, start);
+    begun = mix.slice();
+    if (begunSources.size >= mostBegunSources) begunSources.clear();
+    begunSources.set(source, begun);
+  }
+  mixIn(id, begun);
+  finish(source.length + 1 + id.length, into, idWord);
+}
+const mostBegunSources = 10_000;
+const begunSources = new Map<string, Int32Array>();
+const start = Int32Array.of(0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344);
+const mix = new Int32Array(4);
+
+/** Leaves in `mix` what `text` makes of `from`. */
+function mixIn(text: string, from: Int32Array): void {
+  let a = from[0]!;
+  let b = from[1]!;
+  let c = from[2]!;
+  let d = from[3]!;
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at);
-    a = turn(Math.imul(a ^ unit, 0x9e3779b1), 13) + b;
-    b = turn(Math.imul(b ^ unit, 0x85ebca77), 15) + c;
-    c = turn(Math.imul(c ^ unit, 0xc2b2ae3d), 17) + d;
-    d = turn(Math.imul(d ^ unit, 0x27d4eb2f), 19) + a;
+    a = (turn(Math.imul(a ^ unit, 0x9e3779b1), 13) + b) | 0;
+    b = (turn(Math.imul(b ^ unit, 0x85ebca77), 15) + c) | 0;
+    c = (turn(Math.imul(c ^ unit, 0xc2b2ae3d), 17) + d) | 0;
+    d = (turn(Math.imul(d ^ unit, 0x27d4eb2f), 19) + a) | 0;
   }
-  into[0] = spread(a ^ text.length);
-  into[1] = spread(b ^ into[0]!);
-  into[2] = spread(c ^ into[1]!);
-  into[3] = spread(d ^ into[2]!);
+  mix[0] = a;
+  mix[1] = b;
+  mix[2] = c;
+  mix[3] = d;
+}
+function finish(length: number, into: Uint32Array, to: number): void {
+  into[to] = spread(mix[0]! ^ length);
+  into[to + 1] = spread(mix[1]! ^ into[to]!);
+  into[to + 2] = spread(mix[2]! ^ into[to + 1]!);
+  into[to + 3] = spread(mix[3]! ^ into[to + 2]!);
 }
 const turn = (word: number, bits: number) => (word << bits) | (word >>> (32 - bits));
 function spread(word: number): number {
@@ -161,13 +201,29 @@ function spread(word: number): number {
 }
 
 const typeWords = new Map<string, number>();
+/** Half of the body's SHA-256, and the type over the last word of it. */
 function hashBody(sha256: string, type: string, into: Uint32Array): void {
   let typeWord = typeWords.get(type);
   if (typeWord === undefined) {
-    hashText(type, into);
-    typeWord = into[0]!;
+    const words = new Uint32Array(4);
+    hashText(type, words);
+    typeWord = words[0]!;
     typeWords.set(type, typeWord);
   }
-  for (let word = 0; word < 4; word += 1) into[word] = Number.parseInt(sha256.slice(word * 8, word * 8 + 8), 16);
-  into[3] = into[3]! ^ typeWord;
+  if (sha256.length !== 64) throw new Error('header ce_bodysha256 is no SHA-256');
+  let word = 0;
+  let wrong = 0;
+  for (let at = 0; at < 64; at += 1) {
+    const digit = hexDigits[sha256.charCodeAt(at) & 0x7f]! | (sha256.charCodeAt(at) & 0xff80);
+    wrong |= digit;
+    word = (word << 4) | digit;
+    if ((at & 7) === 7 && at < 32) into[bodyWord + (at >> 3)] = word;
+  }
+  if (wrong > 15) throw new Error('header ce_bodysha256 is no SHA-256');
+  into[bodyWord + 3] = into[bodyWord + 3]! ^ typeWord;
 }
+/** By character; 16 for what is none, so that one look at all of them tells. */
+const hexDigits = Uint8Array.from({ length: 128 }, (_, unit) => {
+  const digit = '0123456789abcdef'.indexOf(String.fromCharCode(unit));
+  return digit < 0 ? 16 : digit;
+});

@@ -1,3 +1,4 @@
+import { asJson } from './as-json.ts';
 import type { Journal } from './journal.ts';
 import { joinKey, type StateKey, splitKey } from './keys.ts';
 import { createRecent } from './recent.ts';
@@ -9,7 +10,7 @@ export type StateChange = StateKey & { json: string | null; expiresMs: number };
 
 /**
  * What is known of one key. Of `json` and `value` one at least is there, and the other is made of it when it is wanted:
- * most values are written more often than read. `value` is shared with rules, so never changed in place.
+ * a value while a batch is judged, its text when it is written. `value` is shared with rules, so never changed in place.
  */
 type Entry = { json: string | undefined; value: unknown; expiresMs: number };
 const absent: Entry = { json: 'null', value: undefined, expiresMs: Number.NEGATIVE_INFINITY };
@@ -18,10 +19,13 @@ function jsonOf(entry: Entry): string {
   entry.json ??= JSON.stringify(entry.value);
   return entry.json;
 }
-/** Never what a rule gave to `set`: what it reads later is what it would read after a restart. */
 function parsed(entry: Entry): unknown {
-  if (entry.json !== undefined) entry.value ??= JSON.parse(entry.json);
+  if (entry !== absent && entry.json !== undefined) entry.value ??= JSON.parse(entry.json);
   return entry.value;
+}
+/** Held for later batches as text, which is smaller, and no work for the collector. */
+function asText(entry: Entry): Entry {
+  return entry.json === undefined || entry.value === undefined ? entry : { ...entry, value: undefined };
 }
 
 /** One key while a batch is judged, so that its name is looked up once and not at every touch. */
@@ -94,13 +98,12 @@ export function createState(options: { journal: Journal; cachedKeys: number }) {
     },
     set(slot: Slot, value: unknown, keepMs: number, nowMs: number): void {
       if (!(keepMs > 0 && Number.isFinite(keepMs))) throw new Error('keepMs must be a positive number of milliseconds');
-      const json = JSON.stringify(value);
-      if (json === undefined) throw new Error('state must be JSON');
       const before = entry(slot);
+      const former = parsed(before);
+      const kept = asJson(value, former);
       const leftMs = before.expiresMs - nowMs;
-      const lastsWell = leftMs >= keepMs && leftMs <= keepMs * slack * 2;
-      if (lastsWell && jsonOf(before) === json) return;
-      change(slot, { json, value: undefined, expiresMs: Math.ceil(nowMs + keepMs * slack) });
+      if (kept === former && leftMs >= keepMs && leftMs <= keepMs * slack * 2) return;
+      change(slot, { json: undefined, value: kept, expiresMs: Math.ceil(nowMs + keepMs * slack) });
     },
     delete(slot: Slot): void {
       if (entry(slot) !== absent) change(slot, absent);
@@ -119,7 +122,7 @@ export function createState(options: { journal: Journal; cachedKeys: number }) {
       for (const { joined, before, next } of slots.values()) {
         const held = next ?? before;
         if (held === undefined) continue;
-        if (!isEngines(joined)) cache.set(joined, held);
+        if (!isEngines(joined)) cache.set(joined, asText(held));
         else if (held === absent) engineRows.delete(joined);
         else if (next !== undefined) engineRows.set(joined, next);
       }

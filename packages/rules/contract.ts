@@ -74,7 +74,8 @@ export type RuleContext<State, Settings> = {
   /**
    * Keeps `value` for at least `keepMs` without another `set`, and at most 1.5 times as long: it bounds memory and is no
    * exact window, for which a rule keeps times of its own. Kept as JSON: no undefined, no dates, no maps. Setting an
-   * equal value writes nothing while at least `keepMs` is left.
+   * equal value writes nothing while at least `keepMs` is left; sharing with what `get` gave makes it cheap to see that.
+   * What is kept must not be changed any more.
    */
   set: (key: string, value: State, keepMs: number) => void;
   delete: (key: string) => void;
