@@ -1,7 +1,7 @@
 import type { Entity, Finding } from '@tripline/contracts/finding';
 import type { Actor } from '@tripline/contracts/incident';
+import { failpoint } from '@tripline/runtime/failpoint';
 import type { ClientBase } from 'pg';
-import { type AnyJob, addJobs } from './jobs.ts';
 import { createJoining, entityName, joiningWindowMs, joins, type OpenIncident } from './join-incidents.ts';
 
 /** An entry of `silences` in tripline.yaml. */
@@ -42,8 +42,9 @@ export async function recordVerdicts(
 ): Promise<Recorded> {
   const recorded: Recorded = { found: 0, silenced: 0, withdrawn: 0, reinstated: 0 };
   if (verdicts.length === 0) return recorded;
-  const known = await readKnown(client, verdicts);
-  const joining = createJoining(await lockIncidents(client, verdicts, known));
+  const { known, locked } = await readAndLock(client, verdicts);
+  failpoint('detector.after-known');
+  const joining = createJoining(locked.length === 0 ? [] : await readIncidents(client, locked));
   const byId = new Map([...joining.incidents].map((incident) => [incident.id, incident]));
   const standing = new Map<string, Standing>();
   for (const [id, { incident, withdrawn }] of known) {
@@ -80,12 +81,7 @@ export async function recordVerdicts(
     }
   }
 
-  const changed = [...joining.incidents].filter((incident) => incident.changed);
-  await writeIncidents(client, changed);
-  await insertFindings(client, [...inserts.values()]);
-  await markWithdrawn(client, withdrawals);
-  await insertStory(client, joining.story);
-  await addJobs(client, jobsFor(changed, remediate));
+  await write(client, { joining, inserts: [...inserts.values()], withdrawals, remediate });
   return recorded;
 }
 
@@ -100,42 +96,48 @@ function silenceOf(finding: Finding, silences: readonly Silence[]): string | nul
   return found === undefined ? null : `${found.rule} on ${found.subject} until ${found.until}: ${found.reason}`;
 }
 
-async function readKnown(client: ClientBase, verdicts: readonly RuleVerdict[]): Promise<Map<string, KnownFinding>> {
+/**
+ * What is known of the findings already, and the incidents that some finding may join or some withdrawal concerns, locked
+ * in one order. One statement, since findings wait for it.
+ */
+async function readAndLock(
+  client: ClientBase,
+  verdicts: readonly RuleVerdict[],
+): Promise<{ known: Map<string, KnownFinding>; locked: string[] }> {
   const ids = verdicts.map((verdict) =>
     verdict.kind === 'withdrawn' ? verdict.withdrawal.findingId : verdict.finding.id,
   );
-  const { rows } = await client.query<KnownFinding & { id: string }>(
-    `SELECT id, incident, withdrawn_at IS NOT NULL AS withdrawn FROM findings
-     WHERE id IN (SELECT json_array_elements_text($1::json))`,
-    [JSON.stringify(ids)],
-  );
-  return new Map(rows.map(({ id, ...finding }) => [id, finding]));
-}
-
-type IncidentRow = Omit<OpenIncident, 'entities' | 'changed' | 'id'> & { id: string; entities: Entity[] };
-
-/** Incidents that some finding may join or some withdrawal concerns, locked in one order. */
-async function lockIncidents(
-  client: ClientBase,
-  verdicts: readonly RuleVerdict[],
-  known: ReadonlyMap<string, KnownFinding>,
-): Promise<OpenIncident[]> {
   const findings = verdicts.flatMap((verdict) => (verdict.kind === 'withdrawn' ? [] : [verdict.finding]));
   const entities = findings.flatMap(({ workspace, entities }) =>
     entities.filter(joins).map(({ kind, id }) => ({ workspace, kind, entity: id })),
   );
   const times = findings.map((finding) => Date.parse(finding.detectedAt));
-  const concerned = [...known.values()].flatMap(({ incident }) => (incident === null ? [] : [incident]));
-  const { rows: locked } = await client.query<{ id: string }>(
-    `SELECT id FROM incidents WHERE id IN (SELECT json_array_elements_text($2::json))
-       OR (updated_at >= to_timestamp($3::float8 / 1000) AND id IN (
-         SELECT e.incident FROM json_to_recordset($1::json) AS w(workspace text, kind text, entity text)
-         JOIN incident_entities e ON e.workspace = w.workspace AND e.kind = w.kind AND e.entity = w.entity))
-     ORDER BY id FOR UPDATE`,
-    [JSON.stringify(entities), JSON.stringify(concerned), Math.min(...times, 8.64e15 / 1000) - joiningWindowMs],
-  );
-  if (locked.length === 0) return [];
-  // Read after the lock is had, so that what people did meanwhile is seen.
+  const { rows } = await client.query<{ known: (KnownFinding & { id: string })[]; locked: string[] }>({
+    name: 'verdicts-known',
+    text: `WITH known AS MATERIALIZED (
+       SELECT id, incident, withdrawn_at IS NOT NULL AS withdrawn FROM findings
+       WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)))
+     ), locked AS (
+       SELECT id FROM incidents WHERE id = ANY (ARRAY(
+         SELECT incident FROM known WHERE incident IS NOT NULL
+         UNION
+         SELECT i.id FROM json_to_recordset($2::json) AS w(workspace text, kind text, entity text)
+           JOIN incident_entities e ON e.workspace = w.workspace AND e.kind = w.kind AND e.entity = w.entity
+           JOIN incidents i ON i.id = e.incident AND i.updated_at >= to_timestamp($3::float8 / 1000)))
+       ORDER BY id FOR UPDATE
+     )
+     SELECT (SELECT coalesce(json_agg(known), '[]') FROM known) AS known,
+       (SELECT coalesce(json_agg(id), '[]') FROM locked) AS locked`,
+    values: [JSON.stringify(ids), JSON.stringify(entities), Math.min(...times, 8.64e15 / 1000) - joiningWindowMs],
+  });
+  const { known, locked } = rows[0]!;
+  return { known: new Map(known.map(({ id, ...finding }) => [id, finding])), locked };
+}
+
+type IncidentRow = Omit<OpenIncident, 'entities' | 'changed' | 'id'> & { id: string; entities: Entity[] };
+
+/** Read after the lock is had, so that what people did meanwhile is seen. */
+async function readIncidents(client: ClientBase, ids: readonly string[]): Promise<OpenIncident[]> {
   const { rows } = await client.query<IncidentRow>(
     `SELECT i.id, i.workspace, i.state, i.severity, i.title, i.version, i.resolution,
        coalesce(i.resolved_by->>'via' = 'tripline', false) AS "resolvedByUs",
@@ -147,7 +149,7 @@ async function lockIncidents(
        (SELECT coalesce(json_agg(json_build_object('kind', e.kind, 'id', e.entity)), '[]')
         FROM incident_entities e WHERE e.incident = i.id) AS entities
      FROM incidents i WHERE i.id IN (SELECT json_array_elements_text($1::json))`,
-    [JSON.stringify(locked.map(({ id }) => id))],
+    [JSON.stringify(ids)],
   );
   return rows.map(({ entities, ...row }) => ({
     ...row,
@@ -156,100 +158,102 @@ async function lockIncidents(
   }));
 }
 
-async function writeIncidents(client: ClientBase, incidents: readonly OpenIncident[]): Promise<void> {
-  if (incidents.length === 0) return;
-  const fresh = incidents.filter(({ id }) => id === null);
-  if (fresh.length > 0) {
-    const { rows } = await client.query<{ id: string }>(
-      `SELECT 'INC-' || nextval('incident_numbers') AS id FROM generate_series(1, $1::int)`,
-      [fresh.length],
-    );
-    for (const [place, incident] of fresh.entries()) incident.id = rows[place]!.id;
-  }
-  await client.query(
-    `INSERT INTO incidents AS i (id, workspace, state, severity, title, version, opened_at, updated_at, resolved_at, resolved_by, resolution)
-     SELECT c.id, workspace, c.state, c.severity, c.title, c.version, to_timestamp("openedMs" / 1000), to_timestamp("updatedMs" / 1000),
-       to_timestamp("resolvedMs" / 1000), CASE WHEN resolution IS NOT NULL THEN $2::jsonb END, resolution
-     FROM json_to_recordset($1::json) AS c(id text, workspace text, state text, severity text, title text, version int,
-       "openedMs" float8, "updatedMs" float8, "resolvedMs" float8, resolution text)
-     ON CONFLICT (id) DO UPDATE SET
-       state = excluded.state, severity = excluded.severity, version = excluded.version, updated_at = excluded.updated_at,
-       resolved_at = excluded.resolved_at, resolved_by = excluded.resolved_by, resolution = excluded.resolution,
-       -- An incident that was resolved and opens anew is nobody's.
-       acknowledged_at = CASE WHEN i.state = 'resolved' THEN NULL ELSE i.acknowledged_at END,
-       acknowledged_by = CASE WHEN i.state = 'resolved' THEN NULL ELSE i.acknowledged_by END`,
-    [JSON.stringify(incidents), JSON.stringify(tripline)],
-  );
-  const entities = incidents.flatMap((incident) =>
-    [...incident.entities.values()].map(({ kind, id }) => ({
-      incident: incident.id,
-      workspace: incident.workspace,
-      kind,
-      entity: id,
-    })),
-  );
-  await client.query(
-    `INSERT INTO incident_entities (incident, workspace, kind, entity)
-     SELECT incident, workspace, kind, entity
-     FROM json_to_recordset($1::json) AS e(incident text, workspace text, kind text, entity text)
-     ON CONFLICT DO NOTHING`,
-    [JSON.stringify(entities)],
-  );
+type Written = {
+  joining: ReturnType<typeof createJoining>;
+  inserts: readonly Insert[];
+  withdrawals: ReadonlyMap<string, Withdrawal | null>;
+  remediate: ReadonlySet<string>;
+};
+
+/**
+ * Everything at once: incidents with their entities, findings, the story, and the jobs that follow. People hear of each
+ * changed incident; every finding that they hear of goes through the guard. One statement, since each round trip is time
+ * in which an attacker goes on.
+ */
+async function write(client: ClientBase, { joining, inserts, withdrawals, remediate }: Written): Promise<void> {
+  const changed = [...joining.incidents].filter((incident) => incident.changed);
+  if (changed.length === 0 && inserts.length === 0 && withdrawals.size === 0) return;
+  const placeOf = new Map(changed.map((incident, place) => [incident, place]));
+  const incidents = changed.map((incident, place) => ({
+    ...incident,
+    place,
+    entities: [...incident.entities.values()],
+  }));
+  const fresh = new Set(inserts.map(({ finding }) => finding.id));
+  const findings = inserts.map(({ finding, incident, silencedBy }) => {
+    const withdrawal = withdrawals.get(finding.id);
+    const withdrawn = withdrawal ? { atMs: withdrawal.atMs, withdrawnReason: withdrawal.reason } : {};
+    return { ...finding, place: incident === null ? null : placeOf.get(incident)!, silencedBy, ...withdrawn };
+  });
+  // Without `atMs` and `reason` the finding stands again.
+  const marks = [...withdrawals].filter(([id]) => !fresh.has(id)).map(([id, withdrawal]) => ({ id, ...withdrawal }));
+  const story = joining.story.map(({ incident, kind, detail }, line) => ({
+    ...{ line, place: placeOf.get(incident)!, kind, detail },
+  }));
+  // A finding that stands there already fails the transaction on purpose: `known` has seen all of these workspaces.
+  await client.query({
+    name: 'verdicts-write',
+    text: writeSql,
+    values: [
+      JSON.stringify(tripline),
+      JSON.stringify(incidents),
+      JSON.stringify(findings),
+      JSON.stringify(marks),
+      JSON.stringify(story),
+      JSON.stringify([...remediate]),
+    ],
+  });
 }
 
-async function insertFindings(client: ClientBase, inserts: readonly Insert[]): Promise<void> {
-  if (inserts.length === 0) return;
-  const rows = inserts.map(({ finding, incident, silencedBy }) => ({ ...finding, incident: incident?.id, silencedBy }));
-  // A conflict fails the transaction on purpose: `known` has seen every finding of these workspaces.
-  await client.query(
-    `INSERT INTO findings (id, incident, rule, workspace, subject, occasion, severity, confidence, title, summary,
-       deciding_event, occurred_at, detected_at, evidence, entities, response, remedy, silence, attack, attack_version,
-       owasp, silenced_by)
-     SELECT id, incident, rule, workspace, subject, occasion, severity, confidence, title, summary,
-       "decidingEvent", "occurredAt", "detectedAt", evidence, entities, response, remedy, silence, attack,
-       "attackVersion", owasp, "silencedBy"
-     FROM json_to_recordset($1::json) AS f(id text, incident text, rule text, workspace text, subject text,
-       occasion text, severity text, confidence text, title text, summary text, "decidingEvent" text,
-       "occurredAt" timestamptz, "detectedAt" timestamptz, evidence jsonb, entities jsonb, response jsonb, remedy jsonb,
-       silence text, attack text[], "attackVersion" text, owasp text[], "silencedBy" text)`,
-    [JSON.stringify(rows)],
-  );
-}
-
-/** Without `atMs` and `reason` the finding stands again. */
-async function markWithdrawn(client: ClientBase, withdrawals: ReadonlyMap<string, Withdrawal | null>): Promise<void> {
-  if (withdrawals.size === 0) return;
-  const rows = [...withdrawals].map(([id, withdrawal]) => ({ id, ...withdrawal }));
-  await client.query(
-    `UPDATE findings f SET withdrawn_at = to_timestamp(w."atMs" / 1000), withdrawn_reason = w.reason
-     FROM json_to_recordset($1::json) AS w(id text, reason text, "atMs" float8)
-     WHERE f.id = w.id`,
-    [JSON.stringify(rows)],
-  );
-}
-
-async function insertStory(
-  client: ClientBase,
-  story: readonly { incident: OpenIncident; kind: string; detail: Record<string, unknown> }[],
-): Promise<void> {
-  if (story.length === 0) return;
-  const rows = story.map(({ incident, kind, detail }, place) => ({ place, incident: incident.id, kind, detail }));
-  await client.query(
-    `INSERT INTO incident_events (incident, kind, actor, detail)
-     SELECT incident, kind, $2::jsonb, detail
-     FROM json_to_recordset($1::json) AS s(place int, incident text, kind text, detail jsonb) ORDER BY place`,
-    [JSON.stringify(rows), JSON.stringify(tripline)],
-  );
-}
-
-/** People hear of each changed incident; every finding that they hear of goes through the guard. */
-function jobsFor(changed: readonly OpenIncident[], remediate: Iterable<string>): AnyJob[] {
-  const jobs: AnyJob[] = [];
-  for (const { id } of changed) {
-    const payload = { incident: id! };
-    jobs.push({ name: 'tell-slack', payload, key: `tell-slack:${id}` });
-    jobs.push({ name: 'tell-pagerduty', payload, key: `tell-pagerduty:${id}` });
-  }
-  for (const finding of remediate) jobs.push({ name: 'remediate', payload: { finding }, key: `remediate:${finding}` });
-  return jobs;
-}
+const writeSql = `
+WITH numbered AS MATERIALIZED (
+  SELECT coalesce(c.id, 'INC-' || nextval('incident_numbers')) AS name, c.*
+  FROM json_to_recordset($2::json) AS c(place int, id text, workspace text, state text, severity text, title text,
+    version int, "openedMs" float8, "updatedMs" float8, "resolvedMs" float8, resolution text, entities json)
+), changed AS (
+  INSERT INTO incidents AS i (id, workspace, state, severity, title, version, opened_at, updated_at, resolved_at,
+    resolved_by, resolution)
+  SELECT name, workspace, state, severity, title, version, to_timestamp("openedMs" / 1000),
+    to_timestamp("updatedMs" / 1000), to_timestamp("resolvedMs" / 1000),
+    CASE WHEN resolution IS NOT NULL THEN $1::jsonb END, resolution
+  FROM numbered
+  ON CONFLICT (id) DO UPDATE SET
+    state = excluded.state, severity = excluded.severity, version = excluded.version, updated_at = excluded.updated_at,
+    resolved_at = excluded.resolved_at, resolved_by = excluded.resolved_by, resolution = excluded.resolution,
+    -- An incident that was resolved and opens anew is nobody's.
+    acknowledged_at = CASE WHEN i.state = 'resolved' THEN NULL ELSE i.acknowledged_at END,
+    acknowledged_by = CASE WHEN i.state = 'resolved' THEN NULL ELSE i.acknowledged_by END
+), about AS (
+  INSERT INTO incident_entities (incident, workspace, kind, entity)
+  SELECT n.name, n.workspace, e.kind, e.id FROM numbered n, json_to_recordset(n.entities) AS e(kind text, id text)
+  ON CONFLICT DO NOTHING
+), found AS (
+  INSERT INTO findings (id, incident, rule, workspace, subject, occasion, severity, confidence, title, summary,
+    deciding_event, occurred_at, detected_at, evidence, entities, response, remedy, silence, attack, attack_version,
+    owasp, silenced_by, withdrawn_at, withdrawn_reason)
+  SELECT f.id, n.name, rule, f.workspace, subject, occasion, f.severity, confidence, f.title, summary,
+    "decidingEvent", "occurredAt", "detectedAt", evidence, f.entities, response, remedy, silence, attack,
+    "attackVersion", owasp, "silencedBy", to_timestamp("atMs" / 1000), "withdrawnReason"
+  FROM json_to_recordset($3::json) AS f(place int, id text, rule text, workspace text, subject text,
+    occasion text, severity text, confidence text, title text, summary text, "decidingEvent" text,
+    "occurredAt" timestamptz, "detectedAt" timestamptz, evidence jsonb, entities jsonb, response jsonb, remedy jsonb,
+    silence text, attack text[], "attackVersion" text, owasp text[], "silencedBy" text, "atMs" float8,
+    "withdrawnReason" text)
+  LEFT JOIN numbered n ON n.place = f.place
+), marked AS (
+  UPDATE findings f SET withdrawn_at = to_timestamp(w."atMs" / 1000), withdrawn_reason = w.reason
+  FROM json_to_recordset($4::json) AS w(id text, reason text, "atMs" float8) WHERE f.id = w.id
+), story AS (
+  INSERT INTO incident_events (incident, kind, actor, detail)
+  SELECT n.name, s.kind, $1::jsonb, s.detail
+  FROM json_to_recordset($5::json) AS s(line int, place int, kind text, detail jsonb)
+  JOIN numbered n ON n.place = s.place ORDER BY s.line
+), jobs AS (
+  SELECT sink AS name, json_build_object('incident', n.name) AS payload, sink || ':' || n.name AS key
+  FROM numbered n, unnest(ARRAY['tell-slack', 'tell-pagerduty']) AS sink
+  UNION ALL
+  SELECT 'remediate', json_build_object('finding', finding), 'remediate:' || finding
+  FROM json_array_elements_text($6::json) AS finding
+)
+SELECT count(graphile_worker.add_job(j.name, payload := j.payload, job_key := j.key, job_key_mode := 'replace'))
+FROM jobs j`;

@@ -1,116 +1,217 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createChance, makeCorpus } from './corpus.ts';
+import { parseArgs } from 'node:util';
+import { startBrokers } from '../setup/kafka-broker.ts';
+import { weave } from './attacks.ts';
 import { requestBytes, sendAll } from './load.ts';
-import { answers, freePort, start, tripline } from './processes.ts';
-import { createStage, type Delivery, unreviewedBuild } from './stories.ts';
-
-export type Latencies = { ratePerSecond: number; findings: number; missing: number; latenciesMs: number[] };
+import { format, percentile } from './measure.ts';
+import { startWhole, type Whole, wallMs } from './whole.ts';
 
 /**
- * Milliseconds from the first byte of the delivery that decides to Slack's API being called, while other deliveries
- * come at a steady rate: the whole way through receiver, log, detector, job and notifier in one `tripline up`.
- * Findings come slower than one a second, since Slack takes no more in one channel.
+ * `node test/bench/latency.ts [slack] [--rate 2000] [--findings-per-second 20] [--findings 200] [--kafka]`: from the
+ * delivery that decides to the call of Slack, and where the time goes. `… revoke`: to the answered call that acts.
  */
-export async function benchLatency(options: {
+
+/** Where a finding's time went, ms. */
+export type Leg = { name: string; ms: number[] };
+export type Latencies = {
+  ratePerSecond: number;
+  findingsPerSecond: number;
+  /** What the load reached. */
+  reachedPerSecond: number;
+  findings: number;
+  missing: number;
+  /** Of findings whose incident got a message of its own: from the delivery's first byte to Slack being called. */
+  latenciesMs: number[];
+  /** Findings that were told within a digest instead, since one channel takes one message a second. */
+  digested: number;
+  /** How often Slack was called in all. */
+  slackCalls: number;
+  legs: Leg[];
+};
+
+export type Rate = {
   ratePerSecond: number;
   findings: number;
+  /** 1 in 1.3 s unless told otherwise: what one Slack channel takes without pacing. */
+  findingsPerSecond?: number;
+  /** Kafka's brokers; without them the log is a table of Postgres. */
   brokers?: string;
-  databaseUrl?: string;
-}): Promise<Latencies> {
-  const secret = 'bench-secret';
-  const everyMs = 1300;
-  const corpus = steady(options.ratePerSecond, options.findings, everyMs);
-  const sentAt = new Map<string, number>();
-  const latenciesMs: number[] = [];
-  const slack = createServer((request, response) => {
-    const heardAt = performance.now();
-    let body = '';
-    request.on('data', (chunk: Buffer) => {
-      body += chunk.toString();
-    });
-    request.on('end', () => {
-      const text = decodeURIComponent(body.replaceAll('+', ' '));
-      for (const [run, at] of sentAt) {
-        if (!text.includes(run)) continue;
-        latenciesMs.push(heardAt - at);
-        sentAt.delete(run);
-      }
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ ok: true, channel: 'C1', ts: `${Date.now() / 1000}` }));
-    });
-  });
-  await new Promise<void>((resolve) => slack.listen(0, '127.0.0.1', resolve));
-  const slackUrl = `http://127.0.0.1:${(slack.address() as AddressInfo).port}/`;
-  const port = await freePort();
-  const dataDir = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
-  const up = start([tripline, 'up'], {
-    env: {
-      TRIPLINE_PORT: String(port),
-      TRIPLINE_DATA: dataDir,
-      TRIPLINE_GITHUB_WEBHOOK_SECRET: secret,
-      TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-bench',
-      TRIPLINE_SLACK_CHANNEL: 'C1',
-      TRIPLINE_SLACK_SIGNING_SECRET: 'bench',
-      TRIPLINE_SLACK_API_URL: slackUrl,
-      ...(options.brokers ? { KAFKA_BROKERS: options.brokers } : {}),
-      ...(options.databaseUrl ? { DATABASE_URL: options.databaseUrl } : {}),
-    },
-  });
+};
+
+/**
+ * The whole way through receiver, log, detector, job and notifier in one `tripline up`, while other deliveries come at a
+ * steady rate. Postgres is a process of its own.
+ */
+export async function benchLatency(options: Rate): Promise<Latencies> {
+  const whole = await startWhole({ brokers: options.brokers });
   try {
-    await answers(`http://127.0.0.1:${port}/readyz`, up);
-    const requests = corpus.deliveries.map((delivery) => requestBytes(delivery, secret));
-    const deciding = new Map(
-      corpus.deliveries.flatMap((_delivery, index) =>
-        corpus.attackRuns.has(index) ? [[index, corpus.attackRuns.get(index)!]] : [],
-      ) as [number, string][],
-    );
-    await sendAll({
-      port,
-      requests,
-      connections: 16,
-      ratePerSecond: options.ratePerSecond,
-      onSend: (index) => {
-        const run = deciding.get(index);
-        if (run) sentAt.set(run, performance.now());
-      },
-    });
-    const until = performance.now() + 15_000;
-    while (sentAt.size > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
-    return { ratePerSecond: options.ratePerSecond, findings: deciding.size, missing: sentAt.size, latenciesMs };
+    const sent = await send(whole, options);
+    await settled(whole, 'told');
+    return await latenciesOf(whole, options, sent);
   } finally {
-    await up.stop();
-    await new Promise((resolve) => slack.close(resolve));
-    rmSync(dataDir, { recursive: true, force: true });
+    await whole.close();
   }
 }
 
-/** Honest traffic at a steady rate with an attack's push and run woven in every `everyMs`; `attackRuns`: index of the deciding delivery → run id. */
-function steady(
-  ratePerSecond: number,
-  findings: number,
-  everyMs: number,
-): { deliveries: Delivery[]; attackRuns: Map<number, string> } {
-  const gap = Math.ceil((ratePerSecond * everyMs) / 1000);
-  const honest = makeCorpus({
-    deliveries: gap * (findings + 1),
-    workspaces: 100,
-    attackEvery: 1e9,
-    seed: 71,
-    startMs: Date.now(),
-  });
-  const chance = createChance(900_000_000);
-  const deliveries: Delivery[] = [];
-  const attackRuns = new Map<number, string>();
-  for (let index = 0; index < findings; index += 1) {
-    deliveries.push(...honest.deliveries.slice(index * gap, (index + 1) * gap));
-    // An organisation of its own for each, so that each is an incident of its own.
-    const { steps, attack } = unreviewedBuild(createStage(`attacked-${index}`, chance));
-    for (const tell of steps.slice(0, attack!.deciding + 1)) deliveries.push(tell(new Date().toISOString()));
-    attackRuns.set(deliveries.length - 1, attack!.mark);
+export type Revocations = { findings: number; missing: number; fromDeliveryMs: number[]; fromFindingMs: number[] };
+
+/** From the deciding delivery, and from the finding's record, to the answer of the call that acts, at a GitHub that takes 50 ms a call. */
+export async function benchRevocation(options: Rate): Promise<Revocations> {
+  const whole = await startWhole({ brokers: options.brokers, act: true });
+  try {
+    const { runs } = await send(whole, options);
+    await settled(whole, 'acted');
+    const answered = new Map(
+      whole.githubCalls.map(({ request, answeredMs }) => [/runs\/(\d+)\/cancel/.exec(request)?.[1], answeredMs]),
+    );
+    const facts = await factsOf(whole);
+    const acted = [...runs].flatMap(([run, sentMs]) => {
+      const answeredMs = answered.get(run);
+      return answeredMs === undefined
+        ? []
+        : [{ fromDelivery: answeredMs - sentMs, fromFinding: answeredMs - facts.get(run)!.recordedMs }];
+    });
+    return {
+      findings: runs.size,
+      missing: runs.size - acted.length,
+      fromDeliveryMs: acted.map(({ fromDelivery }) => fromDelivery),
+      fromFindingMs: acted.map(({ fromFinding }) => fromFinding),
+    };
+  } finally {
+    await whole.close();
   }
-  return { deliveries, attackRuns };
 }
+
+type Sent = { runs: Map<string, number>; perSecond: number };
+
+/** Sends the woven traffic; answers when the delivery that decides of each attack went out, ms since the epoch. */
+async function send(whole: Whole, { ratePerSecond, findings, findingsPerSecond = 1 / 1.3 }: Rate): Promise<Sent> {
+  // What is compiled and cached on first use is not what a running Tripline takes.
+  for (const warming of [true, false]) {
+    const plan = warming
+      ? { ratePerSecond, findings: 3, findingsPerSecond: 1, seed: 5 }
+      : { ratePerSecond, findings, findingsPerSecond };
+    const { deliveries, runs } = weave(plan);
+    const sentMs = new Map<string, number>();
+    const result = await sendAll({
+      port: whole.port,
+      requests: deliveries.map((delivery, index) =>
+        requestBytes({ ...delivery, id: `${warming}-${index}` }, whole.secret),
+      ),
+      connections: 256,
+      ratePerSecond,
+      onSend: (index) => {
+        const run = runs.get(index);
+        if (run !== undefined) sentMs.set(run, wallMs());
+      },
+    });
+    if (result.refused > 0) throw new Error(`${result.refused} deliveries were refused:\n${whole.up.output()}`);
+    if (!warming) return { runs: sentMs, perSecond: result.answered / result.seconds };
+    await settled(whole, 'told');
+  }
+  throw new Error('unreachable');
+}
+
+/** Waits until nothing is left to tell, or to do, or half a minute is over. */
+async function settled(whole: Whole, what: 'told' | 'acted'): Promise<void> {
+  const left =
+    what === 'told'
+      ? `SELECT count(*)::int AS left FROM incidents i LEFT JOIN told t ON t.incident = i.id AND t.sink = 'slack' WHERE coalesce(t.version, 0) = 0`
+      : `SELECT count(*)::int AS left FROM findings f LEFT JOIN remediations r ON r.finding = f.id WHERE f.incident IS NOT NULL AND r.settled_at IS NULL`;
+  const until = performance.now() + 30_000;
+  // The detector may still be at what was just sent.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  while (performance.now() < until) {
+    const { rows } = await whole.db.pool.query<{ left: number }>(left);
+    if (rows[0]!.left === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+type Facts = { incident: string; appendedMs: number; recordedMs: number; folded: boolean };
+
+/** By run: what Postgres knows of its finding. */
+async function factsOf(whole: Whole): Promise<Map<string, Facts>> {
+  const { rows } = await whole.db.pool.query<Facts & { run: string }>(
+    `SELECT f.incident, extract(epoch FROM f.detected_at)::float8 * 1000 AS "appendedMs",
+       extract(epoch FROM f.recorded_at)::float8 * 1000 AS "recordedMs",
+       split_part(f.occasion, '/', 1) AS run,
+       EXISTS (SELECT FROM messages m WHERE m.incident = f.incident AND m.kind = 'folded') AS folded
+     FROM findings f WHERE f.incident IS NOT NULL`,
+  );
+  return new Map(rows.map(({ run, ...facts }) => [run, facts]));
+}
+
+async function latenciesOf(whole: Whole, options: Rate, { runs, perSecond }: Sent): Promise<Latencies> {
+  const facts = await factsOf(whole);
+  const legs: Leg[] = ['delivery → in the log', 'log → finding written', 'finding written → Slack called'].map(
+    (name) => ({ name, ms: [] }),
+  );
+  const latenciesMs: number[] = [];
+  let missing = 0;
+  let digested = 0;
+  for (const [run, sentMs] of runs) {
+    const fact = facts.get(run);
+    const called = fact && whole.slackCalls.find(({ text }) => text.includes(run));
+    if (fact?.folded) digested += 1;
+    else if (called === undefined) missing += 1;
+    else {
+      latenciesMs.push(called.atMs - sentMs);
+      const stations = [sentMs, fact!.appendedMs, fact!.recordedMs, called.atMs];
+      for (const [place, leg] of legs.entries()) leg.ms.push(stations[place + 1]! - stations[place]!);
+    }
+  }
+  return {
+    ratePerSecond: options.ratePerSecond,
+    findingsPerSecond: options.findingsPerSecond ?? 1 / 1.3,
+    reachedPerSecond: perSecond,
+    findings: runs.size,
+    missing,
+    latenciesMs,
+    digested,
+    slackCalls: whole.slackCalls.length,
+    legs,
+  };
+}
+
+export function spread(ms: readonly number[]): string {
+  if (ms.length === 0) return 'none';
+  return `p50 ${format(percentile(ms, 0.5))} ms, p99 ${format(percentile(ms, 0.99))} ms (${ms.length})`;
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rate: { type: 'string', default: '2000' },
+      findings: { type: 'string', default: '20' },
+      'findings-per-second': { type: 'string' },
+      kafka: { type: 'boolean' },
+    },
+  });
+  const brokers = values.kafka ? await startBrokers({ brokers: 1 }) : undefined;
+  const perSecond = values['findings-per-second'];
+  const rate: Rate = {
+    ratePerSecond: Number(values.rate),
+    findings: Number(values.findings),
+    ...(perSecond === undefined ? {} : { findingsPerSecond: Number(perSecond) }),
+    ...(brokers ? { brokers: brokers.bootstrap.join(',') } : {}),
+  };
+  try {
+    if (positionals[0] === 'revoke') {
+      const { findings, missing, fromDeliveryMs, fromFindingMs } = await benchRevocation(rate);
+      console.log(`${findings} findings, ${missing} not acted upon`);
+      console.log(
+        `delivery → call answered: ${spread(fromDeliveryMs)}\nfinding → call answered: ${spread(fromFindingMs)}`,
+      );
+    } else {
+      const { legs, latenciesMs, ...counts } = await benchLatency(rate);
+      console.log(JSON.stringify(counts));
+      console.log(`delivery → Slack called: ${spread(latenciesMs)}`);
+      for (const { name, ms } of legs) console.log(`  ${name}: ${spread(ms)}`);
+    }
+  } finally {
+    await brokers?.close();
+  }
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,172 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Db, openDatabase } from '@tripline/db/database';
+import { startEmbedded } from '@tripline/db/embedded';
+import { answers, type Contestant, freePort, start, tripline } from './processes.ts';
+
+/** All of Tripline in one process, on a Postgres of its own, with a Slack and a GitHub that answer as we say. */
+export type Whole = {
+  port: number;
+  secret: string;
+  db: Db;
+  up: Contestant;
+  /** Every call of Slack, when its first bytes came, ms since the epoch. */
+  slackCalls: { atMs: number; method: string; text: string }[];
+  /** Every call of GitHub that changes something, and when its answer was sent. */
+  githubCalls: { answeredMs: number; request: string }[];
+  /** Memory of `tripline up` and of its Postgres, MiB; shared pages are counted once. NaN where the system does not tell. */
+  memoryMib: () => { tripline: number; postgres: number };
+  close: () => Promise<void>;
+};
+
+/** Ms since the epoch, with fractions. */
+export const wallMs = () => performance.timeOrigin + performance.now();
+
+/** `brokers`: the log is Kafka's; else it is a table of the same Postgres. `act`: cancels runs, at a GitHub that takes 50 ms. */
+export async function startWhole(options: { brokers?: string | undefined; act?: boolean } = {}): Promise<Whole> {
+  const secret = 'bench-secret';
+  const folder = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
+  const postgres = await startEmbedded({ dataDir: join(folder, 'postgres') });
+  const slack = await startSlack();
+  const github = await startGitHub(50);
+  const port = await freePort();
+  const config = join(folder, 'tripline.yaml');
+  if (options.act) writeFileSync(config, actingSettings);
+  const up = start([tripline, 'up'], {
+    env: {
+      DATABASE_URL: postgres.url,
+      TRIPLINE_PORT: String(port),
+      TRIPLINE_DATA: join(folder, 'data'),
+      TRIPLINE_LOG_LEVEL: 'warn',
+      TRIPLINE_GITHUB_WEBHOOK_SECRET: secret,
+      TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-bench',
+      TRIPLINE_SLACK_CHANNEL: 'C1',
+      TRIPLINE_SLACK_SIGNING_SECRET: 'bench',
+      TRIPLINE_SLACK_API_URL: slack.url,
+      ...(options.act
+        ? {
+            TRIPLINE_CONFIG: config,
+            TRIPLINE_GITHUB_API_URL: github.url,
+            TRIPLINE_GITHUB_APP_ID: '1',
+            TRIPLINE_GITHUB_APP_PRIVATE_KEY: privateKey(),
+          }
+        : {}),
+      ...(options.brokers ? { KAFKA_BROKERS: options.brokers } : {}),
+    },
+  });
+  const db = openDatabase(postgres.url, { applicationName: 'bench', maxConnections: 2 });
+  const close = async () => {
+    await up.stop();
+    await db.close();
+    await postgres.stop();
+    await slack.close();
+    await github.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await answers(`http://127.0.0.1:${port}/readyz`, up);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const serverPid = Number(readFileSync(join(folder, 'postgres/cluster/postmaster.pid'), 'utf8').split('\n')[0]);
+  const memoryMib = () => ({ tripline: treeMib(up.process.pid!), postgres: treeMib(serverPid) });
+  return { port, secret, db, up, slackCalls: slack.calls, githubCalls: github.calls, memoryMib, close };
+}
+
+/** Proportional set size of a process and all below it: pages that several share count once altogether. */
+function treeMib(root: number): number {
+  try {
+    const parents = readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .flatMap((pid) => {
+        try {
+          return [
+            {
+              pid: Number(pid),
+              parent: Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[1]),
+            },
+          ];
+        } catch {
+          return [];
+        }
+      });
+    const tree = [root];
+    for (const pid of tree) tree.push(...parents.filter(({ parent }) => parent === pid).map((child) => child.pid));
+    return tree.reduce(
+      (sum, pid) => sum + Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))![1]) / 1024,
+      0,
+    );
+  } catch {
+    return Number.NaN;
+  }
+}
+
+const actingSettings = `
+remediation:
+  mode: automatic
+  policy:
+    - { rule: build-from-unreviewed-commit, minSeverity: low, minConfidence: low, actions: [cancel-run] }
+`;
+
+function privateKey(): string {
+  const encoding = { publicKeyEncoding: { type: 'spki', format: 'pem' } } as const;
+  const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const;
+  return generateKeyPairSync('rsa', { modulusLength: 2048, ...encoding, privateKeyEncoding }).privateKey;
+}
+
+/** A Slack that takes every message at once. */
+async function startSlack() {
+  const calls: Whole['slackCalls'] = [];
+  const service = await listen(async ({ path, body, atMs }) => {
+    calls.push({ atMs, method: path.slice(1), text: decodeURIComponent(body.replaceAll('+', ' ')) });
+    return { status: 200, body: { ok: true, channel: 'C1', ts: `${calls.length}.000001` } };
+  });
+  return { ...service, url: `${service.url}/`, calls };
+}
+
+/** A GitHub that answers each request after `delayMs`, and on which a cancelled run is over at once. */
+async function startGitHub(delayMs: number) {
+  const calls: Whole['githubCalls'] = [];
+  const service = await listen(async ({ method, path }) => {
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    const request = `${method} ${path}`;
+    if (method !== 'GET' && path.startsWith('/repos/')) calls.push({ answeredMs: wallMs(), request });
+    if (path.endsWith('/installation')) return { status: 200, body: { id: 1 } };
+    if (path.endsWith('/access_tokens')) return { status: 201, body: { token: 'ghs_bench' } };
+    if (method === 'DELETE') return { status: 204 };
+    if (method === 'POST') return { status: 202, body: {} };
+    return { status: 200, body: { status: 'completed', conclusion: 'cancelled' } };
+  });
+  return { ...service, calls };
+}
+
+type Heard = { method: string; path: string; body: string; atMs: number };
+type Answer = { status: number; body?: object };
+
+async function listen(answer: (heard: Heard) => Promise<Answer>) {
+  const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    const atMs = wallMs();
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', async () => {
+      const { method = '', url: path = '' } = request;
+      const { status, body } = await answer({ method, path, atMs, body: Buffer.concat(chunks).toString() });
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
