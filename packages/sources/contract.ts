@@ -64,6 +64,7 @@ export const refusalReasons = [
   'invalid-utf8',
   'invalid-json',
   'too-deep',
+  'too-many-keys',
   'body-does-not-fit-event',
   'unknown-workspace',
   'event-too-large',

@@ -20,6 +20,17 @@ describe('parseJsonObject', () => {
     expect(parseJsonObject(Buffer.from(JSON.stringify(body)))).toEqual({ body });
   });
 
+  test('takes 100,000 keys, which no body of GitHub’s has, and refuses more, however they are written', () => {
+    const keys = (count: number, colon: string) =>
+      Buffer.from(`{${Array.from({ length: count }, (_, n) => `"k\\\\${n}\\""${colon}0`).join(',')}}`);
+    for (const colon of [':', ' : ', '\n:']) {
+      expect(parseJsonObject(keys(100_000, colon))).toHaveProperty('body');
+      expect(parseJsonObject(keys(100_001, colon))).toMatchObject({ refusal: { reason: 'too-many-keys' } });
+    }
+    const texts = { text: ':'.repeat(500_000), more: Array(1000).fill('"a":"b",'.repeat(200)) };
+    expect(parseJsonObject(Buffer.from(JSON.stringify(texts)))).toEqual({ body: texts });
+  });
+
   test('takes a wide body', () => {
     const body = { list: Array.from({ length: 500 }, () => ({ a: [{}] })) };
     expect(parseJsonObject(Buffer.from(JSON.stringify(body)))).toEqual({ body });

@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { signGithub } from '@tripline/sources/github/verify';
+import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import type { Ground } from './fault.ts';
+import { startService, until } from './service-process.ts';
+
+/** A receiver as a process of its own, on the embedded log, to be ill-treated. */
+export async function startVictimReceiver(ground: Ground, options: { secret: string; env?: Record<string, string> }) {
+  const { secret } = options;
+  const database = await freshDatabaseOn(ground.postgresUrl);
+  const dataDir = await mkdtemp(join(tmpdir(), 'tripline-hostile-'));
+  const process = startService('receiver', {
+    DATABASE_URL: database.url,
+    TRIPLINE_DATA: dataDir,
+    TRIPLINE_GITHUB_WEBHOOK_SECRET: secret,
+    ...options.env,
+  });
+  const base = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(process.said())?.[0], {
+    of: process,
+    what: 'an address',
+  });
+  const port = Number(new URL(base).port);
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  let sent = 0;
+
+  /** Posts a delivery, signed unless `headers` say otherwise; the status, or 0 where there was no answer. */
+  function post(event: string, body: Buffer, headers: Record<string, string | string[]> = {}): Promise<number> {
+    return new Promise((resolve) => {
+      const sending = request(
+        {
+          ...{ host: '127.0.0.1', port, method: 'POST', path: '/webhooks/github', agent },
+          headers: {
+            'content-type': 'application/json',
+            'content-length': body.length,
+            'x-github-event': event,
+            'x-hub-signature-256': signGithub(body, secret),
+            ...headers,
+          },
+        },
+        (response) => {
+          response.resume();
+          response.on('end', () => resolve(response.statusCode ?? 0));
+          response.on('error', () => resolve(0));
+        },
+      );
+      sending.on('error', () => resolve(0));
+      sending.end(body);
+    });
+  }
+
+  return {
+    port,
+    process,
+    post,
+    /** Posts what an honest GitHub might. */
+    honest(): Promise<number> {
+      sent += 1;
+      return post('member', honestBody(sent), { 'x-github-delivery': `honest-${sent}` });
+    },
+    /** Writes bytes as they are, and answers all that came back until the receiver closed, or until `patienceMs`. */
+    raw(bytes: readonly (string | Buffer)[], { patienceMs = 20_000, end = false } = {}): Promise<string> {
+      return new Promise((resolve) => {
+        let received = '';
+        const socket = connect(port, '127.0.0.1', () => {
+          for (const chunk of bytes) socket.write(chunk);
+          if (end) socket.end();
+        });
+        const timer = setTimeout(() => socket.destroy(), patienceMs);
+        socket.on('data', (chunk) => {
+          received += chunk.toString('latin1');
+        });
+        socket.on('error', () => {});
+        socket.on('close', () => {
+          clearTimeout(timer);
+          resolve(received);
+        });
+      });
+    },
+    /** Ids of what is in the log. */
+    async kept(): Promise<string[]> {
+      const { rows } = await database.db.pool.query(
+        `SELECT headers->>'ce_id' AS id FROM log WHERE topic = 'tripline.events'`,
+      );
+      return rows.map(({ id }) => id);
+    },
+    /** The most memory that it had so far, MB. */
+    residentMb: () =>
+      Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${process.child.pid}/status`, 'utf8'))?.[1]) / 1024),
+    alive: () => process.child.exitCode === null && process.child.signalCode === null,
+    async close() {
+      agent.destroy();
+      await process.kill();
+      await database.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export function honestBody(number: number): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      action: 'added',
+      member: { login: `person-${number}`, id: number, type: 'User' },
+      repository: {
+        ...{
+          id: 1,
+          full_name: 'acme/app',
+          private: true,
+          default_branch: 'main',
+          html_url: 'https://github.com/acme/app',
+        },
+        owner: { login: 'acme', id: 2, type: 'Organization' },
+      },
+      organization: { login: 'acme', id: 2 },
+      sender: { login: 'mona', id: 3, type: 'User' },
+    }),
+  );
+}
