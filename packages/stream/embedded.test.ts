@@ -79,3 +79,20 @@ test('takes over at once from a consumer that was killed, long before its lease 
   expect(consumer.owned()).toEqual([0]);
   await consumer.stop();
 });
+
+test('without its database every verb says that the log is away, so that a receiver can start before it', async () => {
+  const db = openDatabase('postgres://127.0.0.1:1/nowhere', { applicationName: 'test' });
+  const away = createEmbeddedStream({ db, logger, clock: systemClock });
+  const topic = { topic: 't', partitions: 1, retentionMs: 1, maxRecordBytes: 1000 };
+  for (const verb of [
+    () => away.ensureTopics([topic]),
+    () => away.append([record('lost')]),
+    () => away.offsets('t'),
+    () => away.read({ topic: 't', partition: 0, from: 0, limit: 1 }),
+    () => away.check(),
+  ]) {
+    await expect(verb()).rejects.toMatchObject({ code: 'STREAM_UNAVAILABLE' });
+  }
+  await away.close();
+  await db.close();
+});

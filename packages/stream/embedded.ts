@@ -161,13 +161,15 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     deleteOld,
     async ensureTopics(wanted) {
       for (const spec of wanted) {
-        await pool.query(
-          `WITH made AS (INSERT INTO log_topics (topic, partitions, retention_ms, max_record_bytes) VALUES ($1, $2, $3, $4)
+        await orUnavailable(() =>
+          pool.query(
+            `WITH made AS (INSERT INTO log_topics (topic, partitions, retention_ms, max_record_bytes) VALUES ($1, $2, $3, $4)
                          ON CONFLICT DO NOTHING RETURNING topic, partitions)
            INSERT INTO log_partitions (topic, partition) SELECT topic, generate_series(0, partitions - 1) FROM made`,
-          [spec.topic, spec.partitions, spec.retentionMs, spec.maxRecordBytes],
+            [spec.topic, spec.partitions, spec.retentionMs, spec.maxRecordBytes],
+          ),
         );
-        const there = await specOf(spec.topic);
+        const there = await orUnavailable(() => specOf(spec.topic));
         if (there.partitions !== spec.partitions) {
           throw new Error(
             `topic ${spec.topic} has ${there.partitions} partitions, not the ${spec.partitions} that are configured; set the number back, since keys would change their place`,
@@ -176,7 +178,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
       }
     },
     async consume({ topic, group, maxRecords = 1000, tickMs, handlers }) {
-      await specOf(topic).catch((error) => Promise.reject(unavailable(error)));
+      await orUnavailable(() => specOf(topic));
       const membership = await joinGroup({
         pool,
         listener,
@@ -204,22 +206,20 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
       };
     },
     async offsets(topic) {
-      await specOf(topic);
-      const { rows } = await pool.query<{ partition: number; first: number; next: number }>(
-        'SELECT partition, first_offset AS first, next_offset AS next FROM log_partitions WHERE topic = $1 ORDER BY partition',
-        [topic],
+      await orUnavailable(() => specOf(topic));
+      const { rows } = await orUnavailable(() =>
+        pool.query<{ partition: number; first: number; next: number }>(
+          'SELECT partition, first_offset AS first, next_offset AS next FROM log_partitions WHERE topic = $1 ORDER BY partition',
+          [topic],
+        ),
       );
       return rows;
     },
     async read({ topic, partition, from, limit }) {
-      return readLog(pool, { topic, partition, from, end: Number.MAX_SAFE_INTEGER, limit });
+      return orUnavailable(() => readLog(pool, { topic, partition, from, end: Number.MAX_SAFE_INTEGER, limit }));
     },
     async check() {
-      try {
-        await pool.query('SELECT 1 FROM log_topics LIMIT 1');
-      } catch (error) {
-        throw unavailable(error);
-      }
+      await orUnavailable(() => pool.query('SELECT 1 FROM log_topics LIMIT 1'));
     },
     async close() {
       closing.abort();
@@ -229,6 +229,15 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
       await listener.close();
     },
   };
+}
+
+/** Does `work`; a fault of the connection is thrown as StreamUnavailable. */
+async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw unavailable(error);
+  }
 }
 
 /** A fault of the connection becomes StreamUnavailable; a fault of ours stays what it is. */

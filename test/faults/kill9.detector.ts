@@ -14,6 +14,7 @@ const recordsABatch = 4;
 /** The detector with small rules that use all that an engine offers, on a log that is long enough for every death. */
 export const detector: Victim = {
   service: 'detector',
+  compared: 'findings, incidents, jobs and stories with an undisturbed engine in memory',
   points: failpointNames().filter((name) => name.startsWith('detector.')),
   passings: 20,
   async open(ground, failpoints) {

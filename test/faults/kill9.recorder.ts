@@ -10,11 +10,14 @@ import type { Victim } from './victim.ts';
 
 /** It comes by these once a start. */
 const onceAStart = ['recorder.before-take', 'recorder.after-take'];
-const points = failpointNames().filter((name) => name.startsWith('recorder.'));
+const points = failpointNames().filter(
+  (name) => name.startsWith('recorder.') || /^log\..*-(heartbeat|read)$/.test(name),
+);
 
 /** The recorder on an embedded log that grows as long as it lives. */
 export const recorder: Victim = {
   service: 'recorder',
+  compared: 'the trail with the log, row by row, and its chain',
   points,
   passings: 16,
   canPass: (point, passing) => passing === 1 || !onceAStart.includes(point),

@@ -1,84 +1,75 @@
 import type { Fault, Ground, Outcome } from './fault.ts';
-import { detector } from './kill9.detector.ts';
-import { recorder } from './kill9.recorder.ts';
+import { warmUp } from './service-process.ts';
 import type { Victim } from './victim.ts';
 
-const victims: readonly Victim[] = [detector, recorder];
 /** So many deaths in one life of a database. */
 const seriesPoints = 25;
 /** So many series at once. */
 const lanes = 2;
 
 /**
- * Every service dies by SIGKILL at every place before and after its I/O, at the first, second, … time that it comes by;
- * a point is a place and a passing. After each series of deaths it runs on undisturbed, and what stands is held against
+ * A service dies by SIGKILL at every place before and after its I/O, at the first, second, … time that it comes by; a
+ * point is a place and a passing. After each series of deaths it runs on undisturbed, and what stands is held against
  * what must stand.
  */
-export const kill9: Fault = {
-  name: 'kill9',
-  what: 'kill -9 before and after each I/O',
-  sizes: { ci: 48, full: 1000, unit: 'points' },
-  run,
-};
+export function kill9(victim: Victim): Fault {
+  const all = pointsOf(victim);
+  return {
+    name: `kill9-${victim.service}`,
+    what: `kill -9 of the ${victim.service} before and after each I/O`,
+    sizes: { ci: 8, full: all.length, unit: 'points' },
+    run: (ground, size) => run(ground, victim, spread(all, size)),
+  };
+}
 
-type Plan = { victim: Victim; failpoints: string[] };
-
-async function run(ground: Ground, size: number): Promise<Outcome> {
-  const series = plan(size);
-  const planned = series.flatMap(({ failpoints }) => failpoints);
-  const hit = new Map<string, number>();
+async function run(ground: Ground, victim: Victim, failpoints: readonly string[]): Promise<Outcome> {
+  await warmUp();
   const missed: string[] = [];
-  const wrong: string[] = [];
-  const queue = [...series];
+  const differences: string[] = [];
+  const count = Math.max(Math.min(lanes, failpoints.length), Math.ceil(failpoints.length / seriesPoints));
+  const queue = Array.from({ length: count }, (_, nth) => failpoints.filter((_, place) => place % count === nth));
   const work = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
-      const result = await play(ground, next);
-      hit.set(next.victim.service, (hit.get(next.victim.service) ?? 0) + result.hit);
+      const result = await play(ground, victim, next);
       missed.push(...result.missed);
-      wrong.push(...result.differences.map((text) => `${next!.victim.service}: ${text}`));
-      ground.say(`${next.victim.service}: ${result.hit} deaths, ${result.differences.length} differences`);
+      differences.push(...result.differences);
+      ground.say(`${next.length - result.missed.length} deaths, ${result.differences.length} differences`);
     }
   };
   await Promise.all(Array.from({ length: lanes }, work));
   // A place that no process came by would prove nothing.
-  const named = (failpoints: readonly string[]) => new Set(failpoints.map((failpoint) => failpoint.split(':')[0]!));
-  const alive = named(planned.filter((failpoint) => !missed.includes(failpoint)));
-  for (const name of named(missed)) if (!alive.has(name)) wrong.push(`nobody ever came by ${name}`);
-  const deaths = [...hit].map(([service, count]) => `${service} ${count}`).join(', ');
+  const hit = new Set(failpoints.filter((failpoint) => !missed.includes(failpoint)).map(nameOf));
+  for (const name of new Set(missed.map(nameOf))) if (!hit.has(name)) differences.push(`nobody ever came by ${name}`);
   return {
-    size: `${planned.length - missed.length} points (${deaths})`,
-    compared: 'findings, incidents, jobs; trail; log and spool; messages; steps taken at GitHub',
-    differences: wrong,
+    size: `${failpoints.length - missed.length} points at ${hit.size} places`,
+    compared: victim.compared,
+    differences,
     figure: missed.length > 0 ? `${missed.length} more points were planned and never passed` : '',
   };
 }
 
-/** `size` points, spread evenly over services, places and passings, in series. */
-function plan(size: number): Plan[] {
-  const all = victims.flatMap((victim) =>
-    Array.from({ length: victim.passings }, (_, passing) =>
-      victim.points
-        .filter((point) => victim.canPass?.(point, passing + 1) ?? true)
-        .map((point) => ({ victim, failpoint: `${point}:${passing + 1}` })),
-    ).flat(),
-  );
-  const count = Math.min(size, all.length);
-  const chosen = Array.from({ length: count }, (_, place) => all[Math.floor((place * all.length) / count)]!);
-  return [...Map.groupBy(chosen, ({ victim }) => victim)].flatMap(([victim, ofVictim]) => {
-    const series = Math.ceil(ofVictim.length / seriesPoints);
-    return Array.from({ length: series }, (_, nth) => ({
-      victim,
-      failpoints: ofVictim.filter((_, place) => place % series === nth).map(({ failpoint }) => failpoint),
-    }));
-  });
+const nameOf = (failpoint: string) => failpoint.split(':')[0]!;
+
+function pointsOf({ points, passings, canPass }: Victim): string[] {
+  return Array.from({ length: passings }, (_, passing) =>
+    points.filter((point) => canPass?.(point, passing + 1) ?? true).map((point) => `${point}:${passing + 1}`),
+  ).flat();
 }
 
-async function play(ground: Ground, { victim, failpoints }: Plan) {
+/** `size` of them, in steps of the golden section, so that few of them still come from all places and passings. */
+function spread(all: readonly string[], size: number): string[] {
+  const hasCommonDivisor = (a: number, b: number): boolean => (b === 0 ? a > 1 : hasCommonDivisor(b, a % b));
+  let step = Math.max(1, Math.round(all.length * 0.618));
+  while (hasCommonDivisor(all.length, step)) step += 1;
+  return Array.from({ length: Math.min(size, all.length) }, (_, nth) => all[(nth * step) % all.length]!);
+}
+
+async function play(ground: Ground, victim: Victim, failpoints: readonly string[]) {
   const series = await victim.open(ground, failpoints);
   const missed: string[] = [];
   try {
     for (const failpoint of failpoints) if (!(await series.dieAt(failpoint))) missed.push(failpoint);
-    return { hit: failpoints.length - missed.length, missed, differences: await series.finish() };
+    return { missed, differences: await series.finish() };
   } finally {
     await series.close();
   }

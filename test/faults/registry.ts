@@ -1,6 +1,14 @@
 import type { Fault } from './fault.ts';
-/** Every fault that is played, in the order of the table: by CI in its small size, by `npm run test:faults` in full. */
 import { garbageFault } from './hostile-garbage.ts';
 import { badSignatures } from './hostile-signatures.ts';
+import { detector } from './kill9.detector.ts';
+import { receiver } from './kill9.receiver.ts';
+import { recorder } from './kill9.recorder.ts';
 import { kill9 } from './kill9.ts';
-export const faults: readonly Fault[] = [kill9, garbageFault, badSignatures];
+
+/** Every fault that is played, in the order of the table: by CI in its small size, by `npm run test:faults` in full. */
+export const faults: readonly Fault[] = [
+  ...[receiver, detector, recorder].map(kill9),
+  // What comes from outside.
+  ...[garbageFault, badSignatures],
+];

@@ -9,21 +9,26 @@ import { faults } from './registry.ts';
 
 /**
  * `npm run test:faults`: plays faults on real processes, prints what came of each, and writes it to faults-results/ as
- * Markdown and JSON. Ends with 1 on any difference from what must stand. `--points N` sets the number of points of
- * kill9, `--only a,b` plays those alone, `--quick` plays the sizes of CI.
+ * Markdown and JSON. Ends with 1 on any difference from what must stand. `--points N` shares N points of
+ * kill -9 among the services, `--only a,b` plays those alone whose names begin so, `--quick` plays the sizes of CI.
  */
 const { values: flags } = parseArgs({
   options: { points: { type: 'string' }, only: { type: 'string' }, quick: { type: 'boolean' } },
 });
-const chosen = flags.only?.split(',') ?? faults.map(({ name }) => name);
-for (const name of chosen) {
-  if (faults.some((fault) => fault.name === name)) continue;
-  console.error(`there is no fault ${name}; there are ${faults.map((fault) => fault.name).join(', ')}`);
+const chosen = flags.only?.split(',') ?? [''];
+for (const begin of chosen) {
+  if (faults.some(({ name }) => name.startsWith(begin))) continue;
+  console.error(`there is no fault ${begin}; there are ${faults.map(({ name }) => name).join(', ')}`);
   process.exit(2);
 }
-const played = faults.filter(({ name }) => chosen.includes(name));
-const sizeOf = (fault: Fault) =>
-  fault.name === 'kill9' && flags.points ? Number(flags.points) : flags.quick ? fault.sizes.ci : fault.sizes.full;
+const played = faults.filter(({ name }) => chosen.some((begin) => name.startsWith(begin)));
+const deadly = played.filter(({ name }) => name.startsWith('kill9-'));
+const allPoints = deadly.reduce((sum, { sizes }) => sum + sizes.full, 0);
+function sizeOf(fault: Fault): number {
+  if (flags.points !== undefined && deadly.includes(fault))
+    return Math.ceil((Number(flags.points) * fault.sizes.full) / allPoints);
+  return flags.quick ? fault.sizes.ci : fault.sizes.full;
+}
 
 const postgres = await startTestPostgres();
 const kafka = played.some(({ needsKafka }) => needsKafka) ? await startBrokers({ brokers: 1 }) : null;

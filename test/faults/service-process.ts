@@ -5,6 +5,9 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '../..');
 const program = join(root, 'packages/cli/tripline.mjs');
 
+/** Code once compiled, so that a thousand starts do not compile it a thousand times. */
+const compileCache = join(root, 'node_modules/.cache/tripline-faults');
+
 const alive = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
@@ -25,7 +28,7 @@ export type ServiceProcess = {
 export function startProcess(args: readonly string[], env: Record<string, string>, cwd = root): ServiceProcess {
   const child = spawn(process.execPath, args, {
     cwd,
-    env: { PATH: process.env['PATH'] ?? '', HOME: cwd, ...env },
+    env: { PATH: process.env['PATH'] ?? '', HOME: cwd, NODE_COMPILE_CACHE: compileCache, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   alive.add(child);
@@ -51,6 +54,15 @@ export function startProcess(args: readonly string[], env: Record<string, string
 export function startService(service: string, env: Record<string, string>, of = root): ServiceProcess {
   const path = of === root ? program : join(of, 'packages/cli/tripline.mjs');
   return startProcess([path, service], { TRIPLINE_PORT: '0', ...env }, of);
+}
+
+/** Fills the cache of compiled code: a process that is killed leaves nothing there. */
+export async function warmUp(): Promise<void> {
+  const services = ['receiver', 'recorder', 'detector', 'notifier', 'remediator', 'standalone'];
+  const paths = ['packages/cli/table.ts', ...services.map((service) => `services/${service}/main.ts`)];
+  const script = `await Promise.all(${JSON.stringify(paths)}.map((path) => import(process.cwd() + '/' + path)));`;
+  const end = await startProcess(['--input-type=module', '--eval', script], {}).ended;
+  if (end !== 0) throw new Error(`compiling ahead ended with ${end}`);
 }
 
 /** Resolves with what `look` finds once it finds something; rejects with what the process said when it ends before, or after `patienceMs`. */

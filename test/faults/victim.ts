@@ -3,6 +3,8 @@ import type { Ground } from './fault.ts';
 /** A service that is killed again and again, at points that it passes. */
 export type Victim = {
   service: string;
+  /** What is compared after each series, for the table. */
+  compared: string;
   /** Names of its failpoints. */
   points: readonly string[];
   /** Up to which passing of a point it is killed there. */
