@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
-import type { ConsumerGroupJoinEvent, Message } from 'kafkajs';
+import type { ConsumerGroupJoinEvent } from 'kafkajs';
 import { createBatcher } from './batcher.ts';
 import {
   type Appended,
@@ -15,6 +15,7 @@ import { createKafkaClient, fromKafka } from './kafka-client.ts';
 import { consumeKafka, fetchSettings } from './kafka-consumer.ts';
 import { readMessage } from './kafka-fetch.ts';
 import type { Ends } from './kafka-lane.ts';
+import { type Share, toShare } from './kafka-produce.ts';
 import { checkTopic, createTopic, describeTopic, type TopicFacts } from './kafka-topics.ts';
 import { partitionOf } from './partition.ts';
 import { checkSizes, recordBytes } from './record.ts';
@@ -77,18 +78,17 @@ export function createKafkaStream(options: {
       throw error;
     });
     await producerReady;
-    type Share = { topic: string; partition: number; messages: Message[]; base: number | null };
-    const shares = new Map<string, Share>();
-    const places = records.map(({ topic, key, headers, value }) => {
-      const partition = partitionOf(key, facts.get(topic)!.partitions);
+    const shares = new Map<string, { topic: string; messages: [Share]; base: number | null }>();
+    const places = records.map((record) => {
+      const { topic } = record;
+      const partition = partitionOf(record.key, facts.get(topic)!.partitions);
       const name = `${topic} ${partition}`;
       let share = shares.get(name);
       if (!share) {
-        share = { topic, partition, messages: [], base: null };
+        share = { topic, messages: [toShare(partition)], base: null };
         shares.set(name, share);
       }
-      share.messages.push({ key, headers, value, partition });
-      return { share, nth: share.messages.length - 1 };
+      return { share, nth: share.messages[0].records.push(record) - 1 };
     });
     // kafkajs 2.2.4 resolves without having sent a share whose leader moved, on a retry, to a broker that had already
     // answered. Kept is only what the answer names; the rest goes again.
@@ -100,7 +100,7 @@ export function createKafkaStream(options: {
     }
     return places.map(({ share, nth }) => ({
       topic: share.topic,
-      partition: share.partition,
+      partition: share.messages[0].partition,
       offset: share.base! + nth,
     }));
   }
