@@ -38,7 +38,7 @@ export type Snapshot = {
 
 export type EngineBatch = { records: readonly StreamRecord[]; caughtUpAtMs: number | null };
 
-/** One rule's part in one event, prepared: with what settings, touching which keys, or why not. */
+/** One rule's part in one event, prepared: touching which keys, or why not. */
 type Reading = {
   configured: ConfiguredRule;
   keys: readonly string[];
@@ -54,6 +54,17 @@ type Step = {
   /** Why nobody can read the record. */
   fault: string | null;
 };
+/** A workspace while a batch is judged: what its events ask for again and again, looked up once. */
+type Scope = {
+  facts: Slot;
+  /** Why its name is none. */
+  fault: string | null;
+  rules: Map<string, RuleScope>;
+};
+type RuleScope = { prefix: string; slots: Map<string, Slot> };
+
+const noReaders: readonly ConfiguredRule[] = [];
+const noReadings: Reading[] = [];
 
 export type Engine = ReturnType<typeof createEngine>;
 
@@ -108,26 +119,38 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       if (dueMs <= untilMs) slotsOf(rule, workspace, keys);
     },
   });
+  const scopes = new Map<string, Scope>();
 
   /** What stands under a rule's keys, each asked for unless it is held. Those of the engine always are. */
   function slotsOf(rule: string, workspace: string, keys: readonly string[]): Slot[] {
-    return keys.map((key) => {
-      const slot = state.slot(joinKey(workspace, rule, key));
-      if (!isHeld(slot) && !key.startsWith('@')) missing.add(slot.joined);
-      return slot;
-    });
-  }
-  const factsKeys = new Map<string, string>();
-  function factsKey(workspace: string): string {
-    let key = factsKeys.get(workspace);
-    if (key === undefined) {
-      key = joinKey(workspace, engineRules.workspace, '');
-      factsKeys.set(workspace, key);
+    const { rules } = scopeOf(workspace);
+    let scope = rules.get(rule);
+    if (scope === undefined) {
+      scope = { prefix: joinKey(workspace, rule, ''), slots: new Map() };
+      rules.set(rule, scope);
     }
-    return key;
+    const slots: Slot[] = [];
+    for (const key of keys) slots.push(scope.slots.get(key) ?? slotOf(scope, key));
+    return slots;
+  }
+  function slotOf(scope: RuleScope, key: string): Slot {
+    checkName('a key', key);
+    const slot = state.slot(scope.prefix + key);
+    scope.slots.set(key, slot);
+    if (!isHeld(slot) && !key.startsWith('@')) missing.add(slot.joined);
+    return slot;
+  }
+  function scopeOf(workspace: string): Scope {
+    let scope = scopes.get(workspace);
+    if (scope === undefined) {
+      const facts = state.slot(joinKey(workspace, engineRules.workspace, ''));
+      scope = { facts, fault: faultOfWorkspace(workspace), rules: new Map() };
+      scopes.set(workspace, scope);
+    }
+    return scope;
   }
   const factsOf = (workspace: string, nowMs: number) =>
-    state.get(state.slot(factsKey(workspace)), nowMs) as WorkspaceFacts | undefined;
+    state.get(scopeOf(workspace).facts, nowMs) as WorkspaceFacts | undefined;
 
   function takeMissing(): StateKey[] {
     const keys = [...missing].map(splitKey);
@@ -139,67 +162,77 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   function prepare(record: StreamRecord, atMs: number, planned: Map<string, WorkspaceFacts>): Step | undefined {
     const type = eventTypeOf(record.headers);
     const workspace = record.headers['ce_workspace'] ?? '';
+    const { fault } = scopeOf(workspace);
     const reading = type === undefined ? undefined : readers.get(type);
+    if (fault !== null) return { record, atMs, workspace, event: null, readings: noReadings, fault };
     if (type !== undefined && reading === undefined && type !== inventoryType) {
-      if (workspace === '' || factsOf(workspace, atMs) !== undefined) return undefined;
-      return { record, atMs, workspace, event: null, readings: [], fault: faultOfWorkspace(workspace) };
+      if (factsOf(workspace, atMs) !== undefined) return undefined;
+      return { record, atMs, workspace, event: null, readings: noReadings, fault };
     }
-    const step: Step = { record, atMs, workspace, event: null, readings: [], fault: faultOfWorkspace(workspace) };
-    if (step.fault !== null) return step;
+    let event: LoggedEvent;
     try {
-      const event = fromEventRecord(record, {
-        partition: record.partition,
-        offset: record.offset,
-        appendedAtMs: atMs,
-      });
+      const { partition, offset } = record;
+      event = fromEventRecord(record, { partition, offset, appendedAtMs: atMs });
       if (seen.isDuplicate(event, atMs)) {
         duplicates += 1;
         return undefined;
       }
-      if (isEvent(event, inventoryType)) {
+      if (type === inventoryType) {
         const before = planned.get(workspace) ?? factsOf(workspace, atMs) ?? { firstSeenMs: atMs };
         const after = observeInventory(before, event as LoggedEvent<typeof inventoryType>, atMs);
         for (const configured of options.rules) settingsFor(configured, after);
         planned.set(workspace, after);
       }
-      step.event = event;
     } catch (error) {
-      step.fault = reasonOf(error);
-      return step;
+      return { record, atMs, workspace, event: null, readings: noReadings, fault: reasonOf(error) };
     }
     const facts = planned.get(workspace) ?? factsOf(workspace, atMs);
-    for (const configured of reading ?? []) step.readings.push(readingOf(configured, step.event, facts));
-    return step;
+    const readings: Reading[] = [];
+    for (const configured of reading ?? noReaders) {
+      const part = readingOf(configured, event, facts);
+      if (part !== undefined) readings.push(part);
+    }
+    return { record, atMs, workspace, event, readings, fault };
   }
 
-  function readingOf(configured: ConfiguredRule, event: LoggedEvent, facts: WorkspaceFacts | undefined): Reading {
+  /** Undefined when the rule passes the event over. */
+  function readingOf(
+    configured: ConfiguredRule,
+    event: LoggedEvent,
+    facts: WorkspaceFacts | undefined,
+  ): Reading | undefined {
     try {
       const keys = configured.rule.keys(event, settingsFor(configured, facts));
-      for (const key of keys) checkName('a key', key);
+      if (keys.length === 0) return undefined;
       return { configured, keys, slots: slotsOf(configured.rule.id, event.workspace, keys), fault: null };
     } catch (error) {
       return { configured, keys: [], slots: [], fault: reasonOf(error) };
     }
   }
 
-  /** Lets one rule judge; what it did is undone when it throws. */
+  /** Lets one rule judge an event or, when there is none, a timer of its own; what it did is undone when it throws. */
   function judge(
     configured: ConfiguredRule,
     of: Pick<Frame, 'workspace' | 'nowMs' | 'keys' | 'slots' | 'event'>,
-    call: () => void,
-  ) {
+    facts: WorkspaceFacts | undefined,
+    timer: SetTimer | null,
+  ): string | null {
+    const { rule } = configured;
     const mark = journal.mark();
-    const facts = factsOf(of.workspace, of.nowMs);
-    frame.rule = configured.rule;
+    frame.rule = rule;
     frame.workspace = of.workspace;
     frame.nowMs = of.nowMs;
     frame.keys = of.keys;
     frame.slots = of.slots;
     frame.event = of.event;
     frame.settings = settingsFor(configured, facts);
-    frame.learning = configured.rule.learns && isLearning(facts, of.nowMs, learningMs);
+    frame.learning = rule.learns && isLearning(facts, of.nowMs, learningMs);
     try {
-      call();
+      if (of.event !== null) rule.judge(of.event, context);
+      else if (timer !== null) {
+        countFiring(timer);
+        rule.due!({ id: timer.id, dueMs: timer.dueMs, keys: timer.keys }, context);
+      }
       return null;
     } catch (error) {
       journal.revert(mark);
@@ -218,10 +251,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       timersFired += 1;
       const { workspace, keys } = timer;
       const at = { workspace, nowMs: logTimeMs, keys, slots: slotsOf(timer.rule, workspace, keys), event: null };
-      const fault = judge(configured, at, () => {
-        countFiring(timer);
-        configured.rule.due!({ id: timer.id, dueMs: timer.dueMs, keys: timer.keys }, context);
-      });
+      const fault = judge(configured, at, factsOf(workspace, logTimeMs), timer);
       if (fault !== null) poison.push({ rule: timer.rule, reason: fault, record: null, timer });
     }
   }
@@ -244,26 +274,24 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     }
     let facts = factsOf(workspace, atMs);
     if (facts === undefined) {
-      facts = { firstSeenMs: atMs };
       newWorkspaces.push(workspace);
-      state.set(state.slot(factsKey(workspace)), facts, foreverMs, atMs);
+      facts = { firstSeenMs: atMs };
+      state.set(scopeOf(workspace).facts, facts, foreverMs, atMs);
     }
     if (event === null) return;
     if (isEvent(event, inventoryType)) {
-      const after = observeInventory(facts, event as LoggedEvent<typeof inventoryType>, atMs);
-      state.set(state.slot(factsKey(workspace)), after, foreverMs, atMs);
+      facts = observeInventory(facts, event as LoggedEvent<typeof inventoryType>, atMs);
+      state.set(scopeOf(workspace).facts, facts, foreverMs, atMs);
     }
     for (const { configured, keys, slots, fault } of step.readings) {
-      if (fault === null && keys.length === 0) continue;
       judged += 1;
-      const of = { workspace, nowMs: atMs, keys, slots, event };
-      const reason = fault ?? judge(configured, of, () => configured.rule.judge(event, context));
+      const reason = fault ?? judge(configured, { workspace, nowMs: atMs, keys, slots, event }, facts, null);
       if (reason !== null) poison.push({ rule: configured.rule.id, reason, record, timer: null });
     }
   }
-
   function clearBatch(): void {
     steps = [];
+    scopes.clear();
     missing.clear();
     clearResults();
   }
