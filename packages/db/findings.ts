@@ -43,9 +43,7 @@ export async function readFinding(db: Db, id: string): Promise<StoredFinding | u
   return row && toFinding(row);
 }
 
-export type FindingRow = Selectable<FindingsTables['findings']>;
-
-export function toFinding(row: FindingRow): StoredFinding {
+function toFinding(row: Selectable<FindingsTables['findings']>): StoredFinding {
   return {
     id: row.id,
     rule: row.rule,
