@@ -343,6 +343,8 @@ CREATE TABLE told (
   intent text,
   failures integer NOT NULL DEFAULT 0,
   failure text,
+  due_at timestamp with time zone,
+  severity text,
   CONSTRAINT claim_has_end CHECK (((claimed_by IS NULL) = (claimed_until IS NULL))),
   CONSTRAINT digests_are_slack CHECK (((incident IS NOT NULL) OR ((sink = 'slack'::text) AND (digest IS NULL)))),
   CONSTRAINT folded_is_not_posted CHECK (((digest IS NULL) OR ((sink = 'slack'::text) AND (ts IS NULL)))),
@@ -350,6 +352,7 @@ CREATE TABLE told (
   CONSTRAINT slack_names_both CHECK (((channel IS NULL) = (ts IS NULL))),
   CONSTRAINT told_failures_check CHECK ((failures >= 0)),
   CONSTRAINT told_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'dry-run'::text]))),
+  CONSTRAINT told_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))),
   CONSTRAINT told_sink_check CHECK ((sink = ANY (ARRAY['slack'::text, 'pagerduty'::text]))),
   CONSTRAINT told_state_check CHECK ((state = ANY (ARRAY['open'::text, 'acknowledged'::text, 'resolved'::text]))),
   CONSTRAINT told_version_check CHECK ((version >= 0)),
@@ -425,6 +428,8 @@ CREATE INDEX rule_state_expired ON public.rule_state USING btree (partition, exp
 CREATE INDEX rule_state_of_engine ON public.rule_state USING btree (partition) WHERE (rule ~~ '@%'::text);
 CREATE INDEX timers_by_partition ON public.timers USING btree (partition);
 CREATE INDEX told_by_digest ON public.told USING btree (digest) WHERE (digest IS NOT NULL);
+CREATE INDEX told_digests ON public.told USING btree (id) WHERE (incident IS NULL);
+CREATE INDEX told_due ON public.told USING btree (sink, due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX told_waiting ON public.told USING btree (id) WHERE ((sink = 'slack'::text) AND (version = 0) AND (digest IS NULL) AND (incident IS NOT NULL));
 CREATE INDEX trail_by_event ON ONLY public.trail USING btree (event_id);
 CREATE INDEX trail_by_workspace ON ONLY public.trail USING btree (workspace, appended_at);

@@ -43,7 +43,9 @@ export async function readFinding(db: Db, id: string): Promise<StoredFinding | u
   return row && toFinding(row);
 }
 
-function toFinding(row: Selectable<FindingsTables['findings']>): StoredFinding {
+export type FindingRow = Selectable<FindingsTables['findings']>;
+
+export function toFinding(row: FindingRow): StoredFinding {
   return {
     id: row.id,
     rule: row.rule,

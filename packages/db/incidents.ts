@@ -3,7 +3,7 @@ import type { Actor, IncidentState, Resolution } from '@tripline/contracts/incid
 import type { Selectable } from 'kysely';
 import type { PoolClient } from 'pg';
 import type { Db } from './database.ts';
-import { listFindings, type StoredFinding } from './findings.ts';
+import { type FindingRow, type StoredFinding, toFinding } from './findings.ts';
 import { addTellJobs } from './jobs.ts';
 import type { FindingsTables, IncidentEventKind } from './tables/findings.ts';
 import { inTransaction } from './transaction.ts';
@@ -121,27 +121,43 @@ export async function addIncidentEvent(
   ]);
 }
 
+/** At most so many findings and lines of the story, the newest: an attacker decides how many there are. */
+const longestStory = 1000;
+
+/** In one statement, so that all of it is of one version. */
 export async function readIncident(db: Db, id: string): Promise<IncidentStory | undefined> {
-  const row = await db.query.selectFrom('incidents').selectAll().where('id', '=', id).executeTakeFirst();
+  const { rows } = await db.pool.query<IncidentRow & { findings: FindingJson[]; events: EventJson[] }>({
+    name: 'read-incident',
+    text: `SELECT i.*,
+        (SELECT coalesce(json_agg(f), '[]') FROM (
+          SELECT * FROM findings WHERE incident = i.id ORDER BY recorded_at DESC, id LIMIT $2) f) AS findings,
+        (SELECT coalesce(json_agg(e), '[]') FROM (
+          SELECT id, at, kind, actor, detail FROM incident_events WHERE incident = i.id ORDER BY id DESC LIMIT $2) e) AS events
+      FROM incidents i WHERE i.id = $1`,
+    values: [id, longestStory],
+  });
+  const row = rows[0];
   if (row === undefined) return undefined;
-  const findings = await listFindings(db, { incident: id, limit: 1000 });
-  const events = await db.query
-    .selectFrom('incident_events')
-    .selectAll()
-    .where('incident', '=', id)
-    .orderBy('id')
-    .execute();
   return {
     ...toIncident(row),
-    findings: findings.reverse(),
-    events: events.map(({ at, kind, actor, detail, ...event }) => ({
-      id: event.id,
-      at: at.toISOString(),
-      kind,
-      actor,
-      detail,
-    })),
+    findings: row.findings.map(fromJson).reverse(),
+    events: row.events.map((event) => ({ ...event, at: new Date(event.at).toISOString() })).reverse(),
   };
+}
+
+/** Rows as Postgres writes them into JSON: times are text. */
+type FindingJson = Omit<FindingRow, 'occurred_at' | 'detected_at' | 'recorded_at' | 'withdrawn_at'> &
+  Record<'occurred_at' | 'detected_at' | 'recorded_at', string> & { withdrawn_at: string | null };
+type EventJson = IncidentEvent;
+
+function fromJson({ occurred_at, detected_at, recorded_at, withdrawn_at, ...row }: FindingJson): StoredFinding {
+  return toFinding({
+    ...row,
+    occurred_at: new Date(occurred_at),
+    detected_at: new Date(detected_at),
+    recorded_at: new Date(recorded_at),
+    withdrawn_at: withdrawn_at === null ? null : new Date(withdrawn_at),
+  });
 }
 
 export type IncidentFilter = { state?: IncidentState; workspace?: string /** 100 when absent. */; limit?: number };

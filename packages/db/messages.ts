@@ -2,10 +2,7 @@ import type { Severity } from '@tripline/contracts/finding';
 import type { IncidentState } from '@tripline/contracts/incident';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Selectable } from 'kysely';
-import type { PoolClient } from 'pg';
 import type { Db } from './database.ts';
-import { addIncidentEvent } from './incidents.ts';
-import { addJob } from './jobs.ts';
 import type { MessageKind, MessagesTables, Mode, SinkName } from './tables/messages.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -32,97 +29,112 @@ export type SentMessage = {
   possiblyRepeated: boolean;
 };
 
-/** Makes sure that the row for (incident, sink) is there. It counts as waiting until its first message. */
-export async function enterTelling(db: Db, incident: string, sink: SinkName, mode: Mode): Promise<Telling> {
-  await db.query
-    .insertInto('told')
-    .values({ incident, sink, mode })
-    .onConflict((conflict) => conflict.columns(['incident', 'sink']).doNothing())
-    .execute();
-  return db.query
-    .selectFrom('told')
-    .selectAll()
-    .where('incident', '=', incident)
-    .where('sink', '=', sink)
-    .executeTakeFirstOrThrow();
+type Place = { incident: string; sink: SinkName; mode: Mode };
+
+/**
+ * Claims the telling of (incident, sink) for `forMs`, making its row where there is none. Undefined: somebody else has it,
+ * and will look again when done. Nothing is lost when a crash of Postgres forgets a claim, so its commit waits for no disk.
+ */
+export async function takeUp(db: Db, { incident, sink, mode }: Place, by: string, forMs: number) {
+  const { rows } = await db.pool.query<Telling>({
+    name: 'told-take-up',
+    text: `INSERT INTO told AS t (incident, sink, mode, claimed_by, claimed_until, due_at)
+      VALUES ($1, $2, $3, $4::uuid, now() + $5 * interval '1 ms', now() + $5 * interval '1 ms')
+      ON CONFLICT (incident, sink) DO UPDATE SET
+        claimed_by = CASE WHEN ${free} THEN excluded.claimed_by ELSE t.claimed_by END,
+        claimed_until = CASE WHEN ${free} THEN excluded.claimed_until ELSE t.claimed_until END,
+        due_at = CASE WHEN ${free} THEN excluded.due_at ELSE now() END
+      RETURNING *, ${withoutDisk}`,
+    values: [incident, sink, mode, by, forMs],
+  });
+  const telling = rows[0]!;
+  return telling.claimed_by === by ? { telling, by } : undefined;
 }
 
-/** Claims a telling for `forMs`, or says how long (ms) somebody else's claim still holds. */
-export async function claimTelling(
+const free = '(t.claimed_until IS NULL OR t.claimed_until <= now())';
+const withoutDisk = `set_config('synchronous_commit', 'off', true)`;
+
+/** Has the telling of (incident, sink) wait for its turn. One that was folded waits with its digest. */
+export async function park(db: Db, { incident, sink, mode }: Place): Promise<void> {
+  const { rows } = await db.pool.query<{ digest: number | null }>({
+    name: 'told-park',
+    text: `INSERT INTO told AS t (incident, sink, mode, due_at) VALUES ($1, $2, $3, now())
+      ON CONFLICT (incident, sink) DO UPDATE SET due_at = now() RETURNING digest`,
+    values: [incident, sink, mode],
+  });
+  const { digest } = rows[0]!;
+  if (digest !== null) await parkDigest(db, digest);
+}
+
+export async function parkDigest(db: Db, digest: number): Promise<void> {
+  await db.pool.query('UPDATE told SET due_at = now() WHERE id = $1', [digest]);
+}
+
+/** Claims what waits longest or, by turns, what came last, so that neither waits behind the other for ever. */
+export async function takeUpDue(
   db: Db,
-  id: number,
+  sink: SinkName,
+  turn: 'oldest' | 'newest',
   by: string,
   forMs: number,
-): Promise<Claim | { busyForMs: number }> {
-  const { rows } = await db.pool.query<Telling>(
-    `UPDATE told SET claimed_by = $2, claimed_until = clock_timestamp() + $3 * interval '1 ms'
-     WHERE id = $1 AND (claimed_until IS NULL OR claimed_until <= clock_timestamp()) RETURNING *`,
-    [id, by, forMs],
-  );
-  if (rows[0] !== undefined) return { telling: rows[0], by };
-  const busy = await db.pool.query<{ ms: number }>(
-    `SELECT greatest(0, extract(epoch FROM claimed_until - clock_timestamp()) * 1000)::int AS ms FROM told WHERE id = $1`,
-    [id],
-  );
-  return { busyForMs: busy.rows[0]?.ms ?? 0 };
+): Promise<Claim | undefined> {
+  const { rows } = await db.pool.query<Telling>({
+    name: `told-${turn}`,
+    text: `UPDATE told SET claimed_by = $2::uuid, claimed_until = now() + $3 * interval '1 ms',
+        due_at = now() + $3 * interval '1 ms'
+      WHERE id = (SELECT id FROM told t WHERE sink = $1 AND due_at <= now() AND ${free}
+        ORDER BY due_at ${turn === 'oldest' ? 'ASC' : 'DESC'} LIMIT 1 FOR UPDATE SKIP LOCKED)
+      RETURNING *, ${withoutDisk}`,
+    values: [sink, by, forMs],
+  });
+  return rows[0] && { telling: rows[0], by };
 }
 
 /** Notes what is about to be sent, and renews the claim. False: the claim ran out and somebody else has it; send nothing. */
 export async function noteIntent(db: Db, { telling, by }: Claim, intent: string, forMs: number): Promise<boolean> {
-  const { rowCount } = await db.pool.query(
-    `UPDATE told SET intent = $3, claimed_until = clock_timestamp() + $4 * interval '1 ms'
-     WHERE id = $1 AND claimed_by = $2 AND claimed_until > clock_timestamp()`,
-    [telling.id, by, intent, forMs],
-  );
+  const { rowCount } = await db.pool.query({
+    name: 'told-intend',
+    text: `UPDATE told SET intent = $3, claimed_until = now() + $4 * interval '1 ms',
+        due_at = CASE WHEN due_at = claimed_until THEN now() + $4 * interval '1 ms' ELSE due_at END
+      WHERE id = $1 AND claimed_by = $2 AND claimed_until > now()`,
+    values: [telling.id, by, intent, forMs],
+  });
   return rowCount === 1;
 }
 
 /** Records a message that was sent: in the history, in the row that the next comparison reads, in the incident's story. */
-export function recordSent(db: Db, claim: Claim, message: SentMessage, progress: Progress): Promise<Claim> {
-  return inTransaction(db, async (client) => {
-    const { telling } = claim;
-    const updated = await client.query<Telling>(
-      `UPDATE told SET mode = $2, version = $3, state = coalesce($4, state), story = greatest(story, $5),
-         channel = coalesce($6, channel), ts = coalesce($7, ts), dedup_key = coalesce($8, dedup_key),
-         told_at = clock_timestamp(), intent = NULL, failures = 0, failure = NULL
-       WHERE id = $1 RETURNING *`,
-      [
-        telling.id,
-        message.mode,
-        progress.version,
-        progress.state,
-        progress.story ?? 0,
-        progress.channel,
-        progress.ts,
-        progress.dedupKey,
-      ],
-    );
-    failpoint('notifier.record-after-told');
-    await client.query(
-      `INSERT INTO messages (incident, telling, sink, kind, mode, version, possibly_repeated, body)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-      [
-        telling.incident,
-        telling.id,
-        telling.sink,
-        message.kind,
-        message.mode,
-        progress.version,
-        message.possiblyRepeated,
-        JSON.stringify(message.body),
-      ],
-    );
-    if (telling.incident !== null && (message.kind === 'posted' || message.kind === 'trigger')) {
-      await addIncidentEvent(client, {
-        incident: telling.incident,
-        kind: 'told',
-        actor: { via: 'tripline', id: 'notifier', name: 'tripline' },
-        detail: { sink: telling.sink, mode: message.mode },
-      });
-    }
-    failpoint('notifier.record-before-commit');
-    return { ...claim, telling: updated.rows[0]! };
+export async function recordSent(db: Db, claim: Claim, message: SentMessage, progress: Progress): Promise<Claim> {
+  const { rows } = await db.pool.query<Telling>({
+    name: 'told-sent',
+    text: `WITH sent AS (
+        UPDATE told SET mode = $2, version = $3, state = coalesce($4, state), story = greatest(story, $5),
+          channel = coalesce($6, channel), ts = coalesce($7, ts), dedup_key = coalesce($8, dedup_key),
+          told_at = clock_timestamp(), intent = NULL, failures = 0, failure = NULL
+        WHERE id = $1 RETURNING *
+      ), message AS (
+        INSERT INTO messages (incident, telling, sink, kind, mode, version, possibly_repeated, body)
+        SELECT incident, id, sink, $9, mode, version, $10, $11::jsonb FROM sent
+      ), story AS (
+        INSERT INTO incident_events (incident, kind, actor, detail)
+        SELECT incident, 'told', $12::jsonb, json_build_object('sink', sink, 'mode', mode) FROM sent
+        WHERE incident IS NOT NULL AND $9 IN ('posted', 'trigger')
+      ) SELECT * FROM sent`,
+    values: [
+      claim.telling.id,
+      message.mode,
+      progress.version,
+      progress.state,
+      progress.story ?? 0,
+      progress.channel,
+      progress.ts,
+      progress.dedupKey,
+      message.kind,
+      message.possiblyRepeated,
+      JSON.stringify(message.body),
+      JSON.stringify({ via: 'tripline', id: 'notifier', name: 'tripline' }),
+    ],
   });
+  return { ...claim, telling: rows[0]! };
 }
 
 /** Nothing had to be sent for this version, or it was given up: the row moves on, with the reason where there is one. */
@@ -142,17 +154,22 @@ export async function recordFailure(db: Db, { telling }: Claim, reason: string, 
   );
 }
 
-export async function releaseClaim(db: Db, { telling, by }: Claim): Promise<void> {
-  await db.pool.query('UPDATE told SET claimed_by = NULL, claimed_until = NULL WHERE id = $1 AND claimed_by = $2', [
-    telling.id,
-    by,
-  ]);
+/** Gives a claim back. `afterMs`: it is to be taken up again then; otherwise it waits only if somebody asked meanwhile. */
+export async function releaseClaim(db: Db, { telling, by }: Claim, afterMs?: number): Promise<void> {
+  await db.pool.query({
+    name: 'told-release',
+    text: `UPDATE told SET claimed_by = NULL, claimed_until = NULL,
+        due_at = CASE WHEN $3::float8 IS NOT NULL THEN now() + $3 * interval '1 ms'
+                      WHEN due_at = claimed_until THEN NULL ELSE due_at END
+      WHERE id = $1 AND claimed_by = $2 RETURNING ${withoutDisk}`,
+    values: [telling.id, by, afterMs ?? null],
+  });
 }
 
 /** Takes up again what was given up within a day: whoever starts the notifier anew may have mended what was wrong. */
 export async function retryGivenUp(db: Db): Promise<void> {
   await db.pool.query(
-    `UPDATE told SET version = 0, failure = NULL FROM incidents i
+    `UPDATE told SET version = 0, failure = NULL, due_at = now() FROM incidents i
      WHERE told.incident = i.id AND told.failure IS NOT NULL AND told.version = i.version AND i.updated_at > clock_timestamp() - interval '1 day'`,
   );
 }
@@ -160,31 +177,21 @@ export async function retryGivenUp(db: Db): Promise<void> {
 export type Sweepable = { incident: string; sink: SinkName };
 
 /**
- * Incidents that changed within a day, more than `graceMs` ago, and that a sink was not told of, with nobody at it: a
+ * Incidents that changed within `withinMs`, more than `graceMs` ago, of which a sink was not told and that wait nowhere: a
  * worker died with the job in its hands. Reads `incidents_changed`, so that old incidents cost nothing.
  */
-export async function findUntold(db: Db, graceMs: number): Promise<Sweepable[]> {
+export async function findUntold(db: Db, { graceMs, withinMs }: { graceMs: number; withinMs: number }) {
   const { rows } = await db.pool.query<Sweepable>(
     `SELECT i.id AS incident, s.sink FROM incidents i CROSS JOIN (VALUES ('slack'), ('pagerduty')) AS s (sink)
      LEFT JOIN told t ON t.incident = i.id AND t.sink = s.sink
-     WHERE i.updated_at BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp() - $1 * interval '1 ms'
-       AND coalesce(t.version, 0) < i.version AND (t.claimed_until IS NULL OR t.claimed_until <= clock_timestamp())
+     LEFT JOIN told d ON d.id = t.digest
+     WHERE i.updated_at BETWEEN now() - $2 * interval '1 ms' AND now() - $1 * interval '1 ms'
+       AND coalesce(t.version, 0) < i.version AND t.due_at IS NULL AND d.due_at IS NULL
      ORDER BY i.updated_at LIMIT 500`,
-    [graceMs],
+    [graceMs, withinMs],
   );
   return rows;
 }
-
-/** One incident of a digest, as the digest tells it. */
-export type FoldedIncident = {
-  incident: string;
-  title: string;
-  severity: Severity;
-  state: IncidentState;
-  version: number;
-  toldVersion: number;
-  rules: string[];
-};
 
 /** A digest takes in what comes within this time of its start; what comes later opens the next one. */
 const digestOpenMs = 3_600_000;
@@ -193,7 +200,7 @@ const foldLock = 7_261_454;
 
 /**
  * When more than `above` incidents wait for their first message, folds all but the gravest `keep` into the open digest
- * (a new one where none is) and leaves the job that tells it. Incidents that somebody is posting just now, or that may
+ * (a new one where none is), which then waits in their stead. Incidents that somebody is posting just now, or that may
  * have been posted, are let be. Answers how many were folded.
  */
 export function foldWaiting(db: Db, options: { above: number; keep: number; mode: Mode }): Promise<number> {
@@ -219,7 +226,7 @@ export function foldWaiting(db: Db, options: { above: number; keep: number; mode
         ])
       ).rows[0]!.id;
     const folded = await client.query(
-      `UPDATE told SET digest = $1 WHERE id IN (
+      `UPDATE told SET digest = $1, due_at = NULL WHERE id IN (
          SELECT t.id FROM told t JOIN incidents i ON i.id = t.incident
          WHERE ${waiting} AND t.intent IS NULL AND (t.claimed_until IS NULL OR t.claimed_until <= clock_timestamp())
          ORDER BY array_position(ARRAY['critical', 'high', 'medium', 'low'], i.severity), i.opened_at, t.id
@@ -227,41 +234,65 @@ export function foldWaiting(db: Db, options: { above: number; keep: number; mode
       [digest, options.keep],
     );
     failpoint('notifier.fold-after-update');
-    if ((folded.rowCount ?? 0) > 0) await addDigestJob(client, digest);
+    if ((folded.rowCount ?? 0) > 0) await client.query('UPDATE told SET due_at = now() WHERE id = $1', [digest]);
     failpoint('notifier.fold-before-commit');
     return folded.rowCount ?? 0;
   });
 }
 
-/** Leaves the job that brings a digest in step. A storm of calls is one job. */
-export function addDigestJob(client: Pick<PoolClient, 'query'>, digest: number): Promise<void> {
-  return addJob(client, 'tell-slack-digest', { digest }, { key: `tell-slack-digest:${digest}` });
+/** Takes an incident out of its digest: it became graver than the digest says, and gets a message of its own. */
+export async function unfold(db: Db, { telling, by }: Claim): Promise<void> {
+  await db.pool.query('UPDATE told SET digest = NULL WHERE id = $1 AND claimed_by = $2', [telling.id, by]);
 }
 
-/** The incidents of a digest, gravest first. */
-export async function readFolded(db: Db, digest: number): Promise<FoldedIncident[]> {
-  const { rows } = await db.pool.query<FoldedIncident>(
-    `SELECT i.id AS incident, i.title, i.severity, i.state, i.version, t.version AS "toldVersion",
-       ARRAY(SELECT DISTINCT f.rule FROM findings f WHERE f.incident = i.id ORDER BY f.rule) AS rules
-     FROM told t JOIN incidents i ON i.id = t.incident WHERE t.digest = $1
-     ORDER BY array_position(ARRAY['critical', 'high', 'medium', 'low'], i.severity), i.opened_at, i.id`,
-    [digest],
+/** What a digest says: counts, gravest or most frequent first, and the gravest incidents that are not resolved. */
+export type Digest = {
+  incidents: number;
+  open: number;
+  severities: { name: Severity; count: number }[];
+  rules: { name: string; count: number }[];
+  gravest: { incident: string; title: string; severity: Severity; state: IncidentState }[];
+  /** Incidents of which it was not told yet, or not at their present version: `longestDelta` at most. */
+  news: { incident: string; version: number; state: IncidentState; severity: Severity }[];
+};
+
+/** Bounds memory: a digest of more news is told in several goes. */
+const longestDelta = 10_000;
+const gravestFirst = `array_position(ARRAY['critical', 'high', 'medium', 'low'], i.severity)`;
+
+/** In one statement, so that all of it is true at one time. Postgres counts: an hour's storm does not fit in memory. */
+export async function readDigest(db: Db, digest: number): Promise<Digest> {
+  const { rows } = await db.pool.query<Digest>(
+    `WITH folded AS MATERIALIZED (
+       SELECT i.id, i.title, i.severity, i.state, i.version, i.opened_at, t.version AS told
+       FROM told t JOIN incidents i ON i.id = t.incident WHERE t.digest = $1)
+     SELECT (SELECT count(*) FROM folded)::int AS incidents,
+       (SELECT count(*) FROM folded WHERE state = 'open')::int AS open,
+       (SELECT coalesce(json_agg(s), '[]') FROM (SELECT severity AS name, count(*)::int AS count FROM folded i
+          GROUP BY severity ORDER BY ${gravestFirst}) s) AS severities,
+       (SELECT coalesce(json_agg(r), '[]') FROM (SELECT f.rule AS name, count(DISTINCT f.incident)::int AS count
+          FROM folded i JOIN findings f ON f.incident = i.id GROUP BY f.rule ORDER BY 2 DESC, 1 LIMIT 20) r) AS rules,
+       (SELECT coalesce(json_agg(g), '[]') FROM (SELECT id AS incident, title, severity, state FROM folded i
+          WHERE state <> 'resolved' ORDER BY ${gravestFirst}, opened_at, id LIMIT 10) g) AS gravest,
+       (SELECT coalesce(json_agg(n), '[]') FROM (SELECT id AS incident, version, state, severity FROM folded
+          WHERE told < version ORDER BY id LIMIT $2) n) AS news`,
+    [digest, longestDelta],
   );
-  return rows;
+  return rows[0]!;
 }
 
-/** Records that a digest told these incidents, each at its version: every one of them has its own line in the history. */
-export async function recordFolded(db: Db, claim: Claim, mode: Mode, folded: readonly FoldedIncident[]): Promise<void> {
+/** Records that a digest told its news: every incident has its own line in the history. */
+export async function recordFolded(db: Db, claim: Claim, mode: Mode, news: Digest['news']): Promise<void> {
   const digest = claim.telling;
   await db.pool.query(
-    `WITH given AS (SELECT * FROM json_to_recordset($1::json) AS g (incident text, version int, state text)),
-       moved AS (UPDATE told t SET version = g.version, state = g.state, mode = $2, told_at = clock_timestamp()
+    `WITH given AS (SELECT * FROM json_to_recordset($1::json) AS g (incident text, version int, state text, severity text)),
+       moved AS (UPDATE told t SET version = g.version, state = g.state, severity = g.severity, mode = $2, told_at = clock_timestamp()
          FROM given g WHERE t.incident = g.incident AND t.digest = $3 AND t.version < g.version
          RETURNING t.id, t.incident, t.version)
      INSERT INTO messages (incident, telling, sink, kind, mode, version, body)
      SELECT incident, id, 'slack', 'folded', $2, version, $4::jsonb FROM moved`,
     [
-      JSON.stringify(folded.map(({ incident, version, state }) => ({ incident, version, state }))),
+      JSON.stringify(news),
       mode,
       digest.id,
       JSON.stringify({ digest: digest.id, channel: digest.channel, ts: digest.ts }),

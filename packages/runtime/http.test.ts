@@ -1,4 +1,5 @@
-import { afterEach, expect, it } from 'vitest';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createHttp, errorBody } from './http.ts';
 import { createMetrics } from './metrics.ts';
 
@@ -59,4 +60,48 @@ it.each([
   const response = await start().inject({ method: 'POST', url: '/echo', headers, payload });
   expect(response.statusCode).toBe(status);
   expect(response.json().error.reason).toMatch(/^[a-z][a-z0-9-]+$/);
+});
+
+describe('what comes slowly', () => {
+  const head = (length: number) =>
+    `POST /echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+
+  /** Writes, and resolves with what came back when the server closed. */
+  async function dawdle(port: number, text: string) {
+    const socket = connect(port, '127.0.0.1');
+    let said = '';
+    socket.on('data', (chunk) => {
+      said += chunk;
+    });
+    socket.on('error', () => {});
+    const closed = new Promise<string>((resolve) => socket.on('close', () => resolve(said)));
+    await new Promise<void>((resolve) => socket.write(text, () => resolve()));
+    return { socket, closed };
+  }
+
+  it('never fills the memory: beyond the bound, the body that is longest under way is cut off', async () => {
+    app = createHttp({
+      ...{ metrics: createMetrics({ service: 'test' }), ready: async () => {}, bodyLimitBytes: 1024 * 1024 },
+      bodiesLimitBytes: 1_500_000,
+    });
+    app.post('/echo', async (request) => ({ length: JSON.stringify(request.body).length }));
+    const port = Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port);
+    const text = `"${'x'.repeat(900_000)}"`;
+    const slow = await dawdle(port, head(text.length) + text.slice(0, -1));
+    const other = await dawdle(port, head(text.length) + text.slice(0, -1));
+    expect(await slow.closed).toBe('');
+    other.socket.end('"');
+    expect(await other.closed).toContain('{"length":900002}');
+    const quick = await fetch(`http://127.0.0.1:${port}/echo`, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body: '"x"' },
+    });
+    expect(await quick.json()).toEqual({ length: 3 });
+  });
+
+  it('is cut off in seconds, not in minutes', () => {
+    const { server } = start();
+    expect(server.headersTimeout).toBeLessThanOrEqual(10_000);
+    expect(server.requestTimeout).toBeLessThanOrEqual(20_000);
+    expect(server.timeout).toBeLessThanOrEqual(20_000);
+  });
 });

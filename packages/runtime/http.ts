@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { boundBodies } from './http-bodies.ts';
 import type { Metrics } from './metrics.ts';
 
 /** A JSON error that a client gets: `{ error: { reason, message } }`, `reason` bounded and stable, `message` a sentence. */
@@ -12,7 +13,17 @@ export type HttpOptions = {
   /** Resolves when the process can do its work (a receiver: can keep a delivery); rejects with the reason. */
   ready: () => Promise<void>;
   bodyLimitBytes?: number;
+  /** What unfinished bodies may hold in memory, all together; 128 MB unless told otherwise. */
+  bodiesLimitBytes?: number;
 };
+
+const megabyte = 1024 * 1024;
+/** GitHub and Slack give up after 10 s and less, so nobody honest is still sending after these. */
+const headersTimeoutMs = 10_000;
+const requestTimeoutMs = 15_000;
+const idleTimeoutMs = 12_000;
+/** How often Node looks for requests that take too long; half a minute unless told otherwise. */
+const lookEveryMs = 1000;
 
 /**
  * An HTTP server with what every service answers: `GET /healthz` (alive), `GET /readyz` (can do its work),
@@ -21,13 +32,15 @@ export type HttpOptions = {
 export function createHttp(options: HttpOptions): FastifyInstance {
   const app = Fastify({
     logger: false,
-    bodyLimit: options.bodyLimitBytes ?? 1024 * 1024,
-    requestTimeout: 30_000,
-    connectionTimeout: 60_000,
+    bodyLimit: options.bodyLimitBytes ?? megabyte,
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: idleTimeoutMs,
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lookEveryMs },
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
     clientErrorHandler: (error, socket) => answerUnreadable(error.code, socket),
   });
+  boundBodies(app.server, options.bodiesLimitBytes ?? 128 * megabyte);
   app.get('/healthz', async () => ({ status: 'alive' }));
   app.get('/readyz', async (_request, reply) => {
     try {

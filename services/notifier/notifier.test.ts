@@ -147,12 +147,17 @@ test('what Slack did not sign, or not lately, changes nothing', async () => {
 });
 
 test('a storm is folded into one message, and none is missing', async () => {
-  // Slow enough that incidents pile up.
-  const { slack, pagerduty } = await start(undefined, { slackIntervalMs: 50, sweepMs: 5000 });
   const ids = await Promise.all(
     Array.from({ length: 300 }, (_, nth) => openIncident(db, { severity: nth === 250 ? 'critical' : 'high' })),
   );
-  await expect.poll(inStep, { timeout: 20_000, interval: 100 }).toBe(true);
+  // Slow enough that incidents pile up.
+  const { slack, pagerduty } = await start(undefined, {
+    slackIntervalMs: 200,
+    sweepMs: 5000,
+    timeoutMs: 5000,
+    claimMs: 10_000,
+  });
+  await expect.poll(inStep, { timeout: 25_000, interval: 100 }).toBe(true);
   const digests = slack.posts().filter(({ text }) => text.includes('more incidents'));
   expect(digests).toHaveLength(1);
   const messages = await listMessages(db, { sink: 'slack' });

@@ -1,10 +1,20 @@
-import type { Jobs } from '@tripline/contracts/job';
+import { randomUUID } from 'node:crypto';
+import { type Severity, severities } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
-import { readIncident } from '@tripline/db/incidents';
-import { addLaterJob } from '@tripline/db/jobs';
-import { addDigestJob, enterTelling, findUntold, foldWaiting, retryGivenUp } from '@tripline/db/messages';
+import { type IncidentStory, readIncident } from '@tripline/db/incidents';
+import { addJobs } from '@tripline/db/jobs';
+import {
+  type Claim,
+  findUntold,
+  foldWaiting,
+  park,
+  parkDigest,
+  retryGivenUp,
+  takeUp,
+  unfold,
+} from '@tripline/db/messages';
 import { runJobs } from '@tripline/db/run-jobs';
-import type { MessageKind } from '@tripline/db/tables/messages';
+import type { MessageKind, Mode, SinkName } from '@tripline/db/tables/messages';
 import { createPagerDutyClient } from '@tripline/integrations/pagerduty/client';
 import { createSlackClient, mayHaveBeenDone } from '@tripline/integrations/slack/client';
 import type { Clock } from '@tripline/runtime/clock';
@@ -18,7 +28,8 @@ import { createMeasures } from './measures.ts';
 import { createPace } from './pace.ts';
 import { dryRunPagerDuty, nextForPagerDuty } from './tell-pagerduty.ts';
 import { dryRunSlack, nextForDigest, nextForSlack } from './tell-slack.ts';
-import { bringInStep, type Ending, type Sink, type Told } from './telling.ts';
+import { bringInStep, type Sink, type Told } from './telling.ts';
+import { takeTurns } from './turns.ts';
 
 export type NotifierParts = {
   config: Config;
@@ -57,6 +68,7 @@ export type Notifier = {
 /** When more incidents than this wait for their first message, they are folded into one; the gravest few are not. */
 export const foldAbove = 20;
 export const foldKeeps = 5;
+const dayMs = 24 * 3_600_000;
 
 const usualTiming: NotifierTiming = {
   timeoutMs: 10_000,
@@ -81,106 +93,124 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
   const slackUpdates = createPace(clock, { intervalMs: timing.slackIntervalMs, burst: 4 });
   const pages = createPace(clock, { intervalMs: timing.pagerDutyIntervalMs, burst: 20 });
   const slack = {
-    name: 'slack',
-    mode: config.slack ? 'live' : 'dry-run',
+    name: 'slack' as const,
+    mode: modeOf(config.slack),
     // News first: a reply leaves half of the burst to incidents that nobody has heard of, and changes of a message in
     // place are counted apart, as Slack itself does.
     paceOf: (kind: MessageKind) =>
       kind === 'updated'
         ? { pace: slackUpdates, keep: 0 }
         : { pace: slackPosts, keep: kind === 'thread-reply' ? 2 : 0 },
+    paces: [slackPosts, slackUpdates],
+    newsPace: slackPosts,
     mayHaveBeenDone,
+    troubles: 0,
     client: config.slack ? createSlackClient({ ...config.slack, timeoutMs }) : dryRunSlack,
-  } as const satisfies Sink & Record<string, unknown>;
+  } satisfies Sink & Record<string, unknown>;
   const pagerduty = {
-    name: 'pagerduty',
-    mode: config.pagerduty ? 'live' : 'dry-run',
+    name: 'pagerduty' as const,
+    mode: modeOf(config.pagerduty),
     paceOf: () => ({ pace: pages, keep: 0 }),
+    paces: [pages],
+    newsPace: pages,
     // The dedup key makes one alert of any number of events.
     mayHaveBeenDone: () => false,
+    troubles: 0,
     client: config.pagerduty ? createPagerDutyClient({ ...config.pagerduty, timeoutMs }) : dryRunPagerDuty,
     minSeverity: config.pagerduty?.minSeverity ?? 'high',
-  } as const satisfies Sink & Record<string, unknown>;
+  } satisfies Sink & Record<string, unknown>;
+  const sinks = { slack, pagerduty };
 
-  async function tellSlack({ incident }: Jobs['tell-slack']): Promise<Ending> {
+  /** An incident changed: tells of it at once where the sink's pace allows, else has it wait for its turn. */
+  async function tell(name: SinkName, incident: string): Promise<void> {
+    const sink = sinks[name];
+    const place = { incident, sink: name, mode: sink.mode };
     failpoint('notifier.before-enter');
-    let { id, version, digest } = await enterTelling(db, incident, 'slack', slack.mode);
-    failpoint('notifier.after-enter');
-    if (version === 0 && digest === null) {
-      const folded = await foldWaiting(db, { above: foldAbove, keep: foldKeeps, mode: slack.mode });
-      failpoint('notifier.after-fold');
-      if (folded > 0) logger.warn({ folded }, 'so many incidents at once: folded into one message');
-      measures.folded(folded);
-      ({ id, version, digest } = await enterTelling(db, incident, 'slack', slack.mode));
+    if (sink.mode === 'live' && sink.newsPace.freeInMs() > 0) {
+      await park(db, place);
+      failpoint('notifier.after-park');
+      if (name === 'slack') await fold();
+      turns[name].ring();
+      return;
     }
-    if (digest !== null) {
-      const story = await readIncident(db, incident);
-      if (story !== undefined && story.version > version) await addDigestJob(db.pool, digest);
-      return { kind: 'in-step' };
-    }
-    return bringInStep(telling, slack, id, async (now) => {
-      // Somebody else's fold may have come between.
-      if (now.digest !== null) return undefined;
-      const story = await readIncident(db, incident);
-      return story && nextForSlack(story, now, slack);
+    // Both at once: a story that is older than the claim tells nothing that was told before, and what is newer has a job.
+    const [claim, story] = await Promise.all([takeUp(db, place, randomUUID(), claimMs), readIncident(db, incident)]);
+    failpoint('notifier.after-claim');
+    if (claim === undefined) return turns[name].ring();
+    await tellIncident(name, claim, story);
+  }
+
+  /** Brings a claimed telling of an incident in step. `known`: its story, where it was read just now. */
+  async function tellIncident(name: SinkName, claim: Claim, known?: IncidentStory): Promise<void> {
+    const incident = claim.telling.incident!;
+    await bringInStep(telling, sinks[name], claim, async (now) => {
+      const story = known ?? (await readIncident(db, incident));
+      known = undefined;
+      if (story === undefined) return undefined;
+      if (name === 'pagerduty') return nextForPagerDuty(story, now.telling, pagerduty);
+      if (now.telling.digest === null) return nextForSlack(story, now.telling, slack);
+      if (!isGraver(story.severity, now.telling.severity)) {
+        if (story.version > now.telling.version) await parkDigest(db, now.telling.digest);
+        return undefined;
+      }
+      await unfold(db, now);
+      return nextForSlack(story, { ...now.telling, digest: null }, slack);
     });
   }
 
-  async function tellPagerDuty({ incident }: Jobs['tell-pagerduty']): Promise<Ending> {
-    const { id } = await enterTelling(db, incident, 'pagerduty', pagerduty.mode);
-    return bringInStep(telling, pagerduty, id, async (now) => {
-      const story = await readIncident(db, incident);
-      return story && nextForPagerDuty(story, now, pagerduty);
-    });
+  /** What waits has its turn: an incident or, for Slack, a digest. */
+  async function takeTurn(name: SinkName, claim: Claim): Promise<void> {
+    if (claim.telling.incident !== null) return tellIncident(name, claim);
+    await bringInStep(telling, slack, claim, (now) => nextForDigest(db, now.telling, slack));
   }
 
-  function tellDigest({ digest }: Jobs['tell-slack-digest']): Promise<Ending> {
-    // It stands for all that wait.
-    const paceOf = (kind: MessageKind) => {
-      const { pace } = slack.paceOf(kind);
-      return { pace: { ...pace, admit: (who: string) => pace.admit(who, { first: true }) }, keep: 0 };
-    };
-    return bringInStep(telling, { ...slack, paceOf }, digest, (now) => nextForDigest(db, now, slack));
-  }
+  const fold = createFolding(async () => {
+    const folded = await foldWaiting(db, { above: foldAbove, keep: foldKeeps, mode: slack.mode });
+    failpoint('notifier.after-fold');
+    if (folded > 0) logger.warn({ folded }, 'so many incidents at once: folded into one message');
+    measures.folded(folded);
+  });
 
-  /** Comes back by a later job of the same key: nothing sleeps here, and the worker is free for other incidents. */
-  async function snooze<N extends keyof Jobs>(name: N, payload: Jobs[N], key: string, ending: Ending): Promise<void> {
-    if (ending.kind === 'in-step') return;
-    failpoint('notifier.before-snooze');
-    await addLaterJob(db.pool, name, payload, { key, afterMs: ending.afterMs });
-    failpoint('notifier.after-snooze');
-  }
-
-  /** graphile-worker keeps a dead worker's job for four hours; this takes it up as soon as its claim is over. */
-  async function sweep(): Promise<void> {
-    for (const { incident, sink } of await findUntold(db, claimMs)) {
-      failpoint('notifier.sweeping');
-      const name = `tell-${sink}` as const;
-      await addLaterJob(db.pool, name, { incident }, { key: `${name}:${incident}`, afterMs: 0, keepRunAt: true });
-    }
+  /** graphile-worker keeps a dead worker's job for four hours; this has it done as soon as the incident is missed. */
+  async function sweep(withinMs: number): Promise<void> {
+    const untold = await findUntold(db, { graceMs: claimMs, withinMs });
+    if (untold.length > 0) failpoint('notifier.sweeping');
+    await addJobs(
+      db.pool,
+      untold.map(
+        ({ incident, sink }) =>
+          ({ name: `tell-${sink}`, payload: { incident }, key: `tell-${sink}:${incident}` }) as const,
+      ),
+    );
   }
 
   async function keepSweeping(): Promise<void> {
-    for (;;) {
+    for (let nth = 1; ; nth += 1) {
       await clock.pause(timing.sweepMs, stopping.signal);
       if (stopping.signal.aborted) return;
-      await sweep().catch((error) => logger.error({ err: error }, 'looking for untold incidents failed'));
+      // What changed lately may just have lost its worker; that a job waited for hours before is rare, and costs more to see.
+      await sweep(nth % 60 === 0 ? dayMs : 60 * timing.sweepMs).catch((error) =>
+        logger.error({ err: error }, 'looking for untold incidents failed'),
+      );
     }
   }
 
   await retryGivenUp(db);
-  await sweep();
+  await sweep(dayMs);
   const stopping = new AbortController();
+  const common = { db, clock, logger, claimMs };
+  const turns = {
+    slack: takeTurns({ ...common, sink: slack, tell: (claim) => takeTurn('slack', claim) }),
+    pagerduty: takeTurns({ ...common, sink: pagerduty, tell: (claim) => takeTurn('pagerduty', claim) }),
+  };
   const sweeping = keepSweeping();
   const jobs = await runJobs({
     db,
     logger,
     handlers: {
-      'tell-slack': async (job) => snooze('tell-slack', job, `tell-slack:${job.incident}`, await tellSlack(job)),
-      'tell-slack-digest': async (job) =>
-        snooze('tell-slack-digest', job, `tell-slack-digest:${job.digest}`, await tellDigest(job)),
-      'tell-pagerduty': async (job) =>
-        snooze('tell-pagerduty', job, `tell-pagerduty:${job.incident}`, await tellPagerDuty(job)),
+      'tell-slack': ({ incident }) => tell('slack', incident),
+      'tell-pagerduty': ({ incident }) => tell('pagerduty', incident),
+      'tell-slack-digest': ({ digest }) => parkDigest(db, digest),
     },
   });
 
@@ -193,6 +223,37 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
       stopping.abort();
       await sweeping;
       await jobs.stop();
+      await Promise.all([turns.slack.stop(), turns.pagerduty.stop()]);
     },
+  };
+}
+
+function modeOf(settings: object | undefined): Mode {
+  return settings === undefined ? 'dry-run' : 'live';
+}
+
+function isGraver(severity: Severity, than: Severity | null): boolean {
+  return than !== null && severities.indexOf(severity) > severities.indexOf(than);
+}
+
+/** Runs `work` one at a time: whoever calls meanwhile waits for one more run that begins after their call. */
+function createFolding(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let following: Promise<void> | undefined;
+  const start = () => {
+    running = work().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return () => {
+    if (running === undefined) return start();
+    following ??= running
+      .catch(() => {})
+      .then(() => {
+        following = undefined;
+        return start();
+      });
+    return following;
   };
 }

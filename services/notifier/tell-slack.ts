@@ -1,6 +1,6 @@
 import type { Db } from '@tripline/db/database';
 import type { IncidentEvent, IncidentStory } from '@tripline/db/incidents';
-import { type FoldedIncident, readFolded, recordFolded, type Telling } from '@tripline/db/messages';
+import { readDigest, recordFolded, type Telling } from '@tripline/db/messages';
 import type { Mode } from '@tripline/db/tables/messages';
 import { describeActor, resolutionText } from '@tripline/integrations/incident-report';
 import type { SlackClient, SlackReference, SlackResult } from '@tripline/integrations/slack/client';
@@ -64,14 +64,15 @@ export async function nextForDigest(
   telling: Telling,
   { client, mode }: { client: SlackClient; mode: Mode },
 ): Promise<Step | undefined> {
-  const folded = await readFolded(db, telling.id);
-  if (folded.every(({ version, toldVersion }) => toldVersion >= version)) return undefined;
+  const digest = await readDigest(db, telling.id);
+  if (digest.news.length === 0) return undefined;
   const reference = referenceOf(telling);
   const isNew = telling.told_at === null || (mode === 'live' && reference === undefined);
+  const [gravest] = digest.gravest;
   return {
     kind: isNew ? 'posted' : 'updated',
-    line: `${folded.length} more incidents in one message, the gravest: ${folded[0]!.incident} ${folded[0]!.title}`,
-    render: (options) => renderDigest(folded.map(toEntry), options),
+    line: `${digest.incidents} more incidents in one message${gravest ? `, the gravest: ${gravest.incident} ${gravest.title}` : ''}`,
+    render: (options) => renderDigest(digest, options),
     send: (body) =>
       reference
         ? client.update(reference, asMessage(body)).then(({ outcome }) => ({ outcome }))
@@ -79,12 +80,8 @@ export async function nextForDigest(
     version: telling.version,
     after: { version: telling.version + 1 },
     repeats: isNew,
-    recorded: (claim) => recordFolded(db, claim, mode, folded),
+    recorded: (claim) => recordFolded(db, claim, mode, digest.news),
   };
-}
-
-function toEntry({ incident, title, severity, state, rules }: FoldedIncident) {
-  return { incident, title, severity, state, rules };
 }
 
 function referenceOf({ channel, ts }: Telling): SlackReference | undefined {

@@ -1,15 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import type { Db } from '@tripline/db/database';
 import {
   type Claim,
-  claimTelling,
   noteIntent,
   type Progress,
   recordFailure,
   recordSent,
   recordSkipped,
   releaseClaim,
-  type Telling,
 } from '@tripline/db/messages';
 import type { MessageKind, Mode, SinkName } from '@tripline/db/tables/messages';
 import type { Outcome } from '@tripline/integrations/outcome';
@@ -54,8 +51,13 @@ export type Sink = {
   mode: Mode;
   /** Which calls share a limit, and how much of its burst a kind of message leaves to more urgent ones. */
   paceOf: (kind: MessageKind) => { pace: Pace; keep: number };
+  paces: readonly Pace[];
+  /** The pace of an incident's first message. */
+  newsPace: Pace;
   /** Whether a call that ended so may have been carried out. */
   mayHaveBeenDone: (reason: string) => boolean;
+  /** Calls in a row that did not succeed, whatever they told. */
+  troubles: number;
 };
 
 export type TellingParts = {
@@ -66,38 +68,30 @@ export type TellingParts = {
   onTold?: ((told: Told) => void) | undefined;
 };
 
-/** How the job ended: in step, or to be taken up again after so long. */
-export type Ending = { kind: 'in-step' } | { kind: 'snooze'; afterMs: number };
+/** How it ended: in step, or to be taken up again after so long. */
+type Ending = { kind: 'in-step' } | { kind: 'later'; afterMs: number };
 
 const backoffMs = [1000, 2000, 5000, 15_000, 60_000, 300_000];
+const longestHoldMs = 30_000;
 
 /**
- * Brings one telling in step: claim → compare → send what is missing → record, until nothing is missing. No lock and no
+ * Brings one claimed telling in step: compare → send what is missing → record, until nothing is missing. No lock and no
  * transaction is held over a call; what is about to be sent is noted before, so that a crash in between is known of.
  */
 export async function bringInStep(
   parts: TellingParts,
   sink: Sink,
-  id: number,
-  next: (telling: Telling) => Promise<Step | undefined>,
-): Promise<Ending> {
-  for (;;) {
-    failpoint('notifier.before-claim');
-    const claimed = await claimTelling(parts.db, id, randomUUID(), parts.claimMs);
-    failpoint('notifier.after-claim');
-    // Whoever has the claim looks again after giving it back; this is for the case that it never does.
-    if ('busyForMs' in claimed) return { kind: 'snooze', afterMs: claimed.busyForMs + 50 };
-    const held = { current: claimed };
-    try {
-      const ending = await tellWhatIsMissing(parts, sink, held, next);
-      if (ending !== undefined) return ending;
-    } finally {
-      failpoint('notifier.before-release');
-      await releaseClaim(parts.db, held.current);
-      failpoint('notifier.after-release');
-    }
-    // A change that came while the claim was held found it held, and left it to us.
-    if ((await next(held.current.telling)) === undefined) return { kind: 'in-step' };
+  claim: Claim,
+  next: (claim: Claim) => Promise<Step | undefined>,
+): Promise<void> {
+  const held = { current: claim };
+  let ending: Ending = { kind: 'later', afterMs: backoffMs[0]! };
+  try {
+    ending = await tellWhatIsMissing(parts, sink, held, next);
+  } finally {
+    failpoint('notifier.before-release');
+    await releaseClaim(parts.db, held.current, ending.kind === 'later' ? ending.afterMs : undefined);
+    failpoint('notifier.after-release');
   }
 }
 
@@ -105,24 +99,24 @@ async function tellWhatIsMissing(
   parts: TellingParts,
   sink: Sink,
   held: { current: Claim },
-  next: (telling: Telling) => Promise<Step | undefined>,
-): Promise<Ending | undefined> {
+  next: (claim: Claim) => Promise<Step | undefined>,
+): Promise<Ending> {
   const { db, measures } = parts;
   for (;;) {
     const { telling } = held.current;
-    const step = await next(telling);
+    const step = await next(held.current);
     failpoint('notifier.after-compare');
-    if (step === undefined) return undefined;
+    if (step === undefined) return { kind: 'in-step' };
     if (step.kind === 'nothing') {
       held.current = await recordSkipped(db, held.current, step.after);
       failpoint('notifier.after-skip');
       continue;
     }
     const { pace, keep } = sink.paceOf(step.kind);
-    const waitMs = sink.mode === 'live' ? pace.admit(`${sink.name} ${telling.id}`, { keep }) : 0;
-    if (waitMs > 0) return { kind: 'snooze', afterMs: waitMs };
+    const waitMs = sink.mode === 'live' ? pace.admit({ keep }) : 0;
+    if (waitMs > 0) return { kind: 'later', afterMs: waitMs };
     const possiblyRepeated = step.repeats && telling.intent === step.kind;
-    if (!(await noteIntent(db, held.current, step.kind, parts.claimMs))) return { kind: 'snooze', afterMs: 50 };
+    if (!(await noteIntent(db, held.current, step.kind, parts.claimMs))) return { kind: 'later', afterMs: 50 };
     failpoint('notifier.after-intent');
     const body = step.render({ possiblyRepeated });
     failpoint('notifier.before-send');
@@ -130,6 +124,7 @@ async function tellWhatIsMissing(
     failpoint('notifier.after-send');
     measures.told(sink.name, sink.mode, outcome);
     if (outcome.kind === 'done') {
+      sink.troubles = 0;
       const message = { kind: step.kind, mode: sink.mode, body, possiblyRepeated };
       held.current = await recordSent(db, held.current, message, { ...step.after, ...left });
       failpoint('notifier.after-record');
@@ -147,11 +142,19 @@ async function tellWhatIsMissing(
       return { kind: 'in-step' };
     }
     if (outcome.reason === 'rate-limited') pace.hold(outcome.afterMs ?? 30_000);
+    else holdOff(sink);
     const unknown = sink.mayHaveBeenDone(outcome.reason) || possiblyRepeated;
     await recordFailure(db, held.current, outcome.reason, unknown);
     failpoint('notifier.after-failure');
     const afterMs = outcome.afterMs ?? backoffMs[Math.min(telling.failures, backoffMs.length - 1)]!;
     parts.logger.warn({ ...log, afterMs }, `${step.kind} is to be tried again: ${outcome.message ?? outcome.reason}`);
-    return { kind: 'snooze', afterMs };
+    return { kind: 'later', afterMs };
   }
+}
+
+/** A service that fails again and again is asked ever more seldom: what else there is to tell waits meanwhile, untried. */
+function holdOff(sink: Sink): void {
+  sink.troubles += 1;
+  const holdMs = sink.troubles < 2 ? 0 : (backoffMs[sink.troubles - 2] ?? longestHoldMs);
+  for (const pace of sink.paces) pace.hold(Math.min(holdMs, longestHoldMs));
 }

@@ -23,7 +23,7 @@ import { startVictimReceiver } from './hostile-receiver.ts';
 export const garbageFault: Fault = {
   name: 'garbage',
   what: 'signed garbage: bytes, wrong shapes, prototypes, a million keys, mutated examples',
-  sizes: { ci: 8_000, full: 1_000_000, unit: 'bodies' },
+  sizes: { ci: 5_000, full: 1_000_000, unit: 'bodies' },
   run,
 };
 

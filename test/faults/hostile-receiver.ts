@@ -68,7 +68,8 @@ export async function startVictimReceiver(ground: Ground, options: { secret: str
         let received = '';
         const socket = connect(port, '127.0.0.1', () => {
           for (const chunk of bytes) socket.write(chunk);
-          if (end) socket.end();
+          // Not at once: a server may drop a connection that is half closed, and with it the answer.
+          if (end) setTimeout(() => socket.end(), 300);
         });
         const timer = setTimeout(() => socket.destroy(), patienceMs);
         socket.on('data', (chunk) => {

@@ -1,6 +1,8 @@
 import type { Fault } from './fault.ts';
+import { framing } from './hostile-framing.ts';
 import { garbageFault } from './hostile-garbage.ts';
 import { badSignatures } from './hostile-signatures.ts';
+import { slowloris } from './hostile-slowloris.ts';
 import { detector } from './kill9.detector.ts';
 import { receiver } from './kill9.receiver.ts';
 import { recorder } from './kill9.recorder.ts';
@@ -10,5 +12,5 @@ import { kill9 } from './kill9.ts';
 export const faults: readonly Fault[] = [
   ...[receiver, detector, recorder].map(kill9),
   // What comes from outside.
-  ...[garbageFault, badSignatures],
+  ...[garbageFault, badSignatures, framing, slowloris],
 ];

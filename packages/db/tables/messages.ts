@@ -1,3 +1,4 @@
+import type { Severity } from '@tripline/contracts/finding';
 import type { IncidentState } from '@tripline/contracts/incident';
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 
@@ -6,7 +7,7 @@ export type SinkName = 'slack' | 'pagerduty';
 export type Mode = 'live' | 'dry-run';
 export type MessageKind = 'posted' | 'updated' | 'thread-reply' | 'folded' | 'trigger' | 'acknowledge' | 'resolve';
 
-/** Tables of migrations/0004_messages.sql, for kysely. */
+/** Tables of migrations/0004_messages.sql and 0008_told_due.sql, for kysely. */
 export type MessagesTables = {
   told: {
     id: GeneratedAlways<number>;
@@ -29,6 +30,10 @@ export type MessagesTables = {
     digest: number | null;
     claimed_by: string | null;
     claimed_until: Date | null;
+    /** When it is to be taken up; null while nothing is left to do. */
+    due_at: Date | null;
+    /** What the digest called it that it was folded into. */
+    severity: Severity | null;
     intent: string | null;
     failures: Generated<number>;
     failure: string | null;

@@ -66,42 +66,41 @@ export function renderReply(lines: readonly string[], options: { possiblyRepeate
   return { text: escapeFallback(lines.join(' ')), blocks };
 }
 
-export type DigestEntry = Pick<IncidentReport, 'title' | 'severity' | 'state'> & {
-  incident: string;
-  rules: readonly string[];
+/** A storm in numbers: counts with the gravest or most frequent first, and the gravest incidents by name. */
+export type DigestReport = {
+  incidents: number;
+  open: number;
+  severities: readonly { name: Severity; count: number }[];
+  rules: readonly { name: string; count: number }[];
+  gravest: readonly (Pick<IncidentReport, 'title' | 'severity' | 'state'> & { incident: string })[];
 };
 
-/** One message for a storm: counts by severity, rule and state, and the gravest by name. `entries` come gravest first. */
+/** One message for a storm: counts by severity, rule and state, and the gravest by name. */
 export function renderDigest(
-  entries: readonly DigestEntry[],
+  { incidents, open, severities, rules, gravest }: DigestReport,
   options: { possiblyRepeated?: boolean } = {},
 ): SlackMessage {
-  const open = entries.filter(({ state }) => state === 'open').length;
-  const heading = `${entries.length} more incidents, ${open} open`;
-  const bySeverity = count(entries.map(({ severity }) => severity));
-  const byRule = count(entries.flatMap(({ rules }) => rules));
-  const gravest = entries.filter(({ state }) => state !== 'resolved').slice(0, 10);
+  const heading = `${incidents} more incidents, ${open} open`;
+  const bySeverity = severities.map(({ name, count }) => `${count} ${name}`).join(', ');
+  const byRule = rules.slice(0, 20).map(({ name, count }) => `• ${count} × ${escapeLine(name, 100)}`);
   const blocks: Block[] = [
-    { type: 'header', text: plain(`${severityMarks[entries[0]?.severity ?? 'low']} ${heading}`) },
+    { type: 'header', text: plain(`${severityMarks[severities[0]?.name ?? 'low']} ${heading}`) },
     context('So many came at once that they are told in one message. It is kept up to date.'),
-    section(`*By severity:* ${bySeverity.map(([name, n]) => `${n} ${name}`).join(', ')}`),
-    section(
-      `*By rule*\n${byRule
-        .slice(0, 20)
-        .map(([rule, n]) => `• ${n} × ${escapeLine(rule, 100)}`)
-        .join('\n')}`,
-    ),
+    section(`*By severity:* ${bySeverity}`),
+    section(`*By rule*\n${byRule.join('\n')}`),
   ];
   if (gravest.length > 0) {
-    const lines = gravest.map(
-      ({ incident, title, severity, state }) =>
-        `• ${severityMarks[severity]} *${escapeLine(incident, 40)}* (${state}) ${escapeLine(title, 180)}`,
-    );
+    const lines = gravest
+      .slice(0, 10)
+      .map(
+        ({ incident, title, severity, state }) =>
+          `• ${severityMarks[severity]} *${escapeLine(incident, 40)}* (${state}) ${escapeLine(title, 180)}`,
+      );
     blocks.push(section(`*Gravest that are not resolved*\n${lines.join('\n')}`));
   }
   blocks.push(context('All of them: `tripline incidents list`. To take one: `tripline incidents ack INC-…`.'));
   if (options.possiblyRepeated) blocks.push(context(repeatNote));
-  return { text: escapeFallback(`${heading}: ${bySeverity.map(([name, n]) => `${n} ${name}`).join(', ')}`), blocks };
+  return { text: escapeFallback(`${heading}: ${bySeverity}`), blocks };
 }
 
 const repeatNote = '⚠️ Possibly a repeat: Tripline could not learn whether it had sent this message before.';
@@ -278,11 +277,4 @@ function at(time: string): string {
 function clock(time: string): string {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? '?' : date.toISOString().slice(11, 19);
-}
-
-/** Most frequent first. */
-function count(names: readonly string[]): [string, number][] {
-  const counts = new Map<string, number>();
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1]);
 }
