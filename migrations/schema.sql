@@ -214,6 +214,8 @@ CREATE TABLE positions (
   next bigint NOT NULL DEFAULT 0,
   log_time_ms bigint NOT NULL DEFAULT 0,
   epoch bigint NOT NULL DEFAULT 0,
+  state_epoch bigint,
+  CONSTRAINT a_newer_tripline_owns_this_partition_stop_this_detector CHECK ((state_epoch = epoch)),
   CONSTRAINT positions_consumer_check CHECK ((consumer <> ''::text)),
   CONSTRAINT positions_epoch_check CHECK ((epoch >= 0)),
   CONSTRAINT positions_log_time_ms_check CHECK ((log_time_ms >= 0)),
@@ -297,6 +299,54 @@ CREATE TABLE seen_batches (
   CONSTRAINT seen_batches_next_check CHECK ((next > 0)),
   CONSTRAINT seen_batches_partition_check CHECK ((partition >= 0)),
   CONSTRAINT seen_batches_pkey PRIMARY KEY (partition, next)
+);
+
+CREATE TABLE state_pages (
+  partition integer NOT NULL,
+  run bigint NOT NULL,
+  page integer NOT NULL,
+  entries bytea STORAGE EXTERNAL NOT NULL,
+  CONSTRAINT state_pages_page_check CHECK ((page >= 0)),
+  CONSTRAINT state_pages_pkey PRIMARY KEY (partition, run, page)
+) WITH (toast_tuple_target=8160, autovacuum_vacuum_scale_factor=0.05);
+
+CREATE TABLE state_runs (
+  partition integer NOT NULL,
+  run bigint NOT NULL,
+  state text NOT NULL,
+  newest bigint NOT NULL,
+  bits smallint NOT NULL,
+  keys bigint NOT NULL,
+  bytes bigint NOT NULL,
+  CONSTRAINT state_runs_bits_check CHECK (((bits >= 0) AND (bits <= 30))),
+  CONSTRAINT state_runs_bytes_check CHECK ((bytes >= 0)),
+  CONSTRAINT state_runs_keys_check CHECK ((keys >= 0)),
+  CONSTRAINT state_runs_newest_check CHECK ((newest > 0)),
+  CONSTRAINT state_runs_partition_check CHECK ((partition >= 0)),
+  CONSTRAINT state_runs_run_check CHECK ((run > 0)),
+  CONSTRAINT state_runs_state_check CHECK ((state = ANY (ARRAY['building'::text, 'standing'::text, 'dropped'::text]))),
+  CONSTRAINT state_runs_pkey PRIMARY KEY (partition, run)
+);
+
+CREATE TABLE state_segments (
+  partition integer NOT NULL,
+  segment bigint NOT NULL,
+  entries bytea STORAGE EXTERNAL NOT NULL,
+  CONSTRAINT state_segments_partition_check CHECK ((partition >= 0)),
+  CONSTRAINT state_segments_segment_check CHECK ((segment > 0)),
+  CONSTRAINT state_segments_pkey PRIMARY KEY (partition, segment)
+);
+
+CREATE TABLE state_stretches (
+  partition integer NOT NULL,
+  run bigint NOT NULL,
+  stretch integer NOT NULL,
+  counts bytea NOT NULL,
+  prints bytea STORAGE EXTERNAL NOT NULL,
+  CONSTRAINT state_stretches_counts_check CHECK (((octet_length(counts) % 4) = 0)),
+  CONSTRAINT state_stretches_prints_check CHECK (((octet_length(prints) % 2) = 0)),
+  CONSTRAINT state_stretches_stretch_check CHECK ((stretch >= 0)),
+  CONSTRAINT state_stretches_pkey PRIMARY KEY (partition, run, stretch)
 );
 
 CREATE TABLE switches (

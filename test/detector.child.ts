@@ -23,4 +23,6 @@ await createDetector({
   metrics: createMetrics({ service: 'detector' }),
   worker: false,
   maxBatchRecords: 4,
+  // So small that state is merged all the time, in several steps.
+  state: { recentBytes: 600, cachedPageBytes: 2000, pageBytes: 256, pagesPerStretch: 4 },
 });

@@ -19,14 +19,21 @@ export class Fenced extends Error {
 
 /**
  * Takes a partition: from now on every earlier owner is fenced. Waits for a commit of the earlier owner that is under
- * way, so what is read afterwards is what that commit left.
+ * way, so what is read afterwards is what that commit left. `keepsState`: with what stands in `state_*`, which keeps
+ * out detectors that know nothing of it.
  */
-export async function takePartition(client: ClientBase | Pool, key: PositionKey): Promise<TakenPartition> {
+export async function takePartition(
+  client: ClientBase | Pool,
+  key: PositionKey,
+  options: { keepsState?: boolean } = {},
+): Promise<TakenPartition> {
   const { rows } = await client.query<{ next: number; log_time_ms: number; epoch: number }>(
-    `INSERT INTO positions AS p (consumer, topic, partition, epoch) VALUES ($1, $2, $3, 1)
-     ON CONFLICT (consumer, topic, partition) DO UPDATE SET epoch = p.epoch + 1
+    `INSERT INTO positions AS p (consumer, topic, partition, epoch, state_epoch)
+     VALUES ($1, $2, $3, 1, CASE WHEN $4::boolean THEN 1 END)
+     ON CONFLICT (consumer, topic, partition) DO UPDATE
+       SET epoch = p.epoch + 1, state_epoch = CASE WHEN $4::boolean THEN p.epoch + 1 END
      RETURNING next, log_time_ms, epoch`,
-    [key.consumer, key.topic, key.partition],
+    [key.consumer, key.topic, key.partition, options.keepsState ?? false],
   );
   const taken = rows[0]!;
   return { next: Number(taken.next), logTimeMs: Number(taken.log_time_ms), epoch: Number(taken.epoch) };

@@ -1,24 +1,11 @@
 import type { ClientBase, Pool } from 'pg';
+import { Fenced } from './positions.ts';
+import type { Ownership } from './state-store.ts';
 
-/** Types of packages/engine/state.ts, as they lie in `rule_state`. */
+/** Types of packages/engine/state.ts, as they lie in `rule_state`: rows of the engine itself, few and read whole. */
 export type RuleStateKey = { workspace: string; rule: string; key: string };
 export type RuleStateRow = RuleStateKey & { value: unknown; expiresMs: number };
 export type RuleStateChange = RuleStateKey & { json: string | null; expiresMs: number };
-
-/**
- * Reads the rows of many keys in one query. The keys go as one JSON text: arrays of more than 500 members cost `pg`
- * and the collector far more.
- */
-export async function readRuleState(client: ClientBase | Pool, keys: readonly RuleStateKey[]): Promise<RuleStateRow[]> {
-  if (keys.length === 0) return [];
-  const { rows } = await client.query<RuleStateRow>(
-    `SELECT s.workspace, s.rule, s.key, s.value, s.expires_ms AS "expiresMs"
-     FROM json_to_recordset($1::json) AS k(workspace text, rule text, key text)
-     JOIN rule_state s ON s.workspace = k.workspace AND s.rule = k.rule AND s.key = k.key`,
-    [JSON.stringify(keys)],
-  );
-  return rows;
-}
 
 /** The engine's own rows of a partition that have not expired, all of them. */
 export async function readEngineRows(
@@ -34,7 +21,7 @@ export async function readEngineRows(
   return rows;
 }
 
-/** Writes what a batch changed, in the caller's transaction. Each key stands once in `changes`. */
+/** Writes what a batch changed of them, in the caller's transaction. Each key stands once in `changes`. */
 export async function writeRuleState(
   client: ClientBase,
   partition: number,
@@ -72,4 +59,34 @@ export async function sweepRuleState(
     [partition, logTimeMs, limit],
   );
   return rowCount ?? 0;
+}
+
+/**
+ * Former detectors kept rules' state here too. Moves some of it into a segment: `pack` makes it of their rows. Answers
+ * the segment, or null when nothing is left to move.
+ * @throws {Fenced} somebody else owns the partition.
+ */
+export async function moveFormerState<Segment extends { segment: number; entries: Uint8Array }>(
+  client: ClientBase,
+  owner: Ownership,
+  pack: (rows: readonly RuleStateChange[]) => Segment | null,
+  limit = 5000,
+): Promise<Segment | null> {
+  const { rows } = await client.query<RuleStateChange>(
+    `DELETE FROM rule_state WHERE ctid = ANY (ARRAY(
+       SELECT ctid FROM rule_state WHERE partition = $1 AND rule NOT LIKE '@%' LIMIT $2))
+     RETURNING workspace, rule, key, value::text AS json, expires_ms AS "expiresMs"`,
+    [owner.partition, limit],
+  );
+  const segment = pack(rows);
+  if (segment === null) return null;
+  const { rowCount } = await client.query(
+    `WITH owned AS (
+       SELECT 1 FROM positions WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4 FOR SHARE
+     )
+     INSERT INTO state_segments (partition, segment, entries) SELECT $3, $5, $6 FROM owned`,
+    [owner.consumer, owner.topic, owner.partition, owner.epoch, segment.segment, Buffer.from(segment.entries)],
+  );
+  if (rowCount !== 1) throw new Fenced(`${owner.consumer} no longer owns partition ${owner.partition}`);
+  return segment;
 }

@@ -9,20 +9,6 @@ export async function readSeen(client: ClientBase | Pool, partition: number, sin
   return rows.map(({ entries }) => entries);
 }
 
-/** Keeps a batch's entries, in the caller's transaction. `next`: the position after the batch. */
-export async function writeSeen(
-  client: ClientBase,
-  batch: { partition: number; next: number; logTimeMs: number; entries: Uint8Array | null },
-): Promise<void> {
-  if (batch.entries === null) return;
-  await client.query('INSERT INTO seen_batches (partition, next, log_time_ms, entries) VALUES ($1, $2, $3, $4)', [
-    batch.partition,
-    batch.next,
-    batch.logTimeMs,
-    Buffer.from(batch.entries.buffer, batch.entries.byteOffset, batch.entries.byteLength),
-  ]);
-}
-
 /** Deletes batches older than `beforeMs` of the log's time. */
 export async function sweepSeen(client: ClientBase | Pool, partition: number, beforeMs: number): Promise<void> {
   await client.query('DELETE FROM seen_batches WHERE partition = $1 AND log_time_ms < $2', [partition, beforeMs]);

@@ -1,16 +1,21 @@
 /**
  * A bounded map that lets go of what was not asked for lately: two generations, of which the older is dropped whole when
- * the younger holds half of `max`. Costs nothing before it is filled, and no list to keep in order.
+ * the younger holds half of `max`. Costs nothing before it is filled, and no list to keep in order. `max` counts what
+ * `weigh` says of each value, 1 unless told otherwise.
  */
-export function createRecent<Value>(max: number) {
+export function createRecent<Value>(max: number, weigh: (value: Value) => number = () => 1) {
   let young = new Map<string, Value>();
   let old = new Map<string, Value>();
+  let weight = 0;
 
   function set(key: string, value: Value): void {
+    const before = young.get(key);
+    weight += weigh(value) - (before === undefined ? 0 : weigh(before));
     young.set(key, value);
-    if (young.size * 2 < max) return;
+    if (weight * 2 < max) return;
     old = young;
     young = new Map();
+    weight = 0;
   }
 
   return {

@@ -21,6 +21,7 @@ import {
 } from '../../test/detector.rules.ts';
 import { freshDatabase } from '../../test/setup/postgres.ts';
 import { createDetector } from './detector.ts';
+import { readState } from './state-keeper.ts';
 
 const key = { topic: topics.events, partition: 0 };
 const rules: readonly AnyRule[] = syntheticRules;
@@ -49,6 +50,8 @@ async function detectorByHand(db: Db, options: { rules?: readonly AnyRule[]; sil
     clock: systemClock,
     metrics: createMetrics({ service: 'detector' }),
     worker: false,
+    // So small that state is merged while a test runs.
+    state: { recentBytes: 600, cachedPageBytes: 2000, pageBytes: 256, pagesPerStretch: 4 },
   });
   const lost = new AbortController().signal;
   return {
@@ -69,17 +72,20 @@ async function whatStands(db: Db) {
     `SELECT task_identifier AS task, regexp_replace(key, 'INC-.*', 'INC') AS key FROM graphile_worker.jobs ORDER BY 1, 2`,
   );
   const story = await db.pool.query('SELECT kind, detail FROM incident_events ORDER BY id');
-  const state = await db.pool.query(
+  const engines = await db.pool.query(
     'SELECT workspace, rule, key, value::text, expires_ms FROM rule_state ORDER BY 1, 2, 3',
   );
+  const at = await db.pool.query('SELECT log_time_ms AS "logTimeMs" FROM positions');
+  const kept = await readState(db, key.partition, at.rows[0].logTimeMs);
+  const byName = (a: object, b: object) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
   const timers = await db.pool.query('SELECT * FROM timers ORDER BY workspace, rule, id');
   const position = await db.pool.query('SELECT next, log_time_ms FROM positions');
-  return [findings, jobs, story, state, timers, position].map(({ rows }) => rows);
+  return [...[findings, jobs, story, engines, timers, position].map(({ rows }) => rows), kept.sort(byName)];
 }
 
 async function forgetAll(db: Db): Promise<void> {
   await db.pool.query(
-    `TRUNCATE positions, rule_state, timers, seen_batches, incidents, incident_entities, findings, incident_events CASCADE`,
+    `TRUNCATE positions, rule_state, state_segments, state_runs, state_pages, state_stretches, timers, seen_batches, incidents, incident_entities, findings, incident_events CASCADE`,
   );
   await db.pool.query('SELECT graphile_worker.remove_job(key) FROM graphile_worker.jobs');
 }
@@ -204,6 +210,28 @@ describe('the detector', () => {
     await play(await detectorByHand(other.db), events, 24);
     expect(stands).toEqual(await whatStands(other.db));
     await other.close();
+  });
+
+  test('goes on from what a former detector left, which then can take the partition no more', async () => {
+    await db.pool.query(`INSERT INTO positions (consumer, topic, partition, epoch) VALUES ('detector', $1, 0, 7);`, [
+      topics.events,
+    ]);
+    await db.pool.query(
+      `INSERT INTO rule_state (workspace, rule, key, value, expires_ms, partition)
+       VALUES ('acme', 'third-branch', 'count', '{"count":2}', $1, 0), ('acme', '@workspace', '', '{"firstSeenMs":1}', $1, 0)`,
+      [startMs + 60 * minuteMs],
+    );
+    const by = await detectorByHand(db, { rules: [syntheticRules[1]] });
+    await by.assign();
+    await by.batch(toRecords({ events: [created(startMs, 'one')] }));
+    const findings = await db.pool.query('SELECT subject FROM findings');
+    expect(findings.rows).toEqual([{ subject: 'acme/app@one' }]);
+    const left = await db.pool.query("SELECT rule FROM rule_state WHERE rule NOT LIKE '@%'");
+    expect(left.rows).toEqual([]);
+    expect(await readState(db, 0, startMs)).toMatchObject([{ rule: 'third-branch', value: { count: 3 } }]);
+    // How a detector of before took a partition.
+    const taken = db.pool.query("UPDATE positions SET epoch = epoch + 1 WHERE consumer = 'detector'");
+    await expect(taken).rejects.toThrow('a_newer_tripline_owns_this_partition_stop_this_detector');
   });
 
   test('sets poison aside with its reason, keeps what other rules said, and moves on', async () => {

@@ -1,13 +1,13 @@
 import type { Db } from '@tripline/db/database';
 import { Fenced, takePartition } from '@tripline/db/positions';
-import type { Recorded } from '@tripline/db/record-findings';
-import { readEngineRows, readRuleState, sweepRuleState } from '@tripline/db/rule-state';
+import { readEngineRows, sweepRuleState } from '@tripline/db/rule-state';
 import { readSeen, sweepSeen } from '@tripline/db/seen';
 import { readTimers } from '@tripline/db/timers';
 import type { Effects } from '@tripline/engine/effects';
 import { createEngine, type Engine } from '@tripline/engine/engine';
 import { seenHours } from '@tripline/engine/seen';
 import type { ConfiguredRule } from '@tripline/engine/settings';
+import type { StoreOptions } from '@tripline/engine/state-store';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
@@ -15,8 +15,9 @@ import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { type Batch, type Stream, topics } from '@tripline/stream/contract';
 import { createMeasures } from './measures.ts';
-import { recordBatch } from './record-batch.ts';
+import { nothingRecorded, recordBatch } from './record-batch.ts';
 import { setAside } from './set-aside.ts';
+import { openState, type StateKeeper } from './state-keeper.ts';
 import { startWorker } from './worker.ts';
 
 export type DetectorParts = {
@@ -32,6 +33,8 @@ export type DetectorParts = {
   worker?: boolean;
   /** At most so many records a batch, and so a transaction; 2,000 unless told otherwise. */
   maxBatchRecords?: number;
+  /** How much of keyed state lies where. */
+  state?: StoreOptions;
 };
 
 export type Detector = {
@@ -44,13 +47,17 @@ export type Detector = {
 };
 
 const consumer = 'detector';
+/**
+ * Counts forms in which state is kept: detectors of a former one must not share partitions out with ours, since they
+ * can take none that ours had.
+ */
+const group = 'tripline-detector-2';
 const hourMs = 3_600_000;
 /** How often a quiet partition's timers are looked at. */
 const tickMs = 250;
-const nothingRecorded: Recorded = { found: 0, silenced: 0, withdrawn: 0, reinstated: 0 };
 
-/** A partition that is ours: its engine, what fences us, where it stands. */
-type Owned = { engine: Engine; epoch: number; next: number; sweptMs: number };
+/** A partition that is ours: its engine and state, what fences us, where it stands. */
+type Owned = { engine: Engine; state: StateKeeper; epoch: number; next: number; sweptMs: number };
 
 /**
  * Judges the events topic: reads a batch, fetches the state that it needs, lets the rules judge, and records all that
@@ -64,7 +71,8 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
 
   async function take({ topic, partition }: { topic: string; partition: number }): Promise<number> {
     owned.delete(partition);
-    const { next, logTimeMs, epoch } = await takePartition(db.pool, { consumer, topic, partition });
+    const key = { consumer, topic, partition };
+    const { next, logTimeMs, epoch } = await takePartition(db.pool, key, { keepsState: true });
     // From here on nobody else writes this partition's rows.
     const engine = createEngine(
       { rules, learningDays: config.learningDays },
@@ -75,8 +83,9 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
         seen: await readSeen(db.pool, partition, logTimeMs - (seenHours + 1) * hourMs),
       },
     );
-    owned.set(partition, { engine, epoch, next, sweptMs: logTimeMs });
-    logger.info({ partition, next, timers: engine.pendingTimers() }, 'judging a partition');
+    const state = await openState(db, { ...key, epoch }, logTimeMs, parts.state);
+    owned.set(partition, { engine, state, epoch, next, sweptMs: logTimeMs });
+    logger.info({ partition, next, timers: engine.pendingTimers(), ...state.size() }, 'judging a partition');
     return next;
   }
 
@@ -85,6 +94,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     if (own === undefined) throw new Fenced(`partition ${batch.partition} is not the detector's`);
     try {
       await judge(own, batch);
+      await own.state.tend(own.engine.logTimeMs(), batch.records.length === 0);
       await sweep(own, batch);
     } catch (error) {
       // Whether the batch stands is known to Postgres alone: the partition is taken anew from there.
@@ -99,7 +109,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     const startedMs = clock.nowMs();
     failpoint('detector.after-read');
     const records = batch.records.filter(({ offset }) => offset >= own.next);
-    const effects = await evaluate(engine, { records, caughtUpAtMs });
+    const effects = await evaluate(own, { records, caughtUpAtMs });
     failpoint('detector.after-evaluate');
     if (lost.aborted) return engine.rollback();
     let recorded = nothingRecorded;
@@ -108,27 +118,27 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
       await setAside(stream, effects.poison, { topic, partition });
       const key = { consumer, topic, partition };
       const { silences } = config;
+      const { epoch, next: expected } = own;
+      const { rules: changed = [], engine: engineRows = [] } = Object.groupBy(effects.state, ({ rule }) =>
+        rule.startsWith('@') ? 'engine' : 'rules',
+      );
+      const segment = own.state.pack(changed);
       recorded = await recordBatch(db.pool, {
-        key,
-        epoch: own.epoch,
-        expected: own.next,
-        next,
-        effects,
-        silences,
-        imports,
+        ...{ key, epoch, expected, next, effects, segment, engineRows, silences, imports },
       });
       own.next = next;
+      if (segment !== null) own.state.commit(segment);
     }
     engine.commit();
     if (records.length > 0) measures.batch(partition, effects, recorded, clock.nowMs() - startedMs);
     for (const { rule, reason } of effects.poison) logger.warn({ partition, rule, reason }, 'set a record aside');
   }
 
-  async function evaluate(engine: Engine, batch: Parameters<Engine['plan']>[0]): Promise<Effects> {
+  async function evaluate({ engine, state }: Owned, batch: Parameters<Engine['plan']>[0]): Promise<Effects> {
     let missing = engine.plan(batch);
     for (;;) {
       failpoint('detector.before-fetch');
-      engine.hold(missing, await readRuleState(db.pool, missing));
+      engine.hold(missing, await state.read(missing));
       failpoint('detector.after-fetch');
       const result = engine.evaluate();
       if ('effects' in result) return result.effects;
@@ -148,7 +158,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
 
   const consuming = await stream.consume({
     topic: topics.events,
-    group: 'tripline-detector',
+    group,
     maxRecords: parts.maxBatchRecords ?? 2000,
     tickMs,
     handlers: {

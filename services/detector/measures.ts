@@ -8,9 +8,9 @@ export function createMeasures(metrics: Metrics) {
   const registers = [metrics];
   const records = new Counter({ name: 'tripline_detector_records_total', help: 'Records done with', registers });
   const duplicates = new Counter({ name: 'tripline_detector_duplicates_total', help: 'Events dropped', registers });
-  const rows = new Counter({
-    name: 'tripline_detector_rows_written_total',
-    help: 'Rows of rule state and timers written',
+  const changes = new Counter({
+    name: 'tripline_detector_changes_total',
+    help: 'Changes of keyed state and timers',
     registers,
   });
   const found = new Counter({
@@ -47,7 +47,7 @@ export function createMeasures(metrics: Metrics) {
     batch(partition: number, effects: Effects, recorded: Recorded, tookMs: number): void {
       records.inc(effects.counts.records);
       duplicates.inc(effects.counts.duplicates);
-      rows.inc(effects.state.length + effects.timers.length);
+      changes.inc(effects.state.length + effects.timers.length);
       for (const verdict of effects.verdicts) {
         if (verdict.kind === 'found') found.inc({ rule: verdict.finding.rule, severity: verdict.finding.severity });
       }

@@ -1,10 +1,11 @@
+import { type BatchRows, keepBatch } from '@tripline/db/batches';
 import { type AnyJob, addJobs } from '@tripline/db/jobs';
-import { advance, type PositionKey } from '@tripline/db/positions';
+import type { PositionKey } from '@tripline/db/positions';
 import { type Recorded, recordVerdicts, type Silence } from '@tripline/db/record-findings';
 import { writeRuleState } from '@tripline/db/rule-state';
-import { writeSeen } from '@tripline/db/seen';
 import { writeTimers } from '@tripline/db/timers';
 import type { Effects } from '@tripline/engine/effects';
+import type { StateChange } from '@tripline/engine/state';
 import { drillPrefix } from '@tripline/engine/workspace-facts';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { ClientBase, Pool } from 'pg';
@@ -16,35 +17,44 @@ export type BatchRecord = {
   expected: number;
   next: number;
   effects: Effects;
+  /** Of the state that it changed, what rules keep, packed; and what the engine itself keeps. */
+  segment: BatchRows['segment'];
+  engineRows: readonly StateChange[];
   silences: readonly Silence[];
   /** Whether an inventory can be imported where a workspace is new. */
   imports: boolean;
 };
 
 /**
- * Writes all that follows from a batch in one transaction, the fenced position first.
+ * Writes all that follows from a batch in one transaction, the fenced position first. Most batches leave nothing but
+ * their position, a segment and ids: that is one statement.
  * @throws {Fenced} somebody else owns the partition. After any error it is unknown whether the batch stands: what the
  * caller holds in memory must be read anew.
  */
 export async function recordBatch(pool: Pool, batch: BatchRecord): Promise<Recorded> {
-  const { effects, key, next } = batch;
+  const { effects, key, epoch, expected, next, segment } = batch;
+  const { logTimeMs, seen } = effects;
+  const rows: BatchRows = { ...key, epoch, expected, next, logTimeMs, segment, seen };
+  const jobs = jobsFor(batch);
+  failpoint('detector.before-begin');
+  if (batch.engineRows.length + effects.timers.length + effects.verdicts.length + jobs.length === 0) {
+    await keepBatch(pool, rows);
+    failpoint('detector.after-commit');
+    return nothingRecorded;
+  }
   const client = await pool.connect();
   try {
-    failpoint('detector.before-begin');
     await client.query('BEGIN');
     const steps = client as ClientBase;
-    const { logTimeMs } = effects;
-    await advance(steps, { ...key, epoch: batch.epoch, expected: batch.expected, next, logTimeMs });
+    await keepBatch(steps, rows);
     failpoint('detector.after-advance');
-    await writeRuleState(steps, key.partition, effects.state);
+    await writeRuleState(steps, key.partition, batch.engineRows);
     failpoint('detector.after-state');
     await writeTimers(steps, key.partition, effects.timers);
     failpoint('detector.after-timers');
-    await writeSeen(steps, { partition: key.partition, next, logTimeMs, entries: effects.seen });
-    failpoint('detector.after-seen');
     const recorded = await recordVerdicts(steps, effects.verdicts, batch.silences);
     failpoint('detector.after-findings');
-    await addJobs(steps, jobsFor(batch));
+    await addJobs(steps, jobs);
     failpoint('detector.before-commit');
     await client.query('COMMIT');
     failpoint('detector.after-commit');
@@ -56,6 +66,8 @@ export async function recordBatch(pool: Pool, batch: BatchRecord): Promise<Recor
     throw error;
   }
 }
+
+export const nothingRecorded: Recorded = { found: 0, silenced: 0, withdrawn: 0, reinstated: 0 };
 
 function jobsFor({ effects, imports }: BatchRecord): AnyJob[] {
   const lookUps = effects.lookUps.map((asked): AnyJob => {

@@ -1,0 +1,96 @@
+import type { Db } from '@tripline/db/database';
+import { moveFormerState } from '@tripline/db/rule-state';
+import {
+  deletePages,
+  type Ownership,
+  readPages,
+  readRuns,
+  readSegments,
+  readStretches,
+  writeStretch,
+} from '@tripline/db/state-store';
+import { inTransaction } from '@tripline/db/transaction';
+import { createOverlay } from '@tripline/engine/entries';
+import type { StateKey } from '@tripline/engine/keys';
+import type { StateRow } from '@tripline/engine/state';
+import { createStateStore, type StoreOptions } from '@tripline/engine/state-store';
+import { createRunIndex, type StoredRun } from '@tripline/engine/stored-run';
+import { failpoint } from '@tripline/runtime/failpoint';
+
+/** The keyed state of a partition while it is owned. */
+export type StateKeeper = Awaited<ReturnType<typeof openState>>;
+
+/**
+ * Opens the keyed state of a partition that was just taken: reads what is not merged, and of what is merged two bytes a
+ * key. What a former detector left in `rule_state` is moved first.
+ */
+export async function openState(db: Db, owner: Ownership, logTimeMs: number, options: StoreOptions = {}) {
+  const { partition } = owner;
+  const segments = await readSegments(db.pool, partition);
+  const runs: StoredRun[] = [];
+  const dropped: { run: number; bits: number }[] = [];
+  for (const row of await readRuns(db.pool, partition)) {
+    if (row.state !== 'standing') dropped.push(row);
+    else {
+      const index = createRunIndex(row.bits, row.keys);
+      for await (const stretch of readStretches(db.pool, { partition, run: row.run })) index.add(stretch);
+      runs.push({ ...row, ...index.done() });
+    }
+  }
+  const store = createStateStore({ segments, runs, dropped }, options);
+
+  /** Merges as much as is due, a little at a time. `idle`: there is time for more. */
+  async function tend(nowMs: number, idle: boolean): Promise<void> {
+    let atLeastOne = idle;
+    for (;;) {
+      const work = store.work(nowMs, atLeastOne);
+      if (work === undefined) return;
+      atLeastOne = false;
+      failpoint('detector.before-tend');
+      if (work.kind === 'drop') {
+        await deletePages(db.pool, owner, work.dropping);
+        store.deleted(work.dropping);
+        failpoint('detector.after-drop');
+      } else {
+        const stretch = work.merge(await readPages(db.pool, partition, work.reads));
+        failpoint('detector.before-stretch');
+        await writeStretch(db.pool, owner, stretch);
+        store.wrote(stretch);
+        if (stretch.instead === null) failpoint('detector.after-stretch');
+        else failpoint('detector.after-merge');
+      }
+    }
+  }
+
+  for (;;) {
+    const moved = await inTransaction(db, (client) => moveFormerState(client, owner, store.pack));
+    if (moved === null) break;
+    store.commit(moved);
+    await tend(logTimeMs, false);
+  }
+
+  return {
+    /** The rows of many keys; one that is absent has none. */
+    async read(keys: readonly StateKey[]): Promise<StateRow[]> {
+      const search = store.look(keys);
+      while (search.wanted.length > 0) search.give(await readPages(db.pool, partition, search.wanted));
+      return search.rows;
+    },
+    pack: store.pack,
+    commit: store.commit,
+    tend,
+    size: store.size,
+  };
+}
+
+/** Everything that stands in a partition's state at `logTimeMs`, but for the engine's own: for tests and looking into things. */
+export async function readState(db: Db, partition: number, logTimeMs: number): Promise<StateRow[]> {
+  const all = createOverlay();
+  const standing = (await readRuns(db.pool, partition)).filter(({ state }) => state === 'standing');
+  for (const { run, bits } of standing.sort((a, b) => a.newest - b.newest)) {
+    const pages = await readPages(db.pool, partition, [{ run, first: 0, last: 2 ** bits - 1 }]);
+    for (const { entries } of pages) all.add(entries);
+  }
+  for (const { entries } of await readSegments(db.pool, partition)) all.add(entries);
+  return all.rows(logTimeMs);
+}
