@@ -157,6 +157,40 @@ describe('the same log gives the same findings', () => {
   });
 });
 
+test('a rule is asked for the values that its `where` names, as if its keys passed over all others', () => {
+  /** Each finds every branch of its own; `a` is wanted by three of them, in this order. */
+  const finds = (id: string, oneOf: string[] | null, byWhere: boolean) =>
+    defineRule<unknown, unknown>({
+      ...common,
+      id,
+      ...(oneOf !== null && byWhere ? { where: { attribute: 'vcs.ref.head.name', oneOf } } : {}),
+      settings: z.object({}),
+      state: z.unknown(),
+      keys: (event) => (oneOf === null || oneOf.includes(branchOf(event as never)) ? ['nothing'] : []),
+      judge: (event, context) =>
+        context.find({ ...nothing, subject: `${id} ${branchOf(event as never)}`, title: 'A branch', summary: '' }),
+    });
+  const all = (byWhere: boolean) => [
+    finds('of-a-and-b', ['a', 'b', 'a'], byWhere),
+    finds('of-all', null, byWhere),
+    finds('of-a', ['a'], byWhere),
+    finds('of-none', ['none'], byWhere),
+  ];
+  const subjectsOf = (byWhere: boolean, events: readonly LoggedEventInput[]) =>
+    playTimeline({ rules: all(byWhere), events, untilMs }).findings.map(({ subject }) => subject);
+  expect(subjectsOf(true, [pushed(startMs, 'a'), pushed(startMs, 'c')])).toEqual([
+    'of-a-and-b a',
+    'of-all a',
+    'of-a a',
+    'of-all c',
+  ]);
+  fc.assert(
+    fc.property(timelineOf, (events) => {
+      expect(subjectsOf(true, events)).toEqual(subjectsOf(false, events));
+    }),
+  );
+});
+
 describe('what the engine itself keeps', () => {
   const seenBranch = (learns: boolean) =>
     defineRule<unknown, unknown>({

@@ -5,6 +5,7 @@ import { createContext, engineRules, type Frame, StateNotHeld } from './context.
 import type { Effects, Poison } from './effects.ts';
 import { createJournal } from './journal.ts';
 import { checkName, joinKey, type StateKey, splitKey } from './keys.ts';
+import { readersByType } from './readers.ts';
 import { createSeen } from './seen.ts';
 import { type ConfiguredRule, settingsFor } from './settings.ts';
 import { createState, isHeld, type Slot, type StateRow } from './state.ts';
@@ -63,7 +64,6 @@ type Scope = {
 };
 type RuleScope = { prefix: string; slots: Map<string, Slot> };
 
-const noReaders: readonly ConfiguredRule[] = [];
 const noReadings: Reading[] = [];
 
 export type Engine = ReturnType<typeof createEngine>;
@@ -82,10 +82,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   const seen = createSeen();
   const learningMs = options.learningDays * dayMs;
   const ruleById = new Map(options.rules.map((configured) => [configured.rule.id, configured]));
-  const readers = new Map<EventType, ConfiguredRule[]>();
-  for (const configured of options.rules) {
-    for (const type of configured.rule.reads) readers.set(type, [...(readers.get(type) ?? []), configured]);
-  }
+  const readers = readersByType(options.rules);
 
   let committedMs = snapshot.logTimeMs;
   let logTimeMs = committedMs;
@@ -163,7 +160,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     const type = eventTypeOf(record.headers);
     const workspace = record.headers['ce_workspace'] ?? '';
     const { fault } = scopeOf(workspace);
-    const reading = type === undefined ? undefined : readers.get(type);
+    const reading = type === undefined ? undefined : readers.of(type);
     if (fault !== null) return { record, atMs, workspace, event: null, readings: noReadings, fault };
     if (type !== undefined && reading === undefined && type !== inventoryType) {
       if (factsOf(workspace, atMs) !== undefined) return undefined;
@@ -188,7 +185,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     }
     const facts = planned.get(workspace) ?? factsOf(workspace, atMs);
     const readings: Reading[] = [];
-    for (const configured of reading ?? noReaders) {
+    for (const configured of reading === undefined ? [] : readers.wanting(reading, event)) {
       const part = readingOf(configured, event, facts);
       if (part !== undefined) readings.push(part);
     }

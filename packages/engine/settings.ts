@@ -14,7 +14,8 @@ const merged = new WeakMap<object, Map<string, unknown>>();
 
 /** @throws {z.ZodError} when the rule does not take the drill's settings. */
 export function settingsFor(configured: ConfiguredRule, facts: WorkspaceFacts | undefined): unknown {
-  const own = facts?.settings?.[configured.rule.id];
+  if (facts?.settings === undefined) return configured.settings;
+  const own = facts.settings[configured.rule.id];
   if (own === undefined) return configured.settings;
   const byRule = merged.get(own) ?? new Map<string, unknown>();
   merged.set(own, byRule);

@@ -1,3 +1,4 @@
+import type { AttributeName } from '@tripline/contracts/attributes';
 import type { EventType, LoggedEvent } from '@tripline/contracts/event';
 import type { Confidence, Entity, Evidence, Severity } from '@tripline/contracts/finding';
 import type { LookUp } from '@tripline/contracts/job';
@@ -34,6 +35,11 @@ export type Rule<State = unknown, Settings = unknown> = {
   falseAlarms: readonly string[];
   /** The event types it reads. A record of any other type is passed over unparsed, unless another rule reads it. */
   reads: readonly EventType[];
+  /**
+   * Of those, only events with one of these values, whatever the settings. The engine finds such a rule by the value and
+   * asks no other, so that hundreds of them cost an event nothing. What depends on more is for `keys` to pass over.
+   */
+  where?: { attribute: AttributeName; oneOf: readonly (string | number | boolean)[] };
   settings: z.ZodType<Settings>;
   state: z.ZodType<State>;
   /**

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { attributes } from '@tripline/contracts/attributes';
 import { eventTypes } from '@tripline/contracts/event';
 import { confidences, severities } from '@tripline/contracts/finding';
 import { type ConfiguredRule, configureRule } from '@tripline/engine/settings';
@@ -24,6 +25,12 @@ const ruleShape = z.object({
   tiers: z.object({ needs: z.enum(['A', 'B', 'C']) }),
   falseAlarms: z.array(z.string()),
   reads: z.array(z.enum(Object.keys(eventTypes) as [string, ...string[]], 'is no event type')).min(1),
+  where: z
+    .object({
+      attribute: z.enum(Object.keys(attributes) as [string, ...string[]], 'is no attribute of events'),
+      oneOf: z.array(z.union([z.string(), z.number(), z.boolean()])).min(1),
+    })
+    .optional(),
   settings: isSchema,
   state: isSchema,
   learns: z.boolean(),

@@ -1,0 +1,132 @@
+import type { AttributeName } from '@tripline/contracts/attributes';
+import type { EventType, LoggedEvent } from '@tripline/contracts/event';
+import { createEngine } from '@tripline/engine/engine';
+import { configureRule } from '@tripline/engine/settings';
+import { rule as oneRule } from '@tripline/rules/build-from-unreviewed-commit';
+import { type AnyRule, defineRule } from '@tripline/rules/contract';
+import { runBatch } from '@tripline/rules/test-kit';
+import type { StreamRecord } from '@tripline/stream/contract';
+import { partitionOf } from '@tripline/stream/partition';
+import { z } from 'zod';
+import { createChance, makeCorpus } from './corpus.ts';
+import { interleave, ratio, type Series } from './measure.ts';
+import { recordsOf } from './records.ts';
+
+/**
+ * What 999 further rules cost beside one of ours: µs of CPU an event in the engine, without log and database. The
+ * further rules read one to three of the types of event that come, and each waits for some values of one attribute: an
+ * actor, a repository, a branch, a workflow, an environment, a kind of grant. What a few of them wait for comes, and
+ * they keep a count of it.
+ *
+ *     node test/bench/rules.ts [deliveries]
+ */
+export async function benchRules(options: { deliveries: number; rounds: number }): Promise<Series[]> {
+  const { batches, types } = logOf(options.deliveries);
+  const contestant = (name: string, rules: readonly AnyRule[]) => ({
+    name,
+    unit: 'µs CPU an event',
+    run: async () => judgeAll(rules, batches),
+  });
+  return interleave(
+    [
+      contestant('1,000 rules, each waiting for a value (`where`)', [oneRule, ...furtherRules(999, types, true)]),
+      contestant('1,000 rules, each asked for its keys', [oneRule, ...furtherRules(999, types, false)]),
+      contestant('1 rule', [oneRule]),
+    ],
+    options.rounds,
+  );
+}
+
+const partitions = 12;
+const batchRecords = 1000;
+
+type Log = { batches: StreamRecord[][]; types: EventType[] };
+
+/** The corpus as the log would hand it over, partition by partition, and the types of event in it. */
+function logOf(deliveries: number): Log {
+  const startMs = Date.now();
+  const corpus = makeCorpus({ deliveries, workspaces: 200, attackEvery: 500, seed: 42, startMs });
+  const kept: StreamRecord[][] = Array.from({ length: partitions }, () => []);
+  const types = new Set<string>();
+  for (const [nth, record] of recordsOf(corpus).entries()) {
+    const partition = partitionOf(record.key, partitions);
+    const records = kept[partition]!;
+    records.push({ ...record, partition, offset: records.length, appendedAtMs: startMs + nth });
+    types.add(record.headers['ce_type']!);
+  }
+  const batches = kept.flatMap((records) =>
+    Array.from({ length: Math.ceil(records.length / batchRecords) }, (_, nth) =>
+      records.slice(nth * batchRecords, (nth + 1) * batchRecords),
+    ),
+  );
+  return { batches, types: [...types].sort() as EventType[] };
+}
+
+/** µs of CPU an event. */
+function judgeAll(rules: readonly AnyRule[], batches: StreamRecord[][]): number {
+  const configured = rules.map((rule) => configureRule(rule));
+  const nothing = { logTimeMs: 0, engineRows: [], timers: [], seen: [] };
+  const openEngine = () => createEngine({ rules: configured, learningDays: 0 }, nothing);
+  const engines = Array.from({ length: partitions }, openEngine);
+  const before = process.cpuUsage();
+  for (const records of batches) {
+    const engine = engines[records[0]!.partition]!;
+    const { poison } = runBatch(engine, { records, caughtUpAtMs: null }, () => []);
+    if (poison.length > 0) throw new Error(poison[0]!.reason);
+    engine.commit();
+  }
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / batches.flat().length;
+}
+
+const waits: readonly { attribute: AttributeName; values: (nth: number) => string[] }[] = [
+  { attribute: 'user.name', values: (nth) => [`contractor-${nth}`, `release-bot-${nth}`] },
+  { attribute: 'vcs.repository.name', values: (nth) => [`bench-org-${nth % 200}/app-${nth % 7}-infra`] },
+  { attribute: 'vcs.ref.head.name', values: (nth) => [`release/${nth}`, `hotfix/${nth}`] },
+  { attribute: 'tripline.pipeline.path', values: (nth) => [`.github/workflows/deploy-${nth}.yml`] },
+  { attribute: 'deployment.environment.name', values: (nth) => [nth % 25 === 0 ? 'production' : `region-${nth}`] },
+  { attribute: 'tripline.grant.kind', values: (nth) => [nth % 2 ? 'deploy-key' : 'org-member'] },
+  { attribute: 'tripline.pipeline.trigger', values: () => ['workflow_dispatch', 'issue_comment'] },
+];
+
+/** Rules as users would write them; the same numbers give the same rules, found by `where` or left to `keys`. */
+function furtherRules(count: number, types: readonly EventType[], byWhere: boolean): AnyRule[] {
+  const chance = createChance(7);
+  return Array.from({ length: count }, (_, nth): AnyRule => {
+    const reads = Array.from({ length: 1 + chance.upTo(3) }, () => types[chance.upTo(types.length)]!);
+    const wait = waits[chance.upTo(waits.length)]!;
+    const oneOf = wait.values(nth);
+    const wanted = new Set<unknown>(oneOf);
+    const waitsFor = (event: LoggedEvent) => wanted.has((event.data as Record<string, unknown>)[wait.attribute]);
+    const key = (event: LoggedEvent) => `count:${(event.data as Record<string, unknown>)[wait.attribute]}`;
+    return defineRule<{ count: number }, unknown>({
+      id: `further-${nth}`,
+      title: 'A further rule',
+      description: 'Counts what it waits for.',
+      severity: 'low',
+      confidence: 'low',
+      principles: [1],
+      attack: ['T1078'],
+      owasp: ['CICD-SEC-1'],
+      tiers: { needs: 'A' },
+      falseAlarms: [],
+      reads,
+      ...(byWhere ? { where: { attribute: wait.attribute, oneOf } } : {}),
+      settings: z.object({}),
+      state: z.object({ count: z.number() }),
+      learns: false,
+      keys: (event) => (waitsFor(event) ? [key(event)] : []),
+      judge: (event, context) =>
+        context.set(key(event), { count: (context.get(key(event))?.count ?? 0) + 1 }, 86_400_000),
+    });
+  });
+}
+
+if (import.meta.main) {
+  const series = await benchRules({ deliveries: Number(process.argv[2] ?? 20_000), rounds: 3 });
+  const one = series.at(-1)!;
+  for (const many of series.slice(0, -1)) {
+    const { median, min, max } = ratio(many, one);
+    console.log(`${many.name}: ${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)}) × the cost of ${one.name}`);
+  }
+}
