@@ -38,14 +38,14 @@ final class Desk {
   private final KeyValueStore<String, byte[]> timerStore;
   private final BiConsumer<String, byte[]> forward;
   private final Fory fory = Kept.fory();
-  private final LinkedHashMap<String, Slot> held =
+  private final LinkedHashMap<Key, Slot> held =
       new LinkedHashMap<>(1024, 0.75f, true) {
         @Override
-        protected boolean removeEldestEntry(Map.Entry<String, Slot> eldest) {
+        protected boolean removeEldestEntry(Map.Entry<Key, Slot> eldest) {
           return size() > HELD && !eldest.getValue().touched;
         }
       };
-  private final HashMap<String, Slot> touched = new HashMap<>();
+  private final HashMap<Key, Slot> touched = new HashMap<>();
   private final TreeSet<Kept.Timer> timers =
       new TreeSet<>(
           Comparator.<Kept.Timer>comparingLong(timer -> timer.dueMs).thenComparing(Kept.Timer::name));
@@ -79,31 +79,27 @@ final class Desk {
     }
   }
 
-  private String full(String of, String key) {
-    return workspace + '\0' + of + '\0' + key;
-  }
-
-  private Slot slot(String full) {
-    Slot slot = held.get(full);
+  private Slot slot(Key key) {
+    Slot slot = held.get(key);
     if (slot != null) return slot;
     slot = new Slot();
-    slot.bytes = state.get(full);
+    slot.bytes = state.get(key.stored());
     if (slot.bytes != null) slot.value = fory.deserialize(slot.bytes);
-    held.put(full, slot);
+    held.put(key, slot);
     return slot;
   }
 
   @SuppressWarnings("unchecked")
   private <T> T at(String of, String key) {
-    return (T) slot(full(of, key)).value;
+    return (T) slot(new Key(workspace, of, key)).value;
   }
 
   private void keep(String of, String key, Object value) {
-    String full = full(of, key);
-    Slot slot = slot(full);
+    Key at = new Key(workspace, of, key);
+    Slot slot = slot(at);
     slot.value = value;
     slot.touched = true;
-    touched.put(full, slot);
+    touched.put(at, slot);
   }
 
   /** State of the rule that judges, or null. A value may be changed in place when `set` follows. */
@@ -249,13 +245,13 @@ final class Desk {
 
   /** The event is done: what changed goes to the stores, which go to their changelogs with the next commit. */
   void done() {
-    for (Map.Entry<String, Slot> entry : touched.entrySet()) {
+    for (Map.Entry<Key, Slot> entry : touched.entrySet()) {
       Slot slot = entry.getValue();
       slot.touched = false;
       byte[] bytes = fory.serialize(slot.value);
       if (Arrays.equals(bytes, slot.bytes)) continue;
       slot.bytes = bytes;
-      state.put(entry.getKey(), bytes);
+      state.put(entry.getKey().stored(), bytes);
     }
     touched.clear();
     if (timersChanged.isEmpty()) return;

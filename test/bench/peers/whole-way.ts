@@ -1,0 +1,130 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { type Corpus, makeCorpus } from '../corpus.ts';
+import { requestBytes, sendAll } from '../load.ts';
+import { answers, freePort, start } from '../processes.ts';
+import { eventOf } from '../records.ts';
+import { startWhole } from '../whole.ts';
+import type { Peer } from './peer.ts';
+
+const secret = 'bench-secret';
+const rule = 'build-from-unreviewed-commit';
+
+/**
+ * Deliveries a second from the first one sent until the last is judged, on the whole way through one process: `tripline
+ * up` beside what a team makes of Octokit's middleware, a Map and fetch. Both must find every unreviewed build. Ours
+ * keeps, judges by all rules and records before the clock stops; theirs has called Slack by then, and kept nothing.
+ */
+export function wholeWay(options: { deliveries: number; connections: number; brokers?: string }): Peer[] {
+  let seed = 500;
+  const fresh = (): Corpus => {
+    seed += 1;
+    return makeCorpus({ deliveries: options.deliveries, workspaces: 200, attackEvery: 30, seed, startMs: Date.now() });
+  };
+  const close = async () => {};
+  return [
+    {
+      name: 'tripline up, all rules, durable',
+      unit: 'deliveries/s',
+      note: 'receive, keep, judge and record, with Postgres',
+      run: () => ours(fresh(), options),
+      close,
+    },
+    {
+      name: '@octokit/webhooks with a Map and fetch, one rule, nothing durable',
+      unit: 'deliveries/s',
+      note: 'only builds of unreviewed commits; a restart forgets, and another order of deliveries misleads it',
+      run: () => theirs(fresh(), options),
+      close,
+    },
+  ];
+}
+
+const requestsOf = (corpus: Corpus) => corpus.deliveries.map((delivery) => requestBytes(delivery, secret));
+const builds = (corpus: Corpus) => corpus.attacks.filter((attack) => attack.rule === rule).map(({ mark }) => mark);
+
+async function ours(corpus: Corpus, options: { connections: number; brokers?: string }): Promise<number> {
+  const requests = requestsOf(corpus);
+  const kept = corpus.deliveries.filter((delivery) => eventOf(delivery) !== undefined).length;
+  const whole = await startWhole({ brokers: options.brokers });
+  try {
+    const begun = performance.now();
+    const { refused } = await sendAll({ port: whole.port, requests, connections: options.connections });
+    if (refused > 0) throw new Error(`${refused} deliveries were refused:\n${whole.up.output()}`);
+    const judged = async () => {
+      const { rows } = await whole.db.pool.query<{ next: number }>(
+        "SELECT coalesce(sum(next), 0)::int AS next FROM positions WHERE consumer = 'detector'",
+      );
+      return rows[0]!.next;
+    };
+    await until(async () => (await judged()) >= kept, 'not every event was judged');
+    const seconds = (performance.now() - begun) / 1000;
+    const { rows } = await whole.db.pool.query<{ run: string }>(
+      "SELECT split_part(occasion, '/', 1) AS run FROM findings WHERE rule = $1 AND withdrawn_at IS NULL",
+      [rule],
+    );
+    checkRuns(
+      corpus,
+      rows.map(({ run }) => run),
+    );
+    return requests.length / seconds;
+  } finally {
+    await whole.close();
+  }
+}
+
+async function theirs(corpus: Corpus, options: { connections: number }): Promise<number> {
+  const requests = requestsOf(corpus);
+  const told: string[] = [];
+  const slack = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.on('end', () => {
+      told.push(/Run (\d+) of/.exec(body)![1]!);
+      response.writeHead(200).end('ok');
+    });
+  });
+  await new Promise<void>((resolve) => slack.listen(0, '127.0.0.1', resolve));
+  const port = await freePort();
+  const server = start([join(import.meta.dirname, 'octokit-map.ts')], {
+    env: {
+      PORT: String(port),
+      SECRET: secret,
+      SLACK_URL: `http://127.0.0.1:${(slack.address() as AddressInfo).port}/`,
+    },
+  });
+  try {
+    await answers(`http://127.0.0.1:${port}/`, server);
+    const begun = performance.now();
+    const { refused } = await sendAll({ port, requests, connections: options.connections });
+    if (refused > 0) throw new Error(`${refused} deliveries were refused:\n${server.output()}`);
+    const seconds = (performance.now() - begun) / 1000;
+    checkRuns(corpus, told);
+    return requests.length / seconds;
+  } finally {
+    await server.stop();
+    slack.closeAllConnections();
+    await new Promise((resolve) => slack.close(resolve));
+  }
+}
+
+async function until(met: () => Promise<boolean>, otherwise: string): Promise<void> {
+  const untilMs = performance.now() + 60_000;
+  while (!(await met())) {
+    if (performance.now() > untilMs) throw new Error(`${otherwise} within a minute of the last delivery`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+function checkRuns(corpus: Corpus, found: readonly string[]): void {
+  const expected = builds(corpus);
+  const missing = expected.filter((run) => !found.includes(run));
+  const wrong = found.filter((run) => !expected.includes(run));
+  if (missing.length + wrong.length > 0)
+    throw new Error(
+      `of ${expected.length} unreviewed builds ${missing.length} are missing, and ${wrong.length} are wrong`,
+    );
+}
