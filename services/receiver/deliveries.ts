@@ -2,39 +2,41 @@
  * Remembers what was kept, by several names (delivery id, hash of the body), so that a redelivery is answered without
  * being appended again. A courtesy to the log: the detector judges duplicates by itself, over 72 hours.
  *
- * While a delivery is on its way, its twins wait for its fate; when it fails, the next of them tries.
+ * While a delivery is on its way, its twins wait for its fate; when it fails, the next of them tries. The last `limit`
+ * names are remembered, and up to as many from before them.
  */
 export function createDeliveries(limit: number) {
-  const kept = new Map<string, true>();
-  const underway = new Map<string, Promise<void>>();
+  // Two generations: forgetting one name at a time would search the map's removed entries for its oldest.
+  let recent = new Set<string>();
+  let former = new Set<string>();
+  const underway = new Map<string, Promise<unknown>>();
+
+  const isKept = (name: string) => recent.has(name) || former.has(name);
 
   function remember(name: string): void {
-    kept.delete(name);
-    kept.set(name, true);
-    if (kept.size > limit) kept.delete(kept.keys().next().value!);
+    recent.add(name);
+    if (recent.size < limit) return;
+    former = recent;
+    recent = new Set();
   }
 
   return {
     /** Runs `keep` unless something under one of these names was kept before. Answers false for a duplicate. Throws what `keep` throws. */
-    async once(names: readonly string[], keep: () => Promise<void>): Promise<boolean> {
+    async once(names: readonly string[], keep: () => Promise<unknown>): Promise<boolean> {
       for (;;) {
-        if (names.some((name) => kept.has(name))) return false;
-        const twin = names.map((name) => underway.get(name)).find((other) => other !== undefined);
+        if (names.some(isKept)) return false;
+        const twin = names.find((name) => underway.has(name));
         if (twin === undefined) break;
-        await twin;
+        await underway.get(twin)!.catch(() => {});
       }
-      let settle: () => void = () => {};
-      const fate = new Promise<void>((resolve) => {
-        settle = resolve;
-      });
-      for (const name of names) underway.set(name, fate);
+      const keeping = keep();
+      for (const name of names) underway.set(name, keeping);
       try {
-        await keep();
+        await keeping;
         for (const name of names) remember(name);
         return true;
       } finally {
         for (const name of names) underway.delete(name);
-        settle();
       }
     },
   };

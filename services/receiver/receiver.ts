@@ -1,18 +1,20 @@
 import { hash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Clock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
-import { errorBody } from '@tripline/runtime/http';
+import { answerJson, errorBody } from '@tripline/runtime/http';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
-import { type Refusal, refuse, type Source } from '@tripline/sources/contract';
+import { type Refusal, type RequestHeaders, refuse, type Source } from '@tripline/sources/contract';
 import { github } from '@tripline/sources/github/source';
 import { tripline } from '@tripline/sources/tripline/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { RecordTooLarge, type Stream, topics } from '@tripline/stream/contract';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { createAppender, NotKept } from './appender.ts';
+import { readBody } from './body.ts';
 import { createDeliveries } from './deliveries.ts';
 import { createDrainer } from './drainer.ts';
 import { createMeasures } from './measures.ts';
@@ -67,38 +69,41 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   });
   const deliveries = createDeliveries(rememberedDeliveries);
 
-  async function receive(source: Source, request: FastifyRequest, reply: FastifyReply) {
+  async function receive(source: Source, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { headers } = request;
-    const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const receivedAtMs = clock.nowMs();
+    if (!isOfType(headers, source.contentTypes)) return answerRefusal(source, response, wrongType(source));
+    const rawBody = await readBody(request, config.receiver.bodyLimitBytes);
+    if (rawBody === 'too-large') return answerRefusal(source, response, tooLarge);
+    if (rawBody === 'cut-off') return answerRefusal(source, response, cutOff);
     const refusal = encodingFault(headers) ?? source.verify(rawBody, headers, secrets!, receivedAtMs);
-    if (refusal) return answerRefusal(source, reply, refusal);
+    if (refusal) return answerRefusal(source, response, refusal);
 
     const bodySha256 = hash('sha256', rawBody);
     const normalised = source.normalise({ headers, rawBody, bodySha256, receivedAtMs }, workspaces);
-    if ('refusal' in normalised) return answerRefusal(source, reply, normalised.refusal);
+    if ('refusal' in normalised) return answerRefusal(source, response, normalised.refusal);
     if ('aside' in normalised) {
       measures.count(source.name, 'set-aside', normalised.aside);
-      return reply.code(202).send({ status: 'set-aside', reason: normalised.aside });
+      return answerJson(response, 202, { status: 'set-aside', reason: normalised.aside });
     }
 
     const { event } = normalised;
     try {
-      const isNew = await deliveries.once([event.id, `sha256:${bodySha256}`], async () => {
+      const isNew = await deliveries.once([event.id, bodySha256], async () => {
         const kept = await appender.append({ topic: topics.events, ...toEventRecord(event) });
         measures.count(source.name, kept === 'log' ? 'kept' : 'spooled');
       });
       if (!isNew) measures.count(source.name, 'duplicate');
-      return reply.code(202).send({ status: isNew ? 'kept' : 'duplicate', event: event.id });
+      answerJson(response, 202, { status: isNew ? 'kept' : 'duplicate', event: event.id });
     } catch (error) {
-      return answerRefusal(source, reply, refusalOf(error as Error));
+      answerRefusal(source, response, refusalOf(error as Error));
     }
   }
 
-  function answerRefusal(source: Source, reply: FastifyReply, refusal: Refusal) {
-    measures.count(source.name, 'refused', refusal.reason);
-    if (refusal.status === 503) reply.header('retry-after', '30');
-    return reply.code(refusal.status).send(errorBody(refusal.reason, refusal.message));
+  function answerRefusal(source: Source, response: ServerResponse, { status, reason, message }: Refusal): void {
+    measures.count(source.name, 'refused', reason);
+    if (status === 503) response.setHeader('retry-after', '30');
+    answerJson(response, status, errorBody(reason, message));
   }
 
   /** Neither in the log nor in the spool: the sender must know. */
@@ -110,37 +115,20 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
     return refuse(503, 'spool-full', 'The log is away and the spool has no room; deliver again later');
   }
 
-  /** Fastify's own refusals (too large, wrong type, cut off), in the form of ours. */
-  function answerFault(source: Source, error: FastifyError, reply: FastifyReply) {
-    if (error.statusCode === 413) {
-      const message = `The body is larger than ${config.receiver.bodyLimitBytes} bytes`;
-      return answerRefusal(source, reply, refuse(413, 'body-too-large', message));
-    }
-    if (error.statusCode === 415) {
-      const message = `Only ${source.contentTypes.join(' or ')} is taken; ${source.contentTypeAdvice}`;
-      return answerRefusal(source, reply, refuse(415, 'unsupported-content-type', message));
-    }
-    if (error.statusCode === 400) {
-      return answerRefusal(source, reply, refuse(400, 'bad-request', 'The request’s body is not what its headers say'));
-    }
+  /** A fault of ours before anything was kept. */
+  function answerFault(source: Source, error: Error, response: ServerResponse): void {
     measures.count(source.name, 'refused', 'internal');
-    logger.error({ code: error.code, name: error.name }, 'a delivery met a fault of ours');
-    return reply.code(500).send(errorBody('internal', 'Tripline failed to answer; its log says why'));
+    // Its message may repeat what was sent.
+    logger.error({ code: (error as NodeJS.ErrnoException).code, name: error.name }, 'a delivery met a fault of ours');
+    answerJson(response, 500, errorBody('internal', 'Tripline failed to answer; its log says why'));
   }
 
+  const tooLarge = refuse(413, 'body-too-large', `The body is larger than ${config.receiver.bodyLimitBytes} bytes`);
   return {
     routes(app) {
       for (const source of sources) {
-        // A scope of its own, so that the parsers of raw bodies are nobody else's.
-        app.register(async (scope) => {
-          scope.removeAllContentTypeParsers();
-          scope.addContentTypeParser([...source.contentTypes], { parseAs: 'buffer' }, (_request, body, done) =>
-            done(null, body),
-          );
-          scope.setErrorHandler<FastifyError>((error, _request, reply) => answerFault(source, error, reply));
-          scope.post(`/webhooks/${source.name}`, { bodyLimit: config.receiver.bodyLimitBytes }, (request, reply) =>
-            receive(source, request, reply),
-          );
+        app.postPlain(`/webhooks/${source.name}`, (request, response) => {
+          receive(source, request, response).catch((error) => answerFault(source, error, response));
         });
       }
     },
@@ -159,9 +147,21 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   };
 }
 
+const cutOff = refuse(400, 'bad-request', 'The request’s body is not what its headers say');
+
+function wrongType(source: Source): Refusal {
+  const message = `Only ${source.contentTypes.join(' or ')} is taken; ${source.contentTypeAdvice}`;
+  return refuse(415, 'unsupported-content-type', message);
+}
+
+/** Whether the body says to be of one of `types`, whatever parameters it adds. */
+function isOfType({ 'content-type': given }: RequestHeaders, types: readonly string[]): boolean {
+  if (typeof given !== 'string') return false;
+  return types.includes(given) || types.includes(given.split(';', 1)[0]!.trim().toLowerCase());
+}
+
 /** Signatures are over the bytes as sent, and nothing is inflated here, so that a small body stays small. */
-function encodingFault(headers: FastifyRequest['headers']): Refusal | undefined {
-  const encoding = headers['content-encoding'];
+function encodingFault({ 'content-encoding': encoding }: RequestHeaders): Refusal | undefined {
   if (encoding === undefined || encoding === 'identity') return undefined;
   return refuse(415, 'unsupported-content-encoding', 'Send the body without a content encoding');
 }
