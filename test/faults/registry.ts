@@ -7,10 +7,15 @@ import { detector } from './kill9.detector.ts';
 import { receiver } from './kill9.receiver.ts';
 import { recorder } from './kill9.recorder.ts';
 import { kill9 } from './kill9.ts';
+import { sinksAway } from './sinks-away.ts';
+import { sinksFaulty } from './sinks-faulty.ts';
+import { storm } from './storm.ts';
 
 /** Every fault that is played, in the order of the table: by CI in its small size, by `npm run test:faults` in full. */
 export const faults: readonly Fault[] = [
   ...[receiver, detector, recorder].map(kill9),
+  // Whom we tell, and who acts for us.
+  ...[sinksFaulty, sinksAway, storm],
   // What comes from outside.
   ...[garbageFault, badSignatures, framing, slowloris],
 ];
