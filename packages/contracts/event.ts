@@ -151,3 +151,11 @@ export function parseEvent(candidate: unknown): TriplineEvent {
 export function isEvent<T extends EventType>(event: TriplineEvent, ...types: readonly T[]): event is TriplineEvent<T> {
   return (types as readonly string[]).includes(event.type);
 }
+
+/** `isEvent` for types that are asked for again and again. */
+export function eventIs<T extends EventType>(
+  ...types: readonly T[]
+): (event: TriplineEvent) => event is TriplineEvent<T> {
+  const wanted = new Set<EventType>(types);
+  return (event): event is TriplineEvent<T> => wanted.has(event.type);
+}

@@ -78,6 +78,9 @@ export function createContext(parts: {
     get learning() {
       return frame.learning;
     },
+    get keys() {
+      return frame.keys;
+    },
     holds: (key) => frame.keys.includes(key),
     get: (key) => state.get(declared(key), frame.nowMs),
     set: (key, value, keepMs) => state.set(declared(key), value, keepMs, frame.nowMs),

@@ -65,6 +65,7 @@ type Scope = {
 type RuleScope = { prefix: string; slots: Map<string, Slot> };
 
 const noReadings: Reading[] = [];
+const noSlot: Slot = { joined: '', before: undefined, next: undefined };
 
 export type Engine = ReturnType<typeof createEngine>;
 
@@ -132,9 +133,11 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   }
   function slotOf(scope: RuleScope, key: string): Slot {
     checkName('a key', key);
+    // Of runs that a rule may ask about the engine keeps rows of its own.
+    if (key.startsWith('@')) return noSlot;
     const slot = state.slot(scope.prefix + key);
     scope.slots.set(key, slot);
-    if (!isHeld(slot) && !key.startsWith('@')) missing.add(slot.joined);
+    if (!isHeld(slot)) missing.add(slot.joined);
     return slot;
   }
   function scopeOf(workspace: string): Scope {

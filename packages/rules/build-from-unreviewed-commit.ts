@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Attributes } from '@tripline/contracts/attributes';
-import { isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import { eventIs, isEvent, type LoggedEvent } from '@tripline/contracts/event';
 import { z } from 'zod';
 import {
   type BuildSettings,
@@ -73,36 +73,36 @@ const changeTypes = [
   'dev.cdevents.change.abandoned',
 ] as const;
 
+const isInventory = eventIs('dev.cdeventsx.tripline-inventory.observed');
+const isRunEvent = eventIs(...runTypes);
+const isChangeEvent = eventIs(...changeTypes);
+const isPush = eventIs('dev.cdeventsx.tripline-ref.pushed');
+
 function keys(event: LoggedEvent): readonly string[] {
   const data: Attributes = event.data;
-  if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) return inventoryKeys(data);
+  if (isInventory(event)) return inventoryKeys(data);
   const repository = data['vcs.repository.name'];
   const revision = data['vcs.ref.head.revision'];
   const name = data['vcs.ref.head.name'] ?? '';
   if (repository === undefined) return [];
-  if (isEvent(event, ...runTypes)) {
+  if (isRunEvent(event)) {
     if (revision === undefined) return [];
     return [repositoryKey(repository), branchKey(repository, name), commitKey(repository, revision)];
   }
-  if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
+  if (isPush(event)) {
     if (data['tripline.ref.deleted'] === true || isZero(revision!)) return [];
     const before = data['tripline.ref.before'];
-    return [
-      repositoryKey(repository),
-      branchKey(repository, name),
-      commitKey(repository, revision!),
-      ...(before === undefined || isZero(before) ? [] : [commitKey(repository, before)]),
-    ];
+    const named = [repositoryKey(repository), branchKey(repository, name), commitKey(repository, revision!)];
+    if (before !== undefined && !isZero(before)) named.push(commitKey(repository, before));
+    return named;
   }
-  if (isEvent(event, ...changeTypes)) {
+  if (isChangeEvent(event)) {
     const seen = data['tripline.review.revision'] ?? revision!;
     const merge = data['tripline.change.merge_revision'];
-    return [
-      changeKey(repository, data['vcs.change.id']!),
-      branchKey(repository, data['vcs.ref.base.name'] ?? ''),
-      commitKey(repository, seen),
-      ...(merge === undefined ? [] : [commitKey(repository, merge)]),
-    ];
+    const base = branchKey(repository, data['vcs.ref.base.name'] ?? '');
+    const named = [changeKey(repository, data['vcs.change.id']!), base, commitKey(repository, seen)];
+    if (merge !== undefined) named.push(commitKey(repository, merge));
+    return named;
   }
   if (isEvent(event, 'dev.cdeventsx.tripline-mergegroup.requested')) {
     const changes = (data['tripline.change.ids'] ?? []).slice(0, caps.changes);
@@ -133,20 +133,20 @@ function secretWorkflowsOf(data: Attributes): { repository: string; path: string
 
 function judge(event: LoggedEvent, context: Context): void {
   const data: Attributes = event.data;
-  if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
+  if (isInventory(event)) {
     learnInventory(data, context);
     return;
   }
   const repository = data['vcs.repository.name']!;
-  if (isEvent(event, ...runTypes)) {
+  if (isRunEvent(event)) {
     judgeRun(event, repository, context);
     return;
   }
-  if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
+  if (isPush(event)) {
     judgePush(event, repository, context);
     return;
   }
-  if (isEvent(event, ...changeTypes)) {
+  if (isChangeEvent(event)) {
     judgeChange(event, repository, context);
     return;
   }
@@ -191,8 +191,7 @@ function learnInventory(data: Attributes, context: Context): void {
   }
 }
 
-function isProtected(context: Context, repository: string, data: Attributes): boolean {
-  const known = context.get(repositoryKey(repository)) as Repository | undefined;
+function isProtected(known: Repository | undefined, data: Attributes): boolean {
   const name = data['vcs.ref.head.name'];
   if (name === undefined) return false;
   return name === data['tripline.repository.default_branch'] || fits(known?.protected ?? [], name);
@@ -200,14 +199,14 @@ function isProtected(context: Context, repository: string, data: Attributes): bo
 
 function judgeRun(event: LoggedEvent, repository: string, context: Context): void {
   const data: Attributes = event.data;
-  const key = commitKey(repository, data['vcs.ref.head.revision']!);
-  const known = context.get(repositoryKey(repository)) as Repository | undefined;
+  const [ofRepository, , key] = context.keys as [string, string, string];
+  const known = context.get(ofRepository) as Repository | undefined;
   const path = data['tripline.pipeline.path'] ?? '';
   const secretWorkflow =
     (known?.secretWorkflows.includes(path) ?? false) ||
     context.settings.secretWorkflows.includes(`${repository}/${path}`);
   const dueMs = context.nowMs + context.settings.holdMs;
-  const protectedRef = isProtected(context, repository, data);
+  const protectedRef = isProtected(known, data);
   const commit = learnRun(getCommit(context, key), event, { protectedRef, secretWorkflow, dueMs });
   review(context, key, commit);
 }
@@ -218,12 +217,12 @@ function judgePush(
   context: Context,
 ): void {
   const { data } = event;
-  const key = commitKey(repository, data['vcs.ref.head.revision']);
-  const name = data['vcs.ref.head.name'];
+  const [ofRepository, ofBranch, key] = context.keys as [string, string, string];
   const before = data['tripline.ref.before'];
   const timeMs = Date.parse(event.time);
-  if (data['vcs.ref.head.type'] === 'branch' && isProtected(context, repository, data) && before !== undefined) {
-    const branch = getBranch(context, branchKey(repository, name));
+  const known = context.get(ofRepository) as Repository | undefined;
+  if (data['vcs.ref.head.type'] === 'branch' && isProtected(known, data) && before !== undefined) {
+    const branch = getBranch(context, ofBranch);
     if (!branch.inventoried && (branch.first === undefined || timeMs < branch.first.timeMs)) {
       // The head that the first push found was there before Tripline; one that a later "first" named was not.
       if (branch.first) askAgain(context, 'untrust', [commitKey(repository, branch.first.before)]);
@@ -235,9 +234,9 @@ function judgePush(
         });
       }
       for (const revision of branch.unheard) {
-        askAgain(context, 'again', [commitKey(repository, revision), branchKey(repository, name)]);
+        askAgain(context, 'again', [commitKey(repository, revision), ofBranch]);
       }
-      context.set(branchKey(repository, name), { ...branch, first: { timeMs, before }, unheard: [] }, keepMs.branch);
+      context.set(ofBranch, { ...branch, first: { timeMs, before }, unheard: [] }, keepMs.branch);
     }
   }
   const commit = learnPush(getCommit(context, key), event);
@@ -248,12 +247,11 @@ function judgePush(
 function judgeChange(event: LoggedEvent, repository: string, context: Context): void {
   const data: Attributes = event.data;
   const id = data['vcs.change.id']!;
-  const key = changeKey(repository, id);
+  const [key, base, ofHead, ofMerge] = context.keys as [string, string, string, string | undefined];
   const change = learnChange(getChange(context, key), event);
   context.set(key, change, keepMs.change);
 
   const head = data['tripline.review.revision'] ?? data['vcs.ref.head.revision']!;
-  const base = branchKey(repository, data['vcs.ref.base.name'] ?? '');
   const branch = getBranch(context, base);
   const others = branch.approved.filter((known) => known.change !== id && known.untilMs > context.nowMs);
   const open = !change.merged && event.type !== 'dev.cdevents.change.abandoned';
@@ -262,10 +260,12 @@ function judgeChange(event: LoggedEvent, repository: string, context: Context): 
     context.set(base, { ...branch, approved: [...others, ...approved].slice(-branchCaps.approved) }, keepMs.branch);
   }
 
-  const here = new Set([head, data['tripline.change.merge_revision']]);
-  for (const revision of new Set([head, change.merged?.head, change.merged?.revision])) {
-    if (revision === undefined) continue;
-    if (here.has(revision)) follow(context, commitKey(repository, revision), id, change);
+  const merge = data['tripline.change.merge_revision'];
+  const revisions = [head, change.merged?.head, change.merged?.revision];
+  for (const [place, revision] of revisions.entries()) {
+    if (revision === undefined || revisions.indexOf(revision) < place) continue;
+    if (revision === head) follow(context, ofHead, id, change);
+    else if (revision === merge) follow(context, ofMerge!, id, change);
     // The event did not name this commit, so it is another moment's work.
     else askAgain(context, 'follow', [commitKey(repository, revision), key]);
   }
@@ -278,13 +278,18 @@ function follow(context: Context, key: string, id: string, change: Change): void
   const brought = change.merged !== undefined && [change.merged.head, change.merged.revision].includes(revision);
   const approved = approvalOf(change, change.merged && brought ? change.merged.head : revision) !== undefined;
   const state = brought ? (approved ? 'merged' : 'unapproved') : approved ? 'approved' : undefined;
-  const { [id]: _, ...others } = commit.changes;
-  const changes = Object.fromEntries(
-    [...Object.entries(others), ...(state === undefined ? [] : [[id, state] as const])].slice(-caps.changes),
-  );
-  const next: Commit = { ...commit, changes };
+  const { changes } = commit;
+  const isSaid = state === undefined ? !(id in changes) : changes[id] === state && Object.keys(changes).at(-1) === id;
+  const next: Commit = isSaid ? commit : { ...commit, changes: withChange(changes, id, state) };
   cover(context, repository, key, next);
   review(context, key, next);
+}
+
+/** What each change says of a commit, with what `id` now says, as the newest. */
+function withChange(changes: Commit['changes'], id: string, state: Commit['changes'][string] | undefined) {
+  const { [id]: _, ...others } = changes;
+  const all = [...Object.entries(others), ...(state === undefined ? [] : [[id, state] as const])];
+  return Object.fromEntries(all.slice(-caps.changes));
 }
 
 /** A rebased change comes as several commits: those of the push that ends in its merge are reviewed with it. */
@@ -324,12 +329,17 @@ function due(timer: Timer, context: Context): void {
 
 /** Decides all runs of a commit by what is now known of it, and keeps it. */
 function review(context: Context, key: string, commit: Commit): void {
-  const { repository, revision } = partsOf(key);
   const excess = commit.runs.length - caps.runs;
-  const runs = commit.runs
-    .map((run, place) => decide(context, { key, repository, revision, commit, run, last: place < excess }))
-    .filter((run) => run !== undefined);
-  context.set(key, { ...commit, runs: runs.slice(-caps.runs) }, keepMs.commit);
+  let runs = commit.runs;
+  if (runs.length > 0) {
+    const { repository, revision } = partsOf(key);
+    const decided = runs
+      .map((run, place) => decide(context, { key, repository, revision, commit, run, last: place < excess }))
+      .filter((run) => run !== undefined);
+    if (decided.length !== runs.length || decided.some((run, place) => run !== runs[place])) runs = decided;
+  }
+  const kept = excess > 0 ? runs.slice(-caps.runs) : runs;
+  context.set(key, kept === commit.runs ? commit : { ...commit, runs: kept }, keepMs.commit);
 }
 
 type Case = { key: string; repository: string; revision: string; commit: Commit; run: Run; last: boolean };
@@ -337,9 +347,9 @@ type Case = { key: string; repository: string; revision: string; commit: Commit;
 /** The run as it is to be kept; undefined when it is of no interest. */
 function decide(context: Context, { key, repository, revision, commit, run, last }: Case): Run | undefined {
   const { settings, nowMs } = context;
-  const of = { subject: `${repository}@${revision}`, occasion: `${run.id}/${run.attempt}` };
-  const at = branchKey(repository, run.ref);
-  const timer = { id: `hold ${run.id}/${run.attempt}`, dueMs: run.dueMs, keys: [key, at] };
+  const occasion = `${run.id}/${run.attempt}`;
+  const timerId = `hold ${occasion}`;
+  const of = { subject: `${repository}@${revision}`, occasion };
   const why = reasonOf(commit, run, settings);
   const fine =
     why === undefined
@@ -347,9 +357,9 @@ function decide(context: Context, { key, repository, revision, commit, run, last
       : (reviewedBy(commit, run) ?? (isExempt(commit, run, settings) ? 'its pusher is exempt' : undefined));
   if (fine !== undefined) {
     if (run.fired) context.withdraw({ ...of, reason: fine });
-    else context.clearTimer(timer.id);
+    else context.clearTimer(timerId);
     // What explains it may itself be taken back, as an approval that is dismissed.
-    const explained = { ...run, fired: false };
+    const explained = run.fired ? { ...run, fired: false } : run;
     // A run of a pull request may yet be given secrets or a runner, and a push may turn out to be a tag's.
     const mayMatter =
       commit.pushes.length === 0 ||
@@ -357,12 +367,14 @@ function decide(context: Context, { key, repository, revision, commit, run, last
     return why !== undefined || run.fired || mayMatter ? explained : undefined;
   }
   if (run.fired) return run;
+  const at = branchKey(repository, run.ref);
   const branch = context.holds(at) ? getBranch(context, at) : undefined;
   const merging = branch === undefined || branch.approved.some((change) => change.untilMs > nowMs);
   const positive = knownUnreviewed(commit, run) || commit.answer === 'unreviewed';
   if (!last && nowMs < run.dueMs && (merging || !positive)) {
     // Whether a merge is on its way stands under the branch; where this moment does not hold it, the next one will.
-    context.setTimer(branch === undefined && positive ? { ...timer, dueMs: nowMs } : timer);
+    const dueMs = branch === undefined && positive ? nowMs : run.dueMs;
+    context.setTimer({ id: timerId, dueMs, keys: [key, at] });
     context.lookUp(question(repository, revision));
     return run;
   }
@@ -375,7 +387,7 @@ function decide(context: Context, { key, repository, revision, commit, run, last
     }
     return run;
   }
-  context.clearTimer(timer.id);
+  context.clearTimer(timerId);
   context.find({ ...of, ...draftOf(repository, revision, commit, run, why!, unheard) });
   return { ...run, fired: true };
 }

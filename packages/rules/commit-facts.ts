@@ -149,9 +149,7 @@ export function learnRun(
     ref: before?.ref ?? data['vcs.ref.head.name'] ?? '',
     fork: (before?.fork ?? false) || data['tripline.head.fork'] === true,
     protectedRef: (before?.protectedRef ?? false) || known.protectedRef,
-    environments: [...new Set([...(before?.environments ?? []), ...(environment === undefined ? [] : [environment])])]
-      .sort()
-      .slice(0, caps.environments),
+    environments: withEnvironment(before?.environments ?? noEnvironments, environment),
     selfHosted: (before?.selfHosted ?? false) || selfHosted,
     secrets: (before?.secrets ?? false) || secrets,
     knownSecrets: (before?.knownSecrets ?? false) || known.secretWorkflow,
@@ -167,7 +165,20 @@ export function learnRun(
       (isRun ? data['tripline.pipeline.triggered_by'] : undefined) ?? before?.actor ?? data['user.name'],
     ),
   };
+  if (before !== undefined && before === commit.runs.at(-1) && isSame(before, run)) return commit;
   return { ...commit, runs: [...commit.runs.filter((other) => other !== before), run] };
+}
+
+const noEnvironments: string[] = [];
+function withEnvironment(known: string[], environment: string | undefined): string[] {
+  if (environment === undefined || known.includes(environment)) return known;
+  return [...known, environment].sort().slice(0, caps.environments);
+}
+
+/** Whether nothing was learned: what a run says again shares its lists with what was known. */
+function isSame(before: Run, run: Run): boolean {
+  const names = Object.keys(run) as (keyof Run)[];
+  return names.length === Object.keys(before).length && names.every((name) => run[name] === before[name]);
 }
 
 function runLine(data: Attributes, isRun: boolean): string {

@@ -73,6 +73,8 @@ export type RuleContext<State, Settings> = {
   settings: Settings;
   /** True while findings of a rule that `learns` are held back for this workspace. `find` then does nothing. */
   learning: boolean;
+  /** What `keys` named for this event, or the timer for itself, in that order: a key need not be made twice. */
+  keys: readonly string[];
   /** Whether `key` was named, so that its state may be touched. */
   holds: (key: string) => boolean;
   /** State under a key, or undefined. Throws on a key that `keys` did not name. The value is the rule's own: treat it as immutable, `set` a new one. */

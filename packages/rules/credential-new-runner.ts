@@ -1,5 +1,5 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import { isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import { eventIs, type LoggedEvent } from '@tripline/contracts/event';
 import type { Confidence } from '@tripline/contracts/finding';
 import { z } from 'zod';
 import { defineRule, type FindingDraft, type RuleContext, runKey, type Timer } from './contract.ts';
@@ -40,18 +40,23 @@ const runTypes = [
 ] as const;
 const taskTypes = ['dev.cdevents.taskrun.started', 'dev.cdevents.taskrun.finished'] as const;
 const runnerTypes = ['dev.cdeventsx.tripline-runner.registered', 'dev.cdeventsx.tripline-runner.removed'] as const;
+const isInventory = eventIs('dev.cdeventsx.tripline-inventory.observed');
+const isRunEvent = eventIs(...runTypes);
+const isTaskEvent = eventIs(...taskTypes);
+const isRunnerEvent = eventIs(...runnerTypes);
 const dayMs = 86_400_000;
 const runKeepMs = 4 * dayMs;
 
 const runnerKey = (identity: string) => `runner:${identity}`;
 const runFactsKey = (repository: string, run: string) => `run:${repository}#${run}`;
+const bookOf = (repository: string) => `book:${repository}`;
 const getBook = (context: Context, key: string) => context.get(key) as Book | undefined;
 const getRunner = (context: Context, key: string) => (context.get(key) as Runner | undefined) ?? newRunner;
 const getRun = (context: Context, key: string) => (context.get(key) as RunFacts | undefined) ?? newRun;
 
 function keys(event: LoggedEvent): readonly string[] {
   const data: Attributes = event.data;
-  if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
+  if (isInventory(event)) {
     const runners = data['tripline.inventory.runners'] ?? [];
     const uses = data['tripline.inventory.credential_uses'] ?? [];
     return [
@@ -61,34 +66,32 @@ function keys(event: LoggedEvent): readonly string[] {
       ]),
     ];
   }
-  const runner = runnerOf(data);
-  const ofRunner = runner === undefined ? [] : [runnerKey(runner.identity)];
-  if (isEvent(event, ...runnerTypes)) return ofRunner;
   const repository = data['vcs.repository.name'];
   const run = data['cicd.pipeline.run.id'];
-  const ofRun =
-    repository === undefined || run === undefined ? [] : [runFactsKey(repository, run), `book:${repository}`];
-  if (isEvent(event, ...runTypes)) return ofRun;
+  const hasRun = repository !== undefined && run !== undefined;
+  if (isRunEvent(event)) return hasRun ? [runFactsKey(repository, run), bookOf(repository)] : [];
+  const runner = runnerOf(data);
   if (runner === undefined) return [];
-  const ofTaint = repository === undefined || run === undefined ? [] : [runKey(`${repository}#${run}`)];
-  if (isEvent(event, ...taskTypes)) return [...ofRun, ...ofRunner, ...ofTaint];
-  return [...new Set([...ofRun, ...ofRunner, ...ofTaint, ...credentialsOf(data).map(bookKeyOf)])];
+  if (isRunnerEvent(event)) return [runnerKey(runner.identity)];
+  const named = [runnerKey(runner.identity)];
+  if (hasRun) named.push(runFactsKey(repository, run), bookOf(repository), runKey(`${repository}#${run}`));
+  return isTaskEvent(event) ? named : [...new Set([...named, ...credentialsOf(data).map(bookKeyOf)])];
 }
 
 function judge(event: LoggedEvent, context: Context): void {
-  if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
+  if (isInventory(event)) {
     learnInventory(event.data, context);
     return;
   }
-  if (isEvent(event, ...runnerTypes)) {
+  if (isRunnerEvent(event)) {
     learnRunner(event, context);
     return;
   }
-  if (isEvent(event, ...runTypes)) {
+  if (isRunEvent(event)) {
     learnRun(event, context);
     return;
   }
-  if (isEvent(event, ...taskTypes)) {
+  if (isTaskEvent(event)) {
     judgeTask(event, context);
     return;
   }
@@ -140,19 +143,19 @@ function learnRun(event: LoggedEvent, context: Context): void {
   const repository = data['vcs.repository.name']!;
   const path = data['tripline.pipeline.path'];
   if (path === undefined) return;
-  const key = runFactsKey(repository, data['cicd.pipeline.run.id']!);
-  const run = getRun(context, key);
-  const credential = workflowCredential(repository, path);
+  const [key, ofBook] = context.keys as [string, string];
   const known =
     context.settings.secretWorkflows.includes(`${repository}/${path}`) ||
-    getBook(context, `book:${repository}`)?.pairs[credential] !== undefined;
-  if (!known || run.path !== undefined) return;
+    getBook(context, ofBook)?.pairs[workflowCredential(repository, path)] !== undefined;
+  if (!known) return;
+  const run = getRun(context, key);
+  if (run.path !== undefined) return;
   const by = data['tripline.pipeline.triggered_by'] ?? data['user.name'] ?? 'somebody unnamed';
   const evidence = tell(event, `${by} set off ${data['cicd.pipeline.name'] ?? path}, which uses secrets`);
   context.set(key, { ...run, path, secretWorkflow: true, evidence }, runKeepMs);
   // Jobs that were heard of before their run stand under keys of their runners.
   for (const task of run.tasks) {
-    const keys = [key, task.runner, `book:${repository}`];
+    const keys = [key, task.runner, ofBook];
     context.setTimer({ id: `join ${task.runner} ${task.use.occasion}`, dueMs: context.nowMs, keys });
   }
 }
@@ -162,29 +165,38 @@ function judgeTask(event: LoggedEvent, context: Context): void {
   const named = runnerOf(data)!;
   const repository = data['vcs.repository.name']!;
   const runId = data['cicd.pipeline.run.id']!;
-  const key = runFactsKey(repository, runId);
+  const [at, key] = context.keys as [string, string];
   const run = getRun(context, key);
   const environment = data['deployment.environment.name'];
-  const credentials = [
-    ...(environment === undefined ? [] : [environmentCredential(repository, environment)]),
-    ...(run.secretWorkflow ? [workflowCredential(repository, run.path!)] : []),
-  ];
-  const task = data['cicd.pipeline.task.name'] ?? data['cicd.pipeline.task.run.id'];
-  const what = `Job ${task} ran on ${named.name}${environment === undefined ? '' : `, for environment ${environment}`}`;
-  const use = useOf(event, named.name, credentials, inOrder([run.evidence, tell(event, what)]));
+  const credentials: string[] = [];
+  if (environment !== undefined) credentials.push(environmentCredential(repository, environment));
+  if (run.secretWorkflow) credentials.push(workflowCredential(repository, run.path!));
   // Only the audit stream can say what a hosted runner was given.
-  if (!named.hosted) {
-    const at = runnerKey(named.identity);
-    if (credentials.length > 0) judgeOn(context, at, use, data['tripline.worker.group.id']);
-    else if (run.tasks.length < caps.tasks && !run.tasks.some((known) => known.runner === at)) {
-      if (suspicionOf(getRunner(context, at), use, context.settings) !== undefined) {
-        context.set(key, { ...run, tasks: [...run.tasks, { runner: at, use }] }, runKeepMs);
-      }
-    }
-  }
+  if (!named.hosted) judgeOwnRunner(event, context, { at, key, name: named.name, run, credentials });
   if (event.type === 'dev.cdevents.taskrun.finished') {
-    learnUses(context, named, [...credentials, ...run.credentials], use, `${repository}#${runId}`);
+    const all = [...credentials, ...run.credentials];
+    learnUses(context, named, all, Date.parse(event.time), `${repository}#${runId}`);
   }
+}
+
+/** A job on a machine of one's own: judged by what it is known to be given, or kept until that is known. */
+function judgeOwnRunner(
+  event: LoggedEvent,
+  context: Context,
+  { at, key, name, run, credentials }: { at: string; key: string; name: string; run: RunFacts; credentials: string[] },
+): void {
+  const data: Attributes = event.data;
+  const environment = data['deployment.environment.name'];
+  const task = data['cicd.pipeline.task.name'] ?? data['cicd.pipeline.task.run.id'];
+  const what = `Job ${task} ran on ${name}${environment === undefined ? '' : `, for environment ${environment}`}`;
+  const use = useOf(event, name, credentials, inOrder([run.evidence, tell(event, what)]));
+  if (credentials.length > 0) {
+    judgeOn(context, at, use, data['tripline.worker.group.id']);
+    return;
+  }
+  if (run.tasks.length >= caps.tasks || run.tasks.some((known) => known.runner === at)) return;
+  if (suspicionOf(getRunner(context, at), use, context.settings) === undefined) return;
+  context.set(key, { ...run, tasks: [...run.tasks, { runner: at, use }] }, runKeepMs);
 }
 
 /** A credential that a feed saw in use: the audit stream, a cloud, Vault. */
@@ -198,7 +210,7 @@ function judgeUse(event: LoggedEvent, context: Context): void {
   const use = useOf(event, named.name, credentials, [tell(event, what)]);
   judgeOn(context, runnerKey(named.identity), use, data['tripline.worker.group.id']);
   if (repository === undefined || runId === undefined) {
-    learnUses(context, named, credentials, use, undefined);
+    learnUses(context, named, credentials, use.timeMs, undefined);
     return;
   }
   const key = runFactsKey(repository, runId);
@@ -208,7 +220,7 @@ function judgeUse(event: LoggedEvent, context: Context): void {
   context.set(key, { ...run, credentials: all }, runKeepMs);
   // Other credentials have a page of their own, which the job's end will not name: enter them now.
   const others = credentials.filter((credential) => !secrets.includes(credential));
-  learnUses(context, named, others, use, `${repository}#${runId}`);
+  learnUses(context, named, others, use.timeMs, `${repository}#${runId}`);
 }
 
 /**
@@ -219,21 +231,22 @@ function learnUses(
   context: Context,
   named: { identity: string },
   credentials: readonly string[],
-  use: Use,
+  timeMs: number,
   run: string | undefined,
 ): void {
   if (run !== undefined && context.tainted(run)) return;
   for (const credential of credentials) {
     const key = bookKeyOf(credential);
     const book = getBook(context, key);
-    if (!context.learning && !isUsual(book, credential, named.identity, use, context.settings)) continue;
-    context.set(key, enter(book, credential, named.identity, use.timeMs), context.settings.expireMs);
+    if (!context.learning && !isUsual(book, credential, named.identity, { timeMs }, context.settings)) continue;
+    context.set(key, enter(book, credential, named.identity, timeMs), context.settings.expireMs);
   }
   const key = runnerKey(named.identity);
   const runner = getRunner(context, key);
   if (!context.learning && !runner.known) return;
-  const lastMs = Math.max(runner.lastMs, dayOf(use.timeMs));
-  context.set(key, { ...runner, known: true, lastMs }, context.settings.expireMs);
+  const lastMs = Math.max(runner.lastMs, dayOf(timeMs));
+  const isSame = runner.known && runner.lastMs === lastMs;
+  context.set(key, isSame ? runner : { ...runner, known: true, lastMs }, context.settings.expireMs);
 }
 
 function judgeOn(context: Context, key: string, use: Use, groupId?: string): void {

@@ -1,5 +1,5 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import { isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import { eventIs, isEvent, type LoggedEvent } from '@tripline/contracts/event';
 import { evidenceSchema } from '@tripline/contracts/finding';
 import { z } from 'zod';
 import { grantOf, grantSchema, sameGrant } from './grants.ts';
@@ -106,10 +106,20 @@ export const accessReads = [
   'dev.cdeventsx.tripline-breakglass.opened',
 ] as const;
 
+const isRunOrJob = eventIs(
+  'dev.cdevents.pipelinerun.queued',
+  'dev.cdevents.pipelinerun.started',
+  'dev.cdevents.pipelinerun.finished',
+  'dev.cdevents.taskrun.started',
+  'dev.cdevents.taskrun.finished',
+);
+const nothing: readonly string[] = [];
+
 /** The keys of both rules: grants and records always, runs and jobs only in a repository of a broker. */
 export function accessKeys(event: LoggedEvent, settings: WindowSettings): readonly string[] {
-  const repository = (event.data as Attributes)['vcs.repository.name'];
-  if (event.type.startsWith('dev.cdevents.pipelinerun.') || event.type.startsWith('dev.cdevents.taskrun.')) {
+  if (isRunOrJob(event)) {
+    if (settings.brokers.length === 0) return nothing;
+    const repository = (event.data as Attributes)['vcs.repository.name'];
     return settings.brokers.some((broker) => broker.startsWith(`${repository}/`)) ? [accessKey] : [];
   }
   if (event.type === 'dev.cdeventsx.tripline-breakglass.opened') return [accessKey];

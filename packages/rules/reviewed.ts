@@ -87,6 +87,7 @@ export function learnChange(change: Change, event: LoggedEvent): Change {
 
 /** The approval by which `head` counts as reviewed, or undefined. */
 export function approvalOf(change: Change, head: string): Review | undefined {
+  if (change.reviews.length === 0) return undefined;
   const untilMs = (change.merged?.timeMs ?? Number.POSITIVE_INFINITY) + sameMomentMs;
   const pusher = change.heads.find((known) => known.revision === head)?.pusher;
   const last = new Map<string, Review>();

@@ -134,6 +134,8 @@ export const dayOf = (timeMs: number) => Math.floor(timeMs / dayMs) * dayMs;
 /** The book with a use entered. */
 export function enter(book: Book | undefined, credential: string, runner: string, timeMs: number): Book {
   const day = dayOf(timeMs);
+  const lastMs = book?.pairs[credential]?.[runner];
+  if (book !== undefined && lastMs !== undefined && lastMs >= day) return book;
   const before = book?.pairs[credential] ?? {};
   const runners = latest({ ...before, [runner]: Math.max(before[runner] ?? 0, day) }, caps.runners, (lastMs) => lastMs);
   return {

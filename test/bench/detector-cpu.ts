@@ -1,22 +1,17 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
-import { toEventRecord } from '@tripline/contracts/event-record';
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
 import { rules } from '@tripline/rules/registry';
 import { systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
-import { github } from '@tripline/sources/github/source';
-import { createWorkspaces } from '@tripline/sources/workspace';
 import { kafkaSource } from '@tripline/stream/kafka-lane';
 import { partitionOf } from '@tripline/stream/partition';
 import { makeCorpus } from './corpus.ts';
+import { recordsOf } from './records.ts';
 
 /**
  * What the detector costs a core without sockets, broker and database: answers of a broker, made beforehand, go through
@@ -59,7 +54,6 @@ const Batch = require('kafkajs/src/consumer/batch') as new (
 
 async function makeWire(deliveries: number): Promise<Wire> {
   const corpus = makeCorpus({ deliveries, workspaces: 200, attackEvery: 500, seed: 42, startMs: Date.now() });
-  const workspaces = createWorkspaces(loadConfig({}, tmpdir()));
   const heads = Array.from({ length: partitions }, () => ({
     offset: 0,
     batches: [] as Buffer[],
@@ -79,18 +73,8 @@ async function makeWire(deliveries: number): Promise<Wire> {
     head.batches.push(Buffer.from(buffer));
     head.waiting = [];
   };
-  for (const [nth, delivery] of corpus.deliveries.entries()) {
-    const normalised = github.normalise(
-      {
-        rawBody: delivery.body,
-        headers: { 'x-github-event': delivery.event, 'x-github-delivery': delivery.id },
-        receivedAtMs: Date.now(),
-        bodySha256: createHash('sha256').update(delivery.body).digest('hex'),
-      },
-      workspaces,
-    );
-    if (!('event' in normalised)) throw new Error(`${delivery.event} was not normalised`);
-    const { key, headers, value } = toEventRecord(normalised.event);
+  const records = recordsOf(corpus);
+  for (const [nth, { key, headers, value }] of records.entries()) {
     const head = heads[partitionOf(key, partitions)]!;
     head.waiting.push(Record({ offsetDelta: head.waiting.length, timestampDelta: 0, key, value, headers }));
     head.offset += 1;
@@ -117,7 +101,7 @@ async function makeWire(deliveries: number): Promise<Wire> {
     }
     answers.push(answer);
   }
-  return { answers, total: corpus.deliveries.length, attacks: corpus.attacks.length };
+  return { answers, total: records.length, attacks: corpus.attacks.length };
 }
 
 async function readWire(): Promise<Wire> {

@@ -205,6 +205,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       nowMs,
       settings: settingsOf(configured, facts),
       learning,
+      keys,
       holds: (key) => keys.includes(key),
       get(key) {
         const kept = world.state.get(place(key));
