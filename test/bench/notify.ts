@@ -12,13 +12,15 @@ import { recordVerdicts } from '@tripline/db/record-findings';
 import { findingId } from '@tripline/engine/finding-id';
 import { sampleFinding } from '@tripline/integrations/sample-report';
 import { startAlertmanager } from './peers/alertmanager.ts';
-import { residentMiB } from './peers/cpu.ts';
+import { cpuSeconds, residentMiB } from './peers/cpu.ts';
 import { type Absent, startProgram } from './peers/peer.ts';
 
 /** One who tells Slack, running. */
 type Teller = {
   /** Hands over one alert that names `mark` in its text; resolves with the moment from which the clock runs. */
   hand: (mark: string) => Promise<number>;
+  /** CPU time used so far, seconds; NaN where the system does not tell. */
+  cpuSeconds: () => number;
   residentMiB: () => number;
   close: () => Promise<void>;
 };
@@ -28,6 +30,8 @@ export type Told = {
   /** From the alert's being handed over to Slack's being called, each. */
   latenciesMs: number[];
   missing: number;
+  /** CPU time of its process an alert, ms; unlike the latency it does not change with what else the machine does. */
+  cpuMs: number[];
   residentMiB: number;
 };
 
@@ -55,12 +59,14 @@ export async function benchNotify(options: {
       }));
       if (teller === undefined && start === startOurs) throw new Error(note);
       if (teller === undefined) absent.push({ name, absent: note });
-      else tellers.push({ told: { name, note, latenciesMs: [], missing: 0, residentMiB: 0 }, teller });
+      else tellers.push({ told: { name, note, latenciesMs: [], missing: 0, cpuMs: [], residentMiB: 0 }, teller });
     }
     for (let round = 0; round <= options.rounds; round += 1) {
       for (const { told, teller } of tellers) {
+        const before = teller.cpuSeconds();
         const { latenciesMs, missing } = await playRound(slack, teller, options);
         if (round === 0) continue;
+        told.cpuMs.push(((teller.cpuSeconds() - before) * 1000) / options.alerts);
         told.latenciesMs.push(...latenciesMs);
         told.missing += missing;
         told.residentMiB = Math.max(told.residentMiB, teller.residentMiB());
@@ -166,7 +172,12 @@ async function startOurs(slackUrl: string) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   const note = 'from the commit of the finding, its incident and its job';
-  const teller = { hand: (mark: string) => record(db, mark), residentMiB: () => residentMiB(child.pid!), close };
+  const teller = {
+    hand: (mark: string) => record(db, mark),
+    cpuSeconds: () => cpuSeconds(child.pid!),
+    residentMiB: () => residentMiB(child.pid!),
+    close,
+  };
   return { name: 'notifier, told once and durably', note, teller };
 }
 

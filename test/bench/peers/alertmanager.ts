@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../processes.ts';
 import { built } from './build-cache.ts';
-import { residentMiB } from './cpu.ts';
+import { cpuSeconds, residentMiB } from './cpu.ts';
 import { prepare, startProgram } from './peer.ts';
 
 const version = 'v0.34.2';
@@ -13,6 +13,7 @@ const module = 'github.com/prometheus/alertmanager';
 export type Alertmanager = {
   /** Hands over one fresh alert, which is a group of its own. */
   post: (id: string) => Promise<void>;
+  cpuSeconds: () => number;
   /** Resident memory, MiB; NaN where the system does not tell. */
   residentMiB: () => number;
   close: () => Promise<void>;
@@ -29,15 +30,18 @@ export async function startAlertmanager(webhook: string): Promise<Alertmanager> 
   const config = join(folder, 'alertmanager.yml');
   writeFileSync(config, configFor(webhook));
   const port = await freePort();
-  const { process: child, output } = startProgram([
-    program,
-    `--config.file=${config}`,
-    `--storage.path=${join(folder, 'data')}`,
-    `--web.listen-address=127.0.0.1:${port}`,
-    // Empty: one instance, which waits for no peers.
-    '--cluster.listen-address=',
-    '--log.level=error',
-  ]);
+  const { process: child, output } = startProgram(
+    [
+      program,
+      `--config.file=${config}`,
+      `--storage.path=${join(folder, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      // Empty: one instance, which waits for no peers.
+      '--cluster.listen-address=',
+      '--log.level=error',
+    ],
+    { core: 0, env: { GOMAXPROCS: '1' } },
+  );
   const url = `http://127.0.0.1:${port}`;
   const close = async () => {
     const exited = new Promise((resolve) => child.once('close', resolve));
@@ -71,6 +75,7 @@ export async function startAlertmanager(webhook: string): Promise<Alertmanager> 
       if (!answer.ok) throw new Error(`Alertmanager answered ${answer.status}: ${await answer.text()}`);
       await answer.arrayBuffer();
     },
+    cpuSeconds: () => cpuSeconds(child.pid!),
     residentMiB: () => residentMiB(child.pid!),
     close,
   };

@@ -23,6 +23,9 @@ export async function built(
   try {
     await build(draft);
     renameSync(draft, folder);
+  } catch (error) {
+    // Lost against another run that built the same: theirs will do.
+    if (!existsSync(folder)) throw error;
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
