@@ -4,8 +4,10 @@ import { garbageFault } from './hostile-garbage.ts';
 import { badSignatures } from './hostile-signatures.ts';
 import { slowloris } from './hostile-slowloris.ts';
 import { detector } from './kill9.detector.ts';
+import { notifier } from './kill9.notifier.ts';
 import { receiver } from './kill9.receiver.ts';
 import { recorder } from './kill9.recorder.ts';
+import { remediator } from './kill9.remediator.ts';
 import { kill9 } from './kill9.ts';
 import { sinksAway } from './sinks-away.ts';
 import { sinksFaulty } from './sinks-faulty.ts';
@@ -13,7 +15,7 @@ import { storm } from './storm.ts';
 
 /** Every fault that is played, in the order of the table: by CI in its small size, by `npm run test:faults` in full. */
 export const faults: readonly Fault[] = [
-  ...[receiver, detector, recorder].map(kill9),
+  ...[receiver, detector, recorder, notifier, remediator].map(kill9),
   // Whom we tell, and who acts for us.
   ...[sinksFaulty, sinksAway, storm],
   // What comes from outside.

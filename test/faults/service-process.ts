@@ -3,7 +3,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
-const program = join(root, 'packages/cli/tripline.mjs');
 
 /** Code once compiled, so that a thousand starts do not compile it a thousand times. */
 const compileCache = join(root, 'node_modules/.cache/tripline-faults');
@@ -50,10 +49,13 @@ export function startProcess(args: readonly string[], env: Record<string, string
   return { child, said: () => said, ended, kill };
 }
 
-/** Starts `tripline <service>`. `of` is another checkout whose program is to run. */
-export function startService(service: string, env: Record<string, string>, of = root): ServiceProcess {
-  const path = of === root ? program : join(of, 'packages/cli/tripline.mjs');
-  return startProcess([path, service], { TRIPLINE_PORT: '0', ...env }, of);
+/** Starts `tripline <service>` in `cwd`, where it looks for tripline.yaml. `of` is another checkout whose program is to run. */
+export function startService(
+  service: string,
+  env: Record<string, string>,
+  { cwd, of = root }: { cwd?: string; of?: string } = {},
+): ServiceProcess {
+  return startProcess([join(of, 'packages/cli/tripline.mjs'), service], { TRIPLINE_PORT: '0', ...env }, cwd ?? of);
 }
 
 /** Fills the cache of compiled code: a process that is killed leaves nothing there. */

@@ -1,0 +1,122 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ResponseStep } from '@tripline/contracts/response';
+import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import { startGitHub } from './fake-services.ts';
+import { recordFindings, someFinding } from './recorded-findings.ts';
+import { failpointNames, startService, until } from './service-process.ts';
+import { setDifferences } from './standing.ts';
+import type { Victim } from './victim.ts';
+
+const { privateKey } = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+});
+const settings = `remediation:
+  mode: automatic
+  maxPerHour: 1000
+  policy:
+    - { rule: privilege-grant-outside-job, minSeverity: high, minConfidence: medium, actions: [delete-deploy-key, remove-runner] }
+workspaces:
+  - { id: acme, github: { organizations: [acme] } }
+`;
+
+/** The remediator, with a GitHub that now and then does not do what it is asked. */
+export const remediator: Victim = {
+  service: 'remediator',
+  compared: 'every step settled and proved dead; each thing changed at GitHub once; no token left alive but by a death',
+  points: failpointNames().filter((name) => name.startsWith('remediator.')),
+  passings: 12,
+  canPass: (point, passing) => passing <= 2 || !/postpone|asking/.test(point),
+  async open(ground) {
+    const { db, url, close } = await freshDatabaseOn(ground.postgresUrl);
+    const github = await startGitHub({ failEvery: 6 });
+    const folder = mkdtempSync(join(tmpdir(), 'tripline-remediator-'));
+    writeFileSync(join(folder, 'tripline.yaml'), settings);
+    let made = 0;
+    let deaths = 0;
+    const wanted: string[] = [];
+    const make = async () => {
+      made += 1;
+      const response: ResponseStep[] = [
+        { action: 'remove-runner', organization: 'acme', runnerId: String(made) },
+        { action: 'delete-deploy-key', repository: 'acme/app', keyId: String(made) },
+      ];
+      wanted.push(`DELETE /orgs/acme/actions/runners/${made}`, `DELETE /repos/acme/app/keys/${made}`);
+      await recordFindings(db, [someFinding(`s${made}`, { person: `p${made}`, response })]);
+    };
+    const start = (more: Record<string, string>) =>
+      startService(
+        'remediator',
+        {
+          DATABASE_URL: url,
+          TRIPLINE_LOG_LEVEL: 'error',
+          TRIPLINE_GITHUB_APP_ID: '9',
+          TRIPLINE_GITHUB_APP_PRIVATE_KEY: privateKey,
+          TRIPLINE_GITHUB_API_URL: github.url,
+          ...more,
+        },
+        { cwd: folder },
+      );
+    /** As if a lease's time had passed: what the dead held is free. */
+    const letLeasesEnd = () =>
+      db.pool.query(
+        `WITH freed AS (UPDATE remediations SET leased_until = leased_until - interval '5 minutes', planned_at = planned_at - interval '5 minutes'
+                        WHERE state IN ('planned', 'acting'))
+         UPDATE graphile_worker._private_jobs SET locked_at = locked_at - interval '5 minutes' WHERE locked_at IS NOT NULL`,
+      );
+
+    return {
+      async dieAt(failpoint) {
+        // Takes up what a death left, where that is what it dies at.
+        await letLeasesEnd();
+        const victim = start({ FAILPOINT: failpoint });
+        let end: number | string | undefined;
+        victim.ended.then((how) => (end = how));
+        const endMs = performance.now() + 20_000;
+        while (end === undefined && performance.now() < endMs) {
+          await make();
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        const isDead = end !== undefined;
+        if (!isDead) await victim.kill();
+        else if (end !== 'SIGKILL') throw new Error(`the remediator ended with ${end}:\n${victim.said()}`);
+        deaths += 1;
+        return isDead;
+      },
+      async finish() {
+        await letLeasesEnd();
+        const last = start({});
+        const open = async () => {
+          const { rows } = await db.pool.query<{ settled: number }>(
+            "SELECT count(*)::int AS settled FROM remediations WHERE state NOT IN ('planned', 'acting')",
+          );
+          return rows[0]!.settled === wanted.length;
+        };
+        await until(open, { of: last, patienceMs: 90_000, what: 'every step settled' });
+        await last.kill('SIGTERM');
+        const { rows } = await db.pool.query<{ what: string }>(
+          "SELECT state || ' ' || coalesce(check_result, 'unchecked') || ' ' || (request->>'method') || ' ' || (request->>'path') AS what FROM remediations",
+        );
+        const alive = github.tokens.minted - github.tokens.revoked;
+        return [
+          ...setDifferences(
+            'step',
+            rows.map(({ what }) => what),
+            wanted.map((request) => `done dead ${request}`),
+          ),
+          ...setDifferences('change at GitHub', github.changes, wanted),
+          ...(alive > 4 * deaths ? [`${alive} tokens of ours were left alive by ${deaths} deaths`] : []),
+        ];
+      },
+      async close() {
+        await github.close();
+        rmSync(folder, { recursive: true, force: true });
+        await close();
+      },
+    };
+  },
+};
