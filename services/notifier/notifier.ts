@@ -68,6 +68,8 @@ export type Notifier = {
 /** When more incidents than this wait for their first message, they are folded into one; the gravest few are not. */
 export const foldAbove = 20;
 export const foldKeeps = 5;
+/** Calls under way at once. More than one sink that does not answer can hold up before it is asked more seldom. */
+const concurrency = 12;
 const dayMs = 24 * 3_600_000;
 
 const usualTiming: NotifierTiming = {
@@ -207,6 +209,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
   const jobs = await runJobs({
     db,
     logger,
+    concurrency,
     handlers: {
       'tell-slack': ({ incident }) => tell('slack', incident),
       'tell-pagerduty': ({ incident }) => tell('pagerduty', incident),

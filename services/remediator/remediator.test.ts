@@ -173,6 +173,24 @@ describe('a playbook', () => {
     expect(revoked()).toHaveLength(3);
   });
 
+  test('looks the App’s installation up once, and again when it was installed anew', async () => {
+    const lookUps = () => github.requests.filter(({ path }) => path === '/orgs/acme/installation').length;
+    const remediate = createRemediateTask(parts());
+    await remediate({ finding: await addFinding([run, key]) });
+    expect(lookUps()).toBe(1);
+    answer = (request) => {
+      if (request === 'GET /orgs/acme/installation') return { status: 200, body: '{"id":2}' };
+      if (request === 'POST /app/installations/1/access_tokens') return { status: 404 };
+      if (request === 'POST /app/installations/2/access_tokens')
+        return { status: 201, body: JSON.stringify({ token }) };
+      return undefined;
+    };
+    const finding = await addFinding([{ ...key, keyId: '4' }]);
+    await remediate({ finding });
+    expect(lookUps()).toBe(2);
+    expect((await states(finding))[0]![0]).toBe('done');
+  });
+
   test.each([500, 403])('revokes its token also when the step fails with %i', async (status) => {
     answer = (request) => (request === 'DELETE /repos/acme/app/keys/3' ? { status } : undefined);
     await createRemediateTask(parts())({ finding: await addFinding([key]) });

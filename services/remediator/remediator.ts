@@ -57,6 +57,8 @@ const pausesMs = [1000, 2000, 4000, 8000, 16_000];
 /** GitHub may ask for an hour; the playbook looks again sooner, as limits differ by kind of request. */
 const longestPauseMs = 15 * 60_000;
 const leaseMs = 30_000;
+/** Playbooks under way at once: they mostly wait for GitHub, and a credential must not wait for another's. */
+const concurrency = 16;
 
 /**
  * guard → act → check that it is dead, a finding's steps in their order, each once. Starts with creation.
@@ -76,7 +78,7 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
   const reviving = setInterval(() => {
     revive().catch((error) => logger.error({ err: error }, 'looking for abandoned playbooks failed'));
   }, leaseMs);
-  const jobs = await runJobs({ db, logger, handlers: { remediate } });
+  const jobs = await runJobs({ db, logger, concurrency, handlers: { remediate } });
   return {
     ready: async () => {
       await db.pool.query('SELECT 1');

@@ -25,6 +25,8 @@ export type Latencies = {
   digested: number;
   /** How often Slack was called in all. */
   slackCalls: number;
+  /** CPU time a delivery, µs: of `tripline up`, and of its Postgres. Does not change with what else the machine does. */
+  cpuMicros: { tripline: number; postgres: number };
   legs: Leg[];
 };
 
@@ -81,7 +83,7 @@ export async function benchRevocation(options: Rate): Promise<Revocations> {
   }
 }
 
-type Sent = { runs: Map<string, number>; perSecond: number };
+type Sent = { runs: Map<string, number>; perSecond: number; cpuMicros: { tripline: number; postgres: number } };
 
 /** Sends the woven traffic; answers when the delivery that decides of each attack went out, ms since the epoch. */
 async function send(whole: Whole, { ratePerSecond, findings, findingsPerSecond = 1 / 1.3 }: Rate): Promise<Sent> {
@@ -92,6 +94,7 @@ async function send(whole: Whole, { ratePerSecond, findings, findingsPerSecond =
       : { ratePerSecond, findings, findingsPerSecond };
     const { deliveries, runs } = weave(plan);
     const sentMs = new Map<string, number>();
+    const before = whole.cpuMs();
     const result = await sendAll({
       port: whole.port,
       requests: deliveries.map((delivery, index) =>
@@ -105,7 +108,12 @@ async function send(whole: Whole, { ratePerSecond, findings, findingsPerSecond =
       },
     });
     if (result.refused > 0) throw new Error(`${result.refused} deliveries were refused:\n${whole.up.output()}`);
-    if (!warming) return { runs: sentMs, perSecond: result.answered / result.seconds };
+    if (!warming) {
+      const after = whole.cpuMs();
+      const each = (name: 'tripline' | 'postgres') => ((after[name] - before[name]) * 1000) / deliveries.length;
+      const cpuMicros = { tripline: each('tripline'), postgres: each('postgres') };
+      return { runs: sentMs, perSecond: result.answered / result.seconds, cpuMicros };
+    }
     await settled(whole, 'told');
   }
   throw new Error('unreachable');
@@ -141,7 +149,7 @@ async function factsOf(whole: Whole): Promise<Map<string, Facts>> {
   return new Map(rows.map(({ run, ...facts }) => [run, facts]));
 }
 
-async function latenciesOf(whole: Whole, options: Rate, { runs, perSecond }: Sent): Promise<Latencies> {
+async function latenciesOf(whole: Whole, options: Rate, { runs, perSecond, cpuMicros }: Sent): Promise<Latencies> {
   const facts = await factsOf(whole);
   const legs: Leg[] = ['delivery → in the log', 'log → finding written', 'finding written → Slack called'].map(
     (name) => ({ name, ms: [] }),
@@ -169,6 +177,7 @@ async function latenciesOf(whole: Whole, options: Rate, { runs, perSecond }: Sen
     latenciesMs,
     digested,
     slackCalls: whole.slackCalls.length,
+    cpuMicros,
     legs,
   };
 }

@@ -20,6 +20,8 @@ export type Whole = {
   githubCalls: { answeredMs: number; request: string }[];
   /** Memory of `tripline up` and of its Postgres, MiB; shared pages are counted once. NaN where the system does not tell. */
   memoryMib: () => { tripline: number; postgres: number };
+  /** CPU time that they have used, ms. */
+  cpuMs: () => { tripline: number; postgres: number };
   close: () => Promise<void>;
 };
 
@@ -75,35 +77,46 @@ export async function startWhole(options: { brokers?: string | undefined; act?: 
   }
   const serverPid = Number(readFileSync(join(folder, 'postgres/cluster/postmaster.pid'), 'utf8').split('\n')[0]);
   const memoryMib = () => ({ tripline: treeMib(up.process.pid!), postgres: treeMib(serverPid) });
-  return { port, secret, db, up, slackCalls: slack.calls, githubCalls: github.calls, memoryMib, close };
+  const cpuMs = () => ({ tripline: treeCpuMs(up.process.pid!), postgres: treeCpuMs(serverPid) });
+  return { port, secret, db, up, slackCalls: slack.calls, githubCalls: github.calls, memoryMib, cpuMs, close };
+}
+
+/** A process and all below it. */
+function treeOf(root: number): number[] {
+  const parents = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      const stat = readProc(`/proc/${pid}/stat`);
+      return stat === undefined ? [] : [{ pid: Number(pid), parent: Number(stat.split(') ')[1]!.split(' ')[1]) }];
+    });
+  const tree = [root];
+  for (const pid of tree) tree.push(...parents.filter(({ parent }) => parent === pid).map((child) => child.pid));
+  return tree;
+}
+
+/** Undefined for a process that has ended. */
+function readProc(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Proportional set size of a process and all below it: pages that several share count once altogether. */
 function treeMib(root: number): number {
-  try {
-    const parents = readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .flatMap((pid) => {
-        try {
-          return [
-            {
-              pid: Number(pid),
-              parent: Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[1]),
-            },
-          ];
-        } catch {
-          return [];
-        }
-      });
-    const tree = [root];
-    for (const pid of tree) tree.push(...parents.filter(({ parent }) => parent === pid).map((child) => child.pid));
-    return tree.reduce(
-      (sum, pid) => sum + Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))![1]) / 1024,
-      0,
-    );
-  } catch {
-    return Number.NaN;
-  }
+  if (process.platform !== 'linux') return Number.NaN;
+  const kib = (pid: number) => Number(/^Pss:\s+(\d+)/m.exec(readProc(`/proc/${pid}/smaps_rollup`) ?? '')?.[1] ?? 0);
+  return treeOf(root).reduce((sum, pid) => sum + kib(pid) / 1024, 0);
+}
+
+/** CPU time that a process and all below it have used, ms. Ticks are of 10 ms. */
+function treeCpuMs(root: number): number {
+  if (process.platform !== 'linux') return Number.NaN;
+  return treeOf(root).reduce((sum, pid) => {
+    const fields = readProc(`/proc/${pid}/stat`)?.split(') ')[1]?.split(' ');
+    return sum + (fields === undefined ? 0 : (Number(fields[11]) + Number(fields[12])) * 10);
+  }, 0);
 }
 
 const actingSettings = `

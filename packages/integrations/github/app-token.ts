@@ -63,15 +63,17 @@ export async function withAppToken<T>(
 
 async function mint(app: GitHubApp, scope: TokenScope, nowMs: number): Promise<string> {
   const client = await appClient(app);
-  const installation = await findInstallation(client, scope.owner, nowMs);
-  const answer = await ask(client, {
-    route: 'POST /app/installations/{installation_id}/access_tokens',
-    parameters: {
-      installation_id: installation,
-      permissions: scope.permissions,
-      ...(scope.repository === undefined ? {} : { repositories: [ownerAndRepo(scope.repository).repo] }),
-    },
-  });
+  const known = installations.get(app) ?? new Map<string, string>();
+  installations.set(app, known);
+  const lookUp = async () => {
+    const installation = await findInstallation(client, scope.owner, nowMs);
+    known.set(scope.owner, installation);
+    return installation;
+  };
+  const installation = known.get(scope.owner);
+  let answer = await askForToken(client, scope, installation ?? (await lookUp()));
+  // Installed anew since it was looked up, it has another number.
+  if (answer.status === 404 && installation !== undefined) answer = await askForToken(client, scope, await lookUp());
   const token = (answer.data as { token?: unknown } | null)?.token;
   if (answer.status === 201 && typeof token === 'string') return token;
   if (answer.status === 422) {
@@ -83,6 +85,20 @@ async function mint(app: GitHubApp, scope: TokenScope, nowMs: number): Promise<s
     });
   }
   throw refusal(answer, nowMs);
+}
+
+/** The numbers of the App's installations, by owner: a call less while an attacker is at work. */
+const installations = new WeakMap<GitHubApp, Map<string, string>>();
+
+function askForToken(client: GitHubClient, scope: TokenScope, installation: string): Promise<GitHubAnswer> {
+  return ask(client, {
+    route: 'POST /app/installations/{installation_id}/access_tokens',
+    parameters: {
+      installation_id: installation,
+      permissions: scope.permissions,
+      ...(scope.repository === undefined ? {} : { repositories: [ownerAndRepo(scope.repository).repo] }),
+    },
+  });
 }
 
 /** The App's installation on an organisation or, where the owner is a person, on that account. */
