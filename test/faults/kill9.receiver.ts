@@ -8,6 +8,7 @@ import { startPostgresProxy } from './postgres-proxy.ts';
 import { failpointNames, type ServiceProcess, startService, until } from './service-process.ts';
 import { setDifferences } from './standing.ts';
 import type { Victim } from './victim.ts';
+import { addressOf } from './whole.ts';
 
 /** It comes by these only when it finds a segment whose end a crash cut short: once a start. */
 const onceAStart = ['receiver.before-mend', 'receiver.after-mend'];
@@ -90,11 +91,6 @@ export const receiver: Victim = {
     };
   },
 };
-
-/** The address that a receiver listens on, from its log. */
-function addressOf(receiver: ServiceProcess): Promise<string> {
-  return until(() => /"address":"(http:[^"]+)"/.exec(receiver.said())?.[1], { of: receiver, what: 'its address' });
-}
 
 async function leaveCutOffSegment(
   dataDir: string,

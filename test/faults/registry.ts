@@ -1,3 +1,4 @@
+import { brokersLost } from './brokers-lost.ts';
 import type { Fault } from './fault.ts';
 import { framing } from './hostile-framing.ts';
 import { garbageFault } from './hostile-garbage.ts';
@@ -9,6 +10,9 @@ import { receiver } from './kill9.receiver.ts';
 import { recorder } from './kill9.recorder.ts';
 import { remediator } from './kill9.remediator.ts';
 import { kill9 } from './kill9.ts';
+import { lostReplies } from './lost-replies.ts';
+import { postgresStopped } from './postgres-stopped.ts';
+import { rebalanceStorm } from './rebalance-storm.ts';
 import { sinksAway } from './sinks-away.ts';
 import { sinksFaulty } from './sinks-faulty.ts';
 import { storm } from './storm.ts';
@@ -16,6 +20,8 @@ import { storm } from './storm.ts';
 /** Every fault that is played, in the order of the table: by CI in its small size, by `npm run test:faults` in full. */
 export const faults: readonly Fault[] = [
   ...[receiver, detector, recorder, notifier, remediator].map(kill9),
+  // What we stand on.
+  ...[lostReplies, postgresStopped, brokersLost, rebalanceStorm],
   // Whom we tell, and who acts for us.
   ...[sinksFaulty, sinksAway, storm],
   // What comes from outside.

@@ -70,9 +70,9 @@ export async function warmUp(): Promise<void> {
 /** Resolves with what `look` finds once it finds something; rejects with what the process said when it ends before, or after `patienceMs`. */
 export async function until<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  options: { patienceMs?: number; of?: ServiceProcess; what?: string } = {},
+  options: { patienceMs?: number; everyMs?: number; of?: ServiceProcess; what?: string } = {},
 ): Promise<T> {
-  const { patienceMs = 30_000, of, what = 'what was waited for' } = options;
+  const { patienceMs = 30_000, everyMs = 10, of, what = 'what was waited for' } = options;
   const endMs = performance.now() + patienceMs;
   for (;;) {
     const found = await look();
@@ -81,7 +81,7 @@ export async function until<T>(
     if (gone || performance.now() > endMs) {
       throw new Error(`${what} did not come${gone ? ', the process ended' : ''}${of ? `:\n${of.said()}` : ''}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 
