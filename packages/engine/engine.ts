@@ -78,7 +78,7 @@ export type Engine = ReturnType<typeof createEngine>;
  */
 export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   const journal = createJournal();
-  const state = createState({ journal, cachedKeys: options.cachedKeys ?? 200_000 });
+  const state = createState({ journal, cachedKeys: options.cachedKeys ?? 50_000 });
   const timers = createTimers({ journal });
   const seen = createSeen();
   const learningMs = options.learningDays * dayMs;

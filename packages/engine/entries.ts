@@ -1,6 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { hashKey } from './key-hash.ts';
-import { splitKey } from './keys.ts';
+import { joinedKey, type StateKey, splitKey } from './keys.ts';
 import type { StateRow } from './state.ts';
 
 /**
@@ -22,9 +22,11 @@ let scratch = Buffer.allocUnsafe(1 << 16);
 const hash = new Uint32Array(2);
 
 /** Entries of many keys, one after the other. */
-export function packEntries(entries: readonly (Stored & { joined: string })[]): Buffer {
+export function packEntries(entries: readonly (StateKey & Stored)[]): Buffer {
   let at = 0;
-  for (const { joined, json, expiresMs } of entries) {
+  for (const entry of entries) {
+    const { json, expiresMs } = entry;
+    const joined = joinedKey(entry);
     // UTF-8 takes at most three bytes for a unit of UTF-16.
     const room = at + headerBytes + 3 * (joined.length + (json?.length ?? 0));
     if (room > scratch.length) scratch = Buffer.concat([scratch.subarray(0, at)], Math.max(room, scratch.length * 2));
@@ -80,8 +82,20 @@ export function findInPage(page: Buffer, joined: string, high: number, low: numb
 }
 
 const fast = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-export const compress = (entries: Buffer): Buffer => zstdCompressSync(entries, fast);
-export const decompress = (bytes: Uint8Array): Buffer => zstdDecompressSync(bytes);
+const lengthBytes = 4;
+
+/** Compressed behind its length before that, which is all that a read must know to be fast. */
+export function compress(entries: Buffer): Buffer {
+  const length = Buffer.allocUnsafe(lengthBytes);
+  length.writeUInt32LE(entries.length);
+  return Buffer.concat([length, zstdCompressSync(entries, fast)]);
+}
+export function decompress(bytes: Uint8Array): Buffer {
+  const { buffer, byteOffset, byteLength } = bytes;
+  const length = new DataView(buffer, byteOffset, byteLength).getUint32(0, true);
+  // Room for all of it and one more, so that it comes in one piece: else each takes rounds, and pieces to join.
+  return zstdDecompressSync(bytes.subarray(lengthBytes), { chunkSize: Math.max(64, length + 1) });
+}
 
 /** Lays entries over each other, the older first, and answers what stands in the end. */
 export function createOverlay() {
@@ -95,9 +109,11 @@ export function createOverlay() {
       }
     },
     rows(nowMs: number): StateRow[] {
-      return [...standing].flatMap(([joined, { json, expiresMs }]) =>
-        json === null || expiresMs <= nowMs ? [] : [{ ...splitKey(joined), value: JSON.parse(json), expiresMs }],
-      );
+      return [...standing].flatMap(([of, { json, expiresMs }]) => {
+        if (json === null || expiresMs <= nowMs) return [];
+        const { workspace, rule, key } = splitKey(of);
+        return [{ workspace, rule, key, value: JSON.parse(json), expiresMs }];
+      });
     },
   };
 }

@@ -1,9 +1,13 @@
-/** A row of keyed state, by its three names. */
-export type StateKey = { workspace: string; rule: string; key: string };
+/** A row of keyed state, by its three names; `joined`: those as one string, where it is at hand. */
+export type StateKey = { workspace: string; rule: string; key: string; joined?: string };
 
 /** One string for a workspace, a rule and a name below it. NUL parts them, which no name may hold (`checkName`). */
 export function joinKey(workspace: string, rule: string, name: string): string {
   return `${workspace}\0${rule}\0${name}`;
+}
+
+export function joinedKey({ workspace, rule, key, joined }: StateKey): string {
+  return joined ?? joinKey(workspace, rule, key);
 }
 
 export function splitKey(joined: string): StateKey {
@@ -13,6 +17,7 @@ export function splitKey(joined: string): StateKey {
     workspace: joined.slice(0, first),
     rule: joined.slice(first + 1, second),
     key: joined.slice(second + 1),
+    joined,
   };
 }
 

@@ -1,4 +1,4 @@
-import { compress, copyGone, decompress, entryEnd, expiresAt, highAt, isGone, isSameKey, lowAt } from './entries.ts';
+import { compress, copyGone, entryEnd, expiresAt, highAt, isGone, isSameKey, lowAt } from './entries.ts';
 
 /** An entry where it lies. `age`: 0 is the newest of what is merged. */
 export type EntryRef = { bytes: Buffer; at: number; high: number; low: number; age: number };
@@ -28,9 +28,8 @@ export function printOf(high: number, low: number, bits: number): number {
 /** Pages as they are written, with what is held in memory of them: how many keys each has, and their prints. */
 export type Stretch = { pages: Buffer[]; counts: Uint32Array; prints: Uint16Array; bytes: number };
 
-/** Every entry of a page as it was written. */
-export function* entriesOfPage(page: Uint8Array, age: number): Generator<EntryRef> {
-  const bytes = decompress(page);
+/** Every entry of some, where it lies. */
+export function* entriesIn(bytes: Buffer, age: number): Generator<EntryRef> {
   for (let at = 0; at < bytes.length; at = entryEnd(bytes, at)) {
     yield { bytes, at, high: highAt(bytes, at), low: lowAt(bytes, at), age };
   }

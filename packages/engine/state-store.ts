@@ -1,11 +1,11 @@
 import { compress, decompress, findInPage, packEntries, type Stored } from './entries.ts';
 import { hashKey } from './key-hash.ts';
-import { joinKey, type StateKey } from './keys.ts';
+import { joinedKey, type StateKey } from './keys.ts';
 import {
   bitsFor,
   chooseMerge,
   type EntryRef,
-  entriesOfPage,
+  entriesIn,
   highsOf,
   mergeStretch,
   pageOf,
@@ -72,11 +72,11 @@ const mergedPerChanged = 8;
 const pagesDroppedAtOnce = 256;
 
 export type StoreOptions = {
-  /** What may lie in segments before it is made a run, in bytes before compression; 32 MiB unless told otherwise. */
+  /** What may lie in segments before it is made a run, in bytes before compression; 16 MiB unless told otherwise. */
   recentBytes?: number;
-  /** Pages held in memory, in bytes; 32 MiB unless told otherwise. */
+  /** Pages held in memory, in bytes; 16 MiB unless told otherwise. */
   cachedPageBytes?: number;
-  /** What a page holds, in bytes before compression; 48 KiB unless told otherwise. */
+  /** What a page holds, in bytes before compression; 32 KiB unless told otherwise. */
   pageBytes?: number;
   /** Pages merged at once, a power of two: 32 unless told otherwise, so that it takes some milliseconds. */
   pagesPerStretch?: number;
@@ -91,10 +91,10 @@ export type StateStore = ReturnType<typeof createStateStore>;
  * pages it wants, and what is to be written.
  */
 export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions = {}) {
-  const recentBytes = options.recentBytes ?? 32 * megabyte;
-  const pageBytes = options.pageBytes ?? 48 * 1024;
+  const recentBytes = options.recentBytes ?? 16 * megabyte;
+  const pageBytes = options.pageBytes ?? 32 * 1024;
   const pagesPerStretch = options.pagesPerStretch ?? 32;
-  const cache = createRecent<Buffer>(options.cachedPageBytes ?? 32 * megabyte, ({ length }) => length + 100);
+  const cache = createRecent<Buffer>(options.cachedPageBytes ?? 16 * megabyte, ({ length }) => length + 100);
   /** What goes into the next segments, and what is being made a run. */
   let recent = createRecentChanges();
   let frozen: Merging | null = null;
@@ -157,8 +157,8 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
       function* refs(): Generator<EntryRef> {
         if (job.recent !== null) yield* job.recent.between(from, to);
         for (const { run, entries } of given) {
-          yield* entriesOfPage(
-            entries,
+          yield* entriesIn(
+            decompress(entries),
             job.runs.findIndex((input) => input.run === run),
           );
         }
@@ -183,12 +183,12 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
       const rows: StateRow[] = [];
       const given = new Map<string, Buffer>();
       let open: Pending[] = [];
-      const settle = ({ workspace, rule, key }: StateKey, stored: Stored | undefined) => {
+      const settle = (key: StateKey, stored: Stored | undefined) => {
         if (stored === undefined || stored.json === null) return;
-        rows.push({ workspace, rule, key, value: JSON.parse(stored.json), expiresMs: stored.expiresMs });
+        rows.push({ ...key, value: JSON.parse(stored.json), expiresMs: stored.expiresMs });
       };
       for (const key of keys) {
-        const joined = joinKey(key.workspace, key.rule, key.key);
+        const joined = joinedKey(key);
         hashKey(joined, hash);
         const [high, low] = [hash[0]!, hash[1]!];
         const stored = recent.find(joined, high, low) ?? frozen?.recent?.find(joined, high, low);
@@ -226,11 +226,7 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
     /** The segment to write with a batch; null when it changes nothing. */
     pack(changes: readonly StateChange[]): (Segment & { changed: Buffer }) | null {
       if (changes.length === 0) return null;
-      const changed = packEntries(
-        changes.map(({ workspace, rule, key, json, expiresMs }) => {
-          return { joined: joinKey(workspace, rule, key), json, expiresMs };
-        }),
-      );
+      const changed = packEntries(changes);
       return { segment: nextSegment, entries: compress(changed), changed };
     },
     /** The segment is in Postgres. */

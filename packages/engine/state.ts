@@ -1,6 +1,6 @@
 import { asJson } from './as-json.ts';
 import type { Journal } from './journal.ts';
-import { joinKey, type StateKey, splitKey } from './keys.ts';
+import { joinedKey, type StateKey, splitKey } from './keys.ts';
 import { createRecent } from './recent.ts';
 
 /** A row as Postgres keeps it. `expiresMs`: the log's time from which it counts as absent. */
@@ -84,12 +84,12 @@ export function createState(options: { journal: Journal; cachedKeys: number }) {
 
     /** Takes in what was fetched for `keys`; a key without a row is absent. */
     give(keys: readonly StateKey[], rows: readonly StateRow[]): void {
-      for (const { workspace, rule, key } of keys) slotOf(joinKey(workspace, rule, key)).before = absent;
-      for (const row of rows) slotOf(joinKey(row.workspace, row.rule, row.key)).before = entryOf(row);
+      for (const key of keys) slotOf(joinedKey(key)).before = absent;
+      for (const row of rows) slotOf(joinedKey(row)).before = entryOf(row);
     },
     /** Takes in the engine's own rows when the partition is taken. */
     giveEngines(rows: readonly StateRow[]): void {
-      for (const row of rows) engineRows.set(joinKey(row.workspace, row.rule, row.key), entryOf(row));
+      for (const row of rows) engineRows.set(joinedKey(row), entryOf(row));
     },
 
     get(slot: Slot, nowMs: number): unknown {

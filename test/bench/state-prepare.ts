@@ -1,0 +1,69 @@
+import { openDatabase } from '@tripline/db/database';
+import { migrate } from '@tripline/db/migrate';
+import { takePartition } from '@tripline/db/positions';
+import { writeStretch } from '@tripline/db/state-store';
+import { packEntries } from '@tripline/engine/entries';
+import { hashKey } from '@tripline/engine/key-hash';
+import { joinedKey } from '@tripline/engine/keys';
+import { bitsFor, entriesIn, mergeStretch, pageOf } from '@tripline/engine/merge-pages';
+import { topics } from '@tripline/stream/contract';
+import { keyOf, rule, startMs, stateOf, workspaceOf } from './state-events.ts';
+import { partition } from './state-hand.ts';
+
+/**
+ * Fills a database with a partition's keyed state of `keys` keys: the one run that merging would end at, written by the
+ * code that merges, but with its keys made in order of hash instead of merged into it.
+ */
+const [url, count] = process.argv.slice(2);
+const keys = Number(count);
+const pagesAtOnce = 128;
+const farMs = 10_000 * 3_600_000;
+
+const db = openDatabase(url!, { applicationName: 'bench', maxConnections: 2 });
+await migrate(db);
+await db.pool.query('SET synchronous_commit = off');
+const key = { consumer: 'detector', topic: topics.events, partition };
+const { epoch } = await takePartition(db.pool, key, { keepsState: true });
+const json = JSON.stringify(stateOf(startMs, 1));
+const nameOf = (number: number) => ({ workspace: workspaceOf(number), rule: rule.rule.id, key: keyOf(number) });
+const pack = (numbers: Iterable<number>) =>
+  packEntries(Array.from(numbers, (number) => ({ ...nameOf(number), json, expiresMs: startMs + farMs })));
+
+const keyBytes = pack(Array.from({ length: 1000 }, (_, place) => Math.floor((place * keys) / 1000))).length / 1000;
+const bits = bitsFor({ bytes: keyBytes * keys, keys }, 32 * 1024);
+const pages = Math.min(pagesAtOnce, 2 ** bits);
+const stretchOf = (high: number) => Math.floor(pageOf(high, bits) / pages);
+
+// Counted and laid out by stretch: two words a key.
+const stretches = 2 ** bits / pages;
+const starts = new Uint32Array(stretches + 1);
+const ofKey = new Uint32Array(keys);
+const hash = new Uint32Array(2);
+for (let number = 0; number < keys; number += 1) {
+  hashKey(joinedKey(nameOf(number)), hash);
+  ofKey[number] = stretchOf(hash[0]!);
+  starts[ofKey[number]! + 1]! += 1;
+}
+for (let stretch = 0; stretch < stretches; stretch += 1) starts[stretch + 1]! += starts[stretch]!;
+const order = new Uint32Array(keys);
+const next = starts.slice();
+for (let number = 0; number < keys; number += 1) order[next[ofKey[number]!]!++] = number;
+
+const total = { keys: 0, bytes: 0 };
+for (let stretch = 0; stretch < stretches; stretch += 1) {
+  const entries = pack(order.subarray(starts[stretch], starts[stretch + 1]));
+  const firstPage = stretch * pages;
+  const made = mergeStretch(entriesIn(entries, 0), { firstPage, pages, bits, oldest: true, nowMs: startMs });
+  total.keys += made.prints.length;
+  total.bytes += made.bytes;
+  const instead = stretch === stretches - 1 ? { runs: [], segments: 0 } : null;
+  await writeStretch(
+    db.pool,
+    { ...key, epoch },
+    { ...made, run: 1, newest: 1, bits, stretch, firstPage, total, instead },
+  );
+}
+await db.pool.query('ANALYZE state_pages');
+await db.pool.query('CHECKPOINT');
+await db.close();
+console.log(JSON.stringify({ prepared: total }));
