@@ -11,7 +11,8 @@ import { openStream } from '@tripline/stream/open';
 
 /**
  * The detector as `tripline detector` runs it, on a database of its own, over a topic that is full already. Prints
- * records a second from the first batch to the commit of the last, and what was found.
+ * records a second from the first batch to the commit of the last, what was found, and how many rows were written, of
+ * all tables together.
  */
 const total = Number(process.argv[2]);
 const config = loadConfig();
@@ -49,8 +50,13 @@ const detector = await createDetector({
   metrics: createMetrics({ service: 'bench' }),
 });
 const seconds = await done.promise;
-const { rows } = await db.pool.query('SELECT count(*)::int AS findings FROM findings');
-console.log(JSON.stringify({ records: judged, seconds, ...rows[0] }));
 await detector.close();
 await stream.close();
 await db.close();
+const after = openDatabase(config.database.url!, { applicationName: 'bench' });
+const { rows: found } = await after.pool.query('SELECT rule, workspace, subject, occasion FROM findings');
+const { rows } = await after.pool.query<{ written: number }>(
+  'SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::int AS written FROM pg_stat_user_tables',
+);
+await after.close();
+console.log(JSON.stringify({ records: judged, seconds, written: rows[0]!.written, found }));

@@ -23,7 +23,7 @@ export function start(
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => (output = (output + chunk).slice(-20_000)));
+    stream.on('data', (chunk: Buffer) => (output = (output + chunk).slice(-200_000)));
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = new Promise((resolve) => child.once('exit', resolve));
