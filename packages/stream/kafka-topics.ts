@@ -6,8 +6,17 @@ const batchOverheadBytes = 1024;
 
 export type TopicFacts = { partitions: number; maxRecordBytes: number; appendTime: boolean };
 
-/** A topic as it is in Kafka, or null when there is none. */
+/** A topic as it is in Kafka, or null when there is none, or none yet: a broker may list it before it can tell of it. */
 export async function describeTopic(admin: Admin, topic: string): Promise<TopicFacts | null> {
+  try {
+    return await factsFrom(admin, topic);
+  } catch (error) {
+    if ((error as { type?: string }).type === 'UNKNOWN_TOPIC_OR_PARTITION') return null;
+    throw error;
+  }
+}
+
+async function factsFrom(admin: Admin, topic: string): Promise<TopicFacts | null> {
   if (!(await admin.listTopics()).includes(topic)) return null;
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
   const { resources } = await admin.describeConfigs({

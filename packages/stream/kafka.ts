@@ -139,8 +139,9 @@ export function createKafkaStream(options: {
           let there = await describeTopic(connected, spec.topic);
           if (!there) {
             await createTopic(connected, spec, options.replicationFactor).catch((error) => {
-              // Another process was faster.
-              if ((error as { type?: string }).type !== 'TOPIC_ALREADY_EXISTS') throw error;
+              // Another process was faster, or a slow broker does not yet show what it has just created.
+              const { type } = error as { type?: string };
+              if (type !== 'TOPIC_ALREADY_EXISTS' && type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
             });
             for (let tries = 0; !there && tries < 50; tries += 1) {
               there = await describeTopic(connected, spec.topic);
