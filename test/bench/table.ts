@@ -4,8 +4,10 @@ import { format, median, ratio, type Series } from './measure.ts';
 export type Row = {
   what: string;
   figure: string;
-  /** What it is held against, with its figure and, where it matters, how it was tuned or what it cannot do. */
+  /** What it is held against, with its figure. */
   beside: string;
+  /** How that was tuned, and what it cannot do: stands below the table. */
+  note: string;
   ratio: string;
   /** What it should reach; empty where the row only informs. */
   goal: string;
@@ -16,7 +18,7 @@ export type Row = {
 };
 
 export function row(of: Partial<Row> & Pick<Row, 'what' | 'figure'>): Row {
-  return { beside: '', ratio: '', goal: '', met: null, headline: false, ...of };
+  return { beside: '', note: '', ratio: '', goal: '', met: null, headline: false, ...of };
 }
 
 /** Ours beside another, round by round; `least`: the ratio that it should reach. */
@@ -31,7 +33,8 @@ export function beside(
   return row({
     what: ours.name,
     figure: figure(ours),
-    beside: `${other.name}: ${figure(other)}${note ? ` (${note})` : ''}`,
+    beside: `${other.name}: ${figure(other)}`,
+    note: note ?? '',
     ratio: `${format(middle)} (${format(min)}–${format(max)})`,
     goal,
     met: least !== undefined ? middle >= least : most !== undefined ? middle <= most : null,
@@ -43,28 +46,31 @@ export function beside(
 export function bounded(
   what: string,
   value: number,
-  of: { unit: string; most: number; beside?: string; headline?: boolean },
+  of: { unit: string; most: number; beside?: string; note?: string; headline?: boolean },
 ): Row {
   return row({
     what,
     figure: `${format(value)} ${of.unit}`,
     beside: of.beside ?? '',
+    note: of.note ?? '',
     goal: `≤ ${of.most} ${of.unit}`,
     met: value <= of.most,
     headline: of.headline ?? false,
   });
 }
 
-const figure = (series: Series) => `${format(median(series.values))} ${series.unit}`;
+export const figure = (series: Series) => `${format(median(series.values))} ${series.unit}`;
 
 const head = ['| what | figure | beside it | ratio, median (min–max) | goal | |', '|---|---|---|---|---|---|'];
 
+/** The table, and below it what is to be known of those whom ours is held against. */
 export function markdown(rows: readonly Row[]): string {
-  return [
-    ...head,
-    ...rows.map((of) => {
-      const verdict = of.met === null ? '' : of.met ? 'met' : '**missed**';
-      return `| ${[of.what, of.figure, of.beside, of.ratio, of.goal, verdict].join(' | ')} |`;
-    }),
-  ].join('\n');
+  const notes = [...new Set(rows.map(({ note }) => note).filter((note) => note !== ''))];
+  const line = (of: Row) => {
+    const verdict = of.met === null ? '' : of.met ? 'met' : '**missed**';
+    const mark = of.note === '' ? '' : ` [${notes.indexOf(of.note) + 1}]`;
+    return `| ${[of.what, of.figure, of.beside + mark, of.ratio, of.goal, verdict].join(' | ')} |`;
+  };
+  const footnotes = notes.map((note, index) => `${index + 1}. ${note}`);
+  return [...head, ...rows.map(line), ...(notes.length > 0 ? ['', ...footnotes] : [])].join('\n');
 }
