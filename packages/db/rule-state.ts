@@ -28,6 +28,14 @@ export async function writeRuleState(
   changes: readonly RuleStateChange[],
 ): Promise<void> {
   if (changes.length === 0) return;
+  // A change may carry more than its columns, such as names that no JSON in Postgres takes.
+  const columns = changes.map(({ workspace, rule, key, json, expiresMs }) => ({
+    workspace,
+    rule,
+    key,
+    json,
+    expiresMs,
+  }));
   await client.query(
     `WITH changes AS MATERIALIZED (
        SELECT * FROM json_to_recordset($2::json) AS c(workspace text, rule text, key text, json text, "expiresMs" bigint)
@@ -39,7 +47,7 @@ export async function writeRuleState(
      SELECT workspace, rule, key, json::json, "expiresMs", $1 FROM changes WHERE json IS NOT NULL
      ON CONFLICT (workspace, rule, key) DO UPDATE
        SET value = excluded.value, expires_ms = excluded.expires_ms, partition = excluded.partition`,
-    [partition, JSON.stringify(changes)],
+    [partition, JSON.stringify(columns)],
   );
 }
 
