@@ -192,6 +192,26 @@ async function settle(
   return settled;
 }
 
+/**
+ * Plans anew the steps of the last day that were refused only because the kill switch was thrown, and leaves the jobs that
+ * put them to the guard again. Answers how many steps.
+ */
+export async function takeUpStopped(db: Db): Promise<number> {
+  const { rows } = await db.pool.query<{ steps: number }>(
+    `WITH again AS (
+       UPDATE remediations SET state = 'planned', verdict = NULL, reason = NULL, said = NULL, settled_at = NULL,
+         planned_at = clock_timestamp()
+       WHERE state = 'refused' AND verdict = 'kill-switch' AND settled_at > clock_timestamp() - interval '1 day'
+       RETURNING finding
+     ), jobs AS (
+       SELECT graphile_worker.add_job('remediate', payload := json_build_object('finding', finding),
+         job_key := 'remediate:' || finding) FROM (SELECT DISTINCT finding FROM again) AS findings
+     )
+     SELECT (SELECT count(*)::int FROM again) AS steps, (SELECT count(*) FROM jobs) AS jobs`,
+  );
+  return rows[0]!.steps;
+}
+
 /** Gives a claimed step up for now, and leaves the job that takes it up again; both or neither. */
 export async function postponeRemediation(
   db: Db,

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { ResponseStep } from '@tripline/contracts/response';
-import { listRemediations, reviveRemediations } from '@tripline/db/remediations';
+import { listRemediations, reviveRemediations, takeUpStopped } from '@tripline/db/remediations';
 import { setRemediationSwitch } from '@tripline/db/switches';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
@@ -339,6 +339,23 @@ describe('the guard on real rows', () => {
     await setRemediationSwitch(database.db, { stopped: false, by, reason: 'over' });
     await createRemediateTask(parts())({ finding: await addFinding([key]) });
     expect(changes()).toHaveLength(2);
+  });
+
+  test('takes up what the kill switch refused when it is told to, and not before', async () => {
+    const by = { via: 'cli', id: 'eve', name: 'eve' } as const;
+    const remediate = createRemediateTask(parts());
+    const finding = await addFinding([run, key]);
+    await setRemediationSwitch(database.db, { stopped: true, by, reason: 'drill' });
+    await remediate({ finding });
+    await setRemediationSwitch(database.db, { stopped: false, by, reason: 'over' });
+    await remediate({ finding });
+    expect(changes()).toEqual([]);
+    expect(await takeUpStopped(database.db)).toBe(2);
+    const { rows } = await database.db.pool.query(`SELECT key FROM graphile_worker.jobs WHERE key LIKE 'remediate:%'`);
+    expect(rows).toEqual([{ key: `remediate:${finding}` }]);
+    await remediate({ finding });
+    expect(changes()).toHaveLength(2);
+    expect(await takeUpStopped(database.db)).toBe(0);
   });
 
   test('obeys a kill switch that is thrown between the claim and the call', async () => {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { startBrokers } from '../setup/kafka-broker.ts';
 import { weave } from './attacks.ts';
+import { benchBurst } from './burst.ts';
 import { requestBytes, sendAll } from './load.ts';
 import { format, percentile } from './measure.ts';
 import { startWhole, type Whole, wallMs } from './whole.ts';
@@ -8,6 +9,7 @@ import { startWhole, type Whole, wallMs } from './whole.ts';
 /**
  * `node test/bench/latency.ts [slack] [--rate 2000] [--findings-per-second 20] [--findings 200] [--kafka]`: from the
  * delivery that decides to the call of Slack, and where the time goes. `… revoke`: to the answered call that acts.
+ * `… memory`: at rest and at that rate. `… burst [--burst 20000]`: how far the detector falls behind, on Kafka.
  */
 
 /** Where a finding's time went, ms. */
@@ -78,6 +80,27 @@ export async function benchRevocation(options: Rate): Promise<Revocations> {
       fromDeliveryMs: acted.map(({ fromDelivery }) => fromDelivery),
       fromFindingMs: acted.map(({ fromFinding }) => fromFinding),
     };
+  } finally {
+    await whole.close();
+  }
+}
+
+export type Memory = Record<'idle' | 'loaded', { tripline: number; postgres: number }>;
+
+/** MiB of `tripline up` and of its Postgres: at rest, and the most that they had at a steady rate. */
+export async function benchMemory(options: Omit<Rate, 'findings'> & { seconds: number }): Promise<Memory> {
+  const whole = await startWhole({ brokers: options.brokers });
+  try {
+    await new Promise((resolve) => setTimeout(resolve, 10_000));
+    const idle = whole.memoryMib();
+    const loaded = { ...idle };
+    const sampling = setInterval(() => {
+      const now = whole.memoryMib();
+      for (const name of ['tripline', 'postgres'] as const) loaded[name] = Math.max(loaded[name], now[name]);
+    }, 500);
+    await send(whole, { ...options, findings: Math.ceil(options.seconds / 1.3) });
+    clearInterval(sampling);
+    return { idle, loaded };
   } finally {
     await whole.close();
   }
@@ -194,10 +217,11 @@ async function main(): Promise<void> {
       rate: { type: 'string', default: '2000' },
       findings: { type: 'string', default: '20' },
       'findings-per-second': { type: 'string' },
+      burst: { type: 'string', default: '20000' },
       kafka: { type: 'boolean' },
     },
   });
-  const brokers = values.kafka ? await startBrokers({ brokers: 1 }) : undefined;
+  const brokers = values.kafka || positionals[0] === 'burst' ? await startBrokers({ brokers: 1 }) : undefined;
   const perSecond = values['findings-per-second'];
   const rate: Rate = {
     ratePerSecond: Number(values.rate),
@@ -212,6 +236,13 @@ async function main(): Promise<void> {
       console.log(
         `delivery → call answered: ${spread(fromDeliveryMs)}\nfinding → call answered: ${spread(fromFindingMs)}`,
       );
+    } else if (positionals[0] === 'memory') {
+      for (const [when, { tripline, postgres }] of Object.entries(await benchMemory({ ...rate, seconds: 15 })))
+        console.log(`${when}: tripline ${format(tripline)} MiB, Postgres ${format(postgres)} MiB`);
+    } else if (positionals[0] === 'burst') {
+      const burstPerSecond = Number(values.burst);
+      const result = await benchBurst({ brokers: rate.brokers!, steadyPerSecond: rate.ratePerSecond, burstPerSecond });
+      console.log(JSON.stringify(result, null, 2));
     } else {
       const { legs, latenciesMs, ...counts } = await benchLatency(rate);
       console.log(JSON.stringify(counts));

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { takeUpStopped } from '@tripline/db/remediations';
 import { readRemediationSwitch, setRemediationSwitch } from '@tripline/db/switches';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
@@ -6,13 +7,18 @@ import { type Command, oneOf, readArguments } from '../command.ts';
 import { moment } from '../show.ts';
 import { withStore } from '../store.ts';
 
-const options = { reason: { type: 'string', value: 'text', doc: 'why, for those who ask later' } } as const;
+const options = {
+  reason: { type: 'string', value: 'text', doc: 'why, for those who ask later' },
+  'take-up': { type: 'boolean', doc: 'with off: put what was refused meanwhile, within a day, to the guard again' },
+} as const;
 
 export const killSwitch: Command = {
   name: 'kill-switch',
   summary: 'Stop every automatic action at once, let them go on, or say which',
-  usage: ['kill-switch on [--reason <text>]', 'kill-switch off [--reason <text>]', 'kill-switch status'],
-  details: 'Read right before each request to a provider, so it works without a deploy or a restart. Findings go on.',
+  usage: ['kill-switch on [--reason <text>]', 'kill-switch off [--reason <text>] [--take-up]', 'kill-switch status'],
+  details:
+    'Read right before each request to a provider, so it works without a deploy or a restart. Findings go on. What was ' +
+    'refused while it was on stays refused, unless it is taken up when it is lifted.',
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 1 });
@@ -22,6 +28,10 @@ export const killSwitch: Command = {
         const name = userInfo().username;
         const by = { via: 'cli', id: name, name } as const;
         await setRemediationSwitch(db, { stopped: verb === 'on', by, reason: values.reason ?? 'none given' });
+        if (verb === 'off' && values['take-up']) {
+          const steps = await takeUpStopped(db);
+          io.out(`${steps} ${steps === 1 ? 'step is' : 'steps are'} put to the guard again\n`);
+        }
       }
       return readRemediationSwitch(db);
     });

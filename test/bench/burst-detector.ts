@@ -1,0 +1,48 @@
+import { writeFileSync } from 'node:fs';
+import { openDatabase } from '@tripline/db/database';
+import { migrate } from '@tripline/db/migrate';
+import { createDetector } from '@tripline/detector/detector';
+import { loadRules } from '@tripline/detector/load-rules';
+import { systemClock } from '@tripline/runtime/clock';
+import { loadConfig } from '@tripline/runtime/config';
+import { createLogger } from '@tripline/runtime/logger';
+import { createMetrics } from '@tripline/runtime/metrics';
+import type { ConsumerOptions, Stream } from '@tripline/stream/contract';
+import { openStream } from '@tripline/stream/open';
+
+/**
+ * The detector as `tripline detector` runs it, on a topic that grows. After so many records it writes for each, to the
+ * file that it was given, when the log got it and how long after that its verdict was committed: JSON, [ms, ms] each.
+ */
+const [total, file] = [Number(process.argv[2]), process.argv[3]!];
+const config = loadConfig();
+const logger = createLogger({ service: 'bench', level: 'warn' });
+const db = openDatabase(config.database.url!, { applicationName: 'bench' });
+await migrate(db);
+const stream = await openStream({ config, db, logger, clock: systemClock });
+const lags: [number, number][] = [];
+const done = Promise.withResolvers<void>();
+const timed: Stream = {
+  ...stream,
+  consume: (options: ConsumerOptions) =>
+    stream.consume({
+      ...options,
+      handlers: {
+        ...options.handlers,
+        onBatch: async (batch) => {
+          await options.handlers.onBatch(batch);
+          const nowMs = Date.now();
+          for (const { appendedAtMs } of batch.records) lags.push([appendedAtMs, nowMs - appendedAtMs]);
+          if (lags.length >= total) done.resolve();
+        },
+      },
+    }),
+};
+const parts = { config, db, logger, clock: systemClock, metrics: createMetrics({ service: 'bench' }) };
+const detector = await createDetector({ ...parts, stream: timed, rules: await loadRules(config) });
+console.log('ready');
+await done.promise;
+writeFileSync(file, JSON.stringify(lags));
+await detector.close();
+await stream.close();
+await db.close();
