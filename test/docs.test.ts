@@ -87,6 +87,25 @@ describe('ARCHITECTURE.md', () => {
   });
 });
 
+test('nothing calls out but by packages/integrations/outbound.ts, except the CLI what its user named', () => {
+  const callers = ['packages', 'services'].flatMap((top) =>
+    readdirSync(join(root, top), { withFileTypes: true, recursive: true }).flatMap((entry) => {
+      const path = relative(root, join(entry.parentPath, entry.name));
+      if (!entry.isFile() || !/\.(ts|mjs)$/.test(path) || path.includes('node_modules') || isTest(path)) return [];
+      const calls =
+        /\bfetch\(|(?<!typeof )globalThis\.fetch\b|\b(?:http|https|net|tls|dgram)\.(?:request|get|connect)\(|'undici'/;
+      return calls.test(read(path)) ? [path] : [];
+    }),
+  );
+  expect(callers.sort()).toEqual([
+    'packages/cli/attack/deliver.ts',
+    'packages/cli/doctor/local.ts',
+    'packages/integrations/github/client.ts',
+    'packages/integrations/outbound.ts',
+    'services/receiver/test-receiver.ts',
+  ]);
+});
+
 describe('SETTINGS.md', () => {
   test('says what the code says (`npm run docs` writes it)', () => {
     expect(read('packages/runtime/SETTINGS.md')).toBe(renderSettings());

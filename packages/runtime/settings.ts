@@ -1,6 +1,7 @@
 import { confidences, severities } from '@tripline/contracts/finding';
 import { type ResponseAction, responseActions } from '@tripline/contracts/response';
 import { z } from 'zod';
+import { faultOfServiceUrl } from './addresses.ts';
 
 /**
  * The shape of tripline.yaml, and of the configuration as services get it. Every field has a default or is absent, so
@@ -8,7 +9,10 @@ import { z } from 'zod';
  * SETTINGS.md says of each field.
  */
 const secret = z.string().min(1);
-const httpUrl = z.url({ protocol: /^https?$/ });
+const httpUrl = z.url({ protocol: /^https?$/ }).superRefine((text, context) => {
+  const message = URL.canParse(text) ? faultOfServiceUrl(text) : undefined;
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
 const actions = Object.keys(responseActions) as [ResponseAction, ...ResponseAction[]];
 const megabyte = 1024 * 1024;
 

@@ -98,7 +98,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   const app = config.github.app && {
     ...config.github.app,
     apiUrl: config.github.apiUrl,
-    fetch: parts.fetch ?? globalThis.fetch,
+    fetch: parts.fetch,
   };
   const counter = new Counter({
     name: 'tripline_remediations_total',

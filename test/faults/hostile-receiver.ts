@@ -48,7 +48,11 @@ export async function startVictimReceiver(ground: Ground, options: { secret: str
           response.on('error', () => resolve(0));
         },
       );
-      sending.on('error', () => resolve(0));
+      sending.on('error', (error: NodeJS.ErrnoException) => {
+        // The receiver closed a connection that was idle, as the next request was on its way: any client tries again.
+        if (sending.reusedSocket && error.code === 'ECONNRESET') resolve(post(event, body, headers));
+        else resolve(0);
+      });
       sending.end(body);
     });
   }

@@ -4,6 +4,7 @@ import { framing } from './hostile-framing.ts';
 import { garbageFault } from './hostile-garbage.ts';
 import { badSignatures } from './hostile-signatures.ts';
 import { slowloris } from './hostile-slowloris.ts';
+import { ssrf } from './hostile-ssrf.ts';
 import { detector } from './kill9.detector.ts';
 import { notifier } from './kill9.notifier.ts';
 import { receiver } from './kill9.receiver.ts';
@@ -25,5 +26,5 @@ export const faults: readonly Fault[] = [
   // Whom we tell, and who acts for us.
   ...[sinksFaulty, sinksAway, storm],
   // What comes from outside.
-  ...[garbageFault, badSignatures, framing, slowloris],
+  ...[garbageFault, badSignatures, framing, slowloris, ssrf],
 ];

@@ -1,6 +1,7 @@
 import { Octokit } from '@octokit/core';
 import { retry } from '@octokit/plugin-retry';
 import { throttling } from '@octokit/plugin-throttling';
+import { createOutbound } from '../outbound.ts';
 
 /** GitHub's REST API as one credential sees it. Made by {@link createGitHubClient}. */
 export type GitHubClient = {
@@ -74,6 +75,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
   const octokit = createOctokit(options);
 
   async function send({ route, parameters }: GitHubRequest): Promise<GitHubAnswer> {
+    if (namesNoResource(route, parameters)) return notSent;
     try {
       const { status, headers, data } = await octokit.request(route, {
         ...parameters,
@@ -110,8 +112,22 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
   return { send, list };
 }
 
+/**
+ * What is answered in GitHub's place to a request whose path would hold `.` or `..` for a name. A team may be called so,
+ * and an address with it means another one: `/orgs/o/teams/../memberships/u` is the membership of the organisation.
+ */
+const notSent: GitHubAnswer = {
+  status: 422,
+  headers: {},
+  data: { message: 'Not sent: `.` and `..` name nothing in an address' },
+};
+
+function namesNoResource(route: string, parameters: Record<string, unknown>): boolean {
+  return [...route.matchAll(/\{(\w+)\}/g)].some(([, name]) => /^(?:|\.|\.\.)$/.test(String(parameters[name!] ?? '')));
+}
+
 function createOctokit(options: GitHubClientOptions): Octokit {
-  const { apiUrl, authorization, fetch = globalThis.fetch, timeoutMs = 10_000, waitBaseMs = 1000 } = options;
+  const { apiUrl, authorization, fetch = createOutbound(apiUrl), timeoutMs = 10_000, waitBaseMs = 1000 } = options;
   const quiet = () => {};
   const common = {
     baseUrl: apiUrl.replace(/\/+$/, ''),
@@ -120,12 +136,7 @@ function createOctokit(options: GitHubClientOptions): Octokit {
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     request: {
       fetch: async (url: string, init: RequestInit) => {
-        const response = await fetch(url, {
-          ...init,
-          // A redirect would carry a revocation to an address that nobody approved.
-          redirect: (init.method ?? 'GET') === 'GET' ? 'follow' : 'manual',
-          signal: AbortSignal.timeout(timeoutMs),
-        });
+        const response = await follow(fetch, url, { ...init, signal: AbortSignal.timeout(timeoutMs) });
         // Octokit takes a body that breaks off for an empty one, so it is read to its end here.
         const body = await response.arrayBuffer().catch((cause: unknown) => {
           throw new Error('broken off', { cause });
@@ -156,6 +167,27 @@ function createOctokit(options: GitHubClientOptions): Octokit {
     });
   }
   return octokit;
+}
+
+/** How often a read may be sent on: GitHub does so once for what was renamed. */
+const mostRedirects = 3;
+
+/**
+ * Sends a request, and a read on to where it has moved to at the same GitHub: what was renamed answers so. Nothing is sent
+ * on to anybody else, and nothing that changes something is sent on at all: it would reach a target that nobody approved.
+ */
+async function follow(fetch: typeof globalThis.fetch, url: string, init: RequestInit): Promise<Response> {
+  let at = url;
+  for (let redirects = 0; ; redirects += 1) {
+    const response = await fetch(at, { ...init, redirect: 'manual' });
+    const location = response.headers.get('location');
+    const moved = [301, 302, 307, 308].includes(response.status) && location !== null && URL.canParse(location, at);
+    if (!moved || (init.method ?? 'GET') !== 'GET' || redirects === mostRedirects) return response;
+    const next = new URL(location, at);
+    if (next.origin !== new URL(at).origin) return response;
+    await response.body?.cancel();
+    at = next.href;
+  }
 }
 
 const describer = new Octokit().request;

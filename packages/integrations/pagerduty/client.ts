@@ -1,3 +1,4 @@
+import { createOutbound } from '../outbound.ts';
 import type { Outcome } from '../outcome.ts';
 import type { PagerDutyEvent } from './event.ts';
 
@@ -16,10 +17,11 @@ const rateLimitedMs = 60_000;
  */
 export function createPagerDutyClient({ routingKey, apiUrl, timeoutMs = 10_000 }: PagerDutyOptions): PagerDutyClient {
   const url = `${apiUrl.replace(/\/+$/, '')}/v2/enqueue`;
+  const outbound = createOutbound(apiUrl);
 
   async function send(event: PagerDutyEvent): Promise<Outcome> {
     try {
-      const response = await fetch(url, {
+      const response = await outbound(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'user-agent': 'tripline/0.1' },
         body: JSON.stringify({ routing_key: routingKey, ...event }),

@@ -1,3 +1,5 @@
+import { createOutbound } from '../outbound.ts';
+
 /**
  * Asks Slack whether a bot token is good, and as whom: `auth.test`.
  * @returns the team and the bot.
@@ -10,7 +12,7 @@ export async function checkSlack(options: {
   const url = new URL('auth.test', options.apiUrl.endsWith('/') ? options.apiUrl : `${options.apiUrl}/`);
   let answer: { ok?: boolean; error?: string; team?: string; user?: string };
   try {
-    const response = await fetch(url, {
+    const response = await createOutbound(options.apiUrl)(url, {
       method: 'POST',
       headers: { authorization: `Bearer ${options.botToken}` },
       redirect: 'error',

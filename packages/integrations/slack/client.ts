@@ -1,4 +1,5 @@
 import { LogLevel, WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError, WebClient } from '@slack/web-api';
+import { createOutbound } from '../outbound.ts';
 import type { Outcome } from '../outcome.ts';
 import type { SlackMessage } from './message.ts';
 
@@ -44,6 +45,7 @@ const lasting: Record<string, { reason: string; mend: string }> = {
 };
 
 export function createSlackClient({ botToken, channel, apiUrl, timeoutMs = 10_000 }: SlackOptions): SlackClient {
+  const outbound = createOutbound(apiUrl);
   const web = new WebClient(botToken, {
     slackApiUrl: apiUrl,
     retryConfig: { retries: 0 },
@@ -53,7 +55,7 @@ export function createSlackClient({ botToken, channel, apiUrl, timeoutMs = 10_00
     fetch: async (url, init) => {
       // The signal holds for the body too. A redirect would carry the token to an address that nobody configured.
       const signal = AbortSignal.timeout(timeoutMs);
-      const answer = await globalThis.fetch(url, { ...init, redirect: 'error', signal });
+      const answer = await outbound(url, { ...init, redirect: 'error', signal });
       // The library has no word of its own for a 429 that names no time.
       if (answer.status === 429 && !answer.headers.has('retry-after')) throw new WebAPIRateLimitedError(defaultRetryS);
       return answer;
