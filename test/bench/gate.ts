@@ -1,0 +1,72 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startBrokers } from '../setup/kafka-broker.ts';
+import { fullTopic, type Played } from './full-topic.ts';
+import { format, interleave, ratio, type Series } from './measure.ts';
+import { benchReceiver } from './receiver.ts';
+
+/**
+ * `npm run bench:gate`: a short bench whose ratios are compared with those recorded in gate.json. A ratio is of µs of CPU
+ * within one run, of the limit's to ours, so it does not change with what else the machine does. Below 0.85 × of what is
+ * recorded three times in a row the gate fails. `--record` writes what was measured instead: commit it with the reason.
+ */
+const leastOfRecorded = 0.85;
+const tries = 3;
+const recordedPath = join(import.meta.dirname, 'gate.json');
+const { values: flags } = parseArgs({ options: { record: { type: 'boolean' } } });
+
+type Gate = { name: string; ratio: () => Promise<number> };
+const brokers = await startBrokers({ brokers: 1 });
+const bootstrap = brokers.bootstrap.join(',');
+const full = await fullTopic({ brokers: bootstrap, deliveries: 20_000 });
+
+const cpuOf = ({ cpuMicros, records }: Played) => cpuMicros / records;
+/** How much of ours the limit's CPU is. */
+const ofOurs = ([ours, limit]: Series[]) => ratio(limit!, ours!).median;
+const unit = 'µs CPU';
+const gates: Gate[] = [
+  {
+    name: 'detector, of kafkajs with one JSON.parse',
+    ratio: async () =>
+      ofOurs(
+        await interleave(
+          [
+            { name: 'detector', unit, run: async () => cpuOf(await full.ours()) },
+            { name: 'kafkajs with one JSON.parse an event', unit, run: async () => cpuOf(await full.parsing()) },
+          ],
+          3,
+        ),
+      ),
+  },
+  {
+    name: 'receiver, of node:http that reads the body',
+    ratio: async () =>
+      ofOurs(await benchReceiver({ brokers: bootstrap, deliveries: 4000, rounds: 3, connections: 64 })),
+  },
+];
+
+const measured: Record<string, number> = {};
+try {
+  const recorded = JSON.parse(readFileSync(recordedPath, 'utf8')) as Record<string, number>;
+  for (const gate of gates) {
+    const least = (recorded[gate.name] ?? Number.NaN) * leastOfRecorded;
+    const ratios: number[] = [];
+    do ratios.push(await gate.ratio());
+    while (!flags.record && ratios.length < tries && !(ratios.at(-1)! >= least));
+    measured[gate.name] = ratios.at(-1)!;
+    if (flags.record) continue;
+    const passed = ratios.at(-1)! >= least;
+    const told = ratios.map(format).join(', ');
+    console.log(`${passed ? 'holds' : 'FAILS'}  ${gate.name}: ${told}; recorded ${recorded[gate.name]}`);
+    if (!passed) process.exitCode = 1;
+  }
+} finally {
+  await full.close();
+  await brokers.close();
+}
+if (flags.record) {
+  const rounded = Object.fromEntries(Object.entries(measured).map(([name, value]) => [name, Number(value.toFixed(3))]));
+  writeFileSync(recordedPath, `${JSON.stringify(rounded, null, 2)}\n`);
+  console.log(rounded);
+}
