@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -10,10 +10,16 @@ import { faults } from './registry.ts';
 /**
  * `npm run test:faults`: plays faults on real processes, prints what came of each, and writes it to faults-results/ as
  * Markdown and JSON. Ends with 1 on any difference from what must stand. `--points N` shares N points of
- * kill -9 among the services, `--only a,b` plays those alone whose names begin so, `--quick` plays the sizes of CI.
+ * kill -9 among the services, `--only a,b` plays those alone whose names begin so, `--quick` plays the sizes of CI,
+ * `--write` puts what was played into FIGURES.md, beside what stands there of the others.
  */
 const { values: flags } = parseArgs({
-  options: { points: { type: 'string' }, only: { type: 'string' }, quick: { type: 'boolean' } },
+  options: {
+    points: { type: 'string' },
+    only: { type: 'string' },
+    quick: { type: 'boolean' },
+    write: { type: 'boolean' },
+  },
 });
 const chosen = flags.only?.split(',') ?? [''];
 for (const begin of chosen) {
@@ -37,7 +43,8 @@ const ground: Ground = {
   brokers: kafka?.bootstrap ?? [],
   say: (text) => process.stderr.write(`  ${text}\n`),
 };
-const results: (Outcome & { name: string; what: string; seconds: number })[] = [];
+type Result = Outcome & { name: string; what: string; seconds: number };
+const results: Result[] = [];
 try {
   for (const fault of played) {
     process.stderr.write(`${fault.name}: ${fault.what}, ${sizeOf(fault)} ${fault.sizes.unit}\n`);
@@ -57,19 +64,38 @@ report();
 if (results.some(({ differences }) => differences.length > 0)) process.exitCode = 1;
 
 function report(): void {
-  const table = [
-    '| fault | size | compared | result | figure | s |',
-    '|---|---|---|---|---|---|',
-    ...results.map(({ what, size, compared, differences, figure, seconds }) => {
-      const result = differences.length === 0 ? 'as it must be' : `**${differences.length} differences**`;
-      return `| ${[what, size, compared, result, figure, seconds].join(' | ')} |`;
-    }),
-    '',
-    `Played by \`npm run test:faults\` on ${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), Node ${process.versions.node}.`,
-  ].join('\n');
-  console.log(`\n${table}`);
+  const machine = `on ${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), Node ${process.versions.node}`;
+  const table = tableOf(results);
+  console.log(`\n${table}\n\nPlayed by \`npm run test:faults\` ${machine}.`);
   const folder = join(import.meta.dirname, '../../faults-results');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'faults.md'), `${table}\n`);
   writeFileSync(join(folder, 'faults.json'), `${JSON.stringify(results, null, 2)}\n`);
+  if (flags.write) write(machine);
+}
+
+/** Keeps each fault's last playing, so that a table of hours can be played in parts. */
+function write(machine: string): void {
+  const keptPath = join(import.meta.dirname, 'figures.json');
+  const kept = JSON.parse(readFileSync(keptPath, 'utf8')) as Result[];
+  const all = faults.flatMap(({ name }) => {
+    const last = results.find((of) => of.name === name) ?? kept.find((of) => of.name === name);
+    return last === undefined ? [] : [last];
+  });
+  writeFileSync(keptPath, `${JSON.stringify(all, null, 2)}\n`);
+  const pagePath = join(import.meta.dirname, 'FIGURES.md');
+  const marked = /(<!-- faults -->)[\s\S]*?(<!-- \/faults -->)/;
+  const text = `${tableOf(all)}\n\nPlayed ${machine}.\n`;
+  writeFileSync(
+    pagePath,
+    readFileSync(pagePath, 'utf8').replace(marked, (_, open, close) => `${open}\n${text}${close}`),
+  );
+}
+
+function tableOf(of: readonly Result[]): string {
+  const line = ({ name, what, size, compared, differences, figure, seconds }: Result) => {
+    const result = differences.length === 0 ? 'as it must be' : `**${differences.length} differences**`;
+    return `| ${[`\`${name}\`: ${what}`, size, compared, result, figure, seconds].join(' | ')} |`;
+  };
+  return ['| fault | size | compared | result | figure | s |', '|---|---|---|---|---|---|', ...of.map(line)].join('\n');
 }
