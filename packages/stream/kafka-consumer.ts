@@ -31,7 +31,8 @@ export async function consumeKafka(options: {
   const logger = options.logger.child({ topic, group });
   const consumer = options.kafka.consumer({
     groupId: group,
-    sessionTimeout: 10_000,
+    // The least that brokers allow unless told otherwise: so long nobody judges what a dead one owned.
+    sessionTimeout: 6000,
     rebalanceTimeout: 10_000,
     heartbeatInterval: 500,
     metadataMaxAge: 30_000,

@@ -106,8 +106,10 @@ export async function openWhole(options: WholeOptions) {
     db,
     sender,
     start,
-    readLog,
-    env,
+    /** How many partitions the topic of events has. */
+    partitions: async () => (await stream.offsets(topics.events)).length,
+    /** Records in the topic of events. */
+    logged: async () => (await stream.offsets(topics.events)).reduce((sum, { first, next }) => sum + next - first, 0),
     /** Sends all that is left, so many at once, to a receiver that may change its address. */
     async sendAll(base: () => string, connections = 4): Promise<void> {
       await Promise.all(

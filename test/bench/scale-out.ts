@@ -1,0 +1,52 @@
+import { topics } from '@tripline/stream/contract';
+import { openWhole } from '../faults/whole.ts';
+import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import type { Series } from './measure.ts';
+
+/**
+ * Events a second that 1, 2 and 4 detector processes together judge and commit, over the partitions of a topic that is
+ * full already. They share the machine with each other, the broker and the database. `postgresUrl`: a server of
+ * `startTestPostgres`. From the first commit to the last, so that starting counts for nobody.
+ */
+export async function benchScaleOut(options: {
+  brokers: readonly string[];
+  postgresUrl: string;
+  rounds: number;
+}): Promise<Series[]> {
+  const counts = [1, 2, 4];
+  const series = counts.map((count): Series => {
+    return { name: `${count} detector process${count === 1 ? '' : 'es'}`, unit: 'events/s', values: [] };
+  });
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (const [index, count] of counts.entries()) series[index]!.values.push(await judgeAll(options, count));
+  }
+  return series;
+}
+
+async function judgeAll(options: { brokers: readonly string[]; postgresUrl: string }, processes: number) {
+  const database = await freshDatabaseOn(options.postgresUrl);
+  const whole = await openWhole({ databaseUrl: database.url, brokers: options.brokers, deliveries: 0 });
+  try {
+    const total = await whole.logged();
+    if (total === 0) throw new Error('the topic is empty: fill it first');
+    const judged = async () => {
+      const { rows } = await whole.db.pool.query<{ judged: number }>(
+        "SELECT coalesce(sum(next), 0)::int AS judged FROM positions WHERE consumer = 'detector' AND topic = $1",
+        [topics.events],
+      );
+      return rows[0]!.judged;
+    };
+    for (let nth = 0; nth < processes; nth += 1) whole.start('detector', { env: { TRIPLINE_LOG_LEVEL: 'warn' } });
+    let begunMs = 0;
+    let before = 0;
+    for (;;) {
+      const now = await judged();
+      if (begunMs === 0 && now > 0) [begunMs, before] = [performance.now(), now];
+      if (now >= total) return (total - before) / ((performance.now() - begunMs) / 1000);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  } finally {
+    await whole.close();
+    await database.close();
+  }
+}
