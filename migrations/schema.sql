@@ -127,6 +127,13 @@ CREATE TABLE incidents (
   CONSTRAINT incidents_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE job_workers (
+  worker text NOT NULL,
+  begun_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT job_workers_worker_check CHECK ((worker <> ''::text)),
+  CONSTRAINT job_workers_pkey PRIMARY KEY (worker)
+);
+
 CREATE TABLE log (
   topic text NOT NULL,
   partition integer NOT NULL,

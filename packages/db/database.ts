@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { DetectorTables } from './tables/detector.ts';
 import type { FindingsTables } from './tables/findings.ts';
+import type { JobsTables } from './tables/jobs.ts';
 import type { LogTables } from './tables/log.ts';
 import type { MessagesTables } from './tables/messages.ts';
 import type { RedeliveryTables } from './tables/redelivery.ts';
@@ -9,6 +10,7 @@ import type { RemediationsTables } from './tables/remediations.ts';
 import type { TrailTables } from './tables/trail.ts';
 
 export type Tables = LogTables &
+  JobsTables &
   FindingsTables &
   DetectorTables &
   MessagesTables &

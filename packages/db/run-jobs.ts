@@ -1,6 +1,7 @@
+import { EventEmitter } from 'node:events';
 import type { JobName, Jobs } from '@tripline/contracts/job';
 import type { Logger } from '@tripline/runtime/logger';
-import { type JobHelpers, run, type TaskList, Logger as WorkerLogger } from 'graphile-worker';
+import { type JobHelpers, run, type TaskList, type WorkerEvents, Logger as WorkerLogger } from 'graphile-worker';
 import pg from 'pg';
 import type { Db } from './database.ts';
 
@@ -13,6 +14,8 @@ export type JobHandlers = { [N in JobName]?: (payload: Jobs[N], attempt: Attempt
 const usualConcurrency = 4;
 /** New jobs ring at once by NOTIFY; this is for those that become due. */
 const pollIntervalMs = 1000;
+/** How often is looked for pools that died with jobs in their hands. */
+const freeEveryMs = 5000;
 
 /**
  * Takes jobs until `stop`, `concurrency` at a time; a handler that throws has its job tried again later, ever more slowly.
@@ -33,8 +36,27 @@ export async function runJobs(parts: {
   // As in database.ts: a connection that dies is reported by the next query.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
+  const events: WorkerEvents = new EventEmitter();
+  // The session that listens shows that the pool lives; it is opened anew when it breaks.
+  events.on('pool:listen:success', ({ workerPool, client }) => {
+    client
+      .query(
+        `INSERT INTO job_workers (worker) SELECT $1 WHERE pg_try_advisory_lock(hashtextextended($1, 6)) ON CONFLICT DO NOTHING`,
+        [workerPool.id],
+      )
+      .catch((error: unknown) => logger.warn({ err: error }, 'this pool of workers could not be entered'));
+  });
+  const free = async () => {
+    const dead = await freeJobsOfTheDead(pool).catch((error: unknown) =>
+      logger.error({ err: error }, 'looking for dead pools of workers failed'),
+    );
+    if (dead) logger.warn({ pools: dead }, 'freed the jobs of dead workers');
+  };
+  await free();
+  const freeing = setInterval(free, freeEveryMs);
   const runner = await run({
     pgPool: pool,
+    events,
     taskList: handlers as TaskList,
     noHandleSignals: true,
     // One fetch brings all that can be worked on, and one poll looks for all workers.
@@ -45,13 +67,31 @@ export async function runJobs(parts: {
       if (level === 'error' || level === 'warning') logger[level === 'error' ? 'error' : 'warn'](message);
     }),
   }).catch(async (error: unknown) => {
+    clearInterval(freeing);
     await pool.end();
     throw error;
   });
   return {
     stop: async () => {
+      clearInterval(freeing);
       await runner.stop();
       await pool.end();
     },
   };
+}
+
+/**
+ * Frees the jobs of pools whose session is gone: graphile-worker by itself holds them for four hours. Answers how many
+ * pools. One whose connection broke while it lives loses its jobs too, and they are run twice, which handlers must bear.
+ */
+export async function freeJobsOfTheDead(pool: pg.Pool): Promise<number> {
+  const { rows } = await pool.query<{ dead: number }>(
+    `WITH dead AS (
+       DELETE FROM job_workers WHERE pg_try_advisory_xact_lock(hashtextextended(worker, 6)) RETURNING worker
+     ), freed AS (
+       SELECT graphile_worker.force_unlock_workers(array_agg(worker)) FROM dead HAVING count(*) > 0
+     )
+     SELECT (SELECT count(*)::int FROM dead) AS dead, (SELECT count(*) FROM freed) AS freed`,
+  );
+  return rows[0]!.dead;
 }

@@ -56,7 +56,7 @@ const maxAttempts = 6;
 const pausesMs = [1000, 2000, 4000, 8000, 16_000];
 /** GitHub may ask for an hour; the playbook looks again sooner, as limits differ by kind of request. */
 const longestPauseMs = 15 * 60_000;
-const leaseMs = 30_000;
+const leaseMs = 12_000;
 /** Playbooks under way at once: they mostly wait for GitHub, and a credential must not wait for another's. */
 const concurrency = 16;
 

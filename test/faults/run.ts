@@ -11,13 +11,14 @@ import { faults } from './registry.ts';
  * `npm run test:faults`: plays faults on real processes, prints what came of each, and writes it to faults-results/ as
  * Markdown and JSON. Ends with 1 on any difference from what must stand. `--points N` shares N points of
  * kill -9 among the services, `--only a,b` plays those alone whose names begin so, `--quick` plays the sizes of CI,
- * `--write` puts what was played into FIGURES.md, beside what stands there of the others.
+ * `--size N` this one, `--write` puts what was played into FIGURES.md, beside what stands there of the others.
  */
 const { values: flags } = parseArgs({
   options: {
     points: { type: 'string' },
     only: { type: 'string' },
     quick: { type: 'boolean' },
+    size: { type: 'string' },
     write: { type: 'boolean' },
   },
 });
@@ -33,6 +34,7 @@ const allPoints = deadly.reduce((sum, { sizes }) => sum + sizes.full, 0);
 function sizeOf(fault: Fault): number {
   if (flags.points !== undefined && deadly.includes(fault))
     return Math.ceil((Number(flags.points) * fault.sizes.full) / allPoints);
+  if (flags.size !== undefined) return Number(flags.size);
   return flags.quick ? fault.sizes.ci : fault.sizes.full;
 }
 
