@@ -325,6 +325,7 @@ CREATE TABLE state_runs (
   bits smallint NOT NULL,
   keys bigint NOT NULL,
   bytes bigint NOT NULL,
+  inputs bigint[] NOT NULL DEFAULT '{}'::bigint[],
   CONSTRAINT state_runs_bits_check CHECK (((bits >= 0) AND (bits <= 30))),
   CONSTRAINT state_runs_bytes_check CHECK ((bytes >= 0)),
   CONSTRAINT state_runs_keys_check CHECK ((keys >= 0)),

@@ -14,6 +14,8 @@ export type RunRow = {
   bits: number;
   keys: number;
   bytes: number;
+  /** Runs that are merged into it; none when segments are. */
+  inputs: number[];
 };
 export type PageRow = { run: number; page: number; entries: Buffer };
 export type PageRows = { run: number; first: number; last: number };
@@ -38,7 +40,8 @@ export async function readSegments(client: ClientBase | Pool, partition: number)
 
 export async function readRuns(client: ClientBase | Pool, partition: number): Promise<RunRow[]> {
   const { rows } = await client.query<RunRow>(
-    'SELECT run, state, newest, bits, keys, bytes FROM state_runs WHERE partition = $1 ORDER BY run',
+    `SELECT run, state, newest, bits, keys, bytes, to_json(inputs) AS inputs FROM state_runs WHERE partition = $1
+     ORDER BY run`,
     [partition],
   );
   return rows;
@@ -103,8 +106,8 @@ export async function writeStretch(client: ClientBase | Pool, owner: Ownership, 
      ), stretch AS (
        INSERT INTO state_stretches (partition, run, stretch, counts, prints) SELECT $3, $5, $10, $11, $12 FROM owned
      ), run AS (
-       INSERT INTO state_runs (partition, run, state, newest, bits, keys, bytes)
-       SELECT $3, $5, $13, $14, $15, $16, $17 FROM owned
+       INSERT INTO state_runs (partition, run, state, newest, bits, keys, bytes, inputs)
+       SELECT $3, $5, $13, $14, $15, $16, $17, $20::bigint[] FROM owned
        ON CONFLICT (partition, run) DO UPDATE
          SET state = excluded.state, keys = excluded.keys, bytes = excluded.bytes
      ), gone AS (
@@ -118,7 +121,7 @@ export async function writeStretch(client: ClientBase | Pool, owner: Ownership, 
       ...[row.run, row.firstPage, Buffer.concat(row.pages), ...placesOf(row.pages)],
       ...[row.stretch, bytesOf(row.counts), bytesOf(row.prints)],
       ...[row.instead === null ? 'building' : 'standing', row.newest, row.bits, row.total.keys, row.total.bytes],
-      ...[row.instead?.runs ?? [], row.instead?.segments ?? 0],
+      ...[row.instead?.runs ?? [], row.instead?.segments ?? 0, row.inputs],
     ],
   );
   if (rows[0]?.owned !== 1) throw lost(owner);

@@ -15,10 +15,11 @@ import {
 } from './state-store.ts';
 import { createRunIndex } from './stored-run.ts';
 
+let resumed = 0;
 /** What Postgres would keep. */
 function createTables() {
   const segments = new Map<number, Uint8Array>();
-  const runs = new Map<number, { isStanding: boolean; stretches: StretchRow[] }>();
+  const runs = new Map<number, { state: 'building' | 'standing' | 'dropped'; stretches: StretchRow[] }>();
   const pages = new Map<string, StoredPage>();
   const rangeOf = ({ run, first, last }: PageRange) =>
     Array.from({ length: last - first + 1 }, (_, place) => `${run}/${first + place}`);
@@ -27,7 +28,7 @@ function createTables() {
     addSegment: ({ segment, entries }: Segment) => segments.set(segment, entries),
     read: (ranges: readonly PageRange[]) => ranges.flatMap((range) => rangeOf(range).map((name) => pages.get(name)!)),
     write(row: StretchRow): void {
-      const run = runs.get(row.run) ?? { isStanding: false, stretches: [] };
+      const run = runs.get(row.run) ?? { state: 'building', stretches: [] };
       runs.set(row.run, run);
       run.stretches.push(row);
       for (const [place, entries] of row.pages.entries()) {
@@ -35,8 +36,8 @@ function createTables() {
         pages.set(`${row.run}/${page}`, { run: row.run, page, entries });
       }
       if (row.instead === null) return;
-      run.isStanding = true;
-      for (const gone of row.instead.runs) runs.get(gone)!.isStanding = false;
+      run.state = 'standing';
+      for (const gone of row.instead.runs) runs.get(gone)!.state = 'dropped';
       for (const segment of segments.keys()) if (segment <= row.instead.segments) segments.delete(segment);
     },
     drop({ dropping }: Extract<StoreWork, { kind: 'drop' }>): void {
@@ -44,24 +45,28 @@ function createTables() {
       if (dropping.isLast) runs.delete(dropping.run);
     },
     open(options: StoreOptions): StateStore {
-      const list = [...runs].map(([run, { isStanding, stretches }]) => {
-        const { newest, bits, total } = stretches.at(-1)!;
-        const index = createRunIndex(bits, total.keys);
-        if (isStanding) for (const stretch of stretches) index.add(stretch);
-        return { isStanding, run, newest, bits, ...total, ...(isStanding ? index.done() : { starts: [], prints: [] }) };
+      const list = [...runs].map(([run, { state, stretches }]) => {
+        const { newest, bits, total, inputs } = stretches.at(-1)!;
+        const maxKeys = inputs.reduce((sum, input) => sum + (runs.get(input)?.stretches.at(-1)?.total.keys ?? 0), 0);
+        const index = createRunIndex(bits, state === 'standing' ? total.keys : maxKeys + total.keys);
+        for (const stretch of stretches) index.add(stretch);
+        return { state, run, newest, bits, ...total, inputs, index, stretches: stretches.length };
       });
+      const building = list.find(({ state, inputs }) => state === 'building' && inputs.length > 0);
+      if (building !== undefined) resumed += 1;
       return createStateStore(
         {
           segments: [...segments].sort(([a], [b]) => a - b).map(([segment, entries]) => ({ segment, entries })),
-          runs: list.filter(({ isStanding }) => isStanding) as never,
-          dropped: list.filter(({ isStanding }) => !isStanding),
+          runs: list.filter(({ state }) => state === 'standing').map((row) => ({ ...row, ...row.index.done() })),
+          building: building ?? null,
+          dropped: list.filter((row) => row.state !== 'standing' && row !== building),
         },
         options,
       );
     },
     overlay(nowMs: number) {
       const all = createOverlay();
-      const standing = [...runs.values()].filter(({ isStanding }) => isStanding);
+      const standing = [...runs.values()].filter(({ state }) => state === 'standing');
       for (const { stretches } of standing.sort((a, b) => a.stretches[0]!.newest - b.stretches[0]!.newest)) {
         for (const page of stretches.flatMap((stretch) => stretch.pages)) all.add(page);
       }
@@ -172,6 +177,7 @@ describe('the state store', () => {
     fc.assert(fc.property(someSteps, play), { numRuns: 60 });
     expect(merges).toBeGreaterThan(20);
     expect(stretches).toBeGreaterThan(merges);
+    expect(resumed).toBeGreaterThan(5);
   });
 
   test('lets go of what expired and of the pages of what was merged', () => {

@@ -14,7 +14,7 @@ import {
 import { createRecent } from './recent.ts';
 import { createRecentChanges, type RecentChanges } from './recent-changes.ts';
 import type { StateChange, StateRow } from './state.ts';
-import { createRunIndex, pageThatMayHold, type StoredRun } from './stored-run.ts';
+import { createRunIndex, pageThatMayHold, type RunIndex, type StoredRun } from './stored-run.ts';
 
 /** Consecutive pages of a run, both ends included. */
 export type PageRange = { run: number; first: number; last: number };
@@ -29,9 +29,14 @@ export type StoreSnapshot = {
   segments: readonly Segment[];
   /** Those that stand, in any order. */
   runs: readonly StoredRun[];
+  /** What a merge of runs that stand was made of them so far, by an owner before. */
+  building: (Pick<StoredRun, 'run' | 'newest' | 'bits' | 'bytes'> & BuildingRun) | null;
   /** Those that do not, whose pages must go. */
   dropped: readonly { run: number; bits: number }[];
 };
+
+/** `inputs`: runs that are merged into it. */
+export type BuildingRun = { inputs: readonly number[]; index: RunIndex; stretches: number };
 
 /** A row of pages to write, in one transaction with what it says of its run. */
 export type StretchRow = Stretch & {
@@ -41,6 +46,8 @@ export type StretchRow = Stretch & {
   /** Place of the stretch in its run. */
   stretch: number;
   firstPage: number;
+  /** Runs that are merged into it; none while segments are. */
+  inputs: number[];
   /** Of the run so far. */
   total: { keys: number; bytes: number };
   /** With its last stretch the run stands, and what went into it goes: runs, and segments up to a number. */
@@ -61,7 +68,8 @@ type Merging = {
   oldest: boolean;
   runs: readonly StoredRun[];
   recent: RecentChanges | null;
-  index: ReturnType<typeof createRunIndex>;
+  index: RunIndex;
+  stretches: number;
   bytes: number;
 };
 type Pending = { key: StateKey; joined: string; high: number; low: number; nextRun: number };
@@ -76,7 +84,7 @@ export type StoreOptions = {
   recentBytes?: number;
   /** Pages held in memory, in bytes; 16 MiB unless told otherwise. */
   cachedPageBytes?: number;
-  /** What a page holds, in bytes before compression; 32 KiB unless told otherwise. */
+  /** What a page holds, in bytes before compression; 48 KiB unless told otherwise. */
   pageBytes?: number;
   /** Pages merged at once, a power of two: 32 unless told otherwise, so that it takes some milliseconds. */
   pagesPerStretch?: number;
@@ -92,19 +100,19 @@ export type StateStore = ReturnType<typeof createStateStore>;
  */
 export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions = {}) {
   const recentBytes = options.recentBytes ?? 16 * megabyte;
-  const pageBytes = options.pageBytes ?? 32 * 1024;
+  const pageBytes = options.pageBytes ?? 48 * 1024;
   const pagesPerStretch = options.pagesPerStretch ?? 32;
   const cache = createRecent<Buffer>(options.cachedPageBytes ?? 16 * megabyte, ({ length }) => length + 100);
   /** What goes into the next segments, and what is being made a run. */
   let recent = createRecentChanges();
   let frozen: Merging | null = null;
-  let merging: Merging | null = null;
   /** The newest first. */
   let runs: StoredRun[] = [...snapshot.runs].sort((a, b) => b.newest - a.newest);
+  let merging: Merging | null = snapshot.building && goOn(snapshot.building);
   const dropped = snapshot.dropped.map(({ run, bits }) => ({ run, next: 0, pages: 2 ** bits }));
   for (const { segment, entries } of snapshot.segments) recent.add(segment, decompress(entries));
   let nextSegment = Math.max(recent.newest(), runs[0]?.newest ?? 0) + 1;
-  let nextRun = Math.max(0, ...[...runs, ...dropped].map(({ run }) => run)) + 1;
+  let nextRun = Math.max(0, merging?.run ?? 0, ...[...runs, ...dropped].map(({ run }) => run)) + 1;
   let owedBytes = 0;
   const hash = new Uint32Array(2);
 
@@ -130,7 +138,11 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
     const { newest, oldest } = of;
     const bits = bitsFor(of, pageBytes);
     const index = createRunIndex(bits, of.keys);
-    return { run: nextRun++, newest, bits, oldest, index, runs: [], recent: null, bytes: 0 };
+    return { run: nextRun++, newest, bits, oldest, index, runs: [], recent: null, stretches: 0, bytes: 0 };
+  }
+  function goOn({ inputs, ...building }: NonNullable<StoreSnapshot['building']>): Merging {
+    const merged = runs.filter(({ run }) => inputs.includes(run));
+    return { ...building, runs: merged, recent: null, oldest: merged.at(-1) === runs.at(-1) };
   }
   function freeze(): Merging {
     const [newest, bytes, keys] = [recent.newest(), recent.bytes(), recent.keys()];
@@ -150,7 +162,7 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
 
   function nextStretch(job: Merging, nowMs: number): StoreWork {
     const firstPage = job.index.pages();
-    const pages = Math.min(pagesPerStretch, 2 ** job.bits);
+    const pages = Math.min(pagesPerStretch, 2 ** job.bits - firstPage);
     const { from, to } = highsOf(firstPage, pages, job.bits);
     const reads = job.runs.map(({ run, bits }) => ({ run, first: pageOf(from, bits), last: pageOf(to, bits) }));
     const merge = (given: readonly StoredPage[]): StretchRow => {
@@ -163,13 +175,13 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
           );
         }
       }
-      const { run, newest, bits, oldest } = job;
+      const { run, newest, bits, oldest, stretches: stretch } = job;
+      const inputs = job.runs.map((input) => input.run);
       const made = mergeStretch(refs(), { firstPage, pages, bits, oldest, nowMs });
       const total = { keys: job.index.keys() + made.prints.length, bytes: job.bytes + made.bytes };
       const isLast = firstPage + pages === 2 ** bits;
-      const instead = { runs: job.runs.map((input) => input.run), segments: job.recent === null ? 0 : newest };
-      const stretch = firstPage / pages;
-      return { ...made, run, newest, bits, stretch, firstPage, total, instead: isLast ? instead : null };
+      const instead = { runs: inputs, segments: job.recent === null ? 0 : newest };
+      return { ...made, run, newest, bits, inputs, stretch, firstPage, total, instead: isLast ? instead : null };
     };
     return { kind: 'merge', reads, merge };
   }
@@ -259,6 +271,7 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
       // A stretch of little costs its round trips nevertheless.
       owedBytes -= Math.max(row.bytes, (pageBytes * pagesPerStretch) / 4);
       job.bytes += row.bytes;
+      job.stretches += 1;
       job.index.add(row);
       if (row.instead === null) return;
       const { run, newest, bits, bytes } = job;

@@ -13,6 +13,8 @@ export type StoredRun = {
   prints: Uint16Array;
 };
 
+export type RunIndex = ReturnType<typeof createRunIndex>;
+
 /** Puts a run of at most `maxKeys` keys together from its stretches, in order. */
 export function createRunIndex(bits: number, maxKeys: number) {
   const starts = new Uint32Array(2 ** bits + 1);

@@ -3,6 +3,7 @@ import { moveFormerState } from '@tripline/db/rule-state';
 import {
   deletePages,
   type Ownership,
+  type RunRow,
   readPages,
   readRuns,
   readSegments,
@@ -13,7 +14,7 @@ import { inTransaction } from '@tripline/db/transaction';
 import { createOverlay } from '@tripline/engine/entries';
 import type { StateKey } from '@tripline/engine/keys';
 import type { StateRow } from '@tripline/engine/state';
-import { createStateStore, type StoreOptions } from '@tripline/engine/state-store';
+import { createStateStore, type StoreOptions, type StoreSnapshot } from '@tripline/engine/state-store';
 import { createRunIndex, type StoredRun } from '@tripline/engine/stored-run';
 import { failpoint } from '@tripline/runtime/failpoint';
 
@@ -27,17 +28,7 @@ export type StateKeeper = Awaited<ReturnType<typeof openState>>;
 export async function openState(db: Db, owner: Ownership, logTimeMs: number, options: StoreOptions = {}) {
   const { partition } = owner;
   const segments = await readSegments(db.pool, partition);
-  const runs: StoredRun[] = [];
-  const dropped: { run: number; bits: number }[] = [];
-  for (const row of await readRuns(db.pool, partition)) {
-    if (row.state !== 'standing') dropped.push(row);
-    else {
-      const index = createRunIndex(row.bits, row.keys);
-      for await (const stretch of readStretches(db.pool, { partition, run: row.run })) index.add(stretch);
-      runs.push({ ...row, ...index.done() });
-    }
-  }
-  const store = createStateStore({ segments, runs, dropped }, options);
+  const store = createStateStore({ segments, ...(await readStored(db, partition)) }, options);
 
   /** Merges as much as is due, a little at a time. `idle`: there is time for more. */
   async function tend(nowMs: number, idle: boolean): Promise<void> {
@@ -81,6 +72,36 @@ export async function openState(db: Db, owner: Ownership, logTimeMs: number, opt
     tend,
     size: store.size,
   };
+}
+
+/** Runs as they are held in memory: those that stand, what is made of them, and those that are to go. */
+async function readStored(db: Db, partition: number): Promise<Omit<StoreSnapshot, 'segments'>> {
+  const rows = await readRuns(db.pool, partition);
+  const standing = rows.filter(({ state }) => state === 'standing');
+  const inputsOf = (row: RunRow) => standing.filter(({ run }) => row.inputs.includes(run));
+  // Segments that were being merged are merged anew, since those of today are more.
+  const goesOn = (row: RunRow) =>
+    row.state === 'building' && row.inputs.length > 0 && inputsOf(row).length === row.inputs.length;
+  const runs: StoredRun[] = [];
+  for (const row of standing) runs.push({ ...row, ...(await readIndex(db, partition, row, row.keys)).index.done() });
+  const unfinished = rows.find(goesOn);
+  let building: StoreSnapshot['building'] = null;
+  if (unfinished !== undefined) {
+    const keys = inputsOf(unfinished).reduce((sum, input) => sum + input.keys, 0);
+    building = { ...unfinished, ...(await readIndex(db, partition, unfinished, keys)) };
+  }
+  const dropped = rows.filter((row) => row.state !== 'standing' && row !== unfinished);
+  return { runs, building, dropped };
+}
+
+async function readIndex(db: Db, partition: number, { run, bits }: RunRow, maxKeys: number) {
+  const index = createRunIndex(bits, maxKeys);
+  let stretches = 0;
+  for await (const stretch of readStretches(db.pool, { partition, run })) {
+    index.add(stretch);
+    stretches += 1;
+  }
+  return { index, stretches };
 }
 
 /** Everything that stands in a partition's state at `logTimeMs`, but for the engine's own: for tests and looking into things. */

@@ -30,7 +30,7 @@ const pack = (numbers: Iterable<number>) =>
   packEntries(Array.from(numbers, (number) => ({ ...nameOf(number), json, expiresMs: startMs + farMs })));
 
 const keyBytes = pack(Array.from({ length: 1000 }, (_, place) => Math.floor((place * keys) / 1000))).length / 1000;
-const bits = bitsFor({ bytes: keyBytes * keys, keys }, 32 * 1024);
+const bits = bitsFor({ bytes: keyBytes * keys, keys }, 48 * 1024);
 const pages = Math.min(pagesAtOnce, 2 ** bits);
 const stretchOf = (high: number) => Math.floor(pageOf(high, bits) / pages);
 
@@ -60,7 +60,7 @@ for (let stretch = 0; stretch < stretches; stretch += 1) {
   await writeStretch(
     db.pool,
     { ...key, epoch },
-    { ...made, run: 1, newest: 1, bits, stretch, firstPage, total, instead },
+    { ...made, run: 1, newest: 1, bits, inputs: [], stretch, firstPage, total, instead },
   );
 }
 await db.pool.query('ANALYZE state_pages');
