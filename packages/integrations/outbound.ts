@@ -25,7 +25,7 @@ export type Resolve = (name: string) => Promise<LookupAddress[]>;
  */
 export function createOutbound(serviceUrl: string, options: { resolve?: Resolve } = {}): Outbound {
   const service = new URL(serviceUrl);
-  const folder = service.pathname.replace(/\/*$/, '/');
+  const folder = `${withoutEndSlashes(service.pathname)}/`;
   const agent = agentFor(service, options.resolve);
   return async (input, init) => {
     const text = input instanceof Request ? input.url : String(input);
@@ -76,6 +76,13 @@ function resolveAll(name: string): Promise<LookupAddress[]> {
   return new Promise((done, fail) =>
     resolve(name, { all: true, verbatim: true }, (error, addresses) => (error ? fail(error) : done(addresses))),
   );
+}
+
+/** The text without slashes at its end: what comes after a base URL begins with its own. */
+export function withoutEndSlashes(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '/') end -= 1;
+  return text.slice(0, end);
 }
 
 function hasDotSegment(text: string): boolean {

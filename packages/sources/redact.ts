@@ -8,7 +8,8 @@ import { createHash } from 'node:crypto';
  */
 const shapes: readonly { kind: string; pattern: RegExp }[] = [
   // GitHub's tokens, the stateless `ghs_<app>_<jwt>` with its dots included.
-  { kind: 'github-token', pattern: /gh[pousr]_[\w.-]{16,}|github_pat_\w{16,}/g },
+  { kind: 'github-token', pattern: /gh[pousr]_[\w.-]{16,}/g },
+  { kind: 'github-token', pattern: /github_pat_\w{16,}/g },
   { kind: 'gitlab-token', pattern: /gl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|oas|imt)-[\w.-]{16,}/g },
   { kind: 'slack-token', pattern: /xox[a-z]-[\w-]{10,}|xapp-[\w-]{10,}/g },
   { kind: 'slack-webhook', pattern: /hooks\.slack\.com\/(?:services|workflows)\/[\w/-]{10,}/g },

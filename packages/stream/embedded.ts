@@ -245,7 +245,8 @@ function unavailable(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   // SQLSTATE 08 connection, 53 resources, 57 shutdown, 58 system, 25006 read-only; others are ours. Every SQLSTATE has a digit, which tells it from EPIPE.
   const ours = error instanceof Error && typeof code !== 'string' && !/connect|terminat|timeout/i.test(error.message);
-  const refused = typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) && !/^(08|53|57|58|25006)/.test(code);
+  const refused =
+    typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code) && !/^(08|53|57|58|25006)/.test(code);
   if (error instanceof StreamUnavailable || code === 'RECORD_TOO_LARGE' || ours || refused) return error;
   return new StreamUnavailable(`the log's database does not answer: ${(error as Error).message}`, { cause: error });
 }

@@ -1,7 +1,7 @@
 import { Octokit } from '@octokit/core';
 import { retry } from '@octokit/plugin-retry';
 import { throttling } from '@octokit/plugin-throttling';
-import { createOutbound } from '../outbound.ts';
+import { createOutbound, withoutEndSlashes } from '../outbound.ts';
 
 /** GitHub's REST API as one credential sees it. Made by {@link createGitHubClient}. */
 export type GitHubClient = {
@@ -130,7 +130,7 @@ function createOctokit(options: GitHubClientOptions): Octokit {
   const { apiUrl, authorization, fetch = createOutbound(apiUrl), timeoutMs = 10_000, waitBaseMs = 1000 } = options;
   const quiet = () => {};
   const common = {
-    baseUrl: apiUrl.replace(/\/+$/, ''),
+    baseUrl: withoutEndSlashes(apiUrl),
     userAgent,
     // Octokit logs requests and deprecations; whoever called knows more and says it once.
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },

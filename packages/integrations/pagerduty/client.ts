@@ -1,4 +1,4 @@
-import { createOutbound } from '../outbound.ts';
+import { createOutbound, withoutEndSlashes } from '../outbound.ts';
 import type { Outcome } from '../outcome.ts';
 import type { PagerDutyEvent } from './event.ts';
 
@@ -16,7 +16,7 @@ const rateLimitedMs = 60_000;
  * https://developer.pagerduty.com/docs/events-api-v2-overview
  */
 export function createPagerDutyClient({ routingKey, apiUrl, timeoutMs = 10_000 }: PagerDutyOptions): PagerDutyClient {
-  const url = `${apiUrl.replace(/\/+$/, '')}/v2/enqueue`;
+  const url = `${withoutEndSlashes(apiUrl)}/v2/enqueue`;
   const outbound = createOutbound(apiUrl);
 
   async function send(event: PagerDutyEvent): Promise<Outcome> {

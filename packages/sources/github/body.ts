@@ -13,7 +13,10 @@ export const instant = z.union([z.string(), z.number()]).nullish();
 /** Names become parts of URLs and keys, so they must look like names. */
 export const login = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\[bot\])?$/);
 export const revision = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
-export const fullName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}\/(?!\.{1,2}$)[\w.-]{1,100}$/);
+/** A repository is never called `.` or `..`, which in a URL would name another one. */
+export const fullName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}\/(?:\.{0,2}[\w-][\w.-]{0,99}|\.{3}[\w.-]{0,97})$/);
 
 /** A user, organisation or bot. */
 export const account = z.object({ login, id: number.nullish(), type: maybe });

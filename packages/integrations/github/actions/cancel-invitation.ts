@@ -5,7 +5,7 @@ import { type Action, type Check, changeOnce, checkByAddress, checkByListing } f
 type CancelInvitation = Extract<ResponseStep, { action: 'cancel-invitation' }>;
 
 /** What GitHub takes for a login. An invitation may also name an e-mail address, after which it cannot be asked. */
-const login = /^[a-z\d](?:[a-z\d]|-(?=[a-z\d]))*$/i;
+const login = /^[a-z\d]+(?:-[a-z\d]+)*$/i;
 
 /** A7: cancels an invitation to an organisation or to a repository, before it is accepted. */
 export const cancelInvitation: Action<CancelInvitation> = {
