@@ -4,6 +4,8 @@ export type Ground = {
   postgresUrl: string;
   /** `host:port` of one broker; empty where Kafka cannot be had. */
   brokers: readonly string[];
+  /** The revision whose program the fault `upgrade` starts from; absent: the one before the newest migration. */
+  upgradeFrom?: string;
   /** Tells a person who waits what is going on. */
   say: (text: string) => void;
 };

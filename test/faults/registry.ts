@@ -18,12 +18,13 @@ import { sinksAway } from './sinks-away.ts';
 import { sinksFaulty } from './sinks-faulty.ts';
 import { stoppedOwner } from './stopped-owner.ts';
 import { storm } from './storm.ts';
+import { upgrade } from './upgrade.ts';
 
 /** Every fault that is played, in the order of the table: by CI in its small size, by `npm run test:faults` in full. */
 export const faults: readonly Fault[] = [
   ...[receiver, detector, recorder, notifier, remediator].map(kill9),
   // What we stand on.
-  ...[lostReplies, postgresStopped, brokersLost, stoppedOwner, rebalanceStorm],
+  ...[lostReplies, postgresStopped, brokersLost, stoppedOwner, rebalanceStorm, upgrade],
   // Whom we tell, and who acts for us.
   ...[sinksFaulty, sinksAway, storm],
   // What comes from outside.

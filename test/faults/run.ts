@@ -20,6 +20,7 @@ const { values: flags } = parseArgs({
     quick: { type: 'boolean' },
     size: { type: 'string' },
     write: { type: 'boolean' },
+    'upgrade-from': { type: 'string' },
   },
 });
 const chosen = flags.only?.split(',') ?? [''];
@@ -43,6 +44,7 @@ const kafka = played.some(({ needsKafka }) => needsKafka) ? await startBrokers({
 const ground: Ground = {
   postgresUrl: postgres.url,
   brokers: kafka?.bootstrap ?? [],
+  ...(flags['upgrade-from'] ? { upgradeFrom: flags['upgrade-from'] } : {}),
   say: (text) => process.stderr.write(`  ${text}\n`),
 };
 type Result = Outcome & { name: string; what: string; seconds: number };

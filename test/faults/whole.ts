@@ -110,11 +110,12 @@ export async function openWhole(options: WholeOptions) {
     partitions: async () => (await stream.offsets(topics.events)).length,
     /** Records in the topic of events. */
     logged: async () => (await stream.offsets(topics.events)).reduce((sum, { first, next }) => sum + next - first, 0),
-    /** Sends all that is left, so many at once, to a receiver that may change its address. */
-    async sendAll(base: () => string, connections = 4): Promise<void> {
+    /** Sends all that is left, so many at once, to a receiver that may change its address; waits while `isHeldBack`. */
+    async sendAll(base: () => string, connections = 4, isHeldBack = () => false): Promise<void> {
       await Promise.all(
         Array.from({ length: connections }, async () => {
-          while ((await sender.sendNext(base())) !== undefined) {}
+          do await until(() => !isHeldBack(), { what: 'leave to send' });
+          while ((await sender.sendNext(base())) !== undefined);
         }),
       );
     },

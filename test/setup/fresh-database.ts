@@ -5,9 +5,18 @@ import { databaseUrl, template } from './postgres.global.ts';
 export type FreshDatabase = { url: string; db: Db; close: () => Promise<void> };
 
 /** A database of the caller's own, migrated and empty, on a server of `startTestPostgres`. `close` drops it. */
-export async function freshDatabaseOn(serverUrl: string): Promise<FreshDatabase> {
+export function freshDatabaseOn(serverUrl: string): Promise<FreshDatabase> {
+  return makeDatabase(serverUrl, `TEMPLATE ${template}`);
+}
+
+/** The same without any table. */
+export function emptyDatabaseOn(serverUrl: string): Promise<FreshDatabase> {
+  return makeDatabase(serverUrl, '');
+}
+
+async function makeDatabase(serverUrl: string, options: string): Promise<FreshDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await onServer(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  await onServer(serverUrl, `CREATE DATABASE ${name} ${options}`);
   const url = databaseUrl(serverUrl, name);
   const db = openDatabase(url, { applicationName: 'tripline-test', maxConnections: 10 });
   return {
