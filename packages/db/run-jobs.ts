@@ -39,12 +39,13 @@ export async function runJobs(parts: {
   const events: WorkerEvents = new EventEmitter();
   // The session that listens shows that the pool lives; it is opened anew when it breaks.
   events.on('pool:listen:success', ({ workerPool, client }) => {
-    client
-      .query(
-        `INSERT INTO job_workers (worker) SELECT $1 WHERE pg_try_advisory_lock(hashtextextended($1, 6)) ON CONFLICT DO NOTHING`,
-        [workerPool.id],
-      )
-      .catch((error: unknown) => logger.warn({ err: error }, 'this pool of workers could not be entered'));
+    const enter = `INSERT INTO job_workers (worker) SELECT $1 WHERE pg_try_advisory_lock(hashtextextended($1, 6)) ON CONFLICT DO NOTHING`;
+    // The LISTEN comes first.
+    client.once('drain', () => {
+      client
+        .query(enter, [workerPool.id])
+        .catch((error: unknown) => logger.warn({ err: error }, 'this pool of workers could not be entered'));
+    });
   });
   const free = async () => {
     const dead = await freeJobsOfTheDead(pool).catch((error: unknown) =>

@@ -185,6 +185,40 @@ test('a storm is folded into one message, and none is missing', async () => {
   expect(slack.posts().filter(({ text }) => text.includes('more incidents'))).toHaveLength(1);
 });
 
+test('a folded incident that becomes graver leaves its digest, and gets a message of its own', async () => {
+  const ids = await Promise.all(Array.from({ length: 60 }, () => openIncident(db, { severity: 'medium' })));
+  const { slack } = await start(undefined, { slackIntervalMs: 200, timeoutMs: 5000, claimMs: 10_000 });
+  await expect.poll(inStep, { timeout: 25_000, interval: 100 }).toBe(true);
+  const folded = (await listMessages(db, { sink: 'slack' })).filter(({ kind }) => kind === 'folded');
+  const [same, graver] = folded.map(({ incident }) => incident!);
+  expect(ids).toContain(graver);
+  const own = (id: string) => slack.posts().filter(({ text }) => text.includes(`(${id})`));
+  await joinFinding(db, same!, 'more of the same');
+  await db.pool.query(`UPDATE incidents SET severity = 'critical' WHERE id = $1`, [graver]);
+  await joinFinding(db, graver!, 'something grave');
+  await expect.poll(inStep, { timeout: 25_000, interval: 100 }).toBe(true);
+  expect([own(same!).length, own(graver!).length]).toEqual([0, 1]);
+  expect(own(graver!)[0]!.text).toContain('CRITICAL');
+});
+
+test('news is told beside a pile that waits, and the pile is told too', async () => {
+  // As a day without PagerDuty leaves it.
+  const waiting = await Promise.all(Array.from({ length: 80 }, () => openIncident(db)));
+  await db.pool.query(`SELECT graphile_worker.complete_jobs(array_agg(id)) FROM graphile_worker.jobs`);
+  await db.pool.query(
+    `INSERT INTO told (incident, sink, mode, due_at) SELECT id, 'pagerduty', 'live', now() - interval '1 hour' FROM incidents`,
+  );
+  const { pagerduty } = await start(undefined, { pagerDutyIntervalMs: 100, timeoutMs: 5000, claimMs: 10_000 });
+  // The burst is spent on what waited.
+  await expect.poll(() => pagerduty.requests.length, until).toBeGreaterThan(20);
+  const fresh = await openIncident(db);
+  await expect.poll(inStep, { timeout: 25_000, interval: 100 }).toBe(true);
+  const place = pagerduty.actions().indexOf(`trigger tripline:${fresh}`);
+  expect(place).toBeGreaterThan(0);
+  expect(place).toBeLessThan(waiting.length);
+  expect(new Set(pagerduty.actions()).size).toBe(waiting.length + 1);
+});
+
 test('429 is obeyed: nothing is sent before Retry-After, and nothing is lost', async () => {
   const limited = { status: 429, headers: { 'retry-after': '1' } };
   const { slack } = await start((_request, nth) => (nth === 1 ? limited : undefined));
