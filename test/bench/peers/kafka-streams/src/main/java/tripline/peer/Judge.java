@@ -36,6 +36,7 @@ final class Judge implements Processor<String, byte[], String, byte[]> {
   @Override
   public void init(ProcessorContext<String, byte[]> context) {
     seen = context.getStateStore("seen");
+    progress.taskIsReady();
     desk =
         new Desk(
             context.getStateStore("state"),

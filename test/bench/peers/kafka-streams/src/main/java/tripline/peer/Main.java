@@ -17,8 +17,8 @@ import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThr
 
 /**
  * The same process serves every round, so that its compiler is warm after the first, which does not count. A line of
- * JSON comes in for each, and one goes out: how long it took from the first record processed until the offsets of all
- * were committed and every finding stood in Postgres.
+ * JSON comes in for each, and one goes out: how long it took from the first record processed, once all tasks were ready,
+ * until the offsets of all were committed and every finding stood in Postgres.
  */
 public final class Main {
   private Main() {}
@@ -35,10 +35,11 @@ public final class Main {
 
   private static Map<String, Object> play(Round round) throws Exception {
     String findings = round.application + "-findings";
-    Progress progress = new Progress();
     Rules.Settings settings =
         round.settings == null ? new Rules.Settings() : Event.JSON.treeToValue(round.settings, Rules.Settings.class);
     try (Admin admin = Admin.create(Map.of("bootstrap.servers", round.brokers, "enable.metrics.push", "false"))) {
+      int tasks = admin.describeTopics(List.of(round.topic)).allTopicNames().get().get(round.topic).partitions().size();
+      Progress progress = new Progress(tasks);
       admin.createTopics(List.of(new NewTopic(findings, Optional.of(4), Optional.empty()))).all().get();
       FindingsSink sink = new FindingsSink(round, findings);
       Thread sinking = new Thread(sink, "findings-sink");
@@ -56,11 +57,13 @@ public final class Main {
       try {
         streams.start();
         while (progress.judged.get() < round.total) sleep(2, failure);
+        if (progress.begunNs == 0)
+          throw new IllegalStateException("the topic was read before all tasks were ready: give it more records");
         while (committed(admin, round) < round.total) sleep(2, failure);
         while (sink.written.get() < progress.found.get()) sleep(1, failure);
         double seconds = (System.nanoTime() - progress.begunNs) / 1e9;
         double cpuSeconds = (Progress.cpuNs() - progress.begunCpuNs) / 1e9;
-        return Map.of("records", progress.judged.get(), "seconds", seconds, "cpuSeconds", cpuSeconds);
+        return Map.of("records", round.total - progress.judgedBefore, "seconds", seconds, "cpuSeconds", cpuSeconds);
       } finally {
         streams.close(Duration.ofSeconds(30));
         streams.cleanUp();
