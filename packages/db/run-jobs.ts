@@ -4,6 +4,7 @@ import type { Logger } from '@tripline/runtime/logger';
 import { type JobHelpers, run, type TaskList, type WorkerEvents, Logger as WorkerLogger } from 'graphile-worker';
 import pg from 'pg';
 import type { Db } from './database.ts';
+import { patient } from './patient-pool.ts';
 
 /** Which attempt a handler is called for, from 1. */
 export type Attempt = { job: Pick<JobHelpers['job'], 'attempts'> };
@@ -36,6 +37,7 @@ export async function runJobs(parts: {
   // As in database.ts: a connection that dies is reported by the next query.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
+  const patience = patient(pool);
   const events: WorkerEvents = new EventEmitter();
   // The session that listens shows that the pool lives; it is opened anew when it breaks.
   events.on('pool:listen:success', ({ workerPool, client }) => {
@@ -56,7 +58,7 @@ export async function runJobs(parts: {
   await free();
   const freeing = setInterval(free, freeEveryMs);
   const runner = await run({
-    pgPool: pool,
+    pgPool: patience.pool,
     events,
     taskList: handlers as TaskList,
     noHandleSignals: true,
@@ -76,6 +78,7 @@ export async function runJobs(parts: {
     stop: async () => {
       clearInterval(freeing);
       await runner.stop();
+      await patience.settled();
       await pool.end();
     },
   };

@@ -40,6 +40,8 @@ export type NotifierParts = {
   /** Told of every message that went out or, in a dry run, would have; for a terminal. */
   onTold?: (told: Told) => void;
   timing?: Partial<NotifierTiming>;
+  /** For tests, in the place of what may only call Slack and PagerDuty. */
+  fetch?: typeof globalThis.fetch;
 };
 
 /** Times that tests shorten. */
@@ -85,7 +87,7 @@ const usualTiming: NotifierTiming = {
  * compares with what was told, sends what is missing and records it. Starts with creation.
  */
 export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
-  const { config, db, logger, clock, metrics, onTold } = parts;
+  const { config, db, logger, clock, metrics, onTold, fetch } = parts;
   const timing = { ...usualTiming, ...parts.timing };
   const { timeoutMs, claimMs } = timing;
   const measures = createMeasures(metrics, clock);
@@ -107,7 +109,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
     newsPace: slackPosts,
     mayHaveBeenDone,
     troubles: 0,
-    client: config.slack ? createSlackClient({ ...config.slack, timeoutMs }) : dryRunSlack,
+    client: config.slack ? createSlackClient({ ...config.slack, timeoutMs, fetch }) : dryRunSlack,
   } satisfies Sink & Record<string, unknown>;
   const pagerduty = {
     name: 'pagerduty' as const,
@@ -118,7 +120,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
     // The dedup key makes one alert of any number of events.
     mayHaveBeenDone: () => false,
     troubles: 0,
-    client: config.pagerduty ? createPagerDutyClient({ ...config.pagerduty, timeoutMs }) : dryRunPagerDuty,
+    client: config.pagerduty ? createPagerDutyClient({ ...config.pagerduty, timeoutMs, fetch }) : dryRunPagerDuty,
     minSeverity: config.pagerduty?.minSeverity ?? 'high',
   } satisfies Sink & Record<string, unknown>;
   const sinks = { slack, pagerduty };

@@ -40,7 +40,7 @@ export function weave(random: Random, shape: WorkloadShape): Arrival[] {
   for (let story = 0; story < shape.stories; story += 1) {
     const place = random.int(1, shape.workspaces);
     // A drill's settings come with its inventory; elsewhere the user's hold.
-    const workspace = place % 3 === 0 ? `acme-${place}` : `tripline-drill-${place}`;
+    const workspace = place % 2 === 0 ? `acme-${place}` : `tripline-drill-${place}`;
     const startMs = dawnMs + random.int(0, shape.spanMs);
     const events = random.chance(0.3)
       ? branches(random, workspace, startMs, story)

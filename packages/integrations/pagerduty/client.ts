@@ -1,8 +1,14 @@
-import { createOutbound, withoutEndSlashes } from '../outbound.ts';
+import { createOutbound, type Outbound, withoutEndSlashes } from '../outbound.ts';
 import type { Outcome } from '../outcome.ts';
 import type { PagerDutyEvent } from './event.ts';
 
-export type PagerDutyOptions = { routingKey: string; apiUrl: string; timeoutMs?: number };
+export type PagerDutyOptions = {
+  routingKey: string;
+  apiUrl: string;
+  timeoutMs?: number;
+  /** For tests; only the configured service may be called otherwise. */
+  fetch?: Outbound | undefined;
+};
 
 /** Never rejects: what came of a call is in its outcome. Each event is sent once. */
 export type PagerDutyClient = { send: (event: PagerDutyEvent) => Promise<Outcome> };
@@ -15,9 +21,9 @@ const rateLimitedMs = 60_000;
  * give up. No answer is tried again: the dedup key makes one alert of any number of them.
  * https://developer.pagerduty.com/docs/events-api-v2-overview
  */
-export function createPagerDutyClient({ routingKey, apiUrl, timeoutMs = 10_000 }: PagerDutyOptions): PagerDutyClient {
+export function createPagerDutyClient(options: PagerDutyOptions): PagerDutyClient {
+  const { routingKey, apiUrl, timeoutMs = 10_000, fetch: outbound = createOutbound(apiUrl) } = options;
   const url = `${withoutEndSlashes(apiUrl)}/v2/enqueue`;
-  const outbound = createOutbound(apiUrl);
 
   async function send(event: PagerDutyEvent): Promise<Outcome> {
     try {

@@ -1,9 +1,16 @@
 import { LogLevel, WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError, WebClient } from '@slack/web-api';
-import { createOutbound } from '../outbound.ts';
+import { createOutbound, type Outbound } from '../outbound.ts';
 import type { Outcome } from '../outcome.ts';
 import type { SlackMessage } from './message.ts';
 
-export type SlackOptions = { botToken: string; channel: string; apiUrl: string; timeoutMs?: number };
+export type SlackOptions = {
+  botToken: string;
+  channel: string;
+  apiUrl: string;
+  timeoutMs?: number;
+  /** For tests; only the configured service may be called otherwise. */
+  fetch?: Outbound | undefined;
+};
 
 /** Slack's name of a message. */
 export type SlackReference = { channel: string; ts: string };
@@ -44,8 +51,8 @@ const lasting: Record<string, { reason: string; mend: string }> = {
   }),
 };
 
-export function createSlackClient({ botToken, channel, apiUrl, timeoutMs = 10_000 }: SlackOptions): SlackClient {
-  const outbound = createOutbound(apiUrl);
+export function createSlackClient(options: SlackOptions): SlackClient {
+  const { botToken, channel, apiUrl, timeoutMs = 10_000, fetch: outbound = createOutbound(apiUrl) } = options;
   const web = new WebClient(botToken, {
     slackApiUrl: apiUrl,
     retryConfig: { retries: 0 },

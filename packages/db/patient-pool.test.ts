@@ -1,0 +1,64 @@
+import { createLogger } from '@tripline/runtime/logger';
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { freshDatabase } from '../../test/setup/postgres.ts';
+import { addJob } from './jobs.ts';
+import { runJobs } from './run-jobs.ts';
+
+const { query } = pg.Client.prototype;
+
+/** Breaks the connection at the first statement that `at` fits: before it is done, or after. */
+function breakAt(at: RegExp, isDone: boolean): { hasBroken: () => boolean } {
+  let hasBroken = false;
+  async function broken(this: pg.Client, ...statement: Parameters<typeof query>): Promise<never> {
+    hasBroken = true;
+    if (isDone) await query.apply(this, statement);
+    throw new Error('Connection terminated unexpectedly');
+  }
+  pg.Client.prototype.query = function breaking(this: pg.Client, ...statement: Parameters<typeof query>) {
+    const of: unknown = statement[0];
+    const text = typeof of === 'string' ? of : String((of as { text?: string }).text);
+    return (!hasBroken && at.test(text) ? broken : query).apply(this, statement);
+  } as typeof query;
+  return { hasBroken: () => hasBroken };
+}
+
+describe('running jobs', () => {
+  let database: Awaited<ReturnType<typeof freshDatabase>>;
+  beforeEach(async () => {
+    database = await freshDatabase();
+  });
+  afterEach(async () => {
+    pg.Client.prototype.query = query;
+    await database.close();
+  });
+
+  const moments: [string, RegExp][] = [
+    ['asks for its tasks', /insert into .*_private_tasks/],
+    ['reads its tasks', /select id, identifier/],
+    ['says that a job is done', /delete from .*_private_jobs/],
+    ['says that a job failed', /last_error/],
+  ];
+  test.each(moments.flatMap(([what, at]) => [false, true].map((isDone) => [what, isDone, at] as const)))(
+    'goes on when the connection breaks as it %s (done: %s)',
+    async (_, isDone, at) => {
+      const logger = createLogger({ service: 'jobs', level: 'silent' });
+      const { promise: bothRun, resolve } = Promise.withResolvers<void>();
+      let runs = 0;
+      const remediate = async ({ finding }: { finding: string }) => {
+        runs += 1;
+        if (runs === 2) resolve();
+        if (finding === 'bad') throw new Error('it fails');
+      };
+      const { db } = database;
+      const { hasBroken } = breakAt(at, isDone);
+      const jobs = await runJobs({ db, logger, handlers: { remediate } });
+      for (const finding of ['good', 'bad']) await addJob(db.pool, 'remediate', { finding }, { key: finding });
+      await bothRun;
+      await jobs.stop();
+      expect(hasBroken()).toBe(true);
+      const { rows } = await db.pool.query('SELECT key, attempts, locked_at FROM graphile_worker.jobs');
+      expect(rows).toEqual([{ key: 'bad', attempts: 1, locked_at: null }]);
+    },
+  );
+});

@@ -1,0 +1,76 @@
+import type pg from 'pg';
+
+const firstPauseMs = 100;
+const longestPauseMs = 5000;
+
+/**
+ * The pool as graphile-worker gets it: a statement whose connection breaks is sent again until it is answered. By itself
+ * it would never again ask what its tasks are called, and so take no job, or end the process because the end of a job
+ * could not be written. What it sends outside of transactions may be sent twice.
+ */
+export function patient(pool: pg.Pool): { pool: pg.Pool; settled: () => Promise<void> } {
+  /** Clients that graphile-worker has, or will: it does not itself wait until the end of a job is written. */
+  let lent = 0;
+  let returned = Promise.withResolvers<void>();
+
+  function patientClient(client: pg.PoolClient): pg.PoolClient {
+    // What belongs to a session is of no use in another.
+    let isOne = true;
+    const query = async (...statement: Parameters<pg.Pool['query']>): Promise<unknown> => {
+      if (/^\s*(begin|savepoint|(un)?listen)\b|advisory_lock/i.test(textOf(statement[0]))) isOne = false;
+      for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+        try {
+          return await (pauseMs === firstPauseMs ? client : pool).query(...statement);
+        } catch (error) {
+          if (!isOne || pool.ending || !isOfConnection(error)) throw error;
+          await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        }
+      }
+    };
+    const release = (error?: Error | boolean) => {
+      client.release(error);
+      giveBack();
+    };
+    const own = new Map<string | symbol, unknown>(Object.entries({ query, release }));
+    return new Proxy(client, { get: (of, name) => own.get(name) ?? bound(of, name) });
+  }
+  function giveBack(): void {
+    lent -= 1;
+    returned.resolve();
+    returned = Promise.withResolvers();
+  }
+  async function lend(): Promise<pg.PoolClient> {
+    lent += 1;
+    try {
+      return patientClient(await pool.connect());
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+  }
+  const connect = (callback?: (error: Error | undefined, client?: pg.PoolClient, release?: () => void) => void) => {
+    if (callback === undefined) return lend();
+    lend().then((client) => callback(undefined, client, () => client.release()), callback);
+    return undefined;
+  };
+  return {
+    pool: new Proxy(pool, { get: (of, name) => (name === 'connect' ? connect : bound(of, name)) }),
+    async settled() {
+      while (lent > 0) await returned.promise;
+    },
+  };
+}
+
+function bound(of: object, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(of, name, of);
+  return typeof value === 'function' ? value.bind(of) : value;
+}
+
+const textOf = (statement: unknown): string =>
+  typeof statement === 'string' ? statement : String((statement as { text?: unknown }).text);
+
+/** What Postgres itself says against a statement bears a SQLSTATE; 08 and 57P are its words for a connection that ends. */
+function isOfConnection(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code !== 'string' || !/^(?=.*\d)[0-9A-Z]{5}$/.test(code) || /^(08|57P)/.test(code);
+}

@@ -1,0 +1,78 @@
+import type { Db } from '@tripline/db/database';
+import { listFindings } from '@tripline/db/findings';
+import { listRemediations } from '@tripline/db/remediations';
+import type { Outcome } from '../oracle/oracle.ts';
+import { compare, type Difference } from './check.ts';
+import type { Sinks } from './sinks.ts';
+
+type Row = {
+  id: string;
+  state: string;
+  severity: string;
+  version: number;
+  slack: number | null;
+  ts: string | null;
+  digest: number | null;
+  pagerduty: number | null;
+};
+
+/** What people were told: each incident once, as it is now, and what was said twice is marked. */
+export async function checkTold(db: Db, outcome: Outcome, sinks: Sinks): Promise<Difference[]> {
+  const { rows } = await db.pool.query<Row>(
+    `SELECT i.id, i.state, i.severity, i.version, s.version AS slack, s.ts, s.digest, p.version AS pagerduty
+     FROM incidents i LEFT JOIN told s ON s.incident = i.id AND s.sink = 'slack'
+     LEFT JOIN told p ON p.incident = i.id AND p.sink = 'pagerduty' ORDER BY i.id`,
+  );
+  const problems: string[] = [];
+  for (const { id, state, severity, version, slack, ts, digest, pagerduty } of rows) {
+    if (slack !== version) problems.push(`${id}: Slack was told of version ${slack} of ${version}`);
+    if (pagerduty !== version) problems.push(`${id}: PagerDuty was told of version ${pagerduty} of ${version}`);
+    if (digest === null) {
+      const posts = [...sinks.posts].filter(([, { text, thread }]) => thread === null && text.includes(`(${id})`));
+      const unmarked = posts.filter(([, { marked }]) => !marked);
+      if (posts.length === 0) problems.push(`${id}: Slack has no message of it`);
+      if (unmarked.length > 1)
+        problems.push(`${id}: Slack has ${unmarked.length} messages that are not marked as repeated`);
+      if (ts === null || !sinks.posts.has(ts)) problems.push(`${id}: Slack does not have the message that was noted`);
+    }
+    const alert = sinks.alerts.get(`tripline:${id}`) ?? [...sinks.alerts].find(([key]) => key.includes(id))?.[1];
+    const isGrave = severity === 'high' || severity === 'critical';
+    if ((alert?.open ?? false) !== (isGrave && state !== 'resolved')) {
+      problems.push(`${id} is ${state}, ${severity}; PagerDuty has ${alert?.open ? 'an' : 'no'} open alert`);
+    }
+  }
+  const opened = [...sinks.alerts.values()].reduce((sum, alert) => sum + alert.opened, 0);
+  const most = outcome.incidents.reduce((sum, incident) => sum + 1 + incident.reopened, 0);
+  if (opened > most) problems.push(`PagerDuty was told to open ${opened} alerts of ${most}`);
+  return compare('what was told', [], problems);
+}
+
+/** What became of playbooks: every step settled and told once, nothing done in a drill, and what counts as dead is dead. */
+export async function checkRemediator(db: Db, sinks: Sinks): Promise<Difference[]> {
+  const findings = await listFindings(db, { limit: 100_000 });
+  const problems: string[] = [];
+  for (const { id, workspace, response, incident } of findings) {
+    const steps = await listRemediations(db, { finding: id });
+    if (incident !== null && steps.length !== response.length) {
+      problems.push(`${id}: ${steps.length} steps of ${response.length} are planned`);
+    }
+    for (const { ordinal, state, verdict, check, request } of steps) {
+      const name = `${id}/${ordinal} (${workspace})`;
+      if (state === 'planned' || state === 'acting') problems.push(`${name} was left ${state}`);
+      if (workspace.startsWith('tripline-drill-') && verdict === 'act') problems.push(`${name} acted in a drill`);
+      const wasSent = sinks.changes.includes(`${request.method} ${request.path.split('?', 1)[0]}`);
+      if (state === 'done' && !wasSent) problems.push(`${name} is done, and GitHub was never asked`);
+      if (check?.result === 'dead' && !wasSent) problems.push(`${name} counts as dead, and is not`);
+      const { rows } = await db.pool.query(
+        `SELECT count(*)::int AS told FROM incident_events
+         WHERE incident = $1 AND kind = 'remediated' AND detail->>'finding' = $2 AND detail->>'ordinal' = $3`,
+        [incident, id, String(ordinal)],
+      );
+      const told = rows[0].told as number;
+      if (incident !== null && told === 0) problems.push(`${name} was settled, and the incident does not say so`);
+    }
+  }
+  const drilled = sinks.changes.filter((change) => change.includes('tripline-drill-'));
+  problems.push(...drilled.map((change) => `GitHub was asked in a drill: ${change}`));
+  return compare('what became of playbooks', [], problems);
+}

@@ -1,0 +1,145 @@
+import type { Db } from '@tripline/db/database';
+import { listFindings } from '@tripline/db/findings';
+import { readTimers } from '@tripline/db/timers';
+import { verifyTrail } from '@tripline/db/verify-trail';
+import { readState } from '@tripline/detector/state-keeper';
+import type { StreamRecord } from '@tripline/stream/contract';
+import { nameOf } from '../oracle/judging.ts';
+import type { Outcome } from '../oracle/oracle.ts';
+
+/** One thing that is not as the oracle has it. */
+export type Difference = { what: string; expected: unknown; actual: unknown };
+
+/** Compares two sets of texts, and says what either lacks. */
+export function compare(what: string, expected: Iterable<string>, actual: Iterable<string>): Difference[] {
+  const [wanted, had] = [new Set(expected), new Set(actual)];
+  const missing = [...wanted].filter((item) => !had.has(item));
+  const extra = [...had].filter((item) => !wanted.has(item));
+  return missing.length + extra.length === 0 ? [] : [{ what, expected: missing, actual: extra }];
+}
+
+/** Compares what the detector left in Postgres and the dead-letter topic. */
+export async function checkDetector(
+  db: Db,
+  outcome: Outcome,
+  left: { deadLetters: readonly StreamRecord[]; jobs: boolean },
+): Promise<Difference[]> {
+  const findings = await listFindings(db, { limit: 100_000 });
+  const names = new Map(findings.map((finding) => [finding.id, nameOf(finding)]));
+  const { rows: incidents } = await db.pool.query(
+    'SELECT id, state, resolution, severity, title, version FROM incidents ORDER BY id',
+  );
+  const ofIncident = new Map<string, string[]>();
+  for (const { id, incident } of findings) {
+    if (incident !== null) ofIncident.set(incident, [...(ofIncident.get(incident) ?? []), names.get(id)!].sort());
+  }
+  const { rows: positions } = await db.pool.query(
+    `SELECT partition, next FROM positions WHERE consumer = 'detector' ORDER BY partition`,
+  );
+  const differences = [
+    ...compare(
+      'findings',
+      [...outcome.findings].map(([name, { standing, silenced }]) => describe(name, standing, silenced)),
+      findings.map((finding) => describe(nameOf(finding), finding.withdrawn === null, finding.silencedBy !== null)),
+    ),
+    ...compare(
+      'incidents',
+      outcome.incidents.map((incident) =>
+        JSON.stringify([
+          incident.findings.toSorted(),
+          incident.state,
+          incident.resolution,
+          incident.severity,
+          incident.title,
+        ]),
+      ),
+      incidents.map((row) =>
+        JSON.stringify([ofIncident.get(row.id), row.state, row.resolution, row.severity, row.title]),
+      ),
+    ),
+    ...compare(
+      'positions',
+      outcome.partitions.map(({ partition, next }) => `${partition}: ${next}`),
+      positions.map(({ partition, next }) => `${partition}: ${next}`),
+    ),
+    ...compare(
+      'records set aside',
+      outcome.partitions.flatMap(({ partition, poison }) => poison.map((name) => `${partition} ${name}`)),
+      left.deadLetters.map(({ headers }) =>
+        [
+          headers['tripline_partition'],
+          headers['tripline_timer'] ?? headers['tripline_offset'],
+          headers['tripline_rule'],
+        ]
+          .filter((part) => part !== undefined)
+          .join(' '),
+      ),
+    ),
+    ...(await checkState(db, outcome)),
+  ];
+  if (left.jobs) {
+    const { rows: jobs } = await db.pool.query<{ key: string }>('SELECT key FROM graphile_worker.jobs');
+    const told = jobs.map(({ key }) => key.replace(/(?<=^remediate:).*/, (id) => names.get(id) ?? id));
+    const first = (id: string) => ofIncident.get(id)?.[0] ?? id;
+    differences.push(
+      ...compare(
+        'jobs',
+        [...outcome.jobs].map((key) =>
+          key.replace(
+            /(?<=^tell-[a-z]+:).*/,
+            (name) => outcome.incidents.find(({ findings: of }) => of[0] === name)!.findings.toSorted()[0]!,
+          ),
+        ),
+        told.map((key) => key.replace(/(?<=^tell-[a-z]+:).*/, first)),
+      ),
+    );
+  }
+  return differences;
+}
+
+const describe = (name: string, standing: boolean, silenced: boolean) =>
+  `${name} ${standing ? 'stands' : 'withdrawn'}${silenced ? ', silenced' : ''}`;
+
+/** State of rules and timers, row by row. */
+async function checkState(db: Db, outcome: Outcome): Promise<Difference[]> {
+  const differences: Difference[] = [];
+  for (const { partition, state, timers, logTimeMs } of outcome.partitions) {
+    const rows = await readState(db, partition, logTimeMs);
+    const standing = rows.map(
+      ({ workspace, rule, key, value }) => `${joinKey(workspace, rule, key)} = ${JSON.stringify(value)}`,
+    );
+    const waiting = await readTimers(db.pool, partition);
+    differences.push(
+      ...compare(
+        `state of partition ${partition}`,
+        [...state].map(([name, value]) => `${name} = ${JSON.stringify(value)}`),
+        standing,
+      ),
+      ...compare(
+        `timers of partition ${partition}`,
+        [...timers].map(([name, dueMs]) => `${name} = ${dueMs}`),
+        waiting.map(({ workspace, rule, id, dueMs }) => `${joinKey(workspace, rule, id)} = ${dueMs}`),
+      ),
+    );
+  }
+  return differences;
+}
+
+const joinKey = (...names: string[]) => names.join('\0');
+
+/** Every record of the log once, in a chain that holds. */
+export async function checkTrail(db: Db, log: readonly (readonly StreamRecord[])[]): Promise<Difference[]> {
+  const { chains, faults } = await verifyTrail(db.pool);
+  return [
+    ...compare(
+      'the trail’s faults',
+      [],
+      faults.map(({ what, partition, offset }) => `${partition}/${offset}: ${what}`),
+    ),
+    ...compare(
+      'the trail’s rows',
+      log.flatMap((records, partition) => (records.length > 0 ? [`${partition}: ${records.length}`] : [])),
+      chains.map(({ partition, rows }) => `${partition}: ${rows}`),
+    ),
+  ];
+}

@@ -1,0 +1,283 @@
+import { EventEmitter } from 'node:events';
+import { type Db, openDatabase, type Tables } from '@tripline/db/database';
+import { migrate } from '@tripline/db/migrate';
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import type { Life, World } from './world.ts';
+
+/**
+ * The real Postgres under the world's order and time. One statement runs at a time; one that waits for another's lock is
+ * set aside until that is gone. The server's clock is the world's: schema `simulated` has functions of the names that
+ * Postgres looks up before its own.
+ */
+export type Server = {
+  /** For what the simulation itself reads and writes: nothing fails there. */
+  db: Db;
+  connect: () => Promise<pg.Client>;
+  observer: pg.Client;
+  warm: pg.Client[];
+  close: () => Promise<void>;
+};
+
+const parsers = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === pg.types.builtins.INT8
+      ? Number
+      : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+};
+
+/** Makes a database of its own on a running server, whose clock stands still until the world moves it. */
+export async function prepareServer(url: string, name: string): Promise<Server> {
+  const admin = new pg.Client({ connectionString: url });
+  await admin.connect();
+  await admin.query(`CREATE DATABASE ${name}`);
+  await admin.query(`ALTER DATABASE ${name} SET search_path = public, simulated, pg_catalog`);
+  await admin.query(`ALTER DATABASE ${name} SET deadlock_timeout = '200ms'`);
+  await admin.query(`ALTER DATABASE ${name} SET synchronous_commit = off`);
+  const own = new URL(url);
+  own.pathname = `/${name}`;
+  const connect = async () => {
+    const client = new pg.Client({ connectionString: own.href, application_name: 'simulation', types: parsers });
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+  };
+  const observer = await connect();
+  await observer.query(`
+    CREATE SCHEMA simulated;
+    CREATE SEQUENCE simulated.clock_ms MINVALUE 0 MAXVALUE 9000000000000 START 0;
+    CREATE FUNCTION simulated.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+      'SELECT to_timestamp(last_value / 1000.0) FROM simulated.clock_ms';
+    CREATE FUNCTION simulated.now() RETURNS timestamptz LANGUAGE sql STABLE AS
+      'SELECT to_timestamp(last_value / 1000.0) FROM simulated.clock_ms'`);
+  const db = openDatabase(own.href, { applicationName: 'simulation', maxConnections: 2 });
+  await migrate(db);
+  const warm: pg.Client[] = [];
+  return {
+    db,
+    connect,
+    observer,
+    warm,
+    async close() {
+      await db.close();
+      await Promise.all([observer, ...warm].map((client) => client.end()));
+      await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
+      await admin.end();
+    },
+  };
+}
+
+/** How often a statement meets a fault, and which. */
+export type DatabaseFaults = { lostBefore: number; lostAfter: number };
+
+type Statement = string | { text: string; values?: unknown[]; name?: string };
+/** A connection of the server's side: it lives on when its process is gone, until the server notices. */
+type Session = { client: pg.Client | undefined; inTransaction: boolean; busy: boolean };
+
+export type SimulatedDatabase = ReturnType<typeof createSimulatedDatabase>;
+
+export function createSimulatedDatabase(options: {
+  server: Server;
+  world: World;
+  faults: () => DatabaseFaults;
+  alter?: ((text: string) => string) | undefined;
+}) {
+  const { server, world, faults, alter = (text) => text } = options;
+  const held = new Map<Life, Set<Session>>();
+  const parked = new Set<{ session: Session; done: Promise<void>; isDone: () => boolean }>();
+  /** The server's own life: it outlives every process. */
+  const postgres = world.begin('postgres');
+  let clockMs = -1;
+
+  async function tellTime(): Promise<void> {
+    if (clockMs === world.nowMs()) return;
+    clockMs = world.nowMs();
+    await server.observer.query(`SELECT setval('simulated.clock_ms', ${clockMs})`);
+  }
+
+  function openSession(life: Life): Session {
+    // Which of the server's connections it is does not matter, so one is taken when it is needed.
+    const session: Session = { client: undefined, inTransaction: false, busy: false };
+    const sessions = held.get(life) ?? new Set();
+    held.set(life, sessions.add(session));
+    return session;
+  }
+
+  function closeSession(life: Life, session: Session): void {
+    held.get(life)?.delete(session);
+    giveBack(session);
+  }
+  function giveBack({ client }: Session): void {
+    if (client !== undefined) server.warm.push(client);
+  }
+
+  /** The server notices, some time later, that a client is gone: what it had begun is rolled back. */
+  function abandon(life: Life, session: Session): void {
+    held.get(life)?.delete(session);
+    void world.operate(
+      postgres,
+      `a connection of ${life.name} is gone`,
+      async () => {
+        if (session.inTransaction) await send(session, 'ROLLBACK');
+        giveBack(session);
+      },
+      () => !session.busy,
+    );
+  }
+
+  /** Resolves when the statement is done, or waits for a lock; `done` then resolves later. */
+  async function send(
+    session: Session,
+    text: string | { text: string },
+    values?: unknown[],
+  ): Promise<{ done: Promise<pg.QueryResult> }> {
+    await tellTime();
+    session.busy = true;
+    session.client ??= server.warm.pop() ?? (await server.connect());
+    let isDone = false;
+    const done = session.client.query(prepared(text, values)) as unknown as Promise<pg.QueryResult>;
+    const ended = done.then(noop, noop).then(() => {
+      isDone = true;
+      session.busy = false;
+      parked.delete(one);
+    });
+    const one = { session, done: ended, isDone: () => isDone };
+    if (await waitsForLock(one)) {
+      parked.add(one);
+      world.trace(`  … waits for a lock`);
+    }
+    noteTransaction(session, typeof text === 'string' ? text : text.text);
+    await unpark();
+    return { done };
+  }
+
+  function noteTransaction(session: Session, text: string): void {
+    if (/^\s*begin/i.test(text)) session.inTransaction = true;
+    else if (/^\s*(commit|rollback)(?! to)/i.test(text)) session.inTransaction = false;
+  }
+
+  /** False once it is done; true when the server says that it waits for somebody else's lock. */
+  async function waitsForLock(one: { session: Session; done: Promise<void>; isDone: () => boolean }): Promise<boolean> {
+    for (;;) {
+      await Promise.race([one.done, pauseMs(2)]);
+      if (one.isDone()) return false;
+      const { rows } = await server.observer.query('SELECT cardinality(pg_blocking_pids($1)) > 0 AS blocked', [
+        pidOf(one.session),
+      ]);
+      if (rows[0].blocked && !one.isDone()) return true;
+    }
+  }
+
+  /** After every statement: those that waited and need wait no more come to their end before anything else is done. */
+  async function unpark(): Promise<void> {
+    for (const one of [...parked]) {
+      const { rows } = await server.observer.query('SELECT cardinality(pg_blocking_pids($1)) > 0 AS blocked', [
+        pidOf(one.session),
+      ]);
+      if (!rows[0].blocked) await waitsForLock(one);
+    }
+  }
+
+  /** One statement as a process sends it, with what may befall it on the way. */
+  function ask(life: Life, session: Session, of: Statement, values?: unknown[]): Promise<pg.QueryResult> {
+    const text = typeof of === 'string' ? of : of.text;
+    // What a notification would say sooner is found by looking.
+    if (/^\s*(un)?listen/i.test(text)) return Promise.resolve({ rows: [], rowCount: 0 } as never);
+    const altered = alter(text);
+    return new Promise((resolve, reject) => {
+      void world.operate(life, altered.replaceAll(/\s+/g, ' ').slice(0, 120), async () => {
+        const { lostBefore, lostAfter } = faults();
+        if (world.random.chance(lostBefore)) {
+          world.trace('  … lost before it was done');
+          reject(connectionLost(life));
+          return;
+        }
+        const isLost = world.random.chance(lostAfter);
+        const { done } = await send(session, typeof of === 'string' ? altered : { ...of, text: altered }, values);
+        const answer = isLost ? done.then(() => Promise.reject(connectionLost(life))) : done;
+        if (isLost) world.trace('  … done, its answer lost');
+        answer.then(
+          (result) => life.alive && resolve(result),
+          (error) => life.alive && reject(error),
+        );
+      });
+    });
+  }
+
+  /** What a process sees as its pool of connections. */
+  function poolOf(life: Life): pg.Pool {
+    // As openDatabase does it.
+    const pool = new EventEmitter().on('error', noop).on('connect', noop);
+    const connect = async () => {
+      const session = openSession(life);
+      const client = new EventEmitter().on('error', noop);
+      let broken: Error | undefined;
+      const query = async (of: Statement, values?: unknown[]) => {
+        if (broken) throw broken;
+        try {
+          return await ask(life, session, of, values);
+        } catch (error) {
+          if ((error as { lost?: true }).lost) broken = error as Error;
+          throw error;
+        }
+      };
+      let released = false;
+      const release = (error?: Error | boolean) => {
+        if (released || !life.alive) return;
+        released = true;
+        if (broken || error || session.inTransaction) abandon(life, session);
+        else closeSession(life, session);
+      };
+      return Object.assign(client, { query, release });
+    };
+    const whole = Object.assign(pool, {
+      options: { simulated: () => poolOf(life) },
+      ended: false,
+      end: async () => {},
+      connect(callback?: (error: Error | undefined, client?: unknown, release?: unknown) => void) {
+        const connecting = connect();
+        if (callback === undefined) return connecting;
+        connecting.then((client) => callback(undefined, client, client.release), callback);
+        return undefined;
+      },
+      async query(of: Statement, values?: unknown[]) {
+        const client = await connect();
+        try {
+          return await client.query(of, values);
+        } finally {
+          client.release();
+        }
+      },
+    });
+    return whole as unknown as pg.Pool;
+  }
+
+  return {
+    openFor(life: Life): Db {
+      const pool = poolOf(life);
+      return { pool, query: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }), close: async () => {} };
+    },
+    /** The process is gone: the server will notice what it left open. */
+    forget(life: Life): void {
+      for (const session of held.get(life) ?? []) abandon(life, session);
+      held.delete(life);
+    },
+  };
+}
+
+/** Statements with parameters are prepared once a connection, which halves what Postgres has to do. */
+const statementNames = new Map<string, string>();
+function prepared(of: string | { text: string; values?: unknown[] }, values?: unknown[]): pg.QueryConfig {
+  const query = typeof of === 'string' ? { text: of, values } : of;
+  if (query.values === undefined || query.values.length === 0) return { text: query.text };
+  const name = statementNames.get(query.text) ?? `simulated-${statementNames.size}`;
+  statementNames.set(query.text, name);
+  return { text: query.text, values: query.values, name };
+}
+
+const noop = () => {};
+const pidOf = ({ client }: Session) => (client as unknown as { processID: number }).processID;
+const realSetTimeout = globalThis.setTimeout;
+const pauseMs = (ms: number) => new Promise<void>((resolve) => realSetTimeout(resolve, ms));
+const connectionLost = (life: Life) =>
+  Object.assign(new Error('Connection terminated unexpectedly'), { lost: true, life });

@@ -1,0 +1,162 @@
+import type { Logger } from '@tripline/runtime/logger';
+import {
+  type Appended,
+  type ConsumerOptions,
+  type NewRecord,
+  type Stream,
+  type StreamRecord,
+  StreamUnavailable,
+  topics,
+} from '@tripline/stream/contract';
+import { type Lane, openLane } from '@tripline/stream/lane';
+import { partitionOf } from '@tripline/stream/partition';
+import { clockOf, type Life, type World } from './world.ts';
+
+export type LogFaults = { lostBefore: number; lostAfter: number; doubled: number; zombie: number };
+
+type Member = { life: Life; options: ConsumerOptions; lanes: Map<number, Lane> };
+
+export type SimulatedLog = ReturnType<typeof createSimulatedLog>;
+
+/**
+ * The log in memory, by the contract of packages/stream: partitions, append times by the world's clock, appends whose
+ * acknowledgement is lost or that are written twice, and groups whose members come, go and do not notice that they lost
+ * a partition.
+ */
+export function createSimulatedLog(options: {
+  world: World;
+  partitions: number;
+  faults: () => LogFaults;
+  logger: Logger;
+}) {
+  const { world, partitions, faults, logger } = options;
+  const kept = new Map<string, StreamRecord[][]>();
+  const groups = new Map<string, Set<Member>>();
+  /** Lanes whose owner has not noticed yet that the partition is somebody else's. */
+  const zombies: { member: Member; partition: number }[] = [];
+
+  function partitionsOf(topic: string): StreamRecord[][] {
+    const known = kept.get(topic) ?? Array.from({ length: partitions }, (): StreamRecord[] => []);
+    kept.set(topic, known);
+    return known;
+  }
+
+  function write(records: readonly NewRecord[]): Appended[] {
+    return records.map((record) => {
+      const partition = partitionOf(record.key, partitions);
+      const before = partitionsOf(record.topic)[partition]!;
+      const offset = before.length;
+      const appendedAtMs = Math.max(before.at(-1)?.appendedAtMs ?? 0, world.nowMs());
+      before.push({ ...record, partition, offset, appendedAtMs });
+      return { topic: record.topic, partition, offset };
+    });
+  }
+
+  function append(life: Life, records: readonly NewRecord[]): Promise<Appended[]> {
+    return world.operate(life, `append ${records.length}`, async () => {
+      const { lostBefore, lostAfter, doubled } = faults();
+      if (world.random.chance(lostBefore)) throw new StreamUnavailable('the log is away');
+      if (world.random.chance(doubled)) write(records);
+      const appended = write(records);
+      if (world.random.chance(lostAfter)) throw new StreamUnavailable('the acknowledgement was lost');
+      return appended;
+    });
+  }
+
+  /** Reads one partition for one member, in batches cut by chance. */
+  function sourceOf({ life, options: { topic, maxRecords = 1000, tickMs } }: Member, partition: number) {
+    let next = 0;
+    let toldAtMs = Number.NEGATIVE_INFINITY;
+    const records = () => partitionsOf(topic)[partition]!;
+    const isDue = () => next < records().length || (tickMs !== undefined && world.nowMs() - toldAtMs >= tickMs);
+    return {
+      start: async (offset: number) => {
+        if (offset > records().length) throw new Error(`the log ends at ${records().length}, not ${offset}`);
+        next = offset;
+      },
+      next: (signal: AbortSignal) =>
+        world.operate(
+          life,
+          `read ${topic}/${partition} at ${next}`,
+          async () => {
+            if (signal.aborted) return null;
+            const count = Math.min(maxRecords, world.random.pick([1, 5, 40, 1000, 1000]));
+            const batch = records().slice(next, next + count);
+            next += batch.length;
+            const isCaughtUp = next === records().length && (batch.length === 0 || world.random.chance(0.7));
+            if (isCaughtUp) toldAtMs = world.nowMs();
+            return { records: batch, caughtUpAtMs: isCaughtUp ? world.nowMs() : null };
+          },
+          () => signal.aborted || isDue(),
+        ),
+    };
+  }
+
+  function give(member: Member, partition: number): void {
+    const waiting = zombies.findIndex((zombie) => zombie.member === member && zombie.partition === partition);
+    if (waiting >= 0) zombies.splice(waiting, 1);
+    if (member.lanes.has(partition)) return;
+    const { life, options: consumer } = member;
+    const { topic, handlers } = consumer;
+    const source = sourceOf(member, partition);
+    const lane = world.within(life, () =>
+      openLane({ topic, partition, source, handlers, clock: clockOf(life), logger }),
+    );
+    member.lanes.set(partition, lane);
+  }
+
+  function take(member: Member, partition: number): void {
+    const lane = member.lanes.get(partition);
+    member.lanes.delete(partition);
+    if (lane && member.life.alive) void world.within(member.life, () => lane.end());
+  }
+
+  /** Deals the partitions of a group anew among its living members. Some lose theirs without noticing. */
+  function rebalance(group: string): void {
+    const members = [...(groups.get(group) ?? [])].filter(({ life }) => life.alive);
+    groups.set(group, new Set(members));
+    if (members.length === 0) return;
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const owner = world.random.pick(members);
+      world.trace(`  ${group}/${partition} belongs to ${owner.life.name}`);
+      for (const member of members) {
+        if (member === owner || !member.lanes.has(partition)) continue;
+        if (world.random.chance(faults().zombie)) zombies.push({ member, partition });
+        else take(member, partition);
+      }
+      give(owner, partition);
+    }
+  }
+
+  function openFor(life: Life): Stream {
+    return {
+      backend: 'kafka',
+      ensureTopics: async () => {},
+      append: (records) => append(life, records),
+      consume: (consumer) =>
+        world.operate(life, `join ${consumer.group}`, async () => {
+          const member: Member = { life, options: consumer, lanes: new Map() };
+          groups.set(consumer.group, (groups.get(consumer.group) ?? new Set()).add(member));
+          rebalance(consumer.group);
+          return { owned: () => [...member.lanes.keys()], stop: async () => {} };
+        }),
+      offsets: async (topic) =>
+        partitionsOf(topic).map((records, partition) => ({ partition, first: 0, next: records.length })),
+      read: async ({ topic, partition, from, limit }) => partitionsOf(topic)[partition]!.slice(from, from + limit),
+      check: async () => {},
+      close: async () => {},
+    };
+  }
+
+  return {
+    openFor,
+    rebalance,
+    groups: () => [...groups.keys()],
+    /** Those who lost a partition notice. */
+    bury(count = zombies.length): void {
+      for (const { member, partition } of zombies.splice(0, count)) take(member, partition);
+    },
+    events: () => partitionsOf(topics.events),
+    deadLetters: () => partitionsOf(topics.deadLetters).flat(),
+  };
+}

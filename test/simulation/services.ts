@@ -1,0 +1,60 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { responseActions } from '@tripline/contracts/response';
+import type { Db } from '@tripline/db/database';
+import { createDetector } from '@tripline/detector/detector';
+import { configureRule } from '@tripline/engine/settings';
+import type { StoreOptions } from '@tripline/engine/state-store';
+import { createNotifier } from '@tripline/notifier/notifier';
+import { createRecorder } from '@tripline/recorder/recorder';
+import { createRemediator } from '@tripline/remediator/remediator';
+import type { AnyRule } from '@tripline/rules/contract';
+import { rules as ownRules } from '@tripline/rules/registry';
+import { type Config, loadConfig } from '@tripline/runtime/config';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Stream } from '@tripline/stream/contract';
+import { Registry } from 'prom-client';
+import { rules as syntheticRules, throwingRule } from '../detector.rules.ts';
+import { clockOf, type Life } from './world.ts';
+
+export const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, throwingRule];
+const configured = rules.map((rule) => configureRule(rule));
+
+export type Role = 'detector' | 'recorder' | 'notifier' | 'remediator';
+type Parts = { db: Db; stream: Stream; logger: Logger; state: StoreOptions; fetch: typeof globalThis.fetch };
+
+/** Starts the real service of a role, within the life of its process. */
+export const start: Record<Role, (parts: Parts, life: Life) => Promise<unknown>> = {
+  detector: (parts, life) => createDetector({ config, ...parts, ...platform(life), rules: configured, worker: false }),
+  recorder: (parts, life) => createRecorder({ config, ...parts, ...platform(life) }),
+  notifier: (parts, life) =>
+    createNotifier({ config, ...parts, ...platform(life), timing: { slackIntervalMs: 100, pagerDutyIntervalMs: 50 } }),
+  remediator: (parts, life) => createRemediator({ config, ...parts, ...platform(life) }),
+};
+
+const platform = (life: Life) => ({ clock: clockOf(life), metrics: new Registry() });
+
+const { privateKey } = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+});
+const defaults = loadConfig({}, '/nonexistent');
+
+/** Everything is live: messages are sent, and whatever a rule asks for is done, except in drills. */
+export const config: Config = {
+  ...defaults,
+  slack: { botToken: 'simulated', channel: 'C1', signingSecret: 'simulated', apiUrl: 'https://slack.simulated/api/' },
+  pagerduty: { routingKey: 'simulated', apiUrl: 'https://pagerduty.simulated', minSeverity: 'high' },
+  github: { ...defaults.github, apiUrl: 'https://github.simulated', app: { id: '1', privateKey } },
+  remediation: {
+    ...defaults.remediation,
+    mode: 'automatic',
+    maxPerHour: 1000,
+    policy: rules.map(({ id }) => ({
+      rule: id,
+      minSeverity: 'low' as const,
+      minConfidence: 'low' as const,
+      actions: Object.keys(responseActions) as (keyof typeof responseActions)[],
+    })),
+  },
+};

@@ -1,0 +1,274 @@
+import { createLogger } from '@tripline/runtime/logger';
+import type { NewRecord } from '@tripline/stream/contract';
+import { type Outcome, reckon } from '../oracle/oracle.ts';
+import { checkDetector, checkTrail, type Difference } from './check.ts';
+import { checkRemediator, checkTold } from './check-sinks.ts';
+import { createSimulatedDatabase, type Server } from './database.ts';
+import { simulateGlobals } from './globals.ts';
+import { createSimulatedLog } from './log.ts';
+import { createRandom, type Random } from './random.ts';
+import { config, type Role, rules, start } from './services.ts';
+import { createSinks } from './sinks.ts';
+import { type Arrival, dawnMs, type WorkloadShape, weave } from './workload.ts';
+import { createWorld, type Life } from './world.ts';
+
+export type Simulated = { differences: Difference[]; events: number; findings: number; steps: number; crashes: number };
+
+export type SimulateOptions = {
+  /** Hears of every step. */
+  trace?: (line: string) => void;
+  /** Hears what the services log at `warn` and above. */
+  log?: (line: string) => void;
+  /** Changes statements on their way to Postgres: a planted bug. */
+  alter?: (text: string) => string;
+};
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/** Which processes there are. The sinks' own are many queries, so not every seed has them. */
+const casts: readonly (readonly Role[])[] = [
+  ['detector'],
+  ['detector', 'detector'],
+  ['detector', 'detector', 'recorder'],
+  ['detector', 'detector', 'recorder'],
+  ['detector', 'notifier'],
+  ['detector', 'detector', 'notifier', 'remediator'],
+];
+
+type Stage = ReturnType<typeof build>;
+
+/** Plays one seed: stories, faults and crashes, then quiet, then the comparison with the oracle. */
+export async function simulate(seed: number, server: Server, options: SimulateOptions = {}): Promise<Simulated> {
+  await clean(server);
+  const stage = build(createRandom(seed), server, options);
+  const restore = simulateGlobals();
+  // As Node does it: a rejection that nobody hears of ends its process.
+  const others = process.listeners('unhandledRejection');
+  const fell = (error: unknown) => stage.fell((error as { life?: Life }).life, error);
+  process.removeAllListeners('unhandledRejection').on('unhandledRejection', fell);
+  try {
+    await playRough(stage);
+    await playQuiet(stage);
+    return await judge(stage, server);
+  } finally {
+    for (const life of stage.world.lives()) stage.world.crash(life);
+    process.removeAllListeners('unhandledRejection');
+    for (const other of others) process.on('unhandledRejection', other);
+    restore();
+  }
+}
+
+function build(random: Random, server: Server, options: SimulateOptions) {
+  const world = createWorld({ random: random.fork('world'), startMs: dawnMs - 1000, trace: options.trace ?? noop });
+  const logger = createLogger(
+    { service: 'simulation', level: options.log ? 'warn' : 'silent' },
+    { write: options.log ?? noop },
+  );
+  const roles = random.pick(casts);
+  const arrivals = weave(random.fork('workload'), shapeOf(random, roles));
+  const rough = random.pick([0, 0.004, 0.02, 0.06]);
+  const stage = { isRough: true, crashes: 0 };
+  const fault = (probability = rough) => (stage.isRough ? probability : 0);
+  const lost = () => ({ lostBefore: fault(), lostAfter: fault() });
+  const database = createSimulatedDatabase({ server, world, faults: lost, alter: options.alter });
+  const log = createSimulatedLog({
+    world,
+    partitions: random.int(1, 3),
+    faults: () => ({ ...lost(), doubled: fault(), zombie: fault(0.5) }),
+    logger,
+  });
+  const sinks = createSinks({ world, invitations: invitationsOf(arrivals), roughness: () => fault(rough * 5) });
+  const skewMs = roles.includes('notifier') ? 0 : random.pick([0, dayMs, -dayMs]);
+  // Small, so that a short log's state is merged more than once.
+  const state = {
+    recentBytes: random.pick([1000, 20_000]),
+    pageBytes: 1000,
+    pagesPerStretch: random.pick([1, 4]),
+    cachedPageBytes: 4000,
+  };
+  const lives = new Map<number, Life>();
+
+  function begin(place: number): void {
+    const life = world.begin(`${roles[place]}-${place}`, skewMs);
+    lives.set(place, life);
+    const parts = { db: database.openFor(life), stream: log.openFor(life), logger, state, fetch: sinks.fetchOf(life) };
+    // A process that cannot start ends, and is started anew.
+    world.within(life, () => start[roles[place]!](parts, life)).catch(() => end(place));
+  }
+  function end(place: number): void {
+    const life = lives.get(place);
+    if (life === undefined) return;
+    lives.delete(place);
+    world.crash(life);
+    database.forget(life);
+  }
+  return Object.assign(stage, {
+    world,
+    log,
+    sinks,
+    roles,
+    arrivals,
+    lives,
+    end,
+    fell(fallen: Life | undefined, error: unknown): void {
+      if (fallen === undefined) throw error;
+      for (const [place, life] of lives) if (life === fallen) end(place);
+    },
+    /** Starts whatever is not there. */
+    beginAll() {
+      for (const place of roles.keys()) if (!lives.has(place)) begin(place);
+    },
+    rebalance() {
+      for (const group of log.groups()) log.rebalance(group);
+    },
+    /** How often a process crashes, freezes or loses its partitions, a step. */
+    calamity: random.pick([0, 0.002, 0.01]),
+  });
+}
+
+/** Sends what has arrived by now to the log until it is acknowledged; so the log may hold it twice. */
+function createProducer({ world, log, arrivals }: Stage) {
+  const stream = log.openFor(world.begin('producer'));
+  let sent = 0;
+  let unacknowledged = 0;
+  return {
+    nextMs: () => arrivals[sent]?.atMs,
+    isDone: () => sent === arrivals.length && unacknowledged === 0,
+    send(): void {
+      const due = arrivals.slice(sent).filter(({ atMs }) => atMs <= world.nowMs());
+      sent += due.length;
+      for (let from = 0; from < due.length; from += 8) {
+        const records = due.slice(from, from + 8).map(({ record }): NewRecord => record);
+        unacknowledged += 1;
+        const append = (): Promise<void> =>
+          stream.append(records).then(() => {
+            unacknowledged -= 1;
+          }, append);
+        void append();
+      }
+    },
+  };
+}
+
+async function playRough(stage: Stage): Promise<void> {
+  const { world } = stage;
+  const { random } = world;
+  const producer = createProducer(stage);
+  stage.beginAll();
+  while (!producer.isDone()) {
+    producer.send();
+    befall(stage);
+    if (random.chance(0.9) && (await world.step())) continue;
+    const nowMs = world.nowMs();
+    const nextMs = producer.nextMs() ?? nowMs + 500;
+    await world.advanceTo(random.chance(0.3) ? Math.min(nextMs, nowMs + random.int(10, 2000)) : nextMs);
+  }
+}
+
+/** What may happen to processes at any moment. */
+function befall(stage: Stage): void {
+  const { world, lives, calamity, log } = stage;
+  const { random } = world;
+  if (random.chance(0.05)) stage.beginAll();
+  if (random.chance(0.01)) log.bury(1);
+  if (lives.size === 0) return;
+  const place = random.pick([...lives.keys()]);
+  const what = random.chance(calamity * 3) ? random.pick(['crash', 'rebalance', 'freeze']) : 'nothing';
+  if (what === 'crash') {
+    stage.crashes += 1;
+    stage.end(place);
+  }
+  if (what === 'crash' || what === 'rebalance') stage.rebalance();
+  if (what === 'freeze' && !isTelling(stage.roles[place]!)) {
+    lives.get(place)!.frozenUntilMs = world.nowMs() + random.int(1, 60_000);
+  }
+}
+
+/** A sink cannot be fenced: what was stopped between looking and sending would send what is no longer so. */
+const isTelling = (role: Role) => role === 'notifier' || role === 'remediator';
+
+/** Nothing fails any more, everybody is there, and time goes on until nothing is due. */
+async function playQuiet(stage: Stage): Promise<void> {
+  const { world, log } = stage;
+  stage.isRough = false;
+  stage.beginAll();
+  for (const life of world.lives()) life.frozenUntilMs = 0;
+  log.bury();
+  stage.rebalance();
+  const tells = stage.roles.some(isTelling);
+  const soon = tells ? Array.from({ length: 40 }, () => 1500) : [1000, 5000];
+  const pauses = [0, ...soon, 15_000, 60_000, 600_000, hourMs, 5 * hourMs, dayMs, 3 * dayMs, 10 * dayMs];
+  for (const pauseMs of [...pauses, ...soon, ...(tells ? [60_000, 600_000, 5 * hourMs, 5000] : [])]) {
+    await world.advanceTo(world.nowMs() + pauseMs);
+    stage.beginAll();
+    while (await world.step());
+  }
+}
+
+async function judge({ world, log, sinks, roles, arrivals, crashes }: Stage, { db }: Server): Promise<Simulated> {
+  const outcome: Outcome = reckon(
+    log.events().map((records, partition) => ({ partition, records, untilMs: world.nowMs() })),
+    { rules: rules.map((rule) => ({ rule })), learningDays: config.learningDays, imports: true },
+  );
+  const differences = await checkDetector(db, outcome, {
+    deadLetters: log.deadLetters(),
+    jobs: !roles.some(isTelling),
+  });
+  if (roles.includes('recorder')) differences.push(...(await checkTrail(db, log.events())));
+  if (roles.includes('notifier')) differences.push(...(await checkTold(db, outcome, sinks)));
+  if (roles.includes('remediator')) differences.push(...(await checkRemediator(db, sinks)));
+  const { length: events } = arrivals;
+  return { differences, events, findings: outcome.findings.size, steps: world.steps(), crashes };
+}
+
+function shapeOf(random: Random, roles: readonly Role[]): WorkloadShape {
+  return {
+    stories: random.int(1, 4),
+    workspaces: random.int(1, 3),
+    // Where outcomes of playbooks touch incidents, whether two findings join must not depend on when.
+    spanMs: random.pick(roles.includes('remediator') ? [10_000, 600_000] : [10_000, 600_000, 30 * hourMs]),
+    duplicates: random.pick([0, 0.1, 0.5, 1]),
+    lateness: random.pick([0, 0.1, 0.5]),
+    latestMs: roles.includes('remediator') ? 6 * hourMs : random.pick([60_000, 6 * hourMs, 71 * hourMs]),
+    poison: random.pick([0, 0.05]),
+  };
+}
+
+/** Ids of the invitations that a workload tells of. */
+function invitationsOf(arrivals: readonly Arrival[]): string[] {
+  const ids = arrivals.flatMap(({ record }) => [...record.value.toString().matchAll(/"tripline.grant.id":"(\d+)"/g)]);
+  return [...new Set(ids.map(([, id]) => id!))];
+}
+
+/** Children before their parents. */
+const tables = [
+  ...['messages', 'told', 'remediations', 'incident_events', 'incident_entities', 'findings', 'incidents'],
+  ...[
+    'state_segments',
+    'state_runs',
+    'state_pages',
+    'state_stretches',
+    'positions',
+    'rule_state',
+    'timers',
+    'seen_batches',
+    'imports',
+    'switches',
+    'trail',
+    'trail_heads',
+  ],
+];
+
+/**
+ * Deleting rows costs a tenth of truncating tables, which would also have every statement planned anew. Jobs that are due
+ * at once are taken in the order in which they lie on disk, so there the disk must be as it was.
+ */
+async function clean({ db }: Server): Promise<void> {
+  const deletions = tables.map((table) => `DELETE FROM ${table}`);
+  await db.pool.query(
+    `${deletions.join('; ')}; TRUNCATE graphile_worker._private_jobs RESTART IDENTITY; SELECT setval('incident_numbers', 1, false)`,
+  );
+}
+
+const noop = () => {};

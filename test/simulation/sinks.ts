@@ -1,0 +1,141 @@
+import type { Life, World } from './world.ts';
+
+/** What may come of a request: `done` says whether the service carried it out. */
+type Fate = { done: boolean; answer: 'whole' | 'half' | 'none' | 'unreachable' | number };
+const fates: readonly Fate[] = [
+  { done: false, answer: 429 },
+  { done: false, answer: 500 },
+  { done: true, answer: 503 },
+  { done: true, answer: 'half' },
+  { done: true, answer: 'none' },
+  { done: false, answer: 'none' },
+  { done: false, answer: 'unreachable' },
+];
+
+export type SlackPost = { text: string; marked: boolean; thread: string | null; updates: number };
+type Request = { method: string; path: string; body: string };
+type Answer = { status: number; body: string };
+
+export type Sinks = ReturnType<typeof createSinks>;
+
+/** Slack, PagerDuty and GitHub as far as Tripline calls them, each with what it was brought to do. */
+export function createSinks(options: {
+  world: World;
+  /** Ids of invitations that nobody has cancelled yet. */
+  invitations: readonly string[];
+  /** How likely a request is to go wrong. */
+  roughness: () => number;
+}) {
+  const { world, roughness } = options;
+  const posts = new Map<string, SlackPost>();
+  /** By dedup key: how often an alert was opened, and whether one is open. */
+  const alerts = new Map<string, { opened: number; open: boolean }>();
+  /** What was changed at GitHub, in order. */
+  const changes: string[] = [];
+  const gone = new Set<string>();
+
+  function slack({ path, body }: Request): Answer {
+    const form = new URLSearchParams(body);
+    const text = form.get('text') ?? '';
+    const known = form.get('ts');
+    const ts = known ?? `1700000000.${String(posts.size + 1).padStart(6, '0')}`;
+    const before = posts.get(ts);
+    if (path.endsWith('chat.update') && before === undefined) return ok({ ok: false, error: 'message_not_found' });
+    const marked = (form.get('blocks') ?? '').includes('ossibly');
+    if (before) posts.set(ts, { ...before, text, updates: before.updates + 1 });
+    else posts.set(ts, { text, marked, thread: form.get('thread_ts'), updates: 0 });
+    return ok({ ok: true, channel: 'C1', ts });
+  }
+
+  function pagerDuty({ body }: Request): Answer {
+    const { event_action: action, dedup_key: key } = JSON.parse(body) as { event_action: string; dedup_key: string };
+    const alert = alerts.get(key) ?? { opened: 0, open: false };
+    alerts.set(key, alert);
+    if (action === 'trigger' && !alert.open) Object.assign(alert, { opened: alert.opened + 1, open: true });
+    if (action === 'resolve') alert.open = false;
+    return { status: 202, body: '{"status":"success"}' };
+  }
+
+  /** A GitHub on which what is deleted is gone, and what is cancelled is over. */
+  function gitHub({ method, path }: Request): Answer {
+    if (path.endsWith('/installation')) return ok({ id: 1 });
+    if (path.endsWith('/access_tokens')) return { status: 201, body: '{"token":"ghs_simulated"}' };
+    if (path === '/installation/token') return { status: 204, body: '' };
+    const [, thing, verb] = /^(.*?)(\/(?:force-)?cancel)?$/.exec(path)!;
+    if (method !== 'GET') {
+      changes.push(`${method} ${path}`);
+      gone.add(thing!);
+      return verb === undefined ? { status: 204, body: '' } : { status: 202, body: '{}' };
+    }
+    if (path.endsWith('/invitations')) {
+      return ok(options.invitations.filter((id) => !gone.has(`${path}/${id}`)).map((id) => ({ id: Number(id) })));
+    }
+    if (path.includes('/actions/runs/')) {
+      return ok(gone.has(path) ? { status: 'completed', conclusion: 'cancelled' } : { status: 'in_progress' });
+    }
+    if (gone.has(path)) return { status: 404, body: '{"message":"Not Found"}' };
+    return ok({ id: 1 });
+  }
+
+  function answer(host: string, request: Request): Answer {
+    if (host === 'slack.simulated') return slack(request);
+    if (host === 'pagerduty.simulated') return pagerDuty(request);
+    if (host === 'github.simulated') return gitHub(request);
+    throw new Error(`nobody expects a request to ${host}`);
+  }
+
+  /** What a process's `fetch` comes to. A request without an answer ends when its signal says so. */
+  function fetch(life: Life, input: Parameters<typeof globalThis.fetch>[0], init: RequestInit = {}): Promise<Response> {
+    const url = new URL(input instanceof Request ? input.url : String(input));
+    const { signal } = init;
+    const request = {
+      method: init.method ?? 'GET',
+      path: url.pathname,
+      body: init.body === undefined ? '' : String(init.body),
+    };
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(signal?.reason as Error);
+      if (signal?.aborted) return abort();
+      signal?.addEventListener('abort', abort, { once: true });
+      void world.operate(life, `${request.method} ${url.host}${url.pathname}`, async () => {
+        const fate: Fate = world.random.chance(roughness())
+          ? world.random.pick(fates)
+          : { done: true, answer: 'whole' };
+        if (fate.answer !== 'whole') world.trace(`  … ${fate.done ? 'done' : 'not done'}, answer: ${fate.answer}`);
+        const whole = fate.done ? answer(url.host, request) : ok({});
+        if (fate.answer === 'none') return;
+        if (fate.answer === 'unreachable') {
+          reject(
+            new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) }),
+          );
+        } else if (typeof fate.answer === 'number') {
+          resolve(
+            new Response('{"message":"simulated"}', {
+              status: fate.answer,
+              headers: { 'content-type': 'application/json' },
+            }),
+          );
+        } else resolve(responseOf(whole, fate.answer === 'half'));
+      });
+    });
+  }
+
+  const fetchOf = (life: Life) =>
+    ((...of: Parameters<typeof globalThis.fetch>) => fetch(life, ...of)) as typeof globalThis.fetch;
+  return { fetchOf, posts, alerts, changes };
+}
+
+const ok = (body: object): Answer => ({ status: 200, body: JSON.stringify(body) });
+
+function responseOf({ status, body }: Answer, isHalf: boolean): Response {
+  const headers = { 'content-type': 'application/json' };
+  if (status === 204) return new Response(null, { status });
+  if (!isHalf) return new Response(body, { status, headers });
+  const broken = new ReadableStream({
+    start(controller) {
+      controller.enqueue(Buffer.from(body.slice(0, body.length / 2)));
+      controller.error(new TypeError('terminated'));
+    },
+  });
+  return new Response(broken, { status, headers });
+}
