@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
-import { type Db, openDatabase, type Tables } from '@tripline/db/database';
+import { type Db, openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
-import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { Life, World } from './world.ts';
 
@@ -73,8 +72,6 @@ export type DatabaseFaults = { lostBefore: number; lostAfter: number };
 type Statement = string | { text: string; values?: unknown[]; name?: string };
 /** A connection of the server's side: it lives on when its process is gone, until the server notices. */
 type Session = { client: pg.Client | undefined; inTransaction: boolean; busy: boolean };
-
-export type SimulatedDatabase = ReturnType<typeof createSimulatedDatabase>;
 
 export function createSimulatedDatabase(options: {
   server: Server;
@@ -231,7 +228,7 @@ export function createSimulatedDatabase(options: {
       return Object.assign(client, { query, release });
     };
     const whole = Object.assign(pool, {
-      options: { simulated: () => poolOf(life) },
+      options: {},
       ended: false,
       end: async () => {},
       connect(callback?: (error: Error | undefined, client?: unknown, release?: unknown) => void) {
@@ -254,8 +251,8 @@ export function createSimulatedDatabase(options: {
 
   return {
     openFor(life: Life): Db {
-      const pool = poolOf(life);
-      return { pool, query: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }), close: async () => {} };
+      life.openPool = () => poolOf(life);
+      return world.within(life, () => openDatabase('postgres://simulated', { applicationName: life.name }));
     },
     /** The process is gone: the server will notice what it left open. */
     forget(life: Life): void {

@@ -60,10 +60,9 @@ export function simulateGlobals(): () => void {
     return life === undefined ? real.now() : clockOf(life).nowMs();
   };
   Math.random = () => currentLife()?.random.next() ?? real.chance();
-  // Some rooms open pools of their own, by the options of the one that they were given.
+  // Whatever pool a simulated process opens is the simulated one.
   pg.Pool = new Proxy(real.Pool, {
-    construct: (Pool, [options]: [pg.PoolConfig & { simulated?: () => pg.Pool }]) =>
-      options?.simulated ? options.simulated() : new Pool(options),
+    construct: (Pool, [options]: [pg.PoolConfig]) => currentLife()?.openPool?.() ?? new Pool(options),
   });
   // Signing happens on threads of its own, at times of their own; nobody checks a signature here.
   subtle.importKey = ((...of: Parameters<typeof subtle.importKey>) =>

@@ -16,8 +16,6 @@ export type LogFaults = { lostBefore: number; lostAfter: number; doubled: number
 
 type Member = { life: Life; options: ConsumerOptions; lanes: Map<number, Lane> };
 
-export type SimulatedLog = ReturnType<typeof createSimulatedLog>;
-
 /**
  * The log in memory, by the contract of packages/stream: partitions, append times by the world's clock, appends whose
  * acknowledgement is lost or that are written twice, and groups whose members come, go and do not notice that they lost

@@ -11,8 +11,8 @@ import type { AnyRule } from '@tripline/rules/contract';
 import { rules as ownRules } from '@tripline/rules/registry';
 import { type Config, loadConfig } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
+import { createMetrics, type Metrics } from '@tripline/runtime/metrics';
 import type { Stream } from '@tripline/stream/contract';
-import { Registry } from 'prom-client';
 import { rules as syntheticRules, throwingRule } from '../detector.rules.ts';
 import { clockOf, type Life } from './world.ts';
 
@@ -31,6 +31,8 @@ export const start: Record<Role, (parts: Parts, life: Life) => Promise<unknown>>
   remediator: (parts, life) => createRemediator({ config, ...parts, ...platform(life) }),
 };
 
+/** A registry without the figures of the whole Node process, which would be gathered anew for each life. */
+const Registry = createMetrics({ service: 'simulation' }).constructor as new () => Metrics;
 const platform = (life: Life) => ({ clock: clockOf(life), metrics: new Registry() });
 
 const { privateKey } = generateKeyPairSync('rsa', {

@@ -3,7 +3,7 @@ import { prepareServer, type Server } from './database.ts';
 import { simulate } from './simulate.ts';
 
 /** What fits CI; `npm run simulate` plays any number. */
-const seeds = 150;
+const seeds = 100;
 const from = 1;
 
 describe('the simulation', () => {

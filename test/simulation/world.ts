@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock } from '@tripline/runtime/clock';
+import type pg from 'pg';
 import type { Random } from './random.ts';
 
 /** One run of one process, from its start to its crash. What it does after its crash happens nowhere. */
@@ -12,6 +13,8 @@ export type Life = {
   skewMs: number;
   random: Random;
   world: World;
+  /** What it gets as a pool of connections to Postgres. */
+  openPool?: () => pg.Pool;
 };
 
 /** Something outside of the process that it waits for: a query, an append, a request, a batch. */
