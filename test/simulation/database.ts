@@ -116,6 +116,7 @@ export function createSimulatedDatabase(options: {
       `a connection of ${life.name} is gone`,
       async () => {
         if (session.inTransaction) await send(session, 'ROLLBACK');
+        if (session.client) await send(session, 'SELECT pg_advisory_unlock_all()');
         giveBack(session);
       },
       () => !session.busy,

@@ -243,7 +243,16 @@ function invitationsOf(arrivals: readonly Arrival[]): string[] {
 
 /** Children before their parents. */
 const tables = [
-  ...['messages', 'told', 'remediations', 'incident_events', 'incident_entities', 'findings', 'incidents'],
+  ...[
+    'job_workers',
+    'messages',
+    'told',
+    'remediations',
+    'incident_events',
+    'incident_entities',
+    'findings',
+    'incidents',
+  ],
   ...[
     'state_segments',
     'state_runs',
