@@ -26,6 +26,8 @@ export type EngineOptions = {
   learningDays: number;
   /** Keys of state held in memory between batches. */
   cachedKeys?: number;
+  /** How many engines share `cachedKeys` at this moment; one unless told otherwise. */
+  sharedBy?: () => number;
 };
 
 /** What is read when the partition is taken. */
@@ -78,7 +80,7 @@ export type Engine = ReturnType<typeof createEngine>;
  */
 export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   const journal = createJournal();
-  const state = createState({ journal, cachedKeys: options.cachedKeys ?? 50_000 });
+  const state = createState({ journal, cachedKeys: options.cachedKeys ?? 50_000, sharedBy: options.sharedBy });
   const timers = createTimers({ journal });
   const seen = createSeen();
   const learningMs = options.learningDays * dayMs;

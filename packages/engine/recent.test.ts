@@ -21,3 +21,17 @@ test('a value set again is the newer one, whichever generation held it', () => {
   recent.set('a', 'new');
   expect(recent.get('a')).toBe('new');
 });
+
+test('what several share is divided among them, by weight', () => {
+  let sharers = 1;
+  const recent = createRecent<string>(8, { weigh: ({ length }) => length, sharedBy: () => sharers });
+  recent.set('a', 'xxx');
+  recent.set('b', 'x');
+  // Half of eight: the younger generation is full, and is the older from now on.
+  recent.set('c', 'xxxx');
+  expect([recent.get('a'), recent.get('c')]).toEqual([undefined, 'xxxx']);
+  sharers = 4;
+  recent.set('d', 'x');
+  recent.set('e', 'x');
+  expect([recent.get('c'), recent.get('e')]).toEqual([undefined, 'x']);
+});

@@ -1,9 +1,16 @@
+export type RecentOptions<Value> = {
+  /** What a value counts; 1 unless told otherwise. */
+  weigh?: (value: Value) => number;
+  /** How many maps share `max` at this moment; one unless told otherwise. */
+  sharedBy?: () => number;
+};
+
 /**
  * A bounded map that lets go of what was not asked for lately: two generations, of which the older is dropped whole when
- * the younger holds half of `max`. Costs nothing before it is filled, and no list to keep in order. `max` counts what
- * `weigh` says of each value, 1 unless told otherwise.
+ * the younger holds half of `max`. Costs nothing before it is filled, and no list to keep in order.
  */
-export function createRecent<Value>(max: number, weigh: (value: Value) => number = () => 1) {
+export function createRecent<Value>(max: number, options: RecentOptions<Value> = {}) {
+  const { weigh = () => 1, sharedBy = () => 1 } = options;
   let young = new Map<string, Value>();
   let old = new Map<string, Value>();
   let weight = 0;
@@ -12,7 +19,7 @@ export function createRecent<Value>(max: number, weigh: (value: Value) => number
     const before = young.get(key);
     weight += weigh(value) - (before === undefined ? 0 : weigh(before));
     young.set(key, value);
-    if (weight * 2 < max) return;
+    if (weight * 2 * sharedBy() < max) return;
     old = young;
     young = new Map();
     weight = 0;

@@ -75,15 +75,19 @@ type Merging = {
 type Pending = { key: StateKey; joined: string; high: number; low: number; nextRun: number };
 
 const megabyte = 2 ** 20;
+/** However many share, a run is made of so much at least, or there would be too many. */
+const leastRecentBytes = 4 * megabyte;
 /** For each byte that batches change, so many are merged: more than a byte is written over on its way to the oldest run. */
 const mergedPerChanged = 8;
 const pagesDroppedAtOnce = 256;
 
 export type StoreOptions = {
-  /** What may lie in segments before it is made a run, in bytes before compression; 16 MiB unless told otherwise. */
+  /** What may lie in segments before it is made a run, in bytes before compression; 32 MiB unless told otherwise. */
   recentBytes?: number;
-  /** Pages held in memory, in bytes; 16 MiB unless told otherwise. */
+  /** Pages held in memory, in bytes; 32 MiB unless told otherwise. */
   cachedPageBytes?: number;
+  /** How many partitions share these sizes at this moment; one unless told otherwise. */
+  sharedBy?: () => number;
   /** What a page holds, in bytes before compression; 48 KiB unless told otherwise. */
   pageBytes?: number;
   /** Pages merged at once, a power of two: 32 unless told otherwise, so that it takes some milliseconds. */
@@ -99,10 +103,12 @@ export type StateStore = ReturnType<typeof createStateStore>;
  * pages it wants, and what is to be written.
  */
 export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions = {}) {
-  const recentBytes = options.recentBytes ?? 16 * megabyte;
+  const { recentBytes = 32 * megabyte, sharedBy = () => 1 } = options;
+  const mayBeRecent = () => Math.max(recentBytes / sharedBy(), Math.min(recentBytes, leastRecentBytes));
   const pageBytes = options.pageBytes ?? 48 * 1024;
   const pagesPerStretch = options.pagesPerStretch ?? 32;
-  const cache = createRecent<Buffer>(options.cachedPageBytes ?? 16 * megabyte, ({ length }) => length + 100);
+  const weigh = ({ length }: Buffer) => length + 100;
+  const cache = createRecent<Buffer>(options.cachedPageBytes ?? 32 * megabyte, { weigh, sharedBy });
   /** What goes into the next segments, and what is being made a run. */
   let recent = createRecentChanges();
   let frozen: Merging | null = null;
@@ -152,7 +158,7 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
     return made;
   }
   function beginMerge(): Merging | null {
-    const inputs = runs.slice(0, chooseMerge(runs, recentBytes));
+    const inputs = runs.slice(0, chooseMerge(runs, mayBeRecent()));
     if (inputs.length === 0) return null;
     const sum = (of: (run: StoredRun) => number) => inputs.reduce((total, run) => total + of(run), 0);
     const oldest = inputs.length === runs.length;
@@ -253,7 +259,7 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
      * `idle`: there is time for more. `nowMs`: the log's time that is committed.
      */
     work(nowMs: number, idle: boolean): StoreWork | undefined {
-      const isFull = recent.bytes() >= recentBytes;
+      const isFull = recent.bytes() >= mayBeRecent();
       if (!idle && owedBytes <= 0 && !(isFull && frozen !== null)) return undefined;
       if (frozen === null && isFull) frozen = freeze();
       merging ??= beginMerge();

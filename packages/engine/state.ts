@@ -50,10 +50,10 @@ export type KeyedState = ReturnType<typeof createState>;
  * Keyed state of one partition: the changes of the batch in progress over what the batch loaded over what some
  * earlier batches committed. Rows of the engine itself (rule names that begin with `@`) are all held, never evicted.
  */
-export function createState(options: { journal: Journal; cachedKeys: number }) {
-  const { journal } = options;
+export function createState(options: { journal: Journal; cachedKeys: number; sharedBy?: (() => number) | undefined }) {
+  const { journal, sharedBy = () => 1 } = options;
   const engineRows = new Map<string, Entry>();
-  const cache = createRecent<Entry>(options.cachedKeys);
+  const cache = createRecent<Entry>(options.cachedKeys, { sharedBy });
   /** Keys that the batch named. */
   const slots = new Map<string, Slot>();
 

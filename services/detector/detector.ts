@@ -67,6 +67,8 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   const { config, stream, db, rules, logger, clock } = parts;
   const measures = createMeasures(parts.metrics);
   const owned = new Map<number, Owned>();
+  /** What is held in memory to be fast does not grow with the partitions. */
+  const sharedBy = () => Math.max(1, owned.size);
   const imports = config.github.token !== undefined || config.github.app !== undefined;
 
   async function take({ topic, partition }: { topic: string; partition: number }): Promise<number> {
@@ -75,7 +77,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     const { next, logTimeMs, epoch } = await takePartition(db.pool, key, { keepsState: true });
     // From here on nobody else writes this partition's rows.
     const engine = createEngine(
-      { rules, learningDays: config.learningDays },
+      { rules, learningDays: config.learningDays, sharedBy },
       {
         logTimeMs,
         engineRows: await readEngineRows(db.pool, partition, logTimeMs),
@@ -83,7 +85,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
         seen: await readSeen(db.pool, partition, logTimeMs - (seenHours + 1) * hourMs),
       },
     );
-    const state = await openState(db, { ...key, epoch }, logTimeMs, parts.state);
+    const state = await openState(db, { ...key, epoch }, logTimeMs, { ...parts.state, sharedBy });
     owned.set(partition, { engine, state, epoch, next, sweptMs: logTimeMs });
     logger.info({ partition, next, timers: engine.pendingTimers(), ...state.size() }, 'judging a partition');
     return next;

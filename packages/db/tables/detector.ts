@@ -1,8 +1,16 @@
 import type { ColumnType } from 'kysely';
 
-/** Tables of migrations/*_detector.sql, for kysely. */
+/** Tables of migrations/*_detector.sql and migrations/*_state*.sql, for kysely. */
 export type DetectorTables = {
-  positions: { consumer: string; topic: string; partition: number; next: number; log_time_ms: number; epoch: number };
+  positions: {
+    consumer: string;
+    topic: string;
+    partition: number;
+    next: number;
+    log_time_ms: number;
+    epoch: number;
+    state_epoch: number | null;
+  };
   rule_state: {
     workspace: string;
     rule: string;
@@ -19,5 +27,18 @@ export type DetectorTables = {
     keys: ColumnType<string[], string, string>;
     partition: number;
   };
+  state_segments: { partition: number; segment: number; entries: Buffer };
+  state_runs: {
+    partition: number;
+    run: number;
+    state: 'building' | 'standing' | 'dropped';
+    newest: number;
+    bits: number;
+    keys: number;
+    bytes: number;
+    inputs: number[];
+  };
+  state_pages: { partition: number; run: number; page: number; entries: Buffer };
+  state_stretches: { partition: number; run: number; stretch: number; counts: Buffer; prints: Buffer };
   seen_batches: { partition: number; next: number; log_time_ms: number; entries: Buffer };
 };
