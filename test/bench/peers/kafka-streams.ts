@@ -83,7 +83,7 @@ function startJvm(classPath: string) {
     { core: 0 },
   );
   const lines = createInterface({ input: child.stdout! });
-  const ended = once(child, 'exit').then(() => {
+  const ended = once(child, 'close').then(() => {
     throw new Error(`the JVM ended:\n${output()}`);
   });
   ended.catch(() => {});
