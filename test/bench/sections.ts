@@ -1,12 +1,19 @@
+import { startTestPostgres } from '../setup/postgres.global.ts';
+import { benchBurst } from './burst.ts';
+import { makeCorpus } from './corpus.ts';
 import { benchDetector } from './detector.ts';
-import { benchLatency, benchRevocation } from './latency.ts';
-import { format, interleave, percentile } from './measure.ts';
+import { benchLatency, benchMemory, benchRevocation } from './latency.ts';
+import { format, interleave, percentile, type Series } from './measure.ts';
 import { benchNotify } from './notify.ts';
 import { hmacLimit, postgresLimits } from './peers/limits.ts';
 import { wholeWay } from './peers/whole-way.ts';
 import { benchReceiver } from './receiver.ts';
+import { fillTopic, recordsOf } from './records.ts';
 import { benchRules } from './rules.ts';
+import { benchScaleOut } from './scale-out.ts';
+import { benchState } from './state.ts';
 import { beside, bounded, figure, type Row, row } from './table.ts';
+import { benchTakeover } from './takeover.ts';
 
 /** What a section is given: a broker of its own, how many rounds count, and whether to measure less. */
 type Ground = { brokers: string; rounds: number; quick: boolean };
@@ -99,6 +106,103 @@ export const sections: { [name: string]: Section } = {
       const result = await benchRevocation({ ratePerSecond: 200, findings: quick ? 5 : 60, brokers });
       const what = 'finding’s record → the revoking call answered, at a GitHub that takes 50 ms a call';
       return spread(what, result.fromFindingMs, { p99: 500 }, `${result.missing} of ${result.findings} missing`);
+    },
+  },
+
+  burst: {
+    what: 'how far the detector falls behind in a burst of ten seconds',
+    measure: async ({ brokers, quick }) => {
+      const burst = await benchBurst({ brokers, steadyPerSecond: 2000, burstPerSecond: quick ? 5000 : 20_000 });
+      const what = `event’s append → its verdict’s commit, 10 s of ${format(burst.reachedPerSecond)} events/s`;
+      const told = `p99 ${format(burst.before.p99)} ms before it; ${format(burst.wantedPerSecond)} events/s were wanted`;
+      return [
+        bounded(`${what}, p99`, burst.during.p99, { unit: 'ms', most: 1000, beside: told, headline: true }),
+        bounded('after the burst, until all is as before', burst.normalAfterS, { unit: 's', most: 5 }),
+      ];
+    },
+  },
+
+  state: {
+    what: 'what keyed state costs as it grows',
+    measure: async ({ rounds, quick }) => {
+      const keys = quick ? [10_000, 100_000] : [100_000, 50_000_000];
+      const { written, costs } = await benchState({ keys, rounds, deliveries: quick ? 10_000 : 60_000 });
+      const [small, large] = costs.map((cost): Series => {
+        const total = cost.ownUs.map((own, round) => own + cost.postgresUs[round]!);
+        return { name: `${format(cost.keys)} keys of state`, unit: 'µs CPU an event with Postgres’s', values: total };
+      });
+      const [, most] = costs;
+      return [
+        bounded('rows written an event where nothing fires', written.rows, { unit: 'rows', most: 0.05 }),
+        beside(large!, small!, { most: 1.5, headline: true }),
+        bounded(`resident memory with ${format(most!.keys)} keys`, most!.rssBytes / 2 ** 20, {
+          unit: 'MiB',
+          most: 1536,
+          beside: `${format(most!.storedBytes / 1e9)} GB stored; taken over in ${format(most!.takeOverMs)} ms`,
+          headline: true,
+        }),
+      ];
+    },
+  },
+
+  takeover: {
+    what: 'a detector killed with -9, and another in its place',
+    measure: async ({ brokers, rounds }) => {
+      const postgres = await startTestPostgres();
+      try {
+        const ms = await benchTakeover({ brokers: brokers.split(','), postgresUrl: postgres.url, rounds });
+        return [
+          bounded('detector killed with -9 → all its partitions taken over, the longest', Math.max(...ms) / 1000, {
+            unit: 's',
+            most: 8,
+            headline: true,
+          }),
+        ];
+      } finally {
+        await postgres.stop();
+      }
+    },
+  },
+
+  'scale-out': {
+    what: 'two and four detector processes over the partitions of one topic',
+    measure: async ({ brokers, rounds, quick }) => {
+      const corpus = makeCorpus({
+        deliveries: quick ? 10_000 : 120_000,
+        workspaces: 200,
+        attackEvery: 30,
+        seed: 42,
+        startMs: Date.now(),
+      });
+      await fillTopic(brokers, recordsOf(corpus));
+      const postgres = await startTestPostgres();
+      try {
+        const [one, ...more] = await benchScaleOut({
+          brokers: brokers.split(','),
+          postgresUrl: postgres.url,
+          rounds: Math.min(rounds, 3),
+        });
+        const note = 'They share the two cores with broker and database, whose writes are not synced to disk here.';
+        return more.map((several) => beside(several, one!, { note }));
+      } finally {
+        await postgres.stop();
+      }
+    },
+  },
+
+  memory: {
+    what: 'memory of all our processes, at rest and under load',
+    measure: async ({ brokers, quick }) => {
+      const seconds = quick ? 3 : 20;
+      const { idle, loaded } = await benchMemory({ ratePerSecond: 2000, seconds, brokers });
+      const of = (what: string, { tripline, postgres }: typeof idle, most: number) =>
+        bounded(what, tripline, {
+          unit: 'MiB',
+          most,
+          beside: `Postgres beside it ${format(postgres)} MiB`,
+          headline: true,
+        });
+      return [of('`tripline up` at rest', idle, 150), of('`tripline up` at 2,000 deliveries/s', loaded, 400)];
     },
   },
 };
