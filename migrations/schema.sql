@@ -343,7 +343,7 @@ CREATE TABLE state_segments (
   CONSTRAINT state_segments_partition_check CHECK ((partition >= 0)),
   CONSTRAINT state_segments_segment_check CHECK ((segment > 0)),
   CONSTRAINT state_segments_pkey PRIMARY KEY (partition, segment)
-);
+) WITH (autovacuum_vacuum_scale_factor=0.05);
 
 CREATE TABLE state_stretches (
   partition integer NOT NULL,
@@ -355,7 +355,7 @@ CREATE TABLE state_stretches (
   CONSTRAINT state_stretches_prints_check CHECK (((octet_length(prints) % 2) = 0)),
   CONSTRAINT state_stretches_stretch_check CHECK ((stretch >= 0)),
   CONSTRAINT state_stretches_pkey PRIMARY KEY (partition, run, stretch)
-);
+) WITH (autovacuum_vacuum_scale_factor=0.05);
 
 CREATE TABLE switches (
   name text NOT NULL,
