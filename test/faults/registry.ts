@@ -1,4 +1,5 @@
 import { brokersLost } from './brokers-lost.ts';
+import { diskFull } from './disk-full.ts';
 import type { Fault } from './fault.ts';
 import { framing } from './hostile-framing.ts';
 import { garbageFault } from './hostile-garbage.ts';
@@ -24,7 +25,7 @@ import { upgrade } from './upgrade.ts';
 export const faults: readonly Fault[] = [
   ...[receiver, detector, recorder, notifier, remediator].map(kill9),
   // What we stand on.
-  ...[lostReplies, postgresStopped, brokersLost, stoppedOwner, rebalanceStorm, upgrade],
+  ...[lostReplies, postgresStopped, brokersLost, stoppedOwner, rebalanceStorm, diskFull, upgrade],
   // Whom we tell, and who acts for us.
   ...[sinksFaulty, sinksAway, storm],
   // What comes from outside.

@@ -108,6 +108,7 @@ export async function openWhole(options: WholeOptions) {
     start,
     /** How many partitions the topic of events has. */
     partitions: async () => (await stream.offsets(topics.events)).length,
+    undone,
     /** Records in the topic of events. */
     logged: async () => (await stream.offsets(topics.events)).reduce((sum, { first, next }) => sum + next - first, 0),
     /** Sends all that is left, so many at once, to a receiver that may change its address; waits while `isHeldBack`. */
