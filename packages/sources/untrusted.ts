@@ -1,4 +1,4 @@
-import { redactText, redactValue } from './redact.ts';
+import { redactText, redactValue } from '@tripline/runtime/redact';
 
 /**
  * Makes what strangers wrote fit for an attribute: well-formed, without control characters (Postgres takes no NUL),

@@ -8,7 +8,7 @@ import { CannotRead, type GitHubAccess, installedOn, mayRead, withReader } from 
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
-import { redactValue } from '@tripline/sources/redact';
+import { redactValue } from '@tripline/runtime/redact';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { type Stream, topics } from '@tripline/stream/contract';
 

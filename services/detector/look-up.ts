@@ -7,7 +7,7 @@ import { lookUpReviews } from '@tripline/integrations/github/reviews';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
-import { redactValue } from '@tripline/sources/redact';
+import { redactValue } from '@tripline/runtime/redact';
 import { type Stream, topics } from '@tripline/stream/contract';
 
 export type LookUpParts = {

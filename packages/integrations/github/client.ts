@@ -1,6 +1,7 @@
 import { Octokit } from '@octokit/core';
 import { retry } from '@octokit/plugin-retry';
 import { throttling } from '@octokit/plugin-throttling';
+import { redactText } from '@tripline/runtime/redact';
 import { createOutbound, withoutEndSlashes } from '../outbound.ts';
 
 /** GitHub's REST API as one credential sees it. Made by {@link createGitHubClient}. */
@@ -203,14 +204,12 @@ export function describeRequest({ route, parameters }: GitHubRequest): {
   return body === undefined ? { method, path } : { method, path, body };
 }
 
-/** GitHub's own words for an answer, cut to what a person reads. */
+/** GitHub's own words for an answer, cut to what a person reads; a credential in them is named by its hash. */
 export function messageOf(answer: GitHubAnswer): string {
   const { data } = answer;
   const message = typeof data === 'object' && data !== null ? (data as { message?: unknown }).message : undefined;
-  return (typeof message === 'string' ? message : `status ${answer.status}`)
-    .toWellFormed()
-    .replaceAll('\0', '')
-    .slice(0, 300);
+  const text = typeof message === 'string' ? message : `status ${answer.status}`;
+  return redactText(text.toWellFormed().replaceAll('\0', '')).slice(0, 300);
 }
 
 /** The answer, with the credential of the request taken out of a message that repeats it. */

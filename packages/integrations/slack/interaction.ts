@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Actor, Resolution } from '@tripline/contracts/incident';
+import { redactText } from '@tripline/runtime/redact';
 import { z } from 'zod';
 
 /** Ids of the buttons of a message; they come back when one is pressed. */
@@ -78,7 +79,12 @@ export function parseInteraction(body: Buffer): Interaction {
     throw new InteractionError(`the payload is no press of a button: ${path || 'its top'} is not as it should be`);
   }
   const { user, actions } = parsed.data;
-  const actor: Actor = { via: 'slack', id: user.id, name: user.username ?? user.name ?? user.id };
+  // People choose their names: what looks like a credential is named by its hash here as anywhere.
+  const actor: Actor = {
+    via: 'slack',
+    id: redactText(user.id),
+    name: redactText(user.username ?? user.name ?? user.id),
+  };
   const { action_id, value = '', selected_option } = actions[0]!;
   if (action_id === actionIds.acknowledge) return { verb: 'acknowledge', incident: known(value), actor };
   if (action_id === actionIds.falsePositive)
