@@ -31,6 +31,8 @@ export function openDatabase(url: string, options: { applicationName: string; ma
     connectionString: url,
     application_name: options.applicationName,
     max: options.maxConnections ?? 10,
+    // Statements that a transaction sends without waiting for one another travel together.
+    pipeline: true,
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
         oid === pg.types.builtins.INT8
