@@ -61,3 +61,28 @@ test('a migration that fails keeps nothing of itself, is named, and can be tried
     await close();
   }
 });
+
+test('a migration that waits for a long transaction keeps nobody else waiting behind it', async () => {
+  const { db, close } = await freshDatabase();
+  const dir = mkdtempSync(join(tmpdir(), 'tripline-migrations-'));
+  const long = await db.pool.connect();
+  try {
+    await db.pool.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE busy (id int)');
+    await long.query('BEGIN; SELECT FROM busy');
+    writeFileSync(join(dir, '0001_wider.sql'), 'ALTER TABLE busy ADD COLUMN more int');
+    const migrating = migrate(db, { dir });
+    const waits = async () => {
+      const { rows } = await db.pool.query("SELECT FROM pg_locks WHERE NOT granted AND relation = 'busy'::regclass");
+      return rows.length;
+    };
+    await expect.poll(waits, { interval: 5, timeout: 10_000 }).toBe(1);
+    await db.pool.query("BEGIN; SET LOCAL statement_timeout = '5s'; SELECT FROM busy; COMMIT");
+    await long.query('COMMIT');
+    await migrating;
+    await db.pool.query('SELECT more FROM busy');
+  } finally {
+    long.release(true);
+    rmSync(dir, { recursive: true, force: true });
+    await close();
+  }
+});

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@tripline/runtime/logger';
 import { runMigrations, Logger as WorkerLogger } from 'graphile-worker';
 import type pg from 'pg';
@@ -12,6 +13,11 @@ export class MigrationError extends Error {
 }
 
 const migrationsDir = join(import.meta.dirname, '../../migrations');
+
+/** So long may a migration stand in the queue for a lock: whoever comes after it waits behind it. Then it steps back for a while. */
+const lockTimeoutMs = 80;
+const lockPauseMs = 300;
+const lockPatienceMs = 120_000;
 
 /** Any number that no other advisory lock of ours has. */
 const lockKey = 7_470_111;
@@ -81,16 +87,29 @@ async function filesToApply(client: pg.PoolClient, files: Migration[]): Promise<
 }
 
 async function apply(client: pg.PoolClient, { name, sql, checksum }: Migration): Promise<void> {
-  try {
-    await client.query('BEGIN');
-    await client.query(sql);
-    await client.query('INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)', [name, checksum]);
-    await client.query('COMMIT');
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => {});
-    throw new MigrationError(`migrations/${name} failed, and nothing of it was kept: ${(error as Error).message}`, {
-      cause: error,
-    });
+  const endMs = performance.now() + lockPatienceMs;
+  for (;;) {
+    try {
+      await client.query(`BEGIN; SET LOCAL lock_timeout = ${lockTimeoutMs}`);
+      await client.query(sql);
+      await client.query('INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)', [name, checksum]);
+      await client.query('COMMIT');
+      return;
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => {});
+      const isLocked = (error as { code?: string }).code === '55P03';
+      if (isLocked && performance.now() < endMs) {
+        await pause(lockPauseMs);
+        continue;
+      }
+      const advice = isLocked
+        ? '; somebody holds a transaction open for minutes: end it (pg_stat_activity names it)'
+        : '';
+      throw new MigrationError(
+        `migrations/${name} failed, and nothing of it was kept: ${(error as Error).message}${advice}`,
+        { cause: error },
+      );
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import { startTwoOwners } from './two-owners.ts';
 import { addressOf, openWhole } from './whole.ts';
 
 const services = ['receiver', 'detector'] as const;
-const deliveriesARound = 2000;
+const deliveriesARound = 1000;
 
 /**
  * A detector is stopped amid its work (SIGSTOP) for longer than Kafka waits, another one takes its partitions over, and it

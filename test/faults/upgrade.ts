@@ -11,7 +11,7 @@ import { startService, until } from './service-process.ts';
 import { addressOf, everyService, openWhole } from './whole.ts';
 
 const lockLimitMs = 100;
-/** What is the least of so many attempts is no accident of a loaded machine. */
+/** What is too long in so many attempts is no accident of a loaded machine. */
 const attempts = 3;
 const tableRows = 200_000;
 
@@ -67,7 +67,8 @@ async function migrateBy(folder: string | undefined, url: string): Promise<void>
 
 async function measureLocks(ground: Ground, prepare: (url: string) => Promise<void>) {
   const least = new Map<string, number>();
-  for (let attempt = 0; attempt < attempts; attempt += 1) {
+  const isLong = () => [...least.values()].some((ms) => ms > lockLimitMs);
+  for (let attempt = 0; attempt === 0 || (attempt < attempts && isLong()); attempt += 1) {
     const database = await emptyDatabaseOn(ground.postgresUrl);
     try {
       await prepare(database.url);
