@@ -232,7 +232,9 @@ describe('the state store', () => {
     expect(store.size().runs.length).toBeGreaterThan(0);
     expect(pagesOf(keys(1_000_000))).toBeLessThan(400);
     expect(pagesOf(keys(0))).toBeGreaterThan(10_000);
-    expect(store.look(keys(0).slice(0, 1)).wanted.length).toBe(1);
+    const search = store.look(keys(0).slice(0, 1));
+    expect(search.wanted.length).toBe(1);
+    expect(() => search.give([])).toThrow('of 1 pages of keyed state, state_pages holds 0');
   });
 });
 

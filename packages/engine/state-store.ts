@@ -172,6 +172,7 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
     const { from, to } = highsOf(firstPage, pages, job.bits);
     const reads = job.runs.map(({ run, bits }) => ({ run, first: pageOf(from, bits), last: pageOf(to, bits) }));
     const merge = (given: readonly StoredPage[]): StretchRow => {
+      checkAllGiven(reads, given);
       function* refs(): Generator<EntryRef> {
         if (job.recent !== null) yield* job.recent.between(from, to);
         for (const { run, entries } of given) {
@@ -230,6 +231,7 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
         rows,
         wanted: want(),
         give(pages: readonly StoredPage[]): void {
+          checkAllGiven(search.wanted, pages);
           for (const { run, page, entries } of pages) {
             const bytes = decompress(entries);
             given.set(nameOf(run, page), bytes);
@@ -297,4 +299,13 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
     /** For logs and tests. */
     size: () => ({ recentKeys: recent.keys(), runs: runs.map(({ keys, bytes }) => ({ keys, bytes })) }),
   };
+}
+
+/** Without this, a page that went missing would be looked for without end, or merged away. */
+function checkAllGiven(ranges: readonly PageRange[], given: readonly StoredPage[]): void {
+  const wanted = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  if (given.length === wanted) return;
+  throw new Error(
+    `of ${wanted} pages of keyed state, state_pages holds ${given.length}: restore the database, since somebody else deleted them`,
+  );
 }
