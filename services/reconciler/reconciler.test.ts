@@ -191,11 +191,13 @@ describe('the reconciler', () => {
     await minutes(2);
     const [state] = await readHooks(database.db);
     expect(state!.failed?.reason).toMatch(/GitHub/);
+    expect(logged.filter((line) => line.includes('cannot be seen to'))).toHaveLength(1);
     github.refusal = null;
     status = 0;
     await github.deliver('push', {});
     status = 202;
-    await minutes(4);
+    // What a person must mend is looked at again within ten minutes.
+    await minutes(13);
     expect(github.missing()).toEqual([]);
     expect(await readHooks(database.db)).toMatchObject([{ failed: null }]);
     expect(JSON.stringify(state) + logged.join('')).not.toContain(token);

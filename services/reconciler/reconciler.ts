@@ -33,6 +33,8 @@ export type Reconciler = {
 const intervalMs = 60_000;
 /** How often a webhook is looked for that nobody holds: another process may have died with it. */
 const pollMs = 5000;
+/** After a refusal that a person must mend: a permission, a webhook that is not there. */
+const refusedPauseMs = 600_000;
 /** However long a rate limit may last, GitHub's end within an hour. */
 const longestPauseMs = 3_600_000;
 
@@ -55,6 +57,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   const measures = createMeasures(parts.metrics, db);
   const hooks = hooksOf(config);
   const stopping = new AbortController();
+  /** Why the last round over each webhook failed, so that the same is said once. */
+  const failures = new Map<string, string | null>();
 
   async function see({ name, hook }: (typeof hooks)[number]): Promise<void> {
     const hold = { hook: name, holder: randomUUID() };
@@ -89,12 +93,14 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       if (!(error instanceof CannotRead)) throw error;
       failure = error.message;
       const { outcome } = error;
-      if (outcome.kind === 'retry' && outcome.afterMs !== undefined)
-        pauseMs = Math.min(Math.max(outcome.afterMs, intervalMs), longestPauseMs);
-      log.warn({ reason: outcome.reason, pauseMs }, `undelivered deliveries cannot be seen to: ${failure}`);
+      if (outcome.kind === 'give-up') pauseMs = refusedPauseMs;
+      else if (outcome.afterMs !== undefined) pauseMs = Math.min(Math.max(outcome.afterMs, intervalMs), longestPauseMs);
+      if (failures.get(name) !== failure)
+        log.warn({ reason: outcome.reason, pauseMs }, `undelivered deliveries cannot be seen to: ${failure}`);
     } finally {
       const nowMs = clock.nowMs();
       const untilMs = stopping.signal.aborted ? nowMs : nowMs + pauseMs;
+      failures.set(name, failure);
       await leaveHook(db, hold, { nowMs, untilMs, failure });
     }
   }

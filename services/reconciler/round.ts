@@ -79,7 +79,7 @@ async function page(round: Round, before: Look, cursor: string | null) {
     round.log.warn('GitHub no longer knows the page at which the look stopped: it begins anew');
     const heldUntilMs = round.clock.nowMs() + leaseMs;
     await recordSeen(round.db, round.hold, [], { ...before, unfinished: null }, { heldUntilMs, settleMs });
-    throw error;
+    throw new CannotRead({ kind: 'retry', reason: error.outcome.reason, message: error.message });
   }
 }
 
