@@ -34,8 +34,8 @@ export type Judged = {
   /** What is set aside: by the record's offset or the timer's id, and the rule that threw. */
   poison: readonly string[];
   workspaces: readonly string[];
-  /** State of rules that has not expired, and timers that wait, by workspace, rule and name. */
-  state: ReadonlyMap<string, unknown>;
+  /** State of rules that may stand, whether it must, and timers that wait, by workspace, rule and name. */
+  state: ReadonlyMap<string, { value: unknown; isSure: boolean }>;
   timers: ReadonlyMap<string, number>;
   logTimeMs: number;
 };
@@ -51,7 +51,8 @@ const slack = 1.5;
 
 type Facts = { firstMs: number; wholeMs?: number; of?: number; come: number[]; settings: Record<string, object> };
 type Known = { said: Said; runs: string[]; withdrawn: boolean; untilMs: number };
-type Kept = { json: string; untilMs: number };
+/** `sureMs`: until when it is kept at least. */
+type Kept = { json: string; sureMs: number; untilMs: number };
 type SetTimer = Timer & { workspace: string; rule: string };
 type World = {
   facts: Map<string, Facts>;
@@ -212,7 +213,9 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         return kept && kept.untilMs > nowMs ? JSON.parse(kept.json) : undefined;
       },
       set: (key, value, keepMs) =>
-        void world.state.set(place(key), { json: JSON.stringify(value), untilMs: untilMs(keepMs) }),
+        void world.state.set(place(key), {
+          ...{ json: JSON.stringify(value), sureMs: nowMs + keepMs, untilMs: untilMs(keepMs) },
+        }),
       delete: (key) => void world.state.delete(place(key)),
       setTimer: ({ id, dueMs, keys: of }) =>
         void world.timers.set(join(workspace, rule.id, id), {
@@ -265,7 +268,9 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     poison,
     workspaces: [...world.facts.keys()],
     state: new Map(
-      [...world.state].flatMap(([name, { json, untilMs: end }]) => (end > nowMs ? [[name, JSON.parse(json)]] : [])),
+      [...world.state].flatMap(([name, { json, sureMs, untilMs: end }]) =>
+        end > nowMs ? [[name, { value: JSON.parse(json), isSure: sureMs > nowMs }] as const] : [],
+      ),
     ),
     timers: new Map([...world.timers].map(([name, { dueMs }]) => [name, dueMs])),
     logTimeMs: nowMs,

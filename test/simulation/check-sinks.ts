@@ -1,6 +1,7 @@
 import type { Db } from '@tripline/db/database';
 import { listFindings } from '@tripline/db/findings';
 import { listRemediations } from '@tripline/db/remediations';
+import { dedupKey } from '@tripline/integrations/pagerduty/event';
 import type { Outcome } from '../oracle/oracle.ts';
 import { compare, type Difference } from './check.ts';
 import type { Sinks } from './sinks.ts';
@@ -35,7 +36,7 @@ export async function checkTold(db: Db, outcome: Outcome, sinks: Sinks): Promise
         problems.push(`${id}: Slack has ${unmarked.length} messages that are not marked as repeated`);
       if (ts === null || !sinks.posts.has(ts)) problems.push(`${id}: Slack does not have the message that was noted`);
     }
-    const alert = sinks.alerts.get(`tripline:${id}`) ?? [...sinks.alerts].find(([key]) => key.includes(id))?.[1];
+    const alert = sinks.alerts.get(dedupKey(id));
     const isGrave = severity === 'high' || severity === 'critical';
     if ((alert?.open ?? false) !== (isGrave && state !== 'resolved')) {
       problems.push(`${id} is ${state}, ${severity}; PagerDuty has ${alert?.open ? 'an' : 'no'} open alert`);

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { type Db, openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
 import pg from 'pg';
+import type { Mutant } from './mutants.ts';
 import type { Life, World } from './world.ts';
 
 /**
@@ -77,9 +78,10 @@ export function createSimulatedDatabase(options: {
   server: Server;
   world: World;
   faults: () => DatabaseFaults;
-  alter?: ((text: string) => string) | undefined;
+  mutant?: Mutant | undefined;
 }) {
-  const { server, world, faults, alter = (text) => text } = options;
+  const { server, world, faults, mutant } = options;
+  let isMutated = false;
   const held = new Map<Life, Set<Session>>();
   const parked = new Set<{ session: Session; done: Promise<void>; isDone: () => boolean }>();
   /** The server's own life: it outlives every process. */
@@ -181,7 +183,9 @@ export function createSimulatedDatabase(options: {
     const text = typeof of === 'string' ? of : of.text;
     // What a notification would say sooner is found by looking.
     if (/^\s*(un)?listen/i.test(text)) return Promise.resolve({ rows: [], rowCount: 0 } as never);
-    const altered = alter(text);
+    const altered = mutant?.alter?.(text) ?? text;
+    const isApart = mutant?.apart?.test(text) ?? false;
+    if (isApart || altered !== text) isMutated = true;
     return new Promise((resolve, reject) => {
       void world.operate(life, altered.replaceAll(/\s+/g, ' ').slice(0, 120), async () => {
         const { lostBefore, lostAfter } = faults();
@@ -191,7 +195,9 @@ export function createSimulatedDatabase(options: {
           return;
         }
         const isLost = world.random.chance(lostAfter);
-        const { done } = await send(session, typeof of === 'string' ? altered : { ...of, text: altered }, values);
+        const own: Session = isApart ? { client: undefined, inTransaction: false, busy: false } : session;
+        const { done } = await send(own, typeof of === 'string' ? altered : { ...of, text: altered }, values);
+        if (isApart) await done.then(noop, noop).then(() => giveBack(own));
         const answer = isLost ? done.then(() => Promise.reject(connectionLost(life))) : done;
         if (isLost) world.trace('  … done, its answer lost');
         answer.then(
@@ -255,6 +261,8 @@ export function createSimulatedDatabase(options: {
       life.openPool = () => poolOf(life);
       return world.within(life, () => openDatabase('postgres://simulated', { applicationName: life.name }));
     },
+    /** Whether the planted bug met a statement. */
+    isMutated: () => isMutated,
     /** The process is gone: the server will notice what it left open. */
     forget(life: Life): void {
       for (const session of held.get(life) ?? []) abandon(life, session);

@@ -5,17 +5,19 @@ import { parseArgs } from 'node:util';
 import { startEmbedded } from '@tripline/db/embedded';
 import type { Difference } from './check.ts';
 import { prepareServer, type Server } from './database.ts';
+import { mutants } from './mutants.ts';
 import { simulate } from './simulate.ts';
 
 /**
  * `npm run simulate -- --seeds 500 --from 1`: plays seeds one after the other and ends with 1 when one of them does not
- * end as the oracle says. `--verbose` shows every step; with `--seeds 1 --from S` that is how a failure is looked into.
+ * end as the oracle says. `--mutants` plants bugs instead, each until it is found. `--verbose` shows every step; with `--seeds 1 --from S` that is how a failure is looked into.
  */
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '500' },
     from: { type: 'string', default: '1' },
     verbose: { type: 'boolean', default: false },
+    mutants: { type: 'boolean', default: false },
   },
 });
 const [seeds, from] = [Number(values.seeds), Number(values.from)];
@@ -32,7 +34,7 @@ const postgres = await startEmbedded({
 let failed = 0;
 try {
   const server = await prepareServer(postgres.url, 'simulation');
-  failed = await playAll(server).finally(() => server.close());
+  failed = await (values.mutants ? killMutants(server) : playAll(server)).finally(() => server.close());
 } finally {
   await postgres.stop();
   rmSync(dir, { recursive: true, force: true });
@@ -61,6 +63,29 @@ async function playAll(server: Server): Promise<number> {
     }
   }
   return failures;
+}
+
+/** Plays each planted bug until some seed finds it; answers how many were not found. */
+async function killMutants(server: Server): Promise<number> {
+  let survivors = 0;
+  for (const mutant of mutants) {
+    let seed = from;
+    let planted = 0;
+    let difference: Difference | undefined;
+    for (; seed < from + seeds && difference === undefined; seed += 1) {
+      const result = await simulate(seed, server, { mutant });
+      if (result.isMutated) planted += 1;
+      difference = result.differences[0];
+    }
+    const after = `${seed - from} seeds, planted in ${planted}`;
+    if (difference === undefined) survivors += 1;
+    console.log(
+      difference
+        ? `found after ${after}: ${mutant.name} (${difference.what})`
+        : `NOT FOUND in ${after}: ${mutant.name}`,
+    );
+  }
+  return survivors;
 }
 
 function tellFailure(seed: number, differences: readonly Difference[]): void {

@@ -6,21 +6,29 @@ import { checkRemediator, checkTold } from './check-sinks.ts';
 import { createSimulatedDatabase, type Server } from './database.ts';
 import { simulateGlobals } from './globals.ts';
 import { createSimulatedLog } from './log.ts';
+import type { Mutant } from './mutants.ts';
 import { createRandom, type Random } from './random.ts';
 import { config, type Role, rules, start } from './services.ts';
 import { createSinks } from './sinks.ts';
 import { type Arrival, dawnMs, type WorkloadShape, weave } from './workload.ts';
 import { createWorld, type Life } from './world.ts';
 
-export type Simulated = { differences: Difference[]; events: number; findings: number; steps: number; crashes: number };
+export type Simulated = {
+  differences: Difference[];
+  events: number;
+  findings: number;
+  steps: number;
+  crashes: number;
+  isMutated: boolean;
+};
 
 export type SimulateOptions = {
   /** Hears of every step. */
   trace?: (line: string) => void;
   /** Hears what the services log at `warn` and above. */
   log?: (line: string) => void;
-  /** Changes statements on their way to Postgres: a planted bug. */
-  alter?: (text: string) => string;
+  /** A planted bug. */
+  mutant?: Mutant;
 };
 
 const hourMs = 3_600_000;
@@ -32,7 +40,7 @@ const casts: readonly (readonly Role[])[] = [
   ['detector', 'detector'],
   ['detector', 'detector', 'recorder'],
   ['detector', 'detector', 'recorder'],
-  ['detector', 'notifier'],
+  ['detector', 'notifier', 'notifier'],
   ['detector', 'detector', 'notifier', 'remediator'],
 ];
 
@@ -71,7 +79,7 @@ function build(random: Random, server: Server, options: SimulateOptions) {
   const stage = { isRough: true, crashes: 0 };
   const fault = (probability = rough) => (stage.isRough ? probability : 0);
   const lost = () => ({ lostBefore: fault(), lostAfter: fault() });
-  const database = createSimulatedDatabase({ server, world, faults: lost, alter: options.alter });
+  const database = createSimulatedDatabase({ server, world, faults: lost, mutant: options.mutant });
   const log = createSimulatedLog({
     world,
     partitions: random.int(1, 3),
@@ -105,6 +113,7 @@ function build(random: Random, server: Server, options: SimulateOptions) {
   }
   return Object.assign(stage, {
     world,
+    database,
     log,
     sinks,
     roles,
@@ -206,7 +215,10 @@ async function playQuiet(stage: Stage): Promise<void> {
   }
 }
 
-async function judge({ world, log, sinks, roles, arrivals, crashes }: Stage, { db }: Server): Promise<Simulated> {
+async function judge(
+  { world, database, log, sinks, roles, arrivals, crashes }: Stage,
+  { db }: Server,
+): Promise<Simulated> {
   const outcome: Outcome = reckon(
     log.events().map((records, partition) => ({ partition, records, untilMs: world.nowMs() })),
     { rules: rules.map((rule) => ({ rule })), learningDays: config.learningDays, imports: true },
@@ -219,7 +231,8 @@ async function judge({ world, log, sinks, roles, arrivals, crashes }: Stage, { d
   if (roles.includes('notifier')) differences.push(...(await checkTold(db, outcome, sinks)));
   if (roles.includes('remediator')) differences.push(...(await checkRemediator(db, sinks)));
   const { length: events } = arrivals;
-  return { differences, events, findings: outcome.findings.size, steps: world.steps(), crashes };
+  const isMutated = database.isMutated();
+  return { differences, events, findings: outcome.findings.size, steps: world.steps(), crashes, isMutated };
 }
 
 function shapeOf(random: Random, roles: readonly Role[]): WorkloadShape {

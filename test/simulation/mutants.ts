@@ -1,0 +1,61 @@
+/**
+ * Bugs that the simulation must find, planted into statements on their way to Postgres: `npm run simulate -- --mutants`.
+ * One that no longer fits any statement is a failure too: then the list is out of date.
+ */
+export type Mutant = {
+  name: string;
+  /** What becomes of a statement. */
+  alter?: (text: string) => string;
+  /** Statements that are carried out at once, outside of the transaction that they are sent in. */
+  apart?: RegExp;
+};
+
+const replacing = (from: RegExp | string, to: string) => (text: string) => text.replace(from, to);
+
+export const mutants: readonly Mutant[] = [
+  {
+    // The keys of segments and of ids are a second fence, so they fall with it.
+    name: 'nothing fences a former owner',
+    alter: (text) =>
+      text
+        .replace(/next = \$4 AND epoch = \$6/, '($4::bigint + $6::bigint) IS NOT NULL')
+        .replace(
+          'WHERE $9::bytea IS NOT NULL',
+          'WHERE $9::bytea IS NOT NULL ON CONFLICT (partition, segment) DO UPDATE SET entries = excluded.entries',
+        )
+        .replace(
+          'WHERE $10::bytea IS NOT NULL',
+          'WHERE $10::bytea IS NOT NULL ON CONFLICT (partition, next) DO UPDATE SET entries = excluded.entries',
+        ),
+  },
+  { name: 'the position moves outside of the transaction', apart: /UPDATE positions SET next/ },
+  {
+    name: 'duplicates are not recognised by the next owner',
+    alter: replacing('WHERE $10::bytea IS NOT NULL', 'WHERE $10::bytea IS NULL AND $10::bytea IS NOT NULL'),
+  },
+  {
+    name: 'keyed state is not kept',
+    alter: replacing('WHERE $9::bytea IS NOT NULL', 'WHERE $9::bytea IS NULL AND $9::bytea IS NOT NULL'),
+  },
+  {
+    name: 'timers are not kept',
+    alter: replacing('FROM changes WHERE "dueMs" IS NOT NULL', 'FROM changes WHERE false'),
+  },
+  {
+    name: 'jobs are not left',
+    alter: replacing('AS j(name text, payload json, key text)', 'AS j(name text, payload json, key text) WHERE false'),
+  },
+  { name: 'jobs are left outside of the transaction', apart: /AS j\(name text, payload json, key text\)/ },
+  {
+    name: 'a claim on a telling is not exclusive',
+    alter: (text) =>
+      text
+        .replaceAll('(t.claimed_until IS NULL OR t.claimed_until <= now())', 'true')
+        .replaceAll('(claimed_until IS NULL OR claimed_until <= now())', 'true'),
+  },
+  {
+    name: 'what is about to be sent is not noted',
+    alter: replacing('SET intent = $3,', 'SET intent = nullif($3::text, $3),'),
+  },
+  { name: 'the trail is written outside of its transaction', apart: /INSERT INTO trail \(/ },
+];
