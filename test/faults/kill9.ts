@@ -17,7 +17,7 @@ export function kill9(victim: Victim): Fault {
   return {
     name: `kill9-${victim.service}`,
     what: `kill -9 of the ${victim.service} before and after each I/O`,
-    sizes: { ci: 6, full: all.length, unit: 'points' },
+    sizes: { ci: victim.sampled ?? 6, full: all.length, unit: 'points' },
     run: (ground, size) => run(ground, victim, spread(all, size)),
   };
 }

@@ -11,6 +11,7 @@ import { notifier } from './kill9.notifier.ts';
 import { receiver } from './kill9.receiver.ts';
 import { recorder } from './kill9.recorder.ts';
 import { remediator } from './kill9.remediator.ts';
+import { standalone } from './kill9.standalone.ts';
 import { kill9 } from './kill9.ts';
 import { lostReplies } from './lost-replies.ts';
 import { postgresStopped } from './postgres-stopped.ts';
@@ -23,7 +24,7 @@ import { upgrade } from './upgrade.ts';
 
 /** Every fault that is played, in the order of the table: by CI in its small size, by `npm run test:faults` in full. */
 export const faults: readonly Fault[] = [
-  ...[receiver, detector, recorder, notifier, remediator].map(kill9),
+  ...[receiver, detector, recorder, notifier, remediator, standalone].map(kill9),
   // What we stand on.
   ...[lostReplies, postgresStopped, brokersLost, stoppedOwner, rebalanceStorm, diskFull, upgrade],
   // Whom we tell, and who acts for us.

@@ -76,7 +76,7 @@ export async function whatStands(pool: Pool): Promise<Standing> {
   return inOrder({
     findings: findings.rows.map(({ id, withdrawn }) => ({ id, withdrawn })),
     incidents,
-    jobs: jobs.rows.map(({ key }) => key.replace(/INC-\d+/, (id) => nameOf.get(id)!)),
+    jobs: jobs.rows.map(({ key }) => (key ?? 'of a dead worker').replace(/INC-\d+/, (id) => nameOf.get(id)!)),
     story: story.rows[0].count,
   });
 }

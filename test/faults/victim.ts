@@ -9,6 +9,8 @@ export type Victim = {
   points: readonly string[];
   /** Up to which passing of a point it is killed there. */
   passings: number;
+  /** How many points CI has time for; six unless told otherwise. */
+  sampled?: number;
   /** Whether a process can come by a point so often at all; it can unless told otherwise. */
   canPass?: (point: string, passing: number) => boolean;
   /** Lays the ground for a series of deaths at `failpoints`, each `<name>:<passing>`. */

@@ -106,6 +106,7 @@ export async function openWhole(options: WholeOptions) {
     db,
     sender,
     start,
+    readLog,
     /** How many partitions the topic of events has. */
     partitions: async () => (await stream.offsets(topics.events)).length,
     undone,
