@@ -10,6 +10,7 @@ const here = fileURLToPath(import.meta.url);
 const handedOver = 'NODE_HANDED_OVER_BY_TRIPLINE';
 
 if (isNewEnough()) {
+  makeRoom();
   const { main } = await import('./main.ts');
   process.exitCode = await main(process.argv.slice(2));
 } else {
@@ -26,6 +27,19 @@ if (isNewEnough()) {
 function isNewEnough() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   return major > 22 || (major === 22 && minor >= 18);
+}
+
+/**
+ * A batch of the detector is some 10 MB that lives until it is committed: with the young generation that V8 gives by
+ * itself it is copied twice and then kept too long, which costs a fifth of the detector's time, and more memory. V8 takes
+ * the size at its start alone, so this process starts anew in its own place.
+ */
+function makeRoom() {
+  const flags = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
+  const isSet = process.execArgv.some((flag) => flag.includes('semi-space-size'));
+  if (process.argv[2] !== 'detector' || isSet || process.platform === 'win32' || !process.execve) return;
+  const args = [process.execPath, ...flags, ...process.execArgv, here, ...process.argv.slice(2)];
+  process.execve(process.execPath, args, process.env);
 }
 
 /** The `node` of npm's own `node` package, in the nearest node_modules above. */
