@@ -1,110 +1,81 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeCorpus } from './corpus.ts';
-import { requestBytes, sendAll } from './load.ts';
+import { type HttpServer, measureServer, secret, signedRequests } from './http-server.ts';
 import { format, interleave, median, ratio, type Series } from './measure.ts';
-import { answers, freePort, start, tripline } from './processes.ts';
-import { eventOf } from './records.ts';
+import { tripline } from './processes.ts';
 
-/**
- * Deliveries a second that one receiver process keeps in Kafka (verified, normalised, acks=all before 2xx), beside
- * node:http that reads the same bodies and does nothing, and Octokit's middleware, which verifies and keeps nothing.
- * The server has core 0 to itself; broker and load share core 1. Where the system tells it (Linux), the server's own
- * CPU time is written to stderr too: unlike a rate, it does not change with what else the machine does.
- */
-export async function benchReceiver(options: {
+export type ReceiverLoad = {
   brokers: string;
   deliveries: number;
   rounds: number;
   connections: number;
-}): Promise<Series[]> {
-  const secret = 'bench-secret';
-  let seed = 0;
-  // Each round has deliveries of its own: the same ones again would be answered as duplicates.
-  const requests = () =>
-    makeCorpus({
-      deliveries: options.deliveries,
-      workspaces: 200,
-      attackEvery: 50,
-      seed: ++seed,
-      startMs: Date.now(),
-    })
-      // What the receiver sets aside it need not keep, and that would flatter it.
-      .deliveries.filter((delivery) => eventOf(delivery) !== undefined)
-      .map((delivery, index) => requestBytes({ ...delivery, id: `${seed}-${index}` }, secret));
+  /** Only deliveries whose body is no longer. The corpus has some 10 kB on average; up to 8,192 bytes, 6.3 kB. */
+  maxBodyBytes?: number;
+};
 
-  const cpu: Series[] = [];
-  const run = async (name: string, args: string[], env: Record<string, string>, ready: string) => {
-    const port = await freePort();
-    const dataDir = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
-    const server = start(args, {
-      core: 0,
-      env: {
-        ...env,
-        PORT: String(port),
-        ...(env['KAFKA_BROKERS'] ? { TRIPLINE_PORT: String(port), TRIPLINE_DATA: dataDir } : {}),
-      },
-    });
-    try {
-      await answers(`http://127.0.0.1:${port}${ready}`, server);
-      const made = requests();
-      const before = cpuMicros(server.process.pid!);
-      const result = await sendAll({ port, requests: made, connections: options.connections });
-      const cost = (cpuMicros(server.process.pid!) - before) / result.answered;
-      const series = cpu.find((one) => one.name === name);
-      if (series) series.values.push(cost);
-      // Its first round warms up, and does not count.
-      else cpu.push({ name, unit: 'µs CPU', values: [] });
-      if (result.refused > 0) throw new Error(`${result.refused} deliveries were refused:\n${server.output()}`);
-      return result.answered / result.seconds;
-    } finally {
-      await server.stop();
-      rmSync(dataDir, { recursive: true, force: true });
-    }
+/** Of each server in turn: deliveries a second, and µs of CPU a delivery (NaN where the system does not tell). */
+export type ServerFigures = { rates: Series[]; cpu: Series[] };
+
+/** The receiver itself, as `tripline receiver` runs it. */
+export function receiverProcess(brokers: string): HttpServer {
+  const env = {
+    KAFKA_BROKERS: brokers,
+    TRIPLINE_GITHUB_WEBHOOK_SECRET: secret,
+    TRIPLINE_LOG_LEVEL: 'warn',
   };
-  const series = await interleave(
-    [
-      {
-        name: 'receiver, kept in Kafka',
-        unit: 'deliveries/s',
-        run: () =>
-          run(
-            'receiver',
-            [tripline, 'receiver'],
-            { KAFKA_BROKERS: options.brokers, TRIPLINE_GITHUB_WEBHOOK_SECRET: secret, TRIPLINE_LOG_LEVEL: 'warn' },
-            '/readyz',
-          ),
-      },
-      {
-        name: 'limit: node:http that reads the body',
-        unit: 'deliveries/s',
-        run: () => run('node:http', [join(import.meta.dirname, 'bare-http.ts')], {}, '/'),
-      },
-      {
-        name: '@octokit/webhooks, keeps nothing',
-        unit: 'deliveries/s',
-        run: () => run('@octokit/webhooks', [join(import.meta.dirname, 'octokit.ts')], { SECRET: secret }, '/'),
-      },
-    ],
-    options.rounds,
-  );
-  for (const one of cpu) {
-    const against = ratio(one, cpu[0]!);
-    process.stderr.write(
-      `  ${one.name}: ${format(median(one.values))} ${one.unit} a delivery, ` +
-        `${format(against.median)} (${format(against.min)}–${format(against.max)}) of ours\n`,
-    );
-  }
-  return series;
+  return { args: [tripline, 'receiver'], env, ready: '/readyz' };
 }
 
-/** CPU time that a process has used, in µs; NaN where the system has no /proc. Ticks are of 10 ms. */
-function cpuMicros(pid: number): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * 10_000;
-  } catch {
-    return Number.NaN;
+export const bareHttp: HttpServer = { args: [join(import.meta.dirname, 'bare-http.ts')], env: {}, ready: '/' };
+
+/**
+ * Deliveries a second that one receiver process keeps in Kafka (verified, normalised, acks=all before 2xx), beside
+ * node:http that reads the same bodies and does nothing, and Octokit's middleware, which verifies and keeps nothing.
+ * The server has core 0 to itself; broker and load share core 1.
+ */
+export function benchReceiver(load: ReceiverLoad): Promise<ServerFigures> {
+  const octokit = { args: [join(import.meta.dirname, 'octokit.ts')], env: { SECRET: secret }, ready: '/' };
+  return benchServers(load, [
+    { name: 'receiver, kept in Kafka', server: receiverProcess(load.brokers) },
+    { name: 'limit: node:http that reads the body', server: bareHttp },
+    { name: '@octokit/webhooks, keeps nothing', server: octokit },
+  ]);
+}
+
+/**
+ * Rates of several servers under the same load, in turn. Where the system tells it (Linux), each one's CPU time a
+ * delivery and its memory are written to stderr too: unlike a rate, they do not change with what else the machine does.
+ */
+export async function benchServers(
+  load: ReceiverLoad,
+  servers: readonly { name: string; server: HttpServer }[],
+): Promise<ServerFigures> {
+  const cpu = servers.map(({ name }): Series => ({ name, unit: 'µs CPU', values: [] }));
+  const memory: string[] = [];
+  const rates = await interleave(
+    servers.map(({ name, server }, nth) => ({
+      name,
+      unit: 'deliveries/s',
+      async run() {
+        const requests = signedRequests(load.deliveries * 2, load.maxBodyBytes);
+        const figures = await measureServer(server, { ...load, requests, warmUp: load.deliveries });
+        cpu[nth]!.values.push(figures.cpuMicros);
+        memory[nth] = `${megabytes(figures.idleBytes)} MB idle, ${megabytes(figures.loadedBytes)} MB under load`;
+        return figures.perSecond;
+      },
+    })),
+    load.rounds,
+  );
+  for (const [nth, one] of cpu.entries()) {
+    const { median: middle, min, max } = ratio(cpu[0]!, one);
+    process.stderr.write(
+      `  ${one.name}: ${format(median(one.values))} ${one.unit} a delivery, ` +
+        `${format(middle)} (${format(min)}–${format(max)}) of it is ours; ${memory[nth]}\n`,
+    );
   }
+  // Its first round warms up, and does not count.
+  return { rates, cpu: cpu.map((one) => ({ ...one, values: one.values.slice(1) })) };
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1024 / 1024).toFixed(0);
 }

@@ -3,11 +3,12 @@ import { benchBurst } from './burst.ts';
 import { makeCorpus } from './corpus.ts';
 import { benchDetector } from './detector.ts';
 import { benchLatency, benchMemory, benchRevocation } from './latency.ts';
-import { format, interleave, percentile, type Series } from './measure.ts';
+import { format, interleave, median, percentile, type Series } from './measure.ts';
 import { benchNotify } from './notify.ts';
 import { hmacLimit, postgresLimits } from './peers/limits.ts';
 import { wholeWay } from './peers/whole-way.ts';
 import { benchReceiver } from './receiver.ts';
+import { benchReceiverLadder } from './receiver-ladder.ts';
 import { fillTopic, recordsOf } from './records.ts';
 import { benchRules } from './rules.ts';
 import { benchScaleOut } from './scale-out.ts';
@@ -38,14 +39,26 @@ export const sections: { [name: string]: Section } = {
   },
 
   receiver: {
-    what: 'signed deliveries kept in Kafka, beside bare HTTP and Octokit’s middleware',
+    what: 'signed deliveries kept in Kafka, beside bare HTTP, Octokit’s middleware, and each step of its own work',
     measure: async ({ brokers, rounds, quick }) => {
-      const deliveries = quick ? 2_000 : 12_000;
-      const [ours, bare, octokit] = await benchReceiver({ brokers, deliveries, rounds, connections: 64 });
-      return [
-        beside(ours!, bare!, { least: 0.6, headline: true }),
-        beside(ours!, octokit!, { least: 1.1, headline: true }),
-      ];
+      const load = { brokers, deliveries: quick ? 2_000 : 8_000, rounds, connections: 64 };
+      const rows: Row[] = [];
+      for (const maxBodyBytes of [undefined, 8192]) {
+        const bodies = maxBodyBytes === undefined ? '10 kB a body' : '6 kB a body';
+        const { rates } = await benchReceiver({ ...load, ...(maxBodyBytes && { maxBodyBytes }) });
+        const [ours, bare, octokit] = rates.map((of) => ({ ...of, name: `${of.name}, ${bodies}` }));
+        const headline = maxBodyBytes === undefined;
+        rows.push(beside(ours!, bare!, { least: 0.6, headline }), beside(ours!, octokit!, { least: 1.1, headline }));
+      }
+      const { rates, cpu } = await benchReceiverLadder({ ...load, rounds: Math.min(rounds, 3) });
+      const note =
+        'Each rung calls the receiver’s own functions with nothing around them, and does all that those above it do.';
+      const rungs = rates
+        .slice(1)
+        .map((of, nth) =>
+          beside(rates[0]!, { ...of, name: `${of.name} (${format(median(cpu[nth + 1]!.values))} µs CPU)` }, { note }),
+        );
+      return [...rows, ...rungs];
     },
   },
 

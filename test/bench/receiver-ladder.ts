@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startBrokers } from '../setup/kafka-broker.ts';
+import { type HttpServer, measureServer, secret, signedRequests } from './http-server.ts';
+import { format } from './measure.ts';
+import { benchReceiver, benchServers, type ReceiverLoad, receiverProcess, type ServerFigures } from './receiver.ts';
+import { rungs } from './receiver-rung.ts';
+
+/**
+ * What stands between node:http and the receiver: the same deliveries, one more step of the receiver's work on each rung,
+ * and at the top the receiver itself. The rung below it keeps the event in Kafka with acks=all and has neither spool,
+ * duplicates, metrics nor limits.
+ *
+ *     node test/bench/receiver-ladder.ts [--deliveries 8000] [--rounds 3] [--max-body 8192] [--memory]
+ */
+export function benchReceiverLadder(load: ReceiverLoad): Promise<ServerFigures> {
+  const rung = (nth: number): HttpServer => ({
+    args: [join(import.meta.dirname, 'receiver-rung.ts')],
+    env: { RUNG: String(nth), SECRET: secret, BROKERS: load.brokers },
+    ready: '/',
+  });
+  return benchServers(load, [
+    { name: 'receiver, kept in Kafka', server: receiverProcess(load.brokers) },
+    ...rungs.map((what, nth) => ({ name: `rung ${nth}: ${nth === 0 ? '' : '+ '}${what}`, server: rung(nth) })),
+  ]);
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { values: flags } = parseArgs({
+    options: {
+      deliveries: { type: 'string', default: '8000' },
+      rounds: { type: 'string', default: '3' },
+      'max-body': { type: 'string' },
+      peers: { type: 'boolean' },
+      memory: { type: 'boolean' },
+    },
+  });
+  const brokers = await startBrokers({ brokers: 1 });
+  try {
+    const load = {
+      brokers: brokers.bootstrap.join(','),
+      deliveries: Number(flags.deliveries),
+      rounds: Number(flags.rounds),
+      connections: 64,
+      ...(flags['max-body'] === undefined ? {} : { maxBodyBytes: Number(flags['max-body']) }),
+    };
+    if (flags.memory) await showMemory(load);
+    else await (flags.peers ? benchReceiver(load) : benchReceiverLadder(load));
+  } finally {
+    await brokers.close();
+  }
+}
+
+/** Memory at 2,000 deliveries a second, as the goals have it. */
+async function showMemory(load: ReceiverLoad): Promise<void> {
+  const requests = signedRequests(load.deliveries);
+  const figures = await measureServer(receiverProcess(load.brokers), {
+    ...load,
+    requests,
+    warmUp: 0,
+    ratePerSecond: 2000,
+  });
+  const megabytes = (bytes: number) => format(bytes / 1024 / 1024);
+  process.stdout.write(
+    `receiver: ${megabytes(figures.idleBytes)} MB idle, ${megabytes(figures.loadedBytes)} MB after ` +
+      `${load.deliveries} deliveries at ${format(figures.perSecond)}/s; ${format(figures.cpuMicros)} µs CPU each\n`,
+  );
+}
