@@ -56,16 +56,18 @@ async function lookAtEnd(pool: pg.Pool, topic: string, partition: number) {
   return { first: end.first, next: end.next, clockMs: end.clock_ms };
 }
 
-/** One partition of the embedded log, as a lane reads it. `bell` rings when the topic got records. */
+/** Who reads a partition, and hears of its writers: `bell` rings when it got records, and `toldEnd` is its next offset then. */
+export type Reader = { topic: string; partition: number; bell: Bell; toldEnd: number };
+
+/** One partition of the embedded log, as a lane reads it. */
 export function embeddedSource(options: {
   pool: pg.Pool;
-  topic: string;
-  partition: number;
+  reader: Reader;
   maxRecords: number;
   tickMs: number | undefined;
-  bell: Bell;
 }): LaneSource {
-  const { pool, topic, partition, maxRecords, bell } = options;
+  const { pool, reader, maxRecords } = options;
+  const { topic, partition, bell } = reader;
   const waitMs = Math.min(options.tickMs ?? lookMs, lookMs);
   let next = 0;
   let knownEnd = 0;

@@ -3,9 +3,9 @@ import type { Clock } from '@tripline/runtime/clock';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import { createBatcher } from './batcher.ts';
-import { type Bell, createBell } from './bell.ts';
+import { createBell } from './bell.ts';
 import { type Appended, type NewRecord, type Stream, StreamUnavailable, type TopicSpec } from './contract.ts';
-import { embeddedSource, readLog } from './embedded-lane.ts';
+import { embeddedSource, type Reader, readLog } from './embedded-lane.ts';
 import { joinGroup, type Membership } from './group.ts';
 import { openLane } from './lane.ts';
 import { openListener } from './listener.ts';
@@ -28,7 +28,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
   const { clock } = options;
   const pool = options.db.pool;
   const logger = options.logger.child({ part: 'log' });
-  const readers = new Set<{ topic: string; bell: Bell }>();
+  const readers = new Set<Reader>();
   const members = new Set<{ name: string; membership: Membership }>();
   const closing = new AbortController();
   const specs = new Map<string, TopicSpec>();
@@ -37,13 +37,27 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     connection: { ...pool.options, application_name: 'tripline log' },
     channels: ['tripline_log', 'tripline_log_groups'],
     onNotify(channel, payload) {
-      for (const { topic, bell } of readers) if (channel === null || topic === payload) bell.ring();
-      if (channel === 'tripline_log') return;
+      if (channel === 'tripline_log') return ringReaders(payload);
+      // Opened anew: anything may have been appended meanwhile.
+      if (channel === null) for (const { bell } of readers) bell.ring();
       for (const { name, membership } of members) if (channel === null || name === payload) membership.bell.ring();
     },
     clock,
     logger,
   });
+
+  /** `ends`: a topic, then `<partition>:<next offset>` for each partition that got records. */
+  function ringReaders(ends: string): void {
+    const [topic, ...pairs] = ends.split(' ');
+    for (const pair of pairs) {
+      const [partition, next] = pair.split(':').map(Number);
+      for (const reader of readers) {
+        if (reader.topic !== topic || reader.partition !== partition) continue;
+        reader.toldEnd = Math.max(reader.toldEnd, next!);
+        reader.bell.ring();
+      }
+    }
+  }
 
   async function specOf(topic: string): Promise<TopicSpec> {
     const known = specs.get(topic);
@@ -187,9 +201,9 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
         clock,
         logger,
         openLane(partition) {
-          const reader = { topic, bell: createBell() };
+          const reader: Reader = { topic, partition, bell: createBell(), toldEnd: 0 };
           readers.add(reader);
-          const source = embeddedSource({ pool, topic, partition, maxRecords, tickMs, bell: reader.bell });
+          const source = embeddedSource({ pool, reader, maxRecords, tickMs });
           const lane = openLane({ topic, partition, source, handlers, clock, logger: logger.child({ group }) });
           return { end: () => lane.end().finally(() => readers.delete(reader)) };
         },
