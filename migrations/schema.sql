@@ -499,6 +499,7 @@ CREATE OR REPLACE FUNCTION public.log_append(of_topic text, of_partitions intege
 AS $function$
 DECLARE
   now_ms bigint;
+  ends text;
 BEGIN
   -- Always in the same order, so that two batches never wait for each other in a circle.
   PERFORM 1 FROM log_partitions p WHERE p.topic = of_topic AND p.partition = ANY (of_partitions)
@@ -527,7 +528,9 @@ BEGIN
       FROM places r JOIN moved m ON m.partition = r.part
   )
   SELECT partition, base FROM moved;
-  PERFORM pg_notify('tripline_log', of_topic);
+  SELECT string_agg(p.partition || ':' || p.next_offset, ' ') INTO ends FROM log_partitions p
+    WHERE p.topic = of_topic AND p.partition = ANY (of_partitions);
+  PERFORM pg_notify('tripline_log', of_topic || ' ' || ends);
 END $function$
 ;
 

@@ -91,10 +91,12 @@ export function embeddedSource(options: {
     async next(signal) {
       if (idle) await bell.wait(waitMs, signal);
       if (signal.aborted) return null;
-      // Far behind, the end matters to nobody.
+      // Who wrote said where the log ends; far behind, it matters to nobody.
+      knownEnd = Math.max(knownEnd, reader.toldEnd);
+      const isTold = next < reader.toldEnd;
       const behind = next + maxRecords < knownEnd;
       failpoint('log.before-read');
-      const end = behind ? null : await lookAtEnd(pool, topic, partition);
+      const end = behind || isTold ? null : await lookAtEnd(pool, topic, partition);
       if (end) knownEnd = end.next;
       const records =
         next < knownEnd ? await readLog(pool, { topic, partition, from: next, end: knownEnd, limit: maxRecords }) : [];
@@ -102,7 +104,9 @@ export function embeddedSource(options: {
       if (records.length > 0) next = records.at(-1)!.offset + 1;
       // Retention overtook us: what lay before `first` is gone.
       else if (next < knownEnd) next = Math.max(next, (end ?? (await lookAtEnd(pool, topic, partition))).first);
-      const caughtUpAtMs = end !== null && next >= end.next ? end.clockMs : null;
+      let caughtUpAtMs = end !== null && next >= end.next ? end.clockMs : null;
+      // Times never run backwards within a partition: what comes later bears the last one's time or more.
+      if (end === null && records.length > 0 && next >= knownEnd) caughtUpAtMs = records.at(-1)!.appendedAtMs;
       idle = caughtUpAtMs !== null;
       if (records.length === 0) {
         if (caughtUpAtMs === null || options.tickMs === undefined) return null;
