@@ -25,7 +25,7 @@ export function receiverProcess(brokers: string): HttpServer {
   return { args: [tripline, 'receiver'], env, ready: '/readyz' };
 }
 
-export const bareHttp: HttpServer = { args: [join(import.meta.dirname, 'bare-http.ts')], env: {}, ready: '/' };
+const bareHttp: HttpServer = { args: [join(import.meta.dirname, 'bare-http.ts')], env: {}, ready: '/' };
 
 /**
  * Deliveries a second that one receiver process keeps in Kafka (verified, normalised, acks=all before 2xx), beside
