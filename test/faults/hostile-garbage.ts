@@ -114,25 +114,27 @@ async function offer(
 /** All rules, over all that was kept. */
 function createJudge(differs: (text: string) => void) {
   const configured = rules.map((rule) => configureRule(rule));
-  let kept = createKept();
-  let engine = createEngine({ rules: configured, learningDays: 0 }, kept.snapshot());
+  let memory = createKept();
+  let engine = createEngine({ rules: configured, learningDays: 0 }, memory.snapshot());
   let waiting: StreamRecord[] = [];
   let offset = 0;
 
   function flush(): void {
     try {
-      const effects = runBatch(engine, { records: waiting, caughtUpAtMs: null }, kept.read);
+      const effects = runBatch(engine, { records: waiting, caughtUpAtMs: null }, memory.read);
       for (const { rule, reason } of effects.poison)
         differs(`rule ${rule ?? 'none'} was handed what it cannot judge: ${reason}`);
-      const said = JSON.stringify([effects.verdicts, effects.state, effects.timers, effects.lookUps]);
+      // A joined key has NULs between its parts; of it only the hash is kept.
+      const kept = (name: string, value: unknown) => (name === 'joined' ? undefined : value);
+      const said = JSON.stringify([effects.verdicts, effects.state, effects.timers, effects.lookUps], kept);
       if (said.includes('\\u0000')) differs('effects hold a NUL, which Postgres does not take');
       if (!said.isWellFormed() || /\\ud[89a-f]/.test(said))
         differs('effects hold half a code point, which Postgres does not take');
-      kept.keep(effects);
+      memory.keep(effects);
       engine.commit();
     } catch (error) {
       differs(`the engine threw: ${(error as Error).stack}`);
-      engine = createEngine({ rules: configured, learningDays: 0 }, kept.snapshot());
+      engine = createEngine({ rules: configured, learningDays: 0 }, memory.snapshot());
     }
     waiting = [];
   }
@@ -148,8 +150,8 @@ function createJudge(differs: (text: string) => void) {
       if (waiting.length === batchRecords) flush();
       if (offset % recordsAnEngine === 0) {
         flush();
-        kept = createKept();
-        engine = createEngine({ rules: configured, learningDays: 0 }, kept.snapshot());
+        memory = createKept();
+        engine = createEngine({ rules: configured, learningDays: 0 }, memory.snapshot());
       }
     },
     end: flush,
