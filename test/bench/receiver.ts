@@ -66,10 +66,10 @@ export async function benchServers(
     load.rounds,
   );
   for (const [nth, one] of cpu.entries()) {
-    const { median: middle, min, max } = ratio(cpu[0]!, one);
+    const { median: middle, min, max } = ratio(one, cpu[0]!);
     process.stderr.write(
       `  ${one.name}: ${format(median(one.values))} ${one.unit} a delivery, ` +
-        `${format(middle)} (${format(min)}–${format(max)}) of it is ours; ${memory[nth]}\n`,
+        `${format(middle)} (${format(min)}–${format(max)}) of ours; ${memory[nth]}\n`,
     );
   }
   // Its first round warms up, and does not count.
