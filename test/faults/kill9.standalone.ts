@@ -72,6 +72,8 @@ export const standalone: Victim = {
         const up = start(join(folder, 'data'));
         const base = await address(up);
         await sender.sendUnacknowledged(base);
+        // So many hold something to find, however few came before.
+        for (let nth = 0; nth < 250; nth += 1) await sender.sendNext(base);
         const server = await startEmbedded({ dataDir: join(folder, 'data/postgres') });
         const whole = await openWhole({ databaseUrl: server.url, deliveries: 0 });
         try {
