@@ -49,7 +49,7 @@ export async function fullTopic(options: { brokers: string; deliveries: number }
       const maintenance = openDatabase(postgres.url, { applicationName: 'bench' });
       await maintenance.pool.query(`CREATE DATABASE ${name}`);
       const imports = preload.flatMap((file) => ['--import', join(import.meta.dirname, file)]);
-      const args = [...imports, join(import.meta.dirname, 'detector-ours.ts'), String(total)];
+      const args = [...asTripline, ...imports, join(import.meta.dirname, 'detector-ours.ts'), String(total)];
       const played = await said<Played & { written: number; found: Found[] }>(args, {
         DATABASE_URL: databaseUrl(postgres.url, name),
         KAFKA_BROKERS: brokers,
@@ -69,6 +69,9 @@ export async function fullTopic(options: { brokers: string; deliveries: number }
     },
   };
 }
+
+/** As `tripline detector` starts itself (packages/cli/tripline.mjs). */
+const asTripline = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
 
 /** Runs a contestant on core 0 to its end; it prints one line of JSON. */
 async function said<Line>(args: string[], env: Record<string, string> = {}): Promise<Line> {
