@@ -82,6 +82,43 @@ describe('keeps', () => {
     expect(stream.appended).toHaveLength(1);
   });
 
+  test('a delivery whose path ends in a slash or a query, or whose type has parameters', async () => {
+    const stream = fakeStream();
+    receiver = await startReceiver(stream);
+    for (const [nth, end] of ['/', '?from=proxy', '/?from=proxy'].entries()) {
+      const body = JSON.stringify(member(`user-${nth}`));
+      const answer = await receiver.send(`/webhooks/github${end}`, body, {
+        'content-type': 'Application/JSON; charset=utf-8',
+        'x-github-event': 'member',
+        'x-github-delivery': `delivery-${nth}`,
+        'x-hub-signature-256': signGithub(body, secret),
+      });
+      expect(answer).toMatchObject({ status: 202, body: { status: 'kept' } });
+    }
+    expect(stream.appended).toHaveLength(3);
+    expect((await fetch(`${receiver.base}/webhooks/github`)).status).toBe(404);
+  });
+
+  test('a delivery whose sender went away before the answer, and answers the next one', async () => {
+    const stream = fakeStream();
+    receiver = await startReceiver(stream);
+    const gate = Promise.withResolvers<void>();
+    stream.gate = gate.promise;
+    const body = JSON.stringify(member('eve'));
+    const { hostname, port } = new URL(receiver.base);
+    const socket = connect(Number(port), hostname);
+    socket.write(
+      `POST /webhooks/github HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nx-github-event: member\r\nx-github-delivery: a\r\nx-hub-signature-256: ${signGithub(body, secret)}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    await expect.poll(() => stream.batches, { interval: 5 }).toEqual([1]);
+    const gone = new Promise((resolve) => socket.once('close', resolve));
+    socket.destroy();
+    await gone;
+    gate.resolve();
+    await expect.poll(() => stream.appended.length, { interval: 5 }).toBe(1);
+    expect((await receiver.github('member', member('eve'))).body.status).toBe('duplicate');
+  });
+
   test('what was set aside or refused is not remembered as kept', async () => {
     const stream = fakeStream();
     receiver = await startReceiver(stream);
