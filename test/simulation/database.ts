@@ -188,6 +188,11 @@ export function createSimulatedDatabase(options: {
     if (isApart || altered !== text) isMutated = true;
     return new Promise((resolve, reject) => {
       void world.operate(life, altered.replaceAll(/\s+/g, ' ').slice(0, 120), async () => {
+        if (!held.get(life)?.has(session)) {
+          world.trace('  … on a connection that was given back');
+          reject(connectionLost(life));
+          return;
+        }
         const { lostBefore, lostAfter } = faults();
         if (world.random.chance(lostBefore)) {
           world.trace('  … lost before it was done');
@@ -216,7 +221,9 @@ export function createSimulatedDatabase(options: {
       const session = openSession(life);
       const client = new EventEmitter().on('error', noop);
       let broken: Error | undefined;
-      const query = async (of: Statement, values?: unknown[]) => {
+      let released = false;
+      const one = async (of: Statement, values?: unknown[]) => {
+        if (released) throw new Error('the connection was given back');
         if (broken) throw broken;
         try {
           return await ask(life, session, of, values);
@@ -225,7 +232,13 @@ export function createSimulatedDatabase(options: {
           throw error;
         }
       };
-      let released = false;
+      // Those sent together are carried out in order, and none behind one that broke the connection.
+      let last: Promise<unknown> = Promise.resolve();
+      const query = (of: Statement, values?: unknown[]) => {
+        const answer = last.then(() => one(of, values));
+        last = answer.catch(noop);
+        return answer;
+      };
       const release = (error?: Error | boolean) => {
         if (released || !life.alive) return;
         released = true;
