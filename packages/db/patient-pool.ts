@@ -72,5 +72,7 @@ const textOf = (statement: unknown): string =>
 /** What Postgres itself says against a statement bears a SQLSTATE; 08 and 57P are its words for a connection that ends. */
 function isOfConnection(error: unknown): boolean {
   const { code } = error as { code?: unknown };
-  return typeof code !== 'string' || !/^(?=.*\d)[0-9A-Z]{5}$/.test(code) || /^(08|57P)/.test(code);
+  // SQLSTATE: five signs, one of them a digit. Node's own codes, such as EPIPE, have none.
+  const isSqlState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code);
+  return !isSqlState || /^(08|57P)/.test(code);
 }
