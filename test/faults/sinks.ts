@@ -199,7 +199,8 @@ export async function openIncidents(
            ('remediate', json_build_object('finding', lpad(to_hex(n), 64, '0')), lpad(to_hex(n), 64, '0'))
          ) AS j (name, payload, key) WHERE $3 OR name <> 'remediate')
      SELECT (SELECT min(n)::int FROM numbers) AS first,
-       (SELECT count(graphile_worker.add_job(name, payload := payload, job_key := key)) FROM jobs) AS jobs`,
+       (SELECT count(*) FROM graphile_worker.add_jobs((SELECT array_agg(
+          (name, payload, NULL, NULL, NULL, key, NULL, NULL)::graphile_worker.job_spec) FROM jobs))) AS jobs`,
     [count, severity, remediate],
   );
   return rows[0]!.first;
