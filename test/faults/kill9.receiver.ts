@@ -33,7 +33,7 @@ export const receiver: Victim = {
     const proxy = await startPostgresProxy(url);
     const dataDir = mkdtempSync(join(tmpdir(), 'tripline-spool-'));
     const spooled = () => readdirSync(join(dataDir, 'spool')).filter((name) => name.includes('.spool'));
-    const sender = createSender(someDeliveries(failpoints.length * 160 + 500));
+    const sender = createSender(someDeliveries(failpoints.length * 400 + 1000));
     const start = (more: Record<string, string>) =>
       startService('receiver', {
         DATABASE_URL: proxy.url,
