@@ -83,6 +83,8 @@ export function createSimulatedDatabase(options: {
   const { server, world, faults, mutant } = options;
   let isMutated = false;
   const held = new Map<Life, Set<Session>>();
+  /** Of processes that are gone, until the server notices. */
+  const abandoned = new Set<Session>();
   const parked = new Set<{ session: Session; done: Promise<void>; isDone: () => boolean }>();
   /** The server's own life: it outlives every process. */
   const postgres = world.begin('postgres');
@@ -113,10 +115,12 @@ export function createSimulatedDatabase(options: {
   /** The server notices, some time later, that a client is gone: what it had begun is rolled back. */
   function abandon(life: Life, session: Session): void {
     held.get(life)?.delete(session);
+    abandoned.add(session);
     void world.operate(
       postgres,
       `a connection of ${life.name} is gone`,
       async () => {
+        abandoned.delete(session);
         if (session.inTransaction) await send(session, 'ROLLBACK');
         if (session.client) await send(session, 'SELECT pg_advisory_unlock_all()');
         giveBack(session);
@@ -273,6 +277,13 @@ export function createSimulatedDatabase(options: {
     openFor(life: Life): Db {
       life.openPool = () => poolOf(life);
       return world.within(life, () => openDatabase('postgres://simulated', { applicationName: life.name }));
+    },
+    /** Gives every connection back to the server, as it was. */
+    async close(): Promise<void> {
+      for (const session of [...abandoned, ...[...held.values()].flatMap((sessions) => [...sessions])]) {
+        await session.client?.query('ROLLBACK; SELECT pg_advisory_unlock_all()');
+        giveBack(session);
+      }
     },
     /** Whether the planted bug met a statement. */
     isMutated: () => isMutated,

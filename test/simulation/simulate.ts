@@ -61,6 +61,7 @@ export async function simulate(seed: number, server: Server, options: SimulateOp
     return await judge(stage, server);
   } finally {
     for (const life of stage.world.lives()) stage.world.crash(life);
+    await stage.database.close();
     process.removeAllListeners('unhandledRejection');
     for (const other of others) process.on('unhandledRejection', other);
     restore();
