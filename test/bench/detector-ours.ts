@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
 import { createDetector } from '@tripline/detector/detector';
@@ -10,58 +12,67 @@ import type { ConsumerOptions, Stream } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
 
 /**
- * The detector as `tripline detector` runs it, on a database of its own, over a topic that is full already. Prints
- * records, seconds and µs of its CPU from the first batch to the commit of the last, what was found, and how many rows were written, of
- * all tables together.
+ * The detector as `tripline detector` runs it, over a topic that is full already: once for each line of its input, which
+ * names an empty database. Prints records, seconds and µs of its CPU from the first batch to the commit of the last,
+ * what was found, and how many rows were written, of all tables together.
  */
 const total = Number(process.argv[2]);
-const config = loadConfig();
 const logger = createLogger({ service: 'bench', level: 'warn' });
-const db = openDatabase(config.database.url!, { applicationName: 'bench' });
-await migrate(db);
-const stream = await openStream({ config, db, logger, clock: systemClock });
 
-let judged = 0;
-let begun = 0;
-let cpu = process.cpuUsage();
-const done = Promise.withResolvers<number>();
-const counted: Stream = {
-  ...stream,
-  consume: (options: ConsumerOptions) =>
-    stream.consume({
-      ...options,
-      handlers: {
-        ...options.handlers,
-        onBatch: async (batch) => {
-          if (batch.records.length > 0 && begun === 0) {
-            begun = performance.now();
-            cpu = process.cpuUsage();
-          }
-          await options.handlers.onBatch(batch);
-          judged += batch.records.length;
-          if (judged >= total) done.resolve((performance.now() - begun) / 1000);
+async function play(databaseUrl: string) {
+  const config = loadConfig({ ...process.env, DATABASE_URL: databaseUrl });
+  const db = openDatabase(databaseUrl, { applicationName: 'bench' });
+  await migrate(db);
+  const stream = await openStream({ config, db, logger, clock: systemClock });
+  let judged = 0;
+  let begun = 0;
+  let cpu = process.cpuUsage();
+  const done = Promise.withResolvers<number>();
+  const counted: Stream = {
+    ...stream,
+    consume: (options: ConsumerOptions) =>
+      stream.consume({
+        ...options,
+        handlers: {
+          ...options.handlers,
+          onBatch: async (batch) => {
+            if (batch.records.length > 0 && begun === 0) {
+              begun = performance.now();
+              cpu = process.cpuUsage();
+            }
+            await options.handlers.onBatch(batch);
+            judged += batch.records.length;
+            if (judged >= total) done.resolve((performance.now() - begun) / 1000);
+          },
         },
-      },
-    }),
-};
-const detector = await createDetector({
-  config,
-  stream: counted,
-  db,
-  rules: await loadRules(config),
-  logger,
-  clock: systemClock,
-  metrics: createMetrics({ service: 'bench' }),
+      }),
+  };
+  const detector = await createDetector({
+    config,
+    stream: counted,
+    db,
+    rules: await loadRules(config),
+    logger,
+    clock: systemClock,
+    metrics: createMetrics({ service: 'bench' }),
+  });
+  const seconds = await done.promise;
+  const { user, system } = process.cpuUsage(cpu);
+  await detector.close();
+  await stream.close();
+  await db.close();
+  const after = openDatabase(databaseUrl, { applicationName: 'bench' });
+  const { rows: found } = await after.pool.query('SELECT rule, workspace, subject, occasion FROM findings');
+  const { rows } = await after.pool.query<{ written: number }>(
+    'SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::int AS written FROM pg_stat_user_tables',
+  );
+  await after.close();
+  return { records: judged, seconds, cpuMicros: user + system, written: rows[0]!.written, found };
+}
+
+const lines = createInterface({ input: process.stdin });
+lines.on('line', async (line) => {
+  console.log(JSON.stringify(await play((JSON.parse(line) as { databaseUrl: string }).databaseUrl)));
 });
-const seconds = await done.promise;
-const { user, system } = process.cpuUsage(cpu);
-await detector.close();
-await stream.close();
-await db.close();
-const after = openDatabase(config.database.url!, { applicationName: 'bench' });
-const { rows: found } = await after.pool.query('SELECT rule, workspace, subject, occasion FROM findings');
-const { rows } = await after.pool.query<{ written: number }>(
-  'SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::int AS written FROM pg_stat_user_tables',
-);
-await after.close();
-console.log(JSON.stringify({ records: judged, seconds, cpuMicros: user + system, written: rows[0]!.written, found }));
+await once(lines, 'close');
+process.exit(0);

@@ -1,24 +1,29 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
 import { topics } from '@tripline/stream/contract';
 import { databaseUrl } from '../setup/postgres.global.ts';
 import { makeCorpus } from './corpus.ts';
-import type { Found } from './peers/peer.ts';
+import { type Found, startProgram } from './peers/peer.ts';
 import { checkFindings } from './peers/true-findings.ts';
-import { start } from './processes.ts';
 import { fillTopic, recordsOf } from './records.ts';
 
 /** What a contestant took for the whole topic, from its first batch on; `cpuMicros`: of its own process. */
 export type Played = { records: number; seconds: number; cpuMicros: number };
 
+type OurPlay = Played & { written: number; found: Found[] };
+
 /**
  * A topic full of the corpus, a database server beside it, and the two who are always held against each other: our
- * detector, and kafkajs that parses each record. Either has core 0 to itself.
+ * detector, and kafkajs that parses each record. Either has core 0 to itself, in one process for all rounds, which
+ * plays `warmEvents` before the first that counts: a detector runs for weeks, and what it does in its first seconds is
+ * the compiler's work.
  */
-export async function fullTopic(options: { brokers: string; deliveries: number }) {
+export async function fullTopic(options: { brokers: string; deliveries: number; warmEvents: number }) {
   const { brokers } = options;
   const corpus = makeCorpus({
     deliveries: options.deliveries,
@@ -30,10 +35,23 @@ export async function fullTopic(options: { brokers: string; deliveries: number }
   const records = recordsOf(corpus);
   await fillTopic(brokers, records);
   const total = records.length;
+  const warmUps = Math.ceil(options.warmEvents / total);
   const check = checkFindings(corpus);
   const folder = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
   const postgres = await startEmbedded({ dataDir: join(folder, 'postgres') });
-  let round = 0;
+  const here = import.meta.dirname;
+  let databases = 0;
+  const opened: (() => Promise<void>)[] = [];
+
+  /** Plays `warmUps` times before the first time that it is asked to. */
+  function warmed<Result>(play: () => Promise<Result>): () => Promise<Result> {
+    let warm = false;
+    return async () => {
+      for (let nth = 0; !warm && nth < warmUps; nth += 1) await play();
+      warm = true;
+      return play();
+    };
+  }
 
   return {
     corpus,
@@ -43,27 +61,32 @@ export async function fullTopic(options: { brokers: string; deliveries: number }
     topic: topics.events,
     postgresUrl: postgres.url,
 
-    /** Our detector on a database of its own. `preload`: what its process imports first. */
-    async ours(preload: readonly string[] = []): Promise<Played & { written: number }> {
-      const name = `bench_${++round}`;
-      const maintenance = openDatabase(postgres.url, { applicationName: 'bench' });
-      await maintenance.pool.query(`CREATE DATABASE ${name}`);
-      const imports = preload.flatMap((file) => ['--import', join(import.meta.dirname, file)]);
-      const args = [...asTripline, ...imports, join(import.meta.dirname, 'detector-ours.ts'), String(total)];
-      const played = await said<Played & { written: number; found: Found[] }>(args, {
-        DATABASE_URL: databaseUrl(postgres.url, name),
-        KAFKA_BROKERS: brokers,
+    /** Our detector, each time on a database of its own. `preload`: what its process imports first. */
+    ours(preload: readonly string[] = []): () => Promise<OurPlay> {
+      const imports = preload.flatMap((file) => ['--import', join(here, file)]);
+      const args = [...asTripline, ...imports, join(here, 'detector-ours.ts'), String(total)];
+      const living = startLiving<OurPlay>(args, { KAFKA_BROKERS: brokers });
+      opened.push(living.close);
+      return warmed(async () => {
+        const name = `bench_${++databases}`;
+        const maintenance = openDatabase(postgres.url, { applicationName: 'bench' });
+        await maintenance.pool.query(`CREATE DATABASE ${name}`);
+        const played = await living.play({ databaseUrl: databaseUrl(postgres.url, name) });
+        await maintenance.pool.query(`DROP DATABASE ${name} WITH (FORCE)`);
+        await maintenance.close();
+        check(played.found);
+        return played;
       });
-      await maintenance.pool.query(`DROP DATABASE ${name} WITH (FORCE)`);
-      await maintenance.close();
-      check(played.found);
-      return played;
     },
     /** kafkajs with one JSON.parse an event. */
-    parsing: () =>
-      said<Played>([join(import.meta.dirname, 'detector-limit.ts'), brokers, topics.events, String(total)]),
+    parsing(): () => Promise<Played> {
+      const living = startLiving<Played>([join(here, 'detector-limit.ts'), brokers, topics.events, String(total)]);
+      opened.push(living.close);
+      return warmed(() => living.play({}));
+    },
 
     async close(): Promise<void> {
+      for (const close of opened) await close();
       await postgres.stop();
       rmSync(folder, { recursive: true, force: true });
     },
@@ -73,14 +96,27 @@ export async function fullTopic(options: { brokers: string; deliveries: number }
 /** As `tripline detector` starts itself (packages/cli/tripline.mjs). */
 const asTripline = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
 
-/** Runs a contestant on core 0 to its end; it prints one line of JSON. */
-async function said<Line>(args: string[], env: Record<string, string> = {}): Promise<Line> {
-  const contestant = start(args, { core: 0, env });
-  await new Promise((resolve) => contestant.process.once('close', resolve));
-  const line = contestant
-    .output()
-    .split('\n')
-    .find((text) => text.startsWith('{"records"'));
-  if (line === undefined) throw new Error(`the contestant said nothing:\n${contestant.output()}`);
-  return JSON.parse(line) as Line;
+/** A contestant's process on core 0 that answers each line of JSON with one. */
+function startLiving<Line>(args: string[], env: Record<string, string> = {}) {
+  const { process: child, output } = startProgram([process.execPath, ...args], { core: 0, env });
+  const lines = createInterface({ input: child.stdout! });
+  const ended = once(child, 'close').then(() => {
+    throw new Error(`a contestant ended:\n${output()}`);
+  });
+  ended.catch(() => {});
+  return {
+    async play(request: object): Promise<Line> {
+      child.stdin!.write(`${JSON.stringify(request)}\n`);
+      for (;;) {
+        const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
+        if (line.startsWith('{"records"')) return JSON.parse(line) as Line;
+      }
+    },
+    async close(): Promise<void> {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, 'exit');
+      child.stdin!.end();
+      await exited;
+    },
+  };
 }
