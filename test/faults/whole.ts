@@ -62,9 +62,16 @@ export async function openWhole(options: WholeOptions) {
     return started;
   }
 
+  /** Asks again while brokers that came back still choose their leaders. */
+  const ends = () =>
+    until(() => stream.offsets(topics.events).catch(() => false as const), {
+      everyMs: 100,
+      what: 'the ends of the log',
+    });
+
   async function readLog(): Promise<StreamRecord[]> {
     const records: StreamRecord[] = [];
-    for (const { partition, first, next } of await stream.offsets(topics.events)) {
+    for (const { partition, first, next } of await ends()) {
       for (let from = first; from < next; ) {
         const read = await stream.read({ topic: topics.events, partition, from, limit: 5000 });
         records.push(...read);
@@ -77,13 +84,13 @@ export async function openWhole(options: WholeOptions) {
   /** What is not done yet by those of `services` that were started, as text. */
   async function undone(services: readonly ServiceName[]): Promise<string[]> {
     const lines: string[] = [];
-    const ends = (await stream.offsets(topics.events)).filter(({ next, first }) => next > first);
+    const filled = (await ends()).filter(({ next, first }) => next > first);
     for (const consumer of ['detector', 'recorder'].filter((name) => services.includes(name as ServiceName))) {
       const { rows } = await db.pool.query<{ partition: number; next: number }>(
         'SELECT partition, next FROM positions WHERE consumer = $1 AND topic = $2',
         [consumer, topics.events],
       );
-      for (const { partition, next } of ends) {
+      for (const { partition, next } of filled) {
         const at = rows.find((row) => row.partition === partition)?.next ?? 0;
         if (at < next) lines.push(`the ${consumer} stands at ${at} of ${next} in partition ${partition}`);
       }
