@@ -252,7 +252,10 @@ export type Digest = {
   severities: { name: Severity; count: number }[];
   rules: { name: string; count: number }[];
   gravest: { incident: string; title: string; severity: Severity; state: IncidentState }[];
-  /** Incidents of which it was not told yet, or not at their present version: `longestDelta` at most. */
+  /**
+   * Incidents of which it was not told yet, or not at their present version: `longestDelta` at most. One that became
+   * graver is left out: it has a message of its own to come, which this must not pass for.
+   */
   news: { incident: string; version: number; state: IncidentState; severity: Severity }[];
 };
 
@@ -264,7 +267,7 @@ const gravestFirst = `array_position(ARRAY['critical', 'high', 'medium', 'low'],
 export async function readDigest(db: Db, digest: number): Promise<Digest> {
   const { rows } = await db.pool.query<Digest>(
     `WITH folded AS MATERIALIZED (
-       SELECT i.id, i.title, i.severity, i.state, i.version, i.opened_at, t.version AS told
+       SELECT i.id, i.title, i.severity, i.state, i.version, i.opened_at, t.version AS told, t.severity AS told_severity
        FROM told t JOIN incidents i ON i.id = t.incident WHERE t.digest = $1)
      SELECT (SELECT count(*) FROM folded)::int AS incidents,
        (SELECT count(*) FROM folded WHERE state = 'open')::int AS open,
@@ -274,8 +277,10 @@ export async function readDigest(db: Db, digest: number): Promise<Digest> {
           FROM folded i JOIN findings f ON f.incident = i.id GROUP BY f.rule ORDER BY 2 DESC, 1 LIMIT 20) r) AS rules,
        (SELECT coalesce(json_agg(g), '[]') FROM (SELECT id AS incident, title, severity, state FROM folded i
           WHERE state <> 'resolved' ORDER BY ${gravestFirst}, opened_at, id LIMIT 10) g) AS gravest,
-       (SELECT coalesce(json_agg(n), '[]') FROM (SELECT id AS incident, version, state, severity FROM folded
-          WHERE told < version ORDER BY id LIMIT $2) n) AS news`,
+       (SELECT coalesce(json_agg(n), '[]') FROM (SELECT id AS incident, version, state, severity FROM folded i
+          WHERE told < version AND (told_severity IS NULL
+            OR ${gravestFirst} >= array_position(ARRAY['critical', 'high', 'medium', 'low'], told_severity))
+          ORDER BY id LIMIT $2) n) AS news`,
     [digest, longestDelta],
   );
   return rows[0]!;

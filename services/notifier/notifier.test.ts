@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type { Db } from '@tripline/db/database';
 import { readIncident, reopen, resolve } from '@tripline/db/incidents';
-import { listMessages } from '@tripline/db/messages';
+import { foldWaiting, listMessages, park, readDigest, recordFolded, takeUpDue } from '@tripline/db/messages';
 import { actionIds } from '@tripline/integrations/slack/interaction';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freshDatabase } from '../../test/setup/postgres.ts';
@@ -199,6 +200,19 @@ test('a folded incident that becomes graver leaves its digest, and gets a messag
   await expect.poll(inStep, { timeout: 25_000, interval: 100 }).toBe(true);
   expect([own(same!).length, own(graver!).length]).toEqual([0, 1]);
   expect(own(graver!)[0]!.text).toContain('CRITICAL');
+});
+
+test('a digest leaves what became graver to a message of its own, whoever comes first', async () => {
+  const [same, graver] = [await openIncident(db, { severity: 'low' }), await openIncident(db, { severity: 'low' })];
+  for (const incident of [same, graver]) await park(db, { incident, sink: 'slack', mode: 'live' });
+  expect(await foldWaiting(db, { above: 1, keep: 0, mode: 'live' })).toBe(2);
+  const claim = await takeUpDue(db, 'slack', 'newest', randomUUID(), 10_000);
+  const digest = claim!.telling.id;
+  await recordFolded(db, claim!, 'live', (await readDigest(db, digest)).news);
+  expect((await readDigest(db, digest)).news).toEqual([]);
+  await db.pool.query(`UPDATE incidents SET severity = 'critical' WHERE id = $1`, [graver]);
+  for (const incident of [same, graver]) await joinFinding(db, incident, 'more of it');
+  expect((await readDigest(db, digest)).news.map(({ incident }) => incident)).toEqual([same]);
 });
 
 test('news is told beside a pile that waits, and the pile is told too', async () => {
