@@ -19,7 +19,7 @@ const { values: flags } = parseArgs({ options: { record: { type: 'boolean' } } }
 type Gate = { name: string; ratio: () => Promise<number> };
 const brokers = await startBrokers({ brokers: 1 });
 const bootstrap = brokers.bootstrap.join(',');
-const full = await fullTopic({ brokers: bootstrap, deliveries: 20_000, warmEvents: 100_000 });
+const full = await fullTopic({ brokers: bootstrap, deliveries: 40_000, warmEvents: 150_000 });
 const [ours, parsing] = [full.ours(), full.parsing()];
 
 const cpuOf = ({ cpuMicros, records }: Played) => cpuMicros / records;
@@ -36,14 +36,14 @@ const gates: Gate[] = [
             { name: 'detector', unit, run: async () => cpuOf(await ours()) },
             { name: 'kafkajs with one JSON.parse an event', unit, run: async () => cpuOf(await parsing()) },
           ],
-          3,
+          5,
         ),
       ),
   },
   {
     name: 'receiver, of node:http that reads the body',
     ratio: async () => {
-      const { cpu } = await benchReceiver({ brokers: bootstrap, deliveries: 4000, rounds: 3, connections: 64 });
+      const { cpu } = await benchReceiver({ brokers: bootstrap, deliveries: 8000, rounds: 3, connections: 64 });
       return ofOurs(cpu);
     },
   },

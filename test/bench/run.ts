@@ -10,7 +10,7 @@ import { markdown, type Row, row } from './table.ts';
 /**
  * `npm run bench`: measures on this machine, prints a table, and writes it to bench-results/ as Markdown and JSON.
  * `--only a,b` measures these sections alone; `--quick` measures less, to see that it runs; `--rounds N`; `--write` puts
- * the table into test/bench/FIGURES.md and its headlines into README.md.
+ * what was measured into test/bench/FIGURES.md, beside what stands there of other sections, and headlines into README.md.
  */
 const { values: flags } = parseArgs({
   options: {
@@ -58,8 +58,20 @@ function report(): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'bench.md'), page(rows));
   writeFileSync(join(folder, 'bench.json'), `${JSON.stringify({ rounds, model, results }, null, 2)}\n`);
-  if (!flags.write) return;
-  replaceIn(join(root, 'test/bench/FIGURES.md'), page(rows));
+  if (flags.write) write(page);
+}
+
+/** Keeps each section's last measuring, so that a long table can be measured in parts. */
+function write(page: (rows: readonly Row[]) => string): void {
+  const keptPath = join(import.meta.dirname, 'figures.json');
+  const kept = JSON.parse(readFileSync(keptPath, 'utf8')) as typeof results;
+  const all = names.flatMap((name) => {
+    const last = results.find(({ section }) => section === name) ?? kept.find(({ section }) => section === name);
+    return last === undefined ? [] : [last];
+  });
+  writeFileSync(keptPath, `${JSON.stringify(all, null, 2)}\n`);
+  const rows = all.flatMap((of) => of.rows);
+  replaceIn(join(import.meta.dirname, 'FIGURES.md'), page(rows));
   replaceIn(join(root, 'README.md'), page(rows.filter(({ headline }) => headline)));
 }
 
