@@ -2,10 +2,12 @@ import { createLogger } from '@tripline/runtime/logger';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { freshDatabase } from '../../test/setup/postgres.ts';
+import { openDatabase } from './database.ts';
 import { addJob } from './jobs.ts';
 import { runJobs } from './run-jobs.ts';
 
 const { query } = pg.Client.prototype;
+const { connect } = pg.Pool.prototype;
 
 /** Breaks the connection at the first statement that `at` fits: before it is done, or after. */
 function breakAt(at: RegExp, isDone: boolean): { hasBroken: () => boolean } {
@@ -23,6 +25,17 @@ function breakAt(at: RegExp, isDone: boolean): { hasBroken: () => boolean } {
   return { hasBroken: () => hasBroken };
 }
 
+/** Has the next `times` that a connection is asked for end as they do while Postgres is away. */
+function breakConnects(times: number): { left: () => number } {
+  let left = times;
+  pg.Pool.prototype.connect = function breaking(this: pg.Pool, ...callback: Parameters<typeof connect>) {
+    if (left === 0 || callback.length > 0) return connect.apply(this, callback);
+    left -= 1;
+    return Promise.reject(Object.assign(new Error('connect ENOENT'), { code: 'ENOENT' }));
+  } as typeof connect;
+  return { left: () => left };
+}
+
 describe('running jobs', () => {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
   beforeEach(async () => {
@@ -30,6 +43,7 @@ describe('running jobs', () => {
   });
   afterEach(async () => {
     pg.Client.prototype.query = query;
+    pg.Pool.prototype.connect = connect;
     await database.close();
   });
 
@@ -61,4 +75,28 @@ describe('running jobs', () => {
       expect(rows).toEqual([{ key: 'bad', attempts: 1, locked_at: null }]);
     },
   );
+
+  test('does not wait for a database that was never reached', async () => {
+    const logger = createLogger({ service: 'jobs', level: 'silent' });
+    const db = openDatabase('postgres://127.0.0.1:1/none', { applicationName: 'test' });
+    await expect(runJobs({ db, logger, handlers: {} })).rejects.toThrow(/ECONNREFUSED/);
+    await db.close();
+  });
+
+  test('goes on when Postgres is away as a job ends', async () => {
+    const logger = createLogger({ service: 'jobs', level: 'silent' });
+    const { promise: run, resolve } = Promise.withResolvers<{ left: () => number }>();
+    const { db } = database;
+    const remediate = async () => {
+      resolve(breakConnects(3));
+      throw new Error('it fails');
+    };
+    const jobs = await runJobs({ db, logger, handlers: { remediate } });
+    await addJob(db.pool, 'remediate', { finding: 'bad' }, { key: 'bad' });
+    const connects = await run;
+    await jobs.stop();
+    expect(connects.left()).toBe(0);
+    const { rows } = await db.pool.query('SELECT key, attempts, locked_at FROM graphile_worker.jobs');
+    expect(rows).toEqual([{ key: 'bad', attempts: 1, locked_at: null }]);
+  });
 });

@@ -4,28 +4,45 @@ const firstPauseMs = 100;
 const longestPauseMs = 5000;
 
 /**
- * The pool as graphile-worker gets it: a statement whose connection breaks is sent again until it is answered. By itself
- * it would never again ask what its tasks are called, and so take no job, or end the process because the end of a job
- * could not be written. What it sends outside of transactions may be sent twice.
+ * The pool as graphile-worker gets it: a connection that cannot be had is asked for again, and a statement whose
+ * connection breaks is sent again, until it is answered. By itself it would never again ask what its tasks are called,
+ * and so take no job, or end the process because the end of a job could not be written. What it sends outside of transactions may be sent twice.
  */
 export function patient(pool: pg.Pool): { pool: pg.Pool; settled: () => Promise<void> } {
   /** Clients that graphile-worker has, or will: it does not itself wait until the end of a job is written. */
   let lent = 0;
   let returned = Promise.withResolvers<void>();
 
+  /** A database that was never reached is a setting to mend, which whoever starts must hear of. */
+  let wasReached = false;
+  pool.once('connect', () => {
+    wasReached = true;
+  });
+
+  async function insist<T>(attempt: () => Promise<T>, mayRepeat = () => wasReached): Promise<T> {
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!mayRepeat() || pool.ending || !isOfConnection(error)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+  }
   function patientClient(client: pg.PoolClient): pg.PoolClient {
     // What belongs to a session is of no use in another.
     let isOne = true;
-    const query = async (...statement: Parameters<pg.Pool['query']>): Promise<unknown> => {
+    const query = async (...statement: [pg.QueryConfig]): Promise<unknown> => {
       if (/^\s*(begin|savepoint|(un)?listen)\b|advisory_lock/i.test(textOf(statement[0]))) isOne = false;
-      for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-        try {
-          return await (pauseMs === firstPauseMs ? client : pool).query(...statement);
-        } catch (error) {
-          if (!isOne || pool.ending || !isOfConnection(error)) throw error;
-          await new Promise((resolve) => setTimeout(resolve, pauseMs));
-        }
-      }
+      let from: Pick<pg.Pool, 'query'> = client;
+      return await insist(
+        () => {
+          const answer = from.query(...statement);
+          from = pool;
+          return answer;
+        },
+        () => isOne,
+      );
     };
     const release = (error?: Error | boolean) => {
       client.release(error);
@@ -42,7 +59,7 @@ export function patient(pool: pg.Pool): { pool: pg.Pool; settled: () => Promise<
   async function lend(): Promise<pg.PoolClient> {
     lent += 1;
     try {
-      return patientClient(await pool.connect());
+      return patientClient(await insist(() => pool.connect()));
     } catch (error) {
       giveBack();
       throw error;
