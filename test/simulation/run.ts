@@ -10,19 +10,23 @@ import { simulate } from './simulate.ts';
 
 /**
  * `npm run simulate -- --seeds 500 --from 1`: plays seeds one after the other and ends with 1 when one of them does not
- * end as the oracle says. `--mutants` plants bugs instead, each until it is found. `--verbose` shows every step; with `--seeds 1 --from S` that is how a failure is looked into.
+ * end as the oracle says. `--minutes 10` plays as many as fit. `--mutants` plants bugs instead, each until it is found. `--verbose` shows every step; with `--seeds 1 --from S` that is how a failure is looked into.
  */
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '500' },
+    seeds: { type: 'string' },
+    minutes: { type: 'string' },
     from: { type: 'string', default: '1' },
     verbose: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
   },
 });
-const [seeds, from] = [Number(values.seeds), Number(values.from)];
-if (!Number.isSafeInteger(seeds) || !Number.isSafeInteger(from))
-  throw new Error('--seeds and --from take whole numbers');
+const minutes = Number(values.minutes ?? Number.POSITIVE_INFINITY);
+const seeds = Number(values.seeds ?? (values.minutes === undefined ? 500 : 10_000));
+const from = Number(values.from);
+if (!(Number.isSafeInteger(seeds) && seeds > 0 && Number.isSafeInteger(from)))
+  throw new Error('--seeds and --from take whole numbers, --seeds from 1');
+if (!(minutes > 0)) throw new Error('--minutes takes a number above 0');
 
 const dir = mkdtempSync(join(tmpdir(), 'tripline-simulation-'));
 // Started by root, Postgres runs as nobody, who must get through to its data.
@@ -45,7 +49,8 @@ async function playAll(server: Server): Promise<number> {
   const totals = { events: 0, findings: 0, steps: 0, crashes: 0 };
   const beganMs = performance.now();
   let failures = 0;
-  for (let played = 1; played <= seeds; played += 1) {
+  const isOver = () => performance.now() - beganMs > minutes * 60_000;
+  for (let played = 1, isLast = false; !isLast; played += 1) {
     const seed = from + played - 1;
     const result = await simulate(
       seed,
@@ -57,7 +62,8 @@ async function playAll(server: Server): Promise<number> {
       failures += 1;
       tellFailure(seed, result.differences);
     }
-    if (played % 50 === 0 || played === seeds) {
+    isLast = played === seeds || isOver();
+    if (played % 50 === 0 || isLast) {
       const perSecond = (played / (performance.now() - beganMs)) * 1000;
       console.log(`${played} seeds, ${perSecond.toFixed(1)}/s, ${failures} failed; ${JSON.stringify(totals)}`);
     }
