@@ -24,6 +24,9 @@ workspaces:
   - { id: acme, github: { organizations: [acme] } }
 `;
 
+/** Findings that arrive while it lives: more than it needs to pass a point for the twelfth time, however slowly it starts. */
+const mostInALife = 30;
+
 /** The remediator, with a GitHub that now and then does not do what it is asked. */
 export const remediator: Victim = {
   service: 'remediator',
@@ -77,8 +80,8 @@ export const remediator: Victim = {
         let end: number | string | undefined;
         victim.ended.then((how) => (end = how));
         const endMs = performance.now() + 20_000;
-        while (end === undefined && performance.now() < endMs) {
-          await make();
+        for (let nth = 0; end === undefined && performance.now() < endMs; nth += 1) {
+          if (nth < mostInALife) await make();
           await new Promise((resolve) => setTimeout(resolve, 100));
         }
         const isDead = end !== undefined;
@@ -96,7 +99,15 @@ export const remediator: Victim = {
           );
           return rows[0]!.settled === wanted.length;
         };
-        await until(open, { of: last, patienceMs: 90_000, what: 'every step settled' });
+        await until(open, { of: last, patienceMs: 120_000, what: 'every step settled' }).catch(async (error) => {
+          const left = await db.pool.query(
+            "SELECT finding, ordinal, state, attempts, leased_until - now() AS leased FROM remediations WHERE state IN ('planned', 'acting') LIMIT 5",
+          );
+          const jobs = await db.pool.query(
+            'SELECT key, attempts, run_at - now() AS due, locked_by FROM graphile_worker.jobs LIMIT 5',
+          );
+          throw new Error(`${error.message}${JSON.stringify({ of: wanted.length, left: left.rows, jobs: jobs.rows })}`);
+        });
         await last.kill('SIGTERM');
         const { rows } = await db.pool.query<{ what: string }>(
           "SELECT state || ' ' || coalesce(check_result, 'unchecked') || ' ' || (request->>'method') || ' ' || (request->>'path') AS what FROM remediations",
