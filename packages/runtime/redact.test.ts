@@ -37,6 +37,16 @@ describe('redactText', () => {
     );
   });
 
+  test('takes it out of any text that has one, and out of no other', () => {
+    const unit = fc.constantFrom('a', ':', '/', '@', ' ', '://', 'a:b@');
+    fc.assert(
+      fc.property(fc.string({ unit, maxLength: 14 }), (text) => {
+        expect(redactText(text)).toBe(text.replace(/(:\/\/[^\s/:@]{1,256}:)([^\s/@]{1,1024})(@)/g, '$1[password]$3'));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('leaves ordinary text as it is', () => {
     for (const text of [
       'feat: bump ghp docs',

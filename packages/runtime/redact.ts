@@ -25,7 +25,7 @@ const shapes: readonly { kind: string; pattern: RegExp }[] = [
 /** All shapes as one: where it fits nowhere, none of them does, and that is nearly every text. */
 const anyShape = new RegExp(shapes.map(({ pattern }) => pattern.source).join('|'));
 /** The shortest text that any of the shapes fits. Most names and states are shorter, and need no look. */
-const shortest = 15;
+export const shortestCredential = 15;
 /** `scheme://user:password@`: the password goes, the rest stays readable. */
 const urlPassword = /(:\/\/[^\s/:@]{1,256}:)([^\s/@]{1,1024})(@)/g;
 
@@ -37,12 +37,15 @@ export function credentialHash(value: string): string {
 /** Puts the name of a credential in the place of every credential-shaped part of `text`. */
 export function redactText(text: string): string {
   let redacted = text;
-  if (text.length >= shortest && anyShape.test(text)) {
+  if (text.length >= shortestCredential && anyShape.test(text)) {
     for (const { kind, pattern } of shapes) {
       redacted = redacted.replace(pattern, (value) => `[${kind} sha256:${credentialHash(value)}]`);
     }
   }
-  return redacted.includes('://') ? redacted.replace(urlPassword, '$1[password]$3') : redacted;
+  // Most URLs have no @, and are soon looked through for one.
+  return redacted.includes('://') && redacted.includes('@')
+    ? redacted.replace(urlPassword, '$1[password]$3')
+    : redacted;
 }
 
 /** `redact` on every string within a JSON value, keys included; shares what did not change. */

@@ -1,4 +1,4 @@
-import { redactText, redactValue } from '@tripline/runtime/redact';
+import { redactText, redactValue, shortestCredential } from '@tripline/runtime/redact';
 
 /**
  * Makes what strangers wrote fit for an attribute: well-formed, without control characters (Postgres takes no NUL),
@@ -11,9 +11,25 @@ const identifierLimit = 512;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this takes out.
 const controls = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g;
 
+/** Anything but printable ASCII, tab and ends of lines: without it a text has neither surrogates nor controls. */
+const unusual = /[^\t\n\r -~]/;
+
 /** Replaces lone surrogates and control characters by U+FFFD. */
 function wellFormed(value: string): string {
-  return value.toWellFormed().replace(controls, '\ufffd');
+  return unusual.test(value) ? value.toWellFormed().replace(controls, '\ufffd') : value;
+}
+
+/**
+ * Whether `value` is printable ASCII, shorter than any credential and without a colon, so that nothing in it is ever
+ * replaced. Two texts of three are; for so few units a loop is quicker than any expression.
+ */
+function isPlain(value: string): boolean {
+  if (value.length >= shortestCredential) return false;
+  for (let at = 0; at < value.length; at += 1) {
+    const unit = value.charCodeAt(at);
+    if (unit < 0x20 || unit > 0x7e || unit === 0x3a) return false;
+  }
+  return true;
 }
 
 /** At most `limit` UTF-16 units of `value`, never half a code point. */
@@ -25,7 +41,8 @@ export function clip(value: string, limit: number): string {
 
 /** Text of a stranger's choice: a title, name, message, URL. Credentials in it are named by their hash before it is cut. */
 export function text(value: string | null | undefined, limit: number = textLimit): string | undefined {
-  return value === null || value === undefined ? undefined : clip(redactText(wellFormed(value)), limit);
+  if (value === null || value === undefined) return undefined;
+  return clip(isPlain(value) ? value : redactText(wellFormed(value)), limit);
 }
 
 /** A long text, such as a comment's body; absent when empty. */
@@ -64,8 +81,14 @@ export function cleanJson(value: unknown): unknown {
 /** A time as providers send it: RFC 3339 with any offset, or whole seconds since the epoch. */
 export type Instant = string | number | null | undefined;
 
+/** A whole second or a millisecond in UTC, on a day that every month has: written anew, only the fraction changes. */
+const inUtc =
+  /^(?:19[7-9]|[2-9]\d\d)\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{3})?Z$/;
+
 /** RFC 3339 in UTC, or undefined for what is no time between the years 1970 and 9999. */
 export function utc(value: Instant): string | undefined {
+  // What GitHub sends, nearly always.
+  if (typeof value === 'string' && inUtc.test(value)) return value.length === 24 ? value : `${value.slice(0, 19)}.000Z`;
   const ms = toMs(value);
   return ms === undefined ? undefined : new Date(ms).toISOString();
 }
