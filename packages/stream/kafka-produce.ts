@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { Message } from 'kafkajs';
 import type { NewRecord } from './contract.ts';
 import { crc32c } from './crc32c.ts';
+import { recordBytesAtMost } from './record.ts';
 
 /**
  * Writes what a broker is asked to keep in place of kafkajs 2.2.4, which makes a buffer for every integer, header and
@@ -94,7 +95,7 @@ function encodeRequest({ acks, timeout, topicData }: ProduceRequest, nowMs: numb
   return writer.bytes.subarray(0, writer.at);
 }
 
-/** What the request can come to: a UTF-16 unit has three bytes at most, a varint five. */
+/** What the request can come to. */
 function atMostBytes(
   topics: readonly { topic: string; shares: readonly { records: readonly NewRecord[] }[] }[],
 ): number {
@@ -103,10 +104,7 @@ function atMostBytes(
     bytes += 6 + 3 * topic.length;
     for (const { records } of shares) {
       bytes += 8 + head.bytes;
-      for (const { key, value, headers } of records) {
-        bytes += 32 + 3 * key.length + value.length;
-        for (const name in headers) bytes += 10 + 3 * (name.length + headers[name]!.length);
-      }
+      for (const record of records) bytes += recordBytesAtMost(record);
     }
   }
   return bytes;
