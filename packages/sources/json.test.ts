@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseJsonObject } from './json.ts';
 
@@ -29,6 +31,22 @@ describe('parseJsonObject', () => {
     }
     const texts = { text: ':'.repeat(500_000), more: Array(1000).fill('"a":"b",'.repeat(200)) };
     expect(parseJsonObject(Buffer.from(JSON.stringify(texts)))).toEqual({ body: texts });
+  });
+
+  test('refuses as no UTF-8 what is none, and only that', () => {
+    const piece = fc.constantFrom([0x61], [0xc3, 0xa9], [0xe2, 0x82], [0xef, 0xbf, 0xbd], [0xf0, 0x9f, 0x98, 0x80]);
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 12 }).map((given) => [...given]),
+      fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.flat()),
+    );
+    fc.assert(
+      fc.property(bytes, (given) => {
+        const parsed = parseJsonObject(Buffer.from([...Buffer.from('{"a":"'), ...given, ...Buffer.from('"}')]));
+        const isRefused = 'refusal' in parsed && parsed.refusal.reason === 'invalid-utf8';
+        expect(isRefused).toBe(!isUtf8(Buffer.from(given)));
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   test('takes a wide body', () => {
