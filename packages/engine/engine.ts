@@ -354,6 +354,9 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
         poison: [...poison],
         counts: { records, judged, duplicates, timersFired },
       };
+      // While Postgres writes, batches of other partitions are judged: what was read of this one need not outlive that.
+      steps = [];
+      scopes.clear();
       return { effects };
     },
 
