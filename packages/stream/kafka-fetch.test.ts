@@ -1,4 +1,6 @@
 import { createRequire } from 'node:module';
+import type { TriplineEvent } from '@tripline/contracts/event';
+import { toEventRecord } from '@tripline/contracts/event-record';
 import fc from 'fast-check';
 import type { KafkaMessage } from 'kafkajs';
 import { expect, test } from 'vitest';
@@ -44,10 +46,27 @@ const asked = (batches: Buffer[], kept = Number.POSITIVE_INFINITY): Buffer => {
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
 const name = fc.oneof(fc.constantFrom('ce_id', 'ce_type', 'ce_workspace'), fc.string({ minLength: 1, maxLength: 80 }));
+const text = fc.oneof(fc.string(), fc.array(fc.string(), { minLength: 2, maxLength: 3 }));
+/** As an event's record has them, or nearly so: some missing, from another one on, with other values, with one more. */
+const namesOfEvent = Object.keys(toEventRecord({ bodySha256: 'a hash', data: {} } as TriplineEvent).headers);
+const eventHeaders = fc
+  .tuple(
+    fc.constantFrom(0, 0, 0, 1, 8),
+    fc.constantFrom(9, 9, 8, 8, 7),
+    fc.dictionary(name, text, { maxKeys: 1 }),
+    text,
+  )
+  .map(([first, count, more, value]) => {
+    const names = [...namesOfEvent.slice(first), ...namesOfEvent.slice(0, first)].slice(0, count);
+    return {
+      ...Object.fromEntries(names.map((one) => [one, typeof value === 'string' ? value + one : value])),
+      ...more,
+    };
+  });
 const record = fc.record({
   key: fc.option(bytes),
   value: fc.option(bytes),
-  headers: fc.dictionary(name, fc.oneof(fc.string(), fc.array(fc.string(), { minLength: 2, maxLength: 3 }))),
+  headers: fc.oneof(fc.dictionary(name, text), eventHeaders),
   offsetDelta: fc.nat(),
   timestampDelta: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }),
 });

@@ -193,13 +193,7 @@ export function readMessage(message: KafkaMessage): ReadMessage {
   const reader: Reader = { bytes: batch.bytes, at: message.at };
   const key = readText(reader, true) ?? '';
   const value = readBytes(reader);
-  const headers: Record<string, string> = {};
-  for (let left = readVarint(reader); left > 0; left -= 1) {
-    const name = readText(reader, true)!;
-    const text = readText(reader, !uncommon.has(name)) ?? 'null';
-    const repeated = headers[name] !== undefined && Object.hasOwn(headers, name);
-    headers[name] = repeated ? `${headers[name]},${text}` : text;
-  }
+  const headers = readEventHeaders(reader) ?? readHeaders(reader);
   return {
     offset: batch.firstOffset + message.offsetDelta,
     timestampMs:
@@ -208,6 +202,63 @@ export function readMessage(message: KafkaMessage): ReadMessage {
     headers,
     value,
   };
+}
+
+function readHeaders(reader: Reader): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (let left = readVarint(reader); left > 0; left -= 1) {
+    const name = readText(reader, true)!;
+    const text = readText(reader, true) ?? 'null';
+    const repeated = headers[name] !== undefined && Object.hasOwn(headers, name);
+    headers[name] = repeated ? `${headers[name]},${text}` : text;
+  }
+  return headers;
+}
+
+/** An event's headers in the order in which our writers have them (packages/contracts/event-record.ts). */
+const eventHeaders = [
+  ...['content-type', 'ce_specversion', 'ce_id', 'ce_source', 'ce_type', 'ce_time', 'ce_workspace', 'ce_trust'],
+  'ce_bodysha256',
+].map((name) => ({
+  /** As it lies in a record: its length as a varint, and itself. */
+  bytes: Buffer.from(`${String.fromCharCode(name.length * 2)}${name}`),
+  isCommon: !['ce_id', 'ce_time', 'ce_bodysha256'].includes(name),
+}));
+const texts: string[] = eventHeaders.map(() => '');
+
+/**
+ * The headers of a record that has an event's and no others: one object, written out at once, where adding nine headers
+ * to an object costs several times as much. Undefined for any other record, of which then nothing is read.
+ */
+function readEventHeaders(reader: Reader): Record<string, string> | undefined {
+  const { bytes, at } = reader;
+  const count = readVarint(reader);
+  let place = 0;
+  for (; place < count; place += 1) {
+    const name = eventHeaders[place];
+    if (name === undefined || !isAt(name.bytes, bytes, reader.at, name.bytes.length)) break;
+    reader.at += name.bytes.length;
+    texts[place] = readText(reader, name.isCommon) ?? 'null';
+  }
+  if (place < count || count < eventHeaders.length - 1) {
+    reader.at = at;
+    return undefined;
+  }
+  const headers = {
+    'content-type': texts[0]!,
+    ce_specversion: texts[1]!,
+    ce_id: texts[2]!,
+    ce_source: texts[3]!,
+    ce_type: texts[4]!,
+    ce_time: texts[5]!,
+    ce_workspace: texts[6]!,
+    ce_trust: texts[7]!,
+    ce_bodysha256: texts[8]!,
+  };
+  if (count === eventHeaders.length) return headers;
+  // What Tripline appends itself has no body.
+  const { ce_bodysha256: _, ...others } = headers;
+  return others;
 }
 
 /** Bytes that a message holds while it waits. */
@@ -226,9 +277,6 @@ function readKafkajs(message: KafkaMessage): ReadMessage {
     value: message.value,
   };
 }
-
-/** Headers whose values are another with each record. */
-const uncommon = new Set(['ce_id', 'ce_time', 'ce_bodysha256']);
 
 /** Text that comes again and again is made once: names of headers, types, workspaces. */
 const commonSlots = 4096;
