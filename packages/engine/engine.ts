@@ -136,10 +136,10 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   function slotOf(scope: RuleScope, key: string): Slot {
     checkName('a key', key);
     // Of runs that a rule may ask about the engine keeps rows of its own.
-    if (key.startsWith('@')) return noSlot;
-    const slot = state.slot(scope.prefix + key);
+    const isOwn = key.startsWith('@');
+    const slot = isOwn ? noSlot : state.slot(scope.prefix + key);
     scope.slots.set(key, slot);
-    if (!isHeld(slot)) missing.add(slot.joined);
+    if (!isOwn && !isHeld(slot)) missing.add(slot.joined);
     return slot;
   }
   function scopeOf(workspace: string): Scope {

@@ -27,12 +27,24 @@ export type Timers = ReturnType<typeof createTimers>;
  */
 export function createTimers(options: { journal: Journal }) {
   const { journal } = options;
-  const index = new Map<string, SetTimer>();
+  /** By workspace: most events clear a timer that was never set, where none is. */
+  const index = new Map<string, Map<string, SetTimer>>();
   const heap: SetTimer[] = [];
   const changed = new Map<string, TimerChange>();
 
-  const nameOf = (timer: { workspace: string; rule: string; id: string }) =>
-    joinKey(timer.workspace, timer.rule, timer.id);
+  type Named = { workspace: string; rule: string; id: string };
+  const nameOf = (timer: Named) => joinKey(timer.workspace, timer.rule, timer.id);
+  const standing = (timer: Named) => index.get(timer.workspace)?.get(nameOf(timer));
+  function put(timer: SetTimer): void {
+    const own = index.get(timer.workspace) ?? new Map<string, SetTimer>();
+    own.set(nameOf(timer), timer);
+    index.set(timer.workspace, own);
+  }
+  function remove(timer: Named): void {
+    const own = index.get(timer.workspace);
+    own?.delete(nameOf(timer));
+    if (own?.size === 0) index.delete(timer.workspace);
+  }
 
   function push(timer: SetTimer): void {
     let at = heap.push(timer) - 1;
@@ -59,16 +71,17 @@ export function createTimers(options: { journal: Journal }) {
     heap[at] = last;
   }
 
-  function note(name: string, change: TimerChange): void {
-    const timerBefore = index.get(name);
+  function note(change: TimerChange): void {
+    const name = nameOf(change);
+    const timerBefore = standing(change);
     const changeBefore = changed.get(name);
     changed.set(name, change);
     journal.note(() => {
       if (changeBefore === undefined) changed.delete(name);
       else changed.set(name, changeBefore);
-      if (timerBefore === undefined) index.delete(name);
+      if (timerBefore === undefined) remove(change);
       else {
-        index.set(name, timerBefore);
+        put(timerBefore);
         // It may have left the heap since; standing there twice does no harm.
         push(timerBefore);
       }
@@ -78,29 +91,28 @@ export function createTimers(options: { journal: Journal }) {
   return {
     give(timers: readonly SetTimer[]): void {
       for (const timer of timers) {
-        index.set(nameOf(timer), timer);
+        put(timer);
         push(timer);
       }
     },
     set(timer: SetTimer): void {
-      const name = nameOf(timer);
-      const before = index.get(name);
+      const before = standing(timer);
       if (before && before.dueMs === timer.dueMs && before.keys.join('\0') === timer.keys.join('\0')) return;
-      note(name, timer);
-      index.set(name, timer);
+      note(timer);
+      put(timer);
       push(timer);
     },
-    clear(timer: { workspace: string; rule: string; id: string }): void {
-      const name = nameOf(timer);
-      if (!index.has(name)) return;
-      note(name, { workspace: timer.workspace, rule: timer.rule, id: timer.id, dueMs: null, keys: [] });
-      index.delete(name);
+    clear(timer: Named): void {
+      if (standing(timer) === undefined) return;
+      note({ workspace: timer.workspace, rule: timer.rule, id: timer.id, dueMs: null, keys: [] });
+      remove(timer);
     },
     /** The next timer that is due by `untilMs`; it stays until it is cleared. */
     next(untilMs: number): SetTimer | undefined {
       while (heap.length > 0) {
         const head = heap[0]!;
-        if (index.get(nameOf(head)) === head) return head.dueMs <= untilMs ? head : undefined;
+        if (head.dueMs > untilMs) return undefined;
+        if (standing(head) === head) return head;
         dropHead();
       }
       return undefined;
@@ -113,13 +125,13 @@ export function createTimers(options: { journal: Journal }) {
         const at = open.pop()!;
         const timer = heap[at];
         if (timer === undefined || timer.dueMs > untilMs) continue;
-        if (index.get(nameOf(timer)) === timer) due.push(timer);
+        if (standing(timer) === timer) due.push(timer);
         open.push(at * 2 + 1, at * 2 + 2);
       }
       return due;
     },
     changes: (): TimerChange[] => [...changed.values()],
-    count: () => index.size,
+    count: () => [...index.values()].reduce((sum, { size }) => sum + size, 0),
     /** The changes are written. Undoing what is not is the journal's. */
     commit(): void {
       changed.clear();
