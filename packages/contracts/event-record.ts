@@ -6,6 +6,7 @@ import {
   parseEvent,
   type TriplineEvent,
 } from './event.ts';
+import { parseTime } from './time.ts';
 
 /**
  * How an event lies in the log: CloudEvents' Kafka binding in binary mode. The envelope stands in `ce_*` headers, so
@@ -68,7 +69,7 @@ export function fromEventRecord(
     workspace: header(headers, 'ce_workspace'),
     trust: header(headers, 'ce_trust') as TriplineEvent['trust'],
   };
-  if (Number.isNaN(Date.parse(time))) throw new Error('header ce_time is no time');
+  if (Number.isNaN(parseTime(time))) throw new Error('header ce_time is no time');
   if (value === null) throw new Error('the record has no value');
   const data: unknown = JSON.parse(value.toString('utf8'));
   if (typeof data !== 'object' || data === null || Array.isArray(data)) throw new Error('the value is no JSON object');
