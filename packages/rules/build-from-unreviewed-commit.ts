@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Attributes } from '@tripline/contracts/attributes';
 import { eventIs, isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import {
   type BuildSettings,
@@ -19,6 +20,7 @@ import {
   unknownCommit,
 } from './commit-facts.ts';
 import { defineRule, type RuleContext, type Timer } from './contract.ts';
+import { remembered } from './remembered.ts';
 import { answerApproves, approvalOf, type Change, changeSchema, learnChange, unknownChange } from './reviewed.ts';
 import { draftOf } from './unreviewed-draft.ts';
 
@@ -44,7 +46,7 @@ const keepMs = { repository: 365 * dayMs, branch: 180 * dayMs, change: 90 * dayM
 const branchCaps = { approved: 50, unheard: 16 } as const;
 const newBranch: Branch = { inventoried: false, approved: [], unheard: [] };
 
-const repositoryKey = (repository: string) => `repository:${repository}`;
+const repositoryKey = remembered((repository) => `repository:${repository}`);
 const branchKey = (repository: string, branch: string) => `branch:${repository}@${branch.slice(0, 500)}`;
 const commitKey = (repository: string, revision: string) => `commit:${repository}@${revision}`;
 const changeKey = (repository: string, change: string) => `change:${repository}#${change}`;
@@ -219,7 +221,7 @@ function judgePush(
   const { data } = event;
   const [ofRepository, ofBranch, key] = context.keys as [string, string, string];
   const before = data['tripline.ref.before'];
-  const timeMs = Date.parse(event.time);
+  const timeMs = parseTime(event.time);
   const known = context.get(ofRepository) as Repository | undefined;
   if (data['vcs.ref.head.type'] === 'branch' && isProtected(known, data) && before !== undefined) {
     const branch = getBranch(context, ofBranch);

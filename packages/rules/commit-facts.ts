@@ -1,6 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { evidenceSchema } from '@tripline/contracts/finding';
+import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { hasLogin, shortSha, tell } from './story.ts';
 
@@ -102,7 +103,7 @@ export function learnPush(commit: Commit, event: LoggedEvent<'dev.cdeventsx.trip
   const push = {
     ref,
     type: data['vcs.ref.head.type'],
-    timeMs: Date.parse(event.time),
+    timeMs: parseTime(event.time),
     pusher,
     committer: data['tripline.push.head_committer'] ?? '',
     ciPaths: [...new Set(commits.flatMap((pushed) => pushed.ciPaths))].slice(0, 20),
@@ -153,18 +154,18 @@ export function learnRun(
     selfHosted: (before?.selfHosted ?? false) || selfHosted,
     secrets: (before?.secrets ?? false) || secrets,
     knownSecrets: (before?.knownSecrets ?? false) || known.secretWorkflow,
-    timeMs: Math.min(before?.timeMs ?? Number.POSITIVE_INFINITY, Date.parse(event.time)),
+    timeMs: Math.min(before?.timeMs ?? Number.POSITIVE_INFINITY, parseTime(event.time)),
     dueMs: before?.dueMs ?? known.dueMs,
     fired: before?.fired ?? false,
     trust: before?.trust ?? event.trust,
     evidence: tellsMore ? [...(before?.evidence ?? []), tell(event, runLine(data, isRun))].slice(-6) : before.evidence,
-    ...optional('trigger', data['tripline.pipeline.trigger'] ?? before?.trigger),
-    ...optional('path', data['tripline.pipeline.path'] ?? before?.path),
-    ...optional(
-      'actor',
-      (isRun ? data['tripline.pipeline.triggered_by'] : undefined) ?? before?.actor ?? data['user.name'],
-    ),
   };
+  const trigger = data['tripline.pipeline.trigger'] ?? before?.trigger;
+  const path = data['tripline.pipeline.path'] ?? before?.path;
+  const actor = (isRun ? data['tripline.pipeline.triggered_by'] : undefined) ?? before?.actor ?? data['user.name'];
+  if (trigger !== undefined) run.trigger = trigger.slice(0, 300);
+  if (path !== undefined) run.path = path.slice(0, 300);
+  if (actor !== undefined) run.actor = actor.slice(0, 300);
   if (before !== undefined && before === commit.runs.at(-1) && isSame(before, run)) return commit;
   return { ...commit, runs: [...commit.runs.filter((other) => other !== before), run] };
 }
@@ -175,10 +176,10 @@ function withEnvironment(known: string[], environment: string | undefined): stri
   return [...known, environment].sort().slice(0, caps.environments);
 }
 
-/** Whether nothing was learned: what a run says again shares its lists with what was known. */
+/** Whether nothing was learned: a run has all that was known of it, and shares with that the lists that say the same. */
 function isSame(before: Run, run: Run): boolean {
-  const names = Object.keys(run) as (keyof Run)[];
-  return names.length === Object.keys(before).length && names.every((name) => run[name] === before[name]);
+  for (const name in run) if (run[name as keyof Run] !== before[name as keyof Run]) return false;
+  return true;
 }
 
 function runLine(data: Attributes, isRun: boolean): string {
@@ -189,10 +190,6 @@ function runLine(data: Attributes, isRun: boolean): string {
   const environment = data['deployment.environment.name'];
   const worker = data['tripline.worker.hosted'] === false ? ` on self-hosted runner ${data['cicd.worker.name']}` : '';
   return `Job ${data['cicd.pipeline.task.name']} of the run${environment ? ` for environment ${environment}` : ''}${worker}`;
-}
-
-function optional<K extends string>(name: K, value: string | undefined): { [P in K]?: string } {
-  return (value === undefined ? {} : { [name]: value.slice(0, 300) }) as { [P in K]?: string };
 }
 
 const isPullRequest = (run: Run) => run.trigger?.startsWith('pull_request') ?? false;
@@ -227,13 +224,18 @@ export function reasonOf(commit: Commit, run: Run, settings: BuildSettings): str
 export function reviewedBy(commit: Commit, run?: Run): string | undefined {
   if (commit.trusted !== undefined) return commit.trusted;
   if (commit.coveredBy !== undefined) return `it came in with the reviewed merge ${shortSha(commit.coveredBy)}`;
-  const merged = Object.entries(commit.changes).find(([, state]) => state === 'merged');
-  if (merged) return `change #${merged[0]} was approved by somebody else before it was merged`;
+  const merged = changeThatIs('merged', commit);
+  if (merged !== undefined) return `change #${merged} was approved by somebody else before it was merged`;
   if (commit.answer === 'reviewed') return 'the provider names a merged change with an approval by somebody else';
-  const approved = Object.entries(commit.changes).find(([, state]) => state === 'approved');
-  if (approved && run && (isPullRequest(run) || run.trigger === 'merge_group')) {
-    return `change #${approved[0]} is approved by somebody else`;
+  if (run && (isPullRequest(run) || run.trigger === 'merge_group')) {
+    const approved = changeThatIs('approved', commit);
+    if (approved !== undefined) return `change #${approved} is approved by somebody else`;
   }
+  return undefined;
+}
+
+function changeThatIs(state: Commit['changes'][string], { changes }: Commit): string | undefined {
+  for (const id in changes) if (changes[id] === state) return id;
   return undefined;
 }
 

@@ -1,8 +1,10 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { eventIs, type LoggedEvent } from '@tripline/contracts/event';
 import type { Confidence } from '@tripline/contracts/finding';
+import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { defineRule, type FindingDraft, type RuleContext, runKey, type Timer } from './contract.ts';
+import { remembered } from './remembered.ts';
 import {
   type Book,
   bookKeyOf,
@@ -49,7 +51,7 @@ const runKeepMs = 4 * dayMs;
 
 const runnerKey = (identity: string) => `runner:${identity}`;
 const runFactsKey = (repository: string, run: string) => `run:${repository}#${run}`;
-const bookOf = (repository: string) => `book:${repository}`;
+const bookOf = remembered((repository) => `book:${repository}`);
 const getBook = (context: Context, key: string) => context.get(key) as Book | undefined;
 const getRunner = (context: Context, key: string) => (context.get(key) as Runner | undefined) ?? newRunner;
 const getRun = (context: Context, key: string) => (context.get(key) as RunFacts | undefined) ?? newRun;
@@ -175,7 +177,7 @@ function judgeTask(event: LoggedEvent, context: Context): void {
   if (!named.hosted) judgeOwnRunner(event, context, { at, key, name: named.name, run, credentials });
   if (event.type === 'dev.cdevents.taskrun.finished') {
     const all = [...credentials, ...run.credentials];
-    learnUses(context, named, all, Date.parse(event.time), `${repository}#${runId}`);
+    learnUses(context, named, all, parseTime(event.time), `${repository}#${runId}`);
   }
 }
 

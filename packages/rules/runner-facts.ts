@@ -1,6 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { evidenceSchema } from '@tripline/contracts/finding';
+import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { hasLogin } from './story.ts';
 
@@ -76,7 +77,9 @@ export const caps = { credentials: 300, runners: 50, found: 30, tasks: 10, secre
 export function runnerOf(data: Attributes): { identity: string; hosted: boolean; name: string } | undefined {
   const name = data['cicd.worker.name']?.slice(0, 200);
   if (data['tripline.worker.hosted'] === true) {
-    const labels = [...(data['tripline.worker.labels'] ?? [])].sort().join(',').slice(0, 400);
+    const own = data['tripline.worker.labels'] ?? [];
+    // Nearly always one.
+    const labels = (own.length > 1 ? [...own].sort().join(',') : (own[0] ?? '')).slice(0, 400);
     const group = (data['tripline.worker.group.name'] ?? 'hosted').slice(0, 200);
     return { identity: `hosted:${group}:${labels}`, hosted: true, name: `a hosted runner (${labels})` };
   }
@@ -182,7 +185,7 @@ export function useOf(event: LoggedEvent, runnerName: string, credentials: strin
     runnerName,
     organization: data['vcs.owner.name'] ?? (repository.split('/')[0] || event.workspace),
     credentials,
-    timeMs: Date.parse(event.time),
+    timeMs: parseTime(event.time),
     eventId: event.id,
     time: event.time,
     trust: event.trust,
