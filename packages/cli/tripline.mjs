@@ -30,12 +30,12 @@ function isNewEnough() {
 }
 
 /**
- * A batch of the detector is some 10 MB that lives until it is committed: with the young generation that V8 gives by
- * itself it is copied twice and then kept too long, which costs a fifth of the detector's time, and more memory. V8 takes
- * the size at its start alone, so this process starts anew in its own place.
+ * A batch of the detector is some 10 MB that lives until it is committed, and several are on their way to Postgres at
+ * once: with the young generation that V8 gives by itself they are copied twice and then kept too long, which costs a
+ * fifth of the detector's time. V8 takes the size at its start alone, so this process starts anew in its own place.
  */
 function makeRoom() {
-  const flags = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
+  const flags = ['--min-semi-space-size=64', '--max-semi-space-size=64'];
   const isSet = process.execArgv.some((flag) => flag.includes('semi-space-size'));
   if (process.argv[2] !== 'detector' || isSet || process.platform === 'win32' || !process.execve) return;
   const args = [process.execPath, ...flags, ...process.execArgv, here, ...process.argv.slice(2)];

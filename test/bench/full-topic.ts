@@ -94,7 +94,7 @@ export async function fullTopic(options: { brokers: string; deliveries: number; 
 }
 
 /** As `tripline detector` starts itself (packages/cli/tripline.mjs). */
-const asTripline = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
+const asTripline = ['--min-semi-space-size=64', '--max-semi-space-size=64'];
 
 /** A contestant's process on core 0 that answers each line of JSON with one. */
 function startLiving<Line>(args: string[], env: Record<string, string> = {}) {
