@@ -55,6 +55,11 @@ export type ConsumerOptions = {
   maxRecords?: number;
   /** How often a caught-up partition gets a tick (an empty batch), in ms; no ticks when absent. */
   tickMs?: number;
+  /**
+   * Who is in no hurry: how long a caught-up partition is left alone after a batch, in ms, so that what comes meanwhile
+   * is one batch; not at all when absent.
+   */
+  restMs?: number;
   handlers: ConsumerHandlers;
 };
 

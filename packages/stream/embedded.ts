@@ -191,7 +191,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
         }
       }
     },
-    async consume({ topic, group, maxRecords = 1000, tickMs, handlers }) {
+    async consume({ topic, group, maxRecords = 1000, tickMs, restMs, handlers }) {
       await orUnavailable(() => specOf(topic));
       const membership = await joinGroup({
         pool,
@@ -204,7 +204,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
           const reader: Reader = { topic, partition, bell: createBell(), toldEnd: 0 };
           readers.add(reader);
           const source = embeddedSource({ pool, reader, maxRecords, tickMs });
-          const lane = openLane({ topic, partition, source, handlers, clock, logger: logger.child({ group }) });
+          const lane = openLane({ topic, partition, source, handlers, restMs, clock, logger: logger.child({ group }) });
           return { end: () => lane.end().finally(() => readers.delete(reader)) };
         },
       });

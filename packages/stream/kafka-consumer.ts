@@ -12,6 +12,7 @@ export const fetchSettings = {
   minBytes: 1,
   maxWaitTimeInMs: 100,
 };
+const restingMinBytes = 1024 * 1024;
 const rerunAfterMs = 1000;
 
 /**
@@ -27,7 +28,7 @@ export async function consumeKafka(options: {
   logger: Logger;
 }): Promise<Consumer> {
   const { clock } = options;
-  const { topic, group, handlers, tickMs, maxRecords = 1000 } = options.consumer;
+  const { topic, group, handlers, tickMs, restMs, maxRecords = 1000 } = options.consumer;
   const logger = options.logger.child({ topic, group });
   const consumer = options.kafka.consumer({
     groupId: group,
@@ -43,6 +44,8 @@ export async function consumeKafka(options: {
       restartOnFailure: async () => !stopping.signal.aborted,
     },
     ...fetchSettings,
+    // The broker collects for who is in no hurry, so that an answer that brings a record or two is not the rule.
+    ...(restMs !== undefined && { minBytes: restingMinBytes, maxWaitTimeInMs: restMs }),
   });
   const lanes = new Map<number, { lane: Lane; source: KafkaSource }>();
   const ending = new Map<number, Promise<void>>();
@@ -99,7 +102,7 @@ export async function consumeKafka(options: {
         logger,
       });
       source.reposition();
-      lanes.set(partition, { source, lane: openLane({ topic, partition, source, handlers, clock, logger }) });
+      lanes.set(partition, { source, lane: openLane({ topic, partition, source, handlers, restMs, clock, logger }) });
     }
   }
 

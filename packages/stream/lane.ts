@@ -24,10 +24,11 @@ export function openLane(options: {
   partition: number;
   source: LaneSource;
   handlers: ConsumerHandlers;
+  restMs?: number | undefined;
   clock: Clock;
   logger: Logger;
 }): Lane {
-  const { topic, partition, source, handlers, clock } = options;
+  const { topic, partition, source, handlers, restMs, clock } = options;
   const logger = options.logger.child({ topic, partition });
   const ending = new AbortController();
   const lost = ending.signal;
@@ -42,6 +43,7 @@ export function openLane(options: {
       const batch: Batch = { topic, partition, ...found, lost };
       await handlers.onBatch(batch);
       failures = 0;
+      if (restMs !== undefined && batch.caughtUpAtMs !== null) await clock.pause(restMs, lost);
     }
   }
 

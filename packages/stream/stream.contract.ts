@@ -64,6 +64,7 @@ export function streamContract(name: string, start: () => Promise<StreamBackend>
       group?: string;
       positions?: Positions;
       tickMs?: number;
+      restMs?: number;
       maxRecords?: number;
       handle?: (batch: Batch) => Promise<void> | void;
     }) {
@@ -74,6 +75,7 @@ export function streamContract(name: string, start: () => Promise<StreamBackend>
         topic: options.topic,
         group: options.group ?? `g-${randomUUID()}`,
         ...(options.tickMs === undefined ? {} : { tickMs: options.tickMs }),
+        ...(options.restMs === undefined ? {} : { restMs: options.restMs }),
         ...(options.maxRecords === undefined ? {} : { maxRecords: options.maxRecords }),
         handlers: {
           async onAssigned({ partition }) {
@@ -294,6 +296,16 @@ export function streamContract(name: string, start: () => Promise<StreamBackend>
         }
         expect(promisedMs).toBeGreaterThan(0);
       }
+    });
+
+    test('hands over as one batch what comes while its reader rests', async () => {
+      const topic = await makeTopic(1);
+      const { batches, positions } = await consume({ topic, restMs: 1500 });
+      await stream.append([record(topic, 'w', '0')]);
+      await expect.poll(() => positions.records.length, soon).toBe(1);
+      for (let n = 1; n < 10; n += 1) await stream.append([record(topic, 'w', `${n}`)]);
+      await expect.poll(() => texts(positions.records), soon).toEqual(numbers(0, 10));
+      expect(batches.length).toBeLessThan(5);
     });
 
     test('gives a batch again, assigned anew, when its handler throws; other partitions go on meanwhile', async () => {

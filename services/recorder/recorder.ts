@@ -19,6 +19,11 @@ export type Recorder = {
 };
 
 const consumer = 'recorder';
+/**
+ * Nobody waits for the trail, and a transaction costs more than the records in it: one for each few deliveries would
+ * take a busy detector's time. Not longer, since its work on a batch holds up whoever else is in the process.
+ */
+const restMs = 250;
 
 /** A partition that is ours: what fences us, and where its chain ends. */
 type Owned = TakenPartition & { head: TrailHead | null };
@@ -86,6 +91,7 @@ export async function createRecorder({ stream, db, logger, metrics }: RecorderPa
     topic: topics.events,
     group: 'tripline-recorder',
     maxRecords: 1000,
+    restMs,
     handlers: {
       onAssigned: take,
       onBatch: keep,
