@@ -1,3 +1,4 @@
+import type { Db } from '@tripline/db/database';
 import { topics } from '@tripline/stream/contract';
 import { openWhole } from '../faults/whole.ts';
 import { freshDatabaseOn } from '../setup/fresh-database.ts';
@@ -6,7 +7,7 @@ import type { Series } from './measure.ts';
 /**
  * Events a second that 1, 2 and 4 detector processes together judge and commit, over the partitions of a topic that is
  * full already. They share the machine with each other, the broker and the database. `postgresUrl`: a server of
- * `startTestPostgres`. From the first commit to the last, so that starting counts for nobody.
+ * `startTestPostgres`.
  */
 export async function benchScaleOut(options: {
   brokers: readonly string[];
@@ -14,29 +15,48 @@ export async function benchScaleOut(options: {
   rounds: number;
 }): Promise<Series[]> {
   const counts = [1, 2, 4];
-  const series = counts.map((count): Series => {
-    return { name: `${count} detector process${count === 1 ? '' : 'es'}`, unit: 'events/s', values: [] };
-  });
+  const series = counts.map(processSeries);
   for (let round = 0; round < options.rounds; round += 1) {
-    for (const [index, count] of counts.entries()) series[index]!.values.push(await judgeAll(options, count));
+    for (const [index, processes] of counts.entries()) {
+      const database = await freshDatabaseOn(options.postgresUrl);
+      try {
+        series[index]!.values.push(await judgeAll({ brokers: options.brokers, database, processes }));
+      } finally {
+        await database.close();
+      }
+    }
   }
   return series;
 }
 
-async function judgeAll(options: { brokers: readonly string[]; postgresUrl: string }, processes: number) {
-  const database = await freshDatabaseOn(options.postgresUrl);
-  const whole = await openWhole({ databaseUrl: database.url, brokers: options.brokers, deliveries: 0 });
+export function processSeries(count: number): Series {
+  return { name: `${count} detector process${count === 1 ? '' : 'es'}`, unit: 'events/s', values: [] };
+}
+
+/**
+ * Has so many `tripline detector` judge the whole topic, and answers events a second: from the first commit to the last,
+ * so that starting counts for nobody. `database`: migrated, with no position yet.
+ */
+export async function judgeAll(options: {
+  brokers: readonly string[];
+  database: { url: string; db: Db };
+  processes: number;
+  env?: Record<string, string>;
+}): Promise<number> {
+  const { brokers, database } = options;
+  const whole = await openWhole({ databaseUrl: database.url, brokers, deliveries: 0 });
   try {
     const total = await whole.logged();
     if (total === 0) throw new Error('the topic is empty: fill it first');
     const judged = async () => {
-      const { rows } = await whole.db.pool.query<{ judged: number }>(
+      const { rows } = await database.db.pool.query<{ judged: number }>(
         "SELECT coalesce(sum(next), 0)::int AS judged FROM positions WHERE consumer = 'detector' AND topic = $1",
         [topics.events],
       );
       return rows[0]!.judged;
     };
-    for (let nth = 0; nth < processes; nth += 1) whole.start('detector', { env: { TRIPLINE_LOG_LEVEL: 'warn' } });
+    const env = { TRIPLINE_LOG_LEVEL: 'warn', ...options.env };
+    for (let nth = 0; nth < options.processes; nth += 1) whole.start('detector', { env });
     let begunMs = 0;
     let before = 0;
     for (;;) {
@@ -47,6 +67,5 @@ async function judgeAll(options: { brokers: readonly string[]; postgresUrl: stri
     }
   } finally {
     await whole.close();
-    await database.close();
   }
 }

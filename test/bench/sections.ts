@@ -10,6 +10,7 @@ import { wholeWay } from './peers/whole-way.ts';
 import { benchReceiver } from './receiver.ts';
 import { benchReceiverLadder } from './receiver-ladder.ts';
 import { fillTopic, recordsOf } from './records.ts';
+import { benchReplay } from './replay.ts';
 import { benchRules } from './rules.ts';
 import { benchScaleOut } from './scale-out.ts';
 import { benchState } from './state.ts';
@@ -213,6 +214,29 @@ export const sections: { [name: string]: Section } = {
       } finally {
         await postgres.stop();
       }
+    },
+  },
+
+  replay: {
+    what: 'the log from its start, under a rule that is new',
+    measure: async ({ brokers, rounds, quick }) => {
+      const { events, series } = await benchReplay({
+        brokers,
+        deliveries: quick ? 10_000 : 60_000,
+        copies: quick ? 2 : 40,
+        rounds: Math.min(rounds, 3),
+      });
+      const wanted = 27_000_000;
+      return series.map(({ name, values }) => {
+        const perSecond = median(values);
+        return bounded(`replay of ${format(wanted)} events (90 days) under a new rule, ${name}`, wanted / perSecond, {
+          unit: 's',
+          most: 300,
+          beside: `${format(events)} events were played, at ${format(perSecond)} events/s; the rest is projected`,
+          note: 'What an event costs as state grows: see the rows of keyed state.',
+          headline: true,
+        });
+      });
     },
   },
 

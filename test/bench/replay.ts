@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmbedded } from '@tripline/db/embedded';
+import { migrate } from '@tripline/db/migrate';
+import { rules } from '@tripline/rules/registry';
+import type { NewRecord } from '@tripline/stream/contract';
+import { emptyDatabaseOn } from '../setup/fresh-database.ts';
+import { makeCorpus } from './corpus.ts';
+import type { Series } from './measure.ts';
+import { fillTopic, recordsOf } from './records.ts';
+import { judgeAll, processSeries } from './scale-out.ts';
+
+/** Stands for one that is new: it learns, sets timers, and waits for half of all kinds of events. */
+const rule = 'credential-new-runner';
+
+/**
+ * Events a second that 1 and 2 detector processes judge under one rule from the log's start, as when it is new: `tripline
+ * detector` on a database without positions, whose writes reach the disk. The log holds the corpus `copies` times, each
+ * in organisations of its own, so that state grows as it would.
+ */
+export async function benchReplay(options: {
+  brokers: string;
+  deliveries: number;
+  copies: number;
+  rounds: number;
+}): Promise<{ events: number; series: Series[] }> {
+  const { brokers, deliveries, copies } = options;
+  const corpus = makeCorpus({ deliveries, workspaces: 200, attackEvery: 30, seed: 42, startMs: Date.now() });
+  const records = recordsOf(corpus);
+  for (let nth = 0; nth < copies; nth += 1) {
+    await fillTopic(
+      brokers,
+      records.map((record) => copyOf(record, nth)),
+    );
+  }
+  const mustBeFound = corpus.attacks.filter((attack) => attack.rule === rule).length * copies;
+
+  const folder = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
+  const config = join(folder, 'tripline.yaml');
+  const others = rules.map(({ id }) => id).filter((id) => id !== rule);
+  writeFileSync(config, `rules: { off: [${others.join(', ')}] }\n`);
+  const postgres = await startEmbedded({ dataDir: join(folder, 'postgres') });
+  const counts = [1, 2];
+  const series = counts.map(processSeries);
+  try {
+    for (let round = 0; round < options.rounds; round += 1) {
+      for (const [index, processes] of counts.entries()) {
+        const database = await emptyDatabaseOn(postgres.url);
+        await migrate(database.db);
+        const env = { TRIPLINE_CONFIG: config };
+        series[index]!.values.push(await judgeAll({ brokers: [brokers], database, processes, env }));
+        const { rows } = await database.db.pool.query<{ found: number }>('SELECT count(*)::int AS found FROM findings');
+        await database.close();
+        if (rows[0]!.found !== mustBeFound)
+          throw new Error(`${rows[0]!.found} findings after a replay, not the ${mustBeFound} that are true`);
+      }
+    }
+  } finally {
+    await postgres.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return { events: records.length * copies, series };
+}
+
+/** The same in another organisation: an event of its own to whoever drops duplicates. */
+function copyOf(record: NewRecord, nth: number): NewRecord {
+  const { ce_id: id, ce_bodysha256: sha } = record.headers;
+  const workspace = `${record.key}-${nth}`;
+  const headers: Record<string, string> = { ...record.headers, ce_workspace: workspace, ce_id: `${id}-${nth}` };
+  if (sha !== undefined) headers['ce_bodysha256'] = nth.toString(16).padStart(8, '0') + sha.slice(8);
+  return { ...record, key: workspace, headers };
+}
