@@ -64,3 +64,22 @@ export async function fillTopic(brokers: string, records: readonly NewRecord[]):
   await stream.close();
   await db.close();
 }
+
+/** Appends the records so many times, each time as those of other organisations that did the same. */
+export async function fillWithCopies(brokers: string, records: readonly NewRecord[], copies: number): Promise<void> {
+  for (let nth = 0; nth < copies; nth += 1) {
+    await fillTopic(
+      brokers,
+      records.map((record) => copyOf(record, nth)),
+    );
+  }
+}
+
+/** The same in another organisation: an event of its own to whoever drops duplicates. */
+function copyOf(record: NewRecord, nth: number): NewRecord {
+  const { ce_id: id, ce_bodysha256: sha } = record.headers;
+  const workspace = `${record.key}-${nth}`;
+  const headers: Record<string, string> = { ...record.headers, ce_workspace: workspace, ce_id: `${id}-${nth}` };
+  if (sha !== undefined) headers['ce_bodysha256'] = nth.toString(16).padStart(8, '0') + sha.slice(8);
+  return { ...record, key: workspace, headers };
+}

@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { startEmbedded } from '@tripline/db/embedded';
 import { migrate } from '@tripline/db/migrate';
 import { rules } from '@tripline/rules/registry';
-import type { NewRecord } from '@tripline/stream/contract';
 import { emptyDatabaseOn } from '../setup/fresh-database.ts';
 import { makeCorpus } from './corpus.ts';
 import type { Series } from './measure.ts';
-import { fillTopic, recordsOf } from './records.ts';
+import { fillWithCopies, recordsOf } from './records.ts';
 import { judgeAll, processSeries } from './scale-out.ts';
 
 /** Stands for one that is new: it learns, sets timers, and waits for half of all kinds of events. */
@@ -28,12 +27,7 @@ export async function benchReplay(options: {
   const { brokers, deliveries, copies } = options;
   const corpus = makeCorpus({ deliveries, workspaces: 200, attackEvery: 30, seed: 42, startMs: Date.now() });
   const records = recordsOf(corpus);
-  for (let nth = 0; nth < copies; nth += 1) {
-    await fillTopic(
-      brokers,
-      records.map((record) => copyOf(record, nth)),
-    );
-  }
+  await fillWithCopies(brokers, records, copies);
   const mustBeFound = corpus.attacks.filter((attack) => attack.rule === rule).length * copies;
 
   const folder = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
@@ -61,13 +55,4 @@ export async function benchReplay(options: {
     rmSync(folder, { recursive: true, force: true });
   }
   return { events: records.length * copies, series };
-}
-
-/** The same in another organisation: an event of its own to whoever drops duplicates. */
-function copyOf(record: NewRecord, nth: number): NewRecord {
-  const { ce_id: id, ce_bodysha256: sha } = record.headers;
-  const workspace = `${record.key}-${nth}`;
-  const headers: Record<string, string> = { ...record.headers, ce_workspace: workspace, ce_id: `${id}-${nth}` };
-  if (sha !== undefined) headers['ce_bodysha256'] = nth.toString(16).padStart(8, '0') + sha.slice(8);
-  return { ...record, key: workspace, headers };
 }

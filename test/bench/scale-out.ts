@@ -1,5 +1,7 @@
 import type { Db } from '@tripline/db/database';
 import { topics } from '@tripline/stream/contract';
+import { Kafka, logLevel } from 'kafkajs';
+import { until } from '../faults/service-process.ts';
 import { openWhole } from '../faults/whole.ts';
 import { freshDatabaseOn } from '../setup/fresh-database.ts';
 import type { Series } from './measure.ts';
@@ -35,7 +37,8 @@ export function processSeries(count: number): Series {
 
 /**
  * Has so many `tripline detector` judge the whole topic, and answers events a second: from the first commit to the last,
- * so that starting counts for nobody. `database`: migrated, with no position yet.
+ * with all of them in their group before anybody may begin, so that starting counts for nobody. `database`: migrated,
+ * with no position yet.
  */
 export async function judgeAll(options: {
   brokers: readonly string[];
@@ -56,7 +59,11 @@ export async function judgeAll(options: {
       return rows[0]!.judged;
     };
     const env = { TRIPLINE_LOG_LEVEL: 'warn', ...options.env };
+    const held = await database.db.pool.connect();
+    // Nobody can take a partition until it ends.
+    await held.query('BEGIN; LOCK TABLE positions IN SHARE ROW EXCLUSIVE MODE');
     for (let nth = 0; nth < options.processes; nth += 1) whole.start('detector', { env });
+    await haveJoined(brokers, options.processes).finally(() => held.release(true));
     let begunMs = 0;
     let before = 0;
     for (;;) {
@@ -67,5 +74,21 @@ export async function judgeAll(options: {
     }
   } finally {
     await whole.close();
+  }
+}
+
+/** Resolves when the detectors' group has so many members, each with its share; those killed before are out of it by then. */
+async function haveJoined(brokers: readonly string[], processes: number): Promise<void> {
+  const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const isWhole = async () => {
+    const named = (await admin.listGroups()).groups.map(({ groupId }) => groupId);
+    const { groups } = await admin.describeGroups(named.filter((name) => name.startsWith('tripline-detector')));
+    return groups.some(({ state, members }) => state === 'Stable' && members.length === processes);
+  };
+  try {
+    await until(isWhole, { patienceMs: 120_000, everyMs: 100, what: `a group of ${processes} detectors` });
+  } finally {
+    await admin.disconnect();
   }
 }
