@@ -144,7 +144,11 @@ export const sections: { [name: string]: Section } = {
       const told = `p99 ${format(burst.before.p99)} ms before it; ${format(burst.wantedPerSecond)} events/s were wanted`;
       return [
         bounded(`${what}, p99`, burst.during.p99, { unit: 'ms', most: 1000, beside: told, headline: true }),
-        bounded('after the burst, until all is as before', burst.normalAfterS, { unit: 's', most: 5 }),
+        bounded('after the burst, until all is as before', burst.normalAfterS, {
+          unit: 's',
+          most: 5,
+          beside: `${format(burst.normalWithoutBurstS)} s by the same measure where there was no burst`,
+        }),
       ];
     },
   },
