@@ -65,6 +65,18 @@ test('one incident is one post and one trigger', async () => {
   expect(await metrics.metrics()).toMatch(/tripline_notifier_latency_seconds_count\{[^}]*sink="slack"[^}]*\} 1/);
 });
 
+test('an alert that may have been opened is resolved when its incident is over before anybody knows', async () => {
+  const pagerduty = closing(
+    await startFakePagerDuty((nth) => (nth === 1 ? { status: 202, manner: 'silent' } : undefined)),
+  );
+  closing(await startNotifier(db, configFor({ pagerduty: pagerduty.url })));
+  const id = await openIncident(db, { title: 'mallory was given write' });
+  const failure = async () => (await db.pool.query('SELECT failure FROM told WHERE sink = $1', ['pagerduty'])).rows[0];
+  await expect.poll(failure, until).toEqual({ failure: 'timeout' });
+  await resolve(db, id, 'false', cli);
+  await expect.poll(pagerduty.actions, until).toEqual([`trigger tripline:${id}`, `resolve tripline:${id}`]);
+});
+
 test('below pagerduty.minSeverity only Slack is told', async () => {
   const { slack, pagerduty } = await start();
   await openIncident(db, { severity: 'medium' });

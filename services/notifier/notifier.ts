@@ -117,8 +117,9 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
     paceOf: () => ({ pace: pages, keep: 0 }),
     paces: [pages],
     newsPace: pages,
-    // The dedup key makes one alert of any number of events.
-    mayHaveBeenDone: () => false,
+    // The dedup key makes one alert of any number of events: a repeat shows nothing twice, and what may have been done
+    // is resolved like what was.
+    mayHaveBeenDone: () => true,
     troubles: 0,
     client: config.pagerduty ? createPagerDutyClient({ ...config.pagerduty, timeoutMs, fetch }) : dryRunPagerDuty,
     minSeverity: config.pagerduty?.minSeverity ?? 'high',

@@ -34,7 +34,9 @@ export function nextForPagerDuty(
   const { version } = story;
   if (version <= telling.version) return undefined;
   const isGrave = severities.indexOf(story.severity) >= severities.indexOf(minSeverity);
-  const told = telling.state ?? 'nothing';
+  // A trigger whose answer never came may have opened an alert, which nobody would close once its incident is over.
+  const mayHaveOpened = telling.intent === 'trigger' && story.state === 'resolved';
+  const told = mayHaveOpened ? 'open' : (telling.state ?? 'nothing');
   const action = told === 'nothing' && !isGrave ? undefined : nextAction[told][story.state];
   if (action === undefined) return { kind: 'nothing', after: { version } };
   const state = stateAfter[action];

@@ -120,8 +120,13 @@ export async function startFakeSlack(answer?: (request: FakeRequest, nth: number
   };
 }
 
-export async function startFakePagerDuty() {
-  const service = await startFakeService(() => ({ status: 202, body: '{"status":"success"}' }));
+/** `answer` may answer otherwise. */
+export async function startFakePagerDuty(answer?: (nth: number) => FakeAnswer | undefined) {
+  let nth = 0;
+  const service = await startFakeService(() => {
+    nth += 1;
+    return answer?.(nth) ?? { status: 202, body: '{"status":"success"}' };
+  });
   const events = () => service.requests.map(({ body }) => JSON.parse(body));
   const actions = () => events().map(({ event_action, dedup_key }) => `${event_action} ${dedup_key}`);
   return { ...service, events, actions };
