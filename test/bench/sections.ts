@@ -7,7 +7,7 @@ import { format, interleave, median, percentile, type Series } from './measure.t
 import { benchNotify } from './notify.ts';
 import { hmacLimit, postgresLimits } from './peers/limits.ts';
 import { wholeWay } from './peers/whole-way.ts';
-import { benchReceiver } from './receiver.ts';
+import { benchReceiver, type ReceiverLoad } from './receiver.ts';
 import { benchReceiverLadder } from './receiver-ladder.ts';
 import { fillWithCopies, recordsOf } from './records.ts';
 import { benchReplay } from './replay.ts';
@@ -40,9 +40,9 @@ export const sections: { [name: string]: Section } = {
   },
 
   receiver: {
-    what: 'signed deliveries kept in Kafka, beside bare HTTP, Octokit’s middleware, and each step of its own work',
+    what: 'signed deliveries kept in Kafka, beside bare HTTP and Octokit’s middleware',
     measure: async ({ brokers, rounds, quick }) => {
-      const load = { brokers, deliveries: quick ? 2_000 : 8_000, rounds, connections: 64 };
+      const load = receiverLoad(brokers, rounds, quick);
       const rows: Row[] = [];
       for (const maxBodyBytes of [undefined, 8192]) {
         const bodies = maxBodyBytes === undefined ? '10 kB a body' : '6 kB a body';
@@ -51,15 +51,21 @@ export const sections: { [name: string]: Section } = {
         const headline = maxBodyBytes === undefined;
         rows.push(beside(ours!, bare!, { least: 0.6, headline }), beside(ours!, octokit!, { least: 1.1, headline }));
       }
-      const { rates, cpu } = await benchReceiverLadder({ ...load, rounds: Math.min(rounds, 3) });
+      return rows;
+    },
+  },
+
+  ladder: {
+    what: 'each step of the receiver’s work, on top of those before it',
+    measure: async ({ brokers, rounds, quick }) => {
+      const { rates, cpu } = await benchReceiverLadder(receiverLoad(brokers, Math.min(rounds, 3), quick));
       const note =
         'Each rung calls the receiver’s own functions with nothing around them, and does all that those above it do.';
-      const rungs = rates
+      return rates
         .slice(1)
         .map((of, nth) =>
           beside(rates[0]!, { ...of, name: `${of.name} (${format(median(cpu[nth + 1]!.values))} µs CPU)` }, { note }),
         );
-      return [...rows, ...rungs];
     },
   },
 
@@ -256,6 +262,10 @@ export const sections: { [name: string]: Section } = {
     },
   },
 };
+
+function receiverLoad(brokers: string, rounds: number, quick: boolean): ReceiverLoad {
+  return { brokers, deliveries: quick ? 2_000 : 8_000, rounds, connections: 64 };
+}
 
 /** A row for each percentile that has a goal, in ms. */
 function spread(what: string, latenciesMs: number[], goals: { p50?: number; p99: number }, told: string): Row[] {

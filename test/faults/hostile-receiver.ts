@@ -50,7 +50,8 @@ export async function startVictimReceiver(ground: Ground, options: { secret: str
       );
       sending.on('error', (error: NodeJS.ErrnoException) => {
         // The receiver closed a connection that was idle, as the next request was on its way: any client tries again.
-        if (sending.reusedSocket && error.code === 'ECONNRESET') resolve(post(event, body, headers));
+        const wasClosed = error.code === 'ECONNRESET' || error.code === 'EPIPE';
+        if (sending.reusedSocket && wasClosed) resolve(post(event, body, headers));
         else resolve(0);
       });
       sending.end(body);
