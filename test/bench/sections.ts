@@ -2,7 +2,7 @@ import { startTestPostgres } from '../setup/postgres.global.ts';
 import { benchBurst } from './burst.ts';
 import { makeCorpus } from './corpus.ts';
 import { benchDetector } from './detector.ts';
-import { benchLatency, benchMemory, benchRevocation } from './latency.ts';
+import { benchLatency, benchMemory, benchRevocation, type Latencies } from './latency.ts';
 import { format, interleave, median, percentile, type Series } from './measure.ts';
 import { benchNotify } from './notify.ts';
 import { hmacLimit, postgresLimits } from './peers/limits.ts';
@@ -114,16 +114,20 @@ export const sections: { [name: string]: Section } = {
     measure: async ({ brokers, quick }) => {
       const ratePerSecond = 2000;
       const paced = await benchLatency({ ratePerSecond, findings: quick ? 5 : 40, brokers });
+      const calm = await benchLatency({ ratePerSecond: ratePerSecond / 4, findings: quick ? 5 : 40, brokers });
       const stormed = await benchLatency({ ratePerSecond, findingsPerSecond: 20, findings: quick ? 40 : 200, brokers });
-      const what = `deciding delivery → Slack called, ${format(paced.reachedPerSecond)} deliveries/s`;
-      const legs = paced.legs.map(({ name, ms }) => `${name} ${format(percentile(ms, 0.5))} ms`).join(', ');
+      const rowsOf = (
+        { latenciesMs, reachedPerSecond, missing, findings, legs, cpuMicros }: Latencies,
+        goals: Goals,
+      ) => {
+        const where = legs.map(({ name, ms }) => `${name} ${format(percentile(ms, 0.5))} ms`).join(', ');
+        const cpu = `${format(cpuMicros.tripline)} µs CPU a delivery, Postgres ${format(cpuMicros.postgres)} µs`;
+        const what = `deciding delivery → Slack called, ${format(reachedPerSecond)} deliveries/s`;
+        return spread(what, latenciesMs, goals, `${missing} of ${findings} missing; ${where}; ${cpu}`);
+      };
       return [
-        ...spread(
-          what,
-          paced.latenciesMs,
-          { p50: 15, p99: 50 },
-          `${paced.missing} of ${paced.findings} missing; ${legs}`,
-        ),
+        ...rowsOf(paced, { p50: 15, p99: 50 }),
+        ...rowsOf(calm, { p50: 15, p99: 50 }),
         row({
           what: 'the same with 20 findings/s into one channel',
           figure: `${stormed.latenciesMs.length} told apart, ${stormed.digested} in digests, ${stormed.missing} missing`,
@@ -267,8 +271,9 @@ function receiverLoad(brokers: string, rounds: number, quick: boolean): Receiver
   return { brokers, deliveries: quick ? 2_000 : 8_000, rounds, connections: 64 };
 }
 
+type Goals = { p50?: number; p99: number };
 /** A row for each percentile that has a goal, in ms. */
-function spread(what: string, latenciesMs: number[], goals: { p50?: number; p99: number }, told: string): Row[] {
+function spread(what: string, latenciesMs: number[], goals: Goals, told: string): Row[] {
   if (latenciesMs.length === 0) return [row({ what, figure: 'nothing heard', beside: told, met: false })];
   return Object.entries(goals).map(([name, most]) =>
     bounded(`${what}, ${name}`, percentile(latenciesMs, Number(name.slice(1)) / 100), {
