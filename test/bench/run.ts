@@ -30,18 +30,20 @@ for (const name of chosen) {
   process.exit(2);
 }
 
-const results: { section: string; rows: Row[] }[] = [];
+type Measured = { section: string; rounds: number; rows: Row[] };
+const results: Measured[] = [];
 for (const name of names.filter((known) => chosen.includes(known))) {
   const { what, measure } = sections[name]!;
   process.stderr.write(`${name}: ${what}\n`);
   // A broker of its own for each: what one section left in the topic is nothing to the next.
   const brokers = await startBrokers({ brokers: 1 });
   try {
-    results.push({ section: name, rows: await measure({ brokers: brokers.bootstrap.join(','), rounds, quick }) });
+    const rows = await measure({ brokers: brokers.bootstrap.join(','), rounds, quick });
+    results.push({ section: name, rounds, rows });
   } catch (error) {
     process.exitCode = 1;
     process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
-    results.push({ section: name, rows: [row({ what, figure: 'could not be measured' })] });
+    results.push({ section: name, rounds, rows: [row({ what, figure: 'could not be measured' })] });
   } finally {
     await brokers.close();
   }
@@ -49,30 +51,40 @@ for (const name of names.filter((known) => chosen.includes(known))) {
 report();
 
 function report(): void {
-  const rows = results.flatMap((of) => of.rows);
-  const model = cpus()[0]?.model.trim() ?? 'unknown';
-  const footnote = `Measured by \`npm run bench\` on ${cpus().length} cores (${model}) with broker, database and load on the same machine, Node ${process.versions.node}; medians of ${rounds} interleaved rounds. Ratios travel between machines, absolute figures do not.`;
-  const page = (of: readonly Row[]) => `${markdown(of)}\n\n${footnote}\n`;
-  console.log(`\n${page(rows)}`);
   const folder = join(root, 'bench-results');
+  console.log(`\n${page(results)}`);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'bench.md'), page(rows));
-  writeFileSync(join(folder, 'bench.json'), `${JSON.stringify({ rounds, model, results }, null, 2)}\n`);
-  if (flags.write) write(page);
+  writeFileSync(join(folder, 'bench.md'), page(results));
+  writeFileSync(
+    join(folder, 'bench.json'),
+    `${JSON.stringify({ rounds, model: cpus()[0]?.model, results }, null, 2)}\n`,
+  );
+  if (flags.write) write();
+}
+
+/** The rows that `shown` takes, and how they were measured. */
+function page(measured: readonly Measured[], shown: (row: Row) => boolean = () => true): string {
+  const model = cpus()[0]?.model.trim() ?? 'unknown';
+  const counts = measured.map((of) => of.rounds);
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const footnote = `Measured by \`npm run bench\` on ${cpus().length} cores (${model}) with broker, database and load on the same machine, Node ${process.versions.node}; medians of ${least === most ? least : `${least} to ${most}`} interleaved rounds. Ratios travel between machines, absolute figures do not.`;
+  return `${markdown(measured.flatMap((of) => of.rows).filter(shown))}\n\n${footnote}\n`;
 }
 
 /** Keeps each section's last measuring, so that a long table can be measured in parts. */
-function write(page: (rows: readonly Row[]) => string): void {
+function write(): void {
   const keptPath = join(import.meta.dirname, 'figures.json');
-  const kept = JSON.parse(readFileSync(keptPath, 'utf8')) as typeof results;
+  const kept = JSON.parse(readFileSync(keptPath, 'utf8')) as Measured[];
   const all = names.flatMap((name) => {
     const last = results.find(({ section }) => section === name) ?? kept.find(({ section }) => section === name);
     return last === undefined ? [] : [last];
   });
   writeFileSync(keptPath, `${JSON.stringify(all, null, 2)}\n`);
-  const rows = all.flatMap((of) => of.rows);
-  replaceIn(join(import.meta.dirname, 'FIGURES.md'), page(rows));
-  replaceIn(join(root, 'README.md'), page(rows.filter(({ headline }) => headline)));
+  replaceIn(join(import.meta.dirname, 'FIGURES.md'), page(all));
+  replaceIn(
+    join(root, 'README.md'),
+    page(all, ({ headline }) => headline),
+  );
 }
 
 function replaceIn(path: string, table: string): void {
