@@ -80,6 +80,7 @@ function copyOf(record: NewRecord, nth: number): NewRecord {
   const { ce_id: id, ce_bodysha256: sha } = record.headers;
   const workspace = `${record.key}-${nth}`;
   const headers: Record<string, string> = { ...record.headers, ce_workspace: workspace, ce_id: `${id}-${nth}` };
-  if (sha !== undefined) headers['ce_bodysha256'] = nth.toString(16).padStart(8, '0') + sha.slice(8);
+  // As evenly spread as those of other bodies are.
+  if (sha !== undefined) headers['ce_bodysha256'] = createHash('sha256').update(`${sha}-${nth}`).digest('hex');
   return { ...record, key: workspace, headers };
 }

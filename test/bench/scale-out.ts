@@ -86,8 +86,14 @@ async function haveJoined(brokers: readonly string[], processes: number): Promis
     const { groups } = await admin.describeGroups(named.filter((name) => name.startsWith('tripline-detector')));
     return groups.some(({ state, members }) => state === 'Stable' && members.length === processes);
   };
+  // A broker that has just begun says so, and is asked again.
+  const looks = () =>
+    isWhole().catch((error) => {
+      if ((error as { retriable?: boolean }).retriable) return false;
+      throw error;
+    });
   try {
-    await until(isWhole, { patienceMs: 120_000, everyMs: 100, what: `a group of ${processes} detectors` });
+    await until(looks, { patienceMs: 120_000, everyMs: 100, what: `a group of ${processes} detectors` });
   } finally {
     await admin.disconnect();
   }
