@@ -6,7 +6,8 @@ const longestPauseMs = 5000;
 /**
  * The pool as graphile-worker gets it: a connection that cannot be had is asked for again, and a statement whose
  * connection breaks is sent again, until it is answered. By itself it would never again ask what its tasks are called,
- * and so take no job, or end the process because the end of a job could not be written. What it sends outside of transactions may be sent twice.
+ * and so take no job, or end the process because the end of a job could not be written. What it sends outside of
+ * transactions may be sent twice.
  */
 export function patient(pool: pg.Pool): { pool: pg.Pool; settled: () => Promise<void> } {
   /** Clients that graphile-worker has, or will: it does not itself wait until the end of a job is written. */

@@ -123,18 +123,15 @@ export const sections: { [name: string]: Section } = {
       const paced = await benchLatency({ ratePerSecond, findings, brokers });
       const calm = await apart({ ratePerSecond: ratePerSecond / 4, findings });
       const stormed = await apart({ ratePerSecond, findingsPerSecond: 20, findings: quick ? 40 : 200 });
-      const rowsOf = (
-        { latenciesMs, reachedPerSecond, missing, findings, legs, cpuMicros }: Latencies,
-        goals: Goals,
-      ) => {
+      const rowsOf = ({ latenciesMs, reachedPerSecond, missing, findings, legs, cpuMicros }: Latencies) => {
         const where = legs.map(({ name, ms }) => `${name} ${format(percentile(ms, 0.5))} ms`).join(', ');
         const cpu = `${format(cpuMicros.tripline)} µs CPU a delivery, Postgres ${format(cpuMicros.postgres)} µs`;
         const what = `deciding delivery → Slack called, ${format(reachedPerSecond)} deliveries/s`;
-        return spread(what, latenciesMs, goals, `${missing} of ${findings} missing; ${where}; ${cpu}`);
+        return spread(what, latenciesMs, { p50: 15, p99: 50 }, `${missing} of ${findings} missing; ${where}; ${cpu}`);
       };
       return [
-        ...rowsOf(paced, { p50: 15, p99: 50 }),
-        ...rowsOf(calm, { p50: 15, p99: 50 }),
+        ...rowsOf(paced),
+        ...rowsOf(calm),
         row({
           what: 'the same with 20 findings/s into one channel',
           figure: `${stormed.latenciesMs.length} told apart, ${stormed.digested} in digests, ${stormed.missing} missing`,
@@ -278,9 +275,8 @@ function receiverLoad(brokers: string, rounds: number, quick: boolean): Receiver
   return { brokers, deliveries: quick ? 2_000 : 8_000, rounds, connections: 64 };
 }
 
-type Goals = { p50?: number; p99: number };
 /** A row for each percentile that has a goal, in ms. */
-function spread(what: string, latenciesMs: number[], goals: Goals, told: string): Row[] {
+function spread(what: string, latenciesMs: number[], goals: { p50?: number; p99: number }, told: string): Row[] {
   if (latenciesMs.length === 0) return [row({ what, figure: 'nothing heard', beside: told, met: false })];
   return Object.entries(goals).map(([name, most]) =>
     bounded(`${what}, ${name}`, percentile(latenciesMs, Number(name.slice(1)) / 100), {
