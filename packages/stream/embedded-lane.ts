@@ -2,6 +2,7 @@ import { failpoint } from '@tripline/runtime/failpoint';
 import type pg from 'pg';
 import type { Bell } from './bell.ts';
 import type { StreamRecord } from './contract.ts';
+import type { Fresh } from './fresh.ts';
 import type { LaneSource } from './lane.ts';
 
 /** How long a reader that hears nothing waits before it looks by itself. */
@@ -56,8 +57,11 @@ async function lookAtEnd(pool: pg.Pool, topic: string, partition: number) {
   return { first: end.first, next: end.next, clockMs: end.clock_ms };
 }
 
-/** Who reads a partition, and hears of its writers: `bell` rings when it got records, and `toldEnd` is its next offset then. */
-export type Reader = { topic: string; partition: number; bell: Bell; toldEnd: number };
+/**
+ * Who reads a partition, and hears of its writers: `bell` rings when it got records, and `toldEnd` is its next offset
+ * then. What a writer in this process appended lies in `fresh`.
+ */
+export type Reader = { topic: string; partition: number; bell: Bell; toldEnd: number; fresh: Fresh | undefined };
 
 /** One partition of the embedded log, as a lane reads it. */
 export function embeddedSource(options: {
@@ -93,13 +97,16 @@ export function embeddedSource(options: {
       if (signal.aborted) return null;
       // Who wrote said where the log ends; far behind, it matters to nobody.
       knownEnd = Math.max(knownEnd, reader.toldEnd);
+      const fresh = reader.fresh?.take(next, maxRecords) ?? [];
       const isTold = next < reader.toldEnd;
       const behind = next + maxRecords < knownEnd;
       failpoint('log.before-read');
       const end = behind || isTold ? null : await lookAtEnd(pool, topic, partition);
       if (end) knownEnd = end.next;
-      const records =
-        next < knownEnd ? await readLog(pool, { topic, partition, from: next, end: knownEnd, limit: maxRecords }) : [];
+      let records: readonly StreamRecord[] = fresh;
+      if (records.length === 0 && next < knownEnd) {
+        records = await readLog(pool, { topic, partition, from: next, end: knownEnd, limit: maxRecords });
+      }
       failpoint('log.after-read');
       if (records.length > 0) next = records.at(-1)!.offset + 1;
       // Retention overtook us: what lay before `first` is gone.

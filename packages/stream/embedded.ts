@@ -6,6 +6,7 @@ import { createBatcher } from './batcher.ts';
 import { createBell } from './bell.ts';
 import { type Appended, type NewRecord, type Stream, StreamUnavailable, type TopicSpec } from './contract.ts';
 import { embeddedSource, type Reader, readLog } from './embedded-lane.ts';
+import { createFresh } from './fresh.ts';
 import { joinGroup, type Membership } from './group.ts';
 import { openLane } from './lane.ts';
 import { openListener } from './listener.ts';
@@ -37,7 +38,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     connection: { ...pool.options, application_name: 'tripline log' },
     channels: ['tripline_log', 'tripline_log_groups'],
     onNotify(channel, payload) {
-      if (channel === 'tripline_log') return ringReaders(payload);
+      if (channel === 'tripline_log') return heardEnds(payload);
       // Opened anew: anything may have been appended meanwhile.
       if (channel === null) for (const { bell } of readers) bell.ring();
       for (const { name, membership } of members) if (channel === null || name === payload) membership.bell.ring();
@@ -46,17 +47,28 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     logger,
   });
 
+  /** By topic that this process is writing: ends that it heard meanwhile. */
+  const writing = new Map<string, string[]>();
+  /** Our own writing is heard of a moment before it is answered, and is to be read from what the answer brings. */
+  function heardEnds(ends: string): void {
+    const heard = writing.get(ends.slice(0, ends.indexOf(' ')));
+    if (heard === undefined) ringReaders(ends);
+    else heard.push(ends);
+  }
+
   /** `ends`: a topic, then `<partition>:<next offset>` for each partition that got records. */
   function ringReaders(ends: string): void {
     const [topic, ...pairs] = ends.split(' ');
     for (const pair of pairs) {
       const [partition, next] = pair.split(':').map(Number);
-      for (const reader of readers) {
-        if (reader.topic !== topic || reader.partition !== partition) continue;
-        reader.toldEnd = Math.max(reader.toldEnd, next!);
-        reader.bell.ring();
-      }
+      for (const reader of readers) if (reader.topic === topic && reader.partition === partition) tell(reader, next!);
     }
+  }
+  /** What it was told before, as a writer in this process tells it, it is not woken for again. */
+  function tell(reader: Reader, end: number): void {
+    if (end <= reader.toldEnd) return;
+    reader.toldEnd = end;
+    reader.bell.ring();
   }
 
   async function specOf(topic: string): Promise<TopicSpec> {
@@ -85,18 +97,34 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
       pieces.push(key, headers, record.value);
     }
     failpoint('log.before-write');
-    const { rows } = await pool.query<{ to_partition: number; base_offset: number }>({
-      name: 'log-append',
-      text: 'SELECT * FROM log_append($1, $2, $3, $4)',
-      values: [topic, `{${partitions.join(',')}}`, `{${lengths.join(',')}}`, Buffer.concat(pieces)],
-    });
-    failpoint('log.after-write');
-    const next = new Map(rows.map((row) => [row.to_partition, row.base_offset]));
-    return partitions.map((partition) => {
-      const offset = next.get(partition)!;
-      next.set(partition, offset + 1);
-      return { topic, partition, offset };
-    });
+    writing.set(topic, []);
+    try {
+      const { rows } = await pool.query<{ to_partition: number; base_offset: number; appended_ms: number }>({
+        name: 'log-append',
+        text: 'SELECT * FROM log_append_timed($1, $2, $3, $4)',
+        values: [topic, `{${partitions.join(',')}}`, `{${lengths.join(',')}}`, Buffer.concat(pieces)],
+      });
+      failpoint('log.after-write');
+      const ends = new Map(rows.map((row) => [row.to_partition, { next: row.base_offset, atMs: row.appended_ms }]));
+      const appended = partitions.map((partition) => {
+        const end = ends.get(partition)!;
+        end.next += 1;
+        return { topic, partition, offset: end.next - 1 };
+      });
+      for (const reader of readers) {
+        const end = reader.topic === topic ? ends.get(reader.partition) : undefined;
+        if (end === undefined) continue;
+        for (const [place, { partition, offset }] of appended.entries()) {
+          if (partition === reader.partition) reader.fresh?.add(records[place]!, offset, end.atMs);
+        }
+        tell(reader, end.next);
+      }
+      return appended;
+    } finally {
+      const heard = writing.get(topic)!;
+      writing.delete(topic);
+      for (const ends of heard) ringReaders(ends);
+    }
   }
 
   /** One batcher a topic, so that a batch is one statement. */
@@ -201,7 +229,9 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
         clock,
         logger,
         openLane(partition) {
-          const reader: Reader = { topic, partition, bell: createBell(), toldEnd: 0 };
+          // Who rests reads seldom and much: what it gets is not held in memory for it meanwhile.
+          const fresh = restMs === undefined ? createFresh(topic, partition) : undefined;
+          const reader: Reader = { topic, partition, bell: createBell(), toldEnd: 0, fresh };
           readers.add(reader);
           const source = embeddedSource({ pool, reader, maxRecords, tickMs });
           const lane = openLane({ topic, partition, source, handlers, restMs, clock, logger: logger.child({ group }) });
