@@ -3,7 +3,7 @@ import { Fenced } from '@tripline/db/positions';
 import { configureRule } from '@tripline/engine/settings';
 import type { AnyRule } from '@tripline/rules/contract';
 import { type LoggedEventInput, playTimeline, toRecords } from '@tripline/rules/test-kit';
-import { systemClock } from '@tripline/runtime/clock';
+import { type Clock, systemClock } from '@tripline/runtime/clock';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
@@ -27,7 +27,10 @@ const key = { topic: topics.events, partition: 0 };
 const rules: readonly AnyRule[] = syntheticRules;
 
 /** A log that a test plays by hand: it hands out the detector's handlers and keeps what is appended. */
-async function detectorByHand(db: Db, options: { rules?: readonly AnyRule[]; silences?: unknown[] } = {}) {
+async function detectorByHand(
+  db: Db,
+  options: { rules?: readonly AnyRule[]; silences?: unknown[]; gatherMs?: number; clock?: Clock } = {},
+) {
   let handlers: ConsumerHandlers | undefined;
   const appended: NewRecord[] = [];
   const stream = {
@@ -47,9 +50,10 @@ async function detectorByHand(db: Db, options: { rules?: readonly AnyRule[]; sil
     db,
     rules: (options.rules ?? rules).map((rule) => configureRule(rule)),
     logger: createLogger({ service: 'detector', level: 'silent' }),
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     metrics: createMetrics({ service: 'detector' }),
     worker: false,
+    gatherMs: options.gatherMs ?? 0,
     // So small that state is merged while a test runs.
     state: { recentBytes: 600, cachedPageBytes: 2000, pageBytes: 256, pagesPerStretch: 4 },
   });
@@ -59,7 +63,18 @@ async function detectorByHand(db: Db, options: { rules?: readonly AnyRule[]; sil
     assign: () => handlers!.onAssigned(key),
     batch: (records: readonly StreamRecord[], caughtUpAtMs: number | null = null) =>
       handlers!.onBatch({ ...key, records, caughtUpAtMs, lost }),
+    lose: () => handlers!.onLost(key),
   };
+}
+
+/** A clock whose pauses last until a test ends them. */
+function clockByHand() {
+  const pauses: { ms: number; end: () => void }[] = [];
+  const clock: Clock = {
+    nowMs: () => startMs,
+    pause: (ms) => new Promise((resolve) => pauses.push({ ms, end: resolve })),
+  };
+  return { clock, pauses };
 }
 
 /** All that a log left behind, told apart from names that chance gives. */
@@ -127,21 +142,18 @@ describe('the detector', () => {
   const events = someEvents(24);
   const untilMs = startMs + 60 * minuteMs;
 
-  /** Plays the log batch by batch; a batch that fails is assigned and played again, as a stream does it. */
+  /** Plays the log batch by batch; after a failure goes on from where the position stands, as a stream does. */
   async function play(by: Awaited<ReturnType<typeof detectorByHand>>, log: readonly LoggedEventInput[], size: number) {
     const records = toRecords({ events: log });
-    const batches: [StreamRecord[], number | null][] = [];
-    for (let from = 0; from < records.length; from += size) batches.push([records.slice(from, from + size), null]);
-    batches.push([[], untilMs]);
-    await by.assign().catch(() => by.assign());
-    for (const [batch, caughtUpAtMs] of batches) {
-      for (;;) {
-        try {
-          await by.batch(batch, caughtUpAtMs);
-          break;
-        } catch {
-          await by.assign();
+    for (;;) {
+      try {
+        for (let next = await by.assign(); next < records.length; next += size) {
+          await by.batch(records.slice(next, next + size));
         }
+        await by.batch([], untilMs);
+        return;
+      } catch {
+        // Assigned anew.
       }
     }
   }
@@ -171,15 +183,23 @@ describe('the detector', () => {
     await play(await detectorByHand(db), events, 24);
     const whole = await whatStands(db);
     for (const size of [1, 7]) {
-      const other = await freshDatabase();
-      await play(await detectorByHand(other.db), events, size);
-      expect(await whatStands(other.db)).toEqual(whole);
-      await other.close();
+      for (const gatherMs of [0, 100]) {
+        const other = await freshDatabase();
+        await play(await detectorByHand(other.db, { gatherMs, clock: clockByHand().clock }), events, size);
+        expect(await whatStands(other.db)).toEqual(whole);
+        await other.close();
+      }
     }
   });
 
-  test.each([false, true])('leaves the same behind whichever query fails (answer lost: %s)', async (answerLost) => {
+  test.each([
+    [false, 0],
+    [true, 0],
+    [false, 100],
+    [true, 100],
+  ])('leaves the same behind whichever query fails (answer lost: %s, gathered: %s)', async (answerLost, gatherMs) => {
     const short = someEvents(8);
+    const size = gatherMs === 0 ? 4 : 1;
     await play(await detectorByHand(db), short, 4);
     const expected = await whatStands(db);
     let n = 0;
@@ -187,11 +207,87 @@ describe('the detector', () => {
       n += 1;
       await forgetAll(db);
       const broken = failing(db, n, answerLost);
-      await play(await detectorByHand(broken.db), short, 4);
+      await play(await detectorByHand(broken.db, { gatherMs, clock: clockByHand().clock }), short, size);
       expect(await whatStands(db), `query ${n}`).toEqual(expected);
       failed = broken.hasFailed();
     }
     expect(n).toBeGreaterThan(20);
+  });
+
+  /** The positions that are recorded from now on, as they follow each other. */
+  function recordedPositions(of: Db): { db: Db; recorded: number[] } {
+    const recorded: number[] = [];
+    type Send = (query: { name?: string; values?: number[] }, ...more: unknown[]) => unknown;
+    const noting =
+      (send: Send): Send =>
+      (query, ...more) => {
+        if (query.name === 'keep-batch') recorded.push(query.values![4]!);
+        return send(query, ...more);
+      };
+    const pool = new Proxy(of.pool, {
+      get(target, name) {
+        if (name === 'query') return noting(target.query.bind(target) as Send);
+        if (name !== 'connect') return Reflect.get(target, name);
+        return async () => {
+          const client = await target.connect();
+          const release = (error?: Error) => client.release(error);
+          return { query: noting(client.query.bind(client) as Send), release };
+        };
+      },
+    });
+    return { db: { ...of, pool }, recorded };
+  }
+  /** It asks about the first branch of three, and finds something at the third; nothing follows from the second. */
+  const onlyThird = [syntheticRules[1]];
+
+  test('records what nobody waits for with what comes soon after, and a finding at once with all before it', async () => {
+    const { clock, pauses } = clockByHand();
+    const { db: watched, recorded } = recordedPositions(db);
+    const by = await detectorByHand(watched, { rules: onlyThird, gatherMs: 100, clock });
+    await by.assign();
+    const log = ['one', 'two', 'three', 'four', 'five'].map((name, at) => created(startMs + at, name));
+    const [first, second, third, fourth, fifth] = toRecords({ events: log });
+    await by.batch([first!]);
+    await by.batch([second!]);
+    expect(recorded).toEqual([1]);
+    await by.batch([third!]);
+    expect(recorded).toEqual([1, 3]);
+    expect((await db.pool.query('SELECT 1 FROM findings')).rows).toHaveLength(1);
+    await by.batch([fourth!]);
+    await by.batch([fifth!]);
+    expect(recorded).toEqual([1, 3, 4]);
+    expect(pauses.map(({ ms }) => ms)).toEqual([100]);
+    pauses[0]!.end();
+    await expect.poll(() => recorded).toEqual([1, 3, 4, 5]);
+  });
+
+  test('records what it gathered once it is many, and when it loses the partition', async () => {
+    const { db: watched, recorded } = recordedPositions(db);
+    const by = await detectorByHand(watched, { rules: onlyThird, gatherMs: 100, clock: clockByHand().clock });
+    await by.assign();
+    const records = toRecords({ events: Array.from({ length: 606 }, (_, at) => deleted(startMs + at, `b${at}`)) });
+    const cuts = [0, 5, 400, 600, 606];
+    // With the first, the workspace is new.
+    for (const [nth, from] of cuts.slice(0, -1).entries()) await by.batch(records.slice(from, cuts[nth + 1]));
+    expect(recorded).toEqual([5, 600]);
+    await by.lose();
+    expect(recorded).toEqual([5, 600, 606]);
+    expect(await by.assign()).toBe(606);
+  });
+
+  test('what could not be recorded is judged anew', async () => {
+    const { clock, pauses } = clockByHand();
+    const by = await detectorByHand(db, { rules: onlyThird, gatherMs: 100, clock });
+    const records = toRecords({ events: ['one', 'two', 'three'].map((name, at) => created(startMs + at, name)) });
+    await by.assign();
+    await by.batch(records.slice(0, 1));
+    await by.batch(records.slice(1, 2));
+    const other = await detectorByHand(db, { rules: onlyThird });
+    expect(await other.assign()).toBe(1);
+    pauses[0]!.end();
+    await expect(by.batch(records.slice(2))).rejects.toThrow(Fenced);
+    await other.batch(records.slice(1));
+    expect((await db.pool.query('SELECT subject FROM findings')).rows).toEqual([{ subject: 'acme/app@three' }]);
   });
 
   test('fences an owner that does not know that it lost the partition', async () => {

@@ -14,8 +14,16 @@ import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { type Batch, type Stream, topics } from '@tripline/stream/contract';
+import { createGathering, type Gathering } from './gathering.ts';
 import { createMeasures } from './measures.ts';
-import { nothingRecorded, recordBatch } from './record-batch.ts';
+import {
+  type Consequences,
+  consequencesOf,
+  isNothing,
+  nothingFollows,
+  nothingRecorded,
+  recordBatches,
+} from './record-batches.ts';
 import { setAside } from './set-aside.ts';
 import { openState, type StateKeeper } from './state-keeper.ts';
 import { startWorker } from './worker.ts';
@@ -35,6 +43,8 @@ export type DetectorParts = {
   maxBatchRecords?: number;
   /** How much of keyed state lies where. */
   state?: StoreOptions;
+  /** How long batches from which nothing follows may wait to be recorded together, in ms; 100 unless told otherwise, 0: not at all. */
+  gatherMs?: number;
 };
 
 export type Detector = {
@@ -56,12 +66,34 @@ const hourMs = 3_600_000;
 /** How often a quiet partition's timers are looked at. */
 const tickMs = 250;
 
-/** A partition that is ours: its engine and state, what fences us, where it stands. */
-type Owned = { engine: Engine; state: StateKeeper; epoch: number; next: number; sweptMs: number };
+/**
+ * A transaction for each few events costs more than the events, and nobody waits for one that leaves no finding. As many
+ * as this make one that is worth it.
+ */
+const gatheredRecords = 500;
+const usualGatherMs = 100;
+
+/**
+ * A partition that is ours: its engine and state, what fences us, where its reading stands, and what was judged since
+ * the last record of it in Postgres.
+ */
+type Owned = {
+  partition: number;
+  engine: Engine;
+  state: StateKeeper;
+  next: number;
+  gathering: Gathering;
+  sweptMs: number;
+  /** Whether what was judged is about to be recorded. */
+  recordsSoon: boolean;
+  /** Ends with what is being done on the partition: one thing at a time. */
+  turn: Promise<unknown>;
+};
 
 /**
  * Judges the events topic: reads a batch, fetches the state that it needs, lets the rules judge, and records all that
- * follows in one transaction with the position. Starts with creation.
+ * follows in one transaction with the position: at once when anybody is to hear of it, else with the batches that come
+ * soon after. Starts with creation.
  */
 export async function createDetector(parts: DetectorParts): Promise<Detector> {
   const { config, stream, db, rules, logger, clock } = parts;
@@ -70,6 +102,8 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   /** What is held in memory to be fast does not grow with the partitions. */
   const sharedBy = () => Math.max(1, owned.size);
   const imports = config.github.token !== undefined || config.github.app !== undefined;
+  const gatherMs = parts.gatherMs ?? usualGatherMs;
+  const closing = new AbortController();
 
   async function take({ topic, partition }: { topic: string; partition: number }): Promise<number> {
     owned.delete(partition);
@@ -86,7 +120,9 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
       },
     );
     const state = await openState(db, { ...key, epoch }, logTimeMs, { ...parts.state, sharedBy });
-    owned.set(partition, { engine, state, epoch, next, sweptMs: logTimeMs });
+    const gathering = createGathering({ ...key, epoch }, next);
+    const atRest = { recordsSoon: false, turn: Promise.resolve() };
+    owned.set(partition, { partition, engine, state, next, gathering, sweptMs: logTimeMs, ...atRest });
     logger.info({ partition, next, timers: engine.pendingTimers(), ...state.size() }, 'judging a partition');
     return next;
   }
@@ -94,46 +130,84 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   async function handle(batch: Batch): Promise<void> {
     const own = owned.get(batch.partition);
     if (own === undefined) throw new Fenced(`partition ${batch.partition} is not the detector's`);
-    try {
+    await inTurn(own, async () => {
       await judge(own, batch);
-      await own.state.tend(own.engine.logTimeMs(), batch.records.length === 0);
-      await sweep(own, batch);
-    } catch (error) {
-      // Whether the batch stands is known to Postgres alone: the partition is taken anew from there.
-      owned.delete(batch.partition);
-      throw error;
-    }
+      if (own.gathering.isEmpty()) await tidy(own, batch.records.length === 0);
+    });
+  }
+
+  /** Runs `work` after what the partition is at. Whether what failed stands is known to Postgres alone: taken anew from there. */
+  function inTurn(own: Owned, work: () => Promise<void>): Promise<void> {
+    const done = own.turn.then(async () => {
+      if (owned.get(own.partition) !== own) throw new Fenced(`partition ${own.partition} was given up`);
+      try {
+        await work();
+      } catch (error) {
+        owned.delete(own.partition);
+        throw error;
+      }
+    });
+    own.turn = done.catch(() => {});
+    return done;
   }
 
   async function judge(own: Owned, batch: Batch): Promise<void> {
     const { topic, partition, caughtUpAtMs, lost } = batch;
-    const { engine } = own;
+    const { engine, gathering } = own;
     const startedMs = clock.nowMs();
     failpoint('detector.after-read');
     const records = batch.records.filter(({ offset }) => offset >= own.next);
     const effects = await evaluate(own, { records, caughtUpAtMs });
     failpoint('detector.after-evaluate');
     if (lost.aborted) return engine.rollback();
-    let recorded = nothingRecorded;
-    if (records.length > 0 || effects.counts.timersFired > 0 || effects.timers.length > 0) {
-      const next = (records.at(-1)?.offset ?? own.next - 1) + 1;
-      await setAside(stream, effects.poison, { topic, partition });
-      const key = { consumer, topic, partition };
-      const { silences } = config;
-      const { epoch, next: expected } = own;
-      const { rules: changed = [], engine: engineRows = [] } = Object.groupBy(effects.state, ({ rule }) =>
-        rule.startsWith('@') ? 'engine' : 'rules',
-      );
-      const segment = own.state.pack(changed);
-      recorded = await recordBatch(db.pool, {
-        ...{ key, epoch, expected, next, effects, segment, engineRows, silences, imports },
-      });
-      own.next = next;
-      if (segment !== null) own.state.commit(segment);
-    }
+    if (records.length === 0 && effects.counts.timersFired === 0 && effects.timers.length === 0) return engine.commit();
+    await setAside(stream, effects.poison, { topic, partition });
+    const segment = own.state.pack(effects.state.filter(({ rule }) => !rule.startsWith('@')));
+    own.next = (records.at(-1)?.offset ?? own.next - 1) + 1;
+    gathering.add({ effects, segment, next: own.next, startedMs });
+    // In memory it holds from here on; when it cannot be recorded, all of it is read anew.
+    if (segment !== null) own.state.commit(segment);
     engine.commit();
-    if (records.length > 0) measures.batch(partition, effects, recorded, clock.nowMs() - startedMs);
     for (const { rule, reason } of effects.poison) logger.warn({ partition, rule, reason }, 'set a record aside');
+    const following = consequencesOf(effects, imports);
+    const isQuiet = isNothing(following) && effects.poison.length === 0;
+    if (isQuiet && gatherMs > 0 && gathering.records() < gatheredRecords) recordLater(own);
+    else await record(own, following);
+  }
+
+  async function record({ partition, gathering }: Owned, following?: Consequences): Promise<void> {
+    const gathered = gathering.take();
+    if (gathered === undefined) return;
+    const recorded = await recordBatches(db.pool, gathered.rows, following ?? nothingFollows, config.silences);
+    const nowMs = clock.nowMs();
+    for (const [place, { effects, startedMs }] of gathered.batches.entries()) {
+      const isLast = place === gathered.batches.length - 1;
+      measures.batch(partition, effects, isLast ? recorded : nothingRecorded, nowMs - startedMs);
+    }
+  }
+
+  /** What waits is recorded `gatherMs` after its first, unless it was before. */
+  function recordLater(own: Owned): void {
+    if (own.recordsSoon) return;
+    own.recordsSoon = true;
+    const { partition } = own;
+    const recording = async () => {
+      await clock.pause(gatherMs, closing.signal);
+      own.recordsSoon = false;
+      if (owned.get(partition) !== own) return;
+      await inTurn(own, async () => {
+        await record(own);
+        await tidy(own, false);
+      });
+    };
+    recording().catch((error) => {
+      logger.warn({ err: error, partition }, 'what was judged could not be recorded; it is read and judged anew');
+    });
+  }
+
+  async function tidy(own: Owned, idle: boolean): Promise<void> {
+    await own.state.tend(own.engine.logTimeMs(), idle);
+    await sweep(own);
   }
 
   async function evaluate({ engine, state }: Owned, batch: Parameters<Engine['plan']>[0]): Promise<Effects> {
@@ -149,7 +223,8 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   }
 
   /** Once an hour of the log's time: lets go of what has expired. */
-  async function sweep(own: Owned, { partition }: Batch): Promise<void> {
+  async function sweep(own: Owned): Promise<void> {
+    const { partition } = own;
     const logTimeMs = own.engine.logTimeMs();
     if (logTimeMs < own.sweptMs + hourMs) return;
     own.engine.sweep();
@@ -167,6 +242,11 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
       onAssigned: take,
       onBatch: handle,
       onLost: async ({ partition }) => {
+        const own = owned.get(partition);
+        if (own === undefined) return;
+        await inTurn(own, () => record(own)).catch((error) => {
+          logger.info({ err: error, partition }, 'what was judged last is not recorded; its next owner judges it anew');
+        });
         owned.delete(partition);
       },
     },
@@ -180,6 +260,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
       await Promise.all([stream.check(), db.pool.query('SELECT 1')]);
     },
     close: async () => {
+      closing.abort();
       await consuming.stop();
       await worker?.stop();
     },

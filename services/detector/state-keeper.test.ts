@@ -29,7 +29,8 @@ describe('the keyed state of a partition', () => {
       state,
       async write(changes: StateChange[]) {
         const segment = state.pack(changes);
-        await keepBatch(db.pool, { ...key, epoch, expected, next: expected + 1, logTimeMs: 0, segment, seen: null });
+        const segments = segment === null ? [] : [segment];
+        await keepBatch(db.pool, { ...key, epoch, expected, next: expected + 1, logTimeMs: 0, segments, seen: [] });
         expected += 1;
         if (segment !== null) state.commit(segment);
       },

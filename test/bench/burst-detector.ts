@@ -9,6 +9,7 @@ import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import type { ConsumerOptions, Stream } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
+import { watchCommits } from './commits.ts';
 
 /**
  * The detector as `tripline detector` runs it, on a topic that grows. After so many records it writes for each, to the
@@ -17,11 +18,20 @@ import { openStream } from '@tripline/stream/open';
 const [total, file] = [Number(process.argv[2]), process.argv[3]!];
 const config = loadConfig();
 const logger = createLogger({ service: 'bench', level: 'warn' });
-const db = openDatabase(config.database.url!, { applicationName: 'bench' });
-await migrate(db);
-const stream = await openStream({ config, db, logger, clock: systemClock });
+/** By partition: when the log got its records, and of how many the verdict was committed. */
+const appendedMs: number[][] = [];
+const judged: number[] = [];
 const lags: [number, number][] = [];
 const done = Promise.withResolvers<void>();
+const db = watchCommits(openDatabase(config.database.url!, { applicationName: 'bench' }), (partition, next) => {
+  const nowMs = Date.now();
+  const from = judged[partition] ?? 0;
+  for (const atMs of appendedMs[partition]!.slice(from, next)) lags.push([atMs, nowMs - atMs]);
+  judged[partition] = next;
+  if (lags.length >= total) done.resolve();
+});
+await migrate(db);
+const stream = await openStream({ config, db, logger, clock: systemClock });
 const timed: Stream = {
   ...stream,
   consume: (options: ConsumerOptions) =>
@@ -30,10 +40,10 @@ const timed: Stream = {
       handlers: {
         ...options.handlers,
         onBatch: async (batch) => {
+          const times = appendedMs[batch.partition] ?? [];
+          appendedMs[batch.partition] = times;
+          for (const { offset, appendedAtMs } of batch.records) times[offset] = appendedAtMs;
           await options.handlers.onBatch(batch);
-          const nowMs = Date.now();
-          for (const { appendedAtMs } of batch.records) lags.push([appendedAtMs, nowMs - appendedAtMs]);
-          if (lags.length >= total) done.resolve();
         },
       },
     }),

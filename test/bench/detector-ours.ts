@@ -10,6 +10,7 @@ import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import type { ConsumerOptions, Stream } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
+import { watchCommits } from './commits.ts';
 
 /**
  * The detector as `tripline detector` runs it, over a topic that is full already: once for each line of its input, which
@@ -21,13 +22,18 @@ const logger = createLogger({ service: 'bench', level: 'warn' });
 
 async function play(databaseUrl: string) {
   const config = loadConfig({ ...process.env, DATABASE_URL: databaseUrl });
-  const db = openDatabase(databaseUrl, { applicationName: 'bench' });
+  const committed = new Map<number, number>();
+  const db = watchCommits(openDatabase(databaseUrl, { applicationName: 'bench' }), (partition, next) => {
+    committed.set(partition, next);
+    if ([...committed.values()].reduce((sum, of) => sum + of, 0) >= total) done.resolve(sinceBegun());
+  });
   await migrate(db);
   const stream = await openStream({ config, db, logger, clock: systemClock });
   let judged = 0;
   let begun = 0;
   let cpu = process.cpuUsage();
   const done = Promise.withResolvers<number>();
+  const sinceBegun = () => (performance.now() - begun) / 1000;
   const counted: Stream = {
     ...stream,
     consume: (options: ConsumerOptions) =>
@@ -42,7 +48,6 @@ async function play(databaseUrl: string) {
             }
             await options.handlers.onBatch(batch);
             judged += batch.records.length;
-            if (judged >= total) done.resolve((performance.now() - begun) / 1000);
           },
         },
       }),

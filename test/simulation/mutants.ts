@@ -12,6 +12,8 @@ export type Mutant = {
 
 const replacing = (from: RegExp | string, to: string) => (text: string) => text.replace(from, to);
 
+const hasSeen = 'WHERE length($11::bytea) > 0';
+
 export const mutants: readonly Mutant[] = [
   {
     // The keys of segments and of ids are a second fence, so they fall with it.
@@ -20,22 +22,19 @@ export const mutants: readonly Mutant[] = [
       text
         .replace(/next = \$4 AND epoch = \$6/, '($4::bigint + $6::bigint) IS NOT NULL')
         .replace(
-          'WHERE $9::bytea IS NOT NULL',
-          'WHERE $9::bytea IS NOT NULL ON CONFLICT (partition, segment) DO UPDATE SET entries = excluded.entries',
+          ') AS placed',
+          ') AS placed WHERE true ON CONFLICT (partition, segment) DO UPDATE SET entries = excluded.entries',
         )
-        .replace(
-          'WHERE $10::bytea IS NOT NULL',
-          'WHERE $10::bytea IS NOT NULL ON CONFLICT (partition, next) DO UPDATE SET entries = excluded.entries',
-        ),
+        .replace(hasSeen, `${hasSeen} ON CONFLICT (partition, next) DO UPDATE SET entries = excluded.entries`),
   },
   { name: 'the position moves outside of the transaction', apart: /UPDATE positions SET next/ },
   {
     name: 'duplicates are not recognised by the next owner',
-    alter: replacing('WHERE $10::bytea IS NOT NULL', 'WHERE $10::bytea IS NULL AND $10::bytea IS NOT NULL'),
+    alter: replacing(hasSeen, `${hasSeen} AND false`),
   },
   {
     name: 'keyed state is not kept',
-    alter: replacing('WHERE $9::bytea IS NOT NULL', 'WHERE $9::bytea IS NULL AND $9::bytea IS NOT NULL'),
+    alter: replacing(') AS placed', ') AS placed WHERE false'),
   },
   {
     name: 'timers are not kept',

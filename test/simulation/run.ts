@@ -33,7 +33,7 @@ const dir = mkdtempSync(join(tmpdir(), 'tripline-simulation-'));
 chmodSync(dir, 0o711);
 const postgres = await startEmbedded({
   dataDir: join(dir, 'postgres'),
-  settings: { fsync: 'off', full_page_writes: 'off', max_connections: '100', shared_buffers: '64MB' },
+  settings: { fsync: 'off', full_page_writes: 'off', max_connections: '500', shared_buffers: '64MB' },
 });
 let failed = 0;
 try {

@@ -1,6 +1,5 @@
 import { type BatchRows, keepBatch } from '@tripline/db/batches';
 import { type AnyJob, addJobs } from '@tripline/db/jobs';
-import type { PositionKey } from '@tripline/db/positions';
 import { type Recorded, recordVerdicts, type Silence } from '@tripline/db/record-findings';
 import { writeRuleState } from '@tripline/db/rule-state';
 import { writeTimers } from '@tripline/db/timers';
@@ -10,34 +9,40 @@ import { drillPrefix } from '@tripline/engine/workspace-facts';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { ClientBase, Pool } from 'pg';
 
-export type BatchRecord = {
-  key: PositionKey;
-  epoch: number;
-  /** Position before the batch, and after it. */
-  expected: number;
-  next: number;
-  effects: Effects;
-  /** Of the state that it changed, what rules keep, packed; and what the engine itself keeps. */
-  segment: BatchRows['segment'];
+/** What follows from a batch beside its rows. */
+export type Consequences = {
+  timers: Effects['timers'];
+  verdicts: Effects['verdicts'];
+  /** State that the engine itself keeps. */
   engineRows: readonly StateChange[];
-  silences: readonly Silence[];
-  /** Whether an inventory can be imported where a workspace is new. */
-  imports: boolean;
+  jobs: readonly AnyJob[];
 };
 
+/** `imports`: whether an inventory can be imported where a workspace is new. */
+export function consequencesOf(effects: Effects, imports: boolean): Consequences {
+  const { timers, verdicts } = effects;
+  const engineRows = effects.state.filter(({ rule }) => rule.startsWith('@'));
+  return { timers, verdicts, engineRows, jobs: jobsFor(effects, imports) };
+}
+
+export const nothingFollows: Consequences = { timers: [], verdicts: [], engineRows: [], jobs: [] };
+export const isNothing = ({ timers, verdicts, engineRows, jobs }: Consequences): boolean =>
+  timers.length + verdicts.length + engineRows.length + jobs.length === 0;
+
 /**
- * Writes all that follows from a batch in one transaction, the fenced position first. Most batches leave nothing but
- * their position, a segment and ids: that is one statement.
- * @throws {Fenced} somebody else owns the partition. After any error it is unknown whether the batch stands: what the
+ * Writes the rows of batches that follow each other, and all that follows from the last of them, in one transaction,
+ * the fenced position first. Most batches leave nothing but their rows: that is one statement.
+ * @throws {Fenced} somebody else owns the partition. After any error it is unknown whether the batches stand: what the
  * caller holds in memory must be read anew.
  */
-export async function recordBatch(pool: Pool, batch: BatchRecord): Promise<Recorded> {
-  const { effects, key, epoch, expected, next, segment } = batch;
-  const { logTimeMs, seen } = effects;
-  const rows: BatchRows = { ...key, epoch, expected, next, logTimeMs, segment, seen };
-  const jobs = jobsFor(batch);
+export async function recordBatches(
+  pool: Pool,
+  rows: BatchRows,
+  last: Consequences,
+  silences: readonly Silence[],
+): Promise<Recorded> {
   failpoint('detector.before-begin');
-  if (batch.engineRows.length + effects.timers.length + effects.verdicts.length + jobs.length === 0) {
+  if (isNothing(last)) {
     await keepBatch(pool, rows);
     failpoint('detector.after-commit');
     return nothingRecorded;
@@ -49,10 +54,10 @@ export async function recordBatch(pool: Pool, batch: BatchRecord): Promise<Recor
     // On their way together, and carried out in this order: a finding waits for no more round trips than it must.
     const [, , , , recorded] = await Promise.all([
       keepBatch(steps, rows).then(() => failpoint('detector.after-advance')),
-      writeRuleState(steps, key.partition, batch.engineRows).then(() => failpoint('detector.after-state')),
-      writeTimers(steps, key.partition, effects.timers).then(() => failpoint('detector.after-timers')),
-      addJobs(steps, jobs).then(() => failpoint('detector.after-jobs')),
-      recordVerdicts(steps, effects.verdicts, batch.silences),
+      writeRuleState(steps, rows.partition, last.engineRows).then(() => failpoint('detector.after-state')),
+      writeTimers(steps, rows.partition, last.timers).then(() => failpoint('detector.after-timers')),
+      addJobs(steps, last.jobs).then(() => failpoint('detector.after-jobs')),
+      recordVerdicts(steps, last.verdicts, silences),
     ]);
     failpoint('detector.after-findings');
     failpoint('detector.before-commit');
@@ -69,7 +74,7 @@ export async function recordBatch(pool: Pool, batch: BatchRecord): Promise<Recor
 
 export const nothingRecorded: Recorded = { found: 0, silenced: 0, withdrawn: 0, reinstated: 0 };
 
-function jobsFor({ effects, imports }: BatchRecord): AnyJob[] {
+function jobsFor(effects: Effects, imports: boolean): AnyJob[] {
   const lookUps = effects.lookUps.map((asked): AnyJob => {
     return { name: 'look-up', payload: asked, key: `look-up:${asked.lookup.id}` };
   });
