@@ -9,8 +9,11 @@ import { inTransaction } from './transaction.ts';
 /** What one sink was told of one incident, or of the incidents of one digest, and what is under way. */
 export type Telling = Selectable<MessagesTables['told']>;
 
-/** A claim on a telling: whoever holds it may send. It runs out by itself, so that a crash blocks nobody for long. */
-export type Claim = { telling: Telling; by: string };
+/**
+ * A claim on a telling: whoever holds it may send. It runs out by itself, so that a crash blocks nobody for long.
+ * `intended`: what was noted with it as about to be sent, and was not before.
+ */
+export type Claim = { telling: Telling; by: string; intended?: MessageKind };
 
 /** What a message leaves behind in `told`. Absent fields stay as they are. */
 export type Progress = {
@@ -33,22 +36,32 @@ type Place = { incident: string; sink: SinkName; mode: Mode };
 
 /**
  * Claims the telling of (incident, sink) for `forMs`, making its row where there is none. Undefined: somebody else has it,
- * and will look again when done. Nothing is lost when a crash of Postgres forgets a claim, so its commit waits for no disk.
+ * and will look again when done. `first`: noted in a row that is made as what is about to be sent, which saves a
+ * statement. Otherwise nothing is lost when a crash of Postgres forgets a claim, so its commit waits for no disk.
  */
-export async function takeUp(db: Db, { incident, sink, mode }: Place, by: string, forMs: number) {
-  const { rows } = await db.pool.query<Telling>({
+export async function takeUp(
+  db: Db,
+  { incident, sink, mode }: Place,
+  by: string,
+  forMs: number,
+  first?: MessageKind,
+): Promise<Claim | undefined> {
+  const { rows } = await db.pool.query<Telling & { made: boolean }>({
     name: 'told-take-up',
-    text: `INSERT INTO told AS t (incident, sink, mode, claimed_by, claimed_until, due_at)
-      VALUES ($1, $2, $3, $4::uuid, now() + $5 * interval '1 ms', now() + $5 * interval '1 ms')
+    text: `INSERT INTO told AS t (incident, sink, mode, claimed_by, claimed_until, due_at, intent)
+      VALUES ($1, $2, $3, $4::uuid, now() + $5 * interval '1 ms', now() + $5 * interval '1 ms', $6)
       ON CONFLICT (incident, sink) DO UPDATE SET
         claimed_by = CASE WHEN ${free} THEN excluded.claimed_by ELSE t.claimed_by END,
         claimed_until = CASE WHEN ${free} THEN excluded.claimed_until ELSE t.claimed_until END,
         due_at = CASE WHEN ${free} THEN excluded.due_at ELSE now() END
-      RETURNING *, ${withoutDisk}`,
-    values: [incident, sink, mode, by, forMs],
+      -- A row that was there bears the lock of this statement.
+      RETURNING *, t.xmax = 0 AS made, CASE WHEN t.xmax <> 0 OR t.intent IS NULL THEN ${withoutDisk} END`,
+    values: [incident, sink, mode, by, forMs, first ?? null],
   });
-  const telling = rows[0]!;
-  return telling.claimed_by === by ? { telling, by } : undefined;
+  const { made, ...telling } = rows[0]!;
+  if (telling.claimed_by !== by) return undefined;
+  if (!made || first === undefined) return { telling, by };
+  return { telling: { ...telling, intent: null }, by, intended: first };
 }
 
 const free = '(t.claimed_until IS NULL OR t.claimed_until <= now())';
@@ -90,8 +103,16 @@ export async function takeUpDue(
   return rows[0] && { telling: rows[0], by };
 }
 
-/** Notes what is about to be sent, and renews the claim. False: the claim ran out and somebody else has it; send nothing. */
-export async function noteIntent(db: Db, { telling, by }: Claim, intent: string, forMs: number): Promise<boolean> {
+/**
+ * Notes what is about to be sent, null for nothing after all, and renews the claim. False: the claim ran out and somebody
+ * else has it; send nothing.
+ */
+export async function noteIntent(
+  db: Db,
+  { telling, by }: Claim,
+  intent: MessageKind | null,
+  forMs: number,
+): Promise<boolean> {
   const { rowCount } = await db.pool.query({
     name: 'told-intend',
     text: `UPDATE told SET intent = $3, claimed_until = now() + $4 * interval '1 ms',

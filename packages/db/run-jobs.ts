@@ -33,7 +33,8 @@ export async function runJobs(parts: {
   concurrency?: number;
 }): Promise<{ stop: () => Promise<void> }> {
   const { db, logger, handlers, concurrency = usualConcurrency } = parts;
-  const pool = new pg.Pool({ ...db.pool.options, options: '-c synchronous_commit=off', max: 4 });
+  const settings = `${db.pool.options.options ?? ''} -c synchronous_commit=off`;
+  const pool = new pg.Pool({ ...db.pool.options, options: settings, max: 4 });
   // As in database.ts: a connection that dies is reported by the next query.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));

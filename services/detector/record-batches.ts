@@ -50,6 +50,7 @@ export async function recordBatches(
   const client = await pool.connect();
   try {
     const steps = client as ClientBase;
+    // By itself: were it cancelled, what is on its way behind it would be carried out outside of any transaction.
     await client.query('BEGIN');
     // On their way together, and carried out in this order: a finding waits for no more round trips than it must.
     const [, , , , recorded] = await Promise.all([

@@ -139,7 +139,11 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
       return;
     }
     // Both at once: a story that is older than the claim tells nothing that was told before, and what is newer has a job.
-    const [claim, story] = await Promise.all([takeUp(db, place, randomUUID(), claimMs), readIncident(db, incident)]);
+    const first = name === 'slack' && sink.mode === 'live' ? 'posted' : undefined;
+    const [claim, story] = await Promise.all([
+      takeUp(db, place, randomUUID(), claimMs, first),
+      readIncident(db, incident),
+    ]);
     failpoint('notifier.after-claim');
     if (claim === undefined) return turns[name].ring();
     await tellIncident(name, claim, story);

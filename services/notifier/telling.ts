@@ -114,9 +114,15 @@ async function tellWhatIsMissing(
     }
     const { pace, keep } = sink.paceOf(step.kind);
     const waitMs = sink.mode === 'live' ? pace.admit({ keep }) : 0;
-    if (waitMs > 0) return { kind: 'later', afterMs: waitMs };
+    const { intended, ...claim } = held.current;
+    held.current = claim;
+    if (waitMs > 0) {
+      if (intended !== undefined) await noteIntent(db, claim, null, parts.claimMs);
+      return { kind: 'later', afterMs: waitMs };
+    }
     const possiblyRepeated = step.repeats && telling.intent === step.kind;
-    if (!(await noteIntent(db, held.current, step.kind, parts.claimMs))) return { kind: 'later', afterMs: 50 };
+    const isNoted = intended === step.kind || (await noteIntent(db, claim, step.kind, parts.claimMs));
+    if (!isNoted) return { kind: 'later', afterMs: 50 };
     failpoint('notifier.after-intent');
     const body = step.render({ possiblyRepeated });
     failpoint('notifier.before-send');

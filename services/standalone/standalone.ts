@@ -70,7 +70,7 @@ export async function startStandalone(given: Config, screen: Screen): Promise<St
     };
     const db = lifecycle.opened(
       'database connections',
-      openDatabase(databaseUrl, { applicationName: 'tripline', maxConnections: 24 }),
+      openDatabase(databaseUrl, { applicationName: 'tripline', maxConnections: 24, hurries: true }),
       (open) => open.close(),
     );
     await screen.step('Preparing the database', () => migrate(db, { logger }));

@@ -2,9 +2,10 @@ import { parseArgs } from 'node:util';
 import { startBrokers } from '../setup/kafka-broker.ts';
 import { weave } from './attacks.ts';
 import { benchBurst } from './burst.ts';
+import { wallMs } from './fake-service.ts';
 import { requestBytes, sendAll } from './load.ts';
 import { format, percentile } from './measure.ts';
-import { startWhole, type Whole, wallMs } from './whole.ts';
+import { startWhole, type Whole } from './whole.ts';
 
 /**
  * `node test/bench/latency.ts [slack] [--rate 2000] [--findings-per-second 20] [--findings 200] [--kafka]`: from the

@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { type Db, openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
+import { listen, wallMs } from './fake-service.ts';
 import { answers, type Contestant, freePort, start, tripline } from './processes.ts';
 
 /** All of Tripline in one process, on a Postgres of its own, with a Slack and a GitHub that answer as we say. */
@@ -24,9 +24,6 @@ export type Whole = {
   cpuMs: () => { tripline: number; postgres: number };
   close: () => Promise<void>;
 };
-
-/** Ms since the epoch, with fractions. */
-export const wallMs = () => performance.timeOrigin + performance.now();
 
 /** `brokers`: the log is Kafka's; else it is a table of the same Postgres. `act`: cancels runs, at a GitHub that takes 50 ms. */
 export async function startWhole(options: { brokers?: string | undefined; act?: boolean } = {}): Promise<Whole> {
@@ -132,14 +129,16 @@ function privateKey(): string {
   return generateKeyPairSync('rsa', { modulusLength: 2048, ...encoding, privateKeyEncoding }).privateKey;
 }
 
-/** A Slack that takes every message at once. */
+/** A Slack that takes every message at once, in a thread of its own: the load holds up this one. */
 async function startSlack() {
   const calls: Whole['slackCalls'] = [];
-  const service = await listen(async ({ path, body, atMs }) => {
-    calls.push({ atMs, method: path.slice(1), text: decodeURIComponent(body.replaceAll('+', ' ')) });
-    return { status: 200, body: { ok: true, channel: 'C1', ts: `${calls.length}.000001` } };
+  const worker = new Worker(new URL('./slack-sink.ts', import.meta.url));
+  const url = await new Promise<string>((resolve, reject) => {
+    worker.once('error', reject);
+    worker.once('message', resolve);
   });
-  return { ...service, url: `${service.url}/`, calls };
+  worker.on('message', (call: Whole['slackCalls'][number]) => calls.push(call));
+  return { url: `${url}/`, calls, close: () => worker.terminate() };
 }
 
 /** A GitHub that answers each request after `delayMs`, and on which a cancelled run is over at once. */
@@ -156,30 +155,4 @@ async function startGitHub(delayMs: number) {
     return { status: 200, body: { status: 'completed', conclusion: 'cancelled' } };
   });
   return { ...service, calls };
-}
-
-type Heard = { method: string; path: string; body: string; atMs: number };
-type Answer = { status: number; body?: object };
-
-async function listen(answer: (heard: Heard) => Promise<Answer>) {
-  const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    const atMs = wallMs();
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', async () => {
-      const { method = '', url: path = '' } = request;
-      const { status, body } = await answer({ method, path, atMs, body: Buffer.concat(chunks).toString() });
-      response.writeHead(status, { 'content-type': 'application/json' });
-      response.end(body === undefined ? undefined : JSON.stringify(body));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.closeAllConnections();
-        server.close(() => resolve());
-      }),
-  };
 }

@@ -54,7 +54,10 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'what is about to be sent is not noted',
-    alter: replacing('SET intent = $3,', 'SET intent = nullif($3::text, $3),'),
+    alter: (text) =>
+      text
+        .replace('SET intent = $3,', 'SET intent = nullif($3::text, $3),')
+        .replace("* interval '1 ms', $6)", "* interval '1 ms', nullif($6::text, $6))"),
   },
   { name: 'the trail is written outside of its transaction', apart: /INSERT INTO trail \(/ },
 ];
