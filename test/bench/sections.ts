@@ -121,17 +121,22 @@ export const sections: { [name: string]: Section } = {
       };
       const findings = quick ? 5 : 40;
       const paced = await benchLatency({ ratePerSecond, findings, brokers });
+      const alone = await benchLatency({ ratePerSecond, findings });
       const calm = await apart({ ratePerSecond: ratePerSecond / 4, findings });
       const stormed = await apart({ ratePerSecond, findingsPerSecond: 20, findings: quick ? 40 : 200 });
-      const rowsOf = ({ latenciesMs, reachedPerSecond, missing, findings, legs, cpuMicros }: Latencies) => {
+      const rowsOf = (
+        log: string,
+        { latenciesMs, reachedPerSecond, missing, findings, legs, cpuMicros }: Latencies,
+      ) => {
         const where = legs.map(({ name, ms }) => `${name} ${format(percentile(ms, 0.5))} ms`).join(', ');
         const cpu = `${format(cpuMicros.tripline)} µs CPU a delivery, Postgres ${format(cpuMicros.postgres)} µs`;
-        const what = `deciding delivery → Slack called, ${format(reachedPerSecond)} deliveries/s`;
+        const what = `deciding delivery → Slack called, ${log}, ${format(reachedPerSecond)} deliveries/s`;
         return spread(what, latenciesMs, { p50: 15, p99: 50 }, `${missing} of ${findings} missing; ${where}; ${cpu}`);
       };
       return [
-        ...rowsOf(paced),
-        ...rowsOf(calm),
+        ...rowsOf('log on Kafka beside it', paced),
+        ...rowsOf('log in its own Postgres', alone),
+        ...rowsOf('log on Kafka beside it', calm),
         row({
           what: 'the same with 20 findings/s into one channel',
           figure: `${stormed.latenciesMs.length} told apart, ${stormed.digested} in digests, ${stormed.missing} missing`,
