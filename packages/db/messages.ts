@@ -155,7 +155,7 @@ export async function recordSent(db: Db, claim: Claim, message: SentMessage, pro
       JSON.stringify({ via: 'tripline', id: 'notifier', name: 'tripline' }),
     ],
   });
-  return { ...claim, telling: rows[0]! };
+  return { telling: rows[0]!, by: claim.by };
 }
 
 /** Nothing had to be sent for this version, or it was given up: the row moves on, with the reason where there is one. */
@@ -164,7 +164,7 @@ export async function recordSkipped(db: Db, claim: Claim, progress: Progress, fa
     `UPDATE told SET version = $2, story = greatest(story, $3), intent = NULL, failures = 0, failure = $4 WHERE id = $1 RETURNING *`,
     [claim.telling.id, progress.version, progress.story ?? 0, failure ?? null],
   );
-  return { ...claim, telling: rows[0]! };
+  return { telling: rows[0]!, by: claim.by };
 }
 
 /** A call failed and is to be tried again. `unknown`: it may have been done all the same, so the intent stays noted. */

@@ -292,6 +292,39 @@ test('a notifier that died between post and record is taken over: one extra mess
   expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`]);
 });
 
+test('who was held up until its claim ran out sends nothing once somebody else has it', async () => {
+  const slack = closing(await startFakeSlack());
+  let heldUp = false;
+  const claimLost = async () => {
+    const { rowCount } = await db.pool.query(
+      `UPDATE told SET claimed_by = gen_random_uuid(), claimed_until = clock_timestamp() + interval '1 hour', due_at = NULL
+       WHERE sink = 'slack' AND claimed_until < clock_timestamp()`,
+    );
+    return rowCount;
+  };
+  const pool = new Proxy(db.pool, {
+    get(target, name) {
+      if (name !== 'query') return Reflect.get(target, name);
+      return async (...given: [never]) => {
+        const answer = await target.query(...given);
+        if (!heldUp && JSON.stringify(given).includes('SELECT i.*')) {
+          heldUp = true;
+          await expect.poll(claimLost, until).toBe(1);
+        }
+        return answer;
+      };
+    },
+  });
+  const id = await openIncident(db);
+  await db.pool.query(`DELETE FROM graphile_worker._private_jobs WHERE key LIKE 'tell-pagerduty:%'`);
+  closing(await startNotifier({ ...db, pool }, configFor({ slack: slack.url }), { claimMs: 100 }));
+  const jobs = 'SELECT count(*)::int AS left FROM graphile_worker.jobs WHERE key = $1';
+  const left = async () => (await db.pool.query(jobs, [`tell-slack:${id}`])).rows[0].left;
+  await expect.poll(left, until).toBe(0);
+  expect(heldUp).toBe(true);
+  expect(slack.posts()).toEqual([]);
+});
+
 test('with nothing configured, what would have been told is recorded as a dry run', async () => {
   const { told } = closing(await startNotifier(db, configFor({})));
   const id = await openIncident(db);

@@ -140,13 +140,17 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
     }
     // Both at once: a story that is older than the claim tells nothing that was told before, and what is newer has a job.
     const first = name === 'slack' && sink.mode === 'live' ? 'posted' : undefined;
+    const askedMs = clock.nowMs();
     const [claim, story] = await Promise.all([
       takeUp(db, place, randomUUID(), claimMs, first),
       readIncident(db, incident),
     ]);
     failpoint('notifier.after-claim');
     if (claim === undefined) return turns[name].ring();
-    await tellIncident(name, claim, story);
+    // Whoever was held up for long asks whether the claim still holds, as the noting of an intent does.
+    const { intended, ...held } = claim;
+    const isFresh = clock.nowMs() - askedMs < claimMs / 2;
+    await tellIncident(name, isFresh ? claim : held, story);
   }
 
   /** Brings a claimed telling of an incident in step. `known`: its story, where it was read just now. */
