@@ -1,6 +1,6 @@
 -- Appends as `log_append` does (migrations/0013_log_ends.sql), and says when: whoever wrote can hand its records over to a
 -- reader beside it, who then need not ask for them.
--- A function of its own: what a former process prepared must go on answering as it did. It can go once none is left.
+-- A function of its own: what a former process prepared must go on answering as it did.
 CREATE FUNCTION log_append_timed(of_topic text, of_partitions integer[], lengths integer[], bytes bytea)
 RETURNS TABLE (to_partition integer, base_offset bigint, appended_ms bigint) LANGUAGE plpgsql AS $$
 DECLARE
@@ -38,3 +38,9 @@ BEGIN
     WHERE p.topic = of_topic AND p.partition = ANY (of_partitions);
   PERFORM pg_notify('tripline_log', of_topic || ' ' || ends);
 END $$;
+
+-- For processes of before, until none is left.
+CREATE OR REPLACE FUNCTION log_append(of_topic text, of_partitions integer[], lengths integer[], bytes bytea)
+RETURNS TABLE (to_partition integer, base_offset bigint) LANGUAGE sql AS $$
+  SELECT to_partition, base_offset FROM log_append_timed(of_topic, of_partitions, lengths, bytes)
+$$;

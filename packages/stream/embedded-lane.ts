@@ -97,13 +97,12 @@ export function embeddedSource(options: {
       if (signal.aborted) return null;
       // Who wrote said where the log ends; far behind, it matters to nobody.
       knownEnd = Math.max(knownEnd, reader.toldEnd);
-      const fresh = reader.fresh?.take(next, maxRecords) ?? [];
+      let records = reader.fresh?.take(next, maxRecords) ?? [];
       const isTold = next < reader.toldEnd;
       const behind = next + maxRecords < knownEnd;
       failpoint('log.before-read');
       const end = behind || isTold ? null : await lookAtEnd(pool, topic, partition);
       if (end) knownEnd = end.next;
-      let records: readonly StreamRecord[] = fresh;
       if (records.length === 0 && next < knownEnd) {
         records = await readLog(pool, { topic, partition, from: next, end: knownEnd, limit: maxRecords });
       }

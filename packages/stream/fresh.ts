@@ -32,15 +32,13 @@ export function createFresh(topic: string, partition: number) {
     },
     /** The records from `from` on, at most `limit`; none when the first of them is not here. */
     take(from: number, limit: number): StreamRecord[] {
-      const place = from - (records[0]?.offset ?? Number.NaN);
-      if (!(place >= 0 && place < records.length)) {
-        // What lies here comes after what the reader still lacks, or is what it has.
-        if (place >= records.length) clear();
-        return [];
-      }
-      const taken = records.slice(place, place + limit);
-      if (place + limit >= records.length) clear();
-      else records = records.slice(place + limit);
+      const [first] = records;
+      // What lies here comes after what the reader still lacks.
+      if (first === undefined || from < first.offset) return [];
+      const end = from - first.offset + limit;
+      const taken = records.slice(end - limit, end);
+      records = records.slice(end);
+      if (records.length === 0) bytes = 0;
       return taken;
     },
   };

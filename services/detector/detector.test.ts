@@ -19,6 +19,7 @@ import {
   rules as syntheticRules,
   throwingRule,
 } from '../../test/detector.rules.ts';
+import { watchCommits } from '../../test/setup/commits.ts';
 import { freshDatabase } from '../../test/setup/postgres.ts';
 import { createDetector } from './detector.ts';
 import { readState } from './state-keeper.ts';
@@ -217,25 +218,7 @@ describe('the detector', () => {
   /** The positions that are recorded from now on, as they follow each other. */
   function recordedPositions(of: Db): { db: Db; recorded: number[] } {
     const recorded: number[] = [];
-    type Send = (query: { name?: string; values?: number[] }, ...more: unknown[]) => unknown;
-    const noting =
-      (send: Send): Send =>
-      (query, ...more) => {
-        if (query.name === 'keep-batch') recorded.push(query.values![4]!);
-        return send(query, ...more);
-      };
-    const pool = new Proxy(of.pool, {
-      get(target, name) {
-        if (name === 'query') return noting(target.query.bind(target) as Send);
-        if (name !== 'connect') return Reflect.get(target, name);
-        return async () => {
-          const client = await target.connect();
-          const release = (error?: Error) => client.release(error);
-          return { query: noting(client.query.bind(client) as Send), release };
-        };
-      },
-    });
-    return { db: { ...of, pool }, recorded };
+    return { db: watchCommits(of, (_, next) => recorded.push(next)), recorded };
   }
   /** It asks about the first branch of three, and finds something at the third; nothing follows from the second. */
   const onlyThird = [syntheticRules[1]];

@@ -175,10 +175,10 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     else await record(own, following);
   }
 
-  async function record({ partition, gathering }: Owned, following?: Consequences): Promise<void> {
+  async function record({ partition, gathering }: Owned, following: Consequences = nothingFollows): Promise<void> {
     const gathered = gathering.take();
     if (gathered === undefined) return;
-    const recorded = await recordBatches(db.pool, gathered.rows, following ?? nothingFollows, config.silences);
+    const recorded = await recordBatches(db.pool, gathered.rows, following, config.silences);
     const nowMs = clock.nowMs();
     for (const [place, { effects, startedMs }] of gathered.batches.entries()) {
       const isLast = place === gathered.batches.length - 1;

@@ -9,7 +9,7 @@ import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import type { ConsumerOptions, Stream } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
-import { watchCommits } from './commits.ts';
+import { watchCommits } from '../setup/commits.ts';
 
 /**
  * The detector as `tripline detector` runs it, on a topic that grows. After so many records it writes for each, to the
