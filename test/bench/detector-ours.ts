@@ -11,19 +11,23 @@ import { createMetrics } from '@tripline/runtime/metrics';
 import type { ConsumerOptions, Stream } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
 import { watchCommits } from '../setup/commits.ts';
+import { unfenced } from './unfenced.ts';
 
 /**
  * The detector as `tripline detector` runs it, over a topic that is full already: once for each line of its input, which
- * names an empty database. Prints records, seconds and µs of its CPU from the first batch to the commit of the last,
+ * names an empty database, and whether the position is fenced. Prints records, seconds and µs of its CPU from the first batch to the commit of the last,
  * what was found, and how many rows were written, of all tables together.
  */
 const total = Number(process.argv[2]);
 const logger = createLogger({ service: 'bench', level: 'warn' });
 
-async function play(databaseUrl: string) {
+type Request = { databaseUrl: string; fenced: boolean };
+
+async function play({ databaseUrl, fenced }: Request) {
   const config = loadConfig({ ...process.env, DATABASE_URL: databaseUrl });
   const committed = new Map<number, number>();
-  const db = watchCommits(openDatabase(databaseUrl, { applicationName: 'bench' }), (partition, next) => {
+  const opened = openDatabase(databaseUrl, { applicationName: 'bench', hurries: true });
+  const db = watchCommits(fenced ? opened : unfenced(opened), (partition, next) => {
     committed.set(partition, next);
     if ([...committed.values()].reduce((sum, of) => sum + of, 0) >= total) done.resolve(sinceBegun());
   });
@@ -77,7 +81,7 @@ async function play(databaseUrl: string) {
 
 const lines = createInterface({ input: process.stdin });
 lines.on('line', async (line) => {
-  console.log(JSON.stringify(await play((JSON.parse(line) as { databaseUrl: string }).databaseUrl)));
+  console.log(JSON.stringify(await play(JSON.parse(line) as Request)));
 });
 await once(lines, 'close');
 process.exit(0);

@@ -61,22 +61,25 @@ export async function fullTopic(options: { brokers: string; deliveries: number; 
     topic: topics.events,
     postgresUrl: postgres.url,
 
-    /** Our detector, each time on a database of its own. `preload`: what its process imports first. */
-    ours(preload: readonly string[] = []): () => Promise<OurPlay> {
-      const imports = preload.flatMap((file) => ['--import', join(here, file)]);
-      const args = [...asTripline, ...imports, join(here, 'detector-ours.ts'), String(total)];
+    /**
+     * Our detector, each time on a database of its own: as it is, and in the same process, whose compiled code is the
+     * same, without the fence of its position.
+     */
+    ours(): { fenced: () => Promise<OurPlay>; unfenced: () => Promise<OurPlay> } {
+      const args = [...asTripline, join(here, 'detector-ours.ts'), String(total)];
       const living = startLiving<OurPlay>(args, { KAFKA_BROKERS: brokers });
       opened.push(living.close);
-      return warmed(async () => {
+      const play = async (fenced: boolean) => {
         const name = `bench_${++databases}`;
         const maintenance = openDatabase(postgres.url, { applicationName: 'bench' });
         await maintenance.pool.query(`CREATE DATABASE ${name}`);
-        const played = await living.play({ databaseUrl: databaseUrl(postgres.url, name) });
+        const played = await living.play({ databaseUrl: databaseUrl(postgres.url, name), fenced });
         await maintenance.pool.query(`DROP DATABASE ${name} WITH (FORCE)`);
         await maintenance.close();
         check(played.found);
         return played;
-      });
+      };
+      return { fenced: warmed(() => play(true)), unfenced: () => play(false) };
     },
     /** kafkajs with one JSON.parse an event. */
     parsing(): () => Promise<Played> {

@@ -20,7 +20,7 @@ type Gate = { name: string; ratio: () => Promise<number> };
 const brokers = await startBrokers({ brokers: 1 });
 const bootstrap = brokers.bootstrap.join(',');
 const full = await fullTopic({ brokers: bootstrap, deliveries: 40_000, warmEvents: 150_000 });
-const [ours, parsing] = [full.ours(), full.parsing()];
+const [ours, parsing] = [full.ours().fenced, full.parsing()];
 
 const cpuOf = ({ cpuMicros, records }: Played) => cpuMicros / records;
 /** How much of ours the limit's CPU is. */
