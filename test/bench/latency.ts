@@ -8,7 +8,7 @@ import { format, percentile } from './measure.ts';
 import { startWhole, type Whole } from './whole.ts';
 
 /**
- * `node test/bench/latency.ts [slack] [--rate 2000] [--findings-per-second 20] [--findings 200] [--kafka]`: from the
+ * `node test/bench/latency.ts [slack] [--rate 2000] [--findings-per-second 20] [--findings 200] [--kafka] [--apart]`: from the
  * delivery that decides to the call of Slack, and where the time goes. `… revoke`: to the answered call that acts.
  * `… memory`: at rest and at that rate. `… burst [--burst 20000]`: how far the detector falls behind, on Kafka.
  */
@@ -40,14 +40,16 @@ export type Rate = {
   findingsPerSecond?: number;
   /** Kafka's brokers; without them the log is a table of Postgres. */
   brokers?: string;
+  /** One process a service, as docker-compose.yml has it; all in one `tripline up` unless told so. */
+  apart?: boolean;
 };
 
 /**
- * The whole way through receiver, log, detector, job and notifier in one `tripline up`, while other deliveries come at a
- * steady rate. Postgres is a process of its own.
+ * The whole way through receiver, log, detector, job and notifier, while other deliveries come at a steady rate. Postgres
+ * is a process of its own.
  */
 export async function benchLatency(options: Rate): Promise<Latencies> {
-  const whole = await startWhole({ brokers: options.brokers });
+  const whole = await startWhole({ brokers: options.brokers, apart: options.apart });
   try {
     const sent = await send(whole, options);
     await settled(whole, 'told');
@@ -131,7 +133,7 @@ async function send(whole: Whole, { ratePerSecond, findings, findingsPerSecond =
         if (run !== undefined) sentMs.set(run, wallMs());
       },
     });
-    if (result.refused > 0) throw new Error(`${result.refused} deliveries were refused:\n${whole.up.output()}`);
+    if (result.refused > 0) throw new Error(`${result.refused} deliveries were refused:\n${whole.output()}`);
     if (!warming) {
       const after = whole.cpuMs();
       const each = (name: 'tripline' | 'postgres') => ((after[name] - before[name]) * 1000) / deliveries.length;
@@ -220,6 +222,7 @@ async function main(): Promise<void> {
       'findings-per-second': { type: 'string' },
       burst: { type: 'string', default: '20000' },
       kafka: { type: 'boolean' },
+      apart: { type: 'boolean', default: false },
     },
   });
   const brokers = values.kafka || positionals[0] === 'burst' ? await startBrokers({ brokers: 1 }) : undefined;
@@ -227,6 +230,7 @@ async function main(): Promise<void> {
   const rate: Rate = {
     ratePerSecond: Number(values.rate),
     findings: Number(values.findings),
+    apart: values.apart,
     ...(perSecond === undefined ? {} : { findingsPerSecond: Number(perSecond) }),
     ...(brokers ? { brokers: brokers.bootstrap.join(',') } : {}),
   };

@@ -115,15 +115,16 @@ export const sections: { [name: string]: Section } = {
     measure: async ({ brokers, quick }) => {
       const ratePerSecond = 2000;
       // A log of its own for each, since whoever starts on an empty database judges a log from its beginning.
-      const apart = async (rate: Rate) => {
+      const onItsOwn = async (rate: Rate) => {
         const own = await startBrokers({ brokers: 1 });
         return benchLatency({ ...rate, brokers: own.bootstrap.join(',') }).finally(() => own.close());
       };
       const findings = quick ? 5 : 40;
       const paced = await benchLatency({ ratePerSecond, findings, brokers });
       const alone = await benchLatency({ ratePerSecond, findings });
-      const calm = await apart({ ratePerSecond: ratePerSecond / 4, findings });
-      const stormed = await apart({ ratePerSecond, findingsPerSecond: 20, findings: quick ? 40 : 200 });
+      const parted = await onItsOwn({ ratePerSecond, findings, apart: true });
+      const calm = await onItsOwn({ ratePerSecond: ratePerSecond / 4, findings });
+      const stormed = await onItsOwn({ ratePerSecond, findingsPerSecond: 20, findings: quick ? 40 : 200 });
       const rowsOf = (
         log: string,
         { latenciesMs, reachedPerSecond, missing, findings, legs, cpuMicros }: Latencies,
@@ -136,6 +137,7 @@ export const sections: { [name: string]: Section } = {
       return [
         ...rowsOf('log on Kafka beside it', paced),
         ...rowsOf('log in its own Postgres', alone),
+        ...rowsOf('one process a service, log on Kafka', parted),
         ...rowsOf('log on Kafka beside it', calm),
         row({
           what: 'the same with 20 findings/s into one channel',

@@ -5,28 +5,38 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Db, openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
+import { migrate } from '@tripline/db/migrate';
 import { listen, wallMs } from './fake-service.ts';
 import { answers, type Contestant, freePort, start, tripline } from './processes.ts';
 
-/** All of Tripline in one process, on a Postgres of its own, with a Slack and a GitHub that answer as we say. */
+/** All of Tripline on a Postgres of its own, with a Slack and a GitHub that answer as we say. */
 export type Whole = {
   port: number;
   secret: string;
   db: Db;
-  up: Contestant;
+  /** What its processes said so far. */
+  output: () => string;
   /** Every call of Slack, when its first bytes came, ms since the epoch. */
   slackCalls: { atMs: number; method: string; text: string }[];
   /** Every call of GitHub that changes something, and when its answer was sent. */
   githubCalls: { answeredMs: number; request: string }[];
-  /** Memory of `tripline up` and of its Postgres, MiB; shared pages are counted once. NaN where the system does not tell. */
+  /** Memory of all of Tripline's processes and of its Postgres, MiB; shared pages are counted once. NaN where the system does not tell. */
   memoryMib: () => { tripline: number; postgres: number };
   /** CPU time that they have used, ms. */
   cpuMs: () => { tripline: number; postgres: number };
   close: () => Promise<void>;
 };
 
-/** `brokers`: the log is Kafka's; else it is a table of the same Postgres. `act`: cancels runs, at a GitHub that takes 50 ms. */
-export async function startWhole(options: { brokers?: string | undefined; act?: boolean } = {}): Promise<Whole> {
+/** As docker-compose.yml runs them. */
+const services = ['remediator', 'notifier', 'detector', 'recorder', 'reconciler', 'receiver'];
+
+/**
+ * `brokers`: the log is Kafka's; else it is a table of the same Postgres. `apart`: one process a service, instead of
+ * `tripline up`. `act`: cancels runs, at a GitHub that takes 50 ms.
+ */
+export async function startWhole(
+  options: { brokers?: string | undefined; apart?: boolean | undefined; act?: boolean } = {},
+): Promise<Whole> {
   const secret = 'bench-secret';
   const folder = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
   const postgres = await startEmbedded({ dataDir: join(folder, 'postgres') });
@@ -35,47 +45,53 @@ export async function startWhole(options: { brokers?: string | undefined; act?: 
   const port = await freePort();
   const config = join(folder, 'tripline.yaml');
   if (options.act) writeFileSync(config, actingSettings);
-  const up = start([tripline, 'up'], {
-    env: {
-      DATABASE_URL: postgres.url,
-      TRIPLINE_PORT: String(port),
-      TRIPLINE_DATA: join(folder, 'data'),
-      TRIPLINE_LOG_LEVEL: 'warn',
-      TRIPLINE_GITHUB_WEBHOOK_SECRET: secret,
-      TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-bench',
-      TRIPLINE_SLACK_CHANNEL: 'C1',
-      TRIPLINE_SLACK_SIGNING_SECRET: 'bench',
-      TRIPLINE_SLACK_API_URL: slack.url,
-      ...(options.act
-        ? {
-            TRIPLINE_CONFIG: config,
-            TRIPLINE_GITHUB_API_URL: github.url,
-            TRIPLINE_GITHUB_APP_ID: '1',
-            TRIPLINE_GITHUB_APP_PRIVATE_KEY: privateKey(),
-          }
-        : {}),
-      ...(options.brokers ? { KAFKA_BROKERS: options.brokers } : {}),
-    },
-  });
-  const db = openDatabase(postgres.url, { applicationName: 'bench', maxConnections: 2 });
+  const env = {
+    DATABASE_URL: postgres.url,
+    TRIPLINE_DATA: join(folder, 'data'),
+    TRIPLINE_LOG_LEVEL: 'warn',
+    TRIPLINE_GITHUB_WEBHOOK_SECRET: secret,
+    TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-bench',
+    TRIPLINE_SLACK_CHANNEL: 'C1',
+    TRIPLINE_SLACK_SIGNING_SECRET: 'bench',
+    TRIPLINE_SLACK_API_URL: slack.url,
+    ...(options.act
+      ? {
+          TRIPLINE_CONFIG: config,
+          TRIPLINE_GITHUB_API_URL: github.url,
+          TRIPLINE_GITHUB_APP_ID: '1',
+          TRIPLINE_GITHUB_APP_PRIVATE_KEY: privateKey(),
+        }
+      : {}),
+    ...(options.brokers ? { KAFKA_BROKERS: options.brokers } : {}),
+  };
+  const running: Contestant[] = [];
   const close = async () => {
-    await up.stop();
+    await Promise.all(running.map((one) => one.stop()));
     await db.close();
     await postgres.stop();
     await slack.close();
     await github.close();
     rmSync(folder, { recursive: true, force: true });
   };
+  const db = openDatabase(postgres.url, { applicationName: 'bench', maxConnections: 2 });
   try {
-    await answers(`http://127.0.0.1:${port}/readyz`, up);
+    if (options.apart) await migrate(db);
+    for (const command of options.apart ? services : ['up']) {
+      const ofItsOwn = command === 'up' || command === 'receiver' ? port : await freePort();
+      const one = start([tripline, command], { env: { ...env, TRIPLINE_PORT: String(ofItsOwn) } });
+      running.push(one);
+      await answers(`http://127.0.0.1:${ofItsOwn}/readyz`, one);
+    }
   } catch (error) {
     await close();
     throw error;
   }
   const serverPid = Number(readFileSync(join(folder, 'postgres/cluster/postmaster.pid'), 'utf8').split('\n')[0]);
-  const memoryMib = () => ({ tripline: treeMib(up.process.pid!), postgres: treeMib(serverPid) });
-  const cpuMs = () => ({ tripline: treeCpuMs(up.process.pid!), postgres: treeCpuMs(serverPid) });
-  return { port, secret, db, up, slackCalls: slack.calls, githubCalls: github.calls, memoryMib, cpuMs, close };
+  const ours = (of: (pid: number) => number) => running.reduce((sum, one) => sum + of(one.process.pid!), 0);
+  const memoryMib = () => ({ tripline: ours(treeMib), postgres: treeMib(serverPid) });
+  const cpuMs = () => ({ tripline: ours(treeCpuMs), postgres: treeCpuMs(serverPid) });
+  const output = () => running.map((one) => one.output()).join('');
+  return { port, secret, db, output, slackCalls: slack.calls, githubCalls: github.calls, memoryMib, cpuMs, close };
 }
 
 /** A process and all below it. */

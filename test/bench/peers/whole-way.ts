@@ -51,7 +51,7 @@ async function ours(corpus: Corpus, options: { connections: number; brokers?: st
   try {
     const begun = performance.now();
     const { refused } = await sendAll({ port: whole.port, requests, connections: options.connections });
-    if (refused > 0) throw new Error(`${refused} deliveries were refused:\n${whole.up.output()}`);
+    if (refused > 0) throw new Error(`${refused} deliveries were refused:\n${whole.output()}`);
     const judged = async () => {
       const { rows } = await whole.db.pool.query<{ next: number }>(
         "SELECT coalesce(sum(next), 0)::int AS next FROM positions WHERE consumer = 'detector'",
