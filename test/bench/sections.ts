@@ -85,8 +85,8 @@ export const sections: { [name: string]: Section } = {
 
   whole: {
     what: 'the whole way from delivery to Slack, beside what a team writes in an afternoon',
-    measure: async ({ brokers, rounds, quick }) => {
-      const contestants = wholeWay({ deliveries: quick ? 2_000 : 12_000, connections: 64, brokers });
+    measure: async ({ rounds, quick }) => {
+      const contestants = wholeWay({ deliveries: quick ? 2_000 : 12_000, connections: 64 });
       try {
         const [ours, ...others] = await interleave(contestants, rounds);
         return others.map((other, index) => beside(ours!, other, { note: contestants[index + 1]!.note }));
