@@ -41,6 +41,8 @@ test('starts in a fresh folder, finds the attack and nothing in its honest twin,
   expect(running.out()).toMatch(/Webhook URL +http:\/\/127\.0\.0\.1:\d+\/webhooks\/github/);
   expect(running.out()).toMatch(/Webhook secret +[0-9a-f]{64}/);
   expect(running.out()).toContain('dry run');
+  // A new user is warned of nothing that they need not mend.
+  expect(running.out()).not.toMatch(/^! /m);
   expect(statSync(env['TRIPLINE_DATA']!).mode & 0o777).toBe(0o700);
 
   const played = await attack();
