@@ -13,7 +13,7 @@ export type Attempt = { job: Pick<JobHelpers['job'], 'attempts'> };
 export type JobHandlers = { [N in JobName]?: (payload: Jobs[N], attempt: Attempt) => Promise<void> };
 
 const usualConcurrency = 4;
-/** It warns of a pool that has fewer connections than handlers run; ours query on the service's own pool. */
+/** graphile-worker warns of a pool that has fewer connections than handlers run; ours query on the service's own pool. */
 const isKnown = (message: string) => message.includes('having maxPoolSize');
 /** New jobs ring at once by NOTIFY; this is for those that become due. */
 const pollIntervalMs = 1000;

@@ -44,12 +44,15 @@ export type Rate = {
   apart?: boolean;
 };
 
+/** Where it is measured, as every kind of measure takes it. */
+const placeOf = ({ brokers, apart }: Omit<Rate, 'findings'>) => ({ brokers, apart });
+
 /**
  * The whole way through receiver, log, detector, job and notifier, while other deliveries come at a steady rate. Postgres
  * is a process of its own.
  */
 export async function benchLatency(options: Rate): Promise<Latencies> {
-  const whole = await startWhole({ brokers: options.brokers, apart: options.apart });
+  const whole = await startWhole(placeOf(options));
   try {
     const sent = await send(whole, options);
     await settled(whole, 'told');
@@ -63,7 +66,7 @@ export type Revocations = { findings: number; missing: number; fromDeliveryMs: n
 
 /** From the deciding delivery, and from the finding's record, to the answer of the call that acts, at a GitHub that takes 50 ms a call. */
 export async function benchRevocation(options: Rate): Promise<Revocations> {
-  const whole = await startWhole({ brokers: options.brokers, act: true });
+  const whole = await startWhole({ ...placeOf(options), act: true });
   try {
     const { runs } = await send(whole, options);
     await settled(whole, 'acted');
@@ -92,7 +95,7 @@ export type Memory = Record<'idle' | 'loaded', { tripline: number; postgres: num
 
 /** MiB of `tripline up` and of its Postgres: at rest, and the most that they had at a steady rate. */
 export async function benchMemory(options: Omit<Rate, 'findings'> & { seconds: number }): Promise<Memory> {
-  const whole = await startWhole({ brokers: options.brokers });
+  const whole = await startWhole(placeOf(options));
   try {
     await new Promise((resolve) => setTimeout(resolve, 10_000));
     const idle = whole.memoryMib();

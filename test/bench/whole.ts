@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { type Db, openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
 import { migrate } from '@tripline/db/migrate';
+import { everyService } from '../faults/whole.ts';
 import { listen, wallMs } from './fake-service.ts';
 import { answers, type Contestant, freePort, start, tripline } from './processes.ts';
 
@@ -28,7 +29,7 @@ export type Whole = {
 };
 
 /** As docker-compose.yml runs them. */
-const services = ['remediator', 'notifier', 'detector', 'recorder', 'reconciler', 'receiver'];
+const services = [...everyService, 'reconciler'];
 
 /**
  * `brokers`: the log is Kafka's; else it is a table of the same Postgres. `apart`: one process a service, instead of
@@ -64,6 +65,7 @@ export async function startWhole(
       : {}),
     ...(options.brokers ? { KAFKA_BROKERS: options.brokers } : {}),
   };
+  const db = openDatabase(postgres.url, { applicationName: 'bench', maxConnections: 2 });
   const running: Contestant[] = [];
   const close = async () => {
     await Promise.all(running.map((one) => one.stop()));
@@ -73,7 +75,6 @@ export async function startWhole(
     await github.close();
     rmSync(folder, { recursive: true, force: true });
   };
-  const db = openDatabase(postgres.url, { applicationName: 'bench', maxConnections: 2 });
   try {
     if (options.apart) await migrate(db);
     for (const command of options.apart ? services : ['up']) {

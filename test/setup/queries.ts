@@ -8,9 +8,10 @@ export type Send = (statement: Statement, ...more: unknown[]) => Promise<unknown
  * transaction by itself) and once for each client that is taken from it.
  */
 export function throughQueries(db: Db, through: (send: Send, of: 'pool' | 'client') => Send): Db {
+  const ofPool = through(db.pool.query.bind(db.pool) as Send, 'pool');
   const pool = new Proxy(db.pool, {
     get(target, name) {
-      if (name === 'query') return through(target.query.bind(target) as Send, 'pool');
+      if (name === 'query') return ofPool;
       if (name !== 'connect') return Reflect.get(target, name);
       return async () => {
         const client = await target.connect();
