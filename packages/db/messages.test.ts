@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { openIncidents } from '../../test/faults/sinks.ts';
 import { freshDatabase } from '../../test/setup/postgres.ts';
 import { openDatabase } from './database.ts';
-import { foldWaiting, park } from './messages.ts';
+import { foldWaiting, noteIntent, park, parkDigest, takeUpDue } from './messages.ts';
 
 test('folding reads what waits, however many were told or folded before', async () => {
   const database = await freshDatabase();
@@ -38,5 +39,39 @@ test('folding reads what waits, however many were told or folded before', async 
   } finally {
     await db.close();
     await database.close();
+  }
+});
+
+test('whoever has a digest has it for as long as reading a storm takes, before each time it is told', async () => {
+  const { db, close } = await freshDatabase();
+  const claimMs = 10_000;
+  // As if so much time had passed, for that is all that a claim hangs on.
+  const pass = (ms: number) =>
+    db.pool.query(
+      `UPDATE told SET claimed_until = claimed_until - $1 * interval '1 ms', due_at = due_at - $1 * interval '1 ms'`,
+      [ms],
+    );
+  try {
+    const { rows } = await db.pool.query<{ id: number }>(
+      `INSERT INTO told (sink, mode) VALUES ('slack', 'live') RETURNING id`,
+    );
+    await parkDigest(db, rows[0]!.id);
+    const claim = await takeUpDue(db, 'slack', 'oldest', randomUUID(), claimMs);
+    for (const intent of ['posted', 'updated'] as const) {
+      await pass(9 * claimMs);
+      expect(await takeUpDue(db, 'slack', 'oldest', randomUUID(), claimMs)).toBeUndefined();
+      expect(await noteIntent(db, claim!, intent, claimMs)).toBe(true);
+    }
+    await pass(10 * claimMs);
+    expect(await takeUpDue(db, 'slack', 'oldest', randomUUID(), claimMs)).toBeDefined();
+    expect(await noteIntent(db, claim!, 'updated', claimMs)).toBe(false);
+
+    const first = await openIncidents(db, 1, { remediate: false });
+    await park(db, { incident: `INC-${first}`, sink: 'slack', mode: 'live' });
+    expect(await takeUpDue(db, 'slack', 'newest', randomUUID(), claimMs)).toBeDefined();
+    await pass(claimMs);
+    expect(await takeUpDue(db, 'slack', 'newest', randomUUID(), claimMs)).toBeDefined();
+  } finally {
+    await close();
   }
 });

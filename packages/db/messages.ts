@@ -83,7 +83,14 @@ export async function parkDigest(db: Db, digest: number): Promise<void> {
   await db.pool.query('UPDATE told SET due_at = now() WHERE id = $1', [digest]);
 }
 
-/** Claims what waits longest or, by turns, what came last, so that neither waits behind the other for ever. */
+/** How long a claim lasts: a digest reads all that is folded in it before each time it is told, seconds in a storm. */
+const lasting = (forMs: '$3' | '$4') =>
+  `now() + CASE WHEN incident IS NULL THEN 10 ELSE 1 END * ${forMs} * interval '1 ms'`;
+
+/**
+ * Claims for `forMs`, a digest for ten times that, what waits longest or, by turns, what came last, so that neither waits
+ * behind the other for ever.
+ */
 export async function takeUpDue(
   db: Db,
   sink: SinkName,
@@ -93,8 +100,7 @@ export async function takeUpDue(
 ): Promise<Claim | undefined> {
   const { rows } = await db.pool.query<Telling>({
     name: `told-${turn}`,
-    text: `UPDATE told SET claimed_by = $2::uuid, claimed_until = now() + $3 * interval '1 ms',
-        due_at = now() + $3 * interval '1 ms'
+    text: `UPDATE told SET claimed_by = $2::uuid, claimed_until = ${lasting('$3')}, due_at = ${lasting('$3')}
       WHERE id = (SELECT id FROM told t WHERE sink = $1 AND due_at <= now() AND ${free}
         ORDER BY due_at ${turn === 'oldest' ? 'ASC' : 'DESC'} LIMIT 1 FOR UPDATE SKIP LOCKED)
       RETURNING *, ${withoutDisk}`,
@@ -104,8 +110,8 @@ export async function takeUpDue(
 }
 
 /**
- * Notes what is about to be sent, null for nothing after all, and renews the claim. False: the claim ran out and somebody
- * else has it; send nothing.
+ * Notes what is about to be sent, null for nothing after all, and renews the claim for as long as it was. False: the
+ * claim ran out and somebody else has it; send nothing.
  */
 export async function noteIntent(
   db: Db,
@@ -115,8 +121,8 @@ export async function noteIntent(
 ): Promise<boolean> {
   const { rowCount } = await db.pool.query({
     name: 'told-intend',
-    text: `UPDATE told SET intent = $3, claimed_until = now() + $4 * interval '1 ms',
-        due_at = CASE WHEN due_at = claimed_until THEN now() + $4 * interval '1 ms' ELSE due_at END
+    text: `UPDATE told SET intent = $3, claimed_until = ${lasting('$4')},
+        due_at = CASE WHEN due_at = claimed_until THEN ${lasting('$4')} ELSE due_at END
       WHERE id = $1 AND claimed_by = $2 AND claimed_until > now()`,
     values: [telling.id, by, intent, forMs],
   });
@@ -290,7 +296,7 @@ export type Digest = {
 };
 
 /** Bounds memory: a digest of more news is told in several goes. */
-const longestDelta = 10_000;
+const longestDelta = 50_000;
 const gravestFirst = `array_position(ARRAY['critical', 'high', 'medium', 'low'], i.severity)`;
 
 /** In one statement, so that all of it is true at one time. Postgres counts: an hour's storm does not fit in memory. */

@@ -5,7 +5,10 @@ import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 
-/** The notifier as a process of its own, configured by the environment, with short times: a claim of the dead holds for one second. */
+/**
+ * The notifier as a process of its own, configured by the environment, with short times: a claim of the dead holds for one
+ * second, Slack is written to every `SLACK_INTERVAL_MS`.
+ */
 const config = loadConfig();
 await createNotifier({
   config,
@@ -13,5 +16,11 @@ await createNotifier({
   logger: createLogger({ service: 'notifier', level: 'error' }),
   clock: systemClock,
   metrics: createMetrics({ service: 'notifier' }),
-  timing: { timeoutMs: 2000, claimMs: 1000, sweepMs: 200, slackIntervalMs: 5, pagerDutyIntervalMs: 1 },
+  timing: {
+    timeoutMs: 2000,
+    claimMs: 1000,
+    sweepMs: 200,
+    slackIntervalMs: Number(process.env['SLACK_INTERVAL_MS'] ?? 5),
+    pagerDutyIntervalMs: 1,
+  },
 });
