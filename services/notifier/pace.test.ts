@@ -29,6 +29,23 @@ test('a hold keeps everybody away for as long as was asked', () => {
   expect(pace.admit()).toBe(0);
 });
 
+test('after a hold one tries first, and no burst follows until it has been saved up anew', () => {
+  const { clock, pace } = start({ intervalMs: 10, burst: 4 });
+  pace.hold(7000);
+  clock.now += 7000;
+  expect([pace.admit(), pace.admit()]).toEqual([0, 10]);
+  clock.now += 10;
+  expect([pace.admit(), pace.admit()]).toEqual([0, 10]);
+  clock.now += 40;
+  expect(times(5, () => pace.admit() === 0)).toEqual([true, true, true, true, false]);
+});
+
+test('a hold of no time takes nothing away', () => {
+  const { pace } = start({ intervalMs: 10, burst: 4 });
+  pace.hold(0);
+  expect(times(4, () => pace.admit())).toEqual([0, 0, 0, 0]);
+});
+
 test('who keeps some of the burst leaves it to news', () => {
   const { clock, pace } = start({ intervalMs: 1000, burst: 4 });
   const reply = () => pace.admit({ keep: 2 });

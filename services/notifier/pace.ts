@@ -6,7 +6,10 @@ export type Pace = {
   admit: (options?: { keep?: number }) => number;
   /** What `admit` would answer, without going. */
   freeInMs: () => number;
-  /** Nobody may go for so long: the service asked for it, or does not answer. */
+  /**
+   * Nobody may go for so long: the service asked for it, or does not answer. After that one goes, and others in their
+   * intervals: a burst would be as many calls that wait for a service that is still away.
+   */
   hold: (forMs: number) => void;
 };
 
@@ -28,7 +31,9 @@ export function createPace(clock: Clock, { intervalMs, burst }: { intervalMs: nu
     },
     freeInMs: () => freeInMs(),
     hold(forMs) {
+      if (forMs <= 0) return;
       heldUntilMs = Math.max(heldUntilMs, clock.nowMs() + forMs);
+      nextMs = Math.max(nextMs, heldUntilMs + (burst - 1) * intervalMs);
     },
   };
 }
