@@ -114,6 +114,7 @@ CREATE TABLE incidents (
   resolved_at timestamp with time zone,
   resolved_by jsonb,
   resolution text,
+  last_verdict_at timestamp with time zone,
   CONSTRAINT acknowledged_has_time CHECK (((state <> 'acknowledged'::text) OR (acknowledged_at IS NOT NULL))),
   CONSTRAINT acknowledged_says_who CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL))),
   CONSTRAINT incidents_id_check CHECK ((id ~ '^INC-[0-9]+$'::text)),

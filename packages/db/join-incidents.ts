@@ -2,7 +2,7 @@ import { type Entity, type Finding, type Severity, severities } from '@tripline/
 import type { IncidentState, Resolution } from '@tripline/contracts/incident';
 import type { IncidentEventKind } from './tables/findings.ts';
 
-/** A finding joins an incident that was last touched so long before or after it, ms. */
+/** A finding joins an incident that the log last told of so long before or after it, ms. */
 export const joiningWindowMs = 24 * 3_600_000;
 /** What makes two findings one story. A repository alone does not: too much happens in it. */
 const joiningKinds: readonly Entity['kind'][] = ['user', 'run', 'credential', 'runner', 'commit', 'grant'];
@@ -16,7 +16,8 @@ export type OpenIncident = {
   title: string;
   version: number;
   openedMs: number;
-  updatedMs: number;
+  /** The log's time of what was last laid on it, ms. */
+  lastVerdictMs: number;
   resolution: Resolution | null;
   resolvedMs: number | null;
   /** Tripline resolved it, since nothing in it stood any more. */
@@ -54,7 +55,7 @@ export function createJoining(known: readonly OpenIncident[]) {
   }
 
   function takes(incident: OpenIncident, atMs: number): boolean {
-    if (Math.abs(atMs - incident.updatedMs) > joiningWindowMs) return false;
+    if (Math.abs(atMs - incident.lastVerdictMs) > joiningWindowMs) return false;
     if (incident.state !== 'resolved') return true;
     return incident.resolution !== 'false' && Math.abs(atMs - incident.resolvedMs!) <= joiningWindowMs;
   }
@@ -66,8 +67,8 @@ export function createJoining(known: readonly OpenIncident[]) {
         if (!takes(incident, atMs)) continue;
         const isNewer =
           newest === undefined ||
-          incident.updatedMs > newest.updatedMs ||
-          (incident.updatedMs === newest.updatedMs && incident.ordinal > newest.ordinal);
+          incident.lastVerdictMs > newest.lastVerdictMs ||
+          (incident.lastVerdictMs === newest.lastVerdictMs && incident.ordinal > newest.ordinal);
         if (isNewer) newest = incident;
       }
     }
@@ -85,7 +86,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       title,
       version: 1,
       openedMs: atMs,
-      updatedMs: atMs,
+      lastVerdictMs: atMs,
       resolution: null,
       resolvedMs: null,
       resolvedByUs: false,
@@ -100,7 +101,7 @@ export function createJoining(known: readonly OpenIncident[]) {
 
   function touch(incident: OpenIncident, atMs: number): void {
     incident.version += 1;
-    incident.updatedMs = Math.max(incident.updatedMs, atMs);
+    incident.lastVerdictMs = Math.max(incident.lastVerdictMs, atMs);
     incident.changed = true;
   }
 

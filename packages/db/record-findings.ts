@@ -123,7 +123,7 @@ async function readAndLock(
          UNION
          SELECT i.id FROM json_to_recordset($2::json) AS w(workspace text, kind text, entity text)
            JOIN incident_entities e ON e.workspace = w.workspace AND e.kind = w.kind AND e.entity = w.entity
-           JOIN incidents i ON i.id = e.incident AND i.updated_at >= to_timestamp($3::float8 / 1000)))
+           JOIN incidents i ON i.id = e.incident AND ${lastVerdict} >= to_timestamp($3::float8 / 1000)))
        ORDER BY id FOR UPDATE
      )
      SELECT (SELECT coalesce(json_agg(known), '[]') FROM known) AS known,
@@ -134,6 +134,9 @@ async function readAndLock(
   return { known: new Map(known.map(({ id, ...finding }) => [id, finding])), locked };
 }
 
+/** Rows of former versions do not say. */
+const lastVerdict = 'coalesce(i.last_verdict_at, i.updated_at)';
+
 type IncidentRow = Omit<OpenIncident, 'entities' | 'changed' | 'id'> & { id: string; entities: Entity[] };
 
 /** Read after the lock is had, so that what people did meanwhile is seen. */
@@ -143,7 +146,7 @@ async function readIncidents(client: ClientBase, ids: readonly string[]): Promis
        coalesce(i.resolved_by->>'via' = 'tripline', false) AS "resolvedByUs",
        substr(i.id, 5)::bigint AS ordinal,
        extract(epoch FROM i.opened_at)::float8 * 1000 AS "openedMs",
-       extract(epoch FROM i.updated_at)::float8 * 1000 AS "updatedMs",
+       extract(epoch FROM ${lastVerdict})::float8 * 1000 AS "lastVerdictMs",
        extract(epoch FROM i.resolved_at)::float8 * 1000 AS "resolvedMs",
        (SELECT count(*)::int FROM findings f WHERE f.incident = i.id AND f.withdrawn_at IS NULL) AS standing,
        (SELECT coalesce(json_agg(json_build_object('kind', e.kind, 'id', e.entity)), '[]')
@@ -209,16 +212,19 @@ const writeSql = `
 WITH numbered AS MATERIALIZED (
   SELECT coalesce(c.id, 'INC-' || nextval('incident_numbers')) AS name, c.*
   FROM json_to_recordset($2::json) AS c(place int, id text, workspace text, state text, severity text, title text,
-    version int, "openedMs" float8, "updatedMs" float8, "resolvedMs" float8, resolution text, entities json)
+    version int, "openedMs" float8, "lastVerdictMs" float8, "resolvedMs" float8, resolution text, entities json)
 ), changed AS (
-  INSERT INTO incidents AS i (id, workspace, state, severity, title, version, opened_at, updated_at, resolved_at,
-    resolved_by, resolution)
+  INSERT INTO incidents AS i (id, workspace, state, severity, title, version, opened_at, updated_at, last_verdict_at,
+    resolved_at, resolved_by, resolution, acknowledged_at, acknowledged_by)
   SELECT name, workspace, state, severity, title, version, to_timestamp("openedMs" / 1000),
-    to_timestamp("updatedMs" / 1000), to_timestamp("resolvedMs" / 1000),
-    CASE WHEN resolution IS NOT NULL THEN $1::jsonb END, resolution
+    to_timestamp("lastVerdictMs" / 1000), to_timestamp("lastVerdictMs" / 1000), to_timestamp("resolvedMs" / 1000),
+    CASE WHEN resolution IS NOT NULL THEN $1::jsonb END, resolution,
+    -- The table's checks see what is proposed first; whoever acknowledged stays.
+    CASE WHEN state = 'acknowledged' THEN now() END, CASE WHEN state = 'acknowledged' THEN $1::jsonb END
   FROM numbered
   ON CONFLICT (id) DO UPDATE SET
-    state = excluded.state, severity = excluded.severity, version = excluded.version, updated_at = excluded.updated_at,
+    state = excluded.state, severity = excluded.severity, version = excluded.version,
+    updated_at = greatest(i.updated_at, excluded.updated_at), last_verdict_at = excluded.last_verdict_at,
     resolved_at = excluded.resolved_at, resolved_by = excluded.resolved_by, resolution = excluded.resolution,
     -- An incident that was resolved and opens anew is nobody's.
     acknowledged_at = CASE WHEN i.state = 'resolved' THEN NULL ELSE i.acknowledged_at END,

@@ -28,6 +28,8 @@ export type FindingsTables = {
     version: Generated<number>;
     opened_at: Generated<Date>;
     updated_at: Generated<Date>;
+    /** migrations/0015_last_verdict.sql */
+    last_verdict_at: Date | null;
     acknowledged_at: Date | null;
     acknowledged_by: ColumnType<Actor | null, string | null, string | null>;
     resolved_at: Date | null;
