@@ -54,7 +54,14 @@ export async function checkDetector(
         ]),
       ),
       incidents.map((row) =>
-        JSON.stringify([ofIncident.get(row.id), row.state, row.resolution, row.severity, row.title]),
+        JSON.stringify([
+          ofIncident.get(row.id),
+          // The log does not know who acknowledged what.
+          row.state === 'acknowledged' ? 'open' : row.state,
+          row.resolution,
+          row.severity,
+          row.title,
+        ]),
       ),
     ),
     ...compare(

@@ -61,5 +61,16 @@ export const mutants: readonly Mutant[] = [
         .replace('SET intent = $3,', 'SET intent = nullif($3::text, $3),')
         .replace("* interval '1 ms', $6)", "* interval '1 ms', nullif($6::text, $6))"),
   },
+  {
+    name: 'what joins an acknowledged incident is refused by the database',
+    alter: replacing(
+      "CASE WHEN state = 'acknowledged' THEN now() END, CASE WHEN state = 'acknowledged' THEN $1::jsonb END",
+      'NULL, NULL',
+    ),
+  },
+  {
+    name: 'what people do decides which incident a finding joins',
+    alter: (text) => text.replaceAll('coalesce(i.last_verdict_at, i.updated_at)', 'i.updated_at'),
+  },
   { name: 'the trail is written outside of its transaction', apart: /INSERT INTO trail \(/ },
 ];

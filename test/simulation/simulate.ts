@@ -1,3 +1,4 @@
+import { acknowledge, listIncidents } from '@tripline/db/incidents';
 import { createLogger } from '@tripline/runtime/logger';
 import type { NewRecord } from '@tripline/stream/contract';
 import { type Outcome, reckon } from '../oracle/oracle.ts';
@@ -75,7 +76,7 @@ function build(random: Random, server: Server, options: SimulateOptions) {
     { write: options.log ?? noop },
   );
   const roles = random.pick(casts);
-  const arrivals = weave(random.fork('workload'), shapeOf(random, roles));
+  const arrivals = weave(random.fork('workload'), shapeOf(random));
   const rough = random.pick([0, 0.004, 0.02, 0.06]);
   const stage = { isRough: true, crashes: 0 };
   const fault = (probability = rough) => (stage.isRough ? probability : 0);
@@ -161,14 +162,31 @@ function createProducer({ world, log, arrivals }: Stage) {
   };
 }
 
+/** Acknowledges some open incident. What the log means must not hang on that, nor on when. */
+function createPerson({ world, database }: Stage) {
+  const db = database.openFor(world.begin('person'));
+  const ada = { via: 'cli', id: 'ada', name: 'ada' } as const;
+  const acknowledgeOne = async () => {
+    const incidents = await listIncidents(db, { limit: 10 });
+    const open = incidents.filter(({ state }) => state === 'open');
+    if (open.length > 0) await acknowledge(db, world.random.pick(open).id, ada);
+  };
+  // Who is refused, or finds no database, has done nothing.
+  return { act: () => void acknowledgeOne().catch(noop) };
+}
+
 async function playRough(stage: Stage): Promise<void> {
   const { world } = stage;
   const { random } = world;
   const producer = createProducer(stage);
+  const person = createPerson(stage);
+  // What people are told of an acknowledgement is the notifier's own tests' to say.
+  const actChance = stage.roles.some(isTelling) ? 0 : 0.01;
   stage.beginAll();
   while (!producer.isDone()) {
     producer.send();
     befall(stage);
+    if (random.chance(actChance)) person.act();
     if (random.chance(0.9) && (await world.step())) continue;
     const nowMs = world.nowMs();
     const nextMs = producer.nextMs() ?? nowMs + 500;
@@ -236,15 +254,14 @@ async function judge(
   return { differences, events, findings: outcome.findings.size, steps: world.steps(), crashes, isMutated };
 }
 
-function shapeOf(random: Random, roles: readonly Role[]): WorkloadShape {
+function shapeOf(random: Random): WorkloadShape {
   return {
     stories: random.int(1, 4),
     workspaces: random.int(1, 3),
-    // Where outcomes of playbooks touch incidents, whether two findings join must not depend on when.
-    spanMs: random.pick(roles.includes('remediator') ? [10_000, 600_000] : [10_000, 600_000, 30 * hourMs]),
+    spanMs: random.pick([10_000, 600_000, 30 * hourMs]),
     duplicates: random.pick([0, 0.1, 0.5, 1]),
     lateness: random.pick([0, 0.1, 0.5]),
-    latestMs: roles.includes('remediator') ? 6 * hourMs : random.pick([60_000, 6 * hourMs, 71 * hourMs]),
+    latestMs: random.pick([60_000, 6 * hourMs, 71 * hourMs]),
     poison: random.pick([0, 0.05]),
   };
 }
