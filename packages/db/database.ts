@@ -26,6 +26,12 @@ export type Db = {
 };
 
 /**
+ * A process that stands still within a transaction (a machine that is paused, a network that is gone) holds what its
+ * successor needs; Postgres ends that after so long, before Kafka's group would have the successor take over.
+ */
+const stillMs = 5000;
+
+/**
  * Opens a pool. Nothing is connected before the first query. `bigint` columns come as numbers, since ours stay below 2^53.
  * `hurries`: for those who tell of findings. These are rare, so that what only pays after the fifth time never does:
  * statements are planned once a connection, and four connections outlive a quiet time.
@@ -39,6 +45,7 @@ export function openDatabase(
     application_name: options.applicationName,
     max: options.maxConnections ?? 10,
     ...(options.hurries ? { options: '-c plan_cache_mode=force_generic_plan', min: 4 } : {}),
+    idle_in_transaction_session_timeout: stillMs,
     // Statements that a transaction sends without waiting for one another travel together.
     pipeline: true,
     types: {

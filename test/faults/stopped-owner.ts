@@ -1,19 +1,21 @@
 import { freshDatabaseOn } from '../setup/fresh-database.ts';
 import type { Fault } from './fault.ts';
+import { until } from './service-process.ts';
 import { startTwoOwners } from './two-owners.ts';
-import { addressOf, openWhole } from './whole.ts';
+import { addressOf, openWhole, type Whole } from './whole.ts';
 
 const services = ['receiver', 'detector'] as const;
 const deliveriesARound = 1000;
 
 /**
  * A detector is stopped amid its work (SIGSTOP) for longer than Kafka waits, another one takes its partitions over, and it
- * is let go on (SIGCONT), believing that it owns them still: it may commit nothing.
+ * is let go on (SIGCONT), believing that it owns them still: it may commit nothing. Every other time it stops within a
+ * transaction, holding locks that its successor needs.
  */
 export const stoppedOwner: Fault = {
   name: 'stopped-owner',
   what: 'a detector stopped past the session timeout and let go on beside its successor',
-  sizes: { ci: 1, full: 8, unit: 'rounds' },
+  sizes: { ci: 2, full: 8, unit: 'rounds' },
   needsKafka: true,
   async run(ground, size) {
     const takenOverMs: number[] = [];
@@ -30,11 +32,16 @@ export const stoppedOwner: Fault = {
       });
       try {
         const receiver = whole.start('receiver');
-        const { first, second, takenOver } = await startTwoOwners(whole);
+        const { first, second, takenOver } = await startTwoOwners(
+          whole,
+          round % 2 === 0 ? { FAILPOINT: 'detector.before-commit:1:SIGSTOP' } : {},
+        );
         const base = await addressOf(receiver);
         const sending = whole.sendAll(() => base, 2);
+        if (round % 2 === 0)
+          await until(() => holdsTransaction(whole), { of: first, what: 'a stop within a transaction' });
         // Somewhere between two steps of a batch: where, is for chance to say.
-        await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 300));
+        else await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 300));
         first.child.kill('SIGSTOP');
         const tookMs = await takenOver();
         takenOverMs.push(tookMs);
@@ -59,3 +66,12 @@ export const stoppedOwner: Fault = {
     };
   },
 };
+
+/** Whether somebody has done nothing in a transaction for longer than one that runs would. */
+async function holdsTransaction({ db }: Whole): Promise<boolean> {
+  const { rows } = await db.pool.query(
+    `SELECT FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'
+       AND state_change < clock_timestamp() - interval '300 ms'`,
+  );
+  return rows.length > 0;
+}
