@@ -12,9 +12,9 @@ export type TwoOwners = {
 
 /**
  * Starts a detector, which takes all partitions, and a second one, which takes some of them from it.
- * `firstEnv`: environment of the first one alone. Who owns what is read off the epochs of the positions: each taking raises one.
+ * Who owns what is read off the epochs of the positions: each taking raises one.
  */
-export async function startTwoOwners(whole: Whole, firstEnv: Record<string, string> = {}): Promise<TwoOwners> {
+export async function startTwoOwners(whole: Whole): Promise<TwoOwners> {
   const epochs = async () => {
     const { rows } = await whole.db.pool.query<{ partition: number; epoch: number }>(
       "SELECT partition, epoch FROM positions WHERE consumer = 'detector' AND topic = $1",
@@ -23,7 +23,7 @@ export async function startTwoOwners(whole: Whole, firstEnv: Record<string, stri
     return new Map(rows.map(({ partition, epoch }) => [partition, epoch]));
   };
   const partitions = await whole.partitions();
-  const first = whole.start('detector', { env: firstEnv });
+  const first = whole.start('detector');
   await until(async () => (await epochs()).size === partitions, { of: first, what: 'the first owner' });
   const alone = await epochs();
   const second = whole.start('detector');
