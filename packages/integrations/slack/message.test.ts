@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { sampleFinding, sampleReport } from '../sample-report.ts';
 import { actionIds } from './interaction.ts';
-import { type Block, renderDigest, renderIncident, renderReply, type SlackMessage, slackLimits } from './message.ts';
+import {
+  type Block,
+  incidentBlocks,
+  renderDigest,
+  renderIncident,
+  renderReply,
+  type SlackMessage,
+  slackLimits,
+} from './message.ts';
 
 const ada = { via: 'slack', id: 'U7', name: 'ada' } as const;
 
@@ -22,7 +30,7 @@ function shown({ blocks }: SlackMessage): string {
 }
 
 function holdsLimits({ blocks }: SlackMessage): void {
-  expect(blocks.length).toBeLessThanOrEqual(slackLimits.blocks);
+  expect(blocks.length).toBeLessThanOrEqual(incidentBlocks);
   for (const block of blocks as (Block & { text?: { text: string }; elements?: { text?: unknown }[] })[]) {
     if (block.type === 'header') expect(block.text!.text.length).toBeLessThanOrEqual(slackLimits.headerChars);
     if (block.type === 'section') expect(block.text!.text.length).toBeLessThanOrEqual(slackLimits.sectionChars);
@@ -47,8 +55,45 @@ test('says what, how sure, who, what happened with links, what was done and what
     'subject: acme/app:mallory',
   ])
     expect(text).toContain(part);
-  const actions = JSON.stringify(message.blocks.at(-1));
+  const actions = JSON.stringify(message.blocks[1]);
   for (const id of Object.values(actionIds)) expect(actions).toContain(id);
+});
+
+test('the first screen says what it is, offers the buttons, says who has it, and leads to what decided', () => {
+  const { blocks } = renderIncident(sampleReport());
+  expect(blocks.slice(0, 4).map(({ type }) => type)).toEqual(['header', 'actions', 'section', 'section']);
+  const [first, second, last] = texts(blocks[2])[0]!.text.split('\n');
+  expect(first).toBe('*Nobody has it yet.*');
+  expect(second).toContain('*INC-7* open');
+  expect(last).toBe(
+    '<https://github.example/acme/app/settings/access?a=1&amp;b=2|Deciding evidence> · all of it: `tripline incidents show INC-7`',
+  );
+});
+
+test('an incident of many findings stays within its blocks: gravest first, whoever it concerns named once', () => {
+  const findings = (['high', 'medium', 'critical', 'high', 'low'] as const).map((severity, nth) =>
+    sampleFinding({ id: String(nth).repeat(64), severity, title: `thing ${nth}` }),
+  );
+  const steps = Array.from({ length: 14 }, (_, nth) => ({
+    finding: '0'.repeat(64),
+    state: nth === 13 ? ('refused' as const) : ('done' as const),
+    text: `step ${nth}`,
+  }));
+  const message = renderIncident(sampleReport({ findings, steps }), { possiblyRepeated: true });
+  holdsLimits(message);
+  const text = shown(message);
+  const titles = [2, 0, 3, 1, 4].map((nth) => text.indexOf(`thing ${nth}`));
+  expect(titles).toEqual([...titles].sort((one, other) => one - other));
+  expect(titles).not.toContain(-1);
+  for (const once of [
+    'user `mallory`',
+    'repository `acme/app`',
+    'rule privilege-grant-outside-job',
+    'Revoke the token',
+  ])
+    expect(text.split(once)).toHaveLength(2);
+  expect(text).toContain('⛔ step 13\n✅ step 0');
+  expect(text).toContain('… 4 more');
 });
 
 test('acknowledged and resolved say who and when, and offer only what is left to do', () => {
@@ -137,8 +182,9 @@ test('nothing untrusted makes a mention or a link, and all limits hold', () => {
       for (const message of messages) {
         holdsLimits(message);
         for (const { type, text } of [...texts(message.blocks), { type: 'mrkdwn', text: message.text }]) {
-          // What is left of "<" are our own links, to the web, labelled by a time.
-          const rest = type === 'mrkdwn' ? text.replace(/<https?:\/\/[^<>|\s]+\|[0-9:?]+>/g, '') : text;
+          // What is left of "<" are our own links, to the web, labelled by a time or in our words.
+          const rest =
+            type === 'mrkdwn' ? text.replace(/<https?:\/\/[^<>|\s]+\|(?:[0-9:?]+|Deciding evidence)>/g, '') : text;
           expect(rest).not.toMatch(/[<>]/);
           expect(rest).not.toMatch(/\p{Cs}|[\u202a-\u202e]/u);
         }

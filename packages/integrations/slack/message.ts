@@ -1,4 +1,4 @@
-import type { Severity } from '@tripline/contracts/finding';
+import { type Severity, severities } from '@tripline/contracts/finding';
 import {
   describeActor,
   type IncidentReport,
@@ -18,43 +18,61 @@ export type Block = { type: 'header' | 'section' | 'context' | 'divider' | 'acti
 /** https://docs.slack.dev/reference/block-kit/blocks */
 export const slackLimits = { blocks: 50, sectionChars: 3000, headerChars: 150, contextChars: 2000, fallbackChars: 300 };
 
-/** Findings shown whole; the rest of a large incident is counted. Five with all their blocks stay below the limit. */
-const shownFindings = 5;
-const shownEvidence = 12;
+/** So that an incident fits on a screen; Slack itself would take 50. */
+export const incidentBlocks = 12;
+/** Findings shown with their evidence; of a larger incident further ones by name, and the rest is counted. */
+const shownFindings = 3;
+const namedFindings = 8;
+const shownEvidence = { alone: 12, among: 4 };
+const shownSteps = 10;
 
 export const severityMarks: Record<Severity, string> = { critical: '🔴', high: '🟠', medium: '🟡', low: '⚪' };
 
 /**
- * An incident as one message: what, how sure, who and where; what happened, with links; what Tripline did; what to do.
+ * An incident as one message of at most `incidentBlocks`: what, and the buttons; who has it, how sure, where to look; what
+ * Tripline did; what happened, gravest first, with links; what to do; whom it concerns, each named once.
  * `possiblyRepeated` marks a message of which nobody knows whether it was posted before.
  */
 export function renderIncident(report: IncidentReport, options: { possiblyRepeated?: boolean } = {}): SlackMessage {
   const standing = report.findings.filter((finding) => finding.withdrawn === null);
-  const told = standing.length > 0 ? standing : report.findings;
-  const shown = told.slice(0, shownFindings);
+  const told = gravestFirst(standing.length > 0 ? standing : report.findings);
+  const alone = told.length === 1 ? told[0] : undefined;
+  const withdrawn = report.findings.length - told.length;
   const blocks: Block[] = [
-    {
-      type: 'header',
-      text: plain(`${marked(report)} ${escapeLine(report.title, slackLimits.headerChars - 20)}`),
-    },
-    context(facts(report, told)),
+    { type: 'header', text: plain(`${marked(report)} ${escapeLine(report.title, slackLimits.headerChars - 20)}`) },
   ];
-  if (options.possiblyRepeated) blocks.push(context(repeatNote));
-  const happened = stateLines(report);
-  if (happened.length > 0) blocks.push(section(happened.join('\n')));
-  for (const [index, finding] of shown.entries()) {
-    if (index > 0) blocks.push({ type: 'divider' });
-    blocks.push(...findingBlocks(finding, { alone: told.length === 1, of: report }));
-  }
-  const hidden = told.length - shown.length;
-  if (hidden > 0)
-    blocks.push(
-      context(`… and ${hidden} more findings: \`tripline findings --incident ${escapeCode(report.id, 40)}\``),
-    );
-  const withdrawn = report.findings.length - standing.length;
-  if (withdrawn > 0 && standing.length > 0)
-    blocks.push(context(`${withdrawn} more withdrawn: later evidence explained them.`));
   if (report.state !== 'resolved') blocks.push(buttons(report));
+  blocks.push(section([...stateLines(report), facts(report, told), whereToLook(report, told)].join('\n')));
+  if (options.possiblyRepeated) blocks.push(context(repeatNote));
+  if (report.steps.length > 0) blocks.push(section(fitLines('*What Tripline does about it*', stepLines(report))));
+  if (alone) blocks.push(...aloneBlocks(alone, report));
+  else for (const finding of told.slice(0, shownFindings)) blocks.push(section(fitLines(...amongLines(finding))));
+  if (told.length > shownFindings) blocks.push(section(fitLines('*Further findings*', furtherLines(report, told))));
+  const remedies = unique(told.flatMap(({ remedy }) => remedy).map((what) => escapeLine(what, 600)));
+  if (remedies.length > 0)
+    blocks.push(
+      section(
+        fitLines(
+          '*What to do*',
+          remedies.slice(0, 8).map((what, index) => `${index + 1}. ${what}`),
+        ),
+      ),
+    );
+  const entities = told.flatMap((finding) => finding.entities);
+  const who = unique(entities.map(({ kind, id }) => `${kind} \`${escapeCode(id, 120)}\``));
+  if (who.length > 0) blocks.push(context(fitWords('Concerns ', who)));
+  const ids = [
+    ...told.map(({ rule }) => `rule ${escapeLine(rule, 100)}`),
+    ...told.flatMap(({ attack, owasp }) => [...attack.map((id) => `ATT&CK ${id}`), ...owasp]).map(escapedId),
+    ...(withdrawn > 0 ? [`${withdrawn} more withdrawn: later evidence explained them`] : []),
+  ];
+  if (ids.length > 0) blocks.push(context(fitWords('', unique(ids))));
+  if (alone && alone.silence !== '')
+    blocks.push(
+      context(
+        `If this is right and expected, silence it in tripline.yaml:\n\`\`\`${escapeCode(alone.silence, 1500)}\`\`\``,
+      ),
+    );
   return { text: escapeFallback(`${marked(report)} ${report.title} (${report.id})`), blocks };
 }
 
@@ -110,6 +128,11 @@ function marked({ severity, state }: IncidentReport): string {
   return `${severityMarks[severity]} ${severity.toUpperCase()}:`;
 }
 
+function gravestFirst(findings: readonly ReportedFinding[]): ReportedFinding[] {
+  const rank = ({ severity }: ReportedFinding) => severities.indexOf(severity);
+  return [...findings].sort((one, other) => rank(other) - rank(one));
+}
+
 function facts(report: IncidentReport, findings: readonly ReportedFinding[]): string {
   const confidence = (['high', 'medium', 'low'] as const).find((level) =>
     findings.some((finding) => finding.confidence === level),
@@ -124,6 +147,7 @@ function facts(report: IncidentReport, findings: readonly ReportedFinding[]): st
   return words.join(' · ');
 }
 
+/** Who has it, and how it ended. */
 function stateLines({ acknowledged, resolved }: IncidentReport): string[] {
   const lines: string[] = [];
   if (acknowledged)
@@ -132,54 +156,82 @@ function stateLines({ acknowledged, resolved }: IncidentReport): string[] {
     lines.push(
       `✅ *Resolved* (${resolutionText[resolved.resolution]}) by ${escapeLine(describeActor(resolved.by), 200)} at ${at(resolved.at)}`,
     );
-  return lines;
+  return lines.length > 0 ? lines : ['*Nobody has it yet.*'];
 }
 
-function findingBlocks(finding: ReportedFinding, { alone, of }: { alone: boolean; of: IncidentReport }): Block[] {
+/** The newest evidence decided, so that is what the first link leads to. */
+function whereToLook({ id }: IncidentReport, findings: readonly ReportedFinding[]): string {
+  const urls = findings.flatMap(({ evidence }) => evidence.map(({ url }) => url).reverse());
+  const found = urls.map((url) => link(url, 'Deciding evidence')).find((text) => text.startsWith('<'));
+  const words = `all of it: \`tripline incidents show ${escapeCode(id, 40)}\``;
+  return found === undefined ? `A${words.slice(1)}` : `${found} · ${words}`;
+}
+
+/** An incident's only finding has room: its summary as it is, and the whole of what happened. */
+function aloneBlocks(finding: ReportedFinding, of: IncidentReport): Block[] {
   const blocks: Block[] = [];
-  if (!alone || finding.title !== of.title)
-    blocks.push(section(`*${escapeLine(finding.title, 300)}*\n${finding.severity}, confidence ${finding.confidence}`));
-  if (finding.withdrawn) blocks.push(section(`*Withdrawn:* ${escapeLine(finding.withdrawn.reason, 1000)}`));
+  const heading = [
+    ...(finding.title === of.title ? [] : [`*${escapeLine(finding.title, 300)}*`]),
+    ...withdrawnLines(finding),
+  ];
+  if (heading.length > 0) blocks.push(section(heading.join('\n')));
   blocks.push({ type: 'section', text: plain(escapeText(finding.summary, slackLimits.sectionChars)) });
-  if (finding.evidence.length > 0) blocks.push(section(fitLines('*What happened* (UTC)', evidenceLines(finding))));
-  const steps = of.steps.filter((step) => step.finding === finding.id);
-  if (steps.length > 0) blocks.push(section(fitLines('*What Tripline does about it*', steps.map(stepLine))));
-  if (finding.remedy.length > 0)
-    blocks.push(
-      section(
-        fitLines(
-          '*What to do*',
-          finding.remedy.map((what, index) => `${index + 1}. ${escapeLine(what, 600)}`),
-        ),
-      ),
-    );
-  const who = finding.entities.map(({ kind, id }) => `${kind} \`${escapeCode(id, 120)}\``);
-  if (who.length > 0) blocks.push(context(fitWords(`Concerns `, who)));
-  const ids = [finding.rule, ...finding.attack.map((id) => `ATT&CK ${id}`), ...finding.owasp];
-  blocks.push(
-    context(
-      fitWords(
-        'Rule ',
-        ids.map((id) => escapeLine(id, 100)),
-      ),
-    ),
-  );
-  if (finding.silence !== '')
-    blocks.push(
-      context(
-        `If this is right and expected, silence it in tripline.yaml:\n\`\`\`${escapeCode(finding.silence, 1500)}\`\`\``,
-      ),
-    );
+  if (finding.evidence.length > 0)
+    blocks.push(section(fitLines('*What happened* (UTC)', evidenceLines(finding, shownEvidence.alone))));
   return blocks;
 }
 
-function evidenceLines({ evidence }: ReportedFinding): string[] {
-  // Of a long story the end decides, and the beginning says where it came from.
-  const left = evidence.length - shownEvidence;
-  const shown = left > 0 ? [...evidence.slice(0, 2), ...evidence.slice(2 + left)] : evidence;
-  const lines = shown.map(({ time, what, url }) => `${link(url, clock(time))} ${escapeLine(what, 220)}`);
-  if (left > 0) lines.splice(2, 0, `… ${left} more …`);
+/** One of several findings, as one block. */
+function amongLines(finding: ReportedFinding): [heading: string, lines: string[]] {
+  const { severity, confidence, title, summary } = finding;
+  return [
+    `${severityMarks[severity]} *${escapeLine(title, 300)}*`,
+    [
+      `${severity}, confidence ${confidence}`,
+      ...withdrawnLines(finding),
+      escapeLine(summary, 600),
+      ...evidenceLines(finding, shownEvidence.among),
+    ],
+  ];
+}
+
+function furtherLines({ id }: IncidentReport, findings: readonly ReportedFinding[]): string[] {
+  const further = findings.slice(shownFindings);
+  const named = further.slice(0, namedFindings);
+  const lines = named.map(({ severity, title }) => `${severityMarks[severity]} ${escapeLine(title, 200)}`);
+  const hidden = further.length - named.length;
+  if (hidden > 0) lines.push(`… and ${hidden} more: \`tripline findings --incident ${escapeCode(id, 40)}\``);
   return lines;
+}
+
+function withdrawnLines({ withdrawn }: ReportedFinding): string[] {
+  return withdrawn === null ? [] : [`*Withdrawn:* ${escapeLine(withdrawn.reason, 1000)}`];
+}
+
+function evidenceLines({ evidence }: ReportedFinding, most: number): string[] {
+  // Of a long story the end decides, and the beginning says where it came from.
+  const left = evidence.length - most;
+  const first = Math.min(2, most - 2);
+  const shown = left > 0 ? [...evidence.slice(0, first), ...evidence.slice(first + left)] : evidence;
+  const lines = shown.map(({ time, what, url }) => `${link(url, clock(time))} ${escapeLine(what, 220)}`);
+  if (left > 0) lines.splice(first, 0, `… ${left} more …`);
+  return lines;
+}
+
+/** What went wrong comes first: it is what somebody must do by hand. Steps that would say the same say it once. */
+function stepLines({ steps }: IncidentReport): string[] {
+  const urgent = ({ state }: ReportedStep) => (state === 'failed' || state === 'refused' ? 0 : 1);
+  const lines = unique([...steps].sort((one, other) => urgent(one) - urgent(other)).map(stepLine));
+  if (lines.length <= shownSteps) return lines;
+  return [...lines.slice(0, shownSteps), `… ${lines.length - shownSteps} more`];
+}
+
+function escapedId(id: string): string {
+  return escapeLine(id, 100);
+}
+
+function unique(texts: readonly string[]): string[] {
+  return [...new Set(texts)];
 }
 
 const stepMarks: Record<ReportedStep['state'], string> = {
@@ -253,7 +305,7 @@ function fitLines(heading: string, lines: readonly string[]): string {
 function fitWords(heading: string, words: readonly string[]): string {
   let text = heading;
   for (const [index, word] of words.entries()) {
-    if (text.length + word.length + 20 > slackLimits.contextChars) return `${text} … ${words.length - index} more`;
+    if (text.length + word.length + 24 > slackLimits.contextChars) return `${text} … ${words.length - index} more`;
     text += index === 0 ? word : ` · ${word}`;
   }
   return text;
