@@ -215,6 +215,22 @@ CREATE TABLE messages (
   CONSTRAINT messages_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE outbox (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  event_id text NOT NULL,
+  event_type text NOT NULL,
+  workspace text NOT NULL,
+  source text NOT NULL,
+  at timestamp with time zone NOT NULL,
+  data json NOT NULL,
+  CONSTRAINT outbox_data_check CHECK ((json_typeof(data) = 'object'::text)),
+  CONSTRAINT outbox_event_id_check CHECK ((event_id <> ''::text)),
+  CONSTRAINT outbox_event_type_check CHECK ((event_type <> ''::text)),
+  CONSTRAINT outbox_source_check CHECK ((source <> ''::text)),
+  CONSTRAINT outbox_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT outbox_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE positions (
   consumer text NOT NULL,
   topic text NOT NULL,

@@ -97,6 +97,7 @@ describe.skipIf(!haveKafka())('the services of docker-compose.yml, as processes'
     await fresh.db.pool.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA graphile_worker CASCADE');
     writeFileSync(join(folder, 'database_url'), fresh.url);
     writeFileSync(join(folder, 'github_webhook_secret'), `${secret}\n`);
+    writeFileSync(join(folder, 'internal_key'), 'an-internal-key-for-this-test-alone\n');
   });
   afterAll(async () => {
     for (const { child } of running.values()) child.kill('SIGKILL');

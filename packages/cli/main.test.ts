@@ -113,6 +113,7 @@ describe('what the user can mend ends with status 1 and a sentence', () => {
     [['findings'], { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, 'does not answer (ECONNREFUSED)'],
     [['migrate'], {}, 'set DATABASE_URL'],
     [['detector'], {}, 'DATABASE_URL'],
+    [['detector'], { DATABASE_URL: 'postgres://127.0.0.1:1/none' }, 'set TRIPLINE_INTERNAL_KEY'],
     [['recorder'], {}, 'DATABASE_URL'],
     [['notifier'], {}, 'DATABASE_URL'],
     [['remediator'], {}, 'DATABASE_URL'],

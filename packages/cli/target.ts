@@ -1,5 +1,5 @@
 import type { Config } from '@tripline/runtime/config';
-import { findStandalone, readWebhookSecret } from '@tripline/runtime/data-folder';
+import { findStandalone, readSecret } from '@tripline/runtime/data-folder';
 import { UserError } from './command.ts';
 
 /**
@@ -9,7 +9,7 @@ import { UserError } from './command.ts';
  */
 export function findReceiver(config: Config, url: string | undefined): { url: string; secret: string } {
   const running = findStandalone(config.dataDir)?.listening;
-  const secret = config.github.webhookSecrets?.[0] ?? readWebhookSecret(config.dataDir);
+  const secret = config.github.webhookSecrets?.[0] ?? readSecret(config.dataDir, 'webhook-secret');
   if (!secret) {
     throw new UserError(
       'no webhook secret is known: start Tripline here with `npx tripline up`, or set TRIPLINE_GITHUB_WEBHOOK_SECRET to the one that it was started with',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { resolutions } from './incident.ts';
 
 /**
  * Every attribute that a normalised event may carry, by its one name.
@@ -255,6 +256,59 @@ export const attributes = {
   'tripline.breakglass.actor': text,
   'tripline.breakglass.reason': text,
   'tripline.breakglass.expires_at': time,
+
+  // An act of a person upon Tripline itself: who stands in `user.name` and `user.id`.
+  'tripline.act.kind': z.enum([
+    'incident-acknowledged',
+    'incident-resolved',
+    'incident-reopened',
+    'silence-added',
+    'silence-expired',
+    'kill-switch-on',
+    'kill-switch-off',
+    'break-glass-opened',
+    'token-revoked',
+  ]),
+  /** On what: an incident's id, a silence's id, the name of a switch, the hash of a token. */
+  'tripline.act.target': text,
+  /** Why, in the person's own words; absent where none was asked for. */
+  'tripline.act.reason': text,
+  'tripline.act.via': z.enum(['slack', 'pagerduty', 'cli', 'console', 'config', 'tripline']),
+  /** How the person is known, such as `slack-user:U1 linked to ada` or `os-user`. */
+  'tripline.act.proof': text,
+  /** What a resolved incident was closed as. */
+  'tripline.act.resolution': z.enum(resolutions),
+  /** Ids of the findings that it concerns, the newest 100. */
+  'tripline.act.findings': z.array(id),
+
+  // What became of a response step: shown, refused, done, or failed.
+  'tripline.response.action': id,
+  'tripline.response.finding': id,
+  /** Place of the step in the finding's playbook, from 0. */
+  'tripline.response.ordinal': z.int().nonnegative(),
+  /** Against whom or what, as people read it. */
+  'tripline.response.target': text,
+  /** What the guard said of it, such as `act`, `dry-run` or `rate-capped`; see guardVerdicts in response.ts and job.ts. */
+  'tripline.response.verdict': id,
+  /** What the provider said when it was asked afterwards whether the thing is dead. */
+  'tripline.response.result': z.enum(['dead', 'alive', 'unknown']),
+  'tripline.response.reason': text,
+
+  // Whether the provider's own list of deliveries names one.
+  'tripline.delivery.id': id,
+  'tripline.delivery.proof': z.enum(['listed', 'not-listed', 'unavailable']),
+
+  // What a receiver ignored and refused since it last said so.
+  'tripline.deliveries.counts': z.array(
+    z.object({
+      outcome: z.enum(['ignored', 'refused']),
+      reason: text,
+      count: z.int().positive(),
+      lastAt: time,
+      /** The provider's word for the event, where it was genuine and known. */
+      event: text.optional(),
+    }),
+  ),
 
   // The answer to a look-up that a rule asked for. See RuleContext.lookUp in packages/rules.
   'tripline.lookup.id': id,

@@ -71,6 +71,14 @@ export const eventTypes = {
     'tripline.breakglass.reason',
     'tripline.breakglass.expires_at',
   ],
+  'dev.cdeventsx.tripline-act.performed': ['tripline.act.kind', 'tripline.act.target'],
+  'dev.cdeventsx.tripline-response.finished': [
+    'tripline.response.action',
+    'tripline.response.finding',
+    'tripline.response.verdict',
+  ],
+  'dev.cdeventsx.tripline-delivery.looked-up': ['tripline.delivery.id', 'tripline.delivery.proof'],
+  'dev.cdeventsx.tripline-deliveries.summarized': ['tripline.deliveries.counts'],
 } as const satisfies Record<string, readonly AttributeName[]>;
 
 export type EventType = keyof typeof eventTypes;

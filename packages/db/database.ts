@@ -5,6 +5,7 @@ import type { FindingsTables } from './tables/findings.ts';
 import type { JobsTables } from './tables/jobs.ts';
 import type { LogTables } from './tables/log.ts';
 import type { MessagesTables } from './tables/messages.ts';
+import type { OutboxTables } from './tables/outbox.ts';
 import type { RedeliveryTables } from './tables/redelivery.ts';
 import type { RemediationsTables } from './tables/remediations.ts';
 import type { TrailTables } from './tables/trail.ts';
@@ -16,6 +17,7 @@ export type Tables = LogTables &
   MessagesTables &
   RemediationsTables &
   RedeliveryTables &
+  OutboxTables &
   TrailTables;
 
 /** One pool of connections, twice: `pool` for hot paths and transactions of our own, `query` (kysely) for the rest. */

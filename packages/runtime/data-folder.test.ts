@@ -3,13 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import {
-  claimDataFolder,
-  DataFolderInUse,
-  findStandalone,
-  keepWebhookSecret,
-  readWebhookSecret,
-} from './data-folder.ts';
+import { claimDataFolder, DataFolderInUse, findStandalone, keepSecret, readSecret } from './data-folder.ts';
 
 let parent: string;
 let dataDir: string;
@@ -55,11 +49,11 @@ it('is taken over from one that was killed, even when its number lives on in ano
 
 it('keeps one webhook secret, readable to its owner alone', () => {
   claimDataFolder(dataDir);
-  expect(readWebhookSecret(dataDir)).toBeNull();
-  const secret = keepWebhookSecret(dataDir);
+  expect(readSecret(dataDir, 'webhook-secret')).toBeNull();
+  const secret = keepSecret(dataDir, 'webhook-secret');
   expect(secret).toMatch(/^[0-9a-f]{64}$/);
-  expect(keepWebhookSecret(dataDir)).toBe(secret);
-  expect(readWebhookSecret(dataDir)).toBe(secret);
+  expect(keepSecret(dataDir, 'webhook-secret')).toBe(secret);
+  expect(readSecret(dataDir, 'webhook-secret')).toBe(secret);
   expect(statSync(join(dataDir, 'webhook-secret')).mode & 0o777).toBe(0o600);
   expect(readFileSync(join(dataDir, 'standalone.json'), 'utf8')).not.toContain(secret);
 });

@@ -21,7 +21,8 @@ export class DataFolderInUse extends Error {
 }
 
 const standaloneFile = (dataDir: string) => join(dataDir, 'standalone.json');
-const secretFile = (dataDir: string) => join(dataDir, 'webhook-secret');
+/** Secrets that are made for a standalone Tripline on its first start, by the name of their file. */
+type MadeSecret = 'webhook-secret' | 'drill-key' | 'internal-key';
 
 /**
  * Takes the folder for this process, making it (0700) where it is missing. What a killed Tripline left is taken over.
@@ -71,19 +72,19 @@ export function findStandalone(dataDir: string): Standalone | null {
   return Number.isInteger(written.pid) && processBegan(written.pid) === written.processBegan ? written : null;
 }
 
-/** The folder's webhook secret, made (256 bits, 0600) when there is none yet. */
-export function keepWebhookSecret(dataDir: string): string {
-  const there = readWebhookSecret(dataDir);
+/** A secret of the folder, made (256 bits, 0600) when there is none yet. */
+export function keepSecret(dataDir: string, name: MadeSecret): string {
+  const there = readSecret(dataDir, name);
   if (there) return there;
   const secret = randomBytes(32).toString('hex');
-  writeFileSync(secretFile(dataDir), `${secret}\n`, { mode: 0o600 });
+  writeFileSync(join(dataDir, name), `${secret}\n`, { mode: 0o600 });
   return secret;
 }
 
-/** The folder's webhook secret, or null when none was made. */
-export function readWebhookSecret(dataDir: string): string | null {
+/** A secret of the folder, or null when none was made. */
+export function readSecret(dataDir: string, name: MadeSecret): string | null {
   try {
-    return readFileSync(secretFile(dataDir), 'utf8').trim() || null;
+    return readFileSync(join(dataDir, name), 'utf8').trim() || null;
   } catch {
     return null;
   }

@@ -210,6 +210,13 @@ export const settings = z.strictObject({
     .max(3650)
     .default(90)
     .describe('How long the log keeps events; rules look back 3 days.'),
+  internalKeys: z
+    .array(secret.min(16, 'must be at least 16 characters'))
+    .min(1)
+    .optional()
+    .describe(
+      'Keys of the MACs on what only Tripline itself may write to the log; the first signs, several while one is being rotated. The detector needs one, the receiver must not have it; `tripline up` makes one in its data folder.',
+    ),
   receiver: receiver.prefault({}),
   github: github.prefault({}),
   slack: slack.optional(),
@@ -256,6 +263,7 @@ export const environment: readonly EnvironmentSetting[] = [
   { name: 'TRIPLINE_PORT', path: 'port', kind: 'number' },
   { name: 'TRIPLINE_LOG_LEVEL', path: 'logLevel' },
   { name: 'TRIPLINE_GITHUB_WEBHOOK_SECRET', path: 'github.webhookSecrets', kind: 'list', secret: true },
+  { name: 'TRIPLINE_INTERNAL_KEY', path: 'internalKeys', kind: 'list', secret: true },
   { name: 'TRIPLINE_GITHUB_API_URL', path: 'github.apiUrl' },
   { name: 'TRIPLINE_GITHUB_TOKEN', path: 'github.token', secret: true },
   { name: 'TRIPLINE_GITHUB_APP_ID', path: 'github.app.id' },

@@ -1,5 +1,4 @@
 import type { TriplineEvent } from '@tripline/contracts/event';
-import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Jobs } from '@tripline/contracts/job';
 import type { Db } from '@tripline/db/database';
 import { recordImported, recordImportFailed, requestImport } from '@tripline/db/imports';
@@ -10,10 +9,11 @@ import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import { redactValue } from '@tripline/runtime/redact';
 import { createWorkspaces } from '@tripline/sources/workspace';
-import { type Stream, topics } from '@tripline/stream/contract';
+import type { Stream } from '@tripline/stream/contract';
+import { appendFromWithin } from './append-from-within.ts';
 
 export type ImportParts = {
-  config: Pick<Config, 'github' | 'workspaces' | 'drills'>;
+  config: Pick<Config, 'github' | 'workspaces' | 'drills' | 'internalKeys'>;
   stream: Pick<Stream, 'append'>;
   db: Db;
   logger: Logger;
@@ -28,7 +28,7 @@ export type ImportParts = {
  * that nothing of it counts as new. Ids are made of workspace and part: a repeat within the log's memory is a duplicate.
  */
 export function createImportTask(parts: ImportParts) {
-  const { config, stream, db, logger, clock } = parts;
+  const { config, db, logger, clock } = parts;
   const access = accessOf(parts);
 
   return async function importInventory({ workspace }: Jobs['import-inventory']): Promise<void> {
@@ -46,15 +46,16 @@ export function createImportTask(parts: ImportParts) {
     }
     const datas = toParts(redactValue(inventory));
     const time = new Date(clock.nowMs()).toISOString();
-    await stream.append(
+    await appendFromWithin(
+      parts,
       datas.map((data, index) => {
         const event = {
           id: `inventory:${workspace}:${index + 1}`,
           source: `//${new URL(access.apiUrl).host}/${workspace}`,
           type: 'dev.cdeventsx.tripline-inventory.observed',
           ...{ time, workspace, trust: 'high', data },
-        } as TriplineEvent<'dev.cdeventsx.tripline-inventory.observed'>;
-        return { topic: topics.events, ...toEventRecord(event) };
+        };
+        return event as TriplineEvent<'dev.cdeventsx.tripline-inventory.observed'>;
       }),
     );
     const { runners, heads, members, deployKeys, installations } = inventory;

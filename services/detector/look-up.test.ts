@@ -10,6 +10,7 @@ import {
   type FakeService,
   startFakeService,
 } from '../../packages/integrations/integration.contract.ts';
+import { internalKey } from '../../test/setup/internal-key.ts';
 import { freshDatabase } from '../../test/setup/postgres.ts';
 import { createImportTask, startImports } from './import-inventory.ts';
 import { createLookUpTask } from './look-up.ts';
@@ -43,6 +44,7 @@ function parts(
   return {
     config: {
       ...config,
+      internalKeys: [internalKey],
       workspaces: settings.workspaces ?? [],
       github: {
         ...config.github,

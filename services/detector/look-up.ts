@@ -1,5 +1,4 @@
 import type { TriplineEvent } from '@tripline/contracts/event';
-import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Jobs } from '@tripline/contracts/job';
 import type { Attempt } from '@tripline/db/run-jobs';
 import { CannotRead, type GitHubAccess, mayRead, withReader } from '@tripline/integrations/github/reader';
@@ -8,10 +7,11 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import { redactValue } from '@tripline/runtime/redact';
-import { type Stream, topics } from '@tripline/stream/contract';
+import type { Stream } from '@tripline/stream/contract';
+import { appendFromWithin } from './append-from-within.ts';
 
 export type LookUpParts = {
-  config: Pick<Config, 'github'>;
+  config: Pick<Config, 'github' | 'internalKeys'>;
   stream: Pick<Stream, 'append'>;
   logger: Logger;
   clock: Clock;
@@ -28,7 +28,7 @@ const maxAttempts = 4;
  * event. Its id is the question's, so that a repeated answer is a duplicate.
  */
 export function createLookUpTask(parts: LookUpParts) {
-  const { config, stream, logger, clock, fetch, waitBaseMs } = parts;
+  const { config, logger, clock, fetch, waitBaseMs } = parts;
   const access: GitHubAccess = { ...config.github, fetch, ...(waitBaseMs === undefined ? {} : { waitBaseMs }) };
 
   return async function lookUp({ workspace, lookup }: Jobs['look-up'], { job }: Attempt): Promise<void> {
@@ -50,7 +50,7 @@ export function createLookUpTask(parts: LookUpParts) {
         ...(found === undefined ? {} : { 'tripline.lookup.changes': redactValue(found) }),
       },
     };
-    await stream.append([{ topic: topics.events, ...toEventRecord(event) }]);
+    await appendFromWithin(parts, [event]);
   };
 
   /** The changes that hold the commit, or undefined when GitHub cannot be asked. Throws to be called again. */

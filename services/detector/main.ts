@@ -12,6 +12,11 @@ import { loadRules } from './load-rules.ts';
 /** Runs the detector alone, until it is told to stop. Needs `database.url`. */
 export async function main(config: Config): Promise<void> {
   if (config.database.url === undefined) throw new ConfigError('the detector alone needs a Postgres: set DATABASE_URL');
+  if (config.internalKeys === undefined) {
+    throw new ConfigError(
+      'the detector needs a key that proves to it what comes from within Tripline: set TRIPLINE_INTERNAL_KEY, for example to what `openssl rand -hex 32` prints',
+    );
+  }
   const stop = stopSignal();
   const logger = createLogger({ service: 'detector', level: config.logLevel });
   const metrics = createMetrics({ service: 'detector' });

@@ -79,7 +79,9 @@ function jobsFor(effects: Effects, imports: boolean): AnyJob[] {
   const lookUps = effects.lookUps.map((asked): AnyJob => {
     return { name: 'look-up', payload: asked, key: `look-up:${asked.lookup.id}` };
   });
-  const news = effects.newWorkspaces.filter((workspace) => imports && !workspace.startsWith(drillPrefix));
+  // Nothing can be read of a drill's workspace at a provider, nor of Tripline's own (`@tripline`, `@receiver`).
+  const isNobodys = (workspace: string) => workspace.startsWith(drillPrefix) || workspace.startsWith('@');
+  const news = effects.newWorkspaces.filter((workspace) => imports && !isNobodys(workspace));
   const inventories = news.map((workspace): AnyJob => {
     return { name: 'import-inventory', payload: { workspace }, key: `import:${workspace}` };
   });

@@ -1,22 +1,25 @@
 import { runJobs } from '@tripline/db/run-jobs';
 import { createImportTask, type ImportParts, startImports } from './import-inventory.ts';
 import { createLookUpTask } from './look-up.ts';
+import { startPublishing } from './publish-outbox.ts';
 
 /**
- * Runs the jobs that bring answers into the log: look-ups that rules asked for, and imports of what is already true.
- * Asks for the imports that are still missing, without waiting for GitHub.
+ * Brings into the log what only Tripline itself may say: by jobs, the look-ups that rules asked for and imports of what is
+ * already true; and what rooms left in the outbox. Asks for the imports that are still missing, without waiting for GitHub.
  */
 export async function startWorker(parts: ImportParts): Promise<{ stop: () => Promise<void> }> {
   const { db, logger } = parts;
   const lookUp = createLookUpTask(parts);
   const importInventory = createImportTask(parts);
   const jobs = await runJobs({ db, logger, handlers: { 'look-up': lookUp, 'import-inventory': importInventory } });
+  const publishing = startPublishing(parts);
   const asking = startImports(parts).catch((error: unknown) =>
     logger.error({ err: error }, 'imports were not asked for'),
   );
   return {
     stop: async () => {
       await asking;
+      await publishing.stop();
       await jobs.stop();
     },
   };

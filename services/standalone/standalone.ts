@@ -11,7 +11,7 @@ import { createRecorder } from '@tripline/recorder/recorder';
 import { createRemediator } from '@tripline/remediator/remediator';
 import { systemClock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
-import { claimDataFolder, keepWebhookSecret } from '@tripline/runtime/data-folder';
+import { claimDataFolder, keepSecret } from '@tripline/runtime/data-folder';
 import { createHttp } from '@tripline/runtime/http';
 import { createLifecycle } from '@tripline/runtime/lifecycle';
 import { openLogFile } from '@tripline/runtime/log-file';
@@ -55,7 +55,7 @@ export async function startStandalone(given: Config, screen: Screen): Promise<St
   lifecycle.opened('log file', log, () => log.close());
   lifecycle.opened('data folder', folder, () => folder.release());
   try {
-    const madeSecret = given.github.webhookSecrets ? null : keepWebhookSecret(given.dataDir);
+    const madeSecret = given.github.webhookSecrets ? null : keepSecret(given.dataDir, 'webhook-secret');
     const embedded = given.database.url
       ? null
       : await screen.step('Starting the database', () =>
@@ -66,6 +66,7 @@ export async function startStandalone(given: Config, screen: Screen): Promise<St
     const config: Config = {
       ...given,
       database: { url: databaseUrl },
+      internalKeys: given.internalKeys ?? [keepSecret(given.dataDir, 'internal-key')],
       github: madeSecret === null ? given.github : { ...given.github, webhookSecrets: [madeSecret] },
     };
     const db = lifecycle.opened(

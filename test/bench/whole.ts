@@ -7,6 +7,7 @@ import { type Db, openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
 import { migrate } from '@tripline/db/migrate';
 import { everyService } from '../faults/whole.ts';
+import { internalKey } from '../setup/internal-key.ts';
 import { listen, wallMs } from './fake-service.ts';
 import { answers, type Contestant, freePort, start, tripline } from './processes.ts';
 
@@ -51,6 +52,7 @@ export async function startWhole(
     TRIPLINE_DATA: join(folder, 'data'),
     TRIPLINE_LOG_LEVEL: 'warn',
     TRIPLINE_GITHUB_WEBHOOK_SECRET: secret,
+    TRIPLINE_INTERNAL_KEY: internalKey,
     TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-bench',
     TRIPLINE_SLACK_CHANNEL: 'C1',
     TRIPLINE_SLACK_SIGNING_SECRET: 'bench',

@@ -10,6 +10,7 @@ import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { type StreamRecord, topics } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
+import { internalKey } from '../setup/internal-key.ts';
 import { createSender, someDeliveries, webhookSecret } from './deliveries.ts';
 import { type ServiceProcess, startService, until } from './service-process.ts';
 import { type Standing, setDifferences, whatMustStand, whatStands } from './standing.ts';
@@ -56,7 +57,9 @@ export async function openWhole(options: WholeOptions) {
   const stream = await openStream({ config: loadConfig(own, '/'), db, logger, clock: systemClock });
 
   function start(service: ServiceName, more: { env?: Record<string, string>; of?: string } = {}): ServiceProcess {
-    const started = startService(service, { ...env, ...more.env }, more.of ? { of: more.of } : {});
+    // A former checkout knows no such setting.
+    const keys = service === 'detector' && !more.of ? { TRIPLINE_INTERNAL_KEY: internalKey } : {};
+    const started = startService(service, { ...env, ...keys, ...more.env }, more.of ? { of: more.of } : {});
     running.add(started);
     started.ended.then(() => running.delete(started));
     return started;

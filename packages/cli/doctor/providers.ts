@@ -3,7 +3,7 @@ import { installedOn } from '@tripline/integrations/github/reader';
 import { isRoutingKey } from '@tripline/integrations/pagerduty/check';
 import { checkSlack } from '@tripline/integrations/slack/check';
 import type { Config } from '@tripline/runtime/config';
-import { readWebhookSecret } from '@tripline/runtime/data-folder';
+import { readSecret } from '@tripline/runtime/data-folder';
 import { ask, type Check } from './check.ts';
 
 /** Whether those whom Tripline calls would take its calls. */
@@ -14,7 +14,8 @@ export async function checkProviders(config: Config): Promise<Check[]> {
 async function webhookSecret({ github: { webhookSecrets }, dataDir }: Config): Promise<Check> {
   const what = 'webhook secret';
   if (!webhookSecrets) {
-    if (readWebhookSecret(dataDir)) return { what, state: 'ok', says: `made on the first start, kept in ${dataDir}` };
+    if (readSecret(dataDir, 'webhook-secret'))
+      return { what, state: 'ok', says: `made on the first start, kept in ${dataDir}` };
     return { what, state: 'off', says: 'none configured: `npx tripline up` makes one' };
   }
   if (webhookSecrets.some((secret) => secret.length < 16)) {

@@ -1,0 +1,50 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { EventType } from './event.ts';
+
+/**
+ * Events that only Tripline's own rooms may say: what it read at a provider, what people did to it, what became of its
+ * responses. Whoever can write to the log could teach a workspace that their runner is usual, so each bears a MAC that
+ * the receiver, which hears strangers, holds no key of.
+ */
+export const internalEventTypes: ReadonlySet<EventType> = new Set<EventType>([
+  'dev.cdeventsx.tripline-inventory.observed',
+  'dev.cdeventsx.tripline-change.looked-up',
+  'dev.cdeventsx.tripline-delivery.looked-up',
+  'dev.cdeventsx.tripline-act.performed',
+  'dev.cdeventsx.tripline-response.finished',
+]);
+
+/** A record as far as its MAC speaks of it. */
+export type MacRecord = { key: string; headers: Record<string, string>; value: Buffer | null };
+
+const macHeader = 'ce_mac';
+
+/** The record with the MAC of `key` in its header `ce_mac`: `v1,` and base64. Any former one is replaced. */
+export function signInternal<R extends MacRecord>(record: R, key: string): R {
+  return { ...record, headers: { ...record.headers, [macHeader]: macOf(record, key) } };
+}
+
+/** Whether the record's MAC fits one of `keys`; several while one is being rotated. In constant time. */
+export function isFromWithin(record: MacRecord, keys: readonly string[]): boolean {
+  const given = Buffer.from(record.headers[macHeader] ?? '');
+  let fits = false;
+  for (const key of keys) {
+    const expected = Buffer.from(macOf(record, key));
+    fits = (given.length === expected.length && timingSafeEqual(given, expected)) || fits;
+  }
+  return fits;
+}
+
+/**
+ * HMAC-SHA256 over the JSON of key and headers sorted by name, a newline, and the value. JSON holds no newline outside
+ * of its texts' escapes, so no part can pass for another.
+ */
+function macOf({ key, headers, value }: MacRecord, secret: string): string {
+  const sorted = Object.entries(headers)
+    .filter(([name]) => name !== macHeader)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  const mac = createHmac('sha256', secret)
+    .update(JSON.stringify([key, sorted]))
+    .update('\n');
+  return `v1,${mac.update(value ?? '').digest('base64')}`;
+}

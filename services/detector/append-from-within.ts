@@ -1,0 +1,19 @@
+import type { TriplineEvent } from '@tripline/contracts/event';
+import { toEventRecord } from '@tripline/contracts/event-record';
+import { signInternal } from '@tripline/contracts/internal';
+import { type Stream, topics } from '@tripline/stream/contract';
+
+/**
+ * Appends events that only Tripline itself may say, signed with the first of `internalKeys`.
+ * @throws {StreamUnavailable} the log is away.
+ */
+export async function appendFromWithin(
+  parts: { stream: Pick<Stream, 'append'>; config: { internalKeys?: readonly string[] | undefined } },
+  events: readonly TriplineEvent[],
+): Promise<void> {
+  const key = parts.config.internalKeys?.[0];
+  if (key === undefined) throw new Error('no key is configured that proves what comes from within: internalKeys');
+  await parts.stream.append(
+    events.map((event) => ({ topic: topics.events, ...signInternal(toEventRecord(event), key) })),
+  );
+}

@@ -1,0 +1,76 @@
+import type { Db } from '@tripline/db/database';
+import { outboxChannel, removeFromOutbox, takeFromOutbox } from '@tripline/db/outbox';
+import { inTransaction } from '@tripline/db/transaction';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Config } from '@tripline/runtime/config';
+import { failpoint } from '@tripline/runtime/failpoint';
+import type { Logger } from '@tripline/runtime/logger';
+import { createBell } from '@tripline/stream/bell';
+import type { Stream } from '@tripline/stream/contract';
+import { openListener } from '@tripline/stream/listener';
+import { appendFromWithin } from './append-from-within.ts';
+
+type OutboxParts = {
+  db: Db;
+  stream: Pick<Stream, 'append'>;
+  config: Pick<Config, 'internalKeys'>;
+};
+
+/** At most so many events are appended at once. */
+const atOnce = 200;
+/** New events ring at once; this is for what a dead publisher left. */
+const pollMs = 1000;
+
+/**
+ * Appends the events that wait in the outbox to the log, signed, and deletes them: answers how many. A crash in between,
+ * or a log that does not acknowledge, has them appended again, which their ids show.
+ * @throws {StreamUnavailable} the log is away; nothing was deleted.
+ */
+export function publishOutbox({ db, stream, config }: OutboxParts): Promise<number> {
+  return inTransaction(db, async (client) => {
+    const taken = await takeFromOutbox(client, atOnce);
+    if (taken.length === 0) return 0;
+    failpoint('outbox.before-publish');
+    await appendFromWithin(
+      { stream, config },
+      taken.map(({ event }) => event),
+    );
+    failpoint('outbox.after-publish');
+    await removeFromOutbox(client, taken);
+    return taken.length;
+  });
+}
+
+/** Publishes what is left in the outbox as soon as it is committed, until `stop`. */
+export function startPublishing(parts: OutboxParts & { clock: Clock; logger: Logger }): { stop: () => Promise<void> } {
+  const { db, clock, logger } = parts;
+  const bell = createBell();
+  const closing = new AbortController();
+  const listener = openListener({
+    connection: db.pool.options,
+    channels: [outboxChannel],
+    onNotify: () => bell.ring(),
+    clock,
+    logger,
+  });
+  const publishing = (async () => {
+    let isAway = false;
+    while (!closing.signal.aborted) {
+      try {
+        while ((await publishOutbox(parts)) > 0 && !closing.signal.aborted);
+        isAway = false;
+      } catch (error) {
+        if (!isAway) logger.warn({ err: error }, 'what happened within waits in the outbox; trying again');
+        isAway = true;
+      }
+      await bell.wait(pollMs, closing.signal);
+    }
+  })();
+  return {
+    stop: async () => {
+      closing.abort();
+      await publishing;
+      await listener.close();
+    },
+  };
+}

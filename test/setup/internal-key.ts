@@ -1,0 +1,2 @@
+/** With what tests sign what comes from within; see packages/contracts/internal.ts. */
+export const internalKey = 'an-internal-key-for-tests-alone';
