@@ -450,11 +450,19 @@ CREATE TABLE trail (
   headers json NOT NULL,
   value bytea,
   hash bytea NOT NULL,
+  repeats text,
   CONSTRAINT trail_hash_check CHECK ((octet_length(hash) = 32)),
   CONSTRAINT trail_offset_check CHECK (("offset" >= 0)),
   CONSTRAINT trail_partition_check CHECK ((partition >= 0)),
   CONSTRAINT trail_pkey PRIMARY KEY (topic, partition, "offset", appended_at)
 ) PARTITION BY RANGE (appended_at);
+
+CREATE TABLE trail_bodies (
+  body bytea NOT NULL,
+  event_id text NOT NULL,
+  CONSTRAINT trail_bodies_body_check CHECK ((octet_length(body) = 16)),
+  CONSTRAINT trail_bodies_pkey PRIMARY KEY (body)
+);
 
 CREATE TABLE trail_heads (
   topic text NOT NULL,

@@ -99,7 +99,7 @@ export type Envelope<T extends EventType> = {
   workspace: string;
   /** How far the feed proves what it says (sources.md): HMAC over the body is `high`. Rules lower confidence below it. */
   trust: 'high' | 'medium' | 'low';
-  /** Hex SHA-256 of the raw body, the second key against duplicates; absent on events that Tripline itself appends. */
+  /** Hex SHA-256 of the raw body, by which a body that comes again under another id is known; absent on events that Tripline itself appends. */
   bodySha256?: string;
   data: EventData<T>;
 };

@@ -8,7 +8,7 @@ beforeAll(async () => {
   fresh = await freshDatabase();
 });
 afterAll(() => fresh.close());
-afterEach(() => fresh.db.pool.query('TRUNCATE trail, trail_heads'));
+afterEach(() => fresh.db.pool.query('TRUNCATE trail, trail_heads, trail_bodies'));
 
 const topic = 'tripline.events';
 const midnightMs = Date.parse('2026-03-02T00:00:00Z');
@@ -83,6 +83,46 @@ describe('an untouched trail', () => {
     expect(rows[2]).toEqual({ event_id: null, event_type: null, value: Buffer.from([0, 255, 92, 120]) });
     await tamper(`UPDATE trail SET value = NULL WHERE "offset" = 1`);
     expect(await faults()).toEqual(['changed 3/1 event-1']);
+  });
+});
+
+describe('a body that comes again', () => {
+  const told = (offset: number, id: string, body: string, change: Record<string, string> = {}) => {
+    const headers = { ...record(offset).headers, ce_id: id, ce_bodysha256: body.repeat(64), ...change };
+    return record(offset, { headers, appendedAtMs: midnightMs + offset });
+  };
+  const repeats = async () => {
+    const { rows } = await tamper('SELECT event_id, repeats FROM trail ORDER BY "offset"');
+    return rows.map((row) => `${row.event_id} ${row.repeats ?? '-'}`);
+  };
+
+  it('is kept, and marked with who told it first, in one batch and across batches', async () => {
+    const log = [
+      told(0, 'one', 'a'),
+      told(1, 'two', 'a'),
+      told(2, 'three', 'b'),
+      record(3),
+      told(4, 'four', 'a'),
+      told(5, 'one', 'a'),
+      told(6, 'two', 'a'),
+      told(7, 'five', 'a', { ce_type: 'dev.cdevents.change.created' }),
+      told(8, 'six', 'a', { ce_workspace: 'other' }),
+      told(9, 'seven', 'b'),
+    ];
+    const right = ['one -', 'two one', 'three -', 'event-3 -', 'four one', 'one -', 'two one', 'five -', 'six -'];
+    for (const size of [10, 3, 1]) {
+      for (let from = 0; from < log.length; from += size) await write(log.slice(from, from + size));
+      expect(await repeats()).toEqual([...right, 'seven three']);
+      expect(await faults()).toEqual([]);
+      await tamper('TRUNCATE trail, trail_heads, trail_bodies');
+    }
+  });
+
+  it('is known whatever its age', async () => {
+    await write([told(0, 'one', 'a')]);
+    await write([{ ...told(1, 'two', 'a'), appendedAtMs: midnightMs + 400 * 86_400_000 }]);
+    expect(await repeats()).toEqual(['one -', 'two one']);
+    expect(await faults()).toEqual([]);
   });
 });
 

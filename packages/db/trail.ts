@@ -78,6 +78,16 @@ export function searchable(headers: Readonly<Record<string, unknown>>): {
   return { eventId: held('ce_id'), eventType: held('ce_type'), workspace: held('ce_workspace') };
 }
 
+/** By what a body that comes again is known: in one workspace and as one type, since one delivery may give several events. */
+function bodyKey(headers: Readonly<Record<string, unknown>>): Buffer | null {
+  const { ce_workspace: workspace, ce_type: type, ce_bodysha256: body } = headers;
+  if (typeof body !== 'string') return null;
+  return createHash('sha256')
+    .update(JSON.stringify([workspace, type, body]))
+    .digest()
+    .subarray(0, 16);
+}
+
 /** Where a partition's chain ends, or null before its first row. */
 export async function readTrailHead(
   client: pg.ClientBase | pg.Pool,
@@ -113,7 +123,9 @@ export async function makeTrailDays(
 }
 
 /**
- * Adds the records of one partition, in order, and moves the chain's head, in the caller's transaction.
+ * Adds the records of one partition, in order, and moves the chain's head, in the caller's transaction. A record whose body
+ * was heard before under another id gets that event's id beside it (`repeats`), whatever its age; once more the same
+ * delivery is no repeat.
  * @param head where the chain ended so far, as `readTrailHead` or the last `addToTrail` said.
  * @returns where it ends now.
  */
@@ -129,13 +141,24 @@ export async function addToTrail(
     const rows = records.slice(from, from + rowsPerInsert).map((record) => {
       const stored = { ...record, key: Buffer.from(record.key), headers: canonicalHeaders(record.headers) };
       hash = chainHash(hash, stored);
-      return { stored, hash, copies: searchable(record.headers) };
+      const copies = searchable(record.headers);
+      // An event without an id that can be kept is nothing to refer to.
+      return { stored, hash, copies, body: copies.eventId === null ? null : bodyKey(record.headers) };
     });
     await client.query(
-      `INSERT INTO trail (topic, partition, "offset", appended_at, event_id, event_type, workspace, fault, key, headers, value, hash)
-       SELECT $1, $2, o, to_timestamp(t / 1000.0), i, y, w, f, k, h::json, v, s
-       FROM unnest($3::bigint[], $4::float8[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::text[], $11::bytea[], $12::bytea[])
-         AS new (o, t, i, y, w, f, k, h, v, s)`,
+      `WITH new AS MATERIALIZED (
+         SELECT * FROM unnest($3::bigint[], $4::float8[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[],
+             $10::text[], $11::bytea[], $12::bytea[], $13::bytea[])
+           AS new (o, t, i, y, w, f, k, h, v, s, b)
+       ), first AS MATERIALIZED (
+         SELECT DISTINCT ON (b) b, coalesce(known.event_id, i) AS event_id, known.event_id IS NULL AS is_new
+         FROM new LEFT JOIN trail_bodies known ON known.body = b WHERE b IS NOT NULL ORDER BY b, o
+       ), kept AS (
+         INSERT INTO trail_bodies (body, event_id) SELECT b, event_id FROM first WHERE is_new
+       )
+       INSERT INTO trail (topic, partition, "offset", appended_at, event_id, event_type, workspace, fault, key, headers, value, hash, repeats)
+       SELECT $1, $2, o, to_timestamp(t / 1000.0), i, y, w, f, k, h::json, v, s, nullif(first.event_id, i)
+       FROM new LEFT JOIN first USING (b)`,
       [
         first.topic,
         first.partition,
@@ -149,6 +172,7 @@ export async function addToTrail(
         rows.map(({ stored }) => stored.headers),
         rows.map(({ stored }) => stored.value),
         rows.map((row) => row.hash),
+        rows.map((row) => row.body),
       ],
     );
   }

@@ -35,5 +35,6 @@ export type Effects = {
   /** Ids and body hashes to remember, packed; null when there are none. */
   seen: Uint8Array | null;
   poison: Poison[];
-  counts: { records: number; judged: number; duplicates: number; timersFired: number };
+  /** `duplicates`: deliveries that were heard before and dropped. `repeated`: those of an equal body under another id. */
+  counts: { records: number; judged: number; duplicates: number; repeated: number; timersFired: number };
 };

@@ -222,11 +222,11 @@ describe('what the engine itself keeps', () => {
     expect(subjects(playTimeline({ ...learning, events, rules: [seenBranch(false)] }))).toHaveLength(3);
   });
 
-  test('a body is a duplicate for 72 hours under any id, and then no longer', () => {
+  test('an equal body under another id is an event of its own, the same id none for 72 hours', () => {
     const bodySha256 = 'ab'.repeat(32);
-    const events = [0, 1, 71, 80].map((hours) =>
-      pushed(startMs + hours * 60 * minuteMs, 'again', { id: `delivery-${hours}`, bodySha256 }),
-    );
+    const told = (hours: number, id: string) =>
+      pushed(startMs + hours * 60 * minuteMs, 'again', { id: `delivery-${id}`, bodySha256 });
+    const events = [told(0, '1'), told(1, '2'), told(2, '1'), told(71, '3'), told(71.5, '1'), told(80, '1')];
     for (const restartAfterEach of [false, true]) {
       const played = playTimeline({
         rules: [seenBranch(false)],
@@ -234,7 +234,7 @@ describe('what the engine itself keeps', () => {
         untilMs: startMs + 4 * dayMs,
         restartAfterEach,
       });
-      expect(played.findings.map(({ occasion }) => occasion)).toEqual(['delivery-0', 'delivery-80']);
+      expect(played.all.map(({ occasion }) => occasion)).toEqual(['delivery-1', 'delivery-2', 'delivery-3']);
     }
   });
 

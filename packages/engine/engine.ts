@@ -97,6 +97,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   let steps: Step[] = [];
   let records = 0;
   let duplicates = 0;
+  let repeated = 0;
   let judged = 0;
   let timersFired = 0;
   let lastRecordMs = 0;
@@ -175,10 +176,12 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     try {
       const { partition, offset } = record;
       event = fromEventRecord(record, { partition, offset, appendedAtMs: atMs });
-      if (seen.isDuplicate(event, atMs)) {
+      const heard = seen.hear(event, atMs);
+      if (heard === 'duplicate') {
         duplicates += 1;
         return undefined;
       }
+      if (heard === 'repeated') repeated += 1;
       if (type === inventoryType) {
         const before = planned.get(workspace) ?? factsOf(workspace, atMs) ?? { firstSeenMs: atMs };
         const after = observeInventory(before, event as LoggedEvent<typeof inventoryType>, atMs);
@@ -311,6 +314,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       clearBatch();
       records = batch.records.length;
       duplicates = 0;
+      repeated = 0;
       lastRecordMs = committedMs;
       const planned = new Map<string, WorkspaceFacts>();
       for (const record of batch.records) {
@@ -352,7 +356,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
         newWorkspaces: [...newWorkspaces],
         seen: seen.pack(),
         poison: [...poison],
-        counts: { records, judged, duplicates, timersFired },
+        counts: { records, judged, duplicates, repeated, timersFired },
       };
       // While Postgres writes, batches of other partitions are judged: what was read of this one need not outlive that.
       steps = [];

@@ -7,20 +7,20 @@ const event = (id: string) => ({ source: '//github.com/acme', id, type: 'dev.cde
 test('takes in exactly the bytes that it is given, wherever in a larger buffer they lie', () => {
   const one = createSeen();
   const other = createSeen();
-  expect(one.isDuplicate(event('one'), nowMs)).toBe(false);
-  expect(other.isDuplicate(event('other'), nowMs)).toBe(false);
+  expect(one.hear(event('one'), nowMs)).toBe('new');
+  expect(other.hear(event('other'), nowMs)).toBe('new');
   const around = Buffer.concat([Buffer.from([7]), other.pack()!, one.pack()!, other.pack()!]);
   const seen = createSeen();
   seen.load(around.subarray(21, 41));
   expect(seen.entries()).toBe(1);
-  expect(seen.isDuplicate(event('one'), nowMs)).toBe(true);
-  expect(seen.isDuplicate(event('other'), nowMs)).toBe(false);
+  expect(seen.hear(event('one'), nowMs)).toBe('duplicate');
+  expect(seen.hear(event('other'), nowMs)).toBe('new');
 });
 
 test('hashes as it always has: what earlier batches kept in Postgres must still be known', () => {
   const seen = createSeen();
   const one = { ...event('événement-1'), bodySha256: '0123456789abcdef'.repeat(4) };
-  expect(seen.isDuplicate(one, nowMs)).toBe(false);
+  expect(seen.hear(one, nowMs)).toBe('new');
   const packed = Buffer.from(seen.pack()!).toString('hex');
   const entries = [packed.slice(0, 40), packed.slice(40)].sort();
   expect(entries).toEqual(['59dcf341b9fd0ff41bbcd2e848785daf19830700', '67452301efcdab896745230105404f9219830700']);
@@ -30,22 +30,52 @@ test('forgets what a batch added that is rolled back, and nothing else', () => {
   const seen = createSeen();
   const ids = Array.from({ length: 3000 }, (_, nth) => `id-${nth}`);
   const later = nowMs + 80 * 3_600_000;
-  for (const id of ids.slice(0, 1000)) seen.isDuplicate(event(id), nowMs);
-  for (const id of ids.slice(1000, 1500)) seen.isDuplicate(event(id), later);
+  for (const id of ids.slice(0, 1000)) seen.hear(event(id), nowMs);
+  for (const id of ids.slice(1000, 1500)) seen.hear(event(id), later);
   seen.commit();
   // Ids of long ago come again, and new ones; the table grows meanwhile.
-  for (const id of [...ids.slice(0, 500), ...ids.slice(1500)]) expect(seen.isDuplicate(event(id), later)).toBe(false);
+  for (const id of [...ids.slice(0, 500), ...ids.slice(1500)]) expect(seen.hear(event(id), later)).toBe('new');
   seen.rollback();
   expect(seen.pack()).toBeNull();
-  const known = ids.map((id) => seen.isDuplicate(event(id), later));
+  const known = ids.map((id) => seen.hear(event(id), later) === 'duplicate');
   expect(known).toEqual(ids.map((_, nth) => nth >= 1000 && nth < 1500));
+});
+
+test('knows a delivery by its id alone, and a repeated body by its type too', () => {
+  const bodySha256 = 'ab'.repeat(32);
+  const told = (id: string, more: object = {}) => ({ ...event(id), bodySha256, ...more });
+  const seen = createSeen();
+  expect(seen.hear(told('one'), nowMs)).toBe('new');
+  expect(seen.hear(told('one'), nowMs)).toBe('duplicate');
+  expect(seen.hear(told('two'), nowMs)).toBe('repeated');
+  expect(seen.hear(told('two'), nowMs)).toBe('duplicate');
+  expect(seen.hear(told('three', { type: 'dev.cdevents.branch.deleted' }), nowMs)).toBe('new');
+  expect(seen.hear(told('one', { source: '//github.com/other' }), nowMs)).toBe('repeated');
+  // Each time that a body is heard counts, not only the first.
+  const hour = 3_600_000;
+  expect(seen.hear(told('four'), nowMs + 70 * hour)).toBe('repeated');
+  expect(seen.hear(told('five'), nowMs + 140 * hour)).toBe('repeated');
+  expect(seen.hear(told('six'), nowMs + 213 * hour)).toBe('new');
+});
+
+test('forgets with a batch that is rolled back that a body was heard in it', () => {
+  const bodySha256 = 'cd'.repeat(32);
+  const seen = createSeen();
+  const hour = 3_600_000;
+  seen.hear({ ...event('one'), bodySha256 }, nowMs);
+  seen.commit();
+  expect(seen.hear({ ...event('two'), bodySha256 }, nowMs + 60 * hour)).toBe('repeated');
+  seen.rollback();
+  expect(seen.hear({ ...event('two'), bodySha256 }, nowMs + 60 * hour)).toBe('repeated');
+  seen.rollback();
+  expect(seen.hear({ ...event('two'), bodySha256 }, nowMs + 80 * hour)).toBe('new');
 });
 
 test.each(['', 'ab'.repeat(33), 'AB'.repeat(32), `${'ab'.repeat(31)}ag`, `${'ab'.repeat(31)}\u0131b`])(
   'refuses %j as a SHA-256',
   (bodySha256) => {
     const seen = createSeen();
-    expect(() => seen.isDuplicate({ ...event('one'), bodySha256 }, nowMs)).toThrow('no SHA-256');
+    expect(() => seen.hear({ ...event('one'), bodySha256 }, nowMs)).toThrow('no SHA-256');
     expect(seen.pack()).toBeNull();
   },
 );

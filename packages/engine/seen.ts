@@ -6,10 +6,16 @@ export const seenHours = 72;
 /** Bytes of an entry: a hash of 128 bits, and the hour of the log's time (since the epoch, plus one) at which it came. */
 export const seenEntryBytes = entryWords * 4;
 
+/**
+ * Whether an event was heard before. `duplicate`: under this id, so it is the same delivery once more. `repeated`: this
+ * body, under other ids only; whether the provider made it or somebody sent again what they kept is not to be told from it.
+ */
+export type Heard = 'new' | 'duplicate' | 'repeated';
+
 export type Seen = ReturnType<typeof createSeen>;
 
 /**
- * Ids and body hashes of the events of 72 hours, against duplicates: an open-addressed table of 20-byte entries in one
+ * Ids and body hashes of the events of 72 hours, against duplicates and for repeated bodies: an open-addressed table of 20-byte entries in one
  * typed array, so that a million events cost some 80 MB and no work for the collector. Beside it stands what the batch in
  * progress added, in case it is to be taken back.
  */
@@ -35,22 +41,24 @@ export function createSeen() {
 
   return {
     /**
-     * True when an event of this source and id, or of this body and type, came in the 72 hours before `nowMs`;
-     * otherwise it is remembered. The type belongs to it because one delivery may give several events.
+     * Says whether an event of this source and id, or of this body and type, came in the 72 hours before `nowMs`, and
+     * remembers both. The id alone is what a delivery is known by; the type belongs to the body because one delivery may
+     * give several events.
      * @throws {Error} when `bodySha256` is none.
      */
-    isDuplicate(event: { source: string; id: string; type: string; bodySha256?: string }, nowMs: number): boolean {
+    hear(event: { source: string; id: string; type: string; bodySha256?: string }, nowMs: number): Heard {
       const hour = Math.floor(nowMs / hourMs) + 1;
       const oldestHour = hour - seenHours;
       hashId(event.source, event.id, hash);
       if (event.bodySha256 !== undefined) hashBody(event.bodySha256, event.type, hash);
-      if (table.has(hash, idWord, oldestHour)) return true;
+      if (table.has(hash, idWord, oldestHour)) return 'duplicate';
+      let heard: Heard = 'new';
       if (event.bodySha256 !== undefined) {
-        if (table.has(hash, bodyWord, oldestHour)) return true;
+        if (table.has(hash, bodyWord, oldestHour)) heard = 'repeated';
         add(bodyWord, hour);
       }
       add(idWord, hour);
-      return false;
+      return heard;
     },
     /** What the batch added, as bytes to keep; null when nothing. */
     pack: (): Uint8Array | null => (count === 0 ? null : new Uint8Array(added.slice(0, count * entryWords).buffer)),

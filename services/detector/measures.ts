@@ -8,6 +8,11 @@ export function createMeasures(metrics: Metrics) {
   const registers = [metrics];
   const records = new Counter({ name: 'tripline_detector_records_total', help: 'Records done with', registers });
   const duplicates = new Counter({ name: 'tripline_detector_duplicates_total', help: 'Events dropped', registers });
+  const repeated = new Counter({
+    name: 'tripline_detector_repeated_total',
+    help: 'Events whose body was heard before under another delivery id',
+    registers,
+  });
   const changes = new Counter({
     name: 'tripline_detector_changes_total',
     help: 'Changes of keyed state and timers',
@@ -47,6 +52,7 @@ export function createMeasures(metrics: Metrics) {
     batch(partition: number, effects: Effects, recorded: Recorded, tookMs: number): void {
       records.inc(effects.counts.records);
       duplicates.inc(effects.counts.duplicates);
+      repeated.inc(effects.counts.repeated);
       changes.inc(effects.state.length + effects.timers.length);
       for (const verdict of effects.verdicts) {
         if (verdict.kind === 'found') found.inc({ rule: verdict.finding.rule, severity: verdict.finding.severity });

@@ -3,7 +3,7 @@ import { createDeliveries } from './deliveries.ts';
 
 test('remembers at least the last so many names, and no more than twice as many', async () => {
   const deliveries = createDeliveries(10);
-  const isNew = (nth: number) => deliveries.once([`delivery ${nth}`], async () => {});
+  const isNew = (nth: number) => deliveries.once(`delivery ${nth}`, async () => {});
   for (let nth = 0; nth < 100; nth += 1) {
     expect(await isNew(nth)).toBe(true);
     for (let before = Math.max(0, nth - 9); before <= nth; before += 1) expect(await isNew(before)).toBe(false);
@@ -14,10 +14,10 @@ test('remembers at least the last so many names, and no more than twice as many'
 test('lets a twin try when the first one fails', async () => {
   const deliveries = createDeliveries(10);
   const gate = Promise.withResolvers<void>();
-  const first = deliveries.once(['id', 'hash'], () => gate.promise);
-  const twin = deliveries.once(['another id', 'hash'], async () => {});
+  const first = deliveries.once('id', () => gate.promise);
+  const twin = deliveries.once('id', async () => {});
   gate.reject(new Error('the log is away'));
   await expect(first).rejects.toThrow('the log is away');
   expect(await twin).toBe(true);
-  expect(await deliveries.once(['hash'], async () => {})).toBe(false);
+  expect(await deliveries.once('id', async () => {})).toBe(false);
 });

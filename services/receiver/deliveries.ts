@@ -1,6 +1,6 @@
 /**
- * Remembers what was kept, by several names (delivery id, hash of the body), so that a redelivery is answered without
- * being appended again. A courtesy to the log: the detector judges duplicates by itself, over 72 hours.
+ * Remembers which deliveries were kept, so that a redelivery is answered without being appended again. A courtesy to the
+ * log: the detector judges duplicates by itself, over 72 hours.
  *
  * While a delivery is on its way, its twins wait for its fate; when it fails, the next of them tries. The last `limit`
  * names are remembered, and up to as many from before them.
@@ -21,22 +21,22 @@ export function createDeliveries(limit: number) {
   }
 
   return {
-    /** Runs `keep` unless something under one of these names was kept before. Answers false for a duplicate. Throws what `keep` throws. */
-    async once(names: readonly string[], keep: () => Promise<unknown>): Promise<boolean> {
+    /** Runs `keep` unless a delivery of this name was kept before. Answers false for a duplicate. Throws what `keep` throws. */
+    async once(name: string, keep: () => Promise<unknown>): Promise<boolean> {
       for (;;) {
-        if (names.some(isKept)) return false;
-        const twin = names.find((name) => underway.has(name));
+        if (isKept(name)) return false;
+        const twin = underway.get(name);
         if (twin === undefined) break;
-        await underway.get(twin)!.catch(() => {});
+        await twin.catch(() => {});
       }
       const keeping = keep();
-      for (const name of names) underway.set(name, keeping);
+      underway.set(name, keeping);
       try {
         await keeping;
-        for (const name of names) remember(name);
+        remember(name);
         return true;
       } finally {
-        for (const name of names) underway.delete(name);
+        underway.delete(name);
       }
     },
   };

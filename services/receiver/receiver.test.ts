@@ -68,7 +68,7 @@ describe('keeps', () => {
     expect(stream.appended).toHaveLength(100);
   });
 
-  test('a redelivery and a replay under another id once only, even while the first is on its way', async () => {
+  test('a redelivery once only, even while the first is on its way, and an equal body under another id as itself', async () => {
     const stream = fakeStream();
     receiver = await startReceiver(stream);
     const id = { 'x-github-delivery': 'a-delivery' };
@@ -77,9 +77,22 @@ describe('keeps', () => {
       receiver.github('member', member('eve'), id),
       receiver.github('member', member('eve')),
     ]);
-    expect(first.map((answer) => answer.body.status).sort()).toEqual(['duplicate', 'duplicate', 'kept']);
-    expect((await receiver.github('member', member('eve'))).body.status).toBe('duplicate');
-    expect(stream.appended).toHaveLength(1);
+    expect(first.map((answer) => answer.body.status).sort()).toEqual(['duplicate', 'kept', 'kept']);
+    expect((await receiver.github('member', member('eve'), id)).body.status).toBe('duplicate');
+    expect((await receiver.github('member', member('eve'))).body.status).toBe('kept');
+    expect(stream.appended).toHaveLength(3);
+    expect(new Set(stream.appended.map(({ headers }) => headers['ce_id'])).size).toBe(3);
+    expect(new Set(stream.appended.map(({ headers }) => headers['ce_bodysha256'])).size).toBe(1);
+  });
+
+  test('deliveries of one id in two organisations', async () => {
+    const stream = fakeStream();
+    receiver = await startReceiver(stream);
+    const id = { 'x-github-delivery': 'a-delivery' };
+    const elsewhere = JSON.parse(JSON.stringify(member('eve')).replaceAll('acme', 'other'));
+    expect((await receiver.github('member', member('eve'), id)).body.status).toBe('kept');
+    expect((await receiver.github('member', elsewhere, id)).body.status).toBe('kept');
+    expect(stream.appended).toHaveLength(2);
   });
 
   test('a delivery whose path ends in a slash or a query, or whose type has parameters', async () => {
@@ -116,7 +129,8 @@ describe('keeps', () => {
     await gone;
     gate.resolve();
     await expect.poll(() => stream.appended.length, { interval: 5 }).toBe(1);
-    expect((await receiver.github('member', member('eve'))).body.status).toBe('duplicate');
+    const again = await receiver.github('member', member('eve'), { 'x-github-delivery': 'a' });
+    expect(again.body.status).toBe('duplicate');
   });
 
   test('what was set aside or refused is not remembered as kept', async () => {

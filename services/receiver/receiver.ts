@@ -89,7 +89,9 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
 
     const { event } = normalised;
     try {
-      const isNew = await deliveries.once([event.id, bodySha256], async () => {
+      // A delivery is itself: by its id within its source and workspace, whatever its body. Twins of a body are all kept.
+      const name = `${event.workspace}\0${event.source}\0${event.id}`;
+      const isNew = await deliveries.once(name, async () => {
         const kept = await appender.append({ topic: topics.events, ...toEventRecord(event) });
         measures.count(source.name, kept === 'log' ? 'kept' : 'spooled');
       });

@@ -137,12 +137,12 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     if (!world.facts.has(workspace)) world.facts.set(workspace, { firstMs: nowMs, come: [], settings: {} });
   }
 
-  /** The same id of a source, or the same body as the same type, within 72 hours. Reckoned in whole hours. */
-  function isDuplicate({ source, id, type, bodySha256 }: LoggedEvent): boolean {
-    const names = [join('id', source, id), ...(bodySha256 ? [join('body', type, bodySha256)] : [])];
+  /** The same id of a source within 72 hours. Reckoned in whole hours. */
+  function isDuplicate({ source, id }: LoggedEvent): boolean {
+    const name = join(source, id);
     const hour = Math.floor(nowMs / hourMs);
-    if (names.some((name) => hour - (seen.get(name) ?? Number.NEGATIVE_INFINITY) <= 72)) return true;
-    for (const name of names) seen.set(name, hour);
+    if (hour - (seen.get(name) ?? Number.NEGATIVE_INFINITY) <= 72) return true;
+    seen.set(name, hour);
     return false;
   }
 

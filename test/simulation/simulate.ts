@@ -297,6 +297,7 @@ const tables = [
     'switches',
     'trail',
     'trail_heads',
+    'trail_bodies',
   ],
 ];
 

@@ -15,7 +15,9 @@ export type TrailTables = {
     headers: ColumnType<Record<string, string>, string, never>;
     value: Buffer | null;
     hash: Buffer;
+    repeats: string | null;
   };
+  trail_bodies: { body: Buffer; event_id: string };
   trail_heads: {
     topic: string;
     partition: number;
