@@ -18,7 +18,7 @@ if (isNewEnough()) {
   if (newer) handOver(newer);
   else {
     console.error(
-      `Tripline needs Node 22.18 or newer, and this is ${process.version}. Run npm ci with install scripts on, which brings Node 24, or install one.`,
+      `Tripline needs Node 22.18 or newer, and this is ${process.version}: ${process.platform === 'linux' ? 'run npm ci without --omit=optional, which brings Node 24, or install one' : 'install Node 24 (npm has none for this system to bring along)'}.`,
     );
     process.exitCode = 1;
   }
@@ -47,10 +47,10 @@ function makeRoom() {
   process.execve(process.execPath, args, process.env);
 }
 
-/** The `node` of npm's own `node` package, in the nearest node_modules above. */
+/** The Node that package-lock.json pins (npm's `node-linux-<cpu>`), in the nearest node_modules above. */
 function installedNode() {
   for (let folder = dirname(here); folder !== dirname(folder); folder = dirname(folder)) {
-    const candidate = join(folder, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
+    const candidate = join(folder, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node');
     if (existsSync(candidate)) return candidate;
   }
   return undefined;
@@ -61,7 +61,6 @@ function handOver(node) {
   const child = spawn(node, [here, ...process.argv.slice(2)], {
     stdio: 'inherit',
     env: { ...process.env, [handedOver]: '1' },
-    shell: process.platform === 'win32',
   });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   const passOn = (signal) => child.kill(signal);
