@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -48,13 +48,90 @@ describe('settings', () => {
   });
 
   it('take several values where one is being rotated', () => {
-    const config = loadConfig({ TRIPLINE_GITHUB_WEBHOOK_SECRET: 'new-one, old-one', KAFKA_BROKERS: 'a:1,b:2' }, folder);
-    expect(config.github.webhookSecrets).toEqual(['new-one', 'old-one']);
+    const secrets = ['new-one-of-sixteen', 'old-one-of-sixteen'];
+    const config = loadConfig({ TRIPLINE_GITHUB_WEBHOOK_SECRET: secrets.join(', '), KAFKA_BROKERS: 'a:1,b:2' }, folder);
+    expect(config.github.webhookSecrets).toEqual(secrets);
     expect(config.kafka.brokers).toEqual(['a:1', 'b:2']);
+  });
+
+  it.each([
+    ['one with commas in it', 'k9,Zq7#PwRt5!mXc2vB8', ['k9,Zq7#PwRt5!mXc2vB8']],
+    ['one that ends in a comma and a short rest', 'a-secret-of-sixteen,rest', ['a-secret-of-sixteen,rest']],
+    [
+      'two, each long enough',
+      'a-secret-of-sixteen,b-secret-of-sixteen',
+      ['a-secret-of-sixteen', 'b-secret-of-sixteen'],
+    ],
+    ['one a line', 'a,secret-of-sixteen\nb-secret-of-sixteen', ['a,secret-of-sixteen', 'b-secret-of-sixteen']],
+  ])('part secrets only where nothing else can be meant: %s', (_, text, secrets) => {
+    expect(loadConfig({ TRIPLINE_GITHUB_WEBHOOK_SECRET: text }, folder).github.webhookSecrets).toEqual(secrets);
   });
 
   it('take an empty variable for one that is not set', () => {
     expect(loadConfig({ TRIPLINE_PORT: '', DATABASE_URL: '' }, folder).port).toBe(8080);
+  });
+});
+
+describe('a file of settings', () => {
+  it('that others may write is refused whole, with what to do', () => {
+    const path = write('tripline.yaml', 'github: { apiUrl: "https://evil.example" }\nrules: { files: [evil.ts] }\n');
+    chmodSync(path, 0o666);
+    expect(refusal({})).toBe(
+      `this folder has ${path}, of which nothing is used: ${path} can be written by everybody: chmod go-w it`,
+    );
+    expect(refusal({ TRIPLINE_CONFIG: path })).toMatch(/^TRIPLINE_CONFIG names .*, of which nothing is used/);
+    chmodSync(path, 0o644);
+    expect(loadConfig({}, folder).github.apiUrl).toBe('https://evil.example');
+  });
+
+  it('that leads nowhere is not taken for none', () => {
+    symlinkSync('gone.yaml', join(folder, 'tripline.yaml'));
+    expect(refusal({})).toMatch(/this folder has .*tripline\.yaml, which cannot be read: ENOENT/);
+  });
+
+  const isRoot = process.geteuid?.() === 0;
+
+  it.runIf(isRoot)('of another user is refused, and the folder of one is not used unless it is named', () => {
+    const path = write('tripline.yaml', 'port: 9000\n');
+    chownSync(path, 54_321, 54_321);
+    expect(refusal({})).toContain('belongs to another user (id 54321)');
+    rmSync(path);
+    mkdirSync(join(folder, '.tripline'));
+    chownSync(join(folder, '.tripline'), 54_321, 54_321);
+    expect(refusal({})).toContain('.tripline belongs to another user (id 54321) and is not used');
+    expect(loadConfig({ TRIPLINE_DATA: '.tripline' }, folder).dataDir).toBe(join(folder, '.tripline'));
+  });
+});
+
+describe('what Kubernetes says of its services', () => {
+  const links = {
+    TRIPLINE_PORT: 'tcp://10.96.0.7:8080',
+    TRIPLINE_SERVICE_HOST: '10.96.0.7',
+    TRIPLINE_SERVICE_PORT: '8080',
+    TRIPLINE_SERVICE_PORT_HTTP: '8080',
+    TRIPLINE_PORT_8080_TCP: 'tcp://10.96.0.7:8080',
+    TRIPLINE_PORT_8080_TCP_PROTO: 'tcp',
+    TRIPLINE_PORT_8080_TCP_PORT: '8080',
+    TRIPLINE_PORT_8080_TCP_ADDR: '10.96.0.7',
+    TRIPLINE_RECEIVER_SERVICE_HOST: '10.96.0.8',
+    TRIPLINE_RECEIVER_PORT: 'tcp://10.96.0.8:8080',
+    TRIPLINE_RECEIVER_PORT_53_UDP: 'udp://10.96.0.8:53',
+    TRIPLINE_OPERATIONS_PORT: 'tcp://10.96.0.9:9464',
+  };
+
+  it('is ignored with one line', () => {
+    const config = loadConfig(links, folder);
+    expect(config.port).toBe(8080);
+    expect(config.remarks).toEqual([
+      expect.stringMatching(/^ignored TRIPLINE_OPERATIONS_PORT and 11 more, by which Kub/),
+    ]);
+    expect(loadConfig({}, folder).remarks).toEqual([]);
+  });
+
+  it('hides no slip and no setting', () => {
+    expect(loadConfig({ ...links, TRIPLINE_PORT: '9001' }, folder).port).toBe(9001);
+    expect(refusal({ TRIPLINE_SERVICE: 'x' })).toContain('TRIPLINE_SERVICE is no setting');
+    expect(refusal({ TRIPLINE_PORT: 'http://10.0.0.1' })).toBe('TRIPLINE_PORT must be a number');
   });
 });
 
@@ -124,6 +201,21 @@ describe('secrets in files', () => {
     expect(loadConfig({ TRIPLINE_GITHUB_WEBHOOK_SECRET_FILE: 'hook' }, folder).github.webhookSecrets).toEqual([
       'from-a-file',
     ]);
+  });
+
+  it('stand one a line, commas and all', () => {
+    write('hook', 'new-one,of-sixteen-characters\n\n  old-one-of-sixteen \r\n');
+    expect(loadConfig({ TRIPLINE_GITHUB_WEBHOOK_SECRET_FILE: 'hook' }, folder).github.webhookSecrets).toEqual([
+      'new-one,of-sixteen-characters',
+      'old-one-of-sixteen',
+    ]);
+  });
+
+  it('are refused where everybody may write them', () => {
+    chmodSync(write('hook', 'canary-canary-canary'), 0o666);
+    const message = refusal({ TRIPLINE_GITHUB_WEBHOOK_SECRET_FILE: 'hook' });
+    expect(message).toMatch(/^TRIPLINE_GITHUB_WEBHOOK_SECRET_FILE names a file that everybody can write/);
+    expect(message).not.toContain('canary');
   });
 
   it('are refused beside the variable itself, and when the file is not there', () => {

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
+import { faultOfOwnership } from './ownership.ts';
 import { type EnvironmentSetting, environment, type Settings, settings } from './settings.ts';
 
 /** A setting is wrong. The message names each one, says what is wrong with it and never repeats a value. */
@@ -14,40 +15,63 @@ export type Config = Settings & {
   baseDir: string;
   /** Path of the tripline.yaml that was read, or null. */
   file: string | null;
+  /** What whoever starts Tripline should know of its settings, a sentence each. */
+  remarks: readonly string[];
 };
 
 type Environment = Record<string, string | undefined>;
 
+/** A webhook secret that is shorter could be guessed: where a comma leaves one, it is no comma between two. */
+const shortestSecret = 16;
+
 /**
  * Reads tripline.yaml (path in `TRIPLINE_CONFIG`, else `./tripline.yaml` where there is one), lays the environment
- * over it and checks the whole.
- * @throws {ConfigError} naming every wrong or unknown setting.
+ * over it and checks the whole. Whoever can write that file says where tokens are sent and what code runs, so it is read
+ * only where nobody but root and the running user can.
+ * @throws {ConfigError} naming every wrong or unknown setting, or the file that is not to be believed.
  */
 export function loadConfig(env: Environment = process.env, cwd: string = process.cwd()): Config {
   const file = configFile(env, cwd);
   const written = file === null ? {} : readYaml(file);
   const faults: string[] = [];
-  const merged = overlayEnvironment(written, env, cwd, faults);
+  const remarks: string[] = [];
+  const merged = overlayEnvironment(written, env, cwd, { faults, remarks });
   const parsed = settings.safeParse(merged);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) faults.push(describeIssue(issue));
   }
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults.join('\n'));
   const baseDir = file === null ? cwd : dirname(file);
-  return { ...parsed.data, dataDir: resolve(cwd, parsed.data.dataDir), baseDir, file };
+  const dataDir = resolve(cwd, parsed.data.dataDir);
+  if ((merged as { dataDir?: unknown }).dataDir === undefined) refuseFolderOfAnother(dataDir);
+  return { ...parsed.data, dataDir, baseDir, file, remarks };
+}
+
+/** Where Tripline listens, its secret and its database are read from there: nobody else's, unless a setting names it. */
+function refuseFolderOfAnother(dataDir: string): void {
+  const owner = statSync(dataDir, { throwIfNoEntry: false })?.uid;
+  if (owner === undefined || owner === 0 || owner === process.geteuid?.()) return;
+  throw new ConfigError(
+    `${dataDir} belongs to another user (id ${owner}) and is not used: start where it is yours, or name it in TRIPLINE_DATA`,
+  );
 }
 
 function configFile(env: Environment, cwd: string): string | null {
   const named = env['TRIPLINE_CONFIG'];
-  if (named) return resolve(cwd, named);
+  if (named) return believed(resolve(cwd, named), 'TRIPLINE_CONFIG names');
   const usual = resolve(cwd, 'tripline.yaml');
+  return lstatSync(usual, { throwIfNoEntry: false }) === undefined ? null : believed(usual, 'this folder has');
+}
+
+function believed(file: string, whence: string): string {
+  let fault: string | null;
   try {
-    readFileSync(usual);
-    return usual;
+    fault = faultOfOwnership(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new ConfigError(`${usual} cannot be read: ${(error as Error).message}`);
+    throw new ConfigError(`${whence} ${file}, which cannot be read: ${(error as NodeJS.ErrnoException).code}`);
   }
+  if (fault !== null) throw new ConfigError(`${whence} ${file}, of which nothing is used: ${fault}`);
+  return file;
 }
 
 function readYaml(file: string): unknown {
@@ -55,9 +79,7 @@ function readYaml(file: string): unknown {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ConfigError(
-      `TRIPLINE_CONFIG names ${file}, which cannot be read: ${(error as NodeJS.ErrnoException).code}`,
-    );
+    throw new ConfigError(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
   }
   try {
     return parseYaml(text) ?? {};
@@ -68,7 +90,12 @@ function readYaml(file: string): unknown {
   }
 }
 
-function overlayEnvironment(written: unknown, env: Environment, cwd: string, faults: string[]): unknown {
+function overlayEnvironment(
+  written: unknown,
+  env: Environment,
+  cwd: string,
+  { faults, remarks }: { faults: string[]; remarks: string[] },
+): unknown {
   if (typeof written !== 'object' || written === null || Array.isArray(written)) {
     faults.push('tripline.yaml must be a mapping of settings');
     return {};
@@ -77,7 +104,7 @@ function overlayEnvironment(written: unknown, env: Environment, cwd: string, fau
   const known = new Set(['TRIPLINE_CONFIG']);
   for (const setting of environment) {
     known.add(setting.name);
-    let value = env[setting.name];
+    let value = isServiceLink(setting.name, env[setting.name]) ? undefined : env[setting.name];
     let named = setting.name;
     if (setting.secret) {
       const fileSetting = `${setting.name}_FILE`;
@@ -87,7 +114,7 @@ function overlayEnvironment(written: unknown, env: Environment, cwd: string, fau
         if (value) faults.push(`${setting.name} and ${fileSetting} are both set; keep one`);
         named = fileSetting;
         try {
-          value = readFileSync(resolve(cwd, path), 'utf8').trim();
+          value = readSecretFile(resolve(cwd, path), named, faults);
         } catch (error) {
           faults.push(`${fileSetting} names a file that cannot be read: ${(error as NodeJS.ErrnoException).code}`);
           continue;
@@ -98,20 +125,49 @@ function overlayEnvironment(written: unknown, env: Environment, cwd: string, fau
     const converted = convert(value, setting, named, faults);
     if (converted !== undefined) setPath(merged, setting.path.split('.'), converted);
   }
+  const links: string[] = [];
   for (const name of Object.keys(env)) {
-    if (name.startsWith('TRIPLINE_') && !known.has(name)) {
-      faults.push(`${name} is no setting of Tripline${nearest(name, known)}`);
-    }
+    if (!name.startsWith('TRIPLINE_')) continue;
+    if (isServiceLink(name, env[name])) links.push(name);
+    else if (!known.has(name)) faults.push(`${name} is no setting of Tripline${nearest(name, known)}`);
+  }
+  if (links.length > 0) {
+    const [first, ...more] = links.sort();
+    const others = more.length > 0 ? ` and ${more.length} more` : '';
+    remarks.push(
+      `ignored ${first}${others}, by which Kubernetes names its services (enableServiceLinks: false stops it)`,
+    );
   }
   return merged;
 }
 
+/**
+ * Whether Kubernetes made this variable: for each service of a namespace, `tripline` or `tripline-receiver` say, it sets
+ * `…_SERVICE_HOST`, `…_SERVICE_PORT`, `…_PORT=tcp://…` and `…_PORT_8080_TCP…` in every container.
+ */
+function isServiceLink(name: string, value: string | undefined): boolean {
+  if (value === undefined) return false;
+  if (/^TRIPLINE(_[A-Z0-9_]+)?_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$/.test(name)) return true;
+  if (/_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name)) return true;
+  return /_PORT$/.test(name) && /^(tcp|udp|sctp):\/\//.test(value);
+}
+
+/** Who may write the file says what the secret is. Whom it belongs to says little: Docker mounts it as it is outside. */
+function readSecretFile(path: string, named: string, faults: string[]): string {
+  if ((statSync(path).mode & 0o002) !== 0) {
+    faults.push(`${named} names a file that everybody can write, so that its secret may be anybody's: chmod o-w it`);
+  }
+  return readFileSync(path, 'utf8').trim();
+}
+
 function convert(value: string, setting: EnvironmentSetting, named: string, faults: string[]): unknown {
   if (setting.kind === 'list') {
-    return value
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '');
+    const parts = (by: string) =>
+      value
+        .split(by)
+        .map((item) => item.trim())
+        .filter((item) => item !== '');
+    return setting.secret ? secretsOf(value, named.endsWith('_FILE'), parts) : parts(',');
   }
   if (setting.kind === 'number') {
     if (/^-?\d+(\.\d+)?$/.test(value)) return Number(value);
@@ -124,6 +180,14 @@ function convert(value: string, setting: EnvironmentSetting, named: string, faul
     return undefined;
   }
   return value;
+}
+
+/** One a line; in the environment also one a comma, but only where each part is long enough to be a secret by itself. */
+function secretsOf(value: string, isFile: boolean, parts: (by: string) => string[]): string[] {
+  const lines = parts('\n');
+  if (isFile || lines.length > 1) return lines;
+  const listed = parts(',');
+  return listed.every((item) => item.length >= shortestSecret) ? listed : [value.trim()];
 }
 
 function setPath(target: Record<string, unknown>, path: string[], value: unknown): void {

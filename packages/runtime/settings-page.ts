@@ -19,8 +19,11 @@ export function renderSettings(): string {
   return `# Settings
 
 From \`tripline.yaml\` in the working directory (or where \`TRIPLINE_CONFIG\` points), overridden by the environment. A wrong
-or unknown setting stops the start with a sentence that names it. A variable marked *secret* may also be given as
-\`<NAME>_FILE\`, the path of a file that holds it.
+or unknown setting stops the start with a sentence that names it. \`tripline.yaml\`, the rules that it names and all that
+they import are read only where nobody but root and the user that runs Tripline can write them. A variable marked *secret*
+may also be given as \`<NAME>_FILE\`, the path of a file that holds it; several secrets stand one a line there, or with a
+comma between them in the variable itself where each has 16 characters. What Kubernetes says of its services
+(\`TRIPLINE_PORT=tcp://…\`) is ignored.
 
 | setting | environment | default | what it is |
 |---|---|---|---|

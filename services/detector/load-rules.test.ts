@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, loadConfig } from '@tripline/runtime/config';
 import { describe, expect, test } from 'vitest';
@@ -8,6 +11,34 @@ const config = (rules: object, more: object = {}) => {
   const base = loadConfig({}, '/');
   return { ...base, baseDir, ...more, rules: { ...base.rules, ...rules } };
 };
+
+describe('a file of rules that others may write', () => {
+  /** Runs `tripline rules` on a tripline.yaml that names rule.ts; answers its status and what it said. */
+  function run(open: 'rule.ts' | 'part.ts') {
+    const folder = mkdtempSync(join(tmpdir(), 'tripline-rules-'));
+    try {
+      writeFileSync(join(folder, 'tripline.yaml'), 'rules: { files: [rule.ts] }\n');
+      writeFileSync(join(folder, 'rule.ts'), `import './part.ts';\nconsole.log('RAN rule.ts');\n`);
+      writeFileSync(join(folder, 'part.ts'), `console.log('RAN part.ts');\n`);
+      chmodSync(join(folder, open), 0o666);
+      const program = join(import.meta.dirname, '../../packages/cli/tripline.mjs');
+      const options = { cwd: folder, env: { PATH: process.env['PATH'] }, encoding: 'utf8', stdio: 'pipe' } as const;
+      return { status: 0, said: execFileSync(process.execPath, [program, 'rules'], options) };
+    } catch (error) {
+      const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string };
+      return { status, said: stdout + stderr };
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  test.each(['rule.ts', 'part.ts'] as const)('is not run: %s', (open) => {
+    const { status, said } = run(open);
+    expect(said).not.toContain('RAN');
+    expect(said).toMatch(new RegExp(`^tripline: rules.files: rule.ts cannot be loaded: .*${open} can be written by`));
+    expect(status).toBe(1);
+  });
+});
 
 describe('loading rules', () => {
   test("puts the user's after ours, and leaves out what is off", async () => {

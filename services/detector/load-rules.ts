@@ -7,6 +7,7 @@ import { type ConfiguredRule, configureRule } from '@tripline/engine/settings';
 import type { AnyRule } from '@tripline/rules/contract';
 import { rules as ownRules } from '@tripline/rules/registry';
 import { type Config, ConfigError } from '@tripline/runtime/config';
+import { faultOfOwnership } from '@tripline/runtime/ownership';
 import { z } from 'zod';
 
 const isFunction = z.custom<unknown>((value) => typeof value === 'function', 'must be a function');
@@ -77,8 +78,11 @@ export async function loadRules(config: Pick<Config, 'rules' | 'silences' | 'rem
 
 async function loadFile(path: string, file: string, faults: string[]): Promise<AnyRule | undefined> {
   await import('@tripline/rules/outside');
+  await import('./believed-files.ts');
   let exported: { rule?: unknown; default?: unknown };
   try {
+    const fault = faultOfOwnership(path);
+    if (fault !== null) throw new Error(fault);
     exported = await import(pathToFileURL(path).href);
   } catch (error) {
     faults.push(`rules.files: ${file} cannot be loaded: ${(error as Error).message}`);

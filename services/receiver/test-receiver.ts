@@ -30,6 +30,7 @@ export async function startReceiver(
     dataDir,
     baseDir: dataDir,
     file: null,
+    remarks: [],
   };
   const lines: string[] = [];
   const logger = createLogger(

@@ -31,7 +31,11 @@ export function showBanner(
   screen.line(`  Slack           ${slack}`);
   screen.line(`  PagerDuty       ${pagerduty}`);
   screen.line(`  Remediation     ${acts}`);
+  screen.line(
+    `  Settings        ${config.file ?? style('dim', 'environment and defaults; there is no tripline.yaml here')}`,
+  );
   screen.line(`  Data, log       ${config.dataDir}`);
+  for (const remark of config.remarks) screen.line(`  ${style('yellow', '!')} ${remark}`);
   screen.line();
   screen.line(`  Next, in a second terminal:  ${style('bold', 'npx tripline attack tj-actions')}`);
   screen.line(`  ${style('dim', 'Ctrl-C stops it.')}`);

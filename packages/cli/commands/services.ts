@@ -57,6 +57,9 @@ export const serviceCommands: readonly Command[] = services.map(({ name, summary
   run: async (args, io) => {
     readArguments(args, {}, { atMost: 0 });
     const config = loadConfig(io.env, io.cwd);
+    // The log goes to stdout, as JSON.
+    if (config.file !== null) io.err(`tripline: settings of ${config.file}\n`);
+    for (const remark of config.remarks) io.err(`tripline: ${remark}\n`);
     const main = await load();
     await main(config);
     return 0;

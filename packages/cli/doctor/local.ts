@@ -9,7 +9,11 @@ const gigabyte = 1024 ** 3;
 /** The settings' file, the data folder, the spool in it, and whether something answers on the port. */
 export async function checkLocal(config: Config): Promise<Check[]> {
   return [
-    { what: 'settings', state: 'ok', says: config.file ?? 'no tripline.yaml; environment and defaults' },
+    {
+      what: 'settings',
+      state: 'ok',
+      says: [config.file ?? 'no tripline.yaml; environment and defaults', ...config.remarks].join('; '),
+    },
     dataFolder(config),
     spool(config),
     await listening(config),
