@@ -114,7 +114,10 @@ beforeAll(async () => {
   database = await startEmbedded({ dataDir: join(dataDir, 'postgres') });
   // The server asks for none, so any password will do.
   const databaseUrl = database.url.replace('@', `:${canary('DATABASE_URL')}@`);
-  writeFileSync(join(folder, 'tripline.yaml'), 'github: { hooks: [{ organization: canary-org, id: 42 }] }\n');
+  writeFileSync(
+    join(folder, 'tripline.yaml'),
+    'github: { hooks: [{ organization: canary-org, id: 42 }] }\nslack: { people: { U7: grace } }\n',
+  );
   const given: Record<string, string> = {
     ...settingsCanaries,
     DATABASE_URL: databaseUrl,
@@ -130,6 +133,8 @@ beforeAll(async () => {
     TRIPLINE_GITHUB_APP_ID: '7',
     TRIPLINE_GITHUB_API_URL: `${sinkUrl}/github`,
     TRIPLINE_SLACK_CHANNEL: 'C1',
+    TRIPLINE_SLACK_TEAM_ID: 'T1',
+    TRIPLINE_SLACK_APP_ID: 'A1',
     TRIPLINE_SLACK_API_URL: `${sinkUrl}/slack/`,
     TRIPLINE_PAGERDUTY_API_URL: sinkUrl,
   };
@@ -273,6 +278,7 @@ function openBreakGlass(secret: string): Promise<number> {
 function press(incident: string): Promise<number> {
   const payload = {
     ...{ type: 'block_actions', token: inputCanaries.buttonToken, trigger_id: inputCanaries.buttonToken },
+    ...{ team: { id: 'T1', domain: inputCanaries.untrackedField }, api_app_id: 'A1', channel: { id: 'C1' } },
     user: { id: 'U7', username: inputCanaries.buttonUser, name: inputCanaries.buttonUser },
     response_url: `https://hooks.slack.com/actions/T1/1/${inputCanaries.buttonAnswerUrl}`,
     state: { values: { a: { b: { value: inputCanaries.untrackedField } } } },
@@ -297,6 +303,7 @@ test('no secret of any setting or input is anywhere afterwards', async () => {
   await expect.poll(() => told('/orgs/canary-org/hooks/42/deliveries'), until).toBeGreaterThan(0);
   expect(await press('INC-1')).toBe(200);
   await expect.poll(() => told('/slack/chat.update'), until).toBeGreaterThan(0);
+  await expect.poll(() => told('/slack/chat.postEphemeral'), until).toBeGreaterThan(0);
   answers.push(await (await fetch(`${base}/metrics`)).text());
 
   // Each service gets its own credential, where it belongs; nothing else.

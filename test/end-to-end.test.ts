@@ -111,12 +111,26 @@ function deliver(base: string, event: string, body: unknown): Promise<number> {
   );
 }
 
+/** As Slack sends presses and forms of the one person who is linked. */
+const fromGrace = { team: { id: 'T1' }, api_app_id: 'A1', user: { id: 'U7', username: 'whoever' } };
+
 function press(base: string, actionId: string, incident: string): Promise<number> {
-  const payload = {
+  return interact(base, {
     type: 'block_actions',
-    user: { id: 'U7', username: 'grace' },
+    ...fromGrace,
+    channel: { id: 'C1' },
+    trigger_id: '1.2.3',
     actions: [{ action_id: actionId, value: incident }],
-  };
+  });
+}
+
+/** Fills in the form that asks for a reason. */
+function submit(base: string, form: Record<string, unknown>, reason: string): Promise<number> {
+  const state = { values: { reason: { text: { type: 'plain_text_input', value: reason } } } };
+  return interact(base, { type: 'view_submission', ...fromGrace, view: { ...form, state } });
+}
+
+function interact(base: string, payload: object): Promise<number> {
   const body = new URLSearchParams({ payload: JSON.stringify(payload) }).toString();
   const timestamp = String(Math.floor(Date.now() / 1000));
   const signature = `v0=${createHmac('sha256', signingSecret).update(`v0:${timestamp}:${body}`).digest('hex')}`;
@@ -168,6 +182,8 @@ async function playMainJob(more: Record<string, string>): Promise<void> {
     - { rule: privilege-grant-outside-job, minSeverity: high, minConfidence: medium, actions: [delete-deploy-key] }
 workspaces:
   - { id: acme, github: { organizations: [acme] } }
+slack:
+  people: { U7: grace }
 `,
   );
   const env: Record<string, string> = {
@@ -178,6 +194,8 @@ workspaces:
     TRIPLINE_GITHUB_APP_PRIVATE_KEY: privateKey,
     TRIPLINE_GITHUB_API_URL: github.url,
     TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-e2e',
+    TRIPLINE_SLACK_TEAM_ID: 'T1',
+    TRIPLINE_SLACK_APP_ID: 'A1',
     TRIPLINE_SLACK_CHANNEL: 'C1',
     TRIPLINE_SLACK_SIGNING_SECRET: signingSecret,
     TRIPLINE_SLACK_API_URL: `${slack.url}/`,
@@ -247,6 +265,10 @@ workspaces:
     .toBe(true);
   expect((await tripline(['incidents', 'list'], env, folder)).out).toContain('acknowledged by grace (slack)');
   expect(await press(base, 'tripline.false-positive', incident)).toBe(200);
+  const asked = () => slack.heard.find(({ path }) => path === '/views.open')?.body['view'];
+  await expect.poll(asked, until).toBeDefined();
+  const form = typeof asked() === 'string' ? JSON.parse(asked() as string) : asked();
+  expect(await submit(base, form, 'the broker was being moved')).toBe(200);
   await expect.poll(pages, until).toEqual(['trigger', 'acknowledge', 'resolve']);
   expect((await tripline(['incidents', 'list'], env, folder)).out).toContain('resolved');
 

@@ -341,6 +341,15 @@ export async function recordFolded(db: Db, claim: Claim, mode: Mode, news: Diges
   );
 }
 
+/** Id of the channel in which Slack was told of an incident; undefined where it was not, or the incident is unknown. */
+export async function readSlackChannel(db: Db, incident: string): Promise<string | undefined> {
+  const { rows } = await db.pool.query<{ channel: string | null }>(
+    `SELECT channel FROM told WHERE incident = $1 AND sink = 'slack'`,
+    [incident],
+  );
+  return rows[0]?.channel ?? undefined;
+}
+
 export type StoredMessage = Selectable<MessagesTables['messages']>;
 
 /** What was told of an incident, oldest first. */

@@ -107,10 +107,28 @@ const github = z
       fault('hookToken', 'name the webhooks that it is for under hooks');
   });
 
+const slackPerson = /^[UW][A-Z0-9]{0,39}$/;
+
+/** An id as Slack gives it, which begins with one of `letters`. `what` tells people who left it out where to find it. */
+function slackId(letters: string, what: string) {
+  const message = `must be ${what}`;
+  return z.string({ error: message }).regex(new RegExp(`^(?:${letters})[A-Z0-9]{0,39}$`), message);
+}
+
 const slack = z.strictObject({
   botToken: secret.describe('Bot token with chat:write.'),
   channel: z.string().min(1).describe('Id of the channel to tell.'),
   signingSecret: secret.describe("The Slack app's signing secret, without which its buttons could not be believed."),
+  teamId: slackId('T|E', 'the id of your Slack workspace: it stands in the address app.slack.com/client/T…').describe(
+    'Id of the Slack workspace whose members may press the buttons; it stands in the address app.slack.com/client/T….',
+  ),
+  appId: slackId('A', 'the App ID of your Slack app: it stands under Basic Information at api.slack.com/apps').describe(
+    "The app's App ID, from its page Basic Information at api.slack.com/apps; buttons of other apps are refused.",
+  ),
+  people: z
+    .record(z.string().regex(slackPerson, 'must be the member ID of somebody at Slack: U…'), z.string().min(1).max(100))
+    .default({})
+    .describe('Who may press the buttons: member ID at Slack → login. Others are told that they are not linked.'),
   apiUrl: httpUrl.default('https://slack.com/api/').describe("Slack's Web API."),
 });
 
@@ -272,6 +290,8 @@ export const environment: readonly EnvironmentSetting[] = [
   { name: 'TRIPLINE_SLACK_BOT_TOKEN', path: 'slack.botToken', secret: true },
   { name: 'TRIPLINE_SLACK_CHANNEL', path: 'slack.channel' },
   { name: 'TRIPLINE_SLACK_SIGNING_SECRET', path: 'slack.signingSecret', secret: true },
+  { name: 'TRIPLINE_SLACK_TEAM_ID', path: 'slack.teamId' },
+  { name: 'TRIPLINE_SLACK_APP_ID', path: 'slack.appId' },
   { name: 'TRIPLINE_SLACK_API_URL', path: 'slack.apiUrl' },
   { name: 'TRIPLINE_PAGERDUTY_ROUTING_KEY', path: 'pagerduty.routingKey', secret: true },
   { name: 'TRIPLINE_PAGERDUTY_API_URL', path: 'pagerduty.apiUrl' },

@@ -1,29 +1,71 @@
+import type { Actor } from '@tripline/contracts/incident';
 import type { Db } from '@tripline/db/database';
-import { acknowledge, IncidentError, resolve } from '@tripline/db/incidents';
+import { acknowledge, IncidentError, resolve, type Transition } from '@tripline/db/incidents';
+import { readSlackChannel } from '@tripline/db/messages';
+import { describeActor, resolutionText } from '@tripline/integrations/incident-report';
+import type { SlackAnswers } from '@tripline/integrations/slack/client';
 import {
   type Interaction,
   InteractionError,
   parseInteraction,
+  reasonForm,
   verifySlackSignature,
 } from '@tripline/integrations/slack/interaction';
+import { renderAnswer, renderReasonForm } from '@tripline/integrations/slack/message';
 import type { Clock } from '@tripline/runtime/clock';
+import type { Config } from '@tripline/runtime/config';
 import { errorBody } from '@tripline/runtime/http';
 import type { Logger } from '@tripline/runtime/logger';
 import type { FastifyInstance } from 'fastify';
+import { createPace } from './pace.ts';
 
 /** Slack shows the person an error when it has no answer after 3 s. */
 const answerWithinMs = 2500;
+const shortestReason = 3;
 const bodyLimitBytes = 256 * 1024;
 
+export type InteractionParts = {
+  db: Db;
+  logger: Logger;
+  clock: Clock;
+  /** Absent: Slack is not configured. */
+  slack: (NonNullable<Config['slack']> & { answers: SlackAnswers }) | undefined;
+};
+
+/** Whoever pressed may not: `reason` and message answer the request; `said`, where there is one, the person. */
+class Refusal extends Error {
+  readonly reason: string;
+  readonly said: string | undefined;
+  constructor(reason: string, message: string, said?: string) {
+    super(message);
+    this.reason = reason;
+    this.said = said;
+  }
+}
+
 /**
- * `POST /slack/interactions`: somebody pressed a button. Verify → read → acknowledge or resolve in Postgres; the jobs
- * that this leaves bring Slack and PagerDuty in step.
+ * `POST /slack/interactions`: somebody pressed a button or filled in a form. Verify → read → check whence and by whom →
+ * acknowledge or resolve in Postgres; the jobs that this leaves bring Slack and PagerDuty in step. Whoever pressed is
+ * answered, in a message that only they see. `settle` waits for the answers that are under way.
  */
-export function addInteractions(
-  app: FastifyInstance,
-  parts: { db: Db; logger: Logger; clock: Clock; signingSecret: string | undefined },
-): void {
-  const { db, logger, clock, signingSecret } = parts;
+export function addInteractions(app: FastifyInstance, parts: InteractionParts): { settle: () => Promise<void> } {
+  const { db, logger, clock, slack } = parts;
+  /** Slack allows no more for long; whoever presses faster is answered by the message itself. */
+  const pace = createPace(clock, { intervalMs: 1000, burst: 20 });
+  const underWay = new Set<Promise<unknown>>();
+
+  function inBackground(call: () => ReturnType<SlackAnswers['tellOne']>, what: string): void {
+    if (pace.admit() > 0) {
+      logger.warn(`${what} was left out: too many at once`);
+      return;
+    }
+    const sent = call().then((outcome) => {
+      if (outcome.kind !== 'done') logger.warn({ reason: outcome.reason }, `${what} failed: ${outcome.message}`);
+    });
+    underWay.add(sent);
+    void sent.finally(() => underWay.delete(sent));
+  }
+
   app.register(async (scope) => {
     // The signature is over the raw bytes, and holds before anything of them is read.
     scope.removeAllContentTypeParsers();
@@ -31,12 +73,12 @@ export function addInteractions(
       done(null, body),
     );
     scope.post('/slack/interactions', { bodyLimit: bodyLimitBytes }, async (request, reply) => {
-      if (signingSecret === undefined)
+      if (slack === undefined)
         return reply.code(404).send(errorBody('not-configured', 'Slack is not configured: set slack.signingSecret'));
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const header = (name: string) => [request.headers[name]].flat()[0];
       const signed = verifySlackSignature({
-        signingSecret,
+        signingSecret: slack.signingSecret,
         body,
         timestamp: header('x-slack-request-timestamp'),
         signature: header('x-slack-signature'),
@@ -46,17 +88,36 @@ export function addInteractions(
         return reply
           .code(401)
           .send(errorBody('bad-signature', 'Slack did not sign this with slack.signingSecret in the last 5 minutes'));
-      try {
-        const interaction = parseInteraction(body);
-        await inTime(act(db, interaction));
-        logger.info(
-          { incident: interaction.incident, verb: interaction.verb, by: interaction.actor.id },
-          'told by Slack',
+      let interaction: Interaction | undefined;
+      const sayTo = (to: Interaction, said: string) =>
+        inBackground(
+          () => slack.answers.tellOne({ channel: to.channel, user: to.user.id }, renderAnswer(said)),
+          'the answer to a press',
         );
+      try {
+        interaction = parseInteraction(body);
+        const pressed = interaction;
+        const actor = await inTime(whoMay(db, slack, pressed));
+        const log = { incident: pressed.incident, verb: pressed.verb, user: pressed.user.id, login: actor.name };
+        if (pressed.verb === 'ask') {
+          const form = renderReasonForm(pressed, pressed.resolution);
+          inBackground(() => slack.answers.ask(pressed.trigger, form), 'asking for a reason');
+          return reply.code(200).send({});
+        }
+        const { said, stays } = await inTime(act(db, pressed, actor));
+        if (stays) return reply.code(200).send({ response_action: 'errors', errors: { [reasonForm.block]: said } });
+        logger.info(log, 'told by Slack');
+        sayTo(pressed, said);
         return reply.code(200).send({});
       } catch (error) {
         if (error instanceof InteractionError) return reply.code(400).send(errorBody('bad-interaction', error.message));
-        if (error instanceof IncidentError) return reply.code(409).send(errorBody('not-possible', error.message));
+        if (error instanceof Refusal) {
+          logger.warn({ reason: error.reason, user: interaction?.user.id }, `a press was refused: ${error.message}`);
+          if (error.said === undefined || !interaction)
+            return reply.code(403).send(errorBody(error.reason, error.message));
+          sayTo(interaction, error.said);
+          return reply.code(200).send({});
+        }
         logger.error({ err: error }, 'a button of Slack was not carried out');
         return reply
           .code(503)
@@ -64,21 +125,71 @@ export function addInteractions(
       }
     });
   });
+  return {
+    async settle() {
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+    },
+  };
 }
 
-async function act(db: Db, interaction: Interaction): Promise<void> {
-  const { incident, actor } = interaction;
-  if (interaction.verb === 'acknowledge') await acknowledge(db, incident, actor);
-  else await resolve(db, incident, interaction.resolution, actor);
+/**
+ * The person behind a press, as `slack.people` knows them.
+ * @throws {Refusal} it came from another workspace, app or channel, or whoever pressed is not linked.
+ */
+async function whoMay(db: Db, slack: NonNullable<Config['slack']>, press: Interaction): Promise<Actor> {
+  if (press.team !== slack.teamId)
+    throw new Refusal('wrong-workspace', 'it came from another Slack workspace than slack.teamId');
+  if (press.app !== slack.appId) throw new Refusal('wrong-app', 'it came from another Slack app than slack.appId');
+  const known = await readSlackChannel(db, press.incident);
+  if (press.channel !== slack.channel && press.channel !== known)
+    throw new Refusal('wrong-channel', 'it came from a channel in which Tripline did not tell of that incident');
+  const login = Object.hasOwn(slack.people, press.user.id) ? slack.people[press.user.id] : undefined;
+  if (login !== undefined) return { via: 'slack', id: press.user.id, name: login };
+  const how = `add "${press.user.id}: your-login" under slack.people in tripline.yaml`;
+  const said = `Nothing was done: Tripline does not know who you are. Whoever runs it can link you: ${how}.`;
+  throw new Refusal('not-linked', 'slack.people does not name whoever pressed', said);
 }
 
-async function inTime(work: Promise<void>): Promise<void> {
+/** A sentence for whoever pressed. `stays`: the form stays open, and shows it beneath its field. */
+type Answer = { said: string; stays?: true };
+
+/** Acts, and says what came of it. */
+async function act(db: Db, interaction: Exclude<Interaction, { verb: 'ask' }>, actor: Actor): Promise<Answer> {
+  const { incident } = interaction;
+  if ('reason' in interaction && interaction.reason.length < shortestReason)
+    return { said: 'Say why, so that others can judge it.', stays: true };
+  try {
+    if (interaction.verb === 'acknowledge') {
+      const { changed, incident: now } = await acknowledge(db, incident, actor);
+      if (changed) return { said: `Done: you have ${incident}.` };
+      return { said: `${incident} is acknowledged already, ${since(now.acknowledged)}.` };
+    }
+    const done = await resolve(db, incident, interaction.resolution, actor);
+    return { said: resolvedSentence(done) };
+  } catch (error) {
+    if (!(error instanceof IncidentError)) throw error;
+    const said = `Nothing was done: ${error.message}.`;
+    return interaction.verb === 'resolve' && 'reason' in interaction ? { said, stays: true } : { said };
+  }
+}
+
+function resolvedSentence({ changed, incident: { id, resolved } }: Transition): string {
+  const how = resolved === null ? '' : `: ${resolutionText[resolved.resolution]}`;
+  return changed ? `Done: ${id} is resolved${how}.` : `${id} was resolved already, ${since(resolved)}${how}.`;
+}
+
+function since(act: { at: string; by: Actor } | null): string {
+  if (act === null) return 'by somebody';
+  return `by ${describeActor(act.by)} at ${act.at.slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${answerWithinMs} ms`)), answerWithinMs);
   });
   try {
-    await Promise.race([work, late]);
+    return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
     // When it ends late after all, nobody is left to hear of its error.

@@ -9,11 +9,13 @@ import {
   configFor,
   joinFinding,
   openIncident,
+  pressOf,
   secrets,
   signedPress,
   startFakePagerDuty,
   startFakeSlack,
   startNotifier,
+  submissionOf,
 } from './test-notifier.ts';
 
 let db: Db;
@@ -102,16 +104,13 @@ test('findings that join update the message in place, with a reply in its thread
   expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`]);
 });
 
+const acknowledging = (incident: string) => pressOf({ action_id: actionIds.acknowledge, value: incident });
+
 test('a press of Acknowledge reaches Postgres, Slack and PagerDuty, with who and when', async () => {
   const { slack, pagerduty, app } = await start();
   const id = await openIncident(db);
   await expect.poll(inStep, until).toBe(true);
-  const press = {
-    type: 'block_actions',
-    user: { id: 'U7', username: 'ada' },
-    actions: [{ action_id: actionIds.acknowledge, value: id }],
-  };
-  expect((await app.inject(signedPress(press))).statusCode).toBe(200);
+  expect((await app.inject(signedPress(acknowledging(id)))).statusCode).toBe(200);
   const { state, acknowledged } = (await readIncident(db, id))!;
   expect([state, acknowledged!.by]).toEqual(['acknowledged', { via: 'slack', id: 'U7', name: 'ada' }]);
   await expect.poll(() => slack.replies().length, until).toBe(1);
@@ -127,26 +126,114 @@ test('a press of Acknowledge reaches Postgres, Slack and PagerDuty, with who and
   });
 });
 
-test('False positive resolves; reopening triggers again', async () => {
+test('every press is answered to whoever pressed, and to nobody else', async () => {
+  const { slack, app } = await start();
+  const id = await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  const press = async (payload: object) => expect((await app.inject(signedPress(payload))).statusCode).toBe(200);
+  const said = (nth: number) => expect.poll(() => slack.answered[nth], until);
+  await press(acknowledging(id));
+  await said(0).toEqual({ channel: 'C1', user: 'U7', text: `Done: you have ${id}.` });
+  await press({ ...acknowledging(id), user: { id: 'U8' } });
+  await said(1).toMatchObject({ user: 'U8', text: expect.stringContaining(`${id} is acknowledged already, by ada`) });
+  const real = pressOf({ action_id: actionIds.resolve, selected_option: { value: `true ${id}` } });
+  await press(real);
+  await said(2).toMatchObject({ text: `Done: ${id} is resolved: it was a real breach.` });
+  await press(real);
+  await said(3).toMatchObject({ text: expect.stringContaining(`${id} was resolved already, by ada`) });
+  await press(acknowledging(id));
+  await said(4).toMatchObject({ text: expect.stringContaining('Nothing was done: INC') });
+  await press(acknowledging('INC-999'));
+  await said(5).toMatchObject({ text: expect.stringContaining('there is no incident INC-999') });
+});
+
+test('whoever is not linked changes nothing, and is told how to be linked', async () => {
+  const { slack, app } = await start();
+  const id = await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  // A name is what people choose, and proves nothing.
+  for (const user of [
+    { id: 'U9', username: 'ada' },
+    { id: 'U9', username: 'U7', name: 'ada' },
+  ]) {
+    expect((await app.inject(signedPress({ ...acknowledging(id), user }))).statusCode).toBe(200);
+  }
+  await expect.poll(() => slack.answered.length, until).toBe(2);
+  expect(slack.answered[0]).toMatchObject({ user: 'U9', text: expect.stringContaining('U9: your-login') });
+  expect((await readIncident(db, id))!.state).toBe('open');
+  expect(slack.forms).toEqual([]);
+});
+
+test('a press in another workspace, app or channel changes nothing', async () => {
+  const { slack, app } = await start();
+  const id = await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  const form = { callback_id: 'tripline.reason', private_metadata: `false ${id} C2` };
+  const wrong = [
+    [{ ...acknowledging(id), team: { id: 'T2' } }, 'wrong-workspace'],
+    [{ ...acknowledging(id), api_app_id: 'A2' }, 'wrong-app'],
+    [{ ...acknowledging(id), channel: { id: 'C2' } }, 'wrong-channel'],
+    [submissionOf(form, 'because'), 'wrong-channel'],
+    [submissionOf(form, 'because', { team: { id: 'T2' } }), 'wrong-workspace'],
+  ] as const;
+  for (const [payload, reason] of wrong) {
+    const response = await app.inject(signedPress(payload));
+    expect([response.statusCode, response.json().error.reason]).toEqual([403, reason]);
+  }
+  expect((await readIncident(db, id))!.state).toBe('open');
+  expect(slack.answered).toEqual([]);
+});
+
+test('a message that was posted to a former channel can still be pressed there', async () => {
+  const { app } = await start();
+  const id = await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  await db.pool.query(`UPDATE told SET channel = 'C0' WHERE sink = 'slack'`);
+  expect((await app.inject(signedPress({ ...acknowledging(id), channel: { id: 'C0' } }))).statusCode).toBe(200);
+  expect((await readIncident(db, id))!.state).toBe('acknowledged');
+});
+
+test.each([
+  ['false', (id: string) => ({ action_id: actionIds.falsePositive, value: id })],
+  ['accepted', (id: string) => ({ action_id: actionIds.resolve, selected_option: { value: `accepted ${id}` } })],
+] as const)('%s asks for a reason, and resolves with it; reopening triggers again', async (resolution, action) => {
   const { slack, pagerduty, app } = await start();
   const id = await openIncident(db);
   await expect.poll(inStep, until).toBe(true);
-  const actions = [{ action_id: actionIds.falsePositive, value: id }];
-  const pressed = await app.inject(signedPress({ type: 'block_actions', user: { id: 'U7' }, actions }));
-  expect(pressed.statusCode).toBe(200);
-  expect((await readIncident(db, id))!.resolved).toMatchObject({ resolution: 'false' });
+  expect((await app.inject(signedPress(pressOf(action(id))))).statusCode).toBe(200);
+  await expect.poll(() => slack.forms.length, until).toBe(1);
+  expect((await readIncident(db, id))!.state).toBe('open');
+  const { trigger, view } = slack.forms[0]!;
+  expect(trigger).toBe('1.2.3');
+  const empty = await app.inject(signedPress(submissionOf(view, '  ')));
+  expect(empty.json()).toMatchObject({ response_action: 'errors', errors: { reason: expect.stringContaining('why') } });
+  expect((await readIncident(db, id))!.state).toBe('open');
+  const submitted = await app.inject(signedPress(submissionOf(view, 'we moved the broker')));
+  expect([submitted.statusCode, submitted.json()]).toEqual([200, {}]);
+  expect((await readIncident(db, id))!.resolved).toMatchObject({ resolution, by: { name: 'ada' } });
+  await expect.poll(() => slack.answered.at(-1)?.text, until).toContain(`Done: ${id} is resolved`);
   await expect.poll(inStep, until).toBe(true);
-  expect(JSON.stringify(slack.posts()[0]!.blocks)).toContain('*Resolved* (false positive) by U7 (Slack)');
+  expect(JSON.stringify(slack.posts()[0]!.blocks)).toMatch(/\*Resolved\* \([a-z, ]+\) by ada \(Slack\)/);
   await reopen(db, id, cli);
   await expect.poll(() => pagerduty.requests.length, until).toBe(3);
   expect(pagerduty.actions().map((action) => action.split(' ')[0])).toEqual(['trigger', 'resolve', 'trigger']);
 });
 
+test('an answer that Slack does not take changes nothing of what was done', async () => {
+  const { app, logged } = await start(({ path }) =>
+    path === '/chat.postEphemeral' ? { status: 200, body: '{"ok":false,"error":"user_not_in_channel"}' } : undefined,
+  );
+  const id = await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  expect((await app.inject(signedPress(acknowledging(id)))).statusCode).toBe(200);
+  expect((await readIncident(db, id))!.state).toBe('acknowledged');
+  await expect.poll(() => logged.join(''), until).toContain('user_not_in_channel');
+});
+
 test('what Slack did not sign, or not lately, changes nothing', async () => {
   const { app } = await start();
   const id = await openIncident(db);
-  const actions = [{ action_id: actionIds.acknowledge, value: id }];
-  const press = { type: 'block_actions', user: { id: 'U7' }, actions };
+  const press = acknowledging(id);
   const unsigned = { method: 'POST' as const, url: '/slack/interactions', payload: 'payload={}' };
   for (const request of [unsigned, signedPress(press, { secret: 'other' }), signedPress(press, { ageS: 301 })]) {
     const response = await app.inject(request);
@@ -154,8 +241,6 @@ test('what Slack did not sign, or not lately, changes nothing', async () => {
   }
   const nonsense = await app.inject(signedPress({ type: 'view_submission' }));
   expect([nonsense.statusCode, nonsense.json().error.reason]).toEqual([400, 'bad-interaction']);
-  const unknown = { ...press, actions: [{ action_id: actionIds.acknowledge, value: 'INC-999' }] };
-  expect((await app.inject(signedPress(unknown))).statusCode).toBe(409);
   expect((await readIncident(db, id))!.state).toBe('open');
 });
 

@@ -93,6 +93,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
   const measures = createMeasures(metrics, clock);
   const telling = { db, logger, measures, claimMs, onTold };
 
+  const slackClient = config.slack && createSlackClient({ ...config.slack, timeoutMs, fetch });
   const slackPosts = createPace(clock, { intervalMs: timing.slackIntervalMs, burst: 4 });
   const slackUpdates = createPace(clock, { intervalMs: timing.slackIntervalMs, burst: 4 });
   const pages = createPace(clock, { intervalMs: timing.pagerDutyIntervalMs, burst: 20 });
@@ -109,7 +110,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
     newsPace: slackPosts,
     mayHaveBeenDone,
     troubles: 0,
-    client: config.slack ? createSlackClient({ ...config.slack, timeoutMs, fetch }) : dryRunSlack,
+    client: slackClient ?? dryRunSlack,
   } satisfies Sink & Record<string, unknown>;
   const pagerduty = {
     name: 'pagerduty' as const,
@@ -228,8 +229,12 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
     },
   });
 
+  const buttons = config.slack && slackClient && { ...config.slack, answers: slackClient };
+  let interactions: ReturnType<typeof addInteractions> | undefined;
   return {
-    routes: (app) => addInteractions(app, { db, logger, clock, signingSecret: config.slack?.signingSecret }),
+    routes: (app) => {
+      interactions = addInteractions(app, { db, logger, clock, slack: buttons });
+    },
     ready: async () => {
       await db.pool.query('SELECT 1');
     },
@@ -237,6 +242,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
       stopping.abort();
       await sweeping;
       await jobs.stop();
+      await interactions?.settle();
       await Promise.all([turns.slack.stop(), turns.pagerduty.stop()]);
     },
   };

@@ -89,14 +89,24 @@ async function addFinding(
   );
 }
 
-/** A Slack that numbers its messages and keeps what stands in each. `answer` may answer otherwise. */
+/** A Slack that numbers its messages and keeps what stands in each, and whom it showed what. `answer` may answer otherwise. */
 export async function startFakeSlack(answer?: (request: FakeRequest, nth: number) => FakeAnswer | undefined) {
   const standing = new Map<string, { text: string; blocks: unknown; thread?: string; updates: number }>();
+  const answered: { channel: string; user: string; text: string }[] = [];
+  const forms: { trigger: string; view: Record<string, unknown> }[] = [];
   const arrivalsMs: number[] = [];
   const service = await startFakeService((request) => {
     arrivalsMs.push(performance.now());
     const other = answer?.(request, arrivalsMs.length);
     const form = Object.fromEntries(new URLSearchParams(request.body));
+    if (request.path === '/chat.postEphemeral') {
+      answered.push({ channel: form['channel']!, user: form['user']!, text: form['text']! });
+      return other ?? { status: 200, body: '{"ok":true,"message_ts":"1.2"}' };
+    }
+    if (request.path === '/views.open') {
+      forms.push({ trigger: form['trigger_id']!, view: JSON.parse(form['view']!) });
+      return other ?? { status: 200, body: '{"ok":true}' };
+    }
     const ts = form['ts'] ?? `17000.${String(standing.size + 1).padStart(6, '0')}`;
     const taken = other === undefined || other.manner === 'silent' || other.manner === 'half';
     if (taken) {
@@ -115,6 +125,8 @@ export async function startFakeSlack(answer?: (request: FakeRequest, nth: number
     ...service,
     arrivalsMs,
     standing,
+    answered,
+    forms,
     posts: () => [...standing.values()].filter(({ thread }) => thread === undefined),
     replies: () => [...standing.values()].filter(({ thread }) => thread !== undefined),
   };
@@ -132,13 +144,18 @@ export async function startFakePagerDuty(answer?: (nth: number) => FakeAnswer | 
   return { ...service, events, actions };
 }
 
+/** People of slack.people. */
+export const linked = { U7: 'ada', U8: 'bob' };
+
 export function configFor(urls: { slack?: string; pagerduty?: string }): Config {
-  return loadConfig(
+  const config = loadConfig(
     {
       ...(urls.slack && {
         TRIPLINE_SLACK_BOT_TOKEN: secrets.token,
         TRIPLINE_SLACK_CHANNEL: 'C1',
         TRIPLINE_SLACK_SIGNING_SECRET: secrets.signing,
+        TRIPLINE_SLACK_TEAM_ID: 'T1',
+        TRIPLINE_SLACK_APP_ID: 'A1',
         TRIPLINE_SLACK_API_URL: `${urls.slack}/`,
       }),
       ...(urls.pagerduty && {
@@ -148,6 +165,7 @@ export function configFor(urls: { slack?: string; pagerduty?: string }): Config 
     },
     import.meta.dirname,
   );
+  return config.slack ? { ...config, slack: { ...config.slack, people: linked } } : config;
 }
 
 /** A notifier with short times, its HTTP routes, what it logged and what it told. */
@@ -173,7 +191,28 @@ export async function startNotifier(db: Db, config: Config, timing: Partial<Noti
   return { notifier, app, logged, told, metrics, close };
 }
 
-/** A button press as Slack sends it. */
+/** What Slack says of a press of `action` beside it. */
+export function pressOf(action: object, change: object = {}) {
+  return {
+    type: 'block_actions',
+    team: { id: 'T1' },
+    api_app_id: 'A1',
+    channel: { id: 'C1' },
+    user: { id: 'U7', username: 'whatever-they-like' },
+    trigger_id: '1.2.3',
+    actions: [action],
+    ...change,
+  };
+}
+
+/** What Slack says when a form is submitted. */
+export function submissionOf(view: Record<string, unknown>, reason: string, change: object = {}) {
+  const state = { values: { reason: { text: { type: 'plain_text_input', value: reason } } } };
+  const { team, api_app_id, user } = pressOf({});
+  return { type: 'view_submission', team, api_app_id, user, view: { ...view, state }, ...change };
+}
+
+/** A button press or a form as Slack sends it. */
 export function signedPress(press: object, options: { secret?: string; ageS?: number } = {}) {
   const body = new URLSearchParams({ payload: JSON.stringify(press) }).toString();
   const timestamp = String(Math.floor(Date.now() / 1000) - (options.ageS ?? 0));

@@ -54,6 +54,8 @@ export async function startWhole(
     TRIPLINE_GITHUB_WEBHOOK_SECRET: secret,
     TRIPLINE_INTERNAL_KEY: internalKey,
     TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-bench',
+    TRIPLINE_SLACK_TEAM_ID: 'T1',
+    TRIPLINE_SLACK_APP_ID: 'A1',
     TRIPLINE_SLACK_CHANNEL: 'C1',
     TRIPLINE_SLACK_SIGNING_SECRET: 'bench',
     TRIPLINE_SLACK_API_URL: slack.url,

@@ -46,6 +46,8 @@ export const notifier: Victim = {
         ...(/fold|park/.test(failpoint) ? { SLACK_INTERVAL_MS: '500' } : {}),
         ...(failpoint === '' ? {} : { FAILPOINT: failpoint }),
         TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-faults',
+        TRIPLINE_SLACK_TEAM_ID: 'T1',
+        TRIPLINE_SLACK_APP_ID: 'A1',
         TRIPLINE_SLACK_CHANNEL: 'C1',
         TRIPLINE_SLACK_SIGNING_SECRET: 'faults-signing',
         TRIPLINE_SLACK_API_URL: `${slack.url}/`,

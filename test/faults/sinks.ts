@@ -124,6 +124,8 @@ function configFor(urls: Sinks['urls']): Config {
   const config = loadConfig(
     {
       TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-faults',
+      TRIPLINE_SLACK_TEAM_ID: 'T1',
+      TRIPLINE_SLACK_APP_ID: 'A1',
       TRIPLINE_SLACK_CHANNEL: 'C1',
       TRIPLINE_SLACK_SIGNING_SECRET: 'faults',
       TRIPLINE_SLACK_API_URL: urls.slack,

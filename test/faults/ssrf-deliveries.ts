@@ -45,6 +45,8 @@ export async function callThroughDeliveries(
       ...{ TRIPLINE_GITHUB_APP_ID: '1', TRIPLINE_GITHUB_APP_PRIVATE_KEY: privateKey, TRIPLINE_SLACK_CHANNEL: 'C1' },
       ...{
         TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-x',
+        TRIPLINE_SLACK_TEAM_ID: 'T1',
+        TRIPLINE_SLACK_APP_ID: 'A1',
         TRIPLINE_SLACK_SIGNING_SECRET: signingSecret,
         TRIPLINE_SLACK_API_URL: `${at}/slack/`,
       },

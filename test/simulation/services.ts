@@ -45,7 +45,15 @@ const defaults = loadConfig({}, '/nonexistent');
 /** Everything is live: messages are sent, and whatever a rule asks for is done, except in drills. */
 export const config: Config = {
   ...defaults,
-  slack: { botToken: 'simulated', channel: 'C1', signingSecret: 'simulated', apiUrl: 'https://slack.simulated/api/' },
+  slack: {
+    botToken: 'simulated',
+    channel: 'C1',
+    signingSecret: 'simulated',
+    apiUrl: 'https://slack.simulated/api/',
+    teamId: 'T1',
+    appId: 'A1',
+    people: {},
+  },
   pagerduty: { routingKey: 'simulated', apiUrl: 'https://pagerduty.simulated', minSeverity: 'high' },
   github: { ...defaults.github, apiUrl: 'https://github.simulated', app: { id: '1', privateKey } },
   remediation: {

@@ -111,6 +111,8 @@ describe('those whom Tripline calls', () => {
     TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-canary',
     TRIPLINE_SLACK_CHANNEL: 'C1',
     TRIPLINE_SLACK_SIGNING_SECRET: 'canary-signing',
+    TRIPLINE_SLACK_TEAM_ID: 'T1',
+    TRIPLINE_SLACK_APP_ID: 'A1',
     TRIPLINE_SLACK_API_URL: `${providerUrl}/`,
   });
 
@@ -120,7 +122,8 @@ describe('those whom Tripline calls', () => {
   });
 
   it.each([
-    [{ ok: true, team: 'Acme', user: 'tripline' }, 'ok', 'tripline in Acme, channel C1'],
+    [{ ok: true, team: 'Acme', team_id: 'T1', user: 'tripline' }, 'note', 'nobody may press its buttons'],
+    [{ ok: true, team: 'Other', team_id: 'T2', user: 'tripline' }, 'broken', 'is of the Slack workspace T2'],
     [{ ok: false, error: 'invalid_auth' }, 'broken', 'Slack refuses the bot token: invalid_auth'],
     ['no object', 'broken', 'Slack refuses the bot token'],
   ])('Slack answering %j', async (body, state, says) => {

@@ -51,8 +51,17 @@ async function github({ github: { app, token, apiUrl } }: Config): Promise<Check
 async function slack({ slack: settings }: Config): Promise<Check> {
   if (!settings) return { what: 'Slack', state: 'off', says: 'not configured: dry run' };
   return ask('Slack', 'check TRIPLINE_SLACK_BOT_TOKEN; it needs the scope chat:write', async () => {
-    const { team, bot } = await checkSlack(settings);
-    return { state: 'ok', says: `${bot} in ${team}, channel ${settings.channel}` };
+    const { team, teamId, bot } = await checkSlack(settings);
+    if (teamId !== settings.teamId) {
+      const says = `the bot token is of the Slack workspace ${teamId}, and slack.teamId names another: no button works`;
+      return { state: 'broken', says, mend: `set TRIPLINE_SLACK_TEAM_ID to ${teamId}, or take a token of the other` };
+    }
+    const linked = Object.keys(settings.people).length;
+    if (linked === 0) {
+      const says = `${bot} in ${team}, channel ${settings.channel}; nobody may press its buttons`;
+      return { state: 'note', says, mend: 'link people under slack.people: member ID at Slack → login' };
+    }
+    return { state: 'ok', says: `${bot} in ${team}, channel ${settings.channel}; ${linked} people linked` };
   });
 }
 

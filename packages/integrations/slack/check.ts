@@ -8,9 +8,9 @@ import { createOutbound } from '../outbound.ts';
 export async function checkSlack(options: {
   botToken: string;
   apiUrl: string;
-}): Promise<{ team: string; bot: string }> {
+}): Promise<{ team: string; teamId: string; bot: string }> {
   const url = new URL('auth.test', options.apiUrl.endsWith('/') ? options.apiUrl : `${options.apiUrl}/`);
-  let answer: { ok?: boolean; error?: string; team?: string; user?: string };
+  let answer: { ok?: boolean; error?: string; team?: string; team_id?: string; user?: string };
   try {
     const response = await createOutbound(options.apiUrl)(url, {
       method: 'POST',
@@ -23,5 +23,5 @@ export async function checkSlack(options: {
     throw new Error(`Slack does not answer at ${url.origin}`);
   }
   if (!answer.ok) throw new Error(`Slack refuses the bot token: ${String(answer.error).slice(0, 100)}`);
-  return { team: answer.team ?? '', bot: answer.user ?? '' };
+  return { team: answer.team ?? '', teamId: answer.team_id ?? '', bot: answer.user ?? '' };
 }

@@ -60,6 +60,21 @@ test('posts to the channel, replies in the thread, updates in place', async () =
   expect(service.requests[0]!.headers.authorization).toBe(`Bearer ${botToken}`);
 });
 
+test('whoever pressed is answered alone, and a form belongs to its press', async () => {
+  service = await startFakeService(({ path }) =>
+    path === '/views.open' ? refused('expired_trigger_id') : { status: 200, body: '{"ok":true,"message_ts":"1.2"}' },
+  );
+  const client = createSlackClient({ botToken, channel: 'C9', apiUrl: service.url });
+  expect(await client.tellOne({ channel: 'C1', user: 'U7' }, message)).toMatchObject({ kind: 'done' });
+  expect(await client.ask('1.2.3', { type: 'modal', blocks: [] })).toMatchObject({
+    kind: 'give-up',
+    reason: 'rejected',
+  });
+  const sent = service.requests.map(({ path, body }) => [path, Object.fromEntries(new URLSearchParams(body))] as const);
+  expect(sent[0]).toMatchObject(['/chat.postEphemeral', { channel: 'C1', user: 'U7', text: 'hello' }]);
+  expect(sent[1]).toMatchObject(['/views.open', { trigger_id: '1.2.3', view: '{"type":"modal","blocks":[]}' }]);
+});
+
 test('a redirect is not followed: the token stays where it was sent', async () => {
   const other = await startFakeService(() => ({ status: 200, body: ok({}) }));
   service = await startFakeService(() => ({ status: 307, headers: { location: `${other.url}/chat.postMessage` } }));

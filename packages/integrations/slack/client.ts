@@ -1,7 +1,7 @@
 import { LogLevel, WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError, WebClient } from '@slack/web-api';
 import { createOutbound, type Outbound } from '../outbound.ts';
 import type { Outcome } from '../outcome.ts';
-import type { SlackMessage } from './message.ts';
+import type { SlackForm, SlackMessage } from './message.ts';
 
 export type SlackOptions = {
   botToken: string;
@@ -21,6 +21,14 @@ export type SlackResult = { outcome: Outcome; reference?: SlackReference };
 export type SlackClient = {
   post: (message: SlackMessage, thread?: SlackReference) => Promise<SlackResult>;
   update: (reference: SlackReference, message: SlackMessage) => Promise<SlackResult>;
+};
+
+/** How those who press a button are answered. Never rejects. */
+export type SlackAnswers = {
+  /** Shows `message` to one person in a channel, and to nobody else; it is kept nowhere. */
+  tellOne: (to: { channel: string; user: string }, message: SlackMessage) => Promise<Outcome>;
+  /** Shows a form to whoever pressed. `trigger` is Slack's name of the press, and good for 3 s. */
+  ask: (trigger: string, form: SlackForm) => Promise<Outcome>;
 };
 
 /** Error codes of `ok: false` after which the same call may succeed. https://docs.slack.dev/reference/methods/chat.postMessage */
@@ -51,7 +59,7 @@ const lasting: Record<string, { reason: string; mend: string }> = {
   }),
 };
 
-export function createSlackClient(options: SlackOptions): SlackClient {
+export function createSlackClient(options: SlackOptions): SlackClient & SlackAnswers {
   const { botToken, channel, apiUrl, timeoutMs = 10_000, fetch: outbound = createOutbound(apiUrl) } = options;
   const web = new WebClient(botToken, {
     slackApiUrl: apiUrl,
@@ -70,17 +78,17 @@ export function createSlackClient(options: SlackOptions): SlackClient {
   });
 
   async function call(method: string, message: SlackMessage, more: Record<string, unknown>): Promise<SlackResult> {
+    const how = { unfurl_links: false, unfurl_media: false, parse: 'none' };
+    const { outcome, answer } = await send(method, { ...message, ...how, ...more });
+    if (outcome.kind !== 'done') return { outcome };
+    const { channel: where, ts } = answer as { channel?: unknown; ts?: unknown };
+    if (typeof where !== 'string' || typeof ts !== 'string') return { outcome: brokenOff };
+    return { outcome, reference: { channel: where, ts } };
+  }
+
+  async function send(method: string, fields: Record<string, unknown>): Promise<{ outcome: Outcome; answer?: object }> {
     try {
-      const answer = await web.apiCall(method, {
-        ...message,
-        unfurl_links: false,
-        unfurl_media: false,
-        parse: 'none',
-        ...more,
-      });
-      const { channel: where, ts } = answer as { channel?: unknown; ts?: unknown };
-      if (typeof where !== 'string' || typeof ts !== 'string') return { outcome: brokenOff };
-      return { outcome: { kind: 'done', reason: 'accepted' }, reference: { channel: where, ts } };
+      return { answer: await web.apiCall(method, fields), outcome: { kind: 'done', reason: 'accepted' } };
     } catch (error) {
       return { outcome: outcomeOf(error) };
     }
@@ -92,6 +100,8 @@ export function createSlackClient(options: SlackOptions): SlackClient {
         ? call('chat.postMessage', message, { channel: thread.channel, thread_ts: thread.ts })
         : call('chat.postMessage', message, { channel }),
     update: ({ channel: where, ts }, message) => call('chat.update', message, { channel: where, ts }),
+    tellOne: async (to, message) => (await send('chat.postEphemeral', { ...message, parse: 'none', ...to })).outcome,
+    ask: async (trigger, view) => (await send('views.open', { trigger_id: trigger, view })).outcome,
   };
 }
 

@@ -1,6 +1,13 @@
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { actionIds, InteractionError, parseInteraction, verifySlackSignature } from './interaction.ts';
+import {
+  actionIds,
+  formMetadata,
+  InteractionError,
+  parseInteraction,
+  reasonForm,
+  verifySlackSignature,
+} from './interaction.ts';
 
 const nowMs = 1_800_000_000_000;
 const signingSecret = 'canary-signing-3fd0';
@@ -12,8 +19,15 @@ function signed(change: { secret?: string; ageS?: number; body?: Buffer } = {}) 
 }
 const press = (payload: unknown) =>
   parseInteraction(Buffer.from(new URLSearchParams({ payload: JSON.stringify(payload) }).toString()));
-const user = { id: 'U7', username: 'ada' };
-const pressed = (action: object) => press({ type: 'block_actions', user, actions: [action] });
+const from = { team: { id: 'T1' }, api_app_id: 'A1', user: { id: 'U7', username: 'ada' } };
+const pressed = (action: object, change: object = {}) =>
+  press({ type: 'block_actions', ...from, channel: { id: 'C1' }, trigger_id: '1.2', actions: [action], ...change });
+const submitted = (metadata: string, value: unknown, change: object = {}) => {
+  const state = { values: { [reasonForm.block]: { [reasonForm.input]: { type: 'plain_text_input', value } } } };
+  const view = { callback_id: reasonForm.callback, private_metadata: metadata, state };
+  return press({ type: 'view_submission', ...from, view, ...change });
+};
+const pressBy = { team: 'T1', app: 'A1', channel: 'C1', user: { id: 'U7', name: 'ada' }, incident: 'INC-3' };
 
 test('only what Slack signed, within five minutes, is believed', () => {
   expect(verifySlackSignature(signed())).toBe(true);
@@ -26,19 +40,25 @@ test('only what Slack signed, within five minutes, is believed', () => {
     expect(verifySlackSignature({ ...signed(), ...wrong })).toBe(false);
 });
 
-test('each button is one verb', () => {
-  const actor = { via: 'slack', id: 'U7', name: 'ada' };
-  expect(pressed({ action_id: actionIds.acknowledge, value: 'INC-3' })).toEqual({
-    verb: 'acknowledge',
-    incident: 'INC-3',
-    actor,
+test('each button is one verb, with where and by whom it was pressed', () => {
+  expect(pressed({ action_id: actionIds.acknowledge, value: 'INC-3' })).toEqual({ ...pressBy, verb: 'acknowledge' });
+  expect(pressed({ action_id: actionIds.resolve, selected_option: { value: 'true INC-3' } })).toEqual({
+    ...{ ...pressBy, verb: 'resolve', resolution: 'true' },
   });
-  expect(pressed({ action_id: actionIds.falsePositive, value: 'INC-3' })).toMatchObject({ resolution: 'false' });
-  expect(pressed({ action_id: actionIds.resolve, selected_option: { value: 'accepted INC-3' } })).toMatchObject({
-    verb: 'resolve',
-    incident: 'INC-3',
-    resolution: 'accepted',
-  });
+});
+
+test('false and accepted ask for a reason; the form that they lead to resolves', () => {
+  const asked = {
+    false: pressed({ action_id: actionIds.falsePositive, value: 'INC-3' }),
+    accepted: pressed({ action_id: actionIds.resolve, selected_option: { value: 'accepted INC-3' } }),
+  };
+  for (const resolution of ['false', 'accepted'] as const) {
+    expect(asked[resolution]).toEqual({ ...pressBy, verb: 'ask', resolution, trigger: '1.2' });
+    const metadata = formMetadata(asked[resolution], resolution);
+    const expected = { ...pressBy, verb: 'resolve', resolution };
+    expect(submitted(metadata, ' we moved it ')).toEqual({ ...expected, reason: 'we moved it' });
+    expect(submitted(metadata, null)).toEqual({ ...expected, reason: '' });
+  }
 });
 
 test('anything else is refused by name, and not repeated', () => {
@@ -48,6 +68,13 @@ test('anything else is refused by name, and not repeated', () => {
     () => parseInteraction(Buffer.from(`payload=${canary}`)),
     () => press({ type: canary }),
     () => press(null),
+    () => pressed({ action_id: actionIds.acknowledge, value: 'INC-3' }, { team: canary }),
+    () => pressed({ action_id: actionIds.acknowledge, value: 'INC-3' }, { channel: { id: canary } }),
+    () => pressed({ action_id: actionIds.acknowledge, value: 'INC-3' }, { api_app_id: undefined }),
+    () => submitted(`${canary} INC-3 C1`, 'why'),
+    () => submitted(`true INC-3 C1`, 'why'),
+    () => submitted(`false ${canary} C1`, 'why'),
+    () => submitted('false INC-3 C1', canary, { view: { callback_id: canary } }),
     () => pressed({ action_id: canary, value: 'INC-3' }),
     () => pressed({ action_id: actionIds.acknowledge, value: canary }),
     () => pressed({ action_id: actionIds.resolve, selected_option: { value: `${canary} INC-3` } }),

@@ -1,5 +1,4 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { Actor, Resolution } from '@tripline/contracts/incident';
 import { redactText } from '@tripline/runtime/redact';
 import { z } from 'zod';
 
@@ -10,11 +9,34 @@ export const actionIds = {
   falsePositive: 'tripline.false-positive',
 } as const;
 
-/** What somebody asked for by pressing a button. */
-export type Interaction = { incident: string; actor: Actor } & (
-  | { verb: 'acknowledge' }
-  | { verb: 'resolve'; resolution: Resolution }
-);
+/** Ids within the form that asks for a reason. */
+export const reasonForm = { callback: 'tripline.reason', block: 'reason', input: 'text', most: 500 } as const;
+
+/** Where and by whom something was pressed, as Slack says; none of it is checked yet. */
+export type Press = {
+  /** Id of the Slack workspace. */
+  team: string;
+  /** Id of the app that posted the button. */
+  app: string;
+  /** Id of the channel that the message stands in. */
+  channel: string;
+  /** Whoever pressed: `id` is Slack's, and proves something; `name` is their own choice, and proves nothing. */
+  user: { id: string; name: string };
+  incident: string;
+};
+
+/** Resolutions that somebody must give a reason for. */
+export const reasoned = ['false', 'accepted'] as const;
+export type ReasonedResolution = (typeof reasoned)[number];
+
+/** What somebody asked for: by a button, or by the form that asks for a reason. `ask`: the form is to be shown. */
+export type Interaction = Press &
+  (
+    | { verb: 'acknowledge' }
+    | { verb: 'resolve'; resolution: 'true' }
+    | { verb: 'ask'; resolution: ReasonedResolution; trigger: string }
+    | { verb: 'resolve'; resolution: ReasonedResolution; reason: string }
+  );
 
 /** How far a request's time may be from ours; Slack's own advice. */
 const maxSkewS = 300;
@@ -44,13 +66,21 @@ export class InteractionError extends Error {
   readonly code = 'SLACK_INTERACTION';
 }
 
-const payloadSchema = z.object({
-  type: z.literal('block_actions'),
+const slackId = z.string().regex(/^[A-Z][A-Z0-9]{0,39}$/);
+const common = {
+  team: z.object({ id: slackId }),
+  api_app_id: slackId,
   user: z.object({
-    id: z.string().min(1).max(64),
+    id: slackId,
     username: z.string().max(200).optional(),
     name: z.string().max(200).optional(),
   }),
+};
+const pressSchema = z.object({
+  type: z.literal('block_actions'),
+  ...common,
+  channel: z.object({ id: slackId }),
+  trigger_id: z.string().min(1).max(200),
   actions: z
     .array(
       z.object({
@@ -61,6 +91,20 @@ const payloadSchema = z.object({
     )
     .min(1),
 });
+const submissionSchema = z.object({
+  type: z.literal('view_submission'),
+  ...common,
+  view: z.object({
+    callback_id: z.literal(reasonForm.callback),
+    private_metadata: z.string().max(200),
+    state: z.object({
+      values: z.object({
+        [reasonForm.block]: z.object({ [reasonForm.input]: z.object({ value: z.string().max(3000).nullish() }) }),
+      }),
+    }),
+  }),
+});
+const payloadSchema = z.discriminatedUnion('type', [pressSchema, submissionSchema]);
 const incidentId = /^INC-[0-9]{1,15}$/;
 
 /** Reads the urlencoded body of a verified request. @throws {InteractionError} */
@@ -76,26 +120,42 @@ export function parseInteraction(body: Buffer): Interaction {
   const parsed = payloadSchema.safeParse(json);
   if (!parsed.success) {
     const path = parsed.error.issues[0]!.path.map(String).join('.');
-    throw new InteractionError(`the payload is no press of a button: ${path || 'its top'} is not as it should be`);
+    throw new InteractionError(
+      `the payload is no press of a button or form: ${path || 'its top'} is not as it should be`,
+    );
   }
-  const { user, actions } = parsed.data;
+  const { data } = parsed;
   // People choose their names: what looks like a credential is named by its hash here as anywhere.
-  const actor: Actor = {
-    via: 'slack',
-    id: redactText(user.id),
-    name: redactText(user.username ?? user.name ?? user.id),
-  };
-  const { action_id, value = '', selected_option } = actions[0]!;
-  if (action_id === actionIds.acknowledge) return { verb: 'acknowledge', incident: known(value), actor };
-  if (action_id === actionIds.falsePositive)
-    return { verb: 'resolve', resolution: 'false', incident: known(value), actor };
+  const name = redactText(data.user.username ?? data.user.name ?? data.user.id);
+  const from = { team: data.team.id, app: data.api_app_id, user: { id: data.user.id, name } };
+  if (data.type === 'view_submission') {
+    const [resolution, incident = '', channel = ''] = data.view.private_metadata.split(' ');
+    if (!isReasoned(resolution)) throw new InteractionError('the form is none of ours');
+    const reason = redactText(data.view.state.values[reasonForm.block]?.[reasonForm.input]?.value ?? '').trim();
+    return { ...from, channel, incident: known(incident), verb: 'resolve', resolution, reason };
+  }
+  const press = { ...from, channel: data.channel.id };
+  const { action_id, value = '', selected_option } = data.actions[0]!;
+  const ask = (resolution: ReasonedResolution, incident: string) =>
+    ({ ...press, incident: known(incident), verb: 'ask', resolution, trigger: data.trigger_id }) as const;
+  if (action_id === actionIds.acknowledge) return { ...press, incident: known(value), verb: 'acknowledge' };
+  if (action_id === actionIds.falsePositive) return ask('false', value);
   if (action_id === actionIds.resolve) {
     const [resolution, incident = ''] = (selected_option?.value ?? '').split(' ');
-    if (resolution === 'true' || resolution === 'accepted')
-      return { verb: 'resolve', resolution, incident: known(incident), actor };
+    if (resolution === 'true') return { ...press, incident: known(incident), verb: 'resolve', resolution };
+    if (resolution === 'accepted') return ask(resolution, incident);
     throw new InteractionError('the option is none of those offered');
   }
   throw new InteractionError('the button is none of ours');
+}
+
+function isReasoned(resolution: string | undefined): resolution is ReasonedResolution {
+  return reasoned.some((one) => one === resolution);
+}
+
+/** What the form carries from the press to its submission; Slack returns it as it was, unseen by whoever fills it in. */
+export function formMetadata({ incident, channel }: Press, resolution: ReasonedResolution): string {
+  return `${resolution} ${incident} ${channel}`;
 }
 
 function known(incident: string): string {

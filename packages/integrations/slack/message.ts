@@ -6,14 +6,17 @@ import {
   type ReportedStep,
   resolutionText,
 } from '../incident-report.ts';
-import { actionIds } from './interaction.ts';
+import { actionIds, formMetadata, type Press, type ReasonedResolution, reasonForm } from './interaction.ts';
 import { escapeCode, escapeLine, escapeText, link } from './text.ts';
 
 /** A message as chat.postMessage and chat.update take it. `text` is what notifications and screen readers show. */
 export type SlackMessage = { text: string; blocks: Block[] };
 
 type Text = { type: 'plain_text'; text: string; emoji: false } | { type: 'mrkdwn'; text: string; verbatim: true };
-export type Block = { type: 'header' | 'section' | 'context' | 'divider' | 'actions'; [field: string]: unknown };
+export type Block = { type: 'header' | 'section' | 'context' | 'actions'; [field: string]: unknown };
+
+/** A form as views.open takes it. https://docs.slack.dev/reference/views/modal-views */
+export type SlackForm = { type: 'modal'; [field: string]: unknown };
 
 /** https://docs.slack.dev/reference/block-kit/blocks */
 export const slackLimits = { blocks: 50, sectionChars: 3000, headerChars: 150, contextChars: 2000, fallbackChars: 300 };
@@ -82,6 +85,39 @@ export function renderReply(lines: readonly string[], options: { possiblyRepeate
   const blocks = [section(escapedCut(text))];
   if (options.possiblyRepeated) blocks.push(context(repeatNote));
   return { text: escapeFallback(lines.join(' ')), blocks };
+}
+
+/** One sentence to whoever pressed a button. */
+export function renderAnswer(sentence: string): SlackMessage {
+  return { text: escapeFallback(sentence), blocks: [section(escapeLine(sentence, 2000))] };
+}
+
+/** The form that asks why an incident is to be resolved so. */
+export function renderReasonForm(press: Press, resolution: ReasonedResolution): SlackForm {
+  return {
+    type: 'modal',
+    callback_id: reasonForm.callback,
+    private_metadata: formMetadata(press, resolution),
+    title: plain(resolution === 'false' ? 'False positive' : 'Right, but allowed'),
+    submit: plain('Resolve'),
+    close: plain('Back'),
+    blocks: [
+      section(`*${escapeLine(press.incident, 40)}* is closed for everybody, in PagerDuty too.`),
+      {
+        type: 'input',
+        block_id: reasonForm.block,
+        label: plain('Why?'),
+        hint: plain('Kept in the audit trail with your name.'),
+        element: {
+          type: 'plain_text_input',
+          action_id: reasonForm.input,
+          multiline: true,
+          min_length: 3,
+          max_length: reasonForm.most,
+        },
+      },
+    ],
+  };
 }
 
 /** A storm in numbers: counts with the gravest or most frequent first, and the gravest incidents by name. */
@@ -247,12 +283,6 @@ function stepLine({ state, text }: ReportedStep): string {
 }
 
 function buttons({ id, state }: IncidentReport): Block {
-  const confirm = {
-    title: plain('False positive?'),
-    text: plain(`${id} is closed for everybody, in PagerDuty too.`),
-    confirm: plain('It is false'),
-    deny: plain('Back'),
-  };
   const acknowledge = {
     type: 'button',
     action_id: actionIds.acknowledge,
@@ -270,10 +300,10 @@ function buttons({ id, state }: IncidentReport): Block {
         placeholder: plain('Resolve as …'),
         options: [
           { text: plain('Real: dealt with'), value: `true ${id}` },
-          { text: plain('Right, but allowed'), value: `accepted ${id}` },
+          { text: plain('Right, but allowed …'), value: `accepted ${id}` },
         ],
       },
-      { type: 'button', action_id: actionIds.falsePositive, text: plain('False positive'), value: id, confirm },
+      { type: 'button', action_id: actionIds.falsePositive, text: plain('False positive …'), value: id },
     ],
   };
 }
