@@ -1,3 +1,4 @@
+import { endWithReader } from '@tripline/runtime/lifecycle';
 import { type Command, type Io, UsageError } from './command.ts';
 import { sentenceFor } from './errors.ts';
 import { commandHelp, overview } from './help.ts';
@@ -51,6 +52,7 @@ function failure(error: unknown, io: Io): number {
 }
 
 function processIo(): Io {
+  endWithReader();
   return {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),

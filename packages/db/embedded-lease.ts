@@ -1,3 +1,4 @@
+import { isAlive } from '@tripline/runtime/processes';
 import pg from 'pg';
 
 /** Who uses an embedded server, as advisory locks of sessions: the kernel ends the session of a process that was killed. */
@@ -57,15 +58,4 @@ export async function askForLease(socketDir: string, user: string): Promise<Leas
 async function lock(client: pg.Client, verb: 'pg_try_advisory_lock' | 'pg_try_advisory_lock_shared') {
   const { rows } = await client.query(`SELECT ${verb}${lockKey} AS got`);
   return rows[0].got as boolean;
-}
-
-/** Whether a process of this id is there, be it ours or not. */
-export function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { isAlive } from './embedded-lease.ts';
+import { isAlive } from '@tripline/runtime/processes';
 
 /** One use of a server, told to the watchdogs of the others by a file, and guarded by a watchdog of its own. */
 export type Use = {
@@ -15,14 +15,19 @@ export type Use = {
 /**
  * What a watchdog runs: a shell whose input ends without a word when we are killed. Unless somebody else uses the
  * server, it stops it, if the pid is still the server's. Each watchdog takes its own user's file away before it looks
- * for others, so of several that look at once the last finds none.
+ * for others, so of several that look at once the last finds none. A zombie uses nothing.
  */
 const script = `
+alive() {
+  kill -0 "$1" || return 1
+  state=$(cat "/proc/$1/stat" || ps -o stat= -p "$1")
+  case "\${state##*) }" in [ZX]*) return 1 ;; esac
+}
 read -r word && exit
 rm -f "$2/$3"
 for file in "$2"/*; do
   user="\${file##*/}"
-  kill -0 "\${user%%.*}" && exit
+  alive "\${user%%.*}" && exit
 done
 [ "$(head -n 1 "$1")" = "$4" ] && kill -INT "$4"`;
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startZombie } from '../../test/setup/zombie.ts';
 import { openDatabase } from './database.ts';
 import { type Embedded, startEmbedded } from './embedded.ts';
 
@@ -158,6 +159,19 @@ test('a pid file that names a stranger is no server', async () => {
   const { url, stop } = await startEmbedded({ dataDir });
   expect(await query(url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   await stop();
+});
+
+test('a zombie is neither the server nor one of its users', async () => {
+  const dataDir = join(folder, 'postgres');
+  await (await startEmbedded({ dataDir })).stop();
+  const zombie = await startZombie();
+  writeFileSync(join(dataDir, 'cluster/postmaster.pid'), `${zombie.pid}\n${dataDir}/cluster\n`);
+  const starter = await startElsewhere(dataDir);
+  writeFileSync(join(dataDir, 'users', `${zombie.pid}.0`), '');
+  // Its watchdog finds nobody else who uses the server.
+  starter.kill('SIGKILL');
+  await expect.poll(() => processesOf(dataDir), { timeout: 10_000, interval: 20 }).toEqual([]);
+  await zombie.reap();
 });
 
 test('what keeps it from starting is said', async () => {

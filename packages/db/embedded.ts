@@ -21,7 +21,8 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
-import { askForLease, isAlive, type Lease } from './embedded-lease.ts';
+import { isAlive, isListed } from '@tripline/runtime/processes';
+import { askForLease, type Lease } from './embedded-lease.ts';
 import { EmbeddedPostgresError, findProgram, nobody, type RunProgram, type User } from './embedded-program.ts';
 import { endOf, enterUse, type Use } from './embedded-use.ts';
 
@@ -272,9 +273,9 @@ function findServer(place: Place): number | undefined {
   } catch {
     return undefined;
   }
-  if (!isAlive(pid)) return undefined;
-  if (commandOf(pid).includes(place.cluster)) return pid;
-  // Postgres goes by the pid alone, and would refuse to start beside a stranger of that pid and our user.
+  if (!isListed(pid)) return undefined;
+  if (isAlive(pid) && commandOf(pid).includes(place.cluster)) return pid;
+  // Postgres goes by the pid alone, and would refuse to start beside a stranger of that pid and our user, or a zombie.
   for (const stale of [file, join(place.socketDir, '.s.PGSQL.5432.lock')]) rmSync(stale, { force: true });
   return undefined;
 }

@@ -3,7 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { startZombie } from '../../test/setup/zombie.ts';
 import { claimDataFolder, DataFolderInUse, findStandalone, keepSecret, readSecret } from './data-folder.ts';
+import { processBegan } from './processes.ts';
 
 let parent: string;
 let dataDir: string;
@@ -45,6 +47,16 @@ it('is taken over from one that was killed, even when its number lives on in ano
   writeFileSync(file, '{"pid":');
   claimDataFolder(dataDir).release();
   expect(existsSync(file)).toBe(false);
+});
+
+it('is taken over from a zombie, which its parent has not asked after yet', async () => {
+  claimDataFolder(dataDir).release();
+  const zombie = await startZombie(processBegan);
+  const left = { pid: zombie.pid, processBegan: zombie.began, listening: null };
+  writeFileSync(join(dataDir, 'standalone.json'), JSON.stringify(left));
+  await expect.poll(() => findStandalone(dataDir)).toBeNull();
+  claimDataFolder(dataDir).release();
+  await zombie.reap();
 });
 
 it('keeps one webhook secret, readable to its owner alone', () => {

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { processBegan } from './processes.ts';
 
 /**
  * The folder of a standalone Tripline: who runs in it, where it listens, and the webhook secret that was made on its
@@ -95,24 +95,4 @@ export function folderFault(dataDir: string): string | null {
   const folder = statSync(dataDir);
   if ((folder.mode & 0o077) !== 0) return `${dataDir} can be entered by others; chmod 700 it`;
   return null;
-}
-
-/** When a process began, in whatever form the system tells it; null when there is no such process. */
-function processBegan(pid: number): string | null {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return null;
-  }
-  try {
-    // The command's name, in brackets, may hold anything: count fields after the last bracket.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-  } catch {
-    try {
-      return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
-    } catch {
-      return null;
-    }
-  }
 }

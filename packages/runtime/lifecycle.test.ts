@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { expect, it } from 'vitest';
+import { type SpawnOptions, spawn } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
 import { createLifecycle } from './lifecycle.ts';
 import { createLogger } from './logger.ts';
 
@@ -78,4 +78,63 @@ it('ends at once on a second signal that comes later', async () => {
   const repeat = setInterval(() => child.kill('SIGTERM'), 100);
   expect(await ended).toBe(130);
   clearInterval(repeat);
+});
+
+/** Runs a module that has everything of lifecycle.ts in reach. */
+function startModule(code: string, options: SpawnOptions = {}) {
+  const program = `
+    import * as lifecycle from ${JSON.stringify(new URL('./lifecycle.ts', import.meta.url).href)};
+    ${code}`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'pipe', ...options });
+  const said = { out: '', err: '' };
+  child.stdout!.on('data', (chunk) => {
+    said.out += chunk;
+  });
+  child.stderr!.on('data', (chunk) => {
+    said.err += chunk;
+  });
+  const ended = new Promise<number | string>((resolve) =>
+    child.on('close', (code, signal) => resolve(code ?? signal!)),
+  );
+  return { child, said, ended };
+}
+
+describe('when whoever reads the output has gone', () => {
+  const talk = `setInterval(() => process.stdout.write('x'.repeat(1000)), 1);`;
+
+  it('a command ends without a word', async () => {
+    const { child, said, ended } = startModule(`lifecycle.endWithReader(); ${talk}`);
+    child.stdout!.destroy();
+    expect(await ended).toBe(141);
+    expect(said.err).toBe('');
+  });
+
+  it('what runs until it is stopped stops in order', async () => {
+    const { child, said, ended } = startModule(`
+      lifecycle.endWithReader();
+      const stop = lifecycle.stopSignal();
+      ${talk}
+      console.error(await stop);
+      process.exit(0);`);
+    child.stdout!.destroy();
+    expect(await ended).toBe(0);
+    expect(said.err).toBe('nobody reads the output\n');
+  });
+});
+
+it('a hang-up has settings read anew, as often as it comes, and ends nothing', async () => {
+  const { child, said, ended } = startModule(`
+    lifecycle.onHangUp(() => console.log('read anew'));
+    const kept = setInterval(() => {}, 1000);
+    const stop = lifecycle.stopSignal().finally(() => clearInterval(kept));
+    console.log('ready');
+    console.log(await stop);`);
+  await expect.poll(() => said.out, { timeout: 10_000, interval: 10 }).toContain('ready');
+  for (const times of [1, 2]) {
+    child.kill('SIGHUP');
+    await expect.poll(() => said.out.split('read anew').length - 1, { timeout: 10_000, interval: 10 }).toBe(times);
+  }
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  expect(said.out).toContain('SIGTERM');
 });

@@ -19,5 +19,19 @@ export function createLogger(options: { service: string; level: string }, destin
   ];
   const paths = names.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
   const settings = { level: options.level, base: { service: options.service }, redact: { paths, censor: '[secret]' } };
-  return destination ? pino(settings, destination) : pino(settings);
+  const logger = destination ? pino(settings, destination) : pino(settings);
+  made.add(new WeakRef(logger));
+  return logger;
+}
+
+/** The loggers of this process, for as long as anybody has them. */
+const made = new Set<WeakRef<Logger>>();
+
+/** Has every logger of this process log so much from now on. */
+export function setLogLevel(level: string): void {
+  for (const reference of made) {
+    const logger = reference.deref();
+    if (logger) logger.level = level;
+    else made.delete(reference);
+  }
 }

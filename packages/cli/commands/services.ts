@@ -1,5 +1,6 @@
 import { type Config, loadConfig } from '@tripline/runtime/config';
 import { type Command, readArguments } from '../command.ts';
+import { reloadOnHangUp } from '../reload-on-hang-up.ts';
 
 type Service = {
   name: string;
@@ -49,17 +50,22 @@ const services: readonly Service[] = [
   },
 ];
 
+/** Whether the rules that settings name exist: only who runs rules has them. */
+const checkRules = async (next: Config) => (await import('@tripline/detector/load-rules')).loadRules(next);
+
 export const serviceCommands: readonly Command[] = services.map(({ name, summary, details, load }) => ({
   name,
   summary,
   usage: [name],
-  details: `${details} Serves /healthz, /readyz and /metrics on TRIPLINE_HOST and TRIPLINE_PORT; stops on SIGTERM.`,
+  details: `${details} Serves /healthz, /readyz and /metrics on TRIPLINE_HOST and TRIPLINE_PORT; reads its settings anew on SIGHUP and stops on SIGTERM.`,
   run: async (args, io) => {
     readArguments(args, {}, { atMost: 0 });
     const config = loadConfig(io.env, io.cwd);
     // The log goes to stdout, as JSON.
     if (config.file !== null) io.err(`tripline: settings of ${config.file}\n`);
     for (const remark of config.remarks) io.err(`tripline: ${remark}\n`);
+    const check = name === 'detector' ? checkRules : undefined;
+    reloadOnHangUp(config, io, { say: (line) => io.err(`tripline: ${line}\n`), ...(check && { check }) });
     const main = await load();
     await main(config);
     return 0;

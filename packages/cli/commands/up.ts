@@ -1,5 +1,6 @@
-import { loadConfig } from '@tripline/runtime/config';
+import { type Config, loadConfig } from '@tripline/runtime/config';
 import { type Command, readArguments } from '../command.ts';
+import { reloadOnHangUp } from '../reload-on-hang-up.ts';
 
 export const up: Command = {
   name: 'up',
@@ -7,10 +8,12 @@ export const up: Command = {
   usage: ['up'],
   details:
     'Keeps its data in .tripline (TRIPLINE_DATA) and listens on 127.0.0.1:8080 (TRIPLINE_HOST, TRIPLINE_PORT). Makes a webhook ' +
-    'secret on its first start and shows it with the URL. Ctrl-C stops it.',
+    'secret on its first start and shows it with the URL. Ctrl-C stops it; SIGHUP has it read its settings anew.',
   async run(args, io) {
     readArguments(args, {}, { atMost: 0 });
     const config = loadConfig(io.env, io.cwd);
+    const check = async (next: Config) => (await import('@tripline/detector/load-rules')).loadRules(next);
+    reloadOnHangUp(config, io, { say: (line) => io.out(`! ${line}\n`), check });
     const { main } = await import('@tripline/standalone/main');
     await main(config);
     return 0;

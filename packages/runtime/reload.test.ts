@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { loadConfig } from './config.ts';
+import { createLogger } from './logger.ts';
+import { applyReload, reloadable } from './reload.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tripline-reload-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const load = (text: string) => {
+  writeFileSync(join(folder, 'tripline.yaml'), text);
+  return loadConfig({}, folder);
+};
+const silence = (subject: string) =>
+  `{ rule: some-rule, subject: "${subject}", until: "2030-01-01T00:00:00Z", reason: known }`;
+
+it('takes what can change while a process runs, in the very objects that services hold', () => {
+  const running = load(`silences: [${silence('a')}, ${silence('b')}]\nremediation: { maxPerHour: 3 }`);
+  const { silences, remediation } = running;
+  const logger = createLogger({ service: 'test', level: running.logLevel }, { write: () => {} });
+  const next = load(`logLevel: debug\nsilences: [${silence('c')}]\nremediation: { mode: automatic }`);
+  const { applied, needRestart } = applyReload(running, next);
+  expect(applied.sort()).toEqual(['logLevel', 'remediation.maxPerHour', 'remediation.mode', 'silences']);
+  expect(needRestart).toEqual([]);
+  expect(silences).toEqual(next.silences);
+  expect(remediation).toEqual(next.remediation);
+  expect(logger.level).toBe('debug');
+  expect(applyReload(running, next)).toEqual({ applied: [], needRestart: [] });
+});
+
+it('names what needs a restart, and changes nothing of it', () => {
+  const running = load('port: 9000\ngithub: { token: canary-canary-canary }');
+  const next = load('port: 9001\ngithub: { token: other-other-other-canary }\nrules: { off: [some-rule] }');
+  const { applied, needRestart } = applyReload(running, next);
+  expect(applied).toEqual([]);
+  expect(needRestart.sort()).toEqual(['github.token', 'port', 'rules.off']);
+  expect(running.port).toBe(9000);
+});
+
+it('can change only what is a setting', () => {
+  expect(Object.keys(load(''))).toEqual(expect.arrayContaining([...reloadable]));
+});
