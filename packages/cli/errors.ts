@@ -1,3 +1,5 @@
+import { describeDatabaseFault } from '@tripline/db/database-fault';
+
 /** Codes of our own errors whose message was written for the user who can mend it. */
 const forUsers: ReadonlySet<string> = new Set([
   'USER',
@@ -14,8 +16,7 @@ const forUsers: ReadonlySet<string> = new Set([
 /** One sentence for an error that its user can mend, or null for a fault of ours. */
 export function sentenceFor(error: unknown): string | null {
   const { code, message, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
-  if (code === undefined) return null;
-  if (forUsers.has(code)) return message;
+  if (code !== undefined && forUsers.has(code)) return message;
   switch (code) {
     case 'EADDRINUSE':
       return `port ${port} on ${address} is in use; stop what uses it, or set TRIPLINE_PORT to another`;
@@ -23,20 +24,7 @@ export function sentenceFor(error: unknown): string | null {
     case 'EROFS':
     case 'ENOSPC':
       return `${message}: see TRIPLINE_DATA`;
-    case 'ECONNREFUSED':
-    case 'ENOTFOUND':
-    case 'EHOSTUNREACH':
-    case 'ETIMEDOUT':
-    case 'EAI_AGAIN':
-      return `${address ?? 'the database'}${port ? `:${port}` : ''} does not answer (${code}); see DATABASE_URL and KAFKA_BROKERS`;
-    case '28P01':
-    case '28000':
-    case '3D000':
-      return `the database of DATABASE_URL refuses: ${message}`;
-    case '42P01':
-    case '3F000':
-      return "the database of DATABASE_URL lacks Tripline's tables; run `npx tripline migrate`";
     default:
-      return null;
+      return describeDatabaseFault(error);
   }
 }

@@ -1,5 +1,8 @@
 import { Kysely, PostgresDialect } from 'kysely';
-import pg from 'pg';
+import pg, { type ClientBase } from 'pg';
+import { type ConnectionConfig, connectionOf } from './connection.ts';
+import { DatabaseUnfit } from './database-fault.ts';
+import { isPooledByTransaction, prepareSession, type SessionOptions } from './session.ts';
 import type { DetectorTables } from './tables/detector.ts';
 import type { FindingsTables } from './tables/findings.ts';
 import type { JobsTables } from './tables/jobs.ts';
@@ -28,12 +31,6 @@ export type Db = {
 };
 
 /**
- * A process that stands still within a transaction (a machine that is paused, a network that is gone) holds what its
- * successor needs; Postgres ends that after so long, before Kafka's group would have the successor take over.
- */
-const stillMs = 5000;
-
-/**
  * Opens a pool. Nothing is connected before the first query. `bigint` columns come as numbers, since ours stay below 2^53.
  * `hurries`: for those who tell of findings. These are rare, so that what only pays after the fifth time never does:
  * statements are planned once a connection, and four connections outlive a quiet time.
@@ -42,12 +39,14 @@ export function openDatabase(
   url: string,
   options: { applicationName: string; maxConnections?: number; hurries?: boolean },
 ): Db {
+  const { namesSearchPath, ...connection } = connectionOf(url);
+  const settings = { plan_cache_mode: options.hurries ? 'force_generic_plan' : 'auto' };
   const pool = new pg.Pool({
-    connectionString: url,
+    ...connection,
     application_name: options.applicationName,
     max: options.maxConnections ?? 10,
-    ...(options.hurries ? { options: '-c plan_cache_mode=force_generic_plan', min: 4 } : {}),
-    idle_in_transaction_session_timeout: stillMs,
+    ...(options.hurries ? { min: 4 } : {}),
+    onConnect: onConnect(connection, { namesSearchPath, settings }),
     // Statements that a transaction sends without waiting for one another travel together.
     pipeline: true,
     types: {
@@ -68,4 +67,23 @@ export function openDatabase(
     if (!pool.ended) await pool.end();
   };
   return { pool, query, close };
+}
+
+/** Prepares each new connection; the first by which a pooler shows has it asked how it pools. */
+function onConnect(connection: pg.ClientConfig & Pick<ConnectionConfig, 'Client'>, options: SessionOptions) {
+  let isAsked = false;
+  return async (client: ClientBase): Promise<void> => {
+    const { pid } = await prepareSession(client, options);
+    // A server tells its backend's pid when it greets; a pooler, a number of its own.
+    const { processID } = client as { processID?: number | null };
+    if (isAsked || processID === pid) return;
+    isAsked = true;
+    if (!(await isPooledByTransaction(client, pid, () => new connection.Client(connection)))) return;
+    isAsked = false;
+    throw new DatabaseUnfit(
+      'DATABASE_URL leads to a pooler that gives out connections by the transaction (PgBouncer: pool_mode = transaction), ' +
+        'which keeps neither the locks nor the notifications that Tripline needs: set pool_mode = session for this ' +
+        'database, or name Postgres itself',
+    );
+  };
 }

@@ -46,10 +46,37 @@ export async function migrate(db: Db, options: { logger?: Logger; dir?: string }
       options.logger?.info({ migration: file.name }, 'migrated the database');
     }
     await runMigrations({ pgPool: db.pool, logger: workerLogger(options.logger) });
+  } catch (error) {
+    throw await withMissingRight(client, error);
   } finally {
     // Ends the session and with it the lock, whatever state a failed migration left it in.
     client.release(true);
   }
+}
+
+/** Says which right is missing, and the statement that gives it. */
+async function withMissingRight(client: pg.PoolClient, error: unknown): Promise<unknown> {
+  const isMissing = [error, (error as Error).cause].some(
+    (one) => (one as { code?: string } | undefined)?.code === '42501',
+  );
+  if (!isMissing) return error;
+  const { rows } = await client.query<{ role: string; database: string; schema: boolean; create: boolean }>(
+    `SELECT quote_ident(current_user) AS role, quote_ident(current_database()) AS database,
+            has_schema_privilege('public', 'CREATE') AS schema,
+            has_database_privilege(current_database(), 'CREATE') AS create`,
+  );
+  const { role, database, schema, create } = rows[0]!;
+  const missing = [
+    ...(create ? [] : [`GRANT CREATE ON DATABASE ${database} TO ${role}`]),
+    ...(schema ? [] : [`GRANT CREATE, USAGE ON SCHEMA public TO ${role}`]),
+  ];
+  const mend =
+    missing.length > 0
+      ? `as the database's owner, run \`${missing.join('; ')}\` in it`
+      : `migrate by the role that owns the tables (\`\\dt\` names it), and leave this one to the services`;
+  return new MigrationError(`${role} may not make or change the tables (${(error as Error).message}): ${mend}`, {
+    cause: error,
+  });
 }
 
 type Migration = { name: string; sql: string; checksum: string };

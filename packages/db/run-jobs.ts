@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { JobName, Jobs } from '@tripline/contracts/job';
 import type { Logger } from '@tripline/runtime/logger';
 import { type JobHelpers, run, type TaskList, type WorkerEvents, Logger as WorkerLogger } from 'graphile-worker';
-import pg from 'pg';
+import pg, { type ClientBase } from 'pg';
 import type { Db } from './database.ts';
 import { patient } from './patient-pool.ts';
 
@@ -35,8 +35,15 @@ export async function runJobs(parts: {
   concurrency?: number;
 }): Promise<{ stop: () => Promise<void> }> {
   const { db, logger, handlers, concurrency = usualConcurrency } = parts;
-  const settings = `${db.pool.options.options ?? ''} -c synchronous_commit=off`;
-  const pool = new pg.Pool({ ...db.pool.options, options: settings, max: 4 });
+  const { onConnect } = db.pool.options;
+  const pool = new pg.Pool({
+    ...db.pool.options,
+    max: 4,
+    async onConnect(client: ClientBase) {
+      await onConnect?.(client);
+      await client.query('SET synchronous_commit = off');
+    },
+  });
   // As in database.ts: a connection that dies is reported by the next query.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));

@@ -16,6 +16,43 @@ const httpUrl = z.url({ protocol: /^https?$/ }).superRefine((text, context) => {
 const actions = Object.keys(responseActions) as [ResponseAction, ...ResponseAction[]];
 const megabyte = 1024 * 1024;
 
+const database = z
+  .strictObject({
+    url: z
+      .string()
+      .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
+      .optional()
+      .describe(
+        'Postgres to use, with the parameters of libpq (`sslmode`, `sslrootcert`, …). Absent: an embedded one in the data folder. Tables lie in schema `public`, unless `options` name a search_path.',
+      ),
+    sslMode: z
+      .enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'])
+      .optional()
+      .describe("How much TLS is asked for where the URL has no `sslmode`; libpq's own default is `prefer`."),
+    sslRootCert: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("PEM file of the CAs that may vouch for the server; `system` for this machine's own."),
+    sslCert: z.string().min(1).optional().describe('PEM file of a client certificate.'),
+    sslKey: z.string().min(1).optional().describe('PEM file of its key.'),
+  })
+  .transform(({ url, ...tls }) => ({ url: url && withParameters(url, tls) }));
+
+/** Lays libpq's variables beneath the parameters that a URL has. */
+function withParameters(url: string, beneath: Record<string, string | undefined>): string {
+  const [base, query] = url.split(/\?(.*)/s);
+  const parameters = new URLSearchParams(query);
+  const isSecured = parameters.has('sslmode') || parameters.has('ssl');
+  for (const [name, value] of Object.entries(beneath)) {
+    const parameter = name.toLowerCase();
+    if (value !== undefined && !parameters.has(parameter) && !(name === 'sslMode' && isSecured)) {
+      parameters.set(parameter, value);
+    }
+  }
+  return parameters.size > 0 ? `${base}?${parameters}` : url;
+}
+
 const kafka = z.strictObject({
   brokers: z
     .array(z.string().regex(/^[^\s:]+:\d+$/, 'must be host:port'))
@@ -212,15 +249,7 @@ export const settings = z.strictObject({
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
     .describe('How much is logged.'),
-  database: z
-    .strictObject({
-      url: z
-        .string()
-        .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
-        .optional()
-        .describe('Postgres to use. Absent: an embedded one in the data folder.'),
-    })
-    .prefault({}),
+  database: database.prefault({}),
   kafka: kafka.prefault({}),
   retentionDays: z
     .int()
@@ -273,6 +302,10 @@ export type EnvironmentSetting = { name: string; path: string; kind?: 'list' | '
 
 export const environment: readonly EnvironmentSetting[] = [
   { name: 'DATABASE_URL', path: 'database.url', secret: true },
+  { name: 'PGSSLMODE', path: 'database.sslMode' },
+  { name: 'PGSSLROOTCERT', path: 'database.sslRootCert' },
+  { name: 'PGSSLCERT', path: 'database.sslCert' },
+  { name: 'PGSSLKEY', path: 'database.sslKey' },
   { name: 'KAFKA_BROKERS', path: 'kafka.brokers', kind: 'list' },
   { name: 'TRIPLINE_KAFKA_PARTITIONS', path: 'kafka.partitions', kind: 'number' },
   { name: 'TRIPLINE_KAFKA_REPLICATION', path: 'kafka.replicationFactor', kind: 'number' },

@@ -1,4 +1,5 @@
 import type { Db } from '@tripline/db/database';
+import { describeDatabaseFault } from '@tripline/db/database-fault';
 import type { Clock } from '@tripline/runtime/clock';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
@@ -292,5 +293,6 @@ function unavailable(error: unknown): unknown {
   const refused =
     typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code) && !/^(08|53|57|58|25006)/.test(code);
   if (error instanceof StreamUnavailable || code === 'RECORD_TOO_LARGE' || ours || refused) return error;
-  return new StreamUnavailable(`the log's database does not answer: ${(error as Error).message}`, { cause: error });
+  const says = describeDatabaseFault(error) ?? `the log's database does not answer: ${(error as Error).message}`;
+  return new StreamUnavailable(says, { cause: error });
 }

@@ -17,7 +17,7 @@ const longestPauseMs = 2000;
  * @param options.onNotify also called after a reconnection, with no payload: anything may have happened meanwhile.
  */
 export function openListener(options: {
-  connection: pg.ClientConfig;
+  connection: pg.PoolConfig;
   channels: readonly string[];
   onNotify: (channel: string | null, payload: string) => void;
   clock: Clock;
@@ -30,11 +30,14 @@ export function openListener(options: {
 
   async function connect(): Promise<void> {
     for (let failures = 0; !closing.signal.aborted; failures += 1) {
-      const next = new pg.Client({ ...options.connection, keepAlive: true });
+      const { onConnect } = options.connection;
+      const Client = (options.connection.Client ?? pg.Client) as typeof pg.Client;
+      const next = new Client({ ...options.connection, keepAlive: true });
       next.on('error', () => {}); // 'end' follows and does the work
       next.on('notification', ({ channel, payload }) => onNotify(channel, payload ?? ''));
       try {
         await next.connect();
+        await onConnect?.(next);
         for (const channel of channels) await next.query(`LISTEN ${channel}`);
         for (const key of held) await next.query('SELECT pg_try_advisory_lock($1)', [key]);
         if (closing.signal.aborted) return await next.end();

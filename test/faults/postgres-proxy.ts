@@ -64,7 +64,7 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  const url = `postgresql://${upstream.username}${upstream.password ? `:${upstream.password}` : ''}@127.0.0.1:${port}${upstream.pathname}`;
+  const url = `postgresql://${upstream.username}${upstream.password ? `:${upstream.password}` : ''}@127.0.0.1:${port}${upstream.pathname}?sslmode=disable`;
   const breakAll = () => {
     for (const socket of sockets) socket.destroy();
   };

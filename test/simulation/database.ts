@@ -36,6 +36,8 @@ export async function prepareServer(url: string, name: string): Promise<Server> 
   await admin.query(`ALTER DATABASE ${name} SET synchronous_commit = off`);
   const own = new URL(url);
   own.pathname = `/${name}`;
+  // Whatever opens it looks for the functions of time there first.
+  own.searchParams.set('options', '-c search_path=public,simulated,pg_catalog');
   const connect = async () => {
     const client = new pg.Client({ connectionString: own.href, application_name: 'simulation', types: parsers });
     client.on('error', () => {});
