@@ -28,8 +28,11 @@ export const attributes = {
   // Where.
   'vcs.provider.name': z.enum(['github', 'gitlab', 'gitea', 'bitbucket', 'other']),
   'vcs.owner.name': text,
+  /** The provider's id of the organisation or user that owns the repository: it stays when the name changes. */
+  'vcs.owner.id': id,
   /** The repository's full name, `owner/name`. */
   'vcs.repository.name': text,
+  'vcs.repository.id': id,
   'vcs.repository.url.full': text,
   'tripline.repository.visibility': z.enum(['public', 'private', 'internal']),
   'tripline.repository.default_branch': text,
@@ -51,12 +54,15 @@ export const attributes = {
   /** The commit that the merge put on the base branch (`merge_commit_sha`); only on a merged change. */
   'tripline.change.merge_revision': id,
   'tripline.change.author': text,
+  'tripline.change.author_id': id,
   /** What happened to the change, in the provider's word: synchronize, edited, labeled, review_requested … */
   'tripline.change.action': text,
   'tripline.change.merged_by': text,
+  'tripline.change.merged_by_id': id,
   /** Numbers of the changes that the provider says a run belongs to. */
   'tripline.change.ids': z.array(id),
   'tripline.head.repository': text,
+  'tripline.head.repository_id': id,
   /** The head lies in another repository than the base. */
   'tripline.head.fork': z.boolean(),
 
@@ -67,6 +73,7 @@ export const attributes = {
   /** The commit that the reviewer saw (`review.commit_id`). */
   'tripline.review.revision': id,
   'tripline.review.author': text,
+  'tripline.review.author_id': id,
   'tripline.review.author_type': text,
   'tripline.review.submitted_at': time,
 
@@ -101,6 +108,7 @@ export const attributes = {
   'tripline.pipeline.trigger': text,
   /** Login of who (re-)triggered this attempt. */
   'tripline.pipeline.triggered_by': text,
+  'tripline.pipeline.triggered_by_id': id,
   'tripline.pipeline.referenced': z.array(text),
 
   // A task run (GitHub: workflow_job) and its worker (runner).
@@ -159,6 +167,8 @@ export const attributes = {
   'tripline.grant.grantee_id': id,
   /** On what: `owner/name`, an organisation login, or `org/team-slug`. */
   'tripline.grant.target': text,
+  /** The target's id at the provider: the repository's, the organisation's or the team's. */
+  'tripline.grant.target_id': id,
   /** The permission or role that is granted, in the provider's word: admin, write, maintain, member, owner, read … */
   'tripline.grant.permission': text,
   /** Permission or role before the change, where the provider says it. */
@@ -193,6 +203,7 @@ export const attributes = {
     'environment-gate',
     'custom-property',
     'block',
+    'exemption',
   ]),
   'tripline.control.action': text,
   'tripline.control.name': text,

@@ -6,7 +6,7 @@ import { type AttributeName, type Attributes, attributes } from './attributes.ts
  *
  * Names are those of CDEvents where CDEvents has one (`dev.cdevents.<subject>.<predicate>`), otherwise they stand in
  * its space for custom events, `dev.cdeventsx.tripline-<subject>.<predicate>`. A source that cannot fill the required
- * attributes must set the delivery aside with a reason instead of inventing them.
+ * attributes must ignore the delivery with a reason instead of inventing them.
  */
 export const eventTypes = {
   'dev.cdevents.pipelinerun.queued': ['vcs.repository.name', 'cicd.pipeline.run.id', 'vcs.ref.head.revision'],

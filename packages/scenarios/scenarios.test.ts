@@ -17,7 +17,7 @@ const cast = (scenario: Scenario): Cast => ({
   seed: 987_654_321,
 });
 
-/** The event that the real source makes of a delivery; throws when it is refused or set aside. */
+/** The event that the real source makes of a delivery; throws when it is refused or ignored. */
 function eventOf(delivery: ScenarioDelivery, startMs: number): TriplineEvent {
   const source = delivery.source === 'github' ? github : tripline;
   const result = source.normalise(

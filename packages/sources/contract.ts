@@ -5,8 +5,9 @@ import type { Workspaces } from './workspace.ts';
  * A source: a feed of deliveries that Tripline takes over HTTP. Pure: no clock, no I/O, no state. It proves who sent
  * a delivery, then says in Tripline's words what it tells.
  *
- * One delivery gives one event, or is set aside by a reason of `asideReasons`, or is refused by a reason of
- * `refusalReasons`. Neither function ever throws, whatever the bytes.
+ * One delivery gives one event, or is ignored by a reason of `ignoredReasons`, or is refused by a reason of
+ * `refusalReasons`. What is genuine is never refused for what it says: only what is not whole is. Neither function ever
+ * throws, whatever the bytes.
  */
 export type Source = {
   /** The feed's name: its route is `POST /webhooks/<name>`, and its deliveries' ids begin with it. */
@@ -33,22 +34,33 @@ export type Delivery = {
   receivedAtMs: number;
 };
 
-export type Normalised = { event: TriplineEvent } | { aside: AsideReason } | { refusal: Refusal };
+export type Normalised = { event: TriplineEvent } | Ignored | { refusal: Refusal };
+
+/** `organization`: whose it is by its own words, made fit to be shown; absent where it names nobody. */
+export type Ignored = { ignored: IgnoredReason; organization?: string };
 
 /** Why a delivery that is genuine and whole is not kept. Bounded: it labels a metric. */
-export const asideReasons = [
+export const ignoredReasons = [
   /** The provider checks that somebody listens. */
   'ping',
   /** No rule could read this kind of event. */
   'event-not-read',
   /** The event is read, but this action of it says nothing about access, code or controls. */
   'action-not-read',
+  /** The provider names an event that Tripline does not know yet. */
+  'unknown-event',
+  /** The body is not of the event that it is said to be: a header is not signed, so such a body is not believed. */
+  'unexpected-shape',
+  /** It names a repository by what can be no repository’s name, such as `..`. */
+  'impossible-name',
+  /** Whose it is belongs to no configured workspace. */
+  'unknown-organization',
   /** Nothing in it says whose it is. */
   'no-workspace',
   /** The provider left out what an event of its type cannot be without. */
   'incomplete',
 ] as const;
-export type AsideReason = (typeof asideReasons)[number];
+export type IgnoredReason = (typeof ignoredReasons)[number];
 
 /** Why a delivery is refused. Bounded: it labels a metric, and clients match on it. */
 export const refusalReasons = [
@@ -61,6 +73,7 @@ export const refusalReasons = [
   'missing-event-header',
   'unknown-event',
   'bad-delivery-id',
+  'other-provider',
   'invalid-utf8',
   'invalid-json',
   'too-deep',

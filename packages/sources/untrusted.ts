@@ -45,6 +45,16 @@ export function text(value: string | null | undefined, limit: number = textLimit
   return clip(isPlain(value) ? value : redactText(wellFormed(value)), limit);
 }
 
+/**
+ * The login of a user, organisation, bot or enterprise. What has the form of GitHub's own logins is an identity, and
+ * kept as it is: redacted, somebody who calls himself `xoxb-0123456789` could not be named to GitHub any more.
+ */
+export function loginText(value: string | null | undefined): string | undefined {
+  return typeof value === 'string' && loginForm.test(value) ? value : text(value, 256);
+}
+/** A managed user's login ends in `_` and the enterprise's short name. */
+const loginForm = /^[A-Za-z0-9-]{1,39}(?:_[A-Za-z0-9]{3,8})?(?:\[bot\])?$/;
+
 /** A long text, such as a comment's body; absent when empty. */
 export function longText(value: string | null | undefined): string | undefined {
   return value ? text(value, bodyLimit) : undefined;

@@ -14,8 +14,8 @@ export type Workspaces = {
 /** Organisations whose name begins so are played by `tripline attack`; none of them is real. */
 export const drillPrefix = 'tripline-drill-';
 
-/** What may be a workspace's name; organisations' logins fit it once they are in lower case. */
-export const workspacePattern = /^[a-z0-9][a-z0-9_-]{0,99}$/;
+/** What may be a workspace's name; organisations' logins fit it once they are in lower case, dots and hyphens included. */
+export const workspacePattern = /^(?!\.{1,2}$)[a-z0-9._-]{1,100}$/;
 
 export function createWorkspaces(config: {
   workspaces: readonly { id: string; github: { organizations: readonly string[] } }[];

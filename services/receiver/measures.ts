@@ -1,15 +1,15 @@
 import type { Metrics } from '@tripline/runtime/metrics';
-import type { AsideReason, RefusalReason } from '@tripline/sources/contract';
+import type { IgnoredReason, RefusalReason } from '@tripline/sources/contract';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
 /** What became of a delivery. `spooled` is kept too, on this machine's disk. */
-export type Outcome = 'kept' | 'spooled' | 'duplicate' | 'set-aside' | 'refused';
+export type Outcome = 'kept' | 'spooled' | 'duplicate' | 'ignored' | 'refused';
 
 /** The receiver's metrics. Every label is of a bounded list. */
 export function createMeasures(metrics: Metrics, spoolBytes: () => number) {
   const deliveries = new Counter({
     name: 'tripline_deliveries_total',
-    help: 'Deliveries by source, outcome and, where set aside or refused, its reason',
+    help: 'Deliveries by source, outcome and, where ignored or refused, its reason',
     labelNames: ['source', 'outcome', 'reason'] as const,
     registers: [metrics],
   });
@@ -28,7 +28,7 @@ export function createMeasures(metrics: Metrics, spoolBytes: () => number) {
     },
   });
   return {
-    count: (source: string, outcome: Outcome, reason: AsideReason | RefusalReason | '' = '') =>
+    count: (source: string, outcome: Outcome, reason: IgnoredReason | RefusalReason | '' = '') =>
       deliveries.inc({ source, outcome, reason }),
     observeAppend: (seconds: number) => append.observe(seconds),
   };

@@ -82,9 +82,9 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
     const bodySha256 = hash('sha256', rawBody);
     const normalised = source.normalise({ headers, rawBody, bodySha256, receivedAtMs }, workspaces);
     if ('refusal' in normalised) return answerRefusal(source, response, normalised.refusal);
-    if ('aside' in normalised) {
-      measures.count(source.name, 'set-aside', normalised.aside);
-      return answerJson(response, 202, { status: 'set-aside', reason: normalised.aside });
+    if ('ignored' in normalised) {
+      measures.count(source.name, 'ignored', normalised.ignored);
+      return answerJson(response, 202, { status: 'ignored', reason: normalised.ignored });
     }
 
     const { event } = normalised;

@@ -32,7 +32,7 @@ export function signedRequests(deliveries: number, maxBodyBytes = Number.POSITIV
     seed += 1;
     const corpus = makeCorpus({ deliveries, workspaces: 200, attackEvery: 50, seed, startMs: Date.now() });
     for (const [index, delivery] of corpus.deliveries.entries()) {
-      // What the receiver sets aside it need not keep, and that would flatter it.
+      // What the receiver ignores it need not keep, and that would flatter it.
       if (delivery.body.length > maxBodyBytes || eventOf(delivery) === undefined) continue;
       requests.push(requestBytes({ ...delivery, id: `${seed}-${index}` }, secret));
     }

@@ -15,7 +15,7 @@ import type { Delivery } from './stories.ts';
 
 const workspaces = createWorkspaces(loadConfig({}, tmpdir()));
 
-/** The event that the receiver makes of a delivery; undefined when it sets it aside. */
+/** The event that the receiver makes of a delivery; undefined when it ignores it. */
 export function eventOf(delivery: Delivery): TriplineEvent | undefined {
   const normalised = github.normalise(
     {
@@ -27,7 +27,7 @@ export function eventOf(delivery: Delivery): TriplineEvent | undefined {
     workspaces,
   );
   if ('event' in normalised) return normalised.event;
-  if ('aside' in normalised && normalised.aside === 'action-not-read') return undefined;
+  if ('ignored' in normalised && normalised.ignored === 'action-not-read') return undefined;
   throw new Error(`${delivery.event} was not normalised: ${JSON.stringify(normalised)}`);
 }
 

@@ -21,8 +21,8 @@ export function someDeliveries(count: number, options: { seed?: number; workspac
 /** Id of the event that a delivery becomes. */
 const eventIdOf = ({ id }: Sent) => `github:${id}`;
 
-/** Posts a delivery once; null when no answer came. `aside`: it says nothing about access, and was not kept. */
-async function post(base: string, delivery: Sent): Promise<{ status: number; aside: boolean } | null> {
+/** Posts a delivery once; null when no answer came. `ignored`: it says nothing about access, and was not kept. */
+async function post(base: string, delivery: Sent): Promise<{ status: number; ignored: boolean } | null> {
   try {
     const response = await fetch(`${base}/webhooks/github`, {
       method: 'POST',
@@ -36,7 +36,7 @@ async function post(base: string, delivery: Sent): Promise<{ status: number; asi
       signal: AbortSignal.timeout(15_000),
     });
     const { status } = (await response.json()) as { status?: string };
-    return { status: response.status, aside: status === 'set-aside' };
+    return { status: response.status, ignored: status === 'ignored' };
   } catch {
     return null;
   }
@@ -47,13 +47,13 @@ export function createSender(deliveries: readonly Sent[]) {
   let next = 0;
   const sent: Sent[] = [];
   const acknowledged = new Set<string>();
-  const aside = new Set<string>();
+  const ignored = new Set<string>();
   const statuses = new Map<number | null, number>();
   const deliver = async (base: string, delivery: Sent) => {
     const answer = await post(base, delivery);
     const status = answer?.status ?? null;
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
-    if (answer?.aside) aside.add(eventIdOf(delivery));
+    if (answer?.ignored) ignored.add(eventIdOf(delivery));
     else if (status !== null && status >= 200 && status < 300) acknowledged.add(eventIdOf(delivery));
     return status;
   };
@@ -70,12 +70,12 @@ export function createSender(deliveries: readonly Sent[]) {
     async sendUnacknowledged(base: string): Promise<void> {
       for (const delivery of sent) {
         const id = eventIdOf(delivery);
-        if (!acknowledged.has(id) && !aside.has(id)) await deliver(base, delivery);
+        if (!acknowledged.has(id) && !ignored.has(id)) await deliver(base, delivery);
       }
     },
     acknowledged: (): ReadonlySet<string> => acknowledged,
     /** Ids of what was sent and may be kept. */
-    sentIds: () => new Set(sent.map(eventIdOf).filter((id) => !aside.has(id))),
+    sentIds: () => new Set(sent.map(eventIdOf).filter((id) => !ignored.has(id))),
     left: () => deliveries.length - next,
     /** How often each status was answered; null: no answer. */
     statuses: () => new Map(statuses),

@@ -43,13 +43,13 @@ async function fillSpool(ground: Ground, rounds: number): Promise<string[]> {
     /** At most so many bytes a file; only the soft limit, so that it can be raised again. */
     const limitFiles = (bytes: number | 'unlimited') =>
       execFileSync('prlimit', ['--pid', String(receiver.child.pid), `--fsize=${bytes}:`]);
-    /** Sends until one is neither a duplicate nor set aside, and says how it was answered. */
+    /** Sends until one is neither a duplicate nor ignored, and says how it was answered. */
     const expectAnswer = async (wanted: number, when: string) => {
       for (let nth = 0; nth < 5; nth += 1) {
         const before = whole.sender.acknowledged().size;
         const status = await whole.sender.sendNext(base);
-        const isAside = status === 202 && whole.sender.acknowledged().size === before;
-        if (!isAside && status !== wanted) differences.push(`${when}: answered ${status}, not ${wanted}`);
+        const isIgnored = status === 202 && whole.sender.acknowledged().size === before;
+        if (!isIgnored && status !== wanted) differences.push(`${when}: answered ${status}, not ${wanted}`);
       }
     };
     for (let round = 0; round < rounds; round += 1) {

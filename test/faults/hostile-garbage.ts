@@ -4,7 +4,7 @@ import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
 import { rules } from '@tripline/rules/registry';
 import { createKept, runBatch } from '@tripline/rules/test-kit';
-import { asideReasons, refusalReasons } from '@tripline/sources/contract';
+import { ignoredReasons, refusalReasons } from '@tripline/sources/contract';
 import { github } from '@tripline/sources/github/source';
 import { signGithub } from '@tripline/sources/github/verify';
 import { createWorkspaces } from '@tripline/sources/workspace';
@@ -32,7 +32,7 @@ const overHttpEvery = 40;
 const batchRecords = 500;
 const recordsAnEngine = 20_000;
 const startMs = Date.parse('2026-05-01T12:00:00Z');
-const outcomes = new Set<string>([...asideReasons, ...refusalReasons]);
+const outcomes = new Set<string>([...ignoredReasons, ...refusalReasons]);
 const workspaces = createWorkspaces({ workspaces: [], drills: true });
 
 async function run(ground: Ground, size: number): Promise<Outcome> {
@@ -102,7 +102,7 @@ async function offer(
       judge.take(toEventRecord(normalised.event), made, place);
       return 'kept';
     }
-    const reason = 'aside' in normalised ? normalised.aside : normalised.refusal.reason;
+    const reason = 'ignored' in normalised ? normalised.ignored : normalised.refusal.reason;
     if (!outcomes.has(reason)) differs(`${describe(made, place)}: ${reason} is no reason`);
     return reason;
   } catch (error) {

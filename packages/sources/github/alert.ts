@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { identifier, text } from '../untrusted.ts';
-import { bodyOf, instant, maybe, number, string } from './body.ts';
+import { absent, bodyOf, instant, maybe, number, string } from './body.ts';
 import { type Draft, defineEvent } from './family.ts';
 
 const type = 'dev.cdeventsx.tripline-control.changed';
@@ -21,7 +21,13 @@ function attributesOf(
 }
 
 /** Never what leaked, only its kind: GitHub may send the secret's value in the alert, and the schema leaves it out. */
-const secretAlert = z.object({ ...alertBody, secret_type: string });
+const secretAlert = z.object({
+  ...alertBody,
+  secret_type: maybe,
+  rule: absent,
+  security_advisory: absent,
+  affected_package_name: absent,
+});
 
 export const secretScanningAlert = defineEvent({
   marks: ['action', 'alert'],
@@ -45,14 +51,15 @@ export const secretScanningAlertLocation = defineEvent({
 });
 
 export const codeScanningAlert = defineEvent({
-  marks: ['action', 'alert', 'commit_oid', 'ref'],
+  marks: ['action', 'alert'],
+  carries: ['commit_oid', 'ref'],
   schema: bodyOf({
     action: string,
-    alert: z.object({ ...alertBody, rule: z.object({ id: maybe }).nullish() }),
+    alert: z.object({ ...alertBody, rule: z.object({ id: maybe }) }),
   }),
   normalise: ({ action, alert }) => ({
     type,
-    data: attributesOf('security-alert', action, alert.rule?.id, alert.number),
+    data: attributesOf('security-alert', action, alert.rule.id, alert.number),
   }),
 });
 
@@ -74,7 +81,7 @@ export const repositoryVulnerabilityAlert = defineEvent({
   marks: ['action', 'alert'],
   schema: bodyOf({
     action: string,
-    alert: z.object({ ...alertBody, id: number, affected_package_name: string, ghsa_id: maybe }),
+    alert: z.object({ ...alertBody, id: number.nullish(), affected_package_name: string, ghsa_id: maybe }),
   }),
   normalise: ({ action, alert }) => ({
     type,

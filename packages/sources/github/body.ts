@@ -1,31 +1,29 @@
 import { z } from 'zod';
+import { identifier, text } from '../untrusted.ts';
 
 /**
  * The parts that GitHub's bodies share. A schema names only what Tripline relies on; zod leaves out the rest. What
- * GitHub may leave out or send as null is `nullish`.
+ * GitHub may leave out or send as null is `nullish`, and names have any form: they are encoded where they become part of
+ * an address or a key, and never a reason to drop what GitHub tells.
  */
-export const number = z.union([z.int(), z.string().regex(/^\d{1,20}$/)]);
+export const number = z.union([z.number(), z.string()]);
 export const string = z.string();
 export const maybe = z.string().nullish();
 export const flag = z.boolean().nullish();
 /** RFC 3339 with any offset, or seconds since the epoch, as older and newer bodies mix them. */
 export const instant = z.union([z.string(), z.number()]).nullish();
-/** Names become parts of URLs and keys, so they must look like names. */
-export const login = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\[bot\])?$/);
-export const revision = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
-/** A repository is never called `.` or `..`, which in a URL would name another one. */
-export const fullName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}\/(?:\.{0,2}[\w-][\w.-]{0,99}|\.{3}[\w.-]{0,97})$/);
+/** What no body of this event has: one that has it is another event's. */
+export const absent = z.never().optional();
 
-/** A user, organisation or bot. */
-export const account = z.object({ login, id: number.nullish(), type: maybe });
+/** A user, organisation, bot or, without a login, an enterprise. */
+export const account = z.object({ login: maybe, id: number.nullish(), type: maybe });
 export const someone = account.nullish();
 export const app = z.object({ slug: maybe, name: maybe }).nullish();
 
 export const repository = z.object({
-  full_name: fullName,
-  owner: account,
+  id: number.nullish(),
+  full_name: string,
+  owner: someone,
   html_url: maybe,
   private: flag,
   visibility: maybe,
@@ -33,16 +31,16 @@ export const repository = z.object({
   pushed_at: instant,
   created_at: instant,
 });
-export const headRepository = z.object({ full_name: fullName }).nullish();
+export const headRepository = z.object({ id: number.nullish(), full_name: maybe }).nullish();
 export const repositoryNames = z.array(z.object({ full_name: maybe })).nullish();
-export const permissions = z.record(z.string(), z.string()).nullish();
+export const permissions = z.record(z.string(), z.unknown()).nullish();
 /** What changed, by field: GitHub gives `{ from }` and sometimes `{ to }`. */
 export const changes = z.record(z.string(), z.unknown()).nullish();
 
 /** What every body may have around its subject. */
 const around = {
   repository: repository.nullish(),
-  organization: z.object({ login }).nullish(),
+  organization: someone,
   sender: someone,
   installation: z.object({ account: someone }).nullish(),
 };
@@ -53,8 +51,58 @@ export function bodyOf<Fields extends z.ZodRawShape>(fields: Fields) {
   return z.object({ ...around, ...fields }) as z.ZodObject<Omit<typeof around, keyof Fields> & Fields>;
 }
 
+/**
+ * A body as its schema has it, or undefined when it is not of that form. What the schema can do without and finds in
+ * another form than it knows is left out, and the rest is read again: GitHub's next year's form of one field is no reason
+ * not to hear who was given what.
+ */
+export function fit<Body>(schema: z.ZodType<Body>, body: Record<string, unknown>): Body | undefined {
+  const first = schema.safeParse(body);
+  if (first.success) return first.data;
+  for (const issue of first.error.issues) {
+    if (issue.code === 'invalid_type' && issue.expected === 'never') return undefined;
+    leaveOut(body, issue.path);
+  }
+  const second = schema.safeParse(body);
+  return second.success ? second.data : undefined;
+}
+
+/** Removes the innermost property on `path`: a list that holds something odd goes as a whole, and is not made shorter. */
+function leaveOut(body: unknown, path: readonly PropertyKey[]): void {
+  let holder = body;
+  let innermost: (() => void) | undefined;
+  for (const key of path) {
+    if (typeof holder !== 'object' || holder === null) break;
+    const owner = holder as Record<PropertyKey, unknown>;
+    if (!Array.isArray(holder)) innermost = () => delete owner[key];
+    holder = owner[key];
+  }
+  innermost?.();
+}
+
+/** A commit's hash; of what has no such form, what an identifier may be. */
+export function revisionOf(value: string | null | undefined): string | undefined {
+  return typeof value === 'string' && commitHash.test(value) ? value : identifier(value);
+}
+const commitHash = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
+
+/** Whether a repository can be called so. `.` and `..` in an address would name another one; `/` would name two. */
+export function canBeRepository(fullName: string): boolean {
+  const slash = fullName.indexOf('/');
+  return fullName.length <= 256 && isName(fullName.slice(0, Math.max(0, slash))) && isName(fullName.slice(slash + 1));
+}
+function isName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !name.includes('/');
+}
+
+/** A repository's full name for an attribute; absent where none can be called so. */
+export function repositoryName(fullName: string | null | undefined): string | undefined {
+  return typeof fullName === 'string' && canBeRepository(fullName) ? text(fullName) : undefined;
+}
+
 /** `refs/heads/main` → branch `main`; undefined for what is neither branch nor tag. */
-export function splitRef(ref: string): { type: 'branch' | 'tag'; name: string } | undefined {
+export function splitRef(ref: string | null | undefined): { type: 'branch' | 'tag'; name: string } | undefined {
+  if (!ref) return undefined;
   if (ref.startsWith('refs/heads/')) return { type: 'branch', name: ref.slice(11) };
   if (ref.startsWith('refs/tags/')) return { type: 'tag', name: ref.slice(10) };
   return undefined;

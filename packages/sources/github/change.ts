@@ -1,6 +1,6 @@
 import type { EventType } from '@tripline/contracts/event';
 import { z } from 'zod';
-import { identifier, longText, text, utc } from '../untrusted.ts';
+import { identifier, loginText, longText, text, utc } from '../untrusted.ts';
 import {
   app,
   bodyOf,
@@ -9,7 +9,8 @@ import {
   instant,
   maybe,
   number,
-  revision,
+  repositoryName,
+  revisionOf,
   someone,
   splitRef,
   string,
@@ -31,32 +32,35 @@ const pullRequest = z.object({
   merged_at: instant,
   merged: flag,
   merged_by: someone,
-  merge_commit_sha: revision.nullish(),
+  merge_commit_sha: maybe,
   performed_via_github_app: app,
-  head: z.object({ ref: string, sha: revision, repo: headRepository }),
-  base: z.object({ ref: string, sha: revision, repo: headRepository }),
+  head: z.object({ ref: maybe, sha: maybe, repo: headRepository }),
+  base: z.object({ ref: maybe, sha: maybe, repo: headRepository }).nullish(),
 });
 type PullRequest = z.infer<typeof pullRequest>;
 
 /** What a change is, whichever event speaks of it. */
 function attributesOf(change: PullRequest): Draft {
   const merged = change.merged === true || (change.merged_at !== null && change.merged_at !== undefined);
-  const head = change.head.repo?.full_name;
+  const head = repositoryName(change.head.repo?.full_name);
   return {
     'vcs.change.id': identifier(change.number),
     'vcs.change.title': text(change.title),
     'vcs.change.state': merged ? 'merged' : change.state === 'closed' ? 'closed' : change.draft ? 'wip' : 'open',
-    'tripline.change.author': text(change.user?.login),
-    'tripline.change.merged_by': text(change.merged_by?.login),
+    'tripline.change.author': loginText(change.user?.login),
+    'tripline.change.author_id': identifier(change.user?.id),
+    'tripline.change.merged_by': loginText(change.merged_by?.login),
+    'tripline.change.merged_by_id': identifier(change.merged_by?.id),
     // Before the merge it is a trial merge that nobody builds from.
-    'tripline.change.merge_revision': merged ? (change.merge_commit_sha ?? undefined) : undefined,
+    'tripline.change.merge_revision': merged ? revisionOf(change.merge_commit_sha) : undefined,
     'vcs.ref.head.name': text(change.head.ref),
-    'vcs.ref.head.revision': change.head.sha,
-    'vcs.ref.base.name': text(change.base.ref),
-    'vcs.ref.base.revision': change.base.sha,
+    'vcs.ref.head.revision': revisionOf(change.head.sha),
+    'vcs.ref.base.name': text(change.base?.ref),
+    'vcs.ref.base.revision': revisionOf(change.base?.sha),
     'tripline.head.repository': head,
+    'tripline.head.repository_id': identifier(change.head.repo?.id),
     // A head without a repository is a fork that was deleted.
-    'tripline.head.fork': head === undefined || head !== change.base.repo?.full_name,
+    'tripline.head.fork': head === undefined || head !== repositoryName(change.base?.repo?.full_name),
   };
 }
 
@@ -80,7 +84,7 @@ const changeActions: Record<string, EventType> = {
 export const pullRequestEvent = defineEvent({
   marks: ['action', 'number', 'pull_request'],
   carries: ['before', 'after', 'label', 'milestone'],
-  schema: bodyOf({ action: string, before: revision.nullish(), pull_request: pullRequest }),
+  schema: bodyOf({ action: string, before: maybe, pull_request: pullRequest }),
   normalise({ action, before, pull_request: change }) {
     const type = Object.hasOwn(changeActions, action) ? changeActions[action] : undefined;
     if (!type) return undefined;
@@ -99,7 +103,7 @@ export const pullRequestEvent = defineEvent({
         'tripline.change.action': action,
         'tripline.user.association': text(change.author_association),
         'tripline.user.app': text(change.performed_via_github_app?.slug),
-        'tripline.ref.before': before ?? undefined,
+        'tripline.ref.before': revisionOf(before),
         'tripline.text.body': writes ? longText(change.body) : undefined,
       },
     };
@@ -120,7 +124,7 @@ export const review = defineEvent({
     review: z.object({
       id: number,
       state: string,
-      commit_id: revision.nullish(),
+      commit_id: maybe,
       user: someone,
       author_association: maybe,
       submitted_at: instant,
@@ -139,8 +143,9 @@ export const review = defineEvent({
         ...attributesOf(change),
         'tripline.review.id': identifier(review.id),
         'tripline.review.state': action === 'dismissed' ? 'dismissed' : reviewState(review.state),
-        'tripline.review.revision': review.commit_id ?? undefined,
-        'tripline.review.author': text(review.user?.login),
+        'tripline.review.revision': revisionOf(review.commit_id),
+        'tripline.review.author': loginText(review.user?.login),
+        'tripline.review.author_id': identifier(review.user?.id),
         'tripline.review.author_type': text(review.user?.type),
         'tripline.review.submitted_at': utc(review.submitted_at),
         'tripline.user.association': text(review.author_association),
@@ -159,12 +164,12 @@ export const mergeGroup = defineEvent({
   schema: bodyOf({
     action: string,
     reason: maybe,
-    merge_group: z.object({ head_sha: revision, head_ref: string, base_sha: revision, base_ref: string }),
+    merge_group: z.object({ head_sha: maybe, head_ref: maybe, base_sha: maybe, base_ref: maybe }),
   }),
   normalise({ action, reason, merge_group: group }) {
     if (action !== 'checks_requested' && action !== 'destroyed') return undefined;
     const head = splitRef(group.head_ref)?.name ?? group.head_ref;
-    const change = queueBranch.exec(head)?.[1];
+    const change = queueBranch.exec(head ?? '')?.[1];
     return {
       type:
         action === 'destroyed'
@@ -172,10 +177,10 @@ export const mergeGroup = defineEvent({
           : 'dev.cdeventsx.tripline-mergegroup.requested',
       data: {
         'vcs.ref.head.name': text(head),
-        'vcs.ref.head.revision': group.head_sha,
+        'vcs.ref.head.revision': revisionOf(group.head_sha),
         'vcs.ref.head.type': 'branch',
         'vcs.ref.base.name': text(splitRef(group.base_ref)?.name ?? group.base_ref),
-        'vcs.ref.base.revision': group.base_sha,
+        'vcs.ref.base.revision': revisionOf(group.base_sha),
         'tripline.merge_group.reason': text(reason),
         'tripline.change.ids': change === undefined ? undefined : [change],
       },

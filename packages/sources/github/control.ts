@@ -32,7 +32,7 @@ export const branchProtectionRule = defineEvent({
   marks: ['action', 'rule'],
   schema: bodyOf({
     action: string,
-    rule: z.looseObject({ id: number, name: string, created_at: instant, updated_at: instant }),
+    rule: z.looseObject({ id: number.nullish(), name: maybe, created_at: instant, updated_at: instant }),
     changes,
   }),
   normalise: ({ action, rule, changes }) => ({
@@ -52,11 +52,11 @@ export const branchProtectionRule = defineEvent({
 export const branchProtectionConfiguration = defineEvent({
   marks: ['action', 'repository'],
   lacks: ['changes'],
-  schema: bodyOf({ action: z.enum(['enabled', 'disabled']) }),
-  normalise: ({ action, repository }) => ({
-    type,
-    data: control('branch-protection-switch', action, repository?.full_name),
-  }),
+  schema: bodyOf({ action: string }),
+  normalise: ({ action, repository }) =>
+    action === 'enabled' || action === 'disabled'
+      ? { type, data: control('branch-protection-switch', action, repository?.full_name) }
+      : undefined,
 });
 
 export const repositoryRuleset = defineEvent({
@@ -65,8 +65,8 @@ export const repositoryRuleset = defineEvent({
     action: string,
     changes,
     repository_ruleset: z.looseObject({
-      id: number,
-      name: string,
+      id: number.nullish(),
+      name: maybe,
       created_at: instant,
       updated_at: instant,
       enforcement: maybe,
@@ -87,7 +87,9 @@ export const repositoryRuleset = defineEvent({
   }),
 });
 
-const repositoryActions = [
+const repositoryActions = new Set([
+  'anonymous_access_disabled',
+  'anonymous_access_enabled',
   'archived',
   'created',
   'deleted',
@@ -97,28 +99,31 @@ const repositoryActions = [
   'renamed',
   'transferred',
   'unarchived',
-] as const;
+]);
 
 export const repositoryEvent = defineEvent({
   marks: ['action', 'repository'],
-  schema: bodyOf({ action: z.enum(repositoryActions), changes }),
-  normalise: ({ action, repository, changes }) => ({
-    type,
-    time: action === 'created' ? repository?.created_at : undefined,
-    data: {
-      ...control(
-        action === 'publicized' || action === 'privatized' ? 'visibility' : 'repository',
-        action,
-        repository?.full_name,
-      ),
-      'tripline.control.changes': formerValues(changes),
-    },
-  }),
+  schema: bodyOf({ action: string, changes }),
+  normalise({ action, repository, changes }) {
+    if (!repositoryActions.has(action)) return undefined;
+    return {
+      type,
+      time: action === 'created' ? repository?.created_at : undefined,
+      data: {
+        ...control(
+          action === 'publicized' || action === 'privatized' ? 'visibility' : 'repository',
+          action,
+          repository?.full_name,
+        ),
+        'tripline.control.changes': formerValues(changes),
+      },
+    };
+  },
 });
 
 export const publicEvent = defineEvent({
   marks: ['repository'],
-  lacks: ['changes'],
+  lacks: ['changes', 'zen', 'hook'],
   schema: bodyOf({}),
   normalise: ({ repository }) => ({ type, data: control('visibility', 'publicized', repository?.full_name) }),
 });
@@ -129,7 +134,7 @@ export const meta = defineEvent({
   lacks: ['zen'],
   schema: bodyOf({
     action: string,
-    hook_id: number,
+    hook_id: number.nullish(),
     hook: z.object({ type: maybe, events: z.array(string).nullish() }),
   }),
   normalise: ({ action, hook, hook_id }) => ({
@@ -145,15 +150,13 @@ export const meta = defineEvent({
 export const organization = defineEvent({
   marks: ['action', 'organization'],
   carries: ['membership', 'invitation', 'user'],
-  lacks: ['repository'],
-  schema: bodyOf({
-    action: z.enum(['member_added', 'member_removed', 'member_invited', 'renamed', 'deleted']),
-    ...organizationFields,
-    changes,
-  }),
+  schema: bodyOf({ action: string, ...organizationFields, changes }),
   normalise(body) {
     const people = toldOfPeople(body);
     if (people) return people;
+    if (body.action !== 'renamed' && body.action !== 'deleted') return undefined;
+    // Repositories are renamed and deleted too, and only this tells the one from the other.
+    if (body.repository) return 'unexpected-shape';
     return {
       type,
       data: {
@@ -187,7 +190,7 @@ export const securityAndAnalysis = defineEvent({
 
 export const customProperty = defineEvent({
   marks: ['action', 'definition'],
-  schema: bodyOf({ action: string, definition: z.looseObject({ property_name: string }) }),
+  schema: bodyOf({ action: string, definition: z.looseObject({ property_name: maybe }) }),
   normalise: ({ action, definition }) => ({
     type,
     data: {
@@ -197,19 +200,56 @@ export const customProperty = defineEvent({
   }),
 });
 
-const values = z.array(z.object({ property_name: string, value: z.unknown() }));
+const values = z.array(z.object({ property_name: maybe, value: z.unknown() })).nullish();
 const record = (list: z.infer<typeof values>) =>
-  textRecord(Object.fromEntries(list.map(({ property_name, value }) => [property_name, value])));
+  textRecord(Object.fromEntries((list ?? []).map(({ property_name, value }) => [property_name ?? '', value])));
 
 export const customPropertyValues = defineEvent({
   marks: ['action', 'new_property_values', 'old_property_values'],
   schema: bodyOf({ action: string, new_property_values: values, old_property_values: values }),
-  normalise: ({ action, repository, new_property_values, old_property_values }) => ({
+  normalise: ({ action, repository, organization, new_property_values, old_property_values }) => ({
     type,
     data: {
-      ...control('custom-property', action, repository?.full_name),
+      ...control('custom-property', action, repository?.full_name ?? organization?.login),
       'tripline.control.changes': record(old_property_values),
       'tripline.control.settings': record(new_property_values),
     },
   }),
+});
+
+/** Somebody asks to go round a push protection, a ruleset or an alert, and somebody else lets them or does not. */
+export const exemptionRequest = defineEvent({
+  marks: ['action', 'exemption_request'],
+  carries: ['exemption_response'],
+  schema: bodyOf({
+    action: string,
+    exemption_request: z.looseObject({
+      id: number.nullish(),
+      request_type: maybe,
+      resource_identifier: maybe,
+      created_at: instant,
+    }),
+    exemption_response: z.looseObject({ created_at: instant }).nullish(),
+  }),
+  normalise: ({ action, exemption_request: request, exemption_response: response }) => ({
+    type,
+    time:
+      action === 'created' ? request.created_at : action === 'response_submitted' ? response?.created_at : undefined,
+    data: {
+      ...control('exemption', action, request.request_type ?? request.resource_identifier),
+      'tripline.control.id': identifier(request.id),
+      'tripline.control.settings': textRecord(response ? { ...request, response } : request),
+    },
+  }),
+});
+
+/** An enterprise server lets people without an account read, or no longer. */
+export const enterprise = defineEvent({
+  marks: ['action'],
+  lacks: ['repository', 'organization', 'changes'],
+  schema: bodyOf({ action: string }),
+  normalise: ({ action }) =>
+    action === 'anonymous_access_enabled' || action === 'anonymous_access_disabled'
+      ? { type, data: control('security-setting', action, 'anonymous access') }
+      : undefined,
 });

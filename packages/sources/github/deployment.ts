@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { identifier, text, texts } from '../untrusted.ts';
-import { app, bodyOf, flag, instant, maybe, number, revision, someone, string } from './body.ts';
+import { identifier, loginText, text, texts } from '../untrusted.ts';
+import { app, bodyOf, flag, instant, maybe, number, revisionOf, someone, string } from './body.ts';
 import { type Draft, defineEvent } from './family.ts';
 
-const run = z.object({ id: number, html_url: maybe, head_branch: maybe, head_sha: revision.nullish() }).nullish();
+const run = z.object({ id: number, html_url: maybe, head_branch: maybe, head_sha: maybe }).nullish();
 const deploymentBody = z.object({
   id: number,
-  environment: string,
+  environment: maybe,
   production_environment: flag,
   sha: maybe,
   ref: maybe,
@@ -22,7 +22,7 @@ function attributesOf(deployment: z.infer<typeof deploymentBody>, workflowRun: z
     'deployment.environment.name': text(deployment.environment),
     'tripline.deployment.production': deployment.production_environment ?? undefined,
     'vcs.ref.head.name': text(deployment.ref),
-    'vcs.ref.head.revision': identifier(deployment.sha),
+    'vcs.ref.head.revision': revisionOf(deployment.sha),
     'cicd.pipeline.run.id': identifier(workflowRun?.id),
     'cicd.pipeline.run.url.full': text(workflowRun?.html_url),
     'tripline.user.app': text(deployment.performed_via_github_app?.slug),
@@ -51,7 +51,7 @@ export const deploymentStatus = defineEvent({
   schema: bodyOf({
     action: string,
     deployment: deploymentBody,
-    deployment_status: z.object({ state: string, created_at: instant }),
+    deployment_status: z.object({ state: maybe, created_at: instant }),
     workflow_run: run,
   }),
   normalise({ action, deployment, deployment_status: status, workflow_run }) {
@@ -100,11 +100,11 @@ export const deploymentReview = defineEvent({
           body.environment ?? body.workflow_job_run?.environment ?? body.workflow_job_runs?.[0]?.environment,
         ),
         'tripline.deployment.decision': decision,
-        'tripline.deployment.reviewers': texts(body.approver ? [body.approver.login] : asked),
+        'tripline.deployment.reviewers': texts(body.approver ? [loginText(body.approver.login)] : asked),
         'cicd.pipeline.run.id': identifier(body.workflow_run?.id),
         'cicd.pipeline.run.url.full': text(body.workflow_run?.html_url),
         'vcs.ref.head.name': text(body.workflow_run?.head_branch),
-        'vcs.ref.head.revision': body.workflow_run?.head_sha ?? undefined,
+        'vcs.ref.head.revision': revisionOf(body.workflow_run?.head_sha),
       },
     };
   },
@@ -112,16 +112,18 @@ export const deploymentReview = defineEvent({
 
 /** A gate asks a GitHub App whether the deployment may go on. */
 export const deploymentProtectionRule = defineEvent({
-  marks: ['action', 'environment', 'deployment_callback_url'],
-  carries: ['deployment', 'event', 'pull_requests'],
-  schema: bodyOf({ action: string, environment: maybe, deployment: deploymentBody.nullish() }),
-  normalise({ action, environment, deployment }) {
+  marks: ['action', 'deployment_callback_url'],
+  carries: ['environment', 'deployment', 'event', 'sha', 'ref', 'pull_requests'],
+  schema: bodyOf({ action: string, environment: maybe, sha: maybe, ref: maybe, deployment: deploymentBody.nullish() }),
+  normalise({ action, environment, sha, ref, deployment }) {
     if (action !== 'requested') return undefined;
     return {
       type: 'dev.cdeventsx.tripline-deployment.reviewed',
       time: deployment?.created_at,
       data: {
         ...(deployment ? attributesOf(deployment, undefined) : {}),
+        'vcs.ref.head.name': text(ref ?? deployment?.ref),
+        'vcs.ref.head.revision': revisionOf(sha ?? deployment?.sha),
         'deployment.environment.name': text(environment ?? deployment?.environment),
         'tripline.deployment.decision': 'requested',
       },

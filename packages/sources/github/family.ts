@@ -1,7 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { EventType } from '@tripline/contracts/event';
 import type { z } from 'zod';
-import type { AsideReason } from '../contract.ts';
+import type { IgnoredReason } from '../contract.ts';
 import type { Instant } from '../untrusted.ts';
 import type { Around } from './body.ts';
 
@@ -25,7 +25,7 @@ export type GithubEvent = {
   lacks: readonly string[];
   schema: z.ZodType<Around>;
   /** Undefined: the action is one that says nothing. */
-  normalise: (body: never, received: { atMs: number }) => Told | AsideReason | undefined;
+  normalise: (body: never, received: { atMs: number }) => Told | IgnoredReason | undefined;
 };
 
 /** Ties a normaliser to its schema's type. */
@@ -34,7 +34,7 @@ export function defineEvent<Body extends Around>(event: {
   carries?: readonly string[];
   lacks?: readonly string[];
   schema: z.ZodType<Body>;
-  normalise: (body: Body, received: { atMs: number }) => Told | AsideReason | undefined;
+  normalise: (body: Body, received: { atMs: number }) => Told | IgnoredReason | undefined;
 }): GithubEvent {
   return { carries: [], lacks: [], ...event };
 }

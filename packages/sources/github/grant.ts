@@ -1,15 +1,15 @@
 import type { EventType } from '@tripline/contracts/event';
 import { z } from 'zod';
-import { identifier, text, textRecord, texts, utc } from '../untrusted.ts';
+import { identifier, loginText, text, textRecord, texts, utc } from '../untrusted.ts';
 import {
   account,
   bodyOf,
   flag,
   instant,
-  login,
   maybe,
   number,
   permissions,
+  repositoryName,
   repositoryNames,
   someone,
   string,
@@ -24,6 +24,18 @@ const removed = 'dev.cdeventsx.tripline-grant.removed';
 function typeOf(types: Record<string, EventType>, action: string): EventType | undefined {
   return Object.hasOwn(types, action) ? types[action] : undefined;
 }
+
+type Holder = { id?: number | string | null | undefined } | null | undefined;
+
+/** What the grant is on. The id stays when the name changes. */
+const onRepository = (repository: (Holder & { full_name: string }) | null | undefined) => ({
+  'tripline.grant.target': repositoryName(repository?.full_name),
+  'tripline.grant.target_id': identifier(repository?.id),
+});
+const onOrganization = (organization: (Holder & { login?: string | null | undefined }) | null | undefined) => ({
+  'tripline.grant.target': loginText(organization?.login),
+  'tripline.grant.target_id': identifier(organization?.id),
+});
 
 const fromTo = z.object({ from: maybe, to: maybe }).nullish();
 
@@ -42,9 +54,9 @@ export const member = defineEvent({
       type,
       data: {
         'tripline.grant.kind': 'collaborator',
-        'tripline.grant.grantee': text(member.login),
+        'tripline.grant.grantee': loginText(member.login),
         'tripline.grant.grantee_id': identifier(member.id),
-        'tripline.grant.target': repository?.full_name,
+        ...onRepository(repository),
         'tripline.grant.permission': text(changes?.role_name?.to ?? changes?.permission?.to),
         'tripline.grant.permission_before': text(changes?.permission?.from ?? changes?.old_permission?.from),
       },
@@ -52,7 +64,7 @@ export const member = defineEvent({
   },
 });
 
-const teamBody = z.object({ id: number, name: string, slug: maybe, permission: maybe });
+const teamBody = z.object({ id: number.nullish(), name: maybe, slug: maybe, permission: maybe });
 type Team = z.infer<typeof teamBody>;
 /** A deleted team has kept its name only. */
 const slugOf = (team: Team) => text(team.slug ?? team.name, 256);
@@ -67,9 +79,10 @@ export const membership = defineEvent({
       type,
       data: {
         'tripline.grant.kind': 'team-member',
-        'tripline.grant.grantee': text(member?.login),
+        'tripline.grant.grantee': loginText(member?.login),
         'tripline.grant.grantee_id': identifier(member?.id),
-        'tripline.grant.target': organization ? `${organization.login}/${slugOf(team)}` : undefined,
+        'tripline.grant.target': organization ? `${loginText(organization.login)}/${slugOf(team)}` : undefined,
+        'tripline.grant.target_id': identifier(team.id),
         'tripline.grant.permission': text(team.permission),
         'tripline.grant.team': slugOf(team),
       },
@@ -93,7 +106,7 @@ export const team = defineEvent({
         'tripline.grant.kind': repository ? 'team-repository' : 'team',
         'tripline.grant.grantee': slugOf(team),
         'tripline.grant.grantee_id': identifier(team.id),
-        'tripline.grant.target': repository?.full_name ?? organization?.login,
+        ...(repository ? onRepository(repository) : onOrganization(organization)),
         'tripline.grant.permission': text(team.permission),
         'tripline.grant.team': slugOf(team),
       },
@@ -110,7 +123,7 @@ export const teamAdd = defineEvent({
       'tripline.grant.kind': 'team-repository',
       'tripline.grant.grantee': slugOf(team),
       'tripline.grant.grantee_id': identifier(team.id),
-      'tripline.grant.target': repository?.full_name,
+      ...onRepository(repository),
       'tripline.grant.permission': text(team.permission),
       'tripline.grant.team': slugOf(team),
     },
@@ -121,7 +134,7 @@ export const deployKey = defineEvent({
   marks: ['action', 'key', 'repository'],
   schema: bodyOf({
     action: string,
-    key: z.object({ id: number, title: string, read_only: flag, created_at: instant, added_by: maybe }),
+    key: z.object({ id: number, title: maybe, read_only: flag, created_at: instant, added_by: maybe }),
   }),
   normalise({ action, key, repository }) {
     const type = typeOf({ created: added, deleted: removed }, action);
@@ -132,8 +145,9 @@ export const deployKey = defineEvent({
       data: {
         'tripline.grant.kind': 'deploy-key',
         'tripline.grant.id': identifier(key.id),
-        'tripline.grant.grantee': text(key.title),
-        'tripline.grant.target': repository?.full_name,
+        // An untitled key is a key all the same.
+        'tripline.grant.grantee': text(key.title) || 'a key without a title',
+        ...onRepository(repository),
         // A key writes unless GitHub says that it only reads.
         'tripline.grant.permission': key.read_only === true ? 'read' : 'write',
       },
@@ -143,7 +157,7 @@ export const deployKey = defineEvent({
 
 const installationBody = z.object({
   id: number,
-  account,
+  account: account.extend({ slug: maybe }).nullish(),
   app_id: number.nullish(),
   app_slug: maybe,
   permissions,
@@ -165,7 +179,9 @@ function installationAttributes(installation: z.infer<typeof installationBody>) 
     'tripline.grant.id': identifier(installation.id),
     'tripline.grant.grantee': text(installation.app_slug) ?? identifier(installation.app_id),
     'tripline.grant.grantee_id': identifier(installation.app_id),
-    'tripline.grant.target': installation.account.login,
+    // An App on an enterprise: the account has no login, only a slug.
+    'tripline.grant.target': loginText(installation.account?.login ?? installation.account?.slug),
+    'tripline.grant.target_id': identifier(installation.account?.id),
     'tripline.grant.permissions': textRecord(installation.permissions),
   };
 }
@@ -229,7 +245,7 @@ export const personalAccessTokenRequest = defineEvent({
   schema: bodyOf({
     action: string,
     personal_access_token_request: z.object({
-      id: number,
+      id: number.nullish(),
       owner: someone,
       permissions_result: byArea,
       repository_selection: maybe,
@@ -251,9 +267,9 @@ export const personalAccessTokenRequest = defineEvent({
         'tripline.credential.kind': 'fine-grained-personal-access-token',
         'tripline.grant.kind': 'personal-access-token',
         'tripline.grant.id': identifier(request.id),
-        'tripline.grant.grantee': text(request.owner?.login),
+        'tripline.grant.grantee': loginText(request.owner?.login),
         'tripline.grant.grantee_id': identifier(request.owner?.id),
-        'tripline.grant.target': organization?.login,
+        ...onOrganization(organization),
         'tripline.grant.permissions': textRecord({ ...result?.other, ...result?.organization, ...result?.repository }),
         'tripline.grant.repositories': request.repository_selection === 'all' ? ['*'] : namesOf(request.repositories),
         'tripline.grant.expires_at': utc(request.token_expires_at),
@@ -265,23 +281,26 @@ export const personalAccessTokenRequest = defineEvent({
 export const githubAppAuthorization = defineEvent({
   marks: ['action'],
   lacks: ['repository', 'changes'],
-  schema: bodyOf({ action: z.literal('revoked'), sender: account }),
-  normalise: ({ sender, organization }) => ({
-    type: removed,
-    data: {
-      'tripline.grant.kind': 'user-authorization',
-      'tripline.grant.grantee': text(sender.login),
-      'tripline.grant.grantee_id': identifier(sender.id),
-      'tripline.grant.target': organization?.login,
-    },
-  }),
+  schema: bodyOf({ action: string, sender: account }),
+  normalise({ action, sender, organization }) {
+    if (action !== 'revoked') return undefined;
+    return {
+      type: removed,
+      data: {
+        'tripline.grant.kind': 'user-authorization',
+        'tripline.grant.grantee': loginText(sender.login),
+        'tripline.grant.grantee_id': identifier(sender.id),
+        ...onOrganization(organization),
+      },
+    };
+  },
 });
 
 /** People of an organisation; its own renaming and end are in control.ts. */
 export const organizationFields = {
   membership: z.object({ role: maybe, user: someone }).nullish(),
   invitation: z
-    .object({ id: number, login: login.nullish(), role: maybe, created_at: instant, inviter: someone })
+    .object({ id: number.nullish(), login: maybe, role: maybe, created_at: instant, inviter: someone })
     .nullish(),
   user: someone,
 };
@@ -295,15 +314,15 @@ export function toldOfPeople(body: z.infer<typeof organizationPeople>) {
       type: added as EventType,
       time: invitation?.created_at,
       data: {
-        'user.name': text(inviter?.login),
+        'user.name': loginText(inviter?.login),
         'user.id': identifier(inviter?.id),
         'user.type': text(inviter?.type),
         'tripline.grant.kind': 'org-invitation' as const,
         'tripline.grant.id': identifier(invitation?.id),
         // Somebody invited by address alone has no login yet; the address is not ours to keep.
-        'tripline.grant.grantee': text(invitation?.login ?? body.user?.login) ?? 'somebody without an account',
+        'tripline.grant.grantee': loginText(invitation?.login ?? body.user?.login) ?? 'somebody without an account',
         'tripline.grant.grantee_id': identifier(body.user?.id),
-        'tripline.grant.target': organization?.login,
+        ...onOrganization(organization),
         'tripline.grant.permission': text(invitation?.role),
       },
     };
@@ -314,9 +333,9 @@ export function toldOfPeople(body: z.infer<typeof organizationPeople>) {
     type,
     data: {
       'tripline.grant.kind': 'org-member' as const,
-      'tripline.grant.grantee': text(body.membership?.user?.login),
+      'tripline.grant.grantee': loginText(body.membership?.user?.login),
       'tripline.grant.grantee_id': identifier(body.membership?.user?.id),
-      'tripline.grant.target': organization?.login,
+      ...onOrganization(organization),
       'tripline.grant.permission': text(body.membership?.role),
     },
   };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { identifier, text } from '../untrusted.ts';
-import { app, bodyOf, fullName, instant, maybe, revision, string } from './body.ts';
+import { app, bodyOf, instant, maybe, number, repositoryName, revisionOf, string } from './body.ts';
 import { defineEvent } from './family.ts';
 import { resultOf } from './workflow.ts';
 
@@ -9,7 +9,7 @@ export const release = defineEvent({
   marks: ['action', 'release'],
   schema: bodyOf({
     action: string,
-    release: z.object({ tag_name: string, target_commitish: maybe, published_at: instant }),
+    release: z.object({ tag_name: maybe, target_commitish: maybe, published_at: instant }),
   }),
   normalise({ action, release }) {
     // `created`, `released` and `prereleased` come beside it and say the same.
@@ -27,7 +27,7 @@ export const release = defineEvent({
 });
 
 const packageBody = z.object({
-  name: string,
+  name: maybe,
   package_version: z.object({ version: maybe, name: maybe, target_oid: maybe, created_at: instant }).nullish(),
 });
 
@@ -40,7 +40,7 @@ function toldOfPackage(action: string, published: z.infer<typeof packageBody>) {
     data: {
       'tripline.package.name': text(published.name),
       'tripline.package.version': text(version?.version ?? version?.name),
-      'vcs.ref.head.revision': identifier(version?.target_oid),
+      'vcs.ref.head.revision': revisionOf(version?.target_oid),
     },
   };
 }
@@ -59,20 +59,23 @@ export const registryPackage = defineEvent({
 
 export const fork = defineEvent({
   marks: ['forkee', 'repository'],
-  schema: bodyOf({ forkee: z.object({ full_name: fullName, created_at: instant }) }),
+  schema: bodyOf({ forkee: z.object({ id: number.nullish(), full_name: maybe, created_at: instant }) }),
   normalise: ({ forkee }) => ({
     type: 'dev.cdeventsx.tripline-repository.forked',
     time: forkee.created_at,
-    data: { 'tripline.head.repository': forkee.full_name },
+    data: {
+      'tripline.head.repository': repositoryName(forkee.full_name),
+      'tripline.head.repository_id': identifier(forkee.id),
+    },
   }),
 });
 
 export const checkRun = defineEvent({
-  marks: ['action', 'check_run'],
-  carries: ['requested_action'],
+  marks: ['check_run'],
+  carries: ['action', 'requested_action'],
   schema: bodyOf({
-    action: string,
-    check_run: z.object({ name: string, head_sha: revision, conclusion: maybe, completed_at: instant }),
+    action: maybe,
+    check_run: z.object({ name: maybe, head_sha: maybe, conclusion: maybe, completed_at: instant }),
   }),
   normalise({ action, check_run: check }) {
     if (action !== 'completed') return undefined;
@@ -82,7 +85,7 @@ export const checkRun = defineEvent({
       data: {
         'tripline.check.name': text(check.name),
         'cicd.pipeline.task.run.result': resultOf(check.conclusion),
-        'vcs.ref.head.revision': check.head_sha,
+        'vcs.ref.head.revision': revisionOf(check.head_sha),
       },
     };
   },
@@ -92,7 +95,7 @@ export const checkSuite = defineEvent({
   marks: ['action', 'check_suite'],
   schema: bodyOf({
     action: string,
-    check_suite: z.object({ head_sha: revision, head_branch: maybe, conclusion: maybe, updated_at: instant, app }),
+    check_suite: z.object({ head_sha: maybe, head_branch: maybe, conclusion: maybe, updated_at: instant, app }),
   }),
   normalise({ action, check_suite: suite }) {
     if (action !== 'completed') return undefined;
@@ -103,7 +106,7 @@ export const checkSuite = defineEvent({
         'tripline.check.name': text(suite.app?.slug ?? suite.app?.name),
         'cicd.pipeline.result': resultOf(suite.conclusion),
         'vcs.ref.head.name': text(suite.head_branch),
-        'vcs.ref.head.revision': suite.head_sha,
+        'vcs.ref.head.revision': revisionOf(suite.head_sha),
       },
     };
   },

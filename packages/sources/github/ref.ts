@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Instant, text, toMs } from '../untrusted.ts';
-import { bodyOf, flag, maybe, revision, splitRef, string } from './body.ts';
+import { bodyOf, flag, maybe, number, revisionOf, splitRef, string } from './body.ts';
 import { defineEvent } from './family.ts';
 
 /** What configures CI, wherever a provider looks for it: the paths that rules ask about. */
@@ -10,7 +10,7 @@ const ciPath =
 const person = z.object({ name: maybe, username: maybe }).nullish();
 const paths = z.array(string).nullish();
 const commit = z.object({
-  id: revision,
+  id: number,
   message: maybe,
   author: person,
   committer: person,
@@ -37,7 +37,7 @@ function commitsOf(commits: readonly Commit[]) {
     const ciPaths = touched.filter((path) => ciPath.test(path)).slice(0, pathsLeft);
     pathsLeft -= ciPaths.length;
     return {
-      revision: pushed.id,
+      revision: revisionOf(typeof pushed.id === 'number' ? String(pushed.id) : pushed.id) ?? '',
       author: nameOf(pushed.author, Math.min(256, share)),
       committer: nameOf(pushed.committer, Math.min(256, share)),
       message: text(pushed.message, share) ?? '',
@@ -61,15 +61,15 @@ export const push = defineEvent({
   carries: ['base_ref', 'head_commit', 'compare', 'created', 'deleted', 'forced'],
   schema: bodyOf({
     ref: string,
-    before: revision,
-    after: revision,
+    before: maybe,
+    after: maybe,
     created: flag,
     deleted: flag,
     forced: flag,
     base_ref: maybe,
-    commits: z.array(commit),
+    commits: z.array(commit).nullish(),
     head_commit: z.object({ message: maybe, committer: person }).nullish(),
-    pusher: z.object({ name: maybe }),
+    pusher: z.object({ name: maybe }).nullish(),
   }),
   normalise(body, received) {
     const ref = splitRef(body.ref);
@@ -80,15 +80,15 @@ export const push = defineEvent({
       data: {
         'vcs.ref.head.name': text(ref.name),
         'vcs.ref.head.type': ref.type,
-        'vcs.ref.head.revision': body.after,
+        'vcs.ref.head.revision': revisionOf(body.after),
         'vcs.ref.base.name': text(body.base_ref ? (splitRef(body.base_ref)?.name ?? body.base_ref) : undefined),
-        'tripline.ref.before': body.before,
+        'tripline.ref.before': revisionOf(body.before),
         'tripline.ref.created': body.created ?? undefined,
         'tripline.ref.deleted': body.deleted ?? undefined,
         'tripline.ref.forced': body.forced ?? undefined,
-        'tripline.push.commits': commitsOf(body.commits),
-        'tripline.push.commit_count': body.commits.length,
-        'tripline.push.pusher': text(body.pusher.name),
+        'tripline.push.commits': commitsOf(body.commits ?? []),
+        'tripline.push.commit_count': body.commits?.length,
+        'tripline.push.pusher': text(body.pusher?.name),
         'tripline.push.head_committer': text(
           body.head_commit?.committer?.username ?? body.head_commit?.committer?.name,
         ),
@@ -98,13 +98,13 @@ export const push = defineEvent({
   },
 });
 
-const refBody = { ref: string, ref_type: z.enum(['branch', 'tag', 'repository']), pusher_type: string };
+const refBody = { ref: string, ref_type: string, pusher_type: maybe };
 
 export const create = defineEvent({
   marks: ['ref', 'ref_type', 'pusher_type', 'master_branch'],
   schema: bodyOf(refBody),
   normalise(body, received) {
-    if (body.ref_type === 'repository') return undefined;
+    if (body.ref_type !== 'branch' && body.ref_type !== 'tag') return undefined;
     return {
       type: body.ref_type === 'tag' ? 'dev.cdeventsx.tripline-tag.created' : 'dev.cdevents.branch.created',
       time: pushedAt(body.repository?.pushed_at, received.atMs),
@@ -117,7 +117,7 @@ export const deleteEvent = defineEvent({
   marks: ['ref', 'ref_type', 'pusher_type'],
   schema: bodyOf(refBody),
   normalise(body, received) {
-    if (body.ref_type === 'repository') return undefined;
+    if (body.ref_type !== 'branch' && body.ref_type !== 'tag') return undefined;
     return {
       type: body.ref_type === 'tag' ? 'dev.cdeventsx.tripline-tag.deleted' : 'dev.cdevents.branch.deleted',
       time: pushedAt(body.repository?.pushed_at, received.atMs),

@@ -10,13 +10,28 @@ import * as ref from './ref.ts';
 import * as ticket from './ticket.ts';
 import * as workflow from './workflow.ts';
 
-/** A name as `X-GitHub-Event` gives it, by Octokit's list: without the action that its emitter adds. */
-type GithubEventName = Exclude<EmitterWebhookEventName, `${string}.${string}`>;
+/**
+ * A name as `X-GitHub-Event` gives it: by Octokit's list, without the action that its emitter adds; and of what Enterprise
+ * Cloud and Enterprise Server send beside it, by GitHub's own descriptions.
+ */
+type GithubEventName =
+  | Exclude<EmitterWebhookEventName, `${string}.${string}`>
+  | 'bypass_request_secret_scanning'
+  | 'cache_sync'
+  | 'dismissal_request_code_scanning'
+  | 'dismissal_request_dependabot'
+  | 'dismissal_request_secret_scanning'
+  | 'enterprise'
+  | 'exemption_request_push_ruleset'
+  | 'organization_custom_property'
+  | 'organization_custom_property_values'
+  | 'user';
 
 /** The events of GitHub that Tripline reads, by the name that `X-GitHub-Event` gives them. */
 export const readEvents: ReadonlyMap<string, GithubEvent> = new Map<GithubEventName, GithubEvent>([
   ['branch_protection_configuration', control.branchProtectionConfiguration],
   ['branch_protection_rule', control.branchProtectionRule],
+  ['bypass_request_secret_scanning', control.exemptionRequest],
   ['check_run', publication.checkRun],
   ['check_suite', publication.checkSuite],
   ['code_scanning_alert', alert.codeScanningAlert],
@@ -33,6 +48,11 @@ export const readEvents: ReadonlyMap<string, GithubEvent> = new Map<GithubEventN
   ['deployment_status', deployment.deploymentStatus],
   ['discussion', ticket.discussion],
   ['discussion_comment', ticket.discussionComment],
+  ['dismissal_request_code_scanning', control.exemptionRequest],
+  ['dismissal_request_dependabot', control.exemptionRequest],
+  ['dismissal_request_secret_scanning', control.exemptionRequest],
+  ['enterprise', control.enterprise],
+  ['exemption_request_push_ruleset', control.exemptionRequest],
   ['fork', publication.fork],
   ['github_app_authorization', grant.githubAppAuthorization],
   ['installation', grant.installation],
@@ -45,6 +65,8 @@ export const readEvents: ReadonlyMap<string, GithubEvent> = new Map<GithubEventN
   ['meta', control.meta],
   ['org_block', control.orgBlock],
   ['organization', control.organization],
+  ['organization_custom_property', control.customProperty],
+  ['organization_custom_property_values', control.customPropertyValues],
   ['package', publication.packageEvent],
   ['personal_access_token_request', grant.personalAccessTokenRequest],
   ['public', control.publicEvent],
@@ -68,9 +90,10 @@ export const readEvents: ReadonlyMap<string, GithubEvent> = new Map<GithubEventN
 
 /** The events of GitHub that no rule could read, with the keys that mark their bodies. */
 export const unreadEvents: ReadonlyMap<string, readonly string[]> = new Map<GithubEventName, readonly string[]>([
+  ['cache_sync', ['cache_location', 'ref', 'before', 'after']],
   ['gollum', ['pages']],
   ['installation_target', ['target_type', 'account']],
-  ['issue_dependencies', ['action', 'blocked_issue_id']],
+  ['issue_dependencies', ['action']],
   ['label', ['action', 'label']],
   ['marketplace_purchase', ['action', 'marketplace_purchase']],
   ['milestone', ['action', 'milestone']],
@@ -91,7 +114,8 @@ export const unreadEvents: ReadonlyMap<string, readonly string[]> = new Map<Gith
   ['sponsorship', ['action', 'sponsorship']],
   ['star', ['action', 'starred_at']],
   ['status', ['sha', 'context', 'state']],
-  ['sub_issues', ['action', 'sub_issue_id']],
+  ['sub_issues', ['action']],
+  ['user', ['action']],
   ['watch', ['action', 'repository']],
   ['workflow_dispatch', ['inputs', 'workflow']],
 ]);
@@ -99,18 +123,23 @@ export const unreadEvents: ReadonlyMap<string, readonly string[]> = new Map<Gith
 /** Keys that any body may carry; they mark nothing. */
 const everywhere = new Set(['repository', 'organization', 'sender', 'installation', 'enterprise', 'changes']);
 
-/** Keys that mark some event. A body that has one which its claimed event neither is marked by nor carries is another event's. */
-const marking = new Set(
-  [...[...readEvents.values()].map((event) => event.marks), ...unreadEvents.values()]
-    .flat()
-    .filter((key) => !everywhere.has(key)),
-);
+/** Keys that mark some event, each with the marks of those events. */
+const owners = new Map<string, (readonly string[])[]>();
+for (const marks of [...[...readEvents.values()].map((event) => event.marks), ...unreadEvents.values()]) {
+  for (const key of marks) if (!everywhere.has(key)) owners.set(key, [...(owners.get(key) ?? []), marks]);
+}
 
-/** Whether the top-level keys are those of the claimed event. New keys of GitHub's, which mark nothing here, do no harm. */
+/**
+ * Whether the top-level keys are those of the claimed event: a header is not signed, and a body that has all that marks
+ * another event is that one's. New keys of GitHub's do no harm, not even those that mark other events as well.
+ */
 export function keysFit(body: Record<string, unknown>, event: GithubEvent): boolean {
-  if (event.marks.some((key) => !Object.hasOwn(body, key))) return false;
-  if (event.lacks.some((key) => Object.hasOwn(body, key))) return false;
-  return Object.keys(body).every(
-    (key) => !marking.has(key) || event.marks.includes(key) || event.carries.includes(key),
-  );
+  const has = (key: string) => Object.hasOwn(body, key);
+  if (!event.marks.every(has) || event.lacks.some(has)) return false;
+  for (const key in body) {
+    const marked = owners.get(key);
+    if (marked === undefined || event.marks.includes(key) || event.carries.includes(key)) continue;
+    if (marked.some((marks) => marks.every(has))) return false;
+  }
+  return true;
 }

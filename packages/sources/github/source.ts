@@ -1,10 +1,20 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { eventTypes, type TriplineEvent } from '@tripline/contracts/event';
-import { type Delivery, headerOf, type Normalised, refuse, type Source } from '../contract.ts';
+import { z } from 'zod';
+import {
+  type Delivery,
+  headerOf,
+  type Ignored,
+  type IgnoredReason,
+  type Normalised,
+  type Refusal,
+  refuse,
+  type Source,
+} from '../contract.ts';
 import { parseJsonObject } from '../json.ts';
-import { identifier, text, utc } from '../untrusted.ts';
+import { identifier, loginText, text, utc } from '../untrusted.ts';
 import type { Workspaces } from '../workspace.ts';
-import type { Around } from './body.ts';
+import { type Around, canBeRepository, fit, repositoryName } from './body.ts';
 import type { Draft, Told } from './family.ts';
 import { keysFit, readEvents, unreadEvents } from './registry.ts';
 import { verifyGithub } from './verify.ts';
@@ -19,47 +29,39 @@ export const github: Source = {
 };
 
 function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
-  const name = headerOf(delivery.headers, 'x-github-event');
+  const { headers } = delivery;
+  const name = headerOf(headers, 'x-github-event');
   if (name === undefined) {
     return { refusal: refuse(400, 'missing-event-header', 'X-GitHub-Event is missing or was sent twice') };
   }
-  const event = readEvents.get(name);
-  const unreadMarks = unreadEvents.get(name);
-  if (!event && !unreadMarks) {
-    return { refusal: refuse(400, 'unknown-event', 'X-GitHub-Event names no event that Tripline knows of') };
-  }
-  const id = headerOf(delivery.headers, 'x-github-delivery');
+  for (const [header, provider] of lookalikes) if (headers[header] !== undefined) return { refusal: isNot(provider) };
+  const id = headerOf(headers, 'x-github-delivery');
   if (id === undefined || !/^[A-Za-z0-9-]{1,100}$/.test(id)) {
     return { refusal: refuse(400, 'bad-delivery-id', 'X-GitHub-Delivery is missing or is no delivery id') };
   }
   const parsed = parseJsonObject(delivery.rawBody);
   if ('refusal' in parsed) return parsed;
 
-  if (!event) {
-    if (unreadMarks!.some((key) => !Object.hasOwn(parsed.body, key))) return doesNotFit;
-    return { aside: name === 'ping' ? 'ping' : 'event-not-read' };
-  }
-  if (!keysFit(parsed.body, event)) return doesNotFit;
-  const fitted = event.schema.safeParse(parsed.body);
-  if (!fitted.success) return doesNotFit;
-  const body = fitted.data;
+  const event = readEvents.get(name);
+  if (!event) return ignore(reasonNotToRead(name, parsed.body), parsed.body);
+  const body = keysFit(parsed.body, event) ? fit(event.schema, parsed.body) : undefined;
+  if (body === undefined) return ignore('unexpected-shape', parsed.body);
+  if (body.repository && !canBeRepository(body.repository.full_name)) return ignore('impossible-name', body);
 
-  const organization = body.organization?.login ?? body.repository?.owner.login ?? body.installation?.account?.login;
-  if (organization === undefined) return { aside: 'no-workspace' };
-  const workspace = workspaces.of(organization);
-  if (workspace === undefined) {
-    const message = 'The organisation belongs to no configured workspace; name it under `workspaces` in tripline.yaml';
-    return { refusal: refuse(422, 'unknown-workspace', message) };
-  }
+  const owner = ownerOf(body);
+  const login = loginText(owner?.login);
+  if (!login) return ignore('no-workspace', body);
+  const workspace = workspaces.of(login);
+  if (workspace === undefined) return ignore('unknown-organization', body);
   const told = event.normalise(body as never, { atMs: delivery.receivedAtMs });
-  if (told === undefined) return { aside: 'action-not-read' };
-  if (typeof told === 'string') return { aside: told };
-  const data = whole(told, body);
-  if (data === undefined) return { aside: 'incomplete' };
+  if (told === undefined) return ignore('action-not-read', body);
+  if (typeof told === 'string') return ignore(told, body);
+  const data = whole(told, body, owner);
+  if (data === undefined) return ignore('incomplete', body);
   return {
     event: {
       id: `github:${id}`,
-      source: `//github.com/${organization}`,
+      source: `//github.com/${encodeURIComponent(login)}`,
       type: told.type,
       time: utc(told.time) ?? new Date(delivery.receivedAtMs).toISOString(),
       workspace,
@@ -70,14 +72,59 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   };
 }
 
-const doesNotFit: Normalised = {
-  refusal: refuse(422, 'body-does-not-fit-event', 'The body is not one of the event that X-GitHub-Event names'),
-};
+/** Who sends GitHub's headers beside their own, with signatures of the same form. */
+const lookalikes = [
+  ['x-forgejo-event', 'Forgejo'],
+  ['x-gitea-event', 'Gitea'],
+  ['x-gogs-event', 'Gogs'],
+] as const;
+
+function isNot(provider: string): Refusal {
+  const message = `This is a delivery of ${provider}, which Tripline does not read yet; only GitHub’s are taken here`;
+  return refuse(400, 'other-provider', message);
+}
+
+/** Why a body of an event that no normaliser is for is ignored. */
+function reasonNotToRead(name: string, body: Record<string, unknown>): IgnoredReason {
+  const marks = unreadEvents.get(name);
+  if (marks === undefined) return 'unknown-event';
+  if (!marks.every((key) => Object.hasOwn(body, key))) return 'unexpected-shape';
+  return name === 'ping' ? 'ping' : 'event-not-read';
+}
+
+function ignore(ignored: IgnoredReason, body: Record<string, unknown>): Ignored {
+  const organization = loginText(loginIn(body));
+  return organization === undefined ? { ignored } : { ignored, organization };
+}
+
+/** What the body says of whose it is, whatever its form. */
+function loginIn(body: Record<string, unknown>): string | undefined {
+  const named = wherever.safeParse(body).data ?? {};
+  return ownerOf(named)?.login ?? undefined;
+}
+const owning = z.object({ login: z.string() }).optional().catch(undefined);
+const wherever = z.object({
+  organization: owning,
+  repository: z.object({ owner: owning }).optional().catch(undefined),
+  installation: z.object({ account: owning }).optional().catch(undefined),
+});
+
+type Owner = Around['organization'];
+
+/** The organisation that a body is about, or the user who owns what it is about. */
+function ownerOf(body: {
+  organization?: Owner;
+  repository?: { owner?: Owner } | null | undefined;
+  installation?: { account?: Owner } | null | undefined;
+}): Owner {
+  if (body.organization?.login) return body.organization;
+  return body.repository?.owner?.login ? body.repository.owner : body.installation?.account;
+}
 
 /** All attributes that were sent, or undefined when one that the event's type requires is missing. */
-function whole(told: Told, body: Around): Attributes | undefined {
+function whole(told: Told, body: Around, owner: Owner): Attributes | undefined {
   const data: Record<string, unknown> = {};
-  for (const part of [surroundings(body), told.data]) {
+  for (const part of [surroundings(body, owner), told.data]) {
     for (const name in part) {
       const value = part[name as keyof Draft];
       if (value !== undefined) data[name] = value;
@@ -88,15 +135,17 @@ function whole(told: Told, body: Around): Attributes | undefined {
 
 const visibilities = new Set(['public', 'private', 'internal']);
 
-function surroundings({ sender, repository, organization }: Around): Draft {
+function surroundings({ sender, repository }: Around, owner: Owner): Draft {
   const visibility = repository?.visibility ?? (repository?.private ? 'private' : 'public');
   return {
     'user.id': identifier(sender?.id),
-    'user.name': text(sender?.login),
+    'user.name': loginText(sender?.login),
     'user.type': text(sender?.type),
     'vcs.provider.name': 'github',
-    'vcs.owner.name': organization?.login ?? repository?.owner.login,
-    'vcs.repository.name': text(repository?.full_name),
+    'vcs.owner.name': loginText(owner?.login),
+    'vcs.owner.id': identifier(owner?.id),
+    'vcs.repository.name': repositoryName(repository?.full_name),
+    'vcs.repository.id': identifier(repository?.id),
     'vcs.repository.url.full': text(repository?.html_url),
     'tripline.repository.visibility': repository && visibilities.has(visibility) ? (visibility as 'public') : undefined,
     'tripline.repository.default_branch': text(repository?.default_branch),

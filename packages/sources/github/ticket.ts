@@ -1,7 +1,7 @@
 import type { EventType } from '@tripline/contracts/event';
 import { z } from 'zod';
 import { identifier, longText, text } from '../untrusted.ts';
-import { bodyOf, instant, maybe, number, someone, string } from './body.ts';
+import { bodyOf, instant, maybe, number, revisionOf, someone, string } from './body.ts';
 import { type Draft, defineEvent } from './family.ts';
 
 /** Issues, discussions and comments: read for what strangers write into them, since workflows quote it. */
@@ -109,13 +109,13 @@ export const reviewComment = defineEvent({
     toldOfComment(action, comment, {
       'vcs.change.id': identifier(change.number),
       'vcs.change.title': text(change.title),
-      'vcs.ref.head.revision': identifier(comment.commit_id),
+      'vcs.ref.head.revision': revisionOf(comment.commit_id),
     }),
 });
 
 export const commitComment = defineEvent({
   marks: ['action', 'comment'],
-  schema: bodyOf({ action: string, comment: commentBody.extend({ commit_id: string }) }),
+  schema: bodyOf({ action: string, comment: commentBody }),
   normalise: ({ action, comment }) =>
-    toldOfComment(action, comment, { 'vcs.ref.head.revision': identifier(comment.commit_id) }),
+    toldOfComment(action, comment, { 'vcs.ref.head.revision': revisionOf(comment.commit_id) }),
 });

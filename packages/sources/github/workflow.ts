@@ -1,7 +1,18 @@
 import type { EventType } from '@tripline/contracts/event';
 import { z } from 'zod';
-import { identifier, text, texts, utc } from '../untrusted.ts';
-import { bodyOf, flag, headRepository, instant, maybe, number, revision, someone, string } from './body.ts';
+import { identifier, loginText, text, texts, utc } from '../untrusted.ts';
+import {
+  bodyOf,
+  flag,
+  headRepository,
+  instant,
+  maybe,
+  number,
+  repositoryName,
+  revisionOf,
+  someone,
+  string,
+} from './body.ts';
 import { defineEvent } from './family.ts';
 
 type Result = 'success' | 'failure' | 'error' | 'timeout' | 'cancellation' | 'skip';
@@ -21,6 +32,8 @@ export function resultOf(conclusion: string | null | undefined): Result | undefi
   return conclusion && Object.hasOwn(results, conclusion) ? results[conclusion] : undefined;
 }
 
+const attempt = z.int().positive().nullish();
+
 const runTypes: Record<string, { type: EventType; state?: 'pending' | 'executing' }> = {
   requested: { type: 'dev.cdevents.pipelinerun.queued', state: 'pending' },
   in_progress: { type: 'dev.cdevents.pipelinerun.started', state: 'executing' },
@@ -28,7 +41,8 @@ const runTypes: Record<string, { type: EventType; state?: 'pending' | 'executing
 };
 
 export const workflowRun = defineEvent({
-  marks: ['action', 'workflow_run', 'workflow'],
+  marks: ['action', 'workflow_run'],
+  carries: ['workflow'],
   schema: bodyOf({
     action: string,
     workflow: z.object({ name: maybe, path: maybe }).nullish(),
@@ -37,25 +51,26 @@ export const workflowRun = defineEvent({
       name: maybe,
       html_url: maybe,
       path: maybe,
-      event: string,
+      event: maybe,
       conclusion: maybe,
-      head_sha: revision,
+      head_sha: maybe,
       head_branch: maybe,
       head_repository: headRepository,
-      run_attempt: z.int().positive().nullish(),
+      run_attempt: attempt,
       created_at: instant,
       updated_at: instant,
       run_started_at: instant,
       actor: someone,
       triggering_actor: someone,
-      referenced_workflows: z.array(z.object({ path: string })).nullish(),
-      pull_requests: z.array(z.object({ number })).nullish(),
+      referenced_workflows: z.array(z.object({ path: maybe })).nullish(),
+      pull_requests: z.array(z.object({ number: number.nullish() })).nullish(),
     }),
   }),
   normalise({ action, workflow, workflow_run: run, repository }) {
     const told = Object.hasOwn(runTypes, action) ? runTypes[action] : undefined;
     if (!told) return undefined;
-    const head = run.head_repository?.full_name;
+    const head = repositoryName(run.head_repository?.full_name);
+    const by = run.triggering_actor ?? run.actor;
     return {
       type: told.type,
       time: action === 'completed' ? run.updated_at : (run.run_started_at ?? run.created_at),
@@ -68,13 +83,15 @@ export const workflowRun = defineEvent({
         'tripline.pipeline.run.attempt': run.run_attempt ?? 1,
         'tripline.pipeline.path': text((run.path ?? workflow?.path)?.split('@', 1)[0]),
         'tripline.pipeline.trigger': text(run.event),
-        'tripline.pipeline.triggered_by': text((run.triggering_actor ?? run.actor)?.login),
+        'tripline.pipeline.triggered_by': loginText(by?.login),
+        'tripline.pipeline.triggered_by_id': identifier(by?.id),
         'tripline.pipeline.referenced': texts(run.referenced_workflows?.map((used) => used.path)),
         'vcs.ref.head.name': text(run.head_branch),
-        'vcs.ref.head.revision': run.head_sha,
+        'vcs.ref.head.revision': revisionOf(run.head_sha),
         'tripline.head.repository': head,
-        'tripline.head.fork': head === undefined ? undefined : head !== repository?.full_name,
-        'tripline.change.ids': run.pull_requests?.slice(0, 100).map((change) => String(change.number)),
+        'tripline.head.repository_id': identifier(run.head_repository?.id),
+        'tripline.head.fork': head === undefined ? undefined : head !== repositoryName(repository?.full_name),
+        'tripline.change.ids': run.pull_requests?.slice(0, 100).flatMap((change) => identifier(change.number) ?? []),
       },
     };
   },
@@ -122,8 +139,8 @@ export const workflowJob = defineEvent({
     workflow_job: z.object({
       id: number,
       run_id: number,
-      run_attempt: z.int().positive().nullish(),
-      head_sha: revision.nullish(),
+      run_attempt: attempt,
+      head_sha: maybe,
       head_branch: maybe,
       html_url: maybe,
       name: maybe,
@@ -160,7 +177,7 @@ export const workflowJob = defineEvent({
         'tripline.task.started_at': started ? utc(job.started_at) : undefined,
         'tripline.task.completed_at': utc(job.completed_at),
         'vcs.ref.head.name': text(job.head_branch),
-        'vcs.ref.head.revision': job.head_sha ?? undefined,
+        'vcs.ref.head.revision': revisionOf(job.head_sha),
         // 0 stands for "none was ever assigned" on cancelled jobs.
         'cicd.worker.id': job.runner_id && job.runner_id !== '0' ? identifier(job.runner_id) : undefined,
         'cicd.worker.name': text(job.runner_name || undefined),
