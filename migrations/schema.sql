@@ -269,11 +269,16 @@ CREATE TABLE remediations (
   planned_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   acted_at timestamp with time zone,
   settled_at timestamp with time zone,
+  due_at timestamp with time zone,
+  queued_at timestamp with time zone,
+  begun_at timestamp with time zone,
+  sent_at timestamp with time zone,
   CONSTRAINT a_dry_run_never_acts CHECK (((mode = 'live'::text) OR ((attempts = 0) AND (state = ANY (ARRAY['planned'::text, 'refused'::text]))))),
   CONSTRAINT acts_only_when_allowed CHECK (((state <> ALL (ARRAY['acting'::text, 'done'::text, 'failed'::text])) OR (verdict = 'act'::text))),
   CONSTRAINT begun_has_time CHECK (((attempts > 0) = (acted_at IS NOT NULL))),
   CONSTRAINT begun_when_acted CHECK (((state <> ALL (ARRAY['acting'::text, 'done'::text, 'failed'::text])) OR (attempts > 0))),
   CONSTRAINT leased_while_acting CHECK (((leased_until IS NULL) OR (state = 'acting'::text))),
+  CONSTRAINT queued_says_why_and_until CHECK (((state <> 'queued'::text) OR ((verdict = 'rate-capped'::text) AND (due_at IS NOT NULL) AND (queued_at IS NOT NULL)))),
   CONSTRAINT refused_says_why CHECK (((state <> 'refused'::text) OR ((verdict IS NOT NULL) AND (verdict <> 'act'::text)))),
   CONSTRAINT remediations_action_check CHECK ((action = ANY (ARRAY['cancel-run'::text, 'remove-runner'::text, 'cancel-invitation'::text, 'withdraw-grant'::text, 'delete-deploy-key'::text, 'revoke-fine-grained-pat'::text]))),
   CONSTRAINT remediations_attempts_check CHECK ((attempts >= 0)),
@@ -285,8 +290,8 @@ CREATE TABLE remediations (
   CONSTRAINT remediations_ordinal_check CHECK ((ordinal >= 0)),
   CONSTRAINT remediations_reason_check CHECK ((reason ~ '^[a-z][a-z-]*$'::text)),
   CONSTRAINT remediations_said_check CHECK ((char_length(said) <= 1000)),
-  CONSTRAINT remediations_state_check CHECK ((state = ANY (ARRAY['planned'::text, 'acting'::text, 'done'::text, 'failed'::text, 'refused'::text]))),
-  CONSTRAINT remediations_verdict_check CHECK ((verdict = ANY (ARRAY['act'::text, 'dry-run'::text, 'not-in-policy'::text, 'break-glass'::text, 'rate-capped'::text, 'kill-switch'::text, 'not-configured'::text, 'withdrawn'::text]))),
+  CONSTRAINT remediations_state_check CHECK ((state = ANY (ARRAY['planned'::text, 'queued'::text, 'acting'::text, 'done'::text, 'failed'::text, 'refused'::text]))),
+  CONSTRAINT remediations_verdict_check CHECK ((verdict = ANY (ARRAY['act'::text, 'dry-run'::text, 'not-in-policy'::text, 'break-glass'::text, 'protected'::text, 'rate-capped'::text, 'kill-switch'::text, 'not-configured'::text, 'withdrawn'::text, 'resolved'::text, 'unproven'::text, 'not-so'::text]))),
   CONSTRAINT remediations_workspace_check CHECK ((workspace <> ''::text)),
   CONSTRAINT settled_has_time CHECK (((state = ANY (ARRAY['done'::text, 'failed'::text, 'refused'::text])) = (settled_at IS NOT NULL))),
   CONSTRAINT remediations_finding_fkey FOREIGN KEY (finding) REFERENCES findings(id) ON DELETE CASCADE,
@@ -507,6 +512,7 @@ CREATE INDEX log_leases_by_consumer ON public.log_leases USING btree (group_name
 CREATE INDEX messages_by_incident ON public.messages USING btree (incident, id);
 CREATE INDEX remediations_begun ON public.remediations USING btree (workspace, action, acted_at) WHERE (acted_at IS NOT NULL);
 CREATE INDEX remediations_open ON public.remediations USING btree (leased_until) WHERE (state = ANY (ARRAY['planned'::text, 'acting'::text]));
+CREATE INDEX remediations_queued ON public.remediations USING btree (workspace, action) WHERE (state = 'queued'::text);
 CREATE INDEX rule_state_expired ON public.rule_state USING btree (partition, expires_ms);
 CREATE INDEX rule_state_of_engine ON public.rule_state USING btree (partition) WHERE (rule ~~ '@%'::text);
 CREATE INDEX timers_by_partition ON public.timers USING btree (partition);

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { parseEvent } from '@tripline/contracts/event';
 import type { ResponseStep } from '@tripline/contracts/response';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { identify, loginOf } from '../packages/integrations/github/actions/action.ts';
 import { actionOf } from '../packages/integrations/github/actions/registry.ts';
 import { withAppToken } from '../packages/integrations/github/app-token.ts';
 import { createGitHubClient } from '../packages/integrations/github/client.ts';
@@ -33,6 +34,9 @@ const operations = [
   'GET /orgs/{org}/teams/{team_slug}/repos/{owner}/{repo}',
   'DELETE /repos/{owner}/{repo}/collaborators/{username}',
   'GET /repos/{owner}/{repo}/collaborators/{username}',
+  'GET /repos/{owner}/{repo}/collaborators',
+  'GET /users/{username}',
+  'GET /user/{account_id}',
   'DELETE /repos/{owner}/{repo}/keys/{key_id}',
   'GET /repos/{owner}/{repo}/keys/{key_id}',
   'POST /orgs/{org}/personal-access-tokens/{pat_id}',
@@ -139,6 +143,10 @@ describe.each(steps)('$step.action: $sends.0', ({ step, sends }) => {
       step.action === 'cancel-run' ? { kind: 'retry' } : { kind: 'done', reason: 'accepted' },
     );
     github.requests.length = 0;
+    const before = await actionOf(step).ask(step, { client: client(), clock });
+    expect(before.result).toMatch(/^(so|not-so)$/);
+    expect(github.requests.length).toBeGreaterThan(0);
+    github.requests.length = 0;
     const check = await actionOf(step).check(step, { client: client() });
     expect(check.result).toMatch(/^(dead|alive)$/);
     expect(github.requests.length).toBeGreaterThan(0);
@@ -163,6 +171,12 @@ test('the errors that GitHub describes are understood', async () => {
   expect(await act(10, 500)).toMatchObject({ kind: 'retry', reason: 'provider-failed' });
   const org = steps[5]!.step;
   expect((await actionOf(org).check(org, { client: client({ answering: 404 }) })).result).toBe('dead');
+});
+
+test('people are known by their numbers as GitHub describes it', async () => {
+  const [known] = await identify(client(), [{ login: 'octocat' }]);
+  expect(known?.id).toMatch(/^[0-9]+$/);
+  expect(await loginOf(client(), '1')).toMatch(/^[a-z]+$/i);
 });
 
 describe('revocation by value', () => {

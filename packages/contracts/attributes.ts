@@ -299,6 +299,7 @@ export const attributes = {
   'tripline.response.ordinal': z.int().nonnegative(),
   /** Against whom or what, as people read it. */
   'tripline.response.target': text,
+  'tripline.response.state': z.enum(['planned', 'queued', 'acting', 'done', 'failed', 'refused']),
   /** What the guard said of it, such as `act`, `dry-run` or `rate-capped`; see guardVerdicts in response.ts and job.ts. */
   'tripline.response.verdict': id,
   /** What the provider said when it was asked afterwards whether the thing is dead. */

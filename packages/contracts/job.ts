@@ -23,16 +23,26 @@ export type JobName = keyof Jobs;
 /** A question of a rule to the provider's API. `id` is a hash of the rest: the same question is asked once. */
 export type LookUp = { id: string; kind: 'reviews-of-commit'; repository: string; revision: string };
 
-/** Why a step of a playbook was or was not carried out; bounded, so that it can label a metric. */
+/**
+ * Why a step of a playbook was or was not carried out; bounded, so that it can label a metric. `rate-capped` waits in a
+ * queue; all others but `act` end the step.
+ */
 export const guardVerdicts = [
   'act',
   'dry-run',
   'not-in-policy',
-  'break-glass',
+  /** It touches somebody or something of `remediation.protected`. */
+  'protected',
   'rate-capped',
   'kill-switch',
   'not-configured',
   'withdrawn',
+  /** A person resolved its incident as false or accepted. */
+  'resolved',
+  /** Its finding rests on a delivery that the provider's own list has not named. */
+  'unproven',
+  /** The provider was asked before, and says that it is not so. */
+  'not-so',
 ] as const;
 export type GuardVerdict = (typeof guardVerdicts)[number];
 

@@ -26,16 +26,25 @@ export const responseStepSchema = z.discriminatedUnion('action', [
     repository: repository.optional(),
     invitationId: id,
     invitee: id.optional(),
+    /** The invited account's number, where the feed told it. */
+    inviteeId: id.optional(),
   }),
   /** A6: withdraw a grant that somebody holds now. */
   z.discriminatedUnion('grant', [
-    z.object({ action: z.literal('withdraw-grant'), grant: z.literal('org-membership'), organization: id, user: id }),
+    z.object({
+      action: z.literal('withdraw-grant'),
+      grant: z.literal('org-membership'),
+      organization: id,
+      user: id,
+      userId: id.optional(),
+    }),
     z.object({
       action: z.literal('withdraw-grant'),
       grant: z.literal('team-membership'),
       organization: id,
       team: id,
       user: id,
+      userId: id.optional(),
     }),
     z.object({
       action: z.literal('withdraw-grant'),
@@ -44,10 +53,17 @@ export const responseStepSchema = z.discriminatedUnion('action', [
       team: id,
       repository,
     }),
-    z.object({ action: z.literal('withdraw-grant'), grant: z.literal('collaborator'), repository, user: id }),
+    z.object({
+      action: z.literal('withdraw-grant'),
+      grant: z.literal('collaborator'),
+      repository,
+      user: id,
+      /** The account's number, where the feed told it: a login can be given up, and taken by somebody else. */
+      userId: id.optional(),
+    }),
   ]),
-  /** A9: delete a deploy key. */
-  z.object({ action: z.literal('delete-deploy-key'), repository, keyId: id }),
+  /** A9: delete a deploy key. `title`: as the feed told it, at most 200 characters of it. */
+  z.object({ action: z.literal('delete-deploy-key'), repository, keyId: id, title: z.string().max(200).optional() }),
   /** A4: revoke a fine-grained personal access token's access to an organisation. `tokenId`: as feeds and the audit log name it. */
   z.object({ action: z.literal('revoke-fine-grained-pat'), organization: id, tokenId: id }),
 ]);
@@ -66,4 +82,19 @@ export const responseActions: Record<
   'withdraw-grant': { code: 'A6', rank: 3, verb: 'withdraw the grant', reversible: true },
   'delete-deploy-key': { code: 'A9', rank: 3, verb: 'delete the deploy key', reversible: false },
   'revoke-fine-grained-pat': { code: 'A4', rank: 3, verb: 'revoke the personal access token', reversible: false },
+};
+
+/** An account at the provider: by its number where that is known, else by its login. At least one of them is there. */
+export type PersonRef = { login?: string | undefined; id?: string | undefined };
+export type RunnerRef = { name?: string | undefined; id?: string | undefined };
+
+/**
+ * Whom and what a step touches, by kind, so that people are held against people and runners against runners. Every action
+ * says it of its steps (packages/integrations/github/actions/action.ts), or it does not compile.
+ */
+export type StepTargets = {
+  people: readonly PersonRef[];
+  runners: readonly RunnerRef[];
+  /** Full names. */
+  repositories: readonly string[];
 };

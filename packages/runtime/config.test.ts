@@ -67,6 +67,33 @@ describe('settings', () => {
     expect(loadConfig({ TRIPLINE_GITHUB_WEBHOOK_SECRET: text }, folder).github.webhookSecrets).toEqual(secrets);
   });
 
+  it('name whom nothing automatic may touch by kind: a number is an id, a text a name', () => {
+    write(
+      'tripline.yaml',
+      'remediation: { protected: { users: [ada, 11, "11", { login: bo, id: 12 }], runners: [r-1, 9], repositories: [acme/app] } }\n',
+    );
+    expect(loadConfig({}, folder).remediation.protected).toEqual({
+      users: [
+        { login: 'ada', id: undefined },
+        { login: undefined, id: '11' },
+        { login: '11', id: undefined },
+        { login: 'bo', id: '12' },
+      ],
+      runners: [
+        { name: 'r-1', id: undefined },
+        { name: undefined, id: '9' },
+      ],
+      repositories: ['acme/app'],
+    });
+  });
+
+  it('that go by another name now stop the start, and the sentence says by which', () => {
+    write('tripline.yaml', 'remediation: { breakGlass: [ada] }\n');
+    expect(refusal({})).toBe(
+      'remediation.breakGlass is called remediation.protected now, by kind: protected: { users: [], repositories: [], runners: [] }',
+    );
+  });
+
   it('take an empty variable for one that is not set', () => {
     expect(loadConfig({ TRIPLINE_PORT: '', DATABASE_URL: '' }, folder).port).toBe(8080);
   });

@@ -2,7 +2,7 @@ import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { faultOfOwnership } from './ownership.ts';
-import { type EnvironmentSetting, environment, type Settings, settings } from './settings.ts';
+import { type EnvironmentSetting, environment, renamed, type Settings, settings } from './settings.ts';
 
 /** A setting is wrong. The message names each one, says what is wrong with it and never repeats a value. */
 export class ConfigError extends Error {
@@ -205,7 +205,8 @@ function setPath(target: Record<string, unknown>, path: string[], value: unknown
 function describeIssue(issue: { path: PropertyKey[]; message: string; code?: string; keys?: string[] }): string {
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
-    return (issue.keys ?? []).map((key) => `${path ? `${path}.` : ''}${key} is no setting of Tripline`).join('\n');
+    const named = (issue.keys ?? []).map((key) => `${path ? `${path}.` : ''}${key}`);
+    return named.map((name) => `${name} ${renamed[name] ?? 'is no setting of Tripline'}`).join('\n');
   }
   const names = environment.filter((setting) => path === setting.path || path.startsWith(`${setting.path}.`));
   const also = names.length > 0 ? ` (${names.map((setting) => setting.name).join(', ')})` : '';

@@ -216,6 +216,40 @@ const policy = z.strictObject({
   actions: z.array(z.enum(actions)).min(1).describe('What may be done.'),
 });
 
+/** A number in YAML is an id, since a name may consist of digits too. */
+const providerId = z.int().positive().transform(String);
+type Person = { login: string | undefined; id: string | undefined };
+type Runner = { name: string | undefined; id: string | undefined };
+const person = z
+  .union([z.string().min(1), z.int().positive(), z.strictObject({ login: z.string().min(1), id: providerId })])
+  .transform((given): Person => {
+    if (typeof given === 'object') return given;
+    return typeof given === 'string' ? { login: given, id: undefined } : { login: undefined, id: String(given) };
+  });
+const runner = z
+  .union([z.string().min(1), z.int().positive()])
+  .transform(
+    (given): Runner =>
+      typeof given === 'string' ? { name: given, id: undefined } : { name: undefined, id: String(given) },
+  );
+
+const protectedThings = z.strictObject({
+  users: z
+    .array(person)
+    .default([])
+    .describe(
+      'People whom no automatic action may touch: a login, the number of an account, or `{ login, id }`, which goes by the number where that is known.',
+    ),
+  repositories: z
+    .array(z.string().regex(/^[^/\s]+\/[^/\s]+$/, 'must be owner/name'))
+    .default([])
+    .describe('Repositories that no automatic action may touch, owner/name.'),
+  runners: z
+    .array(runner)
+    .default([])
+    .describe('Self-hosted runners that no automatic action may touch: a name, or the number of one.'),
+});
+
 const remediation = z.strictObject({
   mode: z
     .enum(['dry-run', 'automatic'])
@@ -225,16 +259,15 @@ const remediation = z.strictObject({
     .array(policy)
     .default([])
     .describe('What may be done without asking, by rule, severity, confidence and action.'),
-  breakGlass: z
-    .array(z.string().min(1))
-    .default([])
-    .describe('Logins, repositories and runner names that no automatic action may touch.'),
+  protected: protectedThings.prefault({}),
   maxPerHour: z
     .int()
     .min(1)
     .max(1000)
     .default(10)
-    .describe('At most so many calls of one action in one workspace an hour.'),
+    .describe(
+      'At most so many calls of one action in one workspace an hour. What comes beyond it pages, and waits for a free place, the gravest first.',
+    ),
 });
 
 export const settings = z.strictObject({
@@ -290,6 +323,12 @@ export const settings = z.strictObject({
   silences: z.array(silence).default([]).describe('Findings that nobody is to hear of, until when and why.'),
   remediation: remediation.prefault({}),
 });
+
+/** Settings that go by another name now: what to write instead. */
+export const renamed: Readonly<Record<string, string>> = {
+  'remediation.breakGlass':
+    'is called remediation.protected now, by kind: protected: { users: [], repositories: [], runners: [] }',
+};
 
 /** Settings as a service gets them. */
 export type Settings = z.output<typeof settings>;

@@ -26,6 +26,7 @@ function toSteps({ findings, events }: IncidentStory): ReportedStep[] {
 }
 
 function stateOf({ state, verdict, check }: Record<string, unknown>): ReportedStep['state'] {
+  if (state === 'queued' || state === 'acting') return 'planned';
   if (state === 'refused') return verdict === 'dry-run' ? 'shown' : 'refused';
   const alive = (check as { result?: unknown } | null)?.result === 'alive';
   return state === 'done' && !alive ? 'done' : 'failed';

@@ -1,8 +1,10 @@
 import { confidences, severities } from '@tripline/contracts/finding';
 import { type ResponseStep, responseActions } from '@tripline/contracts/response';
+import type { Action } from '@tripline/integrations/github/actions/action';
+import { actionOf, actions } from '@tripline/integrations/github/actions/registry';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type GuardFacts, guard } from './guard.ts';
+import { type GuardFacts, guard, protectedBy, touched } from './guard.ts';
 
 const name = fc.constantFrom('acme/app', 'mallory', 'deploy-bot', 'runner-1', 'acme/web');
 const step: fc.Arbitrary<ResponseStep> = fc.oneof(
@@ -29,59 +31,89 @@ const step: fc.Arbitrary<ResponseStep> = fc.oneof(
     keyId: fc.constant('3'),
   }),
 );
-const facts: fc.Arbitrary<GuardFacts> = fc.record({
-  settings: fc.record({
-    policy: fc.array(
-      fc.record({
-        rule: fc.constantFrom('a-rule', 'another-rule'),
-        minSeverity: fc.constantFrom(...severities),
-        minConfidence: fc.constantFrom(...confidences),
-        actions: fc.uniqueArray(fc.constantFrom(...(Object.keys(responseActions) as ResponseStep['action'][])), {
-          minLength: 1,
-        }),
-      }),
-      { maxLength: 4 },
-    ),
-    breakGlass: fc.array(
-      name.map((text) => text.toUpperCase()),
-      { maxLength: 2 },
-    ),
-    maxPerHour: fc.integer({ min: 1, max: 20 }),
-  }),
-  mode: fc.constantFrom('dry-run', 'live'),
-  drill: fc.boolean(),
-  configured: fc.boolean(),
-  targetIsOurs: fc.boolean(),
-  finding: fc.record({
-    rule: fc.constantFrom('a-rule', 'another-rule', 'a-third'),
-    severity: fc.constantFrom(...severities),
-    confidence: fc.constantFrom(...confidences),
-    entities: fc.array(fc.record({ kind: fc.constantFrom('user', 'repository', 'runner'), id: name }), {
-      maxLength: 3,
-    }),
-    silenced: fc.boolean(),
-    withdrawn: fc.boolean(),
-  }),
-  step,
-  stopped: fc.boolean(),
-  begunLastHour: fc.integer({ min: 0, max: 25 }),
+const anyCase = fc.boolean().chain((upper) => name.map((text) => (upper ? text.toUpperCase() : text)));
+const account = fc.constantFrom('11', '12');
+const numbered = fc.record({
+  login: fc.option(anyCase, { nil: undefined }),
+  id: fc.option(account, { nil: undefined }),
 });
+const resolution = fc.constantFrom(null, null, null, { as: 'false', by: 'ada' });
+
+const facts: fc.Arbitrary<GuardFacts> = fc
+  .record({
+    settings: fc.record({
+      policy: fc.array(
+        fc.record({
+          rule: fc.constantFrom('a-rule', 'another-rule'),
+          minSeverity: fc.constantFrom(...severities),
+          minConfidence: fc.constantFrom(...confidences),
+          actions: fc.uniqueArray(fc.constantFrom(...(Object.keys(responseActions) as ResponseStep['action'][])), {
+            minLength: 1,
+          }),
+        }),
+        { maxLength: 4 },
+      ),
+      protected: fc.record({
+        users: fc.array(numbered, { maxLength: 2 }),
+        repositories: fc.array(anyCase, { maxLength: 1 }),
+        runners: fc.array(
+          anyCase.map((text) => ({ name: text, id: undefined })),
+          { maxLength: 1 },
+        ),
+      }),
+      maxPerHour: fc.integer({ min: 1, max: 20 }),
+    }),
+    mode: fc.constantFrom('dry-run', 'live'),
+    drill: fc.boolean(),
+    configured: fc.boolean(),
+    targetIsOurs: fc.boolean(),
+    finding: fc.record({
+      rule: fc.constantFrom('a-rule', 'another-rule', 'a-third'),
+      severity: fc.constantFrom(...severities),
+      confidence: fc.constantFrom(...confidences),
+      entities: fc.array(fc.record({ kind: fc.constantFrom('user', 'repository', 'runner'), id: name }), {
+        maxLength: 3,
+      }),
+      silenced: fc.boolean(),
+      withdrawn: fc.boolean(),
+      unproven: fc.boolean(),
+      resolved: resolution,
+    }),
+    ...{
+      action: fc.constant('cancel-run' as const),
+      targets: fc.constant({ people: [], runners: [], repositories: [] }),
+    },
+    stopped: fc.boolean(),
+    load: fc.record({
+      sent: fc.integer({ min: 0, max: 25 }),
+      begun: fc.integer({ min: 0, max: 250 }),
+      ahead: fc.integer({ min: 0, max: 5 }),
+    }),
+  })
+  .chain((any) => step.map((of) => ({ ...any, action: of.action, targets: actionOf(of).targets(of) })));
+
+const nobody = { users: [], repositories: [], runners: [] };
+const login = (of: string) => ({ login: of, id: undefined });
 
 /** A set of facts under which the guard lets the step through. */
 const clear: GuardFacts = {
   settings: {
     policy: [{ rule: 'a-rule', minSeverity: 'high', minConfidence: 'medium', actions: ['delete-deploy-key'] }],
-    breakGlass: [],
+    protected: nobody,
     maxPerHour: 2,
   },
   mode: 'live',
   drill: false,
   configured: true,
   targetIsOurs: true,
-  finding: { rule: 'a-rule', severity: 'high', confidence: 'medium', entities: [], silenced: false, withdrawn: false },
-  step: { action: 'delete-deploy-key', repository: 'acme/app', keyId: '3' },
+  finding: {
+    ...{ rule: 'a-rule', severity: 'high', confidence: 'medium', entities: [] },
+    ...{ silenced: false, withdrawn: false, unproven: false, resolved: null },
+  },
+  action: 'delete-deploy-key',
+  targets: { people: [], runners: [], repositories: ['acme/app'] },
   stopped: false,
-  begunLastHour: 1,
+  load: { sent: 1, begun: 3, ahead: 0 },
 };
 
 describe('the guard', () => {
@@ -101,29 +133,37 @@ describe('the guard', () => {
     ['it is not grave enough', (f) => ({ ...f, finding: { ...f.finding, severity: 'medium' } }), 'not-in-policy'],
     ['it is not sure enough', (f) => ({ ...f, finding: { ...f.finding, confidence: 'low' } }), 'not-in-policy'],
     ['no App is configured', (f) => ({ ...f, configured: false }), 'not-configured'],
-    ['the cap is reached', (f) => ({ ...f, begunLastHour: 2 }), 'rate-capped'],
+    ['the finding is unproven', (f) => ({ ...f, finding: { ...f.finding, unproven: true } }), 'unproven'],
+    [
+      'a person resolved the incident',
+      (f) => ({ ...f, finding: { ...f.finding, resolved: { as: 'accepted', by: 'ada' } } }),
+      'resolved',
+    ],
+    ['the cap is reached', (f) => ({ ...f, load: { ...f.load, sent: 2 } }), 'rate-capped'],
+    ['those that wait before it take the places', (f) => ({ ...f, load: { ...f.load, ahead: 1 } }), 'rate-capped'],
+    ['GitHub was asked too often', (f) => ({ ...f, load: { ...f.load, begun: 500 } }), 'rate-capped'],
     [
       'the repository is spared',
-      (f) => ({ ...f, settings: { ...f.settings, breakGlass: ['ACME/App'] } }),
-      'break-glass',
+      (f) => ({ ...f, settings: { ...f.settings, protected: { ...nobody, repositories: ['ACME/App'] } } }),
+      'protected',
     ],
     [
       'a person of the finding is spared',
       (f) => ({
         ...f,
-        settings: { ...f.settings, breakGlass: ['Deploy-Bot'] },
+        settings: { ...f.settings, protected: { ...nobody, users: [login('Deploy-Bot')] } },
         finding: { ...f.finding, entities: [{ kind: 'user', id: 'deploy-bot' }] },
       }),
-      'break-glass',
+      'protected',
     ],
     [
       'the repository of a run of the finding is spared',
       (f) => ({
         ...f,
-        settings: { ...f.settings, breakGlass: ['acme/web'] },
+        settings: { ...f.settings, protected: { ...nobody, repositories: ['acme/web'] } },
         finding: { ...f.finding, entities: [{ kind: 'run', id: 'acme/web#12' }] },
       }),
-      'break-glass',
+      'protected',
     ],
   ];
   test.each(stops)('does not act when %s', (_when, stop, verdict) => {
@@ -138,18 +178,84 @@ describe('the guard', () => {
         acted += 1;
         const { finding, settings } = any;
         expect(any).toMatchObject({ mode: 'live', drill: false, configured: true, targetIsOurs: true, stopped: false });
-        expect(finding).toMatchObject({ silenced: false, withdrawn: false });
-        expect(any.begunLastHour).toBeLessThan(settings.maxPerHour);
-        const spared = settings.breakGlass.map((entry) => entry.toLowerCase());
-        const touched = [...(Object.values(any.step) as string[]), ...finding.entities.map(({ id }) => id)].map((id) =>
-          id.toLowerCase(),
-        );
-        expect(touched.filter((id) => spared.includes(id))).toEqual([]);
+        expect(finding).toMatchObject({ silenced: false, withdrawn: false, unproven: false, resolved: null });
+        expect(any.load.sent + any.load.ahead).toBeLessThan(settings.maxPerHour);
+        const { users, runners, repositories } = settings.protected;
+        const of = (kind: string) => finding.entities.filter((entity) => entity.kind === kind).map(({ id }) => id);
+        const spared = (names: (string | undefined)[], touches: (string | undefined)[]) =>
+          names.filter((one) =>
+            touches.some((other) => one !== undefined && one.toLowerCase() === other?.toLowerCase()),
+          );
+        const people = [...any.targets.people.map((person) => person.login), ...of('user')];
+        expect(
+          spared(
+            users.map((user) => user.login),
+            people,
+          ),
+        ).toEqual([]);
+        expect(
+          spared(
+            runners.map((one) => one.name),
+            [...any.targets.runners.map((one) => one.name), ...of('runner')],
+          ),
+        ).toEqual([]);
+        expect(spared(repositories, [...any.targets.repositories, ...of('repository')])).toEqual([]);
         expect(settings.policy.map(({ rule }) => rule)).toContain(finding.rule);
       }),
       { numRuns: 20_000 },
     );
     // The property says nothing about a guard that never acts.
     expect(acted).toBeGreaterThan(0);
+  });
+});
+
+describe('whom nothing may touch', () => {
+  const ada = { users: [{ login: 'ada', id: '11' }], repositories: [], runners: [] };
+  const people = (...refs: { login?: string; id?: string }[]) => ({ people: refs, runners: [], repositories: [] });
+
+  test('is compared kind by kind: a runner that is named like a protected person is none', () => {
+    const step: ResponseStep = { action: 'remove-runner', organization: 'acme', runnerId: '9', runnerName: 'ada' };
+    const targets = actionOf(step).targets(step);
+    expect(targets.runners).toEqual([{ id: '9', name: 'ada' }]);
+    expect(protectedBy(ada, targets)).toBeUndefined();
+    expect(protectedBy(ada, touched({ entities: [{ kind: 'runner', id: 'self-hosted:9:ada' }] }))).toBeUndefined();
+    const settings = { ...clear.settings, protected: ada };
+    const policy = settings.policy.map((entry) => ({ ...entry, actions: ['remove-runner' as const] }));
+    expect(guard({ ...clear, settings: { ...settings, policy }, action: 'remove-runner', targets }).verdict).toBe(
+      'act',
+    );
+  });
+
+  test('is a runner of the list, by its name or number, wherever it is named', () => {
+    const list = {
+      ...nobody,
+      runners: [
+        { name: 'Build-1', id: undefined },
+        { name: undefined, id: '7' },
+      ],
+    };
+    const runner = (entity: string) => touched({ entities: [{ kind: 'runner', id: entity }] });
+    expect(protectedBy(list, runner('self-hosted:9:build-1'))).toBe('runner Build-1');
+    expect(protectedBy(list, runner('self-hosted:7:other'))).toBe('runner 7');
+    expect(protectedBy(list, runner('self-hosted:9:7'))).toBeUndefined();
+    expect(protectedBy(list, people({ login: 'build-1' }))).toBeUndefined();
+  });
+
+  test('is a person by number where that is known, else by login', () => {
+    expect(protectedBy(ada, people({ login: 'renamed', id: '11' }))).toBe('ada');
+    expect(protectedBy(ada, people({ login: 'ADA' }))).toBe('ada');
+    expect(protectedBy(ada, people({ login: 'ada', id: '12' }))).toBeUndefined();
+    expect(protectedBy({ ...nobody, users: [login('ada')] }, people({ login: 'ada', id: '12' }))).toBe('ada');
+    expect(
+      protectedBy({ ...nobody, users: [{ login: undefined, id: '11' }] }, people({ login: 'ada' })),
+    ).toBeUndefined();
+  });
+
+  test('cannot be slipped past by a new action: one that does not say whom it touches does not compile', () => {
+    const { targets: _, ...rest } = actionOf({ action: 'delete-deploy-key', repository: 'acme/app', keyId: '3' });
+    // @ts-expect-error targets is missing
+    const forgetful: Action = rest;
+    expect(forgetful).not.toHaveProperty('targets');
+    for (const action of Object.values(actions)) expect(action.targets).toBeTypeOf('function');
   });
 });

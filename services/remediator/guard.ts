@@ -1,11 +1,11 @@
 import { type Confidence, confidences, type Entity, type Severity, severities } from '@tripline/contracts/finding';
 import type { GuardVerdict } from '@tripline/contracts/job';
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { PersonRef, ResponseAction, RunnerRef, StepTargets } from '@tripline/contracts/response';
 import type { Settings } from '@tripline/runtime/settings';
 
 /** All that decides whether a step is carried out. */
 export type GuardFacts = {
-  settings: Pick<Settings['remediation'], 'policy' | 'breakGlass' | 'maxPerHour'>;
+  settings: Pick<Settings['remediation'], 'policy' | 'protected' | 'maxPerHour'>;
   /** As the step was planned; a step planned as a dry run stays one. */
   mode: 'dry-run' | 'live';
   /** A scenario that is played: it names things that are not ours, so it never acts. */
@@ -21,72 +21,139 @@ export type GuardFacts = {
     entities: readonly Entity[];
     silenced: boolean;
     withdrawn: boolean;
+    /** It rests on a delivery that GitHub's own list has not named. */
+    unproven: boolean;
+    /** A person resolved its incident as false or accepted: who, and as what. */
+    resolved: { as: string; by: string } | null;
   };
-  step: ResponseStep;
+  action: ResponseAction;
+  /** Whom and what the step touches, as its action says. */
+  targets: StepTargets;
   /** The kill switch is thrown. */
   stopped: boolean;
-  begunLastHour: number;
+  /** What went on in this workspace within the hour, and who waits, for steps of this action; the step itself left out. */
+  load: Load;
+};
+
+export type Load = {
+  /** Requests that were sent, and those that are about to be. */
+  sent: number;
+  /** Steps that were begun: GitHub was asked, whether anything was sent or not. */
+  begun: number;
+  /** Steps that wait for a place and come before this one. */
+  ahead: number;
 };
 
 /**
- * Whether a step is carried out, only shown, or refused, and why in a sentence. Pure. What is about the finding and the
- * people in it comes before the dry run, so that a dry run shows nothing that would not be done for their sake.
+ * A step whose thing is not so takes no place, so lies could have GitHub asked without end. It allows an installation some
+ * 5,000 requests an hour, and a question with its token takes three.
+ */
+const asksPerHour = 500;
+
+/**
+ * Whether a step is carried out, only shown, queued or refused, and why in a sentence. Pure. What is about the finding and
+ * the people in it comes before the dry run, so that a dry run shows nothing that would not be done for their sake.
  */
 export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string } {
-  const { finding, step, settings } = facts;
+  const { finding, action, settings, load } = facts;
   if (finding.withdrawn) return { verdict: 'withdrawn', said: 'The finding was withdrawn: late evidence explains it' };
-  const spared = sparedBy(settings.breakGlass, finding.entities, step);
-  if (spared !== undefined) {
-    return { verdict: 'break-glass', said: `${spared} stands in remediation.breakGlass: a person must decide` };
+  if (finding.resolved !== null) {
+    const { as, by } = finding.resolved;
+    return { verdict: 'resolved', said: `${by} resolved the incident as ${as}` };
   }
+  const spared = protectedBy(settings.protected, facts.targets) ?? protectedBy(settings.protected, touched(finding));
+  if (spared !== undefined) return { verdict: 'protected', said: sayProtected(spared) };
   if (facts.drill) return { verdict: 'dry-run', said: 'A drill: shown, not done' };
   if (facts.mode === 'dry-run') return { verdict: 'dry-run', said: 'Shown, not done: remediation.mode is dry-run' };
   if (facts.stopped) return { verdict: 'kill-switch', said: 'The kill switch of remediation is thrown' };
+  if (finding.unproven) {
+    return { verdict: 'unproven', said: "GitHub's own list of deliveries has not named the delivery that it rests on" };
+  }
   if (finding.silenced) return { verdict: 'not-in-policy', said: 'The finding is silenced' };
   if (!facts.targetIsOurs) {
     return { verdict: 'not-in-policy', said: 'The target lies outside the organisations of the workspace' };
   }
-  if (!inPolicy(settings.policy, finding, step)) {
+  if (!inPolicy(settings.policy, finding, action)) {
     return {
       verdict: 'not-in-policy',
-      said: `remediation.policy has no entry for ${step.action} on ${finding.rule} at ${finding.severity} severity and ${finding.confidence} confidence`,
+      said: `remediation.policy has no entry for ${action} on ${finding.rule} at ${finding.severity} severity and ${finding.confidence} confidence`,
     };
   }
   if (!facts.configured) return { verdict: 'not-configured', said: 'No GitHub App is configured (github.app)' };
-  if (facts.begunLastHour >= settings.maxPerHour) {
+  const { maxPerHour } = settings;
+  if (load.sent + load.ahead >= maxPerHour) {
+    const others = load.ahead === 0 ? '' : ` and ${load.ahead} that are as grave wait before it`;
     return {
       verdict: 'rate-capped',
-      said: `${facts.begunLastHour} of ${step.action} were begun here within the hour; remediation.maxPerHour is ${settings.maxPerHour}`,
+      said: `${load.sent} of ${action} were carried out here within the hour${others}; remediation.maxPerHour is ${maxPerHour}`,
+    };
+  }
+  if (load.begun >= Math.max(asksPerHour, maxPerHour)) {
+    return {
+      verdict: 'rate-capped',
+      said: `GitHub was asked ${load.begun} times about ${action} here within the hour`,
     };
   }
   return { verdict: 'act', said: 'The policy allows it' };
 }
 
-function inPolicy(policy: GuardFacts['settings']['policy'], finding: GuardFacts['finding'], step: ResponseStep) {
+function inPolicy(policy: GuardFacts['settings']['policy'], finding: GuardFacts['finding'], action: ResponseAction) {
   return policy.some(
     (entry) =>
       entry.rule === finding.rule &&
-      entry.actions.includes(step.action) &&
+      entry.actions.includes(action) &&
       severities.indexOf(finding.severity) >= severities.indexOf(entry.minSeverity) &&
       confidences.indexOf(finding.confidence) >= confidences.indexOf(entry.minConfidence),
   );
 }
 
-/** The entry of the break-glass list that the step or its finding touches. GitHub's names know no case. */
-function sparedBy(breakGlass: readonly string[], entities: readonly Entity[], step: ResponseStep): string | undefined {
-  const touched = new Set<string>();
-  const targets = [
-    'user' in step ? step.user : undefined,
-    'invitee' in step ? step.invitee : undefined,
-    'repository' in step ? step.repository : undefined,
-    'runnerName' in step ? step.runnerName : undefined,
-    'runnerId' in step ? step.runnerId : undefined,
-  ];
-  for (const name of targets) if (name !== undefined) touched.add(name.toLowerCase());
+type Protected = Settings['remediation']['protected'];
+
+/** The entry of `remediation.protected` that is among `targets`, kind by kind. GitHub's names know no case. */
+export function protectedBy(protectedOnes: Protected, targets: StepTargets): string | undefined {
+  const user = protectedOnes.users.find((entry) =>
+    targets.people.some((person) => isSame(entry.login, entry.id, person)),
+  );
+  if (user !== undefined) return user.login ?? `account ${user.id}`;
+  const runner = protectedOnes.runners.find((entry) =>
+    targets.runners.some(({ name, id }) => isSame(entry.name, entry.id, { login: name, id })),
+  );
+  if (runner !== undefined) return `runner ${runner.name ?? runner.id}`;
+  return protectedOnes.repositories.find((entry) =>
+    targets.repositories.some((name) => name.toLowerCase() === entry.toLowerCase()),
+  );
+}
+
+export function sayProtected(spared: string): string {
+  return `${spared} stands in remediation.protected: a person must decide`;
+}
+
+/**
+ * By number where both sides know it, else by name. An entry of a number alone says nothing of somebody who is known by
+ * name alone: GitHub is asked for their number before anything is done (perform.ts).
+ */
+function isSame(name: string | undefined, id: string | undefined, one: PersonRef): boolean {
+  if (id !== undefined && one.id !== undefined) return id === one.id;
+  return name !== undefined && name.toLowerCase() === one.login?.toLowerCase();
+}
+
+/** Whom and what a finding is about: they are spared too. */
+export function touched({ entities }: { entities: readonly Entity[] }): StepTargets {
+  const people: PersonRef[] = [];
+  const runners: RunnerRef[] = [];
+  const repositories: string[] = [];
   for (const { kind, id } of entities) {
-    if (kind === 'user' || kind === 'repository' || kind === 'runner') touched.add(id.toLowerCase());
+    if (kind === 'user') people.push({ login: id });
+    if (kind === 'runner') runners.push(runnerOf(id));
+    if (kind === 'repository') repositories.push(id);
     // A run is named `owner/name#run`, a commit `owner/name@revision`: their repository is touched too.
-    if (kind === 'run' || kind === 'commit') touched.add(id.split(/[#@]/)[0]!.toLowerCase());
+    if (kind === 'run' || kind === 'commit') repositories.push(id.split(/[#@]/)[0]!);
   }
-  return breakGlass.find((name) => touched.has(name.toLowerCase()));
+  return { people, runners, repositories };
+}
+
+/** Findings name a runner of one's own `self-hosted:<number>:<name>` (packages/rules/runner-facts.ts). */
+function runnerOf(entity: string): RunnerRef {
+  const [, id, name] = /^self-hosted:([^:]*):(.*)$/.exec(entity) ?? [];
+  return id === undefined ? { name: entity } : { id, name };
 }

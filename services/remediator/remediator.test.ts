@@ -1,10 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { ResponseStep } from '@tripline/contracts/response';
-import { listRemediations, reviveRemediations, takeUpStopped } from '@tripline/db/remediations';
+import { listRemediations, reviveRemediations, takeUpQueued, takeUpStopped } from '@tripline/db/remediations';
 import { setRemediationSwitch } from '@tripline/db/switches';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   type FakeAnswer,
@@ -30,12 +31,14 @@ let github: FakeService;
 let answer: (request: string) => FakeAnswer | undefined;
 let logged: string[];
 let acted: Acted[];
+let gone: Set<string>;
 
 beforeEach(async () => {
   database = await freshDatabase();
   answer = () => undefined;
   logged = [];
   acted = [];
+  gone = new Set();
   github = await startFakeService(({ method, path }) => {
     const request = `${method} ${path.split('?', 1)[0]}`;
     return answer(request) ?? usual(request);
@@ -46,16 +49,25 @@ afterEach(async () => {
   await database.close();
 });
 
-/** A GitHub on which everything goes well: what is deleted is gone, what is cancelled is over. */
+/** A GitHub on which everything goes well: what is there is there until it is deleted, a run goes on until it is cancelled. */
 function usual(request: string): FakeAnswer {
+  const [method, path] = request.split(' ') as [string, string];
   if (request === 'GET /orgs/acme/installation') return { status: 200, body: '{"id":1}' };
   if (request === 'POST /app/installations/1/access_tokens') return { status: 201, body: JSON.stringify({ token }) };
-  if (request.startsWith('DELETE ')) return { status: 204 };
-  if (request.startsWith('POST ')) return { status: 202, body: '{}' };
-  if (request.includes('/actions/runs/'))
-    return { status: 200, body: '{"status":"completed","conclusion":"cancelled"}' };
-  return { status: 404, body: '{"message":"Not Found"}' };
+  if (method === 'DELETE') {
+    gone.add(path);
+    return { status: 204 };
+  }
+  if (method === 'POST') {
+    gone.add(path.replace(/\/(force-)?cancel$/, ''));
+    return { status: 202, body: '{}' };
+  }
+  if (path.includes('/actions/runs/'))
+    return { status: 200, body: gone.has(path) ? '{"status":"completed","conclusion":"cancelled"}' : running };
+  if (gone.has(path) || path === '/users/acme/installation') return { status: 404, body: '{"message":"Not Found"}' };
+  return { status: 200, body: '{"id":1}' };
 }
+const running = '{"status":"in_progress"}';
 
 function parts(remediation: Record<string, unknown> = {}) {
   const config = loadConfig({}, '/nonexistent');
@@ -80,8 +92,22 @@ function parts(remediation: Record<string, unknown> = {}) {
   };
 }
 
+const anyPolicy = [{ rule: 'a-rule', minSeverity: 'low', minConfidence: 'low', actions: [...allActions] }];
+
+/** As the service does it: takes up what waits and has a place. */
+async function playQueue(remediate: (payload: { finding: string }) => Promise<void>, maxPerHour: number) {
+  await takeUpQueued(database.db, { maxPerHour });
+  const { rows } = await database.db.pool.query<{ finding: string }>(
+    `DELETE FROM graphile_worker._private_jobs WHERE key LIKE 'remediate:%' RETURNING payload ->> 'finding' AS finding`,
+  );
+  for (const { finding } of rows) await remediate({ finding });
+}
+
 let findings = 0;
-async function addFinding(response: ResponseStep[], over: { workspace?: string } = {}): Promise<string> {
+async function addFinding(
+  response: ResponseStep[],
+  over: { workspace?: string; severity?: string } = {},
+): Promise<string> {
   findings += 1;
   const id = findings.toString(16).padStart(64, '0');
   const workspace = over.workspace ?? 'acme';
@@ -93,8 +119,8 @@ async function addFinding(response: ResponseStep[], over: { workspace?: string }
   await database.db.pool.query(
     `INSERT INTO findings (id, incident, rule, workspace, subject, occasion, severity, confidence, title, summary, deciding_event,
        occurred_at, detected_at, evidence, entities, response, remedy, silence, attack, attack_version, owasp)
-     VALUES ($1, $2, 'a-rule', $3, $1, $1, 'critical', 'high', 'T', 'S', 'e', now(), now(), '[]', '[]', $4, '[]', '', '{}', '19', '{}')`,
-    [id, incident, workspace, JSON.stringify(response)],
+     VALUES ($1, $2, 'a-rule', $3, $1, $1, $5, 'high', 'T', 'S', 'e', now(), now(), '[]', '[]', $4, '[]', '', '{}', '19', '{}')`,
+    [id, incident, workspace, JSON.stringify(response), over.severity ?? 'critical'],
   );
   return id;
 }
@@ -111,6 +137,15 @@ const states = async (finding: string) =>
     reason,
     check?.result,
   ]);
+/** As if so much time had passed for the steps: by the database's clock. */
+async function letTimePass(time: string, { deadline = true } = {}): Promise<void> {
+  await database.db.pool.query(
+    `UPDATE remediations SET due_at = due_at - $1::interval, leased_until = leased_until - $1::interval,
+       acted_at = acted_at - $1::interval, sent_at = sent_at - $1::interval, queued_at = queued_at - $1::interval,
+       begun_at = CASE WHEN $2 THEN begun_at - $1::interval ELSE begun_at END`,
+    [time, deadline],
+  );
+}
 const minted = () => github.requests.filter(({ path }) => path.endsWith('/access_tokens'));
 const revoked = () =>
   github.requests.filter(({ method, path }) => method === 'DELETE' && path === '/installation/token');
@@ -135,8 +170,8 @@ describe('a playbook', () => {
       },
     ]);
     expect(acted.map(({ text }) => text)).toEqual([
-      'Dry run: would cancel the run (POST /repos/acme/app/actions/runs/77/cancel)',
-      'Dry run: would delete the deploy key (DELETE /repos/acme/app/keys/3)',
+      'Dry run: would ask GitHub, then cancel the run (POST /repos/acme/app/actions/runs/77/cancel)',
+      'Dry run: would ask GitHub, then delete the deploy key (DELETE /repos/acme/app/keys/3)',
     ]);
   });
 
@@ -234,28 +269,210 @@ describe('a playbook', () => {
     const refused = await addFinding([run, key]);
     await createRemediateTask(parts())({ finding: refused });
     expect(await states(refused)).toEqual([
-      ['failed', 'act', 'forbidden', 'dead'],
+      ['failed', 'act', 'forbidden', 'alive'],
       ['done', 'act', 'accepted', 'dead'],
     ]);
 
     answer = (request) => (request.endsWith('/cancel') ? { status: 500 } : undefined);
-    const waiting = await addFinding([run, key]);
+    const waiting = await addFinding([run, { ...key, keyId: '4' }]);
     const remediate = createRemediateTask(parts());
     await remediate({ finding: waiting });
     expect((await states(waiting)).map(([state]) => state)).toEqual(['acting', 'planned']);
+    // Half a minute later it still holds; then what comes after it goes on without it.
     for (let attempt = 2; attempt <= 6; attempt += 1) {
-      // The run goes on meanwhile: were it over, asking first would settle the step.
-      answer = (request) =>
-        request.endsWith('/cancel')
-          ? { status: 500 }
-          : request.includes('/runs/')
-            ? { status: 200, body: '{"status":"queued"}' }
-            : undefined;
+      expect((await states(waiting))[1]![0]).toBe('planned');
+      await letTimePass('20 seconds');
       await remediate({ finding: waiting });
     }
     expect((await states(waiting)).map(([state, , reason]) => [state, reason])).toEqual([
-      ['failed', 'provider-failed'],
+      ['acting', 'provider-failed'],
       ['done', 'accepted'],
+    ]);
+    for (let attempt = 7; attempt <= 11; attempt += 1) {
+      await letTimePass('15 minutes');
+      await remediate({ finding: waiting });
+    }
+    expect((await states(waiting))[0]!.slice(0, 3)).toEqual(['failed', 'act', 'provider-failed']);
+    expect(acted.map(({ text }) => text.slice(0, 24))).toContain('FAILED to cancel the run');
+  });
+});
+
+describe('GitHub is asked before anything is done', () => {
+  const told = async () => {
+    const { rows } = await database.db.pool.query(`SELECT detail ->> 'text' AS text FROM incident_events ORDER BY id`);
+    return rows.map(({ text }) => text);
+  };
+
+  test('and where it says that it is not so, nothing is done, which is told', async () => {
+    gone.add('/repos/acme/app/keys/3').add('/repos/acme/app/actions/runs/77');
+    const finding = await addFinding([run, key]);
+    await createRemediateTask(parts())({ finding });
+    expect(changes()).toEqual([]);
+    expect(await states(finding)).toEqual(Array(2).fill(['refused', 'not-so', 'not-so', undefined]));
+    expect(await told()).toEqual([
+      'Did not cancel the run: GitHub says the run is completed (cancelled)',
+      'Did not delete the deploy key: GitHub says there is no such deploy key',
+    ]);
+    expect(revoked()).toHaveLength(2);
+  });
+
+  test('in vain: nothing is done, which is told once; it is asked again, and done when GitHub says so', async () => {
+    answer = (request) => (request.startsWith('GET /repos') ? { status: 503 } : undefined);
+    const finding = await addFinding([key]);
+    const remediate = createRemediateTask(parts());
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      await remediate({ finding });
+      // A job too early asks nobody.
+      await remediate({ finding });
+      expect(minted()).toHaveLength(attempt);
+      await letTimePass('10 seconds');
+    }
+    expect(changes()).toEqual([]);
+    expect(await states(finding)).toEqual([['acting', 'act', 'provider-failed', undefined]]);
+    expect(await told()).toEqual([
+      expect.stringMatching(
+        /^Not done yet: delete the deploy key; GitHub was asked in vain whether it is so: GitHub answered 503/,
+      ),
+    ]);
+    answer = () => undefined;
+    await remediate({ finding });
+    expect(changes()).toEqual(['DELETE /repos/acme/app/keys/3']);
+    expect(await states(finding)).toEqual([['done', 'act', 'accepted', 'dead']]);
+  });
+
+  test.each([403, 500, 'silence'] as const)(
+    'in vain again and again (%s): in the end it has failed, and nothing was done',
+    async (how) => {
+      const failing: FakeAnswer = how === 'silence' ? { status: 200, body: '{', manner: 'half' } : { status: how };
+      answer = (request) => (request.startsWith('GET /repos') ? failing : undefined);
+      const finding = await addFinding([key]);
+      const remediate = createRemediateTask(parts());
+      for (let attempt = 1; attempt <= 11; attempt += 1) {
+        expect((await states(finding))[0]?.[0]).not.toBe('failed');
+        await remediate({ finding });
+        await letTimePass('15 minutes', { deadline: false });
+      }
+      expect(changes()).toEqual([]);
+      expect((await states(finding))[0]!.slice(0, 2)).toEqual(['failed', 'act']);
+      expect((await told()).at(-1)).toMatch(/^FAILED to delete the deploy key: GitHub was asked in vain/);
+    },
+  );
+
+  test('no longer than an hour, however long it asks to stay away', async () => {
+    const limited = { status: 403, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '9999999999' } };
+    answer = (request) => (request.startsWith('GET /repos') ? limited : undefined);
+    const finding = await addFinding([key]);
+    const remediate = createRemediateTask(parts());
+    for (let hours = 0; hours < 2; hours += 0.25) {
+      await remediate({ finding });
+      await letTimePass('15 minutes');
+    }
+    expect((await states(finding))[0]!.slice(0, 3)).toEqual(['failed', 'act', 'rate-limited']);
+    expect(minted().length).toBeLessThanOrEqual(5);
+  });
+
+  test('a runner at work is asked after until it is idle; then it is removed', async () => {
+    let busy = true;
+    answer = (request) =>
+      request === 'GET /orgs/acme/actions/runners/9' && busy
+        ? { status: 200, body: '{"id":9,"name":"r","status":"online","busy":true}' }
+        : undefined;
+    const finding = await addFinding([runner]);
+    const remediate = createRemediateTask(parts());
+    await remediate({ finding });
+    expect(await states(finding)).toEqual([['acting', 'act', 'busy', undefined]]);
+    busy = false;
+    await letTimePass('10 seconds');
+    await remediate({ finding });
+    expect(changes()).toEqual(['DELETE /orgs/acme/actions/runners/9']);
+  });
+
+  test('an invitation that was accepted before is told loudly', async () => {
+    const invitation: ResponseStep = {
+      action: 'cancel-invitation',
+      organization: 'acme',
+      invitationId: '5',
+      invitee: 'eve',
+    };
+    answer = (request) => (request === 'GET /orgs/acme/invitations' ? { status: 200, body: '[]' } : undefined);
+    const policy = [{ rule: 'a-rule', minSeverity: 'high', minConfidence: 'high', actions: ['cancel-invitation'] }];
+    const finding = await addFinding([invitation]);
+    await createRemediateTask(parts({ policy }))({ finding });
+    expect(changes()).toEqual([]);
+    expect(await states(finding)).toEqual([['refused', 'not-so', 'not-so', 'alive']]);
+    expect((await told()).at(-1)).toMatch(/^STILL ALIVE, not touched: .*eve has access to acme: it was accepted/);
+  });
+
+  test('and a person who is protected by number is known by GitHub’s number, whatever the login', async () => {
+    const protectedOnes = { users: [{ login: 'ada', id: '11' }], repositories: [], runners: [] };
+    const grant: ResponseStep = {
+      action: 'withdraw-grant',
+      grant: 'org-membership',
+      organization: 'acme',
+      user: 'renamed',
+    };
+    answer = (request) => {
+      if (request === 'GET /orgs/acme/memberships/renamed')
+        return { status: 200, body: '{"state":"active","user":{"login":"renamed","id":11}}' };
+      return undefined;
+    };
+    const spared = await addFinding([grant]);
+    await createRemediateTask(parts({ protected: protectedOnes }))({ finding: spared });
+    expect(changes()).toEqual([]);
+    expect(await states(spared)).toEqual([['refused', 'protected', 'protected', undefined]]);
+    // Somebody else who took the login that she gave up is not her.
+    answer = (request) => {
+      if (request === 'GET /orgs/acme/memberships/ada')
+        return gone.has('/orgs/acme/memberships/ada')
+          ? { status: 404 }
+          : { status: 200, body: '{"state":"active","user":{"login":"ada","id":12}}' };
+      return undefined;
+    };
+    const other = await addFinding([{ ...grant, user: 'ada', userId: '12' }]);
+    await createRemediateTask(parts({ protected: protectedOnes }))({ finding: other });
+    expect(changes()).toEqual(['DELETE /orgs/acme/memberships/ada']);
+  });
+
+  test('and who was renamed since the finding is found under the present login', async () => {
+    const at = (login: string) => `/orgs/acme/memberships/${login}`;
+    answer = (request) => {
+      if (request === 'GET /user/66') return { status: 200, body: '{"login":"mallory2","id":66}' };
+      if (request === `GET ${at('mallory')}`) return { status: 404, body: '{}' };
+      if (request === `GET ${at('mallory2')}` && !gone.has(at('mallory2')))
+        return { status: 200, body: '{"state":"active","user":{"login":"mallory2","id":66}}' };
+      return undefined;
+    };
+    const grant: ResponseStep = {
+      action: 'withdraw-grant',
+      grant: 'org-membership',
+      organization: 'acme',
+      user: 'mallory',
+      userId: '66',
+    };
+    const finding = await addFinding([grant]);
+    await createRemediateTask(parts())({ finding });
+    expect(changes()).toEqual([`DELETE ${at('mallory2')}`]);
+    expect(await states(finding)).toEqual([['done', 'act', 'accepted', 'dead']]);
+  });
+
+  test('every outcome is an event for the log, left in the same transaction', async () => {
+    const finding = await addFinding([run, key]);
+    gone.add('/repos/acme/app/keys/3');
+    await createRemediateTask(parts())({ finding });
+    const { rows } = await database.db.pool.query(`SELECT event_type, workspace, data FROM outbox ORDER BY id`);
+    expect(rows).toMatchObject([
+      {
+        event_type: 'dev.cdeventsx.tripline-response.finished',
+        workspace: 'acme',
+        data: {
+          'tripline.response.action': 'cancel-run',
+          'tripline.response.finding': finding,
+          'tripline.response.state': 'done',
+          'tripline.response.verdict': 'act',
+          'tripline.response.result': 'dead',
+        },
+      },
+      { data: { 'tripline.response.action': 'delete-deploy-key', 'tripline.response.verdict': 'not-so' } },
     ]);
   });
 });
@@ -306,15 +523,133 @@ describe('nothing is done twice', () => {
 });
 
 describe('the guard on real rows', () => {
-  test('caps the calls of one action in one workspace, whatever the number of workers', async () => {
+  test('caps the calls of one action in one workspace, whatever the number of workers; what is beyond waits', async () => {
     const remediate = createRemediateTask(parts({ maxPerHour: 3 }));
     const ids = await Promise.all(
       Array.from({ length: 8 }, (_, keyId) => addFinding([{ ...key, keyId: String(keyId) }])),
     );
     await Promise.all(ids.map((finding) => remediate({ finding })));
     expect(changes()).toHaveLength(3);
-    expect(acted.filter(({ verdict }) => verdict === 'rate-capped')).toHaveLength(5);
+    expect(acted.filter(({ state, verdict }) => state === 'queued' && verdict === 'rate-capped')).toHaveLength(5);
+    expect(acted.find(({ state }) => state === 'queued')!.text).toMatch(
+      /^Waits for a place to delete the deploy key, free at .*Z at the earliest: 3 of delete-deploy-key were carried out/,
+    );
+    // Told once, however often it is looked at.
+    for (const finding of ids) await remediate({ finding });
+    expect(acted).toHaveLength(8);
+    expect(await takeUpQueued(database.db, { maxPerHour: 3 })).toBe(0);
+    for (const expected of [6, 8]) {
+      await letTimePass('61 minutes');
+      await playQueue(remediate, 3);
+      expect(changes()).toHaveLength(expected);
+    }
+    expect(new Set(changes()).size).toBe(8);
   });
+
+  test('lets the real grant come before decoys that are less grave, and before those that came later', async () => {
+    const remediate = createRemediateTask(parts({ maxPerHour: 2, policy: anyPolicy }));
+    const make = (keyId: string, severity: string) => addFinding([{ ...key, keyId }], { severity });
+    for (const decoy of ['1', '2', '3', '4']) await remediate({ finding: await make(decoy, 'high') });
+    await remediate({ finding: await make('real', 'critical') });
+    expect(changes()).toHaveLength(2);
+    await letTimePass('61 minutes');
+    // What comes anew does not pass by what has waited.
+    await remediate({ finding: await make('5', 'high') });
+    await playQueue(remediate, 2);
+    expect(changes().slice(2).sort()).toEqual(['DELETE /repos/acme/app/keys/3', 'DELETE /repos/acme/app/keys/real']);
+  });
+
+  test('does not do what waited when it was withdrawn, resolved by a person, or is no longer so', async () => {
+    const remediate = createRemediateTask(parts({ maxPerHour: 1 }));
+    const [first, withdrawn, resolved, over] = await Promise.all(
+      ['1', '2', '3', '4'].map((keyId) => addFinding([{ ...key, keyId }])),
+    );
+    for (const finding of [first!, withdrawn!, resolved!, over!]) await remediate({ finding });
+    const { pool } = database.db;
+    await pool.query(`UPDATE findings SET withdrawn_at = now(), withdrawn_reason = 'late' WHERE id = $1`, [withdrawn]);
+    await pool.query(
+      `UPDATE incidents SET state = 'resolved', resolution = 'accepted', resolved_at = now(),
+         resolved_by = '{"via":"cli","id":"ada","name":"ada"}' WHERE id = (SELECT incident FROM findings WHERE id = $1)`,
+      [resolved],
+    );
+    gone.add('/repos/acme/app/keys/4');
+    await letTimePass('61 minutes');
+    for (let looks = 0; looks < 3; looks += 1) await playQueue(remediate, 1);
+    expect(changes()).toHaveLength(1);
+    const verdicts = await Promise.all(
+      [withdrawn!, resolved!, over!].map(async (id) => (await states(id))[0]!.slice(0, 2)),
+    );
+    expect(verdicts).toEqual([
+      ['refused', 'withdrawn'],
+      ['refused', 'resolved'],
+      ['refused', 'not-so'],
+    ]);
+  });
+
+  test('lies that GitHub denies take no place', async () => {
+    const remediate = createRemediateTask(parts({ maxPerHour: 1 }));
+    for (const keyId of ['1', '2', '3']) {
+      gone.add(`/repos/acme/app/keys/${keyId}`);
+      await remediate({ finding: await addFinding([{ ...key, keyId }]) });
+    }
+    expect(acted.map(({ verdict }) => verdict)).toEqual(['not-so', 'not-so', 'not-so']);
+    await remediate({ finding: await addFinding([{ ...key, keyId: 'real' }]) });
+    expect(changes()).toEqual(['DELETE /repos/acme/app/keys/real']);
+  });
+
+  test('holds in any order of gravities and times: never above the cap, and nothing is refused for good', async () => {
+    const severity = fc.constantFrom('low', 'medium', 'high', 'critical');
+    const act = fc.oneof(
+      { weight: 3, arbitrary: fc.record({ what: fc.constant('find' as const), severity }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ what: fc.constant('wait' as const), minutes: fc.integer({ min: 1, max: 70 }) }),
+      },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(act, { minLength: 4, maxLength: 14 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (acts, maxPerHour) => {
+          await database.db.pool.query('TRUNCATE incidents, findings, remediations CASCADE');
+          github.requests.length = 0;
+          gone.clear();
+          const remediate = createRemediateTask(parts({ maxPerHour, policy: anyPolicy }));
+          const gravity = new Map<string, string>();
+          const sentAt: number[] = [];
+          let minute = 0;
+          const look = () => {
+            while (sentAt.length < changes().length) sentAt.push(minute);
+          };
+          for (const one of acts) {
+            if (one.what === 'wait') {
+              minute += one.minutes;
+              await letTimePass(`${one.minutes} minutes`);
+              await playQueue(remediate, maxPerHour);
+            } else {
+              const keyId = String(gravity.size + 1);
+              gravity.set(keyId, one.severity);
+              await remediate({ finding: await addFinding([{ ...key, keyId }], { severity: one.severity }) });
+            }
+            look();
+          }
+          // However many there are, so many hours later each is done.
+          for (let hours = 0; hours <= gravity.size / maxPerHour; hours += 1) {
+            minute += 61;
+            await letTimePass('61 minutes');
+            await playQueue(remediate, maxPerHour);
+            look();
+          }
+          for (const at of sentAt) {
+            expect(sentAt.filter((other) => other >= at && other < at + 60).length).toBeLessThanOrEqual(maxPerHour);
+          }
+          expect(new Set(changes()).size).toBe(gravity.size);
+          expect(changes()).toHaveLength(gravity.size);
+        },
+      ),
+      { numRuns: 12 },
+    );
+  }, 120_000);
 
   test('obeys the kill switch, thrown before or midway', async () => {
     const by = { via: 'cli', id: 'eve', name: 'eve' } as const;

@@ -3,10 +3,13 @@ import { responseActions } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { readFinding, type StoredFinding } from '@tripline/db/findings';
 import {
+  type Attempt,
   addRemediateJob,
+  type ClaimFacts,
   claimRemediation,
   extendLease,
   listRemediations,
+  passGate,
   planRemediations,
   postponeRemediation,
   type Remediation,
@@ -14,6 +17,7 @@ import {
   reviveRemediations,
   type StoryOfSteps,
   settleRemediation,
+  takeUpQueued,
 } from '@tripline/db/remediations';
 import { runJobs } from '@tripline/db/run-jobs';
 import { isRemediationStopped } from '@tripline/db/switches';
@@ -27,7 +31,7 @@ import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { createWorkspaces, drillPrefix } from '@tripline/sources/workspace';
 import { Counter } from 'prom-client';
-import { guard } from './guard.ts';
+import { guard, protectedBy, sayProtected, touched } from './guard.ts';
 import { type Performed, perform, Stopped } from './perform.ts';
 
 export type RemediatorParts = {
@@ -51,21 +55,28 @@ export type Remediator = {
   close: () => Promise<void>;
 };
 
-/** After so many attempts a step has failed, and no longer holds the steps after it. */
-const maxAttempts = 6;
-const pausesMs = [1000, 2000, 4000, 8000, 16_000];
+/** After an attempt that came to nothing, so long until the next; after the last of them a step has failed. */
+const pausesMs = [1, 2, 4, 8, 16, 60, 120, 240, 480, 900].map((seconds) => seconds * 1000);
+/** So many attempts, half a minute, a step that is to be tried again holds those after it. */
+const holdingAttempts = 6;
+/** A step that did not succeed within this has failed, however long GitHub asks to stay away. */
+const deadlineMs = 60 * 60_000;
 /** GitHub may ask for an hour; the playbook looks again sooner, as limits differ by kind of request. */
 const longestPauseMs = 15 * 60_000;
 const leaseMs = 12_000;
+/** How often is looked whether a place is free for what waits. */
+const queueEveryMs = 5000;
 /** Playbooks under way at once: they mostly wait for GitHub, and a credential must not wait for another's. */
 const concurrency = 16;
 
 /**
- * guard → act → check that it is dead, a finding's steps in their order, each once. Starts with creation.
+ * guard → ask whether it is so → act → check that it is dead, a finding's steps in their order, each once. Starts with
+ * creation.
  *
- * A step that is to be tried again holds those after it: the order (cancel, isolate, revoke) keeps the attacker's job
- * from seeing its token die while it still can do damage. A step that failed for good, or that the guard refused, holds
- * nothing: a credential left alive because a run could not be cancelled would be the worse end.
+ * A step that is to be tried again holds those after it for half a minute: the order (cancel, isolate, revoke) keeps the
+ * attacker's job from seeing its token die while it still can do damage. A step that is tried for longer, that waits for a
+ * place under the cap, that failed for good or that the guard refused holds nothing: a credential left alive because a run
+ * could not be cancelled would be the worse end.
  */
 export async function createRemediator(parts: RemediatorParts): Promise<Remediator> {
   const { db, logger, metrics } = parts;
@@ -78,6 +89,10 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
   const reviving = setInterval(() => {
     revive().catch((error) => logger.error({ err: error }, 'looking for abandoned playbooks failed'));
   }, leaseMs);
+  const { maxPerHour } = parts.config.remediation;
+  const queueing = setInterval(() => {
+    takeUpQueued(db, { maxPerHour }).catch((error) => logger.error({ err: error }, 'looking for queued steps failed'));
+  }, queueEveryMs);
   const jobs = await runJobs({ db, logger, concurrency, handlers: { remediate } });
   return {
     ready: async () => {
@@ -85,6 +100,7 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
     },
     close: async () => {
       clearInterval(reviving);
+      clearInterval(queueing);
       await jobs.stop();
       metrics.removeSingleMetric('tripline_remediations_total');
     },
@@ -114,9 +130,15 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     if (finding === undefined) throw new Error(`there is no finding ${id}: its job must have outlived it`);
     await planRemediations(db, finding, finding.response.map(plan));
     failpoint('remediator.after-plan');
+    let againAfterMs = Number.POSITIVE_INFINITY;
     for (const remediation of await listRemediations(db, { finding: id })) {
-      if (await isForLater(finding, remediation)) return;
+      const went = await carry(finding, remediation);
+      if (went === 'on') continue;
+      againAfterMs = Math.min(againAfterMs, went.againAfterMs);
+      if (went.holds) break;
     }
+    // One job a finding: it comes when the first of its steps is due.
+    if (Number.isFinite(againAfterMs)) await addRemediateJob(db.pool, id, againAfterMs);
   };
 
   function plan(step: Remediation['step'], ordinal: number) {
@@ -125,101 +147,127 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     return { ordinal, code, step, mode, request: describeRequest(request(step)) };
   }
 
-  /** Carries one step as far as it goes now. True when it, and so those after it, must wait for a later job. */
-  async function isForLater(finding: StoredFinding, remediation: Remediation): Promise<boolean> {
+  /** Carries one step as far as it goes now. */
+  async function carry(finding: StoredFinding, remediation: Remediation): Promise<Went> {
     failpoint('remediator.before-claim');
     const claim = await claimRemediation(db, remediation, {
       leaseMs,
+      maxPerHour: config.remediation.maxPerHour,
       story: storyOf(finding),
       decide: (facts) => decide(finding, remediation, facts),
     });
     failpoint('remediator.after-claim');
-    if (claim.kind === 'settled') return false;
-    if (claim.kind === 'busy') {
-      // Should the other worker die, this job takes over when its lease is over.
-      await addRemediateJob(db.pool, finding.id, claim.forMs);
-      return true;
+    switch (claim.kind) {
+      case 'settled':
+        return 'on';
+      case 'busy':
+        // Should the other worker die, this job takes over when its lease is over.
+        return { againAfterMs: claim.forMs, holds: true };
+      case 'later':
+        return { againAfterMs: claim.afterMs, holds: claim.attempts < holdingAttempts };
+      case 'queued':
+        report(finding, claim.queued);
+        return 'on';
+      case 'refused':
+        report(finding, claim.refused);
+        return 'on';
+      case 'act':
+        return act(finding, remediation, claim.attempt);
     }
-    if (claim.kind === 'refused') {
-      report(finding, claim.refused);
-      return false;
-    }
-    return (await act(finding, remediation)) === 'postponed';
   }
 
   function decide(
     finding: StoredFinding,
     { step, mode }: Remediation,
-    facts: { withdrawn: boolean; stopped: boolean; begunLastHour: number },
+    { withdrawn, resolved, stopped, load }: ClaimFacts,
   ): { verdict: GuardVerdict; said: string } {
     const { rule, severity, confidence, entities, workspace } = finding;
-    const { owner } = actionOf(step).scope(step);
+    const action = actionOf(step);
     return guard({
       settings: config.remediation,
       mode,
       drill: workspace.startsWith(drillPrefix),
       configured: app !== undefined,
-      targetIsOurs: workspaces.of(owner) === workspace,
+      targetIsOurs: workspaces.of(action.scope(step).owner) === workspace,
       finding: {
-        ...{ rule, severity, confidence, entities },
+        ...{ rule, severity, confidence, entities, withdrawn, resolved },
         silenced: finding.silencedBy !== null,
-        withdrawn: facts.withdrawn,
+        unproven: false,
       },
-      step,
-      stopped: facts.stopped,
-      begunLastHour: facts.begunLastHour,
+      action: step.action,
+      targets: action.targets(step),
+      ...{ stopped, load },
     });
   }
 
-  /** Begins a claimed step and records what came of it. */
-  async function act(finding: StoredFinding, remediation: Remediation): Promise<'settled' | 'postponed'> {
+  /** Carries a claimed step out and records what came of it. */
+  async function act(finding: StoredFinding, remediation: Remediation, attempt: Attempt): Promise<Went> {
     const place = { finding: remediation.finding, ordinal: remediation.ordinal };
+    const story = storyOf(finding);
     const log = logger.child({ ...place, action: remediation.step.action });
     const beat = setInterval(() => {
       extendLease(db, place, leaseMs).catch((error) => log.warn({ err: error }, 'the lease could not be extended'));
     }, leaseMs / 3);
+    const spared = config.remediation.protected;
     let performed: Performed;
     try {
       performed = await perform(remediation.step, {
         app: app!,
         clock,
-        begunBefore: remediation.attempts > 0,
+        sentBefore: attempt.sentBefore,
         stopped: () => isRemediationStopped(db),
+        gate: () => passGate(db, place, attempt),
+        people: touched(finding).people,
+        spares: (targets) => {
+          const entry = protectedBy(spared, targets);
+          return entry && sayProtected(entry);
+        },
+        needsIds: spared.users.some(({ id }) => id !== undefined),
         onLeftAlive: (reason) =>
           log.error({ reason }, 'a token of ours could not be revoked; it lives for up to an hour'),
       });
     } catch (error) {
       if (error instanceof Stopped) {
-        report(finding, await refuseClaimed(db, place, error.message, storyOf(finding)));
-        return 'settled';
+        const { gate, message: said } = error;
+        if (gate !== 'taken') report(finding, await refuseClaimed(db, place, { verdict: gate, said }, story));
+        return 'on';
       }
       log.error({ err: error }, 'a step failed by a fault of ours');
-      performed = {
-        outcome: { kind: 'retry', reason: 'internal', message: 'Tripline failed; its log says why' },
-        check: null,
-      };
+      const outcome = { kind: 'retry', reason: 'internal', message: 'Tripline failed; its log says why' } as const;
+      performed = { kind: 'acted', outcome, check: null };
     } finally {
       clearInterval(beat);
     }
-    const { outcome, check } = performed;
-    if (outcome.kind === 'retry' && remediation.attempts + 1 < maxAttempts) {
-      const afterMs = Math.min(outcome.afterMs ?? pausesMs[remediation.attempts] ?? pausesMs.at(-1)!, longestPauseMs);
-      failpoint('remediator.before-postpone');
-      await postponeRemediation(db, place, { reason: outcome.reason, said: saidBy(outcome), afterMs });
-      failpoint('remediator.after-postpone');
-      log.info({ reason: outcome.reason, afterMs }, 'a step is to be tried again');
-      return 'postponed';
+    if (performed.kind === 'refused') {
+      report(finding, await refuseClaimed(db, place, performed, story));
+      return 'on';
+    }
+    const { outcome } = performed;
+    const pauseMs = pausesMs[attempt.nth - 1];
+    if (outcome.kind === 'retry' && pauseMs !== undefined) {
+      const afterMs = Math.min(outcome.afterMs ?? pauseMs, longestPauseMs);
+      if (attempt.begunForMs + afterMs < deadlineMs) {
+        failpoint('remediator.before-postpone');
+        const postponed = { reason: outcome.reason, said: saidBy(outcome), afterMs };
+        await postponeRemediation(db, place, attempt.nth === 1 ? { ...postponed, story } : postponed);
+        failpoint('remediator.after-postpone');
+        log.info({ reason: outcome.reason, afterMs }, 'a step is to be tried again');
+        return { againAfterMs: afterMs, holds: attempt.nth < holdingAttempts };
+      }
     }
     const settled = {
       state: outcome.kind === 'done' ? 'done' : 'failed',
       reason: outcome.reason ?? 'accepted',
       said: saidBy(outcome),
-      check: check ?? { result: 'unknown', said: 'GitHub was not asked: it gave no token or no answer' },
+      check: (performed.kind === 'acted' ? performed.check : null) ?? {
+        result: 'unknown',
+        said: 'GitHub was not asked: it gave no token or no answer',
+      },
     } as const;
     failpoint('remediator.before-settle');
-    report(finding, await settleRemediation(db, place, settled, storyOf(finding)));
+    report(finding, await settleRemediation(db, place, settled, story));
     failpoint('remediator.after-settle');
-    return 'settled';
+    return 'on';
   }
 
   /** A settled step in the metrics and on the terminal. Undefined: another worker settled it, and said so. */
@@ -232,7 +280,10 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   }
 }
 
-/** What the incident's story says of a settled step. */
+/** How far a step went: `on` to the next one, or to be taken up again after a while. */
+type Went = 'on' | { againAfterMs: number; holds: boolean };
+
+/** What the incident's story says of a step. */
 function storyOf({ id, incident }: StoredFinding): StoryOfSteps {
   return {
     incident,
@@ -249,14 +300,27 @@ function saidBy(outcome: Outcome): string {
 }
 
 /** What became of a step, for people. A thing that survived is said first and loudly. */
-function sentence({ step, verdict, state, said, check, request }: Remediation): string {
+function sentence({ step, state, verdict, said, check, request, dueAt }: Remediation): string {
   const { verb } = responseActions[step.action];
   const call = `${request.method} ${request.path}`;
-  if (state === 'refused') {
-    return verdict === 'dry-run' ? `Dry run: would ${verb} (${call})` : `Did not ${verb}: ${said}`;
+  const then = dueAt === null ? '' : ` at ${dueAt.slice(0, 19)}Z`;
+  switch (state) {
+    case 'planned':
+      return `To be decided: ${verb}`;
+    case 'queued':
+      return `Waits for a place to ${verb}, free${then || ' soon'} at the earliest: ${said}`;
+    case 'acting':
+      return `Not done yet: ${verb}; ${said}; tried again${then}`;
+    case 'refused':
+      if (verdict === 'dry-run') return `Dry run: would ask GitHub, then ${verb} (${call})`;
+      return check?.result === 'alive'
+        ? `STILL ALIVE, not touched: could not ${verb}; ${said}`
+        : `Did not ${verb}: ${said}`;
+    case 'failed':
+      return `FAILED to ${verb}: ${said}`;
+    case 'done':
+      if (check?.result === 'alive') return `STILL ALIVE after the attempt to ${verb}: ${check.said}`;
+      if (check?.result === 'dead') return `Done: ${verb}; ${check.said}`;
+      return `Done, NOT CONFIRMED: ${verb}; ${check?.said ?? 'GitHub was not asked'}`;
   }
-  if (state === 'failed') return `FAILED to ${verb}: ${said}`;
-  if (check?.result === 'alive') return `STILL ALIVE after the attempt to ${verb}: ${check.said}`;
-  if (check?.result === 'dead') return `Done: ${verb}; ${check.said}`;
-  return `Done, NOT CONFIRMED: ${verb}; ${check?.said ?? 'GitHub was not asked'}`;
 }

@@ -5,11 +5,11 @@ import type { ColumnType, Generated } from 'kysely';
 
 type Json<T> = ColumnType<T, string, string>;
 
-export type RemediationState = 'planned' | 'acting' | 'done' | 'failed' | 'refused';
+export type RemediationState = 'planned' | 'queued' | 'acting' | 'done' | 'failed' | 'refused';
 export type ShownRequest = { method: string; path: string; body?: unknown };
 export type ImportCounts = Record<'runners' | 'heads' | 'members' | 'deployKeys' | 'installations', number>;
 
-/** Tables of migrations/0005_remediations.sql, for kysely. Field docs stand there. */
+/** Tables of migrations/0005_remediations.sql and 0020_remediations_queued.sql, for kysely. Field docs stand there. */
 export type RemediationsTables = {
   remediations: {
     finding: string;
@@ -29,6 +29,10 @@ export type RemediationsTables = {
     check_result: 'dead' | 'alive' | 'unknown' | null;
     check_said: string | null;
     planned_at: Generated<Date>;
+    due_at: Date | null;
+    queued_at: Date | null;
+    begun_at: Date | null;
+    sent_at: Date | null;
     acted_at: Date | null;
     settled_at: Date | null;
   };

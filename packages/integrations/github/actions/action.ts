@@ -1,12 +1,30 @@
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { PersonRef, ResponseStep, StepTargets } from '@tripline/contracts/response';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Outcome } from '../../outcome.ts';
 import type { TokenScope } from '../app-token.ts';
 import { outcomeOf, outcomeOfError } from '../classify.ts';
-import { type GitHubAnswer, type GitHubClient, type GitHubRequest, messageOf, NoAnswer } from '../client.ts';
+import {
+  type GitHubAnswer,
+  type GitHubClient,
+  GitHubRefused,
+  type GitHubRequest,
+  messageOf,
+  NoAnswer,
+} from '../client.ts';
 
 /** Whether what the step was to end is ended, by GitHub's own word, which `said` repeats for people. */
 export type Check = { result: 'dead' | 'alive' | 'unknown'; said: string };
+
+/**
+ * What GitHub says before a step is carried out: whether the thing is there that the step is to end. `said` is a sentence
+ * for people: since when and by whom, where GitHub tells. `people`: whom the thing belongs to, by GitHub's own word. `now`: the step by the login that its account bears today.
+ */
+export type Asked =
+  | { result: 'so'; said: string; people?: readonly PersonRef[]; now?: ResponseStep }
+  /** Nothing is there to be ended. `alive`: but what it was to prevent has happened, and a person must see to it. */
+  | { result: 'not-so'; said: string; alive?: true }
+  /** Asked in vain, or it cannot be carried out just now: to be asked again. */
+  | { result: 'unknown'; reason: string; said: string; afterMs?: number | undefined };
 
 /** One thing that can be done at GitHub about a finding. Each file beside this one is one. */
 export type Action<Step extends ResponseStep = ResponseStep> = {
@@ -16,10 +34,14 @@ export type Action<Step extends ResponseStep = ResponseStep> = {
   reversible: boolean;
   /** How to give it back, or "irreversible" and what to do instead. */
   undo: (step: Step) => string;
+  /** Whom and what it touches: the guard holds it against those whom nothing automatic may touch. */
+  targets: (step: Step) => StepTargets;
   /** What its token may do. */
   scope: (step: Step) => TokenScope;
   /** The request that a dry run shows, and that `act` sends first. */
   request: (step: Step) => GitHubRequest;
+  /** Asks GitHub, reading only, whether what the step is to end is so. Never throws: no answer is `unknown`. */
+  ask: (step: Step, context: Pick<ActionContext, 'client' | 'clock'>) => Promise<Asked>;
   /** Never throws: no answer is an outcome. Doing it twice is the same as doing it once. */
   act: (step: Step, context: ActionContext) => Promise<Outcome>;
   /** Asks GitHub, reading only. Never throws: no answer is `unknown`. */
@@ -52,6 +74,112 @@ export async function changeOnce(
   const answer = await change(request, context);
   if ('kind' in answer) return answer;
   return special(answer) ?? outcomeOf(answer, context.clock.nowMs());
+}
+
+/** Touches nothing of any kind: what the other parts of an action's `targets` are laid over. */
+export const noTargets: StepTargets = { people: [], runners: [], repositories: [] };
+
+/** Runs a question; that GitHub refused, failed or did not answer is an answer too, and never "it is not so". */
+export async function asked(clock: Clock, ask: () => Promise<Asked>): Promise<Asked> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof GitHubRefused) return askedInVain(error.answer, clock);
+    const outcome = outcomeOfError(error);
+    return { result: 'unknown', reason: outcome.reason ?? 'unreachable', said: outcome.message ?? '' };
+  }
+}
+
+/** Any answer to a question but the one that was hoped for. */
+export function askedInVain(answer: GitHubAnswer, clock: Clock): Asked {
+  const outcome = outcomeOf(answer, clock.nowMs());
+  return {
+    result: 'unknown',
+    // An answer that is no error and cannot be read, or a listing that is not there: neither says anything of the thing.
+    reason: outcome.kind === 'done' ? 'unclear' : outcome.reason,
+    said: `GitHub answered ${answer.status}: ${messageOf(answer)}`.slice(0, 300),
+    afterMs: outcome.kind === 'retry' ? outcome.afterMs : undefined,
+  };
+}
+
+/** Asks after one thing by its own address: 404 is not so, 200 and 204 are for `read` to judge. */
+export async function askByAddress(
+  { client, clock }: Pick<ActionContext, 'client' | 'clock'>,
+  request: GitHubRequest,
+  says: { absent: string; read: (data: Record<string, unknown>) => Asked },
+): Promise<Asked> {
+  return asked(clock, async () => {
+    const answer = await client.send(request);
+    if (answer.status === 404) return { result: 'not-so', said: says.absent };
+    if (answer.status === 204) return says.read({});
+    if (answer.status !== 200 || !isObject(answer.data)) return askedInVain(answer, clock);
+    return says.read(answer.data);
+  });
+}
+
+/** Asks after one thing that has no address of its own: the item of the listing that is `wanted`, for `read` to judge. */
+export async function askByListing<T>(
+  { client, clock }: Pick<ActionContext, 'client' | 'clock'>,
+  request: GitHubRequest,
+  wanted: (item: T) => boolean,
+  says: { absent: () => Promise<Asked> | Asked; read: (item: T) => Asked },
+): Promise<Asked> {
+  return asked(clock, async () => {
+    let read = 0;
+    for await (const item of client.list<T>(request, { maxItems: listingLimit })) {
+      if (wanted(item)) return says.read(item);
+      read += 1;
+    }
+    if (read < listingLimit) return says.absent();
+    const said = `it is not among the first ${listingLimit} that GitHub lists`;
+    return { result: 'unknown', reason: 'unclear', said };
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** An account as GitHub's answers name it. Undefined for null and what is none. */
+export function personOf(account: unknown): PersonRef | undefined {
+  if (!isObject(account)) return undefined;
+  const { login, id } = account as { login?: unknown; id?: unknown };
+  if (typeof login !== 'string' && id === undefined) return undefined;
+  return {
+    login: typeof login === 'string' ? login : undefined,
+    id: typeof id === 'number' || typeof id === 'bigint' ? String(id) : undefined,
+  };
+}
+
+/** The login that an account bears today, by its number. Undefined when there is no such account any more. */
+export async function loginOf(client: GitHubClient, id: string): Promise<string | undefined> {
+  const request = { route: 'GET /user/{account_id}', parameters: { account_id: id } };
+  const answer = await client.send(request);
+  if (answer.status === 404) return undefined;
+  const person = answer.status === 200 ? personOf(answer.data) : undefined;
+  if (person?.login === undefined) throw new GitHubRefused(request, answer);
+  return person.login;
+}
+
+/** `people` with the numbers of those accounts of which only the login is known. Who has no account keeps none. */
+export function identify(client: GitHubClient, people: readonly PersonRef[]): Promise<PersonRef[]> {
+  return Promise.all(
+    people.map(async (person) => {
+      if (person.id !== undefined || person.login === undefined) return person;
+      const request = { route: 'GET /users/{username}', parameters: { username: person.login } };
+      const answer = await client.send(request);
+      if (answer.status === 404) return person;
+      const account = answer.status === 200 ? personOf(answer.data) : undefined;
+      if (account?.id === undefined) throw new GitHubRefused(request, answer);
+      return { ...person, id: account.id };
+    }),
+  );
+}
+
+/** Whether GitHub's account is the one that a step names: by number where both tell it, else by login. */
+export function isPerson(account: PersonRef, named: PersonRef): boolean {
+  if (account.id !== undefined && named.id !== undefined) return account.id === named.id;
+  return account.login !== undefined && account.login.toLowerCase() === named.login?.toLowerCase();
 }
 
 /** Asks after one thing by its own address: 2xx is alive, 404 is dead. */

@@ -145,6 +145,93 @@ describe('every action', () => {
   });
 });
 
+describe('asked before anything is done', () => {
+  const ask = async (step: ResponseStep, answer: (request: string) => FakeAnswer) => {
+    const client = await playing(answer);
+    const asked = await actionOf(step).ask(step, { client, clock });
+    await github!.close();
+    return asked;
+  };
+  const every = [key, run, runner, pat, invitation, collaborator];
+
+  test('an answer that is none says neither yes nor no', async () => {
+    for (const answer of [{ status: 500 }, { status: 403 }, { status: 200, body: '[', manner: 'half' } as FakeAnswer]) {
+      for (const step of every) expect((await ask(step, () => answer)).result, step.action).toBe('unknown');
+    }
+    for (const step of [pat, invitation, collaborator]) {
+      expect((await ask(step, () => json(404, {}))).result, `no listing: ${step.action}`).toBe('unknown');
+    }
+    expect(await ask(key, () => ({ status: 429, headers: { 'retry-after': '7' } }))).toMatchObject({ afterMs: 7000 });
+  });
+
+  test.each<[string, ResponseStep, unknown, string]>([
+    ['a run that goes on', run, { status: 'in_progress', actor: { login: 'eve', id: 5 } }, 'so'],
+    ['a run that is over', run, { status: 'completed', conclusion: 'success' }, 'not-so'],
+    ['a run without a state', run, {}, 'unknown'],
+    ['a runner', runner, { id: 9, name: 'r', status: 'online', busy: false }, 'so'],
+    ['a runner at work', runner, { id: 9, name: 'r', status: 'online', busy: true }, 'unknown'],
+    ['a runner of another name', { ...runner, runnerName: 'x' } as ResponseStep, { id: 9, name: 'r' }, 'not-so'],
+    ['a key', { ...key, title: 'deploy' } as ResponseStep, { id: 3, title: 'deploy', added_by: 'eve' }, 'so'],
+    ['a key of another title', { ...key, title: 'deploy' } as ResponseStep, { id: 3, title: 'ci' }, 'not-so'],
+    ['a token', pat, [{ id: 7, token_id: 42, owner: { login: 'eve', id: 5 } }], 'so'],
+    ['another token', pat, [{ id: 42, token_id: 7 }], 'not-so'],
+    ['an invitation', invitation, [{ id: 5, login: 'mallory', inviter: { login: 'eve' } }], 'so'],
+    ["somebody else's invitation", invitation, [{ id: 5, login: 'ada' }], 'not-so'],
+    ['a collaborator', collaborator, [{ login: 'Mallory', id: 6, permissions: { push: true } }], 'so'],
+    ['a collaborator who may read', collaborator, [{ login: 'mallory', id: 6, permissions: { pull: true } }], 'not-so'],
+    ['another collaborator', collaborator, [{ login: 'ada', id: 7, permissions: { push: true } }], 'not-so'],
+    [
+      'another account of that login',
+      { ...collaborator, userId: '66' } as ResponseStep,
+      [{ login: 'mallory', id: 6, permissions: { push: true } }],
+      'not-so',
+    ],
+  ])('%s', async (_what, step, body, result) => {
+    const asked = await ask(step, (request) => (request.startsWith('GET /user/') ? json(404, {}) : json(200, body)));
+    expect(asked.result).toBe(result);
+  });
+
+  test('tells since when and by whom, and whose it is by number', async () => {
+    expect(
+      await ask(invitation, () =>
+        json(200, [{ id: 5, login: 'mallory', created_at: '2026-05-01T11:00:00Z', inviter: { login: 'eve', id: 5 } }]),
+      ),
+    ).toMatchObject({
+      said: 'the invitation is pending since 2026-05-01T11:00:00Z, by eve',
+      people: [{ login: 'mallory' }],
+    });
+    expect(
+      await ask(pat, () =>
+        json(200, [{ id: 7, token_id: 42, owner: { login: 'eve', id: 5 }, access_granted_at: '2026-05-01T11:00:00Z' }]),
+      ),
+    ).toMatchObject({
+      said: 'the token of eve since 2026-05-01T11:00:00Z has access',
+      people: [{ login: 'eve', id: '5' }],
+    });
+  });
+
+  test('an invitation that is gone: nobody has access, or it was accepted', async () => {
+    const gone = (access: number) => (request: string) =>
+      request.endsWith('/invitations') ? json(200, []) : json(access, access === 200 ? { state: 'active' } : {});
+    expect(await ask(invitation, gone(404))).toMatchObject({ result: 'not-so' });
+    expect(await ask(invitation, gone(404))).not.toHaveProperty('alive');
+    expect(await ask(invitation, gone(200))).toMatchObject({ result: 'not-so', alive: true });
+    expect(await ask(invitation, gone(500))).toMatchObject({ result: 'unknown' });
+  });
+
+  test('changes nothing', async () => {
+    for (const step of every) {
+      const client = await playing((request) => json(200, request.endsWith('s') ? [] : {}));
+      await actionOf(step).ask(step, { client, clock });
+      expect(
+        sent().filter((request) => !request.startsWith('GET ')),
+        step.action,
+      ).toEqual([]);
+      await github!.close();
+    }
+  });
+});
+
 describe('cancel-run', () => {
   const at = '/repos/acme/app/actions/runs/77';
 

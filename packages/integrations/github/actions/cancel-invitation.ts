@@ -1,6 +1,17 @@
 import type { ResponseStep } from '@tripline/contracts/response';
 import { type GitHubClient, type GitHubRequest, ownerAndRepo } from '../client.ts';
-import { type Action, type Check, changeOnce, checkByAddress, checkByListing } from './action.ts';
+import {
+  type Action,
+  type Asked,
+  askByListing,
+  type Check,
+  changeOnce,
+  checkByAddress,
+  checkByListing,
+  isPerson,
+  noTargets,
+  personOf,
+} from './action.ts';
 
 type CancelInvitation = Extract<ResponseStep, { action: 'cancel-invitation' }>;
 
@@ -30,6 +41,16 @@ export const cancelInvitation: Action<CancelInvitation> = {
           route: 'DELETE /repos/{owner}/{repo}/invitations/{invitation_id}',
           parameters: { ...ownerAndRepo(step.repository), invitation_id: step.invitationId },
         },
+  targets: ({ repository, invitee, inviteeId }) => ({
+    ...noTargets,
+    people: invitee === undefined && inviteeId === undefined ? [] : [{ login: invitee, id: inviteeId }],
+    repositories: repository === undefined ? [] : [repository],
+  }),
+  ask: (step, context) =>
+    askByListing<Pending>(context, listing(step), ({ id }) => String(id) === step.invitationId, {
+      absent: () => askAccess(step, context.client),
+      read: (pending) => judge(step, pending),
+    }),
   act: (step, context) => changeOnce(cancelInvitation.request(step), context),
 
   async check(step, { client }) {
@@ -55,6 +76,42 @@ export const cancelInvitation: Action<CancelInvitation> = {
     };
   },
 };
+
+/** An invitation as GitHub lists it: an organisation's names its account by `login`, a repository's by `invitee`. */
+type Pending = {
+  id: number;
+  login?: string | null;
+  email?: string | null;
+  invitee?: unknown;
+  inviter?: unknown;
+  created_at?: string;
+};
+
+function judge(step: CancelInvitation, pending: Pending): Asked {
+  const invited = personOf(pending.invitee) ?? (pending.login ? { login: pending.login } : undefined);
+  const named = { login: step.invitee, id: step.inviteeId };
+  if (invited !== undefined && step.invitee !== undefined && login.test(step.invitee) && !isPerson(invited, named)) {
+    return { result: 'not-so', said: `the invitation is ${invited.login}'s, not ${step.invitee}'s` };
+  }
+  const inviter = personOf(pending.inviter)?.login;
+  const since = `${pending.created_at ? ` since ${pending.created_at}` : ''}${inviter ? `, by ${inviter}` : ''}`;
+  return { result: 'so', said: `the invitation is pending${since}`, people: invited === undefined ? [] : [invited] };
+}
+
+/** The invitation is gone: cancelled, run out, or accepted, which a person must undo. */
+async function askAccess(step: CancelInvitation, client: GitHubClient): Promise<Asked> {
+  const gone = 'there is no such invitation';
+  if (step.invitee === undefined || !login.test(step.invitee)) return { result: 'not-so', said: gone };
+  const present = await access(step, step.invitee, client);
+  if (present.result === 'unknown') return { result: 'unknown', reason: 'unclear', said: present.said };
+  if (present.result === 'dead') return { result: 'not-so', said: `${gone}, and ${step.invitee} has no access` };
+  const where = step.repository ?? step.organization;
+  return {
+    result: 'not-so',
+    said: `${gone}, but ${step.invitee} has access to ${where}: it was accepted`,
+    alive: true,
+  };
+}
 
 function listing(step: CancelInvitation): GitHubRequest {
   return step.repository === undefined

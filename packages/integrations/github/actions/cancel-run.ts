@@ -2,7 +2,16 @@ import type { ResponseStep } from '@tripline/contracts/response';
 import type { Outcome } from '../../outcome.ts';
 import { outcomeOf } from '../classify.ts';
 import { type GitHubClient, type GitHubRequest, messageOf, ownerAndRepo } from '../client.ts';
-import { type Action, type ActionContext, type Check, change, checked } from './action.ts';
+import {
+  type Action,
+  type ActionContext,
+  askByAddress,
+  type Check,
+  change,
+  checked,
+  noTargets,
+  personOf,
+} from './action.ts';
 
 type CancelRun = Extract<ResponseStep, { action: 'cancel-run' }>;
 
@@ -24,7 +33,27 @@ export const cancelRun: Action<CancelRun> = {
     repository: step.repository,
     permissions: { actions: 'write' },
   }),
+  targets: ({ repository }) => ({ ...noTargets, repositories: [repository] }),
   request: (step) => onRun(step, 'POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel'),
+
+  ask: (step, context) =>
+    askByAddress(context, onRun(step, 'GET /repos/{owner}/{repo}/actions/runs/{run_id}'), {
+      absent: 'there is no such run',
+      read(run) {
+        const { status, conclusion, run_started_at: since } = run;
+        if (typeof status !== 'string') {
+          return { result: 'unknown', reason: 'unclear', said: 'GitHub does not say whether the run goes on' };
+        }
+        if (status === 'completed') {
+          return { result: 'not-so', said: `the run is completed (${conclusion ?? 'no conclusion'})` };
+        }
+        const people = [personOf(run['actor']), personOf(run['triggering_actor'])].filter(
+          (person) => person !== undefined,
+        );
+        const by = people[0]?.login === undefined ? '' : `, set off by ${people[0].login}`;
+        return { result: 'so', said: `the run is ${status}${since ? ` since ${since}` : ''}${by}`, people };
+      },
+    }),
 
   async act(step, context) {
     const cancelled = await attempt(cancelRun.request(step), step, context);

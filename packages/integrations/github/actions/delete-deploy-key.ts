@@ -1,6 +1,6 @@
 import type { ResponseStep } from '@tripline/contracts/response';
 import { type GitHubRequest, ownerAndRepo } from '../client.ts';
-import { type Action, changeOnce, checkByAddress } from './action.ts';
+import { type Action, askByAddress, changeOnce, checkByAddress, noTargets } from './action.ts';
 
 type DeleteDeployKey = Extract<ResponseStep, { action: 'delete-deploy-key' }>;
 
@@ -19,7 +19,23 @@ export const deleteDeployKey: Action<DeleteDeployKey> = {
     repository: step.repository,
     permissions: { administration: 'write' },
   }),
+  targets: ({ repository }) => ({ ...noTargets, repositories: [repository] }),
   request: (step) => onKey(step, 'DELETE'),
+  ask: (step, context) =>
+    askByAddress(context, onKey(step, 'GET'), {
+      absent: 'there is no such deploy key',
+      read({ title, created_at: at, added_by: by }) {
+        if (step.title && typeof title === 'string' && title.slice(0, 200) !== step.title) {
+          return { result: 'not-so', said: `deploy key ${step.keyId} is called "${title}", not "${step.title}"` };
+        }
+        const since = `${at ? ` since ${at}` : ''}${by ? `, added by ${by}` : ''}`;
+        return {
+          result: 'so',
+          said: `the deploy key is there${since}`,
+          people: typeof by === 'string' ? [{ login: by }] : [],
+        };
+      },
+    }),
   act: (step, context) => changeOnce(onKey(step, 'DELETE'), context),
   check: (step, { client }) =>
     checkByAddress(client, onKey(step, 'GET'), {

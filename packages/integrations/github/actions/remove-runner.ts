@@ -1,6 +1,6 @@
 import type { ResponseStep } from '@tripline/contracts/response';
 import { type GitHubRequest, messageOf, ownerAndRepo } from '../client.ts';
-import { type Action, changeOnce, checkByAddress } from './action.ts';
+import { type Action, askByAddress, changeOnce, checkByAddress, noTargets } from './action.ts';
 
 type RemoveRunner = Extract<ResponseStep, { action: 'remove-runner' }>;
 
@@ -28,7 +28,24 @@ export const removeRunner: Action<RemoveRunner> = {
           repository: step.repository,
           permissions: { administration: 'write' },
         },
+  targets: ({ repository, runnerId: id, runnerName: name }) => ({
+    ...noTargets,
+    runners: [{ id, name }],
+    repositories: repository === undefined ? [] : [repository],
+  }),
   request: (step) => onRunner(step, 'DELETE'),
+  ask: (step, context) =>
+    askByAddress(context, onRunner(step, 'GET'), {
+      absent: 'there is no such runner',
+      read({ name, status, busy }) {
+        if (step.runnerName !== undefined && typeof name === 'string' && name.slice(0, 128) !== step.runnerName) {
+          return { result: 'not-so', said: `runner ${step.runnerId} is called ${name}, not ${step.runnerName}` };
+        }
+        // GitHub removes no runner at work. Its job was cancelled in the step before and needs a moment to let go.
+        if (busy === true) return { result: 'unknown', reason: 'busy', said: 'the runner is at work on a job' };
+        return { result: 'so', said: `the runner is registered and ${status ?? 'of unknown state'}` };
+      },
+    }),
   act: (step, context) =>
     changeOnce(onRunner(step, 'DELETE'), context, (answer) =>
       // GitHub removes no runner at work. Its job was cancelled in the step before and needs a moment to let go.

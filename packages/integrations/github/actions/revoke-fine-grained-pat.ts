@@ -1,9 +1,11 @@
 import type { ResponseStep } from '@tripline/contracts/response';
 import { outcomeOf, outcomeOfError } from '../classify.ts';
 import { GitHubRefused, type GitHubRequest } from '../client.ts';
-import { type Action, changeOnce, checkByListing, listingLimit } from './action.ts';
+import { type Action, askByListing, changeOnce, checkByListing, listingLimit, noTargets, personOf } from './action.ts';
 
 type RevokePat = Extract<ResponseStep, { action: 'revoke-fine-grained-pat' }>;
+
+type TokenGrant = { id: number; token_id: number; owner?: unknown; access_granted_at?: string };
 
 const listing = (step: RevokePat): GitHubRequest => ({
   route: 'GET /orgs/{org}/personal-access-tokens',
@@ -24,11 +26,22 @@ export const revokeFineGrainedPat: Action<RevokePat> = {
   reversible: false,
   undo: () => 'irreversible; its owner can ask for access with a new token',
   scope: (step) => ({ owner: step.organization, permissions: { organization_personal_access_tokens: 'write' } }),
+  // Whose token it is no feed tells; GitHub does when it is asked.
+  targets: () => noTargets,
+  ask: (step, context) =>
+    askByListing<TokenGrant>(context, listing(step), ({ token_id }) => String(token_id) === step.tokenId, {
+      absent: () => ({ result: 'not-so', said: `the token has no access to ${step.organization}` }),
+      read({ owner, access_granted_at: at }) {
+        const person = personOf(owner);
+        const of = `${person?.login === undefined ? '' : ` of ${person.login}`}${at ? ` since ${at}` : ''}`;
+        return { result: 'so', said: `the token${of} has access`, people: person === undefined ? [] : [person] };
+      },
+    }),
   request: (step) => revocation(step, `grant-of-token-${step.tokenId}`),
   async act(step, context) {
     await context.gate();
     try {
-      const grants = context.client.list<{ id: number; token_id: number }>(listing(step), { maxItems: listingLimit });
+      const grants = context.client.list<TokenGrant>(listing(step), { maxItems: listingLimit });
       for await (const grant of grants) {
         if (String(grant.token_id) === step.tokenId) return changeOnce(revocation(step, String(grant.id)), context);
       }

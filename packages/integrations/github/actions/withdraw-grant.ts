@@ -1,7 +1,20 @@
 import type { ResponseStep } from '@tripline/contracts/response';
 import type { TokenScope } from '../app-token.ts';
 import { type GitHubRequest, ownerAndRepo } from '../client.ts';
-import { type Action, changeOnce, checkByAddress } from './action.ts';
+import {
+  type Action,
+  type ActionContext,
+  type Asked,
+  askByAddress,
+  askByListing,
+  asked,
+  changeOnce,
+  checkByAddress,
+  isPerson,
+  loginOf,
+  noTargets,
+  personOf,
+} from './action.ts';
 
 type WithdrawGrant = Extract<ResponseStep, { action: 'withdraw-grant' }>;
 
@@ -11,7 +24,13 @@ export const withdrawGrant: Action<WithdrawGrant> = {
   reversible: true,
   undo,
   scope,
+  targets: (step) => ({
+    ...noTargets,
+    people: 'user' in step ? [{ login: step.user, id: step.userId }] : [],
+    repositories: 'repository' in step ? [step.repository] : [],
+  }),
   request: (step) => onGrant(step, 'DELETE'),
+  ask,
   // Teams that an identity provider keeps answer 403 to any edit: the finding's remedy must be followed there.
   act: (step, context) => changeOnce(onGrant(step, 'DELETE'), context),
   check: (step, { client }) =>
@@ -25,6 +44,93 @@ export const withdrawGrant: Action<WithdrawGrant> = {
       dead: 'GitHub says there is no such access any more',
     }),
 };
+
+type Asking = Pick<ActionContext, 'client' | 'clock'>;
+
+/** Who was renamed since is not there under the old login, but may well be under the present one. */
+async function ask(step: WithdrawGrant, context: Asking): Promise<Asked> {
+  const answer = await askByLogin(step, context);
+  if (answer.result !== 'not-so' || !('user' in step) || step.userId === undefined) return answer;
+  const { userId } = step;
+  return asked(context.clock, async () => {
+    const login = await loginOf(context.client, userId);
+    if (login === undefined || login.toLowerCase() === step.user.toLowerCase()) return answer;
+    const now = { ...step, user: login };
+    const renamed = await askByLogin(now, context);
+    return renamed.result === 'so' ? { ...renamed, now } : renamed;
+  });
+}
+
+function askByLogin(step: WithdrawGrant, context: Asking): Promise<Asked> {
+  switch (step.grant) {
+    case 'org-membership':
+    case 'team-membership':
+      return askByAddress(context, onGrant(step, 'GET'), {
+        absent: `${step.user} is no member`,
+        read({ state, role, user }) {
+          const member = personOf(user);
+          if (member?.id !== undefined && step.userId !== undefined && member.id !== step.userId) {
+            return {
+              result: 'not-so',
+              said: `${step.user} is another account now than the one that the finding names`,
+            };
+          }
+          const detail = [role, state].filter((part) => typeof part === 'string').join(', ');
+          return {
+            result: 'so',
+            said: `${step.user} is a member${detail ? ` (${detail})` : ''}`,
+            people: member === undefined ? [] : [member],
+          };
+        },
+      });
+    case 'team-repository':
+      return askByAddress(context, onGrant(step, 'GET'), {
+        absent: `team ${step.team} has no access to ${step.repository}`,
+        read: () => ({ result: 'so', said: `team ${step.team} has access to ${step.repository}` }),
+      });
+    case 'collaborator': {
+      const named = { login: step.user, id: step.userId };
+      // By its own address GitHub answers for access of any origin; the listing tells who was added to this repository.
+      return askByListing<Collaborator>(
+        context,
+        directCollaborators(step.repository),
+        (one) => isCollaborator(one, named),
+        {
+          absent: () => ({ result: 'not-so', said: `${step.user} is no direct collaborator of ${step.repository}` }),
+          read(collaborator) {
+            const { role_name: role, permissions } = collaborator;
+            if (permissions !== undefined && !permissions.push && !permissions.maintain && !permissions.admin) {
+              return { result: 'not-so', said: `${step.user} may only read ${step.repository} (${role ?? 'read'})` };
+            }
+            const person = personOf(collaborator);
+            return {
+              result: 'so',
+              said: `${step.user} is a collaborator of ${step.repository}${role === undefined ? '' : ` (${role})`}`,
+              people: person === undefined ? [] : [person],
+            };
+          },
+        },
+      );
+    }
+  }
+}
+
+type Collaborator = {
+  login: string;
+  id: number;
+  role_name?: string;
+  permissions?: { push?: boolean; maintain?: boolean; admin?: boolean };
+};
+
+const isCollaborator = (one: Collaborator, named: { login: string; id: string | undefined }) => {
+  const person = personOf(one);
+  return person !== undefined && isPerson(person, named);
+};
+
+const directCollaborators = (repository: string): GitHubRequest => ({
+  route: 'GET /repos/{owner}/{repo}/collaborators',
+  parameters: { ...ownerAndRepo(repository), affiliation: 'direct' },
+});
 
 function onGrant(step: WithdrawGrant, method: 'DELETE' | 'GET'): GitHubRequest {
   switch (step.grant) {
