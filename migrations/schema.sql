@@ -2,6 +2,8 @@
 
 CREATE SEQUENCE incident_numbers;
 
+CREATE SEQUENCE silence_numbers;
+
 CREATE TABLE findings (
   id text NOT NULL,
   incident text,
@@ -41,7 +43,7 @@ CREATE TABLE findings (
   CONSTRAINT findings_subject_check CHECK ((subject <> ''::text)),
   CONSTRAINT findings_title_check CHECK ((char_length(title) <= 300)),
   CONSTRAINT findings_workspace_check CHECK ((workspace <> ''::text)),
-  CONSTRAINT told_or_silenced CHECK (((incident IS NULL) = (silenced_by IS NOT NULL))),
+  CONSTRAINT told_or_was_silenced CHECK (((incident IS NOT NULL) OR (silenced_by IS NOT NULL))) NOT VALID,
   CONSTRAINT withdrawn_says_why CHECK (((withdrawn_at IS NULL) = (withdrawn_reason IS NULL))),
   CONSTRAINT findings_incident_fkey FOREIGN KEY (incident) REFERENCES incidents(id),
   CONSTRAINT findings_pkey PRIMARY KEY (id),
@@ -83,7 +85,7 @@ CREATE TABLE incident_entities (
   kind text NOT NULL,
   entity text NOT NULL,
   CONSTRAINT incident_entities_entity_check CHECK ((entity <> ''::text)),
-  CONSTRAINT incident_entities_kind_check CHECK ((kind = ANY (ARRAY['user'::text, 'repository'::text, 'run'::text, 'runner'::text, 'credential'::text, 'commit'::text, 'grant'::text]))),
+  CONSTRAINT incident_entities_kind_check CHECK ((kind = ANY (ARRAY['user'::text, 'repository'::text, 'run'::text, 'runner'::text, 'credential'::text, 'commit'::text, 'grant'::text, 'environment'::text]))) NOT VALID,
   CONSTRAINT incident_entities_incident_fkey FOREIGN KEY (incident) REFERENCES incidents(id) ON DELETE CASCADE,
   CONSTRAINT incident_entities_pkey PRIMARY KEY (incident, kind, entity)
 );
@@ -95,7 +97,7 @@ CREATE TABLE incident_events (
   kind text NOT NULL,
   actor jsonb NOT NULL,
   detail jsonb NOT NULL DEFAULT '{}'::jsonb,
-  CONSTRAINT incident_events_kind_check CHECK ((kind = ANY (ARRAY['opened'::text, 'joined'::text, 'acknowledged'::text, 'resolved'::text, 'reopened'::text, 'withdrawn'::text, 'told'::text, 'remediated'::text]))),
+  CONSTRAINT incident_events_kind_check CHECK ((kind = ANY (ARRAY['opened'::text, 'joined'::text, 'acknowledged'::text, 'resolved'::text, 'reopened'::text, 'withdrawn'::text, 'told'::text, 'remediated'::text, 'paged'::text]))) NOT VALID,
   CONSTRAINT incident_events_incident_fkey FOREIGN KEY (incident) REFERENCES incidents(id) ON DELETE CASCADE,
   CONSTRAINT incident_events_pkey PRIMARY KEY (id)
 );
@@ -115,8 +117,12 @@ CREATE TABLE incidents (
   resolved_by jsonb,
   resolution text,
   last_verdict_at timestamp with time zone,
+  page_generation integer NOT NULL DEFAULT 0,
+  acknowledged_severity text,
+  acknowledged_generation integer,
   CONSTRAINT acknowledged_has_time CHECK (((state <> 'acknowledged'::text) OR (acknowledged_at IS NOT NULL))),
   CONSTRAINT acknowledged_says_who CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL))),
+  CONSTRAINT acknowledged_severity_is_one CHECK ((acknowledged_severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))) NOT VALID,
   CONSTRAINT incidents_id_check CHECK ((id ~ '^INC-[0-9]+$'::text)),
   CONSTRAINT incidents_resolution_check CHECK ((resolution = ANY (ARRAY['true'::text, 'false'::text, 'accepted'::text]))),
   CONSTRAINT incidents_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))),
@@ -124,6 +130,7 @@ CREATE TABLE incidents (
   CONSTRAINT incidents_title_check CHECK ((char_length(title) <= 300)),
   CONSTRAINT incidents_version_check CHECK ((version > 0)),
   CONSTRAINT incidents_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT pages_are_counted CHECK (((page_generation >= 0) AND (acknowledged_generation <= page_generation))) NOT VALID,
   CONSTRAINT resolved_says_who_and_how CHECK ((((state = 'resolved'::text) = ((resolved_at IS NOT NULL) AND (resolved_by IS NOT NULL) AND (resolution IS NOT NULL))) AND ((resolved_at IS NULL) = (resolution IS NULL)) AND ((resolved_at IS NULL) = (resolved_by IS NULL)))),
   CONSTRAINT incidents_pkey PRIMARY KEY (id)
 );
@@ -330,6 +337,48 @@ CREATE TABLE seen_batches (
   CONSTRAINT seen_batches_pkey PRIMARY KEY (partition, next)
 );
 
+CREATE TABLE silenced_findings (
+  finding text NOT NULL,
+  workspace text NOT NULL,
+  silence text NOT NULL,
+  until timestamp with time zone NOT NULL,
+  CONSTRAINT silenced_findings_finding_fkey FOREIGN KEY (finding) REFERENCES findings(id) ON DELETE CASCADE,
+  CONSTRAINT silenced_findings_pkey PRIMARY KEY (finding)
+);
+
+CREATE TABLE silences (
+  id text NOT NULL,
+  workspace text,
+  rule text,
+  subject text,
+  actor text,
+  repository text,
+  runner text,
+  environment text,
+  critical boolean NOT NULL DEFAULT false,
+  owner text NOT NULL,
+  reason text NOT NULL,
+  until timestamp with time zone NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  created_by jsonb NOT NULL,
+  expired_at timestamp with time zone,
+  expired_by jsonb,
+  CONSTRAINT expired_says_who CHECK (((expired_at IS NULL) = (expired_by IS NULL))),
+  CONSTRAINT no_silence_for_ever CHECK ((until <= (created_at + '30 days'::interval))),
+  CONSTRAINT silence_matches_something CHECK ((COALESCE(rule, subject, actor, repository, runner, environment) IS NOT NULL)),
+  CONSTRAINT silences_actor_check CHECK ((actor <> ''::text)),
+  CONSTRAINT silences_environment_check CHECK ((environment <> ''::text)),
+  CONSTRAINT silences_id_check CHECK ((id ~ '^SIL-[0-9]+$'::text)),
+  CONSTRAINT silences_owner_check CHECK ((owner <> ''::text)),
+  CONSTRAINT silences_reason_check CHECK ((reason <> ''::text)),
+  CONSTRAINT silences_repository_check CHECK ((repository <> ''::text)),
+  CONSTRAINT silences_rule_check CHECK ((rule <> ''::text)),
+  CONSTRAINT silences_runner_check CHECK ((runner <> ''::text)),
+  CONSTRAINT silences_subject_check CHECK ((subject <> ''::text)),
+  CONSTRAINT silences_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT silences_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE state_pages (
   partition integer NOT NULL,
   run bigint NOT NULL,
@@ -515,6 +564,9 @@ CREATE INDEX remediations_open ON public.remediations USING btree (leased_until)
 CREATE INDEX remediations_queued ON public.remediations USING btree (workspace, action) WHERE (state = 'queued'::text);
 CREATE INDEX rule_state_expired ON public.rule_state USING btree (partition, expires_ms);
 CREATE INDEX rule_state_of_engine ON public.rule_state USING btree (partition) WHERE (rule ~~ '@%'::text);
+CREATE INDEX silenced_findings_by_end ON public.silenced_findings USING btree (until);
+CREATE INDEX silenced_findings_by_silence ON public.silenced_findings USING btree (silence);
+CREATE INDEX silences_by_end ON public.silences USING btree (until) WHERE (expired_at IS NULL);
 CREATE INDEX timers_by_partition ON public.timers USING btree (partition);
 CREATE INDEX told_by_digest ON public.told USING btree (digest) WHERE (digest IS NOT NULL);
 CREATE INDEX told_digests ON public.told USING btree (id) WHERE (incident IS NULL);

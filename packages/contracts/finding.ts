@@ -12,7 +12,7 @@ export const attackVersion = '19';
 
 /** Who or what a finding is about. Findings of one workspace that share an entity join one incident. */
 export const entitySchema = z.object({
-  kind: z.enum(['user', 'repository', 'run', 'runner', 'credential', 'commit', 'grant']),
+  kind: z.enum(['user', 'repository', 'run', 'runner', 'credential', 'commit', 'grant', 'environment']),
   id: z.string().min(1).max(512),
 });
 export type Entity = z.infer<typeof entitySchema>;

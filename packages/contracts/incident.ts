@@ -8,6 +8,7 @@
  * `open`: nobody has taken it. `acknowledged`: somebody works on it. `resolved`: closed as `true` (it was an attack or
  * a breach of rules), `false` (the finding was wrong) or `accepted` (it was right, and is allowed). A resolved incident
  * is reopened by a person, or when another finding joins it within the joining window and it was not resolved as false.
+ * What becomes critical after somebody acknowledged it is open again; nobody but people acknowledges.
  */
 export const incidentStates = ['open', 'acknowledged', 'resolved'] as const;
 export type IncidentState = (typeof incidentStates)[number];
@@ -15,5 +16,13 @@ export type IncidentState = (typeof incidentStates)[number];
 export const resolutions = ['true', 'false', 'accepted'] as const;
 export type Resolution = (typeof resolutions)[number];
 
-/** Who acted on an incident, and through what. `name` is a login, a Slack user name, or `tripline` itself. */
-export type Actor = { via: 'slack' | 'pagerduty' | 'cli' | 'console' | 'tripline'; id: string; name: string };
+/**
+ * Who acted on an incident, and through what. `name` is a login, a Slack user name, or `tripline` itself. `proof` says how
+ * the person is known, such as `os-user`; rows of former versions do not.
+ */
+export type Actor = {
+  via: 'slack' | 'pagerduty' | 'cli' | 'console' | 'config' | 'tripline';
+  id: string;
+  name: string;
+  proof?: string;
+};

@@ -2,7 +2,8 @@ import { type Actor, type IncidentState, type Resolution, resolutions } from '@t
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freshDatabase } from '../../test/setup/postgres.ts';
-import { acknowledge, IncidentError, listIncidents, readIncident, reopen, resolve } from './incidents.ts';
+import { acknowledge, IncidentError, listIncidents, pageAnew, readIncident, reopen, resolve } from './incidents.ts';
+import { inTransaction } from './transaction.ts';
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
 beforeAll(async () => {
@@ -47,7 +48,8 @@ test('an acknowledgement says who and when, and leaves one job a sink', async ()
 test('what does not exist, or is resolved, is refused with what to do', async () => {
   await expect(acknowledge(database.db, 'INC-999999', ada)).rejects.toThrow(IncidentError);
   const id = await openIncident();
-  await resolve(database.db, id, 'accepted', ada);
+  await expect(resolve(database.db, id, 'accepted', ada)).rejects.toThrow('say why');
+  await resolve(database.db, id, 'accepted', ada, 'agreed with grace');
   await expect(acknowledge(database.db, id, grace)).rejects.toThrow(/reopen it first/);
 });
 
@@ -84,7 +86,7 @@ test('any sequence of transitions keeps to the state chart', async () => {
         if (moved) model.version += 1;
         const call = {
           acknowledge: () => acknowledge(database.db, id, actor),
-          resolve: () => resolve(database.db, id, resolution, actor),
+          resolve: () => resolve(database.db, id, resolution, actor, 'a reason'),
           reopen: () => reopen(database.db, id, actor),
         }[verb];
         if (verb === 'acknowledge' && before.state === 'resolved') await expect(call()).rejects.toThrow(IncidentError);
@@ -101,4 +103,69 @@ test('any sequence of transitions keeps to the state chart', async () => {
     }),
     { numRuns: 40 },
   );
+});
+
+const acts = async (incident: string) =>
+  (
+    await database.db.pool.query<{ event_id: string; data: Record<string, unknown> }>(
+      `SELECT event_id, data FROM outbox WHERE data->>'tripline.act.target' = $1 ORDER BY id`,
+      [incident],
+    )
+  ).rows;
+
+test('what a person does is left for the log, with who, by what proof and why, and with nothing else', async () => {
+  const id = await openIncident();
+  const known: Actor = { ...ada, proof: 'slack-user:U1 linked to ada' };
+  await acknowledge(database.db, id, known);
+  await acknowledge(database.db, id, grace);
+  await resolve(database.db, id, 'accepted', known, `agreed, see ghp_${'x'.repeat(36)}`);
+  await reopen(database.db, id, grace, 'it went on');
+  expect((await acts(id)).map(({ event_id, data }) => [event_id, data])).toMatchObject([
+    [
+      `act:${id}:2`,
+      {
+        'tripline.act.kind': 'incident-acknowledged',
+        'tripline.act.via': 'slack',
+        'tripline.act.proof': 'slack-user:U1 linked to ada',
+        'user.id': 'U1',
+        'user.name': 'ada',
+      },
+    ],
+    [`act:${id}:3`, { 'tripline.act.kind': 'incident-resolved', 'tripline.act.resolution': 'accepted' }],
+    [`act:${id}:4`, { 'tripline.act.reason': 'it went on', 'tripline.act.proof': 'none' }],
+  ]);
+  const story = (await readIncident(database.db, id))!;
+  expect(story.events[1]!.detail['reason']).toMatch(/^agreed, see \[github-token sha256:/);
+  expect(JSON.stringify([story, await acts(id)])).not.toContain('xxxx');
+});
+
+test('pages anew for what no finding says: by what was answered, and by how grave it is', async () => {
+  const read = async (id: string) => (await readIncident(database.db, id))!;
+  const page = (id: string) =>
+    inTransaction(database.db, (client) => pageAnew(client, id, { reason: 'the token is still alive' }));
+  const id = await openIncident();
+  await page(id);
+  // Nobody has answered the first one yet.
+  expect(await read(id)).toMatchObject({ state: 'open', version: 2, pageGeneration: 0 });
+  await acknowledge(database.db, id, ada);
+  await page(id);
+  await page(id);
+  expect(await read(id)).toMatchObject({ state: 'acknowledged', pageGeneration: 1 });
+  await resolve(database.db, id, 'true', ada);
+  await page(id);
+  expect(await read(id)).toMatchObject({ state: 'open', pageGeneration: 2, acknowledged: null, resolved: null });
+  await resolve(database.db, id, 'false', ada, 'a test');
+  expect(await page(id)).toBe(false);
+  expect(await read(id)).toMatchObject({ state: 'resolved', pageGeneration: 2 });
+
+  const grave = await openIncident();
+  await database.db.pool.query(`UPDATE incidents SET severity = 'critical' WHERE id = $1`, [grave]);
+  await acknowledge(database.db, grave, ada);
+  await page(grave);
+  expect(await read(grave)).toMatchObject({ state: 'open', pageGeneration: 1, acknowledged: null });
+  expect((await read(grave)).events.at(-1)).toMatchObject({
+    kind: 'paged',
+    actor: { via: 'tripline' },
+    detail: { reason: 'the token is still alive', generation: 1 },
+  });
 });

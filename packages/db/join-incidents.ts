@@ -4,6 +4,12 @@ import type { IncidentEventKind } from './tables/findings.ts';
 
 /** A finding joins an incident that the log last told of so long before or after it, ms. */
 export const joiningWindowMs = 24 * 3_600_000;
+/** Nor does one join an incident that was opened so long before it, ms: whoever is busy would have one for ever. */
+const longestJoiningMs = 7 * 24 * 3_600_000;
+/** Beyond so many findings the story counts instead of naming each: an attacker decides how many there are. */
+const toldFindings = 200;
+/** As many things an incident is known by. */
+const mostEntities = 500;
 /** What makes two findings one story. A repository alone does not: too much happens in it. */
 const joiningKinds: readonly Entity['kind'][] = ['user', 'run', 'credential', 'runner', 'commit', 'grant'];
 
@@ -22,8 +28,13 @@ export type OpenIncident = {
   resolvedMs: number | null;
   /** Tripline resolved it, since nothing in it stood any more. */
   resolvedByUs: boolean;
-  /** Findings that are not withdrawn. */
+  /** Findings that are not withdrawn, and all. */
   standing: number;
+  total: number;
+  /** See migrations/0018_silences.sql. */
+  pageGeneration: number;
+  acknowledgedSeverity: Severity | null;
+  acknowledgedGeneration: number | null;
   /** In the order of opening. */
   ordinal: number;
   entities: Map<string, Entity>;
@@ -33,7 +44,17 @@ export type OpenIncident = {
 export type StoryLine = { incident: OpenIncident; kind: IncidentEventKind; detail: Record<string, unknown> };
 
 export const entityName = (workspace: string, entity: Entity) => `${workspace}\0${entity.kind}\0${entity.id}`;
-export const joins = (entity: Entity) => joiningKinds.includes(entity.kind);
+/**
+ * Accounts that many act through say nothing of who acted: what merges for everybody would have everything join. GitHub's
+ * apps end in `[bot]`; whoever deleted their account is `ghost`.
+ */
+const sharedAccounts = new Set(['web-flow', 'ghost', 'github', 'github-actions', 'github-merge-queue', 'dependabot']);
+const isShared = ({ kind, id }: Entity) => {
+  const name = id.toLowerCase();
+  return kind === 'user' && (name.endsWith('[bot]') || sharedAccounts.has(name));
+};
+export const joins = (entity: Entity) => joiningKinds.includes(entity.kind) && !isShared(entity);
+const isAtLeast = (severity: Severity, other: Severity) => severities.indexOf(severity) >= severities.indexOf(other);
 
 /**
  * Lays verdicts on incidents in memory, one after the other, as if each were committed alone: which incident a finding
@@ -48,6 +69,7 @@ export function createJoining(known: readonly OpenIncident[]) {
 
   function index(incident: OpenIncident, entity: Entity): void {
     const name = entityName(incident.workspace, entity);
+    if (incident.entities.size >= mostEntities && !incident.entities.has(name)) return;
     incident.entities.set(name, entity);
     if (!joins(entity)) return;
     const sharing = byEntity.get(name) ?? new Set();
@@ -56,6 +78,7 @@ export function createJoining(known: readonly OpenIncident[]) {
 
   function takes(incident: OpenIncident, atMs: number): boolean {
     if (Math.abs(atMs - incident.lastVerdictMs) > joiningWindowMs) return false;
+    if (atMs - incident.openedMs > longestJoiningMs) return false;
     if (incident.state !== 'resolved') return true;
     return incident.resolution !== 'false' && Math.abs(atMs - incident.resolvedMs!) <= joiningWindowMs;
   }
@@ -91,6 +114,10 @@ export function createJoining(known: readonly OpenIncident[]) {
       resolvedMs: null,
       resolvedByUs: false,
       standing: 0,
+      total: 0,
+      pageGeneration: 0,
+      acknowledgedSeverity: null,
+      acknowledgedGeneration: null,
       ordinal,
       entities: new Map(),
       changed: true,
@@ -107,8 +134,30 @@ export function createJoining(known: readonly OpenIncident[]) {
 
   function reopen(incident: OpenIncident, detail: Record<string, unknown>): void {
     const open = { state: 'open', resolution: null, resolvedMs: null, resolvedByUs: false } as const;
-    Object.assign(incident, open satisfies Partial<OpenIncident>);
+    const nobodys = { acknowledgedSeverity: null, acknowledgedGeneration: null };
+    Object.assign(incident, { ...open, ...nobodys } satisfies Partial<OpenIncident>);
     story.push({ incident, kind: 'reopened', detail });
+  }
+
+  /**
+   * Pages anew where a finding makes the incident graver, or is as grave as what somebody acknowledged: the page that they
+   * answered said less. One that nobody has answered yet rings already. What became critical is nobody's any more.
+   */
+  function page(incident: OpenIncident, { id, title, severity }: Finding): void {
+    const former = incident.severity;
+    const rises = !isAtLeast(former, severity);
+    if (rises) incident.severity = severity;
+    const isAcknowledged = incident.state === 'acknowledged';
+    const answered = isAcknowledged && (incident.acknowledgedGeneration ?? 0) === incident.pageGeneration;
+    const isAsGrave = answered && isAtLeast(severity, incident.acknowledgedSeverity ?? former);
+    if (!rises && !isAsGrave) return;
+    incident.pageGeneration += 1;
+    const detail = { finding: id, title, severity, ...(rises ? { former } : {}), generation: incident.pageGeneration };
+    story.push({ incident, kind: 'paged', detail });
+    if (isAcknowledged && rises && severity === 'critical') {
+      const nobodys = { acknowledgedSeverity: null, acknowledgedGeneration: null };
+      Object.assign(incident, { state: 'open', ...nobodys } satisfies Partial<OpenIncident>);
+    }
   }
 
   return {
@@ -122,13 +171,13 @@ export function createJoining(known: readonly OpenIncident[]) {
       if (joined !== undefined) {
         touch(incident, atMs);
         if (incident.state === 'resolved') reopen(incident, detail);
-        if (severities.indexOf(finding.severity) > severities.indexOf(incident.severity)) {
-          incident.severity = finding.severity;
-        }
       }
-      story.push({ incident, kind: joined === undefined ? 'opened' : 'joined', detail });
-      for (const entity of finding.entities) index(incident, entity);
       incident.standing += 1;
+      incident.total += 1;
+      if (joined === undefined) story.push({ incident, kind: 'opened', detail });
+      else if (incident.total <= toldFindings) story.push({ incident, kind: 'joined', detail });
+      if (joined !== undefined) page(incident, finding);
+      for (const entity of finding.entities) index(incident, entity);
       return incident;
     },
     /** False when the incident is resolved: what people decided stays. */
@@ -137,7 +186,9 @@ export function createJoining(known: readonly OpenIncident[]) {
       touch(incident, withdrawal.atMs);
       incident.standing -= 1;
       const { findingId, reason } = withdrawal;
-      story.push({ incident, kind: 'withdrawn', detail: { finding: findingId, reason } });
+      if (incident.total <= toldFindings) {
+        story.push({ incident, kind: 'withdrawn', detail: { finding: findingId, reason } });
+      }
       if (incident.standing === 0) {
         const resolved = { state: 'resolved', resolution: 'false', resolvedMs: withdrawal.atMs } as const;
         Object.assign(incident, { ...resolved, resolvedByUs: true } satisfies Partial<OpenIncident>);
@@ -155,7 +206,9 @@ export function createJoining(known: readonly OpenIncident[]) {
       touch(incident, Date.parse(finding.detectedAt));
       const detail = { finding: finding.id, rule: finding.rule, title: finding.title, again: true };
       if (incident.state === 'resolved') reopen(incident, detail);
-      story.push({ incident, kind: 'joined', detail });
+      if (incident.total <= toldFindings) story.push({ incident, kind: 'joined', detail });
+      // It stands as it was found first: it makes nothing graver.
+      if (isAtLeast(incident.severity, finding.severity)) page(incident, finding);
       return true;
     },
   };

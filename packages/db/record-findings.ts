@@ -148,10 +148,14 @@ async function readIncidents(client: ClientBase, ids: readonly string[]): Promis
        extract(epoch FROM i.opened_at)::float8 * 1000 AS "openedMs",
        extract(epoch FROM ${lastVerdict})::float8 * 1000 AS "lastVerdictMs",
        extract(epoch FROM i.resolved_at)::float8 * 1000 AS "resolvedMs",
-       (SELECT count(*)::int FROM findings f WHERE f.incident = i.id AND f.withdrawn_at IS NULL) AS standing,
+       i.page_generation AS "pageGeneration", i.acknowledged_severity AS "acknowledgedSeverity",
+       i.acknowledged_generation AS "acknowledgedGeneration", f.standing, f.total,
        (SELECT coalesce(json_agg(json_build_object('kind', e.kind, 'id', e.entity)), '[]')
         FROM incident_entities e WHERE e.incident = i.id) AS entities
-     FROM incidents i WHERE i.id IN (SELECT json_array_elements_text($1::json))`,
+     FROM incidents i, LATERAL (
+       SELECT count(*)::int AS total, (count(*) FILTER (WHERE withdrawn_at IS NULL))::int AS standing
+       FROM findings WHERE incident = i.id
+     ) f WHERE i.id IN (SELECT json_array_elements_text($1::json))`,
     [JSON.stringify(ids)],
   );
   return rows.map(({ entities, ...row }) => ({
@@ -212,13 +216,14 @@ const writeSql = `
 WITH numbered AS MATERIALIZED (
   SELECT coalesce(c.id, 'INC-' || nextval('incident_numbers')) AS name, c.*
   FROM json_to_recordset($2::json) AS c(place int, id text, workspace text, state text, severity text, title text,
-    version int, "openedMs" float8, "lastVerdictMs" float8, "resolvedMs" float8, resolution text, entities json)
+    version int, "openedMs" float8, "lastVerdictMs" float8, "resolvedMs" float8, resolution text,
+    "pageGeneration" int, entities json)
 ), changed AS (
   INSERT INTO incidents AS i (id, workspace, state, severity, title, version, opened_at, updated_at, last_verdict_at,
-    resolved_at, resolved_by, resolution, acknowledged_at, acknowledged_by)
+    resolved_at, resolved_by, resolution, page_generation, acknowledged_at, acknowledged_by)
   SELECT name, workspace, state, severity, title, version, to_timestamp("openedMs" / 1000),
     to_timestamp("lastVerdictMs" / 1000), to_timestamp("lastVerdictMs" / 1000), to_timestamp("resolvedMs" / 1000),
-    CASE WHEN resolution IS NOT NULL THEN $1::jsonb END, resolution,
+    CASE WHEN resolution IS NOT NULL THEN $1::jsonb END, resolution, "pageGeneration",
     -- The table's checks see what is proposed first; whoever acknowledged stays.
     CASE WHEN state = 'acknowledged' THEN now() END, CASE WHEN state = 'acknowledged' THEN $1::jsonb END
   FROM numbered
@@ -226,9 +231,12 @@ WITH numbered AS MATERIALIZED (
     state = excluded.state, severity = excluded.severity, version = excluded.version,
     updated_at = greatest(i.updated_at, excluded.updated_at), last_verdict_at = excluded.last_verdict_at,
     resolved_at = excluded.resolved_at, resolved_by = excluded.resolved_by, resolution = excluded.resolution,
-    -- An incident that was resolved and opens anew is nobody's.
-    acknowledged_at = CASE WHEN i.state = 'resolved' THEN NULL ELSE i.acknowledged_at END,
-    acknowledged_by = CASE WHEN i.state = 'resolved' THEN NULL ELSE i.acknowledged_by END
+    page_generation = excluded.page_generation,
+    -- An incident that opens anew is nobody's.
+    acknowledged_at = CASE WHEN excluded.state <> 'open' AND i.state <> 'resolved' THEN i.acknowledged_at END,
+    acknowledged_by = CASE WHEN excluded.state <> 'open' AND i.state <> 'resolved' THEN i.acknowledged_by END,
+    acknowledged_severity = CASE WHEN excluded.state <> 'open' AND i.state <> 'resolved' THEN i.acknowledged_severity END,
+    acknowledged_generation = CASE WHEN excluded.state <> 'open' AND i.state <> 'resolved' THEN i.acknowledged_generation END
 ), about AS (
   INSERT INTO incident_entities (incident, workspace, kind, entity)
   SELECT n.name, n.workspace, e.kind, e.id FROM numbered n, json_to_recordset(n.entities) AS e(kind text, id text)

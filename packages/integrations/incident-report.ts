@@ -30,9 +30,13 @@ export type ReportedStep = {
 /** Who acted, as people read it. */
 export function describeActor(actor: Actor): string {
   if (actor.via === 'tripline') return 'Tripline';
-  const through = { slack: 'Slack', pagerduty: 'PagerDuty', cli: 'the command line', console: 'the console' }[
-    actor.via
-  ];
+  const through = {
+    slack: 'Slack',
+    pagerduty: 'PagerDuty',
+    cli: 'the command line',
+    console: 'the console',
+    config: 'tripline.yaml',
+  }[actor.via];
   return `${actor.name} (${through})`;
 }
 

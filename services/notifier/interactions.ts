@@ -144,7 +144,9 @@ async function whoMay(db: Db, slack: NonNullable<Config['slack']>, press: Intera
   if (press.channel !== slack.channel && press.channel !== known)
     throw new Refusal('wrong-channel', 'it came from a channel in which Tripline did not tell of that incident');
   const login = Object.hasOwn(slack.people, press.user.id) ? slack.people[press.user.id] : undefined;
-  if (login !== undefined) return { via: 'slack', id: press.user.id, name: login };
+  if (login !== undefined) {
+    return { via: 'slack', id: press.user.id, name: login, proof: `slack-user:${press.user.id} linked to ${login}` };
+  }
   const how = `add "${press.user.id}: your-login" under slack.people in tripline.yaml`;
   const said = `Nothing was done: Tripline does not know who you are. Whoever runs it can link you: ${how}.`;
   throw new Refusal('not-linked', 'slack.people does not name whoever pressed', said);
@@ -164,7 +166,8 @@ async function act(db: Db, interaction: Exclude<Interaction, { verb: 'ask' }>, a
       if (changed) return { said: `Done: you have ${incident}.` };
       return { said: `${incident} is acknowledged already, ${since(now.acknowledged)}.` };
     }
-    const done = await resolve(db, incident, interaction.resolution, actor);
+    const reason = 'reason' in interaction ? interaction.reason : undefined;
+    const done = await resolve(db, incident, interaction.resolution, actor, reason);
     return { said: resolvedSentence(done) };
   } catch (error) {
     if (!(error instanceof IncidentError)) throw error;

@@ -75,7 +75,7 @@ test('an alert that may have been opened is resolved when its incident is over b
   const id = await openIncident(db, { title: 'mallory was given write' });
   const failure = async () => (await db.pool.query('SELECT failure FROM told WHERE sink = $1', ['pagerduty'])).rows[0];
   await expect.poll(failure, until).toEqual({ failure: 'timeout' });
-  await resolve(db, id, 'false', cli);
+  await resolve(db, id, 'false', cli, 'a test of ours');
   await expect.poll(pagerduty.actions, until).toEqual([`trigger tripline:${id}`, `resolve tripline:${id}`]);
 });
 
@@ -112,7 +112,10 @@ test('a press of Acknowledge reaches Postgres, Slack and PagerDuty, with who and
   await expect.poll(inStep, until).toBe(true);
   expect((await app.inject(signedPress(acknowledging(id)))).statusCode).toBe(200);
   const { state, acknowledged } = (await readIncident(db, id))!;
-  expect([state, acknowledged!.by]).toEqual(['acknowledged', { via: 'slack', id: 'U7', name: 'ada' }]);
+  expect([state, acknowledged!.by]).toEqual([
+    'acknowledged',
+    { via: 'slack', id: 'U7', name: 'ada', proof: 'slack-user:U7 linked to ada' },
+  ]);
   await expect.poll(() => slack.replies().length, until).toBe(1);
   await expect.poll(() => pagerduty.requests.length, until).toBe(2);
   const shown = JSON.stringify(slack.posts()[0]!.blocks);

@@ -38,12 +38,14 @@ export type Outcome = {
 };
 
 const dayMs = 24 * 3_600_000;
+/** Findings join an incident for so long after it was opened. */
+const weekMs = 7 * dayMs;
 const joiningKinds = new Set<Entity['kind']>(['user', 'run', 'credential', 'runner', 'commit', 'grant']);
 
 /** What a log of several partitions comes to. Nothing crosses workspaces, and a workspace lies in one partition. */
 export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Outcome {
   const findings = new Map<string, { said: Said; standing: boolean; silenced: boolean }>();
-  const incidents: (Incident & { updatedMs: number; entities: Set<string> })[] = [];
+  const incidents: (Incident & { openedMs: number; updatedMs: number; entities: Set<string> })[] = [];
   const jobs = new Set<string>();
   const partitions = log.map(({ partition, records, untilMs }) => {
     const judged = judge(records, untilMs, options);
@@ -91,13 +93,16 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
 
   /** The incident that was last changed, of those open that share an entity and were changed within a day; or a new one. */
   function join(name: string, said: Said): void {
-    const shared = said.entities.filter(({ kind }) => joiningKinds.has(kind)).map(entityName);
+    const shared = said.entities
+      .filter(({ kind, id }) => joiningKinds.has(kind) && !(kind === 'user' && manyActThrough.test(id)))
+      .map(entityName);
     const joined = incidents
       .filter(
-        ({ workspace, state, updatedMs, entities }) =>
+        ({ workspace, state, openedMs, updatedMs, entities }) =>
           workspace === said.workspace &&
           state === 'open' &&
           Math.abs(said.atMs - updatedMs) <= dayMs &&
+          said.atMs - openedMs <= weekMs &&
           shared.some((entity) => entities.has(entity)),
       )
       // The later opened wins where both changed at once.
@@ -110,7 +115,15 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
       const { workspace, severity, title } = said;
       const fresh = { findings: [name], workspace, state: 'open', resolution: null, severity, title } as const;
       const entities = new Set(said.entities.map(entityName));
-      incidents.push({ ...fresh, findings: [name], version: 1, reopened: 0, updatedMs: said.atMs, entities });
+      incidents.push({
+        ...fresh,
+        findings: [name],
+        version: 1,
+        reopened: 0,
+        openedMs: said.atMs,
+        updatedMs: said.atMs,
+        entities,
+      });
       tell(name);
       return;
     }
@@ -129,6 +142,9 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
     jobs.add(`tell-slack:${first}`).add(`tell-pagerduty:${first}`);
   }
 }
+
+/** Accounts of no single person. */
+const manyActThrough = /\[bot\]$|^(web-flow|ghost|github|github-actions|github-merge-queue|dependabot)$/i;
 
 const entityName = ({ kind, id }: Entity) => `${kind} ${id}`;
 

@@ -1,5 +1,4 @@
-import { userInfo } from 'node:os';
-import { type Actor, type IncidentState, incidentStates, resolutions } from '@tripline/contracts/incident';
+import { type IncidentState, incidentStates, resolutions } from '@tripline/contracts/incident';
 import type { Db } from '@tripline/db/database';
 import {
   acknowledge,
@@ -13,6 +12,7 @@ import {
 } from '@tripline/db/incidents';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
+import { whoRuns } from '../actor.ts';
 import { type Command, type Io, oneOf, readArguments, UsageError, UserError } from '../command.ts';
 import { moment, severity, styled } from '../show.ts';
 import { withStore } from '../store.ts';
@@ -25,6 +25,11 @@ const options = {
     value: 'how',
     doc: `for resolve: ${resolutions.join(', ')} (it was an attack, it was wrong, it is allowed)`,
   },
+  reason: {
+    type: 'string',
+    value: 'text',
+    doc: 'why, for those who ask later; needed for resolve --as false|accepted',
+  },
 } as const;
 const verbs = ['list', 'show', 'ack', 'resolve', 'reopen'] as const;
 
@@ -34,9 +39,9 @@ export const incidents: Command = {
   usage: [
     'incidents [list] [--state <state>] [--json]',
     'incidents show <INC-n> [--json]',
-    'incidents ack <INC-n>',
-    'incidents resolve <INC-n> --as true|false|accepted',
-    'incidents reopen <INC-n>',
+    'incidents ack <INC-n> [--reason <text>]',
+    'incidents resolve <INC-n> --as true|false|accepted [--reason <text>]',
+    'incidents reopen <INC-n> [--reason <text>]',
   ],
   options,
   async run(args, io) {
@@ -54,7 +59,7 @@ export const incidents: Command = {
     if (id === undefined) throw new UsageError(`say which incident: \`tripline incidents ${verb} INC-1\``);
     await withStore(config, async (db) => {
       if (verb === 'show') return show(db, io, json, id);
-      return change(db, io, json, id, verb, values.as);
+      return change(db, io, { json, id, verb, as: values.as, reason: values.reason });
     });
     return 0;
   },
@@ -73,19 +78,22 @@ async function show(db: Db, io: Io, json: boolean, id: string): Promise<void> {
   io.out(json ? `${JSON.stringify(story)}\n` : tell(story, io));
 }
 
-async function change(
-  db: Db,
-  io: Io,
-  json: boolean,
-  id: string,
-  verb: 'ack' | 'resolve' | 'reopen',
-  as: string | undefined,
-): Promise<void> {
-  const actor: Actor = { via: 'cli', id: userInfo().username, name: userInfo().username };
+type Asked = { json: boolean; id: string; verb: 'ack' | 'resolve' | 'reopen' } & Record<
+  'as' | 'reason',
+  string | undefined
+>;
+
+async function change(db: Db, io: Io, { json, id, verb, as, reason }: Asked): Promise<void> {
   let done: Transition;
-  if (verb === 'ack') done = await acknowledge(db, id, actor);
-  else if (verb === 'reopen') done = await reopen(db, id, actor);
-  else done = await resolve(db, id, oneOf('way to resolve (--as)', as, resolutions), actor);
+  if (verb === 'ack') done = await acknowledge(db, id, whoRuns(), reason);
+  else if (verb === 'reopen') done = await reopen(db, id, whoRuns(), reason);
+  else {
+    const resolution = oneOf('way to resolve (--as)', as, resolutions);
+    if (resolution !== 'true' && !reason?.trim()) {
+      throw new UsageError(`say why it is ${resolution === 'false' ? 'wrong' : 'allowed'}: --reason <text>`);
+    }
+    done = await resolve(db, id, resolution, whoRuns(), reason);
+  }
   if (json) io.out(`${JSON.stringify(done)}\n`);
   else io.out(`${done.changed ? '' : 'No change: '}${line(done.incident, io)}`);
 }
@@ -95,7 +103,7 @@ function line(incident: Incident, io: Io): string {
   const who = incident.resolved ?? incident.acknowledged;
   const by = who && state !== 'open' ? ` by ${plain(who.by.name)} (${who.by.via})` : '';
   const how = incident.resolved ? ` as ${incident.resolved.resolution}` : '';
-  return `${id.padEnd(8)} ${severity(io, incident.severity)}  ${moment(openedAt)}  ${styled(io, 'bold', plain(title))}  ${workspace}  ${state}${how}${by}\n`;
+  return `${id.padEnd(8)} ${severity(io, incident.severity)}  ${moment(openedAt)}  ${state}${how}${by}  ${styled(io, 'bold', plain(title))}  ${workspace}\n`;
 }
 
 function tell(story: IncidentStory, io: Io): string {

@@ -1,8 +1,8 @@
-import { userInfo } from 'node:os';
 import { takeUpStopped } from '@tripline/db/remediations';
 import { readRemediationSwitch, setRemediationSwitch } from '@tripline/db/switches';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
+import { whoRuns } from '../actor.ts';
 import { type Command, oneOf, readArguments } from '../command.ts';
 import { moment } from '../show.ts';
 import { withStore } from '../store.ts';
@@ -25,9 +25,8 @@ export const killSwitch: Command = {
     const verb = oneOf('position', positionals[0], ['on', 'off', 'status']);
     const now = await withStore(loadConfig(io.env, io.cwd), async (db) => {
       if (verb !== 'status') {
-        const name = userInfo().username;
-        const by = { via: 'cli', id: name, name } as const;
-        await setRemediationSwitch(db, { stopped: verb === 'on', by, reason: values.reason ?? 'none given' });
+        const reason = values.reason ?? 'none given';
+        await setRemediationSwitch(db, { stopped: verb === 'on', by: whoRuns(), reason });
         if (verb === 'off' && values['take-up']) {
           const steps = await takeUpStopped(db);
           io.out(`${steps} ${steps === 1 ? 'step is' : 'steps are'} put to the guard again\n`);

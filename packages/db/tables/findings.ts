@@ -15,7 +15,9 @@ export type IncidentEventKind =
   | 'reopened'
   | 'withdrawn'
   | 'told'
-  | 'remediated';
+  | 'remediated'
+  /** migrations/0018_silences.sql */
+  | 'paged';
 
 /** Tables of migrations/0002_findings.sql, for kysely. Field docs stand there and in packages/contracts. */
 export type FindingsTables = {
@@ -35,6 +37,10 @@ export type FindingsTables = {
     resolved_at: Date | null;
     resolved_by: ColumnType<Actor | null, string | null, string | null>;
     resolution: Resolution | null;
+    /** migrations/0018_silences.sql */
+    page_generation: Generated<number>;
+    acknowledged_severity: Severity | null;
+    acknowledged_generation: number | null;
   };
   incident_entities: { incident: string; workspace: string; kind: Entity['kind']; entity: string };
   findings: {
@@ -72,4 +78,25 @@ export type FindingsTables = {
     actor: Json<Actor>;
     detail: GeneratedJson<Record<string, unknown>>;
   };
+  /** migrations/0018_silences.sql */
+  silences: {
+    id: string;
+    workspace: string | null;
+    rule: string | null;
+    subject: string | null;
+    actor: string | null;
+    repository: string | null;
+    runner: string | null;
+    environment: string | null;
+    critical: boolean;
+    owner: string;
+    reason: string;
+    until: Date;
+    created_at: Generated<Date>;
+    created_by: Json<Actor>;
+    expired_at: Date | null;
+    expired_by: ColumnType<Actor | null, string | null, string | null>;
+  };
+  /** migrations/0018_silences.sql */
+  silenced_findings: { finding: string; workspace: string; silence: string; until: Date };
 };
