@@ -213,7 +213,7 @@ CREATE TABLE messages (
   sent_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT kind_of_its_sink CHECK (((sink = 'pagerduty'::text) = (kind = ANY (ARRAY['trigger'::text, 'acknowledge'::text, 'resolve'::text])))),
   CONSTRAINT messages_body_check CHECK ((jsonb_typeof(body) = 'object'::text)),
-  CONSTRAINT messages_kind_check CHECK ((kind = ANY (ARRAY['posted'::text, 'updated'::text, 'thread-reply'::text, 'folded'::text, 'trigger'::text, 'acknowledge'::text, 'resolve'::text]))),
+  CONSTRAINT messages_kind_check CHECK ((kind = ANY (ARRAY['posted'::text, 'updated'::text, 'thread-reply'::text, 'broadcast'::text, 'folded'::text, 'trigger'::text, 'acknowledge'::text, 'resolve'::text]))) NOT VALID,
   CONSTRAINT messages_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'dry-run'::text]))),
   CONSTRAINT messages_sink_check CHECK ((sink = ANY (ARRAY['slack'::text, 'pagerduty'::text]))),
   CONSTRAINT messages_version_check CHECK ((version >= 0)),
@@ -379,6 +379,17 @@ CREATE TABLE silences (
   CONSTRAINT silences_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE sink_troubles (
+  sink text NOT NULL,
+  since timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  tried_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  reason text NOT NULL,
+  CONSTRAINT sink_troubles_reason_check CHECK ((reason <> ''::text)),
+  CONSTRAINT sink_troubles_sink_check CHECK ((sink = ANY (ARRAY['slack'::text, 'pagerduty'::text]))),
+  CONSTRAINT tried_since CHECK ((tried_at >= since)),
+  CONSTRAINT sink_troubles_pkey PRIMARY KEY (sink)
+);
+
 CREATE TABLE state_pages (
   partition integer NOT NULL,
   run bigint NOT NULL,
@@ -474,12 +485,15 @@ CREATE TABLE told (
   failure text,
   due_at timestamp with time zone,
   severity text,
+  generation integer NOT NULL DEFAULT 0,
+  superseded integer[] NOT NULL DEFAULT '{}'::integer[],
   CONSTRAINT claim_has_end CHECK (((claimed_by IS NULL) = (claimed_until IS NULL))),
   CONSTRAINT digests_are_slack CHECK (((incident IS NOT NULL) OR ((sink = 'slack'::text) AND (digest IS NULL)))),
   CONSTRAINT folded_is_not_posted CHECK (((digest IS NULL) OR ((sink = 'slack'::text) AND (ts IS NULL)))),
   CONSTRAINT reference_of_its_sink CHECK ((((ts IS NULL) OR (sink = 'slack'::text)) AND ((dedup_key IS NULL) OR (sink = 'pagerduty'::text)))),
   CONSTRAINT slack_names_both CHECK (((channel IS NULL) = (ts IS NULL))),
   CONSTRAINT told_failures_check CHECK ((failures >= 0)),
+  CONSTRAINT told_generation_check CHECK ((generation >= 0)),
   CONSTRAINT told_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'dry-run'::text]))),
   CONSTRAINT told_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))),
   CONSTRAINT told_sink_check CHECK ((sink = ANY (ARRAY['slack'::text, 'pagerduty'::text]))),

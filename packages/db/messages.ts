@@ -23,6 +23,8 @@ export type Progress = {
   channel?: string;
   ts?: string;
   dedupKey?: string;
+  generation?: number;
+  superseded?: readonly number[];
 };
 
 export type SentMessage = {
@@ -136,6 +138,7 @@ export async function recordSent(db: Db, claim: Claim, message: SentMessage, pro
     text: `WITH sent AS (
         UPDATE told SET mode = $2, version = $3, state = coalesce($4, state), story = greatest(story, $5),
           channel = coalesce($6, channel), ts = coalesce($7, ts), dedup_key = coalesce($8, dedup_key),
+          generation = coalesce($13, generation), superseded = coalesce($14::int[], superseded),
           told_at = clock_timestamp(), intent = NULL, failures = 0, failure = NULL
         WHERE id = $1 RETURNING *
       ), message AS (
@@ -159,6 +162,8 @@ export async function recordSent(db: Db, claim: Claim, message: SentMessage, pro
       message.possiblyRepeated,
       JSON.stringify(message.body),
       JSON.stringify({ via: 'tripline', id: 'notifier', name: 'tripline' }),
+      progress.generation ?? null,
+      progress.superseded ?? null,
     ],
   });
   return { telling: rows[0]!, by: claim.by };
@@ -167,8 +172,9 @@ export async function recordSent(db: Db, claim: Claim, message: SentMessage, pro
 /** Nothing had to be sent for this version, or it was given up: the row moves on, with the reason where there is one. */
 export async function recordSkipped(db: Db, claim: Claim, progress: Progress, failure?: string): Promise<Claim> {
   const { rows } = await db.pool.query<Telling>(
-    `UPDATE told SET version = $2, story = greatest(story, $3), intent = NULL, failures = 0, failure = $4 WHERE id = $1 RETURNING *`,
-    [claim.telling.id, progress.version, progress.story ?? 0, failure ?? null],
+    `UPDATE told SET version = $2, story = greatest(story, $3), intent = NULL, failures = 0, failure = $4,
+       superseded = coalesce($5::int[], superseded) WHERE id = $1 RETURNING *`,
+    [claim.telling.id, progress.version, progress.story ?? 0, failure ?? null, progress.superseded ?? null],
   );
   return { telling: rows[0]!, by: claim.by };
 }
@@ -179,6 +185,68 @@ export async function recordFailure(db: Db, { telling }: Claim, reason: string, 
     `UPDATE told SET failures = failures + 1, failure = $2, intent = CASE WHEN $3 THEN intent END WHERE id = $1`,
     [telling.id, reason, unknown],
   );
+}
+
+/** Slack has the message no more: whatever is told next is posted anew. */
+export async function forgetMessage(db: Db, claim: Claim): Promise<Claim> {
+  const { rows } = await db.pool.query<Telling>(
+    `UPDATE told SET channel = NULL, ts = NULL, version = 0, intent = NULL WHERE id = $1 RETURNING *`,
+    [claim.telling.id],
+  );
+  return { telling: rows[0]!, by: claim.by };
+}
+
+/** A call to a sink failed, and others would: kept until one succeeds. */
+export async function noteSinkTrouble(db: Db, sink: SinkName, reason: string): Promise<void> {
+  await db.pool.query(
+    `INSERT INTO sink_troubles AS t (sink, reason) VALUES ($1, $2)
+     ON CONFLICT (sink) DO UPDATE SET reason = excluded.reason, tried_at = greatest(t.since, clock_timestamp())`,
+    [sink, reason],
+  );
+}
+
+/** A sink took a call again, or is no longer configured. */
+export async function clearSinkTrouble(db: Db, sink: SinkName): Promise<void> {
+  await db.pool.query('DELETE FROM sink_troubles WHERE sink = $1', [sink]);
+}
+
+/** A sink that takes nothing. Times are RFC 3339. */
+export type SinkTrouble = {
+  sink: SinkName;
+  /** Since when all calls fail, and when the last did. */
+  since: string;
+  triedAt: string;
+  /** Why the last failed: a word of the integration's, such as `no-channel` or `timeout`. */
+  reason: string;
+  /** It will not mend itself, or has not for five minutes: somebody must look. */
+  gaveUp: boolean;
+  /** Messages that wait for it; counted to 1,000. */
+  waiting: number;
+};
+
+/** Reasons that only a person can mend: the credential, its rights, or the channel. The sink is asked ever more seldom. */
+export const mendedByPeople: ReadonlySet<string> = new Set(['unauthorised', 'forbidden', 'no-channel']);
+
+/** Sinks that take nothing at present, for `tripline doctor`, `/readyz` and the screen; none when all is well. */
+export async function readSinkTroubles(db: Db): Promise<SinkTrouble[]> {
+  const { rows } = await db.pool.query<{
+    sink: SinkName;
+    since: Date;
+    tried_at: Date;
+    reason: string;
+    long: boolean;
+    waiting: number;
+  }>(
+    `SELECT sink, since, tried_at, reason, since < clock_timestamp() - interval '5 minutes' AS long,
+       (SELECT count(*)::int FROM (SELECT FROM told WHERE sink = s.sink AND due_at IS NOT NULL LIMIT 1000) w) AS waiting
+     FROM sink_troubles s ORDER BY sink`,
+  );
+  return rows.map(({ tried_at, since, long, ...row }) => ({
+    ...row,
+    since: since.toISOString(),
+    triedAt: tried_at.toISOString(),
+    gaveUp: long || mendedByPeople.has(row.reason),
+  }));
 }
 
 /** Gives a claim back. `afterMs`: it is to be taken up again then; otherwise it waits only if somebody asked meanwhile. */

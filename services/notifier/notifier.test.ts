@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '@tripline/db/database';
-import { readIncident, reopen, resolve } from '@tripline/db/incidents';
-import { foldWaiting, listMessages, park, readDigest, recordFolded, takeUpDue } from '@tripline/db/messages';
+import { acknowledge, readIncident, reopen, resolve } from '@tripline/db/incidents';
+import {
+  foldWaiting,
+  listMessages,
+  park,
+  readDigest,
+  readSinkTroubles,
+  recordFolded,
+  takeUpDue,
+} from '@tripline/db/messages';
 import { actionIds } from '@tripline/integrations/slack/interaction';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freshDatabase } from '../../test/setup/postgres.ts';
@@ -429,18 +437,81 @@ test('with nothing configured, what would have been told is recorded as a dry ru
     .toEqual(['posted', 'updated', 'thread-reply']);
 });
 
-test('what a person must mend is given up with its reason, and taken up at the next start', async () => {
-  let refuse = true;
-  const refusal = { status: 200, body: '{"ok":false,"error":"not_in_channel"}' };
-  const { slack, logged, close } = await start(() => (refuse ? refusal : undefined));
+test.each(['not_in_channel', 'is_archived', 'invalid_auth'])(
+  'a channel that answers %s is named, and told what it missed soon after it works again',
+  async (error) => {
+    let refuse = true;
+    const refusal = { status: 200, body: JSON.stringify({ ok: false, error }) };
+    const { slack, logged, pagerduty } = await start(() => (refuse ? refusal : undefined));
+    const ids = [await openIncident(db), await openIncident(db)];
+    await expect.poll(() => slack.requests.length, until).toBeGreaterThan(1);
+    const named = async () => (await readSinkTroubles(db))[0];
+    await expect.poll(named, until).toMatchObject({ sink: 'slack', gaveUp: true, waiting: 2 });
+    const { since, reason } = (await named())!;
+    expect(['no-channel', 'unauthorised']).toContain(reason);
+    expect(Date.now() - Date.parse(since)).toBeLessThan(10_000);
+    expect(logged.join('')).toContain(reason);
+    expect(logged.join('')).not.toContain(secrets.token);
+    await acknowledge(db, ids[1]!, cli);
+    await expect.poll(() => pagerduty.requests.length, until).toBe(3);
+    // Who is away is asked seldom, however much there is to tell.
+    expect(slack.requests.length).toBeLessThan(8);
+
+    refuse = false;
+    await expect.poll(inStep, until).toBe(true);
+    expect(
+      slack
+        .posts()
+        .map(({ text }) => /\((INC-\d+)\)/.exec(text)?.[1])
+        .sort(),
+    ).toEqual([...ids].sort());
+    expect(JSON.stringify(slack.posts())).toContain('*Acknowledged* by ada');
+    expect(await readSinkTroubles(db)).toEqual([]);
+  },
+);
+
+test('a sink that is away is named with how long, and forgotten once it answers or is no longer configured', async () => {
+  let away = true;
+  const { close } = await start(() => (away ? { status: 503 } : undefined));
   await openIncident(db);
-  await expect.poll(inStep, until).toBe(true);
-  expect(slack.posts()).toHaveLength(0);
-  expect(logged.join('')).toContain('no-channel');
-  expect(logged.join('')).not.toContain(secrets.token);
+  const named = async () => (await readSinkTroubles(db))[0];
+  await expect.poll(named, until).toMatchObject({ reason: 'provider-failed', gaveUp: false, waiting: 1 });
+  await db.pool.query(`UPDATE sink_troubles SET since = since - interval '6 minutes'`);
+  expect(await named()).toMatchObject({ gaveUp: true });
+  away = false;
+  await expect.poll(named, until).toBe(undefined);
+  away = true;
+  await openIncident(db);
+  await expect.poll(named, until).toBeDefined();
   await close();
   closers.pop();
-  refuse = false;
-  closing(await startNotifier(db, configFor({ slack: slack.url })));
-  await expect.poll(() => slack.posts().length, until).toBe(1);
+  closing(await startNotifier(db, configFor({})));
+  expect(await named()).toBe(undefined);
+});
+
+test('a message that somebody deleted is posted anew with the next change', async () => {
+  const gone = { status: 200, body: '{"ok":false,"error":"message_not_found"}' };
+  const { slack } = await start(({ path }) => (path === '/chat.update' ? gone : undefined));
+  const id = await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  await joinFinding(db, id, 'a second thing');
+  await expect.poll(() => slack.posts().length, until).toBe(2);
+  await expect.poll(inStep, until).toBe(true);
+  expect(JSON.stringify(slack.posts()[1]!.blocks)).toContain('a second thing');
+});
+
+test('what Slack does not take of one incident is given up, and keeps no other waiting', async () => {
+  const refusal = { status: 200, body: '{"ok":false,"error":"invalid_blocks"}' };
+  const { slack, logged, close } = await start(({ body }) => (body.includes('INC-1') ? refusal : undefined));
+  await openIncident(db);
+  await openIncident(db);
+  await expect.poll(inStep, until).toBe(true);
+  expect(slack.posts()).toHaveLength(1);
+  expect(logged.join('')).toContain('invalid_blocks');
+  expect(await readSinkTroubles(db)).toEqual([]);
+  await close();
+  closers.pop();
+  const well = closing(await startFakeSlack());
+  closing(await startNotifier(db, configFor({ slack: well.url })));
+  await expect.poll(() => well.posts().length, until).toBe(1);
 });

@@ -5,6 +5,7 @@ import { type IncidentStory, readIncident } from '@tripline/db/incidents';
 import { addJobs } from '@tripline/db/jobs';
 import {
   type Claim,
+  clearSinkTrouble,
   findUntold,
   foldWaiting,
   park,
@@ -110,6 +111,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
     newsPace: slackPosts,
     mayHaveBeenDone,
     troubles: 0,
+    mayBeNoted: true,
     client: slackClient ?? dryRunSlack,
   } satisfies Sink & Record<string, unknown>;
   const pagerduty = {
@@ -122,6 +124,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
     // is resolved like what was.
     mayHaveBeenDone: () => true,
     troubles: 0,
+    mayBeNoted: true,
     client: config.pagerduty ? createPagerDutyClient({ ...config.pagerduty, timeoutMs, fetch }) : dryRunPagerDuty,
     minSeverity: config.pagerduty?.minSeverity ?? 'high',
   } satisfies Sink & Record<string, unknown>;
@@ -210,6 +213,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
   }
 
   await retryGivenUp(db);
+  for (const { name, mode } of Object.values(sinks)) if (mode === 'dry-run') await clearSinkTrouble(db, name);
   await sweep(dayMs);
   const stopping = new AbortController();
   const common = { db, clock, logger, claimMs };

@@ -44,7 +44,7 @@ export function nextForSlack(
       const sent = reference ? client.update(reference, asMessage(body)) : dryRunSlack.post(asMessage(body));
       return sent.then(({ outcome }) => ({ outcome }));
     };
-    return { ...common, kind: 'updated', send, after: { version, state }, repeats: false };
+    return { ...common, kind: 'updated', send, after: { version, state }, repeats: false, replaceable: true };
   }
   const lines = news.map((event) => replyLine(event)!);
   return {
@@ -55,6 +55,7 @@ export function nextForSlack(
     send: (body) => client.post(asMessage(body), reference).then(({ outcome }) => ({ outcome })),
     after: { version, story: lastEvent },
     repeats: true,
+    replaceable: true,
   };
 }
 
@@ -80,6 +81,7 @@ export async function nextForDigest(
     version: telling.version,
     after: { version: telling.version + 1 },
     repeats: isNew,
+    replaceable: true,
     recorded: (claim) => recordFolded(db, claim, mode, digest.news),
   };
 }

@@ -1,7 +1,11 @@
 import type { Db } from '@tripline/db/database';
 import {
   type Claim,
+  clearSinkTrouble,
+  forgetMessage,
+  mendedByPeople,
   noteIntent,
+  noteSinkTrouble,
   type Progress,
   recordFailure,
   recordSent,
@@ -29,6 +33,8 @@ export type Step =
       after: Progress;
       /** Sending it again shows it again: a repeat must be marked. */
       repeats: boolean;
+      /** Where the message that it changes or answers is gone, the incident is posted anew. */
+      replaceable?: true;
       /** When the newest of what it tells was recorded, ms; absent for what is no news. */
       newsMs?: readonly number[];
       /** Runs after the message is recorded. */
@@ -58,6 +64,8 @@ export type Sink = {
   mayHaveBeenDone: (reason: string) => boolean;
   /** Calls in a row that did not succeed, whatever they told. */
   troubles: number;
+  /** Whether Postgres may say that it takes nothing: so at the start, since nobody knows. */
+  mayBeNoted: boolean;
 };
 
 export type TellingParts = {
@@ -72,7 +80,8 @@ export type TellingParts = {
 type Ending = { kind: 'in-step' } | { kind: 'later'; afterMs: number };
 
 const backoffMs = [1000, 2000, 5000, 15_000, 60_000, 300_000];
-const longestHoldMs = 30_000;
+/** A sink that somebody must mend is asked more seldom, and hears what it missed within minutes of being mended. */
+const longestHoldMs = { usual: 30_000, mendable: 120_000 };
 
 /**
  * Brings one claimed telling in step: compare → send what is missing → record, until nothing is missing. No lock and no
@@ -136,31 +145,45 @@ async function tellWhatIsMissing(
       failpoint('notifier.after-record');
       await step.recorded?.(held.current);
       measures.latency(sink.name, step.newsMs ?? []);
+      if (sink.mayBeNoted) await clearSinkTrouble(db, sink.name);
+      sink.mayBeNoted = false;
       const { incident } = telling;
       parts.onTold?.({ incident, sink: sink.name, kind: step.kind, mode: sink.mode, line: step.line, body });
       continue;
     }
     const log = { incident: telling.incident, sink: sink.name, kind: step.kind, reason: outcome.reason };
-    if (outcome.kind === 'give-up') {
+    if (outcome.kind === 'give-up' && outcome.reason === 'message-gone' && step.replaceable) {
+      parts.logger.warn(log, `${step.kind} is posted anew: ${outcome.message}`);
+      held.current = await forgetMessage(db, held.current);
+      continue;
+    }
+    const isMendable = mendedByPeople.has(outcome.reason);
+    if (outcome.kind === 'give-up' && !isMendable) {
       parts.logger.error(log, `${step.kind} was given up: ${outcome.message}`);
       held.current = await recordSkipped(db, held.current, { version: step.version }, outcome.reason);
       failpoint('notifier.after-give-up');
       return { kind: 'in-step' };
     }
-    if (outcome.reason === 'rate-limited') pace.hold(outcome.afterMs ?? 30_000);
-    else holdOff(sink);
+    const askedAfterMs = outcome.kind === 'retry' ? outcome.afterMs : undefined;
+    if (outcome.reason === 'rate-limited') pace.hold(askedAfterMs ?? 30_000);
+    else {
+      holdOff(sink, isMendable ? longestHoldMs.mendable : longestHoldMs.usual);
+      sink.mayBeNoted = true;
+      await noteSinkTrouble(db, sink.name, outcome.reason);
+    }
     const unknown = sink.mayHaveBeenDone(outcome.reason) || possiblyRepeated;
     await recordFailure(db, held.current, outcome.reason, unknown);
     failpoint('notifier.after-failure');
-    const afterMs = outcome.afterMs ?? backoffMs[Math.min(telling.failures, backoffMs.length - 1)]!;
-    parts.logger.warn({ ...log, afterMs }, `${step.kind} is to be tried again: ${outcome.message ?? outcome.reason}`);
+    const afterMs = askedAfterMs ?? backoffMs[Math.min(telling.failures, backoffMs.length - 1)]!;
+    const level = isMendable ? 'error' : 'warn';
+    parts.logger[level]({ ...log, afterMs }, `${step.kind} is to be tried again: ${outcome.message ?? outcome.reason}`);
     return { kind: 'later', afterMs };
   }
 }
 
 /** A service that fails again and again is asked ever more seldom: what else there is to tell waits meanwhile, untried. */
-function holdOff(sink: Sink): void {
+function holdOff(sink: Sink, longestMs: number): void {
   sink.troubles += 1;
-  const holdMs = sink.troubles < 2 ? 0 : (backoffMs[sink.troubles - 2] ?? longestHoldMs);
-  for (const pace of sink.paces) pace.hold(Math.min(holdMs, longestHoldMs));
+  const holdMs = sink.troubles < 2 ? 0 : (backoffMs[sink.troubles - 2] ?? longestMs);
+  for (const pace of sink.paces) pace.hold(Math.min(holdMs, longestMs));
 }

@@ -5,9 +5,18 @@ import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 export type SinkName = 'slack' | 'pagerduty';
 /** `dry-run`: the sink is not configured; what it would have been sent is kept all the same. */
 export type Mode = 'live' | 'dry-run';
-export type MessageKind = 'posted' | 'updated' | 'thread-reply' | 'folded' | 'trigger' | 'acknowledge' | 'resolve';
+export type MessageKind =
+  | 'posted'
+  | 'updated'
+  | 'thread-reply'
+  /** A reply that the whole channel sees. */
+  | 'broadcast'
+  | 'folded'
+  | 'trigger'
+  | 'acknowledge'
+  | 'resolve';
 
-/** Tables of migrations/0004_messages.sql and 0008_told_due.sql, for kysely. */
+/** Tables of migrations/0004_messages.sql and 0008_told_due.sql and 0019_paging.sql, for kysely. */
 export type MessagesTables = {
   told: {
     id: GeneratedAlways<number>;
@@ -37,7 +46,13 @@ export type MessagesTables = {
     intent: string | null;
     failures: Generated<number>;
     failure: string | null;
+    /** The incident's page generation told last. */
+    generation: Generated<number>;
+    /** Generations of older alerts that are, or may be, open at PagerDuty still. */
+    superseded: Generated<number[]>;
   };
+  /** A row while calls to a sink fail, whatever they tell. */
+  sink_troubles: { sink: SinkName; since: Generated<Date>; tried_at: Generated<Date>; reason: string };
   messages: {
     id: GeneratedAlways<number>;
     incident: string | null;

@@ -26,6 +26,11 @@ checkIntegration({
     { when: '500', answer: { status: 500 }, outcome: { kind: 'retry', reason: 'provider-failed' } },
     { when: '502', answer: { status: 502 }, outcome: { kind: 'retry', reason: 'provider-failed' } },
     { when: '400', answer: { status: 400 }, outcome: { kind: 'give-up', reason: 'rejected' } },
+    {
+      when: '400 for the key',
+      answer: { status: 400, body: '{"status":"invalid event","errors":["Invalid routing key"]}' },
+      outcome: { kind: 'give-up', reason: 'unauthorised' },
+    },
     { when: '403', answer: { status: 403 }, outcome: { kind: 'give-up', reason: 'unauthorised' } },
   ],
 });

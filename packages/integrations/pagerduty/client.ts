@@ -36,8 +36,8 @@ export function createPagerDutyClient(options: PagerDutyOptions): PagerDutyClien
         signal: AbortSignal.timeout(timeoutMs),
       });
       // Read to its end, so that an answer that breaks off is noticed; what it says is not repeated.
-      await response.arrayBuffer();
-      return outcomeOf(response);
+      const said = Buffer.from(await response.arrayBuffer());
+      return outcomeOf(response, said.toString('latin1', 0, 4096));
     } catch (error) {
       return outcomeOfError(error);
     }
@@ -46,7 +46,7 @@ export function createPagerDutyClient(options: PagerDutyOptions): PagerDutyClien
   return { send };
 }
 
-function outcomeOf({ status, headers }: Response): Outcome {
+function outcomeOf({ status, headers }: Response, said: string): Outcome {
   const message = `PagerDuty answered ${status}`;
   if (status >= 200 && status < 300) return { kind: 'done', reason: 'accepted' };
   if (status === 429) {
@@ -55,7 +55,8 @@ function outcomeOf({ status, headers }: Response): Outcome {
     return { kind: 'retry', reason: 'rate-limited', message, afterMs };
   }
   if (status >= 500) return { kind: 'retry', reason: 'provider-failed', message };
-  if (status === 401 || status === 403)
+  // A key that was revoked is a 400 like an event that is wrong; only the words tell them apart.
+  if (status === 401 || status === 403 || (status === 400 && /routing.key/i.test(said)))
     return { kind: 'give-up', reason: 'unauthorised', message: `${message}: check pagerduty.routingKey` };
   return {
     kind: 'give-up',

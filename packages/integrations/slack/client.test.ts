@@ -35,6 +35,11 @@ checkIntegration({
     { when: 'invalid_auth', answer: refused('invalid_auth'), outcome: { kind: 'give-up', reason: 'unauthorised' } },
     { when: 'missing_scope', answer: refused('missing_scope'), outcome: { kind: 'give-up', reason: 'forbidden' } },
     { when: 'not_in_channel', answer: refused('not_in_channel'), outcome: { kind: 'give-up', reason: 'no-channel' } },
+    {
+      when: 'message_not_found',
+      answer: refused('message_not_found'),
+      outcome: { kind: 'give-up', reason: 'message-gone' },
+    },
     { when: 'invalid_blocks', answer: refused('invalid_blocks'), outcome: { kind: 'give-up', reason: 'rejected' } },
     {
       when: 'a page of HTML',
@@ -73,6 +78,18 @@ test('whoever pressed is answered alone, and a form belongs to its press', async
   const sent = service.requests.map(({ path, body }) => [path, Object.fromEntries(new URLSearchParams(body))] as const);
   expect(sent[0]).toMatchObject(['/chat.postEphemeral', { channel: 'C1', user: 'U7', text: 'hello' }]);
   expect(sent[1]).toMatchObject(['/views.open', { trigger_id: '1.2.3', view: '{"type":"modal","blocks":[]}' }]);
+});
+
+test('a former channel that is gone takes its messages with it; the configured one is to be mended', async () => {
+  service = await startFakeService(() => refused('is_archived'));
+  const client = createSlackClient({ botToken, channel: 'C9', apiUrl: service.url });
+  const reasons = [
+    await client.update({ channel: 'C1', ts: '1.2' }, message),
+    await client.post(message, { channel: 'C1', ts: '1.2' }),
+    await client.update({ channel: 'C9', ts: '1.2' }, message),
+    await client.post(message),
+  ].map(({ outcome }) => outcome.reason);
+  expect(reasons).toEqual(['message-gone', 'message-gone', 'no-channel', 'no-channel']);
 });
 
 test('a redirect is not followed: the token stays where it was sent', async () => {

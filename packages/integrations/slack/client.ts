@@ -53,10 +53,11 @@ const lasting: Record<string, { reason: string; mend: string }> = {
     reason: 'no-channel',
     mend: 'set slack.channel to a channel that the app was invited to',
   }),
-  ...sameFor(['message_not_found', 'cant_update_message', 'edit_window_closed', 'thread_not_found'], {
+  ...sameFor(['message_not_found', 'cant_update_message', 'thread_not_found'], {
     reason: 'message-gone',
-    mend: 'the message was deleted or can no longer be edited',
+    mend: 'the message was deleted, or belongs to another app',
   }),
+  edit_window_closed: { reason: 'not-editable', mend: 'let apps edit their messages for longer' },
 };
 
 export function createSlackClient(options: SlackOptions): SlackClient & SlackAnswers {
@@ -80,6 +81,9 @@ export function createSlackClient(options: SlackOptions): SlackClient & SlackAns
   async function call(method: string, message: SlackMessage, more: Record<string, unknown>): Promise<SlackResult> {
     const how = { unfurl_links: false, unfurl_media: false, parse: 'none' };
     const { outcome, answer } = await send(method, { ...message, ...how, ...more });
+    // A channel that was configured once and is gone takes its messages with it; the one that is may be well.
+    if (outcome.kind === 'give-up' && outcome.reason === 'no-channel' && more['channel'] !== channel)
+      return { outcome: { ...outcome, reason: 'message-gone' } };
     if (outcome.kind !== 'done') return { outcome };
     const { channel: where, ts } = answer as { channel?: unknown; ts?: unknown };
     if (typeof where !== 'string' || typeof ts !== 'string') return { outcome: brokenOff };
