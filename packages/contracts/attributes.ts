@@ -310,15 +310,30 @@ export const attributes = {
   'tripline.delivery.id': id,
   'tripline.delivery.proof': z.enum(['listed', 'not-listed', 'unavailable']),
 
-  // What a receiver ignored and refused since it last said so.
+  // What the receiver did not keep, told by itself.
+  /** When the first delivery came that the record accounts for. */
+  'tripline.deliveries.since': time,
   'tripline.deliveries.counts': z.array(
     z.object({
+      source: text,
       outcome: z.enum(['ignored', 'refused']),
       reason: text,
       count: z.int().positive(),
       lastAt: time,
-      /** The provider's word for the event, where it was genuine and known. */
+    }),
+  ),
+  /** Some of them, oldest first. What it says of itself stands there only where its signature fitted (`genuine`). */
+  'tripline.deliveries.recent': z.array(
+    z.object({
+      source: text,
+      outcome: z.enum(['ignored', 'refused']),
+      reason: text,
+      time,
+      genuine: z.boolean(),
+      /** The provider's id of the delivery and its name of the event, by its headers. */
+      delivery: text.optional(),
       event: text.optional(),
+      organization: text.optional(),
     }),
   ),
 

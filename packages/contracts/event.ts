@@ -65,6 +65,7 @@ export const eventTypes = {
   'dev.cdeventsx.tripline-check.finished': ['vcs.repository.name', 'tripline.check.name'],
   'dev.cdeventsx.tripline-repository.forked': ['vcs.repository.name', 'tripline.head.repository'],
   'dev.cdeventsx.tripline-inventory.observed': ['tripline.inventory.part', 'tripline.inventory.parts'],
+  'dev.cdeventsx.tripline-deliveries.summarized': ['tripline.deliveries.counts', 'tripline.deliveries.recent'],
   'dev.cdeventsx.tripline-breakglass.opened': [
     'tripline.breakglass.id',
     'tripline.breakglass.actor',
@@ -78,10 +79,15 @@ export const eventTypes = {
     'tripline.response.verdict',
   ],
   'dev.cdeventsx.tripline-delivery.looked-up': ['tripline.delivery.id', 'tripline.delivery.proof'],
-  'dev.cdeventsx.tripline-deliveries.summarized': ['tripline.deliveries.counts'],
 } as const satisfies Record<string, readonly AttributeName[]>;
 
 export type EventType = keyof typeof eventTypes;
+
+/**
+ * The workspace of what the receiver says of itself (`tripline-deliveries.summarized`). No organisation's: nothing is
+ * learnt, imported or judged there.
+ */
+export const receiverWorkspace = '@receiver';
 
 /** Attributes of an event of type `T`: the required ones are there, every other may be. */
 export type EventData<T extends EventType> = Attributes & Required<Pick<Attributes, (typeof eventTypes)[T][number]>>;

@@ -1,8 +1,20 @@
+import { receiverWorkspace } from '@tripline/contracts/event';
 import { type AnyRule, defineRule } from '@tripline/rules/contract';
-import { at, type LoggedEventInput, late, permuted, playTimeline } from '@tripline/rules/test-kit';
+import {
+  at,
+  createKept,
+  type LoggedEventInput,
+  late,
+  permuted,
+  playTimeline,
+  runBatch,
+  toRecords,
+} from '@tripline/rules/test-kit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { createEngine } from './engine.ts';
+import { configureRule } from './settings.ts';
 
 const minuteMs = 60_000;
 const startMs = Date.parse('2026-03-01T00:00:00Z');
@@ -236,6 +248,19 @@ describe('what the engine itself keeps', () => {
       });
       expect(played.all.map(({ occasion }) => occasion)).toEqual(['delivery-1', 'delivery-2', 'delivery-3']);
     }
+  });
+
+  test('what the receiver says of itself makes no workspace, and is judged by nothing', () => {
+    const summary = at(
+      startMs,
+      'dev.cdeventsx.tripline-deliveries.summarized',
+      { 'tripline.deliveries.counts': [], 'tripline.deliveries.recent': [] },
+      { workspace: receiverWorkspace },
+    );
+    const kept = createKept();
+    const engine = createEngine({ rules: [configureRule(seenBranch(true))], learningDays: 2 }, kept.snapshot());
+    const effects = runBatch(engine, { records: toRecords({ events: [summary] }), caughtUpAtMs: null }, () => []);
+    expect(effects).toMatchObject({ newWorkspaces: [], state: [], timers: [], verdicts: [], poison: [], seen: null });
   });
 
   test("only a drill's inventory sets a rule's settings", () => {

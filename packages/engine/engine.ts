@@ -16,6 +16,7 @@ const dayMs = 86_400_000;
 /** Facts of a workspace are kept for good. */
 const foreverMs = 36_500 * dayMs;
 const inventoryType = 'dev.cdeventsx.tripline-inventory.observed' satisfies EventType;
+const summarizedType = 'dev.cdeventsx.tripline-deliveries.summarized' satisfies EventType;
 /** A timer may set itself anew in the past, but not for ever. */
 const maxFiringsAtOnce = 1000;
 
@@ -164,6 +165,8 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   /** Reads a record as far as it must be; undefined when nothing follows from it. `planned`: facts as this batch will change them. */
   function prepare(record: StreamRecord, atMs: number, planned: Map<string, WorkspaceFacts>): Step | undefined {
     const type = eventTypeOf(record.headers);
+    // What the receiver says of itself makes no workspace, and nothing is judged by it.
+    if (type === summarizedType) return undefined;
     const workspace = record.headers['ce_workspace'] ?? '';
     const { fault } = scopeOf(workspace);
     const reading = type === undefined ? undefined : readers.of(type);

@@ -18,6 +18,8 @@ export type Source = {
   contentTypeAdvice: string;
   /** Checks the raw bytes against any of `secrets`, in constant time. Undefined when one of them fits. */
   verify: (rawBody: Buffer, headers: RequestHeaders, secrets: readonly string[], nowMs: number) => Refusal | undefined;
+  /** What the headers say of the delivery, made fit to be shown: ask only once the signature fits. */
+  claimsOf: (headers: RequestHeaders) => { delivery?: string | undefined; event?: string | undefined };
   /** Reads what the headers claim, checks that the body fits it, and normalises. Called on verified bytes only. */
   normalise: (delivery: Delivery, workspaces: Workspaces) => Normalised;
 };

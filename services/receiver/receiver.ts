@@ -7,7 +7,14 @@ import { type Config, ConfigError } from '@tripline/runtime/config';
 import { answerJson, errorBody } from '@tripline/runtime/http';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
-import { type Refusal, type RequestHeaders, refuse, type Source } from '@tripline/sources/contract';
+import {
+  type IgnoredReason,
+  type Refusal,
+  type RefusalReason,
+  type RequestHeaders,
+  refuse,
+  type Source,
+} from '@tripline/sources/contract';
 import { github } from '@tripline/sources/github/source';
 import { tripline } from '@tripline/sources/tripline/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
@@ -19,6 +26,7 @@ import { createDeliveries } from './deliveries.ts';
 import { createDrainer } from './drainer.ts';
 import { createMeasures } from './measures.ts';
 import { openSpool } from './spool.ts';
+import { createSummaries } from './summaries.ts';
 
 export type Receiver = {
   /** Adds `POST /webhooks/<source>` for every source. Call before `listen`. */
@@ -68,21 +76,35 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
     observeAppend: measures.observeAppend,
   });
   const deliveries = createDeliveries(rememberedDeliveries);
+  const summaries = createSummaries({ append: appender.append, behind: () => !spool.empty(), clock });
 
   async function receive(source: Source, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { headers } = request;
     const receivedAtMs = clock.nowMs();
-    if (!isOfType(headers, source.contentTypes)) return answerRefusal(source, response, wrongType(source));
+    const refuseUnproven = (refusal: Refusal) => {
+      summaries.note({ source: source.name, outcome: 'refused', reason: refusal.reason, atMs: receivedAtMs });
+      answerRefusal(source, response, refusal);
+    };
+    if (!isOfType(headers, source.contentTypes)) return refuseUnproven(wrongType(source));
     const rawBody = await readBody(request, config.receiver.bodyLimitBytes);
-    if (rawBody === 'too-large') return answerRefusal(source, response, tooLarge);
-    if (rawBody === 'cut-off') return answerRefusal(source, response, cutOff);
+    if (rawBody === 'too-large') return refuseUnproven(tooLarge);
+    if (rawBody === 'cut-off') return refuseUnproven(cutOff);
     const refusal = encodingFault(headers) ?? source.verify(rawBody, headers, secrets!, receivedAtMs);
-    if (refusal) return answerRefusal(source, response, refusal);
+    if (refusal) return refuseUnproven(refusal);
 
     const bodySha256 = hash('sha256', rawBody);
     const normalised = source.normalise({ headers, rawBody, bodySha256, receivedAtMs }, workspaces);
-    if ('refusal' in normalised) return answerRefusal(source, response, normalised.refusal);
+    /** From here on the sender is known, and what he says of the delivery may be told. */
+    const note = (outcome: 'ignored' | 'refused', reason: IgnoredReason | RefusalReason, organization?: string) => {
+      const claims = { ...source.claimsOf(headers), organization };
+      summaries.note({ source: source.name, outcome, reason, atMs: receivedAtMs, claims });
+    };
+    if ('refusal' in normalised) {
+      note('refused', normalised.refusal.reason);
+      return answerRefusal(source, response, normalised.refusal);
+    }
     if ('ignored' in normalised) {
+      note('ignored', normalised.ignored, normalised.organization);
       measures.count(source.name, 'ignored', normalised.ignored);
       return answerJson(response, 202, { status: 'ignored', reason: normalised.ignored });
     }
@@ -98,7 +120,9 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
       if (!isNew) measures.count(source.name, 'duplicate');
       answerJson(response, 202, { status: isNew ? 'kept' : 'duplicate', event: event.id });
     } catch (error) {
-      answerRefusal(source, response, refusalOf(error as Error));
+      const refusal = refusalOf(error as Error);
+      note('refused', refusal.reason, event.data['vcs.owner.name']);
+      answerRefusal(source, response, refusal);
     }
   }
 
@@ -142,6 +166,7 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
       }
     },
     async close() {
+      await summaries.close();
       await appender.settled();
       await drainer.stop();
       await spool.close();

@@ -4,6 +4,7 @@ import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { receiverWorkspace } from '@tripline/contracts/event';
 import { signGithub } from '@tripline/sources/github/verify';
 import { freshDatabaseOn } from '../setup/fresh-database.ts';
 import type { Ground } from './fault.ts';
@@ -87,12 +88,25 @@ export async function startVictimReceiver(ground: Ground, options: { secret: str
         });
       });
     },
-    /** Ids of what is in the log. */
+    /** Ids of the deliveries that are in the log. */
     async kept(): Promise<string[]> {
       const { rows } = await database.db.pool.query(
-        `SELECT headers->>'ce_id' AS id FROM log WHERE topic = 'tripline.events'`,
+        `SELECT headers->>'ce_id' AS id FROM log
+         WHERE topic = 'tripline.events' AND headers->>'ce_workspace' <> '${receiverWorkspace}'`,
       );
       return rows.map(({ id }) => id);
+    },
+    /** What the receiver says that it refused: how many records it took for that, and how many deliveries they tell of. */
+    async refused(): Promise<{ records: number; deliveries: number; longestBytes: number }> {
+      const { rows } = await database.db.pool.query<{ value: Buffer }>(
+        `SELECT value FROM log WHERE headers->>'ce_workspace' = '${receiverWorkspace}'`,
+      );
+      const counts = rows.flatMap(({ value }) => JSON.parse(value.toString())['tripline.deliveries.counts']);
+      return {
+        records: rows.length,
+        deliveries: counts.reduce((sum: number, { outcome, count }) => sum + (outcome === 'refused' ? count : 0), 0),
+        longestBytes: Math.max(0, ...rows.map(({ value }) => value.length)),
+      };
     },
     /** The most memory that it had so far, MB. */
     residentMb: () =>

@@ -117,6 +117,7 @@ async function run(ground: Ground, size: number): Promise<Outcome> {
   const differences: string[] = [];
   const random = createRandom(815);
   const victim = await startVictimReceiver(ground, { secret });
+  const startedMs = performance.now();
   let overHttp = 0;
   try {
     const honest: string[] = [];
@@ -146,6 +147,11 @@ async function run(ground: Ground, size: number): Promise<Outcome> {
     const uninvited = kept.filter((id) => !/^github:honest-\d+$/.test(id));
     if (uninvited.length > 0) differences.push(`in the log without a signature: ${uninvited.slice(0, 10)}`);
     for (const id of honest) if (!kept.includes(id)) differences.push(`${id} is not in the log`);
+    // Strangers' requests are accounted for within a minute, in a record or two however many they were.
+    const minutes = 1 + Math.ceil((performance.now() - startedMs) / 60_000);
+    const told = await victim.refused();
+    if (told.records > minutes) differences.push(`${told.records} records tell of refusals in ${minutes} minutes`);
+    if (told.longestBytes > 4096) differences.push(`a record of ${told.longestBytes} bytes tells of refusals`);
     return {
       size: `${size} deliveries in ${github256.length + 16} forms, ${overHttp} of them over HTTP`,
       compared: 'each answer with 401, the log with the honest deliveries',

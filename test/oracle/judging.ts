@@ -103,6 +103,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     const { headers, offset } = record;
     const workspace = headers['ce_workspace'] ?? '';
     const type = eventTypeOf(headers);
+    if (type === 'dev.cdeventsx.tripline-deliveries.summarized') return;
     const readers = options.rules.filter(({ rule }) => type !== undefined && rule.reads.includes(type));
     const isInventory = type === 'dev.cdeventsx.tripline-inventory.observed';
     if (workspace === '') return void poison.push(`${offset}`);

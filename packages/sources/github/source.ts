@@ -8,6 +8,7 @@ import {
   type IgnoredReason,
   type Normalised,
   type Refusal,
+  type RequestHeaders,
   refuse,
   type Source,
 } from '../contract.ts';
@@ -26,7 +27,16 @@ export const github: Source = {
   contentTypeAdvice: 'set the webhook’s content type to application/json',
   verify: verifyGithub,
   normalise,
+  claimsOf: (headers) => ({
+    delivery: deliveryIdOf(headers),
+    event: text(headerOf(headers, 'x-github-event'), 100),
+  }),
 };
+
+function deliveryIdOf(headers: RequestHeaders): string | undefined {
+  const id = headerOf(headers, 'x-github-delivery');
+  return id !== undefined && /^[A-Za-z0-9-]{1,100}$/.test(id) ? id : undefined;
+}
 
 function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   const { headers } = delivery;
@@ -35,8 +45,8 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
     return { refusal: refuse(400, 'missing-event-header', 'X-GitHub-Event is missing or was sent twice') };
   }
   for (const [header, provider] of lookalikes) if (headers[header] !== undefined) return { refusal: isNot(provider) };
-  const id = headerOf(headers, 'x-github-delivery');
-  if (id === undefined || !/^[A-Za-z0-9-]{1,100}$/.test(id)) {
+  const id = deliveryIdOf(headers);
+  if (id === undefined) {
     return { refusal: refuse(400, 'bad-delivery-id', 'X-GitHub-Delivery is missing or is no delivery id') };
   }
   const parsed = parseJsonObject(delivery.rawBody);

@@ -3,7 +3,7 @@ import { type EventType, parseEvent } from '@tripline/contracts/event';
 import { z } from 'zod';
 import { type Delivery, headerOf, type Normalised, refuse, type Source } from '../contract.ts';
 import { parseJsonObject } from '../json.ts';
-import { cleanJson, utc } from '../untrusted.ts';
+import { cleanJson, text, utc } from '../untrusted.ts';
 import type { Workspaces } from '../workspace.ts';
 import { verifyStandard } from './verify.ts';
 
@@ -21,6 +21,7 @@ export const tripline: Source = {
   contentTypeAdvice: 'send a CloudEvent in structured mode as application/cloudevents+json',
   verify: verifyStandard,
   normalise,
+  claimsOf: (headers) => ({ delivery: text(headerOf(headers, 'webhook-id'), 200) }),
 };
 
 /** The body of an event for `POST /webhooks/tripline`. Sign its JSON with `signStandard`, with `id` as the webhook-id. */
