@@ -4,6 +4,22 @@ CREATE SEQUENCE incident_numbers;
 
 CREATE SEQUENCE silence_numbers;
 
+CREATE TABLE delivery_questions (
+  workspace text NOT NULL,
+  event_id text NOT NULL,
+  source text NOT NULL,
+  event text,
+  heard_at timestamp with time zone NOT NULL,
+  asked_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  looked text[] NOT NULL DEFAULT '{}'::text[],
+  proof text,
+  answered_at timestamp with time zone,
+  CONSTRAINT answered_says_what CHECK (((proof IS NULL) = (answered_at IS NULL))),
+  CONSTRAINT delivery_questions_proof_check CHECK ((proof = ANY (ARRAY['listed'::text, 'not-listed'::text, 'unavailable'::text]))),
+  CONSTRAINT delivery_questions_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT delivery_questions_pkey PRIMARY KEY (workspace, event_id)
+);
+
 CREATE TABLE findings (
   id text NOT NULL,
   incident text,
@@ -30,6 +46,9 @@ CREATE TABLE findings (
   silenced_by text,
   withdrawn_at timestamp with time zone,
   withdrawn_reason text,
+  unproven boolean NOT NULL DEFAULT false,
+  lowered_at timestamp with time zone,
+  lowered_reason text,
   CONSTRAINT findings_confidence_check CHECK ((confidence = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text]))),
   CONSTRAINT findings_deciding_event_check CHECK ((deciding_event <> ''::text)),
   CONSTRAINT findings_entities_check CHECK ((jsonb_typeof(entities) = 'array'::text)),
@@ -43,11 +62,21 @@ CREATE TABLE findings (
   CONSTRAINT findings_subject_check CHECK ((subject <> ''::text)),
   CONSTRAINT findings_title_check CHECK ((char_length(title) <= 300)),
   CONSTRAINT findings_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT lowered_says_why CHECK ((((lowered_at IS NULL) = (lowered_reason IS NULL)) AND ((lowered_at IS NULL) OR (severity = 'low'::text)))),
   CONSTRAINT told_or_was_silenced CHECK (((incident IS NOT NULL) OR (silenced_by IS NOT NULL))) NOT VALID,
   CONSTRAINT withdrawn_says_why CHECK (((withdrawn_at IS NULL) = (withdrawn_reason IS NULL))),
   CONSTRAINT findings_incident_fkey FOREIGN KEY (incident) REFERENCES incidents(id),
   CONSTRAINT findings_pkey PRIMARY KEY (id),
   CONSTRAINT one_per_occasion UNIQUE (workspace, rule, subject, occasion)
+);
+
+CREATE TABLE hook_coverage (
+  hook text NOT NULL,
+  workspace text NOT NULL,
+  event text NOT NULL,
+  CONSTRAINT hook_coverage_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT hook_coverage_hook_fkey FOREIGN KEY (hook) REFERENCES hooks(hook) ON DELETE CASCADE,
+  CONSTRAINT hook_coverage_pkey PRIMARY KEY (hook, workspace, event)
 );
 
 CREATE TABLE hooks (
@@ -97,7 +126,7 @@ CREATE TABLE incident_events (
   kind text NOT NULL,
   actor jsonb NOT NULL,
   detail jsonb NOT NULL DEFAULT '{}'::jsonb,
-  CONSTRAINT incident_events_kind_check CHECK ((kind = ANY (ARRAY['opened'::text, 'joined'::text, 'acknowledged'::text, 'resolved'::text, 'reopened'::text, 'withdrawn'::text, 'told'::text, 'remediated'::text, 'paged'::text]))) NOT VALID,
+  CONSTRAINT incident_events_kind_check CHECK ((kind = ANY (ARRAY['opened'::text, 'joined'::text, 'acknowledged'::text, 'resolved'::text, 'reopened'::text, 'withdrawn'::text, 'told'::text, 'remediated'::text, 'paged'::text, 'proven'::text, 'lowered'::text]))) NOT VALID,
   CONSTRAINT incident_events_incident_fkey FOREIGN KEY (incident) REFERENCES incidents(id) ON DELETE CASCADE,
   CONSTRAINT incident_events_pkey PRIMARY KEY (id)
 );
@@ -565,6 +594,7 @@ CREATE TABLE undelivered (
   CONSTRAINT undelivered_pkey PRIMARY KEY (hook, guid)
 );
 
+CREATE INDEX delivery_questions_open ON public.delivery_questions USING btree (heard_at) WHERE (proof IS NULL);
 CREATE INDEX findings_by_incident ON public.findings USING btree (incident, detected_at);
 CREATE INDEX findings_newest ON public.findings USING btree (recorded_at DESC);
 CREATE INDEX incident_entities_by_entity ON public.incident_entities USING btree (workspace, kind, entity);

@@ -12,6 +12,8 @@ export type StoredFinding = Finding & {
   silencedBy: string | null;
   /** Late evidence explained it; null while it stands. */
   withdrawn: { at: string; reason: string } | null;
+  /** It stands, at low severity and with nothing to be done by itself, since it cannot be proved that it still holds. */
+  lowered: { at: string; reason: string } | null;
 };
 
 export type FindingFilter = {
@@ -72,5 +74,7 @@ export function toFinding(row: FindingRow): StoredFinding {
     silencedBy: row.silenced_by,
     withdrawn:
       row.withdrawn_at === null ? null : { at: row.withdrawn_at.toISOString(), reason: row.withdrawn_reason ?? '' },
+    lowered: row.lowered_at === null ? null : { at: row.lowered_at.toISOString(), reason: row.lowered_reason ?? '' },
+    ...(row.unproven ? { unproven: true } : {}),
   };
 }

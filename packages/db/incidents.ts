@@ -248,17 +248,28 @@ export async function readIncident(db: Db, id: string): Promise<IncidentStory | 
 }
 
 /** Rows as Postgres writes them into JSON: times are text. */
-type FindingJson = Omit<FindingRow, 'occurred_at' | 'detected_at' | 'recorded_at' | 'withdrawn_at'> &
-  Record<'occurred_at' | 'detected_at' | 'recorded_at', string> & { withdrawn_at: string | null };
+type FindingJson = Omit<FindingRow, 'occurred_at' | 'detected_at' | 'recorded_at' | 'withdrawn_at' | 'lowered_at'> &
+  Record<'occurred_at' | 'detected_at' | 'recorded_at', string> & {
+    withdrawn_at: string | null;
+    lowered_at: string | null;
+  };
 type EventJson = IncidentEvent;
 
-function fromJson({ occurred_at, detected_at, recorded_at, withdrawn_at, ...row }: FindingJson): StoredFinding {
+function fromJson({
+  occurred_at,
+  detected_at,
+  recorded_at,
+  withdrawn_at,
+  lowered_at,
+  ...row
+}: FindingJson): StoredFinding {
   return toFinding({
     ...row,
     occurred_at: new Date(occurred_at),
     detected_at: new Date(detected_at),
     recorded_at: new Date(recorded_at),
     withdrawn_at: withdrawn_at === null ? null : new Date(withdrawn_at),
+    lowered_at: lowered_at === null ? null : new Date(lowered_at),
   });
 }
 

@@ -28,8 +28,8 @@ export type OpenIncident = {
   resolvedMs: number | null;
   /** Tripline resolved it, since nothing in it stood any more. */
   resolvedByUs: boolean;
-  /** Findings that are not withdrawn, and all. */
-  standing: number;
+  /** Findings that are not withdrawn, by their severity; and how many there are in all. */
+  standing: Partial<Record<Severity, number>>;
   total: number;
   /** See migrations/0018_silences.sql. */
   pageGeneration: number;
@@ -113,7 +113,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       resolution: null,
       resolvedMs: null,
       resolvedByUs: false,
-      standing: 0,
+      standing: {},
       total: 0,
       pageGeneration: 0,
       acknowledgedSeverity: null,
@@ -130,6 +130,10 @@ export function createJoining(known: readonly OpenIncident[]) {
     incident.version += 1;
     incident.lastVerdictMs = Math.max(incident.lastVerdictMs, atMs);
     incident.changed = true;
+  }
+
+  function count(incident: OpenIncident, severity: Severity, by: 1 | -1): void {
+    incident.standing[severity] = (incident.standing[severity] ?? 0) + by;
   }
 
   function reopen(incident: OpenIncident, detail: Record<string, unknown>): void {
@@ -172,7 +176,7 @@ export function createJoining(known: readonly OpenIncident[]) {
         touch(incident, atMs);
         if (incident.state === 'resolved') reopen(incident, detail);
       }
-      incident.standing += 1;
+      count(incident, finding.severity, 1);
       incident.total += 1;
       if (joined === undefined) story.push({ incident, kind: 'opened', detail });
       else if (incident.total <= toldFindings) story.push({ incident, kind: 'joined', detail });
@@ -181,15 +185,19 @@ export function createJoining(known: readonly OpenIncident[]) {
       return incident;
     },
     /** False when the incident is resolved: what people decided stays. */
-    withdraw(incident: OpenIncident, withdrawal: { findingId: string; reason: string; atMs: number }): boolean {
+    withdraw(
+      incident: OpenIncident,
+      severity: Severity,
+      withdrawal: { findingId: string; reason: string; atMs: number },
+    ): boolean {
       if (incident.state === 'resolved') return false;
       touch(incident, withdrawal.atMs);
-      incident.standing -= 1;
+      count(incident, severity, -1);
       const { findingId, reason } = withdrawal;
       if (incident.total <= toldFindings) {
         story.push({ incident, kind: 'withdrawn', detail: { finding: findingId, reason } });
       }
-      if (incident.standing === 0) {
+      if (gravest(incident) === undefined) {
         const resolved = { state: 'resolved', resolution: 'false', resolvedMs: withdrawal.atMs } as const;
         Object.assign(incident, { ...resolved, resolvedByUs: true } satisfies Partial<OpenIncident>);
         story.push({ incident, kind: 'resolved', detail: { resolution: 'false', reason } });
@@ -200,8 +208,8 @@ export function createJoining(known: readonly OpenIncident[]) {
      * A finding that was withdrawn from `incident` stands again, and reopens what was resolved for want of it. False when
      * a person resolved the incident: what people decided stays.
      */
-    reinstate(incident: OpenIncident, finding: Finding): boolean {
-      incident.standing += 1;
+    reinstate(incident: OpenIncident, severity: Severity, finding: Finding): boolean {
+      count(incident, severity, 1);
       if (incident.state === 'resolved' && !incident.resolvedByUs) return false;
       touch(incident, Date.parse(finding.detectedAt));
       const detail = { finding: finding.id, rule: finding.rule, title: finding.title, again: true };
@@ -211,5 +219,30 @@ export function createJoining(known: readonly OpenIncident[]) {
       if (isAtLeast(incident.severity, finding.severity)) page(incident, finding);
       return true;
     },
+    /** What a finding rests on is proved. False when the incident is resolved: what people decided stays. */
+    prove(incident: OpenIncident, { findingId, atMs }: { findingId: string; atMs: number }): boolean {
+      if (incident.state === 'resolved') return false;
+      touch(incident, atMs);
+      story.push({ incident, kind: 'proven', detail: { finding: findingId } });
+      return true;
+    },
+    /** A finding of `severity` falls to low, and the incident to the gravest that still stands in it. */
+    lower(
+      incident: OpenIncident,
+      severity: Severity,
+      { findingId, reason, atMs }: { findingId: string; reason: string; atMs: number },
+    ): void {
+      count(incident, severity, -1);
+      count(incident, 'low', 1);
+      if (incident.state === 'resolved') return;
+      touch(incident, atMs);
+      incident.severity = gravest(incident) ?? 'low';
+      story.push({ incident, kind: 'lowered', detail: { finding: findingId, reason } });
+    },
   };
+}
+
+/** The gravest severity of what stands in an incident; undefined when nothing does. */
+function gravest({ standing }: OpenIncident): Severity | undefined {
+  return severities.findLast((severity) => (standing[severity] ?? 0) > 0);
 }

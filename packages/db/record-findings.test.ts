@@ -1,9 +1,10 @@
 import type { Finding } from '@tripline/contracts/finding';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
 import { freshDatabase } from '../../test/setup/postgres.ts';
-import { acknowledge, listIncidents, readIncident } from './incidents.ts';
-import { recordVerdicts } from './record-findings.ts';
+import { readFinding } from './findings.ts';
+import { acknowledge, listIncidents, readIncident, resolve } from './incidents.ts';
+import { type RuleVerdict, recordVerdicts } from './record-findings.ts';
 import { inTransaction } from './transaction.ts';
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
@@ -145,4 +146,102 @@ test('growth is counted beyond what the story names', async () => {
   expect(read.story.findingCount).toBe(205);
   expect(new Set(await Promise.all([0, 100, 204].map((n) => incidentOf(told[n]!)))).size).toBe(1);
   expect(kinds(read).filter((kind) => kind === 'joined')).toHaveLength(199);
+});
+
+describe('a finding that rests on an unproven delivery', () => {
+  const read = (id: string) => readFinding(database.db, id);
+  const incident = async (finding: Finding) =>
+    (await listIncidents(database.db, { limit: 1000 })).find(({ id }) => id === wanted.get(finding.id))!;
+  const wanted = new Map<string, string>();
+  const record = (verdicts: readonly RuleVerdict[]) =>
+    inTransaction(database.db, (client) => recordVerdicts(client, verdicts, []));
+  const jobsOf = async ({ id }: Finding) => {
+    const { rows } = await database.db.pool.query('SELECT 1 FROM graphile_worker.jobs WHERE key = $1', [
+      `remediate:${id}`,
+    ]);
+    return rows.length;
+  };
+  async function found(subject: string, person: string, severity: Finding['severity'] = 'high') {
+    const finding: Finding = { ...toldAgo(3000, subject, [person]), severity, unproven: true };
+    await record([{ kind: 'found', finding }]);
+    wanted.set(finding.id, await incidentOf(finding));
+    return finding;
+  }
+  const change = (finding: Finding, more: object = {}) => ({ findingId: finding.id, atMs: Date.now(), ...more });
+
+  test('says so until it is proven, and then gets its job again, once', async () => {
+    const finding = await found('unproven', 'ivan');
+    expect(await read(finding.id)).toMatchObject({ unproven: true, severity: 'high', lowered: null });
+    await database.db.pool.query('SELECT graphile_worker.remove_job($1)', [`remediate:${finding.id}`]);
+    const proven = { kind: 'proven', change: change(finding) } as const;
+    expect(await record([proven, proven])).toMatchObject({ proven: 1 });
+    expect(await read(finding.id)).not.toHaveProperty('unproven');
+    expect(await jobsOf(finding)).toBe(1);
+    expect(await incident(finding)).toMatchObject({ version: 2 });
+    expect(await record([proven])).toMatchObject({ proven: 0 });
+    expect(await incident(finding)).toMatchObject({ version: 2 });
+  });
+
+  test('falls to low with nothing left to do, and its incident to the gravest that still stands', async () => {
+    const [one, other] = [await found('lowered', 'judy', 'critical'), await found('beside it', 'judy', 'medium')];
+    expect((await incident(one)).severity).toBe('critical');
+    const lowered = { kind: 'lowered', change: change(one, { reason: 'nobody could ask' }) } as const;
+    expect(await record([lowered, lowered])).toMatchObject({ lowered: 1 });
+    expect(await read(one.id)).toMatchObject({
+      severity: 'low',
+      response: [],
+      lowered: { reason: 'nobody could ask' },
+    });
+    expect((await incident(one)).severity).toBe('medium');
+    await record([{ kind: 'lowered', change: change(other, { reason: 'neither here' }) }]);
+    expect(await incident(one)).toMatchObject({ severity: 'low', state: 'open' });
+    await record(
+      [one, other].map(({ id }) => ({ kind: 'withdrawn', withdrawal: { findingId: id, reason: 'x', atMs: 1 } })),
+    );
+    expect(await incident(one)).toMatchObject({ state: 'resolved' });
+  });
+
+  test('is what its batch leaves, when all of it comes at once', async () => {
+    const finding: Finding = { ...toldAgo(3000, 'at once', ['kim']), severity: 'high', unproven: true };
+    const line = { ...finding.evidence[0]!, eventId: 'twin', what: 'told again' };
+    await record([
+      { kind: 'found', finding },
+      { kind: 'extended', change: change(finding, { evidence: [line] }) },
+      { kind: 'proven', change: change(finding) },
+      { kind: 'lowered', change: change(finding, { reason: 'why' }) },
+    ]);
+    const stored = (await read(finding.id))!;
+    expect(stored).toMatchObject({ severity: 'low', response: [], lowered: { reason: 'why' } });
+    expect(stored).not.toHaveProperty('unproven');
+    expect(stored.evidence.map(({ eventId }) => eventId)).toEqual([
+      ...finding.evidence.map((of) => of.eventId),
+      'twin',
+    ]);
+  });
+
+  test('takes evidence in without telling anybody anew', async () => {
+    const finding = await found('told twice', 'leo');
+    const line = { ...finding.evidence[0]!, eventId: 'twin', what: 'told again' };
+    await record([{ kind: 'extended', change: change(finding, { evidence: [line] }) }]);
+    expect((await read(finding.id))!.evidence).toContainEqual(line);
+    expect(await incident(finding)).toMatchObject({ version: 1 });
+  });
+
+  test('changes no more once it is withdrawn, and what people decided stays', async () => {
+    const gone = await found('gone', 'mia');
+    await record([{ kind: 'withdrawn', withdrawal: { findingId: gone.id, reason: 'explained', atMs: Date.now() } }]);
+    await record([
+      { kind: 'lowered', change: change(gone, { reason: 'x' }) },
+      { kind: 'proven', change: change(gone) },
+    ]);
+    expect(await read(gone.id)).toMatchObject({ severity: 'high', unproven: true, lowered: null });
+    const closed = await found('closed', 'nora');
+    await resolve(database.db, wanted.get(closed.id)!, 'true', ada);
+    const before = await incident(closed);
+    await database.db.pool.query('SELECT graphile_worker.remove_job($1)', [`remediate:${closed.id}`]);
+    await record([{ kind: 'proven', change: change(closed) }]);
+    expect(await read(closed.id)).not.toHaveProperty('unproven');
+    expect(await incident(closed)).toEqual(before);
+    expect(await jobsOf(closed)).toBe(0);
+  });
 });

@@ -1,4 +1,4 @@
-import type { Entity, Finding } from '@tripline/contracts/finding';
+import type { Entity, Evidence, Finding, Severity } from '@tripline/contracts/finding';
 import type { Actor } from '@tripline/contracts/incident';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { ClientBase } from 'pg';
@@ -16,17 +16,29 @@ export type Silence = {
 /** What a rule said, in the order in which rules said it. */
 export type RuleVerdict =
   | { kind: 'found' | 'reinstated'; finding: Finding }
-  | { kind: 'withdrawn'; withdrawal: { findingId: string; reason: string; atMs: number } };
+  | { kind: 'withdrawn'; withdrawal: { findingId: string; reason: string; atMs: number } }
+  | { kind: 'proven' | 'lowered' | 'extended'; change: FindingChange };
+type FindingChange = { findingId: string; atMs: number; reason?: string; evidence?: Evidence[] };
 
 /** How many of each were written; what stood there already counts as none. */
-export type Recorded = { found: number; silenced: number; withdrawn: number; reinstated: number };
+export type Recorded = {
+  found: number;
+  silenced: number;
+  withdrawn: number;
+  reinstated: number;
+  proven: number;
+  lowered: number;
+};
+export const nothingRecorded: Recorded = { found: 0, silenced: 0, withdrawn: 0, reinstated: 0, proven: 0, lowered: 0 };
 
 const tripline: Actor = { via: 'tripline', id: 'tripline', name: 'tripline' };
 
-type KnownFinding = { incident: string | null; withdrawn: boolean };
+type KnownFinding = { incident: string | null; withdrawn: boolean; severity: Severity; unproven: boolean };
 /** A finding while verdicts are laid on it. */
-type Standing = { incident: OpenIncident | null; withdrawn: boolean };
+type Standing = Omit<KnownFinding, 'incident'> & { incident: OpenIncident | null };
 type Withdrawal = { reason: string; atMs: number };
+/** What else becomes of a finding's row. */
+type Change = { proven?: true; lowered?: Withdrawal; evidence?: Evidence[] };
 type Insert = { finding: Finding; incident: OpenIncident | null; silencedBy: string | null };
 
 /**
@@ -40,28 +52,32 @@ export async function recordVerdicts(
   verdicts: readonly RuleVerdict[],
   silences: readonly Silence[],
 ): Promise<Recorded> {
-  const recorded: Recorded = { found: 0, silenced: 0, withdrawn: 0, reinstated: 0 };
+  const recorded: Recorded = { ...nothingRecorded };
   if (verdicts.length === 0) return recorded;
   const { known, locked } = await readAndLock(client, verdicts);
   failpoint('detector.after-known');
   const joining = createJoining(locked.length === 0 ? [] : await readIncidents(client, locked));
   const byId = new Map([...joining.incidents].map((incident) => [incident.id, incident]));
   const standing = new Map<string, Standing>();
-  for (const [id, { incident, withdrawn }] of known) {
-    standing.set(id, { incident: incident === null ? null : byId.get(incident)!, withdrawn });
+  for (const [id, { incident, ...one }] of known) {
+    standing.set(id, { ...one, incident: incident === null ? null : byId.get(incident)! });
   }
   const inserts = new Map<string, Insert>();
   /** By finding, what its row says in the end; null takes a withdrawal back. */
   const withdrawals = new Map<string, Withdrawal | null>();
+  const changes = new Map<string, Change>();
   const remediate = new Set<string>();
 
   for (const verdict of verdicts) {
-    const id = verdict.kind === 'withdrawn' ? verdict.withdrawal.findingId : verdict.finding.id;
+    const id = findingOf(verdict);
     const one = standing.get(id);
-    if (verdict.kind === 'withdrawn') {
+    if ('change' in verdict) {
+      if (one === undefined || one.withdrawn) continue;
+      changes.set(id, { ...changes.get(id), ...lay(verdict, one, changes.get(id)) });
+    } else if (verdict.kind === 'withdrawn') {
       const { withdrawal } = verdict;
       if (one === undefined || one.withdrawn) continue;
-      if (one.incident !== null && !joining.withdraw(one.incident, withdrawal)) continue;
+      if (one.incident !== null && !joining.withdraw(one.incident, one.severity, withdrawal)) continue;
       one.withdrawn = true;
       withdrawals.set(id, withdrawal);
       recorded.withdrawn += 1;
@@ -69,20 +85,44 @@ export async function recordVerdicts(
       const { finding } = verdict;
       const silencedBy = silenceOf(finding, silences);
       const incident = silencedBy === null ? joining.find(finding) : null;
-      standing.set(id, { incident, withdrawn: false });
+      const { severity, unproven = false } = finding;
+      standing.set(id, { incident, withdrawn: false, severity, unproven });
       inserts.set(id, { finding, incident, silencedBy });
       if (incident !== null) remediate.add(id);
       recorded[silencedBy === null ? 'found' : 'silenced'] += 1;
     } else if (one.withdrawn) {
       one.withdrawn = false;
       withdrawals.set(id, null);
-      if (one.incident !== null && joining.reinstate(one.incident, verdict.finding)) remediate.add(id);
+      if (one.incident !== null && joining.reinstate(one.incident, one.severity, verdict.finding)) remediate.add(id);
       recorded.reinstated += 1;
     }
   }
 
-  await write(client, { joining, inserts: [...inserts.values()], withdrawals, remediate });
+  await write(client, { joining, inserts: [...inserts.values()], withdrawals, changes, remediate });
   return recorded;
+
+  /** A change of a finding that stands, laid on its incident; answers what it adds to the finding's row. */
+  function lay({ kind, change }: RuleVerdict & { change: FindingChange }, one: Standing, before?: Change): Change {
+    const { findingId, atMs, reason = '' } = change;
+    if (kind === 'extended') return { evidence: [...(before?.evidence ?? []), ...(change.evidence ?? [])] };
+    if (kind === 'proven') {
+      if (!one.unproven) return {};
+      one.unproven = false;
+      if (one.incident !== null && joining.prove(one.incident, change)) remediate.add(findingId);
+      recorded.proven += 1;
+      return { proven: true };
+    }
+    if (before?.lowered !== undefined) return {};
+    if (one.incident !== null) joining.lower(one.incident, one.severity, { findingId, reason, atMs });
+    one.severity = 'low';
+    recorded.lowered += 1;
+    return { lowered: { reason, atMs } };
+  }
+}
+
+function findingOf(verdict: RuleVerdict): string {
+  if ('change' in verdict) return verdict.change.findingId;
+  return verdict.kind === 'withdrawn' ? verdict.withdrawal.findingId : verdict.finding.id;
 }
 
 function silenceOf(finding: Finding, silences: readonly Silence[]): string | null {
@@ -104,10 +144,8 @@ async function readAndLock(
   client: ClientBase,
   verdicts: readonly RuleVerdict[],
 ): Promise<{ known: Map<string, KnownFinding>; locked: string[] }> {
-  const ids = verdicts.map((verdict) =>
-    verdict.kind === 'withdrawn' ? verdict.withdrawal.findingId : verdict.finding.id,
-  );
-  const findings = verdicts.flatMap((verdict) => (verdict.kind === 'withdrawn' ? [] : [verdict.finding]));
+  const ids = verdicts.map(findingOf);
+  const findings = verdicts.flatMap((verdict) => ('finding' in verdict ? [verdict.finding] : []));
   const entities = findings.flatMap(({ workspace, entities }) =>
     entities.filter(joins).map(({ kind, id }) => ({ workspace, kind, entity: id })),
   );
@@ -115,7 +153,7 @@ async function readAndLock(
   const { rows } = await client.query<{ known: (KnownFinding & { id: string })[]; locked: string[] }>({
     name: 'verdicts-known',
     text: `WITH known AS MATERIALIZED (
-       SELECT id, incident, withdrawn_at IS NOT NULL AS withdrawn FROM findings
+       SELECT id, incident, withdrawn_at IS NOT NULL AS withdrawn, severity, unproven FROM findings
        WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)))
      ), locked AS (
        SELECT id FROM incidents WHERE id = ANY (ARRAY(
@@ -153,8 +191,9 @@ async function readIncidents(client: ClientBase, ids: readonly string[]): Promis
        (SELECT coalesce(json_agg(json_build_object('kind', e.kind, 'id', e.entity)), '[]')
         FROM incident_entities e WHERE e.incident = i.id) AS entities
      FROM incidents i, LATERAL (
-       SELECT count(*)::int AS total, (count(*) FILTER (WHERE withdrawn_at IS NULL))::int AS standing
-       FROM findings WHERE incident = i.id
+       SELECT coalesce(sum(count), 0)::int AS total, coalesce(json_object_agg(severity, standing), '{}') AS standing FROM (
+         SELECT severity, count(*), count(*) FILTER (WHERE withdrawn_at IS NULL) AS standing
+         FROM findings WHERE incident = i.id GROUP BY severity) AS each
      ) f WHERE i.id IN (SELECT json_array_elements_text($1::json))`,
     [JSON.stringify(ids)],
   );
@@ -169,6 +208,7 @@ type Written = {
   joining: ReturnType<typeof createJoining>;
   inserts: readonly Insert[];
   withdrawals: ReadonlyMap<string, Withdrawal | null>;
+  changes: ReadonlyMap<string, Change>;
   remediate: ReadonlySet<string>;
 };
 
@@ -177,9 +217,12 @@ type Written = {
  * changed incident; every finding that they hear of goes through the guard. One statement, since each round trip is time
  * in which an attacker goes on.
  */
-async function write(client: ClientBase, { joining, inserts, withdrawals, remediate }: Written): Promise<void> {
+async function write(
+  client: ClientBase,
+  { joining, inserts, withdrawals, changes, remediate }: Written,
+): Promise<void> {
   const changed = [...joining.incidents].filter((incident) => incident.changed);
-  if (changed.length === 0 && inserts.length === 0 && withdrawals.size === 0) return;
+  if (changed.length === 0 && inserts.length + withdrawals.size + changes.size === 0) return;
   const placeOf = new Map(changed.map((incident, place) => [incident, place]));
   const incidents = changed.map((incident, place) => ({
     ...incident,
@@ -190,10 +233,23 @@ async function write(client: ClientBase, { joining, inserts, withdrawals, remedi
   const findings = inserts.map(({ finding, incident, silencedBy }) => {
     const withdrawal = withdrawals.get(finding.id);
     const withdrawn = withdrawal ? { atMs: withdrawal.atMs, withdrawnReason: withdrawal.reason } : {};
-    return { ...finding, place: incident === null ? null : placeOf.get(incident)!, silencedBy, ...withdrawn };
+    const { lowered, ...rest } = changedBy(changes.get(finding.id), finding);
+    return {
+      ...rest,
+      loweredAtMs: lowered?.atMs,
+      loweredReason: lowered?.reason,
+      place: incident === null ? null : placeOf.get(incident)!,
+      silencedBy,
+      ...withdrawn,
+    };
   });
-  // Without `atMs` and `reason` the finding stands again.
-  const marks = [...withdrawals].filter(([id]) => !fresh.has(id)).map(([id, withdrawal]) => ({ id, ...withdrawal }));
+  const known = [...new Set([...withdrawals.keys(), ...changes.keys()])].filter((id) => !fresh.has(id));
+  const marks = known.map((id) => {
+    const { proven = false, lowered, evidence = [] } = changes.get(id) ?? {};
+    const change = { proven, evidence, loweredAtMs: lowered?.atMs, loweredReason: lowered?.reason };
+    // Marked without `atMs` and `reason`, the finding stands again.
+    return { id, ...withdrawals.get(id), marked: withdrawals.has(id), ...change };
+  });
   const story = joining.story.map(({ incident, kind, detail }, line) => ({
     ...{ line, place: placeOf.get(incident)!, kind, detail },
   }));
@@ -210,6 +266,19 @@ async function write(client: ClientBase, { joining, inserts, withdrawals, remedi
       JSON.stringify([...remediate]),
     ],
   });
+}
+
+/** A finding that is to be inserted, with what became of it within the same batch. */
+function changedBy(change: Change | undefined, finding: Finding): Finding & { lowered?: Withdrawal } {
+  if (change === undefined) return finding;
+  const { proven, lowered, evidence = [] } = change;
+  const { unproven, ...whole } = finding;
+  return {
+    ...whole,
+    ...(unproven && !proven ? { unproven } : {}),
+    evidence: [...finding.evidence, ...evidence].sort((a, b) => Date.parse(a.time) - Date.parse(b.time)),
+    ...(lowered === undefined ? {} : { lowered, severity: 'low', response: [] }),
+  };
 }
 
 const writeSql = `
@@ -244,19 +313,32 @@ WITH numbered AS MATERIALIZED (
 ), found AS (
   INSERT INTO findings (id, incident, rule, workspace, subject, occasion, severity, confidence, title, summary,
     deciding_event, occurred_at, detected_at, evidence, entities, response, remedy, silence, attack, attack_version,
-    owasp, silenced_by, withdrawn_at, withdrawn_reason)
+    owasp, silenced_by, withdrawn_at, withdrawn_reason, unproven, lowered_at, lowered_reason)
   SELECT f.id, n.name, rule, f.workspace, subject, occasion, f.severity, confidence, f.title, summary,
     "decidingEvent", "occurredAt", "detectedAt", evidence, f.entities, response, remedy, silence, attack,
-    "attackVersion", owasp, "silencedBy", to_timestamp("atMs" / 1000), "withdrawnReason"
+    "attackVersion", owasp, "silencedBy", to_timestamp("atMs" / 1000), "withdrawnReason",
+    coalesce(unproven, false), to_timestamp("loweredAtMs" / 1000), "loweredReason"
   FROM json_to_recordset($3::json) AS f(place int, id text, rule text, workspace text, subject text,
     occasion text, severity text, confidence text, title text, summary text, "decidingEvent" text,
     "occurredAt" timestamptz, "detectedAt" timestamptz, evidence jsonb, entities jsonb, response jsonb, remedy jsonb,
     silence text, attack text[], "attackVersion" text, owasp text[], "silencedBy" text, "atMs" float8,
-    "withdrawnReason" text)
+    "withdrawnReason" text, unproven boolean, "loweredAtMs" float8, "loweredReason" text)
   LEFT JOIN numbered n ON n.place = f.place
 ), marked AS (
-  UPDATE findings f SET withdrawn_at = to_timestamp(w."atMs" / 1000), withdrawn_reason = w.reason
-  FROM json_to_recordset($4::json) AS w(id text, reason text, "atMs" float8) WHERE f.id = w.id
+  UPDATE findings f SET
+    withdrawn_at = CASE WHEN w.marked THEN to_timestamp(w."atMs" / 1000) ELSE f.withdrawn_at END,
+    withdrawn_reason = CASE WHEN w.marked THEN w.reason ELSE f.withdrawn_reason END,
+    unproven = f.unproven AND NOT w.proven,
+    severity = CASE WHEN w."loweredReason" IS NULL THEN f.severity ELSE 'low' END,
+    response = CASE WHEN w."loweredReason" IS NULL THEN f.response ELSE '[]' END,
+    lowered_at = coalesce(f.lowered_at, to_timestamp(w."loweredAtMs" / 1000)),
+    lowered_reason = coalesce(f.lowered_reason, w."loweredReason"),
+    evidence = CASE WHEN jsonb_array_length(w.evidence) = 0 THEN f.evidence ELSE (
+      SELECT jsonb_agg(line ORDER BY (line ->> 'time')::timestamptz, place)
+      FROM jsonb_array_elements(f.evidence || w.evidence) WITH ORDINALITY AS lines(line, place)) END
+  FROM json_to_recordset($4::json) AS w(id text, reason text, "atMs" float8, marked boolean, proven boolean,
+    "loweredAtMs" float8, "loweredReason" text, evidence jsonb)
+  WHERE f.id = w.id
 ), story AS (
   INSERT INTO incident_events (incident, kind, actor, detail)
   SELECT n.name, s.kind, $1::jsonb, s.detail

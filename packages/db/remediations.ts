@@ -35,7 +35,7 @@ export type PlannedStep = Pick<Remediation, 'ordinal' | 'code' | 'step' | 'mode'
 
 /**
  * Writes a playbook down, once: a step that is there already stays as it is, unless it was refused only because the
- * finding was withdrawn, and the finding stands again.
+ * finding was withdrawn or unproven, and the finding stands again, or is proven.
  */
 export async function planRemediations(
   db: Db,
@@ -53,7 +53,7 @@ export async function planRemediations(
     `UPDATE remediations r SET state = 'planned', verdict = NULL, reason = NULL, said = NULL, settled_at = NULL,
        check_result = NULL, check_said = NULL
      FROM findings f WHERE r.finding = $1 AND f.id = r.finding AND f.withdrawn_at IS NULL
-       AND r.state = 'refused' AND r.verdict = 'withdrawn'`,
+       AND r.state = 'refused' AND (r.verdict = 'withdrawn' OR r.verdict = 'unproven' AND NOT f.unproven)`,
     [finding.id],
   );
 }

@@ -1,4 +1,4 @@
-import type { Finding } from '@tripline/contracts/finding';
+import type { Evidence, Finding } from '@tripline/contracts/finding';
 import type { LookUp } from '@tripline/contracts/job';
 import type { StreamRecord } from '@tripline/stream/contract';
 import type { StateChange } from './state.ts';
@@ -7,12 +7,27 @@ import type { SetTimer, TimerChange } from './timers.ts';
 /** A finding taken back. `atMs`: the log's time. */
 export type Withdrawal = { findingId: string; workspace: string; rule: string; reason: string; atMs: number };
 
+/**
+ * What changes of a finding that stands. `proven`: what it rests on is proved, so it is no longer `unproven`. `lowered`: it
+ * stays at low severity, told and acted upon no more, because of `reason`. `extended`: another delivery told the same fact,
+ * in `evidence`. `atMs`: the log's time.
+ */
+export type FindingChange = {
+  findingId: string;
+  workspace: string;
+  rule: string;
+  atMs: number;
+  reason?: string;
+  evidence?: Evidence[];
+};
+
 /** What rules said, in the order in which they said it; incidents depend on it. */
 export type Verdict =
   | { kind: 'found'; finding: Finding }
   /** Found again after it was withdrawn: it stands as it was found first. `finding.detectedAt` is the moment. */
   | { kind: 'reinstated'; finding: Finding }
-  | { kind: 'withdrawn'; withdrawal: Withdrawal };
+  | { kind: 'withdrawn'; withdrawal: Withdrawal }
+  | { kind: 'proven' | 'lowered' | 'extended'; change: FindingChange };
 
 /** What is set aside: a record that nobody can read (`rule` null), or one rule's part of an event or timer. */
 export type Poison = {

@@ -2,7 +2,7 @@ import { type EventData, type EventType, parseEvent, type TriplineEvent } from '
 import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Finding } from '@tripline/contracts/finding';
 import type { LookUp } from '@tripline/contracts/job';
-import type { Effects, Poison, Withdrawal } from '@tripline/engine/effects';
+import type { Effects, FindingChange, Poison, Verdict, Withdrawal } from '@tripline/engine/effects';
 import { createEngine, type EngineBatch, type Snapshot } from '@tripline/engine/engine';
 import { joinKey, type StateKey } from '@tripline/engine/keys';
 import { configureRule } from '@tripline/engine/settings';
@@ -56,6 +56,8 @@ export type Played = {
   findings: Finding[];
   /** Findings that were taken back and do not stand again, with why. */
   withdrawn: (Withdrawal & { finding: Finding })[];
+  /** What became of findings that stand: proven, lowered, or told of by another delivery, in order. */
+  changes: ({ kind: 'proven' | 'lowered' | 'extended' } & FindingChange)[];
   lookUps: LookUp[];
   /** Every finding, whether it stands or not. */
   all: Finding[];
@@ -142,10 +144,23 @@ export function createKept() {
   const all: Finding[] = [];
   /** Of findings that are withdrawn now, by id. */
   const withdrawals = new Map<string, Withdrawal>();
+  const changes: Played['changes'] = [];
   const lookUps: LookUp[] = [];
   const poison: Poison[] = [];
   let logTimeMs = 0;
   let written = 0;
+
+  /** As Postgres changes a finding's row. */
+  function change({ kind, change: of }: Extract<Verdict, { change: FindingChange }>): void {
+    changes.push({ kind, ...of });
+    const place = all.findIndex(({ id }) => id === of.findingId);
+    const { unproven, ...finding } = all[place]!;
+    const still = unproven && kind !== 'proven' ? { unproven } : {};
+    const lowered = kind === 'lowered' ? { severity: 'low' as const, response: [] } : {};
+    const evidence = [...finding.evidence, ...(of.evidence ?? [])];
+    evidence.sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
+    all[place] = { ...finding, ...still, ...lowered, evidence };
+  }
 
   return {
     keep(effects: Effects): void {
@@ -163,7 +178,8 @@ export function createKept() {
       for (const verdict of effects.verdicts) {
         if (verdict.kind === 'found') all.push(verdict.finding);
         else if (verdict.kind === 'withdrawn') withdrawals.set(verdict.withdrawal.findingId, verdict.withdrawal);
-        else withdrawals.delete(verdict.finding.id);
+        else if (verdict.kind === 'reinstated') withdrawals.delete(verdict.finding.id);
+        else change(verdict);
       }
       lookUps.push(...effects.lookUps.map(({ lookup }) => lookup));
       poison.push(...effects.poison);
@@ -192,6 +208,7 @@ export function createKept() {
           const withdrawal = withdrawals.get(finding.id);
           return withdrawal === undefined ? [] : [{ ...withdrawal, finding }];
         }),
+        changes,
         lookUps,
         all,
         poison,

@@ -1,5 +1,6 @@
 import type { Db } from '@tripline/db/database';
 import { Fenced, takePartition } from '@tripline/db/positions';
+import { nothingRecorded } from '@tripline/db/record-findings';
 import { readEngineRows, sweepRuleState } from '@tripline/db/rule-state';
 import { readSeen, sweepSeen } from '@tripline/db/seen';
 import { readTimers } from '@tripline/db/timers';
@@ -16,14 +17,7 @@ import type { Metrics } from '@tripline/runtime/metrics';
 import { type Batch, type Stream, topics } from '@tripline/stream/contract';
 import { createGathering, type Gathering } from './gathering.ts';
 import { createMeasures } from './measures.ts';
-import {
-  type Consequences,
-  consequencesOf,
-  isNothing,
-  nothingFollows,
-  nothingRecorded,
-  recordBatches,
-} from './record-batches.ts';
+import { type Consequences, consequencesOf, isNothing, nothingFollows, recordBatches } from './record-batches.ts';
 import { setAside } from './set-aside.ts';
 import { openState, type StateKeeper } from './state-keeper.ts';
 import { startWorker } from './worker.ts';

@@ -57,7 +57,8 @@ export function createMeasures(metrics: Metrics) {
       for (const verdict of effects.verdicts) {
         if (verdict.kind === 'found') found.inc({ rule: verdict.finding.rule, severity: verdict.finding.severity });
       }
-      for (const as of ['found', 'silenced', 'withdrawn', 'reinstated'] as const) settled.inc({ as }, recorded[as]);
+      for (const as of ['found', 'silenced', 'withdrawn', 'reinstated', 'proven', 'lowered'] as const)
+        settled.inc({ as }, recorded[as]);
       for (const { rule } of effects.poison) poison.inc({ rule: rule ?? 'none' });
       logTime.set({ partition: String(partition) }, effects.logTimeMs / 1000);
       seconds.observe(tookMs / 1000);

@@ -1,6 +1,6 @@
 import { type BatchRows, keepBatch } from '@tripline/db/batches';
 import { type AnyJob, addJobs } from '@tripline/db/jobs';
-import { type Recorded, recordVerdicts, type Silence } from '@tripline/db/record-findings';
+import { nothingRecorded, type Recorded, recordVerdicts, type Silence } from '@tripline/db/record-findings';
 import { writeRuleState } from '@tripline/db/rule-state';
 import { writeTimers } from '@tripline/db/timers';
 import type { Effects } from '@tripline/engine/effects';
@@ -72,8 +72,6 @@ export async function recordBatches(
     throw error;
   }
 }
-
-export const nothingRecorded: Recorded = { found: 0, silenced: 0, withdrawn: 0, reinstated: 0 };
 
 function jobsFor(effects: Effects, imports: boolean): AnyJob[] {
   const lookUps = effects.lookUps.map((asked): AnyJob => {

@@ -123,6 +123,10 @@ function replyLine({ kind, actor, detail }: IncidentEvent): string | undefined {
       return `Withdrawn: ${text('reason') ?? 'later evidence explains it'}`;
     case 'remediated':
       return text('text') ?? 'A step of the playbook was settled';
+    case 'proven':
+      return 'Proven: GitHub’s own list names the delivery that a finding rests on';
+    case 'lowered':
+      return `Lowered: ${text('reason') ?? 'it cannot be proved that it still holds'}`;
     case 'opened':
     case 'told':
       return undefined;

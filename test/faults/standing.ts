@@ -1,3 +1,4 @@
+import type { Severity } from '@tripline/contracts/finding';
 import { createJoining, type OpenIncident } from '@tripline/db/join-incidents';
 import { createEngine } from '@tripline/engine/engine';
 import type { ConfiguredRule } from '@tripline/engine/settings';
@@ -27,6 +28,7 @@ export function whatMustStand(log: {
   untilMs: number;
 }): Standing {
   const incidentOf = new Map<string, OpenIncident>();
+  const severityOf = new Map<string, Severity>();
   const withdrawn = new Set<string>();
   const jobs: string[] = [];
   let story = 0;
@@ -38,14 +40,18 @@ export function whatMustStand(log: {
     jobs.push(...lookUps.map(({ lookup }) => `look-up:${lookup.id}`));
     const joining = createJoining([]);
     for (const verdict of verdicts) {
-      if (verdict.kind === 'found') incidentOf.set(verdict.finding.id, joining.find(verdict.finding));
-      else if (verdict.kind === 'reinstated') {
+      if (verdict.kind === 'found') {
+        const { id, severity } = verdict.finding;
+        incidentOf.set(id, joining.find(verdict.finding));
+        severityOf.set(id, severity);
+      } else if (verdict.kind === 'reinstated') {
         const { id } = verdict.finding;
-        if (withdrawn.delete(id)) joining.reinstate(incidentOf.get(id)!, verdict.finding);
-      } else {
+        if (withdrawn.delete(id)) joining.reinstate(incidentOf.get(id)!, severityOf.get(id)!, verdict.finding);
+      } else if (verdict.kind === 'withdrawn') {
         const { findingId } = verdict.withdrawal;
-        if (joining.withdraw(incidentOf.get(findingId)!, verdict.withdrawal)) withdrawn.add(findingId);
-      }
+        const [incident, severity] = [incidentOf.get(findingId)!, severityOf.get(findingId)!];
+        if (joining.withdraw(incident, severity, verdict.withdrawal)) withdrawn.add(findingId);
+      } else throw new Error(`these logs repeat no body, and yet a finding was ${verdict.kind}`);
     }
     incidents.push(...joining.incidents);
     story += joining.story.length;

@@ -17,7 +17,10 @@ export type IncidentEventKind =
   | 'told'
   | 'remediated'
   /** migrations/0018_silences.sql */
-  | 'paged';
+  | 'paged'
+  /** migrations/0025_unproven.sql */
+  | 'proven'
+  | 'lowered';
 
 /** Tables of migrations/0002_findings.sql, for kysely. Field docs stand there and in packages/contracts. */
 export type FindingsTables = {
@@ -69,6 +72,10 @@ export type FindingsTables = {
     silenced_by: string | null;
     withdrawn_at: Date | null;
     withdrawn_reason: string | null;
+    /** migrations/0025_unproven.sql */
+    unproven: Generated<boolean>;
+    lowered_at: Date | null;
+    lowered_reason: string | null;
   };
   incident_events: {
     id: GeneratedAlways<number>;

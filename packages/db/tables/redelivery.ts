@@ -24,4 +24,17 @@ export type RedeliveryTables = {
     due_at: Date;
     made_at: Date | null;
   };
+  /** migrations/0025_unproven.sql */
+  delivery_questions: {
+    workspace: string;
+    event_id: string;
+    source: string;
+    event: string | null;
+    heard_at: Date;
+    asked_at: Generated<Date>;
+    looked: Generated<string[]>;
+    proof: 'listed' | 'not-listed' | 'unavailable' | null;
+    answered_at: Date | null;
+  };
+  hook_coverage: { hook: string; workspace: string; event: string };
 };
