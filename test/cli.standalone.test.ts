@@ -49,7 +49,7 @@ test('starts in a fresh folder, finds the attack and nothing in its honest twin,
   expect(played.err).toBe('');
   expect(played.status).toBe(0);
   const told = lines(played.out);
-  expect(new Set(told.map(({ what }) => what))).toEqual(new Set(['sent', 'found', 'told', 'revoked', 'verdict']));
+  expect(new Set(told.map(({ what }) => what))).toEqual(new Set(['sent', 'found', 'told', 'responded', 'verdict']));
   for (const item of told) if (item['what'] !== 'verdict') expect(item['ms']).toEqual(expect.any(Number));
   expect(told.at(-1)).toMatchObject({ what: 'verdict', ok: true, faults: [] });
 
@@ -65,11 +65,29 @@ test('starts in a fresh folder, finds the attack and nothing in its honest twin,
       expect.arrayContaining([...fields, 'occurredAt', 'detectedAt', 'evidence', 'incident']),
     );
   }
+  // The drill left nothing open: who played it resolved it, and said why.
   const incident = String(found[0]!['incident']);
+  const closed = await tripline(['incidents', 'show', incident], env, folder);
+  expect(closed.out).toMatch(/resolved as accepted/);
+  expect(closed.out).toContain('A drill: tripline attack tj-actions');
+  expect((await tripline(['incidents', 'reopen', incident], env, folder)).out).toContain('open');
   expect((await tripline(['incidents', 'ack', incident], env, folder)).out).toContain('acknowledged');
   expect((await tripline(['incidents', 'resolve', incident, '--as', 'true'], env, folder)).out).toContain(
     'resolved as true',
   );
+  // For people: one clock, lines that fit, and nothing that was not done is said to be done.
+  const shown = await tripline(['attack', 'privilege-grant-outside-job'], env, folder);
+  expect(shown.status).toBe(0);
+  expect(Math.max(...shown.out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+  expect(shown.out).not.toMatch(/revoked|\bdid\b|\btold {5}/);
+  expect(shown.out).toMatch(/ would +tell slack of INC-\d+: posted\n/);
+  expect(shown.out).toMatch(/ would +(cancel|withdraw) the /);
+  const times = [...shown.out.matchAll(/^ *\+([\d.]+) (ms|s) {2}/gm)].map(
+    ([, size, unit]) => Number(size) * (unit === 's' ? 1000 : 1),
+  );
+  expect(times.length).toBeGreaterThan(3);
+  for (const [place, ms] of times.entries()) expect(ms).toBeGreaterThanOrEqual((times[place - 1] ?? 0) - 150);
+
   expect(await tripline(['trail', 'verify'], env, folder)).toMatchObject({ status: 0 });
   const doctor = await tripline(['doctor'], env, folder);
   expect(doctor.out).toContain('Nothing is broken.');
@@ -85,7 +103,7 @@ test('starts in a fresh folder, finds the attack and nothing in its honest twin,
   expect(running.out()).toContain('Stopped.');
   expect(processesNaming(folder)).toEqual([]);
   // What was found can still be read when nothing runs, and reading leaves nothing running.
-  expect(lines((await tripline(['findings', '--json'], env, folder)).out)).toHaveLength(found.length);
+  expect(lines((await tripline(['findings', '--json'], env, folder)).out)).toHaveLength(found.length + 1);
   expect(processesNaming(folder)).toEqual([]);
 });
 

@@ -10,6 +10,8 @@ export type Io = {
   cwd: string;
   /** Colours and rewritten lines are for terminals only. */
   isTerminal: boolean;
+  /** How wide the terminal is, in characters. Absent: 80. */
+  columns?: number | undefined;
 };
 
 /** An option of parseArgs, and what help says of it. */

@@ -60,5 +60,6 @@ function processIo(): Io {
     env: process.env,
     cwd: process.cwd(),
     isTerminal: Boolean(process.stdout.isTTY) && !process.env['NO_COLOR'],
+    columns: process.stdout.columns,
   };
 }

@@ -31,3 +31,29 @@ export function sinceText(ms: number): string {
   const size = Math.abs(ms);
   return size < 1000 ? `${sign}${Math.round(size)} ms` : `${sign}${(size / 1000).toFixed(1)} s`;
 }
+
+/** How wide lines may be, in characters. A terminal too narrow to be read on counts as one of 40. */
+export const widthOf = (io: Io): number => Math.max(40, io.columns ?? 80);
+
+/**
+ * Text in lines of at most `width` characters, the second and later ones indented; cut within a word only where that is
+ * longer than a line. Without styles, whose escapes would count.
+ */
+export function wrap(text: string, width: number, indent = 0): string {
+  const lines: string[] = [];
+  let line = '';
+  const room = () => width - (lines.length > 0 ? indent : 0);
+  for (let word of text.split(/\s+/)) {
+    if (line !== '' && line.length + 1 + word.length > room()) {
+      lines.push(line);
+      line = '';
+    }
+    while (line === '' && word.length > room()) {
+      const fits = room();
+      lines.push(word.slice(0, fits));
+      word = word.slice(fits);
+    }
+    line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line].join(`\n${' '.repeat(indent)}`);
+}

@@ -22,9 +22,9 @@ export function createLook(client: Pick<ClientBase, 'query'>, workspace: string)
                'what', 'told', 'sink', m.sink, 'kind', m.kind, 'incident', m.incident, 'dryRun', m.mode = 'dry-run')
              FROM messages m JOIN incidents i ON i.id = m.incident WHERE i.workspace = $1
              UNION ALL
-             SELECT 'r' || finding || ordinal, 4, settled_at, json_build_object(
-               'what', 'revoked', 'finding', finding, 'ordinal', ordinal, 'action', action, 'verdict', verdict, 'state', state)
-             FROM remediations WHERE workspace = $1 AND settled_at IS NOT NULL
+             SELECT 'r' || finding || ordinal || state, 4, coalesce(settled_at, queued_at), json_build_object(
+               'what', 'responded', 'finding', finding, 'ordinal', ordinal, 'action', action, 'verdict', verdict, 'state', state)
+             FROM remediations WHERE workspace = $1 AND (settled_at IS NOT NULL OR state = 'queued')
              ORDER BY rank, at`,
       values: [workspace],
     });

@@ -3,19 +3,20 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Cast, Expectation, Scenario, Step } from '@tripline/scenarios/contract';
 import { deliveriesOf, type ScenarioDelivery } from '@tripline/scenarios/deliveries';
 import { deliver, type Receiver, signDelivery } from './deliver.ts';
-import { afterDeciding, faults, pairUp, type Seen } from './seen.ts';
-import { dueMs, listening, type Timeline } from './timeline.ts';
+import { alsoFound, faults, round, type Seen, type Timing, timings } from './seen.ts';
+import { listening, type Timeline } from './timeline.ts';
 
-/** One thing that happened, for the viewer. `ms` counts from the deciding event; before it, from when that is planned. */
+/** One thing that happened, for the viewer. `ms` counts from the start of the playing. */
 export type Report =
   | { what: 'sent'; ms: number; step: string; event: string; says: string; status: number }
   | (Seen & { ms: number });
 
 export type Verdict = {
-  /** What did not come true, or should not have; empty when all is as the scenario says. */
+  /** What did not come true, or, in the benign twin, should not have; empty when all is as the scenario says. */
   faults: string[];
-  /** Milliseconds from the deciding event to the finding, the first telling and the last recorded response. */
-  timings: { rule: string; foundMs: number; toldMs: number | null; revokedMs: number | null }[];
+  /** What an attack brought about beside what it expects, such as the findings of a rule of one's own. */
+  alsoFound: string[];
+  timings: Timing[];
 };
 
 export type Playing = {
@@ -48,14 +49,14 @@ export async function play(playing: Playing): Promise<Verdict> {
   await deliver(receiver, signDelivery(baseline!, receiver.secret));
 
   const timeline: Timeline = { startMs: performance.now() - (Date.now() - cast.startMs), sentMs: new Map() };
-  const zeroMs = () => zeroOf(expects, steps, timeline);
+  const wrong = () => faults(expects, seen, { strict: benign });
   const reportSeen = (item: Seen) => {
     seen.push(item);
-    playing.report({ ...item, ms: round(afterDeciding(item, expects, seen, timeline) ?? item.atMs - zeroMs()) });
+    playing.report({ ...item, ms: round(item.atMs - timeline.startMs) });
   };
   const sending = sendAll(deliveries, timeline, async (delivery, { name, event, says }) => {
     const status = await deliver(receiver, signDelivery(delivery, receiver.secret));
-    const ms = round(timeline.sentMs.get(name)! - zeroMs());
+    const ms = round(timeline.sentMs.get(name)! - timeline.startMs);
     playing.report({ what: 'sent', ms, step: name, event, says, status });
   });
   let sent = false;
@@ -76,12 +77,13 @@ export async function play(playing: Playing): Promise<Verdict> {
     if (sent) {
       await sending;
       const sinceMs = performance.now() - Math.max(timeline.startMs, ...timeline.sentMs.values());
-      if (sinceMs > mostMs || (sinceMs > quietMs && faults(expects, seen).length === 0)) break;
+      if (sinceMs > mostMs || (sinceMs > quietMs && wrong().length === 0)) break;
     }
     await pause(pollMs);
   }
   await noted;
-  return { faults: faults(expects, seen), timings: timings(expects, seen, timeline) };
+  const also = benign ? [] : alsoFound(expects, seen);
+  return { faults: wrong(), alsoFound: also, timings: timings(expects, seen, timeline) };
 }
 
 /** One after the other, each in its time: the order of the deliveries is part of the scenario. */
@@ -97,35 +99,3 @@ async function sendAll(
     await send(delivery, delivery.step);
   }
 }
-
-/** Where the milliseconds of the whole playing count from: the first expectation's deciding step, or the last step of a benign twin. */
-function zeroOf(expects: readonly Expectation[], steps: readonly Step[], timeline: Timeline): number {
-  const first = expects[0];
-  const deciding = steps.find((step) => step.name === first?.decidingStep) ?? steps.at(-1);
-  const planned = timeline.startMs + (deciding?.atMs ?? 0) + (first?.afterMs ?? 0);
-  const sentMs = first ? dueMs(first, timeline) : deciding && timeline.sentMs.get(deciding.name);
-  return sentMs ?? planned;
-}
-
-function timings(expects: readonly Expectation[], seen: readonly Seen[], timeline: Timeline): Verdict['timings'] {
-  const pairs = pairUp(expects, seen);
-  return seen.flatMap((found) => {
-    const expectation = found.what === 'found' ? pairs.get(found.id) : undefined;
-    const due = expectation && dueMs(expectation, timeline);
-    if (found.what !== 'found' || due === undefined) return [];
-    const told = seen.filter(
-      (item) => item.what === 'told' && item.incident === found.incident && item.atMs >= found.atMs,
-    );
-    const revoked = seen.filter((item) => item.what === 'revoked' && item.finding === found.id);
-    return [
-      {
-        rule: found.rule,
-        foundMs: round(found.atMs - due),
-        toldMs: told.length > 0 ? round(Math.min(...told.map((item) => item.atMs)) - due) : null,
-        revokedMs: revoked.length > 0 ? round(Math.max(...revoked.map((item) => item.atMs)) - due) : null,
-      },
-    ];
-  });
-}
-
-const round = (ms: number): number => Math.round(ms * 10) / 10;

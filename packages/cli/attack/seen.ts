@@ -1,3 +1,4 @@
+import type { ResponseAction } from '@tripline/contracts/response';
 import type { Expectation } from '@tripline/scenarios/contract';
 import { dueMs, type Timeline } from './timeline.ts';
 
@@ -22,19 +23,19 @@ export type Told = {
   incident: string;
   dryRun: boolean;
 };
-export type Revoked = {
-  what: 'revoked';
+export type Responded = {
+  what: 'responded';
   atMs: number;
   finding: string;
   ordinal: number;
-  action: string;
+  action: ResponseAction;
   /** The guard's verdict: `act`, `dry-run` or why not. */
   verdict: string;
-  /** `done`, `failed`, or `refused`, which a dry run is too. */
+  /** `queued`, `done`, `failed`, or `refused`, which a dry run is too. */
   state: string;
 };
 export type Withdrawn = { what: 'withdrawn'; atMs: number; finding: string; reason: string };
-export type Seen = Found | Told | Revoked | Withdrawn;
+export type Seen = Found | Told | Responded | Withdrawn;
 
 /** Which finding answers which expectation: the first of its rule that no other expectation has taken. */
 export function pairUp(expects: readonly Expectation[], seen: readonly Seen[]): Map<string, Expectation> {
@@ -47,33 +48,31 @@ export function pairUp(expects: readonly Expectation[], seen: readonly Seen[]): 
 }
 
 /**
- * What is still wrong, a sentence each; empty when all came true that the scenario expects, and nothing else. The
- * benign twin is judged with no expectations.
+ * What is still wrong, a sentence each; empty when all came true that is expected. Beside that other rules may find
+ * something of their own in an attack; a benign twin is `strict`: nothing at all may be found.
  */
-export function faults(expects: readonly Expectation[], seen: readonly Seen[]): string[] {
+export function faults(
+  expects: readonly Expectation[],
+  seen: readonly Seen[],
+  { strict }: { strict: boolean },
+): string[] {
   const wrong: string[] = [];
   const pairs = pairUp(expects, seen);
   const answered = new Set(pairs.values());
   for (const expectation of expects) {
     if (!answered.has(expectation)) wrong.push(`${expectation.rule} was expected and not found`);
   }
+  if (strict) for (const item of unexpected(expects, seen)) wrong.push(`${nameOf(item)} was found, and nothing may be`);
   for (const item of seen) {
     if (item.what === 'withdrawn' && pairs.has(item.finding)) {
       wrong.push(`${pairs.get(item.finding)!.rule} was found and withdrawn: ${item.reason}`);
     }
-    if (item.what !== 'found') continue;
-    const expectation = pairs.get(item.id);
-    if (!expectation) {
-      wrong.push(`${item.rule} was found on ${item.subject}, and nothing of the kind was expected`);
-      continue;
-    }
+    const expectation = item.what === 'found' ? pairs.get(item.id) : undefined;
+    if (item.what !== 'found' || !expectation) continue;
     if (!seen.some((other) => other.what === 'told' && other.incident === item.incident)) {
       wrong.push(`nobody was told of ${item.rule} (${item.incident ?? 'it was silenced'})`);
     }
-    const actions = seen
-      .filter((other) => other.what === 'revoked' && other.finding === item.id)
-      .sort((a, b) => (a as Revoked).ordinal - (b as Revoked).ordinal)
-      .map((other) => (other as Revoked).action);
+    const actions = responsesTo(item, seen).map(({ action }) => action);
     if (actions.join() !== expectation.responses.join()) {
       const recorded = actions.length > 0 ? actions.join(', ') : 'nothing';
       wrong.push(
@@ -84,21 +83,47 @@ export function faults(expects: readonly Expectation[], seen: readonly Seen[]): 
   return wrong;
 }
 
-/** Milliseconds from the deciding event to `item`, for what belongs to an expected finding; otherwise undefined. */
-export function afterDeciding(
-  item: Seen,
-  expects: readonly Expectation[],
-  seen: readonly Seen[],
-  timeline: Timeline,
-): number | undefined {
-  const pairs = pairUp(expects, seen);
-  const finding =
-    item.what === 'found'
-      ? item.id
-      : item.what === 'told'
-        ? seen.find((other): other is Found => other.what === 'found' && other.incident === item.incident)?.id
-        : item.finding;
-  const expectation = finding === undefined ? undefined : pairs.get(finding);
-  const due = expectation && dueMs(expectation, timeline);
-  return due === undefined ? undefined : item.atMs - due;
+/** What was found beside the expected, a line each: a rule of one's own may see something in a scenario that is not its. */
+export function alsoFound(expects: readonly Expectation[], seen: readonly Seen[]): string[] {
+  return unexpected(expects, seen).map(nameOf);
 }
+
+function unexpected(expects: readonly Expectation[], seen: readonly Seen[]): Found[] {
+  const pairs = pairUp(expects, seen);
+  return seen.filter((item): item is Found => item.what === 'found' && !pairs.has(item.id));
+}
+
+const nameOf = ({ rule, subject }: Found): string => `${rule} on ${subject}`;
+
+/** Each step of the finding's playbook once, in order: one that waited for a place is seen twice. */
+function responsesTo(found: Found, seen: readonly Seen[]): Responded[] {
+  const steps = seen.filter((item): item is Responded => item.what === 'responded' && item.finding === found.id);
+  return [...new Map(steps.map((step) => [step.ordinal, step])).values()].sort((a, b) => a.ordinal - b.ordinal);
+}
+
+/** How long after its own deciding event each expected finding was found, first told, and last responded to, in ms. */
+export type Timing = { rule: string; foundMs: number; toldMs: number | null; respondedMs: number | null };
+
+export function timings(expects: readonly Expectation[], seen: readonly Seen[], timeline: Timeline): Timing[] {
+  const pairs = pairUp(expects, seen);
+  return seen.flatMap((found): Timing[] => {
+    const expectation = found.what === 'found' ? pairs.get(found.id) : undefined;
+    const due = expectation && dueMs(expectation, timeline);
+    if (found.what !== 'found' || due === undefined) return [];
+    const told = seen.flatMap((item) =>
+      item.what === 'told' && item.incident === found.incident && item.atMs >= found.atMs ? [item.atMs] : [],
+    );
+    const responded = responsesTo(found, seen).map(({ atMs }) => atMs);
+    return [
+      {
+        rule: found.rule,
+        foundMs: round(found.atMs - due),
+        toldMs: told.length > 0 ? round(Math.min(...told) - due) : null,
+        respondedMs: responded.length > 0 ? round(Math.max(...responded) - due) : null,
+      },
+    ];
+  });
+}
+
+/** To a tenth of a millisecond. */
+export const round = (ms: number): number => Math.round(ms * 10) / 10;

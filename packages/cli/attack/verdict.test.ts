@@ -1,6 +1,6 @@
 import type { Expectation, Scenario, Step } from '@tripline/scenarios/contract';
 import { describe, expect, it } from 'vitest';
-import { afterDeciding, type Found, faults, type Seen } from './seen.ts';
+import { alsoFound, type Found, faults, type Seen, timings } from './seen.ts';
 import { listening } from './timeline.ts';
 
 const expected: Expectation = { rule: 'a', decidingStep: 'push', responses: ['cancel-run'] };
@@ -10,53 +10,70 @@ const found: Found = {
   ...{ id: 'f1', rule: 'a', severity: 'high', confidence: 'high', subject: 's', title: 't', incident: 'INC-1' },
 };
 const told: Seen = { what: 'told', atMs: 1010, sink: 'slack', kind: 'posted', incident: 'INC-1', dryRun: true };
-const revoked: Seen = {
-  what: 'revoked',
+const responded: Seen = {
+  what: 'responded',
   atMs: 1020,
   ...{ finding: 'f1', ordinal: 0, action: 'cancel-run', verdict: 'dry-run', state: 'refused' },
 };
-const all = [found, told, revoked];
+const all = [found, told, responded];
+
+const judge = (expects: readonly Expectation[], seen: readonly Seen[], strict = false) =>
+  faults(expects, seen, { strict });
 
 describe('the verdict', () => {
   it('is good when all came true, and nothing else', () => {
-    expect(faults([expected], all)).toEqual([]);
-    expect(faults([], [])).toEqual([]);
+    expect(judge([expected], all)).toEqual([]);
+    expect(judge([], [])).toEqual([]);
   });
 
   it.each([
     ['nothing was found', [], 'a was expected and not found'],
-    ['another rule fired', [{ ...found, rule: 'b' }], 'b was found on s'],
-    ['it fired twice', [...all, { ...found, id: 'f2' }], 'a was found on s, and nothing of the kind'],
-    ['nobody was told', [found, revoked], 'nobody was told of a (INC-1)'],
-    ['it was silenced', [{ ...found, incident: null }, revoked], 'it was silenced'],
+    ['another rule fired instead', [{ ...found, rule: 'b' }], 'a was expected and not found'],
+    ['nobody was told', [found, responded], 'nobody was told of a (INC-1)'],
+    ['it was silenced', [{ ...found, incident: null }, responded], 'it was silenced'],
     ['nothing was done', [found, told], 'should have led to cancel-run, and led to nothing'],
     [
       'too much was done',
-      [...all, { ...revoked, ordinal: 1, action: 'remove-runner' }],
+      [...all, { ...responded, ordinal: 1, action: 'remove-runner' }],
       'led to cancel-run, remove-runner',
     ],
     ['it was withdrawn', [...all, { what: 'withdrawn', atMs: 1, finding: 'f1', reason: 'late' }], 'withdrawn: late'],
   ] as [string, Seen[], string][])('is bad when %s', (_what, seen, sentence) => {
-    expect(faults([expected], seen).join('\n')).toContain(sentence);
+    expect(judge([expected], seen).join('\n')).toContain(sentence);
   });
 
   it('is bad for the honest twin as soon as anything is found', () => {
-    expect(faults([], all)).toHaveLength(1);
+    expect(judge([], all, true)).toEqual(['a on s was found, and nothing may be']);
+  });
+
+  it('of an attack is no worse for what a rule of one’s own finds in it, which is listed', () => {
+    const others = [
+      { ...found, rule: 'own', id: 'f2', incident: null },
+      { ...found, id: 'f3' },
+    ];
+    expect(judge([expected], [...all, ...others])).toEqual([]);
+    expect(alsoFound([expected], [...all, ...others])).toEqual(['own on s', 'a on s']);
+    expect(alsoFound([expected], all)).toEqual([]);
+  });
+
+  it('counts a step once that waited for a place before it was carried out', () => {
+    expect(judge([expected], [...all, { ...responded, state: 'queued' } as Seen])).toEqual([]);
   });
 
   it('pairs two findings of one rule with two expectations', () => {
     const second = { ...found, id: 'f2' };
-    expect(faults([expected, { ...expected }], [...all, second, { ...revoked, finding: 'f2' }])).toEqual([]);
-    expect(faults([expected, { ...expected }], all)).toEqual(['a was expected and not found']);
+    expect(judge([expected, { ...expected }], [...all, second, { ...responded, finding: 'f2' }])).toEqual([]);
+    expect(judge([expected, { ...expected }], all)).toEqual(['a was expected and not found']);
   });
 });
 
-it('counts milliseconds from the deciding step, and for a timer from when it was due', () => {
+it('says how long it took from the deciding step, and for a timer from when it was due', () => {
   const timeline = { startMs: 0, sentMs: new Map([['push', 900]]) };
-  expect(afterDeciding(found, [expected], all, timeline)).toBe(100);
-  expect(afterDeciding(revoked, [expected], all, timeline)).toBe(120);
-  expect(afterDeciding(told, [{ ...expected, afterMs: 60 }], all, timeline)).toBe(50);
-  expect(afterDeciding({ ...found, id: 'other', rule: 'b' }, [expected], all, timeline)).toBeUndefined();
+  expect(timings([expected], all, timeline)).toEqual([{ rule: 'a', foundMs: 100, toldMs: 110, respondedMs: 120 }]);
+  expect(timings([{ ...expected, afterMs: 60 }], [found], timeline)).toEqual([
+    { rule: 'a', foundMs: 40, toldMs: null, respondedMs: null },
+  ]);
+  expect(timings([expected], [{ ...found, rule: 'b' }], timeline)).toEqual([]);
 });
 
 describe('listening', () => {

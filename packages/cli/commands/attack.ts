@@ -1,10 +1,15 @@
+import { responseActions } from '@tripline/contracts/response';
+import type { Db } from '@tripline/db/database';
+import { listIncidents, resolve } from '@tripline/db/incidents';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import type { Scenario } from '@tripline/scenarios/contract';
+import { whoRuns } from '../actor.ts';
 import { createLook } from '../attack/look.ts';
 import { castFor, play, type Report, type Verdict } from '../attack/play.ts';
+import type { Responded } from '../attack/seen.ts';
 import { type Command, type Io, oneOf, readArguments } from '../command.ts';
-import { sinceText, styled } from '../show.ts';
+import { sinceText, styled, widthOf, wrap } from '../show.ts';
 import { withStore } from '../store.ts';
 import { findReceiver } from '../target.ts';
 
@@ -19,9 +24,10 @@ export const attack: Command = {
   summary: 'Play a breach against the running Tripline and show what it makes of it',
   usage: ['attack', 'attack <scenario> [--benign] [--json] [--url <url>]'],
   details: [
-    'Signed deliveries go over HTTP, in a workspace of their own. Shown is what was sent, found, told and revoked, with',
-    'its time after the event that decides. Exit status 0 only when what the scenario expects came true, and nothing else.',
-    'Without a scenario, their names are listed.',
+    'Signed deliveries go over HTTP, in a workspace of their own. Shown is what was sent, found and told, and what would',
+    'have been done, since nothing is ever done for a drill; times count from the start. In the end the incidents of the',
+    'drill are resolved as accepted. Exit status 0 only when what the scenario expects came true; what else was found is',
+    'listed. On the honest twin nothing may be found at all. Without a scenario, their names are listed.',
   ].join('\n'),
   options,
   async run(args, io) {
@@ -38,10 +44,10 @@ export const attack: Command = {
     const json = values.json ?? false;
     const config = loadConfig(io.env, io.cwd);
     const receiver = findReceiver(config, values.url);
-    const verdict = await withStore(config, async ({ pool }) => {
-      const client = await pool.connect();
+    const cast = castFor(scenario, Date.now());
+    const verdict = await withStore(config, async (db) => {
+      const client = await db.pool.connect();
       try {
-        const cast = castFor(scenario, Date.now());
         if (!json) introduce(scenario, benign, cast.organization, io);
         return await play({
           ...{ scenario, benign, receiver, cast },
@@ -51,6 +57,7 @@ export const attack: Command = {
         });
       } finally {
         client.release();
+        await closeDrill(db, cast.organization, scenario.id);
       }
     });
     if (json) io.out(`${JSON.stringify({ what: 'verdict', ok: verdict.faults.length === 0, ...verdict })}\n`);
@@ -65,44 +72,86 @@ function withoutClock(item: Report): Record<string, unknown> {
   return rest;
 }
 
+/** A drill leaves nothing open: whoever played it resolves what it opened, as an act of theirs. */
+async function closeDrill(db: Db, workspace: string, scenario: string): Promise<void> {
+  for (const { id, state } of await listIncidents(db, { workspace })) {
+    if (state !== 'resolved') await resolve(db, id, 'accepted', whoRuns(), `A drill: tripline attack ${scenario}`);
+  }
+}
+
 function introduce(scenario: Scenario, benign: boolean, organization: string, io: Io): void {
-  io.out(`${styled(io, 'bold', scenario.title)}${benign ? ': the honest twin' : ''}\n`);
-  io.out(
-    `${benign ? 'The same people doing the honest version of the same work: nothing may fire.' : scenario.story}\n`,
-  );
-  io.out(styled(io, 'dim', `Workspace ${organization}; times count from the deciding event.\n\n`));
+  const width = widthOf(io);
+  const story = benign
+    ? 'The same people doing the honest version of the same work: nothing may be found.'
+    : scenario.story;
+  io.out(`${styled(io, 'bold', wrap(`${scenario.title}${benign ? ': the honest twin' : ''}`, width))}\n`);
+  io.out(`${wrap(story, width)}\n`);
+  io.out(`${styled(io, 'dim', wrap(`Workspace ${organization}; times count from the start.`, width))}\n\n`);
 }
 
 function describe(item: Report, io: Io): string {
-  const time = sinceText(item.ms).padStart(9);
   switch (item.what) {
     case 'sent':
-      return `${time}  ${styled(io, 'dim', 'sent')}     ${plain(item.says)} ${styled(io, 'dim', `(${item.event})`)}\n`;
-    case 'found':
-      return `${time}  ${styled(io, ['bold', 'red'], 'FOUND')}    ${item.rule}: ${plain(item.title)} (${item.severity}, confidence ${item.confidence})\n`;
-    case 'withdrawn':
-      return `${time}  withdrew ${plain(item.reason)}\n`;
-    case 'told':
-      return `${time}  ${styled(io, 'cyan', 'told')}     ${item.sink}: ${item.kind} ${item.incident}${item.dryRun ? ' (dry run)' : ''}\n`;
-    case 'revoked': {
-      const did = item.state === 'refused' ? `${item.action} (${item.verdict})` : `${item.action}: ${item.state}`;
-      return `${time}  ${styled(io, 'magenta', 'revoked')}  ${did}\n`;
+      return entry(io, item.ms, 'sent', 'dim', `${item.says} (${item.event})`);
+    case 'found': {
+      const { rule, title, severity, confidence } = item;
+      return entry(io, item.ms, 'FOUND', ['bold', 'red'], `${rule}: ${title} (${severity}, confidence ${confidence})`);
     }
+    case 'withdrawn':
+      return entry(io, item.ms, 'withdrew', 'bold', item.reason);
+    case 'told': {
+      const { sink, kind, incident } = item;
+      return item.dryRun
+        ? entry(io, item.ms, 'would', 'cyan', `tell ${sink} of ${incident}: ${kind}`)
+        : entry(io, item.ms, 'told', 'cyan', `${sink} of ${incident}: ${kind}`);
+    }
+    case 'responded':
+      return entry(io, item.ms, ...response(item));
   }
 }
 
-function conclude(verdict: Verdict, benign: boolean, io: Io): void {
-  io.out('\n');
-  for (const { rule, foundMs, toldMs, revokedMs } of verdict.timings) {
-    const parts = [`found ${sinceText(foundMs)}`];
-    if (toldMs !== null) parts.push(`told ${sinceText(toldMs)}`);
-    if (revokedMs !== null) parts.push(`revoked ${sinceText(revokedMs)}`);
-    io.out(`${rule}: ${parts.join(', ')}\n`);
+/** A step as what became of it: what was only shown was not done. */
+function response({ action, state, verdict }: Responded): [label: string, style: 'magenta' | 'red', text: string] {
+  const { verb } = responseActions[action];
+  switch (state) {
+    case 'done':
+      return ['did', 'magenta', verb];
+    case 'refused':
+      return verdict === 'dry-run' ? ['would', 'magenta', verb] : ['did not', 'red', `${verb}: ${verdict}`];
+    case 'queued':
+      return ['waits', 'magenta', `to ${verb}`];
+    default:
+      return ['FAILED', 'red', `to ${verb}`];
   }
+}
+
+const timeWidth = 9;
+const labelWidth = 9;
+
+function entry(io: Io, ms: number, label: string, style: Parameters<typeof styled>[1], text: string): string {
+  const time = sinceText(ms).padStart(timeWidth);
+  const begin = timeWidth + 2 + labelWidth;
+  const lines = wrap(plain(text), widthOf(io) - begin).replaceAll('\n', `\n${' '.repeat(begin)}`);
+  return `${time}  ${styled(io, style, label.padEnd(labelWidth))}${lines}\n`;
+}
+
+function conclude(verdict: Verdict, benign: boolean, io: Io): void {
+  const width = widthOf(io);
+  io.out('\n');
+  for (const { rule, foundMs, toldMs, respondedMs } of verdict.timings) {
+    const parts = [`found ${tookText(foundMs)}`];
+    if (toldMs !== null) parts.push(`told ${tookText(toldMs)}`);
+    if (respondedMs !== null) parts.push(`response ${tookText(respondedMs)}`);
+    io.out(`${wrap(`${rule}: ${parts.join(', ')} after its event`, width, 2)}\n`);
+  }
+  for (const found of verdict.alsoFound) io.out(`${wrap(`also found: ${plain(found)}`, width, 2)}\n`);
   if (verdict.faults.length === 0) {
-    const text = benign ? 'Nothing fired, as it should be.' : 'All came true that was expected, and nothing else.';
+    const text = benign ? 'Nothing was found, as it should be.' : 'All came true that was expected.';
     io.out(`${styled(io, 'green', text)}\n`);
     return;
   }
-  for (const fault of verdict.faults) io.out(`${styled(io, 'red', '✗')} ${plain(fault)}\n`);
+  for (const fault of verdict.faults) io.out(`${styled(io, 'red', '✗')} ${wrap(plain(fault), width - 2, 2)}\n`);
 }
+
+/** `34 ms`, `1.2 s`: how long something took, and no time of a clock. */
+const tookText = (ms: number): string => sinceText(ms).replace(/^\+/, '');
