@@ -12,7 +12,7 @@ import { environment } from '../packages/runtime/settings.ts';
 import { toCloudEvent } from '../packages/sources/tripline/source.ts';
 import { signStandard } from '../packages/sources/tripline/verify.ts';
 import { canariesIn, formsOf, unpacked } from './setup/canary.ts';
-import { plantedExamples } from './setup/canary-inputs.ts';
+import { exampleOwners, plantedExamples } from './setup/canary-inputs.ts';
 import { tripline as command } from './setup/tripline.ts';
 
 /**
@@ -34,6 +34,11 @@ const settingsCanaries: Record<string, string> = Object.fromEntries(
 );
 settingsCanaries['TRIPLINE_GITHUB_APP_PRIVATE_KEY'] = privateKey.split('\n')[10]!;
 const oldWebhook = `canary-webhook-old-${random()}`;
+/** Those of tripline.yaml alone: each workspace's own. */
+const yamlCanaries = {
+  workspaceWebhook: `canary-workspace-webhook-${random()}`,
+  breakGlassKey: `canary-breakglass-key-${random()}`,
+};
 const header = (name: string) => [name, `canary-header-${name}-${random()}`];
 const headerCanaries: Record<string, string> = Object.fromEntries(
   [
@@ -70,7 +75,7 @@ const inputCanaries = {
   slackAnswer: `xoxb-canaryanswer-${random()}`,
   pagerdutyAnswer: `canary-pagerduty-answer-${random()}`,
 };
-const canaries = { ...settingsCanaries, oldWebhook, ...headerCanaries, ...inputCanaries };
+const canaries = { ...settingsCanaries, ...yamlCanaries, oldWebhook, ...headerCanaries, ...inputCanaries };
 const canary = (name: string) => settingsCanaries[name]!;
 
 const folder = mkdtempSync(join(tmpdir(), 'tripline-canaries-'));
@@ -114,10 +119,19 @@ beforeAll(async () => {
   database = await startEmbedded({ dataDir: join(dataDir, 'postgres') });
   // The server asks for none, so any password will do.
   const databaseUrl = database.url.replace('@', `:${canary('DATABASE_URL')}@`);
-  writeFileSync(
-    join(folder, 'tripline.yaml'),
-    'github: { hooks: [{ organization: canary-org, id: 42 }] }\nslack: { people: { U7: grace } }\n',
-  );
+  const settings = {
+    github: { hooks: [{ organization: 'canary-org', id: 42 }] },
+    slack: { people: { U7: 'grace' } },
+    workspaces: [
+      {
+        id: 'canary-org',
+        github: { organizations: ['canary-org', ...exampleOwners()] },
+        breakGlassKeys: [yamlCanaries.breakGlassKey],
+      },
+      { id: 'labs', github: { organizations: ['canary-labs'], webhookSecrets: [yamlCanaries.workspaceWebhook] } },
+    ],
+  };
+  writeFileSync(join(folder, 'tripline.yaml'), JSON.stringify(settings));
   const given: Record<string, string> = {
     ...settingsCanaries,
     DATABASE_URL: databaseUrl,
@@ -143,7 +157,8 @@ beforeAll(async () => {
     if (place % 2 === 0) env[name] = value;
     else {
       env[`${name}_FILE`] = join(folder, `secret-${place}`);
-      writeFileSync(join(folder, `secret-${place}`), value);
+      // In a file they stand one a line.
+      writeFileSync(join(folder, `secret-${place}`), value.replace(`,${oldWebhook}`, `\n${oldWebhook}`));
     }
   }
   tripline = spawn(process.execPath, [join(import.meta.dirname, '../packages/cli/tripline.mjs'), 'up'], {
@@ -250,7 +265,14 @@ async function deliverAll(): Promise<void> {
   const member = { login: inputCanaries.title, id: 9, type: 'User' };
   const grant = { action: 'added', member, changes: { permission: { to: 'admin' } }, ...where };
   expect(await post('member', JSON.stringify(grant), secret)).toBe(202);
-  expect(await openBreakGlass(secret)).toBe(202);
+  const grantAtLabs = JSON.stringify(grant)
+    .replaceAll('canary-org', 'canary-labs')
+    .replaceAll('"id":2}', '"id":22}')
+    .replaceAll('"id":2,', '"id":22,');
+  expect(await post('member', grantAtLabs, yamlCanaries.workspaceWebhook)).toBe(202);
+  expect(await post('member', grantAtLabs, secret)).toBe(401);
+  expect(await openBreakGlass(secret)).toBe(401);
+  expect(await openBreakGlass(yamlCanaries.breakGlassKey)).toBe(202);
 }
 
 function openBreakGlass(secret: string): Promise<number> {

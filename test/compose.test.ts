@@ -89,6 +89,7 @@ describe.skipIf(!haveKafka())('the services of docker-compose.yml, as processes'
   let fresh: Awaited<ReturnType<typeof freshDatabase>>;
   const running = new Map<string, { child: ChildProcess; env: Record<string, string>; said: () => string }>();
   const secret = 'a-webhook-secret-for-this-test-alone';
+  const drillKey = 'a-drill-key-for-this-test-alone';
   const entrypoint = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)![1]!) as string[];
 
   beforeAll(async () => {
@@ -97,6 +98,7 @@ describe.skipIf(!haveKafka())('the services of docker-compose.yml, as processes'
     await fresh.db.pool.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA graphile_worker CASCADE');
     writeFileSync(join(folder, 'database_url'), fresh.url);
     writeFileSync(join(folder, 'github_webhook_secret'), `${secret}\n`);
+    writeFileSync(join(folder, 'drill_key'), `${drillKey}\n`);
     writeFileSync(join(folder, 'internal_key'), 'an-internal-key-for-this-test-alone\n');
   });
   afterAll(async () => {
@@ -170,7 +172,7 @@ describe.skipIf(!haveKafka())('the services of docker-compose.yml, as processes'
     const env = {
       DATABASE_URL: fresh.url,
       KAFKA_BROKERS: kafkaBrokers().join(','),
-      TRIPLINE_GITHUB_WEBHOOK_SECRET: secret,
+      TRIPLINE_DRILL_KEY: drillKey,
     };
     const url = ['--url', `http://127.0.0.1:${TRIPLINE_PORT}`];
     const played = await tripline(['attack', 'build-from-unreviewed-commit', '--json', ...url], env, folder);

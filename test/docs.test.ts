@@ -135,7 +135,10 @@ describe('README.md', () => {
     const [, block] = /```yaml\n([\s\S]*?)```/.exec(read('README.md'))!;
     const folder = mkdtempSync(join(tmpdir(), 'tripline-readme-'));
     writeFileSync(join(folder, 'tripline.yaml'), block!.replaceAll(/^ {3}/gm, ''));
-    const config = loadConfig({ TRIPLINE_SLACK_BOT_TOKEN: 'x', TRIPLINE_SLACK_SIGNING_SECRET: 'y' }, folder);
+    const config = loadConfig(
+      { TRIPLINE_SLACK_BOT_TOKEN: 'x'.repeat(16), TRIPLINE_SLACK_SIGNING_SECRET: 'y'.repeat(16) },
+      folder,
+    );
     rmSync(folder, { recursive: true });
     expect(config.remediation.policy).toHaveLength(1);
     expect(await loadRules(config)).toHaveLength(rules.length);

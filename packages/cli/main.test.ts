@@ -108,7 +108,7 @@ describe('what the user can mend ends with status 1 and a sentence', () => {
   it.each([
     [['findings'], {}, 'there is no Tripline in'],
     [['incidents', 'list'], {}, 'npx tripline up'],
-    [['attack', 'tj-actions'], {}, 'no webhook secret is known'],
+    [['attack', 'tj-actions'], {}, 'no drill key is known'],
     [['findings'], { TRIPLINE_PORTT: '1' }, 'TRIPLINE_PORTT is no setting of Tripline; did you mean TRIPLINE_PORT?'],
     [['findings'], { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, 'does not answer (ECONNREFUSED)'],
     [['migrate'], {}, 'set DATABASE_URL'],

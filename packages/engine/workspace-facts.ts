@@ -1,7 +1,5 @@
+import { drillPrefix } from '@tripline/contracts/drill';
 import type { LoggedEvent } from '@tripline/contracts/event';
-
-/** Workspaces in which scenarios play begin so; only there does an inventory set settings of rules. */
-export const drillPrefix = 'tripline-drill-';
 
 /** What the engine itself knows of a workspace, under the pseudo-rule `@workspace`. Replaced, never changed in place. */
 export type WorkspaceFacts = {

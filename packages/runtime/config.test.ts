@@ -185,7 +185,7 @@ describe('a wrong setting stops the start and is named', () => {
     [{ DATABASE_URL: 'mysql://canary' }, 'DATABASE_URL'],
     [{ TRIPLINE_LOG_LEVEL: 'loud' }, 'TRIPLINE_LOG_LEVEL'],
     [{ TRIPLINE_GITHUB_API_URL: 'ftp://canary' }, 'TRIPLINE_GITHUB_API_URL'],
-    [{ TRIPLINE_SLACK_BOT_TOKEN: 'canary' }, 'TRIPLINE_SLACK_SIGNING_SECRET'],
+    [{ TRIPLINE_SLACK_BOT_TOKEN: 'canary-canary-canary' }, 'TRIPLINE_SLACK_SIGNING_SECRET'],
     [{ TRIPLINE_GITHUB_APP_ID: '17' }, 'TRIPLINE_GITHUB_APP_PRIVATE_KEY'],
   ])('%o', (env, named) => {
     const message = refusal(env as unknown as Record<string, string>);
@@ -196,11 +196,11 @@ describe('a wrong setting stops the start and is named', () => {
   it('when webhooks are to be seen to, and nothing may ask for their deliveries', () => {
     write('tripline.yaml', 'github: { hooks: [{ organization: acme, id: 42 }] }');
     expect(refusal({})).toMatch(/^github\.hooks.*github\.app or github\.hookToken/);
-    expect(loadConfig({ TRIPLINE_GITHUB_HOOK_TOKEN: 'canary' }, folder).github.hooks).toHaveLength(1);
+    expect(loadConfig({ TRIPLINE_GITHUB_HOOK_TOKEN: 'canary-canary-canary' }, folder).github.hooks).toHaveLength(1);
   });
 
   it('when a token for webhooks has none that it is for', () => {
-    expect(refusal({ TRIPLINE_GITHUB_HOOK_TOKEN: 'canary' })).toMatch(
+    expect(refusal({ TRIPLINE_GITHUB_HOOK_TOKEN: 'canary-canary-canary' })).toMatch(
       /^github\.hookToken \(TRIPLINE_GITHUB_HOOK_TOKEN\)/,
     );
   });
@@ -224,9 +224,9 @@ describe('a wrong setting stops the start and is named', () => {
 
 describe('secrets in files', () => {
   it('are read from <NAME>_FILE, without the final newline', () => {
-    write('hook', 'from-a-file\n');
+    write('hook', 'a secret from a file\n');
     expect(loadConfig({ TRIPLINE_GITHUB_WEBHOOK_SECRET_FILE: 'hook' }, folder).github.webhookSecrets).toEqual([
-      'from-a-file',
+      'a secret from a file',
     ]);
   });
 
@@ -246,8 +246,11 @@ describe('secrets in files', () => {
   });
 
   it('are refused beside the variable itself, and when the file is not there', () => {
-    write('hook', 'canary');
-    const both = { TRIPLINE_GITHUB_WEBHOOK_SECRET_FILE: 'hook', TRIPLINE_GITHUB_WEBHOOK_SECRET: 'canary' };
+    write('hook', 'canary-canary-canary');
+    const both = {
+      TRIPLINE_GITHUB_WEBHOOK_SECRET_FILE: 'hook',
+      TRIPLINE_GITHUB_WEBHOOK_SECRET: 'canary-canary-canary',
+    };
     expect(refusal(both)).toBe(
       'TRIPLINE_GITHUB_WEBHOOK_SECRET and TRIPLINE_GITHUB_WEBHOOK_SECRET_FILE are both set; keep one',
     );
@@ -274,4 +277,60 @@ it('every environment variable overrides a field that exists', () => {
       name,
     ).toEqual([]);
   }
+});
+
+describe('secrets', () => {
+  const acme = '{ organizations: [acme] }';
+
+  it.each([
+    ['github: { webhookSecrets: [canary-15-chars] }', 'github.webhookSecrets.0 (TRIPLINE_GITHUB_WEBHOOK_SECRET)'],
+    ['github: { app: { id: 1, privateKey: canary } }', 'github.app.privateKey'],
+    ['github: { token: canary }', 'github.token'],
+    [`workspaces: [{ id: acme, github: { organizations: [acme], webhookSecrets: [canary] } }]`, 'workspaces.0.github'],
+    [`workspaces: [{ id: acme, github: ${acme}, breakGlassKeys: [canary] }]`, 'workspaces.0.breakGlassKeys.0'],
+    ['drillKey: canary', 'drillKey (TRIPLINE_DRILL_KEY)'],
+    ['internalKeys: [canary]', 'internalKeys.0 (TRIPLINE_INTERNAL_KEY)'],
+    ['slack: { botToken: canary-canary-canary, channel: C1, signingSecret: canary }', 'slack.signingSecret'],
+  ])('of fewer than 16 characters stop the start: %s', (yaml, named) => {
+    write('tripline.yaml', yaml);
+    const message = refusal({});
+    expect(message).toContain(named);
+    expect(message).toContain('must have at least 16 characters');
+    expect(message).not.toContain('canary');
+  });
+
+  it('of one feed are no other feed’s, and move within a feed', () => {
+    const shared = 'canary: one value for two feeds';
+    write('tripline.yaml', `drillKey: ${JSON.stringify(shared)}\n`);
+    const message = refusal({ TRIPLINE_GITHUB_WEBHOOK_SECRET: shared });
+    expect(message).toBe(
+      'drillKey (TRIPLINE_DRILL_KEY): is also a secret of GitHub’s webhooks; each feed needs secrets of its own',
+    );
+    write(
+      'tripline.yaml',
+      `workspaces: [{ id: acme, github: { organizations: [acme], webhookSecrets: [${JSON.stringify(shared)}] } }]`,
+    );
+    expect(loadConfig({ TRIPLINE_GITHUB_WEBHOOK_SECRET: shared }, folder).workspaces).toHaveLength(1);
+  });
+});
+
+describe('workspaces', () => {
+  it('name organisations by login, or by login and id', () => {
+    write('tripline.yaml', 'workspaces: [{ id: acme, github: { organizations: [acme, { login: labs, id: 88 }] } }]');
+    expect(loadConfig({}, folder).workspaces[0]?.github.organizations).toEqual([
+      { login: 'acme' },
+      { login: 'labs', id: '88' },
+    ]);
+  });
+
+  it.each([
+    ['[{ id: a, github: { organizations: [acme] } }, { id: b, github: { organizations: [ACME] } }]', 'is named twice'],
+    ['[{ id: a, github: { organizations: [{ login: x, id: 1 }, { login: y, id: 1 }] } }]', 'is named twice'],
+    ['[{ id: a, github: { organizations: [x] } }, { id: a, github: { organizations: [y] } }]', 'another workspace'],
+    ['[{ id: tripline-drill-a, github: { organizations: [x] } }]', 'tripline-drill-'],
+    ['[{ id: a, github: { organizations: [tripline-drill-x] } }]', 'tripline-drill-'],
+  ])('are refused where an organisation would be two’s, or a drill’s: %s', (yaml, said) => {
+    write('tripline.yaml', `workspaces: ${yaml}`);
+    expect(refusal({})).toContain(said);
+  });
 });

@@ -1,3 +1,4 @@
+import { drillPrefix } from '@tripline/contracts/drill';
 import { confidences, severities } from '@tripline/contracts/finding';
 import { type ResponseAction, responseActions } from '@tripline/contracts/response';
 import { z } from 'zod';
@@ -8,7 +9,9 @@ import { faultOfServiceUrl } from './addresses.ts';
  * `settings.parse({})` is a Tripline that can be tried out. Unknown fields are errors. The descriptions are what
  * SETTINGS.md says of each field.
  */
-const secret = z.string().min(1);
+/** A secret that could be guessed proves nothing. */
+const secret = z.string().min(16, 'must have at least 16 characters; make one with `openssl rand -hex 32`');
+const secretList = z.array(secret).min(1);
 const httpUrl = z.url({ protocol: /^https?$/ }).superRefine((text, context) => {
   const message = URL.canParse(text) ? faultOfServiceUrl(text) : undefined;
   if (message !== undefined) context.addIssue({ code: 'custom', message });
@@ -106,11 +109,11 @@ const hook = z.strictObject({
 
 const github = z
   .strictObject({
-    webhookSecrets: z
-      .array(secret)
-      .min(1)
+    webhookSecrets: secretList
       .optional()
-      .describe('Secrets of the webhooks; several while one is being rotated.'),
+      .describe(
+        'Secrets of the webhooks; several while one is being rotated. They speak for any organisation but a drill; once a workspace has secrets of its own, for the workspaces that have none.',
+      ),
     apiUrl: httpUrl.default('https://api.github.com').describe('REST API; another one for GitHub Enterprise Server.'),
     token: secret
       .optional()
@@ -122,6 +125,11 @@ const github = z
           .regex(/^\d+$/, 'must be the numeric App ID')
           .describe('Id of the GitHub App that imports, looks up and remediates.'),
         privateKey: secret.describe("The App's private key, PEM."),
+        webhookSecrets: secretList
+          .optional()
+          .describe(
+            "Secrets of the App's own webhook, which speak for every configured workspace; what names no organisation is kept where there is just one.",
+          ),
       })
       .optional(),
     hooks: z
@@ -175,14 +183,55 @@ const pagerduty = z.strictObject({
   minSeverity: z.enum(severities).default('high').describe('Incidents below it are told to Slack only.'),
 });
 
+/** An organisation by its login and, where it is known, the id to which the login is pinned. */
+type Organization = { login: string; id?: string };
+const organization = z
+  .union([
+    z.string().min(1),
+    z.strictObject({
+      login: z.string().min(1),
+      id: z.coerce.string().regex(/^\d{1,20}$/, 'must be the numeric id of the organisation'),
+    }),
+  ])
+  .transform((given): Organization => (typeof given === 'string' ? { login: given } : given));
+
 const workspace = z.strictObject({
   id: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be lower-case letters, digits and hyphens')
     .describe('Name of the workspace, in findings and in the log.'),
   github: z.strictObject({
-    organizations: z.array(z.string().min(1)).min(1).describe('Logins of its GitHub organisations.'),
+    organizations: z
+      .array(organization)
+      .min(1)
+      .describe(
+        'Its GitHub organisations: logins, or `{ login, id }`. A login is pinned to its id at the first delivery, so that a renamed organisation is followed.',
+      ),
+    webhookSecrets: secretList
+      .optional()
+      .describe(
+        'Secrets of the webhooks of its organisations, or of its enterprise, which speak for no other workspace; several while one is being rotated.',
+      ),
   }),
+  breakGlassKeys: secretList
+    .optional()
+    .describe(
+      'Keys that sign break-glass records of this workspace (`tripline break-glass`), and nothing else. Absent: none is taken.',
+    ),
+});
+
+const operations = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address on which `/metrics`, and `/readyz` with causes, are served. Loopback unless told otherwise.'),
+  port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe('Port for them; 0 takes a free one. Absent: 9464, or a free one where `port` is 0.'),
 });
 
 const rules = z.strictObject({
@@ -270,7 +319,7 @@ const remediation = z.strictObject({
     ),
 });
 
-export const settings = z.strictObject({
+const whole = z.strictObject({
   dataDir: z
     .string()
     .min(1)
@@ -278,6 +327,7 @@ export const settings = z.strictObject({
     .describe('Folder of the embedded database, the spool and the generated webhook secret.'),
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Loopback unless told otherwise.'),
   port: z.int().min(0).max(65_535).default(8080).describe('Port to listen on; 0 takes a free one.'),
+  operations: operations.prefault({}),
   logLevel: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -291,7 +341,7 @@ export const settings = z.strictObject({
     .default(90)
     .describe('How long the log keeps events; rules look back 3 days.'),
   internalKeys: z
-    .array(secret.min(16, 'must be at least 16 characters'))
+    .array(secret)
     .min(1)
     .optional()
     .describe(
@@ -311,6 +361,11 @@ export const settings = z.strictObject({
     .boolean()
     .default(true)
     .describe('Whether `tripline attack` may play scenarios, in workspaces of their own (`tripline-drill-…`).'),
+  drillKey: secret
+    .optional()
+    .describe(
+      'Key that signs drills, and speaks for their workspaces alone. Absent: `tripline up` makes one in its data folder; a service alone takes no drill.',
+    ),
   learningDays: z
     .number()
     .min(0)
@@ -329,6 +384,53 @@ export const renamed: Readonly<Record<string, string>> = {
   'remediation.breakGlass':
     'is called remediation.protected now, by kind: protected: { users: [], repositories: [], runners: [] }',
 };
+
+export const settings = whole.superRefine(({ workspaces, github, drillKey, internalKeys, slack }, context) => {
+  const fault = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });
+  const organizations = new Map<string, number>();
+  workspaces.forEach(({ id, github: { organizations: named } }, place) => {
+    if (workspaces.findIndex((other) => other.id === id) !== place) {
+      fault(['workspaces', place, 'id'], 'is the id of another workspace too');
+    }
+    if (id.startsWith(drillPrefix)) fault(['workspaces', place, 'id'], `begins like a drill’s, ${drillPrefix}`);
+    named.forEach(({ login, id: number }, nth) => {
+      const path = ['workspaces', place, 'github', 'organizations', nth];
+      if (login.toLowerCase().startsWith(drillPrefix)) fault(path, `begins like a drill’s, ${drillPrefix}`);
+      for (const name of [login.toLowerCase(), ...(number === undefined ? [] : [`id ${number}`])]) {
+        if (organizations.has(name)) {
+          fault(path, 'is named twice; it can belong to one workspace only');
+        }
+        organizations.set(name, place);
+      }
+    });
+  });
+
+  // Whoever holds one secret must not thereby speak for another feed.
+  const uses = new Map<string, string>();
+  const claim = (use: string, path: (string | number)[], secrets: readonly (string | undefined)[]) => {
+    for (const value of secrets) {
+      if (value === undefined) continue;
+      const other = uses.get(value);
+      if (other !== undefined && other !== use) fault(path, `is also ${other}; each feed needs secrets of its own`);
+      uses.set(value, use);
+    }
+  };
+  claim('a secret of GitHub’s webhooks', ['github', 'webhookSecrets'], github.webhookSecrets ?? []);
+  claim('a secret of GitHub’s webhooks', ['github', 'app', 'webhookSecrets'], github.app?.webhookSecrets ?? []);
+  workspaces.forEach((one, place) => {
+    const path = ['workspaces', place, 'github', 'webhookSecrets'];
+    claim('a secret of GitHub’s webhooks', path, one.github.webhookSecrets ?? []);
+  });
+  workspaces.forEach((one, place) => {
+    claim('a break-glass key', ['workspaces', place, 'breakGlassKeys'], one.breakGlassKeys ?? []);
+  });
+  claim('the drill key', ['drillKey'], [drillKey]);
+  claim('an internal key', ['internalKeys'], internalKeys ?? []);
+  claim('Slack’s signing secret', ['slack', 'signingSecret'], [slack?.signingSecret]);
+});
+
+/** Settings as tripline.yaml gives them. */
+export type GivenSettings = z.input<typeof settings>;
 
 /** Settings as a service gets them. */
 export type Settings = z.output<typeof settings>;
@@ -351,6 +453,8 @@ export const environment: readonly EnvironmentSetting[] = [
   { name: 'TRIPLINE_DATA', path: 'dataDir' },
   { name: 'TRIPLINE_HOST', path: 'host' },
   { name: 'TRIPLINE_PORT', path: 'port', kind: 'number' },
+  { name: 'TRIPLINE_OPERATIONS_HOST', path: 'operations.host' },
+  { name: 'TRIPLINE_OPERATIONS_PORT', path: 'operations.port', kind: 'number' },
   { name: 'TRIPLINE_LOG_LEVEL', path: 'logLevel' },
   { name: 'TRIPLINE_GITHUB_WEBHOOK_SECRET', path: 'github.webhookSecrets', kind: 'list', secret: true },
   { name: 'TRIPLINE_INTERNAL_KEY', path: 'internalKeys', kind: 'list', secret: true },
@@ -358,6 +462,12 @@ export const environment: readonly EnvironmentSetting[] = [
   { name: 'TRIPLINE_GITHUB_TOKEN', path: 'github.token', secret: true },
   { name: 'TRIPLINE_GITHUB_APP_ID', path: 'github.app.id' },
   { name: 'TRIPLINE_GITHUB_APP_PRIVATE_KEY', path: 'github.app.privateKey', secret: true },
+  {
+    name: 'TRIPLINE_GITHUB_APP_WEBHOOK_SECRET',
+    path: 'github.app.webhookSecrets',
+    kind: 'list',
+    secret: true,
+  },
   { name: 'TRIPLINE_GITHUB_HOOK_TOKEN', path: 'github.hookToken', secret: true },
   { name: 'TRIPLINE_SLACK_BOT_TOKEN', path: 'slack.botToken', secret: true },
   { name: 'TRIPLINE_SLACK_CHANNEL', path: 'slack.channel' },
@@ -368,5 +478,6 @@ export const environment: readonly EnvironmentSetting[] = [
   { name: 'TRIPLINE_PAGERDUTY_ROUTING_KEY', path: 'pagerduty.routingKey', secret: true },
   { name: 'TRIPLINE_PAGERDUTY_API_URL', path: 'pagerduty.apiUrl' },
   { name: 'TRIPLINE_DRILLS', path: 'drills', kind: 'boolean' },
+  { name: 'TRIPLINE_DRILL_KEY', path: 'drillKey', secret: true },
   { name: 'TRIPLINE_LEARNING_DAYS', path: 'learningDays', kind: 'number' },
 ];

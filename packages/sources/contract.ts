@@ -1,4 +1,5 @@
 import type { TriplineEvent } from '@tripline/contracts/event';
+import type { FeedSecret, SpeaksFor } from './secrets.ts';
 import type { Workspaces } from './workspace.ts';
 
 /**
@@ -16,8 +17,8 @@ export type Source = {
   contentTypes: readonly string[];
   /** What a sender must set when the content type is another. */
   contentTypeAdvice: string;
-  /** Checks the raw bytes against any of `secrets`, in constant time. Undefined when one of them fits. */
-  verify: (rawBody: Buffer, headers: RequestHeaders, secrets: readonly string[], nowMs: number) => Refusal | undefined;
+  /** Checks the raw bytes against all of `secrets`, in constant time, and says for whom the one that fits speaks. */
+  verify: (rawBody: Buffer, headers: RequestHeaders, secrets: readonly FeedSecret[], nowMs: number) => Verified;
   /** What the headers say of the delivery, made fit to be shown: ask only once the signature fits. */
   claimsOf: (headers: RequestHeaders) => { delivery?: string | undefined; event?: string | undefined };
   /** Reads what the headers claim, checks that the body fits it, and normalises. Called on verified bytes only. */
@@ -34,7 +35,11 @@ export type Delivery = {
   bodySha256: string;
   /** Wall clock at receipt, ms since the epoch. */
   receivedAtMs: number;
+  /** For whom the secret speaks that signed it. */
+  speaksFor: SpeaksFor;
 };
+
+export type Verified = { speaksFor: SpeaksFor } | { refusal: Refusal };
 
 export type Normalised = { event: TriplineEvent } | Ignored | { refusal: Refusal };
 
@@ -72,6 +77,8 @@ export const refusalReasons = [
   'missing-signature',
   'bad-signature',
   'timestamp-out-of-tolerance',
+  /** The secret that signed it does not speak for the organisation or workspace that it names. */
+  'wrong-organization',
   'missing-event-header',
   'unknown-event',
   'bad-delivery-id',
@@ -82,6 +89,7 @@ export const refusalReasons = [
   'too-many-keys',
   'body-does-not-fit-event',
   'unknown-workspace',
+  'out-of-bounds',
   'event-too-large',
   'spool-full',
   'bad-request',

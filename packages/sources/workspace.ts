@@ -1,49 +1,169 @@
+import { drillPrefix } from '@tripline/contracts/drill';
+import { type Refusal, refuse } from './contract.ts';
+import type { SpeaksFor } from './secrets.ts';
+
 /**
  * Which workspace a delivery belongs to: what the organisation is configured to be, or, when no workspaces are
  * configured, the organisation itself.
+ *
+ * An organisation is its id. Its login is only how it is configured and first heard of: with the first delivery that
+ * proves it the login is pinned to the id, so that a renamed organisation stays the same workspace and whoever takes
+ * its old name is another.
  */
 export type Workspaces = {
-  /** Workspace of an organisation (or of the user who owns a repository); undefined when it is none of ours. */
+  /**
+   * The workspace of a delivery that names `owners` (the organisation first), by the word of a secret that speaks for
+   * `speaksFor`. A secret that speaks for others is refused; an organisation that nobody configured is ignored.
+   */
+  whose: (speaksFor: SpeaksFor, owners: readonly NamedOwner[]) => Whose;
+  /** Workspace of an organisation by its login alone, for what Tripline asks by itself; undefined when it is none of ours. */
   of: (organization: string) => string | undefined;
-  /** Whether this workspace is one of ours, for feeds that name the workspace itself. */
-  knows: (workspace: string) => boolean;
   /** Whether this workspace is a drill's, and drills are on. */
   isDrill: (workspace: string) => boolean;
 };
 
-/** Organisations whose name begins so are played by `tripline attack`; none of them is real. */
-export const drillPrefix = 'tripline-drill-';
+/** An organisation, or the user who owns a repository, as a body names it. */
+export type NamedOwner = { login: string; id: string | undefined };
+
+export type Whose = { workspace: string } | { ignored: 'no-workspace' | 'unknown-organization' } | { refusal: Refusal };
+
+/** An organisation whose id is known. */
+export type PinnedOrganization = { id: string; login: string; workspace: string };
 
 /** What may be a workspace's name; organisations' logins fit it once they are in lower case, dots and hyphens included. */
-export const workspacePattern = /^(?!\.{1,2}$)[a-z0-9._-]{1,100}$/;
+const workspacePattern = /^(?!\.{1,2}$)[a-z0-9._-]{1,100}$/;
 
-export function createWorkspaces(config: {
-  workspaces: readonly { id: string; github: { organizations: readonly string[] } }[];
-  drills: boolean;
-}): Workspaces {
-  const byOrganization = new Map<string, string>();
-  for (const workspace of config.workspaces) {
-    for (const organization of workspace.github.organizations) {
-      byOrganization.set(organization.toLowerCase(), workspace.id);
+/** More organisations than these are told apart by login alone. */
+const maxPinned = 10_000;
+
+/**
+ * @param pinned organisations whose ids were pinned before.
+ * @param pin is told of each organisation at the delivery that pins its id. Without it nothing is pinned, and only
+ *   configured ids are known.
+ */
+export function createWorkspaces(
+  config: {
+    workspaces: readonly {
+      id: string;
+      github: { organizations: readonly { login: string; id?: string | undefined }[] };
+    }[];
+    drills: boolean;
+  },
+  { pinned = [], pin }: { pinned?: readonly PinnedOrganization[]; pin?: (one: PinnedOrganization) => void } = {},
+): Workspaces {
+  const byLogin = new Map<string, string>();
+  const byId = new Map<string, string>();
+  /** The id to which a login is pinned, in lower case. */
+  const idOf = new Map<string, string>();
+  for (const { id: workspace, github } of config.workspaces) {
+    for (const { login, id } of github.organizations) {
+      byLogin.set(login.toLowerCase(), workspace);
+      if (id === undefined) continue;
+      byId.set(id, workspace);
+      idOf.set(login.toLowerCase(), id);
     }
   }
-  const configured = new Set(byOrganization.values());
+  const isConfigured = byLogin.size > 0;
+  for (const { id, login, workspace } of pinned) {
+    const key = login.toLowerCase();
+    // What is configured now counts, not what was when it was pinned.
+    const home = isConfigured ? byLogin.get(key) : workspace;
+    if (home === undefined || byId.has(id) || idOf.has(key)) continue;
+    byId.set(id, home);
+    idOf.set(key, id);
+  }
 
   const isDrill = (workspace: string) =>
     config.drills && workspace.startsWith(drillPrefix) && workspacePattern.test(workspace);
-  const knows = (workspace: string) => {
+  const of = (organization: string) => {
+    const login = organization.toLowerCase();
     // A drill's name is never a real organisation's: with drills off it is nobody's, configured workspaces or not.
-    if (workspace.startsWith(drillPrefix)) return isDrill(workspace);
-    return configured.size > 0 ? configured.has(workspace) : workspacePattern.test(workspace);
+    if (login.startsWith(drillPrefix)) return isDrill(login) ? login : undefined;
+    if (isConfigured) return byLogin.get(login);
+    return workspacePattern.test(login) ? login : undefined;
   };
+
+  /** Whose an organisation is: by its id where that is known, else by a login that is pinned to no other. */
+  function homeOf({ login, id }: NamedOwner): string | undefined {
+    const known = id === undefined ? undefined : byId.get(id);
+    if (known !== undefined) return known;
+    const key = login.toLowerCase();
+    // With nothing configured, whoever took a name that was freed has no other workspace to go to.
+    if (isConfigured && id !== undefined && idOf.has(key)) return undefined;
+    return of(login);
+  }
+
+  function learn({ login, id }: NamedOwner, workspace: string): void {
+    const key = login.toLowerCase();
+    if (!pin || id === undefined || byId.has(id) || idOf.has(key) || byId.size >= maxPinned) return;
+    byId.set(id, workspace);
+    idOf.set(key, id);
+    pin({ id, login: key, workspace });
+  }
+
+  /** Whether each organisation of these workspaces is known by id, so that another id is another organisation. */
+  const allKnown = (ids: readonly string[]) =>
+    config.workspaces.every(
+      (workspace) =>
+        !ids.includes(workspace.id) ||
+        workspace.github.organizations.every(({ login }) => idOf.has(login.toLowerCase())),
+    );
+
+  function whoseOfAnybody(owners: readonly NamedOwner[]): Whose {
+    const owner = owners[0];
+    if (owner === undefined) return { ignored: 'no-workspace' };
+    if (owners.some(({ login }) => login.toLowerCase().startsWith(drillPrefix))) return drillsOwn;
+    const workspace = homeOf(owner);
+    if (workspace === undefined) return { ignored: 'unknown-organization' };
+    learn(owner, workspace);
+    return { workspace };
+  }
+
+  function whoseOfWorkspaces(ids: readonly string[], beyond: boolean, owners: readonly NamedOwner[]): Whose {
+    if (owners.length === 0) return ids.length === 1 ? { workspace: ids[0]! } : { ignored: 'no-workspace' };
+    let workspace: string | undefined;
+    let isUnknown = false;
+    for (const owner of owners) {
+      const home = homeOf(owner);
+      if (home === undefined) {
+        // Another name or id than the configured ones: a renamed organisation, or somebody else's.
+        if (!beyond && owner.id !== undefined && allKnown(ids)) return anothers;
+        isUnknown = true;
+      } else if (!ids.includes(home) || (workspace !== undefined && workspace !== home)) return anothers;
+      else workspace = home;
+    }
+    if (isUnknown) return { ignored: 'unknown-organization' };
+    learn(owners[0]!, workspace!);
+    return { workspace: workspace! };
+  }
+
+  function whoseOfDrill(owners: readonly NamedOwner[]): Whose {
+    const logins = new Set(owners.map(({ login }) => login.toLowerCase()));
+    const [login] = logins;
+    return logins.size === 1 && isDrill(login!) ? { workspace: login! } : drillsOnly;
+  }
+
   return {
-    of(organization) {
-      const login = organization.toLowerCase();
-      if (login.startsWith(drillPrefix)) return isDrill(login) ? login : undefined;
-      if (configured.size > 0) return byOrganization.get(login);
-      return workspacePattern.test(login) ? login : undefined;
+    whose(speaksFor, owners) {
+      if (speaksFor.kind === 'anybody') return whoseOfAnybody(owners);
+      if (speaksFor.kind === 'workspaces') return whoseOfWorkspaces(speaksFor.ids, speaksFor.beyond, owners);
+      return speaksFor.kind === 'drills' ? whoseOfDrill(owners) : anothers;
     },
-    knows,
+    of,
     isDrill,
   };
 }
+
+const anothers: Whose = {
+  refusal: refuse(
+    401,
+    'wrong-organization',
+    'The secret that signed this does not speak for the organisation that it names; give that one’s webhook the secret of its own workspace',
+  ),
+};
+const drillsOwn: Whose = {
+  refusal: refuse(401, 'wrong-organization', 'A drill is signed with the drill key, never with a webhook secret'),
+};
+const drillsOnly: Whose = {
+  refusal: refuse(401, 'wrong-organization', `The drill key speaks for ${drillPrefix}… alone`),
+};

@@ -71,7 +71,9 @@ export function createImportTask(parts: ImportParts) {
   };
 
   async function readAll(workspace: string, log: Logger): Promise<Inventory> {
-    const configured = config.workspaces.find(({ id }) => id === workspace)?.github.organizations;
+    const configured = config.workspaces
+      .find(({ id }) => id === workspace)
+      ?.github.organizations.map(({ login }) => login);
     const whole: Inventory = { runners: [], heads: [], protected: [], members: [], deployKeys: [], installations: [] };
     for (const organization of configured ?? [workspace]) {
       const part = await withReader(

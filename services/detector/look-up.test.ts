@@ -38,7 +38,9 @@ beforeEach(async () => {
 afterEach(() => github.close());
 
 function parts(
-  settings: { token?: string; workspaces?: { id: string; github: { organizations: string[] } }[] } = { token },
+  settings: { token?: string; workspaces?: { id: string; github: { organizations: { login: string }[] } }[] } = {
+    token,
+  },
 ) {
   const config = loadConfig({}, '/nonexistent');
   return {
@@ -153,7 +155,7 @@ describe('an import', () => {
   });
   afterEach(() => database.close());
 
-  const workspaces = [{ id: 'acme', github: { organizations: ['acme', 'acme-labs'] } }];
+  const workspaces = [{ id: 'acme', github: { organizations: [{ login: 'acme' }, { login: 'acme-labs' }] } }];
   const jobs = async () => (await database.db.pool.query(`SELECT key FROM graphile_worker.jobs`)).rows;
 
   /** Two organisations, each with a runner, a member and one repository with a protected default branch and a key. */

@@ -1,3 +1,4 @@
+import { drillPrefix } from '@tripline/contracts/drill';
 import { type BatchRows, keepBatch } from '@tripline/db/batches';
 import { type AnyJob, addJobs } from '@tripline/db/jobs';
 import { nothingRecorded, type Recorded, recordVerdicts, type Silence } from '@tripline/db/record-findings';
@@ -5,7 +6,6 @@ import { writeRuleState } from '@tripline/db/rule-state';
 import { writeTimers } from '@tripline/db/timers';
 import type { Effects } from '@tripline/engine/effects';
 import type { StateChange } from '@tripline/engine/state';
-import { drillPrefix } from '@tripline/engine/workspace-facts';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { ClientBase, Pool } from 'pg';
 

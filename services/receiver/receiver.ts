@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { toEventRecord } from '@tripline/contracts/event-record';
+import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
 import type { Clock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
 import { answerJson, errorBody } from '@tripline/runtime/http';
@@ -16,6 +17,7 @@ import {
   type Source,
 } from '@tripline/sources/contract';
 import { github } from '@tripline/sources/github/source';
+import { type FeedSecret, githubSecrets, triplineSecrets } from '@tripline/sources/secrets';
 import { tripline } from '@tripline/sources/tripline/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { RecordTooLarge, type Stream, topics } from '@tripline/stream/contract';
@@ -25,6 +27,7 @@ import { readBody } from './body.ts';
 import { createDeliveries } from './deliveries.ts';
 import { createDrainer } from './drainer.ts';
 import { createMeasures } from './measures.ts';
+import { openOrganizations } from './organizations.ts';
 import { openSpool } from './spool.ts';
 import { createSummaries } from './summaries.ts';
 
@@ -42,7 +45,8 @@ export type ReceiverParts = { config: Config; stream: Stream; logger: Logger; cl
 /** An append that takes longer counts as the log being away: GitHub gives up after 10 s. */
 const appendTimeoutMs = 5000;
 const rememberedDeliveries = 20_000;
-const sources: readonly Source[] = [github, tripline];
+/** Each feed with its secrets: none serves two. */
+type Feed = { source: Source; secrets: readonly FeedSecret[] };
 
 /**
  * Hears deliveries: verify the raw body → normalise → append → acknowledge. An answer of 2xx is given only when the
@@ -51,16 +55,22 @@ const sources: readonly Source[] = [github, tripline];
  */
 export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   const { config, stream, logger, clock, metrics } = parts;
-  const secrets = config.github.webhookSecrets;
-  if (!secrets) {
-    throw new ConfigError('github.webhookSecrets (TRIPLINE_GITHUB_WEBHOOK_SECRET) is needed to verify deliveries');
+  const feeds: readonly Feed[] = [
+    { source: github, secrets: githubSecrets(config) },
+    { source: tripline, secrets: triplineSecrets(config) },
+  ];
+  if (feeds[0]!.secrets.every(({ speaksFor }) => speaksFor.kind === 'drills')) {
+    throw new ConfigError(
+      'a webhook secret is needed to verify deliveries: github.webhookSecrets (TRIPLINE_GITHUB_WEBHOOK_SECRET) or workspaces[].github.webhookSecrets',
+    );
   }
-  const workspaces = createWorkspaces(config);
   const spool = await openSpool({
     dir: join(config.dataDir, 'spool'),
     limitBytes: config.receiver.spoolLimitBytes,
     logger,
   });
+  const organizations = openOrganizations(config.dataDir, logger);
+  const workspaces = createWorkspaces(config, organizations);
   const measures = createMeasures(metrics, spool.bytes);
   const drainer = createDrainer({ stream, spool, clock, logger, timeoutMs: appendTimeoutMs });
   const appender = createAppender({
@@ -78,7 +88,7 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   const deliveries = createDeliveries(rememberedDeliveries);
   const summaries = createSummaries({ append: appender.append, behind: () => !spool.empty(), clock });
 
-  async function receive(source: Source, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function receive({ source, secrets }: Feed, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { headers } = request;
     const receivedAtMs = clock.nowMs();
     const refuseUnproven = (refusal: Refusal) => {
@@ -89,11 +99,14 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
     const rawBody = await readBody(request, config.receiver.bodyLimitBytes);
     if (rawBody === 'too-large') return refuseUnproven(tooLarge);
     if (rawBody === 'cut-off') return refuseUnproven(cutOff);
-    const refusal = encodingFault(headers) ?? source.verify(rawBody, headers, secrets!, receivedAtMs);
-    if (refusal) return refuseUnproven(refusal);
+    const fault = encodingFault(headers);
+    if (fault) return refuseUnproven(fault);
+    const verified = source.verify(rawBody, headers, secrets, receivedAtMs);
+    if ('refusal' in verified) return refuseUnproven(verified.refusal);
 
+    const { speaksFor } = verified;
     const bodySha256 = hash('sha256', rawBody);
-    const normalised = source.normalise({ headers, rawBody, bodySha256, receivedAtMs }, workspaces);
+    const normalised = source.normalise({ headers, rawBody, bodySha256, receivedAtMs, speaksFor }, workspaces);
     /** From here on the sender is known, and what he says of the delivery may be told. */
     const note = (outcome: 'ignored' | 'refused', reason: IgnoredReason | RefusalReason, organization?: string) => {
       const claims = { ...source.claimsOf(headers), organization };
@@ -114,7 +127,11 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
       // A delivery is itself: by its id within its source and workspace, whatever its body. Twins of a body are all kept.
       const name = `${event.workspace}\0${event.source}\0${event.id}`;
       const isNew = await deliveries.once(name, async () => {
-        const kept = await appender.append({ topic: topics.events, ...toEventRecord(event) });
+        const record = toEventRecord(event);
+        // A drill says over HTTP what else may only come from within: with the drill key, and in its workspace alone.
+        const isDrills = speaksFor.kind === 'drills' && internalEventTypes.has(event.type);
+        const proved = isDrills ? signInternal(record, config.drillKey!) : record;
+        const kept = await appender.append({ topic: topics.events, ...proved });
         measures.count(source.name, kept === 'log' ? 'kept' : 'spooled');
       });
       if (!isNew) measures.count(source.name, 'duplicate');
@@ -152,9 +169,9 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   const tooLarge = refuse(413, 'body-too-large', `The body is larger than ${config.receiver.bodyLimitBytes} bytes`);
   return {
     routes(app) {
-      for (const source of sources) {
-        app.postPlain(`/webhooks/${source.name}`, (request, response) => {
-          receive(source, request, response).catch((error) => answerFault(source, error, response));
+      for (const feed of feeds) {
+        app.postPlain(`/webhooks/${feed.source.name}`, (request, response) => {
+          receive(feed, request, response).catch((error) => answerFault(feed.source, error, response));
         });
       }
     },
@@ -170,6 +187,7 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
       await appender.settled();
       await drainer.stop();
       await spool.close();
+      await organizations.settled();
     },
   };
 }

@@ -7,12 +7,14 @@ import type { Config } from '@tripline/runtime/config';
 import { createHttp } from '@tripline/runtime/http';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
-import { settings } from '@tripline/runtime/settings';
+import { type GivenSettings, settings } from '@tripline/runtime/settings';
 import { signGithub } from '@tripline/sources/github/verify';
 import type { Stream } from '@tripline/stream/contract';
 import { createReceiver } from './receiver.ts';
 
 export const secret = 'a secret for tests';
+export const drillKey = 'a drill key for tests';
+export const nextSecret = 'the next secret for tests';
 type Answer = {
   status: number;
   headers: Headers;
@@ -22,11 +24,15 @@ type Answer = {
 /** A receiver that listens on a port of its own, over a given log. For tests only. */
 export async function startReceiver(
   stream: Stream,
-  options: { settings?: Parameters<typeof settings.parse>[0] & object; dataDir?: string; clock?: Clock } = {},
+  options: { settings?: GivenSettings; dataDir?: string; clock?: Clock } = {},
 ) {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'tripline-receiver-'));
   const config: Config = {
-    ...settings.parse({ ...options.settings, github: { webhookSecrets: [secret, 'the next secret'] } }),
+    ...settings.parse({
+      drillKey,
+      ...options.settings,
+      github: { webhookSecrets: [secret, nextSecret], ...options.settings?.github },
+    }),
     dataDir,
     baseDir: dataDir,
     file: null,

@@ -1,3 +1,4 @@
+import { drillPrefix } from '@tripline/contracts/drill';
 import type { GuardVerdict } from '@tripline/contracts/job';
 import { responseActions } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
@@ -29,7 +30,7 @@ import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
-import { createWorkspaces, drillPrefix } from '@tripline/sources/workspace';
+import { createWorkspaces } from '@tripline/sources/workspace';
 import { Counter } from 'prom-client';
 import { guard, protectedBy, sayProtected, touched } from './guard.ts';
 import { type Performed, perform, Stopped } from './perform.ts';

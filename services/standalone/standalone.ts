@@ -16,6 +16,7 @@ import { createHttp } from '@tripline/runtime/http';
 import { createLifecycle } from '@tripline/runtime/lifecycle';
 import { openLogFile } from '@tripline/runtime/log-file';
 import { createMetrics } from '@tripline/runtime/metrics';
+import { githubSecrets } from '@tripline/sources/secrets';
 import { openStream } from '@tripline/stream/open';
 import type { FastifyInstance } from 'fastify';
 import { showLive } from './live.ts';
@@ -55,7 +56,8 @@ export async function startStandalone(given: Config, screen: Screen): Promise<St
   lifecycle.opened('log file', log, () => log.close());
   lifecycle.opened('data folder', folder, () => folder.release());
   try {
-    const madeSecret = given.github.webhookSecrets ? null : keepSecret(given.dataDir, 'webhook-secret');
+    const isConfigured = githubSecrets({ ...given, drills: false }).length > 0;
+    const madeSecret = isConfigured ? null : keepSecret(given.dataDir, 'webhook-secret');
     const embedded = given.database.url
       ? null
       : await screen.step('Starting the database', () =>
@@ -68,6 +70,7 @@ export async function startStandalone(given: Config, screen: Screen): Promise<St
       database: { url: databaseUrl },
       internalKeys: given.internalKeys ?? [keepSecret(given.dataDir, 'internal-key')],
       github: madeSecret === null ? given.github : { ...given.github, webhookSecrets: [madeSecret] },
+      drillKey: given.drillKey ?? keepSecret(given.dataDir, 'drill-key'),
     };
     const db = lifecycle.opened(
       'database connections',

@@ -6,7 +6,7 @@ import { requestBytes, sendAll } from './load.ts';
 import { answers, freePort, start } from './processes.ts';
 import { eventOf } from './records.ts';
 
-export const secret = 'bench-secret';
+export const secret = 'bench-webhook-secret';
 
 /** A process that hears deliveries: what to run, what it must be told, and the path that answers once it listens. */
 export type HttpServer = { args: string[]; env: Record<string, string>; ready: string };

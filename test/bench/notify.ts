@@ -153,11 +153,11 @@ async function startOurs(slackUrl: string) {
     core: 0,
     env: {
       DATABASE_URL: postgres.url,
-      TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-bench',
+      TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-bench-token',
       TRIPLINE_SLACK_TEAM_ID: 'T1',
       TRIPLINE_SLACK_APP_ID: 'A1',
       TRIPLINE_SLACK_CHANNEL: 'C1',
-      TRIPLINE_SLACK_SIGNING_SECRET: 'bench',
+      TRIPLINE_SLACK_SIGNING_SECRET: 'bench-signing-secret',
       TRIPLINE_SLACK_API_URL: slackUrl,
     },
   });

@@ -39,7 +39,7 @@ const services = [...everyService, 'reconciler'];
 export async function startWhole(
   options: { brokers?: string | undefined; apart?: boolean | undefined; act?: boolean } = {},
 ): Promise<Whole> {
-  const secret = 'bench-secret';
+  const secret = 'bench-webhook-secret';
   const folder = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
   const postgres = await startEmbedded({ dataDir: join(folder, 'postgres') });
   const slack = await startSlack();
@@ -53,11 +53,11 @@ export async function startWhole(
     TRIPLINE_LOG_LEVEL: 'warn',
     TRIPLINE_GITHUB_WEBHOOK_SECRET: secret,
     TRIPLINE_INTERNAL_KEY: internalKey,
-    TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-bench',
+    TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-bench-token',
     TRIPLINE_SLACK_TEAM_ID: 'T1',
     TRIPLINE_SLACK_APP_ID: 'A1',
     TRIPLINE_SLACK_CHANNEL: 'C1',
-    TRIPLINE_SLACK_SIGNING_SECRET: 'bench',
+    TRIPLINE_SLACK_SIGNING_SECRET: 'bench-signing-secret',
     TRIPLINE_SLACK_API_URL: slack.url,
     ...(options.act
       ? {

@@ -93,10 +93,16 @@ async function offer(
       'x-github-delivery': `garbage-${place}`,
       'x-hub-signature-256': signGithub(made.body, secret),
     };
-    if (github.verify(made.body, headers, [secret], startMs) !== undefined)
-      differs(`${describe(made, place)}: refused unread`);
+    const verified = github.verify(made.body, headers, [{ secret, speaksFor: { kind: 'anybody' } }], startMs);
+    if ('refusal' in verified) differs(`${describe(made, place)}: refused unread`);
     const bodySha256 = createHash('sha256').update(made.body).digest('hex');
-    const delivery = { headers, rawBody: made.body, bodySha256, receivedAtMs: startMs };
+    const delivery = {
+      headers,
+      rawBody: made.body,
+      bodySha256,
+      receivedAtMs: startMs,
+      speaksFor: { kind: 'anybody' } as const,
+    };
     const normalised = github.normalise(delivery, workspaces);
     if ('event' in normalised) {
       judge.take(toEventRecord(normalised.event), made, place);

@@ -63,10 +63,12 @@ export async function startVictimReceiver(ground: Ground, options: { secret: str
     port,
     process,
     post,
-    /** Posts what an honest GitHub might. */
-    honest(): Promise<number> {
+    /** Posts what an honest GitHub might, signed with `by`, the receiver's secret unless told otherwise. */
+    honest(by: string = secret): Promise<number> {
       sent += 1;
-      return post('member', honestBody(sent), { 'x-github-delivery': `honest-${sent}` });
+      const body = honestBody(sent);
+      const signature = { 'x-hub-signature-256': signGithub(body, by) };
+      return post('member', body, { 'x-github-delivery': `honest-${sent}`, ...signature });
     },
     /** Writes bytes as they are, and answers all that came back until the receiver closed, or until `patienceMs`. */
     raw(bytes: readonly (string | Buffer)[], { patienceMs = 20_000, end = false } = {}): Promise<string> {

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { github } from '@tripline/sources/github/source';
-import { signGithub } from '@tripline/sources/github/verify';
+import { drillHeader, signGithub } from '@tripline/sources/github/verify';
+import type { FeedSecret } from '@tripline/sources/secrets';
 import { tripline } from '@tripline/sources/tripline/source';
 import { signStandard } from '@tripline/sources/tripline/verify';
 import { createRandom, type Random } from '../simulation/random.ts';
@@ -20,7 +21,15 @@ export const badSignatures: Fault = {
 };
 
 const secret = 'the real secret of the webhook';
-const secrets = [secret, 'the next secret, while they are rotated'];
+const nextSecret = 'the next secret while they are rotated';
+const drillKey = 'the key of drills, no webhook’s secret';
+const speaksFor = { kind: 'anybody' } as const;
+const secrets: FeedSecret[] = [
+  ...[secret, nextSecret].map((one) => ({ secret: one, speaksFor })),
+  { secret: drillKey, speaksFor: { kind: 'drills' } },
+];
+/** Tripline's own route takes no webhook's secret. */
+const ownSecrets = secrets.slice(2);
 const overHttpEvery = 100;
 const httpAtMost = 20_000;
 const nowMs = Date.parse('2026-05-01T12:00:00Z');
@@ -39,6 +48,7 @@ const github256: readonly ((body: Buffer, random: Random) => string | string[] |
   () => undefined,
   () => '',
   (body) => signGithub(body, ''),
+  (body) => signGithub(body, drillKey),
   (body) => signGithub(body, secret.toUpperCase()),
   (body, random) => signGithub(body, `guess ${random.next()}`),
   (body) => signGithub(Buffer.concat([body, Buffer.from('\n')]), secret),
@@ -90,14 +100,16 @@ function forge(random: Random, place: number): Forged {
 function forgeStandard(random: Random, place: number): Forged {
   const body = honestBody(place);
   const [id, at] = [`forged-${place}`, nowS];
-  const good = signStandard(body, secret, id, at);
+  const good = signStandard(body, drillKey, id, at);
   const [signature, time, name] = random.pick<[string, string, string]>([
     [signStandard(body, `guess ${random.next()}`, id, at), `${at}`, id],
-    [signStandard(body, secret, `${id}x`, at), `${at}`, id],
+    [signStandard(body, secret, id, at), `${at}`, id],
+    [signStandard(body, nextSecret, id, at), `${at}`, id],
+    [signStandard(body, drillKey, `${id}x`, at), `${at}`, id],
     [good, `${at + 1}`, id],
     [good, `${at}`, `${id}x`],
-    [signStandard(body, secret, id, at - 301), `${at - 301}`, id],
-    [signStandard(body, secret, id, at + 301), `${at + 301}`, id],
+    [signStandard(body, drillKey, id, at - 301), `${at - 301}`, id],
+    [signStandard(body, drillKey, id, at + 301), `${at + 301}`, id],
     [good.replace('v1,', 'v1a,'), `${at}`, id],
     [good.replace('v1,', ''), `${at}`, id],
     [good.slice(0, -2), `${at}`, id],
@@ -116,7 +128,10 @@ function forgeStandard(random: Random, place: number): Forged {
 async function run(ground: Ground, size: number): Promise<Outcome> {
   const differences: string[] = [];
   const random = createRandom(815);
-  const victim = await startVictimReceiver(ground, { secret });
+  const victim = await startVictimReceiver(ground, {
+    secret,
+    env: { TRIPLINE_GITHUB_WEBHOOK_SECRET: `${secret},${nextSecret}`, TRIPLINE_DRILL_KEY: drillKey },
+  });
   const startedMs = performance.now();
   let overHttp = 0;
   try {
@@ -128,8 +143,11 @@ async function run(ground: Ground, size: number): Promise<Outcome> {
         : place % guessesAForm === 1
           ? forge(random, Math.floor(place / guessesAForm))
           : guess(random);
-      const refusal = (standard ? tripline : github).verify(body, headers, secrets, nowMs);
-      if (refusal?.status !== 401) differences.push(`delivery ${place} was believed: ${JSON.stringify(headers)}`);
+      const verified = standard
+        ? tripline.verify(body, headers, ownSecrets, nowMs)
+        : github.verify(body, headers, secrets, nowMs);
+      if (!('refusal' in verified) || verified.refusal.status !== 401)
+        differences.push(`delivery ${place} was believed: ${JSON.stringify(headers)}`);
       if (!standard && place % overHttpEvery === 11 && overHttp < httpAtMost && isSendable(headers)) {
         overHttp += 1;
         const status = await victim.post('member', body, { 'x-hub-signature-256': '', ...headers });
@@ -139,8 +157,10 @@ async function run(ground: Ground, size: number): Promise<Outcome> {
       if (differences.length > 50) break;
     }
     differences.push(...(await replays(victim)));
-    for (let count = 0; count < 3; count += 1) {
-      if ((await victim.honest()) !== 202) differences.push('an honest delivery is refused');
+    for (let count = 0; count < 4; count += 1) {
+      // Both are good while one replaces the other.
+      if ((await victim.honest(count % 2 === 0 ? secret : nextSecret)) !== 202)
+        differences.push('an honest delivery is refused');
       honest.push(`github:honest-${count + 2}`);
     }
     const kept = await victim.kept();
@@ -153,7 +173,7 @@ async function run(ground: Ground, size: number): Promise<Outcome> {
     if (told.records > minutes) differences.push(`${told.records} records tell of refusals in ${minutes} minutes`);
     if (told.longestBytes > 4096) differences.push(`a record of ${told.longestBytes} bytes tells of refusals`);
     return {
-      size: `${size} deliveries in ${github256.length + 16} forms, ${overHttp} of them over HTTP`,
+      size: `${size} deliveries in ${github256.length + 18} forms, ${overHttp} of them over HTTP`,
       compared: 'each answer with 401, the log with the honest deliveries',
       differences,
       figure: `${differences.length} in`,
@@ -176,9 +196,21 @@ async function replays(victim: Victim): Promise<string[]> {
   const differences: string[] = [];
   if ((await victim.honest()) !== 202) differences.push('the first honest delivery is refused');
   const [body, other] = [honestBody(1), honestBody(2_000_000)];
+  const drillBody = Buffer.from(body.toString().replaceAll('acme', 'tripline-drill-x'));
   const id = { 'x-github-delivery': 'honest-1' };
   const tries: [string, Buffer, Record<string, string | string[]>][] = [
     ['the id of a genuine one with another body', other, { ...id, 'x-hub-signature-256': signGithub(other, 'guess') }],
+    ['a webhook’s secret for a drill', drillBody, { ...id, 'x-hub-signature-256': signGithub(drillBody, secret) }],
+    [
+      'a webhook’s secret for what says to be a drill’s',
+      drillBody,
+      { ...id, [drillHeader]: '1', 'x-hub-signature-256': signGithub(drillBody, secret) },
+    ],
+    [
+      'the drill key for a real organisation',
+      body,
+      { ...id, [drillHeader]: '1', 'x-hub-signature-256': signGithub(body, drillKey) },
+    ],
     ['the signature of another body', other, { ...id, 'x-hub-signature-256': signGithub(body, secret) }],
     [
       'two signatures, one right',

@@ -24,12 +24,12 @@ export const ssrf: Fault = {
 
 const settings = ['TRIPLINE_GITHUB_API_URL', 'TRIPLINE_SLACK_API_URL', 'TRIPLINE_PAGERDUTY_API_URL'];
 const others: Record<string, string> = {
-  TRIPLINE_SLACK_BOT_TOKEN: 'x',
+  TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-hostile-ssrf',
   TRIPLINE_SLACK_TEAM_ID: 'T1',
   TRIPLINE_SLACK_APP_ID: 'A1',
   TRIPLINE_SLACK_CHANNEL: 'C1',
-  TRIPLINE_SLACK_SIGNING_SECRET: 'x',
-  TRIPLINE_PAGERDUTY_ROUTING_KEY: 'x',
+  TRIPLINE_SLACK_SIGNING_SECRET: 'hostile-ssrf-signing',
+  TRIPLINE_PAGERDUTY_ROUTING_KEY: 'hostile-ssrf-routing',
 };
 
 async function run(ground: Ground, size: number): Promise<Outcome> {

@@ -45,13 +45,13 @@ export const notifier: Victim = {
         // A slow Slack has incidents wait, so many that they are folded.
         ...(/fold|park/.test(failpoint) ? { SLACK_INTERVAL_MS: '500' } : {}),
         ...(failpoint === '' ? {} : { FAILPOINT: failpoint }),
-        TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-faults',
+        TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-faults-token',
         TRIPLINE_SLACK_TEAM_ID: 'T1',
         TRIPLINE_SLACK_APP_ID: 'A1',
         TRIPLINE_SLACK_CHANNEL: 'C1',
-        TRIPLINE_SLACK_SIGNING_SECRET: 'faults-signing',
+        TRIPLINE_SLACK_SIGNING_SECRET: 'faults-signing-secret',
         TRIPLINE_SLACK_API_URL: `${slack.url}/`,
-        TRIPLINE_PAGERDUTY_ROUTING_KEY: 'faults-routing',
+        TRIPLINE_PAGERDUTY_ROUTING_KEY: 'faults-routing-key',
         TRIPLINE_PAGERDUTY_API_URL: pagerduty.url,
       });
 

@@ -123,13 +123,13 @@ const { privateKey } = generateKeyPairSync('rsa', {
 function configFor(urls: Sinks['urls']): Config {
   const config = loadConfig(
     {
-      TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-faults',
+      TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-faults-token',
       TRIPLINE_SLACK_TEAM_ID: 'T1',
       TRIPLINE_SLACK_APP_ID: 'A1',
       TRIPLINE_SLACK_CHANNEL: 'C1',
-      TRIPLINE_SLACK_SIGNING_SECRET: 'faults',
+      TRIPLINE_SLACK_SIGNING_SECRET: 'faults-signing-secret',
       TRIPLINE_SLACK_API_URL: urls.slack,
-      TRIPLINE_PAGERDUTY_ROUTING_KEY: 'faults',
+      TRIPLINE_PAGERDUTY_ROUTING_KEY: 'faults-routing-key',
       TRIPLINE_PAGERDUTY_API_URL: urls.pagerduty,
       TRIPLINE_GITHUB_API_URL: urls.github,
     },

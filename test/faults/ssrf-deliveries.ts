@@ -44,7 +44,7 @@ export async function callThroughDeliveries(
       },
       ...{ TRIPLINE_GITHUB_APP_ID: '1', TRIPLINE_GITHUB_APP_PRIVATE_KEY: privateKey, TRIPLINE_SLACK_CHANNEL: 'C1' },
       ...{
-        TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-x',
+        TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-hostile-ssrf',
         TRIPLINE_SLACK_TEAM_ID: 'T1',
         TRIPLINE_SLACK_APP_ID: 'A1',
         TRIPLINE_SLACK_SIGNING_SECRET: signingSecret,
@@ -59,7 +59,9 @@ export async function callThroughDeliveries(
     const { organization, repository } = body as { organization?: Owner; repository?: { owner: Owner } };
     return [organization?.login, repository?.owner.login].filter((login) => login !== undefined);
   });
-  const workspaces = [{ id: 'acme', github: { organizations: [...new Set(['acme', ...owners])] } }];
+  const workspaces = [
+    { id: 'acme', github: { organizations: [...new Set(['acme', ...owners])].map((login) => ({ login })) } },
+  ];
   const policy: typeof config.remediation.policy = [
     {
       ...({ rule: 'privilege-grant-outside-job', minSeverity: 'low', minConfidence: 'low' } as const),

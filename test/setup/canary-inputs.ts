@@ -36,11 +36,21 @@ export function plantedExamples(plant: string): { event: string; body: string; p
   });
 }
 
+/** Logins of the organisations and users whose repositories the examples are about. */
+export function exampleOwners(): string[] {
+  const owners = examples.flatMap(({ text }) => {
+    const { organization, repository, installation } = JSON.parse(text);
+    return [organization?.login, repository?.owner.login, installation?.account?.login];
+  });
+  return [...new Set(owners.flatMap((login) => login?.toLowerCase() ?? []))];
+}
+
 function isTaken(event: string, body: object): boolean {
   const headers = { 'x-github-event': event, 'x-github-delivery': 'a' };
   const rawBody = Buffer.from(JSON.stringify(body));
   const delivery = { headers, rawBody, bodySha256: '0'.repeat(64), receivedAtMs: 1_777_000_000_000 };
-  return !('refusal' in github.normalise(delivery, workspaces));
+  const speaksFor = { kind: 'anybody' } as const;
+  return !('refusal' in github.normalise({ ...delivery, speaksFor }, workspaces));
 }
 
 function objectsOf(value: unknown): Holder[] {

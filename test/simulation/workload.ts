@@ -32,7 +32,11 @@ export const dawnMs = Date.parse('2026-03-11T09:00:00Z');
 const minuteMs = 60_000;
 
 /** Whoever is asked for is known: a workspace may have any name here. */
-const anyWorkspace: Workspaces = { of: (login) => login.toLowerCase(), knows: () => true, isDrill: () => true };
+const anyWorkspace: Workspaces = {
+  whose: (_, owners) => ({ workspace: owners[0]!.login.toLowerCase() }),
+  of: (login) => login.toLowerCase(),
+  isDrill: () => true,
+};
 
 /** Stories of attackers and of honest people, woven into one another, late, doubled and with bad records between. */
 export function weave(random: Random, shape: WorkloadShape): Arrival[] {
@@ -73,6 +77,7 @@ export function play(scenario: Scenario, variant: 'attack' | 'benign', cast: Cas
         rawBody: delivery.body,
         bodySha256: createHash('sha256').update(delivery.body).digest('hex'),
         receivedAtMs: cast.startMs + delivery.atMs,
+        speaksFor: { kind: 'drills' },
       },
       anyWorkspace,
     );

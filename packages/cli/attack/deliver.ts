@@ -1,5 +1,5 @@
 import type { ScenarioDelivery } from '@tripline/scenarios/deliveries';
-import { signGithub } from '@tripline/sources/github/verify';
+import { drillHeader, signGithub } from '@tripline/sources/github/verify';
 import { toCloudEvent } from '@tripline/sources/tripline/source';
 import { signStandard } from '@tripline/sources/tripline/verify';
 import { UserError } from '../command.ts';
@@ -34,19 +34,16 @@ export async function deliver(receiver: Receiver, delivery: Delivery): Promise<n
 
 function reasonOf(answer: string): string {
   try {
-    const { reason, message } = JSON.parse(answer).error;
-    const advice =
-      reason === 'bad-signature' ? '. Set TRIPLINE_GITHUB_WEBHOOK_SECRET to the secret that it was started with' : '';
-    return `${message}${advice}`;
+    return JSON.parse(answer).error.message;
   } catch {
     return 'it is no Tripline';
   }
 }
 
-/** A scenario's delivery with the signature of its feed. */
-export function signDelivery({ source, headers, body }: ScenarioDelivery, secret: string): Delivery {
-  if (source === 'tripline') return signStandardly(headers, body, secret);
-  const signed = { ...headers, 'x-hub-signature-256': signGithub(body, secret) };
+/** A scenario's delivery, signed with the drill key in the way of its feed. */
+export function signDelivery({ source, headers, body }: ScenarioDelivery, drillKey: string): Delivery {
+  if (source === 'tripline') return signStandardly(headers, body, drillKey);
+  const signed = { ...headers, [drillHeader]: '1', 'x-hub-signature-256': signGithub(body, drillKey) };
   return { path: '/webhooks/github', headers: signed, body };
 }
 

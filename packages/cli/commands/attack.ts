@@ -11,7 +11,7 @@ import type { Responded } from '../attack/seen.ts';
 import { type Command, type Io, oneOf, readArguments } from '../command.ts';
 import { sinceText, styled, widthOf, wrap } from '../show.ts';
 import { withStore } from '../store.ts';
-import { findReceiver } from '../target.ts';
+import { drillKeyOf, receiverUrl } from '../target.ts';
 
 const options = {
   benign: { type: 'boolean', doc: 'play the honest twin, on which nothing may fire' },
@@ -43,7 +43,7 @@ export const attack: Command = {
     const benign = values.benign ?? false;
     const json = values.json ?? false;
     const config = loadConfig(io.env, io.cwd);
-    const receiver = findReceiver(config, values.url);
+    const receiver = { url: receiverUrl(config, values.url), secret: drillKeyOf(config) };
     const cast = castFor(scenario, Date.now());
     const verdict = await withStore(config, async (db) => {
       const client = await db.pool.connect();

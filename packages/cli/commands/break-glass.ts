@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
+import { longestBreakGlassMs } from '@tripline/sources/tripline/source';
 import { deliver, signCloudEvent } from '../attack/deliver.ts';
 import { type Command, readArguments, UsageError } from '../command.ts';
 import { moment } from '../show.ts';
-import { findReceiver } from '../target.ts';
+import { breakGlassKeyOf, receiverUrl } from '../target.ts';
 
 const options = {
   workspace: { type: 'string', value: 'name', doc: 'whose rules are to know of it' },
@@ -23,7 +24,11 @@ export const breakGlass: Command = {
   name: 'break-glass',
   summary: 'Sign a record that says who will act outside the usual way, why, and until when',
   usage: ['break-glass --workspace <name> --reason <text> [--actor <login>] [--for <time>] [--url <url>]'],
-  details: 'Rules then count what this person grants as explained, until the time is over. It cannot be taken back.',
+  details: [
+    'What this person grants from then on counts as explained, until the time is over; what still stands then is found.',
+    'It is told in Slack and PagerDuty at once, and cannot be taken back. It is signed with a key of the workspace',
+    '(workspaces[].breakGlassKeys), which the receiver must have too.',
+  ].join('\n'),
   options,
   async run(args, io) {
     const { values } = readArguments(args, options, { atMost: 0 });
@@ -32,7 +37,8 @@ export const breakGlass: Command = {
     if (!reason?.trim()) throw new UsageError('say why: --reason <text>');
     const nowMs = Date.now();
     const expiresAt = new Date(nowMs + duration(values.for ?? '1h')).toISOString();
-    const receiver = findReceiver(loadConfig(io.env, io.cwd), values.url);
+    const config = loadConfig(io.env, io.cwd);
+    const receiver = { url: receiverUrl(config, values.url), secret: breakGlassKeyOf(config, workspace) };
     const id = randomUUID();
     const data = {
       'tripline.breakglass.id': id,
@@ -48,11 +54,10 @@ export const breakGlass: Command = {
   },
 };
 
-const longestMs = 24 * 3_600_000;
-
 function duration(text: string): number {
   const [, count, unit] = /^(\d{1,4})([mh])$/.exec(text) ?? [];
   const ms = Number(count) * (unit === 'h' ? 3_600_000 : 60_000);
-  if (!(ms > 0 && ms <= longestMs)) throw new UsageError('--for must be minutes or hours up to 24h, such as 30m or 2h');
+  if (!(ms > 0 && ms <= longestBreakGlassMs))
+    throw new UsageError('--for must be minutes or hours up to 24h, such as 30m or 2h');
   return ms;
 }

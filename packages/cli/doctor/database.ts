@@ -1,9 +1,10 @@
+import { drillPrefix } from '@tripline/contracts/drill';
 import type { Db } from '@tripline/db/database';
 import { readHooks } from '@tripline/db/hooks';
 import { readImports } from '@tripline/db/imports';
 import { readRemediationSwitch } from '@tripline/db/switches';
 import { readWorkspaceFacts } from '@tripline/db/workspaces';
-import { drillPrefix, type WorkspaceFacts } from '@tripline/engine/workspace-facts';
+import type { WorkspaceFacts } from '@tripline/engine/workspace-facts';
 import type { AnyRule } from '@tripline/rules/contract';
 import type { Config } from '@tripline/runtime/config';
 import { moment } from '../show.ts';

@@ -76,7 +76,7 @@ describe('the database', () => {
   it('says what GitHub could not deliver', async () => {
     const off = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
     expect(named(off, 'redelivery')).toMatchObject({ state: 'off' });
-    const app = { TRIPLINE_GITHUB_APP_ID: '7', TRIPLINE_GITHUB_APP_PRIVATE_KEY: 'canary' };
+    const app = { TRIPLINE_GITHUB_APP_ID: '7', TRIPLINE_GITHUB_APP_PRIVATE_KEY: 'canary-canary-canary' };
     const checks = () => checkDatabase(fresh.db, loadConfig(app, folder), rules);
     expect(named(await checks(), 'redelivery')).toMatchObject({
       state: 'broken',
@@ -108,9 +108,9 @@ describe('the database', () => {
 
 describe('those whom Tripline calls', () => {
   const slack = () => ({
-    TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-canary',
+    TRIPLINE_SLACK_BOT_TOKEN: 'xoxb-canary-canary',
     TRIPLINE_SLACK_CHANNEL: 'C1',
-    TRIPLINE_SLACK_SIGNING_SECRET: 'canary-signing',
+    TRIPLINE_SLACK_SIGNING_SECRET: 'canary-signing-canary',
     TRIPLINE_SLACK_TEAM_ID: 'T1',
     TRIPLINE_SLACK_APP_ID: 'A1',
     TRIPLINE_SLACK_API_URL: `${providerUrl}/`,
@@ -138,16 +138,15 @@ describe('those whom Tripline calls', () => {
     [401, 'broken'],
   ])('GitHub answering %d to a token', async (status, state) => {
     answer = { status, body: {} };
-    const env = { TRIPLINE_GITHUB_TOKEN: 'ghp_canary', TRIPLINE_GITHUB_API_URL: providerUrl };
+    const env = { TRIPLINE_GITHUB_TOKEN: 'ghp_canary_canary', TRIPLINE_GITHUB_API_URL: providerUrl };
     const check = named(await checkProviders(loadConfig(env, folder)), 'GitHub token');
     expect(check?.state).toBe(state);
     expect(JSON.stringify(check)).not.toContain('canary');
   });
 
   it.each([
-    [{ TRIPLINE_GITHUB_WEBHOOK_SECRET: 'canary' }, 'webhook secret', 'broken'],
     [{ TRIPLINE_GITHUB_WEBHOOK_SECRET: 'canary-canary-canary' }, 'webhook secret', 'ok'],
-    [{ TRIPLINE_PAGERDUTY_ROUTING_KEY: 'canary' }, 'PagerDuty', 'broken'],
+    [{ TRIPLINE_PAGERDUTY_ROUTING_KEY: 'canary-canary-canary' }, 'PagerDuty', 'broken'],
     [{ TRIPLINE_PAGERDUTY_ROUTING_KEY: '0123456789abcdef0123456789abcdef' }, 'PagerDuty', 'ok'],
   ] as [Record<string, string>, string, string][])('%j', async (env, what, state) => {
     const check = named(await checkProviders(loadConfig(env, folder)), what);

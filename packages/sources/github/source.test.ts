@@ -2,23 +2,25 @@ import { createRequire } from 'node:module';
 import { parseEvent, type TriplineEvent } from '@tripline/contracts/event';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { IgnoredReason, Normalised } from '../contract.ts';
+import type { IgnoredReason, Normalised, RequestHeaders } from '../contract.ts';
 import { createWorkspaces } from '../workspace.ts';
 import { openapiBodies } from './openapi-bodies.ts';
 import { readEvents, unreadEvents } from './registry.ts';
 import { github } from './source.ts';
-import { signGithub } from './verify.ts';
+import { drillHeader, signGithub } from './verify.ts';
 import { isHosted } from './workflow.ts';
 
 type Json = Record<string, unknown>;
 const examples = createRequire(import.meta.url)('@octokit/webhooks-examples') as { name: string; examples: Json[] }[];
 const everybody = createWorkspaces({ workspaces: [], drills: true });
 const receivedAtMs = Date.parse('2026-03-04T05:06:07Z');
+const anybody = { kind: 'anybody' } as const;
 
 function normalise(event: string, body: unknown, workspaces = everybody): Normalised {
   const rawBody = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
   const headers = { 'x-github-event': event, 'x-github-delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958' };
-  return github.normalise({ headers, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs }, workspaces);
+  const delivery = { headers, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs, speaksFor: anybody };
+  return github.normalise(delivery, workspaces);
 }
 function eventOf(event: string, body: unknown): TriplineEvent {
   const normalised = normalise(event, body);
@@ -105,7 +107,10 @@ describe('an authentic delivery is not refused for what it says', () => {
     expect(reason('__proto__', {})).toBe('unknown-event');
     expect(reason('push', {})).toBe('unexpected-shape');
     expect(reason('member', { action: 'added', member: 7, repository: [] })).toBe('unexpected-shape');
-    const firm = createWorkspaces({ workspaces: [{ id: 'firm', github: { organizations: ['acme'] } }], drills: false });
+    const firm = createWorkspaces({
+      workspaces: [{ id: 'firm', github: { organizations: [{ login: 'acme' }] } }],
+      drills: false,
+    });
     expect(normalise('push', example('push'), firm)).toEqual({
       ignored: 'unknown-organization',
       organization: 'Codertocat',
@@ -230,7 +235,10 @@ describe('who looks like GitHub', () => {
   ])('is told by its own header and named: %j', (own, provider) => {
     const headers = { 'x-github-event': 'push', 'x-github-delivery': 'fc1a3a5e-5ba6-4df6-8e6b-4f3b1d2e0c11', ...own };
     const rawBody = Buffer.from(JSON.stringify(giteaPush));
-    const refused = github.normalise({ headers, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs }, everybody);
+    const refused = github.normalise(
+      { headers, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs, speaksFor: anybody },
+      everybody,
+    );
     expect(refused).toMatchObject({ refusal: { status: 400, reason: 'other-provider' } });
     expect((refused as { refusal: { message: string } }).refusal.message).toContain(provider);
   });
@@ -252,12 +260,29 @@ const giteaPush = {
 
 describe('verification', () => {
   const body = Buffer.from('{"zen":"ünïcode"}');
-  const verify = (signature: string | undefined, secrets: string[]) =>
-    github.verify(body, { 'x-hub-signature-256': signature }, secrets, receivedAtMs);
+  const speaksFor = (id: string) => ({ kind: 'workspaces', ids: [id], beyond: false }) as const;
+  const verify = (signature: string | undefined, secrets: string[], more: RequestHeaders = {}) =>
+    github.verify(
+      body,
+      { 'x-hub-signature-256': signature, ...more },
+      [
+        ...secrets.map((secret) => ({ secret, speaksFor: speaksFor(secret) })),
+        { secret: 'drill', speaksFor: { kind: 'drills' } },
+      ],
+      receivedAtMs,
+    );
 
-  test('takes what any configured secret signed, over the raw bytes', () => {
-    expect(verify(signGithub(body, 'old'), ['new', 'old'])).toBeUndefined();
-    expect(verify(signGithub(body, 'new'), ['new', 'old'])).toBeUndefined();
+  test('says which configured secret signed, over the raw bytes', () => {
+    expect(verify(signGithub(body, 'old'), ['new', 'old'])).toEqual({ speaksFor: speaksFor('old') });
+    expect(verify(signGithub(body, 'new'), ['new', 'old'])).toEqual({ speaksFor: speaksFor('new') });
+  });
+
+  test('takes the drill key for what says to be a drill’s, and nothing else for it', () => {
+    const drill = { [drillHeader]: '1' };
+    const refused = { refusal: { status: 401, reason: 'bad-signature' } };
+    expect(verify(signGithub(body, 'drill'), ['new'], drill)).toEqual({ speaksFor: { kind: 'drills' } });
+    expect(verify(signGithub(body, 'new'), ['new'], drill)).toMatchObject(refused);
+    expect(verify(signGithub(body, 'drill'), ['new'])).toMatchObject(refused);
   });
 
   test('knows GitHub’s own example', () => {
@@ -268,13 +293,14 @@ describe('verification', () => {
   });
 
   test('refuses any other signature, and never throws on one', () => {
-    expect(verify(undefined, ['new'])).toMatchObject({ status: 401, reason: 'missing-signature' });
-    expect(verify(signGithub(body, 'guess'), ['new'])).toMatchObject({ status: 401, reason: 'bad-signature' });
-    expect(verify(signGithub(body, 'new'), [])).toMatchObject({ reason: 'bad-signature' });
+    expect(verify(undefined, ['new'])).toMatchObject({ refusal: { status: 401, reason: 'missing-signature' } });
+    const refused = { refusal: { status: 401, reason: 'bad-signature' } };
+    expect(verify(signGithub(body, 'guess'), ['new'])).toMatchObject(refused);
+    expect(verify(signGithub(body, 'new'), [])).toMatchObject(refused);
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (given) => {
-        expect(verify(given, ['new'])).toMatchObject({ status: 401 });
-        expect(verify(`sha256=${given}`, ['new'])).toMatchObject({ status: 401 });
+        expect(verify(given, ['new'])).toMatchObject({ refusal: { status: 401 } });
+        expect(verify(`sha256=${given}`, ['new'])).toMatchObject({ refusal: { status: 401 } });
       }),
     );
   });

@@ -14,7 +14,7 @@ import {
 } from '../contract.ts';
 import { parseJsonObject } from '../json.ts';
 import { identifier, loginText, text, utc } from '../untrusted.ts';
-import type { Workspaces } from '../workspace.ts';
+import type { NamedOwner, Workspaces } from '../workspace.ts';
 import { type Around, canBeRepository, fit, repositoryName } from './body.ts';
 import type { Draft, Told } from './family.ts';
 import { keysFit, readEvents, unreadEvents } from './registry.ts';
@@ -59,22 +59,22 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   if (body.repository && !canBeRepository(body.repository.full_name)) return ignore('impossible-name', body);
 
   const owner = ownerOf(body);
-  const login = loginText(owner?.login);
-  if (!login) return ignore('no-workspace', body);
-  const workspace = workspaces.of(login);
-  if (workspace === undefined) return ignore('unknown-organization', body);
+  const whose = workspaces.whose(delivery.speaksFor, ownersIn(body));
+  if ('refusal' in whose) return whose;
+  if ('ignored' in whose) return ignore(whose.ignored, body);
   const told = event.normalise(body as never, { atMs: delivery.receivedAtMs });
   if (told === undefined) return ignore('action-not-read', body);
   if (typeof told === 'string') return ignore(told, body);
   const data = whole(told, body, owner);
   if (data === undefined) return ignore('incomplete', body);
+  const login = loginText(owner?.login);
   return {
     event: {
       id: `github:${id}`,
-      source: `//github.com/${encodeURIComponent(login)}`,
+      source: login === undefined ? '//github.com' : `//github.com/${encodeURIComponent(login)}`,
       type: told.type,
       time: utc(told.time) ?? new Date(delivery.receivedAtMs).toISOString(),
-      workspace,
+      workspace: whose.workspace,
       trust: 'high',
       bodySha256: delivery.bodySha256,
       data,
@@ -130,6 +130,27 @@ function ownerOf(body: {
   if (body.organization?.login) return body.organization;
   return body.repository?.owner?.login ? body.repository.owner : body.installation?.account;
 }
+
+/**
+ * Every organisation that the body says to be about, the deciding one first. All of them count: what is done about a
+ * finding names the repository's owner too, so a secret must speak for both.
+ */
+function ownersIn(body: Around): NamedOwner[] {
+  const { organization, repository, installation } = body;
+  const owners: NamedOwner[] = [];
+  const add = (login: string | undefined, id?: string) => {
+    if (!login) return;
+    const isThere = (one: NamedOwner) => (id === undefined || one.id === id) && isSame(one.login, login);
+    if (!owners.some(isThere)) owners.push({ login, id });
+  };
+  for (const one of [organization, repository?.owner, installation?.account]) {
+    add(loginText(one?.login), identifier(one?.id));
+  }
+  if (repository) add(loginText(repository.full_name.slice(0, repository.full_name.indexOf('/'))));
+  return owners;
+}
+
+const isSame = (a: string, b: string): boolean => a === b || a.toLowerCase() === b.toLowerCase();
 
 /** All attributes that were sent, or undefined when one that the event's type requires is missing. */
 function whole(told: Told, body: Around, owner: Owner): Attributes | undefined {

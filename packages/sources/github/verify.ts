@@ -1,27 +1,43 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { headerOf, type Refusal, type RequestHeaders, refuse } from '../contract.ts';
+import { headerOf, type RequestHeaders, refuse, type Verified } from '../contract.ts';
+import type { FeedSecret, SpeaksFor } from '../secrets.ts';
 
 /** The value of `X-Hub-Signature-256` for a body: what GitHub sends, and what `tripline attack` signs with. */
 export function signGithub(body: Buffer | string, secret: string): string {
   return `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
 }
 
-/** HMAC-SHA256 over the raw bytes. Every secret is tried, so that the answer's time does not tell which one fitted. */
-export function verifyGithub(
-  rawBody: Buffer,
-  headers: RequestHeaders,
-  secrets: readonly string[],
-): Refusal | undefined {
+/**
+ * The header by which `tripline attack` says that a delivery is a drill's. Unsigned, it only chooses which secrets are
+ * tried: the drill key, or the provider's. So a drill costs an honest delivery nothing.
+ */
+export const drillHeader = 'x-tripline-drill';
+
+/**
+ * HMAC-SHA256 over the raw bytes. Every secret that may fit is tried, so that the answer's time does not tell which one
+ * did.
+ */
+export function verifyGithub(rawBody: Buffer, headers: RequestHeaders, secrets: readonly FeedSecret[]): Verified {
   const given = headerOf(headers, 'x-hub-signature-256');
-  if (given === undefined) {
-    return refuse(401, 'missing-signature', 'X-Hub-Signature-256 is missing; set a secret on the webhook');
-  }
+  if (given === undefined) return missing;
   const digest = /^sha256=[0-9a-f]{64}$/.test(given) ? Buffer.from(given.slice(7), 'hex') : Buffer.alloc(32);
-  let fits = false;
-  for (const secret of secrets) {
+  const isDrill = headers[drillHeader] !== undefined;
+  let fitting: SpeaksFor | undefined;
+  for (const { secret, speaksFor } of secrets) {
+    if ((speaksFor.kind === 'drills') !== isDrill) continue;
     const expected = createHmac('sha256', secret).update(rawBody).digest();
-    fits = timingSafeEqual(digest, expected) || fits;
+    if (timingSafeEqual(digest, expected)) fitting = speaksFor;
   }
-  if (fits) return undefined;
-  return refuse(401, 'bad-signature', 'X-Hub-Signature-256 fits none of the configured webhook secrets');
+  if (fitting) return { speaksFor: fitting };
+  return isDrill ? badDrill : bad;
 }
+
+const missing: Verified = {
+  refusal: refuse(401, 'missing-signature', 'X-Hub-Signature-256 is missing; set a secret on the webhook'),
+};
+const bad: Verified = {
+  refusal: refuse(401, 'bad-signature', 'X-Hub-Signature-256 fits none of the configured webhook secrets'),
+};
+const badDrill: Verified = {
+  refusal: refuse(401, 'bad-signature', 'A drill is signed with the drill key (TRIPLINE_DRILL_KEY), with drills on'),
+};

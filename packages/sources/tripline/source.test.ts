@@ -11,9 +11,11 @@ const verify = (body: string, signature: string, secrets: string[], at = nowMs) 
   tripline.verify(
     Buffer.from(body),
     { 'webhook-id': 'msg_1', 'webhook-timestamp': String(timestamp), 'webhook-signature': signature },
-    secrets,
+    secrets.map((secret) => ({ secret, speaksFor: { kind: 'break-glass', ids: [secret] } })),
     at,
   );
+
+const signedBy = (secret: string) => ({ speaksFor: { kind: 'break-glass', ids: [secret] } });
 
 test('signs and verifies as the published library does', () => {
   const library = new Webhook('geheim', { format: 'raw' });
@@ -21,19 +23,19 @@ test('signs and verifies as the published library does', () => {
     fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (body) => {
       const signature = signStandard(body, 'geheim', 'msg_1', timestamp);
       expect(signature).toBe(library.sign('msg_1', new Date(timestamp * 1000), body));
-      expect(verify(body, signature, ['another', 'geheim'])).toBeUndefined();
+      expect(verify(body, signature, ['another', 'geheim'])).toEqual(signedBy('geheim'));
     }),
   );
 });
 
 test('takes one of several signatures, and none for another body, time or secret', () => {
   const signature = signStandard('{}', 'geheim', 'msg_1', timestamp);
-  expect(verify('{}', `v1a,xyz v1,AAAA ${signature}`, ['geheim'])).toBeUndefined();
-  expect(verify('{ }', signature, ['geheim'])).toMatchObject({ status: 401, reason: 'bad-signature' });
-  expect(verify('{}', signature, ['other'])).toMatchObject({ reason: 'bad-signature' });
+  expect(verify('{}', `v1a,xyz v1,AAAA ${signature}`, ['geheim'])).toEqual(signedBy('geheim'));
+  expect(verify('{ }', signature, ['geheim'])).toMatchObject({ refusal: { status: 401, reason: 'bad-signature' } });
+  expect(verify('{}', signature, ['other'])).toMatchObject({ refusal: { reason: 'bad-signature' } });
   for (const late of [301_000, -301_000]) {
     expect(verify('{}', signature, ['geheim'], timestamp * 1000 + late)).toMatchObject({
-      reason: 'timestamp-out-of-tolerance',
+      refusal: { reason: 'timestamp-out-of-tolerance' },
     });
   }
 });
@@ -52,8 +54,11 @@ test('never throws, whatever the body', () => {
       };
       for (const body of [whole, event]) {
         const rawBody = Buffer.from(JSON.stringify(body));
-        const delivery = { headers: { 'webhook-id': 'a' }, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs: nowMs };
-        expect(tripline.normalise(delivery, workspaces)).toHaveProperty('refusal');
+        const headers = { 'webhook-id': 'a' };
+        for (const speaksFor of [{ kind: 'break-glass', ids: ['acme'] } as const, { kind: 'drills' } as const]) {
+          const delivery = { headers, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs: nowMs, speaksFor };
+          expect(tripline.normalise(delivery, workspaces)).toHaveProperty('refusal');
+        }
       }
     }),
   );

@@ -1,8 +1,9 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventType, parseEvent } from '@tripline/contracts/event';
 import { z } from 'zod';
-import { type Delivery, headerOf, type Normalised, refuse, type Source } from '../contract.ts';
+import { type Delivery, headerOf, type Normalised, type Refusal, refuse, type Source } from '../contract.ts';
 import { parseJsonObject } from '../json.ts';
+import type { SpeaksFor } from '../secrets.ts';
 import { cleanJson, text, utc } from '../untrusted.ts';
 import type { Workspaces } from '../workspace.ts';
 import { verifyStandard } from './verify.ts';
@@ -10,10 +11,15 @@ import { verifyStandard } from './verify.ts';
 const breakglass = 'dev.cdeventsx.tripline-breakglass.opened';
 const inventory = 'dev.cdeventsx.tripline-inventory.observed';
 
+/** How far before its receipt, or after it, a break-glass record may begin: clocks differ. */
+const skewMs = 5 * 60_000;
+/** How long break-glass may stay open. */
+export const longestBreakGlassMs = 24 * 3_600_000;
+
 /**
  * What people and `tripline attack` tell Tripline themselves: CloudEvents in structured JSON, whose extension
- * attribute `workspace` says whose they are. A break-glass record is taken for any workspace. A baseline is taken for
- * a drill's only: over HTTP nobody may teach a real workspace that their runner is usual.
+ * attribute `workspace` says whose they are. A break-glass record is taken for the workspaces of the key that signed
+ * it. A baseline is taken for a drill's only: over HTTP nobody may teach a real workspace that their runner is usual.
  */
 export const tripline: Source = {
   name: 'tripline',
@@ -62,13 +68,12 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   if (id !== headerOf(delivery.headers, 'webhook-id')) {
     return { refusal: refuse(400, 'bad-delivery-id', 'webhook-id must be the id of the CloudEvent') };
   }
-  if (type === inventory && !workspaces.isDrill(workspace)) {
-    const message = 'A baseline is taken over HTTP only for a drill’s workspace (tripline-drill-…), with drills on';
-    return { refusal: refuse(422, 'unknown-workspace', message) };
-  }
-  if (!workspaces.knows(workspace)) {
-    return { refusal: refuse(422, 'unknown-workspace', 'The workspace is not a configured one') };
-  }
+  const fault =
+    faultOfWorkspace(delivery.speaksFor, type, workspace, workspaces) ??
+    (type === breakglass
+      ? faultOfBounds(time, data['tripline.breakglass.expires_at'], delivery.receivedAtMs)
+      : undefined);
+  if (fault) return { refusal: fault };
   try {
     const event = parseEvent({
       id: `tripline:${id}`,
@@ -84,6 +89,41 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   } catch {
     return doesNotFit;
   }
+}
+
+function faultOfWorkspace(
+  speaksFor: SpeaksFor,
+  type: string,
+  workspace: string,
+  workspaces: Workspaces,
+): Refusal | undefined {
+  if (speaksFor.kind === 'drills') {
+    if (workspaces.isDrill(workspace)) return undefined;
+    return refuse(401, 'wrong-organization', 'The drill key speaks for a drill’s workspace (tripline-drill-…) alone');
+  }
+  if (type === inventory) {
+    const message = 'A baseline is taken over HTTP only for a drill’s workspace (tripline-drill-…), with drills on';
+    return refuse(422, 'unknown-workspace', message);
+  }
+  if (speaksFor.kind === 'break-glass' && speaksFor.ids.includes(workspace)) return undefined;
+  const message = 'The key is no break-glass key of that workspace (workspaces[].breakGlassKeys)';
+  return refuse(401, 'wrong-organization', message);
+}
+
+/** A record neither excuses what was done before it was sent, nor stands for longer than a day. */
+function faultOfBounds(time: string | undefined, expiresAt: unknown, receivedAtMs: number): Refusal | undefined {
+  const startMs = time === undefined ? receivedAtMs : Date.parse(time);
+  const endMs = typeof expiresAt === 'string' ? Date.parse(expiresAt) : Number.NaN;
+  const outOfBounds = (message: string) => refuse(422, 'out-of-bounds', message);
+  if (Math.abs(startMs - receivedAtMs) > skewMs) {
+    return outOfBounds('`time`, when break-glass begins, is more than 5 minutes from now; it is never retroactive');
+  }
+  // What is no time at all is not this check's to say.
+  if (endMs <= startMs) return outOfBounds('`tripline.breakglass.expires_at` lies before its beginning');
+  if (endMs > startMs + longestBreakGlassMs) {
+    return outOfBounds('Break-glass is open for 24 hours at most: `tripline.breakglass.expires_at` is later');
+  }
+  return undefined;
 }
 
 const doesNotFit: Normalised = {

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { makeCorpus } from '../corpus.ts';
 
 /** Signs the corpus's bodies, then verifies each; prints deliveries a second of the verifying alone. */
-const secret = 'bench-secret';
+const secret = 'bench-webhook-secret';
 const options = { deliveries: Number(process.argv[2]), workspaces: 200, attackEvery: 50, seed: 1, startMs: Date.now() };
 const signed = makeCorpus(options).deliveries.map(({ body }) => ({
   body,

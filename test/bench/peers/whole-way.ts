@@ -8,7 +8,7 @@ import { eventOf } from '../records.ts';
 import { startWhole } from '../whole.ts';
 import type { Peer } from './peer.ts';
 
-const secret = 'bench-secret';
+const secret = 'bench-webhook-secret';
 const rule = 'build-from-unreviewed-commit';
 
 /**

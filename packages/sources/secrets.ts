@@ -1,0 +1,80 @@
+/**
+ * Which secrets each feed has, and for whom each speaks. No secret serves two feeds: whoever has the one of GitHub's
+ * webhook can neither open break-glass nor play a drill.
+ */
+export type SpeaksFor =
+  /** Any organisation but a drill's: the one secret of a quick start, and the App's while no workspace is configured. */
+  | { kind: 'anybody' }
+  /** The organisations of these workspaces. What names none is the workspace's when there is just one. */
+  | {
+      kind: 'workspaces';
+      ids: readonly string[];
+      /** Whether it may also be heard of organisations that are not configured, as an App is wherever it is installed. */
+      beyond: boolean;
+    }
+  /** Workspaces of drills. */
+  | { kind: 'drills' }
+  /** Break-glass records of these workspaces. */
+  | { kind: 'break-glass'; ids: readonly string[] };
+
+/** A secret of a feed; each value stands once in the feed's list. */
+export type FeedSecret = { secret: string; speaksFor: SpeaksFor };
+
+/** The settings that hold secrets, as far as they are read here. */
+export type SecretSettings = {
+  github: {
+    webhookSecrets?: readonly string[] | undefined;
+    app?: { webhookSecrets?: readonly string[] | undefined } | undefined;
+  };
+  workspaces: readonly {
+    id: string;
+    breakGlassKeys?: readonly string[] | undefined;
+    github: { webhookSecrets?: readonly string[] | undefined };
+  }[];
+  drills: boolean;
+  drillKey?: string | undefined;
+};
+
+/**
+ * The secrets of GitHub's webhooks. `github.webhookSecrets` speak for anybody while no workspace has secrets of its own;
+ * from then on for the workspaces that have none. `github.app.webhookSecrets` speak for all workspaces. A secret that
+ * stands in several places, as while it moves from one to the other, speaks for all of them.
+ */
+export function githubSecrets({ github, workspaces, drills, drillKey }: SecretSettings): FeedSecret[] {
+  const own = workspaces.filter((workspace) => workspace.github.webhookSecrets !== undefined);
+  const rest = workspaces.filter((workspace) => workspace.github.webhookSecrets === undefined).map(({ id }) => id);
+  const secrets = new Map<string, SpeaksFor>();
+  const add = (secret: string, speaksFor: SpeaksFor) => secrets.set(secret, both(secrets.get(secret), speaksFor));
+  for (const secret of github.webhookSecrets ?? []) {
+    add(secret, own.length === 0 ? { kind: 'anybody' } : { kind: 'workspaces', ids: rest, beyond: false });
+  }
+  const all = workspaces.map(({ id }) => id);
+  for (const secret of github.app?.webhookSecrets ?? []) {
+    add(secret, all.length === 0 ? { kind: 'anybody' } : { kind: 'workspaces', ids: all, beyond: true });
+  }
+  for (const { id, github: of } of own) {
+    for (const secret of of.webhookSecrets!) add(secret, { kind: 'workspaces', ids: [id], beyond: false });
+  }
+  const list = [...secrets].map(([secret, speaksFor]) => ({ secret, speaksFor }));
+  return [...list, ...drillSecrets(drills, drillKey)];
+}
+
+/** The secrets of `POST /webhooks/tripline`: the drill key, and each workspace's keys for break-glass. */
+export function triplineSecrets({ workspaces, drills, drillKey }: SecretSettings): FeedSecret[] {
+  const byKey = new Map<string, string[]>();
+  for (const { id, breakGlassKeys = [] } of workspaces) {
+    for (const key of breakGlassKeys) byKey.set(key, [...(byKey.get(key) ?? []), id]);
+  }
+  const list = [...byKey].map(([secret, ids]): FeedSecret => ({ secret, speaksFor: { kind: 'break-glass', ids } }));
+  return [...list, ...drillSecrets(drills, drillKey)];
+}
+
+function drillSecrets(drills: boolean, drillKey: string | undefined): FeedSecret[] {
+  return drills && drillKey !== undefined ? [{ secret: drillKey, speaksFor: { kind: 'drills' } }] : [];
+}
+
+function both(a: SpeaksFor | undefined, b: SpeaksFor): SpeaksFor {
+  if (a === undefined) return b;
+  if (a.kind !== 'workspaces' || b.kind !== 'workspaces') return { kind: 'anybody' };
+  return { kind: 'workspaces', ids: [...new Set([...a.ids, ...b.ids])], beyond: a.beyond || b.beyond };
+}
