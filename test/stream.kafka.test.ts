@@ -20,6 +20,7 @@ function openKafka(brokers: readonly string[], replicationFactor = 1): Stream {
     clientId: 'test',
     replicationFactor,
     clockSkewMs: 50,
+    security: {},
     logger,
     clock: systemClock,
   });

@@ -11,6 +11,7 @@ const forUsers: ReadonlySet<string> = new Set([
   'FOLDER_IN_USE',
   'EMBEDDED_POSTGRES',
   'STREAM_UNAVAILABLE',
+  'STREAM_UNFIT',
 ]);
 
 /** One sentence for an error that its user can mend, or null for a fault of ours. */

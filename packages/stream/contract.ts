@@ -66,6 +66,8 @@ export type ConsumerOptions = {
 export type Consumer = {
   /** Partitions owned at this moment. */
   owned: () => readonly number[];
+  /** What keeps it from reading now, such as a right that was taken away; null or absent while nothing does. */
+  fault?: () => Error | null;
   /** Waits for running handlers, then gives its partitions back. */
   stop: () => Promise<void>;
 };
@@ -97,6 +99,11 @@ export const topics = { events: 'tripline.events', deadLetters: 'tripline.dead-l
 /** The log cannot be reached or does not acknowledge. What was to be appended may or may not be there. */
 export class StreamUnavailable extends Error {
   readonly code = 'STREAM_UNAVAILABLE';
+}
+
+/** The log cannot be used as it is set. The message says why and what to do; trying again is of no use. */
+export class StreamUnfit extends Error {
+  readonly code = 'STREAM_UNFIT';
 }
 
 /** One record is larger than the topic takes. Retrying is of no use. */

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Logger } from '@tripline/runtime/logger';
 import { Kafka, logLevel } from 'kafkajs';
-import { RecordTooLarge, StreamUnavailable } from './contract.ts';
+import { type KafkaSecurity, securityOf } from './kafka-security.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -28,7 +28,12 @@ const passing =
 /** kafkajs repeats itself several times a second while a broker is away: people hear the same thing so seldom. */
 const repeatMs = 30_000;
 
-export function createKafkaClient(options: { brokers: readonly string[]; clientId: string; logger: Logger }): Kafka {
+export function createKafkaClient(options: {
+  brokers: readonly string[];
+  clientId: string;
+  security: KafkaSecurity;
+  logger: Logger;
+}): Kafka {
   const saidAtMs = new Map<string, number>();
   const isRepeat = (what: string): boolean => {
     const nowMs = performance.now();
@@ -41,6 +46,9 @@ export function createKafkaClient(options: { brokers: readonly string[]; clientI
   return new Kafka({
     brokers: [...options.brokers],
     clientId: options.clientId,
+    ...securityOf(options.security),
+    // Tokens are given out with more of their life left (kafka-token.ts), or each would be refused for the next at once.
+    reauthenticationThreshold: 5000,
     connectionTimeout: 3000,
     requestTimeout: 10_000,
     retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 },
@@ -55,14 +63,4 @@ export function createKafkaClient(options: { brokers: readonly string[]; clientI
       );
     },
   });
-}
-
-/** What kafkajs throws, as the contract names it. Errors of ours pass through. */
-export function fromKafka(error: unknown): unknown {
-  if (!(error instanceof Error) || !error.name.startsWith('KafkaJS')) return error;
-  const { type } = error as { type?: string };
-  if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE') {
-    return new RecordTooLarge(`Kafka refused a record: ${error.message}`, { cause: error });
-  }
-  return new StreamUnavailable(`Kafka does not answer as it should: ${error.message}`, { cause: error });
 }

@@ -24,6 +24,8 @@ export async function consumeKafka(options: {
   consumer: ConsumerOptions;
   clockSkewMs: number;
   ends: () => Promise<Ends>;
+  /** Says what to do about an error of kafkajs. */
+  describe: (error: unknown) => unknown;
   clock: Clock;
   logger: Logger;
 }): Promise<Consumer> {
@@ -52,6 +54,8 @@ export async function consumeKafka(options: {
   const stopping = new AbortController();
   let assigned: readonly number[] = [];
   let memberId: string | undefined;
+  /** What keeps it from fetching, until it fetches again. */
+  let fault: Error | null = null;
 
   /** Between a crash of kafkajs and its restart there is nothing to seek; the next join repositions every lane. */
   function whileJoined(act: () => void): void {
@@ -138,6 +142,8 @@ export async function consumeKafka(options: {
 
   /** kafkajs restarts after what it holds to pass; after anything else we do. */
   async function crashed({ payload }: ConsumerCrashEvent): Promise<void> {
+    fault = options.describe(payload.error) as Error;
+    if (!payload.restart) logger.warn({ reason: fault.message }, 'reading the log fails; tried again in a second');
     while (!payload.restart && !stopping.signal.aborted) {
       await clock.pause(rerunAfterMs, stopping.signal);
       try {
@@ -151,6 +157,9 @@ export async function consumeKafka(options: {
 
   consumer.on(consumer.events.GROUP_JOIN, joined);
   consumer.on(consumer.events.CRASH, crashed);
+  consumer.on(consumer.events.FETCH, () => {
+    fault = null;
+  });
   try {
     await run();
   } catch (error) {
@@ -167,6 +176,7 @@ export async function consumeKafka(options: {
   let stopped: Promise<void> | undefined;
   return {
     owned: () => [...lanes.keys()].sort((a, b) => a - b),
+    fault: () => fault,
     stop: () => {
       stopped ??= stop();
       return stopped;

@@ -1,34 +1,42 @@
 import kafkajs, { type Admin } from 'kafkajs';
-import type { TopicSpec } from './contract.ts';
+import { StreamUnfit, type TopicSpec } from './contract.ts';
+import type { KafkaRight } from './kafka-fault.ts';
 
 /** What Kafka adds to a batch of one record: the batch's own head, with room to spare. */
 const batchOverheadBytes = 1024;
 
 export type TopicFacts = { partitions: number; maxRecordBytes: number; appendTime: boolean };
 
+/** Does something that takes these rights; an error names the one that is missing. */
+export type Taking = <T>(rights: readonly KafkaRight[], work: () => Promise<T>) => Promise<T>;
+
 /** A topic as it is in Kafka, or null when there is none, or none yet: a broker may list it before it can tell of it. */
-export async function describeTopic(admin: Admin, topic: string): Promise<TopicFacts | null> {
+export async function describeTopic(admin: Admin, topic: string, take: Taking): Promise<TopicFacts | null> {
   try {
-    return await factsFrom(admin, topic);
+    return await factsFrom(admin, topic, take);
   } catch (error) {
     if ((error as { type?: string }).type === 'UNKNOWN_TOPIC_OR_PARTITION') return null;
     throw error;
   }
 }
 
-async function factsFrom(admin: Admin, topic: string): Promise<TopicFacts | null> {
+async function factsFrom(admin: Admin, topic: string, take: Taking): Promise<TopicFacts | null> {
   if (!(await admin.listTopics()).includes(topic)) return null;
-  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-  const { resources } = await admin.describeConfigs({
-    includeSynonyms: false,
-    resources: [
-      {
-        type: kafkajs.ConfigResourceTypes.TOPIC,
-        name: topic,
-        configNames: ['message.timestamp.type', 'max.message.bytes'],
-      },
-    ],
-  });
+  const { topics } = await take([{ operation: 'Describe', topic }], () =>
+    admin.fetchTopicMetadata({ topics: [topic] }),
+  );
+  const { resources } = await take([{ operation: 'DescribeConfigs', topic }], () =>
+    admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [
+        {
+          type: kafkajs.ConfigResourceTypes.TOPIC,
+          name: topic,
+          configNames: ['message.timestamp.type', 'max.message.bytes'],
+        },
+      ],
+    }),
+  );
   const setting = (name: string) => resources[0]?.configEntries.find((entry) => entry.configName === name)?.configValue;
   return {
     partitions: topics[0]!.partitions.length,
@@ -58,21 +66,21 @@ export async function createTopic(admin: Admin, spec: TopicSpec, replicationFact
   });
 }
 
-/** @throws {Error} naming the setting of an existing topic that does not fit, and the command that mends it. */
+/** @throws {StreamUnfit} naming the setting of an existing topic that does not fit, and the command that mends it. */
 export function checkTopic(spec: TopicSpec, there: TopicFacts): void {
   const alter = `kafka-configs.sh --alter --entity-type topics --entity-name ${spec.topic} --add-config`;
   if (there.partitions !== spec.partitions) {
-    throw new Error(
+    throw new StreamUnfit(
       `topic ${spec.topic} has ${there.partitions} partitions, not the ${spec.partitions} that are configured; set kafka.partitions to ${there.partitions}, since keys would change their place`,
     );
   }
   if (!there.appendTime) {
-    throw new Error(
+    throw new StreamUnfit(
       `topic ${spec.topic} keeps the time of its writers; rules need the broker's: ${alter} message.timestamp.type=LogAppendTime`,
     );
   }
   if (there.maxRecordBytes < spec.maxRecordBytes) {
-    throw new Error(
+    throw new StreamUnfit(
       `topic ${spec.topic} takes records of ${there.maxRecordBytes} bytes and must take ${spec.maxRecordBytes}: ${alter} max.message.bytes=${spec.maxRecordBytes + batchOverheadBytes}`,
     );
   }

@@ -11,12 +11,14 @@ import {
   type StreamRecord,
   StreamUnavailable,
 } from './contract.ts';
-import { createKafkaClient, fromKafka } from './kafka-client.ts';
+import { createKafkaClient } from './kafka-client.ts';
 import { consumeKafka, fetchSettings } from './kafka-consumer.ts';
+import { fromKafka, type KafkaRight } from './kafka-fault.ts';
 import { readMessage } from './kafka-fetch.ts';
 import type { Ends } from './kafka-lane.ts';
 import { type Share, toShare } from './kafka-produce.ts';
-import { checkTopic, createTopic, describeTopic, type TopicFacts } from './kafka-topics.ts';
+import type { KafkaSecurity } from './kafka-security.ts';
+import { checkTopic, createTopic, describeTopic, type Taking, type TopicFacts } from './kafka-topics.ts';
 import { partitionOf } from './partition.ts';
 import { checkSizes, recordBytes } from './record.ts';
 
@@ -37,12 +39,13 @@ export function createKafkaStream(options: {
   replicationFactor: number;
   /** How far the clocks of the brokers may lag behind ours, in ms. */
   clockSkewMs: number;
+  security: KafkaSecurity;
   logger: Logger;
   clock: Clock;
 }): Stream {
-  const { clock } = options;
+  const { clock, security } = options;
   const logger = options.logger.child({ part: 'log' });
-  const kafka = createKafkaClient({ brokers: options.brokers, clientId: options.clientId, logger });
+  const kafka = createKafkaClient({ brokers: options.brokers, clientId: options.clientId, security, logger });
   const admin = kafka.admin();
   const producer = kafka.producer({
     allowAutoTopicCreation: false,
@@ -56,6 +59,16 @@ export function createKafkaStream(options: {
   let producerReady: Promise<void> | undefined;
   let closed = false;
 
+  const take: Taking = async (rights, work) => {
+    try {
+      return await work();
+    } catch (error) {
+      // A topic that is not there yet is no fault.
+      if ((error as { type?: string }).type === 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+      throw fromKafka(error, security, rights);
+    }
+  };
+
   async function connectedAdmin() {
     adminReady ??= admin.connect().catch((error) => {
       adminReady = undefined;
@@ -66,7 +79,7 @@ export function createKafkaStream(options: {
   }
 
   async function factsOf(topic: string): Promise<TopicFacts> {
-    const known = facts.get(topic) ?? (await describeTopic(await connectedAdmin(), topic));
+    const known = facts.get(topic) ?? (await describeTopic(await connectedAdmin(), topic, take));
     if (!known) throw new Error(`Kafka has no topic ${topic}; ensureTopics makes it`);
     facts.set(topic, known);
     return known;
@@ -136,15 +149,16 @@ export function createKafkaStream(options: {
       try {
         const connected = await connectedAdmin();
         for (const spec of specs) {
-          let there = await describeTopic(connected, spec.topic);
+          let there = await describeTopic(connected, spec.topic, take);
           if (!there) {
             await createTopic(connected, spec, options.replicationFactor).catch((error) => {
               // Another process was faster, or a slow broker does not yet show what it has just created.
               const { type } = error as { type?: string };
-              if (type !== 'TOPIC_ALREADY_EXISTS' && type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+              if (type === 'TOPIC_ALREADY_EXISTS' || type === 'UNKNOWN_TOPIC_OR_PARTITION') return;
+              throw fromKafka(error, security, [{ operation: 'Create', topic: spec.topic }]);
             });
             for (let tries = 0; !there && tries < 50; tries += 1) {
-              there = await describeTopic(connected, spec.topic);
+              there = await describeTopic(connected, spec.topic, take);
               if (!there) await clock.pause(100);
             }
             if (!there) throw new StreamUnavailable(`topic ${spec.topic} was created and is not there yet`);
@@ -153,7 +167,7 @@ export function createKafkaStream(options: {
           facts.set(spec.topic, there);
         }
       } catch (error) {
-        throw fromKafka(error);
+        throw fromKafka(error, security);
       }
     },
     async append(records) {
@@ -165,10 +179,18 @@ export function createKafkaStream(options: {
           return batcher.add(records);
         });
       } catch (error) {
-        throw fromKafka(error);
+        throw fromKafka(
+          error,
+          security,
+          [...new Set(records.map(({ topic }) => topic))].map((topic) => ({ operation: 'Write', topic })),
+        );
       }
     },
     async consume(wanted) {
+      const rights: KafkaRight[] = [
+        { operation: 'Read', topic: wanted.topic },
+        { operation: 'Read', group: wanted.group },
+      ];
       try {
         await factsOf(wanted.topic);
         const consumer = await consumeKafka({
@@ -176,14 +198,16 @@ export function createKafkaStream(options: {
           consumer: wanted,
           clockSkewMs: options.clockSkewMs,
           ends: () => endsOf(wanted.topic),
+          describe: (error) => fromKafka(error, security, rights),
           clock,
           logger,
         });
-        const counted = { owned: consumer.owned, stop: () => consumer.stop().finally(() => consumers.delete(counted)) };
+        const stop = () => consumer.stop().finally(() => consumers.delete(counted));
+        const counted = { ...consumer, stop };
         consumers.add(counted);
         return counted;
       } catch (error) {
-        throw fromKafka(error);
+        throw fromKafka(error, security, rights);
       }
     },
     async offsets(topic) {
@@ -192,7 +216,7 @@ export function createKafkaStream(options: {
         const { of } = await endsOf(topic);
         return [...of].map(([partition, ends]) => ({ partition, ...ends })).sort((a, b) => a.partition - b.partition);
       } catch (error) {
-        throw fromKafka(error);
+        throw fromKafka(error, security);
       }
     },
     async read(position) {
@@ -203,14 +227,14 @@ export function createKafkaStream(options: {
         const limit = Math.min(position.limit, end.next - from);
         return limit <= 0 ? [] : await readRange({ ...position, from, limit, end: end.next });
       } catch (error) {
-        throw fromKafka(error);
+        throw fromKafka(error, security);
       }
     },
     async check() {
       try {
         await within(checkTimeoutMs, 'answer', async () => (await connectedAdmin()).describeCluster());
       } catch (error) {
-        throw fromKafka(error);
+        throw fromKafka(error, security);
       }
     },
     async close() {

@@ -36,8 +36,8 @@ export function topicsOf({ kafka, retentionDays }: Config): TopicSpec[] {
 
 /** Connects to the log that the configuration names, Kafka or else the table in Postgres, without asking it anything yet. */
 export function connectStream({ config, clientId = 'tripline', db, logger, clock }: OpenStreamParts): Stream {
-  const { brokers, ...kafka } = config.kafka;
-  if (brokers) return createKafkaStream({ ...kafka, brokers, clientId, logger, clock });
+  const { brokers, replicationFactor, clockSkewMs, ...security } = config.kafka;
+  if (brokers) return createKafkaStream({ brokers, replicationFactor, clockSkewMs, security, clientId, logger, clock });
   if (db === null) throw new Error('the log lies in Postgres or in Kafka: set DATABASE_URL or KAFKA_BROKERS');
   return createEmbeddedStream({ db, logger, clock });
 }

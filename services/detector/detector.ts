@@ -251,6 +251,8 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   return {
     owned: () => [...owned.keys()],
     ready: async () => {
+      const fault = consuming.fault?.();
+      if (fault) throw fault;
       await Promise.all([stream.check(), db.pool.query('SELECT 1')]);
     },
     close: async () => {

@@ -103,6 +103,8 @@ export async function createRecorder({ stream, db, logger, metrics }: RecorderPa
 
   return {
     ready: async () => {
+      const fault = consuming.fault?.();
+      if (fault) throw fault;
       await Promise.all([stream.check(), db.pool.query('SELECT 1')]);
     },
     close: () => consuming.stop(),

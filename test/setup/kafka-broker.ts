@@ -11,6 +11,8 @@ import { freePorts } from './ports.ts';
 /** Real Kafka brokers (KRaft) of a test's own. Brokers are counted from 0. */
 export type Brokers = {
   bootstrap: string[];
+  /** Address of each secured listener, by its name. */
+  secured: Record<string, string>;
   /** Ends a broker with SIGKILL. */
   kill: (broker: number) => Promise<void>;
   /** Ends a broker in an orderly way. */
@@ -19,6 +21,18 @@ export type Brokers = {
   restart: (broker: number) => Promise<void>;
   /** Ends all and removes their data. */
   close: () => Promise<void>;
+};
+
+/** Listeners beside the plain one, of one broker; the plain one is its operator's. */
+export type SecuredListeners = {
+  /** Security protocol by name. */
+  listeners: Record<string, 'SSL' | 'SASL_SSL'>;
+  /** Of the broker, over the usual ones. */
+  settings: Record<string, string | number | boolean>;
+  /** As `kafka-storage.sh format --add-scram` takes them. */
+  scramUsers?: readonly string[];
+  /** Of its Java. */
+  systemProperties?: Record<string, string>;
 };
 
 type Broker = { process: ChildProcess; pid: number };
@@ -33,7 +47,7 @@ const watchdog =
  * Starts one broker, or three that replicate to each other.
  * @throws {NoKafka} when this machine cannot run Kafka.
  */
-export async function startBrokers(options: { brokers: 1 | 3 }): Promise<Brokers> {
+export async function startBrokers(options: { brokers: 1 | 3; secured?: SecuredListeners }): Promise<Brokers> {
   const classPath = await kafkaClassPath();
   const count = options.brokers;
   const folder = mkdtempSync(join(tmpdir(), 'tripline-kafka-'));
@@ -42,14 +56,27 @@ export async function startBrokers(options: { brokers: 1 | 3 }): Promise<Brokers
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });
-  const ports = await freePorts(count * 2);
+  const { secured } = options;
+  const names = Object.keys(secured?.listeners ?? {});
+  const ports = await freePorts(count * 2 + names.length);
+  const securedPorts = ports.splice(count * 2);
   const voters = Array.from({ length: count }, (_, n) => `${n}@127.0.0.1:${ports[count + n]}`).join();
   // Its first byte is zero, so that it never begins with a dash and passes for an option.
   const clusterId = Buffer.concat([Buffer.alloc(1), randomBytes(15)]).toString('base64url');
   const running: (Broker | undefined)[] = [];
 
   function java(mainClass: string, args: string[]): ChildProcess {
-    const command = ['java', '-Xmx512m', '-Xms128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', classPath];
+    const properties = Object.entries(secured?.systemProperties ?? {}).map(([name, value]) => `-D${name}=${value}`);
+    const command = [
+      'java',
+      '-Xmx512m',
+      '-Xms128m',
+      '-XX:+UseSerialGC',
+      '-XX:TieredStopAtLevel=1',
+      '-cp',
+      classPath,
+      ...properties,
+    ];
     const logging = [
       '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
       '-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info',
@@ -64,6 +91,10 @@ export async function startBrokers(options: { brokers: 1 | 3 }): Promise<Brokers
   function settingsOf(broker: number): string {
     const file = join(folder, `${broker}.properties`);
     const replicas = Math.min(count, 3);
+    const open = [
+      `PLAINTEXT://127.0.0.1:${ports[broker]}`,
+      ...names.map((name, n) => `${name}://127.0.0.1:${securedPorts[n]}`),
+    ];
     writeFileSync(
       file,
       Object.entries({
@@ -71,9 +102,14 @@ export async function startBrokers(options: { brokers: 1 | 3 }): Promise<Brokers
         'node.id': broker,
         'controller.quorum.voters': voters,
         'controller.listener.names': 'CONTROLLER',
-        listeners: `PLAINTEXT://127.0.0.1:${ports[broker]},CONTROLLER://127.0.0.1:${ports[count + broker]}`,
-        'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports[broker]}`,
-        'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+        listeners: [...open, `CONTROLLER://127.0.0.1:${ports[count + broker]}`].join(),
+        'advertised.listeners': open.join(),
+        'listener.security.protocol.map': [
+          'PLAINTEXT:PLAINTEXT',
+          'CONTROLLER:PLAINTEXT',
+          ...names.map((name) => `${name}:${secured!.listeners[name]}`),
+        ].join(),
+        'inter.broker.listener.name': 'PLAINTEXT',
         'log.dirs': join(folder, `data-${broker}`),
         'auto.create.topics.enable': false,
         'min.insync.replicas': count === 1 ? 1 : 2,
@@ -89,6 +125,7 @@ export async function startBrokers(options: { brokers: 1 | 3 }): Promise<Brokers
         'broker.session.timeout.ms': 3000,
         'broker.heartbeat.interval.ms': 500,
         'log.cleaner.enable': false,
+        ...secured?.settings,
       })
         .map(([name, value]) => `${name}=${value}`)
         .join('\n'),
@@ -135,6 +172,7 @@ export async function startBrokers(options: { brokers: 1 | 3 }): Promise<Brokers
   }
 
   const brokers: Brokers = {
+    secured: Object.fromEntries(names.map((name, n) => [name, `127.0.0.1:${securedPorts[n]}`])),
     bootstrap: ports.slice(0, count).map((port) => `127.0.0.1:${port}`),
     kill: (broker) => end(broker, 'SIGKILL'),
     stop: (broker) => end(broker, 'SIGTERM'),
@@ -149,7 +187,11 @@ export async function startBrokers(options: { brokers: 1 | 3 }): Promise<Brokers
   try {
     await Promise.all(
       Array.from({ length: count }, async (_, broker) => {
-        const format = java('kafka.tools.StorageTool', ['format', '-t', clusterId, '-c', settingsOf(broker)]);
+        const users = (secured?.scramUsers ?? []).flatMap((user) => ['--add-scram', user]);
+        const format = java('kafka.tools.StorageTool', [
+          'format',
+          ...['-t', clusterId, '-c', settingsOf(broker), ...users],
+        ]);
         const output: Buffer[] = [];
         for (const pipe of [format.stdout!, format.stderr!]) pipe.on('data', (piece: Buffer) => output.push(piece));
         const [code] = await once(format, 'exit');

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import type { Settings } from '@tripline/runtime/settings';
+import type { Mechanism, SASLOptions } from 'kafkajs';
+import { StreamUnavailable, StreamUnfit } from './contract.ts';
+import { refusedLogin } from './kafka-fault.ts';
+import { keepToken } from './kafka-token.ts';
+import { mskToken } from './msk-token.ts';
+import { runTokenCommand } from './token-command.ts';
+
+/** How brokers are spoken to: `kafka.tls` and `kafka.sasl` of the settings. */
+export type KafkaSecurity = Pick<Settings['kafka'], 'tls' | 'sasl'>;
+export type SaslMechanism = NonNullable<KafkaSecurity['sasl']>['mechanism'];
+
+/**
+ * What kafkajs needs of the settings to be let in; all that we do to a request or an answer is done within its
+ * connections, so it holds for our own fetch and produce as well.
+ * @throws {StreamUnfit} naming a file that cannot be read.
+ */
+export function securityOf({ tls, sasl }: KafkaSecurity): {
+  ssl: ConnectionOptions | false;
+  sasl?: SASLOptions | Mechanism;
+} {
+  return { ssl: tls?.enabled ? tlsOf(tls) : false, ...(sasl ? { sasl: saslOf(sasl) } : {}) };
+}
+
+function tlsOf({ caFile, certFile, keyFile, serverName }: NonNullable<KafkaSecurity['tls']>): ConnectionOptions {
+  return {
+    ...(caFile && { ca: readPem('caFile', caFile) }),
+    ...(certFile && { cert: readPem('certFile', certFile) }),
+    ...(keyFile && { key: readPem('keyFile', keyFile) }),
+    ...(serverName && { servername: serverName }),
+  };
+}
+
+function readPem(setting: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new StreamUnfit(`kafka.tls.${setting} names ${path}, which cannot be read (${code})`);
+  }
+}
+
+function saslOf(sasl: NonNullable<KafkaSecurity['sasl']>): SASLOptions | Mechanism {
+  const { mechanism } = sasl;
+  if (mechanism === 'oauthbearer')
+    return bearer(
+      mechanism,
+      keepToken(() => runTokenCommand(sasl.tokenCommand!)),
+    );
+  if (mechanism === 'aws-msk-iam')
+    return bearer(
+      mechanism,
+      keepToken(() => mskToken(sasl.region!)),
+    );
+  return { mechanism, username: sasl.username!, password: sasl.password! } as SASLOptions;
+}
+
+/**
+ * SASL OAUTHBEARER (RFC 7628). kafkajs 2.2.4 has it, and takes a refusal for success: the broker says it in an answer
+ * that is no error, and breaks the connection off at the next request.
+ */
+function bearer(mechanism: SaslMechanism, provide: () => Promise<string>): Mechanism {
+  return {
+    mechanism: 'oauthbearer',
+    authenticationProvider: ({ saslAuthenticate }) => ({
+      async authenticate() {
+        const message = Buffer.from(`n,,\u0001auth=Bearer ${await provide()}\u0001\u0001`);
+        const length = Buffer.alloc(4);
+        length.writeInt32BE(message.length);
+        await saslAuthenticate({
+          request: { encode: () => Buffer.concat([length, message]) },
+          response: {
+            decode: (answer: Buffer) => answer,
+            parse(answer: Buffer) {
+              if (answer.includes('{')) throw new StreamUnavailable(refusedLogin(mechanism));
+            },
+          },
+        });
+      },
+    }),
+  };
+}
