@@ -180,7 +180,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   function decide(
     finding: StoredFinding,
     { step, mode }: Remediation,
-    { withdrawn, resolved, stopped, load }: ClaimFacts,
+    { withdrawn, doubt, resolved, stopped, load }: ClaimFacts,
   ): { verdict: GuardVerdict; said: string } {
     const { rule, severity, confidence, entities, workspace } = finding;
     const action = actionOf(step);
@@ -191,9 +191,8 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
       configured: app !== undefined,
       targetIsOurs: workspaces.of(action.scope(step).owner) === workspace,
       finding: {
-        ...{ rule, severity, confidence, entities, withdrawn, resolved },
+        ...{ rule, severity, confidence, entities, withdrawn, doubt, resolved },
         silenced: finding.silencedBy !== null,
-        unproven: false,
       },
       action: step.action,
       targets: action.targets(step),
