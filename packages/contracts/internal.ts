@@ -1,5 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { drillPrefix } from './drill.ts';
 import type { EventType } from './event.ts';
+import { eventTypeOf } from './event-record.ts';
 
 /**
  * Events that only Tripline's own rooms may say: what it read at a provider, what people did to it, what became of its
@@ -47,4 +49,22 @@ function macOf({ key, headers, value }: MacRecord, secret: string): string {
     .update(JSON.stringify([key, sorted]))
     .update('\n');
   return `v1,${mac.update(value ?? '').digest('base64')}`;
+}
+
+/** Whose MACs are believed. `drillKey`: on inventories of drills alone, since their baseline comes over HTTP. */
+export type OriginKeys = { internalKeys?: readonly string[] | undefined; drillKey?: string | undefined };
+
+/**
+ * Why a record may not be believed to come from within, though its type says so; null where its MAC fits, and for every
+ * other type.
+ */
+export function faultOfOrigin(record: MacRecord, { internalKeys = [], drillKey }: OriginKeys): string | null {
+  const type = eventTypeOf(record.headers);
+  if (type === undefined || !internalEventTypes.has(type)) return null;
+  if (isFromWithin(record, internalKeys)) return null;
+  const isDrills = record.key.startsWith(drillPrefix) && record.headers['ce_workspace'] === record.key;
+  if (isDrills && type === 'dev.cdeventsx.tripline-inventory.observed' && drillKey !== undefined) {
+    if (isFromWithin(record, [drillKey])) return null;
+  }
+  return `${type} comes from within Tripline alone, and no key of internalKeys made this record's ce_mac`;
 }

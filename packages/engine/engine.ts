@@ -1,5 +1,6 @@
 import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
 import { eventTypeOf, fromEventRecord } from '@tripline/contracts/event-record';
+import { internalEventTypes } from '@tripline/contracts/internal';
 import type { StreamRecord } from '@tripline/stream/contract';
 import { createContext, engineRules, type Frame, StateNotHeld } from './context.ts';
 import type { Effects, Poison } from './effects.ts';
@@ -27,6 +28,8 @@ export type EngineOptions = {
   learningDays: number;
   /** Keys of state held in memory between batches. */
   cachedKeys?: number;
+  /** Why a record of `internalEventTypes` may not be believed to come from within; null where it may, as each may unless told otherwise. */
+  originFault?: (record: StreamRecord) => string | null;
   /** How many engines share `cachedKeys` at this moment; one unless told otherwise. */
   sharedBy?: () => number;
 };
@@ -168,7 +171,8 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     // What the receiver says of itself makes no workspace, and nothing is judged by it.
     if (type === summarizedType) return undefined;
     const workspace = record.headers['ce_workspace'] ?? '';
-    const { fault } = scopeOf(workspace);
+    const mayLie = type !== undefined && internalEventTypes.has(type);
+    const fault = scopeOf(workspace).fault ?? (mayLie ? (options.originFault?.(record) ?? null) : null);
     const reading = type === undefined ? undefined : readers.of(type);
     if (fault !== null) return { record, atMs, workspace, event: null, readings: noReadings, fault };
     if (type !== undefined && reading === undefined && type !== inventoryType) {

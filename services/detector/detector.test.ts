@@ -1,3 +1,6 @@
+import type { EventType } from '@tripline/contracts/event';
+import { toEventRecord } from '@tripline/contracts/event-record';
+import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
 import { Fenced } from '@tripline/db/positions';
 import { configureRule } from '@tripline/engine/settings';
@@ -20,6 +23,7 @@ import {
   throwingRule,
 } from '../../test/detector.rules.ts';
 import { watchCommits } from '../../test/setup/commits.ts';
+import { internalKey } from '../../test/setup/internal-key.ts';
 import { freshDatabase } from '../../test/setup/postgres.ts';
 import { createDetector } from './detector.ts';
 import { readState } from './state-keeper.ts';
@@ -44,7 +48,13 @@ async function detectorByHand(
       return records.map(({ topic }, offset) => ({ topic, partition: 0, offset }));
     },
   } as unknown as Stream;
-  const config = { ...loadConfig({}, '/'), learningDays: 0, silences: (options.silences ?? []) as never };
+  const config = {
+    ...loadConfig({}, '/'),
+    learningDays: 0,
+    silences: (options.silences ?? []) as never,
+    internalKeys: [internalKey, 'a-former-internal-key'],
+    drillKey: 'a-key-of-drills-alone',
+  };
   await createDetector({
     config,
     stream,
@@ -311,6 +321,64 @@ describe('the detector', () => {
     // How a detector of before took a partition.
     const taken = db.pool.query("UPDATE positions SET epoch = epoch + 1 WHERE consumer = 'detector'");
     await expect(taken).rejects.toThrow('a_newer_tripline_owns_this_partition_stop_this_detector');
+  });
+
+  /** Of each type that only Tripline itself may say: as somebody wrote it to the log who has no key. */
+  const forged = (workspace: string, types: Iterable<EventType> = internalEventTypes) =>
+    [...types].map((type, offset) => ({
+      ...toEventRecord({
+        ...{ id: `forged-${offset}`, source: '//github.com/acme', type, workspace, trust: 'high' },
+        time: new Date(startMs).toISOString(),
+        data: {
+          ...{ 'tripline.inventory.part': 1, 'tripline.inventory.parts': 1, 'vcs.repository.name': 'acme/app' },
+          ...{ 'vcs.ref.head.revision': 'a1', 'tripline.lookup.id': 'q1', 'tripline.lookup.outcome': 'found' },
+          ...{ 'tripline.delivery.id': 'd1', 'tripline.delivery.proof': 'listed' },
+          ...{ 'tripline.act.kind': 'incident-resolved', 'tripline.act.target': 'INC-1' },
+          ...{ 'tripline.response.action': 'cancel-run', 'tripline.response.finding': 'f1' },
+          'tripline.response.verdict': 'act',
+        },
+      } as never),
+      ...{ ...key, offset, appendedAtMs: startMs },
+    }));
+  const facts = async () =>
+    (await db.pool.query("SELECT workspace, value FROM rule_state WHERE rule = '@workspace'")).rows;
+
+  test('believes nothing from within that bears no MAC of ours, and moves on', async () => {
+    const by = await detectorByHand(db);
+    await by.assign();
+    const unsigned = forged('acme');
+    const others = unsigned.map((record) => signInternal(record, 'a-key-of-somebody-else'));
+    await by.batch([...unsigned, ...others].map((record, offset) => ({ ...record, offset })));
+    expect(by.appended).toHaveLength(2 * internalEventTypes.size);
+    for (const record of by.appended) {
+      expect(record.topic).toBe(topics.deadLetters);
+      expect(record.headers['tripline_reason']).toMatch(/comes from within Tripline alone, and no key/);
+    }
+    expect(await facts()).toEqual([]);
+    expect((await db.pool.query('SELECT next::int FROM positions')).rows).toEqual([{ next: others.length * 2 }]);
+  });
+
+  test('believes what each key in rotation signed, and a forgery before it takes nothing from it', async () => {
+    const by = await detectorByHand(db);
+    await by.assign();
+    const [inventory] = forged('acme', ['dev.cdeventsx.tripline-inventory.observed']);
+    await by.batch([inventory!, { ...signInternal(inventory!, 'a-former-internal-key'), offset: 1 }]);
+    expect(by.appended).toHaveLength(1);
+    expect(await facts()).toMatchObject([{ workspace: 'acme', value: { inventoryMs: startMs } }]);
+  });
+
+  test('believes the drill key in a drill’s inventory alone', async () => {
+    const by = await detectorByHand(db);
+    await by.assign();
+    const drillKey = 'a-key-of-drills-alone';
+    const drill = forged('tripline-drill-1').map((record) => signInternal(record, drillKey));
+    const real = forged('acme').map((record) => signInternal(record, drillKey));
+    const smuggled = forged('tripline-drill-1', ['dev.cdeventsx.tripline-inventory.observed']).map((record) =>
+      signInternal({ ...record, headers: { ...record.headers, ce_workspace: 'acme' } }, drillKey),
+    );
+    await by.batch([...drill, ...real, ...smuggled].map((record, offset) => ({ ...record, offset })));
+    expect(by.appended).toHaveLength(2 * internalEventTypes.size);
+    expect(await facts()).toMatchObject([{ workspace: 'tripline-drill-1', value: { inventoryMs: startMs } }]);
   });
 
   test('sets poison aside with its reason, keeps what other rules said, and moves on', async () => {

@@ -1,3 +1,4 @@
+import { faultOfOrigin } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
 import { Fenced, takePartition } from '@tripline/db/positions';
 import { nothingRecorded } from '@tripline/db/record-findings';
@@ -105,7 +106,12 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     const { next, logTimeMs, epoch } = await takePartition(db.pool, key, { keepsState: true });
     // From here on nobody else writes this partition's rows.
     const engine = createEngine(
-      { rules, learningDays: config.learningDays, sharedBy },
+      {
+        rules,
+        learningDays: config.learningDays,
+        sharedBy,
+        originFault: (record) => faultOfOrigin(record, config),
+      },
       {
         logTimeMs,
         engineRows: await readEngineRows(db.pool, partition, logTimeMs),

@@ -8,6 +8,7 @@ import { createMetrics } from '@tripline/runtime/metrics';
 import { type NewRecord, type Stream, topics } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { internalKey, proved } from '../../test/setup/internal-key.ts';
 import { freshDatabase } from '../../test/setup/postgres.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 
@@ -81,6 +82,31 @@ it('keeps what nobody can read too, with the reason, and moves on', async () => 
   expect(rows[2]?.fault).toContain('ce_type');
   expect(rows[3]?.fault).toContain('no.such.attribute');
   expect(await verifyTrail(fresh.db.pool)).toMatchObject({ rows: 5, faultCount: 0 });
+});
+
+it('keeps what says that it comes from within and bears no MAC of ours, and marks it', async () => {
+  await recorder.close();
+  recorder = await createRecorder({
+    ...{ config: { ...config, internalKeys: [internalKey] }, stream, db: fresh.db, logger },
+    metrics: createMetrics({ service: 'test' }),
+  });
+  const act = {
+    ...{ source: '//tripline/acme', type: 'dev.cdeventsx.tripline-act.performed', workspace: 'acme', trust: 'high' },
+    time: '2026-03-02T00:00:00Z',
+    data: { 'tripline.act.kind': 'kill-switch-on', 'tripline.act.target': 'remediation' },
+  } as const;
+  const [ours, forged] = ['ours', 'forged'].map((id) => ({
+    topic: topics.events,
+    ...toEventRecord({ id, ...act } as never),
+  }));
+  await stream.append([proved(ours!), forged!, event(1)]);
+  await untilRecorded(3);
+  expect((await recorded()).map(({ fault }) => fault)).toEqual([
+    null,
+    expect.stringContaining('comes from within Tripline alone'),
+    null,
+  ]);
+  expect(await verifyTrail(fresh.db.pool)).toMatchObject({ rows: 3, faultCount: 0 });
 });
 
 it('writes nothing once another owner has the partition, and each event once all the same', async () => {

@@ -1,4 +1,5 @@
 import { fromEventRecord } from '@tripline/contracts/event-record';
+import { faultOfOrigin, type OriginKeys } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
 import { advance, Fenced, type TakenPartition, takePartition } from '@tripline/db/positions';
 import { addToTrail, makeTrailDays, readTrailHead, type TrailHead, type TrailRecord } from '@tripline/db/trail';
@@ -32,7 +33,7 @@ type Owned = TakenPartition & { head: TrailHead | null };
  * Keeps every record of the events topic, sound or not, in the audit trail: rows, the chain's head and the position
  * move in one fenced transaction, so each record stands there once whatever crashes when. Starts with creation.
  */
-export async function createRecorder({ stream, db, logger, metrics }: RecorderParts): Promise<Recorder> {
+export async function createRecorder({ config, stream, db, logger, metrics }: RecorderParts): Promise<Recorder> {
   const owned = new Map<number, Owned>();
   const daysMade = new Set<number>();
   const recorded = new Counter({
@@ -58,7 +59,7 @@ export async function createRecorder({ stream, db, logger, metrics }: RecorderPa
     if (!last) return;
     const own = owned.get(partition);
     if (!own) throw new Fenced(`partition ${partition} is not the recorder's`);
-    const rows = records.map(toTrailRecord);
+    const rows = records.map((record) => toTrailRecord(record, config));
     failpoint('recorder.before-days');
     await makeTrailDays(db.pool, rows, daysMade);
     failpoint('recorder.after-days');
@@ -112,14 +113,15 @@ export async function createRecorder({ stream, db, logger, metrics }: RecorderPa
 }
 
 /** A record that no reader can use is kept as it is, with the reason beside it. */
-function toTrailRecord(record: StreamRecord): TrailRecord {
-  return { ...record, fault: faultOf(record) };
+function toTrailRecord(record: StreamRecord, keys: OriginKeys): TrailRecord {
+  return { ...record, fault: faultOf(record, keys) };
 }
 
-function faultOf(record: StreamRecord): string | null {
+function faultOf(record: StreamRecord, keys: OriginKeys): string | null {
   try {
     fromEventRecord(record, record, { checkWhole: true });
-    return null;
+    // Alone, it holds no keys: then it is the detector's to say.
+    return keys.internalKeys === undefined ? null : faultOfOrigin(record, keys);
   } catch (error) {
     // JSON faults quote the text, which Postgres may not be able to hold.
     return (error as Error).message.toWellFormed().replaceAll('\0', '').slice(0, 2000);

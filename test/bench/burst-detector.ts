@@ -10,13 +10,14 @@ import { createMetrics } from '@tripline/runtime/metrics';
 import type { ConsumerOptions, Stream } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
 import { watchCommits } from '../setup/commits.ts';
+import { internalKey } from '../setup/internal-key.ts';
 
 /**
  * The detector as `tripline detector` runs it, on a topic that grows. After so many records it writes for each, to the
  * file that it was given, when the log got it and how long after that its verdict was committed: JSON, [ms, ms] each.
  */
 const [total, file] = [Number(process.argv[2]), process.argv[3]!];
-const config = loadConfig();
+const config = { ...loadConfig(), internalKeys: [internalKey] };
 const logger = createLogger({ service: 'bench', level: 'warn' });
 /** By partition: when the log got its records, and of how many the verdict was committed. */
 const appendedMs: number[][] = [];

@@ -11,6 +11,7 @@ import { createMetrics } from '@tripline/runtime/metrics';
 import type { ConsumerOptions, Stream } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
 import { watchCommits } from '../setup/commits.ts';
+import { internalKey } from '../setup/internal-key.ts';
 import { unfenced } from './unfenced.ts';
 
 /**
@@ -24,7 +25,7 @@ const logger = createLogger({ service: 'bench', level: 'warn' });
 type Request = { databaseUrl: string; fenced: boolean };
 
 async function play({ databaseUrl, fenced }: Request) {
-  const config = loadConfig({ ...process.env, DATABASE_URL: databaseUrl });
+  const config = { ...loadConfig({ ...process.env, DATABASE_URL: databaseUrl }), internalKeys: [internalKey] };
   const committed = new Map<number, number>();
   const opened = openDatabase(databaseUrl, { applicationName: 'bench', hurries: true });
   const db = watchCommits(fenced ? opened : unfenced(opened), (partition, next) => {

@@ -10,6 +10,7 @@ import { github } from '@tripline/sources/github/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { type NewRecord, topics } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
+import { proved } from '../setup/internal-key.ts';
 import type { Corpus } from './corpus.ts';
 import type { Delivery } from './stories.ts';
 
@@ -48,7 +49,7 @@ export function recordsOf(corpus: Corpus): NewRecord[] {
       }) as TriplineEvent,
   );
   const events = corpus.deliveries.flatMap((delivery) => eventOf(delivery) ?? []);
-  return [...inventories, ...events].map((event) => ({ topic: topics.events, ...toEventRecord(event) }));
+  return [...inventories, ...events].map((event) => proved({ topic: topics.events, ...toEventRecord(event) }));
 }
 
 /** Appends records as the receiver does, creating the topics where they are missing. */
@@ -83,5 +84,5 @@ function copyOf(record: NewRecord, nth: number): NewRecord {
   const headers: Record<string, string> = { ...record.headers, ce_workspace: workspace, ce_id: `${id}-${nth}` };
   // As evenly spread as those of other bodies are.
   if (sha !== undefined) headers['ce_bodysha256'] = createHash('sha256').update(`${sha}-${nth}`).digest('hex');
-  return { ...record, key: workspace, headers };
+  return proved({ ...record, key: workspace, headers });
 }

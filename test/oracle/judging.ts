@@ -49,6 +49,9 @@ const memoryMs = 72 * hourMs;
 /** What is kept lives between once and 1.5 times as long as was asked. */
 const slack = 1.5;
 
+/** What only Tripline itself may say. */
+const fromWithin = /\.tripline-(inventory\.observed|(change|delivery)\.looked-up|act\.performed|response\.finished)$/;
+
 type Facts = { firstMs: number; wholeMs?: number; of?: number; come: number[]; settings: Record<string, object> };
 type Known = { said: Said; runs: string[]; withdrawn: boolean; untilMs: number };
 /** `sureMs`: until when it is kept at least. */
@@ -107,6 +110,10 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     const readers = options.rules.filter(({ rule }) => type !== undefined && rule.reads.includes(type));
     const isInventory = type === 'dev.cdeventsx.tripline-inventory.observed';
     if (workspace === '') return void poison.push(`${offset}`);
+    // Here whoever has no key writes no MAC.
+    if (type !== undefined && fromWithin.test(type) && headers['ce_mac'] === undefined) {
+      return void poison.push(`${offset}`);
+    }
     if (type !== undefined && readers.length === 0 && !isInventory) {
       meet(workspace);
       return;

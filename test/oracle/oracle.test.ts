@@ -1,4 +1,5 @@
 import { toEventRecord } from '@tripline/contracts/event-record';
+import { faultOfOrigin } from '@tripline/contracts/internal';
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
 import type { AnyRule } from '@tripline/rules/contract';
@@ -9,6 +10,7 @@ import { type StreamRecord, topics } from '@tripline/stream/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rules as syntheticRules, throwingRule } from '../detector.rules.ts';
+import { internalKey, proved } from '../setup/internal-key.ts';
 import { createRandom } from '../simulation/random.ts';
 import { dawnMs, play, type Told, type WorkloadShape, weave } from '../simulation/workload.ts';
 import { nameOf } from './judging.ts';
@@ -39,12 +41,13 @@ const records = (told: readonly Told[]): StreamRecord[] =>
   told
     .toSorted((a, b) => a.atMs - b.atMs)
     .map(({ event, atMs }, offset) => ({
-      ...toEventRecord(event),
-      ...{ topic: topics.events, partition: 0, offset, appendedAtMs: atMs },
+      ...proved({ topic: topics.events, ...toEventRecord(event) }),
+      ...{ partition: 0, offset, appendedAtMs: atMs },
     }));
 /** What stands, without what tells where in the log it came from. */
 const withoutPlaces = ({ findings, incidents, jobs }: Outcome) => ({ findings, incidents, jobs });
-const isSound = ({ headers, value }: StreamRecord) => headers['ce_id'] !== undefined && value!.length > 10;
+const isSound = (record: StreamRecord) =>
+  record.headers['ce_id'] !== undefined && record.value!.length > 10 && originFault(record) === null;
 const reckoned = (records: readonly StreamRecord[], by: readonly AnyRule[] = rules) =>
   reckon([{ partition: 0, records, untilMs }], { rules: by.map((rule) => ({ rule })), learningDays: 14 });
 /** Of our own rules, which promise the same in any order. */
@@ -54,10 +57,17 @@ const standing = (records: readonly StreamRecord[]) =>
     .map(([name]) => name)
     .sort();
 
+const originFault = (record: StreamRecord) => faultOfOrigin(record, { internalKeys: [internalKey] });
+
 /** The same log through packages/engine, in batches of chance. */
 function engineSays(records: readonly StreamRecord[], draw: () => number) {
   const kept = createKept();
-  const configured = { rules: rules.map((rule) => configureRule(rule)), learningDays: 14, cachedKeys: 100 };
+  const configured = {
+    rules: rules.map((rule) => configureRule(rule)),
+    learningDays: 14,
+    cachedKeys: 100,
+    originFault,
+  };
   let engine = createEngine(configured, kept.snapshot());
   for (let from = 0; from <= records.length; ) {
     const to = Math.min(records.length, from + 1 + Math.floor(draw() * 12));

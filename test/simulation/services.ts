@@ -14,6 +14,7 @@ import type { Logger } from '@tripline/runtime/logger';
 import { createMetrics, type Metrics } from '@tripline/runtime/metrics';
 import type { Stream } from '@tripline/stream/contract';
 import { rules as syntheticRules, throwingRule } from '../detector.rules.ts';
+import { internalKey } from '../setup/internal-key.ts';
 import { clockOf, type Life } from './world.ts';
 
 export const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, throwingRule];
@@ -45,6 +46,7 @@ const defaults = loadConfig({}, '/nonexistent');
 /** Everything is live: messages are sent, and whatever a rule asks for is done, except in drills. */
 export const config: Config = {
   ...defaults,
+  internalKeys: [internalKey],
   slack: {
     botToken: 'simulated',
     channel: 'C1',

@@ -8,6 +8,7 @@ import { github } from '@tripline/sources/github/source';
 import { tripline } from '@tripline/sources/tripline/source';
 import type { Workspaces } from '@tripline/sources/workspace';
 import { type NewRecord, topics } from '@tripline/stream/contract';
+import { proved } from '../setup/internal-key.ts';
 import type { Random } from './random.ts';
 
 /** One record on its way to the log, and when it arrives there, ms since the epoch. */
@@ -55,7 +56,7 @@ export function weave(random: Random, shape: WorkloadShape): Arrival[] {
         });
     for (const { event, atMs } of events) {
       const lateMs = random.chance(shape.lateness) ? random.int(0, shape.latestMs) : random.int(0, 3) * 200;
-      const record = { topic: topics.events, ...toEventRecord(event) };
+      const record = proved({ topic: topics.events, ...toEventRecord(event) });
       arrivals.push({ atMs: atMs + lateMs, record });
       while (random.chance(shape.duplicates) && random.chance(0.9)) {
         arrivals.push({ atMs: atMs + lateMs + random.int(0, shape.latestMs), record });
@@ -107,6 +108,11 @@ function branches(random: Random, workspace: string, startMs: number, seed: numb
 /** A record that nobody can read. */
 function spoilt(random: Random, record: NewRecord): NewRecord {
   const headers = { ...record.headers };
+  // Whoever can write to the log, and has no key.
+  if (headers['ce_mac'] !== undefined && random.chance(0.5)) {
+    delete headers['ce_mac'];
+    return { ...record, headers: { ...headers, ce_id: `${headers['ce_id']}-forged` } };
+  }
   switch (random.int(0, 3)) {
     case 0:
       return { ...record, value: Buffer.from('{"canary') };
