@@ -118,7 +118,7 @@ export async function takeUpDue(
 export async function noteIntent(
   db: Db,
   { telling, by }: Claim,
-  intent: MessageKind | null,
+  intent: string | null,
   forMs: number,
 ): Promise<boolean> {
   const { rowCount } = await db.pool.query({

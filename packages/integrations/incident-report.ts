@@ -11,6 +11,8 @@ export type IncidentReport = {
   openedAt: string;
   acknowledged: { at: string; by: Actor } | null;
   resolved: { at: string; by: Actor; resolution: Resolution } | null;
+  /** It was acknowledged, and pages anew for what came after: nobody has answered that page. */
+  pagesAnew: boolean;
   /** Oldest first. */
   findings: readonly ReportedFinding[];
   /** What of the findings' playbooks was done, would have been done, or was refused; in order. */

@@ -11,6 +11,7 @@ export function sampleReport(change: Partial<IncidentReport> = {}): IncidentRepo
     openedAt: '2026-03-14T03:12:07.000Z',
     acknowledged: null,
     resolved: null,
+    pagesAnew: false,
     findings: [sampleFinding()],
     steps: [
       { finding: 'a'.repeat(64), state: 'done', text: 'Done: cancel the run; GitHub says it is completed' },

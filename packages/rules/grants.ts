@@ -10,8 +10,6 @@ export const grantSchema = z.object({
   eventId: z.string(),
   kind: z.string(),
   grantee: z.string(),
-  /** The number of the grantee's account, where the provider tells it: a login can change hands. */
-  granteeId: z.string().optional(),
   /** `owner/name`, an organisation, or `org/team-slug`. */
   target: z.string(),
   organization: z.string(),
@@ -59,7 +57,6 @@ export function grantOf(event: LoggedEvent): Grant | undefined {
     timeMs: Date.parse(event.time),
     time: event.time,
     trust: event.trust,
-    ...optional('granteeId', data['tripline.grant.grantee_id']),
     ...optional('team', data['tripline.grant.team']),
     ...optional('permission', data['tripline.grant.permission']),
     ...optional('id', kind === 'personal-access-token' ? tokenId(data) : data['tripline.grant.id']),
@@ -145,23 +142,14 @@ export function grantSubject(grant: Grant): string {
 /** The step that takes `grant` back, where a call can. */
 export function takeBack(grant: Grant): ResponseStep[] {
   const { organization, grantee: user, target } = grant;
-  const account = grant.granteeId === undefined ? {} : { userId: grant.granteeId };
   const isRepository = /^[^/\s]+\/[^/\s]+$/.test(target);
   switch (grant.kind) {
     case 'org-invitation':
       return grant.id === undefined
         ? []
-        : [
-            {
-              action: 'cancel-invitation',
-              organization,
-              invitationId: grant.id,
-              invitee: user,
-              ...(grant.granteeId === undefined ? {} : { inviteeId: grant.granteeId }),
-            },
-          ];
+        : [{ action: 'cancel-invitation', organization, invitationId: grant.id, invitee: user }];
     case 'org-member':
-      return [{ action: 'withdraw-grant', grant: 'org-membership', organization, user, ...account }];
+      return [{ action: 'withdraw-grant', grant: 'org-membership', organization, user }];
     case 'team-member':
       return [
         {
@@ -170,7 +158,6 @@ export function takeBack(grant: Grant): ResponseStep[] {
           organization,
           team: grant.team ?? target.split('/').at(-1)!,
           user,
-          ...account,
         },
       ];
     case 'team-repository':
@@ -186,9 +173,7 @@ export function takeBack(grant: Grant): ResponseStep[] {
           ]
         : [];
     case 'collaborator':
-      return isRepository
-        ? [{ action: 'withdraw-grant', grant: 'collaborator', repository: target, user, ...account }]
-        : [];
+      return isRepository ? [{ action: 'withdraw-grant', grant: 'collaborator', repository: target, user }] : [];
     case 'deploy-key':
       return grant.id === undefined || !isRepository
         ? []

@@ -28,7 +28,7 @@ import { addInteractions } from './interactions.ts';
 import { createMeasures } from './measures.ts';
 import { createPace } from './pace.ts';
 import { dryRunPagerDuty, nextForPagerDuty } from './tell-pagerduty.ts';
-import { dryRunSlack, nextForDigest, nextForSlack } from './tell-slack.ts';
+import { dryRunSlack, type Gathering, nextForDigest, nextForSlack } from './tell-slack.ts';
 import { bringInStep, type Sink, type Told } from './telling.ts';
 import { takeTurns } from './turns.ts';
 
@@ -46,7 +46,7 @@ export type NotifierParts = {
 };
 
 /** Times that tests shorten. */
-export type NotifierTiming = {
+export type NotifierTiming = Gathering & {
   /** How long one call may take. */
   timeoutMs: number;
   /** How long a claim holds without a sign of life; more than a call takes. */
@@ -81,6 +81,9 @@ const usualTiming: NotifierTiming = {
   sweepMs: 10_000,
   slackIntervalMs: 1000,
   pagerDutyIntervalMs: 500,
+  gatherMs: 2000,
+  restMs: 30_000,
+  openingMs: 60_000,
 };
 
 /**
@@ -165,13 +168,14 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
       known = undefined;
       if (story === undefined) return undefined;
       if (name === 'pagerduty') return nextForPagerDuty(story, now.telling, pagerduty);
-      if (now.telling.digest === null) return nextForSlack(story, now.telling, slack);
+      const how = { ...slack, nowMs: clock.nowMs(), gathering: timing };
+      if (now.telling.digest === null) return nextForSlack(story, now.telling, how);
       if (!isGraver(story.severity, now.telling.severity)) {
         if (story.version > now.telling.version) await parkDigest(db, now.telling.digest);
         return undefined;
       }
       await unfold(db, now);
-      return nextForSlack(story, { ...now.telling, digest: null }, slack);
+      return nextForSlack(story, { ...now.telling, digest: null }, how);
     });
   }
 

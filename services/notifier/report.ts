@@ -4,7 +4,8 @@ import type { IncidentReport, ReportedStep } from '@tripline/integrations/incide
 
 /** An incident as Postgres has it → as people are told of it. */
 export function toReport(story: IncidentStory): IncidentReport {
-  return { ...story, steps: toSteps(story) };
+  const pagesAnew = story.state === 'acknowledged' && story.answeredGeneration !== story.pageGeneration;
+  return { ...story, pagesAnew, steps: toSteps(story) };
 }
 
 /** The playbooks' steps in order, with the newest line that the remediator left in the story for each. */

@@ -11,7 +11,10 @@ import type { Step } from './telling.ts';
 /** PagerDuty where none is configured: every event is taken, and nobody is paged. */
 export const dryRunPagerDuty: PagerDutyClient = { send: async () => ({ kind: 'done', reason: 'dry-run' }) };
 
-/** The next action from what PagerDuty was told last to what is true now. An incident that was over before it was told pages nobody. */
+/**
+ * The next action from what PagerDuty was told last to what is true now. An incident that was over before it was told
+ * pages nobody.
+ */
 const nextAction: Record<IncidentState | 'nothing', Record<IncidentState, PagerDutyAction | undefined>> = {
   nothing: { open: 'trigger', acknowledged: 'trigger', resolved: undefined },
   open: { open: undefined, acknowledged: 'acknowledge', resolved: 'resolve' },
@@ -25,31 +28,84 @@ const stateAfter: Record<PagerDutyAction, IncidentState> = {
   resolve: 'resolved',
 };
 
-/** What PagerDuty lacks of an incident, one event at a time, in order. Undefined when it is in step. */
+/** Findings that page whatever their severity: somebody opened a door that excuses others. */
+const pagesAlways: ReadonlySet<string> = new Set(['break-glass-opened']);
+
+/**
+ * What PagerDuty lacks of an incident, one event at a time, in order. Each page of the incident has an alert of its own: a
+ * newer one is triggered, then those before it are resolved, so that at most one stands. Only what a person acknowledged
+ * is acknowledged. Undefined when it is in step.
+ */
 export function nextForPagerDuty(
   story: IncidentStory,
   telling: Telling,
   { client, minSeverity }: { client: PagerDutyClient; minSeverity: Severity },
 ): Step | undefined {
-  const { version } = story;
+  const { version, pageGeneration } = story;
   if (version <= telling.version) return undefined;
-  const isGrave = severities.indexOf(story.severity) >= severities.indexOf(minSeverity);
-  // A trigger whose answer never came may have opened an alert, which nobody would close once its incident is over.
-  const mayHaveOpened = telling.intent === 'trigger' && story.state === 'resolved';
-  const told = mayHaveOpened ? 'open' : (telling.state ?? 'nothing');
-  const action = told === 'nothing' && !isGrave ? undefined : nextAction[told][story.state];
-  if (action === undefined) return { kind: 'nothing', after: { version } };
-  const state = stateAfter[action];
-  const event = renderEvent(toReport(story), action);
+  // A page that nobody has answered rings, whoever answered one before.
+  const isAnswered = story.state === 'acknowledged' && story.answeredGeneration === pageGeneration;
+  const wanted = story.state === 'acknowledged' && !isAnswered ? 'open' : story.state;
+  const told = telling.state ?? 'nothing';
+
+  // A trigger whose answer never came may have opened an alert, which nobody would close: from now on it counts as open.
+  const asked = generationOf(telling.intent);
+  const isAskedAgain = asked === pageGeneration && wanted !== 'resolved';
+  if (asked !== undefined && !isAskedAgain && !telling.superseded.includes(asked))
+    return { kind: 'nothing', after: { version: telling.version, superseded: [...telling.superseded, asked] } };
+
+  const rings = told === 'open' || told === 'acknowledged';
+  const isNewPage = rings && wanted === 'open' && telling.generation < pageGeneration;
+  const isGrave =
+    severities.indexOf(story.severity) >= severities.indexOf(minSeverity) ||
+    story.findings.some(({ rule, withdrawn }) => withdrawn === null && pagesAlways.has(rule));
+  const action = told === 'nothing' && !isGrave ? undefined : isNewPage ? 'trigger' : nextAction[told][wanted];
+  const common = { version, repeats: false };
+  const send = async (body: Record<string, unknown>) => ({ outcome: await client.send(body as PagerDutyEvent) });
+
+  if (action !== undefined) {
+    const generation = action === 'trigger' ? pageGeneration : telling.generation;
+    const superseded = telling.superseded.filter((older) => older !== generation);
+    if (isNewPage) superseded.push(telling.generation);
+    const state = stateAfter[action];
+    const event = renderEvent(toReport(story), action, { generation });
+    return {
+      ...common,
+      kind: action,
+      ...(action === 'trigger' ? { intent: intentOf(generation) } : {}),
+      line: `${story.id} ${event.payload.summary}`,
+      render: () => event,
+      send,
+      // More is to follow until PagerDuty's state is the incident's, and no older alert rings.
+      after: {
+        version: state === wanted && superseded.length === 0 ? version : telling.version,
+        ...{ state, generation, superseded, dedupKey: event.dedup_key },
+      },
+      newsMs: action === 'trigger' ? untold(story, telling) : [],
+    };
+  }
+  const [older, ...superseded] = telling.superseded;
+  if (older === undefined) return { kind: 'nothing', after: { version } };
+  const event = renderEvent(toReport(story), 'resolve', { generation: older, superseded: wanted !== 'resolved' });
+  const after = { version: superseded.length === 0 ? version : telling.version, superseded };
+  // One that PagerDuty does not take keeps no page waiting.
   return {
-    kind: action,
+    ...common,
+    kind: 'resolve',
     line: `${story.id} ${event.payload.summary}`,
-    version,
     render: () => event,
-    send: async (body) => ({ outcome: await client.send(body as PagerDutyEvent) }),
-    // More is to follow until PagerDuty's state is the incident's.
-    after: { version: state === story.state ? version : telling.version, state, dedupKey: event.dedup_key },
-    repeats: false,
-    newsMs: action === 'trigger' ? untold(story, telling) : [],
+    send,
+    after,
+    givenUp: after,
   };
+}
+
+/** What is noted while a trigger is under way: which alert it may have opened. */
+function intentOf(generation: number): string {
+  return generation === 0 ? 'trigger' : `trigger ${generation}`;
+}
+
+function generationOf(intent: string | null): number | undefined {
+  const found = /^trigger(?: (\d+))?$/.exec(intent ?? '');
+  return found === null ? undefined : Number(found[1] ?? 0);
 }

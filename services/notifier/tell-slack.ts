@@ -4,7 +4,13 @@ import { readDigest, recordFolded, type Telling } from '@tripline/db/messages';
 import type { Mode } from '@tripline/db/tables/messages';
 import { describeActor, resolutionText } from '@tripline/integrations/incident-report';
 import type { SlackClient, SlackReference, SlackResult } from '@tripline/integrations/slack/client';
-import { renderDigest, renderIncident, renderReply, type SlackMessage } from '@tripline/integrations/slack/message';
+import {
+  renderDigest,
+  renderIncident,
+  renderPage,
+  renderReply,
+  type SlackMessage,
+} from '@tripline/integrations/slack/message';
 import { toReport } from './report.ts';
 import type { Step } from './telling.ts';
 
@@ -14,14 +20,24 @@ export const dryRunSlack: SlackClient = {
   update: async () => ({ outcome: { kind: 'done', reason: 'dry-run' } }),
 };
 
+/** How long what came of itself waits for more, ms, so that an incident is few calls; what people did waits for nothing. */
+export type Gathering = {
+  /** From one call about an incident to the next. */
+  gatherMs: number;
+  /** From a page after the first, which says it all, until the message above it is brought in step. */
+  restMs: number;
+  /** For so long after an incident was opened, the message itself is news enough: no reply repeats what came. */
+  openingMs: number;
+};
+
 /**
- * What Slack lacks of an incident: its message, then the message as it is now, then a reply in its thread for what
- * happened since. Undefined when it is in step.
+ * What Slack lacks of an incident: its message; a page after the first, as a reply that the whole channel sees; then the
+ * message as it is now; then a reply in its thread for what happened since. Undefined when it is in step.
  */
 export function nextForSlack(
   story: IncidentStory,
   telling: Telling,
-  { client, mode }: { client: SlackClient; mode: Mode },
+  { client, mode, nowMs, gathering }: { client: SlackClient; mode: Mode; nowMs: number; gathering: Gathering },
 ): Step | undefined {
   const report = toReport(story);
   const reference = referenceOf(telling);
@@ -39,24 +55,52 @@ export function nextForSlack(
     const send = (body: Record<string, unknown>) => client.post(asMessage(body)).then(leaveReference);
     return { ...common, kind: 'posted', send, after: { version, state, story: lastEvent }, repeats: true };
   }
+  // People look at whose it is: that waits for nothing.
+  const calledMs = telling.told_at?.getTime() ?? 0;
+  const patienceMs = news.length === 0 ? gathering.restMs : gathering.gatherMs;
+  const afterMs = state === telling.state || telling.state === null ? calledMs + patienceMs - nowMs : 0;
+  // A clock that is far off would have it wait as long as that.
+  const waitMs = afterMs <= patienceMs ? afterMs : 0;
+  if (version > telling.version && waitMs > 0) return { kind: 'wait', afterMs: waitMs };
+  const replied = { send: (body: Record<string, unknown>) => reply(client, body, reference), repeats: true } as const;
+  if (news.some(({ kind }) => kind === 'paged')) {
+    const lines = replyLines(news);
+    const after = { version: telling.version, story: lastEvent };
+    return {
+      ...{ ...common, ...replied, kind: 'broadcast', after, givenUp: after, replaceable: true },
+      line: `${story.id} pages anew: ${lines.join('; ')}`,
+      render: (options) => renderPage(report, lines, options),
+    };
+  }
+  const isOpening = nowMs - telling.created_at.getTime() < gathering.openingMs;
+  const lines = replyLines(isOpening ? news.filter(({ kind }) => actsOfPeople.has(kind)) : news);
   if (version > telling.version) {
     const send = (body: Record<string, unknown>) => {
       const sent = reference ? client.update(reference, asMessage(body)) : dryRunSlack.post(asMessage(body));
       return sent.then(({ outcome }) => ({ outcome }));
     };
-    return { ...common, kind: 'updated', send, after: { version, state }, repeats: false, replaceable: true };
+    const after = { version, state, ...(lines.length === 0 ? { story: lastEvent } : {}) };
+    return { ...common, kind: 'updated', send, after, repeats: false, replaceable: true };
   }
-  const lines = news.map((event) => replyLine(event)!);
+  if (lines.length === 0) return { kind: 'nothing', after: { version, story: lastEvent } };
   return {
-    kind: 'thread-reply',
+    ...{ ...replied, kind: 'thread-reply', version, after: { version, story: lastEvent }, replaceable: true },
     line: `${story.id} ${lines.join('; ')}`,
-    version,
     render: (options) => renderReply(lines, options),
-    send: (body) => client.post(asMessage(body), reference).then(({ outcome }) => ({ outcome })),
-    after: { version, story: lastEvent },
-    repeats: true,
-    replaceable: true,
   };
+}
+
+const actsOfPeople: ReadonlySet<IncidentEvent['kind']> = new Set(['acknowledged', 'resolved', 'reopened']);
+
+function reply(client: SlackClient, body: Record<string, unknown>, reference: SlackReference | undefined) {
+  return client.post(asMessage(body), reference).then(({ outcome }) => ({ outcome }));
+}
+
+/** A finding that pages is told by the page, not by its joining too. */
+function replyLines(news: readonly IncidentEvent[]): string[] {
+  const paged = new Set(news.filter(({ kind }) => kind === 'paged').map(({ detail }) => detail['finding']));
+  const told = news.filter(({ kind, detail }) => kind !== 'joined' || !paged.has(detail['finding']));
+  return told.map((event) => replyLine(event)!);
 }
 
 /** What the digest message lacks: nothing while every incident in it was told at its present version. */
@@ -121,6 +165,11 @@ function replyLine({ kind, actor, detail }: IncidentEvent): string | undefined {
       return `Reopened by ${describeActor(actor)}`;
     case 'withdrawn':
       return `Withdrawn: ${text('reason') ?? 'later evidence explains it'}`;
+    case 'paged': {
+      const [title, former, severity] = [text('title'), text('former'), text('severity')];
+      if (title === undefined) return text('reason') ?? 'Something came of it that needs a person';
+      return former === undefined ? `Since it was acknowledged: ${title}` : `${severity}, was ${former}: ${title}`;
+    }
     case 'remediated':
       return text('text') ?? 'A step of the playbook was settled';
     case 'proven':

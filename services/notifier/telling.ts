@@ -23,6 +23,8 @@ import type { Pace } from './pace.ts';
 export type Step =
   | {
       kind: MessageKind;
+      /** What is noted as about to be sent; its kind, unless more must be known of it after a crash. */
+      intent?: string;
       /** For people, one line. */
       line: string;
       render: (options: { possiblyRepeated: boolean }) => Record<string, unknown>;
@@ -31,6 +33,8 @@ export type Step =
       version: number;
       /** Where the telling stands once it is sent. */
       after: Progress;
+      /** Where the telling stands when it is given up, and the rest of the way goes on; absent, that is left with it. */
+      givenUp?: Progress;
       /** Sending it again shows it again: a repeat must be marked. */
       repeats: boolean;
       /** Where the message that it changes or answers is gone, the incident is posted anew. */
@@ -40,7 +44,9 @@ export type Step =
       /** Runs after the message is recorded. */
       recorded?: (claim: Claim) => Promise<void>;
     }
-  | { kind: 'nothing'; after: Progress };
+  | { kind: 'nothing'; after: Progress }
+  /** What there is to tell waits for more to come, and is told with it. */
+  | { kind: 'wait'; afterMs: number };
 
 /** Something told to somebody: handed to whoever shows it. */
 export type Told = {
@@ -121,6 +127,10 @@ async function tellWhatIsMissing(
       failpoint('notifier.after-skip');
       continue;
     }
+    if (step.kind === 'wait') {
+      if (held.current.intended !== undefined) await noteIntent(db, held.current, null, parts.claimMs);
+      return { kind: 'later', afterMs: step.afterMs };
+    }
     const { pace, keep } = sink.paceOf(step.kind);
     const waitMs = sink.mode === 'live' ? pace.admit({ keep }) : 0;
     const { intended, ...claim } = held.current;
@@ -129,8 +139,9 @@ async function tellWhatIsMissing(
       if (intended !== undefined) await noteIntent(db, claim, null, parts.claimMs);
       return { kind: 'later', afterMs: waitMs };
     }
-    const possiblyRepeated = step.repeats && telling.intent === step.kind;
-    const isNoted = intended === step.kind || (await noteIntent(db, claim, step.kind, parts.claimMs));
+    const intent = step.intent ?? step.kind;
+    const possiblyRepeated = step.repeats && telling.intent === intent;
+    const isNoted = intended === intent || (await noteIntent(db, claim, intent, parts.claimMs));
     if (!isNoted) return { kind: 'later', afterMs: 50 };
     failpoint('notifier.after-intent');
     const body = step.render({ possiblyRepeated });
@@ -160,8 +171,10 @@ async function tellWhatIsMissing(
     const isMendable = mendedByPeople.has(outcome.reason);
     if (outcome.kind === 'give-up' && !isMendable) {
       parts.logger.error(log, `${step.kind} was given up: ${outcome.message}`);
-      held.current = await recordSkipped(db, held.current, { version: step.version }, outcome.reason);
+      const left = step.givenUp ?? { version: step.version };
+      held.current = await recordSkipped(db, held.current, left, outcome.reason);
       failpoint('notifier.after-give-up');
+      if (step.givenUp !== undefined) continue;
       return { kind: 'in-step' };
     }
     const askedAfterMs = outcome.kind === 'retry' ? outcome.afterMs : undefined;

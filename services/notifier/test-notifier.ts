@@ -1,7 +1,11 @@
 import { createHmac } from 'node:crypto';
 import type { Severity } from '@tripline/contracts/finding';
+import type { ResponseStep } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
+import { pageAnew } from '@tripline/db/incidents';
 import { addTellJobs } from '@tripline/db/jobs';
+import { recordVerdicts } from '@tripline/db/record-findings';
+import { inTransaction } from '@tripline/db/transaction';
 import { type FakeAnswer, type FakeRequest, startFakeService } from '@tripline/integrations/integration.contract';
 import { sampleFinding } from '@tripline/integrations/sample-report';
 import { systemClock } from '@tripline/runtime/clock';
@@ -69,6 +73,26 @@ export async function joinFinding(db: Db, incident: string, title: string): Prom
   }
 }
 
+/** Records a finding about mallory as the detector does: it opens an incident, or joins the one that there is. */
+export async function find(
+  db: Db,
+  change: { severity?: Severity; title?: string; rule?: string; response?: ResponseStep[] } = {},
+): Promise<string> {
+  counter += 1;
+  const id = counter.toString(16).padStart(64, '0');
+  const at = new Date().toISOString();
+  const { withdrawn, ...sample } = sampleFinding();
+  const finding = { ...sample, id, subject: id, occurredAt: at, detectedAt: at, ...change };
+  await inTransaction(db, (client) => recordVerdicts(client, [{ kind: 'found', finding }], []));
+  const { rows } = await db.pool.query<{ incident: string }>('SELECT incident FROM findings WHERE id = $1', [id]);
+  return rows[0]!.incident;
+}
+
+/** What the remediator says of a response that failed. */
+export async function failResponse(db: Db, incident: string, reason: string): Promise<void> {
+  await inTransaction(db, (client) => pageAnew(client, incident, { reason }));
+}
+
 async function addFinding(
   client: Pick<Db['pool'], 'query'>,
   incident: string,
@@ -91,7 +115,10 @@ async function addFinding(
 
 /** A Slack that numbers its messages and keeps what stands in each, and whom it showed what. `answer` may answer otherwise. */
 export async function startFakeSlack(answer?: (request: FakeRequest, nth: number) => FakeAnswer | undefined) {
-  const standing = new Map<string, { text: string; blocks: unknown; thread?: string; updates: number }>();
+  const standing = new Map<
+    string,
+    { text: string; blocks: unknown; thread?: string; isBroadcast?: true; updates: number }
+  >();
   const answered: { channel: string; user: string; text: string }[] = [];
   const forms: { trigger: string; view: Record<string, unknown> }[] = [];
   const arrivalsMs: number[] = [];
@@ -112,10 +139,12 @@ export async function startFakeSlack(answer?: (request: FakeRequest, nth: number
     if (taken) {
       const before = standing.get(ts);
       const thread = form['thread_ts'];
+      const isBroadcast = form['reply_broadcast'] === 'true' || undefined;
       standing.set(ts, {
         text: form['text']!,
         blocks: JSON.parse(form['blocks']!),
         ...(thread === undefined ? {} : { thread }),
+        ...(isBroadcast ? { isBroadcast } : {}),
         updates: before ? before.updates + 1 : 0,
       });
     }
@@ -127,6 +156,8 @@ export async function startFakeSlack(answer?: (request: FakeRequest, nth: number
     standing,
     answered,
     forms,
+    /** Replies that the whole channel sees. */
+    broadcasts: () => [...standing.values()].filter(({ isBroadcast }) => isBroadcast),
     posts: () => [...standing.values()].filter(({ thread }) => thread === undefined),
     replies: () => [...standing.values()].filter(({ thread }) => thread !== undefined),
   };
@@ -168,6 +199,9 @@ export function configFor(urls: { slack?: string; pagerduty?: string }): Config 
   return config.slack ? { ...config, slack: { ...config.slack, people: linked } } : config;
 }
 
+/** Nothing waits for more to come. */
+const atOnce = { gatherMs: 0, restMs: 0, openingMs: 0 };
+
 /** A notifier with short times, its HTTP routes, what it logged and what it told. */
 export async function startNotifier(db: Db, config: Config, timing: Partial<NotifierTiming> = {}) {
   const logged: string[] = [];
@@ -180,7 +214,15 @@ export async function startNotifier(db: Db, config: Config, timing: Partial<Noti
     metrics,
     logger: createLogger({ service: 'notifier', level: 'trace' }, { write: (line) => void logged.push(line) }),
     onTold: (message) => told.push(message),
-    timing: { timeoutMs: 300, claimMs: 1000, sweepMs: 200, slackIntervalMs: 5, pagerDutyIntervalMs: 1, ...timing },
+    timing: {
+      timeoutMs: 300,
+      claimMs: 1000,
+      sweepMs: 200,
+      slackIntervalMs: 5,
+      pagerDutyIntervalMs: 1,
+      ...atOnce,
+      ...timing,
+    },
   });
   const app = createHttp({ metrics, ready: notifier.ready });
   notifier.routes(app);

@@ -180,7 +180,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   function decide(
     finding: StoredFinding,
     { step, mode }: Remediation,
-    { withdrawn, doubt, resolved, stopped, load }: ClaimFacts,
+    { withdrawn, resolved, stopped, load }: ClaimFacts,
   ): { verdict: GuardVerdict; said: string } {
     const { rule, severity, confidence, entities, workspace } = finding;
     const action = actionOf(step);
@@ -191,8 +191,9 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
       configured: app !== undefined,
       targetIsOurs: workspaces.of(action.scope(step).owner) === workspace,
       finding: {
-        ...{ rule, severity, confidence, entities, withdrawn, doubt, resolved },
+        ...{ rule, severity, confidence, entities, withdrawn, resolved },
         silenced: finding.silencedBy !== null,
+        unproven: false,
       },
       action: step.action,
       targets: action.targets(step),

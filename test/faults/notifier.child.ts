@@ -22,5 +22,7 @@ await createNotifier({
     sweepMs: 200,
     slackIntervalMs: Number(process.env['SLACK_INTERVAL_MS'] ?? 5),
     pagerDutyIntervalMs: 1,
+    gatherMs: 50,
+    restMs: 100,
   },
 });

@@ -1,13 +1,15 @@
 import type { Db } from '@tripline/db/database';
+import { acknowledge } from '@tripline/db/incidents';
 import { freshDatabaseOn } from '../setup/fresh-database.ts';
 import type { Fault, Ground, Outcome } from './fault.ts';
+import { recordFindings, someFinding } from './recorded-findings.ts';
 import { until } from './service-process.ts';
 import { openIncidents, type Sinks, startSinks, startTellers, unfinished } from './sinks.ts';
 
 /**
  * Slack and PagerDuty refuse every call, for what may be a day: incidents pile up, as many as `size`. Credentials are
  * revoked all the same. When the sinks are back, a fresh incident is told soon, people see a bounded number of messages,
- * and PagerDuty hears of each at its own pace.
+ * and PagerDuty hears of each at its own pace. What was told before and paged anew meanwhile, twice, pages once.
  */
 export const sinksAway: Fault = {
   name: 'sinks-away',
@@ -22,11 +24,14 @@ const memoryLimitMib = 512;
 
 async function run(ground: Ground, size: number): Promise<Outcome> {
   const { db, close } = await freshDatabaseOn(ground.postgresUrl);
-  let away = true;
+  let away = false;
   const sinks = await startSinks(({ sink }) =>
     away && sink !== 'github' ? { kind: 'answer', status: 503, body: 'away' } : undefined,
   );
   const differences: string[] = [];
+  const rising = await tellThem(db, sinks);
+  away = true;
+  await pageAnewTwice(db, rising);
   for (let left = size; left > 0; left -= 50_000) {
     await openIncidents(db, Math.min(left, 50_000), { remediate: false });
     ground.say(`${Math.max(0, left - 50_000)} incidents are still to be opened`);
@@ -63,8 +68,10 @@ async function run(ground: Ground, size: number): Promise<Outcome> {
     );
     const posts = sinks.posts().length;
     if (posts > 60) differences.push(`the channel got ${posts} messages`);
-    const keys = new Set(sinks.events.map(({ dedupKey }) => dedupKey));
-    if (keys.size !== sinks.events.length) differences.push(`${sinks.events.length - keys.size} pages came twice`);
+    const pages = sinks.events.filter(({ action }) => action === 'trigger').map(({ dedupKey }) => dedupKey);
+    const twice = pages.length - new Set(pages).size;
+    if (twice > 0) differences.push(`${twice} pages came twice`);
+    differences.push(...(await anew(sinks, rising)));
     const residentMib = process.memoryUsage().rss / 1024 / 1024;
     if (residentMib > memoryLimitMib) differences.push(`${residentMib.toFixed(0)} MiB are resident`);
     return {
@@ -78,6 +85,50 @@ async function run(ground: Ground, size: number): Promise<Outcome> {
     await sinks.close();
     await close();
   }
+}
+
+/** Some incidents that people hear of, and acknowledge, before the sinks go away: their ids. */
+async function tellThem(db: Db, sinks: Sinks): Promise<string[]> {
+  await recordFindings(
+    db,
+    Array.from({ length: 5 }, (_, nth) => someFinding(`rising ${nth}`, { person: `p${nth}` })),
+  );
+  const running = await startTellers(db, sinks);
+  const told = async () => (await unfinished(db)).slack + (await unfinished(db)).pagerduty === 0;
+  await until(told, { patienceMs: 60_000, what: 'what is told before the sinks go away' });
+  await running.close();
+  const { rows } = await db.pool.query<{ id: string }>('SELECT id FROM incidents ORDER BY id');
+  return rows.map(({ id }) => id);
+}
+
+const somebody = { via: 'cli', id: 'ada', name: 'ada', proof: 'os-user' } as const;
+
+/** Each is acknowledged and pages anew for what comes after, twice, while nobody hears it. */
+async function pageAnewTwice(db: Db, incidents: readonly string[]): Promise<void> {
+  for (const round of [1, 2]) {
+    for (const incident of incidents) await acknowledge(db, incident, somebody);
+    await recordFindings(
+      db,
+      incidents.map((_, nth) => someFinding(`rising ${nth} ${round}`, { person: `p${nth}` })),
+    );
+  }
+}
+
+/** Pages of what paged anew that are too many, too few, or not the newest. */
+async function anew(sinks: Sinks, incidents: readonly string[]): Promise<string[]> {
+  const heard = (incident: string) =>
+    sinks.events
+      .filter(({ dedupKey }) => dedupKey === `tripline:${incident}` || dedupKey.startsWith(`tripline:${incident}:`))
+      .map(({ action, dedupKey }) => `${action} ${dedupKey}`);
+  const expected = (incident: string) =>
+    ['trigger #', 'trigger #:g3', 'resolve #'].map((event) => event.replace('#', `tripline:${incident}`));
+  await until(() => incidents.every((incident) => heard(incident).length >= 3), {
+    patienceMs: 60_000,
+    what: 'the pages of what paged anew',
+  }).catch(() => {});
+  return incidents
+    .filter((incident) => heard(incident).join() !== expected(incident).join())
+    .map((incident) => `${incident} paged anew while PagerDuty was away, and it heard ${heard(incident).join(', ')}`);
 }
 
 /** Twenty findings arrive, and their credentials die. */

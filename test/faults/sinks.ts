@@ -161,6 +161,8 @@ export async function startTellers(db: Db, sinks: Sinks, timing: Partial<Notifie
     sweepMs: 2000,
     slackIntervalMs: 20,
     pagerDutyIntervalMs: 2,
+    gatherMs: 50,
+    restMs: 100,
     ...timing,
   };
   const notifier = await createNotifier({ ...common, timing: short });

@@ -15,17 +15,21 @@ type Row = {
   ts: string | null;
   digest: number | null;
   pagerduty: number | null;
+  pages: number;
 };
 
-/** What people were told: each incident once, as it is now, and what was said twice is marked. */
+/**
+ * What people were told: each incident once, as it is now, and what was said twice is marked; what pages anew rings by one
+ * alert, the newest.
+ */
 export async function checkTold(db: Db, outcome: Outcome, sinks: Sinks): Promise<Difference[]> {
   const { rows } = await db.pool.query<Row>(
-    `SELECT i.id, i.state, i.severity, i.version, s.version AS slack, s.ts, s.digest, p.version AS pagerduty
+    `SELECT i.id, i.state, i.severity, i.version, s.version AS slack, s.ts, s.digest, p.version AS pagerduty, i.page_generation AS pages
      FROM incidents i LEFT JOIN told s ON s.incident = i.id AND s.sink = 'slack'
      LEFT JOIN told p ON p.incident = i.id AND p.sink = 'pagerduty' ORDER BY i.id`,
   );
   const problems: string[] = [];
-  for (const { id, state, severity, version, slack, ts, digest, pagerduty } of rows) {
+  for (const { id, state, severity, version, slack, ts, digest, pagerduty, pages } of rows) {
     if (slack !== version) problems.push(`${id}: Slack was told of version ${slack} of ${version}`);
     if (pagerduty !== version) problems.push(`${id}: PagerDuty was told of version ${pagerduty} of ${version}`);
     if (digest === null) {
@@ -36,14 +40,19 @@ export async function checkTold(db: Db, outcome: Outcome, sinks: Sinks): Promise
         problems.push(`${id}: Slack has ${unmarked.length} messages that are not marked as repeated`);
       if (ts === null || !sinks.posts.has(ts)) problems.push(`${id}: Slack does not have the message that was noted`);
     }
-    const alert = sinks.alerts.get(dedupKey(id));
+    const keys = Array.from({ length: pages + 1 }, (_, generation) => dedupKey(id, generation));
+    const open = keys.filter((key) => sinks.alerts.get(key)?.open);
     const isGrave = severity === 'high' || severity === 'critical';
-    if ((alert?.open ?? false) !== (isGrave && state !== 'resolved')) {
-      problems.push(`${id} is ${state}, ${severity}; PagerDuty has ${alert?.open ? 'an' : 'no'} open alert`);
-    }
+    const expected = isGrave && state !== 'resolved' ? 1 : 0;
+    if (open.length !== expected)
+      problems.push(`${id} is ${state}, ${severity}; PagerDuty has ${open.length} open alerts`);
+    // Whoever has it heard of the newest page; one that nobody has rings by it.
+    if (state === 'open' && expected === 1 && open[0] !== keys.at(-1))
+      problems.push(`${id} rings by ${open[0]}, and its newest page is ${keys.at(-1)}`);
   }
   const opened = [...sinks.alerts.values()].reduce((sum, alert) => sum + alert.opened, 0);
-  const most = outcome.incidents.reduce((sum, incident) => sum + 1 + incident.reopened, 0);
+  const pagesAnew = rows.reduce((sum, { pages }) => sum + pages, 0);
+  const most = outcome.incidents.reduce((sum, incident) => sum + 1 + incident.reopened, 0) + pagesAnew;
   if (opened > most) problems.push(`PagerDuty was told to open ${opened} alerts of ${most}`);
   return compare('what was told', [], problems);
 }

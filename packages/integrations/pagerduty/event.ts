@@ -30,12 +30,20 @@ const severityNames: Record<Severity, PagerDutyEvent['payload']['severity']> = {
   low: 'info',
 };
 
-export function dedupKey(incident: string): string {
-  return `tripline:${incident}`;
+/** `generation`: counts an incident's pages after the first. Each has an alert of its own, so that it rings anew. */
+export function dedupKey(incident: string, generation = 0): string {
+  return `tripline:${incident}${generation === 0 ? '' : `:g${generation + 1}`}`;
 }
 
-/** An incident as an event. Acknowledging and resolving say who and when. */
-export function renderEvent(report: IncidentReport, action: PagerDutyAction): PagerDutyEvent {
+/**
+ * An incident as an event about its alert of `generation`. Acknowledging and resolving say who and when; `superseded`: the
+ * alert is resolved because a newer one rings.
+ */
+export function renderEvent(
+  report: IncidentReport,
+  action: PagerDutyAction,
+  { generation = 0, superseded = false }: { generation?: number; superseded?: boolean } = {},
+): PagerDutyEvent {
   const standing = report.findings.filter((finding) => finding.withdrawn === null);
   const findings = (standing.length > 0 ? standing : report.findings).slice(0, 10);
   const { acknowledged, resolved } = report;
@@ -44,11 +52,13 @@ export function renderEvent(report: IncidentReport, action: PagerDutyAction): Pa
       ? `Acknowledged by ${describeActor(acknowledged.by)}: ${report.title}`
       : action === 'resolve' && resolved
         ? `Resolved by ${describeActor(resolved.by)}, ${resolutionText[resolved.resolution]}: ${report.title}`
-        : `${report.title} (${report.workspace})`;
+        : superseded
+          ? `A newer page tells of it: ${report.title}`
+          : `${generation > 0 && action === 'trigger' ? 'Pages anew: ' : ''}${report.title} (${report.workspace})`;
   const rule = findings[0]?.rule;
   return {
     event_action: action,
-    dedup_key: dedupKey(report.id),
+    dedup_key: dedupKey(report.id, generation),
     client: 'Tripline',
     payload: {
       summary: cut(oneLine(`${report.severity.toUpperCase()} ${said}`), pagerDutyLimits.summaryChars),

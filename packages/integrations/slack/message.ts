@@ -10,7 +10,7 @@ import { actionIds, formMetadata, type Press, type ReasonedResolution, reasonFor
 import { escapeCode, escapeLine, escapeText, link } from './text.ts';
 
 /** A message as chat.postMessage and chat.update take it. `text` is what notifications and screen readers show. */
-export type SlackMessage = { text: string; blocks: Block[] };
+export type SlackMessage = { text: string; blocks: Block[]; reply_broadcast?: true };
 
 type Text = { type: 'plain_text'; text: string; emoji: false } | { type: 'mrkdwn'; text: string; verbatim: true };
 export type Block = { type: 'header' | 'section' | 'context' | 'actions'; [field: string]: unknown };
@@ -85,6 +85,20 @@ export function renderReply(lines: readonly string[], options: { possiblyRepeate
   const blocks = [section(escapedCut(text))];
   if (options.possiblyRepeated) blocks.push(context(repeatNote));
   return { text: escapeFallback(lines.join(' ')), blocks };
+}
+
+/** A page after the first: a reply in the incident's thread that the whole channel sees. `lines`: what it is for. */
+export function renderPage(
+  report: IncidentReport,
+  lines: readonly string[],
+  options: { possiblyRepeated?: boolean } = {},
+): SlackMessage {
+  const heading = `🔔 *${marked(report)} ${escapeLine(report.title, 300)}* (${escapeLine(report.id, 40)}) pages anew`;
+  const said = lines.map((line) => `• ${escapeLine(line, 400)}`);
+  const blocks = [section(fitLines(heading, said)), context(stateLines(report).join('\n'))];
+  if (options.possiblyRepeated) blocks.push(context(repeatNote));
+  const text = escapeFallback(`🔔 ${marked(report)} ${report.id} pages anew: ${lines.join(' ')}`);
+  return { text, blocks, reply_broadcast: true };
 }
 
 /** One sentence to whoever pressed a button. */
@@ -184,10 +198,11 @@ function facts(report: IncidentReport, findings: readonly ReportedFinding[]): st
 }
 
 /** Who has it, and how it ended. */
-function stateLines({ acknowledged, resolved }: IncidentReport): string[] {
+function stateLines({ acknowledged, resolved, pagesAnew }: IncidentReport): string[] {
   const lines: string[] = [];
   if (acknowledged)
     lines.push(`👀 *Acknowledged* by ${escapeLine(describeActor(acknowledged.by), 200)} at ${at(acknowledged.at)}`);
+  if (pagesAnew) lines.push('🔔 *Pages anew since:* nobody has answered that yet.');
   if (resolved)
     lines.push(
       `✅ *Resolved* (${resolutionText[resolved.resolution]}) by ${escapeLine(describeActor(resolved.by), 200)} at ${at(resolved.at)}`,
@@ -282,7 +297,7 @@ function stepLine({ state, text }: ReportedStep): string {
   return `${stepMarks[state]} ${escapeLine(text, 500)}`;
 }
 
-function buttons({ id, state }: IncidentReport): Block {
+function buttons({ id, state, pagesAnew }: IncidentReport): Block {
   const acknowledge = {
     type: 'button',
     action_id: actionIds.acknowledge,
@@ -293,7 +308,7 @@ function buttons({ id, state }: IncidentReport): Block {
   return {
     type: 'actions',
     elements: [
-      ...(state === 'open' ? [acknowledge] : []),
+      ...(state === 'open' || pagesAnew ? [acknowledge] : []),
       {
         type: 'static_select',
         action_id: actionIds.resolve,

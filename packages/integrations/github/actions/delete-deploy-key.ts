@@ -24,7 +24,10 @@ export const deleteDeployKey: Action<DeleteDeployKey> = {
   ask: (step, context) =>
     askByAddress(context, onKey(step, 'GET'), {
       absent: 'there is no such deploy key',
-      read({ created_at: at, added_by: by }) {
+      read({ title, created_at: at, added_by: by }) {
+        if (step.title && typeof title === 'string' && title.slice(0, 200) !== step.title) {
+          return { result: 'not-so', said: `deploy key ${step.keyId} is called "${title}", not "${step.title}"` };
+        }
         const since = `${at ? ` since ${at}` : ''}${by ? `, added by ${by}` : ''}`;
         return {
           result: 'so',
