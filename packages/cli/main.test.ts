@@ -85,7 +85,7 @@ describe('wrong usage', () => {
     [['no-such-command'], "'no-such-command' is no command"],
     [['help', 'no-such-command'], 'is no command'],
     [['findings', '--no-such-option'], "Unknown option '--no-such-option'"],
-    [['findings', 'word'], "'word' is one word too many"],
+    [['findings', 'word'], "'word' is no verb; say list, show"],
     [['findings', '--limit', '0'], '--limit must be a whole number'],
     [['attack', 'no-such-scenario'], "'no-such-scenario' is no scenario; say "],
     [['incidents', 'ack'], 'say which incident'],

@@ -1,15 +1,16 @@
 import { styleText } from 'node:util';
 import type { Severity } from '@tripline/contracts/finding';
+import { plain } from '@tripline/runtime/plain';
 import type { Io } from './command.ts';
 
-type Style = Parameters<typeof styleText>[0];
+export type Style = Parameters<typeof styleText>[0];
 
 /** Colours text where there is a terminal to show them. */
 export function styled(io: Io, style: Style, text: string): string {
   return io.isTerminal ? styleText(style, text, { validateStream: false }) : text;
 }
 
-const severityStyles: Record<Severity, Style> = {
+export const severityStyles: Record<Severity, Style> = {
   critical: ['bold', 'red'],
   high: 'red',
   medium: 'yellow',
@@ -18,6 +19,31 @@ const severityStyles: Record<Severity, Style> = {
 
 export function severity(io: Io, of: Severity): string {
   return styled(io, severityStyles[of], of.padEnd('critical'.length));
+}
+
+/**
+ * One line of parts, two spaces apart, made fit for a terminal and cut to its width: who pipes it gets it whole. A part
+ * without text is left out.
+ */
+export function lineOf(io: Io, parts: readonly { text: string | undefined; style?: Style }[]): string {
+  let room = io.columns === undefined ? Number.POSITIVE_INFINITY : widthOf(io);
+  const shown: string[] = [];
+  const there = parts.filter(({ text }) => text !== undefined && text !== '');
+  for (const [nth, { text, style }] of there.entries()) {
+    const isLast = nth === there.length - 1;
+    const symbols = [...plain(isLast ? text!.trimEnd() : text!)];
+    const cut = symbols.length > room ? [...symbols.slice(0, Math.max(0, room - 1)), '…'] : symbols;
+    shown.push(style === undefined ? cut.join('') : styled(io, style, cut.join('')));
+    room -= cut.length + 2;
+    if (room < 1) break;
+  }
+  return `${shown.join('  ').trimEnd()}\n`;
+}
+
+/** Text in lines that fit the terminal, all but the first indented; whole where nobody reads it on one. */
+export function wrapped(io: Io, text: string, indent: number): string {
+  if (io.columns === undefined) return text;
+  return wrap(text, widthOf(io) - indent).replaceAll('\n', `\n${' '.repeat(indent)}`);
 }
 
 /** `2026-03-02 14:05:09` in UTC. */

@@ -2,6 +2,7 @@ import type { Command } from './command.ts';
 import { attack } from './commands/attack.ts';
 import { breakGlass } from './commands/break-glass.ts';
 import { doctor } from './commands/doctor.ts';
+import { events } from './commands/events.ts';
 import { findings } from './commands/findings.ts';
 import { incidents } from './commands/incidents.ts';
 import { killSwitch } from './commands/kill-switch.ts';
@@ -16,6 +17,7 @@ import { up } from './commands/up.ts';
 export const commands: readonly Command[] = [
   up,
   attack,
+  events,
   findings,
   incidents,
   rules,

@@ -45,6 +45,22 @@ export async function readFinding(db: Db, id: string): Promise<StoredFinding | u
   return row && toFinding(row);
 }
 
+/** Those whose id begins with `prefix`, at most `limit`. */
+export async function findFindings(db: Db, prefix: string, limit: number): Promise<StoredFinding[]> {
+  // An id is hex: anything else begins none, and `%` would be every one of them.
+  if (!/^[0-9a-f]{1,64}$/.test(prefix)) return [];
+  const after = `${prefix}g`;
+  const rows = await db.query
+    .selectFrom('findings')
+    .selectAll()
+    .where('id', '>=', prefix)
+    .where('id', '<', after)
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return rows.map(toFinding);
+}
+
 export type FindingRow = Selectable<FindingsTables['findings']>;
 
 export function toFinding(row: FindingRow): StoredFinding {

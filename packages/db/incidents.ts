@@ -275,13 +275,21 @@ function fromJson({
   });
 }
 
-export type IncidentFilter = { state?: IncidentState; workspace?: string /** 100 when absent. */; limit?: number };
+export type IncidentFilter = {
+  state?: IncidentState;
+  workspace?: string;
+  /** Only those that changed since. */
+  since?: Date;
+  /** 100 when absent. */
+  limit?: number;
+};
 
 /** Last changed first. */
 export async function listIncidents(db: Db, filter: IncidentFilter = {}): Promise<Incident[]> {
   let query = db.query.selectFrom('incidents').selectAll().orderBy('updated_at', 'desc').orderBy('id');
   if (filter.state !== undefined) query = query.where('state', '=', filter.state);
   if (filter.workspace !== undefined) query = query.where('workspace', '=', filter.workspace);
+  if (filter.since !== undefined) query = query.where('updated_at', '>=', filter.since);
   return (await query.limit(filter.limit ?? 100).execute()).map(toIncident);
 }
 

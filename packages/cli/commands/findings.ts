@@ -1,8 +1,12 @@
-import { listFindings, type StoredFinding } from '@tripline/db/findings';
+import { type ResponseStep, responseActions } from '@tripline/contracts/response';
+import type { Db } from '@tripline/db/database';
+import { type FindingFilter, findFindings, listFindings, type StoredFinding } from '@tripline/db/findings';
+import { listRemediations, type Remediation } from '@tripline/db/remediations';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
-import { type Command, type Io, readArguments, UsageError } from '../command.ts';
-import { moment, severity, styled } from '../show.ts';
+import { type Command, type Io, oneOf, readArguments, UsageError, UserError } from '../command.ts';
+import { lineOf, moment, severityStyles, styled, wrapped } from '../show.ts';
+import { momentOf, wholeNumber } from '../since.ts';
 import { withStore } from '../store.ts';
 
 const options = {
@@ -11,42 +15,158 @@ const options = {
   workspace: { type: 'string', value: 'name', doc: 'only those of this workspace' },
   incident: { type: 'string', value: 'INC-n', doc: 'only those of this incident' },
   standing: { type: 'boolean', doc: 'leave out what late evidence explained' },
+  since: { type: 'string', value: 'time', doc: 'only those found since: 30m, 24h, 7d, a day or a time' },
   limit: { type: 'string', value: 'n', doc: 'at most so many; 100 when absent' },
 } as const;
+const verbs = ['list', 'show'] as const;
 
 export const findings: Command = {
   name: 'findings',
   summary: 'Show what was found, newest first',
-  usage: ['findings [--json] [--rule <id>] [--workspace <name>] [--incident <INC-n>] [--standing] [--limit <n>]'],
+  usage: [
+    'findings [list] [--json] [--rule <id>] [--workspace <name>] [--incident <INC-n>] [--standing] [--since <time>] [--limit <n>]',
+    'findings show <id> [--json]',
+  ],
+  details: '`show` takes the first characters of an id, as many as tell it from the others.',
   options,
   async run(args, io) {
-    const { values } = readArguments(args, options, { atMost: 0 });
-    const { json = false, ...filter } = values;
-    const limit = wholeNumber('--limit', values.limit ?? '100');
-    const found = await withStore(loadConfig(io.env, io.cwd), (db) => listFindings(db, { ...filter, limit }));
-    if (json) for (const finding of found) io.out(`${JSON.stringify(finding)}\n`);
-    else if (found.length === 0) io.out('Nothing was found.\n');
-    else for (const finding of found) io.out(describe(finding, io));
+    const { values, positionals } = readArguments(args, options, { atMost: 2 });
+    const verb = oneOf('verb', positionals[0] ?? 'list', verbs);
+    const id = positionals[1];
+    if (verb === 'list' && id !== undefined) throw new UsageError('list takes no finding; see `show`');
+    if (verb === 'show' && id === undefined) throw new UsageError('say which finding: `tripline findings show 3f2c`');
+    const { json = false, since, limit = '100', ...filter } = values;
+    const whole = {
+      ...filter,
+      limit: wholeNumber('--limit', limit),
+      ...(since !== undefined && { since: momentOf('--since', since, Date.now()) }),
+    };
+    await withStore(loadConfig(io.env, io.cwd), (db) =>
+      id === undefined ? list(db, io, json, whole) : show(db, io, json, id),
+    );
     return 0;
   },
 };
 
-function describe(finding: StoredFinding, io: Io): string {
-  const became = finding.withdrawn
-    ? `withdrawn: ${finding.withdrawn.reason}`
-    : finding.silencedBy !== null
-      ? `silenced: ${finding.silencedBy}`
-      : (finding.incident ?? '');
-  return [
-    `${severity(io, finding.severity)}  ${styled(io, 'bold', plain(finding.title))}`,
-    `          ${moment(finding.occurredAt)}  ${finding.rule}  ${plain(finding.subject)}  confidence ${finding.confidence}  ${plain(became)}`,
-    ...finding.evidence.map((item) => `          · ${moment(item.time)}  ${plain(item.what)}`),
-    '',
-    '',
-  ].join('\n');
+async function list(db: Db, io: Io, json: boolean, filter: FindingFilter): Promise<void> {
+  const found = await listFindings(db, filter);
+  if (json) for (const finding of found) io.out(`${JSON.stringify(finding)}\n`);
+  else if (found.length === 0) io.out('Nothing was found.\n');
+  else for (const finding of found) io.out(describe(finding, io));
 }
 
-function wholeNumber(name: string, text: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(text)) throw new UsageError(`${name} must be a whole number above 0`);
-  return Number(text);
+async function show(db: Db, io: Io, json: boolean, prefix: string): Promise<void> {
+  const found = await findFindings(db, prefix, 2);
+  if (found.length === 0)
+    throw new UserError(`there is no finding ${plain(prefix)}; \`tripline findings\` lists those that are`);
+  if (found.length > 1) throw new UserError(`more than one finding begins with ${plain(prefix)}; give more of its id`);
+  const finding = found[0]!;
+  const steps = await listRemediations(db, { finding: finding.id });
+  io.out(json ? `${JSON.stringify({ ...finding, steps })}\n` : tell(finding, steps, io));
+}
+
+/** What became of it, before what it is about: whoever looks down the list asks that first. */
+function stateOf(finding: StoredFinding): string {
+  if (finding.withdrawn) return 'withdrawn';
+  return finding.silencedBy === null ? 'standing' : 'silenced';
+}
+
+function describe(finding: StoredFinding, io: Io): string {
+  const why = finding.withdrawn?.reason ?? finding.silencedBy ?? finding.incident ?? undefined;
+  const indent = ' '.repeat('critical'.length);
+  return [
+    lineOf(io, [
+      { text: finding.severity.padEnd(indent.length), style: severityStyles[finding.severity] },
+      { text: stateOf(finding).padEnd('withdrawn'.length) },
+      { text: finding.title, style: 'bold' },
+    ]),
+    lineOf(io, [
+      { text: indent },
+      { text: moment(finding.occurredAt) },
+      { text: finding.id.slice(0, 8), style: 'dim' },
+      { text: finding.rule },
+      { text: finding.subject },
+      { text: `confidence ${finding.confidence}` },
+      { text: why },
+    ]),
+    ...finding.evidence.map((item) =>
+      lineOf(io, [{ text: indent }, { text: `· ${moment(item.time)}` }, { text: item.what }]),
+    ),
+    '\n',
+  ].join('');
+}
+
+function tell(finding: StoredFinding, steps: readonly Remediation[], io: Io): string {
+  const lines: string[] = [];
+  const heading = (text: string) => lines.push('\n', `${styled(io, 'bold', text)}\n`);
+  const say = (text: string, indent = 2) => {
+    lines.push(`${' '.repeat(indent)}${wrapped(io, plain(text), indent)}\n`);
+  };
+  lines.push(
+    lineOf(io, [
+      { text: finding.severity, style: severityStyles[finding.severity] },
+      { text: stateOf(finding) },
+      { text: finding.title, style: 'bold' },
+    ]),
+    '\n',
+  );
+  say(finding.summary);
+  lines.push('\n');
+  const facts: [string, string | null | undefined][] = [
+    ['id', finding.id],
+    ['rule', finding.rule],
+    ['workspace', finding.workspace],
+    ['subject', finding.subject],
+    ['occasion', finding.occasion],
+    ['incident', finding.incident],
+    ['confidence', finding.confidence],
+    ['happened', `${moment(finding.occurredAt)} UTC, by event ${finding.decidingEvent}`],
+    ['decided', `${moment(finding.detectedAt)} UTC by the log’s clock, recorded ${moment(finding.recordedAt)} UTC`],
+    ['withdrawn', finding.withdrawn && `${moment(finding.withdrawn.at)} UTC: ${finding.withdrawn.reason}`],
+    ['silenced', finding.silencedBy],
+    ['ATT&CK', `${finding.attack.join(', ')} (release ${finding.attackVersion})`],
+    ['OWASP', finding.owasp.join(', ')],
+  ];
+  for (const [name, value] of facts) if (value) lines.push(`  ${name.padEnd(11)} ${wrapped(io, plain(value), 14)}\n`);
+  heading('Evidence');
+  for (const item of finding.evidence) {
+    say(`${moment(item.time)}  ${item.what}`);
+    for (const more of [item.url, `event ${item.eventId} (${item.eventType})`]) if (more !== undefined) say(more, 4);
+  }
+  heading('Whom and what it is about');
+  for (const { kind, id } of finding.entities) say(`${kind.padEnd(11)} ${id}`);
+  if (finding.response.length > 0) heading('Response');
+  for (const [ordinal, step] of finding.response.entries()) {
+    const done = steps.find((one) => one.ordinal === ordinal);
+    say(`${responseActions[step.action].verb}: ${targetOf(step)}`);
+    say(done === undefined ? 'not planned' : outcomeOf(done), 4);
+  }
+  if (finding.remedy.length > 0) heading('What to do');
+  for (const sentence of finding.remedy) say(`→ ${sentence}`);
+  heading('To silence exactly this, in tripline.yaml');
+  for (const line of finding.silence.split('\n')) lines.push(`  ${plain(line)}\n`);
+  return lines.join('');
+}
+
+/** A step's target, without what every step has. */
+function targetOf(step: ResponseStep): string {
+  const named = Object.entries(step).filter(([name, value]) => name !== 'action' && value !== undefined);
+  return named
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ');
+}
+
+function outcomeOf({ state, mode, verdict, reason, said, check, settledAt, actedAt }: Remediation): string {
+  const at = settledAt ?? actedAt;
+  const refused = verdict === 'dry-run' ? 'only shown, in a dry run' : `refused: ${verdict}`;
+  const parts = [
+    state === 'refused' ? refused : mode === 'dry-run' ? `${state}, in a dry run` : state,
+    state === 'queued' && verdict !== null ? verdict : undefined,
+    at === null ? undefined : `${moment(at)} UTC`,
+    reason ?? undefined,
+    said ?? undefined,
+    check === null ? undefined : `asked afterwards: ${check.result}, ${check.said}`,
+  ];
+  return parts.filter((part) => part !== undefined).join('; ');
 }

@@ -1,8 +1,9 @@
-import { type IncidentState, incidentStates, resolutions } from '@tripline/contracts/incident';
+import { incidentStates, resolutions } from '@tripline/contracts/incident';
 import type { Db } from '@tripline/db/database';
 import {
   acknowledge,
   type Incident,
+  type IncidentFilter,
   type IncidentStory,
   listIncidents,
   readIncident,
@@ -14,12 +15,18 @@ import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import { whoRuns } from '../actor.ts';
 import { type Command, type Io, oneOf, readArguments, UsageError, UserError } from '../command.ts';
-import { moment, severity, styled } from '../show.ts';
+import { lineOf, moment, severity, severityStyles } from '../show.ts';
+import { momentOf } from '../since.ts';
 import { withStore } from '../store.ts';
 
 const options = {
   json: { type: 'boolean', doc: 'print one JSON object a line' },
   state: { type: 'string', value: 'state', doc: `for list: only those that are ${incidentStates.join(', ')}` },
+  since: {
+    type: 'string',
+    value: 'time',
+    doc: 'for list: only those that changed since: 30m, 24h, 7d, a day or a time',
+  },
   as: {
     type: 'string',
     value: 'how',
@@ -37,7 +44,7 @@ export const incidents: Command = {
   name: 'incidents',
   summary: 'List incidents; acknowledge, resolve or reopen one, in Slack and PagerDuty too',
   usage: [
-    'incidents [list] [--state <state>] [--json]',
+    'incidents [list] [--state <state>] [--since <time>] [--json]',
     'incidents show <INC-n> [--json]',
     'incidents ack <INC-n> [--reason <text>]',
     'incidents resolve <INC-n> --as true|false|accepted [--reason <text>]',
@@ -52,7 +59,9 @@ export const incidents: Command = {
     if (verb === 'list') {
       if (positionals[1] !== undefined) throw new UsageError('list takes no incident; see `show`');
       const state = values.state === undefined ? undefined : oneOf('state', values.state, incidentStates);
-      await withStore(config, (db) => list(db, io, json, state));
+      const since = values.since === undefined ? undefined : momentOf('--since', values.since, Date.now());
+      const filter = { ...(state !== undefined && { state }), ...(since !== undefined && { since }) };
+      await withStore(config, (db) => list(db, io, json, filter));
       return 0;
     }
     const id = positionals[1];
@@ -65,8 +74,8 @@ export const incidents: Command = {
   },
 };
 
-async function list(db: Db, io: Io, json: boolean, state: IncidentState | undefined): Promise<void> {
-  const found = await listIncidents(db, state === undefined ? {} : { state });
+async function list(db: Db, io: Io, json: boolean, filter: IncidentFilter): Promise<void> {
+  const found = await listIncidents(db, filter);
   if (json) for (const incident of found) io.out(`${JSON.stringify(incident)}\n`);
   else if (found.length === 0) io.out('There is no incident.\n');
   else for (const incident of found) io.out(line(incident, io));
@@ -101,9 +110,16 @@ async function change(db: Db, io: Io, { json, id, verb, as, reason }: Asked): Pr
 function line(incident: Incident, io: Io): string {
   const { id, state, title, openedAt, workspace } = incident;
   const who = incident.resolved ?? incident.acknowledged;
-  const by = who && state !== 'open' ? ` by ${plain(who.by.name)} (${who.by.via})` : '';
+  const by = who && state !== 'open' ? ` by ${who.by.name} (${who.by.via})` : '';
   const how = incident.resolved ? ` as ${incident.resolved.resolution}` : '';
-  return `${id.padEnd(8)} ${severity(io, incident.severity)}  ${moment(openedAt)}  ${state}${how}${by}  ${styled(io, 'bold', plain(title))}  ${workspace}\n`;
+  return lineOf(io, [
+    { text: id.padEnd(8) },
+    { text: incident.severity.padEnd('critical'.length), style: severityStyles[incident.severity] },
+    { text: moment(openedAt) },
+    { text: `${state}${how}${by}` },
+    { text: title, style: 'bold' },
+    { text: workspace },
+  ]);
 }
 
 function tell(story: IncidentStory, io: Io): string {

@@ -1,0 +1,66 @@
+import { type Heard, listHeard } from '@tripline/db/heard';
+import { loadConfig } from '@tripline/runtime/config';
+import { type Command, type Io, readArguments } from '../command.ts';
+import { lineOf, moment, type Style } from '../show.ts';
+import { momentOf, wholeNumber } from '../since.ts';
+import { withStore } from '../store.ts';
+
+const options = {
+  since: { type: 'string', value: 'time', doc: 'how far back: 30m, 24h, 7d, a day or a time; 30d when absent' },
+  actor: { type: 'string', value: 'login', doc: 'only what this person or bot did' },
+  repository: { type: 'string', value: 'name', doc: 'only what concerns this repository, owner/name or name' },
+  type: { type: 'string', value: 'text', doc: 'only types that hold this, such as grant, ref.pushed or member' },
+  limit: { type: 'string', value: 'n', doc: 'at most so many; 100 when absent' },
+  json: { type: 'boolean', doc: 'print one JSON object a line, with all that the event says' },
+} as const;
+
+export const events: Command = {
+  name: 'events',
+  summary: 'Show what was heard, newest first, and what became of it',
+  usage: ['events [--since <time>] [--actor <login>] [--repository <name>] [--type <text>] [--limit <n>] [--json]'],
+  details:
+    'Kept: it is in the log and in the audit trail. Repeated: kept, but the same body was heard before under another id. ' +
+    'Ignored: genuine, and not kept for the reason that stands there. Refused: not genuine, not whole or too large; who ' +
+    'sent it is not known, so only numbers and a few examples are. A receiver names at most twenty of them a second ' +
+    'and counts the rest.',
+  options,
+  async run(args, io) {
+    const { values } = readArguments(args, options, { atMost: 0 });
+    const { actor, repository, type } = values;
+    const filter = {
+      since: momentOf('--since', values.since ?? '30d', Date.now()),
+      limit: wholeNumber('--limit', values.limit ?? '100'),
+      ...(actor !== undefined && { actor }),
+      ...(repository !== undefined && { repository }),
+      ...(type !== undefined && { type }),
+    };
+    const heard = await withStore(loadConfig(io.env, io.cwd), (db) => listHeard(db, filter));
+    if (values.json) for (const one of heard) io.out(`${JSON.stringify(one)}\n`);
+    else if (heard.length === 0) io.out('Nothing was heard.\n');
+    else for (const one of heard) io.out(line(one, io));
+    return 0;
+  },
+};
+
+const styles: Record<Heard['state'], Style> = {
+  kept: 'green',
+  repeated: 'yellow',
+  faulty: 'red',
+  ignored: 'dim',
+  refused: 'red',
+};
+
+function line(heard: Heard, io: Io): string {
+  const { at, state, why, count, actor, repository, workspace, id, type } = heard;
+  const because = why === null ? undefined : state === 'repeated' ? `as ${why}` : why;
+  return lineOf(io, [
+    { text: moment(at) },
+    { text: state.padEnd('repeated'.length), style: styles[state] },
+    { text: (type ?? '-').replace(/^dev\.cdevents(?:x\.tripline-|\.)/, '').padEnd(22), style: 'bold' },
+    { text: because?.padEnd(20) },
+    { text: count > 1 ? `${count} times` : undefined },
+    { text: (actor ?? '').padEnd(16) },
+    { text: repository ?? workspace ?? '' },
+    { text: id ?? '', style: 'dim' },
+  ]);
+}
