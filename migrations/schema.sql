@@ -335,6 +335,17 @@ CREATE TABLE remediations (
   CONSTRAINT once_per_finding UNIQUE (finding, action, target)
 );
 
+CREATE TABLE rule_faults (
+  rule text NOT NULL,
+  reason text NOT NULL,
+  times bigint NOT NULL,
+  since timestamp with time zone NOT NULL,
+  last_at timestamp with time zone NOT NULL,
+  CONSTRAINT rule_faults_rule_check CHECK ((rule <> ''::text)),
+  CONSTRAINT rule_faults_times_check CHECK ((times > 0)),
+  CONSTRAINT rule_faults_pkey PRIMARY KEY (rule)
+);
+
 CREATE TABLE rule_state (
   workspace text NOT NULL,
   rule text NOT NULL,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commands } from '../packages/cli/table.ts';
+import { renderChecks } from '../packages/contracts/checks-page.ts';
 import { rules } from '../packages/rules/registry.ts';
 import { loadConfig } from '../packages/runtime/config.ts';
 import { environment } from '../packages/runtime/settings.ts';
@@ -104,6 +105,10 @@ test('nothing calls out but by packages/integrations/outbound.ts, except the CLI
     'packages/integrations/outbound.ts',
     'services/receiver/test-receiver.ts',
   ]);
+});
+
+test('CHECKS.md says what the code says (`npm run docs` writes it)', () => {
+  expect(read('packages/contracts/CHECKS.md')).toBe(renderChecks());
 });
 
 describe('SETTINGS.md', () => {

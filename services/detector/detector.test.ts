@@ -3,6 +3,7 @@ import { toEventRecord } from '@tripline/contracts/event-record';
 import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
 import { Fenced } from '@tripline/db/positions';
+import { readRuleFaults } from '@tripline/db/rule-faults';
 import { configureRule } from '@tripline/engine/settings';
 import type { AnyRule } from '@tripline/rules/contract';
 import { type LoggedEventInput, playTimeline, toRecords } from '@tripline/rules/test-kit';
@@ -156,15 +157,16 @@ describe('the detector', () => {
   /** Plays the log batch by batch; after a failure goes on from where the position stands, as a stream does. */
   async function play(by: Awaited<ReturnType<typeof detectorByHand>>, log: readonly LoggedEventInput[], size: number) {
     const records = toRecords({ events: log });
-    for (;;) {
+    for (let failed = 0; ; failed += 1) {
       try {
         for (let next = await by.assign(); next < records.length; next += size) {
           await by.batch(records.slice(next, next + size));
         }
         await by.batch([], untilMs);
         return;
-      } catch {
-        // Assigned anew.
+      } catch (error) {
+        // Assigned anew; not for ever, once the test has run out of time and its database is gone.
+        if (failed > 100) throw error;
       }
     }
   }
@@ -394,6 +396,11 @@ describe('the detector', () => {
       [topics.deadLetters, 'throwing', 'this branch is more than I can judge'],
       [topics.deadLetters, undefined, 'the value is no valid JSON'],
       [topics.deadLetters, undefined, expect.stringContaining('com.example')],
+    ]);
+    // For whoever asks what is broken.
+    expect(await readRuleFaults(db)).toMatchObject([
+      { rule: null, times: 2, reason: expect.stringContaining('com.example') },
+      { rule: 'throwing', times: 1, reason: 'this branch is more than I can judge' },
     ]);
     const { rows } = await db.pool.query(
       'SELECT rule, subject, withdrawn_at IS NULL AS stands FROM findings ORDER BY 1, 2',

@@ -2,6 +2,7 @@ import { faultOfOrigin } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
 import { Fenced, takePartition } from '@tripline/db/positions';
 import { nothingRecorded } from '@tripline/db/record-findings';
+import { noteRuleFaults, type RuleFault } from '@tripline/db/rule-faults';
 import { readEngineRows, sweepRuleState } from '@tripline/db/rule-state';
 import { readSeen, sweepSeen } from '@tripline/db/seen';
 import { readTimers } from '@tripline/db/timers';
@@ -67,6 +68,8 @@ const tickMs = 250;
  */
 const gatheredRecords = 500;
 const usualGatherMs = 100;
+/** A rule that throws at every event is told of so often. */
+const faultsEveryMs = 60_000;
 
 /**
  * A partition that is ours: its engine and state, what fences us, where its reading stands, and what was judged since
@@ -99,6 +102,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   const imports = config.github.token !== undefined || config.github.app !== undefined;
   const gatherMs = parts.gatherMs ?? usualGatherMs;
   const closing = new AbortController();
+  const faultsToldMs = new Map<string | null, number>();
 
   async function take({ topic, partition }: { topic: string; partition: number }): Promise<number> {
     owned.delete(partition);
@@ -162,17 +166,30 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     if (lost.aborted) return engine.rollback();
     if (records.length === 0 && effects.counts.timersFired === 0 && effects.timers.length === 0) return engine.commit();
     await setAside(stream, effects.poison, { topic, partition });
+    await noteRuleFaults(db, effects.poison);
     const segment = own.state.pack(effects.state.filter(({ rule }) => !rule.startsWith('@')));
     own.next = (records.at(-1)?.offset ?? own.next - 1) + 1;
     gathering.add({ effects, segment, next: own.next, startedMs });
     // In memory it holds from here on; when it cannot be recorded, all of it is read anew.
     if (segment !== null) own.state.commit(segment);
     engine.commit();
-    for (const { rule, reason } of effects.poison) logger.warn({ partition, rule, reason }, 'set a record aside');
+    for (const fault of effects.poison) tellFault(partition, fault);
     const following = consequencesOf(effects, imports);
     const isQuiet = isNothing(following) && effects.poison.length === 0;
     if (isQuiet && gatherMs > 0 && gathering.records() < gatheredRecords) recordLater(own);
     else await record(own, following);
+  }
+
+  /** Warns of the first of a rule's faults each minute; who sees the screen must see what else there is. */
+  function tellFault(partition: number, { rule, reason }: RuleFault): void {
+    const nowMs = clock.nowMs();
+    const isNew = nowMs - (faultsToldMs.get(rule) ?? Number.NEGATIVE_INFINITY) >= faultsEveryMs;
+    if (isNew) faultsToldMs.set(rule, nowMs);
+    const what = rule === null ? 'a record could not be judged' : `rule ${rule} threw`;
+    logger[isNew ? 'warn' : 'debug'](
+      { partition, rule, reason },
+      `${what} and its record was dead-lettered: ${reason}`,
+    );
   }
 
   async function record({ partition, gathering }: Owned, following: Consequences = nothingFollows): Promise<void> {

@@ -1,7 +1,8 @@
-import { loadConfig } from '@tripline/runtime/config';
+import type { Check } from '@tripline/contracts/check';
+import type { AnyRule } from '@tripline/rules/contract';
+import { type Config, ConfigError, loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, readArguments } from '../command.ts';
-import type { Check } from '../doctor/check.ts';
 import { checkDatabase } from '../doctor/database.ts';
 import { checkLocal } from '../doctor/local.ts';
 import { checkLog } from '../doctor/log.ts';
@@ -10,44 +11,66 @@ import { sentenceFor } from '../errors.ts';
 import { styled } from '../show.ts';
 import { withStore } from '../store.ts';
 
-const options = { json: { type: 'boolean', doc: 'print one JSON object a line' } } as const;
+const options = {
+  json: { type: 'boolean', doc: 'print one JSON object a check: name, state (ok, off or broken), said, mend' },
+} as const;
 
 export const doctor: Command = {
   name: 'doctor',
   summary: 'Check every setting and connection, and say what to mend and what is still being learned',
   usage: ['doctor [--json]'],
-  details: 'Changes nothing, and pages nobody. Exit status 1 when something is broken.',
+  details:
+    'Changes nothing, and pages nobody. Exit status 1 when something is broken: packages/contracts/CHECKS.md says when each check is.',
   options,
   async run(args, io) {
     const { values } = readArguments(args, options, { atMost: 0 });
-    const config = loadConfig(io.env, io.cwd);
-    const { loadRules } = await import('@tripline/detector/load-rules');
-    const rules = (await loadRules(config)).map(({ rule }) => rule);
-    const stored = async (): Promise<Check[]> => {
-      try {
-        return await withStore(config, async (db) => [
-          ...(await checkDatabase(db, config, rules)),
-          ...(await checkLog(config, db)),
-        ]);
-      } catch (error) {
-        const says = sentenceFor(error);
-        if (says === null) throw error;
-        return [{ what: 'Postgres', state: config.database.url ? 'broken' : 'off', says }];
-      }
-    };
-    const checks = (await Promise.all([checkLocal(config), stored(), checkProviders(config)])).flat();
-    const width = Math.max(...checks.map(({ what }) => what.length));
-    for (const check of checks) io.out(values.json ? `${JSON.stringify(check)}\n` : line(check, width, io));
+    const checks = await checkAll(io);
+    const width = Math.max(...checks.map(({ name }) => name.length));
+    for (const check of checks) io.out(values.json ? `${JSON.stringify(asJson(check))}\n` : line(check, width, io));
     const broken = checks.filter(({ state }) => state === 'broken').length;
     if (!values.json) io.out(broken === 0 ? '\nNothing is broken.\n' : `\n${broken} to mend.\n`);
     return broken === 0 ? 0 : 1;
   },
 };
 
-const marks = { ok: ['green', '✓'], note: ['yellow', '!'], off: ['dim', '–'], broken: ['red', '✗'] } as const;
+async function checkAll(io: Io): Promise<Check[]> {
+  let config: Config;
+  let rules: AnyRule[];
+  try {
+    config = loadConfig(io.env, io.cwd);
+    const { loadRules } = await import('@tripline/detector/load-rules');
+    rules = (await loadRules(config)).map(({ rule }) => rule);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.message.split('\n').map((said) => ({
+      name: 'settings',
+      state: 'broken',
+      said,
+      mend: 'mend it; every setting is named in SETTINGS.md',
+    }));
+  }
+  const stored = async (): Promise<Check[]> => {
+    try {
+      return await withStore(config, async (db) => [
+        ...(await checkDatabase(db, config, rules)),
+        ...(await checkLog(config, db)),
+      ]);
+    } catch (error) {
+      const said = sentenceFor(error);
+      if (said === null) throw error;
+      const mend = 'check DATABASE_URL and that the server runs';
+      return [{ name: 'Postgres', state: config.database.url ? 'broken' : 'off', said, mend }];
+    }
+  };
+  return (await Promise.all([checkLocal(config), stored(), checkProviders(config)])).flat();
+}
 
-function line({ what, state, says, mend }: Check, width: number, io: Io): string {
+const asJson = ({ name, state, said, mend }: Check) => ({ name, state, said, mend: mend ?? null });
+
+const marks = { ok: ['green', '✓'], off: ['dim', '–'], broken: ['red', '✗'] } as const;
+
+function line({ name, state, said, mend }: Check, width: number, io: Io): string {
   const [style, mark] = marks[state];
   const advice = mend ? `\n${' '.repeat(width + 4)}→ ${plain(mend)}` : '';
-  return `${styled(io, style, mark)} ${plain(what).padEnd(width)}  ${plain(says)}${advice}\n`;
+  return `${styled(io, style, mark)} ${plain(name).padEnd(width)}  ${plain(said)}${advice}\n`;
 }

@@ -3,11 +3,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Check } from '@tripline/contracts/check';
+import { addJob } from '@tripline/db/jobs';
+import { noteRuleFaults } from '@tripline/db/rule-faults';
 import { rules } from '@tripline/rules/registry';
 import { loadConfig } from '@tripline/runtime/config';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freshDatabase } from '../../../test/setup/postgres.ts';
-import type { Check } from './check.ts';
 import { checkDatabase } from './database.ts';
 import { checkLocal } from './local.ts';
 import { checkProviders } from './providers.ts';
@@ -33,13 +35,13 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const named = (checks: readonly Check[], what: string) => checks.find((check) => check.what === what);
+const named = (checks: readonly Check[], name: string) => checks.find((check) => check.name === name);
 
 describe('the database', () => {
   it('is sound when it is there and migrated', async () => {
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
     expect(checks.map(({ state }) => state)).not.toContain('broken');
-    expect(named(checks, 'Postgres')?.says).toMatch(/^PostgreSQL 18/);
+    expect(named(checks, 'Postgres')?.said).toMatch(/^PostgreSQL 18/);
   });
 
   it('says what each rule is learning, in which workspace, and until when', async () => {
@@ -56,10 +58,10 @@ describe('the database', () => {
     await add('tripline-drill-x', { firstSeenMs: nowMs });
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
     const until = new Date(nowMs + 13 * dayMs).toISOString().slice(0, 10);
-    expect(named(checks, 'learning in new')).toMatchObject({ state: 'note' });
-    expect(named(checks, 'learning in new')?.says).toMatch(`credential-new-runner until ${until}`);
-    expect(named(checks, 'learning in old')).toMatchObject({ state: 'ok', says: 'done' });
-    expect(named(checks, 'learning in imported')?.says).toContain('an inventory was imported');
+    expect(named(checks, 'learning in new')).toMatchObject({ state: 'ok' });
+    expect(named(checks, 'learning in new')?.said).toMatch(`credential-new-runner until ${until}`);
+    expect(named(checks, 'learning in old')).toMatchObject({ state: 'ok', said: 'done' });
+    expect(named(checks, 'learning in imported')?.said).toContain('an inventory was imported');
     expect(named(checks, 'learning in tripline-drill-x')).toBeUndefined();
   });
 
@@ -69,8 +71,8 @@ describe('the database', () => {
        INSERT INTO switches (name, stopped, by, reason) VALUES ('remediation', true, '{"name":"ada"}', 'drill')`,
     );
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
-    expect(named(checks, 'import of acme')).toMatchObject({ state: 'broken', says: 'the App may not read runners' });
-    expect(named(checks, 'kill switch')?.says).toMatch(/^ON since .* by ada/);
+    expect(named(checks, 'import of acme')).toMatchObject({ state: 'broken', said: 'the App may not read runners' });
+    expect(named(checks, 'kill switch')?.said).toMatch(/^ON since .* by ada/);
   });
 
   it('says what GitHub could not deliver', async () => {
@@ -80,7 +82,7 @@ describe('the database', () => {
     const checks = () => checkDatabase(fresh.db, loadConfig(app, folder), rules);
     expect(named(await checks(), 'redelivery')).toMatchObject({
       state: 'broken',
-      says: 'the reconciler has never run',
+      said: 'the reconciler has never run',
     });
     await fresh.db.pool.query(
       `INSERT INTO hooks (hook, looked_until, holder, held_until) VALUES ('app:7', now(), gen_random_uuid(), now())`,
@@ -91,17 +93,60 @@ describe('the database', () => {
        VALUES ('app:7', 'a', '1', 'push', now(), now(), 502, now())`,
     );
     expect(named(await checks(), 'redelivery app:7')).toMatchObject({
-      state: 'note',
-      says: expect.stringMatching(/^1 deliveries are missing, the oldest since /),
+      state: 'ok',
+      said: expect.stringMatching(/^1 deliveries are missing, the oldest since /),
     });
     await fresh.db.pool.query(`UPDATE hooks SET failed_at = now(), failed_reason = 'GitHub answered 401'`);
-    expect(named(await checks(), 'redelivery app:7')).toMatchObject({ state: 'broken', says: 'GitHub answered 401' });
+    expect(named(await checks(), 'redelivery app:7')).toMatchObject({ state: 'broken', said: 'GitHub answered 401' });
+  });
+
+  it('names a rule that threw within the last hour, with its reason, and how often', async () => {
+    const checks = () => checkDatabase(fresh.db, loadConfig({}, folder), rules);
+    expect(named(await checks(), 'rule')).toMatchObject({ state: 'ok' });
+    const reason = `no branch for ghp_${'c'.repeat(36)}\0 \ud800`;
+    await noteRuleFaults(fresh.db, [
+      { rule: 'some-rule', reason: 'first' },
+      { rule: 'some-rule', reason },
+      { rule: null, reason: 'the value is no valid JSON' },
+    ]);
+    await noteRuleFaults(fresh.db, [{ rule: 'some-rule', reason }]);
+    const broken = (await checks()).filter(({ name }) => /^r(ule|ecords)/.test(name));
+    expect(broken.map(({ name }) => name)).toEqual(['records', 'rule some-rule']);
+    expect(broken[1]!.said).toMatch(/^threw 3 times since .* UTC: no branch for \[github-token /);
+    expect(JSON.stringify(broken)).not.toContain('cccc');
+    expect(broken[0]!.said).toMatch(/^dead-lettered once, .*: the value is no valid JSON$/);
+    await fresh.db.pool.query(`UPDATE rule_faults SET last_at = last_at - interval '61 minutes'`);
+    expect(named(await checks(), 'rule')).toMatchObject({ state: 'ok' });
+    await noteRuleFaults(fresh.db, [{ rule: 'some-rule', reason }]);
+    expect(named(await checks(), 'rule some-rule')?.said).toMatch(/^threw once, /);
+    await fresh.db.pool.query('DELETE FROM rule_faults');
+  });
+
+  it('names jobs that failed five times, with the first line of why', async () => {
+    const checks = () => checkDatabase(fresh.db, loadConfig({}, folder), rules);
+    await addJob(fresh.db.pool, 'tell-slack', { incident: 'i1' }, { key: 'k1' });
+    const fail = (attempts: number) =>
+      fresh.db.pool.query(
+        `UPDATE graphile_worker._private_jobs SET attempts = $1, last_error = E'date/time field value out of range\n  at stack'`,
+        [attempts],
+      );
+    await fail(4);
+    expect(named(await checks(), 'jobs')).toMatchObject({ state: 'ok' });
+    await fail(5);
+    expect(named(await checks(), 'jobs tell-slack')).toMatchObject({
+      state: 'broken',
+      said: '1 failed up to 5 times: date/time field value out of range',
+      mend: expect.stringContaining('tried again'),
+    });
+    await fail(25);
+    expect(named(await checks(), 'jobs tell-slack')?.mend).toContain('reschedule_jobs');
+    await fresh.db.pool.query('DELETE FROM graphile_worker._private_jobs');
   });
 
   it('names tables that are missing', async () => {
     await fresh.db.pool.query('ALTER TABLE findings RENAME TO away');
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
-    expect(checks).toMatchObject([{ what: 'Postgres', state: 'broken', mend: 'run `npx tripline migrate`' }]);
+    expect(checks).toMatchObject([{ name: 'Postgres', state: 'broken', mend: 'run `npx tripline migrate`' }]);
     await fresh.db.pool.query('ALTER TABLE away RENAME TO findings');
   });
 });
@@ -122,19 +167,19 @@ describe('those whom Tripline calls', () => {
   });
 
   it.each([
-    [{ ok: true, team: 'Acme', team_id: 'T1', user: 'tripline' }, 'note', 'nobody may press its buttons'],
+    [{ ok: true, team: 'Acme', team_id: 'T1', user: 'tripline' }, 'ok', 'nobody may press its buttons'],
     [{ ok: true, team: 'Other', team_id: 'T2', user: 'tripline' }, 'broken', 'is of the Slack workspace T2'],
     [{ ok: false, error: 'invalid_auth' }, 'broken', 'Slack refuses the bot token: invalid_auth'],
     ['no object', 'broken', 'Slack refuses the bot token'],
-  ])('Slack answering %j', async (body, state, says) => {
+  ])('Slack answering %j', async (body, state, said) => {
     answer = { status: 200, body };
     const check = named(await checkProviders(loadConfig(slack(), folder)), 'Slack');
-    expect(check).toMatchObject({ state, says: expect.stringContaining(says) });
+    expect(check).toMatchObject({ state, said: expect.stringContaining(said) });
     expect(JSON.stringify(check)).not.toContain('canary');
   });
 
   it.each([
-    [200, 'note'],
+    [200, 'ok'],
     [401, 'broken'],
   ])('GitHub answering %d to a token', async (status, state) => {
     answer = { status, body: {} };
@@ -148,8 +193,8 @@ describe('those whom Tripline calls', () => {
     [{ TRIPLINE_GITHUB_WEBHOOK_SECRET: 'canary-canary-canary' }, 'webhook secret', 'ok'],
     [{ TRIPLINE_PAGERDUTY_ROUTING_KEY: 'canary-canary-canary' }, 'PagerDuty', 'broken'],
     [{ TRIPLINE_PAGERDUTY_ROUTING_KEY: '0123456789abcdef0123456789abcdef' }, 'PagerDuty', 'ok'],
-  ] as [Record<string, string>, string, string][])('%j', async (env, what, state) => {
-    const check = named(await checkProviders(loadConfig(env, folder)), what);
+  ] as [Record<string, string>, string, string][])('%j', async (env, name, state) => {
+    const check = named(await checkProviders(loadConfig(env, folder)), name);
     expect(check?.state).toBe(state);
     expect(JSON.stringify(check)).not.toContain('canary');
   });
@@ -161,7 +206,7 @@ describe('what is here', () => {
   it('says what is not there yet', async () => {
     const checks = await checkLocal(config(join(folder, 'none')));
     expect(named(checks, 'data folder')?.state).toBe('off');
-    expect(named(checks, 'Tripline')).toMatchObject({ state: 'off', says: expect.stringContaining('npx tripline up') });
+    expect(named(checks, 'Tripline')).toMatchObject({ state: 'off', said: expect.stringContaining('npx tripline up') });
   });
 
   it('finds a folder that others may enter', async () => {

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Check } from '@tripline/contracts/check';
 import type { Config } from '@tripline/runtime/config';
 import { findStandalone } from '@tripline/runtime/data-folder';
-import { ask, type Check } from './check.ts';
+import { ask } from './check.ts';
 
 const gigabyte = 1024 ** 3;
 
@@ -10,9 +11,9 @@ const gigabyte = 1024 ** 3;
 export async function checkLocal(config: Config): Promise<Check[]> {
   return [
     {
-      what: 'settings',
+      name: 'settings',
       state: 'ok',
-      says: [config.file ?? 'no tripline.yaml; environment and defaults', ...config.remarks].join('; '),
+      said: [config.file ?? 'no tripline.yaml; environment and defaults', ...config.remarks].join('; '),
     },
     dataFolder(config),
     spool(config),
@@ -21,55 +22,55 @@ export async function checkLocal(config: Config): Promise<Check[]> {
 }
 
 function dataFolder({ dataDir }: Config): Check {
-  const what = 'data folder';
+  const name = 'data folder';
   if (!existsSync(dataDir))
-    return { what, state: 'off', says: `${dataDir} is not there yet; the first start makes it` };
+    return { name, state: 'off', said: `${dataDir} is not there yet; the first start makes it` };
   if ((statSync(dataDir).mode & 0o077) !== 0) {
     const mend = `chmod 700 ${dataDir}`;
-    return { what, state: 'broken', says: `${dataDir} can be entered by others, and holds a secret`, mend };
+    return { name, state: 'broken', said: `${dataDir} can be entered by others, and holds a secret`, mend };
   }
   const { bavail, bsize } = statfsSync(dataDir);
   const free = bavail * bsize;
   if (free < gigabyte) {
-    const says = `${(free / gigabyte).toFixed(2)} GiB are free on ${dataDir}`;
-    return { what, state: 'broken', says, mend: 'free some space: deliveries are kept here' };
+    const said = `${(free / gigabyte).toFixed(2)} GiB are free on ${dataDir}`;
+    return { name, state: 'broken', said, mend: 'free some space: deliveries are kept here' };
   }
-  return { what, state: 'ok', says: `${dataDir}, ${(free / gigabyte).toFixed(0)} GiB free` };
+  return { name, state: 'ok', said: `${dataDir}, ${(free / gigabyte).toFixed(0)} GiB free` };
 }
 
 function spool({ dataDir, receiver }: Config): Check {
-  const what = 'spool';
+  const name = 'spool';
   const folder = join(dataDir, 'spool');
-  if (!existsSync(folder)) return { what, state: 'off', says: 'nothing was ever spooled' };
+  if (!existsSync(folder)) return { name, state: 'off', said: 'nothing was ever spooled' };
   const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
   if (bytes > receiver.spoolLimitBytes * 0.8) {
-    const says = `${bytes} of ${receiver.spoolLimitBytes} bytes are used`;
+    const said = `${bytes} of ${receiver.spoolLimitBytes} bytes are used`;
     return {
-      what,
+      name,
       state: 'broken',
-      says,
+      said,
       mend: 'bring the log back (see below): beyond the limit, deliveries are refused',
     };
   }
-  return { what, state: 'ok', says: `${bytes} bytes wait for the log` };
+  return { name, state: 'ok', said: `${bytes} bytes wait for the log` };
 }
 
 function listening(config: Config): Promise<Check> {
-  const what = 'Tripline';
+  const name = 'Tripline';
   const running = findStandalone(config.dataDir)?.listening;
   const url = running?.url ?? `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`;
-  return ask(what, `start it with \`npx tripline up\`, or free the port`, async () => {
+  return ask(name, `start it with \`npx tripline up\`, or free the port`, async () => {
     let response: Response;
     try {
       response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(3000) });
     } catch {
-      return { state: 'off', says: `nothing answers at ${url}; \`npx tripline up\` starts it` };
+      return { state: 'off', said: `nothing answers at ${url}; \`npx tripline up\` starts it` };
     }
     const answer = (await response.json().catch(() => null)) as { status?: string; error?: { message: string } } | null;
-    if (answer?.status === 'ready') return { state: 'ok', says: `ready at ${url}` };
+    if (answer?.status === 'ready') return { state: 'ok', said: `ready at ${url}` };
     if (answer?.error)
-      return { state: 'broken', says: `${url} is not ready: ${answer.error.message}`, mend: 'see its log' };
+      return { state: 'broken', said: `${url} is not ready: ${answer.error.message}`, mend: 'see its log' };
     const mend = 'set TRIPLINE_PORT to another port, or stop what uses this one';
-    return { state: 'broken', says: `something that is no Tripline answers at ${url}`, mend };
+    return { state: 'broken', said: `something that is no Tripline answers at ${url}`, mend };
   });
 }

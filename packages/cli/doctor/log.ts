@@ -1,10 +1,11 @@
+import type { Check } from '@tripline/contracts/check';
 import type { Db } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { type Stream, topics } from '@tripline/stream/contract';
 import { connectStream, topicsOf } from '@tripline/stream/open';
-import { ask, type Check } from './check.ts';
+import { ask } from './check.ts';
 
 /** The log: whether it takes events, and whether its topics are as Tripline needs them. Makes nothing. */
 export async function checkLog(config: Config, db: Db): Promise<Check[]> {
@@ -18,12 +19,11 @@ export async function checkLog(config: Config, db: Db): Promise<Check[]> {
 }
 
 async function checkStream(config: Config, stream: Stream): Promise<Check[]> {
-  const what = stream.backend === 'kafka' ? 'Kafka' : 'log';
+  const name = stream.backend === 'kafka' ? 'log in Kafka' : 'log';
   const mend = 'check KAFKA_BROKERS, and that the brokers can be reached from here by the names that they advertise';
-  const reach = await ask(what, mend, async () => {
+  const reach = await ask(name, mend, async () => {
     await stream.check();
-    const where = config.kafka.brokers?.join(', ') ?? 'in Postgres';
-    return { state: 'ok', says: `takes events, ${where}` };
+    return { state: 'ok', said: `takes events, ${config.kafka.brokers?.join(', ') ?? 'in Postgres'}` };
   });
   if (reach.state === 'broken') return [reach];
   const topic = await ask(
@@ -33,11 +33,11 @@ async function checkStream(config: Config, stream: Stream): Promise<Check[]> {
       const partitions = await stream.offsets(topics.events);
       const wanted = topicsOf(config).find((spec) => spec.topic === topics.events)!.partitions;
       if (partitions.length !== wanted) {
-        const says = `it has ${partitions.length} partitions, and kafka.partitions says ${wanted}`;
-        return { state: 'broken', says, mend: `set TRIPLINE_KAFKA_PARTITIONS=${partitions.length}` };
+        const said = `it has ${partitions.length} partitions, and kafka.partitions says ${wanted}`;
+        return { state: 'broken', said, mend: `set TRIPLINE_KAFKA_PARTITIONS=${partitions.length}` };
       }
       const records = partitions.reduce((sum, { first, next }) => sum + next - first, 0);
-      return { state: 'ok', says: `${partitions.length} partitions, ${records} events` };
+      return { state: 'ok', said: `${partitions.length} partitions, ${records} events` };
     },
   );
   return [reach, topic];

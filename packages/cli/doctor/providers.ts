@@ -1,10 +1,11 @@
+import type { Check } from '@tripline/contracts/check';
 import { createGitHubClient } from '@tripline/integrations/github/client';
 import { installedOn } from '@tripline/integrations/github/reader';
 import { isRoutingKey } from '@tripline/integrations/pagerduty/check';
 import { checkSlack } from '@tripline/integrations/slack/check';
 import type { Config } from '@tripline/runtime/config';
 import { readSecret } from '@tripline/runtime/data-folder';
-import { ask, type Check } from './check.ts';
+import { ask } from './check.ts';
 
 /** Whether those whom Tripline calls would take its calls. */
 export async function checkProviders(config: Config): Promise<Check[]> {
@@ -12,13 +13,13 @@ export async function checkProviders(config: Config): Promise<Check[]> {
 }
 
 async function webhookSecret({ github: { webhookSecrets }, dataDir }: Config): Promise<Check> {
-  const what = 'webhook secret';
+  const name = 'webhook secret';
   if (!webhookSecrets) {
     if (readSecret(dataDir, 'webhook-secret'))
-      return { what, state: 'ok', says: `made on the first start, kept in ${dataDir}` };
-    return { what, state: 'off', says: 'none configured: `npx tripline up` makes one' };
+      return { name, state: 'ok', said: `made on the first start, kept in ${dataDir}` };
+    return { name, state: 'off', said: 'none configured: `npx tripline up` makes one' };
   }
-  return { what, state: 'ok', says: `${webhookSecrets.length} configured` };
+  return { name, state: 'ok', said: `${webhookSecrets.length} configured` };
 }
 
 async function github({ github: { app, token, apiUrl } }: Config): Promise<Check> {
@@ -27,64 +28,64 @@ async function github({ github: { app, token, apiUrl } }: Config): Promise<Check
     return ask('GitHub App', mend, async () => {
       const on = await installedOn({ apiUrl, app }, Date.now());
       if (on.length === 0) {
-        return { state: 'broken', says: 'it is installed nowhere', mend: 'install it on your organisation' };
+        return { state: 'broken', said: 'it is installed nowhere', mend: 'install it on your organisation' };
       }
-      return { state: 'ok', says: `installed on ${on.join(', ')}` };
+      return { state: 'ok', said: `installed on ${on.join(', ')}` };
     });
   }
   if (token) {
     return ask('GitHub token', 'check TRIPLINE_GITHUB_TOKEN', async () => {
       const client = createGitHubClient({ apiUrl, authorization: `token ${token}`, manner: 'once' });
       const { status } = await client.send({ route: 'GET /rate_limit', parameters: {} });
-      if (status !== 200) return { state: 'broken', says: `GitHub answers ${status}`, mend: 'make a new token' };
-      return { state: 'note', says: 'it reads; to remediate, an App is needed' };
+      if (status !== 200) return { state: 'broken', said: `GitHub answers ${status}`, mend: 'make a new token' };
+      return { state: 'ok', said: 'it reads; to remediate, an App is needed' };
     });
   }
-  const says = 'no App or token: no import, no look-ups, no remediation; rules learn instead';
-  return { what: 'GitHub', state: 'off', says };
+  const said = 'no App or token: no import, no look-ups, no remediation; rules learn instead';
+  return { name: 'GitHub', state: 'off', said };
 }
 
 async function slack({ slack: settings }: Config): Promise<Check> {
-  if (!settings) return { what: 'Slack', state: 'off', says: 'not configured: dry run' };
+  if (!settings) return { name: 'Slack', state: 'off', said: 'not configured: dry run' };
   return ask('Slack', 'check TRIPLINE_SLACK_BOT_TOKEN; it needs the scope chat:write', async () => {
     const { team, teamId, bot } = await checkSlack(settings);
     if (teamId !== settings.teamId) {
-      const says = `the bot token is of the Slack workspace ${teamId}, and slack.teamId names another: no button works`;
-      return { state: 'broken', says, mend: `set TRIPLINE_SLACK_TEAM_ID to ${teamId}, or take a token of the other` };
+      const said = `the bot token is of the Slack workspace ${teamId}, and slack.teamId names another: no button works`;
+      return { state: 'broken', said, mend: `set TRIPLINE_SLACK_TEAM_ID to ${teamId}, or take a token of the other` };
     }
     const linked = Object.keys(settings.people).length;
     if (linked === 0) {
-      const says = `${bot} in ${team}, channel ${settings.channel}; nobody may press its buttons`;
-      return { state: 'note', says, mend: 'link people under slack.people: member ID at Slack → login' };
+      const said = `${bot} in ${team}, channel ${settings.channel}; nobody may press its buttons`;
+      return { state: 'ok', said, mend: 'link people under slack.people: member ID at Slack → login' };
     }
-    return { state: 'ok', says: `${bot} in ${team}, channel ${settings.channel}; ${linked} people linked` };
+    return { state: 'ok', said: `${bot} in ${team}, channel ${settings.channel}; ${linked} people linked` };
   });
 }
 
 async function pagerduty({ pagerduty: settings }: Config): Promise<Check> {
-  const what = 'PagerDuty';
-  if (!settings) return { what, state: 'off', says: 'not configured: dry run' };
+  const name = 'PagerDuty';
+  if (!settings) return { name, state: 'off', said: 'not configured: dry run' };
   if (!isRoutingKey(settings.routingKey)) {
     const mend = 'take the integration key of an Events API v2 integration';
-    return { what, state: 'broken', says: 'the routing key is not 32 letters and digits', mend };
+    return { name, state: 'broken', said: 'the routing key is not 32 letters and digits', mend };
   }
-  return { what, state: 'ok', says: `the routing key has the right form; pages from ${settings.minSeverity} on` };
+  return { name, state: 'ok', said: `the routing key has the right form; pages from ${settings.minSeverity} on` };
 }
 
 async function remediation({ remediation: settings, github: { app } }: Config): Promise<Check> {
-  const what = 'remediation';
-  if (settings.mode === 'dry-run') return { what, state: 'off', says: 'dry run' };
+  const name = 'remediation';
+  if (settings.mode === 'dry-run') return { name, state: 'off', said: 'dry run' };
   if (!app) {
     const mend = 'configure a GitHub App, or set remediation.mode to dry-run';
-    return { what, state: 'broken', says: 'automatic, with nothing to act with', mend };
+    return { name, state: 'broken', said: 'automatic, with nothing to act with', mend };
   }
   if (settings.policy.length === 0) {
     const mend = 'name rules and actions under remediation.policy';
-    return { what, state: 'broken', says: 'automatic, but no policy allows anything', mend };
+    return { name, state: 'broken', said: 'automatic, but no policy allows anything', mend };
   }
   return {
-    what,
+    name,
     state: 'ok',
-    says: `automatic by ${settings.policy.length} lines of policy, at most ${settings.maxPerHour} an hour`,
+    said: `automatic by ${settings.policy.length} lines of policy, at most ${settings.maxPerHour} an hour`,
   };
 }

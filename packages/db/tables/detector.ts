@@ -41,4 +41,5 @@ export type DetectorTables = {
   state_pages: { partition: number; run: number; page: number; entries: Buffer };
   state_stretches: { partition: number; run: number; stretch: number; counts: Buffer; prints: Buffer };
   seen_batches: { partition: number; next: number; log_time_ms: number; entries: Buffer };
+  rule_faults: { rule: string; reason: string; times: number; since: Date; last_at: Date };
 };

@@ -1,0 +1,39 @@
+/**
+ * When a check is broken, by what it looks at: the whole of what `tripline doctor`, the operations port's `/readyz` and the
+ * start-up screen go by. What a stranger can bring about (deliveries that are refused or ignored) is shown and never
+ * broken.
+ */
+export const criteria = {
+  settings: 'one is wrong or unknown, or their file or a file of rules may be written by others',
+  'data folder': 'others may enter it, or less than 1 GiB is free on its disk',
+  spool: 'more than four fifths of `receiver.spoolLimitBytes` are used',
+  Tripline: 'what answers where Tripline should listen is not Tripline, or is not ready',
+  Postgres: 'it does not answer, is older than 15, loses what it acknowledged, or has a clock that differs by 2 s',
+  schema: 'a migration is missing, or has failed half-way',
+  log: 'it takes no events',
+  topic: 'it has another number of partitions than the settings say, or is missing',
+  rule: 'it threw within the last hour',
+  records: 'one could not be read or was not proved within the last hour, and was dead-lettered',
+  jobs: 'one failed five times, and has not succeeded since',
+  'kill switch': 'never: it is shown while it is thrown',
+  import: 'the last one failed',
+  redelivery: 'GitHub did not let the reconciler look, or it has never run',
+  learning: 'never: it is shown until it ends',
+  'webhook secret': 'never: one that is too short stops the start',
+  GitHub: 'it refuses the App or the token, or the App is installed nowhere',
+  Slack: 'it refuses the bot token, or the token is of another team',
+  PagerDuty: 'the routing key has another form than they have',
+  remediation: 'it is automatic, and nothing may act, or no policy allows anything',
+} as const;
+type Subject = keyof typeof criteria;
+
+/** What was found out about one thing. Its name begins with what `criteria` calls it. */
+export type Check = {
+  name: Subject | `${Subject} ${string}`;
+  /** `ok`: nothing to mend; `off`: not configured, and need not be; `broken`: must be mended, see {@link criteria}. */
+  state: 'ok' | 'off' | 'broken';
+  /** What was found. */
+  said: string;
+  /** What to do about it; on `broken` always. */
+  mend?: string;
+};

@@ -1,0 +1,25 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { criteria } from './check.ts';
+
+/** CHECKS.md, from the criteria: a test holds the page against them. */
+export function renderChecks(): string {
+  const rows = Object.entries(criteria).map(([name, broken]) => `| ${name} | ${broken} |`);
+  return `# Checks
+
+What \`tripline doctor\` looks at, and when it calls it broken. Its exit status is 1 when anything is broken. With \`--json\`
+each check is one object a line: \`name\`, which begins as below; \`state\`, which is \`ok\`, \`off\` (not configured, and need
+not be) or \`broken\`; \`said\`, what was found; and \`mend\`, what to do about it, or null.
+
+What the database knows (rule, records, jobs, import, redelivery) is also told by \`GET /readyz\` on the
+operations port and on the screen of \`tripline up\`.
+
+Nothing that a stranger sends makes anything broken: deliveries that are refused or ignored are counted and shown, no more.
+
+| check | broken when |
+|---|---|
+${rows.join('\n')}
+`;
+}
+
+if (import.meta.main) writeFileSync(join(import.meta.dirname, 'CHECKS.md'), renderChecks());
