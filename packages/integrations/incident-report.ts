@@ -19,7 +19,11 @@ export type IncidentReport = {
   steps: readonly ReportedStep[];
 };
 
-export type ReportedFinding = Finding & { withdrawn: { at: string; reason: string } | null };
+export type ReportedFinding = Finding & {
+  withdrawn: { at: string; reason: string } | null;
+  /** It fell to low, since nobody could be asked whether it still holds. */
+  lowered?: { at: string; reason: string } | null;
+};
 
 export type ReportedStep = {
   finding: string;

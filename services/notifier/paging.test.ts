@@ -135,6 +135,24 @@ test('break-glass that was opened pages, however low', async () => {
   expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`]);
 });
 
+test('an incident that falls below what pages has its alert resolved, and pages anew when it rises', async () => {
+  const { pagerduty } = await start();
+  const id = await find(db, { severity: 'high' });
+  await settled();
+  await db.pool.query(
+    `WITH line AS (INSERT INTO incident_events (incident, kind, actor, detail)
+       VALUES ($1, 'lowered', '{"via":"tripline","id":"x","name":"tripline"}', '{"reason":"nobody could ask"}'))
+     UPDATE incidents SET severity = 'low', version = version + 1, updated_at = clock_timestamp() WHERE id = $1`,
+    [id],
+  );
+  await settled();
+  expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`, `resolve tripline:${id}`]);
+  expect(pagerduty.events()[1].payload.summary).toContain('No longer grave enough to page');
+  await find(db, { severity: 'critical' });
+  await settled();
+  expect(pagerduty.actions().slice(2)).toEqual([`trigger tripline:${id}:g2`]);
+});
+
 test('what rose while PagerDuty was away pages once, as it is when it is back', async () => {
   let away = false;
   const { pagerduty } = await start({ pages: () => (away ? { status: 503 } : undefined) });

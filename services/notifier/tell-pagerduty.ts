@@ -34,7 +34,7 @@ const pagesAlways: ReadonlySet<string> = new Set(['break-glass-opened']);
 /**
  * What PagerDuty lacks of an incident, one event at a time, in order. Each page of the incident has an alert of its own: a
  * newer one is triggered, then those before it are resolved, so that at most one stands. Only what a person acknowledged
- * is acknowledged. Undefined when it is in step.
+ * is acknowledged. An incident that is no longer grave enough to page has no alert. Undefined when it is in step.
  */
 export function nextForPagerDuty(
   story: IncidentStory,
@@ -45,8 +45,11 @@ export function nextForPagerDuty(
   if (version <= telling.version) return undefined;
   // A page that nobody has answered rings, whoever answered one before.
   const isAnswered = story.state === 'acknowledged' && story.answeredGeneration === pageGeneration;
-  const wanted = story.state === 'acknowledged' && !isAnswered ? 'open' : story.state;
   const told = telling.state ?? 'nothing';
+  const isGrave =
+    severities.indexOf(story.severity) >= severities.indexOf(minSeverity) ||
+    story.findings.some(({ rule, withdrawn }) => withdrawn === null && pagesAlways.has(rule));
+  const wanted = !isGrave ? 'resolved' : story.state === 'acknowledged' && !isAnswered ? 'open' : story.state;
 
   // A trigger whose answer never came may have opened an alert, which nobody would close: from now on it counts as open.
   const asked = generationOf(telling.intent);
@@ -56,10 +59,7 @@ export function nextForPagerDuty(
 
   const rings = told === 'open' || told === 'acknowledged';
   const isNewPage = rings && wanted === 'open' && telling.generation < pageGeneration;
-  const isGrave =
-    severities.indexOf(story.severity) >= severities.indexOf(minSeverity) ||
-    story.findings.some(({ rule, withdrawn }) => withdrawn === null && pagesAlways.has(rule));
-  const action = told === 'nothing' && !isGrave ? undefined : isNewPage ? 'trigger' : nextAction[told][wanted];
+  const action = isNewPage ? 'trigger' : nextAction[told][wanted];
   const common = { version, repeats: false };
   const send = async (body: Record<string, unknown>) => ({ outcome: await client.send(body as PagerDutyEvent) });
 
@@ -68,7 +68,8 @@ export function nextForPagerDuty(
     const superseded = telling.superseded.filter((older) => older !== generation);
     if (isNewPage) superseded.push(telling.generation);
     const state = stateAfter[action];
-    const event = renderEvent(toReport(story), action, { generation });
+    const because = action === 'resolve' && story.state !== 'resolved' ? reasonFor(wanted) : undefined;
+    const event = renderEvent(toReport(story), action, { generation, because });
     return {
       ...common,
       kind: action,
@@ -86,7 +87,8 @@ export function nextForPagerDuty(
   }
   const [older, ...superseded] = telling.superseded;
   if (older === undefined) return { kind: 'nothing', after: { version } };
-  const event = renderEvent(toReport(story), 'resolve', { generation: older, superseded: wanted !== 'resolved' });
+  const because = story.state === 'resolved' ? undefined : reasonFor(wanted);
+  const event = renderEvent(toReport(story), 'resolve', { generation: older, because });
   const after = { version: superseded.length === 0 ? version : telling.version, superseded };
   // One that PagerDuty does not take keeps no page waiting.
   return {
@@ -98,6 +100,11 @@ export function nextForPagerDuty(
     after,
     givenUp: after,
   };
+}
+
+/** Why an alert is resolved whose incident is not. */
+function reasonFor(wanted: IncidentState): string {
+  return wanted === 'resolved' ? 'No longer grave enough to page' : 'A newer page tells of it';
 }
 
 /** What is noted while a trigger is under way: which alert it may have opened. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { sampleFinding, sampleReport } from '../sample-report.ts';
-import { pagerDutyLimits, renderEvent } from './event.ts';
+import { dedupKey, pagerDutyLimits, renderEvent } from './event.ts';
 
 test('a trigger says what, how grave and where to look', () => {
   const event = renderEvent(sampleReport(), 'trigger');
@@ -16,6 +16,24 @@ test('a trigger says what, how grave and where to look', () => {
     },
   });
   expect(event.links[0]!.href).toBe('https://github.example/acme/app/settings/access?a=1&b=2');
+});
+
+test('each page of an incident has an alert of its own; one that is superseded says so', () => {
+  expect([dedupKey('INC-7'), dedupKey('INC-7', 0), dedupKey('INC-7', 1)]).toEqual([
+    'tripline:INC-7',
+    'tripline:INC-7',
+    'tripline:INC-7:g2',
+  ]);
+  const anew = renderEvent(sampleReport(), 'trigger', { generation: 1 });
+  expect([anew.dedup_key, anew.payload.summary]).toEqual([
+    'tripline:INC-7:g2',
+    expect.stringContaining('Pages anew: '),
+  ]);
+  const older = renderEvent(sampleReport(), 'resolve', { because: 'A newer page tells of it' });
+  expect([older.dedup_key, older.payload.summary]).toEqual([
+    'tripline:INC-7',
+    expect.stringContaining('A newer page tells of it: '),
+  ]);
 });
 
 test('severities are those of PagerDuty', () => {

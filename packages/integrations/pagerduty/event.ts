@@ -36,13 +36,13 @@ export function dedupKey(incident: string, generation = 0): string {
 }
 
 /**
- * An incident as an event about its alert of `generation`. Acknowledging and resolving say who and when; `superseded`: the
- * alert is resolved because a newer one rings.
+ * An incident as an event about its alert of `generation`. Acknowledging and resolving say who and when; `because`: why an
+ * alert is resolved whose incident is not.
  */
 export function renderEvent(
   report: IncidentReport,
   action: PagerDutyAction,
-  { generation = 0, superseded = false }: { generation?: number; superseded?: boolean } = {},
+  { generation = 0, because }: { generation?: number; because?: string | undefined } = {},
 ): PagerDutyEvent {
   const standing = report.findings.filter((finding) => finding.withdrawn === null);
   const findings = (standing.length > 0 ? standing : report.findings).slice(0, 10);
@@ -52,8 +52,8 @@ export function renderEvent(
       ? `Acknowledged by ${describeActor(acknowledged.by)}: ${report.title}`
       : action === 'resolve' && resolved
         ? `Resolved by ${describeActor(resolved.by)}, ${resolutionText[resolved.resolution]}: ${report.title}`
-        : superseded
-          ? `A newer page tells of it: ${report.title}`
+        : because !== undefined
+          ? `${because}: ${report.title}`
           : `${generation > 0 && action === 'trigger' ? 'Pages anew: ' : ''}${report.title} (${report.workspace})`;
   const rule = findings[0]?.rule;
   return {

@@ -5,8 +5,10 @@ import { actionIds } from './interaction.ts';
 import {
   type Block,
   incidentBlocks,
+  renderAnswer,
   renderDigest,
   renderIncident,
+  renderPage,
   renderReply,
   type SlackMessage,
   slackLimits,
@@ -108,6 +110,36 @@ test('acknowledged and resolved say who and when, and offer only what is left to
   expect(over.blocks.some(({ type }) => type === 'actions')).toBe(false);
 });
 
+test('a finding that is not proved, or fell to low, says so before its summary', () => {
+  const lowered = { at: '2026-03-14T04:00:00.000Z', reason: 'nobody could ask GitHub' };
+  for (const findings of [
+    [sampleFinding({ unproven: true, lowered })],
+    [sampleFinding({ unproven: true, lowered }), sampleFinding({ id: 'b'.repeat(64) })],
+  ]) {
+    const text = shown(renderIncident(sampleReport({ findings })));
+    const [fell, unproven, summary] = [
+      '*Lowered:* nobody could ask',
+      '*Unproven:*',
+      'ci-bot invited mallory to acme/app with',
+    ];
+    expect(text.indexOf(fell!)).toBeGreaterThan(0);
+    expect(text.indexOf(unproven!)).toBeGreaterThan(text.indexOf(fell!));
+    expect(text.indexOf(summary!)).toBeGreaterThan(text.indexOf(unproven!));
+  }
+});
+
+test('a page after the first is for the whole channel, and says what it is for and who has it', () => {
+  const acknowledged = { at: '2026-03-14T03:15:00.000Z', by: ada };
+  const report = sampleReport({ state: 'acknowledged', acknowledged, pagesAnew: true });
+  const page = renderPage(report, ['revoke the token: STILL ALIVE']);
+  expect(page).toMatchObject({ reply_broadcast: true, text: expect.stringContaining('INC-7 pages anew') });
+  const text = shown(page);
+  expect(text).toContain('• revoke the token: STILL ALIVE');
+  expect(text).toContain('*Acknowledged* by ada (Slack)');
+  // Who answers it needs the button again.
+  expect(JSON.stringify(renderIncident(report))).toContain(actionIds.acknowledge);
+});
+
 test('a repeat is marked', () => {
   for (const render of [
     renderIncident(sampleReport(), { possiblyRepeated: true }),
@@ -177,6 +209,8 @@ test('nothing untrusted makes a mention or a link, and all limits hold', () => {
       const messages = [
         renderIncident(sampleReport({ title, findings, steps, acknowledged: { at: '2026-03-14T03:15:00.000Z', by } })),
         renderReply([title, title]),
+        renderPage(sampleReport({ title, acknowledged: { at: '2026-03-14T03:15:00.000Z', by } }), many(title)),
+        renderAnswer(title),
         renderDigest({ ...counts, rules: many({ name: title, count: 1 }), gravest: many(entry) }),
       ];
       for (const message of messages) {

@@ -223,7 +223,7 @@ function aloneBlocks(finding: ReportedFinding, of: IncidentReport): Block[] {
   const blocks: Block[] = [];
   const heading = [
     ...(finding.title === of.title ? [] : [`*${escapeLine(finding.title, 300)}*`]),
-    ...withdrawnLines(finding),
+    ...standingLines(finding),
   ];
   if (heading.length > 0) blocks.push(section(heading.join('\n')));
   blocks.push({ type: 'section', text: plain(escapeText(finding.summary, slackLimits.sectionChars)) });
@@ -239,7 +239,7 @@ function amongLines(finding: ReportedFinding): [heading: string, lines: string[]
     `${severityMarks[severity]} *${escapeLine(title, 300)}*`,
     [
       `${severity}, confidence ${confidence}`,
-      ...withdrawnLines(finding),
+      ...standingLines(finding),
       escapeLine(summary, 600),
       ...evidenceLines(finding, shownEvidence.among),
     ],
@@ -255,9 +255,17 @@ function furtherLines({ id }: IncidentReport, findings: readonly ReportedFinding
   return lines;
 }
 
-function withdrawnLines({ withdrawn }: ReportedFinding): string[] {
-  return withdrawn === null ? [] : [`*Withdrawn:* ${escapeLine(withdrawn.reason, 1000)}`];
+/** What a reader must know of a finding before they believe it. */
+function standingLines({ withdrawn, lowered, unproven }: ReportedFinding): string[] {
+  return [
+    ...(withdrawn ? [`*Withdrawn:* ${escapeLine(withdrawn.reason, 1000)}`] : []),
+    ...(lowered ? [`*Lowered:* ${escapeLine(lowered.reason, 1000)}`] : []),
+    ...(unproven ? [unprovenLine] : []),
+  ];
 }
+
+const unprovenLine =
+  '*Unproven:* its delivery repeats an older one, and the provider’s own list has not named it. Nothing is done by itself.';
 
 function evidenceLines({ evidence }: ReportedFinding, most: number): string[] {
   // Of a long story the end decides, and the beginning says where it came from.
