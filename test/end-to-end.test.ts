@@ -234,7 +234,7 @@ slack:
   // "At once" is measured by `npm run bench`; this only tells a live path from a poller's.
   expect(slowestMs - sentMs).toBeLessThan(15_000);
 
-  // Minted for this one action, asked whether it is dead, and the token given back.
+  // Minted for this one action, asked whether it is so and then whether it is dead, and the token given back.
   const minted = github.heard.find(({ path, body }) => path.endsWith('/access_tokens') && body['repositories'])!;
   expect(minted.body).toEqual({ repositories: ['app'], permissions: { administration: 'write' } });
   const withIt = () =>
@@ -243,7 +243,12 @@ slack:
       .map(({ method, path }) => `${method} ${path}`);
   await expect
     .poll(withIt, until)
-    .toEqual(['DELETE /repos/acme/app/keys/77', 'GET /repos/acme/app/keys/77', 'DELETE /installation/token']);
+    .toEqual([
+      'GET /repos/acme/app/keys/77',
+      'DELETE /repos/acme/app/keys/77',
+      'GET /repos/acme/app/keys/77',
+      'DELETE /installation/token',
+    ]);
 
   const findings = async () =>
     lines((await tripline(['findings', '--json'], env, folder)).out).filter(({ workspace }) => workspace === 'acme');

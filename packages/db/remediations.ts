@@ -225,6 +225,7 @@ async function queue(
   );
   if (options.wasQueued) return { kind: 'queued', queued: undefined };
   const queued = toRemediation(rows[0]!);
+  failpoint('remediator.queued');
   await tell(client, queued, options.story);
   return { kind: 'queued', queued };
 }

@@ -33,7 +33,7 @@ export type Performed =
   /** GitHub could not be asked: nothing was sent. */
   | { kind: 'asked-in-vain'; outcome: Outcome };
 
-/** GitHub's listings may lag behind its deletions by a moment. */
+/** GitHub's listings may lag behind its deletions by a moment, and an answer may be lost. */
 const secondLookAfterMs = 2000;
 
 type Options = {
@@ -106,13 +106,14 @@ async function askAndAct(planned: ResponseStep, client: GitHubClient, options: O
   const gate = async () => {
     const gate = await options.gate();
     if (gate !== 'open') throw new Stopped(gate);
+    failpoint('remediator.after-gate');
   };
   failpoint('remediator.before-act');
   const outcome = await action.act(step, { client, clock, gate });
   failpoint('remediator.after-act');
   if (outcome.kind === 'retry') return { kind: 'acted', outcome, check: null };
   let check = await action.check(step, { client });
-  if (outcome.kind === 'done' && check.result === 'alive') {
+  if (outcome.kind === 'done' && check.result !== 'dead') {
     await clock.pause(secondLookAfterMs);
     check = await action.check(step, { client });
   }

@@ -264,6 +264,19 @@ describe('a playbook', () => {
     );
   });
 
+  test('asks once more where GitHub did not say whether the thing is dead', async () => {
+    let asked = 0;
+    answer = (request) => {
+      if (request !== 'GET /repos/acme/app/keys/3') return undefined;
+      asked += 1;
+      return asked === 2 ? { status: 502 } : undefined;
+    };
+    const finding = await addFinding([key]);
+    await createRemediateTask(parts())({ finding });
+    expect(asked).toBe(3);
+    expect(await states(finding)).toEqual([['done', 'act', 'accepted', 'dead']]);
+  });
+
   test('goes on to the revocation when the cancellation failed for good, and waits when it may yet come', async () => {
     answer = (request) => (request.endsWith('/cancel') ? { status: 403, body: '{"message":"no"}' } : undefined);
     const refused = await addFinding([run, key]);

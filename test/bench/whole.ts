@@ -162,8 +162,9 @@ async function startSlack() {
   return { url: `${url}/`, calls, close: () => worker.terminate() };
 }
 
-/** A GitHub that answers each request after `delayMs`, and on which a cancelled run is over at once. */
+/** A GitHub that answers each request after `delayMs`, and on which a run goes on until it is cancelled. */
 async function startGitHub(delayMs: number) {
+  const cancelled = new Set<string>();
   const calls: Whole['githubCalls'] = [];
   const service = await listen(async ({ method, path }) => {
     await new Promise((resolve) => setTimeout(resolve, delayMs));
@@ -172,8 +173,11 @@ async function startGitHub(delayMs: number) {
     if (path.endsWith('/installation')) return { status: 200, body: { id: 1 } };
     if (path.endsWith('/access_tokens')) return { status: 201, body: { token: 'ghs_bench' } };
     if (method === 'DELETE') return { status: 204 };
-    if (method === 'POST') return { status: 202, body: {} };
-    return { status: 200, body: { status: 'completed', conclusion: 'cancelled' } };
+    if (method === 'POST') {
+      cancelled.add(path.replace(/\/(force-)?cancel$/, ''));
+      return { status: 202, body: {} };
+    }
+    return { status: 200, body: { status: cancelled.has(path) ? 'completed' : 'in_progress' } };
   });
   return { ...service, calls };
 }

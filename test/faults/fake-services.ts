@@ -65,12 +65,16 @@ export async function startPagerDuty() {
   return { ...service, taken };
 }
 
-/** A GitHub on which what is deleted is gone, and where every `failEvery`-th change is answered 503, undone. */
-export async function startGitHub({ failEvery }: { failEvery: number }) {
+/**
+ * A GitHub on which what is deleted is gone. Every `failEvery`-th change is answered 503, undone, and so is every
+ * `failAskingEvery`-th question after what is still there.
+ */
+export async function startGitHub({ failEvery, failAskingEvery }: { failEvery: number; failAskingEvery: number }) {
   const gone = new Set<string>();
   const changes: string[] = [];
   const tokens = { minted: 0, revoked: 0 };
   let nth = 0;
+  let asked = 0;
   const service = await serve(({ method, path }) => {
     if (path.endsWith('/installation')) return { status: 200, body: { id: 1, account: { login: 'acme' } } };
     if (path.endsWith('/access_tokens')) {
@@ -82,8 +86,11 @@ export async function startGitHub({ failEvery }: { failEvery: number }) {
       tokens.revoked += 1;
       return { status: 204 };
     }
-    if (method === 'GET')
+    if (method === 'GET') {
+      if (!gone.has(path)) asked += 1;
+      if (!gone.has(path) && asked % failAskingEvery === 0) return { status: 503 };
       return gone.has(path) ? { status: 404, body: { message: 'Not Found' } } : { status: 200, body: { id: 1 } };
+    }
     nth += 1;
     if (nth % failEvery === 0) return { status: 503 };
     changes.push(`${method} ${path}`);

@@ -17,7 +17,7 @@ const { privateKey } = generateKeyPairSync('rsa', {
 });
 const settings = `remediation:
   mode: automatic
-  maxPerHour: 1000
+  maxPerHour: 10
   policy:
     - { rule: privilege-grant-outside-job, minSeverity: high, minConfidence: medium, actions: [delete-deploy-key, remove-runner] }
 workspaces:
@@ -27,16 +27,16 @@ workspaces:
 /** Findings that arrive while it lives: more than it needs to pass a point for the twelfth time, however slowly it starts. */
 const mostInALife = 30;
 
-/** The remediator, with a GitHub that now and then does not do what it is asked. */
+/** The remediator, with a GitHub that now and then does not do what it is asked, or does not answer; and with fewer places than steps. */
 export const remediator: Victim = {
   service: 'remediator',
   compared: 'every step settled and proved dead; each thing changed at GitHub once; no token left alive but by a death',
   points: failpointNames().filter((name) => name.startsWith('remediator.')),
   passings: 12,
-  canPass: (point, passing) => passing <= 2 || !/postpone|asking/.test(point),
+  canPass: (point, passing) => passing <= 2 || !/postpone|queued/.test(point),
   async open(ground) {
     const { db, url, close } = await freshDatabaseOn(ground.postgresUrl);
-    const github = await startGitHub({ failEvery: 6 });
+    const github = await startGitHub({ failEvery: 6, failAskingEvery: 11 });
     const folder = mkdtempSync(join(tmpdir(), 'tripline-remediator-'));
     writeFileSync(join(folder, 'tripline.yaml'), settings);
     let made = 0;
@@ -64,18 +64,19 @@ export const remediator: Victim = {
         },
         { cwd: folder },
       );
-    /** As if a lease's time had passed: what the dead held is free. */
-    const letLeasesEnd = () =>
+    /** As if a lease's time had passed, and the hour of the cap: what the dead held is free, and so are the places. */
+    const letTimePass = () =>
       db.pool.query(
-        `WITH freed AS (UPDATE remediations SET leased_until = leased_until - interval '5 minutes', planned_at = planned_at - interval '5 minutes'
-                        WHERE state IN ('planned', 'acting'))
+        `WITH freed AS (UPDATE remediations SET leased_until = leased_until - interval '61 minutes',
+           planned_at = planned_at - interval '5 minutes', due_at = due_at - interval '61 minutes',
+           acted_at = acted_at - interval '61 minutes', sent_at = sent_at - interval '61 minutes')
          UPDATE graphile_worker._private_jobs SET locked_at = locked_at - interval '5 minutes' WHERE locked_at IS NOT NULL`,
       );
 
     return {
       async dieAt(failpoint) {
         // Takes up what a death left, where that is what it dies at.
-        await letLeasesEnd();
+        await letTimePass();
         const victim = start({ FAILPOINT: failpoint });
         let end: number | string | undefined;
         victim.ended.then((how) => (end = how));
@@ -91,17 +92,26 @@ export const remediator: Victim = {
         return isDead;
       },
       async finish() {
-        await letLeasesEnd();
+        await letTimePass();
         const last = start({});
+        let held = -1;
         const open = async () => {
-          const { rows } = await db.pool.query<{ settled: number }>(
-            "SELECT count(*)::int AS settled FROM remediations WHERE state NOT IN ('planned', 'acting')",
+          const { rows } = await db.pool.query<{ settled: number; queued: number; others: number }>(
+            `SELECT count(*) FILTER (WHERE settled_at IS NOT NULL)::int AS settled,
+               count(*) FILTER (WHERE state = 'queued')::int AS queued,
+               count(*) FILTER (WHERE state IN ('planned', 'acting'))::int AS others FROM remediations`,
           );
-          return rows[0]!.settled === wanted.length;
+          const { settled, queued, others } = rows[0]!;
+          // Only what waits for a place is left: an hour later there are places.
+          if (queued > 0 && others === 0 && queued !== held) {
+            held = queued;
+            await letTimePass();
+          }
+          return settled === wanted.length;
         };
         await until(open, { of: last, patienceMs: 120_000, what: 'every step settled' }).catch(async (error) => {
           const left = await db.pool.query(
-            "SELECT finding, ordinal, state, attempts, leased_until - now() AS leased FROM remediations WHERE state IN ('planned', 'acting') LIMIT 5",
+            'SELECT finding, ordinal, state, attempts, leased_until - now() AS leased, due_at - now() AS due FROM remediations WHERE settled_at IS NULL LIMIT 5',
           );
           const jobs = await db.pool.query(
             'SELECT key, attempts, run_at - now() AS due, locked_by FROM graphile_worker.jobs LIMIT 5',

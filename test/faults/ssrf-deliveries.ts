@@ -191,6 +191,7 @@ async function statusOf(answer: Promise<Response>): Promise<number> {
 /** Slack, PagerDuty and GitHub on one port, each with what it takes for the next call to be made. */
 async function startServices() {
   const heard: string[] = [];
+  const gone = new Set<string>();
   const server = createServer((request, response) => {
     heard.push(`${request.method} ${request.url}`);
     request.resume();
@@ -203,7 +204,10 @@ async function startServices() {
           ? [200, { id: 1 }]
           : path.endsWith('/access_tokens')
             ? [201, { token: 'ghs_x' }]
-            : [request.method === 'DELETE' ? 204 : 404, {}];
+            : request.method === 'DELETE'
+              ? [204, {}]
+              : [gone.has(path) ? 404 : 200, {}];
+    if (request.method === 'DELETE') gone.add(path);
     response.writeHead(status as number, { 'content-type': 'application/json' });
     response.end(status === 204 ? undefined : JSON.stringify(body));
   });

@@ -88,7 +88,12 @@ function build(random: Random, server: Server, options: SimulateOptions) {
     faults: () => ({ ...lost(), doubled: fault(), zombie: fault(0.5) }),
     logger,
   });
-  const sinks = createSinks({ world, invitations: invitationsOf(arrivals), roughness: () => fault(rough * 5) });
+  const sinks = createSinks({
+    world,
+    invitations: allOf('tripline.grant.id', /^\d+$/, arrivals),
+    collaborators: allOf('tripline.grant.grantee', /./, arrivals),
+    roughness: () => fault(rough * 5),
+  });
   const skewMs = roles.includes('notifier') ? 0 : random.pick([0, dayMs, -dayMs]);
   // Small, so that a short log's state is merged more than once.
   const state = {
@@ -266,10 +271,13 @@ function shapeOf(random: Random): WorkloadShape {
   };
 }
 
-/** Ids of the invitations that a workload tells of. */
-function invitationsOf(arrivals: readonly Arrival[]): string[] {
-  const ids = arrivals.flatMap(({ record }) => [...record.value.toString().matchAll(/"tripline.grant.id":"(\d+)"/g)]);
-  return [...new Set(ids.map(([, id]) => id!))];
+/** What a workload tells of by an attribute, each once. */
+function allOf(attribute: string, like: RegExp, arrivals: readonly Arrival[]): string[] {
+  const told = new RegExp(`"${attribute}":"([^"]+)"`, 'g');
+  const values = arrivals.flatMap(({ record }) =>
+    [...record.value.toString().matchAll(told)].map(([, value]) => value!),
+  );
+  return [...new Set(values.filter((value) => like.test(value)))];
 }
 
 /** Children before their parents. */

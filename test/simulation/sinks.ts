@@ -23,6 +23,8 @@ export function createSinks(options: {
   world: World;
   /** Ids of invitations that nobody has cancelled yet. */
   invitations: readonly string[];
+  /** Logins of those who may have been given a right to a repository, until it is taken back. */
+  collaborators: readonly string[];
   /** How likely a request is to go wrong. */
   roughness: () => number;
 }) {
@@ -70,6 +72,11 @@ export function createSinks(options: {
     if (path.endsWith('/invitations')) {
       return ok(options.invitations.filter((id) => !gone.has(`${path}/${id}`)).map((id) => ({ id: Number(id) })));
     }
+    if (path.endsWith('/collaborators')) {
+      return ok(options.collaborators.filter((login) => !gone.has(`${path}/${login}`)).map((login) => ({ login })));
+    }
+    // Nobody is renamed.
+    if (/^\/user\/\d+$/.test(path)) return { status: 404, body: '{"message":"Not Found"}' };
     if (path.includes('/actions/runs/')) {
       return ok(gone.has(path) ? { status: 'completed', conclusion: 'cancelled' } : { status: 'in_progress' });
     }
