@@ -88,6 +88,7 @@ let tripline: ChildProcess;
 let env: Record<string, string>;
 let output = '';
 let base = '';
+let operations = '';
 
 beforeAll(async () => {
   sink = createServer((request, response) => {
@@ -178,6 +179,7 @@ beforeAll(async () => {
     },
     { timeout: 60_000, interval: 50 },
   );
+  operations = /(http:\/\/127\.0\.0\.1:\d+)\/metrics/.exec(output)![1]!;
   await vi.waitFor(async () => expect((await fetch(`${base}/readyz`)).status).toBe(200), {
     timeout: 30_000,
     interval: 100,
@@ -326,7 +328,8 @@ test('no secret of any setting or input is anywhere afterwards', async () => {
   expect(await press('INC-1')).toBe(200);
   await expect.poll(() => told('/slack/chat.update'), until).toBeGreaterThan(0);
   await expect.poll(() => told('/slack/chat.postEphemeral'), until).toBeGreaterThan(0);
-  answers.push(await (await fetch(`${base}/metrics`)).text());
+  for (const url of [base, operations])
+    for (const path of ['/metrics', '/readyz']) answers.push(await (await fetch(`${url}${path}`)).text());
 
   // Each service gets its own credential, where it belongs; nothing else.
   const own: Record<string, string[]> = {

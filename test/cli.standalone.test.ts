@@ -122,7 +122,7 @@ test('killed with -9, it starts again in the same folder with the same secret', 
 test('says in a sentence that its port is taken', async () => {
   const first = await up();
   const port = /127\.0\.0\.1:(\d+)/.exec(first.out())![1]!;
-  const other = { TRIPLINE_DATA: join(folder, 'other'), TRIPLINE_PORT: port };
+  const other = { TRIPLINE_DATA: join(folder, 'other'), TRIPLINE_PORT: port, TRIPLINE_OPERATIONS_PORT: '0' };
   const refused = await tripline(['up'], other, folder);
   expect(refused.err).toBe(
     `tripline: port ${port} on 127.0.0.1 is in use; stop what uses it, or set TRIPLINE_PORT to another\n`,

@@ -117,7 +117,9 @@ describe.skipIf(!haveKafka())('the services of docker-compose.yml, as processes'
         .replace('kafka:9092', kafkaBrokers().join(','))
         .replace('0.0.0.0', '127.0.0.1');
     }
+    // Each has a network of its own there; here they share one machine's ports.
     if (env['TRIPLINE_PORT']) env['TRIPLINE_PORT'] = String(await freePort());
+    env['TRIPLINE_OPERATIONS_PORT'] = '0';
     return env;
   }
 

@@ -47,7 +47,7 @@ test('after ten minutes of receiver downtime nothing is missing, and nothing is 
   async function startReceiver(): Promise<void> {
     const metrics = createMetrics({ service: 'receiver' });
     const receiver = await createReceiver({ config, stream, logger, clock: time.clock, metrics });
-    const app = createHttp({ metrics, ready: receiver.ready });
+    const app = createHttp({ ready: receiver.ready });
     receiver.routes(app);
     receiverUrl = await app.listen({ host: '127.0.0.1', port: 0 });
     stopReceiver = async () => {

@@ -19,7 +19,7 @@ it('is made for its owner alone, and says who runs in it', () => {
   const folder = claimDataFolder(dataDir);
   expect(statSync(dataDir).mode & 0o777).toBe(0o700);
   expect(findStandalone(dataDir)).toMatchObject({ pid: process.pid, listening: null });
-  const listening = { url: 'http://127.0.0.1:1' };
+  const listening = { url: 'http://127.0.0.1:1', operationsUrl: 'http://127.0.0.1:2' };
   folder.announce(listening);
   expect(findStandalone(dataDir)).toMatchObject({ pid: process.pid, listening });
   folder.release();

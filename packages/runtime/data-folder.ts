@@ -12,7 +12,7 @@ export type Standalone = {
   /** When the process began, in the system's own form: a number used again after a reboot is another process. */
   processBegan: string;
   /** Null while it starts. */
-  listening: { url: string } | null;
+  listening: { url: string; operationsUrl: string } | null;
 };
 
 /** Another live Tripline has the folder, or it cannot be used. */

@@ -1,17 +1,17 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createHttp, errorBody } from './http.ts';
+import { createHttp, createOperations, errorBody } from './http.ts';
 import { createMetrics } from './metrics.ts';
 
 let app: ReturnType<typeof createHttp>;
 let fault: Error | undefined;
+const ready = async () => {
+  if (fault) throw fault;
+};
 function start() {
   fault = undefined;
   app = createHttp({
-    metrics: createMetrics({ service: 'test' }),
-    ready: async () => {
-      if (fault) throw fault;
-    },
+    ready,
     bodyLimitBytes: 1024,
   });
   app.post('/echo', async (request) => request.body);
@@ -29,11 +29,20 @@ it('is alive whatever it can do, and ready only when it can do its work', async 
   expect((await app.inject('/healthz')).json()).toEqual({ status: 'alive' });
   const response = await app.inject('/readyz');
   expect(response.statusCode).toBe(503);
-  expect(response.json()).toEqual(errorBody('not-ready', 'the log is away'));
+  expect(response.json()).toMatchObject({ error: { reason: 'not-ready' } });
+  expect(response.body).not.toContain('the log is away');
+  const operations = createOperations({ metrics: createMetrics({ service: 'test' }), ready });
+  expect((await operations.inject('/readyz')).json()).toEqual(errorBody('not-ready', 'the log is away'));
+  fault = undefined;
+  expect((await operations.inject('/readyz')).statusCode).toBe(200);
+  await operations.close();
 });
 
-it('serves metrics as Prometheus text, labelled with the service', async () => {
-  const response = await start().inject('/metrics');
+it('serves metrics to operators alone, as Prometheus text, labelled with the service', async () => {
+  expect((await start().inject('/metrics')).statusCode).toBe(404);
+  await app.close();
+  app = createOperations({ metrics: createMetrics({ service: 'test' }), ready });
+  const response = await app.inject('/metrics');
   expect(response.headers['content-type']).toContain('text/plain');
   expect(response.body).toContain('process_cpu_user_seconds_total{service="test"}');
 });
@@ -81,7 +90,7 @@ describe('what comes slowly', () => {
 
   it('never fills the memory: beyond the bound, the body that is longest under way is cut off', async () => {
     app = createHttp({
-      ...{ metrics: createMetrics({ service: 'test' }), ready: async () => {}, bodyLimitBytes: 1024 * 1024 },
+      ...{ ready: async () => {}, bodyLimitBytes: 1024 * 1024 },
       bodiesLimitBytes: 1_500_000,
     });
     app.post('/echo', async (request) => ({ length: JSON.stringify(request.body).length }));

@@ -18,7 +18,6 @@ export function answerJson(response: ServerResponse, status: number, body: objec
 }
 
 export type HttpOptions = {
-  metrics: Metrics;
   /** Resolves when the process can do its work (a receiver: can keep a delivery); rejects with the reason. */
   ready: () => Promise<void>;
   bodyLimitBytes?: number;
@@ -33,7 +32,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     /**
      * Answers `POST <path>` without Fastify between, for the one route whose every microsecond counts: a delivery. Of the
-     * path, a slash at the end and what follows a question mark do not count. Call before `listen`.
+     * path, doubled slashes, one at the end and what follows a question mark do not count. Call before `listen`.
      */
     postPlain: (path: string, handler: PlainHandler) => void;
   }
@@ -69,25 +68,26 @@ function createLimitedServer(handler: PlainHandler): Server {
 }
 
 /**
- * An HTTP server with what every service answers: `GET /healthz` (alive), `GET /readyz` (can do its work),
- * `GET /metrics`. Nothing of a request is logged. Routes are added before `listen`.
+ * The server for everybody: a service's own routes, `GET /healthz` (alive) and `GET /readyz` (can do its work), which
+ * says no cause: whoever attacks must not learn what is broken. Nothing of a request is logged. Routes are added before
+ * `listen`.
  */
 export function createHttp(options: HttpOptions): FastifyInstance {
-  const plain = new Map<string, PlainHandler>();
-  const plainOf = ({ method, url }: IncomingMessage): PlainHandler | undefined =>
-    method === 'POST' ? (plain.get(url!) ?? plain.get(url!.split('?', 1)[0]!.replace(/\/$/, ''))) : undefined;
-  const app = Fastify({
-    logger: false,
-    bodyLimit: options.bodyLimitBytes ?? megabyte,
-    forceCloseConnections: true,
-    routerOptions: { ignoreTrailingSlash: true },
-    clientErrorHandler: (error, socket) => answerUnreadable(error.code, socket),
-    serverFactory: (fastify) =>
-      createLimitedServer((request, response) => (plainOf(request) ?? fastify)(request, response)),
+  const app = createServerApp(options);
+  app.get('/readyz', async (_request, reply) => {
+    try {
+      await options.ready();
+      return { status: 'ready' };
+    } catch {
+      return reply.code(503).send(errorBody('not-ready', 'It cannot do its work now; its operations port says why'));
+    }
   });
-  boundBodies(app.server, options.bodiesLimitBytes ?? 128 * megabyte);
-  app.decorate('postPlain', (path: string, handler: PlainHandler) => void plain.set(path, handler));
-  app.get('/healthz', async () => ({ status: 'alive' }));
+  return app;
+}
+
+/** The server for operators: `GET /metrics`, and `GET /readyz` with its cause. On an address that no stranger reaches. */
+export function createOperations(options: { metrics: Metrics; ready: () => Promise<void> }): FastifyInstance {
+  const app = createServerApp({});
   app.get('/readyz', async (_request, reply) => {
     try {
       await options.ready();
@@ -100,6 +100,30 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     reply.header('content-type', options.metrics.contentType);
     return options.metrics.metrics();
   });
+  return app;
+}
+
+function createServerApp(options: Omit<HttpOptions, 'ready'>): FastifyInstance {
+  const plain = new Map<string, PlainHandler>();
+  const plainOf = ({ method, url }: IncomingMessage): PlainHandler | undefined =>
+    method === 'POST' ? (plain.get(url!) ?? plain.get(url!.split('?', 1)[0]!.replace(/\/$/, ''))) : undefined;
+  const app = Fastify({
+    logger: false,
+    bodyLimit: options.bodyLimitBytes ?? megabyte,
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true },
+    clientErrorHandler: (error, socket) => answerUnreadable(error.code, socket),
+    serverFactory: (fastify) =>
+      createLimitedServer((request, response) => {
+        const direct = plainOf(request);
+        if (direct) return direct(request, response);
+        request.url = pathOf(request.url!);
+        return (plainOf(request) ?? fastify)(request, response);
+      }),
+  });
+  boundBodies(app.server, options.bodiesLimitBytes ?? 128 * megabyte);
+  app.decorate('postPlain', (path: string, handler: PlainHandler) => void plain.set(path, handler));
+  app.get('/healthz', async () => ({ status: 'alive' }));
   app.setNotFoundHandler((request, reply) =>
     reply
       .code(404)
@@ -134,4 +158,14 @@ function answerUnreadable(code: string, socket: Socket): void {
   socket.end(
     `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
+}
+
+/**
+ * A request's target as a path: some proxies double a slash, others send the absolute form (`POST http://host/path`),
+ * which every server must take (RFC 9112, 3.2.2).
+ */
+function pathOf(target: string): string {
+  const cut = target.search(/[?#]/);
+  const [path, rest] = cut < 0 ? [target, ''] : [target.slice(0, cut), target.slice(cut)];
+  return path.replace(/^https?:\/\/[^/]*/i, '').replace(/\/{2,}/g, '/') + rest || '/';
 }

@@ -446,7 +446,7 @@ export const renamed: Readonly<Record<string, string>> = {
     'is called remediation.protected now, by kind: protected: { users: [], repositories: [], runners: [] }',
 };
 
-export const settings = whole.superRefine(({ workspaces, github, drillKey, internalKeys, slack }, context) => {
+const checked = whole.superRefine(({ workspaces, github, drillKey, internalKeys, slack }, context) => {
   const fault = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });
   const organizations = new Map<string, number>();
   workspaces.forEach(({ id, github: { organizations: named } }, place) => {
@@ -489,6 +489,15 @@ export const settings = whole.superRefine(({ workspaces, github, drillKey, inter
   claim('an internal key', ['internalKeys'], internalKeys ?? []);
   claim('Slack’s signing secret', ['slack', 'signingSecret'], [slack?.signingSecret]);
 });
+
+/** The port of operators where none is given: that of Prometheus's exporters of OpenTelemetry. */
+const operationsPort = 9464;
+
+export const settings = checked.transform(({ operations: { host, port }, ...rest }) => ({
+  ...rest,
+  // Whoever takes a free port for the one must not meet a taken one with the other.
+  operations: { host, port: port ?? (rest.port === 0 ? 0 : operationsPort) },
+}));
 
 /** Settings as tripline.yaml gives them. */
 export type GivenSettings = z.input<typeof settings>;

@@ -1,10 +1,10 @@
 import { openDatabase } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
-import { createHttp } from '@tripline/runtime/http';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
+import { serve } from '@tripline/runtime/serve';
 import { openStream } from '@tripline/stream/open';
 import { createDetector } from './detector.ts';
 import { loadRules } from './load-rules.ts';
@@ -29,9 +29,9 @@ export async function main(config: Config): Promise<void> {
     lifecycle.opened('log', stream, (open) => open.close());
     const detector = await createDetector({ config, stream, db, rules, logger, clock: systemClock, metrics });
     lifecycle.opened('detector', detector, (open) => open.close());
-    const http = lifecycle.opened('http', createHttp({ metrics, ready: detector.ready }), (open) => open.close());
-    await http.listen({ host: config.host, port: config.port });
-    logger.info({ rules: rules.length }, 'detecting');
+    const served = await serve(config, { metrics, ready: detector.ready });
+    lifecycle.opened('http', served, (open) => open.close());
+    logger.info({ rules: rules.length, address: served.url, operations: served.operationsUrl }, 'detecting');
     logger.info({ signal: await stop }, 'stopping');
   } finally {
     await lifecycle.close();

@@ -1,10 +1,10 @@
 import { openDatabase } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
-import { createHttp } from '@tripline/runtime/http';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
+import { serve } from '@tripline/runtime/serve';
 import { createNotifier } from './notifier.ts';
 
 /** Runs the notifier alone, until it is told to stop. Needs `database.url`. */
@@ -19,11 +19,10 @@ export async function main(config: Config): Promise<void> {
     const db = lifecycle.opened('database', open, (db) => db.close());
     const notifier = await createNotifier({ config, db, logger, clock: systemClock, metrics });
     lifecycle.opened('notifier', notifier, (notifier) => notifier.close());
-    const http = lifecycle.opened('http', createHttp({ metrics, ready: notifier.ready }), (app) => app.close());
-    notifier.routes(http);
-    await http.listen({ host: config.host, port: config.port });
+    const served = await serve(config, { metrics, ready: notifier.ready, routes: [notifier.routes] });
+    lifecycle.opened('http', served, (open) => open.close());
     const live = { slack: config.slack !== undefined, pagerduty: config.pagerduty !== undefined };
-    logger.info(live, 'notifying');
+    logger.info({ ...live, address: served.url, operations: served.operationsUrl }, 'notifying');
     logger.info({ signal: await stop }, 'stopping');
   } finally {
     await lifecycle.close();

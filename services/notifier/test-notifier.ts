@@ -224,7 +224,7 @@ export async function startNotifier(db: Db, config: Config, timing: Partial<Noti
       ...timing,
     },
   });
-  const app = createHttp({ metrics, ready: notifier.ready });
+  const app = createHttp({ ready: notifier.ready });
   notifier.routes(app);
   const close = async () => {
     await app.close();

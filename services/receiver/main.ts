@@ -1,10 +1,10 @@
 import { openDatabase } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
-import { createHttp } from '@tripline/runtime/http';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
+import { serve } from '@tripline/runtime/serve';
 import { connectStream } from '@tripline/stream/open';
 import { ensureTopics } from './ensure-topics.ts';
 import { createReceiver } from './receiver.ts';
@@ -30,9 +30,9 @@ export async function main(config: Config): Promise<void> {
     const topics = lifecycle.opened('topics', ensureTopics({ config, stream, logger, clock }), (one) => one.stop());
     const receiver = await createReceiver({ config, stream, logger, clock, metrics });
     lifecycle.opened('receiver', receiver, (open) => open.close());
-    const http = lifecycle.opened('http', createHttp({ metrics, ready: receiver.ready }), (app) => app.close());
-    receiver.routes(http);
-    logger.info({ address: await http.listen({ host: config.host, port: config.port }) }, 'receiving');
+    const served = await serve(config, { metrics, ready: receiver.ready, routes: [receiver.routes] });
+    lifecycle.opened('http', served, (open) => open.close());
+    logger.info({ address: served.url, operations: served.operationsUrl }, 'receiving');
     const ended = await Promise.race([stop, topics.failed]);
     logger.info({ signal: ended }, 'stopping');
   } finally {

@@ -45,7 +45,7 @@ export async function startReceiver(
   );
   const metrics = createMetrics({ service: 'receiver' });
   const receiver = await createReceiver({ config, stream, logger, clock: options.clock ?? systemClock, metrics });
-  const app = createHttp({ metrics, ready: receiver.ready });
+  const app = createHttp({ ready: receiver.ready });
   receiver.routes(app);
   const base = await app.listen({ host: '127.0.0.1', port: 0 });
 

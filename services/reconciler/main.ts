@@ -1,10 +1,10 @@
 import { openDatabase } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
-import { createHttp } from '@tripline/runtime/http';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
+import { serve } from '@tripline/runtime/serve';
 import { createReconciler } from './reconciler.ts';
 
 /** Runs the reconciler alone, until it is told to stop. Needs `database.url`. */
@@ -20,8 +20,9 @@ export async function main(config: Config): Promise<void> {
     const db = lifecycle.opened('database', open, (db) => db.close());
     const reconciler = createReconciler({ config, db, logger, clock: systemClock, metrics });
     lifecycle.opened('reconciler', reconciler, (reconciler) => reconciler.close());
-    const http = lifecycle.opened('http', createHttp({ metrics, ready: reconciler.ready }), (app) => app.close());
-    await http.listen({ host: config.host, port: config.port });
+    const served = await serve(config, { metrics, ready: reconciler.ready });
+    lifecycle.opened('http', served, (open) => open.close());
+    logger.info({ address: served.url, operations: served.operationsUrl }, 'reconciling');
     logger.info({ signal: await stop }, 'stopping');
   } finally {
     await lifecycle.close();

@@ -1,10 +1,10 @@
 import { openDatabase } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
-import { createHttp } from '@tripline/runtime/http';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
+import { serve } from '@tripline/runtime/serve';
 import { openStream } from '@tripline/stream/open';
 import { createRecorder } from './recorder.ts';
 
@@ -22,9 +22,9 @@ export async function main(config: Config): Promise<void> {
     lifecycle.opened('log', stream, (open) => open.close());
     const recorder = await createRecorder({ config, stream, db, logger, metrics });
     lifecycle.opened('recorder', recorder, (open) => open.close());
-    const http = lifecycle.opened('http', createHttp({ metrics, ready: recorder.ready }), (open) => open.close());
-    await http.listen({ host: config.host, port: config.port });
-    logger.info('recording');
+    const served = await serve(config, { metrics, ready: recorder.ready });
+    lifecycle.opened('http', served, (open) => open.close());
+    logger.info({ address: served.url, operations: served.operationsUrl }, 'recording');
     logger.info({ signal: await stop }, 'stopping');
   } finally {
     await lifecycle.close();

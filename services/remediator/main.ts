@@ -1,10 +1,10 @@
 import { openDatabase } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
-import { createHttp } from '@tripline/runtime/http';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
+import { serve } from '@tripline/runtime/serve';
 import { createRemediator } from './remediator.ts';
 
 /** Runs the remediator alone, until it is told to stop. Needs `database.url`. */
@@ -20,9 +20,10 @@ export async function main(config: Config): Promise<void> {
     const db = lifecycle.opened('database', open, (db) => db.close());
     const remediator = await createRemediator({ config, db, logger, clock: systemClock, metrics });
     lifecycle.opened('remediator', remediator, (remediator) => remediator.close());
-    const http = lifecycle.opened('http', createHttp({ metrics, ready: remediator.ready }), (app) => app.close());
-    await http.listen({ host: config.host, port: config.port });
-    logger.info({ mode: config.remediation.mode }, 'remediating');
+    const served = await serve(config, { metrics, ready: remediator.ready });
+    lifecycle.opened('http', served, (open) => open.close());
+    const { url: address, operationsUrl: operations } = served;
+    logger.info({ mode: config.remediation.mode, address, operations }, 'remediating');
     logger.info({ signal: await stop }, 'stopping');
   } finally {
     await lifecycle.close();

@@ -1,11 +1,12 @@
 import type { Config } from '@tripline/runtime/config';
 import type { Screen } from './screen.ts';
+import type { Standalone } from './standalone.ts';
 
 /** What a new user needs to know: where GitHub is to deliver, what is real and what is dry run, and what to try next. */
 export function showBanner(
   screen: Screen,
   config: Config,
-  { url, madeSecret, startedMs }: { url: string; madeSecret: string | null; startedMs: number },
+  { url, operationsUrl, madeSecret, startedMs }: Pick<Standalone, 'url' | 'operationsUrl' | 'madeSecret' | 'startedMs'>,
 ): void {
   const { style } = screen;
   const secret = madeSecret ?? style('dim', 'as configured');
@@ -34,6 +35,7 @@ export function showBanner(
   screen.line(
     `  Settings        ${config.file ?? style('dim', 'environment and defaults; there is no tripline.yaml here')}`,
   );
+  screen.line(`  Operations      ${operationsUrl}/metrics, ${operationsUrl}/readyz`);
   screen.line(`  Data, log       ${config.dataDir}`);
   for (const remark of config.remarks) screen.line(`  ${style('yellow', '!')} ${remark}`);
   screen.line();

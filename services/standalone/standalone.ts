@@ -12,24 +12,20 @@ import { createRemediator } from '@tripline/remediator/remediator';
 import { systemClock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import { claimDataFolder, keepSecret } from '@tripline/runtime/data-folder';
-import { createHttp } from '@tripline/runtime/http';
 import { createLifecycle } from '@tripline/runtime/lifecycle';
 import { openLogFile } from '@tripline/runtime/log-file';
 import { createMetrics } from '@tripline/runtime/metrics';
+import { serve } from '@tripline/runtime/serve';
 import { githubSecrets } from '@tripline/sources/secrets';
 import { openStream } from '@tripline/stream/open';
-import type { FastifyInstance } from 'fastify';
 import { showLive } from './live.ts';
 import type { Screen } from './screen.ts';
-
-/** Somebody else listens on the port. */
-export class PortInUse extends Error {
-  readonly code = 'PORT_IN_USE';
-}
 
 export type Standalone = {
   /** Where GitHub's deliveries go, without the path. */
   url: string;
+  /** Where metrics are, and why it is not ready. */
+  operationsUrl: string;
   /** The secret that was made for this folder; null when one is configured, which is not repeated. */
   madeSecret: string | null;
   /** How long the start took, in ms. */
@@ -39,7 +35,7 @@ export type Standalone = {
 };
 
 /**
- * All of Tripline in one process and on one port: on the embedded Postgres and log, unless the settings name others.
+ * All of Tripline in one process, on one port for the world and one for operators: on the embedded Postgres and log, unless the settings name others.
  * @throws {DataFolderInUse} {PortInUse} {ConfigError} {EmbeddedPostgresError}: each with a sentence for its user.
  */
 export async function startStandalone(given: Config, screen: Screen): Promise<Standalone> {
@@ -97,33 +93,13 @@ export async function startStandalone(given: Config, screen: Screen): Promise<St
     const ready = async () => {
       for (const room of rooms) await room.ready();
     };
-    const app = createHttp({ metrics, ready, bodyLimitBytes: config.receiver.bodyLimitBytes });
-    receiver.routes(app);
-    notifier.routes(app);
-    lifecycle.opened('HTTP server', app, () => app.close());
-    const url = await listen(app, config);
-    folder.announce({ url });
-    return { url, madeSecret, startedMs: performance.now() - beganMs, close: () => lifecycle.close() };
+    const served = opened('HTTP', await serve(config, { metrics, ready, routes: [receiver.routes, notifier.routes] }));
+    const { url, operationsUrl } = served;
+    folder.announce({ url, operationsUrl });
+    const startedMs = performance.now() - beganMs;
+    return { url, operationsUrl, madeSecret, startedMs, close: () => lifecycle.close() };
   } catch (error) {
     await lifecycle.close();
-    throw error;
-  }
-}
-
-/** @throws {PortInUse} naming the setting. */
-async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
-  try {
-    return await app.listen({ host, port });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') {
-      throw new PortInUse(`port ${port} on ${host} is in use; stop what uses it, or set TRIPLINE_PORT to another`);
-    }
-    if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
-      throw new PortInUse(
-        `Tripline cannot listen on port ${port} of ${host} (${code}); see TRIPLINE_HOST and TRIPLINE_PORT`,
-      );
-    }
     throw error;
   }
 }

@@ -50,7 +50,13 @@ export async function measureServer(
 ): Promise<HttpFigures> {
   const port = await freePort();
   const dataDir = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
-  const env = { ...server.env, PORT: String(port), TRIPLINE_PORT: String(port), TRIPLINE_DATA: dataDir };
+  const env = {
+    ...server.env,
+    PORT: String(port),
+    TRIPLINE_PORT: String(port),
+    TRIPLINE_OPERATIONS_PORT: '0',
+    TRIPLINE_DATA: dataDir,
+  };
   const running = start(server.args, { core: 0, env });
   const pid = running.process.pid!;
   const { connections, warmUp } = load;

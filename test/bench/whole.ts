@@ -83,7 +83,9 @@ export async function startWhole(
     if (options.apart) await migrate(db);
     for (const command of options.apart ? services : ['up']) {
       const ofItsOwn = command === 'up' || command === 'receiver' ? port : await freePort();
-      const one = start([tripline, command], { env: { ...env, TRIPLINE_PORT: String(ofItsOwn) } });
+      const one = start([tripline, command], {
+        env: { ...env, TRIPLINE_PORT: String(ofItsOwn), TRIPLINE_OPERATIONS_PORT: '0' },
+      });
       running.push(one);
       await answers(`http://127.0.0.1:${ofItsOwn}/readyz`, one);
     }

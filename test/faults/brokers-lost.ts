@@ -28,6 +28,7 @@ export const brokersLost: Fault = {
       const receiver = whole.start('receiver');
       whole.start('detector');
       const base = await addressOf(receiver);
+      const operations = /"operations":"([^"]+)"/.exec(receiver.said())![1]!;
       const waits = watchAcknowledgements(whole);
       const sending = whole.sendAll(() => base, 4);
       const share = Math.floor(size / 4);
@@ -40,14 +41,14 @@ export const brokersLost: Fault = {
       ground.say('one broker is dead');
       await sent(2 * share);
       const oneAway = waits.end();
-      const spooledWithOne = await spooledBy(base);
+      const spooledWithOne = await spooledBy(operations);
 
       waits.begin();
       await brokers.kill(1);
       ground.say('two brokers are dead');
       await sent(3 * share);
       const twoAway = waits.end();
-      const spooledWithTwo = (await spooledBy(base)) - spooledWithOne;
+      const spooledWithTwo = (await spooledBy(operations)) - spooledWithOne;
 
       await Promise.all([brokers.restart(0), brokers.restart(1)]);
       ground.say('all brokers are back');
@@ -99,7 +100,7 @@ function watchAcknowledgements({ sender }: Whole) {
 }
 
 /** How many deliveries went to the spool so far, by the receiver's own count. */
-async function spooledBy(base: string): Promise<number> {
-  const text = await (await fetch(`${base}/metrics`)).text();
+async function spooledBy(operations: string): Promise<number> {
+  const text = await (await fetch(`${operations}/metrics`)).text();
   return Number(/^tripline_deliveries_total\{[^}]*outcome="spooled"[^}]*\} (\d+)/m.exec(text)?.[1] ?? 0);
 }

@@ -57,7 +57,7 @@ export const serviceCommands: readonly Command[] = services.map(({ name, summary
   name,
   summary,
   usage: [name],
-  details: `${details} Serves /healthz, /readyz and /metrics on TRIPLINE_HOST and TRIPLINE_PORT; reads its settings anew on SIGHUP and stops on SIGTERM.`,
+  details: `${details} Serves /healthz and /readyz on TRIPLINE_PORT, /metrics and /readyz with causes on TRIPLINE_OPERATIONS_PORT; reads its settings anew on SIGHUP and stops on SIGTERM.`,
   run: async (args, io) => {
     readArguments(args, {}, { atMost: 0 });
     const config = loadConfig(io.env, io.cwd);

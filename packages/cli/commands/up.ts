@@ -7,8 +7,8 @@ export const up: Command = {
   summary: 'Run all of Tripline in this one process, on an embedded database unless settings name others',
   usage: ['up'],
   details:
-    'Keeps its data in .tripline (TRIPLINE_DATA) and listens on 127.0.0.1:8080 (TRIPLINE_HOST, TRIPLINE_PORT). Makes a webhook ' +
-    'secret on its first start and shows it with the URL. Ctrl-C stops it; SIGHUP has it read its settings anew.',
+    'Keeps its data in .tripline (TRIPLINE_DATA) and listens on 127.0.0.1:8080 (TRIPLINE_HOST, TRIPLINE_PORT), for operators on port 9464. Makes a ' +
+    'webhook secret and a key for drills on its first start, and shows the secret with the URL. Ctrl-C stops it; SIGHUP has it read its settings anew.',
   async run(args, io) {
     readArguments(args, {}, { atMost: 0 });
     const config = loadConfig(io.env, io.cwd);

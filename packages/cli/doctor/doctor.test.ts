@@ -201,7 +201,8 @@ describe('those whom Tripline calls', () => {
 });
 
 describe('what is here', () => {
-  const config = (dataDir: string) => ({ ...loadConfig({}, folder), dataDir, port: 1 });
+  const at = (port: number) => ({ port, operations: { host: '127.0.0.1', port } });
+  const config = (dataDir: string) => ({ ...loadConfig({}, folder), dataDir, ...at(1) });
 
   it('says what is not there yet', async () => {
     const checks = await checkLocal(config(join(folder, 'none')));
@@ -219,14 +220,14 @@ describe('what is here', () => {
   });
 
   it('tells a Tripline on the port from another program', async () => {
-    const at = { ...config(folder), port: Number(new URL(providerUrl).port) };
+    const there = { ...config(folder), ...at(Number(new URL(providerUrl).port)) };
     for (const [body, state] of [
       [{ status: 'ready' }, 'ok'],
       [{ error: { message: 'the log is away' } }, 'broken'],
       ['hello', 'broken'],
     ] as const) {
       answer = { status: 200, body };
-      expect(named(await checkLocal(at), 'Tripline')?.state).toBe(state);
+      expect(named(await checkLocal(there), 'Tripline')?.state).toBe(state);
     }
   });
 });

@@ -57,8 +57,11 @@ function spool({ dataDir, receiver }: Config): Check {
 
 function listening(config: Config): Promise<Check> {
   const name = 'Tripline';
-  const running = findStandalone(config.dataDir)?.listening;
-  const url = running?.url ?? `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`;
+  const { host, port } = config.operations;
+  // The operations port says why it is not ready; the public one tells nobody.
+  const url =
+    findStandalone(config.dataDir)?.listening?.operationsUrl ??
+    `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   return ask(name, `start it with \`npx tripline up\`, or free the port`, async () => {
     let response: Response;
     try {
@@ -70,7 +73,7 @@ function listening(config: Config): Promise<Check> {
     if (answer?.status === 'ready') return { state: 'ok', said: `ready at ${url}` };
     if (answer?.error)
       return { state: 'broken', said: `${url} is not ready: ${answer.error.message}`, mend: 'see its log' };
-    const mend = 'set TRIPLINE_PORT to another port, or stop what uses this one';
+    const mend = 'set TRIPLINE_OPERATIONS_PORT to another port, or stop what uses this one';
     return { state: 'broken', said: `something that is no Tripline answers at ${url}`, mend };
   });
 }

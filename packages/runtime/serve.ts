@@ -1,0 +1,79 @@
+import type { FastifyInstance } from 'fastify';
+import type { Config } from './config.ts';
+import { createHttp, createOperations } from './http.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Somebody else listens on the port. */
+export class PortInUse extends Error {
+  readonly code = 'PORT_IN_USE';
+}
+
+export type Served = {
+  /** Where strangers may ask: deliveries, buttons, whether it is alive and ready. Without a path. */
+  url: string;
+  /** Where operators ask: metrics, and why it is not ready. */
+  operationsUrl: string;
+  close: () => Promise<void>;
+};
+
+/**
+ * Serves a process's routes on its port, and what only operators may see on another, by default of this machine alone:
+ * metrics tell an outsider whether an attack was noticed. A service without routes of its own keeps its port too, for
+ * `/healthz` and `/readyz`: load balancers and Kubernetes ask from outside of the machine.
+ * @throws {PortInUse} naming the setting.
+ */
+export async function serve(
+  config: Pick<Config, 'host' | 'port' | 'operations'>,
+  parts: {
+    metrics: Metrics;
+    /** Resolves when the process can do its work; rejects with the reason. */
+    ready: () => Promise<void>;
+    routes?: readonly ((app: FastifyInstance) => void)[];
+  },
+): Promise<Served> {
+  const ready = sharedWhileAsked(parts.ready);
+  const app = createHttp({ ready });
+  const operations = createOperations({ metrics: parts.metrics, ready });
+  const close = async () => {
+    await app.close();
+    await operations.close();
+  };
+  try {
+    for (const add of parts.routes ?? []) add(app);
+    const operationsUrl = await listen(operations, config.operations, 'TRIPLINE_OPERATIONS');
+    const url = await listen(app, config, 'TRIPLINE');
+    return { url, operationsUrl, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** One answer for all who ask meanwhile: a stranger who asks a thousand times makes one question to log and database. */
+function sharedWhileAsked(ready: () => Promise<void>): () => Promise<void> {
+  let asking: Promise<void> | undefined;
+  return () => {
+    asking ??= ready().finally(() => {
+      asking = undefined;
+    });
+    return asking;
+  };
+}
+
+async function listen(app: FastifyInstance, at: { host: string; port: number }, setting: string): Promise<string> {
+  const { host, port } = at;
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw new PortInUse(`port ${port} on ${host} is in use; stop what uses it, or set ${setting}_PORT to another`);
+    }
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw new PortInUse(
+        `Tripline cannot listen on port ${port} of ${host} (${code}); see ${setting}_HOST and ${setting}_PORT`,
+      );
+    }
+    throw error;
+  }
+}
