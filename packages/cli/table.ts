@@ -10,6 +10,7 @@ import { migrate } from './commands/migrate.ts';
 import { revokeToken } from './commands/revoke-token.ts';
 import { rules } from './commands/rules.ts';
 import { serviceCommands } from './commands/services.ts';
+import { silence } from './commands/silence.ts';
 import { trail } from './commands/trail.ts';
 import { up } from './commands/up.ts';
 
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   events,
   findings,
   incidents,
+  silence,
   rules,
   doctor,
   trail,

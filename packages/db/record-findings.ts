@@ -1,17 +1,9 @@
 import type { Entity, Evidence, Finding, Severity } from '@tripline/contracts/finding';
 import type { Actor } from '@tripline/contracts/incident';
+import { describeScope, type Silence, silenceOf } from '@tripline/contracts/silence';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { ClientBase } from 'pg';
 import { createJoining, entityName, joiningWindowMs, joins, type OpenIncident } from './join-incidents.ts';
-
-/** An entry of `silences` in tripline.yaml. */
-export type Silence = {
-  rule: string;
-  subject: string;
-  workspace?: string | undefined;
-  until: string;
-  reason: string;
-};
 
 /** What a rule said, in the order in which rules said it. */
 export type RuleVerdict =
@@ -39,28 +31,32 @@ type Standing = Omit<KnownFinding, 'incident'> & { incident: OpenIncident | null
 type Withdrawal = { reason: string; atMs: number };
 /** What else becomes of a finding's row. */
 type Change = { proven?: true; lowered?: Withdrawal; evidence?: Evidence[] };
-type Insert = { finding: Finding; incident: OpenIncident | null; silencedBy: string | null };
+type Insert = { finding: Finding; incident: OpenIncident | null; silence: Silence | null };
 
 /**
  * Records what a batch found and took back, with the incidents and jobs that follow, in the caller's transaction. The
  * caller has moved its position there already, so nobody else writes findings of these workspaces meanwhile; people may
  * act on incidents, whose rows are locked. A finding that stands there already adds nothing; one that was withdrawn stands
- * again.
+ * again. `ofConfig`: the silences of tripline.yaml; those that people added are read along.
  */
 export async function recordVerdicts(
   client: ClientBase,
   verdicts: readonly RuleVerdict[],
-  silences: readonly Silence[],
+  ofConfig: readonly Silence[],
 ): Promise<Recorded> {
   const recorded: Recorded = { ...nothingRecorded };
   if (verdicts.length === 0) return recorded;
-  const { known, locked } = await readAndLock(client, verdicts);
+  const { known, locked, silences } = await readAndLock(client, verdicts);
+  const allSilences = [...silences, ...ofConfig];
   failpoint('detector.after-known');
   const joining = createJoining(locked.length === 0 ? [] : await readIncidents(client, locked));
   const byId = new Map([...joining.incidents].map((incident) => [incident.id, incident]));
   const standing = new Map<string, Standing>();
   for (const [id, { incident, ...one }] of known) {
-    standing.set(id, { ...one, incident: incident === null ? null : byId.get(incident)! });
+    const own = incident === null ? null : byId.get(incident);
+    // Its silence ended while we waited for it.
+    if (own === undefined) throw new Error(`finding ${id} joined ${incident} meanwhile; to be recorded anew`);
+    standing.set(id, { ...one, incident: own });
   }
   const inserts = new Map<string, Insert>();
   /** By finding, what its row says in the end; null takes a withdrawal back. */
@@ -83,13 +79,13 @@ export async function recordVerdicts(
       recorded.withdrawn += 1;
     } else if (one === undefined) {
       const { finding } = verdict;
-      const silencedBy = silenceOf(finding, silences);
-      const incident = silencedBy === null ? joining.find(finding) : null;
+      const silence = silenceOf(finding, allSilences) ?? null;
+      const incident = silence === null ? joining.find(finding) : null;
       const { severity, unproven = false } = finding;
       standing.set(id, { incident, withdrawn: false, severity, unproven });
-      inserts.set(id, { finding, incident, silencedBy });
+      inserts.set(id, { finding, incident, silence });
       if (incident !== null) remediate.add(id);
-      recorded[silencedBy === null ? 'found' : 'silenced'] += 1;
+      recorded[silence === null ? 'found' : 'silenced'] += 1;
     } else if (one.withdrawn) {
       one.withdrawn = false;
       withdrawals.set(id, null);
@@ -125,16 +121,9 @@ function findingOf(verdict: RuleVerdict): string {
   return verdict.kind === 'withdrawn' ? verdict.withdrawal.findingId : verdict.finding.id;
 }
 
-function silenceOf(finding: Finding, silences: readonly Silence[]): string | null {
-  const found = silences.find(
-    ({ rule, subject, workspace, until }) =>
-      rule === finding.rule &&
-      (workspace === undefined || workspace === finding.workspace) &&
-      (subject.endsWith('*') ? finding.subject.startsWith(subject.slice(0, -1)) : finding.subject === subject) &&
-      Date.parse(until) > Date.parse(finding.detectedAt),
-  );
-  return found === undefined ? null : `${found.rule} on ${found.subject} until ${found.until}: ${found.reason}`;
-}
+/** How a silence is named beside the finding that it silenced. */
+const nameOfSilence = (silence: Silence) =>
+  `${silence.id ?? describeScope(silence)} until ${silence.until}: ${silence.reason}`;
 
 /**
  * What is known of the findings already, and the incidents that some finding may join or some withdrawal concerns, locked
@@ -143,18 +132,25 @@ function silenceOf(finding: Finding, silences: readonly Silence[]): string | nul
 async function readAndLock(
   client: ClientBase,
   verdicts: readonly RuleVerdict[],
-): Promise<{ known: Map<string, KnownFinding>; locked: string[] }> {
+): Promise<{ known: Map<string, KnownFinding>; locked: string[]; silences: Silence[] }> {
   const ids = verdicts.map(findingOf);
   const findings = verdicts.flatMap((verdict) => ('finding' in verdict ? [verdict.finding] : []));
   const entities = findings.flatMap(({ workspace, entities }) =>
     entities.filter(joins).map(({ kind, id }) => ({ workspace, kind, entity: id })),
   );
   const times = findings.map((finding) => Date.parse(finding.detectedAt));
-  const { rows } = await client.query<{ known: (KnownFinding & { id: string })[]; locked: string[] }>({
+  const earliestMs = Math.min(...times, 8.64e15);
+  const { rows } = await client.query<{
+    known: (KnownFinding & { id: string })[];
+    locked: string[];
+    silences: { [K in keyof Silence]: Silence[K] | null }[];
+  }>({
     name: 'verdicts-known',
     text: `WITH known AS MATERIALIZED (
        SELECT id, incident, withdrawn_at IS NOT NULL AS withdrawn, severity, unproven FROM findings
        WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)))
+       -- Whoever tells what still stands after a silence gives it an incident.
+       ORDER BY id FOR NO KEY UPDATE
      ), locked AS (
        SELECT id FROM incidents WHERE id = ANY (ARRAY(
          SELECT incident FROM known WHERE incident IS NOT NULL
@@ -165,11 +161,27 @@ async function readAndLock(
        ORDER BY id FOR UPDATE
      )
      SELECT (SELECT coalesce(json_agg(known), '[]') FROM known) AS known,
-       (SELECT coalesce(json_agg(id), '[]') FROM locked) AS locked`,
-    values: [JSON.stringify(ids), JSON.stringify(entities), Math.min(...times, 8.64e15 / 1000) - joiningWindowMs],
+       (SELECT coalesce(json_agg(id), '[]') FROM locked) AS locked,
+       (SELECT coalesce(json_agg(s ORDER BY s.created_at, s.id), '[]') FROM silences s
+        WHERE s.expired_at IS NULL AND s.until > to_timestamp($4::float8 / 1000)) AS silences`,
+    values: [
+      JSON.stringify(ids),
+      JSON.stringify(entities),
+      Math.min(...times, 8.64e15 / 1000) - joiningWindowMs,
+      earliestMs,
+    ],
   });
-  const { known, locked } = rows[0]!;
-  return { known: new Map(known.map(({ id, ...finding }) => [id, finding])), locked };
+  const { known, locked, silences } = rows[0]!;
+  return {
+    known: new Map(known.map(({ id, ...finding }) => [id, finding])),
+    locked,
+    silences: silences.map(withoutNulls),
+  };
+}
+
+function withoutNulls(row: object): Silence {
+  const given = Object.entries(row).filter(([, value]) => value !== null);
+  return Object.fromEntries(given) as Silence;
 }
 
 /** Rows of former versions do not say. */
@@ -230,7 +242,7 @@ async function write(
     entities: [...incident.entities.values()],
   }));
   const fresh = new Set(inserts.map(({ finding }) => finding.id));
-  const findings = inserts.map(({ finding, incident, silencedBy }) => {
+  const findings = inserts.map(({ finding, incident, silence }) => {
     const withdrawal = withdrawals.get(finding.id);
     const withdrawn = withdrawal ? { atMs: withdrawal.atMs, withdrawnReason: withdrawal.reason } : {};
     const { lowered, ...rest } = changedBy(changes.get(finding.id), finding);
@@ -239,7 +251,9 @@ async function write(
       loweredAtMs: lowered?.atMs,
       loweredReason: lowered?.reason,
       place: incident === null ? null : placeOf.get(incident)!,
-      silencedBy,
+      silencedBy: silence === null ? null : nameOfSilence(silence),
+      silenceId: silence === null ? null : (silence.id ?? nameOfSilence(silence)),
+      silencedUntil: silence?.until,
       ...withdrawn,
     };
   });
@@ -324,6 +338,12 @@ WITH numbered AS MATERIALIZED (
     silence text, attack text[], "attackVersion" text, owasp text[], "silencedBy" text, "atMs" float8,
     "withdrawnReason" text, unproven boolean, "loweredAtMs" float8, "loweredReason" text)
   LEFT JOIN numbered n ON n.place = f.place
+), silenced AS (
+  -- Told when that is over, as far as it still stands.
+  INSERT INTO silenced_findings (finding, workspace, silence, until)
+  SELECT f.id, f.workspace, "silenceId", "silencedUntil"
+  FROM json_to_recordset($3::json) AS f(id text, workspace text, "silenceId" text, "silencedUntil" timestamptz)
+  WHERE "silenceId" IS NOT NULL
 ), marked AS (
   UPDATE findings f SET
     withdrawn_at = CASE WHEN w.marked THEN to_timestamp(w."atMs" / 1000) ELSE f.withdrawn_at END,

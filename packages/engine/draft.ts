@@ -46,7 +46,7 @@ export function completeFinding(draft: FindingDraft, at: Occasion): Finding {
       (a, b) => responseActions[a.action].rank - responseActions[b.action].rank,
     ),
     remedy: clean([...draft.remedy]),
-    silence: silenceFor(rule.id, subject, workspace, nowMs),
+    silence: silenceFor({ rule: rule.id, subject, workspace, severity: draft.severity ?? rule.severity }, nowMs),
     attack: [...rule.attack],
     attackVersion,
     owasp: [...rule.owasp],
@@ -54,12 +54,17 @@ export function completeFinding(draft: FindingDraft, at: Occasion): Finding {
 }
 
 /** An entry for tripline.yaml. JSON's text is YAML's too. */
-function silenceFor(rule: string, subject: string, workspace: string, nowMs: number): string {
+function silenceFor(
+  { rule, subject, workspace, severity }: Pick<Finding, 'rule' | 'subject' | 'workspace' | 'severity'>,
+  nowMs: number,
+): string {
   return [
     'silences:',
     `  - rule: ${rule}`,
     `    subject: ${JSON.stringify(subject)}`,
     `    workspace: ${JSON.stringify(workspace)}`,
+    // Critical ones pass a silence that does not say so.
+    ...(severity === 'critical' ? ['    critical: true'] : []),
     `    until: ${new Date(nowMs + monthMs).toISOString()}`,
     '    reason: say here why this is in order',
     '',

@@ -315,6 +315,10 @@ function draftOf(
       { kind: 'runner', id: identity.slice(0, 500) },
       ...(runId === undefined ? [] : [{ kind: 'run' as const, id: `${repository}#${runId}` }]),
       ...use.credentials.slice(0, 5).map((id) => ({ kind: 'credential' as const, id: id.slice(0, 500) })),
+      ...use.credentials.slice(0, 5).flatMap((id) => {
+        const environment = /^environment:[^/]+\/[^/]+\/(.+)$/.exec(id)?.[1];
+        return environment === undefined ? [] : [{ kind: 'environment' as const, id: environment }];
+      }),
     ],
     response: [
       ...(runId === undefined ? [] : [{ action: 'cancel-run' as const, repository, runId }]),

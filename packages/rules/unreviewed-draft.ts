@@ -34,6 +34,7 @@ export function draftOf(
       { kind: 'commit', id: `${repository}@${revision}` },
       { kind: 'run', id: `${repository}#${run.id}` },
       { kind: 'repository', id: repository },
+      ...run.environments.map((id) => ({ kind: 'environment' as const, id: id.slice(0, 500) })),
       ...(pusher === undefined ? [] : [{ kind: 'user' as const, id: pusher }]),
     ],
     response: [{ action: 'cancel-run', repository, runId: run.id }],

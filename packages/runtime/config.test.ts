@@ -334,3 +334,28 @@ describe('workspaces', () => {
     expect(refusal({})).toContain(said);
   });
 });
+
+describe('a silence of tripline.yaml', () => {
+  const said = (entry: string) => {
+    writeFileSync(join(folder, 'tripline.yaml'), `silences: [{ ${entry}, reason: r }]`, { mode: 0o600 });
+    try {
+      return loadConfig({}, folder).silences[0];
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const inDays = (days: number) => `until: "${new Date(Date.now() + days * 24 * 3_600_000).toISOString()}"`;
+
+  it('lasts 30 days at most', () => {
+    expect(said(`rule: r, ${inDays(29.9)}`)).toMatchObject({ rule: 'r', critical: false });
+    expect(said(`rule: r, ${inDays(30.1)}`)).toMatch(/^silences\.0\.until: a silence lasts 30 days at most/);
+    expect(said('rule: r, until: "9999-01-01T00:00:00Z"')).toMatch(/30 days at most/);
+    expect(said('rule: r, until: "2020-01-01T00:00:00Z"')).toMatchObject({ rule: 'r' });
+  });
+
+  it('takes every matcher, and one at least', () => {
+    const all = 'rule: "b*", subject: s, actor: ada, repository: acme/app, runner: r, environment: e, critical: true';
+    expect(said(`${all}, ${inDays(1)}`)).toMatchObject({ actor: 'ada', environment: 'e', critical: true });
+    expect(said(`rule: "*", workspace: acme, ${inDays(1)}`)).toMatch(/would silence everything: name at least one of/);
+  });
+});

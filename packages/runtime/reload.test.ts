@@ -16,8 +16,8 @@ const load = (text: string) => {
   writeFileSync(join(folder, 'tripline.yaml'), text);
   return loadConfig({}, folder);
 };
-const silence = (subject: string) =>
-  `{ rule: some-rule, subject: "${subject}", until: "2030-01-01T00:00:00Z", reason: known }`;
+const tomorrow = new Date(Date.now() + 24 * 3_600_000).toISOString();
+const silence = (subject: string) => `{ rule: some-rule, subject: "${subject}", until: "${tomorrow}", reason: known }`;
 
 it('takes what can change while a process runs, in the very objects that services hold', () => {
   const running = load(`silences: [${silence('a')}, ${silence('b')}]\nremediation: { maxPerHour: 3 }`);

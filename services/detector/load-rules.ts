@@ -57,7 +57,7 @@ export async function loadRules(config: Pick<Config, 'rules' | 'silences' | 'rem
   const named = [
     ...config.rules.off.map((id) => ['rules.off', id]),
     ...Object.keys(config.rules.settings).map((id) => ['rules.settings', id]),
-    ...config.silences.map(({ rule }) => ['silences', rule]),
+    ...config.silences.flatMap(({ rule }) => (rule === undefined || rule.endsWith('*') ? [] : [['silences', rule]])),
     ...config.remediation.policy.map(({ rule }) => ['remediation.policy', rule]),
   ] as [string, string][];
   for (const [where, id] of named) {

@@ -1,7 +1,8 @@
 import { drillPrefix } from '@tripline/contracts/drill';
+import type { Silence } from '@tripline/contracts/silence';
 import { type BatchRows, keepBatch } from '@tripline/db/batches';
 import { type AnyJob, addJobs } from '@tripline/db/jobs';
-import { nothingRecorded, type Recorded, recordVerdicts, type Silence } from '@tripline/db/record-findings';
+import { nothingRecorded, type Recorded, recordVerdicts } from '@tripline/db/record-findings';
 import { writeRuleState } from '@tripline/db/rule-state';
 import { writeTimers } from '@tripline/db/timers';
 import type { Effects } from '@tripline/engine/effects';

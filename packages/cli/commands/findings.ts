@@ -68,11 +68,12 @@ async function show(db: Db, io: Io, json: boolean, prefix: string): Promise<void
 /** What became of it, before what it is about: whoever looks down the list asks that first. */
 function stateOf(finding: StoredFinding): string {
   if (finding.withdrawn) return 'withdrawn';
-  return finding.silencedBy === null ? 'standing' : 'silenced';
+  // What still stood when its silence ended has an incident.
+  return finding.incident === null ? 'silenced' : 'standing';
 }
 
 function describe(finding: StoredFinding, io: Io): string {
-  const why = finding.withdrawn?.reason ?? finding.silencedBy ?? finding.incident ?? undefined;
+  const why = finding.withdrawn?.reason ?? finding.incident ?? finding.silencedBy ?? undefined;
   const indent = ' '.repeat('critical'.length);
   return [
     lineOf(io, [

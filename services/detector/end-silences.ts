@@ -1,0 +1,33 @@
+import type { Db } from '@tripline/db/database';
+import { tellEndedSilences } from '@tripline/db/silences';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+
+/** How long after its end what a silence kept back is told, at most. */
+const lookEveryMs = 5000;
+
+/**
+ * Tells what still stands after silences that have ended, until `stop`. Each is told once, whoever else does the same: what
+ * is left to do stands in Postgres.
+ */
+export function startEndingSilences(parts: { db: Db; clock: Clock; logger: Logger }): { stop: () => Promise<void> } {
+  const { db, clock, logger } = parts;
+  const closing = new AbortController();
+  const looking = (async () => {
+    while (!closing.signal.aborted) {
+      try {
+        const incidents = await tellEndedSilences(db);
+        if (incidents > 0) logger.info({ incidents }, 'silences ended, and what they silenced still stands');
+      } catch (error) {
+        logger.warn({ err: error }, 'what silences kept back could not be told; trying again');
+      }
+      await clock.pause(lookEveryMs, closing.signal);
+    }
+  })();
+  return {
+    stop: async () => {
+      closing.abort();
+      await looking;
+    },
+  };
+}
