@@ -79,6 +79,7 @@ test('a finding is read as it was written, with what became of it', async () => 
     owasp: ['CICD-SEC-4'],
     incident: 'INC-1',
     silencedBy: null,
+    lowered: null,
     withdrawn: null,
   });
   expect(await readFinding(database.db, 'f'.repeat(64))).toBeUndefined();

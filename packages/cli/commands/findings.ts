@@ -125,6 +125,11 @@ function tell(finding: StoredFinding, steps: readonly Remediation[], io: Io): st
     ['decided', `${moment(finding.detectedAt)} UTC by the log’s clock, recorded ${moment(finding.recordedAt)} UTC`],
     ['withdrawn', finding.withdrawn && `${moment(finding.withdrawn.at)} UTC: ${finding.withdrawn.reason}`],
     ['silenced', finding.silencedBy],
+    ['lowered', finding.lowered && `${moment(finding.lowered.at)} UTC: ${finding.lowered.reason}`],
+    [
+      'unproven',
+      finding.unproven && 'the provider’s list has not named the delivery that it rests on: nothing is done about it',
+    ],
     ['ATT&CK', `${finding.attack.join(', ')} (release ${finding.attackVersion})`],
     ['OWASP', finding.owasp.join(', ')],
   ];

@@ -88,11 +88,10 @@ const commitHash = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
 /** Whether a repository can be called so. `.` and `..` in an address would name another one; `/` would name two. */
 export function canBeRepository(fullName: string): boolean {
-  const slash = fullName.indexOf('/');
-  return fullName.length <= 256 && isName(fullName.slice(0, Math.max(0, slash))) && isName(fullName.slice(slash + 1));
-}
-function isName(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && !name.includes('/');
+  if (fullName.length > 256 || !/^[^/\s]+\/[^/\s]+$/.test(fullName)) return false;
+  return (
+    !fullName.startsWith('./') && !fullName.startsWith('../') && !fullName.endsWith('/.') && !fullName.endsWith('/..')
+  );
 }
 
 /** A repository's full name for an attribute; absent where none can be called so. */

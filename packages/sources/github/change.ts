@@ -143,7 +143,8 @@ export const review = defineEvent({
         ...attributesOf(change),
         'tripline.review.id': identifier(review.id),
         'tripline.review.state': action === 'dismissed' ? 'dismissed' : reviewState(review.state),
-        'tripline.review.revision': revisionOf(review.commit_id),
+        // A dismissal counts whatever was reviewed; an approval of no commit is none.
+        'tripline.review.revision': revisionOf(review.commit_id ?? (action === 'dismissed' ? change.head.sha : null)),
         'tripline.review.author': loginText(review.user?.login),
         'tripline.review.author_id': identifier(review.user?.id),
         'tripline.review.author_type': text(review.user?.type),

@@ -143,7 +143,7 @@ describe('an authentic delivery is not refused for what it says', () => {
     },
   );
 
-  test.each(['acme/..', 'acme/.', '../app', 'acme/a/b', 'app', 'acme/', '/app'])(
+  test.each(['acme/..', 'acme/.', '../app', 'acme/a/b', 'acme/a b', 'app', 'acme/', '/app'])(
     'a repository cannot be called %j',
     (name) => {
       expect(reason('push', within(example('push'), 'repository', { full_name: name }))).toBe('impossible-name');
@@ -201,6 +201,18 @@ describe('an authentic delivery is not refused for what it says', () => {
     expect(reason('push', { ...push, ref: null })).toBe('unexpected-shape');
     expect(reason('pull_request', { ...example('pull_request'), pull_request: null })).toBe('unexpected-shape');
   });
+});
+
+test('a dismissal without a commit takes the approval back all the same', () => {
+  const dismissed = example('pull_request_review', action('dismissed'));
+  const review = { ...(dismissed['review'] as Json), commit_id: null };
+  const head = ((dismissed['pull_request'] as Json)['head'] as Json)['sha'];
+  expect(eventOf('pull_request_review', { ...dismissed, review }).data).toMatchObject({
+    'tripline.review.state': 'dismissed',
+    'tripline.review.revision': head,
+  });
+  const approved = { ...dismissed, action: 'submitted', review: { ...review, state: 'approved' } };
+  expect(normalise('pull_request_review', approved)).toMatchObject({ ignored: 'incomplete' });
 });
 
 describe('ids', () => {

@@ -1,6 +1,5 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { eventTypes, type TriplineEvent } from '@tripline/contracts/event';
-import { z } from 'zod';
 import {
   type Delivery,
   headerOf,
@@ -53,9 +52,9 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   if ('refusal' in parsed) return parsed;
 
   const event = readEvents.get(name);
-  if (!event) return ignore(reasonNotToRead(name, parsed.body), parsed.body);
+  if (!event) return ignore(reasonNotToRead(name, parsed.body), whoseBody(parsed.body));
   const body = keysFit(parsed.body, event) ? fit(event.schema, parsed.body) : undefined;
-  if (body === undefined) return ignore('unexpected-shape', parsed.body);
+  if (body === undefined) return ignore('unexpected-shape', whoseBody(parsed.body));
   if (body.repository && !canBeRepository(body.repository.full_name)) return ignore('impossible-name', body);
 
   const owner = ownerOf(body);
@@ -102,22 +101,28 @@ function reasonNotToRead(name: string, body: Record<string, unknown>): IgnoredRe
   return name === 'ping' ? 'ping' : 'event-not-read';
 }
 
-function ignore(ignored: IgnoredReason, body: Record<string, unknown>): Ignored {
-  const organization = loginText(loginIn(body));
+/** `named`: what the body says of whose it is, read by its schema or, where it has none, as far as it can be. */
+function ignore(ignored: IgnoredReason, named: Parameters<typeof ownerOf>[0]): Ignored {
+  const organization = loginText(ownerOf(named)?.login);
   return organization === undefined ? { ignored } : { ignored, organization };
 }
 
-/** What the body says of whose it is, whatever its form. */
-function loginIn(body: Record<string, unknown>): string | undefined {
-  const named = wherever.safeParse(body).data ?? {};
-  return ownerOf(named)?.login ?? undefined;
+/** Whose a body of any form is. */
+function whoseBody(body: Record<string, unknown>): Parameters<typeof ownerOf>[0] {
+  const within = (holder: unknown, name: string): unknown =>
+    typeof holder === 'object' && holder !== null && Object.hasOwn(holder, name)
+      ? (holder as Record<string, unknown>)[name]
+      : undefined;
+  const named = (holder: unknown): Owner => {
+    const login = within(holder, 'login');
+    return typeof login === 'string' ? { login } : undefined;
+  };
+  return {
+    organization: named(within(body, 'organization')),
+    repository: { owner: named(within(within(body, 'repository'), 'owner')) },
+    installation: { account: named(within(within(body, 'installation'), 'account')) },
+  };
 }
-const owning = z.object({ login: z.string() }).optional().catch(undefined);
-const wherever = z.object({
-  organization: owning,
-  repository: z.object({ owner: owning }).optional().catch(undefined),
-  installation: z.object({ account: owning }).optional().catch(undefined),
-});
 
 type Owner = Around['organization'];
 
