@@ -14,6 +14,8 @@ export const criteria = {
   topic: 'it has another number of partitions than the settings say, or is missing',
   rule: 'it threw within the last hour',
   records: 'one could not be read or was not proved within the last hour, and was dead-lettered',
+  deliveries: 'never: what was refused and ignored within the last day is shown',
+  organization: 'genuine deliveries of it came within the last hour, and no workspace has it',
   jobs: 'one failed five times, and has not succeeded since',
   'kill switch': 'never: it is shown while it is thrown',
   import: 'the last one failed',

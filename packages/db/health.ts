@@ -1,6 +1,7 @@
 import type { Check } from '@tripline/contracts/check';
 import { redactText } from '@tripline/runtime/redact';
 import type { Db } from './database.ts';
+import { readDeliverySummaries, readUnknownOrganizations } from './delivery-summaries.ts';
 import { readHooks } from './hooks.ts';
 import { readImports } from './imports.ts';
 import { readRuleFaults } from './rule-faults.ts';
@@ -15,7 +16,13 @@ const tooManyAttempts = 5;
  * @throws the database's own error.
  */
 export async function checkHealth(db: Db): Promise<Check[]> {
-  return [...(await rules(db)), ...(await jobs(db)), ...(await imports(db)), ...(await redelivery(db))];
+  return [
+    ...(await rules(db)),
+    ...(await jobs(db)),
+    ...(await imports(db)),
+    ...(await redelivery(db)),
+    ...(await deliveries(db)),
+  ];
 }
 
 async function rules(db: Db): Promise<Check[]> {
@@ -89,6 +96,26 @@ async function redelivery(db: Db): Promise<Check[]> {
     const until = lookedUntil ? `up to ${moment(lookedUntil)} UTC` : 'the first look is under way, or nothing was sent';
     return { name, state: 'ok', said: `nothing is missing; ${until}` };
   });
+}
+
+const hourMs = 3_600_000;
+
+/** What was not kept, and whose should have been. Anybody may bring about the first, so it is never broken. */
+async function deliveries(db: Db): Promise<Check[]> {
+  const unknown = await readUnknownOrganizations(db, new Date(Date.now() - hourMs));
+  const unkept = await readDeliverySummaries(db, new Date(Date.now() - 24 * hourMs));
+  const all = unkept.map(({ source, outcome, reason, count, lastAt }) => {
+    const times = count === 1 ? 'once' : `${count} times`;
+    return `${outcome} on ${source} ${times}, ${reason}, last at ${moment(lastAt)} UTC`;
+  });
+  return [
+    ...unknown.map(({ organization, lastAt }): Check => {
+      const said = `its deliveries are genuine and ignored, the last at ${moment(lastAt)} UTC: no workspace has it`;
+      const mend = 'name it under workspaces[].github.organizations, or take the webhook away there';
+      return { name: `organization ${organization}`, state: 'broken', said, mend };
+    }),
+    { name: 'deliveries', state: 'ok', said: all.length === 0 ? 'all of the last day were kept' : all.join('; ') },
+  ];
 }
 
 /** `2026-03-02 14:05:09` in UTC. */

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { freshDatabase } from '../../test/setup/postgres.ts';
 import { readDeliverySummaries, readUnknownOrganizations } from './delivery-summaries.ts';
+import { checkHealth } from './health.ts';
 import { type Heard, listHeard } from './heard.ts';
 import { addToTrail, makeTrailDays, readTrailHead, type TrailRecord } from './trail.ts';
 
@@ -158,4 +159,34 @@ test('what was ignored and refused, by reason, and which organisations nobody co
     { organization: 'globex', lastAt: at(2) },
     { organization: 'initech', lastAt: at(1) },
   ]);
+});
+
+test('doctor shows what was not kept, and is red only where a genuine organisation is nobody’s', async () => {
+  const told = async () =>
+    (await checkHealth(fresh.db)).filter(({ name }) => name === 'deliveries' || name.startsWith('organization'));
+  expect(await told()).toEqual([{ name: 'deliveries', state: 'ok', said: 'all of the last day were kept' }]);
+  const nowMs = Date.now();
+  const lastAt = new Date(nowMs).toISOString();
+  const refused = { source: 'github', outcome: 'refused', reason: 'bad-signature', count: 100_000, lastAt };
+  const stranger = { source: 'github', outcome: 'refused', reason: 'bad-signature', genuine: false, time: lastAt };
+  await write([summary(0, [stranger], [refused], { appendedAtMs: nowMs })]);
+  expect(await told()).toEqual([
+    {
+      ...{ name: 'deliveries', state: 'ok' },
+      said: expect.stringMatching(/^refused on github 100000 times, bad-signature, last at \S+ \S+ UTC$/),
+    },
+  ]);
+  const unknown = { source: 'github', outcome: 'ignored', reason: 'unknown-organization' };
+  await write([
+    summary(
+      1,
+      [{ ...unknown, genuine: true, time: lastAt, organization: 'globex' }],
+      [{ ...unknown, count: 1, lastAt }],
+      { appendedAtMs: nowMs },
+    ),
+  ]);
+  expect((await told())[0]).toMatchObject({
+    ...{ name: 'organization globex', state: 'broken' },
+    mend: expect.stringContaining('workspaces[].github.organizations'),
+  });
 });
