@@ -25,6 +25,18 @@ export const attributes = {
   /** Login of the app that acted for the user (`performed_via_github_app.slug`). */
   'tripline.user.app': text,
 
+  // Which act it is.
+  /**
+   * What act it tells, where the provider tells one act more than once: `fact:<kind of act>:<whom and what>@<minute>`, or
+   * `#<id>` where the act has an id of its own at the provider. The engine makes facts of it: the nth telling by one teller
+   * is the nth fact, and the nth by another its twin.
+   */
+  'tripline.fact.id': id,
+  /** Who tells it: the name of the webhook's event, or of another feed. */
+  'tripline.fact.teller': id,
+  /** The provider sent no time: the event's is when it was received, so an equal body says nothing of when it was made. */
+  'tripline.time.received': z.literal(true),
+
   // Where.
   'vcs.provider.name': z.enum(['github', 'gitlab', 'gitea', 'bitbucket', 'other']),
   'vcs.owner.name': text,

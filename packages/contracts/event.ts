@@ -122,7 +122,11 @@ export type LogPosition = {
 };
 
 /** An event as the detector and the recorder read it. */
-export type LoggedEvent<T extends EventType = EventType> = TriplineEvent<T> & { position: LogPosition };
+export type LoggedEvent<T extends EventType = EventType> = TriplineEvent<T> & {
+  position: LogPosition;
+  /** Which act it tells, as the engine made it of `tripline.fact.id`: the same for both tellings of one act. */
+  fact?: string;
+};
 
 /** Of attributes that are text of any form: how short and how long it may be. */
 const lengths = new Map<string, { min: number; max: number }>();

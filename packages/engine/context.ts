@@ -1,20 +1,33 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
-import type { AnyRule, RuleContext } from '@tripline/rules/contract';
+import { evidenceSchema, type Finding } from '@tripline/contracts/finding';
+import type { AnyRule, FindingDraft, RuleContext } from '@tripline/rules/contract';
 import { runKey } from '@tripline/rules/contract';
 import { clean, completeFinding, identify } from './draft.ts';
-import type { Effects } from './effects.ts';
+import type { Effects, FindingChange } from './effects.ts';
 import type { Journal } from './journal.ts';
 import { checkName, joinKey } from './keys.ts';
 import { isHeld, type KeyedState, type Slot } from './state.ts';
 import type { SetTimer, Timers } from './timers.ts';
+import type { Unproven } from './unproven.ts';
 
 /** How long a finding, its mark on a run, and a question are remembered. */
 const rememberMs = 72 * 3_600_000;
 
 /** Rules under which the engine keeps its own rows. */
-export const engineRules = { workspace: '@workspace', finding: '@finding', run: '@run', lookUp: '@look-up' } as const;
+export const engineRules = {
+  workspace: '@workspace',
+  finding: '@finding',
+  run: '@run',
+  lookUp: '@look-up',
+  fact: '@fact',
+  body: '@body',
+} as const;
 
-type FoundRow = { runs: string[]; withdrawn?: true };
+/**
+ * `told`: ids of the evidence's events, where another telling of the same fact may add its own. `unproven`: events it rests
+ * on and nobody has vouched for. `lowered`: an explanation was not proved.
+ */
+type FoundRow = { runs: string[]; withdrawn?: true; told?: string[]; unproven?: string[]; lowered?: true };
 type RunRow = { findings: string[] };
 
 /** Who is judging what at this moment. One is used again and again: a context must not outlive its call. */
@@ -30,6 +43,8 @@ export type Frame = {
   slots: readonly Slot[];
   /** Null in `due`. */
   event: LoggedEvent | null;
+  /** Nobody has vouched for `event`. */
+  unproven: boolean;
 };
 
 /** The state that the batch should have held and does not; the batch is evaluated again with it. */
@@ -42,10 +57,11 @@ export function createContext(parts: {
   timers: Timers;
   journal: Journal;
   effects: Pick<Effects, 'verdicts' | 'lookUps'>;
+  unproven: Unproven;
   /** Told of every timer that is set, before it is. */
   onTimer: (timer: SetTimer) => void;
-}): RuleContext<unknown, unknown> {
-  const { frame, state, timers, journal, effects } = parts;
+}) {
+  const { frame, state, timers, journal, effects, unproven } = parts;
 
   function declared(key: string): Slot {
     const place = frame.keys.indexOf(key);
@@ -63,9 +79,54 @@ export function createContext(parts: {
   const engines = (rule: string, key: string) => state.slot(joinKey(frame.workspace, rule, key));
   const keepEngines = (rule: string, key: string, value: unknown) =>
     state.set(engines(rule, key), value, rememberMs, frame.nowMs);
+  const known = (id: string) => state.get(engines(engineRules.finding, id), frame.nowMs) as FoundRow | undefined;
+  const keepFound = (id: string, row: FoundRow) => keepEngines(engineRules.finding, id, row);
+  type Named = { id: string; rule: string };
+  const change = (kind: 'proven' | 'lowered' | 'extended', { id, rule }: Named, more: Partial<FindingChange> = {}) => {
+    const { workspace, nowMs } = frame;
+    append(effects.verdicts, { kind, change: { findingId: id, workspace, rule, atMs: nowMs, ...more } });
+  };
+  const own = (id: string): Named => ({ id, rule: frame.rule.id });
   const getRun = (run: string) => state.get(engines(engineRules.run, run), frame.nowMs) as RunRow | undefined;
 
-  return {
+  function markRunsFree(id: string, runs: readonly string[]): void {
+    for (const run of runs) {
+      const standing = (getRun(run)?.findings ?? []).filter((other) => other !== id);
+      if (standing.length === 0) state.delete(engines(engineRules.run, run));
+      else keepEngines(engineRules.run, run, { findings: standing } satisfies RunRow);
+    }
+  }
+  function takeBack({ id, rule }: Named, found: FoundRow, reason: string): void {
+    keepFound(id, { ...found, withdrawn: true });
+    markRunsFree(id, found.runs);
+    const { workspace, nowMs } = frame;
+    const withdrawal = { findingId: id, workspace, rule, reason, atMs: nowMs };
+    append(effects.verdicts, { kind: 'withdrawn', withdrawal });
+  }
+  function lower(of: Named, found: FoundRow, reason: string): void {
+    keepFound(of.id, { ...found, lowered: true });
+    change('lowered', of, { reason });
+  }
+  /** A finding that stands is found again: what it rests on may be proved now, or another delivery told the same fact. */
+  function grow(id: string, row: FoundRow, draft: FindingDraft, doubted: readonly string[]): void {
+    let next = row;
+    if (row.unproven !== undefined && doubted.length === 0) {
+      const { unproven: _, ...proven } = next;
+      next = proven;
+      change('proven', own(id));
+    }
+    const { told } = row;
+    if (told !== undefined && told.length < mostTold) {
+      const fresh = draft.evidence.filter(({ eventId }) => !told.includes(eventId)).slice(0, mostTold - told.length);
+      if (fresh.length > 0) {
+        next = { ...next, told: [...told, ...fresh.map(({ eventId }) => eventId)] };
+        change('extended', own(id), { evidence: fresh.map((line) => evidenceSchema.parse(clean(line))) });
+      }
+    }
+    if (next !== row) keepFound(id, next);
+  }
+
+  const context: RuleContext<unknown, unknown> = {
     get workspace() {
       return frame.workspace;
     },
@@ -98,31 +159,40 @@ export function createContext(parts: {
     clearTimer: (id) => timers.clear({ workspace: frame.workspace, rule: frame.rule.id, id }),
     find(draft) {
       if (frame.learning) return;
-      const { id } = identify(draft, frame);
-      const known = state.get(engines(engineRules.finding, id), frame.nowMs) as FoundRow | undefined;
-      if (known !== undefined && !known.withdrawn) return;
-      const finding = completeFinding(draft, frame);
+      const { workspace, nowMs } = frame;
+      const { id, occasion } = identify(draft, frame);
+      const row = known(id);
+      const events = [
+        draft.decidedBy?.eventId ?? frame.event?.id ?? '',
+        ...draft.evidence.map(({ eventId }) => eventId),
+      ];
+      if (frame.unproven && frame.event !== null) events.push(frame.event.id);
+      const doubted = unproven.among(workspace, events, nowMs);
+      if (row !== undefined && !row.withdrawn) return grow(id, row, draft, doubted);
+      const whole = completeFinding(draft, frame);
+      const finding: Finding = doubted.length === 0 ? whole : { ...whole, unproven: true };
       const named = finding.entities.filter(({ kind }) => kind === 'run').map((entity) => entity.id);
       // What was found first stands again, so its runs are marked again.
-      const runs = known?.runs ?? [...new Set(named)];
-      keepEngines(engineRules.finding, id, { runs } satisfies FoundRow);
+      const runs = row?.runs ?? [...new Set(named)];
+      const told = isFact(occasion) ? { told: finding.evidence.map(({ eventId }) => eventId).slice(0, mostTold) } : {};
+      keepFound(id, { runs, ...told, ...(doubted.length === 0 ? {} : { unproven: doubted }) });
+      unproven.rest(workspace, doubted, own(id), nowMs);
       for (const run of runs) keepEngines(engineRules.run, run, { findings: [...(getRun(run)?.findings ?? []), id] });
-      append(effects.verdicts, { kind: known === undefined ? 'found' : 'reinstated', finding });
+      append(effects.verdicts, { kind: row === undefined ? 'found' : 'reinstated', finding });
     },
     withdraw(finding) {
       const { id } = identify(finding, frame);
-      const found = state.get(engines(engineRules.finding, id), frame.nowMs) as FoundRow | undefined;
+      const found = known(id);
       if (found === undefined || found.withdrawn) return;
-      keepEngines(engineRules.finding, id, { ...found, withdrawn: true } satisfies FoundRow);
-      for (const run of found.runs) {
-        const standing = (getRun(run)?.findings ?? []).filter((other) => other !== id);
-        if (standing.length === 0) state.delete(engines(engineRules.run, run));
-        else keepEngines(engineRules.run, run, { findings: standing } satisfies RunRow);
-      }
-      const { workspace, nowMs } = frame;
+      const { because } = finding;
       const reason = clean(finding.reason).slice(0, 2000);
-      const withdrawal = { findingId: id, workspace, rule: frame.rule.id, reason, atMs: nowMs };
-      append(effects.verdicts, { kind: 'withdrawn', withdrawal });
+      const isDoubted = frame.unproven || unproven.among(frame.workspace, because ?? [], frame.nowMs).length > 0;
+      // Once an explanation was doubted, only one that says on what it rests can take the finding back.
+      if (isDoubted || (found.lowered && because === undefined)) {
+        if (!found.lowered) lower(own(id), found, reason);
+        return;
+      }
+      takeBack(own(id), found, reason);
     },
     lookUp(question) {
       checkName("a look-up's id", question.id);
@@ -137,4 +207,49 @@ export function createContext(parts: {
       return getRun(run) !== undefined;
     },
   };
+
+  return {
+    context,
+    /** Keeps what a rule found while nothing else that it did holds; in `frame` still stands who found it. */
+    findProvisionally(finding: Finding): void {
+      const { workspace, nowMs, event } = frame;
+      const { id } = finding;
+      const runs = [...new Set(finding.entities.filter(({ kind }) => kind === 'run').map((entity) => entity.id))];
+      const told = isFact(finding.occasion)
+        ? { told: finding.evidence.map(({ eventId }) => eventId).slice(0, mostTold) }
+        : {};
+      keepFound(id, { runs, ...told, unproven: [event!.id] });
+      unproven.rest(workspace, [event!.id], own(id), nowMs);
+      for (const run of runs) keepEngines(engineRules.run, run, { findings: [...(getRun(run)?.findings ?? []), id] });
+      append(effects.verdicts, { kind: 'found', finding: { ...finding, unproven: true } });
+    },
+    /**
+     * What becomes of the findings that rested on an event of `frame`'s workspace. `judged-anew`: it is proved, and was
+     * judged in full only now, so that what was not found again is taken back. `vouched`: it had been judged before, and is
+     * proved. `refuted`: it is not the provider's.
+     */
+    settle(eventId: string, findings: readonly Named[], as: 'judged-anew' | 'vouched' | 'refuted'): void {
+      for (const finding of findings) {
+        const { id } = finding;
+        const row = known(id);
+        if (row === undefined || row.withdrawn || row.unproven?.includes(eventId) !== true) continue;
+        if (as === 'judged-anew') takeBack(finding, row, judgedAnew);
+        else if (as === 'refuted') {
+          if (!row.lowered) lower(finding, row, refuted);
+        } else {
+          const { unproven: doubted, ...proven } = row;
+          const others = doubted.filter((other) => other !== eventId);
+          keepFound(id, others.length > 0 ? { ...row, unproven: others } : proven);
+          if (others.length === 0) change('proven', finding);
+        }
+      }
+    },
+  };
 }
+
+const judgedAnew = 'its delivery is proved, and by what is known now nothing is wrong';
+const refuted =
+  'the list of deliveries of the provider does not name the delivery that told it: somebody sent a former body again';
+/** As many events of a finding are known by their ids. */
+const mostTold = 20;
+const isFact = (occasion: string) => occasion.startsWith('fact:');

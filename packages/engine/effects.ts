@@ -37,6 +37,16 @@ export type Poison = {
   timer: SetTimer | null;
 };
 
+/** A delivery whose body was heard before under another id: did the provider make it? `heardMs`: the log's time. */
+export type DeliveryQuestion = {
+  workspace: string;
+  eventId: string;
+  source: string;
+  /** The provider's word for the event, where it is known. */
+  event: string | null;
+  heardMs: number;
+};
+
 /** All that follows from a batch. Nothing of it holds before it is committed. */
 export type Effects = {
   /** The log's time that was reached, ms since the epoch. */
@@ -45,6 +55,8 @@ export type Effects = {
   timers: TimerChange[];
   verdicts: Verdict[];
   lookUps: { workspace: string; lookup: LookUp }[];
+  /** Deliveries about which the provider's list is to be asked. */
+  questions: DeliveryQuestion[];
   /** Workspaces heard of for the first time. */
   newWorkspaces: string[];
   /** Ids and body hashes to remember, packed; null when there are none. */

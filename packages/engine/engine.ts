@@ -4,6 +4,7 @@ import { internalEventTypes } from '@tripline/contracts/internal';
 import type { StreamRecord } from '@tripline/stream/contract';
 import { createContext, engineRules, type Frame, StateNotHeld } from './context.ts';
 import type { Effects, Poison } from './effects.ts';
+import { factKeyOf, resolveFact } from './facts.ts';
 import { createJournal } from './journal.ts';
 import { checkName, joinKey, type StateKey, splitKey } from './keys.ts';
 import { readersByType } from './readers.ts';
@@ -11,12 +12,28 @@ import { createSeen } from './seen.ts';
 import { type ConfiguredRule, settingsFor } from './settings.ts';
 import { createState, isHeld, type Slot, type StateRow } from './state.ts';
 import { createTimers, type SetTimer } from './timers.ts';
+import { createUnproven, unprovenRule, type Waiting } from './unproven.ts';
 import { isLearning, observeInventory, type WorkspaceFacts } from './workspace-facts.ts';
 
 const dayMs = 86_400_000;
 /** Facts of a workspace are kept for good. */
 const foreverMs = 36_500 * dayMs;
 const inventoryType = 'dev.cdeventsx.tripline-inventory.observed' satisfies EventType;
+const proofType = 'dev.cdeventsx.tripline-delivery.looked-up' satisfies EventType;
+/** Read by the engine itself, whatever rules there are. */
+const ownTypes: ReadonlySet<EventType | undefined> = new Set([inventoryType, proofType]);
+/** Whose tellings are made facts of. */
+const factTypes: ReadonlySet<EventType> = new Set([
+  'dev.cdeventsx.tripline-grant.added',
+  'dev.cdeventsx.tripline-grant.changed',
+  'dev.cdeventsx.tripline-grant.removed',
+  'dev.cdeventsx.tripline-credential.requested',
+]);
+const factMs = 72 * 3_600_000;
+/** Where the provider sends no time, a body of long ago looks like a new act: these are remembered for longer. */
+const bodyMs = 60 * dayMs;
+/** In a workspace and a month, as many. */
+const mostBodies = 10_000;
 const summarizedType = 'dev.cdeventsx.tripline-deliveries.summarized' satisfies EventType;
 /** A timer may set itself anew in the past, but not for ever. */
 const maxFiringsAtOnce = 1000;
@@ -58,6 +75,8 @@ type Step = {
   workspace: string;
   event: LoggedEvent | null;
   readings: Reading[];
+  /** Its body was heard before under another id. */
+  repeated: boolean;
   /** Why nobody can read the record. */
   fault: string | null;
 };
@@ -87,6 +106,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   const state = createState({ journal, cachedKeys: options.cachedKeys ?? 50_000, sharedBy: options.sharedBy });
   const timers = createTimers({ journal });
   const seen = createSeen();
+  const unproven = createUnproven({ state, timers });
   const learningMs = options.learningDays * dayMs;
   const ruleById = new Map(options.rules.map((configured) => [configured.rule.id, configured]));
   const readers = readersByType(options.rules);
@@ -109,17 +129,19 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   const missing = new Set<string>();
   const verdicts: Effects['verdicts'] = [];
   const lookUps: Effects['lookUps'] = [];
+  const questions: Effects['questions'] = [];
   const newWorkspaces: string[] = [];
   const poison: Poison[] = [];
   const firings = { atMs: 0, byTimer: new Map<string, number>() };
 
   const frame = { keys: [], slots: [], event: null } as unknown as Frame;
-  const context = createContext({
+  const { context, findProvisionally, settle } = createContext({
     frame,
     state,
     timers,
     journal,
     effects: { verdicts, lookUps },
+    unproven,
     onTimer: ({ rule, workspace, dueMs, keys }) => {
       if (dueMs <= untilMs) slotsOf(rule, workspace, keys);
     },
@@ -174,12 +196,14 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     const mayLie = type !== undefined && internalEventTypes.has(type);
     const fault = scopeOf(workspace).fault ?? (mayLie ? (options.originFault?.(record) ?? null) : null);
     const reading = type === undefined ? undefined : readers.of(type);
-    if (fault !== null) return { record, atMs, workspace, event: null, readings: noReadings, fault };
-    if (type !== undefined && reading === undefined && type !== inventoryType) {
+    const unread = { record, atMs, workspace, event: null, readings: noReadings, repeated: false };
+    if (fault !== null) return { ...unread, fault };
+    if (type !== undefined && reading === undefined && !ownTypes.has(type)) {
       if (factsOf(workspace, atMs) !== undefined) return undefined;
-      return { record, atMs, workspace, event: null, readings: noReadings, fault };
+      return { ...unread, fault };
     }
     let event: LoggedEvent;
+    let repeated: boolean;
     try {
       const { partition, offset } = record;
       event = fromEventRecord(record, { partition, offset, appendedAtMs: atMs });
@@ -188,7 +212,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
         duplicates += 1;
         return undefined;
       }
-      if (heard === 'repeated') repeated += 1;
+      repeated = heard === 'repeated';
       if (type === inventoryType) {
         const before = planned.get(workspace) ?? factsOf(workspace, atMs) ?? { firstSeenMs: atMs };
         const after = observeInventory(before, event as LoggedEvent<typeof inventoryType>, atMs);
@@ -196,7 +220,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
         planned.set(workspace, after);
       }
     } catch (error) {
-      return { record, atMs, workspace, event: null, readings: noReadings, fault: reasonOf(error) };
+      return { ...unread, fault: reasonOf(error) };
     }
     const facts = planned.get(workspace) ?? factsOf(workspace, atMs);
     const readings: Reading[] = [];
@@ -204,7 +228,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       const part = readingOf(configured, event, facts);
       if (part !== undefined) readings.push(part);
     }
-    return { record, atMs, workspace, event, readings, fault };
+    return { record, atMs, workspace, event, readings, repeated, fault };
   }
 
   /** Undefined when the rule passes the event over. */
@@ -225,7 +249,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   /** Lets one rule judge an event or, when there is none, a timer of its own; what it did is undone when it throws. */
   function judge(
     configured: ConfiguredRule,
-    of: Pick<Frame, 'workspace' | 'nowMs' | 'keys' | 'slots' | 'event'>,
+    of: Omit<Frame, 'rule' | 'settings' | 'learning'>,
     facts: WorkspaceFacts | undefined,
     timer: SetTimer | null,
   ): string | null {
@@ -237,6 +261,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     frame.keys = of.keys;
     frame.slots = of.slots;
     frame.event = of.event;
+    frame.unproven = of.unproven;
     frame.settings = settingsFor(configured, facts);
     frame.learning = rule.learns && isLearning(facts, of.nowMs, learningMs);
     try {
@@ -257,13 +282,18 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       const timer = timers.next(dueByMs);
       if (timer === undefined) return;
       timers.clear(timer);
+      if (timer.rule === unprovenRule) {
+        logTimeMs = Math.max(logTimeMs, timer.dueMs);
+        giveUp(timer.workspace, timer.id, logTimeMs);
+        continue;
+      }
       const configured = ruleById.get(timer.rule);
       if (configured?.rule.due === undefined) continue;
       logTimeMs = Math.max(logTimeMs, timer.dueMs);
       timersFired += 1;
       const { workspace, keys } = timer;
-      const at = { workspace, nowMs: logTimeMs, keys, slots: slotsOf(timer.rule, workspace, keys), event: null };
-      const fault = judge(configured, at, factsOf(workspace, logTimeMs), timer);
+      const at = { workspace, nowMs: logTimeMs, keys, slots: slotsOf(timer.rule, workspace, keys) };
+      const fault = judge(configured, { ...at, event: null, unproven: false }, factsOf(workspace, logTimeMs), timer);
       if (fault !== null) poison.push({ rule: timer.rule, reason: fault, record: null, timer });
     }
   }
@@ -295,10 +325,138 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       facts = observeInventory(facts, event as LoggedEvent<typeof inventoryType>, atMs);
       state.set(scopeOf(workspace).facts, facts, foreverMs, atMs);
     }
-    for (const { configured, keys, slots, fault } of step.readings) {
-      judged += 1;
-      const reason = fault ?? judge(configured, { workspace, nowMs: atMs, keys, slots, event }, facts, null);
-      if (reason !== null) poison.push({ rule: configured.rule.id, reason, record, timer: null });
+    if (isEvent(event, proofType)) {
+      takeAnswer(event as LoggedEvent<typeof proofType>, atMs);
+      return;
+    }
+    const isRepeated = isKnownBody(event, atMs) || step.repeated;
+    if (isRepeated) repeated += 1;
+    if (step.readings.length === 0) return;
+    const told = withFact(event, atMs);
+    if (isRepeated) {
+      doubt(step, told, facts);
+      return;
+    }
+    for (const reading of step.readings)
+      judgeReading(reading, { record, event: told, nowMs: atMs, unproven: false }, facts);
+  }
+  function judgeReading(
+    { configured, keys, slots, fault }: Reading,
+    of: { record: StreamRecord; event: LoggedEvent; nowMs: number; unproven: boolean },
+    facts: WorkspaceFacts | undefined,
+  ): void {
+    const { record, event, nowMs } = of;
+    const { workspace } = event;
+    judged += 1;
+    const reason =
+      fault ?? judge(configured, { workspace, nowMs, keys, slots, event, unproven: of.unproven }, facts, null);
+    if (reason !== null) poison.push({ rule: configured.rule.id, reason, record, timer: null });
+  }
+
+  const ownSlot = (workspace: string, rule: string, key: string) => state.slot(joinKey(workspace, rule, key));
+
+  /** The event with the fact that it tells, where the provider may tell it twice. */
+  function withFact(event: LoggedEvent, atMs: number): LoggedEvent {
+    const id = event.data['tripline.fact.id'];
+    if (id === undefined || !factTypes.has(event.type)) return event;
+    const key = factKeyOf(id);
+    if (key === undefined) return { ...event, fact: id };
+    const slot = ownSlot(event.workspace, engineRules.fact, key);
+    const teller = event.data['tripline.fact.teller'] ?? '';
+    const { name, row } = resolveFact(
+      event,
+      { id, teller },
+      state.get(slot, atMs) as Parameters<typeof resolveFact>[2],
+    );
+    state.set(slot, row, factMs, atMs);
+    return { ...event, fact: name };
+  }
+
+  /** Whether a grant's body, which bears no time, was heard within the last two months or more. */
+  function isKnownBody({ workspace, type, bodySha256, data }: LoggedEvent, atMs: number): boolean {
+    if (data['tripline.time.received'] !== true || bodySha256 === undefined || !factTypes.has(type)) return false;
+    const slot = ownSlot(
+      workspace,
+      engineRules.body,
+      `${type.slice(type.lastIndexOf('.') + 1)}:${bodySha256.slice(0, 32)}`,
+    );
+    const isKnown = state.get(slot, atMs) !== undefined;
+    const month = ownSlot(workspace, engineRules.body, new Date(atMs).toISOString().slice(0, 7));
+    const count = (state.get(month, atMs) as number | undefined) ?? 0;
+    if (!isKnown && count >= mostBodies) return false;
+    state.set(slot, 1, bodyMs, atMs);
+    if (!isKnown) state.set(month, count + 1, bodyMs, atMs);
+    return isKnown;
+  }
+
+  /**
+   * A body that was heard before under another id: the provider's list is asked whether the delivery is its own. Until the
+   * answer comes, what rules find in it is told, marked, and nothing else of what they do holds.
+   */
+  function doubt(step: Step, event: LoggedEvent, facts: WorkspaceFacts | undefined): void {
+    const { workspace, record, atMs, readings } = step;
+    const { id: eventId, source, fact } = event;
+    const teller = event.data['tripline.fact.teller'] ?? null;
+    questions.push({ workspace, eventId, source, event: teller, heardMs: atMs });
+    const waits = unproven.wait(event, record, fact, atMs);
+    for (const reading of readings) {
+      if (!waits) judgeReading(reading, { record, event, nowMs: atMs, unproven: true }, facts);
+      else if (reading.fault === null) judgeProvisionally(reading, event, atMs, facts);
+    }
+    const old = unproven.oneTooMany(workspace, atMs);
+    if (old !== undefined) giveUp(workspace, old, atMs);
+  }
+  function judgeProvisionally(
+    { configured, keys, slots }: Reading,
+    event: LoggedEvent,
+    nowMs: number,
+    facts: WorkspaceFacts | undefined,
+  ): void {
+    const mark = journal.mark();
+    const before = verdicts.length;
+    judged += 1;
+    judge(configured, { workspace: event.workspace, nowMs, keys, slots, event, unproven: true }, facts, null);
+    const said = verdicts.slice(before);
+    journal.revert(mark);
+    // What the rule itself went on to take back was not worth telling.
+    const lowered = said.flatMap((verdict) => (verdict.kind === 'lowered' ? [verdict.change.findingId] : []));
+    for (const verdict of said) {
+      if (verdict.kind === 'found' && !lowered.includes(verdict.finding.id)) findProvisionally(verdict.finding);
+    }
+  }
+
+  function takeAnswer({ workspace, data }: LoggedEvent<typeof proofType>, nowMs: number): void {
+    const { 'tripline.delivery.id': id, 'tripline.delivery.proof': proof } = data;
+    const row = unproven.read(workspace, id, nowMs);
+    if (row === undefined) return;
+    if (proof === 'unavailable') {
+      giveUp(workspace, id, nowMs);
+      return;
+    }
+    const { waiting } = row;
+    // What was judged already goes on to be doubted in what rules know of it.
+    if (proof === 'listed' || waiting !== undefined) unproven.forget(workspace, id, nowMs);
+    if (proof === 'listed' && waiting !== undefined) judgeInFull(workspace, row.heardMs, waiting, nowMs, false);
+    Object.assign(frame, { workspace, nowMs });
+    settle(id, row.findings, proof === 'not-listed' ? 'refuted' : waiting === undefined ? 'vouched' : 'judged-anew');
+  }
+  /** Nobody can say whose the delivery is: it is judged, but takes nothing back and sets nothing off. */
+  function giveUp(workspace: string, id: string, nowMs: number): void {
+    const row = unproven.read(workspace, id, nowMs);
+    if (row?.waiting === undefined) return;
+    unproven.giveUp(workspace, id, row, nowMs);
+    judgeInFull(workspace, row.heardMs, row.waiting, nowMs, true);
+  }
+  function judgeInFull(workspace: string, heardMs: number, waiting: Waiting, nowMs: number, isUnproven: boolean): void {
+    const { value, fact, ...place } = waiting;
+    const record: StreamRecord = { ...place, value: Buffer.from(value), appendedAtMs: heardMs };
+    const read = fromEventRecord(record, record);
+    const event = fact === undefined ? read : { ...read, fact };
+    const facts = factsOf(workspace, nowMs);
+    const reading = readers.of(event.type);
+    for (const configured of reading === undefined ? [] : readers.wanting(reading, event)) {
+      const part = readingOf(configured, event, facts);
+      if (part !== undefined) judgeReading(part, { record, event, nowMs, unproven: isUnproven }, facts);
     }
   }
   function clearBatch(): void {
@@ -311,7 +469,8 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     judged = 0;
     timersFired = 0;
     logTimeMs = committedMs;
-    for (const list of [verdicts, lookUps, newWorkspaces, poison]) list.length = 0;
+    repeated = 0;
+    for (const list of [verdicts, lookUps, questions, newWorkspaces, poison]) list.length = 0;
     firings.byTimer.clear();
   }
 
@@ -321,7 +480,6 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       clearBatch();
       records = batch.records.length;
       duplicates = 0;
-      repeated = 0;
       lastRecordMs = committedMs;
       const planned = new Map<string, WorkspaceFacts>();
       for (const record of batch.records) {
@@ -360,6 +518,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
         timers: timers.changes(),
         verdicts: [...verdicts],
         lookUps: [...lookUps],
+        questions: [...questions],
         newWorkspaces: [...newWorkspaces],
         seen: seen.pack(),
         poison: [...poison],

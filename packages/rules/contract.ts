@@ -92,8 +92,12 @@ export type RuleContext<State, Settings> = {
   clearTimer: (id: string) => void;
   /** Reports a finding. The same (subject, occasion) again is the same finding: it adds nothing, unless it was withdrawn; then it stands again. */
   find: (draft: FindingDraft) => void;
-  /** Takes a finding back because late evidence explains it; nothing when there is none, or a person has resolved it already. */
-  withdraw: (finding: { subject: string; occasion: string; reason: string }) => void;
+  /**
+   * Takes a finding back because late evidence explains it; nothing when there is none, or a person has resolved it already.
+   * `because`: ids of the events that explain it. While nobody has vouched for one of them, the finding falls to low
+   * instead: it is told and acted upon no more, and not gone either.
+   */
+  withdraw: (finding: { subject: string; occasion: string; reason: string; because?: readonly string[] }) => void;
   /** Asks the provider's API a question; the answer comes as an event `dev.cdeventsx.tripline-change.looked-up` with `tripline.lookup.id`. Asked once per id. */
   lookUp: (question: LookUp) => void;
   /** True when a finding that is not withdrawn names this run (entity kind `run`, id `owner/name#run`) so far: nothing may be learned from it. Only for runs that `keys` named as `runKey(...)`. */

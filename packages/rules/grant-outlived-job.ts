@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { defineRule, type FindingDraft, type RuleContext } from './contract.ts';
-import { grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
+import { grantOccasion, grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
 import {
   type Access,
   accessKeepMs,
@@ -31,7 +31,8 @@ function lifeOf(access: Access, grant: HeldGrant, settings: WindowSettings) {
   if (window === undefined) return undefined;
   const deadlineMs = window.closedMs + settings.graceMs;
   const removal = removalOf(access, grant);
-  return { window, deadlineMs, removed: removal !== undefined && removal.timeMs <= deadlineMs };
+  const removed = removal !== undefined && removal.timeMs <= deadlineMs;
+  return { window, deadlineMs, removed, because: removed ? [removal.eventId] : [] };
 }
 
 function review(access: Access, context: Context): void {
@@ -43,7 +44,11 @@ function review(access: Access, context: Context): void {
         if (!grant.fired) context.setTimer({ id: timerOf(grant), dueMs: life.deadlineMs, keys: [accessKey] });
       } else if (grant.fired) {
         const reason = life ? 'it was removed in time' : 'it was not given by a job';
-        context.withdraw({ subject: grantSubject(grant), occasion: grant.eventId, reason });
+        const because = life ? life.because : undefined;
+        context.withdraw({
+          ...{ subject: grantSubject(grant), occasion: grantOccasion(grant), reason },
+          ...(because === undefined ? {} : { because }),
+        });
       } else context.clearTimer(timerOf(grant));
       return grant;
     }
@@ -64,7 +69,7 @@ function draftOf(grant: HeldGrant, window: Window, settings: WindowSettings): Fi
   const graceS = Math.round(settings.graceMs / 1000);
   return {
     subject: grantSubject(grant),
-    occasion: grant.eventId,
+    occasion: grantOccasion(grant),
     decidedBy: end ? { eventId: end.eventId, time: end.time } : { eventId: grant.eventId, time: grant.time },
     title: `${nameGrant(grant)} outlived the job that gave it`
       .replace(/^./, (letter) => letter.toUpperCase())

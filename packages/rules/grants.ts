@@ -8,6 +8,8 @@ import { sameLogin, tell } from './story.ts';
 /** A privileged grant, or its removal, as rules keep it. */
 export const grantSchema = z.object({
   eventId: z.string(),
+  /** Which act it is, where the provider may tell it twice. */
+  fact: z.string().optional(),
   kind: z.string(),
   grantee: z.string(),
   /** `owner/name`, an organisation, or `org/team-slug`. */
@@ -57,6 +59,7 @@ export function grantOf(event: LoggedEvent): Grant | undefined {
     timeMs: Date.parse(event.time),
     time: event.time,
     trust: event.trust,
+    ...(event.fact === undefined ? {} : { fact: event.fact }),
     ...optional('team', data['tripline.grant.team']),
     ...optional('permission', data['tripline.grant.permission']),
     ...optional('id', kind === 'personal-access-token' ? tokenId(data) : data['tripline.grant.id']),
@@ -137,6 +140,11 @@ export function nameGrant(grant: Pick<Grant, 'kind' | 'grantee' | 'target' | 'pe
 /** A finding's subject: the grant, steady over redeliveries. */
 export function grantSubject(grant: Grant): string {
   return `${grant.kind}:${grant.grantee}@${grant.target}`;
+}
+
+/** What tells one finding on a grant from another: the act, however many deliveries told it. */
+export function grantOccasion(grant: Grant): string {
+  return grant.fact ?? grant.eventId;
 }
 
 /** The step that takes `grant` back, where a call can. */

@@ -1,7 +1,7 @@
 import type { Confidence } from '@tripline/contracts/finding';
 import type { z } from 'zod';
 import { defineRule, type FindingDraft, type RuleContext } from './contract.ts';
-import { grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
+import { grantOccasion, grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
 import {
   type Access,
   accessKeepMs,
@@ -26,35 +26,45 @@ import { hasLogin, inOrder, noSurerThan } from './story.ts';
 
 type Context = RuleContext<Access, WindowSettings>;
 
-/** Why a grant is in order, and from when on nothing that may still be heard of its job can unsay it. */
-type Excuse = { reason: string; firmFromMs: number };
+/**
+ * Why a grant is in order, from when on nothing that may still be heard of its job can unsay it, and the events that say so.
+ */
+type Excuse = { reason: string; firmFromMs: number; because: string[] };
 
 function excuseOf(access: Access, grant: HeldGrant, settings: WindowSettings): Excuse | undefined {
   if (hasLogin(settings.exemptActors, grant.actor) || hasLogin(settings.exemptActors, grant.app)) {
-    return { reason: `${grant.actor} is exempt`, firmFromMs: 0 };
+    return { reason: `${grant.actor} is exempt`, firmFromMs: 0, because: [] };
   }
   const record = breakGlassOf(access, grant);
-  if (record) return { reason: `break-glass record ${record.id} of ${record.actor}`, firmFromMs: 0 };
+  if (record)
+    return {
+      reason: `break-glass record ${record.id} of ${record.actor}`,
+      firmFromMs: 0,
+      because: [record.evidence.eventId],
+    };
   const windows = windowsOf(access, grant, settings);
   const window = windows.find(({ ended }) => ended) ?? windows[0];
   if (window)
     return {
       reason: `job ${window.job.name} of ${window.run} was running`,
       firmFromMs: window.ended ? 0 : window.closedMs + latestMs,
+      because: [window.job.started, window.job.finished].flatMap((line) => line?.eventId ?? []),
     };
   const invitation = invitationOf(access, grant, settings);
-  return invitation && excuseOf(access, invitation, settings);
+  const invited = invitation && excuseOf(access, invitation, settings);
+  return invited && { ...invited, because: [...invited.because, invitation.eventId] };
 }
 
 function review(access: Access, context: Context): void {
   const { settings, nowMs } = context;
   const grants = access.grants.map((grant): HeldGrant => {
     const excuse = excuseOf(access, grant, settings);
-    const occasion = grant.eventId;
+    const occasion = grantOccasion(grant);
     if (excuse) {
       if (!grant.fired) context.clearTimer(timerOf(grant));
       else if (nowMs >= excuse.firmFromMs) {
-        context.withdraw({ subject: grantSubject(grant), occasion, reason: excuse.reason });
+        const { reason, because } = excuse;
+        context.withdraw({ subject: grantSubject(grant), occasion, reason, because });
       } // Its end may yet be heard of, and lie before the grant: look again when it no longer can.
       else context.setTimer({ id: timerOf(grant), dueMs: excuse.firmFromMs, keys: [accessKey] });
       return grant;
@@ -103,7 +113,7 @@ function draftOf(access: Access, grant: HeldGrant, settings: WindowSettings): Fi
   const gone = removal ? ` It was taken back at ${removal.time}; what was done with it in between was not.` : '';
   return {
     subject: grantSubject(grant),
-    occasion: grant.eventId,
+    occasion: grantOccasion(grant),
     decidedBy: { eventId: grant.eventId, time: grant.time },
     title: `${grant.actor} granted ${nameGrant(grant)} outside any authorised job`.slice(0, 300),
     summary: `At ${grant.time} ${grant.actor} granted ${nameGrant(grant)}. ${why}${gone}`,

@@ -2,7 +2,7 @@ import { type EventData, type EventType, parseEvent, type TriplineEvent } from '
 import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Finding } from '@tripline/contracts/finding';
 import type { LookUp } from '@tripline/contracts/job';
-import type { Effects, FindingChange, Poison, Verdict, Withdrawal } from '@tripline/engine/effects';
+import type { DeliveryQuestion, Effects, FindingChange, Poison, Verdict, Withdrawal } from '@tripline/engine/effects';
 import { createEngine, type EngineBatch, type Snapshot } from '@tripline/engine/engine';
 import { joinKey, type StateKey } from '@tripline/engine/keys';
 import { configureRule } from '@tripline/engine/settings';
@@ -59,6 +59,8 @@ export type Played = {
   /** What became of findings that stand: proven, lowered, or told of by another delivery, in order. */
   changes: ({ kind: 'proven' | 'lowered' | 'extended' } & FindingChange)[];
   lookUps: LookUp[];
+  /** Deliveries about which the provider's list is asked. */
+  questions: DeliveryQuestion[];
   /** Every finding, whether it stands or not. */
   all: Finding[];
   /** Events and timers on which a rule threw, and records that nobody could read. A test of a rule expects none. */
@@ -146,6 +148,7 @@ export function createKept() {
   const withdrawals = new Map<string, Withdrawal>();
   const changes: Played['changes'] = [];
   const lookUps: LookUp[] = [];
+  const questions: DeliveryQuestion[] = [];
   const poison: Poison[] = [];
   let logTimeMs = 0;
   let written = 0;
@@ -182,6 +185,7 @@ export function createKept() {
         else change(verdict);
       }
       lookUps.push(...effects.lookUps.map(({ lookup }) => lookup));
+      questions.push(...effects.questions);
       poison.push(...effects.poison);
       logTimeMs = effects.logTimeMs;
       written += effects.state.length + effects.timers.length;
@@ -210,6 +214,7 @@ export function createKept() {
         }),
         changes,
         lookUps,
+        questions,
         all,
         poison,
         rows: { state: state.size, timers: timers.size },

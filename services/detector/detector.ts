@@ -11,6 +11,7 @@ import { createEngine, type Engine } from '@tripline/engine/engine';
 import { seenHours } from '@tripline/engine/seen';
 import type { ConfiguredRule } from '@tripline/engine/settings';
 import type { StoreOptions } from '@tripline/engine/state-store';
+import { hooksOf, mayList } from '@tripline/integrations/github/deliveries';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
@@ -100,6 +101,8 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   /** What is held in memory to be fast does not grow with the partitions. */
   const sharedBy = () => Math.max(1, owned.size);
   const imports = config.github.token !== undefined || config.github.app !== undefined;
+  const hooks = hooksOf(config.github);
+  const isAskable = (source: string) => mayList(hooks, source);
   const gatherMs = parts.gatherMs ?? usualGatherMs;
   const closing = new AbortController();
   const faultsToldMs = new Map<string | null, number>();
@@ -174,7 +177,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     if (segment !== null) own.state.commit(segment);
     engine.commit();
     for (const fault of effects.poison) tellFault(partition, fault);
-    const following = consequencesOf(effects, imports);
+    const following = consequencesOf(effects, { imports, isAskable });
     const isQuiet = isNothing(following) && effects.poison.length === 0;
     if (isQuiet && gatherMs > 0 && gathering.records() < gatheredRecords) recordLater(own);
     else await record(own, following);

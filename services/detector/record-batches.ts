@@ -1,6 +1,7 @@
 import { drillPrefix } from '@tripline/contracts/drill';
 import type { Silence } from '@tripline/contracts/silence';
 import { type BatchRows, keepBatch } from '@tripline/db/batches';
+import { askAboutDeliveries, type Question } from '@tripline/db/delivery-questions';
 import { type AnyJob, addJobs } from '@tripline/db/jobs';
 import { nothingRecorded, type Recorded, recordVerdicts } from '@tripline/db/record-findings';
 import { writeRuleState } from '@tripline/db/rule-state';
@@ -17,18 +18,29 @@ export type Consequences = {
   /** State that the engine itself keeps. */
   engineRows: readonly StateChange[];
   jobs: readonly AnyJob[];
+  questions: readonly Question[];
 };
 
-/** `imports`: whether an inventory can be imported where a workspace is new. */
-export function consequencesOf(effects: Effects, imports: boolean): Consequences {
+/**
+ * `imports`: whether an inventory can be imported where a workspace is new. `isAskable`: whether a list of deliveries can be
+ * asked for those of a source.
+ */
+export function consequencesOf(
+  effects: Effects,
+  { imports, isAskable }: { imports: boolean; isAskable: (source: string) => boolean },
+): Consequences {
   const { timers, verdicts } = effects;
   const engineRows = effects.state.filter(({ rule }) => rule.startsWith('@'));
-  return { timers, verdicts, engineRows, jobs: jobsFor(effects, imports) };
+  const questions = effects.questions.map((question) => {
+    const isDrill = question.workspace.startsWith(drillPrefix);
+    return { ...question, isAskable: !isDrill && isAskable(question.source) };
+  });
+  return { timers, verdicts, engineRows, jobs: jobsFor(effects, imports), questions };
 }
 
-export const nothingFollows: Consequences = { timers: [], verdicts: [], engineRows: [], jobs: [] };
-export const isNothing = ({ timers, verdicts, engineRows, jobs }: Consequences): boolean =>
-  timers.length + verdicts.length + engineRows.length + jobs.length === 0;
+export const nothingFollows: Consequences = { timers: [], verdicts: [], engineRows: [], jobs: [], questions: [] };
+export const isNothing = ({ timers, verdicts, engineRows, jobs, questions }: Consequences): boolean =>
+  timers.length + verdicts.length + engineRows.length + jobs.length + questions.length === 0;
 
 /**
  * Writes the rows of batches that follow each other, and all that follows from the last of them, in one transaction,
@@ -60,6 +72,7 @@ export async function recordBatches(
       writeTimers(steps, rows.partition, last.timers).then(() => failpoint('detector.after-timers')),
       addJobs(steps, last.jobs).then(() => failpoint('detector.after-jobs')),
       recordVerdicts(steps, last.verdicts, silences),
+      askAboutDeliveries(steps, last.questions),
     ]);
     failpoint('detector.after-findings');
     failpoint('detector.before-commit');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Db } from '@tripline/db/database';
 import { HookTaken, leaveHook, takeHook } from '@tripline/db/hooks';
 import { forgetOld } from '@tripline/db/undelivered';
-import { deliveriesKeptMs, type Hook, withHook } from '@tripline/integrations/github/deliveries';
+import { deliveriesKeptMs, hooksOf, withHook } from '@tripline/integrations/github/deliveries';
 import { CannotRead } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
@@ -38,15 +38,6 @@ const refusedPauseMs = 600_000;
 /** However long a rate limit may last, GitHub's end within an hour. */
 const longestPauseMs = 3_600_000;
 
-/** The webhooks that the settings name, and the App's own. */
-export function hooksOf({ github: { app, hooks } }: Pick<Config, 'github'>): { name: string; hook: Hook }[] {
-  const named = hooks.map(({ organization, id }) => ({
-    name: `org:${organization.toLowerCase()}/${id}`,
-    hook: { kind: 'organization', organization, id } as const,
-  }));
-  return app ? [{ name: `app:${app.id}`, hook: { kind: 'app' } }, ...named] : named;
-}
-
 /**
  * Sees to it that what GitHub could not deliver is delivered after all: looks through the list of attempts from where it
  * came last, keeps which deliveries no attempt has made, and asks GitHub to make them again. The receiver drops what it
@@ -55,7 +46,7 @@ export function hooksOf({ github: { app, hooks } }: Pick<Config, 'github'>): { n
 export function createReconciler(parts: ReconcilerParts): Reconciler {
   const { config, db, logger, clock, fetch } = parts;
   const measures = createMeasures(parts.metrics, db);
-  const hooks = hooksOf(config);
+  const hooks = hooksOf(config.github);
   const stopping = new AbortController();
   /** Why the last round over each webhook failed, so that the same is said once. */
   const failures = new Map<string, string | null>();

@@ -51,7 +51,15 @@ export function whatMustStand(log: {
         const { findingId } = verdict.withdrawal;
         const [incident, severity] = [incidentOf.get(findingId)!, severityOf.get(findingId)!];
         if (joining.withdraw(incident, severity, verdict.withdrawal)) withdrawn.add(findingId);
-      } else throw new Error(`these logs repeat no body, and yet a finding was ${verdict.kind}`);
+      } else {
+        const { findingId, atMs, reason = '' } = verdict.change;
+        const incident = incidentOf.get(findingId)!;
+        if (verdict.kind === 'proven') joining.prove(incident, { findingId, atMs });
+        else if (verdict.kind === 'lowered') {
+          joining.lower(incident, severityOf.get(findingId)!, { findingId, reason, atMs });
+          severityOf.set(findingId, 'low');
+        }
+      }
     }
     incidents.push(...joining.incidents);
     story += joining.story.length;

@@ -27,10 +27,16 @@ export type Said = {
   response: readonly ResponseStep[];
   atMs: number;
 };
-export type Verdict = { kind: 'found'; said: Said } | { kind: 'withdrawn'; name: string; atMs: number };
+export type Verdict =
+  | { kind: 'found'; said: Said; unproven: boolean }
+  | { kind: 'withdrawn'; name: string; atMs: number }
+  | { kind: 'proven'; name: string; atMs: number }
+  | { kind: 'lowered'; name: string; atMs: number };
 export type Judged = {
   verdicts: readonly Verdict[];
   lookUps: readonly (LookUp & { workspace: string })[];
+  /** Deliveries that the provider's list is asked about, by workspace and event id. */
+  questions: readonly string[];
   /** What is set aside: by the record's offset or the timer's id, and the rule that threw. */
   poison: readonly string[];
   workspaces: readonly string[];
@@ -53,7 +59,19 @@ const slack = 1.5;
 const fromWithin = /\.tripline-(inventory\.observed|(change|delivery)\.looked-up|act\.performed|response\.finished)$/;
 
 type Facts = { firstMs: number; wholeMs?: number; of?: number; come: number[]; settings: Record<string, object> };
-type Known = { said: Said; runs: string[]; withdrawn: boolean; untilMs: number };
+/** `doubts`: events that it rests on and nobody has vouched for. `lowered`: an explanation was doubted. */
+type Known = {
+  said: Said;
+  runs: string[];
+  withdrawn: boolean;
+  untilMs: number;
+  doubts: readonly string[];
+  lowered: boolean;
+};
+/** One telling of an act, or more: who told it, and when first. */
+type Fact = { name: string; base: string; timeMs: number; tellers: string[] };
+/** A delivery whose body was heard before; `event` while it waits for its answer. */
+type Doubted = { event: LoggedEvent | null; record: StreamRecord; heardMs: number };
 /** `sureMs`: until when it is kept at least. */
 type Kept = { json: string; sureMs: number; untilMs: number };
 type SetTimer = Timer & { workspace: string; rule: string };
@@ -63,8 +81,11 @@ type World = {
   timers: Map<string, SetTimer>;
   known: Map<string, Known>;
   asked: Map<string, number>;
+  told: Map<string, Fact[]>;
+  doubted: Map<string, Doubted>;
   verdicts: Verdict[];
   lookUps: (LookUp & { workspace: string })[];
+  questions: string[];
 };
 const copyOf = (world: World): World => ({
   facts: new Map(world.facts),
@@ -72,8 +93,11 @@ const copyOf = (world: World): World => ({
   timers: new Map(world.timers),
   known: new Map(world.known),
   asked: new Map(world.asked),
+  told: new Map(world.told),
+  doubted: new Map(world.doubted),
   verdicts: [...world.verdicts],
   lookUps: [...world.lookUps],
+  questions: [...world.questions],
 });
 const join = (...names: string[]) => names.join('\0');
 
@@ -85,10 +109,14 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     timers: new Map(),
     known: new Map(),
     asked: new Map(),
+    told: new Map(),
+    doubted: new Map(),
     verdicts: [],
     lookUps: [],
+    questions: [],
   });
   const seen = new Map<string, number>();
+  const bodies = new Map<string, number>();
   const poison: string[] = [];
   let nowMs = 0;
 
@@ -114,7 +142,8 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     if (type !== undefined && fromWithin.test(type) && headers['ce_mac'] === undefined) {
       return void poison.push(`${offset}`);
     }
-    if (type !== undefined && readers.length === 0 && !isInventory) {
+    const isAnswer = type === 'dev.cdeventsx.tripline-delivery.looked-up';
+    if (type !== undefined && readers.length === 0 && !isInventory && !isAnswer) {
       meet(workspace);
       return;
     }
@@ -131,13 +160,131 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       return void poison.push(`${offset}`);
     }
     meet(workspace);
-    for (const configured of readers) {
-      const failed = attempt(() => {
-        const keys = configured.rule.keys(event, settingsOf(configured, world.facts.get(workspace)));
-        if (keys.length > 0) configured.rule.judge(event, contextOf(configured, workspace, keys, event));
-      });
-      if (failed) poison.push(`${offset} ${configured.rule.id}`);
+    if (isAnswer) return void takeAnswer(event);
+    const again = isRepeated(event);
+    if (!wanted(event)) return;
+    event = withFact(event);
+    if (again) doubt(event, record);
+    else judgeAll(event, offset, false);
+  }
+
+  /** Whether some rule names keys for it, or fails to. */
+  function wanted(event: LoggedEvent): boolean {
+    return options.rules.some(({ rule, written }) => {
+      if (!rule.reads.includes(event.type)) return false;
+      try {
+        return (
+          rule.keys(event, settingsOf({ rule, ...(written && { written }) }, world.facts.get(event.workspace))).length >
+          0
+        );
+      } catch {
+        return true;
+      }
+    });
+  }
+
+  function judgeAll(event: LoggedEvent, offset: number, doubts: boolean): void {
+    for (const configured of options.rules) {
+      if (!configured.rule.reads.includes(event.type)) continue;
+      if (attempt(() => judgeBy(configured, event, doubts))) poison.push(`${offset} ${configured.rule.id}`);
     }
+  }
+  function judgeBy(configured: OracleRule, event: LoggedEvent, doubts: boolean): void {
+    const { workspace } = event;
+    const keys = configured.rule.keys(event, settingsOf(configured, world.facts.get(workspace)));
+    if (keys.length > 0) configured.rule.judge(event, contextOf(configured, workspace, keys, event, doubts));
+  }
+
+  /** Its body was heard before under another id: as the same type within 72 hours, or where it bears no time for longer. */
+  function isRepeated({ workspace, type, bodySha256, data }: LoggedEvent): boolean {
+    if (bodySha256 === undefined) return false;
+    const name = join(type, bodySha256);
+    const hour = Math.floor(nowMs / hourMs);
+    const lately = hour - (bodies.get(name) ?? Number.NEGATIVE_INFINITY) <= 72;
+    bodies.set(name, hour);
+    if ((data as Attributes)['tripline.time.received'] !== true || !type.includes('tripline-grant.')) return lately;
+    const own = join(workspace, name);
+    const ever = bodies.has(own);
+    bodies.set(own, hour);
+    return lately || ever;
+  }
+
+  /** The nth telling by one teller is the nth fact, the nth by another its twin, within a minute of it. */
+  function withFact(event: LoggedEvent): LoggedEvent {
+    const { 'tripline.fact.id': id, 'tripline.fact.teller': teller = '' } = event.data as Attributes;
+    if (id === undefined || !/tripline-grant\.|credential\.requested/.test(event.type)) return event;
+    const [, act] = /^(.+)@[\d-]+T[\d:]+Z$/.exec(id) ?? [];
+    if (act === undefined) return { ...event, fact: id };
+    const timeMs = Date.parse(event.time);
+    const key = join(event.workspace, act);
+    const facts = world.told.get(key) ?? [];
+    const twin = facts
+      .filter((fact) => Math.abs(fact.timeMs - timeMs) <= 60_000 && !fact.tellers.includes(teller))
+      .sort((a, b) => a.timeMs - b.timeMs)[0];
+    const nth = facts.filter(({ base }) => base === id).length + 1;
+    const fact = twin ?? { name: nth === 1 ? id : `${id}~${nth}`, base: id, timeMs, tellers: [] };
+    const others = facts.filter((other) => other !== twin);
+    world.told.set(key, [...others, { ...fact, tellers: [...fact.tellers, teller] }]);
+    return { ...event, fact: fact.name };
+  }
+
+  /** Found is what rules find; nothing else that they do holds until somebody vouches for the delivery. */
+  function doubt(event: LoggedEvent, record: StreamRecord): void {
+    const { workspace, id } = event;
+    world.questions.push(join(workspace, id));
+    world.doubted.set(join(workspace, id), { event, record, heardMs: nowMs });
+    const name = join(workspace, '@unproven', id);
+    world.timers.set(name, { id, dueMs: nowMs + 15 * 60_000, keys: [], workspace, rule: '@unproven' });
+    for (const configured of options.rules) {
+      if (!configured.rule.reads.includes(event.type)) continue;
+      const before = copyOf(world);
+      const failed = attempt(() => judgeBy(configured, event, true));
+      const found = failed ? [] : [...world.known].filter(([name, { lowered }]) => !before.known.has(name) && !lowered);
+      const said = failed ? [] : world.verdicts.slice(before.verdicts.length);
+      world = before;
+      for (const [name, known] of found) world.known.set(name, { ...known, doubts: [id] });
+      world.verdicts.push(
+        ...said.filter((one) => one.kind === 'found' && found.some(([of]) => of === nameOf(one.said))),
+      );
+    }
+  }
+
+  function takeAnswer({ workspace, data }: LoggedEvent): void {
+    const { 'tripline.delivery.id': id, 'tripline.delivery.proof': proof } = data as Required<Attributes>;
+    const doubted = world.doubted.get(join(workspace, id));
+    if (doubted === undefined) return;
+    const { event, record } = doubted;
+    if (proof === 'unavailable') return void giveUp(workspace, id);
+    if (proof === 'listed' || event !== null) {
+      world.doubted.delete(join(workspace, id));
+      world.timers.delete(join(workspace, '@unproven', id));
+    }
+    if (proof === 'listed' && event !== null) judgeAll(event, record.offset, false);
+    for (const [name, known] of [...world.known]) {
+      if (known.said.workspace !== workspace || known.withdrawn || !known.doubts.includes(id)) continue;
+      if (known.untilMs <= nowMs) continue;
+      const doubts = known.doubts.filter((other) => other !== id);
+      const change = (of: Partial<Known>) =>
+        world.known.set(name, { ...known, ...of, untilMs: Math.ceil(nowMs + memoryMs * slack) });
+      if (proof === 'not-listed') {
+        if (known.lowered) continue;
+        change({ lowered: true });
+        world.verdicts.push({ kind: 'lowered', name, atMs: nowMs });
+      } else if (event !== null) {
+        change({ withdrawn: true });
+        world.verdicts.push({ kind: 'withdrawn', name, atMs: nowMs });
+      } else {
+        change({ doubts });
+        if (doubts.length === 0) world.verdicts.push({ kind: 'proven', name, atMs: nowMs });
+      }
+    }
+  }
+  function giveUp(workspace: string, id: string): void {
+    const doubted = world.doubted.get(join(workspace, id));
+    if (doubted === undefined || doubted.event === null) return;
+    world.timers.delete(join(workspace, '@unproven', id));
+    world.doubted.set(join(workspace, id), { ...doubted, event: null });
+    judgeAll(doubted.event, doubted.record.offset, true);
   }
 
   /** The first that is heard of a workspace. */
@@ -170,6 +317,11 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       if (due.length === 0) return;
       const [name, timer] = due[0]!;
       world.timers.delete(name);
+      if (timer.rule === '@unproven') {
+        nowMs = Math.max(nowMs, timer.dueMs);
+        giveUp(timer.workspace, timer.id);
+        continue;
+      }
       const configured = options.rules.find(({ rule }) => rule.id === timer.rule);
       if (configured?.rule.due === undefined) continue;
       nowMs = Math.max(nowMs, timer.dueMs);
@@ -197,6 +349,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     workspace: string,
     keys: readonly string[],
     event: LoggedEvent | null,
+    doubts = false,
   ): RuleContext<unknown, unknown> {
     const { rule } = configured;
     const facts = world.facts.get(workspace);
@@ -234,20 +387,37 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         if (learning) return;
         const name = nameFor(draft);
         const known = remembered(name);
-        if (known && !known.withdrawn) return;
+        const events = [draft.decidedBy?.eventId ?? event?.id ?? '', ...draft.evidence.map(({ eventId }) => eventId)];
+        if (doubts) events.push(event!.id);
+        const doubted = [...new Set(events)].filter((id) => world.doubted.has(join(workspace, id)));
+        if (known && !known.withdrawn) {
+          if (known.doubts.length === 0 || doubted.length > 0) return;
+          world.known.set(name, { ...known, doubts: [], untilMs: untilMs(memoryMs) });
+          world.verdicts.push({ kind: 'proven', name, atMs: nowMs });
+          return;
+        }
         const said: Said = {
           ...{ workspace, rule: rule.id, subject: draft.subject, occasion: draft.occasion ?? event!.id },
           ...{ severity: draft.severity ?? rule.severity, title: draft.title, entities: draft.entities },
           ...{ response: draft.response, atMs: nowMs },
         };
         const runs = known?.runs ?? draft.entities.filter(({ kind }) => kind === 'run').map(({ id }) => id);
-        world.known.set(name, { said, runs, withdrawn: false, untilMs: untilMs(memoryMs) });
-        world.verdicts.push({ kind: 'found', said });
+        world.known.set(name, {
+          ...{ said, runs, withdrawn: false, untilMs: untilMs(memoryMs), doubts: doubted, lowered: false },
+        });
+        world.verdicts.push({ kind: 'found', said, unproven: doubted.length > 0 });
       },
       withdraw(finding) {
         const name = nameFor(finding);
         const known = remembered(name);
         if (!known || known.withdrawn) return;
+        const { because } = finding;
+        if (doubts || because?.some((id) => world.doubted.has(join(workspace, id))) || (known.lowered && !because)) {
+          if (known.lowered) return;
+          world.known.set(name, { ...known, lowered: true, untilMs: untilMs(memoryMs) });
+          world.verdicts.push({ kind: 'lowered', name, atMs: nowMs });
+          return;
+        }
         world.known.set(name, { ...known, withdrawn: true, untilMs: untilMs(memoryMs) });
         world.verdicts.push({ kind: 'withdrawn', name, atMs: nowMs });
       },
@@ -273,6 +443,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
   return {
     verdicts: world.verdicts,
     lookUps: world.lookUps,
+    questions: world.questions,
     poison,
     workspaces: [...world.facts.keys()],
     state: new Map(

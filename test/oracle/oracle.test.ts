@@ -25,6 +25,7 @@ const shapeOf: fc.Arbitrary<WorkloadShape> = fc.record({
   workspaces: fc.integer({ min: 1, max: 3 }),
   spanMs: fc.constantFrom(60_000, hourMs, 60 * hourMs),
   duplicates: fc.constantFrom(0, 0.2, 1),
+  repeats: fc.constantFrom(0, 0.2, 1),
   lateness: fc.constantFrom(0, 0.2, 1),
   latestMs: fc.constantFrom(hourMs, 71 * hourMs),
   poison: fc.constantFrom(0, 0.05),
@@ -78,10 +79,13 @@ function engineSays(records: readonly StreamRecord[], draw: () => number) {
     if (to === records.length) break;
     from = to;
   }
-  const { all, withdrawn, lookUps, poison } = kept.played();
+  const { all, withdrawn, lookUps, questions, poison } = kept.played();
   const gone = new Set(withdrawn.map(({ finding }) => finding.id));
   return {
-    findings: all.map((finding) => [nameOf(finding), !gone.has(finding.id)]).sort(),
+    findings: all
+      .map((finding) => [nameOf(finding), !gone.has(finding.id), finding.unproven === true, finding.severity])
+      .sort(),
+    questions: questions.map(({ workspace, eventId }) => `${workspace}\0${eventId}`).sort(),
     lookUps: lookUps.map(({ id }) => id).sort(),
     poison: poison
       .map(({ rule, record, timer }) => [record?.offset ?? timer!.id, rule].filter((part) => part !== null).join(' '))
@@ -95,7 +99,8 @@ describe('the oracle', () => {
       fc.property(logOf, fc.nat(), (records, seed) => {
         const { findings, partitions } = reckoned(records);
         expect(engineSays(records, createRandom(seed).next)).toEqual({
-          findings: [...findings].map(([name, finding]) => [name, finding.standing]).sort(),
+          findings: [...findings].map(([name, of]) => [name, of.standing, of.unproven, of.severity]).sort(),
+          questions: [...partitions[0]!.questions].sort(),
           lookUps: partitions[0]!.lookUps.map(({ id }) => id).sort(),
           poison: [...partitions[0]!.poison].sort(),
         });

@@ -27,10 +27,20 @@ type Incident = {
   reopened: number;
 };
 
+/** `said` is as it was found; `severity` and the rest, what became of it. */
+type Found = {
+  said: Said;
+  standing: boolean;
+  silenced: boolean;
+  severity: Severity;
+  unproven: boolean;
+  lowered: boolean;
+};
+
 /** All that must have come of a log, whatever broke on the way. */
 export type Outcome = {
   /** By name: whether it stands. */
-  findings: ReadonlyMap<string, { said: Said; standing: boolean; silenced: boolean }>;
+  findings: ReadonlyMap<string, Found>;
   incidents: readonly Incident[];
   /** Job keys; an incident goes by the name of its first finding. */
   jobs: ReadonlySet<string>;
@@ -44,7 +54,7 @@ const joiningKinds = new Set<Entity['kind']>(['user', 'run', 'credential', 'runn
 
 /** What a log of several partitions comes to. Nothing crosses workspaces, and a workspace lies in one partition. */
 export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Outcome {
-  const findings = new Map<string, { said: Said; standing: boolean; silenced: boolean }>();
+  const findings = new Map<string, Found>();
   const incidents: (Incident & { openedMs: number; updatedMs: number; entities: Set<string> })[] = [];
   const jobs = new Set<string>();
   const partitions = log.map(({ partition, records, untilMs }) => {
@@ -61,7 +71,9 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
   function lay(verdict: Verdict): void {
     const name = verdict.kind === 'found' ? nameOf(verdict.said) : verdict.name;
     const known = findings.get(name);
-    if (verdict.kind === 'withdrawn') {
+    if (verdict.kind === 'proven' || verdict.kind === 'lowered') {
+      if (known?.standing) change(verdict, known);
+    } else if (verdict.kind === 'withdrawn') {
       if (!known?.standing) return;
       known.standing = false;
       const incident = incidentOf(name);
@@ -73,7 +85,8 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
     } else if (known === undefined) {
       const { said } = verdict;
       const silenced = (options.silences ?? []).some((silence) => silences(silence, said));
-      findings.set(name, { said, standing: true, silenced });
+      const { severity } = said;
+      findings.set(name, { said, standing: true, silenced, severity, unproven: verdict.unproven, lowered: false });
       if (!silenced) join(name, said);
     } else if (!known.standing) {
       known.standing = true;
@@ -84,6 +97,23 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
         Object.assign(incident, { state: 'open', resolution: null, reopened: incident.reopened + 1 });
       }
       jobs.add(`remediate:${name}`);
+    }
+  }
+
+  /** Whoever doubted a finding believes it now, or it falls to low, and its incident to the gravest that still stands. */
+  function change(
+    { kind, name, atMs }: { kind: 'proven' | 'lowered'; name: string; atMs: number },
+    finding: Found,
+  ): void {
+    const incident = incidentOf(name);
+    if (kind === 'lowered') Object.assign(finding, { severity: 'low', lowered: true });
+    else finding.unproven = false;
+    if (incident === undefined || incident.state === 'resolved') return;
+    touch(incident, atMs);
+    if (kind === 'proven') jobs.add(`remediate:${name}`);
+    else {
+      const standing = incident.findings.map((other) => findings.get(other)!).filter((other) => other.standing);
+      incident.severity = severities.findLast((severity) => standing.some((other) => other.severity === severity))!;
     }
   }
 

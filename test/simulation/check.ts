@@ -1,5 +1,6 @@
+import type { Severity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
-import { listFindings } from '@tripline/db/findings';
+import { listFindings, type StoredFinding } from '@tripline/db/findings';
 import { readTimers } from '@tripline/db/timers';
 import { verifyTrail } from '@tripline/db/verify-trail';
 import { readState } from '@tripline/detector/state-keeper';
@@ -39,8 +40,8 @@ export async function checkDetector(
   const differences = [
     ...compare(
       'findings',
-      [...outcome.findings].map(([name, { standing, silenced }]) => describe(name, standing, silenced)),
-      findings.map((finding) => describe(nameOf(finding), finding.withdrawn === null, finding.silencedBy !== null)),
+      [...outcome.findings].map(([name, of]) => describe(name, of)),
+      findings.map((finding) => describe(nameOf(finding), became(finding))),
     ),
     ...compare(
       'incidents',
@@ -104,8 +105,16 @@ export async function checkDetector(
   return differences;
 }
 
-const describe = (name: string, standing: boolean, silenced: boolean) =>
-  `${name} ${standing ? 'stands' : 'withdrawn'}${silenced ? ', silenced' : ''}`;
+type Became = { standing: boolean; silenced: boolean; severity: Severity; unproven: boolean; lowered: boolean };
+const became = (finding: StoredFinding): Became => ({
+  standing: finding.withdrawn === null,
+  silenced: finding.silencedBy !== null,
+  severity: finding.severity,
+  unproven: finding.unproven === true,
+  lowered: finding.lowered !== null,
+});
+const describe = (name: string, { standing, silenced, severity, unproven, lowered }: Became) =>
+  `${name} ${standing ? 'stands' : 'withdrawn'}, ${severity}${silenced ? ', silenced' : ''}${unproven ? ', unproven' : ''}${lowered ? ', lowered' : ''}`;
 
 /** State of rules and timers, row by row. */
 async function checkState(db: Db, outcome: Outcome): Promise<Difference[]> {

@@ -265,6 +265,7 @@ function shapeOf(random: Random): WorkloadShape {
     workspaces: random.int(1, 3),
     spanMs: random.pick([10_000, 600_000, 30 * hourMs]),
     duplicates: random.pick([0, 0.1, 0.5, 1]),
+    repeats: random.pick([0, 0.1, 0.5]),
     lateness: random.pick([0, 0.1, 0.5]),
     latestMs: random.pick([60_000, 6 * hourMs, 71 * hourMs]),
     poison: random.pick([0, 0.05]),

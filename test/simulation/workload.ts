@@ -22,6 +22,8 @@ export type WorkloadShape = {
   spanMs: number;
   /** Probability that an event is sent again. */
   duplicates: number;
+  /** Probability that its body is sent again under another id. */
+  repeats: number;
   /** Probability that an event comes late, and how late at most, ms. */
   lateness: number;
   latestMs: number;
@@ -61,10 +63,40 @@ export function weave(random: Random, shape: WorkloadShape): Arrival[] {
       while (random.chance(shape.duplicates) && random.chance(0.9)) {
         arrivals.push({ atMs: atMs + lateMs + random.int(0, shape.latestMs), record });
       }
+      while (random.chance(shape.repeats) && random.chance(0.7)) {
+        // Like what comes late, within what rules remember for certain.
+        const againMs = lateMs + random.int(0, Math.max(0, Math.min(shape.latestMs, 71 * 60 * minuteMs - lateMs)));
+        arrivals.push(...repeated(random, record, atMs + againMs, arrivals.length));
+      }
       if (random.chance(shape.poison)) arrivals.push({ atMs: atMs + lateMs, record: spoilt(random, record) });
     }
   }
   return arrivals.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** The same body under another id, as somebody sends it who kept it or as the act was done again; and what is answered. */
+function repeated(random: Random, record: NewRecord, atMs: number, nth: number): Arrival[] {
+  const workspace = record.key;
+  const { ce_id: former, ce_time: formerTime, ...others } = record.headers;
+  const isUntimed = record.value?.includes('"tripline.time.received":true') === true;
+  const id = `${former}-again-${nth}`;
+  const time = isUntimed ? new Date(atMs).toISOString() : formerTime!;
+  const again = { atMs, record: proved({ ...record, headers: { ...others, ce_id: id, ce_time: time } }) };
+  if (others['ce_bodysha256'] === undefined || random.chance(0.2)) return [again];
+  const answer: TriplineEvent = {
+    id: `proof:${id}`,
+    source: `//tripline/${workspace}`,
+    type: 'dev.cdeventsx.tripline-delivery.looked-up',
+    time,
+    workspace,
+    trust: 'high',
+    data: {
+      'tripline.delivery.id': id,
+      'tripline.delivery.proof': random.pick(['listed', 'not-listed', 'unavailable']),
+    },
+  };
+  const answeredMs = atMs + random.int(-1, 20) * minuteMs;
+  return [again, { atMs: answeredMs, record: proved({ topic: topics.events, ...toEventRecord(answer) }) }];
 }
 
 export type Told = { event: TriplineEvent; atMs: number };

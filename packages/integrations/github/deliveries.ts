@@ -8,6 +8,29 @@ import { CannotRead, cannotRead, type GitHubAccess } from './reader.ts';
 /** A webhook whose deliveries GitHub lists: the App's own, or one of an organisation. */
 export type Hook = { kind: 'app' } | { kind: 'organization'; organization: string; id: string };
 
+/** The webhooks whose deliveries can be listed, by what is configured: those that are named, and the App's own. */
+export function hooksOf(github: {
+  app?: { id: string } | undefined;
+  hooks: readonly { organization: string; id: string }[];
+}): { name: string; hook: Hook; source: string | null }[] {
+  const named = github.hooks.map(({ organization, id }) => ({
+    name: `org:${organization.toLowerCase()}/${id}`,
+    hook: { kind: 'organization', organization, id } as const,
+    source: sourceOf(organization),
+  }));
+  if (github.app === undefined) return named;
+  return [{ name: `app:${github.app.id}`, hook: { kind: 'app' }, source: null }, ...named];
+}
+
+/** Who says so in events of an organisation's deliveries; see `source` of packages/sources/github. */
+const sourceOf = (organization: string) => `//github.com/${encodeURIComponent(organization)}`;
+
+/** Whether some of these lists may name a delivery of `source`. The App's may name anybody's. */
+export function mayList(hooks: readonly { source: string | null }[], source: string): boolean {
+  if (!source.startsWith('//github.com/')) return false;
+  return hooks.some((hook) => hook.source === null || hook.source.toLowerCase() === source.toLowerCase());
+}
+
 export type HookAccess = GitHubAccess & { hookToken?: string | undefined };
 
 /** One attempt of GitHub to make a delivery. Attempts of one delivery share its `guid`, which is `X-GitHub-Delivery`. */

@@ -15,6 +15,7 @@ import { parseJsonObject } from '../json.ts';
 import { identifier, loginText, text, utc } from '../untrusted.ts';
 import type { NamedOwner, Workspaces } from '../workspace.ts';
 import { type Around, canBeRepository, fit, repositoryName } from './body.ts';
+import { factOf } from './fact.ts';
 import type { Draft, Told } from './family.ts';
 import { keysFit, readEvents, unreadEvents } from './registry.ts';
 import { verifyGithub } from './verify.ts';
@@ -67,12 +68,16 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   const data = whole(told, body, owner);
   if (data === undefined) return ignore('incomplete', body);
   const login = loginText(owner?.login);
+  const toldAt = utc(told.time);
+  const time = toldAt ?? new Date(delivery.receivedAtMs).toISOString();
+  if (toldAt === undefined) Object.assign(data, { 'tripline.time.received': true } satisfies Attributes);
+  Object.assign(data, factOf(name, told.type, data, time));
   return {
     event: {
       id: `github:${id}`,
       source: login === undefined ? '//github.com' : `//github.com/${encodeURIComponent(login)}`,
       type: told.type,
-      time: utc(told.time) ?? new Date(delivery.receivedAtMs).toISOString(),
+      time,
       workspace: whose.workspace,
       trust: 'high',
       bodySha256: delivery.bodySha256,

@@ -1,0 +1,141 @@
+import type { ClientBase } from 'pg';
+import type { Db } from './database.ts';
+import type { HookHold } from './hooks.ts';
+import { addToOutbox, type OutgoingEvent } from './outbox.ts';
+import { inTransaction } from './transaction.ts';
+
+/** Whether the provider's own list of deliveries names one; `unavailable`: nobody could ask. */
+export type Proof = 'listed' | 'not-listed' | 'unavailable';
+
+/** A delivery whose body was heard before under another id. Field docs: migrations/0025_unproven.sql. */
+export type Question = {
+  workspace: string;
+  eventId: string;
+  source: string;
+  event: string | null;
+  heardMs: number;
+  /** Whether some list can be asked that may name it; otherwise it is answered at once. */
+  isAskable: boolean;
+};
+
+/** Leaves questions for services/reconciler, in the transaction of the detector that judged the deliveries. */
+export async function askAboutDeliveries(
+  client: Pick<ClientBase, 'query'>,
+  questions: readonly Question[],
+): Promise<void> {
+  if (questions.length === 0) return;
+  await client.query({
+    name: 'ask-about-deliveries',
+    text: `INSERT INTO delivery_questions (workspace, event_id, source, event, heard_at, proof, answered_at)
+      SELECT q.workspace, q."eventId", q.source, q.event, to_timestamp(q."heardMs" / 1000),
+        CASE WHEN NOT q."isAskable" THEN 'unavailable' END, CASE WHEN NOT q."isAskable" THEN clock_timestamp() END
+      FROM json_to_recordset($1::json) AS q(workspace text, "eventId" text, source text, event text, "heardMs" float8,
+        "isAskable" boolean)
+      ON CONFLICT DO NOTHING`,
+    values: [JSON.stringify(questions)],
+  });
+  const unanswerable = questions.filter(({ isAskable }) => !isAskable);
+  await addToOutbox(
+    client,
+    unanswerable.map((question) => answer(question, 'unavailable')),
+  );
+}
+
+type Asked = { workspace: string; eventId: string };
+
+function answer({ workspace, eventId }: Asked, proof: Proof): OutgoingEvent {
+  return {
+    id: `proof:${eventId}`,
+    type: 'dev.cdeventsx.tripline-delivery.looked-up',
+    workspace,
+    data: { 'tripline.delivery.id': eventId, 'tripline.delivery.proof': proof },
+  };
+}
+
+/** When the log took in the oldest delivery about which `hook` is still to be asked, ms; null when there is none. */
+export async function oldestQuestionMs(db: Db, of: OfHook): Promise<number | null> {
+  const { rows } = await db.pool.query<{ oldest: Date | null }>(
+    `SELECT min(heard_at) AS oldest FROM delivery_questions WHERE ${isOpenFor}`,
+    forHook(of),
+  );
+  return rows[0]!.oldest?.getTime() ?? null;
+}
+
+/** A webhook, and whose deliveries it may list: of one source, or of all of them. */
+export type OfHook = { hook: string; source: string | null };
+const isOpenFor = 'proof IS NULL AND NOT $1 = ANY (looked) AND ($2::text IS NULL OR lower(source) = lower($2))';
+const forHook = ({ hook, source }: OfHook) => [hook, source];
+
+/**
+ * Answers the questions about deliveries that a page of a list names, and remembers for which events of which workspaces
+ * the list is one that names them: only such a list says anything by its silence.
+ */
+export function recordListed(
+  db: Db,
+  { hook }: HookHold,
+  listed: readonly { guid: string; event: string }[],
+): Promise<number> {
+  return inTransaction(db, async (client) => {
+    const named = JSON.stringify(listed.map(({ guid, event }) => ({ id: `github:${guid}`, event })));
+    await client.query(
+      `INSERT INTO hook_coverage (hook, workspace, event)
+       SELECT DISTINCT $1, t.workspace, l.event
+       FROM json_to_recordset($2::json) AS l(id text, event text)
+         JOIN trail t ON t.event_id = l.id AND t.appended_at > clock_timestamp() - interval '4 days'
+       WHERE t.workspace IS NOT NULL
+       ON CONFLICT DO NOTHING`,
+      [hook, named],
+    );
+    const { rows } = await client.query<Asked>(
+      `UPDATE delivery_questions q SET proof = 'listed', answered_at = clock_timestamp()
+       FROM json_to_recordset($1::json) AS l(id text, event text)
+       WHERE q.event_id = l.id AND q.proof IS NULL AND coalesce(q.event, l.event) = l.event
+       RETURNING q.workspace, q.event_id AS "eventId"`,
+      [named],
+    );
+    await addToOutbox(
+      client,
+      rows.map((asked) => answer(asked, 'listed')),
+    );
+    return rows.length;
+  });
+}
+
+/**
+ * The list of `hook` was read whole, from `untilMs` down to `sinceMs`, and named none of the deliveries of that time that
+ * are still asked about. Where no other list is left that may (`others`: webhooks that have yet to look), they are answered.
+ */
+export function recordNotListed(
+  db: Db,
+  of: OfHook,
+  { sinceMs, untilMs, others }: { sinceMs: number; untilMs: number; others: readonly OfHook[] },
+): Promise<{ notListed: number; unavailable: number }> {
+  return inTransaction(db, async (client) => {
+    await client.query(
+      `UPDATE delivery_questions SET looked = looked || $1
+       WHERE ${isOpenFor} AND heard_at >= to_timestamp($3::float8 / 1000) AND heard_at <= to_timestamp($4::float8 / 1000)`,
+      [...forHook(of), sinceMs, untilMs],
+    );
+    const { rows } = await client.query<Asked & { proof: Proof }>(
+      `UPDATE delivery_questions q SET answered_at = clock_timestamp(), proof = CASE WHEN EXISTS (
+           SELECT FROM hook_coverage c WHERE c.hook = ANY (q.looked) AND c.workspace = q.workspace
+             AND c.event = coalesce(q.event, c.event)) THEN 'not-listed' ELSE 'unavailable' END
+       WHERE q.proof IS NULL AND $1 = ANY (q.looked) AND NOT EXISTS (
+         SELECT FROM json_to_recordset($2::json) AS o(hook text, source text)
+         WHERE (o.source IS NULL OR lower(o.source) = lower(q.source)) AND NOT o.hook = ANY (q.looked))
+       RETURNING q.workspace, q.event_id AS "eventId", q.proof`,
+      [of.hook, JSON.stringify(others)],
+    );
+    await addToOutbox(
+      client,
+      rows.map((asked) => answer(asked, asked.proof)),
+    );
+    const notListed = rows.filter(({ proof }) => proof === 'not-listed').length;
+    return { notListed, unavailable: rows.length - notListed };
+  });
+}
+
+/** Forgets questions about deliveries older than `beforeMs`: the engine has, too. */
+export async function forgetQuestions(db: Db, beforeMs: number): Promise<void> {
+  await db.pool.query('DELETE FROM delivery_questions WHERE heard_at < to_timestamp($1::float8 / 1000)', [beforeMs]);
+}

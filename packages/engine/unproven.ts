@@ -1,0 +1,109 @@
+import type { LoggedEvent } from '@tripline/contracts/event';
+import type { StreamRecord } from '@tripline/stream/contract';
+import { joinKey } from './keys.ts';
+import type { KeyedState } from './state.ts';
+import type { Timers } from './timers.ts';
+
+/** The pseudo-rule under which the engine keeps events that nobody has vouched for, and their timers. */
+export const unprovenRule = '@unproven';
+/** So long an answer is waited for; then it counts as one that nobody could give. */
+export const answerWithinMs = 15 * 60_000;
+/** As long as findings are remembered. */
+const rememberMs = 72 * 3_600_000;
+/** So many wait in a workspace; beyond that the oldest is judged as if nobody could be asked. */
+const mostWaiting = 200;
+/** Of those that were judged so, as many are remembered. */
+const mostJudged = 1000;
+/** A larger value waits for no answer. */
+const largestBytes = 65_536;
+
+/** An event that waits for its answer, as it lay in the log; `fact`: which it tells. */
+export type Waiting = Pick<StreamRecord, 'topic' | 'partition' | 'offset' | 'key' | 'headers'> & {
+  value: string;
+  fact?: string;
+};
+/** `findings`: those that rest on it, among others perhaps, and whose they are. */
+export type UnprovenRow = { heardMs: number; waiting?: Waiting; findings: { id: string; rule: string }[] };
+type Lists = { waiting: string[]; judged: string[] };
+
+/**
+ * Deliveries whose body was heard before under another id, while the provider's own list has not named them. Whoever kept
+ * a body can send it again, so they are kept until it is known: a row each, by event id, in state of the engine's own.
+ */
+export function createUnproven({ state, timers }: { state: KeyedState; timers: Timers }) {
+  const slot = (workspace: string, key: string) => state.slot(joinKey(workspace, unprovenRule, key));
+  const listsOf = (workspace: string, nowMs: number) => state.get(slot(workspace, ''), nowMs) as Lists | undefined;
+  const keepLists = (workspace: string, lists: Lists, nowMs: number) =>
+    state.set(slot(workspace, ''), lists, rememberMs, nowMs);
+  const read = (workspace: string, id: string, nowMs: number) =>
+    id === '' ? undefined : (state.get(slot(workspace, id), nowMs) as UnprovenRow | undefined);
+  const keep = (workspace: string, id: string, row: UnprovenRow, nowMs: number) =>
+    state.set(slot(workspace, id), row, rememberMs, nowMs);
+  const timerOf = (workspace: string, id: string) => ({ workspace, rule: unprovenRule, id });
+
+  function leaveLists(workspace: string, id: string, nowMs: number): Lists {
+    const { waiting, judged } = listsOf(workspace, nowMs) ?? { waiting: [], judged: [] };
+    return { waiting: waiting.filter((other) => other !== id), judged: judged.filter((other) => other !== id) };
+  }
+
+  return {
+    read,
+    /** Keeps an event until its answer comes. False when it is too large for that. */
+    wait(event: LoggedEvent, record: StreamRecord, fact: string | undefined, nowMs: number): boolean {
+      const { workspace, id } = event;
+      const value = record.value?.toString('utf8') ?? '';
+      const isSmall = value.length <= largestBytes;
+      const { topic, partition, offset, key, headers } = record;
+      const waiting = { topic, partition, offset, key, headers, value, ...(fact === undefined ? {} : { fact }) };
+      keep(workspace, id, { heardMs: nowMs, findings: [], ...(isSmall ? { waiting } : {}) }, nowMs);
+      const lists = leaveLists(workspace, id, nowMs);
+      if (!isSmall) {
+        keepLists(workspace, judgedToo(workspace, lists, id), nowMs);
+        return false;
+      }
+      keepLists(workspace, { ...lists, waiting: [...lists.waiting, id] }, nowMs);
+      timers.set({ ...timerOf(workspace, id), dueMs: nowMs + answerWithinMs, keys: [] });
+      return true;
+    },
+    /** The one that waits longest, when there are too many. */
+    oneTooMany(workspace: string, nowMs: number): string | undefined {
+      const { waiting } = listsOf(workspace, nowMs) ?? { waiting: [] };
+      return waiting.length > mostWaiting ? waiting[0] : undefined;
+    },
+    /** It waits no longer, and is remembered as one for which nobody vouched. */
+    giveUp(workspace: string, id: string, row: UnprovenRow, nowMs: number): void {
+      keepLists(workspace, judgedToo(workspace, leaveLists(workspace, id, nowMs), id), nowMs);
+      timers.clear(timerOf(workspace, id));
+      keep(workspace, id, { heardMs: row.heardMs, findings: row.findings }, nowMs);
+    },
+    /** It was answered for. */
+    forget(workspace: string, id: string, nowMs: number): void {
+      const lists = leaveLists(workspace, id, nowMs);
+      if (lists.waiting.length + lists.judged.length === 0) state.delete(slot(workspace, ''));
+      else keepLists(workspace, lists, nowMs);
+      timers.clear(timerOf(workspace, id));
+      state.delete(slot(workspace, id));
+    },
+    /** Which of these events nobody has vouched for. */
+    among(workspace: string, ids: readonly string[], nowMs: number): string[] {
+      if (listsOf(workspace, nowMs) === undefined) return [];
+      return [...new Set(ids)].filter((id) => read(workspace, id, nowMs) !== undefined);
+    },
+    /** Remembers that a finding rests on these events. */
+    rest(workspace: string, ids: readonly string[], finding: { id: string; rule: string }, nowMs: number): void {
+      for (const id of ids) {
+        const row = read(workspace, id, nowMs);
+        if (row === undefined || row.findings.length >= 100) continue;
+        if (row.findings.some((other) => other.id === finding.id)) continue;
+        keep(workspace, id, { ...row, findings: [...row.findings, finding] }, nowMs);
+      }
+    },
+  };
+
+  function judgedToo(workspace: string, lists: Lists, id: string): Lists {
+    const judged = [...lists.judged, id];
+    for (const old of judged.splice(0, Math.max(0, judged.length - mostJudged))) state.delete(slot(workspace, old));
+    return { ...lists, judged };
+  }
+}
+export type Unproven = ReturnType<typeof createUnproven>;

@@ -1,0 +1,76 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { EventType } from '@tripline/contracts/event';
+
+/**
+ * GitHub tells some acts by two webhooks: a team's access to a repository by `team` and `team_add`, a new tag by `push` and
+ * `create`. Such events name the fact that they tell, so that it counts once; see `tripline.fact.id` in contracts/attributes.ts.
+ */
+export function factOf(
+  teller: string,
+  type: EventType,
+  data: Attributes,
+  time: string,
+): Pick<Attributes, 'tripline.fact.id' | 'tripline.fact.teller'> | undefined {
+  const named = nameOf(type, data);
+  if (named === undefined) return undefined;
+  const parts = named.parts.map((part) => (part ?? '').toLowerCase().slice(0, 120));
+  // With an id of the provider's for this very act no time is needed to tell it from others.
+  const which = named.id === undefined ? `@${time.slice(0, 16)}Z` : `#${named.id.slice(0, 60)}`;
+  return { 'tripline.fact.id': `fact:${parts.join(':')}${which}`.slice(0, 512), 'tripline.fact.teller': teller };
+}
+
+type Named = { parts: readonly (string | undefined)[]; id?: string | undefined };
+
+function nameOf(type: EventType, data: Attributes): Named | undefined {
+  const repository = data['vcs.repository.id'] ?? data['vcs.repository.name'];
+  switch (type) {
+    case 'dev.cdeventsx.tripline-grant.added':
+    case 'dev.cdeventsx.tripline-grant.changed':
+    case 'dev.cdeventsx.tripline-grant.removed':
+    case 'dev.cdeventsx.tripline-credential.requested':
+      return grantName(type.slice(type.lastIndexOf('.') + 1), data);
+    case 'dev.cdeventsx.tripline-control.changed': {
+      const { 'tripline.control.kind': kind, 'tripline.control.action': action } = data;
+      if (kind === 'visibility') return { parts: [kind, action, repository] };
+      if (kind !== 'security-alert') return undefined;
+      return { parts: [kind, actionsOfAlerts[action ?? ''] ?? action, repository, data['tripline.control.name']] };
+    }
+    case 'dev.cdevents.branch.created':
+    case 'dev.cdeventsx.tripline-tag.created':
+      return refName('created', data, repository);
+    case 'dev.cdevents.branch.deleted':
+    case 'dev.cdeventsx.tripline-tag.deleted':
+      return refName('deleted', data, repository);
+    case 'dev.cdeventsx.tripline-ref.pushed':
+      if (data['tripline.ref.created']) return refName('created', data, repository);
+      return data['tripline.ref.deleted'] ? refName('deleted', data, repository) : undefined;
+    case 'dev.cdevents.artifact.published':
+      return {
+        parts: ['published', data['vcs.owner.name'], data['tripline.package.name'], data['tripline.package.version']],
+      };
+    default:
+      return undefined;
+  }
+}
+
+/** What `repository_vulnerability_alert` calls what `dependabot_alert` calls otherwise. */
+const actionsOfAlerts: Record<string, string> = { create: 'created', dismiss: 'dismissed', resolve: 'fixed' };
+
+/** Acts that have an id of their own at GitHub: none of them happens twice. */
+const idsOfActs: Record<string, readonly string[]> = {
+  'org-invitation': ['added'],
+  'deploy-key': ['added', 'removed'],
+  'personal-access-token': ['added', 'requested'],
+};
+
+function grantName(verb: string, data: Attributes): Named {
+  const kind = data['tripline.grant.kind']!;
+  const grantee = data['tripline.grant.grantee_id'] ?? data['tripline.grant.grantee'];
+  const target = data['tripline.grant.target_id'] ?? data['tripline.grant.target'];
+  const isOwn = idsOfActs[kind]?.includes(verb) === true;
+  return { parts: [verb, kind, target, grantee], id: isOwn ? data['tripline.grant.id'] : undefined };
+}
+
+function refName(verb: string, data: Attributes, repository: string | undefined): Named {
+  return { parts: [verb, data['vcs.ref.head.type'], repository, data['vcs.ref.head.name']] };
+}
