@@ -277,9 +277,10 @@ slack:
   await expect.poll(pages, until).toEqual(['trigger', 'acknowledge', 'resolve']);
   expect((await tripline(['incidents', 'list'], env, folder)).out).toContain('resolved');
 
-  // The same delivery again, under another id, changes nothing.
+  // The same body again, under another id, is a delivery of its own. The key is gone, so nothing is done about it.
   expect(await deliver(base, 'deploy_key', body)).toBe(202);
-  expect(await findings()).toHaveLength(1);
+  await expect.poll(async () => (await findings()).length, until).toBe(2);
+  expect(atGithub().filter((call) => call === 'DELETE /repos/acme/app/keys/77')).toHaveLength(1);
   expect(await tripline(['trail', 'verify'], env, folder)).toMatchObject({ status: 0 });
 }
 
