@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { attackVersion, type Finding, findingSchema } from '@tripline/contracts/finding';
 import { responseActions } from '@tripline/contracts/response';
 import type { AnyRule, FindingDraft } from '@tripline/rules/contract';
+import type { z } from 'zod';
 import { findingId } from './finding-id.ts';
 
 const monthMs = 30 * 24 * 3_600_000;
@@ -19,15 +21,17 @@ export function identify(draft: { subject: string; occasion?: string }, at: Occa
 }
 
 /**
- * Fills a draft in and checks it whole: a rule may be the user's own, and what Postgres refuses would stop the partition.
- * @throws {Error} naming what the draft lacks.
+ * Fills a draft in. What does not fit a finding's schema is cut or left out, never the finding: a rule may be the user's
+ * own, names are an attacker's to choose, and what Postgres refuses would stop the partition.
+ * @throws {Error} when the draft lacks what a finding is known by.
  */
 export function completeFinding(draft: FindingDraft, at: Occasion): Finding {
   const { rule, workspace, event, nowMs } = at;
   const { id, subject, occasion } = identify(draft, at);
   const decidedBy = draft.decidedBy ?? (event === null ? undefined : { eventId: event.id, time: event.time });
   if (decidedBy === undefined) throw new Error('a finding from a timer needs decidedBy');
-  return findingSchema.parse({
+  const limits = { title: 300, summary: 4000 };
+  const whole = {
     id,
     rule: rule.id,
     workspace,
@@ -35,22 +39,89 @@ export function completeFinding(draft: FindingDraft, at: Occasion): Finding {
     occasion,
     severity: draft.severity ?? rule.severity,
     confidence: draft.confidence,
-    title: clean(draft.title),
-    summary: clean(draft.summary),
+    title: cut(clean(draft.title), limits.title),
+    summary: cut(clean(draft.summary), limits.summary),
     decidingEvent: clean(decidedBy.eventId),
     occurredAt: decidedBy.time,
     detectedAt: new Date(nowMs).toISOString(),
-    evidence: clean([...draft.evidence]).sort((a, b) => Date.parse(a.time) - Date.parse(b.time)),
-    entities: clean([...draft.entities]),
-    response: clean([...draft.response]).sort(
-      (a, b) => responseActions[a.action].rank - responseActions[b.action].rank,
-    ),
-    remedy: clean([...draft.remedy]),
+    evidence: listed(draft.evidence)
+      .map((item) => ({ ...item, what: cut(item?.what, 2000) }))
+      .sort((a, b) => Date.parse(a.time) - Date.parse(b.time)),
+    entities: listed(draft.entities).map((item) => ({ ...item, id: shortened(item?.id, 512) })),
+    response: listed(draft.response).sort((a, b) => rankOf(a) - rankOf(b)),
+    remedy: listed(draft.remedy),
     silence: silenceFor({ rule: rule.id, subject, workspace, severity: draft.severity ?? rule.severity }, nowMs),
     attack: [...rule.attack],
     attackVersion,
     owasp: [...rule.owasp],
-  });
+  };
+  const parsed = findingSchema.safeParse(whole);
+  return parsed.success ? parsed.data : fitted(whole, parsed.error.issues, limits.summary);
+}
+
+type Unfit = Record<(typeof lists)[number], unknown[]> & Record<string, unknown>;
+type Issue = z.core.$ZodIssue;
+const lists = ['evidence', 'entities', 'response', 'remedy'] as const;
+
+/**
+ * The finding without what does not fit its schema, which its summary names. Too long or too short a name lowers nothing,
+ * since others choose names, nor does a step that cannot be taken; anything else is a fault of the rule, and makes it low.
+ */
+function fitted(whole: Unfit, issues: readonly Issue[], summaryLimit: number): Finding {
+  const named = new Set<string>();
+  const left: Unfit = { ...whole };
+  for (const list of lists) {
+    left[list] = whole[list].flatMap((item, place) => {
+      const faults = issues.filter(({ path }) => path[0] === list && path[1] === place);
+      if (faults.length === 0) return [item];
+      for (const { path } of faults) named.add([list, ...path.slice(2)].map(String).join('.'));
+      const rest = withoutFields(item, faults);
+      return fits(list, rest) ? [rest] : [];
+    });
+  }
+  const isOfRule = ({ path, code }: Issue) => path[0] !== 'response' && code !== 'too_big' && code !== 'too_small';
+  for (const { path } of issues) {
+    if (path.length > 1) continue;
+    const field = String(path[0]);
+    named.add(field);
+    if (field === 'title') left['title'] = `${whole['rule']}: ${whole['subject']}`.slice(0, 300).toWellFormed();
+    if (field === 'summary') left['summary'] = '';
+    if (field === 'confidence') left['confidence'] = 'low';
+    if (field === 'occurredAt') left['occurredAt'] = whole['detectedAt'];
+    if (field === 'decidingEvent') left['decidingEvent'] = '';
+  }
+  if (issues.some(isOfRule)) left['severity'] = 'low';
+  const note = ` Left out, since it did not fit: ${[...named].sort().join(', ')}.`;
+  const summary = typeof left['summary'] === 'string' ? left['summary'] : '';
+  return findingSchema.parse({ ...left, summary: `${cut(summary, summaryLimit - note.length)}${note}`.trim() });
+}
+
+/** `item` without those of its fields that do not fit, which may be ones that it can do without. */
+function withoutFields(item: unknown, faults: readonly Issue[]): unknown {
+  if (typeof item !== 'object' || item === null) return item;
+  const fields = faults.map(({ path }) => path[2]);
+  return Object.fromEntries(Object.entries(item).filter(([name]) => !fields.includes(name)));
+}
+
+const fits = (list: (typeof lists)[number], item: unknown) => findingSchema.shape[list].safeParse([item]).success;
+
+/** A draft's list without what Postgres does not take; a rule of the user's may leave it out. */
+const listed = <T>(list: readonly T[]): T[] => (Array.isArray(list) ? clean([...list]) : []);
+
+const rankOf = (step: { action: keyof typeof responseActions }) => responseActions[step?.action]?.rank ?? 0;
+
+/** At most `limit` UTF-16 units of `text`, and no half of a character. */
+function cut<T>(text: T, limit: number): T {
+  if (typeof text !== 'string' || text.length <= limit) return text;
+  const end = limit - 1;
+  const isHalf = text.charCodeAt(end - 1) >= 0xd800 && text.charCodeAt(end - 1) <= 0xdbff;
+  return `${text.slice(0, isHalf ? end - 1 : end)}…` as T;
+}
+
+/** As `cut`, but for ids: two that begin alike stay two. */
+function shortened<T>(id: T, limit: number): T {
+  if (typeof id !== 'string' || id.length <= limit) return id;
+  return `${cut(id, limit - 65)}${createHash('sha256').update(id).digest('hex')}` as T;
 }
 
 /** An entry for tripline.yaml. JSON's text is YAML's too. */
