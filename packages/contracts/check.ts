@@ -14,8 +14,6 @@ export const criteria = {
   topic: 'it has another number of partitions than the settings say, or is missing',
   rule: 'it threw within the last hour',
   records: 'one could not be read or was not proved within the last hour, and was dead-lettered',
-  deliveries: 'never: what was refused and ignored within the last day is shown',
-  organization: 'genuine deliveries of it came within the last hour, and no workspace has it',
   jobs: 'one failed five times, and has not succeeded since',
   'kill switch': 'never: it is shown while it is thrown',
   import: 'the last one failed',
@@ -23,8 +21,10 @@ export const criteria = {
   learning: 'never: it is shown until it ends',
   'webhook secret': 'never: one that is too short stops the start',
   GitHub: 'it refuses the App or the token, or the App is installed nowhere',
-  Slack: 'it refuses the bot token, or the token is of another team',
-  PagerDuty: 'the routing key has another form than they have',
+  organization: 'genuine deliveries of it came within the last day, and no workspace has it',
+  deliveries: 'never: what was ignored and refused within the last day is shown, by reason, with the time of the last',
+  Slack: 'it refuses the bot token, the token is of another team, or it has taken nothing for five minutes',
+  PagerDuty: 'the routing key has another form than they have, or it has taken nothing for five minutes',
   remediation: 'it is automatic, and nothing may act, or no policy allows anything',
 } as const;
 type Subject = keyof typeof criteria;

@@ -11,8 +11,8 @@ What \`tripline doctor\` looks at, and when it calls it broken. Its exit status 
 each check is one object a line: \`name\`, which begins as below; \`state\`, which is \`ok\`, \`off\` (not configured, and need
 not be) or \`broken\`; \`said\`, what was found; and \`mend\`, what to do about it, or null.
 
-What the database knows (rule, records, jobs, import, redelivery) is also told by \`GET /readyz\` on the
-operations port and on the screen of \`tripline up\`.
+What the database knows (schema, rule, records, jobs, Slack and PagerDuty taking messages, organization, deliveries, import,
+redelivery) is also told by \`GET /readyz\` on the operations port, and on the screen of \`tripline up\` as it starts.
 
 Nothing that a stranger sends makes anything broken: deliveries that are refused or ignored are counted and shown, no more.
 

@@ -1,13 +1,18 @@
 import type { Check } from '@tripline/contracts/check';
+import type { Config } from '@tripline/runtime/config';
 import { redactText } from '@tripline/runtime/redact';
 import type { Db } from './database.ts';
 import { readDeliverySummaries, readUnknownOrganizations } from './delivery-summaries.ts';
 import { readHooks } from './hooks.ts';
 import { readImports } from './imports.ts';
+import { readSinkTroubles } from './messages.ts';
+import { MigrationError, readMissingMigrations } from './migrate.ts';
 import { readRuleFaults } from './rule-faults.ts';
 
 /** So often a job fails before somebody is told: what a network or a provider loses for a minute is over by then. */
 const tooManyAttempts = 5;
+/** What was not kept is told for so long. */
+const deliveriesMs = 24 * 3_600_000;
 
 /**
  * What the database knows of the state that Tripline is in, by `criteria` of packages/contracts/check.ts: for `doctor`, the
@@ -15,14 +20,75 @@ const tooManyAttempts = 5;
  * in one.
  * @throws the database's own error.
  */
-export async function checkHealth(db: Db): Promise<Check[]> {
+export async function checkHealth(db: Db, config: Pick<Config, 'workspaces'>): Promise<Check[]> {
+  const migrations = await schema(db);
+  if (migrations.state === 'broken') return [migrations];
   return [
+    migrations,
     ...(await rules(db)),
     ...(await jobs(db)),
+    ...(await sinks(db)),
+    ...(await organizations(db, config)),
+    ...(await deliveries(db)),
     ...(await imports(db)),
     ...(await redelivery(db)),
-    ...(await deliveries(db)),
   ];
+}
+
+async function schema(db: Db): Promise<Check> {
+  const name = 'schema';
+  try {
+    const { missing, applied } = await readMissingMigrations(db);
+    if (missing.length === 0) return { name, state: 'ok', said: 'as this version needs it' };
+    const mend = 'run `npx tripline migrate`: it goes on where it was interrupted, or says what it fails at';
+    const said =
+      applied === 0 ? "Tripline's tables are missing" : `half migrated: it lacks ${missing.slice(0, 5).join(', ')}`;
+    return { name, state: 'broken', said, mend };
+  } catch (error) {
+    if (!(error instanceof MigrationError)) throw error;
+    return { name, state: 'broken', said: error.message, mend: 'do as it says' };
+  }
+}
+
+async function sinks(db: Db): Promise<Check[]> {
+  return (await readSinkTroubles(db)).map(({ sink, since, triedAt, reason, gaveUp, waiting }): Check => {
+    const name = sink === 'slack' ? 'Slack takes messages' : 'PagerDuty takes messages';
+    const said = `not since ${moment(since)} UTC (${reason}, last tried at ${moment(triedAt)}); ${waiting} messages wait`;
+    const mend = 'see to the credential, its rights and the channel; what waits is told within minutes after';
+    return gaveUp ? { name, state: 'broken', said, mend } : { name, state: 'ok', said: `${said}; it is tried again` };
+  });
+}
+
+/** Genuine deliveries of organisations that no workspace has: whoever set their webhook up takes them for watched. */
+async function organizations(db: Db, { workspaces }: Pick<Config, 'workspaces'>): Promise<Check[]> {
+  const configured = new Set(
+    workspaces.flatMap(({ github }) =>
+      github.organizations.map((entry) => (typeof entry === 'string' ? entry : entry.login).toLowerCase()),
+    ),
+  );
+  const unknown = await readUnknownOrganizations(db, new Date(Date.now() - deliveriesMs));
+  return unknown
+    .filter(({ organization }) => !configured.has(organization.toLowerCase()))
+    .map(({ organization, lastAt }) => ({
+      name: `organization ${organization}`,
+      state: 'broken',
+      said: `its deliveries are genuine and not kept, since no workspace has it; the last came at ${moment(lastAt)} UTC`,
+      mend: 'name it under workspaces[].github.organizations, or take its webhook away; told for a day after the last',
+    }));
+}
+
+/** A stranger can have any number of deliveries refused: they are shown, and never broken. */
+async function deliveries(db: Db): Promise<Check[]> {
+  const summaries = await readDeliverySummaries(db, new Date(Date.now() - deliveriesMs));
+  return (['ignored', 'refused'] as const).map((outcome): Check => {
+    const of = summaries.filter((summary) => summary.outcome === outcome);
+    const name = `deliveries ${outcome}` as const;
+    if (of.length === 0) return { name, state: 'ok', said: 'none within the last day' };
+    const said = of.map(
+      ({ source, reason, count, lastAt }) => `${count} ${reason} (${source}, last ${moment(lastAt)} UTC)`,
+    );
+    return { name, state: 'ok', said: `within the last day: ${said.join(', ')}` };
+  });
 }
 
 async function rules(db: Db): Promise<Check[]> {
@@ -96,26 +162,6 @@ async function redelivery(db: Db): Promise<Check[]> {
     const until = lookedUntil ? `up to ${moment(lookedUntil)} UTC` : 'the first look is under way, or nothing was sent';
     return { name, state: 'ok', said: `nothing is missing; ${until}` };
   });
-}
-
-const hourMs = 3_600_000;
-
-/** What was not kept, and whose should have been. Anybody may bring about the first, so it is never broken. */
-async function deliveries(db: Db): Promise<Check[]> {
-  const unknown = await readUnknownOrganizations(db, new Date(Date.now() - hourMs));
-  const unkept = await readDeliverySummaries(db, new Date(Date.now() - 24 * hourMs));
-  const all = unkept.map(({ source, outcome, reason, count, lastAt }) => {
-    const times = count === 1 ? 'once' : `${count} times`;
-    return `${outcome} on ${source} ${times}, ${reason}, last at ${moment(lastAt)} UTC`;
-  });
-  return [
-    ...unknown.map(({ organization, lastAt }): Check => {
-      const said = `its deliveries are genuine and ignored, the last at ${moment(lastAt)} UTC: no workspace has it`;
-      const mend = 'name it under workspaces[].github.organizations, or take the webhook away there';
-      return { name: `organization ${organization}`, state: 'broken', said, mend };
-    }),
-    { name: 'deliveries', state: 'ok', said: all.length === 0 ? 'all of the last day were kept' : all.join('; ') },
-  ];
 }
 
 /** `2026-03-02 14:05:09` in UTC. */

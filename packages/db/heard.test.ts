@@ -163,17 +163,21 @@ test('what was ignored and refused, by reason, and which organisations nobody co
 
 test('doctor shows what was not kept, and is red only where a genuine organisation is nobody’s', async () => {
   const told = async () =>
-    (await checkHealth(fresh.db)).filter(({ name }) => name === 'deliveries' || name.startsWith('organization'));
-  expect(await told()).toEqual([{ name: 'deliveries', state: 'ok', said: 'all of the last day were kept' }]);
+    (await checkHealth(fresh.db, { workspaces: [] })).filter(({ name }) => /^(deliveries|organization)/.test(name));
+  const none = (outcome: 'ignored' | 'refused') => ({
+    ...{ name: `deliveries ${outcome}`, state: 'ok', said: 'none within the last day' },
+  });
+  expect(await told()).toEqual([none('ignored'), none('refused')]);
   const nowMs = Date.now();
   const lastAt = new Date(nowMs).toISOString();
   const refused = { source: 'github', outcome: 'refused', reason: 'bad-signature', count: 100_000, lastAt };
   const stranger = { source: 'github', outcome: 'refused', reason: 'bad-signature', genuine: false, time: lastAt };
   await write([summary(0, [stranger], [refused], { appendedAtMs: nowMs })]);
   expect(await told()).toEqual([
+    none('ignored'),
     {
-      ...{ name: 'deliveries', state: 'ok' },
-      said: expect.stringMatching(/^refused on github 100000 times, bad-signature, last at \S+ \S+ UTC$/),
+      ...{ name: 'deliveries refused', state: 'ok' },
+      said: expect.stringMatching(/^within the last day: 100000 bad-signature \(github, last \S+ \S+ UTC\)$/),
     },
   ]);
   const unknown = { source: 'github', outcome: 'ignored', reason: 'unknown-organization' };

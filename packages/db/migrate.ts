@@ -79,6 +79,21 @@ async function withMissingRight(client: pg.PoolClient, error: unknown): Promise<
   });
 }
 
+/**
+ * Migrations that the database lacks, in order; graphile-worker's schema counts as one. Some but not all: a migration was
+ * interrupted, or has failed.
+ * @throws {MigrationError} as `migrate` does.
+ */
+export async function readMissingMigrations(db: Db): Promise<{ missing: string[]; applied: number }> {
+  const files = readMigrations(migrationsDir);
+  const { rows } = await db.pool.query<{ ours: boolean; workers: boolean }>(
+    `SELECT to_regclass('schema_migrations') IS NOT NULL AS ours, to_regclass('graphile_worker.jobs') IS NOT NULL AS workers`,
+  );
+  const { ours, workers } = rows[0]!;
+  const missing = (ours ? await filesToApply(db.pool, files) : files).map(({ name }) => name);
+  return { missing: workers ? missing : [...missing, 'graphile_worker'], applied: files.length - missing.length };
+}
+
 type Migration = { name: string; sql: string; checksum: string };
 
 function readMigrations(dir: string): Migration[] {
@@ -89,7 +104,7 @@ function readMigrations(dir: string): Migration[] {
   });
 }
 
-async function filesToApply(client: pg.PoolClient, files: Migration[]): Promise<Migration[]> {
+async function filesToApply(client: Pick<pg.PoolClient, 'query'>, files: Migration[]): Promise<Migration[]> {
   const { rows } = await client.query<{ name: string; checksum: string }>(
     'SELECT name, checksum FROM schema_migrations',
   );

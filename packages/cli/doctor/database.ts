@@ -18,7 +18,8 @@ export async function checkDatabase(db: Db, config: Config, rules: readonly AnyR
   const server = await ask('Postgres', 'check DATABASE_URL and that the server runs', () => checkServer(db));
   if (server.state === 'broken') return [server];
   const mend = 'run `npx tripline migrate`';
-  const health = await checkHealth(db);
+  const health = await checkHealth(db, config);
+  if (health.length === 1) return [server, ...health];
   return [
     server,
     ...health,
@@ -33,12 +34,11 @@ async function checkServer(db: Db): Promise<Omit<Check, 'name'>> {
   const { rows } = await db.pool.query(
     `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
             (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms,
-            to_regclass('findings') IS NOT NULL AS migrated, current_setting('synchronous_commit') AS durable`,
+            current_setting('synchronous_commit') AS durable`,
   );
-  const { version, number, now_ms, migrated, durable } = rows[0];
+  const { version, number, now_ms, durable } = rows[0];
   const skewMs = Math.round(now_ms - (beforeMs + Date.now()) / 2);
   if (number < 150_000) return { state: 'broken', said: `version ${version}`, mend: 'use PostgreSQL 15 or newer' };
-  if (!migrated) return { state: 'broken', said: "Tripline's tables are missing", mend: 'run `npx tripline migrate`' };
   if (durable === 'off') {
     return {
       state: 'broken',

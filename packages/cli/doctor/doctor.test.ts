@@ -1,11 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Check } from '@tripline/contracts/check';
 import { addJob } from '@tripline/db/jobs';
+import { clearSinkTrouble, noteSinkTrouble } from '@tripline/db/messages';
 import { noteRuleFaults } from '@tripline/db/rule-faults';
+import { addToTrail, makeTrailDays, readTrailHead } from '@tripline/db/trail';
 import { rules } from '@tripline/rules/registry';
 import { loadConfig } from '@tripline/runtime/config';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -143,11 +145,80 @@ describe('the database', () => {
     await fresh.db.pool.query('DELETE FROM graphile_worker._private_jobs');
   });
 
-  it('names tables that are missing', async () => {
-    await fresh.db.pool.query('ALTER TABLE findings RENAME TO away');
+  it('names what a half migration lacks, and a database that has nothing', async () => {
+    const checks = () => checkDatabase(fresh.db, loadConfig({}, folder), rules);
+    expect(named(await checks(), 'schema')).toMatchObject({ state: 'ok' });
+    const { rows } = await fresh.db.pool.query(
+      `DELETE FROM schema_migrations WHERE name = (SELECT max(name) FROM schema_migrations) RETURNING *`,
+    );
+    expect(named(await checks(), 'schema')).toMatchObject({
+      state: 'broken',
+      said: `half migrated: it lacks ${rows[0].name}`,
+      mend: expect.stringContaining('npx tripline migrate'),
+    });
+    await fresh.db.pool.query('ALTER TABLE schema_migrations RENAME TO away');
+    const none = await checks();
+    expect(none.map(({ name }) => name)).toEqual(['Postgres', 'schema']);
+    expect(none[1]).toMatchObject({ state: 'broken', said: "Tripline's tables are missing" });
+    await fresh.db.pool.query('ALTER TABLE away RENAME TO schema_migrations');
+    await fresh.db.pool.query('INSERT INTO schema_migrations VALUES ($1, $2, $3)', Object.values(rows[0]));
+  });
+
+  it('names a sink that gave up, and one that is only tried again', async () => {
+    const checks = () => checkDatabase(fresh.db, loadConfig({}, folder), rules);
+    await noteSinkTrouble(fresh.db, 'slack', 'no-channel');
+    await noteSinkTrouble(fresh.db, 'pagerduty', 'timeout');
+    expect(named(await checks(), 'Slack takes messages')).toMatchObject({
+      state: 'broken',
+      said: expect.stringMatching(/^not since .* UTC \(no-channel, .*; 0 messages wait$/),
+    });
+    expect(named(await checks(), 'PagerDuty takes messages')).toMatchObject({ state: 'ok' });
+    await clearSinkTrouble(fresh.db, 'slack');
+    await clearSinkTrouble(fresh.db, 'pagerduty');
+    expect(named(await checks(), 'Slack takes messages')).toBeUndefined();
+  });
+
+  it('shows what was ignored and refused, red for nothing that a stranger sends', async () => {
+    const nowMs = Date.now();
+    const lastAt = new Date(nowMs).toISOString();
+    const data = {
+      'tripline.deliveries.counts': [
+        { source: 'github', outcome: 'refused', reason: 'signature-mismatch', count: 4_000_000, lastAt },
+        { source: 'github', outcome: 'ignored', reason: 'unknown-organization', count: 2, lastAt },
+      ],
+      'tripline.deliveries.recent': [
+        { source: 'github', reason: 'unknown-organization', genuine: true, organization: 'Acme-Labs', time: lastAt },
+        { source: 'github', reason: 'unknown-organization', genuine: false, organization: 'evil', time: lastAt },
+      ],
+    };
+    const record = {
+      ...{ topic: 'tripline.events', partition: 0, offset: 0, appendedAtMs: nowMs, key: '@receiver', fault: null },
+      headers: {
+        ce_type: 'dev.cdeventsx.tripline-deliveries.summarized',
+        ce_id: 'receiver:1',
+        ce_workspace: '@receiver',
+      },
+      value: Buffer.from(JSON.stringify(data)),
+    };
+    await makeTrailDays(fresh.db.pool, [record], new Set());
+    const client = await fresh.db.pool.connect();
+    await addToTrail(client, await readTrailHead(client, record.topic, 0), [record]);
+    client.release();
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
-    expect(checks).toMatchObject([{ name: 'Postgres', state: 'broken', mend: 'run `npx tripline migrate`' }]);
-    await fresh.db.pool.query('ALTER TABLE away RENAME TO findings');
+    expect(named(checks, 'deliveries refused')).toMatchObject({
+      state: 'ok',
+      said: expect.stringMatching(/^within the last day: 4000000 signature-mismatch \(github, last 20.* UTC\)$/),
+    });
+    expect(named(checks, 'deliveries ignored')).toMatchObject({ state: 'ok' });
+    expect(named(checks, 'organization Acme-Labs')).toMatchObject({ state: 'broken' });
+    expect(named(checks, 'organization evil')).toBeUndefined();
+    writeFileSync(
+      join(folder, 'tripline.yaml'),
+      'workspaces: [{ id: acme, github: { organizations: [{ login: acme-labs, id: 7 }] } }]',
+    );
+    const configured = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
+    rmSync(join(folder, 'tripline.yaml'));
+    expect(named(configured, 'organization Acme-Labs')).toBeUndefined();
   });
 });
 
