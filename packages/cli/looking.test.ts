@@ -104,7 +104,7 @@ const json = (text: string) => lines(text).map((line) => JSON.parse(line));
 describe('events', () => {
   test('newest first, by who, as JSON or for people', async () => {
     const { out } = await tripline(['events']);
-    expect(lines(out)[0]).toMatch(/^\S+ \S+ {2}kept {6}grant\.added +eve +acme\/app {2}github:1$/);
+    expect(lines(out)[0]).toMatch(/^\S+ \S+ {2}kept +grant\.added +eve +acme\/app {2}github:1$/);
     expect(lines(out)).toHaveLength(2);
     expect(out).not.toContain('\u001b');
     expect(json((await tripline(['events', '--json', '--actor', 'mona'])).out)).toMatchObject([
@@ -173,6 +173,7 @@ describe('findings and incidents', () => {
       'cancel the run: repository acme/app, runId 7\n    only shown, in a dry run; 2026-11-23 10:00:02 UTC; would cancel the run',
       'delete the deploy key: keyId 9, repository acme/app\n    not planned',
       '→ Look at it.',
+      "npx tripline silence add --rule=some-rule --subject='acme/app' --workspace='acme' --critical --for=30d --reason='",
       '  silences:\n    - rule: some-rule\n      subject: acme/app\n',
     ]) {
       expect(out).toEqual(typeof said === 'string' ? expect.stringContaining(said) : expect.stringMatching(said));

@@ -50,17 +50,19 @@ const styles: Record<Heard['state'], Style> = {
   refused: 'red',
 };
 
+/** What became of it and, where it was not kept, why, in one column: that is what the list is read for. */
 function line(heard: Heard, io: Io): string {
   const { at, state, why, count, actor, repository, workspace, id, type } = heard;
-  const because = why === null ? undefined : state === 'repeated' ? `as ${why}` : why;
+  const isUnkept = state === 'ignored' || state === 'refused';
+  const became = isUnkept ? `${state}: ${why}` : state;
   return lineOf(io, [
     { text: moment(at) },
-    { text: state.padEnd('repeated'.length), style: styles[state] },
-    { text: (type ?? '-').replace(/^dev\.cdevents(?:x\.tripline-|\.)/, '').padEnd(22), style: 'bold' },
-    { text: because?.padEnd(20) },
-    { text: count > 1 ? `${count} times` : undefined },
-    { text: (actor ?? '').padEnd(16) },
+    { text: became.padEnd(28), style: styles[state] },
+    { text: (type ?? '-').replace(/^dev\.cdevents(?:x\.tripline-|\.)/, '').padEnd(20), style: 'bold' },
+    { text: (actor ?? '').padEnd(12) },
     { text: repository ?? workspace ?? '' },
+    { text: count > 1 ? `${count} times` : undefined },
     { text: id ?? '', style: 'dim' },
+    { text: isUnkept || why === null ? undefined : state === 'repeated' ? `as ${why}` : why },
   ]);
 }

@@ -149,9 +149,18 @@ function tell(finding: StoredFinding, steps: readonly Remediation[], io: Io): st
   }
   if (finding.remedy.length > 0) heading('What to do');
   for (const sentence of finding.remedy) say(`→ ${sentence}`);
-  heading('To silence exactly this, in tripline.yaml');
-  for (const line of finding.silence.split('\n')) lines.push(`  ${plain(line)}\n`);
+  heading('To silence exactly this, now or in tripline.yaml');
+  lines.push(`  ${plain(silenceCommand(finding))}\n\n`);
+  for (const line of finding.silence.trimEnd().split('\n')) lines.push(`  ${plain(line)}\n`);
   return lines.join('');
+}
+
+/** Ready to paste. A name may begin with a hyphen, so each stands in one word with its option. */
+function silenceCommand({ rule, subject, workspace, severity }: StoredFinding): string {
+  const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+  const critical = severity === 'critical' ? ' --critical' : '';
+  const scope = `--rule=${rule} --subject=${quoted(subject)} --workspace=${quoted(workspace)}${critical}`;
+  return `npx tripline silence add ${scope} --for=30d --reason='say here why this is in order'`;
 }
 
 /** A step's target, without what every step has. */
@@ -170,7 +179,7 @@ function outcomeOf({ state, mode, verdict, reason, said, check, settledAt, acted
     state === 'refused' ? refused : mode === 'dry-run' ? `${state}, in a dry run` : state,
     state === 'queued' && verdict !== null ? verdict : undefined,
     at === null ? undefined : `${moment(at)} UTC`,
-    reason ?? undefined,
+    reason === null || reason === verdict ? undefined : reason,
     said ?? undefined,
     check === null ? undefined : `asked afterwards: ${check.result}, ${check.said}`,
   ];
