@@ -14,6 +14,7 @@ CREATE TABLE delivery_questions (
   looked text[] NOT NULL DEFAULT '{}'::text[],
   proof text,
   answered_at timestamp with time zone,
+  sent_at timestamp with time zone,
   CONSTRAINT answered_says_what CHECK (((proof IS NULL) = (answered_at IS NULL))),
   CONSTRAINT delivery_questions_proof_check CHECK ((proof = ANY (ARRAY['listed'::text, 'not-listed'::text, 'unavailable'::text]))),
   CONSTRAINT delivery_questions_workspace_check CHECK ((workspace <> ''::text)),

@@ -14,6 +14,7 @@ export type Question = {
   source: string;
   event: string | null;
   heardMs: number;
+  sentMs: number;
   /** Whether some list can be asked that may name it; otherwise it is answered at once. */
   isAskable: boolean;
 };
@@ -26,11 +27,11 @@ export async function askAboutDeliveries(
   if (questions.length === 0) return;
   await client.query({
     name: 'ask-about-deliveries',
-    text: `INSERT INTO delivery_questions (workspace, event_id, source, event, heard_at, proof, answered_at)
-      SELECT q.workspace, q."eventId", q.source, q.event, to_timestamp(q."heardMs" / 1000),
+    text: `INSERT INTO delivery_questions (workspace, event_id, source, event, heard_at, sent_at, proof, answered_at)
+      SELECT q.workspace, q."eventId", q.source, q.event, to_timestamp(q."heardMs" / 1000), to_timestamp(q."sentMs" / 1000),
         CASE WHEN NOT q."isAskable" THEN 'unavailable' END, CASE WHEN NOT q."isAskable" THEN clock_timestamp() END
       FROM json_to_recordset($1::json) AS q(workspace text, "eventId" text, source text, event text, "heardMs" float8,
-        "isAskable" boolean)
+        "sentMs" float8, "isAskable" boolean)
       ON CONFLICT DO NOTHING`,
     values: [JSON.stringify(questions)],
   });
@@ -52,10 +53,10 @@ function answer({ workspace, eventId }: Asked, proof: Proof): OutgoingEvent {
   };
 }
 
-/** When the log took in the oldest delivery about which `hook` is still to be asked, ms; null when there is none. */
+/** When the oldest delivery was sent about which `hook` is still to be asked, ms; null when there is none. */
 export async function oldestQuestionMs(db: Db, of: OfHook): Promise<number | null> {
   const { rows } = await db.pool.query<{ oldest: Date | null }>(
-    `SELECT min(heard_at) AS oldest FROM delivery_questions WHERE ${isOpenFor}`,
+    `SELECT min(coalesce(sent_at, heard_at)) AS oldest FROM delivery_questions WHERE ${isOpenFor}`,
     forHook(of),
   );
   return rows[0]!.oldest?.getTime() ?? null;
@@ -113,7 +114,7 @@ export function recordNotListed(
   return inTransaction(db, async (client) => {
     await client.query(
       `UPDATE delivery_questions SET looked = looked || $1
-       WHERE ${isOpenFor} AND heard_at >= to_timestamp($3::float8 / 1000) AND heard_at <= to_timestamp($4::float8 / 1000)`,
+       WHERE ${isOpenFor} AND coalesce(sent_at, heard_at) >= to_timestamp($3::float8 / 1000) AND heard_at <= to_timestamp($4::float8 / 1000)`,
       [...forHook(of), sinceMs, untilMs],
     );
     const { rows } = await client.query<Asked & { proof: Proof }>(

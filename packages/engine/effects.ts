@@ -37,7 +37,10 @@ export type Poison = {
   timer: SetTimer | null;
 };
 
-/** A delivery whose body was heard before under another id: did the provider make it? `heardMs`: the log's time. */
+/**
+ * A delivery whose body was heard before under another id: did the provider make it? `heardMs`: the log's time; `sentMs`:
+ * the event's own, which is when it was received or earlier.
+ */
 export type DeliveryQuestion = {
   workspace: string;
   eventId: string;
@@ -45,6 +48,7 @@ export type DeliveryQuestion = {
   /** The provider's word for the event, where it is known. */
   event: string | null;
   heardMs: number;
+  sentMs: number;
 };
 
 /** All that follows from a batch. Nothing of it holds before it is committed. */

@@ -397,7 +397,8 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     const { workspace, record, atMs, readings } = step;
     const { id: eventId, source, fact } = event;
     const teller = event.data['tripline.fact.teller'] ?? null;
-    questions.push({ workspace, eventId, source, event: teller, heardMs: atMs });
+    const sentMs = Math.min(atMs, Date.parse(event.time));
+    questions.push({ workspace, eventId, source, event: teller, heardMs: atMs, sentMs });
     const waits = unproven.wait(event, record, fact, atMs);
     for (const reading of readings) {
       if (!waits) judgeReading(reading, { record, event, nowMs: atMs, unproven: true }, facts);

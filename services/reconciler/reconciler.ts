@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '@tripline/db/database';
+import { forgetQuestions } from '@tripline/db/delivery-questions';
 import { HookTaken, leaveHook, takeHook } from '@tripline/db/hooks';
 import { forgetOld } from '@tripline/db/undelivered';
 import { deliveriesKeptMs, hooksOf, withHook } from '@tripline/integrations/github/deliveries';
@@ -35,13 +36,15 @@ const intervalMs = 60_000;
 const pollMs = 5000;
 /** After a refusal that a person must mend: a permission, a webhook that is not there. */
 const refusedPauseMs = 600_000;
+/** The detector remembers a delivery that it doubts for up to so long. */
+const questionsKeptMs = 5 * 86_400_000;
 /** However long a rate limit may last, GitHub's end within an hour. */
 const longestPauseMs = 3_600_000;
 
 /**
  * Sees to it that what GitHub could not deliver is delivered after all: looks through the list of attempts from where it
  * came last, keeps which deliveries no attempt has made, and asks GitHub to make them again. The receiver drops what it
- * has already. Starts with creation; several processes take turns by a lease in Postgres.
+ * has already. The same lists say of deliveries that the detector doubts whether they are GitHub's. Starts with creation; several processes take turns by a lease in Postgres.
  */
 export function createReconciler(parts: ReconcilerParts): Reconciler {
   const { config, db, logger, clock, fetch } = parts;
@@ -51,7 +54,9 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   /** Why the last round over each webhook failed, so that the same is said once. */
   const failures = new Map<string, string | null>();
 
-  async function see({ name, hook }: (typeof hooks)[number]): Promise<void> {
+  const lists = hooks.map(({ name, source }) => ({ hook: name, source }));
+
+  async function see({ name, hook, source }: (typeof hooks)[number]): Promise<void> {
     const hold = { hook: name, holder: randomUUID() };
     const beganMs = clock.nowMs();
     const look = await takeHook(db, hold, { nowMs: beganMs, untilMs: beganMs + leaseMs });
@@ -60,6 +65,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     let pauseMs = intervalMs;
     let failure: string | null = null;
     try {
+      await forgetQuestions(db, beganMs - questionsKeptMs);
       const lost = await forgetOld(db, name, beganMs - deliveriesKeptMs);
       for (const delivery of lost)
         log.error(delivery, 'a delivery is lost: GitHub has forgotten it, and it never came');
@@ -71,6 +77,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       await withHook({ ...config.github, fetch }, hook, options, async (client) => {
         const round: Round = {
           ...{ db, hold, client, clock, log, measures },
+          of: { hook: name, source },
+          others: lists.filter((list) => list.hook !== name),
           endMs: beganMs + roundMs,
           signal: stopping.signal,
         };

@@ -1,4 +1,5 @@
 import type { Db } from '@tripline/db/database';
+import { type OfHook, oldestQuestionMs, recordListed, recordNotListed } from '@tripline/db/delivery-questions';
 import { type HookHold, keepHook, type Look } from '@tripline/db/hooks';
 import { findDue, recordAsked, recordSeen, type SeenDelivery } from '@tripline/db/undelivered';
 import { type DeliveryAttempt, deliveriesKeptMs, type HookClient } from '@tripline/integrations/github/deliveries';
@@ -11,6 +12,9 @@ import type { Measures } from './measures.ts';
 export type Round = {
   db: Db;
   hold: HookHold;
+  /** Whose deliveries it may list, and which other webhooks' lists there are. */
+  of: OfHook;
+  others: readonly OfHook[];
   client: HookClient;
   clock: Clock;
   log: Logger;
@@ -36,6 +40,8 @@ const probesARound = 5;
 const overlapMs = 300_000;
 /** An attempt may be listed before its answer is; GitHub waits ten seconds for one. */
 const settleMs = 30_000;
+/** By then an attempt is on the list, whose clock may differ from the log's. */
+const listedWithinMs = 60_000;
 /** Pause before the next attempt at one delivery: doubled with each, up to the longest. */
 const firstPauseMs = 60_000;
 const longestPauseMs = 6 * 3_600_000;
@@ -47,8 +53,14 @@ const longestPauseMs = 6 * 3_600_000;
  */
 export async function lookThrough(round: Round, before: Look): Promise<Looked> {
   const { db, hold, clock, measures, log } = round;
-  const downToMs = before.lookedUntilMs === null ? clock.nowMs() - deliveriesKeptMs : before.lookedUntilMs - overlapMs;
+  const nowMs = clock.nowMs();
+  const missingDownToMs = before.lookedUntilMs === null ? nowMs - deliveriesKeptMs : before.lookedUntilMs - overlapMs;
+  // Deliveries that somebody doubts may lie further down than what may be missing.
+  const askedMs = await oldestQuestionMs(db, round.of);
+  const downToMs = Math.max(nowMs - deliveriesKeptMs, Math.min(missingDownToMs, (askedMs ?? nowMs) - overlapMs));
   let { unfinished } = before;
+  /** What was attempted by then is on the pages that are read now. */
+  const wholeUntilMs = (unfinished?.newestMs ?? nowMs) - listedWithinMs;
   let answering = false;
   for (let pages = 0; pages < pagesARound && goesOn(round); pages += 1) {
     const { attempts, next } = await page(round, before, unfinished?.cursor ?? null);
@@ -60,11 +72,20 @@ export async function lookThrough(round: Round, before: Look): Promise<Looked> {
     unfinished = goesDown ? { newestMs, cursor: next } : null;
     const lookedUntilMs = goesDown ? before.lookedUntilMs : (newestMs ?? before.lookedUntilMs);
     const heldUntilMs = clock.nowMs() + leaseMs;
-    const recent = attempts.filter(({ atMs }) => atMs >= downToMs);
+    const recent = attempts.filter(({ atMs }) => atMs >= missingDownToMs);
     const made = await recordSeen(db, hold, together(recent), { lookedUntilMs, unfinished }, { heldUntilMs, settleMs });
     measures.made(made);
+    await recordListed(db, hold, attempts);
     if (made > 0) log.info({ made }, 'deliveries that were missing have arrived');
-    if (!goesDown) return { finished: true, answering };
+    if (!goesDown) {
+      const since = next === null ? 0 : downToMs;
+      const answered = await recordNotListed(db, round.of, {
+        ...{ sinceMs: since, untilMs: wholeUntilMs, others: round.others },
+      });
+      if (answered.notListed > 0)
+        log.warn(answered, 'deliveries were sent that GitHub does not list: bodies of before');
+      return { finished: true, answering };
+    }
   }
   return { finished: false, answering };
 }

@@ -31,6 +31,8 @@ export type RedeliveryTables = {
     source: string;
     event: string | null;
     heard_at: Date;
+    /** migrations/0026_question_sent.sql */
+    sent_at: Date | null;
     asked_at: Generated<Date>;
     looked: Generated<string[]>;
     proof: 'listed' | 'not-listed' | 'unavailable' | null;
