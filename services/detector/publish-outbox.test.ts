@@ -58,6 +58,21 @@ test('keeps what the log did not acknowledge, and appends it in its place later'
   expect(await waiting()).toBe(0);
 });
 
+test('an event whose acknowledgement was lost is appended again, whole, in its place, and under its own id', async () => {
+  await add(act('a'), act('b'));
+  const lost = {
+    append: async (records: readonly NewRecord[]) => {
+      await stream.append(records);
+      throw new StreamUnavailable('the acknowledgement was lost');
+    },
+  };
+  await expect(publishOutbox({ ...parts(), stream: lost })).rejects.toThrow('lost');
+  await add(act('c'));
+  await publishOutbox(parts());
+  expect(ids()).toEqual(['a', 'b', 'a', 'b', 'c']);
+  expect(appended[2]).toEqual(appended[0]);
+});
+
 test('two publishers keep the order, and append nothing twice', async () => {
   const all = Array.from({ length: 450 }, (_, n) => act(`e${n}`));
   await add(...all);

@@ -143,6 +143,49 @@ async function checkState(db: Db, outcome: Outcome): Promise<Difference[]> {
 
 const joinKey = (...names: string[]) => names.join('\0');
 
+/**
+ * What people did to incidents and the events that tell of it: neither without the other. `published`: nothing may wait for
+ * the log any more. In the log an event may stand twice, under one id.
+ */
+export async function checkActs(
+  db: Db,
+  log: readonly (readonly StreamRecord[])[],
+  published: boolean,
+): Promise<Difference[]> {
+  const { rows: done } = await db.pool.query<{ incident: string }>(
+    "SELECT incident FROM incident_events WHERE kind = 'acknowledged' ORDER BY id",
+  );
+  const { rows: waiting } = await db.pool.query<{ id: string; target: string | null }>(
+    `SELECT event_id AS id, data ->> 'tripline.act.target' AS target FROM outbox`,
+  );
+  const targets = new Map<string, string>();
+  for (const { headers, value } of log.flat()) {
+    if (headers['ce_type'] !== 'dev.cdeventsx.tripline-act.performed') continue;
+    targets.set(headers['ce_id']!, JSON.parse(value!.toString())['tripline.act.target']);
+  }
+  for (const { id, target } of waiting) if (target !== null) targets.set(id, target);
+  return [
+    ...compare('acts', numbered(done.map(({ incident }) => incident)), numbered([...targets.values()])),
+    ...(published
+      ? compare(
+          'what waits for the log',
+          [],
+          waiting.map(({ id }) => id),
+        )
+      : []),
+  ];
+}
+
+/** Each text with how often it came before, so that sets of them differ where counts do. */
+function numbered(texts: readonly string[]): string[] {
+  const before = new Map<string, number>();
+  return texts.map((text) => {
+    const nth = (before.get(text) ?? 0) + 1;
+    before.set(text, nth);
+    return `${text} (${nth})`;
+  });
+}
+
 /** Every record of the log once, in a chain that holds. */
 export async function checkTrail(db: Db, log: readonly (readonly StreamRecord[])[]): Promise<Difference[]> {
   const { chains, faults } = await verifyTrail(db.pool);

@@ -72,5 +72,6 @@ export const mutants: readonly Mutant[] = [
     name: 'what people do decides which incident a finding joins',
     alter: (text) => text.replaceAll('coalesce(i.last_verdict_at, i.updated_at)', 'i.updated_at'),
   },
+  { name: 'what somebody did is left for the log outside of its transaction', apart: /INSERT INTO outbox/ },
   { name: 'the trail is written outside of its transaction', apart: /INSERT INTO trail \(/ },
 ];

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { responseActions } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { createDetector } from '@tripline/detector/detector';
+import { publishOutbox } from '@tripline/detector/publish-outbox';
 import { configureRule } from '@tripline/engine/settings';
 import type { StoreOptions } from '@tripline/engine/state-store';
 import { createNotifier } from '@tripline/notifier/notifier';
@@ -20,17 +21,34 @@ import { clockOf, type Life } from './world.ts';
 export const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, throwingRule];
 const configured = rules.map((rule) => configureRule(rule));
 
-export type Role = 'detector' | 'recorder' | 'notifier' | 'remediator';
+export type Role = 'detector' | 'publisher' | 'recorder' | 'notifier' | 'remediator';
 type Parts = { db: Db; stream: Stream; logger: Logger; state: StoreOptions; fetch: typeof globalThis.fetch };
 
 /** Starts the real service of a role, within the life of its process. */
 export const start: Record<Role, (parts: Parts, life: Life) => Promise<unknown>> = {
   detector: (parts, life) => createDetector({ config, ...parts, ...platform(life), rules: configured, worker: false }),
+  publisher: async (parts, life) => void publish(parts, life),
   recorder: (parts, life) => createRecorder({ config, ...parts, ...platform(life) }),
   notifier: (parts, life) =>
     createNotifier({ config, ...parts, ...platform(life), timing: { slackIntervalMs: 100, pagerDutyIntervalMs: 50 } }),
   remediator: (parts, life) => createRemediator({ config, ...parts, ...platform(life) }),
 };
+
+/**
+ * What the detector's worker does with the outbox, by the clock alone: ever more seldom while nothing waits, since nights
+ * and weekends pass here too.
+ */
+async function publish({ db, stream }: Parts, life: Life): Promise<void> {
+  const clock = clockOf(life);
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    // What fails is tried again, as in startPublishing.
+    const published = await publishOutbox({ db, stream, config }).catch(() => 0);
+    if (published > 0) pauseMs = firstPauseMs;
+    await clock.pause(pauseMs);
+  }
+}
+const firstPauseMs = 200;
+const longestPauseMs = 2 * 3_600_000;
 
 /** A registry without the figures of the whole Node process, which would be gathered anew for each life. */
 const Registry = createMetrics({ service: 'simulation' }).constructor as new () => Metrics;

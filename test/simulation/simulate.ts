@@ -2,7 +2,7 @@ import { acknowledge, listIncidents } from '@tripline/db/incidents';
 import { createLogger } from '@tripline/runtime/logger';
 import type { NewRecord } from '@tripline/stream/contract';
 import { type Outcome, reckon } from '../oracle/oracle.ts';
-import { checkDetector, checkTrail, type Difference } from './check.ts';
+import { checkActs, checkDetector, checkTrail, type Difference } from './check.ts';
 import { checkRemediator, checkTold } from './check-sinks.ts';
 import { createSimulatedDatabase, type Server } from './database.ts';
 import { simulateGlobals } from './globals.ts';
@@ -41,6 +41,7 @@ const casts: readonly (readonly Role[])[] = [
   ['detector', 'detector'],
   ['detector', 'detector', 'recorder'],
   ['detector', 'detector', 'recorder'],
+  ['detector', 'publisher', 'publisher', 'recorder'],
   ['detector', 'notifier', 'notifier'],
   ['detector', 'detector', 'notifier', 'remediator'],
 ];
@@ -186,7 +187,7 @@ async function playRough(stage: Stage): Promise<void> {
   const producer = createProducer(stage);
   const person = createPerson(stage);
   // What people are told of an acknowledgement is the notifier's own tests' to say.
-  const actChance = stage.roles.some(isTelling) ? 0 : 0.01;
+  const actChance = stage.roles.some(isTelling) ? 0 : stage.roles.includes('publisher') ? 0.05 : 0.01;
   stage.beginAll();
   while (!producer.isDone()) {
     producer.send();
@@ -252,6 +253,7 @@ async function judge(
     jobs: !roles.some(isTelling),
   });
   if (roles.includes('recorder')) differences.push(...(await checkTrail(db, log.events())));
+  differences.push(...(await checkActs(db, log.events(), roles.includes('publisher'))));
   if (roles.includes('notifier')) differences.push(...(await checkTold(db, outcome, sinks)));
   if (roles.includes('remediator')) differences.push(...(await checkRemediator(db, sinks)));
   const { length: events } = arrivals;
@@ -290,6 +292,7 @@ const tables = [
     'remediations',
     'incident_events',
     'incident_entities',
+    'silenced_findings',
     'findings',
     'incidents',
   ],
@@ -304,6 +307,8 @@ const tables = [
     'seen_batches',
     'imports',
     'switches',
+    'outbox',
+    'silences',
     'trail',
     'trail_heads',
     'trail_bodies',
