@@ -730,6 +730,8 @@ END $function$
 CREATE OR REPLACE FUNCTION public.make_trail_day(of date)
  RETURNS void
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
 AS $function$
 DECLARE
   name text := 'trail_' || to_char(of, 'YYYYMMDD');

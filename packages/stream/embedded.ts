@@ -164,6 +164,11 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     }
   }
 
+  async function mayDelete(): Promise<boolean> {
+    const { rows } = await pool.query<{ may: boolean }>(`SELECT has_table_privilege('log', 'DELETE') AS may`);
+    return rows[0]!.may;
+  }
+
   async function deleteOld(): Promise<number> {
     const { rows } = await pool.query<{ topic: string; partition: number; retention_ms: number }>(
       'SELECT topic, partition, retention_ms FROM log_partitions JOIN log_topics USING (topic)',
@@ -187,13 +192,25 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     return deleted;
   }
 
+  async function makeTopic(spec: TopicSpec): Promise<void> {
+    await orUnavailable(() =>
+      pool.query(
+        `WITH made AS (INSERT INTO log_topics (topic, partitions, retention_ms, max_record_bytes) VALUES ($1, $2, $3, $4)
+                         ON CONFLICT DO NOTHING RETURNING topic, partitions)
+         INSERT INTO log_partitions (topic, partition) SELECT topic, generate_series(0, partitions - 1) FROM made`,
+        [spec.topic, spec.partitions, spec.retentionMs, spec.maxRecordBytes],
+      ),
+    );
+  }
+
   async function keepRetention(): Promise<void> {
     while (!closing.signal.aborted) {
       await clock.pause(retentionEveryMs, closing.signal);
       if (closing.signal.aborted) return;
-      await deleteOld().catch((error) =>
-        logger.warn({ err: error }, 'deleting old records failed; tried again in a minute'),
-      );
+      // With a role a service, one of them has the right to.
+      await mayDelete()
+        .then((may) => (may ? deleteOld() : 0))
+        .catch((error) => logger.warn({ err: error }, 'deleting old records failed; tried again in a minute'));
     }
   }
   const retention = keepRetention();
@@ -204,14 +221,11 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     deleteOld,
     async ensureTopics(wanted) {
       for (const spec of wanted) {
-        await orUnavailable(() =>
-          pool.query(
-            `WITH made AS (INSERT INTO log_topics (topic, partitions, retention_ms, max_record_bytes) VALUES ($1, $2, $3, $4)
-                         ON CONFLICT DO NOTHING RETURNING topic, partitions)
-           INSERT INTO log_partitions (topic, partition) SELECT topic, generate_series(0, partitions - 1) FROM made`,
-            [spec.topic, spec.partitions, spec.retentionMs, spec.maxRecordBytes],
-          ),
+        const { rowCount } = await orUnavailable(() =>
+          pool.query('SELECT FROM log_topics WHERE topic = $1', [spec.topic]),
         );
+        // Only who makes a topic needs the right to.
+        if (rowCount === 0) await makeTopic(spec);
         const there = await orUnavailable(() => specOf(spec.topic));
         if (there.partitions !== spec.partitions) {
           throw new Error(

@@ -147,7 +147,7 @@ describe('the detector', () => {
   let db: Db;
   beforeEach(async () => {
     database = await freshDatabase();
-    db = database.db;
+    db = database.as('detector');
   });
   afterEach(() => database.close());
 
@@ -218,7 +218,7 @@ describe('the detector', () => {
     let n = 0;
     for (let failed = true; failed; ) {
       n += 1;
-      await forgetAll(db);
+      await forgetAll(database.db);
       const broken = failing(db, n, answerLost);
       await play(await detectorByHand(broken.db, { gatherMs, clock: clockByHand().clock }), short, size);
       expect(await whatStands(db), `query ${n}`).toEqual(expected);

@@ -184,7 +184,7 @@ describe('an import', () => {
 
   test('is asked for once, and tells the log what is already true', async () => {
     answer = twoOrganisations;
-    const all = { ...parts({ token, workspaces }), db: database.db };
+    const all = { ...parts({ token, workspaces }), db: database.as('detector') };
     await startImports(all);
     expect(await jobs()).toEqual([{ key: 'import:acme' }]);
     await createImportTask(all)({ workspace: 'acme' });
@@ -218,7 +218,7 @@ describe('an import', () => {
       request.endsWith('/orgs/acme/installations')
         ? json({ message: 'Must have admin rights' }, 403)
         : twoOrganisations(request);
-    const all = { ...parts({ token, workspaces }), db: database.db };
+    const all = { ...parts({ token, workspaces }), db: database.as('detector') };
     await createImportTask(all)({ workspace: 'acme' });
     expect(appended).toEqual([]);
     const [known] = await readImports(database.db);
@@ -232,7 +232,7 @@ describe('an import', () => {
   });
 
   test('is nothing at all where nothing is configured to read with', async () => {
-    await startImports({ ...parts({ workspaces }), db: database.db });
+    await startImports({ ...parts({ workspaces }), db: database.as('detector') });
     expect(await readImports(database.db)).toEqual([]);
   });
 });

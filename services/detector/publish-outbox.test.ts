@@ -26,7 +26,7 @@ const stream = {
     return [];
   },
 };
-const parts = () => ({ db: fresh.db, stream, config: { internalKeys: [internalKey] } });
+const parts = () => ({ db: fresh.as('detector'), stream, config: { internalKeys: [internalKey] } });
 const ids = () => appended.map(({ headers }) => headers['ce_id']);
 const waiting = async () => (await fresh.db.pool.query('SELECT FROM outbox')).rowCount;
 const act = (id: string): OutgoingEvent => ({

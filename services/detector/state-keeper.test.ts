@@ -17,7 +17,7 @@ describe('the keyed state of a partition', () => {
   let db: Db;
   beforeEach(async () => {
     database = await freshDatabase();
-    db = database.db;
+    db = database.as('detector');
   });
   afterEach(() => database.close());
 

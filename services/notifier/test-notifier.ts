@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { types } from 'node:util';
 import type { Severity } from '@tripline/contracts/finding';
 import type { ResponseStep } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
@@ -13,6 +14,7 @@ import { type Config, loadConfig } from '@tripline/runtime/config';
 import { createHttp } from '@tripline/runtime/http';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
+import { openAs } from '../../test/setup/fresh-database.ts';
 import { createNotifier, type NotifierTiming } from './notifier.ts';
 import type { Told } from './telling.ts';
 
@@ -207,9 +209,11 @@ export async function startNotifier(db: Db, config: Config, timing: Partial<Noti
   const logged: string[] = [];
   const told: Told[] = [];
   const metrics = createMetrics({ service: 'notifier' });
+  // One that a test watches or breaks stays as it is.
+  const own = types.isProxy(db.pool) ? db : openAs(db, 'notifier');
   const notifier = await createNotifier({
     config,
-    db,
+    db: own,
     clock: systemClock,
     metrics,
     logger: createLogger({ service: 'notifier', level: 'trace' }, { write: (line) => void logged.push(line) }),
@@ -229,6 +233,7 @@ export async function startNotifier(db: Db, config: Config, timing: Partial<Noti
   const close = async () => {
     await app.close();
     await notifier.close();
+    if (own !== db) await own.close();
   };
   return { notifier, app, logged, told, metrics, close };
 }

@@ -18,7 +18,7 @@ const deployKey = (id: number) => ({
 test('on the embedded log: what is answered 202 can be read back, through an outage too', async () => {
   const database = await freshDatabase();
   const logger = createLogger({ service: 'test', level: 'silent' });
-  const stream = createEmbeddedStream({ db: database.db, logger, clock: systemClock });
+  const stream = createEmbeddedStream({ db: database.as('receiver'), logger, clock: systemClock });
   await stream.ensureTopics([
     { topic: topics.events, partitions: 1, retentionMs: 3_600_000, maxRecordBytes: 1024 * 1024 },
   ]);

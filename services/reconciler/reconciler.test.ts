@@ -59,7 +59,7 @@ function start(hook: 'app' | 'organization' = 'organization') {
   const hooks = hook === 'app' ? {} : { hooks: [{ organization: 'Acme', id: '42' }], hookToken: token };
   const reconciler = createReconciler({
     config: { github: { ...config.github, ...hooks, apiUrl: github.url } },
-    db: database.db,
+    db: database.as('reconciler'),
     logger: createLogger({ service: 'reconciler', level: 'trace' }, { write: (line) => logged.push(line) }),
     clock: time.clock,
     metrics,

@@ -1,4 +1,5 @@
 import { toEventRecord } from '@tripline/contracts/event-record';
+import type { Db } from '@tripline/db/database';
 import { takePartition } from '@tripline/db/positions';
 import { verifyTrail } from '@tripline/db/verify-trail';
 import { systemClock } from '@tripline/runtime/clock';
@@ -16,22 +17,27 @@ const config = loadConfig({ TRIPLINE_KAFKA_PARTITIONS: '2' }, '/nonexistent');
 const logger = createLogger({ service: 'test', level: 'silent' });
 
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+let db: Db;
 let stream: Stream;
+/** As the recorder reads it. */
+let read: Stream;
 let recorder: Recorder;
 
 beforeEach(async () => {
   fresh = await freshDatabase();
+  db = fresh.as('recorder');
   stream = await openStream({ config, db: fresh.db, logger, clock: systemClock });
+  read = await openStream({ config, db, logger, clock: systemClock });
   recorder = await start();
 });
 afterEach(async () => {
   await recorder.close();
+  await read.close();
   await stream.close();
   await fresh.close();
 });
 
-const start = () =>
-  createRecorder({ config, stream, db: fresh.db, logger, metrics: createMetrics({ service: 'test' }) });
+const start = () => createRecorder({ config, stream: read, db, logger, metrics: createMetrics({ service: 'test' }) });
 
 function event(n: number, workspace = 'acme'): NewRecord {
   const record = toEventRecord({

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { ResponseStep } from '@tripline/contracts/response';
+import type { Db } from '@tripline/db/database';
 import { listRemediations, reviveRemediations, takeUpQueued, takeUpStopped } from '@tripline/db/remediations';
 import { setRemediationSwitch } from '@tripline/db/switches';
 import { loadConfig } from '@tripline/runtime/config';
@@ -27,6 +28,7 @@ const runner: ResponseStep = { action: 'remove-runner', organization: 'acme', ru
 const allActions = ['cancel-run', 'remove-runner', 'delete-deploy-key', 'withdraw-grant'] as const;
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
+let asRemediator: Db;
 let github: FakeService;
 let answer: (request: string) => FakeAnswer | undefined;
 let logged: string[];
@@ -35,6 +37,7 @@ let gone: Set<string>;
 
 beforeEach(async () => {
   database = await freshDatabase();
+  asRemediator = database.as('remediator');
   answer = () => undefined;
   logged = [];
   acted = [];
@@ -84,7 +87,7 @@ function parts(remediation: Record<string, unknown> = {}) {
         ...remediation,
       },
     },
-    db: database.db,
+    db: asRemediator,
     logger: createLogger({ service: 'remediator', level: 'trace' }, { write: (line) => logged.push(line) }),
     clock: { nowMs: () => Date.now(), pause: async () => {} },
     metrics: createMetrics({ service: 'remediator' }),

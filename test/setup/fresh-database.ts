@@ -1,8 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { type Db, openDatabase } from '@tripline/db/database';
+import { roleName, type ServiceRole } from '@tripline/db/grants';
 import { databaseUrl, template } from './postgres.global.ts';
 
-export type FreshDatabase = { url: string; db: Db; close: () => Promise<void> };
+export type FreshDatabase = {
+  url: string;
+  /** As the owner of the tables. */
+  db: Db;
+  /** As the role of a service, with its rights alone. */
+  as: (service: ServiceRole) => Db;
+  close: () => Promise<void>;
+};
 
 /** A database of the caller's own, migrated and empty, on a server of `startTestPostgres`. `close` drops it. */
 export function freshDatabaseOn(serverUrl: string): Promise<FreshDatabase> {
@@ -19,14 +27,27 @@ async function makeDatabase(serverUrl: string, options: string): Promise<FreshDa
   await onServer(serverUrl, `CREATE DATABASE ${name} ${options}`);
   const url = databaseUrl(serverUrl, name);
   const db = openDatabase(url, { applicationName: 'tripline-test', maxConnections: 10 });
+  const others: Db[] = [];
   return {
     url,
     db,
+    as(service) {
+      const other = openAs(db, service);
+      others.push(other);
+      return other;
+    },
     close: async () => {
-      await db.close();
+      await Promise.all([db, ...others].map((one) => one.close()));
       await onServer(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`);
     },
   };
+}
+
+/** The same database as the role of a service. */
+export function openAs(db: Db, service: ServiceRole): Db {
+  const url = new URL(db.pool.options.connectionString!);
+  url.username = roleName(service);
+  return openDatabase(url.href, { applicationName: `tripline-${service}`, maxConnections: 10 });
 }
 
 async function onServer(url: string, sql: string): Promise<void> {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
+import { applyGrants } from '@tripline/db/grants';
 import { migrate } from '@tripline/db/migrate';
 import type { TestProject } from 'vitest/node';
 
@@ -51,7 +52,12 @@ async function makeTemplate(url: string): Promise<void> {
   await admin.pool.query(`CREATE DATABASE ${template}`);
   await admin.close();
   const db = openDatabase(databaseUrl(url, template), { applicationName: 'tripline-test', maxConnections: 2 });
-  await migrate(db).finally(() => db.close());
+  try {
+    await migrate(db);
+    await applyGrants(db);
+  } finally {
+    await db.close();
+  }
 }
 
 /** The same server's database of another name. */

@@ -1,0 +1,164 @@
+import type { Db } from './database.ts';
+import { inTransaction } from './transaction.ts';
+
+/** A database role each, so that whoever is in one service has that one's rights and no others. */
+export const serviceRoles = [
+  'receiver',
+  'reconciler',
+  'recorder',
+  'detector',
+  'notifier',
+  'remediator',
+  'cli',
+] as const;
+export type ServiceRole = (typeof serviceRoles)[number];
+
+/** Name of a service's role in Postgres. */
+export const roleName = (service: ServiceRole): string => `tripline_${service}`;
+
+/** r: SELECT, a: INSERT, w: UPDATE, d: DELETE, as Postgres itself abbreviates them; l: lock a row of the log's partitions. */
+type Rights = Partial<Record<ServiceRole, string>>;
+
+/**
+ * Who may do what to each table: the least that its work takes. A test finds a table that is not named here, and the
+ * services' own tests, which run under their roles, a right that is missing.
+ *
+ * The trail is written by the recorder alone, who may add to it and nothing else; a head moves, so that may be changed.
+ * The cli reads everything, and writes what people do.
+ */
+const ofTables: Readonly<Record<string, Rights>> = {
+  schema_migrations: { cli: 'r' },
+  // The embedded log. `SELECT … FOR UPDATE` takes the right to UPDATE.
+  log: { receiver: 'ra', recorder: 'r', detector: 'rad', cli: 'r' },
+  log_topics: { receiver: 'ra', recorder: 'r', detector: 'ra', cli: 'r' },
+  log_partitions: { receiver: 'raw', recorder: 'rl', detector: 'raw', cli: 'r' },
+  log_consumers: { recorder: 'rawd', detector: 'rawd', cli: 'r' },
+  log_leases: { recorder: 'rad', detector: 'rad', cli: 'r' },
+  trail: { recorder: 'ra', cli: 'r' },
+  trail_heads: { recorder: 'raw', cli: 'r' },
+  trail_bodies: { recorder: 'ra', cli: 'r' },
+  positions: { recorder: 'raw', detector: 'raw', cli: 'r' },
+  rule_state: { detector: 'rawd', cli: 'r' },
+  seen_batches: { detector: 'rad', cli: 'r' },
+  state_pages: { detector: 'rad', cli: 'r' },
+  state_runs: { detector: 'rawd', cli: 'r' },
+  state_segments: { detector: 'rad', cli: 'r' },
+  state_stretches: { detector: 'rad', cli: 'r' },
+  timers: { detector: 'rawd', cli: 'r' },
+  imports: { detector: 'raw', cli: 'r' },
+  findings: { detector: 'raw', notifier: 'r', remediator: 'r', cli: 'r' },
+  incidents: { detector: 'raw', notifier: 'rw', remediator: 'rw', cli: 'rw' },
+  incident_entities: { detector: 'ra', notifier: 'r', cli: 'r' },
+  incident_events: { detector: 'ra', notifier: 'ra', remediator: 'ra', cli: 'ra' },
+  silences: { detector: 'r', notifier: 'r', cli: 'raw' },
+  silenced_findings: { detector: 'ra', notifier: 'r', cli: 'r' },
+  told: { notifier: 'rawd', cli: 'r' },
+  messages: { notifier: 'ra', cli: 'r' },
+  sink_troubles: { notifier: 'rawd', cli: 'r' },
+  remediations: { notifier: 'r', remediator: 'raw', cli: 'rw' },
+  switches: { notifier: 'r', remediator: 'r', cli: 'raw' },
+  hooks: { reconciler: 'raw', cli: 'r' },
+  hook_coverage: { reconciler: 'rawd', cli: 'r' },
+  undelivered: { reconciler: 'rawd', cli: 'r' },
+  delivery_questions: { reconciler: 'rawd', detector: 'ra', cli: 'r' },
+  outbox: { detector: 'rawd', reconciler: 'a', notifier: 'a', remediator: 'a', cli: 'ra' },
+  job_workers: { detector: 'rad', notifier: 'rad', remediator: 'rad', cli: 'r' },
+};
+
+const ofSequences: Readonly<Record<string, readonly ServiceRole[]>> = {
+  incident_numbers: ['detector'],
+  silence_numbers: ['cli'],
+};
+
+/** Functions that do more than their caller may; everybody else may not call them. */
+const ofFunctions: Readonly<Record<string, readonly ServiceRole[]>> = {
+  'make_trail_day(date)': ['recorder'],
+};
+
+/** graphile-worker: who runs jobs or leaves them. Its tables let nobody but their owner see a row, until told otherwise. */
+const jobRoles: readonly ServiceRole[] = ['detector', 'notifier', 'remediator', 'cli'];
+
+const operations: Readonly<Record<string, string>> = {
+  r: 'SELECT',
+  a: 'INSERT',
+  w: 'UPDATE',
+  d: 'DELETE',
+  l: 'UPDATE (last_appended_ms)',
+};
+const namesOf = (services: readonly ServiceRole[]) => services.map(roleName).join(', ');
+
+/**
+ * The statements that make the roles and give them their rights, to be run by who owns the tables and may make roles. To be
+ * run again after each migration: rights that a role has no more are taken from it.
+ * @param tables those that there are, as `readTables` tells.
+ */
+export function grantStatements(tables: { own: readonly string[]; jobs: readonly string[] }): string[] {
+  const all = namesOf(serviceRoles);
+  const ours = tables.own.filter((table) => ofTables[table] !== undefined);
+  return [
+    ...serviceRoles.map(
+      (service) =>
+        `DO $$ BEGIN CREATE ROLE ${roleName(service)} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$`,
+    ),
+    `DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO ${all}', current_database()); END $$`,
+    `REVOKE ALL ON ${ours.join(', ')} FROM ${all}`,
+    `REVOKE ALL ON SEQUENCE ${Object.keys(ofSequences).join(', ')} FROM ${all}`,
+    `GRANT USAGE ON SCHEMA public TO ${all}`,
+    ...ours.flatMap((table) =>
+      Object.entries(ofTables[table]!).map(([service, rights]) => {
+        const granted = [...rights].map((right) => operations[right]).join(', ');
+        return `GRANT ${granted} ON ${table} TO ${roleName(service as ServiceRole)}`;
+      }),
+    ),
+    ...Object.entries(ofSequences).map(([name, services]) => `GRANT USAGE ON SEQUENCE ${name} TO ${namesOf(services)}`),
+    ...Object.entries(ofFunctions).flatMap(([name, services]) => [
+      `REVOKE ALL ON FUNCTION ${name} FROM PUBLIC, ${all}`,
+      `GRANT EXECUTE ON FUNCTION ${name} TO ${namesOf(services)}`,
+    ]),
+    `REVOKE ALL ON ALL TABLES IN SCHEMA graphile_worker FROM ${all}`,
+    `GRANT USAGE ON SCHEMA graphile_worker TO ${namesOf(jobRoles)}`,
+    `GRANT SELECT ON ALL TABLES IN SCHEMA graphile_worker TO ${namesOf(jobRoles)}`,
+    `GRANT USAGE ON ALL SEQUENCES IN SCHEMA graphile_worker TO ${namesOf(jobRoles)}`,
+    ...tables.jobs
+      .filter((table) => table !== 'migrations')
+      .flatMap((table) => [
+        `GRANT INSERT, UPDATE, DELETE ON graphile_worker.${table} TO ${namesOf(jobRoles)}`,
+        `DROP POLICY IF EXISTS tripline ON graphile_worker.${table}`,
+        `CREATE POLICY tripline ON graphile_worker.${table} TO ${namesOf(jobRoles)} USING (true) WITH CHECK (true)`,
+      ]),
+  ];
+}
+
+/** The tables that there are: ours, without the days of the trail, whose rights are the trail's; and graphile-worker's. */
+export async function readTables(db: Pick<Db, 'pool'>): Promise<{ own: string[]; jobs: string[] }> {
+  const { rows } = await db.pool.query<{ schema: string; name: string }>(
+    `SELECT n.nspname AS schema, t.relname AS name FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace
+     WHERE n.nspname IN ('public', 'graphile_worker') AND t.relkind IN ('r', 'p') AND NOT t.relispartition ORDER BY 2`,
+  );
+  const of = (schema: string) => rows.filter((row) => row.schema === schema).map(({ name }) => name);
+  return { own: of('public'), jobs: of('graphile_worker') };
+}
+
+/** Tables for which nobody has decided who may do what. */
+export function undecided(own: readonly string[]): string[] {
+  return own.filter((table) => ofTables[table] === undefined);
+}
+
+/** Makes the roles and gives them their rights, all or nothing. Roles that are made have no password and so no login yet. */
+export async function applyGrants(db: Db): Promise<void> {
+  const statements = grantStatements(await readTables(db));
+  await inTransaction(db, async (client) => {
+    // Roles are the whole server's: one at a time.
+    await client.query('SELECT pg_advisory_xact_lock($1)', [grantsLock]);
+    for (const statement of statements) await client.query(statement);
+  });
+}
+
+/** Any number that no other advisory lock of ours has. */
+const grantsLock = 7_470_112;
+
+/** Whether the services have roles here. */
+export async function haveRoles(db: Pick<Db, 'pool'>): Promise<boolean> {
+  const { rowCount } = await db.pool.query('SELECT FROM pg_roles WHERE rolname = $1', [roleName('detector')]);
+  return rowCount === 1;
+}
