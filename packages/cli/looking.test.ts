@@ -93,7 +93,7 @@ async function tripline(args: string[], terminal?: { columns: number }) {
   };
   const status = await main(args, {
     ...{ out: into('out'), err: into('err') },
-    ...{ stdin: Readable.from(['']), env: { DATABASE_URL: database.url }, cwd: folder },
+    ...{ stdin: Readable.from(['']), env: { DATABASE_URL: database.urlAs('cli') }, cwd: folder },
     ...{ isTerminal: terminal !== undefined, columns: terminal?.columns },
   });
   return { status, ...said };

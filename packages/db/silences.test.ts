@@ -3,6 +3,7 @@ import type { Silence } from '@tripline/contracts/silence';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { someFinding } from '../../test/faults/recorded-findings.ts';
 import { freshDatabase } from '../../test/setup/postgres.ts';
+import type { Db } from './database.ts';
 import { listFindings, readFinding } from './findings.ts';
 import { listIncidents, readIncident } from './incidents.ts';
 import { type RuleVerdict, recordVerdicts } from './record-findings.ts';
@@ -17,8 +18,13 @@ import {
 import { inTransaction } from './transaction.ts';
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
+/** Each as the role that does it. */
+let cli: Db;
+let detector: Db;
 beforeAll(async () => {
   database = await freshDatabase();
+  cli = database.as('cli');
+  detector = database.as('detector');
 });
 afterAll(() => database.close());
 beforeEach(async () => {
@@ -57,7 +63,7 @@ const jobs = async () =>
 const acts = async () => (await database.db.pool.query('SELECT workspace, data FROM outbox ORDER BY id')).rows;
 
 test('a silence keeps what fits it from being told, and nothing else', async () => {
-  const { id } = await addSilence(database.db, { subject: 'quiet*', ...month }, ada);
+  const { id } = await addSilence(cli, { subject: 'quiet*', ...month }, ada);
   expect(await record([found('quiet 1'), found('loud')])).toMatchObject({ silenced: 1, found: 1 });
   expect(await incidents()).toHaveLength(1);
   const [silenced] = (await listFindings(database.db)).filter(({ subject }) => subject === 'quiet 1');
@@ -68,21 +74,21 @@ test('a silence keeps what fits it from being told, and nothing else', async () 
 });
 
 test('critical passes a silence unless it says otherwise', async () => {
-  await addSilence(database.db, { actor: 'mallory', rule: 'quiet-*', ...month }, ada);
+  await addSilence(cli, { actor: 'mallory', rule: 'quiet-*', ...month }, ada);
   const grave = found('grave', { severity: 'critical', rule: 'quiet-rule' });
   expect(await record([grave])).toMatchObject({ found: 1, silenced: 0 });
-  await addSilence(database.db, { actor: 'mallory', critical: true, ...month }, ada);
+  await addSilence(cli, { actor: 'mallory', critical: true, ...month }, ada);
   expect(await record([found('graver', { severity: 'critical' })])).toMatchObject({ found: 0, silenced: 1 });
 });
 
 test('what still stands at the end comes back as one incident, once, without response', async () => {
-  await addSilence(database.db, { actor: 'mallory', ...month }, ada);
+  await addSilence(cli, { actor: 'mallory', ...month }, ada);
   const [one, two, gone] = [found('one'), found('two', { severity: 'high' }), found('gone')];
   await record([one, two, gone]);
   await withdraw(gone);
-  expect(await tellEndedSilences(database.db)).toBe(0);
+  expect(await tellEndedSilences(detector)).toBe(0);
   await endAll();
-  const opened = await Promise.all(Array.from({ length: 3 }, () => tellEndedSilences(database.db)));
+  const opened = await Promise.all(Array.from({ length: 3 }, () => tellEndedSilences(detector)));
   expect(opened.reduce((sum, count) => sum + count, 0)).toBe(1);
   const [incident, ...others] = await incidents();
   expect(others).toEqual([]);
@@ -92,7 +98,7 @@ test('what still stands at the end comes back as one incident, once, without res
   expect(story.findings.map(({ subject }) => subject).sort()).toEqual(['one', 'two']);
   expect(story.events).toMatchObject([{ kind: 'opened', detail: { findings: 2 } }]);
   expect(await jobs()).toEqual([`tell-pagerduty:${incident!.id}`, `tell-slack:${incident!.id}`]);
-  expect(await tellEndedSilences(database.db)).toBe(0);
+  expect(await tellEndedSilences(detector)).toBe(0);
 
   // From here on it is an incident like any other.
   await withdraw(one);
@@ -101,29 +107,29 @@ test('what still stands at the end comes back as one incident, once, without res
 });
 
 test('what stands again after its silence ended is told too', async () => {
-  await addSilence(database.db, { actor: 'mallory', ...month }, ada);
+  await addSilence(cli, { actor: 'mallory', ...month }, ada);
   const one = found('comes and goes');
   await record([one]);
   await withdraw(one);
   await endAll();
-  expect(await tellEndedSilences(database.db)).toBe(0);
+  expect(await tellEndedSilences(detector)).toBe(0);
   await lay({ kind: 'reinstated', finding: one });
-  expect(await tellEndedSilences(database.db)).toBe(1);
+  expect(await tellEndedSilences(detector)).toBe(1);
   expect(await readFinding(database.db, one.id)).toMatchObject({ incident: expect.stringMatching(/^INC-/) });
 });
 
 test('a crash while it is told leaves all of it for the next time', async () => {
-  await addSilence(database.db, { actor: 'mallory', ...month }, ada);
+  await addSilence(cli, { actor: 'mallory', ...month }, ada);
   await record([found('one'), found('two')]);
   await endAll();
   await database.db.pool.query(
     `CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'broken'; END $$;
      CREATE TRIGGER broken BEFORE DELETE ON silenced_findings EXECUTE FUNCTION break()`,
   );
-  await expect(tellEndedSilences(database.db)).rejects.toThrow('broken');
+  await expect(tellEndedSilences(detector)).rejects.toThrow('broken');
   await database.db.pool.query('DROP TRIGGER broken ON silenced_findings; DROP FUNCTION break');
   expect(await incidents()).toEqual([]);
-  expect(await tellEndedSilences(database.db)).toBe(1);
+  expect(await tellEndedSilences(detector)).toBe(1);
 });
 
 test('silences of tripline.yaml do the same, each workspace by itself', async () => {
@@ -131,26 +137,26 @@ test('silences of tripline.yaml do the same, each workspace by itself', async ()
   const yaml = [{ subject: 'q*', until, reason: 'of the file' }];
   await record([found('q1'), found('q2', { workspace: 'labs' })], yaml);
   await endAll();
-  expect(await tellEndedSilences(database.db)).toBe(2);
+  expect(await tellEndedSilences(detector)).toBe(2);
   expect((await incidents()).map(({ workspace }) => workspace).sort()).toEqual(['acme', 'labs']);
 });
 
 test('one that is expired before its time holds for nothing more, and gives back what it kept', async () => {
-  const { id } = await addSilence(database.db, { actor: 'mallory', ...month }, ada);
+  const { id } = await addSilence(cli, { actor: 'mallory', ...month }, ada);
   await record([found('before')]);
-  expect(await expireSilence(database.db, id, ada, 'it was a mistake')).toMatchObject({ changed: true });
-  expect(await expireSilence(database.db, id, ada)).toMatchObject({ changed: false });
+  expect(await expireSilence(cli, id, ada, 'it was a mistake')).toMatchObject({ changed: true });
+  expect(await expireSilence(cli, id, ada)).toMatchObject({ changed: false });
   expect(await record([found('after')])).toMatchObject({ found: 1, silenced: 0 });
-  expect(await tellEndedSilences(database.db)).toBe(1);
-  expect(await listSilences(database.db)).toEqual([]);
-  expect(await listSilences(database.db, { all: true })).toMatchObject([{ id, expired: { by: ada } }]);
-  await expect(expireSilence(database.db, 'SIL-0', ada)).rejects.toThrow(SilenceError);
+  expect(await tellEndedSilences(detector)).toBe(1);
+  expect(await listSilences(cli)).toEqual([]);
+  expect(await listSilences(cli, { all: true })).toMatchObject([{ id, expired: { by: ada } }]);
+  await expect(expireSilence(cli, 'SIL-0', ada)).rejects.toThrow(SilenceError);
 });
 
 test('who adds or expires one is left for the log, with what and why', async () => {
-  const { id } = await addSilence(database.db, { workspace: 'acme', rule: 'r', ...month }, ada);
-  await addSilence(database.db, { rule: 'r', ...month }, ada);
-  await expireSilence(database.db, id, ada, 'done');
+  const { id } = await addSilence(cli, { workspace: 'acme', rule: 'r', ...month }, ada);
+  await addSilence(cli, { rule: 'r', ...month }, ada);
+  await expireSilence(cli, id, ada, 'done');
   expect(await acts()).toMatchObject([
     {
       workspace: 'acme',
@@ -177,10 +183,10 @@ test.each<[string, object, string]>([
   ['of nobody', { owner: ' ' }, 'an owner and a reason'],
   ['without a reason', { reason: '' }, 'an owner and a reason'],
 ])('a silence %s is refused in words, and leaves nothing', async (_, more, sentence) => {
-  const adding = addSilence(database.db, { actor: 'mallory', ...month, ...more }, ada);
+  const adding = addSilence(cli, { actor: 'mallory', ...month, ...more }, ada);
   await expect(adding).rejects.toThrow(SilenceError);
   await expect(adding).rejects.toThrow(sentence);
-  expect(await listSilences(database.db, { all: true })).toEqual([]);
+  expect(await listSilences(cli, { all: true })).toEqual([]);
   expect(await acts()).toEqual([]);
 });
 
@@ -188,9 +194,9 @@ test('a preview says what would have been silenced, and silences nothing', async
   await record([found('q1'), found('q2', { severity: 'critical' }), found('other')]);
   const since = new Date(Date.now() - dayMs);
   const subjects = async (scope: Parameters<typeof previewSilence>[1]) =>
-    (await previewSilence(database.db, scope, since)).map(({ subject }) => subject).sort();
+    (await previewSilence(cli, scope, since)).map(({ subject }) => subject).sort();
   expect(await subjects({ subject: 'q*' })).toEqual(['q1']);
   expect(await subjects({ subject: 'q*', critical: true })).toEqual(['q1', 'q2']);
   expect(await subjects({ subject: 'q*', workspace: 'labs' })).toEqual([]);
-  expect(await listSilences(database.db)).toEqual([]);
+  expect(await listSilences(cli)).toEqual([]);
 });

@@ -9,6 +9,7 @@ export type FreshDatabase = {
   db: Db;
   /** As the role of a service, with its rights alone. */
   as: (service: ServiceRole) => Db;
+  urlAs: (service: ServiceRole) => string;
   close: () => Promise<void>;
 };
 
@@ -31,6 +32,7 @@ async function makeDatabase(serverUrl: string, options: string): Promise<FreshDa
   return {
     url,
     db,
+    urlAs: (service) => urlAs(url, service),
     as(service) {
       const other = openAs(db, service);
       others.push(other);
@@ -45,9 +47,14 @@ async function makeDatabase(serverUrl: string, options: string): Promise<FreshDa
 
 /** The same database as the role of a service. */
 export function openAs(db: Db, service: ServiceRole): Db {
-  const url = new URL(db.pool.options.connectionString!);
-  url.username = roleName(service);
-  return openDatabase(url.href, { applicationName: `tripline-${service}`, maxConnections: 10 });
+  const url = urlAs(db.pool.options.connectionString!, service);
+  return openDatabase(url, { applicationName: `tripline-${service}`, maxConnections: 10 });
+}
+
+function urlAs(url: string, service: ServiceRole): string {
+  const other = new URL(url);
+  other.username = roleName(service);
+  return other.href;
 }
 
 async function onServer(url: string, sql: string): Promise<void> {

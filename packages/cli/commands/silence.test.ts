@@ -21,7 +21,7 @@ async function tripline(...args: string[]) {
       err += text;
     },
     stdin: Readable.from(['']),
-    env: { DATABASE_URL: fresh.url },
+    env: { DATABASE_URL: fresh.urlAs('cli') },
     cwd: '/nonexistent',
     isTerminal: false,
   });
