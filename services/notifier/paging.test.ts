@@ -1,6 +1,6 @@
 import type { Severity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
-import { acknowledge, readIncident, resolve } from '@tripline/db/incidents';
+import { acknowledge, addIncidentEvent, readIncident, resolve } from '@tripline/db/incidents';
 import { listMessages } from '@tripline/db/messages';
 import { incidentBlocks } from '@tripline/integrations/slack/message';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -120,9 +120,25 @@ test('a response that failed pages anew, whoever has the incident', async () => 
   await failResponse(db, id, 'revoke the token: STILL ALIVE');
   await settled();
   expect(pagerduty.actions().slice(2)).toEqual([`trigger tripline:${id}:g2`, `resolve tripline:${id}`]);
+  expect(pagerduty.events()[2].payload.summary).toContain('Pages anew, revoke the token: STILL ALIVE (');
   expect(slack.broadcasts().map(({ text }) => text)).toEqual([
     `🔔 🟠 HIGH: ${id} pages anew: revoke the token: STILL ALIVE`,
   ]);
+});
+
+test('a response that failed is named once, beside the findings that came with it', async () => {
+  const { slack } = await start({ timing: { gatherMs: 500, openingMs: 60_000 } });
+  const id = await find(db, { severity: 'high', title: 'a first thing' });
+  await expect.poll(() => slack.posts().length, until).toBe(1);
+  await find(db, { severity: 'high', title: 'a second thing' });
+  const { rows } = await db.pool.query<{ id: string }>(`SELECT id FROM findings WHERE title = 'a second thing'`);
+  const text = 'Failed: cancel the run; GitHub answers 403';
+  const actor = { via: 'tripline', id: 'tripline', name: 'tripline' } as const;
+  const detail = { finding: rows[0]!.id, ordinal: 0, state: 'failed', text };
+  await addIncidentEvent(db.pool, { incident: id, kind: 'remediated', actor, detail });
+  await failResponse(db, id, text, { finding: rows[0]!.id, ordinal: 0 });
+  await expect.poll(() => slack.broadcasts().length, until).toBe(1);
+  expect(slack.broadcasts()[0]!.text).toBe(`🔔 🟠 HIGH: ${id} pages anew: ${text} Joined: a second thing`);
 });
 
 test('break-glass that was opened pages, however low', async () => {

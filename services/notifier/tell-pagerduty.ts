@@ -5,7 +5,7 @@ import type { Telling } from '@tripline/db/messages';
 import type { PagerDutyClient } from '@tripline/integrations/pagerduty/client';
 import { type PagerDutyAction, type PagerDutyEvent, renderEvent } from '@tripline/integrations/pagerduty/event';
 import { toReport } from './report.ts';
-import { untold } from './tell-slack.ts';
+import { replyLine, untold } from './tell-slack.ts';
 import type { Step } from './telling.ts';
 
 /** PagerDuty where none is configured: every event is taken, and nobody is paged. */
@@ -68,7 +68,12 @@ export function nextForPagerDuty(
     const superseded = telling.superseded.filter((older) => older !== generation);
     if (isNewPage) superseded.push(telling.generation);
     const state = stateAfter[action];
-    const because = action === 'resolve' && story.state !== 'resolved' ? reasonFor(wanted) : undefined;
+    const because =
+      action === 'trigger'
+        ? whyAnew(story)
+        : action === 'resolve' && story.state !== 'resolved'
+          ? reasonFor(wanted)
+          : undefined;
     const event = renderEvent(toReport(story), action, { generation, because });
     return {
       ...common,
@@ -105,6 +110,12 @@ export function nextForPagerDuty(
 /** Why an alert is resolved whose incident is not. */
 function reasonFor(wanted: IncidentState): string {
   return wanted === 'resolved' ? 'No longer grave enough to page' : 'A newer page tells of it';
+}
+
+/** What the newest page is for, where it is not the first. */
+function whyAnew({ events, pageGeneration }: IncidentStory): string | undefined {
+  const page = pageGeneration === 0 ? undefined : events.findLast(({ kind }) => kind === 'paged');
+  return page && replyLine(page);
 }
 
 /** What is noted while a trigger is under way: which alert it may have opened. */

@@ -96,11 +96,17 @@ function reply(client: SlackClient, body: Record<string, unknown>, reference: Sl
   return client.post(asMessage(body), reference).then(({ outcome }) => ({ outcome }));
 }
 
-/** A finding that pages is told by the page, not by its joining too. */
+/** Pages first. A finding that pages is told by the page, not by its joining too, and a response that failed once. */
 function replyLines(news: readonly IncidentEvent[]): string[] {
-  const paged = new Set(news.filter(({ kind }) => kind === 'paged').map(({ detail }) => detail['finding']));
-  const told = news.filter(({ kind, detail }) => kind !== 'joined' || !paged.has(detail['finding']));
-  return told.map((event) => replyLine(event)!);
+  const isPage = ({ kind }: IncidentEvent) => kind === 'paged';
+  const paged = new Set(news.filter((event) => isPage(event) && 'title' in event.detail).map(findingOf));
+  const told = news.filter((event) => event.kind !== 'joined' || !paged.has(findingOf(event)));
+  const ordered = [...told.filter(isPage), ...told.filter((event) => !isPage(event))];
+  return [...new Set(ordered.map((event) => replyLine(event)!))];
+}
+
+function findingOf({ detail }: IncidentEvent): unknown {
+  return detail['finding'];
 }
 
 /** What the digest message lacks: nothing while every incident in it was told at its present version. */
@@ -149,7 +155,7 @@ export function untold({ findings }: IncidentStory, telling: Telling): number[] 
 }
 
 /** What people in the thread are told of a line of the story; undefined for what the message itself is enough for. */
-function replyLine({ kind, actor, detail }: IncidentEvent): string | undefined {
+export function replyLine({ kind, actor, detail }: IncidentEvent): string | undefined {
   const text = (name: string) => (typeof detail[name] === 'string' ? detail[name] : undefined);
   switch (kind) {
     case 'joined':

@@ -91,8 +91,8 @@ export async function find(
 }
 
 /** What the remediator says of a response that failed. */
-export async function failResponse(db: Db, incident: string, reason: string): Promise<void> {
-  await inTransaction(db, (client) => pageAnew(client, incident, { reason }));
+export async function failResponse(db: Db, incident: string, reason: string, more: object = {}): Promise<void> {
+  await inTransaction(db, (client) => pageAnew(client, incident, { reason, ...more }));
 }
 
 async function addFinding(

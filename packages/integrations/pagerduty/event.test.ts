@@ -24,10 +24,10 @@ test('each page of an incident has an alert of its own; one that is superseded s
     'tripline:INC-7',
     'tripline:INC-7:g2',
   ]);
-  const anew = renderEvent(sampleReport(), 'trigger', { generation: 1 });
+  const anew = renderEvent(sampleReport(), 'trigger', { generation: 1, because: 'the token is STILL ALIVE' });
   expect([anew.dedup_key, anew.payload.summary]).toEqual([
     'tripline:INC-7:g2',
-    expect.stringContaining('Pages anew: '),
+    expect.stringContaining('CRITICAL Pages anew, the token is STILL ALIVE (mallory'),
   ]);
   const older = renderEvent(sampleReport(), 'resolve', { because: 'A newer page tells of it' });
   expect([older.dedup_key, older.payload.summary]).toEqual([

@@ -36,8 +36,8 @@ export function dedupKey(incident: string, generation = 0): string {
 }
 
 /**
- * An incident as an event about its alert of `generation`. Acknowledging and resolving say who and when; `because`: why an
- * alert is resolved whose incident is not.
+ * An incident as an event about its alert of `generation`. Acknowledging and resolving say who and when; `because`: what a page after
+ * the first is for, or why an alert is resolved whose incident is not.
  */
 export function renderEvent(
   report: IncidentReport,
@@ -47,14 +47,7 @@ export function renderEvent(
   const standing = report.findings.filter((finding) => finding.withdrawn === null);
   const findings = (standing.length > 0 ? standing : report.findings).slice(0, 10);
   const { acknowledged, resolved } = report;
-  const said =
-    action === 'acknowledge' && acknowledged
-      ? `Acknowledged by ${describeActor(acknowledged.by)}: ${report.title}`
-      : action === 'resolve' && resolved
-        ? `Resolved by ${describeActor(resolved.by)}, ${resolutionText[resolved.resolution]}: ${report.title}`
-        : because !== undefined
-          ? `${because}: ${report.title}`
-          : `${generation > 0 && action === 'trigger' ? 'Pages anew: ' : ''}${report.title} (${report.workspace})`;
+  const said = saidOf(report, action, because);
   const rule = findings[0]?.rule;
   return {
     event_action: action,
@@ -92,6 +85,15 @@ export function renderEvent(
     },
     links: links(findings),
   };
+}
+
+function saidOf(report: IncidentReport, action: PagerDutyAction, because: string | undefined): string {
+  const { title, workspace, acknowledged, resolved } = report;
+  if (action === 'acknowledge' && acknowledged) return `Acknowledged by ${describeActor(acknowledged.by)}: ${title}`;
+  if (action === 'resolve' && resolved)
+    return `Resolved by ${describeActor(resolved.by)}, ${resolutionText[resolved.resolution]}: ${title}`;
+  if (because === undefined) return `${title} (${workspace})`;
+  return action === 'trigger' ? `Pages anew, ${because} (${title}, ${workspace})` : `${because}: ${title}`;
 }
 
 function timeOf({ openedAt, acknowledged, resolved }: IncidentReport, action: PagerDutyAction): string {
