@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import type { Check } from '@tripline/contracts/check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createHttp, createOperations, errorBody } from './http.ts';
 import { createMetrics } from './metrics.ts';
@@ -35,6 +36,25 @@ it('is alive whatever it can do, and ready only when it can do its work', async 
   expect((await operations.inject('/readyz')).json()).toEqual(errorBody('not-ready', 'the log is away'));
   fault = undefined;
   expect((await operations.inject('/readyz')).statusCode).toBe(200);
+  await operations.close();
+});
+
+it('names what is broken to operators, and goes on to be ready for everybody else', async () => {
+  let broken: Check[] = [];
+  start();
+  const operations = createOperations({
+    ...{ metrics: createMetrics({ service: 'test' }), ready },
+    health: async () => [{ name: 'jobs', state: 'ok', said: 'none failed five times' }, ...broken],
+  });
+  expect((await operations.inject('/readyz')).json()).toEqual({ status: 'ready' });
+  broken = [{ name: 'rule some-rule', state: 'broken', said: 'threw once: no branch', mend: 'mend the rule' }];
+  const response = await operations.inject('/readyz');
+  expect(response.statusCode).toBe(503);
+  expect(response.json()).toEqual({
+    status: 'broken',
+    broken: [{ name: 'rule some-rule', said: 'threw once: no branch', mend: 'mend the rule' }],
+  });
+  expect((await app.inject('/readyz')).json()).toEqual({ status: 'ready' });
   await operations.close();
 });
 

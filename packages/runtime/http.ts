@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Check } from '@tripline/contracts/check';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { boundBodies } from './http-bodies.ts';
 import type { Metrics } from './metrics.ts';
@@ -85,13 +86,23 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   return app;
 }
 
-/** The server for operators: `GET /metrics`, and `GET /readyz` with its cause. On an address that no stranger reaches. */
-export function createOperations(options: { metrics: Metrics; ready: () => Promise<void> }): FastifyInstance {
+/**
+ * The server for operators: `GET /metrics`, and `GET /readyz`, which is 503 with the cause when the process cannot do its
+ * work, and when `health` tells of anything broken, which it names. On an address that no stranger reaches.
+ */
+export function createOperations(options: {
+  metrics: Metrics;
+  ready: () => Promise<void>;
+  /** What else is known of the state that Tripline is in; nothing unless told. */
+  health?: () => Promise<Check[]>;
+}): FastifyInstance {
   const app = createServerApp({});
   app.get('/readyz', async (_request, reply) => {
     try {
       await options.ready();
-      return { status: 'ready' };
+      const broken = ((await options.health?.()) ?? []).filter(({ state }) => state === 'broken');
+      if (broken.length === 0) return { status: 'ready' };
+      return reply.code(503).send({ status: 'broken', broken: broken.map(({ state: _, ...told }) => told) });
     } catch (error) {
       return reply.code(503).send(errorBody('not-ready', (error as Error).message));
     }

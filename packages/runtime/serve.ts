@@ -1,3 +1,4 @@
+import type { Check } from '@tripline/contracts/check';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
 import { createHttp, createOperations } from './http.ts';
@@ -28,12 +29,15 @@ export async function serve(
     metrics: Metrics;
     /** Resolves when the process can do its work; rejects with the reason. */
     ready: () => Promise<void>;
+    /** What is broken beyond that, for operators alone. */
+    health?: () => Promise<Check[]>;
     routes?: readonly ((app: FastifyInstance) => void)[];
   },
 ): Promise<Served> {
   const ready = sharedWhileAsked(parts.ready);
   const app = createHttp({ ready });
-  const operations = createOperations({ metrics: parts.metrics, ready });
+  const health = parts.health && sharedWhileAsked(parts.health);
+  const operations = createOperations({ metrics: parts.metrics, ready, ...(health && { health }) });
   const close = async () => {
     await app.close();
     await operations.close();
@@ -50,10 +54,10 @@ export async function serve(
 }
 
 /** One answer for all who ask meanwhile: a stranger who asks a thousand times makes one question to log and database. */
-function sharedWhileAsked(ready: () => Promise<void>): () => Promise<void> {
-  let asking: Promise<void> | undefined;
+function sharedWhileAsked<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asking: Promise<T> | undefined;
   return () => {
-    asking ??= ready().finally(() => {
+    asking ??= ask().finally(() => {
       asking = undefined;
     });
     return asking;

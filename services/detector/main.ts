@@ -1,4 +1,5 @@
 import { openDatabase } from '@tripline/db/database';
+import { checkHealth } from '@tripline/db/health';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
@@ -29,7 +30,8 @@ export async function main(config: Config): Promise<void> {
     lifecycle.opened('log', stream, (open) => open.close());
     const detector = await createDetector({ config, stream, db, rules, logger, clock: systemClock, metrics });
     lifecycle.opened('detector', detector, (open) => open.close());
-    const served = await serve(config, { metrics, ready: detector.ready });
+    const health = () => checkHealth(db, config, { skipsDenied: true });
+    const served = await serve(config, { metrics, ready: detector.ready, health });
     lifecycle.opened('http', served, (open) => open.close());
     logger.info({ rules: rules.length, address: served.url, operations: served.operationsUrl }, 'detecting');
     logger.info({ signal: await stop }, 'stopping');

@@ -1,4 +1,5 @@
 import { openDatabase } from '@tripline/db/database';
+import { checkHealth } from '@tripline/db/health';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
@@ -19,7 +20,8 @@ export async function main(config: Config): Promise<void> {
     const db = lifecycle.opened('database', open, (db) => db.close());
     const notifier = await createNotifier({ config, db, logger, clock: systemClock, metrics });
     lifecycle.opened('notifier', notifier, (notifier) => notifier.close());
-    const served = await serve(config, { metrics, ready: notifier.ready, routes: [notifier.routes] });
+    const health = () => checkHealth(db, config, { skipsDenied: true });
+    const served = await serve(config, { metrics, ready: notifier.ready, health, routes: [notifier.routes] });
     lifecycle.opened('http', served, (open) => open.close());
     const live = { slack: config.slack !== undefined, pagerduty: config.pagerduty !== undefined };
     logger.info({ ...live, address: served.url, operations: served.operationsUrl }, 'notifying');

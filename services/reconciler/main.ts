@@ -1,4 +1,5 @@
 import { openDatabase } from '@tripline/db/database';
+import { checkHealth } from '@tripline/db/health';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
@@ -20,7 +21,8 @@ export async function main(config: Config): Promise<void> {
     const db = lifecycle.opened('database', open, (db) => db.close());
     const reconciler = createReconciler({ config, db, logger, clock: systemClock, metrics });
     lifecycle.opened('reconciler', reconciler, (reconciler) => reconciler.close());
-    const served = await serve(config, { metrics, ready: reconciler.ready });
+    const health = () => checkHealth(db, config, { skipsDenied: true });
+    const served = await serve(config, { metrics, ready: reconciler.ready, health });
     lifecycle.opened('http', served, (open) => open.close());
     logger.info({ address: served.url, operations: served.operationsUrl }, 'reconciling');
     logger.info({ signal: await stop }, 'stopping');

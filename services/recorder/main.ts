@@ -1,4 +1,5 @@
 import { openDatabase } from '@tripline/db/database';
+import { checkHealth } from '@tripline/db/health';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
@@ -22,7 +23,8 @@ export async function main(config: Config): Promise<void> {
     lifecycle.opened('log', stream, (open) => open.close());
     const recorder = await createRecorder({ config, stream, db, logger, metrics });
     lifecycle.opened('recorder', recorder, (open) => open.close());
-    const served = await serve(config, { metrics, ready: recorder.ready });
+    const health = () => checkHealth(db, config, { skipsDenied: true });
+    const served = await serve(config, { metrics, ready: recorder.ready, health });
     lifecycle.opened('http', served, (open) => open.close());
     logger.info({ address: served.url, operations: served.operationsUrl }, 'recording');
     logger.info({ signal: await stop }, 'stopping');

@@ -1,4 +1,5 @@
 import { openDatabase } from '@tripline/db/database';
+import { checkHealth } from '@tripline/db/health';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
@@ -20,7 +21,8 @@ export async function main(config: Config): Promise<void> {
     const db = lifecycle.opened('database', open, (db) => db.close());
     const remediator = await createRemediator({ config, db, logger, clock: systemClock, metrics });
     lifecycle.opened('remediator', remediator, (remediator) => remediator.close());
-    const served = await serve(config, { metrics, ready: remediator.ready });
+    const health = () => checkHealth(db, config, { skipsDenied: true });
+    const served = await serve(config, { metrics, ready: remediator.ready, health });
     lifecycle.opened('http', served, (open) => open.close());
     const { url: address, operationsUrl: operations } = served;
     logger.info({ mode: config.remediation.mode, address, operations }, 'remediating');

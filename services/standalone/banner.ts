@@ -1,4 +1,5 @@
 import type { Config } from '@tripline/runtime/config';
+import { plain } from '@tripline/runtime/plain';
 import type { Screen } from './screen.ts';
 import type { Standalone } from './standalone.ts';
 
@@ -6,7 +7,7 @@ import type { Standalone } from './standalone.ts';
 export function showBanner(
   screen: Screen,
   config: Config,
-  { url, operationsUrl, madeSecret, startedMs }: Pick<Standalone, 'url' | 'operationsUrl' | 'madeSecret' | 'startedMs'>,
+  { url, operationsUrl, madeSecret, startedMs, broken }: Omit<Standalone, 'close'>,
 ): void {
   const { style } = screen;
   const secret = madeSecret ?? style('dim', 'as configured');
@@ -37,6 +38,11 @@ export function showBanner(
   );
   screen.line(`  Operations      ${operationsUrl}/metrics, ${operationsUrl}/readyz`);
   screen.line(`  Data, log       ${config.dataDir}`);
+  for (const { name, said, mend } of broken) {
+    screen.line();
+    screen.line(`  ${style('red', `✗ ${plain(name)}`)}: ${plain(said)}`);
+    if (mend) screen.line(`    → ${plain(mend)}`);
+  }
   for (const remark of config.remarks) screen.line(`  ${style('yellow', '!')} ${remark}`);
   screen.line();
   screen.line(`  Next, in a second terminal:  ${style('bold', 'npx tripline attack tj-actions')}`);

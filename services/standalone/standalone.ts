@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import type { Check } from '@tripline/contracts/check';
 import { openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
+import { checkHealth } from '@tripline/db/health';
 import { migrate } from '@tripline/db/migrate';
 import { createDetector } from '@tripline/detector/detector';
 import { loadRules } from '@tripline/detector/load-rules';
@@ -28,6 +30,8 @@ export type Standalone = {
   operationsUrl: string;
   /** The secret that was made for this folder; null when one is configured, which is not repeated. */
   madeSecret: string | null;
+  /** What is broken from before, by the criteria that `doctor` goes by. */
+  broken: readonly Check[];
   /** How long the start took, in ms. */
   startedMs: number;
   /** Stops everything in reverse; nothing of it is left running. */
@@ -93,11 +97,14 @@ export async function startStandalone(given: Config, screen: Screen): Promise<St
     const ready = async () => {
       for (const room of rooms) await room.ready();
     };
-    const served = opened('HTTP', await serve(config, { metrics, ready, routes: [receiver.routes, notifier.routes] }));
+    const health = () => checkHealth(db, config);
+    const routes = [receiver.routes, notifier.routes];
+    const served = opened('HTTP', await serve(config, { metrics, ready, health, routes }));
     const { url, operationsUrl } = served;
     folder.announce({ url, operationsUrl });
     const startedMs = performance.now() - beganMs;
-    return { url, operationsUrl, madeSecret, startedMs, close: () => lifecycle.close() };
+    const broken = (await health()).filter(({ state }) => state === 'broken');
+    return { url, operationsUrl, madeSecret, startedMs, broken, close: () => lifecycle.close() };
   } catch (error) {
     await lifecycle.close();
     throw error;

