@@ -290,7 +290,7 @@ export const attributes = {
     'kill-switch-on',
     'kill-switch-off',
     'break-glass-opened',
-    'token-revoked',
+    'token-revocation-asked',
   ]),
   /** On what: an incident's id, a silence's id, the name of a switch, the hash of a token. */
   'tripline.act.target': text,

@@ -230,6 +230,10 @@ describe('POST /webhooks/tripline', () => {
     const [key] = of.breakGlass;
     expect(await tell(record(), key!)).toMatchObject({ status: 202, body: { event: 'tripline:bg-1' } });
     expect(stream.appended[0]).toMatchObject({ key: 'acme', headers: { ce_type: record().type } });
+    // How whoever opened it is known: no sender can say otherwise.
+    expect(JSON.parse(stream.appended[0]!.value.toString())).toMatchObject({
+      'tripline.act.proof': 'break-glass-key of acme',
+    });
     for (const by of [...of.acme, ...of.labs, secret, drillKey]) {
       expect(await tell(record(), by), by).toMatchObject({ status: 401 });
     }

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import { longestBreakGlassMs } from '@tripline/sources/tripline/source';
+import { whoRuns } from '../actor.ts';
 import { deliver, signCloudEvent } from '../attack/deliver.ts';
 import { type Command, readArguments, UsageError } from '../command.ts';
 import { moment } from '../show.ts';
@@ -40,7 +41,10 @@ export const breakGlass: Command = {
     const config = loadConfig(io.env, io.cwd);
     const receiver = { url: receiverUrl(config, values.url), secret: breakGlassKeyOf(config, workspace) };
     const id = randomUUID();
+    // Who signs it, beside who will act.
+    const by = whoRuns();
     const data = {
+      ...{ 'user.id': by.id, 'user.name': by.name, 'tripline.act.via': by.via },
       'tripline.breakglass.id': id,
       'tripline.breakglass.actor': actor,
       'tripline.breakglass.reason': reason,

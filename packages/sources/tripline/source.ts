@@ -83,7 +83,11 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
       workspace,
       trust: 'high',
       bodySha256: delivery.bodySha256,
-      data: cleanJson(data),
+      // What was proved is the key; who says to have used it stands beside it.
+      data: {
+        ...(cleanJson(data) as object),
+        ...(type === breakglass ? { 'tripline.act.proof': `break-glass-key of ${workspace}` } : {}),
+      },
     });
     return { event };
   } catch {
