@@ -236,7 +236,7 @@ async function deliverAll(): Promise<void> {
   expect(await post('push', leak, null)).toBe(401);
   expect(await post('push', leak, null, { 'x-hub-signature-256': `sha256=${inputCanaries.wrongSignature}` })).toBe(401);
   expect(await post('push', leak.slice(0, -1), secret)).toBe(400);
-  expect(await post('push', JSON.stringify({ leak: inputCanaries.unsignedBody, ...where }), secret)).toBe(422);
+  expect(await post('push', JSON.stringify({ leak: inputCanaries.unsignedBody, ...where }), secret)).toBe(202);
 
   const examples = plantedExamples(inputCanaries.anyField);
   expect(examples.length).toBeGreaterThan(100);

@@ -11,7 +11,7 @@ const workspaces = createWorkspaces({ workspaces: [], drills: true });
 
 /**
  * GitHub's published examples, one of each event and action, with `plant` in every text that may hold it and as a key of
- * every object: a text may not where the delivery would be refused for it, such as a login or a revision.
+ * every object: a text may not where something else would become of the delivery, such as the login of its organisation.
  */
 export function plantedExamples(plant: string): { event: string; body: string; planted: number }[] {
   const seen = new Set<string>();
@@ -21,15 +21,16 @@ export function plantedExamples(plant: string): { event: string; body: string; p
     if (seen.has(kind)) return [];
     seen.add(kind);
     let planted = 0;
+    const outcome = outcomeOf(event, body);
     for (const [holder, name] of textsOf(body)) {
       const before = holder[name] as string;
       holder[name] = `${before} ${plant}`;
-      if (isTaken(event, body)) planted += 1;
+      if (outcomeOf(event, body) === outcome) planted += 1;
       else holder[name] = before;
     }
     for (const holder of objectsOf(body)) {
       holder[plant] = plant;
-      if (isTaken(event, body)) planted += 1;
+      if (outcomeOf(event, body) === outcome) planted += 1;
       else delete holder[plant];
     }
     return [{ event, body: JSON.stringify(body), planted }];
@@ -45,12 +46,15 @@ export function exampleOwners(): string[] {
   return [...new Set(owners.flatMap((login) => login?.toLowerCase() ?? []))];
 }
 
-function isTaken(event: string, body: object): boolean {
+/** The type of the event that it becomes, or why it becomes none. */
+function outcomeOf(event: string, body: object): string {
   const headers = { 'x-github-event': event, 'x-github-delivery': 'a' };
   const rawBody = Buffer.from(JSON.stringify(body));
   const delivery = { headers, rawBody, bodySha256: '0'.repeat(64), receivedAtMs: 1_777_000_000_000 };
   const speaksFor = { kind: 'anybody' } as const;
-  return !('refusal' in github.normalise({ ...delivery, speaksFor }, workspaces));
+  const normalised = github.normalise({ ...delivery, speaksFor }, workspaces);
+  if ('event' in normalised) return normalised.event.type;
+  return 'ignored' in normalised ? normalised.ignored : normalised.refusal.reason;
 }
 
 function objectsOf(value: unknown): Holder[] {

@@ -94,10 +94,16 @@ export function canBeRepository(fullName: string): boolean {
   );
 }
 
-/** A repository's full name for an attribute; absent where none can be called so. */
+/**
+ * A repository's full name for an attribute; absent where none can be called so. What has the form of GitHub's own is an
+ * identity, and kept as it is even where it looks like a credential: whoever may rename a repository could else have it
+ * that nothing can be done about it any more.
+ */
 export function repositoryName(fullName: string | null | undefined): string | undefined {
-  return typeof fullName === 'string' && canBeRepository(fullName) ? text(fullName) : undefined;
+  if (typeof fullName !== 'string' || !canBeRepository(fullName)) return undefined;
+  return repositoryForm.test(fullName) ? fullName : text(fullName);
 }
+const repositoryForm = /^[A-Za-z0-9-]{1,39}(?:_[A-Za-z0-9]{3,8})?\/[\w.-]{1,100}$/;
 
 /** `refs/heads/main` → branch `main`; undefined for what is neither branch nor tag. */
 export function splitRef(ref: string | null | undefined): { type: 'branch' | 'tag'; name: string } | undefined {

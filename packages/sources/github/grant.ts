@@ -67,7 +67,7 @@ export const member = defineEvent({
 const teamBody = z.object({ id: number.nullish(), name: maybe, slug: maybe, permission: maybe });
 type Team = z.infer<typeof teamBody>;
 /** A deleted team has kept its name only. */
-const slugOf = (team: Team) => text(team.slug ?? team.name, 256);
+const slugOf = (team: Team) => loginText(team.slug) ?? text(team.name, 256);
 
 export const membership = defineEvent({
   marks: ['action', 'scope', 'member', 'team'],

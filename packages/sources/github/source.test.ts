@@ -155,9 +155,14 @@ describe('an authentic delivery is not refused for what it says', () => {
     },
   );
 
-  test('someone whose login looks like a credential keeps his name, so that he can be named to GitHub', () => {
+  test('who or what is called like a credential keeps its name, so that it can be named to GitHub', () => {
     const body = within(example('member', action('added')), 'member', { login: 'xoxb-0123456789' });
     expect(eventOf('member', body).data['tripline.grant.grantee']).toBe('xoxb-0123456789');
+    const full_name = `Codertocat/ghp_${'a'.repeat(36)}`;
+    expect(eventOf('member', within(body, 'repository', { full_name })).data).toMatchObject({
+      'vcs.repository.name': full_name,
+      'tripline.grant.target': full_name,
+    });
   });
 
   test('a gate’s question with the commit at the top and no deployment', () => {
@@ -606,6 +611,8 @@ describe('what strangers write', () => {
     fc.assert(
       fc.property(fc.oneof(mutated, arbitrary), ({ name, body }) => {
         const normalised = normalise(name, body);
+        // Whole and genuine: whatever it says, it is not refused.
+        expect(normalised).not.toHaveProperty('refusal');
         if ('event' in normalised) parseEvent(normalised.event);
       }),
       { numRuns: 1000 },
