@@ -152,6 +152,9 @@ beforeAll(async () => {
     TRIPLINE_SLACK_APP_ID: 'A1',
     TRIPLINE_SLACK_API_URL: `${sinkUrl}/slack/`,
     TRIPLINE_PAGERDUTY_API_URL: sinkUrl,
+    // A password alone is no login.
+    TRIPLINE_KAFKA_SASL_MECHANISM: 'scram-sha-256',
+    TRIPLINE_KAFKA_SASL_USERNAME: 'tripline',
   };
   // Half of them as Docker and Kubernetes give secrets: in files.
   for (const [place, [name, value]] of Object.entries(given).entries()) {
