@@ -83,7 +83,10 @@ export type ClaimFacts = {
     sent: number;
     /** That were begun within the last hour. */
     begun: number;
-    /** That wait for a place and come before this one: the gravest first, where each hour of waiting counts for a rank. */
+    /**
+     * That wait for a place and come before this one: the gravest first, where each hour of waiting counts for a rank. No
+     * more are counted than there are places.
+     */
     ahead: number;
   };
 };
@@ -160,7 +163,7 @@ export async function claimRemediation(
     const { rows: stops } = await client.query<{ stopped: boolean }>(
       `SELECT stopped FROM switches WHERE name = 'remediation'`,
     );
-    const load = await readLoad(client, remediation);
+    const load = await readLoad(client, remediation, options.maxPerHour);
     failpoint('remediator.claim-locked');
     const { withdrawn, resolved, sent } = row;
     const stopped = stops[0]?.stopped ?? false;
@@ -193,6 +196,7 @@ const holdsPlace = `(r.sent_at > clock_timestamp() - interval '1 hour' OR r.leas
 async function readLoad(
   client: PoolClient,
   { finding, ordinal, workspace, step }: Pick<Remediation, 'finding' | 'ordinal' | 'workspace' | 'step'>,
+  maxPerHour: number,
 ): Promise<ClaimFacts['load']> {
   // No attempt lasts an hour, so what was sent within the last one was begun within the last two.
   const { rows } = await client.query<ClaimFacts['load']>(
@@ -201,9 +205,11 @@ async function readLoad(
          FROM remediations r JOIN findings f ON f.id = r.finding WHERE r.finding = $3 AND r.ordinal = $4)
      SELECT (SELECT count(*)::int FROM others r WHERE r.acted_at > clock_timestamp() - interval '2 hours' AND ${holdsPlace}) AS sent,
        (SELECT count(*)::int FROM others r WHERE r.acted_at > clock_timestamp() - interval '1 hour') AS begun,
-       (SELECT count(*)::int FROM others r JOIN findings f ON f.id = r.finding, own
-        WHERE r.state = 'queued' AND (${rank('f', 'r.queued_at')}, own.since) > (own.rank, r.queued_at)) AS ahead`,
-    [workspace, step.action, finding, ordinal],
+       (SELECT count(*)::int FROM (
+          SELECT FROM others r JOIN findings f ON f.id = r.finding, own
+          WHERE r.state = 'queued' AND (${rank('f', 'r.queued_at')}, own.since) > (own.rank, r.queued_at)
+          LIMIT $5) AS first) AS ahead`,
+    [workspace, step.action, finding, ordinal, maxPerHour],
   );
   return rows[0]!;
 }
@@ -240,10 +246,13 @@ export async function takeUpQueued(db: Db, options: { maxPerHour: number }): Pro
        SELECT r.finding, r.workspace, r.action, row_number() OVER (PARTITION BY r.workspace, r.action
          ORDER BY ${rank('f', 'r.queued_at')} DESC, r.queued_at, r.finding, r.ordinal) AS place
        FROM remediations r JOIN findings f ON f.id = r.finding WHERE r.state = 'queued'
+     ), taken AS MATERIALIZED (
+       SELECT r.workspace, r.action, count(*) AS places FROM remediations r
+       WHERE EXISTS (SELECT FROM waiting) AND r.acted_at > clock_timestamp() - interval '2 hours' AND ${holdsPlace}
+       GROUP BY r.workspace, r.action
      )
-     SELECT DISTINCT w.finding FROM waiting w WHERE w.place + (
-       SELECT count(*) FROM remediations r WHERE r.workspace = w.workspace AND r.action = w.action
-         AND r.acted_at > clock_timestamp() - interval '2 hours' AND ${holdsPlace}) <= $1`,
+     SELECT DISTINCT w.finding FROM waiting w LEFT JOIN taken t USING (workspace, action)
+     WHERE w.place + coalesce(t.places, 0) <= $1`,
     [options.maxPerHour],
   );
   for (const { finding } of rows) {
@@ -413,7 +422,8 @@ export async function reviveRemediations(db: Db, options: { afterMs: number }): 
     `SELECT DISTINCT finding FROM remediations
      WHERE state IN ('planned', 'acting')
        AND coalesce(leased_until, greatest(due_at, planned_at + $1 * interval '1 millisecond')) < clock_timestamp()
-       AND NOT EXISTS (SELECT FROM graphile_worker.jobs WHERE key = 'remediate:' || finding AND locked_at IS NULL)
+       AND NOT EXISTS (SELECT FROM graphile_worker.jobs WHERE key = 'remediate:' || finding AND locked_at IS NULL
+         AND attempts < max_attempts)
      UNION
      SELECT substr(key, length('remediate:') + 1) FROM graphile_worker.jobs
      WHERE key LIKE 'remediate:%' AND locked_at < clock_timestamp() - $1 * interval '1 millisecond'`,

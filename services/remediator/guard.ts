@@ -82,7 +82,7 @@ export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string 
   if (!facts.configured) return { verdict: 'not-configured', said: 'No GitHub App is configured (github.app)' };
   const { maxPerHour } = settings;
   if (load.sent + load.ahead >= maxPerHour) {
-    const others = load.ahead === 0 ? '' : ` and ${load.ahead} that are as grave wait before it`;
+    const others = load.ahead === 0 ? '' : ', and others that are as grave wait before it';
     return {
       verdict: 'rate-capped',
       said: `${load.sent} of ${action} were carried out here within the hour${others}; remediation.maxPerHour is ${maxPerHour}`,

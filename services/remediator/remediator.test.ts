@@ -521,6 +521,22 @@ describe('nothing is done twice', () => {
     expect(story.rows).toEqual([{ reason: 'done-earlier' }]);
   });
 
+  test('and a playbook whose job was tried in vain until it was given up is taken up again', async () => {
+    const finding = await addFinding([key]);
+    const { pool } = database.db;
+    await pool.query(`ALTER TABLE incident_events ADD CONSTRAINT dying CHECK (kind <> 'remediated')`);
+    await expect(createRemediateTask(parts())({ finding })).rejects.toThrow('dying');
+    await pool.query('ALTER TABLE incident_events DROP CONSTRAINT dying');
+    await letTimePass('1 hour');
+    await pool.query(
+      `SELECT graphile_worker.add_job('remediate', json_build_object('finding', $1::text), job_key := $2)`,
+      [finding, `remediate:${finding}`],
+    );
+    expect(await reviveRemediations(database.db, { afterMs: 0 })).toBe(0);
+    await pool.query('UPDATE graphile_worker._private_jobs SET attempts = max_attempts');
+    expect(await reviveRemediations(database.db, { afterMs: 0 })).toBe(1);
+  });
+
   test('and a worker that finds another at work comes back when its lease is over', async () => {
     const finding = await addFinding([key]);
     answer = (request) => (request === 'DELETE /repos/acme/app/keys/3' ? { status: 204, manner: 'silent' } : undefined);

@@ -91,8 +91,15 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
     revive().catch((error) => logger.error({ err: error }, 'looking for abandoned playbooks failed'));
   }, leaseMs);
   const { maxPerHour } = parts.config.remediation;
+  let isLooking = false;
   const queueing = setInterval(() => {
-    takeUpQueued(db, { maxPerHour }).catch((error) => logger.error({ err: error }, 'looking for queued steps failed'));
+    if (isLooking) return;
+    isLooking = true;
+    takeUpQueued(db, { maxPerHour })
+      .catch((error) => logger.error({ err: error }, 'looking for queued steps failed'))
+      .finally(() => {
+        isLooking = false;
+      });
   }, queueEveryMs);
   const jobs = await runJobs({ db, logger, concurrency, handlers: { remediate } });
   return {
