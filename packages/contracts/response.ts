@@ -62,8 +62,8 @@ export const responseStepSchema = z.discriminatedUnion('action', [
       userId: id.optional(),
     }),
   ]),
-  /** A9: delete a deploy key. `title`: as the feed told it, at most 200 characters of it. */
-  z.object({ action: z.literal('delete-deploy-key'), repository, keyId: id, title: z.string().max(200).optional() }),
+  /** A9: delete a deploy key. */
+  z.object({ action: z.literal('delete-deploy-key'), repository, keyId: id }),
   /** A4: revoke a fine-grained personal access token's access to an organisation. `tokenId`: as feeds and the audit log name it. */
   z.object({ action: z.literal('revoke-fine-grained-pat'), organization: id, tokenId: id }),
 ]);

@@ -3,7 +3,7 @@ import type { ResponseStep } from '@tripline/contracts/response';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { PoolClient } from 'pg';
 import type { Db } from './database.ts';
-import { addIncidentEvent } from './incidents.ts';
+import { addIncidentEvent, pageAnew } from './incidents.ts';
 import { addJob, addTellJobs } from './jobs.ts';
 import { addToOutbox, type OutgoingEvent } from './outbox.ts';
 import type { RemediationState, ShownRequest } from './tables/remediations.ts';
@@ -74,6 +74,8 @@ export async function listRemediations(
 /** What the guard must know that only the database can tell, read under the lock that {@link claimRemediation} holds. */
 export type ClaimFacts = {
   withdrawn: boolean;
+  /** Why its finding proves too little to act upon; null when nothing is in doubt. */
+  doubt: string | null;
   /** A person resolved its incident as false or accepted: who, and as what. */
   resolved: { as: string; by: string } | null;
   stopped: boolean;
@@ -142,6 +144,7 @@ export async function claimRemediation(
       attempts: number;
       sent: boolean;
       withdrawn: boolean;
+      doubt: string | null;
       resolved: ClaimFacts['resolved'];
     }>(
       `SELECT r.state, r.attempts, r.sent_at IS NOT NULL AS sent,
@@ -149,7 +152,7 @@ export async function claimRemediation(
            THEN ceil(extract(epoch FROM r.leased_until - clock_timestamp()) * 1000)::integer END AS busy_ms,
          CASE WHEN r.state = 'acting' AND r.due_at > clock_timestamp()
            THEN ceil(extract(epoch FROM r.due_at - clock_timestamp()) * 1000)::integer END AS due_ms,
-         f.withdrawn_at IS NOT NULL AS withdrawn,
+         f.withdrawn_at IS NOT NULL AS withdrawn, ${doubtOf('f')} AS doubt,
          (SELECT json_build_object('as', i.resolution, 'by', i.resolved_by ->> 'name') FROM incidents i
           WHERE i.id = f.incident AND i.resolution IN ('false', 'accepted') AND i.resolved_by ->> 'via' <> 'tripline') AS resolved
        FROM remediations r JOIN findings f ON f.id = r.finding
@@ -165,10 +168,10 @@ export async function claimRemediation(
     );
     const load = await readLoad(client, remediation, options.maxPerHour);
     failpoint('remediator.claim-locked');
-    const { withdrawn, resolved, sent } = row;
+    const { withdrawn, doubt, resolved, sent } = row;
     const stopped = stops[0]?.stopped ?? false;
     // What may have been sent has its place already: it is seen through.
-    const facts = { withdrawn, resolved, stopped, load: sent ? { sent: 0, begun: 0, ahead: 0 } : load };
+    const facts = { withdrawn, doubt, resolved, stopped, load: sent ? { sent: 0, begun: 0, ahead: 0 } : load };
     const { verdict, said } = options.decide(facts);
     if (verdict === 'rate-capped')
       return queue(client, remediation, { ...options, said, wasQueued: row.state === 'queued' });
@@ -187,6 +190,11 @@ export async function claimRemediation(
     return { kind: 'act', attempt: { nth: attempts, begunForMs: begun_ms, sentBefore: sent } };
   });
 }
+
+/** Why a finding proves too little to act upon, as SQL. */
+const doubtOf = (finding: string) =>
+  `CASE WHEN ${finding}.lowered_at IS NOT NULL THEN ${finding}.lowered_reason
+     WHEN ${finding}.unproven THEN 'GitHub''s own list of deliveries has not named the one that it rests on' END`;
 
 const isOpen = (state: RemediationState) => state === 'planned' || state === 'queued' || state === 'acting';
 
@@ -262,24 +270,26 @@ export async function takeUpQueued(db: Db, options: { maxPerHour: number }): Pro
 }
 
 /** Whether a claimed step's request may still be sent. `taken`: another worker has the step. */
-export type Gate = 'open' | 'kill-switch' | 'withdrawn' | 'taken';
+export type Gate = 'open' | 'kill-switch' | 'withdrawn' | 'unproven' | 'taken';
 
 /** To be asked right before each request that changes something: notes that it is about to be sent, unless it may not be. */
 export async function passGate(db: Db, { finding, ordinal }: Place, attempt: Attempt): Promise<Gate> {
-  const { rows } = await db.pool.query<{ stopped: boolean; withdrawn: boolean; sent: boolean }>(
+  const { rows } = await db.pool.query<{ stopped: boolean; withdrawn: boolean; doubtful: boolean; sent: boolean }>(
     `WITH facts AS MATERIALIZED (
        SELECT coalesce((SELECT stopped FROM switches WHERE name = 'remediation'), false) AS stopped,
-         coalesce((SELECT withdrawn_at IS NOT NULL FROM findings WHERE id = $1), true) AS withdrawn
+         coalesce((SELECT withdrawn_at IS NOT NULL FROM findings WHERE id = $1), true) AS withdrawn,
+         coalesce((SELECT ${doubtOf('f')} IS NOT NULL FROM findings f WHERE id = $1), true) AS doubtful
      ), sent AS (
        UPDATE remediations SET sent_at = clock_timestamp() FROM facts
-       WHERE finding = $1 AND ordinal = $2 AND attempts = $3 AND state = 'acting' AND NOT stopped AND NOT withdrawn RETURNING 1
+       WHERE finding = $1 AND ordinal = $2 AND attempts = $3 AND state = 'acting' AND NOT stopped AND NOT withdrawn AND NOT doubtful RETURNING 1
      )
-     SELECT stopped, withdrawn, EXISTS (SELECT FROM sent) AS sent FROM facts`,
+     SELECT stopped, withdrawn, doubtful, EXISTS (SELECT FROM sent) AS sent FROM facts`,
     [finding, ordinal, attempt.nth],
   );
-  const { stopped, withdrawn, sent } = rows[0]!;
+  const { stopped, withdrawn, doubtful, sent } = rows[0]!;
   if (sent) return 'open';
-  return stopped ? 'kill-switch' : withdrawn ? 'withdrawn' : 'taken';
+  if (stopped) return 'kill-switch';
+  return withdrawn ? 'withdrawn' : doubtful ? 'unproven' : 'taken';
 }
 
 /** Keeps a claimed step ours while its request is under way. */
@@ -356,7 +366,23 @@ async function settle(
 /** The outcome of a step as an event of the log, and as a line of its incident's story. */
 async function tell(client: PoolClient, step: Remediation, story: StoryOfSteps): Promise<void> {
   await addToOutbox(client, [outcomeOf(step, story.line(step))]);
-  if (story.incident !== null) await tellOfRemediation(client, story.incident, story.line(step));
+  if (story.incident === null) return;
+  const line = story.line(step);
+  await tellOfRemediation(client, story.incident, line);
+  if (pages(step)) {
+    const { finding, ordinal } = step;
+    await pageAnew(client, story.incident, { reason: String(line['text']), finding, ordinal });
+  }
+}
+
+/** Refusals after which a person must do what was not done, and may not know of it. */
+const pagingVerdicts: readonly (GuardVerdict | null)[] = ['protected', 'not-configured'];
+
+/** Whether people who have acknowledged the incident must be paged anew: what they count on was not done. */
+function pages({ mode, state, verdict, check }: Remediation): boolean {
+  if (mode === 'dry-run') return false;
+  if (state === 'failed' || state === 'queued' || check?.result === 'alive') return true;
+  return state === 'refused' && pagingVerdicts.includes(verdict);
 }
 
 /**

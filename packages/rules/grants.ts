@@ -12,6 +12,8 @@ export const grantSchema = z.object({
   fact: z.string().optional(),
   kind: z.string(),
   grantee: z.string(),
+  /** The number of the grantee's account, where the provider tells it: a login can change hands. */
+  granteeId: z.string().optional(),
   /** `owner/name`, an organisation, or `org/team-slug`. */
   target: z.string(),
   organization: z.string(),
@@ -60,6 +62,7 @@ export function grantOf(event: LoggedEvent): Grant | undefined {
     time: event.time,
     trust: event.trust,
     ...(event.fact === undefined ? {} : { fact: event.fact }),
+    ...optional('granteeId', data['tripline.grant.grantee_id']),
     ...optional('team', data['tripline.grant.team']),
     ...optional('permission', data['tripline.grant.permission']),
     ...optional('id', kind === 'personal-access-token' ? tokenId(data) : data['tripline.grant.id']),
@@ -150,14 +153,23 @@ export function grantOccasion(grant: Grant): string {
 /** The step that takes `grant` back, where a call can. */
 export function takeBack(grant: Grant): ResponseStep[] {
   const { organization, grantee: user, target } = grant;
+  const account = grant.granteeId === undefined ? {} : { userId: grant.granteeId };
   const isRepository = /^[^/\s]+\/[^/\s]+$/.test(target);
   switch (grant.kind) {
     case 'org-invitation':
       return grant.id === undefined
         ? []
-        : [{ action: 'cancel-invitation', organization, invitationId: grant.id, invitee: user }];
+        : [
+            {
+              action: 'cancel-invitation',
+              organization,
+              invitationId: grant.id,
+              invitee: user,
+              ...(grant.granteeId === undefined ? {} : { inviteeId: grant.granteeId }),
+            },
+          ];
     case 'org-member':
-      return [{ action: 'withdraw-grant', grant: 'org-membership', organization, user }];
+      return [{ action: 'withdraw-grant', grant: 'org-membership', organization, user, ...account }];
     case 'team-member':
       return [
         {
@@ -166,6 +178,7 @@ export function takeBack(grant: Grant): ResponseStep[] {
           organization,
           team: grant.team ?? target.split('/').at(-1)!,
           user,
+          ...account,
         },
       ];
     case 'team-repository':
@@ -181,7 +194,9 @@ export function takeBack(grant: Grant): ResponseStep[] {
           ]
         : [];
     case 'collaborator':
-      return isRepository ? [{ action: 'withdraw-grant', grant: 'collaborator', repository: target, user }] : [];
+      return isRepository
+        ? [{ action: 'withdraw-grant', grant: 'collaborator', repository: target, user, ...account }]
+        : [];
     case 'deploy-key':
       return grant.id === undefined || !isRepository
         ? []

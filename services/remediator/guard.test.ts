@@ -76,7 +76,7 @@ const facts: fc.Arbitrary<GuardFacts> = fc
       }),
       silenced: fc.boolean(),
       withdrawn: fc.boolean(),
-      unproven: fc.boolean(),
+      doubt: fc.constantFrom(null, null, 'GitHub does not list it'),
       resolved: resolution,
     }),
     ...{
@@ -108,7 +108,7 @@ const clear: GuardFacts = {
   targetIsOurs: true,
   finding: {
     ...{ rule: 'a-rule', severity: 'high', confidence: 'medium', entities: [] },
-    ...{ silenced: false, withdrawn: false, unproven: false, resolved: null },
+    ...{ silenced: false, withdrawn: false, doubt: null, resolved: null },
   },
   action: 'delete-deploy-key',
   targets: { people: [], runners: [], repositories: ['acme/app'] },
@@ -133,7 +133,11 @@ describe('the guard', () => {
     ['it is not grave enough', (f) => ({ ...f, finding: { ...f.finding, severity: 'medium' } }), 'not-in-policy'],
     ['it is not sure enough', (f) => ({ ...f, finding: { ...f.finding, confidence: 'low' } }), 'not-in-policy'],
     ['no App is configured', (f) => ({ ...f, configured: false }), 'not-configured'],
-    ['the finding is unproven', (f) => ({ ...f, finding: { ...f.finding, unproven: true } }), 'unproven'],
+    [
+      'the finding is unproven',
+      (f) => ({ ...f, finding: { ...f.finding, doubt: 'GitHub does not list it' } }),
+      'unproven',
+    ],
     [
       'a person resolved the incident',
       (f) => ({ ...f, finding: { ...f.finding, resolved: { as: 'accepted', by: 'ada' } } }),
@@ -178,7 +182,7 @@ describe('the guard', () => {
         acted += 1;
         const { finding, settings } = any;
         expect(any).toMatchObject({ mode: 'live', drill: false, configured: true, targetIsOurs: true, stopped: false });
-        expect(finding).toMatchObject({ silenced: false, withdrawn: false, unproven: false, resolved: null });
+        expect(finding).toMatchObject({ silenced: false, withdrawn: false, doubt: null, resolved: null });
         expect(any.load.sent + any.load.ahead).toBeLessThan(settings.maxPerHour);
         const { users, runners, repositories } = settings.protected;
         const of = (kind: string) => finding.entities.filter((entity) => entity.kind === kind).map(({ id }) => id);

@@ -21,8 +21,8 @@ export type GuardFacts = {
     entities: readonly Entity[];
     silenced: boolean;
     withdrawn: boolean;
-    /** It rests on a delivery that GitHub's own list has not named. */
-    unproven: boolean;
+    /** Why it proves too little to act upon, in a sentence: GitHub's own list has not named the delivery that it rests on. */
+    doubt: string | null;
     /** A person resolved its incident as false or accepted: who, and as what. */
     resolved: { as: string; by: string } | null;
   };
@@ -66,9 +66,7 @@ export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string 
   if (facts.drill) return { verdict: 'dry-run', said: 'A drill: shown, not done' };
   if (facts.mode === 'dry-run') return { verdict: 'dry-run', said: 'Shown, not done: remediation.mode is dry-run' };
   if (facts.stopped) return { verdict: 'kill-switch', said: 'The kill switch of remediation is thrown' };
-  if (finding.unproven) {
-    return { verdict: 'unproven', said: "GitHub's own list of deliveries has not named the delivery that it rests on" };
-  }
+  if (finding.doubt !== null) return { verdict: 'unproven', said: finding.doubt };
   if (finding.silenced) return { verdict: 'not-in-policy', said: 'The finding is silenced' };
   if (!facts.targetIsOurs) {
     return { verdict: 'not-in-policy', said: 'The target lies outside the organisations of the workspace' };

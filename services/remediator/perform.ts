@@ -21,6 +21,7 @@ export class Stopped extends Error {
 const reasons: Record<Exclude<Gate, 'open'>, string> = {
   'kill-switch': 'The kill switch was thrown before the request was sent',
   withdrawn: 'The finding was withdrawn before the request was sent: late evidence explains it',
+  unproven: 'The finding turned out to prove too little before the request was sent',
   taken: 'Another worker has the step',
 };
 
@@ -98,7 +99,12 @@ async function askAndAct(planned: ResponseStep, client: GitHubClient, options: O
     if (sentBefore)
       return { kind: 'acted', outcome: doneEarlier, check: await actionOf(planned).check(planned, { client }) };
     const check: Check | undefined = answer.alive && { result: 'alive', said: answer.said };
-    return { kind: 'refused', verdict: 'not-so', said: `GitHub says ${answer.said}`, ...(check && { check }) };
+    return {
+      kind: 'refused',
+      verdict: 'not-so',
+      said: `GitHub says ${answer.said}`.slice(0, 1000),
+      ...(check && { check }),
+    };
   }
   if ('spared' in answer) return { kind: 'refused', verdict: 'protected', said: answer.spared };
   const step = answer.now ?? planned;

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { ResponseStep } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
+import { acknowledge } from '@tripline/db/incidents';
 import { listRemediations, reviveRemediations, takeUpQueued, takeUpStopped } from '@tripline/db/remediations';
 import { setRemediationSwitch } from '@tripline/db/switches';
 import { loadConfig } from '@tripline/runtime/config';
@@ -315,7 +316,9 @@ describe('a playbook', () => {
 
 describe('GitHub is asked before anything is done', () => {
   const told = async () => {
-    const { rows } = await database.db.pool.query(`SELECT detail ->> 'text' AS text FROM incident_events ORDER BY id`);
+    const { rows } = await database.db.pool.query(
+      `SELECT detail ->> 'text' AS text FROM incident_events WHERE kind = 'remediated' ORDER BY id`,
+    );
     return rows.map(({ text }) => text);
   };
 
@@ -563,6 +566,8 @@ describe('the guard on real rows', () => {
     await Promise.all(ids.map((finding) => remediate({ finding })));
     expect(changes()).toHaveLength(3);
     expect(acted.filter(({ state, verdict }) => state === 'queued' && verdict === 'rate-capped')).toHaveLength(5);
+    const paged = await database.db.pool.query(`SELECT count(*)::int AS n FROM incident_events WHERE kind = 'paged'`);
+    expect(paged.rows).toEqual([{ n: 5 }]);
     expect(acted.find(({ state }) => state === 'queued')!.text).toMatch(
       /^Waits for a place to delete the deploy key, free at .*Z at the earliest: 3 of delete-deploy-key were carried out/,
     );
@@ -753,6 +758,80 @@ describe('the guard on real rows', () => {
     for (const finding of cases) await createRemediateTask(parts())({ finding });
     expect(github.requests).toEqual([]);
     expect(acted.map(({ verdict }) => verdict)).toEqual(['withdrawn', 'dry-run', 'not-in-policy']);
+  });
+
+  test('never acts upon what is not proven or was lowered; once it is proven, it does', async () => {
+    const remediate = createRemediateTask(parts({ policy: anyPolicy }));
+    const { pool } = database.db;
+    const unproven = await addFinding([key]);
+    await pool.query('UPDATE findings SET unproven = true WHERE id = $1', [unproven]);
+    const lowered = await addFinding([{ ...key, keyId: '4' }]);
+    await pool.query(
+      `UPDATE findings SET severity = 'low', lowered_at = now(), lowered_reason = 'Nobody could ask' WHERE id = $1`,
+      [lowered],
+    );
+    for (const finding of [unproven, lowered]) await remediate({ finding });
+    expect(github.requests).toEqual([]);
+    expect(acted.map(({ verdict, text }) => [verdict, text])).toEqual([
+      ['unproven', expect.stringContaining('own list of deliveries has not named')],
+      ['unproven', 'Did not delete the deploy key: Nobody could ask'],
+    ]);
+    await pool.query('UPDATE findings SET unproven = false WHERE id = $1', [unproven]);
+    for (const finding of [unproven, lowered]) await remediate({ finding });
+    expect(changes()).toEqual(['DELETE /repos/acme/app/keys/3']);
+  });
+
+  test('looks again right before the request is sent', async () => {
+    const finding = await addFinding([key]);
+    answer = (request) => {
+      if (request === 'GET /repos/acme/app/keys/3')
+        lowering = database.db.pool.query('UPDATE findings SET unproven = true WHERE id = $1', [finding]);
+      return undefined;
+    };
+    let lowering: Promise<unknown> | undefined;
+    const fetchHere = globalThis.fetch;
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      const response = await fetchHere(input, init);
+      await lowering;
+      return response;
+    };
+    await createRemediateTask({ ...parts(), fetch })({ finding });
+    expect(changes()).toEqual([]);
+    expect(await states(finding)).toEqual([['refused', 'unproven', 'unproven', undefined]]);
+  });
+
+  test.each<[string, Record<string, unknown>, (request: string) => FakeAnswer | undefined, boolean]>([
+    ['failed', {}, (request) => (request.startsWith('DELETE /repos') ? { status: 422 } : undefined), true],
+    [
+      'left it alive',
+      {},
+      (request) => (request === 'GET /repos/acme/app/keys/3' ? { status: 200, body: '{}' } : undefined),
+      true,
+    ],
+    [
+      'is refused: protected',
+      { protected: { users: [], runners: [], repositories: ['acme/app'] } },
+      () => undefined,
+      true,
+    ],
+    ['succeeded', {}, () => undefined, false],
+    ['was only shown', { mode: 'dry-run' }, () => undefined, false],
+    ['is not in the policy', { policy: [] }, () => undefined, false],
+    ['is not so', {}, (request) => (request === 'GET /repos/acme/app/keys/3' ? { status: 404 } : undefined), false],
+  ])('pages anew whoever has acknowledged, or not: a response that %s', async (_what, remediation, plays, isPaged) => {
+    const finding = await addFinding([key]);
+    const { pool } = database.db;
+    const by = { via: 'cli', id: 'ada', name: 'ada' } as const;
+    const { rows } = await pool.query('SELECT incident FROM findings WHERE id = $1', [finding]);
+    await acknowledge(database.db, rows[0].incident, by);
+    answer = plays;
+    await createRemediateTask(parts(remediation))({ finding });
+    const incident = await pool.query('SELECT page_generation, state FROM incidents');
+    expect(incident.rows).toEqual([
+      isPaged ? { page_generation: 1, state: 'open' } : { page_generation: 0, state: 'acknowledged' },
+    ]);
+    const paged = await pool.query(`SELECT detail ->> 'reason' AS reason FROM incident_events WHERE kind = 'paged'`);
+    expect(paged.rows).toEqual(isPaged ? [{ reason: acted[0]!.text }] : []);
   });
 
   test('takes a step up again that was refused only because its finding was withdrawn, once it stands again', async () => {

@@ -90,12 +90,12 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
   const reviving = setInterval(() => {
     revive().catch((error) => logger.error({ err: error }, 'looking for abandoned playbooks failed'));
   }, leaseMs);
-  const { maxPerHour } = parts.config.remediation;
   let isLooking = false;
   const queueing = setInterval(() => {
     if (isLooking) return;
     isLooking = true;
-    takeUpQueued(db, { maxPerHour })
+    // Read each time: the cap may be set anew while it runs.
+    takeUpQueued(db, { maxPerHour: parts.config.remediation.maxPerHour })
       .catch((error) => logger.error({ err: error }, 'looking for queued steps failed'))
       .finally(() => {
         isLooking = false;
@@ -187,7 +187,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   function decide(
     finding: StoredFinding,
     { step, mode }: Remediation,
-    { withdrawn, resolved, stopped, load }: ClaimFacts,
+    { withdrawn, doubt, resolved, stopped, load }: ClaimFacts,
   ): { verdict: GuardVerdict; said: string } {
     const { rule, severity, confidence, entities, workspace } = finding;
     const action = actionOf(step);
@@ -198,9 +198,8 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
       configured: app !== undefined,
       targetIsOurs: workspaces.of(action.scope(step).owner) === workspace,
       finding: {
-        ...{ rule, severity, confidence, entities, withdrawn, resolved },
+        ...{ rule, severity, confidence, entities, withdrawn, doubt, resolved },
         silenced: finding.silencedBy !== null,
-        unproven: false,
       },
       action: step.action,
       targets: action.targets(step),

@@ -40,7 +40,11 @@ export type Action<Step extends ResponseStep = ResponseStep> = {
   scope: (step: Step) => TokenScope;
   /** The request that a dry run shows, and that `act` sends first. */
   request: (step: Step) => GitHubRequest;
-  /** Asks GitHub, reading only, whether what the step is to end is so. Never throws: no answer is `unknown`. */
+  /**
+   * Asks GitHub, reading only, whether what the step is to end is so. Never throws: no answer is `unknown`. By the
+   * provider's own numbers, which are never given twice: a name may be chosen so that it reads otherwise in an event, with
+   * what looks like a credential blotted out, and what bears it would be spared.
+   */
   ask: (step: Step, context: Pick<ActionContext, 'client' | 'clock'>) => Promise<Asked>;
   /** Never throws: no answer is an outcome. Doing it twice is the same as doing it once. */
   act: (step: Step, context: ActionContext) => Promise<Outcome>;

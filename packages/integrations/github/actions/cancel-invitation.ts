@@ -8,7 +8,6 @@ import {
   changeOnce,
   checkByAddress,
   checkByListing,
-  isPerson,
   noTargets,
   personOf,
 } from './action.ts';
@@ -49,7 +48,7 @@ export const cancelInvitation: Action<CancelInvitation> = {
   ask: (step, context) =>
     askByListing<Pending>(context, listing(step), ({ id }) => String(id) === step.invitationId, {
       absent: () => askAccess(step, context.client),
-      read: (pending) => judge(step, pending),
+      read: (pending) => judge(pending),
     }),
   act: (step, context) => changeOnce(cancelInvitation.request(step), context),
 
@@ -87,12 +86,8 @@ type Pending = {
   created_at?: string;
 };
 
-function judge(step: CancelInvitation, pending: Pending): Asked {
+function judge(pending: Pending): Asked {
   const invited = personOf(pending.invitee) ?? (pending.login ? { login: pending.login } : undefined);
-  const named = { login: step.invitee, id: step.inviteeId };
-  if (invited !== undefined && step.invitee !== undefined && login.test(step.invitee) && !isPerson(invited, named)) {
-    return { result: 'not-so', said: `the invitation is ${invited.login}'s, not ${step.invitee}'s` };
-  }
   const inviter = personOf(pending.inviter)?.login;
   const since = `${pending.created_at ? ` since ${pending.created_at}` : ''}${inviter ? `, by ${inviter}` : ''}`;
   return { result: 'so', said: `the invitation is pending${since}`, people: invited === undefined ? [] : [invited] };

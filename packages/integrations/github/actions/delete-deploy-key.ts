@@ -24,10 +24,7 @@ export const deleteDeployKey: Action<DeleteDeployKey> = {
   ask: (step, context) =>
     askByAddress(context, onKey(step, 'GET'), {
       absent: 'there is no such deploy key',
-      read({ title, created_at: at, added_by: by }) {
-        if (step.title && typeof title === 'string' && title.slice(0, 200) !== step.title) {
-          return { result: 'not-so', said: `deploy key ${step.keyId} is called "${title}", not "${step.title}"` };
-        }
+      read({ created_at: at, added_by: by }) {
         const since = `${at ? ` since ${at}` : ''}${by ? `, added by ${by}` : ''}`;
         return {
           result: 'so',
