@@ -69,6 +69,9 @@ export function openDatabase(
   return { pool, query, close };
 }
 
+/** How long a pooler may take to give out a second connection. */
+const patienceMs = 5000;
+
 /** Prepares each new connection; the first by which a pooler shows has it asked how it pools. */
 function onConnect(connection: pg.ClientConfig & Pick<ConnectionConfig, 'Client'>, options: SessionOptions) {
   let isAsked = false;
@@ -78,7 +81,14 @@ function onConnect(connection: pg.ClientConfig & Pick<ConnectionConfig, 'Client'
     const { processID } = client as { processID?: number | null };
     if (isAsked || processID === pid) return;
     isAsked = true;
-    if (!(await isPooledByTransaction(client, pid, () => new connection.Client(connection)))) return;
+    if (
+      !(await isPooledByTransaction(
+        client,
+        pid,
+        () => new connection.Client({ ...connection, connectionTimeoutMillis: patienceMs, query_timeout: patienceMs }),
+      ))
+    )
+      return;
     isAsked = false;
     throw new DatabaseUnfit(
       'DATABASE_URL leads to a pooler that gives out connections by the transaction (PgBouncer: pool_mode = transaction), ' +

@@ -104,6 +104,15 @@ export async function isPooledByTransaction(kept: ClientBase, pid: number, open:
     const isShared = otherPid === pid || (await ask(kept)) !== pid;
     await other.query('COMMIT');
     return isShared;
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    // By the statement, not even a transaction lasts.
+    if (code === '08P01' && /statement pooling/.test(message)) return true;
+    if (!/timeout/i.test(message)) throw error;
+    throw new DatabaseUnfit(
+      'DATABASE_URL leads to a pooler that gives out too few connections at once: raise its pool (PgBouncer: ' +
+        `default_pool_size) to what Tripline opens, some ten a service, forty for \`tripline up\``,
+    );
   } finally {
     await other.end().catch(() => {});
   }
