@@ -360,18 +360,28 @@ export type Digest = {
    * Incidents of which it was not told yet, or not at their present version: `longestDelta` at most. One that became
    * graver is left out: it has a message of its own to come, which this must not pass for.
    */
-  news: { incident: string; version: number; state: IncidentState; severity: Severity }[];
+  news: { incident: string; version: number; state: IncidentState; severity: Severity; generation: number }[];
+  /** Those that page anew since it told of them, without having become graver; gravest first, `longestPages` at most. */
+  pages: { incident: string; title: string; severity: Severity; generation: number }[];
+  /** For how long it has not told of pages, ms; null before the first. */
+  pagedAgoMs: number | null;
 };
 
 /** Bounds memory: a digest of more news is told in several goes. */
 const longestDelta = 50_000;
+const longestPages = 1000;
+/** What became graver than the digest says has a message of its own. */
+const isAsGrave = `(told_severity IS NULL
+  OR array_position(ARRAY['critical', 'high', 'medium', 'low'], i.severity)
+     >= array_position(ARRAY['critical', 'high', 'medium', 'low'], told_severity))`;
 const gravestFirst = `array_position(ARRAY['critical', 'high', 'medium', 'low'], i.severity)`;
 
 /** In one statement, so that all of it is true at one time. Postgres counts: an hour's storm does not fit in memory. */
 export async function readDigest(db: Db, digest: number): Promise<Digest> {
   const { rows } = await db.pool.query<Digest>(
     `WITH folded AS MATERIALIZED (
-       SELECT i.id, i.title, i.severity, i.state, i.version, i.opened_at, t.version AS told, t.severity AS told_severity
+       SELECT i.id, i.title, i.severity, i.state, i.version, i.opened_at, i.page_generation AS generation,
+         t.version AS told, t.severity AS told_severity, t.generation AS told_generation
        FROM told t JOIN incidents i ON i.id = t.incident WHERE t.digest = $1)
      SELECT (SELECT count(*) FROM folded)::int AS incidents,
        (SELECT count(*) FROM folded WHERE state = 'open')::int AS open,
@@ -381,11 +391,14 @@ export async function readDigest(db: Db, digest: number): Promise<Digest> {
           FROM folded i JOIN findings f ON f.incident = i.id GROUP BY f.rule ORDER BY 2 DESC, 1 LIMIT 20) r) AS rules,
        (SELECT coalesce(json_agg(g), '[]') FROM (SELECT id AS incident, title, severity, state FROM folded i
           WHERE state <> 'resolved' ORDER BY ${gravestFirst}, opened_at, id LIMIT 10) g) AS gravest,
-       (SELECT coalesce(json_agg(n), '[]') FROM (SELECT id AS incident, version, state, severity FROM folded i
-          WHERE told < version AND (told_severity IS NULL
-            OR ${gravestFirst} >= array_position(ARRAY['critical', 'high', 'medium', 'low'], told_severity))
-          ORDER BY id LIMIT $2) n) AS news`,
-    [digest, longestDelta],
+       (SELECT coalesce(json_agg(n), '[]') FROM (SELECT id AS incident, version, state, severity, generation FROM folded i
+          WHERE told < version AND ${isAsGrave} ORDER BY id LIMIT $2) n) AS news,
+       (SELECT coalesce(json_agg(p), '[]') FROM (SELECT id AS incident, title, severity, generation FROM folded i
+          WHERE told > 0 AND told_generation < generation AND state <> 'resolved' AND ${isAsGrave}
+          ORDER BY ${gravestFirst}, opened_at, id LIMIT $3) p) AS pages,
+       (SELECT extract(epoch FROM clock_timestamp() - max(sent_at)) * 1000 FROM messages
+          WHERE telling = $1 AND incident IS NULL AND kind = 'broadcast')::float8 AS "pagedAgoMs"`,
+    [digest, longestDelta, longestPages],
   );
   return rows[0]!;
 }
@@ -394,8 +407,9 @@ export async function readDigest(db: Db, digest: number): Promise<Digest> {
 export async function recordFolded(db: Db, claim: Claim, mode: Mode, news: Digest['news']): Promise<void> {
   const digest = claim.telling;
   await db.pool.query(
-    `WITH given AS (SELECT * FROM json_to_recordset($1::json) AS g (incident text, version int, state text, severity text)),
-       moved AS (UPDATE told t SET version = g.version, state = g.state, severity = g.severity, mode = $2, told_at = clock_timestamp()
+    `WITH given AS (SELECT * FROM json_to_recordset($1::json) AS g (incident text, version int, state text, severity text, generation int)),
+       moved AS (UPDATE told t SET version = g.version, state = g.state, severity = g.severity, mode = $2, told_at = clock_timestamp(),
+           generation = CASE WHEN t.version = 0 THEN g.generation ELSE t.generation END
          FROM given g WHERE t.incident = g.incident AND t.digest = $3 AND t.version < g.version
          RETURNING t.id, t.incident, t.version)
      INSERT INTO messages (incident, telling, sink, kind, mode, version, body)
@@ -406,6 +420,16 @@ export async function recordFolded(db: Db, claim: Claim, mode: Mode, news: Diges
       digest.id,
       JSON.stringify({ digest: digest.id, channel: digest.channel, ts: digest.ts }),
     ],
+  );
+}
+
+/** Records that a digest told of pages. */
+export async function recordFoldedPages(db: Db, claim: Claim, pages: Digest['pages']): Promise<void> {
+  await db.pool.query(
+    `UPDATE told t SET generation = greatest(t.generation, g.generation)
+     FROM json_to_recordset($1::json) AS g (incident text, generation int)
+     WHERE t.incident = g.incident AND t.digest = $2`,
+    [JSON.stringify(pages), claim.telling.id],
   );
 }
 

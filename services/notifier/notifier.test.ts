@@ -15,6 +15,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freshDatabase } from '../../test/setup/postgres.ts';
 import {
   configFor,
+  failResponse,
   joinFinding,
   openIncident,
   pressOf,
@@ -321,6 +322,27 @@ test('a digest leaves what became graver to a message of its own, whoever comes 
   await db.pool.query(`UPDATE incidents SET severity = 'critical' WHERE id = $1`, [graver]);
   for (const incident of [same, graver]) await joinFinding(db, incident, 'more of it');
   expect((await readDigest(db, digest)).news.map(({ incident }) => incident)).toEqual([same]);
+});
+
+test('what pages anew within a digest is one reply that the channel sees, and nothing else is told for it', async () => {
+  const ids = [await openIncident(db), await openIncident(db), await openIncident(db)];
+  for (const incident of ids) await park(db, { incident, sink: 'slack', mode: 'live' });
+  expect(await foldWaiting(db, { above: 1, keep: 0, mode: 'live' })).toBe(3);
+  const { slack, pagerduty } = await start();
+  await expect.poll(inStep, until).toBe(true);
+  expect(slack.posts()).toHaveLength(1);
+  for (const incident of ids.slice(0, 2)) {
+    await acknowledge(db, incident, cli);
+    await failResponse(db, incident, 'the token is STILL ALIVE');
+  }
+  await expect.poll(() => slack.broadcasts().length, until).toBe(1);
+  await expect.poll(inStep, until).toBe(true);
+  expect(slack.posts()).toHaveLength(1);
+  const [page] = slack.broadcasts();
+  expect(page!.text).toMatch(/^🔔 [12] of these incidents pages? anew/);
+  // Each is a page of its own for whoever is on call.
+  const anew = () => pagerduty.actions().filter((action) => action.endsWith(':g2') && action.startsWith('trigger'));
+  await expect.poll(anew, until).toHaveLength(2);
 });
 
 test('news is told beside a pile that waits, and the pile is told too', async () => {

@@ -1,11 +1,12 @@
 import type { Db } from '@tripline/db/database';
 import type { IncidentEvent, IncidentStory } from '@tripline/db/incidents';
-import { readDigest, recordFolded, type Telling } from '@tripline/db/messages';
+import { readDigest, recordFolded, recordFoldedPages, type Telling } from '@tripline/db/messages';
 import type { Mode } from '@tripline/db/tables/messages';
 import { describeActor, resolutionText } from '@tripline/integrations/incident-report';
 import type { SlackClient, SlackReference, SlackResult } from '@tripline/integrations/slack/client';
 import {
   renderDigest,
+  renderDigestPage,
   renderIncident,
   renderPage,
   renderReply,
@@ -90,6 +91,8 @@ export function nextForSlack(
   };
 }
 
+/** From one reply that tells of a digest's pages to the next. */
+const digestPagesMs = 60_000;
 const actsOfPeople: ReadonlySet<IncidentEvent['kind']> = new Set(['acknowledged', 'resolved', 'reopened']);
 
 function reply(client: SlackClient, body: Record<string, unknown>, reference: SlackReference | undefined) {
@@ -109,15 +112,30 @@ function findingOf({ detail }: IncidentEvent): unknown {
   return detail['finding'];
 }
 
-/** What the digest message lacks: nothing while every incident in it was told at its present version. */
+/**
+ * What the digest message lacks: nothing while every incident in it was told at its present version, and at its present
+ * page. Pages of what is folded are told together, one reply in `digestPagesMs`: a storm stays few messages.
+ */
 export async function nextForDigest(
   db: Db,
   telling: Telling,
   { client, mode }: { client: SlackClient; mode: Mode },
 ): Promise<Step | undefined> {
   const digest = await readDigest(db, telling.id);
-  if (digest.news.length === 0) return undefined;
   const reference = referenceOf(telling);
+  const { pages, pagedAgoMs } = digest;
+  const waitMs = pagedAgoMs === null ? 0 : digestPagesMs - pagedAgoMs;
+  if (pages.length > 0 && telling.told_at !== null && waitMs <= 0) {
+    const after = { version: telling.version };
+    return {
+      ...{ kind: 'broadcast', version: telling.version, after, givenUp: after, repeats: true, replaceable: true },
+      line: `${pages.length} incidents of one message page anew, the gravest: ${pages[0]!.incident} ${pages[0]!.title}`,
+      render: (options) => renderDigestPage(pages, options),
+      send: (body) => reply(client, body, reference),
+      recorded: (claim) => recordFoldedPages(db, claim, pages),
+    };
+  }
+  if (digest.news.length === 0) return pages.length > 0 ? { kind: 'wait', afterMs: Math.max(waitMs, 1000) } : undefined;
   const isNew = telling.told_at === null || (mode === 'live' && reference === undefined);
   const [gravest] = digest.gravest;
   return {

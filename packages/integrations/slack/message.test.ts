@@ -7,6 +7,7 @@ import {
   incidentBlocks,
   renderAnswer,
   renderDigest,
+  renderDigestPage,
   renderIncident,
   renderPage,
   renderReply,
@@ -211,6 +212,7 @@ test('nothing untrusted makes a mention or a link, and all limits hold', () => {
         renderReply([title, title]),
         renderPage(sampleReport({ title, acknowledged: { at: '2026-03-14T03:15:00.000Z', by } }), many(title)),
         renderAnswer(title),
+        renderDigestPage(many(entry)),
         renderDigest({ ...counts, rules: many({ name: title, count: 1 }), gravest: many(entry) }),
       ];
       for (const message of messages) {

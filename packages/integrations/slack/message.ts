@@ -171,6 +171,27 @@ export function renderDigest(
   return { text: escapeFallback(`${heading}: ${bySeverity}`), blocks };
 }
 
+/** Incidents of a digest that page anew, as a reply that the whole channel sees; the gravest come first. */
+export function renderDigestPage(
+  pages: readonly { incident: string; title: string; severity: Severity }[],
+  options: { possiblyRepeated?: boolean } = {},
+): SlackMessage {
+  const heading = `${pages.length} of these incidents page${pages.length === 1 ? 's' : ''} anew`;
+  const lines = pages
+    .slice(0, 10)
+    .map(
+      ({ incident, title, severity }) =>
+        `• ${severityMarks[severity]} *${escapeLine(incident, 40)}* ${escapeLine(title, 180)}`,
+    );
+  if (pages.length > lines.length) lines.push(`… ${pages.length - lines.length} more`);
+  const blocks = [
+    section(fitLines(`🔔 *${heading}*`, lines)),
+    context('Why: `tripline incidents show INC-…`. To take one: `tripline incidents ack INC-…`.'),
+  ];
+  if (options.possiblyRepeated) blocks.push(context(repeatNote));
+  return { text: escapeFallback(`🔔 ${heading}: ${pages[0]?.title ?? ''}`), blocks, reply_broadcast: true };
+}
+
 const repeatNote = '⚠️ Possibly a repeat: Tripline could not learn whether it had sent this message before.';
 
 function marked({ severity, state }: IncidentReport): string {
