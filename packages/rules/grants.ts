@@ -38,9 +38,15 @@ const grantTypes = new Set([
   'dev.cdeventsx.tripline-grant.removed',
   'dev.cdeventsx.tripline-credential.requested',
 ]);
-const ranks: Record<string, number> = { none: 0, read: 1, pull: 1, triage: 1 };
-const rankOf = (permission: string): number =>
-  ranks[permission.toLowerCase()] ?? (permission.toLowerCase() === 'admin' ? 3 : 2);
+/** A map, since a role of one's own may be called `constructor`. */
+const ranks = new Map([
+  ['none', 0],
+  ['read', 1],
+  ['pull', 1],
+  ['triage', 1],
+  ['admin', 3],
+]);
+const rankOf = (permission: string): number => ranks.get(permission.toLowerCase()) ?? 2;
 
 /** The grant that `event` speaks of when it is a privilege; undefined for what only reads, lowers a right, or is none. */
 export function grantOf(event: LoggedEvent): Grant | undefined {

@@ -129,6 +129,13 @@ describe('without a broker', () => {
     expect(play([lowered], {}).all).toEqual([]);
   });
 
+  test.each(['release-manager', 'constructor', '__proto__'])('a role of one’s own is one, also %s', (permission) => {
+    const given = { 'tripline.grant.kind': 'collaborator', 'tripline.grant.target': 'acme/app' } as const;
+    expect(play([invite(0, 'ada', { ...given, 'tripline.grant.permission': permission })], {}).findings).toHaveLength(
+      1,
+    );
+  });
+
   test('each kind of grant has the response that takes it back', () => {
     const response = (more: Attributes) => play([invite(0, 'ada', more)], {}).findings[0]!.response;
     const repository = { 'tripline.grant.target': 'acme/app', 'tripline.grant.permission': 'admin' } as const;

@@ -33,7 +33,7 @@ function nameOf(type: EventType, data: Attributes): Named | undefined {
       const { 'tripline.control.kind': kind, 'tripline.control.action': action } = data;
       if (kind === 'visibility') return { parts: [kind, action, repository] };
       if (kind !== 'security-alert') return undefined;
-      return { parts: [kind, actionsOfAlerts[action ?? ''] ?? action, repository, data['tripline.control.name']] };
+      return { parts: [kind, actionsOfAlerts.get(action ?? '') ?? action, repository, data['tripline.control.name']] };
     }
     case 'dev.cdevents.branch.created':
     case 'dev.cdeventsx.tripline-tag.created':
@@ -54,7 +54,11 @@ function nameOf(type: EventType, data: Attributes): Named | undefined {
 }
 
 /** What `repository_vulnerability_alert` calls what `dependabot_alert` calls otherwise. */
-const actionsOfAlerts: Record<string, string> = { create: 'created', dismiss: 'dismissed', resolve: 'fixed' };
+const actionsOfAlerts = new Map([
+  ['create', 'created'],
+  ['dismiss', 'dismissed'],
+  ['resolve', 'fixed'],
+]);
 
 /** Acts that have an id of their own at GitHub: none of them happens twice. */
 const idsOfActs: Record<string, readonly string[]> = {

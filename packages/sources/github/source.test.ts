@@ -220,6 +220,11 @@ test('a dismissal without a commit takes the approval back all the same', () => 
   expect(normalise('pull_request_review', approved)).toMatchObject({ ignored: 'incomplete' });
 });
 
+test.each(['constructor', '__proto__', 'toString'])('an alert’s action %j is an action like any other', (name) => {
+  const body = { ...example('repository_vulnerability_alert'), action: name };
+  expect(eventOf('repository_vulnerability_alert', body).data['tripline.control.action']).toBe(name);
+});
+
 describe('ids', () => {
   test('stand beside the names of repository, owner, author, reviewer, target and head', () => {
     const review = eventOf('pull_request_review', example('pull_request_review', action('submitted')));
