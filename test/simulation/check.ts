@@ -37,6 +37,7 @@ export async function checkDetector(
   const { rows: positions } = await db.pool.query(
     `SELECT partition, next FROM positions WHERE consumer = 'detector' ORDER BY partition`,
   );
+  const { rows: questions } = await db.pool.query('SELECT workspace, event_id FROM delivery_questions');
   const differences = [
     ...compare(
       'findings',
@@ -82,6 +83,11 @@ export async function checkDetector(
           .filter((part) => part !== undefined)
           .join(' '),
       ),
+    ),
+    ...compare(
+      'deliveries asked about',
+      outcome.partitions.flatMap(({ questions }) => questions),
+      questions.map(({ workspace, event_id }) => `${workspace}\0${event_id}`),
     ),
     ...(await checkState(db, outcome)),
   ];
@@ -200,5 +206,25 @@ export async function checkTrail(db: Db, log: readonly (readonly StreamRecord[])
       log.flatMap((records, partition) => (records.length > 0 ? [`${partition}: ${records.length}`] : [])),
       chains.map(({ partition, rows }) => `${partition}: ${rows}`),
     ),
+    ...compare('repeated bodies in the trail', log.flatMap(repeatsOf), await readRepeats(db)),
   ];
+}
+
+/** Of one partition's log, the records whose body was heard before under another id, and under which. */
+function repeatsOf(records: readonly StreamRecord[], partition: number): string[] {
+  const first = new Map<string, string>();
+  return records.flatMap(({ headers, offset }) => {
+    const { ce_id: id, ce_bodysha256: body, ce_type: type, ce_workspace: workspace } = headers;
+    if (id === undefined || body === undefined) return [];
+    const name = JSON.stringify([workspace, type, body]);
+    const told = first.get(name) ?? id;
+    first.set(name, told);
+    return told === id ? [] : [`${partition}/${offset} repeats ${told}`];
+  });
+}
+async function readRepeats(db: Db): Promise<string[]> {
+  const { rows } = await db.pool.query(
+    `SELECT partition || '/' || "offset" || ' repeats ' || repeats AS line FROM trail WHERE repeats IS NOT NULL`,
+  );
+  return rows.map(({ line }) => line);
 }

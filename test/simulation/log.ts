@@ -10,6 +10,7 @@ import {
 } from '@tripline/stream/contract';
 import { type Lane, openLane } from '@tripline/stream/lane';
 import { partitionOf } from '@tripline/stream/partition';
+import type { Mutant } from './mutants.ts';
 import { clockOf, type Life, type World } from './world.ts';
 
 export type LogFaults = { lostBefore: number; lostAfter: number; doubled: number; zombie: number };
@@ -26,8 +27,10 @@ export function createSimulatedLog(options: {
   partitions: number;
   faults: () => LogFaults;
   logger: Logger;
+  mutant?: Mutant | undefined;
 }) {
-  const { world, partitions, faults, logger } = options;
+  const { world, partitions, faults, logger, mutant } = options;
+  let isMutated = false;
   const kept = new Map<string, StreamRecord[][]>();
   const groups = new Map<string, Set<Member>>();
   /** Lanes whose owner has not noticed yet that the partition is somebody else's. */
@@ -61,6 +64,12 @@ export function createSimulatedLog(options: {
     });
   }
 
+  function heard(record: StreamRecord, before: readonly StreamRecord[]): StreamRecord {
+    const altered = mutant?.heard?.(record, before) ?? record;
+    if (altered !== record) isMutated = true;
+    return altered;
+  }
+
   /** Reads one partition for one member, in batches cut by chance. */
   function sourceOf({ life, options: { topic, maxRecords = 1000, tickMs } }: Member, partition: number) {
     let next = 0;
@@ -79,7 +88,9 @@ export function createSimulatedLog(options: {
           async () => {
             if (signal.aborted) return null;
             const count = Math.min(maxRecords, world.random.pick([1, 5, 40, 1000, 1000]));
-            const batch = records().slice(next, next + count);
+            const batch = records()
+              .slice(next, next + count)
+              .map((record, place) => (mutant?.heard ? heard(record, records().slice(0, next + place)) : record));
             next += batch.length;
             const isCaughtUp = next === records().length && (batch.length === 0 || world.random.chance(0.7));
             if (isCaughtUp) toldAtMs = world.nowMs();
@@ -156,5 +167,6 @@ export function createSimulatedLog(options: {
     },
     events: () => partitionsOf(topics.events),
     deadLetters: () => partitionsOf(topics.deadLetters).flat(),
+    isMutated: () => isMutated,
   };
 }

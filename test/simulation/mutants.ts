@@ -1,6 +1,8 @@
+import type { StreamRecord } from '@tripline/stream/contract';
+
 /**
- * Bugs that the simulation must find, planted into statements on their way to Postgres: `npm run simulate -- --mutants`.
- * One that no longer fits any statement is a failure too: then the list is out of date.
+ * Bugs that the simulation must find, planted into statements on their way to Postgres, or into what the log hands over:
+ * `npm run simulate -- --mutants`. One that no longer fits any statement is a failure too: then the list is out of date.
  */
 export type Mutant = {
   name: string;
@@ -8,6 +10,8 @@ export type Mutant = {
   alter?: (text: string) => string;
   /** Statements that are carried out at once, outside of the transaction that they are sent in. */
   apart?: RegExp;
+  /** What a reader of the log takes a record for, by those that lie before it in its partition. */
+  heard?: (record: StreamRecord, before: readonly StreamRecord[]) => StreamRecord;
 };
 
 const replacing = (from: RegExp | string, to: string) => (text: string) => text.replace(from, to);
@@ -73,5 +77,20 @@ export const mutants: readonly Mutant[] = [
     alter: (text) => text.replaceAll('coalesce(i.last_verdict_at, i.updated_at)', 'i.updated_at'),
   },
   { name: 'what somebody did is left for the log outside of its transaction', apart: /INSERT INTO outbox/ },
+  {
+    name: 'an equal body is a duplicate',
+    heard: (record, before) => {
+      const body = record.headers['ce_bodysha256'];
+      const first = body && before.find(({ headers }) => headers['ce_bodysha256'] === body);
+      return first ? { ...record, headers: { ...record.headers, ce_id: first.headers['ce_id'] ?? '' } } : record;
+    },
+  },
+  {
+    name: 'doubts are not recorded',
+    alter: replacing(
+      'FROM json_to_recordset($1::json) AS q(',
+      'FROM (SELECT 1 WHERE false) AS none, json_to_recordset($1::json) AS q(',
+    ),
+  },
   { name: 'the trail is written outside of its transaction', apart: /INSERT INTO trail \(/ },
 ];

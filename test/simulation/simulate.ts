@@ -88,6 +88,7 @@ function build(random: Random, server: Server, options: SimulateOptions) {
     partitions: random.int(1, 3),
     faults: () => ({ ...lost(), doubled: fault(), zombie: fault(0.5) }),
     logger,
+    mutant: options.mutant,
   });
   const sinks = createSinks({
     world,
@@ -257,7 +258,7 @@ async function judge(
   if (roles.includes('notifier')) differences.push(...(await checkTold(db, outcome, sinks)));
   if (roles.includes('remediator')) differences.push(...(await checkRemediator(db, sinks)));
   const { length: events } = arrivals;
-  const isMutated = database.isMutated();
+  const isMutated = database.isMutated() || log.isMutated();
   return { differences, events, findings: outcome.findings.size, steps: world.steps(), crashes, isMutated };
 }
 
@@ -312,6 +313,7 @@ const tables = [
     'trail',
     'trail_heads',
     'trail_bodies',
+    'delivery_questions',
   ],
 ];
 

@@ -23,7 +23,12 @@ describe('the simulation', () => {
   }, 200_000);
 
   // The quickest of the list; `npm run simulate -- --mutants` plays it whole.
-  test.each(['the position moves outside', 'duplicates are not recognised', 'what is about to be sent'])(
+  test.each([
+    'the position moves outside',
+    'duplicates are not recognised',
+    'what is about to be sent',
+    'an equal body',
+  ])(
     'a planted bug is found: %s',
     async (name) => {
       const mutant = mutants.find((one) => one.name.startsWith(name))!;
