@@ -16,7 +16,10 @@ export type ServiceRole = (typeof serviceRoles)[number];
 /** Name of a service's role in Postgres. */
 export const roleName = (service: ServiceRole): string => `tripline_${service}`;
 
-/** r: SELECT, a: INSERT, w: UPDATE, d: DELETE, as Postgres itself abbreviates them; l: lock a row of the log's partitions. */
+/**
+ * r: SELECT, a: INSERT, w: UPDATE, d: DELETE, as Postgres itself abbreviates them; l: lock a row of the log's partitions;
+ * i: know which events the trail has.
+ */
 type Rights = Partial<Record<ServiceRole, string>>;
 
 /**
@@ -34,7 +37,7 @@ const ofTables: Readonly<Record<string, Rights>> = {
   log_partitions: { receiver: 'raw', recorder: 'rl', detector: 'raw', cli: 'r' },
   log_consumers: { recorder: 'rawd', detector: 'rawd', cli: 'r' },
   log_leases: { recorder: 'rad', detector: 'rad', cli: 'r' },
-  trail: { recorder: 'ra', cli: 'r' },
+  trail: { recorder: 'ra', reconciler: 'i', cli: 'r' },
   trail_heads: { recorder: 'raw', cli: 'r' },
   trail_bodies: { recorder: 'ra', cli: 'r' },
   positions: { recorder: 'raw', detector: 'raw', cli: 'r' },
@@ -85,6 +88,7 @@ const operations: Readonly<Record<string, string>> = {
   w: 'UPDATE',
   d: 'DELETE',
   l: 'UPDATE (last_appended_ms)',
+  i: 'SELECT (event_id, workspace, appended_at)',
 };
 const namesOf = (services: readonly ServiceRole[]) => services.map(roleName).join(', ');
 

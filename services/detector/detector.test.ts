@@ -6,7 +6,7 @@ import { Fenced } from '@tripline/db/positions';
 import { readRuleFaults } from '@tripline/db/rule-faults';
 import { configureRule } from '@tripline/engine/settings';
 import type { AnyRule } from '@tripline/rules/contract';
-import { type LoggedEventInput, playTimeline, toRecords } from '@tripline/rules/test-kit';
+import { at, type LoggedEventInput, playTimeline, toRecords } from '@tripline/rules/test-kit';
 import { type Clock, systemClock } from '@tripline/runtime/clock';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
@@ -35,7 +35,14 @@ const rules: readonly AnyRule[] = syntheticRules;
 /** A log that a test plays by hand: it hands out the detector's handlers and keeps what is appended. */
 async function detectorByHand(
   db: Db,
-  options: { rules?: readonly AnyRule[]; silences?: unknown[]; gatherMs?: number; clock?: Clock } = {},
+  options: {
+    rules?: readonly AnyRule[];
+    silences?: unknown[];
+    gatherMs?: number;
+    clock?: Clock;
+    /** Whether a webhook of acme is configured whose deliveries can be listed. */
+    github?: boolean;
+  } = {},
 ) {
   let handlers: ConsumerHandlers | undefined;
   const appended: NewRecord[] = [];
@@ -49,8 +56,11 @@ async function detectorByHand(
       return records.map(({ topic }, offset) => ({ topic, partition: 0, offset }));
     },
   } as unknown as Stream;
+  const defaults = loadConfig({}, '/');
+  const hooks = options.github ? [{ organization: 'acme', id: '1' }] : [];
   const config = {
-    ...loadConfig({}, '/'),
+    ...defaults,
+    github: { ...defaults.github, hooks },
     learningDays: 0,
     silences: (options.silences ?? []) as never,
     internalKeys: [internalKey, 'a-former-internal-key'],
@@ -492,4 +502,48 @@ describe('the detector', () => {
     );
     expect(rows).toEqual([{ state: 'resolved', version: 2, withdrawn_at: null }]);
   });
+
+  test.each(['listed', 'not-listed', 'unavailable'] as const)(
+    'marks what it finds in a repeated body, asks about it at once where nobody can, and takes the answer %s',
+    async (proof) => {
+      const by = await detectorByHand(db, { rules: [syntheticRules[1]], github: proof !== 'unavailable' });
+      await by.assign();
+      const bodySha256 = 'ab'.repeat(32);
+      const branch = (nth: number): LoggedEventInput => ({
+        ...created(startMs + nth, 'aa', `github:delivery-${nth}`),
+        ...(nth === 2 ? {} : { bodySha256 }),
+      });
+      const log = toRecords({ events: [branch(1), branch(2), branch(3)] });
+      // It counts to three; the third has the body of the first.
+      await by.batch(log);
+      const read = async () =>
+        (await db.pool.query('SELECT subject, severity, unproven, lowered_reason FROM findings')).rows[0];
+      expect(await read()).toMatchObject({ severity: 'medium', unproven: true, lowered_reason: null });
+      const questions = await db.pool.query('SELECT event_id, proof FROM delivery_questions');
+      const left = await db.pool.query('SELECT event_id, data FROM outbox');
+      const answer = { 'tripline.delivery.id': 'github:delivery-3', 'tripline.delivery.proof': proof };
+      if (proof === 'unavailable') {
+        expect(questions.rows).toEqual([{ event_id: 'github:delivery-3', proof }]);
+        expect(left.rows).toEqual([{ event_id: 'proof:github:delivery-3', data: answer }]);
+      } else {
+        expect(questions.rows).toEqual([{ event_id: 'github:delivery-3', proof: null }]);
+        expect(left.rows).toEqual([]);
+      }
+      await db.pool.query(
+        "SELECT graphile_worker.remove_job(key) FROM graphile_worker.jobs WHERE key LIKE 'remediate:%'",
+      );
+      const event = at(startMs + 5, 'dev.cdeventsx.tripline-delivery.looked-up', answer as never, { id: 'proof:x' });
+      const [record] = toRecords({ events: [event] });
+      await by.batch([{ ...signInternal(record!, internalKey), offset: 3 }]);
+      const jobs = await db.pool.query("SELECT 1 FROM graphile_worker.jobs WHERE key LIKE 'remediate:%'");
+      const after = await read();
+      if (proof === 'listed') expect(after).toMatchObject({ severity: 'medium', unproven: false });
+      if (proof === 'unavailable') expect(after).toMatchObject({ severity: 'medium', unproven: true });
+      if (proof === 'not-listed') {
+        expect(after).toMatchObject({ severity: 'low', unproven: true });
+        expect(after.lowered_reason).toContain('does not name');
+      }
+      expect(jobs.rows).toHaveLength(proof === 'listed' ? 1 : 0);
+    },
+  );
 });

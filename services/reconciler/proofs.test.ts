@@ -34,7 +34,7 @@ function start(hooks = [{ organization: 'Acme', id: '42' }]) {
   const config = loadConfig({}, '/nonexistent');
   const reconciler = createReconciler({
     config: { github: { ...config.github, hooks, hookToken: 'ghp_hookToken0123456789abcdefghij', apiUrl: github.url } },
-    db: database.db,
+    db: database.as('reconciler'),
     logger: createLogger({ service: 'reconciler', level: 'silent' }),
     clock: time.clock,
     metrics: createMetrics({ service: 'reconciler' }),
