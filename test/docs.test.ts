@@ -126,8 +126,8 @@ describe('SETTINGS.md', () => {
 describe('README.md', () => {
   test('names no command and no scenario that there is not', () => {
     const table = new Set(commands.map(({ name }) => name));
-    const named = [...read('README.md').matchAll(/(?:npx )?tripline ([a-z-]+(?:\\\|[a-z-]+)*)/g)].flatMap((match) =>
-      match[1]!.split('\\|'),
+    const named = [...read('README.md').matchAll(/(?:npx )?tripline ([a-z][a-z-]*(?:\\\|[a-z-]+)*)/g)].flatMap(
+      (match) => match[1]!.split('\\|'),
     );
     expect(named.length).toBeGreaterThan(10);
     expect(named.filter((name) => !table.has(name))).toEqual([]);

@@ -147,7 +147,7 @@ function overlayEnvironment(
  */
 function isServiceLink(name: string, value: string | undefined): boolean {
   if (value === undefined) return false;
-  if (/^TRIPLINE(_[A-Z0-9_]+)?_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$/.test(name)) return true;
+  if (name.startsWith('TRIPLINE_') && /_SERVICE_(HOST$|PORT$|PORT_)/.test(name)) return true;
   if (/_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name)) return true;
   return /_PORT$/.test(name) && /^(tcp|udp|sctp):\/\//.test(value);
 }

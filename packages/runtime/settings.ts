@@ -216,20 +216,26 @@ const github = z
 
 const slackPerson = /^[UW][A-Z0-9]{0,39}$/;
 
-/** An id as Slack gives it, which begins with one of `letters`. `what` tells people who left it out where to find it. */
-function slackId(letters: string, what: string) {
+/** An id of the form that Slack gives it. `what` tells people who left it out where to find it. */
+function slackId(form: RegExp, what: string) {
   const message = `must be ${what}`;
-  return z.string({ error: message }).regex(new RegExp(`^(?:${letters})[A-Z0-9]{0,39}$`), message);
+  return z.string({ error: message }).regex(form, message);
 }
 
 const slack = z.strictObject({
   botToken: secret.describe('Bot token with chat:write.'),
   channel: z.string().min(1).describe('Id of the channel to tell.'),
   signingSecret: secret.describe("The Slack app's signing secret, without which its buttons could not be believed."),
-  teamId: slackId('T|E', 'the id of your Slack workspace: it stands in the address app.slack.com/client/T…').describe(
+  teamId: slackId(
+    /^[TE][A-Z0-9]{0,39}$/,
+    'the id of your Slack workspace: it stands in the address app.slack.com/client/T…',
+  ).describe(
     'Id of the Slack workspace whose members may press the buttons; it stands in the address app.slack.com/client/T….',
   ),
-  appId: slackId('A', 'the App ID of your Slack app: it stands under Basic Information at api.slack.com/apps').describe(
+  appId: slackId(
+    /^A[A-Z0-9]{0,39}$/,
+    'the App ID of your Slack app: it stands under Basic Information at api.slack.com/apps',
+  ).describe(
     "The app's App ID, from its page Basic Information at api.slack.com/apps; buttons of other apps are refused.",
   ),
   people: z
