@@ -15,6 +15,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'build-from-unreviewed-commit',
     'privilege-grant-outside-job',
     'grant-outlived-job',
+    'break-glass-opened',
   ]);
 });
 

@@ -88,3 +88,53 @@ test('a job whose end is never heard of counts as ended after six hours', () => 
   expect(findings[0]).toMatchObject({ confidence: 'medium', detectedAt: iso(10 + 6 * 3600 + 60) });
   expectSameInAnyOrder({ rules: [rule], events, settings, untilMs }, found);
 });
+
+const record = (from: number, to: number) =>
+  at(s(from), 'dev.cdeventsx.tripline-breakglass.opened', {
+    'tripline.breakglass.id': 'bg-1',
+    'tripline.breakglass.actor': 'broker[bot]',
+    'tripline.breakglass.reason': 'production is down',
+    'tripline.breakglass.expires_at': iso(to),
+  });
+
+test('what break-glass excused is judged again when it ends: taken back by then or found', () => {
+  for (const more of [settings, {}]) {
+    const story = { rules: [rule], settings: more, untilMs };
+    const { findings } = playTimeline({ ...story, events: [record(0, 3600), granted(20)] });
+    expect(findings).toHaveLength(1);
+    expect(findings[0]).toMatchObject({
+      title: 'Access to acme/app for grace (admin) outlived the break-glass under which it was given',
+      severity: 'high',
+      detectedAt: iso(3660),
+      response: [{ action: 'withdraw-grant', grant: 'collaborator', repository: 'acme/app', user: 'grace' }],
+    });
+    expect(findings[0]!.evidence.map(({ time }) => time)).toEqual([iso(0), iso(20)]);
+    expect(playTimeline({ ...story, events: [record(0, 3600), granted(20)], untilMs: s(3659) }).all).toEqual([]);
+    expect(playTimeline({ ...story, events: [record(0, 3600), granted(20), removed(3000)] }).all).toEqual([]);
+    expect(playTimeline({ ...story, events: [granted(20), record(30, 3600)] }).all).toEqual([]);
+  }
+});
+
+test('a grant under break-glass that a job covers too may stay until the end of both', () => {
+  const events = [run, started, record(15, 3600), granted(20), finished];
+  const { findings } = playTimeline({ rules: [rule], events, settings, untilMs });
+  expect(findings.map(({ detectedAt }) => detectedAt)).toEqual([iso(3660)]);
+});
+
+test('a hundred grants that nothing watches do not push out one that is watched', () => {
+  const noise = Array.from({ length: 150 }, (_, nth) =>
+    at(
+      s(30 + nth),
+      'dev.cdeventsx.tripline-grant.added',
+      { ...access, 'user.name': 'eve', 'tripline.grant.grantee': `sock-${nth}` },
+      { id: `noise-${nth}` },
+    ),
+  );
+  const { findings } = playTimeline({
+    rules: [rule],
+    events: [record(0, 3600), granted(20), ...noise],
+    settings,
+    untilMs,
+  });
+  expect(findings.map(({ occasion }) => occasion)).toEqual(['grant']);
+});

@@ -8,7 +8,7 @@ import {
   accessKeys,
   accessReads,
   accessSchema,
-  breakGlassOf,
+  type BreakGlass,
   caps,
   type HeldGrant,
   learnAccess,
@@ -26,10 +26,10 @@ type Context = RuleContext<Access, WindowSettings>;
 /** By when a grant had to be gone, and whether it was. Undefined when no job gave it: that is another rule's business. */
 function lifeOf(access: Access, grant: HeldGrant, settings: WindowSettings) {
   if (hasLogin(settings.exemptActors, grant.actor) || hasLogin(settings.exemptActors, grant.app)) return undefined;
-  if (breakGlassOf(access, grant)) return undefined;
-  const window = windowsOf(access, grant, settings)[0];
+  // What break-glass excused is judged again at its end, however short the job beside it was.
+  const window = grant.breakGlass ?? windowsOf(access, grant, settings)[0];
   if (window === undefined) return undefined;
-  const deadlineMs = window.closedMs + settings.graceMs;
+  const deadlineMs = ('toMs' in window ? window.toMs : window.closedMs) + settings.graceMs;
   const removal = removalOf(access, grant);
   const removed = removal !== undefined && removal.timeMs <= deadlineMs;
   return { window, deadlineMs, removed, because: removed ? [removal.eventId] : [] };
@@ -43,7 +43,7 @@ function review(access: Access, context: Context): void {
       if (life !== undefined && !life.removed) {
         if (!grant.fired) context.setTimer({ id: timerOf(grant), dueMs: life.deadlineMs, keys: [accessKey] });
       } else if (grant.fired) {
-        const reason = life ? 'it was removed in time' : 'it was not given by a job';
+        const reason = life ? 'it was removed in time' : 'it was given neither by a job nor under break-glass';
         const because = life ? life.because : undefined;
         context.withdraw({
           ...{ subject: grantSubject(grant), occasion: grantOccasion(grant), reason },
@@ -57,13 +57,59 @@ function review(access: Access, context: Context): void {
     context.find(draftOf(grant, life.window, settings));
     return { ...grant, fired: true };
   });
-  // Beyond the cap the oldest grant is no longer watched; the rule on grants outside of jobs bounds who can make so many.
-  context.set(accessKey, { ...access, grants: grants.slice(-caps.grants) }, accessKeepMs);
+  context.set(accessKey, { ...access, grants: withinCap(access, grants, settings) }, accessKeepMs);
+}
+
+/**
+ * Beyond the cap a grant that nothing watches goes first: it was found, taken back, or given by no job. Of those that are
+ * watched the oldest goes; the rule on grants outside of jobs bounds who can make so many.
+ */
+function withinCap(access: Access, grants: HeldGrant[], settings: WindowSettings): HeldGrant[] {
+  let excess = grants.length - caps.grants;
+  if (excess <= 0) return grants;
+  const isWatched = (grant: HeldGrant) => !grant.fired && lifeOf(access, grant, settings)?.removed === false;
+  const kept = grants.filter((grant) => {
+    if (excess <= 0 || isWatched(grant)) return true;
+    excess -= 1;
+    return false;
+  });
+  return kept.slice(-caps.grants);
 }
 
 const timerOf = (grant: HeldGrant) => `close:${grant.eventId}`;
 
-function draftOf(grant: HeldGrant, window: Window, settings: WindowSettings): FindingDraft {
+function draftOf(grant: HeldGrant, window: Window | BreakGlass, settings: WindowSettings): FindingDraft {
+  return 'toMs' in window ? draftOfBreakGlass(grant, window) : draftOfJob(grant, window, settings);
+}
+
+function draftOfBreakGlass(grant: HeldGrant, record: BreakGlass): FindingDraft {
+  const ended = new Date(record.toMs).toISOString();
+  return {
+    subject: grantSubject(grant),
+    occasion: grantOccasion(grant),
+    decidedBy: { eventId: grant.eventId, time: grant.time },
+    title: `${nameGrant(grant)} outlived the break-glass under which it was given`
+      .replace(/^./, (letter) => letter.toUpperCase())
+      .slice(0, 300),
+    summary:
+      `${grant.actor} granted ${nameGrant(grant)} at ${grant.time}, under break-glass that ended at ${ended}. ` +
+      'It was excused until then, and still stands.',
+    confidence: noSurerThan('high', grant.trust),
+    evidence: inOrder([record.evidence, grant.evidence]),
+    entities: [
+      { kind: 'user', id: grant.actor },
+      ...(grant.kind === 'deploy-key' ? [] : [{ kind: 'user' as const, id: grant.grantee }]),
+      { kind: 'grant', id: grantSubject(grant) },
+    ],
+    response: takeBack(grant),
+    remedy: [
+      ...remedyFor(grant).slice(0, 1),
+      `If it is to stay, have it granted in the usual way: break-glass of ${record.actor} was for the time until ${ended}.`,
+    ],
+  };
+}
+
+function draftOfJob(grant: HeldGrant, window: Window, settings: WindowSettings): FindingDraft {
   const end = window.job.finished;
   const closed = new Date(window.closedMs).toISOString();
   const graceS = Math.round(settings.graceMs / 1000);
@@ -97,10 +143,11 @@ function draftOf(grant: HeldGrant, window: Window, settings: WindowSettings): Fi
 
 export const rule = defineRule<Access, WindowSettings>({
   id: 'grant-outlived-job',
-  title: 'Grant still alive after the job that gave it',
+  title: 'Grant still alive after the job or break-glass that allowed it',
   description:
     "A right that an access broker's job gave was not taken back when the job ended. " +
     "A grant made within a job's window must be removed by the job's end plus a grace; a timer looks then. " +
+    'So must one that a break-glass record excused, by the end of the record. ' +
     'A job whose end is never heard of counts as ended after `maxJobMs`. A removal that was in time but is heard of late takes the finding back; one that came too late does not.',
   severity: 'high',
   confidence: 'high',
@@ -109,7 +156,8 @@ export const rule = defineRule<Access, WindowSettings>({
   owasp: ['CICD-SEC-2'],
   tiers: { needs: 'A', better: 'the audit stream (B) also tells of grants that webhooks leave out' },
   falseAlarms: [
-    'A broker that means to grant for longer than its job: let it wait, or take its workflow off `brokers` and use break-glass records.',
+    'A broker that means to grant for longer than its job: let it wait.',
+    'A right given under break-glass that is to stay: have it given in the usual way before the record ends.',
     'Slow clean-up steps: raise `graceMs`.',
   ],
   reads: accessReads,

@@ -2,8 +2,8 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import { eventIs, isEvent, type LoggedEvent } from '@tripline/contracts/event';
 import { evidenceSchema } from '@tripline/contracts/finding';
 import { z } from 'zod';
-import { grantOf, grantSchema, sameGrant } from './grants.ts';
-import { hasLogin, tell } from './story.ts';
+import { type Grant, grantOf, grantSchema, sameGrant } from './grants.ts';
+import { hasLogin, sameLogin, tell } from './story.ts';
 
 /**
  * What is known of access in a workspace: the broker's jobs, the grants, their removals and break-glass records. Both
@@ -19,7 +19,11 @@ const invitationMs = 8 * 24 * hour;
  * Bounds of the lists. Beyond them the oldest is forgotten: a forgotten grant that was held is judged at that moment,
  * a forgotten run or removal can no longer explain a late event.
  */
-export const caps = { runs: 200, jobs: 20, grants: 100, removals: 200, requests: 50, breakGlass: 50 } as const;
+export const caps = { runs: 200, jobs: 20, grants: 100, removals: 200, requests: 50, breakGlass: 100 } as const;
+/** Records that one person may have open; of more, those that end last. Of others' none is pushed out. */
+const breakGlassEach = 4;
+/** A record explains a day at most, whatever it says. */
+const longestBreakGlassMs = 24 * hour;
 
 export const windowSettings = z.strictObject({
   /** Workflows that may grant, `owner/name/.github/workflows/file.yml`. Their jobs on the default branch open windows. */
@@ -70,6 +74,8 @@ const breakGlassSchema = z.object({
   evidence: evidenceSchema,
 });
 export const heldGrantSchema = grantSchema.extend({
+  /** The record under which it was made, among those that had been heard of before it: none is retroactive. */
+  breakGlass: breakGlassSchema.optional(),
   /** Log time at which it was heard of. */
   heardMs: z.number(),
   /** Whether a finding stands on it. */
@@ -87,6 +93,7 @@ export type Access = z.infer<typeof accessSchema>;
 export type HeldGrant = z.infer<typeof heldGrantSchema>;
 type Run = Access['runs'][number];
 type Job = Run['jobs'][number];
+export type BreakGlass = Access['breakGlass'][number];
 
 export const noAccess: Access = { runs: [], grants: [], removals: [], requests: [], breakGlass: [] };
 export const accessKey = 'access';
@@ -148,14 +155,16 @@ export function learnAccess(access: Access, event: LoggedEvent, settings: Window
       id: event.data['tripline.breakglass.id'],
       actor: event.data['tripline.breakglass.actor'],
       fromMs: Date.parse(event.time),
-      toMs: Date.parse(event.data['tripline.breakglass.expires_at']),
+      toMs: Math.min(
+        Date.parse(event.data['tripline.breakglass.expires_at']),
+        Date.parse(event.time) + longestBreakGlassMs,
+      ),
       evidence: tell(
         event,
         `${event.data['tripline.breakglass.actor']} opened break-glass: ${event.data['tripline.breakglass.reason']}`,
       ),
     };
-    const others = access.breakGlass.filter((known) => known.id !== record.id);
-    return { ...access, breakGlass: newest([...others, record], caps.breakGlass, (known) => known.toMs) };
+    return { ...access, breakGlass: withRecord(access.breakGlass, record, nowMs) };
   }
   const grant = grantOf(event);
   if (grant === undefined) return access;
@@ -167,7 +176,26 @@ export function learnAccess(access: Access, event: LoggedEvent, settings: Window
     return { ...access, requests: newest([...access.requests, grant], caps.requests, (known) => known.timeMs) };
   }
   const grants = access.grants.filter((known) => known.heardMs > nowMs - keepGrantMs(known));
-  return { ...access, grants: [...grants, { ...grant, heardMs: nowMs, fired: false }] };
+  const breakGlass = breakGlassFor(access, grant);
+  const held = { ...grant, heardMs: nowMs, fired: false, ...(breakGlass === undefined ? {} : { breakGlass }) };
+  return { ...access, grants: [...grants, held] };
+}
+
+/** The records that may still explain a grant, with one more, unless there are as many as are remembered. */
+function withRecord(known: readonly BreakGlass[], record: BreakGlass, nowMs: number): BreakGlass[] {
+  const open = known.filter(({ id, toMs }) => id !== record.id && toMs > nowMs - latestMs);
+  const isTheirs = ({ actor }: BreakGlass) => sameLogin(actor, record.actor);
+  const others = open.filter((one) => !isTheirs(one));
+  if (others.length >= caps.breakGlass) return open;
+  return [...others, ...newest([...open.filter(isTheirs), record], breakGlassEach, ({ toMs }) => toMs)];
+}
+
+/** The record, among those heard of so far, under which `grant` is made: the one that ends last. */
+function breakGlassFor(access: Access, grant: Grant): BreakGlass | undefined {
+  const covering = access.breakGlass.filter(
+    ({ actor, fromMs, toMs }) => sameLogin(actor, grant.actor) && grant.timeMs >= fromMs && grant.timeMs <= toMs,
+  );
+  return newest(covering, 1, ({ toMs }) => toMs)[0];
 }
 
 function keepGrantMs(grant: HeldGrant): number {
@@ -269,13 +297,6 @@ export function windowsOf(access: Access, grant: HeldGrant, settings: WindowSett
         grant.timeMs >= job.fromMs - settings.skewMs && grant.timeMs <= closedMs + settings.graceMs,
     )
     .sort((a, b) => b.closedMs - a.closedMs);
-}
-
-/** The signed record under which `grant` was made, if any. */
-export function breakGlassOf(access: Access, grant: HeldGrant): Access['breakGlass'][number] | undefined {
-  return access.breakGlass.find(
-    (record) => hasLogin([record.actor], grant.actor) && grant.timeMs >= record.fromMs && grant.timeMs <= record.toMs,
-  );
 }
 
 /** The invitation that `grant`, a membership, accepted. */

@@ -9,7 +9,6 @@ import {
   accessKeys,
   accessReads,
   accessSchema,
-  breakGlassOf,
   caps,
   type HeldGrant,
   invitationOf,
@@ -35,7 +34,7 @@ function excuseOf(access: Access, grant: HeldGrant, settings: WindowSettings): E
   if (hasLogin(settings.exemptActors, grant.actor) || hasLogin(settings.exemptActors, grant.app)) {
     return { reason: `${grant.actor} is exempt`, firmFromMs: 0, because: [] };
   }
-  const record = breakGlassOf(access, grant);
+  const record = grant.breakGlass;
   if (record)
     return {
       reason: `break-glass record ${record.id} of ${record.actor}`,
@@ -108,8 +107,8 @@ function draftOf(access: Access, grant: HeldGrant, settings: WindowSettings): Fi
   const invitation = invitationOf(access, grant, settings);
   const why =
     settings.brokers.length === 0
-      ? 'No workflow is configured as an access broker and no break-glass record names them, so nothing authorised it.'
-      : `No job of an access broker (${settings.brokers.join(', ')}) was running for them at that time, and no break-glass record names them.`;
+      ? 'No workflow is configured as an access broker and no break-glass record had named them, so nothing authorised it.'
+      : `No job of an access broker (${settings.brokers.join(', ')}) was running for them at that time, and no break-glass record had named them.`;
   const gone = removal ? ` It was taken back at ${removal.time}; what was done with it in between was not.` : '';
   return {
     subject: grantSubject(grant),
@@ -139,9 +138,9 @@ export const rule = defineRule<Access, WindowSettings>({
   title: 'Privilege granted while no authorised job was running',
   description:
     'Somebody was given a right to write or administer (membership, collaborator, team, deploy key, app, token) at a time when no job of an access broker was running for whoever granted it. ' +
-    'A job of an allowlisted workflow opens a window from its start to its end; a signed break-glass record opens one for a named person until it expires. ' +
-    'With a broker configured a grant is held until its job could have been heard of; without one it is judged at once. A window or record that is heard of later takes the finding back. ' +
-    'At most 100 grants, 200 runs and 50 records are remembered for a workspace; beyond that the oldest is judged by what is known, and can no longer be taken back.',
+    'A job of an allowlisted workflow opens a window from its start to its end; a signed break-glass record explains what a named person grants after it was heard of, until it ends; what stands then is found by `grant-outlived-job`. ' +
+    'With a broker configured a grant is held until its job could have been heard of; without one it is judged at once. A window that is heard of later takes the finding back; a record never does. ' +
+    'At most 100 grants and 200 runs are remembered for a workspace; beyond that the oldest is judged by what is known, and can no longer be taken back. Of break-glass records 100, four a person: more explain nothing.',
   severity: 'high',
   confidence: 'high',
   principles: [1, 3],
@@ -149,7 +148,7 @@ export const rule = defineRule<Access, WindowSettings>({
   owasp: ['CICD-SEC-2', 'CICD-SEC-5'],
   tiers: { needs: 'A', better: 'the audit stream (B) names the token that made the grant' },
   falseAlarms: [
-    'People who join: invite them through a broker workflow (`brokers`), or under a signed break-glass record.',
+    'People who join: invite them through a broker workflow (`brokers`), or by a provisioning app in `exemptActors`. Break-glass is for what is taken back within a day.',
     "An identity provider's provisioning app: name its login in `exemptActors`.",
     'A source that reports only finished jobs: findings come at low confidence; send job starts too.',
   ],

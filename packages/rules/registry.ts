@@ -1,3 +1,4 @@
+import { rule as breakGlassOpened } from './break-glass-opened.ts';
 import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import type { AnyRule } from './contract.ts';
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
@@ -10,4 +11,5 @@ export const rules: readonly AnyRule[] = [
   buildFromUnreviewedCommit,
   privilegeGrantOutsideJob,
   grantOutlivedJob,
+  breakGlassOpened,
 ];

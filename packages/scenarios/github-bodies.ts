@@ -349,18 +349,3 @@ export function collaborator(
     repository: stage.repository(of.repository, told.atMs),
   });
 }
-
-/** A signed record that `actor` will act outside the usual way for `forMs`. */
-export function breakGlass(stage: Stage, told: Told, of: { actor: string; reason: string; forMs: number }): Step {
-  return {
-    ...told,
-    source: 'tripline',
-    event: 'dev.cdeventsx.tripline-breakglass.opened',
-    body: {
-      'tripline.breakglass.id': `bg-${stage.id('break-glass')}`,
-      'tripline.breakglass.actor': of.actor,
-      'tripline.breakglass.reason': of.reason,
-      'tripline.breakglass.expires_at': stage.time(told.atMs + of.forMs),
-    },
-  };
-}

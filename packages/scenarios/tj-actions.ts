@@ -1,7 +1,6 @@
 import type { Cast, Scenario, Step } from './contract.ts';
 import {
   approval,
-  breakGlass,
   type ChangeOf,
   createStage,
   invitation,
@@ -24,6 +23,8 @@ const maintainer = 'ada-maintainer';
 const reviewer = 'grace-reviewer';
 const throwaway = 'jolly-otter-4711';
 const newcomer = 'lin-newcomer';
+/** Who invites in the honest twin: the app of an identity provider, by which people join. */
+const provisioning = 'provisioning[bot]';
 
 function attack(cast: Cast): Step[] {
   const stage = createStage(cast);
@@ -149,15 +150,10 @@ function benign(cast: Cast): Step[] {
     startedAtMs: 3300,
   };
   return [
-    breakGlass(
-      stage,
-      { name: 'record', says: `${maintainer} signed a break-glass record for on-boarding`, atMs: 200 },
-      { actor: maintainer, reason: 'on-boarding a new maintainer', forMs: 3_600_000 },
-    ),
     invitation(
       stage,
-      { name: 'invite', says: `${maintainer} invited a new maintainer`, atMs: 700 },
-      { by: maintainer, invitee: newcomer },
+      { name: 'invite', says: 'the identity provider’s app invited a new maintainer', atMs: 700 },
+      { by: provisioning, invitee: newcomer },
     ),
     membership(stage, { name: 'accept', says: 'they accepted', atMs: 1100 }, { member: newcomer }),
     push(
@@ -253,6 +249,10 @@ export const tjActions: Scenario = {
         { login: maintainer, role: 'admin' },
         { login: reviewer, role: 'member' },
       ],
+      'tripline.inventory.settings': {
+        'privilege-grant-outside-job': { exemptActors: [provisioning] },
+        'grant-outlived-job': { exemptActors: [provisioning] },
+      },
       'tripline.inventory.credential_uses': [
         {
           credential: `workflow:${stage.fullName(analyser)}/${release}`,
