@@ -10,6 +10,9 @@ export type Confidence = (typeof confidences)[number];
 /** The release of MITRE ATT&CK that our technique ids are of; stored with every finding. */
 export const attackVersion = '19';
 
+/** Rules whose findings every sink is told of, whatever their severity, and that nothing silences: a door was opened that excuses others. */
+export const alwaysTold: ReadonlySet<string> = new Set(['break-glass-opened']);
+
 /** Who or what a finding is about. Findings of one workspace that share an entity join one incident. */
 export const entitySchema = z.object({
   kind: z.enum(['user', 'repository', 'run', 'runner', 'credential', 'commit', 'grant', 'environment']),

@@ -14,6 +14,7 @@ export const internalEventTypes: ReadonlySet<EventType> = new Set<EventType>([
   'dev.cdeventsx.tripline-delivery.looked-up',
   'dev.cdeventsx.tripline-act.performed',
   'dev.cdeventsx.tripline-response.finished',
+  'dev.cdeventsx.tripline-breakglass.opened',
 ]);
 
 /** A record as far as its MAC speaks of it. */
@@ -51,20 +52,34 @@ function macOf({ key, headers, value }: MacRecord, secret: string): string {
   return `v1,${mac.update(value ?? '').digest('base64')}`;
 }
 
-/** Whose MACs are believed. `drillKey`: on inventories of drills alone, since their baseline comes over HTTP. */
-export type OriginKeys = { internalKeys?: readonly string[] | undefined; drillKey?: string | undefined };
+/**
+ * Whose MACs are believed. What comes over HTTP under a key of its own bears that key's MAC, which the receiver makes:
+ * `drillKey`'s in drills, on their baseline and their break-glass records; a workspace's `breakGlassKeys` on its records.
+ */
+export type OriginKeys = {
+  internalKeys?: readonly string[] | undefined;
+  drillKey?: string | undefined;
+  workspaces?: readonly { id: string; breakGlassKeys?: readonly string[] | undefined }[];
+};
 
 /**
  * Why a record may not be believed to come from within, though its type says so; null where its MAC fits, and for every
  * other type.
  */
-export function faultOfOrigin(record: MacRecord, { internalKeys = [], drillKey }: OriginKeys): string | null {
+export function faultOfOrigin(record: MacRecord, keys: OriginKeys): string | null {
   const type = eventTypeOf(record.headers);
   if (type === undefined || !internalEventTypes.has(type)) return null;
-  if (isFromWithin(record, internalKeys)) return null;
-  const isDrills = record.key.startsWith(drillPrefix) && record.headers['ce_workspace'] === record.key;
-  if (isDrills && type === 'dev.cdeventsx.tripline-inventory.observed' && drillKey !== undefined) {
-    if (isFromWithin(record, [drillKey])) return null;
-  }
+  if (isFromWithin(record, keys.internalKeys ?? []) || isFromWithin(record, keysOverHttp(record, type, keys)))
+    return null;
   return `${type} comes from within Tripline alone, and no key of internalKeys made this record's ce_mac`;
+}
+
+function keysOverHttp({ key, headers }: MacRecord, type: EventType, keys: OriginKeys): readonly string[] {
+  if (headers['ce_workspace'] !== key) return [];
+  const isBreakGlass = type === 'dev.cdeventsx.tripline-breakglass.opened';
+  if (key.startsWith(drillPrefix)) {
+    const isTaken = isBreakGlass || type === 'dev.cdeventsx.tripline-inventory.observed';
+    return isTaken && keys.drillKey !== undefined ? [keys.drillKey] : [];
+  }
+  return (isBreakGlass && keys.workspaces?.find(({ id }) => id === key)?.breakGlassKeys) || [];
 }

@@ -111,3 +111,14 @@ test('every further matcher silences less, and a longer beginning no more', () =
     { numRuns: 2000 },
   );
 });
+
+test('nothing silences what is always told', () => {
+  const finding = {
+    ...{ rule: 'break-glass-opened', subject: 'break-glass:ada', workspace: 'acme', severity: 'medium' as const },
+    entities: [],
+    detectedAt: '2026-03-11T09:00:00Z',
+  };
+  const silence = { rule: '*', subject: 'break-glass:*', until: '2026-03-12T09:00:00Z', reason: 'r', critical: true };
+  expect(silenceOf(finding, [silence])).toBeUndefined();
+  expect(silenceOf({ ...finding, rule: 'another' }, [silence])).toBe(silence);
+});

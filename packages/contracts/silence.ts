@@ -1,4 +1,4 @@
-import type { Entity, Finding } from './finding.ts';
+import { alwaysTold, type Entity, type Finding } from './finding.ts';
 
 /** What a silence may look at, beside the workspace. */
 export const silenceMatchers = ['rule', 'subject', 'actor', 'repository', 'runner', 'environment'] as const;
@@ -29,6 +29,7 @@ type Silenced = Pick<Finding, 'rule' | 'subject' | 'workspace' | 'severity' | 'e
 
 /** Whether a finding fits a silence, whenever it was found. */
 export function fitsScope(scope: SilenceScope, finding: Silenced): boolean {
+  if (alwaysTold.has(finding.rule)) return false;
   if (finding.severity === 'critical' && scope.critical !== true) return false;
   if (scope.workspace !== undefined && scope.workspace !== finding.workspace) return false;
   if (scope.rule !== undefined && !fits(scope.rule, finding.rule)) return false;

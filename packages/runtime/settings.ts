@@ -284,7 +284,7 @@ const workspace = z.strictObject({
   breakGlassKeys: secretList
     .optional()
     .describe(
-      'Keys that sign break-glass records of this workspace (`tripline break-glass`), and nothing else. Absent: none is taken.',
+      'Keys that sign break-glass records of this workspace (`tripline break-glass`), and nothing else; receiver and detector need them. Absent: none is taken.',
     ),
 });
 

@@ -1,4 +1,4 @@
-import { type Severity, severities } from '@tripline/contracts/finding';
+import { alwaysTold, type Severity, severities } from '@tripline/contracts/finding';
 import type { IncidentState } from '@tripline/contracts/incident';
 import type { IncidentStory } from '@tripline/db/incidents';
 import type { Telling } from '@tripline/db/messages';
@@ -28,9 +28,6 @@ const stateAfter: Record<PagerDutyAction, IncidentState> = {
   resolve: 'resolved',
 };
 
-/** Findings that page whatever their severity: somebody opened a door that excuses others. */
-const pagesAlways: ReadonlySet<string> = new Set(['break-glass-opened']);
-
 /**
  * What PagerDuty lacks of an incident, one event at a time, in order. Each page of the incident has an alert of its own: a
  * newer one is triggered, then those before it are resolved, so that at most one stands. Only what a person acknowledged
@@ -48,7 +45,7 @@ export function nextForPagerDuty(
   const told = telling.state ?? 'nothing';
   const isGrave =
     severities.indexOf(story.severity) >= severities.indexOf(minSeverity) ||
-    story.findings.some(({ rule, withdrawn }) => withdrawn === null && pagesAlways.has(rule));
+    story.findings.some(({ rule, withdrawn }) => withdrawn === null && alwaysTold.has(rule));
   const wanted = !isGrave ? 'resolved' : story.state === 'acknowledged' && !isAnswered ? 'open' : story.state;
 
   // A trigger whose answer never came may have opened an alert, which nobody would close: from now on it counts as open.

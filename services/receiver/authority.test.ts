@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isFromWithin } from '@tripline/contracts/internal';
+import { faultOfOrigin, isFromWithin } from '@tripline/contracts/internal';
 import { drillHeader, signGithub } from '@tripline/sources/github/verify';
 import { toCloudEvent } from '@tripline/sources/tripline/source';
 import { signStandard } from '@tripline/sources/tripline/verify';
@@ -234,6 +234,8 @@ describe('POST /webhooks/tripline', () => {
     expect(JSON.parse(stream.appended[0]!.value.toString())).toMatchObject({
       'tripline.act.proof': 'break-glass-key of acme',
     });
+    expect(faultOfOrigin(stream.appended[0]!, { workspaces })).toBeNull();
+    expect(faultOfOrigin(stream.appended[0]!, { drillKey, internalKeys: [secret] })).toMatch(/ce_mac/);
     for (const by of [...of.acme, ...of.labs, secret, drillKey]) {
       expect(await tell(record(), by), by).toMatchObject({ status: 401 });
     }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import type { TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
 import type { Clock } from '@tripline/runtime/clock';
@@ -17,7 +18,7 @@ import {
   type Source,
 } from '@tripline/sources/contract';
 import { github } from '@tripline/sources/github/source';
-import { type FeedSecret, githubSecrets, triplineSecrets } from '@tripline/sources/secrets';
+import { type FeedSecret, githubSecrets, type SpeaksFor, triplineSecrets } from '@tripline/sources/secrets';
 import { tripline } from '@tripline/sources/tripline/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { RecordTooLarge, type Stream, topics } from '@tripline/stream/contract';
@@ -128,9 +129,8 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
       const name = `${event.workspace}\0${event.source}\0${event.id}`;
       const isNew = await deliveries.once(name, async () => {
         const record = toEventRecord(event);
-        // A drill says over HTTP what else may only come from within: with the drill key, and in its workspace alone.
-        const isDrills = speaksFor.kind === 'drills' && internalEventTypes.has(event.type);
-        const proved = isDrills ? signInternal(record, config.drillKey!) : record;
+        // What else may only come from within bears the MAC of the key under which it came.
+        const proved = internalEventTypes.has(event.type) ? signInternal(record, keyOf(event, speaksFor)) : record;
         const kept = await appender.append({ topic: topics.events, ...proved });
         measures.count(source.name, kept === 'log' ? 'kept' : 'spooled');
       });
@@ -141,6 +141,12 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
       note('refused', refusal.reason, event.data['vcs.owner.name']);
       answerRefusal(source, response, refusal);
     }
+  }
+
+  /** The key of `/webhooks/tripline` under which an event came. */
+  function keyOf({ workspace }: TriplineEvent, speaksFor: SpeaksFor): string {
+    if (speaksFor.kind === 'drills') return config.drillKey!;
+    return config.workspaces.find(({ id }) => id === workspace)!.breakGlassKeys![0]!;
   }
 
   function answerRefusal(source: Source, response: ServerResponse, { status, reason, message }: Refusal): void {
