@@ -13,6 +13,8 @@ export type IncidentReport = {
   resolved: { at: string; by: Actor; resolution: Resolution } | null;
   /** It was acknowledged, and pages anew for what came after: nobody has answered that page. */
   pagesAnew: boolean;
+  /** How many findings it has, where not all of them are listed. */
+  findingCount?: number;
   /** Oldest first. */
   findings: readonly ReportedFinding[];
   /** What of the findings' playbooks was done, would have been done, or was refused; in order. */

@@ -2,6 +2,7 @@ import type { Severity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
 import { acknowledge, addIncidentEvent, readIncident, resolve } from '@tripline/db/incidents';
 import { listMessages } from '@tripline/db/messages';
+import { tellEndedSilences } from '@tripline/db/silences';
 import { incidentBlocks } from '@tripline/integrations/slack/message';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freshDatabase } from '../../test/setup/postgres.ts';
@@ -139,6 +140,22 @@ test('a response that failed is named once, beside the findings that came with i
   await failResponse(db, id, text, { finding: rows[0]!.id, ordinal: 0 });
   await expect.poll(() => slack.broadcasts().length, until).toBe(1);
   expect(slack.broadcasts()[0]!.text).toBe(`🔔 🟠 HIGH: ${id} pages anew: ${text} Joined: a second thing`);
+});
+
+test('what a silence kept quiet and still stands comes back as one message', async () => {
+  const { slack } = await start();
+  const until = new Date(Date.now() + 3_600_000).toISOString();
+  const silence = { subject: '*', until, reason: 'they move house' };
+  for (const title of ['a quiet thing', 'another quiet thing']) await find(db, { severity: 'high', title, silence });
+  expect(await tellEndedSilences(db)).toBe(0);
+  expect(slack.requests).toEqual([]);
+  await db.pool.query(`UPDATE silenced_findings SET until = clock_timestamp() - interval '1 s'`);
+  expect(await tellEndedSilences(db)).toBe(1);
+  await settled();
+  const [post, ...more] = slack.posts();
+  expect(more).toEqual([]);
+  expect(post!.text).toMatch(/HIGH: 2 findings silenced until .* still stand \(INC-\d+\)$/);
+  for (const title of ['a quiet thing', 'another quiet thing']) expect(JSON.stringify(post!.blocks)).toContain(title);
 });
 
 test('break-glass that was opened pages, however low', async () => {

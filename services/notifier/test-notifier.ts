@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { types } from 'node:util';
 import type { Severity } from '@tripline/contracts/finding';
 import type { ResponseStep } from '@tripline/contracts/response';
+import type { Silence } from '@tripline/contracts/silence';
 import type { Db } from '@tripline/db/database';
 import { pageAnew } from '@tripline/db/incidents';
 import { addTellJobs } from '@tripline/db/jobs';
@@ -78,14 +79,15 @@ export async function joinFinding(db: Db, incident: string, title: string): Prom
 /** Records a finding about mallory as the detector does: it opens an incident, or joins the one that there is. */
 export async function find(
   db: Db,
-  change: { severity?: Severity; title?: string; rule?: string; response?: ResponseStep[] } = {},
+  options: { severity?: Severity; title?: string; rule?: string; response?: ResponseStep[]; silence?: Silence } = {},
 ): Promise<string> {
+  const { silence, ...change } = options;
   counter += 1;
   const id = counter.toString(16).padStart(64, '0');
   const at = new Date().toISOString();
   const { withdrawn, ...sample } = sampleFinding();
   const finding = { ...sample, id, subject: id, occurredAt: at, detectedAt: at, ...change };
-  await inTransaction(db, (client) => recordVerdicts(client, [{ kind: 'found', finding }], []));
+  await inTransaction(db, (client) => recordVerdicts(client, [{ kind: 'found', finding }], silence ? [silence] : []));
   const { rows } = await db.pool.query<{ incident: string }>('SELECT incident FROM findings WHERE id = $1', [id]);
   return rows[0]!.incident;
 }

@@ -111,6 +111,12 @@ test('acknowledged and resolved say who and when, and offer only what is left to
   expect(over.blocks.some(({ type }) => type === 'actions')).toBe(false);
 });
 
+test('of an incident larger than its story the rest is counted', () => {
+  const findings = Array.from({ length: 20 }, (_, nth) => sampleFinding({ id: String(nth).padStart(64, '0') }));
+  const text = shown(renderIncident(sampleReport({ findings, findingCount: 5000 })));
+  expect(text).toContain('… and 4989 more: `tripline findings --incident INC-7`');
+});
+
 test('a finding that is not proved, or fell to low, says so before its summary', () => {
   const lowered = { at: '2026-03-14T04:00:00.000Z', reason: 'nobody could ask GitHub' };
   for (const findings of [

@@ -267,11 +267,13 @@ function amongLines(finding: ReportedFinding): [heading: string, lines: string[]
   ];
 }
 
-function furtherLines({ id }: IncidentReport, findings: readonly ReportedFinding[]): string[] {
+function furtherLines(report: IncidentReport, findings: readonly ReportedFinding[]): string[] {
+  const { id } = report;
+  const unlisted = Math.max(0, (report.findingCount ?? 0) - report.findings.length);
   const further = findings.slice(shownFindings);
   const named = further.slice(0, namedFindings);
   const lines = named.map(({ severity, title }) => `${severityMarks[severity]} ${escapeLine(title, 200)}`);
-  const hidden = further.length - named.length;
+  const hidden = further.length - named.length + unlisted;
   if (hidden > 0) lines.push(`… and ${hidden} more: \`tripline findings --incident ${escapeCode(id, 40)}\``);
   return lines;
 }
