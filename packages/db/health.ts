@@ -7,10 +7,13 @@ import { readHooks } from './hooks.ts';
 import { readImports } from './imports.ts';
 import { readSinkTroubles } from './messages.ts';
 import { MigrationError, readMissingMigrations } from './migrate.ts';
+import { readOutbox } from './outbox.ts';
 import { readRuleFaults } from './rule-faults.ts';
 
 /** So often a job fails before somebody is told: what a network or a provider loses for a minute is over by then. */
 const tooManyAttempts = 5;
+/** What waits in the outbox is in the log within a second or so, while a detector and the log are there. */
+const longestWaitMs = 5 * 60_000;
 /** What was not kept is told for so long. */
 const deliveriesMs = 24 * 3_600_000;
 
@@ -29,7 +32,7 @@ export async function checkHealth(
   } = {},
 ): Promise<Check[]> {
   const found: Check[] = [];
-  for (const look of [schema, rules, jobs, sinks, organizations, deliveries, imports, redelivery]) {
+  for (const look of [schema, rules, jobs, outbox, sinks, organizations, deliveries, imports, redelivery]) {
     try {
       found.push(...(await look(db, config)));
     } catch (error) {
@@ -139,6 +142,17 @@ async function jobs(db: Db): Promise<Check[]> {
         : 'see to the cause; they are tried again';
     return { name: `jobs ${name}`, state: 'broken', said, mend };
   });
+}
+
+/** Nobody hears of it when what people did does not reach the trail: the change itself holds. */
+async function outbox(db: Db): Promise<Check[]> {
+  const name = 'outbox';
+  const { events, oldest } = await readOutbox(db);
+  if (oldest === null) return [{ name, state: 'ok', said: 'nothing waits in it' }];
+  const said = `${events} ${events === 1 ? 'event waits' : 'events wait'} for the log, the oldest since ${moment(oldest)} UTC`;
+  if (Date.now() - oldest.getTime() < longestWaitMs) return [{ name, state: 'ok', said }];
+  const mend = 'see that a detector runs, has TRIPLINE_INTERNAL_KEY, and that the log takes events';
+  return [{ name, state: 'broken', said, mend }];
 }
 
 async function imports(db: Db): Promise<Check[]> {

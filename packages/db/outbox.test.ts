@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../test/setup/postgres.ts';
+import { checkHealth } from './health.ts';
 import { addToOutbox, type OutgoingEvent, removeFromOutbox, takeFromOutbox } from './outbox.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -54,4 +55,14 @@ test('refuses what is not whole, naming it, and blots out credentials', async ()
   await addToOutbox(db.pool as never, [act('b', `it was ghp_${'x'.repeat(36)}`)]);
   const [taken] = await inTransaction(db, (client) => takeFromOutbox(client, 10));
   expect(JSON.stringify(taken)).not.toContain('xxxx');
+});
+
+test('the checks say what waits, and call it broken when nobody has published it for five minutes', async () => {
+  const { db } = fresh;
+  const check = async () => (await checkHealth(db, { workspaces: [] })).find(({ name }) => name === 'outbox');
+  expect(await check()).toMatchObject({ state: 'ok', said: 'nothing waits in it' });
+  await addToOutbox(db.pool as never, [act('a')]);
+  expect(await check()).toMatchObject({ state: 'ok', said: expect.stringContaining('1 event waits') });
+  await db.pool.query("UPDATE outbox SET at = at - interval '6 minutes'");
+  expect(await check()).toMatchObject({ state: 'broken', mend: expect.stringContaining('TRIPLINE_INTERNAL_KEY') });
 });

@@ -2,6 +2,7 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventType, parseEvent, type TriplineEvent } from '@tripline/contracts/event';
 import { redactValue } from '@tripline/runtime/redact';
 import type { ClientBase } from 'pg';
+import type { Db } from './database.ts';
 
 /**
  * What happened within Tripline and concerns no single workspace (the kill switch, a silence for all of them) stands in
@@ -83,4 +84,12 @@ export async function takeFromOutbox(client: Pick<ClientBase, 'query'>, limit: n
 /** Deletes events that are in the log, in the transaction that took them. */
 export async function removeFromOutbox(client: Pick<ClientBase, 'query'>, taken: readonly Waiting[]): Promise<void> {
   await client.query('DELETE FROM outbox WHERE id = ANY ($1::bigint[])', [taken.map(({ row }) => row)]);
+}
+
+/** How much waits, and since when. */
+export async function readOutbox(db: Db): Promise<{ events: number; oldest: Date | null }> {
+  const { rows } = await db.pool.query<{ events: number; oldest: Date | null }>(
+    'SELECT count(*)::int AS events, min(at) AS oldest FROM outbox',
+  );
+  return rows[0]!;
 }
