@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { criteria } from '@tripline/contracts/check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from './main.ts';
 import { commands } from './table.ts';
@@ -123,6 +124,50 @@ describe('what the user can mend ends with status 1 and a sentence', () => {
     const { status, err } = await tripline(args, env);
     expect(err).toContain(sentence);
     expect(err).not.toMatch(/\n\s+at /);
+    expect(status).toBe(1);
+  });
+});
+
+describe('doctor', () => {
+  const checks = async (env: Record<string, string>) => {
+    const { status, out } = await tripline(['doctor', '--json'], env);
+    return {
+      status,
+      checks: out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    };
+  };
+
+  it('tells each check as one object, and ends with 1 when one is broken', async () => {
+    const fresh = await checks({ TRIPLINE_OPERATIONS_PORT: '1' });
+    expect(fresh.checks.filter(({ state }) => state === 'broken')).toEqual([]);
+    expect(fresh.status).toBe(0);
+    for (const check of fresh.checks) {
+      expect(Object.keys(check)).toEqual(['name', 'state', 'said', 'mend']);
+      expect(Object.keys(criteria).some((name) => check.name === name || check.name.startsWith(`${name} `))).toBe(true);
+    }
+    expect(fresh.checks).toContainEqual(expect.objectContaining({ name: 'Postgres', state: 'off' }));
+  });
+
+  it('calls settings that are wrong broken, each', async () => {
+    const { status, checks: told } = await checks({ TRIPLINE_PORT: 'x', TRIPLINE_DRILLS: 'y' });
+    expect(told).toMatchObject([
+      { name: 'settings', state: 'broken', said: 'TRIPLINE_PORT must be a number' },
+      { name: 'settings', state: 'broken', said: 'TRIPLINE_DRILLS must be true or false' },
+    ]);
+    expect(status).toBe(1);
+  });
+
+  it('calls an embedded database that does not start broken, not absent', async () => {
+    const dataDir = join(folder, 'spoilt');
+    mkdirSync(join(dataDir, 'postgres/cluster'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(dataDir, 'postgres/cluster/PG_VERSION'), '12\n');
+    const { status, checks: told } = await checks({ TRIPLINE_DATA: dataDir, TRIPLINE_OPERATIONS_PORT: '1' });
+    expect(told).toContainEqual(
+      expect.objectContaining({ name: 'Postgres', state: 'broken', said: expect.stringContaining('PostgreSQL 12') }),
+    );
     expect(status).toBe(1);
   });
 });

@@ -2,7 +2,7 @@ import type { Check } from '@tripline/contracts/check';
 import type { AnyRule } from '@tripline/rules/contract';
 import { type Config, ConfigError, loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
-import { type Command, type Io, readArguments } from '../command.ts';
+import { type Command, type Io, readArguments, UserError } from '../command.ts';
 import { checkDatabase } from '../doctor/database.ts';
 import { checkLocal } from '../doctor/local.ts';
 import { checkLog } from '../doctor/log.ts';
@@ -56,10 +56,12 @@ async function checkAll(io: Io): Promise<Check[]> {
         ...(await checkLog(config, db)),
       ]);
     } catch (error) {
-      const said = sentenceFor(error);
-      if (said === null) throw error;
-      const mend = 'check DATABASE_URL and that the server runs';
-      return [{ name: 'Postgres', state: config.database.url ? 'broken' : 'off', said, mend }];
+      const said = sentenceFor(error) ?? (error as Error).message;
+      if (error instanceof UserError) return [{ name: 'Postgres', state: 'off', said }];
+      const mend = config.database.url
+        ? 'check DATABASE_URL and that the server runs'
+        : `see to ${config.dataDir}, where the embedded one lies, and to server.log in it`;
+      return [{ name: 'Postgres', state: 'broken', said, mend }];
     }
   };
   return (await Promise.all([checkLocal(config), stored(), checkProviders(config)])).flat();

@@ -19,8 +19,11 @@ export async function checkLog(config: Config, db: Db): Promise<Check[]> {
 }
 
 async function checkStream(config: Config, stream: Stream): Promise<Check[]> {
-  const name = stream.backend === 'kafka' ? 'log in Kafka' : 'log';
-  const mend = 'check KAFKA_BROKERS, and that the brokers can be reached from here by the names that they advertise';
+  const inKafka = stream.backend === 'kafka';
+  const name = inKafka ? 'log in Kafka' : 'log';
+  const mend = inKafka
+    ? 'check KAFKA_BROKERS, and that the brokers can be reached from here by the names that they advertise'
+    : 'see to Postgres: the log lies there';
   const reach = await ask(name, mend, async () => {
     await stream.check();
     return { state: 'ok', said: `takes events, ${config.kafka.brokers?.join(', ') ?? 'in Postgres'}` };
