@@ -65,6 +65,11 @@ test('starts in a fresh folder, finds the attack and nothing in its honest twin,
       expect.arrayContaining([...fields, 'occurredAt', 'detectedAt', 'evidence', 'incident']),
     );
   }
+  const whole = await tripline(['findings', 'show', String(found[0]!['id']).slice(0, 12)], env, folder);
+  expect(whole.out).toContain(String(found[0]!['id']));
+  // What the drill sent stands in the trail, and so does what led to the finding.
+  const heard = lines((await tripline(['events', '--json', '--since', '1h', '--limit', '1000'], env, folder)).out);
+  expect(heard.map(({ id }) => id)).toContain(found[0]!['decidingEvent']);
   // The drill left nothing open: who played it resolved it, and said why.
   const incident = String(found[0]!['incident']);
   const closed = await tripline(['incidents', 'show', incident], env, folder);
