@@ -30,7 +30,8 @@ type Rights = Partial<Record<ServiceRole, string>>;
  * The cli reads everything, and writes what people do.
  */
 const ofTables: Readonly<Record<string, Rights>> = {
-  schema_migrations: { cli: 'r' },
+  // Each tells on its operations port whether the schema is whole.
+  schema_migrations: { reconciler: 'r', recorder: 'r', detector: 'r', notifier: 'r', remediator: 'r', cli: 'r' },
   // The embedded log. `SELECT … FOR UPDATE` takes the right to UPDATE.
   log: { receiver: 'ra', recorder: 'r', detector: 'rad', cli: 'r' },
   log_topics: { receiver: 'ra', recorder: 'r', detector: 'ra', cli: 'r' },

@@ -234,7 +234,7 @@ describe('the reconciler', () => {
   test('does nothing, and says so, where nothing is configured to ask with', async () => {
     const reconciler = createReconciler({
       config: loadConfig({}, '/nonexistent'),
-      db: database.db,
+      db: database.as('reconciler'),
       logger: createLogger({ service: 'reconciler', level: 'info' }, { write: (line) => logged.push(line) }),
       clock: time.clock,
       metrics: createMetrics({ service: 'reconciler' }),
