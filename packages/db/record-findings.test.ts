@@ -219,6 +219,20 @@ describe('a finding that rests on an unproven delivery', () => {
     ]);
   });
 
+  test('stands again on what is heard then, proved or not', async () => {
+    const finding = await found('again', 'omar');
+    const withdrawal = { findingId: finding.id, reason: 'explained', atMs: Date.now() };
+    const { unproven: _, ...proved } = finding;
+    await record([{ kind: 'withdrawn', withdrawal }]);
+    await record([{ kind: 'reinstated', finding: proved }]);
+    expect(await read(finding.id)).not.toHaveProperty('unproven');
+    await record([
+      { kind: 'withdrawn', withdrawal },
+      { kind: 'reinstated', finding },
+    ]);
+    expect(await read(finding.id)).toMatchObject({ unproven: true });
+  });
+
   test('takes evidence in without telling anybody anew', async () => {
     const finding = await found('told twice', 'leo');
     const line = { ...finding.evidence[0]!, eventId: 'twin', what: 'told again' };

@@ -30,7 +30,7 @@ type KnownFinding = { incident: string | null; withdrawn: boolean; severity: Sev
 type Standing = Omit<KnownFinding, 'incident'> & { incident: OpenIncident | null };
 type Withdrawal = { reason: string; atMs: number };
 /** What else becomes of a finding's row. */
-type Change = { proven?: true; lowered?: Withdrawal; evidence?: Evidence[] };
+type Change = { unproven?: boolean; lowered?: Withdrawal; evidence?: Evidence[] };
 type Insert = { finding: Finding; incident: OpenIncident | null; silence: Silence | null };
 
 /**
@@ -89,6 +89,10 @@ export async function recordVerdicts(
     } else if (one.withdrawn) {
       one.withdrawn = false;
       withdrawals.set(id, null);
+      // It rests on what was heard now.
+      const { unproven = false } = verdict.finding;
+      if (unproven !== one.unproven) changes.set(id, { ...changes.get(id), unproven });
+      one.unproven = unproven;
       if (one.incident !== null && joining.reinstate(one.incident, one.severity, verdict.finding)) remediate.add(id);
       recorded.reinstated += 1;
     }
@@ -106,7 +110,7 @@ export async function recordVerdicts(
       one.unproven = false;
       if (one.incident !== null && joining.prove(one.incident, change)) remediate.add(findingId);
       recorded.proven += 1;
-      return { proven: true };
+      return { unproven: false };
     }
     if (before?.lowered !== undefined) return {};
     if (one.incident !== null) joining.lower(one.incident, one.severity, { findingId, reason, atMs });
@@ -259,8 +263,8 @@ async function write(
   });
   const known = [...new Set([...withdrawals.keys(), ...changes.keys()])].filter((id) => !fresh.has(id));
   const marks = known.map((id) => {
-    const { proven = false, lowered, evidence = [] } = changes.get(id) ?? {};
-    const change = { proven, evidence, loweredAtMs: lowered?.atMs, loweredReason: lowered?.reason };
+    const { unproven, lowered, evidence = [] } = changes.get(id) ?? {};
+    const change = { unproven, evidence, loweredAtMs: lowered?.atMs, loweredReason: lowered?.reason };
     // Marked without `atMs` and `reason`, the finding stands again.
     return { id, ...withdrawals.get(id), marked: withdrawals.has(id), ...change };
   });
@@ -285,11 +289,12 @@ async function write(
 /** A finding that is to be inserted, with what became of it within the same batch. */
 function changedBy(change: Change | undefined, finding: Finding): Finding & { lowered?: Withdrawal } {
   if (change === undefined) return finding;
-  const { proven, lowered, evidence = [] } = change;
-  const { unproven, ...whole } = finding;
+  const { lowered, evidence = [] } = change;
+  const { unproven: _, ...whole } = finding;
+  const unproven = change.unproven ?? finding.unproven === true;
   return {
     ...whole,
-    ...(unproven && !proven ? { unproven } : {}),
+    ...(unproven ? { unproven } : {}),
     evidence: [...finding.evidence, ...evidence].sort((a, b) => Date.parse(a.time) - Date.parse(b.time)),
     ...(lowered === undefined ? {} : { lowered, severity: 'low', response: [] }),
   };
@@ -348,7 +353,7 @@ WITH numbered AS MATERIALIZED (
   UPDATE findings f SET
     withdrawn_at = CASE WHEN w.marked THEN to_timestamp(w."atMs" / 1000) ELSE f.withdrawn_at END,
     withdrawn_reason = CASE WHEN w.marked THEN w.reason ELSE f.withdrawn_reason END,
-    unproven = f.unproven AND NOT w.proven,
+    unproven = coalesce(w.unproven, f.unproven),
     severity = CASE WHEN w."loweredReason" IS NULL THEN f.severity ELSE 'low' END,
     response = CASE WHEN w."loweredReason" IS NULL THEN f.response ELSE '[]' END,
     lowered_at = coalesce(f.lowered_at, to_timestamp(w."loweredAtMs" / 1000)),
@@ -356,7 +361,7 @@ WITH numbered AS MATERIALIZED (
     evidence = CASE WHEN jsonb_array_length(w.evidence) = 0 THEN f.evidence ELSE (
       SELECT jsonb_agg(line ORDER BY (line ->> 'time')::timestamptz, place)
       FROM jsonb_array_elements(f.evidence || w.evidence) WITH ORDINALITY AS lines(line, place)) END
-  FROM json_to_recordset($4::json) AS w(id text, reason text, "atMs" float8, marked boolean, proven boolean,
+  FROM json_to_recordset($4::json) AS w(id text, reason text, "atMs" float8, marked boolean, unproven boolean,
     "loweredAtMs" float8, "loweredReason" text, evidence jsonb)
   WHERE f.id = w.id
 ), story AS (

@@ -90,6 +90,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
       if (!silenced) join(name, said);
     } else if (!known.standing) {
       known.standing = true;
+      known.unproven = verdict.unproven;
       const incident = incidentOf(name);
       if (incident === undefined) return;
       touch(incident, verdict.said.atMs);
