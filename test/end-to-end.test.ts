@@ -277,9 +277,14 @@ slack:
   await expect.poll(pages, until).toEqual(['trigger', 'acknowledge', 'resolve']);
   expect((await tripline(['incidents', 'list'], env, folder)).out).toContain('resolved');
 
-  // The same body again, under another id, is a delivery of its own. The key is gone, so nothing is done about it.
+  // The same body again, under another id, is a delivery of its own; but a key of this number is added only once.
   expect(await deliver(base, 'deploy_key', body)).toBe(202);
-  await expect.poll(async () => (await findings()).length, until).toBe(2);
+  const became = async () => {
+    const { out } = await tripline(['events', '--type', 'grant.added', '--json'], env, folder);
+    return lines(out).map(({ state }) => state);
+  };
+  await expect.poll(became, until).toEqual(['repeated', 'kept']);
+  expect(await findings()).toHaveLength(1);
   expect(atGithub().filter((call) => call === 'DELETE /repos/acme/app/keys/77')).toHaveLength(1);
   expect(await tripline(['trail', 'verify'], env, folder)).toMatchObject({ status: 0 });
 }
