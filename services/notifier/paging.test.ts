@@ -139,7 +139,7 @@ test('a response that failed is named once, beside the findings that came with i
   await addIncidentEvent(db.pool, { incident: id, kind: 'remediated', actor, detail });
   await failResponse(db, id, text, { finding: rows[0]!.id, ordinal: 0 });
   await expect.poll(() => slack.broadcasts().length, until).toBe(1);
-  expect(slack.broadcasts()[0]!.text).toBe(`🔔 🟠 HIGH: ${id} pages anew: ${text} Joined: a second thing`);
+  expect(slack.broadcasts()[0]!.text).toBe(`🔔 🟠 HIGH: ${id} pages anew: ${text}; Joined: a second thing`);
 });
 
 test('what a silence kept quiet and still stands comes back as one message', async () => {
@@ -198,7 +198,9 @@ test('what rose while PagerDuty was away pages once, as it is when it is back', 
   await acknowledge(db, id, ada);
   await find(db, { severity: 'critical', title: 'graver' });
   await expect.poll(() => pagerduty.requests.length, until).toBeGreaterThan(before);
-  // Tried in vain, with what was true then.
+  // Tried in vain, with what was true then; no call is under way.
+  const waits = `SELECT count(*)::int AS n FROM told WHERE sink = 'pagerduty' AND failures > 0 AND claimed_by IS NULL`;
+  await expect.poll(async () => (await db.pool.query(waits)).rows[0].n, until).toBe(1);
   away = false;
   const tried = pagerduty.requests.length;
   await settled();

@@ -97,7 +97,7 @@ export function renderPage(
   const said = lines.map((line) => `• ${escapeLine(line, 400)}`);
   const blocks = [section(fitLines(heading, said)), context(stateLines(report).join('\n'))];
   if (options.possiblyRepeated) blocks.push(context(repeatNote));
-  const text = escapeFallback(`🔔 ${marked(report)} ${report.id} pages anew: ${lines.join(' ')}`);
+  const text = escapeFallback(`🔔 ${marked(report)} ${report.id} pages anew: ${lines.join('; ')}`);
   return { text, blocks, reply_broadcast: true };
 }
 
