@@ -67,6 +67,7 @@ const facts: fc.Arbitrary<GuardFacts> = fc
     drill: fc.boolean(),
     configured: fc.boolean(),
     targetIsOurs: fc.boolean(),
+    owner: fc.constant('acme'),
     finding: fc.record({
       rule: fc.constantFrom('a-rule', 'another-rule', 'a-third'),
       severity: fc.constantFrom(...severities),
@@ -106,6 +107,7 @@ const clear: GuardFacts = {
   drill: false,
   configured: true,
   targetIsOurs: true,
+  owner: 'acme',
   finding: {
     ...{ rule: 'a-rule', severity: 'high', confidence: 'medium', entities: [] },
     ...{ silenced: false, withdrawn: false, doubt: null, resolved: null },
@@ -127,7 +129,7 @@ describe('the guard', () => {
     ['it is a drill', (f) => ({ ...f, drill: true }), 'dry-run'],
     ['the kill switch is thrown', (f) => ({ ...f, stopped: true }), 'kill-switch'],
     ['the finding is silenced', (f) => ({ ...f, finding: { ...f.finding, silenced: true } }), 'not-in-policy'],
-    ['the target is not ours', (f) => ({ ...f, targetIsOurs: false }), 'not-in-policy'],
+    ['the target is not ours', (f) => ({ ...f, targetIsOurs: false }), 'not-configured'],
     ['no policy is set', (f) => ({ ...f, settings: { ...f.settings, policy: [] } }), 'not-in-policy'],
     ['the rule is another', (f) => ({ ...f, finding: { ...f.finding, rule: 'b-rule' } }), 'not-in-policy'],
     ['it is not grave enough', (f) => ({ ...f, finding: { ...f.finding, severity: 'medium' } }), 'not-in-policy'],

@@ -14,6 +14,8 @@ export type GuardFacts = {
   configured: boolean;
   /** The step's target belongs to an organisation of the finding's workspace. */
   targetIsOurs: boolean;
+  /** Whose the target is: an organisation or a person. */
+  owner: string;
   finding: {
     rule: string;
     severity: Severity;
@@ -68,13 +70,16 @@ export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string 
   if (facts.stopped) return { verdict: 'kill-switch', said: 'The kill switch of remediation is thrown' };
   if (finding.doubt !== null) return { verdict: 'unproven', said: finding.doubt };
   if (finding.silenced) return { verdict: 'not-in-policy', said: 'The finding is silenced' };
-  if (!facts.targetIsOurs) {
-    return { verdict: 'not-in-policy', said: 'The target lies outside the organisations of the workspace' };
-  }
   if (!inPolicy(settings.policy, finding, action)) {
     return {
       verdict: 'not-in-policy',
       said: `remediation.policy has no entry for ${action} on ${finding.rule} at ${finding.severity} severity and ${finding.confidence} confidence`,
+    };
+  }
+  if (!facts.targetIsOurs) {
+    return {
+      verdict: 'not-configured',
+      said: `${facts.owner} is no organisation of this workspace: if it was renamed, name it so under workspaces[].github.organizations`,
     };
   }
   if (!facts.configured) return { verdict: 'not-configured', said: 'No GitHub App is configured (github.app)' };

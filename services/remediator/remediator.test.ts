@@ -757,7 +757,7 @@ describe('the guard on real rows', () => {
     ];
     for (const finding of cases) await createRemediateTask(parts())({ finding });
     expect(github.requests).toEqual([]);
-    expect(acted.map(({ verdict }) => verdict)).toEqual(['withdrawn', 'dry-run', 'not-in-policy']);
+    expect(acted.map(({ verdict }) => verdict)).toEqual(['withdrawn', 'dry-run', 'not-configured']);
   });
 
   test('never acts upon what is not proven or was lowered; once it is proven, it does', async () => {

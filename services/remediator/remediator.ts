@@ -191,12 +191,14 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   ): { verdict: GuardVerdict; said: string } {
     const { rule, severity, confidence, entities, workspace } = finding;
     const action = actionOf(step);
+    const { owner } = action.scope(step);
     return guard({
       settings: config.remediation,
       mode,
       drill: workspace.startsWith(drillPrefix),
       configured: app !== undefined,
-      targetIsOurs: workspaces.of(action.scope(step).owner) === workspace,
+      targetIsOurs: workspaces.of(owner) === workspace,
+      owner,
       finding: {
         ...{ rule, severity, confidence, entities, withdrawn, doubt, resolved },
         silenced: finding.silencedBy !== null,

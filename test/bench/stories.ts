@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { Attributes } from '@tripline/contracts/attributes';
 
@@ -74,6 +75,10 @@ export function inventoryOf(organization: string): Attributes {
   };
 }
 
+/** The number of an account: of each name another one, since what has one number is one organisation or person. */
+const numberOf = (login: string): number =>
+  Number.parseInt(createHash('sha1').update(login).digest('hex').slice(0, 10), 16);
+
 /** A stage for one story: an organisation, one of its repositories, and chance. */
 export function createStage(organization: string, chance: Chance) {
   const repositoryName = `app-${chance.upTo(repositories)}`;
@@ -84,13 +89,13 @@ export function createStage(organization: string, chance: Chance) {
     full_name: fullName,
     default_branch: 'main',
     private: true,
-    owner: { login: organization, id: 1, type: 'Organization' },
+    owner: { login: organization, id: numberOf(organization), type: 'Organization' },
   };
-  const where = { repository, organization: { login: organization, id: 1 } };
+  const where = { repository, organization: { login: organization, id: numberOf(organization) } };
   const person = (login: string) => ({
     ...(templates.push['sender'] as Json),
     login,
-    id: login.length * 1000,
+    id: numberOf(login),
     type: 'User',
   });
   const delivery = (event: string, sender: string, body: Json): Delivery => ({
