@@ -110,6 +110,11 @@ describe('what the user can mend ends with status 1 and a sentence', () => {
     [['findings'], {}, 'there is no Tripline in'],
     [['incidents', 'list'], {}, 'npx tripline up'],
     [['attack', 'tj-actions'], {}, 'no drill key is known'],
+    [
+      ['break-glass', '--workspace', 'acme', '--reason', 'production is down'],
+      { TRIPLINE_GITHUB_WEBHOOK_SECRET: 'the secret of a webhook' },
+      'no break-glass key is configured for "acme": give the workspace',
+    ],
     [['findings'], { TRIPLINE_PORTT: '1' }, 'TRIPLINE_PORTT is no setting of Tripline; did you mean TRIPLINE_PORT?'],
     [['findings'], { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, 'does not answer (ECONNREFUSED)'],
     [['migrate'], {}, 'set DATABASE_URL'],
