@@ -111,3 +111,17 @@ test('a page rings anew for each rise, and for what is as grave as what was ackn
     }),
   );
 });
+
+test('an incident takes 5,000 findings, of which its story names some, and what comes then opens another', () => {
+  const joining = createJoining([]);
+  const about = (nth: number): Finding => ({
+    ...{ ...someFinding(`flood ${nth}`, { person: 'eve' }), severity: 'low' },
+    detectedAt: new Date(startMs + nth).toISOString(),
+  });
+  const incidents = Array.from({ length: 5002 }, (_, nth) => joining.find(about(nth)));
+  expect(new Set(incidents.slice(0, 5000)).size).toBe(1);
+  expect(incidents[5000]).not.toBe(incidents[0]);
+  expect(incidents[5001]).toBe(incidents[5000]);
+  expect(incidents[0]!.total).toBe(5000);
+  expect(joining.story.length).toBeLessThan(300);
+});

@@ -8,6 +8,8 @@ export const joiningWindowMs = 24 * 3_600_000;
 const longestJoiningMs = 7 * 24 * 3_600_000;
 /** Beyond so many findings the story counts instead of naming each: an attacker decides how many there are. */
 const toldFindings = 200;
+/** As many findings an incident takes; what comes then opens another. Each that joins is held against all of them. */
+const mostFindings = 5000;
 /** As many things an incident is known by. */
 const mostEntities = 500;
 /** What makes two findings one story. A repository alone does not: too much happens in it. */
@@ -78,7 +80,7 @@ export function createJoining(known: readonly OpenIncident[]) {
 
   function takes(incident: OpenIncident, atMs: number): boolean {
     if (Math.abs(atMs - incident.lastVerdictMs) > joiningWindowMs) return false;
-    if (atMs - incident.openedMs > longestJoiningMs) return false;
+    if (atMs - incident.openedMs > longestJoiningMs || incident.total >= mostFindings) return false;
     if (incident.state !== 'resolved') return true;
     return incident.resolution !== 'false' && Math.abs(atMs - incident.resolvedMs!) <= joiningWindowMs;
   }

@@ -50,6 +50,8 @@ export type Outcome = {
 const dayMs = 24 * 3_600_000;
 /** Findings join an incident for so long after it was opened. */
 const weekMs = 7 * dayMs;
+/** And so many of them. */
+const mostFindings = 5000;
 const joiningKinds = new Set<Entity['kind']>(['user', 'run', 'credential', 'runner', 'commit', 'grant']);
 
 /** What a log of several partitions comes to. Nothing crosses workspaces, and a workspace lies in one partition. */
@@ -129,11 +131,12 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
       .map(entityName);
     const joined = incidents
       .filter(
-        ({ workspace, state, openedMs, updatedMs, entities }) =>
+        ({ workspace, state, openedMs, updatedMs, entities, findings }) =>
           workspace === said.workspace &&
           state === 'open' &&
           Math.abs(said.atMs - updatedMs) <= dayMs &&
           said.atMs - openedMs <= weekMs &&
+          findings.length < mostFindings &&
           shared.some((entity) => entities.has(entity)),
       )
       // The later opened wins where both changed at once.
