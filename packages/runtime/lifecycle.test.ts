@@ -46,7 +46,8 @@ const waiting = `
   const asked = stopSignal();
   console.log('waiting');
   console.log(await asked);
-  if (process.argv[1] === 'stops') clearInterval(kept);
+  // What stops has something to close; a copy that came once all is closed would find nobody.
+  if (process.argv[1] === 'stops') setTimeout(() => clearInterval(kept), 200);
 `;
 
 function startWaiting(then: 'stops' | 'hangs') {
