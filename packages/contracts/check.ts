@@ -12,6 +12,8 @@ export const criteria = {
   schema: 'a migration is missing, or has failed half-way',
   log: 'it takes no events',
   topic: 'it has another number of partitions than the settings say, or is missing',
+  detector: 'events wait for it, and it judges none for 10 s',
+  recorder: 'events wait for it, and it keeps none for 10 s',
   rule: 'it threw within the last hour',
   records: 'one could not be read or was not proved within the last hour, and was dead-lettered',
   jobs: 'one failed five times, and has not succeeded since',

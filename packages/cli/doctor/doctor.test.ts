@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Check } from '@tripline/contracts/check';
 import { addJob } from '@tripline/db/jobs';
 import { clearSinkTrouble, noteSinkTrouble } from '@tripline/db/messages';
@@ -14,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freshDatabase } from '../../../test/setup/postgres.ts';
 import { checkDatabase } from './database.ts';
 import { checkLocal } from './local.ts';
+import { checkReaders } from './log.ts';
 import { checkProviders } from './providers.ts';
 
 let folder: string;
@@ -219,6 +221,46 @@ describe('the database', () => {
     const configured = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
     rmSync(join(folder, 'tripline.yaml'));
     expect(named(configured, 'organization Acme-Labs')).toBeUndefined();
+  });
+});
+
+describe('those who read the log', () => {
+  const ends = {
+    offsets: async () => [
+      { partition: 0, first: 3, next: 5 },
+      { partition: 1, first: 0, next: 0 },
+    ],
+  };
+  const read = () => checkReaders(ends, fresh.db, 400);
+  const move = (next: number) =>
+    fresh.db.pool.query(
+      `INSERT INTO positions (consumer, topic, partition, epoch, next) VALUES ('detector', 'tripline.events', 0, 1, $1)
+       ON CONFLICT (consumer, topic, partition) DO UPDATE SET next = $1`,
+      [next],
+    );
+  const head = (last: number) =>
+    fresh.db.pool.query(
+      `INSERT INTO trail_heads (topic, partition, first_offset, last_offset, row_count, hash)
+       VALUES ('tripline.events', 0, 0, $1, 1, sha256('')) ON CONFLICT (topic, partition) DO UPDATE SET last_offset = $1`,
+      [last],
+    );
+
+  it('are broken where events wait and nobody reads them, and not while somebody does', async () => {
+    await fresh.db.pool.query('DELETE FROM trail_heads');
+    expect(await read()).toMatchObject([
+      { name: 'detector', state: 'broken', said: 'stands still: events wait on 1 of 2 partitions' },
+      { name: 'recorder', state: 'broken' },
+    ]);
+    await move(4);
+    await head(4);
+    expect(await read()).toMatchObject([
+      { name: 'detector', state: 'broken' },
+      { name: 'recorder', state: 'ok' },
+    ]);
+    const reading = checkReaders(ends, fresh.db, 10_000);
+    await pause(100);
+    await move(5);
+    expect((await reading).map(({ state }) => state)).toEqual(['ok', 'ok']);
   });
 });
 

@@ -1,7 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Check } from '@tripline/contracts/check';
 import type { Db } from '@tripline/db/database';
+import { readProgress } from '@tripline/db/progress';
 import { systemClock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
+import { findStandalone } from '@tripline/runtime/data-folder';
 import { createLogger } from '@tripline/runtime/logger';
 import { type Stream, topics } from '@tripline/stream/contract';
 import { connectStream, topicsOf } from '@tripline/stream/open';
@@ -12,7 +15,11 @@ export async function checkLog(config: Config, db: Db): Promise<Check[]> {
   const logger = createLogger({ service: 'doctor', level: 'silent' });
   const stream = connectStream({ config, db, logger, clock: systemClock });
   try {
-    return await checkStream(config, stream);
+    const checks = await checkStream(config, stream);
+    const isBroken = checks.some(({ state }) => state === 'broken');
+    // An embedded log that nobody has open is judged as soon as somebody has.
+    const runs = config.database.url !== undefined || findStandalone(config.dataDir) !== null;
+    return isBroken || !runs ? checks : [...checks, ...(await checkReaders(stream, db))];
   } finally {
     await stream.close();
   }
@@ -44,4 +51,39 @@ async function checkStream(config: Config, stream: Stream): Promise<Check[]> {
     },
   );
   return [reach, topic];
+}
+
+/** A detector that was killed has its partitions taken over within 8 s. */
+const standsStillMs = 10_000;
+const lookEveryMs = 250;
+
+/** Whether those who read the log move on: where events wait, and nothing is read of them for a while, somebody stands still. */
+export async function checkReaders(
+  stream: Pick<Stream, 'offsets'>,
+  db: Db,
+  patienceMs = standsStillMs,
+): Promise<Check[]> {
+  const ends = await stream.offsets(topics.events);
+  const before = await readProgress(db, topics.events);
+  const endMs = performance.now() + patienceMs;
+  for (;;) {
+    const now = await readProgress(db, topics.events);
+    const still = (['detector', 'recorder'] as const).map((who) => ({
+      who,
+      waiting: ends.filter(({ partition, first, next }) => {
+        const at = Math.max(now[who].get(partition) ?? 0, first);
+        return at < next && now[who].get(partition) === before[who].get(partition);
+      }),
+    }));
+    const isOver = performance.now() >= endMs;
+    if (!isOver && still.some(({ waiting }) => waiting.length > 0)) {
+      await pause(lookEveryMs);
+      continue;
+    }
+    return still.map(({ who, waiting }): Check => {
+      if (waiting.length === 0) return { name: who, state: 'ok', said: 'reads what the log gets' };
+      const said = `stands still: events wait on ${waiting.length} of ${ends.length} partitions`;
+      return { name: who, state: 'broken', said, mend: `start it, or see its log: \`npx tripline ${who}\`` };
+    });
+  }
 }
