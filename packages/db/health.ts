@@ -89,15 +89,17 @@ async function organizations(db: Db, { workspaces }: Pick<Config, 'workspaces'>)
 
 /** A stranger can have any number of deliveries refused: they are shown, and never broken. */
 async function deliveries(db: Db): Promise<Check[]> {
-  const summaries = await readDeliverySummaries(db, new Date(Date.now() - deliveriesMs));
+  const asked = new Date(Date.now() - deliveriesMs);
+  const { since, summaries } = await readDeliverySummaries(db, asked);
+  const within = since > asked ? `since ${moment(since)} UTC` : 'within the last day';
   return (['ignored', 'refused'] as const).map((outcome): Check => {
     const of = summaries.filter((summary) => summary.outcome === outcome);
     const name = `deliveries ${outcome}` as const;
-    if (of.length === 0) return { name, state: 'ok', said: 'none within the last day' };
+    if (of.length === 0) return { name, state: 'ok', said: `none ${within}` };
     const said = of.map(
       ({ source, reason, count, lastAt }) => `${count} ${reason} (${source}, last ${moment(lastAt)} UTC)`,
     );
-    return { name, state: 'ok', said: `within the last day: ${said.join(', ')}` };
+    return { name, state: 'ok', said: `${within}: ${said.join(', ')}` };
   });
 }
 

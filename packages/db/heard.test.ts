@@ -151,10 +151,18 @@ test('what was ignored and refused, by reason, and which organisations nobody co
     summary(3, [], [], { value: Buffer.from('no json'), fault: 'no JSON' }),
   ]);
   const since = new Date(startMs + hourMs / 2);
-  expect(await readDeliverySummaries(fresh.db, since)).toEqual([
-    { source: 'github', outcome: 'refused', reason: 'bad-signature', count: 5, lastAt: at(2) },
-    { source: 'github', outcome: 'refused', reason: 'too-deep', count: 1, lastAt: at(1) },
-  ]);
+  expect(await readDeliverySummaries(fresh.db, since)).toEqual({
+    since,
+    summaries: [
+      { source: 'github', outcome: 'refused', reason: 'bad-signature', count: 5, lastAt: at(2) },
+      { source: 'github', outcome: 'refused', reason: 'too-deep', count: 1, lastAt: at(1) },
+    ],
+  });
+  // Of more records than are read, the newest, and since when.
+  expect(await readDeliverySummaries(fresh.db, since, 1)).toEqual({
+    since: new Date(startMs + 2 * hourMs),
+    summaries: [{ source: 'github', outcome: 'refused', reason: 'bad-signature', count: 3, lastAt: at(2) }],
+  });
   expect(await readUnknownOrganizations(fresh.db, since)).toEqual([
     { organization: 'globex', lastAt: at(2) },
     { organization: 'initech', lastAt: at(1) },
