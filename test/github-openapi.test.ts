@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { parseEvent } from '@tripline/contracts/event';
 import type { ResponseStep } from '@tripline/contracts/response';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { identify, loginOf } from '../packages/integrations/github/actions/action.ts';
+import { identify, loginOf, organizationId } from '../packages/integrations/github/actions/action.ts';
 import { actionOf } from '../packages/integrations/github/actions/registry.ts';
 import { withAppToken } from '../packages/integrations/github/app-token.ts';
 import { createGitHubClient } from '../packages/integrations/github/client.ts';
@@ -35,6 +35,7 @@ const operations = [
   'DELETE /repos/{owner}/{repo}/collaborators/{username}',
   'GET /repos/{owner}/{repo}/collaborators/{username}',
   'GET /repos/{owner}/{repo}/collaborators',
+  'GET /orgs/{org}',
   'GET /users/{username}',
   'GET /user/{account_id}',
   'DELETE /repos/{owner}/{repo}/keys/{key_id}',
@@ -177,6 +178,7 @@ test('the errors that GitHub describes are understood', async () => {
 test('people are known by their numbers as GitHub describes it', async () => {
   const [known] = await identify(client(), [{ login: 'octocat' }]);
   expect(known?.id).toMatch(/^[0-9]+$/);
+  expect(await organizationId(client(), organization)).toMatch(/^[0-9]+$/);
   expect(await loginOf(client(), '1')).toMatch(/^[a-z]+$/i);
 });
 

@@ -79,7 +79,7 @@ export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string 
   if (!facts.targetIsOurs) {
     return {
       verdict: 'not-configured',
-      said: `${facts.owner} is no organisation of this workspace: if it was renamed, name it so under workspaces[].github.organizations`,
+      said: `${facts.owner} is no organisation of this workspace: if it was renamed, name it under workspaces[].github.organizations, with its id`,
     };
   }
   if (!facts.configured) return { verdict: 'not-configured', said: 'No GitHub App is configured (github.app)' };

@@ -1,7 +1,7 @@
 import type { GuardVerdict } from '@tripline/contracts/job';
 import type { PersonRef, ResponseStep, StepTargets } from '@tripline/contracts/response';
 import type { Gate } from '@tripline/db/remediations';
-import { type Asked, asked, type Check, identify } from '@tripline/integrations/github/actions/action';
+import { type Asked, asked, type Check, identify, organizationId } from '@tripline/integrations/github/actions/action';
 import { actionOf } from '@tripline/integrations/github/actions/registry';
 import { type GitHubApp, NoToken, withAppToken } from '@tripline/integrations/github/app-token';
 import type { GitHubClient } from '@tripline/integrations/github/client';
@@ -30,7 +30,12 @@ export type Performed =
   /** `check`: what GitHub said when it was asked afterwards; null while the step is to be tried again. */
   | { kind: 'acted'; outcome: Outcome; check: Check | null }
   /** GitHub was asked, and its answer speaks against it: nothing was sent. `check` where it needs a person all the same. */
-  | { kind: 'refused'; verdict: Extract<GuardVerdict, 'not-so' | 'protected'>; said: string; check?: Check }
+  | {
+      kind: 'refused';
+      verdict: Extract<GuardVerdict, 'not-so' | 'protected' | 'not-configured'>;
+      said: string;
+      check?: Check;
+    }
   /** GitHub could not be asked: nothing was sent. */
   | { kind: 'asked-in-vain'; outcome: Outcome };
 
@@ -49,6 +54,8 @@ type Options = {
   people: readonly PersonRef[];
   /** Why what the step turned out to touch must not be touched, as a sentence. */
   spares: (targets: StepTargets) => string | undefined;
+  /** Numbers of organisations that the target must be of, where its login is none that is configured; absent: it is. */
+  ownerIds: readonly string[] | undefined;
   /** Somebody is spared by the number of an account: logins alone do not tell them. */
   needsIds: boolean;
   onLeftAlive: (reason: string) => void;
@@ -107,6 +114,10 @@ async function askAndAct(planned: ResponseStep, client: GitHubClient, options: O
     };
   }
   if ('spared' in answer) return { kind: 'refused', verdict: 'protected', said: answer.spared };
+  if ('stranger' in answer) {
+    const said = `${answer.stranger} is no organisation of this workspace, by its number either`;
+    return { kind: 'refused', verdict: 'not-configured', said };
+  }
   const step = answer.now ?? planned;
   const action = actionOf(step);
   const gate = async () => {
@@ -127,13 +138,26 @@ async function askAndAct(planned: ResponseStep, client: GitHubClient, options: O
   return { kind: 'acted', outcome, check };
 }
 
-/** Asks whether the step's thing is so, and whether it is somebody's who is spared, by GitHub's own numbers where need be. */
+/**
+ * Asks whether the step's thing is so, whether it is ours, and whether it is somebody's who is spared, by GitHub's own
+ * numbers where need be.
+ */
 async function ask(
   step: ResponseStep,
   client: GitHubClient,
-  { clock, people, spares, needsIds }: Options,
-): Promise<Asked | { result: 'so'; spared: string }> {
+  { clock, people, spares, needsIds, ownerIds }: Options,
+): Promise<Asked | { result: 'so'; spared: string } | { result: 'so'; stranger: string }> {
   const action = actionOf(step);
+  if (ownerIds !== undefined) {
+    const { owner } = action.scope(step);
+    let id: string | undefined;
+    const inVain = await asked(clock, async () => {
+      id = await organizationId(client, owner);
+      return { result: 'so', said: '' };
+    });
+    if (inVain.result === 'unknown') return inVain;
+    if (id === undefined || !ownerIds.includes(id)) return { result: 'so', stranger: owner };
+  }
   const answer = await action.ask(step, { client, clock });
   if (answer.result !== 'so') return answer;
   const targets = action.targets(answer.now ?? step);

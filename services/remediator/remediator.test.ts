@@ -474,6 +474,23 @@ describe('GitHub is asked before anything is done', () => {
     expect(await states(finding)).toEqual([['done', 'act', 'accepted', 'dead']]);
   });
 
+  test('an organisation that was renamed is known by its number; another one is refused', async () => {
+    const ours = parts();
+    const organizations = [{ login: 'acme-before', id: '7' }];
+    const config = { ...ours.config, workspaces: [{ id: 'acme', github: { organizations } }] } as typeof ours.config;
+    answer = (request) => (request === 'GET /orgs/acme' ? { status: 200, body: '{"login":"acme","id":7}' } : undefined);
+    const renamed = await addFinding([key]);
+    await createRemediateTask({ ...ours, config })({ finding: renamed });
+    expect(await states(renamed)).toEqual([['done', 'act', 'accepted', 'dead']]);
+    answer = (request) => (request === 'GET /orgs/acme' ? { status: 200, body: '{"login":"acme","id":8}' } : undefined);
+    const other = await addFinding([{ ...key, keyId: '4' }]);
+    await createRemediateTask({ ...ours, config, metrics: createMetrics({ service: 'remediator' }) })({
+      finding: other,
+    });
+    expect(await states(other)).toEqual([['refused', 'not-configured', 'not-configured', undefined]]);
+    expect(changes()).toEqual(['DELETE /repos/acme/app/keys/3']);
+  });
+
   test('every outcome is an event for the log, left in the same transaction', async () => {
     const finding = await addFinding([run, key]);
     gone.add('/repos/acme/app/keys/3');

@@ -197,7 +197,8 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
       mode,
       drill: workspace.startsWith(drillPrefix),
       configured: app !== undefined,
-      targetIsOurs: workspaces.of(owner) === workspace,
+      // An organisation that was renamed is known by its number, which GitHub is asked for.
+      targetIsOurs: workspaces.of(owner) === workspace || idsToBe(owner, workspace) !== undefined,
       owner,
       finding: {
         ...{ rule, severity, confidence, entities, withdrawn, doubt, resolved },
@@ -207,6 +208,14 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
       targets: action.targets(step),
       ...{ stopped, load },
     });
+  }
+
+  /** The numbers of the workspace's organisations, for a target whose login is nobody's that is configured. */
+  function idsToBe(owner: string, workspace: string): string[] | undefined {
+    if (workspaces.of(owner) !== undefined) return undefined;
+    const { organizations = [] } = config.workspaces.find(({ id }) => id === workspace)?.github ?? {};
+    const ids = organizations.flatMap(({ id }) => id ?? []);
+    return ids.length > 0 ? ids : undefined;
   }
 
   /** Carries a claimed step out and records what came of it. */
@@ -227,6 +236,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
         stopped: () => isRemediationStopped(db),
         gate: () => passGate(db, place, attempt),
         people: touched(finding).people,
+        ownerIds: idsToBe(actionOf(remediation.step).scope(remediation.step).owner, finding.workspace),
         spares: (targets) => {
           const entry = protectedBy(spared, targets);
           return entry && sayProtected(entry);

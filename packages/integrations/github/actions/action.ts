@@ -155,6 +155,16 @@ export function personOf(account: unknown): PersonRef | undefined {
   };
 }
 
+/** The number of an organisation, by the login that it bears today. Undefined when there is none. */
+export async function organizationId(client: GitHubClient, login: string): Promise<string | undefined> {
+  const request = { route: 'GET /orgs/{org}', parameters: { org: login } };
+  const answer = await client.send(request);
+  if (answer.status === 404) return undefined;
+  const id = answer.status === 200 ? personOf(answer.data)?.id : undefined;
+  if (id === undefined) throw new GitHubRefused(request, answer);
+  return id;
+}
+
 /** The login that an account bears today, by its number. Undefined when there is no such account any more. */
 export async function loginOf(client: GitHubClient, id: string): Promise<string | undefined> {
   const request = { route: 'GET /user/{account_id}', parameters: { account_id: id } };
