@@ -165,6 +165,14 @@ export function createKept() {
     all[place] = { ...finding, ...still, ...lowered, evidence };
   }
 
+  /** It stands again as it was found first, and as proven as what was heard now. */
+  function reinstate({ id, unproven }: Finding): void {
+    withdrawals.delete(id);
+    const place = all.findIndex((finding) => finding.id === id);
+    const { unproven: _, ...finding } = all[place]!;
+    all[place] = unproven ? { ...finding, unproven } : finding;
+  }
+
   return {
     keep(effects: Effects): void {
       for (const { workspace, rule, key, json, expiresMs } of effects.state) {
@@ -181,7 +189,7 @@ export function createKept() {
       for (const verdict of effects.verdicts) {
         if (verdict.kind === 'found') all.push(verdict.finding);
         else if (verdict.kind === 'withdrawn') withdrawals.set(verdict.withdrawal.findingId, verdict.withdrawal);
-        else if (verdict.kind === 'reinstated') withdrawals.delete(verdict.finding.id);
+        else if (verdict.kind === 'reinstated') reinstate(verdict.finding);
         else change(verdict);
       }
       lookUps.push(...effects.lookUps.map(({ lookup }) => lookup));
