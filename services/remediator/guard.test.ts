@@ -141,6 +141,11 @@ describe('the guard', () => {
       'unproven',
     ],
     [
+      'the finding is unproven, in a dry run',
+      (f) => ({ ...f, mode: 'dry-run', finding: { ...f.finding, doubt: 'GitHub does not list it' } }),
+      'unproven',
+    ],
+    [
       'a person resolved the incident',
       (f) => ({ ...f, finding: { ...f.finding, resolved: { as: 'accepted', by: 'ada' } } }),
       'resolved',

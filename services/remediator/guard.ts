@@ -66,9 +66,9 @@ export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string 
   const spared = protectedBy(settings.protected, facts.targets) ?? protectedBy(settings.protected, touched(finding));
   if (spared !== undefined) return { verdict: 'protected', said: sayProtected(spared) };
   if (facts.drill) return { verdict: 'dry-run', said: 'A drill: shown, not done' };
+  if (finding.doubt !== null) return { verdict: 'unproven', said: finding.doubt };
   if (facts.mode === 'dry-run') return { verdict: 'dry-run', said: 'Shown, not done: remediation.mode is dry-run' };
   if (facts.stopped) return { verdict: 'kill-switch', said: 'The kill switch of remediation is thrown' };
-  if (finding.doubt !== null) return { verdict: 'unproven', said: finding.doubt };
   if (finding.silenced) return { verdict: 'not-in-policy', said: 'The finding is silenced' };
   if (!inPolicy(settings.policy, finding, action)) {
     return {
