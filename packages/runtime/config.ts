@@ -2,7 +2,7 @@ import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { faultOfOwnership } from './ownership.ts';
-import { type EnvironmentSetting, environment, renamed, type Settings, settings } from './settings.ts';
+import { type EnvironmentSetting, environment, renamed, type Settings, settings, shortestSecret } from './settings.ts';
 
 /** A setting is wrong. The message names each one, says what is wrong with it and never repeats a value. */
 export class ConfigError extends Error {
@@ -20,9 +20,6 @@ export type Config = Settings & {
 };
 
 type Environment = Record<string, string | undefined>;
-
-/** A webhook secret that is shorter could be guessed: where a comma leaves one, it is no comma between two. */
-const shortestSecret = 16;
 
 /**
  * Reads tripline.yaml (path in `TRIPLINE_CONFIG`, else `./tripline.yaml` where there is one), lays the environment

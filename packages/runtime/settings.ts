@@ -11,7 +11,8 @@ import { faultOfServiceUrl } from './addresses.ts';
  * SETTINGS.md says of each field.
  */
 /** A secret that could be guessed proves nothing. */
-const secret = z.string().min(16, 'must have at least 16 characters; make one with `openssl rand -hex 32`');
+export const shortestSecret = 16;
+const secret = z.string().min(shortestSecret, 'must have at least 16 characters; make one with `openssl rand -hex 32`');
 const secretList = z.array(secret).min(1);
 const httpUrl = z.url({ protocol: /^https?$/ }).superRefine((text, context) => {
   const message = URL.canParse(text) ? faultOfServiceUrl(text) : undefined;
