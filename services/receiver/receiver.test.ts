@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import { signGithub } from '@tripline/sources/github/verify';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -91,6 +92,32 @@ describe('keeps', () => {
     expect((await receiver.github('member', member('eve'), id)).body.status).toBe('kept');
     expect((await receiver.github('member', elsewhere, id)).body.status).toBe('kept');
     expect(stream.appended).toHaveLength(2);
+  });
+
+  test('a delivery whose target has doubled slashes or the absolute form', async () => {
+    const stream = fakeStream();
+    receiver = await startReceiver(stream);
+    const { hostname, port } = new URL(receiver.base);
+    const targets = ['//webhooks/github', '///webhooks//github/?a=//b', `${receiver.base}/webhooks/github`];
+    for (const [nth, path] of [...targets, 'HTTPS://tripline.example//webhooks/github?x'].entries()) {
+      const body = JSON.stringify(member(`user-${nth}`));
+      const headers = {
+        'content-type': 'application/json',
+        'x-github-event': 'member',
+        'x-github-delivery': `target-${nth}`,
+        'x-hub-signature-256': signGithub(body, secret),
+      };
+      const status = await new Promise((resolve, reject) => {
+        const sending = request({ hostname, port, path, method: 'POST', headers, agent: false }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        sending.on('error', reject);
+        sending.end(body);
+      });
+      expect(status, path).toBe(202);
+    }
+    expect(stream.appended).toHaveLength(4);
   });
 
   test('a delivery whose path ends in a slash or a query, or whose type has parameters', async () => {

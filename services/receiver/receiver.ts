@@ -70,6 +70,9 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
     limitBytes: config.receiver.spoolLimitBytes,
     logger,
   });
+  if (config.drills && config.drillKey === undefined) {
+    logger.info('no drill is taken: there is no drillKey (TRIPLINE_DRILL_KEY)');
+  }
   const organizations = openOrganizations(config.dataDir, logger);
   const workspaces = createWorkspaces(config, organizations);
   const measures = createMeasures(metrics, spool.bytes);

@@ -5,6 +5,7 @@ import { isRoutingKey } from '@tripline/integrations/pagerduty/check';
 import { checkSlack } from '@tripline/integrations/slack/check';
 import type { Config } from '@tripline/runtime/config';
 import { readSecret } from '@tripline/runtime/data-folder';
+import { githubSecrets } from '@tripline/sources/secrets';
 import { ask } from './check.ts';
 
 /** Whether those whom Tripline calls would take its calls. */
@@ -12,14 +13,16 @@ export async function checkProviders(config: Config): Promise<Check[]> {
   return Promise.all([webhookSecret(config), github(config), slack(config), pagerduty(config), remediation(config)]);
 }
 
-async function webhookSecret({ github: { webhookSecrets }, dataDir }: Config): Promise<Check> {
+async function webhookSecret(config: Config): Promise<Check> {
+  const { dataDir } = config;
+  const secrets = githubSecrets({ ...config, drills: false });
   const name = 'webhook secret';
-  if (!webhookSecrets) {
+  if (secrets.length === 0) {
     if (readSecret(dataDir, 'webhook-secret'))
       return { name, state: 'ok', said: `made on the first start, kept in ${dataDir}` };
     return { name, state: 'off', said: 'none configured: `npx tripline up` makes one' };
   }
-  return { name, state: 'ok', said: `${webhookSecrets.length} configured` };
+  return { name, state: 'ok', said: `${secrets.length} configured` };
 }
 
 async function github({ github: { app, token, apiUrl } }: Config): Promise<Check> {
