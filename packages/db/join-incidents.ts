@@ -1,4 +1,4 @@
-import { type Entity, type Finding, type Severity, severities } from '@tripline/contracts/finding';
+import { alwaysTold, type Entity, type Finding, type Severity, severities } from '@tripline/contracts/finding';
 import type { IncidentState, Resolution } from '@tripline/contracts/incident';
 import type { IncidentEventKind } from './tables/findings.ts';
 
@@ -147,16 +147,17 @@ export function createJoining(known: readonly OpenIncident[]) {
 
   /**
    * Pages anew where a finding makes the incident graver, or is as grave as what somebody acknowledged: the page that they
-   * answered said less. One that nobody has answered yet rings already. What became critical is nobody's any more.
+   * answered said less. One that nobody has answered yet rings already, but not of what is always told. What became
+   * critical is nobody's any more.
    */
-  function page(incident: OpenIncident, { id, title, severity }: Finding): void {
+  function page(incident: OpenIncident, { id, rule, title, severity }: Finding): void {
     const former = incident.severity;
     const rises = !isAtLeast(former, severity);
     if (rises) incident.severity = severity;
     const isAcknowledged = incident.state === 'acknowledged';
     const answered = isAcknowledged && (incident.acknowledgedGeneration ?? 0) === incident.pageGeneration;
     const isAsGrave = answered && isAtLeast(severity, incident.acknowledgedSeverity ?? former);
-    if (!rises && !isAsGrave) return;
+    if (!rises && !isAsGrave && !alwaysTold.has(rule)) return;
     incident.pageGeneration += 1;
     const detail = { finding: id, title, severity, ...(rises ? { former } : {}), generation: incident.pageGeneration };
     story.push({ incident, kind: 'paged', detail });

@@ -165,7 +165,23 @@ test('break-glass that was opened pages, however low', async () => {
   expect(pagerduty.requests).toEqual([]);
   const id = await find(db, { severity: 'low', rule: 'break-glass-opened' });
   await settled();
-  expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`]);
+  expect(pagerduty.actions()).toEqual([`trigger tripline:${id}:g2`]);
+});
+
+test.each([true, false])('break-glass that joins an incident pages anew (acknowledged: %s)', async (acknowledged) => {
+  const { slack, pagerduty } = await start();
+  const id = await find(db, { severity: 'high' });
+  if (acknowledged) await acknowledge(db, id, ada);
+  await settled();
+  const before = pagerduty.requests.length;
+  const opened = { severity: 'low', rule: 'break-glass-opened', title: 'break-glass was opened for mallory' } as const;
+  expect(await find(db, opened)).toBe(id);
+  await settled();
+  expect(pagerduty.actions().slice(before)).toEqual([`trigger tripline:${id}:g2`, `resolve tripline:${id}`]);
+  expect(pagerduty.events()[before].payload.summary).toContain('Pages anew, break-glass was opened for mallory');
+  expect(slack.broadcasts().map(({ text }) => text)).toEqual([
+    `🔔 🟠 HIGH: ${id} pages anew: break-glass was opened for mallory`,
+  ]);
 });
 
 test('an incident that falls below what pages has its alert resolved, and pages anew when it rises', async () => {

@@ -192,7 +192,7 @@ export function replyLine({ kind, actor, detail }: IncidentEvent): string | unde
     case 'paged': {
       const [title, former, severity] = [text('title'), text('former'), text('severity')];
       if (title === undefined) return text('reason') ?? 'Something came of it that needs a person';
-      return former === undefined ? `Since it was acknowledged: ${title}` : `${severity}, was ${former}: ${title}`;
+      return former === undefined ? title : `${severity}, was ${former}: ${title}`;
     }
     case 'remediated':
       return text('text') ?? 'A step of the playbook was settled';
