@@ -5,7 +5,7 @@ import { runKey } from '@tripline/rules/contract';
 import { clean, completeFinding, identify } from './draft.ts';
 import type { Effects, FindingChange } from './effects.ts';
 import type { Journal } from './journal.ts';
-import { checkName, joinKey } from './keys.ts';
+import { checkName, joinKey, nameOfRule } from './keys.ts';
 import { isHeld, type KeyedState, type Slot } from './state.ts';
 import type { SetTimer, Timers } from './timers.ts';
 import type { Unproven } from './unproven.ts';
@@ -63,8 +63,13 @@ export function createContext(parts: {
 }) {
   const { frame, state, timers, journal, effects, unproven } = parts;
 
-  function declared(key: string): Slot {
+  /** Of a timer the keys are named as they were kept. */
+  function placeOf(key: string): number {
     const place = frame.keys.indexOf(key);
+    return place < 0 && !key.isWellFormed() ? frame.keys.indexOf(key.toWellFormed()) : place;
+  }
+  function declared(key: string): Slot {
+    const place = placeOf(key);
     if (place < 0 || key.startsWith('@')) {
       throw new Error(`${frame.rule.id} touches state under ${JSON.stringify(key)}, which it did not name in keys`);
     }
@@ -142,21 +147,20 @@ export function createContext(parts: {
     get keys() {
       return frame.keys;
     },
-    holds: (key) => frame.keys.includes(key),
+    holds: (key) => placeOf(key) >= 0,
     get: (key) => state.get(declared(key), frame.nowMs),
     set: (key, value, keepMs) => state.set(declared(key), value, keepMs, frame.nowMs),
     delete: (key) => state.delete(declared(key)),
     setTimer(timer) {
-      checkName('a timer id', timer.id);
-      if (!Number.isFinite(timer.dueMs)) throw new Error(`timer ${timer.id} is due at no time`);
-      for (const key of timer.keys) checkName('a key of a timer', key);
+      const id = nameOfRule('a timer id', timer.id);
+      if (!Number.isFinite(timer.dueMs)) throw new Error(`timer ${id} is due at no time`);
+      const keys = timer.keys.map((key) => nameOfRule('a key of a timer', key));
       const { workspace, rule } = frame;
-      const { id, dueMs, keys } = timer;
-      const set: SetTimer = { workspace, rule: rule.id, id, dueMs: Math.ceil(dueMs), keys: [...keys] };
+      const set: SetTimer = { workspace, rule: rule.id, id, dueMs: Math.ceil(timer.dueMs), keys };
       parts.onTimer(set);
       timers.set(set);
     },
-    clearTimer: (id) => timers.clear({ workspace: frame.workspace, rule: frame.rule.id, id }),
+    clearTimer: (id) => timers.clear({ workspace: frame.workspace, rule: frame.rule.id, id: id.toWellFormed() }),
     find(draft) {
       if (frame.learning) return;
       const { workspace, nowMs } = frame;

@@ -1,3 +1,4 @@
+import type { LoggedEvent } from '@tripline/contracts/event';
 import { receiverWorkspace } from '@tripline/contracts/event';
 import { type AnyRule, defineRule } from '@tripline/rules/contract';
 import {
@@ -232,6 +233,29 @@ describe('what the engine itself keeps', () => {
     const whole = [...events, part(startMs + 1, 2), part(startMs + 2, 1)];
     expect(subjects(playTimeline({ ...learning, events: whole }))).toEqual(['second', 'third']);
     expect(subjects(playTimeline({ ...learning, events, rules: [seenBranch(false)] }))).toHaveLength(3);
+  });
+
+  test('a rule that cuts a name within a character is judged all the same, by its timer too and after a restart', () => {
+    const cut = (event: LoggedEvent) => branchOf(event as never).slice(0, 5);
+    const rule = defineRule<unknown, unknown>({
+      ...{ ...common, id: 'cuts', learns: false, reads: ['dev.cdevents.branch.created'] },
+      ...{ settings: z.object({}), state: z.unknown(), keys: (event) => [cut(event)] },
+      judge(event, context) {
+        context.set(cut(event), { subject: cut(event) }, dayMs);
+        context.setTimer({ id: cut(event), dueMs: context.nowMs + minuteMs, keys: [cut(event)] });
+      },
+      due(timer, context) {
+        const { subject } = context.get('half\ud83d') as { subject: string };
+        const decidedBy = { eventId: timer.id, time: new Date(timer.dueMs).toISOString() };
+        context.find({ ...nothing, subject, occasion: 'once', decidedBy, title: 'A branch', summary: '' });
+      },
+    });
+    const events = [pushed(startMs, 'half\u{1f600}')];
+    for (const restartAfterEach of [false, true]) {
+      const played = playTimeline({ rules: [rule], events, untilMs: startMs + 5 * minuteMs, restartAfterEach });
+      expect(played.poison).toEqual([]);
+      expect(subjects(played)).toEqual(['half\ufffd']);
+    }
   });
 
   test('an equal body under another id is an event of its own, the same id none for 72 hours', () => {

@@ -6,7 +6,7 @@ import { createContext, engineRules, type Frame, StateNotHeld } from './context.
 import type { Effects, Poison } from './effects.ts';
 import { factKeyOf, resolveFact } from './facts.ts';
 import { createJournal } from './journal.ts';
-import { checkName, joinKey, type StateKey, splitKey } from './keys.ts';
+import { checkName, joinKey, nameOfRule, type StateKey, splitKey } from './keys.ts';
 import { readersByType } from './readers.ts';
 import { createSeen } from './seen.ts';
 import { type ConfiguredRule, settingsFor } from './settings.ts';
@@ -161,10 +161,10 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     return slots;
   }
   function slotOf(scope: RuleScope, key: string): Slot {
-    checkName('a key', key);
+    const name = nameOfRule('a key', key);
     // Of runs that a rule may ask about the engine keeps rows of its own.
     const isOwn = key.startsWith('@');
-    const slot = isOwn ? noSlot : state.slot(scope.prefix + key);
+    const slot = isOwn ? noSlot : state.slot(scope.prefix + name);
     scope.slots.set(key, slot);
     if (!isOwn && !isHeld(slot)) missing.add(slot.joined);
     return slot;

@@ -23,7 +23,22 @@ export function splitKey(joined: string): StateKey {
 
 /** @throws {Error} when `name` is no text that Postgres keeps as it is. */
 export function checkName(what: string, name: string): void {
+  checkShape(what, name);
+  if (!name.isWellFormed()) throw new Error(`${what} holds half a character`);
+}
+
+/**
+ * A rule's own name as Postgres keeps it. A rule may cut what strangers wrote within a character: who chooses the name must
+ * not choose whether the rule can judge, so what is left of that character is replaced.
+ * @throws {Error} when it is too long or holds NUL.
+ */
+export function nameOfRule(what: string, name: string): string {
+  checkShape(what, name);
+  return name.isWellFormed() ? name : name.toWellFormed();
+}
+
+function checkShape(what: string, name: string): void {
   if (typeof name !== 'string' || name.length > 2048)
     throw new Error(`${what} must be text of at most 2048 characters`);
-  if (name.includes('\0') || !name.isWellFormed()) throw new Error(`${what} holds NUL or half a character`);
+  if (name.includes('\0')) throw new Error(`${what} holds NUL`);
 }

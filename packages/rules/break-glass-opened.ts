@@ -1,4 +1,5 @@
 import { eventIs } from '@tripline/contracts/event';
+import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { defineRule } from './contract.ts';
 import { tell } from './story.ts';
@@ -32,10 +33,10 @@ export const rule = defineRule<null, Record<string, never>>({
     const until = data['tripline.breakglass.expires_at'];
     const reason = data['tripline.breakglass.reason'];
     context.find({
-      subject: `break-glass:${actor}`.slice(0, 300),
-      title: `Break-glass was opened for ${actor} until ${until}`.slice(0, 300),
+      subject: clip(`break-glass:${actor}`, 300),
+      title: clip(`Break-glass was opened for ${actor} until ${until}`, 300),
       summary:
-        `From ${event.time} until ${until} ${actor} may act outside the usual way: ${reason.slice(0, 1000)}. ` +
+        `From ${event.time} until ${until} ${actor} may act outside the usual way: ${clip(reason, 1000)}. ` +
         'What they grant meanwhile counts as explained; what still stands then is found.',
       confidence: 'high',
       evidence: [tell(event, `Break-glass was opened for ${actor} until ${until}: ${reason}`)],

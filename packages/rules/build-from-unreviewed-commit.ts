@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Attributes } from '@tripline/contracts/attributes';
 import { eventIs, isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import {
@@ -47,7 +48,7 @@ const branchCaps = { approved: 50, unheard: 16 } as const;
 const newBranch: Branch = { inventoried: false, approved: [], unheard: [] };
 
 const repositoryKey = remembered((repository) => `repository:${repository}`);
-const branchKey = (repository: string, branch: string) => `branch:${repository}@${branch.slice(0, 500)}`;
+const branchKey = (repository: string, branch: string) => `branch:${repository}@${clip(branch, 500)}`;
 const commitKey = (repository: string, revision: string) => `commit:${repository}@${revision}`;
 const changeKey = (repository: string, change: string) => `change:${repository}#${change}`;
 /** `commit:owner/name@sha` apart again. */

@@ -1,6 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { evidenceSchema } from '@tripline/contracts/finding';
+import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { hasLogin, shortSha, tell } from './story.ts';
@@ -146,7 +147,7 @@ export function learnRun(
   const run: Run = {
     id,
     attempt,
-    name: (before?.name ?? name).slice(0, 100),
+    name: clip(before?.name ?? name, 100),
     ref: before?.ref ?? data['vcs.ref.head.name'] ?? '',
     fork: (before?.fork ?? false) || data['tripline.head.fork'] === true,
     protectedRef: (before?.protectedRef ?? false) || known.protectedRef,
@@ -163,9 +164,9 @@ export function learnRun(
   const trigger = data['tripline.pipeline.trigger'] ?? before?.trigger;
   const path = data['tripline.pipeline.path'] ?? before?.path;
   const actor = (isRun ? data['tripline.pipeline.triggered_by'] : undefined) ?? before?.actor ?? data['user.name'];
-  if (trigger !== undefined) run.trigger = trigger.slice(0, 300);
-  if (path !== undefined) run.path = path.slice(0, 300);
-  if (actor !== undefined) run.actor = actor.slice(0, 300);
+  if (trigger !== undefined) run.trigger = clip(trigger, 300);
+  if (path !== undefined) run.path = clip(path, 300);
+  if (actor !== undefined) run.actor = clip(actor, 300);
   if (before !== undefined && before === commit.runs.at(-1) && isSame(before, run)) return commit;
   return { ...commit, runs: [...commit.runs.filter((other) => other !== before), run] };
 }

@@ -1,6 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { eventIs, type LoggedEvent } from '@tripline/contracts/event';
 import type { Confidence } from '@tripline/contracts/finding';
+import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { defineRule, type FindingDraft, type RuleContext, runKey, type Timer } from './contract.ts';
@@ -304,7 +305,7 @@ function draftOf(
   const remove = !hosted && runnerId !== undefined;
   return {
     decidedBy: { eventId: use.eventId, time: use.time },
-    title: `Unknown runner ${runnerName} was given ${named}`.slice(0, 300),
+    title: clip(`Unknown runner ${runnerName} was given ${named}`, 300),
     summary:
       `${runnerName} took a job of ${repository || organization} that has ${named}. ` +
       `It never had that before, and ${suspicion}. Whoever runs that machine now holds what the job was given.`,
@@ -312,9 +313,9 @@ function draftOf(
     confidence: noSurerThan(confidenceOf(use, hosted), use.trust),
     evidence: inOrder([runner.registered?.evidence, ...use.evidence]),
     entities: [
-      { kind: 'runner', id: identity.slice(0, 500) },
+      { kind: 'runner', id: clip(identity, 500) },
       ...(runId === undefined ? [] : [{ kind: 'run' as const, id: `${repository}#${runId}` }]),
-      ...use.credentials.slice(0, 5).map((id) => ({ kind: 'credential' as const, id: id.slice(0, 500) })),
+      ...use.credentials.slice(0, 5).map((id) => ({ kind: 'credential' as const, id: clip(id, 500) })),
       ...use.credentials.slice(0, 5).flatMap((id) => {
         const environment = /^environment:[^/]+\/[^/]+\/(.+)$/.exec(id)?.[1];
         return environment === undefined ? [] : [{ kind: 'environment' as const, id: environment }];
@@ -328,7 +329,7 @@ function draftOf(
               action: 'remove-runner' as const,
               organization,
               runnerId,
-              runnerName: runnerName.slice(0, 128),
+              runnerName: clip(runnerName, 128),
               ...(runner.repository === undefined ? {} : { repository: runner.repository }),
             },
           ]

@@ -1,3 +1,4 @@
+import { clip } from '@tripline/contracts/text';
 import type { z } from 'zod';
 import { defineRule, type FindingDraft, type RuleContext } from './contract.ts';
 import { grantOccasion, grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
@@ -88,9 +89,12 @@ function draftOfBreakGlass(grant: HeldGrant, record: BreakGlass): FindingDraft {
     subject: grantSubject(grant),
     occasion: grantOccasion(grant),
     decidedBy: { eventId: grant.eventId, time: grant.time },
-    title: `${nameGrant(grant)} outlived the break-glass under which it was given`
-      .replace(/^./, (letter) => letter.toUpperCase())
-      .slice(0, 300),
+    title: clip(
+      `${nameGrant(grant)} outlived the break-glass under which it was given`.replace(/^./u, (letter) =>
+        letter.toUpperCase(),
+      ),
+      300,
+    ),
     summary:
       `${grant.actor} granted ${nameGrant(grant)} at ${grant.time}, under break-glass that ended at ${ended}. ` +
       'It was excused until then, and still stands.',
@@ -117,9 +121,10 @@ function draftOfJob(grant: HeldGrant, window: Window, settings: WindowSettings):
     subject: grantSubject(grant),
     occasion: grantOccasion(grant),
     decidedBy: end ? { eventId: end.eventId, time: end.time } : { eventId: grant.eventId, time: grant.time },
-    title: `${nameGrant(grant)} outlived the job that gave it`
-      .replace(/^./, (letter) => letter.toUpperCase())
-      .slice(0, 300),
+    title: clip(
+      `${nameGrant(grant)} outlived the job that gave it`.replace(/^./u, (letter) => letter.toUpperCase()),
+      300,
+    ),
     summary:
       `Job ${window.job.name} of ${window.run} granted ${nameGrant(grant)} at ${grant.time}. ` +
       (window.ended

@@ -2,6 +2,7 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { evidenceSchema } from '@tripline/contracts/finding';
 import type { ResponseStep } from '@tripline/contracts/response';
+import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { sameLogin, tell } from './story.ts';
 
@@ -60,8 +61,8 @@ export function grantOf(event: LoggedEvent): Grant | undefined {
   const grant = {
     eventId: event.id,
     kind,
-    grantee: data['tripline.grant.grantee'].slice(0, 200),
-    target: target.slice(0, 300),
+    grantee: clip(data['tripline.grant.grantee'], 200),
+    target: clip(target, 300),
     organization: data['vcs.owner.name'] ?? target.split('/')[0]!,
     actor: data['user.name'] ?? 'somebody unnamed',
     timeMs: Date.parse(event.time),
@@ -84,7 +85,7 @@ function tokenId(data: Attributes): string | undefined {
 }
 
 function optional<K extends string>(name: K, value: string | undefined): { [P in K]?: string } {
-  return (value === undefined || value === '' ? {} : { [name]: value.slice(0, 300) }) as { [P in K]?: string };
+  return (value === undefined || value === '' ? {} : { [name]: clip(value, 300) }) as { [P in K]?: string };
 }
 
 function isPrivilege(kind: string, data: Attributes, isChange: boolean): boolean {

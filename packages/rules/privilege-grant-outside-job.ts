@@ -1,4 +1,5 @@
 import type { Confidence } from '@tripline/contracts/finding';
+import { clip } from '@tripline/contracts/text';
 import type { z } from 'zod';
 import { defineRule, type FindingDraft, type RuleContext } from './contract.ts';
 import { grantOccasion, grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
@@ -114,7 +115,7 @@ function draftOf(access: Access, grant: HeldGrant, settings: WindowSettings): Fi
     subject: grantSubject(grant),
     occasion: grantOccasion(grant),
     decidedBy: { eventId: grant.eventId, time: grant.time },
-    title: `${grant.actor} granted ${nameGrant(grant)} outside any authorised job`.slice(0, 300),
+    title: clip(`${grant.actor} granted ${nameGrant(grant)} outside any authorised job`, 300),
     summary: `At ${grant.time} ${grant.actor} granted ${nameGrant(grant)}. ${why}${gone}`,
     confidence: noSurerThan(confidenceOf(access, settings), grant.trust),
     evidence: inOrder([requestOf(access, grant)?.evidence, invitation?.evidence, grant.evidence, removal?.evidence]),

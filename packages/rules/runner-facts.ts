@@ -1,6 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { evidenceSchema } from '@tripline/contracts/finding';
+import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { hasLogin } from './story.ts';
@@ -75,28 +76,29 @@ export const caps = { credentials: 300, runners: 50, found: 30, tasks: 10, secre
 
 /** A machine of one's own is itself; the provider's machines are new every time, so they count by their class. */
 export function runnerOf(data: Attributes): { identity: string; hosted: boolean; name: string } | undefined {
-  const name = data['cicd.worker.name']?.slice(0, 200);
+  const name = clip(data['cicd.worker.name'] ?? '', 200);
   if (data['tripline.worker.hosted'] === true) {
     const own = data['tripline.worker.labels'] ?? [];
     // Nearly always one.
-    const labels = (own.length > 1 ? [...own].sort().join(',') : (own[0] ?? '')).slice(0, 400);
-    const group = (data['tripline.worker.group.name'] ?? 'hosted').slice(0, 200);
+    const labels = clip(own.length > 1 ? [...own].sort().join(',') : (own[0] ?? ''), 400);
+    const group = clip(data['tripline.worker.group.name'] ?? 'hosted', 200);
     return { identity: `hosted:${group}:${labels}`, hosted: true, name: `a hosted runner (${labels})` };
   }
   const id = data['cicd.worker.id'];
-  if (id === undefined || name === undefined) return undefined;
-  return { identity: selfHosted(id, name), hosted: false, name };
+  if (id === undefined) return undefined;
+  // A runner may be named by nothing at all; its number stays.
+  return { identity: selfHosted(id, name), hosted: false, name: name === '' ? `number ${id}` : name };
 }
 
 /** How a self-hosted runner is named in inventories and state. */
 export function selfHosted(id: string, name: string): string {
-  return `self-hosted:${id}:${name.slice(0, 200)}`;
+  return `self-hosted:${id}:${clip(name, 200)}`;
 }
 
 /** Secrets of a workflow or environment: what webhooks let us know of a credential. */
-export const workflowCredential = (repository: string, path: string) => `workflow:${repository}/${path.slice(0, 300)}`;
+export const workflowCredential = (repository: string, path: string) => `workflow:${repository}/${clip(path, 300)}`;
 export const environmentCredential = (repository: string, name: string) =>
-  `environment:${repository}/${name.slice(0, 200)}`;
+  `environment:${repository}/${clip(name, 200)}`;
 
 /** A credential that was seen in use, best identity first: the token's hash, its id, the names of secrets. */
 export function credentialsOf(data: Attributes): string[] {
@@ -108,7 +110,7 @@ export function credentialsOf(data: Attributes): string[] {
     return [...secrets]
       .sort()
       .slice(0, caps.secrets)
-      .map((name) => `secret:${repository}/${name.slice(0, 200)}`);
+      .map((name) => `secret:${repository}/${clip(name, 200)}`);
   }
   const id = data['tripline.credential.id'];
   return id === undefined ? [] : [`id:${id}`];

@@ -1,6 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { type Confidence, confidences, type Evidence } from '@tripline/contracts/finding';
+import { clip } from '@tripline/contracts/text';
 
 /** One event as a line of a finding's story. `url` defaults to the run or repository that the event names. */
 export function tell(event: LoggedEvent, what: string, url?: string): Evidence {
@@ -14,8 +15,8 @@ export function tell(event: LoggedEvent, what: string, url?: string): Evidence {
     eventId: event.id,
     eventType: event.type,
     time: event.time,
-    what: what.slice(0, 500),
-    ...(link === undefined ? {} : { url: link.slice(0, 500) }),
+    what: clip(what, 500),
+    ...(link === undefined ? {} : { url: clip(link, 500) }),
   };
 }
 

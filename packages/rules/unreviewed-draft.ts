@@ -1,3 +1,4 @@
+import { clip } from '@tripline/contracts/text';
 import { type Commit, knownUnreviewed, type Run } from './commit-facts.ts';
 import type { FindingDraft } from './contract.ts';
 import { inOrder, noSurerThan, shortSha } from './story.ts';
@@ -26,7 +27,7 @@ export function draftOf(
   const pusher = push?.pusher ?? run.actor;
   return {
     decidedBy: { eventId: first.eventId, time: first.time },
-    title: `${run.name} ran on ${repository} at ${shortSha(revision)}, which nobody else reviewed`.slice(0, 300),
+    title: clip(`${run.name} ran on ${repository} at ${shortSha(revision)}, which nobody else reviewed`, 300),
     summary: `${story}, and ${missing}. Run ${run.id} (attempt ${run.attempt}) is ${why}.`,
     confidence: noSurerThan(confidence, run.trust),
     evidence: inOrder([...commit.pushes.map((known) => known.evidence), ...run.evidence]),
@@ -34,7 +35,7 @@ export function draftOf(
       { kind: 'commit', id: `${repository}@${revision}` },
       { kind: 'run', id: `${repository}#${run.id}` },
       { kind: 'repository', id: repository },
-      ...run.environments.map((id) => ({ kind: 'environment' as const, id: id.slice(0, 500) })),
+      ...run.environments.map((id) => ({ kind: 'environment' as const, id: clip(id, 500) })),
       ...(pusher === undefined ? [] : [{ kind: 'user' as const, id: pusher }]),
     ],
     response: [{ action: 'cancel-run', repository, runId: run.id }],

@@ -1,43 +1,15 @@
-import { createHash } from 'node:crypto';
 import { defineRule } from '@tripline/rules/contract';
 import { rules } from '@tripline/rules/registry';
-import { at, type LoggedEventInput, type Played, playTimeline, type Timeline } from '@tripline/rules/test-kit';
-import { github } from '@tripline/sources/github/source';
-import { createWorkspaces } from '@tripline/sources/workspace';
+import { at, type Played, playTimeline } from '@tripline/rules/test-kit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { play, repository, startMs, told, user } from './test-deliveries.ts';
 
 /**
  * Which delivery is it: bodies that say no time, sent once more; and acts that are told twice. GitHub's own bodies, through
  * its source and all rules.
  */
-const startMs = Date.parse('2026-03-11T09:00:00Z');
-const workspaces = createWorkspaces({ workspaces: [], drills: true });
-const idOf = (name: string) => Number.parseInt(createHash('sha1').update(name).digest('hex').slice(0, 6), 16);
-const user = (login: string) => ({ login, id: idOf(login), type: 'User' });
-const organization = { login: 'acme', id: 77 };
-const repository = (name: string) => ({
-  ...{ id: idOf(name), name, full_name: `acme/${name}`, private: true, default_branch: 'main' },
-  owner: { ...organization, type: 'Organization' },
-});
-
-let deliveries = 0;
-function nextId(): string {
-  deliveries += 1;
-  return `delivery-${deliveries}`;
-}
-/** A delivery of GitHub's, `s` seconds after the start, under an id of its own unless told otherwise. */
-function told(s: number, event: string, sender: string, body: object, id = nextId()) {
-  const rawBody = Buffer.from(JSON.stringify({ ...body, organization, sender: user(sender) }));
-  const bodySha256 = createHash('sha256').update(rawBody).digest('hex');
-  const headers = { 'x-github-event': event, 'x-github-delivery': id };
-  const atMs = startMs + s * 1000;
-  const speaksFor = { kind: 'anybody' } as const;
-  const result = github.normalise({ headers, rawBody, bodySha256, receivedAtMs: atMs, speaksFor }, workspaces);
-  if (!('event' in result)) throw new Error(JSON.stringify(result));
-  return { ...result.event, atMs } as LoggedEventInput & { id: string };
-}
 const owner = (s: number, action: 'member_added' | 'member_removed', by: string) =>
   told(s, 'organization', by, { action, membership: { role: 'admin', state: 'active', user: user('sock') } });
 const collaborator = (s: number, action: 'added' | 'removed', by: string, who: string) =>
@@ -88,21 +60,6 @@ const answer = (s: number, { id }: { id: string }, proof: Proof) =>
 
 const brokers = { brokers: ['acme/access/.github/workflows/grant.yml'] };
 const withBroker = { 'privilege-grant-outside-job': brokers, 'grant-outlived-job': brokers };
-/** Plays in one batch, one by one with a restart after each, and doubled: all must come to the same. */
-function play(events: LoggedEventInput[], more: Partial<Timeline> = {}): Played {
-  const timeline = { rules, events, untilMs: startMs + 7_200_000, ...more };
-  const [whole, ...others] = [{}, { restartAfterEach: true }, { duplicated: true }, { batchRecords: 2 }].map((how) =>
-    playTimeline({ ...timeline, ...how }),
-  );
-  for (const other of others) {
-    expect(other.all).toEqual(whole!.all);
-    expect(other.withdrawn).toEqual(whole!.withdrawn);
-    expect(other.changes).toEqual(whole!.changes);
-    expect(other.questions).toEqual(whole!.questions);
-  }
-  expect(whole!.poison).toEqual([]);
-  return whole!;
-}
 const seen = ({ all, withdrawn }: Played) =>
   all.map(({ id, rule, severity, unproven }) =>
     [rule, severity, unproven && 'unproven', withdrawn.some(({ findingId }) => findingId === id) && 'withdrawn']

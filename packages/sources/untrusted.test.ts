@@ -1,7 +1,8 @@
+import { clip } from '@tripline/contracts/text';
 import { redactText } from '@tripline/runtime/redact';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { clip, text, utc } from './untrusted.ts';
+import { text, utc } from './untrusted.ts';
 
 const units = ['a', 'Z', '0', '-', '_', '~', ' ', ':', '/', '@', '\t', '\n', '\r', '\v', '\0', '\x1f', '\x7f', '\x80'];
 const wide = ['é', '€', '😀', '\ud800', '\udc00', '\u2028'];

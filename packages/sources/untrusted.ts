@@ -1,3 +1,4 @@
+import { clip } from '@tripline/contracts/text';
 import { redactText, redactValue, shortestCredential } from '@tripline/runtime/redact';
 
 /**
@@ -30,13 +31,6 @@ function isPlain(value: string): boolean {
     if (unit < 0x20 || unit > 0x7e || unit === 0x3a) return false;
   }
   return true;
-}
-
-/** At most `limit` UTF-16 units of `value`, never half a code point. */
-export function clip(value: string, limit: number): string {
-  if (value.length <= limit) return value;
-  const last = value.charCodeAt(limit - 1);
-  return value.slice(0, last >= 0xd800 && last <= 0xdbff ? limit - 1 : limit);
 }
 
 /** Text of a stranger's choice: a title, name, message, URL. Credentials in it are named by their hash before it is cut. */

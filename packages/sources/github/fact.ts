@@ -1,5 +1,6 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { EventType } from '@tripline/contracts/event';
+import { clip } from '@tripline/contracts/text';
 
 /**
  * GitHub tells some acts by two webhooks: a team's access to a repository by `team` and `team_add`, a new tag by `push` and
@@ -13,10 +14,10 @@ export function factOf(
 ): Pick<Attributes, 'tripline.fact.id' | 'tripline.fact.teller'> | undefined {
   const named = nameOf(type, data);
   if (named === undefined) return undefined;
-  const parts = named.parts.map((part) => (part ?? '').toLowerCase().slice(0, 120));
+  const parts = named.parts.map((part) => clip((part ?? '').toLowerCase(), 120));
   // With an id of the provider's for this very act no time is needed to tell it from others.
-  const which = named.id === undefined ? `@${time.slice(0, 16)}Z` : `#${named.id.slice(0, 60)}`;
-  return { 'tripline.fact.id': `fact:${parts.join(':')}${which}`.slice(0, 512), 'tripline.fact.teller': teller };
+  const which = named.id === undefined ? `@${time.slice(0, 16)}Z` : `#${clip(named.id, 60)}`;
+  return { 'tripline.fact.id': clip(`fact:${parts.join(':')}${which}`, 512), 'tripline.fact.teller': teller };
 }
 
 type Named = { parts: readonly (string | undefined)[]; id?: string | undefined };

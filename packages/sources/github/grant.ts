@@ -177,7 +177,8 @@ const installationTypes = {
 function installationAttributes(installation: z.infer<typeof installationBody>) {
   return {
     'tripline.grant.id': identifier(installation.id),
-    'tripline.grant.grantee': text(installation.app_slug) ?? identifier(installation.app_id),
+    'tripline.grant.grantee':
+      text(installation.app_slug) ?? identifier(installation.app_id) ?? `installation ${installation.id}`,
     'tripline.grant.grantee_id': identifier(installation.app_id),
     // An App on an enterprise: the account has no login, only a slug.
     'tripline.grant.target': loginText(installation.account?.login ?? installation.account?.slug),
