@@ -204,6 +204,7 @@ export function createContext(parts: {
       keepEngines(engineRules.lookUp, question.id, {});
       append(effects.lookUps, { workspace: frame.workspace, lookup: clean(question) });
     },
+    doubtOf: (eventId) => unproven.doubtOf(frame.workspace, eventId, frame.nowMs),
     tainted(run) {
       if (!frame.keys.includes(runKey(run))) {
         throw new Error(`${frame.rule.id} asks whether ${run} is tainted, and did not name runKey of it in keys`);

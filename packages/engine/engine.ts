@@ -437,6 +437,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     const { waiting } = row;
     // What was judged already goes on to be doubted in what rules know of it.
     if (proof === 'listed' || waiting !== undefined) unproven.forget(workspace, id, nowMs);
+    else unproven.refute(workspace, id, row, nowMs);
     if (proof === 'listed' && waiting !== undefined) judgeInFull(workspace, row.heardMs, waiting, nowMs, false);
     Object.assign(frame, { workspace, nowMs });
     settle(id, row.findings, proof === 'not-listed' ? 'refuted' : waiting === undefined ? 'vouched' : 'judged-anew');

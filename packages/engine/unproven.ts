@@ -12,7 +12,7 @@ export const answerWithinMs = 15 * 60_000;
 const rememberMs = 72 * 3_600_000;
 /** So many wait in a workspace; beyond that the oldest is judged as if nobody could be asked. */
 const mostWaiting = 200;
-/** Of those that were judged so, as many are remembered. */
+/** Of those that were judged so, as many are listed; the rows of others last as long, or a flood would make them proven. */
 const mostJudged = 1000;
 /** A larger value waits for no answer. */
 const largestBytes = 65_536;
@@ -22,8 +22,16 @@ export type Waiting = Pick<StreamRecord, 'topic' | 'partition' | 'offset' | 'key
   value: string;
   fact?: string;
 };
-/** `findings`: those that rest on it, among others perhaps, and whose they are. */
-export type UnprovenRow = { heardMs: number; waiting?: Waiting; findings: { id: string; rule: string }[] };
+/**
+ * `findings`: those that rest on it, among others perhaps, and whose they are. `refuted`: after it was judged as one for
+ * which nobody vouched, the provider's list said that it is none of its own.
+ */
+export type UnprovenRow = {
+  heardMs: number;
+  waiting?: Waiting;
+  findings: { id: string; rule: string }[];
+  refuted?: true;
+};
 type Lists = { waiting: string[]; judged: string[] };
 
 /**
@@ -84,6 +92,15 @@ export function createUnproven({ state, timers }: { state: KeyedState; timers: T
       timers.clear(timerOf(workspace, id));
       state.delete(slot(workspace, id));
     },
+    /** The provider's list does not name it, and it was judged already: rules that know it are told when they ask. */
+    refute(workspace: string, id: string, row: UnprovenRow, nowMs: number): void {
+      keep(workspace, id, { ...row, refuted: true }, nowMs);
+    },
+    /** What speaks against an event; undefined where nothing does. */
+    doubtOf(workspace: string, id: string, nowMs: number): 'unproven' | 'refuted' | undefined {
+      const row = listsOf(workspace, nowMs) === undefined ? undefined : read(workspace, id, nowMs);
+      return row && (row.refuted ? 'refuted' : 'unproven');
+    },
     /** Which of these events nobody has vouched for. */
     among(workspace: string, ids: readonly string[], nowMs: number): string[] {
       if (listsOf(workspace, nowMs) === undefined) return [];
@@ -101,9 +118,7 @@ export function createUnproven({ state, timers }: { state: KeyedState; timers: T
   };
 
   function judgedToo(workspace: string, lists: Lists, id: string): Lists {
-    const judged = [...lists.judged, id];
-    for (const old of judged.splice(0, Math.max(0, judged.length - mostJudged))) state.delete(slot(workspace, old));
-    return { ...lists, judged };
+    return { ...lists, judged: [...lists.judged, id].slice(-mostJudged) };
   }
 }
 export type Unproven = ReturnType<typeof createUnproven>;

@@ -100,6 +100,12 @@ export type RuleContext<State, Settings> = {
   withdraw: (finding: { subject: string; occasion: string; reason: string; because?: readonly string[] }) => void;
   /** Asks the provider's API a question; the answer comes as an event `dev.cdeventsx.tripline-change.looked-up` with `tripline.lookup.id`. Asked once per id. */
   lookUp: (question: LookUp) => void;
+  /**
+   * What speaks against an event that was heard: its body was heard before under another id, and nobody has vouched for the
+   * delivery (`unproven`), or the provider's own list does not name it (`refuted`). Undefined where nothing does. What is
+   * doubted must not keep a rule from finding; `withdraw` with it in `because` makes the finding low.
+   */
+  doubtOf: (eventId: string) => 'unproven' | 'refuted' | undefined;
   /** True when a finding that is not withdrawn names this run (entity kind `run`, id `owner/name#run`) so far: nothing may be learned from it. Only for runs that `keys` named as `runKey(...)`. */
   tainted: (run: string) => boolean;
 };

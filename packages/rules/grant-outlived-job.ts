@@ -14,7 +14,7 @@ import {
   type HeldGrant,
   learnAccess,
   noAccess,
-  removalOf,
+  removalsOf,
   type Window,
   type WindowSettings,
   windowSettings,
@@ -24,51 +24,58 @@ import { hasLogin, inOrder, noSurerThan } from './story.ts';
 
 type Context = RuleContext<Access, WindowSettings>;
 
-/** By when a grant had to be gone, and whether it was. Undefined when no job gave it: that is another rule's business. */
-function lifeOf(access: Access, grant: HeldGrant, settings: WindowSettings) {
+/**
+ * By when a grant had to be gone, and whether it was. `doubted`: the event that says so, where nobody has vouched for any
+ * that does. Undefined when no job gave it: that is another rule's business.
+ */
+function lifeOf(access: Access, grant: HeldGrant, { settings, doubtOf }: Pick<Context, 'settings' | 'doubtOf'>) {
   if (hasLogin(settings.exemptActors, grant.actor) || hasLogin(settings.exemptActors, grant.app)) return undefined;
   // What break-glass excused is judged again at its end, however short the job beside it was.
   const window = grant.breakGlass ?? windowsOf(access, grant, settings)[0];
   if (window === undefined) return undefined;
   const deadlineMs = ('toMs' in window ? window.toMs : window.closedMs) + settings.graceMs;
-  const removal = removalOf(access, grant);
-  const removed = removal !== undefined && removal.timeMs <= deadlineMs;
-  return { window, deadlineMs, removed, because: removed ? [removal.eventId] : [] };
+  const removals = removalsOf(access, grant).filter(({ timeMs }) => timeMs <= deadlineMs);
+  const removal = removals.find(({ eventId }) => doubtOf(eventId) === undefined);
+  const doubted = removal ? undefined : removals.find(({ eventId }) => doubtOf(eventId) === 'unproven')?.eventId;
+  return { window, deadlineMs, removed: removal !== undefined, doubted, because: removal ? [removal.eventId] : [] };
 }
 
 function review(access: Access, context: Context): void {
-  const { settings, nowMs } = context;
+  const { nowMs } = context;
   const grants = access.grants.map((grant): HeldGrant => {
-    const life = lifeOf(access, grant, settings);
+    const life = lifeOf(access, grant, context);
     if (life === undefined || life.removed || nowMs < life.deadlineMs) {
       if (life !== undefined && !life.removed) {
         if (!grant.fired) context.setTimer({ id: timerOf(grant), dueMs: life.deadlineMs, keys: [accessKey] });
       } else if (grant.fired) {
-        const reason = life ? 'it was removed in time' : 'it was given neither by a job nor under break-glass';
+        const reason = life ? inTime : 'it was given neither by a job nor under break-glass';
         const because = life ? life.because : undefined;
-        context.withdraw({
-          ...{ subject: grantSubject(grant), occasion: grantOccasion(grant), reason },
-          ...(because === undefined ? {} : { because }),
-        });
+        context.withdraw({ ...nameOf(grant), reason, ...(because === undefined ? {} : { because }) });
       } else context.clearTimer(timerOf(grant));
       return grant;
     }
-    if (grant.fired) return grant;
-    context.clearTimer(timerOf(grant));
-    context.find(draftOf(grant, life.window, settings));
-    return { ...grant, fired: true };
+    if (!grant.fired) {
+      context.clearTimer(timerOf(grant));
+      context.find(draftOf(grant, life.window, context.settings));
+    }
+    // Told, and low: a removal that nobody vouched for neither excuses the grant nor leaves it to alarm for ever.
+    if (life.doubted !== undefined) context.withdraw({ ...nameOf(grant), reason: inTime, because: [life.doubted] });
+    return grant.fired ? grant : { ...grant, fired: true };
   });
-  context.set(accessKey, { ...access, grants: withinCap(access, grants, settings) }, accessKeepMs);
+  context.set(accessKey, { ...access, grants: withinCap(access, grants, context) }, accessKeepMs);
 }
+
+const inTime = 'it was removed in time';
+const nameOf = (grant: HeldGrant) => ({ subject: grantSubject(grant), occasion: grantOccasion(grant) });
 
 /**
  * Beyond the cap a grant that nothing watches goes first: it was found, taken back, or given by no job. Of those that are
  * watched the oldest goes; the rule on grants outside of jobs bounds who can make so many.
  */
-function withinCap(access: Access, grants: HeldGrant[], settings: WindowSettings): HeldGrant[] {
+function withinCap(access: Access, grants: HeldGrant[], context: Context): HeldGrant[] {
   let excess = grants.length - caps.grants;
   if (excess <= 0) return grants;
-  const isWatched = (grant: HeldGrant) => !grant.fired && lifeOf(access, grant, settings)?.removed === false;
+  const isWatched = (grant: HeldGrant) => !grant.fired && lifeOf(access, grant, context)?.removed === false;
   const kept = grants.filter((grant) => {
     if (excess <= 0 || isWatched(grant)) return true;
     excess -= 1;

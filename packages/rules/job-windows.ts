@@ -313,9 +313,9 @@ export function requestOf(access: Access, grant: HeldGrant): Access['requests'][
   return access.requests.find((request) => request.id !== undefined && request.id === grant.id);
 }
 
-/** The first removal of `grant` that followed it. */
-export function removalOf(access: Access, grant: HeldGrant): Access['removals'][number] | undefined {
+/** The removals of `grant` that followed it, by time. */
+export function removalsOf(access: Access, grant: HeldGrant): Access['removals'] {
   return access.removals
     .filter((removal) => sameGrant(removal, grant) && removal.timeMs >= grant.timeMs)
-    .sort((a, b) => a.timeMs - b.timeMs)[0];
+    .sort((a, b) => a.timeMs - b.timeMs);
 }

@@ -16,7 +16,7 @@ import {
   latestMs,
   learnAccess,
   noAccess,
-  removalOf,
+  removalsOf,
   requestOf,
   type WindowSettings,
   windowSettings,
@@ -76,7 +76,7 @@ function review(access: Access, context: Context): void {
       context.setTimer({ id: timerOf(grant), dueMs, keys: [accessKey] });
       return grant;
     }
-    context.find(draftOf(access, grant, settings));
+    context.find(draftOf(access, grant, context));
     return { ...grant, fired: true };
   });
   context.set(accessKey, { ...access, grants: withinCap(access, grants, context) }, accessKeepMs);
@@ -88,7 +88,7 @@ function withinCap(access: Access, grants: HeldGrant[], context: Context): HeldG
   for (const grant of excess) {
     context.clearTimer(timerOf(grant));
     if (!grant.fired && !excuseOf(access, grant, context.settings)) {
-      context.find(draftOf(access, grant, context.settings));
+      context.find(draftOf(access, grant, context));
     }
   }
   return grants;
@@ -103,8 +103,9 @@ function confidenceOf(access: Access, settings: WindowSettings): Confidence {
   return jobs.length > 0 && jobs.every((job) => !job.startSeen) ? 'low' : 'high';
 }
 
-function draftOf(access: Access, grant: HeldGrant, settings: WindowSettings): FindingDraft {
-  const removal = removalOf(access, grant);
+function draftOf(access: Access, grant: HeldGrant, { settings, doubtOf }: Context): FindingDraft {
+  // Whoever sends an old removal again must not have it that nothing is left to take back.
+  const removal = removalsOf(access, grant).find(({ eventId }) => doubtOf(eventId) === undefined);
   const invitation = invitationOf(access, grant, settings);
   const why =
     settings.brokers.length === 0

@@ -1,6 +1,6 @@
 import { defineRule } from '@tripline/rules/contract';
 import { rules } from '@tripline/rules/registry';
-import { at, type Played, playTimeline } from '@tripline/rules/test-kit';
+import { at, type LoggedEventInput, type Played, playTimeline } from '@tripline/rules/test-kit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -153,6 +153,31 @@ describe('with an access broker', () => {
     const played = play([...twice, replayed, ...answers], { settings: withBroker });
     expect(seen(played)).toEqual([wanted]);
     if (wanted.endsWith('low')) expect(played.all[0]!.response).toEqual([]);
+  });
+  const inLongJob = (removed: ReturnType<typeof collaborator>, ...answers: LoggedEventInput[]) => {
+    const [run, started, finished] = broker(0, 3000, 'eve', 3) as [LoggedEventInput, LoggedEventInput, LoggedEventInput];
+    const former = collaborator(-7200, 'removed', 'eve', 'bob');
+    const events = [former, run, started, collaborator(60, 'added', 'eve', 'bob'), removed, ...answers, finished];
+    return seen(play(events, { settings: withBroker }));
+  };
+  const old = collaborator(120, 'removed', 'eve', 'bob');
+  test.each<[string, LoggedEventInput[], string[]]>([
+    ['is never answered for', [], ['grant-outlived-job low']],
+    ['cannot be asked about', [answer(300, old, 'unavailable')], ['grant-outlived-job low']],
+    ['is refuted in time', [answer(300, old, 'not-listed')], ['grant-outlived-job high']],
+    ['is refuted late', [answer(1500, old, 'not-listed')], ['grant-outlived-job high']],
+    ['is vouched for late', [answer(1500, old, 'listed')], []],
+  ])('a removal sent again long before the job ends excuses nothing while it %s', (_, answers, wanted) => {
+    expect(inLongJob(old, ...answers)).toEqual(wanted);
+  });
+  test('a flood of removals sent again neither excuses a grant nor makes it unproven', () => {
+    const flood = Array.from({ length: 1300 }, (_, nth) => collaborator(70 + nth / 100, 'removed', 'eve', 'bob'));
+    const [first] = flood;
+    const events = [collaborator(-7200, 'removed', 'eve', 'bob'), collaborator(60, 'added', 'eve', 'bob'), ...flood];
+    const timeline = { rules, events: [...events, answer(600, first!, 'not-listed')], settings: withBroker };
+    const played = playTimeline({ ...timeline, untilMs: startMs + 7_200_000 });
+    expect(seen(played)).toEqual(['privilege-grant-outside-job high']);
+    expect(played.all[0]!.response).toHaveLength(1);
   });
   test('a removal that is vouched for in time leaves nothing to find', () => {
     expect(seen(play([...twice, replayed, answer(3700, replayed, 'listed')], { settings: withBroker }))).toEqual([]);

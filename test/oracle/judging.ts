@@ -71,7 +71,7 @@ type Known = {
 /** One telling of an act, or more: who told it, and when first. */
 type Fact = { name: string; base: string; timeMs: number; tellers: string[] };
 /** A delivery whose body was heard before; `event` while it waits for its answer. */
-type Doubted = { event: LoggedEvent | null; record: StreamRecord; heardMs: number };
+type Doubted = { event: LoggedEvent | null; record: StreamRecord; heardMs: number; refuted?: true };
 /** `sureMs`: until when it is kept at least. */
 type Kept = { json: string; sureMs: number; untilMs: number };
 type SetTimer = Timer & { workspace: string; rule: string };
@@ -258,7 +258,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     if (proof === 'listed' || event !== null) {
       world.doubted.delete(join(workspace, id));
       world.timers.delete(join(workspace, '@unproven', id));
-    }
+    } else world.doubted.set(join(workspace, id), { ...doubted, refuted: true });
     if (proof === 'listed' && event !== null) judgeAll(event, record.offset, false);
     for (const [name, known] of [...world.known]) {
       if (known.said.workspace !== workspace || known.withdrawn || !known.doubts.includes(id)) continue;
@@ -426,6 +426,10 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         if ((world.asked.get(name) ?? 0) > nowMs) return;
         world.asked.set(name, untilMs(memoryMs));
         world.lookUps.push({ ...question, workspace });
+      },
+      doubtOf(id) {
+        const of = world.doubted.get(join(workspace, id));
+        return of && (of.refuted ? 'refuted' : 'unproven');
       },
       tainted: (run) =>
         [...world.known.values()].some(
