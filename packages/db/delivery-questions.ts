@@ -1,6 +1,5 @@
 import type { ClientBase } from 'pg';
 import type { Db } from './database.ts';
-import type { HookHold } from './hooks.ts';
 import { addToOutbox, type OutgoingEvent } from './outbox.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -68,12 +67,13 @@ const isOpenFor = 'proof IS NULL AND NOT $1 = ANY (looked) AND ($2::text IS NULL
 const forHook = ({ hook, source }: OfHook) => [hook, source];
 
 /**
- * Answers the questions about deliveries that a page of a list names, and remembers for which events of which workspaces
- * the list is one that names them: only such a list says anything by its silence.
+ * Answers the questions about deliveries that a page of a list names, of those that it may list: whoever reads the list of
+ * one organisation's webhook knows ids that are true there, and proves nothing by them of another's body. Remembers for
+ * which events of which workspaces the list is one that names them: only such a list says anything by its silence.
  */
 export function recordListed(
   db: Db,
-  { hook }: HookHold,
+  of: OfHook,
   listed: readonly { guid: string; event: string }[],
 ): Promise<number> {
   return inTransaction(db, async (client) => {
@@ -85,14 +85,15 @@ export function recordListed(
          JOIN trail t ON t.event_id = l.id AND t.appended_at > clock_timestamp() - interval '4 days'
        WHERE t.workspace IS NOT NULL
        ON CONFLICT DO NOTHING`,
-      [hook, named],
+      [of.hook, named],
     );
     const { rows } = await client.query<Asked>(
       `UPDATE delivery_questions q SET proof = 'listed', answered_at = clock_timestamp()
        FROM json_to_recordset($1::json) AS l(id text, event text)
        WHERE q.event_id = l.id AND q.proof IS NULL AND coalesce(q.event, l.event) = l.event
+         AND ($2::text IS NULL OR lower(q.source) = lower($2))
        RETURNING q.workspace, q.event_id AS "eventId"`,
-      [named],
+      [named, of.source],
     );
     await addToOutbox(
       client,

@@ -128,6 +128,14 @@ describe('of a delivery that the detector doubts, the list of GitHub', () => {
     expect(await answers()).toEqual([`github:${guid} not-listed`]);
   });
 
+  test('that names it vouches for none of another organisation', async () => {
+    const named = await heard();
+    await doubt(named);
+    start([{ organization: 'other', id: '44' }]);
+    await minutes(3);
+    expect(await answers()).toEqual([]);
+  });
+
   test('is read as far down as it may stand there, page by page', async () => {
     const former = await heard();
     for (let nth = 0; nth < 10; nth += 1) await github.deliver('push', { nth });

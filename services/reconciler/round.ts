@@ -75,7 +75,7 @@ export async function lookThrough(round: Round, before: Look): Promise<Looked> {
     const recent = attempts.filter(({ atMs }) => atMs >= missingDownToMs);
     const made = await recordSeen(db, hold, together(recent), { lookedUntilMs, unfinished }, { heldUntilMs, settleMs });
     measures.made(made);
-    await recordListed(db, hold, attempts);
+    await recordListed(db, round.of, attempts);
     if (made > 0) log.info({ made }, 'deliveries that were missing have arrived');
     if (!goesDown) {
       const since = next === null ? 0 : downToMs;
