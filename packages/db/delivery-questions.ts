@@ -71,11 +71,7 @@ const forHook = ({ hook, source }: OfHook) => [hook, source];
  * one organisation's webhook knows ids that are true there, and proves nothing by them of another's body. Remembers for
  * which events of which workspaces the list is one that names them: only such a list says anything by its silence.
  */
-export function recordListed(
-  db: Db,
-  of: OfHook,
-  listed: readonly { guid: string; event: string }[],
-): Promise<number> {
+export function recordListed(db: Db, of: OfHook, listed: readonly { guid: string; event: string }[]): Promise<number> {
   return inTransaction(db, async (client) => {
     const named = JSON.stringify(listed.map(({ guid, event }) => ({ id: `github:${guid}`, event })));
     await client.query(

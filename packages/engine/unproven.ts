@@ -66,7 +66,7 @@ export function createUnproven({ state, timers }: { state: KeyedState; timers: T
       keep(workspace, id, { heardMs: nowMs, findings: [], ...(isSmall ? { waiting } : {}) }, nowMs);
       const lists = leaveLists(workspace, id, nowMs);
       if (!isSmall) {
-        keepLists(workspace, judgedToo(workspace, lists, id), nowMs);
+        keepLists(workspace, judgedToo(lists, id), nowMs);
         return false;
       }
       keepLists(workspace, { ...lists, waiting: [...lists.waiting, id] }, nowMs);
@@ -80,7 +80,7 @@ export function createUnproven({ state, timers }: { state: KeyedState; timers: T
     },
     /** It waits no longer, and is remembered as one for which nobody vouched. */
     giveUp(workspace: string, id: string, row: UnprovenRow, nowMs: number): void {
-      keepLists(workspace, judgedToo(workspace, leaveLists(workspace, id, nowMs), id), nowMs);
+      keepLists(workspace, judgedToo(leaveLists(workspace, id, nowMs), id), nowMs);
       timers.clear(timerOf(workspace, id));
       keep(workspace, id, { heardMs: row.heardMs, findings: row.findings }, nowMs);
     },
@@ -117,7 +117,7 @@ export function createUnproven({ state, timers }: { state: KeyedState; timers: T
     },
   };
 
-  function judgedToo(workspace: string, lists: Lists, id: string): Lists {
+  function judgedToo(lists: Lists, id: string): Lists {
     return { ...lists, judged: [...lists.judged, id].slice(-mostJudged) };
   }
 }

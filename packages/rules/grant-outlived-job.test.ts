@@ -138,3 +138,31 @@ test('a hundred grants that nothing watches do not push out one that is watched'
   });
   expect(findings.map(({ occasion }) => occasion)).toEqual(['grant']);
 });
+
+test('what was granted first under break-glass is not forgotten behind a hundred others, but found at once', () => {
+  const others = Array.from({ length: 100 }, (_, nth) =>
+    at(
+      s(30 + nth),
+      'dev.cdeventsx.tripline-grant.added',
+      { ...access, 'tripline.grant.grantee': `sock-${nth}` },
+      { id: `other-${nth}` },
+    ),
+  );
+  const events = [record(0, 3600), granted(20), ...others];
+  const { findings } = playTimeline({ rules: [rule], events, untilMs });
+  expect(findings).toHaveLength(101);
+  expect(findings[0]).toMatchObject({ occasion: 'grant', severity: 'high', detectedAt: iso(129), response: [] });
+});
+
+test('a team or an app is no person of that name', () => {
+  const team = { ...access, 'tripline.grant.kind': 'team-repository', 'tripline.grant.grantee': 'ada' } as const;
+  const given = at(s(20), 'dev.cdeventsx.tripline-grant.added', team, { id: 'grant' });
+  for (const events of [
+    [run, started, given, finished],
+    [record(0, 3600), given],
+  ]) {
+    const { findings } = playTimeline({ rules: [rule], events, settings, untilMs });
+    expect(findings).toHaveLength(1);
+    expect(findings[0]!.entities).not.toContainEqual({ kind: 'user', id: 'ada' });
+  }
+});

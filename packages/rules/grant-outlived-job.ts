@@ -1,7 +1,7 @@
 import { clip } from '@tripline/contracts/text';
 import type { z } from 'zod';
 import { defineRule, type FindingDraft, type RuleContext } from './contract.ts';
-import { grantOccasion, grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
+import { granteeOf, grantOccasion, grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
 import {
   type Access,
   accessKeepMs,
@@ -70,7 +70,8 @@ const nameOf = (grant: HeldGrant) => ({ subject: grantSubject(grant), occasion: 
 
 /**
  * Beyond the cap a grant that nothing watches goes first: it was found, taken back, or given by no job. Of those that are
- * watched the oldest goes; the rule on grants outside of jobs bounds who can make so many.
+ * watched the oldest goes; the rule on grants outside of jobs bounds who can make so many within one. What break-glass excuses
+ * is found as it goes.
  */
 function withinCap(access: Access, grants: HeldGrant[], context: Context): HeldGrant[] {
   let excess = grants.length - caps.grants;
@@ -81,7 +82,13 @@ function withinCap(access: Access, grants: HeldGrant[], context: Context): HeldG
     excess -= 1;
     return false;
   });
-  return kept.slice(-caps.grants);
+  const forgotten = kept.splice(0, Math.max(0, kept.length - caps.grants));
+  for (const grant of forgotten) {
+    context.clearTimer(timerOf(grant));
+    // Nothing else bounds who has break-glass: what they granted first would be forgotten behind a hundred others.
+    if (grant.breakGlass) context.find(draftOfForgotten(grant, grant.breakGlass));
+  }
+  return kept;
 }
 
 const timerOf = (grant: HeldGrant) => `close:${grant.eventId}`;
@@ -107,16 +114,25 @@ function draftOfBreakGlass(grant: HeldGrant, record: BreakGlass): FindingDraft {
       'It was excused until then, and still stands.',
     confidence: noSurerThan('high', grant.trust),
     evidence: inOrder([record.evidence, grant.evidence]),
-    entities: [
-      { kind: 'user', id: grant.actor },
-      ...(grant.kind === 'deploy-key' ? [] : [{ kind: 'user' as const, id: grant.grantee }]),
-      { kind: 'grant', id: grantSubject(grant) },
-    ],
+    entities: [{ kind: 'user', id: grant.actor }, ...granteeOf(grant), { kind: 'grant', id: grantSubject(grant) }],
     response: takeBack(grant),
     remedy: [
       ...remedyFor(grant).slice(0, 1),
       `If it is to stay, have it granted in the usual way: break-glass of ${record.actor} was for the time until ${ended}.`,
     ],
+  };
+}
+
+function draftOfForgotten(grant: HeldGrant, record: BreakGlass): FindingDraft {
+  return {
+    ...draftOfBreakGlass(grant, record),
+    title: `${nameGrant(grant)} under break-glass can be watched no longer`
+      .replace(/^./, (letter) => letter.toUpperCase())
+      .slice(0, 300),
+    summary:
+      `${grant.actor} granted ${nameGrant(grant)} at ${grant.time}, under break-glass until ${new Date(record.toMs).toISOString()}. ` +
+      `More than ${caps.grants} grants are to be watched, so whether this one is taken back by then will not be seen.`,
+    response: [],
   };
 }
 
@@ -140,11 +156,7 @@ function draftOfJob(grant: HeldGrant, window: Window, settings: WindowSettings):
       ' A right that was to last for one job now stands open.',
     confidence: noSurerThan(window.ended ? 'high' : 'medium', grant.trust),
     evidence: inOrder([window.job.started, grant.evidence, end]),
-    entities: [
-      ...(grant.kind === 'deploy-key' ? [] : [{ kind: 'user' as const, id: grant.grantee }]),
-      { kind: 'run', id: window.run },
-      { kind: 'grant', id: grantSubject(grant) },
-    ],
+    entities: [...granteeOf(grant), { kind: 'run', id: window.run }, { kind: 'grant', id: grantSubject(grant) }],
     response: takeBack(grant),
     remedy: [
       ...remedyFor(grant).slice(0, 1),
@@ -160,6 +172,7 @@ export const rule = defineRule<Access, WindowSettings>({
     "A right that an access broker's job gave was not taken back when the job ended. " +
     "A grant made within a job's window must be removed by the job's end plus a grace; a timer looks then. " +
     'So must one that a break-glass record excused, by the end of the record. ' +
+    `At most ${caps.grants} grants are watched; of more, the oldest that break-glass excused is found at once. ` +
     'A job whose end is never heard of counts as ended after `maxJobMs`. A removal that was in time but is heard of late takes the finding back; one that came too late does not.',
   severity: 'high',
   confidence: 'high',

@@ -147,6 +147,14 @@ export function nameGrant(grant: Pick<Grant, 'kind' | 'grantee' | 'target' | 'pe
   }
 }
 
+/** Kinds of grants that nobody holds in person: what `grantee` names is a team, a key or an app. */
+const impersonal = new Set(['team', 'team-repository', 'deploy-key', 'app-installation', 'app-repositories']);
+
+/** Whoever was granted something, for a finding's entities: a team that bears the name of a person is not that person. */
+export function granteeOf({ kind, grantee }: Grant): { kind: 'user'; id: string }[] {
+  return impersonal.has(kind) ? [] : [{ kind: 'user', id: grantee }];
+}
+
 /** A finding's subject: the grant, steady over redeliveries. */
 export function grantSubject(grant: Grant): string {
   return `${grant.kind}:${grant.grantee}@${grant.target}`;

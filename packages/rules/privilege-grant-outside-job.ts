@@ -2,7 +2,7 @@ import type { Confidence } from '@tripline/contracts/finding';
 import { clip } from '@tripline/contracts/text';
 import type { z } from 'zod';
 import { defineRule, type FindingDraft, type RuleContext } from './contract.ts';
-import { grantOccasion, grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
+import { granteeOf, grantOccasion, grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
 import {
   type Access,
   accessKeepMs,
@@ -122,9 +122,7 @@ function draftOf(access: Access, grant: HeldGrant, { settings, doubtOf }: Contex
     evidence: inOrder([requestOf(access, grant)?.evidence, invitation?.evidence, grant.evidence, removal?.evidence]),
     entities: [
       { kind: 'user', id: grant.actor },
-      ...(['deploy-key', 'app-installation', 'app-repositories', 'team-repository'].includes(grant.kind)
-        ? []
-        : [{ kind: 'user' as const, id: grant.grantee }]),
+      ...granteeOf(grant),
       ...(grant.target.includes('/') && grant.kind !== 'team-member'
         ? [{ kind: 'repository' as const, id: grant.target }]
         : []),

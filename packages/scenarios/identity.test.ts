@@ -155,7 +155,11 @@ describe('with an access broker', () => {
     if (wanted.endsWith('low')) expect(played.all[0]!.response).toEqual([]);
   });
   const inLongJob = (removed: ReturnType<typeof collaborator>, ...answers: LoggedEventInput[]) => {
-    const [run, started, finished] = broker(0, 3000, 'eve', 3) as [LoggedEventInput, LoggedEventInput, LoggedEventInput];
+    const [run, started, finished] = broker(0, 3000, 'eve', 3) as [
+      LoggedEventInput,
+      LoggedEventInput,
+      LoggedEventInput,
+    ];
     const former = collaborator(-7200, 'removed', 'eve', 'bob');
     const events = [former, run, started, collaborator(60, 'added', 'eve', 'bob'), removed, ...answers, finished];
     return seen(play(events, { settings: withBroker }));
