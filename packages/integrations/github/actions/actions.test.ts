@@ -360,8 +360,18 @@ test('cancel-invitation calls an invitation alive that was accepted first', asyn
   await github!.close();
   const cancelled = await playing((request) => (request.endsWith('/invitations') ? json(200, []) : json(404, {})));
   expect((await actionOf(invitation).check(invitation, { client: cancelled })).result).toBe('dead');
+  await github!.close();
+  const taken = await playing((request) =>
+    request.endsWith('/invitations') ? json(200, []) : json(200, { state: 'active' }),
+  );
+  // A managed account's login, and such as GitHub gave out once.
+  for (const invitee of ['mallory_acme', '-mallory-', 'mal--lory']) {
+    const step: ResponseStep = { ...invitation, invitee };
+    expect((await actionOf(step).check(step, { client: taken })).result, invitee).toBe('alive');
+    expect(await actionOf(step).ask(step, { client: taken, clock }), invitee).toHaveProperty('alive', true);
+  }
   const byMail: ResponseStep = { ...invitation, invitee: 'm@evil.example' };
-  expect((await actionOf(byMail).check(byMail, { client: cancelled })).result).toBe('unknown');
+  expect((await actionOf(byMail).check(byMail, { client: taken })).result).toBe('unknown');
 });
 
 test('names from a finding cannot reach another address', async () => {

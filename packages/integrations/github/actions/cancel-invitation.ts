@@ -14,8 +14,11 @@ import {
 
 type CancelInvitation = Extract<ResponseStep, { action: 'cancel-invitation' }>;
 
-/** What GitHub takes for a login. An invitation may also name an e-mail address, after which it cannot be asked. */
-const login = /^[a-z\d]+(?:-[a-z\d]+)*$/i;
+/**
+ * What may be a login: managed ones hold `_`, old ones hyphens anywhere. An invitation may also name an e-mail address,
+ * after which it cannot be asked.
+ */
+const login = /^[\w-]+$/;
 
 /** A7: cancels an invitation to an organisation or to a repository, before it is accepted. */
 export const cancelInvitation: Action<CancelInvitation> = {
