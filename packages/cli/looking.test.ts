@@ -184,6 +184,20 @@ describe('findings and incidents', () => {
     expect((await tripline(['findings', 'show', id(2)])).out).toContain('reviewed after all');
   });
 
+  test('whose delivery nobody has vouched for, or whose end nobody could prove, stand in the list as that', async () => {
+    const state = async (set: string) => {
+      await database.db.pool.query(`UPDATE findings SET ${set} WHERE id = $1`, [id(1)]);
+      return /^(?:critical|low) +(\w+)/.exec((await tripline(['findings'])).out)?.[1];
+    };
+    expect(await state('unproven = true')).toBe('unproven');
+    expect(await state(`severity = 'low', lowered_at = now(), lowered_reason = 'nobody could be asked'`)).toBe(
+      'lowered',
+    );
+    expect(await state("severity = 'critical', unproven = false, lowered_at = NULL, lowered_reason = NULL")).toBe(
+      'standing',
+    );
+  });
+
   test.each([
     ['b000', 'more than one finding begins with b000'],
     ['ffff', 'there is no finding ffff'],

@@ -69,7 +69,9 @@ async function show(db: Db, io: Io, json: boolean, prefix: string): Promise<void
 function stateOf(finding: StoredFinding): string {
   if (finding.withdrawn) return 'withdrawn';
   // What still stood when its silence ended has an incident.
-  return finding.incident === null ? 'silenced' : 'standing';
+  if (finding.incident === null) return 'silenced';
+  if (finding.lowered) return 'lowered';
+  return finding.unproven ? 'unproven' : 'standing';
 }
 
 function describe(finding: StoredFinding, io: Io): string {
