@@ -10,8 +10,19 @@ import type { Db } from './database.ts';
  */
 export const triplineWorkspace = '@tripline';
 
-/** An event that a room leaves for the log. Its types are those of `internalEventTypes`. */
-export type OutgoingEvent<T extends EventType = EventType> = T extends EventType
+/**
+ * What rooms leave for the log. The other types of `internalEventTypes` come another way: who may add to this table hears
+ * strangers (services/notifier), and must not have it signed that a runner is usual or break-glass is open.
+ */
+export const outgoingTypes = [
+  'dev.cdeventsx.tripline-act.performed',
+  'dev.cdeventsx.tripline-response.finished',
+  'dev.cdeventsx.tripline-delivery.looked-up',
+] as const satisfies readonly EventType[];
+export type OutgoingType = (typeof outgoingTypes)[number];
+
+/** An event that a room leaves for the log. */
+export type OutgoingEvent<T extends OutgoingType = OutgoingType> = T extends OutgoingType
   ? {
       /** The same for the same happening, so that whatever is published twice is a duplicate. */
       id: string;

@@ -1,5 +1,5 @@
 import { fromEventRecord } from '@tripline/contracts/event-record';
-import { isFromWithin } from '@tripline/contracts/internal';
+import { internalEventTypes, isFromWithin } from '@tripline/contracts/internal';
 import { addToOutbox, type OutgoingEvent } from '@tripline/db/outbox';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
@@ -45,6 +45,24 @@ test('appends what waits, whole and signed, in order, and then nothing more', as
     expect(isFromWithin(record, [internalKey])).toBe(true);
     fromEventRecord(record, { partition: 0, offset, appendedAtMs: 0 }, { checkWhole: true });
   }
+});
+
+test('signs nothing that no room leaves here: whoever may add to the outbox may not teach a runner, nor open break-glass', async () => {
+  const insert = (id: string, type: string) =>
+    fresh
+      .as('notifier')
+      .pool.query(
+        `INSERT INTO outbox (event_id, event_type, workspace, source, at, data) VALUES ($1, $2, 'acme', '//tripline/acme', now(), $3)`,
+        [id, type, { 'tripline.inventory.kind': 'runners' }],
+      );
+  for (const type of internalEventTypes) await insert(type, type);
+  await publishOutbox(parts());
+  expect(ids().sort()).toEqual([
+    'dev.cdeventsx.tripline-act.performed',
+    'dev.cdeventsx.tripline-delivery.looked-up',
+    'dev.cdeventsx.tripline-response.finished',
+  ]);
+  expect(await waiting()).toBe(0);
 });
 
 test('keeps what the log did not acknowledge, and appends it in its place later', async () => {

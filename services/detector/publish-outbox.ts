@@ -1,5 +1,6 @@
+import type { EventType, TriplineEvent } from '@tripline/contracts/event';
 import type { Db } from '@tripline/db/database';
-import { outboxChannel, removeFromOutbox, takeFromOutbox } from '@tripline/db/outbox';
+import { outboxChannel, outgoingTypes, removeFromOutbox, takeFromOutbox } from '@tripline/db/outbox';
 import { inTransaction } from '@tripline/db/transaction';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
@@ -14,6 +15,7 @@ type OutboxParts = {
   db: Db;
   stream: Pick<Stream, 'append'>;
   config: Pick<Config, 'internalKeys'>;
+  logger?: Pick<Logger, 'error'>;
 };
 
 /** At most so many events are appended at once. */
@@ -23,23 +25,28 @@ const pollMs = 1000;
 
 /**
  * Appends the events that wait in the outbox to the log, signed, and deletes them: answers how many. A crash in between,
- * or a log that does not acknowledge, has them appended again, which their ids show.
+ * or a log that does not acknowledge, has them appended again, which their ids show. What no room leaves there is signed for
+ * nobody: it is deleted, and told.
  * @throws {StreamUnavailable} the log is away; nothing was deleted.
  */
-export function publishOutbox({ db, stream, config }: OutboxParts): Promise<number> {
+export function publishOutbox({ db, stream, config, logger }: OutboxParts): Promise<number> {
   return inTransaction(db, async (client) => {
     const taken = await takeFromOutbox(client, atOnce);
     if (taken.length === 0) return 0;
     failpoint('outbox.before-publish');
-    await appendFromWithin(
-      { stream, config },
-      taken.map(({ event }) => event),
-    );
+    const ours: TriplineEvent[] = [];
+    for (const { event } of taken) {
+      if (known.has(event.type)) ours.push(event);
+      else logger?.error({ id: event.id, type: event.type }, 'the outbox held what no room leaves there: not appended');
+    }
+    if (ours.length > 0) await appendFromWithin({ stream, config }, ours);
     failpoint('outbox.after-publish');
     await removeFromOutbox(client, taken);
     return taken.length;
   });
 }
+
+const known: ReadonlySet<EventType> = new Set(outgoingTypes);
 
 /** Publishes what is left in the outbox as soon as it is committed, until `stop`. */
 export function startPublishing(parts: OutboxParts & { clock: Clock; logger: Logger }): { stop: () => Promise<void> } {
