@@ -237,12 +237,13 @@ function learnJob(run: Run, event: LoggedEvent): Run {
     fromMs: startedAt === undefined ? (known?.fromMs ?? Date.parse(event.time)) : Date.parse(startedAt),
     toMs: finished ? Date.parse(data['tripline.task.completed_at'] ?? event.time) : (known?.toMs ?? null),
     startSeen: !finished || (known?.startSeen ?? false),
-    ...(known?.started ? { started: known.started } : {}),
-    ...(known?.finished ? { finished: known.finished } : {}),
+    // Whoever told it first is believed: what is sent again must not make unproven what rests on the job.
     [finished ? 'finished' : 'started']: tell(
       event,
       `The broker's job ${name} of ${run.id} ${finished ? 'finished' : 'started'}`,
     ),
+    ...(known?.started ? { started: known.started } : {}),
+    ...(known?.finished ? { finished: known.finished } : {}),
   };
   const jobs = [...run.jobs.filter((other) => other.id !== id), job];
   return { ...run, actors: withLogins(run.actors, data['user.name']), jobs: jobs.slice(-caps.jobs) };

@@ -183,6 +183,22 @@ describe('with an access broker', () => {
     expect(seen(played)).toEqual(['privilege-grant-outside-job high']);
     expect(played.all[0]!.response).toHaveLength(1);
   });
+  test('a job’s beginning sent again does not make unproven what rests on the job', () => {
+    const again = Array.from({ length: 202 }, (_, nth) => ({
+      ...broker(0, 3000, 'eve', 4)[1]!,
+      atMs: startMs + 100_000 + nth,
+    }));
+    const [run, started, finished] = broker(0, 3000, 'eve', 4);
+    const events = [run!, started!, collaborator(60, 'added', 'eve', 'bob'), ...again];
+    const timeline = {
+      rules,
+      events: [...events, answer(600, again[0]!, 'not-listed'), finished!],
+      settings: withBroker,
+    };
+    const played = playTimeline({ ...timeline, untilMs: startMs + 7_200_000 });
+    expect(seen(played)).toEqual(['grant-outlived-job high']);
+    expect(played.all[0]!.response).toHaveLength(1);
+  });
   test('a removal that is vouched for in time leaves nothing to find', () => {
     expect(seen(play([...twice, replayed, answer(3700, replayed, 'listed')], { settings: withBroker }))).toEqual([]);
   });
