@@ -72,7 +72,11 @@ async function play({ databaseUrl, fenced }: Request) {
   await stream.close();
   await db.close();
   const after = openDatabase(databaseUrl, { applicationName: 'bench' });
-  const { rows: found } = await after.pool.query('SELECT rule, workspace, subject, occasion FROM findings');
+  // Ours names the fact that two webhooks may tell; the peers know the event that decided.
+  const { rows: found } = await after.pool.query(
+    `SELECT rule, workspace, subject, CASE WHEN occasion LIKE 'fact:%' THEN deciding_event ELSE occasion END AS occasion
+     FROM findings`,
+  );
   const { rows } = await after.pool.query<{ written: number }>(
     'SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::int AS written FROM pg_stat_user_tables',
   );
