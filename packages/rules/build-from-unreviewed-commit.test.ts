@@ -105,6 +105,19 @@ describe('a push straight to a protected branch', () => {
     expect(lookUps).toEqual([]);
   });
 
+  test('is found as surely when its push is sent again', () => {
+    const first = { ...push(0, head), id: 'push', time: iso(0), bodySha256: 'a'.repeat(64) };
+    const again = Array.from({ length: 220 }, (_, nth) => ({ ...first, id: `again-${nth}`, atMs: s(1) + nth }));
+    const refuted = at(s(300), 'dev.cdeventsx.tripline-delivery.looked-up', {
+      ...{ 'tripline.delivery.id': 'again-0', 'tripline.delivery.proof': 'not-listed' },
+    });
+    const { findings } = play([first, ...again, run(2, head), refuted]);
+    expect(findings.map(({ severity, unproven, response }) => [severity, unproven, response.length])).toEqual([
+      ['high', undefined, 1],
+    ]);
+    expect(findings[0]!.evidence.map(({ eventId }) => eventId)).toContain('push');
+  });
+
   test('is found in any order, and on a release branch of the inventory too', () => {
     expectSameInAnyOrder(story([push(0, head), run(1, head), task(2, head)]), found(head));
     const release = { 'vcs.ref.head.name': 'release/1.2' };

@@ -115,7 +115,18 @@ export function learnPush(commit: Commit, event: LoggedEvent<'dev.cdeventsx.trip
     ),
   };
   const carried = commits.map((pushed) => pushed.revision).filter((other) => other !== revision);
-  const pushes = [...commit.pushes.filter((known) => known.evidence.eventId !== event.id), push];
+  // Whoever told it first is believed: what is sent again must not make unproven what rests on the push.
+  const isTold = commit.pushes.some(
+    (known) =>
+      known.timeMs === push.timeMs &&
+      known.ref === ref &&
+      known.type === push.type &&
+      known.pusher === pusher &&
+      known.committer === push.committer &&
+      known.ciPaths.join('\0') === push.ciPaths.join('\0'),
+  );
+  const others = commit.pushes.filter((known) => known.evidence.eventId !== event.id);
+  const pushes = isTold ? [...commit.pushes] : [...others, push];
   return {
     ...commit,
     pushes: pushes.sort((a, b) => a.timeMs - b.timeMs).slice(-caps.pushes),
