@@ -54,7 +54,6 @@ export async function measureServer(
     ...server.env,
     PORT: String(port),
     TRIPLINE_PORT: String(port),
-    TRIPLINE_OPERATIONS_PORT: '0',
     TRIPLINE_DATA: dataDir,
   };
   const running = start(server.args, { core: 0, env });

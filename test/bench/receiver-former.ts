@@ -25,7 +25,9 @@ const brokers = await startBrokers({ brokers: 1 });
 try {
   const now = receiverProcess(brokers.bootstrap.join(','));
   const [program, ...args] = now.args;
-  const before = { ...now, args: [join(former.folder, 'packages/cli/tripline.mjs'), ...args] };
+  // A former one may not know the port for operators, and refuses what it does not know.
+  const { TRIPLINE_OPERATIONS_PORT: _, ...env } = now.env;
+  const before = { ...now, env, args: [join(former.folder, 'packages/cli/tripline.mjs'), ...args] };
   if (program === before.args[0]) throw new Error('the former program is this one');
   const { cpu } = await benchServers(
     {

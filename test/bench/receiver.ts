@@ -21,6 +21,7 @@ export function receiverProcess(brokers: string): HttpServer {
     KAFKA_BROKERS: brokers,
     TRIPLINE_GITHUB_WEBHOOK_SECRET: secret,
     TRIPLINE_LOG_LEVEL: 'warn',
+    TRIPLINE_OPERATIONS_PORT: '0',
   };
   return { args: [tripline, 'receiver'], env, ready: '/readyz' };
 }
