@@ -62,6 +62,8 @@ export const ignoredReasons = [
   'impossible-name',
   /** Whose it is belongs to no configured workspace. */
   'unknown-organization',
+  /** Whose it is belongs to no configured workspace, and only the App’s secret speaks for it: anybody may have installed it. */
+  'unknown-installation',
   /** Nothing in it says whose it is. */
   'no-workspace',
   /** The provider left out what an event of its type cannot be without. */

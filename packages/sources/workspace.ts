@@ -25,7 +25,10 @@ export type Workspaces = {
 /** An organisation, or the user who owns a repository, as a body names it. */
 export type NamedOwner = { login: string; id: string | undefined };
 
-export type Whose = { workspace: string } | { ignored: 'no-workspace' | 'unknown-organization' } | { refusal: Refusal };
+export type Whose =
+  | { workspace: string }
+  | { ignored: 'no-workspace' | 'unknown-organization' | 'unknown-installation' }
+  | { refusal: Refusal };
 
 /** An organisation whose id is known. */
 export type PinnedOrganization = { id: string; login: string; workspace: string };
@@ -132,7 +135,8 @@ export function createWorkspaces(
       } else if (!ids.includes(home) || (workspace !== undefined && workspace !== home)) return anothers;
       else workspace = home;
     }
-    if (isUnknown) return { ignored: 'unknown-organization' };
+    // An App can be installed by strangers: that their organisation is heard is no fault of the configuration.
+    if (isUnknown) return { ignored: beyond ? 'unknown-installation' : 'unknown-organization' };
     learn(owners[0]!, workspace!);
     return { workspace: workspace! };
   }

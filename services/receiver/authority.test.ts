@@ -108,7 +108,7 @@ describe('a webhook secret speaks for its organisations alone', () => {
     const app = { id: '1', privateKey: 'a private key of no use here', webhookSecrets: of.app };
     receiver = await startReceiver(fakeStream(), { settings: { workspaces, github: { app } } });
     for (const login of ['acme', 'labs-org']) expect(await signed(member(login), of.app[0]!)).toMatchObject(kept);
-    expect(await signed(member('globex', 99), of.app[0]!)).toMatchObject({ body: { reason: 'unknown-organization' } });
+    expect(await signed(member('globex', 99), of.app[0]!)).toMatchObject({ body: { reason: 'unknown-installation' } });
   });
 
   test('what names no organisation is the workspace’s of its secret, where that is one', async () => {

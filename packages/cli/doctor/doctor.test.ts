@@ -191,6 +191,7 @@ describe('the database', () => {
       'tripline.deliveries.recent': [
         { source: 'github', reason: 'unknown-organization', genuine: true, organization: 'Acme-Labs', time: lastAt },
         { source: 'github', reason: 'unknown-organization', genuine: false, organization: 'evil', time: lastAt },
+        { source: 'github', reason: 'unknown-installation', genuine: true, organization: 'installer', time: lastAt },
       ],
     };
     const record = {
@@ -213,6 +214,7 @@ describe('the database', () => {
     });
     expect(named(checks, 'deliveries ignored')).toMatchObject({ state: 'ok' });
     expect(named(checks, 'organization Acme-Labs')).toMatchObject({ state: 'broken' });
+    expect(named(checks, 'organization installer')).toBeUndefined();
     expect(named(checks, 'organization evil')).toBeUndefined();
     writeFileSync(
       join(folder, 'tripline.yaml'),
