@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { attackVersion, type Finding, findingSchema } from '@tripline/contracts/finding';
 import { responseActions } from '@tripline/contracts/response';
+import { clip } from '@tripline/contracts/text';
 import type { AnyRule, FindingDraft } from '@tripline/rules/contract';
 import type { z } from 'zod';
 import { findingId } from './finding-id.ts';
@@ -84,7 +85,7 @@ function fitted(whole: Unfit, issues: readonly Issue[], summaryLimit: number): F
     if (path.length > 1) continue;
     const field = String(path[0]);
     named.add(field);
-    if (field === 'title') left['title'] = `${whole['rule']}: ${whole['subject']}`.slice(0, 300).toWellFormed();
+    if (field === 'title') left['title'] = clip(`${whole['rule']}: ${whole['subject']}`, 300).toWellFormed();
     if (field === 'summary') left['summary'] = '';
     if (field === 'confidence') left['confidence'] = 'low';
     if (field === 'occurredAt') left['occurredAt'] = whole['detectedAt'];
@@ -113,9 +114,7 @@ const rankOf = (step: { action: keyof typeof responseActions }) => responseActio
 /** At most `limit` UTF-16 units of `text`, and no half of a character. */
 function cut<T>(text: T, limit: number): T {
   if (typeof text !== 'string' || text.length <= limit) return text;
-  const end = limit - 1;
-  const isHalf = text.charCodeAt(end - 1) >= 0xd800 && text.charCodeAt(end - 1) <= 0xdbff;
-  return `${text.slice(0, isHalf ? end - 1 : end)}…` as T;
+  return `${clip(text, limit - 1)}…` as T;
 }
 
 /** As `cut`, but for ids: two that begin alike stay two. */
