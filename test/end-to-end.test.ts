@@ -208,7 +208,7 @@ slack:
     up.child.kill('SIGINT');
     await up.ended;
   });
-  await expect.poll(() => up.out() + up.err(), { timeout: 40_000, interval: 25 }).toMatch(/Tripline is up|tripline: /);
+  await expect.poll(() => up.out() + up.err(), { timeout: 40_000, interval: 25 }).toMatch(/Ctrl-C stops it|tripline: /);
   const base = /http:\/\/127\.0\.0\.1:\d+/.exec(up.out())![0];
 
   const body = keyAdded();

@@ -27,7 +27,7 @@ async function npmStart(settings = '') {
   let said = '';
   for (const stream of [npm.stdout, npm.stderr]) stream.on('data', (chunk) => (said += chunk));
   const ended = new Promise<number | string>((resolve) => npm.on('exit', (code, signal) => resolve(code ?? signal!)));
-  await expect.poll(() => said, { timeout: 60_000, interval: 50 }).toContain('Tripline is up');
+  await expect.poll(() => said, { timeout: 60_000, interval: 50 }).toContain('Ctrl-C stops it');
   const { pid } = findStandalone(dataDir)!;
   return { npm, pid, file, ended, said: () => said };
 }

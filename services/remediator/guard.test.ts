@@ -91,7 +91,26 @@ const facts: fc.Arbitrary<GuardFacts> = fc
       ahead: fc.integer({ min: 0, max: 5 }),
     }),
   })
-  .chain((any) => step.map((of) => ({ ...any, action: of.action, targets: actionOf(of).targets(of) })));
+  .chain((any) => step.map((of) => ({ ...any, action: of.action, targets: actionOf(of).targets(of) })))
+  .chain((any) =>
+    // Drawn freely, one set in ten thousand is let through: half of them have nothing against them but what is looked at below.
+    fc.boolean().map((free) => {
+      if (free) return any;
+      const { finding, settings, action } = any;
+      const entry = {
+        rule: finding.rule,
+        minSeverity: 'low' as const,
+        minConfidence: 'low' as const,
+        actions: [action],
+      };
+      return {
+        ...any,
+        ...{ mode: 'live' as const, drill: false, configured: true, targetIsOurs: true, stopped: false },
+        settings: { ...settings, policy: [...settings.policy, entry], maxPerHour: 20 },
+        finding: { ...finding, silenced: false, withdrawn: false, doubt: null, resolved: null },
+      };
+    }),
+  );
 
 const nobody = { users: [], repositories: [], runners: [] };
 const login = (of: string) => ({ login: of, id: undefined });
