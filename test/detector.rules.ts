@@ -1,4 +1,4 @@
-import { defineRule, type FindingDraft } from '@tripline/rules/contract';
+import { defineRule, type FindingDraft } from '@tripline/contracts/rule';
 import { at, type LoggedEventInput } from '@tripline/rules/test-kit';
 import { z } from 'zod';
 

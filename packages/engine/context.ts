@@ -1,7 +1,7 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { evidenceSchema, type Finding } from '@tripline/contracts/finding';
-import type { AnyRule, FindingDraft, RuleContext } from '@tripline/rules/contract';
-import { runKey } from '@tripline/rules/contract';
+import type { AnyRule, FindingDraft, RuleContext } from '@tripline/contracts/rule';
+import { runKey } from '@tripline/contracts/rule';
 import { clean, completeFinding, identify } from './draft.ts';
 import type { Effects, FindingChange } from './effects.ts';
 import type { Journal } from './journal.ts';

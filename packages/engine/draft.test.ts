@@ -1,5 +1,5 @@
 import { findingSchema } from '@tripline/contracts/finding';
-import type { AnyRule, FindingDraft } from '@tripline/rules/contract';
+import type { AnyRule, FindingDraft } from '@tripline/contracts/rule';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { completeFinding, type Occasion } from './draft.ts';

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { attackVersion, type Finding, findingSchema } from '@tripline/contracts/finding';
 import { responseActions } from '@tripline/contracts/response';
+import type { AnyRule, FindingDraft } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
-import type { AnyRule, FindingDraft } from '@tripline/rules/contract';
 import type { z } from 'zod';
 import { findingId } from './finding-id.ts';
 

@@ -1,6 +1,6 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { receiverWorkspace } from '@tripline/contracts/event';
-import { type AnyRule, defineRule } from '@tripline/rules/contract';
+import { type AnyRule, defineRule } from '@tripline/contracts/rule';
 import {
   at,
   createKept,

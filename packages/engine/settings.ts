@@ -1,4 +1,4 @@
-import type { AnyRule } from '@tripline/rules/contract';
+import type { AnyRule } from '@tripline/contracts/rule';
 import type { WorkspaceFacts } from './workspace-facts.ts';
 
 /** A rule with the user's settings for it as written; `settings` are the same, checked and with defaults. */

@@ -1,4 +1,4 @@
-import type { Timer } from '@tripline/rules/contract';
+import type { Timer } from '@tripline/contracts/rule';
 import type { Journal } from './journal.ts';
 import { joinKey } from './keys.ts';
 

@@ -1,4 +1,4 @@
-import { defineRule } from '@tripline/rules/contract';
+import { defineRule } from '@tripline/contracts/rule';
 import { at, type LoggedEventInput, playTimeline } from '@tripline/rules/test-kit';
 import { expect, test } from 'vitest';
 import { z } from 'zod';

@@ -1,7 +1,7 @@
 import { eventIs } from '@tripline/contracts/event';
+import { defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
-import { defineRule } from './contract.ts';
 import { tell } from './story.ts';
 
 const isOpening = eventIs('dev.cdeventsx.tripline-breakglass.opened');

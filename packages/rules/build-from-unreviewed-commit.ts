@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Attributes } from '@tripline/contracts/attributes';
 import { eventIs, isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import { defineRule, type RuleContext, type Timer } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
@@ -20,7 +21,6 @@ import {
   reviewedBy,
   unknownCommit,
 } from './commit-facts.ts';
-import { defineRule, type RuleContext, type Timer } from './contract.ts';
 import { remembered } from './remembered.ts';
 import { answerApproves, approvalOf, type Change, changeSchema, learnChange, unknownChange } from './reviewed.ts';
 import { draftOf } from './unreviewed-draft.ts';

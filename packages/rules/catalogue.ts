@@ -1,4 +1,4 @@
-import type { AnyRule } from './contract.ts';
+import type { AnyRule } from '@tripline/contracts/rule';
 
 /** The catalogue of rules as Markdown, told by the rules themselves. CATALOGUE.md is held to it by a test. */
 export function renderCatalogue(rules: readonly AnyRule[]): string {

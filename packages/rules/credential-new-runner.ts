@@ -1,10 +1,10 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { eventIs, type LoggedEvent } from '@tripline/contracts/event';
 import type { Confidence } from '@tripline/contracts/finding';
+import { defineRule, type FindingDraft, type RuleContext, runKey, type Timer } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
-import { defineRule, type FindingDraft, type RuleContext, runKey, type Timer } from './contract.ts';
 import { remembered } from './remembered.ts';
 import {
   type Book,

@@ -1,7 +1,7 @@
 import type { Confidence } from '@tripline/contracts/finding';
+import { defineRule, type FindingDraft, type RuleContext } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import type { z } from 'zod';
-import { defineRule, type FindingDraft, type RuleContext } from './contract.ts';
 import { granteeOf, grantOccasion, grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
 import {
   type Access,

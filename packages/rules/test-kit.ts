@@ -2,6 +2,7 @@ import { type EventData, type EventType, parseEvent, type TriplineEvent } from '
 import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Finding } from '@tripline/contracts/finding';
 import type { LookUp } from '@tripline/contracts/job';
+import type { AnyRule } from '@tripline/contracts/rule';
 import type { DeliveryQuestion, Effects, FindingChange, Poison, Verdict, Withdrawal } from '@tripline/engine/effects';
 import { createEngine, type EngineBatch, type Snapshot } from '@tripline/engine/engine';
 import { joinKey, type StateKey } from '@tripline/engine/keys';
@@ -9,7 +10,6 @@ import { configureRule } from '@tripline/engine/settings';
 import type { StateRow } from '@tripline/engine/state';
 import type { SetTimer } from '@tripline/engine/timers';
 import { type StreamRecord, topics } from '@tripline/stream/contract';
-import type { AnyRule } from './contract.ts';
 
 /**
  * The kit by which a rule is tested, ours and a user's alike: a timeline of events goes through the real engine, with

@@ -1,6 +1,6 @@
+import type { FindingDraft } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { type Commit, knownUnreviewed, type Run } from './commit-facts.ts';
-import type { FindingDraft } from './contract.ts';
 import { inOrder, noSurerThan, shortSha } from './story.ts';
 
 /** What build-from-unreviewed-commit tells people. `unheard`: nothing says how the commit came into the repository. */

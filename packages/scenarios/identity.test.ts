@@ -1,4 +1,4 @@
-import { defineRule } from '@tripline/rules/contract';
+import { defineRule } from '@tripline/contracts/rule';
 import { rules } from '@tripline/rules/registry';
 import { at, type LoggedEventInput, type Played, playTimeline } from '@tripline/rules/test-kit';
 import fc from 'fast-check';

@@ -1,11 +1,11 @@
 import type { EventType } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
+import type { AnyRule } from '@tripline/contracts/rule';
 import type { Db } from '@tripline/db/database';
 import { Fenced } from '@tripline/db/positions';
 import { readRuleFaults } from '@tripline/db/rule-faults';
 import { configureRule } from '@tripline/engine/settings';
-import type { AnyRule } from '@tripline/rules/contract';
 import { at, type LoggedEventInput, playTimeline, toRecords } from '@tripline/rules/test-kit';
 import { type Clock, systemClock } from '@tripline/runtime/clock';
 import { loadConfig } from '@tripline/runtime/config';

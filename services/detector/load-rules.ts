@@ -3,8 +3,8 @@ import { pathToFileURL } from 'node:url';
 import { attributes } from '@tripline/contracts/attributes';
 import { eventTypes } from '@tripline/contracts/event';
 import { confidences, severities } from '@tripline/contracts/finding';
+import type { AnyRule } from '@tripline/contracts/rule';
 import { type ConfiguredRule, configureRule } from '@tripline/engine/settings';
-import type { AnyRule } from '@tripline/rules/contract';
 import { rules as ownRules } from '@tripline/rules/registry';
 import { type Config, ConfigError } from '@tripline/runtime/config';
 import { faultOfOwnership } from '@tripline/runtime/ownership';
@@ -13,7 +13,7 @@ import { z } from 'zod';
 const isFunction = z.custom<unknown>((value) => typeof value === 'function', 'must be a function');
 const isSchema = z.custom<unknown>((value) => value instanceof Object && 'safeParse' in value, 'must be a zod schema');
 
-/** What a rule of the user's must have; packages/rules/contract.ts says what each is. */
+/** What a rule of the user's must have; packages/contracts/rule.ts says what each is. */
 const ruleShape = z.object({
   id: z.string().regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'must be kebab-case'),
   title: z.string().min(1),

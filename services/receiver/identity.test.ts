@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module';
 import { type EventType, eventTypes } from '@tripline/contracts/event';
 import { fromEventRecord, toEventRecord } from '@tripline/contracts/event-record';
+import { defineRule } from '@tripline/contracts/rule';
 import { addToTrail, makeTrailDays } from '@tripline/db/trail';
 import { inTransaction } from '@tripline/db/transaction';
 import { verifyTrail } from '@tripline/db/verify-trail';
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
-import { defineRule } from '@tripline/rules/contract';
 import { createKept, runBatch } from '@tripline/rules/test-kit';
 import { type NewRecord, type StreamRecord, topics } from '@tripline/stream/contract';
 import fc from 'fast-check';

@@ -1,9 +1,9 @@
 import type { AttributeName } from '@tripline/contracts/attributes';
 import type { EventType, LoggedEvent } from '@tripline/contracts/event';
+import { type AnyRule, defineRule } from '@tripline/contracts/rule';
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
 import { rule as oneRule } from '@tripline/rules/build-from-unreviewed-commit';
-import { type AnyRule, defineRule } from '@tripline/rules/contract';
 import { runBatch } from '@tripline/rules/test-kit';
 import type { StreamRecord } from '@tripline/stream/contract';
 import { partitionOf } from '@tripline/stream/partition';

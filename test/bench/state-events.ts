@@ -1,5 +1,5 @@
+import { defineRule } from '@tripline/contracts/rule';
 import { configureRule } from '@tripline/engine/settings';
-import { defineRule } from '@tripline/rules/contract';
 import { at, toRecords } from '@tripline/rules/test-kit';
 import type { StreamRecord } from '@tripline/stream/contract';
 import { z } from 'zod';

@@ -4,7 +4,7 @@ import { eventTypeOf, fromEventRecord } from '@tripline/contracts/event-record';
 import type { Entity, Severity } from '@tripline/contracts/finding';
 import type { LookUp } from '@tripline/contracts/job';
 import type { ResponseStep } from '@tripline/contracts/response';
-import type { AnyRule, FindingDraft, RuleContext, Timer } from '@tripline/rules/contract';
+import type { AnyRule, FindingDraft, RuleContext, Timer } from '@tripline/contracts/rule';
 import type { StreamRecord } from '@tripline/stream/contract';
 
 /**

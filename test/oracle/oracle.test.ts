@@ -1,8 +1,8 @@
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { faultOfOrigin } from '@tripline/contracts/internal';
+import type { AnyRule } from '@tripline/contracts/rule';
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
-import type { AnyRule } from '@tripline/rules/contract';
 import { rules as ownRules } from '@tripline/rules/registry';
 import { createKept, runBatch } from '@tripline/rules/test-kit';
 import { scenarios } from '@tripline/scenarios/registry';

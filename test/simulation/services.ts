@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { responseActions } from '@tripline/contracts/response';
+import type { AnyRule } from '@tripline/contracts/rule';
 import type { Db } from '@tripline/db/database';
 import { createDetector } from '@tripline/detector/detector';
 import { publishOutbox } from '@tripline/detector/publish-outbox';
@@ -8,7 +9,6 @@ import type { StoreOptions } from '@tripline/engine/state-store';
 import { createNotifier } from '@tripline/notifier/notifier';
 import { createRecorder } from '@tripline/recorder/recorder';
 import { createRemediator } from '@tripline/remediator/remediator';
-import type { AnyRule } from '@tripline/rules/contract';
 import { rules as ownRules } from '@tripline/rules/registry';
 import { type Config, loadConfig } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';

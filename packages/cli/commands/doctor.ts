@@ -1,5 +1,5 @@
 import type { Check } from '@tripline/contracts/check';
-import type { AnyRule } from '@tripline/rules/contract';
+import type { AnyRule } from '@tripline/contracts/rule';
 import { type Config, ConfigError, loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, readArguments, UserError } from '../command.ts';

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import type { AnyRule } from '@tripline/contracts/rule';
 import { loadRules } from '@tripline/detector/load-rules';
-import type { AnyRule } from '@tripline/rules/contract';
 import { loadConfig } from '@tripline/runtime/config';
 import { type Command, type Io, readArguments, UsageError } from '../command.ts';
 import { styled } from '../show.ts';

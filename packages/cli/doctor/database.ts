@@ -1,11 +1,11 @@
 import type { Check } from '@tripline/contracts/check';
 import { drillPrefix } from '@tripline/contracts/drill';
+import type { AnyRule } from '@tripline/contracts/rule';
 import type { Db } from '@tripline/db/database';
 import { checkHealth } from '@tripline/db/health';
 import { readRemediationSwitch } from '@tripline/db/switches';
 import { readWorkspaceFacts } from '@tripline/db/workspaces';
 import type { WorkspaceFacts } from '@tripline/engine/workspace-facts';
-import type { AnyRule } from '@tripline/rules/contract';
 import type { Config } from '@tripline/runtime/config';
 import { moment } from '../show.ts';
 import { ask } from './check.ts';

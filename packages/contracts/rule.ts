@@ -1,9 +1,9 @@
-import type { AttributeName } from '@tripline/contracts/attributes';
-import type { EventType, LoggedEvent } from '@tripline/contracts/event';
-import type { Confidence, Entity, Evidence, Severity } from '@tripline/contracts/finding';
-import type { LookUp } from '@tripline/contracts/job';
-import type { ResponseStep } from '@tripline/contracts/response';
 import type { z } from 'zod';
+import type { AttributeName } from './attributes.ts';
+import type { EventType, LoggedEvent } from './event.ts';
+import type { Confidence, Entity, Evidence, Severity } from './finding.ts';
+import type { LookUp } from './job.ts';
+import type { ResponseStep } from './response.ts';
 
 /**
  * A rule: one weakness, one file, one id, one heading in the catalogue.
@@ -132,7 +132,7 @@ export type FindingDraft = {
   decidedBy?: { eventId: string; time: string };
 };
 
-/** Gives a rule its types. A rule outside this repository imports this from `@tripline/rules/contract`. */
+/** Gives a rule its types. A rule outside this repository imports this from `@tripline/contracts/rule`. */
 export function defineRule<State, Settings>(rule: Rule<State, Settings>): Rule<State, Settings> {
   return rule;
 }
