@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { AttributeName } from './attributes.ts';
 import type { EventType, LoggedEvent } from './event.ts';
+import type { AnyFact, Fact } from './fact.ts';
 import type { Confidence, Entity, Evidence, Severity } from './finding.ts';
 import type { LookUp } from './job.ts';
 import type { ResponseStep } from './response.ts';
@@ -55,7 +56,48 @@ export type Rule<State = unknown, Settings = unknown> = {
   judge: (event: LoggedEvent, context: RuleContext<State, Settings>) => void;
   /** A timer that `judge` set is due. Its keys are those that were given when it was set. */
   due?: (timer: Timer, context: RuleContext<State, Settings>) => void;
+  /** What it concludes from shared facts, beside or instead of `judge`. */
+  concludes?: Concludes<Settings>;
 };
+
+/**
+ * A rule's sentence over shared facts. The engine asks for it whenever a fact changes that concerns one of its subjects,
+ * finds what is concluded, and takes back what no longer is. What it says is a function of the facts and the log's time
+ * alone, so it holds in any order.
+ */
+export type Concludes<Settings> = {
+  uses: readonly AnyFact[];
+  /** The subjects that a changed fact concerns by itself: texts of the rule's own, such as a run's key. Those that `watch` it are asked anyway. */
+  subjects: (changed: { fact: string; key: string; value: unknown }, settings: Settings) => readonly string[];
+  /** All that stands of `subject` now. */
+  conclude: (subject: string, context: ConcludeContext<Settings>) => readonly Conclusion[];
+};
+
+export type ConcludeContext<Settings> = Pick<
+  RuleContext<unknown, Settings>,
+  'workspace' | 'nowMs' | 'settings' | 'learning' | 'lookUp' | 'doubtOf'
+> & {
+  /** What is known of a thing. A change of it alone asks nothing anew. */
+  read: <Value>(fact: Fact<Value>, key: string) => Value | undefined;
+  /** The same, and the subject is concluded anew whenever it changes. */
+  watch: <Value>(fact: Fact<Value>, key: string) => Value | undefined;
+  /** Concludes the subject anew at `ms` of the log's time; of several the earliest. */
+  recheckAt: (ms: number) => void;
+};
+
+/**
+ * A finding as it is concluded. Evidence, confidence (never surer than its feeds) and the deciding event (the latest by its
+ * own time) follow from `because`. What it rests on is pinned; once part of that is gone, the finding is frozen: it is
+ * neither grown nor taken back any more.
+ */
+export type Conclusion = Omit<FindingDraft, 'occasion' | 'evidence' | 'decidedBy' | 'confidence'> & {
+  occasion: string;
+  /** At most, whatever the feeds are worth; high unless told otherwise. */
+  confidence?: Confidence;
+  because: readonly Because[];
+};
+/** What was observed of a thing, as a line of evidence. */
+export type Because = { fact: AnyFact; key: string; evidence: Evidence; trust: Confidence };
 
 export type Timer = {
   /** Unique within the rule and workspace; setting it again moves it. */
