@@ -45,7 +45,7 @@ const isTest = (path: string) => /\.(test|contract)\.ts$/.test(path) || path.inc
 
 describe('ARCHITECTURE.md', () => {
   test('its rooms are the folders, all of them and no other', () => {
-    const listed = [...read('ARCHITECTURE.md').matchAll(/^\| `((?:services|packages)\/[a-z]+)` \|/gm)].map(
+    const listed = [...read('ARCHITECTURE.md').matchAll(/^\| `((?:services|packages)\/[a-z-]+)` \|/gm)].map(
       (match) => match[1],
     );
     expect([...listed].sort()).toEqual([...folders('services'), ...folders('packages')].sort());
