@@ -1,0 +1,82 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { LoggedEvent } from '@tripline/contracts/event';
+import type { LearnContext, Observed } from '@tripline/contracts/fact';
+import { clip } from '@tripline/contracts/text';
+
+/** How much of one kind of observation a fact keeps. An attacker chooses how many there are, and mostly by whom. */
+export type Bound<T> = {
+  /** What is bounded, in the fact's own words: `pushes`, `reviews`. It stands in the finding `state-flooded`. */
+  kind: string;
+  /** By whom: an account's id where the event has one. What one author does pushes out nothing of another's. */
+  authorOf: (observation: T) => string;
+  mostPerAuthor: number;
+  /** Of all authors together, since accounts cost nothing. */
+  most: number;
+  /** What tells two observations of one event apart; one an event unless given. */
+  nameOf?: (observation: T) => string;
+};
+
+/** Stands for the author where it is not one who did too much, but many together. */
+export const manyAuthors = 'many';
+
+/**
+ * The observations in order of their own times with `added` among them; the same list where it adds nothing. Of too many
+ * the latest stay, and those that are pinned: a set and its bounds have one outcome, whatever the order of arrival. What is
+ * dropped is said by `flooded`.
+ */
+export function keepBounded<T extends Observed>(
+  known: readonly T[],
+  added: T,
+  bound: Bound<T>,
+  at: Pick<LearnContext, 'pinned' | 'flooded'>,
+): readonly T[] {
+  const nameOf = bound.nameOf ?? (() => '');
+  const name = nameOf(added);
+  if (known.some((other) => other.eventId === added.eventId && nameOf(other) === name)) return known;
+  const sorted = [...known, added].sort((a, b) => inOwnOrder(a, b) || compare(nameOf(a), nameOf(b)));
+  const counts = new Map<string, number>();
+  let total = 0;
+  const kept: T[] = [];
+  for (let place = sorted.length - 1; place >= 0; place -= 1) {
+    const observation = sorted[place]!;
+    if (at.pinned.has(observation.eventId)) {
+      kept.push(observation);
+      continue;
+    }
+    const author = bound.authorOf(observation);
+    const count = counts.get(author) ?? 0;
+    if (count >= bound.mostPerAuthor) at.flooded(bound.kind, author);
+    else if (total >= bound.most) at.flooded(bound.kind, manyAuthors);
+    else {
+      counts.set(author, count + 1);
+      total += 1;
+      kept.push(observation);
+    }
+  }
+  const isAsKnown = kept.length === known.length && !kept.includes(added);
+  return isAsKnown ? known : kept.reverse();
+}
+
+/** The one order of observations: by the provider's own time, then by id. */
+export function inOwnOrder(a: Pick<Observed, 'time' | 'eventId'>, b: Pick<Observed, 'time' | 'eventId'>): number {
+  return Date.parse(a.time) - Date.parse(b.time) || compare(a.eventId, b.eventId);
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** By which event something was observed, for a fact's value. `url` defaults to the job, run or repository that the event names. */
+export function observedBy(event: LoggedEvent, url?: string): Observed {
+  const data: Attributes = event.data;
+  const link =
+    url ??
+    data['cicd.pipeline.task.run.url.full'] ??
+    data['cicd.pipeline.run.url.full'] ??
+    data['vcs.repository.url.full'];
+  return {
+    eventId: event.id,
+    eventType: event.type,
+    time: event.time,
+    trust: event.trust,
+    ...(link === undefined ? {} : { url: clip(link, 500) }),
+  };
+}
