@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** `fast`: beside the sources, on a real Postgres where they touch one. `wide`: in test/, with a real Kafka broker too. */
 export default defineConfig({
   test: {
-    reporters: ['default', './test/setup/plain-line.ts'],
+    reporters: ['default', './packages/testing/plain-line.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [
@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['packages/**/*.test.ts', 'services/**/*.test.ts'],
-          globalSetup: ['test/setup/postgres.global.ts'],
+          globalSetup: ['packages/testing/postgres/postgres.global.ts'],
         },
       },
       {
@@ -20,7 +20,7 @@ export default defineConfig({
         test: {
           name: 'wide',
           include: ['test/**/*.test.ts'],
-          globalSetup: ['test/setup/postgres.global.ts', 'test/setup/kafka.global.ts'],
+          globalSetup: ['packages/testing/postgres/postgres.global.ts', 'packages/testing/kafka/kafka.global.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
           fileParallelism: false,

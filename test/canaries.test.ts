@@ -11,9 +11,9 @@ import { startEmbedded } from '../packages/db/embedded.ts';
 import { environment } from '../packages/runtime/settings.ts';
 import { toCloudEvent } from '../packages/sources/tripline/source.ts';
 import { signStandard } from '../packages/sources/tripline/verify.ts';
-import { canariesIn, formsOf, unpacked } from './setup/canary.ts';
-import { exampleOwners, plantedExamples } from './setup/canary-inputs.ts';
-import { tripline as command } from './setup/tripline.ts';
+import { canariesIn, formsOf, unpacked } from '../packages/testing/canary.ts';
+import { exampleOwners, plantedExamples } from '../packages/testing/canary-inputs.ts';
+import { tripline as command } from '../packages/testing/tripline.ts';
 
 /**
  * Plants a secret of its own in every secret setting and every kind of input (each header, each field of each delivery,

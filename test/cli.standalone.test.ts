@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { lines, processesNaming, startTripline, type Tripline, tripline } from './setup/tripline.ts';
+import { lines, processesNaming, startTripline, type Tripline, tripline } from '../packages/testing/tripline.ts';
 
 /** `tripline up` as a new user meets it: a process of its own, a fresh folder, nothing configured. */
 let folder: string;

@@ -7,9 +7,9 @@ import { Ajv } from 'ajv';
 import { validate } from 'dockerfile-utils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { haveKafka, kafkaBrokers } from './setup/kafka.ts';
-import { freshDatabase } from './setup/postgres.ts';
-import { lines, processesNaming, tripline } from './setup/tripline.ts';
+import { haveKafka, kafkaBrokers } from '../packages/testing/kafka/kafka.ts';
+import { freshDatabase } from '../packages/testing/postgres/postgres.ts';
+import { lines, processesNaming, tripline } from '../packages/testing/tripline.ts';
 
 type Service = {
   image: string;

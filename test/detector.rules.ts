@@ -1,5 +1,5 @@
 import { defineRule, type FindingDraft } from '@tripline/contracts/rule';
-import { at, type LoggedEventInput } from '@tripline/rules/test-kit';
+import { at, type LoggedEventInput } from '@tripline/testing/timeline/play';
 import { z } from 'zod';
 
 /** Small rules that use all that an engine offers, and a log that makes them fire: for tests of the detector alone. */

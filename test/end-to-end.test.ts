@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { haveKafka, kafkaBrokers } from './setup/kafka.ts';
-import { freshDatabase } from './setup/postgres.ts';
-import { lines, startTripline, type Tripline, tripline } from './setup/tripline.ts';
+import { haveKafka, kafkaBrokers } from '../packages/testing/kafka/kafka.ts';
+import { freshDatabase } from '../packages/testing/postgres/postgres.ts';
+import { lines, startTripline, type Tripline, tripline } from '../packages/testing/tripline.ts';
 
 /**
  * The main job, live: a signed GitHub delivery goes in, and a finding, a message, a page and a revoked credential come

@@ -11,7 +11,7 @@ import { inventoryPermissions, readInventory, toParts } from '../packages/integr
 import { installedOn } from '../packages/integrations/github/reader.ts';
 import { lookUpReviews } from '../packages/integrations/github/reviews.ts';
 import { revokeByValue } from '../packages/integrations/github/revoke-by-value.ts';
-import { type DescribedGitHub, serveGitHub } from './setup/github-openapi.ts';
+import { type DescribedGitHub, serveGitHub } from '../packages/testing/fakes/github-openapi.ts';
 
 /** Every request that Tripline sends to GitHub, held against the description that GitHub publishes of its API. */
 const operations = [

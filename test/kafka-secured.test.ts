@@ -19,10 +19,10 @@ import { createLogger } from '../packages/runtime/logger.ts';
 import { type Stream, StreamUnavailable, type TopicSpec } from '../packages/stream/contract.ts';
 import { createKafkaStream } from '../packages/stream/kafka.ts';
 import type { KafkaSecurity } from '../packages/stream/kafka-security.ts';
-import { createAuthority, type Pair } from './setup/certificates.ts';
-import { haveKafka } from './setup/kafka.ts';
-import { type Brokers, startBrokers } from './setup/kafka-broker.ts';
-import { freshDatabase } from './setup/postgres.ts';
+import { createAuthority, type Pair } from '../packages/testing/certificates.ts';
+import { type Brokers, startBrokers } from '../packages/testing/kafka/broker.ts';
+import { haveKafka } from '../packages/testing/kafka/kafka.ts';
+import { freshDatabase } from '../packages/testing/postgres/postgres.ts';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 const soon = { timeout: 60_000, interval: 50 };

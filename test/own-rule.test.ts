@@ -2,7 +2,7 @@ import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { tripline } from './setup/tripline.ts';
+import { tripline } from '../packages/testing/tripline.ts';
 
 /** A user's own rule, in a folder that has nothing of ours: its tests run by our kit, and Tripline takes it. */
 const fixture = join(import.meta.dirname, 'fixtures/own-rule');

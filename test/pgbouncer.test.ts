@@ -10,8 +10,8 @@ import { runJobs } from '../packages/db/run-jobs.ts';
 import { systemClock } from '../packages/runtime/clock.ts';
 import { createLogger } from '../packages/runtime/logger.ts';
 import { createEmbeddedStream } from '../packages/stream/embedded.ts';
-import { emptyDatabaseOn, type FreshDatabase } from './setup/fresh-database.ts';
-import { havePgBouncer, startPgBouncer } from './setup/pgbouncer.ts';
+import { emptyDatabaseOn, type FreshDatabase } from '../packages/testing/postgres/fresh-database.ts';
+import { havePgBouncer, startPgBouncer } from '../packages/testing/postgres/pgbouncer.ts';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 const soon = { timeout: 30_000, interval: 20 };

@@ -14,8 +14,8 @@ import { createStage, push } from '@tripline/scenarios/github-bodies';
 import { signGithub } from '@tripline/sources/github/verify';
 import { openStream } from '@tripline/stream/open';
 import { afterEach, expect, test } from 'vitest';
-import { handClock, startFakeHook } from '../services/reconciler/test-reconciler.ts';
-import { freshDatabase } from './setup/postgres.ts';
+import { handClock, startFakeHook } from '../packages/testing/fakes/github-hook.ts';
+import { freshDatabase } from '../packages/testing/postgres/postgres.ts';
 
 /**
  * GitHub delivers once and never again by itself. The receiver is down for ten minutes, in which somebody adds a deploy

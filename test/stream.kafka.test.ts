@@ -6,9 +6,9 @@ import { systemClock } from '../packages/runtime/clock.ts';
 import { createLogger } from '../packages/runtime/logger.ts';
 import { type Stream, StreamUnavailable, type TopicSpec } from '../packages/stream/contract.ts';
 import { createKafkaStream } from '../packages/stream/kafka.ts';
-import { streamContract } from '../packages/stream/stream.contract.ts';
-import { haveKafka, kafkaBrokers } from './setup/kafka.ts';
-import { type Brokers, startBrokers } from './setup/kafka-broker.ts';
+import { type Brokers, startBrokers } from '../packages/testing/kafka/broker.ts';
+import { haveKafka, kafkaBrokers } from '../packages/testing/kafka/kafka.ts';
+import { streamContract } from '../packages/testing/stream.conformance.ts';
 
 const lines: string[] = [];
 const logger = createLogger({ service: 'test', level: 'debug' }, { write: (line) => void lines.push(line) });

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { addToTrail, makeTrailDays } from '@tripline/db/trail';
+import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FreshDatabase, freshDatabase } from '../../test/setup/postgres.ts';
 import { main } from './main.ts';
 
 let database: FreshDatabase;

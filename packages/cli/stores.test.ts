@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { type GuardedPostgres, password, startGuardedPostgres } from '@tripline/testing/postgres/guarded-postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type GuardedPostgres, password, startGuardedPostgres } from '../../test/setup/guarded-postgres.ts';
 import { main } from './main.ts';
 
 let folder: string;

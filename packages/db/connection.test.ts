@@ -1,5 +1,5 @@
+import { type GuardedPostgres, startGuardedPostgres } from '@tripline/testing/postgres/guarded-postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type GuardedPostgres, startGuardedPostgres } from '../../test/setup/guarded-postgres.ts';
 import { openDatabase } from './database.ts';
 
 /** Whether this connection speaks TLS. */

@@ -1,5 +1,5 @@
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { expect, test } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 
 test('Postgres ends the session of whoever stands still within a transaction, and the pool goes on', async () => {
   const { db, close } = await freshDatabase();

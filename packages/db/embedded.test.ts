@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { startZombie } from '@tripline/testing/zombie';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { startZombie } from '../../test/setup/zombie.ts';
 import { openDatabase } from './database.ts';
 import { type Embedded, startEmbedded } from './embedded.ts';
 

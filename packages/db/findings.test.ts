@@ -1,5 +1,5 @@
+import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type FreshDatabase, freshDatabase } from '../../test/setup/postgres.ts';
 import { listFindings, readFinding } from './findings.ts';
 import { readIncident } from './incidents.ts';
 

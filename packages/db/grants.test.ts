@@ -1,5 +1,5 @@
+import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type FreshDatabase, freshDatabase } from '../../test/setup/postgres.ts';
 import { applyGrants, grantStatements, readTables, roleName, serviceRoles, undecided } from './grants.ts';
 
 let database: FreshDatabase;

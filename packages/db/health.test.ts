@@ -1,5 +1,5 @@
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { checkHealth } from './health.ts';
 import { addJob } from './jobs.ts';
 import { noteRuleFaults } from './rule-faults.ts';

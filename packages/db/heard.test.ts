@@ -1,5 +1,5 @@
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { readDeliverySummaries, readUnknownOrganizations } from './delivery-summaries.ts';
 import { checkHealth } from './health.ts';
 import { type Heard, listHeard } from './heard.ts';

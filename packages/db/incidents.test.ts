@@ -1,7 +1,7 @@
 import { type Actor, type IncidentState, type Resolution, resolutions } from '@tripline/contracts/incident';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { acknowledge, IncidentError, listIncidents, pageAnew, readIncident, reopen, resolve } from './incidents.ts';
 import { inTransaction } from './transaction.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { expect, test } from 'vitest';
 import { openIncidents } from '../../test/faults/sinks.ts';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { openDatabase } from './database.ts';
 import { foldWaiting, noteIntent, park, parkDigest, takeUpDue } from './messages.ts';
 

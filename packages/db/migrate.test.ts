@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { expect, test } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { openDatabase } from './database.ts';
 import { MigrationError, migrate } from './migrate.ts';
 

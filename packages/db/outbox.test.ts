@@ -1,5 +1,5 @@
+import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type FreshDatabase, freshDatabase } from '../../test/setup/postgres.ts';
 import { checkHealth } from './health.ts';
 import { addToOutbox, type OutgoingEvent, removeFromOutbox, takeFromOutbox } from './outbox.ts';
 import { inTransaction } from './transaction.ts';

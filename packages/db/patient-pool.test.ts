@@ -1,7 +1,7 @@
 import { createLogger } from '@tripline/runtime/logger';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { openDatabase } from './database.ts';
 import { addJob } from './jobs.ts';
 import { runJobs } from './run-jobs.ts';

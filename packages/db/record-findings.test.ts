@@ -1,7 +1,7 @@
 import type { Finding } from '@tripline/contracts/finding';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { readFinding } from './findings.ts';
 import { acknowledge, listIncidents, readIncident, resolve } from './incidents.ts';
 import { type RuleVerdict, recordVerdicts } from './record-findings.ts';

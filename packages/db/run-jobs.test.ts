@@ -1,6 +1,6 @@
 import { createLogger } from '@tripline/runtime/logger';
+import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type FreshDatabase, freshDatabase } from '../../test/setup/postgres.ts';
 import { addJob } from './jobs.ts';
 import { freeJobsOfTheDead, runJobs } from './run-jobs.ts';
 

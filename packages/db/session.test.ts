@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Jobs } from '@tripline/contracts/job';
 import { createLogger } from '@tripline/runtime/logger';
+import { databaseUrl, template } from '@tripline/testing/postgres/postgres.global';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { databaseUrl, template } from '../../test/setup/postgres.global.ts';
 import { type Db, openDatabase } from './database.ts';
 import { addJob } from './jobs.ts';
 import { runJobs } from './run-jobs.ts';

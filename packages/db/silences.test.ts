@@ -1,8 +1,8 @@
 import type { Finding } from '@tripline/contracts/finding';
 import type { Silence } from '@tripline/contracts/silence';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { someFinding } from '../../test/faults/recorded-findings.ts';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import type { Db } from './database.ts';
 import { listFindings, readFinding } from './findings.ts';
 import { listIncidents, readIncident } from './incidents.ts';

@@ -1,5 +1,5 @@
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { addToTrail, makeTrailDays, readTrailHead, type TrailRecord } from './trail.ts';
 import { verifyTrail } from './verify-trail.ts';
 

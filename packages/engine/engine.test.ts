@@ -10,7 +10,7 @@ import {
   playTimeline,
   runBatch,
   toRecords,
-} from '@tripline/rules/test-kit';
+} from '@tripline/testing/timeline/play';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';

@@ -1,5 +1,5 @@
 import { defineRule } from '@tripline/contracts/rule';
-import { at, type LoggedEventInput, playTimeline } from '@tripline/rules/test-kit';
+import { at, type LoggedEventInput, playTimeline } from '@tripline/testing/timeline/play';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 

@@ -1,6 +1,6 @@
+import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createGitHubClient } from './github/client.ts';
-import { type FakeAnswer, type FakeService, startFakeService } from './integration.contract.ts';
 import { createOutbound } from './outbound.ts';
 
 let service: FakeService;

@@ -1,8 +1,8 @@
+import { expectSameInAnyOrder } from '@tripline/testing/timeline/any-order';
+import { at, playTimeline } from '@tripline/testing/timeline/play';
 import { expect, test } from 'vitest';
-import { expectSameInAnyOrder } from './any-order.ts';
 import { rule } from './break-glass-opened.ts';
 import { rules } from './registry.ts';
-import { at, playTimeline } from './test-kit.ts';
 
 const startMs = Date.parse('2026-03-11T09:00:00Z');
 const iso = (seconds: number) => new Date(startMs + seconds * 1000).toISOString();

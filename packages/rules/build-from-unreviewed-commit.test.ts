@@ -1,8 +1,8 @@
 import type { Attributes } from '@tripline/contracts/attributes';
+import { expectSameInAnyOrder } from '@tripline/testing/timeline/any-order';
+import { at, type LoggedEventInput, playTimeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
-import { expectSameInAnyOrder } from './any-order.ts';
 import { rule } from './build-from-unreviewed-commit.ts';
-import { at, type LoggedEventInput, playTimeline } from './test-kit.ts';
 
 const startMs = Date.parse('2026-03-11T09:00:00Z');
 const s = (seconds: number) => startMs + seconds * 1000;

@@ -1,7 +1,7 @@
+import { expectSameInAnyOrder } from '@tripline/testing/timeline/any-order';
+import { at, playTimeline } from '@tripline/testing/timeline/play';
 import { expect, test } from 'vitest';
-import { expectSameInAnyOrder } from './any-order.ts';
 import { rule } from './grant-outlived-job.ts';
-import { at, playTimeline } from './test-kit.ts';
 
 const startMs = Date.parse('2026-03-11T09:00:00Z');
 const s = (seconds: number) => startMs + seconds * 1000;

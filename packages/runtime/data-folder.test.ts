@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startZombie } from '@tripline/testing/zombie';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { startZombie } from '../../test/setup/zombie.ts';
 import { claimDataFolder, DataFolderInUse, findStandalone, keepSecret, readSecret } from './data-folder.ts';
 import { processBegan } from './processes.ts';
 

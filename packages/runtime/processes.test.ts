@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { startZombie } from '@tripline/testing/zombie';
 import { afterEach, expect, it } from 'vitest';
-import { startZombie } from '../../test/setup/zombie.ts';
 import { isAlive, isListed, processBegan } from './processes.ts';
 
 let reap: (() => Promise<void>) | undefined;

@@ -1,6 +1,6 @@
-import { at, type LoggedEventInput } from '@tripline/rules/test-kit';
+import { organization, play, repository, startMs, told, user } from '@tripline/testing/deliveries';
+import { at, type LoggedEventInput } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
-import { organization, play, repository, startMs, told, user } from './test-deliveries.ts';
 
 /**
  * Names of an attacker's choice: too long, empty, cut within a character, missing. Each is told of all the same, and nothing

@@ -1,10 +1,10 @@
 import { defineRule } from '@tripline/contracts/rule';
 import { rules } from '@tripline/rules/registry';
-import { at, type LoggedEventInput, type Played, playTimeline } from '@tripline/rules/test-kit';
+import { play, repository, startMs, told, user } from '@tripline/testing/deliveries';
+import { at, type LoggedEventInput, type Played, playTimeline } from '@tripline/testing/timeline/play';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { play, repository, startMs, told, user } from './test-deliveries.ts';
 
 /**
  * Which delivery is it: bodies that say no time, sent once more; and acts that are told twice. GitHub's own bodies, through

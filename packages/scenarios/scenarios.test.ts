@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { rules } from '@tripline/rules/registry';
-import { type LoggedEventInput, type Played, playTimeline } from '@tripline/rules/test-kit';
 import { github } from '@tripline/sources/github/source';
 import { tripline } from '@tripline/sources/tripline/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
+import { type LoggedEventInput, type Played, playTimeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
 import type { Cast, Scenario } from './contract.ts';
 import { deliveriesOf, deliveryId, type ScenarioDelivery } from './deliveries.ts';

@@ -1,5 +1,5 @@
 /**
- * The log, as every room sees it. Two backends pass one contract suite (stream.contract.ts): Kafka (kafka.ts) and a
+ * The log, as every room sees it. Two backends pass one contract suite (packages/testing/stream.conformance.ts): Kafka (kafka.ts) and a
  * Postgres table (embedded.ts).
  *
  * Promises: `append` resolves only when the records are on disk (Kafka: acks=all). Within a partition, records are

@@ -1,10 +1,10 @@
 import { openDatabase } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { streamContract } from '@tripline/testing/stream.conformance';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { createEmbeddedStream } from './embedded.ts';
-import { streamContract } from './stream.contract.ts';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 

@@ -6,13 +6,16 @@ import type { Db } from '@tripline/db/database';
 import { Fenced } from '@tripline/db/positions';
 import { readRuleFaults } from '@tripline/db/rule-faults';
 import { configureRule } from '@tripline/engine/settings';
-import { at, type LoggedEventInput, playTimeline, toRecords } from '@tripline/rules/test-kit';
 import { type Clock, systemClock } from '@tripline/runtime/clock';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import type { ConsumerHandlers, NewRecord, Stream, StreamRecord } from '@tripline/stream/contract';
 import { topics } from '@tripline/stream/contract';
+import { internalKey } from '@tripline/testing/internal-key';
+import { watchCommits } from '@tripline/testing/postgres/commits';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { at, type LoggedEventInput, playTimeline, toRecords } from '@tripline/testing/timeline/play';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   created,
@@ -23,9 +26,6 @@ import {
   rules as syntheticRules,
   throwingRule,
 } from '../../test/detector.rules.ts';
-import { watchCommits } from '../../test/setup/commits.ts';
-import { internalKey } from '../../test/setup/internal-key.ts';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { createDetector } from './detector.ts';
 import { readState } from './state-keeper.ts';
 

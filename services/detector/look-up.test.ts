@@ -4,14 +4,10 @@ import { readImports } from '@tripline/db/imports';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import type { NewRecord } from '@tripline/stream/contract';
+import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
+import { internalKey } from '@tripline/testing/internal-key';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  type FakeAnswer,
-  type FakeService,
-  startFakeService,
-} from '../../packages/integrations/integration.contract.ts';
-import { internalKey } from '../../test/setup/internal-key.ts';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { createImportTask, startImports } from './import-inventory.ts';
 import { createLookUpTask } from './look-up.ts';
 

@@ -4,9 +4,9 @@ import { addToOutbox, type OutgoingEvent } from '@tripline/db/outbox';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
 import { type NewRecord, StreamUnavailable } from '@tripline/stream/contract';
+import { internalKey } from '@tripline/testing/internal-key';
+import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { internalKey } from '../../test/setup/internal-key.ts';
-import { type FreshDatabase, freshDatabase } from '../../test/setup/postgres.ts';
 import { publishOutbox, startPublishing } from './publish-outbox.ts';
 
 let fresh: FreshDatabase;

@@ -4,8 +4,8 @@ import { Fenced, takePartition } from '@tripline/db/positions';
 import { readRuns } from '@tripline/db/state-store';
 import type { StateChange } from '@tripline/engine/state';
 import { topics } from '@tripline/stream/contract';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { openState, readState } from './state-keeper.ts';
 
 const key = { consumer: 'detector', topic: topics.events, partition: 0 };

@@ -11,8 +11,7 @@ import {
   takeUpDue,
 } from '@tripline/db/messages';
 import { actionIds } from '@tripline/integrations/slack/interaction';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import {
   configFor,
   failResponse,
@@ -25,7 +24,8 @@ import {
   startFakeSlack,
   startNotifier,
   submissionOf,
-} from './test-notifier.ts';
+} from '@tripline/testing/services/notifier';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 
 let db: Db;
 const closers: (() => Promise<void>)[] = [];

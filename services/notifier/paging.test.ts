@@ -4,9 +4,16 @@ import { acknowledge, addIncidentEvent, readIncident, resolve } from '@tripline/
 import { listMessages } from '@tripline/db/messages';
 import { tellEndedSilences } from '@tripline/db/silences';
 import { incidentBlocks } from '@tripline/integrations/slack/message';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import {
+  configFor,
+  failResponse,
+  find,
+  startFakePagerDuty,
+  startFakeSlack,
+  startNotifier,
+} from '@tripline/testing/services/notifier';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
-import { configFor, failResponse, find, startFakePagerDuty, startFakeSlack, startNotifier } from './test-notifier.ts';
 
 let db: Db;
 const closers: (() => Promise<void>)[] = [];

@@ -5,9 +5,9 @@ import { faultOfOrigin, isFromWithin } from '@tripline/contracts/internal';
 import { drillHeader, signGithub } from '@tripline/sources/github/verify';
 import { toCloudEvent } from '@tripline/sources/tripline/source';
 import { signStandard } from '@tripline/sources/tripline/verify';
+import { fakeStream } from '@tripline/testing/fakes/stream';
+import { drillKey, secret, startReceiver } from '@tripline/testing/services/receiver';
 import { afterEach, describe, expect, test } from 'vitest';
-import { fakeStream } from './fake-stream.ts';
-import { drillKey, secret, startReceiver } from './test-receiver.ts';
 
 let receiver: Awaited<ReturnType<typeof startReceiver>>;
 afterEach(() => receiver?.close());

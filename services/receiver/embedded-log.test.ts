@@ -3,9 +3,9 @@ import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
 import { topics } from '@tripline/stream/contract';
 import { createEmbeddedStream } from '@tripline/stream/embedded';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { startReceiver } from '@tripline/testing/services/receiver';
 import { expect, test } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
-import { startReceiver } from './test-receiver.ts';
 
 const deployKey = (id: number) => ({
   action: 'created',

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { fromEventRecord } from '@tripline/contracts/event-record';
+import { fakeStream } from '@tripline/testing/fakes/stream';
+import { startReceiver } from '@tripline/testing/services/receiver';
 import { expect, test } from 'vitest';
-import { fakeStream } from './fake-stream.ts';
-import { startReceiver } from './test-receiver.ts';
 
 type Example = { name: string; examples: Record<string, unknown>[] };
 const examples = createRequire(import.meta.url)('@octokit/webhooks-examples') as Example[];

@@ -7,14 +7,14 @@ import { inTransaction } from '@tripline/db/transaction';
 import { verifyTrail } from '@tripline/db/verify-trail';
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
-import { createKept, runBatch } from '@tripline/rules/test-kit';
 import { type NewRecord, type StreamRecord, topics } from '@tripline/stream/contract';
+import { fakeStream } from '@tripline/testing/fakes/stream';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { startReceiver } from '@tripline/testing/services/receiver';
+import { createKept, runBatch } from '@tripline/testing/timeline/play';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { freshDatabase } from '../../test/setup/postgres.ts';
-import { fakeStream } from './fake-stream.ts';
-import { startReceiver } from './test-receiver.ts';
 
 type Body = Record<string, unknown>;
 type Example = { name: string; examples: Body[] };

@@ -1,9 +1,9 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { signGithub } from '@tripline/sources/github/verify';
+import { fakeStream } from '@tripline/testing/fakes/stream';
+import { nextSecret, secret, startReceiver } from '@tripline/testing/services/receiver';
 import { afterEach, describe, expect, test } from 'vitest';
-import { fakeStream } from './fake-stream.ts';
-import { nextSecret, secret, startReceiver } from './test-receiver.ts';
 
 let receiver: Awaited<ReturnType<typeof startReceiver>>;
 afterEach(() => receiver?.close());

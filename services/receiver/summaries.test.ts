@@ -1,11 +1,11 @@
 import { fromEventRecord } from '@tripline/contracts/event-record';
 import type { Clock } from '@tripline/runtime/clock';
 import type { NewRecord } from '@tripline/stream/contract';
+import { fakeStream } from '@tripline/testing/fakes/stream';
+import { startReceiver } from '@tripline/testing/services/receiver';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { fakeStream } from './fake-stream.ts';
 import { createSummaries, type NotedDelivery } from './summaries.ts';
-import { startReceiver } from './test-receiver.ts';
 
 const startMs = Date.parse('2026-03-04T05:06:07Z');
 

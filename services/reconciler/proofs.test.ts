@@ -6,10 +6,10 @@ import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { topics } from '@tripline/stream/contract';
+import { type FakeHook, handClock, startFakeHook } from '@tripline/testing/fakes/github-hook';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { createReconciler } from './reconciler.ts';
-import { type FakeHook, handClock, startFakeHook } from './test-reconciler.ts';
 
 const minuteMs = 60_000;
 const startMs = Date.parse('2026-05-01T12:00:00Z');

@@ -3,11 +3,11 @@ import { readHooks } from '@tripline/db/hooks';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
+import { type FakeHook, handClock, startFakeHook } from '@tripline/testing/fakes/github-hook';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { createReconciler } from './reconciler.ts';
-import { type FakeHook, handClock, startFakeHook } from './test-reconciler.ts';
 
 const { privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,

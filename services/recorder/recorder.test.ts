@@ -8,9 +8,9 @@ import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { type NewRecord, type Stream, topics } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
+import { internalKey, proved } from '@tripline/testing/internal-key';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { internalKey, proved } from '../../test/setup/internal-key.ts';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 
 const config = loadConfig({ TRIPLINE_KAFKA_PARTITIONS: '2' }, '/nonexistent');

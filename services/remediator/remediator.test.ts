@@ -7,14 +7,10 @@ import { setRemediationSwitch } from '@tripline/db/switches';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
+import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  type FakeAnswer,
-  type FakeService,
-  startFakeService,
-} from '../../packages/integrations/integration.contract.ts';
-import { freshDatabase } from '../../test/setup/postgres.ts';
 import { type Acted, createRemediateTask, createRemediator } from './remediator.ts';
 
 const { privateKey } = generateKeyPairSync('rsa', {

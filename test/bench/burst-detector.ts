@@ -9,8 +9,8 @@ import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import type { ConsumerOptions, Stream } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
-import { watchCommits } from '../setup/commits.ts';
-import { internalKey } from '../setup/internal-key.ts';
+import { internalKey } from '../../packages/testing/internal-key.ts';
+import { watchCommits } from '../../packages/testing/postgres/commits.ts';
 
 /**
  * The detector as `tripline detector` runs it, on a topic that grows. After so many records it writes for each, to the

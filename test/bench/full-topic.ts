@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
 import { topics } from '@tripline/stream/contract';
-import { databaseUrl } from '../setup/postgres.global.ts';
+import { databaseUrl } from '../../packages/testing/postgres/postgres.global.ts';
 import { makeCorpus } from './corpus.ts';
 import { type Found, startProgram } from './peers/peer.ts';
 import { checkFindings } from './peers/true-findings.ts';

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startBrokers } from '../setup/kafka-broker.ts';
+import { startBrokers } from '../../packages/testing/kafka/broker.ts';
 import { fullTopic, type Played } from './full-topic.ts';
 import { format, interleave, ratio, type Series } from './measure.ts';
 import { benchReceiverOfParsing } from './receiver-ladder.ts';

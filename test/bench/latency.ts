@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { startBrokers } from '../setup/kafka-broker.ts';
+import { startBrokers } from '../../packages/testing/kafka/broker.ts';
 import { weave } from './attacks.ts';
 import { benchBurst } from './burst.ts';
 import { wallMs } from './fake-service.ts';

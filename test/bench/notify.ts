@@ -10,7 +10,7 @@ import { startEmbedded } from '@tripline/db/embedded';
 import { migrate } from '@tripline/db/migrate';
 import { recordVerdicts } from '@tripline/db/record-findings';
 import { findingId } from '@tripline/engine/finding-id';
-import { sampleFinding } from '@tripline/integrations/sample-report';
+import { sampleFinding } from '@tripline/testing/sample-report';
 import { startAlertmanager } from './peers/alertmanager.ts';
 import { cpuSeconds, residentMiB } from './peers/cpu.ts';
 import { type Absent, startProgram } from './peers/peer.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { startBrokers } from '../../packages/testing/kafka/broker.ts';
 import { checkOut } from '../faults/former-checkout.ts';
-import { startBrokers } from '../setup/kafka-broker.ts';
 import { format, ratio } from './measure.ts';
 import { benchServers, receiverProcess } from './receiver.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startBrokers } from '../setup/kafka-broker.ts';
+import { startBrokers } from '../../packages/testing/kafka/broker.ts';
 import { type HttpServer, measureServer, secret, signedRequests } from './http-server.ts';
 import { format } from './measure.ts';
 import { benchReceiver, benchServers, type ReceiverLoad, receiverProcess, type ServerFigures } from './receiver.ts';

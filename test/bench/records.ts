@@ -10,7 +10,7 @@ import { github } from '@tripline/sources/github/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { type NewRecord, topics } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
-import { proved } from '../setup/internal-key.ts';
+import { proved } from '../../packages/testing/internal-key.ts';
 import type { Corpus } from './corpus.ts';
 import type { Delivery } from './stories.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startEmbedded } from '@tripline/db/embedded';
 import { migrate } from '@tripline/db/migrate';
 import { rules } from '@tripline/rules/registry';
-import { emptyDatabaseOn } from '../setup/fresh-database.ts';
+import { emptyDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { makeCorpus } from './corpus.ts';
 import type { Series } from './measure.ts';
 import { fillWithCopies, recordsOf } from './records.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startBrokers } from '../setup/kafka-broker.ts';
+import { startBrokers } from '../../packages/testing/kafka/broker.ts';
 import { root } from './processes.ts';
 import { sections } from './sections.ts';
 import { markdown, type Row, row } from './table.ts';

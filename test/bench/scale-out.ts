@@ -1,9 +1,9 @@
 import type { Db } from '@tripline/db/database';
 import { topics } from '@tripline/stream/contract';
 import { Kafka, logLevel } from 'kafkajs';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { until } from '../faults/service-process.ts';
 import { openWhole } from '../faults/whole.ts';
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
 import type { Series } from './measure.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { startBrokers } from '../setup/kafka-broker.ts';
-import { startTestPostgres } from '../setup/postgres.global.ts';
+import { startBrokers } from '../../packages/testing/kafka/broker.ts';
+import { startTestPostgres } from '../../packages/testing/postgres/postgres.global.ts';
 import { benchBurst } from './burst.ts';
 import { makeCorpus } from './corpus.ts';
 import { benchDetector } from './detector.ts';

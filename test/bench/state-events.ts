@@ -1,7 +1,7 @@
 import { defineRule } from '@tripline/contracts/rule';
 import { configureRule } from '@tripline/engine/settings';
-import { at, toRecords } from '@tripline/rules/test-kit';
 import type { StreamRecord } from '@tripline/stream/contract';
+import { at, toRecords } from '@tripline/testing/timeline/play';
 import { z } from 'zod';
 
 const hourMs = 3_600_000;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
-import { databaseUrl } from '../setup/postgres.global.ts';
+import { databaseUrl } from '../../packages/testing/postgres/postgres.global.ts';
 import { format, median } from './measure.ts';
 import { benchRows, type Written } from './state-rows.ts';
 

@@ -1,6 +1,6 @@
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { startTwoOwners } from '../faults/two-owners.ts';
 import { openWhole } from '../faults/whole.ts';
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
 
 /**
  * Milliseconds from kill -9 of a detector to another one having taken over every partition that it owned, on Kafka; one

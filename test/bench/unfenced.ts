@@ -1,5 +1,5 @@
 import type { Db } from '@tripline/db/database';
-import { throughQueries } from '../setup/queries.ts';
+import { throughQueries } from '../../packages/testing/postgres/queries.ts';
 
 const fence = /UPDATE positions SET[\s\S]*?RETURNING partition, next/;
 /** The parameters that are used no more are sent nevertheless: each needs a type. */

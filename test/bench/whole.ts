@@ -6,8 +6,8 @@ import { Worker } from 'node:worker_threads';
 import { type Db, openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
 import { migrate } from '@tripline/db/migrate';
+import { internalKey } from '../../packages/testing/internal-key.ts';
 import { everyService } from '../faults/whole.ts';
-import { internalKey } from '../setup/internal-key.ts';
 import { listen, wallMs } from './fake-service.ts';
 import { answers, type Contestant, freePort, start, tripline } from './processes.ts';
 

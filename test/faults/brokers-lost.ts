@@ -1,5 +1,5 @@
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
-import { startBrokers } from '../setup/kafka-broker.ts';
+import { startBrokers } from '../../packages/testing/kafka/broker.ts';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import type { Fault } from './fault.ts';
 import { until } from './service-process.ts';
 import { addressOf, openWhole, type Whole } from './whole.ts';

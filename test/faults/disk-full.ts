@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { createSender, someDeliveries, webhookSecret } from './deliveries.ts';
 import type { Fault, Ground } from './fault.ts';
 import { startPostgresProxy } from './postgres-proxy.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, inject, test } from 'vitest';
-import '../setup/kafka.global.ts';
-import '../setup/postgres.global.ts';
+import '../../packages/testing/kafka/kafka.global.ts';
+import '../../packages/testing/postgres/postgres.global.ts';
 import type { Ground } from './fault.ts';
 import { faults } from './registry.ts';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { receiverWorkspace } from '@tripline/contracts/event';
 import { signGithub } from '@tripline/sources/github/verify';
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import type { Ground } from './fault.ts';
 import { startService, until } from './service-process.ts';
 

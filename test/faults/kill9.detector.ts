@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { configureRule } from '@tripline/engine/settings';
-import { toRecords } from '@tripline/rules/test-kit';
+import { toRecords } from '@tripline/testing/timeline/play';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { minuteMs, rules, someEvents, startMs } from '../detector.rules.ts';
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
 import { layLog } from './laid-log.ts';
 import { failpointNames, startProcess, until } from './service-process.ts';
 import { differences, whatMustStand, whatStands } from './standing.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Db } from '@tripline/db/database';
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { type SlackMessage, startPagerDuty, startSlack } from './fake-services.ts';
 import { recordFindings, someFinding } from './recorded-findings.ts';
 import { failpointNames, startProcess, until } from './service-process.ts';

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { createSender, someDeliveries, webhookSecret } from './deliveries.ts';
 import { openLog } from './laid-log.ts';
 import { startPostgresProxy } from './postgres-proxy.ts';

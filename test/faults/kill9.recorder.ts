@@ -1,8 +1,8 @@
 import { verifyTrail } from '@tripline/db/verify-trail';
-import { toRecords } from '@tripline/rules/test-kit';
 import { topics } from '@tripline/stream/contract';
+import { toRecords } from '@tripline/testing/timeline/play';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { someEvents } from '../detector.rules.ts';
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
 import { openLog } from './laid-log.ts';
 import { failpointNames, startService, until } from './service-process.ts';
 import { setDifferences } from './standing.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ResponseStep } from '@tripline/contracts/response';
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { startGitHub } from './fake-services.ts';
 import { recordFindings, someFinding } from './recorded-findings.ts';
 import { failpointNames, startService, until } from './service-process.ts';

@@ -1,4 +1,4 @@
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import type { Fault } from './fault.ts';
 import { startPostgresProxy } from './postgres-proxy.ts';
 import { addressOf, everyService, openWhole } from './whole.ts';

@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startBrokers } from '../setup/kafka-broker.ts';
-import { startTestPostgres } from '../setup/postgres.global.ts';
+import { startBrokers } from '../../packages/testing/kafka/broker.ts';
+import { startTestPostgres } from '../../packages/testing/postgres/postgres.global.ts';
 import type { Fault, Ground, Outcome } from './fault.ts';
 import { faults } from './registry.ts';
 

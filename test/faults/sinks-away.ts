@@ -1,6 +1,6 @@
 import type { Db } from '@tripline/db/database';
 import { acknowledge } from '@tripline/db/incidents';
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import type { Fault, Ground, Outcome } from './fault.ts';
 import { recordFindings, someFinding } from './recorded-findings.ts';
 import { until } from './service-process.ts';

@@ -1,4 +1,4 @@
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { createRandom } from '../simulation/random.ts';
 import type { Fault, Ground, Outcome } from './fault.ts';
 import { until } from './service-process.ts';

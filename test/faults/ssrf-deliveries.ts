@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { loadConfig } from '@tripline/runtime/config';
 import { signGithub } from '@tripline/sources/github/verify';
 import { startStandalone } from '@tripline/standalone/standalone';
-import { freshDatabaseOn } from '../setup/fresh-database.ts';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import type { Ground } from './fault.ts';
 import { until } from './service-process.ts';
 

@@ -2,8 +2,8 @@ import type { Severity } from '@tripline/contracts/finding';
 import { createJoining, type OpenIncident } from '@tripline/db/join-incidents';
 import { createEngine } from '@tripline/engine/engine';
 import type { ConfiguredRule } from '@tripline/engine/settings';
-import { createKept, runBatch } from '@tripline/rules/test-kit';
 import type { StreamRecord } from '@tripline/stream/contract';
+import { createKept, runBatch } from '@tripline/testing/timeline/play';
 import type { Pool } from 'pg';
 
 /** An incident by what people see of it, named by its findings. */

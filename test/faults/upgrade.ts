@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
-import { emptyDatabaseOn } from '../setup/fresh-database.ts';
+import { emptyDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import type { Fault, Ground } from './fault.ts';
 import { beforeNewestMigration, checkOut } from './former-checkout.ts';
 import { fillTables, watchMigration } from './migration-locks.ts';

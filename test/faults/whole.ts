@@ -10,7 +10,7 @@ import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { type StreamRecord, topics } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
-import { internalKey } from '../setup/internal-key.ts';
+import { internalKey } from '../../packages/testing/internal-key.ts';
 import { createSender, someDeliveries, webhookSecret } from './deliveries.ts';
 import { type ServiceProcess, startService, until } from './service-process.ts';
 import { type Standing, setDifferences, whatMustStand, whatStands } from './standing.ts';

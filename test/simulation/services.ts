@@ -14,8 +14,8 @@ import { type Config, loadConfig } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import { createMetrics, type Metrics } from '@tripline/runtime/metrics';
 import type { Stream } from '@tripline/stream/contract';
+import { internalKey } from '../../packages/testing/internal-key.ts';
 import { rules as syntheticRules, throwingRule } from '../detector.rules.ts';
-import { internalKey } from '../setup/internal-key.ts';
 import { clockOf, type Life } from './world.ts';
 
 export const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, throwingRule];

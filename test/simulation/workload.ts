@@ -8,7 +8,7 @@ import { github } from '@tripline/sources/github/source';
 import { tripline } from '@tripline/sources/tripline/source';
 import type { Workspaces } from '@tripline/sources/workspace';
 import { type NewRecord, topics } from '@tripline/stream/contract';
-import { proved } from '../setup/internal-key.ts';
+import { proved } from '../../packages/testing/internal-key.ts';
 import type { Random } from './random.ts';
 
 /** One record on its way to the log, and when it arrives there, ms since the epoch. */

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { Readable } from 'node:stream';
+import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type FreshDatabase, freshDatabase } from '../../../test/setup/postgres.ts';
 import { main } from '../main.ts';
 
 let fresh: FreshDatabase;

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { credentialHash } from '@tripline/runtime/redact';
+import { type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
+import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type FreshDatabase, freshDatabase } from '../../../test/setup/postgres.ts';
-import { type FakeService, startFakeService } from '../../integrations/integration.contract.ts';
 import { main } from '../main.ts';
 
 let fresh: FreshDatabase;

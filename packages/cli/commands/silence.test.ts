@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
+import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { recordFindings, someFinding } from '../../../test/faults/recorded-findings.ts';
-import { type FreshDatabase, freshDatabase } from '../../../test/setup/postgres.ts';
 import { main } from '../main.ts';
 
 let fresh: FreshDatabase;

@@ -1,6 +1,6 @@
+import { checkIntegration, startFakeService } from '@tripline/testing/integration.conformance';
+import { sampleReport } from '@tripline/testing/sample-report';
 import { expect, test } from 'vitest';
-import { checkIntegration, startFakeService } from '../integration.contract.ts';
-import { sampleReport } from '../sample-report.ts';
 import { createPagerDutyClient } from './client.ts';
 import { renderEvent } from './event.ts';
 

@@ -1,5 +1,5 @@
+import { sampleFinding, sampleReport } from '@tripline/testing/sample-report';
 import { expect, test } from 'vitest';
-import { sampleFinding, sampleReport } from '../sample-report.ts';
 import { dedupKey, pagerDutyLimits, renderEvent } from './event.ts';
 
 test('a trigger says what, how grave and where to look', () => {

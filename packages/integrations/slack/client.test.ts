@@ -1,5 +1,5 @@
+import { checkIntegration, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
 import { afterEach, expect, test } from 'vitest';
-import { checkIntegration, type FakeService, startFakeService } from '../integration.contract.ts';
 import { createSlackClient } from './client.ts';
 
 const botToken = 'xoxb-canary-5c1b7f0a9d3e';

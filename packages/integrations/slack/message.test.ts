@@ -1,6 +1,6 @@
+import { sampleFinding, sampleReport } from '@tripline/testing/sample-report';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { sampleFinding, sampleReport } from '../sample-report.ts';
 import { actionIds } from './interaction.ts';
 import {
   type Block,

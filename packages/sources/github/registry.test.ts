@@ -1,6 +1,6 @@
 import { emitterEventNames } from '@octokit/webhooks';
+import { openapiBodies } from '@tripline/testing/openapi-bodies';
 import { expect, test } from 'vitest';
-import { openapiBodies } from './openapi-bodies.ts';
 import { readEvents, unreadEvents } from './registry.ts';
 
 test('every event that any of GitHub’s products sends is read, or known not to be', () => {

@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
 import { parseEvent, type TriplineEvent } from '@tripline/contracts/event';
+import { openapiBodies } from '@tripline/testing/openapi-bodies';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { IgnoredReason, Normalised, RequestHeaders } from '../contract.ts';
 import { createWorkspaces } from '../workspace.ts';
-import { openapiBodies } from './openapi-bodies.ts';
 import { readEvents, unreadEvents } from './registry.ts';
 import { github } from './source.ts';
 import { drillHeader, signGithub } from './verify.ts';

@@ -1,5 +1,5 @@
 import { openDatabase } from '@tripline/db/database';
-import { databaseUrl } from '../../setup/postgres.global.ts';
+import { databaseUrl } from '../../../packages/testing/postgres/postgres.global.ts';
 import type { Found } from './peer.ts';
 
 /** A database of a round's own, with a table of findings for peers that write into Postgres. */

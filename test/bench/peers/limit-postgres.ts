@@ -1,4 +1,4 @@
-import { sampleFinding } from '@tripline/integrations/sample-report';
+import { sampleFinding } from '@tripline/testing/sample-report';
 import { Client, type Connection, type Submittable } from 'pg';
 
 /** Writes finding-sized rows in batches, a transaction each, one after the other; prints rows a second. */

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import type { ResponseStep } from '@tripline/contracts/response';
 import { responseActions } from '@tripline/contracts/response';
 import type { Clock } from '@tripline/runtime/clock';
-import { afterEach, describe, expect, test } from 'vitest';
 import {
   checkIntegration,
   type FakeAnswer,
   type FakeRequest,
   type FakeService,
   startFakeService,
-} from '../../integration.contract.ts';
+} from '@tripline/testing/integration.conformance';
+import { afterEach, describe, expect, test } from 'vitest';
 import { createGitHubClient } from '../client.ts';
 import { actionOf, actions } from './registry.ts';
 

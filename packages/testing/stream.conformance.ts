@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   type Batch,
   type Consumer,
@@ -10,8 +9,9 @@ import {
   StreamUnavailable,
   type TopicSpec,
   topics,
-} from './contract.ts';
-import { deadLetter } from './dead-letter.ts';
+} from '@tripline/stream/contract';
+import { deadLetter } from '@tripline/stream/dead-letter';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 /** What a backend brings to the suite. */
 export type StreamBackend = {

@@ -1,4 +1,4 @@
-import type { IncidentReport, ReportedFinding } from './incident-report.ts';
+import type { IncidentReport, ReportedFinding } from '@tripline/integrations/incident-report';
 
 /** An incident for tests of what people are shown: the tj-actions breach as its victim would have heard of it. */
 export function sampleReport(change: Partial<IncidentReport> = {}): IncidentReport {

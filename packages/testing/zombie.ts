@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { isListed } from '../../packages/runtime/processes.ts';
+import { isListed } from '@tripline/runtime/processes';
 
 /**
  * A real zombie: a process that was killed, and whose parent (a `sleep` that never asks) has not asked after it. `began`

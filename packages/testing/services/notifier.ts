@@ -8,16 +8,16 @@ import { pageAnew } from '@tripline/db/incidents';
 import { addTellJobs } from '@tripline/db/jobs';
 import { recordVerdicts } from '@tripline/db/record-findings';
 import { inTransaction } from '@tripline/db/transaction';
-import { type FakeAnswer, type FakeRequest, startFakeService } from '@tripline/integrations/integration.contract';
-import { sampleFinding } from '@tripline/integrations/sample-report';
+import { createNotifier, type NotifierTiming } from '@tripline/notifier/notifier';
+import type { Told } from '@tripline/notifier/telling';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, loadConfig } from '@tripline/runtime/config';
 import { createHttp } from '@tripline/runtime/http';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
-import { openAs } from '../../test/setup/fresh-database.ts';
-import { createNotifier, type NotifierTiming } from './notifier.ts';
-import type { Told } from './telling.ts';
+import { type FakeAnswer, type FakeRequest, startFakeService } from '../integration.conformance.ts';
+import { openAs } from '../postgres/fresh-database.ts';
+import { sampleFinding } from '../sample-report.ts';
 
 /** Parts of the notifier's tests: incidents in Postgres, and a Slack and a PagerDuty on local ports. */
 

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { freePorts } from './ports.ts';
+import { freePorts } from '../ports.ts';
 
 /** Debian puts it where only root looks. */
 const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` };

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { rules } from '@tripline/rules/registry';
-import { type LoggedEventInput, type Played, playTimeline, type Timeline } from '@tripline/rules/test-kit';
 import { github } from '@tripline/sources/github/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { expect } from 'vitest';
+import { type LoggedEventInput, type Played, playTimeline, type Timeline } from './timeline/play.ts';
 
 /** For tests: GitHub's own bodies through its source and all rules. Deliveries are received `s` seconds after this, ms. */
 export const startMs = Date.parse('2026-03-11T09:00:00Z');

@@ -7,7 +7,7 @@ const run = promisify(execFile);
 
 /** The newest Kafka that the suites were run against with kafkajs 2.2.4; `TRIPLINE_TEST_KAFKA_VERSION` tries another. */
 const version = process.env['TRIPLINE_TEST_KAFKA_VERSION'] ?? '4.4.0';
-const cache = join(import.meta.dirname, '../../.cache/kafka');
+const cache = join(import.meta.dirname, '../../../.cache/kafka');
 
 /** Kafka cannot be had on this machine. The message says why, and what would help. */
 export class NoKafka extends Error {

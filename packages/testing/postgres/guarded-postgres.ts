@@ -8,8 +8,8 @@ import { type Db, openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/db/embedded';
 import { findProgram } from '@tripline/db/embedded-program';
 import pg from 'pg';
-import { createAuthority, type Pair } from './certificates.ts';
-import { freePorts } from './ports.ts';
+import { createAuthority, type Pair } from '../certificates.ts';
+import { freePorts } from '../ports.ts';
 
 /** A Postgres that listens on TCP, which the embedded one never does, and knows its users by password or certificate. */
 export type GuardedPostgres = {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Outcome } from '@tripline/integrations/outcome';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Outcome } from './outcome.ts';
 
 /**
  * What every integration must hold, whatever it calls: each answer means exactly one advice to the caller, a service

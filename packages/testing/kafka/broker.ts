@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { kafkaClassPath } from './kafka-jars.ts';
-import { freePorts } from './ports.ts';
+import { freePorts } from '../ports.ts';
+import { kafkaClassPath } from './jars.ts';
 
 /** Real Kafka brokers (KRaft) of a test's own. Brokers are counted from 0. */
 export type Brokers = {

@@ -1,5 +1,5 @@
-import { expect } from 'vitest';
-import { type LoggedEventInput, late, permuted, playTimeline, type Timeline } from './test-kit.ts';
+import assert from 'node:assert/strict';
+import { type LoggedEventInput, late, permuted, playTimeline, type Timeline } from './play.ts';
 
 /**
  * Holds a rule to what every rule promises: whatever order its events arrive in, however late, however often, and
@@ -14,7 +14,7 @@ export type Story = Omit<Timeline, 'restartAfterEach' | 'duplicated' | 'batchRec
 export function standing(story: Story & Partial<Timeline>): string[] {
   const { before = [], events, ...rest } = story;
   const played = playTimeline({ ...rest, events: [...before, ...events] });
-  expect(played.poison).toEqual([]);
+  assert.deepEqual(played.poison, [], 'no rule throws, and no record is unreadable');
   return played.findings.map((finding) => `${finding.rule} ${finding.subject} ${finding.occasion}`).sort();
 }
 
@@ -27,18 +27,22 @@ export function expectSameInAnyOrder(story: Story, expected: readonly string[]):
   }));
   const named = { ...story, events };
   const wanted = [...expected].sort();
-  expect(standing(named), 'in order').toEqual(wanted);
-  expect(standing({ ...named, duplicated: true }), 'doubled').toEqual(wanted);
-  expect(standing({ ...named, restartAfterEach: true }), 'restarted after each').toEqual(wanted);
+  const expectStanding = (played: Story & Partial<Timeline>, how: string) => {
+    const stands = standing(played);
+    assert.deepEqual(stands, wanted, `${how}\nstands: ${stands.join(', ')}\nwanted: ${wanted.join(', ')}`);
+  };
+  expectStanding(named, 'in order');
+  expectStanding({ ...named, duplicated: true }, 'doubled');
+  expectStanding({ ...named, restartAfterEach: true }, 'restarted after each');
   for (let place = 0; place < events.length; place += 1) {
     const one = late(events, 3_600_000, (_, at) => at === place);
-    expect(standing({ ...named, events: one }), `${events[place]!.type} an hour late`).toEqual(wanted);
+    expectStanding({ ...named, events: one }, `${events[place]!.type} an hour late`);
   }
   const random = seeded(7);
   for (let shuffle = 0; shuffle < 40; shuffle += 1) {
     const other = permuted(events, random);
     const told = other.map((event) => `${event.id} ${event.type}`).join('\n');
-    expect(standing({ ...named, events: other, restartAfterEach: shuffle % 8 === 0 }), told).toEqual(wanted);
+    expectStanding({ ...named, events: other, restartAfterEach: shuffle % 8 === 0 }, told);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node';
-import { startBrokers } from './kafka-broker.ts';
-import { NoKafka } from './kafka-jars.ts';
+import { startBrokers } from './broker.ts';
+import { NoKafka } from './jars.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -1,9 +1,9 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Db, openDatabase } from './database.ts';
-import { startEmbedded } from './embedded.ts';
-import { migrate } from './migrate.ts';
+import { type Db, openDatabase } from '@tripline/db/database';
+import { startEmbedded } from '@tripline/db/embedded';
+import { migrate } from '@tripline/db/migrate';
 
 /**
  * The schema that the migrations add up to, as text that does not depend on the server's version: tables with their
@@ -57,7 +57,7 @@ if (import.meta.main) {
   const db = openDatabase(server.url, { applicationName: 'dump-schema' });
   try {
     await migrate(db);
-    writeFileSync(join(import.meta.dirname, '../../migrations/schema.sql'), await dumpSchema(db));
+    writeFileSync(join(import.meta.dirname, '../../../migrations/schema.sql'), await dumpSchema(db));
   } finally {
     await db.close();
     await server.stop();

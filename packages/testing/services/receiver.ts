@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createReceiver } from '@tripline/receiver/receiver';
 import { type Clock, systemClock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import { createHttp } from '@tripline/runtime/http';
@@ -10,7 +11,6 @@ import { createMetrics } from '@tripline/runtime/metrics';
 import { type GivenSettings, settings } from '@tripline/runtime/settings';
 import { signGithub } from '@tripline/sources/github/verify';
 import type { Stream } from '@tripline/stream/contract';
-import { createReceiver } from './receiver.ts';
 
 export const secret = 'a secret for tests';
 export const drillKey = 'a drill key for tests';
