@@ -192,6 +192,9 @@ export const attributes = {
   'tripline.grant.expires_at': time,
   /** The team's slug, for the team kinds. */
   'tripline.grant.team': text,
+  /** The team under which a team was put, and whose rights it has from then on. */
+  'tripline.grant.parent': text,
+  'tripline.grant.parent_id': id,
 
   // Credentials, as identities only: never a value. Tokens are named by the base64 SHA-256 of their value, as GitHub does.
   'tripline.credential.id': id,

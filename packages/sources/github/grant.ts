@@ -1,4 +1,5 @@
 import type { EventType } from '@tripline/contracts/event';
+import { isNamedRole, rankOf } from '@tripline/contracts/permission';
 import { z } from 'zod';
 import { identifier, loginText, text, textRecord, texts, utc } from '../untrusted.ts';
 import {
@@ -9,6 +10,7 @@ import {
   maybe,
   number,
   permissions,
+  repository as repositoryBody,
   repositoryName,
   repositoryNames,
   someone,
@@ -39,6 +41,33 @@ const onOrganization = (organization: (Holder & { login?: string | null | undefi
 
 const fromTo = z.object({ from: maybe, to: maybe }).nullish();
 
+/** GitHub's older word for a right (`permission`) knows read, write and admin only: which of them each role counts as. */
+const olderWords = new Map([
+  ['pull', 'read'],
+  ['triage', 'read'],
+  ['push', 'write'],
+  ['maintain', 'write'],
+]);
+const olderWord = (right: string) => olderWords.get(right.toLowerCase()) ?? right.toLowerCase();
+
+/**
+ * What somebody may do, of both words that GitHub has for it: `role_name` says which role, one of the organisation's own
+ * perhaps. A role whose name is that of a lesser one is no such role; it is said so, and ranks as what it is, unknown.
+ */
+function rightOf(permission: string | null | undefined, role: string | null | undefined): string | undefined {
+  const told = text(permission || undefined);
+  const name = text(role || undefined);
+  if (told === undefined || name === undefined) return name ?? told;
+  return isNamedRole(name) && olderWord(name) !== olderWord(told) ? `custom role ${name} (${told})` : name;
+}
+
+/** The strongest of the rights that a repository's `permissions` affirm. */
+function strongestOf(rights: Record<string, unknown> | null | undefined): string | undefined {
+  const held = Object.entries(rights ?? {}).flatMap(([right, holds]) => (holds === true ? [right] : []));
+  if (rights && Object.keys(rights).length > 0 && held.length === 0) return 'none';
+  return held.sort((a, b) => rankOf(b) - rankOf(a))[0];
+}
+
 /** A collaborator on a repository. */
 export const member = defineEvent({
   marks: ['action', 'member', 'repository'],
@@ -57,17 +86,27 @@ export const member = defineEvent({
         'tripline.grant.grantee': loginText(member.login),
         'tripline.grant.grantee_id': identifier(member.id),
         ...onRepository(repository),
-        'tripline.grant.permission': text(changes?.role_name?.to ?? changes?.permission?.to),
-        'tripline.grant.permission_before': text(changes?.permission?.from ?? changes?.old_permission?.from),
+        'tripline.grant.permission': rightOf(changes?.permission?.to, changes?.role_name?.to),
+        'tripline.grant.permission_before': rightOf(
+          changes?.permission?.from ?? changes?.old_permission?.from,
+          changes?.role_name?.from,
+        ),
       },
     };
   },
 });
 
-const teamBody = z.object({ id: number.nullish(), name: maybe, slug: maybe, permission: maybe });
+const parentBody = z.object({ id: number.nullish(), name: maybe, slug: maybe });
+const teamBody = z.object({
+  id: number.nullish(),
+  name: maybe,
+  slug: maybe,
+  permission: maybe,
+  parent: parentBody.nullish(),
+});
 type Team = z.infer<typeof teamBody>;
 /** A deleted team has kept its name only. */
-const slugOf = (team: Team) => loginText(team.slug) ?? text(team.name, 256);
+const slugOf = (team: Pick<Team, 'slug' | 'name'>) => loginText(team.slug) ?? text(team.name, 256);
 
 export const membership = defineEvent({
   marks: ['action', 'scope', 'member', 'team'],
@@ -83,7 +122,6 @@ export const membership = defineEvent({
         'tripline.grant.grantee_id': identifier(member?.id),
         'tripline.grant.target': organization ? `${loginText(organization.login)}/${slugOf(team)}` : undefined,
         'tripline.grant.target_id': identifier(team.id),
-        'tripline.grant.permission': text(team.permission),
         'tripline.grant.team': slugOf(team),
       },
     };
@@ -91,24 +129,54 @@ export const membership = defineEvent({
 });
 
 const teamTypes = { created: added, edited: changed, deleted: removed } as const;
-const teamRepositoryTypes = { added_to_repository: added, edited: changed, removed_from_repository: removed } as const;
+const teamRepositoryTypes = {
+  created: added,
+  added_to_repository: added,
+  edited: changed,
+  removed_from_repository: removed,
+} as const;
+
+/** A repository as the team's events have it: with what the team may do there. `team.permission` says nothing of it. */
+const teamsRepository = repositoryBody.extend({ permissions, role_name: maybe }).nullish();
+const formerRights = z.object({ permissions: z.object({ from: permissions }).nullish() }).nullish();
+
+const onRepositoryByTeam = (team: Team, repository: z.infer<typeof teamsRepository>) => ({
+  'tripline.grant.kind': 'team-repository' as const,
+  'tripline.grant.grantee': slugOf(team),
+  'tripline.grant.grantee_id': identifier(team.id),
+  ...onRepository(repository),
+  'tripline.grant.permission': rightOf(strongestOf(repository?.permissions), repository?.role_name),
+  'tripline.grant.team': slugOf(team),
+});
 
 /** A team came, changed or went; or, with a repository, what the team may do there. */
 export const team = defineEvent({
   marks: ['action', 'team'],
-  schema: bodyOf({ action: string, team: teamBody, changes: z.record(z.string(), z.unknown()).nullish() }),
-  normalise({ action, team, organization, repository }) {
+  schema: bodyOf({
+    action: string,
+    team: teamBody,
+    repository: teamsRepository,
+    changes: z.looseObject({ repository: formerRights }).nullish(),
+  }),
+  normalise({ action, team, changes, organization, repository }) {
     const type = typeOf(repository ? teamRepositoryTypes : teamTypes, action);
     if (!type) return undefined;
+    if (repository) {
+      const before = strongestOf(changes?.repository?.permissions?.from);
+      return { type, data: { ...onRepositoryByTeam(team, repository), 'tripline.grant.permission_before': before } };
+    }
+    const isUnder = action === 'created' || (action === 'edited' && changes?.['parent'] !== undefined);
     return {
       type,
       data: {
-        'tripline.grant.kind': repository ? 'team-repository' : 'team',
+        'tripline.grant.kind': 'team',
         'tripline.grant.grantee': slugOf(team),
         'tripline.grant.grantee_id': identifier(team.id),
-        ...(repository ? onRepository(repository) : onOrganization(organization)),
-        'tripline.grant.permission': text(team.permission),
+        ...onOrganization(organization),
+        'tripline.grant.permission': action === 'created' ? text(team.permission) : undefined,
         'tripline.grant.team': slugOf(team),
+        'tripline.grant.parent': isUnder && team.parent ? slugOf(team.parent) : undefined,
+        'tripline.grant.parent_id': isUnder ? identifier(team.parent?.id) : undefined,
       },
     };
   },
@@ -116,18 +184,8 @@ export const team = defineEvent({
 
 export const teamAdd = defineEvent({
   marks: ['team', 'repository'],
-  schema: bodyOf({ team: teamBody }),
-  normalise: ({ team, repository }) => ({
-    type: added,
-    data: {
-      'tripline.grant.kind': 'team-repository',
-      'tripline.grant.grantee': slugOf(team),
-      'tripline.grant.grantee_id': identifier(team.id),
-      ...onRepository(repository),
-      'tripline.grant.permission': text(team.permission),
-      'tripline.grant.team': slugOf(team),
-    },
-  }),
+  schema: bodyOf({ team: teamBody, repository: teamsRepository }),
+  normalise: ({ team, repository }) => ({ type: added, data: onRepositoryByTeam(team, repository) }),
 });
 
 export const deployKey = defineEvent({

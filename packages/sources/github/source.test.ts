@@ -534,6 +534,61 @@ describe('what an event says', () => {
     expect(event).toMatchObject({ type: 'dev.cdeventsx.tripline-grant.added', data });
   });
 
+  const permissionsOf = (right: string) => {
+    const order = ['pull', 'triage', 'push', 'maintain', 'admin'];
+    return Object.fromEntries(order.map((one, at) => [one, at <= order.indexOf(right)]));
+  };
+  const ofTeam = (verb: string, more: Json, changes?: Json) => {
+    const body = example('team', action(verb));
+    const repository = { ...(example('team_add')['repository'] as Json), ...more };
+    return eventOf('team', { ...body, repository, changes }).data;
+  };
+  test('a team’s right is what the repository says of it, never the team’s own default', () => {
+    const added = (more: Json) => ofTeam('added_to_repository', more)['tripline.grant.permission'];
+    expect(added({ permissions: permissionsOf('admin'), role_name: 'admin' })).toBe('admin');
+    expect(added({ permissions: permissionsOf('push') })).toBe('push');
+    expect(added({ permissions: permissionsOf('push'), role_name: 'release-manager' })).toBe('release-manager');
+    expect(added({ permissions: permissionsOf('admin'), role_name: 'pull' })).toBe('custom role pull (admin)');
+    expect(added({ permissions: { pull: false, push: false } })).toBe('none');
+    expect(added({})).toBeUndefined();
+    expect(eventOf('team_add', example('team_add')).data).not.toHaveProperty('tripline.grant.permission');
+    const raised = ofTeam(
+      'edited',
+      { permissions: permissionsOf('admin') },
+      { repository: { permissions: { from: permissionsOf('push') } } },
+    );
+    expect(raised).toMatchObject({
+      'tripline.grant.kind': 'team-repository',
+      'tripline.grant.permission': 'admin',
+      'tripline.grant.permission_before': 'push',
+    });
+  });
+  test('a team that is made or moved under another says under which', () => {
+    const parent = { id: 1, name: 'Admins', slug: 'admins' };
+    const of = (verb: string, changes?: Json) => {
+      const body = example('team', action(verb));
+      return eventOf('team', { ...body, team: { ...(body['team'] as Json), parent }, changes }).data;
+    };
+    const under = { 'tripline.grant.kind': 'team', 'tripline.grant.parent': 'admins', 'tripline.grant.parent_id': '1' };
+    expect(of('edited', { parent: { from: null } })).toMatchObject(under);
+    expect(of('created')).toMatchObject({ ...under, 'tripline.grant.permission': 'pull' });
+    // Another field was edited: it had lain there before.
+    expect(of('edited', { description: { from: 'x' } })).not.toHaveProperty('tripline.grant.parent');
+  });
+  test('a collaborator’s right is the role, and a role that only bears a lesser one’s name is told apart', () => {
+    const of = (changes: Json) => eventOf('member', { ...example('member', action('added')), changes }).data;
+    const right = (permission: string, role: string) =>
+      of({ permission: { to: permission }, role_name: { to: role } })['tripline.grant.permission'];
+    expect(right('write', 'maintain')).toBe('maintain');
+    expect(right('read', 'triage')).toBe('triage');
+    expect(right('write', 'release-manager')).toBe('release-manager');
+    expect(right('admin', 'pull')).toBe('custom role pull (admin)');
+    expect(of({ old_permission: { from: 'write' }, permission: { from: 'write', to: 'maintain' } })).toMatchObject({
+      'tripline.grant.permission': 'maintain',
+      'tripline.grant.permission_before': 'write',
+    });
+  });
+
   test('a token’s approval, and a secret alert without the secret', () => {
     const bodies = openapiBodies();
     const approved = bodies.find((body) => body.operation === 'personal-access-token-request-approved')!.whole;
