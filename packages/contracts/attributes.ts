@@ -258,13 +258,29 @@ export const attributes = {
       groupId: id.optional(),
       groupName: text.optional(),
       labels: z.array(text),
+      /** The provider's id of the repository, for a repository's runner. */
+      repositoryId: id.optional(),
+      /** The provider's id of the organisation that has it, or owns its repository: numbers of runners are its own. */
+      ownerId: id.optional(),
+    }),
+  ),
+  /** Groups of runners of an organisation, and which machines of the provider's own (GitHub: larger runners) work in them. */
+  'tripline.inventory.runner_groups': z.array(
+    z.object({
+      id,
+      name: text,
+      ownerId: id.optional(),
+      /** Names of the pools of the provider's machines in it. */
+      hosted: z.array(text),
+      /** How many self-hosted runners it has. */
+      selfHosted: z.int().nonnegative(),
     }),
   ),
   /** Heads of protected branches: they count as reviewed. */
   'tripline.inventory.heads': z.array(z.object({ repository: text, branch: text, revision: id })),
   /** Branch and tag name patterns that are protected, by repository. */
   'tripline.inventory.protected': z.array(z.object({ repository: text, patterns: z.array(text) })),
-  'tripline.inventory.members': z.array(z.object({ login: text, role: text })),
+  'tripline.inventory.members': z.array(z.object({ login: text, role: text, id: id.optional() })),
   'tripline.inventory.deploy_keys': z.array(z.object({ repository: text, id, title: text, readOnly: z.boolean() })),
   'tripline.inventory.installations': z.array(
     z.object({ id, app: text, permissions: z.record(z.string(), z.string()) }),
@@ -306,6 +322,11 @@ export const attributes = {
   'tripline.act.resolution': z.enum(resolutions),
   /** Ids of the findings that it concerns, the newest 100. */
   'tripline.act.findings': z.array(id),
+  /**
+   * Of an incident that was resolved or reopened: who and what those of its findings that stand are about, runners first, at
+   * most 500. Facts learn by them what a person accepted, and that it is accepted no more.
+   */
+  'tripline.act.entities': z.array(z.object({ kind: text, id })),
 
   // What became of a response step: shown, refused, done, or failed.
   'tripline.response.action': id,

@@ -1,4 +1,4 @@
-import type { Severity } from '@tripline/contracts/finding';
+import type { Entity, Severity } from '@tripline/contracts/finding';
 import type { Actor, IncidentState, Resolution } from '@tripline/contracts/incident';
 import { redactText } from '@tripline/runtime/redact';
 import type { Selectable } from 'kysely';
@@ -153,6 +153,7 @@ function transition(
       'SELECT id FROM findings WHERE incident = $1 ORDER BY detected_at DESC, id LIMIT $2',
       [id, namedFindings],
     );
+    const entities = kind === 'acknowledged' ? [] : await entitiesOf(client, id);
     await addToOutbox(client, [
       actOf(actor, {
         id: `act:${id}:${incident.version}`,
@@ -163,11 +164,27 @@ function transition(
         more: {
           ...(detail.resolution ? { 'tripline.act.resolution': detail.resolution } : {}),
           'tripline.act.findings': named.rows.map((finding) => finding.id),
+          ...(entities.length > 0 ? { 'tripline.act.entities': entities } : {}),
         },
       }),
     ]);
     return { changed: true, incident };
   });
+}
+
+/** As many entities an act names at most. */
+const namedEntities = 500;
+
+/** What the newest of an incident's findings that stand are about, runners first: rules learn of them what was accepted. */
+async function entitiesOf(client: Pick<PoolClient, 'query'>, incident: string): Promise<Entity[]> {
+  const { rows } = await client.query<Entity>(
+    `SELECT DISTINCT entity->>'kind' AS kind, entity->>'id' AS id, entity->>'kind' <> 'runner' AS after
+     FROM (SELECT entities FROM findings WHERE incident = $1 AND withdrawn_at IS NULL
+           ORDER BY detected_at DESC, id LIMIT $2) f, jsonb_array_elements(f.entities) entity
+     ORDER BY after, kind, id LIMIT $3`,
+    [incident, namedFindings, namedEntities],
+  );
+  return rows.map(({ kind, id }) => ({ kind, id }));
 }
 
 async function lockIncident(client: Pick<PoolClient, 'query'>, id: string): Promise<IncidentRow | undefined> {

@@ -3,7 +3,7 @@ import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
 import { readFinding } from './findings.ts';
-import { acknowledge, listIncidents, readIncident, resolve } from './incidents.ts';
+import { acknowledge, listIncidents, readIncident, reopen, resolve } from './incidents.ts';
 import { type RuleVerdict, recordVerdicts } from './record-findings.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -47,6 +47,26 @@ test('what joins or leaves an acknowledged incident leaves it acknowledged', asy
   expect(await read()).toMatchObject({ state: 'acknowledged', version: 4, acknowledged: { by: ada } });
   await inTransaction(database.db, (client) => recordVerdicts(client, [withdrawal(second.id)], []));
   expect(await read()).toMatchObject({ state: 'resolved', resolved: { resolution: 'false' } });
+});
+
+test('whoever resolves or reopens an incident leaves for the log what its standing findings are about, runners first', async () => {
+  const runner = { kind: 'runner', id: 'github:github.com:9/x7' } as const;
+  const stands = toldAgo(3000, 'on a new runner', ['rosalind']);
+  const gone = { ...toldAgo(2000, 'taken back', ['rosalind']), entities: [{ kind: 'user' as const, id: 'rosalind' }] };
+  await recordFindings(database.db, [{ ...stands, entities: [...stands.entities, runner, runner] }, gone]);
+  const incident = await incidentOf(stands);
+  const withdrawal = { findingId: gone.id, reason: 'it was allowed', atMs: Date.now() };
+  await inTransaction(database.db, (client) => recordVerdicts(client, [{ kind: 'withdrawn', withdrawal }], []));
+  await acknowledge(database.db, incident, ada);
+  await resolve(database.db, incident, 'accepted', ada, 'bought yesterday');
+  await reopen(database.db, incident, ada);
+
+  const { rows } = await database.db.pool.query<{ entities: unknown }>(
+    `SELECT data->'tripline.act.entities' AS entities FROM outbox WHERE data->>'tripline.act.target' = $1 ORDER BY id`,
+    [incident],
+  );
+  const named = [runner, { kind: 'user', id: 'rosalind' }];
+  expect(rows.map(({ entities }) => entities)).toEqual([null, named, named]);
 });
 
 test('a finding joins the incident that the log told of last, whatever was done to others meanwhile', async () => {
