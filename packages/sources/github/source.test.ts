@@ -356,7 +356,8 @@ describe('what an event says', () => {
   test.each([
     ['none assigned', { runner_id: null, runner_name: null }, undefined],
     ['none ever assigned', { runner_id: 0, runner_name: '' }, undefined],
-    ['GitHub’s own', { runner_id: 5, runner_name: 'GitHub Actions 5', runner_group_name: 'GitHub Actions' }, true],
+    ['GitHub’s own', { runner_id: 5, runner_name: 'GitHub Actions 5', runner_group_id: 0 }, true],
+    ['GitHub’s own, of an older body', { runner_id: 5, runner_group_id: 2, runner_group_name: 'GitHub Actions' }, true],
     ['GitHub’s own, of a server that states no group', { runner_id: 5, runner_name: 'GitHub Actions 5' }, true],
     ['self-hosted', { runner_id: 5, runner_name: 'box', runner_group_name: 'Default', labels: ['self-hosted'] }, false],
     [
@@ -365,8 +366,18 @@ describe('what an event says', () => {
       false,
     ],
     [
+      'self-hosted, in GitHub’s own group by what is said of it',
+      { runner_id: 5, runner_group_id: 0, runner_group_name: 'GitHub Actions', labels: ['Self-Hosted'] },
+      false,
+    ],
+    [
       'self-hosted, in a group named like GitHub’s',
-      { runner_id: 5, runner_group_name: 'GitHub Actions', labels: ['Self-Hosted'] },
+      { runner_id: 66, runner_name: 'evil', runner_group_id: 42, runner_group_name: 'GitHub Actions' },
+      false,
+    ],
+    [
+      'self-hosted, in a group named like that of GitHub’s larger ones',
+      { runner_id: 66, runner_name: 'evil', runner_group_id: 42, runner_group_name: 'Default Larger Runners' },
       false,
     ],
   ])('a runner that is %s', (_name, job, hosted) => {

@@ -104,22 +104,32 @@ const jobTypes: Record<string, EventType> = {
   completed: 'dev.cdevents.taskrun.finished',
 };
 
-/** Groups that hold GitHub's own machines. */
-const hostedGroups = new Set(['GitHub Actions', 'Default Larger Runners']);
+/**
+ * Groups that hold GitHub's own machines, by their numbers: 0 stands for no group of the customer's, and an organisation has
+ * had `Default` as 1 and `GitHub Actions` as 2 from its beginning. What a customer makes comes after them, whatever it is called.
+ */
+const hostedGroup = { none: '0', builtIn: '2', name: 'GitHub Actions' } as const;
 
 /**
- * Whose machine ran the job; undefined while none is assigned. Who registers a runner chooses its name and labels,
- * `ubuntu-latest` among them, so they count only where GitHub states no group, and `self-hosted` always speaks against.
+ * Whether the provider's own standard machine ran the job; undefined while none is assigned. Who registers a runner chooses
+ * its name and labels, `ubuntu-latest` among them, and whoever makes a group its name, so GitHub's number of the group
+ * decides, and `self-hosted` always speaks against. Names count only where GitHub states no group at all. A larger
+ * runner in a customer's group looks like one of their own here: packages/facts/runners.ts knows the groups.
  */
 export function isHosted(job: {
   runner_id?: number | string | null | undefined;
   runner_name?: string | null | undefined;
+  runner_group_id?: number | string | null | undefined;
   runner_group_name?: string | null | undefined;
   labels?: readonly string[] | null | undefined;
 }): boolean | undefined {
   if (!job.runner_id && !job.runner_name) return undefined;
   if (job.labels?.some((label) => label.toLowerCase() === 'self-hosted')) return false;
-  if (job.runner_group_name) return hostedGroups.has(job.runner_group_name);
+  if (job.runner_group_id !== undefined && job.runner_group_id !== null) {
+    const group = String(job.runner_group_id);
+    return group === hostedGroup.none || (group === hostedGroup.builtIn && job.runner_group_name === hostedGroup.name);
+  }
+  if (job.runner_group_name) return false;
   return /^(GitHub Actions|Hosted Agent)( \d+)?$/.test(job.runner_name ?? '');
 }
 
