@@ -63,6 +63,8 @@ export const eventTypes = {
   'dev.cdevents.artifact.published': ['tripline.package.name'],
   'dev.cdeventsx.tripline-release.published': ['vcs.repository.name', 'tripline.release.tag'],
   'dev.cdeventsx.tripline-check.finished': ['vcs.repository.name', 'tripline.check.name'],
+  /** Its code was cloned, fetched or downloaded: of an audit feed, no webhook tells it. */
+  'dev.cdeventsx.tripline-repository.read': ['vcs.repository.name'],
   'dev.cdeventsx.tripline-repository.forked': ['vcs.repository.name', 'tripline.head.repository'],
   'dev.cdeventsx.tripline-inventory.observed': ['tripline.inventory.part', 'tripline.inventory.parts'],
   'dev.cdeventsx.tripline-deliveries.summarized': ['tripline.deliveries.counts', 'tripline.deliveries.recent'],

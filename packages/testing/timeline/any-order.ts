@@ -47,7 +47,7 @@ export function expectSameInAnyOrder(story: Story, expected: readonly string[]):
 }
 
 /** A small seeded generator (mulberry32), so that a failure comes again. */
-function seeded(seed: number): () => number {
+export function seeded(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -1,0 +1,63 @@
+import { verb } from '../verb.ts';
+
+/** What no webhook of GitHub's tells: its audit stream, and what an inventory found. */
+export const feeds = [
+  verb('clones {repository} with token {token}', (said, stage) => {
+    const repository = stage.repository(said.the('repository'));
+    stage.feed(
+      'dev.cdeventsx.tripline-repository.read',
+      {
+        ...personOf(stage.user(said.who)),
+        ...namesOf(repository),
+        'tripline.credential.id': said.the('token'),
+        'tripline.credential.token_hash': said.the('token'),
+      },
+      repository.owner.login,
+    );
+  }),
+  /** Option: `in group <id>`. */
+  verb('registers runner {runner} in {organization}', (said, stage) => {
+    const group = said.option('in group');
+    stage.feed(
+      'dev.cdeventsx.tripline-runner.registered',
+      {
+        ...personOf(stage.user(said.who)),
+        'vcs.owner.name': said.the('organization'),
+        'cicd.worker.id': String(stage.id('runner', said.the('runner'))),
+        'cicd.worker.name': said.the('runner'),
+        'tripline.runner.registered_by': said.who,
+        'tripline.runner.registered_at': stage.time(),
+        ...(group === undefined ? {} : { 'tripline.worker.group.id': group }),
+      },
+      said.the('organization'),
+    );
+  }),
+  verb('removes runner {runner} from {organization}', (said, stage) => {
+    stage.feed(
+      'dev.cdeventsx.tripline-runner.removed',
+      {
+        ...personOf(stage.user(said.who)),
+        'vcs.owner.name': said.the('organization'),
+        'cicd.worker.id': String(stage.id('runner', said.the('runner'))),
+        'cicd.worker.name': said.the('runner'),
+      },
+      said.the('organization'),
+    );
+  }),
+  verb('uses credential {credential} in {repository}', (said, stage) => {
+    const repository = stage.repository(said.the('repository'));
+    stage.feed(
+      'dev.cdeventsx.tripline-credential.used',
+      { ...personOf(stage.user(said.who)), ...namesOf(repository), 'tripline.credential.id': said.the('credential') },
+      repository.owner.login,
+    );
+  }),
+];
+
+const personOf = ({ login, id, type }: { login: string; id: number; type: string }) => ({
+  ...{ 'user.name': login, 'user.id': String(id), 'user.type': type },
+});
+const namesOf = ({ full_name, id, owner }: { full_name: string; id: number; owner: { login: string } }) => ({
+  ...{ 'vcs.provider.name': 'github' as const, 'vcs.owner.name': owner.login, 'vcs.repository.name': full_name },
+  ...{ 'vcs.repository.id': String(id), 'vcs.repository.url.full': `https://github.com/${full_name}` },
+});

@@ -1,0 +1,103 @@
+import { type Json, type Stage, zeroRevision } from '../stage.ts';
+import { type Said, verb } from '../verb.ts';
+
+/** Commits and refs. A push of several commits names them `c1,c2`, oldest first. */
+export const pushes = [
+  verb('pushes {commits} to {repository} {branch}', (said, stage) => {
+    push(said, stage, `refs/heads/${said.the('branch')}`, said.the('commits').split(','));
+  }),
+  verb('deletes branch {branch} of {repository}', (said, stage) => {
+    push(said, stage, `refs/heads/${said.the('branch')}`, []);
+  }),
+  verb('tags {commit} of {repository} as {tag}', (said, stage) => {
+    push(said, stage, `refs/tags/${said.the('tag')}`, [said.the('commit')]);
+  }),
+  verb('moves tag {tag} of {repository} to {commit}', (said, stage) => {
+    push(said, stage, `refs/tags/${said.the('tag')}`, [said.the('commit')], true);
+  }),
+  verb('deletes tag {tag} of {repository}', (said, stage) => {
+    push(said, stage, `refs/tags/${said.the('tag')}`, []);
+  }),
+];
+
+/** How a commit was made; each of a push's commits alike. */
+export type Making = { authored?: string | undefined; committed?: string | undefined; touching?: string | undefined };
+
+/**
+ * A push. Options: `forced`, `from <commit>` where the ref stood elsewhere than the timeline says, `authored by`,
+ * `committed by` (web-flow is GitHub itself), `touching <path>, <path>`, `annotated as <tag object>` of a tag.
+ */
+function push(said: Said, stage: Stage, ref: string, commits: readonly string[], moved = false): void {
+  const repository = said.the('repository');
+  const from = said.option('from');
+  const forced = said.option('forced') !== undefined || moved;
+  const annotated = said.option('annotated as');
+  const making = {
+    authored: said.option('authored by'),
+    committed: said.option('committed by'),
+    touching: said.option('touching'),
+  };
+  tellPush(stage, { by: said.who, repository, ref, commits, forced, annotated, ...making, from });
+}
+
+export function tellPush(
+  stage: Stage,
+  of: Making & {
+    by: string;
+    repository: string;
+    ref: string;
+    commits: readonly string[];
+    forced?: boolean;
+    annotated?: string | undefined;
+    from?: string | undefined;
+  },
+): void {
+  const place = `ref ${of.repository} ${of.ref}`;
+  const before = of.from === undefined ? (stage.kept<string>(place) ?? zeroRevision) : stage.revision(of.from);
+  const bodies = of.commits.map((name) => commitBody(stage, name, of.by, of));
+  const head = bodies.at(-1);
+  const after = of.annotated === undefined ? (head?.id ?? zeroRevision) : stage.revision(of.annotated);
+  stage.keep(place, after);
+  stage.github('push', of.by, {
+    ref: of.ref,
+    before,
+    after,
+    created: before === zeroRevision,
+    deleted: after === zeroRevision,
+    forced: of.forced ?? false,
+    base_ref: null,
+    compare: `https://github.com/${of.repository}/compare/${before.slice(0, 12)}...${after.slice(0, 12)}`,
+    // GitHub lists no commits of a tag that it knows from a branch.
+    commits: of.ref.startsWith('refs/tags/') ? [] : bodies,
+    head_commit: head ?? null,
+    pusher: { name: of.by, email: addressOf(of.by) },
+    repository: stage.repository(of.repository),
+  });
+}
+
+function commitBody(stage: Stage, name: string, by: string, making: Making): Json & { id: string } {
+  const author = making.authored ?? by;
+  const committer = making.committed ?? by;
+  const id = stage.revision(name);
+  return {
+    ...{
+      id,
+      tree_id: stage.revision(`tree of ${name}`),
+      distinct: true,
+      message: `Make ${name}`,
+      timestamp: stage.time(),
+    },
+    url: `https://github.com/commit/${id}`,
+    author: personOf(author),
+    committer: personOf(committer),
+    added: [],
+    removed: [],
+    modified: (making.touching ?? 'src/index.ts').split(',').map((path) => path.trim()),
+  };
+}
+const addressOf = (login: string) => (login === 'web-flow' ? 'noreply@github.com' : `${login}@example.com`);
+const personOf = (login: string) => ({
+  name: login === 'web-flow' ? 'GitHub' : login,
+  email: addressOf(login),
+  username: login,
+});

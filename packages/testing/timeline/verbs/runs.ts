@@ -1,0 +1,151 @@
+import type { Json, Stage } from '../stage.ts';
+import { type Said, verb } from '../verb.ts';
+
+type Run = {
+  name: string;
+  path: string;
+  repository: string;
+  revision: string;
+  branch: string;
+  trigger: string;
+  fork: string | undefined;
+  attempt: number;
+  referenced: string[];
+  by: string;
+};
+
+/** Runs, as `run 7`, their jobs, and deployments. */
+export const runs = [
+  /**
+   * Options: `trigger <GitHub's event>` (push), `on <branch or tag>` (main), `of fork <owner>`, `path <workflow file>`
+   * (`.github/workflows/<workflow>.yml`), `attempt <n>`, `using <workflow>, <workflow>`.
+   */
+  verb('starts run {run} of {workflow} in {repository} at {commit}', (said, stage) => {
+    const run: Run = {
+      name: said.the('workflow'),
+      path: said.option('path') ?? `.github/workflows/${said.the('workflow')}.yml`,
+      repository: said.the('repository'),
+      revision: stage.revision(said.the('commit')),
+      branch: said.option('on') ?? 'main',
+      trigger: said.option('trigger') ?? 'push',
+      fork: said.option('of fork'),
+      attempt: Number(said.option('attempt') ?? 1),
+      referenced:
+        said
+          .option('using')
+          ?.split(',')
+          .map((path) => path.trim()) ?? [],
+      by: said.who,
+    };
+    stage.keep(`run ${said.the('run')}`, run);
+    tellRun(said, stage, 'requested', run);
+  }),
+  verb('finishes run {run}', (said, stage) => {
+    tellRun(said, stage, 'completed', runOf(said, stage));
+  }),
+  /**
+   * Options: `on <runner>` of your own (GitHub's machine without it), `group <name>`, `group id <id>`, `labels <a>, <b>`,
+   * `to <environment>` that it deploys to.
+   */
+  verb('starts job {job} of run {run}', (said, stage) => {
+    tellJob(said, stage, 'in_progress');
+  }),
+  verb('finishes job {job} of run {run}', (said, stage) => {
+    tellJob(said, stage, 'completed');
+  }),
+  /** By the API, without a run. Option: `on <branch or tag>`. */
+  verb('deploys {commit} of {repository} to {environment}', (said, stage) => {
+    const environment = said.the('environment');
+    const ref = said.option('on') ?? 'main';
+    stage.github('deployment', said.who, {
+      action: 'created',
+      deployment: {
+        ...{ id: stage.id('deployment', `${environment} ${said.atMs}`), sha: stage.revision(said.the('commit')), ref },
+        ...{ task: 'deploy', environment, original_environment: environment },
+        ...{ production_environment: environment === 'production', creator: stage.user(said.who) },
+        ...{ created_at: stage.time(), updated_at: stage.time() },
+      },
+      workflow: null,
+      workflow_run: null,
+      repository: stage.repository(said.the('repository')),
+    });
+  }),
+];
+
+function runOf(said: Said, stage: Stage): Run {
+  const run = stage.kept<Run>(`run ${said.the('run')}`);
+  if (run === undefined) throw new Error(`nobody has started run ${said.the('run')}`);
+  return run;
+}
+
+function tellRun(said: Said, stage: Stage, action: 'requested' | 'completed', run: Run): void {
+  const here = stage.repository(run.repository);
+  const there = run.fork === undefined ? here : stage.repository(`${run.fork}/${here.name}`);
+  const number = runNumber(said.the('run'), stage);
+  const done = action === 'completed';
+  const workflow = { id: stage.id('workflow', run.path), name: run.name, path: run.path, state: 'active' };
+  stage.github('workflow_run', run.by, {
+    action,
+    workflow,
+    workflow_run: {
+      ...{ id: number, name: run.name, path: run.path, workflow_id: workflow.id, run_number: 41 },
+      ...{ run_attempt: run.attempt, event: run.trigger, head_branch: run.branch, head_sha: run.revision },
+      ...{ status: done ? 'completed' : 'queued', conclusion: done ? 'success' : null },
+      ...{ head_repository: there, repository: here, html_url: `${here.html_url}/actions/runs/${number}` },
+      ...{ created_at: stage.time(), run_started_at: stage.time(), updated_at: stage.time() },
+      ...{ actor: stage.user(run.by), triggering_actor: stage.user(said.who), pull_requests: [] },
+      referenced_workflows: run.referenced.map((path) => ({ path, sha: run.revision, ref: null })),
+    },
+    repository: here,
+  });
+}
+
+function tellJob(said: Said, stage: Stage, action: 'in_progress' | 'completed'): void {
+  const run = runOf(said, stage);
+  const here = stage.repository(run.repository);
+  const runName = said.the('run');
+  const url = `${here.html_url}/actions/runs/${runNumber(runName, stage)}`;
+  const number = stage.id('job', `${runName} ${said.the('job')} ${run.attempt}`);
+  const startedPlace = `job ${number} began`;
+  if (action === 'in_progress') stage.keep(startedPlace, stage.time());
+  const started = stage.kept<string>(startedPlace) ?? stage.time();
+  const job: Json = {
+    ...{ id: number, run_id: runNumber(runName, stage), run_attempt: run.attempt, workflow_name: run.name },
+    ...{ name: said.the('job'), head_branch: run.branch, head_sha: run.revision, html_url: `${url}/job/${number}` },
+    ...{ status: action, conclusion: action === 'completed' ? 'success' : null, steps: [] },
+    ...{ created_at: started, started_at: started, completed_at: action === 'completed' ? stage.time() : null },
+    ...machineOf(said, stage, `${runName} ${said.the('job')}`),
+  };
+  const environment = said.option('to');
+  const deployment = {
+    ...{ id: stage.id('deployment', `${runName} ${environment}`), sha: run.revision, ref: run.branch, task: 'deploy' },
+    ...{ environment, original_environment: environment, production_environment: environment === 'production' },
+    creator: stage.user('github-actions[bot]'),
+  };
+  stage.github('workflow_job', said.who, {
+    ...{ action, workflow_job: job, repository: here },
+    ...(environment === undefined ? {} : { deployment }),
+  });
+}
+
+/** The runner that took the job: once told, the later lines of the job need not say it again. */
+function machineOf(said: Said, stage: Stage, job: string): Json {
+  const runner = said.option('on');
+  const group = said.option('group');
+  const groupId = said.option('group id');
+  const labels = said.option('labels');
+  const known = stage.kept<Json>(`machine ${job}`);
+  if (runner === undefined && known !== undefined) return known;
+  const own = runner !== undefined;
+  const machine = {
+    runner_id: own ? stage.id('runner', runner) : 4,
+    runner_name: runner ?? 'GitHub Actions 4',
+    runner_group_id: own ? Number(groupId ?? 1) : 0,
+    runner_group_name: group ?? (own ? 'Default' : 'GitHub Actions'),
+    labels: labels?.split(',').map((label) => label.trim()) ?? (own ? ['self-hosted', 'linux'] : ['ubuntu-latest']),
+  };
+  stage.keep(`machine ${job}`, machine);
+  return machine;
+}
+
+const runNumber = (name: string, stage: Stage) => (/^\d+$/.test(name) ? Number(name) : stage.id('run', name));
