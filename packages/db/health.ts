@@ -3,12 +3,12 @@ import type { Config } from '@tripline/runtime/config';
 import { redactText } from '@tripline/runtime/redact';
 import type { Db } from './database.ts';
 import { readDeliverySummaries, readUnknownOrganizations } from './delivery-summaries.ts';
-import { readHooks } from './hooks.ts';
-import { readImports } from './imports.ts';
-import { readSinkTroubles } from './messages.ts';
 import { MigrationError, readMissingMigrations } from './migrate.ts';
 import { readOutbox } from './outbox.ts';
+import { readHooks } from './read-hooks.ts';
+import { readImports } from './read-imports.ts';
 import { readRuleFaults } from './rule-faults.ts';
+import { readSinkTroubles } from './sink-troubles.ts';
 
 /** So often a job fails before somebody is told: what a network or a provider loses for a minute is over by then. */
 const tooManyAttempts = 5;

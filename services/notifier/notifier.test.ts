@@ -1,15 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '@tripline/db/database';
 import { acknowledge, readIncident, reopen, resolve } from '@tripline/db/incidents';
-import {
-  foldWaiting,
-  listMessages,
-  park,
-  readDigest,
-  readSinkTroubles,
-  recordFolded,
-  takeUpDue,
-} from '@tripline/db/messages';
+import { foldWaiting, listMessages, park, readDigest, recordFolded, takeUpDue } from '@tripline/db/messages';
+import { readSinkTroubles } from '@tripline/db/sink-troubles';
 import { actionIds } from '@tripline/integrations/slack/interaction';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import {

@@ -5,7 +5,6 @@ import { type IncidentStory, readIncident } from '@tripline/db/incidents';
 import { addJobs } from '@tripline/db/jobs';
 import {
   type Claim,
-  clearSinkTrouble,
   findUntold,
   foldWaiting,
   park,
@@ -15,6 +14,7 @@ import {
   unfold,
 } from '@tripline/db/messages';
 import { runJobs } from '@tripline/db/run-jobs';
+import { clearSinkTrouble } from '@tripline/db/sink-troubles';
 import type { MessageKind, Mode, SinkName } from '@tripline/db/tables/messages';
 import { createPagerDutyClient } from '@tripline/integrations/pagerduty/client';
 import { createSlackClient, mayHaveBeenDone } from '@tripline/integrations/slack/client';

@@ -1,17 +1,15 @@
 import type { Db } from '@tripline/db/database';
 import {
   type Claim,
-  clearSinkTrouble,
   forgetMessage,
-  mendedByPeople,
   noteIntent,
-  noteSinkTrouble,
   type Progress,
   recordFailure,
   recordSent,
   recordSkipped,
   releaseClaim,
 } from '@tripline/db/messages';
+import { clearSinkTrouble, mendedByPeople, noteSinkTrouble } from '@tripline/db/sink-troubles';
 import type { MessageKind, Mode, SinkName } from '@tripline/db/tables/messages';
 import type { Outcome } from '@tripline/integrations/outcome';
 import { failpoint } from '@tripline/runtime/failpoint';

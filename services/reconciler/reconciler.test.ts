@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readHooks } from '@tripline/db/hooks';
+import { readHooks } from '@tripline/db/read-hooks';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
