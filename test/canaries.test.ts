@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { startEmbedded } from '../packages/db/embedded.ts';
+import { startEmbedded } from '../packages/embedded-postgres/embedded.ts';
 import { environment } from '../packages/runtime/settings.ts';
 import { toCloudEvent } from '../packages/sources/tripline/source.ts';
 import { signStandard } from '../packages/sources/tripline/verify.ts';

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { listFindings } from '@tripline/db/findings';
 import { createDetector } from '@tripline/detector/detector';
 import { loadRules } from '@tripline/detector/load-rules';
+import { listFindings } from '@tripline/incidents/findings';
 import { createReceiver } from '@tripline/receiver/receiver';
 import { createReconciler } from '@tripline/reconciler/reconciler';
 import { type Config, loadConfig } from '@tripline/runtime/config';

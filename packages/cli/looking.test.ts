@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
-import { addToTrail, makeTrailDays } from '@tripline/db/trail';
 import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
+import { addToTrail, makeTrailDays } from '@tripline/trail/trail';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { main } from './main.ts';
 

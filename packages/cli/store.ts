@@ -31,6 +31,6 @@ async function databaseSource(config: Config): Promise<{ url: string; stop: () =
       `there is no Tripline in ${config.dataDir} yet: start one with \`npx tripline up\`, or set DATABASE_URL`,
     );
   }
-  const { startEmbedded } = await import('@tripline/db/embedded');
+  const { startEmbedded } = await import('@tripline/embedded-postgres/embedded');
   return startEmbedded({ dataDir });
 }

@@ -1,6 +1,6 @@
+import { checkHealth } from '@tripline/health/health';
 import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { checkHealth } from './health.ts';
 import { addToOutbox, type OutgoingEvent, removeFromOutbox, takeFromOutbox } from './outbox.ts';
 import { inTransaction } from './transaction.ts';
 

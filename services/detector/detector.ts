@@ -1,16 +1,13 @@
 import { faultOfOrigin } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
 import { Fenced, takePartition } from '@tripline/db/positions';
-import { nothingRecorded } from '@tripline/db/record-findings';
-import { noteRuleFaults, type RuleFault } from '@tripline/db/rule-faults';
-import { readEngineRows, sweepRuleState } from '@tripline/db/rule-state';
-import { readSeen, sweepSeen } from '@tripline/db/seen';
-import { readTimers } from '@tripline/db/timers';
 import type { Effects } from '@tripline/engine/effects';
 import { createEngine, type Engine } from '@tripline/engine/engine';
 import { seenHours } from '@tripline/engine/seen';
 import type { ConfiguredRule } from '@tripline/engine/settings';
 import type { StoreOptions } from '@tripline/engine/state-store';
+import { noteRuleFaults, type RuleFault } from '@tripline/health/rule-faults';
+import { nothingRecorded } from '@tripline/incidents/record-findings';
 import { hooksOf, mayList } from '@tripline/integrations/github/deliveries';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
@@ -23,6 +20,9 @@ import { createMeasures } from './measures.ts';
 import { type Consequences, consequencesOf, isNothing, nothingFollows, recordBatches } from './record-batches.ts';
 import { setAside } from './set-aside.ts';
 import { openState, type StateKeeper } from './state-keeper.ts';
+import { readEngineRows, sweepRuleState } from './store/rule-state.ts';
+import { readSeen, sweepSeen } from './store/seen.ts';
+import { readTimers } from './store/timers.ts';
 import { startWorker } from './worker.ts';
 
 export type DetectorParts = {

@@ -1,5 +1,5 @@
 import type { Db } from '@tripline/db/database';
-import { tellEndedSilences } from '@tripline/db/silences';
+import { tellEndedSilences } from '@tripline/incidents/silences';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 

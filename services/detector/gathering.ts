@@ -1,5 +1,5 @@
-import type { BatchRows } from '@tripline/db/batches';
 import type { Effects } from '@tripline/engine/effects';
+import type { BatchRows } from './store/batches.ts';
 
 /** A batch that was judged. */
 export type Judged = {

@@ -1,7 +1,6 @@
 import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Jobs } from '@tripline/contracts/job';
 import type { Db } from '@tripline/db/database';
-import { recordImported, recordImportFailed, requestImport } from '@tripline/db/imports';
 import { type Inventory, inventoryPermissions, readInventory, toParts } from '@tripline/integrations/github/inventory';
 import { CannotRead, type GitHubAccess, installedOn, mayRead, withReader } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
@@ -11,6 +10,7 @@ import { redactValue } from '@tripline/runtime/redact';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import type { Stream } from '@tripline/stream/contract';
 import { appendFromWithin } from './append-from-within.ts';
+import { recordImported, recordImportFailed, requestImport } from './store/imports.ts';
 
 export type ImportParts = {
   config: Pick<Config, 'github' | 'workspaces' | 'drills' | 'internalKeys'>;

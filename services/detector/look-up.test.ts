@@ -1,6 +1,6 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { fromEventRecord } from '@tripline/contracts/event-record';
-import { readImports } from '@tripline/db/read-imports';
+import { readImports } from '@tripline/health/imports';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import type { NewRecord } from '@tripline/stream/contract';

@@ -1,15 +1,15 @@
 import { drillPrefix } from '@tripline/contracts/drill';
 import type { Silence } from '@tripline/contracts/silence';
-import { type BatchRows, keepBatch } from '@tripline/db/batches';
 import { askAboutDeliveries, type Question } from '@tripline/db/delivery-questions';
 import { type AnyJob, addJobs } from '@tripline/db/jobs';
-import { nothingRecorded, type Recorded, recordVerdicts } from '@tripline/db/record-findings';
-import { writeRuleState } from '@tripline/db/rule-state';
-import { writeTimers } from '@tripline/db/timers';
 import type { Effects } from '@tripline/engine/effects';
 import type { StateChange } from '@tripline/engine/state';
+import { nothingRecorded, type Recorded, recordVerdicts } from '@tripline/incidents/record-findings';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { ClientBase, Pool } from 'pg';
+import { type BatchRows, keepBatch } from './store/batches.ts';
+import { writeRuleState } from './store/rule-state.ts';
+import { writeTimers } from './store/timers.ts';
 
 /** What follows from a batch beside its rows. */
 export type Consequences = {

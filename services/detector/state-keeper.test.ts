@@ -1,12 +1,12 @@
-import { keepBatch } from '@tripline/db/batches';
 import type { Db } from '@tripline/db/database';
 import { Fenced, takePartition } from '@tripline/db/positions';
-import { readRuns } from '@tripline/db/state-store';
 import type { StateChange } from '@tripline/engine/state';
 import { topics } from '@tripline/stream/contract';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openState, readState } from './state-keeper.ts';
+import { keepBatch } from './store/batches.ts';
+import { readRuns } from './store/state-store.ts';
 
 const key = { consumer: 'detector', topic: topics.events, partition: 0 };
 const small = { recentBytes: 20_000, cachedPageBytes: 10_000, pageBytes: 1000, pagesPerStretch: 8 };

@@ -1,5 +1,12 @@
 import type { Db } from '@tripline/db/database';
-import { moveFormerState } from '@tripline/db/rule-state';
+import { inTransaction } from '@tripline/db/transaction';
+import { createOverlay } from '@tripline/engine/entries';
+import type { StateKey } from '@tripline/engine/keys';
+import type { StateRow } from '@tripline/engine/state';
+import { createStateStore, type StoreOptions, type StoreSnapshot } from '@tripline/engine/state-store';
+import { createRunIndex, type StoredRun } from '@tripline/engine/stored-run';
+import { failpoint } from '@tripline/runtime/failpoint';
+import { moveFormerState } from './store/rule-state.ts';
 import {
   deletePages,
   type Ownership,
@@ -9,14 +16,7 @@ import {
   readSegments,
   readStretches,
   writeStretch,
-} from '@tripline/db/state-store';
-import { inTransaction } from '@tripline/db/transaction';
-import { createOverlay } from '@tripline/engine/entries';
-import type { StateKey } from '@tripline/engine/keys';
-import type { StateRow } from '@tripline/engine/state';
-import { createStateStore, type StoreOptions, type StoreSnapshot } from '@tripline/engine/state-store';
-import { createRunIndex, type StoredRun } from '@tripline/engine/stored-run';
-import { failpoint } from '@tripline/runtime/failpoint';
+} from './store/state-store.ts';
 
 /** The keyed state of a partition while it is owned. */
 export type StateKeeper = Awaited<ReturnType<typeof openState>>;

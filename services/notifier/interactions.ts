@@ -1,7 +1,6 @@
 import type { Actor } from '@tripline/contracts/incident';
 import type { Db } from '@tripline/db/database';
-import { acknowledge, IncidentError, resolve, type Transition } from '@tripline/db/incidents';
-import { readSlackChannel } from '@tripline/db/messages';
+import { acknowledge, IncidentError, resolve, type Transition } from '@tripline/incidents/incidents';
 import { describeActor, resolutionText } from '@tripline/integrations/incident-report';
 import type { SlackAnswers } from '@tripline/integrations/slack/client';
 import {
@@ -18,6 +17,7 @@ import { errorBody } from '@tripline/runtime/http';
 import type { Logger } from '@tripline/runtime/logger';
 import type { FastifyInstance } from 'fastify';
 import { createPace } from './pace.ts';
+import { readSlackChannel } from './store/messages.ts';
 
 /** Slack shows the person an error when it has no answer after 3 s. */
 const answerWithinMs = 2500;

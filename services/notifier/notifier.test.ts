@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '@tripline/db/database';
-import { acknowledge, readIncident, reopen, resolve } from '@tripline/db/incidents';
-import { foldWaiting, listMessages, park, readDigest, recordFolded, takeUpDue } from '@tripline/db/messages';
-import { readSinkTroubles } from '@tripline/db/sink-troubles';
+import { readSinkTroubles } from '@tripline/health/sink-troubles';
+import { acknowledge, readIncident, reopen, resolve } from '@tripline/incidents/incidents';
 import { actionIds } from '@tripline/integrations/slack/interaction';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import {
@@ -19,6 +18,7 @@ import {
   submissionOf,
 } from '@tripline/testing/services/notifier';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { foldWaiting, listMessages, park, readDigest, recordFolded, takeUpDue } from './store/messages.ts';
 
 let db: Db;
 const closers: (() => Promise<void>)[] = [];

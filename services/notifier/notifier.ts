@@ -1,21 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { type Severity, severities } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
-import { type IncidentStory, readIncident } from '@tripline/db/incidents';
 import { addJobs } from '@tripline/db/jobs';
-import {
-  type Claim,
-  findUntold,
-  foldWaiting,
-  park,
-  parkDigest,
-  retryGivenUp,
-  takeUp,
-  unfold,
-} from '@tripline/db/messages';
 import { runJobs } from '@tripline/db/run-jobs';
-import { clearSinkTrouble } from '@tripline/db/sink-troubles';
 import type { MessageKind, Mode, SinkName } from '@tripline/db/tables/messages';
+import { clearSinkTrouble } from '@tripline/health/sink-troubles';
+import { type IncidentStory, readIncident } from '@tripline/incidents/incidents';
 import { createPagerDutyClient } from '@tripline/integrations/pagerduty/client';
 import { createSlackClient, mayHaveBeenDone } from '@tripline/integrations/slack/client';
 import type { Clock } from '@tripline/runtime/clock';
@@ -27,6 +17,16 @@ import type { FastifyInstance } from 'fastify';
 import { addInteractions } from './interactions.ts';
 import { createMeasures } from './measures.ts';
 import { createPace } from './pace.ts';
+import {
+  type Claim,
+  findUntold,
+  foldWaiting,
+  park,
+  parkDigest,
+  retryGivenUp,
+  takeUp,
+  unfold,
+} from './store/messages.ts';
 import { dryRunPagerDuty, nextForPagerDuty } from './tell-pagerduty.ts';
 import { dryRunSlack, type Gathering, nextForDigest, nextForSlack } from './tell-slack.ts';
 import { bringInStep, type Sink, type Told } from './telling.ts';

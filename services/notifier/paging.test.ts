@@ -1,8 +1,7 @@
 import type { Severity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
-import { acknowledge, addIncidentEvent, readIncident, resolve } from '@tripline/db/incidents';
-import { listMessages } from '@tripline/db/messages';
-import { tellEndedSilences } from '@tripline/db/silences';
+import { acknowledge, addIncidentEvent, readIncident, resolve } from '@tripline/incidents/incidents';
+import { tellEndedSilences } from '@tripline/incidents/silences';
 import { incidentBlocks } from '@tripline/integrations/slack/message';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import {
@@ -14,6 +13,7 @@ import {
   startNotifier,
 } from '@tripline/testing/services/notifier';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { listMessages } from './store/messages.ts';
 
 let db: Db;
 const closers: (() => Promise<void>)[] = [];

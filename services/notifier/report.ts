@@ -1,5 +1,5 @@
 import { responseActions } from '@tripline/contracts/response';
-import type { IncidentStory } from '@tripline/db/incidents';
+import type { IncidentStory } from '@tripline/incidents/incidents';
 import type { IncidentReport, ReportedStep } from '@tripline/integrations/incident-report';
 
 /** An incident as Postgres has it → as people are told of it. */

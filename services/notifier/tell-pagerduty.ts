@@ -1,10 +1,10 @@
 import { alwaysTold, type Severity, severities } from '@tripline/contracts/finding';
 import type { IncidentState } from '@tripline/contracts/incident';
-import type { IncidentStory } from '@tripline/db/incidents';
-import type { Telling } from '@tripline/db/messages';
+import type { IncidentStory } from '@tripline/incidents/incidents';
 import type { PagerDutyClient } from '@tripline/integrations/pagerduty/client';
 import { type PagerDutyAction, type PagerDutyEvent, renderEvent } from '@tripline/integrations/pagerduty/event';
 import { toReport } from './report.ts';
+import type { Telling } from './store/messages.ts';
 import { replyLine, untold } from './tell-slack.ts';
 import type { Step } from './telling.ts';
 

@@ -1,7 +1,6 @@
 import type { Db } from '@tripline/db/database';
-import type { IncidentEvent, IncidentStory } from '@tripline/db/incidents';
-import { readDigest, recordFolded, recordFoldedPages, type Telling } from '@tripline/db/messages';
 import type { Mode } from '@tripline/db/tables/messages';
+import type { IncidentEvent, IncidentStory } from '@tripline/incidents/incidents';
 import { describeActor, resolutionText } from '@tripline/integrations/incident-report';
 import type { SlackClient, SlackReference, SlackResult } from '@tripline/integrations/slack/client';
 import {
@@ -13,6 +12,7 @@ import {
   type SlackMessage,
 } from '@tripline/integrations/slack/message';
 import { toReport } from './report.ts';
+import { readDigest, recordFolded, recordFoldedPages, type Telling } from './store/messages.ts';
 import type { Step } from './telling.ts';
 
 /** Slack where none is configured: every message is taken, and nobody is told. */

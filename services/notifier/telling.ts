@@ -1,4 +1,11 @@
 import type { Db } from '@tripline/db/database';
+import type { MessageKind, Mode, SinkName } from '@tripline/db/tables/messages';
+import { clearSinkTrouble, mendedByPeople, noteSinkTrouble } from '@tripline/health/sink-troubles';
+import type { Outcome } from '@tripline/integrations/outcome';
+import { failpoint } from '@tripline/runtime/failpoint';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Measures } from './measures.ts';
+import type { Pace } from './pace.ts';
 import {
   type Claim,
   forgetMessage,
@@ -8,14 +15,7 @@ import {
   recordSent,
   recordSkipped,
   releaseClaim,
-} from '@tripline/db/messages';
-import { clearSinkTrouble, mendedByPeople, noteSinkTrouble } from '@tripline/db/sink-troubles';
-import type { MessageKind, Mode, SinkName } from '@tripline/db/tables/messages';
-import type { Outcome } from '@tripline/integrations/outcome';
-import { failpoint } from '@tripline/runtime/failpoint';
-import type { Logger } from '@tripline/runtime/logger';
-import type { Measures } from './measures.ts';
-import type { Pace } from './pace.ts';
+} from './store/messages.ts';
 
 /** What a sink lacks next: a message to send, or only a note that nothing need be sent. */
 export type Step =

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '@tripline/db/database';
-import { type Claim, takeUpDue } from '@tripline/db/messages';
 import type { Clock } from '@tripline/runtime/clock';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
+import { type Claim, takeUpDue } from './store/messages.ts';
 import type { Sink } from './telling.ts';
 
 /** How often is looked for what another process left waiting, or what has become due. */

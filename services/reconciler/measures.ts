@@ -1,8 +1,8 @@
 import type { Db } from '@tripline/db/database';
-import { countMissing } from '@tripline/db/undelivered';
 import type { Outcome } from '@tripline/integrations/outcome';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { Counter, Gauge } from 'prom-client';
+import { countMissing } from './store/undelivered.ts';
 
 /** What the reconciler counts. */
 export function createMeasures(metrics: Metrics, db: Db) {

@@ -1,6 +1,5 @@
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { askAboutDeliveries } from '@tripline/db/delivery-questions';
-import { addToTrail, makeTrailDays } from '@tripline/db/trail';
 import { inTransaction } from '@tripline/db/transaction';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
@@ -8,6 +7,7 @@ import { createMetrics } from '@tripline/runtime/metrics';
 import { topics } from '@tripline/stream/contract';
 import { type FakeHook, handClock, startFakeHook } from '@tripline/testing/fakes/github-hook';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { addToTrail, makeTrailDays } from '@tripline/trail/trail';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createReconciler } from './reconciler.ts';
 

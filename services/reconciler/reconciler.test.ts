@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readHooks } from '@tripline/db/read-hooks';
+import { readHooks } from '@tripline/health/hooks';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';

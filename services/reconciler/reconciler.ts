@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '@tripline/db/database';
 import { forgetQuestions } from '@tripline/db/delivery-questions';
-import { HookTaken, leaveHook, takeHook } from '@tripline/db/hooks';
-import { forgetOld } from '@tripline/db/undelivered';
 import { deliveriesKeptMs, hooksOf, withHook } from '@tripline/integrations/github/deliveries';
 import { CannotRead } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
@@ -11,6 +9,8 @@ import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { createMeasures } from './measures.ts';
 import { askAgain, leaseMs, lookThrough, type Round, roundMs } from './round.ts';
+import { HookTaken, leaveHook, takeHook } from './store/hooks.ts';
+import { forgetOld } from './store/undelivered.ts';
 
 export type ReconcilerParts = {
   config: Pick<Config, 'github'>;

@@ -1,12 +1,12 @@
 import type { Db } from '@tripline/db/database';
 import { type OfHook, oldestQuestionMs, recordListed, recordNotListed } from '@tripline/db/delivery-questions';
-import { type HookHold, keepHook, type Look } from '@tripline/db/hooks';
-import { findDue, recordAsked, recordSeen, type SeenDelivery } from '@tripline/db/undelivered';
 import { type DeliveryAttempt, deliveriesKeptMs, type HookClient } from '@tripline/integrations/github/deliveries';
 import { CannotRead } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Measures } from './measures.ts';
+import { type HookHold, keepHook, type Look } from './store/hooks.ts';
+import { findDue, recordAsked, recordSeen, type SeenDelivery } from './store/undelivered.ts';
 
 /** One round over one webhook that this process holds. */
 export type Round = {

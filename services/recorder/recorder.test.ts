@@ -1,7 +1,6 @@
 import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Db } from '@tripline/db/database';
 import { takePartition } from '@tripline/db/positions';
-import { verifyTrail } from '@tripline/db/verify-trail';
 import { systemClock } from '@tripline/runtime/clock';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
@@ -10,6 +9,7 @@ import { type NewRecord, type Stream, topics } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
 import { internalKey, proved } from '@tripline/testing/internal-key';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { verifyTrail } from '@tripline/trail/verify-trail';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createRecorder, type Recorder } from './recorder.ts';
 

@@ -2,12 +2,12 @@ import { fromEventRecord } from '@tripline/contracts/event-record';
 import { faultOfOrigin, type OriginKeys } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
 import { advance, Fenced, type TakenPartition, takePartition } from '@tripline/db/positions';
-import { addToTrail, makeTrailDays, readTrailHead, type TrailHead, type TrailRecord } from '@tripline/db/trail';
 import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { type Batch, type Stream, type StreamRecord, topics } from '@tripline/stream/contract';
+import { addToTrail, makeTrailDays, readTrailHead, type TrailHead, type TrailRecord } from '@tripline/trail/trail';
 import { Counter } from 'prom-client';
 
 export type RecorderParts = { config: Config; stream: Stream; db: Db; logger: Logger; metrics: Metrics };

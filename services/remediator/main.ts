@@ -1,5 +1,5 @@
 import { openDatabase } from '@tripline/db/database';
-import { checkHealth } from '@tripline/db/health';
+import { checkHealth } from '@tripline/health/health';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, ConfigError } from '@tripline/runtime/config';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';

@@ -1,6 +1,5 @@
 import type { GuardVerdict } from '@tripline/contracts/job';
 import type { PersonRef, ResponseStep, StepTargets } from '@tripline/contracts/response';
-import type { Gate } from '@tripline/db/remediations';
 import { type Asked, asked, type Check, identify, organizationId } from '@tripline/integrations/github/actions/action';
 import { actionOf } from '@tripline/integrations/github/actions/registry';
 import { type GitHubApp, NoToken, withAppToken } from '@tripline/integrations/github/app-token';
@@ -8,6 +7,7 @@ import type { GitHubClient } from '@tripline/integrations/github/client';
 import type { Outcome } from '@tripline/integrations/outcome';
 import type { Clock } from '@tripline/runtime/clock';
 import { failpoint } from '@tripline/runtime/failpoint';
+import type { Gate } from './store/remediations.ts';
 
 /** Between the claim and a request something came up, for which the request was not sent. */
 export class Stopped extends Error {

@@ -1,9 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { ResponseStep } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
-import { acknowledge } from '@tripline/db/incidents';
-import { listRemediations, reviveRemediations, takeUpQueued, takeUpStopped } from '@tripline/db/remediations';
-import { setRemediationSwitch } from '@tripline/db/switches';
+import { acknowledge } from '@tripline/incidents/incidents';
+import { setRemediationSwitch } from '@tripline/incidents/kill-switch';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
@@ -12,6 +11,7 @@ import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Acted, createRemediateTask, createRemediator } from './remediator.ts';
+import { listRemediations, reviveRemediations, takeUpQueued, takeUpStopped } from './store/remediations.ts';
 
 const { privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,

@@ -2,7 +2,21 @@ import { drillPrefix } from '@tripline/contracts/drill';
 import type { GuardVerdict } from '@tripline/contracts/job';
 import { responseActions } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
-import { readFinding, type StoredFinding } from '@tripline/db/findings';
+import { runJobs } from '@tripline/db/run-jobs';
+import { readFinding, type StoredFinding } from '@tripline/incidents/findings';
+import { isRemediationStopped } from '@tripline/incidents/kill-switch';
+import { actionOf } from '@tripline/integrations/github/actions/registry';
+import { describeRequest } from '@tripline/integrations/github/client';
+import type { Outcome } from '@tripline/integrations/outcome';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Config } from '@tripline/runtime/config';
+import { failpoint } from '@tripline/runtime/failpoint';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Metrics } from '@tripline/runtime/metrics';
+import { createWorkspaces } from '@tripline/sources/workspace';
+import { Counter } from 'prom-client';
+import { guard, protectedBy, sayProtected, touched } from './guard.ts';
+import { type Performed, perform, Stopped } from './perform.ts';
 import {
   type Attempt,
   addRemediateJob,
@@ -19,21 +33,7 @@ import {
   type StoryOfSteps,
   settleRemediation,
   takeUpQueued,
-} from '@tripline/db/remediations';
-import { runJobs } from '@tripline/db/run-jobs';
-import { isRemediationStopped } from '@tripline/db/switches';
-import { actionOf } from '@tripline/integrations/github/actions/registry';
-import { describeRequest } from '@tripline/integrations/github/client';
-import type { Outcome } from '@tripline/integrations/outcome';
-import type { Clock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
-import { failpoint } from '@tripline/runtime/failpoint';
-import type { Logger } from '@tripline/runtime/logger';
-import type { Metrics } from '@tripline/runtime/metrics';
-import { createWorkspaces } from '@tripline/sources/workspace';
-import { Counter } from 'prom-client';
-import { guard, protectedBy, sayProtected, touched } from './guard.ts';
-import { type Performed, perform, Stopped } from './perform.ts';
+} from './store/remediations.ts';
 
 export type RemediatorParts = {
   config: Config;

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { Check } from '@tripline/contracts/check';
 import { openDatabase } from '@tripline/db/database';
-import { startEmbedded } from '@tripline/db/embedded';
-import { checkHealth } from '@tripline/db/health';
 import { migrate } from '@tripline/db/migrate';
 import { createDetector } from '@tripline/detector/detector';
 import { loadRules } from '@tripline/detector/load-rules';
+import { startEmbedded } from '@tripline/embedded-postgres/embedded';
+import { checkHealth } from '@tripline/health/health';
 import { createNotifier } from '@tripline/notifier/notifier';
 import { createReceiver } from '@tripline/receiver/receiver';
 import { createReconciler } from '@tripline/reconciler/reconciler';

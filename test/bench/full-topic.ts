@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { openDatabase } from '@tripline/db/database';
-import { startEmbedded } from '@tripline/db/embedded';
+import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import { topics } from '@tripline/stream/contract';
 import { databaseUrl } from '../../packages/testing/postgres/postgres.global.ts';
 import { makeCorpus } from './corpus.ts';

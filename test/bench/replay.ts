@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmbedded } from '@tripline/db/embedded';
 import { migrate } from '@tripline/db/migrate';
+import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import { rules } from '@tripline/rules/registry';
 import { emptyDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { makeCorpus } from './corpus.ts';

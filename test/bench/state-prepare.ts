@@ -1,7 +1,7 @@
 import { openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
 import { takePartition } from '@tripline/db/positions';
-import { writeStretch } from '@tripline/db/state-store';
+import { writeStretch } from '@tripline/detector/store/state-store';
 import { packEntries } from '@tripline/engine/entries';
 import { hashKey } from '@tripline/engine/key-hash';
 import { joinedKey } from '@tripline/engine/keys';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openDatabase } from '@tripline/db/database';
-import { startEmbedded } from '@tripline/db/embedded';
+import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import { databaseUrl } from '../../packages/testing/postgres/postgres.global.ts';
 import { format, median } from './measure.ts';
 import { benchRows, type Written } from './state-rows.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '@tripline/db/database';
-import { startEmbedded } from '@tripline/db/embedded';
+import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { createSender, someDeliveries, webhookSecret } from './deliveries.ts';
 import type { Fault, Ground } from './fault.ts';

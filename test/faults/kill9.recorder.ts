@@ -1,6 +1,6 @@
-import { verifyTrail } from '@tripline/db/verify-trail';
 import { topics } from '@tripline/stream/contract';
 import { toRecords } from '@tripline/testing/timeline/play';
+import { verifyTrail } from '@tripline/trail/verify-trail';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { someEvents } from '../detector.rules.ts';
 import { openLog } from './laid-log.ts';

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmbedded } from '@tripline/db/embedded';
+import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import { createSender, someDeliveries, webhookSecret } from './deliveries.ts';
 import { failpointNames, type ServiceProcess, startService, until } from './service-process.ts';
 import { setDifferences } from './standing.ts';

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { attackVersion, type Finding } from '@tripline/contracts/finding';
 import type { ResponseStep } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
-import { recordVerdicts } from '@tripline/db/record-findings';
 import { inTransaction } from '@tripline/db/transaction';
+import { recordVerdicts } from '@tripline/incidents/record-findings';
 
 /** A grave finding, in an incident with those of the same `person`. */
 export function someFinding(

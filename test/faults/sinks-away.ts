@@ -1,5 +1,5 @@
 import type { Db } from '@tripline/db/database';
-import { acknowledge } from '@tripline/db/incidents';
+import { acknowledge } from '@tripline/incidents/incidents';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import type { Fault, Ground, Outcome } from './fault.ts';
 import { recordFindings, someFinding } from './recorded-findings.ts';

@@ -1,7 +1,7 @@
 import type { Db } from '@tripline/db/database';
-import { listFindings } from '@tripline/db/findings';
-import { listRemediations } from '@tripline/db/remediations';
+import { listFindings } from '@tripline/incidents/findings';
 import { dedupKey } from '@tripline/integrations/pagerduty/event';
+import { listRemediations } from '@tripline/remediator/store/remediations';
 import type { Outcome } from '../oracle/oracle.ts';
 import { compare, type Difference } from './check.ts';
 import type { Sinks } from './sinks.ts';

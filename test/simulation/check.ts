@@ -1,10 +1,10 @@
 import type { Severity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
-import { listFindings, type StoredFinding } from '@tripline/db/findings';
-import { readTimers } from '@tripline/db/timers';
-import { verifyTrail } from '@tripline/db/verify-trail';
 import { readState } from '@tripline/detector/state-keeper';
+import { readTimers } from '@tripline/detector/store/timers';
+import { listFindings, type StoredFinding } from '@tripline/incidents/findings';
 import type { StreamRecord } from '@tripline/stream/contract';
+import { verifyTrail } from '@tripline/trail/verify-trail';
 import { nameOf } from '../oracle/judging.ts';
 import type { Outcome } from '../oracle/oracle.ts';
 

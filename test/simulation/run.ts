@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startEmbedded } from '@tripline/db/embedded';
+import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import type { Difference } from './check.ts';
 import { prepareServer, type Server } from './database.ts';
 import { mutants } from './mutants.ts';

@@ -1,4 +1,4 @@
-import { acknowledge, listIncidents } from '@tripline/db/incidents';
+import { acknowledge, listIncidents } from '@tripline/incidents/incidents';
 import { createLogger } from '@tripline/runtime/logger';
 import type { NewRecord } from '@tripline/stream/contract';
 import { type Outcome, reckon } from '../oracle/oracle.ts';

@@ -1,6 +1,6 @@
 import { responseActions } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
-import { listIncidents, resolve } from '@tripline/db/incidents';
+import { listIncidents, resolve } from '@tripline/incidents/incidents';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import type { Scenario } from '@tripline/scenarios/contract';

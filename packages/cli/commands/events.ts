@@ -1,5 +1,5 @@
-import { type Heard, listHeard } from '@tripline/db/heard';
 import { loadConfig } from '@tripline/runtime/config';
+import { type Heard, listHeard } from '@tripline/trail/heard';
 import { type Command, type Io, readArguments } from '../command.ts';
 import { lineOf, moment, type Style } from '../show.ts';
 import { momentOf, wholeNumber } from '../since.ts';

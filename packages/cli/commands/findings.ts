@@ -1,7 +1,7 @@
 import { type ResponseStep, responseActions } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
-import { type FindingFilter, findFindings, listFindings, type StoredFinding } from '@tripline/db/findings';
-import { listRemediations, type Remediation } from '@tripline/db/remediations';
+import { type FindingFilter, findFindings, listFindings, type StoredFinding } from '@tripline/incidents/findings';
+import { listRemediations, type Remediation } from '@tripline/remediator/store/remediations';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, oneOf, readArguments, UsageError, UserError } from '../command.ts';

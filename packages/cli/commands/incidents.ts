@@ -10,7 +10,7 @@ import {
   reopen,
   resolve,
   type Transition,
-} from '@tripline/db/incidents';
+} from '@tripline/incidents/incidents';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import { whoRuns } from '../actor.ts';

@@ -1,5 +1,5 @@
-import { takeUpStopped } from '@tripline/db/remediations';
-import { readRemediationSwitch, setRemediationSwitch } from '@tripline/db/switches';
+import { readRemediationSwitch, setRemediationSwitch } from '@tripline/incidents/kill-switch';
+import { takeUpStopped } from '@tripline/remediator/store/remediations';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import { whoRuns } from '../actor.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
-import { actOf } from '@tripline/db/acts';
 import { addToOutbox, triplineWorkspace } from '@tripline/db/outbox';
 import { inTransaction } from '@tripline/db/transaction';
+import { actOf } from '@tripline/incidents/acts';
 import { revokeByValue } from '@tripline/integrations/github/revoke-by-value';
 import { type Config, loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';

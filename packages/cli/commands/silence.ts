@@ -7,7 +7,7 @@ import {
   previewSilence,
   SilenceError,
   type StoredSilence,
-} from '@tripline/db/silences';
+} from '@tripline/incidents/silences';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import { whoRuns } from '../actor.ts';

@@ -1,5 +1,5 @@
-import { verifyTrail } from '@tripline/db/verify-trail';
 import { loadConfig } from '@tripline/runtime/config';
+import { verifyTrail } from '@tripline/trail/verify-trail';
 import { type Command, oneOf, readArguments } from '../command.ts';
 import { withStore } from '../store.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Check } from '@tripline/contracts/check';
 import type { Db } from '@tripline/db/database';
-import { readProgress } from '@tripline/db/progress';
+import { readProgress } from '@tripline/health/progress';
 import { systemClock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import { findStandalone } from '@tripline/runtime/data-folder';

@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Db, openDatabase } from '@tripline/db/database';
-import { startEmbedded } from '@tripline/db/embedded';
 import { migrate } from '@tripline/db/migrate';
+import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 
 /**
  * The schema that the migrations add up to, as text that does not depend on the server's version: tables with their

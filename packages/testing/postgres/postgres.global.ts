@@ -2,9 +2,9 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '@tripline/db/database';
-import { startEmbedded } from '@tripline/db/embedded';
 import { applyGrants } from '@tripline/db/grants';
 import { migrate } from '@tripline/db/migrate';
+import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {

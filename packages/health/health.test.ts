@@ -1,0 +1,33 @@
+import { addJob } from '@tripline/db/jobs';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { checkHealth } from './health.ts';
+import { noteRuleFaults } from './rule-faults.ts';
+
+let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+beforeAll(async () => {
+  fresh = await freshDatabase();
+  await noteRuleFaults(fresh.as('detector'), [{ rule: 'some-rule', reason: 'no branch' }]);
+  await addJob(fresh.db.pool, 'tell-slack', { incident: 'i1' }, { key: 'k1' });
+  await fresh.db.pool.query(`UPDATE graphile_worker._private_jobs SET attempts = 5, last_error = 'no way'`);
+});
+afterAll(() => fresh.close());
+
+const brokenFor = async (...[service, skipsDenied]: [Parameters<typeof fresh.as>[0], boolean]) =>
+  (await checkHealth(fresh.as(service), { workspaces: [] }, { skipsDenied })).flatMap(({ name, state }) =>
+    state === 'broken' ? [name] : [],
+  );
+
+it('is told whole to the command line, under its own role', async () => {
+  expect(await brokenFor('cli', false)).toEqual(['rule some-rule', 'jobs tell-slack']);
+});
+
+it.each([
+  ['detector', ['rule some-rule', 'jobs tell-slack']],
+  ['notifier', ['jobs tell-slack']],
+  ['remediator', ['jobs tell-slack']],
+  ['recorder', []],
+  ['reconciler', []],
+] as const)('is told to the %s as far as its role may look', async (service, broken) => {
+  expect(await brokenFor(service, true)).toEqual(broken);
+});

@@ -1,0 +1,193 @@
+import type { Check } from '@tripline/contracts/check';
+import type { Db } from '@tripline/db/database';
+import { MigrationError, readMissingMigrations } from '@tripline/db/migrate';
+import { readOutbox } from '@tripline/db/outbox';
+import type { Config } from '@tripline/runtime/config';
+import { redactText } from '@tripline/runtime/redact';
+import { readDeliverySummaries, readUnknownOrganizations } from '@tripline/trail/delivery-summaries';
+import { readHooks } from './hooks.ts';
+import { readImports } from './imports.ts';
+import { readRuleFaults } from './rule-faults.ts';
+import { readSinkTroubles } from './sink-troubles.ts';
+
+/** So often a job fails before somebody is told: what a network or a provider loses for a minute is over by then. */
+const tooManyAttempts = 5;
+/** What waits in the outbox is in the log within a second or so, while a detector and the log are there. */
+const longestWaitMs = 5 * 60_000;
+/** What was not kept is told for so long. */
+const deliveriesMs = 24 * 3_600_000;
+
+/**
+ * What the database knows of the state that Tripline is in, by `criteria` of packages/contracts/check.ts: for `doctor`, the
+ * operations port's `/readyz` and the start-up screen alike. Each thing that is not well is one check; what is well is told
+ * in one.
+ * @throws the database's own error.
+ */
+export async function checkHealth(
+  db: Db,
+  config: Pick<Config, 'workspaces'>,
+  options: {
+    /** For a service whose role may read only what it needs: what it may not read, another tells. */
+    skipsDenied?: boolean;
+  } = {},
+): Promise<Check[]> {
+  const found: Check[] = [];
+  for (const look of [schema, rules, jobs, outbox, sinks, organizations, deliveries, imports, redelivery]) {
+    try {
+      found.push(...(await look(db, config)));
+    } catch (error) {
+      const isDenied = (error as { code?: string }).code === '42501';
+      if (!isDenied || !options.skipsDenied) throw error;
+    }
+    // Nothing else can be asked of a schema of which parts are missing.
+    if (look === schema && found[0]?.state === 'broken') break;
+  }
+  return found;
+}
+
+async function schema(db: Db): Promise<Check[]> {
+  const name = 'schema';
+  try {
+    const { missing, applied } = await readMissingMigrations(db);
+    if (missing.length === 0) return [{ name, state: 'ok', said: 'as this version needs it' }];
+    const mend = 'run `npx tripline migrate`: it goes on where it was interrupted, or says what it fails at';
+    const said =
+      applied === 0 ? "Tripline's tables are missing" : `half migrated: it lacks ${missing.slice(0, 5).join(', ')}`;
+    return [{ name, state: 'broken', said, mend }];
+  } catch (error) {
+    if (!(error instanceof MigrationError)) throw error;
+    return [{ name, state: 'broken', said: error.message, mend: 'do as it says' }];
+  }
+}
+
+async function sinks(db: Db): Promise<Check[]> {
+  return (await readSinkTroubles(db)).map(({ sink, since, triedAt, reason, gaveUp, waiting }): Check => {
+    const name = sink === 'slack' ? 'Slack takes messages' : 'PagerDuty takes messages';
+    const said = `not since ${moment(since)} UTC (${reason}, last tried at ${moment(triedAt)}); ${waiting} messages wait`;
+    const mend = 'see to the credential, its rights and the channel; what waits is told within minutes after';
+    return gaveUp ? { name, state: 'broken', said, mend } : { name, state: 'ok', said: `${said}; it is tried again` };
+  });
+}
+
+/** Genuine deliveries of organisations that no workspace has: whoever set their webhook up takes them for watched. */
+async function organizations(db: Db, { workspaces }: Pick<Config, 'workspaces'>): Promise<Check[]> {
+  const configured = new Set(
+    workspaces.flatMap(({ github }) =>
+      github.organizations.map((entry) => (typeof entry === 'string' ? entry : entry.login).toLowerCase()),
+    ),
+  );
+  const unknown = await readUnknownOrganizations(db, new Date(Date.now() - deliveriesMs));
+  return unknown
+    .filter(({ organization }) => !configured.has(organization.toLowerCase()))
+    .map(({ organization, lastAt }) => ({
+      name: `organization ${organization}`,
+      state: 'broken',
+      said: `its deliveries are genuine and not kept, since no workspace has it; the last came at ${moment(lastAt)} UTC`,
+      mend: 'name it under workspaces[].github.organizations, or take its webhook away; told for a day after the last',
+    }));
+}
+
+/** A stranger can have any number of deliveries refused: they are shown, and never broken. */
+async function deliveries(db: Db): Promise<Check[]> {
+  const asked = new Date(Date.now() - deliveriesMs);
+  const { since, summaries } = await readDeliverySummaries(db, asked);
+  const within = since > asked ? `since ${moment(since)} UTC` : 'within the last day';
+  return (['ignored', 'refused'] as const).map((outcome): Check => {
+    const of = summaries.filter((summary) => summary.outcome === outcome);
+    const name = `deliveries ${outcome}` as const;
+    if (of.length === 0) return { name, state: 'ok', said: `none ${within}` };
+    const said = of.map(
+      ({ source, reason, count, lastAt }) => `${count} ${reason} (${source}, last ${moment(lastAt)} UTC)`,
+    );
+    return { name, state: 'ok', said: `${within}: ${said.join(', ')}` };
+  });
+}
+
+async function rules(db: Db): Promise<Check[]> {
+  const faults = await readRuleFaults(db);
+  const checks = faults.map(({ rule, reason, times, since, lastAt }): Check => {
+    const when = `${times === 1 ? 'once' : `${times} times since ${moment(since)}`}, last at ${moment(lastAt)} UTC: ${reason}`;
+    if (rule === null) {
+      const mend =
+        'see the dead-letter topic for them; they come from another writer, or keys differ between processes';
+      return { name: 'records', state: 'broken', said: `dead-lettered ${when}`, mend };
+    }
+    const mend = `mend the rule, or name it in rules.off; what it did not judge lies in the dead-letter topic`;
+    return { name: `rule ${rule}`, state: 'broken', said: `threw ${when}`, mend };
+  });
+  if (!faults.some(({ rule }) => rule !== null))
+    checks.unshift({ name: 'rule', state: 'ok', said: 'none threw within the last hour' });
+  return checks;
+}
+
+async function jobs(db: Db): Promise<Check[]> {
+  const { rows } = await db.pool.query<{
+    name: string;
+    jobs: number;
+    attempts: number;
+    given_up: number;
+    error: string | null;
+  }>(
+    `SELECT task_identifier AS name, count(*)::int AS jobs, max(attempts)::int AS attempts,
+            (count(*) FILTER (WHERE attempts >= max_attempts))::int AS given_up,
+            (array_agg(last_error ORDER BY updated_at DESC))[1] AS error
+     FROM graphile_worker.jobs WHERE attempts >= $1 AND last_error IS NOT NULL AND locked_at IS NULL
+     GROUP BY task_identifier ORDER BY task_identifier`,
+    [tooManyAttempts],
+  );
+  if (rows.length === 0) return [{ name: 'jobs', state: 'ok', said: 'none failed five times' }];
+  return rows.map(({ name, jobs: count, attempts, given_up: givenUp, error }): Check => {
+    const said = `${count} failed up to ${attempts} times: ${firstLine(error ?? '')}`;
+    const mend =
+      givenUp > 0
+        ? `see to the cause; ${givenUp} of them are tried again only after graphile_worker.reschedule_jobs`
+        : 'see to the cause; they are tried again';
+    return { name: `jobs ${name}`, state: 'broken', said, mend };
+  });
+}
+
+/** Nobody hears of it when what people did does not reach the trail: the change itself holds. */
+async function outbox(db: Db): Promise<Check[]> {
+  const name = 'outbox';
+  const { events, oldest } = await readOutbox(db);
+  if (oldest === null) return [{ name, state: 'ok', said: 'nothing waits in it' }];
+  const said = `${events} ${events === 1 ? 'event waits' : 'events wait'} for the log, the oldest since ${moment(oldest)} UTC`;
+  if (Date.now() - oldest.getTime() < longestWaitMs) return [{ name, state: 'ok', said }];
+  const mend = 'see that a detector runs, has TRIPLINE_INTERNAL_KEY, and that the log takes events';
+  return [{ name, state: 'broken', said, mend }];
+}
+
+async function imports(db: Db): Promise<Check[]> {
+  return (await readImports(db)).map(({ workspace, imported, failed }): Check => {
+    const name = `import of ${workspace}` as const;
+    if (failed) {
+      const mend = 'see to the permissions of the App or token; it is tried again';
+      return { name, state: 'broken', said: failed.reason, mend };
+    }
+    if (!imported) return { name, state: 'ok', said: 'under way' };
+    const counts = Object.entries(imported.counts).map(([kind, count]) => `${count} ${kind}`);
+    return { name, state: 'ok', said: `${moment(imported.at)} UTC: ${counts.join(', ')}` };
+  });
+}
+
+/** What GitHub could not deliver, per webhook. */
+async function redelivery(db: Db): Promise<Check[]> {
+  return (await readHooks(db)).map(({ hook, lookedUntil, failed, missing, oldestMissing }): Check => {
+    const name = `redelivery ${hook}` as const;
+    if (failed) {
+      const mend = 'see to the permissions of the App or of github.hookToken; it is tried again';
+      return { name, state: 'broken', said: failed.reason, mend };
+    }
+    if (oldestMissing) {
+      const said = `${missing} deliveries are missing, the oldest since ${moment(oldestMissing)} UTC; GitHub is asked again`;
+      return { name, state: 'ok', said };
+    }
+    const until = lookedUntil ? `up to ${moment(lookedUntil)} UTC` : 'the first look is under way, or nothing was sent';
+    return { name, state: 'ok', said: `nothing is missing; ${until}` };
+  });
+}
+
+/** `2026-03-02 14:05:09` in UTC. */
+const moment = (time: string | Date) => new Date(time).toISOString().slice(0, 19).replace('T', ' ');
+
+const firstLine = (text: string) => redactText(text.split('\n', 1)[0]!.slice(0, 300));

@@ -1,0 +1,37 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { Actor } from '@tripline/contracts/incident';
+import type { OutgoingEvent } from '@tripline/db/outbox';
+
+/** What a person did to Tripline. */
+export type Act = {
+  /** Of the event: the same for the same act. */
+  id: string;
+  /** `triplineWorkspace` for what concerns no single one. */
+  workspace: string;
+  kind: NonNullable<Attributes['tripline.act.kind']>;
+  /** On what: an incident, a silence, a switch. */
+  target: string;
+  reason?: string | undefined;
+  more?: Attributes;
+};
+
+/** The event that tells of an act: who, on what, by what proof, why. For `addToOutbox`, with the change itself. */
+export function actOf(actor: Actor, act: Act): OutgoingEvent<'dev.cdeventsx.tripline-act.performed'> {
+  const { id, workspace, kind, target, reason, more } = act;
+  return {
+    id,
+    type: 'dev.cdeventsx.tripline-act.performed',
+    workspace,
+    data: {
+      'user.id': actor.id,
+      'user.name': actor.name,
+      'tripline.act.kind': kind,
+      'tripline.act.target': target,
+      'tripline.act.via': actor.via,
+      // Of whom no room says how they are known, nothing is known.
+      'tripline.act.proof': actor.proof ?? 'none',
+      ...(reason ? { 'tripline.act.reason': reason } : {}),
+      ...more,
+    },
+  };
+}

@@ -1,0 +1,96 @@
+import type { Finding } from '@tripline/contracts/finding';
+import type { Db } from '@tripline/db/database';
+import type { FindingsTables } from '@tripline/db/tables/findings';
+import type { Selectable } from 'kysely';
+
+/** A finding as it stands in Postgres: the contract's fields, and what became of it. */
+export type StoredFinding = Finding & {
+  /** Null when it was silenced. */
+  incident: string | null;
+  /** Wall clock of the commit, RFC 3339. */
+  recordedAt: string;
+  silencedBy: string | null;
+  /** Late evidence explained it; null while it stands. */
+  withdrawn: { at: string; reason: string } | null;
+  /** It stands, at low severity and with nothing to be done by itself, since it cannot be proved that it still holds. */
+  lowered: { at: string; reason: string } | null;
+};
+
+export type FindingFilter = {
+  rule?: string;
+  workspace?: string;
+  incident?: string;
+  /** Only those recorded since. */
+  since?: Date;
+  /** Leave out what was withdrawn. */
+  standing?: boolean;
+  /** At most so many; 100 when absent. */
+  limit?: number;
+};
+
+/** Newest first. */
+export async function listFindings(db: Db, filter: FindingFilter = {}): Promise<StoredFinding[]> {
+  let query = db.query.selectFrom('findings').selectAll().orderBy('recorded_at', 'desc').orderBy('id');
+  if (filter.rule !== undefined) query = query.where('rule', '=', filter.rule);
+  if (filter.workspace !== undefined) query = query.where('workspace', '=', filter.workspace);
+  if (filter.incident !== undefined) query = query.where('incident', '=', filter.incident);
+  if (filter.since !== undefined) query = query.where('recorded_at', '>=', filter.since);
+  if (filter.standing) query = query.where('withdrawn_at', 'is', null);
+  const rows = await query.limit(filter.limit ?? 100).execute();
+  return rows.map(toFinding);
+}
+
+export async function readFinding(db: Db, id: string): Promise<StoredFinding | undefined> {
+  const row = await db.query.selectFrom('findings').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && toFinding(row);
+}
+
+/** Those whose id begins with `prefix`, at most `limit`. */
+export async function findFindings(db: Db, prefix: string, limit: number): Promise<StoredFinding[]> {
+  // An id is hex: anything else begins none, and `%` would be every one of them.
+  if (!/^[0-9a-f]{1,64}$/.test(prefix)) return [];
+  const after = `${prefix}g`;
+  const rows = await db.query
+    .selectFrom('findings')
+    .selectAll()
+    .where('id', '>=', prefix)
+    .where('id', '<', after)
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return rows.map(toFinding);
+}
+
+export type FindingRow = Selectable<FindingsTables['findings']>;
+
+export function toFinding(row: FindingRow): StoredFinding {
+  return {
+    id: row.id,
+    rule: row.rule,
+    severity: row.severity,
+    confidence: row.confidence,
+    workspace: row.workspace,
+    subject: row.subject,
+    occasion: row.occasion,
+    title: row.title,
+    summary: row.summary,
+    decidingEvent: row.deciding_event,
+    occurredAt: row.occurred_at.toISOString(),
+    detectedAt: row.detected_at.toISOString(),
+    recordedAt: row.recorded_at.toISOString(),
+    evidence: row.evidence,
+    entities: row.entities,
+    response: row.response,
+    remedy: row.remedy,
+    silence: row.silence,
+    attack: row.attack,
+    attackVersion: row.attack_version,
+    owasp: row.owasp,
+    incident: row.incident,
+    silencedBy: row.silenced_by,
+    withdrawn:
+      row.withdrawn_at === null ? null : { at: row.withdrawn_at.toISOString(), reason: row.withdrawn_reason ?? '' },
+    lowered: row.lowered_at === null ? null : { at: row.lowered_at.toISOString(), reason: row.lowered_reason ?? '' },
+    ...(row.unproven ? { unproven: true } : {}),
+  };
+}

@@ -1,0 +1,251 @@
+import { alwaysTold, type Entity, type Finding, type Severity, severities } from '@tripline/contracts/finding';
+import type { IncidentState, Resolution } from '@tripline/contracts/incident';
+import type { IncidentEventKind } from '@tripline/db/tables/findings';
+
+/** A finding joins an incident that the log last told of so long before or after it, ms. */
+export const joiningWindowMs = 24 * 3_600_000;
+/** Nor does one join an incident that was opened so long before it, ms: whoever is busy would have one for ever. */
+const longestJoiningMs = 7 * 24 * 3_600_000;
+/** Beyond so many findings the story counts instead of naming each: an attacker decides how many there are. */
+const toldFindings = 200;
+/** As many findings an incident takes; what comes then opens another. Each that joins is held against all of them. */
+const mostFindings = 5000;
+/** As many things an incident is known by. */
+const mostEntities = 500;
+/** What makes two findings one story. A repository alone does not: too much happens in it. */
+const joiningKinds: readonly Entity['kind'][] = ['user', 'run', 'credential', 'runner', 'commit', 'grant'];
+
+/** An incident while verdicts are laid on it. `id` is null until it is written. */
+export type OpenIncident = {
+  id: string | null;
+  workspace: string;
+  state: IncidentState;
+  severity: Severity;
+  title: string;
+  version: number;
+  openedMs: number;
+  /** The log's time of what was last laid on it, ms. */
+  lastVerdictMs: number;
+  resolution: Resolution | null;
+  resolvedMs: number | null;
+  /** Tripline resolved it, since nothing in it stood any more. */
+  resolvedByUs: boolean;
+  /** Findings that are not withdrawn, by their severity; and how many there are in all. */
+  standing: Partial<Record<Severity, number>>;
+  total: number;
+  /** See migrations/0018_silences.sql. */
+  pageGeneration: number;
+  acknowledgedSeverity: Severity | null;
+  acknowledgedGeneration: number | null;
+  /** In the order of opening. */
+  ordinal: number;
+  entities: Map<string, Entity>;
+  changed: boolean;
+};
+
+export type StoryLine = { incident: OpenIncident; kind: IncidentEventKind; detail: Record<string, unknown> };
+
+export const entityName = (workspace: string, entity: Entity) => `${workspace}\0${entity.kind}\0${entity.id}`;
+/**
+ * Accounts that many act through say nothing of who acted: what merges for everybody would have everything join. GitHub's
+ * apps end in `[bot]`; whoever deleted their account is `ghost`.
+ */
+const sharedAccounts = new Set(['web-flow', 'ghost', 'github', 'github-actions', 'github-merge-queue', 'dependabot']);
+const isShared = ({ kind, id }: Entity) => {
+  const name = id.toLowerCase();
+  return kind === 'user' && (name.endsWith('[bot]') || sharedAccounts.has(name));
+};
+export const joins = (entity: Entity) => joiningKinds.includes(entity.kind) && !isShared(entity);
+const isAtLeast = (severity: Severity, other: Severity) => severities.indexOf(severity) >= severities.indexOf(other);
+
+/**
+ * Lays verdicts on incidents in memory, one after the other, as if each were committed alone: which incident a finding
+ * joins does not depend on how the log is cut into batches.
+ */
+export function createJoining(known: readonly OpenIncident[]) {
+  const incidents = new Set(known);
+  const story: StoryLine[] = [];
+  const byEntity = new Map<string, Set<OpenIncident>>();
+  for (const incident of known) for (const entity of incident.entities.values()) index(incident, entity);
+  let ordinal = Math.max(0, ...known.map((incident) => incident.ordinal));
+
+  function index(incident: OpenIncident, entity: Entity): void {
+    const name = entityName(incident.workspace, entity);
+    if (incident.entities.size >= mostEntities && !incident.entities.has(name)) return;
+    incident.entities.set(name, entity);
+    if (!joins(entity)) return;
+    const sharing = byEntity.get(name) ?? new Set();
+    byEntity.set(name, sharing.add(incident));
+  }
+
+  function takes(incident: OpenIncident, atMs: number): boolean {
+    if (Math.abs(atMs - incident.lastVerdictMs) > joiningWindowMs) return false;
+    if (atMs - incident.openedMs > longestJoiningMs || incident.total >= mostFindings) return false;
+    if (incident.state !== 'resolved') return true;
+    return incident.resolution !== 'false' && Math.abs(atMs - incident.resolvedMs!) <= joiningWindowMs;
+  }
+
+  function newestFor(finding: Finding, atMs: number): OpenIncident | undefined {
+    let newest: OpenIncident | undefined;
+    for (const entity of finding.entities.filter(joins)) {
+      for (const incident of byEntity.get(entityName(finding.workspace, entity)) ?? []) {
+        if (!takes(incident, atMs)) continue;
+        const isNewer =
+          newest === undefined ||
+          incident.lastVerdictMs > newest.lastVerdictMs ||
+          (incident.lastVerdictMs === newest.lastVerdictMs && incident.ordinal > newest.ordinal);
+        if (isNewer) newest = incident;
+      }
+    }
+    return newest;
+  }
+
+  function open(finding: Finding, atMs: number): OpenIncident {
+    ordinal += 1;
+    const { workspace, severity, title } = finding;
+    const incident: OpenIncident = {
+      id: null,
+      workspace,
+      state: 'open',
+      severity,
+      title,
+      version: 1,
+      openedMs: atMs,
+      lastVerdictMs: atMs,
+      resolution: null,
+      resolvedMs: null,
+      resolvedByUs: false,
+      standing: {},
+      total: 0,
+      pageGeneration: 0,
+      acknowledgedSeverity: null,
+      acknowledgedGeneration: null,
+      ordinal,
+      entities: new Map(),
+      changed: true,
+    };
+    incidents.add(incident);
+    return incident;
+  }
+
+  function touch(incident: OpenIncident, atMs: number): void {
+    incident.version += 1;
+    incident.lastVerdictMs = Math.max(incident.lastVerdictMs, atMs);
+    incident.changed = true;
+  }
+
+  function count(incident: OpenIncident, severity: Severity, by: 1 | -1): void {
+    incident.standing[severity] = (incident.standing[severity] ?? 0) + by;
+  }
+
+  function reopen(incident: OpenIncident, detail: Record<string, unknown>): void {
+    const open = { state: 'open', resolution: null, resolvedMs: null, resolvedByUs: false } as const;
+    const nobodys = { acknowledgedSeverity: null, acknowledgedGeneration: null };
+    Object.assign(incident, { ...open, ...nobodys } satisfies Partial<OpenIncident>);
+    story.push({ incident, kind: 'reopened', detail });
+  }
+
+  /**
+   * Pages anew where a finding makes the incident graver, or is as grave as what somebody acknowledged: the page that they
+   * answered said less. One that nobody has answered yet rings already, but not of what is always told. What became
+   * critical is nobody's any more.
+   */
+  function page(incident: OpenIncident, { id, rule, title, severity }: Finding): void {
+    const former = incident.severity;
+    const rises = !isAtLeast(former, severity);
+    if (rises) incident.severity = severity;
+    const isAcknowledged = incident.state === 'acknowledged';
+    const answered = isAcknowledged && (incident.acknowledgedGeneration ?? 0) === incident.pageGeneration;
+    const isAsGrave = answered && isAtLeast(severity, incident.acknowledgedSeverity ?? former);
+    if (!rises && !isAsGrave && !alwaysTold.has(rule)) return;
+    incident.pageGeneration += 1;
+    const detail = { finding: id, title, severity, ...(rises ? { former } : {}), generation: incident.pageGeneration };
+    story.push({ incident, kind: 'paged', detail });
+    if (isAcknowledged && rises && severity === 'critical') {
+      const nobodys = { acknowledgedSeverity: null, acknowledgedGeneration: null };
+      Object.assign(incident, { state: 'open', ...nobodys } satisfies Partial<OpenIncident>);
+    }
+  }
+
+  return {
+    incidents,
+    story,
+    find(finding: Finding): OpenIncident {
+      const atMs = Date.parse(finding.detectedAt);
+      const joined = newestFor(finding, atMs);
+      const incident = joined ?? open(finding, atMs);
+      const detail = { finding: finding.id, rule: finding.rule, title: finding.title };
+      if (joined !== undefined) {
+        touch(incident, atMs);
+        if (incident.state === 'resolved') reopen(incident, detail);
+      }
+      count(incident, finding.severity, 1);
+      incident.total += 1;
+      if (joined === undefined) story.push({ incident, kind: 'opened', detail });
+      else if (incident.total <= toldFindings) story.push({ incident, kind: 'joined', detail });
+      if (joined !== undefined) page(incident, finding);
+      for (const entity of finding.entities) index(incident, entity);
+      return incident;
+    },
+    /** False when the incident is resolved: what people decided stays. */
+    withdraw(
+      incident: OpenIncident,
+      severity: Severity,
+      withdrawal: { findingId: string; reason: string; atMs: number },
+    ): boolean {
+      if (incident.state === 'resolved') return false;
+      touch(incident, withdrawal.atMs);
+      count(incident, severity, -1);
+      const { findingId, reason } = withdrawal;
+      if (incident.total <= toldFindings) {
+        story.push({ incident, kind: 'withdrawn', detail: { finding: findingId, reason } });
+      }
+      if (gravest(incident) === undefined) {
+        const resolved = { state: 'resolved', resolution: 'false', resolvedMs: withdrawal.atMs } as const;
+        Object.assign(incident, { ...resolved, resolvedByUs: true } satisfies Partial<OpenIncident>);
+        story.push({ incident, kind: 'resolved', detail: { resolution: 'false', reason } });
+      }
+      return true;
+    },
+    /**
+     * A finding that was withdrawn from `incident` stands again, and reopens what was resolved for want of it. False when
+     * a person resolved the incident: what people decided stays.
+     */
+    reinstate(incident: OpenIncident, severity: Severity, finding: Finding): boolean {
+      count(incident, severity, 1);
+      if (incident.state === 'resolved' && !incident.resolvedByUs) return false;
+      touch(incident, Date.parse(finding.detectedAt));
+      const detail = { finding: finding.id, rule: finding.rule, title: finding.title, again: true };
+      if (incident.state === 'resolved') reopen(incident, detail);
+      if (incident.total <= toldFindings) story.push({ incident, kind: 'joined', detail });
+      // It stands as it was found first: it makes nothing graver.
+      if (isAtLeast(incident.severity, finding.severity)) page(incident, finding);
+      return true;
+    },
+    /** What a finding rests on is proved. False when the incident is resolved: what people decided stays. */
+    prove(incident: OpenIncident, { findingId, atMs }: { findingId: string; atMs: number }): boolean {
+      if (incident.state === 'resolved') return false;
+      touch(incident, atMs);
+      story.push({ incident, kind: 'proven', detail: { finding: findingId } });
+      return true;
+    },
+    /** A finding of `severity` falls to low, and the incident to the gravest that still stands in it. */
+    lower(
+      incident: OpenIncident,
+      severity: Severity,
+      { findingId, reason, atMs }: { findingId: string; reason: string; atMs: number },
+    ): void {
+      count(incident, severity, -1);
+      count(incident, 'low', 1);
+      if (incident.state === 'resolved') return;
+      touch(incident, atMs);
+      incident.severity = gravest(incident) ?? 'low';
+      story.push({ incident, kind: 'lowered', detail: { finding: findingId, reason } });
+    },
+  };
+}
+
+/** The gravest severity of what stands in an incident; undefined when nothing does. */
+function gravest({ standing }: OpenIncident): Severity | undefined {
+  return severities.findLast((severity) => (standing[severity] ?? 0) > 0);
+}

@@ -1,0 +1,39 @@
+import type { Actor } from '@tripline/contracts/incident';
+import type { Db } from '@tripline/db/database';
+import { addToOutbox, triplineWorkspace } from '@tripline/db/outbox';
+import { inTransaction } from '@tripline/db/transaction';
+import { redactText } from '@tripline/runtime/redact';
+import { actOf } from './acts.ts';
+
+export type Switch = { stopped: boolean; by: Actor; at: string; reason: string };
+
+/** The kill switch of remediation, or undefined when nobody ever threw it: then it is not stopped. */
+export async function readRemediationSwitch(db: Db): Promise<Switch | undefined> {
+  const row = await db.query.selectFrom('switches').selectAll().where('name', '=', 'remediation').executeTakeFirst();
+  return row && { stopped: row.stopped, by: row.by, at: row.at.toISOString(), reason: row.reason };
+}
+
+/**
+ * Stops remediation, or lets it go on, at once and everywhere: it is read right before each request. Who did, and why, is
+ * left for the log in the same transaction.
+ */
+export function setRemediationSwitch(db: Db, change: { stopped: boolean; by: Actor; reason: string }): Promise<void> {
+  const { stopped, by } = change;
+  const reason = redactText(change.reason);
+  return inTransaction(db, async (client) => {
+    const { rows } = await client.query<{ at: Date }>(
+      `INSERT INTO switches (name, stopped, by, reason) VALUES ('remediation', $1, $2, $3)
+       ON CONFLICT (name) DO UPDATE SET stopped = $1, by = $2, reason = $3, at = clock_timestamp() RETURNING at`,
+      [stopped, JSON.stringify(by), reason],
+    );
+    const kind = stopped ? 'kill-switch-on' : 'kill-switch-off';
+    const id = `act:${kind}:${rows[0]!.at.getTime()}`;
+    await addToOutbox(client, [actOf(by, { id, workspace: triplineWorkspace, kind, target: 'remediation', reason })]);
+  });
+}
+
+/** Whether the kill switch is thrown. Fails, and so stops the caller, when the database does not answer. */
+export async function isRemediationStopped(db: Pick<Db, 'pool'>): Promise<boolean> {
+  const { rows } = await db.pool.query<{ stopped: boolean }>(`SELECT stopped FROM switches WHERE name = 'remediation'`);
+  return rows[0]?.stopped ?? false;
+}

@@ -1,0 +1,281 @@
+import type { Finding } from '@tripline/contracts/finding';
+import { inTransaction } from '@tripline/db/transaction';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
+import { readFinding } from './findings.ts';
+import { acknowledge, listIncidents, readIncident, reopen, resolve } from './incidents.ts';
+import { type RuleVerdict, recordVerdicts } from './record-findings.ts';
+
+let database: Awaited<ReturnType<typeof freshDatabase>>;
+beforeAll(async () => {
+  database = await freshDatabase();
+});
+afterAll(() => database.close());
+
+const hourMs = 3_600_000;
+/** A finding about `persons`, which the log told `agoMs` ago: a detector may have hours to catch up on. */
+function toldAgo(agoMs: number, subject: string, persons: readonly [string, ...string[]]): Finding {
+  return {
+    ...someFinding(subject, { person: persons[0] }),
+    detectedAt: new Date(Date.now() - agoMs).toISOString(),
+    entities: persons.map((id) => ({ kind: 'user', id })),
+  };
+}
+async function incidentOf({ id }: Finding): Promise<string> {
+  const { rows } = await database.db.pool.query<{ incident: string }>('SELECT incident FROM findings WHERE id = $1', [
+    id,
+  ]);
+  return rows[0]!.incident;
+}
+const ada = { via: 'cli', id: 'ada', name: 'ada' } as const;
+
+test('what joins or leaves an acknowledged incident leaves it acknowledged', async () => {
+  const [first, second] = [toldAgo(3000, 'acknowledged', ['olivia']), toldAgo(2000, 'joins it', ['olivia'])];
+  await recordFindings(database.db, [first]);
+  const incident = await incidentOf(first);
+  await acknowledge(database.db, incident, ada);
+  const read = async () => (await listIncidents(database.db, { limit: 1000 })).find(({ id }) => id === incident);
+
+  await recordFindings(database.db, [second]);
+  expect(await incidentOf(second)).toBe(incident);
+  expect(await read()).toMatchObject({ state: 'acknowledged', version: 3, acknowledged: { by: ada } });
+
+  const withdrawal = (findingId: string) =>
+    ({ kind: 'withdrawn', withdrawal: { findingId, reason: 'it was allowed', atMs: Date.now() } }) as const;
+  await inTransaction(database.db, (client) => recordVerdicts(client, [withdrawal(first.id)], []));
+  expect(await read()).toMatchObject({ state: 'acknowledged', version: 4, acknowledged: { by: ada } });
+  await inTransaction(database.db, (client) => recordVerdicts(client, [withdrawal(second.id)], []));
+  expect(await read()).toMatchObject({ state: 'resolved', resolved: { resolution: 'false' } });
+});
+
+test('whoever resolves or reopens an incident leaves for the log what its standing findings are about, runners first', async () => {
+  const runner = { kind: 'runner', id: 'github:github.com:9/x7' } as const;
+  const stands = toldAgo(3000, 'on a new runner', ['rosalind']);
+  const gone = { ...toldAgo(2000, 'taken back', ['rosalind']), entities: [{ kind: 'user' as const, id: 'rosalind' }] };
+  await recordFindings(database.db, [{ ...stands, entities: [...stands.entities, runner, runner] }, gone]);
+  const incident = await incidentOf(stands);
+  const withdrawal = { findingId: gone.id, reason: 'it was allowed', atMs: Date.now() };
+  await inTransaction(database.db, (client) => recordVerdicts(client, [{ kind: 'withdrawn', withdrawal }], []));
+  await acknowledge(database.db, incident, ada);
+  await resolve(database.db, incident, 'accepted', ada, 'bought yesterday');
+  await reopen(database.db, incident, ada);
+
+  const { rows } = await database.db.pool.query<{ entities: unknown }>(
+    `SELECT data->'tripline.act.entities' AS entities FROM outbox WHERE data->>'tripline.act.target' = $1 ORDER BY id`,
+    [incident],
+  );
+  const named = [runner, { kind: 'user', id: 'rosalind' }];
+  expect(rows.map(({ entities }) => entities)).toEqual([null, named, named]);
+});
+
+test('a finding joins the incident that the log told of last, whatever was done to others meanwhile', async () => {
+  const former = toldAgo(3 * hourMs, 'former', ['grace']);
+  const later = toldAgo(2 * hourMs, 'later', ['mallory']);
+  await recordFindings(database.db, [former]);
+  await recordFindings(database.db, [later]);
+  await acknowledge(database.db, await incidentOf(former), ada);
+
+  const both = toldAgo(hourMs, 'both', ['grace', 'mallory']);
+  await recordFindings(database.db, [both]);
+  expect(await incidentOf(both)).toBe(await incidentOf(later));
+});
+
+test('a finding joins what the log told of within a day of it, however late somebody acts', async () => {
+  const first = toldAgo(72 * hourMs, 'first of a backlog', ['heidi']);
+  await recordFindings(database.db, [first]);
+  await acknowledge(database.db, await incidentOf(first), ada);
+
+  const soon = toldAgo(71 * hourMs, 'an hour later in the log', ['heidi']);
+  const late = toldAgo(hourMs, 'days later in the log', ['heidi']);
+  await recordFindings(database.db, [soon]);
+  await recordFindings(database.db, [late]);
+  expect(await incidentOf(soon)).toBe(await incidentOf(first));
+  expect(await incidentOf(late)).not.toBe(await incidentOf(first));
+});
+
+const dayMs = 24 * hourMs;
+async function readOf(finding: Finding) {
+  const incident = await incidentOf(finding);
+  const [listed] = (await listIncidents(database.db, { limit: 1000 })).filter(({ id }) => id === incident);
+  return { ...listed!, story: (await readIncident(database.db, incident))! };
+}
+const graver = (finding: Finding, severity: Finding['severity']): Finding => ({ ...finding, severity });
+const kinds = (read: Awaited<ReturnType<typeof readOf>>) => read.story.events.map(({ kind }) => kind);
+
+test('a finding that is less grave than what somebody acknowledged pages nobody', async () => {
+  const first = graver(toldAgo(3000, 'acknowledged as high', ['peggy']), 'high');
+  await recordFindings(database.db, [first]);
+  await acknowledge(database.db, await incidentOf(first), ada);
+  await recordFindings(database.db, [graver(toldAgo(2000, 'a medium one', ['peggy']), 'medium')]);
+  const read = await readOf(first);
+  expect(read).toMatchObject({ state: 'acknowledged', severity: 'high', pageGeneration: 0 });
+  expect(kinds(read)).not.toContain('paged');
+});
+
+test('a finding as grave as what was acknowledged pages anew, once until somebody answers that page', async () => {
+  const first = graver(toldAgo(5000, 'high', ['trudy']), 'high');
+  await recordFindings(database.db, [first]);
+  const incident = await incidentOf(first);
+  await acknowledge(database.db, incident, ada);
+  for (const subject of ['as grave', 'as grave too']) {
+    await recordFindings(database.db, [graver(toldAgo(4000, subject, ['trudy']), 'high')]);
+    expect(await readOf(first)).toMatchObject({ state: 'acknowledged', acknowledged: { by: ada }, pageGeneration: 1 });
+  }
+  const bob = { ...ada, id: 'bob', name: 'bob' };
+  expect(await acknowledge(database.db, incident, bob)).toMatchObject({ changed: true });
+  expect(await acknowledge(database.db, incident, ada)).toMatchObject({
+    changed: false,
+    incident: { acknowledged: { by: bob } },
+  });
+  await recordFindings(database.db, [graver(toldAgo(3000, 'once more', ['trudy']), 'high')]);
+  expect(await readOf(first)).toMatchObject({ state: 'acknowledged', pageGeneration: 2 });
+});
+
+test('what becomes critical pages anew, and is nobody’s any more', async () => {
+  const first = graver(toldAgo(5000, 'medium at first', ['wendy']), 'medium');
+  await recordFindings(database.db, [first]);
+  await recordFindings(database.db, [graver(toldAgo(4500, 'high while nobody has it', ['wendy']), 'high')]);
+  expect(await readOf(first)).toMatchObject({ state: 'open', severity: 'high', pageGeneration: 1 });
+  await acknowledge(database.db, await incidentOf(first), ada);
+  await recordFindings(database.db, [graver(toldAgo(4000, 'critical', ['wendy']), 'critical')]);
+  const read = await readOf(first);
+  expect(read).toMatchObject({ state: 'open', severity: 'critical', acknowledged: null, pageGeneration: 2 });
+  expect(read.story.events.at(-1)).toMatchObject({ kind: 'paged', detail: { former: 'high', severity: 'critical' } });
+});
+
+test('joining ends seven days after an incident was opened, however busy it is', async () => {
+  const told = Array.from({ length: 9 }, (_, day) => toldAgo((10 - day) * dayMs, `day ${day}`, ['busy']));
+  for (const finding of told) await recordFindings(database.db, [finding]);
+  const incidents = await Promise.all(told.map(incidentOf));
+  expect(new Set(incidents.slice(0, 8)).size).toBe(1);
+  expect(incidents[8]).not.toBe(incidents[7]);
+});
+
+test.each(['merge-bot[bot]', 'web-flow', 'github-actions[bot]', 'Ghost'])('%s joins nothing', async (account) => {
+  const [first, second] = [toldAgo(3000, `${account} 1`, [account]), toldAgo(2000, `${account} 2`, [account])];
+  await recordFindings(database.db, [first]);
+  await recordFindings(database.db, [second]);
+  expect(await incidentOf(second)).not.toBe(await incidentOf(first));
+});
+
+test('growth is counted beyond what the story names', async () => {
+  const told = Array.from({ length: 205 }, (_, n) => toldAgo(5000 - n, `one of many ${n}`, ['flood']));
+  await recordFindings(database.db, told);
+  const read = await readOf(told[0]!);
+  expect(read.story.findingCount).toBe(205);
+  expect(new Set(await Promise.all([0, 100, 204].map((n) => incidentOf(told[n]!)))).size).toBe(1);
+  expect(kinds(read).filter((kind) => kind === 'joined')).toHaveLength(199);
+});
+
+describe('a finding that rests on an unproven delivery', () => {
+  const read = (id: string) => readFinding(database.db, id);
+  const incident = async (finding: Finding) =>
+    (await listIncidents(database.db, { limit: 1000 })).find(({ id }) => id === wanted.get(finding.id))!;
+  const wanted = new Map<string, string>();
+  const record = (verdicts: readonly RuleVerdict[]) =>
+    inTransaction(database.db, (client) => recordVerdicts(client, verdicts, []));
+  const jobsOf = async ({ id }: Finding) => {
+    const { rows } = await database.db.pool.query('SELECT 1 FROM graphile_worker.jobs WHERE key = $1', [
+      `remediate:${id}`,
+    ]);
+    return rows.length;
+  };
+  async function found(subject: string, person: string, severity: Finding['severity'] = 'high') {
+    const finding: Finding = { ...toldAgo(3000, subject, [person]), severity, unproven: true };
+    await record([{ kind: 'found', finding }]);
+    wanted.set(finding.id, await incidentOf(finding));
+    return finding;
+  }
+  const change = (finding: Finding, more: object = {}) => ({ findingId: finding.id, atMs: Date.now(), ...more });
+
+  test('says so until it is proven, and then gets its job again, once', async () => {
+    const finding = await found('unproven', 'ivan');
+    expect(await read(finding.id)).toMatchObject({ unproven: true, severity: 'high', lowered: null });
+    await database.db.pool.query('SELECT graphile_worker.remove_job($1)', [`remediate:${finding.id}`]);
+    const proven = { kind: 'proven', change: change(finding) } as const;
+    expect(await record([proven, proven])).toMatchObject({ proven: 1 });
+    expect(await read(finding.id)).not.toHaveProperty('unproven');
+    expect(await jobsOf(finding)).toBe(1);
+    expect(await incident(finding)).toMatchObject({ version: 2 });
+    expect(await record([proven])).toMatchObject({ proven: 0 });
+    expect(await incident(finding)).toMatchObject({ version: 2 });
+  });
+
+  test('falls to low with nothing left to do, and its incident to the gravest that still stands', async () => {
+    const [one, other] = [await found('lowered', 'judy', 'critical'), await found('beside it', 'judy', 'medium')];
+    expect((await incident(one)).severity).toBe('critical');
+    const lowered = { kind: 'lowered', change: change(one, { reason: 'nobody could ask' }) } as const;
+    expect(await record([lowered, lowered])).toMatchObject({ lowered: 1 });
+    expect(await read(one.id)).toMatchObject({
+      severity: 'low',
+      response: [],
+      lowered: { reason: 'nobody could ask' },
+    });
+    expect((await incident(one)).severity).toBe('medium');
+    await record([{ kind: 'lowered', change: change(other, { reason: 'neither here' }) }]);
+    expect(await incident(one)).toMatchObject({ severity: 'low', state: 'open' });
+    await record(
+      [one, other].map(({ id }) => ({ kind: 'withdrawn', withdrawal: { findingId: id, reason: 'x', atMs: 1 } })),
+    );
+    expect(await incident(one)).toMatchObject({ state: 'resolved' });
+  });
+
+  test('is what its batch leaves, when all of it comes at once', async () => {
+    const finding: Finding = { ...toldAgo(3000, 'at once', ['kim']), severity: 'high', unproven: true };
+    const line = { ...finding.evidence[0]!, eventId: 'twin', what: 'told again' };
+    await record([
+      { kind: 'found', finding },
+      { kind: 'extended', change: change(finding, { evidence: [line] }) },
+      { kind: 'proven', change: change(finding) },
+      { kind: 'lowered', change: change(finding, { reason: 'why' }) },
+    ]);
+    const stored = (await read(finding.id))!;
+    expect(stored).toMatchObject({ severity: 'low', response: [], lowered: { reason: 'why' } });
+    expect(stored).not.toHaveProperty('unproven');
+    expect(stored.evidence.map(({ eventId }) => eventId)).toEqual([
+      ...finding.evidence.map((of) => of.eventId),
+      'twin',
+    ]);
+  });
+
+  test('stands again on what is heard then, proved or not', async () => {
+    const finding = await found('again', 'omar');
+    const withdrawal = { findingId: finding.id, reason: 'explained', atMs: Date.now() };
+    const { unproven: _, ...proved } = finding;
+    await record([{ kind: 'withdrawn', withdrawal }]);
+    await record([{ kind: 'reinstated', finding: proved }]);
+    expect(await read(finding.id)).not.toHaveProperty('unproven');
+    await record([
+      { kind: 'withdrawn', withdrawal },
+      { kind: 'reinstated', finding },
+    ]);
+    expect(await read(finding.id)).toMatchObject({ unproven: true });
+  });
+
+  test('takes evidence in without telling anybody anew', async () => {
+    const finding = await found('told twice', 'leo');
+    const line = { ...finding.evidence[0]!, eventId: 'twin', what: 'told again' };
+    await record([{ kind: 'extended', change: change(finding, { evidence: [line] }) }]);
+    expect((await read(finding.id))!.evidence).toContainEqual(line);
+    expect(await incident(finding)).toMatchObject({ version: 1 });
+  });
+
+  test('changes no more once it is withdrawn, and what people decided stays', async () => {
+    const gone = await found('gone', 'mia');
+    await record([{ kind: 'withdrawn', withdrawal: { findingId: gone.id, reason: 'explained', atMs: Date.now() } }]);
+    await record([
+      { kind: 'lowered', change: change(gone, { reason: 'x' }) },
+      { kind: 'proven', change: change(gone) },
+    ]);
+    expect(await read(gone.id)).toMatchObject({ severity: 'high', unproven: true, lowered: null });
+    const closed = await found('closed', 'nora');
+    await resolve(database.db, wanted.get(closed.id)!, 'true', ada);
+    const before = await incident(closed);
+    await database.db.pool.query('SELECT graphile_worker.remove_job($1)', [`remediate:${closed.id}`]);
+    await record([{ kind: 'proven', change: change(closed) }]);
+    expect(await read(closed.id)).not.toHaveProperty('unproven');
+    expect(await incident(closed)).toEqual(before);
+    expect(await jobsOf(closed)).toBe(0);
+  });
+});

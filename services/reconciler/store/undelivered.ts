@@ -1,0 +1,118 @@
+import type { Db } from '@tripline/db/database';
+import { inTransaction } from '@tripline/db/transaction';
+import { type HookHold, HookTaken, type Look } from './hooks.ts';
+
+/** What one page of GitHub's list says of one delivery, all its attempts on that page taken together. Times in ms. */
+export type SeenDelivery = {
+  guid: string;
+  /** The newest attempt. */
+  attempt: string;
+  event: string;
+  oldestMs: number;
+  newestMs: number;
+  statusCode: number;
+  /** When an attempt was answered 2xx, or null. */
+  madeMs: number | null;
+  /** Whether an attempt of it was no first one: then a first one that failed may stand on a later page. */
+  redelivered: boolean;
+};
+
+/**
+ * Keeps what a page says, and how far the look came, in one transaction. A delivery is missing only while no attempt of
+ * it was answered 2xx, whichever page comes first. Answers how many were missing and are no longer.
+ * @throws {HookTaken}
+ */
+export function recordSeen(
+  db: Db,
+  { hook, holder }: HookHold,
+  seen: readonly SeenDelivery[],
+  look: Look,
+  { heldUntilMs, settleMs }: { heldUntilMs: number; settleMs: number },
+): Promise<number> {
+  return inTransaction(db, async (client) => {
+    const { rowCount } = await client.query(
+      `UPDATE hooks SET looked_until = $3, look_newest = $4, look_cursor = $5, held_until = $6
+       WHERE hook = $1 AND holder = $2`,
+      [
+        hook,
+        holder,
+        look.lookedUntilMs === null ? null : new Date(look.lookedUntilMs),
+        look.unfinished && new Date(look.unfinished.newestMs),
+        look.unfinished?.cursor ?? null,
+        new Date(heldUntilMs),
+      ],
+    );
+    if (rowCount !== 1) throw new HookTaken(`another process looks after ${hook}`);
+    const made = seen.filter(({ madeMs }) => madeMs !== null).map(({ guid }) => guid);
+    const { rows } = await client.query<{ count: number }>(
+      `WITH made AS (
+         UPDATE undelivered SET made_at = clock_timestamp()
+         WHERE hook = $1 AND guid = ANY($2) AND made_at IS NULL RETURNING 1)
+       SELECT count(*) AS count FROM made`,
+      [hook, made],
+    );
+    // Of what was made at the first attempt, nothing needs to be remembered; that is nearly all.
+    const kept = seen.filter(({ madeMs, redelivered }) => madeMs === null || redelivered);
+    await client.query(
+      `INSERT INTO undelivered AS known
+         (hook, guid, attempt, event, first_failed_at, last_failed_at, status_code, due_at, made_at)
+       SELECT $1, s.guid, s.attempt, s.event, to_timestamp(s."oldestMs" / 1000.0), to_timestamp(s."newestMs" / 1000.0),
+              s."statusCode", to_timestamp((s."newestMs" + $3) / 1000.0), to_timestamp(s."madeMs" / 1000.0)
+       FROM json_to_recordset($2::json) AS s(guid text, attempt text, event text, "oldestMs" float8, "newestMs" float8,
+                                             "statusCode" integer, "madeMs" float8)
+       ON CONFLICT (hook, guid) DO UPDATE SET
+         first_failed_at = least(known.first_failed_at, excluded.first_failed_at),
+         attempt = CASE WHEN excluded.last_failed_at > known.last_failed_at THEN excluded.attempt ELSE known.attempt END,
+         status_code = CASE WHEN excluded.last_failed_at > known.last_failed_at THEN excluded.status_code
+                            ELSE known.status_code END,
+         last_failed_at = greatest(known.last_failed_at, excluded.last_failed_at),
+         made_at = coalesce(known.made_at, excluded.made_at)`,
+      [hook, JSON.stringify(kept), settleMs],
+    );
+    return rows[0]!.count;
+  });
+}
+
+/** Missing deliveries that are due: those that were asked for least often come first, then the oldest. */
+export async function findDue(
+  db: Db,
+  hook: string,
+  { nowMs, limit }: { nowMs: number; limit: number },
+): Promise<{ guid: string; attempt: string; asked: number }[]> {
+  const { rows } = await db.pool.query(
+    `SELECT guid, attempt, asked FROM undelivered WHERE hook = $1 AND made_at IS NULL AND due_at <= $2
+     ORDER BY asked, first_failed_at, guid LIMIT $3`,
+    [hook, new Date(nowMs), limit],
+  );
+  return rows;
+}
+
+/** GitHub was, or is about to be, asked once more: not again before `dueMs`. Written before the request is sent. */
+export async function recordAsked(db: Db, hook: string, guid: string, dueMs: number): Promise<void> {
+  await db.pool.query('UPDATE undelivered SET asked = asked + 1, due_at = $3 WHERE hook = $1 AND guid = $2', [
+    hook,
+    guid,
+    new Date(dueMs),
+  ]);
+}
+
+/** Forgets what GitHub has forgotten, and answers which of it was never made: it is lost. */
+export async function forgetOld(
+  db: Db,
+  hook: string,
+  beforeMs: number,
+): Promise<{ guid: string; event: string; status_code: number }[]> {
+  const { rows } = await db.pool.query(
+    `WITH old AS (
+       DELETE FROM undelivered WHERE hook = $1 AND first_failed_at < $2 RETURNING guid, event, status_code, made_at)
+     SELECT guid, event, status_code FROM old WHERE made_at IS NULL`,
+    [hook, new Date(beforeMs)],
+  );
+  return rows;
+}
+
+/** How many deliveries are missing, over all webhooks. */
+export async function countMissing(db: Db): Promise<number> {
+  const { rows } = await db.pool.query('SELECT count(*) AS missing FROM undelivered WHERE made_at IS NULL');
+  return rows[0].missing;
+}
