@@ -1,0 +1,132 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { EventType, LoggedEvent } from '@tripline/contracts/event';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Run, runSchema, runs } from './runs.ts';
+
+const of = {
+  'vcs.provider.name': 'github',
+  'vcs.repository.name': 'acme/app',
+  'vcs.repository.id': '5',
+  'vcs.repository.url.full': 'https://github.com/acme/app',
+  'cicd.pipeline.run.id': '700',
+} as const;
+const event = (second: number, type: EventType, data: Attributes, id = `${type} ${second}`): LoggedEvent =>
+  ({
+    id,
+    source: '//github.com/acme',
+    type,
+    time: new Date(1_700_000_000_000 + second * 1000).toISOString(),
+    workspace: 'acme',
+    trust: 'high',
+    data: { ...of, ...data },
+    position: { partition: 0, offset: 0, appendedAtMs: 0 },
+  }) as LoggedEvent;
+const run = (second: number, type: EventType, data: Attributes = {}) =>
+  event(second, type, {
+    'tripline.pipeline.trigger': 'push',
+    'tripline.pipeline.path': '.github/workflows/ci.yml',
+    'tripline.pipeline.triggered_by': 'ada',
+    'tripline.pipeline.triggered_by_id': '1',
+    'vcs.ref.head.name': 'main',
+    'vcs.ref.head.revision': 'a'.repeat(40),
+    'tripline.pipeline.referenced': [],
+    ...data,
+  });
+const job = (second: number, type: EventType, id: string, data: Attributes = {}) =>
+  event(
+    second,
+    type,
+    { 'cicd.pipeline.task.run.id': id, 'cicd.pipeline.task.name': `job ${id}`, ...data },
+    `${type} ${id} ${second}`,
+  );
+const onOwn = { 'tripline.worker.hosted': false, 'cicd.worker.id': '11', 'cicd.worker.name': 'build-1' } as const;
+
+const told = [
+  run(0, 'dev.cdevents.pipelinerun.queued'),
+  run(3, 'dev.cdevents.pipelinerun.started', {
+    'tripline.pipeline.referenced': ['acme/app/.github/workflows/deploy.yml@main'],
+  }),
+  job(2, 'dev.cdeventsx.tripline-taskrun.queued', '71'),
+  job(4, 'dev.cdevents.taskrun.started', '71', { ...onOwn, 'deployment.environment.name': 'production' }),
+  job(9, 'dev.cdevents.taskrun.finished', '71', { ...onOwn, 'tripline.task.started_at': '2023-11-14T22:13:24.000Z' }),
+  job(5, 'dev.cdevents.taskrun.started', '72', {
+    'tripline.worker.hosted': true,
+    'cicd.worker.name': 'GitHub Actions 4',
+  }),
+  run(10, 'dev.cdevents.pipelinerun.finished'),
+  run(50, 'dev.cdevents.pipelinerun.queued', {
+    'tripline.pipeline.run.attempt': 2,
+    'vcs.repository.name': 'acme/renamed',
+  }),
+  event(6, 'dev.cdeventsx.tripline-deployment.requested', {
+    'deployment.id': '5',
+    'deployment.environment.name': 'production',
+  }),
+];
+const quiet = { nowMs: 0, pinned: new Set<string>(), flooded: (_kind: string) => {}, key: '' };
+const learnAll = (events: readonly LoggedEvent[], at = quiet) =>
+  events.reduce<Run | undefined>((known, one) => runs.learn(known, one, at), undefined);
+
+describe('a run', () => {
+  test('is known by ids of provider, instance, repository and run, and by a name where no id is told', () => {
+    expect(runs.keys(told[0]!)).toEqual(['github:github.com:5#700']);
+    const { 'vcs.repository.id': _, ...rest } = told[0]!.data as Attributes;
+    expect(runs.keys({ ...told[0]!, data: rest } as LoggedEvent)).toEqual(['github:github.com:name:acme/app#700']);
+  });
+
+  test('is put together of its own events and those of its jobs', () => {
+    const known = learnAll(told)!;
+    expect(runSchema.parse(known)).toEqual(known);
+    expect(known.repository.name).toBe('acme/renamed');
+    expect(known.deployments).toMatchObject([{ environment: 'production', id: '5' }]);
+    expect(known.attempts).toMatchObject([
+      {
+        attempt: 1,
+        trigger: 'push',
+        actor: { id: '1', login: 'ada' },
+        referenced: ['acme/app/.github/workflows/deploy.yml@main'],
+        jobs: [
+          {
+            id: '71',
+            worker: { id: '11', hosted: false },
+            environment: 'production',
+            startedMs: 1_700_000_004_000,
+            finishedMs: 1_700_000_009_000,
+          },
+          { id: '72', worker: { hosted: true } },
+        ],
+      },
+      { attempt: 2, jobs: [] },
+    ]);
+  });
+
+  test('is the same in any order, however often it is told', () => {
+    const expected = learnAll(told);
+    fc.assert(
+      fc.property(fc.shuffledSubarray([...told, ...told], { minLength: told.length * 2 }), (events) => {
+        expect(learnAll(events)).toEqual(expected);
+      }),
+    );
+  });
+
+  test('is the same object where nothing is added', () => {
+    const known = learnAll(told);
+    for (const one of told) expect(runs.learn(known, one, quiet)).toBe(known);
+  });
+
+  test('keeps the job on a machine of one’s own however many others there are, and says that it dropped some', () => {
+    const flooded: string[] = [];
+    const at = { ...quiet, flooded: (kind: string) => void flooded.push(kind) };
+    const hosted = Array.from({ length: 300 }, (_, nth) =>
+      job(100 + nth, 'dev.cdevents.taskrun.started', `h${nth}`, {
+        'tripline.worker.hosted': true,
+        'cicd.worker.name': 'x',
+      }),
+    );
+    const known = learnAll([...told, ...hosted], at)!;
+    expect(known.attempts[0]!.jobs.length).toBeLessThan(100);
+    expect(known.attempts[0]!.jobs.filter(({ worker }) => worker?.hosted === false)).toHaveLength(1);
+    expect(flooded).toContain('hosted jobs');
+  });
+});

@@ -1,0 +1,321 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import { type EventType, eventIs, type LoggedEvent } from '@tripline/contracts/event';
+import type { Fact, LearnContext, Observed } from '@tripline/contracts/fact';
+import { clip } from '@tripline/contracts/text';
+import { parseTime } from '@tripline/contracts/time';
+import { z } from 'zod';
+import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
+import { observedSchema } from './observed.ts';
+import { type Account, accountOf, accountSchema, authorOf, runKeyOf, senderOf } from './things.ts';
+
+const dayMs = 86_400_000;
+
+/** A job of a run: a task on one worker. Times are the provider's, ms since the epoch. */
+export const jobSchema = observedSchema.extend({
+  /** The provider's id of the job; it differs between attempts. */
+  id: z.string(),
+  name: z.string(),
+  startedMs: z.number().optional(),
+  finishedMs: z.number().optional(),
+  /** The machine; absent while none is assigned. `hosted`: the provider's own. */
+  worker: z
+    .object({
+      id: z.string().optional(),
+      name: z.string(),
+      hosted: z.boolean(),
+      labels: z.array(z.string()),
+      groupId: z.string().optional(),
+      groupName: z.string().optional(),
+    })
+    .optional(),
+  environment: z.string().optional(),
+  production: z.boolean().optional(),
+});
+/** A deployment that an event of its own told, and that names the run. */
+export const runDeploymentSchema = observedSchema.extend({ id: z.string().optional(), environment: z.string() });
+
+/** One attempt at a run. Its own events say most of it; jobs may be heard of first. */
+export const attemptSchema = observedSchema.extend({
+  attempt: z.number(),
+  /** When the log first heard of it, ms of the log's time. */
+  heardMs: z.number(),
+  /** Absent while only jobs were heard of, as is all that events of the run itself say. */
+  trigger: z.string().optional(),
+  path: z.string().optional(),
+  name: z.string().optional(),
+  /** Who set this attempt off. */
+  actor: accountSchema.optional(),
+  startedMs: z.number().optional(),
+  finishedMs: z.number().optional(),
+  revision: z.string().optional(),
+  /** Branch or tag, the provider does not say which. */
+  ref: z.string().optional(),
+  /** The head lies in another repository. */
+  fork: z.boolean().optional(),
+  /** Paths of workflows that it calls, each `owner/name/path@ref`. */
+  referenced: z.array(z.string()),
+  /** Numbers of changes that the provider says it belongs to. */
+  changes: z.array(z.string()),
+  /** Names of secrets that it was seen to be given, where a feed tells. */
+  secrets: z.array(z.string()),
+  jobs: z.array(jobSchema),
+});
+export const runSchema = z.object({
+  id: z.string(),
+  /** The repository's full name as it was told last, when, and its id and address. */
+  repository: z.object({
+    name: z.string(),
+    id: z.string().optional(),
+    url: z.string().optional(),
+    defaultBranch: z.string().optional(),
+    toldMs: z.number(),
+  }),
+  attempts: z.array(attemptSchema),
+  deployments: z.array(runDeploymentSchema),
+});
+export type Run = z.infer<typeof runSchema>;
+export type Attempt = z.infer<typeof attemptSchema>;
+export type Job = z.infer<typeof jobSchema>;
+
+const reads = [
+  'dev.cdevents.pipelinerun.queued',
+  'dev.cdevents.pipelinerun.started',
+  'dev.cdevents.pipelinerun.finished',
+  'dev.cdeventsx.tripline-taskrun.queued',
+  'dev.cdevents.taskrun.started',
+  'dev.cdevents.taskrun.finished',
+  'dev.cdeventsx.tripline-credential.used',
+  'dev.cdeventsx.tripline-deployment.requested',
+  'dev.cdeventsx.tripline-deployment.changed',
+  'dev.cdevents.service.deployed',
+] as const satisfies readonly EventType[];
+const isOfRun = eventIs(
+  'dev.cdevents.pipelinerun.queued',
+  'dev.cdevents.pipelinerun.started',
+  'dev.cdevents.pipelinerun.finished',
+);
+const isOfJob = eventIs(
+  'dev.cdeventsx.tripline-taskrun.queued',
+  'dev.cdevents.taskrun.started',
+  'dev.cdevents.taskrun.finished',
+);
+const isDeployment = eventIs(
+  'dev.cdeventsx.tripline-deployment.requested',
+  'dev.cdeventsx.tripline-deployment.changed',
+  'dev.cdevents.service.deployed',
+);
+
+/** Jobs with a machine of one's own or an environment are bounded apart from the many without, which crowd out none. */
+const hostedJobs: Bound<Job> = { kind: 'hosted jobs', authorOf: () => '', mostPerAuthor: 60, most: 60, nameOf: jobId };
+const tellingJobs: Bound<Job> = {
+  kind: 'jobs',
+  authorOf: (job) =>
+    job.worker?.hosted === false ? `runner ${job.worker.id ?? job.worker.name}` : (job.environment ?? ''),
+  mostPerAuthor: 20,
+  most: 200,
+  nameOf: jobId,
+};
+const attempts: Bound<Attempt> = {
+  kind: 'attempts',
+  authorOf: ({ actor }) => authorOf(actor),
+  mostPerAuthor: 20,
+  most: 60,
+  nameOf: ({ attempt }) => String(attempt),
+};
+const deployments: Bound<Run['deployments'][number]> = {
+  kind: 'deployments',
+  authorOf: ({ environment }) => environment,
+  mostPerAuthor: 2,
+  most: 100,
+};
+const mostListed = 100;
+
+export const runs: Fact<Run> = {
+  id: 'runs',
+  description:
+    'A run of a pipeline and its jobs, by attempt: what set it off, who, at which commit and ref, from which workflow file and those that it calls, on which machines, for which environments, with which secrets. ' +
+    'Whether the ref is a branch or a tag is not told by the run; see commits and refs.',
+  reads,
+  value: runSchema,
+  keys: (event) => {
+    const key = runKeyOf(event);
+    return key === undefined ? [] : [key];
+  },
+  learn,
+  keepMs: 90 * dayMs,
+};
+
+function learn(known: Run | undefined, event: LoggedEvent, at: LearnContext): Run | undefined {
+  const data: Attributes = event.data;
+  const timeMs = parseTime(event.time);
+  const repository = repositoryAfter(known, data, timeMs);
+  const before: Run = known ?? { id: data['cicd.pipeline.run.id']!, repository, attempts: [], deployments: [] };
+  const told = isDeployment(event)
+    ? withDeployment(before, event, at)
+    : withAttempt(before, attemptAfter(before, event, at, timeMs), at);
+  if (known !== undefined && told === known && repository === known.repository) return known;
+  return repository === told.repository ? told : { ...told, repository };
+}
+
+function repositoryAfter(known: Run | undefined, data: Attributes, timeMs: number): Run['repository'] {
+  const name = data['vcs.repository.name'] ?? '';
+  const before = known?.repository;
+  // It moves only with a new name, so that nothing is written for what is as it was.
+  if (before !== undefined && (before.name === name || before.toldMs > timeMs)) return before;
+  const { 'vcs.repository.id': id, 'vcs.repository.url.full': url } = data;
+  const defaultBranch = data['tripline.repository.default_branch'];
+  return {
+    name,
+    toldMs: timeMs,
+    ...(id === undefined ? {} : { id }),
+    ...(url === undefined ? {} : { url }),
+    ...(defaultBranch === undefined ? {} : { defaultBranch }),
+  };
+}
+
+function withDeployment(run: Run, event: LoggedEvent, at: LearnContext): Run {
+  const data: Attributes = event.data;
+  const environment = data['deployment.environment.name'];
+  if (environment === undefined) return run;
+  const id = data['deployment.id'];
+  if (run.deployments.some((other) => other.environment === environment && other.id === id)) return run;
+  const one = { ...observedBy(event), environment: clip(environment, 200), ...(id === undefined ? {} : { id }) };
+  const kept = keepBounded(run.deployments, one, deployments, at);
+  return kept === run.deployments ? run : { ...run, deployments: [...kept] };
+}
+
+function withAttempt(run: Run, told: Attempt, at: LearnContext): Run {
+  const place = run.attempts.findIndex(({ attempt }) => attempt === told.attempt);
+  if (place >= 0) {
+    if (told === run.attempts[place]) return run;
+    return { ...run, attempts: run.attempts.with(place, told).sort(inOwnOrder) };
+  }
+  const kept = keepBounded(run.attempts, told, attempts, at);
+  return kept === run.attempts ? run : { ...run, attempts: [...kept] };
+}
+
+/** What is known of the attempt once `event` was heard; the same object where that adds nothing. */
+function attemptAfter(run: Run, event: LoggedEvent, at: LearnContext, timeMs: number): Attempt {
+  const data: Attributes = event.data;
+  const number = data['tripline.pipeline.run.attempt'] ?? 1;
+  const before = run.attempts.find(({ attempt }) => attempt === number);
+  const known: Attempt = before ?? {
+    ...observedBy(event),
+    attempt: number,
+    heardMs: at.nowMs,
+    referenced: [],
+    changes: [],
+    secrets: [],
+    jobs: [],
+  };
+  const own = isOfRun(event);
+  const next: Attempt = { ...known };
+  // The run's own event says more than a job's; of those the earliest.
+  const isBetter = own === (known.trigger !== undefined) ? isEarlier(event, known) : own;
+  if (isBetter) Object.assign(next, observedBy(event));
+  if (own) {
+    const actor: Account | undefined = accountOf(
+      data['tripline.pipeline.triggered_by'],
+      data['tripline.pipeline.triggered_by_id'],
+    );
+    learnText(next, 'trigger', data['tripline.pipeline.trigger'] ?? 'unknown');
+    learnText(next, 'path', data['tripline.pipeline.path']);
+    const by = firstOf(known.actor, actor ?? senderOf(data));
+    if (by !== undefined) next.actor = by.id === known.actor?.id && by.login === known.actor?.login ? known.actor! : by;
+    if (event.type === 'dev.cdevents.pipelinerun.finished') next.finishedMs = Math.max(known.finishedMs ?? 0, timeMs);
+    else next.startedMs = Math.min(known.startedMs ?? timeMs, timeMs);
+    if (data['tripline.head.fork'] === true) next.fork = true;
+    next.referenced = union(known.referenced, data['tripline.pipeline.referenced']);
+    next.changes = union(known.changes, data['tripline.change.ids']);
+  }
+  learnText(next, 'name', data['cicd.pipeline.name']);
+  learnText(next, 'revision', data['vcs.ref.head.revision']);
+  learnText(next, 'ref', data['vcs.ref.head.name']);
+  next.secrets = union(known.secrets, data['tripline.credential.secrets']);
+  if (isOfJob(event)) next.jobs = jobsAfter(known.jobs, event, at, timeMs);
+  return before !== undefined && isSame(before, next) ? before : next;
+}
+
+function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: number): Job[] {
+  const data: Attributes = event.data;
+  const id = data['cicd.pipeline.task.run.id']!;
+  const place = known.findIndex((job) => job.id === id);
+  const before: Job | undefined = known[place];
+  const worker = workerOf(data);
+  const next: Job = { ...(before ?? { ...observedBy(event), id, name: '' }) };
+  next.name = smaller(before?.name || undefined, clip(data['cicd.pipeline.task.name'] ?? '', 200)) ?? '';
+  // The event that names the machine says what a rule wants to tell of it.
+  if (before !== undefined) {
+    const names = worker !== undefined;
+    const isBetter = names === (before.worker !== undefined) ? isEarlier(event, before) : names;
+    if (isBetter) Object.assign(next, observedBy(event));
+  }
+  if (worker !== undefined && !isSameWorker(before?.worker, worker)) next.worker = firstOf(before?.worker, worker)!;
+  const environment = data['deployment.environment.name'];
+  if (environment !== undefined) next.environment = smaller(before?.environment, clip(environment, 200))!;
+  if (data['tripline.deployment.production'] === true) next.production = true;
+  if (event.type !== 'dev.cdeventsx.tripline-taskrun.queued') {
+    const startedAt = data['tripline.task.started_at'];
+    const startedMs = startedAt === undefined ? timeMs : parseTime(startedAt);
+    next.startedMs = Math.min(before?.startedMs ?? startedMs, startedMs);
+  }
+  if (event.type === 'dev.cdevents.taskrun.finished') next.finishedMs = Math.max(before?.finishedMs ?? 0, timeMs);
+  if (before !== undefined) {
+    return isSame(before, next) ? known : known.with(place, next).sort(inOwnOrder);
+  }
+  const mine = known.filter((job) => tells(job) === tells(next));
+  const kept = keepBounded(mine, next, tells(next) ? tellingJobs : hostedJobs, at);
+  if (kept === mine) return known;
+  return [...kept, ...known.filter((job) => tells(job) !== tells(next))].sort(inOwnOrder);
+}
+
+/** Whether a job has more to say than that it ran on a machine of the provider's. */
+const tells = (job: Job): boolean => job.worker?.hosted === false || job.environment !== undefined;
+function jobId(job: Job): string {
+  return job.id;
+}
+
+function workerOf(data: Attributes): Job['worker'] {
+  const hosted = data['tripline.worker.hosted'];
+  if (hosted === undefined) return undefined;
+  const { 'cicd.worker.id': id, 'tripline.worker.group.id': groupId, 'tripline.worker.group.name': groupName } = data;
+  return {
+    name: clip(data['cicd.worker.name'] ?? '', 200),
+    hosted,
+    labels: (data['tripline.worker.labels'] ?? []).slice(0, 20).map((label) => clip(label, 100)),
+    ...(id === undefined ? {} : { id }),
+    ...(groupId === undefined ? {} : { groupId }),
+    ...(groupName === undefined ? {} : { groupName: clip(groupName, 100) }),
+  };
+}
+
+/** One event of a run says what all of them say; should two differ, one is taken whatever came first. */
+function learnText(
+  next: Attempt,
+  field: 'trigger' | 'path' | 'name' | 'revision' | 'ref',
+  told: string | undefined,
+): void {
+  const value = smaller(next[field], told === undefined ? undefined : clip(told, 300));
+  if (value !== undefined) next[field] = value;
+}
+const smaller = (a: string | undefined, b: string | undefined): string | undefined =>
+  a === undefined || (b !== undefined && b !== '' && b < a) ? b : a;
+
+function firstOf<T>(a: T | undefined, b: T | undefined): T | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return JSON.stringify(b) < JSON.stringify(a) ? b : a;
+}
+const isSameWorker = (a: Job['worker'], b: Job['worker']): boolean =>
+  a !== undefined && b !== undefined && a.id === b.id && a.name === b.name && a.groupId === b.groupId;
+const isEarlier = (event: LoggedEvent, known: Observed): boolean => parseTime(event.time) < parseTime(known.time);
+
+function union(known: string[], told: readonly string[] | undefined): string[] {
+  if (told === undefined || told.every((one) => known.includes(one))) return known;
+  return [...new Set([...known, ...told])].sort().slice(0, mostListed);
+}
+
+/** Whether nothing was learned: every field is what it was. */
+function isSame<T extends object>(before: T, next: T): boolean {
+  for (const name in next) if (before[name] !== next[name]) return false;
+  return true;
+}

@@ -1,0 +1,96 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { LoggedEvent } from '@tripline/contracts/event';
+import { thingKey } from '@tripline/contracts/fact';
+import { clip } from '@tripline/contracts/text';
+import { z } from 'zod';
+
+/**
+ * How facts name things: by the provider's ids, since names change hands. Where an event bears a name alone, such as an
+ * inventory, the key is made of it, with `name:` before it; the fact of repositories knows which names an id has had.
+ */
+
+/** An account as an event names it. `id` decides who it is; the login is what people read. */
+export const accountSchema = z.object({
+  id: z.string().optional(),
+  login: z.string(),
+  /** The provider's word, such as `User` or `Bot`. */
+  type: z.string().optional(),
+});
+export type Account = z.infer<typeof accountSchema>;
+
+/** An account of an event's attributes; undefined where it is not named at all. */
+export function accountOf(login: string | undefined, id?: string, type?: string): Account | undefined {
+  if (login === undefined && id === undefined) return undefined;
+  return {
+    login: clip(login ?? `account ${id}`, 256),
+    ...(id === undefined ? {} : { id }),
+    ...(type === undefined ? {} : { type }),
+  };
+}
+
+/** Who did what the event tells: GitHub's sender. */
+export function senderOf(data: Attributes): Account | undefined {
+  return accountOf(data['user.name'], data['user.id'], data['user.type']);
+}
+
+/** Whether two accounts are one: by their ids, and by their logins only where one of them bears no id. */
+export function isSameAccount(a: Account | undefined, b: Account | undefined): boolean {
+  if (a === undefined || b === undefined) return false;
+  if (a.id !== undefined && b.id !== undefined) return a.id === b.id;
+  return a.login.toLowerCase() === b.login.toLowerCase();
+}
+
+/** By whom something was observed, for bounds: the id, or else the name. */
+export function authorOf(account: Account | undefined): string {
+  return account === undefined ? '' : (account.id ?? `name:${account.login.toLowerCase()}`);
+}
+
+/** The provider's host, such as `github.com`: by the repository's address, or else by the event's source. */
+export function instanceOf(event: LoggedEvent): string {
+  const data: Attributes = event.data;
+  return hostOf(data['vcs.repository.url.full'], 'https://') ?? hostOf(event.source, '//') ?? 'github.com';
+}
+
+/** An API's host stands for what it is the API of. */
+function hostOf(address: string | undefined, before: string): string | undefined {
+  if (address === undefined || !address.startsWith(before)) return undefined;
+  const from = address.startsWith('api.', before.length) ? before.length + 4 : before.length;
+  const to = address.indexOf('/', from);
+  const host = address.slice(from, to < 0 ? address.length : to);
+  return host === '' ? undefined : host;
+}
+
+/** The provider that an event is of. */
+export const providerOf = (event: LoggedEvent): string => (event.data as Attributes)['vcs.provider.name'] ?? 'github';
+
+/** How a repository is named within keys: its id, or `name:` and its full name in lower case. */
+export function repositoryIdOf(data: Attributes): string | undefined {
+  const id = data['vcs.repository.id'];
+  if (id !== undefined) return id;
+  const name = data['vcs.repository.name'];
+  return name === undefined ? undefined : namedRepository(name);
+}
+export const namedRepository = (fullName: string): string => `name:${clip(fullName.toLowerCase(), 256)}`;
+
+/** A thing of the provider that told the event. */
+export const keyOf = (event: LoggedEvent, id: string): string => thingKey(providerOf(event), instanceOf(event), id);
+
+/** Keys of the things of a repository, by its own key (`thingKey` of its id). */
+export const runKeyIn = (repositoryKey: string, runId: string): string => `${repositoryKey}#${runId}`;
+export const commitKeyIn = (repositoryKey: string, revision: string): string => `${repositoryKey}@${revision}`;
+export const changeKeyIn = (repositoryKey: string, number: string): string => `${repositoryKey}!${number}`;
+export const refKeyIn = (repositoryKey: string, type: 'branch' | 'tag', name: string): string =>
+  `${repositoryKey}:${type}:${clip(name, 300)}`;
+
+/** The key of the repository that an event is about; undefined where it is about none. */
+export function repositoryKeyOf(event: LoggedEvent): string | undefined {
+  const id = repositoryIdOf(event.data);
+  return id === undefined ? undefined : keyOf(event, id);
+}
+
+/** The key of the run that an event is of, or of whose jobs it is one. */
+export function runKeyOf(event: LoggedEvent): string | undefined {
+  const repository = repositoryKeyOf(event);
+  const run = (event.data as Attributes)['cicd.pipeline.run.id'];
+  return repository === undefined || run === undefined ? undefined : runKeyIn(repository, run);
+}
