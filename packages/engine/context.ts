@@ -4,9 +4,9 @@ import type { AnyRule, FindingDraft, RuleContext } from '@tripline/contracts/rul
 import { runKey } from '@tripline/contracts/rule';
 import { clean, completeFinding, identify } from './draft.ts';
 import type { Effects, FindingChange } from './effects.ts';
-import type { Journal } from './journal.ts';
-import { checkName, joinKey, nameOfRule } from './keys.ts';
-import { isHeld, type KeyedState, type Slot } from './state.ts';
+import type { Journal } from './keyed-state/journal.ts';
+import { checkName, joinKey, nameOfRule } from './keyed-state/keys.ts';
+import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
 import type { SetTimer, Timers } from './timers.ts';
 import type { Unproven } from './unproven.ts';
 

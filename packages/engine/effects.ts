@@ -1,7 +1,7 @@
 import type { Evidence, Finding } from '@tripline/contracts/finding';
 import type { LookUp } from '@tripline/contracts/job';
 import type { StreamRecord } from '@tripline/stream/contract';
-import type { StateChange } from './state.ts';
+import type { StateChange } from './keyed-state/state.ts';
 import type { SetTimer, TimerChange } from './timers.ts';
 
 /** A finding taken back. `atMs`: the log's time. */

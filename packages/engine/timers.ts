@@ -1,6 +1,6 @@
 import type { Timer } from '@tripline/contracts/rule';
-import type { Journal } from './journal.ts';
-import { joinKey } from './keys.ts';
+import type { Journal } from './keyed-state/journal.ts';
+import { joinKey } from './keyed-state/keys.ts';
 
 /** A timer of one rule in one workspace. */
 export type SetTimer = Timer & { workspace: string; rule: string };

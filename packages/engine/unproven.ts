@@ -1,7 +1,7 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { StreamRecord } from '@tripline/stream/contract';
-import { joinKey } from './keys.ts';
-import type { KeyedState } from './state.ts';
+import { joinKey } from './keyed-state/keys.ts';
+import type { KeyedState } from './keyed-state/state.ts';
 import type { Timers } from './timers.ts';
 
 /** The pseudo-rule under which the engine keeps events that nobody has vouched for, and their timers. */

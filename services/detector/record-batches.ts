@@ -3,7 +3,7 @@ import type { Silence } from '@tripline/contracts/silence';
 import { askAboutDeliveries, type Question } from '@tripline/db/delivery-questions';
 import { type AnyJob, addJobs } from '@tripline/db/jobs';
 import type { Effects } from '@tripline/engine/effects';
-import type { StateChange } from '@tripline/engine/state';
+import type { StateChange } from '@tripline/engine/keyed-state/state';
 import { nothingRecorded, type Recorded, recordVerdicts } from '@tripline/incidents/record-findings';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { ClientBase, Pool } from 'pg';

@@ -1,10 +1,10 @@
 import type { Db } from '@tripline/db/database';
 import { inTransaction } from '@tripline/db/transaction';
-import { createOverlay } from '@tripline/engine/entries';
-import type { StateKey } from '@tripline/engine/keys';
-import type { StateRow } from '@tripline/engine/state';
-import { createStateStore, type StoreOptions, type StoreSnapshot } from '@tripline/engine/state-store';
-import { createRunIndex, type StoredRun } from '@tripline/engine/stored-run';
+import { createOverlay } from '@tripline/engine/keyed-state/entries';
+import type { StateKey } from '@tripline/engine/keyed-state/keys';
+import type { StateRow } from '@tripline/engine/keyed-state/state';
+import { createStateStore, type StoreOptions, type StoreSnapshot } from '@tripline/engine/keyed-state/state-store';
+import { createRunIndex, type StoredRun } from '@tripline/engine/keyed-state/stored-run';
 import { failpoint } from '@tripline/runtime/failpoint';
 import { moveFormerState } from './store/rule-state.ts';
 import {

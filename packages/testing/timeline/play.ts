@@ -5,9 +5,9 @@ import type { LookUp } from '@tripline/contracts/job';
 import type { AnyRule } from '@tripline/contracts/rule';
 import type { DeliveryQuestion, Effects, FindingChange, Poison, Verdict, Withdrawal } from '@tripline/engine/effects';
 import { createEngine, type EngineBatch, type Snapshot } from '@tripline/engine/engine';
-import { joinKey, type StateKey } from '@tripline/engine/keys';
+import { joinKey, type StateKey } from '@tripline/engine/keyed-state/keys';
+import type { StateRow } from '@tripline/engine/keyed-state/state';
 import { configureRule } from '@tripline/engine/settings';
-import type { StateRow } from '@tripline/engine/state';
 import type { SetTimer } from '@tripline/engine/timers';
 import { type StreamRecord, topics } from '@tripline/stream/contract';
 

@@ -2,7 +2,7 @@ import { Fenced } from '@tripline/db/positions';
 import type { ClientBase, Pool } from 'pg';
 import type { Ownership } from './state-store.ts';
 
-/** Types of packages/engine/state.ts, as they lie in `rule_state`: rows of the engine itself, few and read whole. */
+/** Types of packages/engine/keyed-state/state.ts, as they lie in `rule_state`: rows of the engine itself, few and read whole. */
 export type RuleStateKey = { workspace: string; rule: string; key: string };
 export type RuleStateRow = RuleStateKey & { value: unknown; expiresMs: number };
 export type RuleStateChange = RuleStateKey & { json: string | null; expiresMs: number };

@@ -5,7 +5,7 @@ import type { ClientBase, Pool } from 'pg';
 /** Proof that its owner still owns a partition: what it writes beside its batches is fenced by this. */
 export type Ownership = PositionKey & { epoch: number };
 
-/** Types of packages/engine/state-store.ts, as they lie in `state_*`. */
+/** Types of packages/engine/keyed-state/state-store.ts, as they lie in `state_*`. */
 export type SegmentRow = { segment: number; entries: Buffer };
 export type RunRow = {
   run: number;
