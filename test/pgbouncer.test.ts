@@ -9,7 +9,7 @@ import { addJob } from '../packages/db/jobs.ts';
 import { runJobs } from '../packages/db/run-jobs.ts';
 import { systemClock } from '../packages/runtime/clock.ts';
 import { createLogger } from '../packages/runtime/logger.ts';
-import { createEmbeddedStream } from '../packages/stream/embedded.ts';
+import { createEmbeddedStream } from '../packages/stream/postgres/stream.ts';
 import { emptyDatabaseOn, type FreshDatabase } from '../packages/testing/postgres/fresh-database.ts';
 import { havePgBouncer, startPgBouncer } from '../packages/testing/postgres/pgbouncer.ts';
 

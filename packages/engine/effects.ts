@@ -1,6 +1,6 @@
 import type { Evidence, Finding } from '@tripline/contracts/finding';
 import type { LookUp } from '@tripline/contracts/job';
-import type { StreamRecord } from '@tripline/stream/contract';
+import type { StreamRecord } from '@tripline/stream/stream';
 import type { StateChange } from './keyed-state/state.ts';
 import type { SetTimer, TimerChange } from './timers.ts';
 

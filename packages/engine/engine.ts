@@ -1,7 +1,7 @@
 import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
 import { eventTypeOf, fromEventRecord } from '@tripline/contracts/event-record';
 import { internalEventTypes } from '@tripline/contracts/internal';
-import type { StreamRecord } from '@tripline/stream/contract';
+import type { StreamRecord } from '@tripline/stream/stream';
 import { createContext, engineRules, type Frame, StateNotHeld } from './context.ts';
 import type { Effects, Poison } from './effects.ts';
 import { factKeyOf, resolveFact } from './facts.ts';

@@ -1,5 +1,5 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
-import type { StreamRecord } from '@tripline/stream/contract';
+import type { StreamRecord } from '@tripline/stream/stream';
 import { joinKey } from './keyed-state/keys.ts';
 import type { KeyedState } from './keyed-state/state.ts';
 import type { Timers } from './timers.ts';

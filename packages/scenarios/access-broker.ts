@@ -1,5 +1,5 @@
-import type { Cast, Step } from './contract.ts';
 import { createStage, type JobOf, job, run, type Stage } from './github-bodies.ts';
+import type { Cast, Step } from './scenario.ts';
 
 /** An organisation that gives rights by a job only, for as long as the job runs: the stage of two scenarios. */
 export const broker = 'access-broker[bot]';

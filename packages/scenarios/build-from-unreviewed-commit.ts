@@ -1,5 +1,5 @@
-import type { Cast, Scenario, Step } from './contract.ts';
 import { approval, type ChangeOf, createStage, type JobOf, job, pullRequest, push, run } from './github-bodies.ts';
+import type { Cast, Scenario, Step } from './scenario.ts';
 
 const service = 'library';
 const author = 'ada-author';

@@ -1,5 +1,5 @@
-import type { Cast, Scenario, Step } from './contract.ts';
 import { createStage, type JobOf, job, run } from './github-bodies.ts';
+import type { Cast, Scenario, Step } from './scenario.ts';
 
 const service = 'payments';
 const path = '.github/workflows/deploy.yml';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { toCloudEvent } from '@tripline/sources/tripline/source';
-import type { Cast, Scenario, Step } from './contract.ts';
+import type { Cast, Scenario, Step } from './scenario.ts';
 
 /** One delivery of a playing, as its feed would send it; the headers lack only the signature. */
 export type ScenarioDelivery = {

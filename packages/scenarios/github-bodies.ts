@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Cast, Step } from './contract.ts';
+import type { Cast, Step } from './scenario.ts';
 
 /**
  * Bodies as GitHub's webhooks send them, built for a cast. Field by field after GitHub's documentation of each event:

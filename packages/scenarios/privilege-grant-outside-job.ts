@@ -1,6 +1,6 @@
 import { broker, brokerBaseline, brokerRun, engineer, operator, service } from './access-broker.ts';
-import type { Scenario } from './contract.ts';
 import { collaborator, createStage } from './github-bodies.ts';
+import type { Scenario } from './scenario.ts';
 
 export const privilegeGrantOutsideJob: Scenario = {
   id: 'privilege-grant-outside-job',

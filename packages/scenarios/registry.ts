@@ -1,8 +1,8 @@
 import { buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
-import type { Scenario } from './contract.ts';
 import { credentialNewRunner } from './credential-new-runner.ts';
 import { grantOutlivedJob } from './grant-outlived-job.ts';
 import { privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
+import type { Scenario } from './scenario.ts';
 import { tjActions } from './tj-actions.ts';
 
 /** The scenarios that `tripline attack` plays. */

@@ -6,9 +6,9 @@ import { tripline } from '@tripline/sources/tripline/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { type LoggedEventInput, type Played, playTimeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
-import type { Cast, Scenario } from './contract.ts';
 import { deliveriesOf, deliveryId, type ScenarioDelivery } from './deliveries.ts';
 import { scenarios } from './registry.ts';
+import type { Cast, Scenario } from './scenario.ts';
 
 const workspaces = createWorkspaces({ workspaces: [], drills: true });
 const cast = (scenario: Scenario): Cast => ({

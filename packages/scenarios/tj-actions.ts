@@ -1,4 +1,3 @@
-import type { Cast, Scenario, Step } from './contract.ts';
 import {
   approval,
   type ChangeOf,
@@ -14,6 +13,7 @@ import {
   run,
   zeroSha,
 } from './github-bodies.ts';
+import type { Cast, Scenario, Step } from './scenario.ts';
 
 /** One organisation stands for the several that the attackers went through. */
 const analyser = 'analyser';

@@ -1,4 +1,4 @@
-import { type Appended, type Stream, type StreamRecord, topics } from './contract.ts';
+import { type Appended, type Stream, type StreamRecord, topics } from './stream.ts';
 
 /** Longest reason kept, in characters. */
 const reasonLimit = 1000;

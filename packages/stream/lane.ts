@@ -1,6 +1,6 @@
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
-import type { Batch, ConsumerHandlers, StreamRecord } from './contract.ts';
+import type { Batch, ConsumerHandlers, StreamRecord } from './stream.ts';
 
 /** What a lane takes records from: one partition, as a backend reads it. */
 export type LaneSource = {

@@ -2,9 +2,9 @@ import type { Db } from '@tripline/db/database';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
-import { type Stream, type TopicSpec, topics } from './contract.ts';
-import { createEmbeddedStream } from './embedded.ts';
-import { createKafkaStream } from './kafka.ts';
+import { createKafkaStream } from './kafka/stream.ts';
+import { createEmbeddedStream } from './postgres/stream.ts';
+import { type Stream, type TopicSpec, topics } from './stream.ts';
 
 /** A normalised event has about 1 kB; a push of thousands of commits, hundreds. */
 const maxRecordBytes = 2 * 1024 * 1024;

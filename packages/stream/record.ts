@@ -1,4 +1,4 @@
-import { type NewRecord, RecordTooLarge } from './contract.ts';
+import { type NewRecord, RecordTooLarge } from './stream.ts';
 
 /** Bytes of a record as limits count them: key, headers and value, with what the log adds to each. */
 export function recordBytes(record: NewRecord): number {

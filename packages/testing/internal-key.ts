@@ -1,6 +1,6 @@
 import { eventTypeOf } from '@tripline/contracts/event-record';
 import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
-import type { NewRecord } from '@tripline/stream/contract';
+import type { NewRecord } from '@tripline/stream/stream';
 
 /** With what tests sign what comes from within; see packages/contracts/internal.ts. */
 export const internalKey = 'an-internal-key-for-tests-alone';

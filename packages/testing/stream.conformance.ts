@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { deadLetter } from '@tripline/stream/dead-letter';
 import {
   type Batch,
   type Consumer,
@@ -9,8 +10,7 @@ import {
   StreamUnavailable,
   type TopicSpec,
   topics,
-} from '@tripline/stream/contract';
-import { deadLetter } from '@tripline/stream/dead-letter';
+} from '@tripline/stream/stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 /** What a backend brings to the suite. */

@@ -1,7 +1,7 @@
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { signInternal } from '@tripline/contracts/internal';
-import { type Stream, topics } from '@tripline/stream/contract';
+import { type Stream, topics } from '@tripline/stream/stream';
 
 /**
  * Appends events that only Tripline itself may say, signed with the first of `internalKeys`.

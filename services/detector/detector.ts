@@ -14,7 +14,7 @@ import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
-import { type Batch, type Stream, topics } from '@tripline/stream/contract';
+import { type Batch, type Stream, topics } from '@tripline/stream/stream';
 import { createGathering, type Gathering } from './gathering.ts';
 import { createMeasures } from './measures.ts';
 import { type Consequences, consequencesOf, isNothing, nothingFollows, recordBatches } from './record-batches.ts';

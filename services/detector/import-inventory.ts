@@ -8,7 +8,7 @@ import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import { redactValue } from '@tripline/runtime/redact';
 import { createWorkspaces } from '@tripline/sources/workspace';
-import type { Stream } from '@tripline/stream/contract';
+import type { Stream } from '@tripline/stream/stream';
 import { appendFromWithin } from './append-from-within.ts';
 import { recordImported, recordImportFailed, requestImport } from './store/imports.ts';
 

@@ -3,7 +3,7 @@ import { fromEventRecord } from '@tripline/contracts/event-record';
 import { readImports } from '@tripline/health/imports';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
-import type { NewRecord } from '@tripline/stream/contract';
+import type { NewRecord } from '@tripline/stream/stream';
 import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
 import { internalKey } from '@tripline/testing/internal-key';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';

@@ -7,7 +7,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import { redactValue } from '@tripline/runtime/redact';
-import type { Stream } from '@tripline/stream/contract';
+import type { Stream } from '@tripline/stream/stream';
 import { appendFromWithin } from './append-from-within.ts';
 
 export type LookUpParts = {

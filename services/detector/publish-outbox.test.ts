@@ -3,7 +3,7 @@ import { internalEventTypes, isFromWithin } from '@tripline/contracts/internal';
 import { addToOutbox, type OutgoingEvent } from '@tripline/db/outbox';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
-import { type NewRecord, StreamUnavailable } from '@tripline/stream/contract';
+import { type NewRecord, StreamUnavailable } from '@tripline/stream/stream';
 import { internalKey } from '@tripline/testing/internal-key';
 import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';

@@ -7,8 +7,8 @@ import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import { createBell } from '@tripline/stream/bell';
-import type { Stream } from '@tripline/stream/contract';
-import { openListener } from '@tripline/stream/listener';
+import { openListener } from '@tripline/stream/postgres/listener';
+import type { Stream } from '@tripline/stream/stream';
 import { appendFromWithin } from './append-from-within.ts';
 
 type OutboxParts = {

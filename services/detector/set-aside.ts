@@ -1,6 +1,6 @@
 import type { Poison } from '@tripline/engine/effects';
-import type { Stream, StreamRecord } from '@tripline/stream/contract';
 import { deadLetter } from '@tripline/stream/dead-letter';
+import type { Stream, StreamRecord } from '@tripline/stream/stream';
 
 /**
  * Appends what a batch sets aside to the dead-letter topic, each with its reason and the rule that threw. Comes before

@@ -1,7 +1,7 @@
 import type { Db } from '@tripline/db/database';
 import { Fenced, takePartition } from '@tripline/db/positions';
 import type { StateChange } from '@tripline/engine/keyed-state/state';
-import { topics } from '@tripline/stream/contract';
+import { topics } from '@tripline/stream/stream';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openState, readState } from './state-keeper.ts';

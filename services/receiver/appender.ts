@@ -1,6 +1,6 @@
 import { failpoint } from '@tripline/runtime/failpoint';
-import type { NewRecord, Stream } from '@tripline/stream/contract';
-import { RecordTooLarge, StreamUnavailable } from '@tripline/stream/contract';
+import type { NewRecord, Stream } from '@tripline/stream/stream';
+import { RecordTooLarge, StreamUnavailable } from '@tripline/stream/stream';
 
 /** Where records went. Both are on disk. */
 export type Kept = 'log' | 'spool';

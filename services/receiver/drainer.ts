@@ -1,8 +1,8 @@
 import type { Clock } from '@tripline/runtime/clock';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
-import type { NewRecord, Stream } from '@tripline/stream/contract';
-import { RecordTooLarge } from '@tripline/stream/contract';
+import type { NewRecord, Stream } from '@tripline/stream/stream';
+import { RecordTooLarge } from '@tripline/stream/stream';
 import { appendWithin } from './appender.ts';
 import type { Spool } from './spool.ts';
 

@@ -1,8 +1,8 @@
 import { fromEventRecord } from '@tripline/contracts/event-record';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
-import { topics } from '@tripline/stream/contract';
-import { createEmbeddedStream } from '@tripline/stream/embedded';
+import { createEmbeddedStream } from '@tripline/stream/postgres/stream';
+import { topics } from '@tripline/stream/stream';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { startReceiver } from '@tripline/testing/services/receiver';
 import { expect, test } from 'vitest';

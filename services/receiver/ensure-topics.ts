@@ -1,8 +1,8 @@
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
-import { type Stream, StreamUnavailable } from '@tripline/stream/contract';
 import { topicsOf } from '@tripline/stream/open';
+import { type Stream, StreamUnavailable } from '@tripline/stream/stream';
 
 /**
  * Makes the log's topics as soon as the log can be reached, so that a receiver may start before it. Meanwhile appends

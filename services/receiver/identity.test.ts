@@ -5,7 +5,7 @@ import { defineRule } from '@tripline/contracts/rule';
 import { inTransaction } from '@tripline/db/transaction';
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
-import { type NewRecord, type StreamRecord, topics } from '@tripline/stream/contract';
+import { type NewRecord, type StreamRecord, topics } from '@tripline/stream/stream';
 import { fakeStream } from '@tripline/testing/fakes/stream';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { startReceiver } from '@tripline/testing/services/receiver';

@@ -1,5 +1,5 @@
 import type { Metrics } from '@tripline/runtime/metrics';
-import type { IgnoredReason, RefusalReason } from '@tripline/sources/contract';
+import type { IgnoredReason, RefusalReason } from '@tripline/sources/source';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
 /** What became of a delivery. `spooled` is kept too, on this machine's disk. */

@@ -9,6 +9,8 @@ import { type Config, ConfigError } from '@tripline/runtime/config';
 import { answerJson, errorBody } from '@tripline/runtime/http';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
+import { github } from '@tripline/sources/github/source';
+import { type FeedSecret, githubSecrets, type SpeaksFor, triplineSecrets } from '@tripline/sources/secrets';
 import {
   type IgnoredReason,
   type Refusal,
@@ -16,12 +18,10 @@ import {
   type RequestHeaders,
   refuse,
   type Source,
-} from '@tripline/sources/contract';
-import { github } from '@tripline/sources/github/source';
-import { type FeedSecret, githubSecrets, type SpeaksFor, triplineSecrets } from '@tripline/sources/secrets';
+} from '@tripline/sources/source';
 import { tripline } from '@tripline/sources/tripline/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
-import { RecordTooLarge, type Stream, topics } from '@tripline/stream/contract';
+import { RecordTooLarge, type Stream, topics } from '@tripline/stream/stream';
 import type { FastifyInstance } from 'fastify';
 import { createAppender, NotKept } from './appender.ts';
 import { readBody } from './body.ts';

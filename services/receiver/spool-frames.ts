@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { NewRecord } from '@tripline/stream/contract';
+import type { NewRecord } from '@tripline/stream/stream';
 
 /**
  * A record in the spool: length of the payload (4 bytes), its CRC-32 (4 bytes), the payload. The payload is JSON of

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '@tripline/runtime/logger';
-import type { NewRecord } from '@tripline/stream/contract';
+import type { NewRecord } from '@tripline/stream/stream';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openSpool, type Spool } from './spool.ts';

@@ -3,7 +3,7 @@ import { copyFile, mkdir, open, readdir, readFile, rename, unlink, writeFile } f
 import { join } from 'node:path';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
-import type { NewRecord } from '@tripline/stream/contract';
+import type { NewRecord } from '@tripline/stream/stream';
 import { decodeFrames, encodeFrame } from './spool-frames.ts';
 import { lockFolder } from './spool-lock.ts';
 

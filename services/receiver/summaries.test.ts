@@ -1,6 +1,6 @@
 import { fromEventRecord } from '@tripline/contracts/event-record';
 import type { Clock } from '@tripline/runtime/clock';
-import type { NewRecord } from '@tripline/stream/contract';
+import type { NewRecord } from '@tripline/stream/stream';
 import { fakeStream } from '@tripline/testing/fakes/stream';
 import { startReceiver } from '@tripline/testing/services/receiver';
 import fc from 'fast-check';

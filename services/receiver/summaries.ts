@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { receiverWorkspace, type TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Clock } from '@tripline/runtime/clock';
-import type { IgnoredReason, RefusalReason } from '@tripline/sources/contract';
-import type { NewRecord } from '@tripline/stream/contract';
-import { topics } from '@tripline/stream/contract';
+import type { IgnoredReason, RefusalReason } from '@tripline/sources/source';
+import type { NewRecord } from '@tripline/stream/stream';
+import { topics } from '@tripline/stream/stream';
 
 type Summary = TriplineEvent<'dev.cdeventsx.tripline-deliveries.summarized'>;
 type Count = Summary['data']['tripline.deliveries.counts'][number];

@@ -4,7 +4,7 @@ import { inTransaction } from '@tripline/db/transaction';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
-import { topics } from '@tripline/stream/contract';
+import { topics } from '@tripline/stream/stream';
 import { type FakeHook, handClock, startFakeHook } from '@tripline/testing/fakes/github-hook';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { addToTrail, makeTrailDays } from '@tripline/trail/trail';

@@ -6,7 +6,7 @@ import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
-import { type Batch, type Stream, type StreamRecord, topics } from '@tripline/stream/contract';
+import { type Batch, type Stream, type StreamRecord, topics } from '@tripline/stream/stream';
 import { addToTrail, makeTrailDays, readTrailHead, type TrailHead, type TrailRecord } from '@tripline/trail/trail';
 import { Counter } from 'prom-client';
 

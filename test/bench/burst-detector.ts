@@ -7,8 +7,8 @@ import { systemClock } from '@tripline/runtime/clock';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
-import type { ConsumerOptions, Stream } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
+import type { ConsumerOptions, Stream } from '@tripline/stream/stream';
 import { internalKey } from '../../packages/testing/internal-key.ts';
 import { watchCommits } from '../../packages/testing/postgres/commits.ts';
 

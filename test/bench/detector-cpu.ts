@@ -8,7 +8,7 @@ import { configureRule } from '@tripline/engine/settings';
 import { rules } from '@tripline/rules/registry';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
-import { kafkaSource } from '@tripline/stream/kafka-lane';
+import { kafkaSource } from '@tripline/stream/kafka/lane';
 import { partitionOf } from '@tripline/stream/partition';
 import { makeCorpus } from './corpus.ts';
 import { recordsOf } from './records.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/embedded-postgres/embedded';
-import { topics } from '@tripline/stream/contract';
+import { topics } from '@tripline/stream/stream';
 import { databaseUrl } from '../../packages/testing/postgres/postgres.global.ts';
 import { makeCorpus } from './corpus.ts';
 import { type Found, startProgram } from './peers/peer.ts';

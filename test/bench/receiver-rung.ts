@@ -7,8 +7,8 @@ import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { github } from '@tripline/sources/github/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
-import { topics } from '@tripline/stream/contract';
 import { openStream } from '@tripline/stream/open';
+import { topics } from '@tripline/stream/stream';
 
 /**
  * One rung of the receiver's ladder: node:http that does the receiver's work as far as `RUNG` says and then answers. Each

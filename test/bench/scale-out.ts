@@ -1,5 +1,5 @@
 import type { Db } from '@tripline/db/database';
-import { topics } from '@tripline/stream/contract';
+import { topics } from '@tripline/stream/stream';
 import { Kafka, logLevel } from 'kafkajs';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { until } from '../faults/service-process.ts';

@@ -1,6 +1,6 @@
 import { defineRule } from '@tripline/contracts/rule';
 import { configureRule } from '@tripline/engine/settings';
-import type { StreamRecord } from '@tripline/stream/contract';
+import type { StreamRecord } from '@tripline/stream/stream';
 import { at, toRecords } from '@tripline/testing/timeline/play';
 import { z } from 'zod';
 

@@ -6,7 +6,7 @@ import { systemClock } from '@tripline/runtime/clock';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
-import { type ConsumerHandlers, type Stream, type StreamRecord, topics } from '@tripline/stream/contract';
+import { type ConsumerHandlers, type Stream, type StreamRecord, topics } from '@tripline/stream/stream';
 
 export const partition = 0;
 const at = { topic: topics.events, partition };

@@ -6,7 +6,7 @@ import { packEntries } from '@tripline/engine/keyed-state/entries';
 import { hashKey } from '@tripline/engine/keyed-state/key-hash';
 import { joinedKey } from '@tripline/engine/keyed-state/keys';
 import { bitsFor, entriesIn, mergeStretch, pageOf } from '@tripline/engine/keyed-state/merge-pages';
-import { topics } from '@tripline/stream/contract';
+import { topics } from '@tripline/stream/stream';
 import { keyOf, rule, startMs, stateOf, workspaceOf } from './state-events.ts';
 import { partition } from './state-hand.ts';
 

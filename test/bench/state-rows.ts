@@ -2,7 +2,7 @@ import { openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
 import { configureRule } from '@tripline/engine/settings';
 import { rules } from '@tripline/rules/registry';
-import { topics } from '@tripline/stream/contract';
+import { topics } from '@tripline/stream/stream';
 import { makeCorpus } from './corpus.ts';
 import { recordsOf } from './records.ts';
 import { detectorByHand, partition, startStopwatch, whatWasWritten } from './state-hand.ts';

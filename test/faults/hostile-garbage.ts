@@ -3,11 +3,11 @@ import { fromEventRecord, toEventRecord } from '@tripline/contracts/event-record
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
 import { rules } from '@tripline/rules/registry';
-import { ignoredReasons, refusalReasons } from '@tripline/sources/contract';
 import { github } from '@tripline/sources/github/source';
 import { signGithub } from '@tripline/sources/github/verify';
+import { ignoredReasons, refusalReasons } from '@tripline/sources/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
-import { type StreamRecord, topics } from '@tripline/stream/contract';
+import { type StreamRecord, topics } from '@tripline/stream/stream';
 import { createKept, runBatch } from '@tripline/testing/timeline/play';
 import { createRandom } from '../simulation/random.ts';
 import type { Fault, Ground, Outcome } from './fault.ts';

@@ -1,4 +1,4 @@
-import { topics } from '@tripline/stream/contract';
+import { topics } from '@tripline/stream/stream';
 import { toRecords } from '@tripline/testing/timeline/play';
 import { verifyTrail } from '@tripline/trail/verify-trail';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';

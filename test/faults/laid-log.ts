@@ -2,8 +2,8 @@ import type { Db } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
 import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
-import { type NewRecord, type Stream, topics } from '@tripline/stream/contract';
 import { connectStream } from '@tripline/stream/open';
+import { type NewRecord, type Stream, topics } from '@tripline/stream/stream';
 
 /** The embedded log of a database, with its topics; one partition, so that all that comes stands in one order. */
 export async function openLog(db: Db, url: string, partitions = 1): Promise<Stream> {

@@ -1,4 +1,4 @@
-import { topics } from '@tripline/stream/contract';
+import { topics } from '@tripline/stream/stream';
 import { type ServiceProcess, until } from './service-process.ts';
 import type { Whole } from './whole.ts';
 

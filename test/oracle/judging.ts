@@ -5,7 +5,7 @@ import type { Entity, Severity } from '@tripline/contracts/finding';
 import type { LookUp } from '@tripline/contracts/job';
 import type { ResponseStep } from '@tripline/contracts/response';
 import type { AnyRule, FindingDraft, RuleContext, Timer } from '@tripline/contracts/rule';
-import type { StreamRecord } from '@tripline/stream/contract';
+import type { StreamRecord } from '@tripline/stream/stream';
 
 /**
  * What a log means, said as plainly as it can be: one partition, one record at a time, plain maps, everything kept in

@@ -5,7 +5,7 @@ import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
 import { rules as ownRules } from '@tripline/rules/registry';
 import { scenarios } from '@tripline/scenarios/registry';
-import { type StreamRecord, topics } from '@tripline/stream/contract';
+import { type StreamRecord, topics } from '@tripline/stream/stream';
 import { createKept, runBatch } from '@tripline/testing/timeline/play';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -1,6 +1,6 @@
 import { type Entity, type Severity, severities } from '@tripline/contracts/finding';
 import type { Resolution } from '@tripline/contracts/incident';
-import type { StreamRecord } from '@tripline/stream/contract';
+import type { StreamRecord } from '@tripline/stream/stream';
 import { type Judged, judge, nameOf, type OracleOptions, type Said, type Verdict } from './judging.ts';
 
 /** One partition of a log: its records in order, and the log's time up to which nothing more came. */

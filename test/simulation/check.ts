@@ -3,7 +3,7 @@ import type { Db } from '@tripline/db/database';
 import { readState } from '@tripline/detector/state-keeper';
 import { readTimers } from '@tripline/detector/store/timers';
 import { listFindings, type StoredFinding } from '@tripline/incidents/findings';
-import type { StreamRecord } from '@tripline/stream/contract';
+import type { StreamRecord } from '@tripline/stream/stream';
 import { verifyTrail } from '@tripline/trail/verify-trail';
 import { nameOf } from '../oracle/judging.ts';
 import type { Outcome } from '../oracle/oracle.ts';

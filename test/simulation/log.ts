@@ -1,4 +1,6 @@
 import type { Logger } from '@tripline/runtime/logger';
+import { type Lane, openLane } from '@tripline/stream/lane';
+import { partitionOf } from '@tripline/stream/partition';
 import {
   type Appended,
   type ConsumerOptions,
@@ -7,9 +9,7 @@ import {
   type StreamRecord,
   StreamUnavailable,
   topics,
-} from '@tripline/stream/contract';
-import { type Lane, openLane } from '@tripline/stream/lane';
-import { partitionOf } from '@tripline/stream/partition';
+} from '@tripline/stream/stream';
 import type { Mutant } from './mutants.ts';
 import { clockOf, type Life, type World } from './world.ts';
 

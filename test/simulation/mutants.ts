@@ -1,4 +1,4 @@
-import type { StreamRecord } from '@tripline/stream/contract';
+import type { StreamRecord } from '@tripline/stream/stream';
 
 /**
  * Bugs that the simulation must find, planted into statements on their way to Postgres, or into what the log hands over:

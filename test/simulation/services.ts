@@ -13,7 +13,7 @@ import { rules as ownRules } from '@tripline/rules/registry';
 import { type Config, loadConfig } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import { createMetrics, type Metrics } from '@tripline/runtime/metrics';
-import type { Stream } from '@tripline/stream/contract';
+import type { Stream } from '@tripline/stream/stream';
 import { internalKey } from '../../packages/testing/internal-key.ts';
 import { rules as syntheticRules, throwingRule } from '../detector.rules.ts';
 import { clockOf, type Life } from './world.ts';

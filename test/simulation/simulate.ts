@@ -1,6 +1,6 @@
 import { acknowledge, listIncidents } from '@tripline/incidents/incidents';
 import { createLogger } from '@tripline/runtime/logger';
-import type { NewRecord } from '@tripline/stream/contract';
+import type { NewRecord } from '@tripline/stream/stream';
 import { type Outcome, reckon } from '../oracle/oracle.ts';
 import { checkActs, checkDetector, checkTrail, type Difference } from './check.ts';
 import { checkRemediator, checkTold } from './check-sinks.ts';

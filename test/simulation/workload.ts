@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
-import type { Cast, Scenario } from '@tripline/scenarios/contract';
 import { deliveriesOf } from '@tripline/scenarios/deliveries';
 import { scenarios } from '@tripline/scenarios/registry';
+import type { Cast, Scenario } from '@tripline/scenarios/scenario';
 import { github } from '@tripline/sources/github/source';
 import { tripline } from '@tripline/sources/tripline/source';
 import type { Workspaces } from '@tripline/sources/workspace';
-import { type NewRecord, topics } from '@tripline/stream/contract';
+import { type NewRecord, topics } from '@tripline/stream/stream';
 import { proved } from '../../packages/testing/internal-key.ts';
 import type { Random } from './random.ts';
 

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Cast, Expectation, Scenario, Step } from '@tripline/scenarios/contract';
 import { deliveriesOf, type ScenarioDelivery } from '@tripline/scenarios/deliveries';
+import type { Cast, Expectation, Scenario, Step } from '@tripline/scenarios/scenario';
 import { deliver, type Receiver, signDelivery } from './deliver.ts';
 import { alsoFound, faults, round, type Seen, type Timing, timings } from './seen.ts';
 import { listening, type Timeline } from './timeline.ts';

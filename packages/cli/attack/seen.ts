@@ -1,5 +1,5 @@
 import type { ResponseAction } from '@tripline/contracts/response';
-import type { Expectation } from '@tripline/scenarios/contract';
+import type { Expectation } from '@tripline/scenarios/scenario';
 import { dueMs, type Timeline } from './timeline.ts';
 
 /** What Tripline did in the drill's workspace, as it was noticed. `atMs` is on the clock of `performance.now()`. */

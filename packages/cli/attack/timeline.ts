@@ -1,4 +1,4 @@
-import type { Expectation, Scenario, Step } from '@tripline/scenarios/contract';
+import type { Expectation, Scenario, Step } from '@tripline/scenarios/scenario';
 
 /**
  * When things happen in one playing. All times are ms on the clock of `performance.now()`, so that a wall clock that

@@ -1,4 +1,4 @@
-import type { Expectation, Scenario, Step } from '@tripline/scenarios/contract';
+import type { Expectation, Scenario, Step } from '@tripline/scenarios/scenario';
 import { describe, expect, it } from 'vitest';
 import { alsoFound, type Found, faults, type Seen, timings } from './seen.ts';
 import { listening } from './timeline.ts';

@@ -3,7 +3,7 @@ import type { Db } from '@tripline/db/database';
 import { listIncidents, resolve } from '@tripline/incidents/incidents';
 import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
-import type { Scenario } from '@tripline/scenarios/contract';
+import type { Scenario } from '@tripline/scenarios/scenario';
 import { whoRuns } from '../actor.ts';
 import { createLook } from '../attack/look.ts';
 import { castFor, play, type Report, type Verdict } from '../attack/play.ts';

@@ -6,8 +6,8 @@ import { systemClock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import { findStandalone } from '@tripline/runtime/data-folder';
 import { createLogger } from '@tripline/runtime/logger';
-import { type Stream, topics } from '@tripline/stream/contract';
 import { connectStream, topicsOf } from '@tripline/stream/open';
+import { type Stream, topics } from '@tripline/stream/stream';
 import { ask } from './check.ts';
 
 /** The log: whether it takes events, and whether its topics are as Tripline needs them. Makes nothing. */

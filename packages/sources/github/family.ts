@@ -1,7 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { EventType } from '@tripline/contracts/event';
 import type { z } from 'zod';
-import type { IgnoredReason } from '../contract.ts';
+import type { IgnoredReason } from '../source.ts';
 import type { Instant } from '../untrusted.ts';
 import type { Around } from './body.ts';
 

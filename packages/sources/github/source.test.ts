@@ -3,7 +3,7 @@ import { parseEvent, type TriplineEvent } from '@tripline/contracts/event';
 import { openapiBodies } from '@tripline/testing/openapi-bodies';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { IgnoredReason, Normalised, RequestHeaders } from '../contract.ts';
+import type { IgnoredReason, Normalised, RequestHeaders } from '../source.ts';
 import { createWorkspaces } from '../workspace.ts';
 import { readEvents, unreadEvents } from './registry.ts';
 import { github } from './source.ts';

@@ -1,5 +1,6 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { eventTypes, type TriplineEvent } from '@tripline/contracts/event';
+import { parseJsonObject } from '../json.ts';
 import {
   type Delivery,
   headerOf,
@@ -10,8 +11,7 @@ import {
   type RequestHeaders,
   refuse,
   type Source,
-} from '../contract.ts';
-import { parseJsonObject } from '../json.ts';
+} from '../source.ts';
 import { identifier, loginText, text, utc } from '../untrusted.ts';
 import type { NamedOwner, Workspaces } from '../workspace.ts';
 import { type Around, canBeRepository, fit, repositoryName } from './body.ts';

@@ -1,9 +1,9 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventType, parseEvent } from '@tripline/contracts/event';
 import { z } from 'zod';
-import { type Delivery, headerOf, type Normalised, type Refusal, refuse, type Source } from '../contract.ts';
 import { parseJsonObject } from '../json.ts';
 import type { SpeaksFor } from '../secrets.ts';
+import { type Delivery, headerOf, type Normalised, type Refusal, refuse, type Source } from '../source.ts';
 import { cleanJson, text, utc } from '../untrusted.ts';
 import type { Workspaces } from '../workspace.ts';
 import { verifyStandard } from './verify.ts';

@@ -1,4 +1,4 @@
-import { type NewRecord, RecordTooLarge, type Stream, StreamUnavailable } from '@tripline/stream/contract';
+import { type NewRecord, RecordTooLarge, type Stream, StreamUnavailable } from '@tripline/stream/stream';
 
 /** A log in memory that can be taken away, made slow or made narrow. For tests only. */
 export function fakeStream() {

@@ -10,7 +10,7 @@ import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { type GivenSettings, settings } from '@tripline/runtime/settings';
 import { signGithub } from '@tripline/sources/github/verify';
-import type { Stream } from '@tripline/stream/contract';
+import type { Stream } from '@tripline/stream/stream';
 
 export const secret = 'a secret for tests';
 export const drillKey = 'a drill key for tests';

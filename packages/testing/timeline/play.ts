@@ -9,7 +9,7 @@ import { joinKey, type StateKey } from '@tripline/engine/keyed-state/keys';
 import type { StateRow } from '@tripline/engine/keyed-state/state';
 import { configureRule } from '@tripline/engine/settings';
 import type { SetTimer } from '@tripline/engine/timers';
-import { type StreamRecord, topics } from '@tripline/stream/contract';
+import { type StreamRecord, topics } from '@tripline/stream/stream';
 
 /**
  * The kit by which a rule is tested, ours and a user's alike: a timeline of events goes through the real engine, with

@@ -1,4 +1,4 @@
-import { fetchSettings } from '@tripline/stream/kafka-consumer';
+import { fetchSettings } from '@tripline/stream/kafka/consumer';
 import { Kafka, logLevel } from 'kafkajs';
 
 /** Reads a topic from its beginning and does nothing with it; prints records a second from the first fetch to the last batch. */

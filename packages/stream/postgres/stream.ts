@@ -3,16 +3,16 @@ import { describeDatabaseFault } from '@tripline/db/database-fault';
 import type { Clock } from '@tripline/runtime/clock';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
-import { createBatcher } from './batcher.ts';
-import { createBell } from './bell.ts';
-import { type Appended, type NewRecord, type Stream, StreamUnavailable, type TopicSpec } from './contract.ts';
-import { embeddedSource, type Reader, readLog } from './embedded-lane.ts';
+import { createBatcher } from '../batcher.ts';
+import { createBell } from '../bell.ts';
+import { openLane } from '../lane.ts';
+import { partitionOf } from '../partition.ts';
+import { checkSizes, recordBytes } from '../record.ts';
+import { type Appended, type NewRecord, type Stream, StreamUnavailable, type TopicSpec } from '../stream.ts';
 import { createFresh } from './fresh.ts';
 import { joinGroup, type Membership } from './group.ts';
-import { openLane } from './lane.ts';
+import { embeddedSource, type Reader, readLog } from './lane.ts';
 import { openListener } from './listener.ts';
-import { partitionOf } from './partition.ts';
-import { checkSizes, recordBytes } from './record.ts';
 
 /** Records a transaction: past this, the statement's own cost no longer shows. */
 const maxBatchRecords = 500;

@@ -1,5 +1,5 @@
-import { StreamUnavailable } from './contract.ts';
-import type { Token } from './kafka-token.ts';
+import { StreamUnavailable } from '../stream.ts';
+import type { Token } from './token.ts';
 
 /**
  * A token for Amazon MSK by IAM: a request to the cluster that AWS's signer signs for 15 minutes, by the credentials that

@@ -1,6 +1,6 @@
 /**
- * The log, as every room sees it. Two backends pass one contract suite (packages/testing/stream.conformance.ts): Kafka (kafka.ts) and a
- * Postgres table (embedded.ts).
+ * The log, as every room sees it. Two backends pass one suite (packages/testing/stream.conformance.ts): Kafka (kafka/)
+ * and a Postgres table (postgres/).
  *
  * Promises: `append` resolves only when the records are on disk (Kafka: acks=all). Within a partition, records are
  * handed over in order of offset, one batch at a time. A partition has at most one owner that may commit: a consumer

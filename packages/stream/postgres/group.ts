@@ -3,8 +3,8 @@ import type { Clock } from '@tripline/runtime/clock';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type pg from 'pg';
-import { type Bell, createBell } from './bell.ts';
-import type { Lane } from './lane.ts';
+import { type Bell, createBell } from '../bell.ts';
+import type { Lane } from '../lane.ts';
 import type { Listener } from './listener.ts';
 
 /** A consumer's place in its group, in the embedded log: it owns what the leases in Postgres say. */

@@ -1,9 +1,9 @@
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { ConsumerCrashEvent, ConsumerGroupJoinEvent, EachBatchPayload, Kafka } from 'kafkajs';
-import type { Consumer, ConsumerOptions } from './contract.ts';
-import { type Ends, type Fetching, type KafkaSource, kafkaSource } from './kafka-lane.ts';
-import { type Lane, openLane } from './lane.ts';
+import { type Lane, openLane } from '../lane.ts';
+import type { Consumer, ConsumerOptions } from '../stream.ts';
+import { type Ends, type Fetching, type KafkaSource, kafkaSource } from './lane.ts';
 
 /** Fetching as both readers of a topic do it. Short waits, since kafkajs beats and seeks between fetches. */
 export const fetchSettings = {

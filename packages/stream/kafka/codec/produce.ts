@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import type { Message } from 'kafkajs';
-import type { NewRecord } from './contract.ts';
+import { recordBytesAtMost } from '../../record.ts';
+import type { NewRecord } from '../../stream.ts';
 import { crc32c } from './crc32c.ts';
-import { recordBytesAtMost } from './record.ts';
 
 /**
  * Writes what a broker is asked to keep in place of kafkajs 2.2.4, which makes a buffer for every integer, header and

@@ -1,9 +1,9 @@
 import { failpoint } from '@tripline/runtime/failpoint';
 import type pg from 'pg';
-import type { Bell } from './bell.ts';
-import type { StreamRecord } from './contract.ts';
+import type { Bell } from '../bell.ts';
+import type { LaneSource } from '../lane.ts';
+import type { StreamRecord } from '../stream.ts';
 import type { Fresh } from './fresh.ts';
-import type { LaneSource } from './lane.ts';
 
 /** How long a reader that hears nothing waits before it looks by itself. */
 const lookMs = 1000;

@@ -4,7 +4,7 @@ import { toEventRecord } from '@tripline/contracts/event-record';
 import fc from 'fast-check';
 import type { KafkaMessage } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { decodeFetched, type FetchDecoder, readMessage } from './kafka-fetch.ts';
+import { decodeFetched, type FetchDecoder, readMessage } from './fetch.ts';
 
 // Ours has taken its place; loaded anew, it is as kafkajs ships it.
 const require = createRequire(import.meta.url);

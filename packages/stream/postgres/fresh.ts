@@ -1,4 +1,4 @@
-import type { NewRecord, StreamRecord } from './contract.ts';
+import type { NewRecord, StreamRecord } from '../stream.ts';
 
 /** More than a reader that keeps up ever leaves. */
 const mostRecords = 2000;

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { StreamUnavailable } from './contract.ts';
-import type { Token } from './kafka-token.ts';
+import { StreamUnavailable } from '../stream.ts';
+import type { Token } from './token.ts';
 
 const timeoutMs = 10_000;
 const maxOutputBytes = 64 * 1024;

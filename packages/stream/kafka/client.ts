@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Logger } from '@tripline/runtime/logger';
 import { Kafka, logLevel } from 'kafkajs';
-import { type KafkaSecurity, securityOf } from './kafka-security.ts';
+import { type KafkaSecurity, securityOf } from './security.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -47,7 +47,7 @@ export function createKafkaClient(options: {
     brokers: [...options.brokers],
     clientId: options.clientId,
     ...securityOf(options.security),
-    // Tokens are given out with more of their life left (kafka-token.ts), or each would be refused for the next at once.
+    // Tokens are given out with more of their life left (token.ts), or each would be refused for the next at once.
     reauthenticationThreshold: 5000,
     connectionTimeout: 3000,
     requestTimeout: 10_000,

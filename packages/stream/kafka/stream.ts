@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { ConsumerGroupJoinEvent } from 'kafkajs';
-import { createBatcher } from './batcher.ts';
+import { createBatcher } from '../batcher.ts';
+import { partitionOf } from '../partition.ts';
+import { checkSizes, recordBytes } from '../record.ts';
 import {
   type Appended,
   type Consumer,
@@ -10,17 +12,15 @@ import {
   type Stream,
   type StreamRecord,
   StreamUnavailable,
-} from './contract.ts';
-import { createKafkaClient } from './kafka-client.ts';
-import { consumeKafka, fetchSettings } from './kafka-consumer.ts';
-import { fromKafka, type KafkaRight } from './kafka-fault.ts';
-import { readMessage } from './kafka-fetch.ts';
-import type { Ends } from './kafka-lane.ts';
-import { type Share, toShare } from './kafka-produce.ts';
-import type { KafkaSecurity } from './kafka-security.ts';
-import { checkTopic, createTopic, describeTopic, type Taking, type TopicFacts } from './kafka-topics.ts';
-import { partitionOf } from './partition.ts';
-import { checkSizes, recordBytes } from './record.ts';
+} from '../stream.ts';
+import { createKafkaClient } from './client.ts';
+import { readMessage } from './codec/fetch.ts';
+import { type Share, toShare } from './codec/produce.ts';
+import { consumeKafka, fetchSettings } from './consumer.ts';
+import { fromKafka, type KafkaRight } from './fault.ts';
+import type { Ends } from './lane.ts';
+import type { KafkaSecurity } from './security.ts';
+import { checkTopic, createTopic, describeTopic, type Taking, type TopicFacts } from './topics.ts';
 
 const maxBatchRecords = 2000;
 /** After this an append is given up, though what was sent may still arrive: the receiver spools and answers in time. */

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import type { Settings } from '@tripline/runtime/settings';
 import type { Mechanism, SASLOptions } from 'kafkajs';
-import { StreamUnavailable, StreamUnfit } from './contract.ts';
-import { refusedLogin } from './kafka-fault.ts';
-import { keepToken } from './kafka-token.ts';
+import { StreamUnavailable, StreamUnfit } from '../stream.ts';
+import { refusedLogin } from './fault.ts';
 import { mskToken } from './msk-token.ts';
+import { keepToken } from './token.ts';
 import { runTokenCommand } from './token-command.ts';
 
 /** How brokers are spoken to: `kafka.tls` and `kafka.sasl` of the settings. */

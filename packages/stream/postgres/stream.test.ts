@@ -4,7 +4,7 @@ import { createLogger } from '@tripline/runtime/logger';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { streamContract } from '@tripline/testing/stream.conformance';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createEmbeddedStream } from './embedded.ts';
+import { createEmbeddedStream } from './stream.ts';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 

@@ -1,6 +1,6 @@
 import kafkajs, { type Admin } from 'kafkajs';
-import { StreamUnfit, type TopicSpec } from './contract.ts';
-import type { KafkaRight } from './kafka-fault.ts';
+import { StreamUnfit, type TopicSpec } from '../stream.ts';
+import type { KafkaRight } from './fault.ts';
 
 /** What Kafka adds to a batch of one record: the batch's own head, with room to spare. */
 const batchOverheadBytes = 1024;

@@ -1,10 +1,10 @@
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { KafkaMessage } from 'kafkajs';
-import { createBell } from './bell.ts';
-import type { StreamRecord } from './contract.ts';
-import { messageBytes, readMessage } from './kafka-fetch.ts';
-import type { LaneSource } from './lane.ts';
+import { createBell } from '../bell.ts';
+import type { LaneSource } from '../lane.ts';
+import type { StreamRecord } from '../stream.ts';
+import { messageBytes, readMessage } from './codec/fetch.ts';
 
 /** First and next offset of each partition, and when they were asked for. */
 export type Ends = { askedAtMs: number; of: Map<number, { first: number; next: number }> };

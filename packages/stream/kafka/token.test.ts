@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { keepToken, type Token } from './kafka-token.ts';
 import { mskToken } from './msk-token.ts';
+import { keepToken, type Token } from './token.ts';
 import { runTokenCommand } from './token-command.ts';
 
 describe('a token', () => {

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import type { NewRecord } from './contract.ts';
+import type { NewRecord } from '../../stream.ts';
 import { crc32c } from './crc32c.ts';
-import { produceRequest, toShare } from './kafka-produce.ts';
+import { produceRequest, toShare } from './produce.ts';
 
 // Ours has taken its place; loaded anew, it is as kafkajs ships it.
 const require = createRequire(import.meta.url);
