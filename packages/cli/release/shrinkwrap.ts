@@ -1,6 +1,7 @@
 /**
  * The lock of what is packed: of package-lock.json the packages that an installed Tripline needs, at the same versions with
- * the same hashes, so that a user runs what was tested. npm reads it from `npm-shrinkwrap.json`.
+ * the same hashes, so that a user runs what was tested. npm reads it from the `npm-shrinkwrap.json` of a package that comes from
+ * a registry, and of a folder by `npm ci`; not of a package that is installed from a file.
  */
 type Locked = {
   version?: string;
