@@ -31,7 +31,7 @@ function draft(branch: string, user: string, more: Partial<FindingDraft> = {}): 
       { kind: 'user', id: user },
       { kind: 'repository', id: 'acme/app' },
     ],
-    response: [{ action: 'cancel-run', repository: 'acme/app', runId: '1' }],
+    response: [{ action: 'stop-run', provider: 'github', instance: 'github.com', repository: 'acme/app', runId: '1' }],
     remedy: [],
     ...more,
   };

@@ -179,7 +179,7 @@ async function playMainJob(more: Record<string, string>): Promise<void> {
     `remediation:
   mode: automatic
   policy:
-    - { rule: privilege-grant-outside-job, minSeverity: high, minConfidence: medium, actions: [delete-deploy-key] }
+    - { rule: privilege-grant-outside-job, minSeverity: high, minConfidence: medium, actions: [revoke-credential] }
 workspaces:
   - { id: acme, github: { organizations: [acme] } }
 slack:

@@ -1,14 +1,14 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { parseEvent } from '@tripline/contracts/event';
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { Intent } from '@tripline/contracts/response';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { identify, loginOf, organizationId } from '../packages/integrations/github/actions/action.ts';
-import { actionOf } from '../packages/integrations/github/actions/registry.ts';
 import { withAppToken } from '../packages/integrations/github/app-token.ts';
 import { createGitHubClient } from '../packages/integrations/github/client.ts';
 import { withHook } from '../packages/integrations/github/deliveries.ts';
 import { inventoryPermissions, readInventory, toParts } from '../packages/integrations/github/inventory.ts';
 import { installedOn } from '../packages/integrations/github/reader.ts';
+import { actionOf as actionFor } from '../packages/integrations/github/resolve.ts';
 import { lookUpReviews } from '../packages/integrations/github/reviews.ts';
 import { revokeByValue } from '../packages/integrations/github/revoke-by-value.ts';
 import { type DescribedGitHub, serveGitHub } from '../packages/testing/fakes/github-openapi.ts';
@@ -72,6 +72,7 @@ const { privateKey } = generateKeyPairSync('rsa', {
 });
 const clock = { nowMs: () => Date.now(), pause: async () => {} };
 const gate = async () => {};
+const actionOf = (intent: Intent) => actionFor(intent)!;
 
 let github: DescribedGitHub;
 beforeAll(async () => {
@@ -93,45 +94,119 @@ const client = (options: { answering?: number } = {}) =>
 
 const repository = 'acme/app';
 const organization = 'acme';
-const steps: { step: ResponseStep; sends: string[] }[] = [
+const steps: { step: Intent; sends: string[] }[] = [
   {
-    step: { action: 'cancel-run', repository, runId: '77' },
+    step: { action: 'stop-run', provider: 'github', instance: 'github.com', repository, runId: '77' },
     // GitHub's example of a run is still queued, so it is forced too.
     sends: ['POST /repos/acme/app/actions/runs/77/cancel', 'POST /repos/acme/app/actions/runs/77/force-cancel'],
   },
   {
-    step: { action: 'remove-runner', organization, repository, runnerId: '9' },
+    step: {
+      action: 'isolate-runner',
+      provider: 'github',
+      instance: 'github.com',
+      organization,
+      repository,
+      runnerId: '9',
+    },
     sends: ['DELETE /repos/acme/app/actions/runners/9'],
   },
-  { step: { action: 'remove-runner', organization, runnerId: '9' }, sends: ['DELETE /orgs/acme/actions/runners/9'] },
   {
-    step: { action: 'cancel-invitation', organization, invitationId: '5', invitee: 'mallory' },
+    step: { action: 'isolate-runner', provider: 'github', instance: 'github.com', organization, runnerId: '9' },
+    sends: ['DELETE /orgs/acme/actions/runners/9'],
+  },
+  {
+    step: {
+      action: 'revoke-grant',
+      provider: 'github',
+      instance: 'github.com',
+      grant: 'org-invitation',
+      organization,
+      invitationId: '5',
+      user: 'mallory',
+    },
     sends: ['DELETE /orgs/acme/invitations/5'],
   },
   {
-    step: { action: 'cancel-invitation', organization, repository, invitationId: '5', invitee: 'mallory' },
+    step: {
+      action: 'revoke-grant',
+      provider: 'github',
+      instance: 'github.com',
+      grant: 'org-invitation',
+      organization,
+      repository,
+      invitationId: '5',
+      user: 'mallory',
+    },
     sends: ['DELETE /repos/acme/app/invitations/5'],
   },
   {
-    step: { action: 'withdraw-grant', grant: 'org-membership', organization, user: 'mallory' },
+    step: {
+      action: 'revoke-grant',
+      provider: 'github',
+      instance: 'github.com',
+      grant: 'org-member',
+      organization,
+      user: 'mallory',
+    },
     sends: ['DELETE /orgs/acme/memberships/mallory'],
   },
   {
-    step: { action: 'withdraw-grant', grant: 'team-membership', organization, team: 'ops', user: 'mallory' },
+    step: {
+      action: 'revoke-grant',
+      provider: 'github',
+      instance: 'github.com',
+      grant: 'team-member',
+      organization,
+      team: 'ops',
+      user: 'mallory',
+    },
     sends: ['DELETE /orgs/acme/teams/ops/memberships/mallory'],
   },
   {
-    step: { action: 'withdraw-grant', grant: 'team-repository', organization, team: 'ops', repository },
+    step: {
+      action: 'revoke-grant',
+      provider: 'github',
+      instance: 'github.com',
+      grant: 'team-repository',
+      organization,
+      team: 'ops',
+      repository,
+    },
     sends: ['DELETE /orgs/acme/teams/ops/repos/acme/app'],
   },
   {
-    step: { action: 'withdraw-grant', grant: 'collaborator', repository, user: 'mallory' },
+    step: {
+      action: 'revoke-grant',
+      provider: 'github',
+      instance: 'github.com',
+      grant: 'collaborator',
+      repository,
+      user: 'mallory',
+    },
     sends: ['DELETE /repos/acme/app/collaborators/mallory'],
   },
-  { step: { action: 'delete-deploy-key', repository, keyId: '3' }, sends: ['DELETE /repos/acme/app/keys/3'] },
+  {
+    step: {
+      action: 'revoke-credential',
+      provider: 'github',
+      instance: 'github.com',
+      credential: 'deploy-key',
+      repository,
+      credentialId: '3',
+    },
+    sends: ['DELETE /repos/acme/app/keys/3'],
+  },
   {
     // The token of the description's own example, whose grant has another id.
-    step: { action: 'revoke-fine-grained-pat', organization, tokenId: '98716' },
+    step: {
+      action: 'revoke-credential',
+      provider: 'github',
+      instance: 'github.com',
+      credential: 'personal-access-token',
+      organization,
+      credentialId: '98716',
+    },
     sends: ['POST /orgs/acme/personal-access-tokens/25381'],
   },
 ];
@@ -141,7 +216,7 @@ describe.each(steps)('$step.action: $sends.0', ({ step, sends }) => {
     const outcome = await actionOf(step).act(step, { client: client(), clock, gate });
     expect(github.requests.filter((request) => !request.startsWith('GET'))).toEqual(sends);
     expect(outcome).toMatchObject(
-      step.action === 'cancel-run' ? { kind: 'retry' } : { kind: 'done', reason: 'accepted' },
+      step.action === 'stop-run' ? { kind: 'retry' } : { kind: 'done', reason: 'accepted' },
     );
     github.requests.length = 0;
     const before = await actionOf(step).ask(step, { client: client(), clock });

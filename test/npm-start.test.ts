@@ -51,7 +51,7 @@ it('SIGHUP has it read its settings anew; a file that is wrong changes nothing',
   };
   await hangUp('logLevel: debug\nretentionDays: 30\n', 'now in force: logLevel; restart to apply retentionDays');
   await hangUp('logLevel: loud\n', 'those in force stay: logLevel (TRIPLINE_LOG_LEVEL)');
-  await hangUp('remediation: { policy: [{ rule: none, actions: [cancel-run] }] }\n', 'there is no rule none');
+  await hangUp('remediation: { policy: [{ rule: none, actions: [stop-run] }] }\n', 'there is no rule none');
   expect(isAlive(pid)).toBe(true);
   npm.kill('SIGTERM');
   await ended;

@@ -48,8 +48,15 @@ beforeAll(async () => {
         ]),
         entities: JSON.stringify([{ kind: 'user', id: 'ada' }]),
         response: JSON.stringify([
-          { action: 'cancel-run', repository: 'acme/app', runId: '7' },
-          { action: 'delete-deploy-key', repository: 'acme/app', keyId: '9' },
+          { action: 'stop-run', provider: 'github', instance: 'github.com', repository: 'acme/app', runId: '7' },
+          {
+            action: 'revoke-credential',
+            provider: 'github',
+            instance: 'github.com',
+            credential: 'deploy-key',
+            repository: 'acme/app',
+            credentialId: '9',
+          },
         ]),
         remedy: JSON.stringify(['Look at it.']),
         silence: 'silences:\n  - rule: some-rule\n    subject: acme/app',
@@ -61,8 +68,17 @@ beforeAll(async () => {
   }
   await pool.query(
     `INSERT INTO remediations (finding, ordinal, workspace, action, code, target, mode, request, state, verdict, said, settled_at)
-     VALUES ($1, 0, 'acme', 'cancel-run', 'A1', $2, 'dry-run', '{"method":"POST","path":"/x"}', 'refused', 'dry-run', 'would cancel the run', '2026-11-23T10:00:02Z')`,
-    [id(1), JSON.stringify({ action: 'cancel-run', repository: 'acme/app', runId: '7' })],
+     VALUES ($1, 0, 'acme', 'stop-run', 'A1', $2, 'dry-run', '{"method":"POST","path":"/x"}', 'refused', 'dry-run', 'would stop the run', '2026-11-23T10:00:02Z')`,
+    [
+      id(1),
+      JSON.stringify({
+        action: 'stop-run',
+        provider: 'github',
+        instance: 'github.com',
+        repository: 'acme/app',
+        runId: '7',
+      }),
+    ],
   );
   const records = ['Mona', 'eve\u001b[31m'].map((actor, offset) => ({
     ...{
@@ -170,8 +186,9 @@ describe('findings and incidents', () => {
       'incident    INC-1',
       '2026-11-23 10:00:00  It ran.\n    https://x/1\n    event github:e1 (dev.cdevents.pipelinerun.started)',
       'user        ada',
-      'cancel the run: repository acme/app, runId 7\n    only shown, in a dry run; 2026-11-23 10:00:02 UTC; would cancel the run',
-      'delete the deploy key: keyId 9, repository acme/app\n    not planned',
+      'stop the run: instance github.com, provider github, repository acme/app, runId 7\n    only shown, in a dry run; 2026-11-23 10:00:02 UTC; would stop the run',
+      'revoke the deploy key: credential deploy-key, credentialId 9, instance github.com, provider github,',
+      'repository acme/app\n    not planned',
       '→ Look at it.',
       "npx tripline silence add --rule=some-rule --subject='acme/app' --workspace='acme' --critical --for=30d --reason='",
       '  silences:\n    - rule: some-rule\n      subject: acme/app\n',

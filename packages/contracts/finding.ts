@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type EventType, eventTypes } from './event.ts';
-import { responseStepSchema } from './response.ts';
+import { intentSchema } from './response.ts';
 
 export const severities = ['low', 'medium', 'high', 'critical'] as const;
 export const confidences = ['low', 'medium', 'high'] as const;
@@ -62,8 +62,8 @@ export const findingSchema = z.object({
   detectedAt: z.iso.datetime({ offset: true }),
   evidence: z.array(evidenceSchema),
   entities: z.array(entitySchema),
-  /** The playbook, in order. */
-  response: z.array(responseStepSchema),
+  /** The playbook, in order: what is to happen, whoever can do it. */
+  response: z.array(intentSchema),
   /** What a person should do, a sentence an item. */
   remedy: z.array(z.string()),
   /** How to silence exactly this, ready to paste into tripline.yaml. */

@@ -1,4 +1,4 @@
-import type { ResponseStep } from './response.ts';
+import type { Intent } from './response.ts';
 
 /**
  * Jobs that one room leaves for another, as graphile-worker tasks. They are added by SQL inside the transaction that
@@ -43,7 +43,9 @@ export const guardVerdicts = [
   'unproven',
   /** The provider was asked before, and says that it is not so. */
   'not-so',
+  /** No integration can do it: a person must, and is told how. */
+  'by-hand',
 ] as const;
 export type GuardVerdict = (typeof guardVerdicts)[number];
 
-export type RemediationStep = { finding: string; ordinal: number; step: ResponseStep };
+export type RemediationStep = { finding: string; ordinal: number; step: Intent };

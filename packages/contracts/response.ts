@@ -1,88 +1,186 @@
 import { z } from 'zod';
 
 /**
- * The responses that a finding may ask for, in the order of its playbook: cancel, then isolate, then revoke. Codes are
- * those of the response catalogue (docs in packages/integrations/github). Each names its target completely, so that the
- * remediator needs nothing but the step itself.
+ * The responses that a finding may ask for: intents. One names what is to happen and its target completely, with provider,
+ * instance and ids, and nothing of how: packages/integrations/<provider> resolves it to what that provider can do, or says
+ * how a person does it by hand. One name each: in rules, the policy (`remediation.policy[].actions`), tables, metrics.
  */
-const repository = z.string().regex(/^[^/\s]+\/[^/\s]+$/, 'owner/name');
 const id = z.string().min(1).max(128);
+const name = z.string().min(1).max(300);
+const fullName = z.string().regex(/^[^/\s]+\/[^/\s]+$/, 'owner/name');
 
-export const responseStepSchema = z.discriminatedUnion('action', [
-  /** A1: cancel a run, then force-cancel it when it does not take. */
-  z.object({ action: z.literal('cancel-run'), repository, runId: id }),
-  /** A3: remove a self-hosted runner of a repository or, without one, of the organisation. */
+/** Where the target is. Every intent says it. */
+const place = {
+  /** The integration that knows it, such as `github`. */
+  provider: z.string().regex(/^[a-z][a-z0-9-]*$/, 'lower-case, such as github'),
+  /** Host of the provider's instance, such as `github.com`. */
+  instance: id,
+};
+/** A repository by its name today, and its id where the feed told it: a name can change hands. */
+const repository = { repository: fullName, repositoryId: id.optional() };
+const someRepository = { repository: fullName.optional(), repositoryId: id.optional() };
+const organization = { organization: id, organizationId: id.optional() };
+/** An account by its login, and its id where the feed told it: a login can be given up, and taken by somebody else. */
+const user = { user: name, userId: id.optional() };
+const someUser = { user: name.optional(), userId: id.optional() };
+const team = { team: name, teamId: id.optional() };
+/** Of the repository, or of one environment of it, or else of the organisation. */
+const secret = { secret: name, organization: id.optional(), ...someRepository, environment: name.optional() };
+
+const revokeCredential = { action: z.literal('revoke-credential'), ...place };
+const revokeGrant = { action: z.literal('revoke-grant'), ...place };
+const restorePermission = { action: z.literal('restore-permission'), ...place };
+/** What is held now, where the feed told it, and what was held before, in the provider's words. */
+const permissions = { permission: name.optional(), formerPermission: name };
+
+export const intentSchema = z.discriminatedUnion('action', [
+  /** End a run of CI, and with it the tokens that live as long as it. */
+  z.object({ action: z.literal('stop-run'), ...place, ...repository, runId: id }),
+  /** Let a deployment that waits for a word not go on. */
+  z.object({ action: z.literal('reject-deployment'), ...place, ...repository, runId: id, environment: name }),
+  /** Give a self-hosted runner, of a repository or else of the organisation, no further job. */
   z.object({
-    action: z.literal('remove-runner'),
-    organization: id,
-    repository: repository.optional(),
+    action: z.literal('isolate-runner'),
+    ...place,
+    ...organization,
+    ...someRepository,
     runnerId: id,
     runnerName: id.optional(),
   }),
-  /** A7: cancel an invitation to an organisation or, with `repository`, to a repository. */
-  z.object({
-    action: z.literal('cancel-invitation'),
-    organization: id,
-    repository: repository.optional(),
-    invitationId: id,
-    invitee: id.optional(),
-    /** The invited account's number, where the feed told it. */
-    inviteeId: id.optional(),
-  }),
-  /** A6: withdraw a grant that somebody holds now. */
-  z.discriminatedUnion('grant', [
+  /** End what opens doors by itself, whoever holds it. `credentialId`: as feeds and the audit log name it. */
+  z.discriminatedUnion('credential', [
+    z.object({ ...revokeCredential, credential: z.literal('deploy-key'), ...repository, credentialId: id }),
     z.object({
-      action: z.literal('withdraw-grant'),
-      grant: z.literal('org-membership'),
-      organization: id,
-      user: id,
-      userId: id.optional(),
-    }),
-    z.object({
-      action: z.literal('withdraw-grant'),
-      grant: z.literal('team-membership'),
-      organization: id,
-      team: id,
-      user: id,
-      userId: id.optional(),
-    }),
-    z.object({
-      action: z.literal('withdraw-grant'),
-      grant: z.literal('team-repository'),
-      organization: id,
-      team: id,
-      repository,
-    }),
-    z.object({
-      action: z.literal('withdraw-grant'),
-      grant: z.literal('collaborator'),
-      repository,
-      user: id,
-      /** The account's number, where the feed told it: a login can be given up, and taken by somebody else. */
-      userId: id.optional(),
+      ...revokeCredential,
+      credential: z.literal('personal-access-token'),
+      ...organization,
+      credentialId: id,
+      ...someUser,
     }),
   ]),
-  /** A9: delete a deploy key. */
-  z.object({ action: z.literal('delete-deploy-key'), repository, keyId: id }),
-  /** A4: revoke a fine-grained personal access token's access to an organisation. `tokenId`: as feeds and the audit log name it. */
-  z.object({ action: z.literal('revoke-fine-grained-pat'), organization: id, tokenId: id }),
+  /** Take back what somebody was given. `grant`: as `tripline.grant.kind` has it. */
+  z.discriminatedUnion('grant', [
+    z.object({ ...revokeGrant, grant: z.literal('org-member'), ...organization, ...user }),
+    /** An invitation to the organisation or, with `repository`, to a repository. `user`: a login or an e-mail address. */
+    z.object({
+      ...revokeGrant,
+      grant: z.literal('org-invitation'),
+      ...organization,
+      ...someRepository,
+      invitationId: id,
+      ...someUser,
+    }),
+    z.object({ ...revokeGrant, grant: z.literal('team-member'), ...organization, ...team, ...user }),
+    z.object({ ...revokeGrant, grant: z.literal('team-repository'), ...organization, ...team, ...repository }),
+    z.object({ ...revokeGrant, grant: z.literal('collaborator'), ...repository, ...user }),
+    z.object({
+      ...revokeGrant,
+      grant: z.literal('app-installation'),
+      ...organization,
+      app: name,
+      installationId: id.optional(),
+    }),
+  ]),
+  /** Give back the lesser permission that somebody held before, and leave them with it. */
+  z.discriminatedUnion('grant', [
+    z.object({ ...restorePermission, grant: z.literal('org-member'), ...organization, ...user, ...permissions }),
+    z.object({
+      ...restorePermission,
+      grant: z.literal('team-repository'),
+      ...organization,
+      ...team,
+      ...repository,
+      ...permissions,
+    }),
+    z.object({ ...restorePermission, grant: z.literal('collaborator'), ...repository, ...user, ...permissions }),
+    /** A team that was moved beneath another, whose rights it has now. Without `formerParent` it had none. */
+    z.object({
+      ...restorePermission,
+      grant: z.literal('team'),
+      ...organization,
+      ...team,
+      formerParent: name.optional(),
+    }),
+  ]),
+  /** Set a branch or tag to where it stood. `formerRevision`: null where there was no such ref. */
+  z.object({
+    action: z.literal('restore-ref'),
+    ...place,
+    ...repository,
+    refType: z.enum(['branch', 'tag']),
+    ref: name,
+    formerRevision: id.nullable(),
+  }),
+  /** Let strangers no longer see what they should not. */
+  z.object({
+    action: z.literal('close-exposure'),
+    ...place,
+    ...repository,
+    exposure: z.enum(['public-repository', 'public-package', 'public-artifact']),
+    /** Name of the package or artifact. */
+    exposed: name.optional(),
+  }),
+  /** Make a secret anew where it comes from, so that its former value opens nothing. */
+  z.object({ action: z.literal('rotate-secret'), ...place, ...secret }),
+  /** Delete the stored copy of a secret, so that no further run is given it. */
+  z.object({ action: z.literal('delete-secret'), ...place, ...secret }),
+  /** Let an account do nothing more in the organisation. */
+  z.object({ action: z.literal('block-user'), ...place, ...organization, ...user }),
 ]);
 
-export type ResponseStep = z.infer<typeof responseStepSchema>;
-export type ResponseAction = ResponseStep['action'];
+/** What a finding asks for: one step of its playbook. */
+export type Intent = z.infer<typeof intentSchema>;
+export type IntentName = Intent['action'];
+/** The intent of one name. */
+export type IntentOf<Name extends IntentName> = Extract<Intent, { action: Name }>;
 
-/** Catalogue code of each action, and its place in a playbook: steps run by ascending rank. */
-export const responseActions: Record<
-  ResponseAction,
-  { code: string; rank: 1 | 2 | 3; verb: string; reversible: boolean }
-> = {
-  'cancel-run': { code: 'A1', rank: 1, verb: 'cancel the run', reversible: false },
-  'remove-runner': { code: 'A3', rank: 2, verb: 'remove the runner', reversible: false },
-  'cancel-invitation': { code: 'A7', rank: 3, verb: 'cancel the invitation', reversible: true },
-  'withdraw-grant': { code: 'A6', rank: 3, verb: 'withdraw the grant', reversible: true },
-  'delete-deploy-key': { code: 'A9', rank: 3, verb: 'delete the deploy key', reversible: false },
-  'revoke-fine-grained-pat': { code: 'A4', rank: 3, verb: 'revoke the personal access token', reversible: false },
+/**
+ * Each intent's code in the response catalogue, its place in a playbook (steps run by ascending rank: stop, then isolate,
+ * then revoke) and what people read.
+ */
+export const intents: Record<IntentName, { code: string; rank: 1 | 2 | 3; verb: string }> = {
+  'stop-run': { code: 'A1', rank: 1, verb: 'stop the run' },
+  'reject-deployment': { code: 'A10', rank: 1, verb: 'reject the deployment' },
+  'isolate-runner': { code: 'A3', rank: 2, verb: 'isolate the runner' },
+  'revoke-credential': { code: 'A4', rank: 3, verb: 'revoke the credential' },
+  'revoke-grant': { code: 'A6', rank: 3, verb: 'revoke the grant' },
+  'restore-permission': { code: 'A6', rank: 3, verb: 'restore the former permission' },
+  'restore-ref': { code: 'A14', rank: 3, verb: 'restore the ref' },
+  'close-exposure': { code: 'A15', rank: 3, verb: 'close the exposure' },
+  'rotate-secret': { code: 'A8', rank: 3, verb: 'rotate the secret' },
+  'delete-secret': { code: 'A8', rank: 3, verb: 'delete the secret' },
+  'block-user': { code: 'A7', rank: 3, verb: 'block the user' },
 };
+export const intentNames = Object.keys(intents) as [IntentName, ...IntentName[]];
+
+/** What responses were called before they were intents, for messages to those who have the old names in their settings. */
+export const formerNames: Readonly<Record<string, IntentName>> = {
+  'cancel-run': 'stop-run',
+  'remove-runner': 'isolate-runner',
+  'cancel-invitation': 'revoke-grant',
+  'withdraw-grant': 'revoke-grant',
+  'delete-deploy-key': 'revoke-credential',
+  'revoke-fine-grained-pat': 'revoke-credential',
+};
+
+/** What an intent is to do, for people: as its name has it, of the very thing. */
+export function verbOf(intent: Intent): string {
+  if (intent.action === 'revoke-credential') return `revoke the ${intent.credential.replaceAll('-', ' ')}`;
+  if (intent.action === 'revoke-grant') {
+    if (intent.grant === 'org-invitation') return 'revoke the invitation';
+    if (intent.grant === 'app-installation') return "revoke the app's installation";
+  }
+  return intents[intent.action].verb;
+}
+
+/** An intent's target in one line, by its fields in the order of their names. */
+export function describeTarget(intent: Intent): string {
+  return Object.entries(intent)
+    .filter(([name, value]) => name !== 'action' && value !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name} ${value === null ? 'none' : value}`)
+    .join(', ');
+}
 
 /** An account at the provider: by its number where that is known, else by its login. At least one of them is there. */
 export type PersonRef = { login?: string | undefined; id?: string | undefined };
@@ -90,7 +188,7 @@ export type RunnerRef = { name?: string | undefined; id?: string | undefined };
 
 /**
  * Whom and what a step touches, by kind, so that people are held against people and runners against runners. Every action
- * says it of its steps (packages/integrations/github/actions/action.ts), or it does not compile.
+ * says it of its steps (packages/integrations/<provider>/actions), or it does not compile.
  */
 export type StepTargets = {
   people: readonly PersonRef[];

@@ -4,7 +4,7 @@ import type { EventType, LoggedEvent } from './event.ts';
 import type { AnyFact, Fact } from './fact.ts';
 import type { Confidence, Entity, Evidence, Severity } from './finding.ts';
 import type { LookUp } from './job.ts';
-import type { ResponseStep } from './response.ts';
+import type { Intent } from './response.ts';
 
 /**
  * A rule: one weakness, one file, one id, one heading in the catalogue.
@@ -168,7 +168,7 @@ export type FindingDraft = {
   evidence: readonly Evidence[];
   entities: readonly Entity[];
   /** In any order; the engine sorts by the playbook's rank. */
-  response: readonly ResponseStep[];
+  response: readonly Intent[];
   remedy: readonly string[];
   /** The event that decided, when it is not the one being judged. Required from `due`. */
   decidedBy?: { eventId: string; time: string };

@@ -8,7 +8,13 @@ const time = '2026-03-01T00:00:00Z';
 const rule = { id: 'some-rule', severity: 'critical', attack: ['T1078'], owasp: ['CICD-SEC-1'] } as unknown as AnyRule;
 const at: Occasion = { workspace: 'acme', rule, event: null, nowMs: Date.parse(time) };
 const evidence = { eventId: 'e1', eventType: 'dev.cdevents.branch.created', time, what: 'A branch was made.' } as const;
-const cancel = { action: 'cancel-run', repository: 'acme/app', runId: '7' } as const;
+const cancel = {
+  action: 'stop-run',
+  provider: 'github',
+  instance: 'github.com',
+  repository: 'acme/app',
+  runId: '7',
+} as const;
 const draft: FindingDraft = {
   subject: 'acme/app@main',
   occasion: 'run 7',
@@ -39,7 +45,14 @@ describe('a finding that does not fit its schema is recorded all the same', () =
 
   it('without what others made too long, which the summary names', () => {
     const name = 'r'.repeat(600);
-    const runner = { action: 'remove-runner', organization: 'acme', runnerId: '9', runnerName: name };
+    const runner = {
+      action: 'isolate-runner',
+      provider: 'github',
+      instance: 'github.com',
+      organization: 'acme',
+      runnerId: '9',
+      runnerName: name,
+    };
     const found = complete({
       evidence: [{ ...evidence, url: `https://github.com/${name.repeat(10)}` }],
       entities: [

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { attackVersion, type Finding, findingSchema } from '@tripline/contracts/finding';
-import { responseActions } from '@tripline/contracts/response';
+import { intents } from '@tripline/contracts/response';
 import type { AnyRule, FindingDraft } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import type { z } from 'zod';
@@ -109,7 +109,7 @@ const fits = (list: (typeof lists)[number], item: unknown) => findingSchema.shap
 /** A draft's list without what Postgres does not take; a rule of the user's may leave it out. */
 const listed = <T>(list: readonly T[]): T[] => (Array.isArray(list) ? clean([...list]) : []);
 
-const rankOf = (step: { action: keyof typeof responseActions }) => responseActions[step?.action]?.rank ?? 0;
+const rankOf = (step: { action: keyof typeof intents }) => intents[step?.action]?.rank ?? 0;
 
 /** At most `limit` UTF-16 units of `text`, and no half of a character. */
 function cut<T>(text: T, limit: number): T {

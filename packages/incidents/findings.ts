@@ -1,5 +1,6 @@
 import type { Finding } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
+import { intentOf } from '@tripline/db/former-steps';
 import type { FindingsTables } from '@tripline/db/tables/findings';
 import type { Selectable } from 'kysely';
 
@@ -80,7 +81,7 @@ export function toFinding(row: FindingRow): StoredFinding {
     recordedAt: row.recorded_at.toISOString(),
     evidence: row.evidence,
     entities: row.entities,
-    response: row.response,
+    response: row.response.map(intentOf),
     remedy: row.remedy,
     silence: row.silence,
     attack: row.attack,

@@ -99,7 +99,7 @@ describe('a push straight to a protected branch', () => {
     expect(findings[0]).toMatchObject({
       confidence: 'high',
       detectedAt: iso(1),
-      response: [{ action: 'cancel-run', repository, runId: '700' }],
+      response: [{ action: 'stop-run', provider: 'github', instance: 'github.com', repository, runId: '700' }],
     });
     expect(findings[0]!.evidence.map((line) => line.time)).toEqual([iso(0), iso(1)]);
     expect(lookUps).toEqual([]);

@@ -78,8 +78,15 @@ describe('with webhooks only', () => {
     expect(findings).toHaveLength(1);
     expect(findings[0]).toMatchObject({ severity: 'critical', confidence: 'medium', detectedAt: iso(1) });
     expect(findings[0]!.response).toEqual([
-      { action: 'cancel-run', repository, runId: '700' },
-      { action: 'remove-runner', organization: 'acme', runnerId: '99', runnerName: 'x7' },
+      { action: 'stop-run', provider: 'github', instance: 'github.com', repository, runId: '700' },
+      {
+        action: 'isolate-runner',
+        provider: 'github',
+        instance: 'github.com',
+        organization: 'acme',
+        runnerId: '99',
+        runnerName: 'x7',
+      },
     ]);
     expectSameInAnyOrder(story(events), found);
   });

@@ -292,6 +292,9 @@ function confidenceOf(use: Use, hosted: boolean): Confidence {
   return kinds.has('environment') ? 'medium' : 'low';
 }
 
+/** State of runs does not say yet at which provider they are. */
+const place = { provider: 'github', instance: 'github.com' };
+
 function draftOf(
   runner: Runner,
   identity: string,
@@ -322,11 +325,12 @@ function draftOf(
       }),
     ],
     response: [
-      ...(runId === undefined ? [] : [{ action: 'cancel-run' as const, repository, runId }]),
+      ...(runId === undefined ? [] : [{ action: 'stop-run' as const, ...place, repository, runId }]),
       ...(remove
         ? [
             {
-              action: 'remove-runner' as const,
+              action: 'isolate-runner' as const,
+              ...place,
               organization,
               runnerId,
               runnerName: clip(runnerName, 128),

@@ -53,7 +53,16 @@ test('a grant that its job leaves behind is found when the grace is over', () =>
     confidence: 'high',
     decidingEvent: 'end',
     detectedAt: iso(160),
-    response: [{ action: 'withdraw-grant', grant: 'collaborator', repository: 'acme/app', user: 'grace' }],
+    response: [
+      {
+        action: 'revoke-grant',
+        provider: 'github',
+        instance: 'github.com',
+        grant: 'collaborator',
+        repository: 'acme/app',
+        user: 'grace',
+      },
+    ],
   });
   expect(findings[0]!.evidence.map((line) => line.time)).toEqual([iso(10), iso(20), iso(100)]);
   expectSameInAnyOrder({ rules: [rule], events, settings, untilMs }, found);
@@ -106,7 +115,16 @@ test('what break-glass excused is judged again when it ends: taken back by then 
       title: 'Access to acme/app for grace (admin) outlived the break-glass under which it was given',
       severity: 'high',
       detectedAt: iso(3660),
-      response: [{ action: 'withdraw-grant', grant: 'collaborator', repository: 'acme/app', user: 'grace' }],
+      response: [
+        {
+          action: 'revoke-grant',
+          provider: 'github',
+          instance: 'github.com',
+          grant: 'collaborator',
+          repository: 'acme/app',
+          user: 'grace',
+        },
+      ],
     });
     expect(findings[0]!.evidence.map(({ time }) => time)).toEqual([iso(0), iso(20)]);
     expect(playTimeline({ ...story, events: [record(0, 3600), granted(20)], untilMs: s(3659) }).all).toEqual([]);

@@ -1,7 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { evidenceSchema } from '@tripline/contracts/finding';
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { Intent } from '@tripline/contracts/response';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { sameLogin, tell } from './story.ts';
@@ -165,59 +165,41 @@ export function grantOccasion(grant: Grant): string {
   return grant.fact ?? grant.eventId;
 }
 
-/** The step that takes `grant` back, where a call can. */
-export function takeBack(grant: Grant): ResponseStep[] {
-  const { organization, grantee: user, target } = grant;
-  const account = grant.granteeId === undefined ? {} : { userId: grant.granteeId };
+/** State of grants does not say yet at which provider they are. */
+const place = { provider: 'github', instance: 'github.com' };
+
+/** The intent that takes `grant` back, where its target is known completely. */
+export function takeBack(grant: Grant): Intent[] {
+  const { organization, grantee: user, target, granteeId: userId, id } = grant;
+  const account = userId === undefined ? {} : { userId };
   const isRepository = /^[^/\s]+\/[^/\s]+$/.test(target);
+  const revokeGrant = { action: 'revoke-grant', ...place } as const;
+  const revokeCredential = { action: 'revoke-credential', ...place } as const;
   switch (grant.kind) {
     case 'org-invitation':
-      return grant.id === undefined
-        ? []
-        : [
-            {
-              action: 'cancel-invitation',
-              organization,
-              invitationId: grant.id,
-              invitee: user,
-              ...(grant.granteeId === undefined ? {} : { inviteeId: grant.granteeId }),
-            },
-          ];
+      if (id === undefined) return [];
+      return [{ ...revokeGrant, grant: 'org-invitation', organization, invitationId: id, user, ...account }];
     case 'org-member':
-      return [{ action: 'withdraw-grant', grant: 'org-membership', organization, user, ...account }];
-    case 'team-member':
-      return [
-        {
-          action: 'withdraw-grant',
-          grant: 'team-membership',
-          organization,
-          team: grant.team ?? target.split('/').at(-1)!,
-          user,
-          ...account,
-        },
-      ];
-    case 'team-repository':
-      return isRepository
-        ? [
-            {
-              action: 'withdraw-grant',
-              grant: 'team-repository',
-              organization,
-              team: grant.team ?? grant.grantee,
-              repository: target,
-            },
-          ]
-        : [];
+      return [{ ...revokeGrant, grant: 'org-member', organization, user, ...account }];
+    case 'team-member': {
+      const team = grant.team ?? target.split('/').at(-1)!;
+      return [{ ...revokeGrant, grant: 'team-member', organization, team, user, ...account }];
+    }
+    case 'team-repository': {
+      if (!isRepository) return [];
+      const team = grant.team ?? grant.grantee;
+      return [{ ...revokeGrant, grant: 'team-repository', organization, team, repository: target }];
+    }
     case 'collaborator':
-      return isRepository
-        ? [{ action: 'withdraw-grant', grant: 'collaborator', repository: target, user, ...account }]
-        : [];
+      return isRepository ? [{ ...revokeGrant, grant: 'collaborator', repository: target, user, ...account }] : [];
     case 'deploy-key':
-      return grant.id === undefined || !isRepository
-        ? []
-        : [{ action: 'delete-deploy-key', repository: target, keyId: grant.id }];
+      if (id === undefined || !isRepository) return [];
+      return [{ ...revokeCredential, credential: 'deploy-key', repository: target, credentialId: id }];
     case 'personal-access-token':
-      return grant.id === undefined ? [] : [{ action: 'revoke-fine-grained-pat', organization, tokenId: grant.id }];
+      if (id === undefined) return [];
+      return [
+        { ...revokeCredential, credential: 'personal-access-token', organization, credentialId: id, user, ...account },
+      ];
     default:
       return [];
   }

@@ -90,7 +90,17 @@ describe('without a broker', () => {
       confidence: 'medium',
       decidingEvent: 'invite',
       detectedAt: iso(0),
-      response: [{ action: 'cancel-invitation', organization: 'acme', invitationId: '77', invitee: 'mallory' }],
+      response: [
+        {
+          action: 'revoke-grant',
+          provider: 'github',
+          instance: 'github.com',
+          grant: 'org-invitation',
+          organization: 'acme',
+          invitationId: '77',
+          user: 'mallory',
+        },
+      ],
     });
     expect(findings[0]!.title).toContain('ada granted an invitation of mallory to acme');
   });
@@ -172,10 +182,24 @@ describe('without a broker', () => {
     const response = (more: Attributes) => play([invite(0, 'ada', more)], {}).findings[0]!.response;
     const repository = { 'tripline.grant.target': 'acme/app', 'tripline.grant.permission': 'admin' } as const;
     expect(response({ ...repository, 'tripline.grant.kind': 'collaborator' })).toEqual([
-      { action: 'withdraw-grant', grant: 'collaborator', repository: 'acme/app', user: 'mallory' },
+      {
+        action: 'revoke-grant',
+        provider: 'github',
+        instance: 'github.com',
+        grant: 'collaborator',
+        repository: 'acme/app',
+        user: 'mallory',
+      },
     ]);
     expect(response({ ...repository, 'tripline.grant.kind': 'deploy-key' })).toEqual([
-      { action: 'delete-deploy-key', repository: 'acme/app', keyId: '77' },
+      {
+        action: 'revoke-credential',
+        provider: 'github',
+        instance: 'github.com',
+        credential: 'deploy-key',
+        repository: 'acme/app',
+        credentialId: '77',
+      },
     ]);
     expect(
       response({
@@ -183,7 +207,16 @@ describe('without a broker', () => {
         'tripline.credential.id': '9',
         'tripline.grant.permissions': { contents: 'write' },
       }),
-    ).toEqual([{ action: 'revoke-fine-grained-pat', organization: 'acme', tokenId: '9' }]);
+    ).toEqual([
+      {
+        action: 'revoke-credential',
+        provider: 'github',
+        instance: 'github.com',
+        credential: 'personal-access-token',
+        organization: 'acme',
+        credentialId: '9',
+      },
+    ]);
     expect(
       response({
         ...repository,
@@ -192,7 +225,15 @@ describe('without a broker', () => {
         'tripline.grant.team': 'ops',
       }),
     ).toEqual([
-      { action: 'withdraw-grant', grant: 'team-repository', organization: 'acme', team: 'ops', repository: 'acme/app' },
+      {
+        action: 'revoke-grant',
+        provider: 'github',
+        instance: 'github.com',
+        grant: 'team-repository',
+        organization: 'acme',
+        team: 'ops',
+        repository: 'acme/app',
+      },
     ]);
   });
 });

@@ -3,6 +3,9 @@ import { clip } from '@tripline/contracts/text';
 import { type Commit, knownUnreviewed, type Run } from './commit-facts.ts';
 import { inOrder, noSurerThan, shortSha } from './story.ts';
 
+/** State of runs does not say yet at which provider they are. */
+const place = { provider: 'github', instance: 'github.com' };
+
 /** What build-from-unreviewed-commit tells people. `unheard`: nothing says how the commit came into the repository. */
 export function draftOf(
   repository: string,
@@ -38,7 +41,7 @@ export function draftOf(
       ...run.environments.map((id) => ({ kind: 'environment' as const, id: clip(id, 500) })),
       ...(pusher === undefined ? [] : [{ kind: 'user' as const, id: pusher }]),
     ],
-    response: [{ action: 'cancel-run', repository, runId: run.id }],
+    response: [{ action: 'stop-run', ...place, repository, runId: run.id }],
     remedy: [
       `Cancel run ${run.id} of ${repository} and hold back whatever it built or deployed.`,
       `Ask ${pusher ?? 'whoever set it off'} what ${shortSha(revision)} is; read its diff at https://github.com/${repository}/commit/${revision}.`,

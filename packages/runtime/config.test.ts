@@ -87,6 +87,16 @@ describe('settings', () => {
     });
   });
 
+  it('name responses by their intents; a former name stops the start, and the sentence says what it is called now', () => {
+    const policy = (action: string) => `remediation: { policy: [{ rule: a, actions: [stop-run, ${action}] }] }\n`;
+    write('tripline.yaml', policy('revoke-grant'));
+    expect(loadConfig({}, folder).remediation.policy[0]!.actions).toEqual(['stop-run', 'revoke-grant']);
+    write('tripline.yaml', policy('withdraw-grant'));
+    expect(refusal({})).toContain('remediation.policy.0.actions.1: is called revoke-grant now');
+    write('tripline.yaml', policy('explode'));
+    expect(refusal({})).toContain('"isolate-runner"');
+  });
+
   it('that go by another name now stop the start, and the sentence says by which', () => {
     write('tripline.yaml', 'remediation: { breakGlass: [ada] }\n');
     expect(refusal({})).toBe(

@@ -1,6 +1,6 @@
 import { drillPrefix } from '@tripline/contracts/drill';
 import { confidences, severities } from '@tripline/contracts/finding';
-import { type ResponseAction, responseActions } from '@tripline/contracts/response';
+import { formerNames, intentNames } from '@tripline/contracts/response';
 import { faultOfScope, longestSilenceMs } from '@tripline/contracts/silence';
 import { z } from 'zod';
 import { faultOfServiceUrl } from './addresses.ts';
@@ -18,7 +18,6 @@ const httpUrl = z.url({ protocol: /^https?$/ }).superRefine((text, context) => {
   const message = URL.canParse(text) ? faultOfServiceUrl(text) : undefined;
   if (message !== undefined) context.addIssue({ code: 'custom', message });
 });
-const actions = Object.keys(responseActions) as [ResponseAction, ...ResponseAction[]];
 const megabyte = 1024 * 1024;
 
 const database = z
@@ -340,11 +339,18 @@ const silence = z
     if (message !== undefined) context.addIssue({ code: 'custom', message });
   });
 
+const action = z.enum(intentNames, {
+  error: ({ input }) => {
+    const now = typeof input === 'string' ? formerNames[input] : undefined;
+    return now === undefined ? undefined : `is called ${now} now`;
+  },
+});
+
 const policy = z.strictObject({
   rule: z.string().min(1).describe('Id of the rule.'),
   minSeverity: z.enum(severities).default('high').describe('Only findings at least so severe.'),
   minConfidence: z.enum(confidences).default('high').describe('Only findings at least so sure.'),
-  actions: z.array(z.enum(actions)).min(1).describe('What may be done.'),
+  actions: z.array(action).min(1).describe('What may be done.'),
 });
 
 /** A number in YAML is an id, since a name may consist of digits too. */

@@ -108,5 +108,5 @@ export const buildFromUnreviewedCommit: Scenario = {
       ...build(cast, revision, author, 1500),
     ];
   },
-  expects: [{ rule: 'build-from-unreviewed-commit', decidingStep: 'run', responses: ['cancel-run'] }],
+  expects: [{ rule: 'build-from-unreviewed-commit', decidingStep: 'run', responses: ['stop-run'] }],
 };

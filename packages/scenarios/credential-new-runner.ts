@@ -72,5 +72,5 @@ export const credentialNewRunner: Scenario = {
   },
   attack: (cast) => deployment(cast, false),
   benign: (cast) => deployment(cast, true),
-  expects: [{ rule: 'credential-new-runner', decidingStep: 'job-started', responses: ['cancel-run', 'remove-runner'] }],
+  expects: [{ rule: 'credential-new-runner', decidingStep: 'job-started', responses: ['stop-run', 'isolate-runner'] }],
 };

@@ -35,6 +35,6 @@ export const grantOutlivedJob: Scenario = {
     ]);
   },
   expects: [
-    { rule: 'grant-outlived-job', decidingStep: 'broker-job-done', afterMs: 1000, responses: ['withdraw-grant'] },
+    { rule: 'grant-outlived-job', decidingStep: 'broker-job-done', afterMs: 1000, responses: ['revoke-grant'] },
   ],
 };

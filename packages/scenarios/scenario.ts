@@ -1,5 +1,5 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import type { ResponseAction } from '@tripline/contracts/response';
+import type { IntentName } from '@tripline/contracts/response';
 
 /**
  * A scenario: the deliveries that a victim's feeds would have shown, in order, ending in what must be found; and its
@@ -56,5 +56,5 @@ export type Expectation = {
   /** For findings that a timer decides: how long after that step the timer is due, in ms. Absent: at once. */
   afterMs?: number;
   /** Actions of its playbook that must be recorded, in order. */
-  responses: readonly ResponseAction[];
+  responses: readonly IntentName[];
 };

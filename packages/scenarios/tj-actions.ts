@@ -264,8 +264,8 @@ export const tjActions: Scenario = {
   attack,
   benign,
   expects: [
-    { rule: 'privilege-grant-outside-job', decidingStep: 'invite', responses: ['cancel-invitation'] },
-    { rule: 'privilege-grant-outside-job', decidingStep: 'accept', responses: ['withdraw-grant'] },
-    { rule: 'build-from-unreviewed-commit', decidingStep: 'leak-run', responses: ['cancel-run'] },
+    { rule: 'privilege-grant-outside-job', decidingStep: 'invite', responses: ['revoke-grant'] },
+    { rule: 'privilege-grant-outside-job', decidingStep: 'accept', responses: ['revoke-grant'] },
+    { rule: 'build-from-unreviewed-commit', decidingStep: 'leak-run', responses: ['stop-run'] },
   ],
 };

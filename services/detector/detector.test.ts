@@ -346,7 +346,7 @@ describe('the detector', () => {
           ...{ 'vcs.ref.head.revision': 'a1', 'tripline.lookup.id': 'q1', 'tripline.lookup.outcome': 'found' },
           ...{ 'tripline.delivery.id': 'd1', 'tripline.delivery.proof': 'listed' },
           ...{ 'tripline.act.kind': 'incident-resolved', 'tripline.act.target': 'INC-1' },
-          ...{ 'tripline.response.action': 'cancel-run', 'tripline.response.finding': 'f1' },
+          ...{ 'tripline.response.action': 'stop-run', 'tripline.response.finding': 'f1' },
           'tripline.response.verdict': 'act',
           ...{ 'tripline.breakglass.id': 'bg-1', 'tripline.breakglass.actor': 'ada' },
           ...{

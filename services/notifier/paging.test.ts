@@ -140,7 +140,7 @@ test('a response that failed is named once, beside the findings that came with i
   await expect.poll(() => slack.posts().length, until).toBe(1);
   await find(db, { severity: 'high', title: 'a second thing' });
   const { rows } = await db.pool.query<{ id: string }>(`SELECT id FROM findings WHERE title = 'a second thing'`);
-  const text = 'Failed: cancel the run; GitHub answers 403';
+  const text = 'Failed: stop the run; GitHub answers 403';
   const actor = { via: 'tripline', id: 'tripline', name: 'tripline' } as const;
   const detail = { finding: rows[0]!.id, ordinal: 0, state: 'failed', text };
   await addIncidentEvent(db.pool, { incident: id, kind: 'remediated', actor, detail });
@@ -262,11 +262,17 @@ test('a page whose answer never came is closed once a newer one rings', async ()
 
 test('an incident of three findings and what was done about them is two calls, and says it all', async () => {
   const { slack, pagerduty } = await start({ timing: { gatherMs: 1000, restMs: 30_000, openingMs: 60_000 } });
-  const response = ['77', '78'].map((runId) => ({ action: 'cancel-run' as const, repository: 'acme/app', runId }));
+  const response = ['77', '78'].map((runId) => ({
+    action: 'stop-run' as const,
+    provider: 'github',
+    instance: 'github.com',
+    repository: 'acme/app',
+    runId,
+  }));
   const id = await find(db, { severity: 'high', title: 'the first thing', response });
   await expect.poll(() => slack.requests.length, until).toBe(1);
   for (const title of ['the second thing', 'the third thing']) await find(db, { severity: 'high', title });
-  for (const [ordinal, text] of ['Done: cancel the run', 'Dry run: would cancel the other'].entries()) {
+  for (const [ordinal, text] of ['Done: stop the run', 'Dry run: would cancel the other'].entries()) {
     await db.pool.query(
       `WITH line AS (INSERT INTO incident_events (incident, kind, actor, detail)
          SELECT $1, 'remediated', '{"via":"tripline","id":"x","name":"tripline"}',

@@ -1,4 +1,4 @@
-import { responseActions } from '@tripline/contracts/response';
+import { verbOf } from '@tripline/contracts/response';
 import type { IncidentStory } from '@tripline/incidents/incidents';
 import type { IncidentReport, ReportedStep } from '@tripline/integrations/incident-report';
 
@@ -19,7 +19,7 @@ function toSteps({ findings, events }: IncidentStory): ReportedStep[] {
   }
   return findings.flatMap((finding) =>
     finding.response.map((step, ordinal): ReportedStep => {
-      const verb = responseActions[step.action].verb;
+      const verb = verbOf(step);
       const planned = { finding: finding.id, state: 'planned', text: `To be decided: ${verb}` } as const;
       return settled.get(`${finding.id} ${ordinal}`) ?? planned;
     }),

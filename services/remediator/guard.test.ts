@@ -1,34 +1,40 @@
 import { confidences, severities } from '@tripline/contracts/finding';
-import { type ResponseStep, responseActions } from '@tripline/contracts/response';
+import { type Intent, intentNames } from '@tripline/contracts/response';
 import type { Action } from '@tripline/integrations/github/actions/action';
-import { actionOf, actions } from '@tripline/integrations/github/actions/registry';
+import { actionOf } from '@tripline/integrations/github/resolve';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type GuardFacts, guard, protectedBy, touched } from './guard.ts';
 
 const name = fc.constantFrom('acme/app', 'mallory', 'deploy-bot', 'runner-1', 'acme/web');
-const step: fc.Arbitrary<ResponseStep> = fc.oneof(
+const place = { provider: fc.constant('github'), instance: fc.constant('github.com') };
+const step: fc.Arbitrary<Intent> = fc.oneof(
   fc.record({
-    action: fc.constant('cancel-run' as const),
+    ...place,
+    action: fc.constant('stop-run' as const),
     repository: fc.constantFrom('acme/app', 'acme/web'),
     runId: fc.constant('7'),
   }),
   fc.record({
-    action: fc.constant('remove-runner' as const),
+    ...place,
+    action: fc.constant('isolate-runner' as const),
     organization: fc.constant('acme'),
     runnerId: fc.constant('9'),
     runnerName: name,
   }),
   fc.record({
-    action: fc.constant('withdraw-grant' as const),
+    ...place,
+    action: fc.constant('revoke-grant' as const),
     grant: fc.constant('collaborator' as const),
     repository: fc.constant('acme/app'),
     user: name,
   }),
   fc.record({
-    action: fc.constant('delete-deploy-key' as const),
+    ...place,
+    action: fc.constant('revoke-credential' as const),
+    credential: fc.constant('deploy-key' as const),
     repository: fc.constant('acme/app'),
-    keyId: fc.constant('3'),
+    credentialId: fc.constant('3'),
   }),
 );
 const anyCase = fc.boolean().chain((upper) => name.map((text) => (upper ? text.toUpperCase() : text)));
@@ -47,7 +53,7 @@ const facts: fc.Arbitrary<GuardFacts> = fc
           rule: fc.constantFrom('a-rule', 'another-rule'),
           minSeverity: fc.constantFrom(...severities),
           minConfidence: fc.constantFrom(...confidences),
-          actions: fc.uniqueArray(fc.constantFrom(...(Object.keys(responseActions) as ResponseStep['action'][])), {
+          actions: fc.uniqueArray(fc.constantFrom(...intentNames), {
             minLength: 1,
           }),
         }),
@@ -81,7 +87,8 @@ const facts: fc.Arbitrary<GuardFacts> = fc
       resolved: resolution,
     }),
     ...{
-      action: fc.constant('cancel-run' as const),
+      action: fc.constant('stop-run' as const),
+      byHand: fc.constantFrom(null, null, null, 'Press the button'),
       targets: fc.constant({ people: [], runners: [], repositories: [] }),
     },
     stopped: fc.boolean(),
@@ -91,7 +98,7 @@ const facts: fc.Arbitrary<GuardFacts> = fc
       ahead: fc.integer({ min: 0, max: 5 }),
     }),
   })
-  .chain((any) => step.map((of) => ({ ...any, action: of.action, targets: actionOf(of).targets(of) })))
+  .chain((any) => step.map((of) => ({ ...any, action: of.action, targets: actionOf(of)!.targets(of) })))
   .chain((any) =>
     // Drawn freely, one set in ten thousand is let through: half of them have nothing against them but what is looked at below.
     fc.boolean().map((free) => {
@@ -106,6 +113,7 @@ const facts: fc.Arbitrary<GuardFacts> = fc
       return {
         ...any,
         ...{ mode: 'live' as const, drill: false, configured: true, targetIsOurs: true, stopped: false },
+        byHand: null,
         settings: { ...settings, policy: [...settings.policy, entry], maxPerHour: 20 },
         finding: { ...finding, silenced: false, withdrawn: false, doubt: null, resolved: null },
       };
@@ -118,7 +126,7 @@ const login = (of: string) => ({ login: of, id: undefined });
 /** A set of facts under which the guard lets the step through. */
 const clear: GuardFacts = {
   settings: {
-    policy: [{ rule: 'a-rule', minSeverity: 'high', minConfidence: 'medium', actions: ['delete-deploy-key'] }],
+    policy: [{ rule: 'a-rule', minSeverity: 'high', minConfidence: 'medium', actions: ['revoke-credential'] }],
     protected: nobody,
     maxPerHour: 2,
   },
@@ -131,7 +139,8 @@ const clear: GuardFacts = {
     ...{ rule: 'a-rule', severity: 'high', confidence: 'medium', entities: [] },
     ...{ silenced: false, withdrawn: false, doubt: null, resolved: null },
   },
-  action: 'delete-deploy-key',
+  action: 'revoke-credential',
+  byHand: null,
   targets: { people: [], runners: [], repositories: ['acme/app'] },
   stopped: false,
   load: { sent: 1, begun: 3, ahead: 0 },
@@ -244,14 +253,21 @@ describe('whom nothing may touch', () => {
   const people = (...refs: { login?: string; id?: string }[]) => ({ people: refs, runners: [], repositories: [] });
 
   test('is compared kind by kind: a runner that is named like a protected person is none', () => {
-    const step: ResponseStep = { action: 'remove-runner', organization: 'acme', runnerId: '9', runnerName: 'ada' };
-    const targets = actionOf(step).targets(step);
+    const step: Intent = {
+      action: 'isolate-runner',
+      provider: 'github',
+      instance: 'github.com',
+      organization: 'acme',
+      runnerId: '9',
+      runnerName: 'ada',
+    };
+    const targets = actionOf(step)!.targets(step);
     expect(targets.runners).toEqual([{ id: '9', name: 'ada' }]);
     expect(protectedBy(ada, targets)).toBeUndefined();
     expect(protectedBy(ada, touched({ entities: [{ kind: 'runner', id: 'self-hosted:9:ada' }] }))).toBeUndefined();
     const settings = { ...clear.settings, protected: ada };
-    const policy = settings.policy.map((entry) => ({ ...entry, actions: ['remove-runner' as const] }));
-    expect(guard({ ...clear, settings: { ...settings, policy }, action: 'remove-runner', targets }).verdict).toBe(
+    const policy = settings.policy.map((entry) => ({ ...entry, actions: ['isolate-runner' as const] }));
+    expect(guard({ ...clear, settings: { ...settings, policy }, action: 'isolate-runner', targets }).verdict).toBe(
       'act',
     );
   });
@@ -282,10 +298,16 @@ describe('whom nothing may touch', () => {
   });
 
   test('cannot be slipped past by a new action: one that does not say whom it touches does not compile', () => {
-    const { targets: _, ...rest } = actionOf({ action: 'delete-deploy-key', repository: 'acme/app', keyId: '3' });
+    const { targets: _, ...rest } = actionOf({
+      action: 'revoke-credential',
+      provider: 'github',
+      instance: 'github.com',
+      credential: 'deploy-key',
+      repository: 'acme/app',
+      credentialId: '3',
+    })!;
     // @ts-expect-error targets is missing
     const forgetful: Action = rest;
     expect(forgetful).not.toHaveProperty('targets');
-    for (const action of Object.values(actions)) expect(action.targets).toBeTypeOf('function');
   });
 });

@@ -1,6 +1,6 @@
 import { type Confidence, confidences, type Entity, type Severity, severities } from '@tripline/contracts/finding';
 import type { GuardVerdict } from '@tripline/contracts/job';
-import type { PersonRef, ResponseAction, RunnerRef, StepTargets } from '@tripline/contracts/response';
+import type { IntentName, PersonRef, RunnerRef, StepTargets } from '@tripline/contracts/response';
 import type { Settings } from '@tripline/runtime/settings';
 
 /** All that decides whether a step is carried out. */
@@ -28,7 +28,9 @@ export type GuardFacts = {
     /** A person resolved its incident as false or accepted: who, and as what. */
     resolved: { as: string; by: string } | null;
   };
-  action: ResponseAction;
+  action: IntentName;
+  /** How a person does it, where no integration can; null where one can. */
+  byHand: string | null;
   /** Whom and what the step touches, as its action says. */
   targets: StepTargets;
   /** The kill switch is thrown. */
@@ -63,6 +65,7 @@ export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string 
     const { as, by } = finding.resolved;
     return { verdict: 'resolved', said: `${by} resolved the incident as ${as}` };
   }
+  if (facts.byHand !== null) return { verdict: 'by-hand', said: facts.byHand };
   const spared = protectedBy(settings.protected, facts.targets) ?? protectedBy(settings.protected, touched(finding));
   if (spared !== undefined) return { verdict: 'protected', said: sayProtected(spared) };
   if (facts.drill) return { verdict: 'dry-run', said: 'A drill: shown, not done' };
@@ -100,7 +103,7 @@ export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string 
   return { verdict: 'act', said: 'The policy allows it' };
 }
 
-function inPolicy(policy: GuardFacts['settings']['policy'], finding: GuardFacts['finding'], action: ResponseAction) {
+function inPolicy(policy: GuardFacts['settings']['policy'], finding: GuardFacts['finding'], action: IntentName) {
   return policy.some(
     (entry) =>
       entry.rule === finding.rule &&

@@ -1,7 +1,13 @@
 import type { GuardVerdict } from '@tripline/contracts/job';
-import type { PersonRef, ResponseStep, StepTargets } from '@tripline/contracts/response';
-import { type Asked, asked, type Check, identify, organizationId } from '@tripline/integrations/github/actions/action';
-import { actionOf } from '@tripline/integrations/github/actions/registry';
+import type { Intent, PersonRef, StepTargets } from '@tripline/contracts/response';
+import {
+  type Action,
+  type Asked,
+  asked,
+  type Check,
+  identify,
+  organizationId,
+} from '@tripline/integrations/github/actions/action';
 import { type GitHubApp, NoToken, withAppToken } from '@tripline/integrations/github/app-token';
 import type { GitHubClient } from '@tripline/integrations/github/client';
 import type { Outcome } from '@tripline/integrations/outcome';
@@ -43,6 +49,8 @@ export type Performed =
 const secondLookAfterMs = 2000;
 
 type Options = {
+  /** What the step was resolved to. */
+  action: Action;
   app: GitHubApp;
   clock: Clock;
   /** A former attempt may have sent the request, and its answer was lost. */
@@ -65,15 +73,15 @@ type Options = {
  * ask whether it is so → act → check that it is dead, with a token of its own that does not outlive it.
  * @throws {Stopped} before anything that changes something was sent since the gate was closed.
  */
-export async function perform(step: ResponseStep, options: Options): Promise<Performed> {
-  const { app, clock, stopped, onLeftAlive } = options;
+export async function perform(step: Intent, options: Options): Promise<Performed> {
+  const { action, app, clock, stopped, onLeftAlive } = options;
   // Minting a token is not yet an answer to the attack, but it is a credential that need not exist.
   if (await stopped()) throw new Stopped('kill-switch');
   failpoint('remediator.before-token');
   try {
     const performed = await withAppToken(
       app,
-      actionOf(step).scope(step),
+      action.scope(step),
       (client) => {
         failpoint('remediator.after-token');
         return askAndAct(step, client, options);
@@ -90,8 +98,8 @@ export async function perform(step: ResponseStep, options: Options): Promise<Per
   }
 }
 
-async function askAndAct(planned: ResponseStep, client: GitHubClient, options: Options): Promise<Performed> {
-  const { clock, sentBefore } = options;
+async function askAndAct(planned: Intent, client: GitHubClient, options: Options): Promise<Performed> {
+  const { action, clock, sentBefore } = options;
   const answer = await ask(planned, client, options);
   failpoint('remediator.after-asking');
   if (answer.result === 'unknown') {
@@ -103,8 +111,7 @@ async function askAndAct(planned: ResponseStep, client: GitHubClient, options: O
     };
   }
   if (answer.result === 'not-so') {
-    if (sentBefore)
-      return { kind: 'acted', outcome: doneEarlier, check: await actionOf(planned).check(planned, { client }) };
+    if (sentBefore) return { kind: 'acted', outcome: doneEarlier, check: await action.check(planned, { client }) };
     const check: Check | undefined = answer.alive && { result: 'alive', said: answer.said };
     return {
       kind: 'refused',
@@ -119,7 +126,6 @@ async function askAndAct(planned: ResponseStep, client: GitHubClient, options: O
     return { kind: 'refused', verdict: 'not-configured', said };
   }
   const step = answer.now ?? planned;
-  const action = actionOf(step);
   const gate = async () => {
     const gate = await options.gate();
     if (gate !== 'open') throw new Stopped(gate);
@@ -143,11 +149,10 @@ async function askAndAct(planned: ResponseStep, client: GitHubClient, options: O
  * numbers where need be.
  */
 async function ask(
-  step: ResponseStep,
+  step: Intent,
   client: GitHubClient,
-  { clock, people, spares, needsIds, ownerIds }: Options,
+  { action, clock, people, spares, needsIds, ownerIds }: Options,
 ): Promise<Asked | { result: 'so'; spared: string } | { result: 'so'; stranger: string }> {
-  const action = actionOf(step);
   if (ownerIds !== undefined) {
     const { owner } = action.scope(step);
     let id: string | undefined;

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { Intent } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { acknowledge } from '@tripline/incidents/incidents';
 import { setRemediationSwitch } from '@tripline/incidents/kill-switch';
@@ -19,10 +19,29 @@ const { privateKey } = generateKeyPairSync('rsa', {
   publicKeyEncoding: { type: 'spki', format: 'pem' },
 });
 const token = 'ghs_canaryMintedToken0123456789abcdef';
-const key: ResponseStep = { action: 'delete-deploy-key', repository: 'acme/app', keyId: '3' };
-const run: ResponseStep = { action: 'cancel-run', repository: 'acme/app', runId: '77' };
-const runner: ResponseStep = { action: 'remove-runner', organization: 'acme', runnerId: '9' };
-const allActions = ['cancel-run', 'remove-runner', 'delete-deploy-key', 'withdraw-grant'] as const;
+const key: Intent = {
+  action: 'revoke-credential',
+  provider: 'github',
+  instance: 'github.com',
+  credential: 'deploy-key',
+  repository: 'acme/app',
+  credentialId: '3',
+};
+const run: Intent = {
+  action: 'stop-run',
+  provider: 'github',
+  instance: 'github.com',
+  repository: 'acme/app',
+  runId: '77',
+};
+const runner: Intent = {
+  action: 'isolate-runner',
+  provider: 'github',
+  instance: 'github.com',
+  organization: 'acme',
+  runnerId: '9',
+};
+const allActions = ['stop-run', 'isolate-runner', 'revoke-credential', 'revoke-grant'] as const;
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
 let asRemediator: Db;
@@ -104,10 +123,7 @@ async function playQueue(remediate: (payload: { finding: string }) => Promise<vo
 }
 
 let findings = 0;
-async function addFinding(
-  response: ResponseStep[],
-  over: { workspace?: string; severity?: string } = {},
-): Promise<string> {
+async function addFinding(response: Intent[], over: { workspace?: string; severity?: string } = {}): Promise<string> {
   findings += 1;
   const id = findings.toString(16).padStart(64, '0');
   const workspace = over.workspace ?? 'acme';
@@ -170,8 +186,8 @@ describe('a playbook', () => {
       },
     ]);
     expect(acted.map(({ text }) => text)).toEqual([
-      'Dry run: would ask GitHub, then cancel the run (POST /repos/acme/app/actions/runs/77/cancel)',
-      'Dry run: would ask GitHub, then delete the deploy key (DELETE /repos/acme/app/keys/3)',
+      'Dry run: would ask GitHub, then stop the run (POST /repos/acme/app/actions/runs/77/cancel)',
+      'Dry run: would ask GitHub, then revoke the deploy key (DELETE /repos/acme/app/keys/3)',
     ]);
   });
 
@@ -190,7 +206,7 @@ describe('a playbook', () => {
     expect(rows).toHaveLength(3);
     expect(rows[2]).toEqual({
       kind: 'remediated',
-      text: 'Done: delete the deploy key; GitHub knows no such deploy key any more',
+      text: 'Done: revoke the deploy key; GitHub knows no such deploy key any more',
     });
     const jobs = await database.db.pool.query(`SELECT key FROM graphile_worker.jobs WHERE key LIKE 'tell-slack:%'`);
     expect(jobs.rows).toHaveLength(1);
@@ -220,7 +236,7 @@ describe('a playbook', () => {
         return { status: 201, body: JSON.stringify({ token }) };
       return undefined;
     };
-    const finding = await addFinding([{ ...key, keyId: '4' }]);
+    const finding = await addFinding([{ ...key, credentialId: '4' }]);
     await remediate({ finding });
     expect(lookUps()).toBe(2);
     expect((await states(finding))[0]![0]).toBe('done');
@@ -251,7 +267,7 @@ describe('a playbook', () => {
     await createRemediateTask(parts())({ finding });
     expect(changes()).toEqual([]);
     expect(await states(finding)).toEqual([['failed', 'act', reason, 'unknown']]);
-    expect(acted[0]!.text).toMatch(/^FAILED to delete the deploy key: The GitHub App (is not|may not)/);
+    expect(acted[0]!.text).toMatch(/^FAILED to revoke the deploy key: The GitHub App (is not|may not)/);
   });
 
   test('says loudly when the thing survives', async () => {
@@ -260,7 +276,7 @@ describe('a playbook', () => {
     await createRemediateTask(parts())({ finding });
     expect(await states(finding)).toEqual([['done', 'act', 'accepted', 'alive']]);
     expect(acted[0]!.text).toBe(
-      'STILL ALIVE after the attempt to delete the deploy key: the deploy key is still there',
+      'STILL ALIVE after the attempt to revoke the deploy key: the deploy key is still there',
     );
   });
 
@@ -287,7 +303,7 @@ describe('a playbook', () => {
     ]);
 
     answer = (request) => (request.endsWith('/cancel') ? { status: 500 } : undefined);
-    const waiting = await addFinding([run, { ...key, keyId: '4' }]);
+    const waiting = await addFinding([run, { ...key, credentialId: '4' }]);
     const remediate = createRemediateTask(parts());
     await remediate({ finding: waiting });
     expect((await states(waiting)).map(([state]) => state)).toEqual(['acting', 'planned']);
@@ -306,7 +322,46 @@ describe('a playbook', () => {
       await remediate({ finding: waiting });
     }
     expect((await states(waiting))[0]!.slice(0, 3)).toEqual(['failed', 'act', 'provider-failed']);
-    expect(acted.map(({ text }) => text.slice(0, 24))).toContain('FAILED to cancel the run');
+    expect(acted.map(({ text }) => text.slice(0, 22))).toContain('FAILED to stop the run');
+  });
+});
+
+describe('what no integration can do', () => {
+  const branch: Intent = {
+    ...{ action: 'restore-ref', provider: 'github', instance: 'github.com', repository: 'acme/app' },
+    ...{ refType: 'branch', ref: 'main', formerRevision: 'c0ffee' },
+  };
+  const elsewhere: Intent = { ...key, provider: 'gitlab', instance: 'gitlab.com' };
+  const otherInstance: Intent = { ...key, instance: 'github.acme.example' };
+
+  test('is told as words for a person, with the address, and holds nothing up; nothing is sent for it', async () => {
+    const finding = await addFinding([branch, elsewhere, otherInstance, key]);
+    await createRemediateTask(parts())({ finding });
+    expect((await states(finding)).map(([state, verdict]) => [state, verdict])).toEqual([
+      ['refused', 'by-hand'],
+      ['refused', 'by-hand'],
+      ['refused', 'by-hand'],
+      ['done', 'act'],
+    ]);
+    const texts = acted.map(({ text }) => text);
+    expect(texts[0]).toMatch(/^By hand: restore the ref\. Set refs\/heads\/main of acme\/app back to c0ffee /);
+    // A key of GitLab's with GitHub's number and name must not cost GitHub's its life.
+    expect(texts[1]).toContain('Tripline does nothing at gitlab: revoke the deploy key by hand');
+    expect(texts[2]).toContain('Tripline is set up for github.com (github.apiUrl), not for github.acme.example');
+    expect(changes()).toEqual(['DELETE /repos/acme/app/keys/3']);
+    expect(minted()).toHaveLength(1);
+    const { rows } = await database.db.pool.query(
+      `SELECT data FROM outbox WHERE data->>'tripline.response.verdict' = 'by-hand' ORDER BY id LIMIT 1`,
+    );
+    expect(rows[0]?.data['tripline.response.target']).toContain('ref main');
+  });
+
+  test('and what a former version planned is read as the intent that it was', async () => {
+    const former = { action: 'delete-deploy-key', repository: 'acme/app', keyId: '3' } as unknown as Intent;
+    const finding = await addFinding([former]);
+    await createRemediateTask(parts())({ finding });
+    expect((await states(finding))[0]![0]).toBe('done');
+    expect(changes()).toEqual(['DELETE /repos/acme/app/keys/3']);
   });
 });
 
@@ -325,8 +380,8 @@ describe('GitHub is asked before anything is done', () => {
     expect(changes()).toEqual([]);
     expect(await states(finding)).toEqual(Array(2).fill(['refused', 'not-so', 'not-so', undefined]));
     expect(await told()).toEqual([
-      'Did not cancel the run: GitHub says the run is completed (cancelled)',
-      'Did not delete the deploy key: GitHub says there is no such deploy key',
+      'Did not stop the run: GitHub says the run is completed (cancelled)',
+      'Did not revoke the deploy key: GitHub says there is no such deploy key',
     ]);
     expect(revoked()).toHaveLength(2);
   });
@@ -346,7 +401,7 @@ describe('GitHub is asked before anything is done', () => {
     expect(await states(finding)).toEqual([['acting', 'act', 'provider-failed', undefined]]);
     expect(await told()).toEqual([
       expect.stringMatching(
-        /^Not done yet: delete the deploy key; GitHub was asked in vain whether it is so: GitHub answered 503/,
+        /^Not done yet: revoke the deploy key; GitHub was asked in vain whether it is so: GitHub answered 503/,
       ),
     ]);
     answer = () => undefined;
@@ -369,7 +424,7 @@ describe('GitHub is asked before anything is done', () => {
       }
       expect(changes()).toEqual([]);
       expect((await states(finding))[0]!.slice(0, 2)).toEqual(['failed', 'act']);
-      expect((await told()).at(-1)).toMatch(/^FAILED to delete the deploy key: GitHub was asked in vain/);
+      expect((await told()).at(-1)).toMatch(/^FAILED to revoke the deploy key: GitHub was asked in vain/);
     },
   );
 
@@ -403,14 +458,17 @@ describe('GitHub is asked before anything is done', () => {
   });
 
   test('an invitation that was accepted before is told loudly', async () => {
-    const invitation: ResponseStep = {
-      action: 'cancel-invitation',
+    const invitation: Intent = {
+      action: 'revoke-grant',
+      provider: 'github',
+      instance: 'github.com',
+      grant: 'org-invitation',
       organization: 'acme',
       invitationId: '5',
-      invitee: 'eve',
+      user: 'eve',
     };
     answer = (request) => (request === 'GET /orgs/acme/invitations' ? { status: 200, body: '[]' } : undefined);
-    const policy = [{ rule: 'a-rule', minSeverity: 'high', minConfidence: 'high', actions: ['cancel-invitation'] }];
+    const policy = [{ rule: 'a-rule', minSeverity: 'high', minConfidence: 'high', actions: ['revoke-grant'] }];
     const finding = await addFinding([invitation]);
     await createRemediateTask(parts({ policy }))({ finding });
     expect(changes()).toEqual([]);
@@ -420,9 +478,11 @@ describe('GitHub is asked before anything is done', () => {
 
   test('and a person who is protected by number is known by GitHub’s number, whatever the login', async () => {
     const protectedOnes = { users: [{ login: 'ada', id: '11' }], repositories: [], runners: [] };
-    const grant: ResponseStep = {
-      action: 'withdraw-grant',
-      grant: 'org-membership',
+    const grant: Intent = {
+      action: 'revoke-grant',
+      provider: 'github',
+      instance: 'github.com',
+      grant: 'org-member',
       organization: 'acme',
       user: 'renamed',
     };
@@ -457,9 +517,11 @@ describe('GitHub is asked before anything is done', () => {
         return { status: 200, body: '{"state":"active","user":{"login":"mallory2","id":66}}' };
       return undefined;
     };
-    const grant: ResponseStep = {
-      action: 'withdraw-grant',
-      grant: 'org-membership',
+    const grant: Intent = {
+      action: 'revoke-grant',
+      provider: 'github',
+      instance: 'github.com',
+      grant: 'org-member',
       organization: 'acme',
       user: 'mallory',
       userId: '66',
@@ -479,7 +541,7 @@ describe('GitHub is asked before anything is done', () => {
     await createRemediateTask({ ...ours, config })({ finding: renamed });
     expect(await states(renamed)).toEqual([['done', 'act', 'accepted', 'dead']]);
     answer = (request) => (request === 'GET /orgs/acme' ? { status: 200, body: '{"login":"acme","id":8}' } : undefined);
-    const other = await addFinding([{ ...key, keyId: '4' }]);
+    const other = await addFinding([{ ...key, credentialId: '4' }]);
     await createRemediateTask({ ...ours, config, metrics: createMetrics({ service: 'remediator' }) })({
       finding: other,
     });
@@ -497,14 +559,14 @@ describe('GitHub is asked before anything is done', () => {
         event_type: 'dev.cdeventsx.tripline-response.finished',
         workspace: 'acme',
         data: {
-          'tripline.response.action': 'cancel-run',
+          'tripline.response.action': 'stop-run',
           'tripline.response.finding': finding,
           'tripline.response.state': 'done',
           'tripline.response.verdict': 'act',
           'tripline.response.result': 'dead',
         },
       },
-      { data: { 'tripline.response.action': 'delete-deploy-key', 'tripline.response.verdict': 'not-so' } },
+      { data: { 'tripline.response.action': 'revoke-credential', 'tripline.response.verdict': 'not-so' } },
     ]);
   });
 });
@@ -574,7 +636,7 @@ describe('the guard on real rows', () => {
   test('caps the calls of one action in one workspace, whatever the number of workers; what is beyond waits', async () => {
     const remediate = createRemediateTask(parts({ maxPerHour: 3 }));
     const ids = await Promise.all(
-      Array.from({ length: 8 }, (_, keyId) => addFinding([{ ...key, keyId: String(keyId) }])),
+      Array.from({ length: 8 }, (_, credentialId) => addFinding([{ ...key, credentialId: String(credentialId) }])),
     );
     await Promise.all(ids.map((finding) => remediate({ finding })));
     expect(changes()).toHaveLength(3);
@@ -582,7 +644,7 @@ describe('the guard on real rows', () => {
     const paged = await database.db.pool.query(`SELECT count(*)::int AS n FROM incident_events WHERE kind = 'paged'`);
     expect(paged.rows).toEqual([{ n: 5 }]);
     expect(acted.find(({ state }) => state === 'queued')!.text).toMatch(
-      /^Waits for a place to delete the deploy key, free at .*Z at the earliest: 3 of delete-deploy-key were carried out/,
+      /^Waits for a place to revoke the deploy key, free at .*Z at the earliest: 3 of revoke-credential were carried out/,
     );
     // Told once, however often it is looked at.
     for (const finding of ids) await remediate({ finding });
@@ -598,7 +660,7 @@ describe('the guard on real rows', () => {
 
   test('lets the real grant come before decoys that are less grave, and before those that came later', async () => {
     const remediate = createRemediateTask(parts({ maxPerHour: 2, policy: anyPolicy }));
-    const make = (keyId: string, severity: string) => addFinding([{ ...key, keyId }], { severity });
+    const make = (credentialId: string, severity: string) => addFinding([{ ...key, credentialId }], { severity });
     for (const decoy of ['1', '2', '3', '4']) await remediate({ finding: await make(decoy, 'high') });
     await remediate({ finding: await make('real', 'critical') });
     expect(changes()).toHaveLength(2);
@@ -612,7 +674,7 @@ describe('the guard on real rows', () => {
   test('does not do what waited when it was withdrawn, resolved by a person, or is no longer so', async () => {
     const remediate = createRemediateTask(parts({ maxPerHour: 1 }));
     const [first, withdrawn, resolved, over] = await Promise.all(
-      ['1', '2', '3', '4'].map((keyId) => addFinding([{ ...key, keyId }])),
+      ['1', '2', '3', '4'].map((credentialId) => addFinding([{ ...key, credentialId }])),
     );
     for (const finding of [first!, withdrawn!, resolved!, over!]) await remediate({ finding });
     const { pool } = database.db;
@@ -638,12 +700,12 @@ describe('the guard on real rows', () => {
 
   test('lies that GitHub denies take no place', async () => {
     const remediate = createRemediateTask(parts({ maxPerHour: 1 }));
-    for (const keyId of ['1', '2', '3']) {
-      gone.add(`/repos/acme/app/keys/${keyId}`);
-      await remediate({ finding: await addFinding([{ ...key, keyId }]) });
+    for (const credentialId of ['1', '2', '3']) {
+      gone.add(`/repos/acme/app/keys/${credentialId}`);
+      await remediate({ finding: await addFinding([{ ...key, credentialId }]) });
     }
     expect(acted.map(({ verdict }) => verdict)).toEqual(['not-so', 'not-so', 'not-so']);
-    await remediate({ finding: await addFinding([{ ...key, keyId: 'real' }]) });
+    await remediate({ finding: await addFinding([{ ...key, credentialId: 'real' }]) });
     expect(changes()).toEqual(['DELETE /repos/acme/app/keys/real']);
   });
 
@@ -677,9 +739,9 @@ describe('the guard on real rows', () => {
               await letTimePass(`${one.minutes} minutes`);
               await playQueue(remediate, maxPerHour);
             } else {
-              const keyId = String(gravity.size + 1);
-              gravity.set(keyId, one.severity);
-              await remediate({ finding: await addFinding([{ ...key, keyId }], { severity: one.severity }) });
+              const credentialId = String(gravity.size + 1);
+              gravity.set(credentialId, one.severity);
+              await remediate({ finding: await addFinding([{ ...key, credentialId }], { severity: one.severity }) });
             }
             look();
           }
@@ -778,7 +840,7 @@ describe('the guard on real rows', () => {
     const { pool } = database.db;
     const unproven = await addFinding([key]);
     await pool.query('UPDATE findings SET unproven = true WHERE id = $1', [unproven]);
-    const lowered = await addFinding([{ ...key, keyId: '4' }]);
+    const lowered = await addFinding([{ ...key, credentialId: '4' }]);
     await pool.query(
       `UPDATE findings SET severity = 'low', lowered_at = now(), lowered_reason = 'Nobody could ask' WHERE id = $1`,
       [lowered],
@@ -787,7 +849,7 @@ describe('the guard on real rows', () => {
     expect(github.requests).toEqual([]);
     expect(acted.map(({ verdict, text }) => [verdict, text])).toEqual([
       ['unproven', expect.stringContaining('own list of deliveries has not named')],
-      ['unproven', 'Did not delete the deploy key: Nobody could ask'],
+      ['unproven', 'Did not revoke the deploy key: Nobody could ask'],
     ]);
     await pool.query('UPDATE findings SET unproven = false WHERE id = $1', [unproven]);
     for (const finding of [unproven, lowered]) await remediate({ finding });
@@ -865,8 +927,8 @@ test('the service takes up jobs, and no secret of it stands anywhere afterwards'
       ? { status: 403, body: JSON.stringify({ message: `bad ${token}` }) }
       : undefined;
   const remediator = await createRemediator(parts());
-  for (const keyId of ['3', '4']) {
-    const finding = await addFinding([{ ...key, keyId }]);
+  for (const credentialId of ['3', '4']) {
+    const finding = await addFinding([{ ...key, credentialId }]);
     await database.db.pool.query(
       `SELECT graphile_worker.add_job('remediate', json_build_object('finding', $1::text))`,
       [finding],

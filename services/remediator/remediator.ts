@@ -1,12 +1,13 @@
 import { drillPrefix } from '@tripline/contracts/drill';
 import type { GuardVerdict } from '@tripline/contracts/job';
-import { responseActions } from '@tripline/contracts/response';
+import { type Intent, intents, verbOf } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { runJobs } from '@tripline/db/run-jobs';
 import { readFinding, type StoredFinding } from '@tripline/incidents/findings';
 import { isRemediationStopped } from '@tripline/incidents/kill-switch';
-import { actionOf } from '@tripline/integrations/github/actions/registry';
+import { noTargets } from '@tripline/integrations/github/actions/action';
 import { describeRequest } from '@tripline/integrations/github/client';
+import { instanceOf, type Resolved, resolve } from '@tripline/integrations/github/resolve';
 import type { Outcome } from '@tripline/integrations/outcome';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
@@ -119,6 +120,7 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
 export function createRemediateTask(parts: RemediatorParts): (payload: { finding: string }) => Promise<void> {
   const { config, db, logger, clock, metrics, onActed } = parts;
   const workspaces = createWorkspaces(config);
+  const github = { instance: instanceOf(config.github.apiUrl) };
   const app = config.github.app && {
     ...config.github.app,
     apiUrl: config.github.apiUrl,
@@ -149,9 +151,11 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     if (Number.isFinite(againAfterMs)) await addRemediateJob(db.pool, id, againAfterMs);
   };
 
-  function plan(step: Remediation['step'], ordinal: number) {
-    const { code, request } = actionOf(step);
+  function plan(step: Intent, ordinal: number) {
     const mode = config.remediation.mode === 'automatic' ? ('live' as const) : ('dry-run' as const);
+    const resolved = resolve(step, github);
+    if ('byHand' in resolved) return { ordinal, code: intents[step.action].code, step, mode, request: null };
+    const { code, request } = resolved.action;
     return { ordinal, code, step, mode, request: describeRequest(request(step)) };
   }
 
@@ -161,7 +165,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     const claim = await claimRemediation(db, remediation, {
       leaseMs,
       maxPerHour: config.remediation.maxPerHour,
-      story: storyOf(finding),
+      story: storyOf(finding, github),
       decide: (facts) => decide(finding, remediation, facts),
     });
     failpoint('remediator.after-claim');
@@ -190,8 +194,8 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     { withdrawn, doubt, resolved, stopped, load }: ClaimFacts,
   ): { verdict: GuardVerdict; said: string } {
     const { rule, severity, confidence, entities, workspace } = finding;
-    const action = actionOf(step);
-    const { owner } = action.scope(step);
+    const how = resolve(step, github);
+    const owner = 'action' in how ? how.action.scope(step).owner : '';
     return guard({
       settings: config.remediation,
       mode,
@@ -205,7 +209,8 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
         silenced: finding.silencedBy !== null,
       },
       action: step.action,
-      targets: action.targets(step),
+      byHand: 'byHand' in how ? how.byHand : null,
+      targets: 'action' in how ? how.action.targets(step) : noTargets,
       ...{ stopped, load },
     });
   }
@@ -220,8 +225,12 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
 
   /** Carries a claimed step out and records what came of it. */
   async function act(finding: StoredFinding, remediation: Remediation, attempt: Attempt): Promise<Went> {
+    const resolved = resolve(remediation.step, github);
+    // The guard lets nothing through that no integration can do.
+    if ('byHand' in resolved) throw new Error(`${remediation.step.action} is to be done by hand`);
+    const { action } = resolved;
     const place = { finding: remediation.finding, ordinal: remediation.ordinal };
-    const story = storyOf(finding);
+    const story = storyOf(finding, github);
     const log = logger.child({ ...place, action: remediation.step.action });
     const beat = setInterval(() => {
       extendLease(db, place, leaseMs).catch((error) => log.warn({ err: error }, 'the lease could not be extended'));
@@ -230,13 +239,14 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     let performed: Performed;
     try {
       performed = await perform(remediation.step, {
+        action,
         app: app!,
         clock,
         sentBefore: attempt.sentBefore,
         stopped: () => isRemediationStopped(db),
         gate: () => passGate(db, place, attempt),
         people: touched(finding).people,
-        ownerIds: idsToBe(actionOf(remediation.step).scope(remediation.step).owner, finding.workspace),
+        ownerIds: idsToBe(action.scope(remediation.step).owner, finding.workspace),
         spares: (targets) => {
           const entry = protectedBy(spared, targets);
           return entry && sayProtected(entry);
@@ -295,21 +305,25 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     const { step, mode, verdict, state, check } = settled;
     counter.inc({ action: step.action, mode, verdict: verdict ?? '', state, check: check?.result ?? 'none' });
     const { rule, incident } = finding;
-    onActed?.({ ...settled, rule, incident, undo: actionOf(step).undo(step), text: sentence(settled) });
+    onActed?.({ ...settled, rule, incident, undo: undoOf(resolve(step, github), step), text: sentence(settled) });
   }
 }
 
 /** How far a step went: `on` to the next one, or to be taken up again after a while. */
 type Went = 'on' | { againAfterMs: number; holds: boolean };
 
+function undoOf(resolved: Resolved, step: Intent): string {
+  return 'action' in resolved ? resolved.action.undo(step) : 'nothing was done that could be undone';
+}
+
 /** What the incident's story says of a step. */
-function storyOf({ id, incident }: StoredFinding): StoryOfSteps {
+function storyOf({ id, incident }: StoredFinding, github: { instance: string }): StoryOfSteps {
   return {
     incident,
     line(settled) {
       const { ordinal, step, code, mode, verdict, state, reason, said, check, request } = settled;
       const what = { finding: id, ordinal, action: step.action, code, mode, verdict, state, reason, said, check };
-      return { ...what, request, undo: actionOf(step).undo(step), text: sentence(settled) };
+      return { ...what, request, undo: undoOf(resolve(step, github), step), text: sentence(settled) };
     },
   };
 }
@@ -320,8 +334,8 @@ function saidBy(outcome: Outcome): string {
 
 /** What became of a step, for people. A thing that survived is said first and loudly. */
 function sentence({ step, state, verdict, said, check, request, dueAt }: Remediation): string {
-  const { verb } = responseActions[step.action];
-  const call = `${request.method} ${request.path}`;
+  const verb = verbOf(step);
+  const call = request === null ? 'by hand' : `${request.method} ${request.path}`;
   const then = dueAt === null ? '' : ` at ${dueAt.slice(0, 19)}Z`;
   switch (state) {
     case 'planned':
@@ -332,6 +346,7 @@ function sentence({ step, state, verdict, said, check, request, dueAt }: Remedia
       return `Not done yet: ${verb}; ${said}; tried again${then}`;
     case 'refused':
       if (verdict === 'dry-run') return `Dry run: would ask GitHub, then ${verb} (${call})`;
+      if (verdict === 'by-hand') return `By hand: ${verb}. ${said}`;
       return check?.result === 'alive'
         ? `STILL ALIVE, not touched: could not ${verb}; ${said}`
         : `Did not ${verb}: ${said}`;

@@ -143,7 +143,7 @@ const actingSettings = `
 remediation:
   mode: automatic
   policy:
-    - { rule: build-from-unreviewed-commit, minSeverity: low, minConfidence: low, actions: [cancel-run] }
+    - { rule: build-from-unreviewed-commit, minSeverity: low, minConfidence: low, actions: [stop-run] }
 `;
 
 function privateKey(): string {

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { Intent } from '@tripline/contracts/response';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { startGitHub } from './fake-services.ts';
 import { recordFindings, someFinding } from './recorded-findings.ts';
@@ -19,7 +19,7 @@ const settings = `remediation:
   mode: automatic
   maxPerHour: 10
   policy:
-    - { rule: privilege-grant-outside-job, minSeverity: high, minConfidence: medium, actions: [delete-deploy-key, remove-runner] }
+    - { rule: privilege-grant-outside-job, minSeverity: high, minConfidence: medium, actions: [revoke-credential, isolate-runner] }
 workspaces:
   - { id: acme, github: { organizations: [acme] } }
 `;
@@ -44,9 +44,22 @@ export const remediator: Victim = {
     const wanted: string[] = [];
     const make = async () => {
       made += 1;
-      const response: ResponseStep[] = [
-        { action: 'remove-runner', organization: 'acme', runnerId: String(made) },
-        { action: 'delete-deploy-key', repository: 'acme/app', keyId: String(made) },
+      const response: Intent[] = [
+        {
+          action: 'isolate-runner',
+          provider: 'github',
+          instance: 'github.com',
+          organization: 'acme',
+          runnerId: String(made),
+        },
+        {
+          action: 'revoke-credential',
+          provider: 'github',
+          instance: 'github.com',
+          credential: 'deploy-key',
+          repository: 'acme/app',
+          credentialId: String(made),
+        },
       ];
       wanted.push(`DELETE /orgs/acme/actions/runners/${made}`, `DELETE /repos/acme/app/keys/${made}`);
       await recordFindings(db, [someFinding(`s${made}`, { person: `p${made}`, response })]);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { attackVersion, type Finding } from '@tripline/contracts/finding';
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { Intent } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { inTransaction } from '@tripline/db/transaction';
 import { recordVerdicts } from '@tripline/incidents/record-findings';
@@ -8,7 +8,7 @@ import { recordVerdicts } from '@tripline/incidents/record-findings';
 /** A grave finding, in an incident with those of the same `person`. */
 export function someFinding(
   subject: string,
-  options: { person: string; title?: string; response?: ResponseStep[] },
+  options: { person: string; title?: string; response?: Intent[] },
 ): Finding {
   const rule = 'privilege-grant-outside-job';
   const time = new Date().toISOString();

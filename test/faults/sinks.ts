@@ -136,7 +136,7 @@ function configFor(urls: Sinks['urls']): Config {
     '/nonexistent',
   );
   const policy = [
-    { rule: 'a-rule', minSeverity: 'high', minConfidence: 'high', actions: ['delete-deploy-key'] },
+    { rule: 'a-rule', minSeverity: 'high', minConfidence: 'high', actions: ['revoke-credential'] },
   ] as const;
   return {
     ...config,
@@ -192,8 +192,8 @@ export async function openIncidents(
        found AS (INSERT INTO findings (id, incident, rule, workspace, subject, occasion, severity, confidence, title, summary,
            deciding_event, occurred_at, detected_at, evidence, entities, response, remedy, silence, attack, attack_version, owasp)
          SELECT lpad(to_hex(n), 64, '0'), 'INC-' || n, 'a-rule', 'acme', 's' || n, 'once', $2, 'high', 'thing ' || n, 'S', 'e',
-           now(), now(), '[]', '[]', CASE WHEN $3 THEN json_build_array(json_build_object('action', 'delete-deploy-key',
-             'repository', 'acme/app', 'keyId', n::text))::jsonb ELSE '[]'::jsonb END, '[]', '', '{}', '19', '{}'
+           now(), now(), '[]', '[]', CASE WHEN $3 THEN json_build_array(json_build_object('action', 'revoke-credential', 'provider', 'github', 'instance', 'github.com', 'credential', 'deploy-key',
+             'repository', 'acme/app', 'credentialId', n::text))::jsonb ELSE '[]'::jsonb END, '[]', '', '{}', '19', '{}'
          FROM numbers),
        story AS (INSERT INTO incident_events (incident, kind, actor)
          SELECT 'INC-' || n, 'opened', '{"via":"tripline","id":"tripline","name":"tripline"}' FROM numbers),

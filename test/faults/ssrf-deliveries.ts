@@ -65,7 +65,7 @@ export async function callThroughDeliveries(
   const policy: typeof config.remediation.policy = [
     {
       ...({ rule: 'privilege-grant-outside-job', minSeverity: 'low', minConfidence: 'low' } as const),
-      actions: ['delete-deploy-key', 'withdraw-grant', 'cancel-invitation'],
+      actions: ['revoke-credential', 'revoke-grant', 'revoke-grant'],
     },
   ];
   const screen = {

@@ -3,7 +3,7 @@ import type { LoggedEvent } from '@tripline/contracts/event';
 import { eventTypeOf, fromEventRecord } from '@tripline/contracts/event-record';
 import type { Entity, Severity } from '@tripline/contracts/finding';
 import type { LookUp } from '@tripline/contracts/job';
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { Intent } from '@tripline/contracts/response';
 import type { AnyRule, FindingDraft, RuleContext, Timer } from '@tripline/contracts/rule';
 import type { StreamRecord } from '@tripline/stream/stream';
 
@@ -24,7 +24,7 @@ export type Said = {
   severity: Severity;
   title: string;
   entities: readonly Entity[];
-  response: readonly ResponseStep[];
+  response: readonly Intent[];
   atMs: number;
 };
 export type Verdict =

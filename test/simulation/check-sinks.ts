@@ -70,7 +70,7 @@ export async function checkRemediator(db: Db, sinks: Sinks): Promise<Difference[
       const name = `${id}/${ordinal} (${workspace})`;
       if (['planned', 'queued', 'acting'].includes(state)) problems.push(`${name} was left ${state}`);
       if (workspace.startsWith('tripline-drill-') && verdict === 'act') problems.push(`${name} acted in a drill`);
-      const wasSent = sinks.changes.includes(`${request.method} ${request.path.split('?', 1)[0]}`);
+      const wasSent = sinks.changes.includes(`${request?.method} ${request?.path.split('?', 1)[0]}`);
       if (state === 'done' && !wasSent) problems.push(`${name} is done, and GitHub was never asked`);
       if (verdict === 'not-so' && !wasSent) problems.push(`${name} counts as not so, and is`);
       if (check?.result === 'dead' && !wasSent) problems.push(`${name} counts as dead, and is not`);

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { responseActions } from '@tripline/contracts/response';
+import { intentNames } from '@tripline/contracts/response';
 import type { AnyRule } from '@tripline/contracts/rule';
 import type { Db } from '@tripline/db/database';
 import { createDetector } from '@tripline/detector/detector';
@@ -84,7 +84,7 @@ export const config: Config = {
       rule: id,
       minSeverity: 'low' as const,
       minConfidence: 'low' as const,
-      actions: Object.keys(responseActions) as (keyof typeof responseActions)[],
+      actions: [...intentNames],
     })),
   },
 };

@@ -1,4 +1,4 @@
-import type { ResponseAction } from '@tripline/contracts/response';
+import type { IntentName } from '@tripline/contracts/response';
 import type { Expectation } from '@tripline/scenarios/scenario';
 import { dueMs, type Timeline } from './timeline.ts';
 
@@ -28,7 +28,7 @@ export type Responded = {
   atMs: number;
   finding: string;
   ordinal: number;
-  action: ResponseAction;
+  action: IntentName;
   /** The guard's verdict: `act`, `dry-run` or why not. */
   verdict: string;
   /** `queued`, `done`, `failed`, or `refused`, which a dry run is too. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { alsoFound, type Found, faults, type Seen, timings } from './seen.ts';
 import { listening } from './timeline.ts';
 
-const expected: Expectation = { rule: 'a', decidingStep: 'push', responses: ['cancel-run'] };
+const expected: Expectation = { rule: 'a', decidingStep: 'push', responses: ['stop-run'] };
 const found: Found = {
   what: 'found',
   atMs: 1000,
@@ -13,7 +13,7 @@ const told: Seen = { what: 'told', atMs: 1010, sink: 'slack', kind: 'posted', in
 const responded: Seen = {
   what: 'responded',
   atMs: 1020,
-  ...{ finding: 'f1', ordinal: 0, action: 'cancel-run', verdict: 'dry-run', state: 'refused' },
+  ...{ finding: 'f1', ordinal: 0, action: 'stop-run', verdict: 'dry-run', state: 'refused' },
 };
 const all = [found, told, responded];
 
@@ -31,11 +31,11 @@ describe('the verdict', () => {
     ['another rule fired instead', [{ ...found, rule: 'b' }], 'a was expected and not found'],
     ['nobody was told', [found, responded], 'nobody was told of a (INC-1)'],
     ['it was silenced', [{ ...found, incident: null }, responded], 'it was silenced'],
-    ['nothing was done', [found, told], 'should have led to cancel-run, and led to nothing'],
+    ['nothing was done', [found, told], 'should have led to stop-run, and led to nothing'],
     [
       'too much was done',
-      [...all, { ...responded, ordinal: 1, action: 'remove-runner' }],
-      'led to cancel-run, remove-runner',
+      [...all, { ...responded, ordinal: 1, action: 'isolate-runner' }],
+      'led to stop-run, isolate-runner',
     ],
     ['it was withdrawn', [...all, { what: 'withdrawn', atMs: 1, finding: 'f1', reason: 'late' }], 'withdrawn: late'],
   ] as [string, Seen[], string][])('is bad when %s', (_what, seen, sentence) => {

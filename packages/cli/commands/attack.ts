@@ -1,4 +1,4 @@
-import { responseActions } from '@tripline/contracts/response';
+import { intents } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { listIncidents, resolve } from '@tripline/incidents/incidents';
 import { loadConfig } from '@tripline/runtime/config';
@@ -112,7 +112,7 @@ function describe(item: Report, io: Io): string {
 
 /** A step as what became of it: what was only shown was not done. */
 function response({ action, state, verdict }: Responded): [label: string, style: 'magenta' | 'red', text: string] {
-  const { verb } = responseActions[action];
+  const { verb } = intents[action];
   switch (state) {
     case 'done':
       return ['did', 'magenta', verb];

@@ -1,4 +1,4 @@
-import { type ResponseStep, responseActions } from '@tripline/contracts/response';
+import { describeTarget, verbOf } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { type FindingFilter, findFindings, listFindings, type StoredFinding } from '@tripline/incidents/findings';
 import { listRemediations, type Remediation } from '@tripline/remediator/store/remediations';
@@ -146,7 +146,7 @@ function tell(finding: StoredFinding, steps: readonly Remediation[], io: Io): st
   if (finding.response.length > 0) heading('Response');
   for (const [ordinal, step] of finding.response.entries()) {
     const done = steps.find((one) => one.ordinal === ordinal);
-    say(`${responseActions[step.action].verb}: ${targetOf(step)}`);
+    say(`${verbOf(step)}: ${describeTarget(step)}`);
     say(done === undefined ? 'not planned' : outcomeOf(done), 4);
   }
   if (finding.remedy.length > 0) heading('What to do');
@@ -163,15 +163,6 @@ function silenceCommand({ rule, subject, workspace, severity }: StoredFinding): 
   const critical = severity === 'critical' ? ' --critical' : '';
   const scope = `--rule=${rule} --subject=${quoted(subject)} --workspace=${quoted(workspace)}${critical}`;
   return `npx tripline silence add ${scope} --for=30d --reason='say here why this is in order'`;
-}
-
-/** A step's target, without what every step has. */
-function targetOf(step: ResponseStep): string {
-  const named = Object.entries(step).filter(([name, value]) => name !== 'action' && value !== undefined);
-  return named
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `${name} ${value}`)
-    .join(', ');
 }
 
 function outcomeOf({ state, mode, verdict, reason, said, check, settledAt, actedAt }: Remediation): string {

@@ -1,6 +1,6 @@
 import type { Confidence, Entity, Evidence, Severity } from '@tripline/contracts/finding';
 import type { Actor, IncidentState, Resolution } from '@tripline/contracts/incident';
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { Intent } from '@tripline/contracts/response';
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 
 /** A jsonb column: written as JSON text, read as what it holds. */
@@ -63,7 +63,7 @@ export type FindingsTables = {
     recorded_at: Generated<Date>;
     evidence: Json<Evidence[]>;
     entities: Json<Entity[]>;
-    response: Json<ResponseStep[]>;
+    response: Json<Intent[]>;
     remedy: Json<string[]>;
     silence: string;
     attack: string[];

@@ -1,6 +1,6 @@
 import type { Actor } from '@tripline/contracts/incident';
 import type { GuardVerdict } from '@tripline/contracts/job';
-import type { ResponseAction, ResponseStep } from '@tripline/contracts/response';
+import type { Intent, IntentName } from '@tripline/contracts/response';
 import type { ColumnType, Generated } from 'kysely';
 
 type Json<T> = ColumnType<T, string, string>;
@@ -9,17 +9,17 @@ export type RemediationState = 'planned' | 'queued' | 'acting' | 'done' | 'faile
 export type ShownRequest = { method: string; path: string; body?: unknown };
 export type ImportCounts = Record<'runners' | 'heads' | 'members' | 'deployKeys' | 'installations', number>;
 
-/** Tables of migrations/0005_remediations.sql and 0020_remediations_queued.sql, for kysely. Field docs stand there. */
+/** Tables of migrations/0005_remediations.sql 0020_remediations_queued.sql and 0036_intents.sql, for kysely. Field docs stand there. */
 export type RemediationsTables = {
   remediations: {
     finding: string;
     ordinal: number;
     workspace: string;
-    action: ResponseAction;
+    action: IntentName;
     code: string;
-    target: Json<ResponseStep>;
+    target: Json<Intent>;
     mode: 'dry-run' | 'live';
-    request: Json<ShownRequest>;
+    request: Json<ShownRequest | null>;
     state: Generated<RemediationState>;
     verdict: GuardVerdict | null;
     attempts: Generated<number>;

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { types } from 'node:util';
 import type { Severity } from '@tripline/contracts/finding';
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { Intent } from '@tripline/contracts/response';
 import type { Silence } from '@tripline/contracts/silence';
 import type { Db } from '@tripline/db/database';
 import { addTellJobs } from '@tripline/db/jobs';
@@ -79,7 +79,7 @@ export async function joinFinding(db: Db, incident: string, title: string): Prom
 /** Records a finding about mallory as the detector does: it opens an incident, or joins the one that there is. */
 export async function find(
   db: Db,
-  options: { severity?: Severity; title?: string; rule?: string; response?: ResponseStep[]; silence?: Silence } = {},
+  options: { severity?: Severity; title?: string; rule?: string; response?: Intent[]; silence?: Silence } = {},
 ): Promise<string> {
   const { silence, ...change } = options;
   counter += 1;

@@ -1,6 +1,7 @@
 import type { GuardVerdict } from '@tripline/contracts/job';
-import type { ResponseStep } from '@tripline/contracts/response';
+import { describeTarget, type Intent } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
+import { type FormerStep, intentOf } from '@tripline/db/former-steps';
 import { addJob, addTellJobs } from '@tripline/db/jobs';
 import { addToOutbox, type OutgoingEvent } from '@tripline/db/outbox';
 import type { RemediationState, ShownRequest } from '@tripline/db/tables/remediations';
@@ -15,9 +16,10 @@ export type Remediation = {
   ordinal: number;
   workspace: string;
   code: string;
-  step: ResponseStep;
+  step: Intent;
   mode: 'dry-run' | 'live';
-  request: ShownRequest;
+  /** What would be sent first; null where no integration can do it. */
+  request: ShownRequest | null;
   state: RemediationState;
   verdict: GuardVerdict | null;
   attempts: number;
@@ -46,7 +48,16 @@ export async function planRemediations(
     await db.pool.query(
       `INSERT INTO remediations (finding, ordinal, workspace, action, code, target, mode, request)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
-      [finding.id, ordinal, finding.workspace, step.action, code, JSON.stringify(step), mode, JSON.stringify(request)],
+      [
+        finding.id,
+        ordinal,
+        finding.workspace,
+        step.action,
+        code,
+        JSON.stringify(step),
+        mode,
+        request && JSON.stringify(request),
+      ],
     );
   }
   await db.pool.query(
@@ -473,7 +484,7 @@ function outcomeOf(step: Remediation, line: Record<string, unknown>): OutgoingEv
       'tripline.response.action': step.step.action,
       'tripline.response.finding': finding,
       'tripline.response.ordinal': ordinal,
-      'tripline.response.target': `${request.method} ${request.path}`,
+      'tripline.response.target': request === null ? describeTarget(step.step) : `${request.method} ${request.path}`,
       'tripline.response.state': state,
       'tripline.response.verdict': verdict ?? 'act',
       'tripline.response.reason': String(line['text'] ?? step.said ?? ''),
@@ -496,9 +507,9 @@ type Row = {
   ordinal: number;
   workspace: string;
   code: string;
-  target: ResponseStep;
+  target: Intent | FormerStep;
   mode: 'dry-run' | 'live';
-  request: ShownRequest;
+  request: ShownRequest | null;
   state: RemediationState;
   verdict: GuardVerdict | null;
   attempts: number;
@@ -515,7 +526,20 @@ type Row = {
 function toRemediation(row: Row): Remediation {
   const { finding, ordinal, workspace, code, mode, request, state, verdict, attempts, reason, said } = row;
   return {
-    ...{ finding, ordinal, workspace, code, step: row.target, mode, request, state, verdict, attempts, reason, said },
+    ...{
+      finding,
+      ordinal,
+      workspace,
+      code,
+      step: intentOf(row.target),
+      mode,
+      request,
+      state,
+      verdict,
+      attempts,
+      reason,
+      said,
+    },
     check: row.check_result && { result: row.check_result, said: row.check_said ?? '' },
     plannedAt: row.planned_at.toISOString(),
     dueAt: row.due_at?.toISOString() ?? null,

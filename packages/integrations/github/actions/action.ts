@@ -1,4 +1,4 @@
-import type { PersonRef, ResponseStep, StepTargets } from '@tripline/contracts/response';
+import type { Intent, PersonRef, StepTargets } from '@tripline/contracts/response';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Outcome } from '../../outcome.ts';
 import type { TokenScope } from '../app-token.ts';
@@ -20,14 +20,14 @@ export type Check = { result: 'dead' | 'alive' | 'unknown'; said: string };
  * for people: since when and by whom, where GitHub tells. `people`: whom the thing belongs to, by GitHub's own word. `now`: the step by the login that its account bears today.
  */
 export type Asked =
-  | { result: 'so'; said: string; people?: readonly PersonRef[]; now?: ResponseStep }
+  | { result: 'so'; said: string; people?: readonly PersonRef[]; now?: Intent }
   /** Nothing is there to be ended. `alive`: but what it was to prevent has happened, and a person must see to it. */
   | { result: 'not-so'; said: string; alive?: true }
   /** Asked in vain, or it cannot be carried out just now: to be asked again. */
   | { result: 'unknown'; reason: string; said: string; afterMs?: number | undefined };
 
 /** One thing that can be done at GitHub about a finding. Each file beside this one is one. */
-export type Action<Step extends ResponseStep = ResponseStep> = {
+export type Action<Step extends Intent = Intent> = {
   /** Of the response catalogue (README.md of this integration); also in contracts/response.ts. */
   code: string;
   /** Whether what it takes away can be given back as it was. */

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { ResponseStep } from '@tripline/contracts/response';
-import { responseActions } from '@tripline/contracts/response';
+import type { Intent } from '@tripline/contracts/response';
 import type { Clock } from '@tripline/runtime/clock';
 import {
   checkIntegration,
@@ -11,25 +10,59 @@ import {
 } from '@tripline/testing/integration.conformance';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createGitHubClient } from '../client.ts';
-import { actionOf, actions } from './registry.ts';
+import { actionOf as actionFor } from '../resolve.ts';
 
 const secret = 'ghs_canaryInstallationToken0123456789';
 /** A clock on which waiting takes no time. */
 const clock: Clock = { nowMs: () => Date.parse('2026-05-01T12:00:00Z'), pause: async () => {} };
 const openGate = async () => {};
+/** The action of an intent that has one. */
+const actionOf = (intent: Intent) => actionFor(intent)!;
 
-const key: ResponseStep = { action: 'delete-deploy-key', repository: 'acme/app', keyId: '3' };
-const run: ResponseStep = { action: 'cancel-run', repository: 'acme/app', runId: '77' };
-const runner: ResponseStep = { action: 'remove-runner', organization: 'acme', repository: 'acme/app', runnerId: '9' };
-const pat: ResponseStep = { action: 'revoke-fine-grained-pat', organization: 'acme', tokenId: '42' };
-const invitation: ResponseStep = {
-  action: 'cancel-invitation',
+const key: Intent = {
+  action: 'revoke-credential',
+  provider: 'github',
+  instance: 'github.com',
+  credential: 'deploy-key',
+  repository: 'acme/app',
+  credentialId: '3',
+};
+const run: Intent = {
+  action: 'stop-run',
+  provider: 'github',
+  instance: 'github.com',
+  repository: 'acme/app',
+  runId: '77',
+};
+const runner: Intent = {
+  action: 'isolate-runner',
+  provider: 'github',
+  instance: 'github.com',
+  organization: 'acme',
+  repository: 'acme/app',
+  runnerId: '9',
+};
+const pat: Intent = {
+  action: 'revoke-credential',
+  provider: 'github',
+  instance: 'github.com',
+  credential: 'personal-access-token',
+  organization: 'acme',
+  credentialId: '42',
+};
+const invitation: Intent = {
+  action: 'revoke-grant',
+  provider: 'github',
+  instance: 'github.com',
+  grant: 'org-invitation',
   organization: 'acme',
   invitationId: '5',
-  invitee: 'mallory',
+  user: 'mallory',
 };
-const collaborator: ResponseStep = {
-  action: 'withdraw-grant',
+const collaborator: Intent = {
+  action: 'revoke-grant',
+  provider: 'github',
+  instance: 'github.com',
   grant: 'collaborator',
   repository: 'acme/app',
   user: 'mallory',
@@ -114,11 +147,7 @@ describe('every action', () => {
     }
   });
 
-  test('declares what the catalogue of responses says of it', () => {
-    for (const [name, { code, reversible }] of Object.entries(responseActions)) {
-      const action = actions[name as keyof typeof actions];
-      expect({ code: action.code, reversible: action.reversible }, name).toEqual({ code, reversible });
-    }
+  test('says how to undo it, or that nobody can', () => {
     for (const step of [key, run, runner, pat, invitation, collaborator]) {
       const { undo, reversible } = actionOf(step);
       expect(undo(step).startsWith('irreversible'), step.action).toBe(!reversible);
@@ -146,7 +175,7 @@ describe('every action', () => {
 });
 
 describe('asked before anything is done', () => {
-  const ask = async (step: ResponseStep, answer: (request: string) => FakeAnswer) => {
+  const ask = async (step: Intent, answer: (request: string) => FakeAnswer) => {
     const client = await playing(answer);
     const asked = await actionOf(step).ask(step, { client, clock });
     await github!.close();
@@ -164,7 +193,7 @@ describe('asked before anything is done', () => {
     expect(await ask(key, () => ({ status: 429, headers: { 'retry-after': '7' } }))).toMatchObject({ afterMs: 7000 });
   });
 
-  test.each<[string, ResponseStep, unknown, string]>([
+  test.each<[string, Intent, unknown, string]>([
     ['a run that goes on', run, { status: 'in_progress', actor: { login: 'eve', id: 5 } }, 'so'],
     ['a run that is over', run, { status: 'completed', conclusion: 'success' }, 'not-so'],
     ['a run without a state', run, {}, 'unknown'],
@@ -172,7 +201,7 @@ describe('asked before anything is done', () => {
     ['a runner at work', runner, { id: 9, name: 'r', status: 'online', busy: true }, 'unknown'],
     [
       'a runner, whatever its name',
-      { ...runner, runnerName: '[credential]' } as ResponseStep,
+      { ...runner, runnerName: '[credential]' } as Intent,
       { id: 9, name: 'ghp_x' },
       'so',
     ],
@@ -186,7 +215,7 @@ describe('asked before anything is done', () => {
     ['another collaborator', collaborator, [{ login: 'ada', id: 7, permissions: { push: true } }], 'not-so'],
     [
       'another account of that login',
-      { ...collaborator, userId: '66' } as ResponseStep,
+      { ...collaborator, userId: '66' } as Intent,
       [{ login: 'mallory', id: 6, permissions: { push: true } }],
       'not-so',
     ],
@@ -238,7 +267,7 @@ describe('asked before anything is done', () => {
   });
 });
 
-describe('cancel-run', () => {
+describe('stop-run', () => {
   const at = '/repos/acme/app/actions/runs/77';
 
   test('cancels and waits for the run to stop', async () => {
@@ -305,7 +334,7 @@ describe('cancel-run', () => {
   });
 });
 
-test('remove-runner asks to be tried again while the runner is busy', async () => {
+test('isolate-runner asks to be tried again while the runner is busy', async () => {
   const client = await playing(() => json(422, { message: 'Runner is busy' }));
   expect(await actionOf(runner).act(runner, { client, clock, gate: openGate })).toMatchObject({
     kind: 'retry',
@@ -313,7 +342,7 @@ test('remove-runner asks to be tried again while the runner is busy', async () =
   });
 });
 
-test('revoke-fine-grained-pat revokes the grant of the token that the feed named', async () => {
+test('revoke-credential revokes the grant of the token that the feed named', async () => {
   const client = await playing((request) =>
     request.startsWith('POST')
       ? { status: 204 }
@@ -329,7 +358,7 @@ test('revoke-fine-grained-pat revokes the grant of the token that the feed named
   expect(sent().filter((request) => request.startsWith('POST'))).toEqual(['POST /orgs/acme/personal-access-tokens/7']);
 });
 
-test('revoke-fine-grained-pat never takes a refused listing for a dead token', async () => {
+test('revoke-credential never takes a refused listing for a dead token', async () => {
   for (const status of [403, 404]) {
     const client = await playing(() => json(status, { message: 'no' }));
     expect(await actionOf(pat).act(pat, { client, clock, gate: openGate })).toMatchObject({
@@ -340,7 +369,7 @@ test('revoke-fine-grained-pat never takes a refused listing for a dead token', a
   }
 });
 
-test('revoke-fine-grained-pat finds a token that survives, on whichever page', async () => {
+test('revoke-credential finds a token that survives, on whichever page', async () => {
   const page = (from: number) => Array.from({ length: 100 }, (_, index) => ({ id: from + index }));
   const client = await playing((request, times) =>
     request.startsWith('POST') ? { status: 204 } : json(200, times === 1 ? page(1000) : [{ id: 7, token_id: 42 }]),
@@ -349,7 +378,7 @@ test('revoke-fine-grained-pat finds a token that survives, on whichever page', a
   expect(JSON.parse(JSON.stringify(actionOf(pat).request(pat).parameters))).toMatchObject({ action: 'revoke' });
 });
 
-test('cancel-invitation calls an invitation alive that was accepted first', async () => {
+test('revoke-grant calls an invitation alive that was accepted first', async () => {
   const accepted = await playing((request) =>
     request.endsWith('/invitations') ? json(200, []) : json(200, { state: 'active', role: 'admin' }),
   );
@@ -366,17 +395,17 @@ test('cancel-invitation calls an invitation alive that was accepted first', asyn
   );
   // A managed account's login, and such as GitHub gave out once.
   for (const invitee of ['mallory_acme', '-mallory-', 'mal--lory']) {
-    const step: ResponseStep = { ...invitation, invitee };
+    const step = { ...invitation, user: invitee } as Intent;
     expect((await actionOf(step).check(step, { client: taken })).result, invitee).toBe('alive');
     expect(await actionOf(step).ask(step, { client: taken, clock }), invitee).toHaveProperty('alive', true);
   }
-  const byMail: ResponseStep = { ...invitation, invitee: 'm@evil.example' };
+  const byMail = { ...invitation, user: 'm@evil.example' } as Intent;
   expect((await actionOf(byMail).check(byMail, { client: taken })).result).toBe('unknown');
 });
 
 test('names from a finding cannot reach another address', async () => {
   const client = await playing(() => ({ status: 204 }));
-  const hostile: ResponseStep = { ...collaborator, user: '../../acme?x=1#' } as ResponseStep;
+  const hostile: Intent = { ...collaborator, user: '../../acme?x=1#' } as Intent;
   await actionOf(hostile).act(hostile, { client, clock, gate: openGate });
   expect(github!.requests[0]!.path).toBe('/repos/acme/app/collaborators/..%2F..%2Facme%3Fx%3D1%23');
 });

@@ -1,9 +1,9 @@
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { IntentOf } from '@tripline/contracts/response';
 import { outcomeOf, outcomeOfError } from '../classify.ts';
 import { GitHubRefused, type GitHubRequest } from '../client.ts';
 import { type Action, askByListing, changeOnce, checkByListing, listingLimit, noTargets, personOf } from './action.ts';
 
-type RevokePat = Extract<ResponseStep, { action: 'revoke-fine-grained-pat' }>;
+type RevokePat = Extract<IntentOf<'revoke-credential'>, { credential: 'personal-access-token' }>;
 
 type TokenGrant = { id: number; token_id: number; owner?: unknown; access_granted_at?: string };
 
@@ -29,7 +29,7 @@ export const revokeFineGrainedPat: Action<RevokePat> = {
   // Whose token it is no feed tells; GitHub does when it is asked.
   targets: () => noTargets,
   ask: (step, context) =>
-    askByListing<TokenGrant>(context, listing(step), ({ token_id }) => String(token_id) === step.tokenId, {
+    askByListing<TokenGrant>(context, listing(step), ({ token_id }) => String(token_id) === step.credentialId, {
       absent: () => ({ result: 'not-so', said: `the token has no access to ${step.organization}` }),
       read({ owner, access_granted_at: at }) {
         const person = personOf(owner);
@@ -37,13 +37,14 @@ export const revokeFineGrainedPat: Action<RevokePat> = {
         return { result: 'so', said: `the token${of} has access`, people: person === undefined ? [] : [person] };
       },
     }),
-  request: (step) => revocation(step, `grant-of-token-${step.tokenId}`),
+  request: (step) => revocation(step, `grant-of-token-${step.credentialId}`),
   async act(step, context) {
     await context.gate();
     try {
       const grants = context.client.list<TokenGrant>(listing(step), { maxItems: listingLimit });
       for await (const grant of grants) {
-        if (String(grant.token_id) === step.tokenId) return changeOnce(revocation(step, String(grant.id)), context);
+        if (String(grant.token_id) === step.credentialId)
+          return changeOnce(revocation(step, String(grant.id)), context);
       }
     } catch (error) {
       if (error instanceof GitHubRefused) {
@@ -57,7 +58,7 @@ export const revokeFineGrainedPat: Action<RevokePat> = {
   },
   check: (step, { client }) =>
     checkByListing(client, listing(step), {
-      id: step.tokenId,
+      id: step.credentialId,
       by: 'token_id',
       alive: `the token still has access to ${step.organization}`,
       dead: `the token is no longer among those with access to ${step.organization}`,

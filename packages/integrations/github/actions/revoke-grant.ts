@@ -1,4 +1,4 @@
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { IntentOf } from '@tripline/contracts/response';
 import type { TokenScope } from '../app-token.ts';
 import { type GitHubRequest, ownerAndRepo } from '../client.ts';
 import {
@@ -16,10 +16,10 @@ import {
   personOf,
 } from './action.ts';
 
-type WithdrawGrant = Extract<ResponseStep, { action: 'withdraw-grant' }>;
+type RevokeGrant = Exclude<IntentOf<'revoke-grant'>, { grant: 'org-invitation' | 'app-installation' }>;
 
 /** A6: takes back a membership, a team's repository or a collaborator's access that somebody holds now. */
-export const withdrawGrant: Action<WithdrawGrant> = {
+export const revokeGrant: Action<RevokeGrant> = {
   code: 'A6',
   reversible: true,
   undo,
@@ -48,7 +48,7 @@ export const withdrawGrant: Action<WithdrawGrant> = {
 type Asking = Pick<ActionContext, 'client' | 'clock'>;
 
 /** Who was renamed since is not there under the old login, but may well be under the present one. */
-async function ask(step: WithdrawGrant, context: Asking): Promise<Asked> {
+async function ask(step: RevokeGrant, context: Asking): Promise<Asked> {
   const answer = await askByLogin(step, context);
   if (answer.result !== 'not-so' || !('user' in step) || step.userId === undefined) return answer;
   const { userId } = step;
@@ -61,10 +61,10 @@ async function ask(step: WithdrawGrant, context: Asking): Promise<Asked> {
   });
 }
 
-function askByLogin(step: WithdrawGrant, context: Asking): Promise<Asked> {
+function askByLogin(step: RevokeGrant, context: Asking): Promise<Asked> {
   switch (step.grant) {
-    case 'org-membership':
-    case 'team-membership':
+    case 'org-member':
+    case 'team-member':
       return askByAddress(context, onGrant(step, 'GET'), {
         absent: `${step.user} is no member`,
         read({ state, role, user }) {
@@ -132,14 +132,14 @@ const directCollaborators = (repository: string): GitHubRequest => ({
   parameters: { ...ownerAndRepo(repository), affiliation: 'direct' },
 });
 
-function onGrant(step: WithdrawGrant, method: 'DELETE' | 'GET'): GitHubRequest {
+function onGrant(step: RevokeGrant, method: 'DELETE' | 'GET'): GitHubRequest {
   switch (step.grant) {
-    case 'org-membership':
+    case 'org-member':
       return {
         route: `${method} /orgs/{org}/memberships/{username}`,
         parameters: { org: step.organization, username: step.user },
       };
-    case 'team-membership':
+    case 'team-member':
       return {
         route: `${method} /orgs/{org}/teams/{team_slug}/memberships/{username}`,
         parameters: { org: step.organization, team_slug: step.team, username: step.user },
@@ -157,10 +157,10 @@ function onGrant(step: WithdrawGrant, method: 'DELETE' | 'GET'): GitHubRequest {
   }
 }
 
-function scope(step: WithdrawGrant): TokenScope {
+function scope(step: RevokeGrant): TokenScope {
   switch (step.grant) {
-    case 'org-membership':
-    case 'team-membership':
+    case 'org-member':
+    case 'team-member':
       return { owner: step.organization, permissions: { members: 'write' } };
     case 'team-repository':
       return {
@@ -177,11 +177,11 @@ function scope(step: WithdrawGrant): TokenScope {
   }
 }
 
-function undo(step: WithdrawGrant): string {
+function undo(step: RevokeGrant): string {
   switch (step.grant) {
-    case 'org-membership':
+    case 'org-member':
       return `invite ${step.user} to ${step.organization} again; GitHub keeps their settings for three months`;
-    case 'team-membership':
+    case 'team-member':
       return `add ${step.user} to ${step.organization}/${step.team} again`;
     case 'team-repository':
       return `give ${step.organization}/${step.team} access to ${step.repository} again`;

@@ -1,4 +1,4 @@
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { IntentOf } from '@tripline/contracts/response';
 import type { Outcome } from '../../outcome.ts';
 import { outcomeOf } from '../classify.ts';
 import { type GitHubClient, type GitHubRequest, messageOf, ownerAndRepo } from '../client.ts';
@@ -13,18 +13,18 @@ import {
   personOf,
 } from './action.ts';
 
-type CancelRun = Extract<ResponseStep, { action: 'cancel-run' }>;
+type StopRun = IntentOf<'stop-run'>;
 
 /** When to ask whether a cancellation took, in ms after one another. A job may hold it off with `always()`; then it is forced. */
 const pollAfterMs = [500, 1000, 2000, 3000, 5000];
 
-const onRun = (step: CancelRun, route: string): GitHubRequest => ({
+const onRun = (step: StopRun, route: string): GitHubRequest => ({
   route,
   parameters: { ...ownerAndRepo(step.repository), run_id: step.runId },
 });
 
 /** A1: cancels a run, waits for it to stop, and forces it when it does not. */
-export const cancelRun: Action<CancelRun> = {
+export const stopRun: Action<StopRun> = {
   code: 'A1',
   reversible: false,
   undo: (step) => `irreversible; the run can be started anew: gh run rerun ${step.runId} --repo ${step.repository}`,
@@ -56,7 +56,7 @@ export const cancelRun: Action<CancelRun> = {
     }),
 
   async act(step, context) {
-    const cancelled = await attempt(cancelRun.request(step), step, context);
+    const cancelled = await attempt(stopRun.request(step), step, context);
     if (cancelled !== 'still-running') return cancelled;
     const force = onRun(step, 'POST /repos/{owner}/{repo}/actions/runs/{run_id}/force-cancel');
     const forced = await attempt(force, step, context);
@@ -70,7 +70,7 @@ export const cancelRun: Action<CancelRun> = {
 /** Sends one kind of cancellation and waits for the run to stop. */
 async function attempt(
   request: GitHubRequest,
-  step: CancelRun,
+  step: StopRun,
   context: ActionContext,
 ): Promise<Outcome | 'still-running'> {
   const answer = await change(request, context);
@@ -90,7 +90,7 @@ async function attempt(
   return 'still-running';
 }
 
-async function stateOf(step: CancelRun, client: GitHubClient): Promise<Check> {
+async function stateOf(step: StopRun, client: GitHubClient): Promise<Check> {
   return checked(async () => {
     const answer = await client.send(onRun(step, 'GET /repos/{owner}/{repo}/actions/runs/{run_id}'));
     if (answer.status === 404) return { result: 'dead', said: 'GitHub knows no such run any more' };

@@ -1,10 +1,10 @@
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { IntentOf } from '@tripline/contracts/response';
 import { type GitHubRequest, messageOf, ownerAndRepo } from '../client.ts';
 import { type Action, askByAddress, changeOnce, checkByAddress, noTargets } from './action.ts';
 
-type RemoveRunner = Extract<ResponseStep, { action: 'remove-runner' }>;
+type IsolateRunner = IntentOf<'isolate-runner'>;
 
-const onRunner = (step: RemoveRunner, method: 'DELETE' | 'GET'): GitHubRequest =>
+const onRunner = (step: IsolateRunner, method: 'DELETE' | 'GET'): GitHubRequest =>
   step.repository === undefined
     ? {
         route: `${method} /orgs/{org}/actions/runners/{runner_id}`,
@@ -16,7 +16,7 @@ const onRunner = (step: RemoveRunner, method: 'DELETE' | 'GET'): GitHubRequest =
       };
 
 /** A3: removes a self-hosted runner, so that no further job is given to it. */
-export const removeRunner: Action<RemoveRunner> = {
+export const isolateRunner: Action<IsolateRunner> = {
   code: 'A3',
   reversible: false,
   undo: () => 'irreversible; register the runner anew on its machine: ./config.sh --url … --token …',

@@ -1,4 +1,4 @@
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { IntentOf } from '@tripline/contracts/response';
 import { type GitHubClient, type GitHubRequest, ownerAndRepo } from '../client.ts';
 import {
   type Action,
@@ -12,7 +12,7 @@ import {
   personOf,
 } from './action.ts';
 
-type CancelInvitation = Extract<ResponseStep, { action: 'cancel-invitation' }>;
+type RevokeInvitation = Extract<IntentOf<'revoke-grant'>, { grant: 'org-invitation' }>;
 
 /**
  * What may be a login: managed ones hold `_`, old ones hyphens anywhere. An invitation may also name an e-mail address,
@@ -21,10 +21,10 @@ type CancelInvitation = Extract<ResponseStep, { action: 'cancel-invitation' }>;
 const login = /^[\w-]+$/;
 
 /** A7: cancels an invitation to an organisation or to a repository, before it is accepted. */
-export const cancelInvitation: Action<CancelInvitation> = {
+export const revokeInvitation: Action<RevokeInvitation> = {
   code: 'A7',
   reversible: true,
-  undo: (step) => `invite ${step.invitee ?? 'them'} to ${step.repository ?? step.organization} again`,
+  undo: (step) => `invite ${step.user ?? 'them'} to ${step.repository ?? step.organization} again`,
   scope: (step) =>
     step.repository === undefined
       ? { owner: step.organization, permissions: { members: 'write' } }
@@ -43,9 +43,9 @@ export const cancelInvitation: Action<CancelInvitation> = {
           route: 'DELETE /repos/{owner}/{repo}/invitations/{invitation_id}',
           parameters: { ...ownerAndRepo(step.repository), invitation_id: step.invitationId },
         },
-  targets: ({ repository, invitee, inviteeId }) => ({
+  targets: ({ repository, user, userId }) => ({
     ...noTargets,
-    people: invitee === undefined && inviteeId === undefined ? [] : [{ login: invitee, id: inviteeId }],
+    people: user === undefined && userId === undefined ? [] : [{ login: user, id: userId }],
     repositories: repository === undefined ? [] : [repository],
   }),
   ask: (step, context) =>
@@ -53,7 +53,7 @@ export const cancelInvitation: Action<CancelInvitation> = {
       absent: () => askAccess(step, context.client),
       read: (pending) => judge(pending),
     }),
-  act: (step, context) => changeOnce(cancelInvitation.request(step), context),
+  act: (step, context) => changeOnce(revokeInvitation.request(step), context),
 
   async check(step, { client }) {
     const where = step.repository ?? step.organization;
@@ -64,17 +64,17 @@ export const cancelInvitation: Action<CancelInvitation> = {
     });
     if (pending.result !== 'dead') return pending;
     // An invitation that is gone may have been accepted: the person, not the paper, is what must not be there.
-    if (step.invitee === undefined || !login.test(step.invitee)) {
+    if (step.user === undefined || !login.test(step.user)) {
       return {
         result: 'unknown',
         said: 'the invitation is gone; whether it was accepted first cannot be asked without a login',
       };
     }
-    const present = await access(step, step.invitee, client);
+    const present = await access(step, step.user, client);
     if (present.result !== 'alive') return present;
     return {
       result: 'alive',
-      said: `the invitation is gone, but ${step.invitee} has access to ${where}: it was accepted`,
+      said: `the invitation is gone, but ${step.user} has access to ${where}: it was accepted`,
     };
   },
 };
@@ -97,27 +97,27 @@ function judge(pending: Pending): Asked {
 }
 
 /** The invitation is gone: cancelled, run out, or accepted, which a person must undo. */
-async function askAccess(step: CancelInvitation, client: GitHubClient): Promise<Asked> {
+async function askAccess(step: RevokeInvitation, client: GitHubClient): Promise<Asked> {
   const gone = 'there is no such invitation';
-  if (step.invitee === undefined || !login.test(step.invitee)) return { result: 'not-so', said: gone };
-  const present = await access(step, step.invitee, client);
+  if (step.user === undefined || !login.test(step.user)) return { result: 'not-so', said: gone };
+  const present = await access(step, step.user, client);
   if (present.result === 'unknown') return { result: 'unknown', reason: 'unclear', said: present.said };
-  if (present.result === 'dead') return { result: 'not-so', said: `${gone}, and ${step.invitee} has no access` };
+  if (present.result === 'dead') return { result: 'not-so', said: `${gone}, and ${step.user} has no access` };
   const where = step.repository ?? step.organization;
   return {
     result: 'not-so',
-    said: `${gone}, but ${step.invitee} has access to ${where}: it was accepted`,
+    said: `${gone}, but ${step.user} has access to ${where}: it was accepted`,
     alive: true,
   };
 }
 
-function listing(step: CancelInvitation): GitHubRequest {
+function listing(step: RevokeInvitation): GitHubRequest {
   return step.repository === undefined
     ? { route: 'GET /orgs/{org}/invitations', parameters: { org: step.organization } }
     : { route: 'GET /repos/{owner}/{repo}/invitations', parameters: ownerAndRepo(step.repository) };
 }
 
-function access(step: CancelInvitation, invitee: string, client: GitHubClient): Promise<Check> {
+function access(step: RevokeInvitation, invitee: string, client: GitHubClient): Promise<Check> {
   const request: GitHubRequest =
     step.repository === undefined
       ? { route: 'GET /orgs/{org}/memberships/{username}', parameters: { org: step.organization, username: invitee } }

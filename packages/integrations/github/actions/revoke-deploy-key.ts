@@ -1,16 +1,16 @@
-import type { ResponseStep } from '@tripline/contracts/response';
+import type { IntentOf } from '@tripline/contracts/response';
 import { type GitHubRequest, ownerAndRepo } from '../client.ts';
 import { type Action, askByAddress, changeOnce, checkByAddress, noTargets } from './action.ts';
 
-type DeleteDeployKey = Extract<ResponseStep, { action: 'delete-deploy-key' }>;
+type RevokeDeployKey = Extract<IntentOf<'revoke-credential'>, { credential: 'deploy-key' }>;
 
-const onKey = (step: DeleteDeployKey, method: 'DELETE' | 'GET'): GitHubRequest => ({
+const onKey = (step: RevokeDeployKey, method: 'DELETE' | 'GET'): GitHubRequest => ({
   route: `${method} /repos/{owner}/{repo}/keys/{key_id}`,
-  parameters: { ...ownerAndRepo(step.repository), key_id: step.keyId },
+  parameters: { ...ownerAndRepo(step.repository), key_id: step.credentialId },
 });
 
 /** A9: deletes a deploy key: SSH access to one repository ends with it. */
-export const deleteDeployKey: Action<DeleteDeployKey> = {
+export const revokeDeployKey: Action<RevokeDeployKey> = {
   code: 'A9',
   reversible: false,
   undo: (step) => `irreversible; add a key anew: gh repo deploy-key add <public key file> --repo ${step.repository}`,

@@ -1,0 +1,19 @@
+import type { TriplineEvent } from './event.ts';
+
+/** Where a thing is: names and ids of two providers, or of two instances of one, never mean the same. */
+export type Place = {
+  provider: string;
+  /** Host of the provider's instance, such as `github.com`. */
+  instance: string;
+};
+
+/**
+ * Where that is of which `event` tells: by its own address, else by its source's. What Tripline says of itself (`//tripline/…`)
+ * names no provider's host: then it is GitHub's own.
+ */
+export function placeOf({ data, source }: Pick<TriplineEvent, 'source'> & { data: TriplineEvent['data'] }): Place {
+  const url = (data as { 'vcs.repository.url.full'?: string })['vcs.repository.url.full'];
+  const host =
+    /^[a-z]+:\/\/(?:[^/@]*@)?([^/:]+)/i.exec(url ?? '')?.[1] ?? /^\/\/(?!tripline\/)([^/:]+)/.exec(source)?.[1];
+  return { provider: data['vcs.provider.name'] ?? 'github', instance: (host ?? 'github.com').toLowerCase() };
+}

@@ -1,0 +1,126 @@
+import { describeTarget, type Intent, verbOf } from '@tripline/contracts/response';
+import type { Action } from './actions/action.ts';
+import { isolateRunner } from './actions/isolate-runner.ts';
+import { revokeDeployKey } from './actions/revoke-deploy-key.ts';
+import { revokeFineGrainedPat } from './actions/revoke-fine-grained-pat.ts';
+import { revokeGrant } from './actions/revoke-grant.ts';
+import { revokeInvitation } from './actions/revoke-invitation.ts';
+import { stopRun } from './actions/stop-run.ts';
+
+/** What is to be done about an intent: by the action, which takes that intent, or by a person, in words with an address. */
+export type Resolved = { action: Action } | { byHand: string };
+
+/** Host of the GitHub behind an API's address: Enterprise Server's ends in /api/v3, data residency's begins with `api.`. */
+export function instanceOf(apiUrl: string): string {
+  const { hostname, pathname } = new URL(apiUrl);
+  if (pathname.startsWith('/api/v3')) return hostname;
+  // A proxy before GitHub's own API has any address.
+  return /^api\.(.+\.ghe\.com)$/.exec(hostname)?.[1] ?? 'github.com';
+}
+
+/** Resolves an intent to what GitHub can do. `instance`: the host of the GitHub that is configured. Pure. */
+export function resolve(intent: Intent, { instance }: { instance: string }): Resolved {
+  if (intent.provider !== 'github') {
+    return byHand(intent, `Tripline does nothing at ${intent.provider}`);
+  }
+  if (intent.instance !== instance) {
+    return byHand(intent, `Tripline is set up for ${instance} (github.apiUrl), not for ${intent.instance}`);
+  }
+  const action = actionOf(intent);
+  return action === undefined ? { byHand: wordsFor(intent).slice(0, 1000) } : { action };
+}
+
+function byHand(intent: Intent, why: string): Resolved {
+  return { byHand: `${why}: ${verbOf(intent)} by hand (${describeTarget(intent)})`.slice(0, 1000) };
+}
+
+/** The action that carries an intent out, which then takes that intent; undefined where there is none yet. */
+export function actionOf(intent: Intent): Action | undefined {
+  return chosen(intent) as Action | undefined;
+}
+
+function chosen(intent: Intent) {
+  switch (intent.action) {
+    case 'stop-run':
+      return stopRun;
+    case 'isolate-runner':
+      return isolateRunner;
+    case 'revoke-credential':
+      return intent.credential === 'deploy-key' ? revokeDeployKey : revokeFineGrainedPat;
+    case 'revoke-grant':
+      if (intent.grant === 'app-installation') return undefined;
+      return intent.grant === 'org-invitation' ? revokeInvitation : revokeGrant;
+    default:
+      return undefined;
+  }
+}
+
+/** How a person does at GitHub what Tripline does not: where, and what to press. */
+function wordsFor(intent: Intent): string {
+  const at = `https://${intent.instance}`;
+  const page = (...parts: string[]) => [at, ...parts.map((part) => encodeURI(part))].join('/');
+  switch (intent.action) {
+    case 'revoke-grant': {
+      const { organization, app, installationId: id } = intent as Extract<typeof intent, { grant: 'app-installation' }>;
+      const where = page('organizations', organization, 'settings/installations', ...(id === undefined ? [] : [id]));
+      return `Suspend the app ${app} at ${where}`;
+    }
+    case 'restore-permission':
+      return wordsForPermission(intent, page);
+    case 'reject-deployment':
+      return `Press "Review deployments" at ${page(intent.repository, 'actions/runs', intent.runId)} and reject ${intent.environment}`;
+    case 'restore-ref': {
+      const { ref, refType, formerRevision } = intent;
+      const where = page(intent.repository, refType === 'tag' ? 'tags' : 'branches');
+      if (formerRevision === null) return `Delete the ${refType} ${ref} at ${where}: there was none before`;
+      const full = `refs/${refType === 'tag' ? 'tags' : 'heads'}/${ref}`;
+      return `Set ${full} of ${intent.repository} back to ${formerRevision} (git push --force <remote> ${formerRevision}:${full}), and see to it that nobody builds from it meanwhile`;
+    }
+    case 'close-exposure': {
+      if (intent.exposure === 'public-repository')
+        return `Make it private at ${page(intent.repository, 'settings')}, under Danger Zone; take every secret in it for read`;
+      const what = intent.exposure === 'public-package' ? 'package' : 'artifact';
+      const where = page(intent.repository, intent.exposure === 'public-package' ? 'packages' : 'actions');
+      return `Keep a copy, then delete the ${what} ${intent.exposed ?? ''} at ${where}; take every secret in it for read`;
+    }
+    case 'rotate-secret':
+      return `Make ${intent.secret} anew where it comes from and end its former value there, then store the new one at ${secretPage(intent, page)}`;
+    case 'delete-secret':
+      return `Delete ${intent.secret} at ${secretPage(intent, page)}; what was read of it stays good until it is revoked where it comes from`;
+    case 'block-user':
+      return `Block ${intent.user} at ${page('organizations', intent.organization, 'settings/blocked_users')}; a member must be removed from the organisation instead`;
+    default:
+      return `${verbOf(intent)} (${describeTarget(intent)})`;
+  }
+}
+
+type Page = (...parts: string[]) => string;
+
+function wordsForPermission(intent: Extract<Intent, { action: 'restore-permission' }>, page: Page): string {
+  switch (intent.grant) {
+    case 'org-member':
+      return `Make ${intent.user} ${intent.formerPermission} again at ${page('orgs', intent.organization, 'people')}`;
+    case 'team-repository':
+      return `Give team ${intent.team} ${intent.formerPermission} on ${intent.repository} again at ${page(intent.repository, 'settings/access')}`;
+    case 'collaborator':
+      return `Give ${intent.user} ${intent.formerPermission} on ${intent.repository} again at ${page(intent.repository, 'settings/access')}`;
+    case 'team': {
+      const where = page('orgs', intent.organization, 'teams', intent.team, 'edit');
+      const { formerParent } = intent;
+      return formerParent === undefined
+        ? `Take the parent team of ${intent.team} away at ${where}`
+        : `Make ${formerParent} the parent team of ${intent.team} again at ${where}`;
+    }
+  }
+}
+
+function secretPage(
+  { organization, repository, environment }: Extract<Intent, { action: 'rotate-secret' | 'delete-secret' }>,
+  page: Page,
+): string {
+  if (repository !== undefined)
+    return page(repository, environment === undefined ? 'settings/secrets/actions' : 'settings/environments');
+  return organization === undefined
+    ? page('settings')
+    : page('organizations', organization, 'settings/secrets/actions');
+}
