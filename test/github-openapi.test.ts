@@ -52,7 +52,11 @@ const operations = [
   'POST /app/hook/deliveries/{delivery_id}/attempts',
   'GET /orgs/{org}/hooks/{hook_id}/deliveries',
   'POST /orgs/{org}/hooks/{hook_id}/deliveries/{delivery_id}/attempts',
+  'GET /repos/{owner}/{repo}/commits/{ref}',
   'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls',
+  'GET /repos/{owner}/{repo}/pulls/{pull_number}',
+  'GET /repos/{owner}/{repo}/pulls/{pull_number}/commits',
+  'GET /repos/{owner}/{repo}/collaborators/{username}/permission',
   'GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews',
   'GET /orgs/{org}/actions/runners',
   'GET /orgs/{org}/members',
@@ -287,7 +291,7 @@ describe('revocation by value', () => {
 });
 
 test('reviews are read and fit an event', async () => {
-  const changes = await lookUpReviews(client(), { repository, revision: 'a'.repeat(40) });
+  const { commit, changes } = await lookUpReviews(client(), { repository, revision: 'a'.repeat(40) });
   expect(changes.length).toBeGreaterThan(0);
   expect(changes[0]!.reviews.length).toBeGreaterThan(0);
   parseEvent({
@@ -304,6 +308,7 @@ test('reviews are read and fit an event', async () => {
       'vcs.ref.head.revision': 'a'.repeat(40),
       'tripline.lookup.id': 'x',
       'tripline.lookup.outcome': 'found',
+      'tripline.lookup.commit': commit,
       'tripline.lookup.changes': changes,
     },
   });

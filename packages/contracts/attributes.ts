@@ -14,6 +14,17 @@ const longText = z.string().max(65_536);
 const id = z.string().min(1).max(512);
 const time = z.iso.datetime({ offset: true });
 
+/** A commit as the provider's API tells it. */
+const lookedUpCommit = z.object({
+  revision: id,
+  parents: z.array(id),
+  author: text,
+  authorId: id.optional(),
+  authorType: text.optional(),
+  committer: text,
+  verified: z.boolean(),
+});
+
 export const attributes = {
   // Who did it. For GitHub this is the delivery's `sender`.
   'user.id': id,
@@ -67,6 +78,8 @@ export const attributes = {
   'tripline.change.merge_revision': id,
   'tripline.change.author': text,
   'tripline.change.author_id': id,
+  /** How many commits it consists of. */
+  'tripline.change.commit_count': z.int().nonnegative(),
   /** What happened to the change, in the provider's word: synchronize, edited, labeled, review_requested … */
   'tripline.change.action': text,
   'tripline.change.merged_by': text,
@@ -95,6 +108,8 @@ export const attributes = {
     z.object({
       revision: id,
       author: text,
+      /** The account's id, where the author's address bears one. The pusher chooses the address. */
+      authorId: id.optional(),
       committer: text,
       message: text,
       /** Paths added, modified or removed that configure CI, such as `.github/workflows/**`; the rest is only counted. */
@@ -104,6 +119,10 @@ export const attributes = {
   ),
   'tripline.push.commit_count': z.int().nonnegative(),
   'tripline.push.pusher': text,
+  /** The account under which it was pushed: that of the event's sender. */
+  'tripline.push.pusher_id': id,
+  /** The commit that the ref names now: an annotated tag's own hash (`vcs.ref.head.revision`) is none. */
+  'tripline.push.head_revision': id,
   'tripline.push.head_committer': text,
   'tripline.push.head_message': text,
 
@@ -277,9 +296,13 @@ export const attributes = {
     }),
   ),
   /** Heads of protected branches: they count as reviewed. */
-  'tripline.inventory.heads': z.array(z.object({ repository: text, branch: text, revision: id })),
-  /** Branch and tag name patterns that are protected, by repository. */
-  'tripline.inventory.protected': z.array(z.object({ repository: text, patterns: z.array(text) })),
+  'tripline.inventory.heads': z.array(
+    z.object({ repository: text, repositoryId: id.optional(), branch: text, revision: id }),
+  ),
+  /** Patterns of branch names that are protected, by repository; those of tags begin with `refs/tags/`. */
+  'tripline.inventory.protected': z.array(
+    z.object({ repository: text, repositoryId: id.optional(), patterns: z.array(text) }),
+  ),
   'tripline.inventory.members': z.array(z.object({ login: text, role: text, id: id.optional() })),
   'tripline.inventory.deploy_keys': z.array(z.object({ repository: text, id, title: text, readOnly: z.boolean() })),
   'tripline.inventory.installations': z.array(
@@ -377,23 +400,36 @@ export const attributes = {
   'tripline.lookup.id': id,
   /** `found`: the provider answered; `unavailable`: no API access is configured, or the provider failed for good. */
   'tripline.lookup.outcome': z.enum(['found', 'unavailable']),
+  /** The commit itself. `verified`: the provider vouches for the signature; with `web-flow` as committer it is the provider's own. */
+  'tripline.lookup.commit': lookedUpCommit,
   /** Changes that hold the commit, with their reviews, as the provider tells them. */
   'tripline.lookup.changes': z.array(
     z.object({
       id,
       state: z.enum(['open', 'closed', 'merged']),
       author: text,
+      authorId: id.optional(),
       headRevision: id,
+      headName: text.optional(),
+      fork: z.boolean().optional(),
       mergeRevision: id.optional(),
+      mergedAt: time.optional(),
+      mergedBy: text.optional(),
+      mergedById: id.optional(),
       baseName: text,
+      /** Its commits, oldest first; absent where they could not be read whole. */
+      commits: z.array(lookedUpCommit).optional(),
       reviews: z.array(
         z.object({
           id,
           author: text,
+          authorId: id.optional(),
           authorType: text,
           state: text,
           revision: id,
           association: text,
+          /** What the reviewer may do in the repository, in the provider's word: write, admin, read … */
+          permission: text.optional(),
           submittedAt: time,
         }),
       ),

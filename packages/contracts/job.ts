@@ -21,7 +21,14 @@ export type Jobs = {
 export type JobName = keyof Jobs;
 
 /** A question of a rule to the provider's API. `id` is a hash of the rest: the same question is asked once. */
-export type LookUp = { id: string; kind: 'reviews-of-commit'; repository: string; revision: string };
+export type LookUp = {
+  id: string;
+  kind: 'reviews-of-commit';
+  repository: string;
+  /** The repository's id, by which the answer is known to be about the same one. */
+  repositoryId?: string;
+  revision: string;
+};
 
 /**
  * Why a step of a playbook was or was not carried out; bounded, so that it can label a metric. `rate-capped` waits in a

@@ -75,14 +75,29 @@ describe('a look-up', () => {
   };
 
   test('answers with the reviews of the commit, under the id of the question', async () => {
-    answer = (request) =>
-      request.endsWith(`/commits/${revision}/pulls`)
-        ? json([pull])
-        : json([
-            review,
-            { ...review, id: 2, state: 'PENDING', submitted_at: undefined },
-            { ...review, id: 3, user: null },
-          ]);
+    const commit = {
+      ...{ sha: revision, parents: [{ sha: 'b'.repeat(40) }], author: { login: 'ada', id: 1, type: 'User' } },
+      ...{ committer: { login: 'web-flow' }, commit: { verification: { verified: true } } },
+    };
+    const stranger = { login: 'carol', id: 3, type: 'User' };
+    const reviews = [
+      review,
+      { ...review, id: 2, state: 'PENDING', submitted_at: undefined },
+      { ...review, id: 3, user: null },
+      { ...review, id: 4, user: stranger, author_association: 'CONTRIBUTOR' },
+    ];
+    const answers: Record<string, unknown> = {
+      [`/commits/${revision}`]: commit,
+      [`/commits/${revision}/pulls`]: [pull],
+      '/pulls/7': { ...pull, merged_by: { login: 'bob', id: 2 } },
+      '/pulls/7/commits': [{ ...commit, sha: 'b'.repeat(40) }],
+      '/pulls/7/reviews': reviews,
+      '/collaborators/carol/permission': { permission: 'write' },
+    };
+    answer = (request) => {
+      const body = answers[request.slice('GET /repos/acme/app'.length)];
+      return body === undefined ? json({ message: 'no' }, 404) : json(body);
+    };
     const lookUp = createLookUpTask(parts());
     await lookUp({ workspace: 'acme', lookup }, attempt(1));
     await lookUp({ workspace: 'acme', lookup }, attempt(1));
@@ -94,14 +109,19 @@ describe('a look-up', () => {
       data: {
         'tripline.lookup.id': 'q1',
         'tripline.lookup.outcome': 'found',
+        'tripline.lookup.commit': { revision, parents: ['b'.repeat(40)], authorId: '1', verified: true },
         'tripline.lookup.changes': [
           {
             id: '7',
             state: 'merged',
             mergeRevision: revision,
+            mergedAt: '2026-05-01T11:00:00Z',
+            mergedById: '2',
+            commits: [{ revision: 'b'.repeat(40), committer: 'web-flow' }],
             reviews: [
               { id: '1', author: 'bob', state: 'approved' },
               { id: '3', author: 'ghost' },
+              { id: '4', authorId: '3', permission: 'write' },
             ],
           },
         ],
@@ -124,12 +144,13 @@ describe('a look-up', () => {
   test('waits for a rate limit as GitHub asks', async () => {
     let limited = 2;
     const headers = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(Math.ceil(Date.now() / 1000) + 5) };
-    answer = () => {
+    answer = (request) => {
       limited -= 1;
-      return limited >= 0 ? { status: 403, headers, body: '{"message":"API rate limit exceeded"}' } : json([]);
+      if (limited >= 0) return { status: 403, headers, body: '{"message":"API rate limit exceeded"}' };
+      return json(request.endsWith('/pulls') ? [] : { sha: revision });
     };
     await createLookUpTask(parts())({ workspace: 'acme', lookup }, attempt(1));
-    expect(github.requests).toHaveLength(3);
+    expect(github.requests).toHaveLength(4);
     expect(events()[0]!.data).toMatchObject({ 'tripline.lookup.outcome': 'found', 'tripline.lookup.changes': [] });
   });
 

@@ -44,16 +44,22 @@ export function createLookUpTask(parts: LookUpParts) {
       data: {
         'vcs.provider.name': 'github',
         'vcs.repository.name': lookup.repository,
+        ...(lookup.repositoryId === undefined ? {} : { 'vcs.repository.id': lookup.repositoryId }),
         'vcs.ref.head.revision': lookup.revision,
         'tripline.lookup.id': lookup.id,
         'tripline.lookup.outcome': found === undefined ? 'unavailable' : 'found',
-        ...(found === undefined ? {} : { 'tripline.lookup.changes': redactValue(found) }),
+        ...(found === undefined
+          ? {}
+          : {
+              'tripline.lookup.commit': redactValue(found.commit),
+              'tripline.lookup.changes': redactValue(found.changes),
+            }),
       },
     };
     await appendFromWithin(parts, [event]);
   };
 
-  /** The changes that hold the commit, or undefined when GitHub cannot be asked. Throws to be called again. */
+  /** The commit and the changes that hold it, or undefined when GitHub cannot be asked. Throws to be called again. */
   async function ask(lookup: Jobs['look-up']['lookup'], attempt: number) {
     if (!mayRead(access)) return undefined;
     const log = logger.child({ lookup: lookup.id, repository: lookup.repository });

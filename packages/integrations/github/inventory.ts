@@ -27,7 +27,7 @@ export const inventoryPermissions = {
 const mostRepositories = 5000;
 const repositoriesAtOnce = 8;
 
-type Repository = { full_name: string; default_branch: string; archived: boolean };
+type Repository = { id?: number | bigint; full_name: string; default_branch: string; archived: boolean };
 type Runner = { id: number | bigint; name: string; runner_group_id?: number; labels: { name: string }[] };
 type Ruleset = { id: number; target?: string; enforcement: string; conditions?: { ref_name?: { include?: string[] } } };
 
@@ -114,8 +114,9 @@ async function readRepository(client: GitHubClient, repository: Repository, inve
     });
     if (branch) heads.set(branch.name, branch.commit.sha);
   }
-  for (const [branch, revision] of heads) inventory.heads.push({ repository: name, branch, revision });
-  if (patterns.size > 0) inventory.protected.push({ repository: name, patterns: [...patterns] });
+  const named = { repository: name, ...(repository.id === undefined ? {} : { repositoryId: String(repository.id) }) };
+  for (const [branch, revision] of heads) inventory.heads.push({ ...named, branch, revision });
+  if (patterns.size > 0) inventory.protected.push({ ...named, patterns: [...patterns] });
 }
 
 /** A listing that ends early where its repository went away meanwhile. */
@@ -139,11 +140,11 @@ function toRunner(runner: Runner): Inventory['runners'][number] {
   return { id: String(runner.id), name: runner.name, ...group, labels: runner.labels.map(({ name }) => name) };
 }
 
-/** A ruleset's pattern as a plain branch or tag name pattern. */
+/** A ruleset's pattern as a plain one of branch names; one of tags keeps its `refs/tags/`. */
 function patternOf(include: string, defaultBranch: string): string {
   if (include === '~DEFAULT_BRANCH') return defaultBranch;
   if (include === '~ALL') return '**';
-  return include.replace(/^refs\/(?:heads|tags)\//, '');
+  return include.replace(/^refs\/heads\//, '');
 }
 
 /** Largest part, in bytes of JSON: well below what the log takes as one record. */

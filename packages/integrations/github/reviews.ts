@@ -1,23 +1,28 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import type { GitHubClient } from './client.ts';
-import { ownerAndRepo } from './client.ts';
+import { type GitHubClient, GitHubRefused, ownerAndRepo } from './client.ts';
 
 type Changes = NonNullable<Attributes['tripline.lookup.changes']>;
-type Review = Changes[number]['reviews'][number];
+type Change = Changes[number];
+type Commit = NonNullable<Attributes['tripline.lookup.commit']>;
 
 /** Enough for any commit; more would be somebody's attempt to make the answer too large for the log. */
 const mostChanges = 30;
 const mostReviews = 300;
+/** GitHub lists at most so many commits of a change: one with as many is not read whole. */
+const mostCommits = 250;
+/** Reviewers whose rights are asked, a change. */
+const mostReviewers = 10;
 
-type Account = { login: string; type?: string } | null;
+type Account = { login: string; id?: number | bigint; type?: string } | null;
 type Pull = {
   number: number;
   state: string;
   merged_at?: string | null;
+  merged_by?: Account;
   merge_commit_sha?: string | null;
   user: Account;
-  head: { sha: string };
-  base: { ref: string };
+  head: { sha: string; ref?: string; repo?: { id?: number | bigint } | null };
+  base: { ref: string; repo?: { id?: number | bigint } | null };
 };
 type PullReview = {
   id: number | bigint;
@@ -27,16 +32,26 @@ type PullReview = {
   author_association: string;
   submitted_at?: string;
 };
+type ListedCommit = {
+  sha: string;
+  parents?: { sha: string }[];
+  author?: Account;
+  committer?: Account;
+  commit?: { verification?: { verified?: boolean } };
+};
 
 /**
- * The pull requests that hold a commit, each with its reviews in the order in which they were given.
+ * The commit and the pull requests that hold it, each with its commits and its reviews in the order in which they were given.
  * @throws {GitHubRefused} {@link NoAnswer}
  */
 export async function lookUpReviews(
   client: GitHubClient,
   question: { repository: string; revision: string },
-): Promise<Changes> {
+): Promise<{ commit: Commit; changes: Changes }> {
   const where = ownerAndRepo(question.repository);
+  const asked = { route: 'GET /repos/{owner}/{repo}/commits/{ref}', parameters: { ...where, ref: question.revision } };
+  const answer = await client.send(asked);
+  if (answer.status >= 300) throw new GitHubRefused(asked, answer);
   const pulls = client.list<Pull>(
     {
       route: 'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls',
@@ -45,44 +60,104 @@ export async function lookUpReviews(
     { maxItems: mostChanges },
   );
   const changes: Changes = [];
-  for await (const pull of pulls) {
-    const reviews: Review[] = [];
-    const listed = client.list<PullReview>(
-      {
-        route: 'GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews',
-        parameters: { ...where, pull_number: pull.number },
-      },
-      { maxItems: mostReviews },
-    );
-    for await (const review of listed) {
-      // One that is not submitted yet says nothing; one that is bound to no commit cannot vouch for one.
-      if (review.submitted_at === undefined || review.commit_id === null) continue;
-      reviews.push({
-        id: String(review.id),
-        author: loginOf(review.user),
-        authorType: review.user?.type ?? 'User',
-        state: review.state.toLowerCase(),
-        revision: review.commit_id,
-        association: review.author_association,
-        submittedAt: review.submitted_at,
-      });
-    }
-    const merged = typeof pull.merged_at === 'string';
-    changes.push({
-      id: String(pull.number),
-      state: merged ? 'merged' : pull.state === 'open' ? 'open' : 'closed',
-      author: loginOf(pull.user),
-      headRevision: pull.head.sha,
-      // On an open one this is a trial merge that never reaches a branch.
-      ...(merged && pull.merge_commit_sha ? { mergeRevision: pull.merge_commit_sha } : {}),
-      baseName: pull.base.ref,
-      reviews,
+  for await (const pull of pulls) changes.push(await readChange(client, where, pull));
+  return { commit: toCommit(answer.data as ListedCommit), changes };
+}
+
+type Where = ReturnType<typeof ownerAndRepo>;
+
+async function readChange(client: GitHubClient, where: Where, pull: Pull): Promise<Change> {
+  const of = { ...where, pull_number: pull.number };
+  const merged = typeof pull.merged_at === 'string';
+  // Only the pull request itself says who merged it.
+  const whole = merged ? await readOne<Pull>(client, 'GET /repos/{owner}/{repo}/pulls/{pull_number}', of) : undefined;
+  const mergedBy = whole?.merged_by ?? pull.merged_by;
+  const commits: Commit[] = [];
+  const listed = client.list<ListedCommit>(
+    { route: 'GET /repos/{owner}/{repo}/pulls/{pull_number}/commits', parameters: of },
+    { maxItems: mostCommits },
+  );
+  for await (const commit of listed) commits.push(toCommit(commit));
+  const isFork = pull.head.repo === null || (pull.head.repo?.id ?? 0) !== (pull.base.repo?.id ?? 0);
+  return {
+    id: String(pull.number),
+    state: merged ? 'merged' : pull.state === 'open' ? 'open' : 'closed',
+    author: loginOf(pull.user),
+    ...idOf('authorId', pull.user),
+    headRevision: pull.head.sha,
+    ...(pull.head.ref === undefined ? {} : { headName: pull.head.ref }),
+    fork: isFork,
+    // On an open one this is a trial merge that never reaches a branch.
+    ...(merged && pull.merge_commit_sha ? { mergeRevision: pull.merge_commit_sha } : {}),
+    ...(merged ? { mergedAt: pull.merged_at! } : {}),
+    ...(mergedBy ? { mergedBy: loginOf(mergedBy), ...idOf('mergedById', mergedBy) } : {}),
+    baseName: pull.base.ref,
+    ...(commits.length < mostCommits ? { commits } : {}),
+    reviews: await readReviews(client, where, pull.number),
+  };
+}
+
+async function readReviews(client: GitHubClient, where: Where, number: number): Promise<Change['reviews']> {
+  const reviews: Change['reviews'] = [];
+  const listed = client.list<PullReview>(
+    { route: 'GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews', parameters: { ...where, pull_number: number } },
+    { maxItems: mostReviews },
+  );
+  for await (const review of listed) {
+    // One that is not submitted yet says nothing; one that is bound to no commit cannot vouch for one.
+    if (review.submitted_at === undefined || review.commit_id === null) continue;
+    reviews.push({
+      id: String(review.id),
+      author: loginOf(review.user),
+      ...idOf('authorId', review.user),
+      authorType: review.user?.type ?? 'User',
+      state: review.state.toLowerCase(),
+      revision: review.commit_id,
+      association: review.author_association,
+      submittedAt: review.submitted_at,
     });
   }
-  return changes;
+  // A private membership reads as no membership: what somebody may do is asked of those whose approval depends on it.
+  const doubted = reviews.filter(({ state, association }) => state === 'approved' && !proving.has(association));
+  const permissions = new Map<string, string>();
+  for (const { author } of doubted) {
+    if (permissions.has(author) || permissions.size >= mostReviewers) continue;
+    const route = 'GET /repos/{owner}/{repo}/collaborators/{username}/permission';
+    const answer = await readOne<{ permission?: string }>(client, route, { ...where, username: author });
+    permissions.set(author, answer?.permission ?? '');
+  }
+  return reviews.map((review) => {
+    const permission = permissions.get(review.author);
+    return permission ? { ...review, permission } : review;
+  });
+}
+const proving = new Set(['OWNER', 'MEMBER']);
+
+/** Undefined where it is not there, or not to be seen. */
+async function readOne<T>(client: GitHubClient, route: string, parameters: Record<string, string | number>) {
+  const request = { route, parameters };
+  const answer = await client.send(request);
+  if (answer.status === 403 || answer.status === 404) return undefined;
+  if (answer.status >= 300) throw new GitHubRefused(request, answer);
+  return answer.data as T;
+}
+
+function toCommit(commit: ListedCommit): Commit {
+  return {
+    revision: commit.sha,
+    parents: (commit.parents ?? []).map(({ sha }) => sha),
+    author: commit.author?.login ?? '',
+    ...idOf('authorId', commit.author ?? null),
+    ...(commit.author?.type === undefined ? {} : { authorType: commit.author.type }),
+    committer: commit.committer?.login ?? '',
+    verified: commit.commit?.verification?.verified === true,
+  };
 }
 
 /** GitHub shows the account of who left as nobody, and calls it `ghost` itself. */
 function loginOf(account: Account): string {
   return account?.login ?? 'ghost';
+}
+function idOf<Name extends string>(name: Name, account: Account): { [K in Name]?: string } {
+  return account?.id === undefined ? {} : ({ [name]: String(account.id) } as { [K in Name]?: string });
 }

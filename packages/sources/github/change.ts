@@ -33,6 +33,7 @@ const pullRequest = z.object({
   merged: flag,
   merged_by: someone,
   merge_commit_sha: maybe,
+  commits: z.int().nonnegative().nullish(),
   performed_via_github_app: app,
   head: z.object({ ref: maybe, sha: maybe, repo: headRepository }),
   base: z.object({ ref: maybe, sha: maybe, repo: headRepository }).nullish(),
@@ -53,6 +54,7 @@ function attributesOf(change: PullRequest): Draft {
     'tripline.change.merged_by_id': identifier(change.merged_by?.id),
     // Before the merge it is a trial merge that nobody builds from.
     'tripline.change.merge_revision': merged ? revisionOf(change.merge_commit_sha) : undefined,
+    'tripline.change.commit_count': change.commits ?? undefined,
     'vcs.ref.head.name': text(change.head.ref),
     'vcs.ref.head.revision': revisionOf(change.head.sha),
     'vcs.ref.base.name': text(change.base?.ref),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Instant, text, toMs } from '../untrusted.ts';
+import { type Instant, identifier, text, toMs } from '../untrusted.ts';
 import { bodyOf, flag, maybe, number, revisionOf, splitRef, string } from './body.ts';
 import { defineEvent } from './family.ts';
 
@@ -7,7 +7,7 @@ import { defineEvent } from './family.ts';
 const ciPath =
   /^\.github\/(workflows|actions)\/|(^|\/)action\.ya?ml$|^\.github\/(dependabot\.ya?ml|CODEOWNERS)$|^(docs\/)?CODEOWNERS$|^\.gitlab-ci\.ya?ml$|^\.gitlab\/ci\/|^\.(buildkite|circleci|woodpecker|tekton)\/|^\.(drone|travis|woodpecker)\.ya?ml$|^(azure|bitbucket)-pipelines\.ya?ml$|(^|\/)Jenkinsfile/;
 
-const person = z.object({ name: maybe, username: maybe }).nullish();
+const person = z.object({ name: maybe, username: maybe, email: maybe }).nullish();
 const paths = z.array(string).nullish();
 const commit = z.object({
   id: number,
@@ -25,6 +25,11 @@ function nameOf(somebody: z.infer<typeof person>, limit: number): string {
   return text(somebody?.username ?? somebody?.name, limit) ?? '';
 }
 
+/** GitHub's private addresses bear the account's id. Undefined for any other. */
+function idInAddress(email: string | null | undefined): string | undefined {
+  return /^(\d{1,20})\+[^@\s]+@users\.noreply\.[^@\s]+$/.exec(email ?? '')?.[1];
+}
+
 /**
  * The pushed commits within what a record may weigh: 2,048 commits come in one push, and their texts are of the
  * pusher's choice. The more there are, the less is kept of each one's texts; never fewer commits.
@@ -36,9 +41,11 @@ function commitsOf(commits: readonly Commit[]) {
     const touched = [...(pushed.added ?? []), ...(pushed.removed ?? []), ...(pushed.modified ?? [])];
     const ciPaths = touched.filter((path) => ciPath.test(path)).slice(0, pathsLeft);
     pathsLeft -= ciPaths.length;
+    const authorId = idInAddress(pushed.author?.email);
     return {
       revision: revisionOf(typeof pushed.id === 'number' ? String(pushed.id) : pushed.id) ?? '',
       author: nameOf(pushed.author, Math.min(256, share)),
+      ...(authorId === undefined ? {} : { authorId }),
       committer: nameOf(pushed.committer, Math.min(256, share)),
       message: text(pushed.message, share) ?? '',
       ciPaths: ciPaths.map((path) => text(path, 200)!),
@@ -68,7 +75,7 @@ export const push = defineEvent({
     forced: flag,
     base_ref: maybe,
     commits: z.array(commit).nullish(),
-    head_commit: z.object({ message: maybe, committer: person }).nullish(),
+    head_commit: z.object({ id: maybe, message: maybe, committer: person }).nullish(),
     pusher: z.object({ name: maybe }).nullish(),
   }),
   normalise(body, received) {
@@ -89,6 +96,8 @@ export const push = defineEvent({
         'tripline.push.commits': commitsOf(body.commits ?? []),
         'tripline.push.commit_count': body.commits?.length,
         'tripline.push.pusher': text(body.pusher?.name),
+        'tripline.push.pusher_id': identifier(body.sender?.id),
+        'tripline.push.head_revision': revisionOf(body.head_commit?.id),
         'tripline.push.head_committer': text(
           body.head_commit?.committer?.username ?? body.head_commit?.committer?.name,
         ),

@@ -384,6 +384,25 @@ describe('what an event says', () => {
     expect(isHosted(job)).toBe(hosted);
   });
 
+  test('a push: whose account, which commit an annotated tag names, and which account an address names', () => {
+    const [tagObject, commit] = ['e'.repeat(40), 'c'.repeat(40)];
+    const author = { name: 'Ada', email: '81+ada@users.noreply.github.com' };
+    const pushed = {
+      ...example('push', () => true),
+      ref: 'refs/tags/v1',
+      after: tagObject,
+      sender: { login: 'mallory', id: 66, type: 'User' },
+      commits: [{ id: commit, message: 'x', author, committer: { ...author, email: 'ada@example.org' }, modified: [] }],
+      head_commit: { id: commit, message: 'x', committer: author },
+    };
+    expect(eventOf('push', pushed).data).toMatchObject({
+      'vcs.ref.head.revision': tagObject,
+      'tripline.push.head_revision': commit,
+      'tripline.push.pusher_id': '66',
+      'tripline.push.commits': [{ revision: commit, authorId: '81' }],
+    });
+  });
+
   test('a merge: the merged commit; and before it none', () => {
     const closed = example('pull_request', action('closed'));
     const pull = closed['pull_request'] as Json;
