@@ -87,6 +87,44 @@ describe('ARCHITECTURE.md', () => {
   });
 });
 
+describe('DECISIONS.md', () => {
+  const pages = [...folders('packages'), ...folders('services'), 'test']
+    .map((room) => `${room}/DECISIONS.md`)
+    .filter((path) => existsSync(join(root, path)));
+  const entries = pages.flatMap((page) =>
+    read(page)
+      .split(/^(?=## )/m)
+      .slice(1)
+      .map((text) => ({ page, text: text.trim(), number: Number(/^## (\d+)\. /.exec(text)?.[1]) })),
+  );
+
+  test('of all rooms number each decision once, and tell it in twelve lines', () => {
+    const numbers = entries.map(({ number }) => number).sort((a, b) => a - b);
+    expect(numbers).toEqual(numbers.map((_, place) => place + 1));
+    for (const { page, text, number } of entries) {
+      expect(text.split('\n').filter((line) => line !== '').length, `${page} ${number}`).toBeLessThanOrEqual(12);
+    }
+    for (const page of pages) {
+      const own = entries.filter((entry) => entry.page === page).map(({ number }) => number);
+      expect(own, page).toEqual([...own].sort((a, b) => a - b));
+    }
+  });
+
+  test('name what holds each, which is there', () => {
+    for (const { page, text, number } of entries) {
+      const [, held, status] = /Held by: ([^\n]+(?:\n[^\n]+)*?)\. Status: ([^\n]+)\.$/.exec(text) ?? [];
+      expect(status, `${page} ${number}`).toMatch(/^(in force|replaced by \d+)$/);
+      const paths = [...held!.matchAll(/(?:packages|services|test)\/[\w./-]+\w/g)].map(([path]) => path);
+      expect(paths.length, `${page} ${number}`).toBeGreaterThan(0);
+      for (const path of paths) expect(existsSync(join(root, path)), `${page} ${number}: ${path}`).toBe(true);
+    }
+  });
+});
+
+test('ARCHITECTURE.md has at most 150 lines', () => {
+  expect(read('ARCHITECTURE.md').split('\n').length).toBeLessThanOrEqual(150);
+});
+
 test('nothing calls out but by packages/integrations/outbound.ts, except the CLI what its user named', () => {
   const callers = ['packages', 'services'].flatMap((top) =>
     readdirSync(join(root, top), { withFileTypes: true, recursive: true }).flatMap((entry) => {

@@ -10,7 +10,7 @@ import { markdown, type Row, row } from './table.ts';
 /**
  * `npm run bench`: measures on this machine, prints a table, and writes it to bench-results/ as Markdown and JSON.
  * `--only a,b` measures these sections alone; `--quick` measures less, to see that it runs; `--rounds N`; `--write` puts
- * what was measured into test/bench/FIGURES.md, beside what stands there of other sections, and headlines into README.md.
+ * what was measured into test/bench/FIGURES.md, beside what stands there of other sections.
  */
 const { values: flags } = parseArgs({
   options: {
@@ -80,17 +80,15 @@ function write(): void {
     return last === undefined ? [] : [last];
   });
   writeFileSync(keptPath, `${JSON.stringify(all, null, 2)}\n`);
-  replaceIn(join(import.meta.dirname, 'FIGURES.md'), page(all));
-  replaceIn(
-    join(root, 'README.md'),
-    page(all, ({ headline }) => headline),
-  );
+  const figures = join(import.meta.dirname, 'FIGURES.md');
+  replaceIn(figures, 'bench', page(all));
+  const goals = page(all, ({ headline }) => headline);
+  replaceIn(figures, 'goals', goals);
 }
 
-function replaceIn(path: string, table: string): void {
-  const marked = /(<!-- bench -->)[\s\S]*?(<!-- \/bench -->)/;
-  writeFileSync(
-    path,
-    readFileSync(path, 'utf8').replace(marked, (_, open, close) => `${open}\n${table}${close}`),
-  );
+function replaceIn(path: string, mark: string, table: string): void {
+  const page = readFileSync(path, 'utf8');
+  const from = page.indexOf(`<!-- ${mark} -->`);
+  const to = page.indexOf(`<!-- /${mark} -->`);
+  writeFileSync(path, `${page.slice(0, from)}<!-- ${mark} -->\n${table}${page.slice(to)}`);
 }

@@ -13,7 +13,7 @@ export type Row = {
   goal: string;
   /** Null where there is no goal, or nothing was measured. */
   met: boolean | null;
-  /** Stands in the README too. */
+  /** Stands among the goals, too. */
   headline: boolean;
 };
 
