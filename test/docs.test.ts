@@ -186,7 +186,14 @@ describe('README.md', () => {
   });
 
   test('its links lead to files', () => {
-    for (const page of ['README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md']) {
+    for (const page of [
+      'README.md',
+      'CONTRIBUTING.md',
+      'ARCHITECTURE.md',
+      'OPERATING.md',
+      'SECURITY.md',
+      'CHANGELOG.md',
+    ]) {
       for (const [, path] of read(page).matchAll(/\]\((?!https?:)([^)#]+)\)/g))
         expect(existsSync(join(root, path!)), path).toBe(true);
     }
