@@ -599,6 +599,7 @@ CREATE TABLE undelivered (
   asked integer NOT NULL DEFAULT 0,
   due_at timestamp with time zone NOT NULL,
   made_at timestamp with time zone,
+  late_told_at timestamp with time zone,
   CONSTRAINT undelivered_asked_check CHECK ((asked >= 0)),
   CONSTRAINT undelivered_attempt_check CHECK ((attempt ~ '^[0-9]{1,20}$'::text)),
   CONSTRAINT undelivered_guid_check CHECK ((guid ~ '^[A-Za-z0-9-]{1,100}$'::text)),

@@ -214,6 +214,8 @@ export const attributes = {
   /** The team under which a team was put, and whose rights it has from then on. */
   'tripline.grant.parent': text,
   'tripline.grant.parent_id': id,
+  /** Under which it was before; empty where under none, absent where that is not told. */
+  'tripline.grant.parent_before': text,
 
   // Credentials, as identities only: never a value. Tokens are named by the base64 SHA-256 of their value, as GitHub does.
   'tripline.credential.id': id,
@@ -368,6 +370,10 @@ export const attributes = {
   // Whether the provider's own list of deliveries names one.
   'tripline.delivery.id': id,
   'tripline.delivery.proof': z.enum(['listed', 'not-listed', 'unavailable']),
+  /** It came by a later attempt than its first. */
+  'tripline.delivery.late': z.literal(true),
+  /** When the provider first tried to make it. */
+  'tripline.delivery.first_attempt_at': time,
 
   // What the receiver did not keep, told by itself.
   /** When the first delivery came that the record accounts for. */

@@ -18,11 +18,14 @@ let database: Awaited<ReturnType<typeof freshDatabase>>;
 let time: ReturnType<typeof handClock>;
 let github: FakeHook;
 let close: (() => Promise<void>) | undefined;
+/** What the receiver answers. */
+let status: number;
 
 beforeEach(async () => {
   database = await freshDatabase();
   time = handClock(startMs);
-  github = await startFakeHook({ clock: time.clock, pageSize: 3, post: async () => 202 });
+  status = 202;
+  github = await startFakeHook({ clock: time.clock, pageSize: 3, post: async () => status });
 });
 afterEach(async () => {
   await close?.();
@@ -166,4 +169,31 @@ test('where no list can be asked, that is the answer at once', async () => {
   await doubt('unasked', { isAskable: false });
   await doubt('unasked', { isAskable: false });
   expect(new Set(await answers())).toEqual(new Set(['github:unasked unavailable']));
+});
+
+test('when a delivery about access was first attempted is told the log, once it arrived by a later attempt', async () => {
+  status = 503;
+  const guid = await heard();
+  const other = await heard('push');
+  start();
+  await minutes(2);
+  const told = async () => {
+    const { rows } = await database.db.pool.query("SELECT event_id, data FROM outbox WHERE event_id LIKE 'late:%'");
+    return rows;
+  };
+  expect(await told()).toEqual([]);
+  status = 202;
+  await minutes(20);
+  expect(await told()).toEqual([
+    {
+      event_id: `late:github:${guid}`,
+      data: {
+        'tripline.delivery.id': `github:${guid}`,
+        'tripline.delivery.proof': 'listed',
+        'tripline.delivery.late': true,
+        'tripline.delivery.first_attempt_at': new Date(startMs).toISOString(),
+      },
+    },
+  ]);
+  expect(other).not.toBe(guid);
 });

@@ -6,7 +6,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Measures } from './measures.ts';
 import { type HookHold, keepHook, type Look } from './store/hooks.ts';
-import { findDue, recordAsked, recordSeen, type SeenDelivery } from './store/undelivered.ts';
+import { findDue, recordAsked, recordSeen, type SeenDelivery, tellLate } from './store/undelivered.ts';
 
 /** One round over one webhook that this process holds. */
 export type Round = {
@@ -84,6 +84,8 @@ export async function lookThrough(round: Round, before: Look): Promise<Looked> {
       });
       if (answered.notListed > 0)
         log.warn(answered, 'deliveries were sent that GitHub does not list: bodies of before');
+      const late = await tellLate(db, hold.hook);
+      if (late > 0) log.info({ late }, 'told the log when late deliveries about access were first attempted');
       return { finished: true, answering };
     }
   }

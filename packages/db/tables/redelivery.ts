@@ -23,6 +23,8 @@ export type RedeliveryTables = {
     asked: Generated<number>;
     due_at: Date;
     made_at: Date | null;
+    /** migrations/0032_late_deliveries.sql */
+    late_told_at: Generated<Date | null>;
   };
   /** migrations/0025_unproven.sql */
   delivery_questions: {

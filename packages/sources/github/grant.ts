@@ -149,6 +149,12 @@ const onRepositoryByTeam = (team: Team, repository: z.infer<typeof teamsReposito
   'tripline.grant.team': slugOf(team),
 });
 
+function formerParentOf(change: unknown): string | undefined {
+  const former = z.object({ from: parentBody.nullable() }).safeParse(change);
+  if (!former.success) return undefined;
+  return former.data.from === null ? '' : slugOf(former.data.from);
+}
+
 /** A team came, changed or went; or, with a repository, what the team may do there. */
 export const team = defineEvent({
   marks: ['action', 'team'],
@@ -177,6 +183,7 @@ export const team = defineEvent({
         'tripline.grant.team': slugOf(team),
         'tripline.grant.parent': isUnder && team.parent ? slugOf(team.parent) : undefined,
         'tripline.grant.parent_id': isUnder ? identifier(team.parent?.id) : undefined,
+        'tripline.grant.parent_before': formerParentOf(changes?.['parent']),
       },
     };
   },

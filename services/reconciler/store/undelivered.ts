@@ -1,4 +1,5 @@
 import type { Db } from '@tripline/db/database';
+import { addToOutbox } from '@tripline/db/outbox';
 import { inTransaction } from '@tripline/db/transaction';
 import { type HookHold, HookTaken, type Look } from './hooks.ts';
 
@@ -109,6 +110,53 @@ export async function forgetOld(
     [hook, new Date(beforeMs)],
   );
   return rows;
+}
+
+/** Events whose bodies say no time of what they tell: heard late, they would be taken for something of now. */
+const timelessEvents = [
+  'member',
+  'membership',
+  'organization',
+  'team',
+  'team_add',
+  'installation',
+  'installation_repositories',
+  'deploy_key',
+  'personal_access_token_request',
+];
+
+/**
+ * Leaves for the log when the first attempt was at deliveries that arrived by a later one and are in the trail by now, each
+ * once. To be called when a look has come to its end: until then an earlier attempt may stand on a page further down.
+ * Answers how many.
+ */
+export function tellLate(db: Db, hook: string): Promise<number> {
+  return inTransaction(db, async (client) => {
+    const { rows } = await client.query<{ workspace: string; eventId: string; first: Date }>(
+      `UPDATE undelivered u SET late_told_at = clock_timestamp()
+       FROM trail t
+       WHERE u.hook = $1 AND u.made_at IS NOT NULL AND u.late_told_at IS NULL AND u.event = ANY ($2)
+         AND t.event_id = 'github:' || u.guid AND t.appended_at > clock_timestamp() - interval '4 days'
+         AND t.workspace IS NOT NULL
+       RETURNING t.workspace, t.event_id AS "eventId", u.first_failed_at AS first`,
+      [hook, timelessEvents],
+    );
+    await addToOutbox(
+      client,
+      rows.map(({ workspace, eventId, first }) => ({
+        id: `late:${eventId}`,
+        type: 'dev.cdeventsx.tripline-delivery.looked-up',
+        workspace,
+        data: {
+          'tripline.delivery.id': eventId,
+          'tripline.delivery.proof': 'listed',
+          'tripline.delivery.late': true,
+          'tripline.delivery.first_attempt_at': first.toISOString(),
+        },
+      })),
+    );
+    return rows.length;
+  });
 }
 
 /** How many deliveries are missing, over all webhooks. */
