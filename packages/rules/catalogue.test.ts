@@ -16,6 +16,9 @@ test('ids are unique, and in an order that somebody chose', () => {
     'privilege-grant-outside-job',
     'grant-outlived-job',
     'break-glass-opened',
+    'deploy-key-write-added',
+    'mass-workflow-push',
+    'token-bulk-clone',
   ]);
 });
 

@@ -2,8 +2,11 @@ import type { AnyRule } from '@tripline/contracts/rule';
 import { rule as breakGlassOpened } from './break-glass-opened.ts';
 import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
+import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
+import { rule as massWorkflowPush } from './mass-workflow-push.ts';
 import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
+import { rule as tokenBulkClone } from './token-bulk-clone.ts';
 
 /** The rules of the house, in the order in which each event meets them. */
 export const rules: readonly AnyRule[] = [
@@ -12,4 +15,7 @@ export const rules: readonly AnyRule[] = [
   privilegeGrantOutsideJob,
   grantOutlivedJob,
   breakGlassOpened,
+  deployKeyWriteAdded,
+  massWorkflowPush,
+  tokenBulkClone,
 ];

@@ -1,0 +1,40 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { LoggedEvent } from '@tripline/contracts/event';
+import type { Observed } from '@tripline/contracts/fact';
+import { clip } from '@tripline/contracts/text';
+import { observedBy } from '@tripline/facts/bounds';
+import { observedSchema } from '@tripline/facts/observed';
+import { z } from 'zod';
+
+/** Somebody or something: compared by its id where the provider sends one, shown by its name. */
+export const namedSchema = z.object({ id: z.string(), name: z.string() });
+export type Named = z.infer<typeof namedSchema>;
+
+/** What a builder keeps of an event: by whom it was, and where. The sentences are made when they are told. */
+export const seenSchema = observedSchema.extend({ by: namedSchema, repository: namedSchema.optional() });
+export type Seen = Observed & { by: Named; repository?: Named };
+
+/** @returns what `event` shows, without anything of a rule's own. */
+export function seenBy(event: LoggedEvent): Seen {
+  const repository = repositoryOf(event);
+  return { ...observedBy(event), by: actorOf(event), ...(repository === undefined ? {} : { repository }) };
+}
+
+/** Who did it: who set the run off, or whose act it was. Its id is the account's, and the login only where none was sent. */
+export function actorOf(event: LoggedEvent): Named {
+  const data: Attributes = event.data;
+  const triggered = data['tripline.pipeline.triggered_by'];
+  const [name, id] =
+    triggered === undefined
+      ? [data['user.name'] ?? data['tripline.push.pusher'], data['user.id']]
+      : [triggered, data['tripline.pipeline.triggered_by_id']];
+  const shown = clip(name ?? 'somebody unnamed', 200);
+  return { id: id ?? shown.toLowerCase(), name: shown };
+}
+
+export function repositoryOf(event: LoggedEvent): Named | undefined {
+  const data: Attributes = event.data;
+  const name = data['vcs.repository.name'];
+  if (name === undefined) return undefined;
+  return { id: data['vcs.repository.id'] ?? `name:${name.toLowerCase()}`, name: clip(name, 200) };
+}

@@ -1,0 +1,126 @@
+import type { LoggedEvent } from '@tripline/contracts/event';
+import { defineRule, type Rule } from '@tripline/contracts/rule';
+import { parseTime } from '@tripline/contracts/time';
+import { z } from 'zod';
+import { type Named, namedSchema, type Seen, seenBy, seenSchema } from './seen.ts';
+import {
+  common,
+  draftOf,
+  type Meta,
+  type Reading,
+  type SettingsOf,
+  type Shape,
+  type Tell,
+  type Verdict,
+} from './verdict.ts';
+
+const dayMs = 86_400_000;
+/** How late an event may come. */
+const lateMs = 3 * dayMs;
+
+/** One sight of a value. */
+const countedSchema = seenSchema.extend({ value: namedSchema });
+export type Counted = Seen & { value: Named };
+
+/** Of one stretch: the values that were seen first, and those that were seen last, at most so many of each as make a finding. */
+const stateSchema = z.object({ first: z.array(countedSchema), last: z.array(countedSchema) });
+type Stretch = { first: readonly Counted[]; last: readonly Counted[] };
+const empty: Stretch = { first: [], last: [] };
+
+/**
+ * At least so many different values within a time, by one who is counted: exact, and the same in any order.
+ *
+ * Time is cut in stretches as long as the window, so a window reaches two of them, and it can end where a value is seen
+ * for the first time in its stretch. Of a stretch the `atLeast` values that were seen first decide as the later part of a
+ * window, the `atLeast` seen last as the earlier part: more cannot matter, so noise pushes nothing out. More events only
+ * ever add findings; the occasion is the day in which the stretch began.
+ */
+export function valueCount<S extends Shape>(
+  of: Meta &
+    Reading & {
+      settings?: S;
+      /** Who is counted; undefined passes the event over. */
+      by: (event: LoggedEvent, settings: SettingsOf<S>) => Named | undefined;
+      /** What is counted. */
+      value: (event: LoggedEvent) => Named | undefined;
+      tell: Tell<Counted>;
+      atLeast: (settings: SettingsOf<S>, by: Named) => number;
+      withinMs: (settings: SettingsOf<S>) => number;
+      found: (by: Named, values: readonly Named[], settings: SettingsOf<S>) => Omit<Verdict, 'because'>;
+    },
+): Rule<Stretch, SettingsOf<S>> {
+  const { by, value, tell, atLeast, withinMs, found } = of;
+  return defineRule<Stretch, SettingsOf<S>>({
+    ...common(of, of.settings ?? ({} as S)),
+    state: stateSchema as unknown as z.ZodType<Stretch>,
+    keys(event, settings) {
+      const who = by(event, settings);
+      if (who === undefined || value(event) === undefined) return [];
+      const stretch = Math.floor(parseTime(event.time) / withinMs(settings));
+      return [stretch, stretch - 1, stretch + 1].map((number) => `${who.id} ${number}`);
+    },
+    judge(event, context) {
+      const { settings, keys } = context;
+      const windowMs = withinMs(settings);
+      const who = by(event, settings)!;
+      const least = atLeast(settings, who);
+      const [here, before, after] = keys as [string, string, string];
+      const known = context.get(here) ?? empty;
+      const stretch = withSight(known, { ...seenBy(event), value: value(event)! }, least);
+      // What decides nothing is not kept.
+      if (stretch === known) return;
+      context.set(here, stretch, lateMs + 2 * windowMs);
+      const number = Math.floor(parseTime(event.time) / windowMs);
+      const pairs = [
+        [context.get(before) ?? empty, stretch, number],
+        [stretch, context.get(after) ?? empty, number + 1],
+      ] as const;
+      for (const [earlier, later, at] of pairs) {
+        const because = windowOf(earlier, later, least, windowMs);
+        if (because === undefined) continue;
+        const values = because.map((one) => one.value).sort((a, b) => (a.name < b.name ? -1 : 1));
+        const occasion = new Date(at * windowMs).toISOString().slice(0, 10);
+        context.find(draftOf({ ...found(who, values, settings), occasion, because }, tell));
+      }
+    },
+  });
+}
+
+/** The same object where the sight decides nothing. */
+function withSight(known: Stretch, sight: Counted, least: number): Stretch {
+  const first = kept(known.first, sight, least, isBefore);
+  const last = kept(known.last, sight, least, (a, b) => isBefore(b, a));
+  return first === known.first && last === known.last ? known : { first, last };
+}
+
+/** The `most` values whose best sight comes first by `isBetter`, each with that sight; the same list where nothing changes. */
+function kept(
+  known: readonly Counted[],
+  sight: Counted,
+  most: number,
+  isBetter: (a: Counted, b: Counted) => boolean,
+): readonly Counted[] {
+  const former = known.find(({ value }) => value.id === sight.value.id);
+  if (former !== undefined && !isBetter(sight, former)) return known;
+  if (former === undefined && known.length >= most && !isBetter(sight, known.at(-1)!)) return known;
+  const others = known.filter((one) => one !== former);
+  const place = others.findIndex((one) => isBetter(sight, one));
+  return others.toSpliced(place < 0 ? others.length : place, 0, sight).slice(0, most);
+}
+
+function isBefore(a: Counted, b: Counted): boolean {
+  const apartMs = parseTime(a.time) - parseTime(b.time);
+  return apartMs < 0 || (apartMs === 0 && a.eventId < b.eventId);
+}
+
+/** The sights in the earliest window that ends in `later` and holds enough values. */
+function windowOf(earlier: Stretch, later: Stretch, least: number, windowMs: number): Counted[] | undefined {
+  for (const [place, end] of later.first.entries()) {
+    const fromMs = parseTime(end.time) - windowMs;
+    const inside = new Map<string, Counted>();
+    for (const sight of earlier.last) if (parseTime(sight.time) > fromMs) inside.set(sight.value.id, sight);
+    for (const sight of later.first.slice(0, place + 1)) inside.set(sight.value.id, sight);
+    if (inside.size >= least) return [...inside.values()];
+  }
+  return undefined;
+}

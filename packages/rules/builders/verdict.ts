@@ -1,0 +1,103 @@
+import type { AttributeName } from '@tripline/contracts/attributes';
+import type { EventType } from '@tripline/contracts/event';
+import { type Confidence, confidences, type Entity, type Evidence } from '@tripline/contracts/finding';
+import type { AnyRule, FindingDraft } from '@tripline/contracts/rule';
+import { clip } from '@tripline/contracts/text';
+import { inOwnOrder } from '@tripline/facts/bounds';
+import { z } from 'zod';
+import type { Seen } from './seen.ts';
+
+/** What every builder asks for beside what it builds: the words of the catalogue. */
+export type Meta = Pick<
+  AnyRule,
+  'id' | 'title' | 'description' | 'severity' | 'principles' | 'attack' | 'owasp' | 'falseAlarms'
+> & {
+  /** Webhooks unless told otherwise. */
+  tiers?: AnyRule['tiers'];
+  /** At its best feed; high unless told otherwise. */
+  confidence?: Confidence;
+};
+
+/** The events that a rule reads; of them, with `where`, only those with one of the values. */
+export type Reading = {
+  on: readonly EventType[];
+  where?: { attribute: AttributeName; oneOf: readonly (string | number | boolean)[] };
+};
+
+/** The settings of a rule by name, each with a default, and what they come to. */
+export type Shape = z.ZodRawShape;
+export type SettingsOf<S extends Shape> = z.output<z.ZodObject<S>>;
+
+/**
+ * What follows. Evidence, confidence (never surer than its feeds), the deciding event (the latest by its own time) and the
+ * people and repositories of it follow from `because`.
+ */
+export type Verdict = Pick<FindingDraft, 'subject' | 'title' | 'summary' | 'severity'> & {
+  because: readonly Seen[];
+  entities?: readonly Entity[];
+  response?: FindingDraft['response'];
+  remedy?: readonly string[];
+  /** At most, whatever the feeds are worth. */
+  confidence?: Confidence;
+};
+
+/** How a rule says one of its observations in one sentence. */
+export type Tell<T extends Seen = Seen> = (seen: T) => string;
+
+/** What the catalogue and the engine want of every built rule. */
+export function common<S extends Shape>(of: Meta & Reading, settings: S) {
+  const { on, where, tiers = { needs: 'A' as const }, confidence = 'high' as const } = of;
+  const { id, title, description, severity, principles, attack, owasp, falseAlarms } = of;
+  return {
+    ...{ id, title, description, severity, principles, attack, owasp, falseAlarms, tiers, confidence },
+    ...(where === undefined ? {} : { where }),
+    reads: on,
+    settings: z.strictObject(settings) as unknown as z.ZodType<SettingsOf<S>>,
+    learns: false,
+  };
+}
+
+const mostLines = 40;
+const mostEntities = 20;
+
+/** Evidence of each observation, once an event, in their own order: of too many the first and the last. */
+export function evidenceOf<T extends Seen>(because: readonly T[], tell: Tell<T>): Evidence[] {
+  const once = new Map(because.toSorted(inOwnOrder).map((seen) => [seen.eventId, seen]));
+  const lines = [...once.values()];
+  const told = lines.length <= mostLines ? lines : [...lines.slice(0, mostLines / 2), ...lines.slice(-mostLines / 2)];
+  return told.map((seen) => lineOf(seen, tell(seen)));
+}
+
+export function lineOf({ eventId, eventType, time, url }: Seen, what: string): Evidence {
+  return { eventId, eventType, time, what: clip(what, 500), ...(url === undefined ? {} : { url }) };
+}
+
+/** The verdict's own entities, then the people and repositories that it rests on. */
+export function entitiesOf({ entities = [], because }: Pick<Verdict, 'entities' | 'because'>): Entity[] {
+  const people = because.map(({ by }) => ({ kind: 'user' as const, id: by.name }));
+  const places = because.flatMap(({ repository }) =>
+    repository === undefined ? [] : [{ kind: 'repository' as const, id: repository.name }],
+  );
+  const once = new Map([...entities, ...people, ...places].map((entity) => [`${entity.kind} ${entity.id}`, entity]));
+  return [...once.values()].slice(0, mostEntities);
+}
+
+/** The lowest of what it rests on, and at most `most`. */
+export function sureness(because: readonly Seen[], most: Confidence = 'high'): Confidence {
+  return confidences[Math.min(confidences.indexOf(most), ...because.map(({ trust }) => confidences.indexOf(trust)))]!;
+}
+
+/** A verdict as `find` of a rule that judges takes it. */
+export function draftOf<T extends Seen>(verdict: Verdict & { because: readonly T[]; occasion: string }, tell: Tell<T>) {
+  const { because, subject, occasion, title, summary, severity, response = [], remedy = [] } = verdict;
+  const last = because.toSorted(inOwnOrder).at(-1);
+  if (last === undefined) throw new Error('a verdict needs what it rests on (because)');
+  return {
+    ...{ subject: clip(subject, 500), occasion, title: clip(title, 300), summary, response, remedy },
+    confidence: sureness(because, verdict.confidence),
+    evidence: evidenceOf(because, tell),
+    entities: entitiesOf(verdict),
+    decidedBy: { eventId: last.eventId, time: last.time },
+    ...(severity === undefined ? {} : { severity }),
+  } satisfies FindingDraft;
+}

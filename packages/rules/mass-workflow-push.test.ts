@@ -1,0 +1,68 @@
+import { expectTimeline } from '@tripline/testing/timeline/in-words';
+import { expect, test } from 'vitest';
+import { rule } from './mass-workflow-push.ts';
+
+test('three repositories within ten minutes, whatever lies between, and those beyond add nothing new', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    09:00  mallory  pushes c1 to acme/app main (touching .github/workflows/ci.yml)
+    09:02  mallory  pushes c2 to acme/lib x (touching .github/workflows/ci.yml; authored by ada)
+    09:03  ada      pushes c3 to acme/web main (touching .github/workflows/ci.yml)
+    09:08  mallory  pushes c4 to acme/web x (touching src/index.ts, .github/workflows/new.yml)   ← FOUND user:mallory [critical/high]
+    09:09  mallory  pushes c5 to acme/api main (touching action.yml)
+    `,
+  );
+  expect(findings[0]!.title).toBe('mallory changed CI files in 3 repositories within 10 minutes');
+  expect(findings[0]!.entities).toContainEqual({ kind: 'repository', id: 'acme/lib' });
+});
+
+test('one repository again and again, or three in half an hour, or files that configure no CI, are work', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  ada  pushes c1 to acme/app main (touching .github/workflows/ci.yml)
+    09:01  ada  pushes c2 to acme/app main (touching .github/workflows/ci.yml)
+    09:02  ada  pushes c3 to acme/app next (touching .github/workflows/ci.yml)
+    09:03  ada  pushes c4 to acme/lib main
+    09:04  ada  pushes c5 to acme/web main
+    09:05  ada  pushes c6 to acme/lib main (touching .github/workflows/ci.yml)
+    09:30  ada  pushes c7 to acme/web main (touching .github/workflows/ci.yml)
+    09:50  ada  deletes branch next of acme/web (from c7)
+    `,
+  );
+});
+
+test('a name that changes hides nothing: accounts and repositories are counted by their numbers', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  pushes c1 to acme/app main (touching .github/workflows/ci.yml)
+    09:01  mallory  renames account mallory to ada-bot
+    09:02  ada-bot  pushes c2 to acme/lib main (touching .github/workflows/ci.yml)
+    09:04  ada-bot  pushes c3 to acme/web main (touching .github/workflows/ci.yml)   ← FOUND user:ada-bot
+    `,
+    // Under which of the two names it is told, the order decides.
+    { anyOrder: false },
+  );
+  expectTimeline(
+    rule,
+    `
+    09:00  ada  pushes c1 to acme/app main (touching .github/workflows/ci.yml)
+    09:01  ada  renames repository acme/app to acme/web
+    09:02  ada  pushes c2 to acme/web main (touching .github/workflows/ci.yml)
+    09:03  ada  pushes c3 to acme/lib main (touching .github/workflows/ci.yml)
+    `,
+  );
+});
+
+test('who rolls templates out may have a number of their own', () => {
+  const templates = (settings: object) => ({ settings: { 'mass-workflow-push': settings as Record<string, unknown> } });
+  const text = `
+    09:00  roll[bot]  pushes c1 to acme/app main (touching .github/workflows/ci.yml)
+    09:01  roll[bot]  pushes c2 to acme/lib main (touching .github/workflows/ci.yml)
+    09:02  roll[bot]  pushes c3 to acme/web main (touching .github/workflows/ci.yml)
+  `;
+  expectTimeline(rule, text, templates({ quotas: { 'roll[bot]': 4 } }));
+  expect(() => expectTimeline(rule, text)).toThrow(/says nothing of: FOUND user:roll\[bot\]/);
+});

@@ -1,0 +1,52 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import { z } from 'zod';
+import { actorOf, repositoryOf } from './builders/seen.ts';
+import { valueCount } from './builders/value-count.ts';
+
+export const rule = valueCount({
+  id: 'mass-workflow-push',
+  title: 'CI files changed in many repositories at once',
+  description:
+    'One account pushed changes to files that configure CI in at least `repositories` repositories within `windowMs`. ' +
+    'So does a worm, or whoever holds a stolen token and plants a workflow wherever it may write. ' +
+    'Merges count too: GitHub tells them as pushes of whoever merged.',
+  severity: 'critical',
+  principles: [2],
+  attack: ['T1195.002'],
+  owasp: ['CICD-SEC-4'],
+  falseAlarms: [
+    'An app or bot that rolls templates out: an exception for its account under `exceptions`, or a higher number for it under `quotas`.',
+    'Somebody who merges the same dependency update everywhere within minutes: raise `repositories`.',
+  ],
+  on: ['dev.cdeventsx.tripline-ref.pushed'],
+  settings: {
+    repositories: z.int().min(2).max(100).default(3),
+    /** By login: so many repositories instead. */
+    quotas: z.record(z.string(), z.int().min(2).max(1000)).default({}),
+    windowMs: z.int().min(1000).max(86_400_000).default(600_000),
+  },
+  by: (event) => (touchesCi(event.data) ? actorOf(event) : undefined),
+  value: repositoryOf,
+  tell: ({ by, value }) => `${by.name} changed CI files in ${value.name}`,
+  atLeast: ({ repositories, quotas }, { name }) => quotas[name] ?? repositories,
+  withinMs: ({ windowMs }) => windowMs,
+  found: (actor, repositories, { windowMs }) => ({
+    subject: `user:${actor.name}`,
+    title: `${actor.name} changed CI files in ${repositories.length} repositories within ${minutes(windowMs)}`,
+    summary:
+      `${actor.name} pushed changes to pipelines of ${repositories
+        .map(({ name }) => name)
+        .slice(0, 10)
+        .join(', ')}. ` + 'A stolen token that plants a workflow wherever it may write looks like this.',
+    remedy: [
+      `Ask ${actor.name} on another channel whether these are theirs.`,
+      'If not: end their sessions, delete their tokens, and revert the commits before their workflows run again.',
+    ],
+  }),
+});
+
+/** Files that configure CI were touched, by a push that adds something: a branch that is deleted changes none. */
+function touchesCi(data: Attributes): boolean {
+  return data['tripline.push.commits']?.some(({ ciPaths }) => ciPaths.length > 0) ?? false;
+}
+const minutes = (ms: number) => `${Math.ceil(ms / 60_000)} minutes`;

@@ -1,0 +1,62 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { LoggedEvent } from '@tripline/contracts/event';
+import { clip } from '@tripline/contracts/text';
+import { z } from 'zod';
+import { type Named, repositoryOf } from './builders/seen.ts';
+import { valueCount } from './builders/value-count.ts';
+
+export const rule = valueCount({
+  id: 'token-bulk-clone',
+  title: 'One token cloned many repositories',
+  description:
+    'One token cloned, fetched or downloaded at least `repositories` different repositories within `windowMs`. ' +
+    'Whoever finds a token takes what it opens, all at once, before it is revoked. ' +
+    'A read that names no token is counted for the account; no webhook tells of reads.',
+  severity: 'critical',
+  principles: [2],
+  attack: ['T1213.003'],
+  owasp: ['CICD-SEC-2', 'CICD-SEC-6'],
+  tiers: { needs: 'B' },
+  falseAlarms: [
+    'Mirrors, scanners and backups: a higher number for their account or token under `quotas`, or an exception for the account.',
+    'A build that checks out more repositories than `repositories`: raise it.',
+  ],
+  on: ['dev.cdeventsx.tripline-repository.read'],
+  settings: {
+    repositories: z.int().min(2).max(100).default(10),
+    /** By login, or by the token's hash: so many repositories instead. */
+    quotas: z.record(z.string(), z.int().min(2).max(1000)).default({}),
+    windowMs: z.int().min(1000).max(86_400_000).default(360_000),
+  },
+  by: readerOf,
+  value: repositoryOf,
+  tell: ({ by, value }) => `${by.name} read ${value.name}`,
+  atLeast: ({ repositories, quotas }, by) =>
+    quotas[by.id.replace(/^token /, '')] ?? quotas[loginOf(by)] ?? repositories,
+  withinMs: ({ windowMs }) => windowMs,
+  found: (reader, repositories, { windowMs }) => ({
+    subject: reader.id,
+    title: `${loginOf(reader)} cloned ${repositories.length} repositories within ${Math.ceil(windowMs / 60_000)} minutes`,
+    summary:
+      `${reader.name} read ${repositories
+        .map(({ name }) => name)
+        .slice(0, 10)
+        .join(', ')}. ` + 'Whoever finds a token takes all that it opens before it is revoked.',
+    entities: reader.id.startsWith('token ') ? [{ kind: 'credential', id: reader.id.slice('token '.length) }] : [],
+    remedy: [
+      `Ask ${loginOf(reader)} on another channel whether this is theirs; if not, revoke the token.`,
+      'Take every secret that lies in these repositories as known to others.',
+    ],
+  }),
+});
+
+/** The token where the feed names one, by its hash or its id, else the account. */
+function readerOf(event: LoggedEvent): Named | undefined {
+  const data: Attributes = event.data;
+  const login = clip(data['user.name'] ?? 'somebody unnamed', 200);
+  const token = data['tripline.credential.token_hash'] ?? data['tripline.credential.id'];
+  if (token !== undefined) return { id: `token ${token}`, name: `A token of ${login}` };
+  const account = data['user.id'] ?? data['user.name']?.toLowerCase();
+  return account === undefined ? undefined : { id: `account ${account}`, name: login };
+}
+const loginOf = ({ name }: Named) => name.replace(/^A token of /, '');
