@@ -51,7 +51,7 @@ export function pack(to: string): string {
       put(staging, file, toJavaScript(file, read(file)));
     }
     cpSync(join(root, 'migrations'), join(staging, 'migrations'), { recursive: true });
-    for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md'])
+    for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'OPERATING.md'])
       copyFileSync(join(root, file), join(staging, file));
     const { manifest, lock } = manifests();
     put(staging, 'package.json', JSON.stringify(manifest, null, 2));

@@ -66,10 +66,10 @@ export function refusedLogin(mechanism: SaslMechanism): string {
 function missingRight(type: string, { sasl }: KafkaSecurity, right: KafkaRight | undefined): string {
   const who = `User:${sasl?.username ?? '<principal>'}`;
   if (right === undefined)
-    return `Kafka lacks a right for ${who} (${type}): see README.md for the ACLs that Tripline needs`;
+    return `Kafka lacks a right for ${who} (${type}): see OPERATING.md for the ACLs that Tripline needs`;
   const [kind, name] = 'topic' in right ? ['topic', right.topic] : ['group', right.group];
   const acl = `kafka-acls.sh --add --allow-principal ${who} --operation ${right.operation} --${kind} ${name}`;
-  const instead = right.operation === 'Create' ? ', or make the topic yourself, as README.md says' : '';
+  const instead = right.operation === 'Create' ? ', or make the topic yourself, as OPERATING.md says' : '';
   return `Kafka does not allow ${who} to ${right.operation} the ${kind} ${name}: \`${acl}\`${instead}`;
 }
 
