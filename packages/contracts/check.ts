@@ -26,8 +26,9 @@ export const criteria = {
   GitHub: 'it refuses the App or the token, or the App is installed nowhere',
   organization: 'genuine deliveries of it came within the last day, and no workspace has it',
   deliveries: 'never: what was ignored and refused within the last day is shown, by reason, with the time of the last',
-  Slack: 'it refuses the bot token, the token is of another team, or it has taken nothing for five minutes',
-  PagerDuty: 'the routing key has another form than they have, or it has taken nothing for five minutes',
+  Slack: 'it refuses the bot token, or the token is of another team',
+  PagerDuty: 'the routing key has another form than they have',
+  notifications: 'every call to a channel has failed for five minutes, or fails by what only a person can mend',
   remediation: 'it is automatic, and nothing may act, or no policy allows anything',
 } as const;
 type Subject = keyof typeof criteria;

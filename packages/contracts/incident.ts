@@ -26,3 +26,19 @@ export type Actor = {
   name: string;
   proof?: string;
 };
+
+/** What happened to an incident; a line of its history. */
+export type IncidentEventKind =
+  | 'opened'
+  | 'joined'
+  | 'acknowledged'
+  | 'resolved'
+  | 'reopened'
+  | 'withdrawn'
+  | 'told'
+  | 'remediated'
+  /** migrations/0018_silences.sql */
+  | 'paged'
+  /** migrations/0025_unproven.sql */
+  | 'proven'
+  | 'lowered';

@@ -5,12 +5,8 @@ import type { Intent } from './response.ts';
  * gives rise to them, so a job exists exactly when its cause does. Payloads carry ids only; the worker reads the rest.
  */
 export type Jobs = {
-  /** Bring Slack in step with an incident's present state. Job key `tell-slack:<incident>`: a storm of changes is one job. */
-  'tell-slack': { incident: string };
-  /** Bring the one Slack message in step that a storm of incidents was folded into. Job key `tell-slack-digest:<digest>`. */
-  'tell-slack-digest': { digest: number };
-  /** Bring PagerDuty in step with an incident's present state. Job key `tell-pagerduty:<incident>`. */
-  'tell-pagerduty': { incident: string };
+  /** Bring every notification channel in sync with an incident's present state. Job key `notify:<incident>`: a storm of changes is one job. */
+  notify: { incident: string };
   /** Run a finding's playbook through the guard. Job key `remediate:<finding>`. */
   remediate: { finding: string };
   /** Ask the provider about a commit, and append the answer to the log. Job key `look-up:<id>`. */

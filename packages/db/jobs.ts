@@ -36,12 +36,9 @@ export async function addLaterJob<N extends JobName>(
   );
 }
 
-/** Leaves the jobs that bring Slack and PagerDuty in step with an incident. To be called with every rise of its version. */
-export async function addTellJobs(client: Pick<ClientBase, 'query'>, incident: string): Promise<void> {
-  await addJobs(client, [
-    { name: 'tell-slack', payload: { incident }, key: `tell-slack:${incident}` },
-    { name: 'tell-pagerduty', payload: { incident }, key: `tell-pagerduty:${incident}` },
-  ]);
+/** Leaves the job that brings the notification channels in sync with an incident. To be called with every rise of its version. */
+export async function addNotifyJob(client: Pick<ClientBase, 'query'>, incident: string): Promise<void> {
+  await addJob(client, 'notify', { incident }, { key: `notify:${incident}` });
 }
 
 /** A job of any kind, with its whole key. */

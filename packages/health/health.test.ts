@@ -8,7 +8,7 @@ let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 beforeAll(async () => {
   fresh = await freshDatabase();
   await noteRuleFaults(fresh.as('detector'), [{ rule: 'some-rule', reason: 'no branch' }]);
-  await addJob(fresh.db.pool, 'tell-slack', { incident: 'i1' }, { key: 'k1' });
+  await addJob(fresh.db.pool, 'notify', { incident: 'i1' }, { key: 'k1' });
   await fresh.db.pool.query(`UPDATE graphile_worker._private_jobs SET attempts = 5, last_error = 'no way'`);
 });
 afterAll(() => fresh.close());
@@ -19,13 +19,13 @@ const brokenFor = async (...[service, skipsDenied]: [Parameters<typeof fresh.as>
   );
 
 it('is told whole to the command line, under its own role', async () => {
-  expect(await brokenFor('cli', false)).toEqual(['rule some-rule', 'jobs tell-slack']);
+  expect(await brokenFor('cli', false)).toEqual(['rule some-rule', 'jobs notify']);
 });
 
 it.each([
-  ['detector', ['rule some-rule', 'jobs tell-slack']],
-  ['notifier', ['jobs tell-slack']],
-  ['remediator', ['jobs tell-slack']],
+  ['detector', ['rule some-rule', 'jobs notify']],
+  ['notifier', ['jobs notify']],
+  ['remediator', ['jobs notify']],
   ['recorder', []],
   ['reconciler', []],
 ] as const)('is told to the %s as far as its role may look', async (service, broken) => {

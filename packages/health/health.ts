@@ -5,10 +5,10 @@ import { readOutbox } from '@tripline/db/outbox';
 import type { Config } from '@tripline/runtime/config';
 import { redactText } from '@tripline/runtime/redact';
 import { readDeliverySummaries, readUnknownOrganizations } from '@tripline/trail/delivery-summaries';
+import { readChannelTroubles } from './channel-troubles.ts';
 import { readHooks } from './hooks.ts';
 import { readImports } from './imports.ts';
 import { readRuleFaults } from './rule-faults.ts';
-import { readSinkTroubles } from './sink-troubles.ts';
 
 /** So often a job fails before somebody is told: what a network or a provider loses for a minute is over by then. */
 const tooManyAttempts = 5;
@@ -32,7 +32,7 @@ export async function checkHealth(
   } = {},
 ): Promise<Check[]> {
   const found: Check[] = [];
-  for (const look of [schema, rules, jobs, outbox, sinks, organizations, deliveries, imports, redelivery]) {
+  for (const look of [schema, rules, jobs, outbox, channels, organizations, deliveries, imports, redelivery]) {
     try {
       found.push(...(await look(db, config)));
     } catch (error) {
@@ -60,12 +60,12 @@ async function schema(db: Db): Promise<Check[]> {
   }
 }
 
-async function sinks(db: Db): Promise<Check[]> {
-  return (await readSinkTroubles(db)).map(({ sink, since, triedAt, reason, gaveUp, waiting }): Check => {
-    const name = sink === 'slack' ? 'Slack takes messages' : 'PagerDuty takes messages';
-    const said = `not since ${moment(since)} UTC (${reason}, last tried at ${moment(triedAt)}); ${waiting} messages wait`;
-    const mend = 'see to the credential, its rights and the channel; what waits is told within minutes after';
-    return gaveUp ? { name, state: 'broken', said, mend } : { name, state: 'ok', said: `${said}; it is tried again` };
+async function channels(db: Db): Promise<Check[]> {
+  return (await readChannelTroubles(db)).map(({ channel, since, triedAt, reason, gaveUp, waiting }): Check => {
+    const name = `notifications to ${channel}` as const;
+    const said = `every call has failed since ${moment(since)} UTC (${reason}, last at ${moment(triedAt)}); ${waiting} notifications are queued`;
+    const mend = 'check the credential, its rights and the channel; queued notifications are sent within minutes after';
+    return gaveUp ? { name, state: 'broken', said, mend } : { name, state: 'ok', said: `${said}; retrying` };
   });
 }
 

@@ -35,7 +35,7 @@ test('an acknowledgement says who and when, and leaves one job a sink', async ()
   const { changed, incident } = await acknowledge(database.db, id, ada);
   expect(changed).toBe(true);
   expect(incident).toMatchObject({ state: 'acknowledged', version: 2, acknowledged: { by: ada } });
-  expect(await jobs(id)).toEqual(['tell-pagerduty', 'tell-slack']);
+  expect(await jobs(id)).toEqual(['notify']);
 
   const again = await acknowledge(database.db, id, grace);
   expect(again.changed).toBe(false);

@@ -1,9 +1,9 @@
 import type { Entity, Severity } from '@tripline/contracts/finding';
-import type { Actor, IncidentState, Resolution } from '@tripline/contracts/incident';
+import type { Actor, IncidentEventKind, IncidentState, Resolution } from '@tripline/contracts/incident';
 import type { Db } from '@tripline/db/database';
-import { addTellJobs } from '@tripline/db/jobs';
+import { addNotifyJob } from '@tripline/db/jobs';
 import { addToOutbox } from '@tripline/db/outbox';
-import type { FindingsTables, IncidentEventKind } from '@tripline/db/tables/findings';
+import type { FindingsTables } from '@tripline/db/tables/findings';
 import { inTransaction } from '@tripline/db/transaction';
 import { redactText } from '@tripline/runtime/redact';
 import type { Selectable } from 'kysely';
@@ -148,7 +148,7 @@ function transition(
     );
     const incident = toIncident(updated.rows[0]!);
     await addIncidentEvent(client, { incident: id, kind, actor, detail: { ...detail, ...(reason ? { reason } : {}) } });
-    await addTellJobs(client, id);
+    await addNotifyJob(client, id);
     const named = await client.query<{ id: string }>(
       'SELECT id FROM findings WHERE incident = $1 ORDER BY detected_at DESC, id LIMIT $2',
       [id, namedFindings],
@@ -216,7 +216,7 @@ export async function pageAnew(
     [id, generation],
   );
   await addIncidentEvent(client, { incident: id, kind: 'paged', actor: tripline, detail: { ...detail, generation } });
-  await addTellJobs(client, id);
+  await addNotifyJob(client, id);
   return true;
 }
 

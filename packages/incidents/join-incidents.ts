@@ -1,6 +1,5 @@
 import { alwaysTold, type Entity, type Finding, type Severity, severities } from '@tripline/contracts/finding';
-import type { IncidentState, Resolution } from '@tripline/contracts/incident';
-import type { IncidentEventKind } from '@tripline/db/tables/findings';
+import type { IncidentEventKind, IncidentState, Resolution } from '@tripline/contracts/incident';
 
 /** A finding joins an incident that the log last told of so long before or after it, ms. */
 export const joiningWindowMs = 24 * 3_600_000;

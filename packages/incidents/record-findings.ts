@@ -370,8 +370,7 @@ WITH numbered AS MATERIALIZED (
   FROM json_to_recordset($5::json) AS s(line int, place int, kind text, detail jsonb)
   JOIN numbered n ON n.place = s.place ORDER BY s.line
 ), jobs AS (
-  SELECT sink AS name, json_build_object('incident', n.name) AS payload, sink || ':' || n.name AS key
-  FROM numbered n, unnest(ARRAY['tell-slack', 'tell-pagerduty']) AS sink
+  SELECT 'notify' AS name, json_build_object('incident', n.name) AS payload, 'notify:' || n.name AS key FROM numbered n
   UNION ALL
   SELECT 'remediate', json_build_object('finding', finding), 'remediate:' || finding
   FROM json_array_elements_text($6::json) AS finding

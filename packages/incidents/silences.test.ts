@@ -97,7 +97,7 @@ test('what still stands at the end comes back as one incident, once, without res
   const story = (await readIncident(database.db, incident!.id))!;
   expect(story.findings.map(({ subject }) => subject).sort()).toEqual(['one', 'two']);
   expect(story.events).toMatchObject([{ kind: 'opened', detail: { findings: 2 } }]);
-  expect(await jobs()).toEqual([`tell-pagerduty:${incident!.id}`, `tell-slack:${incident!.id}`]);
+  expect(await jobs()).toEqual([`notify:${incident!.id}`]);
   expect(await tellEndedSilences(detector)).toBe(0);
 
   // From here on it is an incident like any other.

@@ -9,7 +9,7 @@ import {
   type SilenceScope,
 } from '@tripline/contracts/silence';
 import type { Db } from '@tripline/db/database';
-import { addTellJobs } from '@tripline/db/jobs';
+import { addNotifyJob } from '@tripline/db/jobs';
 import { addToOutbox, triplineWorkspace } from '@tripline/db/outbox';
 import type { FindingsTables } from '@tripline/db/tables/findings';
 import { inTransaction } from '@tripline/db/transaction';
@@ -190,7 +190,7 @@ async function tellEnded(
   await client.query('DELETE FROM silenced_findings WHERE finding = ANY ($1)', [ids]);
   const detail = { title, silence, until, findings: found.length, silencedBy: found[0]!.silenced_by };
   await addIncidentEvent(client, { incident, kind: 'opened', actor: tripline, detail });
-  await addTellJobs(client, incident);
+  await addNotifyJob(client, incident);
   return true;
 }
 

@@ -35,6 +35,15 @@ export type ReportedStep = {
   text: string;
 };
 
+/** Many incidents at once in numbers: counts with the gravest or most frequent first, and the gravest incidents by name. */
+export type DigestReport = {
+  incidents: number;
+  open: number;
+  severities: readonly { name: Severity; count: number }[];
+  rules: readonly { name: string; count: number }[];
+  gravest: readonly (Pick<IncidentReport, 'title' | 'severity' | 'state'> & { incident: string })[];
+};
+
 /** Who acted, as people read it. */
 export function describeActor(actor: Actor): string {
   if (actor.via === 'tripline') return 'Tripline';

@@ -197,8 +197,7 @@ describe('the detector', () => {
     expect(Object.fromEntries(jobs.rows.map(({ task, count }) => [task, count]))).toEqual({
       'look-up': lookUps.length,
       remediate: all.length,
-      'tell-slack': incidents.rows[0].count,
-      'tell-pagerduty': incidents.rows[0].count,
+      notify: incidents.rows[0].count,
     });
   });
 

@@ -16,7 +16,7 @@ import type { Config } from '@tripline/runtime/config';
 import { errorBody } from '@tripline/runtime/http';
 import type { Logger } from '@tripline/runtime/logger';
 import type { FastifyInstance } from 'fastify';
-import { createPace } from './pace.ts';
+import { createRateLimiter } from './rate-limiter.ts';
 import { readSlackChannel } from './store/messages.ts';
 
 /** Slack shows the person an error when it has no answer after 3 s. */
@@ -51,11 +51,11 @@ class Refusal extends Error {
 export function addInteractions(app: FastifyInstance, parts: InteractionParts): { settle: () => Promise<void> } {
   const { db, logger, clock, slack } = parts;
   /** Slack allows no more for long; whoever presses faster is answered by the message itself. */
-  const pace = createPace(clock, { intervalMs: 1000, burst: 20 });
+  const limiter = createRateLimiter(clock, { intervalMs: 1000, burst: 20 });
   const underWay = new Set<Promise<unknown>>();
 
   function inBackground(call: () => ReturnType<SlackAnswers['tellOne']>, what: string): void {
-    if (pace.admit() > 0) {
+    if (limiter.admit() > 0) {
       logger.warn(`${what} was left out: too many at once`);
       return;
     }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '@tripline/db/database';
-import { readSinkTroubles } from '@tripline/health/sink-troubles';
+import { readChannelTroubles } from '@tripline/health/channel-troubles';
 import { acknowledge, readIncident, reopen, resolve } from '@tripline/incidents/incidents';
 import { actionIds } from '@tripline/integrations/slack/interaction';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
@@ -18,7 +18,14 @@ import {
   submissionOf,
 } from '@tripline/testing/services/notifier';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { foldWaiting, listMessages, park, readDigest, recordFolded, takeUpDue } from './store/messages.ts';
+import {
+  claimDue,
+  deferNotification,
+  groupIntoDigest,
+  listMessages,
+  readDigest,
+  recordDigestNews,
+} from './store/messages.ts';
 
 let db: Db;
 const closers: (() => Promise<void>)[] = [];
@@ -54,7 +61,7 @@ async function inStep(): Promise<boolean> {
 }
 
 test('one incident is one post and one trigger', async () => {
-  const { slack, pagerduty, told, metrics } = await start();
+  const { slack, pagerduty, sent, metrics } = await start();
   const id = await openIncident(db, { title: 'mallory was given write' });
   await expect.poll(inStep, until).toBe(true);
   expect(slack.requests.map(({ path }) => path)).toEqual(['/chat.postMessage']);
@@ -65,8 +72,10 @@ test('one incident is one post and one trigger', async () => {
     ['pagerduty', 'trigger', 'live'],
     ['slack', 'posted', 'live'],
   ]);
-  expect(told.map(({ sink }) => sink).sort()).toEqual(['pagerduty', 'slack']);
-  expect(await metrics.metrics()).toMatch(/tripline_notifier_latency_seconds_count\{[^}]*sink="slack"[^}]*\} 1/);
+  expect(sent.map(({ channel }) => channel).sort()).toEqual(['pagerduty', 'slack']);
+  expect(await metrics.metrics()).toMatch(
+    /tripline_notifier_notification_latency_seconds_count\{[^}]*channel="slack"[^}]*\} 1/,
+  );
 });
 
 test('an alert that may have been opened is resolved when its incident is over before anybody knows', async () => {
@@ -255,7 +264,7 @@ test('a storm is folded into one message, and none is missing', async () => {
   );
   // Slow enough that incidents pile up.
   const { slack, pagerduty } = await start(undefined, {
-    slackIntervalMs: 200,
+    intervalMs: { slack: 200 },
     sweepMs: 5000,
     timeoutMs: 5000,
     claimMs: 10_000,
@@ -263,7 +272,7 @@ test('a storm is folded into one message, and none is missing', async () => {
   await expect.poll(inStep, { timeout: 25_000, interval: 100 }).toBe(true);
   const digests = slack.posts().filter(({ text }) => text.includes('more incidents'));
   expect(digests).toHaveLength(1);
-  const messages = await listMessages(db, { sink: 'slack' });
+  const messages = await listMessages(db, { channel: 'slack' });
   const toldOf = new Set(messages.filter(({ kind }) => kind === 'posted' || kind === 'folded').map((m) => m.incident));
   expect(ids.filter((id) => !toldOf.has(id))).toEqual([]);
   const folded = messages.filter(({ kind }) => kind === 'folded');
@@ -290,9 +299,9 @@ test('a storm is folded into one message, and none is missing', async () => {
 
 test('a folded incident that becomes graver leaves its digest, and gets a message of its own', async () => {
   const ids = await Promise.all(Array.from({ length: 60 }, () => openIncident(db, { severity: 'medium' })));
-  const { slack } = await start(undefined, { slackIntervalMs: 200, timeoutMs: 5000, claimMs: 10_000 });
+  const { slack } = await start(undefined, { intervalMs: { slack: 200 }, timeoutMs: 5000, claimMs: 10_000 });
   await expect.poll(inStep, { timeout: 25_000, interval: 100 }).toBe(true);
-  const folded = (await listMessages(db, { sink: 'slack' })).filter(({ kind }) => kind === 'folded');
+  const folded = (await listMessages(db, { channel: 'slack' })).filter(({ kind }) => kind === 'folded');
   const [same, graver] = folded.map(({ incident }) => incident!);
   expect(ids).toContain(graver);
   const own = (id: string) => slack.posts().filter(({ text }) => text.includes(`(${id})`));
@@ -306,11 +315,11 @@ test('a folded incident that becomes graver leaves its digest, and gets a messag
 
 test('a digest leaves what became graver to a message of its own, whoever comes first', async () => {
   const [same, graver] = [await openIncident(db, { severity: 'low' }), await openIncident(db, { severity: 'low' })];
-  for (const incident of [same, graver]) await park(db, { incident, sink: 'slack', mode: 'live' });
-  expect(await foldWaiting(db, { above: 1, keep: 0, mode: 'live' })).toBe(2);
-  const claim = await takeUpDue(db, 'slack', 'newest', randomUUID(), 10_000);
-  const digest = claim!.telling.id;
-  await recordFolded(db, claim!, 'live', (await readDigest(db, digest)).news);
+  for (const incident of [same, graver]) await deferNotification(db, { incident, channel: 'slack', mode: 'live' });
+  expect(await groupIntoDigest(db, { above: 1, keep: 0, mode: 'live' })).toBe(2);
+  const claim = await claimDue(db, 'slack', 'newest', randomUUID(), 10_000);
+  const digest = claim!.notification.id;
+  await recordDigestNews(db, claim!, 'live', (await readDigest(db, digest)).news);
   expect((await readDigest(db, digest)).news).toEqual([]);
   await db.pool.query(`UPDATE incidents SET severity = 'critical' WHERE id = $1`, [graver]);
   for (const incident of [same, graver]) await joinFinding(db, incident, 'more of it');
@@ -319,8 +328,8 @@ test('a digest leaves what became graver to a message of its own, whoever comes 
 
 test('what pages anew within a digest is one reply that the channel sees, and nothing else is told for it', async () => {
   const ids = [await openIncident(db), await openIncident(db), await openIncident(db)];
-  for (const incident of ids) await park(db, { incident, sink: 'slack', mode: 'live' });
-  expect(await foldWaiting(db, { above: 1, keep: 0, mode: 'live' })).toBe(3);
+  for (const incident of ids) await deferNotification(db, { incident, channel: 'slack', mode: 'live' });
+  expect(await groupIntoDigest(db, { above: 1, keep: 0, mode: 'live' })).toBe(3);
   const { slack, pagerduty } = await start();
   await expect.poll(inStep, until).toBe(true);
   expect(slack.posts()).toHaveLength(1);
@@ -345,7 +354,7 @@ test('news is told beside a pile that waits, and the pile is told too', async ()
   await db.pool.query(
     `INSERT INTO told (incident, sink, mode, due_at) SELECT id, 'pagerduty', 'live', now() - interval '1 hour' FROM incidents`,
   );
-  const { pagerduty } = await start(undefined, { pagerDutyIntervalMs: 100, timeoutMs: 5000, claimMs: 10_000 });
+  const { pagerduty } = await start(undefined, { intervalMs: { pagerduty: 100 }, timeoutMs: 5000, claimMs: 10_000 });
   // The burst is spent on what waited.
   await expect.poll(() => pagerduty.requests.length, until).toBeGreaterThan(20);
   const fresh = await openIncident(db);
@@ -380,7 +389,7 @@ test('an answer that never comes leads to one repeat at most, marked', async () 
   expect(more).toEqual([]);
   expect(first).not.toContain('Possibly a repeat');
   expect(second).toContain('Possibly a repeat');
-  const messages = await listMessages(db, { incident: id, sink: 'slack' });
+  const messages = await listMessages(db, { incident: id, channel: 'slack' });
   expect(messages.map(({ kind, possibly_repeated }) => [kind, possibly_repeated])).toEqual([['posted', true]]);
   expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`]);
 });
@@ -427,17 +436,16 @@ test('who was held up until its claim ran out sends nothing once somebody else h
     },
   });
   const id = await openIncident(db);
-  await db.pool.query(`DELETE FROM graphile_worker._private_jobs WHERE key LIKE 'tell-pagerduty:%'`);
   closing(await startNotifier({ ...db, pool }, configFor({ slack: slack.url }), { claimMs: 100 }));
   const jobs = 'SELECT count(*)::int AS left FROM graphile_worker.jobs WHERE key = $1';
-  const left = async () => (await db.pool.query(jobs, [`tell-slack:${id}`])).rows[0].left;
+  const left = async () => (await db.pool.query(jobs, [`notify:${id}`])).rows[0].left;
   await expect.poll(left, until).toBe(0);
   expect(heldUp).toBe(true);
   expect(slack.posts()).toEqual([]);
 });
 
 test('with nothing configured, what would have been told is recorded as a dry run', async () => {
-  const { told } = closing(await startNotifier(db, configFor({})));
+  const { sent } = closing(await startNotifier(db, configFor({})));
   const id = await openIncident(db);
   await expect.poll(inStep, until).toBe(true);
   const messages = await listMessages(db, { incident: id });
@@ -445,10 +453,10 @@ test('with nothing configured, what would have been told is recorded as a dry ru
     ['pagerduty', 'trigger', 'dry-run'],
     ['slack', 'posted', 'dry-run'],
   ]);
-  expect(told.every(({ line }) => line.includes(id))).toBe(true);
+  expect(sent.every(({ line }) => line.includes(id))).toBe(true);
   await joinFinding(db, id, 'more');
   await expect
-    .poll(async () => (await listMessages(db, { incident: id, sink: 'slack' })).map(({ kind }) => kind), until)
+    .poll(async () => (await listMessages(db, { incident: id, channel: 'slack' })).map(({ kind }) => kind), until)
     .toEqual(['posted', 'updated', 'thread-reply']);
 });
 
@@ -460,8 +468,8 @@ test.each(['not_in_channel', 'is_archived', 'invalid_auth'])(
     const { slack, logged, pagerduty } = await start(() => (refuse ? refusal : undefined));
     const ids = [await openIncident(db), await openIncident(db)];
     await expect.poll(() => slack.requests.length, until).toBeGreaterThan(1);
-    const named = async () => (await readSinkTroubles(db))[0];
-    await expect.poll(named, until).toMatchObject({ sink: 'slack', gaveUp: true, waiting: 2 });
+    const named = async () => (await readChannelTroubles(db))[0];
+    await expect.poll(named, until).toMatchObject({ channel: 'slack', gaveUp: true, waiting: 2 });
     const { since, reason } = (await named())!;
     expect(['no-channel', 'unauthorised']).toContain(reason);
     expect(Date.now() - Date.parse(since)).toBeLessThan(10_000);
@@ -481,7 +489,7 @@ test.each(['not_in_channel', 'is_archived', 'invalid_auth'])(
         .sort(),
     ).toEqual([...ids].sort());
     expect(JSON.stringify(slack.posts())).toContain('*Acknowledged* by ada');
-    expect(await readSinkTroubles(db)).toEqual([]);
+    expect(await readChannelTroubles(db)).toEqual([]);
   },
 );
 
@@ -489,7 +497,7 @@ test('a sink that is away is named with how long, and forgotten once it answers 
   let away = true;
   const { close } = await start(() => (away ? { status: 503 } : undefined));
   await openIncident(db);
-  const named = async () => (await readSinkTroubles(db))[0];
+  const named = async () => (await readChannelTroubles(db))[0];
   await expect.poll(named, until).toMatchObject({ reason: 'provider-failed', gaveUp: false, waiting: 1 });
   await db.pool.query(`UPDATE sink_troubles SET since = since - interval '6 minutes'`);
   expect(await named()).toMatchObject({ gaveUp: true });
@@ -523,7 +531,7 @@ test('what Slack does not take of one incident is given up, and keeps no other w
   await expect.poll(inStep, until).toBe(true);
   expect(slack.posts()).toHaveLength(1);
   expect(logged.join('')).toContain('invalid_blocks');
-  expect(await readSinkTroubles(db)).toEqual([]);
+  expect(await readChannelTroubles(db)).toEqual([]);
   await close();
   closers.pop();
   const well = closing(await startFakeSlack());

@@ -1,36 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { type Severity, severities } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
-import { addJobs } from '@tripline/db/jobs';
 import { runJobs } from '@tripline/db/run-jobs';
-import type { MessageKind, Mode, SinkName } from '@tripline/db/tables/messages';
-import { clearSinkTrouble } from '@tripline/health/sink-troubles';
-import { type IncidentStory, readIncident } from '@tripline/incidents/incidents';
-import { createPagerDutyClient } from '@tripline/integrations/pagerduty/client';
-import { createSlackClient, mayHaveBeenDone } from '@tripline/integrations/slack/client';
+import { clearChannelTrouble } from '@tripline/health/channel-troubles';
+import { readIncident } from '@tripline/incidents/incidents';
+import type { Batching } from '@tripline/integrations/channel';
+import { channels as registeredChannels } from '@tripline/integrations/channels';
+import { createSlackClient } from '@tripline/integrations/slack/client';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import type { FastifyInstance } from 'fastify';
+import { firstMessageInMs, type OpenChannel, openChannels } from './channels.ts';
+import { coalesce } from './coalesce.ts';
+import { type DeliveryParts, deliver, type SentNotification } from './deliver.ts';
 import { addInteractions } from './interactions.ts';
 import { createMeasures } from './measures.ts';
-import { createPace } from './pace.ts';
-import {
-  type Claim,
-  findUntold,
-  foldWaiting,
-  park,
-  parkDigest,
-  retryGivenUp,
-  takeUp,
-  unfold,
-} from './store/messages.ts';
-import { dryRunPagerDuty, nextForPagerDuty } from './tell-pagerduty.ts';
-import { dryRunSlack, type Gathering, nextForDigest, nextForSlack } from './tell-slack.ts';
-import { bringInStep, type Sink, type Told } from './telling.ts';
-import { takeTurns } from './turns.ts';
+import { pollQueue, type Queue } from './queue.ts';
+import { claimNotification, deferNotification, groupIntoDigest, retryGivenUp } from './store/messages.ts';
+import { queueMissed, queueMissedOften } from './sweep.ts';
 
 export type NotifierParts = {
   config: Config;
@@ -38,25 +27,23 @@ export type NotifierParts = {
   logger: Logger;
   clock: Clock;
   metrics: Metrics;
-  /** Told of every message that went out or, in a dry run, would have; for a terminal. */
-  onTold?: (told: Told) => void;
+  /** Called with every message that went out or, in a dry run, would have; for a terminal. */
+  onSent?: (sent: SentNotification) => void;
   timing?: Partial<NotifierTiming>;
-  /** For tests, in the place of what may only call Slack and PagerDuty. */
+  /** For tests, in the place of what may only call the channels' services. */
   fetch?: typeof globalThis.fetch;
 };
 
 /** Times that tests shorten. */
-export type NotifierTiming = Gathering & {
+export type NotifierTiming = Batching & {
   /** How long one call may take. */
   timeoutMs: number;
   /** How long a claim holds without a sign of life; more than a call takes. */
   claimMs: number;
-  /** How often incidents are looked for that a dead worker left untold. */
+  /** How often incidents are looked for that a dead worker left unreported. */
   sweepMs: number;
-  /** One Slack message in this time, after a burst of four, and as many changes of one. Slack allows one message a second and channel. */
-  slackIntervalMs: number;
-  /** One PagerDuty event in this time, after a burst of twenty. */
-  pagerDutyIntervalMs: number;
+  /** In the place of a channel's own interval between calls, by its name. */
+  intervalMs: Readonly<Record<string, number>>;
 };
 
 export type Notifier = {
@@ -68,220 +55,127 @@ export type Notifier = {
   close: () => Promise<void>;
 };
 
-/** When more incidents than this wait for their first message, they are folded into one; the gravest few are not. */
-export const foldAbove = 20;
-export const foldKeeps = 5;
-/** Calls under way at once. More than one sink that does not answer can hold up before it is asked more seldom. */
+/** When more incidents than this wait for their first message, they are grouped in one; the gravest few are not. */
+export const groupAbove = 20;
+export const groupKeeps = 5;
+/** Calls under way at once. More than one channel that does not answer can hold up before it is called more seldom. */
 const concurrency = 12;
-const dayMs = 24 * 3_600_000;
 
 const usualTiming: NotifierTiming = {
   timeoutMs: 10_000,
   claimMs: 20_000,
   sweepMs: 10_000,
-  slackIntervalMs: 1000,
-  pagerDutyIntervalMs: 500,
+  intervalMs: {},
   gatherMs: 2000,
   restMs: 30_000,
   openingMs: 60_000,
 };
 
 /**
- * Tells people of incidents, and keeps Slack and PagerDuty in step with Postgres: each job reads how an incident is now,
- * compares with what was told, sends what is missing and records it. Starts with creation.
+ * Notifies people of incidents, and keeps every channel in sync with Postgres: claim → compare → limit rate → note intent →
+ * render → send → record ({@link deliver}). A job says which incident changed; what cannot be sent at once waits in the
+ * channel's queue. Starts with creation.
  */
 export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
-  const { config, db, logger, clock, metrics, onTold, fetch } = parts;
+  const { config, db, logger, clock, metrics, onSent, fetch } = parts;
   const timing = { ...usualTiming, ...parts.timing };
-  const { timeoutMs, claimMs } = timing;
+  const { timeoutMs, claimMs, sweepMs, intervalMs } = timing;
   const measures = createMeasures(metrics, clock);
-  const telling = { db, logger, measures, claimMs, onTold };
-
-  const slackClient = config.slack && createSlackClient({ ...config.slack, timeoutMs, fetch });
-  const slackPosts = createPace(clock, { intervalMs: timing.slackIntervalMs, burst: 4 });
-  const slackUpdates = createPace(clock, { intervalMs: timing.slackIntervalMs, burst: 4 });
-  const pages = createPace(clock, { intervalMs: timing.pagerDutyIntervalMs, burst: 20 });
-  const slack = {
-    name: 'slack' as const,
-    mode: modeOf(config.slack),
-    // News first: a reply leaves half of the burst to incidents that nobody has heard of, and changes of a message in
-    // place are counted apart, as Slack itself does.
-    paceOf: (kind: MessageKind) =>
-      kind === 'updated'
-        ? { pace: slackUpdates, keep: 0 }
-        : { pace: slackPosts, keep: kind === 'thread-reply' ? 2 : 0 },
-    paces: [slackPosts, slackUpdates],
-    newsPace: slackPosts,
-    mayHaveBeenDone,
-    troubles: 0,
-    mayBeNoted: true,
-    client: slackClient ?? dryRunSlack,
-  } satisfies Sink & Record<string, unknown>;
-  const pagerduty = {
-    name: 'pagerduty' as const,
-    mode: modeOf(config.pagerduty),
-    paceOf: () => ({ pace: pages, keep: 0 }),
-    paces: [pages],
-    newsPace: pages,
-    // The dedup key makes one alert of any number of events: a repeat shows nothing twice, and what may have been done
-    // is resolved like what was.
-    mayHaveBeenDone: () => true,
-    troubles: 0,
-    mayBeNoted: true,
-    client: config.pagerduty ? createPagerDutyClient({ ...config.pagerduty, timeoutMs, fetch }) : dryRunPagerDuty,
-    minSeverity: config.pagerduty?.minSeverity ?? 'high',
-  } satisfies Sink & Record<string, unknown>;
-  const sinks = { slack, pagerduty };
-
-  /** An incident changed: tells of it at once where the sink's pace allows, else has it wait for its turn. */
-  async function tell(name: SinkName, incident: string): Promise<void> {
-    const sink = sinks[name];
-    const place = { incident, sink: name, mode: sink.mode };
-    failpoint('notifier.before-enter');
-    if (sink.mode === 'live' && sink.newsPace.freeInMs() > 0) {
-      await park(db, place);
-      failpoint('notifier.after-park');
-      if (name === 'slack') await fold();
-      turns[name].ring();
-      return;
-    }
-    // Both at once: a story that is older than the claim tells nothing that was told before, and what is newer has a job.
-    const first = name === 'slack' && sink.mode === 'live' ? 'posted' : undefined;
-    const askedMs = clock.nowMs();
-    const [claim, story] = await Promise.all([
-      takeUp(db, place, randomUUID(), claimMs, first),
-      readIncident(db, incident),
-    ]);
-    failpoint('notifier.after-claim');
-    if (claim === undefined) return turns[name].ring();
-    // Whoever was held up for long asks whether the claim still holds, as the noting of an intent does.
-    const { intended, ...held } = claim;
-    const isFresh = clock.nowMs() - askedMs < claimMs / 2;
-    await tellIncident(name, isFresh ? claim : held, story);
-  }
-
-  /** Brings a claimed telling of an incident in step. `known`: its story, where it was read just now. */
-  async function tellIncident(name: SinkName, claim: Claim, known?: IncidentStory): Promise<void> {
-    const incident = claim.telling.incident!;
-    await bringInStep(telling, sinks[name], claim, async (now) => {
-      const story = known ?? (await readIncident(db, incident));
-      known = undefined;
-      if (story === undefined) return undefined;
-      if (name === 'pagerduty') return nextForPagerDuty(story, now.telling, pagerduty);
-      const how = { ...slack, nowMs: clock.nowMs(), gathering: timing };
-      if (now.telling.digest === null) return nextForSlack(story, now.telling, how);
-      if (!isGraver(story.severity, now.telling.severity)) {
-        if (story.version > now.telling.version) await parkDigest(db, now.telling.digest);
-        return undefined;
-      }
-      await unfold(db, now);
-      return nextForSlack(story, { ...now.telling, digest: null }, how);
-    });
-  }
-
-  /** What waits has its turn: an incident or, for Slack, a digest. */
-  async function takeTurn(name: SinkName, claim: Claim): Promise<void> {
-    if (claim.telling.incident !== null) return tellIncident(name, claim);
-    await bringInStep(telling, slack, claim, (now) => nextForDigest(db, now.telling, slack));
-  }
-
-  const fold = createFolding(async () => {
-    const folded = await foldWaiting(db, { above: foldAbove, keep: foldKeeps, mode: slack.mode });
-    failpoint('notifier.after-fold');
-    if (folded > 0) logger.warn({ folded }, 'so many incidents at once: folded into one message');
-    measures.folded(folded);
-  });
-
-  /** graphile-worker keeps a dead worker's job for four hours; this has it done as soon as the incident is missed. */
-  async function sweep(withinMs: number): Promise<void> {
-    const untold = await findUntold(db, { graceMs: claimMs, withinMs });
-    if (untold.length > 0) failpoint('notifier.sweeping');
-    await addJobs(
-      db.pool,
-      untold.map(
-        ({ incident, sink }) =>
-          ({ name: `tell-${sink}`, payload: { incident }, key: `tell-${sink}:${incident}` }) as const,
-      ),
-    );
-  }
-
-  async function keepSweeping(): Promise<void> {
-    for (let nth = 1; ; nth += 1) {
-      await clock.pause(timing.sweepMs, stopping.signal);
-      if (stopping.signal.aborted) return;
-      // What changed lately may just have lost its worker; that a job waited for hours before is rare, and costs more to see.
-      await sweep(nth % 60 === 0 ? dayMs : 60 * timing.sweepMs).catch((error) =>
-        logger.error({ err: error }, 'looking for untold incidents failed'),
-      );
-    }
-  }
+  const delivery: DeliveryParts = { db, clock, logger, measures, claimMs, batching: timing, onSent };
+  const channels = openChannels(registeredChannels, config, clock, { timeoutMs, intervalMs, fetch });
 
   await retryGivenUp(db);
-  for (const { name, mode } of Object.values(sinks)) if (mode === 'dry-run') await clearSinkTrouble(db, name);
-  await sweep(dayMs);
-  const stopping = new AbortController();
-  const common = { db, clock, logger, claimMs };
-  const turns = {
-    slack: takeTurns({ ...common, sink: slack, tell: (claim) => takeTurn('slack', claim) }),
-    pagerduty: takeTurns({ ...common, sink: pagerduty, tell: (claim) => takeTurn('pagerduty', claim) }),
-  };
-  const sweeping = keepSweeping();
+  for (const { name, mode } of channels) if (mode === 'dry-run') await clearChannelTrouble(db, name);
+  const sweep = { db, clock, logger, graceMs: claimMs, sweepMs, channels: channels.map(({ name }) => name) };
+  await queueMissed(sweep);
+  const sweeping = queueMissedOften(sweep);
+  const routes = channels.map(
+    (channel): Route => ({
+      channel,
+      queue: pollQueue({ db, clock, logger, claimMs, channel, deliver: (claim) => deliver(delivery, channel, claim) }),
+      group: coalesce(() => groupStorm(delivery, channel)),
+    }),
+  );
   const jobs = await runJobs({
     db,
     logger,
     concurrency,
     handlers: {
-      'tell-slack': ({ incident }) => tell('slack', incident),
-      'tell-pagerduty': ({ incident }) => tell('pagerduty', incident),
-      'tell-slack-digest': ({ digest }) => parkDigest(db, digest),
+      notify: ({ incident }) => notifyAll(delivery, routes, incident),
     },
   });
 
-  const buttons = config.slack && slackClient && { ...config.slack, answers: slackClient };
+  const slack = config.slack && { ...config.slack, answers: createSlackClient({ ...config.slack, timeoutMs, fetch }) };
   let interactions: ReturnType<typeof addInteractions> | undefined;
   return {
     routes: (app) => {
-      interactions = addInteractions(app, { db, logger, clock, slack: buttons });
+      interactions = addInteractions(app, { db, logger, clock, slack });
     },
     ready: async () => {
       await db.pool.query('SELECT 1');
     },
     close: async () => {
-      stopping.abort();
-      await sweeping;
+      await sweeping.stop();
       await jobs.stop();
       await interactions?.settle();
-      await Promise.all([turns.slack.stop(), turns.pagerduty.stop()]);
+      await Promise.all(routes.map(({ queue }) => queue.stop()));
     },
   };
 }
 
-function modeOf(settings: object | undefined): Mode {
-  return settings === undefined ? 'dry-run' : 'live';
+/** A channel with its queue. */
+type Route = { channel: OpenChannel; queue: Queue; group: () => Promise<void> };
+
+/** An incident changed: brings every channel in sync with it, none of them waiting for another. It is read once. */
+async function notifyAll(parts: DeliveryParts, routes: readonly Route[], incident: string): Promise<void> {
+  let reading: ReturnType<typeof readIncident> | undefined;
+  const read = () => {
+    reading ??= readIncident(parts.db, incident);
+    return reading;
+  };
+  const settled = await Promise.allSettled(routes.map((route) => notify(parts, route, incident, read)));
+  const failed = settled.find(({ status }) => status === 'rejected');
+  // The job is run again; a channel that is in sync by then sends nothing.
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
-function isGraver(severity: Severity, than: Severity | null): boolean {
-  return than !== null && severities.indexOf(severity) > severities.indexOf(than);
+/** Delivers an incident at once where the channel's rate limit allows, else queues it. */
+async function notify(
+  parts: DeliveryParts,
+  { channel, queue, group }: Route,
+  incident: string,
+  read: () => ReturnType<typeof readIncident>,
+): Promise<void> {
+  const { db, clock, claimMs } = parts;
+  const place = { incident, channel: channel.name, mode: channel.mode };
+  failpoint('notifier.before-enter');
+  if (firstMessageInMs(channel) > 0) {
+    await deferNotification(db, place);
+    failpoint('notifier.after-park');
+    if (channel.compareDigest !== undefined) await group();
+    queue.wake();
+    return;
+  }
+  // Both at once: an incident that is older than the claim reports nothing that was reported before, and what is newer has a job.
+  const first = channel.mode === 'live' ? channel.firstMessage : undefined;
+  const askedMs = clock.nowMs();
+  const [claim, known] = await Promise.all([claimNotification(db, place, randomUUID(), claimMs, first), read()]);
+  failpoint('notifier.after-claim');
+  if (claim === undefined) return queue.wake();
+  // Whoever was held up for long asks whether the claim still holds, as the noting of an intent does.
+  const { intended, ...held } = claim;
+  const isFresh = clock.nowMs() - askedMs < claimMs / 2;
+  await deliver(parts, channel, isFresh ? claim : held, known);
 }
 
-/** Runs `work` one at a time: whoever calls meanwhile waits for one more run that begins after their call. */
-function createFolding(work: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  let following: Promise<void> | undefined;
-  const start = () => {
-    running = work().finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
-  return () => {
-    if (running === undefined) return start();
-    following ??= running
-      .catch(() => {})
-      .then(() => {
-        following = undefined;
-        return start();
-      });
-    return following;
-  };
+/** So many incidents wait for their first message that one message is to report them. */
+async function groupStorm({ db, logger, measures }: DeliveryParts, { mode }: OpenChannel): Promise<void> {
+  const grouped = await groupIntoDigest(db, { above: groupAbove, keep: groupKeeps, mode });
+  failpoint('notifier.after-fold');
+  if (grouped > 0)
+    logger.warn(
+      { incidents: grouped },
+      'many incidents wait for their first message; reporting them in one digest message',
+    );
+  measures.grouped(grouped);
 }

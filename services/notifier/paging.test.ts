@@ -334,6 +334,6 @@ test('what waits for more to come survives the end of the process', async () => 
   closing(await startNotifier(db, config));
   await settled();
   expect(JSON.stringify(first.slack.posts()[0]!.blocks)).toContain('a second thing');
-  const kinds = (await listMessages(db, { sink: 'slack' })).map(({ kind }) => kind);
+  const kinds = (await listMessages(db, { channel: 'slack' })).map(({ kind }) => kind);
   expect(kinds.slice(0, 2)).toEqual(['posted', 'updated']);
 });

@@ -208,7 +208,7 @@ describe('a playbook', () => {
       kind: 'remediated',
       text: 'Done: revoke the deploy key; GitHub knows no such deploy key any more',
     });
-    const jobs = await database.db.pool.query(`SELECT key FROM graphile_worker.jobs WHERE key LIKE 'tell-slack:%'`);
+    const jobs = await database.db.pool.query(`SELECT key FROM graphile_worker.jobs WHERE key LIKE 'notify:%'`);
     expect(jobs.rows).toHaveLength(1);
     const version = await database.db.pool.query('SELECT version FROM incidents');
     expect(version.rows).toEqual([{ version: 4 }]);

@@ -1,16 +1,19 @@
-import type { Told } from '@tripline/notifier/telling';
+import type { SentNotification } from '@tripline/notifier/deliver';
 import type { Acted } from '@tripline/remediator/remediator';
 import { plain } from '@tripline/runtime/plain';
 import type { Screen } from './screen.ts';
 
 /** What people were told and what was done, a line each, as it happens. */
-export function showLive(screen: Screen): { onTold: (told: Told) => void; onActed: (acted: Acted) => void } {
+export function showLive(screen: Screen): {
+  onSent: (sent: SentNotification) => void;
+  onActed: (acted: Acted) => void;
+} {
   const show = (label: string, text: string) => {
     const time = screen.style('dim', new Date().toISOString().slice(11, 23));
     screen.line(`${time}  ${label.padEnd(10)}${plain(text)}`);
   };
   return {
-    onTold: ({ sink, mode, line }) => show(sink, mode === 'dry-run' ? `(dry run) ${line}` : line),
+    onSent: ({ channel, mode, line }) => show(channel, mode === 'dry-run' ? `(dry run) ${line}` : line),
     onActed: ({ text, rule, incident }) => show('github', `${text}, for ${rule}${incident ? ` of ${incident}` : ''}`),
   };
 }

@@ -87,7 +87,7 @@ export async function startStandalone(given: Config, screen: Screen): Promise<St
       lifecycle.opened(name, thing, (open) => open.close());
 
     const remediator = opened('remediator', await createRemediator({ ...parts, onActed: live.onActed }));
-    const notifier = opened('notifier', await createNotifier({ ...parts, onTold: live.onTold }));
+    const notifier = opened('notifier', await createNotifier({ ...parts, onSent: live.onSent }));
     const detector = opened('detector', await createDetector({ ...parts, stream, rules: await loadRules(config) }));
     const recorder = opened('recorder', await createRecorder({ ...parts, stream }));
     const receiver = opened('receiver', await createReceiver({ ...parts, stream }));

@@ -17,7 +17,7 @@ const notifier = await createNotifier({
   logger: createLogger({ service: 'bench', level: 'warn' }),
   clock: systemClock,
   metrics: createMetrics({ service: 'bench' }),
-  timing: { slackIntervalMs: 1, pagerDutyIntervalMs: 1 },
+  timing: { intervalMs: { slack: 1, pagerduty: 1 } },
 });
 console.log('ready');
 process.stdin.resume().once('end', async () => {

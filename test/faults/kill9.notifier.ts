@@ -62,7 +62,7 @@ export const notifier: Victim = {
         // The sweep is the second net, behind the freeing of what the dead had at hand: only a lost job comes to it.
         if (failpoint.includes('sweeping')) {
           await make(1);
-          await db.pool.query(`DELETE FROM graphile_worker._private_jobs WHERE key LIKE 'tell-%'`);
+          await db.pool.query(`DELETE FROM graphile_worker._private_jobs WHERE key LIKE 'notify:%'`);
         }
         const victim = start(failpoint);
         let end: number | string | undefined;

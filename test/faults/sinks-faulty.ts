@@ -57,7 +57,11 @@ async function run(ground: Ground, incidents: number): Promise<Outcome> {
     return manner;
   });
   const first = await openIncidents(db, incidents);
-  const running = await startTellers(db, sinks, { timeoutMs: 500, claimMs: 2000, slackIntervalMs: 1 });
+  const running = await startTellers(db, sinks, {
+    timeoutMs: 500,
+    claimMs: 2000,
+    intervalMs: { slack: 1, pagerduty: 2 },
+  });
   try {
     let left = await unfinished(db);
     const done = async () => {

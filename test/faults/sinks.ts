@@ -159,8 +159,7 @@ export async function startTellers(db: Db, sinks: Sinks, timing: Partial<Notifie
     timeoutMs: 2000,
     claimMs: 6000,
     sweepMs: 2000,
-    slackIntervalMs: 20,
-    pagerDutyIntervalMs: 2,
+    intervalMs: { slack: 20, pagerduty: 2 },
     gatherMs: 50,
     restMs: 100,
     ...timing,
@@ -198,8 +197,7 @@ export async function openIncidents(
        story AS (INSERT INTO incident_events (incident, kind, actor)
          SELECT 'INC-' || n, 'opened', '{"via":"tripline","id":"tripline","name":"tripline"}' FROM numbers),
        jobs AS (SELECT name, payload, name || ':' || key AS key FROM numbers, LATERAL (VALUES
-           ('tell-slack', json_build_object('incident', 'INC-' || n), 'INC-' || n),
-           ('tell-pagerduty', json_build_object('incident', 'INC-' || n), 'INC-' || n),
+           ('notify', json_build_object('incident', 'INC-' || n), 'INC-' || n),
            ('remediate', json_build_object('finding', lpad(to_hex(n), 64, '0')), lpad(to_hex(n), 64, '0'))
          ) AS j (name, payload, key) WHERE $3 OR name <> 'remediate')
      SELECT (SELECT min(n)::int FROM numbers) AS first,

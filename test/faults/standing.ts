@@ -70,7 +70,7 @@ export function whatMustStand(log: {
     return { findings: findings.sort(), state, severity, version, title };
   });
   jobs.push(...[...incidentOf.keys()].map((id) => `remediate:${id}`));
-  jobs.push(...seen.flatMap(({ findings }) => [`tell-slack:${findings[0]}`, `tell-pagerduty:${findings[0]}`]));
+  jobs.push(...seen.map(({ findings }) => `notify:${findings[0]}`));
   const findings = [...incidentOf.keys()].map((id) => ({ id, withdrawn: withdrawn.has(id) }));
   return inOrder({ findings, incidents: seen, jobs, story });
 }

@@ -20,8 +20,7 @@ async function run(ground: Ground, size: number): Promise<Outcome> {
   const running = await startTellers(db, sinks, {
     timeoutMs: 10_000,
     claimMs: 20_000,
-    slackIntervalMs: 1000,
-    pagerDutyIntervalMs: 1,
+    intervalMs: { slack: 1000, pagerduty: 1 },
   });
   try {
     const begun = performance.now();

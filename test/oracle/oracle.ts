@@ -173,7 +173,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
   }
 
   function tell(first: string): void {
-    jobs.add(`tell-slack:${first}`).add(`tell-pagerduty:${first}`);
+    jobs.add(`notify:${first}`);
   }
 }
 

@@ -100,11 +100,11 @@ export async function checkDetector(
         'jobs',
         [...outcome.jobs].map((key) =>
           key.replace(
-            /(?<=^tell-[a-z]+:).*/,
+            /(?<=^notify:).*/,
             (name) => outcome.incidents.find(({ findings: of }) => of[0] === name)!.findings.toSorted()[0]!,
           ),
         ),
-        told.map((key) => key.replace(/(?<=^tell-[a-z]+:).*/, first)),
+        told.map((key) => key.replace(/(?<=^notify:).*/, first)),
       ),
     );
   }

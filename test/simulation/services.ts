@@ -30,7 +30,7 @@ export const start: Record<Role, (parts: Parts, life: Life) => Promise<unknown>>
   publisher: async (parts, life) => void publish(parts, life),
   recorder: (parts, life) => createRecorder({ config, ...parts, ...platform(life) }),
   notifier: (parts, life) =>
-    createNotifier({ config, ...parts, ...platform(life), timing: { slackIntervalMs: 100, pagerDutyIntervalMs: 50 } }),
+    createNotifier({ config, ...parts, ...platform(life), timing: { intervalMs: { slack: 100, pagerduty: 50 } } }),
   remediator: (parts, life) => createRemediator({ config, ...parts, ...platform(life) }),
 };
 

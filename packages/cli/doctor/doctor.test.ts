@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Check } from '@tripline/contracts/check';
 import { addJob } from '@tripline/db/jobs';
+import { clearChannelTrouble, noteChannelTrouble } from '@tripline/health/channel-troubles';
 import { noteRuleFaults } from '@tripline/health/rule-faults';
-import { clearSinkTrouble, noteSinkTrouble } from '@tripline/health/sink-troubles';
 import { rules } from '@tripline/rules/registry';
 import { loadConfig } from '@tripline/runtime/config';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
@@ -128,7 +128,7 @@ describe('the database', () => {
 
   it('names jobs that failed five times, with the first line of why', async () => {
     const checks = () => checkDatabase(fresh.db, loadConfig({}, folder), rules);
-    await addJob(fresh.db.pool, 'tell-slack', { incident: 'i1' }, { key: 'k1' });
+    await addJob(fresh.db.pool, 'notify', { incident: 'i1' }, { key: 'k1' });
     const fail = (attempts: number) =>
       fresh.db.pool.query(
         `UPDATE graphile_worker._private_jobs SET attempts = $1, last_error = E'date/time field value out of range\n  at stack'`,
@@ -137,13 +137,13 @@ describe('the database', () => {
     await fail(4);
     expect(named(await checks(), 'jobs')).toMatchObject({ state: 'ok' });
     await fail(5);
-    expect(named(await checks(), 'jobs tell-slack')).toMatchObject({
+    expect(named(await checks(), 'jobs notify')).toMatchObject({
       state: 'broken',
       said: '1 failed up to 5 times: date/time field value out of range',
       mend: expect.stringContaining('tried again'),
     });
     await fail(25);
-    expect(named(await checks(), 'jobs tell-slack')?.mend).toContain('reschedule_jobs');
+    expect(named(await checks(), 'jobs notify')?.mend).toContain('reschedule_jobs');
     await fresh.db.pool.query('DELETE FROM graphile_worker._private_jobs');
   });
 
@@ -166,18 +166,18 @@ describe('the database', () => {
     await fresh.db.pool.query('INSERT INTO schema_migrations VALUES ($1, $2, $3)', Object.values(rows[0]));
   });
 
-  it('names a sink that gave up, and one that is only tried again', async () => {
+  it('names a channel that a person must mend, and one that is only retried', async () => {
     const checks = () => checkDatabase(fresh.db, loadConfig({}, folder), rules);
-    await noteSinkTrouble(fresh.db, 'slack', 'no-channel');
-    await noteSinkTrouble(fresh.db, 'pagerduty', 'timeout');
-    expect(named(await checks(), 'Slack takes messages')).toMatchObject({
+    await noteChannelTrouble(fresh.db, 'slack', 'no-channel');
+    await noteChannelTrouble(fresh.db, 'pagerduty', 'timeout');
+    expect(named(await checks(), 'notifications to slack')).toMatchObject({
       state: 'broken',
-      said: expect.stringMatching(/^not since .* UTC \(no-channel, .*; 0 messages wait$/),
+      said: expect.stringMatching(/^every call has failed since .* UTC \(no-channel, .*; 0 notifications are queued$/),
     });
-    expect(named(await checks(), 'PagerDuty takes messages')).toMatchObject({ state: 'ok' });
-    await clearSinkTrouble(fresh.db, 'slack');
-    await clearSinkTrouble(fresh.db, 'pagerduty');
-    expect(named(await checks(), 'Slack takes messages')).toBeUndefined();
+    expect(named(await checks(), 'notifications to pagerduty')).toMatchObject({ state: 'ok' });
+    await clearChannelTrouble(fresh.db, 'slack');
+    await clearChannelTrouble(fresh.db, 'pagerduty');
+    expect(named(await checks(), 'notifications to slack')).toBeUndefined();
   });
 
   it('shows what was ignored and refused, red for nothing that a stranger sends', async () => {

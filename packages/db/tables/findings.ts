@@ -1,26 +1,11 @@
 import type { Confidence, Entity, Evidence, Severity } from '@tripline/contracts/finding';
-import type { Actor, IncidentState, Resolution } from '@tripline/contracts/incident';
+import type { Actor, IncidentEventKind, IncidentState, Resolution } from '@tripline/contracts/incident';
 import type { Intent } from '@tripline/contracts/response';
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 
 /** A jsonb column: written as JSON text, read as what it holds. */
 type Json<T> = ColumnType<T, string, string>;
 type GeneratedJson<T> = ColumnType<T, string | undefined, string>;
-
-export type IncidentEventKind =
-  | 'opened'
-  | 'joined'
-  | 'acknowledged'
-  | 'resolved'
-  | 'reopened'
-  | 'withdrawn'
-  | 'told'
-  | 'remediated'
-  /** migrations/0018_silences.sql */
-  | 'paged'
-  /** migrations/0025_unproven.sql */
-  | 'proven'
-  | 'lowered';
 
 /** Tables of migrations/0002_findings.sql, for kysely. Field docs stand there and in packages/contracts. */
 export type FindingsTables = {

@@ -1,20 +1,7 @@
 import type { Severity } from '@tripline/contracts/finding';
 import type { IncidentState } from '@tripline/contracts/incident';
+import type { ChannelName, MessageKind, Mode } from '@tripline/contracts/notification';
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
-
-export type SinkName = 'slack' | 'pagerduty';
-/** `dry-run`: the sink is not configured; what it would have been sent is kept all the same. */
-export type Mode = 'live' | 'dry-run';
-export type MessageKind =
-  | 'posted'
-  | 'updated'
-  | 'thread-reply'
-  /** A reply that the whole channel sees. */
-  | 'broadcast'
-  | 'folded'
-  | 'trigger'
-  | 'acknowledge'
-  | 'resolve';
 
 /** Tables of migrations/0004_messages.sql and 0008_told_due.sql and 0019_paging.sql, for kysely. */
 export type MessagesTables = {
@@ -22,7 +9,7 @@ export type MessagesTables = {
     id: GeneratedAlways<number>;
     /** Null for a digest. */
     incident: string | null;
-    sink: SinkName;
+    sink: ChannelName;
     /** That of the last message, or of the sink when the row was made. */
     mode: Mode;
     created_at: Generated<Date>;
@@ -52,12 +39,12 @@ export type MessagesTables = {
     superseded: Generated<number[]>;
   };
   /** A row while calls to a sink fail, whatever they tell. */
-  sink_troubles: { sink: SinkName; since: Generated<Date>; tried_at: Generated<Date>; reason: string };
+  sink_troubles: { sink: ChannelName; since: Generated<Date>; tried_at: Generated<Date>; reason: string };
   messages: {
     id: GeneratedAlways<number>;
     incident: string | null;
     telling: number;
-    sink: SinkName;
+    sink: ChannelName;
     kind: MessageKind;
     mode: Mode;
     version: number;

@@ -1,5 +1,6 @@
 import { type Severity, severities } from '@tripline/contracts/finding';
 import {
+  type DigestReport,
   describeActor,
   type IncidentReport,
   type ReportedFinding,
@@ -133,15 +134,6 @@ export function renderReasonForm(press: Press, resolution: ReasonedResolution): 
     ],
   };
 }
-
-/** A storm in numbers: counts with the gravest or most frequent first, and the gravest incidents by name. */
-export type DigestReport = {
-  incidents: number;
-  open: number;
-  severities: readonly { name: Severity; count: number }[];
-  rules: readonly { name: string; count: number }[];
-  gravest: readonly (Pick<IncidentReport, 'title' | 'severity' | 'state'> & { incident: string })[];
-};
 
 /** One message for a storm: counts by severity, rule and state, and the gravest by name. */
 export function renderDigest(

@@ -4,12 +4,12 @@ import type { Severity } from '@tripline/contracts/finding';
 import type { Intent } from '@tripline/contracts/response';
 import type { Silence } from '@tripline/contracts/silence';
 import type { Db } from '@tripline/db/database';
-import { addTellJobs } from '@tripline/db/jobs';
+import { addNotifyJob } from '@tripline/db/jobs';
 import { inTransaction } from '@tripline/db/transaction';
 import { pageAnew } from '@tripline/incidents/incidents';
 import { recordVerdicts } from '@tripline/incidents/record-findings';
+import type { SentNotification } from '@tripline/notifier/deliver';
 import { createNotifier, type NotifierTiming } from '@tripline/notifier/notifier';
-import type { Told } from '@tripline/notifier/telling';
 import { systemClock } from '@tripline/runtime/clock';
 import { type Config, loadConfig } from '@tripline/runtime/config';
 import { createHttp } from '@tripline/runtime/http';
@@ -47,7 +47,7 @@ export async function openIncident(db: Db, change: { severity?: Severity; title?
       `INSERT INTO incident_events (incident, kind, actor) VALUES ($1, 'opened', '{"via":"tripline","id":"x","name":"tripline"}')`,
       [id],
     );
-    await addTellJobs(client, id);
+    await addNotifyJob(client, id);
     await client.query('COMMIT');
     return id;
   } finally {
@@ -69,7 +69,7 @@ export async function joinFinding(db: Db, incident: string, title: string): Prom
        VALUES ($1, 'joined', '{"via":"tripline","id":"x","name":"tripline"}', $2)`,
       [incident, JSON.stringify({ title })],
     );
-    await addTellJobs(client, incident);
+    await addNotifyJob(client, incident);
     await client.query('COMMIT');
   } finally {
     client.release();
@@ -206,10 +206,10 @@ export function configFor(urls: { slack?: string; pagerduty?: string }): Config 
 /** Nothing waits for more to come. */
 const atOnce = { gatherMs: 0, restMs: 0, openingMs: 0 };
 
-/** A notifier with short times, its HTTP routes, what it logged and what it told. */
+/** A notifier with short times, its HTTP routes, what it logged and what it sent. */
 export async function startNotifier(db: Db, config: Config, timing: Partial<NotifierTiming> = {}) {
   const logged: string[] = [];
-  const told: Told[] = [];
+  const sent: SentNotification[] = [];
   const metrics = createMetrics({ service: 'notifier' });
   // One that a test watches or breaks stays as it is.
   const own = types.isProxy(db.pool) ? db : openAs(db, 'notifier');
@@ -219,15 +219,14 @@ export async function startNotifier(db: Db, config: Config, timing: Partial<Noti
     clock: systemClock,
     metrics,
     logger: createLogger({ service: 'notifier', level: 'trace' }, { write: (line) => void logged.push(line) }),
-    onTold: (message) => told.push(message),
+    onSent: (message) => sent.push(message),
     timing: {
       timeoutMs: 300,
       claimMs: 1000,
       sweepMs: 200,
-      slackIntervalMs: 5,
-      pagerDutyIntervalMs: 1,
       ...atOnce,
       ...timing,
+      intervalMs: { slack: 5, pagerduty: 1, ...timing.intervalMs },
     },
   });
   const app = createHttp({ ready: notifier.ready });
@@ -237,7 +236,7 @@ export async function startNotifier(db: Db, config: Config, timing: Partial<Noti
     await notifier.close();
     if (own !== db) await own.close();
   };
-  return { notifier, app, logged, told, metrics, close };
+  return { notifier, app, logged, sent, metrics, close };
 }
 
 /** What Slack says of a press of `action` beside it. */

@@ -3,7 +3,7 @@ import { openDatabase } from '@tripline/db/database';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { expect, test } from 'vitest';
 import { openIncidents } from '../../../test/faults/sinks.ts';
-import { foldWaiting, noteIntent, park, parkDigest, takeUpDue } from './messages.ts';
+import { claimDue, deferDigest, deferNotification, groupIntoDigest, noteIntent } from './messages.ts';
 
 test('folding reads what waits, however many were told or folded before', async () => {
   const database = await freshDatabase();
@@ -29,12 +29,12 @@ test('folding reads what waits, however many were told or folded before', async 
     );
     const first = await openIncidents(db, 300, { remediate: false });
     for (let nth = 0; nth < 300; nth += 1)
-      await park(db, { incident: `INC-${first + nth}`, sink: 'slack', mode: 'live' });
+      await deferNotification(db, { incident: `INC-${first + nth}`, channel: 'slack', mode: 'live' });
     await db.pool.query('ANALYZE');
 
     const readBefore = await readInOrder();
-    expect(await foldWaiting(db, { above: 20, keep: 5, mode: 'live' })).toBe(295);
-    expect(await foldWaiting(db, { above: 20, keep: 5, mode: 'live' })).toBe(0);
+    expect(await groupIntoDigest(db, { above: 20, keep: 5, mode: 'live' })).toBe(295);
+    expect(await groupIntoDigest(db, { above: 20, keep: 5, mode: 'live' })).toBe(0);
     expect((await readInOrder()) - readBefore).toBeLessThan(before);
   } finally {
     await db.close();
@@ -55,22 +55,22 @@ test('whoever has a digest has it for as long as reading a storm takes, before e
     const { rows } = await db.pool.query<{ id: number }>(
       `INSERT INTO told (sink, mode) VALUES ('slack', 'live') RETURNING id`,
     );
-    await parkDigest(db, rows[0]!.id);
-    const claim = await takeUpDue(db, 'slack', 'oldest', randomUUID(), claimMs);
+    await deferDigest(db, rows[0]!.id);
+    const claim = await claimDue(db, 'slack', 'oldest', randomUUID(), claimMs);
     for (const intent of ['posted', 'updated'] as const) {
       await pass(9 * claimMs);
-      expect(await takeUpDue(db, 'slack', 'oldest', randomUUID(), claimMs)).toBeUndefined();
+      expect(await claimDue(db, 'slack', 'oldest', randomUUID(), claimMs)).toBeUndefined();
       expect(await noteIntent(db, claim!, intent, claimMs)).toBe(true);
     }
     await pass(10 * claimMs);
-    expect(await takeUpDue(db, 'slack', 'oldest', randomUUID(), claimMs)).toBeDefined();
+    expect(await claimDue(db, 'slack', 'oldest', randomUUID(), claimMs)).toBeDefined();
     expect(await noteIntent(db, claim!, 'updated', claimMs)).toBe(false);
 
     const first = await openIncidents(db, 1, { remediate: false });
-    await park(db, { incident: `INC-${first}`, sink: 'slack', mode: 'live' });
-    expect(await takeUpDue(db, 'slack', 'newest', randomUUID(), claimMs)).toBeDefined();
+    await deferNotification(db, { incident: `INC-${first}`, channel: 'slack', mode: 'live' });
+    expect(await claimDue(db, 'slack', 'newest', randomUUID(), claimMs)).toBeDefined();
     await pass(claimMs);
-    expect(await takeUpDue(db, 'slack', 'newest', randomUUID(), claimMs)).toBeDefined();
+    expect(await claimDue(db, 'slack', 'newest', randomUUID(), claimMs)).toBeDefined();
   } finally {
     await close();
   }

@@ -1,28 +1,51 @@
 import type { Severity } from '@tripline/contracts/finding';
 import type { IncidentState } from '@tripline/contracts/incident';
+import type { ChannelName, MessageKind, Mode } from '@tripline/contracts/notification';
 import type { Db } from '@tripline/db/database';
-import type { MessageKind, MessagesTables, Mode, SinkName } from '@tripline/db/tables/messages';
+import type { MessagesTables } from '@tripline/db/tables/messages';
 import { inTransaction } from '@tripline/db/transaction';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Selectable } from 'kysely';
 
-/** What one sink was told of one incident, or of the incidents of one digest, and what is under way. */
-export type Telling = Selectable<MessagesTables['told']>;
+/** What one channel was told of one incident, or of the incidents of one digest, and what is under way: a row of `told`. */
+export type Notification = {
+  id: number;
+  /** Null for a digest. */
+  incident: string | null;
+  /** The incident's version reported last; 0 before the first message. Rises when it was sent, and when it was given up. */
+  version: number;
+  /** The incident's state reported last; null before the first message. */
+  state: IncidentState | null;
+  /** Id of the last of incident_events that was reported; 0 before the first. */
+  lastEvent: number;
+  createdAt: Date;
+  sentAt: Date | null;
+  reference: Readonly<Record<string, string>> | undefined;
+  /** The digest that reports the incident, and how grave that called it. */
+  digest: number | null;
+  digestSeverity: Severity | null;
+  /** What was about to be sent. */
+  intent: string | null;
+  /** Calls in a row that failed. */
+  failures: number;
+  /** The incident's page generation reported last, and those of older alerts that are, or may be, open still. */
+  generation: number;
+  superseded: readonly number[];
+};
+type NotificationRow = Selectable<MessagesTables['told']>;
 
 /**
- * A claim on a telling: whoever holds it may send. It runs out by itself, so that a crash blocks nobody for long.
+ * A claim on a notification: whoever holds it may send. It runs out by itself, so that a crash blocks nobody for long.
  * `intended`: what was noted with it as about to be sent, and was not before.
  */
-export type Claim = { telling: Telling; by: string; intended?: MessageKind };
+export type Claim = { notification: Notification; by: string; intended?: MessageKind };
 
 /** What a message leaves behind in `told`. Absent fields stay as they are. */
-export type Progress = {
+type Progress = {
   version: number;
   state?: IncidentState;
-  story?: number;
-  channel?: string;
-  ts?: string;
-  dedupKey?: string;
+  lastEvent?: number;
+  reference?: Readonly<Record<string, string>>;
   generation?: number;
   superseded?: readonly number[];
 };
@@ -34,22 +57,40 @@ export type SentMessage = {
   possiblyRepeated: boolean;
 };
 
-type Place = { incident: string; sink: SinkName; mode: Mode };
+/** Where an incident is to be reported. */
+type Place = { incident: string; channel: ChannelName; mode: Mode };
+
+function toNotification(row: NotificationRow): Notification {
+  const { id, incident, version, state, digest, intent, failures, generation, superseded } = row;
+  return {
+    ...{ id, incident, version, state, digest, intent, failures, generation, superseded },
+    lastEvent: row.story,
+    createdAt: row.created_at,
+    sentAt: row.told_at,
+    digestSeverity: row.severity,
+    reference: referenceOf(row),
+  };
+}
+
+function referenceOf({ channel, ts, dedup_key }: NotificationRow): Notification['reference'] {
+  if (channel !== null && ts !== null) return { channel, ts };
+  return dedup_key === null ? undefined : { dedupKey: dedup_key };
+}
 
 /**
- * Claims the telling of (incident, sink) for `forMs`, making its row where there is none. Undefined: somebody else has it,
+ * Claims the notification of (incident, channel) for `forMs`, making its row where there is none. Undefined: somebody else has it,
  * and will look again when done. `first`: noted in a row that is made as what is about to be sent, which saves a
  * statement. Otherwise nothing is lost when a crash of Postgres forgets a claim, so its commit waits for no disk.
  */
-export async function takeUp(
+export async function claimNotification(
   db: Db,
-  { incident, sink, mode }: Place,
+  { incident, channel, mode }: Place,
   by: string,
   forMs: number,
   first?: MessageKind,
 ): Promise<Claim | undefined> {
-  const { rows } = await db.pool.query<Telling & { made: boolean }>({
-    name: 'told-take-up',
+  const { rows } = await db.pool.query<NotificationRow & { made: boolean }>({
+    name: 'notification-claim',
     text: `INSERT INTO told AS t (incident, sink, mode, claimed_by, claimed_until, due_at, intent)
       VALUES ($1, $2, $3, $4::uuid, now() + $5 * interval '1 ms', now() + $5 * interval '1 ms', $6)
       ON CONFLICT (incident, sink) DO UPDATE SET
@@ -58,34 +99,35 @@ export async function takeUp(
         due_at = CASE WHEN ${free} THEN excluded.due_at ELSE now() END
       -- A row that was there bears the lock of this statement.
       RETURNING *, t.xmax = 0 AS made, CASE WHEN t.xmax <> 0 OR t.intent IS NULL THEN ${withoutDisk} END`,
-    values: [incident, sink, mode, by, forMs, first ?? null],
+    values: [incident, channel, mode, by, forMs, first ?? null],
   });
-  const { made, ...telling } = rows[0]!;
-  if (telling.claimed_by !== by) return undefined;
-  if (!made || first === undefined) return { telling, by };
-  return { telling: { ...telling, intent: null }, by, intended: first };
+  const { made, ...row } = rows[0]!;
+  if (row.claimed_by !== by) return undefined;
+  const notification = toNotification(row);
+  if (!made || first === undefined) return { notification, by };
+  return { notification: { ...notification, intent: null }, by, intended: first };
 }
 
 const free = '(t.claimed_until IS NULL OR t.claimed_until <= now())';
 const withoutDisk = `set_config('synchronous_commit', 'off', true)`;
 
-/** Has the telling of (incident, sink) wait for its turn. One that was folded waits with its digest. */
-export async function park(db: Db, { incident, sink, mode }: Place): Promise<void> {
+/** Queues the notification of (incident, channel). One that a digest reports waits with that. */
+export async function deferNotification(db: Db, { incident, channel, mode }: Place): Promise<void> {
   const { rows } = await db.pool.query<{ digest: number | null }>({
-    name: 'told-park',
+    name: 'notification-defer',
     text: `INSERT INTO told AS t (incident, sink, mode, due_at) VALUES ($1, $2, $3, now())
       ON CONFLICT (incident, sink) DO UPDATE SET due_at = now() RETURNING digest`,
-    values: [incident, sink, mode],
+    values: [incident, channel, mode],
   });
   const { digest } = rows[0]!;
-  if (digest !== null) await parkDigest(db, digest);
+  if (digest !== null) await deferDigest(db, digest);
 }
 
-export async function parkDigest(db: Db, digest: number): Promise<void> {
+export async function deferDigest(db: Db, digest: number): Promise<void> {
   await db.pool.query('UPDATE told SET due_at = now() WHERE id = $1', [digest]);
 }
 
-/** How long a claim lasts: a digest reads all that is folded in it before each time it is told, seconds in a storm. */
+/** How long a claim lasts: a digest reads all that is grouped in it before each message, seconds in a storm. */
 const lasting = (forMs: '$3' | '$4') =>
   `now() + CASE WHEN incident IS NULL THEN 10 ELSE 1 END * ${forMs} * interval '1 ms'`;
 
@@ -93,22 +135,22 @@ const lasting = (forMs: '$3' | '$4') =>
  * Claims for `forMs`, a digest for ten times that, what waits longest or, by turns, what came last, so that neither waits
  * behind the other for ever.
  */
-export async function takeUpDue(
+export async function claimDue(
   db: Db,
-  sink: SinkName,
-  turn: 'oldest' | 'newest',
+  channel: ChannelName,
+  order: 'oldest' | 'newest',
   by: string,
   forMs: number,
 ): Promise<Claim | undefined> {
-  const { rows } = await db.pool.query<Telling>({
-    name: `told-${turn}`,
+  const { rows } = await db.pool.query<NotificationRow>({
+    name: `notification-${order}`,
     text: `UPDATE told SET claimed_by = $2::uuid, claimed_until = ${lasting('$3')}, due_at = ${lasting('$3')}
       WHERE id = (SELECT id FROM told t WHERE sink = $1 AND due_at <= now() AND ${free}
-        ORDER BY due_at ${turn === 'oldest' ? 'ASC' : 'DESC'} LIMIT 1 FOR UPDATE SKIP LOCKED)
+        ORDER BY due_at ${order === 'oldest' ? 'ASC' : 'DESC'} LIMIT 1 FOR UPDATE SKIP LOCKED)
       RETURNING *, ${withoutDisk}`,
-    values: [sink, by, forMs],
+    values: [channel, by, forMs],
   });
-  return rows[0] && { telling: rows[0], by };
+  return rows[0] && { notification: toNotification(rows[0]), by };
 }
 
 /**
@@ -117,24 +159,25 @@ export async function takeUpDue(
  */
 export async function noteIntent(
   db: Db,
-  { telling, by }: Claim,
+  { notification, by }: Claim,
   intent: string | null,
   forMs: number,
 ): Promise<boolean> {
   const { rowCount } = await db.pool.query({
-    name: 'told-intend',
+    name: 'notification-intend',
     text: `UPDATE told SET intent = $3, claimed_until = ${lasting('$4')},
         due_at = CASE WHEN due_at = claimed_until THEN ${lasting('$4')} ELSE due_at END
       WHERE id = $1 AND claimed_by = $2 AND claimed_until > now()`,
-    values: [telling.id, by, intent, forMs],
+    values: [notification.id, by, intent, forMs],
   });
   return rowCount === 1;
 }
 
-/** Records a message that was sent: in the history, in the row that the next comparison reads, in the incident's story. */
+/** Records a message that was sent: in the history, in the row that the next comparison reads, in the incident's own history. */
 export async function recordSent(db: Db, claim: Claim, message: SentMessage, progress: Progress): Promise<Claim> {
-  const { rows } = await db.pool.query<Telling>({
-    name: 'told-sent',
+  const reference = progress.reference ?? {};
+  const { rows } = await db.pool.query<NotificationRow>({
+    name: 'notification-sent',
     text: `WITH sent AS (
         UPDATE told SET mode = $2, version = $3, state = coalesce($4, state), story = greatest(story, $5),
           channel = coalesce($6, channel), ts = coalesce($7, ts), dedup_key = coalesce($8, dedup_key),
@@ -150,14 +193,14 @@ export async function recordSent(db: Db, claim: Claim, message: SentMessage, pro
         WHERE incident IS NOT NULL AND $9 IN ('posted', 'trigger')
       ) SELECT * FROM sent`,
     values: [
-      claim.telling.id,
+      claim.notification.id,
       message.mode,
       progress.version,
       progress.state,
-      progress.story ?? 0,
-      progress.channel,
-      progress.ts,
-      progress.dedupKey,
+      progress.lastEvent ?? 0,
+      reference['channel'],
+      reference['ts'],
+      reference['dedupKey'],
       message.kind,
       message.possiblyRepeated,
       JSON.stringify(message.body),
@@ -166,49 +209,49 @@ export async function recordSent(db: Db, claim: Claim, message: SentMessage, pro
       progress.superseded ?? null,
     ],
   });
-  return { telling: rows[0]!, by: claim.by };
+  return { notification: toNotification(rows[0]!), by: claim.by };
 }
 
 /** Nothing had to be sent for this version, or it was given up: the row moves on, with the reason where there is one. */
 export async function recordSkipped(db: Db, claim: Claim, progress: Progress, failure?: string): Promise<Claim> {
-  const { rows } = await db.pool.query<Telling>(
+  const { rows } = await db.pool.query<NotificationRow>(
     `UPDATE told SET version = $2, story = greatest(story, $3), intent = NULL, failures = 0, failure = $4,
        superseded = coalesce($5::int[], superseded) WHERE id = $1 RETURNING *`,
-    [claim.telling.id, progress.version, progress.story ?? 0, failure ?? null, progress.superseded ?? null],
+    [claim.notification.id, progress.version, progress.lastEvent ?? 0, failure ?? null, progress.superseded ?? null],
   );
-  return { telling: rows[0]!, by: claim.by };
+  return { notification: toNotification(rows[0]!), by: claim.by };
 }
 
 /** A call failed and is to be tried again. `unknown`: it may have been done all the same, so the intent stays noted. */
-export async function recordFailure(db: Db, { telling }: Claim, reason: string, unknown: boolean): Promise<void> {
+export async function recordFailure(db: Db, { notification }: Claim, reason: string, unknown: boolean): Promise<void> {
   await db.pool.query(
     `UPDATE told SET failures = failures + 1, failure = $2, intent = CASE WHEN $3 THEN intent END WHERE id = $1`,
-    [telling.id, reason, unknown],
+    [notification.id, reason, unknown],
   );
 }
 
-/** Slack has the message no more: whatever is told next is posted anew. */
+/** Slack has the message no more: the next message posts the incident again. */
 export async function forgetMessage(db: Db, claim: Claim): Promise<Claim> {
-  const { rows } = await db.pool.query<Telling>(
+  const { rows } = await db.pool.query<NotificationRow>(
     `UPDATE told SET channel = NULL, ts = NULL, version = 0, intent = NULL WHERE id = $1 RETURNING *`,
-    [claim.telling.id],
+    [claim.notification.id],
   );
-  return { telling: rows[0]!, by: claim.by };
+  return { notification: toNotification(rows[0]!), by: claim.by };
 }
 
-/** Gives a claim back. `afterMs`: it is to be taken up again then; otherwise it waits only if somebody asked meanwhile. */
-export async function releaseClaim(db: Db, { telling, by }: Claim, afterMs?: number): Promise<void> {
+/** Gives a claim back. `afterMs`: it is due again then; otherwise it waits only if somebody asked meanwhile. */
+export async function releaseClaim(db: Db, { notification, by }: Claim, afterMs?: number): Promise<void> {
   await db.pool.query({
-    name: 'told-release',
+    name: 'notification-release',
     text: `UPDATE told SET claimed_by = NULL, claimed_until = NULL,
         due_at = CASE WHEN $3::float8 IS NOT NULL THEN now() + $3 * interval '1 ms'
                       WHEN due_at = claimed_until THEN NULL ELSE due_at END
       WHERE id = $1 AND claimed_by = $2 RETURNING ${withoutDisk}`,
-    values: [telling.id, by, afterMs ?? null],
+    values: [notification.id, by, afterMs ?? null],
   });
 }
 
-/** Takes up again what was given up within a day: whoever starts the notifier anew may have mended what was wrong. */
+/** Queues again what was given up within a day: whoever starts the notifier anew may have mended what was wrong. */
 export async function retryGivenUp(db: Db): Promise<void> {
   await db.pool.query(
     `UPDATE told SET version = 0, failure = NULL, due_at = now() FROM incidents i
@@ -216,38 +259,40 @@ export async function retryGivenUp(db: Db): Promise<void> {
   );
 }
 
-export type Sweepable = { incident: string; sink: SinkName };
-
 /**
- * Incidents that changed within `withinMs`, more than `graceMs` ago, of which a sink was not told and that wait nowhere: a
- * worker died with the job in its hands. Reads `incidents_changed`, so that old incidents cost nothing.
+ * Ids of incidents that changed within `withinMs`, more than `graceMs` ago, of which one of `channels` was not notified and
+ * that wait nowhere: a worker died with the job in its hands. Reads `incidents_changed`, so that old incidents cost nothing.
  */
-export async function findUntold(db: Db, { graceMs, withinMs }: { graceMs: number; withinMs: number }) {
-  const { rows } = await db.pool.query<Sweepable>(
-    `SELECT i.id AS incident, s.sink FROM incidents i CROSS JOIN (VALUES ('slack'), ('pagerduty')) AS s (sink)
-     LEFT JOIN told t ON t.incident = i.id AND t.sink = s.sink
-     LEFT JOIN told d ON d.id = t.digest
-     WHERE i.updated_at BETWEEN now() - $2 * interval '1 ms' AND now() - $1 * interval '1 ms'
-       AND coalesce(t.version, 0) < i.version AND t.due_at IS NULL AND d.due_at IS NULL
+export async function findUndelivered(
+  db: Db,
+  { channels, graceMs, withinMs }: { channels: readonly ChannelName[]; graceMs: number; withinMs: number },
+): Promise<string[]> {
+  const { rows } = await db.pool.query<{ id: string }>(
+    `SELECT i.id FROM incidents i
+     WHERE i.updated_at BETWEEN now() - $2 * interval '1 ms' AND now() - $1 * interval '1 ms' AND EXISTS (
+       SELECT FROM unnest($3::text[]) AS c (channel)
+       LEFT JOIN told t ON t.incident = i.id AND t.sink = c.channel
+       LEFT JOIN told d ON d.id = t.digest
+       WHERE coalesce(t.version, 0) < i.version AND t.due_at IS NULL AND d.due_at IS NULL)
      ORDER BY i.updated_at LIMIT 500`,
-    [graceMs, withinMs],
+    [graceMs, withinMs, channels],
   );
-  return rows;
+  return rows.map(({ id }) => id);
 }
 
 /** A digest takes in what comes within this time of its start; what comes later opens the next one. */
 const digestOpenMs = 3_600_000;
-/** So many are folded a statement: few enough that nothing is worth reading a whole table. */
-const foldedAtOnce = 200;
+/** So many are grouped a statement: few enough that nothing is worth reading a whole table. */
+const groupedAtOnce = 200;
 /** Any number that no other advisory lock of ours has. */
-const foldLock = 7_261_454;
+const groupingLock = 7_261_454;
 
 /**
- * When more than `above` incidents wait for their first message, folds all but the gravest `keep` into the open digest
+ * When more than `above` incidents wait for their first message, groups all but the gravest `keep` into the open digest
  * (a new one where none is), which then waits in their stead. Incidents that somebody is posting just now, or that may
- * have been posted, are let be. Answers how many were folded.
+ * have been posted, are let be. Answers how many were grouped.
  */
-export function foldWaiting(db: Db, options: { above: number; keep: number; mode: Mode }): Promise<number> {
+export function groupIntoDigest(db: Db, options: { above: number; keep: number; mode: Mode }): Promise<number> {
   const waiting = `t.sink = 'slack' AND t.version = 0 AND t.digest IS NULL AND t.incident IS NOT NULL AND t.told_at IS NULL`;
   return inTransaction(db, async (client) => {
     // Counted first without the lock: there is no storm nearly always. In order of their index (told_waiting), which holds
@@ -256,7 +301,7 @@ export function foldWaiting(db: Db, options: { above: number; keep: number; mode
     const count = `SELECT count(*) AS waiting FROM (SELECT FROM told t WHERE ${waiting} ORDER BY t.id LIMIT ${options.above + 1}) AS counted`;
     const storm = async () => (await client.query<{ waiting: number }>(count)).rows[0]!.waiting > options.above;
     if (!(await storm())) return 0;
-    await client.query('SELECT pg_advisory_xact_lock($1)', [foldLock]);
+    await client.query('SELECT pg_advisory_xact_lock($1)', [groupingLock]);
     if (!(await storm())) return 0;
     const open = await client.query<{ id: number }>(
       `SELECT id FROM told WHERE incident IS NULL AND mode = $1 AND created_at > clock_timestamp() - $2 * interval '1 ms'
@@ -270,30 +315,30 @@ export function foldWaiting(db: Db, options: { above: number; keep: number; mode
           options.mode,
         ])
       ).rows[0]!.id;
-    const fold = () =>
+    const group = () =>
       client.query(
         `UPDATE told SET digest = $1, due_at = NULL WHERE id = ANY (ARRAY(
            SELECT those.id FROM (
              SELECT t.id, t.incident FROM told t
              WHERE ${waiting} AND t.intent IS NULL AND (t.claimed_until IS NULL OR t.claimed_until <= clock_timestamp())
-             ORDER BY t.id LIMIT ${foldedAtOnce + options.keep} FOR UPDATE
+             ORDER BY t.id LIMIT ${groupedAtOnce + options.keep} FOR UPDATE
            ) AS those CROSS JOIN LATERAL (SELECT severity, opened_at FROM incidents WHERE id = those.incident OFFSET 0) AS i
            ORDER BY array_position(ARRAY['critical', 'high', 'medium', 'low'], i.severity), i.opened_at, those.id
            OFFSET $2))`,
         [digest, options.keep],
       );
-    let folded = 0;
-    for (let last = foldedAtOnce; last === foldedAtOnce; folded += last) last = (await fold()).rowCount ?? 0;
+    let grouped = 0;
+    for (let last = groupedAtOnce; last === groupedAtOnce; grouped += last) last = (await group()).rowCount ?? 0;
     failpoint('notifier.fold-after-update');
-    if (folded > 0) await client.query('UPDATE told SET due_at = now() WHERE id = $1', [digest]);
+    if (grouped > 0) await client.query('UPDATE told SET due_at = now() WHERE id = $1', [digest]);
     failpoint('notifier.fold-before-commit');
-    return folded;
+    return grouped;
   });
 }
 
 /** Takes an incident out of its digest: it became graver than the digest says, and gets a message of its own. */
-export async function unfold(db: Db, { telling, by }: Claim): Promise<void> {
-  await db.pool.query('UPDATE told SET digest = NULL WHERE id = $1 AND claimed_by = $2', [telling.id, by]);
+export async function splitFromDigest(db: Db, { notification, by }: Claim): Promise<void> {
+  await db.pool.query('UPDATE told SET digest = NULL WHERE id = $1 AND claimed_by = $2', [notification.id, by]);
 }
 
 /** What a digest says: counts, gravest or most frequent first, and the gravest incidents that are not resolved. */
@@ -304,17 +349,17 @@ export type Digest = {
   rules: { name: string; count: number }[];
   gravest: { incident: string; title: string; severity: Severity; state: IncidentState }[];
   /**
-   * Incidents of which it was not told yet, or not at their present version: `longestDelta` at most. One that became
+   * Incidents that it does not report yet, or not at their present version: `longestDelta` at most. One that became
    * graver is left out: it has a message of its own to come, which this must not pass for.
    */
   news: { incident: string; version: number; state: IncidentState; severity: Severity; generation: number }[];
-  /** Those that page anew since it told of them, without having become graver; gravest first, `longestPages` at most. */
+  /** Those that page again since it reported them, without having become graver; gravest first, `longestPages` at most. */
   pages: { incident: string; title: string; severity: Severity; generation: number }[];
-  /** For how long it has not told of pages, ms; null before the first. */
+  /** For how long it has not reported pages, ms; null before the first. */
   pagedAgoMs: number | null;
 };
 
-/** Bounds memory: a digest of more news is told in several goes. */
+/** Bounds memory: a digest of more news is sent in several messages. */
 const longestDelta = 50_000;
 const longestPages = 1000;
 /** What became graver than the digest says has a message of its own. */
@@ -350,9 +395,14 @@ export async function readDigest(db: Db, digest: number): Promise<Digest> {
   return rows[0]!;
 }
 
-/** Records that a digest told its news: every incident has its own line in the history. */
-export async function recordFolded(db: Db, claim: Claim, mode: Mode, news: Digest['news']): Promise<void> {
-  const digest = claim.telling;
+/** Records that a digest reported its news: every incident has its own line in the history. */
+export async function recordDigestNews(
+  db: Db,
+  claim: Claim,
+  mode: Mode,
+  news: Readonly<Digest['news']>,
+): Promise<void> {
+  const { id, reference } = claim.notification;
   await db.pool.query(
     `WITH given AS (SELECT * FROM json_to_recordset($1::json) AS g (incident text, version int, state text, severity text, generation int)),
        moved AS (UPDATE told t SET version = g.version, state = g.state, severity = g.severity, mode = $2, told_at = clock_timestamp(),
@@ -361,26 +411,21 @@ export async function recordFolded(db: Db, claim: Claim, mode: Mode, news: Diges
          RETURNING t.id, t.incident, t.version)
      INSERT INTO messages (incident, telling, sink, kind, mode, version, body)
      SELECT incident, id, 'slack', 'folded', $2, version, $4::jsonb FROM moved`,
-    [
-      JSON.stringify(news),
-      mode,
-      digest.id,
-      JSON.stringify({ digest: digest.id, channel: digest.channel, ts: digest.ts }),
-    ],
+    [JSON.stringify(news), mode, id, JSON.stringify({ digest: id, ...reference })],
   );
 }
 
-/** Records that a digest told of pages. */
-export async function recordFoldedPages(db: Db, claim: Claim, pages: Digest['pages']): Promise<void> {
+/** Records that a digest reported pages. */
+export async function recordDigestPages(db: Db, claim: Claim, pages: Readonly<Digest['pages']>): Promise<void> {
   await db.pool.query(
     `UPDATE told t SET generation = greatest(t.generation, g.generation)
      FROM json_to_recordset($1::json) AS g (incident text, generation int)
      WHERE t.incident = g.incident AND t.digest = $2`,
-    [JSON.stringify(pages), claim.telling.id],
+    [JSON.stringify(pages), claim.notification.id],
   );
 }
 
-/** Id of the channel in which Slack was told of an incident; undefined where it was not, or the incident is unknown. */
+/** Id of the Slack channel in which an incident was reported; undefined where it was not, or the incident is unknown. */
 export async function readSlackChannel(db: Db, incident: string): Promise<string | undefined> {
   const { rows } = await db.pool.query<{ channel: string | null }>(
     `SELECT channel FROM told WHERE incident = $1 AND sink = 'slack'`,
@@ -391,10 +436,13 @@ export async function readSlackChannel(db: Db, incident: string): Promise<string
 
 export type StoredMessage = Selectable<MessagesTables['messages']>;
 
-/** What was told of an incident, oldest first. */
-export function listMessages(db: Db, filter: { incident?: string; sink?: SinkName } = {}): Promise<StoredMessage[]> {
+/** What was sent of an incident, oldest first. */
+export function listMessages(
+  db: Db,
+  filter: { incident?: string; channel?: ChannelName } = {},
+): Promise<StoredMessage[]> {
   let query = db.query.selectFrom('messages').selectAll().orderBy('id');
   if (filter.incident !== undefined) query = query.where('incident', '=', filter.incident);
-  if (filter.sink !== undefined) query = query.where('sink', '=', filter.sink);
+  if (filter.channel !== undefined) query = query.where('sink', '=', filter.channel);
   return query.execute();
 }

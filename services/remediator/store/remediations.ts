@@ -2,7 +2,7 @@ import type { GuardVerdict } from '@tripline/contracts/job';
 import { describeTarget, type Intent } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { type FormerStep, intentOf } from '@tripline/db/former-steps';
-import { addJob, addTellJobs } from '@tripline/db/jobs';
+import { addJob, addNotifyJob } from '@tripline/db/jobs';
 import { addToOutbox, type OutgoingEvent } from '@tripline/db/outbox';
 import type { RemediationState, ShownRequest } from '@tripline/db/tables/remediations';
 import { inTransaction } from '@tripline/db/transaction';
@@ -499,7 +499,7 @@ async function tellOfRemediation(client: PoolClient, incident: string, detail: R
   ]);
   const actor = { via: 'tripline', id: 'tripline', name: 'tripline' } as const;
   await addIncidentEvent(client, { incident, kind: 'remediated', actor, detail });
-  await addTellJobs(client, incident);
+  await addNotifyJob(client, incident);
 }
 
 type Row = {

@@ -1,14 +1,16 @@
 import { verbOf } from '@tripline/contracts/response';
 import type { IncidentStory } from '@tripline/incidents/incidents';
-import type { IncidentReport, ReportedStep } from '@tripline/integrations/incident-report';
+import type { IncidentSnapshot } from '@tripline/integrations/channel';
+import type { ReportedStep } from '@tripline/integrations/incident-report';
 
-/** An incident as Postgres has it → as people are told of it. */
-export function toReport(story: IncidentStory): IncidentReport {
-  const pagesAnew = story.state === 'acknowledged' && story.answeredGeneration !== story.pageGeneration;
-  return { ...story, pagesAnew, steps: toSteps(story) };
+/** An incident as Postgres has it → as channels compare it and people read it. */
+export function toSnapshot(incident: IncidentStory): IncidentSnapshot {
+  const pagesAnew = incident.state === 'acknowledged' && incident.answeredGeneration !== incident.pageGeneration;
+  const { version, pageGeneration, events } = incident;
+  return { report: { ...incident, pagesAnew, steps: toSteps(incident) }, version, pageGeneration, events };
 }
 
-/** The playbooks' steps in order, with the newest line that the remediator left in the story for each. */
+/** The playbooks' steps in order, with the newest line that the remediator left in the incident's history for each. */
 function toSteps({ findings, events }: IncidentStory): ReportedStep[] {
   const settled = new Map<string, ReportedStep>();
   for (const { kind, detail } of events) {

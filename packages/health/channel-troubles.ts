@@ -1,23 +1,23 @@
+import type { ChannelName } from '@tripline/contracts/notification';
 import type { Db } from '@tripline/db/database';
-import type { SinkName } from '@tripline/db/tables/messages';
 
-/** A call to a sink failed, and others would: kept until one succeeds. */
-export async function noteSinkTrouble(db: Db, sink: SinkName, reason: string): Promise<void> {
+/** A call to a channel failed, and others would: kept until one succeeds. */
+export async function noteChannelTrouble(db: Db, channel: ChannelName, reason: string): Promise<void> {
   await db.pool.query(
     `INSERT INTO sink_troubles AS t (sink, reason) VALUES ($1, $2)
      ON CONFLICT (sink) DO UPDATE SET reason = excluded.reason, tried_at = greatest(t.since, clock_timestamp())`,
-    [sink, reason],
+    [channel, reason],
   );
 }
 
-/** A sink took a call again, or is no longer configured. */
-export async function clearSinkTrouble(db: Db, sink: SinkName): Promise<void> {
-  await db.pool.query('DELETE FROM sink_troubles WHERE sink = $1', [sink]);
+/** A channel took a call again, or is no longer configured. */
+export async function clearChannelTrouble(db: Db, channel: ChannelName): Promise<void> {
+  await db.pool.query('DELETE FROM sink_troubles WHERE sink = $1', [channel]);
 }
 
-/** A sink that takes nothing. Times are RFC 3339. */
-export type SinkTrouble = {
-  sink: SinkName;
+/** A channel to which every call fails. Times are RFC 3339. */
+export type ChannelTrouble = {
+  channel: ChannelName;
   /** Since when all calls fail, and when the last did. */
   since: string;
   triedAt: string;
@@ -29,20 +29,20 @@ export type SinkTrouble = {
   waiting: number;
 };
 
-/** Reasons that only a person can mend: the credential, its rights, or the channel. The sink is asked ever more seldom. */
+/** Reasons that only a person can mend: the credential, its rights, or the channel. The channel is called ever more seldom. */
 export const mendedByPeople: ReadonlySet<string> = new Set(['unauthorised', 'forbidden', 'no-channel']);
 
-/** Sinks that take nothing at present, for `tripline doctor`, `/readyz` and the screen; none when all is well. */
-export async function readSinkTroubles(db: Db): Promise<SinkTrouble[]> {
+/** Channels to which every call fails at present, for `tripline doctor`, `/readyz` and the screen; none when all is well. */
+export async function readChannelTroubles(db: Db): Promise<ChannelTrouble[]> {
   const { rows } = await db.pool.query<{
-    sink: SinkName;
+    channel: ChannelName;
     since: Date;
     tried_at: Date;
     reason: string;
     long: boolean;
     waiting: number;
   }>(
-    `SELECT sink, since, tried_at, reason, since < clock_timestamp() - interval '5 minutes' AS long,
+    `SELECT sink AS channel, since, tried_at, reason, since < clock_timestamp() - interval '5 minutes' AS long,
        (SELECT count(*)::int FROM (SELECT FROM told WHERE sink = s.sink AND due_at IS NOT NULL LIMIT 1000) w) AS waiting
      FROM sink_troubles s ORDER BY sink`,
   );

@@ -1,0 +1,165 @@
+import type { Severity } from '@tripline/contracts/finding';
+import type { Actor, IncidentEventKind, IncidentState } from '@tripline/contracts/incident';
+import type { ChannelName, MessageKind, Mode } from '@tripline/contracts/notification';
+import type { DigestReport, IncidentReport } from './incident-report.ts';
+import type { Outcome } from './outcome.ts';
+
+/**
+ * A place where people are notified of incidents. A channel says what it lacks of an incident (`compare`), writes it in
+ * its own form (`render`) and sends it (`send`); what is claimed, recorded, limited and retried is the notifier's.
+ * `Content` is what the channel keeps for its own rendering, and plain data.
+ */
+export type Channel<Content = unknown> = {
+  name: ChannelName;
+  mode: Mode;
+  /** Each limit bounds calls that the service counts together; the notifier waits for it before a call. */
+  limits: Readonly<Record<string, RateLimit>>;
+  /** The limit of an incident's first message; while it is used up, new incidents wait in the queue. */
+  firstMessageLimit: string;
+  /** The limit that a kind of message counts against, and how much of its burst it leaves to more urgent kinds. */
+  limitOf(kind: MessageKind): { limit: string; reserve: number };
+  /** What an incident's first message is, so that claiming the incident and noting this intent is one statement. */
+  firstMessage?: MessageKind;
+  /** The next message that the channel lacks of an incident. Pure. */
+  compare(incident: IncidentSnapshot, notified: Notified, now: Now): Comparison<Content>;
+  /** The same for many incidents that are grouped in one message. Absent: each incident has messages of its own. */
+  compareDigest?(digest: DigestSnapshot, notified: Notified, now: Now): Comparison<Content>;
+  /** Pure. `possiblyRepeated`: nobody knows whether the same message was sent just before; it is marked so. */
+  render(message: Message<Content>, options: { possiblyRepeated: boolean }): MessageBody;
+  /** One call. Never rejects. `reference`: the service's own name of the message, where later ones need it. */
+  send(message: Message<Content>, body: MessageBody): Promise<SendResult>;
+  /** Whether a call that ended with this reason may have been carried out all the same. */
+  mayHaveBeenDone(reason: string): boolean;
+};
+
+export type MessageBody = Record<string, unknown>;
+export type SendResult = { outcome: Outcome; reference?: Reference };
+/** How a service names a message or alert, such as Slack's `channel` and `ts`. */
+export type Reference = Readonly<Record<string, string>>;
+
+/** One call in `intervalMs`; `burst` that were not made may follow at once. */
+export type RateLimit = { intervalMs: number; burst: number };
+
+/** How a registered channel is opened. Its folder's name is its name, and that of its settings. */
+export type ChannelDefinition<Settings = unknown> = {
+  name: ChannelName;
+  /** `settings` undefined: not configured, so the channel is a dry run that sends nothing. */
+  open(settings: Settings | undefined, options: ChannelOptions): Channel;
+};
+
+export type ChannelOptions = {
+  /** How long one call may take. */
+  timeoutMs: number;
+  /** Shortens the channel's own intervals in tests. */
+  intervalMs?: number | undefined;
+  /** In the place of what may call the configured service alone; for tests. */
+  fetch?: typeof globalThis.fetch | undefined;
+};
+
+/** An incident as it is now, and what happened to it. */
+export type IncidentSnapshot = {
+  report: IncidentReport;
+  /** Rises with each change. */
+  version: number;
+  /** Counts the incident's pages after its first. */
+  pageGeneration: number;
+  /** Oldest first. */
+  events: readonly IncidentEvent[];
+};
+
+/** Something that happened to an incident. `id` rises. */
+export type IncidentEvent = { id: number; kind: IncidentEventKind; actor: Actor; detail: Record<string, unknown> };
+
+/** Many incidents that are told in one message. */
+export type DigestSnapshot = DigestReport & {
+  /** Incidents of which the message does not tell yet, or not at their present version. */
+  news: readonly DigestNews[];
+  /** Incidents that page anew since the message told of them; gravest first. */
+  pages: readonly DigestPage[];
+  /** Since when it told of no pages, ms; null before the first. */
+  pagedAgoMs: number | null;
+};
+export type DigestNews = {
+  incident: string;
+  version: number;
+  state: IncidentState;
+  severity: Severity;
+  generation: number;
+};
+export type DigestPage = { incident: string; title: string; severity: Severity; generation: number };
+
+/** What a channel was told of one incident, or of one digest. */
+export type Notified = {
+  /** The incident's version; 0 before the first message. */
+  version: number;
+  /** The incident's state; null before the first message. */
+  state: IncidentState | null;
+  /** Id of the last event of which it was told; 0 before the first. */
+  lastEvent: number;
+  /** When the first attempt was queued, and when the last message was sent. */
+  createdAt: Date;
+  sentAt: Date | null;
+  reference: Reference | undefined;
+  /** What was about to be sent when nothing was recorded of it. */
+  intent: string | null;
+  /** The incident's page generation. */
+  generation: number;
+  /** Generations of older alerts that are, or may be, open at the service still. */
+  superseded: readonly number[];
+};
+
+/** What becomes of `Notified`. Absent fields stay as they are. */
+export type Progress = {
+  version: number;
+  state?: IncidentState;
+  lastEvent?: number;
+  reference?: Reference;
+  generation?: number;
+  superseded?: readonly number[];
+};
+
+export type Now = { nowMs: number; batching: Batching };
+
+/** How long changes that no person made wait for more, ms, so that an incident is few calls. */
+export type Batching = {
+  /** From one call about an incident to the next. */
+  gatherMs: number;
+  /** From a page after the first, which says it all, until the message above it is updated. */
+  restMs: number;
+  /** For so long after an incident was opened, the message itself is news enough: no reply repeats what came. */
+  openingMs: number;
+};
+
+export type Comparison<Content = unknown> =
+  | { kind: 'message'; message: Message<Content> }
+  | { kind: 'in-sync' }
+  /** Nothing need be sent, and the comparison goes on from `after`. */
+  | { kind: 'skip'; after: Progress }
+  /** What there is to send waits for more. */
+  | { kind: 'wait'; afterMs: number };
+
+/** A message that a channel lacks. */
+export type Message<Content = unknown> = {
+  kind: MessageKind;
+  content: Content;
+  /** For people, one line. */
+  line: string;
+  /** What is noted as about to be sent; its kind, unless more must be known of it after a crash. */
+  intent?: string;
+  /** The message that it changes or answers. */
+  reference?: Reference | undefined;
+  /** The incident's version that it reports; one that is given up takes the rest of that version with it. */
+  version: number;
+  /** Where the channel stands once it is sent. */
+  after: Progress;
+  /** Where the channel stands when it is given up and the rest goes on; absent, the rest is given up with it. */
+  givenUp?: Progress;
+  /** Sending it again shows it again: a repeat is marked. */
+  repeats: boolean;
+  /** Where the message that it changes or answers is gone, the incident is posted anew. */
+  replaceable?: boolean;
+  /** It reports findings for the first time: the latency is measured. */
+  isNews?: boolean;
+  /** What of a digest it reports. */
+  digested?: { news: readonly DigestNews[] } | { pages: readonly DigestPage[] };
+};

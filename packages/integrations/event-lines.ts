@@ -1,0 +1,36 @@
+import type { IncidentEvent } from './channel.ts';
+import { describeActor, resolutionText } from './incident-report.ts';
+
+/** An event of an incident as one line for people; undefined for what the incident's own message says. */
+export function replyLine({ kind, actor, detail }: IncidentEvent): string | undefined {
+  const text = (name: string) => (typeof detail[name] === 'string' ? detail[name] : undefined);
+  switch (kind) {
+    case 'joined':
+      return `${detail['again'] === true ? 'Stands again' : 'Joined'}: ${text('title') ?? 'another finding'}`;
+    case 'acknowledged':
+      return `Acknowledged by ${describeActor(actor)}`;
+    case 'resolved': {
+      const resolution = text('resolution') as keyof typeof resolutionText | undefined;
+      const how = resolution && resolutionText[resolution];
+      return `Resolved by ${describeActor(actor)}${how ? `: ${how}` : ''}`;
+    }
+    case 'reopened':
+      return `Reopened by ${describeActor(actor)}`;
+    case 'withdrawn':
+      return `Withdrawn: ${text('reason') ?? 'later evidence explains it'}`;
+    case 'paged': {
+      const [title, former, severity] = [text('title'), text('former'), text('severity')];
+      if (title === undefined) return text('reason') ?? 'Something came of it that needs a person';
+      return former === undefined ? title : `${severity}, was ${former}: ${title}`;
+    }
+    case 'remediated':
+      return text('text') ?? 'A step of the playbook was settled';
+    case 'proven':
+      return 'Proven: GitHub’s own list names the delivery that a finding rests on';
+    case 'lowered':
+      return `Lowered: ${text('reason') ?? 'it cannot be proved that it still holds'}`;
+    case 'opened':
+    case 'told':
+      return undefined;
+  }
+}

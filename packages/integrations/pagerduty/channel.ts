@@ -1,0 +1,155 @@
+import { alwaysTold, type Severity, severities } from '@tripline/contracts/finding';
+import type { IncidentState } from '@tripline/contracts/incident';
+import type {
+  Channel,
+  ChannelDefinition,
+  Comparison,
+  IncidentSnapshot,
+  Message,
+  Notified,
+  Progress,
+} from '../channel.ts';
+import { replyLine } from '../event-lines.ts';
+import { createPagerDutyClient, type PagerDutyClient } from './client.ts';
+import { type PagerDutyAction, type PagerDutyEvent, renderEvent } from './event.ts';
+
+type PagerDutySettings = { routingKey: string; apiUrl: string; minSeverity: Severity };
+
+/** PagerDuty counts events by the minute. */
+const pagerDutyIntervalMs = 500;
+const burst = 20;
+
+/** PagerDuty where none is configured: every event is taken, and nobody is paged. */
+const dryRun: PagerDutyClient = { send: async () => ({ kind: 'done', reason: 'dry-run' }) };
+
+/** An alert an incident and page, triggered, acknowledged and resolved with it. */
+export const pagerDutyChannel: ChannelDefinition<PagerDutySettings> = {
+  name: 'pagerduty',
+  open(settings, { timeoutMs, intervalMs = pagerDutyIntervalMs, fetch }): Channel<PagerDutyEvent> {
+    const client = settings === undefined ? dryRun : createPagerDutyClient({ ...settings, timeoutMs, fetch });
+    const minSeverity = settings?.minSeverity ?? 'high';
+    return {
+      name: 'pagerduty',
+      mode: settings === undefined ? 'dry-run' : 'live',
+      limits: { events: { intervalMs, burst } },
+      firstMessageLimit: 'events',
+      limitOf: () => ({ limit: 'events', reserve: 0 }),
+      compare: (incident, notified) => compareIncident(incident, notified, minSeverity),
+      render: (message) => message.content,
+      send: async (_message, body) => ({ outcome: await client.send(body as PagerDutyEvent) }),
+      // The dedup key makes one alert of any number of events: a repeat shows nothing twice, and what may have been done
+      // is resolved like what was.
+      mayHaveBeenDone: () => true,
+    };
+  },
+};
+
+/**
+ * The next action from what PagerDuty was told last to what is true now. An incident that was over before it was told
+ * pages nobody.
+ */
+const nextAction: Record<IncidentState | 'nothing', Record<IncidentState, PagerDutyAction | undefined>> = {
+  nothing: { open: 'trigger', acknowledged: 'trigger', resolved: undefined },
+  open: { open: undefined, acknowledged: 'acknowledge', resolved: 'resolve' },
+  // Reopened in between: PagerDuty would take a mere trigger as more of what somebody has already.
+  acknowledged: { open: 'resolve', acknowledged: undefined, resolved: 'resolve' },
+  resolved: { open: 'trigger', acknowledged: 'trigger', resolved: undefined },
+};
+const stateAfter: Record<PagerDutyAction, IncidentState> = {
+  trigger: 'open',
+  acknowledge: 'acknowledged',
+  resolve: 'resolved',
+};
+
+/**
+ * What PagerDuty lacks of an incident, one event at a time, in order. Each page of the incident has an alert of its own: a
+ * newer one is triggered, then those before it are resolved, so that at most one stands. Only what a person acknowledged
+ * is acknowledged. An incident that is no longer grave enough to page has no alert.
+ */
+function compareIncident(
+  incident: IncidentSnapshot,
+  notified: Notified,
+  minSeverity: Severity,
+): Comparison<PagerDutyEvent> {
+  const { report, version, pageGeneration } = incident;
+  if (version <= notified.version) return { kind: 'in-sync' };
+  const isGrave =
+    severities.indexOf(report.severity) >= severities.indexOf(minSeverity) ||
+    report.findings.some(({ rule, withdrawn }) => withdrawn === null && alwaysTold.has(rule));
+  // A page that nobody has answered rings, whoever answered one before.
+  const wanted = !isGrave ? 'resolved' : report.pagesAnew ? 'open' : report.state;
+
+  // A trigger whose answer never came may have opened an alert, which nobody would close: from now on it counts as open.
+  const asked = generationOf(notified.intent);
+  const isAskedAgain = asked === pageGeneration && wanted !== 'resolved';
+  if (asked !== undefined && !isAskedAgain && !notified.superseded.includes(asked))
+    return { kind: 'skip', after: { version: notified.version, superseded: [...notified.superseded, asked] } };
+
+  const current = notified.state ?? 'nothing';
+  const rings = current === 'open' || current === 'acknowledged';
+  const isNewPage = rings && wanted === 'open' && notified.generation < pageGeneration;
+  const action = isNewPage ? 'trigger' : nextAction[current][wanted];
+  if (action !== undefined) {
+    const generation = action === 'trigger' ? pageGeneration : notified.generation;
+    const superseded = notified.superseded.filter((older) => older !== generation);
+    if (isNewPage) superseded.push(notified.generation);
+    const state = stateAfter[action];
+    // More is to follow until PagerDuty's state is the incident's, and no older alert rings.
+    const isLast = state === wanted && superseded.length === 0;
+    const after = { version: isLast ? version : notified.version, state, generation, superseded };
+    return toSend(incident, action, { generation, because: reasonOf(incident, action, wanted), after });
+  }
+  const [older, ...superseded] = notified.superseded;
+  if (older === undefined) return { kind: 'skip', after: { version } };
+  const because = report.state === 'resolved' ? undefined : reasonToResolve(wanted);
+  const after = { version: superseded.length === 0 ? version : notified.version, superseded };
+  // One that PagerDuty does not take keeps no page waiting.
+  return toSend(incident, 'resolve', { generation: older, because, after, givenUp: after });
+}
+
+function toSend(
+  { report, version }: IncidentSnapshot,
+  action: PagerDutyAction,
+  options: { generation: number; because: string | undefined; after: Progress; givenUp?: Progress },
+): Comparison<PagerDutyEvent> {
+  const { generation, because, after, givenUp } = options;
+  const event = renderEvent(report, action, { generation, because });
+  const line = `${report.id} ${event.payload.summary}`;
+  const message: Message<PagerDutyEvent> = { kind: action, content: event, line, version, after, repeats: false };
+  if (givenUp !== undefined) return { kind: 'message', message: { ...message, givenUp } };
+  const isTrigger = action === 'trigger';
+  return {
+    kind: 'message',
+    message: {
+      ...message,
+      ...(isTrigger ? { intent: intentOf(generation), isNews: true } : {}),
+      after: { ...after, reference: { dedupKey: event.dedup_key } },
+    },
+  };
+}
+
+function reasonOf(incident: IncidentSnapshot, action: PagerDutyAction, wanted: IncidentState): string | undefined {
+  if (action === 'trigger') return reasonToPageAgain(incident);
+  return action === 'resolve' && incident.report.state !== 'resolved' ? reasonToResolve(wanted) : undefined;
+}
+
+/** Why an alert is resolved whose incident is not. */
+function reasonToResolve(wanted: IncidentState): string {
+  return wanted === 'resolved' ? 'No longer grave enough to page' : 'A newer page tells of it';
+}
+
+/** What the newest page is for, where it is not the first. */
+function reasonToPageAgain({ events, pageGeneration }: IncidentSnapshot): string | undefined {
+  const page = pageGeneration === 0 ? undefined : events.findLast(({ kind }) => kind === 'paged');
+  return page && replyLine(page);
+}
+
+/** What is noted while a trigger is under way: which alert it may have opened. */
+function intentOf(generation: number): string {
+  return generation === 0 ? 'trigger' : `trigger ${generation}`;
+}
+
+function generationOf(intent: string | null): number | undefined {
+  const found = /^trigger(?: (\d+))?$/.exec(intent ?? '');
+  return found === null ? undefined : Number(found[1] ?? 0);
+}
