@@ -35,6 +35,10 @@ const operations = [
   'DELETE /repos/{owner}/{repo}/collaborators/{username}',
   'GET /repos/{owner}/{repo}/collaborators/{username}',
   'GET /repos/{owner}/{repo}/collaborators',
+  'PUT /repos/{owner}/{repo}/collaborators/{username}',
+  'PUT /orgs/{org}/teams/{team_slug}/repos/{owner}/{repo}',
+  'PUT /orgs/{org}/memberships/{username}',
+  'GET /repos/{owner}/{repo}/teams',
   'GET /orgs/{org}',
   'GET /users/{username}',
   'GET /user/{account_id}',
@@ -98,6 +102,7 @@ const client = (options: { answering?: number } = {}) =>
 
 const repository = 'acme/app';
 const organization = 'acme';
+const restore = { action: 'restore-permission', provider: 'github', instance: 'github.com' } as const;
 const steps: { step: Intent; sends: string[] }[] = [
   {
     step: { action: 'stop-run', provider: 'github', instance: 'github.com', repository, runId: '77' },
@@ -212,6 +217,25 @@ const steps: { step: Intent; sends: string[] }[] = [
       credentialId: '98716',
     },
     sends: ['POST /orgs/acme/personal-access-tokens/25381'],
+  },
+  {
+    step: { ...restore, grant: 'org-member', organization, user: 'octocat', formerPermission: 'member' },
+    sends: ['PUT /orgs/acme/memberships/octocat'],
+  },
+  {
+    step: {
+      ...restore,
+      grant: 'team-repository',
+      organization,
+      team: 'justice-league',
+      repository,
+      formerPermission: 'push',
+    },
+    sends: ['PUT /orgs/acme/teams/justice-league/repos/acme/app'],
+  },
+  {
+    step: { ...restore, grant: 'collaborator', repository, user: 'octocat', formerPermission: 'read' },
+    sends: ['PUT /repos/acme/app/collaborators/octocat'],
   },
 ];
 

@@ -1,6 +1,7 @@
 import { describeTarget, type Intent, verbOf } from '@tripline/contracts/response';
 import type { Action } from './actions/action.ts';
 import { isolateRunner } from './actions/isolate-runner.ts';
+import { restorePermission } from './actions/restore-permission.ts';
 import { revokeDeployKey } from './actions/revoke-deploy-key.ts';
 import { revokeFineGrainedPat } from './actions/revoke-fine-grained-pat.ts';
 import { revokeGrant } from './actions/revoke-grant.ts';
@@ -50,6 +51,10 @@ function chosen(intent: Intent) {
     case 'revoke-grant':
       if (intent.grant === 'app-installation') return undefined;
       return intent.grant === 'org-invitation' ? revokeInvitation : revokeGrant;
+    case 'restore-permission':
+      if (intent.grant === 'team') return undefined;
+      // Who was more than a member before is not made one.
+      return intent.grant === 'org-member' && intent.formerPermission !== 'member' ? undefined : restorePermission;
     default:
       return undefined;
   }

@@ -67,6 +67,11 @@ const collaborator: Intent = {
   repository: 'acme/app',
   user: 'mallory',
 };
+const raised: Intent = {
+  ...{ action: 'restore-permission', provider: 'github', instance: 'github.com', grant: 'collaborator' },
+  ...{ repository: 'acme/app', user: 'mallory', formerPermission: 'write' },
+};
+const every = [key, run, runner, pat, invitation, collaborator, raised];
 
 checkIntegration({
   name: 'GitHub',
@@ -138,7 +143,7 @@ describe('every action', () => {
     const catalogue = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
       .replaceAll(/ +/g, ' ')
       .split('\n');
-    for (const step of [key, run, runner, pat, invitation, collaborator]) {
+    for (const step of every) {
       const { code, reversible, scope } = actionOf(step);
       const row = catalogue.find((line) => line.startsWith(`| ${code} | \`${step.action}\` |`));
       expect(row, step.action).toContain(reversible ? '| yes' : '| no');
@@ -148,7 +153,7 @@ describe('every action', () => {
   });
 
   test('says how to undo it, or that nobody can', () => {
-    for (const step of [key, run, runner, pat, invitation, collaborator]) {
+    for (const step of every) {
       const { undo, reversible } = actionOf(step);
       expect(undo(step).startsWith('irreversible'), step.action).toBe(!reversible);
     }
@@ -156,7 +161,7 @@ describe('every action', () => {
 
   test('sends nothing once the gate is closed', async () => {
     const client = await playing(() => ({ status: 204 }));
-    for (const step of [key, run, runner, pat, invitation, collaborator]) {
+    for (const step of every) {
       const closed = async () => Promise.reject(new Error('closed'));
       await expect(actionOf(step).act(step, { client, clock, gate: closed })).rejects.toThrow('closed');
     }
@@ -166,7 +171,7 @@ describe('every action', () => {
   test('says `unknown`, never `dead`, when GitHub fails to answer the check', async () => {
     for (const answer of [{ status: 500 }, { status: 403 }, { status: 200, body: '[', manner: 'half' } as FakeAnswer]) {
       const client = await playing(() => answer);
-      for (const step of [key, run, runner, pat, invitation, collaborator]) {
+      for (const step of every) {
         expect((await actionOf(step).check(step, { client })).result, step.action).toBe('unknown');
       }
       await github!.close();
@@ -181,7 +186,6 @@ describe('asked before anything is done', () => {
     await github!.close();
     return asked;
   };
-  const every = [key, run, runner, pat, invitation, collaborator];
 
   test('an answer that is none says neither yes nor no', async () => {
     for (const answer of [{ status: 500 }, { status: 403 }, { status: 200, body: '[', manner: 'half' } as FakeAnswer]) {
