@@ -32,7 +32,10 @@ export type LearnContext = {
   key: string;
   /** The log's time, ms since the epoch. */
   nowMs: number;
-  /** Ids of events on which a standing finding rests: what was observed by them is never dropped. */
+  /**
+   * Ids of events on which a standing finding rests: what was observed by them is never dropped, also where a later
+   * observation takes its place. A finding that rests on what is gone is frozen.
+   */
   pinned: ReadonlySet<string>;
   /** Says that observations of `kind` by `author` reached their bound, and that one is not kept. See packages/facts/bounds.ts. */
   flooded: (kind: string, author: string) => void;

@@ -42,7 +42,10 @@ export type Rule<State = unknown, Settings = unknown> = {
    */
   where?: { attribute: AttributeName; oneOf: readonly (string | number | boolean)[] };
   settings: z.ZodType<Settings>;
-  state: z.ZodType<State>;
+  /** What stands under its keys; a rule without `keys` keeps nothing. */
+  state?: z.ZodType<State>;
+  /** How long its findings are remembered after they last changed, ms: as long as anything can still change them. 72 hours, or as long as the facts that it uses, unless told otherwise. */
+  rememberMs?: number;
   /**
    * Whether findings are held back while the workspace is being learned. `true`: the rule knows what is usual only
    * after `learningMs` (setting of the engine, 14 days) or an inventory import; until then it learns and finds nothing.
@@ -50,10 +53,12 @@ export type Rule<State = unknown, Settings = unknown> = {
   learns: boolean;
   /**
    * The keys of state that `event` touches: everything that `judge` will get, set or delete, and nothing else. Keys
-   * are confined to the workspace and the rule. An empty list passes the event over.
+   * are confined to the workspace and the rule. An empty list passes the event over. Absent: it keeps no state, and
+   * judges each event.
    */
-  keys: (event: LoggedEvent, settings: Settings) => readonly string[];
-  judge: (event: LoggedEvent, context: RuleContext<State, Settings>) => void;
+  keys?: (event: LoggedEvent, settings: Settings) => readonly string[];
+  /** Absent where it only concludes from facts. */
+  judge?: (event: LoggedEvent, context: RuleContext<State, Settings>) => void;
   /** A timer that `judge` set is due. Its keys are those that were given when it was set. */
   due?: (timer: Timer, context: RuleContext<State, Settings>) => void;
   /** What it concludes from shared facts, beside or instead of `judge`. */
@@ -67,7 +72,10 @@ export type Rule<State = unknown, Settings = unknown> = {
  */
 export type Concludes<Settings> = {
   uses: readonly AnyFact[];
-  /** The subjects that a changed fact concerns by itself: texts of the rule's own, such as a run's key. Those that `watch` it are asked anyway. */
+  /**
+   * The subjects that a changed fact concerns by itself: texts of the rule's own, such as a run's key. Those that `watch` it
+   * are asked anyway. A finding belongs to the one subject that concludes it.
+   */
   subjects: (changed: { fact: string; key: string; value: unknown }, settings: Settings) => readonly string[];
   /** All that stands of `subject` now. */
   conclude: (subject: string, context: ConcludeContext<Settings>) => readonly Conclusion[];
@@ -81,8 +89,10 @@ export type ConcludeContext<Settings> = Pick<
   read: <Value>(fact: Fact<Value>, key: string) => Value | undefined;
   /** The same, and the subject is concluded anew whenever it changes. */
   watch: <Value>(fact: Fact<Value>, key: string) => Value | undefined;
-  /** Concludes the subject anew at `ms` of the log's time; of several the earliest. */
+  /** Concludes the subject anew at `ms` of the log's time; of several the earliest. One that has passed asks nothing. */
   recheckAt: (ms: number) => void;
+  /** Says why what is not concluded here is in order: it is told where a finding is taken back. */
+  explain: (reason: string) => void;
 };
 
 /**

@@ -1,16 +1,21 @@
 import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
 import { eventTypeOf, fromEventRecord } from '@tripline/contracts/event-record';
+import type { AnyFact } from '@tripline/contracts/fact';
 import { internalEventTypes } from '@tripline/contracts/internal';
 import type { StreamRecord } from '@tripline/stream/stream';
+import type { FactRow } from './concerns.ts';
+import { createConcluding, ruleOfSubjectRows } from './conclude.ts';
 import { createContext, engineRules, type Frame, StateNotHeld } from './context.ts';
 import type { Effects, Poison } from './effects.ts';
 import { factKeyOf, resolveFact } from './facts.ts';
 import { createJournal } from './keyed-state/journal.ts';
 import { checkName, joinKey, nameOfRule, type StateKey, splitKey } from './keyed-state/keys.ts';
 import { createState, isHeld, type Slot, type StateRow } from './keyed-state/state.ts';
+import { type Changed, type Flood, factRows, factsOf, type Learning, learn } from './learn-facts.ts';
 import { readersByType } from './readers.ts';
 import { createSeen } from './seen.ts';
 import { type ConfiguredRule, settingsFor } from './settings.ts';
+import { floodOf, rule as stateFlooded } from './state-flooded.ts';
 import { createTimers, type SetTimer } from './timers.ts';
 import { createUnproven, unprovenRule, type Waiting } from './unproven.ts';
 import { isLearning, observeInventory, type WorkspaceFacts } from './workspace-facts.ts';
@@ -74,12 +79,15 @@ type Step = {
   atMs: number;
   workspace: string;
   event: LoggedEvent | null;
+  learnings: readonly Learning[];
   readings: Reading[];
   /** Its body was heard before under another id. */
   repeated: boolean;
   /** Why nobody can read the record. */
   fault: string | null;
 };
+/** What is judged when; `event` is null where a timer is due. */
+type Moment = { workspace: string; nowMs: number; event: LoggedEvent | null; unproven: boolean };
 /** A workspace while a batch is judged: what its events ask for again and again, looked up once. */
 type Scope = {
   facts: Slot;
@@ -90,7 +98,12 @@ type Scope = {
 type RuleScope = { prefix: string; slots: Map<string, Slot> };
 
 const noReadings: Reading[] = [];
+const noLearnings: Learning[] = [];
+const noKeys: readonly string[] = [];
+/** Who finds what no rule does. */
+const engineItself: ConfiguredRule = { rule: stateFlooded, written: {}, settings: {} };
 const noSlot: Slot = { joined: '', before: undefined, next: undefined };
+const noSlots: readonly Slot[] = [];
 
 export type Engine = ReturnType<typeof createEngine>;
 
@@ -110,6 +123,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   const learningMs = options.learningDays * dayMs;
   const ruleById = new Map(options.rules.map((configured) => [configured.rule.id, configured]));
   const readers = readersByType(options.rules);
+  const facts = factsOf(options.rules);
 
   let committedMs = snapshot.logTimeMs;
   let logTimeMs = committedMs;
@@ -142,28 +156,38 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     journal,
     effects: { verdicts, lookUps },
     unproven,
-    onTimer: ({ rule, workspace, dueMs, keys }) => {
-      if (dueMs <= untilMs) slotsOf(rule, workspace, keys);
-    },
+    onTimer,
+  });
+  function onTimer({ rule, workspace, dueMs, keys }: SetTimer): void {
+    if (dueMs <= untilMs) slotsOf(rule, workspace, keys);
+  }
+  const concluding = createConcluding({
+    ...{ rules: options.rules, frame, context, state, timers, journal, unproven, onTimer, flooded },
+    slotOf: (rule, workspace, key) => slotOf(scopeOfRule(rule, workspace), key, false),
   });
   const scopes = new Map<string, Scope>();
 
   /** What stands under a rule's keys, each asked for unless it is held. Those of the engine always are. */
   function slotsOf(rule: string, workspace: string, keys: readonly string[]): Slot[] {
+    const scope = scopeOfRule(rule, workspace);
+    const slots: Slot[] = [];
+    // Of runs that a rule may ask about the engine keeps rows of its own.
+    for (const key of keys) slots.push(slotOf(scope, key, key.startsWith('@')));
+    return slots;
+  }
+  function scopeOfRule(rule: string, workspace: string): RuleScope {
     const { rules } = scopeOf(workspace);
     let scope = rules.get(rule);
     if (scope === undefined) {
       scope = { prefix: joinKey(workspace, rule, ''), slots: new Map() };
       rules.set(rule, scope);
     }
-    const slots: Slot[] = [];
-    for (const key of keys) slots.push(scope.slots.get(key) ?? slotOf(scope, key));
-    return slots;
+    return scope;
   }
-  function slotOf(scope: RuleScope, key: string): Slot {
+  function slotOf(scope: RuleScope, key: string, isOwn: boolean): Slot {
+    const known = scope.slots.get(key);
+    if (known !== undefined) return known;
     const name = nameOfRule('a key', key);
-    // Of runs that a rule may ask about the engine keeps rows of its own.
-    const isOwn = key.startsWith('@');
     const slot = isOwn ? noSlot : state.slot(scope.prefix + name);
     scope.slots.set(key, slot);
     if (!isOwn && !isHeld(slot)) missing.add(slot.joined);
@@ -178,7 +202,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     }
     return scope;
   }
-  const factsOf = (workspace: string, nowMs: number) =>
+  const knownOf = (workspace: string, nowMs: number) =>
     state.get(scopeOf(workspace).facts, nowMs) as WorkspaceFacts | undefined;
 
   function takeMissing(): StateKey[] {
@@ -196,10 +220,12 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     const mayLie = type !== undefined && internalEventTypes.has(type);
     const fault = scopeOf(workspace).fault ?? (mayLie ? (options.originFault?.(record) ?? null) : null);
     const reading = type === undefined ? undefined : readers.of(type);
-    const unread = { record, atMs, workspace, event: null, readings: noReadings, repeated: false };
+    const learning = type === undefined ? undefined : facts.of(type);
+    const nothing = { learnings: noLearnings, readings: noReadings };
+    const unread = { record, atMs, workspace, event: null, ...nothing, repeated: false };
     if (fault !== null) return { ...unread, fault };
-    if (type !== undefined && reading === undefined && !ownTypes.has(type)) {
-      if (factsOf(workspace, atMs) !== undefined) return undefined;
+    if (type !== undefined && reading === undefined && learning === undefined && !ownTypes.has(type)) {
+      if (knownOf(workspace, atMs) !== undefined) return undefined;
       return { ...unread, fault };
     }
     let event: LoggedEvent;
@@ -214,7 +240,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       }
       repeated = heard === 'repeated';
       if (type === inventoryType) {
-        const before = planned.get(workspace) ?? factsOf(workspace, atMs) ?? { firstSeenMs: atMs };
+        const before = planned.get(workspace) ?? knownOf(workspace, atMs) ?? { firstSeenMs: atMs };
         const after = observeInventory(before, event as LoggedEvent<typeof inventoryType>, atMs);
         for (const configured of options.rules) settingsFor(configured, after);
         planned.set(workspace, after);
@@ -222,23 +248,46 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     } catch (error) {
       return { ...unread, fault: reasonOf(error) };
     }
-    const facts = planned.get(workspace) ?? factsOf(workspace, atMs);
+    const known = planned.get(workspace) ?? knownOf(workspace, atMs);
+    return { record, atMs, workspace, event, ...partsOf(event, known), repeated, fault };
+  }
+
+  /** What facts and rules have to do with an event. */
+  function partsOf(event: LoggedEvent, known: WorkspaceFacts | undefined): Pick<Step, 'learnings' | 'readings'> {
+    const learning = facts.of(event.type);
+    const learnings = learning === undefined ? noLearnings : learning.flatMap((fact) => learningOf(fact, event) ?? []);
+    const reading = readers.of(event.type);
     const readings: Reading[] = [];
     for (const configured of reading === undefined ? [] : readers.wanting(reading, event)) {
-      const part = readingOf(configured, event, facts);
+      const part = readingOf(configured, event, known);
       if (part !== undefined) readings.push(part);
     }
-    return { record, atMs, workspace, event, readings, repeated, fault };
+    return { learnings, readings };
+  }
+
+  /** Undefined when the event tells the fact nothing. */
+  function learningOf(fact: AnyFact, event: LoggedEvent): Learning | undefined {
+    try {
+      const keys = [...new Set(fact.keys(event))];
+      if (keys.length === 0) return undefined;
+      const scope = scopeOfRule(factRows(fact.id), event.workspace);
+      return { fact, keys, slots: keys.map((key) => slotOf(scope, key, false)), fault: null };
+    } catch (error) {
+      return { fact, keys: [], slots: [], fault: reasonOf(error) };
+    }
   }
 
   /** Undefined when the rule passes the event over. */
   function readingOf(
     configured: ConfiguredRule,
     event: LoggedEvent,
-    facts: WorkspaceFacts | undefined,
+    known: WorkspaceFacts | undefined,
   ): Reading | undefined {
+    const { rule } = configured;
+    if (rule.judge === undefined) return undefined;
     try {
-      const keys = configured.rule.keys(event, settingsFor(configured, facts));
+      const keys = rule.keys === undefined ? noKeys : rule.keys(event, settingsFor(configured, known));
+      if (rule.keys === undefined) return { configured, keys, slots: noSlots, fault: null };
       if (keys.length === 0) return undefined;
       return { configured, keys, slots: slotsOf(configured.rule.id, event.workspace, keys), fault: null };
     } catch (error) {
@@ -246,26 +295,34 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     }
   }
 
+  /** Who acts from here on, in the one context. */
+  function point(configured: ConfiguredRule, at: Moment, known: WorkspaceFacts | undefined): void {
+    const { rule } = configured;
+    frame.rule = rule;
+    frame.workspace = at.workspace;
+    frame.nowMs = at.nowMs;
+    frame.keys = noKeys;
+    frame.slots = noSlots;
+    frame.event = at.event;
+    frame.unproven = at.unproven;
+    frame.settings = settingsFor(configured, known);
+    frame.learning = rule.learns && isLearning(known, at.nowMs, learningMs);
+  }
+
   /** Lets one rule judge an event or, when there is none, a timer of its own; what it did is undone when it throws. */
   function judge(
     configured: ConfiguredRule,
-    of: Omit<Frame, 'rule' | 'settings' | 'learning'>,
-    facts: WorkspaceFacts | undefined,
+    at: Moment & Pick<Frame, 'keys' | 'slots'>,
+    known: WorkspaceFacts | undefined,
     timer: SetTimer | null,
   ): string | null {
     const { rule } = configured;
     const mark = journal.mark();
-    frame.rule = rule;
-    frame.workspace = of.workspace;
-    frame.nowMs = of.nowMs;
-    frame.keys = of.keys;
-    frame.slots = of.slots;
-    frame.event = of.event;
-    frame.unproven = of.unproven;
-    frame.settings = settingsFor(configured, facts);
-    frame.learning = rule.learns && isLearning(facts, of.nowMs, learningMs);
+    point(configured, at, known);
+    frame.keys = at.keys;
+    frame.slots = at.slots;
     try {
-      if (of.event !== null) rule.judge(of.event, context);
+      if (at.event !== null) rule.judge!(at.event, context);
       else if (timer !== null) {
         countFiring(timer);
         rule.due!({ id: timer.id, dueMs: timer.dueMs, keys: timer.keys }, context);
@@ -275,6 +332,71 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       journal.revert(mark);
       return error instanceof StateNotHeld ? null : reasonOf(error);
     }
+  }
+
+  /** Lets facts learn an event; answers what changed. */
+  function learnAll(
+    learnings: readonly Learning[],
+    record: StreamRecord,
+    at: Moment & { event: LoggedEvent },
+  ): Changed[] {
+    const changed: Changed[] = [];
+    if (learnings.length === 0) return changed;
+    point(engineItself, at, undefined);
+    for (const learning of learnings) {
+      const mark = journal.mark();
+      let reason = learning.fault;
+      try {
+        // What is not held was asked for.
+        if (learning.slots.every(isHeld)) changed.push(...learn(learning, at.event, at.nowMs, { state, flooded }));
+      } catch (error) {
+        journal.revert(mark);
+        reason = reasonOf(error);
+      }
+      if (reason !== null) poison.push({ rule: factRows(learning.fact.id), reason, record, timer: null });
+    }
+    return changed;
+  }
+
+  /** Asks each rule that what changed may concern what follows. */
+  function concludeAll(
+    changed: readonly Changed[],
+    record: StreamRecord,
+    at: Moment,
+    known: WorkspaceFacts | undefined,
+  ): void {
+    for (const configured of concluding.rulesOf(changed)) {
+      try {
+        for (const subject of concluding.subjectsOf(configured, changed, settingsFor(configured, known))) {
+          conclude(configured, subject, at, known, { record, timer: null });
+        }
+      } catch (error) {
+        poison.push({ rule: configured.rule.id, reason: reasonOf(error), record, timer: null });
+      }
+    }
+  }
+  function conclude(
+    configured: ConfiguredRule,
+    subject: string,
+    at: Moment,
+    known: WorkspaceFacts | undefined,
+    because: Pick<Poison, 'record' | 'timer'>,
+  ): void {
+    judged += 1;
+    point(configured, at, known);
+    try {
+      concluding.concludeSubject(configured, subject);
+    } catch (error) {
+      poison.push({ rule: configured.rule.id, reason: reasonOf(error), ...because });
+    }
+  }
+
+  /** Told by the engine itself, whoever is at work in the context. */
+  function flooded(flood: Flood): void {
+    const { rule, settings, learning } = frame;
+    Object.assign(frame, { rule: stateFlooded, learning: false });
+    context.find(floodOf(flood, frame));
+    Object.assign(frame, { rule, settings, learning });
   }
 
   function fireTimers(dueByMs: number): void {
@@ -287,13 +409,20 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
         giveUp(timer.workspace, timer.id, logTimeMs);
         continue;
       }
-      const configured = ruleById.get(timer.rule);
-      if (configured?.rule.due === undefined) continue;
+      const { workspace, keys } = timer;
+      const concludes = ruleOfSubjectRows(timer.rule);
+      const configured = ruleById.get(concludes ?? timer.rule);
+      if ((concludes === undefined ? configured?.rule.due : configured?.rule.concludes) === undefined) continue;
       logTimeMs = Math.max(logTimeMs, timer.dueMs);
       timersFired += 1;
-      const { workspace, keys } = timer;
-      const at = { workspace, nowMs: logTimeMs, keys, slots: slotsOf(timer.rule, workspace, keys) };
-      const fault = judge(configured, { ...at, event: null, unproven: false }, factsOf(workspace, logTimeMs), timer);
+      const at = { workspace, nowMs: logTimeMs, event: null, unproven: false };
+      const known = knownOf(workspace, logTimeMs);
+      if (concludes !== undefined) {
+        conclude(configured!, timer.id, at, known, { record: null, timer });
+        continue;
+      }
+      const slots = slotsOf(timer.rule, workspace, keys);
+      const fault = judge(configured!, { ...at, keys, slots }, known, timer);
       if (fault !== null) poison.push({ rule: timer.rule, reason: fault, record: null, timer });
     }
   }
@@ -314,16 +443,16 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       poison.push({ rule: null, reason: step.fault, record, timer: null });
       return;
     }
-    let facts = factsOf(workspace, atMs);
-    if (facts === undefined) {
+    let known = knownOf(workspace, atMs);
+    if (known === undefined) {
       newWorkspaces.push(workspace);
-      facts = { firstSeenMs: atMs };
-      state.set(scopeOf(workspace).facts, facts, foreverMs, atMs);
+      known = { firstSeenMs: atMs };
+      state.set(scopeOf(workspace).facts, known, foreverMs, atMs);
     }
     if (event === null) return;
     if (isEvent(event, inventoryType)) {
-      facts = observeInventory(facts, event as LoggedEvent<typeof inventoryType>, atMs);
-      state.set(scopeOf(workspace).facts, facts, foreverMs, atMs);
+      known = observeInventory(known, event as LoggedEvent<typeof inventoryType>, atMs);
+      state.set(scopeOf(workspace).facts, known, foreverMs, atMs);
     }
     if (isEvent(event, proofType)) {
       takeAnswer(event as LoggedEvent<typeof proofType>, atMs);
@@ -331,26 +460,35 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     }
     const isRepeated = isKnownBody(event, atMs) || step.repeated;
     if (isRepeated) repeated += 1;
-    if (step.readings.length === 0) return;
+    if (step.readings.length === 0 && step.learnings.length === 0) return;
     const told = withFact(event, atMs);
-    if (isRepeated) {
-      doubt(step, told, facts);
-      return;
-    }
-    for (const reading of step.readings)
-      judgeReading(reading, { record, event: told, nowMs: atMs, unproven: false }, facts);
+    if (isRepeated) doubt(step, told, known);
+    else judgeWhole(step, record, { workspace, event: told, nowMs: atMs, unproven: false }, known);
   }
-  function judgeReading(
-    { configured, keys, slots, fault }: Reading,
-    of: { record: StreamRecord; event: LoggedEvent; nowMs: number; unproven: boolean },
-    facts: WorkspaceFacts | undefined,
+
+  /** All that follows from an event: what facts learn, what rules judge, and what they conclude. */
+  function judgeWhole(
+    { learnings, readings }: Pick<Step, 'learnings' | 'readings'>,
+    record: StreamRecord,
+    at: Moment & { event: LoggedEvent },
+    known: WorkspaceFacts | undefined,
   ): void {
-    const { record, event, nowMs } = of;
-    const { workspace } = event;
-    judged += 1;
-    const reason =
-      fault ?? judge(configured, { workspace, nowMs, keys, slots, event, unproven: of.unproven }, facts, null);
-    if (reason !== null) poison.push({ rule: configured.rule.id, reason, record, timer: null });
+    const changed = learnAll(learnings, record, at);
+    for (const { configured, keys, slots, fault } of readings) {
+      judged += 1;
+      const reason = fault ?? judge(configured, { ...at, keys, slots }, known, null);
+      if (reason !== null) poison.push({ rule: configured.rule.id, reason, record, timer: null });
+    }
+    if (changed.length > 0) concludeAll(changed, record, at, known);
+  }
+
+  /** A row as far as its rule or fact takes it; none where it does not. */
+  function soundOf(row: StateRow): StateRow[] {
+    const fact = facts.ofRows(row.rule);
+    if (fact === undefined)
+      return (ruleById.get(row.rule)?.rule.state?.safeParse(row.value).success ?? true) ? [row] : [];
+    const { value, ...rest } = row.value as FactRow;
+    return value === undefined || fact.value.safeParse(value).success ? [row] : [{ ...row, value: rest }];
   }
 
   const ownSlot = (workspace: string, rule: string, key: string) => state.slot(joinKey(workspace, rule, key));
@@ -393,36 +531,47 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
    * A body that was heard before under another id: the provider's list is asked whether the delivery is its own. Until the
    * answer comes, what rules find in it is told, marked, and nothing else of what they do holds.
    */
-  function doubt(step: Step, event: LoggedEvent, facts: WorkspaceFacts | undefined): void {
-    const { workspace, record, atMs, readings } = step;
+  function doubt(step: Step, event: LoggedEvent, known: WorkspaceFacts | undefined): void {
+    const { workspace, record, atMs } = step;
     const { id: eventId, source, fact } = event;
     const teller = event.data['tripline.fact.teller'] ?? null;
     const sentMs = Math.min(atMs, Date.parse(event.time));
     questions.push({ workspace, eventId, source, event: teller, heardMs: atMs, sentMs });
-    const waits = unproven.wait(event, record, fact, atMs);
-    for (const reading of readings) {
-      if (!waits) judgeReading(reading, { record, event, nowMs: atMs, unproven: true }, facts);
-      else if (reading.fault === null) judgeProvisionally(reading, event, atMs, facts);
-    }
+    const at = { workspace, event, nowMs: atMs, unproven: true };
+    if (unproven.wait(event, record, fact, atMs)) judgeProvisionally(step, at, known);
+    else judgeWhole(step, record, at, known);
     const old = unproven.oneTooMany(workspace, atMs);
     if (old !== undefined) giveUp(workspace, old, atMs);
   }
   function judgeProvisionally(
-    { configured, keys, slots }: Reading,
-    event: LoggedEvent,
-    nowMs: number,
-    facts: WorkspaceFacts | undefined,
+    { learnings, readings, record }: Step,
+    at: Moment & { event: LoggedEvent },
+    known: WorkspaceFacts | undefined,
   ): void {
-    const mark = journal.mark();
-    const before = verdicts.length;
-    judged += 1;
-    judge(configured, { workspace: event.workspace, nowMs, keys, slots, event, unproven: true }, facts, null);
-    const said = verdicts.slice(before);
-    journal.revert(mark);
-    // What the rule itself went on to take back was not worth telling.
-    const lowered = said.flatMap((verdict) => (verdict.kind === 'lowered' ? [verdict.change.findingId] : []));
-    for (const verdict of said) {
-      if (verdict.kind === 'found' && !lowered.includes(verdict.finding.id)) findProvisionally(verdict.finding);
+    for (const { configured, keys, slots, fault } of readings) {
+      if (fault !== null) continue;
+      judged += 1;
+      provisionally(() => judge(configured, { ...at, keys, slots }, known, null));
+    }
+    if (learnings.length === 0) return;
+    const poisoned = poison.length;
+    provisionally(() => concludeAll(learnAll(learnings, record, at), record, at, known));
+    // It is set aside when the event is judged in full.
+    poison.length = poisoned;
+    function provisionally(act: () => void): void {
+      const mark = journal.mark();
+      const before = verdicts.length;
+      act();
+      const said = verdicts.slice(before);
+      journal.revert(mark);
+      // What the rule itself went on to take back was not worth telling.
+      const lowered = said.flatMap((verdict) => (verdict.kind === 'lowered' ? [verdict.change.findingId] : []));
+      for (const verdict of said) {
+        if (verdict.kind !== 'found' || lowered.includes(verdict.finding.id)) continue;
+        const { rule } = verdict.finding;
+        frame.rule = ruleById.get(rule)?.rule ?? stateFlooded;
+        findProvisionally(verdict.finding);
+      }
     }
   }
 
@@ -454,12 +603,8 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     const record: StreamRecord = { ...place, value: Buffer.from(value), appendedAtMs: heardMs };
     const read = fromEventRecord(record, record);
     const event = fact === undefined ? read : { ...read, fact };
-    const facts = factsOf(workspace, nowMs);
-    const reading = readers.of(event.type);
-    for (const configured of reading === undefined ? [] : readers.wanting(reading, event)) {
-      const part = readingOf(configured, event, facts);
-      if (part !== undefined) judgeReading(part, { record, event, nowMs, unproven: isUnproven }, facts);
-    }
+    const known = knownOf(workspace, nowMs);
+    judgeWhole(partsOf(event, known), record, { workspace, event, nowMs, unproven: isUnproven }, known);
   }
   function clearBatch(): void {
     steps = [];
@@ -496,8 +641,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
 
     /** Takes in the rows of keys that were asked for. A row that its rule's schema does not take counts as absent. */
     hold(keys: readonly StateKey[], rows: readonly StateRow[]): void {
-      const sound = rows.filter((row) => ruleById.get(row.rule)?.rule.state.safeParse(row.value).success ?? true);
-      state.give(keys, sound);
+      state.give(keys, rows.flatMap(soundOf));
     },
 
     /** Judges the planned batch. `missing`: keys that only showed on the way; hold them, and evaluate again. */

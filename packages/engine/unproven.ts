@@ -96,6 +96,8 @@ export function createUnproven({ state, timers }: { state: KeyedState; timers: T
     refute(workspace: string, id: string, row: UnprovenRow, nowMs: number): void {
       keep(workspace, id, { ...row, refuted: true }, nowMs);
     },
+    /** Whether nobody has vouched for some event of the workspace. */
+    isAny: (workspace: string, nowMs: number): boolean => listsOf(workspace, nowMs) !== undefined,
     /** What speaks against an event; undefined where nothing does. */
     doubtOf(workspace: string, id: string, nowMs: number): 'unproven' | 'refuted' | undefined {
       const row = listsOf(workspace, nowMs) === undefined ? undefined : read(workspace, id, nowMs);

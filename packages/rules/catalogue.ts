@@ -35,14 +35,23 @@ function sectionOf(rule: AnyRule): string[] {
     '',
     ...rule.falseAlarms.map((cause) => `- ${cause}`),
     '',
+    ...settingsOf(rule),
+    ...(rule.reads.length === 0 ? [] : [`Reads: ${rule.reads.map((type) => `\`${type}\``).join(', ')}.`]),
+    ...(rule.concludes === undefined
+      ? []
+      : [`Concludes from: ${rule.concludes.uses.map(({ id }) => `\`${id}\``).join(', ')}.`]),
+  ];
+}
+
+function settingsOf(rule: AnyRule): string[] {
+  const defaults = Object.entries(rule.settings.parse({}) as Record<string, unknown>);
+  if (defaults.length === 0) return ['It has no settings.', ''];
+  return [
     `Settings, under \`rules.settings.${rule.id}\` in tripline.yaml, with their defaults:`,
     '',
     '```yaml',
-    ...Object.entries(rule.settings.parse({}) as Record<string, unknown>).map(
-      ([name, value]) => `${name}: ${JSON.stringify(value)}`,
-    ),
+    ...defaults.map(([name, value]) => `${name}: ${JSON.stringify(value)}`),
     '```',
     '',
-    `Reads: ${rule.reads.map((type) => `\`${type}\``).join(', ')}.`,
   ];
 }

@@ -1,4 +1,5 @@
 import type { AnyRule } from '@tripline/contracts/rule';
+import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import { rule as breakGlassOpened } from './break-glass-opened.ts';
 import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
@@ -18,4 +19,5 @@ export const rules: readonly AnyRule[] = [
   deployKeyWriteAdded,
   massWorkflowPush,
   tokenBulkClone,
+  stateFlooded,
 ];

@@ -49,6 +49,7 @@ describe('loading rules', () => {
 
   test.each([
     ['an unknown rule', config({ off: ['no-such-rule'] }), 'rules.off: there is no rule no-such-rule'],
+    ['what is always on', config({ off: ['state-flooded'] }), 'rules.off: state-flooded says that others may be wrong'],
     [
       'a wrong setting',
       config({ files: ['detector.rules.ts'], settings: { 'lingering-branch': { holdMs: 'long' } } }),

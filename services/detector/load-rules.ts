@@ -4,7 +4,9 @@ import { attributes } from '@tripline/contracts/attributes';
 import { eventTypes } from '@tripline/contracts/event';
 import { confidences, severities } from '@tripline/contracts/finding';
 import type { AnyRule } from '@tripline/contracts/rule';
+import { factsOf } from '@tripline/engine/learn-facts';
 import { type ConfiguredRule, configureRule } from '@tripline/engine/settings';
+import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import { rules as ownRules } from '@tripline/rules/registry';
 import { type Config, ConfigError } from '@tripline/runtime/config';
 import { faultOfOwnership } from '@tripline/runtime/ownership';
@@ -25,7 +27,7 @@ const ruleShape = z.object({
   owasp: z.array(z.string()),
   tiers: z.object({ needs: z.enum(['A', 'B', 'C']) }),
   falseAlarms: z.array(z.string()),
-  reads: z.array(z.enum(Object.keys(eventTypes) as [string, ...string[]], 'is no event type')).min(1),
+  reads: z.array(z.enum(Object.keys(eventTypes) as [string, ...string[]], 'is no event type')),
   where: z
     .object({
       attribute: z.enum(Object.keys(attributes) as [string, ...string[]], 'is no attribute of events'),
@@ -33,12 +35,29 @@ const ruleShape = z.object({
     })
     .optional(),
   settings: isSchema,
-  state: isSchema,
+  state: isSchema.optional(),
+  rememberMs: z.number().positive().optional(),
   learns: z.boolean(),
-  keys: isFunction,
-  judge: isFunction,
+  keys: isFunction.optional(),
+  judge: isFunction.optional(),
   due: isFunction.optional(),
+  concludes: z
+    .object({
+      uses: z.array(z.object({ id: z.string(), learn: isFunction, keys: isFunction, value: isSchema })).min(1),
+      subjects: isFunction,
+      conclude: isFunction,
+    })
+    .optional(),
 });
+
+/** What no field says alone. */
+function faultOfShape(rule: AnyRule): string | null {
+  if (rule.judge === undefined && rule.concludes === undefined) return 'it has neither `judge` nor `concludes`';
+  if (rule.judge !== undefined && rule.reads.length === 0) return 'reads: it judges, and reads no event type';
+  if (rule.keys !== undefined && rule.state === undefined)
+    return 'state: it names keys, and no schema of what it keeps';
+  return null;
+}
 
 /**
  * The rules that judge, in order: ours, then the user's in the order of `rules.files`, without those that are off, each
@@ -64,6 +83,9 @@ export async function loadRules(config: Pick<Config, 'rules' | 'silences' | 'rem
     if (!all.some((rule) => rule.id === id))
       faults.push(`${where}: there is no rule ${id}; \`tripline rules\` lists them`);
   }
+  if (config.rules.off.includes(stateFlooded.id)) {
+    faults.push(`rules.off: ${stateFlooded.id} says that others may be wrong, so it is always on; silence it instead`);
+  }
   const configured: ConfiguredRule[] = [];
   for (const rule of all.filter(({ id }) => !config.rules.off.includes(id))) {
     try {
@@ -71,6 +93,11 @@ export async function loadRules(config: Pick<Config, 'rules' | 'silences' | 'rem
     } catch (error) {
       faults.push(...describe(`rules.settings.${rule.id}`, error));
     }
+  }
+  try {
+    factsOf(configured);
+  } catch (error) {
+    faults.push(`rules.files: ${(error as Error).message}`);
   }
   if (faults.length > 0) throw new ConfigError(faults.join('\n'));
   return configured;
@@ -94,8 +121,11 @@ async function loadFile(path: string, file: string, faults: string[]): Promise<A
     return undefined;
   }
   const checked = ruleShape.safeParse(rule);
-  if (checked.success) return rule as AnyRule;
-  faults.push(...describe(`rules.files: ${file}`, checked.error));
+  const fault = checked.success ? faultOfShape(rule as AnyRule) : null;
+  if (checked.success && fault === null) return rule as AnyRule;
+  faults.push(
+    ...(checked.success ? [`rules.files: ${file}: ${fault}`] : describe(`rules.files: ${file}`, checked.error)),
+  );
   return undefined;
 }
 

@@ -171,12 +171,10 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
   /** Whether some rule names keys for it, or fails to. */
   function wanted(event: LoggedEvent): boolean {
     return options.rules.some(({ rule, written }) => {
-      if (!rule.reads.includes(event.type)) return false;
+      if (!rule.reads.includes(event.type) || rule.judge === undefined) return false;
       try {
-        return (
-          rule.keys(event, settingsOf({ rule, ...(written && { written }) }, world.facts.get(event.workspace))).length >
-          0
-        );
+        const settings = settingsOf({ rule, ...(written && { written }) }, world.facts.get(event.workspace));
+        return rule.keys === undefined || rule.keys(event, settings).length > 0;
       } catch {
         return true;
       }
@@ -191,8 +189,11 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
   }
   function judgeBy(configured: OracleRule, event: LoggedEvent, doubts: boolean): void {
     const { workspace } = event;
-    const keys = configured.rule.keys(event, settingsOf(configured, world.facts.get(workspace)));
-    if (keys.length > 0) configured.rule.judge(event, contextOf(configured, workspace, keys, event, doubts));
+    const { judge: judging, keys: naming } = configured.rule;
+    const keys = naming?.(event, settingsOf(configured, world.facts.get(workspace))) ?? [];
+    if (naming === undefined || keys.length > 0) {
+      judging?.(event, contextOf(configured, workspace, keys, event, doubts));
+    }
   }
 
   /** Its body was heard before under another id: as the same type within 72 hours, or where it bears no time for longer. */

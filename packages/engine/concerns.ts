@@ -1,0 +1,103 @@
+/**
+ * What is kept under a fact's key: its value, and what the rules of the workspace have to do with it. One row, so that a
+ * thing costs one key however many rules look at it.
+ */
+export type FactRow = {
+  value?: unknown;
+  /** In order of rule and subject. */
+  concerns?: readonly Concern[];
+  /** Bounds of the value that were reached: kind and author. */
+  flooded?: readonly (readonly [kind: string, author: string])[];
+};
+
+/** One subject of a rule that watches the value, or whose standing finding rests on it. */
+export type Concern = {
+  rule: string;
+  subject: string;
+  /** Who gave rise to the watching. */
+  by?: string;
+  watches?: true;
+  /** Ids of events on which its findings rest. */
+  pins?: readonly string[];
+};
+
+/** As many subjects watch one value, of one author's making and of all. */
+const mostWatching = 200;
+const mostWatchingPerAuthor = 50;
+/** So much is pinned, of one subject and of all; a finding that rests on more freezes where that goes. */
+const mostPinned = 500;
+const mostPinnedPerSubject = 100;
+const mostFlooded = 50;
+const nothingPinned: ReadonlySet<string> = new Set();
+
+/** Ids of events on which standing findings rest. */
+export function pinnedBy(row: FactRow | undefined): ReadonlySet<string> {
+  const pins = row?.concerns?.flatMap((concern) => concern.pins ?? []);
+  return pins === undefined || pins.length === 0 ? nothingPinned : new Set(pins);
+}
+
+/** Subjects of `rule` that watch, in order of name. */
+export function watchersOf(row: FactRow | undefined, rule: string): string[] {
+  return row?.concerns?.flatMap((other) => (other.rule === rule && other.watches ? [other.subject] : [])) ?? [];
+}
+
+/**
+ * The row with what one subject wants of it from now on; the same row where nothing changes. `full`: too many watch
+ * already, so this one does not.
+ */
+export function withConcern(
+  row: FactRow,
+  of: { rule: string; subject: string; by: string },
+  wants: { watches: boolean; pins: readonly string[] },
+): { row: FactRow; full: boolean } {
+  const concerns = row.concerns ?? [];
+  const place = concerns.findIndex(({ rule, subject }) => rule === of.rule && subject === of.subject);
+  const before = place < 0 ? undefined : concerns[place];
+  const others = place < 0 ? concerns : concerns.toSpliced(place, 1);
+  const watching = others.filter(({ watches }) => watches);
+  const full =
+    wants.watches &&
+    before?.watches === undefined &&
+    (watching.length >= mostWatching ||
+      watching.filter(({ by }) => (by ?? '') === of.by).length >= mostWatchingPerAuthor);
+  const watches = wants.watches && !full;
+  const free = mostPinned - others.reduce((sum, other) => sum + (other.pins?.length ?? 0), 0);
+  const former = before?.pins?.filter((pin) => wants.pins.includes(pin)) ?? [];
+  const pins = [...new Set([...former, ...wants.pins])]
+    .slice(0, Math.max(0, Math.min(free, mostPinnedPerSubject)))
+    .sort();
+  const isSame =
+    (before?.watches === true) === watches &&
+    pins.length === (before?.pins?.length ?? 0) &&
+    pins.every((pin, at) => before?.pins?.[at] === pin);
+  if (isSame) return { row, full };
+  const { concerns: _, ...rest } = row;
+  const by = before?.by ?? of.by;
+  const next: Concern = {
+    ...{ rule: of.rule, subject: of.subject },
+    ...(watches ? { watches, ...(by === '' ? {} : { by }) } : {}),
+    ...(pins.length > 0 ? { pins } : {}),
+  };
+  const kept = watches || pins.length > 0 ? [...others, next].sort(inOrder) : others;
+  return { row: kept.length > 0 ? { ...rest, concerns: kept } : rest, full };
+}
+
+/** The row, marked: a bound of its value was reached. The same row where that is known, or too much is. */
+export function withFlood(row: FactRow, kind: string, author: string): FactRow {
+  const flooded = row.flooded ?? [];
+  const isKnown = flooded.some(([one, other]) => one === kind && other === author);
+  if (isKnown || flooded.length >= mostFlooded) return row;
+  return { ...row, flooded: [...flooded, [kind, author] as const].sort(byText) };
+}
+
+/** Adds to `found` the id of each event by which something in a fact's value was observed. */
+export function addObserved(value: unknown, found: Set<string>): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (!Array.isArray(value) && 'eventId' in value && typeof value.eventId === 'string') found.add(value.eventId);
+  for (const part of Array.isArray(value) ? value : Object.values(value)) addObserved(part, found);
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const inOrder = (a: Concern, b: Concern) => compare(a.rule, b.rule) || compare(a.subject, b.subject);
+const byText = (a: readonly [string, string], b: readonly [string, string]) =>
+  compare(a[0], b[0]) || compare(a[1], b[1]);

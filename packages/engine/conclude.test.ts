@@ -1,0 +1,357 @@
+import type { EventType, LoggedEvent } from '@tripline/contracts/event';
+import { type Fact, type Observed, thingKey } from '@tripline/contracts/fact';
+import { type AnyRule, defineRule } from '@tripline/contracts/rule';
+import { keepBounded, observedBy } from '@tripline/facts/bounds';
+import { expectSameInAnyOrder } from '@tripline/testing/timeline/any-order';
+import { at, type LoggedEventInput, playTimeline, type Timeline } from '@tripline/testing/timeline/play';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const startMs = Date.parse('2026-03-01T00:00:00Z');
+const untilMs = startMs + 48 * hourMs;
+
+type Seen = Observed & { by: string; kind: 'created' | 'deleted' };
+const observedSchema = z.custom<Observed>();
+const nameOf = (event: LoggedEvent) => (event.data as { 'vcs.ref.head.name'?: string })['vcs.ref.head.name'] ?? '';
+const key = (name: string) => thingKey('github', 'github.com', `1:branch:${name}`);
+const bound = { authorOf: ({ by }: Seen) => by, mostPerAuthor: 3, most: 6 };
+
+/** When a branch came and went. */
+const branches: Fact<{ seen: readonly Seen[] }> = {
+  id: 'branches',
+  description: 'For tests.',
+  reads: ['dev.cdevents.branch.created', 'dev.cdevents.branch.deleted'],
+  value: z.object({
+    seen: z.array(z.intersection(observedSchema, z.object({ by: z.string(), kind: z.enum(['created', 'deleted']) }))),
+  }),
+  keys: (event) => (nameOf(event) === '' ? [] : [key(nameOf(event))]),
+  learn(known, event, at) {
+    if (nameOf(event) === 'poison') throw new Error('no such branch');
+    const kind = event.type === 'dev.cdevents.branch.created' ? 'created' : 'deleted';
+    const by = (event.data as { 'user.name'?: string })['user.name'] ?? '';
+    const seen = keepBounded(known?.seen ?? [], { ...observedBy(event), by, kind }, { ...bound, kind }, at);
+    return seen === known?.seen ? known : { seen };
+  },
+  keepMs: 100 * hourMs,
+};
+
+const common = {
+  title: 'Synthetic',
+  description: 'For tests.',
+  severity: 'medium',
+  confidence: 'high',
+  principles: [5],
+  attack: ['T1078'],
+  owasp: ['CICD-SEC-1'],
+  tiers: { needs: 'A' },
+  falseAlarms: [],
+  reads: [],
+  learns: false,
+} as const;
+const nothing = { entities: [], response: [], remedy: [] };
+const last = (seen: readonly Seen[] | undefined) => seen?.at(-1);
+const line = (by: Seen, of: string) => {
+  const { trust, by: who, kind, ...evidence } = by;
+  return { fact: branches, key: key(of), trust, evidence: { ...evidence, what: `${who} ${kind} ${of}` } };
+};
+
+/** A branch stands whose twin, `<name>-gate`, is not there. */
+const ungated = defineRule<unknown, unknown>({
+  ...common,
+  id: 'ungated-branch',
+  settings: z.object({}),
+  concludes: {
+    uses: [branches],
+    subjects: ({ key: changed }) => (changed.endsWith('-gate') ? [] : [changed]),
+    conclude(subject, { watch, explain }) {
+      const name = subject.slice(subject.lastIndexOf(':') + 1);
+      const own = last(watch(branches, subject)?.seen);
+      if (own?.kind !== 'created') return [];
+      const gate = last(watch(branches, key(`${name}-gate`))?.seen);
+      if (gate?.kind === 'created') {
+        explain(`the gate was made by ${gate.by}`);
+        return [];
+      }
+      return [
+        { ...nothing, subject: name, occasion: 'ungated', title: 'No gate', summary: '', because: [line(own, name)] },
+      ];
+    },
+  },
+});
+
+/** A branch that stands for ten minutes. */
+const lingering = defineRule<unknown, unknown>({
+  ...common,
+  id: 'lingering-branch',
+  settings: z.object({}),
+  concludes: {
+    uses: [branches],
+    subjects: ({ key: changed }) => [changed],
+    conclude(subject, { read, recheckAt, nowMs }) {
+      const own = last(read(branches, subject)?.seen);
+      if (own?.kind !== 'created') return [];
+      const dueMs = Date.parse(own.time) + 10 * minuteMs;
+      recheckAt(dueMs);
+      const name = subject.slice(subject.lastIndexOf(':') + 1);
+      if (nowMs < dueMs) return [];
+      return [
+        { ...nothing, subject: name, occasion: own.eventId, title: 'Lingers', summary: '', because: [line(own, name)] },
+      ];
+    },
+  },
+});
+const rules: AnyRule[] = [ungated, lingering];
+
+const told = (type: EventType, minute: number, branch: string, by: string, more = {}): LoggedEventInput =>
+  at(
+    startMs + minute * minuteMs,
+    type as 'dev.cdevents.branch.created',
+    { 'vcs.repository.name': 'acme/app', 'vcs.ref.head.name': branch, 'user.name': by },
+    more,
+  );
+const created = (minute: number, branch: string, by = 'ada', more = {}) =>
+  told('dev.cdevents.branch.created', minute, branch, by, more);
+const deleted = (minute: number, branch: string, by = 'ada', more = {}) =>
+  told('dev.cdevents.branch.deleted', minute, branch, by, more);
+const play = (events: LoggedEventInput[], more: Partial<Timeline> = {}) =>
+  playTimeline({ rules, events, untilMs, ...more });
+const found = (played: { findings: { rule: string; subject: string }[] }) =>
+  played.findings.map(({ rule, subject }) => `${rule} ${subject}`).sort();
+
+describe('what rules conclude from facts', () => {
+  test('is found, with its evidence, confidence and deciding event from what it rests on', () => {
+    const { findings, poison } = play([created(0, 'a', 'ada', { trust: 'medium' })], { rules: [ungated] });
+    expect(poison).toEqual([]);
+    expect(findings).toMatchObject([
+      {
+        rule: 'ungated-branch',
+        subject: 'a',
+        occasion: 'ungated',
+        confidence: 'medium',
+        severity: 'medium',
+        decidingEvent: 'event-1',
+        evidence: [{ eventId: 'event-1', what: 'ada created a' }],
+      },
+    ]);
+  });
+
+  test('is taken back with the reason that the rule gives, when a value that it watches explains it', () => {
+    const { findings, withdrawn } = play([created(0, 'a'), created(5, 'a-gate', 'bob')], { rules: [ungated] });
+    expect(findings).toEqual([]);
+    expect(withdrawn).toMatchObject([{ reason: 'the gate was made by bob' }]);
+  });
+
+  test('comes at the time at which the subject is to be concluded anew, and not when it is not so any more', () => {
+    const events = [created(0, 'a'), created(0, 'b'), deleted(9, 'b')];
+    const played = play(events, { rules: [lingering] });
+    expect(found(played)).toEqual(['lingering-branch a']);
+    expect(played.findings[0]!.detectedAt).toBe(new Date(startMs + 10 * minuteMs).toISOString());
+    expect(played.rows.timers).toBe(0);
+  });
+
+  test('holds in any order, doubled, late and restarted', () => {
+    const events = [
+      created(0, 'a'),
+      created(3, 'a-gate'),
+      created(4, 'b'),
+      deleted(8, 'a'),
+      created(20, 'a', 'eve'),
+      deleted(21, 'a-gate', 'eve'),
+    ];
+    expectSameInAnyOrder({ rules, events, untilMs }, [
+      'ungated-branch a ungated',
+      'ungated-branch b ungated',
+      'lingering-branch a story-5',
+      'lingering-branch b story-3',
+    ]);
+  });
+
+  test('is the same however the log is cut into batches, and however often the detector restarts', () => {
+    const step = fc.record({
+      minute: fc.integer({ min: 0, max: 40 }),
+      branch: fc.constantFrom('a', 'b', 'a-gate', 'b-gate'),
+      deletes: fc.boolean(),
+      by: fc.constantFrom('ada', 'eve'),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(step, { minLength: 1, maxLength: 20 }),
+        fc.integer({ min: 1, max: 7 }),
+        (steps, batchRecords) => {
+          const events = steps.map(({ minute, branch, deletes, by }) =>
+            (deletes ? deleted : created)(minute, branch, by),
+          );
+          const whole = play(events);
+          expect(whole.poison).toEqual([]);
+          for (const other of [
+            play(events, { batchRecords }),
+            play(events, { restartAfterEach: true }),
+            play(events, { duplicated: true }),
+          ]) {
+            expect(other.all.map(({ id, detectedAt }) => [id, detectedAt])).toEqual(
+              whole.all.map(({ id, detectedAt }) => [id, detectedAt]),
+            );
+            expect(found(other)).toEqual(found(whole));
+          }
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  test('costs no row where nothing stands and nothing is watched', () => {
+    const settled = play([created(0, 'a'), deleted(1, 'a')], { rules: [lingering] });
+    // The workspace's own and the branch's.
+    expect(settled.rows.state).toBe(2);
+  });
+});
+
+describe('bounds', () => {
+  const noise = (from: number, count: number, by: string) =>
+    Array.from({ length: count }, (_, nth) => created(from + nth, 'a', by));
+
+  test('what a standing finding rests on is pinned, until too much is', () => {
+    const each = defineRule<unknown, unknown>({
+      ...common,
+      id: 'each-of-eve',
+      settings: z.object({}),
+      concludes: {
+        uses: [branches],
+        subjects: ({ key: changed }) => [changed],
+        conclude: (subject, { read }) =>
+          (read(branches, subject)?.seen ?? [])
+            .filter(({ by }) => by === 'eve')
+            .map((seen) => ({
+              ...{
+                ...nothing,
+                subject: 'a',
+                occasion: seen.eventId,
+                title: 'Eve',
+                summary: '',
+                because: [line(seen, 'a')],
+              },
+            })),
+      },
+    });
+    const { withdrawn, findings } = play([...noise(0, 20, 'eve'), ...noise(30, 20, 'ada'), ...noise(60, 100, 'eve')], {
+      rules: [each],
+    });
+    expect(withdrawn).toEqual([]);
+    expect(findings.filter(({ rule }) => rule === 'each-of-eve')).toHaveLength(120);
+  });
+
+  test('reaching one is one low finding, and makes what is concluded from it less sure', () => {
+    const { findings } = play([...noise(0, 8, 'eve'), created(10, 'b', 'eve')], { rules: [ungated] });
+    expect(findings.filter(({ rule }) => rule === 'state-flooded')).toMatchObject([
+      { severity: 'low', subject: 'branches created eve', occasion: 'bound reached' },
+    ]);
+    const later = play([...noise(0, 8, 'eve'), deleted(10, 'a'), created(11, 'a', 'bob')], { rules: [lingering] });
+    expect(later.findings.find(({ occasion }) => occasion === 'event-10')).toMatchObject({ confidence: 'medium' });
+    expect(play([created(0, 'a')], { rules: [lingering] }).findings[0]).toMatchObject({ confidence: 'high' });
+  });
+});
+
+describe('a verdict whose facts are gone', () => {
+  test('is frozen: neither grown nor taken back', () => {
+    // What is known of the branch expires before the gate is made.
+    const events = [created(0, 'a'), created(200 * 60, 'a-gate', 'bob')];
+    const { findings, withdrawn } = play(events, {
+      rules: [{ ...ungated, rememberMs: 1000 * hourMs }],
+      untilMs: startMs + 300 * hourMs,
+    });
+    expect(withdrawn).toEqual([]);
+    expect(findings.map(({ subject }) => subject)).toEqual(['a']);
+  });
+});
+
+describe('who watches', () => {
+  test('is bounded for each author, and said', () => {
+    const watching = defineRule<unknown, unknown>({
+      ...common,
+      id: 'watching',
+      settings: z.object({}),
+      concludes: {
+        uses: [branches],
+        subjects: ({ key: changed }) => (changed.endsWith(':hub') ? [] : [changed]),
+        conclude(subject, { watch }) {
+          const hub = last(watch(branches, key('hub'))?.seen);
+          if (hub?.kind !== 'created') return [];
+          return [{ ...nothing, subject, occasion: 'hub', title: 'Hub', summary: '', because: [line(hub, 'hub')] }];
+        },
+      },
+    });
+    const many = Array.from({ length: 60 }, (_, nth) => created(nth, `b${nth}`, 'eve'));
+    const { findings, poison } = play([...many, created(61, 'other', 'ada'), created(100, 'hub', 'bob')], {
+      rules: [watching],
+    });
+    expect(poison).toEqual([]);
+    const subjects = findings.filter(({ rule }) => rule === 'watching').map(({ subject }) => subject);
+    expect(subjects).toHaveLength(51);
+    expect(subjects).toContain(key('other'));
+    expect(findings).toContainEqual(
+      expect.objectContaining({ rule: 'state-flooded', subject: 'branches watching eve' }),
+    );
+  });
+});
+
+describe('what throws', () => {
+  test('is dead-lettered by its name, and stops nothing else', () => {
+    const broken = defineRule<unknown, unknown>({
+      ...common,
+      id: 'broken',
+      settings: z.object({}),
+      concludes: {
+        uses: [branches],
+        subjects: ({ key: changed }) => [changed],
+        conclude: () => {
+          throw new Error('out of order');
+        },
+      },
+    });
+    const { findings, poison } = play([created(0, 'poison'), created(1, 'a')], { rules: [broken, ungated] });
+    expect(poison).toMatchObject([
+      { rule: 'fact:branches', reason: 'no such branch', record: { offset: 0 } },
+      { rule: 'broken', reason: 'out of order', record: { offset: 1 } },
+    ]);
+    expect(found({ findings })).toEqual(['ungated-branch a']);
+  });
+
+  test('two facts of one id are refused', () => {
+    const other = { ...ungated, id: 'other', concludes: { ...ungated.concludes!, uses: [{ ...branches }] } };
+    expect(() => play([], { rules: [ungated, other] })).toThrow('other uses another fact branches');
+  });
+});
+
+describe('a delivery that nobody vouched for', () => {
+  const body = { bodySha256: 'ab'.repeat(32) };
+  const first = [created(-9, 'a-gate'), created(-8, 'a', 'ada', body), deleted(-7, 'a'), deleted(-6, 'a-gate')];
+  const again = [...first, created(2, 'a', 'eve', { ...body, id: 'again' })];
+  const answer = (minute: number, proof: 'listed' | 'not-listed' | 'unavailable') =>
+    at(startMs + minute * minuteMs, 'dev.cdeventsx.tripline-delivery.looked-up', {
+      'tripline.delivery.id': 'again',
+      'tripline.delivery.proof': proof,
+    } as never);
+
+  test('gives rise to findings that are marked, and to nothing else until it is proved', () => {
+    const waiting = play(again, { rules: [ungated], untilMs: startMs + 3 * minuteMs });
+    expect(waiting.findings).toMatchObject([{ subject: 'a', unproven: true }]);
+    const proved = play([...again, answer(4, 'listed')], { rules: [ungated], untilMs: startMs + 5 * minuteMs });
+    expect(proved.findings.map(({ subject, unproven }) => [subject, unproven])).toEqual([['a', undefined]]);
+    const refuted = play([...again, answer(4, 'not-listed')], { rules: [ungated], untilMs: startMs + 5 * minuteMs });
+    expect(refuted.findings).toMatchObject([{ subject: 'a', severity: 'low', unproven: true }]);
+  });
+
+  test('takes nothing back: what it would explain falls to low', () => {
+    const told = [created(-9, 'a-gate', 'ada', body), deleted(-8, 'a-gate'), created(0, 'a')];
+    const late = created(3, 'a-gate', 'eve', { ...body, id: 'again' });
+    const before = play([...told, late], { rules: [ungated], untilMs: startMs + 4 * minuteMs });
+    expect(before.findings).toMatchObject([{ subject: 'a', severity: 'medium' }]);
+    const given = play([...told, late], { rules: [ungated] });
+    expect(given.findings).toMatchObject([{ subject: 'a', severity: 'low' }]);
+    const vouched = play([...told, late, answer(4, 'listed')], { rules: [ungated] });
+    expect(vouched.findings).toEqual([]);
+  });
+});

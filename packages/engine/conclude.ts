@@ -1,0 +1,323 @@
+import type { LoggedEvent } from '@tripline/contracts/event';
+import type { AnyFact } from '@tripline/contracts/fact';
+import { type Confidence, confidences, type Evidence } from '@tripline/contracts/finding';
+import type { AnyRule, ConcludeContext, Conclusion, FindingDraft, RuleContext } from '@tripline/contracts/rule';
+import { addObserved, type FactRow, watchersOf, withConcern } from './concerns.ts';
+import type { Frame } from './context.ts';
+import type { Journal } from './keyed-state/journal.ts';
+import { nameOfRule } from './keyed-state/keys.ts';
+import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
+import { type Changed, type Flood, factRows } from './learn-facts.ts';
+import type { ConfiguredRule } from './settings.ts';
+import type { SetTimer, Timers } from './timers.ts';
+import type { Unproven } from './unproven.ts';
+
+/** Under which name of keyed state the subjects of a rule stand. No rule's id has a colon. */
+const subjectRows = (rule: string): string => `subject:${rule}`;
+/** The rule whose subject a timer rechecks; undefined where it is a rule's own timer. */
+export const ruleOfSubjectRows = (name: string): string | undefined =>
+  name.startsWith('subject:') ? name.slice('subject:'.length) : undefined;
+
+/** What stands of one subject: findings, each with what it rests on, and the values that it watches. */
+type SubjectRow = { standing: readonly Standing[]; watches: readonly (readonly [fact: string, key: string])[] };
+type Standing = {
+  subject: string;
+  occasion: string;
+  rests: readonly Rests[];
+  /** Part of what it rested on is gone: it is what it is. */
+  frozen?: true;
+};
+type Rests = { fact: string; key: string; events: readonly string[] };
+const nothingStands: SubjectRow = { standing: [], watches: [] };
+
+/** As many lines of evidence a finding tells, the first and the last. */
+const mostEvidence = 40;
+const hourMs = 3_600_000;
+const leastRememberMs = 72 * hourMs;
+
+/** How long what a rule found and asked is remembered. */
+export function rememberMsOf(rule: AnyRule): number {
+  return rule.rememberMs ?? Math.max(leastRememberMs, ...(rule.concludes?.uses ?? []).map(({ keepMs }) => keepMs));
+}
+
+export type Concluding = ReturnType<typeof createConcluding>;
+
+/**
+ * Asks rules what follows from facts. What a subject's rule concludes now is compared with what stood of it: what is new
+ * is found, what is no longer so is taken back, unless part of what it rested on is gone.
+ */
+export function createConcluding(parts: {
+  rules: readonly ConfiguredRule[];
+  frame: Frame;
+  context: RuleContext<unknown, unknown>;
+  state: KeyedState;
+  timers: Timers;
+  journal: Journal;
+  unproven: Unproven;
+  /** The slot of a key, asked for unless it is held. */
+  slotOf: (rule: string, workspace: string, key: string) => Slot;
+  /** Told of every timer that is set, before it is. */
+  onTimer: (timer: SetTimer) => void;
+  flooded: (flood: Flood) => void;
+}) {
+  const { frame, context, state, timers, journal, unproven, slotOf } = parts;
+  const concluding = parts.rules.filter(({ rule }) => rule.concludes !== undefined);
+  const byFact = new Map<string, ConfiguredRule[]>();
+  for (const configured of concluding) {
+    for (const { id } of configured.rule.concludes!.uses) byFact.set(id, [...(byFact.get(id) ?? []), configured]);
+  }
+
+  /** What the subject at hand asked for so far. */
+  let looked = new Map<string, { fact: AnyFact; key: string; slot: Slot; watches: boolean }>();
+  let isWhole = true;
+  let recheckMs = Number.POSITIVE_INFINITY;
+  let reason = '';
+
+  function rowOf(fact: AnyFact, key: string, watches: boolean): FactRow | undefined {
+    if (!frame.rule.concludes!.uses.includes(fact))
+      throw new Error(`${frame.rule.id} reads ${fact.id}, which it does not name in uses`);
+    const name = `${fact.id}\0${key}`;
+    let entry = looked.get(name);
+    if (entry === undefined) {
+      entry = { fact, key, slot: slotOf(factRows(fact.id), frame.workspace, key), watches };
+      looked.set(name, entry);
+    }
+    entry.watches ||= watches;
+    if (isHeld(entry.slot)) return state.get(entry.slot, frame.nowMs) as FactRow | undefined;
+    // What follows is undone, and asked again when it is held; until then it shows what else must be.
+    isWhole = false;
+    return undefined;
+  }
+  const concludeContext: ConcludeContext<unknown> = {
+    get workspace() {
+      return frame.workspace;
+    },
+    get nowMs() {
+      return frame.nowMs;
+    },
+    get settings() {
+      return frame.settings;
+    },
+    get learning() {
+      return frame.learning;
+    },
+    lookUp: context.lookUp,
+    doubtOf: context.doubtOf,
+    // biome-ignore lint/suspicious/noExplicitAny: what stands under a fact's key is its value, as its schema checked.
+    read: (fact, key) => rowOf(fact, key, false)?.value as any,
+    // biome-ignore lint/suspicious/noExplicitAny: as above.
+    watch: (fact, key) => rowOf(fact, key, true)?.value as any,
+    recheckAt(ms) {
+      if (ms > frame.nowMs) recheckMs = Math.min(recheckMs, Math.ceil(ms));
+    },
+    explain(why) {
+      reason = why;
+    },
+  };
+
+  /** Whether part of what a finding rested on is gone; undefined while that cannot be said. */
+  function isGone({ rests }: Standing): boolean | undefined {
+    let found: boolean | undefined = false;
+    for (const { fact, key, events } of rests) {
+      const slot = slotOf(factRows(fact), frame.workspace, key);
+      if (!isHeld(slot)) {
+        found = undefined;
+        continue;
+      }
+      const here = new Set<string>();
+      addObserved((state.get(slot, frame.nowMs) as FactRow | undefined)?.value, here);
+      if (found === false && events.some((id) => !here.has(id))) found = true;
+    }
+    return found;
+  }
+
+  /** Ids of events on which what is concluded may rest, where any of the workspace is doubted. */
+  function explaining(entry: Standing): string[] {
+    if (!unproven.isAny(frame.workspace, frame.nowMs)) return [];
+    const ids = new Set<string>();
+    for (const { slot } of looked.values())
+      addObserved((state.get(slot, frame.nowMs) as FactRow | undefined)?.value, ids);
+    for (const { events } of entry.rests) for (const id of events) ids.delete(id);
+    return [...ids];
+  }
+
+  /** Keeps with each value what the subject wants of it now. False while a row is not held. */
+  function keepConcerns(subject: string, before: SubjectRow, after: SubjectRow): SubjectRow | undefined {
+    const { workspace, nowMs, rule, event } = frame;
+    const touched = new Map<string, { fact: string; key: string; pins: string[] }>();
+    const touch = (fact: string, key: string, pins: readonly string[] = []) => {
+      const entry = touched.get(`${fact}\0${key}`);
+      if (entry === undefined) touched.set(`${fact}\0${key}`, { fact, key, pins: [...pins] });
+      else entry.pins.push(...pins);
+    };
+    for (const [fact, key] of [...before.watches, ...after.watches]) touch(fact, key);
+    for (const { rests } of before.standing) for (const { fact, key } of rests) touch(fact, key);
+    for (const { rests } of after.standing) for (const { fact, key, events } of rests) touch(fact, key, events);
+    const slots = [...touched.values()].map(({ fact, key }) => slotOf(factRows(fact), workspace, key));
+    if (!slots.every(isHeld)) return undefined;
+    let { watches } = after;
+    for (const [place, { fact: id, key, pins }] of [...touched.values()].entries()) {
+      const fact = rule.concludes!.uses.find((used) => used.id === id);
+      // A rule that uses it no longer has no say in it.
+      if (fact === undefined) continue;
+      const slot = slots[place]!;
+      const row = (state.get(slot, nowMs) as FactRow | undefined) ?? {};
+      const isWatched = watches.some(([one, other]) => one === id && other === key);
+      const by = authorOf(event);
+      const { row: next, full } = withConcern(row, { rule: rule.id, subject, by }, { watches: isWatched, pins });
+      if (full) {
+        watches = watches.filter(([one, other]) => one !== id || other !== key);
+        parts.flooded({ fact, key, kind: 'watching', author: by });
+      }
+      if (next === row) continue;
+      if (Object.keys(next).length === 0) state.delete(slot);
+      else state.set(slot, next, fact.keepMs, nowMs);
+    }
+    return watches === after.watches ? after : { ...after, watches };
+  }
+
+  function apply(subject: string, before: SubjectRow, conclusions: readonly Conclusion[]): SubjectRow | undefined {
+    const standing: Standing[] = [];
+    const former = new Map(before.standing.map((entry) => [nameOf(entry), entry]));
+    const gone = new Map(before.standing.map((entry) => [entry, entry.frozen ?? isGone(entry)]));
+    if ([...gone.values()].includes(undefined)) return undefined;
+    const isFlooded = [...looked.values()].some(
+      ({ slot }) => (state.get(slot, frame.nowMs) as FactRow | undefined)?.flooded !== undefined,
+    );
+    const wasFound = new Set<string>();
+    for (const conclusion of frame.learning ? [] : conclusions) {
+      const name = nameOf(conclusion);
+      wasFound.add(name);
+      const entry = former.get(name);
+      if (entry !== undefined && gone.get(entry)) continue;
+      context.find(draftOf(conclusion, isFlooded));
+      const { subject: of, occasion } = conclusion;
+      standing.push({ subject: of, occasion, rests: restsOf(conclusion) });
+    }
+    for (const entry of before.standing) {
+      if (gone.get(entry)) standing.push({ ...entry, frozen: true });
+      else if (!wasFound.has(nameOf(entry))) {
+        const { subject: of, occasion } = entry;
+        const because = explaining(entry);
+        context.withdraw({ subject: of, occasion, reason: reason === '' ? usualReason : reason, because });
+      }
+    }
+    const watches = [...looked.values()].flatMap(({ fact, key, watches }) =>
+      watches ? [[fact.id, key] as const] : [],
+    );
+    return keepConcerns(subject, before, { standing: standing.sort(inOrder), watches: watches.sort(byText) });
+  }
+
+  /**
+   * Concludes one subject of `frame`'s rule; what is not held yet is asked for, and nothing done.
+   * @throws whatever the rule throws; nothing is done then.
+   */
+  function concludeSubject(configured: ConfiguredRule, subject: string): void {
+    const { rule } = configured;
+    const { workspace, nowMs } = frame;
+    const mark = journal.mark();
+    looked = new Map();
+    isWhole = true;
+    recheckMs = Number.POSITIVE_INFINITY;
+    reason = '';
+    try {
+      const name = nameOfRule('a subject', subject);
+      const slot = slotOf(subjectRows(rule.id), workspace, name);
+      const conclusions = rule.concludes!.conclude(name, concludeContext);
+      const before = (isHeld(slot) ? (state.get(slot, nowMs) as SubjectRow | undefined) : undefined) ?? nothingStands;
+      const after = isWhole && isHeld(slot) ? apply(name, before, conclusions) : undefined;
+      if (after === undefined) {
+        journal.revert(mark);
+        return;
+      }
+      if (after.standing.length + after.watches.length === 0) state.delete(slot);
+      else state.set(slot, after, rememberMsOf(rule), nowMs);
+      const timer = { workspace, rule: subjectRows(rule.id), id: name };
+      if (recheckMs === Number.POSITIVE_INFINITY) timers.clear(timer);
+      else {
+        const set = { ...timer, dueMs: recheckMs, keys: [name] };
+        parts.onTimer(set);
+        timers.set(set);
+      }
+    } catch (error) {
+      journal.revert(mark);
+      // What it was not given yet may be why.
+      if (isWhole) throw error;
+    }
+  }
+
+  return {
+    concludeSubject,
+    /** The subjects of a rule that changed facts concern, each once. */
+    subjectsOf({ rule }: ConfiguredRule, changed: readonly Changed[], settings: unknown): Set<string> {
+      const subjects = new Set<string>();
+      for (const { fact, key, row } of changed) {
+        if (!rule.concludes!.uses.includes(fact)) continue;
+        for (const subject of rule.concludes!.subjects({ fact: fact.id, key, value: row.value }, settings))
+          subjects.add(subject);
+        for (const subject of watchersOf(row, rule.id)) subjects.add(subject);
+      }
+      return subjects;
+    },
+    /** The rules that one of the changed facts may concern, in the order in which they judge. */
+    rulesOf(changed: readonly Changed[]): readonly ConfiguredRule[] {
+      const [first] = changed;
+      if (first === undefined) return [];
+      const isOne = changed.every(({ fact }) => fact === first.fact);
+      return isOne ? (byFact.get(first.fact.id) ?? []) : concluding;
+    },
+  };
+}
+
+const usualReason = 'by what was heard since, it is in order';
+
+/** Who gave rise to an event, for bounds. */
+function authorOf(event: LoggedEvent | null): string {
+  const data = event?.data;
+  if (data === undefined) return '';
+  return `${data['user.id'] ?? data['user.name'] ?? ''}`;
+}
+
+const restsOf = ({ because }: Conclusion): Rests[] => {
+  const byPlace = new Map<string, { fact: string; key: string; events: Set<string> }>();
+  for (const { fact, key, evidence } of because) {
+    const place = `${fact.id}\0${key}`;
+    const entry = byPlace.get(place) ?? { fact: fact.id, key, events: new Set<string>() };
+    byPlace.set(place, entry);
+    entry.events.add(evidence.eventId);
+  }
+  return [...byPlace.values()]
+    .map(({ fact, key, events }) => ({ fact, key, events: [...events].sort() }))
+    .sort((a, b) => compare(a.fact, b.fact) || compare(a.key, b.key));
+};
+
+/** @throws {Error} when it rests on nothing: then nobody could check it. */
+function draftOf({ because, confidence = 'high', ...conclusion }: Conclusion, isFlooded: boolean): FindingDraft {
+  const lines = inOwnOrder(because.map(({ evidence }) => evidence));
+  const last = lines.at(-1);
+  if (last === undefined) throw new Error('a conclusion needs what it rests on (because)');
+  const sure = because.reduce((least, { trust }) => lowerOf(least, trust), confidence);
+  const half = mostEvidence / 2;
+  const evidence = lines.length > mostEvidence ? [...lines.slice(0, half), ...lines.slice(-half)] : lines;
+  return {
+    ...conclusion,
+    confidence: isFlooded ? lowerOf(sure, confidences[Math.max(0, confidences.indexOf(sure) - 1)]!) : sure,
+    evidence,
+    decidedBy: { eventId: last.eventId, time: last.time },
+  };
+}
+const lowerOf = (a: Confidence, b: Confidence): Confidence =>
+  confidences[Math.min(confidences.indexOf(a), confidences.indexOf(b))]!;
+
+/** Each event once, in order of its own time. */
+function inOwnOrder(lines: readonly Evidence[]): Evidence[] {
+  const once = new Map<string, Evidence>();
+  for (const line of lines) if (!once.has(line.eventId)) once.set(line.eventId, line);
+  return [...once.values()].sort((a, b) => Date.parse(a.time) - Date.parse(b.time) || compare(a.eventId, b.eventId));
+}
+
+const nameOf = ({ subject, occasion }: { subject: string; occasion: string }) => `${subject}\0${occasion}`;
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const inOrder = (a: Standing, b: Standing) => compare(nameOf(a), nameOf(b));
+const byText = (a: readonly [string, string], b: readonly [string, string]) =>
+  compare(a[0], b[0]) || compare(a[1], b[1]);

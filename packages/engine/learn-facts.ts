@@ -1,0 +1,81 @@
+import type { EventType, LoggedEvent } from '@tripline/contracts/event';
+import type { AnyFact, LearnContext } from '@tripline/contracts/fact';
+import { type FactRow, pinnedBy, withFlood } from './concerns.ts';
+import type { KeyedState, Slot } from './keyed-state/state.ts';
+import type { ConfiguredRule } from './settings.ts';
+
+/** One fact's part in one event, prepared: of which things it tells, or why that cannot be said. */
+export type Learning = { fact: AnyFact; keys: readonly string[]; slots: readonly Slot[]; fault: string | null };
+/** A fact that knows something new. */
+export type Changed = { fact: AnyFact; key: string; row: FactRow };
+
+/** Under which name of keyed state the values of a fact stand. No rule's id has a colon. */
+export const factRows = (fact: string): string => `fact:${fact}`;
+
+/** Floods are not told anew while the fact remembers. */
+export type Flood = { fact: AnyFact; key: string; kind: string; author: string };
+
+/**
+ * The facts that rules use, by the type of event that they read.
+ * @throws {Error} when two of them have one id.
+ */
+export function factsOf(rules: readonly ConfiguredRule[]) {
+  const byId = new Map<string, AnyFact>();
+  for (const { rule } of rules) {
+    for (const fact of rule.concludes?.uses ?? []) {
+      const other = byId.get(fact.id);
+      if (other !== undefined && other !== fact)
+        throw new Error(`${rule.id} uses another fact ${fact.id} than the rules before`);
+      byId.set(fact.id, fact);
+    }
+  }
+  const byType = new Map<EventType, AnyFact[]>();
+  for (const fact of byId.values()) {
+    for (const type of new Set(fact.reads)) byType.set(type, [...(byType.get(type) ?? []), fact]);
+  }
+  return {
+    of: (type: EventType): readonly AnyFact[] | undefined => byType.get(type),
+    /** By the name of its rows. */
+    ofRows: (name: string): AnyFact | undefined =>
+      name.startsWith('fact:') ? byId.get(name.slice('fact:'.length)) : undefined,
+  };
+}
+
+/**
+ * Lets a fact learn one event under each of its keys; answers what changed.
+ * @throws whatever the fact throws; what it did until then is the caller's to undo.
+ */
+export function learn(
+  { fact, keys, slots }: Learning,
+  event: LoggedEvent,
+  nowMs: number,
+  { state, flooded }: { state: KeyedState; flooded: (flood: Flood) => void },
+): Changed[] {
+  const changed: Changed[] = [];
+  for (const [place, key] of keys.entries()) {
+    const slot = slots[place]!;
+    const before = state.get(slot, nowMs) as FactRow | undefined;
+    let row = before ?? {};
+    const at: LearnContext = {
+      key,
+      nowMs,
+      pinned: pinnedBy(before),
+      flooded: (kind, author) => {
+        row = withFlood(row, kind, author);
+        flooded({ fact, key, kind, author });
+      },
+    };
+    const value = fact.learn(before?.value, event, at);
+    if (value !== before?.value) {
+      const { value: _, ...rest } = row;
+      row = value === undefined ? rest : { ...rest, value };
+    }
+    if (row === before || (before === undefined && Object.keys(row).length === 0)) continue;
+    if (Object.keys(row).length === 0) state.delete(slot);
+    else state.set(slot, row, fact.keepMs, nowMs);
+    // Where the value says the same as before, what stood before still stands.
+    const after = (state.get(slot, nowMs) as FactRow | undefined) ?? {};
+    if (after.value !== before?.value) changed.push({ fact, key, row: after });
+  }
+  return changed;
+}
