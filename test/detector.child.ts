@@ -1,9 +1,9 @@
+import { loadConfig } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { createDetector } from '@tripline/detector/detector';
 import { loadRules } from '@tripline/detector/load-rules';
 import { rules as ownRules } from '@tripline/rules/registry';
 import { systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { connectStream } from '@tripline/stream/open';

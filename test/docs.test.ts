@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commands } from '../packages/cli/table.ts';
+import { loadConfig } from '../packages/config/config.ts';
+import { environment } from '../packages/config/settings.ts';
+import { renderSettings } from '../packages/config/settings-page.ts';
 import { renderChecks } from '../packages/contracts/checks-page.ts';
 import { rules } from '../packages/rules/registry.ts';
-import { loadConfig } from '../packages/runtime/config.ts';
-import { environment } from '../packages/runtime/settings.ts';
-import { renderSettings } from '../packages/runtime/settings-page.ts';
 import { scenarios } from '../packages/scenarios/registry.ts';
 import { loadRules } from '../services/detector/load-rules.ts';
 
@@ -149,7 +149,7 @@ test('CHECKS.md says what the code says (`npm run docs` writes it)', () => {
 
 describe('SETTINGS.md', () => {
   test('says what the code says (`npm run docs` writes it)', () => {
-    expect(read('packages/runtime/SETTINGS.md')).toBe(renderSettings());
+    expect(read('packages/config/SETTINGS.md')).toBe(renderSettings());
   });
 
   test('every environment variable overrides a setting that there is, and every setting is explained', () => {

@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Config, loadConfig } from '@tripline/config/config';
 import { createDetector } from '@tripline/detector/detector';
 import { loadRules } from '@tripline/detector/load-rules';
 import { listFindings } from '@tripline/incidents/findings';
 import { createReceiver } from '@tripline/receiver/receiver';
 import { createReconciler } from '@tripline/reconciler/reconciler';
-import { type Config, loadConfig } from '@tripline/runtime/config';
 import { createHttp } from '@tripline/runtime/http';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';

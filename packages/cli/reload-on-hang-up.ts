@@ -1,6 +1,6 @@
-import { type Config, loadConfig } from '@tripline/runtime/config';
+import { type Config, loadConfig } from '@tripline/config/config';
+import { applyReload } from '@tripline/config/reload';
 import { onHangUp } from '@tripline/runtime/lifecycle';
-import { applyReload } from '@tripline/runtime/reload';
 import type { Io } from './command.ts';
 import { sentenceFor } from './errors.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Config } from '@tripline/config/config';
 import { type Db, openDatabase } from '@tripline/db/database';
-import type { Config } from '@tripline/runtime/config';
 import { UserError } from './command.ts';
 
 /** Folder of the embedded database within the data folder. */

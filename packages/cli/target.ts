@@ -1,4 +1,4 @@
-import type { Config } from '@tripline/runtime/config';
+import type { Config } from '@tripline/config/config';
 import { findStandalone, readSecret } from '@tripline/runtime/data-folder';
 import { UserError } from './command.ts';
 

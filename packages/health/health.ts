@@ -1,8 +1,8 @@
+import type { Config } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
 import type { Db } from '@tripline/db/database';
 import { MigrationError, readMissingMigrations } from '@tripline/db/migrate';
 import { readOutbox } from '@tripline/db/outbox';
-import type { Config } from '@tripline/runtime/config';
 import { redactText } from '@tripline/runtime/redact';
 import { readDeliverySummaries, readUnknownOrganizations } from '@tripline/trail/delivery-summaries';
 import { readChannelTroubles } from './channel-troubles.ts';

@@ -3,7 +3,6 @@ import { createServer } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { createMetrics } from './metrics.ts';
 import { type Served, serve } from './serve.ts';
-import { settings } from './settings.ts';
 
 let served: Served | undefined;
 afterEach(async () => {
@@ -55,20 +54,13 @@ it('says in a sentence which of its ports is taken, and leaves none open', async
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, loopback, resolve));
   const { port } = other.address() as { port: number };
-  const free = settings.parse({ port: 0 });
-  await expect(start(async () => {}, { ...free, operations: { host: loopback, port } })).rejects.toThrow(
+  await expect(start(async () => {}, { ...anywhere, operations: { host: loopback, port } })).rejects.toThrow(
     `port ${port} on ${loopback} is in use; stop what uses it, or set TRIPLINE_OPERATIONS_PORT to another`,
   );
-  await expect(start(async () => {}, { ...free, host: loopback, port })).rejects.toThrow(
+  await expect(start(async () => {}, { ...anywhere, host: loopback, port })).rejects.toThrow(
     'set TRIPLINE_PORT to another',
   );
   await new Promise((resolve) => other.close(resolve));
-});
-
-it('takes a free operations port where the other is one, and its own number otherwise', () => {
-  expect(settings.parse({}).operations).toEqual({ host: loopback, port: 9464 });
-  expect(settings.parse({ port: 0 }).operations.port).toBe(0);
-  expect(settings.parse({ port: 0, operations: { port: 9000 } }).operations.port).toBe(9000);
 });
 
 it('answers doubled slashes and the absolute form of a target', async () => {

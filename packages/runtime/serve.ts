@@ -1,6 +1,5 @@
 import type { Check } from '@tripline/contracts/check';
 import type { FastifyInstance } from 'fastify';
-import type { Config } from './config.ts';
 import { createHttp, createOperations } from './http.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -24,7 +23,7 @@ export type Served = {
  * @throws {PortInUse} naming the setting.
  */
 export async function serve(
-  config: Pick<Config, 'host' | 'port' | 'operations'>,
+  config: { host: string; port: number; operations: { host: string; port: number } },
   parts: {
     metrics: Metrics;
     /** Resolves when the process can do its work; rejects with the reason. */

@@ -1,7 +1,7 @@
 import type { Db } from '@tripline/db/database';
 import type { Clock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
+import type { KafkaSettings } from './kafka/settings.ts';
 import { createKafkaStream } from './kafka/stream.ts';
 import { createEmbeddedStream } from './postgres/stream.ts';
 import { type Stream, type TopicSpec, topics } from './stream.ts';
@@ -14,8 +14,11 @@ const deadLetterExtraBytes = 64 * 1024;
 const embeddedPartitions = 4;
 const dayMs = 86_400_000;
 
+/** What of the settings says where the log lies. */
+export type LogSettings = { kafka: KafkaSettings; retentionDays: number };
+
 export type OpenStreamParts = {
-  config: Config;
+  config: LogSettings;
   /** The name under which Kafka sees this process. */
   clientId?: string;
   /** Where the embedded log lies; may be null with Kafka. */
@@ -25,7 +28,7 @@ export type OpenStreamParts = {
 };
 
 /** The topics as the settings want them. */
-export function topicsOf({ kafka, retentionDays }: Config): TopicSpec[] {
+export function topicsOf({ kafka, retentionDays }: LogSettings): TopicSpec[] {
   const partitions = kafka.brokers ? kafka.partitions : embeddedPartitions;
   const retentionMs = retentionDays * dayMs;
   return [

@@ -1,3 +1,4 @@
+import { loadConfig } from '@tripline/config/config';
 import type { EventType } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
@@ -7,7 +8,6 @@ import { Fenced } from '@tripline/db/positions';
 import { configureRule } from '@tripline/engine/settings';
 import { readRuleFaults } from '@tripline/health/rule-faults';
 import { type Clock, systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import type { ConsumerHandlers, NewRecord, Stream, StreamRecord } from '@tripline/stream/stream';

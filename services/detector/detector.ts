@@ -1,3 +1,4 @@
+import type { Config } from '@tripline/config/config';
 import { faultOfOrigin } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
 import { Fenced, takePartition } from '@tripline/db/positions';
@@ -10,7 +11,6 @@ import { noteRuleFaults, type RuleFault } from '@tripline/health/rule-faults';
 import { nothingRecorded } from '@tripline/incidents/record-findings';
 import { hooksOf, mayList } from '@tripline/integrations/github/deliveries';
 import type { Clock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';

@@ -1,10 +1,10 @@
+import type { Config } from '@tripline/config/config';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Jobs } from '@tripline/contracts/job';
 import type { Db } from '@tripline/db/database';
 import { type Inventory, inventoryPermissions, readInventory, toParts } from '@tripline/integrations/github/inventory';
 import { CannotRead, type GitHubAccess, installedOn, mayRead, withReader } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import { redactValue } from '@tripline/runtime/redact';
 import { createWorkspaces } from '@tripline/sources/workspace';

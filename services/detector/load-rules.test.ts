@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, loadConfig } from '@tripline/runtime/config';
+import { loadConfig } from '@tripline/config/config';
+import { ConfigError } from '@tripline/runtime/load-settings';
 import { describe, expect, test } from 'vitest';
 import { loadRules } from './load-rules.ts';
 

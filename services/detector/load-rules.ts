@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Config } from '@tripline/config/config';
 import { attributes } from '@tripline/contracts/attributes';
 import { eventTypes } from '@tripline/contracts/event';
 import { confidences, severities } from '@tripline/contracts/finding';
@@ -8,7 +9,7 @@ import { factsOf } from '@tripline/engine/learn-facts';
 import { type ConfiguredRule, configureRule } from '@tripline/engine/settings';
 import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import { rules as ownRules } from '@tripline/rules/registry';
-import { type Config, ConfigError } from '@tripline/runtime/config';
+import { ConfigError } from '@tripline/runtime/load-settings';
 import { faultOfOwnership } from '@tripline/runtime/ownership';
 import { z } from 'zod';
 

@@ -1,7 +1,7 @@
+import { loadConfig } from '@tripline/config/config';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { fromEventRecord } from '@tripline/contracts/event-record';
 import { readImports } from '@tripline/health/imports';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import type { NewRecord } from '@tripline/stream/stream';
 import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';

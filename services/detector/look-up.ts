@@ -1,10 +1,10 @@
+import type { Config } from '@tripline/config/config';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Jobs } from '@tripline/contracts/job';
 import type { Attempt } from '@tripline/db/run-jobs';
 import { CannotRead, type GitHubAccess, mayRead, withReader } from '@tripline/integrations/github/reader';
 import { lookUpReviews } from '@tripline/integrations/github/reviews';
 import type { Clock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import { redactValue } from '@tripline/runtime/redact';
 import type { Stream } from '@tripline/stream/stream';

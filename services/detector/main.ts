@@ -1,8 +1,9 @@
+import type { Config } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { checkHealth } from '@tripline/health/health';
 import { systemClock } from '@tripline/runtime/clock';
-import { type Config, ConfigError } from '@tripline/runtime/config';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
+import { ConfigError } from '@tripline/runtime/load-settings';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { serve } from '@tripline/runtime/serve';

@@ -1,9 +1,9 @@
+import type { Config } from '@tripline/config/config';
 import type { EventType, TriplineEvent } from '@tripline/contracts/event';
 import type { Db } from '@tripline/db/database';
 import { outboxChannel, outgoingTypes, removeFromOutbox, takeFromOutbox } from '@tripline/db/outbox';
 import { inTransaction } from '@tripline/db/transaction';
 import type { Clock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import { createBell } from '@tripline/stream/bell';

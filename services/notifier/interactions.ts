@@ -1,3 +1,4 @@
+import type { Config } from '@tripline/config/config';
 import type { Actor } from '@tripline/contracts/incident';
 import type { Db } from '@tripline/db/database';
 import { acknowledge, IncidentError, resolve, type Transition } from '@tripline/incidents/incidents';
@@ -12,7 +13,6 @@ import {
 } from '@tripline/integrations/slack/interaction';
 import { renderAnswer, renderReasonForm } from '@tripline/integrations/slack/message';
 import type { Clock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import { errorBody } from '@tripline/runtime/http';
 import type { Logger } from '@tripline/runtime/logger';
 import type { FastifyInstance } from 'fastify';

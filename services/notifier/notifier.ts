@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Config } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { runJobs } from '@tripline/db/run-jobs';
 import { clearChannelTrouble } from '@tripline/health/channel-troubles';
@@ -7,7 +8,6 @@ import type { Batching } from '@tripline/integrations/channel';
 import { channels as registeredChannels } from '@tripline/integrations/channels';
 import { createSlackClient } from '@tripline/integrations/slack/client';
 import type { Clock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';

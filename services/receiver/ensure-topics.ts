@@ -1,5 +1,5 @@
+import type { Config } from '@tripline/config/config';
 import type { Clock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import { topicsOf } from '@tripline/stream/open';
 import { type Stream, StreamUnavailable } from '@tripline/stream/stream';

@@ -9,7 +9,7 @@ import { openSpool } from './spool.ts';
 
 const secret = 'a secret for tests';
 const program = `
-  import { loadConfig } from '${join(import.meta.dirname, '../../packages/runtime/config.ts')}';
+  import { loadConfig } from '${join(import.meta.dirname, '../../packages/config/config.ts')}';
   import { main } from '${join(import.meta.dirname, 'main.ts')}';
   await main(loadConfig());
 `;

@@ -1,6 +1,6 @@
+import type { Config } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError } from '@tripline/runtime/config';
+import { ConfigError } from '@tripline/runtime/load-settings';
 import type { Logger } from '@tripline/runtime/logger';
 import type { PinnedOrganization } from '@tripline/sources/workspace';
 import { z } from 'zod';

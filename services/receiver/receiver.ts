@@ -1,12 +1,13 @@
 import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import type { Config } from '@tripline/config/config';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
 import type { Clock } from '@tripline/runtime/clock';
-import { type Config, ConfigError } from '@tripline/runtime/config';
 import { answerJson, errorBody } from '@tripline/runtime/http';
+import { ConfigError } from '@tripline/runtime/load-settings';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { github } from '@tripline/sources/github/source';

@@ -1,7 +1,7 @@
+import { loadConfig } from '@tripline/config/config';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { askAboutDeliveries } from '@tripline/db/delivery-questions';
 import { inTransaction } from '@tripline/db/transaction';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { topics } from '@tripline/stream/stream';

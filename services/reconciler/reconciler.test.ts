@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { loadConfig } from '@tripline/config/config';
 import { readHooks } from '@tripline/health/hooks';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { type FakeHook, handClock, startFakeHook } from '@tripline/testing/fakes/github-hook';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import type { Config } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { forgetQuestions } from '@tripline/db/delivery-questions';
 import { deliveriesKeptMs, hooksOf, withHook } from '@tripline/integrations/github/deliveries';
 import { CannotRead } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { createMeasures } from './measures.ts';

@@ -1,8 +1,8 @@
+import { loadConfig } from '@tripline/config/config';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Db } from '@tripline/db/database';
 import { takePartition } from '@tripline/db/positions';
 import { systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { openStream } from '@tripline/stream/open';

@@ -1,8 +1,8 @@
+import type { Config } from '@tripline/config/config';
 import { fromEventRecord } from '@tripline/contracts/event-record';
 import { faultOfOrigin, type OriginKeys } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
 import { advance, Fenced, type TakenPartition, takePartition } from '@tripline/db/positions';
-import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';

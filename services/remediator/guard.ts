@@ -1,7 +1,7 @@
+import type { Settings } from '@tripline/config/settings';
 import { type Confidence, confidences, type Entity, type Severity, severities } from '@tripline/contracts/finding';
 import type { GuardVerdict } from '@tripline/contracts/job';
 import type { IntentName, PersonRef, RunnerRef, StepTargets } from '@tripline/contracts/response';
-import type { Settings } from '@tripline/runtime/settings';
 
 /** All that decides whether a step is carried out. */
 export type GuardFacts = {

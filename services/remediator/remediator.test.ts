@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { loadConfig } from '@tripline/config/config';
 import type { Intent } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { acknowledge } from '@tripline/incidents/incidents';
 import { setRemediationSwitch } from '@tripline/incidents/kill-switch';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';

@@ -1,3 +1,4 @@
+import type { Config } from '@tripline/config/config';
 import { drillPrefix } from '@tripline/contracts/drill';
 import type { GuardVerdict } from '@tripline/contracts/job';
 import { type Intent, intents, verbOf } from '@tripline/contracts/response';
@@ -10,7 +11,6 @@ import { describeRequest } from '@tripline/integrations/github/client';
 import { instanceOf, type Resolved, resolve } from '@tripline/integrations/github/resolve';
 import type { Outcome } from '@tripline/integrations/outcome';
 import type { Clock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';

@@ -1,4 +1,4 @@
-import type { Config } from '@tripline/runtime/config';
+import type { Config } from '@tripline/config/config';
 import { plain } from '@tripline/runtime/plain';
 import type { Screen } from './screen.ts';
 import type { Standalone } from './standalone.ts';

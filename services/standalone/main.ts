@@ -1,4 +1,4 @@
-import type { Config } from '@tripline/runtime/config';
+import type { Config } from '@tripline/config/config';
 import { stopSignal } from '@tripline/runtime/lifecycle';
 import { showBanner } from './banner.ts';
 import { createScreen } from './screen.ts';

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Config } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
 import { openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
@@ -12,7 +13,6 @@ import { createReconciler } from '@tripline/reconciler/reconciler';
 import { createRecorder } from '@tripline/recorder/recorder';
 import { createRemediator } from '@tripline/remediator/remediator';
 import { systemClock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import { claimDataFolder, keepSecret } from '@tripline/runtime/data-folder';
 import { createLifecycle } from '@tripline/runtime/lifecycle';
 import { openLogFile } from '@tripline/runtime/log-file';

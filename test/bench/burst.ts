@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadConfig } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import { systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { openStream } from '@tripline/stream/open';
 import type { NewRecord } from '@tripline/stream/stream';

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { loadConfig } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
 import { createDetector } from '@tripline/detector/detector';
 import { loadRules } from '@tripline/detector/load-rules';
 import { systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { openStream } from '@tripline/stream/open';

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
+import { loadConfig } from '@tripline/config/config';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { github } from '@tripline/sources/github/source';
 import { createWorkspaces } from '@tripline/sources/workspace';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
+import { loadConfig } from '@tripline/config/config';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { openDatabase } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { github } from '@tripline/sources/github/source';
 import { createWorkspaces } from '@tripline/sources/workspace';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { loadConfig } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { createDetector } from '@tripline/detector/detector';
 import type { ConfiguredRule } from '@tripline/engine/settings';
 import { systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { type ConsumerHandlers, type Stream, type StreamRecord, topics } from '@tripline/stream/stream';

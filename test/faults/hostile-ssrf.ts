@@ -1,7 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { ConfigError, loadConfig } from '@tripline/runtime/config';
+import { loadConfig } from '@tripline/config/config';
+import { ConfigError } from '@tripline/runtime/load-settings';
 import { createOutbound } from '../../packages/integrations/outbound.ts';
 import { addressOf, isLocalhost, kindOfAddress } from '../../packages/runtime/addresses.ts';
 import type { Fault, Ground, Outcome } from './fault.ts';

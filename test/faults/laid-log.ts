@@ -1,6 +1,6 @@
+import { loadConfig } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { connectStream } from '@tripline/stream/open';
 import { type NewRecord, type Stream, topics } from '@tripline/stream/stream';

@@ -1,7 +1,7 @@
+import { loadConfig } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { createNotifier } from '@tripline/notifier/notifier';
 import { systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 

@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type Config, loadConfig } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { createNotifier, type NotifierTiming } from '@tripline/notifier/notifier';
 import { createRemediator } from '@tripline/remediator/remediator';
 import { systemClock } from '@tripline/runtime/clock';
-import { type Config, loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '@tripline/runtime/config';
+import { loadConfig } from '@tripline/config/config';
 import { signGithub } from '@tripline/sources/github/verify';
 import { startStandalone } from '@tripline/standalone/standalone';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';

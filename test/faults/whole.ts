@@ -1,11 +1,11 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadConfig } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { configureRule } from '@tripline/engine/settings';
 import { rules } from '@tripline/rules/registry';
 import { systemClock } from '@tripline/runtime/clock';
-import { loadConfig } from '@tripline/runtime/config';
 import { createLogger } from '@tripline/runtime/logger';
 import { openStream } from '@tripline/stream/open';
 import { type StreamRecord, topics } from '@tripline/stream/stream';

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { type Config, loadConfig } from '@tripline/config/config';
 import { intentNames } from '@tripline/contracts/response';
 import type { AnyRule } from '@tripline/contracts/rule';
 import type { Db } from '@tripline/db/database';
@@ -10,7 +11,6 @@ import { createNotifier } from '@tripline/notifier/notifier';
 import { createRecorder } from '@tripline/recorder/recorder';
 import { createRemediator } from '@tripline/remediator/remediator';
 import { rules as ownRules } from '@tripline/rules/registry';
-import { type Config, loadConfig } from '@tripline/runtime/config';
 import type { Logger } from '@tripline/runtime/logger';
 import { createMetrics, type Metrics } from '@tripline/runtime/metrics';
 import type { Stream } from '@tripline/stream/stream';

@@ -1,7 +1,7 @@
+import { loadConfig } from '@tripline/config/config';
 import { intents } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { listIncidents, resolve } from '@tripline/incidents/incidents';
-import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import type { Scenario } from '@tripline/scenarios/scenario';
 import { whoRuns } from '../actor.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
-import { loadConfig } from '@tripline/runtime/config';
+import { loadConfig } from '@tripline/config/config';
 import { plain } from '@tripline/runtime/plain';
 import { longestBreakGlassMs } from '@tripline/sources/tripline/source';
 import { whoRuns } from '../actor.ts';

@@ -1,6 +1,7 @@
+import { type Config, loadConfig } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
 import type { AnyRule } from '@tripline/contracts/rule';
-import { type Config, ConfigError, loadConfig } from '@tripline/runtime/config';
+import { ConfigError } from '@tripline/runtime/load-settings';
 import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, readArguments, UserError } from '../command.ts';
 import { checkDatabase } from '../doctor/database.ts';

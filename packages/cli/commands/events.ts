@@ -1,4 +1,4 @@
-import { loadConfig } from '@tripline/runtime/config';
+import { loadConfig } from '@tripline/config/config';
 import { type Heard, listHeard } from '@tripline/trail/heard';
 import { type Command, type Io, readArguments } from '../command.ts';
 import { lineOf, moment, type Style } from '../show.ts';

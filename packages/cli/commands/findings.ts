@@ -1,8 +1,8 @@
+import { loadConfig } from '@tripline/config/config';
 import { describeTarget, verbOf } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { type FindingFilter, findFindings, listFindings, type StoredFinding } from '@tripline/incidents/findings';
 import { listRemediations, type Remediation } from '@tripline/remediator/store/remediations';
-import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, oneOf, readArguments, UsageError, UserError } from '../command.ts';
 import { lineOf, moment, severityStyles, styled, wrapped } from '../show.ts';

@@ -1,3 +1,4 @@
+import { loadConfig } from '@tripline/config/config';
 import { incidentStates, resolutions } from '@tripline/contracts/incident';
 import type { Db } from '@tripline/db/database';
 import {
@@ -11,7 +12,6 @@ import {
   resolve,
   type Transition,
 } from '@tripline/incidents/incidents';
-import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import { whoRuns } from '../actor.ts';
 import { type Command, type Io, oneOf, readArguments, UsageError, UserError } from '../command.ts';

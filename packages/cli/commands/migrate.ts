@@ -1,7 +1,7 @@
+import { loadConfig } from '@tripline/config/config';
 import { type Db, openDatabase } from '@tripline/db/database';
 import { applyGrants, grantStatements, haveRoles, readTables, roleName, serviceRoles } from '@tripline/db/grants';
 import { migrate as migrateDatabase } from '@tripline/db/migrate';
-import { loadConfig } from '@tripline/runtime/config';
 import { type Command, type Io, readArguments, UsageError, UserError } from '../command.ts';
 
 const options = {

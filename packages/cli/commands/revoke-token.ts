@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
+import { type Config, loadConfig } from '@tripline/config/config';
 import { addToOutbox, triplineWorkspace } from '@tripline/db/outbox';
 import { inTransaction } from '@tripline/db/transaction';
 import { actOf } from '@tripline/incidents/acts';
 import { revokeByValue } from '@tripline/integrations/github/revoke-by-value';
-import { type Config, loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import { credentialHash } from '@tripline/runtime/redact';
 import { whoRuns } from '../actor.ts';

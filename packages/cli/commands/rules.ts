@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { loadConfig } from '@tripline/config/config';
 import type { AnyRule } from '@tripline/contracts/rule';
 import { loadRules } from '@tripline/detector/load-rules';
-import { loadConfig } from '@tripline/runtime/config';
 import { type Command, type Io, readArguments, UsageError } from '../command.ts';
 import { styled } from '../show.ts';
 

@@ -1,4 +1,4 @@
-import { type Config, loadConfig } from '@tripline/runtime/config';
+import { type Config, loadConfig } from '@tripline/config/config';
 import { type Command, readArguments } from '../command.ts';
 import { reloadOnHangUp } from '../reload-on-hang-up.ts';
 

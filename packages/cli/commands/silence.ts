@@ -1,3 +1,4 @@
+import { loadConfig } from '@tripline/config/config';
 import { describeScope, faultOfScope, type SilenceScope, silenceMatchers } from '@tripline/contracts/silence';
 import type { Db } from '@tripline/db/database';
 import {
@@ -8,7 +9,6 @@ import {
   SilenceError,
   type StoredSilence,
 } from '@tripline/incidents/silences';
-import { loadConfig } from '@tripline/runtime/config';
 import { plain } from '@tripline/runtime/plain';
 import { whoRuns } from '../actor.ts';
 import { type Command, type Io, oneOf, readArguments, UsageError, UserError } from '../command.ts';

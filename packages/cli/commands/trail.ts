@@ -1,4 +1,4 @@
-import { loadConfig } from '@tripline/runtime/config';
+import { loadConfig } from '@tripline/config/config';
 import { verifyTrail } from '@tripline/trail/verify-trail';
 import { type Command, oneOf, readArguments } from '../command.ts';
 import { withStore } from '../store.ts';

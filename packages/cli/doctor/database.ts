@@ -1,3 +1,4 @@
+import type { Config } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
 import { drillPrefix } from '@tripline/contracts/drill';
 import type { AnyRule } from '@tripline/contracts/rule';
@@ -6,7 +7,6 @@ import type { WorkspaceFacts } from '@tripline/engine/workspace-facts';
 import { checkHealth } from '@tripline/health/health';
 import { readWorkspaceFacts } from '@tripline/health/workspaces';
 import { readRemediationSwitch } from '@tripline/incidents/kill-switch';
-import type { Config } from '@tripline/runtime/config';
 import { moment } from '../show.ts';
 import { ask } from './check.ts';
 

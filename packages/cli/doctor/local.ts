@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Config } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
-import type { Config } from '@tripline/runtime/config';
 import { findStandalone } from '@tripline/runtime/data-folder';
 import { ask } from './check.ts';
 

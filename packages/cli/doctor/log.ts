@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Config } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
 import type { Db } from '@tripline/db/database';
 import { readProgress } from '@tripline/health/progress';
 import { systemClock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import { findStandalone } from '@tripline/runtime/data-folder';
 import { createLogger } from '@tripline/runtime/logger';
 import { connectStream, topicsOf } from '@tripline/stream/open';

@@ -1,9 +1,9 @@
+import type { Config } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
 import { createGitHubClient } from '@tripline/integrations/github/client';
 import { installedOn } from '@tripline/integrations/github/reader';
 import { isRoutingKey } from '@tripline/integrations/pagerduty/check';
 import { checkSlack } from '@tripline/integrations/slack/check';
-import type { Config } from '@tripline/runtime/config';
 import { readSecret } from '@tripline/runtime/data-folder';
 import { githubSecrets } from '@tripline/sources/secrets';
 import { ask } from './check.ts';

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
-import type { Settings } from '@tripline/runtime/settings';
 import type { Mechanism, SASLOptions } from 'kafkajs';
 import { StreamUnavailable, StreamUnfit } from '../stream.ts';
 import { refusedLogin } from './fault.ts';
 import { mskToken } from './msk-token.ts';
+import type { KafkaSettings } from './settings.ts';
 import { keepToken } from './token.ts';
 import { runTokenCommand } from './token-command.ts';
 
 /** How brokers are spoken to: `kafka.tls` and `kafka.sasl` of the settings. */
-export type KafkaSecurity = Pick<Settings['kafka'], 'tls' | 'sasl'>;
+export type KafkaSecurity = Pick<KafkaSettings, 'tls' | 'sasl'>;
 export type SaslMechanism = NonNullable<KafkaSecurity['sasl']>['mechanism'];
 
 /**

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { types } from 'node:util';
+import { type Config, loadConfig } from '@tripline/config/config';
 import type { Severity } from '@tripline/contracts/finding';
 import type { Intent } from '@tripline/contracts/response';
 import type { Silence } from '@tripline/contracts/silence';
@@ -11,7 +12,6 @@ import { recordVerdicts } from '@tripline/incidents/record-findings';
 import type { SentNotification } from '@tripline/notifier/deliver';
 import { createNotifier, type NotifierTiming } from '@tripline/notifier/notifier';
 import { systemClock } from '@tripline/runtime/clock';
-import { type Config, loadConfig } from '@tripline/runtime/config';
 import { createHttp } from '@tripline/runtime/http';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Config } from '@tripline/config/config';
+import { type GivenSettings, settings } from '@tripline/config/settings';
 import { createReceiver } from '@tripline/receiver/receiver';
 import { type Clock, systemClock } from '@tripline/runtime/clock';
-import type { Config } from '@tripline/runtime/config';
 import { createHttp } from '@tripline/runtime/http';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
-import { type GivenSettings, settings } from '@tripline/runtime/settings';
 import { signGithub } from '@tripline/sources/github/verify';
 import type { Stream } from '@tripline/stream/stream';
 

@@ -1,8 +1,9 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ConfigError } from '@tripline/runtime/load-settings';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConfigError, loadConfig } from './config.ts';
+import { loadConfig } from './config.ts';
 import { environment, settings } from './settings.ts';
 
 let folder: string;
@@ -33,6 +34,12 @@ describe('settings', () => {
     expect(config).toMatchObject({ host: '127.0.0.1', port: 8080, remediation: { mode: 'dry-run' }, file: null });
     expect(config.dataDir).toBe(join(folder, '.tripline'));
     expect(config.baseDir).toBe(folder);
+  });
+
+  it('take a free operations port where the other is one, and its own number otherwise', () => {
+    expect(settings.parse({}).operations).toEqual({ host: '127.0.0.1', port: 9464 });
+    expect(settings.parse({ port: 0 }).operations.port).toBe(0);
+    expect(settings.parse({ port: 0, operations: { port: 9000 } }).operations.port).toBe(9000);
   });
 
   it('come from tripline.yaml, and the environment overrides it', () => {

@@ -1,5 +1,5 @@
+import { setLogLevel } from '@tripline/runtime/logger';
 import type { Config } from './config.ts';
-import { setLogLevel } from './logger.ts';
 
 /**
  * Settings that take effect in a running process. Who reads them must do so from the Config when it needs them: their

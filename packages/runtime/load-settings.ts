@@ -1,16 +1,18 @@
 import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+
 import { parse as parseYaml } from 'yaml';
+import type { z } from 'zod';
 import { faultOfOwnership } from './ownership.ts';
-import { type EnvironmentSetting, environment, renamed, type Settings, settings, shortestSecret } from './settings.ts';
+import { type EnvironmentSetting, shortestSecret } from './setting.ts';
 
 /** A setting is wrong. The message names each one, says what is wrong with it and never repeats a value. */
 export class ConfigError extends Error {
   readonly code = 'CONFIG';
 }
 
-/** Settings with what they were resolved against. Paths are absolute. */
-export type Config = Settings & {
+/** Where settings came from. Paths are absolute. */
+export type Origin = {
   /** Folder of tripline.yaml, or the working directory: what `rules.files` are relative to. */
   baseDir: string;
   /** Path of the tripline.yaml that was read, or null. */
@@ -21,21 +23,33 @@ export type Config = Settings & {
 
 type Environment = Record<string, string | undefined>;
 
+/** What settings there are. */
+export type KnownSettings<Settings> = {
+  schema: z.ZodType<Settings>;
+  environment: readonly EnvironmentSetting[];
+  /** Settings that go by another name now: path → what to write instead. */
+  renamed: Readonly<Record<string, string>>;
+};
+
 /**
  * Reads tripline.yaml (path in `TRIPLINE_CONFIG`, else `./tripline.yaml` where there is one), lays the environment
  * over it and checks the whole. Whoever can write that file says where tokens are sent and what code runs, so it is read
  * only where nobody but root and the running user can.
  * @throws {ConfigError} naming every wrong or unknown setting, or the file that is not to be believed.
  */
-export function loadConfig(env: Environment = process.env, cwd: string = process.cwd()): Config {
+export function loadSettings<Settings extends { dataDir: string }>(
+  known: KnownSettings<Settings>,
+  env: Environment,
+  cwd: string,
+): Settings & Origin {
   const file = configFile(env, cwd);
   const written = file === null ? {} : readYaml(file);
   const faults: string[] = [];
   const remarks: string[] = [];
-  const merged = overlayEnvironment(written, env, cwd, { faults, remarks });
-  const parsed = settings.safeParse(merged);
+  const merged = overlayEnvironment(written, env, { environment: known.environment, cwd, faults, remarks });
+  const parsed = known.schema.safeParse(merged);
   if (!parsed.success) {
-    for (const issue of parsed.error.issues) faults.push(describeIssue(issue));
+    for (const issue of parsed.error.issues) faults.push(describeIssue(issue, known));
   }
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults.join('\n'));
   const baseDir = file === null ? cwd : dirname(file);
@@ -90,8 +104,12 @@ function readYaml(file: string): unknown {
 function overlayEnvironment(
   written: unknown,
   env: Environment,
-  cwd: string,
-  { faults, remarks }: { faults: string[]; remarks: string[] },
+  {
+    environment,
+    cwd,
+    faults,
+    remarks,
+  }: { environment: readonly EnvironmentSetting[]; cwd: string; faults: string[]; remarks: string[] },
 ): unknown {
   if (typeof written !== 'object' || written === null || Array.isArray(written)) {
     faults.push('tripline.yaml must be a mapping of settings');
@@ -199,7 +217,10 @@ function setPath(target: Record<string, unknown>, path: string[], value: unknown
   setPath(inner as Record<string, unknown>, rest, value);
 }
 
-function describeIssue(issue: { path: PropertyKey[]; message: string; code?: string; keys?: string[] }): string {
+function describeIssue(
+  issue: { path: PropertyKey[]; message: string; code?: string; keys?: string[] },
+  { environment, renamed }: Pick<KnownSettings<unknown>, 'environment' | 'renamed'>,
+): string {
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
     const named = (issue.keys ?? []).map((key) => `${path ? `${path}.` : ''}${key}`);

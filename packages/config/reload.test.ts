@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createLogger } from '@tripline/runtime/logger';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { loadConfig } from './config.ts';
-import { createLogger } from './logger.ts';
 import { applyReload, reloadable } from './reload.ts';
 
 let folder: string;

@@ -1,0 +1,232 @@
+import { drillPrefix } from '@tripline/contracts/drill';
+import { databaseEnvironment, databaseSettings } from '@tripline/db/settings';
+import { silenceSettings } from '@tripline/incidents/settings';
+import {
+  checkGithubClient,
+  githubAppClientSettings,
+  githubClientEnvironment,
+  githubClientSettings,
+} from '@tripline/integrations/github/settings';
+import { pagerdutyEnvironment, pagerdutySettings } from '@tripline/integrations/pagerduty/settings';
+import { slackEnvironment, slackSettings } from '@tripline/integrations/slack/settings';
+import { type EnvironmentSetting, secret } from '@tripline/runtime/setting';
+import {
+  githubAppFeedSettings,
+  githubFeedEnvironment,
+  githubFeedSettings,
+  githubWorkspaceSettings,
+} from '@tripline/sources/github/settings';
+import { triplineWorkspaceSettings } from '@tripline/sources/tripline/settings';
+import { kafkaEnvironment, kafkaSettings } from '@tripline/stream/kafka/settings';
+import { z } from 'zod';
+import { remediationSettings } from './remediation.ts';
+
+/**
+ * The shape of tripline.yaml, and of the configuration as services get it, composed of what each room has beside it.
+ * Every field has a default or is absent, so `settings.parse({})` is a Tripline that can be tried out. Unknown fields are
+ * errors. The descriptions are what SETTINGS.md says of each field.
+ */
+const megabyte = 1024 * 1024;
+
+const receiver = z.strictObject({
+  bodyLimitBytes: z
+    .int()
+    .min(1024)
+    .max(25 * megabyte)
+    .default(25 * megabyte)
+    .describe("Largest body taken; the default is GitHub's own limit."),
+  spoolLimitBytes: z
+    .int()
+    .min(0)
+    .default(1024 * megabyte)
+    .describe('Disk spool for when the log is away; a delivery that no longer fits is answered 503.'),
+});
+
+/** `github` is a feed that delivers, and a provider that is called. */
+const github = z
+  .strictObject({
+    ...githubFeedSettings,
+    ...githubClientSettings,
+    app: z.strictObject({ ...githubAppClientSettings, ...githubAppFeedSettings }).optional(),
+  })
+  .superRefine(checkGithubClient);
+
+const workspace = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be lower-case letters, digits and hyphens')
+    .describe('Name of the workspace, in findings and in the log.'),
+  github: githubWorkspaceSettings,
+  ...triplineWorkspaceSettings,
+});
+
+const operations = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address on which `/metrics`, and `/readyz` with causes, are served. Loopback unless told otherwise.'),
+  port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe('Port for them; 0 takes a free one. Absent: 9464, or a free one where `port` is 0.'),
+});
+
+const rules = z.strictObject({
+  files: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Rules of your own: TypeScript files that export `rule`, relative to tripline.yaml.'),
+  off: z.array(z.string()).default([]).describe('Ids of rules that are not to run.'),
+  settings: z
+    .record(z.string(), z.record(z.string(), z.unknown()))
+    .default({})
+    .describe('Settings by rule id; each rule checks its own.'),
+});
+
+const whole = z.strictObject({
+  dataDir: z
+    .string()
+    .min(1)
+    .default('.tripline')
+    .describe('Folder of the embedded database, the spool and the generated webhook secret.'),
+  host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Loopback unless told otherwise.'),
+  port: z.int().min(0).max(65_535).default(8080).describe('Port to listen on; 0 takes a free one.'),
+  operations: operations.prefault({}),
+  logLevel: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('How much is logged.'),
+  database: databaseSettings.prefault({}),
+  kafka: kafkaSettings.prefault({}),
+  retentionDays: z
+    .int()
+    .min(4)
+    .max(3650)
+    .default(90)
+    .describe('How long the log keeps events; rules look back 3 days.'),
+  internalKeys: z
+    .array(secret)
+    .min(1)
+    .optional()
+    .describe(
+      'Keys of the MACs on what only Tripline itself may write to the log; the first signs, several while one is being rotated. The detector needs one, the receiver must not have it; `tripline up` makes one in its data folder.',
+    ),
+  receiver: receiver.prefault({}),
+  github: github.prefault({}),
+  slack: slackSettings.optional(),
+  pagerduty: pagerdutySettings.optional(),
+  workspaces: z
+    .array(workspace)
+    .default([])
+    .describe(
+      'Which organisations belong together. None: every organisation whose delivery is signed is its own workspace.',
+    ),
+  drills: z
+    .boolean()
+    .default(true)
+    .describe('Whether `tripline attack` may play scenarios, in workspaces of their own (`tripline-drill-…`).'),
+  drillKey: secret
+    .optional()
+    .describe(
+      'Key that signs drills, and speaks for their workspaces alone. Absent: `tripline up` makes one in its data folder; a service alone takes no drill.',
+    ),
+  learningDays: z
+    .number()
+    .min(0)
+    .max(90)
+    .default(14)
+    .describe(
+      'How long a rule that must know what is usual learns in a new workspace, when no inventory can be imported.',
+    ),
+  rules: rules.prefault({}),
+  silences: z.array(silenceSettings).default([]).describe('Findings that nobody is to hear of, until when and why.'),
+  remediation: remediationSettings.prefault({}),
+});
+
+/** Settings that go by another name now: what to write instead. */
+export const renamed: Readonly<Record<string, string>> = {
+  'remediation.breakGlass':
+    'is called remediation.protected now, by kind: protected: { users: [], repositories: [], runners: [] }',
+};
+
+const checked = whole.superRefine(({ workspaces, github, drillKey, internalKeys, slack }, context) => {
+  const fault = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });
+  const organizations = new Map<string, number>();
+  workspaces.forEach(({ id, github: { organizations: named } }, place) => {
+    if (workspaces.findIndex((other) => other.id === id) !== place) {
+      fault(['workspaces', place, 'id'], 'is the id of another workspace too');
+    }
+    if (id.startsWith(drillPrefix)) fault(['workspaces', place, 'id'], `begins like a drill’s, ${drillPrefix}`);
+    named.forEach(({ login, id: number }, nth) => {
+      const path = ['workspaces', place, 'github', 'organizations', nth];
+      if (login.toLowerCase().startsWith(drillPrefix)) fault(path, `begins like a drill’s, ${drillPrefix}`);
+      for (const name of [login.toLowerCase(), ...(number === undefined ? [] : [`id ${number}`])]) {
+        if (organizations.has(name)) {
+          fault(path, 'is named twice; it can belong to one workspace only');
+        }
+        organizations.set(name, place);
+      }
+    });
+  });
+
+  // Whoever holds one secret must not thereby speak for another feed.
+  const uses = new Map<string, string>();
+  const claim = (use: string, path: (string | number)[], secrets: readonly (string | undefined)[]) => {
+    for (const value of secrets) {
+      if (value === undefined) continue;
+      const other = uses.get(value);
+      if (other !== undefined && other !== use) fault(path, `is also ${other}; each feed needs secrets of its own`);
+      uses.set(value, use);
+    }
+  };
+  claim('a secret of GitHub’s webhooks', ['github', 'webhookSecrets'], github.webhookSecrets ?? []);
+  claim('a secret of GitHub’s webhooks', ['github', 'app', 'webhookSecrets'], github.app?.webhookSecrets ?? []);
+  workspaces.forEach((one, place) => {
+    const path = ['workspaces', place, 'github', 'webhookSecrets'];
+    claim('a secret of GitHub’s webhooks', path, one.github.webhookSecrets ?? []);
+  });
+  workspaces.forEach((one, place) => {
+    claim('a break-glass key', ['workspaces', place, 'breakGlassKeys'], one.breakGlassKeys ?? []);
+  });
+  claim('the drill key', ['drillKey'], [drillKey]);
+  claim('an internal key', ['internalKeys'], internalKeys ?? []);
+  claim('Slack’s signing secret', ['slack', 'signingSecret'], [slack?.signingSecret]);
+});
+
+/** The port of operators where none is given: that of Prometheus's exporters of OpenTelemetry. */
+const operationsPort = 9464;
+
+export const settings = checked.transform(({ operations: { host, port }, ...rest }) => ({
+  ...rest,
+  // Whoever takes a free port for the one must not meet a taken one with the other.
+  operations: { host, port: port ?? (rest.port === 0 ? 0 : operationsPort) },
+}));
+
+/** Settings as tripline.yaml gives them. */
+export type GivenSettings = z.input<typeof settings>;
+
+/** Settings as a service gets them. */
+export type Settings = z.output<typeof settings>;
+
+/** Every environment variable, with the field that it overrides. */
+export const environment: readonly EnvironmentSetting[] = [
+  ...databaseEnvironment,
+  ...kafkaEnvironment,
+  { name: 'TRIPLINE_DATA', path: 'dataDir' },
+  { name: 'TRIPLINE_HOST', path: 'host' },
+  { name: 'TRIPLINE_PORT', path: 'port', kind: 'number' },
+  { name: 'TRIPLINE_OPERATIONS_HOST', path: 'operations.host' },
+  { name: 'TRIPLINE_OPERATIONS_PORT', path: 'operations.port', kind: 'number' },
+  { name: 'TRIPLINE_LOG_LEVEL', path: 'logLevel' },
+  { name: 'TRIPLINE_INTERNAL_KEY', path: 'internalKeys', kind: 'list', secret: true },
+  { name: 'TRIPLINE_DRILLS', path: 'drills', kind: 'boolean' },
+  { name: 'TRIPLINE_DRILL_KEY', path: 'drillKey', secret: true },
+  { name: 'TRIPLINE_LEARNING_DAYS', path: 'learningDays', kind: 'number' },
+  ...githubFeedEnvironment,
+  ...githubClientEnvironment,
+  ...slackEnvironment,
+  ...pagerdutyEnvironment,
+];

@@ -1,0 +1,58 @@
+import { type EnvironmentSetting, httpUrl, secret } from '@tripline/runtime/setting';
+import { z } from 'zod';
+
+const hook = z.strictObject({
+  organization: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, 'must be the login of an organisation')
+    .describe('Login of the organisation.'),
+  id: z.coerce
+    .string()
+    .regex(/^\d{1,20}$/, 'must be the numeric id of its webhook')
+    .describe('Id of its webhook: the number in the address of its settings page.'),
+});
+
+/** What `github` of tripline.yaml says of calls to GitHub. */
+export const githubClientSettings = {
+  apiUrl: httpUrl.default('https://api.github.com').describe('REST API; another one for GitHub Enterprise Server.'),
+  token: secret
+    .optional()
+    .describe('A token that may only read, for the first import and look-ups when no App is configured.'),
+  hooks: z
+    .array(hook)
+    .default([])
+    .describe("Organisation webhooks whose failed deliveries are made again; the App's own webhook is seen to anyway."),
+  hookToken: secret
+    .optional()
+    .describe(
+      'A classic token with admin:org_hook, for `hooks` alone. Absent: the App does it, with organization_hooks: write.',
+    ),
+};
+
+/** What `github.app` says of calls to GitHub. */
+export const githubAppClientSettings = {
+  id: z.coerce
+    .string()
+    .regex(/^\d+$/, 'must be the numeric App ID')
+    .describe('Id of the GitHub App that imports, looks up and remediates.'),
+  privateKey: secret.describe("The App's private key, PEM."),
+};
+
+/** Says of `github` what its fields together lack. */
+export function checkGithubClient(
+  { hooks, hookToken, app }: { hooks: readonly object[]; hookToken?: string | undefined; app?: object | undefined },
+  context: z.RefinementCtx,
+): void {
+  const fault = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+  if (hooks.length > 0 && hookToken === undefined && app === undefined)
+    fault('hooks', 'nothing may ask for their deliveries: configure github.app or github.hookToken');
+  if (hooks.length === 0 && hookToken !== undefined) fault('hookToken', 'name the webhooks that it is for under hooks');
+}
+
+export const githubClientEnvironment: readonly EnvironmentSetting[] = [
+  { name: 'TRIPLINE_GITHUB_API_URL', path: 'github.apiUrl' },
+  { name: 'TRIPLINE_GITHUB_TOKEN', path: 'github.token', secret: true },
+  { name: 'TRIPLINE_GITHUB_APP_ID', path: 'github.app.id' },
+  { name: 'TRIPLINE_GITHUB_APP_PRIVATE_KEY', path: 'github.app.privateKey', secret: true },
+  { name: 'TRIPLINE_GITHUB_HOOK_TOKEN', path: 'github.hookToken', secret: true },
+];

@@ -1,0 +1,10 @@
+import { secretList } from '@tripline/runtime/setting';
+
+/** What `workspaces[]` of tripline.yaml says of records that people sign. */
+export const triplineWorkspaceSettings = {
+  breakGlassKeys: secretList
+    .optional()
+    .describe(
+      'Keys that sign break-glass records of this workspace (`tripline break-glass`), and nothing else; receiver and detector need them. Absent: none is taken.',
+    ),
+};
