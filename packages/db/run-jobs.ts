@@ -56,14 +56,19 @@ export async function runJobs(parts: {
     client.once('drain', () => {
       client
         .query(enter, [workerPool.id])
-        .catch((error: unknown) => logger.warn({ err: error }, 'this pool of workers could not be entered'));
+        .catch((error: unknown) =>
+          logger.warn(
+            { err: error },
+            'registering this worker pool failed; should it die, its jobs stay locked for four hours',
+          ),
+        );
     });
   });
   const free = async () => {
     const dead = await freeJobsOfTheDead(pool).catch((error: unknown) =>
-      logger.error({ err: error }, 'looking for dead pools of workers failed'),
+      logger.error({ err: error }, 'looking for dead worker pools failed; retrying at the next interval'),
     );
-    if (dead) logger.warn({ pools: dead }, 'freed the jobs of dead workers');
+    if (dead) logger.warn({ pools: dead }, 'unlocked the jobs of dead workers');
   };
   await free();
   const freeing = setInterval(free, freeEveryMs);

@@ -94,7 +94,7 @@ async function reachServer(
       return { lease: answer, launched };
     }
     if (typeof answer === 'object') {
-      logger?.warn('an embedded Postgres was left behind by a process that is gone; stopping it');
+      logger?.warn('found an embedded Postgres left running by a dead process; stopping it');
       await stopServer(place);
       await answer.close();
       continue;
@@ -179,7 +179,7 @@ async function initialise(place: Place, logger: Logger | undefined): Promise<voi
   const aside = `${place.cluster}.${process.pid}.${randomBytes(4).toString('hex')}`;
   const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
   const args = ['-D', aside, '-U', superuser, '--auth=trust', '--no-instructions', ...locale];
-  logger?.info({ dataDir: place.dataDir }, 'making the embedded database');
+  logger?.info({ dataDir: place.dataDir }, 'creating the embedded database');
   failpoint('embedded.before-initdb');
   const child = place.run('initdb', args, ['ignore', 'ignore', 'pipe']);
   const said = text(child.stderr!);

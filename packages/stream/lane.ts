@@ -55,14 +55,17 @@ export function openLane(options: {
         if (lost.aborted) break;
         const pauseMs = Math.min(firstPauseMs * 2 ** failures, longestPauseMs);
         failures += 1;
-        logger.warn({ err: error, pauseMs }, 'the partition stopped at a failure and is assigned anew after a pause');
+        logger.warn(
+          { err: error, pauseMs },
+          'processing the partition failed; reading it again from its committed offset after a pause',
+        );
         await clock.pause(pauseMs, lost);
       }
     }
     try {
       await handlers.onLost({ topic, partition });
     } catch (error) {
-      logger.error({ err: error }, 'onLost failed');
+      logger.error({ err: error }, 'cleaning up after a lost partition failed');
     }
   }
 

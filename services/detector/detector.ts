@@ -130,7 +130,10 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     const gathering = createGathering({ ...key, epoch }, next);
     const atRest = { recordsSoon: false, turn: Promise.resolve() };
     owned.set(partition, { partition, engine, state, next, gathering, sweptMs: logTimeMs, ...atRest });
-    logger.info({ partition, next, timers: engine.pendingTimers(), ...state.size() }, 'judging a partition');
+    logger.info(
+      { partition, next, timers: engine.pendingTimers(), ...state.size() },
+      'partition assigned; processing from its committed offset',
+    );
     return next;
   }
 
@@ -188,7 +191,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     const nowMs = clock.nowMs();
     const isNew = nowMs - (faultsToldMs.get(rule) ?? Number.NEGATIVE_INFINITY) >= faultsEveryMs;
     if (isNew) faultsToldMs.set(rule, nowMs);
-    const what = rule === null ? 'a record could not be judged' : `rule ${rule} threw`;
+    const what = rule === null ? 'a record could not be processed' : `rule ${rule} threw`;
     logger[isNew ? 'warn' : 'debug'](
       { partition, rule, reason },
       `${what} and its record was dead-lettered: ${reason}`,
@@ -221,7 +224,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
       });
     };
     recording().catch((error) => {
-      logger.warn({ err: error, partition }, 'what was judged could not be recorded; it is read and judged anew');
+      logger.warn({ err: error, partition }, 'batch commit failed; reloading partition from its committed offset');
     });
   }
 
@@ -265,7 +268,10 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
         const own = owned.get(partition);
         if (own === undefined) return;
         await inTurn(own, () => record(own)).catch((error) => {
-          logger.info({ err: error, partition }, 'what was judged last is not recorded; its next owner judges it anew');
+          logger.info(
+            { err: error, partition },
+            'batch commit failed while stopping; the next owner of the partition processes it again',
+          );
         });
         owned.delete(partition);
       },

@@ -17,9 +17,10 @@ export function startEndingSilences(parts: { db: Db; clock: Clock; logger: Logge
     while (!closing.signal.aborted) {
       try {
         const incidents = await tellEndedSilences(db);
-        if (incidents > 0) logger.info({ incidents }, 'silences ended, and what they silenced still stands');
+        if (incidents > 0)
+          logger.info({ incidents }, 'silences ended with findings that still stand; opened an incident for each');
       } catch (error) {
-        logger.warn({ err: error }, 'what silences kept back could not be told; trying again');
+        logger.warn({ err: error }, 'opening incidents for ended silences failed; retrying');
       }
       await clock.pause(lookEveryMs, closing.signal);
     }

@@ -41,7 +41,7 @@ export function createImportTask(parts: ImportParts) {
       await recordImportFailed(db, workspace, error.message);
       if (error.outcome.kind === 'retry') throw error;
       // Not again until the next start: what is missing is a permission or an installation, which a person gives.
-      log.error({ reason: error.outcome.reason }, `the inventory cannot be imported: ${error.message}`);
+      log.error({ reason: error.outcome.reason }, `importing the inventory failed: ${error.message}`);
       return;
     }
     const datas = toParts(redactValue(inventory));
@@ -67,7 +67,7 @@ export function createImportTask(parts: ImportParts) {
       installations: installations.length,
     };
     await recordImported(db, workspace, counts);
-    log.info(counts, 'imported what is already true');
+    log.info(counts, 'imported the inventory');
   };
 
   async function readAll(workspace: string, log: Logger): Promise<Inventory> {
@@ -81,7 +81,8 @@ export function createImportTask(parts: ImportParts) {
         { owner: organization, permissions: inventoryPermissions },
         {
           nowMs: clock.nowMs,
-          onLeftAlive: (reason) => log.error({ reason }, 'a read-only token could not be revoked'),
+          onLeftAlive: (reason) =>
+            log.error({ reason }, 'revoking a read-only token failed; it expires within an hour'),
         },
         (client) => readInventory(client, organization),
       );
@@ -110,11 +111,11 @@ export async function startImports(parts: Omit<ImportParts, 'stream'>): Promise<
       }
     } catch (error) {
       if (!(error instanceof CannotRead)) throw error;
-      logger.error({ reason: error.outcome.reason }, `nothing is imported: ${error.message}`);
+      logger.error({ reason: error.outcome.reason }, `importing the inventory failed: ${error.message}`);
     }
   }
   for (const workspace of workspaces) {
-    if (await requestImport(db, workspace)) logger.info({ workspace }, 'importing what is already true');
+    if (await requestImport(db, workspace)) logger.info({ workspace }, 'requested an inventory import');
   }
 }
 

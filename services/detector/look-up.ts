@@ -73,14 +73,15 @@ export function createLookUpTask(parts: LookUpParts) {
         },
         {
           nowMs: clock.nowMs,
-          onLeftAlive: (reason) => log.error({ reason }, 'a read-only token could not be revoked'),
+          onLeftAlive: (reason) =>
+            log.error({ reason }, 'revoking a read-only token failed; it expires within an hour'),
         },
         (client) => lookUpReviews(client, lookup),
       );
     } catch (error) {
       if (!(error instanceof CannotRead)) throw error;
       if (error.outcome.kind === 'retry' && attempt < maxAttempts) throw error;
-      log.warn({ reason: error.outcome.reason }, `reviews cannot be looked up: ${error.message}`);
+      log.warn({ reason: error.outcome.reason }, `looking up reviews failed: ${error.message}`);
       return undefined;
     }
   }

@@ -34,7 +34,7 @@ export async function main(config: Config): Promise<void> {
     const health = () => checkHealth(db, config, { skipsDenied: true });
     const served = await serve(config, { metrics, ready: detector.ready, health });
     lifecycle.opened('http', served, (open) => open.close());
-    logger.info({ rules: rules.length, address: served.url, operations: served.operationsUrl }, 'detecting');
+    logger.info({ rules: rules.length, address: served.url, operations: served.operationsUrl }, 'detector started');
     logger.info({ signal: await stop }, 'stopping');
   } finally {
     await lifecycle.close();

@@ -37,7 +37,11 @@ export function publishOutbox({ db, stream, config, logger }: OutboxParts): Prom
     const ours: TriplineEvent[] = [];
     for (const { event } of taken) {
       if (known.has(event.type)) ours.push(event);
-      else logger?.error({ id: event.id, type: event.type }, 'the outbox held what no room leaves there: not appended');
+      else
+        logger?.error(
+          { id: event.id, type: event.type },
+          'dropped an outbox event of a type that no service may leave there',
+        );
     }
     if (ours.length > 0) await appendFromWithin({ stream, config }, ours);
     failpoint('outbox.after-publish');
@@ -67,7 +71,7 @@ export function startPublishing(parts: OutboxParts & { clock: Clock; logger: Log
         while ((await publishOutbox(parts)) > 0 && !closing.signal.aborted);
         isAway = false;
       } catch (error) {
-        if (!isAway) logger.warn({ err: error }, 'what happened within waits in the outbox; trying again');
+        if (!isAway) logger.warn({ err: error }, 'appending outbox events to the log failed; retrying');
         isAway = true;
       }
       await bell.wait(pollMs, closing.signal);

@@ -17,7 +17,7 @@ export async function startWorker(parts: ImportParts): Promise<{ stop: () => Pro
   const publishing = startPublishing(parts);
   const silences = startEndingSilences(parts);
   const asking = startImports(parts).catch((error: unknown) =>
-    logger.error({ err: error }, 'imports were not asked for'),
+    logger.error({ err: error }, 'requesting inventory imports failed; they are requested at the next start'),
   );
   return {
     stop: async () => {

@@ -56,7 +56,7 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
 
   function inBackground(call: () => ReturnType<SlackAnswers['tellOne']>, what: string): void {
     if (limiter.admit() > 0) {
-      logger.warn(`${what} was left out: too many at once`);
+      logger.warn(`${what} was dropped: too many Slack interactions at once`);
       return;
     }
     const sent = call().then((outcome) => {
@@ -106,19 +106,22 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
         }
         const { said, stays } = await inTime(act(db, pressed, actor));
         if (stays) return reply.code(200).send({ response_action: 'errors', errors: { [reasonForm.block]: said } });
-        logger.info(log, 'told by Slack');
+        logger.info(log, 'Slack interaction carried out');
         sayTo(pressed, said);
         return reply.code(200).send({});
       } catch (error) {
         if (error instanceof InteractionError) return reply.code(400).send(errorBody('bad-interaction', error.message));
         if (error instanceof Refusal) {
-          logger.warn({ reason: error.reason, user: interaction?.user.id }, `a press was refused: ${error.message}`);
+          logger.warn(
+            { reason: error.reason, user: interaction?.user.id },
+            `Slack interaction refused: ${error.message}`,
+          );
           if (error.said === undefined || !interaction)
             return reply.code(403).send(errorBody(error.reason, error.message));
           sayTo(interaction, error.said);
           return reply.code(200).send({});
         }
-        logger.error({ err: error }, 'a button of Slack was not carried out');
+        logger.error({ err: error }, 'handling a Slack interaction failed; answered 503');
         return reply
           .code(503)
           .send(errorBody('not-now', 'The database did not answer in time; press the button again'));

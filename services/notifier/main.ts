@@ -25,7 +25,7 @@ export async function main(config: Config): Promise<void> {
     const served = await serve(config, { metrics, ready: notifier.ready, health, routes: [notifier.routes] });
     lifecycle.opened('http', served, (open) => open.close());
     const live = { slack: config.slack !== undefined, pagerduty: config.pagerduty !== undefined };
-    logger.info({ ...live, address: served.url, operations: served.operationsUrl }, 'notifying');
+    logger.info({ ...live, address: served.url, operations: served.operationsUrl }, 'notifier started');
     logger.info({ signal: await stop }, 'stopping');
   } finally {
     await lifecycle.close();

@@ -50,7 +50,7 @@ describe('a webhook secret speaks for its organisations alone', () => {
     expect(stream.appended).toHaveLength(0);
     expect(
       await receiver.metric(
-        'tripline_deliveries_total{source="github",outcome="refused",reason="wrong-organization",service="receiver"} 2',
+        'tripline_receiver_deliveries_total{source="github",outcome="refused",reason="wrong-organization",service="receiver"} 2',
       ),
     ).toBe(true);
     for (const [login, secrets] of [

@@ -30,7 +30,7 @@ export function createDrainer(options: {
       // The log was away when it came, so its sender could not be told.
       logger.error(
         { event: records[0]!.headers['ce_id'] },
-        'an event in the spool is larger than the log takes: dropped',
+        'a spooled event is larger than the log accepts; dropped it',
       );
     }
   }
@@ -53,9 +53,9 @@ export function createDrainer(options: {
         await spool.drop(records.length);
         failpoint('receiver.after-drop');
         pauseMs = 100;
-        if (spool.empty()) logger.info('the spool is drained; deliveries go to the log again');
+        if (spool.empty()) logger.info('spool drained; appending to the log again');
       } catch (error) {
-        logger.debug({ err: error }, `the log is still away; next attempt in ${pauseMs} ms`);
+        logger.debug({ err: error }, `appending to the log failed; retrying in ${pauseMs} ms`);
         await clock.pause(pauseMs, stopping.signal);
         pauseMs = Math.min(pauseMs * 2, 5000);
       }

@@ -18,7 +18,7 @@ export function ensureTopics(parts: { config: Config; stream: Stream; logger: Lo
         return await stream.ensureTopics(topicsOf(config));
       } catch (error) {
         if (!(error instanceof StreamUnavailable)) throw error;
-        logger.warn({ reason: error.message }, `the log is away; next attempt in ${pauseMs} ms`);
+        logger.warn({ reason: error.message }, `creating the topics failed; retrying in ${pauseMs} ms`);
         await clock.pause(pauseMs, stopping.signal);
       }
     }

@@ -32,7 +32,7 @@ export async function main(config: Config): Promise<void> {
     lifecycle.opened('receiver', receiver, (open) => open.close());
     const served = await serve(config, { metrics, ready: receiver.ready, routes: [receiver.routes] });
     lifecycle.opened('http', served, (open) => open.close());
-    logger.info({ address: served.url, operations: served.operationsUrl }, 'receiving');
+    logger.info({ address: served.url, operations: served.operationsUrl }, 'receiver started');
     const ended = await Promise.race([stop, topics.failed]);
     logger.info({ signal: ended }, 'stopping');
   } finally {

@@ -8,20 +8,20 @@ export type Outcome = 'kept' | 'spooled' | 'duplicate' | 'ignored' | 'refused';
 /** The receiver's metrics. Every label is of a bounded list. */
 export function createMeasures(metrics: Metrics, spoolBytes: () => number) {
   const deliveries = new Counter({
-    name: 'tripline_deliveries_total',
-    help: 'Deliveries by source, outcome and, where ignored or refused, its reason',
+    name: 'tripline_receiver_deliveries_total',
+    help: 'Webhook deliveries, by source, outcome and the reason of ignored and refused ones',
     labelNames: ['source', 'outcome', 'reason'] as const,
     registers: [metrics],
   });
   const append = new Histogram({
-    name: 'tripline_append_seconds',
-    help: 'Time until the log acknowledged a batch',
+    name: 'tripline_receiver_append_duration_seconds',
+    help: 'Time until the log acknowledged an append of a batch',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: [metrics],
   });
   new Gauge({
-    name: 'tripline_spool_bytes',
-    help: 'Bytes of events on disk that wait for the log',
+    name: 'tripline_receiver_spool_bytes',
+    help: 'Size of the events spooled on disk until the log accepts them',
     registers: [metrics],
     collect() {
       this.set(spoolBytes());

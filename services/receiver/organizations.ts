@@ -36,7 +36,7 @@ export function openOrganizations(dataDir: string, logger: Logger): Organization
         await writeFile(`${file}.new`, `${JSON.stringify([...byId.values()], null, 1)}\n`, { mode: 0o600 });
         await rename(`${file}.new`, file);
       } catch (error) {
-        logger.error({ err: error }, 'the ids of organisations cannot be kept; after a restart they are pinned anew');
+        logger.error({ err: error }, 'writing the organization ids failed; after a restart they are pinned again');
       }
     }
     writing = undefined;

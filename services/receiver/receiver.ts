@@ -72,7 +72,7 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
     logger,
   });
   if (config.drills && config.drillKey === undefined) {
-    logger.info('no drill is taken: there is no drillKey (TRIPLINE_DRILL_KEY)');
+    logger.info('drills are disabled: drillKey (TRIPLINE_DRILL_KEY) is not set');
   }
   const organizations = openOrganizations(config.dataDir, logger);
   const workspaces = createWorkspaces(config, organizations);
@@ -82,7 +82,8 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
     stream,
     behind: () => !spool.empty(),
     async spool(records, cause) {
-      if (spool.empty()) logger.warn({ err: cause }, 'the log does not take events; they go to the spool');
+      if (spool.empty())
+        logger.warn({ err: cause }, 'appending to the log failed; spooling events to disk until it works again');
       const accepted = await spool.write(records);
       drainer.ring();
       return accepted;
@@ -164,7 +165,8 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
     if (error instanceof RecordTooLarge) {
       return refuse(413, 'event-too-large', 'What this delivery tells is larger than the log takes');
     }
-    if (!(error instanceof NotKept)) logger.error({ err: error }, 'a delivery could not be kept');
+    if (!(error instanceof NotKept))
+      logger.error({ err: error }, 'appending and spooling a delivery failed; answered 503');
     return refuse(503, 'spool-full', 'The log is away and the spool has no room; deliver again later');
   }
 
@@ -172,7 +174,10 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   function answerFault(source: Source, error: Error, response: ServerResponse): void {
     measures.count(source.name, 'refused', 'internal');
     // Its message may repeat what was sent.
-    logger.error({ code: (error as NodeJS.ErrnoException).code, name: error.name }, 'a delivery met a fault of ours');
+    logger.error(
+      { code: (error as NodeJS.ErrnoException).code, name: error.name },
+      'handling a delivery failed by an internal error; answered 500',
+    );
     answerJson(response, 500, errorBody('internal', 'Tripline failed to answer; its log says why'));
   }
 

@@ -103,7 +103,7 @@ export async function openSpool(options: {
       return accepted;
     } catch (error) {
       // A full or failing disk. What part of it reached the file is never read here, and the segment is written no more.
-      logger.error({ code: (error as NodeJS.ErrnoException).code }, 'the spool cannot be written');
+      logger.error({ code: (error as NodeJS.ErrnoException).code }, 'writing to the spool failed');
       await closeNewest().catch(() => {});
       return records.map(() => false);
     } finally {
@@ -140,7 +140,10 @@ export async function openSpool(options: {
         return frames.records.map((frame) => frame.record);
       }
       // The disk lost what it had promised: keep the file for a person, and go on with the next.
-      logger.error({ segment: oldest.path, records: oldest.waiting }, 'a spool segment went bad and is set aside');
+      logger.error(
+        { segment: oldest.path, records: oldest.waiting },
+        'a spool segment is unreadable; renamed it to *.corrupt and went on with the next',
+      );
       if (newest?.segment === oldest) await closeNewest();
       segments.shift();
       await rename(oldest.path, `${oldest.path}.corrupt`);
@@ -182,7 +185,7 @@ async function recover(dir: string, logger: Logger): Promise<{ segments: Segment
     if (frames.damaged > 0) {
       logger.error(
         { segment: path, damaged: frames.damaged, recovered: frames.records.length },
-        `a spool segment is damaged; it is kept as ${name}.corrupt, and its good records are delivered`,
+        `a spool segment is damaged; copied it to ${name}.corrupt and kept its intact records`,
       );
       await copyFile(path, `${path}.corrupt`);
     }

@@ -25,7 +25,7 @@ export async function main(config: Config): Promise<void> {
     const health = () => checkHealth(db, config, { skipsDenied: true });
     const served = await serve(config, { metrics, ready: reconciler.ready, health });
     lifecycle.opened('http', served, (open) => open.close());
-    logger.info({ address: served.url, operations: served.operationsUrl }, 'reconciling');
+    logger.info({ address: served.url, operations: served.operationsUrl }, 'reconciler started');
     logger.info({ signal: await stop }, 'stopping');
   } finally {
     await lifecycle.close();

@@ -7,47 +7,47 @@ import { countMissing } from './store/undelivered.ts';
 /** What the reconciler counts. */
 export function createMeasures(metrics: Metrics, db: Db) {
   const registers = [metrics];
-  const seen = new Counter({
-    name: 'tripline_reconciler_attempts_seen_total',
-    help: "Attempts to deliver that were read in GitHub's lists",
+  const read = new Counter({
+    name: 'tripline_reconciler_attempts_read_total',
+    help: "Delivery attempts read from GitHub's lists",
     registers,
   });
-  const asked = new Counter({
+  const requested = new Counter({
     name: 'tripline_reconciler_redeliveries_total',
-    help: 'Requests to deliver again, by what GitHub made of them',
+    help: 'Redelivery requests to GitHub, by outcome',
     labelNames: ['outcome', 'reason'],
     registers,
   });
-  const made = new Counter({
-    name: 'tripline_reconciler_made_total',
-    help: 'Deliveries that were missing and have arrived since',
+  const recovered = new Counter({
+    name: 'tripline_reconciler_recovered_total',
+    help: 'Missing deliveries that have arrived since',
     registers,
   });
   const lost = new Counter({
     name: 'tripline_reconciler_lost_total',
-    help: 'Deliveries that GitHub has forgotten before one attempt was answered 2xx',
+    help: 'Deliveries that GitHub no longer offers and that no attempt delivered',
     registers,
   });
-  const rounds = new Counter({
-    name: 'tripline_reconciler_rounds_total',
-    help: "Rounds over a webhook's deliveries, by how they ended",
-    labelNames: ['end'],
+  const checks = new Counter({
+    name: 'tripline_reconciler_checks_total',
+    help: 'Checks of a webhook for missing deliveries, by outcome',
+    labelNames: ['outcome'],
     registers,
   });
   new Gauge({
-    name: 'tripline_reconciler_missing',
-    help: 'Deliveries of which no attempt was answered 2xx so far',
+    name: 'tripline_reconciler_missing_deliveries',
+    help: 'Deliveries that no attempt has delivered so far',
     registers,
     async collect() {
       this.set(await countMissing(db));
     },
   });
   return {
-    seen: (count: number) => seen.inc(count),
-    asked: ({ kind, reason }: Outcome) => asked.inc({ outcome: kind, reason: reason ?? 'none' }),
-    made: (count: number) => made.inc(count),
+    seen: (count: number) => read.inc(count),
+    asked: ({ kind, reason }: Outcome) => requested.inc({ outcome: kind, reason: reason ?? 'none' }),
+    made: (count: number) => recovered.inc(count),
     lost: (count: number) => lost.inc(count),
-    round: (end: 'done' | 'unfinished' | 'failed') => rounds.inc({ end }),
+    round: (end: 'done' | 'unfinished' | 'failed') => checks.inc({ outcome: end }),
   };
 }
 export type Measures = ReturnType<typeof createMeasures>;

@@ -88,8 +88,8 @@ describe('the reconciler', () => {
     await minutes(5);
     // Once is enough: nothing is asked for that has arrived.
     expect(posts()).toHaveLength(2);
-    expect(await metric('tripline_reconciler_made_total{service="reconciler"} 2')).toBe(true);
-    expect(await metric('tripline_reconciler_missing{service="reconciler"} 0')).toBe(true);
+    expect(await metric('tripline_reconciler_recovered_total{service="reconciler"} 2')).toBe(true);
+    expect(await metric('tripline_reconciler_missing_deliveries{service="reconciler"} 0')).toBe(true);
     expect(logged.join('')).not.toContain(token);
   });
 
@@ -191,7 +191,7 @@ describe('the reconciler', () => {
     await minutes(2);
     const [state] = await readHooks(database.db);
     expect(state!.failed?.reason).toMatch(/GitHub/);
-    expect(logged.filter((line) => line.includes('cannot be seen to'))).toHaveLength(1);
+    expect(logged.filter((line) => line.includes('checking for missing deliveries failed'))).toHaveLength(1);
     github.refusal = null;
     status = 0;
     await github.deliver('push', {});

@@ -68,11 +68,12 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       await forgetQuestions(db, beganMs - questionsKeptMs);
       const lost = await forgetOld(db, name, beganMs - deliveriesKeptMs);
       for (const delivery of lost)
-        log.error(delivery, 'a delivery is lost: GitHub has forgotten it, and it never came');
+        log.error(delivery, 'a delivery is lost: GitHub no longer offers it, and it never arrived');
       measures.lost(lost.length);
       const options = {
         nowMs: clock.nowMs,
-        onLeftAlive: (reason: string) => log.error({ reason }, 'a token for a webhook could not be revoked'),
+        onLeftAlive: (reason: string) =>
+          log.error({ reason }, 'revoking a webhook token failed; it expires within an hour'),
       };
       await withHook({ ...config.github, fetch }, hook, options, async (client) => {
         const round: Round = {
@@ -95,7 +96,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       if (outcome.kind === 'give-up') pauseMs = refusedPauseMs;
       else if (outcome.afterMs !== undefined) pauseMs = Math.min(Math.max(outcome.afterMs, intervalMs), longestPauseMs);
       if (failures.get(name) !== failure)
-        log.warn({ reason: outcome.reason, pauseMs }, `undelivered deliveries cannot be seen to: ${failure}`);
+        log.warn({ reason: outcome.reason, pauseMs }, `checking for missing deliveries failed: ${failure}`);
     } finally {
       const nowMs = clock.nowMs();
       const untilMs = stopping.signal.aborted ? nowMs : nowMs + pauseMs;
@@ -109,7 +110,10 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       for (const hook of hooks) {
         if (stopping.signal.aborted) break;
         await see(hook).catch((error) =>
-          logger.error({ err: error, hook: hook.name }, 'a round over a webhook failed'),
+          logger.error(
+            { err: error, hook: hook.name },
+            'checking a webhook for missing deliveries failed; retrying at the next interval',
+          ),
         );
       }
       await clock.pause(pollMs, stopping.signal);
@@ -118,7 +122,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
   if (hooks.length === 0) {
     logger.info('redelivery is off: configure github.app, or github.hooks with github.hookToken, to switch it on');
-  } else logger.info({ hooks: hooks.map(({ name }) => name) }, 'seeing to undelivered deliveries');
+  } else logger.info({ hooks: hooks.map(({ name }) => name) }, 'checking webhooks for missing deliveries');
   const running = hooks.length === 0 ? Promise.resolve() : run();
 
   return {

@@ -76,16 +76,16 @@ export async function lookThrough(round: Round, before: Look): Promise<Looked> {
     const made = await recordSeen(db, hold, together(recent), { lookedUntilMs, unfinished }, { heldUntilMs, settleMs });
     measures.made(made);
     await recordListed(db, round.of, attempts);
-    if (made > 0) log.info({ made }, 'deliveries that were missing have arrived');
+    if (made > 0) log.info({ made }, 'missing deliveries have arrived');
     if (!goesDown) {
       const since = next === null ? 0 : downToMs;
       const answered = await recordNotListed(db, round.of, {
         ...{ sinceMs: since, untilMs: wholeUntilMs, others: round.others },
       });
       if (answered.notListed > 0)
-        log.warn(answered, 'deliveries were sent that GitHub does not list: bodies of before');
+        log.warn(answered, 'received deliveries that GitHub does not list; they repeat earlier bodies');
       const late = await tellLate(db, hold.hook);
-      if (late > 0) log.info({ late }, 'told the log when late deliveries about access were first attempted');
+      if (late > 0) log.info({ late }, 'appended to the log when late deliveries were first attempted');
       return { finished: true, answering };
     }
   }
@@ -99,7 +99,7 @@ async function page(round: Round, before: Look, cursor: string | null) {
   } catch (error) {
     const stale = cursor !== null && cursor === before.unfinished?.cursor;
     if (!(stale && error instanceof CannotRead && error.outcome.reason === 'rejected')) throw error;
-    round.log.warn('GitHub no longer knows the page at which the look stopped: it begins anew');
+    round.log.warn('GitHub rejected the page cursor; starting again from the newest attempt');
     const heldUntilMs = round.clock.nowMs() + leaseMs;
     await recordSeen(round.db, round.hold, [], { ...before, unfinished: null }, { heldUntilMs, settleMs });
     throw new CannotRead({ kind: 'retry', reason: error.outcome.reason, message: error.message });
@@ -124,9 +124,9 @@ export async function askAgain(round: Round, { answering }: Looked): Promise<voi
     measures.asked(outcome);
     if (outcome.kind === 'retry') throw new CannotRead(outcome);
     if (outcome.kind === 'done' && outcome.reason === 'accepted') asked += 1;
-    else log.warn({ delivery: guid, reason: outcome.reason }, 'GitHub does not deliver it again');
+    else log.warn({ delivery: guid, reason: outcome.reason }, 'GitHub refused to redeliver; retrying later');
   }
-  if (asked > 0) log.info({ asked, answering }, 'asked for deliveries to be made again');
+  if (asked > 0) log.info({ asked, answering }, 'requested redeliveries');
 }
 
 function goesOn({ clock, endMs, signal }: Round): boolean {

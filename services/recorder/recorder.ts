@@ -37,9 +37,9 @@ export async function createRecorder({ config, stream, db, logger, metrics }: Re
   const owned = new Map<number, Owned>();
   const daysMade = new Set<number>();
   const recorded = new Counter({
-    name: 'tripline_trail_records_total',
+    name: 'tripline_recorder_records_total',
     help: 'Records added to the audit trail',
-    labelNames: ['sound'],
+    labelNames: ['readable'],
     registers: [metrics],
   });
 
@@ -49,7 +49,7 @@ export async function createRecorder({ config, stream, db, logger, metrics }: Re
     failpoint('recorder.after-take');
     const head = await readTrailHead(db.pool, topic, partition);
     owned.set(partition, { ...taken, head });
-    logger.info({ partition, next: taken.next }, 'recording a partition');
+    logger.info({ partition, next: taken.next }, 'partition assigned; recording from its committed offset');
     return taken.next;
   }
 
@@ -84,8 +84,8 @@ export async function createRecorder({ config, stream, db, logger, metrics }: Re
       throw error;
     }
     const faulty = rows.filter((row) => row.fault !== null).length;
-    recorded.inc({ sound: 'true' }, rows.length - faulty);
-    recorded.inc({ sound: 'false' }, faulty);
+    recorded.inc({ readable: 'true' }, rows.length - faulty);
+    recorded.inc({ readable: 'false' }, faulty);
   }
 
   const consuming = await stream.consume({

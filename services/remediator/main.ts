@@ -26,7 +26,7 @@ export async function main(config: Config): Promise<void> {
     const served = await serve(config, { metrics, ready: remediator.ready, health });
     lifecycle.opened('http', served, (open) => open.close());
     const { url: address, operationsUrl: operations } = served;
-    logger.info({ mode: config.remediation.mode, address, operations }, 'remediating');
+    logger.info({ mode: config.remediation.mode, address, operations }, 'remediator started');
     logger.info({ signal: await stop }, 'stopping');
   } finally {
     await lifecycle.close();

@@ -254,7 +254,7 @@ describe('a playbook', () => {
     const finding = await addFinding([key]);
     await createRemediateTask(parts())({ finding });
     expect((await states(finding))[0]![0]).toBe('done');
-    expect(logged.filter((line) => line.includes('could not be revoked'))).toHaveLength(1);
+    expect(logged.filter((line) => line.includes('revoking a token failed'))).toHaveLength(1);
     expect(logged.join('')).not.toContain(token);
   });
 

@@ -85,11 +85,13 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
   const remediate = createRemediateTask(parts);
   const revive = async () => {
     const revived = await reviveRemediations(db, { afterMs: 2 * leaseMs });
-    if (revived > 0) logger.warn({ revived }, 'took up playbooks whose worker had died');
+    if (revived > 0) logger.warn({ revived }, 'resumed playbooks of dead workers');
   };
   await revive();
   const reviving = setInterval(() => {
-    revive().catch((error) => logger.error({ err: error }, 'looking for abandoned playbooks failed'));
+    revive().catch((error) =>
+      logger.error({ err: error }, 'looking for playbooks of dead workers failed; retrying at the next interval'),
+    );
   }, leaseMs);
   let isLooking = false;
   const queueing = setInterval(() => {
@@ -97,7 +99,7 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
     isLooking = true;
     // Read each time: the cap may be set anew while it runs.
     takeUpQueued(db, { maxPerHour: parts.config.remediation.maxPerHour })
-      .catch((error) => logger.error({ err: error }, 'looking for queued steps failed'))
+      .catch((error) => logger.error({ err: error }, 'looking for queued steps failed; retrying at the next interval'))
       .finally(() => {
         isLooking = false;
       });
@@ -111,7 +113,7 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
       clearInterval(reviving);
       clearInterval(queueing);
       await jobs.stop();
-      metrics.removeSingleMetric('tripline_remediations_total');
+      metrics.removeSingleMetric('tripline_remediator_steps_total');
     },
   };
 }
@@ -127,8 +129,8 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     fetch: parts.fetch,
   };
   const counter = new Counter({
-    name: 'tripline_remediations_total',
-    help: 'Steps of playbooks that were settled',
+    name: 'tripline_remediator_steps_total',
+    help: 'Response steps settled, by action, mode, verdict, state and check',
     labelNames: ['action', 'mode', 'verdict', 'state', 'check'],
     registers: [metrics],
   });
@@ -233,7 +235,9 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     const story = storyOf(finding, github);
     const log = logger.child({ ...place, action: remediation.step.action });
     const beat = setInterval(() => {
-      extendLease(db, place, leaseMs).catch((error) => log.warn({ err: error }, 'the lease could not be extended'));
+      extendLease(db, place, leaseMs).catch((error) =>
+        log.warn({ err: error }, 'extending the lease of a step failed'),
+      );
     }, leaseMs / 3);
     const spared = config.remediation.protected;
     let performed: Performed;
@@ -252,8 +256,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
           return entry && sayProtected(entry);
         },
         needsIds: spared.users.some(({ id }) => id !== undefined),
-        onLeftAlive: (reason) =>
-          log.error({ reason }, 'a token of ours could not be revoked; it lives for up to an hour'),
+        onLeftAlive: (reason) => log.error({ reason }, 'revoking a token failed; it expires within an hour'),
       });
     } catch (error) {
       if (error instanceof Stopped) {
@@ -261,7 +264,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
         if (gate !== 'taken') report(finding, await refuseClaimed(db, place, { verdict: gate, said }, story));
         return 'on';
       }
-      log.error({ err: error }, 'a step failed by a fault of ours');
+      log.error({ err: error }, 'a step failed by an internal error');
       const outcome = { kind: 'retry', reason: 'internal', message: 'Tripline failed; its log says why' } as const;
       performed = { kind: 'acted', outcome, check: null };
     } finally {
@@ -280,7 +283,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
         const postponed = { reason: outcome.reason, said: saidBy(outcome), afterMs };
         await postponeRemediation(db, place, attempt.nth === 1 ? { ...postponed, story } : postponed);
         failpoint('remediator.after-postpone');
-        log.info({ reason: outcome.reason, afterMs }, 'a step is to be tried again');
+        log.info({ reason: outcome.reason, afterMs }, 'a step failed; retrying');
         return { againAfterMs: afterMs, holds: attempt.nth < holdingAttempts };
       }
     }

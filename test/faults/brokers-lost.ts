@@ -102,5 +102,5 @@ function watchAcknowledgements({ sender }: Whole) {
 /** How many deliveries went to the spool so far, by the receiver's own count. */
 async function spooledBy(operations: string): Promise<number> {
   const text = await (await fetch(`${operations}/metrics`)).text();
-  return Number(/^tripline_deliveries_total\{[^}]*outcome="spooled"[^}]*\} (\d+)/m.exec(text)?.[1] ?? 0);
+  return Number(/^tripline_receiver_deliveries_total\{[^}]*outcome="spooled"[^}]*\} (\d+)/m.exec(text)?.[1] ?? 0);
 }

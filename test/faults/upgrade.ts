@@ -113,13 +113,19 @@ async function playSideBySide(ground: Ground, folder: string, size: number): Pro
     await migrateBy(undefined, database.url);
     const others = everyService.filter((name) => name !== 'receiver');
     const fresh = others.map((name) => whole.start(name));
-    await until(() => fresh[0]!.said().includes('judging a partition'), { of: fresh[0]!, what: 'the new detector' });
+    await until(() => fresh[0]!.said().includes('partition assigned; processing from its committed offset'), {
+      of: fresh[0]!,
+      what: 'the new detector',
+    });
     await sent(0.4);
     // The former detector takes over what the new one has judged.
     await fresh[0]!.kill();
     await sent(0.55);
     const again = whole.start('detector');
-    await until(() => again.said().includes('judging a partition'), { of: again, what: 'the new detector' });
+    await until(() => again.said().includes('partition assigned; processing from its committed offset'), {
+      of: again,
+      what: 'the new detector',
+    });
     await sent(0.7);
     // The spool's folder is for one receiver alone: the former one ends before the new one starts.
     isHeldBack = true;

@@ -62,7 +62,7 @@ export async function consumeKafka(options: {
     try {
       act();
     } catch (error) {
-      logger.debug({ err: error }, 'the consumer is between two sessions');
+      logger.debug({ err: error }, 'no consumer session at present; waiting for the group to rebalance');
     }
   }
 
@@ -143,14 +143,14 @@ export async function consumeKafka(options: {
   /** kafkajs restarts after what it holds to pass; after anything else we do. */
   async function crashed({ payload }: ConsumerCrashEvent): Promise<void> {
     fault = options.describe(payload.error) as Error;
-    if (!payload.restart) logger.warn({ reason: fault.message }, 'reading the log fails; tried again in a second');
+    if (!payload.restart) logger.warn({ reason: fault.message }, 'reading from Kafka failed; retrying in 1 s');
     while (!payload.restart && !stopping.signal.aborted) {
       await clock.pause(rerunAfterMs, stopping.signal);
       try {
         if (!stopping.signal.aborted) await run();
         return;
       } catch (error) {
-        logger.warn({ err: error }, 'the consumer could not be started again; tried again in a second');
+        logger.warn({ err: error }, 'restarting the consumer failed; retrying in 1 s');
       }
     }
   }
@@ -171,7 +171,11 @@ export async function consumeKafka(options: {
     stopping.abort();
     for (const partition of [...lanes.keys()]) end(partition);
     await Promise.all(ending.values());
-    await consumer.disconnect().catch((error) => logger.warn({ err: error }, 'could not leave the group in order'));
+    await consumer
+      .disconnect()
+      .catch((error) =>
+        logger.warn({ err: error }, 'leaving the consumer group failed; its session times out at the broker'),
+      );
   }
   let stopped: Promise<void> | undefined;
   return {

@@ -69,7 +69,7 @@ export function kafkaSource(options: {
     if (timestampMs < promisedMs) {
       logger.warn(
         { topic, partition, offset, earlyMs: promisedMs - timestampMs },
-        'a record bears an earlier time than the clock allowed for; raise kafka.clockSkewMs',
+        'a record is older than the log time already reached; using the log time instead. Raise kafka.clockSkewMs',
       );
     }
     // A new leader's clock may lag behind the old one's; within a partition time stands still until it has caught up.
@@ -107,7 +107,10 @@ export function kafkaSource(options: {
    */
   async function tick(signal: AbortSignal): Promise<{ records: []; caughtUpAtMs: number } | null> {
     const ends = await fetching.ends().catch((error) => {
-      logger.debug({ err: error, topic, partition }, 'could not ask for the end of the partition');
+      logger.debug(
+        { err: error, topic, partition },
+        'fetching the end offset of the partition failed; retrying at the next fetch',
+      );
       return null;
     });
     tickedAtMs = clock.nowMs();

@@ -62,7 +62,7 @@ export async function joinGroup(options: {
     const ended = Promise.resolve(lane?.end())
       .then(then)
       .catch((error) =>
-        logger.warn({ err: error, partition }, 'giving the partition back failed; the next heartbeat tries again'),
+        logger.warn({ err: error, partition }, 'releasing the partition failed; retrying at the next heartbeat'),
       )
       .finally(() => {
         ending.delete(partition);
@@ -93,7 +93,7 @@ export async function joinGroup(options: {
       try {
         await beat();
       } catch (error) {
-        logger.warn({ err: error }, 'the heartbeat to the log failed');
+        logger.warn({ err: error }, 'consumer group heartbeat failed; retrying at the next interval');
         // Past this the others may have taken our partitions.
         if (clock.nowMs() - beatAtMs > leaseTtlMs) for (const partition of lanes.keys()) end(partition);
       }
@@ -111,7 +111,7 @@ export async function joinGroup(options: {
       await running;
       await endAll();
       await giveBack('DELETE FROM log_consumers WHERE group_name = $1 AND topic = $2 AND consumer = $3').catch(
-        (error) => logger.warn({ err: error }, 'could not leave the group; its lease runs out by itself'),
+        (error) => logger.warn({ err: error }, 'leaving the consumer group failed; its lease expires by itself'),
       );
       await listener.release(consumer);
     },

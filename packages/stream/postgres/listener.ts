@@ -45,14 +45,14 @@ export function openListener(options: {
         next.once('end', () => {
           client = undefined;
           if (closing.signal.aborted) return;
-          logger.warn('the connection that listens to the log broke; opening it again');
+          logger.warn('LISTEN connection lost; reconnecting');
           opening = connect();
         });
         onNotify(null, '');
         return;
       } catch (error) {
         await next.end().catch(() => {});
-        if (failures === 0) logger.warn({ err: error }, 'cannot listen to the log yet');
+        if (failures === 0) logger.warn({ err: error }, 'opening the LISTEN connection failed; retrying');
         await clock.pause(Math.min(firstPauseMs * 2 ** failures, longestPauseMs), closing.signal);
       }
     }

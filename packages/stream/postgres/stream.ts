@@ -210,7 +210,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
       // With a role a service, one of them has the right to.
       await mayDelete()
         .then((may) => (may ? deleteOld() : 0))
-        .catch((error) => logger.warn({ err: error }, 'deleting old records failed; tried again in a minute'));
+        .catch((error) => logger.warn({ err: error }, 'deleting expired records failed; retrying in 1 min'));
     }
   }
   const retention = keepRetention();
