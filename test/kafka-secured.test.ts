@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { main } from '../packages/cli/main.ts';
 import { systemClock } from '../packages/runtime/clock.ts';
 import { createLogger } from '../packages/runtime/logger.ts';
-import type { KafkaSecurity } from '../packages/stream/kafka/security.ts';
+import type { KafkaSecurity } from '../packages/stream/kafka/settings.ts';
 import { createKafkaStream } from '../packages/stream/kafka/stream.ts';
 import { type Stream, StreamUnavailable, type TopicSpec } from '../packages/stream/stream.ts';
 import { createAuthority, type Pair } from '../packages/testing/certificates.ts';

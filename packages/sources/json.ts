@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { type Refusal, refuse } from './source.ts';
+import { type Refusal, refuse } from './refusal.ts';
 
 /** Levels of nesting that a body may have; GitHub's deepest example has 9. */
 const depthLimit = 64;

@@ -1,4 +1,5 @@
 import type { TriplineEvent } from '@tripline/contracts/event';
+import type { Refusal } from './refusal.ts';
 import type { FeedSecret, SpeaksFor } from './secrets.ts';
 import type { Workspaces } from './workspace.ts';
 
@@ -70,41 +71,6 @@ export const ignoredReasons = [
   'incomplete',
 ] as const;
 export type IgnoredReason = (typeof ignoredReasons)[number];
-
-/** Why a delivery is refused. Bounded: it labels a metric, and clients match on it. */
-export const refusalReasons = [
-  'body-too-large',
-  'unsupported-content-type',
-  'unsupported-content-encoding',
-  'missing-signature',
-  'bad-signature',
-  'timestamp-out-of-tolerance',
-  /** The secret that signed it does not speak for the organisation or workspace that it names. */
-  'wrong-organization',
-  'missing-event-header',
-  'unknown-event',
-  'bad-delivery-id',
-  'other-provider',
-  'invalid-utf8',
-  'invalid-json',
-  'too-deep',
-  'too-many-keys',
-  'body-does-not-fit-event',
-  'unknown-workspace',
-  'out-of-bounds',
-  'event-too-large',
-  'spool-full',
-  'bad-request',
-  'internal',
-] as const;
-export type RefusalReason = (typeof refusalReasons)[number];
-
-/** `message` is a sentence that says what to do; it never repeats what was sent. */
-export type Refusal = { status: 400 | 401 | 413 | 415 | 422 | 503; reason: RefusalReason; message: string };
-
-export function refuse(status: Refusal['status'], reason: RefusalReason, message: string): Refusal {
-  return { status, reason, message };
-}
 
 /** A header's value when it was sent exactly once. */
 export function headerOf(headers: RequestHeaders, name: string): string | undefined {

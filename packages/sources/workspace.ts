@@ -1,6 +1,6 @@
 import { drillPrefix } from '@tripline/contracts/drill';
+import { type Refusal, refuse } from './refusal.ts';
 import type { SpeaksFor } from './secrets.ts';
-import { type Refusal, refuse } from './source.ts';
 
 /**
  * Which workspace a delivery belongs to: what the organisation is configured to be, or, when no workspaces are

@@ -1,5 +1,6 @@
 import type { Metrics } from '@tripline/runtime/metrics';
-import type { IgnoredReason, RefusalReason } from '@tripline/sources/source';
+import type { RefusalReason } from '@tripline/sources/refusal';
+import type { IgnoredReason } from '@tripline/sources/source';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
 /** What became of a delivery. `spooled` is kept too, on this machine's disk. */

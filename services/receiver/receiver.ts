@@ -11,15 +11,9 @@ import { ConfigError } from '@tripline/runtime/load-settings';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { github } from '@tripline/sources/github/source';
+import { type Refusal, type RefusalReason, refuse } from '@tripline/sources/refusal';
 import { type FeedSecret, githubSecrets, type SpeaksFor, triplineSecrets } from '@tripline/sources/secrets';
-import {
-  type IgnoredReason,
-  type Refusal,
-  type RefusalReason,
-  type RequestHeaders,
-  refuse,
-  type Source,
-} from '@tripline/sources/source';
+import type { IgnoredReason, RequestHeaders, Source } from '@tripline/sources/source';
 import { tripline } from '@tripline/sources/tripline/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { RecordTooLarge, type Stream, topics } from '@tripline/stream/stream';

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { receiverWorkspace, type TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Clock } from '@tripline/runtime/clock';
-import type { IgnoredReason, RefusalReason } from '@tripline/sources/source';
+import type { RefusalReason } from '@tripline/sources/refusal';
+import type { IgnoredReason } from '@tripline/sources/source';
 import type { NewRecord } from '@tripline/stream/stream';
 import { topics } from '@tripline/stream/stream';
 

@@ -1,15 +1,14 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { eventTypes, type TriplineEvent } from '@tripline/contracts/event';
 import { parseJsonObject } from '../json.ts';
+import { type Refusal, refuse } from '../refusal.ts';
 import {
   type Delivery,
   headerOf,
   type Ignored,
   type IgnoredReason,
   type Normalised,
-  type Refusal,
   type RequestHeaders,
-  refuse,
   type Source,
 } from '../source.ts';
 import { identifier, loginText, text, utc } from '../untrusted.ts';

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { refuse } from '../refusal.ts';
 import type { FeedSecret, SpeaksFor } from '../secrets.ts';
-import { headerOf, type RequestHeaders, refuse, type Verified } from '../source.ts';
+import { headerOf, type RequestHeaders, type Verified } from '../source.ts';
 
 /** The value of `X-Hub-Signature-256` for a body: what GitHub sends, and what `tripline attack` signs with. */
 export function signGithub(body: Buffer | string, secret: string): string {

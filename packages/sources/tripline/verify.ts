@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { refuse } from '../refusal.ts';
 import type { FeedSecret, SpeaksFor } from '../secrets.ts';
-import { headerOf, type RequestHeaders, refuse, type Verified } from '../source.ts';
+import { headerOf, type RequestHeaders, type Verified } from '../source.ts';
 
 /** How far a signed time may lie from ours. */
 const toleranceMs = 5 * 60_000;

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import type { Logger } from '@tripline/runtime/logger';
 import { Kafka, logLevel } from 'kafkajs';
-import { type KafkaSecurity, securityOf } from './security.ts';
+import { securityOf } from './security.ts';
+import type { KafkaSecurity } from './settings.ts';
 
 const require = createRequire(import.meta.url);
 

@@ -1,5 +1,5 @@
 import { RecordTooLarge, StreamUnavailable } from '../stream.ts';
-import type { KafkaSecurity, SaslMechanism } from './security.ts';
+import type { KafkaSecurity, SaslMechanism } from './settings.ts';
 
 /** A right that something takes, by the names of Kafka's ACLs. */
 export type KafkaRight = { operation: 'Create' | 'Describe' | 'DescribeConfigs' | 'Read' | 'Write' } & (

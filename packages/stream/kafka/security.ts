@@ -4,13 +4,9 @@ import type { Mechanism, SASLOptions } from 'kafkajs';
 import { StreamUnavailable, StreamUnfit } from '../stream.ts';
 import { refusedLogin } from './fault.ts';
 import { mskToken } from './msk-token.ts';
-import type { KafkaSettings } from './settings.ts';
+import type { KafkaSecurity, SaslMechanism } from './settings.ts';
 import { keepToken } from './token.ts';
 import { runTokenCommand } from './token-command.ts';
-
-/** How brokers are spoken to: `kafka.tls` and `kafka.sasl` of the settings. */
-export type KafkaSecurity = Pick<KafkaSettings, 'tls' | 'sasl'>;
-export type SaslMechanism = NonNullable<KafkaSecurity['sasl']>['mechanism'];
 
 /**
  * What kafkajs needs of the settings to be let in; all that we do to a request or an answer is done within its

@@ -91,6 +91,10 @@ export const kafkaSettings = z
 
 export type KafkaSettings = z.output<typeof kafkaSettings>;
 
+/** How brokers are spoken to: `kafka.tls` and `kafka.sasl`. */
+export type KafkaSecurity = Pick<KafkaSettings, 'tls' | 'sasl'>;
+export type SaslMechanism = NonNullable<KafkaSecurity['sasl']>['mechanism'];
+
 export const kafkaEnvironment: readonly EnvironmentSetting[] = [
   { name: 'KAFKA_BROKERS', path: 'kafka.brokers', kind: 'list' },
   { name: 'TRIPLINE_KAFKA_PARTITIONS', path: 'kafka.partitions', kind: 'number' },

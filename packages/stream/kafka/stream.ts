@@ -19,7 +19,7 @@ import { type Share, toShare } from './codec/produce.ts';
 import { consumeKafka, fetchSettings } from './consumer.ts';
 import { fromKafka, type KafkaRight } from './fault.ts';
 import type { Ends } from './lane.ts';
-import type { KafkaSecurity } from './security.ts';
+import type { KafkaSecurity } from './settings.ts';
 import { checkTopic, createTopic, describeTopic, type Taking, type TopicFacts } from './topics.ts';
 
 const maxBatchRecords = 2000;

@@ -1,0 +1,128 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+/** ARCHITECTURE.md's table of rooms, held against the code: which there are, and that arrows run down only. */
+const root = join(import.meta.dirname, '..');
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const folders = (path: string) =>
+  readdirSync(join(root, path), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules')
+    .map((entry) => `${path}/${entry.name}`);
+
+/** Rooms as the page lists them: each package may import only those that stand above it. */
+const listed = [...read('ARCHITECTURE.md').matchAll(/^\| `((?:services|packages)\/[a-z-]+)` \|/gm)].map(
+  (match) => match[1]!,
+);
+const roomOf = (path: string) => /^(?:packages|services)\/[^/]+/.exec(path)?.[0];
+const isTest = (path: string) => path.endsWith('.test.ts') || path.startsWith('test/');
+/** The kit by which a rule is tested ships, since `tripline rules test` hands it to rules of the user's own. */
+const isTestSupport = (path: string) => path.startsWith('packages/testing/') && !isKit(path);
+const isKit = (path: string) => path.startsWith('packages/testing/timeline/');
+
+const files = ['packages', 'services', 'test'].flatMap((top) =>
+  readdirSync(join(root, top), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && /\.(ts|mjs)$/.test(entry.name))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .filter((path) => !path.includes('node_modules') && !path.includes('/fixtures/')),
+);
+const known = new Set(files);
+
+/** Every import in a source file of ours: `to` is a path of ours, or a library's name. */
+const imports = files.flatMap((from) =>
+  [...read(from).matchAll(/^(?:import|export)\b[^;']*?(?:from )?'([^']+)'|\bimport\(\s*'([^']+)'/gm)].map((match) => ({
+    from,
+    to: resolve(from, (match[1] ?? match[2])!),
+  })),
+);
+const shipped = imports.filter(({ from }) => !isTest(from) && !isTestSupport(from));
+
+function resolve(from: string, specifier: string): string {
+  if (specifier.startsWith('.')) return join(from, '..', specifier);
+  const [, name, path] = /^@tripline\/([^/]+)\/(.+)$/.exec(specifier) ?? [];
+  if (name === undefined) return specifier;
+  return `${listed.find((room) => room.endsWith(`/${name}`))}/${path}.ts`;
+}
+
+describe('rooms', () => {
+  test('are the folders, all of them and no other', () => {
+    expect([...listed].sort()).toEqual([...folders('services'), ...folders('packages')].sort());
+  });
+
+  test('import only what stands above them in the table', () => {
+    const packages = listed.filter((room) => room.startsWith('packages/'));
+    const wrong = shipped.filter(({ from, to }) => {
+      const [below, above] = [roomOf(from)!, roomOf(to)];
+      if (above === undefined || above === below) return false;
+      // The door to everything, and all services in one process.
+      if (below === 'packages/cli') return false;
+      if (below === 'services/standalone') return above === 'packages/cli';
+      if (above.startsWith('services/')) return true;
+      return below.startsWith('packages/') && packages.indexOf(above) > packages.indexOf(below);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('import no test support in what ships; the kit by which rules are tested needs none either', () => {
+    expect(shipped.filter(({ to }) => to.startsWith('packages/testing/') && !isKit(to))).toEqual([]);
+    expect(shipped.filter(({ from, to }) => isKit(to) && !isKit(from))).toEqual([]);
+    expect(shipped.filter(({ to }) => /^(vitest|fast-check)(\/|$)/.test(to))).toEqual([]);
+  });
+
+  test('keep kafkajs to the Kafka backend, and the services that Tripline calls to integrations', () => {
+    const wrong = shipped.filter(({ from, to }) => {
+      if (to === 'kafkajs' || to.startsWith('kafkajs/')) return !from.startsWith('packages/stream/kafka/');
+      if (!/^@(slack|octokit)\//.test(to)) return false;
+      return !from.startsWith('packages/integrations/') && !from.startsWith('packages/sources/');
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  test('import each other in no circle', () => {
+    const targets = Map.groupBy(imports, ({ from }) => from);
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const visit = (file: string, way: readonly string[]) => {
+      if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' → '));
+      if (way.includes(file) || done.has(file)) return;
+      for (const { to } of targets.get(file) ?? []) if (known.has(to)) visit(to, [...way, file]);
+      done.add(file);
+    };
+    for (const file of files) visit(file, []);
+    expect(circles).toEqual([]);
+  });
+
+  /** Files of more than 400 lines, each with the reason why it is one. */
+  const long: Readonly<Record<string, string>> = {
+    'packages/contracts/attributes.ts': 'a table: one line an attribute',
+    'packages/engine/engine.ts': 'one batch through all rules, all of whose state is rolled back together',
+    'packages/integrations/github/actions/actions.test.ts': 'one table of actions, each against the same GitHub',
+    'packages/rules/build-from-unreviewed-commit.ts': 'to be rewritten on facts',
+    'packages/sources/github/grant.ts': 'all of GitHub’s events that give or take a right',
+    'packages/sources/github/source.test.ts': 'one table of deliveries',
+    'packages/testing/stream.conformance.ts': 'one suite, played by both backends',
+    'services/detector/detector.test.ts': 'one service on a real database',
+    'services/notifier/notifier.test.ts': 'one service on a real database',
+    'services/notifier/store/messages.ts': 'all statements on one table',
+    'services/remediator/remediator.test.ts': 'one service on a real database',
+    'services/remediator/store/remediations.ts': 'all statements on one table',
+    'test/canaries.test.ts': 'one secret at a time, by every way out',
+    'test/github-openapi.test.ts': 'one table of requests against GitHub’s description',
+    'test/kafka-secured.test.ts': 'one broker a way of logging in',
+    'test/oracle/judging.ts': 'the rules’ meaning, told once more apart from the engine',
+  };
+
+  test('have a median below 150 lines, and more than 400 only for a reason', () => {
+    const lines = new Map(files.map((path) => [path, read(path).split('\n').length - 1]));
+    const sorted = [...lines.values()].sort((a, b) => a - b);
+    expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThan(150);
+    const tooLong = files.filter((path) => lines.get(path)! > 400);
+    expect(tooLong.filter((path) => long[path] === undefined)).toEqual([]);
+    expect(
+      Object.keys(long).filter((path) => !tooLong.includes(path)),
+      'needs its reason no more',
+    ).toEqual([]);
+  });
+});
