@@ -279,7 +279,7 @@ describe('the detector', () => {
     expect(await by.assign()).toBe(606);
   });
 
-  test('what could not be recorded is judged anew', async () => {
+  test('what could not be recorded is processed again', async () => {
     const { clock, pauses } = clockByHand();
     const by = await detectorByHand(db, { rules: onlyThird, gatherMs: 100, clock });
     const records = toRecords({ events: ['one', 'two', 'three'].map((name, at) => created(startMs + at, name)) });

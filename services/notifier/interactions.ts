@@ -45,7 +45,7 @@ class Refusal extends Error {
 
 /**
  * `POST /slack/interactions`: somebody pressed a button or filled in a form. Verify → read → check whence and by whom →
- * acknowledge or resolve in Postgres; the jobs that this leaves bring Slack and PagerDuty in step. Whoever pressed is
+ * acknowledge or resolve in Postgres; the jobs that this leaves bring the channels in sync. Whoever pressed is
  * answered, in a message that only they see. `settle` waits for the answers that are under way.
  */
 export function addInteractions(app: FastifyInstance, parts: InteractionParts): { settle: () => Promise<void> } {

@@ -599,7 +599,7 @@ describe('nothing is done twice', () => {
     expect(story.rows).toEqual([{ reason: 'done-earlier' }]);
   });
 
-  test('and a playbook whose job was tried in vain until it was given up is taken up again', async () => {
+  test('and a playbook whose job was tried in vain until it was given up is resumed', async () => {
     const finding = await addFinding([key]);
     const { pool } = database.db;
     await pool.query(`ALTER TABLE incident_events ADD CONSTRAINT dying CHECK (kind <> 'remediated')`);

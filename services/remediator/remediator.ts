@@ -312,7 +312,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   }
 }
 
-/** How far a step went: `on` to the next one, or to be taken up again after a while. */
+/** How far a step went: `on` to the next one, or to be resumed after a while. */
 type Went = 'on' | { againAfterMs: number; holds: boolean };
 
 function undoOf(resolved: Resolved, step: Intent): string {

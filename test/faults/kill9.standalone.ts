@@ -21,7 +21,7 @@ const passed = [
 /** Passed once in the life of a data folder. */
 const isOfTheFirstStart = (failpoint: string) => /initdb|placing/.test(failpoint);
 
-/** All services in one process, on the embedded Postgres, which dies with its user or is taken up by the next one. */
+/** All services in one process, on the embedded Postgres, which dies with its user or is taken over by the next one. */
 export const standalone: Victim = {
   service: 'standalone',
   compared: 'log, trail, findings and incidents with an undisturbed engine; messages and steps, each once',

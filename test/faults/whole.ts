@@ -99,7 +99,7 @@ export async function openWhole(options: WholeOptions) {
       }
     }
     const ask = async (sql: string) => (await db.pool.query<{ what: string }>(sql)).rows.map(({ what }) => what);
-    if (services.includes('notifier')) lines.push(...(await ask(untold)));
+    if (services.includes('notifier')) lines.push(...(await ask(undelivered)));
     if (services.includes('remediator')) lines.push(...(await ask(unsettled)));
     const spool = join(folder, 'spool');
     if (services.includes('receiver')) {
@@ -199,7 +199,7 @@ export async function openWhole(options: WholeOptions) {
 }
 export type Whole = Awaited<ReturnType<typeof openWhole>>;
 
-const untold = `SELECT s.sink || ' was not told of ' || i.id AS what
+const undelivered = `SELECT s.sink || ' was not told of ' || i.id AS what
   FROM incidents AS i CROSS JOIN (VALUES ('slack'), ('pagerduty')) AS s(sink)
   LEFT JOIN told AS t ON t.incident = i.id AND t.sink = s.sink WHERE coalesce(t.version, 0) < i.version`;
 const unsettled = `SELECT 'no step is settled of ' || f.id AS what FROM findings AS f

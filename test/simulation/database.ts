@@ -87,7 +87,7 @@ export function createSimulatedDatabase(options: {
   const held = new Map<Life, Set<Session>>();
   /** Of processes that are gone, until the server notices. */
   const abandoned = new Set<Session>();
-  const parked = new Set<{ session: Session; done: Promise<void>; isDone: () => boolean }>();
+  const blocked = new Set<{ session: Session; done: Promise<void>; isDone: () => boolean }>();
   /** The server's own life: it outlives every process. */
   const postgres = world.begin('postgres');
   let clockMs = -1;
@@ -145,15 +145,15 @@ export function createSimulatedDatabase(options: {
     const ended = done.then(noop, noop).then(() => {
       isDone = true;
       session.busy = false;
-      parked.delete(one);
+      blocked.delete(one);
     });
     const one = { session, done: ended, isDone: () => isDone };
     if (await waitsForLock(one)) {
-      parked.add(one);
+      blocked.add(one);
       world.trace(`  … waits for a lock`);
     }
     noteTransaction(session, typeof text === 'string' ? text : text.text);
-    await unpark();
+    await awaitUnblocked();
     return { done };
   }
 
@@ -175,8 +175,8 @@ export function createSimulatedDatabase(options: {
   }
 
   /** After every statement: those that waited and need wait no more come to their end before anything else is done. */
-  async function unpark(): Promise<void> {
-    for (const one of [...parked]) {
+  async function awaitUnblocked(): Promise<void> {
+    for (const one of [...blocked]) {
       const { rows } = await server.observer.query('SELECT cardinality(pg_blocking_pids($1)) > 0 AS blocked', [
         pidOf(one.session),
       ]);

@@ -18,7 +18,7 @@ export const killSwitch: Command = {
   usage: ['kill-switch on [--reason <text>]', 'kill-switch off [--reason <text>] [--take-up]', 'kill-switch status'],
   details:
     'Read right before each request to a provider, so it works without a deploy or a restart. Findings go on. What was ' +
-    'refused while it was on stays refused, unless it is taken up when it is lifted.',
+    'refused while it was on stays refused, unless it is resumed when it is lifted.',
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 1 });

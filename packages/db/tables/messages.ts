@@ -26,7 +26,7 @@ export type MessagesTables = {
     digest: number | null;
     claimed_by: string | null;
     claimed_until: Date | null;
-    /** When it is to be taken up; null while nothing is left to do. */
+    /** When it is due; null while nothing is left to do. */
     due_at: Date | null;
     /** What the digest called it that it was folded into. */
     severity: Severity | null;
