@@ -85,6 +85,13 @@ export type ConcludeContext<Settings> = Pick<
   RuleContext<unknown, Settings>,
   'workspace' | 'nowMs' | 'settings' | 'learning' | 'lookUp' | 'doubtOf'
 > & {
+  /**
+   * What was heard before it counts as usual, of a rule that `learns`: the log's time at which learning ended or will end.
+   * Nothing is usual to one that does not.
+   */
+  learnedUntilMs: number;
+  /** True while a finding stands that names this run (`owner/name#run`): nothing may be learned from it. Asked of any run. */
+  tainted: (run: string) => boolean;
   /** What is known of a thing. A change of it alone asks nothing anew. */
   read: <Value>(fact: Fact<Value>, key: string) => Value | undefined;
   /** The same, and the subject is concluded anew whenever it changes. */

@@ -54,6 +54,8 @@ export function createConcluding(parts: {
   timers: Timers;
   journal: Journal;
   unproven: Unproven;
+  /** Whether a finding stands that names a run. */
+  isTainted: (run: string) => boolean;
   /** The slot of a key, asked for unless it is held. */
   slotOf: (rule: string, workspace: string, key: string) => Slot;
   /** Told of every timer that is set, before it is. */
@@ -101,6 +103,10 @@ export function createConcluding(parts: {
     get learning() {
       return frame.learning;
     },
+    get learnedUntilMs() {
+      return frame.learnedUntilMs;
+    },
+    tainted: parts.isTainted,
     lookUp: context.lookUp,
     doubtOf: context.doubtOf,
     // biome-ignore lint/suspicious/noExplicitAny: what stands under a fact's key is its value, as its schema checked.

@@ -10,8 +10,10 @@ import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
 import type { SetTimer, Timers } from './timers.ts';
 import type { Unproven } from './unproven.ts';
 
-/** How long a finding, its mark on a run, and a question are remembered. */
+/** How long a finding and a question are remembered. */
 const rememberMs = 72 * 3_600_000;
+/** How long a finding's mark on a run: longer than anything that was learned from it. */
+const taintMs = 180 * 24 * 3_600_000;
 
 /** Rules under which the engine keeps its own rows. */
 export const engineRules = {
@@ -37,6 +39,7 @@ export type Frame = {
   nowMs: number;
   settings: unknown;
   learning: boolean;
+  learnedUntilMs: number;
   /** Keys of state that were declared. */
   keys: readonly string[];
   /** What stands under each of them. */
@@ -92,13 +95,14 @@ export function createContext(parts: {
     append(effects.verdicts, { kind, change: { findingId: id, workspace, rule, atMs: nowMs, ...more } });
   };
   const own = (id: string): Named => ({ id, rule: frame.rule.id });
+  const keepRun = (run: string, row: RunRow) => state.set(engines(engineRules.run, run), row, taintMs, frame.nowMs);
   const getRun = (run: string) => state.get(engines(engineRules.run, run), frame.nowMs) as RunRow | undefined;
 
   function markRunsFree(id: string, runs: readonly string[]): void {
     for (const run of runs) {
       const standing = (getRun(run)?.findings ?? []).filter((other) => other !== id);
       if (standing.length === 0) state.delete(engines(engineRules.run, run));
-      else keepEngines(engineRules.run, run, { findings: standing } satisfies RunRow);
+      else keepRun(run, { findings: standing });
     }
   }
   function takeBack({ id, rule }: Named, found: FoundRow, reason: string): void {
@@ -181,7 +185,7 @@ export function createContext(parts: {
       const told = isFact(occasion) ? { told: finding.evidence.map(({ eventId }) => eventId).slice(0, mostTold) } : {};
       keepFound(id, { runs, ...told, ...(doubted.length === 0 ? {} : { unproven: doubted }) });
       unproven.rest(workspace, doubted, own(id), nowMs);
-      for (const run of runs) keepEngines(engineRules.run, run, { findings: [...(getRun(run)?.findings ?? []), id] });
+      for (const run of runs) keepRun(run, { findings: [...(getRun(run)?.findings ?? []), id] });
       append(effects.verdicts, { kind: row === undefined ? 'found' : 'reinstated', finding });
     },
     withdraw(finding) {
@@ -215,6 +219,7 @@ export function createContext(parts: {
 
   return {
     context,
+    isTainted: (run: string) => getRun(run) !== undefined,
     /** Keeps what a rule found while nothing else that it did holds; in `frame` still stands who found it. */
     findProvisionally(finding: Finding): void {
       const { workspace, nowMs, event } = frame;
@@ -225,7 +230,7 @@ export function createContext(parts: {
         : {};
       keepFound(id, { runs, ...told, unproven: [event!.id] });
       unproven.rest(workspace, [event!.id], own(id), nowMs);
-      for (const run of runs) keepEngines(engineRules.run, run, { findings: [...(getRun(run)?.findings ?? []), id] });
+      for (const run of runs) keepRun(run, { findings: [...(getRun(run)?.findings ?? []), id] });
       append(effects.verdicts, { kind: 'found', finding: { ...finding, unproven: true } });
     },
     /**

@@ -18,7 +18,7 @@ import { type ConfiguredRule, settingsFor } from './settings.ts';
 import { floodOf, rule as stateFlooded } from './state-flooded.ts';
 import { createTimers, type SetTimer } from './timers.ts';
 import { createUnproven, unprovenRule, type Waiting } from './unproven.ts';
-import { isLearning, observeInventory, type WorkspaceFacts } from './workspace-facts.ts';
+import { isLearning, learnedUntilMsOf, observeInventory, type WorkspaceFacts } from './workspace-facts.ts';
 
 const dayMs = 86_400_000;
 /** Facts of a workspace are kept for good. */
@@ -149,7 +149,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   const firings = { atMs: 0, byTimer: new Map<string, number>() };
 
   const frame = { keys: [], slots: [], event: null } as unknown as Frame;
-  const { context, findProvisionally, settle } = createContext({
+  const { context, isTainted, findProvisionally, settle } = createContext({
     frame,
     state,
     timers,
@@ -162,7 +162,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     if (dueMs <= untilMs) slotsOf(rule, workspace, keys);
   }
   const concluding = createConcluding({
-    ...{ rules: options.rules, frame, context, state, timers, journal, unproven, onTimer, flooded },
+    ...{ rules: options.rules, frame, context, isTainted, state, timers, journal, unproven, onTimer, flooded },
     slotOf: (rule, workspace, key) => slotOf(scopeOfRule(rule, workspace), key, false),
   });
   const scopes = new Map<string, Scope>();
@@ -307,6 +307,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     frame.unproven = at.unproven;
     frame.settings = settingsFor(configured, known);
     frame.learning = rule.learns && isLearning(known, at.nowMs, learningMs);
+    frame.learnedUntilMs = rule.learns ? learnedUntilMsOf(known, learningMs) : 0;
   }
 
   /** Lets one rule judge an event or, when there is none, a timer of its own; what it did is undone when it throws. */

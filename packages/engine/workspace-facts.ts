@@ -30,6 +30,13 @@ export function observeInventory(facts: WorkspaceFacts, event: Inventory, nowMs:
   return next;
 }
 
+/** The log's time before which what is heard is learned: when the inventory was whole, or so long after the first event. */
+export function learnedUntilMsOf(facts: WorkspaceFacts | undefined, learningMs: number): number {
+  const firstSeenMs = facts?.firstSeenMs ?? 0;
+  // The inventory itself is learned.
+  return Math.min(firstSeenMs + learningMs, (facts?.inventoryMs ?? Number.POSITIVE_INFINITY) + 1);
+}
+
 /** Whether a rule that learns still learns here. */
 export function isLearning(facts: WorkspaceFacts | undefined, nowMs: number, learningMs: number): boolean {
   if (facts === undefined) return learningMs > 0;
