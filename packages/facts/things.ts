@@ -45,10 +45,14 @@ export function authorOf(account: Account | undefined): string {
   return account === undefined ? '' : (account.id ?? `name:${account.login.toLowerCase()}`);
 }
 
-/** The provider's host, such as `github.com`: by the repository's address, or else by the event's source. */
+/**
+ * The provider's host, such as `github.com`: by the repository's address, or else by the event's source. What Tripline says
+ * of itself (`//tripline/…`, as a drill's inventory does) names none: then it is GitHub's own.
+ */
 export function instanceOf(event: LoggedEvent): string {
   const data: Attributes = event.data;
-  return hostOf(data['vcs.repository.url.full'], 'https://') ?? hostOf(event.source, '//') ?? 'github.com';
+  const host = hostOf(data['vcs.repository.url.full'], 'https://') ?? hostOf(event.source, '//');
+  return host === undefined || host === 'tripline' ? 'github.com' : host;
 }
 
 /** An API's host stands for what it is the API of. */
@@ -93,4 +97,10 @@ export function runKeyOf(event: LoggedEvent): string | undefined {
   const repository = repositoryKeyOf(event);
   const run = (event.data as Attributes)['cicd.pipeline.run.id'];
   return repository === undefined || run === undefined ? undefined : runKeyIn(repository, run);
+}
+
+/** The run that an event is of, as findings name it, `owner/name#run`. */
+export function runNameOf({ data }: LoggedEvent): string | undefined {
+  const { 'vcs.repository.name': repository, 'cicd.pipeline.run.id': run } = data as Attributes;
+  return repository === undefined || run === undefined ? undefined : `${repository}#${run}`;
 }

@@ -1,0 +1,156 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import { type EventType, eventIs, type LoggedEvent } from '@tripline/contracts/event';
+import type { Fact } from '@tripline/contracts/fact';
+import type { Confidence } from '@tripline/contracts/finding';
+import { clip } from '@tripline/contracts/text';
+import { parseTime } from '@tripline/contracts/time';
+import { z } from 'zod';
+import { type Bound, keepBounded, observedBy } from './bounds.ts';
+import { observedSchema } from './observed.ts';
+import { hostedClassOf, runnerKeyOf } from './runner-keys.ts';
+import { keyOf, runNameOf } from './things.ts';
+
+const dayMs = 86_400_000;
+
+/** Where a credential was used first. */
+const contextSchema = observedSchema.extend({
+  heardMs: z.number(),
+  /** The key of a self-hosted runner, or the class of a machine of the provider's own. */
+  runner: z.string(),
+  isHosted: z.boolean(),
+  /** An inventory says that it is usual. */
+  isListed: z.boolean(),
+  /** As findings name it: `owner/name#run`. */
+  run: z.string().optional(),
+});
+export const credentialSchema = z.object({
+  /** As findings name it. */
+  id: z.string(),
+  contexts: z.array(contextSchema),
+  /** The day of its last use, ms. */
+  lastDayMs: z.number(),
+});
+export type Credential = z.infer<typeof credentialSchema>;
+export type CredentialContext = z.infer<typeof contextSchema>;
+
+const reads = [
+  'dev.cdeventsx.tripline-inventory.observed',
+  'dev.cdeventsx.tripline-credential.used',
+] as const satisfies readonly EventType[];
+const isInventory = eventIs('dev.cdeventsx.tripline-inventory.observed');
+
+/** Classes of hosted machines are bounded apart from runners, by what they are. */
+const contexts: Bound<CredentialContext> = {
+  kind: 'contexts',
+  authorOf: ({ runner, isHosted }) => (isHosted ? 'hosted' : runner),
+  mostPerAuthor: 50,
+  most: 200,
+  nameOf: ({ runner }) => runner,
+};
+
+export const credentials: Fact<Credential> = {
+  id: 'credentials',
+  description:
+    'A credential, by its hash, its id or the secret’s name, never by a value: on which runners and classes of hosted machines it was used first. Feeds of audit records and inventories tell it; webhooks do not.',
+  reads,
+  value: credentialSchema,
+  keys(event) {
+    if (!isInventory(event)) return credentialsUsed(event).map((id) => credentialKeyOf(event, id));
+    const listed = event.data['tripline.inventory.credential_uses'] ?? [];
+    return [...new Set(listed.map(({ credential }) => credentialKeyOf(event, credential)))];
+  },
+  learn(known, event, at) {
+    const data: Attributes = event.data;
+    let after: Credential | undefined = known;
+    const add = (id: string, context: Pick<CredentialContext, 'runner' | 'isHosted' | 'isListed'>) => {
+      const run = runNameOf(event);
+      const one = { ...observedBy(event), heardMs: at.nowMs, ...(run === undefined ? {} : { run }), ...context };
+      const before: Credential = after ?? { id, contexts: [], lastDayMs: 0 };
+      const kept = withContext(before.contexts, one, at);
+      const lastDayMs = Math.max(before.lastDayMs, Math.floor(parseTime(event.time) / dayMs) * dayMs);
+      if (kept !== before.contexts || lastDayMs !== before.lastDayMs) after = { id, contexts: [...kept], lastDayMs };
+    };
+    if (isInventory(event)) {
+      for (const { credential, runner } of data['tripline.inventory.credential_uses'] ?? []) {
+        if (credentialKeyOf(event, credential) !== at.key) continue;
+        add(credential, {
+          runner: listedRunner(event, runner),
+          isHosted: runner.startsWith('hosted:'),
+          isListed: true,
+        });
+      }
+      return after;
+    }
+    const isHosted = data['tripline.worker.hosted'] === true;
+    const id = data['cicd.worker.id'];
+    const named = credentialsUsed(event).find((credential) => credentialKeyOf(event, credential) === at.key);
+    if (named === undefined || (!isHosted && id === undefined)) return known;
+    const runner = isHosted ? hostedClassOf(data) : runnerKeyOf(event, id!, data['cicd.worker.name'] ?? '');
+    add(named, { runner, isHosted, isListed: false });
+    return after;
+  },
+  keepMs: 90 * dayMs,
+};
+
+/** The first use on each runner or class, by its own time. */
+function withContext(
+  known: readonly CredentialContext[],
+  one: CredentialContext,
+  at: Parameters<typeof keepBounded>[3],
+): readonly CredentialContext[] {
+  const same = known.find(({ runner, isListed }) => runner === one.runner && isListed === one.isListed);
+  if (same === undefined) return keepBounded(known, one, contexts, at);
+  if (parseTime(same.time) <= parseTime(one.time) || at.pinned.has(same.eventId)) return known;
+  return keepBounded(
+    known.filter((other) => other !== same),
+    one,
+    contexts,
+    at,
+  );
+}
+
+/** Inventories name a runner `self-hosted:<number>:<name>`, and a class as `hostedClassOf` does. */
+function listedRunner(event: LoggedEvent, text: string): string {
+  const [, id, name] = /^self-hosted:([^:]*):(.*)$/s.exec(text) ?? [];
+  return id === undefined ? text : runnerKeyOf(event, id, name ?? '');
+}
+
+/** The key of a credential by what findings call it. */
+export const credentialKeyOf = (event: LoggedEvent, id: string): string => keyOf(event, credentialId(id));
+export const credentialId = (id: string): string => `credential:${clip(id, 400)}`;
+
+/** What the secrets of a workflow, or of an environment, are called: all that webhooks let us know of a credential. */
+export const workflowCredential = (repository: string, path: string): string =>
+  `workflow:${repository}/${clip(path, 300)}`;
+export const environmentCredential = (repository: string, name: string): string =>
+  `environment:${repository}/${clip(name, 200)}`;
+
+const mostSecrets = 100;
+/** The credentials that a feed saw in use, best identity first: the token's hash, the names of secrets, its id. */
+export function credentialsUsed(event: LoggedEvent): string[] {
+  const data: Attributes = event.data;
+  const hash = data['tripline.credential.token_hash'];
+  if (hash !== undefined) return [`token:${hash}`];
+  const secrets = data['tripline.credential.secrets'] ?? [];
+  const repository = data['vcs.repository.name'];
+  if (secrets.length > 0 && repository !== undefined) {
+    const names = [...new Set(secrets)].sort().slice(0, mostSecrets);
+    return names.map((name) => `secret:${repository}/${clip(name, 200)}`);
+  }
+  const id = data['tripline.credential.id'];
+  return id === undefined ? [] : [`id:${id}`];
+}
+
+/** A credential as a sentence has it: "secret DEPLOY_KEY of acme/app". */
+export function credentialInWords(id: string): string {
+  const [, kind, repository, name] = /^(workflow|environment|secret):([^/]+\/[^/]+)\/(.+)$/s.exec(id) ?? [];
+  if (kind === 'workflow') return `the secrets of workflow ${name} of ${repository}`;
+  if (kind === 'environment') return `the secrets of environment ${name} of ${repository}`;
+  return kind === 'secret' ? `secret ${name} of ${repository}` : `credential ${id}`;
+}
+
+/** How sure it is that a job was given it: a feed of audit records says it, an environment implies it, a workflow may have it. */
+export function confidenceOfCredentials(ids: readonly string[]): Confidence {
+  if (ids.some((id) => !/^(workflow|environment):/.test(id))) return 'high';
+  return ids.some((id) => id.startsWith('environment:')) ? 'medium' : 'low';
+}
