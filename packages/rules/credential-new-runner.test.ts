@@ -1,183 +1,497 @@
 import type { Attributes } from '@tripline/contracts/attributes';
+import { type AnyRule, defineRule } from '@tripline/contracts/rule';
 import { expectSameInAnyOrder } from '@tripline/testing/timeline/any-order';
+import { eventsOf, expectTimeline, type TimelineOptions } from '@tripline/testing/timeline/in-words';
 import { at, type LoggedEventInput, playTimeline } from '@tripline/testing/timeline/play';
+import { createStage } from '@tripline/testing/timeline/stage';
 import { describe, expect, test } from 'vitest';
-import { rule as unreviewed } from './build-from-unreviewed-commit.ts';
+import { z } from 'zod';
+import { rule as hostedClass } from './credential-new-hosted-class.ts';
 import { rule } from './credential-new-runner.ts';
 
+const stage = createStage();
 const startMs = Date.parse('2026-03-11T09:00:00Z');
 const s = (seconds: number) => startMs + seconds * 1000;
-const iso = (seconds: number) => new Date(s(seconds)).toISOString();
 const day = 86_400;
-const repository = 'acme/app';
-const path = '.github/workflows/deploy.yml';
-const of = { 'vcs.repository.name': repository, 'vcs.owner.name': 'acme', 'cicd.pipeline.run.id': '700' } as const;
+const id = (name: string) => String(stage.id('runner', name));
+const key = (name: string) => `github:github.com:runner:${id(name)}:${name}`;
+const ownerId = '77';
 
-const inventory = at(s(-60), 'dev.cdeventsx.tripline-inventory.observed', {
-  'tripline.inventory.part': 1,
-  'tripline.inventory.parts': 1,
-  'tripline.inventory.runners': [{ id: '1', name: 'build-01', groupId: '1', labels: [] }],
+const inventory = (seconds: number, data: Attributes) =>
+  at(
+    s(seconds),
+    'dev.cdeventsx.tripline-inventory.observed',
+    { 'tripline.inventory.part': 1, 'tripline.inventory.parts': 1, ...data },
+    { id: `inventory-${seconds}` },
+  );
+const listed = (name: string, more: object = { groupId: '1' }) => ({
+  id: id(name),
+  name,
+  labels: [],
+  ownerId,
+  ...more,
+});
+const dayOne = inventory(-3600, {
+  'tripline.inventory.runners': [listed('build-1')],
   'tripline.inventory.credential_uses': [
-    { credential: `workflow:${repository}/${path}`, runner: 'self-hosted:1:build-01' },
-    { credential: 'token:abc=', runner: 'hosted:GitHub Actions:ubuntu-latest' },
+    { credential: 'workflow:acme/app/.github/workflows/deploy.yml', runner: `self-hosted:${id('build-1')}:build-1` },
+    { credential: 'token:abc=', runner: 'hosted:0:ubuntu-latest' },
   ],
 });
-const known = { 'cicd.worker.id': '1', 'cicd.worker.name': 'build-01', 'tripline.worker.hosted': false } as const;
-const rogue = { 'cicd.worker.id': '99', 'cicd.worker.name': 'x7', 'tripline.worker.hosted': false } as const;
-const hosted = (id: string, label = 'ubuntu-latest') =>
-  ({
-    'cicd.worker.id': id,
-    'cicd.worker.name': `GitHub Actions ${id}`,
-    'tripline.worker.hosted': true,
-    'tripline.worker.labels': [label],
-    'tripline.worker.group.name': 'GitHub Actions',
-  }) satisfies Attributes;
-const production = { 'deployment.environment.name': 'production' } as const;
-const task = (seconds: number, more: Attributes, phase: 'started' | 'finished' = 'started') =>
-  at(s(seconds), `dev.cdevents.taskrun.${phase}`, {
-    ...of,
-    'cicd.pipeline.task.run.id': '701',
-    'cicd.pipeline.task.name': 'deploy',
-    ...more,
-  });
-const run = (seconds: number) =>
-  at(s(seconds), 'dev.cdevents.pipelinerun.queued', {
-    ...of,
-    'vcs.ref.head.revision': 'a'.repeat(40),
-    'tripline.pipeline.path': path,
-    'cicd.pipeline.name': 'Deploy',
-  });
-const used = (seconds: number, more: Attributes) =>
-  at(s(seconds), 'dev.cdeventsx.tripline-credential.used', { ...of, 'tripline.credential.id': 'x', ...more });
-const registered = (seconds: number, by: string, when: number) =>
-  at(s(seconds), 'dev.cdeventsx.tripline-runner.registered', {
-    ...rogue,
-    'cicd.worker.id': '99',
-    'tripline.runner.registered_by': by,
-    'tripline.runner.registered_at': iso(when),
-  });
-const story = (events: readonly LoggedEventInput[], settings: Record<string, unknown> = {}) => ({
-  rules: [rule],
-  before: [inventory],
-  events,
-  settings: { [rule.id]: settings },
-  untilMs: s(80 * 3600),
-});
-const play = (events: readonly LoggedEventInput[], settings: Record<string, unknown> = {}) => {
-  const { before, ...rest } = story(events, settings);
-  const played = playTimeline({ ...rest, events: [...before, ...events] });
-  expect(played.poison).toEqual([]);
-  return played;
-};
-const found = [`credential-new-runner self-hosted:99:x7 ${repository}#700/1`];
+const told = (text: string, options: TimelineOptions = {}) =>
+  expectTimeline(rule, text, { before: [dayOne], thenMs: 3_600_000, ...options });
+const FOUND = (name: string) => `← FOUND ${key(name)}`;
 
 describe('with webhooks only', () => {
-  test('a deployment on an unknown runner cancels the run, then removes the runner; in any order', () => {
-    const events = [run(0), task(1, { ...rogue, ...production }), task(9, { ...rogue, ...production }, 'finished')];
-    const { findings } = play(events);
-    expect(findings).toHaveLength(1);
-    expect(findings[0]).toMatchObject({ severity: 'critical', confidence: 'medium', detectedAt: iso(1) });
+  test('a deployment on an unknown runner stops the run, then isolates the runner', () => {
+    const { findings } = told(`
+      09:00  ada  starts run 7 of deploy in acme/app at main1
+      09:01  ada  starts job deploy of run 7 (on x7; to production)   ${FOUND('x7')} [critical/medium]
+      09:09  ada  finishes job deploy of run 7 (to production)
+    `);
+    const app = { repository: 'acme/app', repositoryId: String(stage.id('repository', 'acme/app')) };
+    const place = { provider: 'github', instance: 'github.com' };
+    expect(findings[0]).toMatchObject({ decidingEvent: 'line-3', occasion: 'new' });
     expect(findings[0]!.response).toEqual([
-      { action: 'stop-run', provider: 'github', instance: 'github.com', repository, runId: '700' },
+      { action: 'stop-run', ...place, ...app, runId: '7' },
       {
-        action: 'isolate-runner',
-        provider: 'github',
-        instance: 'github.com',
-        organization: 'acme',
-        runnerId: '99',
-        runnerName: 'x7',
+        ...{ action: 'isolate-runner', ...place, organization: 'acme', organizationId: ownerId },
+        ...{ runnerId: id('x7'), runnerName: 'x7' },
       },
     ]);
-    expectSameInAnyOrder(story(events), found);
+    expect(findings[0]!.entities).toContainEqual({ kind: 'runner', id: key('x7') });
   });
 
-  test('a workflow known to use secrets is enough, at low confidence; in any order', () => {
-    const events = [run(0), task(1, rogue)];
-    expect(play(events).findings[0]).toMatchObject({ confidence: 'low' });
-    expectSameInAnyOrder(story(events), found);
+  test('a workflow known to use secrets is enough, at low confidence', () => {
+    told(`
+      09:00  ada  starts run 7 of deploy in acme/app at main1
+      09:01  ada  starts job build of run 7 (on x7)   ${FOUND('x7')} [critical/low]
+    `);
+    const text = (mark: string) => `
+      09:00  ada  starts run 7 of release in acme/app at main1
+      09:01  ada  starts job build of run 7 (on x7)   ${mark}`;
+    told(text(''));
+    const secretWorkflows = ['acme/app/.github/workflows/release.yml'];
+    told(text(FOUND('x7')), { settings: { [rule.id]: { secretWorkflows } } });
   });
 
-  test('a known runner, a hosted one, and a job without secrets are quiet', () => {
-    expectSameInAnyOrder(story([run(0), task(1, { ...known, ...production })]), []);
-    expectSameInAnyOrder(story([run(0), task(1, { ...hosted('5'), ...production })]), []);
-    expectSameInAnyOrder(story([task(1, rogue), task(9, rogue, 'finished')]), []);
+  test('a known runner, a hosted one, and a job without credentials are quiet', () => {
+    told(`
+      09:00  ada  starts run 7 of deploy in acme/app at main1
+      09:01  ada  starts job deploy of run 7 (on build-1; to production)
+      09:05  ada  starts run 8 of deploy in acme/app at main1
+      09:06  ada  starts job deploy of run 8 (to production)
+      09:07  ada  starts run 9 of ci in acme/app at main1
+      09:08  ada  starts job build of run 9 (on x7)
+    `);
   });
 
-  test('a known runner that is in another group than the inventory says is found', () => {
-    const moved = { ...known, ...production, 'tripline.worker.group.id': '7' };
-    expect(play([task(1, moved)]).findings).toHaveLength(1);
-    expect(play([task(1, { ...moved, 'tripline.worker.group.id': '1' })]).findings).toEqual([]);
+  test('a runner of the same name and another number is another, as is one of the same number and another name', () => {
+    const job = (runner: object) => ({
+      ...{ 'vcs.repository.name': 'acme/app', 'vcs.owner.name': 'acme', 'cicd.pipeline.run.id': '7' },
+      ...{ 'cicd.pipeline.task.run.id': '71', 'deployment.environment.name': 'production' },
+      ...{ 'tripline.worker.hosted': false, ...runner },
+    });
+    for (const [worker, count] of [
+      [{ 'cicd.worker.id': id('build-1'), 'cicd.worker.name': 'build-1' }, 0],
+      [{ 'cicd.worker.id': '66', 'cicd.worker.name': 'build-1' }, 1],
+      [{ 'cicd.worker.id': id('build-1'), 'cicd.worker.name': 'evil' }, 1],
+    ] as const) {
+      const events = [dayOne, at(s(1), 'dev.cdevents.taskrun.started', job(worker) as never)];
+      expect(playTimeline({ rules: [rule], events, untilMs: s(10) }).findings).toHaveLength(count);
+    }
   });
 });
 
-describe('with the audit stream', () => {
-  test('a secret on an unknown runner is found at high confidence, by its name', () => {
-    const events = [used(1, { ...rogue, 'tripline.credential.secrets': ['DEPLOY_KEY'] })];
-    const { findings } = play(events);
-    expect(findings[0]).toMatchObject({ confidence: 'high' });
-    expect(findings[0]!.title).toContain('DEPLOY_KEY');
-    expectSameInAnyOrder(story(events), found);
+describe('K7: an honest new runner after learning', () => {
+  const month = Array.from({ length: 3 }, (_, index) => {
+    const [day, run] = [30 + index, 100 + index];
+    return `
+      day ${day}  09:00  ada  starts run ${run} of deploy in acme/app at main1
+      day ${day}  09:01  ada  starts job deploy of run ${run} (on build-2; to production)  ${index === 0 ? FOUND('build-2') : ''}
+      day ${day}  09:09  ada  finishes job deploy of run ${run} (to production)`;
+  }).join('');
+
+  test('is one finding, not one a job for ever', () => {
+    const { all } = told(month, { anyOrder: false });
+    expect(all).toHaveLength(1);
   });
 
-  test('hosted runners count by their class: new ids are quiet, a new class is not', () => {
-    const token = { 'tripline.credential.token_hash': 'abc=' };
-    expectSameInAnyOrder(story([used(1, { ...hosted('5'), ...token }), used(2, { ...hosted('6'), ...token })]), []);
-    expect(play([used(1, { ...hosted('5', 'windows-latest'), ...token })]).findings[0]).toMatchObject({
-      severity: 'medium',
-      confidence: 'low',
+  const work = (day: number, run: number, mark = '', more = 'to production') => `
+      day ${day}  09:00  ada  starts run ${run} of deploy in acme/app at main1
+      day ${day}  09:01  ada  starts job deploy of run ${run} (on build-2; ${more})  ${mark}`;
+
+  test('accepting it teaches it: what stood stands, and nothing more is found', () => {
+    const { findings } = told(
+      `${work(1, 7, FOUND('build-2'))}
+      day 1  10:00  grace  accepts runner build-2
+      ${work(2, 8)}
+      ${work(3, 9, '', 'to staging')}`,
+    );
+    expect(findings[0]!.evidence.map(({ eventId }) => eventId)).not.toContain('line-7');
+  });
+
+  test('whoever resolves it as false, or of whom it is not known who they are, teaches nothing', () => {
+    for (const how of ['as false', 'as true', 'unlinked']) {
+      const played = playTimeline({
+        rules: [rule],
+        events: [
+          dayOne,
+          ...eventsOf(`
+            day 1  10:00  grace  accepts runner build-2 (${how})
+            ${work(2, 8)}`),
+        ],
+        untilMs: s(10 * day),
+      });
+      expect(played.findings, how).toHaveLength(1);
+    }
+  });
+
+  test('an inventory before its first job makes it known; one after it explains nothing that stands', () => {
+    const imported = (seconds: number) => inventory(seconds, { 'tripline.inventory.runners': [listed('build-2')] });
+    told(work(1, 7), { before: [dayOne, imported(-60)] });
+    const { findings } = playTimeline({
+      rules: [rule],
+      events: [
+        dayOne,
+        ...eventsOf(work(1, 7)),
+        imported(600),
+        ...eventsOf(work(2, 8)).map((e) => ({ ...e, id: `${e.id}b` })),
+      ],
+      untilMs: s(3 * day),
+    });
+    expect(findings.map(({ subject }) => subject)).toEqual([key('build-2')]);
+  });
+
+  test('what day one knew was so before, whenever it is heard of', () => {
+    expectSameInAnyOrder(
+      {
+        rules: [rule],
+        before: [dayOne],
+        events: eventsOf(`
+        08:00  ada  starts run 7 of deploy in acme/app at main1 (heard 09:00)
+        08:01  ada  starts job deploy of run 7 (on build-1; to production; heard 09:01)
+        `),
+        untilMs: s(7200),
+      },
+      [],
+    );
+  });
+});
+
+describe('K7: pools of runners that take one job each', () => {
+  const name = (n: number) =>
+    `arc-prod-${'bcdfg'[n % 5]}${'xz245'[Math.floor(n / 5) % 5]}7k2-runner-${'hjkmn'[n % 5]}9b8c`;
+  const jobs = (days: readonly number[], from = 0, marks: readonly string[] = []) =>
+    days
+      .map(
+        (day, index) => `
+      day ${day}  09:0${index % 10}  ada  starts run ${from + index} of deploy in acme/app at main1
+      day ${day}  10:0${index % 10}  ada  starts job deploy of run ${from + index} (on ${name(from + index)}; to production; labels arc-prod)  ${marks[index] ?? ''}`,
+      )
+      .join('');
+  const pool = 'github:github.com:runner-class:77/1/arc-prod/arc-prod-';
+
+  test('a pool that was at work while the workspace was learned is known, and each new runner of it', () => {
+    told(jobs([1, 2, 3, 20, 21, 22]), { before: [], learningDays: 14, anyOrder: false });
+  });
+
+  test('one that is new is found three times at most, and accepting it teaches the pool', () => {
+    const marks = [0, 1].map((n) => FOUND(name(n)));
+    const { all } = told(jobs([1, 1, 1, 2, 3], 0, [...marks, `← FOUND ${pool}`]), { anyOrder: false });
+    expect(all.filter(({ subject }) => subject === pool)).toHaveLength(1);
+    expect(all).toHaveLength(3);
+
+    const act = at(s(day), 'dev.cdeventsx.tripline-act.performed', {
+      ...{
+        'tripline.act.kind': 'incident-resolved',
+        'tripline.act.target': 'INC-1',
+        'tripline.act.resolution': 'accepted',
+      },
+      ...{ 'tripline.act.proof': 'os-user', 'tripline.act.entities': [{ kind: 'runner', id: pool }] },
+    });
+    const later = eventsOf(jobs([3, 3, 4, 4], 5)).map((event) => ({ ...event, id: `later-${event.id}` }));
+    const played = playTimeline({
+      rules: [rule],
+      events: [dayOne, ...eventsOf(jobs([1, 1, 1])), { ...act, id: 'act' }, ...later],
+      untilMs: s(20 * day),
+    });
+    expect(played.all).toHaveLength(3);
+    // One that takes a second job is no runner of a pool.
+    const again = eventsOf(`
+      day 4  19:00  ada  starts run 90 of deploy in acme/app at main1
+      day 4  19:01  ada  starts job deploy of run 90 (on ${name(6)}; to production; labels arc-prod)`);
+    const third = playTimeline({
+      rules: [rule],
+      events: [
+        dayOne,
+        ...eventsOf(jobs([1, 1, 1])),
+        { ...act, id: 'act' },
+        ...later,
+        ...again.map((e) => ({ ...e, id: `again-${e.id}` })),
+      ],
+      untilMs: s(20 * day),
+    });
+    expect(third.all.map(({ subject }) => subject)).toContain(key(name(6)));
+  });
+
+  test('one that is configured is known from the beginning, by its group and how its names begin', () => {
+    const settings = (groupId: string) => ({
+      settings: { [rule.id]: { pools: [{ groupId, namePrefix: 'arc-prod-' }] } },
+    });
+    told(jobs([1, 1, 2]), { ...settings('1'), anyOrder: false });
+    told(jobs([1], 0, [FOUND(name(0))]), { ...settings('5'), anyOrder: false });
+  });
+
+  test('machines that stay are no pool: accepting three of them makes no fourth known', () => {
+    const pets = (day: number, n: number) => `
+      day ${day}  09:0${n}  ada  starts run ${day * 10 + n} of deploy in acme/app at main1
+      day ${day}  10:0${n}  ada  starts job deploy of run ${day * 10 + n} (on build-${n}; to production)`;
+    const text = `
+      ${[2, 3, 4].map((n) => pets(1, n)).join('')}
+      ${[2, 3, 4].map((n) => pets(2, n)).join('')}
+      ${[2, 3, 4].map((n) => `day 3  09:0${n}  grace  accepts runner build-${n}`).join('\n')}
+      ${pets(4, 5)}`;
+    const { findings } = playTimeline({ rules: [rule], events: [dayOne, ...eventsOf(text)], untilMs: s(10 * day) });
+    expect(findings.map(({ subject }) => subject)).toEqual([2, 3, 4, 5].map((n) => key(`build-${n}`)));
+  });
+});
+
+describe('K7: where a runner is registered', () => {
+  const deploy = (repository: string, runner: string, more = '') => `
+      09:00  ada  starts run 7 of deploy in ${repository} at main1
+      09:01  ada  starts job deploy of run 7 (on ${runner}; to production${more})`;
+  const repositoryOf = (name: string) => ({ repository: name, repositoryId: String(stage.id('repository', name)) });
+  const before = [inventory(-3600, { 'tripline.inventory.runners': [listed('dev-1', repositoryOf('acme/dev'))] })];
+
+  test('a runner of one repository is not to have production of another', () => {
+    told(deploy('acme/dev', 'dev-1'), { before });
+    const { findings } = told(`${deploy('acme/app', 'dev-1', '; group prod; group id 9')}  ${FOUND('dev-1')}`, {
+      before,
+    });
+    expect(findings[0]!.summary).toContain('a runner of acme/dev alone');
+    expect(findings[0]!.response).toContainEqual(
+      expect.objectContaining({ action: 'isolate-runner', repository: 'acme/dev' }),
+    );
+  });
+
+  test('a repository is known by its number, whatever it is called', () => {
+    const events = eventsOf(deploy('acme/dev', 'dev-1')).map((event) => ({
+      ...event,
+      data: { ...event.data, 'vcs.repository.name': 'acme/renamed' },
+    })) as LoggedEventInput[];
+    expectSameInAnyOrder({ rules: [rule], before, events, untilMs: s(7200) }, []);
+  });
+
+  test('an organisation’s number of a runner says nothing of another organisation’s', () => {
+    told(`${deploy('acme/app', 'build-1')}  ${FOUND('build-1')}`, {
+      before: [inventory(-3600, { 'tripline.inventory.runners': [{ ...listed('build-1'), ownerId: '5' }] })],
     });
   });
 
-  test('a runner is known once a registrar registered it a day ago, even when that is heard of late', () => {
-    const settings = { registrars: ['runner-controller[bot]'] };
-    const job = task(3600, { ...rogue, ...production });
-    expectSameInAnyOrder(story([registered(0, 'runner-controller[bot]', -2 * day), job], settings), []);
-    expectSameInAnyOrder(story([registered(0, 'runner-controller[bot]', -3600), job], settings), found);
-    expectSameInAnyOrder(story([registered(0, 'eve', -2 * day), job], settings), found);
-    const { withdrawn } = play(
-      [{ ...job, atMs: s(1), time: iso(1) }, registered(600, 'runner-controller[bot]', -2 * day)],
-      settings,
+  test('a known runner in another group than the inventory says is found', () => {
+    told(deploy('acme/app', 'build-1', '; group id 1'));
+    told(`${deploy('acme/app', 'build-1', '; group id 7')}  ${FOUND('build-1')}`);
+  });
+
+  test('one of yours in a group called like GitHub’s own is found', () => {
+    for (const group of ['"GitHub Actions"', '"Default Larger Runners"']) {
+      const called = group.slice(1, -1);
+      told(`${deploy('acme/app', 'evil', `; group ${called}; group id 42; labels ubuntu-latest`)}  ${FOUND('evil')}`);
+    }
+  });
+
+  test('a larger hosted runner in a group of yours is GitHub’s, each time a new one; not where somebody registered it', () => {
+    const groups = (selfHosted: number) =>
+      inventory(-3600, {
+        'tripline.inventory.runner_groups': [
+          { id: '7', name: 'prod-large', ownerId, hosted: ['prod-large'], selfHosted },
+        ],
+      });
+    const more = '; group prod-large; group id 7; labels prod-large';
+    told(deploy('acme/app', 'prod-large_ab12', more), { before: [groups(0)] });
+    told(`${deploy('acme/app', 'prod-large_ab12', more)}  ${FOUND('prod-large_ab12')}`, { before: [groups(1)] });
+    told(
+      `08:00  mallory  registers runner prod-large_ab12 in acme
+      ${deploy('acme/app', 'prod-large_ab12', more)}  ${FOUND('prod-large_ab12')}`,
+      { before: [groups(0)] },
     );
-    expect(withdrawn).toHaveLength(1);
+    // Whoever learns of the group only then takes back what was said.
+    const late = playTimeline({
+      rules: [rule],
+      events: [
+        dayOne,
+        ...eventsOf(deploy('acme/app', 'prod-large_ab12', more)),
+        { ...groups(0), id: 'later', atMs: s(600), time: new Date(s(600)).toISOString() },
+      ],
+      untilMs: s(7200),
+    });
+    expect(late.findings).toEqual([]);
+    expect(late.withdrawn).toHaveLength(1);
+  });
+});
+
+describe('K7: who registered a runner, where a feed tells', () => {
+  const job = (runner: string, mark = '') => `
+      09:00  ada  starts run 7 of deploy in acme/app at main1
+      09:01  ada  starts job deploy of run 7 (on ${runner}; to production)  ${mark}`;
+  const settings = { [rule.id]: { registrars: ['runner-controller[bot]'] } };
+  const on = (time: string, who: string, runner: string) => `${time}  ${who}  registers runner ${runner} in acme`;
+
+  test('a runner is known once a registrar registered it a day ago, in any order', () => {
+    const before = [{ ...dayOne, atMs: s(-3 * day) }];
+    const text = (who: string, mark = '') => `
+      day 1  08:00  ${who}  registers runner x7 in acme
+      day 3  09:00  ada  starts run 7 of deploy in acme/app at main1
+      day 3  09:01  ada  starts job deploy of run 7 (on x7; to production)  ${mark}`;
+    told(text('runner-controller[bot]'), { before, settings, anyOrder: false });
+    told(text('mallory', FOUND('x7')), { before, settings, anyOrder: false });
+    told(`${on('08:00', 'runner-controller[bot]', 'x7')}\n${job('x7', FOUND('x7'))}`, { before, settings });
+  });
+
+  test('without registrars age alone makes nothing known', () => {
+    told(`${on('07:00', 'mallory', 'x7')}\n${job('x7', FOUND('x7'))}`, { settings: { [rule.id]: { youngMs: 0 } } });
+  });
+
+  test('a known runner that somebody registered anew is found again, even when it had been accepted', () => {
+    told(`${on('08:50', 'mallory', 'build-1')}\n${job('build-1', FOUND('build-1'))}`, { settings });
+    const played = playTimeline({
+      rules: [rule],
+      events: [
+        dayOne,
+        ...eventsOf(`
+        day 1  09:01  ada  starts run 7 of deploy in acme/app at main1
+        day 1  09:02  ada  starts job deploy of run 7 (on x7; to production)
+        day 1  10:00  grace  accepts runner x7
+        day 2  10:00  mallory  registers runner x7 in acme
+        day 2  11:00  ada  starts run 8 of deploy in acme/app at main1
+        day 2  11:01  ada  starts job deploy of run 8 (on x7; to production)`),
+      ],
+      untilMs: s(2 * day),
+      settings,
+    });
+    expect(played.findings.map(({ occasion }) => occasion)).toEqual(['new', 'registered line-5']);
   });
 });
 
 describe('learning', () => {
-  const learn = (events: readonly LoggedEventInput[], rules = [rule]) =>
-    playTimeline({ rules, events, untilMs: s(40 * day), learningDays: 14 });
-  const before = [task(0, { ...rogue, ...production }), task(9, { ...rogue, ...production }, 'finished')];
-  const after = { ...task(20 * day, { ...rogue, ...production }), id: 'after' };
+  const job = (day: number, run: number, runner: string, more = '; to production', mark = '') => `
+      day ${day}  09:00  ada  starts run ${run} of deploy in acme/app at main1
+      day ${day}  09:01  ada  starts job deploy of run ${run} (on ${runner}${more})  ${mark}
+      day ${day}  09:09  ada  finishes job deploy of run ${run} (to production)`;
+  const learn = { before: [], learningDays: 14, anyOrder: false };
 
-  test('what was used while learning is usual afterwards, and nothing is found meanwhile', () => {
-    expect(learn([...before, after]).all).toEqual([]);
-    expect(learn([before[0]!, after]).findings.map((finding) => finding.decidingEvent)).toEqual(['after']);
+  test('what was at work while learning is usual afterwards, and nothing is found meanwhile', () => {
+    told(`${job(1, 7, 'x7')}${job(20, 8, 'x7')}${job(21, 9, 'x8', '; to production', FOUND('x8'))}`, learn);
   });
 
-  test('a pair that is not used for 90 days is new again', () => {
-    const others = [30, 60, 90].map((days) => ({ ...task(days * day, hosted('5')), id: `other-${days}` }));
-    const long = { ...task(120 * day, { ...rogue, ...production }), id: 'long' };
-    const events = [...before, ...others, long];
-    const { findings } = playTimeline({ rules: [rule], events, untilMs: s(121 * day), learningDays: 14 });
-    expect(findings.map((finding) => finding.decidingEvent)).toEqual(['long']);
+  test('a job of another branch without credentials makes nothing usual', () => {
+    told(
+      `day 1   09:00  ada      starts run 6 of deploy in acme/app at main1
+       day 13  09:00  mallory  starts run 8 of ci in acme/app at evil (trigger pull_request; on x)
+       day 13  09:01  mallory  starts job build of run 8 (on evil)
+       ${job(15, 9, 'evil', '; to production', FOUND('evil'))}`,
+      learn,
+    );
   });
 
-  test('nothing is learned from a run that another rule found', () => {
-    const push = at(s(-2), 'dev.cdeventsx.tripline-ref.pushed', {
-      'vcs.repository.name': repository,
-      'tripline.repository.default_branch': 'main',
-      'vcs.ref.head.name': 'main',
-      'vcs.ref.head.type': 'branch',
-      'vcs.ref.head.revision': 'a'.repeat(40),
-      'tripline.push.head_committer': 'eve',
+  test('what is not used for 135 days is new again', () => {
+    told(`${job(1, 7, 'x7')}${job(150, 8, 'x7', '; to production', FOUND('x7'))}`, learn);
+  });
+
+  test('nothing is learned from a run in which something else stands found, however long ago', () => {
+    const other = defineRule<unknown, unknown>({
+      ...{ id: 'finds-run-7', title: 'Finds run 7', description: 'For a test.', severity: 'high', confidence: 'high' },
+      ...{ principles: [1], attack: [], owasp: [], tiers: { needs: 'A' }, falseAlarms: [], learns: false },
+      reads: ['dev.cdevents.taskrun.started'],
+      settings: z.unknown(),
+      judge(event, context) {
+        if (event.data['cicd.pipeline.run.id'] !== '7') return;
+        const { id: eventId, type: eventType, time } = event;
+        context.find({
+          ...{ subject: 'run 7', title: 'Run 7', summary: 'Run 7 ran.', confidence: 'high', response: [], remedy: [] },
+          evidence: [{ eventId, eventType, time, what: 'run 7 ran' }],
+          entities: [{ kind: 'run', id: 'acme/app#7' }],
+        });
+      },
     });
-    const queued = at(s(-1), 'dev.cdevents.pipelinerun.queued', {
-      ...of,
-      'vcs.ref.head.name': 'main',
-      'tripline.repository.default_branch': 'main',
-      'vcs.ref.head.revision': 'a'.repeat(40),
-      'tripline.pipeline.trigger': 'push',
+    const play = (rules: readonly AnyRule[]) =>
+      playTimeline({
+        ...{ rules, learningDays: 14, untilMs: s(60 * day) },
+        events: eventsOf(`${job(1, 7, 'x7')}${job(50, 8, 'x7')}`),
+      }).findings.map((finding) => finding.rule);
+    expect(play([rule])).toEqual([]);
+    expect(play([other, rule])).toEqual([other.id, rule.id]);
+  });
+});
+
+describe('with the audit stream', () => {
+  const runner = (name: string) => ({
+    'cicd.worker.id': id(name),
+    'cicd.worker.name': name,
+    'tripline.worker.hosted': false,
+  });
+  const hosted = (number: string, label = 'ubuntu-latest') => ({
+    ...{ 'cicd.worker.id': number, 'tripline.worker.hosted': true, 'tripline.worker.labels': [label] },
+    'tripline.worker.group.id': '0',
+  });
+  const used = (seconds: number, more: Attributes) =>
+    at(s(seconds), 'dev.cdeventsx.tripline-credential.used', {
+      ...{ 'vcs.repository.name': 'acme/app', 'vcs.owner.name': 'acme', 'cicd.pipeline.run.id': '7' },
+      ...{ 'tripline.credential.id': 'x', ...more },
     });
-    const { findings } = learn([push, queued, ...before, after], [rule, unreviewed] as never);
-    expect(findings.map((finding) => finding.rule).sort()).toEqual([unreviewed.id, rule.id].sort());
+  const play = (events: readonly LoggedEventInput[]) =>
+    playTimeline({ rules: [rule, hostedClass], events: [dayOne, ...events], untilMs: s(7200) });
+
+  test('a secret on an unknown runner is found at high confidence, by its name', () => {
+    const events = [used(1, { ...runner('x7'), 'tripline.credential.secrets': ['DEPLOY_KEY'] })];
+    const { findings } = play(events);
+    expect(findings[0]).toMatchObject({ confidence: 'high', severity: 'critical' });
+    expect(findings[0]!.title).toContain('secret DEPLOY_KEY of acme/app');
+    expectSameInAnyOrder({ rules: [rule], before: [dayOne], events, untilMs: s(7200) }, [
+      `credential-new-runner ${key('x7')} new`,
+    ]);
+    expect(play([used(1, { ...runner('build-1'), 'tripline.credential.secrets': ['DEPLOY_KEY'] })]).all).toEqual([]);
+  });
+
+  test('hosted runners count by their class: new numbers are quiet, a new class is not, and none is isolated', () => {
+    const token = { 'tripline.credential.token_hash': 'abc=' };
+    expect(play([used(1, { ...hosted('5'), ...token }), used(2, { ...hosted('6'), ...token })]).all).toEqual([]);
+    const { findings } = play([used(1, { ...hosted('5', 'windows-latest'), ...token })]);
+    expect(findings).toMatchObject([{ severity: 'medium', confidence: 'low', response: [] }]);
+    // Of which nothing is usual yet, nothing is unusual.
+    expect(play([used(1, { ...hosted('5'), 'tripline.credential.token_hash': 'other=' })]).all).toEqual([]);
+  });
+});
+
+describe('K6: what somebody can fill', () => {
+  const named = (run: number, environment: string) => `
+      day 2  ${String(Math.floor(run / 60)).padStart(2, '0')}:${String(run % 60).padStart(2, '0')}  mallory  starts run ${run} of deploy in acme/app at evil${run}
+      day 2  ${String(Math.floor(run / 60)).padStart(2, '0')}:${String(run % 60).padStart(2, '0')}  mallory  starts job deploy of run ${run} (on x7; to ${environment})`;
+
+  test('seventy environments push out nothing that stands, explain nothing, and are said', () => {
+    const first = `
+      day 1  09:00  ada  starts run 900 of deploy in acme/app at main1
+      day 1  09:01  ada  starts job deploy of run 900 (on x7; to production)`;
+    const text = `${first}${Array.from({ length: 70 }, (_, n) => named(n, `e${n}`)).join('')}`;
+    const { findings, withdrawn } = playTimeline({
+      rules: [rule],
+      events: [dayOne, ...eventsOf(text)],
+      untilMs: s(4 * day),
+    });
+    expect(findings.map((finding) => finding.rule).sort()).toEqual(['credential-new-runner', 'state-flooded']);
+    expect(findings.find((finding) => finding.rule === rule.id)!.evidence[0]!.eventId).toBe('line-3');
+    expect(withdrawn).toEqual([]);
+  });
+
+  test('jobs of no interest on a known runner make it no less known', () => {
+    const text = `
+      ${Array.from({ length: 70 }, (_, n) => named(n, `e${n}`))
+        .join('')
+        .replaceAll('on x7', 'on build-1')}
+      day 3  09:00  ada  starts run 900 of deploy in acme/app at main1
+      day 3  09:01  ada  starts job deploy of run 900 (on build-1; to production)`;
+    const { findings } = playTimeline({ rules: [rule], events: [dayOne, ...eventsOf(text)], untilMs: s(4 * day) });
+    expect(findings.filter((finding) => finding.rule === rule.id)).toEqual([]);
   });
 });

@@ -1,389 +1,247 @@
-import type { Attributes } from '@tripline/contracts/attributes';
-import { eventIs, type LoggedEvent } from '@tripline/contracts/event';
-import type { Confidence } from '@tripline/contracts/finding';
-import { defineRule, type FindingDraft, type RuleContext, runKey, type Timer } from '@tripline/contracts/rule';
+import type { Entity } from '@tripline/contracts/finding';
+import type { Intent } from '@tripline/contracts/response';
+import { type Because, type ConcludeContext, type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
+import * as of from '@tripline/facts/credentials';
+import { poolOf, runnerClasses } from '@tripline/facts/runner-classes';
+import { isHostedGroup, runnerGroups } from '@tripline/facts/runner-groups';
+import { isRunnerClassKey, keyBeside, placeOfKey, runnerGroupId } from '@tripline/facts/runner-keys';
+import { elsewhereOf, isKnownPool, isLearned, standingAt } from '@tripline/facts/runner-standing';
+import { type Runner, runners, type Work } from '@tripline/facts/runners';
+import { runs } from '@tripline/facts/runs';
 import { z } from 'zod';
-import { remembered } from './remembered.ts';
-import {
-  type Book,
-  bookKeyOf,
-  bookSchema,
-  caps,
-  credentialsOf,
-  dayOf,
-  enter,
-  environmentCredential,
-  isUsual,
-  newRun,
-  newRunner,
-  type RunFacts,
-  type Runner,
-  type RunnerSettings,
-  runnerOf,
-  runnerSchema,
-  runnerSettings,
-  runSchema,
-  selfHosted,
-  suspicionOf,
-  type Use,
-  useOf,
-  workflowCredential,
-} from './runner-facts.ts';
-import { inOrder, noSurerThan, tell } from './story.ts';
+import { because, hasLogin } from './story.ts';
 
-type State = Book | Runner | RunFacts;
-type Context = RuleContext<State, RunnerSettings>;
+/** As many runs, credentials and runners a finding names, and as much work it tells: whoever sets off jobs chooses how much there is. */
+const mostNamed = 5;
+const mostEvidence = 20;
 
-const runTypes = [
-  'dev.cdevents.pipelinerun.queued',
-  'dev.cdevents.pipelinerun.started',
-  'dev.cdevents.pipelinerun.finished',
-] as const;
-const taskTypes = ['dev.cdevents.taskrun.started', 'dev.cdevents.taskrun.finished'] as const;
-const runnerTypes = ['dev.cdeventsx.tripline-runner.registered', 'dev.cdeventsx.tripline-runner.removed'] as const;
-const isInventory = eventIs('dev.cdeventsx.tripline-inventory.observed');
-const isRunEvent = eventIs(...runTypes);
-const isTaskEvent = eventIs(...taskTypes);
-const isRunnerEvent = eventIs(...runnerTypes);
-const dayMs = 86_400_000;
-const runKeepMs = 4 * dayMs;
+const pool = z.strictObject({
+  groupId: z.string(),
+  namePrefix: z.string().min(3),
+  labels: z.array(z.string()).optional(),
+});
+const settings = z.strictObject({
+  /** Logins that may register runners; a runner of theirs is known once it is old enough. Empty: who registered a runner is not asked. */
+  registrars: z.array(z.string()).default([]),
+  /** A runner that was registered more lately than this is not trusted with a new credential, in ms. */
+  youngMs: z.number().int().min(0).default(86_400_000),
+  /**
+   * Pools whose runners come and go, such as a scale set of the Actions Runner Controller: the number of their group, how
+   * their names begin and, where given, the labels that their jobs ask for. Whoever may register a runner there passes for one.
+   */
+  pools: z.array(pool).default([]),
+  /** Workflows known to use secrets, `owner/name/.github/workflows/file.yml`. */
+  secretWorkflows: z.array(z.string()).default([]),
+});
+type Context = ConcludeContext<z.output<typeof settings>>;
 
-const runnerKey = (identity: string) => `runner:${identity}`;
-const runFactsKey = (repository: string, run: string) => `run:${repository}#${run}`;
-const bookOf = remembered((repository) => `book:${repository}`);
-const getBook = (context: Context, key: string) => context.get(key) as Book | undefined;
-const getRunner = (context: Context, key: string) => (context.get(key) as Runner | undefined) ?? newRunner;
-const getRun = (context: Context, key: string) => (context.get(key) as RunFacts | undefined) ?? newRun;
+/** What a runner was given that it should not have been, and why not. Findings on one runner are one for each kind of reason. */
+type Doubted = Reason & Given & { key: string; runner: Runner; work: Work };
+type Given = { credentials: readonly string[]; because: readonly Because[] };
+type Reason = { occasion: string; why: string };
+/** The runner is not known at all. */
+const isNew = 'new';
 
-function keys(event: LoggedEvent): readonly string[] {
-  const data: Attributes = event.data;
-  if (isInventory(event)) {
-    const runners = data['tripline.inventory.runners'] ?? [];
-    const uses = data['tripline.inventory.credential_uses'] ?? [];
-    return [
-      ...new Set([
-        ...runners.map((runner) => runnerKey(selfHosted(runner.id, runner.name))),
-        ...uses.map((use) => bookKeyOf(use.credential)),
-      ]),
-    ];
-  }
-  const repository = data['vcs.repository.name'];
-  const run = data['cicd.pipeline.run.id'];
-  const hasRun = repository !== undefined && run !== undefined;
-  if (isRunEvent(event)) return hasRun ? [runFactsKey(repository, run), bookOf(repository)] : [];
-  const runner = runnerOf(data);
-  if (runner === undefined) return [];
-  if (isRunnerEvent(event)) return [runnerKey(runner.identity)];
-  const named = [runnerKey(runner.identity)];
-  if (hasRun) named.push(runFactsKey(repository, run), bookOf(repository), runKey(`${repository}#${run}`));
-  return isTaskEvent(event) ? named : [...new Set([...named, ...credentialsOf(data).map(bookKeyOf)])];
+function conclude(subject: string, context: Context): readonly Conclusion[] {
+  if (context.learning) return [];
+  return isRunnerClassKey(subject) ? concludePool(subject, context) : concludeRunner(subject, context);
 }
 
-function judge(event: LoggedEvent, context: Context): void {
-  if (isInventory(event)) {
-    learnInventory(event.data, context);
-    return;
-  }
-  if (isRunnerEvent(event)) {
-    learnRunner(event, context);
-    return;
-  }
-  if (isRunEvent(event)) {
-    learnRun(event, context);
-    return;
-  }
-  if (isTaskEvent(event)) {
-    judgeTask(event, context);
-    return;
-  }
-  judgeUse(event, context);
+function concludeRunner(key: string, context: Context): Conclusion[] {
+  // Thousands of runners of one pool look at their class and group. Only those watch of which something stands, and the first.
+  const watch: Context['watch'] = (fact, of) =>
+    fact.id === runs.id ? context.watch(fact, of) : context.read(fact, of);
+  const isFirst = ({ classKey = '' }: Work) => poolOf(watch(runnerClasses, classKey)).some((one) => one.key === key);
+  const found = runnerConclusions(key, { ...context, watch });
+  return found.length > 0 || watch(runners, key)?.work.some(isFirst) ? runnerConclusions(key, context) : [];
+}
+function runnerConclusions(key: string, context: Context): Conclusion[] {
+  const isFound = ({ occasion, work }: Doubted) => occasion !== isNew || !isToldByPool(key, work, context);
+  const byOccasion = Map.groupBy(doubtedWork(key, context).filter(isFound), ({ occasion }) => occasion);
+  return [...byOccasion.values()].map((some) => conclusionOf(key, some, context));
 }
 
-function learnInventory(data: Attributes, context: Context): void {
-  const keep = context.settings.expireMs;
-  for (const { id, name, groupId, repository } of data['tripline.inventory.runners'] ?? []) {
-    const key = runnerKey(selfHosted(id, name));
-    const runner = { ...getRunner(context, key), known: true, lastMs: dayOf(context.nowMs), groupId: groupId ?? null };
-    settle(context, key, repository === undefined ? runner : { ...runner, repository });
-  }
-  for (const { credential, runner } of data['tripline.inventory.credential_uses'] ?? []) {
-    const key = bookKeyOf(credential);
-    context.set(key, enter(getBook(context, key), credential, runner, context.nowMs), keep);
-  }
+/** Of a pool that nobody knows the first two runners are found each, and all others told once, as a pool. */
+function concludePool(key: string, context: Context): Conclusion[] {
+  const doubted = doubtedOfPool(key, context);
+  return doubted.length === 0 ? [] : [conclusionOf(key, doubted, context)];
 }
-
-function learnRunner(event: LoggedEvent, context: Context): void {
-  const data: Attributes = event.data;
-  const named = runnerOf(data);
-  if (named === undefined) return;
-  const key = runnerKey(named.identity);
-  const runner = getRunner(context, key);
-  // A removed runner's id never comes back, and what it did stays found.
-  if (event.type === 'dev.cdeventsx.tripline-runner.removed') return;
-  const by = data['tripline.runner.registered_by'] ?? data['user.name'];
-  const ms = Date.parse(data['tripline.runner.registered_at'] ?? event.time);
-  const evidence = tell(event, `${by ?? 'Somebody'} registered runner ${named.name}`);
-  settle(context, key, { ...runner, registered: { ms, evidence, ...(by === undefined ? {} : { by }) } });
-}
-
-/** Keeps a runner, and takes back what was found on it when nothing speaks against it any more. */
-function settle(context: Context, key: string, runner: Runner): void {
-  const found = runner.found.filter((use) => {
-    if (suspicionOf(runner, use, context.settings) !== undefined) return true;
-    const reason = `runner ${use.runnerName} turned out to be a known one`;
-    context.withdraw({ subject: subjectOf(key), occasion: use.occasion, reason });
-    return false;
-  });
-  context.set(key, { ...runner, found }, context.settings.expireMs);
-}
-
-const subjectOf = (key: string) => key.slice('runner:'.length);
-
-function learnRun(event: LoggedEvent, context: Context): void {
-  const data: Attributes = event.data;
-  const repository = data['vcs.repository.name']!;
-  const path = data['tripline.pipeline.path'];
-  if (path === undefined) return;
-  const [key, ofBook] = context.keys as [string, string];
-  const known =
-    context.settings.secretWorkflows.includes(`${repository}/${path}`) ||
-    getBook(context, ofBook)?.pairs[workflowCredential(repository, path)] !== undefined;
-  if (!known) return;
-  const run = getRun(context, key);
-  if (run.path !== undefined) return;
-  const by = data['tripline.pipeline.triggered_by'] ?? data['user.name'] ?? 'somebody unnamed';
-  const evidence = tell(event, `${by} set off ${data['cicd.pipeline.name'] ?? path}, which uses secrets`);
-  context.set(key, { ...run, path, secretWorkflow: true, evidence }, runKeepMs);
-  // Jobs that were heard of before their run stand under keys of their runners.
-  for (const task of run.tasks) {
-    const keys = [key, task.runner, ofBook];
-    context.setTimer({ id: `join ${task.runner} ${task.use.occasion}`, dueMs: context.nowMs, keys });
-  }
-}
-
-function judgeTask(event: LoggedEvent, context: Context): void {
-  const data: Attributes = event.data;
-  const named = runnerOf(data)!;
-  const repository = data['vcs.repository.name']!;
-  const runId = data['cicd.pipeline.run.id']!;
-  const [at, key] = context.keys as [string, string];
-  const run = getRun(context, key);
-  const environment = data['deployment.environment.name'];
-  const credentials: string[] = [];
-  if (environment !== undefined) credentials.push(environmentCredential(repository, environment));
-  if (run.secretWorkflow) credentials.push(workflowCredential(repository, run.path!));
-  // Only the audit stream can say what a hosted runner was given.
-  if (!named.hosted) judgeOwnRunner(event, context, { at, key, name: named.name, run, credentials });
-  if (event.type === 'dev.cdevents.taskrun.finished') {
-    const all = [...credentials, ...run.credentials];
-    learnUses(context, named, all, parseTime(event.time), `${repository}#${runId}`);
-  }
-}
-
-/** A job on a machine of one's own: judged by what it is known to be given, or kept until that is known. */
-function judgeOwnRunner(
-  event: LoggedEvent,
-  context: Context,
-  { at, key, name, run, credentials }: { at: string; key: string; name: string; run: RunFacts; credentials: string[] },
-): void {
-  const data: Attributes = event.data;
-  const environment = data['deployment.environment.name'];
-  const task = data['cicd.pipeline.task.name'] ?? data['cicd.pipeline.task.run.id'];
-  const what = `Job ${task} ran on ${name}${environment === undefined ? '' : `, for environment ${environment}`}`;
-  const use = useOf(event, name, credentials, inOrder([run.evidence, tell(event, what)]));
-  if (credentials.length > 0) {
-    judgeOn(context, at, use, data['tripline.worker.group.id']);
-    return;
-  }
-  if (run.tasks.length >= caps.tasks || run.tasks.some((known) => known.runner === at)) return;
-  if (suspicionOf(getRunner(context, at), use, context.settings) === undefined) return;
-  context.set(key, { ...run, tasks: [...run.tasks, { runner: at, use }] }, runKeepMs);
-}
-
-/** A credential that a feed saw in use: the audit stream, a cloud, Vault. */
-function judgeUse(event: LoggedEvent, context: Context): void {
-  const data: Attributes = event.data;
-  const named = runnerOf(data)!;
-  const credentials = credentialsOf(data);
-  const repository = data['vcs.repository.name'];
-  const runId = data['cicd.pipeline.run.id'];
-  const what = `${credentials.map(nameOf).join(', ')} used from ${named.name}`;
-  const use = useOf(event, named.name, credentials, [tell(event, what)]);
-  judgeOn(context, runnerKey(named.identity), use, data['tripline.worker.group.id']);
-  if (repository === undefined || runId === undefined) {
-    learnUses(context, named, credentials, use.timeMs, undefined);
-    return;
-  }
-  const key = runFactsKey(repository, runId);
-  const run = getRun(context, key);
-  const secrets = credentials.filter((credential) => bookKeyOf(credential) === `book:${repository}`);
-  const all = [...new Set([...run.credentials, ...secrets])].slice(-caps.secrets);
-  context.set(key, { ...run, credentials: all }, runKeepMs);
-  // Other credentials have a page of their own, which the job's end will not name: enter them now.
-  const others = credentials.filter((credential) => !secrets.includes(credential));
-  learnUses(context, named, others, use.timeMs, `${repository}#${runId}`);
-}
-
-/**
- * Enters what was used. New pairs and runners only while the workspace is being learned, and never of a run that some
- * rule found; afterwards what is known is only kept from expiring.
- */
-function learnUses(
-  context: Context,
-  named: { identity: string },
-  credentials: readonly string[],
-  timeMs: number,
-  run: string | undefined,
-): void {
-  if (run !== undefined && context.tainted(run)) return;
-  for (const credential of credentials) {
-    const key = bookKeyOf(credential);
-    const book = getBook(context, key);
-    if (!context.learning && !isUsual(book, credential, named.identity, { timeMs }, context.settings)) continue;
-    context.set(key, enter(book, credential, named.identity, timeMs), context.settings.expireMs);
-  }
-  const key = runnerKey(named.identity);
-  const runner = getRunner(context, key);
-  if (!context.learning && !runner.known) return;
-  const lastMs = Math.max(runner.lastMs, dayOf(timeMs));
-  const isSame = runner.known && runner.lastMs === lastMs;
-  context.set(key, isSame ? runner : { ...runner, known: true, lastMs }, context.settings.expireMs);
-}
-
-function judgeOn(context: Context, key: string, use: Use, groupId?: string): void {
-  const runner = getRunner(context, key);
-  const identity = subjectOf(key);
-  const fresh = use.credentials.filter(
-    (credential) => !isUsual(getBook(context, bookKeyOf(credential)), credential, identity, use, context.settings),
+function doubtedOfPool(key: string, context: Context): Doubted[] {
+  const others = poolOf(context.watch(runnerClasses, key)).slice(2);
+  return others.flatMap((member) =>
+    doubtedWork(member.key, context).filter(({ occasion, work }) => occasion === isNew && work.classKey === key),
   );
-  const suspicion = suspicionOf(runner, { timeMs: use.timeMs, groupId }, context.settings);
-  if (fresh.length === 0 || suspicion === undefined || context.learning) return;
-  const found: Use = { ...use, credentials: fresh };
-  context.find({ subject: identity, occasion: use.occasion, ...draftOf(runner, identity, found, suspicion) });
-  if (runner.found.some((known) => known.occasion === use.occasion)) return;
-  context.set(key, { ...runner, found: [...runner.found, found].slice(-caps.found) }, context.settings.expireMs);
+}
+function isToldByPool(key: string, { classKey }: Work, context: Context): boolean {
+  const pool = classKey === undefined ? [] : poolOf(context.watch(runnerClasses, classKey));
+  if (pool.length === 0 || pool.slice(0, 2).some((member) => member.key === key)) return false;
+  return context.watch(runners, key)!.jobs.length < 2 && doubtedOfPool(classKey!, context).length > 0;
 }
 
-function due(timer: Timer, context: Context): void {
-  const [runAt, runnerAt] = timer.keys as [string, string];
-  const run = getRun(context, runAt);
-  for (const { runner, use } of run.tasks) {
-    if (runner !== runnerAt || run.path === undefined) continue;
-    const credentials = [workflowCredential(use.repository, run.path)];
-    judgeOn(context, runnerAt, { ...use, credentials, evidence: inOrder([run.evidence, ...use.evidence]) });
+function doubtedWork(key: string, context: Context): Doubted[] {
+  const runner = context.watch(runners, key);
+  if (runner === undefined) return [];
+  return runner.work.flatMap((work) => {
+    const reason = doubtOf(runner, work, context);
+    if (reason === undefined) return [];
+    const given = givenTo(key, runner, work, context);
+    return given.credentials.length === 0 ? [] : [{ key, runner, work, ...reason, ...given }];
+  });
+}
+
+/** What speaks against a runner when it did some work; undefined where nothing does. */
+function doubtOf(runner: Runner, work: Work, context: Context): Reason | undefined {
+  const { registrars, youngMs } = context.settings;
+  const { listings, usual, isAccepted, registered } = standingAt(runner, work, context);
+  const isOfPool = isPoolRunner(runner, work, context);
+  const isKnown = listings.length + usual.length > 0 || isAccepted || isOfPool;
+  const isRegistrar = registered !== undefined && hasLogin(registrars, registered.by);
+  let why: string | undefined;
+  if (registered !== undefined) {
+    const { registeredMs, by = 'somebody unnamed' } = registered;
+    const isYoung = parseTime(work.time) - registeredMs < youngMs;
+    const isListedSince = listings.some(({ time }) => parseTime(time) >= registeredMs);
+    if (registrars.length > 0 && !isRegistrar) why = `it was registered by ${by}, who is no registrar`;
+    else if (isYoung && !isOfPool && !isListedSince) {
+      why = `it was registered only at ${new Date(registeredMs).toISOString()}`;
+    }
   }
+  if (!isKnown) {
+    if (isRegistrar && why === undefined) return undefined;
+    return { occasion: isNew, why: why ?? 'it is in no inventory, and nobody has accepted it' };
+  }
+  if (why !== undefined) return { occasion: `registered ${registered!.eventId}`, why };
+  const elsewhere = elsewhereOf({ listings, usual }, work);
+  if (elsewhere === undefined) return undefined;
+  const { kind, here, listed } = elsewhere;
+  if (kind === 'group') {
+    return { occasion: `group ${here}`, why: `it is in runner group ${here}, and the inventory has it in ${listed}` };
+  }
+  return { occasion: `in ${here}`, why: `it is a runner of ${listed} alone, and the job was of ${work.repository}` };
 }
 
-/** "secret DEPLOY_KEY of acme/app", as a sentence has it. */
-function nameOf(credential: string): string {
-  const [, kind, repository, name] = /^(workflow|environment|secret):([^/]+\/[^/]+)\/(.+)$/.exec(credential) ?? [];
-  if (kind === 'workflow') return `the secrets of workflow ${name} of ${repository}`;
-  if (kind === 'environment') return `the secrets of environment ${name} of ${repository}`;
-  if (kind === 'secret') return `secret ${name} of ${repository}`;
-  return `credential ${credential}`;
+/** Whether a runner is one of a pool that is configured, or known and then takes one job. */
+function isPoolRunner({ name, jobs }: Runner, work: Work, context: Context): boolean {
+  const isConfigured = context.settings.pools.some(
+    ({ groupId, namePrefix, labels }) =>
+      groupId === work.groupId &&
+      name.startsWith(namePrefix) &&
+      (labels === undefined || [...labels].sort().join() === work.labels.join()),
+  );
+  if (isConfigured || work.classKey === undefined || jobs.length > 1) return isConfigured;
+  return isKnownPool(context.watch(runnerClasses, work.classKey), work, context);
 }
 
-function confidenceOf(use: Use, hosted: boolean): Confidence {
-  if (hosted) return 'low';
-  const kinds = new Set(use.credentials.map((credential) => credential.split(':', 1)[0]));
-  if (kinds.has('token') || kinds.has('id') || kinds.has('secret')) return 'high';
-  return kinds.has('environment') ? 'medium' : 'low';
+/** What a job is known to be given, but for what is usual on that runner, and what tells of it. */
+function givenTo(key: string, runner: Runner, work: Work, context: Context): Given {
+  const known = (id: string) => context.read(of.credentials, keyBeside(key, of.credentialId(id)));
+  const isUsual = (id: string) =>
+    known(id)?.contexts.some((one) => one.runner === key && (one.isListed || isLearned(one, context))) === true;
+  const where = work.environment === undefined ? '' : `, for environment ${work.environment}`;
+  const what = work.credentials.length > 0 ? 'A credential was used' : `Job ${work.job ?? 'unnamed'} ran`;
+  const lines = [because(runners, key, work, `${what} on ${nameOf(runner)}${where}`)];
+  let ids = work.credentials;
+  // Only a feed of audit records can say what a machine of the provider's was given.
+  if (ids.length > 0 || isOfHosted(key, runner, work, context)) ids = ids.filter((id) => !isUsual(id));
+  else if (work.environment !== undefined) ids = [of.environmentCredential(work.repository, work.environment)];
+  else if (work.runKey !== undefined) {
+    const attempt = context.watch(runs, work.runKey)?.attempts.find((one) => one.attempt === work.attempt);
+    const id = of.workflowCredential(work.repository, attempt?.path ?? '');
+    const isSecret = context.settings.secretWorkflows.includes(id.slice('workflow:'.length)) || known(id) !== undefined;
+    if (attempt?.path !== undefined && isSecret && !isUsual(id)) {
+      const who = attempt.actor?.login ?? 'Somebody unnamed';
+      const what = `${who} set off ${attempt.name ?? attempt.path}, which uses secrets`;
+      lines.unshift(because(runs, work.runKey, attempt, what));
+      ids = [id];
+    }
+  }
+  return { credentials: ids, because: lines };
 }
 
-/** State of runs does not say yet at which provider they are. */
-const place = { provider: 'github', instance: 'github.com' };
+/** Whether it is a machine of the provider's own in a group of the customer's: by the group, unless somebody registered it. */
+function isOfHosted(key: string, runner: Runner, { groupId, ownerId }: Work, context: Context): boolean {
+  if (groupId === undefined || runner.listings.length + runner.registrations.length > 0) return false;
+  return isHostedGroup(context.watch(runnerGroups, keyBeside(key, runnerGroupId(groupId))), ownerId);
+}
 
-function draftOf(
-  runner: Runner,
-  identity: string,
-  use: Use,
-  suspicion: string,
-): Omit<FindingDraft, 'subject' | 'occasion'> {
-  const hosted = identity.startsWith('hosted:');
-  const names = use.credentials.map(nameOf);
-  const named = names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
-  const { organization, repository, runId, runnerId, runnerName } = use;
-  const remove = !hosted && runnerId !== undefined;
+function conclusionOf(subject: string, doubted: readonly Doubted[], context: Context): Conclusion {
+  const [{ key, runner, work, occasion, why }] = doubted as readonly [Doubted, ...Doubted[]];
+  const some = doubted.slice(0, mostNamed);
+  const isPool = subject !== key;
+  const given = [...new Set(doubted.flatMap(({ credentials }) => credentials))].slice(0, mostNamed);
+  const named = given.map(of.credentialInWords).join(', ');
+  const name = isPool ? `pool of runners such as ${nameOf(runner)}` : `runner ${nameOf(runner)}`;
+  const isHosted = isOfHosted(key, runner, work, context);
+  const registered = isPool ? [] : runner.registrations;
   return {
-    decidedBy: { eventId: use.eventId, time: use.time },
-    title: clip(`Unknown runner ${runnerName} was given ${named}`, 300),
-    summary:
-      `${runnerName} took a job of ${repository || organization} that has ${named}. ` +
-      `It never had that before, and ${suspicion}. Whoever runs that machine now holds what the job was given.`,
-    ...(hosted ? { severity: 'medium' as const } : {}),
-    confidence: noSurerThan(confidenceOf(use, hosted), use.trust),
-    evidence: inOrder([runner.registered?.evidence, ...use.evidence]),
-    entities: [
-      { kind: 'runner', id: clip(identity, 500) },
-      ...(runId === undefined ? [] : [{ kind: 'run' as const, id: `${repository}#${runId}` }]),
-      ...use.credentials.slice(0, 5).map((id) => ({ kind: 'credential' as const, id: clip(id, 500) })),
-      ...use.credentials.slice(0, 5).flatMap((id) => {
-        const environment = /^environment:[^/]+\/[^/]+\/(.+)$/.exec(id)?.[1];
-        return environment === undefined ? [] : [{ kind: 'environment' as const, id: environment }];
-      }),
+    ...{ subject, occasion, confidence: isHosted ? 'low' : of.confidenceOfCredentials(given) },
+    ...(isHosted ? { severity: 'medium' as const } : {}),
+    title: clip(`Unknown ${name} was given ${named}`, 300),
+    summary: `A job of ${work.repository || work.owner} that has ${named} ran on ${name}: ${why}. Whoever runs that machine now holds what the job was given.`,
+    because: [
+      ...registered.map((one) => because(runners, key, one, `${one.by ?? 'Somebody'} registered ${name}`)),
+      ...doubted.slice(0, mostEvidence).flatMap((one) => one.because),
     ],
-    response: [
-      ...(runId === undefined ? [] : [{ action: 'stop-run' as const, ...place, repository, runId }]),
-      ...(remove
-        ? [
-            {
-              action: 'isolate-runner' as const,
-              ...place,
-              organization,
-              runnerId,
-              runnerName: clip(runnerName, 128),
-              ...(runner.repository === undefined ? {} : { repository: runner.repository }),
-            },
-          ]
-        : []),
-    ],
+    entities: entitiesOf(isPool ? [subject] : [], some, given),
+    response: isHosted ? [] : some.flatMap(responseTo),
     remedy: [
-      `Find out who registered ${runnerName} and where it runs; if nobody answers for it, remove it at https://github.com/organizations/${organization}/settings/actions/runners.`,
+      `Find out who registered ${name} and where it runs; if nobody answers for it, remove it from the runners of ${work.owner}.`,
       `Rotate ${named}: the machine has had them.`,
-      hosted
-        ? 'If the workflow moved to this class of runner on purpose, resolve this as false.'
-        : 'If it is one of yours, import the inventory again, or name who registers runners in `registrars`.',
+      `If it is yours, resolve the incident as accepted and say why: ${name} is known from then on. \`tripline inventory import\` makes a machine known before its first job.`,
     ],
   };
 }
 
-export const rule = defineRule<State, RunnerSettings>({
+const nameOf = ({ id, name }: Runner): string => (name === '' ? `number ${id}` : clip(name, 200));
+
+function entitiesOf(pool: readonly string[], doubted: readonly Doubted[], given: readonly string[]): Entity[] {
+  const all = (kind: Entity['kind'], ids: readonly (string | undefined)[]): Entity[] =>
+    [...new Set(ids)].flatMap((id) => (id === undefined ? [] : [{ kind, id: clip(id, 500) }]));
+  const [runNames, environments] = [doubted.map(({ work }) => work.run), doubted.map(({ work }) => work.environment)];
+  const keys = doubted.map(({ key }) => key);
+  return [
+    ...[...all('runner', [...pool, ...keys]), ...all('run', runNames)],
+    ...[...all('credential', given), ...all('environment', environments)],
+  ];
+}
+
+/** The run is stopped first; then the runner is given no further job. */
+function responseTo({ key, runner: { id: runnerId, name, listings }, work }: Doubted): Intent[] {
+  const { owner: organization, ownerId: organizationId, repository, repositoryId, run } = work;
+  const own = listings.find((listing) => listing.repository !== undefined)?.repository;
+  const stop = { action: 'stop-run', repository, repositoryId, runId: run?.split('#').at(-1) };
+  const isolate = { action: 'isolate-runner', organization, organizationId, runnerId, repository: own };
+  const steps = [...(run === undefined ? [] : [stop]), { ...isolate, runnerName: clip(name, 128) || undefined }];
+  return steps.map((step) => ({ ...placeOfKey(key), ...step }) as Intent);
+}
+
+export const rule = defineRule<unknown, z.output<typeof settings>>({
   id: 'credential-new-runner',
   title: 'Credential used from a runner that is unknown',
   description:
-    'A credential is used from a runner that it was never seen with, and the runner itself is unknown: not in the inventory, younger than 24 hours, or registered by somebody who is no registrar. ' +
-    'Self-hosted runners count each for itself, hosted ones by their class (group and labels), since each of those is new. ' +
-    'With webhooks only, the credential is the secrets of an environment, or of a workflow known to use secrets, at lower confidence. ' +
-    'Pairs and runners are learned for the learning period or from an inventory, then frozen; what is not used for 90 days expires, and nothing is learned from a run that some rule found. ' +
-    'At most 300 credentials of a repository with 50 runners each are remembered; a forgotten pair is new again.',
+    'A job that has credentials runs on a self-hosted runner that is unknown: in no inventory, not at work while the workspace was learned, accepted by nobody, of no known pool; or registered by somebody who is no registrar or within 24 hours, in another group than the inventory has it in, or a runner of another repository. ' +
+    'It is one finding a runner, which grows. Resolving its incident as accepted teaches the runner. A pool of runners that take one job each (a scale set) is learned, accepted or configured as one. ' +
+    'With webhooks only, the credential is the secrets of an environment (medium confidence) or of a workflow in `secretWorkflows` (low), and whoever may register a runner passes for one of a known pool. ' +
+    'What is not used for 90 to 135 days is forgotten, and nothing is learned from a run in which something stands found.',
   severity: 'critical',
   confidence: 'high',
   principles: [2, 3],
   attack: ['T1078.004', 'T1528'],
   owasp: ['CICD-SEC-6', 'CICD-SEC-2'],
-  tiers: {
-    needs: 'A',
-    better:
-      'the audit stream (B) names the secrets and the registrar; without it confidence is medium (environment) or low (workflow)',
-  },
+  tiers: { needs: 'A', better: 'the audit stream (B) names secrets and registrars; without it, confidence is lower' },
   falseAlarms: [
-    'Autoscaled self-hosted runners are new every time: register them with a controller named in `registrars`, and set `youngMs: 0`.',
-    'A runner rebuilt under a new id: import the inventory again.',
-    'A workflow that moves to another class of hosted runner: found at medium severity and low confidence.',
+    'A new machine of yours is found once: resolve it as accepted, or run `tripline inventory import` before its first job.',
+    'Autoscaled runners that take one job each: accept the pool once, or name it in `pools` (group and how names begin). Runners of a pool that take several jobs are known by `pools` alone.',
+    'Larger hosted runners in a group of yours: an inventory tells them, unless self-hosted ones share their group.',
   ],
-  reads: [
-    'dev.cdeventsx.tripline-inventory.observed',
-    ...runnerTypes,
-    ...runTypes,
-    ...taskTypes,
-    'dev.cdeventsx.tripline-credential.used',
-  ],
-  settings: runnerSettings as z.ZodType<RunnerSettings>,
-  state: z.union([bookSchema, runnerSchema, runSchema]),
+  reads: [],
+  settings: settings as z.ZodType<z.output<typeof settings>>,
   learns: true,
-  keys,
-  judge,
-  due,
+  concludes: {
+    uses: [runners, runnerClasses, runnerGroups, of.credentials, runs],
+    subjects: ({ fact, key }) => (fact === runners.id || fact === runnerClasses.id ? [key] : []),
+    conclude,
+  },
 });

@@ -2,6 +2,7 @@ import type { AnyRule } from '@tripline/contracts/rule';
 import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import { rule as breakGlassOpened } from './break-glass-opened.ts';
 import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
+import { rule as credentialNewHostedClass } from './credential-new-hosted-class.ts';
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
 import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
@@ -19,5 +20,6 @@ export const rules: readonly AnyRule[] = [
   deployKeyWriteAdded,
   massWorkflowPush,
   tokenBulkClone,
+  credentialNewHostedClass,
   stateFlooded,
 ];

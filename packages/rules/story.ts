@@ -1,6 +1,8 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
+import type { AnyFact, Observed } from '@tripline/contracts/fact';
 import { type Confidence, confidences, type Evidence } from '@tripline/contracts/finding';
+import type { Because } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 
 /** One event as a line of a finding's story. `url` defaults to the run or repository that the event names. */
@@ -46,4 +48,11 @@ export function hasLogin(list: readonly string[], login: string | undefined): bo
 /** The first twelve digits of a commit, as people read them. */
 export function shortSha(revision: string): string {
   return revision.slice(0, 12);
+}
+
+/** What a fact observed under `key`, as the reason of a conclusion. */
+export function because(fact: AnyFact, key: string, observed: Observed, what: string): Because {
+  const { eventId, eventType, time, url, trust } = observed;
+  const link = url === undefined ? {} : { url };
+  return { fact, key, trust, evidence: { eventId, eventType, time, what: clip(what, 500), ...link } };
 }

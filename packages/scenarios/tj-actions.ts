@@ -256,7 +256,7 @@ export const tjActions: Scenario = {
       'tripline.inventory.credential_uses': [
         {
           credential: `workflow:${stage.fullName(analyser)}/${release}`,
-          runner: 'hosted:GitHub Actions:ubuntu-latest',
+          runner: 'hosted:0:ubuntu-latest',
         },
       ],
     };

@@ -264,7 +264,9 @@ describe('whom nothing may touch', () => {
     const targets = actionOf(step)!.targets(step);
     expect(targets.runners).toEqual([{ id: '9', name: 'ada' }]);
     expect(protectedBy(ada, targets)).toBeUndefined();
-    expect(protectedBy(ada, touched({ entities: [{ kind: 'runner', id: 'self-hosted:9:ada' }] }))).toBeUndefined();
+    expect(
+      protectedBy(ada, touched({ entities: [{ kind: 'runner', id: 'github:github.com:runner:9:ada' }] })),
+    ).toBeUndefined();
     const settings = { ...clear.settings, protected: ada };
     const policy = settings.policy.map((entry) => ({ ...entry, actions: ['isolate-runner' as const] }));
     expect(guard({ ...clear, settings: { ...settings, policy }, action: 'isolate-runner', targets }).verdict).toBe(
@@ -281,9 +283,9 @@ describe('whom nothing may touch', () => {
       ],
     };
     const runner = (entity: string) => touched({ entities: [{ kind: 'runner', id: entity }] });
-    expect(protectedBy(list, runner('self-hosted:9:build-1'))).toBe('runner Build-1');
-    expect(protectedBy(list, runner('self-hosted:7:other'))).toBe('runner 7');
-    expect(protectedBy(list, runner('self-hosted:9:7'))).toBeUndefined();
+    expect(protectedBy(list, runner('github:github.com:runner:9:build-1'))).toBe('runner Build-1');
+    expect(protectedBy(list, runner('github:github.com:runner:7:other'))).toBe('runner 7');
+    expect(protectedBy(list, runner('github:github.com:runner:9:7'))).toBeUndefined();
     expect(protectedBy(list, people({ login: 'build-1' }))).toBeUndefined();
   });
 

@@ -2,6 +2,7 @@ import type { Settings } from '@tripline/config/settings';
 import { type Confidence, confidences, type Entity, type Severity, severities } from '@tripline/contracts/finding';
 import type { GuardVerdict } from '@tripline/contracts/job';
 import type { IntentName, PersonRef, RunnerRef, StepTargets } from '@tripline/contracts/response';
+import { readRunnerKey } from '@tripline/facts/runner-keys';
 
 /** All that decides whether a step is carried out. */
 export type GuardFacts = {
@@ -158,8 +159,7 @@ export function touched({ entities }: { entities: readonly Entity[] }): StepTarg
   return { people, runners, repositories };
 }
 
-/** Findings name a runner of one's own `self-hosted:<number>:<name>` (packages/rules/runner-facts.ts). */
+/** Findings name a runner of one's own by its key in the fact `runners`, and classes of runners by texts of other forms. */
 function runnerOf(entity: string): RunnerRef {
-  const [, id, name] = /^self-hosted:([^:]*):(.*)$/.exec(entity) ?? [];
-  return id === undefined ? { name: entity } : { id, name };
+  return readRunnerKey(entity) ?? { name: entity };
 }

@@ -1,3 +1,4 @@
+import type { Stage } from '../stage.ts';
 import { verb } from '../verb.ts';
 
 /** What no webhook of GitHub's tells: its audit stream, and what an inventory found. */
@@ -32,6 +33,20 @@ export const feeds = [
       said.the('organization'),
     );
   }),
+  /**
+   * A person resolves an incident about a runner: `accepts runner x7` as accepted. Options: `as false` or `as true`; `unlinked`
+   * where nobody knows who they are.
+   */
+  verb('accepts runner {runner}', (said, stage) => {
+    const as = said.option('as') ?? 'accepted';
+    const proof = said.option('unlinked') === undefined ? 'os-user' : 'none';
+    stage.feed('dev.cdeventsx.tripline-act.performed', {
+      ...{ 'tripline.act.kind': 'incident-resolved', 'tripline.act.target': 'INC-1', 'tripline.act.via': 'cli' },
+      ...{ 'tripline.act.resolution': as as 'accepted', 'tripline.act.proof': proof },
+      ...{ 'tripline.act.reason': 'it is ours', 'user.name': said.who, 'user.id': said.who },
+      'tripline.act.entities': [{ kind: 'runner', id: runnerKeyIn(said.the('runner'), stage) }],
+    });
+  }),
   verb('removes runner {runner} from {organization}', (said, stage) => {
     stage.feed(
       'dev.cdeventsx.tripline-runner.removed',
@@ -54,6 +69,8 @@ export const feeds = [
   }),
 ];
 
+/** As the fact `runners` names it. */
+const runnerKeyIn = (name: string, stage: Stage) => `github:github.com:runner:${stage.id('runner', name)}:${name}`;
 const personOf = ({ login, id, type }: { login: string; id: number; type: string }) => ({
   ...{ 'user.name': login, 'user.id': String(id), 'user.type': type },
 });
