@@ -50,6 +50,13 @@ export type Judged = {
 export const nameOf = (of: { workspace: string; rule: string; subject: string; occasion: string }) =>
   JSON.stringify([of.workspace, of.rule, of.subject, of.occasion]);
 
+/** Whether `event` is of a type that `rule` reads and, where it waits for a value, has one of them. */
+function reads({ reads: types, where }: AnyRule, { type, data }: LoggedEvent): boolean {
+  if (!types.includes(type)) return false;
+  const value = where && (data as Record<string, unknown>)[where.attribute];
+  return where === undefined || where.oneOf.some((wanted) => wanted === value);
+}
+
 const hourMs = 3_600_000;
 const memoryMs = 72 * hourMs;
 /** What is kept lives between once and 1.5 times as long as was asked. */
@@ -171,7 +178,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
   /** Whether some rule names keys for it, or fails to. */
   function wanted(event: LoggedEvent): boolean {
     return options.rules.some(({ rule, written }) => {
-      if (!rule.reads.includes(event.type) || rule.judge === undefined) return false;
+      if (!reads(rule, event) || rule.judge === undefined) return false;
       try {
         const settings = settingsOf({ rule, ...(written && { written }) }, world.facts.get(event.workspace));
         return rule.keys === undefined || rule.keys(event, settings).length > 0;
@@ -183,7 +190,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
 
   function judgeAll(event: LoggedEvent, offset: number, doubts: boolean): void {
     for (const configured of options.rules) {
-      if (!configured.rule.reads.includes(event.type)) continue;
+      if (!reads(configured.rule, event)) continue;
       if (attempt(() => judgeBy(configured, event, doubts))) poison.push(`${offset} ${configured.rule.id}`);
     }
   }
@@ -237,7 +244,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     const name = join(workspace, '@unproven', id);
     world.timers.set(name, { id, dueMs: nowMs + 15 * 60_000, keys: [], workspace, rule: '@unproven' });
     for (const configured of options.rules) {
-      if (!configured.rule.reads.includes(event.type)) continue;
+      if (!reads(configured.rule, event)) continue;
       const before = copyOf(world);
       const failed = attempt(() => judgeBy(configured, event, true));
       const found = failed ? [] : [...world.known].filter(([name, { lowered }]) => !before.known.has(name) && !lowered);
