@@ -130,6 +130,36 @@ const deployments: Bound<Run['deployments'][number]> = {
 };
 const mostListed = 100;
 
+/** Machines of one's own and environments: what there is to tell of an attempt beside what set it off, in words. */
+export function linesOf(run: Run, attempt: Attempt): { observed: Observed; what: string }[] {
+  const { name, path, ref, trigger, actor } = attempt;
+  const by = actor === undefined ? '' : `, set off by ${actor.login}`;
+  const jobs = attempt.jobs.filter(tells).map((job) => {
+    const where = job.environment === undefined ? '' : ` for environment ${job.environment}`;
+    const machine = job.worker?.hosted === false ? ` on self-hosted runner ${job.worker.name}` : '';
+    return { observed: job, what: `Job ${job.name} of the run${where}${machine}` };
+  });
+  return [
+    {
+      observed: attempt,
+      what: `Run of ${name ?? path ?? 'a workflow'} on ${ref} by ${trigger ?? 'what was not told'}${by}`,
+    },
+    ...jobs.slice(0, 4),
+    ...run.deployments
+      .slice(0, 2)
+      .map((one) => ({ observed: one, what: `Deployment of the run to ${one.environment}` })),
+  ];
+}
+
+/** Every environment that jobs or deployments of the attempt name. */
+export function environmentsOf(run: Run, attempt: Attempt): string[] {
+  const named = [
+    ...attempt.jobs.flatMap(({ environment }) => environment ?? []),
+    ...run.deployments.map((one) => one.environment),
+  ];
+  return [...new Set(named)].sort();
+}
+
 export const runs: Fact<Run> = {
   id: 'runs',
   description:

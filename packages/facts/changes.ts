@@ -1,0 +1,242 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import type { Fact, LearnContext } from '@tripline/contracts/fact';
+import { parseTime } from '@tripline/contracts/time';
+import { z } from 'zod';
+import { type Bound, keepBounded, observedBy } from './bounds.ts';
+import { observedSchema } from './observed.ts';
+import { accountOf, accountSchema, authorOf, changeKeyIn, repositoryKeyOf, senderOf } from './things.ts';
+
+const dayMs = 86_400_000;
+
+const headSchema = observedSchema.extend({
+  revision: z.string(),
+  before: z.string().optional(),
+  by: accountSchema.optional(),
+});
+const reviewSchema = observedSchema.extend({
+  id: z.string(),
+  by: accountSchema.optional(),
+  association: z.string(),
+  state: z.enum(['approved', 'changes_requested', 'dismissed']),
+  revision: z.string(),
+  /** When it was submitted, or taken back; ms by the provider's clock. */
+  atMs: z.number(),
+  /** The base at that moment; absent where only the API told of the review. */
+  base: z.string().optional(),
+});
+const mergedSchema = observedSchema.extend({
+  head: z.string(),
+  revision: z.string().optional(),
+  base: z.string(),
+  atMs: z.number(),
+  by: accountSchema.optional(),
+  commitCount: z.number().optional(),
+});
+const commitSchema = z.object({
+  revision: z.string(),
+  parents: z.array(z.string()),
+  author: accountSchema.optional(),
+  committer: z.string(),
+  verified: z.boolean(),
+});
+const listedSchema = observedSchema.extend({ head: z.string(), commits: z.array(commitSchema) });
+export const changeSchema = z.object({
+  author: accountSchema.optional(),
+  fork: z.boolean(),
+  /** The branch that it comes from. */
+  branch: z.string().optional(),
+  /** Whether its opening was heard of: if not, what came before could not have been. */
+  opened: observedSchema.optional(),
+  heads: z.array(headSchema),
+  reviews: z.array(reviewSchema),
+  merged: z.array(mergedSchema),
+  /** Its commits as the API listed them. */
+  listed: z.array(listedSchema),
+});
+export type Change = z.infer<typeof changeSchema>;
+export type Review = z.infer<typeof reviewSchema>;
+
+const heads: Bound<Change['heads'][number]> = {
+  kind: 'heads',
+  authorOf: ({ by }) => authorOf(by),
+  mostPerAuthor: 40,
+  most: 120,
+  nameOf: ({ revision }) => revision,
+};
+/** Anybody may review a public change; what strangers say crowds out nobody of the house. */
+const nameOfReview = ({ id, state }: Review): string => `${id} ${state}`;
+const reviews: Bound<Review> = {
+  kind: 'reviews',
+  authorOf: ({ by }) => authorOf(by),
+  mostPerAuthor: 30,
+  most: 300,
+  nameOf: nameOfReview,
+};
+const strangersReviews: Bound<Review> = { ...reviews, kind: 'reviews by strangers', mostPerAuthor: 3, most: 60 };
+const merged: Bound<Change['merged'][number]> = { kind: 'merges', authorOf: () => '', mostPerAuthor: 3, most: 3 };
+const listed: Bound<Change['listed'][number]> = { kind: 'answers', authorOf: () => '', mostPerAuthor: 2, most: 2 };
+const ofTheHouse = new Set(['OWNER', 'MEMBER', 'COLLABORATOR']);
+
+const reads = [
+  'dev.cdevents.change.created',
+  'dev.cdevents.change.updated',
+  'dev.cdevents.change.reviewed',
+  'dev.cdevents.change.merged',
+  'dev.cdeventsx.tripline-change.looked-up',
+] as const satisfies readonly EventType[];
+
+export const changes: Fact<Change> = {
+  id: 'changes',
+  description:
+    'A change (pull request): who opened it, which heads it had and who brought them, who said what of which head and when, and its merge. ' +
+    'Webhooks do not list its commits; the provider’s API does.',
+  reads,
+  value: changeSchema,
+  keys(event) {
+    const data: Attributes = event.data;
+    const repository = repositoryKeyOf(event);
+    if (repository === undefined) return [];
+    const ids = isEvent(event, 'dev.cdeventsx.tripline-change.looked-up')
+      ? (data['tripline.lookup.changes'] ?? []).map(({ id }) => id)
+      : [data['vcs.change.id']!];
+    return [...new Set(ids)].map((id) => changeKeyIn(repository, id));
+  },
+  learn,
+  keepMs: 180 * dayMs,
+};
+
+const nothing: Change = { fork: false, heads: [], reviews: [], merged: [], listed: [] };
+type Lists = 'heads' | 'reviews' | 'merged' | 'listed';
+
+function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext): Change | undefined {
+  const data: Attributes = event.data;
+  let next = known ?? nothing;
+  const add = <Name extends Lists>(name: Name, told: Change[Name][number], bound: Bound<never>): void => {
+    const kept = keepBounded(next[name] as never[], told as never, bound, at) as readonly unknown[];
+    if (kept !== (next[name] as readonly unknown[])) next = { ...next, [name]: kept };
+  };
+  const addReview = (review: Review): void => {
+    // An approval that the API repeats is one; its dismissal is another thing, with a time of its own.
+    const place = next.reviews.findIndex((one) => one.id === review.id && one.state === review.state);
+    const before = next.reviews[place];
+    if (before !== undefined && (before.base !== undefined || review.base === undefined)) return;
+    if (before !== undefined) next = { ...next, reviews: next.reviews.toSpliced(place, 1) };
+    add('reviews', review, (ofTheHouse.has(review.association) ? reviews : strangersReviews) as Bound<never>);
+  };
+  const learnHead = (author: Change['author'], fork: boolean, branch: string | undefined): void => {
+    if (author !== undefined && next.author?.id === undefined && next.author?.login !== author.login)
+      next = { ...next, author };
+    if (fork && !next.fork) next = { ...next, fork };
+    if (branch !== undefined && next.branch === undefined) next = { ...next, branch };
+  };
+  if (isEvent(event, 'dev.cdeventsx.tripline-change.looked-up')) {
+    const number = at.key.slice(at.key.lastIndexOf('!') + 1);
+    for (const answered of data['tripline.lookup.changes'] ?? []) {
+      if (answered.id === number) learnAnswer(answered);
+    }
+    return next === nothing ? known : next;
+  }
+  learnHead(
+    accountOf(data['tripline.change.author'], data['tripline.change.author_id']),
+    data['tripline.head.fork'] === true,
+    data['vcs.ref.head.name'],
+  );
+  const head = data['vcs.ref.head.revision'];
+  const base = data['vcs.ref.base.name'] ?? '';
+  if (isEvent(event, 'dev.cdevents.change.reviewed')) {
+    const state = event.data['tripline.review.state'];
+    const submittedAt = data['tripline.review.submitted_at'];
+    const by = accountOf(
+      data['tripline.review.author'],
+      data['tripline.review.author_id'],
+      data['tripline.review.author_type'],
+    );
+    if (state === 'approved' || state === 'changes_requested' || state === 'dismissed') {
+      addReview({
+        ...observedBy(event),
+        ...{ id: event.data['tripline.review.id'], state, revision: event.data['tripline.review.revision'], base },
+        association: data['tripline.user.association'] ?? '',
+        // A dismissal bears the time of the review that it takes back; its own is the event's.
+        atMs: parseTime(state === 'dismissed' ? event.time : (submittedAt ?? event.time)),
+        ...(by === undefined ? {} : { by }),
+      });
+    }
+  } else if (isEvent(event, 'dev.cdevents.change.merged')) {
+    const revision = data['tripline.change.merge_revision'];
+    const by = accountOf(
+      data['tripline.change.merged_by'] ?? data['user.name'],
+      data['tripline.change.merged_by_id'] ?? data['user.id'],
+    );
+    const commitCount = data['tripline.change.commit_count'];
+    if (!next.merged.some((one) => one.revision === revision && one.head === head && one.commitCount === commitCount)) {
+      add(
+        'merged',
+        {
+          ...observedBy(event),
+          ...{ head: head!, base, atMs: parseTime(event.time) },
+          ...(revision === undefined ? {} : { revision }),
+          ...(by === undefined ? {} : { by }),
+          ...(commitCount === undefined ? {} : { commitCount }),
+        },
+        merged as Bound<never>,
+      );
+    }
+  } else if (event.type === 'dev.cdevents.change.created' || data['tripline.change.action'] === 'synchronize') {
+    const by = senderOf(data);
+    const before = data['tripline.ref.before'];
+    if (event.type === 'dev.cdevents.change.created' && next.opened === undefined)
+      next = { ...next, opened: observedBy(event) };
+    if (!next.heads.some((one) => one.revision === head && one.before === before)) {
+      const told = {
+        ...observedBy(event),
+        revision: head!,
+        ...(before === undefined ? {} : { before }),
+        ...(by === undefined ? {} : { by }),
+      };
+      add('heads', told, heads as Bound<never>);
+    }
+  }
+  return next === nothing ? known : next;
+
+  function learnAnswer(answered: NonNullable<Attributes['tripline.lookup.changes']>[number]): void {
+    learnHead(accountOf(answered.author, answered.authorId), answered.fork === true, answered.headName);
+    for (const review of answered.reviews) {
+      const state = review.state.toLowerCase();
+      if (state !== 'approved' && state !== 'changes_requested' && state !== 'dismissed') continue;
+      // When it was taken back the API does not say; a webhook's word on it stands.
+      const known = next.reviews.some(({ id }) => id === review.id);
+      if (state === 'dismissed' && known) continue;
+      addReview({
+        ...observedBy(event),
+        ...{ id: review.id, state, revision: review.revision, association: review.association },
+        atMs: parseTime(review.submittedAt),
+        by: accountOf(review.author, review.authorId, review.authorType)!,
+      });
+    }
+    if (
+      answered.state === 'merged' &&
+      !next.merged.some(({ base, head }) => base === answered.baseName && head === answered.headRevision)
+    ) {
+      const by = accountOf(answered.mergedBy, answered.mergedById);
+      add(
+        'merged',
+        {
+          ...observedBy(event),
+          ...{ head: answered.headRevision, base: answered.baseName },
+          atMs: answered.mergedAt === undefined ? Number.MAX_SAFE_INTEGER : parseTime(answered.mergedAt),
+          ...(answered.mergeRevision === undefined ? {} : { revision: answered.mergeRevision }),
+          ...(by === undefined ? {} : { by }),
+          ...(answered.commits === undefined ? {} : { commitCount: answered.commits.length }),
+        },
+        merged as Bound<never>,
+      );
+    }
+    if (answered.commits === undefined) return;
+    const told = answered.commits.map(({ revision, parents, author, authorId, authorType, committer, verified }) => {
+      const by = accountOf(author || undefined, authorId, authorType);
+      return { revision, parents, committer, verified, ...(by === undefined ? {} : { author: by }) };
+    });
+    add('listed', { ...observedBy(event), head: answered.headRevision, commits: told }, listed as Bound<never>);
+  }
+}

@@ -1,0 +1,275 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import { type EventType, eventIs, isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import type { Fact, LearnContext } from '@tripline/contracts/fact';
+import { clip } from '@tripline/contracts/text';
+import { z } from 'zod';
+import { type Bound, keepBounded, observedBy } from './bounds.ts';
+import { observedSchema } from './observed.ts';
+import { accountOf, accountSchema, authorOf, commitKeyIn, repositoryKeyOf } from './things.ts';
+
+const dayMs = 86_400_000;
+/** Commits of one push that are told apart: of a longer push the newest. */
+const mostListed = 100;
+
+const pushedCommitSchema = z.object({
+  revision: z.string(),
+  author: z.string(),
+  authorId: z.string().optional(),
+  committer: z.string(),
+});
+const pushSchema = observedSchema.extend({
+  ref: z.string(),
+  type: z.enum(['branch', 'tag']),
+  /** The commit that the ref stands on since; the commit itself unless it came along beneath. */
+  tip: z.string(),
+  before: z.string().optional(),
+  forced: z.boolean(),
+  created: z.boolean(),
+  by: accountSchema.optional(),
+  /** Only with the tip: what came in, oldest first. Absent where the provider listed nothing. */
+  commits: z.array(pushedCommitSchema).optional(),
+  /** Whether `commits` are all that came in. */
+  whole: z.boolean(),
+  /** Files that configure CI, of all that came in. */
+  ciPaths: z.array(z.string()),
+  /** The tip's first words. */
+  message: z.string(),
+});
+const ofChangeSchema = observedSchema.extend({
+  change: z.string(),
+  /** It is the change's head, the commit that its merge put on the base, or one of those that it consists of. */
+  as: z.enum(['head', 'merge', 'part']),
+  /** From another repository. */
+  fork: z.boolean(),
+  author: z.string(),
+});
+const groupSchema = observedSchema.extend({
+  base: z.string(),
+  changes: z.array(z.string()),
+  baseRevision: z.string().optional(),
+});
+const builtSchema = observedSchema.extend({ ref: z.string() });
+const answerSchema = observedSchema.extend({
+  found: z.boolean(),
+  parents: z.array(z.string()),
+  author: accountSchema.optional(),
+  committer: z.string(),
+  verified: z.boolean(),
+});
+export const commitSchema = z.object({
+  pushes: z.array(pushSchema),
+  changes: z.array(ofChangeSchema),
+  /** Groups of a merge queue of which it is the head. */
+  groups: z.array(groupSchema),
+  /** Refs on which a run built it, the first run of each. */
+  built: z.array(builtSchema),
+  /** What the provider's API said of it. */
+  answers: z.array(answerSchema),
+});
+export type Commit = z.infer<typeof commitSchema>;
+export type Push = z.infer<typeof pushSchema>;
+const nothing: Commit = { pushes: [], changes: [], groups: [], built: [], answers: [] };
+
+const nameOfPush = ({ type, ref, tip }: Push): string => `${type} ${ref} ${tip}`;
+const pushes: Bound<Push> = {
+  kind: 'pushes',
+  authorOf: ({ by, type, ref }) => `${authorOf(by)} ${type} ${ref}`,
+  mostPerAuthor: 4,
+  most: 400,
+  nameOf: nameOfPush,
+};
+type OfChange = Commit['changes'][number];
+const nameOfChange = ({ change, as }: OfChange): string => `${as} ${change}`;
+/** Strangers open as many changes from forks as they like; those crowd out none of the house's. */
+const ownChanges: Bound<OfChange> = {
+  kind: 'changes',
+  authorOf: ({ author }) => author,
+  mostPerAuthor: 20,
+  most: 100,
+  nameOf: nameOfChange,
+};
+const forkChanges: Bound<OfChange> = { ...ownChanges, kind: 'changes from forks', mostPerAuthor: 5, most: 50 };
+const groups: Bound<Commit['groups'][number]> = {
+  kind: 'merge groups',
+  authorOf: () => '',
+  mostPerAuthor: 10,
+  most: 10,
+};
+const built: Bound<Commit['built'][number]> = {
+  kind: 'builds',
+  authorOf: ({ ref }) => ref,
+  mostPerAuthor: 1,
+  most: 50,
+  nameOf: ({ ref }) => ref,
+};
+const answers: Bound<Commit['answers'][number]> = { kind: 'answers', authorOf: () => '', mostPerAuthor: 3, most: 3 };
+
+const runTypes = [
+  'dev.cdevents.pipelinerun.queued',
+  'dev.cdevents.pipelinerun.started',
+  'dev.cdevents.pipelinerun.finished',
+] as const;
+const changeTypes = [
+  'dev.cdevents.change.created',
+  'dev.cdevents.change.updated',
+  'dev.cdevents.change.reviewed',
+  'dev.cdevents.change.merged',
+] as const;
+const isRun = eventIs(...runTypes);
+const isChange = eventIs(...changeTypes);
+
+export const commits: Fact<Commit> = {
+  id: 'commits',
+  description:
+    'A commit and its ways in: pushes whose head it was or that brought it along, changes of which it is the head or the merge, groups of a merge queue, and what the provider’s API says of it. ' +
+    'Of a push of more than 100 commits the newest 100 are told apart.',
+  reads: [
+    'dev.cdeventsx.tripline-ref.pushed',
+    ...changeTypes,
+    'dev.cdeventsx.tripline-mergegroup.requested',
+    'dev.cdeventsx.tripline-change.looked-up',
+    ...runTypes,
+  ] satisfies readonly EventType[],
+  value: commitSchema,
+  keys(event) {
+    const repository = repositoryKeyOf(event);
+    if (repository === undefined) return [];
+    return [...new Set(revisionsOf(event))].map((revision) => commitKeyIn(repository, revision));
+  },
+  learn,
+  keepMs: 180 * dayMs,
+};
+
+const isZero = (revision: string): boolean => /^0+$/.test(revision);
+/** The commit on which a ref stands after a push: an annotated tag names an object of its own, and the commit beside it. */
+function tipOf(event: LoggedEvent<'dev.cdeventsx.tripline-ref.pushed'>): string {
+  return event.data['tripline.push.head_revision'] ?? event.data['vcs.ref.head.revision'];
+}
+
+function revisionsOf(event: LoggedEvent): string[] {
+  const data: Attributes = event.data;
+  const head = data['vcs.ref.head.revision'];
+  if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
+    if (data['tripline.ref.deleted'] === true || isZero(event.data['vcs.ref.head.revision'])) return [];
+    const listed = (data['tripline.push.commits'] ?? []).slice(-mostListed).map(({ revision }) => revision);
+    return [tipOf(event), ...listed.filter((revision) => revision !== '')];
+  }
+  if (isChange(event)) {
+    const merge = data['tripline.change.merge_revision'];
+    return [...(head === undefined ? [] : [head]), ...(merge === undefined ? [] : [merge])];
+  }
+  if (isEvent(event, 'dev.cdeventsx.tripline-change.looked-up')) {
+    const answered = data['tripline.lookup.changes'] ?? [];
+    const told = answered.flatMap(({ headRevision, mergeRevision }) => [headRevision, mergeRevision ?? headRevision]);
+    return [event.data['vcs.ref.head.revision'], ...told];
+  }
+  return head === undefined ? [] : [head];
+}
+
+function learn(known: Commit | undefined, event: LoggedEvent, at: LearnContext): Commit | undefined {
+  const data: Attributes = event.data;
+  const before = known ?? nothing;
+  const revision = at.key.slice(at.key.lastIndexOf('@') + 1);
+  let next = before;
+  const add = <Name extends keyof Commit>(name: Name, told: Commit[Name][number], bound: Bound<never>): void => {
+    const kept = keepBounded(next[name] as never[], told as never, bound, at) as readonly unknown[];
+    if (kept !== (next[name] as readonly unknown[])) next = { ...next, [name]: kept };
+  };
+  const addChange = (told: Omit<OfChange, keyof ReturnType<typeof observedBy>>): void => {
+    if (next.changes.some((one) => one.change === told.change && one.as === told.as)) return;
+    add('changes', { ...observedBy(event), ...told }, (told.fork ? forkChanges : ownChanges) as Bound<never>);
+  };
+  if (isRun(event)) {
+    const ref = data['vcs.ref.head.name'];
+    const isPull =
+      data['tripline.pipeline.trigger']?.startsWith('pull_request') === true || data['tripline.head.fork'] === true;
+    if (ref !== undefined && !isPull && !next.built.some((one) => one.ref === ref)) {
+      add('built', { ...observedBy(event), ref: clip(ref, 300) }, built as Bound<never>);
+    }
+  } else if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
+    const told = pushOf(event, revision);
+    // Whoever told it first is believed: what is sent again must not make unproven what rests on it.
+    if (!next.pushes.some((one) => one.time === told.time && nameOfPush(one) === nameOfPush(told)))
+      add('pushes', told, pushes as Bound<never>);
+  } else if (isChange(event)) {
+    const told = {
+      change: data['vcs.change.id']!,
+      fork: data['tripline.head.fork'] === true,
+      author: data['tripline.change.author_id'] ?? data['tripline.change.author'] ?? '',
+    };
+    if (data['tripline.change.merge_revision'] === revision) addChange({ ...told, as: 'merge' });
+    if (data['vcs.ref.head.revision'] === revision) addChange({ ...told, as: 'head' });
+  } else if (isEvent(event, 'dev.cdeventsx.tripline-change.looked-up')) {
+    if (event.data['vcs.ref.head.revision'] === revision) add('answers', answerOf(event), answers as Bound<never>);
+    for (const { id, headRevision, mergeRevision, fork, author, authorId, commits } of data[
+      'tripline.lookup.changes'
+    ] ?? []) {
+      const told = { change: id, fork: fork === true, author: authorId ?? author };
+      if (mergeRevision === revision) addChange({ ...told, as: 'merge' });
+      if (headRevision === revision) addChange({ ...told, as: 'head' });
+      else if (commits?.some((one) => one.revision === revision) === true) addChange({ ...told, as: 'part' });
+    }
+  } else {
+    const {
+      'vcs.ref.base.name': base = '',
+      'vcs.ref.base.revision': baseRevision,
+      'tripline.change.ids': ids = [],
+    } = data;
+    const told = {
+      ...observedBy(event),
+      base,
+      changes: ids.slice(0, 20),
+      ...(baseRevision === undefined ? {} : { baseRevision }),
+    };
+    add('groups', told, groups as Bound<never>);
+  }
+  return next === before ? known : next;
+}
+
+function pushOf(event: LoggedEvent<'dev.cdeventsx.tripline-ref.pushed'>, revision: string): Push {
+  const { data } = event;
+  const listed = data['tripline.push.commits'];
+  const tip = tipOf(event);
+  const by = accountOf(
+    data['tripline.push.pusher'] ?? data['user.name'],
+    data['tripline.push.pusher_id'] ?? data['user.id'],
+    data['user.type'],
+  );
+  const before = data['tripline.ref.before'];
+  const own = listed?.find((one) => one.revision === revision);
+  const told = listed?.slice(-mostListed).map(({ revision, author, authorId, committer }) => ({
+    revision,
+    author: clip(author, 100),
+    committer: clip(committer, 100),
+    ...(authorId === undefined ? {} : { authorId }),
+  }));
+  const url = data['vcs.repository.url.full'];
+  const ciPaths = tip === revision ? (listed ?? []).flatMap((pushed) => pushed.ciPaths) : (own?.ciPaths ?? []);
+  return {
+    ...observedBy(event, url && `${url}/commit/${tip}`),
+    ref: clip(data['vcs.ref.head.name'], 300),
+    type: data['vcs.ref.head.type'],
+    tip,
+    ...(before === undefined ? {} : { before }),
+    forced: data['tripline.ref.forced'] === true,
+    created: data['tripline.ref.created'] === true || (before !== undefined && isZero(before)),
+    ...(by === undefined ? {} : { by }),
+    ...(told === undefined || tip !== revision ? {} : { commits: told }),
+    whole: listed !== undefined && listed.length <= mostListed,
+    ciPaths: [...new Set(ciPaths)].slice(0, 20).map((path) => clip(path, 200)),
+    message: clip((tip === revision ? data['tripline.push.head_message'] : own?.message) ?? '', 60),
+  };
+}
+
+function answerOf(event: LoggedEvent<'dev.cdeventsx.tripline-change.looked-up'>): Commit['answers'][number] {
+  const { 'tripline.lookup.commit': commit, 'tripline.lookup.outcome': outcome } = event.data;
+  const author = commit && accountOf(commit.author, commit.authorId, commit.authorType);
+  return {
+    ...observedBy(event),
+    found: outcome === 'found',
+    parents: commit?.parents.slice(0, 20) ?? [],
+    committer: commit?.committer ?? '',
+    verified: commit?.verified ?? false,
+    ...(author === undefined ? {} : { author }),
+  };
+}

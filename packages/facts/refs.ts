@@ -1,0 +1,148 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import type { Fact, LearnContext } from '@tripline/contracts/fact';
+import { parseTime } from '@tripline/contracts/time';
+import { z } from 'zod';
+import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
+import { observedSchema } from './observed.ts';
+import {
+  accountOf,
+  accountSchema,
+  authorOf,
+  keyOf,
+  namedRepository,
+  refKeyIn,
+  repositoryKeyOf,
+  senderOf,
+} from './things.ts';
+
+const dayMs = 86_400_000;
+
+const moveSchema = observedSchema.extend({
+  /** Where it stood before and after; zeros where it did not exist. */
+  before: z.string().optional(),
+  after: z.string(),
+  forced: z.boolean(),
+  by: accountSchema.optional(),
+});
+const standsSchema = observedSchema.extend({ revision: z.string() });
+const mergedSchema = observedSchema.extend({ change: z.string(), base: z.string() });
+export const refSchema = z.object({
+  /** The latest moves. */
+  moves: z.array(moveSchema),
+  /** The earliest move: what stood before it was there before anybody listened. */
+  first: moveSchema.optional(),
+  /** Where an inventory found it. */
+  stood: z.array(standsSchema),
+  /** Changes that were merged from it. */
+  mergedFrom: z.array(mergedSchema),
+  /** The last day on which somebody of the house had to do with a change into it, ms since the epoch: merges may be on their way. */
+  changesMs: z.number().optional(),
+});
+export type Ref = z.infer<typeof refSchema>;
+const nothing: Ref = { moves: [], stood: [], mergedFrom: [] };
+
+const moves: Bound<Ref['moves'][number]> = {
+  kind: 'moves',
+  authorOf: ({ by }) => authorOf(by),
+  mostPerAuthor: 10,
+  most: 30,
+};
+const stood: Bound<Ref['stood'][number]> = { kind: 'inventories', authorOf: () => '', mostPerAuthor: 5, most: 5 };
+const mergedFrom: Bound<Ref['mergedFrom'][number]> = {
+  kind: 'merges',
+  authorOf: ({ base }) => base,
+  mostPerAuthor: 5,
+  most: 20,
+};
+
+const changeTypes = [
+  'dev.cdevents.change.created',
+  'dev.cdevents.change.reviewed',
+  'dev.cdevents.change.merged',
+] as const satisfies readonly EventType[];
+const ofTheHouse = new Set(['OWNER', 'MEMBER', 'COLLABORATOR', 'CONTRIBUTOR']);
+
+export const refs: Fact<Ref> = {
+  id: 'refs',
+  description:
+    'A branch or tag: where it stood and who moved it, the latest 30 moves; where an inventory found it; which changes were merged from it. ' +
+    'GitHub sends no push event when more than three tags are pushed at once, nor for a push whose body would be too large.',
+  reads: ['dev.cdeventsx.tripline-inventory.observed', 'dev.cdeventsx.tripline-ref.pushed', ...changeTypes],
+  value: refSchema,
+  keys(event) {
+    const data: Attributes = event.data;
+    if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
+      return [...new Set((data['tripline.inventory.heads'] ?? []).map((head) => keyOfHead(event, head)))];
+    }
+    const repository = repositoryKeyOf(event);
+    if (repository === undefined) return [];
+    if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
+      return [refKeyIn(repository, event.data['vcs.ref.head.type'], event.data['vcs.ref.head.name'])];
+    }
+    const { 'vcs.ref.base.name': base, 'vcs.ref.head.name': head } = data;
+    const keys: string[] = [];
+    if (base !== undefined && isOfTheHouse(event)) keys.push(refKeyIn(repository, 'branch', base));
+    if (isOwnMerge(event) && head !== undefined && head !== base) keys.push(refKeyIn(repository, 'branch', head));
+    return keys;
+  },
+  learn,
+  keepMs: 180 * dayMs,
+};
+
+type Head = NonNullable<Attributes['tripline.inventory.heads']>[number];
+const keyOfHead = (event: LoggedEvent, { repository, repositoryId, branch }: Head): string =>
+  refKeyIn(keyOf(event, repositoryId ?? namedRepository(repository)), 'branch', branch);
+
+/** A merge from a branch of the repository itself. */
+const isOwnMerge = (event: LoggedEvent): boolean =>
+  event.type === 'dev.cdevents.change.merged' && (event.data as Attributes)['tripline.head.fork'] !== true;
+/** What an outsider does with a change says nothing of the house. */
+const isOfTheHouse = (event: LoggedEvent): boolean =>
+  event.type === 'dev.cdevents.change.merged' ||
+  ofTheHouse.has((event.data as Attributes)['tripline.user.association'] ?? 'MEMBER');
+
+function learn(known: Ref | undefined, event: LoggedEvent, at: LearnContext): Ref | undefined {
+  const data: Attributes = event.data;
+  const before = known ?? nothing;
+  if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
+    const head = (data['tripline.inventory.heads'] ?? []).find((one) => keyOfHead(event, one) === at.key);
+    if (head === undefined) return known;
+    const kept = keepBounded(before.stood, { ...observedBy(event), revision: head.revision }, stood, at);
+    return kept === before.stood ? known : { ...before, stood: [...kept] };
+  }
+  if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
+    const by = accountOf(
+      data['tripline.push.pusher'] ?? data['user.name'],
+      data['tripline.push.pusher_id'] ?? data['user.id'],
+    );
+    const { 'tripline.ref.before': from } = data;
+    const move = {
+      ...observedBy(event),
+      after: data['tripline.push.head_revision'] ?? event.data['vcs.ref.head.revision'],
+      forced: data['tripline.ref.forced'] === true,
+      ...(from === undefined ? {} : { before: from }),
+      ...(by === undefined ? {} : { by: by ?? senderOf(data) }),
+    };
+    // Told again under another id, it is the same move.
+    if (before.moves.some((one) => one.time === move.time && one.after === move.after && one.before === from))
+      return known;
+    const kept = keepBounded(before.moves, move, moves, at);
+    const first = before.first === undefined || inOwnOrder(move, before.first) < 0 ? move : before.first;
+    return kept === before.moves && first === before.first ? known : { ...before, moves: [...kept], first };
+  }
+  const { 'vcs.ref.base.name': base, 'vcs.ref.head.name': head } = data;
+  let next = before;
+  if (base !== undefined && isOfTheHouse(event) && isNamed(at.key, base)) {
+    const changesMs = Math.max(before.changesMs ?? 0, Math.floor(parseTime(event.time) / dayMs) * dayMs);
+    if (changesMs !== before.changesMs) next = { ...next, changesMs };
+  }
+  if (base !== undefined && isOwnMerge(event) && head !== undefined && head !== base && isNamed(at.key, head)) {
+    const told = { ...observedBy(event), change: data['vcs.change.id']!, base };
+    const kept = keepBounded(before.mergedFrom, told, mergedFrom, at);
+    if (kept !== before.mergedFrom) next = { ...next, mergedFrom: [...kept] };
+  }
+  return next === nothing ? known : next;
+}
+const isNamed = (key: string, branch: string): boolean =>
+  key === refKeyIn(key.slice(0, key.indexOf(':branch:')), 'branch', branch);

@@ -1,0 +1,231 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import type { Fact, LearnContext } from '@tripline/contracts/fact';
+import { clip } from '@tripline/contracts/text';
+import { parseTime } from '@tripline/contracts/time';
+import { z } from 'zod';
+import { type Bound, keepBounded, observedBy } from './bounds.ts';
+import { observedSchema } from './observed.ts';
+import { matches } from './ref-patterns.ts';
+import { keyOf, namedRepository, repositoryKeyOf } from './things.ts';
+
+const dayMs = 86_400_000;
+
+const namedSchema = observedSchema.extend({ name: z.string() });
+const protectionSchema = observedSchema.extend({
+  /** The protection's id at the provider; `inventory` for what an inventory listed. */
+  control: z.string(),
+  /** Patterns of branch names; empty while it is off or gone. `~DEFAULT_BRANCH` stands for the default branch. */
+  patterns: z.array(z.string()),
+});
+const askedSchema = observedSchema.extend({ revision: z.string(), answered: z.boolean() });
+export const repositorySchema = z.object({
+  /** Every full name and default branch that it was told by, each with when first. */
+  names: z.array(namedSchema),
+  defaultBranches: z.array(namedSchema),
+  visibility: z.array(observedSchema.extend({ value: z.enum(['public', 'private', 'internal']) })),
+  protections: z.array(protectionSchema),
+  /** Paths of workflows that an inventory has using secrets. */
+  secretWorkflows: z.array(namedSchema),
+  /** Commits that the provider's API was asked about, the latest; `answered` is false where nobody could be asked. */
+  asked: z.array(askedSchema),
+});
+export type Repository = z.infer<typeof repositorySchema>;
+
+const nothing: Repository = {
+  names: [],
+  defaultBranches: [],
+  visibility: [],
+  protections: [],
+  secretWorkflows: [],
+  asked: [],
+};
+type Named = z.infer<typeof namedSchema>;
+type Protection = z.infer<typeof protectionSchema>;
+
+const names: Bound<Named> = { kind: 'names', authorOf: () => '', mostPerAuthor: 20, most: 20 };
+const workflows: Bound<Named> = {
+  ...names,
+  kind: 'secret workflows',
+  mostPerAuthor: 100,
+  most: 100,
+  nameOf: ({ name }) => name,
+};
+const branches: Bound<Named> = { ...names, kind: 'default branches' };
+const protections: Bound<Protection> = {
+  kind: 'protections',
+  authorOf: ({ control }) => control,
+  mostPerAuthor: 6,
+  most: 300,
+  nameOf: ({ control }) => control,
+};
+const visibilities: Bound<Repository['visibility'][number]> = {
+  kind: 'visibility',
+  authorOf: () => '',
+  mostPerAuthor: 20,
+  most: 20,
+};
+/** How long a branch whose protection was lifted is judged all the same: whoever lifts it may be about to push. */
+const liftedMs = 7 * dayMs;
+
+const reads = [
+  'dev.cdeventsx.tripline-inventory.observed',
+  'dev.cdeventsx.tripline-ref.pushed',
+  'dev.cdevents.change.created',
+  'dev.cdeventsx.tripline-control.changed',
+  'dev.cdeventsx.tripline-change.looked-up',
+] as const satisfies readonly EventType[];
+
+export const repositories: Fact<Repository> = {
+  id: 'repositories',
+  description:
+    'A repository by its id: the names and default branches that it has had, whether it is public, and which branches are protected by what, from inventories and the events of branch protections and rulesets. ' +
+    'What an inventory tells by name stands under the name. Rulesets of the organisation, and patterns that a ruleset excludes, are not told by webhooks.',
+  reads,
+  value: repositorySchema,
+  keys(event) {
+    const data: Attributes = event.data;
+    if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
+      const told = data['tripline.inventory.protected'] ?? [];
+      const keys = told.map((one) => keyOf(event, one.repositoryId ?? namedRepository(one.repository)));
+      const workflows = secretWorkflowsOf(data).map(({ repository }) => keyOf(event, namedRepository(repository)));
+      return [...new Set([...keys, ...workflows])];
+    }
+    const key = repositoryKeyOf(event);
+    return key === undefined ? [] : [key];
+  },
+  learn,
+  keepMs: 400 * dayMs,
+};
+
+/** `workflow:owner/name/path` among the credentials of an inventory. */
+function secretWorkflowsOf(data: Attributes): { repository: string; path: string }[] {
+  return (data['tripline.inventory.credential_uses'] ?? []).flatMap(({ credential }) => {
+    const match = /^workflow:([^/]+\/[^/]+)\/(.+)$/.exec(credential);
+    return match ? [{ repository: match[1]!, path: match[2]! }] : [];
+  });
+}
+
+function learn(known: Repository | undefined, event: LoggedEvent, at: LearnContext): Repository {
+  const data: Attributes = event.data;
+  const before = known ?? nothing;
+  let next = before;
+  const set = <Name extends keyof Repository>(name: Name, value: readonly Repository[Name][number][]): void => {
+    if (value !== next[name]) next = { ...next, [name]: value };
+  };
+  if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
+    for (const { repository, repositoryId, patterns } of data['tripline.inventory.protected'] ?? []) {
+      if (keyOf(event, repositoryId ?? namedRepository(repository)) !== at.key) continue;
+      const branchPatterns = patterns.filter((pattern) => !pattern.startsWith('refs/tags/') && !matchesAll(pattern));
+      const told = { ...observedBy(event), control: 'inventory', patterns: branchPatterns.slice(0, 200) };
+      set('protections', keepBounded(next.protections, told, protections, at));
+      set('names', earliest(next.names, { ...observedBy(event), name: clip(repository, 256) }, names, at));
+    }
+    for (const { repository, path } of secretWorkflowsOf(data)) {
+      if (keyOf(event, namedRepository(repository)) !== at.key) continue;
+      set(
+        'secretWorkflows',
+        earliest(next.secretWorkflows, { ...observedBy(event), name: clip(path, 300) }, workflows, at),
+      );
+    }
+    return next;
+  }
+  if (isEvent(event, 'dev.cdeventsx.tripline-change.looked-up')) {
+    const answered = data['tripline.lookup.outcome'] === 'found';
+    const told = { ...observedBy(event), revision: data['vcs.ref.head.revision']!, answered };
+    const bound = { kind: 'questions', authorOf: () => '', mostPerAuthor: 5, most: 5 };
+    // What is asked last is what still matters: to let go of the others drops nothing that could decide.
+    set('asked', keepBounded(next.asked, told, bound, { pinned: at.pinned, flooded: () => {} }));
+    return next;
+  }
+  const { 'vcs.repository.name': name, 'tripline.repository.default_branch': branch } = data;
+  if (name !== undefined)
+    set('names', earliest(next.names, { ...observedBy(event), name: clip(name, 256) }, names, at));
+  if (branch !== undefined) {
+    const told = { ...observedBy(event), name: clip(branch, 300) };
+    set('defaultBranches', earliest(next.defaultBranches, told, branches, at));
+  }
+  const value = data['tripline.repository.visibility'];
+  const isOfVisibility = data['tripline.control.kind'] === 'visibility';
+  if (value !== undefined && (isOfVisibility || before.visibility.length === 0)) {
+    set('visibility', keepBounded(next.visibility, { ...observedBy(event), value }, visibilities, at));
+  }
+  const protection = protectionOf(event);
+  if (protection !== undefined) set('protections', keepBounded(next.protections, protection, protections, at));
+  return next;
+}
+
+/** The list with the first telling of each name. */
+function earliest(known: readonly Named[], told: Named, bound: Bound<Named>, at: LearnContext): readonly Named[] {
+  const place = known.findIndex(({ name }) => name === told.name);
+  if (place >= 0 && parseTime(known[place]!.time) <= parseTime(told.time)) return known;
+  return keepBounded(place < 0 ? known : known.toSpliced(place, 1), told, bound, at);
+}
+
+/** Kinds of rules that say who may change a branch; a ruleset of others, such as on messages, tells nothing of what matters. */
+const protecting = /"type":"(?:pull_request|update|merge_queue|required_status_checks|required_deployments)"/;
+
+function protectionOf(event: LoggedEvent): Protection | undefined {
+  const data: Attributes = event.data;
+  const kind = data['tripline.control.kind'];
+  const control = data['tripline.control.id'] ?? data['tripline.control.name'];
+  if ((kind !== 'branch-protection' && kind !== 'ruleset') || control === undefined) return undefined;
+  const settings = data['tripline.control.settings'] ?? {};
+  const rules = settings['rules'];
+  const isOff =
+    data['tripline.control.action'] === 'deleted' ||
+    (settings['enforcement'] !== undefined && settings['enforcement'] !== 'active') ||
+    (settings['target'] !== undefined && settings['target'] !== 'branch') ||
+    (kind === 'ruleset' && rules !== undefined && rules.endsWith(']') && !protecting.test(rules));
+  const patterns = (data['tripline.control.patterns'] ?? []).filter(
+    (one) => !one.startsWith('refs/tags/') && !matchesAll(one),
+  );
+  return {
+    ...observedBy(event),
+    control: `${kind} ${control}`,
+    patterns: isOff ? [] : patterns.map((one) => one.replace(/^refs\/heads\//, '')),
+  };
+}
+
+/** Whether `branch` was a default branch, or protected, at `ms` of the provider's time. */
+export function isProtectedBranch(known: readonly (Repository | undefined)[], branch: string, ms: number): boolean {
+  return known.some(
+    (repository) =>
+      isDefaultBranch([repository], branch) || (repository !== undefined && isFitting(repository, branch, ms)),
+  );
+}
+
+export function isDefaultBranch(known: readonly (Repository | undefined)[], branch: string): boolean {
+  return known.some((repository) => repository?.defaultBranches.some(({ name }) => name === branch));
+}
+
+function isFitting({ protections }: Repository, branch: string, ms: number): boolean {
+  const byControl = Map.groupBy(protections, ({ control }) => control);
+  const gone = new Map<string, number>();
+  for (const told of byControl.values()) {
+    for (const [place, now] of told.entries()) {
+      const patterns = new Set(now.patterns);
+      for (const lost of told[place - 1]?.patterns ?? []) if (!patterns.has(lost)) gone.set(lost, parseTime(now.time));
+    }
+  }
+  return [...byControl.values()].some((told) => {
+    const fits = ({ patterns }: Protection) => patterns.some((pattern) => matches(pattern, branch));
+    // What was told first is as it was before, too: nobody told of a time before.
+    const until = told.findLastIndex((one) => parseTime(one.time) <= ms);
+    const now = told[Math.max(until, 0)]!;
+    if (fits(now)) {
+      if (now.control !== 'inventory') return true;
+      // An inventory lists patterns alone, so what was lifted since is known by its pattern.
+      return now.patterns.some((pattern) => {
+        const goneMs = gone.get(pattern);
+        const isLifted = goneMs !== undefined && goneMs > parseTime(now.time) && goneMs + liftedMs <= ms;
+        return !isLifted && matches(pattern, branch);
+      });
+    }
+    const former = until > 0 ? told[until - 1] : undefined;
+    return former !== undefined && fits(former) && ms - parseTime(now.time) < liftedMs;
+  });
+}
+
+/** A pattern that stands for every name says nothing of which refs matter. */
+const matchesAll = (pattern: string): boolean => /^(?:~ALL|\*|\*\*|\*\*\/\*|\*\*\/\*\*)$/.test(pattern);

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import type { LookUp } from '@tripline/contracts/job';
+import type { ConcludeContext } from '@tripline/contracts/rule';
+import { changes } from './changes.ts';
+import { commits } from './commits.ts';
+import { type Ref, refs } from './refs.ts';
+import { isDefaultBranch, isProtectedBranch, type Repository, repositories } from './repositories.ts';
+import type { ReviewReader } from './reviewed.ts';
+import { type Account, changeKeyIn, commitKeyIn, namedRepository, refKeyIn } from './things.ts';
+import { memberKeysOf, writerKeyIn, writers } from './writers.ts';
+
+/** The facts that a rule which asks for reviews uses. */
+export const reviewFacts = [commits, changes, refs, repositories, writers] as const;
+type Reads = Pick<ConcludeContext<unknown>, 'read' | 'watch'>;
+
+/** A repository as a rule reads it: under its id, and under every name by which an inventory may have told of it. */
+export type Place = {
+  /** The key of the repository. */
+  key: string;
+  provider: string;
+  instance: string;
+  /** Absent where only its name was told. */
+  id: string | undefined;
+  name: string;
+  defaultBranch: string | undefined;
+  isDefault: (branch: string) => boolean;
+  /** `ms`: by the provider's time. */
+  isProtected: (branch: string, ms: number) => boolean;
+  branch: (name: string) => Ref[];
+  /** Paths of workflows that use secrets, by an inventory. */
+  secretWorkflows: readonly string[];
+};
+
+/** `defaultBranch`: as the thing that is judged tells it. */
+export function placeOf(repositoryKey: string, name: string, defaultBranch: string | undefined, reads: Reads): Place {
+  const [provider = '', instance = '', ...rest] = repositoryKey.split(':');
+  const id = rest.join(':');
+  const own = reads.read(repositories, repositoryKey);
+  const names = [name, ...(own?.names.map((one) => one.name) ?? [])].map(namedRepository);
+  const others = [...new Set(names)].filter((one) => one !== id).map((one) => `${provider}:${instance}:${one}`);
+  const known: (Repository | undefined)[] = [own, ...others.map((key) => reads.read(repositories, key))];
+  const told = known.findLast((one) => (one?.defaultBranches.length ?? 0) > 0)?.defaultBranches.at(-1)?.name;
+  const isDefault = (branch: string) => branch === defaultBranch || isDefaultBranch(known, branch);
+  return {
+    ...{ key: repositoryKey, provider, instance, name, isDefault },
+    id: id.startsWith('name:') ? undefined : id,
+    defaultBranch: defaultBranch ?? told,
+    isProtected: (branch, ms) => isDefault(branch) || isProtectedBranch(known, branch, ms),
+    branch: (branch) =>
+      [repositoryKey, ...others].flatMap((key) => reads.watch(refs, refKeyIn(key, 'branch', branch)) ?? []),
+    secretWorkflows: known.flatMap((one) => one?.secretWorkflows.map((workflow) => workflow.name) ?? []),
+  };
+}
+
+/** Whom a house excepts, each as `login:id`, or an app as `name[bot]`. */
+export type ReviewHouse = {
+  exemptActors: readonly string[];
+  mergeBots: readonly { account: string; approves: boolean }[];
+};
+
+/**
+ * Reads what decides a review. `into`: the protected branch that is built, into which or into the default branch a commit
+ * must have come; without it any protected branch will do.
+ */
+export function reviewReader(place: Place, into: string | undefined, reads: Reads, house: ReviewHouse): ReviewReader {
+  const isOne = (entry: string, one: Account | undefined): boolean =>
+    entry.endsWith('[bot]') ? entry === one?.login : one?.id !== undefined && entry.endsWith(`:${one.id}`);
+  return {
+    commit: (revision) => reads.watch(commits, commitKeyIn(place.key, revision)),
+    change: (number) => reads.watch(changes, changeKeyIn(place.key, number)),
+    branch: place.branch,
+    mayWrite: (one) =>
+      reads.watch(writers, writerKeyIn(place.key, one)) !== undefined ||
+      memberKeysOf(place.key, one).some((key) => reads.read(writers, key)?.member !== undefined),
+    keyOfCommit: (revision) => commitKeyIn(place.key, revision),
+    keyOfChange: (number) => changeKeyIn(place.key, number),
+    accepts: (branch, ms) =>
+      into === undefined ? place.isProtected(branch, ms) : branch === into || place.isDefault(branch),
+    acceptsForNew: place.isProtected,
+    into,
+    trunks: [...new Set([into, place.defaultBranch])].filter((one) => one !== undefined),
+    isExempt: (one) => house.exemptActors.some((entry) => isOne(entry, one)),
+    vouches: (one) => house.mergeBots.some(({ account }) => isOne(account, one)),
+    approves: (one) => house.mergeBots.some(({ account, approves }) => approves && isOne(account, one)),
+  };
+}
+
+/** One question a commit: its id is made of what is asked. */
+export function questionOf({ name, id }: Place, revision: string): LookUp {
+  const which = id === undefined ? {} : { repositoryId: id };
+  const asked = { kind: 'reviews-of-commit' as const, repository: name, ...which, revision };
+  return { id: createHash('sha256').update(JSON.stringify(asked)).digest('hex'), ...asked };
+}

@@ -1,0 +1,502 @@
+import type { AnyFact, Observed } from '@tripline/contracts/fact';
+import type { Because } from '@tripline/contracts/rule';
+import { clip } from '@tripline/contracts/text';
+import { parseTime } from '@tripline/contracts/time';
+import { type Change, changes as changesFact, type Review } from './changes.ts';
+import { type Commit, commits as commitsFact, type Push } from './commits.ts';
+import type { Ref } from './refs.ts';
+import { type Account, isSameAccount } from './things.ts';
+
+/**
+ * Whether a commit is reviewed: it came in by a change that the provider merged into an accepted branch, or is that change's
+ * reviewed head itself; approved at that head, or at the head beneath update merges that the provider made from the base, by
+ * somebody who wrote and pushed none of it and may write to the repository. What could not have been heard is unknown. One
+ * function for what webhooks told and for what the API answered: both are observations in the same facts.
+ */
+export type Verdict = {
+  is: 'reviewed' | 'unreviewed' | 'unknown';
+  why: string;
+  /** The commit that decides, and about which the API is to be asked where it is unknown. */
+  revision: string;
+  seen: readonly Seen[];
+  /** Approvers of whom nothing says that they may write to the repository. */
+  people?: readonly string[];
+};
+/** What speaks for or against it. `by`: whose act it is. */
+export type Seen = { fact: AnyFact; key: string; observed: Observed; what: string; by?: Account };
+
+/** What was seen, as a line of evidence. */
+export function becauseOf({ fact, key, observed, what }: Seen): Because {
+  const { eventId, eventType, time, url, trust } = observed;
+  const line = { eventId, eventType, time, what: clip(what, 500) };
+  return { fact, key, trust, evidence: url === undefined ? line : { ...line, url } };
+}
+
+/** What is known of one repository, and what the house says of its accounts. */
+export type ReviewReader = {
+  commit: (revision: string) => Commit | undefined;
+  change: (number: string) => Change | undefined;
+  branch: (name: string) => readonly Ref[];
+  mayWrite: (account: Account) => boolean;
+  keyOfCommit: (revision: string) => string;
+  keyOfChange: (number: string) => string;
+  /** Whether what landed there was landed where it counts for what is being built. `ms`: by the provider's time. */
+  accepts: (branch: string, ms: number) => boolean;
+  /** Whether it counts at all, such as for a branch that begins there. */
+  acceptsForNew: (branch: string, ms: number) => boolean;
+  /** The protected branch that is built, if it is one. */
+  into: string | undefined;
+  /** Branches whose past is asked: where they stood when anybody began to listen counts as reviewed. */
+  trunks: readonly string[];
+  /** Accounts whose own work needs no review. */
+  isExempt: (account: Account | undefined) => boolean;
+  /** Accounts whose merges count as the provider's own. */
+  vouches: (account: Account | undefined) => boolean;
+  /** Of those, the ones who merge only what was approved in a way of their own, such as by comments. */
+  approves: (account: Account | undefined) => boolean;
+};
+
+const deepest = 12;
+/** The provider stamps times to the second. */
+const sameMomentMs = 1_000;
+const proving = new Set(['OWNER', 'MEMBER']);
+const isZero = (revision: string | undefined): boolean => revision === undefined || /^0+$/.test(revision);
+const short = (revision: string): string => revision.slice(0, 12);
+
+/** Whether `revision` is reviewed. */
+export function isReviewed(revision: string, reader: ReviewReader, without: ReadonlySet<string> = new Set()): Verdict {
+  if (isOld(revision, reader))
+    return { is: 'reviewed', why: 'it was there before anybody listened', revision, seen: [] };
+  const commit = reader.commit(revision);
+  const landings = (commit?.pushes ?? []).filter(
+    (push) => push.type === 'branch' && !without.has(push.eventId) && reader.accepts(push.ref, parseTime(push.time)),
+  );
+  const verdicts = landings.map((push) => ofLanding(push, revision, reader, without));
+  const best =
+    verdicts.find(({ is }) => is === 'reviewed') ?? verdicts.find(({ is }) => is === 'unknown') ?? verdicts[0];
+  return best ?? byAnswer(revision, reader);
+}
+
+/**
+ * Whether a build of protected branch `ref` at `revision` builds reviewed commits alone: those that came in beneath it since
+ * the last build of the branch, too.
+ */
+export function isReviewedBuild(revision: string, ref: string, reader: ReviewReader): Verdict {
+  let verdict = isReviewed(revision, reader);
+  let at = revision;
+  for (let depth = 0; depth < deepest && verdict.is === 'reviewed'; depth += 1) {
+    const landing = reader
+      .commit(at)
+      ?.pushes.find((push) => push.type === 'branch' && push.ref === ref && push.tip === at);
+    if (landing === undefined || isZero(landing.before)) return verdict;
+    at = landing.before!;
+    const beneath = reader.commit(at);
+    const isLanded = beneath?.pushes.some((push) => push.type === 'branch' && push.ref === ref) === true;
+    if (!isLanded || beneath.built.some((run) => run.ref === ref)) return verdict;
+    const below = isReviewed(at, reader);
+    if (below.is !== 'reviewed') verdict = { ...below, why: `${short(at)} beneath it: ${below.why}` };
+  }
+  return verdict;
+}
+
+/** Whether `revision` is the head of a change that is approved at it, or of a merge queue's group of such changes. */
+export function isReviewedHead(revision: string, reader: ReviewReader, depth = 0): Verdict {
+  const commit = reader.commit(revision);
+  const verdicts = (commit?.changes ?? [])
+    .filter(({ as }) => as === 'head')
+    .map(({ change }) => ofChange(change, revision, undefined, reader, depth));
+  for (const group of commit?.groups ?? []) {
+    const base = group.baseRevision;
+    const isBeneath = base !== undefined && (reader.commit(base)?.groups.length ?? 0) > 0 && depth < deepest;
+    const parts = group.changes.map((change) => {
+      const known = reader.change(change);
+      const head = known?.merged.at(-1)?.head ?? known?.heads.at(-1)?.revision ?? known?.reviews.at(-1)?.revision;
+      return head === undefined
+        ? unknown(revision, `nothing was heard of change #${change}`)
+        : ofChange(change, head, undefined, reader, depth);
+    });
+    if (isBeneath) parts.push(isReviewedHead(base, reader, depth + 1));
+    if (parts.length > 0) verdicts.push(worst(parts));
+  }
+  return (
+    verdicts.find(({ is }) => is === 'reviewed') ??
+    verdicts.find(({ is }) => is === 'unknown') ??
+    verdicts[0] ??
+    unreviewed(revision, 'no change with an approval by somebody else has it as its head', [])
+  );
+}
+
+/** Files that configure CI, of all commits from `revision` down to what is reviewed or was never heard of. */
+export function ciPathsBeneath(revision: string, reader: ReviewReader): { paths: string[]; seen: Seen[] } {
+  const paths = new Set<string>();
+  const seen: Seen[] = [];
+  const waiting = [revision];
+  const done = new Set<string>();
+  while (waiting.length > 0 && done.size < deepest) {
+    const at = waiting.pop()!;
+    if (done.has(at) || isOld(at, reader)) continue;
+    done.add(at);
+    const pushes = reader.commit(at)?.pushes ?? [];
+    if (pushes.some((push) => push.type === 'branch' && reader.accepts(push.ref, parseTime(push.time)))) continue;
+    for (const push of pushes) {
+      if (push.ciPaths.length > 0) seen.push(seenPush(at, push, reader));
+      for (const path of push.ciPaths) paths.add(path);
+      if (push.tip === at && !isZero(push.before)) waiting.push(push.before!);
+    }
+  }
+  return { paths: [...paths], seen };
+}
+
+function isOld(revision: string, reader: ReviewReader): boolean {
+  return reader.trunks.some((branch) => {
+    const known = reader.branch(branch).filter(({ first, stood }) => first !== undefined || stood.length > 0);
+    // Of a branch of which nothing was ever heard, whatever stands on it was there before.
+    if (known.length === 0 && branch === reader.into) return (reader.commit(revision)?.pushes.length ?? 0) === 0;
+    return known.some((ref) => ref.first?.before === revision || ref.stood.some((one) => one.revision === revision));
+  });
+}
+
+/** One push to an accepted branch, that brought `revision` in. */
+function ofLanding(told: Push, revision: string, reader: ReviewReader, without: ReadonlySet<string>): Verdict {
+  const tip = told.tip;
+  const push =
+    tip === revision ? told : (reader.commit(tip)?.pushes.find(({ eventId }) => eventId === told.eventId) ?? told);
+  const seen = [seenPush(tip, push, reader)];
+  if (reader.isExempt(push.by)) return { is: 'reviewed', why: `${push.by?.login} needs no review`, revision, seen };
+  if (push.created) {
+    // A new branch brings nothing by itself: its commits are reviewed where they came from, or not at all.
+    const elsewhere = isReviewed(
+      tip,
+      { ...reader, accepts: reader.acceptsForNew },
+      new Set([...without, push.eventId]),
+    );
+    return { ...elsewhere, seen: [...seen, ...elsewhere.seen] };
+  }
+  if (push.forced) {
+    if (push.commits?.length === 0) return { ...byAnswer(tip, reader), seen };
+    return unreviewed(tip, `${push.ref} was forced to it`, seen);
+  }
+  const commits = push.commits?.length ? push.commits.map((one) => one.revision) : [tip];
+  const isWhole = push.whole && push.commits !== undefined && push.commits.length > 0;
+  let pending: string[] = [];
+  const parts: Verdict[] = [];
+  for (const commit of commits) {
+    pending.push(commit);
+    const merges = changesMergedAs(commit, push.ref, reader);
+    if (merges.length === 0) continue;
+    const segment = pending;
+    pending = [];
+    parts.push(bestOf(merges.map((change) => ofSegment(change, commit, segment, push, isWhole, reader))));
+  }
+  if (pending.length > 0) parts.push(ofTail(tip, pending, push, reader));
+  const verdict = worst(parts);
+  return { ...verdict, seen: [...seen, ...verdict.seen] };
+}
+
+/** Commits that end in none that the provider reports as a merge: in order only where they end in a reviewed head itself. */
+function ofTail(tip: string, pending: readonly string[], push: Push, reader: ReviewReader): Verdict {
+  const last = pending.at(-1)!;
+  const heads = (reader.commit(last)?.changes ?? []).filter(({ as }) => as === 'head').map(({ change }) => change);
+  const merged = heads.filter((change) =>
+    reader.change(change)?.merged.some(({ base, head }) => base === push.ref && head === last),
+  );
+  if (merged.length > 0) return bestOf(merged.map((change) => ofChange(change, last, push.ref, reader)));
+  const answer = answerOf(last, reader);
+  const committer = push.commits?.find((one) => one.revision === last)?.committer;
+  const isFromAdvisory = push.message.startsWith('Merge commit from fork') && committer === 'web-flow' && last === tip;
+  if (isFromAdvisory && (answer === undefined || (answer.verified && answer.parents.length === 2))) {
+    return unknown(last, 'it says to be the merge of an advisory’s private fork, whose review no webhook tells');
+  }
+  if (!push.whole) return unknown(last, 'the push is too long for its commits to be told');
+  return unreviewed(last, 'no merged change with an approval by somebody else brought it in', []);
+}
+
+/** Commits of a push up to one that the provider reports as the merge of a change. */
+function ofSegment(
+  number: string,
+  merge: string,
+  commits: readonly string[],
+  push: Push,
+  isWhole: boolean,
+  reader: ReviewReader,
+): Verdict {
+  const change = reader.change(number)!;
+  const merged = change.merged.find((one) => one.revision === merge && one.base === push.ref)!;
+  const approved = ofChange(number, merged.head, push.ref, reader);
+  if (approved.is !== 'reviewed')
+    return { ...approved, revision: approved.is === 'unknown' ? merge : approved.revision };
+  if (merge === merged.head || reader.vouches(push.by)) return approved;
+  const own = new Set([
+    merged.head,
+    ...change.heads.map(({ revision }) => revision),
+    ...(change.listed.at(-1)?.commits ?? []).map((one) => one.revision),
+  ]);
+  if (isWhole && !commits.some((one) => own.has(one))) {
+    // The head is not reachable by what was pushed, so that only the provider itself can have called this the merge.
+    const { commitCount } = merged;
+    if (commits.length === 1 || commitCount === undefined || commits.length <= commitCount) return approved;
+    return unknown(merge, `more came in with the merge of #${number} than it consists of`);
+  }
+  const committer = push.commits?.find((one) => one.revision === merge)?.committer;
+  return { ...madeByProvider(number, merge, merged.head, merged.by, committer, reader), seen: approved.seen };
+}
+
+/** Whether the provider made the merge commit itself, of the base and the reviewed head. An address proves nothing. */
+function madeByProvider(
+  number: string,
+  merge: string,
+  head: string,
+  by: Account | undefined,
+  committer: string | undefined,
+  reader: ReviewReader,
+): Verdict {
+  const answer = answerOf(merge, reader);
+  if (answer !== undefined) {
+    const isOwn = answer.author !== undefined && (answer.author.type !== 'Bot' || isSameAccount(answer.author, by));
+    const isMade =
+      answer.verified &&
+      answer.committer === 'web-flow' &&
+      answer.parents.length === 2 &&
+      answer.parents.includes(head);
+    if (isMade && isOwn)
+      return { is: 'reviewed', why: `the provider merged change #${number}`, revision: merge, seen: [] };
+    return unreviewed(merge, `the merge of change #${number} was made by hand`, []);
+  }
+  if (committer !== undefined && committer !== 'web-flow')
+    return unreviewed(merge, `the merge of change #${number} was made by hand`, []);
+  return unknown(merge, `nothing proves that the provider made the merge of change #${number}`);
+}
+
+function changesMergedAs(revision: string, base: string, reader: ReviewReader): string[] {
+  const told = reader.commit(revision)?.changes ?? [];
+  const numbers = [...new Set(told.filter(({ as }) => as !== 'part').map(({ change }) => change))];
+  return numbers.filter((number) =>
+    reader.change(number)?.merged.some((one) => one.revision === revision && one.base === base),
+  );
+}
+
+/** A commit of whose way into an accepted branch no push told: by what the API answered, if it did. */
+function byAnswer(revision: string, reader: ReviewReader): Verdict {
+  const commit = reader.commit(revision);
+  const answer = answerOf(revision, reader);
+  const of = (commit?.changes ?? []).map(({ change }) => change);
+  const verdicts = [...new Set(of)].flatMap((number) => {
+    const change = reader.change(number);
+    const merged = change?.merged.find(({ base, atMs }) =>
+      reader.accepts(base, Math.min(atMs, Date.parse('2100-01-01'))),
+    );
+    if (change === undefined || merged === undefined) return [];
+    const approved = ofChange(number, merged.head, merged.base, reader);
+    if (approved.is !== 'reviewed' || merged.revision !== revision || revision === merged.head) return [approved];
+    const own = new Set([merged.head, ...(change.listed.at(-1)?.commits ?? []).map((one) => one.revision)]);
+    const [parent] = answer?.parents ?? [];
+    const isSquash =
+      answer?.verified === true && answer.committer === 'web-flow' && answer.parents.length === 1 && !own.has(parent!);
+    return [isSquash ? approved : madeByProvider(number, revision, merged.head, merged.by, undefined, reader)];
+  });
+  if (verdicts.length > 0) return bestOf(verdicts);
+  const pushed = commit?.pushes.find(
+    (push) => push.tip !== revision || push.commits?.some((one) => one.revision === revision),
+  );
+  const seen = (commit?.pushes ?? []).slice(0, 3).map((push) => seenPush(revision, push, reader));
+  if (answer !== undefined)
+    return unreviewed(revision, 'the provider knows of no merged change that brought it in', seen);
+  if (pushed !== undefined) return unreviewed(revision, 'no merged change brought it into a protected branch', seen);
+  return unknown(revision, 'nothing was heard of how it came in');
+}
+
+const answerOf = (revision: string, reader: ReviewReader) =>
+  reader.commit(revision)?.answers.findLast(({ found }) => found);
+
+/** Whether change `number` was approved at `head`. `base`: the branch into which it was merged; undefined while it is open. */
+function ofChange(number: string, head: string, base: string | undefined, reader: ReviewReader, depth = 0): Verdict {
+  const change = reader.change(number);
+  if (change === undefined) return unknown(head, `nothing was heard of change #${number}`);
+  const merged = change.merged.find((one) => one.head === head && one.base === base);
+  const key = reader.keyOfChange(number);
+  const seen: Seen[] =
+    merged === undefined
+      ? []
+      : [
+          {
+            fact: changesFact,
+            key,
+            observed: merged,
+            what: `${merged.by?.login ?? 'Somebody'} merged change #${number} into ${base}`,
+          },
+        ];
+  const isExempt =
+    reader.isExempt(change.author) && change.heads.every(({ by }) => by === undefined || reader.isExempt(by));
+  if (isExempt)
+    return {
+      is: 'reviewed',
+      why: `change #${number} is ${change.author!.login}’s, who needs no review`,
+      revision: head,
+      seen,
+    };
+  const isTold =
+    change.listed.some((one) => one.head === head) ||
+    change.heads.some((one) => one.revision === head) ||
+    isPushed(head, change, reader);
+  const untilMs = (merged?.atMs ?? Number.POSITIVE_INFINITY) + sameMomentMs;
+  const heads = headsThatCount(head, change, reader);
+  const people: string[] = [];
+  let isDoubted = false;
+  for (const review of liveReviews(change, untilMs)) {
+    const counts = heads.get(review.revision);
+    if (counts === undefined || review.by === undefined || !isIndependent(review.by, change, head, reader)) continue;
+    if (!isOfBase(review, base, reader, depth)) continue;
+    if (!proving.has(review.association) && !reader.mayWrite(review.by)) people.push(review.by.login);
+    else if (counts === 'perhaps' || !isTold) isDoubted = true;
+    else
+      return {
+        is: 'reviewed',
+        why: `change #${number} was approved by ${review.by.login}`,
+        revision: head,
+        seen: [
+          ...seen,
+          { fact: changesFact, key, observed: review, what: `${review.by.login} approved change #${number}` },
+        ],
+      };
+  }
+  if (isDoubted)
+    return unknown(head, `what came into change #${number} after its approval, and by whom, cannot be told`);
+  if (people.length > 0)
+    return { ...unknown(head, `nothing says that ${people.join(', ')} may write to the repository`), people };
+  const isAnswered = change.listed.length > 0 || answerOf(merged?.revision ?? head, reader) !== undefined;
+  if (change.opened === undefined && !isAnswered)
+    return unknown(head, `change #${number} is from before anybody listened`);
+  return unreviewed(head, `change #${number} has no live approval of its last commit by somebody else`, seen);
+}
+
+const isPushed = (revision: string, { branch, fork }: Change, reader: ReviewReader): boolean =>
+  !fork &&
+  reader
+    .commit(revision)
+    ?.pushes.some((push) => push.type === 'branch' && push.ref === branch && push.tip === revision) === true;
+
+/** The last word of each reviewer up to `untilMs`, where it is an approval that nobody dismissed by then. */
+function liveReviews(change: Change, untilMs: number): Review[] {
+  const told = change.reviews
+    .filter(({ atMs }) => atMs <= untilMs)
+    .sort((a, b) => a.atMs - b.atMs || (a.id < b.id ? -1 : 1));
+  const dismissed = new Set(told.filter(({ state }) => state === 'dismissed').map(({ id }) => id));
+  const last = new Map<string, Review>();
+  for (const review of told) {
+    if (review.state !== 'dismissed') last.set(review.by?.id ?? review.by?.login.toLowerCase() ?? '', review);
+  }
+  return [...last.values()].filter(({ id, state }) => state === 'approved' && !dismissed.has(id));
+}
+
+/** The head, and those beneath it while each step up is an update merge that the provider made of the base. */
+function headsThatCount(head: string, change: Change, reader: ReviewReader): Map<string, 'surely' | 'perhaps'> {
+  const counting = new Map<string, 'surely' | 'perhaps'>([[head, 'surely']]);
+  let at = head;
+  let sure: 'surely' | 'perhaps' = 'surely';
+  for (let depth = 0; depth < deepest; depth += 1) {
+    const step = updateMerge(at, change, reader);
+    if (step === undefined || counting.has(step.before)) break;
+    if (!step.isSure) sure = 'perhaps';
+    at = step.before;
+    counting.set(at, sure);
+  }
+  return counting;
+}
+
+function updateMerge(
+  revision: string,
+  change: Change,
+  reader: ReviewReader,
+): { before: string; isSure: boolean } | undefined {
+  const list = change.listed.find(({ commits }) => commits.some((one) => one.revision === revision))?.commits;
+  const commit = list?.find((one) => one.revision === revision);
+  if (list !== undefined && commit !== undefined) {
+    const [before, from] = commit.parents;
+    const isOfBase = from !== undefined && commit.parents.length === 2 && !list.some((one) => one.revision === from);
+    const isMade = commit.verified && commit.committer === 'web-flow' && commit.author?.type !== 'Bot';
+    return isOfBase && isMade ? { before: before!, isSure: true } : undefined;
+  }
+  const before = change.heads.find((one) => one.revision === revision && one.before !== undefined)?.before;
+  if (before === undefined) return undefined;
+  const push = reader
+    .commit(revision)
+    ?.pushes.find((one) => one.type === 'branch' && one.ref === change.branch && one.tip === revision);
+  const committer = push?.commits?.find((one) => one.revision === revision)?.committer;
+  // A push to the repository itself is always told; one to a fork never.
+  if (change.fork ? false : committer !== 'web-flow') return undefined;
+  return { before, isSure: false };
+}
+
+/** Whether somebody who approves is a person who wrote and pushed none of it. */
+function isIndependent(by: Account, change: Change, head: string, reader: ReviewReader): boolean {
+  if (by.type === 'Bot' || by.login.endsWith('[bot]') || isSameAccount(by, change.author)) return false;
+  const isUpdate = (revision: string) => updateMerge(revision, change, reader) !== undefined;
+  if (change.heads.some((one) => isSameAccount(one.by, by) && !isUpdate(one.revision))) return false;
+  // Who wrote a commit is what its address says, and in a fork that is a stranger's to choose.
+  if (change.fork) return true;
+  const list = change.listed.findLast((one) => one.head === head)?.commits;
+  if (list?.some((one) => isSameAccount(one.author, by) && !isUpdate(one.revision))) return false;
+  let at: string | undefined = head;
+  for (let depth = 0; depth < deepest && at !== undefined && !isZero(at); depth += 1) {
+    const commit = reader.commit(at);
+    const push: Push | undefined = commit?.pushes.find(
+      (one) => one.type === 'branch' && one.ref === change.branch && one.tip === at,
+    );
+    if (push === undefined) break;
+    if (isSameAccount(push.by, by) && !isUpdate(at)) return false;
+    const wrote = (push.commits ?? []).filter(({ author, authorId }) =>
+      isSameAccount({ login: author, ...(authorId === undefined ? {} : { id: authorId }) }, by),
+    );
+    const isOwn = wrote.some(({ revision }) => !isUpdate(revision) && !isLanded(revision, reader));
+    if (list === undefined && isOwn) return false;
+    at = push.before;
+    if (at !== undefined && isLanded(at, reader)) break;
+  }
+  return true;
+}
+
+/** It stands in an accepted branch already, so it is no work of the change's own. */
+const isLanded = (revision: string, reader: ReviewReader): boolean =>
+  isOld(revision, reader) ||
+  reader
+    .commit(revision)
+    ?.pushes.some((push) => push.type === 'branch' && reader.accepts(push.ref, parseTime(push.time))) === true;
+
+/**
+ * Whether what was approved is what the merge brought in: the base was the same, or a branch that has itself come into it
+ * by a reviewed merge since.
+ */
+function isOfBase(review: Review, base: string | undefined, reader: ReviewReader, depth: number): boolean {
+  if (base === undefined || review.base === undefined || review.base === base) return true;
+  if (depth >= deepest) return false;
+  return reader.branch(review.base).some((ref) =>
+    ref.mergedFrom.some((merge) => {
+      const head = reader.change(merge.change)?.merged.find((one) => one.base === base)?.head;
+      const isAfter = review.atMs <= parseTime(merge.time) + sameMomentMs;
+      return (
+        merge.base === base &&
+        isAfter &&
+        head !== undefined &&
+        ofChange(merge.change, head, base, reader, depth + 1).is === 'reviewed'
+      );
+    }),
+  );
+}
+
+const seenPush = (revision: string, push: Push, reader: ReviewReader): Seen => ({
+  fact: commitsFact,
+  key: reader.keyOfCommit(revision),
+  observed: push,
+  what: `${push.by?.login ?? 'Somebody unnamed'} pushed ${short(push.tip)} to ${push.type} ${push.ref}`,
+  ...(push.by === undefined ? {} : { by: push.by }),
+});
+const unknown = (revision: string, why: string): Verdict => ({ is: 'unknown', why, revision, seen: [] });
+const unreviewed = (revision: string, why: string, seen: readonly Seen[]): Verdict => ({
+  is: 'unreviewed',
+  why,
+  revision,
+  seen,
+});
+const rank = { reviewed: 0, unknown: 1, unreviewed: 2 } as const;
+const worst = (verdicts: readonly Verdict[]): Verdict => verdicts.reduce((a, b) => (rank[b.is] > rank[a.is] ? b : a));
+const bestOf = (verdicts: readonly Verdict[]): Verdict => verdicts.reduce((a, b) => (rank[b.is] < rank[a.is] ? b : a));

@@ -1,0 +1,82 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import type { Fact, LearnContext } from '@tripline/contracts/fact';
+import { z } from 'zod';
+import { observedBy } from './bounds.ts';
+import { observedSchema } from './observed.ts';
+import { type Account, accountOf, authorOf, keyOf, repositoryKeyOf, senderOf } from './things.ts';
+
+const dayMs = 86_400_000;
+
+/** Why somebody is known to be able to write to a repository: the first proof of each kind. */
+export const writerSchema = z.object({
+  push: observedSchema.optional(),
+  merge: observedSchema.optional(),
+  /** The API said so. */
+  permission: observedSchema.optional(),
+  /** An inventory lists them among the organisation's members. */
+  member: observedSchema.optional(),
+});
+export type Writer = z.infer<typeof writerSchema>;
+
+const reads = [
+  'dev.cdeventsx.tripline-ref.pushed',
+  'dev.cdevents.change.merged',
+  'dev.cdeventsx.tripline-change.looked-up',
+  'dev.cdeventsx.tripline-inventory.observed',
+] as const satisfies readonly EventType[];
+
+/** An account in a repository, by the repository's key. */
+export const writerKeyIn = (repositoryKey: string, account: Account): string => `${repositoryKey}~${authorOf(account)}`;
+/** An account among the organisation's members. `by`: any key of the same provider and instance, such as a repository's. */
+export const memberKeysOf = (by: string, account: Account): string[] => {
+  const place = by.split(':', 2).join(':');
+  const named = `${place}:member~name:${account.login.toLowerCase()}`;
+  return account.id === undefined ? [named] : [`${place}:member~${account.id}`, named];
+};
+
+/** GitHub's words, and whatever an organisation calls a role of its own that may write. */
+const mayWrite = new Set(['write', 'push', 'maintain', 'admin']);
+
+export const writers: Fact<Writer> = {
+  id: 'writers',
+  description:
+    'Who is known to be able to write to a repository: a push or a merge of theirs, the provider’s word, or an inventory of members. ' +
+    'Nothing here says that somebody may not: a private membership shows as none.',
+  reads,
+  value: writerSchema,
+  keys: (event) => toldOf(event).map(({ key }) => key),
+  learn,
+  keepMs: 400 * dayMs,
+};
+
+function learn(known: Writer | undefined, event: LoggedEvent, at: LearnContext): Writer | undefined {
+  const told = toldOf(event).find(({ key }) => key === at.key);
+  if (told === undefined || known?.[told.proof] !== undefined) return known;
+  return { ...known, [told.proof]: observedBy(event) };
+}
+
+function toldOf(event: LoggedEvent): { key: string; proof: keyof Writer }[] {
+  const data: Attributes = event.data;
+  if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
+    return (data['tripline.inventory.members'] ?? []).map(({ login }) => ({
+      key: keyOf(event, `member~name:${login.toLowerCase()}`),
+      proof: 'member' as const,
+    }));
+  }
+  const repository = repositoryKeyOf(event);
+  if (repository === undefined) return [];
+  if (isEvent(event, 'dev.cdeventsx.tripline-change.looked-up')) {
+    const able = (data['tripline.lookup.changes'] ?? []).flatMap(({ reviews }) =>
+      reviews.filter(({ permission }) => permission !== undefined && mayWrite.has(permission)),
+    );
+    const keys = able.map(({ author, authorId }) => writerKeyIn(repository, accountOf(author, authorId)!));
+    return [...new Set(keys)].map((key) => ({ key, proof: 'permission' as const }));
+  }
+  const isMerge = event.type === 'dev.cdevents.change.merged';
+  const account = isMerge
+    ? accountOf(data['tripline.change.merged_by'], data['tripline.change.merged_by_id'])
+    : (senderOf(data) ?? accountOf(data['tripline.push.pusher'], data['tripline.push.pusher_id']));
+  if (account === undefined) return [];
+  return [{ key: writerKeyIn(repository, account), proof: isMerge ? 'merge' : 'push' }];
+}
