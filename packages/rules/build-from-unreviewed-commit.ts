@@ -1,440 +1,263 @@
-import { createHash } from 'node:crypto';
-import type { Attributes } from '@tripline/contracts/attributes';
-import { eventIs, isEvent, type LoggedEvent } from '@tripline/contracts/event';
-import { defineRule, type RuleContext, type Timer } from '@tripline/contracts/rule';
+import { type Because, type ConcludeContext, type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
-import { parseTime } from '@tripline/contracts/time';
+import { type Deployment, deployments } from '@tripline/facts/deployments';
+import { matches } from '@tripline/facts/ref-patterns';
+import { type Repository, repositories } from '@tripline/facts/repositories';
+import { type Place, placeOf, questionOf, reviewFacts, reviewReader } from '@tripline/facts/review-reader';
+import * as review from '@tripline/facts/reviewed';
+import { type Attempt, environmentsOf, linesOf, type Run, runs } from '@tripline/facts/runs';
+import type { Account } from '@tripline/facts/things';
 import { z } from 'zod';
-import {
-  type BuildSettings,
-  buildSettings,
-  type Commit,
-  caps,
-  commitSchema,
-  fits,
-  isExempt,
-  knownUnreviewed,
-  learnPush,
-  learnRun,
-  type Run,
-  reasonOf,
-  reviewedBy,
-  unknownCommit,
-} from './commit-facts.ts';
-import { remembered } from './remembered.ts';
-import { answerApproves, approvalOf, type Change, changeSchema, learnChange, unknownChange } from './reviewed.ts';
-import { draftOf } from './unreviewed-draft.ts';
+import { shortSha } from './story.ts';
 
-const repositorySchema = z.object({ protected: z.array(z.string()), secretWorkflows: z.array(z.string()) });
-const branchSchema = z.object({
-  /** Its head was in an inventory, so that nothing of it is from before Tripline. */
-  inventoried: z.boolean(),
-  /** The earliest push heard of, and the head that it found. */
-  first: z.object({ timeMs: z.number(), before: z.string() }).optional(),
-  /** Approved changes on this base: one of them may be merging now. */
-  approved: z.array(z.object({ change: z.string(), untilMs: z.number() })),
-  /** Heads that were built although nothing was ever heard of them; judged again when the branch's past is heard of. */
-  unheard: z.array(z.string()),
+const formOfAccount = 'an account as `login:id`, since a login can change hands, or an app as `name[bot]`';
+const account = z.string().regex(/^(?:[^\s:]+:\d+|[^\s:]+\[bot\])$/, formOfAccount);
+const settings = z.strictObject({
+  /** Accounts whose own work needs no review, such as a release bot: what they author and push, whoever merges it. */
+  exemptActors: z.array(account).default([]),
+  /** Accounts whose merges count as the provider's own, such as bors. `approves`: they merge only what was approved in a way of their own, by comments. */
+  mergeBots: z.array(z.strictObject({ account, approves: z.boolean().default(false) })).default([]),
+  /** Patterns of branches on which nothing is judged, as GitHub reads them; of tags with `refs/tags/` before. */
+  exemptRefs: z.array(z.string()).default([]),
+  /** Environments that anybody may deploy to, such as `preview-*`. */
+  exemptEnvironments: z.array(z.string()).default([]),
+  /** Workflows known to use secrets, `owner/name/.github/workflows/file.yml`. */
+  secretWorkflows: z.array(z.string()).default([]),
+  /** What a run of a pull request may have without being found; a house with self-hosted runners only will want `self-hosted`. */
+  pullRequestsMay: z.array(z.enum(['self-hosted', 'environment', 'secrets'])).default([]),
+  /** How long the events of a change may be on their way, in ms; until then nothing is said of what one of them may explain. */
+  holdMs: z.number().int().min(0).default(30_000),
 });
-type Repository = z.infer<typeof repositorySchema>;
-type Branch = z.infer<typeof branchSchema>;
-type State = Repository | Branch | Commit | Change;
-/** The rule's context, and the keys that this moment may touch. */
-type Context = RuleContext<State, BuildSettings>;
+type Settings = z.output<typeof settings>;
+type Context = ConcludeContext<Settings>;
+/** What is built or deployed. `run` and `attempt` are absent for a deployment that no run made. */
+type Build = Pick<Attempt, 'heardMs' | 'ref'> & {
+  place: Place;
+  id: string;
+  name: string;
+  occasion: string;
+  revision: string;
+  by: Account | undefined;
+  attempt?: Attempt;
+  environments: readonly string[];
+  because: Because[];
+};
+type Why = { what: string; seen?: readonly review.Seen[] };
+const noticePrefix = 'notice ';
 
-const dayMs = 86_400_000;
-const keepMs = { repository: 365 * dayMs, branch: 180 * dayMs, change: 90 * dayMs, commit: 90 * dayMs } as const;
-const branchCaps = { approved: 50, unheard: 16 } as const;
-const newBranch: Branch = { inventoried: false, approved: [], unheard: [] };
-
-const repositoryKey = remembered((repository) => `repository:${repository}`);
-const branchKey = (repository: string, branch: string) => `branch:${repository}@${clip(branch, 500)}`;
-const commitKey = (repository: string, revision: string) => `commit:${repository}@${revision}`;
-const changeKey = (repository: string, change: string) => `change:${repository}#${change}`;
-/** `commit:owner/name@sha` apart again. */
-function partsOf(key: string): { repository: string; revision: string } {
-  const at = key.lastIndexOf('@');
-  return { repository: key.slice('commit:'.length, at), revision: key.slice(at + 1) };
-}
-const getCommit = (context: Context, key: string) => (context.get(key) as Commit | undefined) ?? unknownCommit;
-const getChange = (context: Context, key: string) => (context.get(key) as Change | undefined) ?? unknownChange;
-const getBranch = (context: Context, key: string) => (context.get(key) as Branch | undefined) ?? newBranch;
-
-const runTypes = [
-  'dev.cdevents.pipelinerun.queued',
-  'dev.cdevents.pipelinerun.started',
-  'dev.cdevents.pipelinerun.finished',
-  'dev.cdeventsx.tripline-taskrun.queued',
-  'dev.cdevents.taskrun.started',
-  'dev.cdevents.taskrun.finished',
-] as const;
-const changeTypes = [
-  'dev.cdevents.change.created',
-  'dev.cdevents.change.updated',
-  'dev.cdevents.change.reviewed',
-  'dev.cdevents.change.merged',
-  'dev.cdevents.change.abandoned',
-] as const;
-
-const isInventory = eventIs('dev.cdeventsx.tripline-inventory.observed');
-const isRunEvent = eventIs(...runTypes);
-const isChangeEvent = eventIs(...changeTypes);
-const isPush = eventIs('dev.cdeventsx.tripline-ref.pushed');
-
-function keys(event: LoggedEvent): readonly string[] {
-  const data: Attributes = event.data;
-  if (isInventory(event)) return inventoryKeys(data);
-  const repository = data['vcs.repository.name'];
-  const revision = data['vcs.ref.head.revision'];
-  const name = data['vcs.ref.head.name'] ?? '';
-  if (repository === undefined) return [];
-  if (isRunEvent(event)) {
-    if (revision === undefined) return [];
-    return [repositoryKey(repository), branchKey(repository, name), commitKey(repository, revision)];
-  }
-  if (isPush(event)) {
-    if (data['tripline.ref.deleted'] === true || isZero(revision!)) return [];
-    const before = data['tripline.ref.before'];
-    const named = [repositoryKey(repository), branchKey(repository, name), commitKey(repository, revision!)];
-    if (before !== undefined && !isZero(before)) named.push(commitKey(repository, before));
-    return named;
-  }
-  if (isChangeEvent(event)) {
-    const seen = data['tripline.review.revision'] ?? revision!;
-    const merge = data['tripline.change.merge_revision'];
-    const base = branchKey(repository, data['vcs.ref.base.name'] ?? '');
-    const named = [changeKey(repository, data['vcs.change.id']!), base, commitKey(repository, seen)];
-    if (merge !== undefined) named.push(commitKey(repository, merge));
-    return named;
-  }
-  if (isEvent(event, 'dev.cdeventsx.tripline-mergegroup.requested')) {
-    const changes = (data['tripline.change.ids'] ?? []).slice(0, caps.changes);
-    return [commitKey(repository, revision!), ...changes.map((change) => changeKey(repository, change))];
-  }
-  return [commitKey(repository, revision!)];
-}
-
-const isZero = (revision: string) => /^0+$/.test(revision);
-
-function inventoryKeys(data: Attributes): readonly string[] {
-  const found = new Set<string>();
-  for (const { repository, branch, revision } of data['tripline.inventory.heads'] ?? []) {
-    found.add(branchKey(repository, branch)).add(commitKey(repository, revision));
-  }
-  for (const { repository } of data['tripline.inventory.protected'] ?? []) found.add(repositoryKey(repository));
-  for (const { repository } of secretWorkflowsOf(data)) found.add(repositoryKey(repository));
-  return [...found];
-}
-
-/** `workflow:owner/name/path` among the credentials of an inventory: a workflow that uses secrets. */
-function secretWorkflowsOf(data: Attributes): { repository: string; path: string }[] {
-  return (data['tripline.inventory.credential_uses'] ?? []).flatMap(({ credential }) => {
-    const match = /^workflow:([^/]+\/[^/]+)\/(.+)$/.exec(credential);
-    return match ? [{ repository: match[1]!, path: match[2]! }] : [];
-  });
-}
-
-function judge(event: LoggedEvent, context: Context): void {
-  const data: Attributes = event.data;
-  if (isInventory(event)) {
-    learnInventory(data, context);
-    return;
-  }
-  const repository = data['vcs.repository.name']!;
-  if (isRunEvent(event)) {
-    judgeRun(event, repository, context);
-    return;
-  }
-  if (isPush(event)) {
-    judgePush(event, repository, context);
-    return;
-  }
-  if (isChangeEvent(event)) {
-    judgeChange(event, repository, context);
-    return;
-  }
-  const key = commitKey(repository, data['vcs.ref.head.revision']!);
-  const commit = getCommit(context, key);
-  if (isEvent(event, 'dev.cdeventsx.tripline-mergegroup.requested')) {
-    const changes = { ...commit.changes };
-    for (const id of (data['tripline.change.ids'] ?? []).slice(0, caps.changes)) {
-      const change = getChange(context, changeKey(repository, id));
-      const head = change.heads.at(-1)?.revision ?? change.reviews.at(-1)?.revision;
-      if (changes[id] !== 'merged' && head !== undefined && approvalOf(change, head)) changes[id] = 'approved';
-    }
-    review(context, key, { ...commit, changes });
-    return;
-  }
-  const found = data['tripline.lookup.outcome'] === 'found';
-  const approves = answerApproves(data['tripline.lookup.changes'] ?? []);
-  const answer = found ? (approves ? 'reviewed' : 'unreviewed') : 'unavailable';
-  review(context, key, { ...commit, answer: commit.answer === 'reviewed' ? 'reviewed' : answer });
-}
-
-function learnInventory(data: Attributes, context: Context): void {
-  for (const { repository, branch, revision } of data['tripline.inventory.heads'] ?? []) {
-    const key = branchKey(repository, branch);
-    context.set(key, { ...getBranch(context, key), inventoried: true }, keepMs.branch);
-    const head = commitKey(repository, revision);
-    review(context, head, { ...getCommit(context, head), trusted: 'it was the head of a protected branch on day one' });
-  }
-  const change = (repository: string, to: (state: Repository) => Repository) => {
-    const key = repositoryKey(repository);
-    const state = (context.get(key) as Repository | undefined) ?? { protected: [], secretWorkflows: [] };
-    context.set(key, to(state), keepMs.repository);
-  };
-  for (const { repository, patterns } of data['tripline.inventory.protected'] ?? []) {
-    change(repository, (state) => ({ ...state, protected: patterns.slice(0, 100) }));
-  }
-  for (const { repository, path } of secretWorkflowsOf(data)) {
-    change(repository, (state) => ({
-      ...state,
-      secretWorkflows: [...new Set([...state.secretWorkflows, path])].slice(-100),
-    }));
-  }
-}
-
-function isProtected(known: Repository | undefined, data: Attributes): boolean {
-  const name = data['vcs.ref.head.name'];
-  if (name === undefined) return false;
-  return name === data['tripline.repository.default_branch'] || fits(known?.protected ?? [], name);
-}
-
-function judgeRun(event: LoggedEvent, repository: string, context: Context): void {
-  const data: Attributes = event.data;
-  const [ofRepository, , key] = context.keys as [string, string, string];
-  const known = context.get(ofRepository) as Repository | undefined;
-  const path = data['tripline.pipeline.path'] ?? '';
-  const secretWorkflow =
-    (known?.secretWorkflows.includes(path) ?? false) ||
-    context.settings.secretWorkflows.includes(`${repository}/${path}`);
-  const dueMs = context.nowMs + context.settings.holdMs;
-  const protectedRef = isProtected(known, data);
-  const commit = learnRun(getCommit(context, key), event, { protectedRef, secretWorkflow, dueMs });
-  review(context, key, commit);
-}
-
-function judgePush(
-  event: LoggedEvent<'dev.cdeventsx.tripline-ref.pushed'>,
-  repository: string,
-  context: Context,
-): void {
-  const { data } = event;
-  const [ofRepository, ofBranch, key] = context.keys as [string, string, string];
-  const before = data['tripline.ref.before'];
-  const timeMs = parseTime(event.time);
-  const known = context.get(ofRepository) as Repository | undefined;
-  if (data['vcs.ref.head.type'] === 'branch' && isProtected(known, data) && before !== undefined) {
-    const branch = getBranch(context, ofBranch);
-    if (!branch.inventoried && (branch.first === undefined || timeMs < branch.first.timeMs)) {
-      // The head that the first push found was there before Tripline; one that a later "first" named was not.
-      if (branch.first) askAgain(context, 'untrust', [commitKey(repository, branch.first.before)]);
-      if (!isZero(before)) {
-        const old = commitKey(repository, before);
-        review(context, old, {
-          ...getCommit(context, old),
-          trusted: 'it was the head when the branch was first heard of',
-        });
-      }
-      for (const revision of branch.unheard) {
-        askAgain(context, 'again', [commitKey(repository, revision), ofBranch]);
-      }
-      context.set(ofBranch, { ...branch, first: { timeMs, before }, unheard: [] }, keepMs.branch);
-    }
-  }
-  const commit = learnPush(getCommit(context, key), event);
-  cover(context, repository, key, commit);
-  review(context, key, commit);
-}
-
-function judgeChange(event: LoggedEvent, repository: string, context: Context): void {
-  const data: Attributes = event.data;
-  const id = data['vcs.change.id']!;
-  const [key, base, ofHead, ofMerge] = context.keys as [string, string, string, string | undefined];
-  const change = learnChange(getChange(context, key), event);
-  context.set(key, change, keepMs.change);
-
-  const head = data['tripline.review.revision'] ?? data['vcs.ref.head.revision']!;
-  const branch = getBranch(context, base);
-  const others = branch.approved.filter((known) => known.change !== id && known.untilMs > context.nowMs);
-  const open = !change.merged && event.type !== 'dev.cdevents.change.abandoned';
-  const approved = open && approvalOf(change, head) ? [{ change: id, untilMs: context.nowMs + 7 * dayMs }] : [];
-  if (approved.length > 0 || others.length < branch.approved.length) {
-    context.set(base, { ...branch, approved: [...others, ...approved].slice(-branchCaps.approved) }, keepMs.branch);
-  }
-
-  const merge = data['tripline.change.merge_revision'];
-  const revisions = [head, change.merged?.head, change.merged?.revision];
-  for (const [place, revision] of revisions.entries()) {
-    if (revision === undefined || revisions.indexOf(revision) < place) continue;
-    if (revision === head) follow(context, ofHead, id, change);
-    else if (revision === merge) follow(context, ofMerge!, id, change);
-    // The event did not name this commit, so it is another moment's work.
-    else askAgain(context, 'follow', [commitKey(repository, revision), key]);
-  }
-}
-
-/** Writes what a change says of one commit that it brought in. */
-function follow(context: Context, key: string, id: string, change: Change): void {
-  const { repository, revision } = partsOf(key);
-  const commit = getCommit(context, key);
-  const brought = change.merged !== undefined && [change.merged.head, change.merged.revision].includes(revision);
-  const approved = approvalOf(change, change.merged && brought ? change.merged.head : revision) !== undefined;
-  const state = brought ? (approved ? 'merged' : 'unapproved') : approved ? 'approved' : undefined;
-  const { changes } = commit;
-  const isSaid = state === undefined ? !(id in changes) : changes[id] === state && Object.keys(changes).at(-1) === id;
-  const next: Commit = isSaid ? commit : { ...commit, changes: withChange(changes, id, state) };
-  cover(context, repository, key, next);
-  review(context, key, next);
-}
-
-/** What each change says of a commit, with what `id` now says, as the newest. */
-function withChange(changes: Commit['changes'], id: string, state: Commit['changes'][string] | undefined) {
-  const { [id]: _, ...others } = changes;
-  const all = [...Object.entries(others), ...(state === undefined ? [] : [[id, state] as const])];
-  return Object.fromEntries(all.slice(-caps.changes));
-}
-
-/** A rebased change comes as several commits: those of the push that ends in its merge are reviewed with it. */
-function cover(context: Context, repository: string, key: string, commit: Commit): void {
-  if (commit.carried.length === 0 || !Object.values(commit.changes).some((state) => state !== 'approved')) return;
-  askAgain(context, 'cover', [key, ...commit.carried.map((revision) => commitKey(repository, revision))]);
-}
-
-/** Judges keys that the present event does not name: by a timer that is due at once. */
-function askAgain(context: Context, what: string, keys: string[]): void {
-  context.setTimer({ id: `${what} ${keys.slice(0, 2).join(' ')}`, dueMs: context.nowMs, keys });
-}
-
-function due(timer: Timer, context: Context): void {
-  const [key, other] = timer.keys as [string, string];
-  const what = timer.id.split(' ', 1)[0];
-  if (what === 'follow') {
-    follow(context, key, other.slice(other.lastIndexOf('#') + 1), getChange(context, other));
-    return;
-  }
-  const commit = getCommit(context, key);
-  if (what === 'cover') {
-    const merged = Object.values(commit.changes).includes('merged');
-    for (const carried of timer.keys.slice(1)) {
-      const { coveredBy: _, ...rest } = getCommit(context, carried);
-      review(context, carried, merged ? { ...rest, coveredBy: partsOf(key).revision } : rest);
-    }
-    return;
-  }
-  if (what === 'untrust') {
-    const { trusted: _, ...rest } = commit;
-    review(context, key, rest);
-    return;
-  }
-  review(context, key, commit);
-}
-
-/** Decides all runs of a commit by what is now known of it, and keeps it. */
-function review(context: Context, key: string, commit: Commit): void {
-  const excess = commit.runs.length - caps.runs;
-  let runs = commit.runs;
-  if (runs.length > 0) {
-    const { repository, revision } = partsOf(key);
-    const decided = runs
-      .map((run, place) => decide(context, { key, repository, revision, commit, run, last: place < excess }))
-      .filter((run) => run !== undefined);
-    if (decided.length !== runs.length || decided.some((run, place) => run !== runs[place])) runs = decided;
-  }
-  const kept = excess > 0 ? runs.slice(-caps.runs) : runs;
-  context.set(key, kept === commit.runs ? commit : { ...commit, runs: kept }, keepMs.commit);
-}
-
-type Case = { key: string; repository: string; revision: string; commit: Commit; run: Run; last: boolean };
-
-/** The run as it is to be kept; undefined when it is of no interest. */
-function decide(context: Context, { key, repository, revision, commit, run, last }: Case): Run | undefined {
-  const { settings, nowMs } = context;
-  const occasion = `${run.id}/${run.attempt}`;
-  const timerId = `hold ${occasion}`;
-  const of = { subject: `${repository}@${revision}`, occasion };
-  const why = reasonOf(commit, run, settings);
-  const fine =
-    why === undefined
-      ? 'the run is none that needs a review'
-      : (reviewedBy(commit, run) ?? (isExempt(commit, run, settings) ? 'its pusher is exempt' : undefined));
-  if (fine !== undefined) {
-    if (run.fired) context.withdraw({ ...of, reason: fine });
-    else context.clearTimer(timerId);
-    // What explains it may itself be taken back, as an approval that is dismissed.
-    const explained = run.fired ? { ...run, fired: false } : run;
-    // A run of a pull request may yet be given secrets or a runner, and a push may turn out to be a tag's.
-    const mayMatter =
-      commit.pushes.length === 0 ||
-      (run.trigger === undefined ? run.selfHosted : run.trigger.startsWith('pull_request'));
-    return why !== undefined || run.fired || mayMatter ? explained : undefined;
-  }
-  if (run.fired) return run;
-  const at = branchKey(repository, run.ref);
-  const branch = context.holds(at) ? getBranch(context, at) : undefined;
-  const merging = branch === undefined || branch.approved.some((change) => change.untilMs > nowMs);
-  const positive = knownUnreviewed(commit, run) || commit.answer === 'unreviewed';
-  if (!last && nowMs < run.dueMs && (merging || !positive)) {
-    // Whether a merge is on its way stands under the branch; where this moment does not hold it, the next one will.
-    const dueMs = branch === undefined && positive ? nowMs : run.dueMs;
-    context.setTimer({ id: timerId, dueMs, keys: [key, at] });
-    context.lookUp(question(repository, revision));
-    return run;
-  }
-  // Whatever stood there before Tripline heard of the branch counts as reviewed, as long as nothing says otherwise.
-  const past = branch?.inventoried === true || (branch?.first !== undefined && branch.first.timeMs < run.timeMs);
-  const unheard = commit.pushes.length === 0 && Object.keys(commit.changes).length === 0 && !positive;
-  if (unheard && run.protectedRef && !past) {
-    if (branch && !branch.unheard.includes(revision)) {
-      context.set(at, { ...branch, unheard: [...branch.unheard, revision].slice(-branchCaps.unheard) }, keepMs.branch);
-    }
-    return run;
-  }
-  context.clearTimer(timerId);
-  context.find({ ...of, ...draftOf(repository, revision, commit, run, why!, unheard) });
-  return { ...run, fired: true };
-}
-
-/** One question a commit: its id is made of what is asked. */
-function question(repository: string, revision: string) {
-  const asked = { kind: 'reviews-of-commit' as const, repository, revision };
-  return { id: createHash('sha256').update(JSON.stringify(asked)).digest('hex'), ...asked };
-}
-
-export const rule = defineRule<State, BuildSettings>({
+export const rule = defineRule<unknown, Settings>({
   id: 'build-from-unreviewed-commit',
   title: 'Build of a commit that nobody else reviewed',
   description:
-    'A build of a protected ref or tag, a deployment, or a run with secrets is on a commit that no merged change with a live approval by somebody else brought in. ' +
-    'The approval must be of the last commit, by a person (owner, member or collaborator) who is neither its author nor its last pusher, and not dismissed. ' +
-    'The commit is followed through squash, merge, rebase and merge queue. A push that nobody could have reviewed is judged at once; one that a merge may explain is held for `holdMs` and asked of the provider. ' +
-    'Runs of pull requests are found only with secrets, an environment or a self-hosted runner. A review that is heard of late takes the finding back. ' +
-    'At most 20 runs are held for one commit; beyond that the oldest is judged by what is known.',
+    'A build of a protected branch or tag, a release, a deployment or a run with secrets is of a commit that no merged and approved change brought in. ' +
+    'Reviewed is what the provider merged into the branch that is built, or a change’s reviewed head itself: approved at its last commit, update merges by the provider apart, by a person who wrote and pushed none of it and may write to the repository. ' +
+    'It is followed through squash, merge, rebase, stacked changes and merge queue. What webhooks cannot tell is asked of the API; where that cannot be asked, one low notice a repository says what is not known. ' +
+    'Runs of pull requests are found only with secrets, an environment or a self-hosted runner. A review that is heard of late takes the finding back.',
   severity: 'high',
   confidence: 'high',
   principles: [2],
   attack: ['T1677', 'T1195.002'],
   owasp: ['CICD-SEC-1', 'CICD-SEC-4'],
-  tiers: { needs: 'A', better: 'API access, so that commits from before the first delivery can be asked about' },
+  tiers: {
+    needs: 'A',
+    better: 'API access, which proves who made a merge, who may write, and what was approved before the first delivery',
+  },
   falseAlarms: [
     'Bots that push releases or dependency updates: name them in `exemptActors`.',
-    'Hotfixes pushed straight to a protected branch: that is what it is for; let somebody approve afterwards and silence the finding.',
+    'Merges by a bot of the house, such as bors or Prow: `mergeBots`, with `approves` where people approve by comments.',
+    'Hotfixes pushed straight to a protected branch: that is what it is for; let somebody review afterwards and silence the finding.',
     'Preview environments that every branch deploys to: `exemptEnvironments`.',
     'Pull requests on self-hosted runners as a rule of the house: `pullRequestsMay: [self-hosted]`.',
-    'Tags on commits from before Tripline, without API access: low confidence; configure a token or App.',
+    'Without API access a merge commit cannot be told from one made by hand, nor a private member from a stranger: a low notice says so, once a repository.',
+    'Webhooks do not tell of a script that an unchanged workflow calls, of a new workflow that reads secrets (the audit stream does), or of artifacts of another run.',
   ],
-  reads: [
-    'dev.cdeventsx.tripline-inventory.observed',
-    'dev.cdeventsx.tripline-ref.pushed',
-    ...changeTypes,
-    'dev.cdeventsx.tripline-change.looked-up',
-    'dev.cdeventsx.tripline-mergegroup.requested',
-    ...runTypes,
-  ],
-  settings: buildSettings as z.ZodType<BuildSettings>,
-  state: z.union([repositorySchema, branchSchema, commitSchema, changeSchema]),
+  reads: [],
+  settings: settings as z.ZodType<Settings>,
   learns: false,
-  keys,
-  judge,
-  due,
+  concludes: {
+    uses: [runs, deployments, ...reviewFacts],
+    subjects({ fact, key, value }) {
+      if (fact === runs.id || fact === deployments.id) return [key];
+      const isAsked = fact === repositories.id && ((value as Repository | undefined)?.asked.length ?? 0) > 0;
+      return isAsked ? [noticePrefix + key] : [];
+    },
+    conclude(subject, context) {
+      if (subject.startsWith(noticePrefix)) return notice(subject.slice(noticePrefix.length), context);
+      const run = subject.includes('#') ? context.watch(runs, subject) : undefined;
+      if (run !== undefined)
+        return run.attempts.flatMap((attempt) => judge(buildOf(subject, run, attempt, context), context));
+      const deployment = subject.includes('^') ? context.watch(deployments, subject) : undefined;
+      return deployment === undefined ? [] : judge(deploymentOf(subject, deployment, context), context);
+    },
+  },
 });
+
+function buildOf(key: string, run: Run, attempt: Attempt, context: Context): Build {
+  const { repository } = run;
+  const { name, path, ref, heardMs, actor, revision = '' } = attempt;
+  return {
+    place: placeOf(key.slice(0, key.lastIndexOf('#')), repository.name, repository.defaultBranch, context),
+    ...{ id: run.id, name: name ?? path ?? 'A workflow', occasion: `${run.id}/${attempt.attempt}` },
+    ...{ revision, ref, heardMs, by: actor, attempt, environments: environmentsOf(run, attempt) },
+    because: linesOf(run, attempt).map((line) => review.becauseOf({ ...line, fact: runs, key })),
+  };
+}
+
+function deploymentOf(key: string, deployment: Deployment, context: Context): Build {
+  const { environment, by, revision, ref, heardMs } = deployment;
+  const place = placeOf(key.slice(0, key.lastIndexOf('^')), deployment.repository, undefined, context);
+  const id = key.slice(key.lastIndexOf('^') + 1);
+  const what = `${by?.login ?? 'Somebody'} deployed ${shortSha(revision)} to ${environment}`;
+  return {
+    ...{ place, id, name: `A deployment to ${environment}`, occasion: `deployment ${id}` },
+    ...{ revision, ref, heardMs, by, environments: [environment] },
+    because: [review.becauseOf({ fact: deployments, key, observed: deployment, what })],
+  };
+}
+
+function judge(build: Build, context: Context): Conclusion[] {
+  const { place, revision, attempt, ref } = build;
+  const holdUntilMs = build.heardMs + context.settings.holdMs;
+  const wait = (): [] => {
+    context.recheckAt(holdUntilMs);
+    return [];
+  };
+  if (/^0*$/.test(revision)) return [];
+  // Whether it is a pull request's is said by the run's own event, which may be on its way.
+  if (attempt !== undefined && attempt.trigger === undefined && context.nowMs < holdUntilMs) return wait();
+  const isPull = attempt?.trigger?.startsWith('pull_request') === true;
+  const ms = Date.parse(build.because[0]!.evidence.time);
+  const isOwn = attempt !== undefined && !isPull && attempt.fork !== true && ref !== undefined;
+  const into = isOwn && place.isProtected(ref, ms) ? ref : undefined;
+  const reader = reviewReader(place, into, context, context.settings);
+  const why = attempt === undefined ? deployed(build, context) : reasonOf(build, attempt, isPull, reader, context);
+  if (why === undefined) return [];
+  let verdict =
+    into === undefined ? review.isReviewed(revision, reader) : review.isReviewedBuild(revision, into, reader);
+  const isOfHead = isPull || attempt?.trigger === 'merge_group';
+  if (isOfHead && verdict.is !== 'reviewed') verdict = review.isReviewedHead(revision, reader);
+  if (verdict.is === 'reviewed') {
+    context.explain(verdict.why);
+    return [];
+  }
+  const isAnswered = reader.commit(verdict.revision)?.answers.some((answer) => answer.found) === true;
+  const base = into ?? place.defaultBranch;
+  const mayBeExplained = base !== undefined && place.branch(base).some(({ changesMs }) => changesMs !== undefined);
+  if (!isAnswered && (verdict.is === 'unknown' || mayBeExplained)) {
+    context.lookUp(questionOf(place, verdict.revision));
+    if (verdict.is === 'unreviewed' && context.nowMs < holdUntilMs) return wait();
+  }
+  return verdict.is === 'unknown' ? [] : [found(build, verdict, why)];
+}
+
+function deployed({ environments }: Build, { settings }: Context): Why | undefined {
+  const judged = environments.filter((one) => !settings.exemptEnvironments.some((pattern) => matches(pattern, one)));
+  return judged.length === 0 ? undefined : { what: `a deployment to ${judged.slice(0, 10).join(', ')}` };
+}
+
+/** Why a run of an unreviewed commit matters; undefined where it does not. */
+function reasonOf(
+  build: Build,
+  attempt: Attempt,
+  isPull: boolean,
+  reader: review.ReviewReader,
+  context: Context,
+): Why | undefined {
+  const { place, ref = '' } = build;
+  const { settings } = context;
+  const pushes = reader.commit(build.revision)?.pushes ?? [];
+  const isTag = pushes.some((push) => push.type === 'tag' && push.ref === ref);
+  if (settings.exemptRefs.some((one) => matches(one, isTag ? `refs/tags/${ref}` : ref))) return undefined;
+  const deploys = deployed(build, context);
+  const paths = [`${place.name}/${attempt.path}`, ...attempt.referenced.map((path) => path.split('@', 1)[0]!)];
+  const secret = [...settings.secretWorkflows, ...place.secretWorkflows.map((path) => `${place.name}/${path}`)];
+  const usesSecrets = paths.some((path) => secret.includes(path));
+  if (isPull) {
+    const may = settings.pullRequestsMay;
+    // A pull_request run of a fork gets no secrets; pull_request_target does, whoever opened it and from wherever.
+    const isGiven = attempt.secrets.length > 0 || (attempt.trigger === 'pull_request_target' && usesSecrets);
+    if (isGiven && !may.includes('secrets')) return { what: 'a pull request run that was given secrets' };
+    if (deploys !== undefined && !may.includes('environment'))
+      return { what: `a pull request run and ${deploys.what}` };
+    const isOnOwn = attempt.jobs.some(({ worker }) => worker?.hosted === false);
+    return isOnOwn && !may.includes('self-hosted') ? { what: 'a pull request run on a self-hosted runner' } : undefined;
+  }
+  if (deploys !== undefined) return deploys;
+  if (attempt.secrets.length > 0) return { what: 'a run that was given secrets' };
+  if (reader.into !== undefined) return { what: `a build of protected branch ${ref}` };
+  if (attempt.trigger === 'release') return { what: `a build of release ${ref}` };
+  if (attempt.trigger === 'merge_group' || attempt.fork === true) return undefined;
+  if (isTag) return { what: `a build of tag ${ref}` };
+  const isBranch = pushes.some((push) => push.type === 'branch' && push.ref === ref) || place.branch(ref).length > 0;
+  if (!isBranch) return { what: `a build of ${ref}, which is no branch that was ever heard of` };
+  // Branches build all day; one that rewrites the workflow which holds the secrets is after the secrets.
+  const changed = usesSecrets ? review.ciPathsBeneath(build.revision, reader) : undefined;
+  if (changed === undefined || changed.paths.length === 0) return undefined;
+  return { what: `a run with secrets whose CI files were changed on the way to ${ref}`, seen: changed.seen };
+}
+
+function found({ place, revision, attempt, ...build }: Build, verdict: review.Verdict, why: Why): Conclusion {
+  const { provider, instance, name: repository, id: repositoryId } = place;
+  const who = verdict.seen.findLast(({ by }) => by !== undefined)?.by ?? build.by;
+  const isDynamic = attempt?.trigger === 'dynamic' || attempt?.path?.startsWith('dynamic/') === true;
+  const run = `Run ${build.id} (attempt ${attempt?.attempt})`;
+  const target = { provider, instance, repository, ...(repositoryId === undefined ? {} : { repositoryId }) };
+  return {
+    subject: `${repository}@${revision}`,
+    occasion: build.occasion,
+    title: clip(`${build.name} ran on ${repository} at ${shortSha(revision)}, which nobody else reviewed`, 300),
+    summary: clip(
+      `${shortSha(verdict.revision)} is not reviewed: ${verdict.why}. ${attempt === undefined ? 'This' : run} is ${why.what}${isDynamic ? ', by an automation of the provider’s own' : ''}.`,
+      4000,
+    ),
+    ...(isDynamic ? { severity: 'low' as const } : {}),
+    because: [...build.because, ...[...verdict.seen, ...(why.seen ?? [])].map(review.becauseOf)],
+    entities: [
+      { kind: 'commit', id: `${repository}@${revision}` },
+      ...(attempt === undefined ? [] : [{ kind: 'run' as const, id: `${repository}#${build.id}` }]),
+      { kind: 'repository', id: repository },
+      ...build.environments.slice(0, 10).map((id) => ({ kind: 'environment' as const, id: clip(id, 500) })),
+      ...(who === undefined ? [] : [{ kind: 'user' as const, id: who.login }]),
+    ],
+    response: attempt === undefined || isDynamic ? [] : [{ action: 'stop-run', ...target, runId: build.id }],
+    remedy: [
+      `${attempt === undefined ? 'Take the deployment back' : `Cancel run ${build.id} of ${repository}`}, and hold back whatever came of it.`,
+      `Ask ${who?.login ?? 'whoever set it off'} what ${shortSha(verdict.revision)} is, and read its diff.`,
+      'If nobody answers for it: revert the commit, and rotate every secret that the run could read.',
+    ],
+  };
+}
+
+/** One a repository: commits were built of which nobody who could be asked knows whether they are reviewed. */
+function notice(key: string, context: Context): Conclusion[] {
+  const known = context.watch(repositories, key);
+  const name = known?.names.at(-1)?.name ?? key.split(':').slice(2).join(':');
+  const reader = reviewReader(placeOf(key, name, undefined, context), undefined, context, context.settings);
+  const asked = (known?.asked ?? []).map((one) => ({ one, verdict: review.isReviewed(one.revision, reader) }));
+  const open = asked.filter(({ verdict }) => verdict.is === 'unknown');
+  if (open.length === 0) return [];
+  const people = [...new Set(open.flatMap(({ verdict }) => verdict.people ?? []))];
+  const whys = [...new Set(open.map(({ verdict }) => verdict.why))].join('; ');
+  const line = ({ revision, answered }: Repository['asked'][number]) =>
+    `${shortSha(revision)} was built, and ${answered ? 'the answer does not settle it' : 'nobody could be asked about it'}`;
+  return [
+    {
+      subject: name,
+      occasion: 'not-known-to-be-reviewed',
+      title: clip(`Whether all that ${name} builds is reviewed cannot be told`, 300),
+      summary: clip(
+        `${whys}. Nothing speaks against these commits, and builds of such are not found until this is settled.`,
+        4000,
+      ),
+      ...{ severity: 'low', confidence: 'low', response: [] },
+      because: open.map(({ one }) => review.becauseOf({ fact: repositories, key, observed: one, what: line(one) })),
+      entities: [{ kind: 'repository', id: name }, ...people.map((id) => ({ kind: 'user' as const, id }))],
+      remedy: [
+        'Give read access to it by an App or a token (contents, pull requests, metadata), so that the provider can be asked.',
+        ...(people.length === 0
+          ? []
+          : [`Have an inventory of the organisation’s members imported that lists ${people.join(', ')}.`]),
+      ],
+    },
+  ];
+}

@@ -39,9 +39,11 @@ function job(s: number, by: string, of: Run & { environment?: string; runner: st
 }
 function push(s: number, by: string, branch: string, { before = '0'.repeat(40), pusher = by } = {}) {
   const created = /^0+$/.test(before);
+  const person = { name: by, email: `${by}@example.com`, username: by };
+  const commit = { id: evil, message: 'x', author: person, committer: person, added: [], removed: [], modified: ['x'] };
   return told(s, 'push', by, {
     ...{ ref: `refs/heads/${branch}`, before, after: evil, created, deleted: false, forced: false, base_ref: null },
-    ...{ compare: '', commits: [], head_commit: null, pusher: { name: pusher }, repository: app },
+    ...{ compare: '', commits: [commit], head_commit: commit, pusher: { name: pusher }, repository: app },
   });
 }
 const key = (title: string) =>
