@@ -24,5 +24,5 @@ await createDetector({
   worker: false,
   maxBatchRecords: 4,
   // So small that state is merged all the time, in several steps.
-  state: { recentBytes: 600, cachedPageBytes: 2000, pageBytes: 256, pagesPerStretch: 4 },
+  state: { memtableBytes: 600, blockCacheBytes: 2000, blockBytes: 256, blocksPerGroup: 4 },
 });

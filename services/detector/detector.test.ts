@@ -77,7 +77,7 @@ async function detectorByHand(
     worker: false,
     gatherMs: options.gatherMs ?? 0,
     // So small that state is merged while a test runs.
-    state: { recentBytes: 600, cachedPageBytes: 2000, pageBytes: 256, pagesPerStretch: 4 },
+    state: { memtableBytes: 600, blockCacheBytes: 2000, blockBytes: 256, blocksPerGroup: 4 },
   });
   const lost = new AbortController().signal;
   return {

@@ -173,11 +173,11 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     if (records.length === 0 && effects.counts.timersFired === 0 && effects.timers.length === 0) return engine.commit();
     await setAside(stream, effects.poison, { topic, partition });
     await noteRuleFaults(db, effects.poison);
-    const segment = own.state.pack(effects.state.filter(({ rule }) => !rule.startsWith('@')));
+    const flush = own.state.pack(effects.state.filter(({ rule }) => !rule.startsWith('@')));
     own.next = (records.at(-1)?.offset ?? own.next - 1) + 1;
-    gathering.add({ effects, segment, next: own.next, startedMs });
+    gathering.add({ effects, flush, next: own.next, startedMs });
     // In memory it holds from here on; when it cannot be recorded, all of it is read anew.
-    if (segment !== null) own.state.commit(segment);
+    if (flush !== null) own.state.commit(flush);
     engine.commit();
     for (const fault of effects.poison) tellFault(partition, fault);
     const following = consequencesOf(effects, { imports, isAskable });
@@ -229,7 +229,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   }
 
   async function tidy(own: Owned, idle: boolean): Promise<void> {
-    await own.state.tend(own.engine.logTimeMs(), idle);
+    await own.state.compact(own.engine.logTimeMs(), idle);
     await sweep(own);
   }
 

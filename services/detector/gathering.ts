@@ -5,7 +5,7 @@ import type { BatchRows } from './store/batches.ts';
 export type Judged = {
   effects: Effects;
   /** Of the state that it changed, what rules keep; null when nothing. */
-  segment: BatchRows['segments'][number] | null;
+  flush: BatchRows['flushes'][number] | null;
   /** Where reading stands after it. */
   next: number;
   /** When it was handed over, ms since the epoch. */
@@ -36,7 +36,7 @@ export function createGathering(owner: Pick<BatchRows, 'consumer' | 'topic' | 'p
         expected,
         next: last.next,
         logTimeMs: last.effects.logTimeMs,
-        segments: batches.flatMap(({ segment }) => segment ?? []),
+        flushes: batches.flatMap(({ flush }) => flush ?? []),
         seen: batches.flatMap(({ effects }) => effects.seen ?? []),
       };
       const taken = batches;

@@ -9,7 +9,7 @@ import { keepBatch } from './store/batches.ts';
 import { readRuns } from './store/state-store.ts';
 
 const key = { consumer: 'detector', topic: topics.events, partition: 0 };
-const small = { recentBytes: 20_000, cachedPageBytes: 10_000, pageBytes: 1000, pagesPerStretch: 8 };
+const small = { memtableBytes: 20_000, blockCacheBytes: 10_000, blockBytes: 1000, blocksPerGroup: 8 };
 const row = (number: number) => ({ workspace: 'acme', rule: 'some-rule', key: `key-${number}` });
 
 describe('the keyed state of a partition', () => {
@@ -28,11 +28,11 @@ describe('the keyed state of a partition', () => {
     return {
       state,
       async write(changes: StateChange[]) {
-        const segment = state.pack(changes);
-        const segments = segment === null ? [] : [segment];
-        await keepBatch(db.pool, { ...key, epoch, expected, next: expected + 1, logTimeMs: 0, segments, seen: [] });
+        const flush = state.pack(changes);
+        const flushes = flush === null ? [] : [flush];
+        await keepBatch(db.pool, { ...key, epoch, expected, next: expected + 1, logTimeMs: 0, flushes, seen: [] });
         expected += 1;
-        if (segment !== null) state.commit(segment);
+        if (flush !== null) state.commit(flush);
       },
     };
   }
@@ -43,7 +43,7 @@ describe('the keyed state of a partition', () => {
     const first = await open();
     for (let from = 0; from < 4000; from += 100) {
       await first.write(changesFrom(from));
-      await first.state.tend(0, false);
+      await first.state.compact(0, false);
     }
     await first.write(changesFrom(100, '{"a":2}'));
     await first.write(changesFrom(300, null));
@@ -67,19 +67,19 @@ describe('the keyed state of a partition', () => {
     const first = await open();
     for (let from = 0; from < 1000; from += 100) await first.write(changesFrom(from));
     const second = await open();
-    await expect(first.state.tend(0, false)).rejects.toThrow(Fenced);
+    await expect(first.state.compact(0, false)).rejects.toThrow(Fenced);
     expect(await readRuns(db.pool, key.partition)).toEqual([]);
     expect(await readState(db, key.partition, 0)).toHaveLength(1000);
 
     await second.write(changesFrom(0, null));
-    await second.state.tend(0, false);
+    await second.state.compact(0, false);
     for (let from = 0; from < 1000; from += 100) await second.write(changesFrom(from, '{"a":2}'));
-    await second.state.tend(0, false);
+    await second.state.compact(0, false);
     // The runs that were merged are still to be deleted.
     expect((await readRuns(db.pool, key.partition)).map(({ state }) => state)).toContain('dropped');
     const runs = await readRuns(db.pool, key.partition);
     await open();
-    await expect(second.state.tend(0, true)).rejects.toThrow(Fenced);
+    await expect(second.state.compact(0, true)).rejects.toThrow(Fenced);
     expect(await readRuns(db.pool, key.partition)).toEqual(runs);
     expect(await readState(db, key.partition, 0)).toHaveLength(1000);
   });

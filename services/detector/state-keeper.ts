@@ -1,21 +1,21 @@
 import type { Db } from '@tripline/db/database';
 import { inTransaction } from '@tripline/db/transaction';
-import { createOverlay } from '@tripline/engine/keyed-state/entries';
+import { createMergedView } from '@tripline/engine/keyed-state/entries';
 import type { StateKey } from '@tripline/engine/keyed-state/keys';
+import { createRunIndex, type SortedRun } from '@tripline/engine/keyed-state/sorted-run';
 import type { StateRow } from '@tripline/engine/keyed-state/state';
 import { createStateStore, type StoreOptions, type StoreSnapshot } from '@tripline/engine/keyed-state/state-store';
-import { createRunIndex, type StoredRun } from '@tripline/engine/keyed-state/stored-run';
 import { failpoint } from '@tripline/runtime/failpoint';
 import { moveFormerState } from './store/rule-state.ts';
 import {
-  deletePages,
+  deleteBlocks,
   type Ownership,
   type RunRow,
-  readPages,
+  readBlockGroups,
+  readBlocks,
+  readFlushes,
   readRuns,
-  readSegments,
-  readStretches,
-  writeStretch,
+  writeBlockGroup,
 } from './store/state-store.ts';
 
 /** The keyed state of a partition while it is owned. */
@@ -27,11 +27,11 @@ export type StateKeeper = Awaited<ReturnType<typeof openState>>;
  */
 export async function openState(db: Db, owner: Ownership, logTimeMs: number, options: StoreOptions = {}) {
   const { partition } = owner;
-  const segments = await readSegments(db.pool, partition);
-  const store = createStateStore({ segments, ...(await readStored(db, partition)) }, options);
+  const flushes = await readFlushes(db.pool, partition);
+  const store = createStateStore({ flushes, ...(await readStored(db, partition)) }, options);
 
   /** Merges as much as is due, a little at a time. `idle`: there is time for more. */
-  async function tend(nowMs: number, idle: boolean): Promise<void> {
+  async function compact(nowMs: number, idle: boolean): Promise<void> {
     let atLeastOne = idle;
     for (;;) {
       const work = store.work(nowMs, atLeastOne);
@@ -39,15 +39,15 @@ export async function openState(db: Db, owner: Ownership, logTimeMs: number, opt
       atLeastOne = false;
       failpoint('detector.before-tend');
       if (work.kind === 'drop') {
-        await deletePages(db.pool, owner, work.dropping);
+        await deleteBlocks(db.pool, owner, work.dropping);
         store.deleted(work.dropping);
         failpoint('detector.after-drop');
       } else {
-        const stretch = work.merge(await readPages(db.pool, partition, work.reads));
-        failpoint('detector.before-stretch');
-        await writeStretch(db.pool, owner, stretch);
-        store.wrote(stretch);
-        if (stretch.instead === null) failpoint('detector.after-stretch');
+        const group = work.merge(await readBlocks(db.pool, partition, work.reads));
+        failpoint('detector.before-group');
+        await writeBlockGroup(db.pool, owner, group);
+        store.wrote(group);
+        if (group.instead === null) failpoint('detector.after-group');
         else failpoint('detector.after-merge');
       }
     }
@@ -57,32 +57,32 @@ export async function openState(db: Db, owner: Ownership, logTimeMs: number, opt
     const moved = await inTransaction(db, (client) => moveFormerState(client, owner, store.pack));
     if (moved === null) break;
     store.commit(moved);
-    await tend(logTimeMs, false);
+    await compact(logTimeMs, false);
   }
 
   return {
     /** The rows of many keys; one that is absent has none. */
     async read(keys: readonly StateKey[]): Promise<StateRow[]> {
       const search = store.look(keys);
-      while (search.wanted.length > 0) search.give(await readPages(db.pool, partition, search.wanted));
+      while (search.wanted.length > 0) search.give(await readBlocks(db.pool, partition, search.wanted));
       return search.rows;
     },
     pack: store.pack,
     commit: store.commit,
-    tend,
+    compact,
     size: store.size,
   };
 }
 
 /** Runs as they are held in memory: those that stand, what is made of them, and those that are to go. */
-async function readStored(db: Db, partition: number): Promise<Omit<StoreSnapshot, 'segments'>> {
+async function readStored(db: Db, partition: number): Promise<Omit<StoreSnapshot, 'flushes'>> {
   const rows = await readRuns(db.pool, partition);
   const standing = rows.filter(({ state }) => state === 'standing');
   const inputsOf = (row: RunRow) => standing.filter(({ run }) => row.inputs.includes(run));
-  // Segments that were being merged are merged anew, since those of today are more.
+  // Flushes that were being merged are merged again from the start, since there are more by now.
   const goesOn = (row: RunRow) =>
     row.state === 'building' && row.inputs.length > 0 && inputsOf(row).length === row.inputs.length;
-  const runs: StoredRun[] = [];
+  const runs: SortedRun[] = [];
   for (const row of standing) runs.push({ ...row, ...(await readIndex(db, partition, row, row.keys)).index.done() });
   const unfinished = rows.find(goesOn);
   let building: StoreSnapshot['building'] = null;
@@ -96,22 +96,22 @@ async function readStored(db: Db, partition: number): Promise<Omit<StoreSnapshot
 
 async function readIndex(db: Db, partition: number, { run, bits }: RunRow, maxKeys: number) {
   const index = createRunIndex(bits, maxKeys);
-  let stretches = 0;
-  for await (const stretch of readStretches(db.pool, { partition, run })) {
-    index.add(stretch);
-    stretches += 1;
+  let groups = 0;
+  for await (const group of readBlockGroups(db.pool, { partition, run })) {
+    index.add(group);
+    groups += 1;
   }
-  return { index, stretches };
+  return { index, groups };
 }
 
 /** Everything that stands in a partition's state at `logTimeMs`, but for the engine's own: for tests and looking into things. */
 export async function readState(db: Db, partition: number, logTimeMs: number): Promise<StateRow[]> {
-  const all = createOverlay();
+  const all = createMergedView();
   const standing = (await readRuns(db.pool, partition)).filter(({ state }) => state === 'standing');
   for (const { run, bits } of standing.sort((a, b) => a.newest - b.newest)) {
-    const pages = await readPages(db.pool, partition, [{ run, first: 0, last: 2 ** bits - 1 }]);
-    for (const { entries } of pages) all.add(entries);
+    const blocks = await readBlocks(db.pool, partition, [{ run, first: 0, last: 2 ** bits - 1 }]);
+    for (const { entries } of blocks) all.add(entries);
   }
-  for (const { entries } of await readSegments(db.pool, partition)) all.add(entries);
+  for (const { entries } of await readFlushes(db.pool, partition)) all.add(entries);
   return all.rows(logTimeMs);
 }

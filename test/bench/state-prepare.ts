@@ -1,11 +1,11 @@
 import { openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
 import { takePartition } from '@tripline/db/positions';
-import { writeStretch } from '@tripline/detector/store/state-store';
+import { writeBlockGroup } from '@tripline/detector/store/state-store';
 import { packEntries } from '@tripline/engine/keyed-state/entries';
 import { hashKey } from '@tripline/engine/keyed-state/key-hash';
 import { joinedKey } from '@tripline/engine/keyed-state/keys';
-import { bitsFor, entriesIn, mergeStretch, pageOf } from '@tripline/engine/keyed-state/merge-pages';
+import { bitsFor, blockOf, entriesIn, mergeIntoGroup } from '@tripline/engine/keyed-state/merge-blocks';
 import { topics } from '@tripline/stream/stream';
 import { keyOf, rule, startMs, stateOf, workspaceOf } from './state-events.ts';
 import { partition } from './state-hand.ts';
@@ -16,7 +16,7 @@ import { partition } from './state-hand.ts';
  */
 const [url, count] = process.argv.slice(2);
 const keys = Number(count);
-const pagesAtOnce = 128;
+const blocksAtOnce = 128;
 const farMs = 10_000 * 3_600_000;
 
 const db = openDatabase(url!, { applicationName: 'bench', maxConnections: 2 });
@@ -31,36 +31,36 @@ const pack = (numbers: Iterable<number>) =>
 
 const keyBytes = pack(Array.from({ length: 1000 }, (_, place) => Math.floor((place * keys) / 1000))).length / 1000;
 const bits = bitsFor({ bytes: keyBytes * keys, keys }, 48 * 1024);
-const pages = Math.min(pagesAtOnce, 2 ** bits);
-const stretchOf = (high: number) => Math.floor(pageOf(high, bits) / pages);
+const blocks = Math.min(blocksAtOnce, 2 ** bits);
+const groupOf = (high: number) => Math.floor(blockOf(high, bits) / blocks);
 
-// Counted and laid out by stretch: two words a key.
-const stretches = 2 ** bits / pages;
-const starts = new Uint32Array(stretches + 1);
+// Counted and laid out by group: two words a key.
+const groups = 2 ** bits / blocks;
+const starts = new Uint32Array(groups + 1);
 const ofKey = new Uint32Array(keys);
 const hash = new Uint32Array(2);
 for (let number = 0; number < keys; number += 1) {
   hashKey(joinedKey(nameOf(number)), hash);
-  ofKey[number] = stretchOf(hash[0]!);
+  ofKey[number] = groupOf(hash[0]!);
   starts[ofKey[number]! + 1]! += 1;
 }
-for (let stretch = 0; stretch < stretches; stretch += 1) starts[stretch + 1]! += starts[stretch]!;
+for (let group = 0; group < groups; group += 1) starts[group + 1]! += starts[group]!;
 const order = new Uint32Array(keys);
 const next = starts.slice();
 for (let number = 0; number < keys; number += 1) order[next[ofKey[number]!]!++] = number;
 
 const total = { keys: 0, bytes: 0 };
-for (let stretch = 0; stretch < stretches; stretch += 1) {
-  const entries = pack(order.subarray(starts[stretch], starts[stretch + 1]));
-  const firstPage = stretch * pages;
-  const made = mergeStretch(entriesIn(entries, 0), { firstPage, pages, bits, oldest: true, nowMs: startMs });
-  total.keys += made.prints.length;
+for (let group = 0; group < groups; group += 1) {
+  const entries = pack(order.subarray(starts[group], starts[group + 1]));
+  const firstBlock = group * blocks;
+  const made = mergeIntoGroup(entriesIn(entries, 0), { firstBlock, blocks, bits, oldest: true, nowMs: startMs });
+  total.keys += made.fingerprints.length;
   total.bytes += made.bytes;
-  const instead = stretch === stretches - 1 ? { runs: [], segments: 0 } : null;
-  await writeStretch(
+  const instead = group === groups - 1 ? { runs: [], flushes: 0 } : null;
+  await writeBlockGroup(
     db.pool,
     { ...key, epoch },
-    { ...made, run: 1, newest: 1, bits, inputs: [], stretch, firstPage, total, instead },
+    { ...made, run: 1, newest: 1, bits, inputs: [], group, firstBlock, total, instead },
   );
 }
 await db.pool.query('ANALYZE state_pages');

@@ -99,10 +99,10 @@ function build(random: Random, server: Server, options: SimulateOptions) {
   const skewMs = roles.includes('notifier') ? 0 : random.pick([0, dayMs, -dayMs]);
   // Small, so that a short log's state is merged more than once.
   const state = {
-    recentBytes: random.pick([1000, 20_000]),
-    pageBytes: 1000,
-    pagesPerStretch: random.pick([1, 4]),
-    cachedPageBytes: 4000,
+    memtableBytes: random.pick([1000, 20_000]),
+    blockBytes: 1000,
+    blocksPerGroup: random.pick([1, 4]),
+    blockCacheBytes: 4000,
   };
   const lives = new Map<number, Life>();
 

@@ -4,15 +4,15 @@ import { joinedKey, type StateKey, splitKey } from './keys.ts';
 import type { StateRow } from './state.ts';
 
 /**
- * Keyed state as bytes: entries one after the other, in segments by no order, in pages by hash. An entry is
+ * Keyed state as bytes: entries one after the other, in flushes by no order, in blocks by hash. An entry is
  *
  *     hash (8 bytes) · expiresMs (6) · bytes of the key (2) · bytes of the JSON (4) · key · JSON
  *
  * little-endian, the key joined (keys.ts) and UTF-8, as is the JSON. One that says that its key is gone has no JSON and
- * `goneBytes` as its length. What lies in Postgres is compressed: state repeats itself, and shrinks to a fifth or less.
+ * `tombstoneBytes` as its length. What lies in Postgres is compressed: state repeats itself, and shrinks to a fifth or less.
  */
 const headerBytes = 20;
-const goneBytes = 0xffffffff;
+const tombstoneBytes = 0xffffffff;
 const latestMs = 2 ** 48 - 1;
 
 /** What stands under a key. `json` null: it is gone. */
@@ -37,7 +37,7 @@ export function packEntries(entries: readonly (StateKey & Stored)[]): Buffer {
     scratch.writeUInt32LE(hash[1]!, at + 4);
     scratch.writeUIntLE(Math.min(expiresMs, latestMs), at + 8, 6);
     scratch.writeUInt16LE(keyBytes, at + 14);
-    scratch.writeUInt32LE(json === null ? goneBytes : jsonBytes, at + 16);
+    scratch.writeUInt32LE(json === null ? tombstoneBytes : jsonBytes, at + 16);
     at += headerBytes + keyBytes + jsonBytes;
   }
   return Buffer.from(scratch.subarray(0, at));
@@ -47,36 +47,36 @@ export const highAt = (bytes: Buffer, at: number): number => bytes.readUInt32LE(
 export const lowAt = (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + 4);
 export const expiresAt = (bytes: Buffer, at: number): number => bytes.readUIntLE(at + 8, 6);
 const keyEnd = (bytes: Buffer, at: number): number => at + headerBytes + bytes.readUInt16LE(at + 14);
-export const isGone = (bytes: Buffer, at: number): boolean => bytes.readUInt32LE(at + 16) === goneBytes;
+export const isTombstone = (bytes: Buffer, at: number): boolean => bytes.readUInt32LE(at + 16) === tombstoneBytes;
 
 /** Where the next entry begins. */
 export function entryEnd(bytes: Buffer, at: number): number {
   const jsonBytes = bytes.readUInt32LE(at + 16);
-  return keyEnd(bytes, at) + (jsonBytes === goneBytes ? 0 : jsonBytes);
+  return keyEnd(bytes, at) + (jsonBytes === tombstoneBytes ? 0 : jsonBytes);
 }
 export const keyAt = (bytes: Buffer, at: number): string => bytes.toString('utf8', at + headerBytes, keyEnd(bytes, at));
 export function storedAt(bytes: Buffer, at: number): Stored {
-  const json = isGone(bytes, at) ? null : bytes.toString('utf8', keyEnd(bytes, at), entryEnd(bytes, at));
+  const json = isTombstone(bytes, at) ? null : bytes.toString('utf8', keyEnd(bytes, at), entryEnd(bytes, at));
   return { json, expiresMs: expiresAt(bytes, at) };
 }
 export const isSameKey = (one: Buffer, at: number, other: Buffer, otherAt: number): boolean =>
   one.compare(other, otherAt + headerBytes, keyEnd(other, otherAt), at + headerBytes, keyEnd(one, at)) === 0;
 
 /** Writes into `to` that the key of the entry at `at` is gone; answers where that ends. */
-export function copyGone(bytes: Buffer, at: number, to: Buffer, toAt: number): number {
+export function copyTombstone(bytes: Buffer, at: number, to: Buffer, toAt: number): number {
   const end = keyEnd(bytes, at);
   bytes.copy(to, toAt, at, end);
   to.writeUIntLE(0, toAt + 8, 6);
-  to.writeUInt32LE(goneBytes, toAt + 16);
+  to.writeUInt32LE(tombstoneBytes, toAt + 16);
   return toAt + end - at;
 }
 
-/** What a page, in order of hash, holds under a key; undefined when nothing. */
-export function findInPage(page: Buffer, joined: string, high: number, low: number): Stored | undefined {
-  for (let at = 0; at < page.length; at = entryEnd(page, at)) {
-    const there = highAt(page, at);
+/** What a block, in order of hash, holds under a key; undefined when nothing. */
+export function findInBlock(block: Buffer, joined: string, high: number, low: number): Stored | undefined {
+  for (let at = 0; at < block.length; at = entryEnd(block, at)) {
+    const there = highAt(block, at);
     if (there > high) return undefined;
-    if (there === high && lowAt(page, at) === low && keyAt(page, at) === joined) return storedAt(page, at);
+    if (there === high && lowAt(block, at) === low && keyAt(block, at) === joined) return storedAt(block, at);
   }
   return undefined;
 }
@@ -98,7 +98,7 @@ export function decompress(bytes: Uint8Array): Buffer {
 }
 
 /** Lays entries over each other, the older first, and answers what stands in the end. */
-export function createOverlay() {
+export function createMergedView() {
   const standing = new Map<string, Stored>();
   return {
     /** Entries as they lie in Postgres. */

@@ -1,62 +1,62 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createOverlay } from './entries.ts';
-import { chooseMerge } from './merge-pages.ts';
+import { createMergedView } from './entries.ts';
+import { chooseMerge } from './merge-blocks.ts';
+import { createRunIndex } from './sorted-run.ts';
 import type { StateChange } from './state.ts';
 import {
+  type BlockGroupRow,
+  type BlockRange,
   createStateStore,
-  type PageRange,
-  type Segment,
+  type Flush,
   type StateStore,
-  type StoredPage,
+  type StoredBlock,
   type StoreOptions,
   type StoreWork,
-  type StretchRow,
 } from './state-store.ts';
-import { createRunIndex } from './stored-run.ts';
 
 let resumed = 0;
 /** What Postgres would keep. */
 function createTables() {
-  const segments = new Map<number, Uint8Array>();
-  const runs = new Map<number, { state: 'building' | 'standing' | 'dropped'; stretches: StretchRow[] }>();
-  const pages = new Map<string, StoredPage>();
-  const rangeOf = ({ run, first, last }: PageRange) =>
+  const flushes = new Map<number, Uint8Array>();
+  const runs = new Map<number, { state: 'building' | 'standing' | 'dropped'; groups: BlockGroupRow[] }>();
+  const blocks = new Map<string, StoredBlock>();
+  const rangeOf = ({ run, first, last }: BlockRange) =>
     Array.from({ length: last - first + 1 }, (_, place) => `${run}/${first + place}`);
   return {
-    pages,
-    addSegment: ({ segment, entries }: Segment) => segments.set(segment, entries),
-    read: (ranges: readonly PageRange[]) => ranges.flatMap((range) => rangeOf(range).map((name) => pages.get(name)!)),
-    write(row: StretchRow): void {
-      const run = runs.get(row.run) ?? { state: 'building', stretches: [] };
+    blocks,
+    addSegment: ({ flush, entries }: Flush) => flushes.set(flush, entries),
+    read: (ranges: readonly BlockRange[]) => ranges.flatMap((range) => rangeOf(range).map((name) => blocks.get(name)!)),
+    write(row: BlockGroupRow): void {
+      const run = runs.get(row.run) ?? { state: 'building', groups: [] };
       runs.set(row.run, run);
-      run.stretches.push(row);
-      for (const [place, entries] of row.pages.entries()) {
-        const page = row.firstPage + place;
-        pages.set(`${row.run}/${page}`, { run: row.run, page, entries });
+      run.groups.push(row);
+      for (const [place, entries] of row.blocks.entries()) {
+        const block = row.firstBlock + place;
+        blocks.set(`${row.run}/${block}`, { run: row.run, block, entries });
       }
       if (row.instead === null) return;
       run.state = 'standing';
       for (const gone of row.instead.runs) runs.get(gone)!.state = 'dropped';
-      for (const segment of segments.keys()) if (segment <= row.instead.segments) segments.delete(segment);
+      for (const flush of flushes.keys()) if (flush <= row.instead.flushes) flushes.delete(flush);
     },
     drop({ dropping }: Extract<StoreWork, { kind: 'drop' }>): void {
-      for (const name of rangeOf(dropping)) pages.delete(name);
+      for (const name of rangeOf(dropping)) blocks.delete(name);
       if (dropping.isLast) runs.delete(dropping.run);
     },
     open(options: StoreOptions): StateStore {
-      const list = [...runs].map(([run, { state, stretches }]) => {
-        const { newest, bits, total, inputs } = stretches.at(-1)!;
-        const maxKeys = inputs.reduce((sum, input) => sum + (runs.get(input)?.stretches.at(-1)?.total.keys ?? 0), 0);
+      const list = [...runs].map(([run, { state, groups }]) => {
+        const { newest, bits, total, inputs } = groups.at(-1)!;
+        const maxKeys = inputs.reduce((sum, input) => sum + (runs.get(input)?.groups.at(-1)?.total.keys ?? 0), 0);
         const index = createRunIndex(bits, state === 'standing' ? total.keys : maxKeys + total.keys);
-        for (const stretch of stretches) index.add(stretch);
-        return { state, run, newest, bits, ...total, inputs, index, stretches: stretches.length };
+        for (const group of groups) index.add(group);
+        return { state, run, newest, bits, ...total, inputs, index, groups: groups.length };
       });
       const building = list.find(({ state, inputs }) => state === 'building' && inputs.length > 0);
       if (building !== undefined) resumed += 1;
       return createStateStore(
         {
-          segments: [...segments].sort(([a], [b]) => a - b).map(([segment, entries]) => ({ segment, entries })),
+          flushes: [...flushes].sort(([a], [b]) => a - b).map(([flush, entries]) => ({ flush, entries })),
           runs: list.filter(({ state }) => state === 'standing').map((row) => ({ ...row, ...row.index.done() })),
           building: building ?? null,
           dropped: list.filter((row) => row.state !== 'standing' && row !== building),
@@ -64,13 +64,13 @@ function createTables() {
         options,
       );
     },
-    overlay(nowMs: number) {
-      const all = createOverlay();
+    mergedView(nowMs: number) {
+      const all = createMergedView();
       const standing = [...runs.values()].filter(({ state }) => state === 'standing');
-      for (const { stretches } of standing.sort((a, b) => a.stretches[0]!.newest - b.stretches[0]!.newest)) {
-        for (const page of stretches.flatMap((stretch) => stretch.pages)) all.add(page);
+      for (const { groups } of standing.sort((a, b) => a.groups[0]!.newest - b.groups[0]!.newest)) {
+        for (const block of groups.flatMap((group) => group.blocks)) all.add(block);
       }
-      for (const [, entries] of [...segments].sort(([a], [b]) => a - b)) all.add(entries);
+      for (const [, entries] of [...flushes].sort(([a], [b]) => a - b)) all.add(entries);
       return all.rows(nowMs);
     },
   };
@@ -112,11 +112,11 @@ function rarely() {
 }
 
 describe('the state store', () => {
-  const options = { recentBytes: 250, cachedPageBytes: 500, pageBytes: 250, pagesPerStretch: 2 };
+  const options = { memtableBytes: 250, blockCacheBytes: 500, blockBytes: 250, blocksPerGroup: 2 };
 
   test('is a map, whatever is merged, expires, is lost on the way or read anew, and in whatever order', () => {
     let merges = 0;
-    let stretches = 0;
+    let groups = 0;
     const play = (steps: readonly Step[]) => {
       const tables = createTables();
       const model = new Map<number, { json: string; expiresMs: number }>();
@@ -133,13 +133,13 @@ describe('the state store', () => {
             const json = set && JSON.stringify({ value: set.value });
             return { ...names[name]!, json, expiresMs: set === null ? 0 : nowMs + set.keepMs };
           });
-          const segment = store.pack(changes)!;
+          const flush = store.pack(changes)!;
           if (step.isLost) {
             store = tables.open(options);
             continue;
           }
-          tables.addSegment(segment);
-          store.commit(segment);
+          tables.addSegment(flush);
+          store.commit(flush);
           for (const [place, [name]] of step.changes.entries()) {
             const { json, expiresMs } = changes[place]!;
             if (json === null) model.delete(name);
@@ -152,7 +152,7 @@ describe('the state store', () => {
           else {
             const row = work.merge(tables.read(work.reads));
             tables.write(row);
-            stretches += 1;
+            groups += 1;
             if (row.instead !== null && row.instead.runs.length > 1) merges += 1;
             // Its answer is lost: the owner takes the partition anew.
             if (step.isLost) store = tables.open(options);
@@ -171,16 +171,16 @@ describe('the state store', () => {
         });
         const inOrder = <Row extends { key: string }>(rows: Row[]) => rows.sort((a, b) => (a.key < b.key ? -1 : 1));
         expect(inOrder(found)).toEqual(inOrder(expected));
-        expect(inOrder(tables.overlay(nowMs))).toEqual(inOrder(expected));
+        expect(inOrder(tables.mergedView(nowMs))).toEqual(inOrder(expected));
       }
     };
     fc.assert(fc.property(someSteps, play), { numRuns: 60 });
     expect(merges).toBeGreaterThan(20);
-    expect(stretches).toBeGreaterThan(merges);
+    expect(groups).toBeGreaterThan(merges);
     expect(resumed).toBeGreaterThan(5);
   });
 
-  test('lets go of what expired and of the pages of what was merged', () => {
+  test('lets go of what expired and of the blocks of what was merged', () => {
     const tables = createTables();
     const store = tables.open(options);
     for (let nowMs = 0; nowMs < 2000; nowMs += 10) {
@@ -190,9 +190,9 @@ describe('the state store', () => {
         json: '{}',
         expiresMs: nowMs + 10,
       }));
-      const segment = store.pack(changes)!;
-      tables.addSegment(segment);
-      store.commit(segment);
+      const flush = store.pack(changes)!;
+      tables.addSegment(flush);
+      store.commit(flush);
       for (let work = store.work(nowMs, true); work !== undefined; work = store.work(nowMs, true)) {
         if (work.kind === 'drop') {
           tables.drop(work);
@@ -205,20 +205,20 @@ describe('the state store', () => {
       }
     }
     // 8,000 keys came, of which 40 last.
-    const { recentKeys, runs } = store.size();
-    expect(recentKeys + runs.reduce((sum, { keys }) => sum + keys, 0)).toBeLessThan(500);
-    expect(tables.pages.size).toBeLessThan(100);
+    const { memtableKeys, runs } = store.size();
+    expect(memtableKeys + runs.reduce((sum, { keys }) => sum + keys, 0)).toBeLessThan(500);
+    expect(tables.blocks.size).toBeLessThan(100);
   });
 
-  test('asks for no page of a key that is new, but for one in hundreds, and for one page of any other', () => {
+  test('asks for no block of a key that is new, but for one in hundreds, and for one block of any other', () => {
     const tables = createTables();
-    const store = tables.open({ recentBytes: 100_000, cachedPageBytes: 0 });
+    const store = tables.open({ memtableBytes: 100_000, blockCacheBytes: 0 });
     const keys = (from: number) => Array.from({ length: 20_000 }, (_, n) => ({ ...names[0]!, key: `${from + n}` }));
     for (let from = 0; from < 20_000; from += 1000) {
       const changes = keys(from).slice(0, 1000);
-      const segment = store.pack(changes.map((key) => ({ ...key, json: '{"some":"value"}', expiresMs: 1e9 })))!;
-      tables.addSegment(segment);
-      store.commit(segment);
+      const flush = store.pack(changes.map((key) => ({ ...key, json: '{"some":"value"}', expiresMs: 1e9 })))!;
+      tables.addSegment(flush);
+      store.commit(flush);
       for (let work = store.work(0, true); work !== undefined; work = store.work(0, true)) {
         if (work.kind === 'drop') store.deleted(work.dropping);
         else {
@@ -234,7 +234,7 @@ describe('the state store', () => {
     expect(pagesOf(keys(0))).toBeGreaterThan(10_000);
     const search = store.look(keys(0).slice(0, 1));
     expect(search.wanted.length).toBe(1);
-    expect(() => search.give([])).toThrow('of 1 pages of keyed state, state_pages holds 0');
+    expect(() => search.give([])).toThrow('of 1 blocks of keyed state, state_pages holds 0');
   });
 });
 

@@ -1,64 +1,64 @@
-import { compress, decompress, findInPage, packEntries, type Stored } from './entries.ts';
+import { createCache } from './cache.ts';
+import { compress, decompress, findInBlock, packEntries, type Stored } from './entries.ts';
 import { hashKey } from './key-hash.ts';
 import { joinedKey, type StateKey } from './keys.ts';
+import { createMemtable, type Memtable } from './memtable.ts';
 import {
+  type BlockGroup,
   bitsFor,
+  blockOf,
   chooseMerge,
   type EntryRef,
   entriesIn,
   highsOf,
-  mergeStretch,
-  pageOf,
-  type Stretch,
-} from './merge-pages.ts';
-import { createRecent } from './recent.ts';
-import { createRecentChanges, type RecentChanges } from './recent-changes.ts';
+  mergeIntoGroup,
+} from './merge-blocks.ts';
+import { blockThatMayHold, createRunIndex, type RunIndex, type SortedRun } from './sorted-run.ts';
 import type { StateChange, StateRow } from './state.ts';
-import { createRunIndex, pageThatMayHold, type RunIndex, type StoredRun } from './stored-run.ts';
 
-/** Consecutive pages of a run, both ends included. */
-export type PageRange = { run: number; first: number; last: number };
-/** A page as it lies in Postgres. */
-export type StoredPage = { run: number; page: number; entries: Uint8Array };
+/** Consecutive blocks of a run, both ends included. */
+export type BlockRange = { run: number; first: number; last: number };
+/** A block as it lies in Postgres. */
+export type StoredBlock = { run: number; block: number; entries: Uint8Array };
 /** What a batch changed, compressed, under its number. */
-export type Segment = { segment: number; entries: Uint8Array };
+export type Flush = { flush: number; entries: Uint8Array };
 
 /** What is read when the partition is taken. */
 export type StoreSnapshot = {
   /** Those that are not merged, the oldest first. */
-  segments: readonly Segment[];
+  flushes: readonly Flush[];
   /** Those that stand, in any order. */
-  runs: readonly StoredRun[];
+  runs: readonly SortedRun[];
   /** What a merge of runs that stand was made of them so far, by an owner before. */
-  building: (Pick<StoredRun, 'run' | 'newest' | 'bits' | 'bytes'> & BuildingRun) | null;
-  /** Those that do not, whose pages must go. */
+  building: (Pick<SortedRun, 'run' | 'newest' | 'bits' | 'bytes'> & BuildingRun) | null;
+  /** Those that do not, whose blocks must go. */
   dropped: readonly { run: number; bits: number }[];
 };
 
 /** `inputs`: runs that are merged into it. */
-export type BuildingRun = { inputs: readonly number[]; index: RunIndex; stretches: number };
+export type BuildingRun = { inputs: readonly number[]; index: RunIndex; groups: number };
 
-/** A row of pages to write, in one transaction with what it says of its run. */
-export type StretchRow = Stretch & {
+/** A row of blocks to write, in one transaction with what it says of its run. */
+export type BlockGroupRow = BlockGroup & {
   run: number;
   newest: number;
   bits: number;
-  /** Place of the stretch in its run. */
-  stretch: number;
-  firstPage: number;
-  /** Runs that are merged into it; none while segments are. */
+  /** Place of the group in its run. */
+  group: number;
+  firstBlock: number;
+  /** Runs that are merged into it; none while flushes are. */
   inputs: number[];
   /** Of the run so far. */
   total: { keys: number; bytes: number };
-  /** With its last stretch the run stands, and what went into it goes: runs, and segments up to a number. */
-  instead: { runs: number[]; segments: number } | null;
+  /** With its last group the run stands, and what went into it goes: runs, and flushes up to a number. */
+  instead: { runs: number[]; flushes: number } | null;
 };
-/** Pages to delete; `last` when none are left, and the run itself goes. */
-export type Dropping = PageRange & { isLast: boolean };
+/** Blocks to delete; `last` when none are left, and the run itself goes. */
+export type Dropping = BlockRange & { isLast: boolean };
 
 /** Work to do between batches: read `reads`, hand them to `merge`, write what it answers, and say `wrote`; or delete, and say `deleted`. */
 export type StoreWork =
-  | { kind: 'merge'; reads: PageRange[]; merge: (pages: readonly StoredPage[]) => StretchRow }
+  | { kind: 'merge'; reads: BlockRange[]; merge: (blocks: readonly StoredBlock[]) => BlockGroupRow }
   | { kind: 'drop'; dropping: Dropping };
 
 type Merging = {
@@ -66,75 +66,75 @@ type Merging = {
   newest: number;
   bits: number;
   oldest: boolean;
-  runs: readonly StoredRun[];
-  recent: RecentChanges | null;
+  runs: readonly SortedRun[];
+  memtable: Memtable | null;
   index: RunIndex;
-  stretches: number;
+  groups: number;
   bytes: number;
 };
 type Pending = { key: StateKey; joined: string; high: number; low: number; nextRun: number };
 
 const megabyte = 2 ** 20;
 /** However many share, a run is made of so much at least, or there would be too many. */
-const leastRecentBytes = 4 * megabyte;
+const leastMemtableBytes = 4 * megabyte;
 /** For each byte that batches change, so many are merged: more than a byte is written over on its way to the oldest run. */
 const mergedPerChanged = 8;
-const pagesDroppedAtOnce = 256;
+const blocksDroppedAtOnce = 256;
 
 export type StoreOptions = {
-  /** What may lie in segments before it is made a run, in bytes before compression; 32 MiB unless told otherwise. */
-  recentBytes?: number;
-  /** Pages held in memory, in bytes; 32 MiB unless told otherwise. */
-  cachedPageBytes?: number;
+  /** What may lie in flushes before it is made a run, in bytes before compression; 32 MiB unless told otherwise. */
+  memtableBytes?: number;
+  /** Blocks held in memory, in bytes; 32 MiB unless told otherwise. */
+  blockCacheBytes?: number;
   /** How many partitions share these sizes at this moment; one unless told otherwise. */
   sharedBy?: () => number;
-  /** What a page holds, in bytes before compression; 48 KiB unless told otherwise. */
-  pageBytes?: number;
-  /** Pages merged at once, a power of two: 32 unless told otherwise, so that it takes some milliseconds. */
-  pagesPerStretch?: number;
+  /** What a block holds, in bytes before compression; 48 KiB unless told otherwise. */
+  blockBytes?: number;
+  /** Blocks merged at once, a power of two: 32 unless told otherwise, so that it takes some milliseconds. */
+  blocksPerGroup?: number;
 };
 
 export type StateStore = ReturnType<typeof createStateStore>;
 
 /**
- * Keyed state of one partition as a log-structured store: segments, one a batch, of which the newest change of each
- * key is held in memory; and runs, older, sorted by hash and cut into pages, of which two bytes a key are held. So a
- * change costs its part of one row, a key that is new costs no query, and any other one page. Pure: it says which
- * pages it wants, and what is to be written.
+ * Keyed state of one partition as a log-structured merge tree: flushes, one a batch, of which the memtable holds the
+ * newest change of each key; and sorted runs, older, in order of hash and cut into blocks, of which a fingerprint of two
+ * bytes a key is held. So a change costs its part of one row, a key that is new costs no query, and any other one block. Pure: it says which
+ * blocks it wants, and what is to be written.
  */
 export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions = {}) {
-  const { recentBytes = 32 * megabyte, sharedBy = () => 1 } = options;
-  const mayBeRecent = () => Math.max(recentBytes / sharedBy(), Math.min(recentBytes, leastRecentBytes));
-  const pageBytes = options.pageBytes ?? 48 * 1024;
-  const pagesPerStretch = options.pagesPerStretch ?? 32;
+  const { memtableBytes = 32 * megabyte, sharedBy = () => 1 } = options;
+  const memtableLimit = () => Math.max(memtableBytes / sharedBy(), Math.min(memtableBytes, leastMemtableBytes));
+  const blockBytes = options.blockBytes ?? 48 * 1024;
+  const blocksPerGroup = options.blocksPerGroup ?? 32;
   const weigh = ({ length }: Buffer) => length + 100;
-  const cache = createRecent<Buffer>(options.cachedPageBytes ?? 32 * megabyte, { weigh, sharedBy });
-  /** What goes into the next segments, and what is being made a run. */
-  let recent = createRecentChanges();
+  const cache = createCache<Buffer>(options.blockCacheBytes ?? 32 * megabyte, { weigh, sharedBy });
+  /** What the next flushes change, and what is being made a run. */
+  let memtable = createMemtable();
   let frozen: Merging | null = null;
   /** The newest first. */
-  let runs: StoredRun[] = [...snapshot.runs].sort((a, b) => b.newest - a.newest);
+  let runs: SortedRun[] = [...snapshot.runs].sort((a, b) => b.newest - a.newest);
   let merging: Merging | null = snapshot.building && goOn(snapshot.building);
-  const dropped = snapshot.dropped.map(({ run, bits }) => ({ run, next: 0, pages: 2 ** bits }));
-  for (const { segment, entries } of snapshot.segments) recent.add(segment, decompress(entries));
-  let nextSegment = Math.max(recent.newest(), runs[0]?.newest ?? 0) + 1;
+  const dropped = snapshot.dropped.map(({ run, bits }) => ({ run, next: 0, blocks: 2 ** bits }));
+  for (const { flush, entries } of snapshot.flushes) memtable.add(flush, decompress(entries));
+  let nextFlush = Math.max(memtable.newest(), runs[0]?.newest ?? 0) + 1;
   let nextRun = Math.max(0, merging?.run ?? 0, ...[...runs, ...dropped].map(({ run }) => run)) + 1;
   let owedBytes = 0;
   const hash = new Uint32Array(2);
 
-  const nameOf = (run: number, page: number) => `${run}/${page}`;
+  const nameOf = (run: number, block: number) => `${run}/${block}`;
 
-  /** What stands under a key, or the page that must be looked at first. */
-  function lookAt(pending: Pending, given: Map<string, Buffer>): Stored | PageRange | undefined {
+  /** What stands under a key, or the block that must be looked at first. */
+  function lookAt(pending: Pending, given: Map<string, Buffer>): Stored | BlockRange | undefined {
     const { joined, high, low } = pending;
     for (; pending.nextRun < runs.length; pending.nextRun += 1) {
       const run = runs[pending.nextRun]!;
-      const page = pageThatMayHold(run, high, low);
-      if (page < 0) continue;
-      const name = nameOf(run.run, page);
+      const block = blockThatMayHold(run, high, low);
+      if (block < 0) continue;
+      const name = nameOf(run.run, block);
       const entries = given.get(name) ?? cache.get(name);
-      if (entries === undefined) return { run: run.run, first: page, last: page };
-      const stored = findInPage(entries, joined, high, low);
+      if (entries === undefined) return { run: run.run, first: block, last: block };
+      const stored = findInBlock(entries, joined, high, low);
       if (stored !== undefined) return stored;
     }
     return undefined;
@@ -142,39 +142,39 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
 
   function begin(of: { newest: number; bytes: number; keys: number; oldest: boolean }): Merging {
     const { newest, oldest } = of;
-    const bits = bitsFor(of, pageBytes);
+    const bits = bitsFor(of, blockBytes);
     const index = createRunIndex(bits, of.keys);
-    return { run: nextRun++, newest, bits, oldest, index, runs: [], recent: null, stretches: 0, bytes: 0 };
+    return { run: nextRun++, newest, bits, oldest, index, runs: [], memtable: null, groups: 0, bytes: 0 };
   }
   function goOn({ inputs, ...building }: NonNullable<StoreSnapshot['building']>): Merging {
     const merged = runs.filter(({ run }) => inputs.includes(run));
-    return { ...building, runs: merged, recent: null, oldest: merged.at(-1) === runs.at(-1) };
+    return { ...building, runs: merged, memtable: null, oldest: merged.at(-1) === runs.at(-1) };
   }
   function freeze(): Merging {
-    const [newest, bytes, keys] = [recent.newest(), recent.bytes(), recent.keys()];
+    const [newest, bytes, keys] = [memtable.newest(), memtable.bytes(), memtable.keys()];
     // A merge under way ends beneath what is frozen now.
-    const made = { ...begin({ newest, bytes, keys, oldest: runs.length === 0 }), recent };
-    recent = createRecentChanges();
+    const made = { ...begin({ newest, bytes, keys, oldest: runs.length === 0 }), memtable };
+    memtable = createMemtable();
     return made;
   }
   function beginMerge(): Merging | null {
-    const inputs = runs.slice(0, chooseMerge(runs, mayBeRecent()));
+    const inputs = runs.slice(0, chooseMerge(runs, memtableLimit()));
     if (inputs.length === 0) return null;
-    const sum = (of: (run: StoredRun) => number) => inputs.reduce((total, run) => total + of(run), 0);
+    const sum = (of: (run: SortedRun) => number) => inputs.reduce((total, run) => total + of(run), 0);
     const oldest = inputs.length === runs.length;
     const size = { bytes: sum(({ bytes }) => bytes), keys: sum(({ keys }) => keys) };
     return { ...begin({ newest: inputs[0]!.newest, ...size, oldest }), runs: inputs };
   }
 
-  function nextStretch(job: Merging, nowMs: number): StoreWork {
-    const firstPage = job.index.pages();
-    const pages = Math.min(pagesPerStretch, 2 ** job.bits - firstPage);
-    const { from, to } = highsOf(firstPage, pages, job.bits);
-    const reads = job.runs.map(({ run, bits }) => ({ run, first: pageOf(from, bits), last: pageOf(to, bits) }));
-    const merge = (given: readonly StoredPage[]): StretchRow => {
+  function nextGroup(job: Merging, nowMs: number): StoreWork {
+    const firstBlock = job.index.blocks();
+    const blocks = Math.min(blocksPerGroup, 2 ** job.bits - firstBlock);
+    const { from, to } = highsOf(firstBlock, blocks, job.bits);
+    const reads = job.runs.map(({ run, bits }) => ({ run, first: blockOf(from, bits), last: blockOf(to, bits) }));
+    const merge = (given: readonly StoredBlock[]): BlockGroupRow => {
       checkAllGiven(reads, given);
       function* refs(): Generator<EntryRef> {
-        if (job.recent !== null) yield* job.recent.between(from, to);
+        if (job.memtable !== null) yield* job.memtable.between(from, to);
         for (const { run, entries } of given) {
           yield* entriesIn(
             decompress(entries),
@@ -182,20 +182,20 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
           );
         }
       }
-      const { run, newest, bits, oldest, stretches: stretch } = job;
+      const { run, newest, bits, oldest, groups: group } = job;
       const inputs = job.runs.map((input) => input.run);
-      const made = mergeStretch(refs(), { firstPage, pages, bits, oldest, nowMs });
-      const total = { keys: job.index.keys() + made.prints.length, bytes: job.bytes + made.bytes };
-      const isLast = firstPage + pages === 2 ** bits;
-      const instead = { runs: inputs, segments: job.recent === null ? 0 : newest };
-      return { ...made, run, newest, bits, inputs, stretch, firstPage, total, instead: isLast ? instead : null };
+      const made = mergeIntoGroup(refs(), { firstBlock, blocks, bits, oldest, nowMs });
+      const total = { keys: job.index.keys() + made.fingerprints.length, bytes: job.bytes + made.bytes };
+      const isLast = firstBlock + blocks === 2 ** bits;
+      const instead = { runs: inputs, flushes: job.memtable === null ? 0 : newest };
+      return { ...made, run, newest, bits, inputs, group, firstBlock, total, instead: isLast ? instead : null };
     };
     return { kind: 'merge', reads, merge };
   }
 
   return {
     /**
-     * Looks many keys up. `rows`: of those that are there. While `wanted` names pages, `give` them; then `rows` and
+     * Looks many keys up. `rows`: of those that are there. While `wanted` names blocks, `give` them; then `rows` and
      * `wanted` are new.
      */
     look(keys: readonly StateKey[]) {
@@ -210,12 +210,12 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
         const joined = joinedKey(key);
         hashKey(joined, hash);
         const [high, low] = [hash[0]!, hash[1]!];
-        const stored = recent.find(joined, high, low) ?? frozen?.recent?.find(joined, high, low);
+        const stored = memtable.find(joined, high, low) ?? frozen?.memtable?.find(joined, high, low);
         if (stored === undefined) open.push({ key, joined, high, low, nextRun: 0 });
         else settle(key, stored);
       }
-      function want(): PageRange[] {
-        const ranges = new Map<string, PageRange>();
+      function want(): BlockRange[] {
+        const ranges = new Map<string, BlockRange>();
         open = open.filter((pending) => {
           const found = lookAt(pending, given);
           if (found !== undefined && 'run' in found) {
@@ -230,12 +230,12 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
       const search = {
         rows,
         wanted: want(),
-        give(pages: readonly StoredPage[]): void {
-          checkAllGiven(search.wanted, pages);
-          for (const { run, page, entries } of pages) {
+        give(blocks: readonly StoredBlock[]): void {
+          checkAllGiven(search.wanted, blocks);
+          for (const { run, block, entries } of blocks) {
             const bytes = decompress(entries);
-            given.set(nameOf(run, page), bytes);
-            cache.set(nameOf(run, page), bytes);
+            given.set(nameOf(run, block), bytes);
+            cache.set(nameOf(run, block), bytes);
           }
           search.wanted = want();
         },
@@ -243,16 +243,16 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
       return search;
     },
 
-    /** The segment to write with a batch; null when it changes nothing. */
-    pack(changes: readonly StateChange[]): (Segment & { changed: Buffer }) | null {
+    /** The flush to write with a batch; null when it changes nothing. */
+    pack(changes: readonly StateChange[]): (Flush & { changed: Buffer }) | null {
       if (changes.length === 0) return null;
       const changed = packEntries(changes);
-      return { segment: nextSegment, entries: compress(changed), changed };
+      return { flush: nextFlush, entries: compress(changed), changed };
     },
-    /** The segment is in Postgres. */
-    commit({ segment, changed }: { segment: number; changed: Buffer }): void {
-      recent.add(segment, changed);
-      nextSegment = segment + 1;
+    /** The flush is in Postgres. */
+    commit({ flush, changed }: { flush: number; changed: Buffer }): void {
+      memtable.add(flush, changed);
+      nextFlush = flush + 1;
       owedBytes += changed.length * mergedPerChanged;
     },
 
@@ -261,32 +261,32 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
      * `idle`: there is time for more. `nowMs`: the log's time that is committed.
      */
     work(nowMs: number, idle: boolean): StoreWork | undefined {
-      const isFull = recent.bytes() >= mayBeRecent();
+      const isFull = memtable.bytes() >= memtableLimit();
       if (!idle && owedBytes <= 0 && !(isFull && frozen !== null)) return undefined;
       if (frozen === null && isFull) frozen = freeze();
       merging ??= beginMerge();
       const job = frozen ?? merging;
-      if (job !== null) return nextStretch(job, nowMs);
+      if (job !== null) return nextGroup(job, nowMs);
       owedBytes = 0;
       const run = dropped[0];
       if (run === undefined) return undefined;
-      const last = Math.min(run.next + pagesDroppedAtOnce, run.pages) - 1;
-      return { kind: 'drop', dropping: { run: run.run, first: run.next, last, isLast: last === run.pages - 1 } };
+      const last = Math.min(run.next + blocksDroppedAtOnce, run.blocks) - 1;
+      return { kind: 'drop', dropping: { run: run.run, first: run.next, last, isLast: last === run.blocks - 1 } };
     },
     /** What `merge` answered is in Postgres. */
-    wrote(row: StretchRow): void {
+    wrote(row: BlockGroupRow): void {
       const job = (frozen?.run === row.run ? frozen : merging)!;
-      // A stretch of little costs its round trips nevertheless.
-      owedBytes -= Math.max(row.bytes, (pageBytes * pagesPerStretch) / 4);
+      // A group of little costs its round trips nevertheless.
+      owedBytes -= Math.max(row.bytes, (blockBytes * blocksPerGroup) / 4);
       job.bytes += row.bytes;
-      job.stretches += 1;
+      job.groups += 1;
       job.index.add(row);
       if (row.instead === null) return;
       const { run, newest, bits, bytes } = job;
-      const made: StoredRun = { run, newest, bits, bytes, keys: job.index.keys(), ...job.index.done() };
+      const made: SortedRun = { run, newest, bits, bytes, keys: job.index.keys(), ...job.index.done() };
       const gone = row.instead.runs;
       for (const input of runs.filter((other) => gone.includes(other.run))) {
-        dropped.push({ run: input.run, next: 0, pages: 2 ** input.bits });
+        dropped.push({ run: input.run, next: 0, blocks: 2 ** input.bits });
       }
       runs = [...runs.filter((other) => !gone.includes(other.run)), made].sort((a, b) => b.newest - a.newest);
       if (job === frozen) frozen = null;
@@ -297,15 +297,15 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
       else dropped[0]!.next = last + 1;
     },
     /** For logs and tests. */
-    size: () => ({ recentKeys: recent.keys(), runs: runs.map(({ keys, bytes }) => ({ keys, bytes })) }),
+    size: () => ({ memtableKeys: memtable.keys(), runs: runs.map(({ keys, bytes }) => ({ keys, bytes })) }),
   };
 }
 
-/** Without this, a page that went missing would be looked for without end, or merged away. */
-function checkAllGiven(ranges: readonly PageRange[], given: readonly StoredPage[]): void {
+/** Without this, a block that went missing would be looked for without end, or merged away. */
+function checkAllGiven(ranges: readonly BlockRange[], given: readonly StoredBlock[]): void {
   const wanted = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
   if (given.length === wanted) return;
   throw new Error(
-    `of ${wanted} pages of keyed state, state_pages holds ${given.length}: restore the database, since somebody else deleted them`,
+    `of ${wanted} blocks of keyed state, state_pages holds ${given.length}: restore the database, since somebody else deleted them`,
   );
 }

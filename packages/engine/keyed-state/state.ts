@@ -1,7 +1,7 @@
 import { asJson } from './as-json.ts';
+import { createCache } from './cache.ts';
 import type { Journal } from './journal.ts';
 import { joinedKey, type StateKey, splitKey } from './keys.ts';
-import { createRecent } from './recent.ts';
 
 /** A row as Postgres keeps it. `expiresMs`: the log's time from which it counts as absent. */
 export type StateRow = StateKey & { value: unknown; expiresMs: number };
@@ -53,7 +53,7 @@ export type KeyedState = ReturnType<typeof createState>;
 export function createState(options: { journal: Journal; cachedKeys: number; sharedBy?: (() => number) | undefined }) {
   const { journal, sharedBy = () => 1 } = options;
   const engineRows = new Map<string, Entry>();
-  const cache = createRecent<Entry>(options.cachedKeys, { sharedBy });
+  const cache = createCache<Entry>(options.cachedKeys, { sharedBy });
   /** Keys that the batch named. */
   const slots = new Map<string, Slot>();
 

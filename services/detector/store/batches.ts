@@ -9,7 +9,7 @@ export type BatchRows = PositionKey & {
   next: number;
   logTimeMs: number;
   /** What each changed in keyed state. */
-  segments: readonly { segment: number; entries: Uint8Array }[];
+  flushes: readonly { flush: number; entries: Uint8Array }[];
   /** Ids and body hashes to remember. */
   seen: readonly Uint8Array[];
 };
@@ -21,10 +21,10 @@ export type BatchRows = PositionKey & {
  * @throws {Fenced} when the partition was taken by another since, or `expected` is not where it stands.
  */
 export async function keepBatch(client: ClientBase | Pool, batch: BatchRows): Promise<void> {
-  const { segments } = batch;
+  const { flushes } = batch;
   const { rows } = await client.query<{ moved: number }>({
     name: 'keep-batch',
-    // Segments lie end to end in one parameter: an array of them would travel as hexadecimal text.
+    // Flushes lie end to end in one parameter: an array of them would travel as hexadecimal text.
     text: `WITH moved AS (
        UPDATE positions SET next = $5, log_time_ms = greatest(log_time_ms, $7)
        WHERE consumer = $1 AND topic = $2 AND partition = $3 AND next = $4 AND epoch = $6
@@ -43,9 +43,9 @@ export async function keepBatch(client: ClientBase | Pool, batch: BatchRows): Pr
      SELECT count(*)::integer AS moved FROM moved`,
     values: [
       ...[batch.consumer, batch.topic, batch.partition, batch.expected, batch.next, batch.epoch, batch.logTimeMs],
-      `{${segments.map(({ segment }) => segment).join(',')}}`,
-      `{${segments.map(({ entries }) => entries.length).join(',')}}`,
-      endToEnd(segments.map(({ entries }) => entries)),
+      `{${flushes.map(({ flush }) => flush).join(',')}}`,
+      `{${flushes.map(({ entries }) => entries.length).join(',')}}`,
+      endToEnd(flushes.map(({ entries }) => entries)),
       endToEnd(batch.seen),
     ],
   });

@@ -70,31 +70,31 @@ export async function sweepRuleState(
 }
 
 /**
- * Former detectors kept rules' state here too. Moves some of it into a segment: `pack` makes it of their rows. Answers
- * the segment, or null when nothing is left to move.
+ * Former detectors kept rules' state here too. Moves some of it into a flush: `pack` makes it of their rows. Answers
+ * the flush, or null when nothing is left to move.
  * @throws {Fenced} somebody else owns the partition.
  */
-export async function moveFormerState<Segment extends { segment: number; entries: Uint8Array }>(
+export async function moveFormerState<Flush extends { flush: number; entries: Uint8Array }>(
   client: ClientBase,
   owner: Ownership,
-  pack: (rows: readonly RuleStateChange[]) => Segment | null,
+  pack: (rows: readonly RuleStateChange[]) => Flush | null,
   limit = 5000,
-): Promise<Segment | null> {
+): Promise<Flush | null> {
   const { rows } = await client.query<RuleStateChange>(
     `DELETE FROM rule_state WHERE ctid = ANY (ARRAY(
        SELECT ctid FROM rule_state WHERE partition = $1 AND rule NOT LIKE '@%' LIMIT $2))
      RETURNING workspace, rule, key, value::text AS json, expires_ms AS "expiresMs"`,
     [owner.partition, limit],
   );
-  const segment = pack(rows);
-  if (segment === null) return null;
+  const flush = pack(rows);
+  if (flush === null) return null;
   const { rowCount } = await client.query(
     `WITH owned AS (
        SELECT 1 FROM positions WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4 FOR SHARE
      )
      INSERT INTO state_segments (partition, segment, entries) SELECT $3, $5, $6 FROM owned`,
-    [owner.consumer, owner.topic, owner.partition, owner.epoch, segment.segment, Buffer.from(segment.entries)],
+    [owner.consumer, owner.topic, owner.partition, owner.epoch, flush.flush, Buffer.from(flush.entries)],
   );
   if (rowCount !== 1) throw new Fenced(`${owner.consumer} no longer owns partition ${owner.partition}`);
-  return segment;
+  return flush;
 }

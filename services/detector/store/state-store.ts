@@ -5,8 +5,8 @@ import type { ClientBase, Pool } from 'pg';
 /** Proof that its owner still owns a partition: what it writes beside its batches is fenced by this. */
 export type Ownership = PositionKey & { epoch: number };
 
-/** Types of packages/engine/keyed-state/state-store.ts, as they lie in `state_*`. */
-export type SegmentRow = { segment: number; entries: Buffer };
+/** Types of packages/engine/keyed-state/state-store.ts. The tables keep former names: segment (flush), page (block), stretch (block group), print (fingerprint). */
+export type FlushRow = { flush: number; entries: Buffer };
 export type RunRow = {
   run: number;
   state: 'building' | 'standing' | 'dropped';
@@ -14,25 +14,25 @@ export type RunRow = {
   bits: number;
   keys: number;
   bytes: number;
-  /** Runs that are merged into it; none when segments are. */
+  /** Runs that are merged into it; none when flushes are. */
   inputs: number[];
 };
-export type PageRow = { run: number; page: number; entries: Buffer };
-export type PageRows = { run: number; first: number; last: number };
-export type StretchRow = Omit<RunRow, 'state' | 'keys' | 'bytes'> & {
-  stretch: number;
-  firstPage: number;
-  pages: readonly Buffer[];
+export type BlockRow = { run: number; block: number; entries: Buffer };
+export type BlockRange = { run: number; first: number; last: number };
+export type BlockGroupRow = Omit<RunRow, 'state' | 'keys' | 'bytes'> & {
+  group: number;
+  firstBlock: number;
+  blocks: readonly Buffer[];
   counts: Uint32Array;
-  prints: Uint16Array;
+  fingerprints: Uint16Array;
   total: { keys: number; bytes: number };
-  instead: { runs: readonly number[]; segments: number } | null;
+  instead: { runs: readonly number[]; flushes: number } | null;
 };
 
-/** The segments of a partition that are not merged yet, the oldest first. */
-export async function readSegments(client: ClientBase | Pool, partition: number): Promise<SegmentRow[]> {
-  const { rows } = await client.query<SegmentRow>(
-    'SELECT segment, entries FROM state_segments WHERE partition = $1 ORDER BY segment',
+/** The flushes of a partition that are not merged yet, the oldest first. */
+export async function readFlushes(client: ClientBase | Pool, partition: number): Promise<FlushRow[]> {
+  const { rows } = await client.query<FlushRow>(
+    'SELECT segment AS flush, entries FROM state_segments WHERE partition = $1 ORDER BY segment',
     [partition],
   );
   return rows;
@@ -47,11 +47,11 @@ export async function readRuns(client: ClientBase | Pool, partition: number): Pr
   return rows;
 }
 
-/** The stretches of a run, in order and a few thousand at a time: there may be a hundred megabytes of them. */
-export async function* readStretches(
+/** The block groups of a run, in order and a few thousand at a time: there may be a hundred megabytes of them. */
+export async function* readBlockGroups(
   client: ClientBase | Pool,
   of: { partition: number; run: number },
-): AsyncGenerator<{ counts: Uint32Array; prints: Uint16Array }> {
+): AsyncGenerator<{ counts: Uint32Array; fingerprints: Uint16Array }> {
   const atOnce = 1000;
   for (let from = 0; ; from += atOnce) {
     const { rows } = await client.query<{ counts: Buffer; prints: Buffer }>(
@@ -63,22 +63,22 @@ export async function* readStretches(
     for (const { counts, prints } of rows) {
       yield {
         counts: new Uint32Array(Uint8Array.from(counts).buffer),
-        prints: new Uint16Array(Uint8Array.from(prints).buffer),
+        fingerprints: new Uint16Array(Uint8Array.from(prints).buffer),
       };
     }
     if (rows.length < atOnce) return;
   }
 }
 
-/** Reads many rows of pages in one query. */
-export async function readPages(
+/** Reads many ranges of blocks in one query. */
+export async function readBlocks(
   client: ClientBase | Pool,
   partition: number,
-  ranges: readonly PageRows[],
-): Promise<PageRow[]> {
+  ranges: readonly BlockRange[],
+): Promise<BlockRow[]> {
   if (ranges.length === 0) return [];
-  const { rows } = await client.query<PageRow>(
-    `SELECT p.run, p.page, p.entries
+  const { rows } = await client.query<BlockRow>(
+    `SELECT p.run, p.page AS block, p.entries
      FROM json_to_recordset($2::json) AS r(run bigint, first integer, last integer)
      CROSS JOIN LATERAL (
        SELECT run, page, entries FROM state_pages
@@ -91,11 +91,11 @@ export async function readPages(
 }
 
 /**
- * Writes a stretch of a run, and with the last one puts the run in place of what went into it: one statement, and so
+ * Writes a block group of a run, and with the last one puts the run in place of what went into it: one statement, and so
  * one transaction.
  * @throws {Fenced} somebody else owns the partition.
  */
-export async function writeStretch(client: ClientBase | Pool, owner: Ownership, row: StretchRow): Promise<void> {
+export async function writeBlockGroup(client: ClientBase | Pool, owner: Ownership, row: BlockGroupRow): Promise<void> {
   const { rows } = await client.query<{ owned: number }>(
     `WITH owned AS (
        SELECT 1 FROM positions WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4 FOR SHARE
@@ -118,36 +118,36 @@ export async function writeStretch(client: ClientBase | Pool, owner: Ownership, 
      SELECT count(*)::integer AS owned FROM owned`,
     [
       ...[owner.consumer, owner.topic, owner.partition, owner.epoch],
-      ...[row.run, row.firstPage, Buffer.concat(row.pages), ...placesOf(row.pages)],
-      ...[row.stretch, bytesOf(row.counts), bytesOf(row.prints)],
+      ...[row.run, row.firstBlock, Buffer.concat(row.blocks), ...placesOf(row.blocks)],
+      ...[row.group, bytesOf(row.counts), bytesOf(row.fingerprints)],
       ...[row.instead === null ? 'building' : 'standing', row.newest, row.bits, row.total.keys, row.total.bytes],
-      ...[row.instead?.runs ?? [], row.instead?.segments ?? 0, row.inputs],
+      ...[row.instead?.runs ?? [], row.instead?.flushes ?? 0, row.inputs],
     ],
   );
   if (rows[0]?.owned !== 1) throw lost(owner);
 }
 
-/** Where each page begins in all of them together, from 1 as SQL counts, and how long it is. */
-function placesOf(pages: readonly Buffer[]): [number[], number[]] {
+/** Where each block begins in all of them together, from 1 as SQL counts, and how long it is. */
+function placesOf(blocks: readonly Buffer[]): [number[], number[]] {
   let at = 1;
-  const starts = pages.map(({ length }) => {
+  const starts = blocks.map(({ length }) => {
     const start = at;
     at += length;
     return start;
   });
-  return [starts, pages.map(({ length }) => length)];
+  return [starts, blocks.map(({ length }) => length)];
 }
 const bytesOf = ({ buffer, byteOffset, byteLength }: Uint16Array | Uint32Array): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength);
 
 /**
- * Deletes pages of a run that no longer stands; with the last ones the run itself.
+ * Deletes blocks of a run that no longer stands; with the last ones the run itself.
  * @throws {Fenced} somebody else owns the partition.
  */
-export async function deletePages(
+export async function deleteBlocks(
   client: ClientBase | Pool,
   owner: Ownership,
-  { run, first, last, isLast }: PageRows & { isLast: boolean },
+  { run, first, last, isLast }: BlockRange & { isLast: boolean },
 ): Promise<void> {
   const { rows } = await client.query<{ owned: number }>(
     `WITH owned AS (

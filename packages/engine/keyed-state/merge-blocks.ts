@@ -1,32 +1,32 @@
-import { compress, copyGone, entryEnd, expiresAt, highAt, isGone, isSameKey, lowAt } from './entries.ts';
+import { compress, copyTombstone, entryEnd, expiresAt, highAt, isSameKey, isTombstone, lowAt } from './entries.ts';
 
 /** An entry where it lies. `age`: 0 is the newest of what is merged. */
 export type EntryRef = { bytes: Buffer; at: number; high: number; low: number; age: number };
 
-/** Keys of a page on average, at most: of a new key, a page is asked for in vain once in 65,536 / keys. */
-const pageKeys = 256;
+/** Keys of a block on average, at most: of a new key, a block is asked for in vain once in 65,536 / keys. */
+const blockKeys = 256;
 
 /**
- * A run has 2 ** bits pages, and a key's page is told by the first bits of its hash. On average over its run a page holds
- * `pageBytes` at most.
+ * A run has 2 ** bits blocks, and a key's block is told by the first bits of its hash. On average over its run a block holds
+ * `blockBytes` at most.
  */
-export function bitsFor(size: { bytes: number; keys: number }, pageBytes: number): number {
-  const pages = Math.max(size.bytes / pageBytes, size.keys / pageKeys);
-  return Math.max(0, Math.ceil(Math.log2(pages)));
+export function bitsFor(size: { bytes: number; keys: number }, blockBytes: number): number {
+  const blocks = Math.max(size.bytes / blockBytes, size.keys / blockKeys);
+  return Math.max(0, Math.ceil(Math.log2(blocks)));
 }
-export const pageOf = (high: number, bits: number): number => (bits === 0 ? 0 : high >>> (32 - bits));
-/** The first and last `high` of a row of pages. */
-export function highsOf(firstPage: number, pages: number, bits: number): { from: number; to: number } {
+export const blockOf = (high: number, bits: number): number => (bits === 0 ? 0 : high >>> (32 - bits));
+/** The first and last `high` of a row of blocks. */
+export function highsOf(firstBlock: number, blocks: number, bits: number): { from: number; to: number } {
   const each = 2 ** (32 - bits);
-  return { from: firstPage * each, to: (firstPage + pages) * each - 1 };
+  return { from: firstBlock * each, to: (firstBlock + blocks) * each - 1 };
 }
-/** The 16 bits of a hash after those that name the page: they rise within a page, which is in order of hash. */
-export function printOf(high: number, low: number, bits: number): number {
+/** The 16 bits of a hash after those that name the block: they rise within a block, which is in order of hash. */
+export function fingerprintOf(high: number, low: number, bits: number): number {
   return bits === 0 ? high >>> 16 : ((high << bits) | (low >>> (32 - bits))) >>> 16;
 }
 
-/** Pages as they are written, with what is held in memory of them: how many keys each has, and their prints. */
-export type Stretch = { pages: Buffer[]; counts: Uint32Array; prints: Uint16Array; bytes: number };
+/** Blocks as they are written, with what is held in memory of them: how many keys each has, and their fingerprints. */
+export type BlockGroup = { blocks: Buffer[]; counts: Uint32Array; fingerprints: Uint16Array; bytes: number };
 
 /** Every entry of some, where it lies. */
 export function* entriesIn(bytes: Buffer, age: number): Generator<EntryRef> {
@@ -38,31 +38,31 @@ export function* entriesIn(bytes: Buffer, age: number): Generator<EntryRef> {
 const byHash = (a: EntryRef, b: EntryRef) => a.high - b.high || a.low - b.low || a.age - b.age;
 
 /**
- * Merges entries into a row of pages, of each key the newest. `oldest`: nothing older lies beneath, so what is gone and
+ * Merges entries into a row of blocks, of each key the newest. `oldest`: nothing older lies beneath, so what is gone and
  * what expired by `nowMs` goes for good; otherwise it goes on hiding what is older.
  */
-export function mergeStretch(
+export function mergeIntoGroup(
   refs: Iterable<EntryRef>,
-  of: { firstPage: number; pages: number; bits: number; oldest: boolean; nowMs: number },
-): Stretch {
+  of: { firstBlock: number; blocks: number; bits: number; oldest: boolean; nowMs: number },
+): BlockGroup {
   const { bits } = of;
-  const byPage = Array.from({ length: of.pages }, (): EntryRef[] => []);
-  for (const ref of refs) byPage[pageOf(ref.high, bits) - of.firstPage]?.push(ref);
-  const prints: number[] = [];
+  const byBlock = Array.from({ length: of.blocks }, (): EntryRef[] => []);
+  for (const ref of refs) byBlock[blockOf(ref.high, bits) - of.firstBlock]?.push(ref);
+  const fingerprints: number[] = [];
   let bytes = 0;
-  const counts = new Uint32Array(of.pages);
-  const pages = byPage.map((entries, page) => {
+  const counts = new Uint32Array(of.blocks);
+  const blocks = byBlock.map((entries, block) => {
     const kept = newestOf(entries.sort(byHash)).filter((ref) => !of.oldest || lasts(ref, of.nowMs));
-    counts[page] = kept.length;
-    for (const { high, low } of kept) prints.push(printOf(high, low, bits));
-    const raw = pageFrom(kept, of.nowMs);
+    counts[block] = kept.length;
+    for (const { high, low } of kept) fingerprints.push(fingerprintOf(high, low, bits));
+    const raw = blockFrom(kept, of.nowMs);
     bytes += raw.length;
     return compress(raw);
   });
-  return { pages, counts, prints: Uint16Array.from(prints), bytes };
+  return { blocks, counts, fingerprints: Uint16Array.from(fingerprints), bytes };
 }
 
-const lasts = ({ bytes, at }: EntryRef, nowMs: number) => !isGone(bytes, at) && expiresAt(bytes, at) > nowMs;
+const lasts = ({ bytes, at }: EntryRef, nowMs: number) => !isTombstone(bytes, at) && expiresAt(bytes, at) > nowMs;
 
 /** Of entries in order of hash and age, those that no newer one of the same key hides. */
 function newestOf(sorted: readonly EntryRef[]): EntryRef[] {
@@ -79,17 +79,17 @@ function newestOf(sorted: readonly EntryRef[]): EntryRef[] {
   return kept;
 }
 
-function pageFrom(kept: readonly EntryRef[], nowMs: number): Buffer {
+function blockFrom(kept: readonly EntryRef[], nowMs: number): Buffer {
   let room = 0;
   for (const { bytes, at } of kept) room += entryEnd(bytes, at) - at;
-  const page = Buffer.allocUnsafe(room);
+  const block = Buffer.allocUnsafe(room);
   let to = 0;
   for (const ref of kept) {
     const { bytes, at } = ref;
-    if (lasts(ref, nowMs)) to += bytes.copy(page, to, at, entryEnd(bytes, at));
-    else to = copyGone(bytes, at, page, to);
+    if (lasts(ref, nowMs)) to += bytes.copy(block, to, at, entryEnd(bytes, at));
+    else to = copyTombstone(bytes, at, block, to);
   }
-  return page.subarray(0, to);
+  return block.subarray(0, to);
 }
 
 /** How many runs of like size there may be before they become one. */

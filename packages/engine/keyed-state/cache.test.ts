@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { createRecent } from './recent.ts';
+import { createCache } from './cache.ts';
 
 test('keeps what is asked for, lets go of the rest, and never holds more than its bound', () => {
-  const recent = createRecent<number>(100);
+  const recent = createCache<number>(100);
   recent.set('wanted', -1);
   for (let n = 0; n < 1000; n += 1) {
     recent.set(`${n}`, n);
@@ -15,7 +15,7 @@ test('keeps what is asked for, lets go of the rest, and never holds more than it
 });
 
 test('a value set again is the newer one, whichever generation held it', () => {
-  const recent = createRecent<string>(4);
+  const recent = createCache<string>(4);
   recent.set('a', 'old');
   recent.set('b', 'b');
   recent.set('a', 'new');
@@ -24,7 +24,7 @@ test('a value set again is the newer one, whichever generation held it', () => {
 
 test('what several share is divided among them, by weight', () => {
   let sharers = 1;
-  const recent = createRecent<string>(8, { weigh: ({ length }) => length, sharedBy: () => sharers });
+  const recent = createCache<string>(8, { weigh: ({ length }) => length, sharedBy: () => sharers });
   recent.set('a', 'xxx');
   recent.set('b', 'x');
   // Half of eight: the younger generation is full, and is the older from now on.

@@ -1,30 +1,30 @@
 import { entryEnd, highAt, keyAt, lowAt, type Stored, storedAt } from './entries.ts';
-import type { EntryRef } from './merge-pages.ts';
+import type { EntryRef } from './merge-blocks.ts';
 
-/** Words of a slot: high, low, place of the segment's bytes (from 1), where the entry begins. */
+/** Words of a slot: high, low, place of the flush's bytes (from 1), where the entry begins. */
 const slotWords = 4;
 
-export type RecentChanges = ReturnType<typeof createRecentChanges>;
+export type Memtable = ReturnType<typeof createMemtable>;
 
 /**
- * What the segments hold that are not merged yet, the newest change of each key: their bytes as they are, under one
+ * What the flushes hold that are not merged yet, the newest change of each key: their bytes as they are, under one
  * open-addressed table by hash, so that a hundred thousand keys are no work for the collector.
  */
-export function createRecentChanges() {
-  const blocks: Buffer[] = [];
+export function createMemtable() {
+  const chunks: Buffer[] = [];
   let slots = new Uint32Array(1024 * slotWords);
   let keys = 0;
   let bytes = 0;
   let newest = 0;
 
   /** Where the key of an entry stands, or the free place where it would. */
-  function place(high: number, low: number, isKey: (block: Buffer, at: number) => boolean): number {
+  function place(high: number, low: number, isKey: (chunk: Buffer, at: number) => boolean): number {
     const mask = slots.length / slotWords - 1;
     for (let slot = low & mask; ; slot = (slot + 1) & mask) {
       const at = slot * slotWords;
-      const block = slots[at + 2]!;
-      if (block === 0) return at;
-      if (slots[at] === high && slots[at + 1] === low && isKey(blocks[block - 1]!, slots[at + 3]!)) return at;
+      const chunk = slots[at + 2]!;
+      if (chunk === 0) return at;
+      if (slots[at] === high && slots[at + 1] === low && isKey(chunks[chunk - 1]!, slots[at + 3]!)) return at;
     }
   }
   function grow(): void {
@@ -40,43 +40,43 @@ export function createRecentChanges() {
   }
 
   return {
-    /** Takes in the entries of a segment, which is newer than all before. */
-    add(segment: number, entries: Buffer): void {
-      blocks.push(entries);
-      newest = segment;
+    /** Takes in the entries of a flush, which is newer than all before. */
+    add(flush: number, entries: Buffer): void {
+      chunks.push(entries);
+      newest = flush;
       bytes += entries.length;
       for (let at = 0; at < entries.length; at = entryEnd(entries, at)) {
         if ((keys + 1) * 2 * slotWords > slots.length) grow();
         const [high, low] = [highAt(entries, at), lowAt(entries, at)];
         let key: string | undefined;
-        const found = place(high, low, (block, there) => {
+        const found = place(high, low, (chunk, there) => {
           key ??= keyAt(entries, at);
-          return keyAt(block, there) === key;
+          return keyAt(chunk, there) === key;
         });
         if (slots[found + 2] === 0) keys += 1;
         slots[found] = high;
         slots[found + 1] = low;
-        slots[found + 2] = blocks.length;
+        slots[found + 2] = chunks.length;
         slots[found + 3] = at;
       }
     },
     find(joined: string, high: number, low: number): Stored | undefined {
-      const found = place(high, low, (block, at) => keyAt(block, at) === joined);
-      const block = slots[found + 2]!;
-      return block === 0 ? undefined : storedAt(blocks[block - 1]!, slots[found + 3]!);
+      const found = place(high, low, (chunk, at) => keyAt(chunk, at) === joined);
+      const chunk = slots[found + 2]!;
+      return chunk === 0 ? undefined : storedAt(chunks[chunk - 1]!, slots[found + 3]!);
     },
     /** The entries whose hash begins between `from` and `to`, both included, in no order. */
     *between(from: number, to: number): Generator<EntryRef> {
       for (let at = 0; at < slots.length; at += slotWords) {
         const high = slots[at]!;
         if (slots[at + 2] === 0 || high < from || high > to) continue;
-        yield { bytes: blocks[slots[at + 2]! - 1]!, at: slots[at + 3]!, high, low: slots[at + 1]!, age: 0 };
+        yield { bytes: chunks[slots[at + 2]! - 1]!, at: slots[at + 3]!, high, low: slots[at + 1]!, age: 0 };
       }
     },
     keys: () => keys,
     /** What is held, in bytes; what was overwritten counts too. */
     bytes: () => bytes,
-    /** The newest segment taken in; 0 when none was. */
+    /** The newest flush taken in; 0 when none was. */
     newest: () => newest,
   };
 }

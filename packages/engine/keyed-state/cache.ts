@@ -1,4 +1,4 @@
-export type RecentOptions<Value> = {
+export type CacheOptions<Value> = {
   /** What a value counts; 1 unless told otherwise. */
   weigh?: (value: Value) => number;
   /** How many maps share `max` at this moment; one unless told otherwise. */
@@ -9,7 +9,7 @@ export type RecentOptions<Value> = {
  * A bounded map that lets go of what was not asked for lately: two generations, of which the older is dropped whole when
  * the younger holds half of `max`. Costs nothing before it is filled, and no list to keep in order.
  */
-export function createRecent<Value>(max: number, options: RecentOptions<Value> = {}) {
+export function createCache<Value>(max: number, options: CacheOptions<Value> = {}) {
   const { weigh = () => 1, sharedBy = () => 1 } = options;
   let young = new Map<string, Value>();
   let old = new Map<string, Value>();
