@@ -27,6 +27,9 @@ export const criteria = {
   organization: 'genuine deliveries of it came within the last day, and no workspace has it',
   deliveries: 'never: what was ignored and refused within the last day is shown, by reason, with the time of the last',
   Slack: 'it refuses the bot token, or the token is of another team',
+  provider: 'it refuses what Tripline calls it with, as its page says',
+  channel: 'it refuses what Tripline calls it with, as its page says',
+  feed: 'its settings cannot prove a delivery, as its page says',
   PagerDuty: 'the routing key has another form than they have',
   notifications: 'every call to a channel has failed for five minutes, or fails by what only a person can mend',
   remediation: 'it is automatic, and nothing may act, or no policy allows anything',
@@ -43,3 +46,6 @@ export type Check = {
   /** What to do about it; on `broken` always. */
   mend?: string;
 };
+
+/** A check that asks something outside. `look` may throw: then it is broken, and `mend` says what to do. */
+export type Look = { name: Check['name']; mend: string; look: () => Promise<Omit<Check, 'name'>> };

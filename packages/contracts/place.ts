@@ -14,6 +14,7 @@ export type Place = {
 export function placeOf({ data, source }: Pick<TriplineEvent, 'source'> & { data: TriplineEvent['data'] }): Place {
   const url = (data as { 'vcs.repository.url.full'?: string })['vcs.repository.url.full'];
   const host =
-    /^[a-z]+:\/\/(?:[^/@]*@)?([^/:]+)/i.exec(url ?? '')?.[1] ?? /^\/\/(?!tripline\/)([^/:]+)/.exec(source)?.[1];
+    /^[a-z]+:\/\/(?:[^/@]*@)?([^/:]+)/i.exec(url ?? '')?.[1] ??
+    /^\/\/(?!tripline\/)(?:api\.)?([^/:]+)/.exec(source)?.[1];
   return { provider: data['vcs.provider.name'] ?? 'github', instance: (host ?? 'github.com').toLowerCase() };
 }

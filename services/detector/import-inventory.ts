@@ -2,6 +2,7 @@ import type { Config } from '@tripline/config/config';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Jobs } from '@tripline/contracts/job';
 import type { Db } from '@tripline/db/database';
+import { instanceOf } from '@tripline/integrations/github/instance';
 import { type Inventory, inventoryPermissions, readInventory, toParts } from '@tripline/integrations/github/inventory';
 import { CannotRead, type GitHubAccess, installedOn, mayRead, withReader } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
@@ -51,7 +52,7 @@ export function createImportTask(parts: ImportParts) {
       datas.map((data, index) => {
         const event = {
           id: `inventory:${workspace}:${index + 1}`,
-          source: `//${new URL(access.apiUrl).host}/${workspace}`,
+          source: `//${instanceOf(access.apiUrl)}/${workspace}`,
           type: 'dev.cdeventsx.tripline-inventory.observed',
           ...{ time, workspace, trust: 'high', data },
         };

@@ -2,6 +2,7 @@ import type { Config } from '@tripline/config/config';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Jobs } from '@tripline/contracts/job';
 import type { Attempt } from '@tripline/db/run-jobs';
+import { instanceOf } from '@tripline/integrations/github/instance';
 import { CannotRead, type GitHubAccess, mayRead, withReader } from '@tripline/integrations/github/reader';
 import { lookUpReviews } from '@tripline/integrations/github/reviews';
 import type { Clock } from '@tripline/runtime/clock';
@@ -35,7 +36,7 @@ export function createLookUpTask(parts: LookUpParts) {
     const found = await ask(lookup, job.attempts);
     const event: TriplineEvent<'dev.cdeventsx.tripline-change.looked-up'> = {
       id: `look-up:${lookup.id}`,
-      source: `//${new URL(access.apiUrl).host}/${lookup.repository}`,
+      source: `//${instanceOf(access.apiUrl)}/${lookup.repository}`,
       type: 'dev.cdeventsx.tripline-change.looked-up',
       time: new Date(clock.nowMs()).toISOString(),
       workspace,

@@ -71,9 +71,8 @@ const facts: fc.Arbitrary<GuardFacts> = fc
     }),
     mode: fc.constantFrom('dry-run', 'live'),
     drill: fc.boolean(),
-    configured: fc.boolean(),
-    targetIsOurs: fc.boolean(),
-    owner: fc.constant('acme'),
+    notReady: fc.constantFrom(null, 'No App is configured'),
+    owner: fc.boolean().map((isOurs) => ({ name: 'acme', isOurs, mend: 'name it' })),
     finding: fc.record({
       rule: fc.constantFrom('a-rule', 'another-rule', 'a-third'),
       severity: fc.constantFrom(...severities),
@@ -112,7 +111,13 @@ const facts: fc.Arbitrary<GuardFacts> = fc
       };
       return {
         ...any,
-        ...{ mode: 'live' as const, drill: false, configured: true, targetIsOurs: true, stopped: false },
+        ...{
+          mode: 'live' as const,
+          drill: false,
+          notReady: null,
+          owner: { name: 'acme', isOurs: true, mend: '' },
+          stopped: false,
+        },
         byHand: null,
         settings: { ...settings, policy: [...settings.policy, entry], maxPerHour: 20 },
         finding: { ...finding, silenced: false, withdrawn: false, doubt: null, resolved: null },
@@ -132,9 +137,8 @@ const clear: GuardFacts = {
   },
   mode: 'live',
   drill: false,
-  configured: true,
-  targetIsOurs: true,
-  owner: 'acme',
+  notReady: null,
+  owner: { name: 'acme', isOurs: true, mend: 'name it' },
   finding: {
     ...{ rule: 'a-rule', severity: 'high', confidence: 'medium', entities: [] },
     ...{ silenced: false, withdrawn: false, doubt: null, resolved: null },
@@ -157,12 +161,12 @@ describe('the guard', () => {
     ['it is a drill', (f) => ({ ...f, drill: true }), 'dry-run'],
     ['the kill switch is thrown', (f) => ({ ...f, stopped: true }), 'kill-switch'],
     ['the finding is silenced', (f) => ({ ...f, finding: { ...f.finding, silenced: true } }), 'not-in-policy'],
-    ['the target is not ours', (f) => ({ ...f, targetIsOurs: false }), 'not-configured'],
+    ['the target is not ours', (f) => ({ ...f, owner: { ...f.owner, isOurs: false } }), 'not-configured'],
     ['no policy is set', (f) => ({ ...f, settings: { ...f.settings, policy: [] } }), 'not-in-policy'],
     ['the rule is another', (f) => ({ ...f, finding: { ...f.finding, rule: 'b-rule' } }), 'not-in-policy'],
     ['it is not grave enough', (f) => ({ ...f, finding: { ...f.finding, severity: 'medium' } }), 'not-in-policy'],
     ['it is not sure enough', (f) => ({ ...f, finding: { ...f.finding, confidence: 'low' } }), 'not-in-policy'],
-    ['no App is configured', (f) => ({ ...f, configured: false }), 'not-configured'],
+    ['no App is configured', (f) => ({ ...f, notReady: 'No App is configured' }), 'not-configured'],
     [
       'the finding is unproven',
       (f) => ({ ...f, finding: { ...f.finding, doubt: 'GitHub does not list it' } }),
@@ -216,7 +220,13 @@ describe('the guard', () => {
         if (guard(any).verdict !== 'act') return;
         acted += 1;
         const { finding, settings } = any;
-        expect(any).toMatchObject({ mode: 'live', drill: false, configured: true, targetIsOurs: true, stopped: false });
+        expect(any).toMatchObject({
+          mode: 'live',
+          drill: false,
+          notReady: null,
+          owner: { isOurs: true },
+          stopped: false,
+        });
         expect(finding).toMatchObject({ silenced: false, withdrawn: false, doubt: null, resolved: null });
         expect(any.load.sent + any.load.ahead).toBeLessThan(settings.maxPerHour);
         const { users, runners, repositories } = settings.protected;

@@ -3,6 +3,7 @@ import { type Confidence, confidences, type Entity, type Severity, severities } 
 import type { GuardVerdict } from '@tripline/contracts/job';
 import type { IntentName, PersonRef, RunnerRef, StepTargets } from '@tripline/contracts/response';
 import { readRunnerKey } from '@tripline/facts/runner-keys';
+import type { Owner } from '@tripline/integrations/provider';
 
 /** All that decides whether a step is carried out. */
 export type GuardFacts = {
@@ -11,12 +12,10 @@ export type GuardFacts = {
   mode: 'dry-run' | 'live';
   /** A scenario that is played: it names things that are not ours, so it never acts. */
   drill: boolean;
-  /** A GitHub App is configured. */
-  configured: boolean;
-  /** The step's target belongs to an organisation of the finding's workspace. */
-  targetIsOurs: boolean;
-  /** Whose the target is: an organisation or a person. */
-  owner: string;
+  /** Why its provider cannot be called under the present settings; null when it can. */
+  notReady: string | null;
+  /** Whose the target is, and whether that belongs to the finding's workspace. */
+  owner: Pick<Owner, 'name' | 'isOurs' | 'mend'>;
   finding: {
     rule: string;
     severity: Severity;
@@ -50,8 +49,8 @@ export type Load = {
 };
 
 /**
- * A step whose thing is not so takes no place, so lies could have GitHub asked without end. It allows an installation some
- * 5,000 requests an hour, and a question with its token takes three.
+ * A step whose thing is not so takes no place, so lies could have a provider asked without end. GitHub allows an
+ * installation some 5,000 requests an hour, and a question with its token takes three.
  */
 const asksPerHour = 500;
 
@@ -80,13 +79,13 @@ export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string 
       said: `remediation.policy has no entry for ${action} on ${finding.rule} at ${finding.severity} severity and ${finding.confidence} confidence`,
     };
   }
-  if (!facts.targetIsOurs) {
+  if (!facts.owner.isOurs) {
     return {
       verdict: 'not-configured',
-      said: `${facts.owner} is no organisation of this workspace: if it was renamed, name it under workspaces[].github.organizations, with its id`,
+      said: `${facts.owner.name} is no organisation of this workspace: ${facts.owner.mend}`,
     };
   }
-  if (!facts.configured) return { verdict: 'not-configured', said: 'No GitHub App is configured (github.app)' };
+  if (facts.notReady !== null) return { verdict: 'not-configured', said: facts.notReady };
   const { maxPerHour } = settings;
   if (load.sent + load.ahead >= maxPerHour) {
     const others = load.ahead === 0 ? '' : ', and others that are as grave wait before it';
@@ -98,7 +97,7 @@ export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string 
   if (load.begun >= Math.max(asksPerHour, maxPerHour)) {
     return {
       verdict: 'rate-capped',
-      said: `GitHub was asked ${load.begun} times about ${action} here within the hour`,
+      said: `The provider was asked ${load.begun} times about ${action} here within the hour`,
     };
   }
   return { verdict: 'act', said: 'The policy allows it' };

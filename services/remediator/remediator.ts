@@ -6,15 +6,13 @@ import type { Db } from '@tripline/db/database';
 import { runJobs } from '@tripline/db/run-jobs';
 import { readFinding, type StoredFinding } from '@tripline/incidents/findings';
 import { isRemediationStopped } from '@tripline/incidents/kill-switch';
-import { noTargets } from '@tripline/integrations/github/actions/action';
-import { describeRequest } from '@tripline/integrations/github/client';
-import { instanceOf, type Resolved, resolve } from '@tripline/integrations/github/resolve';
+import { openProviders, type Providers } from '@tripline/integrations/open-providers';
 import type { Outcome } from '@tripline/integrations/outcome';
+import type { Resolved, Step } from '@tripline/integrations/provider';
 import type { Clock } from '@tripline/runtime/clock';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
-import { createWorkspaces } from '@tripline/sources/workspace';
 import { Counter } from 'prom-client';
 import { guard, protectedBy, sayProtected, touched } from './guard.ts';
 import { type Performed, perform, Stopped } from './perform.ts';
@@ -121,13 +119,10 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
 /** The task behind the job `remediate`. Any number of them may run for one finding at once. */
 export function createRemediateTask(parts: RemediatorParts): (payload: { finding: string }) => Promise<void> {
   const { config, db, logger, clock, metrics, onActed } = parts;
-  const workspaces = createWorkspaces(config);
-  const github = { instance: instanceOf(config.github.apiUrl) };
-  const app = config.github.app && {
-    ...config.github.app,
-    apiUrl: config.github.apiUrl,
-    fetch: parts.fetch,
-  };
+  const providers = openProviders(config, {
+    ...{ clock, fetch: parts.fetch },
+    onLeftAlive: (reason) => logger.error({ reason }, 'revoking a token failed; it expires within an hour'),
+  });
   const counter = new Counter({
     name: 'tripline_remediator_steps_total',
     help: 'Response steps settled, by action, mode, verdict, state and check',
@@ -155,10 +150,10 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
 
   function plan(step: Intent, ordinal: number) {
     const mode = config.remediation.mode === 'automatic' ? ('live' as const) : ('dry-run' as const);
-    const resolved = resolve(step, github);
+    const resolved = providers.resolve(step);
     if ('byHand' in resolved) return { ordinal, code: intents[step.action].code, step, mode, request: null };
-    const { code, request } = resolved.action;
-    return { ordinal, code, step, mode, request: describeRequest(request(step)) };
+    const { code, request } = resolved;
+    return { ordinal, code, step, mode, request };
   }
 
   /** Carries one step as far as it goes now. */
@@ -167,7 +162,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     const claim = await claimRemediation(db, remediation, {
       leaseMs,
       maxPerHour: config.remediation.maxPerHour,
-      story: storyOf(finding, github),
+      story: storyOf(finding, providers),
       decide: (facts) => decide(finding, remediation, facts),
     });
     failpoint('remediator.after-claim');
@@ -196,43 +191,30 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     { withdrawn, doubt, resolved, stopped, load }: ClaimFacts,
   ): { verdict: GuardVerdict; said: string } {
     const { rule, severity, confidence, entities, workspace } = finding;
-    const how = resolve(step, github);
-    const owner = 'action' in how ? how.action.scope(step).owner : '';
+    const how = providers.resolve(step);
     return guard({
       settings: config.remediation,
       mode,
       drill: workspace.startsWith(drillPrefix),
-      configured: app !== undefined,
-      // An organisation that was renamed is known by its number, which GitHub is asked for.
-      targetIsOurs: workspaces.of(owner) === workspace || idsToBe(owner, workspace) !== undefined,
-      owner,
+      ...('byHand' in how
+        ? { byHand: how.byHand, notReady: null, owner: nobody, targets: noTargets }
+        : { byHand: null, notReady: how.notReady, owner: how.ownerIn(workspace), targets: how.targets }),
       finding: {
         ...{ rule, severity, confidence, entities, withdrawn, doubt, resolved },
         silenced: finding.silencedBy !== null,
       },
       action: step.action,
-      byHand: 'byHand' in how ? how.byHand : null,
-      targets: 'action' in how ? how.action.targets(step) : noTargets,
       ...{ stopped, load },
     });
   }
 
-  /** The numbers of the workspace's organisations, for a target whose login is nobody's that is configured. */
-  function idsToBe(owner: string, workspace: string): string[] | undefined {
-    if (workspaces.of(owner) !== undefined) return undefined;
-    const { organizations = [] } = config.workspaces.find(({ id }) => id === workspace)?.github ?? {};
-    const ids = organizations.flatMap(({ id }) => id ?? []);
-    return ids.length > 0 ? ids : undefined;
-  }
-
   /** Carries a claimed step out and records what came of it. */
   async function act(finding: StoredFinding, remediation: Remediation, attempt: Attempt): Promise<Went> {
-    const resolved = resolve(remediation.step, github);
+    const step = providers.resolve(remediation.step);
     // The guard lets nothing through that no integration can do.
-    if ('byHand' in resolved) throw new Error(`${remediation.step.action} is to be done by hand`);
-    const { action } = resolved;
+    if ('byHand' in step) throw new Error(`${remediation.step.action} is to be done by hand`);
     const place = { finding: remediation.finding, ordinal: remediation.ordinal };
-    const story = storyOf(finding, github);
+    const story = storyOf(finding, providers);
     const log = logger.child({ ...place, action: remediation.step.action });
     const beat = setInterval(() => {
       extendLease(db, place, leaseMs).catch((error) =>
@@ -242,21 +224,19 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     const spared = config.remediation.protected;
     let performed: Performed;
     try {
-      performed = await perform(remediation.step, {
-        action,
-        app: app!,
+      performed = await perform(step, {
+        title: providers.titleOf(remediation.step.provider),
         clock,
         sentBefore: attempt.sentBefore,
         stopped: () => isRemediationStopped(db),
         gate: () => passGate(db, place, attempt),
         people: touched(finding).people,
-        ownerIds: idsToBe(action.scope(remediation.step).owner, finding.workspace),
+        owner: step.ownerIn(finding.workspace),
         spares: (targets) => {
           const entry = protectedBy(spared, targets);
           return entry && sayProtected(entry);
         },
         needsIds: spared.users.some(({ id }) => id !== undefined),
-        onLeftAlive: (reason) => log.error({ reason }, 'revoking a token failed; it expires within an hour'),
       });
     } catch (error) {
       if (error instanceof Stopped) {
@@ -293,7 +273,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
       said: saidBy(outcome),
       check: (performed.kind === 'acted' ? performed.check : null) ?? {
         result: 'unknown',
-        said: 'GitHub was not asked: it gave no token or no answer',
+        said: `${providers.titleOf(remediation.step.provider)} was not asked: it gave no token or no answer`,
       },
     } as const;
     failpoint('remediator.before-settle');
@@ -308,25 +288,35 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     const { step, mode, verdict, state, check } = settled;
     counter.inc({ action: step.action, mode, verdict: verdict ?? '', state, check: check?.result ?? 'none' });
     const { rule, incident } = finding;
-    onActed?.({ ...settled, rule, incident, undo: undoOf(resolve(step, github), step), text: sentence(settled) });
+    onActed?.({
+      ...settled,
+      rule,
+      incident,
+      undo: undoOf(providers.resolve(step)),
+      text: sentence(settled, providers),
+    });
   }
 }
 
 /** How far a step went: `on` to the next one, or to be resumed after a while. */
 type Went = 'on' | { againAfterMs: number; holds: boolean };
 
-function undoOf(resolved: Resolved, step: Intent): string {
-  return 'action' in resolved ? resolved.action.undo(step) : 'nothing was done that could be undone';
+const noTargets: Step['targets'] = { people: [], runners: [], repositories: [] };
+/** Whose the target is of what a person is to do: nobody asks. */
+const nobody = { name: '', isOurs: false, mend: '' };
+
+function undoOf(resolved: Resolved): string {
+  return 'byHand' in resolved ? 'nothing was done that could be undone' : resolved.undo;
 }
 
 /** What the incident's story says of a step. */
-function storyOf({ id, incident }: StoredFinding, github: { instance: string }): StoryOfSteps {
+function storyOf({ id, incident }: StoredFinding, providers: Providers): StoryOfSteps {
   return {
     incident,
     line(settled) {
       const { ordinal, step, code, mode, verdict, state, reason, said, check, request } = settled;
       const what = { finding: id, ordinal, action: step.action, code, mode, verdict, state, reason, said, check };
-      return { ...what, request, undo: undoOf(resolve(step, github), step), text: sentence(settled) };
+      return { ...what, request, undo: undoOf(providers.resolve(step)), text: sentence(settled, providers) };
     },
   };
 }
@@ -336,7 +326,8 @@ function saidBy(outcome: Outcome): string {
 }
 
 /** What became of a step, for people. A thing that survived is said first and loudly. */
-function sentence({ step, state, verdict, said, check, request, dueAt }: Remediation): string {
+function sentence({ step, state, verdict, said, check, request, dueAt }: Remediation, providers: Providers): string {
+  const provider = providers.titleOf(step.provider);
   const verb = verbOf(step);
   const call = request === null ? 'by hand' : `${request.method} ${request.path}`;
   const then = dueAt === null ? '' : ` at ${dueAt.slice(0, 19)}Z`;
@@ -348,7 +339,7 @@ function sentence({ step, state, verdict, said, check, request, dueAt }: Remedia
     case 'acting':
       return `Not done yet: ${verb}; ${said}; tried again${then}`;
     case 'refused':
-      if (verdict === 'dry-run') return `Dry run: would ask GitHub, then ${verb} (${call})`;
+      if (verdict === 'dry-run') return `Dry run: would ask ${provider}, then ${verb} (${call})`;
       if (verdict === 'by-hand') return `By hand: ${verb}. ${said}`;
       return check?.result === 'alive'
         ? `STILL ALIVE, not touched: could not ${verb}; ${said}`
@@ -358,6 +349,6 @@ function sentence({ step, state, verdict, said, check, request, dueAt }: Remedia
     case 'done':
       if (check?.result === 'alive') return `STILL ALIVE after the attempt to ${verb}: ${check.said}`;
       if (check?.result === 'dead') return `Done: ${verb}; ${check.said}`;
-      return `Done, NOT CONFIRMED: ${verb}; ${check?.said ?? 'GitHub was not asked'}`;
+      return `Done, NOT CONFIRMED: ${verb}; ${check?.said ?? `${provider} was not asked`}`;
   }
 }

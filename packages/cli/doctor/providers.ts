@@ -1,8 +1,7 @@
 import type { Config } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
-import { createGitHubClient } from '@tripline/integrations/github/client';
-import { installedOn } from '@tripline/integrations/github/reader';
 import { isRoutingKey } from '@tripline/integrations/pagerduty/check';
+import { providers } from '@tripline/integrations/providers';
 import { checkSlack } from '@tripline/integrations/slack/check';
 import { readSecret } from '@tripline/runtime/data-folder';
 import { githubSecrets } from '@tripline/sources/secrets';
@@ -10,7 +9,8 @@ import { ask } from './check.ts';
 
 /** Whether those whom Tripline calls would take its calls. */
 export async function checkProviders(config: Config): Promise<Check[]> {
-  return Promise.all([webhookSecret(config), github(config), slack(config), pagerduty(config), remediation(config)]);
+  const looks = providers.flatMap(({ doctor }) => doctor(config)).map(({ name, mend, look }) => ask(name, mend, look));
+  return Promise.all([webhookSecret(config), ...looks, slack(config), pagerduty(config), remediation(config)]);
 }
 
 async function webhookSecret(config: Config): Promise<Check> {
@@ -23,29 +23,6 @@ async function webhookSecret(config: Config): Promise<Check> {
     return { name, state: 'off', said: 'none configured: `npx tripline up` makes one' };
   }
   return { name, state: 'ok', said: `${secrets.length} configured` };
-}
-
-async function github({ github: { app, token, apiUrl } }: Config): Promise<Check> {
-  if (app) {
-    const mend = 'check TRIPLINE_GITHUB_APP_ID and TRIPLINE_GITHUB_APP_PRIVATE_KEY, and this machine’s clock';
-    return ask('GitHub App', mend, async () => {
-      const on = await installedOn({ apiUrl, app }, Date.now());
-      if (on.length === 0) {
-        return { state: 'broken', said: 'it is installed nowhere', mend: 'install it on your organisation' };
-      }
-      return { state: 'ok', said: `installed on ${on.join(', ')}` };
-    });
-  }
-  if (token) {
-    return ask('GitHub token', 'check TRIPLINE_GITHUB_TOKEN', async () => {
-      const client = createGitHubClient({ apiUrl, authorization: `token ${token}`, manner: 'once' });
-      const { status } = await client.send({ route: 'GET /rate_limit', parameters: {} });
-      if (status !== 200) return { state: 'broken', said: `GitHub answers ${status}`, mend: 'make a new token' };
-      return { state: 'ok', said: 'it reads; to remediate, an App is needed' };
-    });
-  }
-  const said = 'no App or token: no import, no look-ups, no remediation; rules learn instead';
-  return { name: 'GitHub', state: 'off', said };
 }
 
 async function slack({ slack: settings }: Config): Promise<Check> {

@@ -8,33 +8,6 @@ import { revokeGrant } from './actions/revoke-grant.ts';
 import { revokeInvitation } from './actions/revoke-invitation.ts';
 import { stopRun } from './actions/stop-run.ts';
 
-/** What is to be done about an intent: by the action, which takes that intent, or by a person, in words with an address. */
-export type Resolved = { action: Action } | { byHand: string };
-
-/** Host of the GitHub behind an API's address: Enterprise Server's ends in /api/v3, data residency's begins with `api.`. */
-export function instanceOf(apiUrl: string): string {
-  const { hostname, pathname } = new URL(apiUrl);
-  if (pathname.startsWith('/api/v3')) return hostname;
-  // A proxy before GitHub's own API has any address.
-  return /^api\.(.+\.ghe\.com)$/.exec(hostname)?.[1] ?? 'github.com';
-}
-
-/** Resolves an intent to what GitHub can do. `instance`: the host of the GitHub that is configured. Pure. */
-export function resolve(intent: Intent, { instance }: { instance: string }): Resolved {
-  if (intent.provider !== 'github') {
-    return byHand(intent, `Tripline does nothing at ${intent.provider}`);
-  }
-  if (intent.instance !== instance) {
-    return byHand(intent, `Tripline is set up for ${instance} (github.apiUrl), not for ${intent.instance}`);
-  }
-  const action = actionOf(intent);
-  return action === undefined ? { byHand: wordsFor(intent).slice(0, 1000) } : { action };
-}
-
-function byHand(intent: Intent, why: string): Resolved {
-  return { byHand: `${why}: ${verbOf(intent)} by hand (${describeTarget(intent)})`.slice(0, 1000) };
-}
-
 /** The action that carries an intent out, which then takes that intent; undefined where there is none yet. */
 export function actionOf(intent: Intent): Action | undefined {
   return chosen(intent) as Action | undefined;
@@ -61,7 +34,7 @@ function chosen(intent: Intent) {
 }
 
 /** How a person does at GitHub what Tripline does not: where, and what to press. */
-function wordsFor(intent: Intent): string {
+export function wordsFor(intent: Intent): string {
   const at = `https://${intent.instance}`;
   const page = (...parts: string[]) => [at, ...parts.map((part) => encodeURI(part))].join('/');
   switch (intent.action) {

@@ -1,6 +1,8 @@
 import type { Intent, PersonRef, StepTargets } from '@tripline/contracts/response';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Outcome } from '../../outcome.ts';
+import type * as provider from '../../provider.ts';
+import type { Check, Known } from '../../provider.ts';
 import type { TokenScope } from '../app-token.ts';
 import { outcomeOf, outcomeOfError } from '../classify.ts';
 import {
@@ -12,19 +14,10 @@ import {
   NoAnswer,
 } from '../client.ts';
 
-/** Whether what the step was to end is ended, by GitHub's own word, which `said` repeats for people. */
-export type Check = { result: 'dead' | 'alive' | 'unknown'; said: string };
-
-/**
- * What GitHub says before a step is carried out: whether the thing is there that the step is to end. `said` is a sentence
- * for people: since when and by whom, where GitHub tells. `people`: whom the thing belongs to, by GitHub's own word. `now`: the step by the login that its account bears today.
- */
+/** What GitHub says before a step is carried out. `now`: the step by the login that its account bears today. */
 export type Asked =
-  | { result: 'so'; said: string; people?: readonly PersonRef[]; now?: Intent }
-  /** Nothing is there to be ended. `alive`: but what it was to prevent has happened, and a person must see to it. */
-  | { result: 'not-so'; said: string; alive?: true }
-  /** Asked in vain, or it cannot be carried out just now: to be asked again. */
-  | { result: 'unknown'; reason: string; said: string; afterMs?: number | undefined };
+  | (Extract<provider.Asked, { result: 'so' }> & { now?: Intent })
+  | Exclude<provider.Asked, { result: 'so' }>;
 
 /** One thing that can be done at GitHub about a finding. Each file beside this one is one. */
 export type Action<Step extends Intent = Intent> = {
@@ -82,6 +75,16 @@ export async function changeOnce(
 
 /** Touches nothing of any kind: what the other parts of an action's `targets` are laid over. */
 export const noTargets: StepTargets = { people: [], runners: [], repositories: [] };
+
+/** Runs a question after a fact, as {@link asked} does. */
+export async function known<Value>(clock: Clock, ask: () => Promise<Value>): Promise<Known<Value>> {
+  let value: Value | undefined;
+  const answer = await asked(clock, async () => {
+    value = await ask();
+    return { result: 'so', said: '' };
+  });
+  return answer.result === 'unknown' ? answer : { result: 'known', value: value as Value };
+}
 
 /** Runs a question; that GitHub refused, failed or did not answer is an answer too, and never "it is not so". */
 export async function asked(clock: Clock, ask: () => Promise<Asked>): Promise<Asked> {

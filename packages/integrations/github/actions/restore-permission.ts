@@ -1,5 +1,6 @@
 import type { IntentOf, PersonRef } from '@tripline/contracts/response';
 import type { Clock } from '@tripline/runtime/clock';
+import type { Check } from '../../provider.ts';
 import type { TokenScope } from '../app-token.ts';
 import { type GitHubRequest, ownerAndRepo } from '../client.ts';
 import {
@@ -8,7 +9,6 @@ import {
   type Asked,
   askByAddress,
   askByListing,
-  type Check,
   changeOnce,
   isPerson,
   noTargets,

@@ -1,10 +1,10 @@
 import type { IntentOf } from '@tripline/contracts/response';
+import type { Check } from '../../provider.ts';
 import { type GitHubClient, type GitHubRequest, ownerAndRepo } from '../client.ts';
 import {
   type Action,
   type Asked,
   askByListing,
-  type Check,
   changeOnce,
   checkByAddress,
   checkByListing,

@@ -1,17 +1,9 @@
 import type { IntentOf } from '@tripline/contracts/response';
 import type { Outcome } from '../../outcome.ts';
+import type { Check } from '../../provider.ts';
 import { outcomeOf } from '../classify.ts';
 import { type GitHubClient, type GitHubRequest, messageOf, ownerAndRepo } from '../client.ts';
-import {
-  type Action,
-  type ActionContext,
-  askByAddress,
-  type Check,
-  change,
-  checked,
-  noTargets,
-  personOf,
-} from './action.ts';
+import { type Action, type ActionContext, askByAddress, change, checked, noTargets, personOf } from './action.ts';
 
 type StopRun = IntentOf<'stop-run'>;
 

@@ -1,7 +1,11 @@
+import { loadConfig } from '@tripline/config/config';
 import { type Intent, intentNames } from '@tripline/contracts/response';
 import { expect, test } from 'vitest';
-import { instanceOf, resolve } from './resolve.ts';
+import { openProviders } from '../open-providers.ts';
+import { instanceOf } from './instance.ts';
 
+const options = { clock: { nowMs: () => 0, pause: async () => {} }, onLeftAlive: () => {} };
+const { resolve } = openProviders(loadConfig({}, '/nonexistent'), options);
 const place = { provider: 'github', instance: 'github.com' };
 const repository = 'acme/app';
 const organization = 'acme';
@@ -23,15 +27,15 @@ const examples: Intent[] = [
 test('every intent is one of the actions, or words with an address that a person can follow', () => {
   expect(examples.map(({ action }) => action).sort()).toEqual([...intentNames].sort());
   for (const intent of examples) {
-    const resolved = resolve(intent, place);
+    const resolved = resolve(intent);
     if ('byHand' in resolved) expect(resolved.byHand, intent.action).toContain('https://github.com/');
-    else expect(resolved.action.targets(intent), intent.action).toBeDefined();
+    else expect(resolved.targets, intent.action).toBeDefined();
   }
 });
 
 test('names from a finding stay within the address that words give', () => {
   const intent: Intent = { action: 'block-user', ...place, organization: 'acme evil', user: 'mallory' };
-  expect(resolve(intent, place)).toEqual({
+  expect(resolve(intent)).toEqual({
     byHand: expect.stringContaining('https://github.com/organizations/acme%20evil/settings/blocked_users'),
   });
 });
@@ -39,7 +43,7 @@ test('names from a finding stay within the address that words give', () => {
 test('nothing is done at another provider or another instance, whatever its names and numbers', () => {
   for (const intent of examples) {
     for (const elsewhere of [{ provider: 'gitlab' }, { instance: 'github.acme.example' }]) {
-      expect(resolve({ ...intent, ...elsewhere } as Intent, place)).toHaveProperty('byHand');
+      expect(resolve({ ...intent, ...elsewhere } as Intent)).toHaveProperty('byHand');
     }
   }
 });

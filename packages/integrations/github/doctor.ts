@@ -1,0 +1,36 @@
+import type { Look } from '@tripline/contracts/check';
+import { createGitHubClient } from './client.ts';
+import { installedOn } from './reader.ts';
+
+type Needs = {
+  github: { apiUrl: string; app?: { id: string; privateKey: string } | undefined; token?: string | undefined };
+};
+
+/** Whether GitHub would take Tripline's calls, by the App or the token that is configured. */
+export function checkGitHub({ github: { app, token, apiUrl } }: Needs): Look[] {
+  if (app) {
+    const mend = 'check TRIPLINE_GITHUB_APP_ID and TRIPLINE_GITHUB_APP_PRIVATE_KEY, and this machine’s clock';
+    return [{ name: 'GitHub App', mend, look: () => lookAtApp({ apiUrl, app }) }];
+  }
+  if (token) {
+    const look = () => lookAtToken(apiUrl, token);
+    return [{ name: 'GitHub token', mend: 'check TRIPLINE_GITHUB_TOKEN', look }];
+  }
+  const said = 'no App or token: no import, no look-ups, no remediation; rules learn instead';
+  return [{ name: 'GitHub', mend: '', look: async () => ({ state: 'off', said }) }];
+}
+
+async function lookAtApp(access: Parameters<typeof installedOn>[0]): ReturnType<Look['look']> {
+  const on = await installedOn(access, Date.now());
+  if (on.length === 0) {
+    return { state: 'broken', said: 'it is installed nowhere', mend: 'install it on your organisation' };
+  }
+  return { state: 'ok', said: `installed on ${on.join(', ')}` };
+}
+
+async function lookAtToken(apiUrl: string, token: string): ReturnType<Look['look']> {
+  const client = createGitHubClient({ apiUrl, authorization: `token ${token}`, manner: 'once' });
+  const { status } = await client.send({ route: 'GET /rate_limit', parameters: {} });
+  if (status !== 200) return { state: 'broken', said: `GitHub answers ${status}`, mend: 'make a new token' };
+  return { state: 'ok', said: 'it reads; to remediate, an App is needed' };
+}

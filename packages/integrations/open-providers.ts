@@ -1,0 +1,26 @@
+import { describeTarget, type Intent, verbOf } from '@tripline/contracts/response';
+import type { OpenProvider, ProviderOptions, Resolved } from './provider.ts';
+import { providers } from './providers.ts';
+
+type Config = Parameters<(typeof providers)[number]['open']>[0];
+
+/** The providers as the settings have them. */
+export type Providers = {
+  resolve: (intent: Intent) => Resolved;
+  /** A provider as people read it; its own name where Tripline has none of it. */
+  titleOf: (provider: string) => string;
+};
+
+export function openProviders(config: Config, options: ProviderOptions): Providers {
+  const opened = new Map<string, OpenProvider>(providers.map(({ name, open }) => [name, open(config, options)]));
+  const titles = new Map<string, string>(providers.map(({ name, title }) => [name, title]));
+  return {
+    resolve(intent) {
+      const provider = opened.get(intent.provider);
+      if (provider !== undefined) return provider.resolve(intent);
+      const what = `${verbOf(intent)} by hand (${describeTarget(intent)})`;
+      return { byHand: `Tripline does nothing at ${intent.provider}: ${what}`.slice(0, 1000) };
+    },
+    titleOf: (provider) => titles.get(provider) ?? provider,
+  };
+}

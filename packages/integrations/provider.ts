@@ -1,0 +1,106 @@
+import type { Look } from '@tripline/contracts/check';
+import type { Intent, PersonRef, StepTargets } from '@tripline/contracts/response';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Outcome } from './outcome.ts';
+
+/**
+ * A provider at which findings can be answered: a folder of this package, and a line in providers.ts. It resolves intents
+ * to steps of its own, or to words for a person. What a step may do is the remediator's to decide; how, this one's to know.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: each provider names the settings that it needs; who opens it has them all.
+export type Provider<Needs = any> = {
+  /** As intents name it, and its folder: `github`. */
+  name: string;
+  /** As people read it: `GitHub`. */
+  title: string;
+  open: (config: Needs, options: ProviderOptions) => OpenProvider;
+  /** What `tripline doctor` says of it. */
+  doctor: (config: Needs) => Look[];
+};
+
+export type ProviderOptions = {
+  clock: Clock;
+  fetch?: typeof globalThis.fetch | undefined;
+  /** Hears that a credential of ours could not be revoked after use, and why. */
+  onLeftAlive: (reason: string) => void;
+};
+
+export type OpenProvider = {
+  /** Pure: the same intent under the same settings is the same step. */
+  resolve: (intent: Intent) => Resolved;
+};
+
+/** What is to be done about an intent: by a step, or by a person, in words with an address. */
+export type Resolved = Step | ByHand;
+export type ByHand = { byHand: string };
+
+/** An intent as its provider carries it out. */
+export type Step = {
+  /** Of the response catalogue, such as A1. */
+  code: string;
+  /** How to give back what it takes away, or "irreversible" and what to do instead. */
+  undo: string;
+  /** Whom and what it touches: the guard holds it against those whom nothing automatic may touch. */
+  targets: StepTargets;
+  /** The request that a dry run shows, and that is sent first. Bears no credential. */
+  request: { method: string; path: string; body?: unknown };
+  /** Why nothing can be sent under the present settings, with the setting to mend; null when it can. */
+  notReady: string | null;
+  /** Whether its target belongs to a workspace, as far as names tell. */
+  ownerIn: (workspace: string) => Owner;
+  /**
+   * Hands `work` what may ask and act for this step alone, and takes it away again, whatever came of `work`.
+   * @throws {NoAccess} and does not call `work`.
+   */
+  withAccess: <T>(work: (access: Access) => Promise<T>) => Promise<T>;
+};
+
+/**
+ * Whose a target is, by name. `ids`: it must be one of these by its id, since its name is none that is known. `mend`: what
+ * to do where it should be ours and is not.
+ */
+export type Owner = { name: string; isOurs: boolean; ids?: readonly string[] | undefined; mend: string };
+
+/** What one step may ask and do at its provider. */
+export type Access = {
+  /** Asks, reading only, whether what the step is to end is so. Never throws: no answer is `unknown`. */
+  ask: () => Promise<Asked>;
+  /** Whom and what it touches by the names of today; to be asked after `ask`. */
+  targets: () => StepTargets;
+  /** Never throws but what `gate` throws: no answer is an outcome. Doing it twice is the same as doing it once. */
+  act: (gate: () => Promise<void>) => Promise<Outcome>;
+  /** Asks, reading only, whether it is ended. Never throws: no answer is `unknown`. */
+  check: () => Promise<Check>;
+  /** The id of the target's owner; undefined when there is none of that name. */
+  ownerId: () => Promise<Known<string | undefined>>;
+  /** `people` with the ids of those of whom only the login is known. Who has no account keeps none. */
+  identify: (people: readonly PersonRef[]) => Promise<Known<PersonRef[]>>;
+};
+
+/** An answer, or why there is none. */
+export type Known<Value> = { result: 'known'; value: Value } | Unknown;
+
+/** Whether what the step was to end is ended, by the provider's own word, which `said` repeats for people. */
+export type Check = { result: 'dead' | 'alive' | 'unknown'; said: string };
+
+/**
+ * What the provider says before a step is carried out: whether the thing is there that the step is to end. `said` is a
+ * sentence for people: since when and by whom, where it tells. `people`: whom the thing belongs to, by its own word.
+ */
+export type Asked =
+  | { result: 'so'; said: string; people?: readonly PersonRef[] }
+  /** Nothing is there to be ended. `alive`: but what it was to prevent has happened, and a person must see to it. */
+  | { result: 'not-so'; said: string; alive?: true }
+  | Unknown;
+/** Asked in vain, or it cannot be carried out just now: to be asked again. */
+export type Unknown = { result: 'unknown'; reason: string; said: string; afterMs?: number | undefined };
+
+/** The provider gives no access for this step. `outcome` says whether it may later. */
+export class NoAccess extends Error {
+  readonly code = 'NO_ACCESS';
+  readonly outcome: Exclude<Outcome, { kind: 'done' }>;
+  constructor(outcome: NoAccess['outcome']) {
+    super(outcome.message ?? outcome.reason);
+    this.outcome = outcome;
+  }
+}

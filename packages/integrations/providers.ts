@@ -1,0 +1,4 @@
+import { github } from './github/provider.ts';
+
+/** Every provider at which findings can be answered. One more: its folder beside this file, and its line here. */
+export const providers = [github] as const;

@@ -1,0 +1,29 @@
+import type { Intent } from '@tripline/contracts/response';
+import { createOutbound } from '@tripline/integrations/outbound';
+import type { Provider, Resolved } from '@tripline/integrations/provider';
+import { stopRun } from './actions/stop-run.ts';
+
+/** What of the settings it reads. */
+type Needs = { forge?: { apiUrl: string; token: string } };
+
+/** A provider that no Tripline has: a CI server which stops runs. The seam's proof; what a provider's folder needs. */
+export const forge: Provider<Needs> = {
+  name: 'forge',
+  title: 'Forge',
+  open: ({ forge: settings }) => {
+    const fetch = settings && createOutbound(settings.apiUrl);
+    return {
+      resolve(intent: Intent): Resolved {
+        if (intent.action !== 'stop-run') return { byHand: `Do it at https://${intent.instance}` };
+        return stopRun(intent, settings && { ...settings, fetch: fetch! });
+      },
+    };
+  },
+  doctor: ({ forge: settings }) => [
+    {
+      name: 'provider Forge',
+      mend: 'set forge',
+      look: async () => (settings ? { state: 'ok', said: settings.apiUrl } : { state: 'off', said: 'not configured' }),
+    },
+  ],
+};
