@@ -180,6 +180,11 @@ async function playMainJob(more: Record<string, string>): Promise<void> {
   mode: automatic
   policy:
     - { rule: privilege-grant-outside-job, minSeverity: high, minConfidence: medium, actions: [revoke-credential] }
+rules:
+  settings:
+    privilege-grant-outside-job:
+      grantingWorkflows: [acme/access/.github/workflows/grant.yml]
+      grantingActors: ['access-broker[bot]']
 workspaces:
   - { id: acme, github: { organizations: [acme] } }
 slack:

@@ -457,6 +457,15 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     }
     if (isEvent(event, proofType)) {
       takeAnswer(event as LoggedEvent<typeof proofType>, atMs);
+      // An answer may say more of the delivery than whether it is the provider's.
+      if (step.learnings.length > 0) {
+        judgeWhole(
+          { ...step, readings: noReadings },
+          record,
+          { workspace, event, nowMs: atMs, unproven: false },
+          known,
+        );
+      }
       return;
     }
     const isRepeated = isKnownBody(event, atMs) || step.repeated;

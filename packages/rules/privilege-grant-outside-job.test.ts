@@ -8,12 +8,13 @@ const startMs = Date.parse('2026-03-11T09:00:00Z');
 const s = (seconds: number) => startMs + seconds * 1000;
 const iso = (seconds: number) => new Date(s(seconds)).toISOString();
 const hour = 3600;
-const broker = {
+const granting = {
   'privilege-grant-outside-job': {
-    brokers: ['acme/access/.github/workflows/grant.yml'],
-    brokerActors: ['acme-broker[bot]'],
+    grantingWorkflows: ['acme/access/.github/workflows/grant.yml'],
+    grantingActors: ['acme-broker[bot]'],
   },
 };
+const bot = 'acme-broker[bot]';
 const of = { 'vcs.owner.name': 'acme' } as const;
 
 const invite = (seconds: number, by: string, more: Attributes = {}) =>
@@ -75,19 +76,31 @@ const breakGlass = (from: number, to: number, trust: 'high' | 'low' = 'high') =>
   );
 const play = (
   events: LoggedEventInput[],
-  settings: Record<string, Record<string, unknown>> = broker,
+  settings: Record<string, Record<string, unknown>> = granting,
   until = 120 * hour,
 ) => playTimeline({ rules: [rule], events, settings, untilMs: s(until) });
 
 const found = 'privilege-grant-outside-job org-invitation:mallory@acme invite';
 
-describe('without a broker', () => {
-  test('a grant is found at once, with the step that takes it back', () => {
+describe('without a granting workflow', () => {
+  test('a grant informs at once, at low severity', () => {
     const { findings } = play([invite(0, 'ada')], {});
     expect(findings).toHaveLength(1);
     expect(findings[0]).toMatchObject({
-      severity: 'high',
+      severity: 'low',
       confidence: 'medium',
+      decidingEvent: 'invite',
+      detectedAt: iso(0),
+    });
+    expect(findings[0]!.remedy.join(' ')).toContain('grantingWorkflows');
+  });
+
+  test('a grant by anybody but the granting account is found at once, with the step that takes it back', () => {
+    const { findings } = play([invite(0, 'ada')]);
+    expect(findings).toHaveLength(1);
+    expect(findings[0]).toMatchObject({
+      severity: 'high',
+      confidence: 'high',
       decidingEvent: 'invite',
       detectedAt: iso(0),
       response: [
@@ -117,7 +130,7 @@ describe('without a broker', () => {
   });
 
   test('a record that is heard after the grant explains nothing and takes nothing back, however it is dated', () => {
-    for (const settings of [{}, broker]) {
+    for (const settings of [{}, granting]) {
       for (const record of [
         breakGlass(61, hour),
         { ...breakGlass(24 * hour, 24 * hour), time: '2020-01-01T00:00:00Z' },
@@ -179,7 +192,7 @@ describe('without a broker', () => {
   });
 
   test('each kind of grant has the response that takes it back', () => {
-    const response = (more: Attributes) => play([invite(0, 'ada', more)], {}).findings[0]!.response;
+    const response = (more: Attributes) => play([invite(0, 'ada', more)]).findings[0]!.response;
     const repository = { 'tripline.grant.target': 'acme/app', 'tripline.grant.permission': 'admin' } as const;
     expect(response({ ...repository, 'tripline.grant.kind': 'collaborator' })).toEqual([
       {
@@ -215,6 +228,7 @@ describe('without a broker', () => {
         credential: 'personal-access-token',
         organization: 'acme',
         credentialId: '9',
+        user: 'mallory',
       },
     ]);
     expect(
@@ -238,38 +252,68 @@ describe('without a broker', () => {
   });
 });
 
-describe('with a broker', () => {
+describe('with a granting workflow', () => {
   test('a grant inside a job of it is quiet, in any order', () => {
-    const events = [run(0), started(10), invite(20, 'acme-broker[bot]'), finished(10, 30)];
-    expectSameInAnyOrder({ rules: [rule], events, settings: broker, untilMs: s(120 * hour) }, []);
+    const events = [run(0), started(10), invite(20, bot), finished(10, 30)];
+    expectSameInAnyOrder({ rules: [rule], events, settings: granting, untilMs: s(120 * hour) }, []);
   });
 
   test('a grant outside of any job is held for the lateness, then found, in any order', () => {
-    const events = [run(0), started(10), finished(10, 30), invite(600, 'ada')];
-    expectSameInAnyOrder({ rules: [rule], events, settings: broker, untilMs: s(120 * hour) }, [found]);
+    const events = [run(0), started(10), finished(10, 30), invite(600, bot)];
+    expectSameInAnyOrder({ rules: [rule], events, settings: granting, untilMs: s(120 * hour) }, [found]);
     const { findings } = play(events);
     expect(findings[0]).toMatchObject({ confidence: 'high', detectedAt: iso(720) });
   });
 
   test('a job on another branch, or of another workflow, opens no window', () => {
     for (const more of [{ 'vcs.ref.head.name': 'evil' }, { 'tripline.pipeline.path': '.github/workflows/ci.yml' }]) {
-      const events = [run(0, more), started(10), invite(20, 'ada'), finished(10, 30)];
-      expectSameInAnyOrder({ rules: [rule], events, settings: broker, untilMs: s(120 * hour) }, [found]);
+      const events = [run(0, more), started(10), invite(20, bot), finished(10, 30)];
+      expectSameInAnyOrder({ rules: [rule], events, settings: granting, untilMs: s(120 * hour) }, [found]);
     }
   });
 
-  test('somebody else than whom the job works for is not covered', () => {
-    expect(play([run(0), started(10), invite(20, 'eve'), finished(10, 30)]).findings).toHaveLength(1);
+  test('whoever set the job off, or anybody else, is not covered while it runs, and found at once', () => {
+    for (const by of ['ada', 'eve']) {
+      const { findings } = play([run(0), started(10), invite(20, by), finished(10, 30)]);
+      expect(findings.map(({ detectedAt }) => detectedAt)).toEqual([iso(20)]);
+    }
+  });
+
+  test('an account is known by its id too, and no longer by a login that somebody else has now', () => {
+    const settings = {
+      'privilege-grant-outside-job': { ...granting['privilege-grant-outside-job'], grantingActors: ['41'] },
+    };
+    const by = (id: string) => [run(0), started(10), invite(20, 'broker-account', { 'user.id': id }), finished(10, 30)];
+    expect(play(by('41'), settings).findings).toEqual([]);
+    expect(play(by('42'), settings).findings).toHaveLength(1);
+  });
+
+  test('a job whose end turns out to lie before the grant excuses nothing, however late it is heard', () => {
+    const late = { ...finished(10, 30), atMs: s(2 * hour), time: iso(30) };
+    const { all, withdrawn } = play([run(0), started(10), invite(600, bot), late]);
+    expect(all.map(({ title }) => title)).toHaveLength(1);
+    expect(withdrawn).toEqual([]);
+  });
+
+  test('a job that is heard of late takes the finding back, with why', () => {
+    const told = [run(0), started(10), finished(10, 30)].map((event) => ({
+      ...event,
+      time: new Date(event.atMs).toISOString(),
+      atMs: event.atMs + hour * 1000,
+    }));
+    const { findings, withdrawn } = play([invite(20, bot), ...told]);
+    expect(findings).toEqual([]);
+    expect(withdrawn.map(({ reason }) => reason)).toEqual(['job grant of acme/access#500 was running']);
   });
 
   test('a job whose end is never heard of explains for six hours at the most', () => {
-    const settings = { rules: [rule], settings: broker, untilMs: s(120 * hour) };
-    expectSameInAnyOrder({ ...settings, events: [run(0), started(10), invite(5 * hour, 'ada')] }, []);
-    expectSameInAnyOrder({ ...settings, events: [run(0), started(10), invite(7 * hour, 'ada')] }, [found]);
+    const settings = { rules: [rule], settings: granting, untilMs: s(120 * hour) };
+    expectSameInAnyOrder({ ...settings, events: [run(0), started(10), invite(5 * hour, bot)] }, []);
+    expectSameInAnyOrder({ ...settings, events: [run(0), started(10), invite(7 * hour, bot)] }, [found]);
   });
 
   test('a source that tells of jobs only when they are over lowers the confidence', () => {
-    const { findings } = play([run(0), finished(10, 30), invite(600, 'ada')]);
+    const { findings } = play([run(0), finished(10, 30), invite(600, bot)]);
     expect(findings[0]!.confidence).toBe('low');
   });
 
@@ -286,22 +330,19 @@ describe('with a broker', () => {
       },
       { id: 'member' },
     );
-    const settings = { rules: [rule], settings: broker, untilMs: s(120 * hour) };
-    expectSameInAnyOrder(
-      { ...settings, events: [run(0), started(10), invite(20, 'ada'), finished(10, 30), member] },
-      [],
-    );
-    expectSameInAnyOrder({ ...settings, events: [run(0), started(10), finished(10, 30), invite(600, 'ada'), member] }, [
+    const settings = { rules: [rule], settings: granting, untilMs: s(120 * hour) };
+    expectSameInAnyOrder({ ...settings, events: [run(0), started(10), invite(20, bot), finished(10, 30), member] }, []);
+    expectSameInAnyOrder({ ...settings, events: [run(0), started(10), finished(10, 30), invite(600, bot), member] }, [
       found,
       'privilege-grant-outside-job org-member:mallory@acme member',
     ]);
   });
 });
 
-test('more grants than are remembered are each found', () => {
+test('each of many grants is found, and each costs the same', () => {
   const events = Array.from({ length: 150 }, (_, place) => ({
-    ...invite(place, 'ada', { 'tripline.grant.grantee': `mallory-${place}` }),
+    ...invite(place, 'ada', { 'tripline.grant.grantee': `mallory-${place}`, 'tripline.grant.id': `${place}` }),
     id: `invite-${place}`,
   }));
-  expect(standing({ rules: [rule], events, settings: broker, untilMs: s(120 * hour) })).toHaveLength(150);
+  expect(standing({ rules: [rule], events, settings: granting, untilMs: s(120 * hour) })).toHaveLength(150);
 });

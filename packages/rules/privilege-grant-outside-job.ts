@@ -1,146 +1,182 @@
 import type { Confidence } from '@tripline/contracts/finding';
-import { defineRule, type FindingDraft, type RuleContext } from '@tripline/contracts/rule';
+import { type Because, type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
-import type { z } from 'zod';
-import { granteeOf, grantOccasion, grantSubject, nameGrant, remedyFor, takeBack } from './grants.ts';
+import { breakGlass, recordsKey } from '@tripline/facts/break-glass';
+import { deliveries } from '@tripline/facts/deliveries';
 import {
-  type Access,
-  accessKeepMs,
-  accessKey,
-  accessKeys,
-  accessReads,
-  accessSchema,
-  caps,
-  type HeldGrant,
-  invitationOf,
-  latestMs,
-  learnAccess,
-  noAccess,
-  removalsOf,
-  requestOf,
-  type WindowSettings,
-  windowSettings,
-  windowsOf,
-} from './job-windows.ts';
-import { hasLogin, inOrder, noSurerThan } from './story.ts';
+  addressedKey,
+  type Given,
+  type Grant,
+  type GrantAct,
+  grantKey,
+  grants,
+  isAddressedKey,
+  privilegesOf,
+  removalsSince,
+} from '@tripline/facts/grants';
+import { runs } from '@tripline/facts/runs';
+import { isSameAccount } from '@tripline/facts/things';
+import { workflowRuns } from '@tripline/facts/workflow-runs';
+import type { z } from 'zod';
+import { becauseOf, entitiesOf, grantSubject, nameGrant, remedyFor, responseTo } from './grant-words.ts';
+import {
+  type GrantContext,
+  type GrantingSettings,
+  grantingSettings,
+  isNamed,
+  jobsAround,
+  recheckLate,
+  recheckWindow,
+  recordFor,
+  timeOf,
+  windowsAt,
+} from './granting.ts';
 
-type Context = RuleContext<Access, WindowSettings>;
+/** A team's access is told twice, within a minute; the telling that says which right may come second. */
+const tellingsMs = 60_000;
+/** An invitation can be accepted for seven days, and the membership is then judged by it. */
+const invitationMs = 8 * 24 * 3_600_000;
+
+/** An invitation that a membership accepted, and where it is known. */
+type Accepted = { key: string; grant: Grant; act: GrantAct };
+
+/** Whether an act is in order. `until`: while a window of it is open, its end may yet turn out to lie before the act. */
+function isExcused(grant: Grant, act: Given, context: GrantContext): boolean {
+  const { settings } = context;
+  const { ms } = timeOf(act, context);
+  if (isNamed(settings.exemptActors, act)) {
+    context.explain(`${act.by.login} is exempt`);
+    return true;
+  }
+  if (grant.kind.startsWith('app-') && grant.granteeId !== undefined && settings.ownApps.includes(grant.granteeId)) {
+    context.explain('it is the App by which Tripline itself reads');
+    return true;
+  }
+  const record = recordFor(act, ms, context);
+  if (record) {
+    context.explain(`break-glass record ${record.id} of ${record.actor}`);
+    return true;
+  }
+  const windows = windowsAt(grant, act, ms, context);
+  const window = windows.find(({ ended }) => ended) ?? windows[0];
+  if (window) {
+    context.explain(`job ${window.job.name} of ${window.run} was running`);
+    if (!window.ended) recheckWindow(window, context);
+    return true;
+  }
+  const accepted = invitationsOf(grant, act, ms, context);
+  return accepted.length > 0 && accepted.every((one) => isExcused(one.grant, invitedAs(one), context));
+}
+
+const invitedAs = ({ act }: Accepted): Given => ({ ...act, occasion: act.fact ?? act.eventId, tellings: [act] });
 
 /**
- * Why a grant is in order, from when on nothing that may still be heard of its job can unsay it, and the events that say so.
+ * The invitations of which `act`, a membership, may be the acceptance: of the account itself or, where somebody joined by
+ * their own hand and none is known of them, those that were sent to an address.
  */
-type Excuse = { reason: string; firmFromMs: number; because: string[] };
+function invitationsOf(grant: Grant, act: Given, ms: number, context: GrantContext): Accepted[] {
+  if (grant.kind !== 'org-member') return [];
+  const { skewMs } = context.settings;
+  const before = ({ did, time }: GrantAct) =>
+    did === 'invited' && Date.parse(time) <= ms + skewMs && Date.parse(time) > ms - invitationMs;
+  const place = { target: act.target, targetId: grant.targetId };
+  const invited = { ...grant, kind: 'org-invitation' };
+  const own = grantKey(grant, { ...place, kind: 'org-member' }, { id: grant.granteeId, name: act.grantee });
+  const named = grant.acts.filter(before).map((one) => ({ key: own, grant: invited, act: one }));
+  if (named.length > 0 || !joinedAlone(grant, act)) return named;
+  const key = addressedKey(grant, { id: grant.targetId, name: act.target });
+  const addressed = context.read(grants, key);
+  return (addressed?.acts ?? []).filter(before).map((one) => ({ key, grant: invited, act: one }));
+}
+/** Whoever accepts an invitation is told as the one who did it. */
+const joinedAlone = ({ granteeId }: Grant, { by, grantee }: GrantAct): boolean =>
+  isSameAccount(by, { login: grantee, ...(granteeId === undefined ? {} : { id: granteeId }) });
 
-function excuseOf(access: Access, grant: HeldGrant, settings: WindowSettings): Excuse | undefined {
-  if (hasLogin(settings.exemptActors, grant.actor) || hasLogin(settings.exemptActors, grant.app)) {
-    return { reason: `${grant.actor} is exempt`, firmFromMs: 0, because: [] };
+/**
+ * Whether what is heard later may yet put an act in order: a job of a granting workflow, an invitation, or that it was done
+ * before it was heard of, under break-glass.
+ */
+function mayBeExcused(grant: Grant, act: Given, context: GrantContext): boolean {
+  const { settings, read } = context;
+  if (act.timeless && read(breakGlass, recordsKey(act.by.login)) !== undefined) return true;
+  if (settings.grantingWorkflows.length === 0) return false;
+  if (isNamed(settings.grantingActors, act)) return true;
+  if (grant.kind !== 'org-member' || !joinedAlone(grant, act)) return false;
+  const accepted = invitationsOf(grant, act, timeOf(act, context).ms, context);
+  return accepted.length === 0 || accepted.some((one) => mayBeExcused(one.grant, invitedAs(one), context));
+}
+
+function concludeAct(key: string, grant: Grant, act: Given & { unsaid: boolean }, context: GrantContext): Conclusion[] {
+  const { nowMs, settings } = context;
+  if (isExcused(grant, act, context)) return [];
+  const heardMs = Math.min(...act.tellings.map((one) => one.heardMs));
+  const waits = mayBeExcused(grant, act, context);
+  const holdMs = Math.max(
+    waits ? settings.latenessMs : 0,
+    act.unsaid && grant.kind === 'team-repository' ? tellingsMs : 0,
+  );
+  if (nowMs < heardMs + holdMs) {
+    context.recheckAt(heardMs + holdMs);
+    return [];
   }
-  const record = grant.breakGlass;
-  if (record)
-    return {
-      reason: `break-glass record ${record.id} of ${record.actor}`,
-      firmFromMs: 0,
-      because: [record.evidence.eventId],
-    };
-  const windows = windowsOf(access, grant, settings);
-  const window = windows.find(({ ended }) => ended) ?? windows[0];
-  if (window)
-    return {
-      reason: `job ${window.job.name} of ${window.run} was running`,
-      firmFromMs: window.ended ? 0 : window.closedMs + latestMs,
-      because: [window.job.started, window.job.finished].flatMap((line) => line?.eventId ?? []),
-    };
-  const invitation = invitationOf(access, grant, settings);
-  const invited = invitation && excuseOf(access, invitation, settings);
-  return invited && { ...invited, because: [...invited.because, invitation.eventId] };
+  if (waits) recheckLate(heardMs, context);
+  return [conclusionOf(key, grant, act, context)];
 }
 
-function review(access: Access, context: Context): void {
-  const { settings, nowMs } = context;
-  const grants = access.grants.map((grant): HeldGrant => {
-    const excuse = excuseOf(access, grant, settings);
-    const occasion = grantOccasion(grant);
-    if (excuse) {
-      if (!grant.fired) context.clearTimer(timerOf(grant));
-      else if (nowMs >= excuse.firmFromMs) {
-        const { reason, because } = excuse;
-        context.withdraw({ subject: grantSubject(grant), occasion, reason, because });
-      } // Its end may yet be heard of, and lie before the grant: look again when it no longer can.
-      else context.setTimer({ id: timerOf(grant), dueMs: excuse.firmFromMs, keys: [accessKey] });
-      return grant;
-    }
-    if (grant.fired) return grant;
-    // Without a broker nothing can ever open a window, so there is nothing to wait for.
-    const dueMs = settings.brokers.length === 0 ? grant.heardMs : grant.heardMs + settings.latenessMs;
-    if (nowMs < dueMs) {
-      context.setTimer({ id: timerOf(grant), dueMs, keys: [accessKey] });
-      return grant;
-    }
-    context.find(draftOf(access, grant, context));
-    return { ...grant, fired: true };
-  });
-  context.set(accessKey, { ...access, grants: withinCap(access, grants, context) }, accessKeepMs);
-}
-
-/** Beyond the cap the oldest goes, judged by what is known: growing the list must not be a way to be forgotten. */
-function withinCap(access: Access, grants: HeldGrant[], context: Context): HeldGrant[] {
-  const excess = grants.splice(0, Math.max(0, grants.length - caps.grants));
-  for (const grant of excess) {
-    context.clearTimer(timerOf(grant));
-    if (!grant.fired && !excuseOf(access, grant, context.settings)) {
-      context.find(draftOf(access, grant, context));
-    }
-  }
-  return grants;
-}
-
-const timerOf = (grant: HeldGrant) => `held:${grant.eventId}`;
-
-function confidenceOf(access: Access, settings: WindowSettings): Confidence {
-  if (settings.brokers.length === 0) return 'medium';
-  const jobs = access.runs.filter((run) => run.broker === true).flatMap((run) => run.jobs);
-  // A source that tells of jobs only once they end leaves open whether one is running now.
-  return jobs.length > 0 && jobs.every((job) => !job.startSeen) ? 'low' : 'high';
-}
-
-function draftOf(access: Access, grant: HeldGrant, { settings, doubtOf }: Context): FindingDraft {
+function conclusionOf(key: string, grant: Grant, act: Given, context: GrantContext): Conclusion {
+  const { settings, doubtOf } = context;
+  const { ms, doubtful } = timeOf(act, context);
   // Whoever sends an old removal again must not have it that nothing is left to take back.
-  const removal = removalsOf(access, grant).find(({ eventId }) => doubtOf(eventId) === undefined);
-  const invitation = invitationOf(access, grant, settings);
-  const why =
-    settings.brokers.length === 0
-      ? 'No workflow is configured as an access broker and no break-glass record had named them, so nothing authorised it.'
-      : `No job of an access broker (${settings.brokers.join(', ')}) was running for them at that time, and no break-glass record had named them.`;
+  const removal = removalsSince(grant, Date.parse(act.time)).find(({ eventId }) => doubtOf(eventId) === undefined);
+  const informs = settings.grantingWorkflows.length === 0;
+  const what = nameGrant(grant, act);
+  const at = new Date(ms).toISOString();
+  const why = informs
+    ? 'No workflow is configured that may grant, so this only informs: see `grantingWorkflows`.'
+    : `No job of a granting workflow (${settings.grantingWorkflows.join(', ')}) granted it, and no break-glass record had named ${act.by.login}.`;
   const gone = removal ? ` It was taken back at ${removal.time}; what was done with it in between was not.` : '';
+  const late = doubtful ? ' It was told late, and when it was done is not known.' : '';
   return {
-    subject: grantSubject(grant),
-    occasion: grantOccasion(grant),
-    decidedBy: { eventId: grant.eventId, time: grant.time },
-    title: clip(`${grant.actor} granted ${nameGrant(grant)} outside any authorised job`, 300),
-    summary: `At ${grant.time} ${grant.actor} granted ${nameGrant(grant)}. ${why}${gone}`,
-    confidence: noSurerThan(confidenceOf(access, settings), grant.trust),
-    evidence: inOrder([requestOf(access, grant)?.evidence, invitation?.evidence, grant.evidence, removal?.evidence]),
-    entities: [
-      { kind: 'user', id: grant.actor },
-      ...granteeOf(grant),
-      ...(grant.target.includes('/') && grant.kind !== 'team-member'
-        ? [{ kind: 'repository' as const, id: grant.target }]
-        : []),
-      { kind: 'grant', id: grantSubject(grant) },
-    ],
-    response: removal ? [] : takeBack(grant),
-    remedy: remedyFor(grant),
+    subject: grantSubject(grant, act),
+    occasion: act.occasion,
+    title: clip(`${act.by.login} granted ${what} outside any authorised job`, 300),
+    summary: `At ${at} ${act.by.login} granted ${what}. ${why}${gone}${late}`,
+    severity: informs || doubtful ? 'low' : 'high',
+    confidence: informs ? 'medium' : confidenceOf(grant, act, ms, context),
+    because: [
+      ...grant.acts.filter(({ did }) => did === 'requested').map((one) => becauseOf(key, grant, one)),
+      ...invitationsOf(grant, act, ms, context)
+        .slice(-3)
+        .map((one) => becauseOf(one.key, one.grant, one.act)),
+      ...act.tellings.map((one) => becauseOf(key, grant, one)),
+      ...(removal ? [becauseOf(key, grant, removal)] : []),
+    ] satisfies Because[],
+    entities: [{ kind: 'user', id: act.by.login }, ...entitiesOf(grant, act)],
+    response: removal || doubtful ? [] : responseTo(grant, act),
+    remedy: informs ? [...remedyFor(grant, act), settle] : remedyFor(grant, act),
   };
 }
 
-export const rule = defineRule<Access, WindowSettings>({
+const settle =
+  'To be told only of what nobody authorised: have rights given by a workflow, and name it and the account under which it grants as `grantingWorkflows` and `grantingActors` of this rule.';
+
+/** A source that tells of jobs only once they end leaves open whether one is running now. */
+function confidenceOf(grant: Grant, act: Given, ms: number, context: GrantContext): Confidence {
+  if (!isNamed(context.settings.grantingActors, act)) return 'high';
+  const jobs = jobsAround(grant, ms, context);
+  return jobs.length > 0 && jobs.every(({ job }) => job.eventType === 'dev.cdevents.taskrun.finished') ? 'low' : 'high';
+}
+
+export const rule = defineRule<null, GrantingSettings>({
   id: 'privilege-grant-outside-job',
   title: 'Privilege granted while no authorised job was running',
   description:
-    'Somebody was given a right to write or administer (membership, collaborator, team, deploy key, app, token) at a time when no job of an access broker was running for whoever granted it. ' +
-    'A job of an allowlisted workflow opens a window from its start to its end; a signed break-glass record explains what a named person grants after it was heard of, until it ends; what stands then is found by `grant-outlived-job`. ' +
-    'With a broker configured a grant is held until its job could have been heard of; without one it is judged at once. A window that is heard of later takes the finding back; a record never does. ' +
-    'At most 100 grants and 200 runs are remembered for a workspace; beyond that the oldest is judged by what is known, and can no longer be taken back. Of break-glass records 100, four a person: more explain nothing.',
+    'Somebody was given a right to write or administer (membership, collaborator, team, deploy key, app, token), or a greater one than before, and no job of a granting workflow gave it. ' +
+    'A job of a workflow of `grantingWorkflows`, run at the head of its default branch, excuses what the accounts of `grantingActors` grant from its start to its end: whoever else grants meanwhile is found. ' +
+    'A signed break-glass record explains what a named person grants after it was heard of, until it ends; what stands then is found by `grant-outlived-job`. ' +
+    'Without a granting workflow nothing could authorise a grant, so each is told at low severity and nobody is paged. ' +
+    'A grant by a granting account is held until its job could have been heard of; a job that is heard of later takes the finding back. A record never does. ' +
+    'Not known: who asked the granting workflow for what (its inputs are not told); that a member became an owner, that an invitation was cancelled, and classic personal access tokens, of which GitHub sends no webhook: the audit stream tells.',
   severity: 'high',
   confidence: 'high',
   principles: [1, 3],
@@ -148,21 +184,20 @@ export const rule = defineRule<Access, WindowSettings>({
   owasp: ['CICD-SEC-2', 'CICD-SEC-5'],
   tiers: { needs: 'A', better: 'the audit stream (B) names the token that made the grant' },
   falseAlarms: [
-    'People who join: invite them through a broker workflow (`brokers`), or by a provisioning app in `exemptActors`. Break-glass is for what is taken back within a day.',
-    "An identity provider's provisioning app: name its login in `exemptActors`.",
-    'A source that reports only finished jobs: findings come at low confidence; send job starts too.',
+    'People who join: invite them by a granting workflow, or by a provisioning app in `exemptActors`. Break-glass is for what is taken back within a day.',
+    "An identity provider's provisioning app: name its login or id in `exemptActors`.",
+    'A delivery that came late and bears no time: its time is known where Tripline has it made again (an App or organisation webhook token); otherwise it is judged by when it came.',
+    'A source that reports only finished jobs: findings on granting accounts come at low confidence; send job starts too.',
   ],
-  reads: accessReads,
-  settings: windowSettings as z.ZodType<WindowSettings>,
-  state: accessSchema,
+  reads: [],
+  settings: grantingSettings as z.ZodType<GrantingSettings>,
   learns: false,
-  keys: accessKeys,
-  judge(event, context) {
-    const access = learnAccess(context.get(accessKey) ?? noAccess, event, context.settings, context.nowMs);
-    review(access, context);
-  },
-  due(_timer, context) {
-    const access = context.get(accessKey);
-    if (access) review(access, context);
+  concludes: {
+    uses: [grants, breakGlass, deliveries, workflowRuns, runs],
+    subjects: ({ fact, key }) => (fact === grants.id && !isAddressedKey(key) ? [key] : []),
+    conclude(key, context) {
+      const grant = context.read(grants, key);
+      return grant === undefined ? [] : privilegesOf(grant).flatMap((act) => concludeAct(key, grant, act, context));
+    },
   },
 });

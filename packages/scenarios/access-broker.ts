@@ -12,8 +12,8 @@ const path = '.github/workflows/grant.yml';
 export function brokerBaseline(cast: Cast) {
   const stage = createStage(cast);
   const settings = {
-    brokers: [`${stage.fullName(access)}/${path}`],
-    brokerActors: [broker],
+    grantingWorkflows: [`${stage.fullName(access)}/${path}`],
+    grantingActors: [broker],
     // Shortened from minutes, so that a playing takes seconds.
     skewMs: 100,
     graceMs: 1000,

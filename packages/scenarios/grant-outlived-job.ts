@@ -34,7 +34,5 @@ export const grantOutlivedJob: Scenario = {
       collaborator(stage, { name: 'removal', says: 'the job took it back before it ended', atMs: 1200 }, 'removed', of),
     ]);
   },
-  expects: [
-    { rule: 'grant-outlived-job', decidingStep: 'broker-job-done', afterMs: 1000, responses: ['revoke-grant'] },
-  ],
+  expects: [{ rule: 'grant-outlived-job', decidingStep: 'grant', afterMs: 1800, responses: ['revoke-grant'] }],
 };

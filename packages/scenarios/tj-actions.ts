@@ -233,6 +233,11 @@ export const tjActions: Scenario = {
   ],
   baseline: (cast) => {
     const stage = createStage(cast);
+    const granting = {
+      grantingWorkflows: [`${stage.fullName('access')}/.github/workflows/grant.yml`],
+      grantingActors: ['access-broker[bot]'],
+      exemptActors: [provisioning],
+    };
     return {
       'tripline.inventory.part': 1,
       'tripline.inventory.parts': 1,
@@ -250,8 +255,8 @@ export const tjActions: Scenario = {
         { login: reviewer, role: 'member' },
       ],
       'tripline.inventory.settings': {
-        'privilege-grant-outside-job': { exemptActors: [provisioning] },
-        'grant-outlived-job': { exemptActors: [provisioning] },
+        'privilege-grant-outside-job': granting,
+        'grant-outlived-job': granting,
       },
       'tripline.inventory.credential_uses': [
         {

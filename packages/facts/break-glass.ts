@@ -1,0 +1,67 @@
+import { isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import { type Fact, thingKey } from '@tripline/contracts/fact';
+import { clip } from '@tripline/contracts/text';
+import { z } from 'zod';
+import { observedBy } from './bounds.ts';
+import { observedSchema } from './observed.ts';
+
+const recordSchema = observedSchema.extend({
+  id: z.string(),
+  /** As the record names them. */
+  actor: z.string(),
+  reason: z.string(),
+  fromMs: z.number(),
+  toMs: z.number(),
+  /** Where in the log it was heard: a record explains only what was heard of after it. */
+  offset: z.number(),
+});
+export type BreakGlassRecord = z.infer<typeof recordSchema>;
+
+const hour = 3_600_000;
+/** A record explains a day at most, whatever it says. */
+const longestMs = 24 * hour;
+/** Records that one person may have; of more, those that end last. */
+const mostEach = 4;
+
+/** Break-glass records, by whom they let act: a person's own key, so that no number of others' pushes one out. */
+export const breakGlass: Fact<{ records: BreakGlassRecord[] }> = {
+  id: 'break-glass',
+  description:
+    'Who may act outside the usual way, why and until when, by signed records. A record speaks for a day at most, and for nothing that was heard of before it. ' +
+    `Of one person's records the ${mostEach} that end last are known. A record names a login, not an account.`,
+  reads: ['dev.cdeventsx.tripline-breakglass.opened'],
+  value: z.object({ records: z.array(recordSchema) }) as z.ZodType<{ records: BreakGlassRecord[] }>,
+  keys: (event) =>
+    isEvent(event, 'dev.cdeventsx.tripline-breakglass.opened')
+      ? [recordsKey(event.data['tripline.breakglass.actor'])]
+      : [],
+  learn(known, event, at) {
+    // Whoever can send unsigned records could excuse themselves.
+    if (event.trust !== 'high' || !isEvent(event, 'dev.cdeventsx.tripline-breakglass.opened')) return known;
+    const record = recordOf(event as LoggedEvent<'dev.cdeventsx.tripline-breakglass.opened'>);
+    const before = known?.records ?? [];
+    if (before.some(({ eventId, id }) => eventId === record.eventId || id === record.id)) return known;
+    const all = [...before, record].sort((a, b) => b.toMs - a.toMs || (a.eventId < b.eventId ? -1 : 1));
+    const kept = all.filter(({ eventId }, place) => place < mostEach || at.pinned.has(eventId));
+    return { records: kept };
+  },
+  // Longer than a grant is looked at, so that what excused it is not forgotten first.
+  keepMs: 20 * longestMs,
+};
+
+/** Where the records stand that let `login` act. */
+export const recordsKey = (login: string): string =>
+  thingKey('tripline', 'break-glass', clip(login.toLowerCase(), 200));
+
+function recordOf(event: LoggedEvent<'dev.cdeventsx.tripline-breakglass.opened'>): BreakGlassRecord {
+  const fromMs = Date.parse(event.time);
+  return {
+    ...observedBy(event),
+    id: event.data['tripline.breakglass.id'],
+    actor: clip(event.data['tripline.breakglass.actor'], 200),
+    reason: clip(event.data['tripline.breakglass.reason'], 400),
+    fromMs,
+    toMs: Math.min(Date.parse(event.data['tripline.breakglass.expires_at']), fromMs + longestMs),
+    offset: event.position.offset,
+  };
+}

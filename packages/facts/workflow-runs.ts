@@ -1,0 +1,87 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import { eventIs, type LoggedEvent } from '@tripline/contracts/event';
+import type { Fact } from '@tripline/contracts/fact';
+import { clip } from '@tripline/contracts/text';
+import { parseTime } from '@tripline/contracts/time';
+import { z } from 'zod';
+import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
+import { observedSchema } from './observed.ts';
+import { accountOf, accountSchema, authorOf, keyOf, namedRepository, runKeyOf, senderOf } from './things.ts';
+
+const hour = 3_600_000;
+/** Runs stand under a key for each stretch of this length, so that a value stays small. */
+const stretchMs = 6 * hour;
+
+const startSchema = observedSchema.extend({ run: z.string(), actor: accountSchema.optional() });
+type Start = z.infer<typeof startSchema>;
+type Starts = { runs: Start[] };
+const bound: Bound<Start> = {
+  kind: 'runs of a workflow',
+  authorOf: ({ actor }) => authorOf(actor),
+  mostPerAuthor: 60,
+  most: 300,
+  nameOf: ({ run }) => run,
+};
+
+const isOfRun = eventIs(
+  'dev.cdevents.pipelinerun.queued',
+  'dev.cdevents.pipelinerun.started',
+  'dev.cdevents.pipelinerun.finished',
+);
+
+/**
+ * Which runs of a workflow there were on a repository's default branch, by its file: where to look for a run when only its
+ * workflow and the time are known. What each run was says the fact `runs`. Runs on other branches, and those that changes
+ * set off, are left out: they are most of all runs.
+ */
+export const workflowRuns: Fact<Starts> = {
+  id: 'workflow-runs',
+  description:
+    'Which runs of a workflow there were on a default branch, for six hours a key. The runs themselves are in `runs`.',
+  reads: ['dev.cdevents.pipelinerun.queued', 'dev.cdevents.pipelinerun.started', 'dev.cdevents.pipelinerun.finished'],
+  value: z.object({ runs: z.array(startSchema) }) as z.ZodType<Starts>,
+  keys(event) {
+    const { 'vcs.repository.name': repository, 'tripline.pipeline.path': path }: Attributes = event.data;
+    if (repository === undefined || path === undefined || !isOfRun(event) || !isOnDefaultBranch(event.data))
+      return none;
+    return [stretchKey(keyOf(event, namedRepository(repository)), path, parseTime(event.time))];
+  },
+  learn(known, event, at) {
+    const run = runKeyOf(event);
+    if (run === undefined) return known;
+    const data: Attributes = event.data;
+    const before = known?.runs ?? [];
+    const told = before.find((other) => other.run === run);
+    const by = accountOf(data['tripline.pipeline.triggered_by'], data['tripline.pipeline.triggered_by_id']);
+    const actor = by ?? senderOf(data);
+    const start: Start = { ...observedBy(event), run, ...(actor === undefined ? {} : { actor }) };
+    // Of a run's events the first stands for it, whichever was heard first.
+    if (told !== undefined && inOwnOrder(told, start) <= 0) return known;
+    const others = told === undefined ? before : before.filter((other) => other !== told);
+    return { runs: [...keepBounded(others, start, bound, at)] };
+  },
+  // Longer than a grant is looked at, so that what excused it is not forgotten first.
+  keepMs: 20 * 24 * hour,
+};
+
+const none: readonly string[] = [];
+const ofChanges = new Set(['pull_request', 'pull_request_target', 'pull_request_review', 'merge_group']);
+
+function isOnDefaultBranch(data: LoggedEvent['data']): boolean {
+  const { 'vcs.ref.head.name': ref, 'tripline.repository.default_branch': defaultBranch }: Attributes = data;
+  if (ref === undefined || ref !== defaultBranch) return false;
+  const attributes: Attributes = data;
+  return attributes['tripline.head.fork'] !== true && !ofChanges.has(attributes['tripline.pipeline.trigger'] ?? '');
+}
+
+const stretchKey = (repositoryKey: string, path: string, timeMs: number): string =>
+  `${repositoryKey}~${clip(path.toLowerCase(), 300)}@${Math.floor(timeMs / stretchMs)}`;
+
+/** The keys under which runs stand that some event told of between two times. Settings name a workflow by its repository's name, so the key does. */
+export function stretchKeys(repositoryKey: string, path: string, fromMs: number, toMs: number): string[] {
+  const keys: string[] = [];
+  for (let ms = fromMs; Math.floor(ms / stretchMs) <= Math.floor(toMs / stretchMs); ms += stretchMs) {
+    keys.push(stretchKey(repositoryKey, path, ms));
+  }
+  return keys;
+}

@@ -1,0 +1,159 @@
+import { thingKey } from '@tripline/contracts/fact';
+import type { ConcludeContext } from '@tripline/contracts/rule';
+import { type BreakGlassRecord, breakGlass, recordsKey } from '@tripline/facts/break-glass';
+import { deliveries, deliveryKey } from '@tripline/facts/deliveries';
+import type { Given, Grant, GrantAct } from '@tripline/facts/grants';
+import { type Attempt, type Job, runs } from '@tripline/facts/runs';
+import { namedRepository } from '@tripline/facts/things';
+import { stretchKeys, workflowRuns } from '@tripline/facts/workflow-runs';
+import { z } from 'zod';
+
+/** Which workflows may grant, and when one of their jobs was at it: what both rules on grants ask. */
+const hour = 3_600_000;
+/** How late an event may come and still count. */
+export const latestMs = 72 * hour;
+
+/** `Acme/Access/.github/workflows/grant.yml@main` is the workflow that it looks like. */
+const workflow = z
+  .string()
+  .transform((text) => text.trim().replace(/@[^@/]+$/, ''))
+  .pipe(
+    z
+      .string()
+      .regex(
+        /^[^/\s]+\/[^/\s]+\/\.?[^\s@]+\.ya?ml$/i,
+        'owner/name/path/of/workflow.yml, such as acme/access/.github/workflows/grant.yml',
+      ),
+  );
+
+export const grantingSettings = z
+  .strictObject({
+    /** Workflows that may grant, `owner/name/.github/workflows/file.yml`. Their jobs at the default branch's head open windows. */
+    grantingWorkflows: z.array(workflow).default([]),
+    /** Under whose name they grant: logins such as `acme-broker[bot]` or, better, ids of accounts. */
+    grantingActors: z.array(z.string().min(1)).default([]),
+    /** Logins or ids of accounts whose grants are never judged, such as an identity provider's provisioning app. */
+    exemptActors: z.array(z.string().min(1)).default([]),
+    /** Ids of Apps that are ours: what they are installed on is silent. */
+    ownApps: z.array(z.string()).default([]),
+    /** How far the provider's clocks may differ, in ms. */
+    skewMs: z.number().int().min(0).default(5_000),
+    /** How long after its job a window stays open, and a grant may live, in ms. */
+    graceMs: z.number().int().min(0).default(60_000),
+    /** How long a grant by a granting actor is held for its job to be heard of, in ms. */
+    latenessMs: z.number().int().min(0).default(120_000),
+    /** A job whose end is never heard of counts as ended after so long, in ms; six hours is the limit of hosted runners. */
+    maxJobMs: z
+      .number()
+      .int()
+      .min(1)
+      .default(6 * hour),
+  })
+  .refine(({ grantingWorkflows, grantingActors }) => grantingWorkflows.length === 0 || grantingActors.length > 0, {
+    path: ['grantingActors'],
+    message:
+      'must name under whom the workflows of grantingWorkflows grant (the login of their App, such as acme-broker[bot], or the id of an account): what others grant while a job runs is not theirs',
+  });
+export type GrantingSettings = z.output<typeof grantingSettings>;
+export type GrantContext = ConcludeContext<GrantingSettings>;
+
+/** Whether somebody stands in a list of logins and ids: an id decides, a login is compared without case. */
+export function isNamed(list: readonly string[], { by, app }: Pick<GrantAct, 'by' | 'app'>): boolean {
+  return list.some((entry) => {
+    const login = entry.toLowerCase();
+    return entry === by.id || login === by.login.toLowerCase() || login === app?.toLowerCase();
+  });
+}
+
+/** When an act was, by the provider. `doubtful`: it is known to have come late, and not when it was. */
+export function timeOf(act: GrantAct, context: GrantContext): { ms: number; doubtful: boolean } {
+  const heard = { ms: Date.parse(act.time), doubtful: false };
+  if (!act.timeless) return heard;
+  const delivery = context.read(deliveries, deliveryKey(act.eventId));
+  if (delivery === undefined) return heard;
+  if (delivery.firstAttemptAt === undefined) return { ...heard, doubtful: true };
+  return { ms: Math.min(heard.ms, Date.parse(delivery.firstAttemptAt)), doubtful: false };
+}
+
+/** An authorised job during which a grant was made. */
+export type Window = {
+  key: string;
+  /** `owner/name#run`, as people read it. */
+  run: string;
+  attempt: Attempt;
+  job: Job;
+  fromMs: number;
+  /** When the job ended, or is taken to have ended. */
+  closedMs: number;
+  /** False while its end is only assumed. */
+  ended: boolean;
+};
+
+/** The windows in which a granting actor granted something at `ms`, latest to close first. */
+export function windowsAt(grant: Grant, act: GrantAct, ms: number, context: GrantContext): Window[] {
+  const { settings } = context;
+  if (!isNamed(settings.grantingActors, act)) return [];
+  return jobsAround(grant, ms, context)
+    .filter(({ fromMs, closedMs }) => ms >= fromMs - settings.skewMs && ms <= closedMs + settings.graceMs)
+    .sort((a, b) => b.closedMs - a.closedMs || (a.key < b.key ? -1 : 1));
+}
+
+/** Jobs of granting workflows that may have run at `ms`, at the provider of the grant. */
+export function jobsAround({ provider, instance }: Grant, ms: number, context: GrantContext): Window[] {
+  const { grantingWorkflows, maxJobMs, skewMs } = context.settings;
+  const found = new Map<string, Window>();
+  for (const workflow of grantingWorkflows) {
+    const [owner, name, ...path] = workflow.split('/');
+    const repository = thingKey(provider, instance, namedRepository(`${owner}/${name}`));
+    for (const key of stretchKeys(repository, path.join('/'), ms - maxJobMs - skewMs, ms + maxJobMs + skewMs)) {
+      for (const { run } of context.read(workflowRuns, key)?.runs ?? []) {
+        for (const window of windowsOf(run, path.join('/'), context))
+          found.set(`${window.key} ${window.job.id}`, window);
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+function windowsOf(key: string, path: string, context: GrantContext): Window[] {
+  const run = context.read(runs, key);
+  return (run?.attempts ?? []).flatMap((attempt) => {
+    if (attempt.path?.toLowerCase() !== path.toLowerCase() || attempt.fork) return [];
+    return attempt.jobs.flatMap((job) => {
+      const { startedMs, finishedMs } = job;
+      if (startedMs === undefined) return [];
+      const closedMs = finishedMs ?? startedMs + context.settings.maxJobMs;
+      const window = { key, run: `${run!.repository.name}#${run!.id}`, attempt, job };
+      return [{ ...window, fromMs: startedMs, closedMs, ended: finishedMs !== undefined }];
+    });
+  });
+}
+
+/** The break-glass record, heard of before the act, under which it was done: the one that ends last. */
+export function recordFor(act: Given, ms: number, context: GrantContext): BreakGlassRecord | undefined {
+  const heard = Math.min(...act.tellings.map(({ offset }) => offset));
+  return context
+    .read(breakGlass, recordsKey(act.by.login))
+    ?.records.filter(({ fromMs, toMs, offset }) => offset < heard && ms >= fromMs && ms <= toMs)
+    .sort((a, b) => b.toMs - a.toMs)[0];
+}
+
+/**
+ * When to look again for events that may still come: after each doubling of the time since `sinceMs`, for 72 hours. Nothing
+ * is watched for it, so that a thousand grants of one job cost a thousand times one.
+ */
+export function recheckLate(sinceMs: number, context: GrantContext): void {
+  const { nowMs, settings } = context;
+  const least = Math.max(settings.latenessMs, 1000);
+  let ms = sinceMs + least;
+  while (ms <= nowMs) ms = sinceMs + (ms - sinceMs) * 2;
+  if (ms - sinceMs < 2 * latestMs) context.recheckAt(ms);
+}
+
+/** When to look whether a job has ended: each grace while it is young, seldom while it is old, no more once it counts as ended. */
+export function recheckWindow({ fromMs, closedMs }: Window, context: GrantContext): void {
+  const { nowMs, settings } = context;
+  const lastMs = closedMs + settings.graceMs;
+  if (nowMs >= lastMs) recheckLate(fromMs, context);
+  else context.recheckAt(Math.min(nowMs + Math.max(settings.graceMs, 1000, (nowMs - fromMs) / 20), lastMs));
+}
