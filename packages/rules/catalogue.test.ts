@@ -19,6 +19,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'deploy-key-write-added',
     'mass-workflow-push',
     'token-bulk-clone',
+    'self-hosted-runner-fork',
     'credential-new-hosted-class',
     'state-flooded',
   ]);

@@ -8,6 +8,7 @@ import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
 import { rule as massWorkflowPush } from './mass-workflow-push.ts';
 import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
+import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
 import { rule as tokenBulkClone } from './token-bulk-clone.ts';
 
 /** The rules of the house, in the order in which each event meets them. */
@@ -20,6 +21,7 @@ export const rules: readonly AnyRule[] = [
   deployKeyWriteAdded,
   massWorkflowPush,
   tokenBulkClone,
+  selfHostedRunnerFork,
   credentialNewHostedClass,
   stateFlooded,
 ];

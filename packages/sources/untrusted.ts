@@ -65,11 +65,19 @@ export function texts(values: readonly (string | null | undefined)[] | null | un
   return values?.slice(0, limit).flatMap((value) => text(value, 512) ?? []);
 }
 
-/** A record of text values; anything but text is given as JSON. At most 100 entries of 2,048 units. */
-export function textRecord(values: Record<string, unknown> | null | undefined): Record<string, string> | undefined {
+/** A record of text values; anything but text is given as JSON. At most 100 entries, of 2,048 units unless `limits` says more. */
+export function textRecord(
+  values: Record<string, unknown> | null | undefined,
+  limits: Readonly<Record<string, number>> = {},
+): Record<string, string> | undefined {
   if (!values) return undefined;
   const entries = Object.entries(values).slice(0, 100);
-  return Object.fromEntries(entries.map(([key, value]) => [text(key, 128)!, text(asText(value), 2048)!]));
+  return Object.fromEntries(
+    entries.map(([key, value]) => [
+      text(key, 128)!,
+      text(asText(value), Object.hasOwn(limits, key) ? limits[key] : 2048)!,
+    ]),
+  );
 }
 
 function asText(value: unknown): string {

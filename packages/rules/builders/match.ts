@@ -2,12 +2,8 @@ import { type AttributeName, type Attributes, attributes } from '@tripline/contr
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { type AnyRule, defineRule, type Rule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
-import { z } from 'zod';
 import { seenBy } from './seen.ts';
 import { common, draftOf, type Meta, type Reading, type SettingsOf, type Shape, type Verdict } from './verdict.ts';
-
-/** An event that a rule names no key for is passed over. */
-const nothingKept: readonly string[] = ['none'];
 
 /** What one event comes to: `what` is its line of evidence; the occasion is the event, unless something steadier is named. */
 export type Match = Omit<Verdict, 'because'> & { occasion?: string; what: string };
@@ -15,11 +11,9 @@ export type Match = Omit<Verdict, 'because'> & { occasion?: string; what: string
 /** One event is enough. */
 export function match<S extends Shape>(
   of: Meta & Reading & { settings?: S; find: (event: LoggedEvent, settings: SettingsOf<S>) => Match | undefined },
-): Rule<null, SettingsOf<S>> {
-  return defineRule<null, SettingsOf<S>>({
+): Rule<unknown, SettingsOf<S>> {
+  return defineRule<unknown, SettingsOf<S>>({
     ...common(of, of.settings ?? ({} as S)),
-    state: z.null(),
-    keys: () => nothingKept,
     judge(event, context) {
       const found = of.find(event, context.settings);
       if (found === undefined) return;

@@ -11,13 +11,23 @@ export const namedSchema = z.object({ id: z.string(), name: z.string() });
 export type Named = z.infer<typeof namedSchema>;
 
 /** What a builder keeps of an event: by whom it was, and where. The sentences are made when they are told. */
-export const seenSchema = observedSchema.extend({ by: namedSchema, repository: namedSchema.optional() });
-export type Seen = Observed & { by: Named; repository?: Named };
+export const seenSchema = observedSchema.extend({
+  by: namedSchema,
+  repository: namedSchema.optional(),
+  run: z.string().optional(),
+});
+/** `run`: `owner/name#run` where it happened in one. */
+export type Seen = Observed & { by: Named; repository?: Named; run?: string };
 
 /** @returns what `event` shows, without anything of a rule's own. */
 export function seenBy(event: LoggedEvent): Seen {
   const repository = repositoryOf(event);
-  return { ...observedBy(event), by: actorOf(event), ...(repository === undefined ? {} : { repository }) };
+  const run = (event.data as Attributes)['cicd.pipeline.run.id'];
+  return {
+    ...{ ...observedBy(event), by: actorOf(event) },
+    ...(repository === undefined ? {} : { repository }),
+    ...(repository === undefined || run === undefined ? {} : { run: `${repository.name}#${run}` }),
+  };
 }
 
 /** Who did it: who set the run off, or whose act it was. Its id is the account's, and the login only where none was sent. */
@@ -37,4 +47,11 @@ export function repositoryOf(event: LoggedEvent): Named | undefined {
   const name = data['vcs.repository.name'];
   if (name === undefined) return undefined;
   return { id: data['vcs.repository.id'] ?? `name:${name.toLowerCase()}`, name: clip(name, 200) };
+}
+
+/** The repository of an observation under `key`, as an intent names it: with provider, instance and, where it is known, its id. */
+export function targetOf(repository: Named, key: string) {
+  const [provider = '', instance = ''] = key.split(':', 2);
+  const { id, name } = repository;
+  return { provider, instance, repository: name, ...(id.startsWith('name:') ? {} : { repositoryId: id }) };
 }

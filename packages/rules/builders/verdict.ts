@@ -44,14 +44,19 @@ export type Verdict = Pick<FindingDraft, 'subject' | 'title' | 'summary' | 'seve
 /** How a rule says one of its observations in one sentence. */
 export type Tell<T extends Seen = Seen> = (seen: T) => string;
 
-/** What the catalogue and the engine want of every built rule. */
+/** What the catalogue and the engine want of every built rule that reads events itself. */
 export function common<S extends Shape>(of: Meta & Reading, settings: S) {
-  const { on, where, tiers = { needs: 'A' as const }, confidence = 'high' as const } = of;
+  const { on, where } = of;
+  return { ...commonOfFacts(of, settings), reads: on, ...(where === undefined ? {} : { where }) };
+}
+
+/** The same of one that only concludes: its facts read the events, and it reads none. */
+export function commonOfFacts<S extends Shape>(of: Meta, settings: S) {
+  const { tiers = { needs: 'A' as const }, confidence = 'high' as const } = of;
   const { id, title, description, severity, principles, attack, owasp, falseAlarms } = of;
   return {
     ...{ id, title, description, severity, principles, attack, owasp, falseAlarms, tiers, confidence },
-    ...(where === undefined ? {} : { where }),
-    reads: on,
+    reads: [],
     settings: z.strictObject(settings) as unknown as z.ZodType<SettingsOf<S>>,
     learns: false,
   };

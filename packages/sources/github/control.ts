@@ -59,6 +59,9 @@ export const branchProtectionConfiguration = defineEvent({
       : undefined,
 });
 
+/** What a ruleset demands, and of whom not, is read as JSON by facts, so it must not be cut where others would be. */
+const rulesetLimits = { rules: 16_384, bypass_actors: 16_384, conditions: 8192 };
+
 export const repositoryRuleset = defineEvent({
   marks: ['action', 'repository_ruleset'],
   schema: bodyOf({
@@ -82,7 +85,7 @@ export const repositoryRuleset = defineEvent({
       'tripline.control.patterns': texts(ruleset.conditions?.ref_name?.include),
       'tripline.control.changes': formerValues(changes),
       // GitHub's changes leave out who may bypass: a rule that wants to know compares what stands here.
-      'tripline.control.settings': textRecord(ruleset),
+      'tripline.control.settings': textRecord(ruleset, rulesetLimits),
     },
   }),
 });

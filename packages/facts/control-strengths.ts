@@ -1,0 +1,131 @@
+/**
+ * How strong a control is, by aspect: the higher the number, the less gets past it. An aspect that is not named counts as
+ * nothing, so what opens a way round is below it. Only numbers of one aspect can be compared.
+ */
+export type Strengths = Record<string, number>;
+
+const most = 150;
+
+/** What a control of `kind` says, or null where it is not in force. Settings are GitHub's, each as text or JSON. */
+export function strengthsOf(kind: string, settings: Readonly<Record<string, string>>): Strengths | null {
+  const strengths =
+    kind === 'ruleset' ? ofRuleset(settings) : kind === 'branch-protection' ? ofProtection(settings) : {};
+  return strengths === null ? null : Object.fromEntries(Object.entries(strengths).slice(0, most));
+}
+
+/** What it said before, where `changes` (former values by field) say enough: of what is not among them it said the same. */
+export function toldBefore(
+  kind: string,
+  settings: Readonly<Record<string, string>>,
+  changes: Readonly<Record<string, string>> | undefined,
+): Strengths | null | undefined {
+  if (changes === undefined || kind === 'branch-protection-switch') return undefined;
+  const former: Record<string, string> = { ...settings, ...changes };
+  if (kind === 'ruleset') {
+    // Of these GitHub tells what came and went, not what was.
+    former['conditions'] = settings['conditions'] ?? '';
+    former['rules'] = rulesBefore(settings['rules'], changes['rules']);
+  }
+  return strengthsOf(kind, former);
+}
+
+type Rule = { type?: unknown; parameters?: Record<string, unknown> | null };
+
+/** Rules that keep commits out; those that only make them pass checks are left out. */
+const gates = new Set([
+  ...['pull_request', 'update', 'creation', 'deletion', 'non_fast_forward', 'required_signatures', 'merge_queue'],
+  ...['workflows', 'file_path_restriction', 'required_deployments'],
+]);
+
+function ofRuleset(settings: Readonly<Record<string, string>>): Strengths | null {
+  if (settings['enforcement'] !== 'active') return null;
+  const strengths: Strengths = {};
+  const conditions = readJson(settings['conditions']) as
+    | { ref_name?: { include?: unknown; exclude?: unknown } }
+    | undefined;
+  for (const pattern of textsOf(conditions?.ref_name?.include)) strengths[`covering ${pattern}`] = 1;
+  for (const pattern of textsOf(conditions?.ref_name?.exclude)) strengths[`leaving out ${pattern}`] = -1;
+  const rules = listOf<Rule>(settings['rules']);
+  const bypasses = listOf<{ actor_id?: unknown; actor_type?: unknown; bypass_mode?: unknown }>(
+    settings['bypass_actors'],
+  );
+  // Padded until it was cut, it would hide what was taken out.
+  if (rules === undefined || bypasses === undefined) strengths['readable'] = -1;
+  for (const { type, parameters } of rules ?? []) {
+    if (typeof type !== 'string' || !gates.has(type)) continue;
+    strengths[`rule ${type}`] = 1;
+    if (type === 'pull_request') ofReviews(parameters ?? {}, strengths);
+  }
+  for (const { actor_id, actor_type, bypass_mode } of bypasses ?? []) {
+    strengths[`bypass ${String(actor_type)} ${String(actor_id ?? '')}`.trim()] =
+      bypass_mode === 'pull_request' ? -1 : -2;
+  }
+  return strengths;
+}
+
+function ofReviews(parameters: Record<string, unknown>, strengths: Strengths): void {
+  strengths['approvals'] = Number(parameters['required_approving_review_count'] ?? 0) || 0;
+  for (const [field, value] of Object.entries(parameters)) {
+    if (reviewSwitches.has(field)) strengths[field] = value === true ? 1 : 0;
+  }
+}
+const reviewSwitches = new Set([
+  'dismiss_stale_reviews_on_push',
+  'require_code_owner_review',
+  'require_last_push_approval',
+]);
+
+/** Of a classic protection. Levels: off, then for all but administrators, then for everyone. */
+const levels: Record<string, number> = { off: 0, non_admins: 1, everyone: 2 };
+const demands = [
+  ...[
+    'pull_request_reviews_enforcement_level',
+    'signature_requirement_enforcement_level',
+    'lock_branch_enforcement_level',
+  ],
+];
+const allowances = ['allow_force_pushes_enforcement_level', 'allow_deletions_enforcement_level'];
+const switches = [
+  ...['admin_enforced', 'dismiss_stale_reviews_on_push', 'require_code_owner_review', 'require_last_push_approval'],
+  ...['authorized_actors_only', 'authorized_dismissal_actors_only', 'ignore_approvals_from_contributors'],
+];
+
+function ofProtection(settings: Readonly<Record<string, string>>): Strengths {
+  const strengths: Strengths = { approvals: Number(settings['required_approving_review_count'] ?? 0) || 0 };
+  const level = (field: string) => levels[settings[field] ?? 'off'] ?? 0;
+  for (const field of demands) strengths[field] = level(field);
+  for (const field of allowances) strengths[field] = -level(field);
+  for (const field of switches) strengths[field] = settings[field] === 'true' ? 1 : 0;
+  if (settings['authorized_actors_only'] === 'true') {
+    for (const actor of textsOf(readJson(settings['authorized_actor_names']))) strengths[`may push: ${actor}`] = -1;
+  }
+  return strengths;
+}
+
+function rulesBefore(now: string | undefined, changes: string | undefined): string {
+  const told = readJson(changes) as { added?: unknown; deleted?: unknown } | undefined;
+  const rules = listOf<Rule>(now) ?? [];
+  const added = new Set(asList<Rule>(told?.added).map((rule) => JSON.stringify(rule.type)));
+  const deleted = asList<Rule>(told?.deleted);
+  return JSON.stringify([...rules.filter((rule) => !added.has(JSON.stringify(rule.type))), ...deleted]);
+}
+
+/** A list that is JSON; undefined where it is none, and empty where nothing was told. */
+function listOf<T extends object>(text: string | undefined): T[] | undefined {
+  if (text === undefined || text === '') return [];
+  const value = readJson(text);
+  return Array.isArray(value) ? asList<T>(value) : value === null ? [] : undefined;
+}
+const asList = <T extends object>(value: unknown): T[] =>
+  Array.isArray(value) ? value.filter((one): one is T => typeof one === 'object' && one !== null) : [];
+const textsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
+
+/** Undefined where it is no JSON. */
+export function readJson(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,66 @@
+import { defineRule, type Rule } from '@tripline/contracts/rule';
+import { parseTime } from '@tripline/contracts/time';
+import { type Concluded, conclusionOf } from './basis.ts';
+import { basisOf, ownFact, type Sight, type Sightings, sightsOf } from './own-fact.ts';
+import { commonOfFacts, type Meta, type SettingsOf, type Shape } from './verdict.ts';
+
+const lateMs = 72 * 3_600_000;
+
+/**
+ * Something happened, and what belongs to it did not: `observe` says which is which by its kind, `needs` or `fulfils`.
+ * What fulfils lies within `withinMs` after it or, with `beforeMs`, before it. It is waited for `graceMs` longer than that,
+ * and than when the need was heard of, since deliveries come late; what comes later still takes the finding back.
+ */
+export function absence<Data, S extends Shape>(
+  of: Meta &
+    Sightings<Data> & {
+      observe: (
+        event: Parameters<Sightings<Data>['observe']>[0],
+      ) => { kind: 'needs' | 'fulfils'; data: Data } | undefined;
+      settings?: S;
+      withinMs: (settings: SettingsOf<S>) => number;
+      beforeMs?: (settings: SettingsOf<S>) => number;
+      graceMs: (settings: SettingsOf<S>) => number;
+      /** The longest that the settings allow, for how long things are kept, ms. */
+      longestMs: number;
+      /** Whether `one` is what `need` wants, where the key alone does not say it. */
+      isFor?: (one: Sight<Data>, need: Sight<Data>) => boolean;
+      found: (
+        need: Sight<Data>,
+        settings: SettingsOf<S>,
+      ) => Omit<Concluded<Data>, 'because' | 'occasion'> & { occasion?: string };
+    },
+): Rule<unknown, SettingsOf<S>> {
+  const { tell, withinMs, graceMs, found, isFor = () => true } = of;
+  const own = ownFact({ ...of, keepMs: lateMs + 2 * of.longestMs, keyOf: of.key });
+  const basis = basisOf(own, tell);
+  return defineRule<unknown, SettingsOf<S>>({
+    ...commonOfFacts(of, of.settings ?? ({} as S)),
+    concludes: {
+      uses: [own],
+      subjects: ({ key }) => [key],
+      conclude(subject, { settings, nowMs, read, recheckAt, explain }) {
+        const sights = sightsOf(read(own, subject), subject);
+        const fulfilling = sights.filter(({ kind }) => kind === 'fulfils');
+        const before = of.beforeMs?.(settings) ?? 0;
+        return sights.flatMap((need) => {
+          if (need.kind !== 'needs') return [];
+          const needMs = parseTime(need.time);
+          const one = fulfilling.find((other) => {
+            const afterMs = parseTime(other.time) - needMs;
+            return afterMs >= -before && afterMs <= withinMs(settings) && isFor(other, need);
+          });
+          if (one !== undefined) {
+            explain(`by what was heard since: ${tell(one)}`);
+            return [];
+          }
+          const dueMs = Math.max(needMs + withinMs(settings), need.heardMs) + graceMs(settings);
+          if (nowMs >= dueMs)
+            return [conclusionOf({ occasion: need.eventId, ...found(need, settings), because: [need] }, basis)];
+          recheckAt(dueMs);
+          return [];
+        });
+      },
+    },
+  });
+}

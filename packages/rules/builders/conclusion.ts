@@ -1,0 +1,39 @@
+import type { AnyFact, Fact } from '@tripline/contracts/fact';
+import { type ConcludeContext, defineRule, type Rule } from '@tripline/contracts/rule';
+import { type Basis, type Concluded, conclusionOf } from './basis.ts';
+import { commonOfFacts, type Meta, type SettingsOf, type Shape } from './verdict.ts';
+
+/**
+ * A sentence over a shared fact: for each thing of `about`, what follows from it, and from other facts that it `uses`
+ * (`watch` has it asked anew when they change). `where` passes over what has nothing to say, before anything is read.
+ */
+export function conclusion<Value, S extends Shape>(
+  of: Meta & {
+    settings?: S;
+    about: Fact<Value>;
+    uses?: readonly AnyFact[];
+    where?: (value: Value, settings: SettingsOf<S>) => boolean;
+    conclude: (
+      value: Value,
+      around: ConcludeContext<SettingsOf<S>> & { key: string },
+    ) => readonly (Omit<Concluded<never>, 'because'> & { because: readonly Basis[] })[];
+  },
+): Rule<unknown, SettingsOf<S>> {
+  const { about, uses = [], where = () => true, conclude } = of;
+  return defineRule<unknown, SettingsOf<S>>({
+    ...commonOfFacts(of, of.settings ?? ({} as S)),
+    concludes: {
+      uses: [about, ...uses],
+      subjects: ({ fact, key }) => (fact === about.id ? [key] : []),
+      conclude(key, context) {
+        const value = context.read(about, key);
+        if (value === undefined || !where(value, context.settings)) return [];
+        return conclude(value, { ...context, settings: context.settings, nowMs: context.nowMs, key }).map((concluded) =>
+          conclusionOf<never>(concluded, () => {
+            throw new Error('it rests on shared facts alone');
+          }),
+        );
+      },
+    },
+  });
+}

@@ -1,0 +1,102 @@
+import type { AnyFact } from '@tripline/contracts/fact';
+import { defineRule, type Rule } from '@tripline/contracts/rule';
+import { parseTime } from '@tripline/contracts/time';
+import { type Concluded, conclusionOf } from './basis.ts';
+import type { Around } from './from-facts.ts';
+import { basisOf, ownFact, type Sight, type Sightings, sightsOf } from './own-fact.ts';
+import { commonOfFacts, type Meta, type SettingsOf, type Shape } from './verdict.ts';
+
+const lateMs = 72 * 3_600_000;
+
+/** A shared fact under the same keys, in which something may begin that a rule waits for the rest of. */
+export type Beginnings = { fact: AnyFact; startsMs: (value: never) => readonly number[] };
+
+/**
+ * What matters to each other for a time: joins, and sequences (`sequencesOf`). A busy thing is kept in stretches of
+ * `stretchMs`, so that each event rewrites a stretch and not days. What is found belongs to the stretch in which it
+ * begins, and reaches into the next at most: no window may be longer than a stretch.
+ */
+export function temporal<Data, S extends Shape>(
+  of: Meta &
+    Sightings<Data> & {
+      settings?: S;
+      stretchMs: number;
+      /** Shared facts in which a window may begin. */
+      begins?: readonly Beginnings[];
+      /** Of the observations of two stretches: only what begins in the first of them is found. */
+      conclude: (
+        sights: readonly Sight<Data>[],
+        around: Omit<Around<Data, SettingsOf<S>>, 'beside'>,
+      ) => readonly Concluded<Data>[];
+    },
+): Rule<unknown, SettingsOf<S>> {
+  const { key, tell, conclude, stretchMs, begins = [] } = of;
+  const stretchOf = (ms: number) => Math.floor(ms / stretchMs);
+  const placeOf = (named: string, stretch: number) => `${named} ${stretch}`;
+  const own = ownFact({
+    ...of,
+    keepMs: lateMs + 2 * stretchMs,
+    keyOf(event) {
+      const named = key(event);
+      return named === undefined ? undefined : placeOf(named, stretchOf(parseTime(event.time)));
+    },
+  });
+  const basis = basisOf(own, tell);
+  return defineRule<unknown, SettingsOf<S>>({
+    ...commonOfFacts(of, of.settings ?? ({} as S)),
+    concludes: {
+      uses: [own, ...begins.map(({ fact }) => fact)],
+      subjects({ fact, key: changed, value }) {
+        if (fact === own.id) {
+          const [named, stretch] = partsOf(changed);
+          return [placeOf(named, stretch), placeOf(named, stretch - 1)];
+        }
+        const starts = begins.find((one) => one.fact.id === fact)?.startsMs(value as never) ?? [];
+        return [...new Set(starts.map((ms) => placeOf(changed, stretchOf(ms))))];
+      },
+      conclude(subject, { settings, nowMs, read, watch, recheckAt, explain }) {
+        const [named, stretch] = partsOf(subject);
+        const next = placeOf(named, stretch + 1);
+        const sights = [...sightsOf(read(own, subject), subject), ...sightsOf(read(own, next), next)];
+        return conclude(sights, { key: named, settings, nowMs, read, watch, recheckAt, explain })
+          .filter(({ because }) => stretchOf(startOf(because)) === stretch)
+          .map((concluded) => conclusionOf(concluded, basis));
+      },
+    },
+  });
+}
+
+function partsOf(place: string): [named: string, stretch: number] {
+  const end = place.lastIndexOf(' ');
+  return [place.slice(0, end), Number(place.slice(end + 1))];
+}
+
+function startOf<Data>(because: Concluded<Data>['because']): number {
+  return Math.min(...because.map((one) => parseTime('fact' in one ? one.seen.time : one.time)));
+}
+
+/**
+ * Sequences of observations, one of each step, each after the one before and all within `withinMs` of the first, unless
+ * something of `until` lies between. From each beginning the earliest way is taken, so each is told once.
+ */
+export function sequencesOf<T extends { time: string }>(
+  inOrder: readonly T[],
+  of: {
+    steps: readonly ((one: T, before: readonly T[]) => boolean)[];
+    until?: (one: T, before: readonly T[]) => boolean;
+    withinMs: number;
+  },
+): T[][] {
+  const found: T[][] = [];
+  for (const [place, first] of inOrder.entries()) {
+    if (!of.steps[0]!(first, [])) continue;
+    const chain = [first];
+    for (const one of inOrder.slice(place + 1)) {
+      if (chain.length === of.steps.length || parseTime(one.time) - parseTime(first.time) > of.withinMs) break;
+      if (of.until?.(one, chain)) break;
+      if (of.steps[chain.length]!(one, chain)) chain.push(one);
+    }
+    if (chain.length === of.steps.length) found.push(chain);
+  }
+  return found;
+}

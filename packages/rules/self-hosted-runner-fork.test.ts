@@ -1,0 +1,69 @@
+import { expectTimeline } from '@tripline/testing/timeline/in-words';
+import { expect, test } from 'vitest';
+import { rule } from './self-hosted-runner-fork.ts';
+
+test('code of a fork on a machine of one’s own, whichever is heard first', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of ci in acme/app at c1 (trigger pull_request; of fork mallory; on feature)
+    09:01  mallory  starts job build of run 7 (on box-1)     ← FOUND acme/app#7 [critical/high]
+    09:01  mallory  starts job lint of run 7
+    09:05  mallory  finishes job build of run 7
+    09:06  mallory  finishes run 7
+    `,
+  );
+  expect(findings[0]!.title).toBe('Code of a fork ran on box-1, set off by mallory');
+  expect(findings[0]!.response).toMatchObject([
+    { action: 'stop-run', provider: 'github', instance: 'github.com', repository: 'acme/app', runId: '7' },
+    { action: 'isolate-runner', organization: 'acme', runnerName: 'box-1' },
+  ]);
+});
+
+test('many jobs of one attempt are one finding, another attempt is another', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of ci in acme/app at c1 (trigger pull_request; of fork mallory)
+    09:01  mallory  starts job build-1 of run 7 (on box-1)     ← FOUND acme/app#7
+    09:02  mallory  starts job build-2 of run 7 (on box-2)
+    09:03  mallory  starts job build-3 of run 7 (on box-3)
+    10:00  mallory  starts run 7 of ci in acme/app at c1 (trigger pull_request; of fork mallory; attempt 2)
+    10:01  mallory  starts job build-1 of run 7 (on box-1)     ← FOUND acme/app#7
+    `,
+  );
+});
+
+test('a fork’s change beside the base’s own workflow is medium', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of label in acme/app at c1 (trigger pull_request_target; of fork mallory)
+    09:01  mallory  starts job label of run 7 (on box-1)     ← FOUND acme/app#7 [medium]
+    `,
+  );
+});
+
+test('forks on the provider’s machines, and one’s own branches on one’s own, are work', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  eve  starts run 7 of ci in acme/app at c1 (trigger pull_request; of fork eve)
+    09:01  eve  starts job build of run 7
+    09:02  ada  starts run 8 of ci in acme/app at c2 (trigger pull_request; on feature)
+    09:03  ada  starts job build of run 8 (on box-1)
+    09:04  ada  starts run 9 of ci in acme/app at c3
+    09:05  ada  starts job build of run 9 (on box-1; to production)
+    `,
+  );
+});
+
+test('GitHub’s machines in a group of yours are theirs, and yours in a group of their name are yours', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of ci in acme/app at c1 (trigger pull_request; of fork mallory)
+    09:01  mallory  starts job build of run 7 (on box-1; group GitHub Actions; group id 3; labels self-hosted)   ← FOUND acme/app#7
+    `,
+  );
+});
