@@ -50,7 +50,7 @@ describe.skipIf(!havePgBouncer())('PgBouncer before Postgres', () => {
       await database.db.pool.query(`ALTER DATABASE ${pathname.slice(1)} SET ${hostile}`);
     }
     expect(await tripline('migrate')).toMatchObject({ status: 0 });
-    const db = openDatabase(bouncer.url, { applicationName: 'test', hurries: true });
+    const db = openDatabase(bouncer.url, { applicationName: 'test', lowLatency: true });
     const taken = Promise.withResolvers<string>();
     const remediate = async ({ finding }: { finding: string }) => taken.resolve(finding);
     const jobs = await runJobs({ db, logger, handlers: { remediate } });

@@ -32,20 +32,20 @@ export type Db = {
 
 /**
  * Opens a pool. Nothing is connected before the first query. `bigint` columns come as numbers, since ours stay below 2^53.
- * `hurries`: for those who tell of findings. These are rare, so that what only pays after the fifth time never does:
+ * `lowLatency`: for those who tell of findings. These are rare, so that what only pays after the fifth time never does:
  * statements are planned once a connection, and four connections outlive a quiet time.
  */
 export function openDatabase(
   url: string,
-  options: { applicationName: string; maxConnections?: number; hurries?: boolean },
+  options: { applicationName: string; maxConnections?: number; lowLatency?: boolean },
 ): Db {
   const { namesSearchPath, ...connection } = connectionOf(url);
-  const settings = { plan_cache_mode: options.hurries ? 'force_generic_plan' : 'auto' };
+  const settings = { plan_cache_mode: options.lowLatency ? 'force_generic_plan' : 'auto' };
   const pool = new pg.Pool({
     ...connection,
     application_name: options.applicationName,
     max: options.maxConnections ?? 10,
-    ...(options.hurries ? { min: 4 } : {}),
+    ...(options.lowLatency ? { min: 4 } : {}),
     onConnect: onConnect(connection, { namesSearchPath, settings }),
     // Statements that a transaction sends without waiting for one another travel together.
     pipeline: true,

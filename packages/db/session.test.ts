@@ -52,7 +52,7 @@ describe('whatever a database tells its sessions', () => {
     for (const [setting, value] of Object.entries(settings)) {
       await admin.pool.query(`ALTER DATABASE ${name} SET ${setting} = ${value}`);
     }
-    const db = openDatabase(url, { applicationName: 'test', maxConnections: 4, hurries: true });
+    const db = openDatabase(url, { applicationName: 'test', maxConnections: 4, lowLatency: true });
     await work(db).finally(() => db.close());
   }
 

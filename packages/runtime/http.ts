@@ -35,7 +35,7 @@ declare module 'fastify' {
      * Answers `POST <path>` without Fastify between, for the one route whose every microsecond counts: a delivery. Of the
      * path, doubled slashes, one at the end and what follows a question mark do not count. Call before `listen`.
      */
-    postPlain: (path: string, handler: PlainHandler) => void;
+    postRaw: (path: string, handler: PlainHandler) => void;
   }
 }
 
@@ -133,7 +133,7 @@ function createServerApp(options: Omit<HttpOptions, 'ready'>): FastifyInstance {
       }),
   });
   boundBodies(app.server, options.bodiesLimitBytes ?? 128 * megabyte);
-  app.decorate('postPlain', (path: string, handler: PlainHandler) => void plain.set(path, handler));
+  app.decorate('postRaw', (path: string, handler: PlainHandler) => void plain.set(path, handler));
   app.get('/healthz', async () => ({ status: 'alive' }));
   app.setNotFoundHandler((request, reply) =>
     reply

@@ -15,10 +15,10 @@ import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { type Batch, type Stream, topics } from '@tripline/stream/stream';
-import { createGathering, type Gathering } from './gathering.ts';
+import { deadLetterAll } from './dead-letter.ts';
 import { createMeasures } from './measures.ts';
+import { createPendingCommit, type PendingCommit } from './pending-commit.ts';
 import { type Consequences, consequencesOf, isNothing, nothingFollows, recordBatches } from './record-batches.ts';
-import { setAside } from './set-aside.ts';
 import { openState, type StateKeeper } from './state-keeper.ts';
 import { readEngineRows, sweepRuleState } from './store/rule-state.ts';
 import { readSeen, sweepSeen } from './store/seen.ts';
@@ -81,7 +81,7 @@ type Owned = {
   engine: Engine;
   state: StateKeeper;
   next: number;
-  gathering: Gathering;
+  pending: PendingCommit;
   sweptMs: number;
   /** Whether what was judged is about to be recorded. */
   recordsSoon: boolean;
@@ -127,9 +127,9 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
       },
     );
     const state = await openState(db, { ...key, epoch }, logTimeMs, { ...parts.state, sharedBy });
-    const gathering = createGathering({ ...key, epoch }, next);
+    const pending = createPendingCommit({ ...key, epoch }, next);
     const atRest = { recordsSoon: false, turn: Promise.resolve() };
-    owned.set(partition, { partition, engine, state, next, gathering, sweptMs: logTimeMs, ...atRest });
+    owned.set(partition, { partition, engine, state, next, pending, sweptMs: logTimeMs, ...atRest });
     logger.info(
       { partition, next, timers: engine.pendingTimers(), ...state.size() },
       'partition assigned; processing from its committed offset',
@@ -140,14 +140,14 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   async function handle(batch: Batch): Promise<void> {
     const own = owned.get(batch.partition);
     if (own === undefined) throw new Fenced(`partition ${batch.partition} is not the detector's`);
-    await inTurn(own, async () => {
+    await serialize(own, async () => {
       await judge(own, batch);
-      if (own.gathering.isEmpty()) await tidy(own, batch.records.length === 0);
+      if (own.pending.isEmpty()) await maintain(own, batch.records.length === 0);
     });
   }
 
   /** Runs `work` after what the partition is at. Whether what failed stands is known to Postgres alone: taken anew from there. */
-  function inTurn(own: Owned, work: () => Promise<void>): Promise<void> {
+  function serialize(own: Owned, work: () => Promise<void>): Promise<void> {
     const done = own.turn.then(async () => {
       if (owned.get(own.partition) !== own) throw new Fenced(`partition ${own.partition} was given up`);
       try {
@@ -163,7 +163,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
 
   async function judge(own: Owned, batch: Batch): Promise<void> {
     const { topic, partition, caughtUpAtMs, lost } = batch;
-    const { engine, gathering } = own;
+    const { engine, pending } = own;
     const startedMs = clock.nowMs();
     failpoint('detector.after-read');
     const records = batch.records.filter(({ offset }) => offset >= own.next);
@@ -171,18 +171,18 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     failpoint('detector.after-evaluate');
     if (lost.aborted) return engine.rollback();
     if (records.length === 0 && effects.counts.timersFired === 0 && effects.timers.length === 0) return engine.commit();
-    await setAside(stream, effects.poison, { topic, partition });
+    await deadLetterAll(stream, effects.poison, { topic, partition });
     await noteRuleFaults(db, effects.poison);
     const flush = own.state.pack(effects.state.filter(({ rule }) => !rule.startsWith('@')));
     own.next = (records.at(-1)?.offset ?? own.next - 1) + 1;
-    gathering.add({ effects, flush, next: own.next, startedMs });
+    pending.add({ effects, flush, next: own.next, startedMs });
     // In memory it holds from here on; when it cannot be recorded, all of it is read anew.
     if (flush !== null) own.state.commit(flush);
     engine.commit();
     for (const fault of effects.poison) tellFault(partition, fault);
     const following = consequencesOf(effects, { imports, isAskable });
     const isQuiet = isNothing(following) && effects.poison.length === 0;
-    if (isQuiet && gatherMs > 0 && gathering.records() < gatheredRecords) recordLater(own);
+    if (isQuiet && gatherMs > 0 && pending.records() < gatheredRecords) recordLater(own);
     else await record(own, following);
   }
 
@@ -198,8 +198,8 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     );
   }
 
-  async function record({ partition, gathering }: Owned, following: Consequences = nothingFollows): Promise<void> {
-    const gathered = gathering.take();
+  async function record({ partition, pending }: Owned, following: Consequences = nothingFollows): Promise<void> {
+    const gathered = pending.take();
     if (gathered === undefined) return;
     const recorded = await recordBatches(db.pool, gathered.rows, following, config.silences);
     const nowMs = clock.nowMs();
@@ -218,9 +218,9 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
       await clock.pause(gatherMs, closing.signal);
       own.recordsSoon = false;
       if (owned.get(partition) !== own) return;
-      await inTurn(own, async () => {
+      await serialize(own, async () => {
         await record(own);
-        await tidy(own, false);
+        await maintain(own, false);
       });
     };
     recording().catch((error) => {
@@ -228,7 +228,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     });
   }
 
-  async function tidy(own: Owned, idle: boolean): Promise<void> {
+  async function maintain(own: Owned, idle: boolean): Promise<void> {
     await own.state.compact(own.engine.logTimeMs(), idle);
     await sweep(own);
   }
@@ -267,7 +267,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
       onLost: async ({ partition }) => {
         const own = owned.get(partition);
         if (own === undefined) return;
-        await inTurn(own, () => record(own)).catch((error) => {
+        await serialize(own, () => record(own)).catch((error) => {
           logger.info(
             { err: error, partition },
             'batch commit failed while stopping; the next owner of the partition processes it again',

@@ -25,7 +25,7 @@ export async function main(config: Config): Promise<void> {
   const lifecycle = createLifecycle(logger);
   try {
     const rules = await loadRules(config);
-    const opening = openDatabase(config.database.url, { applicationName: 'tripline-detector', hurries: true });
+    const opening = openDatabase(config.database.url, { applicationName: 'tripline-detector', lowLatency: true });
     const db = lifecycle.opened('database', opening, (open) => open.close());
     const stream = await openStream({ config, db, logger, clock: systemClock });
     lifecycle.opened('log', stream, (open) => open.close());

@@ -6,8 +6,8 @@ import { inTransaction } from '@tripline/db/transaction';
 import type { Clock } from '@tripline/runtime/clock';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
-import { createBell } from '@tripline/stream/bell';
 import { openListener } from '@tripline/stream/postgres/listener';
+import { createSignal } from '@tripline/stream/signal';
 import type { Stream } from '@tripline/stream/stream';
 import { appendFromWithin } from './append-from-within.ts';
 
@@ -20,7 +20,7 @@ type OutboxParts = {
 
 /** At most so many events are appended at once. */
 const atOnce = 200;
-/** New events ring at once; this is for what a dead publisher left. */
+/** New events are noticed at once; this is for what a dead publisher left. */
 const pollMs = 1000;
 
 /**
@@ -55,12 +55,12 @@ const known: ReadonlySet<EventType> = new Set(outgoingTypes);
 /** Publishes what is left in the outbox as soon as it is committed, until `stop`. */
 export function startPublishing(parts: OutboxParts & { clock: Clock; logger: Logger }): { stop: () => Promise<void> } {
   const { db, clock, logger } = parts;
-  const bell = createBell();
+  const arrivals = createSignal();
   const closing = new AbortController();
   const listener = openListener({
     connection: db.pool.options,
     channels: [outboxChannel],
-    onNotify: () => bell.ring(),
+    onNotify: () => arrivals.notify(),
     clock,
     logger,
   });
@@ -74,7 +74,7 @@ export function startPublishing(parts: OutboxParts & { clock: Clock; logger: Log
         if (!isAway) logger.warn({ err: error }, 'appending outbox events to the log failed; retrying');
         isAway = true;
       }
-      await bell.wait(pollMs, closing.signal);
+      await arrivals.wait(pollMs, closing.signal);
     }
   })();
   return {

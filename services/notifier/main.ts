@@ -17,7 +17,7 @@ export async function main(config: Config): Promise<void> {
   const lifecycle = createLifecycle(logger);
   const stop = stopSignal();
   try {
-    const open = openDatabase(config.database.url, { applicationName: 'tripline-notifier', hurries: true });
+    const open = openDatabase(config.database.url, { applicationName: 'tripline-notifier', lowLatency: true });
     const db = lifecycle.opened('database', open, (db) => db.close());
     const notifier = await createNotifier({ config, db, logger, clock: systemClock, metrics });
     lifecycle.opened('notifier', notifier, (notifier) => notifier.close());

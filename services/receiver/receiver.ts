@@ -179,7 +179,7 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   return {
     routes(app) {
       for (const feed of feeds) {
-        app.postPlain(`/webhooks/${feed.source.name}`, (request, response) => {
+        app.postRaw(`/webhooks/${feed.source.name}`, (request, response) => {
           receive(feed, request, response).catch((error) => answerFault(feed.source, error, response));
         });
       }

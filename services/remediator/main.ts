@@ -18,7 +18,7 @@ export async function main(config: Config): Promise<void> {
   const lifecycle = createLifecycle(logger);
   const stop = stopSignal();
   try {
-    const open = openDatabase(config.database.url, { applicationName: 'tripline-remediator', hurries: true });
+    const open = openDatabase(config.database.url, { applicationName: 'tripline-remediator', lowLatency: true });
     const db = lifecycle.opened('database', open, (db) => db.close());
     const remediator = await createRemediator({ config, db, logger, clock: systemClock, metrics });
     lifecycle.opened('remediator', remediator, (remediator) => remediator.close());

@@ -74,7 +74,7 @@ export async function startStandalone(given: Config, screen: Screen): Promise<St
     };
     const db = lifecycle.opened(
       'database connections',
-      openDatabase(databaseUrl, { applicationName: 'tripline', maxConnections: 24, hurries: true }),
+      openDatabase(databaseUrl, { applicationName: 'tripline', maxConnections: 24, lowLatency: true }),
       (open) => open.close(),
     );
     await screen.step('Preparing the database', () => migrate(db, { logger }));
@@ -92,10 +92,10 @@ export async function startStandalone(given: Config, screen: Screen): Promise<St
     const recorder = opened('recorder', await createRecorder({ ...parts, stream }));
     const receiver = opened('receiver', await createReceiver({ ...parts, stream }));
     const reconciler = opened('reconciler', createReconciler(parts));
-    const rooms = [receiver, reconciler, recorder, detector, notifier, remediator];
+    const services = [receiver, reconciler, recorder, detector, notifier, remediator];
 
     const ready = async () => {
-      for (const room of rooms) await room.ready();
+      for (const service of services) await service.ready();
     };
     const health = () => checkHealth(db, config);
     const routes = [receiver.routes, notifier.routes];

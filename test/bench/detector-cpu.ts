@@ -8,7 +8,7 @@ import { configureRule } from '@tripline/engine/settings';
 import { rules } from '@tripline/rules/registry';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
-import { kafkaSource } from '@tripline/stream/kafka/lane';
+import { kafkaSource } from '@tripline/stream/kafka/partition-source';
 import { partitionOf } from '@tripline/stream/partition';
 import { makeCorpus } from './corpus.ts';
 import { recordsOf } from './records.ts';
@@ -182,7 +182,7 @@ async function ours(judges: boolean): Promise<void> {
         const { effects } = result;
         text += JSON.stringify(effects.state).length + JSON.stringify(effects.timers).length;
         rows += effects.state.length + effects.timers.length;
-        if (effects.poison.length > 0) throw new Error(`set aside: ${effects.poison[0]!.reason}`);
+        if (effects.poison.length > 0) throw new Error(`dead-lettered: ${effects.poison[0]!.reason}`);
         found += effects.verdicts.filter(({ kind }) => kind === 'found').length;
         break;
       }

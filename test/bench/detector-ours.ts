@@ -27,7 +27,7 @@ type Request = { databaseUrl: string; fenced: boolean };
 async function play({ databaseUrl, fenced }: Request) {
   const config = { ...loadConfig({ ...process.env, DATABASE_URL: databaseUrl }), internalKeys: [internalKey] };
   const committed = new Map<number, number>();
-  const opened = openDatabase(databaseUrl, { applicationName: 'bench', hurries: true });
+  const opened = openDatabase(databaseUrl, { applicationName: 'bench', lowLatency: true });
   const db = watchCommits(fenced ? opened : unfenced(opened), (partition, next) => {
     committed.set(partition, next);
     if ([...committed.values()].reduce((sum, of) => sum + of, 0) >= total) done.resolve(sinceBegun());

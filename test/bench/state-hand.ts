@@ -20,7 +20,7 @@ export async function detectorByHand(db: Db, rules: readonly ConfiguredRule[]) {
       return { owned: () => [partition], stop: async () => {} };
     },
     append: async () => {
-      throw new Error('the bench has no poison, and something was set aside');
+      throw new Error('the bench has no poison, and something was dead-lettered');
     },
   } as unknown as Stream;
   await createDetector({

@@ -72,7 +72,7 @@ export async function checkDetector(
       positions.map(({ partition, next }) => `${partition}: ${next}`),
     ),
     ...compare(
-      'records set aside',
+      'records dead-lettered',
       outcome.partitions.flatMap(({ partition, poison }) => poison.map((name) => `${partition} ${name}`)),
       left.deadLetters.map(({ headers }) =>
         [

@@ -1,6 +1,6 @@
 import type { Logger } from '@tripline/runtime/logger';
-import { type Lane, openLane } from '@tripline/stream/lane';
 import { partitionOf } from '@tripline/stream/partition';
+import { openPartitionReader, type PartitionReader } from '@tripline/stream/partition-reader';
 import {
   type Appended,
   type ConsumerOptions,
@@ -15,7 +15,7 @@ import { clockOf, type Life, type World } from './world.ts';
 
 export type LogFaults = { lostBefore: number; lostAfter: number; doubled: number; zombie: number };
 
-type Member = { life: Life; options: ConsumerOptions; lanes: Map<number, Lane> };
+type Member = { life: Life; options: ConsumerOptions; partitionReaders: Map<number, PartitionReader> };
 
 /**
  * The log in memory, by the contract of packages/stream: partitions, append times by the world's clock, appends whose
@@ -104,20 +104,20 @@ export function createSimulatedLog(options: {
   function give(member: Member, partition: number): void {
     const waiting = zombies.findIndex((zombie) => zombie.member === member && zombie.partition === partition);
     if (waiting >= 0) zombies.splice(waiting, 1);
-    if (member.lanes.has(partition)) return;
+    if (member.partitionReaders.has(partition)) return;
     const { life, options: consumer } = member;
     const { topic, handlers } = consumer;
     const source = sourceOf(member, partition);
-    const lane = world.within(life, () =>
-      openLane({ topic, partition, source, handlers, clock: clockOf(life), logger }),
+    const partitionReader = world.within(life, () =>
+      openPartitionReader({ topic, partition, source, handlers, clock: clockOf(life), logger }),
     );
-    member.lanes.set(partition, lane);
+    member.partitionReaders.set(partition, partitionReader);
   }
 
   function take(member: Member, partition: number): void {
-    const lane = member.lanes.get(partition);
-    member.lanes.delete(partition);
-    if (lane && member.life.alive) void world.within(member.life, () => lane.end());
+    const partitionReader = member.partitionReaders.get(partition);
+    member.partitionReaders.delete(partition);
+    if (partitionReader && member.life.alive) void world.within(member.life, () => partitionReader.end());
   }
 
   /** Deals the partitions of a group anew among its living members. Some lose theirs without noticing. */
@@ -129,7 +129,7 @@ export function createSimulatedLog(options: {
       const owner = world.random.pick(members);
       world.trace(`  ${group}/${partition} belongs to ${owner.life.name}`);
       for (const member of members) {
-        if (member === owner || !member.lanes.has(partition)) continue;
+        if (member === owner || !member.partitionReaders.has(partition)) continue;
         if (world.random.chance(faults().zombie)) zombies.push({ member, partition });
         else take(member, partition);
       }
@@ -144,10 +144,10 @@ export function createSimulatedLog(options: {
       append: (records) => append(life, records),
       consume: (consumer) =>
         world.operate(life, `join ${consumer.group}`, async () => {
-          const member: Member = { life, options: consumer, lanes: new Map() };
+          const member: Member = { life, options: consumer, partitionReaders: new Map() };
           groups.set(consumer.group, (groups.get(consumer.group) ?? new Set()).add(member));
           rebalance(consumer.group);
-          return { owned: () => [...member.lanes.keys()], stop: async () => {} };
+          return { owned: () => [...member.partitionReaders.keys()], stop: async () => {} };
         }),
       offsets: async (topic) =>
         partitionsOf(topic).map((records, partition) => ({ partition, first: 0, next: records.length })),

@@ -1,9 +1,9 @@
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { ConsumerCrashEvent, ConsumerGroupJoinEvent, EachBatchPayload, Kafka } from 'kafkajs';
-import { type Lane, openLane } from '../lane.ts';
+import { openPartitionReader, type PartitionReader } from '../partition-reader.ts';
 import type { Consumer, ConsumerOptions } from '../stream.ts';
-import { type Ends, type Fetching, type KafkaSource, kafkaSource } from './lane.ts';
+import { type Ends, type Fetching, type KafkaSource, kafkaSource } from './partition-source.ts';
 
 /** Fetching as both readers of a topic do it. Short waits, since kafkajs beats and seeks between fetches. */
 export const fetchSettings = {
@@ -17,7 +17,7 @@ const rerunAfterMs = 1000;
 
 /**
  * A member of a Kafka group. The group decides who owns which partition; where to read is the handlers' to say, so no
- * offset is ever committed. kafkajs fetches and beats without waiting for handlers, which work in one lane a partition.
+ * offset is ever committed. kafkajs fetches and beats without waiting for handlers, which work in one reader a partition.
  */
 export async function consumeKafka(options: {
   kafka: Kafka;
@@ -49,7 +49,7 @@ export async function consumeKafka(options: {
     // The broker collects for who is in no hurry, so that an answer that brings a record or two is not the rule.
     ...(restMs !== undefined && { minBytes: restingMinBytes, maxWaitTimeInMs: restMs }),
   });
-  const lanes = new Map<number, { lane: Lane; source: KafkaSource }>();
+  const partitionReaders = new Map<number, { partitionReader: PartitionReader; source: KafkaSource }>();
   const ending = new Map<number, Promise<void>>();
   const stopping = new AbortController();
   let assigned: readonly number[] = [];
@@ -57,7 +57,7 @@ export async function consumeKafka(options: {
   /** What keeps it from fetching, until it fetches again. */
   let fault: Error | null = null;
 
-  /** Between a crash of kafkajs and its restart there is nothing to seek; the next join repositions every lane. */
+  /** Between a crash of kafkajs and its restart there is nothing to seek; the next join repositions every reader. */
   function whileJoined(act: () => void): void {
     try {
       act();
@@ -77,23 +77,23 @@ export async function consumeKafka(options: {
   }
 
   function end(partition: number): void {
-    const one = lanes.get(partition);
+    const one = partitionReaders.get(partition);
     if (!one) return;
-    lanes.delete(partition);
+    partitionReaders.delete(partition);
     ending.set(
       partition,
-      one.lane.end().finally(() => {
+      one.partitionReader.end().finally(() => {
         ending.delete(partition);
         openMissing();
       }),
     );
   }
 
-  /** A partition that came back waits until its former lane has ended. */
+  /** A partition that came back waits until its former reader has ended. */
   function openMissing(): void {
     if (stopping.signal.aborted) return;
     for (const partition of assigned) {
-      if (lanes.has(partition) || ending.has(partition)) continue;
+      if (partitionReaders.has(partition) || ending.has(partition)) continue;
       const fetching = fetchingFor(partition);
       const source = kafkaSource({
         topic,
@@ -106,7 +106,10 @@ export async function consumeKafka(options: {
         logger,
       });
       source.reposition();
-      lanes.set(partition, { source, lane: openLane({ topic, partition, source, handlers, restMs, clock, logger }) });
+      partitionReaders.set(partition, {
+        source,
+        partitionReader: openPartitionReader({ topic, partition, source, handlers, restMs, clock, logger }),
+      });
     }
   }
 
@@ -116,18 +119,18 @@ export async function consumeKafka(options: {
     // Under another name we are a newcomer: what we owned may have been another's meanwhile.
     const newcomer = memberId !== payload.memberId;
     memberId = payload.memberId;
-    for (const partition of [...lanes.keys()]) {
+    for (const partition of [...partitionReaders.keys()]) {
       if (newcomer || !assigned.includes(partition)) end(partition);
     }
     for (const partition of assigned) fetchingFor(partition).pause();
-    for (const { source } of lanes.values()) source.reposition();
+    for (const { source } of partitionReaders.values()) source.reposition();
     openMissing();
   }
 
   async function eachBatch({ batch, isStale }: EachBatchPayload): Promise<void> {
     // Fetched before a seek that was asked for since: not what comes next.
     if (isStale()) return;
-    lanes.get(batch.partition)?.source.take({
+    partitionReaders.get(batch.partition)?.source.take({
       messages: batch.messages,
       lastOffset: Number(batch.lastOffset()),
       highWatermark: Number(batch.highWatermark),
@@ -169,7 +172,7 @@ export async function consumeKafka(options: {
 
   async function stop(): Promise<void> {
     stopping.abort();
-    for (const partition of [...lanes.keys()]) end(partition);
+    for (const partition of [...partitionReaders.keys()]) end(partition);
     await Promise.all(ending.values());
     await consumer
       .disconnect()
@@ -179,7 +182,7 @@ export async function consumeKafka(options: {
   }
   let stopped: Promise<void> | undefined;
   return {
-    owned: () => [...lanes.keys()].sort((a, b) => a - b),
+    owned: () => [...partitionReaders.keys()].sort((a, b) => a - b),
     fault: () => fault,
     stop: () => {
       stopped ??= stop();

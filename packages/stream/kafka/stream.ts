@@ -15,10 +15,10 @@ import {
 } from '../stream.ts';
 import { createKafkaClient } from './client.ts';
 import { readMessage } from './codec/fetch.ts';
-import { type Share, toShare } from './codec/produce.ts';
+import { type PartitionBatch, toPartitionBatch } from './codec/produce.ts';
 import { consumeKafka, fetchSettings } from './consumer.ts';
 import { fromKafka, type KafkaRight } from './fault.ts';
-import type { Ends } from './lane.ts';
+import type { Ends } from './partition-source.ts';
 import type { KafkaSecurity } from './settings.ts';
 import { checkTopic, createTopic, describeTopic, type Taking, type TopicFacts } from './topics.ts';
 
@@ -91,43 +91,43 @@ export function createKafkaStream(options: {
       throw error;
     });
     await producerReady;
-    const shares = new Map<string, { topic: string; messages: [Share]; base: number | null }>();
+    const partitionBatches = new Map<string, { topic: string; messages: [PartitionBatch]; base: number | null }>();
     const places = records.map((record) => {
       const { topic } = record;
       const partition = partitionOf(record.key, facts.get(topic)!.partitions);
       const name = `${topic} ${partition}`;
-      let share = shares.get(name);
-      if (!share) {
-        share = { topic, messages: [toShare(partition)], base: null };
-        shares.set(name, share);
+      let partitionBatch = partitionBatches.get(name);
+      if (!partitionBatch) {
+        partitionBatch = { topic, messages: [toPartitionBatch(partition)], base: null };
+        partitionBatches.set(name, partitionBatch);
       }
-      return { share, nth: share.messages[0].records.push(record) - 1 };
+      return { partitionBatch, nth: partitionBatch.messages[0].records.push(record) - 1 };
     });
-    // kafkajs 2.2.4 resolves without having sent a share whose leader moved, on a retry, to a broker that had already
+    // kafkajs 2.2.4 resolves without having sent a batch whose leader moved, on a retry, to a broker that had already
     // answered. Kept is only what the answer names; the rest goes again.
-    for (let left = [...shares.values()]; left.length > 0; left = left.filter(({ base }) => base === null)) {
+    for (let left = [...partitionBatches.values()]; left.length > 0; left = left.filter(({ base }) => base === null)) {
       const kept = await producer.sendBatch({ acks: -1, timeout: appendTimeoutMs, topicMessages: left });
       for (const { topicName, partition, baseOffset } of kept) {
-        shares.get(`${topicName} ${partition}`)!.base = Number(baseOffset);
+        partitionBatches.get(`${topicName} ${partition}`)!.base = Number(baseOffset);
       }
     }
-    return places.map(({ share, nth }) => ({
-      topic: share.topic,
-      partition: share.messages[0].partition,
-      offset: share.base! + nth,
+    return places.map(({ partitionBatch, nth }) => ({
+      topic: partitionBatch.topic,
+      partition: partitionBatch.messages[0].partition,
+      offset: partitionBatch.base! + nth,
     }));
   }
 
   const batcher = createBatcher<NewRecord, Appended>({
     maxItems: maxBatchRecords,
-    // A partition's share of a request is one batch in Kafka's sense, and the topic's limit holds for it as a whole.
+    // A partition's part of a request is one batch in Kafka's sense, and the topic's limit holds for it as a whole.
     maxBytes: ({ topic }) => facts.get(topic)!.maxRecordBytes,
     sizeOf: recordBytes,
     send,
   });
 
   const endsAsked = new Map<string, Promise<Ends>>();
-  /** Lanes that ask at once share one request. */
+  /** Partition readers that ask at once share one request. */
   function endsOf(topic: string): Promise<Ends> {
     const asked = endsAsked.get(topic);
     if (asked) return asked;

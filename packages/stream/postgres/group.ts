@@ -3,37 +3,37 @@ import type { Clock } from '@tripline/runtime/clock';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type pg from 'pg';
-import { type Bell, createBell } from '../bell.ts';
-import type { Lane } from '../lane.ts';
+import type { PartitionReader } from '../partition-reader.ts';
+import { createSignal, type Signal } from '../signal.ts';
 import type { Listener } from './listener.ts';
 
 /** A consumer's place in its group, in the embedded log: it owns what the leases in Postgres say. */
 export type Membership = {
   owned: () => readonly number[];
   /** Heard that the group changed: beat at once. */
-  bell: Bell;
+  arrivals: Signal;
   stop: () => Promise<void>;
 };
 
 const beatMs = 1000;
 const leaseTtlMs = 10_000;
 
-/** Joins a group and keeps one lane open for each partition that is its own. */
+/** Joins a group and keeps one reader open for each partition that is its own. */
 export async function joinGroup(options: {
   pool: pg.Pool;
   listener: Listener;
   group: string;
   topic: string;
-  openLane: (partition: number) => Lane;
+  openPartitionReader: (partition: number) => PartitionReader;
   clock: Clock;
   logger: Logger;
 }): Promise<Membership> {
   const { pool, listener, group, topic, clock } = options;
   const logger = options.logger.child({ topic, group });
   const consumer = randomInt(2 ** 48 - 1);
-  const lanes = new Map<number, Lane>();
+  const partitionReaders = new Map<number, PartitionReader>();
   const ending = new Map<number, Promise<void>>();
-  const bell = createBell();
+  const arrivals = createSignal();
   const stopping = new AbortController();
   let beatAtMs = clock.nowMs();
 
@@ -47,32 +47,33 @@ export async function joinGroup(options: {
     failpoint('log.after-heartbeat');
     beatAtMs = askedAtMs;
     const { owned, share } = rows[0]!;
-    for (const partition of lanes.keys()) if (!owned.includes(partition)) end(partition);
+    for (const partition of partitionReaders.keys()) if (!owned.includes(partition)) end(partition);
     for (const partition of owned.slice(share)) end(partition, () => giveBackLease(partition));
     for (const partition of owned.slice(0, share)) {
-      if (!lanes.has(partition) && !ending.has(partition)) lanes.set(partition, options.openLane(partition));
+      if (!partitionReaders.has(partition) && !ending.has(partition))
+        partitionReaders.set(partition, options.openPartitionReader(partition));
     }
   }
 
   /** Does not wait: a handler may take its time, and heartbeats must go on meanwhile. */
   function end(partition: number, then?: () => Promise<void>): void {
     if (ending.has(partition)) return;
-    const lane = lanes.get(partition);
-    lanes.delete(partition);
-    const ended = Promise.resolve(lane?.end())
+    const partitionReader = partitionReaders.get(partition);
+    partitionReaders.delete(partition);
+    const ended = Promise.resolve(partitionReader?.end())
       .then(then)
       .catch((error) =>
         logger.warn({ err: error, partition }, 'releasing the partition failed; retrying at the next heartbeat'),
       )
       .finally(() => {
         ending.delete(partition);
-        bell.ring();
+        arrivals.notify();
       });
     ending.set(partition, ended);
   }
 
   async function endAll(): Promise<void> {
-    for (const partition of lanes.keys()) end(partition);
+    for (const partition of partitionReaders.keys()) end(partition);
     await Promise.all(ending.values());
   }
 
@@ -95,17 +96,17 @@ export async function joinGroup(options: {
       } catch (error) {
         logger.warn({ err: error }, 'consumer group heartbeat failed; retrying at the next interval');
         // Past this the others may have taken our partitions.
-        if (clock.nowMs() - beatAtMs > leaseTtlMs) for (const partition of lanes.keys()) end(partition);
+        if (clock.nowMs() - beatAtMs > leaseTtlMs) for (const partition of partitionReaders.keys()) end(partition);
       }
-      await bell.wait(beatMs, stopping.signal);
+      await arrivals.wait(beatMs, stopping.signal);
     }
   }
 
   await listener.hold(consumer);
   const running = run();
   return {
-    bell,
-    owned: () => [...lanes.keys()].sort((a, b) => a - b),
+    arrivals,
+    owned: () => [...partitionReaders.keys()].sort((a, b) => a - b),
     async stop() {
       stopping.abort();
       await running;

@@ -4,15 +4,15 @@ import type { Clock } from '@tripline/runtime/clock';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import { createBatcher } from '../batcher.ts';
-import { createBell } from '../bell.ts';
-import { openLane } from '../lane.ts';
 import { partitionOf } from '../partition.ts';
+import { openPartitionReader } from '../partition-reader.ts';
 import { checkSizes, recordBytes } from '../record.ts';
+import { createSignal } from '../signal.ts';
 import { type Appended, type NewRecord, type Stream, StreamUnavailable, type TopicSpec } from '../stream.ts';
-import { createFresh } from './fresh.ts';
 import { joinGroup, type Membership } from './group.ts';
-import { embeddedSource, type Reader, readLog } from './lane.ts';
 import { openListener } from './listener.ts';
+import { embeddedSource, type Reader, readLog } from './partition-source.ts';
+import { createTailCache } from './tail-cache.ts';
 
 /** Records a transaction: past this, the statement's own cost no longer shows. */
 const maxBatchRecords = 500;
@@ -41,8 +41,9 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     onNotify(channel, payload) {
       if (channel === 'tripline_log') return heardEnds(payload);
       // Opened anew: anything may have been appended meanwhile.
-      if (channel === null) for (const { bell } of readers) bell.ring();
-      for (const { name, membership } of members) if (channel === null || name === payload) membership.bell.ring();
+      if (channel === null) for (const { arrivals } of readers) arrivals.notify();
+      for (const { name, membership } of members)
+        if (channel === null || name === payload) membership.arrivals.notify();
     },
     clock,
     logger,
@@ -69,7 +70,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
   function tell(reader: Reader, end: number): void {
     if (end <= reader.toldEnd) return;
     reader.toldEnd = end;
-    reader.bell.ring();
+    reader.arrivals.notify();
   }
 
   async function specOf(topic: string): Promise<TopicSpec> {
@@ -116,7 +117,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
         const end = reader.topic === topic ? ends.get(reader.partition) : undefined;
         if (end === undefined) continue;
         for (const [place, { partition, offset }] of appended.entries()) {
-          if (partition === reader.partition) reader.fresh?.add(records[place]!, offset, end.atMs);
+          if (partition === reader.partition) reader.tail?.add(records[place]!, offset, end.atMs);
         }
         tell(reader, end.next);
       }
@@ -243,14 +244,22 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
         topic,
         clock,
         logger,
-        openLane(partition) {
+        openPartitionReader(partition) {
           // Who rests reads seldom and much: what it gets is not held in memory for it meanwhile.
-          const fresh = restMs === undefined ? createFresh(topic, partition) : undefined;
-          const reader: Reader = { topic, partition, bell: createBell(), toldEnd: 0, fresh };
+          const tail = restMs === undefined ? createTailCache(topic, partition) : undefined;
+          const reader: Reader = { topic, partition, arrivals: createSignal(), toldEnd: 0, tail };
           readers.add(reader);
           const source = embeddedSource({ pool, reader, maxRecords, tickMs });
-          const lane = openLane({ topic, partition, source, handlers, restMs, clock, logger: logger.child({ group }) });
-          return { end: () => lane.end().finally(() => readers.delete(reader)) };
+          const partitionReader = openPartitionReader({
+            topic,
+            partition,
+            source,
+            handlers,
+            restMs,
+            clock,
+            logger: logger.child({ group }),
+          });
+          return { end: () => partitionReader.end().finally(() => readers.delete(reader)) };
         },
       });
       const member = { name: `${group} ${topic}`, membership };

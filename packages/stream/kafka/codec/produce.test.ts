@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import type { NewRecord } from '../../stream.ts';
 import { crc32c } from './crc32c.ts';
-import { produceRequest, toShare } from './produce.ts';
+import { produceRequest, toPartitionBatch } from './produce.ts';
 
 // Ours has taken its place; loaded anew, it is as kafkajs ships it.
 const require = createRequire(import.meta.url);
@@ -54,7 +54,9 @@ test('a request is what kafkajs writes for the same records, byte for byte', asy
         })),
       })),
     });
-    const ours = produceRequest(request((partition, records) => [{ ...toShare(partition), records } as never]));
+    const ours = produceRequest(
+      request((partition, records) => [{ ...toPartitionBatch(partition), records } as never]),
+    );
     const theirs = kafkajsRequest(request((_partition, records) => records as never[]));
     expect(await written(ours)).toBe(await written(theirs));
     expect({ ...ours, encode: 0, expectResponse: ours.expectResponse() }).toEqual({

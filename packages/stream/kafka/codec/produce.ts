@@ -7,7 +7,7 @@ import { crc32c } from './crc32c.ts';
 /**
  * Writes what a broker is asked to keep in place of kafkajs 2.2.4, which makes a buffer for every integer, header and
  * record and copies a partition's messages once for each of them: ten times the work of all the rest that is done to a
- * record. Here a partition's records travel through kafkajs as one message (`toShare`), and a request is written once,
+ * record. Here a partition's records travel through kafkajs as one message (`toPartitionBatch`), and a request is written once,
  * into one buffer. On the wire it is the same, byte for byte.
  *
  * The format: https://kafka.apache.org/documentation/#recordbatch
@@ -18,9 +18,9 @@ const apiKeys = require('kafkajs/src/protocol/requests/apiKeys') as { Produce: n
 const Encoder = require('kafkajs/src/protocol/encoder') as new (bytes: number) => { buf: Buffer; offset: number };
 
 /** All records of one partition in a request, as the one message that kafkajs sees. */
-export type Share = Message & { partition: number; records: NewRecord[] };
+export type PartitionBatch = Message & { partition: number; records: NewRecord[] };
 
-export function toShare(partition: number): Share {
+export function toPartitionBatch(partition: number): PartitionBatch {
   return { partition, value: null, records: [] };
 }
 
@@ -59,7 +59,7 @@ export function produceRequest(request: ProduceRequest): ReturnType<Encode> {
   };
 }
 
-function isShare(message: Message): message is Share {
+function isShare(message: Message): message is PartitionBatch {
   return 'records' in message;
 }
 
@@ -71,7 +71,7 @@ function encodeRequest({ acks, timeout, topicData }: ProduceRequest, nowMs: numb
     topic,
     shares: partitions.map(({ partition, messages }) => ({
       partition,
-      records: (messages as Share[]).flatMap(({ records }) => records),
+      records: (messages as PartitionBatch[]).flatMap(({ records }) => records),
     })),
   }));
   const writer: Writer = { bytes: Buffer.allocUnsafe(atMostBytes(topics)), at: 0 };

@@ -13,10 +13,13 @@ export type Judged = {
 };
 
 /** What was judged of a partition and does not stand in Postgres yet. */
-export type Gathering = ReturnType<typeof createGathering>;
+export type PendingCommit = ReturnType<typeof createPendingCommit>;
 
 /** `next`: the position that Postgres has. */
-export function createGathering(owner: Pick<BatchRows, 'consumer' | 'topic' | 'partition' | 'epoch'>, next: number) {
+export function createPendingCommit(
+  owner: Pick<BatchRows, 'consumer' | 'topic' | 'partition' | 'epoch'>,
+  next: number,
+) {
   let expected = next;
   let batches: Judged[] = [];
   let records = 0;

@@ -1,15 +1,15 @@
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { KafkaMessage } from 'kafkajs';
-import { createBell } from '../bell.ts';
-import type { LaneSource } from '../lane.ts';
+import type { PartitionSource } from '../partition-reader.ts';
+import { createSignal } from '../signal.ts';
 import type { StreamRecord } from '../stream.ts';
 import { messageBytes, readMessage } from './codec/fetch.ts';
 
 /** First and next offset of each partition, and when they were asked for. */
 export type Ends = { askedAtMs: number; of: Map<number, { first: number; next: number }> };
 
-/** What a lane may ask of the consumer that fetches for it. */
+/** What a partition reader may ask of the consumer that fetches for it. */
 export type Fetching = {
   seek: (offset: number) => void;
   pause: () => void;
@@ -17,7 +17,7 @@ export type Fetching = {
   ends: () => Promise<Ends>;
 };
 
-export type KafkaSource = LaneSource & {
+export type KafkaSource = PartitionSource & {
   /** Takes what was fetched, unless it is not what comes next. */
   take: (batch: { messages: KafkaMessage[]; lastOffset: number; highWatermark: number }) => void;
   /** The consumer joined its group anew and forgot where it was: says so again. */
@@ -29,7 +29,7 @@ const fullBytes = 8 * 1024 * 1024;
 const roomBytes = 4 * 1024 * 1024;
 const waitMs = 1000;
 
-/** One partition of a Kafka topic: a queue between the fetching, which never waits, and the lane, which may be slow. */
+/** One partition of a Kafka topic: a queue between the fetching, which never waits, and the reader, which may be slow. */
 export function kafkaSource(options: {
   topic: string;
   partition: number;
@@ -41,7 +41,7 @@ export function kafkaSource(options: {
   logger: Logger;
 }): KafkaSource {
   const { topic, partition, maxRecords, tickMs, fetching, clock, logger } = options;
-  const bell = createBell();
+  const arrivals = createSignal();
   let queue: { messages: KafkaMessage[]; at: number; highWatermark: number }[] = [];
   let queuedBytes = 0;
   /** Offset that the next fetched batch must begin with; null until the reader said where to start. */
@@ -160,12 +160,12 @@ export function kafkaSource(options: {
       for (const message of messages) queuedBytes += messageBytes(message);
       queue.push({ messages, at: 0, highWatermark });
       flow();
-      bell.ring();
+      arrivals.notify();
     },
     async next(signal) {
       if (queue.length === 0) {
         const dueMs = tickMs === undefined ? waitMs : Math.min(tickedAtMs + tickMs - clock.nowMs(), tickMs);
-        if (dueMs > 0) await bell.wait(Math.min(dueMs, waitMs), signal);
+        if (dueMs > 0) await arrivals.wait(Math.min(dueMs, waitMs), signal);
       }
       if (signal.aborted) return null;
       if (queue.length > 0) return cut();

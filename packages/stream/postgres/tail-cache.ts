@@ -8,9 +8,9 @@ const mostBytes = 4 * 1024 * 1024;
  * What was appended to a partition by a writer in the reader's own process, as the log has it: what is read from here
  * need not be read from the database. Whoever falls behind reads there.
  */
-export type Fresh = ReturnType<typeof createFresh>;
+export type TailCache = ReturnType<typeof createTailCache>;
 
-export function createFresh(topic: string, partition: number) {
+export function createTailCache(topic: string, partition: number) {
   let records: StreamRecord[] = [];
   let bytes = 0;
 

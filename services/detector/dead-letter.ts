@@ -3,11 +3,15 @@ import { deadLetter } from '@tripline/stream/dead-letter';
 import type { Stream, StreamRecord } from '@tripline/stream/stream';
 
 /**
- * Appends what a batch sets aside to the dead-letter topic, each with its reason and the rule that threw. Comes before
- * the commit: a crash between them sets the same aside twice, never not at all.
+ * Appends what a batch dead-letters to the dead-letter topic, each with its reason and the rule that threw. Comes before
+ * the commit: a crash between them does so twice, never not at all.
  * @throws {StreamUnavailable} the log is away: the batch must not be committed.
  */
-export async function setAside(stream: Stream, poison: readonly Poison[], from: { topic: string; partition: number }) {
+export async function deadLetterAll(
+  stream: Stream,
+  poison: readonly Poison[],
+  from: { topic: string; partition: number },
+) {
   for (const { rule, reason, record, timer } of poison) {
     const of = record ?? recordOfTimer(timer!, from);
     const headers = rule === null ? of.headers : { ...of.headers, tripline_rule: rule };

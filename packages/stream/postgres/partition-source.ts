@@ -1,9 +1,9 @@
 import { failpoint } from '@tripline/runtime/failpoint';
 import type pg from 'pg';
-import type { Bell } from '../bell.ts';
-import type { LaneSource } from '../lane.ts';
+import type { PartitionSource } from '../partition-reader.ts';
+import type { Signal } from '../signal.ts';
 import type { StreamRecord } from '../stream.ts';
-import type { Fresh } from './fresh.ts';
+import type { TailCache } from './tail-cache.ts';
 
 /** How long a reader that hears nothing waits before it looks by itself. */
 const lookMs = 1000;
@@ -58,20 +58,26 @@ async function lookAtEnd(pool: pg.Pool, topic: string, partition: number) {
 }
 
 /**
- * Who reads a partition, and hears of its writers: `bell` rings when it got records, and `toldEnd` is its next offset
- * then. What a writer in this process appended lies in `fresh`.
+ * Who reads a partition, and hears of its writers: `arrivals` is notified when it got records, and `toldEnd` is its next offset
+ * then. What a writer in this process appended lies in `tail`.
  */
-export type Reader = { topic: string; partition: number; bell: Bell; toldEnd: number; fresh: Fresh | undefined };
+export type Reader = {
+  topic: string;
+  partition: number;
+  arrivals: Signal;
+  toldEnd: number;
+  tail: TailCache | undefined;
+};
 
-/** One partition of the embedded log, as a lane reads it. */
+/** One partition of the embedded log, as a partition reader reads it. */
 export function embeddedSource(options: {
   pool: pg.Pool;
   reader: Reader;
   maxRecords: number;
   tickMs: number | undefined;
-}): LaneSource {
+}): PartitionSource {
   const { pool, reader, maxRecords } = options;
-  const { topic, partition, bell } = reader;
+  const { topic, partition, arrivals } = reader;
   const waitMs = Math.min(options.tickMs ?? lookMs, lookMs);
   let next = 0;
   let knownEnd = 0;
@@ -93,11 +99,11 @@ export function embeddedSource(options: {
       idle = false;
     },
     async next(signal) {
-      if (idle) await bell.wait(waitMs, signal);
+      if (idle) await arrivals.wait(waitMs, signal);
       if (signal.aborted) return null;
       // Who wrote said where the log ends; far behind, it matters to nobody.
       knownEnd = Math.max(knownEnd, reader.toldEnd);
-      let records = reader.fresh?.take(next, maxRecords) ?? [];
+      let records = reader.tail?.take(next, maxRecords) ?? [];
       const isTold = next < reader.toldEnd;
       const behind = next + maxRecords < knownEnd;
       failpoint('log.before-read');

@@ -2,8 +2,8 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Batch, ConsumerHandlers, StreamRecord } from './stream.ts';
 
-/** What a lane takes records from: one partition, as a backend reads it. */
-export type LaneSource = {
+/** What a partition reader takes records from: one partition, as a backend reads it. */
+export type PartitionSource = {
   /** Reads from `offset` on; what was read before counts no more. Rejects when the log does not reach that far. */
   start: (offset: number) => Promise<void>;
   /** Waits for records, a tick or `signal`; null when there is nothing to hand over yet. */
@@ -11,7 +11,7 @@ export type LaneSource = {
 };
 
 /** One owned partition at work: asks where to start, hands over batch after batch, and starts anew when a handler fails. */
-export type Lane = {
+export type PartitionReader = {
   /** Takes the partition from its handler: aborts `lost`, waits for what runs, tells `onLost`. */
   end: () => Promise<void>;
 };
@@ -19,15 +19,15 @@ export type Lane = {
 const firstPauseMs = 50;
 const longestPauseMs = 10_000;
 
-export function openLane(options: {
+export function openPartitionReader(options: {
   topic: string;
   partition: number;
-  source: LaneSource;
+  source: PartitionSource;
   handlers: ConsumerHandlers;
   restMs?: number | undefined;
   clock: Clock;
   logger: Logger;
-}): Lane {
+}): PartitionReader {
   const { topic, partition, source, handlers, restMs, clock } = options;
   const logger = options.logger.child({ topic, partition });
   const ending = new AbortController();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createFresh } from './fresh.ts';
+import { createTailCache } from './tail-cache.ts';
 
 const record = (offset: number, bytes = 1) => ({
   topic: 't',
@@ -17,17 +17,17 @@ test('gives what follows the reader without a gap, or nothing', () => {
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const fresh = createFresh('t', 3);
+      const tail = createTailCache('t', 3);
       let end = 0;
       let next = 0;
       for (const one of steps) {
         if ('append' in one) {
           for (let nth = 0; nth < one.append; nth += 1) {
-            if (one.here) fresh.add(record(end), end, 1000 + end);
+            if (one.here) tail.add(record(end), end, 1000 + end);
             end += 1;
           }
         } else if ('take' in one) {
-          const taken = fresh.take(next, one.take);
+          const taken = tail.take(next, one.take);
           expect(taken.length).toBeLessThanOrEqual(one.take);
           for (const { offset, key, partition, appendedAtMs, headers } of taken) {
             expect({ offset, key, partition, appendedAtMs, headers }).toEqual({
@@ -43,20 +43,20 @@ test('gives what follows the reader without a gap, or nothing', () => {
 });
 
 test('serves a reader that keeps up, and holds no more than that for one that does not', () => {
-  const fresh = createFresh('t', 0);
-  for (let offset = 0; offset < 2000; offset += 1) fresh.add(record(offset), offset, 0);
-  expect(fresh.take(0, 3).map(({ offset }) => offset)).toEqual([0, 1, 2]);
-  for (let offset = 2000; offset < 2005; offset += 1) fresh.add(record(offset), offset, 0);
-  expect(fresh.take(3, 1)).toEqual([]);
-  expect(fresh.take(2003, 10).map(({ offset }) => offset)).toEqual([2003, 2004]);
-  const large = createFresh('t', 0);
+  const tail = createTailCache('t', 0);
+  for (let offset = 0; offset < 2000; offset += 1) tail.add(record(offset), offset, 0);
+  expect(tail.take(0, 3).map(({ offset }) => offset)).toEqual([0, 1, 2]);
+  for (let offset = 2000; offset < 2005; offset += 1) tail.add(record(offset), offset, 0);
+  expect(tail.take(3, 1)).toEqual([]);
+  expect(tail.take(2003, 10).map(({ offset }) => offset)).toEqual([2003, 2004]);
+  const large = createTailCache('t', 0);
   for (let offset = 0; offset < 6; offset += 1) large.add(record(offset, 1024 * 1024), offset, 0);
   expect(large.take(0, 1)).toEqual([]);
   expect(large.take(4, 9)).toHaveLength(2);
 });
 
 test('gives a key as the log keeps it', () => {
-  const fresh = createFresh('t', 0);
-  fresh.add({ ...record(0), key: 'half \ud800' }, 0, 0);
-  expect(fresh.take(0, 1)[0]!.key).toBe(Buffer.from('half \ud800').toString());
+  const tail = createTailCache('t', 0);
+  tail.add({ ...record(0), key: 'half \ud800' }, 0, 0);
+  expect(tail.take(0, 1)[0]!.key).toBe(Buffer.from('half \ud800').toString());
 });
