@@ -103,9 +103,11 @@ CREATE TABLE imports (
   counts jsonb,
   failed_at timestamp with time zone,
   failed_reason text,
+  progress jsonb,
   CONSTRAINT failed_says_why CHECK (((failed_at IS NULL) = (failed_reason IS NULL))),
   CONSTRAINT imported_says_what CHECK (((imported_at IS NULL) = (counts IS NULL))),
   CONSTRAINT imports_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT progress_is_told CHECK (((progress IS NULL) OR (jsonb_typeof(progress) = 'object'::text))) NOT VALID,
   CONSTRAINT imports_pkey PRIMARY KEY (workspace)
 );
 

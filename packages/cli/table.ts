@@ -5,6 +5,7 @@ import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
 import { findings } from './commands/findings.ts';
 import { incidents } from './commands/incidents.ts';
+import { inventory } from './commands/inventory.ts';
 import { killSwitch } from './commands/kill-switch.ts';
 import { migrate } from './commands/migrate.ts';
 import { revokeToken } from './commands/revoke-token.ts';
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   incidents,
   silence,
   rules,
+  inventory,
   doctor,
   trail,
   killSwitch,

@@ -335,6 +335,7 @@ export const attributes = {
     'kill-switch-off',
     'break-glass-opened',
     'token-revocation-asked',
+    'inventory-import-asked',
   ]),
   /** On what: an incident's id, a silence's id, the name of a switch, the hash of a token. */
   'tripline.act.target': text,

@@ -50,7 +50,7 @@ const ofTables: Readonly<Record<string, Rights>> = {
   state_stretches: { detector: 'rad', cli: 'r' },
   rule_faults: { detector: 'raw', cli: 'r' },
   timers: { detector: 'rawd', cli: 'r' },
-  imports: { detector: 'raw', cli: 'r' },
+  imports: { detector: 'raw', cli: 'raw' },
   findings: { detector: 'raw', notifier: 'r', remediator: 'r', cli: 'r' },
   incidents: { detector: 'raw', notifier: 'rw', remediator: 'rw', cli: 'rw' },
   incident_entities: { detector: 'ra', notifier: 'r', cli: 'r' },

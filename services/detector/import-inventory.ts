@@ -3,7 +3,13 @@ import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Jobs } from '@tripline/contracts/job';
 import type { Db } from '@tripline/db/database';
 import { instanceOf } from '@tripline/integrations/github/instance';
-import { type Inventory, inventoryPermissions, readInventory, toParts } from '@tripline/integrations/github/inventory';
+import {
+  emptyInventory,
+  type Inventory,
+  inventoryPermissions,
+  readInventory,
+  toParts,
+} from '@tripline/integrations/github/inventory';
 import { CannotRead, type GitHubAccess, installedOn, mayRead, withReader } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
@@ -11,7 +17,13 @@ import { redactValue } from '@tripline/runtime/redact';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import type { Stream } from '@tripline/stream/stream';
 import { appendFromWithin } from './append-from-within.ts';
-import { recordImported, recordImportFailed, requestImport } from './store/imports.ts';
+import {
+  beginImport,
+  recordImported,
+  recordImportFailed,
+  recordImportProgress,
+  requestImport,
+} from './store/imports.ts';
 
 export type ImportParts = {
   config: Pick<Config, 'github' | 'workspaces' | 'drills' | 'internalKeys'>;
@@ -26,7 +38,8 @@ export type ImportParts = {
 
 /**
  * The task behind the job `import-inventory`: reads what is already true in a workspace and appends it to the log, so
- * that nothing of it counts as new. Ids are made of workspace and part: a repeat within the log's memory is a duplicate.
+ * that nothing of it counts as new. Ids are made of workspace, the moment at which it was asked for, and part: a job that is tried
+ * again makes duplicates of them, and an import that is asked for again does not.
  */
 export function createImportTask(parts: ImportParts) {
   const { config, db, logger, clock } = parts;
@@ -34,6 +47,7 @@ export function createImportTask(parts: ImportParts) {
 
   return async function importInventory({ workspace }: Jobs['import-inventory']): Promise<void> {
     const log = logger.child({ workspace });
+    const askedAt = await beginImport(db, workspace);
     let inventory: Inventory;
     try {
       inventory = await readAll(workspace, log);
@@ -51,7 +65,7 @@ export function createImportTask(parts: ImportParts) {
       parts,
       datas.map((data, index) => {
         const event = {
-          id: `inventory:${workspace}:${index + 1}`,
+          id: `inventory:${workspace}:${askedAt.getTime()}:${index + 1}`,
           source: `//${instanceOf(access.apiUrl)}/${workspace}`,
           type: 'dev.cdeventsx.tripline-inventory.observed',
           ...{ time, workspace, trust: 'high', data },
@@ -59,9 +73,10 @@ export function createImportTask(parts: ImportParts) {
         return event as TriplineEvent<'dev.cdeventsx.tripline-inventory.observed'>;
       }),
     );
-    const { runners, heads, members, deployKeys, installations } = inventory;
+    const { runners, runnerGroups, heads, members, deployKeys, installations } = inventory;
     const counts = {
       runners: runners.length,
+      runnerGroups: runnerGroups.length,
       heads: heads.length,
       members: members.length,
       deployKeys: deployKeys.length,
@@ -75,7 +90,7 @@ export function createImportTask(parts: ImportParts) {
     const configured = config.workspaces
       .find(({ id }) => id === workspace)
       ?.github.organizations.map(({ login }) => login);
-    const whole: Inventory = { runners: [], heads: [], protected: [], members: [], deployKeys: [], installations: [] };
+    const whole = emptyInventory();
     for (const organization of configured ?? [workspace]) {
       const part = await withReader(
         access,
@@ -85,7 +100,7 @@ export function createImportTask(parts: ImportParts) {
           onLeftAlive: (reason) =>
             log.error({ reason }, 'revoking a read-only token failed; it expires within an hour'),
         },
-        (client) => readInventory(client, organization),
+        (client) => readInventory(client, organization, (progress) => recordImportProgress(db, workspace, progress)),
       );
       for (const kind of Object.keys(whole) as (keyof Inventory)[]) (whole[kind] as unknown[]).push(...part[kind]);
     }

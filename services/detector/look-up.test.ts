@@ -10,6 +10,7 @@ import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createImportTask, startImports } from './import-inventory.ts';
 import { createLookUpTask } from './look-up.ts';
+import { requestImportAnew } from './store/imports.ts';
 
 const token = 'ghp_canaryReadOnlyToken0123456789abcdef';
 const revision = 'a'.repeat(40);
@@ -180,11 +181,19 @@ describe('an import', () => {
     const [, org] = /\/(?:orgs|repos)\/([^/]+)/.exec(request)!;
     if (request.endsWith(`/orgs/${org}/actions/runners`))
       return json({ runners: [{ id: 1, name: `${org}-runner`, labels: [] }] });
-    if (request.endsWith('/members')) return json([{ login: `${org}-person` }]);
+    if (request.endsWith('/hosted-runners')) return json({ runners: [{ id: 4, name: 'large', runner_group_id: 7 }] });
+    if (request.endsWith('/runner-groups')) {
+      const group = (id: number, name: string, inherited: boolean) => ({ id, name, inherited });
+      const groups = [group(1, 'Default', false), group(7, 'Large', false), group(9, 'Enterprise', true)];
+      return json({ runner_groups: groups });
+    }
+    if (request.endsWith('/runner-groups/9/runners'))
+      return json({ runners: [{ id: 70, name: `${org}-shared`, labels: [] }] });
+    if (request.endsWith('/members')) return json([{ login: `${org}-person`, id: 50 }]);
     if (request.endsWith('/installations'))
       return json({ installations: [{ id: 5, app_slug: 'bot', permissions: { contents: 'read' } }] });
     if (request.endsWith(`/orgs/${org}/repos`))
-      return json([{ full_name: `${org}/app`, default_branch: 'main', archived: false }]);
+      return json([{ id: 6, full_name: `${org}/app`, default_branch: 'main', archived: false, owner: { id: 77 } }]);
     if (request.endsWith('/keys')) return json([{ id: 3, title: 'key ghp_canaryInATitle0123456789', read_only: true }]);
     if (request.endsWith('/branches')) return json([]);
     if (request.endsWith('/branches/main')) return json({ name: 'main', commit: { sha: revision } });
@@ -207,10 +216,24 @@ describe('an import', () => {
     await createImportTask(all)({ workspace: 'acme' });
     const [event] = events();
     expect(event).toMatchObject({
-      id: 'inventory:acme:1',
+      id: expect.stringMatching(/^inventory:acme:\d+:1$/),
       type: 'dev.cdeventsx.tripline-inventory.observed',
       data: {
-        'tripline.inventory.runners': [{ name: 'acme-runner' }, { name: 'acme-labs-runner' }],
+        'tripline.inventory.runners': [
+          { name: 'acme-runner', ownerId: '77' },
+          { name: 'acme-shared', groupId: '9' },
+          { name: 'acme-labs-runner' },
+          { name: 'acme-labs-shared' },
+        ],
+        'tripline.inventory.runner_groups': [
+          { id: '1', hosted: [], selfHosted: 0 },
+          { id: '7', ownerId: '77', hosted: ['large'], selfHosted: 0 },
+          { id: '9', name: 'Enterprise', selfHosted: 1 },
+          {},
+          {},
+          {},
+        ],
+        'tripline.inventory.members': [{ id: '50' }, { role: 'member' }, {}, {}],
         'tripline.inventory.heads': [
           { repository: 'acme/app', branch: 'main', revision },
           { repository: 'acme-labs/app' },
@@ -223,7 +246,8 @@ describe('an import', () => {
     expect(known).toMatchObject({
       workspace: 'acme',
       failed: null,
-      imported: { counts: { runners: 2, heads: 2, members: 4, deployKeys: 2, installations: 2 } },
+      progress: null,
+      imported: { counts: { runners: 4, runnerGroups: 6, heads: 2, members: 4, deployKeys: 2, installations: 2 } },
     });
     await database.db.pool.query('DELETE FROM graphile_worker._private_jobs');
     await startImports(all);
@@ -246,6 +270,38 @@ describe('an import', () => {
     // The next start tries again.
     await startImports(all);
     expect(await jobs()).toEqual([{ key: 'import:acme' }]);
+  });
+
+  test('that is asked for again tells the log anew, and says who asked', async () => {
+    answer = twoOrganisations;
+    const all = { ...parts({ token, workspaces }), db: database.as('detector') };
+    const importInventory = createImportTask(all);
+    await importInventory({ workspace: 'acme' });
+    const by = { via: 'cli', id: 'ada', name: 'ada', proof: 'os-user' } as const;
+    await requestImportAnew(database.as('cli'), 'acme', by);
+    expect(await jobs()).toEqual([{ key: 'import:acme' }]);
+    await importInventory({ workspace: 'acme' });
+    // The job that is tried again tells nothing anew.
+    await importInventory({ workspace: 'acme' });
+    const [first, again, tried] = events().map(({ id }) => id);
+    expect(again).not.toBe(first);
+    expect(tried).toBe(again);
+    const { rows } = await database.db.pool.query('SELECT data FROM outbox');
+    expect(rows.map(({ data }) => data)).toMatchObject([
+      { 'tripline.act.kind': 'inventory-import-asked', 'tripline.act.target': 'acme', 'user.name': 'ada' },
+    ]);
+  });
+
+  test('goes without groups of runners where they may not be listed', async () => {
+    answer = (request) =>
+      request.includes('runner-groups') || request.endsWith('/hosted-runners')
+        ? json({ message: 'no' }, 403)
+        : twoOrganisations(request);
+    await createImportTask({ ...parts({ token, workspaces }), db: database.as('detector') })({ workspace: 'acme' });
+    expect(events()[0]!.data).not.toHaveProperty('tripline.inventory.runner_groups');
+    expect((await readImports(database.db))[0]).toMatchObject({
+      imported: { counts: { runners: 2, runnerGroups: 0 } },
+    });
   });
 
   test('is nothing at all where nothing is configured to read with', async () => {

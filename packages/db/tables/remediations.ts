@@ -7,7 +7,11 @@ type Json<T> = ColumnType<T, string, string>;
 
 export type RemediationState = 'planned' | 'queued' | 'acting' | 'done' | 'failed' | 'refused';
 export type ShownRequest = { method: string; path: string; body?: unknown };
-export type ImportCounts = Record<'runners' | 'heads' | 'members' | 'deployKeys' | 'installations', number>;
+/** Imports of before runner groups were read lack their count. */
+export type ImportCounts = Record<'runners' | 'heads' | 'members' | 'deployKeys' | 'installations', number> & {
+  runnerGroups?: number;
+};
+export type ImportProgress = { repositories: number; of: number };
 
 /** Tables of migrations/0005_remediations.sql 0020_remediations_queued.sql and 0036_intents.sql, for kysely. Field docs stand there. */
 export type RemediationsTables = {
@@ -44,5 +48,7 @@ export type RemediationsTables = {
     counts: ColumnType<ImportCounts | null, string | null, string | null>;
     failed_at: Date | null;
     failed_reason: string | null;
+    /** migrations/0033_import_progress.sql */
+    progress: ColumnType<ImportProgress | null, string | null, string | null>;
   };
 };

@@ -6,6 +6,7 @@ type List<Name extends keyof Attributes> = NonNullable<Attributes[Name]>;
 /** What is already true in an organisation, as GitHub tells it. */
 export type Inventory = {
   runners: List<'tripline.inventory.runners'>;
+  runnerGroups: List<'tripline.inventory.runner_groups'>;
   heads: List<'tripline.inventory.heads'>;
   protected: List<'tripline.inventory.protected'>;
   members: List<'tripline.inventory.members'>;
@@ -27,32 +28,47 @@ export const inventoryPermissions = {
 const mostRepositories = 5000;
 const repositoriesAtOnce = 8;
 
-type Repository = { id?: number | bigint; full_name: string; default_branch: string; archived: boolean };
+type Repository = {
+  id?: number | bigint;
+  full_name: string;
+  default_branch: string;
+  archived: boolean;
+  owner?: { id: number | bigint };
+};
+type RunnerGroup = { id: number | bigint; name: string; inherited: boolean };
+type HostedRunner = { name: string; runner_group_id?: number };
 type Runner = { id: number | bigint; name: string; runner_group_id?: number; labels: { name: string }[] };
 type Ruleset = { id: number; target?: string; enforcement: string; conditions?: { ref_name?: { include?: string[] } } };
 
+/** How far the reading is: repositories read, of how many that there are. */
+export type InventoryProgress = { repositories: number; of: number };
+
+export const emptyInventory = (): Inventory => ({
+  ...{ runners: [], runnerGroups: [], heads: [], protected: [], members: [], deployKeys: [], installations: [] },
+});
+
 /**
  * Reads what is already true in `organization`. All or nothing: an inventory without its runners would end the learning
- * of rules that then call every runner new.
+ * of rules that then call every runner new. Where groups of runners or hosted ones cannot be listed (a plan without them, a
+ * token that may not), none are told.
  * @throws {GitHubRefused} {@link NoAnswer}
  */
-export async function readInventory(client: GitHubClient, organization: string): Promise<Inventory> {
+export async function readInventory(
+  client: GitHubClient,
+  organization: string,
+  onProgress: (progress: InventoryProgress) => Promise<void> = async () => {},
+): Promise<Inventory> {
   const org = { org: organization };
-  const inventory: Inventory = {
-    runners: [],
-    heads: [],
-    protected: [],
-    members: [],
-    deployKeys: [],
-    installations: [],
-  };
+  const inventory = emptyInventory();
   const runners = { route: 'GET /orgs/{org}/actions/runners', parameters: org };
   for await (const runner of client.list<Runner>(runners, { under: 'runners' }))
     inventory.runners.push(toRunner(runner));
+  await readRunnerGroups(client, org, inventory);
   for (const role of ['admin', 'member']) {
     const members = { route: 'GET /orgs/{org}/members', parameters: { ...org, role } };
-    for await (const { login } of client.list<{ login: string }>(members, { maxItems: 50_000 })) {
-      inventory.members.push({ login, role });
+    type Member = { login: string; id?: number | bigint };
+    for await (const { login, id } of client.list<Member>(members, { maxItems: 50_000 })) {
+      inventory.members.push({ login, role, ...(id === undefined ? {} : { id: String(id) }) });
     }
   }
   const installations = { route: 'GET /orgs/{org}/installations', parameters: org };
@@ -69,20 +85,63 @@ export async function readInventory(client: GitHubClient, organization: string):
     if (!repository.archived) repositories.push(repository);
   }
   for (let at = 0; at < repositories.length; at += repositoriesAtOnce) {
+    await onProgress({ repositories: at, of: repositories.length });
     const some = repositories.slice(at, at + repositoriesAtOnce);
     await Promise.all(some.map((repository) => readRepository(client, repository, inventory)));
   }
-  return inventory;
+  await onProgress({ repositories: repositories.length, of: repositories.length });
+  const owner = repositories.find((repository) => repository.owner !== undefined)?.owner;
+  return owner === undefined ? inventory : ownedBy(inventory, String(owner.id));
+}
+
+/** Numbers of runners and of their groups are an organisation's own. */
+function ownedBy(inventory: Inventory, ownerId: string): Inventory {
+  return {
+    ...inventory,
+    runners: inventory.runners.map((runner) => ({ ...runner, ownerId })),
+    runnerGroups: inventory.runnerGroups.map((group) => ({ ...group, ownerId })),
+  };
+}
+
+/** The organisation's groups of runners, which of GitHub's larger ones are in them, and the enterprise's runners that it may use. */
+async function readRunnerGroups(client: GitHubClient, org: { org: string }, inventory: Inventory): Promise<void> {
+  const hosted = new Map<string, string[]>();
+  const hostedRunners = { route: 'GET /orgs/{org}/actions/hosted-runners', parameters: org };
+  for await (const { name, runner_group_id } of permitted(
+    client.list<HostedRunner>(hostedRunners, { under: 'runners' }),
+  )) {
+    const group = String(runner_group_id);
+    hosted.set(group, [...(hosted.get(group) ?? []), name]);
+  }
+  const groups = { route: 'GET /orgs/{org}/actions/runner-groups', parameters: org };
+  for await (const group of permitted(client.list<RunnerGroup>(groups, { under: 'runner_groups' }))) {
+    const id = String(group.id);
+    const own = inventory.runners.filter(({ groupId }) => groupId === id);
+    const listed = {
+      route: 'GET /orgs/{org}/actions/runner-groups/{runner_group_id}/runners',
+      parameters: { ...org, runner_group_id: group.id },
+    };
+    // Those of an enterprise stand in no list of the organisation's own.
+    const asks = group.inherited || hosted.has(id);
+    for await (const runner of asks ? permitted(client.list<Runner>(listed, { under: 'runners' })) : []) {
+      const known = toRunner({ ...runner, runner_group_id: Number(group.id) });
+      if (own.some((other) => other.id === known.id && other.name === known.name)) continue;
+      own.push(known);
+      inventory.runners.push(known);
+    }
+    inventory.runnerGroups.push({ id, name: group.name, hosted: hosted.get(id) ?? [], selfHosted: own.length });
+  }
 }
 
 async function readRepository(client: GitHubClient, repository: Repository, inventory: Inventory): Promise<void> {
   const name = repository.full_name;
+  const named = { repository: name, ...(repository.id === undefined ? {} : { repositoryId: String(repository.id) }) };
   const where = ownerAndRepo(name);
   const read = <T>(route: string, options: { under?: string; parameters?: object } = {}) =>
     present(client.list<T>({ route, parameters: { ...where, ...options.parameters } }, options));
 
   for await (const runner of read<Runner>('GET /repos/{owner}/{repo}/actions/runners', { under: 'runners' })) {
-    inventory.runners.push({ ...toRunner(runner), repository: name });
+    inventory.runners.push({ ...toRunner(runner), ...named });
   }
   type Key = { id: number | bigint; title: string; read_only: boolean };
   for await (const key of read<Key>('GET /repos/{owner}/{repo}/keys')) {
@@ -114,7 +173,6 @@ async function readRepository(client: GitHubClient, repository: Repository, inve
     });
     if (branch) heads.set(branch.name, branch.commit.sha);
   }
-  const named = { repository: name, ...(repository.id === undefined ? {} : { repositoryId: String(repository.id) }) };
   for (const [branch, revision] of heads) inventory.heads.push({ ...named, branch, revision });
   if (patterns.size > 0) inventory.protected.push({ ...named, patterns: [...patterns] });
 }
@@ -125,6 +183,15 @@ async function* present<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
     yield* items;
   } catch (error) {
     if (!(error instanceof GitHubRefused && error.answer.status === 404)) throw error;
+  }
+}
+
+/** A listing that is empty where it is not for us, or not there. */
+async function* permitted<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    if (!(error instanceof GitHubRefused && (error.answer.status === 403 || error.answer.status === 404))) throw error;
   }
 }
 
@@ -154,6 +221,7 @@ const partBytes = 512 * 1024;
 export function toParts(inventory: Inventory, maxBytes: number = partBytes): Attributes[] {
   const names = {
     runners: 'tripline.inventory.runners',
+    runnerGroups: 'tripline.inventory.runner_groups',
     heads: 'tripline.inventory.heads',
     protected: 'tripline.inventory.protected',
     members: 'tripline.inventory.members',
