@@ -50,6 +50,8 @@ CREATE TABLE findings (
   unproven boolean NOT NULL DEFAULT false,
   lowered_at timestamp with time zone,
   lowered_reason text,
+  excepted jsonb,
+  superseded_by text,
   CONSTRAINT findings_confidence_check CHECK ((confidence = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text]))),
   CONSTRAINT findings_deciding_event_check CHECK ((deciding_event <> ''::text)),
   CONSTRAINT findings_entities_check CHECK ((jsonb_typeof(entities) = 'array'::text)),
@@ -64,7 +66,7 @@ CREATE TABLE findings (
   CONSTRAINT findings_title_check CHECK ((char_length(title) <= 300)),
   CONSTRAINT findings_workspace_check CHECK ((workspace <> ''::text)),
   CONSTRAINT lowered_says_why CHECK ((((lowered_at IS NULL) = (lowered_reason IS NULL)) AND ((lowered_at IS NULL) OR (severity = 'low'::text)))),
-  CONSTRAINT told_or_was_silenced CHECK (((incident IS NOT NULL) OR (silenced_by IS NOT NULL))) NOT VALID,
+  CONSTRAINT told_or_was_silenced CHECK (((incident IS NOT NULL) OR (silenced_by IS NOT NULL) OR (excepted IS NOT NULL) OR (superseded_by IS NOT NULL))) NOT VALID,
   CONSTRAINT withdrawn_says_why CHECK (((withdrawn_at IS NULL) = (withdrawn_reason IS NULL))),
   CONSTRAINT findings_incident_fkey FOREIGN KEY (incident) REFERENCES incidents(id),
   CONSTRAINT findings_pkey PRIMARY KEY (id),
@@ -129,7 +131,7 @@ CREATE TABLE incident_events (
   kind text NOT NULL,
   actor jsonb NOT NULL,
   detail jsonb NOT NULL DEFAULT '{}'::jsonb,
-  CONSTRAINT incident_events_kind_check CHECK ((kind = ANY (ARRAY['opened'::text, 'joined'::text, 'acknowledged'::text, 'resolved'::text, 'reopened'::text, 'withdrawn'::text, 'told'::text, 'remediated'::text, 'paged'::text, 'proven'::text, 'lowered'::text]))) NOT VALID,
+  CONSTRAINT incident_events_kind_check CHECK ((kind = ANY (ARRAY['opened'::text, 'joined'::text, 'acknowledged'::text, 'resolved'::text, 'reopened'::text, 'withdrawn'::text, 'told'::text, 'remediated'::text, 'paged'::text, 'proven'::text, 'lowered'::text, 'grown'::text]))) NOT VALID,
   CONSTRAINT incident_events_incident_fkey FOREIGN KEY (incident) REFERENCES incidents(id) ON DELETE CASCADE,
   CONSTRAINT incident_events_pkey PRIMARY KEY (id)
 );

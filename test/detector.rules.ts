@@ -1,4 +1,6 @@
+import { type Fact, type Observed, thingKey } from '@tripline/contracts/fact';
 import { defineRule, type FindingDraft } from '@tripline/contracts/rule';
+import { keepBounded, observedBy } from '@tripline/facts/bounds';
 import { at, type LoggedEventInput } from '@tripline/testing/timeline/play';
 import { z } from 'zod';
 
@@ -102,6 +104,55 @@ const throwing = defineRule<unknown, unknown>({
     if ((event.data as Branch)['vcs.ref.head.name'] === 'throw')
       throw new Error('this branch is more than I can judge');
     context.withdraw({ subject: 'acme/app@before it throws', occasion: event.id, reason: 'nothing was thrown' });
+  },
+});
+
+type Seen = Observed & { by: string; kind: string };
+const nameOf = (key: string) => key.slice(key.lastIndexOf(':') + 1);
+/** When each branch came and went. */
+const branches: Fact<{ seen: readonly Seen[] }> = {
+  id: 'branches',
+  description: 'For tests.',
+  reads: ['dev.cdevents.branch.created', 'dev.cdevents.branch.deleted'],
+  value: z.object({ seen: z.array(z.custom<Seen>()) }),
+  keys: ({ data }) => [thingKey('github', 'github.com', `1:branch:${(data as Branch)['vcs.ref.head.name']}`)],
+  learn(known, event, at) {
+    const kind = event.type === 'dev.cdevents.branch.created' ? 'created' : 'deleted';
+    const bound = { kind, authorOf: ({ by }: Seen) => by, mostPerAuthor: 6, most: 8 };
+    const by = event.id.slice(-1);
+    const seen = keepBounded(known?.seen ?? [], { ...observedBy(event), by, kind }, bound, at);
+    return seen === known?.seen ? known : { seen };
+  },
+  keepMs: 100 * 60 * minuteMs,
+};
+
+/** A branch without its neighbour, the one with the number before; and one that is still so after half an hour. */
+export const lonelyRule = defineRule<unknown, unknown>({
+  ...common,
+  id: 'lonely-branch',
+  reads: [],
+  settings: z.object({}),
+  concludes: {
+    uses: [branches],
+    subjects: ({ key }) => [key],
+    conclude(subject, { watch, recheckAt, nowMs, explain }) {
+      const own = watch(branches, subject)?.seen.at(-1);
+      if (own?.kind !== 'created') return [];
+      const neighbour = subject.replace(/\d+$/, (digits) => `${Number(digits) - 1}`);
+      if (neighbour !== subject && watch(branches, neighbour)?.seen.at(-1)?.kind === 'created') {
+        explain('its neighbour is there');
+        return [];
+      }
+      const halfHour = Date.parse(own.time) + 30 * minuteMs;
+      recheckAt(halfHour);
+      const { trust, by, kind, ...evidence } = own;
+      const because = [{ fact: branches, key: subject, trust, evidence: { ...evidence, what: 'it came' } }];
+      const { evidence: _, confidence: __, ...told } = draft(nameOf(subject), `user-${by}`, { title: 'Lonely' });
+      const isLong = nowMs >= halfHour;
+      const found = (occasion: string) => ({ ...told, occasion, because });
+      const lonely = { ...found('lonely'), ...(isLong ? { severity: 'high' as const } : {}) };
+      return [lonely, ...(isLong ? [found(own.eventId)] : [])];
+    },
   },
 });
 

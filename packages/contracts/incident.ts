@@ -41,4 +41,6 @@ export type IncidentEventKind =
   | 'paged'
   /** migrations/0025_unproven.sql */
   | 'proven'
-  | 'lowered';
+  | 'lowered'
+  /** migrations/0030_growth.sql */
+  | 'grown';

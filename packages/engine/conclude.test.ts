@@ -3,7 +3,7 @@ import { type Fact, type Observed, thingKey } from '@tripline/contracts/fact';
 import { type AnyRule, defineRule } from '@tripline/contracts/rule';
 import { keepBounded, observedBy } from '@tripline/facts/bounds';
 import { expectSameInAnyOrder } from '@tripline/testing/timeline/any-order';
-import { at, type LoggedEventInput, playTimeline, type Timeline } from '@tripline/testing/timeline/play';
+import { at, type LoggedEventInput, permuted, playTimeline, type Timeline } from '@tripline/testing/timeline/play';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -251,6 +251,68 @@ describe('bounds', () => {
     const later = play([...noise(0, 8, 'eve'), deleted(10, 'a'), created(11, 'a', 'bob')], { rules: [lingering] });
     expect(later.findings.find(({ occasion }) => occasion === 'event-10')).toMatchObject({ confidence: 'medium' });
     expect(play([created(0, 'a')], { rules: [lingering] }).findings[0]).toMatchObject({ confidence: 'high' });
+  });
+});
+
+describe('a finding that is found again', () => {
+  const pair = defineRule<unknown, unknown>({
+    ...common,
+    id: 'many-of-one',
+    settings: z.object({}),
+    concludes: {
+      uses: [branches],
+      subjects: ({ key: changed }) => [changed],
+      conclude(subject, { read }) {
+        const seen = read(branches, subject)?.seen ?? [];
+        if (seen.length === 0) return [];
+        const entities = [...new Set(seen.map(({ by }) => by))].map((id) => ({ kind: 'user' as const, id }));
+        const severity = seen.length > 2 ? ('critical' as const) : ('low' as const);
+        const because = seen.map((one) => line(one, 'a'));
+        return [
+          {
+            ...nothing,
+            subject: 'a',
+            occasion: 'all',
+            title: `${seen.length}`,
+            summary: '',
+            entities,
+            severity,
+            because,
+          },
+        ];
+      },
+    },
+  });
+  const events = [created(0, 'a', 'ada'), created(1, 'a', 'eve'), created(2, 'a', 'eve')];
+
+  test('grows by evidence, entities and severity, and says what is new', () => {
+    const { findings, changes } = play(events, { rules: [pair] });
+    expect(
+      changes.map(({ kind, severity, entities, evidence }) => [kind, severity, entities?.length, evidence?.length]),
+    ).toEqual([
+      ['grown', undefined, 1, 1],
+      ['grown', 'critical', 0, 1],
+    ]);
+    expect(findings).toMatchObject([{ severity: 'critical', title: '3', entities: [{ id: 'ada' }, { id: 'eve' }] }]);
+    expect(findings[0]!.evidence.map(({ eventId }) => eventId)).toEqual(['event-1', 'event-2', 'event-3']);
+  });
+
+  test('comes to the same in any order', () => {
+    const random = [0.1, 0.9, 0.4, 0.7];
+    const shuffled = permuted(events, () => random.shift() ?? 0.5);
+    const [one] = play(shuffled, { rules: [pair] }).findings;
+    const [other] = play(events, { rules: [pair], restartAfterEach: true }).findings;
+    const told = (finding = one) => [
+      finding!.severity,
+      finding!.evidence.map(({ eventId }) => eventId),
+      finding!.entities.map(({ id }) => id).sort(),
+    ];
+    expect(told()).toEqual(told(other));
+  });
+
+  test('stays as grave as it was', () => {
+    const { findings } = play([...events, deleted(3, 'b'), created(4, 'b')], { rules: [pair, lingering] });
+    expect(findings.find(({ rule }) => rule === 'many-of-one')).toMatchObject({ severity: 'critical' });
   });
 });
 

@@ -1,9 +1,9 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact } from '@tripline/contracts/fact';
 import { type Confidence, confidences, type Evidence } from '@tripline/contracts/finding';
-import type { AnyRule, ConcludeContext, Conclusion, FindingDraft, RuleContext } from '@tripline/contracts/rule';
+import type { ConcludeContext, Conclusion, FindingDraft, RuleContext } from '@tripline/contracts/rule';
 import { addObserved, type FactRow, watchersOf, withConcern } from './concerns.ts';
-import type { Frame } from './context.ts';
+import { type Frame, rememberMsOf } from './context.ts';
 import type { Journal } from './keyed-state/journal.ts';
 import { nameOfRule } from './keyed-state/keys.ts';
 import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
@@ -32,14 +32,6 @@ const nothingStands: SubjectRow = { standing: [], watches: [] };
 
 /** As many lines of evidence a finding tells, the first and the last. */
 const mostEvidence = 40;
-const hourMs = 3_600_000;
-const leastRememberMs = 72 * hourMs;
-
-/** How long what a rule found and asked is remembered. */
-export function rememberMsOf(rule: AnyRule): number {
-  return rule.rememberMs ?? Math.max(leastRememberMs, ...(rule.concludes?.uses ?? []).map(({ keepMs }) => keepMs));
-}
-
 export type Concluding = ReturnType<typeof createConcluding>;
 
 /**

@@ -1,5 +1,5 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
-import { evidenceSchema, type Finding } from '@tripline/contracts/finding';
+import { type Entity, type Finding, type Severity, severities } from '@tripline/contracts/finding';
 import type { AnyRule, FindingDraft, RuleContext } from '@tripline/contracts/rule';
 import { runKey } from '@tripline/contracts/rule';
 import { clean, completeFinding, identify } from './draft.ts';
@@ -10,10 +10,15 @@ import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
 import type { SetTimer, Timers } from './timers.ts';
 import type { Unproven } from './unproven.ts';
 
-/** How long a finding and a question are remembered. */
-const rememberMs = 72 * 3_600_000;
+/** How long a question is remembered, and a finding at least. */
+const leastRememberMs = 72 * 3_600_000;
 /** How long a finding's mark on a run: longer than anything that was learned from it. */
 const taintMs = 180 * 24 * 3_600_000;
+
+/** How long what a rule found is remembered, ms: as long as anything may still change it. */
+export function rememberMsOf(rule: AnyRule): number {
+  return rule.rememberMs ?? Math.max(leastRememberMs, ...(rule.concludes?.uses ?? []).map(({ keepMs }) => keepMs));
+}
 
 /** Rules under which the engine keeps its own rows. */
 export const engineRules = {
@@ -26,10 +31,19 @@ export const engineRules = {
 } as const;
 
 /**
- * `told`: ids of the evidence's events, where another telling of the same fact may add its own. `unproven`: events it rests
- * on and nobody has vouched for. `lowered`: an explanation was not proved.
+ * A finding as far as the engine must know it. `told`: ids of the evidence's events; `entities`: kind and id of each;
+ * those and `severity` are what another finding of the same may add to, and rows of former versions do not say.
+ * `unproven`: events it rests on and nobody has vouched for. `lowered`: an explanation was not proved.
  */
-type FoundRow = { runs: string[]; withdrawn?: true; told?: string[]; unproven?: string[]; lowered?: true };
+type FoundRow = {
+  runs: readonly string[];
+  withdrawn?: true;
+  told?: readonly string[];
+  entities?: readonly string[];
+  severity?: Severity;
+  unproven?: readonly string[];
+  lowered?: true;
+};
 type RunRow = { findings: string[] };
 
 /** Who is judging what at this moment. One is used again and again: a context must not outlive its call. */
@@ -61,6 +75,7 @@ export function createContext(parts: {
   journal: Journal;
   effects: Pick<Effects, 'verdicts' | 'lookUps'>;
   unproven: Unproven;
+  ruleOf: (id: string) => AnyRule | undefined;
   /** Told of every timer that is set, before it is. */
   onTimer: (timer: SetTimer) => void;
 }) {
@@ -85,12 +100,16 @@ export function createContext(parts: {
     journal.note(() => list.pop());
   }
   const engines = (rule: string, key: string) => state.slot(joinKey(frame.workspace, rule, key));
-  const keepEngines = (rule: string, key: string, value: unknown) =>
-    state.set(engines(rule, key), value, rememberMs, frame.nowMs);
+  const keepEngines = (rule: string, key: string, value: unknown, keepMs: number) =>
+    state.set(engines(rule, key), value, keepMs, frame.nowMs);
   const known = (id: string) => state.get(engines(engineRules.finding, id), frame.nowMs) as FoundRow | undefined;
-  const keepFound = (id: string, row: FoundRow) => keepEngines(engineRules.finding, id, row);
   type Named = { id: string; rule: string };
-  const change = (kind: 'proven' | 'lowered' | 'extended', { id, rule }: Named, more: Partial<FindingChange> = {}) => {
+  const rememberMs = ({ rule }: Named) => {
+    const found = parts.ruleOf(rule);
+    return found === undefined ? leastRememberMs : rememberMsOf(found);
+  };
+  const keepFound = (of: Named, row: FoundRow) => keepEngines(engineRules.finding, of.id, row, rememberMs(of));
+  const change = (kind: 'proven' | 'lowered' | 'grown', { id, rule }: Named, more: Partial<FindingChange> = {}) => {
     const { workspace, nowMs } = frame;
     append(effects.verdicts, { kind, change: { findingId: id, workspace, rule, atMs: nowMs, ...more } });
   };
@@ -98,42 +117,84 @@ export function createContext(parts: {
   const keepRun = (run: string, row: RunRow) => state.set(engines(engineRules.run, run), row, taintMs, frame.nowMs);
   const getRun = (run: string) => state.get(engines(engineRules.run, run), frame.nowMs) as RunRow | undefined;
 
-  function markRunsFree(id: string, runs: readonly string[]): void {
+  function markRuns(of: Named, runs: readonly string[]): void {
     for (const run of runs) {
-      const standing = (getRun(run)?.findings ?? []).filter((other) => other !== id);
+      keepRun(run, { findings: [...(getRun(run)?.findings ?? []), of.id] });
+    }
+  }
+  function markRunsFree(of: Named, runs: readonly string[]): void {
+    for (const run of runs) {
+      const standing = (getRun(run)?.findings ?? []).filter((other) => other !== of.id);
       if (standing.length === 0) state.delete(engines(engineRules.run, run));
       else keepRun(run, { findings: standing });
     }
   }
-  function takeBack({ id, rule }: Named, found: FoundRow, reason: string): void {
-    keepFound(id, { ...found, withdrawn: true });
-    markRunsFree(id, found.runs);
+  function takeBack(of: Named, found: FoundRow, reason: string): void {
+    keepFound(of, { ...found, withdrawn: true });
+    markRunsFree(of, found.runs);
     const { workspace, nowMs } = frame;
-    const withdrawal = { findingId: id, workspace, rule, reason, atMs: nowMs };
+    const withdrawal = { findingId: of.id, workspace, rule: of.rule, reason, atMs: nowMs };
     append(effects.verdicts, { kind: 'withdrawn', withdrawal });
   }
   function lower(of: Named, found: FoundRow, reason: string): void {
-    keepFound(of.id, { ...found, lowered: true });
+    keepFound(of, { ...found, lowered: true });
     change('lowered', of, { reason });
   }
-  /** A finding that stands is found again: what it rests on may be proved now, or another delivery told the same fact. */
-  function grow(id: string, row: FoundRow, draft: FindingDraft, doubted: readonly string[]): void {
+
+  /** What of a draft is new to a finding that stands; undefined where nothing is, or nobody knows what it told. */
+  function newIn(row: FoundRow, draft: FindingDraft) {
+    const { told, entities, severity: former } = row;
+    if (told === undefined || entities === undefined || former === undefined) return undefined;
+    const events = draft.evidence.filter(({ eventId }) => !told.includes(eventId)).slice(0, mostTold - told.length);
+    const named = draft.entities.filter((entity) => !entities.includes(nameOf(entity)));
+    const severity = draft.severity ?? frame.rule.severity;
+    const rises = !row.lowered && severities.indexOf(severity) > severities.indexOf(former);
+    const fresh = named.slice(0, mostNamed - entities.length);
+    if (events.length + fresh.length === 0 && !rises) return undefined;
+    return { events: events.map(({ eventId }) => eventId), entities: fresh, ...(rises ? { severity } : {}) };
+  }
+  /** A finding that stands is found again: what it rests on may be proved now, or there is more to tell. */
+  function grow(of: Named, row: FoundRow, draft: FindingDraft, doubted: readonly string[]): void {
     let next = row;
     if (row.unproven !== undefined && doubted.length === 0) {
       const { unproven: _, ...proven } = next;
       next = proven;
-      change('proven', own(id));
+      change('proven', of);
     }
-    const { told } = row;
-    if (told !== undefined && told.length < mostTold) {
-      const fresh = draft.evidence.filter(({ eventId }) => !told.includes(eventId)).slice(0, mostTold - told.length);
-      if (fresh.length > 0) {
-        next = { ...next, told: [...told, ...fresh.map(({ eventId }) => eventId)] };
-        change('extended', own(id), { evidence: fresh.map((line) => evidenceSchema.parse(clean(line))) });
-      }
+    // What nobody has vouched for adds nothing to what is proved.
+    const isSure = doubted.every((event) => row.unproven?.includes(event));
+    const more = isSure ? newIn(next, draft) : undefined;
+    if (more !== undefined) {
+      const whole = completeFinding(draft, frame);
+      const fresh = new Set(more.entities.map(nameOf));
+      const runs = more.entities.flatMap(({ kind, id }) => (kind === 'run' && !next.runs.includes(id) ? [id] : []));
+      markRuns(of, runs);
+      next = {
+        ...next,
+        runs: [...next.runs, ...runs],
+        told: [...next.told!, ...more.events],
+        entities: [...next.entities!, ...fresh],
+        severity: more.severity ?? next.severity!,
+      };
+      const { title, summary, response } = whole;
+      change('grown', of, {
+        evidence: whole.evidence.filter(({ eventId }) => more.events.includes(eventId)),
+        entities: whole.entities.filter((entity) => fresh.has(nameOf(entity))),
+        ...(more.severity === undefined ? {} : { severity: more.severity }),
+        ...{ title, summary, response: next.lowered ? [] : response },
+      });
     }
-    if (next !== row) keepFound(id, next);
+    if (next !== row) keepFound(of, next);
   }
+  /** What is kept of a finding that is told of as it is. */
+  const toldBy = ({ evidence, entities, severity }: Finding) => ({
+    told: evidence.map(({ eventId }) => eventId).slice(0, mostTold),
+    entities: entities.map(nameOf).slice(0, mostNamed),
+    severity,
+  });
+  const runsIn = ({ entities }: Finding) => [
+    ...new Set(entities.filter(({ kind }) => kind === 'run').map((entity) => entity.id)),
+  ];
 
   const context: RuleContext<unknown, unknown> = {
     get workspace() {
@@ -168,7 +229,7 @@ export function createContext(parts: {
     find(draft) {
       if (frame.learning) return;
       const { workspace, nowMs } = frame;
-      const { id, occasion } = identify(draft, frame);
+      const { id } = identify(draft, frame);
       const row = known(id);
       const events = [
         draft.decidedBy?.eventId ?? frame.event?.id ?? '',
@@ -176,17 +237,23 @@ export function createContext(parts: {
       ];
       if (frame.unproven && frame.event !== null) events.push(frame.event.id);
       const doubted = unproven.among(workspace, events, nowMs);
-      if (row !== undefined && !row.withdrawn) return grow(id, row, draft, doubted);
+      if (row !== undefined && !row.withdrawn) return grow(own(id), row, draft, doubted);
       const whole = completeFinding(draft, frame);
       const finding: Finding = doubted.length === 0 ? whole : { ...whole, unproven: true };
-      const named = finding.entities.filter(({ kind }) => kind === 'run').map((entity) => entity.id);
-      // What was found first stands again, so its runs are marked again.
-      const runs = row?.runs ?? [...new Set(named)];
-      const told = isFact(occasion) ? { told: finding.evidence.map(({ eventId }) => eventId).slice(0, mostTold) } : {};
-      keepFound(id, { runs, ...told, ...(doubted.length === 0 ? {} : { unproven: doubted }) });
+      const rests = doubted.length === 0 ? {} : { unproven: doubted };
+      // What was found first stands again, with what it told.
+      const {
+        unproven: _,
+        withdrawn: __,
+        lowered: ___,
+        ...former
+      } = row ?? { runs: runsIn(finding), ...toldBy(finding) };
+      const standing = { ...former, ...rests };
+      keepFound(own(id), standing);
       unproven.rest(workspace, doubted, own(id), nowMs);
-      for (const run of runs) keepRun(run, { findings: [...(getRun(run)?.findings ?? []), id] });
+      markRuns(own(id), standing.runs);
       append(effects.verdicts, { kind: row === undefined ? 'found' : 'reinstated', finding });
+      if (row !== undefined) grow(own(id), standing, draft, doubted);
     },
     withdraw(finding) {
       const { id } = identify(finding, frame);
@@ -205,7 +272,7 @@ export function createContext(parts: {
     lookUp(question) {
       checkName("a look-up's id", question.id);
       if (state.get(engines(engineRules.lookUp, question.id), frame.nowMs) !== undefined) return;
-      keepEngines(engineRules.lookUp, question.id, {});
+      keepEngines(engineRules.lookUp, question.id, {}, leastRememberMs);
       append(effects.lookUps, { workspace: frame.workspace, lookup: clean(question) });
     },
     doubtOf: (eventId) => unproven.doubtOf(frame.workspace, eventId, frame.nowMs),
@@ -223,14 +290,11 @@ export function createContext(parts: {
     /** Keeps what a rule found while nothing else that it did holds; in `frame` still stands who found it. */
     findProvisionally(finding: Finding): void {
       const { workspace, nowMs, event } = frame;
-      const { id } = finding;
-      const runs = [...new Set(finding.entities.filter(({ kind }) => kind === 'run').map((entity) => entity.id))];
-      const told = isFact(finding.occasion)
-        ? { told: finding.evidence.map(({ eventId }) => eventId).slice(0, mostTold) }
-        : {};
-      keepFound(id, { runs, ...told, unproven: [event!.id] });
-      unproven.rest(workspace, [event!.id], own(id), nowMs);
-      for (const run of runs) keepRun(run, { findings: [...(getRun(run)?.findings ?? []), id] });
+      const of = own(finding.id);
+      const runs = runsIn(finding);
+      keepFound(of, { runs, ...toldBy(finding), unproven: [event!.id] });
+      unproven.rest(workspace, [event!.id], of, nowMs);
+      markRuns(of, runs);
       append(effects.verdicts, { kind: 'found', finding: { ...finding, unproven: true } });
     },
     /**
@@ -249,7 +313,7 @@ export function createContext(parts: {
         } else {
           const { unproven: doubted, ...proven } = row;
           const others = doubted.filter((other) => other !== eventId);
-          keepFound(id, others.length > 0 ? { ...row, unproven: others } : proven);
+          keepFound(finding, others.length > 0 ? { ...row, unproven: others } : proven);
           if (others.length === 0) change('proven', finding);
         }
       }
@@ -260,6 +324,7 @@ export function createContext(parts: {
 const judgedAnew = 'its delivery is proved, and by what is known now nothing is wrong';
 const refuted =
   'the list of deliveries of the provider does not name the delivery that told it: somebody sent a former body again';
-/** As many events of a finding are known by their ids. */
-const mostTold = 20;
-const isFact = (occasion: string) => occasion.startsWith('fact:');
+/** As many events of a finding, and things that it names, are known; beyond, it grows no more. */
+const mostTold = 40;
+const mostNamed = 60;
+const nameOf = ({ kind, id }: Entity) => `${kind} ${id}`.slice(0, 600);

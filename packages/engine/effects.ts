@@ -1,5 +1,6 @@
-import type { Evidence, Finding } from '@tripline/contracts/finding';
+import type { Entity, Evidence, Finding, Severity } from '@tripline/contracts/finding';
 import type { LookUp } from '@tripline/contracts/job';
+import type { Intent } from '@tripline/contracts/response';
 import type { StreamRecord } from '@tripline/stream/stream';
 import type { StateChange } from './keyed-state/state.ts';
 import type { SetTimer, TimerChange } from './timers.ts';
@@ -9,8 +10,8 @@ export type Withdrawal = { findingId: string; workspace: string; rule: string; r
 
 /**
  * What changes of a finding that stands. `proven`: what it rests on is proved, so it is no longer `unproven`. `lowered`: it
- * stays at low severity, told and acted upon no more, because of `reason`. `extended`: another delivery told the same fact,
- * in `evidence`. `atMs`: the log's time.
+ * stays at low severity, told and acted upon no more, because of `reason`. `grown`: it was found again with more, of which
+ * `evidence` and `entities` are what is new, and `severity` is there where it rose. `atMs`: the log's time.
  */
 export type FindingChange = {
   findingId: string;
@@ -19,6 +20,12 @@ export type FindingChange = {
   atMs: number;
   reason?: string;
   evidence?: Evidence[];
+  entities?: Entity[];
+  severity?: Severity;
+  title?: string;
+  summary?: string;
+  /** The whole playbook; steps that it had already are had once. */
+  response?: Intent[];
 };
 
 /** What rules said, in the order in which they said it; incidents depend on it. */
@@ -27,7 +34,7 @@ export type Verdict =
   /** Found again after it was withdrawn: it stands as it was found first. `finding.detectedAt` is the moment. */
   | { kind: 'reinstated'; finding: Finding }
   | { kind: 'withdrawn'; withdrawal: Withdrawal }
-  | { kind: 'proven' | 'lowered' | 'extended'; change: FindingChange };
+  | { kind: 'proven' | 'lowered' | 'grown'; change: FindingChange };
 
 /** What is set aside: a record that nobody can read (`rule` null), or one rule's part of an event or timer. */
 export type Poison = {

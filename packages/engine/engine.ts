@@ -156,6 +156,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     journal,
     effects: { verdicts, lookUps },
     unproven,
+    ruleOf: (id) => ruleById.get(id)?.rule,
     onTimer,
   });
   function onTimer({ rule, workspace, dueMs, keys }: SetTimer): void {

@@ -42,6 +42,18 @@ export type OpenIncident = {
   changed: boolean;
 };
 
+/** What a finding has more; `severity` where it rose from `former`. `lines`: of evidence, how many are new. */
+export type Grown = {
+  findingId: string;
+  rule: string;
+  title: string;
+  former: Severity;
+  severity?: Severity;
+  entities: readonly Entity[];
+  lines: number;
+  atMs: number;
+};
+
 export type StoryLine = { incident: OpenIncident; kind: IncidentEventKind; detail: Record<string, unknown> };
 
 export const entityName = (workspace: string, entity: Entity) => `${workspace}\0${entity.kind}\0${entity.id}`;
@@ -149,7 +161,10 @@ export function createJoining(known: readonly OpenIncident[]) {
    * answered said less. One that nobody has answered yet rings already, but not of what is always told. What became
    * critical is nobody's any more.
    */
-  function page(incident: OpenIncident, { id, rule, title, severity }: Finding): void {
+  function page(
+    incident: OpenIncident,
+    { id, rule, title, severity }: Pick<Finding, 'id' | 'rule' | 'title' | 'severity'>,
+  ): void {
     const former = incident.severity;
     const rises = !isAtLeast(former, severity);
     if (rises) incident.severity = severity;
@@ -226,6 +241,28 @@ export function createJoining(known: readonly OpenIncident[]) {
       if (incident.state === 'resolved') return false;
       touch(incident, atMs);
       story.push({ incident, kind: 'proven', detail: { finding: findingId } });
+      return true;
+    },
+    /**
+     * A finding of `incident` has more to tell: other things that it is about, or a higher severity, which pages anew. What
+     * people resolved stays so, unless the severity rose and a finding could still join. False when nobody is told.
+     */
+    grow(incident: OpenIncident, grown: Grown): boolean {
+      const { findingId, rule, title, severity, former, entities, lines, atMs } = grown;
+      if (severity !== undefined) {
+        count(incident, former, -1);
+        count(incident, severity, 1);
+      }
+      if (incident.state === 'resolved') {
+        if (severity === undefined || !takes(incident, atMs)) return false;
+        reopen(incident, { finding: findingId, rule, title });
+      }
+      touch(incident, atMs);
+      const named = entities.map(({ kind, id }) => `${kind} ${id}`);
+      const rises = severity === undefined ? {} : { severity, former };
+      story.push({ incident, kind: 'grown', detail: { finding: findingId, title, lines, named, ...rises } });
+      for (const entity of entities) index(incident, entity);
+      if (severity !== undefined) page(incident, { id: findingId, rule, title, severity });
       return true;
     },
     /** A finding of `severity` falls to low, and the incident to the gravest that still stands in it. */

@@ -187,7 +187,12 @@ describe('a finding that rests on an unproven delivery', () => {
     wanted.set(finding.id, await incidentOf(finding));
     return finding;
   }
-  const change = (finding: Finding, more: object = {}) => ({ findingId: finding.id, atMs: Date.now(), ...more });
+  const change = (finding: Finding, more: object = {}) => ({
+    findingId: finding.id,
+    rule: finding.rule,
+    atMs: Date.now(),
+    ...more,
+  });
 
   test('says so until it is proven, and then gets its job again, once', async () => {
     const finding = await found('unproven', 'ivan');
@@ -226,7 +231,7 @@ describe('a finding that rests on an unproven delivery', () => {
     const line = { ...finding.evidence[0]!, eventId: 'twin', what: 'told again' };
     await record([
       { kind: 'found', finding },
-      { kind: 'extended', change: change(finding, { evidence: [line] }) },
+      { kind: 'grown', change: change(finding, { evidence: [line] }) },
       { kind: 'proven', change: change(finding) },
       { kind: 'lowered', change: change(finding, { reason: 'why' }) },
     ]);
@@ -256,9 +261,53 @@ describe('a finding that rests on an unproven delivery', () => {
   test('takes evidence in without telling anybody anew', async () => {
     const finding = await found('told twice', 'leo');
     const line = { ...finding.evidence[0]!, eventId: 'twin', what: 'told again' };
-    await record([{ kind: 'extended', change: change(finding, { evidence: [line] }) }]);
+    await record([{ kind: 'grown', change: change(finding, { evidence: [line] }) }]);
     expect((await read(finding.id))!.evidence).toContainEqual(line);
     expect(await incident(finding)).toMatchObject({ version: 1 });
+  });
+
+  test('grows: other things that it is about and a higher severity are told, and page', async () => {
+    const finding: Finding = { ...toldAgo(3000, 'grows', ['pia']), severity: 'medium' };
+    await record([{ kind: 'found', finding }]);
+    wanted.set(finding.id, await incidentOf(finding));
+    const step = {
+      action: 'stop-run',
+      provider: 'github',
+      instance: 'github.com',
+      repository: 'acme/b',
+      runId: '7',
+    } as const;
+    const more = { severity: 'high', title: 'Two of them', entities: [{ kind: 'user', id: 'quentin' }] } as const;
+    const response = [...finding.response, step];
+    await database.db.pool.query('SELECT graphile_worker.remove_job($1)', [`remediate:${finding.id}`]);
+    expect(await record([{ kind: 'grown', change: change(finding, { ...more, response }) }])).toMatchObject({
+      grown: 1,
+    });
+    const stored = (await read(finding.id))!;
+    expect(stored).toMatchObject({ severity: 'high', title: 'Two of them', summary: finding.summary, response });
+    expect(stored.entities).toEqual([...finding.entities, ...more.entities]);
+    expect(await incident(finding)).toMatchObject({ severity: 'high', version: 2 });
+    const { events } = (await readIncident(database.db, wanted.get(finding.id)!))!;
+    expect(events.map(({ kind }) => kind)).toEqual(['opened', 'grown', 'paged']);
+    expect(await jobsOf(finding)).toBe(1);
+    // Whoever it is about now joins what comes of them.
+    const next = toldAgo(1000, 'of quentin', ['quentin']);
+    await record([{ kind: 'found', finding: next }]);
+    expect(await incidentOf(next)).toBe(wanted.get(finding.id));
+  });
+
+  test('grows within the batch that found it', async () => {
+    const finding: Finding = { ...toldAgo(3000, 'grows at once', ['rosa']), severity: 'low' };
+    const more = { severity: 'critical', entities: [{ kind: 'user', id: 'sam' }], response: finding.response };
+    await record([
+      { kind: 'found', finding },
+      { kind: 'grown', change: change(finding, more) },
+    ]);
+    expect(await read(finding.id)).toMatchObject({
+      severity: 'critical',
+      entities: [...finding.entities, { kind: 'user', id: 'sam' }],
+      response: finding.response,
+    });
   });
 
   test('changes no more once it is withdrawn, and what people decided stays', async () => {

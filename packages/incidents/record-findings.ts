@@ -1,5 +1,6 @@
 import type { Entity, Evidence, Finding, Severity } from '@tripline/contracts/finding';
 import type { Actor } from '@tripline/contracts/incident';
+import type { Intent } from '@tripline/contracts/response';
 import { describeScope, type Silence, silenceOf } from '@tripline/contracts/silence';
 import { failpoint } from '@tripline/runtime/failpoint';
 import type { ClientBase } from 'pg';
@@ -9,8 +10,17 @@ import { createJoining, entityName, joiningWindowMs, joins, type OpenIncident } 
 export type RuleVerdict =
   | { kind: 'found' | 'reinstated'; finding: Finding }
   | { kind: 'withdrawn'; withdrawal: { findingId: string; reason: string; atMs: number } }
-  | { kind: 'proven' | 'lowered' | 'extended'; change: FindingChange };
-type FindingChange = { findingId: string; atMs: number; reason?: string; evidence?: Evidence[] };
+  | { kind: 'proven' | 'lowered' | 'grown'; change: FindingChange };
+type FindingChange = { findingId: string; rule: string; atMs: number; reason?: string } & Growth;
+/** What a finding has beside what it had; `response` is the whole playbook. */
+type Growth = {
+  evidence?: Evidence[];
+  entities?: Entity[];
+  severity?: Severity;
+  title?: string;
+  summary?: string;
+  response?: Intent[];
+};
 
 /** How many of each were written; what stood there already counts as none. */
 export type Recorded = {
@@ -20,8 +30,11 @@ export type Recorded = {
   reinstated: number;
   proven: number;
   lowered: number;
+  grown: number;
 };
-export const nothingRecorded: Recorded = { found: 0, silenced: 0, withdrawn: 0, reinstated: 0, proven: 0, lowered: 0 };
+export const nothingRecorded: Recorded = {
+  ...{ found: 0, silenced: 0, withdrawn: 0, reinstated: 0, proven: 0, lowered: 0, grown: 0 },
+};
 
 const tripline: Actor = { via: 'tripline', id: 'tripline', name: 'tripline' };
 
@@ -30,7 +43,7 @@ type KnownFinding = { incident: string | null; withdrawn: boolean; severity: Sev
 type Standing = Omit<KnownFinding, 'incident'> & { incident: OpenIncident | null };
 type Withdrawal = { reason: string; atMs: number };
 /** What else becomes of a finding's row. */
-type Change = { unproven?: boolean; lowered?: Withdrawal; evidence?: Evidence[] };
+type Change = { unproven?: boolean; lowered?: Withdrawal; growth?: Growth };
 type Insert = { finding: Finding; incident: OpenIncident | null; silence: Silence | null };
 
 /**
@@ -101,10 +114,22 @@ export async function recordVerdicts(
   await write(client, { joining, inserts: [...inserts.values()], withdrawals, changes, remediate });
   return recorded;
 
+  /** More evidence alone is kept and told to nobody anew: a second delivery of the same act is no news. */
+  function layGrowth({ findingId, rule, atMs, ...growth }: FindingChange, one: Standing): Growth {
+    const { severity, title = '', entities = [], evidence = [] } = growth;
+    recorded.grown += 1;
+    const tells = severity !== undefined || entities.length > 0;
+    const lines = evidence.length;
+    const told = { findingId, rule, title, entities, lines, atMs, former: one.severity, ...(severity && { severity }) };
+    if (tells && one.incident !== null && joining.grow(one.incident, told)) remediate.add(findingId);
+    if (severity !== undefined) one.severity = severity;
+    return growth;
+  }
+
   /** A change of a finding that stands, laid on its incident; answers what it adds to the finding's row. */
   function lay({ kind, change }: RuleVerdict & { change: FindingChange }, one: Standing, before?: Change): Change {
     const { findingId, atMs, reason = '' } = change;
-    if (kind === 'extended') return { evidence: [...(before?.evidence ?? []), ...(change.evidence ?? [])] };
+    if (kind === 'grown') return { growth: together(before?.growth, layGrowth(change, one)) };
     if (kind === 'proven') {
       if (!one.unproven) return {};
       one.unproven = false;
@@ -118,6 +143,14 @@ export async function recordVerdicts(
     recorded.lowered += 1;
     return { lowered: { reason, atMs } };
   }
+}
+
+/** A growth after another one of the same finding. */
+function together(before: Growth | undefined, after: Growth): Growth {
+  if (before === undefined) return after;
+  const evidence = [...(before.evidence ?? []), ...(after.evidence ?? [])];
+  const entities = [...(before.entities ?? []), ...(after.entities ?? [])];
+  return { ...before, ...after, evidence, entities };
 }
 
 function findingOf(verdict: RuleVerdict): string {
@@ -263,8 +296,10 @@ async function write(
   });
   const known = [...new Set([...withdrawals.keys(), ...changes.keys()])].filter((id) => !fresh.has(id));
   const marks = known.map((id) => {
-    const { unproven, lowered, evidence = [] } = changes.get(id) ?? {};
-    const change = { unproven, evidence, loweredAtMs: lowered?.atMs, loweredReason: lowered?.reason };
+    const { unproven, lowered, growth } = changes.get(id) ?? {};
+    const { evidence = [], entities = [], response = [], ...grown } = growth ?? {};
+    const change = { unproven, loweredAtMs: lowered?.atMs, loweredReason: lowered?.reason };
+    Object.assign(change, { evidence, entities, response, ...grown });
     // Marked without `atMs` and `reason`, the finding stands again.
     return { id, ...withdrawals.get(id), marked: withdrawals.has(id), ...change };
   });
@@ -289,13 +324,18 @@ async function write(
 /** A finding that is to be inserted, with what became of it within the same batch. */
 function changedBy(change: Change | undefined, finding: Finding): Finding & { lowered?: Withdrawal } {
   if (change === undefined) return finding;
-  const { lowered, evidence = [] } = change;
+  const { lowered, growth } = change;
   const { unproven: _, ...whole } = finding;
   const unproven = change.unproven ?? finding.unproven === true;
+  const { evidence = [], entities = [], response = [], ...grown } = growth ?? {};
+  const once = new Set(finding.response.map((step) => JSON.stringify(step)));
   return {
     ...whole,
+    ...grown,
     ...(unproven ? { unproven } : {}),
     evidence: [...finding.evidence, ...evidence].sort((a, b) => Date.parse(a.time) - Date.parse(b.time)),
+    entities: [...finding.entities, ...entities],
+    response: [...finding.response, ...response.filter((step) => !once.has(JSON.stringify(step)))],
     ...(lowered === undefined ? {} : { lowered, severity: 'low', response: [] }),
   };
 }
@@ -354,15 +394,22 @@ WITH numbered AS MATERIALIZED (
     withdrawn_at = CASE WHEN w.marked THEN to_timestamp(w."atMs" / 1000) ELSE f.withdrawn_at END,
     withdrawn_reason = CASE WHEN w.marked THEN w.reason ELSE f.withdrawn_reason END,
     unproven = coalesce(w.unproven, f.unproven),
-    severity = CASE WHEN w."loweredReason" IS NULL THEN f.severity ELSE 'low' END,
-    response = CASE WHEN w."loweredReason" IS NULL THEN f.response ELSE '[]' END,
+    severity = CASE WHEN w."loweredReason" IS NULL THEN coalesce(w.severity, f.severity) ELSE 'low' END,
+    title = coalesce(w.title, f.title),
+    summary = coalesce(w.summary, f.summary),
+    -- Steps keep their places: what was planned of them goes by those.
+    response = CASE WHEN w."loweredReason" IS NOT NULL THEN '[]' ELSE f.response || coalesce((
+      SELECT jsonb_agg(step ORDER BY place) FROM jsonb_array_elements(w.response) WITH ORDINALITY AS steps(step, place)
+      WHERE NOT f.response @> jsonb_build_array(step)), '[]') END,
+    entities = f.entities || w.entities,
     lowered_at = coalesce(f.lowered_at, to_timestamp(w."loweredAtMs" / 1000)),
     lowered_reason = coalesce(f.lowered_reason, w."loweredReason"),
     evidence = CASE WHEN jsonb_array_length(w.evidence) = 0 THEN f.evidence ELSE (
       SELECT jsonb_agg(line ORDER BY (line ->> 'time')::timestamptz, place)
       FROM jsonb_array_elements(f.evidence || w.evidence) WITH ORDINALITY AS lines(line, place)) END
   FROM json_to_recordset($4::json) AS w(id text, reason text, "atMs" float8, marked boolean, unproven boolean,
-    "loweredAtMs" float8, "loweredReason" text, evidence jsonb)
+    "loweredAtMs" float8, "loweredReason" text, evidence jsonb, entities jsonb, response jsonb, severity text, title text,
+    summary text)
   WHERE f.id = w.id
 ), story AS (
   INSERT INTO incident_events (incident, kind, actor, detail)

@@ -29,6 +29,14 @@ export function replyLine({ kind, actor, detail }: IncidentEvent): string | unde
       return 'Proven: GitHub’s own list names the delivery that a finding rests on';
     case 'lowered':
       return `Lowered: ${text('reason') ?? 'it cannot be proved that it still holds'}`;
+    case 'grown': {
+      const [title, severity, former] = [text('title') ?? 'a finding', text('severity'), text('former')];
+      const named = Array.isArray(detail['named']) ? detail['named'].filter((name) => typeof name === 'string') : [];
+      const rises = severity === undefined ? '' : ` (${severity}, was ${former})`;
+      const shown = named.slice(0, 3).join(', ');
+      const more = named.length > 3 ? ` and ${named.length - 3} more` : '';
+      return `Grown${rises}: ${title}${shown === '' ? '' : `, also ${shown}${more}`}`;
+    }
     case 'opened':
     case 'told':
       return undefined;

@@ -57,7 +57,7 @@ describe('loading rules', () => {
       'rules.settings.lingering-branch.holdMs',
     ],
     ['a file that is missing', config({ files: ['nowhere.ts'] }), 'rules.files: nowhere.ts cannot be loaded'],
-    ['a file without a rule', config({ files: ['setup/postgres.ts'] }), 'exports no rule'],
+    ['a file without a rule', config({ files: ['simulation/random.ts'] }), 'exports no rule'],
     [
       'a rule twice',
       config({ files: ['detector.third-rule.ts', 'detector.third-rule.ts'] }),

@@ -58,6 +58,11 @@ export function whatMustStand(log: {
         else if (verdict.kind === 'lowered') {
           joining.lower(incident, severityOf.get(findingId)!, { findingId, reason, atMs });
           severityOf.set(findingId, 'low');
+        } else if (verdict.change.severity !== undefined || (verdict.change.entities ?? []).length > 0) {
+          const { rule, title = '', entities = [], evidence = [], severity } = verdict.change;
+          const grown = { findingId, rule, title, entities, lines: evidence.length, atMs };
+          joining.grow(incident, { ...grown, former: severityOf.get(findingId)!, ...(severity && { severity }) });
+          if (severity !== undefined) severityOf.set(findingId, severity);
         }
       }
     }

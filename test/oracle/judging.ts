@@ -1,11 +1,14 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { eventTypeOf, fromEventRecord } from '@tripline/contracts/event-record';
-import type { Entity, Severity } from '@tripline/contracts/finding';
+import type { AnyFact } from '@tripline/contracts/fact';
+import { type Entity, type Severity, severities } from '@tripline/contracts/finding';
 import type { LookUp } from '@tripline/contracts/job';
 import type { Intent } from '@tripline/contracts/response';
 import type { AnyRule, FindingDraft, RuleContext, Timer } from '@tripline/contracts/rule';
+import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import type { StreamRecord } from '@tripline/stream/stream';
+import { conclude, type Facts as KnownFacts, learn, subjectsOf } from './concluding.ts';
 
 /**
  * What a log means, said as plainly as it can be: one partition, one record at a time, plain maps, everything kept in
@@ -31,7 +34,8 @@ export type Verdict =
   | { kind: 'found'; said: Said; unproven: boolean }
   | { kind: 'withdrawn'; name: string; atMs: number }
   | { kind: 'proven'; name: string; atMs: number }
-  | { kind: 'lowered'; name: string; atMs: number };
+  | { kind: 'lowered'; name: string; atMs: number }
+  | { kind: 'grown'; name: string; atMs: number; entities: readonly Entity[]; severity?: Severity };
 export type Judged = {
   verdicts: readonly Verdict[];
   lookUps: readonly (LookUp & { workspace: string })[];
@@ -57,6 +61,8 @@ function reads({ reads: types, where }: AnyRule, { type, data }: LoggedEvent): b
   return where === undefined || where.oneOf.some((wanted) => wanted === value);
 }
 
+const entityName = ({ kind, id }: Entity) => `${kind} ${id}`;
+
 const hourMs = 3_600_000;
 const memoryMs = 72 * hourMs;
 /** What is kept lives between once and 1.5 times as long as was asked. */
@@ -74,6 +80,10 @@ type Known = {
   untilMs: number;
   doubts: readonly string[];
   lowered: boolean;
+  /** Ids of the evidence's events, entities by name, and the severity that it reached. */
+  told: readonly string[];
+  named: readonly string[];
+  severity: Severity;
 };
 /** One telling of an act, or more: who told it, and when first. */
 type Fact = { name: string; base: string; timeMs: number; tellers: string[] };
@@ -93,9 +103,11 @@ type World = {
   verdicts: Verdict[];
   lookUps: (LookUp & { workspace: string })[];
   questions: string[];
-};
+} & KnownFacts;
 const copyOf = (world: World): World => ({
   facts: new Map(world.facts),
+  things: new Map(world.things),
+  subjects: new Map(world.subjects),
   state: new Map(world.state),
   timers: new Map(world.timers),
   known: new Map(world.known),
@@ -112,6 +124,8 @@ const join = (...names: string[]) => names.join('\0');
 export function judge(records: readonly StreamRecord[], untilMs: number, options: OracleOptions): Judged {
   let world = copyOf({
     facts: new Map(),
+    things: new Map(),
+    subjects: new Map(),
     state: new Map(),
     timers: new Map(),
     known: new Map(),
@@ -126,6 +140,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
   const bodies = new Map<string, number>();
   const poison: string[] = [];
   let nowMs = 0;
+  const facts = [...new Set(options.rules.flatMap(({ rule }) => rule.concludes?.uses ?? []))];
 
   for (const record of records) {
     const atMs = Math.max(nowMs, record.appendedAtMs);
@@ -142,7 +157,9 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     const workspace = headers['ce_workspace'] ?? '';
     const type = eventTypeOf(headers);
     if (type === 'dev.cdeventsx.tripline-deliveries.summarized') return;
-    const readers = options.rules.filter(({ rule }) => type !== undefined && rule.reads.includes(type));
+    const readers = [...options.rules.map(({ rule }) => rule), ...facts].filter(
+      (reader) => type !== undefined && reader.reads.includes(type),
+    );
     const isInventory = type === 'dev.cdeventsx.tripline-inventory.observed';
     if (workspace === '') return void poison.push(`${offset}`);
     // Here whoever has no key writes no MAC.
@@ -177,6 +194,15 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
 
   /** Whether some rule names keys for it, or fails to. */
   function wanted(event: LoggedEvent): boolean {
+    const told = facts.some((fact) => {
+      if (!fact.reads.includes(event.type)) return false;
+      try {
+        return fact.keys(event).length > 0;
+      } catch {
+        return true;
+      }
+    });
+    if (told) return true;
     return options.rules.some(({ rule, written }) => {
       if (!reads(rule, event) || rule.judge === undefined) return false;
       try {
@@ -189,10 +215,76 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
   }
 
   function judgeAll(event: LoggedEvent, offset: number, doubts: boolean): void {
+    const changed = learnAll(event, offset);
     for (const configured of options.rules) {
       if (!reads(configured.rule, event)) continue;
       if (attempt(() => judgeBy(configured, event, doubts))) poison.push(`${offset} ${configured.rule.id}`);
     }
+    concludeAll(event, offset, changed, doubts);
+  }
+  function learnAll(event: LoggedEvent, offset: number): { fact: AnyFact; key: string }[] {
+    const { workspace } = event;
+    return facts.flatMap((fact) => {
+      if (!fact.reads.includes(event.type)) return [];
+      const changed: { fact: AnyFact; key: string }[] = [];
+      const failed = attempt(() => {
+        for (const key of new Set(fact.keys(event))) {
+          const isNew = learn(world, fact, key, event, nowMs, (kind, author) => {
+            const itself = contextOf({ rule: stateFlooded }, workspace, [], event);
+            const subject = `${fact.id} ${kind} ${author || 'somebody unnamed'}`;
+            const nothing = { evidence: [], entities: [], response: [], remedy: [], summary: '' } as const;
+            const of = { ...nothing, subject, occasion: 'bound reached', confidence: 'high' } as const;
+            itself.find({
+              ...of,
+              title: `More ${kind} of ${fact.id} by ${author || 'somebody unnamed'} than are kept`,
+            });
+          });
+          if (isNew) changed.push({ fact, key });
+        }
+      });
+      if (failed) poison.push(`${offset} fact:${fact.id}`);
+      return failed ? [] : changed;
+    });
+  }
+  function concludeAll(
+    event: LoggedEvent,
+    offset: number,
+    changed: readonly { fact: AnyFact; key: string }[],
+    doubts: boolean,
+  ): void {
+    const { workspace } = event;
+    for (const configured of options.rules) {
+      const { rule } = configured;
+      const own = changed.filter(({ fact }) => rule.concludes?.uses.includes(fact));
+      const subjects = new Set<string>();
+      const failed = attempt(() => {
+        const settings = settingsOf(configured, world.facts.get(workspace));
+        for (const one of own)
+          for (const subject of subjectsOf(world, rule, workspace, one, settings)) subjects.add(subject);
+      });
+      if (failed) poison.push(`${offset} ${rule.id}`);
+      for (const subject of failed ? [] : subjects) {
+        if (attempt(() => concludeOne(configured, workspace, subject, event, doubts)))
+          poison.push(`${offset} ${rule.id}`);
+      }
+    }
+  }
+  function concludeOne(
+    configured: OracleRule,
+    workspace: string,
+    subject: string,
+    event: LoggedEvent | null,
+    doubts: boolean,
+  ): void {
+    const { rule } = configured;
+    const of = world.facts.get(workspace);
+    const endMs = (of?.firstMs ?? 0) + options.learningDays * 24 * hourMs;
+    const learnedUntilMs = rule.learns ? Math.min(endMs, (of?.wholeMs ?? Number.POSITIVE_INFINITY) + 1) : 0;
+    const context = { ...contextOf(configured, workspace, [], event, doubts), learnedUntilMs };
+    const dueMs = conclude(world, rule, subject, context, (id) => world.doubted.has(join(workspace, id)));
+    const name = join(workspace, `subject:${rule.id}`, subject);
+    if (dueMs === undefined) world.timers.delete(name);
+    else world.timers.set(name, { id: subject, dueMs, keys: [], workspace, rule: `subject:${rule.id}` });
   }
   function judgeBy(configured: OracleRule, event: LoggedEvent, doubts: boolean): void {
     const { workspace } = event;
@@ -244,9 +336,14 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     const name = join(workspace, '@unproven', id);
     world.timers.set(name, { id, dueMs: nowMs + 15 * 60_000, keys: [], workspace, rule: '@unproven' });
     for (const configured of options.rules) {
-      if (!reads(configured.rule, event)) continue;
+      if (reads(configured.rule, event)) provisionally(() => judgeBy(configured, event, true));
+    }
+    const poisoned = poison.length;
+    provisionally(() => concludeAll(event, record.offset, learnAll(event, record.offset), true));
+    poison.length = poisoned;
+    function provisionally(act: () => void): void {
       const before = copyOf(world);
-      const failed = attempt(() => judgeBy(configured, event, true));
+      const failed = attempt(act);
       const found = failed ? [] : [...world.known].filter(([name, { lowered }]) => !before.known.has(name) && !lowered);
       const said = failed ? [] : world.verdicts.slice(before.verdicts.length);
       world = before;
@@ -273,7 +370,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       if (known.untilMs <= nowMs) continue;
       const doubts = known.doubts.filter((other) => other !== id);
       const change = (of: Partial<Known>) =>
-        world.known.set(name, { ...known, ...of, untilMs: Math.ceil(nowMs + memoryMs * slack) });
+        world.known.set(name, { ...known, ...of, untilMs: Math.ceil(nowMs + rememberMs(known.said.rule) * slack) });
       if (proof === 'not-listed') {
         if (known.lowered) continue;
         change({ lowered: true });
@@ -330,6 +427,13 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         giveUp(timer.workspace, timer.id);
         continue;
       }
+      const concluding = options.rules.find(({ rule }) => `subject:${rule.id}` === timer.rule && rule.concludes);
+      if (concluding !== undefined) {
+        nowMs = Math.max(nowMs, timer.dueMs);
+        const failed = attempt(() => concludeOne(concluding, timer.workspace, timer.id, null, false));
+        if (failed) poison.push(`${timer.id} ${concluding.rule.id}`);
+        continue;
+      }
       const configured = options.rules.find(({ rule }) => rule.id === timer.rule);
       if (configured?.rule.due === undefined) continue;
       nowMs = Math.max(nowMs, timer.dueMs);
@@ -370,6 +474,33 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       nameOf({ workspace, rule: rule.id, subject: of.subject, occasion: of.occasion ?? event!.id });
     const learningMs = options.learningDays * 24 * hourMs;
     const learning = rule.learns && facts?.wholeMs === undefined && nowMs < (facts?.firstMs ?? nowMs) + learningMs;
+    function growFrom(name: string, known: Known, draft: FindingDraft, doubted: readonly string[]): void {
+      let next = known;
+      if (known.doubts.length > 0 && doubted.length === 0) {
+        next = { ...next, doubts: [] };
+        world.verdicts.push({ kind: 'proven', name, atMs: nowMs });
+      }
+      if (doubted.every((id) => known.doubts.includes(id))) {
+        const events = draft.evidence.map(({ eventId }) => eventId).filter((id) => !next.told.includes(id));
+        const entities = draft.entities.filter((entity) => !next.named.includes(entityName(entity)));
+        const severity = draft.severity ?? rule.severity;
+        const rises = !next.lowered && severities.indexOf(severity) > severities.indexOf(next.severity);
+        const [told, fresh] = [events.slice(0, 40 - next.told.length), entities.slice(0, 60 - next.named.length)];
+        if (told.length + fresh.length > 0 || rises) {
+          const runs = fresh.flatMap(({ kind, id }) => (kind === 'run' ? [id] : []));
+          next = {
+            ...next,
+            runs: [...new Set([...next.runs, ...runs])],
+            told: [...next.told, ...told],
+            named: [...next.named, ...fresh.map(entityName)],
+            severity: rises ? severity : next.severity,
+          };
+          const more = rises ? { severity } : {};
+          world.verdicts.push({ kind: 'grown', name, atMs: nowMs, entities: fresh, ...more });
+        }
+      }
+      if (next !== known) world.known.set(name, { ...next, untilMs: untilMs(rememberMs(rule.id)) });
+    }
     return {
       workspace,
       nowMs,
@@ -399,9 +530,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         if (doubts) events.push(event!.id);
         const doubted = [...new Set(events)].filter((id) => world.doubted.has(join(workspace, id)));
         if (known && !known.withdrawn) {
-          if (known.doubts.length === 0 || doubted.length > 0) return;
-          world.known.set(name, { ...known, doubts: [], untilMs: untilMs(memoryMs) });
-          world.verdicts.push({ kind: 'proven', name, atMs: nowMs });
+          growFrom(name, known, draft, doubted);
           return;
         }
         const said: Said = {
@@ -409,11 +538,14 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
           ...{ severity: draft.severity ?? rule.severity, title: draft.title, entities: draft.entities },
           ...{ response: draft.response, atMs: nowMs },
         };
-        const runs = known?.runs ?? draft.entities.filter(({ kind }) => kind === 'run').map(({ id }) => id);
-        world.known.set(name, {
-          ...{ said, runs, withdrawn: false, untilMs: untilMs(memoryMs), doubts: doubted, lowered: false },
-        });
+        const runs = draft.entities.filter(({ kind }) => kind === 'run').map(({ id }) => id);
+        const told = draft.evidence.map(({ eventId }) => eventId).slice(0, 40);
+        const named = draft.entities.map(entityName).slice(0, 60);
+        const former = known ?? { said, runs, told, named, severity: said.severity };
+        const fresh = { withdrawn: false, untilMs: untilMs(rememberMs(rule.id)), doubts: doubted, lowered: false };
+        world.known.set(name, { ...former, ...fresh, said });
         world.verdicts.push({ kind: 'found', said, unproven: doubted.length > 0 });
+        if (known) growFrom(name, world.known.get(name)!, draft, doubted);
       },
       withdraw(finding) {
         const name = nameFor(finding);
@@ -422,11 +554,11 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         const { because } = finding;
         if (doubts || because?.some((id) => world.doubted.has(join(workspace, id))) || (known.lowered && !because)) {
           if (known.lowered) return;
-          world.known.set(name, { ...known, lowered: true, untilMs: untilMs(memoryMs) });
+          world.known.set(name, { ...known, lowered: true, untilMs: untilMs(rememberMs(rule.id)) });
           world.verdicts.push({ kind: 'lowered', name, atMs: nowMs });
           return;
         }
-        world.known.set(name, { ...known, withdrawn: true, untilMs: untilMs(memoryMs) });
+        world.known.set(name, { ...known, withdrawn: true, untilMs: untilMs(rememberMs(rule.id)) });
         world.verdicts.push({ kind: 'withdrawn', name, atMs: nowMs });
       },
       lookUp(question) {
@@ -445,6 +577,12 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
             said.workspace === workspace && runs.includes(run) && !withdrawn && end > nowMs,
         ),
     };
+  }
+
+  /** How long a rule's findings are remembered. */
+  function rememberMs(id: string): number {
+    const rule = options.rules.find((one) => one.rule.id === id)?.rule;
+    return rule?.rememberMs ?? Math.max(memoryMs, ...(rule?.concludes?.uses ?? []).map(({ keepMs }) => keepMs));
   }
 
   function remembered(name: string): Known | undefined {

@@ -10,14 +10,14 @@ import { createKept, runBatch } from '@tripline/testing/timeline/play';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { internalKey, proved } from '../../packages/testing/internal-key.ts';
-import { rules as syntheticRules, throwingRule } from '../detector.rules.ts';
+import { lonelyRule, rules as syntheticRules, throwingRule } from '../detector.rules.ts';
 import { createRandom } from '../simulation/random.ts';
 import { dawnMs, play, type Told, type WorkloadShape, weave } from '../simulation/workload.ts';
 import { nameOf } from './judging.ts';
 import { type Outcome, reckon } from './oracle.ts';
 
 const hourMs = 3_600_000;
-const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, throwingRule];
+const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, lonelyRule, throwingRule];
 const untilMs = Date.parse('2026-04-01T00:00:00Z');
 
 const shapeOf: fc.Arbitrary<WorkloadShape> = fc.record({

@@ -73,7 +73,9 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
   function lay(verdict: Verdict): void {
     const name = verdict.kind === 'found' ? nameOf(verdict.said) : verdict.name;
     const known = findings.get(name);
-    if (verdict.kind === 'proven' || verdict.kind === 'lowered') {
+    if (verdict.kind === 'grown') {
+      if (known?.standing) grow(verdict, known);
+    } else if (verdict.kind === 'proven' || verdict.kind === 'lowered') {
       if (known?.standing) change(verdict, known);
     } else if (verdict.kind === 'withdrawn') {
       if (!known?.standing) return;
@@ -117,6 +119,19 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
     else {
       const standing = incident.findings.map((other) => findings.get(other)!).filter((other) => other.standing);
       incident.severity = severities.findLast((severity) => standing.some((other) => other.severity === severity))!;
+    }
+  }
+
+  /** Other things that it is about, or a higher severity, are news to its incident; evidence alone is not. */
+  function grow({ name, atMs, entities, severity }: Extract<Verdict, { kind: 'grown' }>, finding: Found): void {
+    if (severity !== undefined) finding.severity = severity;
+    const incident = incidentOf(name);
+    if (incident === undefined || incident.state === 'resolved') return;
+    if (severity === undefined && entities.length === 0) return;
+    touch(incident, atMs);
+    for (const entity of entities) incident.entities.add(entityName(entity));
+    if (severity !== undefined && severities.indexOf(severity) > severities.indexOf(incident.severity)) {
+      incident.severity = severity;
     }
   }
 

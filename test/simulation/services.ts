@@ -15,10 +15,10 @@ import type { Logger } from '@tripline/runtime/logger';
 import { createMetrics, type Metrics } from '@tripline/runtime/metrics';
 import type { Stream } from '@tripline/stream/stream';
 import { internalKey } from '../../packages/testing/internal-key.ts';
-import { rules as syntheticRules, throwingRule } from '../detector.rules.ts';
+import { lonelyRule, rules as syntheticRules, throwingRule } from '../detector.rules.ts';
 import { clockOf, type Life } from './world.ts';
 
-export const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, throwingRule];
+export const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, lonelyRule, throwingRule];
 const configured = rules.map((rule) => configureRule(rule));
 
 export type Role = 'detector' | 'publisher' | 'recorder' | 'notifier' | 'remediator';

@@ -56,8 +56,8 @@ export type Played = {
   findings: Finding[];
   /** Findings that were taken back and do not stand again, with why. */
   withdrawn: (Withdrawal & { finding: Finding })[];
-  /** What became of findings that stand: proven, lowered, or told of by another delivery, in order. */
-  changes: ({ kind: 'proven' | 'lowered' | 'extended' } & FindingChange)[];
+  /** What became of findings that stand: proven, lowered, or grown, in order. */
+  changes: ({ kind: 'proven' | 'lowered' | 'grown' } & FindingChange)[];
   lookUps: LookUp[];
   /** Deliveries about which the provider's list is asked. */
   questions: DeliveryQuestion[];
@@ -160,9 +160,14 @@ export function createKept() {
     const { unproven, ...finding } = all[place]!;
     const still = unproven && kind !== 'proven' ? { unproven } : {};
     const lowered = kind === 'lowered' ? { severity: 'low' as const, response: [] } : {};
+    const { title = finding.title, summary = finding.summary, severity = finding.severity } = of;
     const evidence = [...finding.evidence, ...(of.evidence ?? [])];
     evidence.sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
-    all[place] = { ...finding, ...still, ...lowered, evidence };
+    const entities = [...finding.entities, ...(of.entities ?? [])];
+    const had = new Set(finding.response.map((step) => JSON.stringify(step)));
+    const response = [...finding.response, ...(of.response ?? []).filter((step) => !had.has(JSON.stringify(step)))];
+    const grown = { title, summary, severity, evidence, entities, response };
+    all[place] = { ...finding, ...still, ...grown, ...lowered };
   }
 
   /** It stands again as it was found first, and as proven as what was heard now. */

@@ -1,0 +1,144 @@
+import type { LoggedEvent } from '@tripline/contracts/event';
+import type { AnyFact } from '@tripline/contracts/fact';
+import { type Confidence, confidences } from '@tripline/contracts/finding';
+import type { AnyRule, ConcludeContext, Conclusion, RuleContext } from '@tripline/contracts/rule';
+
+/**
+ * What facts know and rules conclude from them, said as plainly as it can be: every subject is looked through to know who
+ * watches and what is pinned, and nothing is bounded here.
+ */
+type Thing = { value: unknown; flooded: boolean };
+type Subject = { rule: string; workspace: string; subject: string; standing: Standing[]; watches: string[] };
+type Standing = { subject: string; occasion: string; rests: { thing: string; eventId: string }[]; frozen?: true };
+export type Facts = { things: Map<string, Thing>; subjects: Map<string, Subject> };
+
+const join = (...names: string[]) => names.join('\0');
+const thingName = (workspace: string, fact: string, key: string) => join(workspace, `fact:${fact}`, key);
+
+/** What an event adds under one key; answers whether the value is another one. `flooded` is told of bounds. */
+export function learn(
+  facts: Facts,
+  fact: AnyFact,
+  key: string,
+  event: LoggedEvent,
+  nowMs: number,
+  flooded: (kind: string, author: string) => void,
+): boolean {
+  const name = thingName(event.workspace, fact.id, key);
+  const before = facts.things.get(name);
+  const rests = [...facts.subjects.values()].flatMap(({ standing }) => standing.flatMap(({ rests: on }) => on));
+  const pinned = new Set(rests.filter(({ thing }) => thing === name).map(({ eventId }) => eventId));
+  let isFlooded = before?.flooded ?? false;
+  const value = fact.learn(before?.value, event, {
+    key,
+    nowMs,
+    pinned,
+    flooded: (kind, author) => {
+      isFlooded = true;
+      flooded(kind, author);
+    },
+  });
+  if (value === undefined && !isFlooded) facts.things.delete(name);
+  else facts.things.set(name, { value: value && JSON.parse(JSON.stringify(value)), flooded: isFlooded });
+  return JSON.stringify(value) !== JSON.stringify(before?.value);
+}
+
+/** Subjects of a rule that one changed thing concerns. */
+export function subjectsOf(
+  facts: Facts,
+  rule: AnyRule,
+  workspace: string,
+  changed: { fact: AnyFact; key: string },
+  settings: unknown,
+): string[] {
+  const name = thingName(workspace, changed.fact.id, changed.key);
+  const value = facts.things.get(name)?.value;
+  const named = rule.concludes!.subjects({ fact: changed.fact.id, key: changed.key, value }, settings);
+  const watching = [...facts.subjects.values()]
+    .filter((one) => one.rule === rule.id && one.workspace === workspace && one.watches.includes(name))
+    .map(({ subject }) => subject)
+    .sort();
+  return [...named, ...watching];
+}
+
+/** Concludes one subject; answers when it is to be concluded anew. */
+export function conclude(
+  facts: Facts,
+  rule: AnyRule,
+  subject: string,
+  context: RuleContext<unknown, unknown> & { learnedUntilMs: number },
+  doubted: (eventId: string) => boolean,
+): number | undefined {
+  const { workspace, nowMs } = context;
+  const name = join(workspace, rule.id, subject);
+  const looked = new Map<string, boolean>();
+  let recheckMs: number | undefined;
+  let reason = 'by what was heard since, it is in order';
+  const look = (watches: boolean) => (fact: AnyFact, key: string) => {
+    const thing = thingName(workspace, fact.id, key);
+    looked.set(thing, watches || (looked.get(thing) ?? false));
+    return facts.things.get(thing)?.value;
+  };
+  const conclusions = rule.concludes!.conclude(subject, {
+    ...context,
+    read: look(false),
+    watch: look(true),
+    recheckAt: (ms: number) => {
+      if (ms > nowMs) recheckMs = Math.min(recheckMs ?? ms, ms);
+    },
+    explain: (why: string) => {
+      reason = why;
+    },
+  } as ConcludeContext<unknown>);
+  const before = facts.subjects.get(name)?.standing ?? [];
+  const frozen = before.filter(
+    (one) =>
+      one.frozen || one.rests.some(({ thing, eventId }) => !eventsIn(facts.things.get(thing)?.value).has(eventId)),
+  );
+  const isSame = (one: { subject: string; occasion: string }) => (other: { subject: string; occasion: string }) =>
+    one.subject === other.subject && one.occasion === other.occasion;
+  const isFlooded = [...looked.keys()].some((thing) => facts.things.get(thing)?.flooded);
+  const standing: Standing[] = frozen.map((one) => ({ ...one, frozen: true }));
+  for (const conclusion of context.learning ? [] : conclusions) {
+    if (frozen.some(isSame(conclusion))) continue;
+    context.find(draftOf(conclusion, isFlooded));
+    const rests = conclusion.because.map(({ fact, key, evidence }) => ({
+      ...{ thing: thingName(workspace, fact.id, key), eventId: evidence.eventId },
+    }));
+    standing.push({ subject: conclusion.subject, occasion: conclusion.occasion, rests });
+  }
+  for (const one of before.filter((other) => !frozen.includes(other))) {
+    if (!context.learning && conclusions.some(isSame(one))) continue;
+    const own = new Set(one.rests.map(({ eventId }) => eventId));
+    const known = [...looked.keys()].flatMap((thing) => [...eventsIn(facts.things.get(thing)?.value)]);
+    const because = known.filter((eventId) => doubted(eventId) && !own.has(eventId));
+    context.withdraw({ subject: one.subject, occasion: one.occasion, reason, because });
+  }
+  const watches = [...looked].flatMap(([thing, watched]) => (watched ? [thing] : []));
+  if (standing.length + watches.length === 0) facts.subjects.delete(name);
+  else facts.subjects.set(name, { rule: rule.id, workspace, subject, standing, watches });
+  return recheckMs === undefined ? undefined : Math.ceil(recheckMs);
+}
+
+function draftOf({ because, confidence = 'high', ...conclusion }: Conclusion, isFlooded: boolean) {
+  const least = Math.min(...[confidence, ...because.map(({ trust }) => trust)].map((one) => confidences.indexOf(one)));
+  const lines = because
+    .map(({ evidence }) => evidence)
+    .toSorted((a, b) => Date.parse(a.time) - Date.parse(b.time) || (a.eventId < b.eventId ? -1 : 1));
+  const last = lines.at(-1)!;
+  return {
+    ...conclusion,
+    confidence: confidences[Math.max(0, least - (isFlooded ? 1 : 0))] as Confidence,
+    evidence: lines.filter(({ eventId }, place) => lines.findIndex((other) => other.eventId === eventId) === place),
+    decidedBy: { eventId: last.eventId, time: last.time },
+  };
+}
+
+/** By which events something in a value was observed. */
+function eventsIn(value: unknown): Set<string> {
+  return new Set(
+    [...JSON.stringify(value ?? null).matchAll(/"eventId":"((?:[^"\\]|\\.)*)"/g)].map(([, id]) =>
+      JSON.parse(`"${id}"`),
+    ),
+  );
+}
