@@ -63,7 +63,7 @@ function sources(): string[] {
     readdirSync(join(root, top), { withFileTypes: true, recursive: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('node_modules'))
       .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-      .filter((path) => !/\.(test|contract)\.ts$|\/test-[a-z]+\.ts$/.test(path)),
+      .filter((path) => !/\.test\.ts$|^packages\/testing\/(?!timeline\/)/.test(path)),
   );
 }
 

@@ -13,8 +13,8 @@ export type Place = {
  */
 export function placeOf({ data, source }: Pick<TriplineEvent, 'source'> & { data: TriplineEvent['data'] }): Place {
   const url = (data as { 'vcs.repository.url.full'?: string })['vcs.repository.url.full'];
-  const host =
-    /^[a-z]+:\/\/(?:[^/@]*@)?([^/:]+)/i.exec(url ?? '')?.[1] ??
-    /^\/\/(?!tripline\/)(?:api\.)?([^/:]+)/.exec(source)?.[1];
+  // A look-up's answer names the API's host.
+  const said = /^\/\/([^/:]+)/.exec(source)?.[1]?.replace(/^api\./, '');
+  const host = /^[a-z]+:\/\/(?:[^/@]*@)?([^/:]+)/i.exec(url ?? '')?.[1] ?? (said === 'tripline' ? undefined : said);
   return { provider: data['vcs.provider.name'] ?? 'github', instance: (host ?? 'github.com').toLowerCase() };
 }
