@@ -11,6 +11,7 @@ import {
   privilegesOf,
   removalsSince,
 } from '@tripline/facts/grants';
+import { refs } from '@tripline/facts/refs';
 import { runs } from '@tripline/facts/runs';
 import { workflowRuns } from '@tripline/facts/workflow-runs';
 import type { z } from 'zod';
@@ -181,7 +182,7 @@ export const rule = defineRule<null, GrantingSettings>({
   settings: grantingSettings as z.ZodType<GrantingSettings>,
   learns: false,
   concludes: {
-    uses: [grants, breakGlass, deliveries, workflowRuns, runs],
+    uses: [grants, breakGlass, deliveries, workflowRuns, runs, refs],
     subjects: ({ fact, key }) => (fact === grants.id && !isAddressedKey(key) ? [key] : []),
     conclude(key, context) {
       const grant = context.read(grants, key);

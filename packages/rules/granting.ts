@@ -3,8 +3,9 @@ import type { ConcludeContext } from '@tripline/contracts/rule';
 import { type BreakGlassRecord, breakGlass, recordsKey } from '@tripline/facts/break-glass';
 import { deliveries, deliveryKey } from '@tripline/facts/deliveries';
 import type { Given, Grant, GrantAct } from '@tripline/facts/grants';
-import { type Attempt, type Job, runs } from '@tripline/facts/runs';
-import { namedRepository } from '@tripline/facts/things';
+import { type Ref, refs } from '@tripline/facts/refs';
+import { type Attempt, type Job, type Run, runs } from '@tripline/facts/runs';
+import { namedRepository, refKeyIn } from '@tripline/facts/things';
 import { stretchKeys, workflowRuns } from '@tripline/facts/workflow-runs';
 import { z } from 'zod';
 
@@ -16,7 +17,7 @@ export const latestMs = 72 * hour;
 /** `Acme/Access/.github/workflows/grant.yml@main` is the workflow that it looks like. */
 const workflow = z
   .string()
-  .transform((text) => text.trim().replace(/@[^@/]+$/, ''))
+  .transform((text) => text.trim().split('@', 1)[0]!)
   .pipe(
     z
       .string()
@@ -119,6 +120,7 @@ function windowsOf(key: string, path: string, context: GrantContext): Window[] {
   const run = context.read(runs, key);
   return (run?.attempts ?? []).flatMap((attempt) => {
     if (attempt.path?.toLowerCase() !== path.toLowerCase() || attempt.fork) return [];
+    if (!isAtHead(key, run!, attempt, context)) return [];
     return attempt.jobs.flatMap((job) => {
       const { startedMs, finishedMs } = job;
       if (startedMs === undefined) return [];
@@ -127,6 +129,48 @@ function windowsOf(key: string, path: string, context: GrantContext): Window[] {
       return [{ ...window, fromMs: startedMs, closedMs, ended: finishedMs !== undefined }];
     });
   });
+}
+
+/** A push lies so long before the run that it sets off, at most, and a run may be set off while another push comes. */
+const pushedLatelyMs = 60_000;
+
+/**
+ * Whether an attempt ran the commit at which the default branch stood then. A run says a name, not whether it is a branch's
+ * or a tag's; and an old run can be run again. Where nobody has heard where the branch stood, it counts unless a tag of the
+ * name stood at the commit.
+ */
+function isAtHead(runKey: string, { repository }: Run, attempt: Attempt, context: GrantContext): boolean {
+  const { ref, revision, startedMs } = attempt;
+  if (ref === undefined || revision === undefined || ref !== (repository.defaultBranch ?? ref)) return false;
+  const byId = runKey.slice(0, runKey.lastIndexOf('#'));
+  const byName = thingKey(...placeOf(byId), namedRepository(repository.name));
+  const atMs = startedMs ?? Date.parse(attempt.time);
+  // An inventory may have named the repository alone.
+  const known = [byId, byName].flatMap((key) => context.read(refs, refKeyIn(key, 'branch', ref)) ?? []);
+  const heads = headsAround(known, atMs, context.settings.skewMs);
+  if (heads.length > 0) return heads.includes(revision);
+  const tag = context.read(refs, refKeyIn(byId, 'tag', ref));
+  return tag === undefined || !tag.moves.some(({ after }) => after === revision);
+}
+
+function placeOf(key: string): [provider: string, instance: string] {
+  const [provider, instance] = key.split(':', 2);
+  return [provider!, instance!];
+}
+
+/** Where a branch stood at a time, or shortly before; empty where that is not known. */
+function headsAround(known: readonly Ref[], ms: number, skewMs: number): string[] {
+  const stands = known
+    .flatMap(({ moves, stood }) => [
+      ...moves.map(({ time, after }) => ({ ms: Date.parse(time), revision: after })),
+      ...stood.map(({ time, revision }) => ({ ms: Date.parse(time), revision })),
+    ])
+    .filter((one) => one.ms <= ms + skewMs)
+    .sort((a, b) => a.ms - b.ms);
+  const lately = stands.filter((one) => one.ms > ms - pushedLatelyMs);
+  const stood = stands.findLast((one) => one.ms <= ms - pushedLatelyMs)?.revision;
+  const before = stood ?? known.find(({ first }) => first !== undefined)?.first?.before;
+  return [...(before === undefined ? [] : [before]), ...lately.map(({ revision }) => revision)];
 }
 
 /** The break-glass record, heard of before the act, under which it was done: the one that ends last. */

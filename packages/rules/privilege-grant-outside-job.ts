@@ -14,6 +14,7 @@ import {
   privilegesOf,
   removalsSince,
 } from '@tripline/facts/grants';
+import { refs } from '@tripline/facts/refs';
 import { runs } from '@tripline/facts/runs';
 import { isSameAccount } from '@tripline/facts/things';
 import { workflowRuns } from '@tripline/facts/workflow-runs';
@@ -61,7 +62,9 @@ function isExcused(grant: Grant, act: Given, context: GrantContext): boolean {
   const window = windows.find(({ ended }) => ended) ?? windows[0];
   if (window) {
     context.explain(`job ${window.job.name} of ${window.run} was running`);
-    if (!window.ended) recheckWindow(window, context);
+    // Where the default branch stood, and when the job ended, may yet be heard of.
+    if (window.ended) recheckLate(act.heardMs, context);
+    else recheckWindow(window, context);
     return true;
   }
   const accepted = invitationsOf(grant, act, ms, context);
@@ -193,7 +196,7 @@ export const rule = defineRule<null, GrantingSettings>({
   settings: grantingSettings as z.ZodType<GrantingSettings>,
   learns: false,
   concludes: {
-    uses: [grants, breakGlass, deliveries, workflowRuns, runs],
+    uses: [grants, breakGlass, deliveries, workflowRuns, runs, refs],
     subjects: ({ fact, key }) => (fact === grants.id && !isAddressedKey(key) ? [key] : []),
     conclude(key, context) {
       const grant = context.read(grants, key);
