@@ -19,7 +19,6 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import { isAlive, isListed } from '@tripline/runtime/processes';
 import { askForLease, type Lease } from './lease.ts';
@@ -89,7 +88,6 @@ async function reachServer(
     const answer = await askForLease(place.socketDir, superuser);
     const runningPid = findServer(place);
     if (typeof answer === 'object' && 'endIfLast' in answer) {
-      failpoint('embedded.after-lease');
       if (runningPid !== undefined) await use.guard(runningPid);
       return { lease: answer, launched };
     }
@@ -106,9 +104,7 @@ async function reachServer(
       launched = undefined;
     }
     if (!launched && runningPid === undefined) {
-      failpoint('embedded.before-launch');
       launched = launch(place, settings);
-      failpoint('embedded.after-launch');
       if (launched.pid !== undefined) await use.guard(launched.pid);
     }
     const hangs = answer === 'away' && !launched && runningPid !== undefined;
@@ -180,7 +176,6 @@ async function initialise(place: Place, logger: Logger | undefined): Promise<voi
   const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
   const args = ['-D', aside, '-U', superuser, '--auth=trust', '--no-instructions', ...locale];
   logger?.info({ dataDir: place.dataDir }, 'creating the embedded database');
-  failpoint('embedded.before-initdb');
   const child = place.run('initdb', args, ['ignore', 'ignore', 'pipe']);
   const said = text(child.stderr!);
   const [status] = await once(child, 'exit').catch((error) => [String(error)]);
@@ -189,9 +184,7 @@ async function initialise(place: Place, logger: Logger | undefined): Promise<voi
     throw doesNotStart(place, `initdb ended with ${status}\n${await said.catch(() => '')}`);
   }
   try {
-    failpoint('embedded.after-initdb');
     renameSync(aside, place.cluster);
-    failpoint('embedded.after-placing');
   } catch (error) {
     rmSync(aside, { recursive: true, force: true });
     if (!existsSync(version)) throw error;

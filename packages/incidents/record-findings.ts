@@ -2,7 +2,6 @@ import type { Entity, Evidence, Finding, Severity } from '@tripline/contracts/fi
 import type { Actor } from '@tripline/contracts/incident';
 import type { Intent } from '@tripline/contracts/response';
 import { describeScope, type Silence, silenceOf } from '@tripline/contracts/silence';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { ClientBase } from 'pg';
 import { createJoining, entityName, joiningWindowMs, joins, type OpenIncident } from './join-incidents.ts';
 
@@ -61,7 +60,6 @@ export async function recordVerdicts(
   if (verdicts.length === 0) return recorded;
   const { known, locked, silences } = await readAndLock(client, verdicts);
   const allSilences = [...silences, ...ofConfig];
-  failpoint('detector.after-known');
   const joining = createJoining(locked.length === 0 ? [] : await readIncidents(client, locked));
   const byId = new Map([...joining.incidents].map((incident) => [incident.id, incident]));
   const standing = new Map<string, Standing>();

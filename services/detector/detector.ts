@@ -11,7 +11,6 @@ import { noteRuleFaults, type RuleFault } from '@tripline/health/rule-faults';
 import { nothingRecorded } from '@tripline/incidents/record-findings';
 import { hooksOf, mayList } from '@tripline/integrations/github/deliveries';
 import type { Clock } from '@tripline/runtime/clock';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { type Batch, type Stream, topics } from '@tripline/stream/stream';
@@ -165,10 +164,8 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     const { topic, partition, caughtUpAtMs, lost } = batch;
     const { engine, pending } = own;
     const startedMs = clock.nowMs();
-    failpoint('detector.after-read');
     const records = batch.records.filter(({ offset }) => offset >= own.next);
     const effects = await evaluate(own, { records, caughtUpAtMs });
-    failpoint('detector.after-evaluate');
     if (lost.aborted) return engine.rollback();
     if (records.length === 0 && effects.counts.timersFired === 0 && effects.timers.length === 0) return engine.commit();
     await deadLetterAll(stream, effects.poison, { topic, partition });
@@ -236,9 +233,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   async function evaluate({ engine, state }: Owned, batch: Parameters<Engine['plan']>[0]): Promise<Effects> {
     let missing = engine.plan(batch);
     for (;;) {
-      failpoint('detector.before-fetch');
       engine.hold(missing, await state.read(missing));
-      failpoint('detector.after-fetch');
       const result = engine.evaluate();
       if ('effects' in result) return result.effects;
       missing = result.missing;

@@ -4,7 +4,6 @@ import type { Db } from '@tripline/db/database';
 import { outboxChannel, outgoingTypes, removeFromOutbox, takeFromOutbox } from '@tripline/db/outbox';
 import { inTransaction } from '@tripline/db/transaction';
 import type { Clock } from '@tripline/runtime/clock';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import { openListener } from '@tripline/stream/postgres/listener';
 import { createSignal } from '@tripline/stream/signal';
@@ -33,7 +32,6 @@ export function publishOutbox({ db, stream, config, logger }: OutboxParts): Prom
   return inTransaction(db, async (client) => {
     const taken = await takeFromOutbox(client, atOnce);
     if (taken.length === 0) return 0;
-    failpoint('outbox.before-publish');
     const ours: TriplineEvent[] = [];
     for (const { event } of taken) {
       if (known.has(event.type)) ours.push(event);
@@ -44,7 +42,6 @@ export function publishOutbox({ db, stream, config, logger }: OutboxParts): Prom
         );
     }
     if (ours.length > 0) await appendFromWithin({ stream, config }, ours);
-    failpoint('outbox.after-publish');
     await removeFromOutbox(client, taken);
     return taken.length;
   });

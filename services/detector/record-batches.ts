@@ -5,7 +5,6 @@ import { type AnyJob, addJobs } from '@tripline/db/jobs';
 import type { Effects } from '@tripline/engine/effects';
 import type { StateChange } from '@tripline/engine/keyed-state/state';
 import { nothingRecorded, type Recorded, recordVerdicts } from '@tripline/incidents/record-findings';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { ClientBase, Pool } from 'pg';
 import { type BatchRows, keepBatch } from './store/batches.ts';
 import { writeRuleState } from './store/rule-state.ts';
@@ -54,10 +53,8 @@ export async function recordBatches(
   last: Consequences,
   silences: readonly Silence[],
 ): Promise<Recorded> {
-  failpoint('detector.before-begin');
   if (isNothing(last)) {
     await keepBatch(pool, rows);
-    failpoint('detector.after-commit');
     return nothingRecorded;
   }
   const client = await pool.connect();
@@ -67,17 +64,14 @@ export async function recordBatches(
     await client.query('BEGIN');
     // On their way together, and carried out in this order: a finding waits for no more round trips than it must.
     const [, , , , recorded] = await Promise.all([
-      keepBatch(steps, rows).then(() => failpoint('detector.after-advance')),
-      writeRuleState(steps, rows.partition, last.engineRows).then(() => failpoint('detector.after-state')),
-      writeTimers(steps, rows.partition, last.timers).then(() => failpoint('detector.after-timers')),
-      addJobs(steps, last.jobs).then(() => failpoint('detector.after-jobs')),
+      keepBatch(steps, rows),
+      writeRuleState(steps, rows.partition, last.engineRows),
+      writeTimers(steps, rows.partition, last.timers),
+      addJobs(steps, last.jobs),
       recordVerdicts(steps, last.verdicts, silences),
       askAboutDeliveries(steps, last.questions),
     ]);
-    failpoint('detector.after-findings');
-    failpoint('detector.before-commit');
     await client.query('COMMIT');
-    failpoint('detector.after-commit');
     client.release();
     return recorded;
   } catch (error) {

@@ -5,7 +5,6 @@ import type { StateKey } from '@tripline/engine/keyed-state/keys';
 import { createRunIndex, type SortedRun } from '@tripline/engine/keyed-state/sorted-run';
 import type { StateRow } from '@tripline/engine/keyed-state/state';
 import { createStateStore, type StoreOptions, type StoreSnapshot } from '@tripline/engine/keyed-state/state-store';
-import { failpoint } from '@tripline/runtime/failpoint';
 import { moveFormerState } from './store/rule-state.ts';
 import {
   deleteBlocks,
@@ -37,18 +36,13 @@ export async function openState(db: Db, owner: Ownership, logTimeMs: number, opt
       const work = store.work(nowMs, atLeastOne);
       if (work === undefined) return;
       atLeastOne = false;
-      failpoint('detector.before-tend');
       if (work.kind === 'drop') {
         await deleteBlocks(db.pool, owner, work.dropping);
         store.deleted(work.dropping);
-        failpoint('detector.after-drop');
       } else {
         const group = work.merge(await readBlocks(db.pool, partition, work.reads));
-        failpoint('detector.before-group');
         await writeBlockGroup(db.pool, owner, group);
         store.wrote(group);
-        if (group.instead === null) failpoint('detector.after-group');
-        else failpoint('detector.after-merge');
       }
     }
   }

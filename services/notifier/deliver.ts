@@ -6,7 +6,6 @@ import { type IncidentStory, readIncident } from '@tripline/incidents/incidents'
 import type { Batching, Comparison, Message, MessageBody, SendResult } from '@tripline/integrations/channel';
 import type { Outcome } from '@tripline/integrations/outcome';
 import type { Clock } from '@tripline/runtime/clock';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import { blockChannel, type OpenChannel } from './channels.ts';
 import type { Measures } from './measures.ts';
@@ -89,15 +88,12 @@ export async function deliver(
     do next = await deliverNext(parts, delivery);
     while (next.kind === 'compare');
   } finally {
-    failpoint('notifier.before-release');
     await releaseClaim(parts.db, delivery.claim, next.kind === 'later' ? next.afterMs : undefined);
-    failpoint('notifier.after-release');
   }
 }
 
 async function deliverNext(parts: DeliveryParts, delivery: Delivery): Promise<Next> {
   const comparison = await compare(parts, delivery);
-  failpoint('notifier.after-compare');
   if (comparison.kind === 'in-sync') return comparison;
   if (comparison.kind === 'skip') return skip(parts, delivery, comparison);
   if (comparison.kind === 'wait') return wait(parts, delivery, comparison.afterMs);
@@ -153,7 +149,6 @@ async function skip(
   { after }: Comparison & { kind: 'skip' },
 ): Promise<Next> {
   delivery.claim = await recordSkipped(db, delivery.claim, after);
-  failpoint('notifier.after-skip');
   return again;
 }
 
@@ -187,7 +182,6 @@ async function noteIntentOf({ db, claimMs }: DeliveryParts, delivery: Delivery, 
   delivery.claim = claim;
   const intent = intentOf(message);
   const isNoted = intended === intent || (await noteIntent(db, claim, intent, claimMs));
-  if (isNoted) failpoint('notifier.after-intent');
   return isNoted;
 }
 
@@ -197,9 +191,7 @@ async function send(
   message: Message,
   body: MessageBody,
 ): Promise<SendResult> {
-  failpoint('notifier.before-send');
   const result = await channel.send(message, body);
-  failpoint('notifier.after-send');
   measures.sent(channel, result.outcome);
   return result;
 }
@@ -217,7 +209,6 @@ async function record(
   const progress = result.reference ? { ...message.after, reference: result.reference } : message.after;
   const stored = { kind, mode: channel.mode, body, possiblyRepeated };
   delivery.claim = await recordSent(db, delivery.claim, stored, progress);
-  failpoint('notifier.after-record');
   if (digested !== undefined) {
     if ('news' in digested) await recordDigestNews(db, delivery.claim, channel.mode, digested.news);
     else await recordDigestPages(db, delivery.claim, digested.pages);
@@ -249,7 +240,6 @@ async function recordFailed(
     logger.error(about, `sending a message failed; not retrying it: ${outcome.message}`);
     const progress = message.givenUp ?? { version: message.version };
     delivery.claim = await recordSkipped(db, claim, progress, outcome.reason);
-    failpoint('notifier.after-give-up');
     return message.givenUp === undefined ? { kind: 'in-sync' } : again;
   }
   return retry(parts, delivery, failed);
@@ -273,7 +263,6 @@ async function retry(
     await noteChannelTrouble(db, channel.name, reason);
   }
   await recordFailure(db, claim, reason, channel.mayHaveBeenDone(reason) || possiblyRepeated);
-  failpoint('notifier.after-failure');
   const { failures, incident } = claim.notification;
   const afterMs = askedAfterMs ?? backoffMs[Math.min(failures, backoffMs.length - 1)]!;
   const about = { incident, channel: channel.name, kind: message.kind, reason, afterMs };

@@ -8,7 +8,6 @@ import type { Batching } from '@tripline/integrations/channel';
 import { channels as registeredChannels } from '@tripline/integrations/channels';
 import { createSlackClient } from '@tripline/integrations/slack/client';
 import type { Clock } from '@tripline/runtime/clock';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import type { FastifyInstance } from 'fastify';
@@ -148,10 +147,8 @@ async function notify(
 ): Promise<void> {
   const { db, clock, claimMs } = parts;
   const place = { incident, channel: channel.name, mode: channel.mode };
-  failpoint('notifier.before-enter');
   if (firstMessageInMs(channel) > 0) {
     await deferNotification(db, place);
-    failpoint('notifier.after-park');
     if (channel.compareDigest !== undefined) await group();
     queue.wake();
     return;
@@ -160,7 +157,6 @@ async function notify(
   const first = channel.mode === 'live' ? channel.firstMessage : undefined;
   const askedMs = clock.nowMs();
   const [claim, known] = await Promise.all([claimNotification(db, place, randomUUID(), claimMs, first), read()]);
-  failpoint('notifier.after-claim');
   if (claim === undefined) return queue.wake();
   // Whoever was held up for long asks whether the claim still holds, as the noting of an intent does.
   const { intended, ...held } = claim;
@@ -171,7 +167,6 @@ async function notify(
 /** So many incidents wait for their first message that one message is to report them. */
 async function groupStorm({ db, logger, measures }: DeliveryParts, { mode }: OpenChannel): Promise<void> {
   const grouped = await groupIntoDigest(db, { above: groupAbove, keep: groupKeeps, mode });
-  failpoint('notifier.after-fold');
   if (grouped > 0)
     logger.warn(
       { incidents: grouped },

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '@tripline/db/database';
 import type { Clock } from '@tripline/runtime/clock';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import { anyCallInMs, type OpenChannel } from './channels.ts';
 import { type Claim, claimDue } from './store/messages.ts';
@@ -65,9 +64,7 @@ async function deliverDue(
   order: 'oldest' | 'newest',
 ): Promise<'delivered' | 'none' | 'failed'> {
   try {
-    failpoint('notifier.before-turn');
     const claim = await claimDue(db, channel.name, order, randomUUID(), claimMs);
-    failpoint('notifier.after-turn');
     if (claim === undefined) return 'none';
     await deliver(claim);
     return 'delivered';

@@ -1,7 +1,6 @@
 import type { Db } from '@tripline/db/database';
 import { addJobs } from '@tripline/db/jobs';
 import type { Clock } from '@tripline/runtime/clock';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import { findUndelivered } from './store/messages.ts';
 
@@ -25,7 +24,6 @@ const usualReach = 60;
  */
 export async function queueMissed({ db, channels, graceMs }: Sweep, withinMs = dayMs): Promise<void> {
   const missed = await findUndelivered(db, { channels, graceMs, withinMs });
-  if (missed.length > 0) failpoint('notifier.sweeping');
   await addJobs(
     db.pool,
     missed.map((incident) => ({ name: 'notify', payload: { incident }, key: `notify:${incident}` })),

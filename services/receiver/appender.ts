@@ -1,4 +1,3 @@
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { NewRecord, Stream } from '@tripline/stream/stream';
 import { RecordTooLarge, StreamUnavailable } from '@tripline/stream/stream';
 
@@ -70,9 +69,7 @@ export function createAppender(options: {
 
   async function appendToLog(records: readonly NewRecord[]): Promise<void> {
     const startedMs = performance.now();
-    failpoint('receiver.before-append');
     await appendWithin(stream, records, options.timeoutMs);
-    failpoint('receiver.after-append');
     options.observeAppend((performance.now() - startedMs) / 1000);
   }
 

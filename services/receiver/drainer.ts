@@ -1,5 +1,4 @@
 import type { Clock } from '@tripline/runtime/clock';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { NewRecord, Stream } from '@tripline/stream/stream';
 import { RecordTooLarge } from '@tripline/stream/stream';
@@ -47,11 +46,8 @@ export function createDrainer(options: {
           bell = Promise.withResolvers();
           continue;
         }
-        failpoint('receiver.before-drain');
         await appendAll(records);
-        failpoint('receiver.after-drain');
         await spool.drop(records.length);
-        failpoint('receiver.after-drop');
         pauseMs = 100;
         if (spool.empty()) logger.info('spool drained; appending to the log again');
       } catch (error) {

@@ -1,7 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { copyFile, mkdir, open, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { NewRecord } from '@tripline/stream/stream';
 import { decodeFrames, encodeFrame } from './spool-frames.ts';
@@ -57,11 +56,8 @@ export async function openSpool(options: {
   async function openSegment(): Promise<{ segment: Segment; file: FileHandle }> {
     number += 1;
     const path = join(dir, `${String(number).padStart(10, '0')}.spool`);
-    failpoint('receiver.before-segment');
     const file = await open(path, 'ax', 0o600);
-    failpoint('receiver.segment-made');
     await syncFolder(dir);
-    failpoint('receiver.after-segment');
     const segment = { path, size: 0, offset: 0, waiting: 0 };
     segments.push(segment);
     newest = { segment, file };
@@ -91,13 +87,10 @@ export async function openSpool(options: {
       const { segment, file } = newest ?? (await openSegment());
       const whole = Buffer.concat(frames);
       let written = 0;
-      failpoint('receiver.before-write');
       while (written < whole.length) {
         written += (await file.write(whole, written, whole.length - written)).bytesWritten;
       }
-      failpoint('receiver.before-sync');
       await file.datasync();
-      failpoint('receiver.after-sync');
       segment.size += whole.length;
       segment.waiting += frames.length;
       return accepted;
@@ -119,9 +112,7 @@ export async function openSpool(options: {
       await closeNewest();
     }
     segments.shift();
-    failpoint('receiver.before-unlink');
     await unlink(oldest.path);
-    failpoint('receiver.after-unlink');
   }
 
   async function peek(limit: number): Promise<NewRecord[]> {
@@ -193,9 +184,7 @@ async function recover(dir: string, logger: Logger): Promise<{ segments: Segment
       const good = Buffer.concat(frames.records.map(({ record }) => encodeFrame(record)));
       size = good.length;
       await writeFile(`${path}.new`, good, { mode: 0o600, flush: true });
-      failpoint('receiver.before-mend');
       await rename(`${path}.new`, path);
-      failpoint('receiver.after-mend');
       await syncFolder(dir);
     }
     if (frames.records.length === 0) await unlink(path);

@@ -3,7 +3,6 @@ import { fromEventRecord } from '@tripline/contracts/event-record';
 import { faultOfOrigin, type OriginKeys } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
 import { advance, Fenced, type TakenPartition, takePartition } from '@tripline/db/positions';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { type Batch, type Stream, type StreamRecord, topics } from '@tripline/stream/stream';
@@ -44,9 +43,7 @@ export async function createRecorder({ config, stream, db, logger, metrics }: Re
   });
 
   async function take({ topic, partition }: { topic: string; partition: number }): Promise<number> {
-    failpoint('recorder.before-take');
     const taken = await takePartition(db.pool, { consumer, topic, partition });
-    failpoint('recorder.after-take');
     const head = await readTrailHead(db.pool, topic, partition);
     owned.set(partition, { ...taken, head });
     logger.info({ partition, next: taken.next }, 'partition assigned; recording from its committed offset');
@@ -60,22 +57,16 @@ export async function createRecorder({ config, stream, db, logger, metrics }: Re
     const own = owned.get(partition);
     if (!own) throw new Fenced(`partition ${partition} is not the recorder's`);
     const rows = records.map((record) => toTrailRecord(record, config));
-    failpoint('recorder.before-days');
     await makeTrailDays(db.pool, rows, daysMade);
-    failpoint('recorder.after-days');
     if (lost.aborted) return;
     const next = last.offset + 1;
     const client = await db.pool.connect();
     try {
-      failpoint('recorder.before-begin');
       await client.query('BEGIN');
       const move = { consumer, topic, partition, epoch: own.epoch, expected: own.next, next };
       await advance(client, { ...move, logTimeMs: last.appendedAtMs });
-      failpoint('recorder.after-advance');
       const head = await addToTrail(client, own.head, rows);
-      failpoint('recorder.before-commit');
       await client.query('COMMIT');
-      failpoint('recorder.after-commit');
       owned.set(partition, { ...own, next, head });
       client.release();
     } catch (error) {

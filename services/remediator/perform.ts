@@ -3,7 +3,6 @@ import type { PersonRef, StepTargets } from '@tripline/contracts/response';
 import type { Outcome } from '@tripline/integrations/outcome';
 import { type Access, type Asked, type Check, NoAccess, type Step } from '@tripline/integrations/provider';
 import type { Clock } from '@tripline/runtime/clock';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Gate } from './store/remediations.ts';
 
 /** Between the claim and a request something came up, for which the request was not sent. */
@@ -65,13 +64,10 @@ type Options = {
 export async function perform(step: Step, options: Options): Promise<Performed> {
   // Minting a token is not yet an answer to the attack, but it is a credential that need not exist.
   if (await options.stopped()) throw new Stopped('kill-switch');
-  failpoint('remediator.before-token');
   try {
     const performed = await step.withAccess((access) => {
-      failpoint('remediator.after-token');
       return askAndAct(access, options);
     });
-    failpoint('remediator.after-revoking-token');
     return performed;
   } catch (error) {
     if (!(error instanceof NoAccess)) throw error;
@@ -84,7 +80,6 @@ export async function perform(step: Step, options: Options): Promise<Performed> 
 async function askAndAct(access: Access, options: Options): Promise<Performed> {
   const { title, clock, sentBefore } = options;
   const answer = await ask(access, options);
-  failpoint('remediator.after-asking');
   if (answer.result === 'unknown') {
     const { reason, said, afterMs } = answer;
     const message = `${title} was asked in vain whether it is so: ${said}`;
@@ -111,18 +106,14 @@ async function askAndAct(access: Access, options: Options): Promise<Performed> {
   const gate = async () => {
     const gate = await options.gate();
     if (gate !== 'open') throw new Stopped(gate);
-    failpoint('remediator.after-gate');
   };
-  failpoint('remediator.before-act');
   const outcome = await access.act(gate);
-  failpoint('remediator.after-act');
   if (outcome.kind === 'retry') return { kind: 'acted', outcome, check: null };
   let check = await access.check();
   if (outcome.kind === 'done' && check.result !== 'dead') {
     await clock.pause(secondLookAfterMs);
     check = await access.check();
   }
-  failpoint('remediator.after-check');
   return { kind: 'acted', outcome, check };
 }
 

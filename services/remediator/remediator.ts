@@ -10,7 +10,6 @@ import { openProviders, type Providers } from '@tripline/integrations/open-provi
 import type { Outcome } from '@tripline/integrations/outcome';
 import type { Resolved, Step } from '@tripline/integrations/provider';
 import type { Clock } from '@tripline/runtime/clock';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { Counter } from 'prom-client';
@@ -131,12 +130,9 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   });
 
   return async function remediate({ finding: id }) {
-    failpoint('remediator.before-read');
     const finding = await readFinding(db, id);
-    failpoint('remediator.after-read');
     if (finding === undefined) throw new Error(`there is no finding ${id}: its job must have outlived it`);
     await planRemediations(db, finding, finding.response.map(plan));
-    failpoint('remediator.after-plan');
     let againAfterMs = Number.POSITIVE_INFINITY;
     for (const remediation of await listRemediations(db, { finding: id })) {
       const went = await carry(finding, remediation);
@@ -158,14 +154,12 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
 
   /** Carries one step as far as it goes now. */
   async function carry(finding: StoredFinding, remediation: Remediation): Promise<Went> {
-    failpoint('remediator.before-claim');
     const claim = await claimRemediation(db, remediation, {
       leaseMs,
       maxPerHour: config.remediation.maxPerHour,
       story: storyOf(finding, providers),
       decide: (facts) => decide(finding, remediation, facts),
     });
-    failpoint('remediator.after-claim');
     switch (claim.kind) {
       case 'settled':
         return 'on';
@@ -259,10 +253,8 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     if (outcome.kind === 'retry' && pauseMs !== undefined) {
       const afterMs = Math.min(outcome.afterMs ?? pauseMs, longestPauseMs);
       if (attempt.begunForMs + afterMs < deadlineMs) {
-        failpoint('remediator.before-postpone');
         const postponed = { reason: outcome.reason, said: saidBy(outcome), afterMs };
         await postponeRemediation(db, place, attempt.nth === 1 ? { ...postponed, story } : postponed);
-        failpoint('remediator.after-postpone');
         log.info({ reason: outcome.reason, afterMs }, 'a step failed; retrying');
         return { againAfterMs: afterMs, holds: attempt.nth < holdingAttempts };
       }
@@ -276,9 +268,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
         said: `${providers.titleOf(remediation.step.provider)} was not asked: it gave no token or no answer`,
       },
     } as const;
-    failpoint('remediator.before-settle');
     report(finding, await settleRemediation(db, place, settled, story));
-    failpoint('remediator.after-settle');
     return 'on';
   }
 

@@ -4,21 +4,22 @@ import { toRecords } from '@tripline/testing/timeline/play';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { minuteMs, rules, someEvents, startMs } from '../detector.rules.ts';
 import { layLog } from './laid-log.ts';
-import { failpointNames, startProcess, until } from './service-process.ts';
+import { pointsOf } from './points.ts';
+import { startProcess, until } from './service-process.ts';
 import { differences, whatMustStand, whatStands } from './standing.ts';
 import type { Victim } from './victim.ts';
 
 const child = join(import.meta.dirname, '../detector.child.ts');
 const recordsABatch = 4;
 /** State is merged and let go of in some batches only: 45 for 20 passings, as measured. */
-const rarely = /^detector\.after-(stretch|merge|drop):/;
+const rarely = /^detector\.(?:before|after)-(?:merge|drop):/;
 const batchesUntil = (failpoint: string) => Number(failpoint.split(':')[1]) * (rarely.test(failpoint) ? 3 : 1);
 
 /** The detector with small rules that use all that an engine offers, on a log that is long enough for every death. */
 export const detector: Victim = {
   service: 'detector',
   compared: 'findings, incidents, jobs and stories with an undisturbed engine in memory',
-  points: failpointNames().filter((name) => name.startsWith('detector.')),
+  points: pointsOf('detector'),
   passings: 20,
   async open(ground, failpoints) {
     const batches = failpoints.reduce((sum, failpoint) => sum + batchesUntil(failpoint), 0);

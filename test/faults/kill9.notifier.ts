@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import type { Db } from '@tripline/db/database';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { type SlackMessage, startPagerDuty, startSlack } from './fake-services.ts';
+import { pointsOf } from './points.ts';
 import { recordFindings, someFinding } from './recorded-findings.ts';
-import { failpointNames, startProcess, until } from './service-process.ts';
+import { startProcess, until } from './service-process.ts';
 import { setDifferences } from './standing.ts';
 import type { Victim } from './victim.ts';
 
@@ -19,7 +20,7 @@ const storm = 30;
 export const notifier: Victim = {
   service: 'notifier',
   compared: 'every incident told as it is, in Slack and PagerDuty; nothing twice but marked',
-  points: failpointNames().filter((name) => name.startsWith('notifier.')),
+  points: pointsOf('notifier'),
   passings: 12,
   // One sweep finds all that is missed.
   canPass: (point, passing) =>

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { createSender, someDeliveries, webhookSecret } from './deliveries.ts';
 import { openLog } from './laid-log.ts';
+import { pointsOf } from './points.ts';
 import { startPostgresProxy } from './postgres-proxy.ts';
-import { failpointNames, type ServiceProcess, startService, until } from './service-process.ts';
+import { type ServiceProcess, startService, until } from './service-process.ts';
 import { setDifferences } from './standing.ts';
 import type { Victim } from './victim.ts';
 import { addressOf } from './whole.ts';
@@ -13,17 +14,15 @@ import { addressOf } from './whole.ts';
 /** It comes by these only when it finds a segment whose end a crash cut short: once a start. */
 const onceAStart = ['receiver.before-mend', 'receiver.after-mend'];
 /** Once each time that the log went away and came back. */
-const onceAnOutage = /segment|unlink|drain|drop/;
+const onceAnOutage = /segment|unlink|drain/;
 /** Only while the log takes records. */
-const atTheLog = /append|^log/;
+const atTheLog = /append/;
 
 /** The receiver on an embedded log that goes away and comes back all the time, so that it appends, spools and drains. */
 export const receiver: Victim = {
   service: 'receiver',
   compared: 'what was acknowledged and what the log holds, as sets; the spool is empty',
-  points: failpointNames().filter(
-    (name) => name.startsWith('receiver.') || (name.startsWith('log.') && name.endsWith('-write')),
-  ),
+  points: pointsOf('receiver'),
   passings: 12,
   canPass: (point, passing) =>
     passing === 1 || (!onceAStart.includes(point) && (passing <= 6 || !onceAnOutage.test(point))),

@@ -4,15 +4,14 @@ import { verifyTrail } from '@tripline/trail/verify-trail';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { someEvents } from '../detector.rules.ts';
 import { openLog } from './laid-log.ts';
-import { failpointNames, startService, until } from './service-process.ts';
+import { pointsOf } from './points.ts';
+import { startService, until } from './service-process.ts';
 import { setDifferences } from './standing.ts';
 import type { Victim } from './victim.ts';
 
 /** It comes by these once a start. */
-const onceAStart = ['recorder.before-take', 'recorder.after-take'];
-const points = failpointNames().filter(
-  (name) => name.startsWith('recorder.') || /^log\..*-(heartbeat|read)$/.test(name),
-);
+const onceAStart = /-(?:take|head)$/;
+const points = pointsOf('recorder', 'log').filter((name) => !name.endsWith('-write'));
 
 /** The recorder on an embedded log that grows as long as it lives. */
 export const recorder: Victim = {
@@ -20,7 +19,7 @@ export const recorder: Victim = {
   compared: 'the trail with the log, row by row, and its chain',
   points,
   passings: 16,
-  canPass: (point, passing) => passing === 1 || !onceAStart.includes(point),
+  canPass: (point, passing) => passing === 1 || !onceAStart.test(point),
   async open(ground) {
     const { db, url, close } = await freshDatabaseOn(ground.postgresUrl);
     const stream = await openLog(db, url, 4);

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import type { Intent } from '@tripline/contracts/response';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { startGitHub } from './fake-services.ts';
+import { pointsOf } from './points.ts';
 import { recordFindings, someFinding } from './recorded-findings.ts';
-import { failpointNames, startService, until } from './service-process.ts';
+import { startService, until } from './service-process.ts';
 import { setDifferences } from './standing.ts';
 import type { Victim } from './victim.ts';
 
@@ -24,6 +25,9 @@ workspaces:
   - { id: acme, github: { organizations: [acme] } }
 `;
 
+/** Steps that it is at when it dies: each may leave its token. */
+const stepsAtOnce = 16;
+
 /** Findings that arrive while it lives: more than it needs to pass a point for the twelfth time, however slowly it starts. */
 const mostInALife = 30;
 
@@ -31,7 +35,7 @@ const mostInALife = 30;
 export const remediator: Victim = {
   service: 'remediator',
   compared: 'every step settled and proved dead; each thing changed at GitHub once; no token left alive but by a death',
-  points: failpointNames().filter((name) => name.startsWith('remediator.')),
+  points: pointsOf('remediator'),
   passings: 12,
   canPass: (point, passing) => passing <= 2 || !/postpone|queued/.test(point),
   async open(ground) {
@@ -143,7 +147,7 @@ export const remediator: Victim = {
             wanted.map((request) => `done dead ${request}`),
           ),
           ...setDifferences('change at GitHub', github.changes, wanted),
-          ...(alive > 4 * deaths ? [`${alive} tokens of ours were left alive by ${deaths} deaths`] : []),
+          ...(alive > stepsAtOnce * deaths ? [`${alive} tokens of ours were left alive by ${deaths} deaths`] : []),
         ];
       },
       async close() {

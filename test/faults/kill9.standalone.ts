@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import { createSender, someDeliveries, webhookSecret } from './deliveries.ts';
-import { failpointNames, type ServiceProcess, startService, until } from './service-process.ts';
+import { points } from './points.ts';
+import { type ServiceProcess, startService, until } from './service-process.ts';
 import { setDifferences } from './standing.ts';
 import type { Victim } from './victim.ts';
 import { everyService, openWhole } from './whole.ts';
@@ -14,9 +15,9 @@ const passed = [
   /^receiver\.(before|after)-append$/,
   /^log\./,
   /^recorder\./,
-  /^detector\.(after-read|before-begin|after-advance|after-findings|before-commit|after-commit)$/,
-  /^notifier\.(before-enter|before-send|after-send|after-release)$/,
-  /^remediator\.(before-read|after-plan|before-claim|after-claim)$/,
+  /^detector\.(after-read|before-begin|after-batch|after-findings|before-commit|after-commit)$/,
+  /^notifier\.(before-claim|before-intent|after-record|after-release)$/,
+  /^remediator\.(before-read|after-plan|before-claim|after-acting)$/,
 ];
 /** Passed once in the life of a data folder. */
 const isOfTheFirstStart = (failpoint: string) => /initdb|placing/.test(failpoint);
@@ -25,10 +26,12 @@ const isOfTheFirstStart = (failpoint: string) => /initdb|placing/.test(failpoint
 export const standalone: Victim = {
   service: 'standalone',
   compared: 'log, trail, findings and incidents with an undisturbed engine; messages and steps, each once',
-  points: failpointNames().filter((name) => passed.some((pattern) => pattern.test(name))),
+  points: Object.keys(points)
+    .filter((name) => passed.some((pattern) => pattern.test(name)))
+    .sort(),
   passings: 2,
   sampled: 3,
-  canPass: (point, passing) => passing === 1 || !/^embedded|-take$|-days$/.test(point),
+  canPass: (point, passing) => passing === 1 || !/^embedded|-take$|-head$|-days$/.test(point),
   async open(_ground, failpoints) {
     const folder = mkdtempSync(join(tmpdir(), 'tripline-standalone-'));
     const sender = createSender(someDeliveries(failpoints.length * 400 + 500));

@@ -13,7 +13,7 @@ const lanes = 2;
  * what must stand.
  */
 export function kill9(victim: Victim): Fault {
-  const all = pointsOf(victim);
+  const all = plannedPoints(victim);
   return {
     name: `kill9-${victim.service}`,
     what: `kill -9 of the ${victim.service} before and after each I/O`,
@@ -51,7 +51,7 @@ async function run(ground: Ground, victim: Victim, failpoints: readonly string[]
 
 const nameOf = (failpoint: string) => failpoint.split(':')[0]!;
 
-function pointsOf({ points, passings, canPass }: Victim): string[] {
+function plannedPoints({ points, passings, canPass }: Victim): string[] {
   return Array.from({ length: passings }, (_, passing) =>
     points.filter((point) => canPass?.(point, passing + 1) ?? true).map((point) => `${point}:${passing + 1}`),
   ).flat();

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 
 /** Code once compiled, so that a thousand starts do not compile it a thousand times. */
 const compileCache = join(root, 'node_modules/.cache/tripline-faults');
+
+const failpoints = join(import.meta.dirname, 'failpoints.ts');
 
 const alive = new Set<ChildProcess>();
 process.on('exit', () => {
@@ -23,9 +24,13 @@ export type ServiceProcess = {
   kill: (signal?: NodeJS.Signals) => Promise<void>;
 };
 
-/** Starts `node <script> <args>` with nothing of our environment but the path, and `env`. */
+/**
+ * Starts `node <script> <args>` with nothing of our environment but the path, and `env`. With `FAILPOINT` in it, it dies
+ * at that point of points.ts.
+ */
 export function startProcess(args: readonly string[], env: Record<string, string>, cwd = root): ServiceProcess {
-  const child = spawn(process.execPath, args, {
+  const isMortal = env['FAILPOINT'] !== undefined || env['IO_SEEN'] !== undefined;
+  const child = spawn(process.execPath, [...(isMortal ? ['--import', failpoints] : []), ...args], {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', HOME: cwd, NODE_COMPILE_CACHE: compileCache, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -83,17 +88,4 @@ export async function until<T>(
     }
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
-}
-
-/** Names of the failpoints that stand in the sources of services and packages, such as `detector.before-commit`. */
-export function failpointNames(): string[] {
-  const names = new Set<string>();
-  for (const room of ['services', 'packages']) {
-    for (const entry of readdirSync(join(root, room), { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || !entry.name.endsWith('.ts') || entry.parentPath.includes('node_modules')) continue;
-      const source = readFileSync(join(entry.parentPath, entry.name), 'utf8');
-      for (const [, name] of source.matchAll(/\bfailpoint\('([a-z-]+\.[a-z-]+)'\)/g)) names.add(name!);
-    }
-  }
-  return [...names].sort();
 }

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '@tripline/runtime/clock';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import type pg from 'pg';
 import type { PartitionReader } from '../partition-reader.ts';
@@ -39,12 +38,10 @@ export async function joinGroup(options: {
 
   async function beat(): Promise<void> {
     const askedAtMs = clock.nowMs();
-    failpoint('log.before-heartbeat');
     const { rows } = await pool.query<{ owned: number[]; share: number }>(
       'SELECT * FROM log_heartbeat($1, $2, $3, $4)',
       [group, topic, consumer, leaseTtlMs],
     );
-    failpoint('log.after-heartbeat');
     beatAtMs = askedAtMs;
     const { owned, share } = rows[0]!;
     for (const partition of partitionReaders.keys()) if (!owned.includes(partition)) end(partition);

@@ -1,4 +1,3 @@
-import { failpoint } from '@tripline/runtime/failpoint';
 import type pg from 'pg';
 import type { PartitionSource } from '../partition-reader.ts';
 import type { Signal } from '../signal.ts';
@@ -106,13 +105,11 @@ export function embeddedSource(options: {
       let records = reader.tail?.take(next, maxRecords) ?? [];
       const isTold = next < reader.toldEnd;
       const behind = next + maxRecords < knownEnd;
-      failpoint('log.before-read');
       const end = behind || isTold ? null : await lookAtEnd(pool, topic, partition);
       if (end) knownEnd = end.next;
       if (records.length === 0 && next < knownEnd) {
         records = await readLog(pool, { topic, partition, from: next, end: knownEnd, limit: maxRecords });
       }
-      failpoint('log.after-read');
       if (records.length > 0) next = records.at(-1)!.offset + 1;
       // Retention overtook us: what lay before `first` is gone.
       else if (next < knownEnd) next = Math.max(next, (end ?? (await lookAtEnd(pool, topic, partition))).first);

@@ -1,7 +1,6 @@
 import type { Db } from '@tripline/db/database';
 import { describeDatabaseFault } from '@tripline/db/database-fault';
 import type { Clock } from '@tripline/runtime/clock';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Logger } from '@tripline/runtime/logger';
 import { createBatcher } from '../batcher.ts';
 import { partitionOf } from '../partition.ts';
@@ -98,7 +97,6 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
       lengths.push(key.length, headers.length, record.value.length);
       pieces.push(key, headers, record.value);
     }
-    failpoint('log.before-write');
     writing.set(topic, []);
     try {
       const { rows } = await pool.query<{ to_partition: number; base_offset: number; appended_ms: number }>({
@@ -106,7 +104,6 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
         text: 'SELECT * FROM log_append_timed($1, $2, $3, $4)',
         values: [topic, `{${partitions.join(',')}}`, `{${lengths.join(',')}}`, Buffer.concat(pieces)],
       });
-      failpoint('log.after-write');
       const ends = new Map(rows.map((row) => [row.to_partition, { next: row.base_offset, atMs: row.appended_ms }]));
       const appended = partitions.map((partition) => {
         const end = ends.get(partition)!;

@@ -4,7 +4,6 @@ import type { ChannelName, MessageKind, Mode } from '@tripline/contracts/notific
 import type { Db } from '@tripline/db/database';
 import type { MessagesTables } from '@tripline/db/tables/messages';
 import { inTransaction } from '@tripline/db/transaction';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { Selectable } from 'kysely';
 
 /** What one channel was told of one incident, or of the incidents of one digest, and what is under way: a row of `told`. */
@@ -329,9 +328,7 @@ export function groupIntoDigest(db: Db, options: { above: number; keep: number; 
       );
     let grouped = 0;
     for (let last = groupedAtOnce; last === groupedAtOnce; grouped += last) last = (await group()).rowCount ?? 0;
-    failpoint('notifier.fold-after-update');
     if (grouped > 0) await client.query('UPDATE told SET due_at = now() WHERE id = $1', [digest]);
-    failpoint('notifier.fold-before-commit');
     return grouped;
   });
 }

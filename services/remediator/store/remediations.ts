@@ -7,7 +7,6 @@ import { addToOutbox, type OutgoingEvent } from '@tripline/db/outbox';
 import type { RemediationState, ShownRequest } from '@tripline/db/tables/remediations';
 import { inTransaction } from '@tripline/db/transaction';
 import { addIncidentEvent, pageAnew } from '@tripline/incidents/incidents';
-import { failpoint } from '@tripline/runtime/failpoint';
 import type { PoolClient } from 'pg';
 
 /** One step of a finding's playbook and what became of it. Field docs: migrations/0005_remediations.sql. Times are RFC 3339. */
@@ -178,7 +177,6 @@ export async function claimRemediation(
       `SELECT stopped FROM switches WHERE name = 'remediation'`,
     );
     const load = await readLoad(client, remediation, options.maxPerHour);
-    failpoint('remediator.claim-locked');
     const { withdrawn, doubt, resolved, sent } = row;
     const stopped = stops[0]?.stopped ?? false;
     // What may have been sent has its place already: it is seen through.
@@ -250,7 +248,6 @@ async function queue(
   );
   if (options.wasQueued) return { kind: 'queued', queued: undefined };
   const queued = toRemediation(rows[0]!);
-  failpoint('remediator.queued');
   await tell(client, queued, options.story);
   return { kind: 'queued', queued };
 }
@@ -368,9 +365,7 @@ async function settle(
   );
   if (rows[0] === undefined) return undefined;
   const settled = toRemediation(rows[0]);
-  failpoint('remediator.settled');
   await tell(client, settled, story);
-  failpoint('remediator.before-commit');
   return settled;
 }
 
