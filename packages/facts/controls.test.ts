@@ -108,11 +108,13 @@ test('it covers the refs that it covered before, too', () => {
       ),
     ),
   );
-  const branch = (name: string) => ({ type: 'branch', name }) as const;
-  expect(isRelaxedFor(relaxation!, branch('main'))).toBe(true);
-  expect(isRelaxedFor(relaxation!, branch('release/1/x'))).toBe(true);
-  expect(isRelaxedFor(relaxation!, branch('feature'))).toBe(false);
-  expect(isRelaxedFor(relaxation!, { type: 'tag', name: 'main' })).toBe(false);
+  const atMs = Date.parse(relaxation!.change.time);
+  const isOpen = (type: 'branch' | 'tag', name: string, ms = atMs) => isRelaxedFor(relaxation!, { type, name }, ms);
+  expect(isOpen('branch', 'main')).toBe(true);
+  expect(isOpen('branch', 'release/1/x')).toBe(true);
+  expect(isOpen('branch', 'feature')).toBe(false);
+  expect(isOpen('tag', 'main')).toBe(false);
+  expect(isOpen('branch', 'main', atMs - 1)).toBe(false);
 });
 
 test('what is known is the same in whatever order it was heard, and twice is once', () => {

@@ -2,6 +2,7 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { Fact } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
+import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
 import { readJson, type Strengths, strengthsOf, toldBefore } from './control-strengths.ts';
@@ -196,11 +197,13 @@ function weakerBy(before: Strengths, after: Strengths | null): [aspect: string, 
   });
 }
 
-/** Whether what was relaxed covers `ref`. */
+/** Whether what was relaxed covers `ref` and was not put back by `ms`. */
 export function isRelaxedFor(
-  { change, include, exclude }: Relaxation,
+  { change, include, exclude, restoredBy }: Relaxation,
   ref: { type: 'branch' | 'tag'; name: string },
+  ms: number,
 ): boolean {
+  if (ms < parseTime(change.time) || (restoredBy !== undefined && ms > parseTime(restoredBy.time))) return false;
   // A classic protection is of branches alone.
   if (change.kind !== 'ruleset' && ref.type === 'tag') return false;
   const fits = (pattern: string) => covers(pattern, ref, change.defaultBranch);

@@ -20,6 +20,8 @@ test('ids are unique, and in an order that somebody chose', () => {
     'mass-workflow-push',
     'token-bulk-clone',
     'self-hosted-runner-fork',
+    'release-tag-moved',
+    'protection-weakened-then-push',
     'credential-new-hosted-class',
     'state-flooded',
   ]);

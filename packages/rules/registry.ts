@@ -8,6 +8,8 @@ import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
 import { rule as massWorkflowPush } from './mass-workflow-push.ts';
 import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
+import { rule as protectionWeakenedThenPush } from './protection-weakened-then-push.ts';
+import { rule as releaseTagMoved } from './release-tag-moved.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
 import { rule as tokenBulkClone } from './token-bulk-clone.ts';
 
@@ -22,6 +24,8 @@ export const rules: readonly AnyRule[] = [
   massWorkflowPush,
   tokenBulkClone,
   selfHostedRunnerFork,
+  releaseTagMoved,
+  protectionWeakenedThenPush,
   credentialNewHostedClass,
   stateFlooded,
 ];

@@ -1,0 +1,52 @@
+import { parseTime } from '@tripline/contracts/time';
+
+/** What a push did to a ref: hashes, forty zeros for nothing. */
+export type RefStep = {
+  time: string;
+  before: string;
+  after: string;
+  /** The commit that `after` names, where it is a tag with a hash of its own. */
+  commit: string;
+};
+export const noRevision = '0'.repeat(40);
+
+/** The ref was left on another commit than it stood on: `from`; `deletedBy` where it was deleted and made again. */
+export type RefMove<Step extends RefStep> = { step: Step; from: string; deletedBy?: Step };
+
+/**
+ * Moves of one ref, in order of its own times, without those that put it back within `mendMs` to where it stood: that is the
+ * mending, and a later one is one more move. What a step says of where the ref stood counts more than what is remembered.
+ */
+export function refMoves<Step extends RefStep>(inOrder: readonly Step[], mendMs: number): RefMove<Step>[] {
+  const steps = inChain(inOrder);
+  const commits = new Map(steps.map(({ after, commit }) => [after, commit]));
+  const isSame = (a: string, b: string) => (commits.get(a) ?? a) === (commits.get(b) ?? b);
+  const moves: RefMove<Step>[] = [];
+  let stood: string | undefined;
+  for (const [place, step] of steps.entries()) {
+    const from = step.before === noRevision ? stood : step.before;
+    stood = step.after === noRevision ? from : step.after;
+    if (step.after === noRevision || from === undefined || isSame(from, step.after)) continue;
+    const last = moves.at(-1);
+    const open = last && parseTime(step.time) - parseTime(last.step.time) <= mendMs ? last : undefined;
+    if (open !== undefined && isSame(open.from, step.after)) continue;
+    const former = steps[place - 1];
+    const deletedBy = former?.after === noRevision ? { deletedBy: former } : {};
+    moves.push({ step, from: open?.from ?? from, ...deletedBy });
+  }
+  return moves;
+}
+
+/** Within one second, which is all that GitHub tells apart, each step stands where the one before it left the ref. */
+function inChain<Step extends RefStep>(steps: readonly Step[]): Step[] {
+  const chain: Step[] = [];
+  for (const alike of Map.groupBy(steps, ({ time }) => time).values()) {
+    while (alike.length > 0) {
+      const stood = chain.at(-1)?.after;
+      const isFirst = (one: Step) => !alike.some((other) => other !== one && other.after === one.before);
+      const next = alike.find(({ before }) => before === stood) ?? alike.find(isFirst) ?? alike[0]!;
+      chain.push(...alike.splice(alike.indexOf(next), 1));
+    }
+  }
+  return chain;
+}

@@ -1,0 +1,93 @@
+import { expectTimeline } from '@tripline/testing/timeline/in-words';
+import { expect, test } from 'vitest';
+import { rule } from './protection-weakened-then-push.ts';
+
+test('relaxed, pushed, put back: critical, whichever is heard first', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    08:00  ada      creates ruleset main of acme/app
+    09:00  ada      relaxes ruleset main of acme/app (enforcement active → disabled)
+    09:01  mallory  pushes c1 to acme/app main            ← FOUND acme/app@main
+    09:02  ada      puts back ruleset main of acme/app
+    `,
+  );
+  expect(findings[0]!.severity).toBe('critical');
+  expect(findings[0]!.summary).toBe(
+    'ada relaxed ruleset main of acme/app (in force), and mallory pushed to main meanwhile; then it was put back. What was pushed need not have passed what protects main.',
+  );
+  expect(findings[0]!.entities).toContainEqual({ kind: 'user', id: 'ada' });
+});
+
+test('not put back, it is high by who relaxed it and medium by another', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  relaxes protection main of acme/app (required_approving_review_count 1 → 0)
+    09:01  mallory  pushes c1 to acme/app main                                                    ← FOUND acme/app@main [high]
+    09:05  ada      relaxes protection main of acme/lib (admin_enforced true → false)
+    09:06  bob      pushes c2 to acme/lib main                                                    ← FOUND acme/lib@main [medium]
+    `,
+  );
+});
+
+test('somebody is let round it by an edit whose list of changes does not say so', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00           ada      creates ruleset main of acme/app (protecting ~DEFAULT_BRANCH)
+    day 20  09:00   mallory  changes ruleset main of acme/app (bypassed by mallory-app)
+    day 20  09:01   mallory  pushes c1 to acme/app main                                   ← FOUND acme/app@main
+    day 20  09:02   mallory  changes ruleset main of acme/app (bypassed by nobody)
+    `,
+  );
+});
+
+test('all protections switched off, deleted and made again, across an hour’s end', () => {
+  expectTimeline(
+    rule,
+    `
+    09:58  mallory  disables protection of acme/app
+    10:01  mallory  pushes c1 to acme/app release/1       ← FOUND acme/app@release/1
+    10:02  mallory  enables protection of acme/app
+    10:59  mallory  deletes ruleset main of acme/lib
+    11:01  mallory  pushes c2 to acme/lib main            ← FOUND acme/lib@main
+    11:02  mallory  creates ruleset new of acme/lib (protecting refs/heads/main)
+    `,
+  );
+});
+
+test('many pushes to one ref are one finding, another ref is another', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  relaxes ruleset all of acme/app (protecting ~ALL; enforcement active → disabled)
+    09:01  mallory  pushes c1 to acme/app main               ← FOUND acme/app@main
+    09:02  mallory  pushes c2 to acme/app main
+    09:03  bob      pushes c3 to acme/app main
+    09:04  mallory  pushes c4 to acme/app next               ← FOUND acme/app@next
+    `,
+  );
+});
+
+test('work goes on: before, after it was put back, elsewhere, later, and where it was made stronger', () => {
+  expectTimeline(
+    rule,
+    `
+    08:55  bob  pushes c1 to acme/app main
+    09:00  ada  relaxes ruleset main of acme/app (enforcement active → disabled)
+    09:01  bob  pushes c2 to acme/app feature/main
+    09:02  bob  pushes c3 to acme/lib main
+    09:03  ada  puts back ruleset main of acme/app
+    09:04  bob  pushes c4 to acme/app main
+    10:00  ada  tightens protection main of acme/app (required_approving_review_count 1 → 2)
+    10:01  bob  pushes c5 to acme/app main
+    11:00  ada  relaxes ruleset old of acme/web (protecting refs/heads/main; enforcement active → disabled)
+    12:30  bob  pushes c6 to acme/web main
+    13:00  ada  creates ruleset next of acme/web (bypassed by deployer)
+    13:01  bob  pushes c7 to acme/web main
+    13:02  ada  changes ruleset next of acme/web (name next → trunk)
+    13:03  bob  pushes c8 to acme/web main
+    `,
+  );
+});

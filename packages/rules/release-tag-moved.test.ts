@@ -1,0 +1,102 @@
+import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
+import { playTimeline } from '@tripline/testing/timeline/play';
+import { expect, test } from 'vitest';
+import { rule } from './release-tag-moved.ts';
+
+test('a tag that is forced to another commit, and what was to be done', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    09:00         ada      tags c1 of acme/app as v1.2.3
+    day 3  10:00  mallory  moves tag v1.2.3 of acme/app to c2    ← FOUND acme/app@v1.2.3 [high/high]
+    `,
+  );
+  expect(findings[0]!.title).toBe('mallory moved tag v1.2.3 of acme/app to another commit');
+  expect(findings[0]!.response).toMatchObject([
+    { action: 'restore-ref', repository: 'acme/app', refType: 'tag', ref: 'v1.2.3', instance: 'github.com' },
+  ]);
+});
+
+test('deleted and made again elsewhere, also weeks later, and within one second', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00           ada      tags c1 of acme/app as v1.2.3
+    09:05           mallory  deletes tag v1.2.3 of acme/app
+    day 40  10:00   mallory  tags c2 of acme/app as v1.2.3    ← FOUND acme/app@v1.2.3
+    `,
+  );
+  expectTimeline(
+    rule,
+    `
+    09:00:07  mallory  deletes tag v1.2.3 of acme/app (from c1)
+    09:00:07  mallory  tags c2 of acme/app as v1.2.3          ← FOUND acme/app@v1.2.3
+    `,
+  );
+});
+
+test('a push says by itself where the tag stood, though nobody heard of it before', () => {
+  expectTimeline(rule, '09:00  mallory  moves tag v1.0.0 of acme/app to c2 (from c1)   ← FOUND acme/app@v1.0.0');
+});
+
+test('two tags within the hour are critical, whichever is heard first', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  moves tag v1.0.0 of acme/app to c9 (from c1)     ← FOUND acme/app@v1.0.0
+    09:20  mallory  moves tag v1 of acme/app to c9 (from c2)         ← FOUND acme/app@v1 [critical]
+    11:00  mallory  moves tag v2.0.0 of acme/app to c9 (from c3)     ← FOUND acme/app@v2.0.0 [high]
+    12:30  ada      moves tag v1.0.0 of acme/lib to c9 (from c4)     ← FOUND acme/lib@v1.0.0 [high]
+    `,
+  );
+});
+
+test('to put it back is the mending, to move it once more is not', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  ada      tags c1 of acme/app as v1.2.3
+    10:00  mallory  moves tag v1.2.3 of acme/app to c2    ← FOUND acme/app@v1.2.3
+    11:00  mallory  moves tag v1.2.3 of acme/app to c3    ← FOUND acme/app@v1.2.3
+    12:00  ada      moves tag v1.2.3 of acme/app to c1
+    `,
+  );
+  expectTimeline(
+    rule,
+    `
+    09:00          ada      moves tag v1.2.3 of acme/app to c2 (from c1)   ← FOUND acme/app@v1.2.3
+    day 20  09:00  mallory  moves tag v1.2.3 of acme/app to c1             ← FOUND acme/app@v1.2.3
+    `,
+  );
+});
+
+test('releases, tags made again where they stood, and tags that float are work', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  ada  tags c1 of acme/app as v1.0.0
+    09:10  ada  tags c2 of acme/app as v1.1.0
+    09:20  ada  deletes tag v1.1.0 of acme/app
+    09:21  ada  tags c2 of acme/app as v1.1.0 (annotated as t1)
+    09:22  ada  moves tag v1.1.0 of acme/app to c2 (annotated as t2)
+    `,
+  );
+  const text = '09:00  ada  moves tag v4 of acme/action to c2 (from c1)';
+  expectTimeline(rule, `${text}   ← FOUND acme/action@v4 [medium]`);
+  for (const floating of [['v[0-9]'], ['acme/action@v*']]) {
+    expectTimeline(rule, text, { settings: { 'release-tag-moved': { floating } } });
+  }
+  expectTimeline(rule, `${text}   ← FOUND acme/action@v4`, {
+    settings: { 'release-tag-moved': { floating: ['acme/app@v4'] } },
+  });
+});
+
+test('noise of others on the same tag takes nothing back that stands', () => {
+  const noise = Array.from({ length: 30 }, (_, nth) => {
+    return `day 2  10:${String(nth).padStart(2, '0')}  eve  moves tag v1.0.0 of acme/app to n${nth}`;
+  });
+  const text = ['09:00  mallory  moves tag v1.0.0 of acme/app to c2 (from c1)', ...noise].join('\n');
+  const played = playTimeline({ rules: [rule], events: eventsOf(text), untilMs: Date.parse('2026-03-14T00:00:00Z') });
+  expect(played.withdrawn).toEqual([]);
+  expect(played.findings.filter(({ rule: by }) => by === rule.id)).toHaveLength(31);
+});
