@@ -1,6 +1,7 @@
 import type { Intent } from '@tripline/contracts/response';
 import { type Attempt, type Job, type Run, runs } from '@tripline/facts/runs';
 import { conclusion } from './builders/conclusion.ts';
+import { targetOf } from './builders/seen.ts';
 
 /** Triggers for which the provider runs what the base says, and not the fork. */
 const ofTheBase = new Set(['pull_request_target', 'workflow_run', 'issue_comment', 'issues', 'discussion_comment']);
@@ -74,9 +75,8 @@ function ownJobs({ jobs }: Attempt): Job[] {
 
 /** Stops the run and gives its machines no further job. */
 function responseTo(key: string, { id, repository }: Run, jobs: readonly Job[]): Intent[] {
-  const [provider = '', instance = ''] = key.split(':', 2);
+  const { provider, instance, ...of } = targetOf(repository, key);
   const place = { provider, instance };
-  const of = { repository: repository.name, ...(repository.id === undefined ? {} : { repositoryId: repository.id }) };
   const runners = new Map(jobs.flatMap(({ worker }) => (worker?.id === undefined ? [] : [[worker.id, worker.name]])));
   const organization = repository.name.slice(0, repository.name.indexOf('/'));
   return [

@@ -14,7 +14,7 @@ export const rules: Command = {
   summary: 'Show the rules: what each catches, what it needs, and what makes it raise a false alarm',
   usage: ['rules [--json]', 'rules test <file> [<file> …]'],
   details:
-    'With `test`, runs tests of rules of your own (node:test) by the kit that tests ours; they may import @tripline/testing/timeline/play from anywhere.',
+    'With `test`, runs tests of rules of your own (node:test) by the kit that tests ours; they may import @tripline/testing/timeline/in-words (timelines in words) and @tripline/testing/timeline/play from anywhere.',
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 100 });

@@ -26,7 +26,10 @@ const entries = [
   'packages/cli/main.ts',
   ...sourcesOf('packages/contracts'),
   'packages/rules/outside.ts',
+  ...sourcesOf('packages/rules/builders'),
+  ...sourcesOf('packages/facts'),
   'packages/testing/timeline/play.ts',
+  'packages/testing/timeline/in-words.ts',
 ];
 
 /** Where a text names a module: `from '…'`, `import '…'`, `import('…')`, `import.meta.resolve('…')`. */

@@ -49,9 +49,14 @@ export function repositoryOf(event: LoggedEvent): Named | undefined {
   return { id: data['vcs.repository.id'] ?? `name:${name.toLowerCase()}`, name: clip(name, 200) };
 }
 
-/** The repository of an observation under `key`, as an intent names it: with provider, instance and, where it is known, its id. */
-export function targetOf(repository: Named, key: string) {
+/** A repository as an intent names it: with provider and instance, by the key of what was observed there, and its id where that is known. */
+export function targetOf(repository: { id?: string | undefined; name: string }, key: string) {
   const [provider = '', instance = ''] = key.split(':', 2);
   const { id, name } = repository;
-  return { provider, instance, repository: name, ...(id.startsWith('name:') ? {} : { repositoryId: id }) };
+  return {
+    provider,
+    instance,
+    repository: name,
+    ...(id === undefined || id.startsWith('name:') ? {} : { repositoryId: id }),
+  };
 }
