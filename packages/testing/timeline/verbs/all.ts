@@ -1,5 +1,6 @@
 import type { Verb } from '../verb.ts';
 import { access } from './access.ts';
+import { answers } from './answers.ts';
 import { changes } from './changes.ts';
 import { controls } from './controls.ts';
 import { feeds } from './feeds.ts';
@@ -7,4 +8,4 @@ import { pushes } from './pushes.ts';
 import { runs } from './runs.ts';
 
 /** Every form that a line can have. A new verb stands in the file of its family; a new family has a line here. */
-export const verbs: readonly Verb[] = [...pushes, ...changes, ...runs, ...access, ...controls, ...feeds];
+export const verbs: readonly Verb[] = [...pushes, ...changes, ...runs, ...access, ...controls, ...feeds, ...answers];

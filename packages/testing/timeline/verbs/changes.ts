@@ -74,8 +74,11 @@ export const changes = [
     const committed = byHand ? said.who : 'web-flow';
     const touching = said.option('touching');
     const authored = byHand ? said.who : change.author;
+    // Whatever the timeline says of it, a branch that something is merged into is there.
+    const isThere = stage.kept(`ref ${repository} refs/heads/${change.base}`) !== undefined;
     tellPush(stage, {
       by: said.who,
+      from: isThere ? undefined : 'base',
       repository,
       ref: `refs/heads/${change.base}`,
       commits,
@@ -83,11 +86,12 @@ export const changes = [
       authored,
       touching,
     });
-    const merged = {
-      ...{ state: 'closed', merged: true, merged_at: stage.time(), closed_at: stage.time() },
-      ...{ merged_by: stage.user(said.who), merge_commit_sha: stage.revision(commit) },
-    };
-    tellChange(said, stage, 'closed', change, { pull_request: merged });
+    tellChange(said, stage, 'closed', change, { pull_request: mergedBody(said, stage) });
+  }),
+  /** The change's own event alone, where the push is a line of its own, as in a merge queue. */
+  verb('merged {change} of {repository} as {commit}', (said, stage) => {
+    const change = changeOf(said, stage);
+    tellChange(said, stage, 'closed', change, { pull_request: mergedBody(said, stage) });
   }),
   verb('queues {change} in {repository} as {commit}', (said, stage) => {
     const change = changeOf(said, stage);
@@ -106,6 +110,13 @@ export const changes = [
   }),
 ];
 
+function mergedBody(said: Said, stage: Stage): Json {
+  stage.keep(`merged ${placeOf(said)}`, stage.time());
+  return {
+    ...{ state: 'closed', merged: true, merged_at: stage.time(), closed_at: stage.time() },
+    ...{ merged_by: stage.user(said.who), merge_commit_sha: stage.revision(said.the('commit')) },
+  };
+}
 const numberOf = (said: Said) => Number(said.the('change').replace('#', ''));
 const placeOf = (said: Said) => `change ${said.the('repository')} ${numberOf(said)}`;
 function keepChange(said: Said, stage: Stage, change: Change): void {

@@ -21,11 +21,16 @@ export const pushes = [
 ];
 
 /** How a commit was made; each of a push's commits alike. */
-export type Making = { authored?: string | undefined; committed?: string | undefined; touching?: string | undefined };
+export type Making = {
+  authored?: string | undefined;
+  committed?: string | undefined;
+  touching?: string | undefined;
+  saying?: string | undefined;
+};
 
 /**
  * A push. Options: `forced`, `from <commit>` where the ref stood elsewhere than the timeline says, `authored by`,
- * `committed by` (web-flow is GitHub itself), `touching <path>, <path>`, `annotated as <tag object>` of a tag.
+ * `committed by` (web-flow is GitHub itself), `saying <message>`, `touching <path>, <path>`, `annotated as <tag object>` of a tag.
  */
 function push(said: Said, stage: Stage, ref: string, commits: readonly string[], moved = false): void {
   const repository = said.the('repository');
@@ -36,6 +41,7 @@ function push(said: Said, stage: Stage, ref: string, commits: readonly string[],
     authored: said.option('authored by'),
     committed: said.option('committed by'),
     touching: said.option('touching'),
+    saying: said.option('saying'),
   };
   tellPush(stage, { by: said.who, repository, ref, commits, forced, annotated, ...making, from });
 }
@@ -84,7 +90,7 @@ function commitBody(stage: Stage, name: string, by: string, making: Making): Jso
       id,
       tree_id: stage.revision(`tree of ${name}`),
       distinct: true,
-      message: `Make ${name}`,
+      message: making.saying ?? `Make ${name}`,
       timestamp: stage.time(),
     },
     url: `https://github.com/commit/${id}`,
