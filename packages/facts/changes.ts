@@ -3,7 +3,7 @@ import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/e
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
-import { type Bound, keepBounded, observedBy } from './bounds.ts';
+import { type Bound, inOwnOrder, keepBounded, manyAuthors, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { accountOf, accountSchema, authorOf, changeKeyIn, repositoryKeyOf, senderOf } from './things.ts';
 
@@ -53,6 +53,8 @@ export const changeSchema = z.object({
   merged: z.array(mergedSchema),
   /** Its commits as the API listed them. */
   listed: z.array(listedSchema),
+  /** More strangers reviewed it than are kept. */
+  crowded: z.literal(true).optional(),
 });
 export type Change = z.infer<typeof changeSchema>;
 export type Review = z.infer<typeof reviewSchema>;
@@ -122,7 +124,21 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
     const before = next.reviews[place];
     if (before !== undefined && (before.base !== undefined || review.base === undefined)) return;
     if (before !== undefined) next = { ...next, reviews: next.reviews.toSpliced(place, 1) };
-    add('reviews', review, (ofTheHouse.has(review.association) ? reviews : strangersReviews) as Bound<never>);
+    const isOfHouse = (one: Review) => ofTheHouse.has(one.association);
+    const mine = next.reviews.filter((one) => isOfHouse(one) === isOfHouse(review));
+    const bound = isOfHouse(review) ? reviews : strangersReviews;
+    const kept = keepBounded(mine, review, bound, {
+      ...at,
+      flooded: (kind, author) => {
+        // Only the last word of each counts, so that what one says too often is nothing lost.
+        if (author !== manyAuthors) return;
+        at.flooded(kind, author);
+        next = { ...next, crowded: true };
+      },
+    });
+    if (kept === mine) return;
+    const others = next.reviews.filter((one) => isOfHouse(one) !== isOfHouse(review));
+    next = { ...next, reviews: [...others, ...kept].sort(inOwnOrder) };
   };
   const learnHead = (author: Change['author'], fork: boolean, branch: string | undefined): void => {
     if (author !== undefined && next.author?.id === undefined && next.author?.login !== author.login)

@@ -3,7 +3,7 @@ import { type EventType, eventIs, isEvent, type LoggedEvent } from '@tripline/co
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
-import { type Bound, keepBounded, observedBy } from './bounds.ts';
+import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { accountOf, accountSchema, authorOf, commitKeyIn, repositoryKeyOf } from './things.ts';
 
@@ -42,6 +42,8 @@ const ofChangeSchema = observedSchema.extend({
   /** From another repository. */
   fork: z.boolean(),
   author: z.string(),
+  /** By which bound it is kept. */
+  kept: z.string(),
 });
 const groupSchema = observedSchema.extend({
   base: z.string(),
@@ -65,6 +67,8 @@ export const commitSchema = z.object({
   built: z.array(builtSchema),
   /** What the provider's API said of it. */
   answers: z.array(answerSchema),
+  /** More merged changes name it than are kept. */
+  crowded: z.literal(true).optional(),
 });
 export type Commit = z.infer<typeof commitSchema>;
 export type Push = z.infer<typeof pushSchema>;
@@ -89,6 +93,9 @@ const ownChanges: Bound<OfChange> = {
   nameOf: nameOfChange,
 };
 const forkChanges: Bound<OfChange> = { ...ownChanges, kind: 'changes from forks', mostPerAuthor: 5, most: 50 };
+/** When a head comes into a branch, the provider calls every change merged that has it. */
+const mergedChanges: Bound<OfChange> = { ...ownChanges, kind: 'merged changes', mostPerAuthor: 5 };
+const boundOf = new Map([ownChanges, forkChanges, mergedChanges].map((bound) => [bound.kind, bound]));
 const groups: Bound<Commit['groups'][number]> = {
   kind: 'merge groups',
   authorOf: () => '',
@@ -171,13 +178,30 @@ function learn(known: Commit | undefined, event: LoggedEvent, at: LearnContext):
   const before = known ?? nothing;
   const revision = at.key.slice(at.key.lastIndexOf('@') + 1);
   let next = before;
-  const add = <Name extends keyof Commit>(name: Name, told: Commit[Name][number], bound: Bound<never>): void => {
+  const add = <Name extends Exclude<keyof Commit, 'crowded'>>(
+    name: Name,
+    told: Commit[Name][number],
+    bound: Bound<never>,
+  ): void => {
     const kept = keepBounded(next[name] as never[], told as never, bound, at) as readonly unknown[];
     if (kept !== (next[name] as readonly unknown[])) next = { ...next, [name]: kept };
   };
-  const addChange = (told: Omit<OfChange, keyof ReturnType<typeof observedBy>>): void => {
-    if (next.changes.some((one) => one.change === told.change && one.as === told.as)) return;
-    add('changes', { ...observedBy(event), ...told }, (told.fork ? forkChanges : ownChanges) as Bound<never>);
+  const addChange = (told: Omit<OfChange, keyof ReturnType<typeof observedBy> | 'kept'>): void => {
+    const isKnown = (one: OfChange) => one.change === told.change && one.as === told.as;
+    if (next.changes.some(isKnown)) return;
+    const isMerged = told.as === 'merge' || event.type === 'dev.cdevents.change.merged';
+    const bound = !told.fork ? ownChanges : isMerged ? mergedChanges : forkChanges;
+    const mine = next.changes.filter((one) => boundOf.get(one.kept) === bound);
+    const kept = keepBounded(mine, { ...observedBy(event), ...told, kept: bound.kind }, bound, {
+      ...at,
+      flooded: (kind, author) => {
+        at.flooded(kind, author);
+        if (bound === mergedChanges) next = { ...next, crowded: true };
+      },
+    });
+    if (kept === mine) return;
+    const others = next.changes.filter((one) => boundOf.get(one.kept) !== bound);
+    next = { ...next, changes: [...others, ...kept].sort(inOwnOrder) };
   };
   if (isRun(event)) {
     const ref = data['vcs.ref.head.name'];

@@ -43,7 +43,13 @@ const nothing: Repository = {
 type Named = z.infer<typeof namedSchema>;
 type Protection = z.infer<typeof protectionSchema>;
 
-const names: Bound<Named> = { kind: 'names', authorOf: () => '', mostPerAuthor: 20, most: 20 };
+const names: Bound<Named> = {
+  kind: 'names',
+  authorOf: () => '',
+  mostPerAuthor: 20,
+  most: 20,
+  nameOf: ({ name }) => name,
+};
 const workflows: Bound<Named> = {
   ...names,
   kind: 'secret workflows',
@@ -133,6 +139,8 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
   if (isEvent(event, 'dev.cdeventsx.tripline-change.looked-up')) {
     const answered = data['tripline.lookup.outcome'] === 'found';
     const told = { ...observedBy(event), revision: data['vcs.ref.head.revision']!, answered };
+    const name = clip(data['vcs.repository.name']!, 256);
+    set('names', earliest(next.names, { ...observedBy(event), name }, names, at));
     const bound = { kind: 'questions', authorOf: () => '', mostPerAuthor: 5, most: 5 };
     // What is asked last is what still matters: to let go of the others drops nothing that could decide.
     set('asked', keepBounded(next.asked, told, bound, { pinned: at.pinned, flooded: () => {} }));
@@ -141,6 +149,8 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
   const { 'vcs.repository.name': name, 'tripline.repository.default_branch': branch } = data;
   if (name !== undefined)
     set('names', earliest(next.names, { ...observedBy(event), name: clip(name, 256) }, names, at));
+  const former = formerNameOf(data);
+  if (former !== undefined) set('names', earliest(next.names, { ...observedBy(event), name: former }, names, at));
   if (branch !== undefined) {
     const told = { ...observedBy(event), name: clip(branch, 300) };
     set('defaultBranches', earliest(next.defaultBranches, told, branches, at));
@@ -153,6 +163,14 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
   const protection = protectionOf(event);
   if (protection !== undefined) set('protections', keepBounded(next.protections, protection, protections, at));
   return next;
+}
+
+/** The name before a renaming: an inventory may have told of the repository by it. */
+function formerNameOf(data: Attributes): string | undefined {
+  const changed =
+    data['tripline.control.action'] === 'renamed' ? data['tripline.control.changes']?.['repository'] : undefined;
+  const from = /^\{"name":\{"from":"([\w.-]+)"/.exec(changed ?? '')?.[1];
+  return from === undefined ? undefined : clip(`${data['vcs.owner.name']}/${from}`, 256);
 }
 
 /** The list with the first telling of each name. */

@@ -46,7 +46,7 @@ export type ReviewReader = {
   acceptsForNew: (branch: string, ms: number) => boolean;
   /** The protected branch that is built, if it is one. */
   into: string | undefined;
-  /** Branches whose past is asked: where they stood when anybody began to listen counts as reviewed. */
+  /** Branches whose past is asked, the default branch last: where they stood when anybody began to listen counts as reviewed. */
   trunks: readonly string[];
   /** Accounts whose own work needs no review. */
   isExempt: (account: Account | undefined) => boolean;
@@ -57,6 +57,7 @@ export type ReviewReader = {
 };
 
 const deepest = 12;
+const crowdedWhy = 'more was told of it by strangers than is kept';
 /** The provider stamps times to the second. */
 const sameMomentMs = 1_000;
 const proving = new Set(['OWNER', 'MEMBER']);
@@ -150,8 +151,9 @@ export function ciPathsBeneath(revision: string, reader: ReviewReader): { paths:
 function isOld(revision: string, reader: ReviewReader): boolean {
   return reader.trunks.some((branch) => {
     const known = reader.branch(branch).filter(({ first, stood }) => first !== undefined || stood.length > 0);
-    // Of a branch of which nothing was ever heard, whatever stands on it was there before.
-    if (known.length === 0 && branch === reader.into) return (reader.commit(revision)?.pushes.length ?? 0) === 0;
+    // Of a default branch of which nothing was ever heard, whatever stands on it was there before.
+    if (known.length === 0 && branch === reader.into && branch === reader.trunks.at(-1))
+      return (reader.commit(revision)?.pushes.length ?? 0) === 0;
     return known.some((ref) => ref.first?.before === revision || ref.stood.some((one) => one.revision === revision));
   });
 }
@@ -202,6 +204,7 @@ function ofTail(tip: string, pending: readonly string[], push: Push, reader: Rev
   );
   if (merged.length > 0) return bestOf(merged.map((change) => ofChange(change, last, push.ref, reader)));
   const answer = answerOf(last, reader);
+  if (reader.commit(last)?.crowded === true && answer === undefined) return unknown(last, crowdedWhy);
   const committer = push.commits?.find((one) => one.revision === last)?.committer;
   const isFromAdvisory = push.message.startsWith('Merge commit from fork') && committer === 'web-flow' && last === tip;
   if (isFromAdvisory && (answer === undefined || (answer.verified && answer.parents.length === 2))) {
@@ -223,8 +226,7 @@ function ofSegment(
   const change = reader.change(number)!;
   const merged = change.merged.find((one) => one.revision === merge && one.base === push.ref)!;
   const approved = ofChange(number, merged.head, push.ref, reader);
-  if (approved.is !== 'reviewed')
-    return { ...approved, revision: approved.is === 'unknown' ? merge : approved.revision };
+  if (approved.is !== 'reviewed') return { ...approved, revision: merge };
   if (merge === merged.head || reader.vouches(push.by)) return approved;
   const own = new Set([
     merged.head,
@@ -287,7 +289,9 @@ function byAnswer(revision: string, reader: ReviewReader): Verdict {
     );
     if (change === undefined || merged === undefined) return [];
     const approved = ofChange(number, merged.head, merged.base, reader);
-    if (approved.is !== 'reviewed' || merged.revision !== revision || revision === merged.head) return [approved];
+    if (approved.is !== 'reviewed' || merged.revision !== revision || revision === merged.head) {
+      return [{ ...approved, revision }];
+    }
     const own = new Set([merged.head, ...(change.listed.at(-1)?.commits ?? []).map((one) => one.revision)]);
     const [parent] = answer?.parents ?? [];
     const isSquash =
@@ -334,6 +338,10 @@ function ofChange(number: string, head: string, base: string | undefined, reader
       revision: head,
       seen,
     };
+  if (merged !== undefined && reader.approves(merged.by)) {
+    const why = `${merged.by?.login} merged change #${number}, which it does once it is approved`;
+    return { is: 'reviewed', why, revision: head, seen };
+  }
   const isTold =
     change.listed.some((one) => one.head === head) ||
     change.heads.some((one) => one.revision === head) ||
@@ -364,6 +372,7 @@ function ofChange(number: string, head: string, base: string | undefined, reader
   if (people.length > 0)
     return { ...unknown(head, `nothing says that ${people.join(', ')} may write to the repository`), people };
   const isAnswered = change.listed.length > 0 || answerOf(merged?.revision ?? head, reader) !== undefined;
+  if (change.crowded === true && !isAnswered) return unknown(head, crowdedWhy);
   if (change.opened === undefined && !isAnswered)
     return unknown(head, `change #${number} is from before anybody listened`);
   return unreviewed(head, `change #${number} has no live approval of its last commit by somebody else`, seen);
