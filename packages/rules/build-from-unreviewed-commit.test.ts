@@ -1,59 +1,684 @@
 import { createHash } from 'node:crypto';
 import { expectTimeline, type TimelineOptions } from '@tripline/testing/timeline/in-words';
 import { at } from '@tripline/testing/timeline/play';
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { rule } from './build-from-unreviewed-commit.ts';
 
 const shaOf = (name: string) => createHash('sha1').update(`commit ${name}`).digest('hex');
+const idOf = (login: string) =>
+  Number.parseInt(createHash('sha256').update(`user ${login}`).digest('hex').slice(0, 7), 16);
 const repository = 'acme/app';
-/** What an API import found before the day begins. */
+/** What an import found before the day begins. */
 const inventory = (more: object = {}) =>
   at(Date.parse('2026-03-11T08:00:00Z'), 'dev.cdeventsx.tripline-inventory.observed', {
     'tripline.inventory.part': 1,
     'tripline.inventory.parts': 1,
     'tripline.inventory.heads': [{ repository, branch: 'main', revision: shaOf('day1') }],
-    'tripline.inventory.protected': [{ repository, patterns: ['main', 'release/*'] }],
+    'tripline.inventory.protected': [
+      { repository, patterns: ['main', 'release/**/*', 'v[0-9]*', 'hotfix-?', 'refs/tags/t*'] },
+    ],
     ...more,
   });
-const expectWords = (text: string, settings: Record<string, unknown> = {}, more: Partial<TimelineOptions> = {}) =>
+const play = (text: string, settings: Record<string, unknown> = {}, more: Partial<TimelineOptions> = {}) =>
   expectTimeline(rule, text, { before: [inventory()], settings: { [rule.id]: settings }, ...more });
 
+/** A change of ada's that carol approved, in a house that works by changes. */
+const approved = `
+  09:00     ada     pushes h to acme/app feat (from nothing)
+  09:00:05  ada     opens #12 in acme/app from feat at h
+  09:05     carol   approves #12 in acme/app
+`;
+const foundAfterHold = (what: string) => `
+  09:10:34  nothing happens
+  09:10:40  nothing happens          ← FOUND ${what}
+`;
+
 describe('a push straight to a protected branch', () => {
-  test('is found when it is built', () => {
-    expectWords(`
-      09:00     mallory pushes evil to acme/app main (from day1)
-      09:00:05  mallory starts run 7 of ci in acme/app at evil                     ← FOUND acme/app@evil [high/high]
+  test('is found at once where nobody works by changes, and stops the run', () => {
+    const { findings } = play(`
+      09:10     mallory pushes evil to acme/app main (from day1)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil      ← FOUND acme/app@evil [high/high]
+    `);
+    expect(findings[0]!.response).toMatchObject([{ action: 'stop-run', runId: '7', provider: 'github' }]);
+    expect(findings[0]!.entities).toContainEqual({ kind: 'user', id: 'mallory' });
+  });
+
+  test('is found once no merge can be on its way any more, and at once when the API answers', () => {
+    play(`${approved}
+      09:10     mallory pushes evil to acme/app main (from day1)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil
+      ${foundAfterHold('acme/app@evil [high/high]')}
+    `);
+    const { lookUps } = play(`${approved}
+      09:10     mallory pushes evil to acme/app main (from day1)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil
+      09:10:06  github  answers about evil in acme/app              ← FOUND acme/app@evil [high/high]
+    `);
+    expect(lookUps).toMatchObject([{ kind: 'reviews-of-commit', repository, revision: shaOf('evil') }]);
+  });
+
+  test('is found though its address says that GitHub made it', () => {
+    play(`
+      09:10     mallory pushes evil to acme/app main (from day1; committed by web-flow)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil      ← FOUND acme/app@evil [high/high]
     `);
   });
-  test('waits for a merge that may be on its way', () => {
-    expectWords(`
-      09:00     ada     opens #1 in acme/app from feat at c1
-      10:00     mallory pushes evil to acme/app main (from day1)
-      10:00:05  mallory starts run 7 of ci in acme/app at evil
-      10:00:34  nothing happens
-      10:00:36  nothing happens                                                     ← FOUND acme/app@evil [high/high]
+
+  test.each(['release/1', 'release/a/b', 'v1', 'hotfix-1'])('on %s, by GitHub’s patterns', (branch) => {
+    play(`
+      09:10     mallory pushes evil to acme/app ${branch} (from old)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil (on ${branch})   ← FOUND acme/app@evil
+    `);
+  });
+
+  test.each(['feature', 'hotfix-12', 'vnext', 't1'])('on %s, which nothing protects, it is a branch', (branch) => {
+    play(`
+      09:10     ada pushes work to acme/app ${branch} (from nothing)
+      09:10:05  ada starts run 7 of ci in acme/app at work (on ${branch})
+      09:10:06  ada starts job build of run 7
+    `);
+  });
+
+  test('that no run built is found with the reviewed landing above it', () => {
+    play(`${approved}
+      09:06     mallory pushes evil to acme/app main (from day1)
+      09:10     carol   merges #12 in acme/app as m
+      09:10:05  carol   starts run 7 of ci in acme/app at m
+      ${foundAfterHold('acme/app@m')}
+    `);
+  });
+
+  test('that a run built is found there alone', () => {
+    play(`${approved}
+      09:06     mallory pushes evil to acme/app main (from day1)
+      09:06:01  mallory starts run 6 of ci in acme/app at evil
+      09:07     nothing happens                                      ← FOUND acme/app@evil
+      09:10     carol   merges #12 in acme/app as m
+      09:10:05  carol   starts run 7 of ci in acme/app at m
+    `);
+  });
+
+  test('is found under the repository’s new name, and for each of forty runs', () => {
+    play(
+      `
+      09:00     ada     renames repository acme/app to acme/app2
+      09:10     mallory pushes evil to acme/app2 release/1 (from old)
+      09:10:05  mallory starts run 7 of ci in acme/app2 at evil (on release/1)   ← FOUND acme/app2@evil
+    `,
+      {},
+      { anyOrder: false },
+    );
+    const runs = Array.from(
+      { length: 40 },
+      (_, nth) => `09:11:${nth + 10} mallory starts run ${nth} of ci in acme/app at evil ← FOUND acme/app@evil`,
+    );
+    play(`09:10 mallory pushes evil to acme/app main (from day1)\n${runs.join('\n')}`, {}, { anyOrder: false });
+  });
+
+  test('after somebody lifted the protection, or protected it by a ruleset this morning', () => {
+    play(
+      `
+      09:00     mallory deletes ruleset releases of acme/app (protecting refs/heads/rel/*)
+      09:10     mallory pushes evil to acme/app rel/1 (from old)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil (on rel/1)
+    `,
+      {},
+      { anyOrder: false },
+    );
+    play(
+      `
+      09:00     ada     creates ruleset releases of acme/app (protecting refs/heads/rel/*)
+      09:05     mallory deletes ruleset releases of acme/app (protecting refs/heads/rel/*)
+      09:10     mallory pushes evil to acme/app rel/1 (from old)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil (on rel/1)        ← FOUND acme/app@evil
+    `,
+      {},
+      { anyOrder: false },
+    );
+  });
+});
+
+describe('honest landings are quiet', () => {
+  test.each([
+    ['squash', '09:10 carol merges #12 in acme/app as m'],
+    ['rebase', '09:10 carol merges #12 in acme/app as m (by hand; of r1, m)'],
+    ['the reviewed head itself, pushed by hand', '09:10 carol merges #12 in acme/app as h (by hand; of h)'],
+    [
+      'a merge commit, with the API',
+      `09:10 carol merges #12 in acme/app as m (of h, m)
+      09:10:01 github answers about m in acme/app (verified; committed by web-flow; authored by carol; parents day1, h)`,
+    ],
+  ])('%s', (_, merge) => {
+    play(`${approved}
+      ${merge}
+      09:10:05  carol   starts run 7 of ci in acme/app at ${merge.includes(' as h') ? 'h' : 'm'}
+      09:10:06  carol   starts job deploy of run 7 (to production)
+      09:12     carol   tags ${merge.includes(' as h') ? 'h' : 'm'} of acme/app as v9 (annotated as object)
+      09:12:05  carol   starts run 8 of publish in acme/app at ${merge.includes(' as h') ? 'h' : 'm'} (on v9; trigger release)
+    `);
+  });
+
+  test('a merge commit, without the API, is not known to be the provider’s: one low notice a repository', () => {
+    const { findings } = play(`${approved}
+      09:10     carol   merges #12 in acme/app as m (of h, m)
+      09:10:05  carol   starts run 7 of ci in acme/app at m
+      09:10:06  tripline cannot ask about m in acme/app             ← FOUND acme/app [low/low]
+      09:20     ada     opens #13 in acme/app from feat2 at h2
+      09:21     carol   approves #13 in acme/app
+      09:22     carol   merges #13 in acme/app as m2 (of h2, m2)
+      09:22:05  carol   starts run 8 of ci in acme/app at m2
+      09:22:06  tripline cannot ask about m2 in acme/app
+    `);
+    expect(findings[0]!.response).toEqual([]);
+  });
+
+  test('a merge queue of two', () => {
+    play(
+      `${approved}
+      09:06     dan     opens #13 in acme/app from feat2 at h2
+      09:07     carol   approves #13 in acme/app
+      09:08     ada     queues #12 in acme/app as q1
+      09:08:01  dan     queues #13 in acme/app as q2
+      09:10     ada     pushes q1,q2 to acme/app main (from day1; committed by web-flow)
+      09:10:01  ada     starts run 7 of ci in acme/app at q2
+    `.replace(
+        '09:10:01',
+        `09:10:00  ada     merged #12 of acme/app as q1
+      09:10:00  dan     merged #13 of acme/app as q2
+      09:10:01`,
+      ),
+    );
+  });
+
+  test('stacked: a change into another’s branch, and a change whose base was merged meanwhile', () => {
+    play(`
+      09:00     ada     opens #1 in acme/app from feat1 at a1
+      09:00:01  ada     opens #2 in acme/app from feat2 at a2 (into feat1)
+      09:02     carol   approves #2 in acme/app
+      09:04     carol   approves #1 in acme/app
+      09:06     carol   merges #1 in acme/app as m1
+      09:06:01  ada     retargets #2 in acme/app to main
+      09:06:05  carol   starts run 6 of ci in acme/app at m1
+      09:10     carol   merges #2 in acme/app as m2
+      09:10:05  carol   starts run 7 of ci in acme/app at m2
+    `);
+    play(`
+      09:00     ada     opens #1 in acme/app from feat1 at a1
+      09:00:01  ada     opens #2 in acme/app from feat2 at a2 (into feat1)
+      09:02     carol   approves #2 in acme/app
+      09:03     carol   merges #2 in acme/app as m2
+      09:03:01  carol   updates #1 in acme/app to m2
+      09:04     dan     approves #1 in acme/app
+      09:06     dan     merges #1 in acme/app as m1
+      09:06:05  dan     starts run 6 of ci in acme/app at m1
+    `);
+  });
+
+  test('an update by GitHub after the approval, with the API; by hand it ends the approval', () => {
+    const updated = (committed: string) => `${approved}
+      09:06     carol   pushes u to acme/app feat (committed by ${committed})
+      09:06:01  carol   updates #12 in acme/app to u
+      09:10     ada     merges #12 in acme/app as m
+      09:10:05  ada     starts run 7 of ci in acme/app at m
+    `;
+    play(`${updated('web-flow')}
+      09:10:06  github  answers about m in acme/app (verified; committed by web-flow; authored by ada; parents day1; change #12; merged as m; listing h, u<h+day1; approved by carol; at h)
+    `);
+    play(`${updated('web-flow')}
+      09:10:06  tripline cannot ask about m in acme/app             ← FOUND acme/app [low/low]
+    `);
+    play(`${updated('carol')} ${foundAfterHold('acme/app@m')}`);
+    play(`${updated('web-flow')}
+      09:10:06  github  answers about m in acme/app (verified; committed by web-flow; authored by ada; parents day1; change #12; merged as m; listing h, u<h+x, x; approved by carol; at h)   ← FOUND acme/app@m
+    `);
+  });
+
+  test('a private member: known by a push of theirs, by the API, by an inventory; else named in the one notice', () => {
+    const by = (more: string) => `
+      09:00     ada     opens #12 in acme/app from feat at h
+      ${more}
+      09:05     carol   approves #12 in acme/app (association CONTRIBUTOR)
+      09:10     ada     merges #12 in acme/app as m
+      09:10:05  ada     starts run 7 of ci in acme/app at m
+    `;
+    play(by('09:01 carol pushes x to acme/app other (from nothing)'));
+    play(by(''), {}, { before: [inventory({ 'tripline.inventory.members': [{ login: 'Carol', role: 'member' }] })] });
+    const answer = (permission: string) =>
+      `09:10:06 github answers about m in acme/app (change #12; merged as m; approved by carol; association CONTRIBUTOR; permission ${permission}; approved at 09:05:00)`;
+    play(`${by('')}\n${answer('write')}`);
+    const { findings } = play(`${by('')}\n${answer('read')}   ← FOUND acme/app [low/low]`);
+    expect(findings[0]!.summary).toContain('carol');
+    expect(findings[0]!.entities).toContainEqual({ kind: 'user', id: 'carol' });
+  });
+
+  test('a release bot’s own push and tag, and a dependency bot’s change that a person merges', () => {
+    const bots = { exemptActors: ['deps[bot]', `release:${idOf('release')}`] };
+    play(
+      `${approved}
+      09:10     release pushes r to acme/app main (from day1)
+      09:10:05  ada     starts run 7 of ci in acme/app at r
+      09:10:20  carol   tags r of acme/app as v2
+      09:10:25  carol   starts run 8 of publish in acme/app at r (on v2)
+      09:12     deps[bot] opens #20 in acme/app from deps at d (association NONE)
+      09:13     ada     merges #20 in acme/app as m20
+      09:13:05  ada     starts run 9 of ci in acme/app at m20
+    `,
+      bots,
+    );
+    play(
+      `${approved}
+      09:06     deps[bot] opens #20 in acme/app from deps at d (association NONE)
+      09:07     mallory updates #20 in acme/app to d2
+      09:10     mallory merges #20 in acme/app as m20
+      09:10:05  mallory starts run 9 of ci in acme/app at m20
+      ${foundAfterHold('acme/app@m20')}
+    `,
+      bots,
+    );
+  });
+
+  test('somebody who took an exempt account’s name is not exempt', () => {
+    play(
+      `
+      09:00     ada     pushes x to acme/app other (from nothing)
+      09:10     release pushes r to acme/app main (from day1)
+      09:10:05  ada     starts run 7 of ci in acme/app at r         ← FOUND acme/app@r
+    `,
+      { exemptActors: ['release:1'] },
+    );
+    expect(() => play('09:00 ada pushes x to acme/app other', { exemptActors: ['release'] })).toThrow('login:id');
+  });
+
+  test('bors: reviewed heads by its own merge, and approvals by comments, where it is named', () => {
+    const merged = (more: string) => `
+      09:00     ada     opens #12 in acme/app from feat at h
+      ${more}
+      09:10     bors[bot] merges #12 in acme/app as m (by hand; of h, m)
+      09:10:05  bors[bot] starts run 7 of ci in acme/app at m
+    `;
+    const review = '09:05 carol approves #12 in acme/app';
+    play(merged(review), { mergeBots: [{ account: 'bors[bot]' }] });
+    play(merged(''), { mergeBots: [{ account: 'bors[bot]', approves: true }] });
+    play(`${merged('')} ${foundAfterHold('acme/app@m')}`, { mergeBots: [{ account: 'bors[bot]' }] });
+  });
+
+  test('a revert by a change, a re-run of what was there before, a rollback by a new branch', () => {
+    play(`${approved}
+      09:10     carol   merges #12 in acme/app as m
+      09:10:05  carol   starts run 7 of ci in acme/app at m
+      09:20     carol   opens #13 in acme/app from revert at rv
+      09:21     ada     approves #13 in acme/app
+      09:22     ada     merges #13 in acme/app as m13
+      09:22:05  ada     starts run 8 of ci in acme/app at m13
+      09:30     ada     starts run 5 of ci in acme/app at day1 (attempt 2)
+      09:40     ada     pushes m to acme/app release/2 (from nothing)
+      09:40:05  ada     starts run 9 of ci in acme/app at m (on release/2)
+    `);
+  });
+
+  test('events of a rebase merge that come 15 seconds late', () => {
+    play(`${approved}
+      09:10     carol   pushes r1,m to acme/app main (from day1)
+      09:10:02  carol   starts run 7 of ci in acme/app at m
+      09:10:00  carol   merged #12 of acme/app as m (heard 09:10:17)
+    `);
+  });
+
+  test('an advisory’s private fork: asked, and low where it is not settled', () => {
+    play(`${approved}
+      09:10     carol   pushes f,m to acme/app main (from day1; committed by web-flow; saying Merge commit from fork)
+      09:10:02  carol   starts run 7 of ci in acme/app at m
+      09:10:06  tripline cannot ask about m in acme/app             ← FOUND acme/app [low/low]
+    `);
+    play(`${approved}
+      09:10     carol   pushes f,m to acme/app main (from day1; committed by web-flow; saying Merge commit from fork)
+      09:10:02  carol   starts run 7 of ci in acme/app at m
+      09:10:06  github  answers about m in acme/app (committed by carol; parents day1, f)   ← FOUND acme/app@m [high/high]
     `);
   });
 });
 
-describe('merge styles', () => {
-  const opened = `
-      09:00     ada     pushes h to acme/app feat (from nothing)
-      09:00:02  ada     opens #12 in acme/app from feat at h
-      09:00:20  carol   approves #12 in acme/app
-      09:00:30  ada     pushes day1 to acme/app main (from day0)
-  `;
-  test('squash is quiet', () => {
-    expectWords(`${opened}
-      09:01     carol merges #12 in acme/app as m
-      09:01:05  carol starts run 7 of ci in acme/app at m
+describe('merges that do not count', () => {
+  test('E1: made by hand on the reviewed head, with or without GitHub’s address, as the API says', () => {
+    const merged = (committed: string) => `${approved}
+      09:10     mallory merges #12 in acme/app as e (by hand; of h, e)
+      09:10:05  mallory starts run 7 of ci in acme/app at e
+      09:10:06  mallory starts job deploy of run 7 (to production)
+      ${committed}
+    `;
+    play(`${merged('')} ${foundAfterHold('acme/app@e [high/high]')}`);
+    const signed = merged('').replace('(by hand; of h, e)', '(of h, e)');
+    play(
+      `${signed} 09:10:07 github answers about e in acme/app (committed by web-flow; authored by mallory; parents day1, h)  ← FOUND acme/app@e [high/high]`,
+    );
+    // A token of a workflow has GitHub sign any tree: it is the bot’s, and no merge of a person’s.
+    play(
+      `${signed} 09:10:07 github answers about e in acme/app (verified; committed by web-flow; authored by github-actions[bot]; parents day1, h)  ← FOUND acme/app@e`,
+    );
+    play(
+      `${signed} 09:10:07 github answers about e in acme/app (verified; committed by web-flow; authored by mallory; parents day1, x)  ← FOUND acme/app@e`,
+    );
+  });
+
+  test('E2: a change into another base whose head is then pushed to main, and a tag on a commit beneath', () => {
+    play(`
+      09:00     mallory pushes b to acme/app wip (from nothing)
+      09:00:02  ada     pushes b,s to acme/app stack (from nothing)
+      09:00:03  ada     opens #13 in acme/app from stack at s (into wip)
+      09:02     carol   approves #13 in acme/app
+      09:03     ada     merges #13 in acme/app as s (by hand)
+      09:10     mallory pushes b,s to acme/app main (from day1)
+      09:10:05  mallory starts run 7 of ci in acme/app at s             ← FOUND acme/app@s
+      09:12     mallory tags b of acme/app as v1
+      09:12:05  mallory starts run 8 of publish in acme/app at b (on v1)   ← FOUND acme/app@b
     `);
   });
-  test('E1: a merge commit made by hand on top of the reviewed head', () => {
-    expectWords(`${opened}
-      09:01     mallory merges #12 in acme/app as e (by hand; of h, e)
-      09:01:05  mallory starts run 7 of ci in acme/app at e
-      09:01:40  nothing happens                                                    ← FOUND acme/app@e [high/high]
+
+  test('E2: a commit pushed above a merge that was forced away, and an unapproved change in an approved one’s group', () => {
+    play(`${approved}
+      09:06     carol   merges #12 in acme/app as m
+      09:07     mallory pushes day1 to acme/app main (forced)
+      09:10     mallory pushes m,x to acme/app main
+      09:10:05  mallory starts run 7 of ci in acme/app at x
+      ${foundAfterHold('acme/app@x')}
     `);
+    play(`${approved}
+      09:06     mallory opens #13 in acme/app from other at o
+      09:10     ada     pushes q13,q12 to acme/app main (from day1; committed by web-flow)
+      09:10:00  mallory merged #13 of acme/app as q13
+      09:10:00  ada     merged #12 of acme/app as q12
+      09:10:05  ada     starts run 7 of ci in acme/app at q12
+      ${foundAfterHold('acme/app@q12')}
+      09:12     mallory tags q13 of acme/app as v3
+      09:12:05  mallory starts run 8 of publish in acme/app at q13 (on v3)
+      09:12:34  nothing happens
+      09:12:40  nothing happens            ← FOUND acme/app@q13
+    `);
+  });
+
+  test.each([
+    [
+      'E3: a bot’s change that the approver pushed',
+      'bot[bot] opens #12 in acme/app from feat at h',
+      'mallory',
+      'mallory',
+    ],
+    ['the approver wrote what another pushed', 'ada opens #12 in acme/app from feat at h', 'ada', 'mallory'],
+  ])('%s', (_, opens, pushes, wrote) => {
+    play(`
+      09:00     ${pushes} pushes h to acme/app feat (from nothing; authored by ${wrote})
+      09:00:02  ${opens}
+      09:05     mallory approves #12 in acme/app
+      09:10     mallory merges #12 in acme/app as m
+      09:10:05  mallory starts run 7 of ci in acme/app at m
+      ${foundAfterHold('acme/app@m')}
+    `);
+  });
+
+  const pushedByMallory = `
+      09:00     ada     opens #12 in acme/app from feat at c0
+      09:01     mallory pushes c1 to acme/app feat (from c0)
+      09:01:01  mallory updates #12 in acme/app to c1
+  `;
+  const mergedByMallory = (approver: string) => `
+      09:05     ${approver} approves #12 in acme/app
+      09:10     ${approver} merges #12 in acme/app as m
+      09:10:05  ${approver} starts run 7 of ci in acme/app at m
+  `;
+  test('E4, V5, Z1: who pushed to it approves it, beneath another’s commit or under a new name; the API says nothing else', () => {
+    play(`${pushedByMallory} ${mergedByMallory('mallory')} ${foundAfterHold('acme/app@m')}`);
+    play(`${pushedByMallory}
+      09:02     ada     pushes c2 to acme/app feat
+      09:02:01  ada     updates #12 in acme/app to c2
+      ${mergedByMallory('mallory')} ${foundAfterHold('acme/app@m')}`);
+    play(
+      `${pushedByMallory}
+      09:03     mallory renames account mallory to m2
+      ${mergedByMallory('m2')} ${foundAfterHold('acme/app@m')}`,
+    );
+    play(`${pushedByMallory} ${mergedByMallory('mallory')}
+      09:10:06  github  answers about m in acme/app (change #12; merged as m; merged by mallory; approved by mallory; approved at 09:05:00)   ← FOUND acme/app@m
+    `);
+  });
+
+  test('E4b, E27: approved after the merge, with and without the API', () => {
+    const merged = `
+      09:00     ada     opens #12 in acme/app from feat at h
+      09:10     ada     merges #12 in acme/app as m
+      09:10:04  carol   approves #12 in acme/app
+      09:10:05  ada     starts run 7 of ci in acme/app at m
+    `;
+    play(`${merged} ${foundAfterHold('acme/app@m')}`);
+    play(`${merged}
+      09:10:06  github  answers about m in acme/app (change #12; merged as m; approved by carol; approved at 09:10:04)   ← FOUND acme/app@m
+    `);
+  });
+
+  test('E4c: the API knows of a change into a branch of the attacker’s alone', () => {
+    play(`${approved}
+      09:06     mallory opens #99 in acme/app from x at e (into scratch)
+      09:10     mallory pushes e to acme/app main (from day1; committed by web-flow)
+      09:10:05  mallory starts run 7 of ci in acme/app at e
+      09:10:06  github  answers about e in acme/app (change #99; merged as e; approved by sock; into scratch)   ← FOUND acme/app@e
+    `);
+  });
+
+  test.each([
+    ['its author', 'ada approves #12 in acme/app'],
+    ['a bot', 'ok[bot] approves #12 in acme/app'],
+    ['somebody who saw another commit', 'carol approves #12 in acme/app (at c0)'],
+    ['somebody who took it back', 'carol approves #12 in acme/app\n09:06 carol dismisses #12 in acme/app of carol'],
+    ['somebody who asked for changes since', 'carol approves #12 in acme/app\n09:06 carol rejects #12 in acme/app'],
+    [
+      'somebody, before a commit of a bot’s',
+      'carol approves #12 in acme/app\n09:06 fmt[bot] pushes h2 to acme/app feat (from h)\n09:06:01 fmt[bot] updates #12 in acme/app to h2',
+    ],
+    ['somebody, before another push', 'carol approves #12 in acme/app\n09:06 ada updates #12 in acme/app to h2'],
+    [
+      'somebody, of a smaller difference to another base',
+      'carol comments on #12 in acme/app\n09:06 ada retargets #12 in acme/app to wip\n09:07 carol approves #12 in acme/app\n09:08 ada retargets #12 in acme/app to main',
+    ],
+  ])('approved by %s', (_, approves) => {
+    play(`
+      09:00     ada     opens #12 in acme/app from feat at h
+      09:05     ${approves}
+      09:10     ada     merges #12 in acme/app as m
+      09:10:05  ada     starts run 7 of ci in acme/app at m
+      ${foundAfterHold('acme/app@m')}
+    `);
+  });
+
+  test('E26: approved by an outside collaborator who may only read is not known to count', () => {
+    play(`
+      09:00     mallory opens #12 in acme/app from feat at h
+      09:05     sock    approves #12 in acme/app (association COLLABORATOR)
+      09:10     mallory merges #12 in acme/app as m
+      09:10:05  mallory starts run 7 of ci in acme/app at m
+      09:10:06  tripline cannot ask about m in acme/app      ← FOUND acme/app [low/low]
+    `);
+  });
+});
+
+describe('nothing that strangers do changes a verdict', () => {
+  const honest = (more: string) => `${approved}
+      ${more}
+      09:10     carol   merges #12 in acme/app as m
+      09:10:05  carol   starts run 7 of ci in acme/app at m
+      09:10:06  carol   starts job deploy of run 7 (to production)
+  `;
+  const time = (nth: number) =>
+    `09:${String(6 + Math.floor(nth / 60)).padStart(2, '0')}:${String(nth % 60).padStart(2, '0')}`;
+  const many = (count: number, line: (nth: number) => string) =>
+    Array.from({ length: count }, (_, nth) => `${time(nth)} ${line(nth)}`).join('\n');
+
+  test('X2: reviews by the hundred, by one or by many', () => {
+    play(honest(many(120, () => 'outsider approves #12 in acme/app (association NONE)')), {}, { anyOrder: false });
+    play(
+      honest(
+        many(
+          120,
+          (nth) =>
+            `outsider${nth} approves #12 in acme/app (association NONE)${nth === 60 ? ' ← FOUND changes reviews by strangers many [low]' : ''}`,
+        ),
+      ),
+      {},
+      { anyOrder: false },
+    );
+  });
+  test('X1: changes from forks with the same head', () => {
+    play(
+      honest(
+        many(
+          60,
+          (nth) =>
+            `outsider${nth % 20} opens #${100 + nth} in acme/app from b${nth} at h (of fork outsider; association NONE)${nth === 50 ? ' ← FOUND commits changes from forks many [low]' : ''}`,
+        ),
+      ),
+      {},
+      { anyOrder: false },
+    );
+  });
+  test('a change from a fork whose commits bear the reviewer’s name', () => {
+    play(`
+      09:00     stranger opens #12 in acme/app from feat at h (of fork stranger; association NONE)
+      09:05     carol    approves #12 in acme/app
+      09:10     carol    merges #12 in acme/app as m
+      09:10:05  carol    starts run 7 of ci in acme/app at m
+    `);
+  });
+  test('F1: a found tag stays found however many branches get the commit', () => {
+    const branches = Array.from(
+      { length: 12 },
+      (_, nth) => `09:11:${10 + nth} mallory pushes evil to acme/app b${nth} (from nothing)`,
+    ).join('\n');
+    play(`
+      09:09     mallory pushes evil to acme/app x (from nothing)
+      09:10     mallory tags evil of acme/app as v9
+      09:10:05  mallory starts run 7 of publish in acme/app at evil (on v9; trigger workflow_dispatch)   ← FOUND acme/app@evil
+      ${branches}
+    `);
+  });
+  test('F2: ten preview environments do not crowd out production', () => {
+    const previews = Array.from(
+      { length: 10 },
+      (_, nth) => `09:10:${10 + nth} mallory starts job p${nth} of run 7 (to preview-${nth})`,
+    ).join('\n');
+    play(
+      `
+      09:10     mallory pushes evil to acme/app x (from nothing)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil (on x)
+      ${previews}
+      09:10:40  mallory starts job deploy of run 7 (to production)     ← FOUND acme/app@evil
+    `,
+      { exemptEnvironments: ['preview-*'] },
+      { anyOrder: false },
+    );
+  });
+});
+
+describe('tags, releases, deployments, workflows', () => {
+  const secret = { secretWorkflows: ['acme/app/.github/workflows/deploy.yml'] };
+  test('an annotated tag on an unreviewed commit', () => {
+    play(`
+      09:09     mallory pushes evil to acme/app x (from nothing)
+      09:10     mallory tags evil of acme/app as v9 (annotated as object)
+      09:10:05  mallory starts run 7 of publish in acme/app at evil (on v9)     ← FOUND acme/app@evil
+    `);
+  });
+  test.each(['trigger release', 'trigger workflow_dispatch'])(
+    'a tag of which no push was told, %s: asked, and found where the API knows of no change',
+    (trigger) => {
+      play(`
+      09:10:05  mallory starts run 7 of publish in acme/app at evil (on v9; ${trigger})
+      09:10:06  github  answers about evil in acme/app                          ← FOUND acme/app@evil [high/high]
+    `);
+      play(`
+      09:10:05  mallory starts run 7 of publish in acme/app at evil (on v9; ${trigger})
+      09:10:06  tripline cannot ask about evil in acme/app                      ← FOUND acme/app [low/low]
+    `);
+    },
+  );
+  test('E8: a deployment by the API, and one to an environment for all', () => {
+    play(
+      `
+      09:09     mallory pushes evil to acme/app x (from nothing)
+      09:10     mallory deploys evil of acme/app to production (on x)            ← FOUND acme/app@evil
+      09:11     mallory deploys evil of acme/app to preview-1 (on x)
+    `,
+      { exemptEnvironments: ['preview-*'] },
+    );
+  });
+  test('E5, E13: a secret workflow rewritten a push earlier, on another branch, or called', () => {
+    play(
+      `
+      09:09     mallory pushes a to acme/app x (from nothing; touching .github/workflows/deploy.yml)
+      09:09:30  mallory pushes b to acme/app x (touching README.md)
+      09:10     mallory starts run 7 of deploy in acme/app at b (on x; trigger workflow_dispatch)   ← FOUND acme/app@b
+    `,
+      secret,
+    );
+    play(
+      `
+      09:09     mallory pushes a to acme/app x (from nothing; touching .github/workflows/call.yml)
+      09:10     mallory starts run 7 of call in acme/app at a (on x; using acme/app/.github/workflows/deploy.yml@refs/heads/x)   ← FOUND acme/app@a
+    `,
+      secret,
+    );
+    play(
+      `
+      09:09     ada pushes a to acme/app x (from nothing; touching README.md)
+      09:10     ada starts run 7 of deploy in acme/app at a (on x; trigger workflow_dispatch)
+    `,
+      secret,
+    );
+  });
+  test('E18: pull_request_target with secrets, from the repository itself or a fork; a pull request with none is quiet', () => {
+    play(
+      `
+      09:00     mallory opens #20 in acme/app from x at a
+      09:10     mallory starts run 7 of deploy in acme/app at a (on x; trigger pull_request_target)
+      09:10:29  nothing happens
+      09:10:40  nothing happens                                      ← FOUND acme/app@a
+    `,
+      secret,
+    );
+    play(
+      `
+      09:00     mallory opens #20 in acme/app from x at a (of fork mallory; association NONE)
+      09:10     mallory starts run 7 of deploy in acme/app at a (on x; of fork mallory; trigger pull_request_target)   ← FOUND acme/app@a
+    `,
+      secret,
+    );
+    play(
+      `
+      09:00     mallory opens #20 in acme/app from x at a (of fork mallory; association NONE)
+      09:10     mallory starts run 7 of ci in acme/app at a (on x; of fork mallory; trigger pull_request)
+      09:10:01  mallory starts job build of run 7
+    `,
+      secret,
+    );
+  });
+  test('E28: a tag that is named like an exempt branch', () => {
+    play(
+      `
+      09:09     mallory pushes a to acme/app x (from nothing)
+      09:10     mallory tags a of acme/app as dependabot/v9
+      09:10:05  mallory starts run 7 of publish in acme/app at a (on dependabot/v9)       ← FOUND acme/app@a
+    `,
+      { exemptRefs: ['dependabot/*'] },
+    );
+  });
+  test('GitHub’s own dynamic runs are low, and nothing is done to them', () => {
+    const { findings } = play(`
+      09:10     mallory pushes evil to acme/app main (from day1)
+      09:10:05  mallory starts run 7 of pages in acme/app at evil (trigger dynamic; path dynamic/pages/pages-build-deployment)   ← FOUND acme/app@evil [low/high]
+    `);
+    expect(findings[0]!.response).toEqual([]);
+  });
+  test('a push to a protected branch that was never told: asked', () => {
+    play(
+      '09:10 mallory starts run 7 of ci in acme/app at evil\n09:10:06 github answers about evil in acme/app   ← FOUND acme/app@evil',
+    );
+    play('09:10 mallory starts run 7 of ci in acme/app at evil', {}, { before: [] });
   });
 });

@@ -1,12 +1,13 @@
 import { type Because, type ConcludeContext, type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
+import { commits, type Push } from '@tripline/facts/commits';
 import { type Deployment, deployments } from '@tripline/facts/deployments';
 import { matches } from '@tripline/facts/ref-patterns';
 import { type Repository, repositories } from '@tripline/facts/repositories';
 import { type Place, placeOf, questionOf, reviewFacts, reviewReader } from '@tripline/facts/review-reader';
 import * as review from '@tripline/facts/reviewed';
 import { type Attempt, environmentsOf, linesOf, type Run, runs } from '@tripline/facts/runs';
-import type { Account } from '@tripline/facts/things';
+import { type Account, commitKeyIn } from '@tripline/facts/things';
 import { z } from 'zod';
 import { shortSha } from './story.ts';
 
@@ -30,18 +31,11 @@ const settings = z.strictObject({
 });
 type Settings = z.output<typeof settings>;
 type Context = ConcludeContext<Settings>;
-/** What is built or deployed. `run` and `attempt` are absent for a deployment that no run made. */
-type Build = Pick<Attempt, 'heardMs' | 'ref'> & {
-  place: Place;
-  id: string;
-  name: string;
-  occasion: string;
-  revision: string;
-  by: Account | undefined;
-  attempt?: Attempt;
-  environments: readonly string[];
-  because: Because[];
-};
+type Texts = Record<'id' | 'name' | 'occasion' | 'revision', string> & { environments: readonly string[] };
+/** What is built or deployed. `attempt` is absent for a deployment that no run made. */
+type Build = Texts & Pick<Attempt, 'heardMs' | 'ref'> & { attempt?: Attempt } & Deployed;
+type Deployed = { place: Place; by: Account | undefined; because: Because[] };
+type Kind = { isPull: boolean; isTag: boolean; pushes: readonly Push[] };
 type Why = { what: string; seen?: readonly review.Seen[] };
 const noticePrefix = 'notice ';
 
@@ -127,13 +121,15 @@ function judge(build: Build, context: Context): Conclusion[] {
   if (attempt !== undefined && attempt.trigger === undefined && context.nowMs < holdUntilMs) return wait();
   const isPull = attempt?.trigger?.startsWith('pull_request') === true;
   const ms = Date.parse(build.because[0]!.evidence.time);
-  const isOwn = attempt !== undefined && !isPull && attempt.fork !== true && ref !== undefined;
+  const pushes = context.watch(commits, commitKeyIn(place.key, revision))?.pushes ?? [];
+  const isTag = attempt?.trigger === 'release' || pushes.some((push) => push.type === 'tag' && push.ref === ref);
+  const isOwn = attempt !== undefined && !isPull && attempt.fork !== true && ref !== undefined && !isTag;
   const into = isOwn && place.isProtected(ref, ms) ? ref : undefined;
   const reader = reviewReader(place, into, context, context.settings);
-  const why = attempt === undefined ? deployed(build, context) : reasonOf(build, attempt, isPull, reader, context);
+  const kind = { isPull, isTag, pushes };
+  const why = attempt === undefined ? deployed(build, context) : reasonOf(build, attempt, kind, reader, context);
   if (why === undefined) return [];
-  let verdict =
-    into === undefined ? review.isReviewed(revision, reader) : review.isReviewedBuild(revision, into, reader);
+  let verdict = into ? review.isReviewedBuild(revision, into, reader) : review.isReviewed(revision, reader);
   const isOfHead = isPull || attempt?.trigger === 'merge_group';
   if (isOfHead && verdict.is !== 'reviewed') verdict = review.isReviewedHead(revision, reader);
   if (verdict.is === 'reviewed') {
@@ -159,14 +155,13 @@ function deployed({ environments }: Build, { settings }: Context): Why | undefin
 function reasonOf(
   build: Build,
   attempt: Attempt,
-  isPull: boolean,
+  of: Kind,
   reader: review.ReviewReader,
   context: Context,
 ): Why | undefined {
   const { place, ref = '' } = build;
+  const { isPull, isTag, pushes } = of;
   const { settings } = context;
-  const pushes = reader.commit(build.revision)?.pushes ?? [];
-  const isTag = pushes.some((push) => push.type === 'tag' && push.ref === ref);
   if (settings.exemptRefs.some((one) => matches(one, isTag ? `refs/tags/${ref}` : ref))) return undefined;
   const deploys = deployed(build, context);
   const paths = [`${place.name}/${attempt.path}`, ...attempt.referenced.map((path) => path.split('@', 1)[0]!)];
@@ -177,8 +172,7 @@ function reasonOf(
     // A pull_request run of a fork gets no secrets; pull_request_target does, whoever opened it and from wherever.
     const isGiven = attempt.secrets.length > 0 || (attempt.trigger === 'pull_request_target' && usesSecrets);
     if (isGiven && !may.includes('secrets')) return { what: 'a pull request run that was given secrets' };
-    if (deploys !== undefined && !may.includes('environment'))
-      return { what: `a pull request run and ${deploys.what}` };
+    if (deploys !== undefined && !may.includes('environment')) return { what: `a pull request’s, and ${deploys.what}` };
     const isOnOwn = attempt.jobs.some(({ worker }) => worker?.hosted === false);
     return isOnOwn && !may.includes('self-hosted') ? { what: 'a pull request run on a self-hosted runner' } : undefined;
   }
@@ -200,16 +194,13 @@ function found({ place, revision, attempt, ...build }: Build, verdict: review.Ve
   const { provider, instance, name: repository, id: repositoryId } = place;
   const who = verdict.seen.findLast(({ by }) => by !== undefined)?.by ?? build.by;
   const isDynamic = attempt?.trigger === 'dynamic' || attempt?.path?.startsWith('dynamic/') === true;
-  const run = `Run ${build.id} (attempt ${attempt?.attempt})`;
+  const what = attempt === undefined ? 'This' : `Run ${build.id} (attempt ${attempt.attempt})`;
   const target = { provider, instance, repository, ...(repositoryId === undefined ? {} : { repositoryId }) };
   return {
     subject: `${repository}@${revision}`,
     occasion: build.occasion,
     title: clip(`${build.name} ran on ${repository} at ${shortSha(revision)}, which nobody else reviewed`, 300),
-    summary: clip(
-      `${shortSha(verdict.revision)} is not reviewed: ${verdict.why}. ${attempt === undefined ? 'This' : run} is ${why.what}${isDynamic ? ', by an automation of the provider’s own' : ''}.`,
-      4000,
-    ),
+    summary: `${shortSha(verdict.revision)} is not reviewed: ${verdict.why}. ${what} is ${why.what}${isDynamic ? ', by an automation of the provider’s own' : ''}.`,
     ...(isDynamic ? { severity: 'low' as const } : {}),
     because: [...build.because, ...[...verdict.seen, ...(why.seen ?? [])].map(review.becauseOf)],
     entities: [
@@ -245,18 +236,13 @@ function notice(key: string, context: Context): Conclusion[] {
       subject: name,
       occasion: 'not-known-to-be-reviewed',
       title: clip(`Whether all that ${name} builds is reviewed cannot be told`, 300),
-      summary: clip(
-        `${whys}. Nothing speaks against these commits, and builds of such are not found until this is settled.`,
-        4000,
-      ),
+      summary: `${whys}. Nothing speaks against these commits, and builds of such are not found until this is settled.`,
       ...{ severity: 'low', confidence: 'low', response: [] },
       because: open.map(({ one }) => review.becauseOf({ fact: repositories, key, observed: one, what: line(one) })),
       entities: [{ kind: 'repository', id: name }, ...people.map((id) => ({ kind: 'user' as const, id }))],
       remedy: [
         'Give read access to it by an App or a token (contents, pull requests, metadata), so that the provider can be asked.',
-        ...(people.length === 0
-          ? []
-          : [`Have an inventory of the organisation’s members imported that lists ${people.join(', ')}.`]),
+        ...people.map((login) => `Have an inventory of the organisation’s members imported that lists ${login}.`),
       ],
     },
   ];
