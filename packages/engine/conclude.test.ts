@@ -3,10 +3,22 @@ import { type Fact, type Observed, thingKey } from '@tripline/contracts/fact';
 import { type AnyRule, defineRule } from '@tripline/contracts/rule';
 import { keepBounded, observedBy } from '@tripline/facts/bounds';
 import { expectSameInAnyOrder } from '@tripline/testing/timeline/any-order';
-import { at, type LoggedEventInput, permuted, playTimeline, type Timeline } from '@tripline/testing/timeline/play';
+import {
+  at,
+  createKept,
+  type LoggedEventInput,
+  permuted,
+  playTimeline,
+  runBatch,
+  type Timeline,
+  toRecords,
+} from '@tripline/testing/timeline/play';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { createEngine } from './engine.ts';
+import type { StateKey } from './keyed-state/keys.ts';
+import { configureRule } from './settings.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -200,6 +212,23 @@ describe('what rules conclude from facts', () => {
       ),
       { numRuns: 50 },
     );
+  });
+
+  test('evaluates a batch once where what it reads is in memory, and says the same', () => {
+    const events = [created(0, 'a'), created(1, 'b'), created(2, 'a-gate'), deleted(3, 'a-gate'), deleted(4, 'b')];
+    const kept = createKept();
+    const options = { rules: rules.map((rule) => configureRule(rule)), learningDays: 0, cachedKeys: 1 };
+    const peek = (key: StateKey) => kept.read([key])[0] ?? null;
+    for (const record of toRecords({ events })) {
+      const engine = createEngine({ ...options, peek }, kept.snapshot());
+      const keys = engine.plan({ records: [record], caughtUpAtMs: null });
+      engine.hold(keys, kept.read(keys));
+      const result = engine.evaluate();
+      if ('missing' in result) throw new Error('it is evaluated again');
+      kept.keep(result.effects);
+    }
+    kept.keep(runBatch(createEngine(options, kept.snapshot()), { records: [], caughtUpAtMs: untilMs }, kept.read));
+    expect(found(kept.played())).toEqual(found(play(events)));
   });
 
   test('costs no row where nothing stands and nothing is watched', () => {

@@ -54,6 +54,8 @@ export type EngineOptions = {
   originFault?: (record: StreamRecord) => string | null;
   /** How many engines share `cachedKeys` at this moment; one unless told otherwise. */
   sharedBy?: () => number;
+  /** What stands under a key where that is in memory; null when nothing does. Spares a batch that is evaluated again. */
+  peek?: (key: StateKey) => StateRow | null | undefined;
 };
 
 /** What is read when the partition is taken. */
@@ -164,7 +166,16 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   }
   const concluding = createConcluding({
     ...{ rules: options.rules, frame, context, isTainted, state, timers, journal, unproven, onTimer, flooded },
-    slotOf: (rule, workspace, key) => slotOf(scopeOfRule(rule, workspace), key, false),
+    slotOf(rule, workspace, key) {
+      const slot = slotOf(scopeOfRule(rule, workspace), key, false);
+      if (isHeld(slot) || options.peek === undefined) return slot;
+      const named = splitKey(slot.joined);
+      const row = options.peek(named);
+      if (row === undefined) return slot;
+      missing.delete(slot.joined);
+      state.give([named], row === null ? [] : soundOf(row));
+      return slot;
+    },
   });
   const scopes = new Map<string, Scope>();
 

@@ -111,12 +111,14 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     const key = { consumer, topic, partition };
     const { next, logTimeMs, epoch } = await takePartition(db.pool, key, { keepsState: true });
     // From here on nobody else writes this partition's rows.
+    const state = await openState(db, { ...key, epoch }, logTimeMs, { ...parts.state, sharedBy });
     const engine = createEngine(
       {
         rules,
         learningDays: config.learningDays,
         sharedBy,
         originFault: (record) => faultOfOrigin(record, config),
+        peek: state.peek,
       },
       {
         logTimeMs,
@@ -125,7 +127,6 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
         seen: await readSeen(db.pool, partition, logTimeMs - (seenHours + 1) * hourMs),
       },
     );
-    const state = await openState(db, { ...key, epoch }, logTimeMs, { ...parts.state, sharedBy });
     const pending = createPendingCommit({ ...key, epoch }, next);
     const atRest = { recordsSoon: false, turn: Promise.resolve() };
     owned.set(partition, { partition, engine, state, next, pending, sweptMs: logTimeMs, ...atRest });

@@ -61,6 +61,8 @@ export async function openState(db: Db, owner: Ownership, logTimeMs: number, opt
       while (search.wanted.length > 0) search.give(await readBlocks(db.pool, partition, search.wanted));
       return search.rows;
     },
+    /** What stands under a key as far as that is in memory; null when nothing does, undefined where it must be read. */
+    peek: store.peek,
     pack: store.pack,
     commit: store.commit,
     compact,

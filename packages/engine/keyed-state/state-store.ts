@@ -193,55 +193,62 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
     return { kind: 'merge', reads, merge };
   }
 
+  /**
+   * Looks many keys up. `rows`: of those that are there. While `wanted` names blocks, `give` them; then `rows` and
+   * `wanted` are new.
+   */
+  function look(keys: readonly StateKey[]) {
+    const rows: StateRow[] = [];
+    const given = new Map<string, Buffer>();
+    let open: Pending[] = [];
+    const settle = (key: StateKey, stored: Stored | undefined) => {
+      if (stored === undefined || stored.json === null) return;
+      rows.push({ ...key, value: JSON.parse(stored.json), expiresMs: stored.expiresMs });
+    };
+    for (const key of keys) {
+      const joined = joinedKey(key);
+      hashKey(joined, hash);
+      const [high, low] = [hash[0]!, hash[1]!];
+      const stored = memtable.find(joined, high, low) ?? frozen?.memtable?.find(joined, high, low);
+      if (stored === undefined) open.push({ key, joined, high, low, nextRun: 0 });
+      else settle(key, stored);
+    }
+    function want(): BlockRange[] {
+      const ranges = new Map<string, BlockRange>();
+      open = open.filter((pending) => {
+        const found = lookAt(pending, given);
+        if (found !== undefined && 'run' in found) {
+          ranges.set(nameOf(found.run, found.first), found);
+          return true;
+        }
+        settle(pending.key, found);
+        return false;
+      });
+      return [...ranges.values()];
+    }
+    const search = {
+      rows,
+      wanted: want(),
+      give(blocks: readonly StoredBlock[]): void {
+        checkAllGiven(search.wanted, blocks);
+        for (const { run, block, entries } of blocks) {
+          const bytes = decompress(entries);
+          given.set(nameOf(run, block), bytes);
+          cache.set(nameOf(run, block), bytes);
+        }
+        search.wanted = want();
+      },
+    };
+    return search;
+  }
+
   return {
-    /**
-     * Looks many keys up. `rows`: of those that are there. While `wanted` names blocks, `give` them; then `rows` and
-     * `wanted` are new.
-     */
-    look(keys: readonly StateKey[]) {
-      const rows: StateRow[] = [];
-      const given = new Map<string, Buffer>();
-      let open: Pending[] = [];
-      const settle = (key: StateKey, stored: Stored | undefined) => {
-        if (stored === undefined || stored.json === null) return;
-        rows.push({ ...key, value: JSON.parse(stored.json), expiresMs: stored.expiresMs });
-      };
-      for (const key of keys) {
-        const joined = joinedKey(key);
-        hashKey(joined, hash);
-        const [high, low] = [hash[0]!, hash[1]!];
-        const stored = memtable.find(joined, high, low) ?? frozen?.memtable?.find(joined, high, low);
-        if (stored === undefined) open.push({ key, joined, high, low, nextRun: 0 });
-        else settle(key, stored);
-      }
-      function want(): BlockRange[] {
-        const ranges = new Map<string, BlockRange>();
-        open = open.filter((pending) => {
-          const found = lookAt(pending, given);
-          if (found !== undefined && 'run' in found) {
-            ranges.set(nameOf(found.run, found.first), found);
-            return true;
-          }
-          settle(pending.key, found);
-          return false;
-        });
-        return [...ranges.values()];
-      }
-      const search = {
-        rows,
-        wanted: want(),
-        give(blocks: readonly StoredBlock[]): void {
-          checkAllGiven(search.wanted, blocks);
-          for (const { run, block, entries } of blocks) {
-            const bytes = decompress(entries);
-            given.set(nameOf(run, block), bytes);
-            cache.set(nameOf(run, block), bytes);
-          }
-          search.wanted = want();
-        },
-      };
-      return search;
+    /** What stands under a key, null when nothing does; undefined where a block must be read to know. */
+    peek(key: StateKey): StateRow | null | undefined {
+      const { wanted, rows } = look([key]);
+      return wanted.length > 0 ? undefined : (rows[0] ?? null);
     },
+    look,
 
     /** The flush to write with a batch; null when it changes nothing. */
     pack(changes: readonly StateChange[]): (Flush & { changed: Buffer }) | null {
