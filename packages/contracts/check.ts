@@ -22,6 +22,7 @@ export const criteria = {
   import: 'the last one failed',
   redelivery: 'GitHub did not let the reconciler look, or it has never run',
   learning: 'never: it is shown until it ends',
+  'granting workflows': 'never: it is shown where none is configured, since grants then page nobody',
   'webhook secret': 'never: one that is too short stops the start',
   GitHub: 'it refuses the App or the token, or the App is installed nowhere',
   organization: 'genuine deliveries of it came within the last day, and no workspace has it',

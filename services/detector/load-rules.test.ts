@@ -48,6 +48,18 @@ describe('loading rules', () => {
     expect(some.map(({ rule }) => rule.id)).toEqual([...own.slice(1).map(({ rule }) => rule.id), 'third-branch']);
   });
 
+  test('has the App of the settings known as our own, unless they say otherwise', async () => {
+    const base = loadConfig({}, '/');
+    const ownApps = async (settings: object) => {
+      const github = { ...base.github, app: { id: '7', privateKey: 'x' } };
+      const all = await loadRules({ ...config({ settings }), github });
+      return (all.find(({ rule }) => rule.id === 'privilege-grant-outside-job')!.settings as { ownApps: string[] })
+        .ownApps;
+    };
+    expect(await ownApps({})).toEqual(['7']);
+    expect(await ownApps({ 'privilege-grant-outside-job': { ownApps: ['8'] } })).toEqual(['8']);
+  });
+
   test.each([
     ['an unknown rule', config({ off: ['no-such-rule'] }), 'rules.off: there is no rule no-such-rule'],
     ['what is always on', config({ off: ['state-flooded'] }), 'rules.off: state-flooded says that others may be wrong'],

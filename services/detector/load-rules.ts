@@ -65,7 +65,9 @@ function faultOfShape(rule: AnyRule): string | null {
  * with its settings checked.
  * @throws {ConfigError} naming every rule, file or field that is wrong.
  */
-export async function loadRules(config: Pick<Config, 'rules' | 'silences' | 'remediation' | 'baseDir'>) {
+export async function loadRules(
+  config: Pick<Config, 'rules' | 'silences' | 'remediation' | 'baseDir'> & Partial<Pick<Config, 'github'>>,
+) {
   const faults: string[] = [];
   const all: AnyRule[] = [...ownRules];
   for (const file of config.rules.files) {
@@ -90,7 +92,7 @@ export async function loadRules(config: Pick<Config, 'rules' | 'silences' | 'rem
   const configured: ConfiguredRule[] = [];
   for (const rule of all.filter(({ id }) => !config.rules.off.includes(id))) {
     try {
-      configured.push(configureRule(rule, config.rules.settings[rule.id]));
+      configured.push(configureRule(rule, { ...ofOtherRooms(rule, config), ...config.rules.settings[rule.id] }));
     } catch (error) {
       faults.push(...describe(`rules.settings.${rule.id}`, error));
     }
@@ -102,6 +104,13 @@ export async function loadRules(config: Pick<Config, 'rules' | 'silences' | 'rem
   }
   if (faults.length > 0) throw new ConfigError(faults.join('\n'));
   return configured;
+}
+
+/** What other settings say that a rule wants to know, where it does not say otherwise itself. */
+function ofOtherRooms({ id }: AnyRule, { github }: Partial<Pick<Config, 'github'>>): Record<string, unknown> {
+  // Else the first thing that is found is that Tripline was installed.
+  const isOfGrants = id === 'privilege-grant-outside-job';
+  return isOfGrants && github?.app !== undefined ? { ownApps: [github.app.id] } : {};
 }
 
 async function loadFile(path: string, file: string, faults: string[]): Promise<AnyRule | undefined> {

@@ -1,10 +1,11 @@
 import { type Config, loadConfig } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
-import type { AnyRule } from '@tripline/contracts/rule';
+import type { ConfiguredRule } from '@tripline/engine/settings';
 import { ConfigError } from '@tripline/runtime/load-settings';
 import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, readArguments, UserError } from '../command.ts';
 import { checkDatabase } from '../doctor/database.ts';
+import { checkGranting } from '../doctor/granting.ts';
 import { checkLocal } from '../doctor/local.ts';
 import { checkLog } from '../doctor/log.ts';
 import { checkProviders } from '../doctor/providers.ts';
@@ -36,11 +37,11 @@ export const doctor: Command = {
 
 async function checkAll(io: Io): Promise<Check[]> {
   let config: Config;
-  let rules: AnyRule[];
+  let configured: ConfiguredRule[];
   try {
     config = loadConfig(io.env, io.cwd);
     const { loadRules } = await import('@tripline/detector/load-rules');
-    rules = (await loadRules(config)).map(({ rule }) => rule);
+    configured = await loadRules(config);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return error.message.split('\n').map((said) => ({
@@ -50,6 +51,7 @@ async function checkAll(io: Io): Promise<Check[]> {
       mend: 'mend it; every setting is named in SETTINGS.md',
     }));
   }
+  const rules = configured.map(({ rule }) => rule);
   const stored = async (): Promise<Check[]> => {
     try {
       return await withStore(config, async (db) => [
@@ -65,7 +67,7 @@ async function checkAll(io: Io): Promise<Check[]> {
       return [{ name: 'Postgres', state: 'broken', said, mend }];
     }
   };
-  return (await Promise.all([checkLocal(config), stored(), checkProviders(config)])).flat();
+  return (await Promise.all([checkLocal(config), checkGranting(configured), stored(), checkProviders(config)])).flat();
 }
 
 const asJson = ({ name, state, said, mend }: Check) => ({ name, state, said, mend: mend ?? null });
