@@ -16,7 +16,7 @@ const evidence = [
   { eventId: 'e1', eventType: 'pipeline-run.started', time: '2026-11-23T10:00:00Z', what: 'ran', url: 'https://x/1' },
 ];
 
-/** Finding number n: an hour younger than n - 1; every third is silenced, every fourth withdrawn. */
+/** Finding number n: an hour younger than n - 1; every third is silenced, every fourth retracted. */
 async function insert(n: number, rule: string, workspace: string): Promise<string> {
   const id = String(n).padStart(64, '0');
   await database.db.query
@@ -82,7 +82,7 @@ test('a finding is read as it was written, with what became of it', async () => 
     incident: 'INC-1',
     silencedBy: null,
     lowered: null,
-    withdrawn: null,
+    retracted: null,
   });
   expect(await readFinding(database.db, 'f'.repeat(64))).toBeUndefined();
 });
@@ -99,8 +99,8 @@ test('findings come newest first, by rule, workspace, incident, time and number'
   expect(numbers(await listFindings(db, { since: new Date('2026-11-23T03:00:00Z') }))).toEqual([4, 3]);
   expect(numbers(await listFindings(db, { standing: true }))).toEqual([3, 2, 1]);
   expect(numbers(await listFindings(db, { limit: 1 }))).toEqual([4]);
-  const [withdrawn, silenced] = await listFindings(db);
-  expect(withdrawn!.withdrawn).toEqual({ at: '2026-11-23T12:00:00.000Z', reason: 'reviewed after all' });
+  const [retracted, silenced] = await listFindings(db);
+  expect(retracted!.retracted).toEqual({ at: '2026-11-23T12:00:00.000Z', reason: 'reviewed after all' });
   expect(silenced).toMatchObject({ incident: null, silencedBy: 'a silence' });
 });
 

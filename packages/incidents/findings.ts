@@ -12,7 +12,7 @@ export type StoredFinding = Finding & {
   recordedAt: string;
   silencedBy: string | null;
   /** Late evidence explained it; null while it stands. */
-  withdrawn: { at: string; reason: string } | null;
+  retracted: { at: string; reason: string } | null;
   /** It stands, at low severity and with nothing to be done by itself, since it cannot be proved that it still holds. */
   lowered: { at: string; reason: string } | null;
 };
@@ -23,7 +23,7 @@ export type FindingFilter = {
   incident?: string;
   /** Only those recorded since. */
   since?: Date;
-  /** Leave out what was withdrawn. */
+  /** Leave out what was retracted. */
   standing?: boolean;
   /** At most so many; 100 when absent. */
   limit?: number;
@@ -89,7 +89,7 @@ export function toFinding(row: FindingRow): StoredFinding {
     owasp: row.owasp,
     incident: row.incident,
     silencedBy: row.silenced_by,
-    withdrawn:
+    retracted:
       row.withdrawn_at === null ? null : { at: row.withdrawn_at.toISOString(), reason: row.withdrawn_reason ?? '' },
     lowered: row.lowered_at === null ? null : { at: row.lowered_at.toISOString(), reason: row.lowered_reason ?? '' },
     ...(row.unproven ? { unproven: true } : {}),

@@ -17,7 +17,7 @@ export function replyLine({ kind, actor, detail }: IncidentEvent): string | unde
     case 'reopened':
       return `Reopened by ${describeActor(actor)}`;
     case 'withdrawn':
-      return `Withdrawn: ${text('reason') ?? 'later evidence explains it'}`;
+      return `Retracted: ${text('reason') ?? 'later evidence explains it'}`;
     case 'paged': {
       const [title, former, severity] = [text('title'), text('former'), text('severity')];
       if (title === undefined) return text('reason') ?? 'Something came of it that needs a person';

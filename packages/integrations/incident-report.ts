@@ -22,7 +22,7 @@ export type IncidentReport = {
 };
 
 export type ReportedFinding = Finding & {
-  withdrawn: { at: string; reason: string } | null;
+  retracted: { at: string; reason: string } | null;
   /** It fell to low, since nobody could be asked whether it still holds. */
   lowered?: { at: string; reason: string } | null;
 };

@@ -66,7 +66,7 @@ export function sampleFinding(change: Partial<ReportedFinding> = {}): ReportedFi
     attack: ['T1098'],
     attackVersion: '19',
     owasp: ['CICD-SEC-2'],
-    withdrawn: null,
+    retracted: null,
     ...change,
   };
 }

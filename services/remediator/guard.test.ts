@@ -81,7 +81,7 @@ const facts: fc.Arbitrary<GuardFacts> = fc
         maxLength: 3,
       }),
       silenced: fc.boolean(),
-      withdrawn: fc.boolean(),
+      retracted: fc.boolean(),
       doubt: fc.constantFrom(null, null, 'GitHub does not list it'),
       resolved: resolution,
     }),
@@ -120,7 +120,7 @@ const facts: fc.Arbitrary<GuardFacts> = fc
         },
         byHand: null,
         settings: { ...settings, policy: [...settings.policy, entry], maxPerHour: 20 },
-        finding: { ...finding, silenced: false, withdrawn: false, doubt: null, resolved: null },
+        finding: { ...finding, silenced: false, retracted: false, doubt: null, resolved: null },
       };
     }),
   );
@@ -141,7 +141,7 @@ const clear: GuardFacts = {
   owner: { name: 'acme', isOurs: true, mend: 'name it' },
   finding: {
     ...{ rule: 'a-rule', severity: 'high', confidence: 'medium', entities: [] },
-    ...{ silenced: false, withdrawn: false, doubt: null, resolved: null },
+    ...{ silenced: false, retracted: false, doubt: null, resolved: null },
   },
   action: 'revoke-credential',
   byHand: null,
@@ -156,7 +156,7 @@ describe('the guard', () => {
   });
 
   const stops: [string, (facts: GuardFacts) => GuardFacts, string][] = [
-    ['the finding was withdrawn', (f) => ({ ...f, finding: { ...f.finding, withdrawn: true } }), 'withdrawn'],
+    ['the finding was withdrawn', (f) => ({ ...f, finding: { ...f.finding, retracted: true } }), 'withdrawn'],
     ['it is a dry run', (f) => ({ ...f, mode: 'dry-run' }), 'dry-run'],
     ['it is a drill', (f) => ({ ...f, drill: true }), 'dry-run'],
     ['the kill switch is thrown', (f) => ({ ...f, stopped: true }), 'kill-switch'],
@@ -227,7 +227,7 @@ describe('the guard', () => {
           owner: { isOurs: true },
           stopped: false,
         });
-        expect(finding).toMatchObject({ silenced: false, withdrawn: false, doubt: null, resolved: null });
+        expect(finding).toMatchObject({ silenced: false, retracted: false, doubt: null, resolved: null });
         expect(any.load.sent + any.load.ahead).toBeLessThan(settings.maxPerHour);
         const { users, runners, repositories } = settings.protected;
         const of = (kind: string) => finding.entities.filter((entity) => entity.kind === kind).map(({ id }) => id);

@@ -22,7 +22,7 @@ export type GuardFacts = {
     confidence: Confidence;
     entities: readonly Entity[];
     silenced: boolean;
-    withdrawn: boolean;
+    retracted: boolean;
     /** Why it proves too little to act upon, in a sentence: GitHub's own list has not named the delivery that it rests on. */
     doubt: string | null;
     /** A person resolved its incident as false or accepted: who, and as what. */
@@ -60,7 +60,7 @@ const asksPerHour = 500;
  */
 export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string } {
   const { finding, action, settings, load } = facts;
-  if (finding.withdrawn) return { verdict: 'withdrawn', said: 'The finding was withdrawn: late evidence explains it' };
+  if (finding.retracted) return { verdict: 'withdrawn', said: 'The finding was retracted: late evidence explains it' };
   if (finding.resolved !== null) {
     const { as, by } = finding.resolved;
     return { verdict: 'resolved', said: `${by} resolved the incident as ${as}` };

@@ -182,7 +182,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   function decide(
     finding: StoredFinding,
     { step, mode }: Remediation,
-    { withdrawn, doubt, resolved, stopped, load }: ClaimFacts,
+    { retracted, doubt, resolved, stopped, load }: ClaimFacts,
   ): { verdict: GuardVerdict; said: string } {
     const { rule, severity, confidence, entities, workspace } = finding;
     const how = providers.resolve(step);
@@ -194,7 +194,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
         ? { byHand: how.byHand, notReady: null, owner: nobody, targets: noTargets }
         : { byHand: null, notReady: how.notReady, owner: how.ownerIn(workspace), targets: how.targets }),
       finding: {
-        ...{ rule, severity, confidence, entities, withdrawn, doubt, resolved },
+        ...{ rule, severity, confidence, entities, retracted, doubt, resolved },
         silenced: finding.silencedBy !== null,
       },
       action: step.action,

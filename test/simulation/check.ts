@@ -113,7 +113,7 @@ export async function checkDetector(
 
 type Became = { standing: boolean; silenced: boolean; severity: Severity; unproven: boolean; lowered: boolean };
 const became = (finding: StoredFinding): Became => ({
-  standing: finding.withdrawn === null,
+  standing: finding.retracted === null,
   silenced: finding.silencedBy !== null,
   severity: finding.severity,
   unproven: finding.unproven === true,

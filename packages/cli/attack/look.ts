@@ -15,7 +15,7 @@ export function createLook(client: Pick<ClientBase, 'query'>, workspace: string)
                'subject', subject, 'title', title, 'incident', incident) AS item
              FROM findings WHERE workspace = $1
              UNION ALL
-             SELECT 'w' || id, 2, withdrawn_at, json_build_object('what', 'withdrawn', 'finding', id, 'reason', withdrawn_reason)
+             SELECT 'w' || id, 2, withdrawn_at, json_build_object('what', 'retracted', 'finding', id, 'reason', withdrawn_reason)
              FROM findings WHERE workspace = $1 AND withdrawn_at IS NOT NULL
              UNION ALL
              SELECT 'm' || m.id, 3, m.sent_at, json_build_object(

@@ -34,8 +34,8 @@ export type Responded = {
   /** `queued`, `done`, `failed`, or `refused`, which a dry run is too. */
   state: string;
 };
-export type Withdrawn = { what: 'withdrawn'; atMs: number; finding: string; reason: string };
-export type Seen = Found | Told | Responded | Withdrawn;
+export type Retracted = { what: 'retracted'; atMs: number; finding: string; reason: string };
+export type Seen = Found | Told | Responded | Retracted;
 
 /** Which finding answers which expectation: the first of its rule that no other expectation has taken. */
 export function pairUp(expects: readonly Expectation[], seen: readonly Seen[]): Map<string, Expectation> {
@@ -64,8 +64,8 @@ export function faults(
   }
   if (strict) for (const item of unexpected(expects, seen)) wrong.push(`${nameOf(item)} was found, and nothing may be`);
   for (const item of seen) {
-    if (item.what === 'withdrawn' && pairs.has(item.finding)) {
-      wrong.push(`${pairs.get(item.finding)!.rule} was found and withdrawn: ${item.reason}`);
+    if (item.what === 'retracted' && pairs.has(item.finding)) {
+      wrong.push(`${pairs.get(item.finding)!.rule} was found and retracted: ${item.reason}`);
     }
     const expectation = item.what === 'found' ? pairs.get(item.id) : undefined;
     if (item.what !== 'found' || !expectation) continue;

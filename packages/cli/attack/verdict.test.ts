@@ -37,7 +37,7 @@ describe('the verdict', () => {
       [...all, { ...responded, ordinal: 1, action: 'isolate-runner' }],
       'led to stop-run, isolate-runner',
     ],
-    ['it was withdrawn', [...all, { what: 'withdrawn', atMs: 1, finding: 'f1', reason: 'late' }], 'withdrawn: late'],
+    ['it was retracted', [...all, { what: 'retracted', atMs: 1, finding: 'f1', reason: 'late' }], 'retracted: late'],
   ] as [string, Seen[], string][])('is bad when %s', (_what, seen, sentence) => {
     expect(judge([expected], seen).join('\n')).toContain(sentence);
   });

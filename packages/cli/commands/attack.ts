@@ -97,7 +97,7 @@ function describe(item: Report, io: Io): string {
       const { rule, title, severity, confidence } = item;
       return entry(io, item.ms, 'FOUND', ['bold', 'red'], `${rule}: ${title} (${severity}, confidence ${confidence})`);
     }
-    case 'withdrawn':
+    case 'retracted':
       return entry(io, item.ms, 'withdrew', 'bold', item.reason);
     case 'told': {
       const { sink, kind, incident } = item;

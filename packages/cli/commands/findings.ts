@@ -67,7 +67,7 @@ async function show(db: Db, io: Io, json: boolean, prefix: string): Promise<void
 
 /** What became of it, before what it is about: whoever looks down the list asks that first. */
 function stateOf(finding: StoredFinding): string {
-  if (finding.withdrawn) return 'withdrawn';
+  if (finding.retracted) return 'retracted';
   // What still stood when its silence ended has an incident.
   if (finding.incident === null) return 'silenced';
   if (finding.lowered) return 'lowered';
@@ -75,12 +75,12 @@ function stateOf(finding: StoredFinding): string {
 }
 
 function describe(finding: StoredFinding, io: Io): string {
-  const why = finding.withdrawn?.reason ?? finding.incident ?? finding.silencedBy ?? undefined;
+  const why = finding.retracted?.reason ?? finding.incident ?? finding.silencedBy ?? undefined;
   const indent = ' '.repeat('critical'.length);
   return [
     lineOf(io, [
       { text: finding.severity.padEnd(indent.length), style: severityStyles[finding.severity] },
-      { text: stateOf(finding).padEnd('withdrawn'.length) },
+      { text: stateOf(finding).padEnd('retracted'.length) },
       { text: finding.title, style: 'bold' },
     ]),
     lineOf(io, [
@@ -125,7 +125,7 @@ function tell(finding: StoredFinding, steps: readonly Remediation[], io: Io): st
     ['confidence', finding.confidence],
     ['happened', `${moment(finding.occurredAt)} UTC, by event ${finding.decidingEvent}`],
     ['decided', `${moment(finding.detectedAt)} UTC by the log’s clock, recorded ${moment(finding.recordedAt)} UTC`],
-    ['withdrawn', finding.withdrawn && `${moment(finding.withdrawn.at)} UTC: ${finding.withdrawn.reason}`],
+    ['retracted', finding.retracted && `${moment(finding.retracted.at)} UTC: ${finding.retracted.reason}`],
     ['silenced', finding.silencedBy],
     ['lowered', finding.lowered && `${moment(finding.lowered.at)} UTC: ${finding.lowered.reason}`],
     [

@@ -75,7 +75,7 @@ function compareIncident(
   if (version <= notified.version) return { kind: 'in-sync' };
   const isGrave =
     severities.indexOf(report.severity) >= severities.indexOf(minSeverity) ||
-    report.findings.some(({ rule, withdrawn }) => withdrawn === null && alwaysTold.has(rule));
+    report.findings.some(({ rule, retracted }) => retracted === null && alwaysTold.has(rule));
   // A page that nobody has answered rings, whoever answered one before.
   const wanted = !isGrave ? 'resolved' : report.pagesAnew ? 'open' : report.state;
 

@@ -44,7 +44,7 @@ export function renderEvent(
   action: PagerDutyAction,
   { generation = 0, because }: { generation?: number; because?: string | undefined } = {},
 ): PagerDutyEvent {
-  const standing = report.findings.filter((finding) => finding.withdrawn === null);
+  const standing = report.findings.filter((finding) => finding.retracted === null);
   const findings = (standing.length > 0 ? standing : report.findings).slice(0, 10);
   const { acknowledged, resolved } = report;
   const said = saidOf(report, action, because);

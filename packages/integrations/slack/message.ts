@@ -38,10 +38,10 @@ export const severityMarks: Record<Severity, string> = { critical: '🔴', high:
  * `possiblyRepeated` marks a message of which nobody knows whether it was posted before.
  */
 export function renderIncident(report: IncidentReport, options: { possiblyRepeated?: boolean } = {}): SlackMessage {
-  const standing = report.findings.filter((finding) => finding.withdrawn === null);
+  const standing = report.findings.filter((finding) => finding.retracted === null);
   const told = gravestFirst(standing.length > 0 ? standing : report.findings);
   const alone = told.length === 1 ? told[0] : undefined;
-  const withdrawn = report.findings.length - told.length;
+  const retracted = report.findings.length - told.length;
   const blocks: Block[] = [
     { type: 'header', text: plain(`${marked(report)} ${escapeLine(report.title, slackLimits.headerChars - 20)}`) },
   ];
@@ -68,7 +68,7 @@ export function renderIncident(report: IncidentReport, options: { possiblyRepeat
   const ids = [
     ...told.map(({ rule }) => `rule ${escapeLine(rule, 100)}`),
     ...told.flatMap(({ attack, owasp }) => [...attack.map((id) => `ATT&CK ${id}`), ...owasp]).map(escapedId),
-    ...(withdrawn > 0 ? [`${withdrawn} more withdrawn: later evidence explained them`] : []),
+    ...(retracted > 0 ? [`${retracted} more retracted: later evidence explained them`] : []),
   ];
   if (ids.length > 0) blocks.push(context(fitWords('', unique(ids))));
   if (alone && alone.silence !== '')
@@ -271,9 +271,9 @@ function furtherLines(report: IncidentReport, findings: readonly ReportedFinding
 }
 
 /** What a reader must know of a finding before they believe it. */
-function standingLines({ withdrawn, lowered, unproven }: ReportedFinding): string[] {
+function standingLines({ retracted, lowered, unproven }: ReportedFinding): string[] {
   return [
-    ...(withdrawn ? [`*Withdrawn:* ${escapeLine(withdrawn.reason, 1000)}`] : []),
+    ...(retracted ? [`*Retracted:* ${escapeLine(retracted.reason, 1000)}`] : []),
     ...(lowered ? [`*Lowered:* ${escapeLine(lowered.reason, 1000)}`] : []),
     ...(unproven ? [unprovenLine] : []),
   ];

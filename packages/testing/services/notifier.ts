@@ -85,7 +85,7 @@ export async function find(
   counter += 1;
   const id = counter.toString(16).padStart(64, '0');
   const at = new Date().toISOString();
-  const { withdrawn, ...sample } = sampleFinding();
+  const { retracted, ...sample } = sampleFinding();
   const finding = { ...sample, id, subject: id, occurredAt: at, detectedAt: at, ...change };
   await inTransaction(db, (client) => recordVerdicts(client, [{ kind: 'found', finding }], silence ? [silence] : []));
   const { rows } = await db.pool.query<{ incident: string }>('SELECT incident FROM findings WHERE id = $1', [id]);

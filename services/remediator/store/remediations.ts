@@ -36,7 +36,7 @@ export type PlannedStep = Pick<Remediation, 'ordinal' | 'code' | 'step' | 'mode'
 
 /**
  * Writes a playbook down, once: a step that is there already stays as it is, unless it was refused only because the
- * finding was withdrawn or unproven, and the finding stands again, or is proven.
+ * finding was retracted or unproven, and the finding stands again, or is proven.
  */
 export async function planRemediations(
   db: Db,
@@ -83,7 +83,7 @@ export async function listRemediations(
 
 /** What the guard must know that only the database can tell, read under the lock that {@link claimRemediation} holds. */
 export type ClaimFacts = {
-  withdrawn: boolean;
+  retracted: boolean;
   /** Why its finding proves too little to act upon; null when nothing is in doubt. */
   doubt: string | null;
   /** A person resolved its incident as false or accepted: who, and as what. */
@@ -153,7 +153,7 @@ export async function claimRemediation(
       due_ms: number | null;
       attempts: number;
       sent: boolean;
-      withdrawn: boolean;
+      retracted: boolean;
       doubt: string | null;
       resolved: ClaimFacts['resolved'];
     }>(
@@ -162,7 +162,7 @@ export async function claimRemediation(
            THEN ceil(extract(epoch FROM r.leased_until - clock_timestamp()) * 1000)::integer END AS busy_ms,
          CASE WHEN r.state = 'acting' AND r.due_at > clock_timestamp()
            THEN ceil(extract(epoch FROM r.due_at - clock_timestamp()) * 1000)::integer END AS due_ms,
-         f.withdrawn_at IS NOT NULL AS withdrawn, ${doubtOf('f')} AS doubt,
+         f.withdrawn_at IS NOT NULL AS retracted, ${doubtOf('f')} AS doubt,
          (SELECT json_build_object('as', i.resolution, 'by', i.resolved_by ->> 'name') FROM incidents i
           WHERE i.id = f.incident AND i.resolution IN ('false', 'accepted') AND i.resolved_by ->> 'via' <> 'tripline') AS resolved
        FROM remediations r JOIN findings f ON f.id = r.finding
@@ -177,10 +177,10 @@ export async function claimRemediation(
       `SELECT stopped FROM switches WHERE name = 'remediation'`,
     );
     const load = await readLoad(client, remediation, options.maxPerHour);
-    const { withdrawn, doubt, resolved, sent } = row;
+    const { retracted, doubt, resolved, sent } = row;
     const stopped = stops[0]?.stopped ?? false;
     // What may have been sent has its place already: it is seen through.
-    const facts = { withdrawn, doubt, resolved, stopped, load: sent ? { sent: 0, begun: 0, ahead: 0 } : load };
+    const facts = { retracted, doubt, resolved, stopped, load: sent ? { sent: 0, begun: 0, ahead: 0 } : load };
     const { verdict, said } = options.decide(facts);
     if (verdict === 'rate-capped')
       return queue(client, remediation, { ...options, said, wasQueued: row.state === 'queued' });
@@ -282,22 +282,22 @@ export type Gate = 'open' | 'kill-switch' | 'withdrawn' | 'unproven' | 'taken';
 
 /** To be asked right before each request that changes something: notes that it is about to be sent, unless it may not be. */
 export async function passGate(db: Db, { finding, ordinal }: Place, attempt: Attempt): Promise<Gate> {
-  const { rows } = await db.pool.query<{ stopped: boolean; withdrawn: boolean; doubtful: boolean; sent: boolean }>(
+  const { rows } = await db.pool.query<{ stopped: boolean; retracted: boolean; doubtful: boolean; sent: boolean }>(
     `WITH facts AS MATERIALIZED (
        SELECT coalesce((SELECT stopped FROM switches WHERE name = 'remediation'), false) AS stopped,
-         coalesce((SELECT withdrawn_at IS NOT NULL FROM findings WHERE id = $1), true) AS withdrawn,
+         coalesce((SELECT withdrawn_at IS NOT NULL FROM findings WHERE id = $1), true) AS retracted,
          coalesce((SELECT ${doubtOf('f')} IS NOT NULL FROM findings f WHERE id = $1), true) AS doubtful
      ), sent AS (
        UPDATE remediations SET sent_at = clock_timestamp() FROM facts
-       WHERE finding = $1 AND ordinal = $2 AND attempts = $3 AND state = 'acting' AND NOT stopped AND NOT withdrawn AND NOT doubtful RETURNING 1
+       WHERE finding = $1 AND ordinal = $2 AND attempts = $3 AND state = 'acting' AND NOT stopped AND NOT retracted AND NOT doubtful RETURNING 1
      )
-     SELECT stopped, withdrawn, doubtful, EXISTS (SELECT FROM sent) AS sent FROM facts`,
+     SELECT stopped, retracted, doubtful, EXISTS (SELECT FROM sent) AS sent FROM facts`,
     [finding, ordinal, attempt.nth],
   );
-  const { stopped, withdrawn, doubtful, sent } = rows[0]!;
+  const { stopped, retracted, doubtful, sent } = rows[0]!;
   if (sent) return 'open';
   if (stopped) return 'kill-switch';
-  return withdrawn ? 'withdrawn' : doubtful ? 'unproven' : 'taken';
+  return retracted ? 'withdrawn' : doubtful ? 'unproven' : 'taken';
 }
 
 /** Keeps a claimed step ours while its request is under way. */
