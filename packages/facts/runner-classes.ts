@@ -4,7 +4,7 @@ import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { acceptedIn, acceptedSchema, newerAct, teaches } from './acceptance.ts';
-import { observedBy } from './bounds.ts';
+import { inOwnOrder as byOwnTime, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { isRunnerClassKey, runnerClassKeyOf, runnerKeyOf } from './runner-keys.ts';
 import { runNameOf } from './things.ts';
@@ -86,7 +86,8 @@ function membersAfter(members: RunnerClassMember[], event: LoggedEvent, at: Lear
   return before === undefined && !kept.includes(next) ? members : [...kept, ...pinned];
 }
 
-const isEarlier = (event: LoggedEvent, { time }: RunnerClassMember): boolean => parseTime(event.time) < parseTime(time);
+const isEarlier = ({ id: eventId, time }: LoggedEvent, known: RunnerClassMember): boolean =>
+  byOwnTime({ eventId, time }, known) < 0;
 const inOwnOrder = (a: RunnerClassMember, b: RunnerClassMember): number =>
   parseTime(a.time) - parseTime(b.time) || (a.key < b.key ? -1 : 1);
 

@@ -134,14 +134,14 @@ function learnOf(before: Runner, event: LoggedEvent, at: LearnContext): Runner {
 function withListings(before: Runner, event: LoggedEvent, at: LearnContext): Runner {
   let listings: readonly Listing[] = before.listings;
   for (const listed of (event.data as Attributes)['tripline.inventory.runners'] ?? []) {
-    if (runnerKeyOf(event, listed.id, listed.name) !== at.key) continue;
+    if (listed.id !== before.id || runnerKeyOf(event, listed.id, listed.name) !== at.key) continue;
     const { ownerId, groupId, repository, repositoryId } = listed;
     const place = defined({ ownerId, groupId, repository, repositoryId });
     listings = firstOfEach(listings, { ...observedBy(event), heardMs: at.nowMs, ...place }, at.pinned);
   }
-  return listings === before.listings
-    ? before
-    : { ...before, listings: [...listings], lastDayMs: dayOf(event, before) };
+  const lastDayMs = dayOf(event, before);
+  if (listings === before.listings && lastDayMs === before.lastDayMs) return before;
+  return { ...before, listings: [...listings], lastDayMs };
 }
 
 function withRegistration(before: Runner, event: LoggedEvent, at: LearnContext): Runner {
@@ -262,14 +262,15 @@ function bounded(work: Work[], at: LearnContext): Work[] {
 
 function mayBeEarly({ early }: Runner, one: Work): boolean {
   if (early.some(({ eventId }) => eventId === one.eventId)) return false;
-  return early.length < most.early || one.heardMs < early.at(-1)!.heardMs;
+  return early.length < most.early || one.heardMs <= early.at(-1)!.heardMs;
 }
 function earliest(early: Work[], one: Work): Work[] {
   const sorted = [...early, one].sort((a, b) => a.heardMs - b.heardMs || inOwnOrder(a, b));
   const runs = new Set<string | undefined>();
-  return sorted
+  const kept = sorted
     .filter(({ runKey }) => runKey === undefined || (!runs.has(runKey) && runs.add(runKey)))
     .slice(0, most.early);
+  return kept.length === early.length && kept.every((work, place) => work === early[place]) ? early : kept;
 }
 
 function firstOfEach(known: readonly Listing[], one: Listing, pinned: ReadonlySet<string>): readonly Listing[] {
