@@ -42,6 +42,33 @@ const told = (text: string, options: TimelineOptions = {}) =>
   expectTimeline(rule, text, { before: [dayOne], thenMs: 3_600_000, ...options });
 const FOUND = (name: string) => `← FOUND ${key(name)}`;
 
+test('names of any length and form are told, and lose nothing', () => {
+  const job = (name: string, environment: string) => ({
+    ...{ 'vcs.repository.name': 'acme/app', 'vcs.owner.name': 'acme', 'cicd.pipeline.run.id': '99999999999999999999' },
+    ...{ 'cicd.pipeline.task.run.id': '71', 'deployment.environment.name': environment, 'cicd.worker.id': '66' },
+    ...{ 'cicd.worker.name': name, 'tripline.worker.hosted': false },
+  });
+  for (const [name, environment] of [
+    ['evil', `${'x'.repeat(199)}😀`],
+    ['evil', 'p'.repeat(4000)],
+    ['😀'.repeat(150), 'production'],
+    [`x${'😀'.repeat(100)}`, 'production'],
+    [`${'x'.repeat(127)}😀`, 'production'],
+    ['', 'production'],
+    ['b\nc:d', 'production'],
+  ] as const) {
+    const { findings, poison } = playTimeline({
+      rules: [rule],
+      events: [dayOne, at(s(1), 'dev.cdevents.taskrun.started', job(name, environment))],
+      untilMs: s(10),
+    });
+    expect(poison).toEqual([]);
+    expect(findings, name).toMatchObject([{ severity: 'critical', occasion: 'new' }]);
+    expect(findings[0]!.summary).not.toContain('Left out');
+    expect(findings[0]!.response.map(({ action }) => action)).toEqual(['stop-run', 'isolate-runner']);
+  }
+});
+
 describe('with webhooks only', () => {
   test('a deployment on an unknown runner stops the run, then isolates the runner', () => {
     const { findings } = told(`
@@ -104,7 +131,7 @@ describe('with webhooks only', () => {
 });
 
 describe('K7: an honest new runner after learning', () => {
-  const month = Array.from({ length: 3 }, (_, index) => {
+  const month = Array.from({ length: 30 }, (_, index) => {
     const [day, run] = [30 + index, 100 + index];
     return `
       day ${day}  09:00  ada  starts run ${run} of deploy in acme/app at main1
@@ -210,7 +237,7 @@ describe('K7: pools of runners that take one job each', () => {
       },
       ...{ 'tripline.act.proof': 'os-user', 'tripline.act.entities': [{ kind: 'runner', id: pool }] },
     });
-    const later = eventsOf(jobs([3, 3, 4, 4], 5)).map((event) => ({ ...event, id: `later-${event.id}` }));
+    const later = eventsOf(jobs([9, 9, 14, 14], 5)).map((event) => ({ ...event, id: `later-${event.id}` }));
     const played = playTimeline({
       rules: [rule],
       events: [dayOne, ...eventsOf(jobs([1, 1, 1])), { ...act, id: 'act' }, ...later],
@@ -219,8 +246,8 @@ describe('K7: pools of runners that take one job each', () => {
     expect(played.all).toHaveLength(3);
     // One that takes a second job is no runner of a pool.
     const again = eventsOf(`
-      day 4  19:00  ada  starts run 90 of deploy in acme/app at main1
-      day 4  19:01  ada  starts job deploy of run 90 (on ${name(6)}; to production; labels arc-prod)`);
+      day 18  19:00  ada  starts run 90 of deploy in acme/app at main1
+      day 18  19:01  ada  starts job deploy of run 90 (on ${name(6)}; to production; labels arc-prod)`);
     const third = playTimeline({
       rules: [rule],
       events: [
