@@ -1,21 +1,16 @@
 import { drillPrefix } from '@tripline/contracts/drill';
 import { databaseEnvironment, databaseSettings } from '@tripline/db/settings';
 import { silenceSettings } from '@tripline/incidents/settings';
+import { channels } from '@tripline/integrations/channels';
 import {
   checkGithubClient,
   githubAppClientSettings,
   githubClientEnvironment,
   githubClientSettings,
 } from '@tripline/integrations/github/settings';
-import { pagerdutyEnvironment, pagerdutySettings } from '@tripline/integrations/pagerduty/settings';
-import { slackEnvironment, slackSettings } from '@tripline/integrations/slack/settings';
 import { type EnvironmentSetting, secret } from '@tripline/runtime/setting';
-import {
-  githubAppFeedSettings,
-  githubFeedEnvironment,
-  githubFeedSettings,
-  githubWorkspaceSettings,
-} from '@tripline/sources/github/settings';
+import { githubAppFeedSettings, githubFeedSettings, githubWorkspaceSettings } from '@tripline/sources/github/settings';
+import { feeds } from '@tripline/sources/registry';
 import { triplineWorkspaceSettings } from '@tripline/sources/tripline/settings';
 import { kafkaEnvironment, kafkaSettings } from '@tripline/stream/kafka/settings';
 import { z } from 'zod';
@@ -27,6 +22,27 @@ import { remediationSettings } from './remediation.ts';
  * errors. The descriptions are what SETTINGS.md says of each field.
  */
 const megabyte = 1024 * 1024;
+
+type Registered = { name: string; settings?: z.ZodType; workspaceSettings?: z.ZodType };
+/** The schemas of a registry by the names under which they stand. */
+type Schemas<One extends Registered, Field extends 'settings' | 'workspaceSettings'> = {
+  [Each in One as Each extends Record<Field, z.ZodType> ? Each['name'] : never]: Each extends Record<
+    Field,
+    infer Schema extends z.ZodType
+  >
+    ? Schema
+    : never;
+};
+
+function settingsOf<One extends Registered>(registry: readonly One[]) {
+  const named = registry.flatMap(({ name, settings }) => (settings === undefined ? [] : [[name, settings]]));
+  return Object.fromEntries(named) as Schemas<One, 'settings'>;
+}
+
+function workspaceSettingsOf<One extends Registered>(registry: readonly One[]) {
+  const named = registry.flatMap(({ name, workspaceSettings: of }) => (of === undefined ? [] : [[name, of]]));
+  return Object.fromEntries(named) as Schemas<One, 'workspaceSettings'>;
+}
 
 const receiver = z.strictObject({
   bodyLimitBytes: z
@@ -58,6 +74,7 @@ const workspace = z.strictObject({
     .describe('Name of the workspace, in findings and in the log.'),
   github: githubWorkspaceSettings,
   ...triplineWorkspaceSettings,
+  ...workspaceSettingsOf(feeds),
 });
 
 const operations = z.strictObject({
@@ -116,8 +133,8 @@ const whole = z.strictObject({
     ),
   receiver: receiver.prefault({}),
   github: github.prefault({}),
-  slack: slackSettings.optional(),
-  pagerduty: pagerdutySettings.optional(),
+  ...settingsOf(channels),
+  ...settingsOf(feeds),
   workspaces: z
     .array(workspace)
     .default([])
@@ -152,7 +169,8 @@ export const renamed: Readonly<Record<string, string>> = {
     'is called remediation.protected now, by kind: protected: { users: [], repositories: [], runners: [] }',
 };
 
-const checked = whole.superRefine(({ workspaces, github, drillKey, internalKeys, slack }, context) => {
+const checked = whole.superRefine((all, context) => {
+  const { workspaces, drillKey, internalKeys, slack } = all;
   const fault = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });
   const organizations = new Map<string, number>();
   workspaces.forEach(({ id, github: { organizations: named } }, place) => {
@@ -182,8 +200,6 @@ const checked = whole.superRefine(({ workspaces, github, drillKey, internalKeys,
       uses.set(value, use);
     }
   };
-  claim('a secret of GitHub’s webhooks', ['github', 'webhookSecrets'], github.webhookSecrets ?? []);
-  claim('a secret of GitHub’s webhooks', ['github', 'app', 'webhookSecrets'], github.app?.webhookSecrets ?? []);
   workspaces.forEach((one, place) => {
     const path = ['workspaces', place, 'github', 'webhookSecrets'];
     claim('a secret of GitHub’s webhooks', path, one.github.webhookSecrets ?? []);
@@ -191,10 +207,23 @@ const checked = whole.superRefine(({ workspaces, github, drillKey, internalKeys,
   workspaces.forEach((one, place) => {
     claim('a break-glass key', ['workspaces', place, 'breakGlassKeys'], one.breakGlassKeys ?? []);
   });
+  for (const { name, environment } of feeds) {
+    for (const { path } of environment.filter(({ secret: isSecret }) => isSecret)) {
+      const use = name === 'github' ? 'a secret of GitHub’s webhooks' : `a secret of ${name}`;
+      claim(use, path.split('.'), valuesAt(all, path));
+    }
+  }
   claim('the drill key', ['drillKey'], [drillKey]);
   claim('an internal key', ['internalKeys'], internalKeys ?? []);
   claim('Slack’s signing secret', ['slack', 'signingSecret'], [slack?.signingSecret]);
 });
+
+/** The texts that stand at a path of settings, such as `github.app.webhookSecrets`. */
+function valuesAt(settings: unknown, path: string): string[] {
+  let value = settings;
+  for (const name of path.split('.')) value = (value as Record<string, unknown> | undefined)?.[name];
+  return [value ?? []].flat().filter((one) => typeof one === 'string');
+}
 
 /** The port of operators where none is given: that of Prometheus's exporters of OpenTelemetry. */
 const operationsPort = 9464;
@@ -225,8 +254,7 @@ export const environment: readonly EnvironmentSetting[] = [
   { name: 'TRIPLINE_DRILLS', path: 'drills', kind: 'boolean' },
   { name: 'TRIPLINE_DRILL_KEY', path: 'drillKey', secret: true },
   { name: 'TRIPLINE_LEARNING_DAYS', path: 'learningDays', kind: 'number' },
-  ...githubFeedEnvironment,
+  ...feeds.flatMap(({ environment }) => environment),
   ...githubClientEnvironment,
-  ...slackEnvironment,
-  ...pagerdutyEnvironment,
+  ...channels.flatMap(({ environment }) => environment),
 ];

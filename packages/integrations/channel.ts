@@ -1,6 +1,9 @@
+import type { Look } from '@tripline/contracts/check';
 import type { Severity } from '@tripline/contracts/finding';
 import type { Actor, IncidentEventKind, IncidentState } from '@tripline/contracts/incident';
 import type { ChannelName, MessageKind, Mode } from '@tripline/contracts/notification';
+import type { EnvironmentSetting } from '@tripline/runtime/setting';
+import type { z } from 'zod';
 import type { DigestReport, IncidentReport } from './incident-report.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -40,9 +43,21 @@ export type Reference = Readonly<Record<string, string>>;
 /** One call in `intervalMs`; `burst` that were not made may follow at once. */
 export type RateLimit = { intervalMs: number; burst: number };
 
-/** How a registered channel is opened. Its folder's name is its name, and that of its settings. */
-export type ChannelDefinition<Settings = unknown> = {
+/** A channel as channels.ts holds it: light, since the settings of every command are made of it. */
+export type RegisteredChannel = {
+  /** Its folder, and what its settings stand under in tripline.yaml. */
   name: ChannelName;
+  settings: z.ZodType;
+  environment: readonly EnvironmentSetting[];
+  load: () => Promise<ChannelDefinition>;
+};
+
+/** How a registered channel is opened. Its folder's name is its name, and that of its settings. */
+// biome-ignore lint/suspicious/noExplicitAny: each channel names the settings that it needs, which its schema has checked.
+export type ChannelDefinition<Settings = any> = {
+  name: ChannelName;
+  /** What `tripline doctor` says of it. */
+  doctor: (settings: Settings | undefined) => Look[];
   /** `settings` undefined: not configured, so the channel is a dry run that sends nothing. */
   open(settings: Settings | undefined, options: ChannelOptions): Channel;
 };

@@ -1,6 +1,6 @@
-import type { ChannelDefinition } from './channel.ts';
-import { pagerDutyChannel } from './pagerduty/channel.ts';
-import { slackChannel } from './slack/channel.ts';
+import type { RegisteredChannel } from './channel.ts';
+import { pagerduty } from './pagerduty/registration.ts';
+import { slack } from './slack/registration.ts';
 
-/** All channels by which people are notified, one line each. */
-export const channels: readonly ChannelDefinition[] = [slackChannel, pagerDutyChannel];
+/** Every channel by which people are notified. One more: its folder beside this file, and its line here. */
+export const channels = [slack, pagerduty] as const satisfies readonly RegisteredChannel[];

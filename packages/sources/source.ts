@@ -1,19 +1,36 @@
+import type { Look } from '@tripline/contracts/check';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Refusal } from './refusal.ts';
 import type { FeedSecret, SpeaksFor } from './secrets.ts';
 import type { Workspaces } from './workspace.ts';
 
 /**
- * A source: a feed of deliveries that Tripline takes over HTTP. Pure: no clock, no I/O, no state. It proves who sent
- * a delivery, then says in Tripline's words what it tells.
+ * A source: a feed of deliveries that Tripline takes over HTTP. Pure but for `doctor`: no clock, no I/O, no state. It
+ * proves who sent a delivery, then says in Tripline's words what it tells.
  *
- * One delivery gives one event, or is ignored by a reason of `ignoredReasons`, or is refused by a reason of
+ * One delivery gives one event, or several where the feed sends many at once, or is ignored by a reason of `ignoredReasons`, or is refused by a reason of
  * `refusalReasons`. What is genuine is never refused for what it says: only what is not whole is. Neither function ever
  * throws, whatever the bytes.
  */
-export type Source = {
-  /** The feed's name: its route is `POST /webhooks/<name>`, and its deliveries' ids begin with it. */
+// biome-ignore lint/suspicious/noExplicitAny: each feed names the settings that it needs; the receiver has them all.
+export type Source<Needs = any> = {
+  /** The feed's name: its deliveries' ids begin with it. */
   name: string;
+  /** Paths that are posted to, such as `/webhooks/github`. */
+  routes: readonly string[];
+  /** Content encodings that it takes beside none. What is signed is what was sent; it is inflated after that. */
+  encodings: readonly 'gzip'[];
+  /** Its own secrets, and for whom each speaks: none serves two feeds. */
+  secrets: (settings: Needs) => FeedSecret[];
+  /** Why the receiver must not start under these settings, with the setting to mend; undefined where it may. */
+  faultOf?: (settings: Needs) => string | undefined;
+  /**
+   * The key of the MAC that an event of `internalEventTypes` gets in the log. Absent: the feed may tell none, and one that
+   * it tells is a fault of ours.
+   */
+  internalKey?: (event: TriplineEvent, speaksFor: SpeaksFor, settings: Needs) => string;
+  /** What `tripline doctor` says of it. */
+  doctor: (settings: Needs) => Look[];
   /** Content types that it takes; all of them JSON. */
   contentTypes: readonly string[];
   /** What a sender must set when the content type is another. */
@@ -42,7 +59,12 @@ export type Delivery = {
 
 export type Verified = { speaksFor: SpeaksFor } | { refusal: Refusal };
 
-export type Normalised = { event: TriplineEvent } | Ignored | { refusal: Refusal };
+export type Normalised =
+  | { event: TriplineEvent }
+  /** What one delivery of many tells, an id each; `leftOut`: what of it is ignored. All are kept, or none is acknowledged. */
+  | { events: readonly TriplineEvent[]; leftOut: readonly Ignored[] }
+  | Ignored
+  | { refusal: Refusal };
 
 /** `organization`: whose it is by its own words, made fit to be shown; absent where it names nobody. */
 export type Ignored = { ignored: IgnoredReason; organization?: string };

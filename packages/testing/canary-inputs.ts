@@ -54,7 +54,8 @@ function outcomeOf(event: string, body: object): string {
   const speaksFor = { kind: 'anybody' } as const;
   const normalised = github.normalise({ ...delivery, speaksFor }, workspaces);
   if ('event' in normalised) return normalised.event.type;
-  return 'ignored' in normalised ? normalised.ignored : normalised.refusal.reason;
+  if ('refusal' in normalised) return normalised.refusal.reason;
+  return 'ignored' in normalised ? normalised.ignored : 'several events';
 }
 
 function objectsOf(value: unknown): Holder[] {

@@ -81,7 +81,11 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
   const { timeoutMs, claimMs, sweepMs, intervalMs } = timing;
   const measures = createMeasures(metrics, clock);
   const delivery: DeliveryParts = { db, clock, logger, measures, claimMs, batching: timing, onSent };
-  const channels = openChannels(registeredChannels, config, clock, { timeoutMs, intervalMs, fetch });
+  const channels = openChannels(await Promise.all(registeredChannels.map(({ load }) => load())), config, clock, {
+    timeoutMs,
+    intervalMs,
+    fetch,
+  });
 
   await retryGivenUp(db);
   for (const { name, mode } of channels) if (mode === 'dry-run') await clearChannelTrouble(db, name);

@@ -1,4 +1,6 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 
 /** What kept a body from being read: longer than allowed, or cut off. */
 export type BodyFault = 'too-large' | 'cut-off';
@@ -26,4 +28,17 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
     request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes)));
     request.on('error', () => resolve('cut-off'));
   });
+}
+
+const gunzipped = promisify(gunzip);
+
+export const isGzipped = (headers: IncomingHttpHeaders): boolean => headers['content-encoding'] === 'gzip';
+
+/** A gzipped body as it was before; no more than `limitBytes` of it are made. */
+export async function inflate(body: Buffer, limitBytes: number): Promise<Buffer | BodyFault> {
+  try {
+    return await gunzipped(body, { maxOutputLength: limitBytes });
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'too-large' : 'cut-off';
+  }
 }

@@ -3,23 +3,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { Config } from '@tripline/config/config';
 import type { TriplineEvent } from '@tripline/contracts/event';
-import { toEventRecord } from '@tripline/contracts/event-record';
+import { type EventRecord, toEventRecord } from '@tripline/contracts/event-record';
 import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
 import type { Clock } from '@tripline/runtime/clock';
 import { answerJson, errorBody } from '@tripline/runtime/http';
 import { ConfigError } from '@tripline/runtime/load-settings';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
-import { github } from '@tripline/sources/github/source';
 import { type Refusal, type RefusalReason, refuse } from '@tripline/sources/refusal';
-import { type FeedSecret, githubSecrets, type SpeaksFor, triplineSecrets } from '@tripline/sources/secrets';
+import { feeds as registered } from '@tripline/sources/registry';
+import type { FeedSecret, SpeaksFor } from '@tripline/sources/secrets';
 import type { IgnoredReason, RequestHeaders, Source } from '@tripline/sources/source';
-import { tripline } from '@tripline/sources/tripline/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { RecordTooLarge, type Stream, topics } from '@tripline/stream/stream';
 import type { FastifyInstance } from 'fastify';
 import { createAppender, NotKept } from './appender.ts';
-import { readBody } from './body.ts';
+import { inflate, isGzipped, readBody } from './body.ts';
 import { createDeliveries } from './deliveries.ts';
 import { createDrainer } from './drainer.ts';
 import { createMeasures } from './measures.ts';
@@ -28,7 +27,7 @@ import { openSpool } from './spool.ts';
 import { createSummaries } from './summaries.ts';
 
 export type Receiver = {
-  /** Adds `POST /webhooks/<source>` for every source. Call before `listen`. */
+  /** Adds the routes of every feed of the registry. Call before `listen`. */
   routes: (app: FastifyInstance) => void;
   /** Resolves when a delivery would now be kept, in the log or in the spool; rejects with the reason. */
   ready: () => Promise<void>;
@@ -51,14 +50,11 @@ type Feed = { source: Source; secrets: readonly FeedSecret[] };
  */
 export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   const { config, stream, logger, clock, metrics } = parts;
-  const feeds: readonly Feed[] = [
-    { source: github, secrets: githubSecrets(config) },
-    { source: tripline, secrets: triplineSecrets(config) },
-  ];
-  if (feeds[0]!.secrets.every(({ speaksFor }) => speaksFor.kind === 'drills')) {
-    throw new ConfigError(
-      'a webhook secret is needed to verify deliveries: github.webhookSecrets (TRIPLINE_GITHUB_WEBHOOK_SECRET) or workspaces[].github.webhookSecrets',
-    );
+  const sources: Source[] = await Promise.all(registered.map(({ load }) => load()));
+  const feeds = sources.map((source): Feed => ({ source, secrets: source.secrets(config) }));
+  for (const { faultOf } of sources) {
+    const fault = faultOf?.(config);
+    if (fault !== undefined) throw new ConfigError(fault);
   }
   const spool = await openSpool({
     dir: join(config.dataDir, 'spool'),
@@ -99,14 +95,17 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
     const rawBody = await readBody(request, config.receiver.bodyLimitBytes);
     if (rawBody === 'too-large') return refuseUnproven(tooLarge);
     if (rawBody === 'cut-off') return refuseUnproven(cutOff);
-    const fault = encodingFault(headers);
+    const fault = encodingFault(source, headers);
     if (fault) return refuseUnproven(fault);
     const verified = source.verify(rawBody, headers, secrets, receivedAtMs);
     if ('refusal' in verified) return refuseUnproven(verified.refusal);
 
     const { speaksFor } = verified;
     const bodySha256 = hash('sha256', rawBody);
-    const normalised = source.normalise({ headers, rawBody, bodySha256, receivedAtMs, speaksFor }, workspaces);
+    // Signatures are over the bytes as sent, and what nobody signed is never inflated.
+    const body = isGzipped(headers) ? await inflate(rawBody, config.receiver.bodyLimitBytes) : rawBody;
+    if (!Buffer.isBuffer(body)) return refuseUnproven(body === 'too-large' ? tooLarge : cutOff);
+    const normalised = source.normalise({ headers, rawBody: body, bodySha256, receivedAtMs, speaksFor }, workspaces);
     /** From here on the sender is known, and what he says of the delivery may be told. */
     const note = (outcome: 'ignored' | 'refused', reason: IgnoredReason | RefusalReason, organization?: string) => {
       const claims = { ...source.claimsOf(headers), organization };
@@ -122,30 +121,44 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
       return answerJson(response, 202, { status: 'ignored', reason: normalised.ignored });
     }
 
-    const { event } = normalised;
+    const first = 'event' in normalised ? normalised.event : normalised.events[0];
     try {
-      // A delivery is itself: by its id within its source and workspace, whatever its body. Twins of a body are all kept.
-      const name = `${event.workspace}\0${event.source}\0${event.id}`;
-      const isNew = await deliveries.once(name, async () => {
-        const record = toEventRecord(event);
-        // What else may only come from within bears the MAC of the key under which it came.
-        const proved = internalEventTypes.has(event.type) ? signInternal(record, keyOf(event, speaksFor)) : record;
-        const kept = await appender.append({ topic: topics.events, ...proved });
-        measures.count(source.name, kept === 'log' ? 'kept' : 'spooled');
-      });
-      if (!isNew) measures.count(source.name, 'duplicate');
-      answerJson(response, 202, { status: isNew ? 'kept' : 'duplicate', event: event.id });
+      if ('event' in normalised) {
+        const isNew = await keep(source, normalised.event, speaksFor);
+        return answerJson(response, 202, { status: isNew ? 'kept' : 'duplicate', event: normalised.event.id });
+      }
+      const { events, leftOut } = normalised;
+      const kept = await Promise.all(events.map((event) => keep(source, event, speaksFor)));
+      for (const { ignored, organization } of leftOut) {
+        note('ignored', ignored, organization);
+        measures.count(source.name, 'ignored', ignored);
+      }
+      const isNew = kept.some((one) => one);
+      answerJson(response, 202, { status: isNew ? 'kept' : 'duplicate', events: events.length });
     } catch (error) {
       const refusal = refusalOf(error as Error);
-      note('refused', refusal.reason, event.data['vcs.owner.name']);
+      note('refused', refusal.reason, first?.data['vcs.owner.name']);
       answerRefusal(source, response, refusal);
     }
   }
 
-  /** The key of `/webhooks/tripline` under which an event came. */
-  function keyOf({ workspace }: TriplineEvent, speaksFor: SpeaksFor): string {
-    if (speaksFor.kind === 'drills') return config.drillKey!;
-    return config.workspaces.find(({ id }) => id === workspace)!.breakGlassKeys![0]!;
+  /** Keeps one event; answers whether it is new. A delivery is itself: by its id within its source and workspace, whatever its body. */
+  async function keep(source: Source, event: TriplineEvent, speaksFor: SpeaksFor): Promise<boolean> {
+    const name = `${event.workspace}\0${event.source}\0${event.id}`;
+    const isNew = await deliveries.once(name, async () => {
+      const record = toEventRecord(event);
+      const kept = await appender.append({ topic: topics.events, ...proved(source, event, record, speaksFor) });
+      measures.count(source.name, kept === 'log' ? 'kept' : 'spooled');
+    });
+    if (!isNew) measures.count(source.name, 'duplicate');
+    return isNew;
+  }
+
+  /** What else may only come from within bears the MAC of the key under which it came. */
+  function proved(source: Source, event: TriplineEvent, record: EventRecord, speaksFor: SpeaksFor): EventRecord {
+    if (!internalEventTypes.has(event.type)) return record;
+    if (source.internalKey === undefined) throw new Error(`${source.name} may tell no ${event.type}`);
+    return signInternal(record, source.internalKey(event, speaksFor, config));
   }
 
   function answerRefusal(source: Source, response: ServerResponse, { status, reason, message }: Refusal): void {
@@ -179,9 +192,11 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   return {
     routes(app) {
       for (const feed of feeds) {
-        app.postRaw(`/webhooks/${feed.source.name}`, (request, response) => {
-          receive(feed, request, response).catch((error) => answerFault(feed.source, error, response));
-        });
+        for (const route of feed.source.routes) {
+          app.postRaw(route, (request, response) => {
+            receive(feed, request, response).catch((error) => answerFault(feed.source, error, response));
+          });
+        }
       }
     },
     async ready() {
@@ -214,8 +229,10 @@ function isOfType({ 'content-type': given }: RequestHeaders, types: readonly str
   return types.includes(given) || types.includes(given.split(';', 1)[0]!.trim().toLowerCase());
 }
 
-/** Signatures are over the bytes as sent, and nothing is inflated here, so that a small body stays small. */
-function encodingFault({ 'content-encoding': encoding }: RequestHeaders): Refusal | undefined {
+/** A feed says which encodings it takes; nothing is inflated for any other, so that a small body stays small. */
+function encodingFault(source: Source, headers: RequestHeaders): Refusal | undefined {
+  const encoding = headers['content-encoding'];
   if (encoding === undefined || encoding === 'identity') return undefined;
+  if ((source.encodings as readonly unknown[]).includes(encoding)) return undefined;
   return refuse(415, 'unsupported-content-encoding', 'Send the body without a content encoding');
 }

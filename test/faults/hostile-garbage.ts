@@ -109,6 +109,7 @@ async function offer(
       judge.take(toEventRecord(normalised.event), made, place);
       return 'kept';
     }
+    if ('events' in normalised) throw new Error('a body of GitHub tells one event');
     const reason = 'ignored' in normalised ? normalised.ignored : normalised.refusal.reason;
     if (!outcomes.has(reason)) differs(`${describe(made, place)}: ${reason} is no reason`);
     return reason;

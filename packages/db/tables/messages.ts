@@ -3,7 +3,7 @@ import type { IncidentState } from '@tripline/contracts/incident';
 import type { ChannelName, MessageKind, Mode } from '@tripline/contracts/notification';
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 
-/** Tables of migrations/0004_messages.sql and 0008_told_due.sql and 0019_paging.sql, for kysely. */
+/** Tables of migrations/0004_messages.sql, 0008_told_due.sql, 0019_paging.sql and 0086_channels.sql, for kysely. */
 export type MessagesTables = {
   told: {
     id: GeneratedAlways<number>;
@@ -22,6 +22,7 @@ export type MessagesTables = {
     channel: string | null;
     ts: string | null;
     dedup_key: string | null;
+    reference: ColumnType<Record<string, string> | null, string | null, string | null>;
     /** The digest that the incident was folded into; its messages are the digest's. */
     digest: number | null;
     claimed_by: string | null;

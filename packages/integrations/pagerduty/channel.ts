@@ -11,6 +11,7 @@ import type {
 } from '../channel.ts';
 import { replyLine } from '../event-lines.ts';
 import { createPagerDutyClient, type PagerDutyClient } from './client.ts';
+import { lookAtPagerDuty } from './doctor.ts';
 import { type PagerDutyAction, type PagerDutyEvent, renderEvent } from './event.ts';
 
 type PagerDutySettings = { routingKey: string; apiUrl: string; minSeverity: Severity };
@@ -25,6 +26,7 @@ const dryRun: PagerDutyClient = { send: async () => ({ kind: 'done', reason: 'dr
 /** An alert an incident and page, triggered, acknowledged and resolved with it. */
 export const pagerDutyChannel: ChannelDefinition<PagerDutySettings> = {
   name: 'pagerduty',
+  doctor: lookAtPagerDuty,
   open(settings, { timeoutMs, intervalMs = pagerDutyIntervalMs, fetch }): Channel<PagerDutyEvent> {
     const client = settings === undefined ? dryRun : createPagerDutyClient({ ...settings, timeoutMs, fetch });
     const minSeverity = settings?.minSeverity ?? 'high';

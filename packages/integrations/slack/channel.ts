@@ -17,6 +17,7 @@ import type {
 import { replyLine } from '../event-lines.ts';
 import type { DigestReport, IncidentReport } from '../incident-report.ts';
 import { createSlackClient, mayHaveBeenDone, type SlackClient, type SlackReference } from './client.ts';
+import { type CheckedSettings, lookAtSlack } from './doctor.ts';
 import {
   renderDigest,
   renderDigestPage,
@@ -34,7 +35,7 @@ export type SlackContent =
   | { is: 'digest-page'; pages: readonly DigestPage[] };
 
 /** The settings that sending needs. */
-type SlackSettings = { botToken: string; channel: string; apiUrl: string };
+type SlackSettings = { botToken: string; channel: string; apiUrl: string } & CheckedSettings;
 
 /** Slack allows one message a second and channel, and as many changes of one, counted apart. */
 const slackIntervalMs = 1000;
@@ -52,6 +53,7 @@ const dryRun: SlackClient = {
 /** A message an incident, kept up to date, with a thread of what happened since; a storm of incidents in one message. */
 export const slackChannel: ChannelDefinition<SlackSettings> = {
   name: 'slack',
+  doctor: lookAtSlack,
   open(settings, { timeoutMs, intervalMs = slackIntervalMs, fetch }): Channel<SlackContent> {
     const mode = settings === undefined ? 'dry-run' : 'live';
     const client = settings === undefined ? dryRun : createSlackClient({ ...settings, timeoutMs, fetch });

@@ -2,6 +2,7 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import { eventTypes, type TriplineEvent } from '@tripline/contracts/event';
 import { parseJsonObject } from '../json.ts';
 import { type Refusal, refuse } from '../refusal.ts';
+import { githubSecrets, type SecretSettings } from '../secrets.ts';
 import {
   type Delivery,
   headerOf,
@@ -14,14 +15,23 @@ import {
 import { identifier, loginText, text, utc } from '../untrusted.ts';
 import type { NamedOwner, Workspaces } from '../workspace.ts';
 import { type Around, canBeRepository, fit, repositoryName } from './body.ts';
+import { checkGithubFeed } from './doctor.ts';
 import { factOf } from './fact.ts';
 import type { Draft, Told } from './family.ts';
 import { keysFit, readEvents, unreadEvents } from './registry.ts';
 import { verifyGithub } from './verify.ts';
 
 /** GitHub's webhooks, of a repository, an organisation or an App. */
-export const github: Source = {
+export const github: Source<SecretSettings & { dataDir: string }> = {
   name: 'github',
+  routes: ['/webhooks/github'],
+  encodings: [],
+  secrets: githubSecrets,
+  faultOf: (settings) =>
+    githubSecrets(settings).every(({ speaksFor }) => speaksFor.kind === 'drills')
+      ? 'a webhook secret is needed to verify deliveries: github.webhookSecrets (TRIPLINE_GITHUB_WEBHOOK_SECRET) or workspaces[].github.webhookSecrets'
+      : undefined,
+  doctor: checkGithubFeed,
   contentTypes: ['application/json'],
   contentTypeAdvice: 'set the webhook’s content type to application/json',
   verify: verifyGithub,

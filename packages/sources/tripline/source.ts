@@ -1,9 +1,9 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import { type EventType, parseEvent } from '@tripline/contracts/event';
+import { type EventType, parseEvent, type TriplineEvent } from '@tripline/contracts/event';
 import { z } from 'zod';
 import { parseJsonObject } from '../json.ts';
 import { type Refusal, refuse } from '../refusal.ts';
-import type { SpeaksFor } from '../secrets.ts';
+import { type SecretSettings, type SpeaksFor, triplineSecrets } from '../secrets.ts';
 import { type Delivery, headerOf, type Normalised, type Source } from '../source.ts';
 import { cleanJson, text, utc } from '../untrusted.ts';
 import type { Workspaces } from '../workspace.ts';
@@ -22,14 +22,25 @@ export const longestBreakGlassMs = 24 * 3_600_000;
  * attribute `workspace` says whose they are. A break-glass record is taken for the workspaces of the key that signed
  * it. A baseline is taken for a drill's only: over HTTP nobody may teach a real workspace that their runner is usual.
  */
-export const tripline: Source = {
+export const tripline: Source<SecretSettings> = {
   name: 'tripline',
+  routes: ['/webhooks/tripline'],
+  encodings: [],
+  secrets: triplineSecrets,
+  internalKey: keyOf,
+  doctor: () => [],
   contentTypes: ['application/cloudevents+json', 'application/json'],
   contentTypeAdvice: 'send a CloudEvent in structured mode as application/cloudevents+json',
   verify: verifyStandard,
   normalise,
   claimsOf: (headers) => ({ delivery: text(headerOf(headers, 'webhook-id'), 200) }),
 };
+
+/** The key under which an event came, by which its MAC in the log is made. */
+function keyOf({ workspace }: TriplineEvent, speaksFor: SpeaksFor, settings: SecretSettings): string {
+  if (speaksFor.kind === 'drills') return settings.drillKey!;
+  return settings.workspaces.find(({ id }) => id === workspace)!.breakGlassKeys![0]!;
+}
 
 /** The body of an event for `POST /webhooks/tripline`. Sign its JSON with `signStandard`, with `id` as the webhook-id. */
 export function toCloudEvent(event: {

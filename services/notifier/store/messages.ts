@@ -71,9 +71,10 @@ function toNotification(row: NotificationRow): Notification {
   };
 }
 
-function referenceOf({ channel, ts, dedup_key }: NotificationRow): Notification['reference'] {
+/** What Slack and PagerDuty name stands in columns of its own, which former versions read; the rest in `reference`. */
+function referenceOf({ channel, ts, dedup_key, reference }: NotificationRow): Notification['reference'] {
   if (channel !== null && ts !== null) return { channel, ts };
-  return dedup_key === null ? undefined : { dedupKey: dedup_key };
+  return dedup_key === null ? (reference ?? undefined) : { dedupKey: dedup_key };
 }
 
 /**
@@ -174,12 +175,13 @@ export async function noteIntent(
 
 /** Records a message that was sent: in the history, in the row that the next comparison reads, in the incident's own history. */
 export async function recordSent(db: Db, claim: Claim, message: SentMessage, progress: Progress): Promise<Claim> {
-  const reference = progress.reference ?? {};
+  const { channel, ts, dedupKey, ...reference } = progress.reference ?? {};
   const { rows } = await db.pool.query<NotificationRow>({
     name: 'notification-sent',
     text: `WITH sent AS (
         UPDATE told SET mode = $2, version = $3, state = coalesce($4, state), story = greatest(story, $5),
           channel = coalesce($6, channel), ts = coalesce($7, ts), dedup_key = coalesce($8, dedup_key),
+          reference = coalesce($15::jsonb, reference),
           generation = coalesce($13, generation), superseded = coalesce($14::int[], superseded),
           told_at = clock_timestamp(), intent = NULL, failures = 0, failure = NULL
         WHERE id = $1 RETURNING *
@@ -197,15 +199,16 @@ export async function recordSent(db: Db, claim: Claim, message: SentMessage, pro
       progress.version,
       progress.state,
       progress.lastEvent ?? 0,
-      reference['channel'],
-      reference['ts'],
-      reference['dedupKey'],
+      channel,
+      ts,
+      dedupKey,
       message.kind,
       message.possiblyRepeated,
       JSON.stringify(message.body),
       JSON.stringify({ via: 'tripline', id: 'notifier', name: 'tripline' }),
       progress.generation ?? null,
       progress.superseded ?? null,
+      Object.keys(reference).length === 0 ? null : JSON.stringify(reference),
     ],
   });
   return { notification: toNotification(rows[0]!), by: claim.by };
@@ -232,7 +235,7 @@ export async function recordFailure(db: Db, { notification }: Claim, reason: str
 /** Slack has the message no more: the next message posts the incident again. */
 export async function forgetMessage(db: Db, claim: Claim): Promise<Claim> {
   const { rows } = await db.pool.query<NotificationRow>(
-    `UPDATE told SET channel = NULL, ts = NULL, version = 0, intent = NULL WHERE id = $1 RETURNING *`,
+    `UPDATE told SET channel = NULL, ts = NULL, reference = NULL, version = 0, intent = NULL WHERE id = $1 RETURNING *`,
     [claim.notification.id],
   );
   return { notification: toNotification(rows[0]!), by: claim.by };

@@ -1,0 +1,17 @@
+import type { Look } from '@tripline/contracts/check';
+import { readSecret } from '@tripline/runtime/data-folder';
+import { githubSecrets, type SecretSettings } from '../secrets.ts';
+
+/** Whether a delivery could be proved. */
+export function checkGithubFeed(config: SecretSettings & { dataDir: string }): Look[] {
+  return [{ name: 'webhook secret', mend: 'set TRIPLINE_GITHUB_WEBHOOK_SECRET', look: async () => look(config) }];
+}
+
+function look(config: SecretSettings & { dataDir: string }): Awaited<ReturnType<Look['look']>> {
+  const secrets = githubSecrets({ ...config, drills: false });
+  if (secrets.length > 0) return { state: 'ok', said: `${secrets.length} configured` };
+  if (readSecret(config.dataDir, 'webhook-secret')) {
+    return { state: 'ok', said: `made on the first start, kept in ${config.dataDir}` };
+  }
+  return { state: 'off', said: 'none configured: `npx tripline up` makes one' };
+}
