@@ -27,6 +27,20 @@ export type LookUp = {
 };
 
 /**
+ * A delivery whose body was heard before under another id: did the provider make it? `heardMs`: the log's time; `sentMs`: the
+ * event's own, which is when it was received or earlier. Both ms since the epoch.
+ */
+export type DeliveryQuestion = {
+  workspace: string;
+  eventId: string;
+  source: string;
+  /** The provider's word for the event, where it is known. */
+  event: string | null;
+  heardMs: number;
+  sentMs: number;
+};
+
+/**
  * Why a step of a playbook was or was not carried out; bounded, so that it can label a metric. `rate-capped` waits in a
  * queue; all others but `act` end the step.
  */

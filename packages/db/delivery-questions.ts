@@ -1,3 +1,4 @@
+import type { DeliveryQuestion } from '@tripline/contracts/job';
 import type { ClientBase } from 'pg';
 import type { Db } from './database.ts';
 import { addToOutbox, type OutgoingEvent } from './outbox.ts';
@@ -6,22 +7,16 @@ import { inTransaction } from './transaction.ts';
 /** Whether the provider's own list of deliveries names one; `unavailable`: nobody could ask. */
 export type Proof = 'listed' | 'not-listed' | 'unavailable';
 
-/** A delivery whose body was heard before under another id. Field docs: migrations/0025_unproven.sql. */
-export type Question = {
-  workspace: string;
-  eventId: string;
-  source: string;
-  event: string | null;
-  heardMs: number;
-  sentMs: number;
-  /** Whether some list can be asked that may name it; otherwise it is answered at once. */
+/** A question as it is kept. Field docs: migrations/0025_unproven.sql. */
+export type AskedQuestion = DeliveryQuestion & {
+  /** Whether some list can be asked that may name the delivery; otherwise it is answered at once. */
   isAskable: boolean;
 };
 
 /** Leaves questions for services/reconciler, in the transaction of the detector that judged the deliveries. */
 export async function askAboutDeliveries(
   client: Pick<ClientBase, 'query'>,
-  questions: readonly Question[],
+  questions: readonly AskedQuestion[],
 ): Promise<void> {
   if (questions.length === 0) return;
   await client.query({

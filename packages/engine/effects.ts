@@ -1,5 +1,5 @@
 import type { Entity, Evidence, Finding, Severity } from '@tripline/contracts/finding';
-import type { LookUp } from '@tripline/contracts/job';
+import type { DeliveryQuestion, LookUp } from '@tripline/contracts/job';
 import type { Intent } from '@tripline/contracts/response';
 import type { StreamRecord } from '@tripline/stream/stream';
 import type { StateChange } from './keyed-state/state.ts';
@@ -42,20 +42,6 @@ export type Poison = {
   reason: string;
   record: StreamRecord | null;
   timer: SetTimer | null;
-};
-
-/**
- * A delivery whose body was heard before under another id: did the provider make it? `heardMs`: the log's time; `sentMs`:
- * the event's own, which is when it was received or earlier.
- */
-export type DeliveryQuestion = {
-  workspace: string;
-  eventId: string;
-  source: string;
-  /** The provider's word for the event, where it is known. */
-  event: string | null;
-  heardMs: number;
-  sentMs: number;
 };
 
 /** All that follows from a batch. Nothing of it holds before it is committed. */

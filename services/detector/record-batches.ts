@@ -1,6 +1,6 @@
 import { drillPrefix } from '@tripline/contracts/drill';
 import type { Silence } from '@tripline/contracts/silence';
-import { askAboutDeliveries, type Question } from '@tripline/db/delivery-questions';
+import { type AskedQuestion, askAboutDeliveries } from '@tripline/db/delivery-questions';
 import { type AnyJob, addJobs } from '@tripline/db/jobs';
 import type { Effects } from '@tripline/engine/effects';
 import type { StateChange } from '@tripline/engine/keyed-state/state';
@@ -17,7 +17,7 @@ export type Consequences = {
   /** State that the engine itself keeps. */
   engineRows: readonly StateChange[];
   jobs: readonly AnyJob[];
-  questions: readonly Question[];
+  questions: readonly AskedQuestion[];
 };
 
 /**

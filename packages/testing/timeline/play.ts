@@ -1,9 +1,9 @@
 import { type EventData, type EventType, parseEvent, type TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Finding } from '@tripline/contracts/finding';
-import type { LookUp } from '@tripline/contracts/job';
+import type { DeliveryQuestion, LookUp } from '@tripline/contracts/job';
 import type { AnyRule } from '@tripline/contracts/rule';
-import type { DeliveryQuestion, Effects, FindingChange, Poison, Verdict, Withdrawal } from '@tripline/engine/effects';
+import type { Effects, FindingChange, Poison, Verdict, Withdrawal } from '@tripline/engine/effects';
 import { createEngine, type EngineBatch, type Snapshot } from '@tripline/engine/engine';
 import { joinKey, type StateKey } from '@tripline/engine/keyed-state/keys';
 import type { StateRow } from '@tripline/engine/keyed-state/state';
