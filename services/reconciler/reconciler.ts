@@ -7,9 +7,9 @@ import { CannotRead } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
-import { createMeasures } from './measures.ts';
+import { createMeasures, type Measures } from './measures.ts';
 import { askAgain, leaseMs, lookThrough, type Round, roundMs } from './round.ts';
-import { HookTaken, leaveHook, takeHook } from './store/hooks.ts';
+import { type HookHold, HookTaken, type Look, leaveHook, takeHook } from './store/hooks.ts';
 import { forgetOld } from './store/undelivered.ts';
 
 export type ReconcilerParts = {
@@ -41,89 +41,44 @@ const questionsKeptMs = 5 * 86_400_000;
 /** However long a rate limit may last, GitHub's end within an hour. */
 const longestPauseMs = 3_600_000;
 
+/** What the steps of reconciling share. */
+type Reconciling = {
+  github: Config['github'];
+  db: Db;
+  logger: Logger;
+  clock: Clock;
+  fetch: typeof globalThis.fetch | undefined;
+  measures: Measures;
+  hooks: readonly ConfiguredHook[];
+  stopping: AbortController;
+  /** Why the last round over each webhook failed, so that the same is said once. */
+  failures: Map<string, string | null>;
+};
+
+type ConfiguredHook = ReturnType<typeof hooksOf>[number];
+
+/** How a round ended: why it failed, or null, and how long nobody need come back. */
+type RoundEnd = { failure: string | null; pauseMs: number };
+
 /**
  * Sees to it that what GitHub could not deliver is delivered after all: looks through the list of attempts from where it
  * came last, keeps which deliveries no attempt has made, and asks GitHub to make them again. The receiver drops what it
- * has already. The same lists say of deliveries that the detector doubts whether they are GitHub's. Starts with creation; several processes take turns by a lease in Postgres.
+ * has already. The same lists say of deliveries that the detector doubts whether they are GitHub's. Starts with creation;
+ * several processes take turns by a lease in Postgres.
  */
 export function createReconciler(parts: ReconcilerParts): Reconciler {
   const { config, db, logger, clock, fetch } = parts;
-  const measures = createMeasures(parts.metrics, db);
   const hooks = hooksOf(config.github);
-  const stopping = new AbortController();
-  /** Why the last round over each webhook failed, so that the same is said once. */
-  const failures = new Map<string, string | null>();
-
-  const lists = hooks.map(({ name, source }) => ({ hook: name, source }));
-
-  async function see({ name, hook, source }: (typeof hooks)[number]): Promise<void> {
-    const hold = { hook: name, holder: randomUUID() };
-    const beganMs = clock.nowMs();
-    const look = await takeHook(db, hold, { nowMs: beganMs, untilMs: beganMs + leaseMs });
-    if (look === null) return;
-    const log = logger.child({ hook: name });
-    let pauseMs = intervalMs;
-    let failure: string | null = null;
-    try {
-      await forgetQuestions(db, beganMs - questionsKeptMs);
-      const lost = await forgetOld(db, name, beganMs - deliveriesKeptMs);
-      for (const delivery of lost)
-        log.error(delivery, 'a delivery is lost: GitHub no longer offers it, and it never arrived');
-      measures.lost(lost.length);
-      const options = {
-        nowMs: clock.nowMs,
-        onLeftAlive: (reason: string) =>
-          log.error({ reason }, 'revoking a webhook token failed; it expires within an hour'),
-      };
-      await withHook({ ...config.github, fetch }, hook, options, async (client) => {
-        const round: Round = {
-          ...{ db, hold, client, clock, log, measures },
-          of: { hook: name, source },
-          others: lists.filter((list) => list.hook !== name),
-          endMs: beganMs + roundMs,
-          signal: stopping.signal,
-        };
-        const looked = await lookThrough(round, look);
-        await askAgain(round, looked);
-        measures.round(looked.finished ? 'done' : 'unfinished');
-      });
-    } catch (error) {
-      if (error instanceof HookTaken) return;
-      measures.round('failed');
-      if (!(error instanceof CannotRead)) throw error;
-      failure = error.message;
-      const { outcome } = error;
-      if (outcome.kind === 'give-up') pauseMs = refusedPauseMs;
-      else if (outcome.afterMs !== undefined) pauseMs = Math.min(Math.max(outcome.afterMs, intervalMs), longestPauseMs);
-      if (failures.get(name) !== failure)
-        log.warn({ reason: outcome.reason, pauseMs }, `checking for missing deliveries failed: ${failure}`);
-    } finally {
-      const nowMs = clock.nowMs();
-      const untilMs = stopping.signal.aborted ? nowMs : nowMs + pauseMs;
-      failures.set(name, failure);
-      await leaveHook(db, hold, { nowMs, untilMs, failure });
-    }
-  }
-
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      for (const hook of hooks) {
-        if (stopping.signal.aborted) break;
-        await see(hook).catch((error) =>
-          logger.error(
-            { err: error, hook: hook.name },
-            'checking a webhook for missing deliveries failed; retrying at the next interval',
-          ),
-        );
-      }
-      await clock.pause(pollMs, stopping.signal);
-    }
-  }
-
+  const reconciling: Reconciling = {
+    ...{ github: config.github, db, logger, clock, fetch, hooks },
+    measures: createMeasures(parts.metrics, db),
+    stopping: new AbortController(),
+    failures: new Map(),
+  };
   if (hooks.length === 0) {
     logger.info('redelivery is off: configure github.app, or github.hooks with github.hookToken, to switch it on');
   } else logger.info({ hooks: hooks.map(({ name }) => name) }, 'checking webhooks for missing deliveries');
-  const running = hooks.length === 0 ? Promise.resolve() : run();
+  const running = hooks.length === 0 ? Promise.resolve() : run(reconciling);
 
   return {
     hooks: hooks.map(({ name }) => name),
@@ -131,8 +86,96 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       await db.pool.query('SELECT 1');
     },
     close: async () => {
-      stopping.abort();
+      reconciling.stopping.abort();
       await running;
     },
   };
+}
+
+async function run(reconciling: Reconciling): Promise<void> {
+  const { hooks, clock, logger, stopping } = reconciling;
+  while (!stopping.signal.aborted) {
+    for (const hook of hooks) {
+      if (stopping.signal.aborted) break;
+      await seeTo(reconciling, hook).catch((error) =>
+        logger.error(
+          { err: error, hook: hook.name },
+          'checking a webhook for missing deliveries failed; retrying at the next interval',
+        ),
+      );
+    }
+    await clock.pause(pollMs, stopping.signal);
+  }
+}
+
+/** Takes the webhook, unless somebody holds it, goes one round over it, and leaves it until the next. */
+async function seeTo(reconciling: Reconciling, configured: ConfiguredHook): Promise<void> {
+  const { db, clock, logger, stopping, failures } = reconciling;
+  const { name } = configured;
+  const hold = { hook: name, holder: randomUUID() };
+  const beganMs = clock.nowMs();
+  const look = await takeHook(db, hold, { nowMs: beganMs, untilMs: beganMs + leaseMs });
+  if (look === null) return;
+  const log = logger.child({ hook: name });
+  let end: RoundEnd = { failure: null, pauseMs: intervalMs };
+  try {
+    await tellLost(reconciling, name, beganMs, log);
+    await goRound(reconciling, configured, { hold, look, beganMs, log });
+  } catch (error) {
+    // Whoever has it now says when it is due.
+    if (error instanceof HookTaken) return;
+    end = endOf(error, reconciling, name, log);
+  } finally {
+    const nowMs = clock.nowMs();
+    const untilMs = stopping.signal.aborted ? nowMs : nowMs + end.pauseMs;
+    failures.set(name, end.failure);
+    await leaveHook(db, hold, { nowMs, untilMs, failure: end.failure });
+  }
+}
+
+/** Forgets what GitHub has forgotten, and says which of it never arrived. */
+async function tellLost({ db, measures }: Reconciling, hook: string, beganMs: number, log: Logger): Promise<void> {
+  await forgetQuestions(db, beganMs - questionsKeptMs);
+  const lost = await forgetOld(db, hook, beganMs - deliveriesKeptMs);
+  for (const delivery of lost)
+    log.error(delivery, 'a delivery is lost: GitHub no longer offers it, and it never arrived');
+  measures.lost(lost.length);
+}
+
+async function goRound(
+  { github, db, clock, fetch, measures, hooks, stopping }: Reconciling,
+  { name, hook, source }: ConfiguredHook,
+  { hold, look, beganMs, log }: { hold: HookHold; look: Look; beganMs: number; log: Logger },
+): Promise<void> {
+  const options = {
+    nowMs: clock.nowMs,
+    onLeftAlive: (reason: string) =>
+      log.error({ reason }, 'revoking a webhook token failed; it expires within an hour'),
+  };
+  await withHook({ ...github, fetch }, hook, options, async (client) => {
+    const round: Round = {
+      ...{ db, hold, client, clock, log, measures },
+      of: { hook: name, source },
+      others: hooks.filter((other) => other.name !== name).map((other) => ({ hook: other.name, source: other.source })),
+      endMs: beganMs + roundMs,
+      signal: stopping.signal,
+    };
+    const looked = await lookThrough(round, look);
+    await askAgain(round, looked);
+    measures.round(looked.finished ? 'done' : 'unfinished');
+  });
+}
+
+/** What a round that failed leads to. @throws what is no answer of GitHub's. */
+function endOf(error: unknown, { measures, failures }: Reconciling, hook: string, log: Logger): RoundEnd {
+  measures.round('failed');
+  if (!(error instanceof CannotRead)) throw error;
+  const { outcome, message: failure } = error;
+  let pauseMs = intervalMs;
+  if (outcome.kind === 'give-up') pauseMs = refusedPauseMs;
+  else if (outcome.kind === 'retry' && outcome.afterMs !== undefined)
+    pauseMs = Math.min(Math.max(outcome.afterMs, intervalMs), longestPauseMs);
+  if (failures.get(hook) !== failure)
+    log.warn({ reason: outcome.reason, pauseMs }, `checking for missing deliveries failed: ${failure}`);
+  return { failure, pauseMs };
 }
