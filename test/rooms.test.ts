@@ -105,7 +105,6 @@ describe('files', () => {
     'packages/testing/stream.conformance.ts': 'one suite, played by both backends',
     'services/detector/detector.test.ts': 'one service on a real database',
     'services/notifier/notifier.test.ts': 'one service on a real database',
-    'services/notifier/store/messages.ts': 'all statements on one table',
     'services/remediator/remediator.test.ts': 'one service on a real database',
     'services/remediator/store/remediations.ts': 'all statements on one table',
     'test/canaries.test.ts': 'one secret at a time, by every way out',

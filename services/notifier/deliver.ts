@@ -10,19 +10,16 @@ import type { Logger } from '@tripline/runtime/logger';
 import { blockChannel, type OpenChannel } from './channels.ts';
 import type { Measures } from './measures.ts';
 import { toSnapshot } from './snapshot.ts';
+import { readDigest, recordDigestNews, recordDigestPages, splitFromDigest } from './store/digests.ts';
 import {
   type Claim,
   deferDigest,
   forgetMessage,
   noteIntent,
-  readDigest,
-  recordDigestNews,
-  recordDigestPages,
   recordFailure,
   recordSent,
   recordSkipped,
   releaseClaim,
-  splitFromDigest,
 } from './store/messages.ts';
 
 /** What every stage needs. */

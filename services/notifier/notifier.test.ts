@@ -18,14 +18,8 @@ import {
   submissionOf,
 } from '@tripline/testing/services/notifier';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import {
-  claimDue,
-  deferNotification,
-  groupIntoDigest,
-  listMessages,
-  readDigest,
-  recordDigestNews,
-} from './store/messages.ts';
+import { groupIntoDigest, readDigest, recordDigestNews } from './store/digests.ts';
+import { claimDue, deferNotification, listMessages } from './store/messages.ts';
 
 let db: Db;
 const closers: (() => Promise<void>)[] = [];

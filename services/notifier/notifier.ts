@@ -17,7 +17,8 @@ import { type DeliveryParts, deliver, type SentNotification } from './deliver.ts
 import { addInteractions } from './interactions.ts';
 import { createMeasures } from './measures.ts';
 import { pollQueue, type Queue } from './queue.ts';
-import { claimNotification, deferNotification, groupIntoDigest, retryGivenUp } from './store/messages.ts';
+import { groupIntoDigest } from './store/digests.ts';
+import { claimNotification, deferNotification, retryGivenUp } from './store/messages.ts';
 import { queueMissed, queueMissedOften } from './sweep.ts';
 
 export type NotifierParts = {

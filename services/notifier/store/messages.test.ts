@@ -3,7 +3,8 @@ import { openDatabase } from '@tripline/db/database';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { expect, test } from 'vitest';
 import { openIncidents } from '../../../test/faults/sinks.ts';
-import { claimDue, deferDigest, deferNotification, groupIntoDigest, noteIntent } from './messages.ts';
+import { groupIntoDigest } from './digests.ts';
+import { claimDue, deferDigest, deferNotification, noteIntent } from './messages.ts';
 
 test('folding reads what waits, however many were told or folded before', async () => {
   const database = await freshDatabase();
