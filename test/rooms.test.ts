@@ -106,7 +106,6 @@ describe('files', () => {
     'services/detector/detector.test.ts': 'one service on a real database',
     'services/notifier/notifier.test.ts': 'one service on a real database',
     'services/remediator/remediator.test.ts': 'one service on a real database',
-    'services/remediator/store/remediations.ts': 'all statements on one table',
     'test/canaries.test.ts': 'one secret at a time, by every way out',
     'test/github-openapi.test.ts': 'one table of requests against GitHub’s description',
     'test/kafka-secured.test.ts': 'one broker a way of logging in',

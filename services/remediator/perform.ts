@@ -3,7 +3,7 @@ import type { PersonRef, StepTargets } from '@tripline/contracts/response';
 import type { Outcome } from '@tripline/integrations/outcome';
 import { type Access, type Asked, type Check, NoAccess, type Step } from '@tripline/integrations/provider';
 import type { Clock } from '@tripline/runtime/clock';
-import type { Gate } from './store/remediations.ts';
+import type { Gate } from './store/claims.ts';
 
 /** Between the claim and a request something came up, for which the request was not sent. */
 export class Stopped extends Error {

@@ -11,7 +11,8 @@ import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Acted, createRemediateTask, createRemediator } from './remediator.ts';
-import { listRemediations, reviveRemediations, takeUpQueued, takeUpStopped } from './store/remediations.ts';
+import { listRemediations } from './store/remediations.ts';
+import { reviveRemediations, takeUpQueued, takeUpStopped } from './store/requeue.ts';
 
 const { privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,

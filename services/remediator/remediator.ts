@@ -15,23 +15,10 @@ import type { Metrics } from '@tripline/runtime/metrics';
 import { Counter } from 'prom-client';
 import { guard, protectedBy, sayProtected, touched } from './guard.ts';
 import { type Performed, perform, Stopped } from './perform.ts';
-import {
-  type Attempt,
-  addRemediateJob,
-  type ClaimFacts,
-  claimRemediation,
-  extendLease,
-  listRemediations,
-  passGate,
-  planRemediations,
-  postponeRemediation,
-  type Remediation,
-  refuseClaimed,
-  reviveRemediations,
-  type StoryOfSteps,
-  settleRemediation,
-  takeUpQueued,
-} from './store/remediations.ts';
+import { type Attempt, type ClaimFacts, claimRemediation, extendLease, passGate } from './store/claims.ts';
+import { listRemediations, planRemediations, type Remediation } from './store/remediations.ts';
+import { addRemediateJob, postponeRemediation, reviveRemediations, takeUpQueued } from './store/requeue.ts';
+import { refuseClaimed, type StoryOfSteps, settleRemediation } from './store/settle.ts';
 
 export type RemediatorParts = {
   config: Config;

@@ -1,6 +1,6 @@
 import { loadConfig } from '@tripline/config/config';
 import { readRemediationSwitch, setRemediationSwitch } from '@tripline/incidents/kill-switch';
-import { takeUpStopped } from '@tripline/remediator/store/remediations';
+import { takeUpStopped } from '@tripline/remediator/store/requeue';
 import { plain } from '@tripline/runtime/plain';
 import { whoRuns } from '../actor.ts';
 import { type Command, oneOf, readArguments } from '../command.ts';

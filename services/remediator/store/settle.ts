@@ -1,0 +1,124 @@
+import type { GuardVerdict } from '@tripline/contracts/job';
+import { describeTarget } from '@tripline/contracts/response';
+import type { Db } from '@tripline/db/database';
+import { addNotifyJob } from '@tripline/db/jobs';
+import { addToOutbox, type OutgoingEvent } from '@tripline/db/outbox';
+import type { RemediationState } from '@tripline/db/tables/remediations';
+import { inTransaction } from '@tripline/db/transaction';
+import { addIncidentEvent, pageAnew } from '@tripline/incidents/incidents';
+import type { PoolClient } from 'pg';
+import { type Place, type Remediation, type Row, toRemediation } from './remediations.ts';
+
+/** Which incident's story a settled step belongs to, and the line that tells of it. A silenced finding has no incident. */
+export type StoryOfSteps = { incident: string | null; line: (settled: Remediation) => Record<string, unknown> };
+
+export type Settled = {
+  state: 'done' | 'failed';
+  reason: string;
+  said: string;
+  check: { result: 'dead' | 'alive' | 'unknown'; said: string };
+};
+type Ended = Omit<Settled, 'state' | 'check'> & {
+  state: RemediationState;
+  verdict: GuardVerdict;
+  check: Settled['check'] | null;
+};
+
+export function refusal(
+  verdict: Exclude<GuardVerdict, 'act'>,
+  said: string,
+  check: Settled['check'] | null = null,
+): Ended {
+  return { state: 'refused', verdict, reason: verdict, said, check };
+}
+
+/**
+ * Refuses a step that was claimed: what was learned between the claim and its request speaks against it. `check`: what
+ * GitHub said, where it was asked and the thing was found alive after all.
+ */
+export function refuseClaimed(
+  db: Db,
+  place: Place,
+  refused: { verdict: Exclude<GuardVerdict, 'act'>; said: string; check?: Settled['check'] },
+  story: StoryOfSteps,
+) {
+  return inTransaction(db, (client) =>
+    settle(client, place, refusal(refused.verdict, refused.said, refused.check), story),
+  );
+}
+
+/** Records what came of a claimed step, in its incident's story too, and has people told. Undefined: another did so before. */
+export function settleRemediation(db: Db, place: Place, settled: Settled, story: StoryOfSteps) {
+  return inTransaction(db, (client) => settle(client, place, { ...settled, verdict: 'act' }, story));
+}
+
+/** All that follows from a step's end in one transaction, so that no crash leaves a step that nobody hears of. */
+export async function settle(
+  client: PoolClient,
+  { finding, ordinal }: Place,
+  { state, verdict, reason, said, check }: Ended,
+  story: StoryOfSteps,
+): Promise<Remediation | undefined> {
+  const { rows } = await client.query<Row>(
+    `UPDATE remediations SET state = $3, verdict = $4, reason = $5, said = $6, check_result = $7, check_said = $8,
+       leased_until = NULL, due_at = NULL, settled_at = clock_timestamp()
+     WHERE finding = $1 AND ordinal = $2 AND state IN ('planned', 'queued', 'acting') RETURNING *`,
+    [finding, ordinal, state, verdict, reason, said, check?.result ?? null, check?.said ?? null],
+  );
+  if (rows[0] === undefined) return undefined;
+  const settled = toRemediation(rows[0]);
+  await tell(client, settled, story);
+  return settled;
+}
+
+/** The outcome of a step as an event of the log, and as a line of its incident's story. */
+export async function tell(client: PoolClient, step: Remediation, story: StoryOfSteps): Promise<void> {
+  await addToOutbox(client, [outcomeOf(step, story.line(step))]);
+  if (story.incident === null) return;
+  const line = story.line(step);
+  await tellOfRemediation(client, story.incident, line);
+  if (pages(step)) {
+    const { finding, ordinal } = step;
+    await pageAnew(client, story.incident, { reason: String(line['text']), finding, ordinal });
+  }
+}
+
+/** Refusals after which a person must do what was not done, and may not know of it. */
+const pagingVerdicts: readonly (GuardVerdict | null)[] = ['protected', 'not-configured'];
+
+/** Whether people who have acknowledged the incident must be paged anew: what they count on was not done. */
+function pages({ mode, state, verdict, check }: Remediation): boolean {
+  if (mode === 'dry-run') return false;
+  if (state === 'failed' || state === 'queued' || check?.result === 'alive') return true;
+  return state === 'refused' && pagingVerdicts.includes(verdict);
+}
+
+/** The state's own time makes the id: a step that is planned anew may end twice, and both are told. */
+function outcomeOf(step: Remediation, line: Record<string, unknown>): OutgoingEvent {
+  const { finding, ordinal, workspace, state, verdict, check, request } = step;
+  const at = step.settledAt ?? step.dueAt ?? step.plannedAt;
+  return {
+    id: `response:${finding}:${ordinal}:${state}:${at}`,
+    type: 'dev.cdeventsx.tripline-response.finished',
+    workspace,
+    data: {
+      'tripline.response.action': step.step.action,
+      'tripline.response.finding': finding,
+      'tripline.response.ordinal': ordinal,
+      'tripline.response.target': request === null ? describeTarget(step.step) : `${request.method} ${request.path}`,
+      'tripline.response.state': state,
+      'tripline.response.verdict': verdict ?? 'act',
+      'tripline.response.reason': String(line['text'] ?? step.said ?? ''),
+      ...(check === null ? {} : { 'tripline.response.result': check.result }),
+    },
+  };
+}
+
+export async function tellOfRemediation(client: PoolClient, incident: string, detail: Record<string, unknown>) {
+  await client.query('UPDATE incidents SET version = version + 1, updated_at = clock_timestamp() WHERE id = $1', [
+    incident,
+  ]);
+  const actor = { via: 'tripline', id: 'tripline', name: 'tripline' } as const;
+  await addIncidentEvent(client, { incident, kind: 'remediated', actor, detail });
+  await addNotifyJob(client, incident);
+}
