@@ -8,8 +8,11 @@ import type { Timers } from './timers.ts';
 export const unprovenRule = '@unproven';
 /** So long an answer is waited for; then it counts as one that nobody could give. */
 export const answerWithinMs = 15 * 60_000;
-/** As long as findings are remembered. */
-const rememberMs = 72 * 3_600_000;
+/**
+ * As long as anything may be concluded anew from what such a delivery told. Forgotten sooner, it would count as proved: what
+ * a finding rests on is looked up whenever it is found again.
+ */
+const rememberMs = 60 * 24 * 3_600_000;
 /** So many wait in a workspace; beyond that the oldest is judged as if nobody could be asked. */
 const mostWaiting = 200;
 /** Of those that were judged so, as many are listed; the rows of others last as long, or a flood would make them proven. */

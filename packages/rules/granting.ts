@@ -12,7 +12,7 @@ import { z } from 'zod';
 /** Which workflows may grant, and when one of their jobs was at it: what both rules on grants ask. */
 const hour = 3_600_000;
 /** How late an event may come and still count. */
-export const latestMs = 72 * hour;
+const latestMs = 72 * hour;
 
 /** `Acme/Access/.github/workflows/grant.yml@main` is the workflow that it looks like. */
 const workflow = z
@@ -183,15 +183,16 @@ export function recordFor(act: Given, ms: number, context: GrantContext): BreakG
 }
 
 /**
- * When to look again for events that may still come: after each doubling of the time since `sinceMs`, for 72 hours. Nothing
- * is watched for it, so that a thousand grants of one job cost a thousand times one.
+ * When to look again for events that may still come: after each doubling of the time since `sinceMs`, and once more before
+ * 72 hours are over, as long as doubts about deliveries are remembered. Nothing is watched for it, so that a thousand grants
+ * of one job cost a thousand times one.
  */
 export function recheckLate(sinceMs: number, context: GrantContext): void {
   const { nowMs, settings } = context;
-  const least = Math.max(settings.latenessMs, 1000);
-  let ms = sinceMs + least;
+  const lastMs = sinceMs + latestMs - 1000;
+  let ms = sinceMs + Math.max(settings.latenessMs, 1000);
   while (ms <= nowMs) ms = sinceMs + (ms - sinceMs) * 2;
-  if (ms - sinceMs < 2 * latestMs) context.recheckAt(ms);
+  if (nowMs < lastMs) context.recheckAt(Math.min(ms, lastMs));
 }
 
 /** When to look whether a job has ended: each grace while it is young, seldom while it is old, no more once it counts as ended. */

@@ -184,7 +184,11 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       return void poison.push(`${offset}`);
     }
     meet(workspace);
-    if (isAnswer) return void takeAnswer(event);
+    if (isAnswer) {
+      takeAnswer(event);
+      // It may say more of the delivery than whether it is the provider's.
+      return void concludeAll(event, offset, learnAll(event, offset), false);
+    }
     const again = isRepeated(event);
     if (!wanted(event)) return;
     event = withFact(event);
