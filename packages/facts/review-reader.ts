@@ -5,7 +5,7 @@ import { changes } from './changes.ts';
 import { commits } from './commits.ts';
 import { type Ref, refs } from './refs.ts';
 import { isDefaultBranch, isProtectedBranch, type Repository, repositories } from './repositories.ts';
-import type { ReviewReader } from './reviewed.ts';
+import { isReviewed, type ReviewReader } from './reviewed.ts';
 import { type Account, changeKeyIn, commitKeyIn, namedRepository, refKeyIn } from './things.ts';
 import { memberKeysOf, writerKeyIn, writers } from './writers.ts';
 
@@ -90,4 +90,16 @@ export function questionOf({ name, id }: Place, revision: string): LookUp {
   const which = id === undefined ? {} : { repositoryId: id };
   const asked = { kind: 'reviews-of-commit' as const, repository: name, ...which, revision };
   return { id: createHash('sha256').update(JSON.stringify(asked)).digest('hex'), ...asked };
+}
+
+/** Whether what landed on a branch of a repository is known to be reviewed; what is not known is not. */
+export function isKnownReviewed(
+  key: string,
+  repository: string,
+  landed: { branch: string; revision: string },
+  reads: Reads,
+) {
+  const place = placeOf(key, repository, undefined, reads);
+  const reader = reviewReader(place, landed.branch, reads, { exemptActors: [], mergeBots: [] });
+  return isReviewed(landed.revision, reader).is === 'reviewed';
 }

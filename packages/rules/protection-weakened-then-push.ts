@@ -1,30 +1,28 @@
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
-import {
-  type ControlChange,
-  type Controls,
-  controls,
-  isRelaxedFor,
-  type Relaxation,
-  relaxationsOf,
-} from '@tripline/facts/controls';
+import { type ControlChange, controls, isRelaxedFor, type Relaxation, relaxationsOf } from '@tripline/facts/controls';
+import { isKnownReviewed, reviewFacts } from '@tripline/facts/review-reader';
 import { repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import type { Sight } from './builders/own-fact.ts';
 import { temporal } from './builders/temporal.ts';
 
 const hourMs = 3_600_000;
-const pushSchema = z.object({ type: z.enum(['branch', 'tag']), name: z.string(), revision: z.string() });
+const pushSchema = z.object({
+  type: z.enum(['branch', 'tag']),
+  branch: z.string(),
+  revision: z.string(),
+  forced: z.boolean(),
+});
 type Push = Sight<z.infer<typeof pushSchema>>;
 
 export const rule = temporal({
   id: 'protection-weakened-then-push',
   title: 'Pushed while a protection was relaxed',
   description:
-    'A branch protection or ruleset was made weaker, and within `withinMs` somebody pushed or merged to what it covers, before it was put back. ' +
-    'Put back within the same time, it is critical: so is a protection got round and the trace covered. Otherwise it is high where who relaxed it pushed, and medium where somebody else did. ' +
-    'One finding for each relaxation and ref, however many pushes. Weaker is: fewer approvals, somebody more who may go round it or push, force or deletion allowed, another pattern left out, not in force, deleted. ' +
-    'Checks that must pass do not count, and rulesets of the organisation are not held against pushes.',
+    'A branch protection or ruleset was made weaker, and within `withinMs` something that is not known to be reviewed came to what it covers, before it was put back. ' +
+    'Put back within the same time it is critical, since so a protection is got round and the trace covered; else high where who relaxed it pushed, and medium where somebody else did. ' +
+    'Weaker is: fewer approvals, somebody more who may go round it or push, force or deletion allowed, a pattern left out, not in force, deleted. Checks that must pass do not count, and an organisation’s rulesets are not held against pushes.',
   severity: 'critical',
   principles: [5],
   attack: ['T1685'],
@@ -36,25 +34,32 @@ export const rule = temporal({
   on: ['dev.cdeventsx.tripline-ref.pushed'],
   settings: { withinMs: z.int().min(1000).max(hourMs).default(hourMs) },
   stretchMs: hourMs,
+  // GitHub tells of a merge by a push, and by the change a moment later.
+  settleMs: 30_000,
   key: repositoryKeyOf,
   observe({ data }) {
-    const { 'vcs.ref.head.type': type, 'vcs.ref.head.name': name, 'vcs.ref.head.revision': revision } = data;
-    return { kind: 'pushes', data: { type: type!, name: clip(name!, 300), revision: revision! } };
+    const { 'vcs.ref.head.name': name, 'vcs.ref.head.type': type, 'vcs.ref.head.revision': revision } = data;
+    const forced = data['tripline.ref.forced'] === true;
+    return { kind: 'pushes', data: { type: type!, branch: clip(name!, 300), revision: revision!, forced } };
   },
   data: pushSchema,
   bounds: { pushes: { perAuthor: 200, most: 600 } },
-  tell: ({ by, data: { name, revision } }) => `${by.name} pushed ${revision.slice(0, 12)} to ${name}`,
+  tell: ({ by, data: { branch, revision } }) => `${by.name} pushed ${revision.slice(0, 12)} to ${branch}`,
   begins: [
-    { fact: controls, startsMs: (value: Controls) => relaxationsOf(value).map(({ change }) => parseTime(change.time)) },
+    { fact: controls, startsMs: (value: never) => relaxationsOf(value).map(({ change }) => parseTime(change.time)) },
   ],
-  conclude(pushes, { key, read, settings: { withinMs } }) {
-    const known = read(controls, key);
+  uses: reviewFacts,
+  conclude(pushes, { key, settings: { withinMs }, ...reads }) {
+    const known = reads.read(controls, key);
     return (known === undefined ? [] : relaxationsOf(known)).flatMap((relaxation) => {
-      const isMeanwhile = (push: Push) =>
-        afterMs(push, relaxation.change) <= withinMs && isRelaxedFor(relaxation, push.data, parseTime(push.time));
-      return [...Map.groupBy(pushes.filter(isMeanwhile), ({ data }) => `${data.type}:${data.name}`).values()].map(
-        (same) => verdictOf(same, relaxation, key, withinMs),
-      );
+      const meanwhile = pushes.filter(({ time, data, repository }) => {
+        const ref = { type: data.type, name: data.branch };
+        if (afterMs({ time }, relaxation.change) > withinMs || !isRelaxedFor(relaxation, ref, parseTime(time)))
+          return false;
+        return data.type === 'tag' || data.forced || !isKnownReviewed(key, repository!.name, data, reads);
+      });
+      const byRef = Map.groupBy(meanwhile, ({ data: { type, branch } }) => `${type}:${branch}`);
+      return [...byRef.values()].map((same) => verdictOf(same, relaxation, key, withinMs));
     });
   },
 });
@@ -65,10 +70,9 @@ function verdictOf(
   key: string,
   withinMs: number,
 ) {
-  const { name: ref, revision } = pushes[0]!.data;
+  const { branch: ref, revision } = pushes[0]!.data;
   const repository = pushes[0]!.repository!.name;
   const control = `${change.kind} ${change.name}`;
-  const who = change.by?.login ?? 'somebody unnamed';
   const back = restoredBy !== undefined && afterMs(restoredBy, change) <= withinMs ? restoredBy : undefined;
   const isTheirs = pushes.some(({ by }) => by.id === (change.by?.id ?? change.by?.login.toLowerCase()));
   const pushers = [...new Set(pushes.map(({ by }) => by.name))].slice(0, 5).join(', ');
@@ -76,19 +80,16 @@ function verdictOf(
     const by = seen.by?.login ?? 'somebody unnamed';
     return { fact: controls, key, repository, seen, by, what: `${by} ${does}` };
   };
+  const relaxed = told(change, `relaxed ${control} of ${repository} (${aspects.join(', ')})`);
   return {
     subject: `${repository}@${ref}`,
     occasion: change.eventId,
     severity: back ? ('critical' as const) : isTheirs ? ('high' as const) : ('medium' as const),
-    because: [
-      told(change, `relaxed ${control}: ${aspects.join(', ')}`),
-      ...pushes.slice(0, 20),
-      ...(back ? [told(back, `put ${control} back`)] : []),
-    ],
+    because: [relaxed, ...pushes.slice(0, 20), ...(back ? [told(back, `put ${control} back`)] : [])],
     title: `${pushers} pushed to ${ref} of ${repository} while its protection was relaxed`,
     summary:
-      `${who} relaxed ${control} of ${repository} (${aspects.join(', ')}), and ${pushers} pushed to ${ref} meanwhile` +
-      `${back ? '; then it was put back' : ''}. What was pushed need not have passed what protects ${ref}.`,
+      `${relaxed.what}, and ${pushers} pushed to ${ref} meanwhile${back ? '; then it was put back' : ''}. ` +
+      `What was pushed need not have passed what protects ${ref}.`,
     entities: [{ kind: 'commit' as const, id: `${repository}@${revision}` }],
     remedy: [
       `Read what was pushed to ${ref}, and revert it unless somebody answers for it.`,
@@ -96,5 +97,4 @@ function verdictOf(
     ],
   };
 }
-
 const afterMs = (later: { time: string }, earlier: { time: string }) => parseTime(later.time) - parseTime(earlier.time);

@@ -21,8 +21,12 @@ export function temporal<Data, S extends Shape>(
     Sightings<Data> & {
       settings?: S;
       stretchMs: number;
+      /** So long an observation waits for what may still be on its way about it, ms from when it was heard. */
+      settleMs?: number;
       /** Shared facts in which a window may begin. */
       begins?: readonly Beginnings[];
+      /** Shared facts that it reads or watches beside. */
+      uses?: readonly AnyFact[];
       /** Of the observations of two stretches: only what begins in the first of them is found. */
       conclude: (
         sights: readonly Sight<Data>[],
@@ -30,7 +34,7 @@ export function temporal<Data, S extends Shape>(
       ) => readonly Concluded<Data>[];
     },
 ): Rule<unknown, SettingsOf<S>> {
-  const { key, tell, conclude, stretchMs, begins = [] } = of;
+  const { key, tell, conclude, stretchMs, begins = [], uses = [], settleMs = 0 } = of;
   const stretchOf = (ms: number) => Math.floor(ms / stretchMs);
   const placeOf = (named: string, stretch: number) => `${named} ${stretch}`;
   const own = ownFact({
@@ -45,7 +49,7 @@ export function temporal<Data, S extends Shape>(
   return defineRule<unknown, SettingsOf<S>>({
     ...commonOfFacts(of, of.settings ?? ({} as S)),
     concludes: {
-      uses: [own, ...begins.map(({ fact }) => fact)],
+      uses: [own, ...begins.map(({ fact }) => fact), ...uses],
       subjects({ fact, key: changed, value }) {
         if (fact === own.id) {
           const [named, stretch] = partsOf(changed);
@@ -57,7 +61,10 @@ export function temporal<Data, S extends Shape>(
       conclude(subject, { settings, nowMs, read, watch, recheckAt, explain }) {
         const [named, stretch] = partsOf(subject);
         const next = placeOf(named, stretch + 1);
-        const sights = [...sightsOf(read(own, subject), subject), ...sightsOf(read(own, next), next)];
+        const heard = [...sightsOf(read(own, subject), subject), ...sightsOf(read(own, next), next)];
+        const sights = heard.filter(({ heardMs }) => nowMs >= heardMs + settleMs);
+        if (sights.length < heard.length)
+          recheckAt(Math.min(...heard.map(({ heardMs }) => heardMs + settleMs).filter((ms) => ms > nowMs)));
         return conclude(sights, { key: named, settings, nowMs, read, watch, recheckAt, explain })
           .filter(({ because }) => stretchOf(startOf(because)) === stretch)
           .map((concluded) => conclusionOf(concluded, basis));
