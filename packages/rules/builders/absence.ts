@@ -1,7 +1,7 @@
 import { defineRule, type Rule } from '@tripline/contracts/rule';
 import { parseTime } from '@tripline/contracts/time';
-import { type Concluded, conclusionOf } from './basis.ts';
-import { basisOf, ownFact, type Sight, type Sightings, sightsOf } from './own-fact.ts';
+import { basisOf, type Concluded, conclusionOf } from './basis.ts';
+import { ownFact, type Sight, type Sightings, sightsOf } from './own-fact.ts';
 import { commonOfFacts, type Meta, type SettingsOf, type Shape } from './verdict.ts';
 
 const lateMs = 72 * 3_600_000;

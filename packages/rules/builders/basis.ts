@@ -4,7 +4,7 @@ import type { Because, Conclusion, FindingDraft } from '@tripline/contracts/rule
 import { clip } from '@tripline/contracts/text';
 import { inOwnOrder } from '@tripline/facts/bounds';
 import type { Sight } from './own-fact.ts';
-import type { Verdict } from './verdict.ts';
+import type { Tell, Verdict } from './verdict.ts';
 
 /** What a conclusion rests on: something that was observed of a thing, and how it is said. */
 export type Basis = {
@@ -58,4 +58,11 @@ function becauseOf({ fact, key, seen, what }: Basis): Because {
   const { eventId, eventType, time, url, trust } = seen;
   const evidence = { eventId, eventType, time, what: clip(what, 500), ...(url === undefined ? {} : { url }) };
   return { fact, key, trust, evidence };
+}
+
+/** An observation of the rule's own as what a conclusion rests on. */
+export function basisOf<Data>(fact: AnyFact, tell: Tell<Sight<Data>>): (sight: Sight<Data>) => Basis {
+  return (seen) => ({
+    ...{ fact, key: seen.factKey, seen, what: tell(seen), by: seen.by.name, repository: seen.repository?.name },
+  });
 }

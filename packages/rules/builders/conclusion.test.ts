@@ -1,4 +1,4 @@
-import { acts, common, expectAsReference, sightings } from '@tripline/testing/timeline/against-reference';
+import { acts, common, expectAsReference, sightings } from '@tripline/testing/against-reference';
 import { describe, test } from 'vitest';
 import { conclusion } from './conclusion.ts';
 import { ownFact, sightsOf } from './own-fact.ts';

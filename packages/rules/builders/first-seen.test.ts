@@ -1,11 +1,4 @@
-import {
-  acts,
-  common,
-  eventOf,
-  expectAsReference,
-  standing,
-  startMs,
-} from '@tripline/testing/timeline/against-reference';
+import { acts, common, eventOf, expectAsReference, standing, startMs } from '@tripline/testing/against-reference';
 import { at, type LoggedEventInput, late, playTimeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
 import { firstSeen } from './first-seen.ts';

@@ -1,11 +1,4 @@
-import {
-  type Act,
-  acts,
-  eventOf,
-  expectAsReference,
-  sightings,
-  startMs,
-} from '@tripline/testing/timeline/against-reference';
+import { type Act, acts, eventOf, expectAsReference, sightings, startMs } from '@tripline/testing/against-reference';
 import { playTimeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
 import { fromFacts } from './from-facts.ts';

@@ -1,7 +1,7 @@
 import type { AnyFact } from '@tripline/contracts/fact';
 import { type ConcludeContext, defineRule, type Rule } from '@tripline/contracts/rule';
-import { type Concluded, conclusionOf } from './basis.ts';
-import { basisOf, ownFact, type Sight, type Sightings, sightsOf } from './own-fact.ts';
+import { basisOf, type Concluded, conclusionOf } from './basis.ts';
+import { ownFact, type Sight, type Sightings, sightsOf } from './own-fact.ts';
 import { commonOfFacts, type Meta, type SettingsOf, type Shape } from './verdict.ts';
 
 /** What a built rule may look at beside its own observations. */

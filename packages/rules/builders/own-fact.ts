@@ -1,8 +1,7 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
-import type { AnyFact, Fact } from '@tripline/contracts/fact';
+import type { Fact } from '@tripline/contracts/fact';
 import { inOwnOrder, keepBounded } from '@tripline/facts/bounds';
 import { z } from 'zod';
-import type { Basis } from './basis.ts';
 import { type Seen, seenBy, seenSchema } from './seen.ts';
 import type { Reading, Tell } from './verdict.ts';
 
@@ -66,10 +65,4 @@ export function ownFact<Data>(
 export function sightsOf<Data>(value: SightsByKind<Data> | undefined, key: string): Sight<Data>[] {
   const kinds = Object.entries(value?.kinds ?? {});
   return kinds.flatMap(([kind, sights]) => sights.map((sight) => ({ ...sight, kind, factKey: key }))).sort(inOwnOrder);
-}
-
-export function basisOf<Data>(fact: AnyFact, tell: Tell<Sight<Data>>): (sight: Sight<Data>) => Basis {
-  return (seen) => ({
-    ...{ fact, key: seen.factKey, seen, what: tell(seen), by: seen.by.name, repository: seen.repository?.name },
-  });
 }

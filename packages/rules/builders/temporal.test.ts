@@ -1,4 +1,4 @@
-import { acts, expectAsReference, sightings } from '@tripline/testing/timeline/against-reference';
+import { acts, expectAsReference, sightings } from '@tripline/testing/against-reference';
 import { describe, test } from 'vitest';
 import { sequencesOf, temporal } from './temporal.ts';
 

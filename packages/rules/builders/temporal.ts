@@ -1,9 +1,9 @@
 import type { AnyFact } from '@tripline/contracts/fact';
 import { defineRule, type Rule } from '@tripline/contracts/rule';
 import { parseTime } from '@tripline/contracts/time';
-import { type Concluded, conclusionOf } from './basis.ts';
+import { basisOf, type Concluded, conclusionOf } from './basis.ts';
 import type { Around } from './from-facts.ts';
-import { basisOf, ownFact, type Sight, type Sightings, sightsOf } from './own-fact.ts';
+import { ownFact, type Sight, type Sightings, sightsOf } from './own-fact.ts';
 import { commonOfFacts, type Meta, type SettingsOf, type Shape } from './verdict.ts';
 
 const lateMs = 72 * 3_600_000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { seeded } from './any-order.ts';
-import { at, type LoggedEventInput, late, permuted, playTimeline, type Timeline } from './play.ts';
+import { seeded } from './timeline/any-order.ts';
+import { at, type LoggedEventInput, late, permuted, playTimeline, type Timeline } from './timeline/play.ts';
 
 /**
  * Holds what a builder of rules finds against the plainest account of the same, on random logs: in order, doubled, shuffled,
