@@ -74,9 +74,13 @@ export type Concludes<Settings> = {
   uses: readonly AnyFact[];
   /**
    * The subjects that a changed fact concerns by itself: texts of the rule's own, such as a run's key. Those that `watch` it
-   * are asked anyway. A finding belongs to the one subject that concludes it.
+   * are asked anyway. A finding belongs to the one subject that concludes it. `before`: the fact's value until then; where
+   * it differs in nothing that the rule asks for, no subject need be asked.
    */
-  subjects: (changed: { fact: string; key: string; value: unknown }, settings: Settings) => readonly string[];
+  subjects: (
+    changed: { fact: string; key: string; value: unknown; before: unknown },
+    settings: Settings,
+  ) => readonly string[];
   /** All that stands of `subject` now. */
   conclude: (subject: string, context: ConcludeContext<Settings>) => readonly Conclusion[];
 };

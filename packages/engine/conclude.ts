@@ -249,9 +249,9 @@ export function createConcluding(parts: {
     /** The subjects of a rule that changed facts concern, each once. */
     subjectsOf({ rule }: ConfiguredRule, changed: readonly Changed[], settings: unknown): Set<string> {
       const subjects = new Set<string>();
-      for (const { fact, key, row } of changed) {
+      for (const { fact, key, row, before } of changed) {
         if (!rule.concludes!.uses.includes(fact)) continue;
-        for (const subject of rule.concludes!.subjects({ fact: fact.id, key, value: row.value }, settings))
+        for (const subject of rule.concludes!.subjects({ fact: fact.id, key, value: row.value, before }, settings))
           subjects.add(subject);
         for (const subject of watchersOf(row, rule.id)) subjects.add(subject);
       }

@@ -6,8 +6,8 @@ import type { ConfiguredRule } from './settings.ts';
 
 /** One fact's part in one event, prepared: of which things it tells, or why that cannot be said. */
 export type Learning = { fact: AnyFact; keys: readonly string[]; slots: readonly Slot[]; fault: string | null };
-/** A fact that knows something new. */
-export type Changed = { fact: AnyFact; key: string; row: FactRow };
+/** A fact that knows something new. `before`: its value until then. */
+export type Changed = { fact: AnyFact; key: string; row: FactRow; before: unknown };
 
 /** Under which name of keyed state the values of a fact stand. No rule's id has a colon. */
 export const factRows = (fact: string): string => `fact:${fact}`;
@@ -75,7 +75,7 @@ export function learn(
     else state.set(slot, row, fact.keepMs, nowMs);
     // Where the value says the same as before, what stood before still stands.
     const after = (state.get(slot, nowMs) as FactRow | undefined) ?? {};
-    if (after.value !== before?.value) changed.push({ fact, key, row: after });
+    if (after.value !== before?.value) changed.push({ fact, key, row: after, before: before?.value });
   }
   return changed;
 }

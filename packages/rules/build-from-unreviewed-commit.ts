@@ -6,7 +6,7 @@ import { matches } from '@tripline/facts/ref-patterns';
 import { type Repository, repositories } from '@tripline/facts/repositories';
 import { type Place, placeOf, questionOf, reviewFacts, reviewReader } from '@tripline/facts/review-reader';
 import * as review from '@tripline/facts/reviewed';
-import { type Attempt, environmentsOf, linesOf, type Run, runs } from '@tripline/facts/runs';
+import { type Attempt, environmentsOf, isAlike, linesOf, type Run, runs } from '@tripline/facts/runs';
 import { type Account, commitKeyIn } from '@tripline/facts/things';
 import { z } from 'zod';
 import { shortSha } from './story.ts';
@@ -70,17 +70,18 @@ export const rule = defineRule<unknown, Settings>({
   learns: false,
   concludes: {
     uses: [runs, deployments, ...reviewFacts],
-    subjects({ fact, key, value }) {
-      if (fact === runs.id || fact === deployments.id) return [key];
+    subjects({ fact, key, value, before }) {
+      if (fact === runs.id) return isAlike(before as Run | undefined, value as Run) ? [] : [key];
+      if (fact === deployments.id) return [key];
       const isAsked = fact === repositories.id && ((value as Repository | undefined)?.asked.length ?? 0) > 0;
       return isAsked ? [noticePrefix + key] : [];
     },
     conclude(subject, context) {
       if (subject.startsWith(noticePrefix)) return notice(subject.slice(noticePrefix.length), context);
-      const run = subject.includes('#') ? context.watch(runs, subject) : undefined;
+      const run = subject.includes('#') ? context.read(runs, subject) : undefined;
       if (run !== undefined)
         return run.attempts.flatMap((attempt) => judge(buildOf(subject, run, attempt, context), context));
-      const deployment = subject.includes('^') ? context.watch(deployments, subject) : undefined;
+      const deployment = subject.includes('^') ? context.read(deployments, subject) : undefined;
       return deployment === undefined ? [] : judge(deploymentOf(subject, deployment, context), context);
     },
   },
@@ -221,7 +222,7 @@ function found({ place, revision, attempt, ...build }: Build, verdict: review.Ve
 
 /** One a repository: commits were built of which nobody who could be asked knows whether they are reviewed. */
 function notice(key: string, context: Context): Conclusion[] {
-  const known = context.watch(repositories, key);
+  const known = context.read(repositories, key);
   const name = known?.names.at(-1)?.name ?? key.split(':').slice(2).join(':');
   const reader = reviewReader(placeOf(key, name, undefined, context), undefined, context, context.settings);
   const asked = (known?.asked ?? []).map((one) => ({ one, verdict: review.isReviewed(one.revision, reader) }));
