@@ -100,6 +100,7 @@ describe('files', () => {
     'packages/engine/engine.ts': 'one batch through all rules, all of whose state is rolled back together',
     'packages/integrations/github/actions/actions.test.ts': 'one table of actions, each against the same GitHub',
     'packages/rules/build-from-unreviewed-commit.ts': 'to be rewritten on facts',
+    'packages/rules/credential-new-runner.test.ts': 'every way to know a runner, on one day one',
     'packages/sources/github/grant.ts': 'all of GitHub’s events that give or take a right',
     'packages/sources/github/source.test.ts': 'one table of deliveries',
     'packages/testing/stream.conformance.ts': 'one suite, played by both backends',

@@ -6,7 +6,6 @@ import { at, type LoggedEventInput, playTimeline } from '@tripline/testing/timel
 import { createStage } from '@tripline/testing/timeline/stage';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { rule as hostedClass } from './credential-new-hosted-class.ts';
 import { rule } from './credential-new-runner.ts';
 
 const stage = createStage();
@@ -35,7 +34,6 @@ const dayOne = inventory(-3600, {
   'tripline.inventory.runners': [listed('build-1')],
   'tripline.inventory.credential_uses': [
     { credential: 'workflow:acme/app/.github/workflows/deploy.yml', runner: `self-hosted:${id('build-1')}:build-1` },
-    { credential: 'token:abc=', runner: 'hosted:0:ubuntu-latest' },
   ],
 });
 const told = (text: string, options: TimelineOptions = {}) =>
@@ -458,17 +456,13 @@ describe('with the audit stream', () => {
     'cicd.worker.name': name,
     'tripline.worker.hosted': false,
   });
-  const hosted = (number: string, label = 'ubuntu-latest') => ({
-    ...{ 'cicd.worker.id': number, 'tripline.worker.hosted': true, 'tripline.worker.labels': [label] },
-    'tripline.worker.group.id': '0',
-  });
   const used = (seconds: number, more: Attributes) =>
     at(s(seconds), 'dev.cdeventsx.tripline-credential.used', {
       ...{ 'vcs.repository.name': 'acme/app', 'vcs.owner.name': 'acme', 'cicd.pipeline.run.id': '7' },
       ...{ 'tripline.credential.id': 'x', ...more },
     });
   const play = (events: readonly LoggedEventInput[]) =>
-    playTimeline({ rules: [rule, hostedClass], events: [dayOne, ...events], untilMs: s(7200) });
+    playTimeline({ rules: [rule], events: [dayOne, ...events], untilMs: s(7200) });
 
   test('a secret on an unknown runner is found at high confidence, by its name', () => {
     const events = [used(1, { ...runner('x7'), 'tripline.credential.secrets': ['DEPLOY_KEY'] })];
@@ -479,15 +473,6 @@ describe('with the audit stream', () => {
       `credential-new-runner ${key('x7')} new`,
     ]);
     expect(play([used(1, { ...runner('build-1'), 'tripline.credential.secrets': ['DEPLOY_KEY'] })]).all).toEqual([]);
-  });
-
-  test('hosted runners count by their class: new numbers are quiet, a new class is not, and none is isolated', () => {
-    const token = { 'tripline.credential.token_hash': 'abc=' };
-    expect(play([used(1, { ...hosted('5'), ...token }), used(2, { ...hosted('6'), ...token })]).all).toEqual([]);
-    const { findings } = play([used(1, { ...hosted('5', 'windows-latest'), ...token })]);
-    expect(findings).toMatchObject([{ severity: 'medium', confidence: 'low', response: [] }]);
-    // Of which nothing is usual yet, nothing is unusual.
-    expect(play([used(1, { ...hosted('5'), 'tripline.credential.token_hash': 'other=' })]).all).toEqual([]);
   });
 });
 
