@@ -18,7 +18,7 @@ import { systemClock } from '../packages/runtime/clock.ts';
 import { createLogger } from '../packages/runtime/logger.ts';
 import type { KafkaSecurity } from '../packages/stream/kafka/settings.ts';
 import { createKafkaStream } from '../packages/stream/kafka/stream.ts';
-import { type Stream, StreamUnavailable, type TopicSpec } from '../packages/stream/stream.ts';
+import { type Stream, StreamUnavailableError, type TopicSpec } from '../packages/stream/stream.ts';
 import { createAuthority, type Pair } from '../packages/testing/certificates.ts';
 import { type Brokers, startBrokers } from '../packages/testing/kafka/broker.ts';
 import { haveKafka } from '../packages/testing/kafka/kafka.ts';
@@ -374,7 +374,7 @@ describe.skipIf(!haveKafka())('Kafka as its operators run it: SASL_SSL, ACLs, to
       (reason: Error) => reason,
     );
     expect(error?.message).toMatch(sentence);
-    expect(error).toBeInstanceOf(StreamUnavailable);
+    expect(error).toBeInstanceOf(StreamUnavailableError);
     expect(error?.message).not.toMatch(/canary|\n/);
   });
 

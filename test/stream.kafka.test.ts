@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../packages/runtime/clock.ts';
 import { createLogger } from '../packages/runtime/logger.ts';
 import { createKafkaStream } from '../packages/stream/kafka/stream.ts';
-import { type Stream, StreamUnavailable, type TopicSpec } from '../packages/stream/stream.ts';
+import { type Stream, StreamUnavailableError, type TopicSpec } from '../packages/stream/stream.ts';
 import { type Brokers, startBrokers } from '../packages/testing/kafka/broker.ts';
 import { haveKafka, kafkaBrokers } from '../packages/testing/kafka/kafka.ts';
 import { streamContract } from '../packages/testing/stream.conformance.ts';
@@ -141,11 +141,11 @@ describe.skipIf(!haveKafka())('kafkajs on a real broker', () => {
     }
   });
 
-  test('an unreachable broker is StreamUnavailable, in time', async () => {
+  test('an unreachable broker is StreamUnavailableError, in time', async () => {
     const away = openKafka(['127.0.0.1:1']);
-    await expect(away.check()).rejects.toBeInstanceOf(StreamUnavailable);
-    await expect(away.append([record('t', 'w', 'one')])).rejects.toBeInstanceOf(StreamUnavailable);
-    await expect(away.ensureTopics([topicSpec()])).rejects.toBeInstanceOf(StreamUnavailable);
+    await expect(away.check()).rejects.toBeInstanceOf(StreamUnavailableError);
+    await expect(away.append([record('t', 'w', 'one')])).rejects.toBeInstanceOf(StreamUnavailableError);
+    await expect(away.ensureTopics([topicSpec()])).rejects.toBeInstanceOf(StreamUnavailableError);
     await away.close();
   });
 
@@ -197,7 +197,7 @@ describe.skipIf(!haveKafka())('three brokers', () => {
             await stream.append(texts.map((text) => record(spec.topic, `w${Number(text) % 9}`, text)));
             break;
           } catch (error) {
-            expect(error).toBeInstanceOf(StreamUnavailable);
+            expect(error).toBeInstanceOf(StreamUnavailableError);
           }
         }
         kept.push(...texts);

@@ -27,10 +27,10 @@ const sources = execFileSync('git', ['ls-files', '-z', '--', '*.ts', '*.mjs', '*
   .filter((path) => path !== '' && !exempt.test(path))
   .map((path) => ({ path, lines: readFileSync(join(root, path), 'utf8').split('\n') }));
 
-/** Word-bounded, case apart; a space in it stands for any run of spaces. */
+/** Word-bounded; case counts where the word has a capital. A space in it stands for any run of spaces. */
 function patternOf(word: string): RegExp {
   const escaped = word.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll(' ', '\\s+');
-  return new RegExp(`(?<![\\w-])${escaped}(?![\\w-])`, 'i');
+  return new RegExp(`(?<![\\w-])${escaped}(?![\\w-])`, word === word.toLowerCase() ? 'i' : '');
 }
 
 test('CONTRIBUTING.md lists retired words, each once', () => {

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { checkServerIdentity, getCACertificates, type SecureContextOptions } from 'node:tls';
 import pg from 'pg';
-import { DatabaseUnfit } from './database-fault.ts';
+import { DatabaseUnfitError } from './database-fault.ts';
 
 /** What a connection needs to be opened: pg's own settings, without what it would read differently from libpq. */
 export type ConnectionConfig = Omit<pg.ClientConfig, 'ssl'> & {
@@ -25,7 +25,7 @@ const tlsParameters = ['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'ss
  * Reads a database's URL as libpq does, TLS above all: `prefer` is the default over TCP, `require` does not ask who the
  * server is unless a CA is named, `verify-ca` asks that a CA vouches for it, `verify-full` for its name, too.
  * https://www.postgresql.org/docs/current/libpq-ssl.html
- * @throws {DatabaseUnfit} naming the parameter that is wrong; never a secret.
+ * @throws {DatabaseUnfitError} naming the parameter that is wrong; never a secret.
  */
 export function connectionOf(url: string): ConnectionConfig {
   const [, base, query] = /^([^?]*)\??(.*)$/s.exec(url) as unknown as [string, string, string];
@@ -54,7 +54,8 @@ function modeOf(read: URLSearchParams, host: string): Mode {
   if (host.startsWith('/')) return 'disable';
   const named = read.get('sslmode') ?? (/^(true|1)$/.test(read.get('ssl') ?? '') ? 'require' : 'prefer');
   const mode = modes.find((one) => one === named);
-  if (mode === undefined) throw new DatabaseUnfit(`DATABASE_URL has a wrong sslmode; say one of ${modes.join(', ')}`);
+  if (mode === undefined)
+    throw new DatabaseUnfitError(`DATABASE_URL has a wrong sslmode; say one of ${modes.join(', ')}`);
   // As libpq has it: where a CA is named, `require` asks for it.
   return mode === 'require' && read.has('sslrootcert') ? 'verify-ca' : mode;
 }
@@ -93,7 +94,7 @@ function readPem(name: string, path: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new DatabaseUnfit(`the file ${path} that DATABASE_URL names as ${name} cannot be read (${code})`);
+    throw new DatabaseUnfitError(`the file ${path} that DATABASE_URL names as ${name} cannot be read (${code})`);
   }
 }
 

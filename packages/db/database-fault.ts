@@ -1,5 +1,5 @@
 /** The database cannot be used as it is, or as it is set. The message says why and what to do. */
-export class DatabaseUnfit extends Error {
+export class DatabaseUnfitError extends Error {
   readonly code = 'DATABASE';
 }
 

@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg, { type ClientBase } from 'pg';
 import { type ConnectionConfig, connectionOf } from './connection.ts';
-import { DatabaseUnfit } from './database-fault.ts';
+import { DatabaseUnfitError } from './database-fault.ts';
 import { isPooledByTransaction, prepareSession, type SessionOptions } from './session.ts';
 import type { DetectorTables } from './tables/detector.ts';
 import type { FindingsTables } from './tables/findings.ts';
@@ -90,7 +90,7 @@ function onConnect(connection: pg.ClientConfig & Pick<ConnectionConfig, 'Client'
     )
       return;
     isAsked = false;
-    throw new DatabaseUnfit(
+    throw new DatabaseUnfitError(
       'DATABASE_URL leads to a pooler that gives out connections by the transaction (PgBouncer: pool_mode = transaction), ' +
         'which keeps neither the locks nor the notifications that Tripline needs: set pool_mode = session for this ' +
         'database, or name Postgres itself',

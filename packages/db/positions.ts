@@ -13,7 +13,7 @@ export type TakenPartition = {
 };
 
 /** Somebody else took the partition, or the position is not where this owner left it: drop everything and rejoin. */
-export class Fenced extends Error {
+export class FencedError extends Error {
   readonly code = 'FENCED';
 }
 
@@ -42,7 +42,7 @@ export async function takePartition(
 /**
  * Moves the position inside the caller's transaction. It comes first there: the row's lock then keeps a second owner
  * from writing anything until this transaction has ended.
- * @throws {Fenced} when the partition was taken by another since, or `expected` is not where it stands.
+ * @throws {FencedError} when the partition was taken by another since, or `expected` is not where it stands.
  */
 export async function advance(
   client: ClientBase,
@@ -54,7 +54,7 @@ export async function advance(
     [move.consumer, move.topic, move.partition, move.expected, move.next, move.epoch, move.logTimeMs],
   );
   if (rowCount !== 1) {
-    throw new Fenced(
+    throw new FencedError(
       `${move.consumer} no longer owns partition ${move.partition} of ${move.topic} at offset ${move.expected}`,
     );
   }

@@ -1,5 +1,5 @@
 import pg, { type ClientBase } from 'pg';
-import { DatabaseUnfit } from './database-fault.ts';
+import { DatabaseUnfitError } from './database-fault.ts';
 
 /**
  * What our code leans on, whatever `ALTER DATABASE` or `ALTER ROLE … SET` say: a session is told so at its beginning.
@@ -49,7 +49,7 @@ type Facts = { pid: number; encoding: string; standby: boolean; version: number;
 
 /**
  * Makes a new connection fit for us; to be called before anything else is sent on it.
- * @throws {DatabaseUnfit} when the database cannot be used: what cannot be set is refused.
+ * @throws {DatabaseUnfitError} when the database cannot be used: what cannot be set is refused.
  */
 export async function prepareSession(client: ClientBase, options: SessionOptions): Promise<Facts> {
   const settings = { ...needed, ...(options.namesSearchPath ? {} : { search_path: searchPath }), ...options.settings };
@@ -72,16 +72,16 @@ export async function prepareSession(client: ClientBase, options: SessionOptions
 
 function refuseUnfit({ encoding, standby, version, release }: Facts): void {
   if (version < oldestVersion) {
-    throw new DatabaseUnfit(`the database of DATABASE_URL is PostgreSQL ${release}; use PostgreSQL 15 or newer`);
+    throw new DatabaseUnfitError(`the database of DATABASE_URL is PostgreSQL ${release}; use PostgreSQL 15 or newer`);
   }
   if (encoding !== 'UTF8') {
-    throw new DatabaseUnfit(
+    throw new DatabaseUnfitError(
       `the database of DATABASE_URL is encoded as ${encoding}, which cannot hold every name that is heard: make one with ` +
         "`CREATE DATABASE tripline ENCODING 'UTF8' TEMPLATE template0`, and name it in DATABASE_URL",
     );
   }
   if (standby) {
-    throw new DatabaseUnfit(
+    throw new DatabaseUnfitError(
       'the server of DATABASE_URL is a standby and takes no writes: name the primary, or the address that follows it',
     );
   }
@@ -109,7 +109,7 @@ export async function isPooledByTransaction(kept: ClientBase, pid: number, open:
     // By the statement, not even a transaction lasts.
     if (code === '08P01' && /statement pooling/.test(message)) return true;
     if (!/timeout/i.test(message)) throw error;
-    throw new DatabaseUnfit(
+    throw new DatabaseUnfitError(
       'DATABASE_URL leads to a pooler that gives out too few connections at once: raise its pool (PgBouncer: ' +
         `default_pool_size) to what Tripline opens, some ten a service, forty for \`tripline up\``,
     );

@@ -65,7 +65,7 @@ export type Frame = {
 };
 
 /** The state that the batch should have held and does not; the batch is evaluated again with it. */
-export class StateNotHeld extends Error {}
+export class StateNotHeldError extends Error {}
 
 /** The one context of an engine; it answers for whatever `frame` says. */
 export function createContext(parts: {
@@ -92,7 +92,7 @@ export function createContext(parts: {
       throw new Error(`${frame.rule.id} touches state under ${JSON.stringify(key)}, which it did not name in keys`);
     }
     const slot = frame.slots[place]!;
-    if (!isHeld(slot)) throw new StateNotHeld();
+    if (!isHeld(slot)) throw new StateNotHeldError();
     return slot;
   }
   function append<T>(list: T[], item: T): void {

@@ -5,7 +5,7 @@ import { internalEventTypes } from '@tripline/contracts/internal';
 import type { StreamRecord } from '@tripline/stream/stream';
 import type { FactRow } from './concerns.ts';
 import { createConcluding, ruleOfSubjectRows } from './conclude.ts';
-import { createContext, engineRules, type Frame, StateNotHeld } from './context.ts';
+import { createContext, engineRules, type Frame, StateNotHeldError } from './context.ts';
 import type { Effects, Poison } from './effects.ts';
 import { factKeyOf, resolveFact } from './facts.ts';
 import { createJournal } from './keyed-state/journal.ts';
@@ -343,7 +343,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       return null;
     } catch (error) {
       journal.revert(mark);
-      return error instanceof StateNotHeld ? null : reasonOf(error);
+      return error instanceof StateNotHeldError ? null : reasonOf(error);
     }
   }
 

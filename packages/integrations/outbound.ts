@@ -7,7 +7,7 @@ import { Agent, fetch as undiciFetch } from 'undici';
 export type Outbound = typeof globalThis.fetch;
 
 /** Something else than the configured service was about to be called. Counts as a service that cannot be reached. */
-export class NotAllowed extends Error {
+export class NotAllowedError extends Error {
   readonly code = 'EHOSTUNREACH';
 }
 
@@ -31,9 +31,9 @@ export function createOutbound(serviceUrl: string, options: { resolve?: Resolve 
     const text = input instanceof Request ? input.url : String(input);
     const url = new URL(text);
     // Checked as it was written: `..` is gone from a URL once it is read.
-    if (hasDotSegment(text)) throw new NotAllowed('a part of the address is . or .., which names nothing');
+    if (hasDotSegment(text)) throw new NotAllowedError('a part of the address is . or .., which names nothing');
     if (url.origin !== service.origin || !`${url.pathname}/`.startsWith(folder) || url.username || url.password)
-      throw new NotAllowed(`only ${service.origin}${folder} may be called here`);
+      throw new NotAllowedError(`only ${service.origin}${folder} may be called here`);
     const redirect = init?.redirect === 'manual' ? 'manual' : 'error';
     const sent = undiciFetch(text, { ...(init as object), redirect, dispatcher: agent });
     return (await sent) as unknown as Response;
@@ -62,7 +62,7 @@ function checkedLookup(manner: 'own' | 'public' | 'any', resolveName: Resolve): 
         const wrong = addresses.find(({ address }) => !allowed.includes(kindOfAddress(address)));
         if (wrong !== undefined || addresses.length === 0) {
           const kind = wrong === undefined ? 'no' : `a ${kindOfAddress(wrong.address)}`;
-          return done(new NotAllowed(`${name} resolves to ${kind} address, which is not called`), []);
+          return done(new NotAllowedError(`${name} resolves to ${kind} address, which is not called`), []);
         }
         if (all) return done(null, addresses);
         return done(null, addresses[0]!.address, addresses[0]!.family);

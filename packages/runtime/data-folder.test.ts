@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startZombie } from '@tripline/testing/zombie';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { claimDataFolder, DataFolderInUse, findStandalone, keepSecret, readSecret } from './data-folder.ts';
+import { claimDataFolder, DataFolderInUseError, findStandalone, keepSecret, readSecret } from './data-folder.ts';
 import { processBegan } from './processes.ts';
 
 let parent: string;
@@ -28,7 +28,7 @@ it('is made for its owner alone, and says who runs in it', () => {
 
 it('is refused to a second Tripline while the first lives', () => {
   claimDataFolder(dataDir);
-  expect(() => claimDataFolder(dataDir)).toThrow(DataFolderInUse);
+  expect(() => claimDataFolder(dataDir)).toThrow(DataFolderInUseError);
   expect(() => claimDataFolder(dataDir)).toThrow(`process ${process.pid}`);
 });
 

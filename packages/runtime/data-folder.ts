@@ -16,7 +16,7 @@ export type Standalone = {
 };
 
 /** Another live Tripline has the folder, or it cannot be used. */
-export class DataFolderInUse extends Error {
+export class DataFolderInUseError extends Error {
   readonly code = 'DATA_FOLDER_IN_USE';
 }
 
@@ -26,7 +26,7 @@ type MadeSecret = 'webhook-secret' | 'drill-key' | 'internal-key';
 
 /**
  * Takes the folder for this process, making it (0700) where it is missing. What a killed Tripline left is taken over.
- * @throws {DataFolderInUse} naming the process that has it.
+ * @throws {DataFolderInUseError} naming the process that has it.
  */
 export function claimDataFolder(dataDir: string): {
   announce: (at: NonNullable<Standalone['listening']>) => void;
@@ -44,7 +44,7 @@ export function claimDataFolder(dataDir: string): {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 2) throw error;
       const running = findStandalone(dataDir);
       if (running) {
-        throw new DataFolderInUse(
+        throw new DataFolderInUseError(
           `another Tripline (process ${running.pid}) is using ${dataDir}; stop it, or set TRIPLINE_DATA to another folder`,
         );
       }

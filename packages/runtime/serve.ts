@@ -4,7 +4,7 @@ import { createHttp, createOperations } from './http.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Somebody else listens on the port. */
-export class PortInUse extends Error {
+export class PortInUseError extends Error {
   readonly code = 'PORT_IN_USE';
 }
 
@@ -20,7 +20,7 @@ export type Served = {
  * Serves a process's routes on its port, and what only operators may see on another, by default of this machine alone:
  * metrics tell an outsider whether an attack was noticed. A service without routes of its own keeps its port too, for
  * `/healthz` and `/readyz`: load balancers and Kubernetes ask from outside of the machine.
- * @throws {PortInUse} naming the setting.
+ * @throws {PortInUseError} naming the setting.
  */
 export async function serve(
   config: { host: string; port: number; operations: { host: string; port: number } },
@@ -70,10 +70,12 @@ async function listen(app: FastifyInstance, at: { host: string; port: number }, 
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') {
-      throw new PortInUse(`port ${port} on ${host} is in use; stop what uses it, or set ${setting}_PORT to another`);
+      throw new PortInUseError(
+        `port ${port} on ${host} is in use; stop what uses it, or set ${setting}_PORT to another`,
+      );
     }
     if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-      throw new PortInUse(
+      throw new PortInUseError(
         `Tripline cannot listen on port ${port} of ${host} (${code}); see ${setting}_HOST and ${setting}_PORT`,
       );
     }

@@ -6,7 +6,7 @@ const reasonLimit = 1000;
 /**
  * Sets a record aside that no reader can use: appends it as it is to the dead-letter topic, with where it lay and why in
  * its headers. `reason` must not quote the record, which may hold a secret.
- * @throws {StreamUnavailable} the log is away: do not move past the record.
+ * @throws {StreamUnavailableError} the log is away: do not move past the record.
  */
 export async function deadLetter(stream: Stream, record: StreamRecord, reason: string): Promise<Appended> {
   const [appended] = await stream.append([

@@ -47,7 +47,7 @@ export function connectStream({ config, clientId = 'tripline', db, logger, clock
 
 /**
  * Connects to the log and makes the topics that are missing.
- * @throws {StreamUnavailable} Kafka does not answer. {@link Error}: a topic has another setting than it must have.
+ * @throws {StreamUnavailableError} Kafka does not answer. {@link Error}: a topic has another setting than it must have.
  */
 export async function openStream(parts: OpenStreamParts): Promise<Stream> {
   const stream = connectStream(parts);

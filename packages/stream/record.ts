@@ -1,4 +1,4 @@
-import { type NewRecord, RecordTooLarge } from './stream.ts';
+import { type NewRecord, RecordTooLargeError } from './stream.ts';
 
 /** Bytes of a record as limits count them: key, headers and value, with what the log adds to each. */
 export function recordBytes(record: NewRecord): number {
@@ -20,7 +20,7 @@ export function recordBytesAtMost({ key, value, headers }: NewRecord): number {
 const recordOverheadBytes = 32;
 const headerOverheadBytes = 10;
 
-/** @throws {RecordTooLarge} naming the first record over the limit, by its id and key and never by its content. */
+/** @throws {RecordTooLargeError} naming the first record over the limit, by its id and key and never by its content. */
 export function checkSizes(records: readonly NewRecord[], maxRecordBytes: (topic: string) => number): void {
   for (const record of records) {
     const limit = maxRecordBytes(record.topic);
@@ -28,7 +28,7 @@ export function checkSizes(records: readonly NewRecord[], maxRecordBytes: (topic
     const bytes = recordBytes(record);
     if (bytes > limit) {
       const id = record.headers['ce_id'];
-      throw new RecordTooLarge(
+      throw new RecordTooLargeError(
         `a record for ${record.topic} (${id ? `event ${id}, ` : ''}key ${record.key}) has ${bytes} bytes; the topic takes ${limit}`,
       );
     }

@@ -36,7 +36,7 @@ export type Batch = {
 };
 
 export type ConsumerHandlers = {
-  /** The partition is ours from now on. Answers the offset to start from. Called again whenever `onBatch` threw `Fenced`. */
+  /** The partition is ours from now on. Answers the offset to start from. Called again whenever `onBatch` threw `FencedError`. */
   onAssigned: (partition: { topic: string; partition: number }) => Promise<number>;
   /**
    * Takes a batch; when it resolves, the next one comes. When it throws, the partition is assigned anew (`onAssigned`) after a
@@ -78,7 +78,7 @@ export type Stream = {
   ensureTopics: (topics: readonly TopicSpec[]) => Promise<void>;
   /**
    * Appends in order per key; resolves when all are on disk.
-   * @throws {StreamUnavailable} the log is away: retry or spool. {@link RecordTooLarge}: never will be taken.
+   * @throws {StreamUnavailableError} the log is away: retry or spool. {@link RecordTooLargeError}: never will be taken.
    */
   append: (records: readonly NewRecord[]) => Promise<Appended[]>;
   consume: (options: ConsumerOptions) => Promise<Consumer>;
@@ -86,7 +86,7 @@ export type Stream = {
   offsets: (topic: string) => Promise<{ partition: number; first: number; next: number }[]>;
   /** Reads records from `from` (inclusive), at most `limit`, outside of any group: for replay and `tripline trail`. */
   read: (position: { topic: string; partition: number; from: number; limit: number }) => Promise<StreamRecord[]>;
-  /** Resolves when an append would now succeed; rejects with {@link StreamUnavailable} otherwise. */
+  /** Resolves when an append would now succeed; rejects with {@link StreamUnavailableError} otherwise. */
   check: () => Promise<void>;
   close: () => Promise<void>;
 };
@@ -97,16 +97,16 @@ export type TopicSpec = { topic: string; partitions: number; retentionMs: number
 export const topics = { events: 'tripline.events', deadLetters: 'tripline.dead-letters' } as const;
 
 /** The log cannot be reached or does not acknowledge. What was to be appended may or may not be there. */
-export class StreamUnavailable extends Error {
+export class StreamUnavailableError extends Error {
   readonly code = 'STREAM_UNAVAILABLE';
 }
 
 /** The log cannot be used as it is set. The message says why and what to do; trying again is of no use. */
-export class StreamUnfit extends Error {
+export class StreamUnfitError extends Error {
   readonly code = 'STREAM_UNFIT';
 }
 
 /** One record is larger than the topic takes. Retrying is of no use. */
-export class RecordTooLarge extends Error {
+export class RecordTooLargeError extends Error {
   readonly code = 'RECORD_TOO_LARGE';
 }

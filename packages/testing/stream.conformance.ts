@@ -4,10 +4,10 @@ import {
   type Batch,
   type Consumer,
   type NewRecord,
-  RecordTooLarge,
+  RecordTooLargeError,
   type Stream,
   type StreamRecord,
-  StreamUnavailable,
+  StreamUnavailableError,
   type TopicSpec,
   topics,
 } from '@tripline/stream/stream';
@@ -224,7 +224,7 @@ export function streamContract(name: string, start: () => Promise<StreamBackend>
       await expect.poll(() => kept.length, soon).toBeGreaterThan(then + 20);
       appending = false;
       await writer;
-      for (const failure of failures) expect(failure).toBeInstanceOf(StreamUnavailable);
+      for (const failure of failures) expect(failure).toBeInstanceOf(StreamUnavailableError);
       await expect.poll(() => new Set(texts(positions.records)).size, soon).toBe(kept.length);
       expect(new Set(texts(positions.records))).toEqual(new Set(kept));
       for (const records of Map.groupBy(positions.records, (one) => one.partition).values()) {
@@ -237,7 +237,7 @@ export function streamContract(name: string, start: () => Promise<StreamBackend>
       const topic = await makeTopic(1);
       const large = record(topic, 'w', 'x'.repeat(maxRecordBytes + 1));
       const small = stream.append([record(topic, 'w', 'small')]);
-      await expect(stream.append([large])).rejects.toBeInstanceOf(RecordTooLarge);
+      await expect(stream.append([large])).rejects.toBeInstanceOf(RecordTooLargeError);
       await small;
       const fits = record(topic, 'w', 'y'.repeat(maxRecordBytes - 500));
       await stream.append(Array.from({ length: 40 }, () => fits));

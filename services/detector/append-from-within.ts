@@ -5,7 +5,7 @@ import { type Stream, topics } from '@tripline/stream/stream';
 
 /**
  * Appends events that only Tripline itself may say, signed with the first of `internalKeys`.
- * @throws {StreamUnavailable} the log is away.
+ * @throws {StreamUnavailableError} the log is away.
  */
 export async function appendFromWithin(
   parts: { stream: Pick<Stream, 'append'>; config: { internalKeys?: readonly string[] | undefined } },

@@ -5,7 +5,7 @@ import type { Stream, StreamRecord } from '@tripline/stream/stream';
 /**
  * Appends what a batch dead-letters to the dead-letter topic, each with its reason and the rule that threw. Comes before
  * the commit: a crash between them does so twice, never not at all.
- * @throws {StreamUnavailable} the log is away: the batch must not be committed.
+ * @throws {StreamUnavailableError} the log is away: the batch must not be committed.
  */
 export async function deadLetterAll(
   stream: Stream,

@@ -1,7 +1,7 @@
 import type { Config } from '@tripline/config/config';
 import { faultOfOrigin } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
-import { Fenced, takePartition } from '@tripline/db/positions';
+import { FencedError, takePartition } from '@tripline/db/positions';
 import type { Effects } from '@tripline/engine/effects';
 import { createEngine, type Engine } from '@tripline/engine/engine';
 import type { StoreOptions } from '@tripline/engine/keyed-state/state-store';
@@ -139,7 +139,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
 
   async function handle(batch: Batch): Promise<void> {
     const own = owned.get(batch.partition);
-    if (own === undefined) throw new Fenced(`partition ${batch.partition} is not the detector's`);
+    if (own === undefined) throw new FencedError(`partition ${batch.partition} is not the detector's`);
     await serialize(own, async () => {
       await judge(own, batch);
       if (own.pending.isEmpty()) await maintain(own, batch.records.length === 0);
@@ -149,7 +149,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   /** Runs `work` after what the partition is at. Whether what failed stands is known to Postgres alone: taken anew from there. */
   function serialize(own: Owned, work: () => Promise<void>): Promise<void> {
     const done = own.turn.then(async () => {
-      if (owned.get(own.partition) !== own) throw new Fenced(`partition ${own.partition} was given up`);
+      if (owned.get(own.partition) !== own) throw new FencedError(`partition ${own.partition} was given up`);
       try {
         await work();
       } catch (error) {

@@ -10,7 +10,13 @@ import {
   readInventory,
   toParts,
 } from '@tripline/integrations/github/inventory';
-import { CannotRead, type GitHubAccess, installedOn, mayRead, withReader } from '@tripline/integrations/github/reader';
+import {
+  CannotReadError,
+  type GitHubAccess,
+  installedOn,
+  mayRead,
+  withReader,
+} from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import { redactValue } from '@tripline/runtime/redact';
@@ -52,7 +58,7 @@ export function createImportTask(parts: ImportParts) {
     try {
       inventory = await readAll(workspace, log);
     } catch (error) {
-      if (!(error instanceof CannotRead)) throw error;
+      if (!(error instanceof CannotReadError)) throw error;
       await recordImportFailed(db, workspace, error.message);
       if (error.outcome.kind === 'retry') throw error;
       // Not again until the next start: what is missing is a permission or an installation, which a person gives.
@@ -126,7 +132,7 @@ export async function startImports(parts: Omit<ImportParts, 'stream'>): Promise<
         if (workspace !== undefined) workspaces.add(workspace);
       }
     } catch (error) {
-      if (!(error instanceof CannotRead)) throw error;
+      if (!(error instanceof CannotReadError)) throw error;
       logger.error({ reason: error.outcome.reason }, `importing the inventory failed: ${error.message}`);
     }
   }

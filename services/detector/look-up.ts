@@ -3,7 +3,7 @@ import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Jobs } from '@tripline/contracts/job';
 import type { Attempt } from '@tripline/db/run-jobs';
 import { instanceOf } from '@tripline/integrations/github/instance';
-import { CannotRead, type GitHubAccess, mayRead, withReader } from '@tripline/integrations/github/reader';
+import { CannotReadError, type GitHubAccess, mayRead, withReader } from '@tripline/integrations/github/reader';
 import { lookUpReviews } from '@tripline/integrations/github/reviews';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
@@ -80,7 +80,7 @@ export function createLookUpTask(parts: LookUpParts) {
         (client) => lookUpReviews(client, lookup),
       );
     } catch (error) {
-      if (!(error instanceof CannotRead)) throw error;
+      if (!(error instanceof CannotReadError)) throw error;
       if (error.outcome.kind === 'retry' && attempt < maxAttempts) throw error;
       log.warn({ reason: error.outcome.reason }, `looking up reviews failed: ${error.message}`);
       return undefined;

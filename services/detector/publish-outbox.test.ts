@@ -3,7 +3,7 @@ import { internalEventTypes, isFromWithin } from '@tripline/contracts/internal';
 import { addToOutbox, type OutgoingEvent } from '@tripline/db/outbox';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
-import { type NewRecord, StreamUnavailable } from '@tripline/stream/stream';
+import { type NewRecord, StreamUnavailableError } from '@tripline/stream/stream';
 import { internalKey } from '@tripline/testing/internal-key';
 import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -21,7 +21,7 @@ afterEach(() => fresh.close());
 
 const stream = {
   append: async (records: readonly NewRecord[]) => {
-    if (isAway) throw new StreamUnavailable('away');
+    if (isAway) throw new StreamUnavailableError('away');
     appended.push(...records);
     return [];
   },
@@ -81,7 +81,7 @@ test('an event whose acknowledgement was lost is appended again, whole, in its p
   const lost = {
     append: async (records: readonly NewRecord[]) => {
       await stream.append(records);
-      throw new StreamUnavailable('the acknowledgement was lost');
+      throw new StreamUnavailableError('the acknowledgement was lost');
     },
   };
   await expect(publishOutbox({ ...parts(), stream: lost })).rejects.toThrow('lost');

@@ -26,7 +26,7 @@ const pollMs = 1000;
  * Appends the events that wait in the outbox to the log, signed, and deletes them: answers how many. A crash in between,
  * or a log that does not acknowledge, has them appended again, which their ids show. What no room leaves there is signed for
  * nobody: it is deleted, and told.
- * @throws {StreamUnavailable} the log is away; nothing was deleted.
+ * @throws {StreamUnavailableError} the log is away; nothing was deleted.
  */
 export function publishOutbox({ db, stream, config, logger }: OutboxParts): Promise<number> {
   return inTransaction(db, async (client) => {

@@ -44,7 +44,7 @@ export const isNothing = ({ timers, verdicts, engineRows, jobs, questions }: Con
 /**
  * Writes the rows of batches that follow each other, and all that follows from the last of them, in one transaction,
  * the fenced position first. Most batches leave nothing but their rows: that is one statement.
- * @throws {Fenced} somebody else owns the partition. After any error it is unknown whether the batches stand: what the
+ * @throws {FencedError} somebody else owns the partition. After any error it is unknown whether the batches stand: what the
  * caller holds in memory must be read anew.
  */
 export async function recordBatches(

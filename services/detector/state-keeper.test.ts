@@ -1,5 +1,5 @@
 import type { Db } from '@tripline/db/database';
-import { Fenced, takePartition } from '@tripline/db/positions';
+import { FencedError, takePartition } from '@tripline/db/positions';
 import type { StateChange } from '@tripline/engine/keyed-state/state';
 import { topics } from '@tripline/stream/stream';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
@@ -67,7 +67,7 @@ describe('the keyed state of a partition', () => {
     const first = await open();
     for (let from = 0; from < 1000; from += 100) await first.write(changesFrom(from));
     const second = await open();
-    await expect(first.state.compact(0, false)).rejects.toThrow(Fenced);
+    await expect(first.state.compact(0, false)).rejects.toThrow(FencedError);
     expect(await readRuns(db.pool, key.partition)).toEqual([]);
     expect(await readState(db, key.partition, 0)).toHaveLength(1000);
 
@@ -79,7 +79,7 @@ describe('the keyed state of a partition', () => {
     expect((await readRuns(db.pool, key.partition)).map(({ state }) => state)).toContain('dropped');
     const runs = await readRuns(db.pool, key.partition);
     await open();
-    await expect(second.state.compact(0, true)).rejects.toThrow(Fenced);
+    await expect(second.state.compact(0, true)).rejects.toThrow(FencedError);
     expect(await readRuns(db.pool, key.partition)).toEqual(runs);
     expect(await readState(db, key.partition, 0)).toHaveLength(1000);
   });

@@ -33,7 +33,7 @@ export type InteractionParts = {
 };
 
 /** Whoever pressed may not: `reason` and message answer the request; `said`, where there is one, the person. */
-class Refusal extends Error {
+class InteractionRefusedError extends Error {
   readonly reason: string;
   readonly said: string | undefined;
   constructor(reason: string, message: string, said?: string) {
@@ -111,7 +111,7 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
         return reply.code(200).send({});
       } catch (error) {
         if (error instanceof InteractionError) return reply.code(400).send(errorBody('bad-interaction', error.message));
-        if (error instanceof Refusal) {
+        if (error instanceof InteractionRefusedError) {
           logger.warn(
             { reason: error.reason, user: interaction?.user.id },
             `Slack interaction refused: ${error.message}`,
@@ -137,22 +137,26 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
 
 /**
  * The person behind a press, as `slack.people` knows them.
- * @throws {Refusal} it came from another workspace, app or channel, or whoever pressed is not linked.
+ * @throws {InteractionRefusedError} it came from another workspace, app or channel, or whoever pressed is not linked.
  */
 async function whoMay(db: Db, slack: NonNullable<Config['slack']>, press: Interaction): Promise<Actor> {
   if (press.team !== slack.teamId)
-    throw new Refusal('wrong-workspace', 'it came from another Slack workspace than slack.teamId');
-  if (press.app !== slack.appId) throw new Refusal('wrong-app', 'it came from another Slack app than slack.appId');
+    throw new InteractionRefusedError('wrong-workspace', 'it came from another Slack workspace than slack.teamId');
+  if (press.app !== slack.appId)
+    throw new InteractionRefusedError('wrong-app', 'it came from another Slack app than slack.appId');
   const known = await readSlackChannel(db, press.incident);
   if (press.channel !== slack.channel && press.channel !== known)
-    throw new Refusal('wrong-channel', 'it came from a channel in which Tripline did not tell of that incident');
+    throw new InteractionRefusedError(
+      'wrong-channel',
+      'it came from a channel in which Tripline did not tell of that incident',
+    );
   const login = Object.hasOwn(slack.people, press.user.id) ? slack.people[press.user.id] : undefined;
   if (login !== undefined) {
     return { via: 'slack', id: press.user.id, name: login, proof: `slack-user:${press.user.id} linked to ${login}` };
   }
   const how = `add "${press.user.id}: your-login" under slack.people in tripline.yaml`;
   const said = `Nothing was done: Tripline does not know who you are. Whoever runs it can link you: ${how}.`;
-  throw new Refusal('not-linked', 'slack.people does not name whoever pressed', said);
+  throw new InteractionRefusedError('not-linked', 'slack.people does not name whoever pressed', said);
 }
 
 /** A sentence for whoever pressed. `stays`: the form stays open, and shows it beneath its field. */

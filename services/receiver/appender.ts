@@ -1,5 +1,5 @@
 import type { NewRecord, Stream } from '@tripline/stream/stream';
-import { RecordTooLarge, StreamUnavailable } from '@tripline/stream/stream';
+import { RecordTooLargeError, StreamUnavailableError } from '@tripline/stream/stream';
 
 /** Where records went. Both are on disk. */
 export type Kept = 'log' | 'spool';
@@ -8,18 +8,18 @@ export type Kept = 'log' | 'spool';
 export type Fallback = (records: readonly NewRecord[], cause: Error) => Promise<boolean[]>;
 
 /** Neither the log nor the spool can keep the record. */
-export class NotKept extends Error {
+export class NotKeptError extends Error {
   readonly code = 'NOT_KEPT';
 }
 
 /**
  * Appends, and gives up after `timeoutMs`: a log that does not answer is away.
- * @throws what `append` throws, or {@link StreamUnavailable}; then the records may be in the log all the same.
+ * @throws what `append` throws, or {@link StreamUnavailableError}; then the records may be in the log all the same.
  */
 export async function appendWithin(stream: Stream, records: readonly NewRecord[], timeoutMs: number): Promise<void> {
   const tooLong = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => tooLong.reject(new StreamUnavailable(`the log did not acknowledge within ${timeoutMs} ms`)),
+    () => tooLong.reject(new StreamUnavailableError(`the log did not acknowledge within ${timeoutMs} ms`)),
     timeoutMs,
   );
   const appended = stream.append(records);
@@ -80,17 +80,17 @@ export function createAppender(options: {
     );
     batch.forEach(({ resolve, reject }, index) => {
       if (kept[index]) resolve('spool');
-      else reject(new NotKept('the log is away and the spool is full', { cause }));
+      else reject(new NotKeptError('the log is away and the spool is full', { cause }));
     });
   }
 
   async function keep(batch: readonly Waiting[]): Promise<void> {
-    if (options.behind()) return spool(batch, new StreamUnavailable('older records wait in the spool'));
+    if (options.behind()) return spool(batch, new StreamUnavailableError('older records wait in the spool'));
     try {
       await appendToLog(batch.map(({ record }) => record));
       for (const { resolve } of batch) resolve('log');
     } catch (error) {
-      if (!(error instanceof RecordTooLarge)) return spool(batch, error as Error);
+      if (!(error instanceof RecordTooLargeError)) return spool(batch, error as Error);
       if (batch.length === 1) return batch[0]!.reject(error);
       // One of them is too large: alone, each meets its own fate. What was appended already is a duplicate by its id.
       for (const one of batch) await keep([one]);
@@ -114,7 +114,7 @@ export function createAppender(options: {
   return {
     /**
      * Resolves when the record is on disk, with where.
-     * @throws {RecordTooLarge} the log will never take it. {@link NotKept}: try again later.
+     * @throws {RecordTooLargeError} the log will never take it. {@link NotKeptError}: try again later.
      */
     append(record: NewRecord): Promise<Kept> {
       return new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { NewRecord, Stream } from '@tripline/stream/stream';
-import { RecordTooLarge } from '@tripline/stream/stream';
+import { RecordTooLargeError } from '@tripline/stream/stream';
 import { appendWithin } from './appender.ts';
 import type { Spool } from './spool.ts';
 
@@ -21,7 +21,7 @@ export function createDrainer(options: {
     try {
       await appendWithin(stream, records, options.timeoutMs);
     } catch (error) {
-      if (!(error instanceof RecordTooLarge)) throw error;
+      if (!(error instanceof RecordTooLargeError)) throw error;
       if (records.length > 1) {
         for (const record of records) await appendAll([record]);
         return;

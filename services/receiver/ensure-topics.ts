@@ -2,7 +2,7 @@ import type { Config } from '@tripline/config/config';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import { topicsOf } from '@tripline/stream/open';
-import { type Stream, StreamUnavailable } from '@tripline/stream/stream';
+import { type Stream, StreamUnavailableError } from '@tripline/stream/stream';
 
 /**
  * Makes the log's topics as soon as the log can be reached, so that a receiver may start before it. Meanwhile appends
@@ -17,7 +17,7 @@ export function ensureTopics(parts: { config: Config; stream: Stream; logger: Lo
       try {
         return await stream.ensureTopics(topicsOf(config));
       } catch (error) {
-        if (!(error instanceof StreamUnavailable)) throw error;
+        if (!(error instanceof StreamUnavailableError)) throw error;
         logger.warn({ reason: error.message }, `creating the topics failed; retrying in ${pauseMs} ms`);
         await clock.pause(pauseMs, stopping.signal);
       }

@@ -15,9 +15,9 @@ import { feeds as registered } from '@tripline/sources/registry';
 import type { FeedSecret, SpeaksFor } from '@tripline/sources/secrets';
 import type { IgnoredReason, RequestHeaders, Source } from '@tripline/sources/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
-import { RecordTooLarge, type Stream, topics } from '@tripline/stream/stream';
+import { RecordTooLargeError, type Stream, topics } from '@tripline/stream/stream';
 import type { FastifyInstance } from 'fastify';
-import { createAppender, NotKept } from './appender.ts';
+import { createAppender, NotKeptError } from './appender.ts';
 import { inflate, isGzipped, readBody } from './body.ts';
 import { createDeliveries } from './deliveries.ts';
 import { createDrainer } from './drainer.ts';
@@ -46,7 +46,7 @@ type Feed = { source: Source; secrets: readonly FeedSecret[] };
 /**
  * Hears deliveries: verify the raw body → normalise → append → acknowledge. An answer of 2xx is given only when the
  * event is on disk, in the log or in the spool. Creating it opens the spool and begins to drain it.
- * @throws {ConfigError} without a webhook secret; {FolderInUse} when another receiver has the data folder.
+ * @throws {ConfigError} without a webhook secret; {FolderInUseError} when another receiver has the data folder.
  */
 export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   const { config, stream, logger, clock, metrics } = parts;
@@ -169,10 +169,10 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
 
   /** Neither in the log nor in the spool: the sender must know. */
   function refusalOf(error: Error): Refusal {
-    if (error instanceof RecordTooLarge) {
+    if (error instanceof RecordTooLargeError) {
       return refuse(413, 'event-too-large', 'What this delivery tells is larger than the log takes');
     }
-    if (!(error instanceof NotKept))
+    if (!(error instanceof NotKeptError))
       logger.error({ err: error }, 'appending and spooling a delivery failed; answered 503');
     return refuse(503, 'spool-full', 'The log is away and the spool has no room; deliver again later');
   }

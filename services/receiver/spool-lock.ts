@@ -3,14 +3,14 @@ import { connect, createServer } from 'node:net';
 import { join, relative } from 'node:path';
 
 /** Another process uses the folder. */
-export class FolderInUse extends Error {
+export class FolderInUseError extends Error {
   readonly code = 'FOLDER_IN_USE';
 }
 
 /**
  * Takes a folder for this process: a listening socket `lock` within it. The kernel lets go of it however the process
  * ends, which a file with a process id does not (in a container every process is number 1).
- * @throws {FolderInUse} a living process holds it.
+ * @throws {FolderInUseError} a living process holds it.
  */
 export async function lockFolder(dir: string): Promise<() => Promise<void>> {
   const path = socketPath(dir);
@@ -20,7 +20,7 @@ export async function lockFolder(dir: string): Promise<() => Promise<void>> {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
   }
   if (await answers(path)) {
-    throw new FolderInUse(`${dir} is used by another receiver; give each its own data folder (TRIPLINE_DATA)`);
+    throw new FolderInUseError(`${dir} is used by another receiver; give each its own data folder (TRIPLINE_DATA)`);
   }
   await unlink(path);
   return listen(path);

@@ -3,13 +3,13 @@ import type { Config } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { forgetQuestions } from '@tripline/db/delivery-questions';
 import { deliveriesKeptMs, hooksOf, withHook } from '@tripline/integrations/github/deliveries';
-import { CannotRead } from '@tripline/integrations/github/reader';
+import { CannotReadError } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { createMeasures, type Measures } from './measures.ts';
 import { askAgain, leaseMs, lookThrough, type Round, roundMs } from './round.ts';
-import { type HookHold, HookTaken, type Look, leaveHook, takeHook } from './store/hooks.ts';
+import { type HookHold, HookTakenError, type Look, leaveHook, takeHook } from './store/hooks.ts';
 import { forgetOld } from './store/undelivered.ts';
 
 export type ReconcilerParts = {
@@ -123,7 +123,7 @@ async function seeTo(reconciling: Reconciling, configured: ConfiguredHook): Prom
     await goRound(reconciling, configured, { hold, look, beganMs, log });
   } catch (error) {
     // Whoever has it now says when it is due.
-    if (error instanceof HookTaken) return;
+    if (error instanceof HookTakenError) return;
     end = endOf(error, reconciling, name, log);
   } finally {
     const nowMs = clock.nowMs();
@@ -169,7 +169,7 @@ async function goRound(
 /** What a round that failed leads to. @throws what is no answer of GitHub's. */
 function endOf(error: unknown, { measures, failures }: Reconciling, hook: string, log: Logger): RoundEnd {
   measures.round('failed');
-  if (!(error instanceof CannotRead)) throw error;
+  if (!(error instanceof CannotReadError)) throw error;
   const { outcome, message: failure } = error;
   let pauseMs = intervalMs;
   if (outcome.kind === 'give-up') pauseMs = refusedPauseMs;

@@ -1,7 +1,7 @@
 import type { Db } from '@tripline/db/database';
 import { type OfHook, oldestQuestionMs, recordListed, recordNotListed } from '@tripline/db/delivery-questions';
 import { type DeliveryAttempt, deliveriesKeptMs, type HookClient } from '@tripline/integrations/github/deliveries';
-import { CannotRead } from '@tripline/integrations/github/reader';
+import { CannotReadError } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Measures } from './measures.ts';
@@ -49,7 +49,7 @@ const longestPauseMs = 6 * 3_600_000;
 /**
  * Reads GitHub's list, newest first, down to where the last look began, and keeps what it says page by page. A look too
  * long for one round is carried on by the next.
- * @throws {CannotRead} {HookTaken}
+ * @throws {CannotReadError} {HookTakenError}
  */
 export async function lookThrough(round: Round, before: Look): Promise<Looked> {
   const { db, hold, clock, measures, log } = round;
@@ -98,17 +98,17 @@ async function page(round: Round, before: Look, cursor: string | null) {
     return await round.client.list(cursor);
   } catch (error) {
     const stale = cursor !== null && cursor === before.unfinished?.cursor;
-    if (!(stale && error instanceof CannotRead && error.outcome.reason === 'rejected')) throw error;
+    if (!(stale && error instanceof CannotReadError && error.outcome.reason === 'rejected')) throw error;
     round.log.warn('GitHub rejected the page cursor; starting again from the newest attempt');
     const heldUntilMs = round.clock.nowMs() + leaseMs;
     await recordSeen(round.db, round.hold, [], { ...before, unfinished: null }, { heldUntilMs, settleMs });
-    throw new CannotRead({ kind: 'retry', reason: error.outcome.reason, message: error.message });
+    throw new CannotReadError({ kind: 'retry', reason: error.outcome.reason, message: error.message });
   }
 }
 
 /**
  * Asks GitHub to make the missing deliveries again that are due; only a few while the receiver answers nothing.
- * @throws {CannotRead} when GitHub asks for patience or does not answer. {HookTaken}
+ * @throws {CannotReadError} when GitHub asks for patience or does not answer. {HookTakenError}
  */
 export async function askAgain(round: Round, { answering }: Looked): Promise<void> {
   const { db, hold, client, clock, measures, log } = round;
@@ -122,7 +122,7 @@ export async function askAgain(round: Round, { answering }: Looked): Promise<voi
     await recordAsked(db, hold.hook, guid, nowMs + Math.min(firstPauseMs * 2 ** times, longestPauseMs));
     const outcome = await client.redeliver(attempt);
     measures.asked(outcome);
-    if (outcome.kind === 'retry') throw new CannotRead(outcome);
+    if (outcome.kind === 'retry') throw new CannotReadError(outcome);
     if (outcome.kind === 'done' && outcome.reason === 'accepted') asked += 1;
     else log.warn({ delivery: guid, reason: outcome.reason }, 'GitHub refused to redeliver; retrying later');
   }

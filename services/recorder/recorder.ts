@@ -2,7 +2,7 @@ import type { Config } from '@tripline/config/config';
 import { fromEventRecord } from '@tripline/contracts/event-record';
 import { faultOfOrigin, type OriginKeys } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
-import { advance, Fenced, type TakenPartition, takePartition } from '@tripline/db/positions';
+import { advance, FencedError, type TakenPartition, takePartition } from '@tripline/db/positions';
 import { inTransaction } from '@tripline/db/transaction';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
@@ -89,13 +89,13 @@ async function takeAssigned(
   return taken.next;
 }
 
-/** @throws {Fenced} when the partition is not, or no longer, ours. */
+/** @throws {FencedError} when the partition is not, or no longer, ours. */
 async function recordBatch(recording: Recording, { topic, partition, records, lost }: Batch): Promise<void> {
   const { db, keys, owned, daysMade, recorded } = recording;
   const last = records.at(-1);
   if (!last) return;
   const own = owned.get(partition);
-  if (!own) throw new Fenced(`partition ${partition} is not the recorder's`);
+  if (!own) throw new FencedError(`partition ${partition} is not the recorder's`);
   const rows = records.map((record) => toTrailRecord(record, keys));
   await makeTrailDays(db.pool, rows, daysMade);
   if (lost.aborted) return;

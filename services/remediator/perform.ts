@@ -6,7 +6,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Gate } from './store/claims.ts';
 
 /** Between the claim and a request something came up, for which the request was not sent. */
-export class Stopped extends Error {
+export class StoppedError extends Error {
   readonly code = 'STOPPED';
   readonly gate: Exclude<Gate, 'open'>;
   constructor(gate: Exclude<Gate, 'open'>) {
@@ -59,11 +59,11 @@ type Options = {
 
 /**
  * ask whether it is so → act → check that it is dead, with an access of its own that does not outlive it.
- * @throws {Stopped} before anything that changes something was sent since the gate was closed.
+ * @throws {StoppedError} before anything that changes something was sent since the gate was closed.
  */
 export async function perform(step: Step, options: Options): Promise<Performed> {
   // Minting a token is not yet an answer to the attack, but it is a credential that need not exist.
-  if (await options.stopped()) throw new Stopped('kill-switch');
+  if (await options.stopped()) throw new StoppedError('kill-switch');
   try {
     const performed = await step.withAccess((access) => {
       return askAndAct(access, options);
@@ -105,7 +105,7 @@ async function askAndAct(access: Access, options: Options): Promise<Performed> {
   }
   const gate = async () => {
     const gate = await options.gate();
-    if (gate !== 'open') throw new Stopped(gate);
+    if (gate !== 'open') throw new StoppedError(gate);
   };
   const outcome = await access.act(gate);
   if (outcome.kind === 'retry') return { kind: 'acted', outcome, check: null };

@@ -14,7 +14,7 @@ import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { Counter } from 'prom-client';
 import { guard, protectedBy, sayProtected, touched } from './guard.ts';
-import { type Performed, perform, Stopped } from './perform.ts';
+import { type Performed, perform, StoppedError } from './perform.ts';
 import { type Attempt, type ClaimFacts, claimRemediation, extendLease, passGate } from './store/claims.ts';
 import { listRemediations, planRemediations, type Remediation } from './store/remediations.ts';
 import { addRemediateJob, postponeRemediation, reviveRemediations, takeUpQueued } from './store/requeue.ts';
@@ -220,7 +220,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
         needsIds: spared.users.some(({ id }) => id !== undefined),
       });
     } catch (error) {
-      if (error instanceof Stopped) {
+      if (error instanceof StoppedError) {
         const { gate, message: said } = error;
         if (gate !== 'taken') report(finding, await refuseClaimed(db, place, { verdict: gate, said }, story));
         return 'on';

@@ -40,7 +40,7 @@ export type Standalone = {
 
 /**
  * All of Tripline in one process, on one port for the world and one for operators: on the embedded Postgres and log, unless the settings name others.
- * @throws {DataFolderInUse} {PortInUse} {ConfigError} {EmbeddedPostgresError}: each with a sentence for its user.
+ * @throws {DataFolderInUseError} {PortInUseError} {ConfigError} {EmbeddedPostgresError}: each with a sentence for its user.
  */
 export async function startStandalone(given: Config, screen: Screen): Promise<Standalone> {
   const beganMs = performance.now();

@@ -7,7 +7,7 @@ import {
   type NewRecord,
   type Stream,
   type StreamRecord,
-  StreamUnavailable,
+  StreamUnavailableError,
   topics,
 } from '@tripline/stream/stream';
 import type { Mutant } from './mutants.ts';
@@ -56,10 +56,10 @@ export function createSimulatedLog(options: {
   function append(life: Life, records: readonly NewRecord[]): Promise<Appended[]> {
     return world.operate(life, `append ${records.length}`, async () => {
       const { lostBefore, lostAfter, doubled } = faults();
-      if (world.random.chance(lostBefore)) throw new StreamUnavailable('the log is away');
+      if (world.random.chance(lostBefore)) throw new StreamUnavailableError('the log is away');
       if (world.random.chance(doubled)) write(records);
       const appended = write(records);
-      if (world.random.chance(lostAfter)) throw new StreamUnavailable('the acknowledgement was lost');
+      if (world.random.chance(lostAfter)) throw new StreamUnavailableError('the acknowledgement was lost');
       return appended;
     });
   }

@@ -20,10 +20,10 @@ export type GitHubApp = {
 };
 
 /** GitHub gives no token for this scope. `outcome` says whether it may later. */
-export class NoToken extends Error {
+export class NoTokenError extends Error {
   readonly code = 'NO_TOKEN';
   readonly outcome: { kind: 'retry' | 'give-up'; reason: string; message: string; afterMs?: number };
-  constructor(outcome: NoToken['outcome']) {
+  constructor(outcome: NoTokenError['outcome']) {
     super(outcome.message);
     this.outcome = outcome;
   }
@@ -38,7 +38,7 @@ export async function appClient(app: GitHubApp): Promise<GitHubClient> {
 /**
  * Mints an installation token for `scope`, hands `work` a client that bears it, and revokes it whatever became of
  * `work`. `onLeftAlive` hears that the revocation failed: the token then lives for up to an hour.
- * @throws {NoToken} and does not call `work`.
+ * @throws {NoTokenError} and does not call `work`.
  */
 export async function withAppToken<T>(
   app: GitHubApp,
@@ -78,7 +78,7 @@ async function mint(app: GitHubApp, scope: TokenScope, nowMs: number): Promise<s
   if (answer.status === 201 && typeof token === 'string') return token;
   if (answer.status === 422) {
     const wanted = Object.entries(scope.permissions).map(([name, level]) => `${name}: ${level}`);
-    throw new NoToken({
+    throw new NoTokenError({
       kind: 'give-up',
       reason: 'not-permitted',
       message: `The GitHub App may not do this on ${scope.repository ?? scope.owner}; grant it ${wanted.join(', ')} (GitHub: ${messageOf(answer)})`,
@@ -108,7 +108,7 @@ async function findInstallation(client: GitHubClient, owner: string, nowMs: numb
     answer = await ask(client, { route: 'GET /users/{username}/installation', parameters: { username: owner } });
   }
   if (answer.status === 404) {
-    throw new NoToken({
+    throw new NoTokenError({
       kind: 'give-up',
       reason: 'not-installed',
       message: `The GitHub App is not installed on ${owner}; install it there`,
@@ -124,15 +124,15 @@ async function ask(client: GitHubClient, request: Parameters<GitHubClient['send'
     return await client.send(request);
   } catch (error) {
     const outcome = outcomeOfError(error);
-    throw new NoToken(outcome as NoToken['outcome']);
+    throw new NoTokenError(outcome as NoTokenError['outcome']);
   }
 }
 
-function refusal(answer: GitHubAnswer, nowMs: number): NoToken {
+function refusal(answer: GitHubAnswer, nowMs: number): NoTokenError {
   const outcome = outcomeOf(answer, nowMs);
   const message = `GitHub gives no token for the App: ${messageOf(answer)}`;
-  if (outcome.kind === 'retry') return new NoToken({ ...outcome, message });
-  return new NoToken({ kind: 'give-up', reason: outcome.reason ?? 'rejected', message });
+  if (outcome.kind === 'retry') return new NoTokenError({ ...outcome, message });
+  return new NoTokenError({ kind: 'give-up', reason: outcome.reason ?? 'rejected', message });
 }
 
 function connection({ apiUrl, fetch, timeoutMs }: GitHubApp) {

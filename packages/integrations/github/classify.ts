@@ -1,5 +1,5 @@
 import type { Outcome } from '../outcome.ts';
-import { type GitHubAnswer, messageOf, NoAnswer } from './client.ts';
+import { type GitHubAnswer, messageOf, NoAnswerError } from './client.ts';
 
 /**
  * What an answer to a request that changes something means, by status:
@@ -32,7 +32,7 @@ export function outcomeOf(answer: GitHubAnswer, nowMs: number): Outcome {
 
 /** What no answer means: it may have been done all the same, so it is asked for again after a check. */
 export function outcomeOfError(error: unknown): Outcome {
-  if (error instanceof NoAnswer) return { kind: 'retry', reason: error.reason, message: error.message };
+  if (error instanceof NoAnswerError) return { kind: 'retry', reason: error.reason, message: error.message };
   throw error;
 }
 

@@ -6,9 +6,9 @@ import { createOutbound, withoutEndSlashes } from '../outbound.ts';
 
 /** GitHub's REST API as one credential sees it. Made by {@link createGitHubClient}. */
 export type GitHubClient = {
-  /** Sends one request and resolves with any answer, whatever its status. @throws {NoAnswer} there was none. */
+  /** Sends one request and resolves with any answer, whatever its status. @throws {NoAnswerError} there was none. */
   send: (request: GitHubRequest) => Promise<GitHubAnswer>;
-  /** Every item of a paginated listing, page by page, at most `maxItems`. @throws {GitHubRefused} on any status but 2xx. */
+  /** Every item of a paginated listing, page by page, at most `maxItems`. @throws {GitHubRefusedError} on any status but 2xx. */
   list: <T>(request: GitHubRequest, options?: { maxItems?: number; under?: string }) => AsyncGenerator<T>;
 };
 
@@ -24,7 +24,7 @@ export type GitHubAnswer = {
 export type Silence = 'timeout' | 'broken-off' | 'unreachable';
 
 /** GitHub gave no whole answer. The request may have been carried out all the same. */
-export class NoAnswer extends Error {
+export class NoAnswerError extends Error {
   readonly code = 'NO_ANSWER';
   readonly reason: Silence;
   constructor(reason: Silence) {
@@ -39,7 +39,7 @@ const silences: Record<Silence, string> = {
 };
 
 /** GitHub answered a read with a status that is no success. */
-export class GitHubRefused extends Error {
+export class GitHubRefusedError extends Error {
   readonly code = 'GITHUB_REFUSED';
   readonly answer: GitHubAnswer;
   constructor(request: GitHubRequest, answer: GitHubAnswer) {
@@ -86,7 +86,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
     } catch (error) {
       const { response } = error as { response?: GitHubAnswer };
       if (response) return withoutCredential(response, options.authorization);
-      throw new NoAnswer(silenceOf(error));
+      throw new NoAnswerError(silenceOf(error));
     }
   }
 
@@ -97,10 +97,10 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
     const perPage = 100;
     for (let page = 1, count = 0; count < maxItems; page += 1) {
       const answer = await send({ ...request, parameters: { ...request.parameters, per_page: perPage, page } });
-      if (answer.status >= 300) throw new GitHubRefused(request, answer);
+      if (answer.status >= 300) throw new GitHubRefusedError(request, answer);
       const items = (under === undefined ? answer.data : (answer.data as Record<string, unknown>)[under]) as T[];
       // A body that broke off parses to text: reading that as an empty page would call what it listed dead.
-      if (!Array.isArray(items)) throw new NoAnswer('broken-off');
+      if (!Array.isArray(items)) throw new NoAnswerError('broken-off');
       for (const item of items) {
         yield item;
         count += 1;

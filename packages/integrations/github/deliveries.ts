@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { Outcome } from '../outcome.ts';
 import { appClient, withAppToken } from './app-token.ts';
 import { outcomeOf, outcomeOfError } from './classify.ts';
-import { createGitHubClient, type GitHubClient, GitHubRefused } from './client.ts';
-import { CannotRead, cannotRead, type GitHubAccess } from './reader.ts';
+import { createGitHubClient, type GitHubClient, GitHubRefusedError } from './client.ts';
+import { CannotReadError, cannotRead, type GitHubAccess } from './reader.ts';
 
 /** A webhook whose deliveries GitHub lists: the App's own, or one of an organisation. */
 export type Hook = { kind: 'app' } | { kind: 'organization'; organization: string; id: string };
@@ -51,7 +51,7 @@ export type DeliveryAttempt = {
 export type DeliveryPage = { attempts: DeliveryAttempt[]; next: string | null };
 
 export type HookClient = {
-  /** @throws {CannotRead} */
+  /** @throws {CannotReadError} */
   list: (cursor: string | null) => Promise<DeliveryPage>;
   /** Asks for one more attempt. GitHub takes it in and answers 202 before it delivers: `done` means "taken in". Never rejects. */
   redeliver: (id: string) => Promise<Outcome>;
@@ -63,7 +63,7 @@ export const deliveriesKeptMs = 3 * 86_400_000;
 /**
  * Hands `work` a client for one webhook. The App's own needs no permission: the App's JWT will do. An organisation's is
  * seen through `hookToken`, or else through a token of the App that is minted for it and revoked afterwards.
- * @throws {CannotRead}
+ * @throws {CannotReadError}
  */
 export async function withHook<T>(
   access: HookAccess,
@@ -99,11 +99,11 @@ function hookClient(client: GitHubClient, hook: Hook, nowMs: () => number): Hook
       const answer = await client.send(request).catch((error: unknown) => {
         throw cannotRead(error, nowMs());
       });
-      if (answer.status !== 200) throw cannotRead(new GitHubRefused(request, answer), nowMs());
+      if (answer.status !== 200) throw cannotRead(new GitHubRefusedError(request, answer), nowMs());
       const attempts = page.safeParse(answer.data);
       if (attempts.success) return { attempts: attempts.data, next: nextCursor(answer.headers['link']) };
       const message = `GitHub's answer to GET ${deliveries} is no list of deliveries`;
-      throw new CannotRead({ kind: 'retry', reason: 'broken-off', message });
+      throw new CannotReadError({ kind: 'retry', reason: 'broken-off', message });
     },
     async redeliver(id) {
       try {

@@ -1,5 +1,5 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import { type GitHubClient, GitHubRefused, type GitHubRequest, ownerAndRepo } from './client.ts';
+import { type GitHubClient, GitHubRefusedError, type GitHubRequest, ownerAndRepo } from './client.ts';
 
 type List<Name extends keyof Attributes> = NonNullable<Attributes[Name]>;
 
@@ -51,7 +51,7 @@ export const emptyInventory = (): Inventory => ({
  * Reads what is already true in `organization`. All or nothing: an inventory without its runners would end the learning
  * of rules that then call every runner new. Where groups of runners or hosted ones cannot be listed (a plan without them, a
  * token that may not), none are told.
- * @throws {GitHubRefused} {@link NoAnswer}
+ * @throws {GitHubRefusedError} {@link NoAnswerError}
  */
 export async function readInventory(
   client: GitHubClient,
@@ -182,7 +182,7 @@ async function* present<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
   try {
     yield* items;
   } catch (error) {
-    if (!(error instanceof GitHubRefused && error.answer.status === 404)) throw error;
+    if (!(error instanceof GitHubRefusedError && error.answer.status === 404)) throw error;
   }
 }
 
@@ -191,14 +191,15 @@ async function* permitted<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
   try {
     yield* items;
   } catch (error) {
-    if (!(error instanceof GitHubRefused && (error.answer.status === 403 || error.answer.status === 404))) throw error;
+    if (!(error instanceof GitHubRefusedError && (error.answer.status === 403 || error.answer.status === 404)))
+      throw error;
   }
 }
 
 async function readOne<T>(client: GitHubClient, request: GitHubRequest): Promise<T | undefined> {
   const answer = await client.send(request);
   if (answer.status === 404) return undefined;
-  if (answer.status >= 300) throw new GitHubRefused(request, answer);
+  if (answer.status >= 300) throw new GitHubRefusedError(request, answer);
   return answer.data as T;
 }
 

@@ -10,7 +10,7 @@ import {
   type Step,
 } from '../provider.ts';
 import { type Action, identify, known, organizationId } from './actions/action.ts';
-import { type GitHubApp, NoToken, withAppToken } from './app-token.ts';
+import { type GitHubApp, NoTokenError, withAppToken } from './app-token.ts';
 import { describeRequest, type GitHubClient } from './client.ts';
 import { checkGitHub } from './doctor.ts';
 import { instanceOf } from './instance.ts';
@@ -72,7 +72,7 @@ function stepOf(action: Action, intent: Intent, opened: Opened): Step {
           ...{ manner: 'once', nowMs: clock.nowMs, onLeftAlive },
         });
       } catch (error) {
-        throw error instanceof NoToken ? new NoAccess(error.outcome) : error;
+        throw error instanceof NoTokenError ? new NoAccess(error.outcome) : error;
       }
     },
   };

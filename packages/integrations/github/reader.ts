@@ -1,7 +1,7 @@
 import type { Outcome } from '../outcome.ts';
-import { appClient, type GitHubApp, NoToken, type TokenScope, withAppToken } from './app-token.ts';
+import { appClient, type GitHubApp, NoTokenError, type TokenScope, withAppToken } from './app-token.ts';
 import { outcomeOf } from './classify.ts';
-import { createGitHubClient, type GitHubClient, GitHubRefused, NoAnswer } from './client.ts';
+import { createGitHubClient, type GitHubClient, GitHubRefusedError, NoAnswerError } from './client.ts';
 
 /** How Tripline may read at GitHub: through its App, or else with a read-only token. */
 export type GitHubAccess = {
@@ -15,10 +15,10 @@ export type GitHubAccess = {
 };
 
 /** GitHub could not be read. `outcome` says whether it may be later. */
-export class CannotRead extends Error {
+export class CannotReadError extends Error {
   readonly code = 'CANNOT_READ';
   readonly outcome: Exclude<Outcome, { kind: 'done' }>;
-  constructor(outcome: CannotRead['outcome']) {
+  constructor(outcome: CannotReadError['outcome']) {
     super(outcome.message ?? outcome.reason);
     this.outcome = outcome;
   }
@@ -31,7 +31,7 @@ export function mayRead(access: GitHubAccess): boolean {
 
 /**
  * Hands `work` a patient client that may read what `scope` says. A token minted for it is revoked afterwards.
- * @throws {CannotRead}
+ * @throws {CannotReadError}
  */
 export async function withReader<T>(
   access: GitHubAccess,
@@ -54,7 +54,7 @@ export async function withReader<T>(
   }
 }
 
-/** Logins of the accounts on which the App is installed. @throws {CannotRead} */
+/** Logins of the accounts on which the App is installed. @throws {CannotReadError} */
 export async function installedOn(access: GitHubAccess, nowMs: number): Promise<string[]> {
   const app = appOf(access);
   if (!app) return [];
@@ -79,12 +79,13 @@ function appOf({ app, apiUrl, fetch, timeoutMs }: GitHubAccess): GitHubApp | und
 
 /** What any error on the way to an answer means to whoever asked; an error that is none of GitHub's comes back as it is. */
 export function cannotRead(error: unknown, nowMs: number): unknown {
-  if (error instanceof NoToken) return new CannotRead(error.outcome);
-  if (error instanceof NoAnswer) return new CannotRead({ kind: 'retry', reason: error.reason, message: error.message });
-  if (!(error instanceof GitHubRefused)) return error;
+  if (error instanceof NoTokenError) return new CannotReadError(error.outcome);
+  if (error instanceof NoAnswerError)
+    return new CannotReadError({ kind: 'retry', reason: error.reason, message: error.message });
+  if (!(error instanceof GitHubRefusedError)) return error;
   const outcome = outcomeOf(error.answer, nowMs);
-  if (outcome.kind === 'retry') return new CannotRead({ ...outcome, message: error.message });
+  if (outcome.kind === 'retry') return new CannotReadError({ ...outcome, message: error.message });
   // A reader was not looking for an end: "already gone" means that it is not there, or not to be seen.
   const reason = outcome.reason === 'already-gone' ? 'not-found' : (outcome.reason ?? 'rejected');
-  return new CannotRead({ kind: 'give-up', reason, message: error.message });
+  return new CannotReadError({ kind: 'give-up', reason, message: error.message });
 }

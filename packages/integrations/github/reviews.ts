@@ -1,5 +1,5 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import { type GitHubClient, GitHubRefused, ownerAndRepo } from './client.ts';
+import { type GitHubClient, GitHubRefusedError, ownerAndRepo } from './client.ts';
 
 type Changes = NonNullable<Attributes['tripline.lookup.changes']>;
 type Change = Changes[number];
@@ -42,7 +42,7 @@ type ListedCommit = {
 
 /**
  * The commit and the pull requests that hold it, each with its commits and its reviews in the order in which they were given.
- * @throws {GitHubRefused} {@link NoAnswer}
+ * @throws {GitHubRefusedError} {@link NoAnswerError}
  */
 export async function lookUpReviews(
   client: GitHubClient,
@@ -51,7 +51,7 @@ export async function lookUpReviews(
   const where = ownerAndRepo(question.repository);
   const asked = { route: 'GET /repos/{owner}/{repo}/commits/{ref}', parameters: { ...where, ref: question.revision } };
   const answer = await client.send(asked);
-  if (answer.status >= 300) throw new GitHubRefused(asked, answer);
+  if (answer.status >= 300) throw new GitHubRefusedError(asked, answer);
   const pulls = client.list<Pull>(
     {
       route: 'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls',
@@ -138,7 +138,7 @@ async function readOne<T>(client: GitHubClient, route: string, parameters: Recor
   const request = { route, parameters };
   const answer = await client.send(request);
   if (answer.status === 403 || answer.status === 404) return undefined;
-  if (answer.status >= 300) throw new GitHubRefused(request, answer);
+  if (answer.status >= 300) throw new GitHubRefusedError(request, answer);
   return answer.data as T;
 }
 

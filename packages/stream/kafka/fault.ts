@@ -1,4 +1,4 @@
-import { RecordTooLarge, StreamUnavailable } from '../stream.ts';
+import { RecordTooLargeError, StreamUnavailableError } from '../stream.ts';
 import type { KafkaSecurity, SaslMechanism } from './settings.ts';
 
 /** A right that something takes, by the names of Kafka's ACLs. */
@@ -17,14 +17,14 @@ export function fromKafka(error: unknown, security: KafkaSecurity, rights: reado
   if (!isKafkajs(error)) return error;
   // The last of several attempts says that there were several.
   const all = [error, error.cause, ...(error.errors ?? [])];
-  const ours = all.find((one) => one instanceof StreamUnavailable);
+  const ours = all.find((one) => one instanceof StreamUnavailableError);
   if (ours !== undefined) return ours;
   const causes = all.filter(isKafkajs);
   if (causes.some(({ type }) => type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE')) {
-    return new RecordTooLarge(`Kafka refused a record: ${error.message}`, { cause: error });
+    return new RecordTooLargeError(`Kafka refused a record: ${error.message}`, { cause: error });
   }
   const says = causes.map((cause) => describe(cause, security, rights)).find((one) => one !== null);
-  return new StreamUnavailable(says ?? `Kafka does not answer as it should: ${error.message}`, { cause: error });
+  return new StreamUnavailableError(says ?? `Kafka does not answer as it should: ${error.message}`, { cause: error });
 }
 
 const isKafkajs = (error: unknown): error is KafkajsError => error instanceof Error && error.name.startsWith('KafkaJS');

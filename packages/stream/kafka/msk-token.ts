@@ -1,10 +1,10 @@
-import { StreamUnavailable } from '../stream.ts';
+import { StreamUnavailableError } from '../stream.ts';
 import type { Token } from './token.ts';
 
 /**
  * A token for Amazon MSK by IAM: a request to the cluster that AWS's signer signs for 15 minutes, by the credentials that
  * AWS's own tools would find. Loaded when it is used, since it brings AWS's clients along.
- * @throws {StreamUnavailable} without credentials.
+ * @throws {StreamUnavailableError} without credentials.
  */
 export async function mskToken(region: string): Promise<Token> {
   const { generateAuthToken } = await import('aws-msk-iam-sasl-signer-js');
@@ -12,7 +12,7 @@ export async function mskToken(region: string): Promise<Token> {
     const { token, expiryTime } = await generateAuthToken({ region });
     return { value: token, endsAtMs: expiryTime };
   } catch (error) {
-    throw new StreamUnavailable(
+    throw new StreamUnavailableError(
       `AWS gives no credentials for Kafka (${(error as Error).name}); give this process a role, a profile or AWS_ACCESS_KEY_ID`,
     );
   }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import type { Mechanism, SASLOptions } from 'kafkajs';
-import { StreamUnavailable, StreamUnfit } from '../stream.ts';
+import { StreamUnavailableError, StreamUnfitError } from '../stream.ts';
 import { refusedLogin } from './fault.ts';
 import { mskToken } from './msk-token.ts';
 import type { KafkaSecurity, SaslMechanism } from './settings.ts';
@@ -11,7 +11,7 @@ import { runTokenCommand } from './token-command.ts';
 /**
  * What kafkajs needs of the settings to be let in; all that we do to a request or an answer is done within its
  * connections, so it holds for our own fetch and produce as well.
- * @throws {StreamUnfit} naming a file that cannot be read.
+ * @throws {StreamUnfitError} naming a file that cannot be read.
  */
 export function securityOf({ tls, sasl }: KafkaSecurity): {
   ssl: ConnectionOptions | false;
@@ -34,7 +34,7 @@ function readPem(setting: string, path: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new StreamUnfit(`kafka.tls.${setting} names ${path}, which cannot be read (${code})`);
+    throw new StreamUnfitError(`kafka.tls.${setting} names ${path}, which cannot be read (${code})`);
   }
 }
 
@@ -70,7 +70,7 @@ function bearer(mechanism: SaslMechanism, provide: () => Promise<string>): Mecha
           response: {
             decode: (answer: Buffer) => answer,
             parse(answer: Buffer) {
-              if (answer.includes('{')) throw new StreamUnavailable(refusedLogin(mechanism));
+              if (answer.includes('{')) throw new StreamUnavailableError(refusedLogin(mechanism));
             },
           },
         });

@@ -11,7 +11,7 @@ import {
   type NewRecord,
   type Stream,
   type StreamRecord,
-  StreamUnavailable,
+  StreamUnavailableError,
 } from '../stream.ts';
 import { createKafkaClient } from './client.ts';
 import { readMessage } from './codec/fetch.ts';
@@ -161,7 +161,7 @@ export function createKafkaStream(options: {
               there = await describeTopic(connected, spec.topic, take);
               if (!there) await clock.pause(100);
             }
-            if (!there) throw new StreamUnavailable(`topic ${spec.topic} was created and is not there yet`);
+            if (!there) throw new StreamUnavailableError(`topic ${spec.topic} was created and is not there yet`);
           }
           checkTopic(spec, there);
           facts.set(spec.topic, there);
@@ -171,7 +171,7 @@ export function createKafkaStream(options: {
       }
     },
     async append(records) {
-      if (closed) throw new StreamUnavailable('the log is closed');
+      if (closed) throw new StreamUnavailableError('the log is closed');
       try {
         return await within(appendTimeoutMs, 'acknowledge', async () => {
           for (const { topic } of records) if (!facts.has(topic)) await factsOf(topic);
@@ -284,11 +284,14 @@ export function createKafkaStream(options: {
   }
 }
 
-/** @throws {StreamUnavailable} after `timeoutMs`; what was begun goes on by itself. */
+/** @throws {StreamUnavailableError} after `timeoutMs`; what was begun goes on by itself. */
 async function within<T>(timeoutMs: number, what: string, act: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new StreamUnavailable(`Kafka did not ${what} within ${timeoutMs} ms`)), timeoutMs);
+    timer = setTimeout(
+      () => reject(new StreamUnavailableError(`Kafka did not ${what} within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
   });
   try {
     return await Promise.race([act(), late]);

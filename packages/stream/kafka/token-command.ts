@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { StreamUnavailable } from '../stream.ts';
+import { StreamUnavailableError } from '../stream.ts';
 import type { Token } from './token.ts';
 
 const timeoutMs = 10_000;
@@ -10,11 +10,11 @@ const bearer = /^[A-Za-z0-9._~+/-]+=*$/;
 /**
  * Runs a program that writes a bearer token to its standard output. No shell reads its arguments. What it writes is kept
  * out of errors, since it may be the token.
- * @throws {StreamUnavailable} when it fails, takes too long, or writes no token.
+ * @throws {StreamUnavailableError} when it fails, takes too long, or writes no token.
  */
 export function runTokenCommand(command: readonly string[]): Promise<Token> {
   const [program, ...args] = command as [string, ...string[]];
-  const fault = (what: string) => new StreamUnavailable(`kafka.sasl.tokenCommand (${program}) ${what}`);
+  const fault = (what: string) => new StreamUnavailableError(`kafka.sasl.tokenCommand (${program}) ${what}`);
   return new Promise((resolve, reject) => {
     const limits = { timeout: timeoutMs, maxBuffer: maxOutputBytes, killSignal: 'SIGKILL', encoding: 'utf8' } as const;
     const child = execFile(program, args, { ...limits, env: ownEnvironment() }, (error, output) => {

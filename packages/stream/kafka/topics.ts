@@ -1,5 +1,5 @@
 import kafkajs, { type Admin } from 'kafkajs';
-import { StreamUnfit, type TopicSpec } from '../stream.ts';
+import { StreamUnfitError, type TopicSpec } from '../stream.ts';
 import type { KafkaRight } from './fault.ts';
 
 /** What Kafka adds to a batch of one record: the batch's own head, with room to spare. */
@@ -66,21 +66,21 @@ export async function createTopic(admin: Admin, spec: TopicSpec, replicationFact
   });
 }
 
-/** @throws {StreamUnfit} naming the setting of an existing topic that does not fit, and the command that mends it. */
+/** @throws {StreamUnfitError} naming the setting of an existing topic that does not fit, and the command that mends it. */
 export function checkTopic(spec: TopicSpec, there: TopicFacts): void {
   const alter = `kafka-configs.sh --alter --entity-type topics --entity-name ${spec.topic} --add-config`;
   if (there.partitions !== spec.partitions) {
-    throw new StreamUnfit(
+    throw new StreamUnfitError(
       `topic ${spec.topic} has ${there.partitions} partitions, not the ${spec.partitions} that are configured; set kafka.partitions to ${there.partitions}, since keys would change their place`,
     );
   }
   if (!there.appendTime) {
-    throw new StreamUnfit(
+    throw new StreamUnfitError(
       `topic ${spec.topic} keeps the time of its writers; rules need the broker's: ${alter} message.timestamp.type=LogAppendTime`,
     );
   }
   if (there.maxRecordBytes < spec.maxRecordBytes) {
-    throw new StreamUnfit(
+    throw new StreamUnfitError(
       `topic ${spec.topic} takes records of ${there.maxRecordBytes} bytes and must take ${spec.maxRecordBytes}: ${alter} max.message.bytes=${spec.maxRecordBytes + batchOverheadBytes}`,
     );
   }

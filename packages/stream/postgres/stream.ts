@@ -7,7 +7,7 @@ import { partitionOf } from '../partition.ts';
 import { openPartitionReader } from '../partition-reader.ts';
 import { checkSizes, recordBytes } from '../record.ts';
 import { createSignal } from '../signal.ts';
-import { type Appended, type NewRecord, type Stream, StreamUnavailable, type TopicSpec } from '../stream.ts';
+import { type Appended, type NewRecord, type Stream, StreamUnavailableError, type TopicSpec } from '../stream.ts';
 import { joinGroup, type Membership } from './group.ts';
 import { openListener } from './listener.ts';
 import { embeddedSource, type Reader, readLog } from './partition-source.ts';
@@ -143,7 +143,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
   }
 
   async function append(records: readonly NewRecord[]): Promise<Appended[]> {
-    if (closing.signal.aborted) throw new StreamUnavailable('the log is closed');
+    if (closing.signal.aborted) throw new StreamUnavailableError('the log is closed');
     try {
       const byTopic = Map.groupBy(records, (record) => record.topic);
       for (const topic of byTopic.keys()) if (!specs.has(topic)) await specOf(topic);
@@ -296,7 +296,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
   };
 }
 
-/** Does `work`; a fault of the connection is thrown as StreamUnavailable. */
+/** Does `work`; a fault of the connection is thrown as StreamUnavailableError. */
 async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -305,14 +305,14 @@ async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A fault of the connection becomes StreamUnavailable; a fault of ours stays what it is. */
+/** A fault of the connection becomes StreamUnavailableError; a fault of ours stays what it is. */
 function unavailable(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   // SQLSTATE 08 connection, 53 resources, 57 shutdown, 58 system, 25006 read-only; others are ours. Every SQLSTATE has a digit, which tells it from EPIPE.
   const ours = error instanceof Error && typeof code !== 'string' && !/connect|terminat|timeout/i.test(error.message);
   const refused =
     typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code) && !/^(08|53|57|58|25006)/.test(code);
-  if (error instanceof StreamUnavailable || code === 'RECORD_TOO_LARGE' || ours || refused) return error;
+  if (error instanceof StreamUnavailableError || code === 'RECORD_TOO_LARGE' || ours || refused) return error;
   const says = describeDatabaseFault(error) ?? `the log's database does not answer: ${(error as Error).message}`;
-  return new StreamUnavailable(says, { cause: error });
+  return new StreamUnavailableError(says, { cause: error });
 }

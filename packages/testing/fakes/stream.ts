@@ -1,4 +1,4 @@
-import { type NewRecord, RecordTooLarge, type Stream, StreamUnavailable } from '@tripline/stream/stream';
+import { type NewRecord, RecordTooLargeError, type Stream, StreamUnavailableError } from '@tripline/stream/stream';
 
 /** A log in memory that can be taken away, made slow or made narrow. For tests only. */
 export function fakeStream() {
@@ -16,12 +16,13 @@ export function fakeStream() {
     async append(records: readonly NewRecord[]) {
       batches.push(records.length);
       await stream.gate;
-      if (stream.away) throw new StreamUnavailable('the log is away');
-      if (records.some((record) => record.value.length > stream.maxRecordBytes)) throw new RecordTooLarge('too large');
+      if (stream.away) throw new StreamUnavailableError('the log is away');
+      if (records.some((record) => record.value.length > stream.maxRecordBytes))
+        throw new RecordTooLargeError('too large');
       return records.map((record) => ({ topic: record.topic, partition: 0, offset: appended.push(record) - 1 }));
     },
     async check() {
-      if (stream.away) throw new StreamUnavailable('the log is away');
+      if (stream.away) throw new StreamUnavailableError('the log is away');
     },
   };
   return stream as typeof stream & Stream;

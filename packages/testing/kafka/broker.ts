@@ -45,7 +45,7 @@ const watchdog =
 
 /**
  * Starts one broker, or three that replicate to each other.
- * @throws {NoKafka} when this machine cannot run Kafka.
+ * @throws {NoKafkaError} when this machine cannot run Kafka.
  */
 export async function startBrokers(options: { brokers: 1 | 3; secured?: SecuredListeners }): Promise<Brokers> {
   const classPath = await kafkaClassPath();

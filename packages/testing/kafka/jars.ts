@@ -10,18 +10,18 @@ const version = process.env['TRIPLINE_TEST_KAFKA_VERSION'] ?? '4.4.0';
 const cache = join(import.meta.dirname, '../../../.cache/kafka');
 
 /** Kafka cannot be had on this machine. The message says why, and what would help. */
-export class NoKafka extends Error {
+export class NoKafkaError extends Error {
   readonly code = 'NO_KAFKA';
 }
 
 /**
  * Class path of an Apache Kafka from Maven Central, fetched once into `.cache/kafka/`.
- * @throws {NoKafka} without Java 17, or without Maven when it is not fetched yet.
+ * @throws {NoKafkaError} without Java 17, or without Maven when it is not fetched yet.
  */
 export async function kafkaClassPath(): Promise<string> {
   const java = await run('java', ['-version']).catch(() => null);
   const major = Number(/version "(\d+)/.exec(java?.stderr ?? '')?.[1] ?? 0);
-  if (major < 17) throw new NoKafka('Kafka needs Java 17 or newer on the PATH (or set KAFKA_BROKERS)');
+  if (major < 17) throw new NoKafkaError('Kafka needs Java 17 or newer on the PATH (or set KAFKA_BROKERS)');
   const folder = join(cache, version);
   if (!existsSync(folder)) await fetchJars(folder);
   return join(folder, '*');
@@ -49,7 +49,7 @@ async function fetchJars(folder: string): Promise<void> {
   } catch (error) {
     if (existsSync(folder)) return;
     const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'Maven (mvn) is not on the PATH' : String(error);
-    throw new NoKafka(`Kafka ${version} could not be fetched from Maven Central: ${why}`);
+    throw new NoKafkaError(`Kafka ${version} could not be fetched from Maven Central: ${why}`);
   } finally {
     rmSync(draft, { recursive: true, force: true });
     rmSync(pom, { force: true });

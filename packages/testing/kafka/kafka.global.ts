@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import { startBrokers } from './broker.ts';
-import { NoKafka } from './jars.ts';
+import { NoKafkaError } from './jars.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -21,7 +21,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     project.provide('kafkaBrokers', brokers.bootstrap);
     return brokers.close;
   } catch (error) {
-    if (!(error instanceof NoKafka) || process.env['CI'] === 'true') throw error;
+    if (!(error instanceof NoKafkaError) || process.env['CI'] === 'true') throw error;
     console.warn(`\n*** KAFKA SUITES ARE SKIPPED: ${error.message} ***\n`);
     project.provide('kafkaBrokers', []);
     return undefined;

@@ -1,4 +1,4 @@
-import { Fenced, type PositionKey } from '@tripline/db/positions';
+import { FencedError, type PositionKey } from '@tripline/db/positions';
 import type { ClientBase, Pool } from 'pg';
 
 /** What every batch writes; here of one batch or of several that follow each other. */
@@ -18,7 +18,7 @@ export type BatchRows = PositionKey & {
  * Moves the position, and keeps what every batch leaves: one statement, so that batches from which nothing else follows
  * are one round trip and a transaction by themselves. The position's row is locked first: a second owner writes nothing
  * until this has ended.
- * @throws {Fenced} when the partition was taken by another since, or `expected` is not where it stands.
+ * @throws {FencedError} when the partition was taken by another since, or `expected` is not where it stands.
  */
 export async function keepBatch(client: ClientBase | Pool, batch: BatchRows): Promise<void> {
   const { flushes } = batch;
@@ -50,7 +50,7 @@ export async function keepBatch(client: ClientBase | Pool, batch: BatchRows): Pr
     ],
   });
   if (rows[0]?.moved !== 1) {
-    throw new Fenced(
+    throw new FencedError(
       `${batch.consumer} no longer owns partition ${batch.partition} of ${batch.topic} at offset ${batch.expected}`,
     );
   }

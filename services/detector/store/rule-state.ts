@@ -1,4 +1,4 @@
-import { Fenced } from '@tripline/db/positions';
+import { FencedError } from '@tripline/db/positions';
 import type { ClientBase, Pool } from 'pg';
 import type { Ownership } from './state-store.ts';
 
@@ -72,7 +72,7 @@ export async function sweepRuleState(
 /**
  * Former detectors kept rules' state here too. Moves some of it into a flush: `pack` makes it of their rows. Answers
  * the flush, or null when nothing is left to move.
- * @throws {Fenced} somebody else owns the partition.
+ * @throws {FencedError} somebody else owns the partition.
  */
 export async function moveFormerState<Flush extends { flush: number; entries: Uint8Array }>(
   client: ClientBase,
@@ -95,6 +95,6 @@ export async function moveFormerState<Flush extends { flush: number; entries: Ui
      INSERT INTO state_segments (partition, segment, entries) SELECT $3, $5, $6 FROM owned`,
     [owner.consumer, owner.topic, owner.partition, owner.epoch, flush.flush, Buffer.from(flush.entries)],
   );
-  if (rowCount !== 1) throw new Fenced(`${owner.consumer} no longer owns partition ${owner.partition}`);
+  if (rowCount !== 1) throw new FencedError(`${owner.consumer} no longer owns partition ${owner.partition}`);
   return flush;
 }

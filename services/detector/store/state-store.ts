@@ -1,5 +1,5 @@
 import type { PositionKey } from '@tripline/db/positions';
-import { Fenced } from '@tripline/db/positions';
+import { FencedError } from '@tripline/db/positions';
 import type { ClientBase, Pool } from 'pg';
 
 /** Proof that its owner still owns a partition: what it writes beside its batches is fenced by this. */
@@ -93,7 +93,7 @@ export async function readBlocks(
 /**
  * Writes a block group of a run, and with the last one puts the run in place of what went into it: one statement, and so
  * one transaction.
- * @throws {Fenced} somebody else owns the partition.
+ * @throws {FencedError} somebody else owns the partition.
  */
 export async function writeBlockGroup(client: ClientBase | Pool, owner: Ownership, row: BlockGroupRow): Promise<void> {
   const { rows } = await client.query<{ owned: number }>(
@@ -142,7 +142,7 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: Uint16Array | Uint32Array):
 
 /**
  * Deletes blocks of a run that no longer stands; with the last ones the run itself.
- * @throws {Fenced} somebody else owns the partition.
+ * @throws {FencedError} somebody else owns the partition.
  */
 export async function deleteBlocks(
   client: ClientBase | Pool,
@@ -166,4 +166,4 @@ export async function deleteBlocks(
 }
 
 const lost = ({ consumer, topic, partition }: Ownership) =>
-  new Fenced(`${consumer} no longer owns partition ${partition} of ${topic}`);
+  new FencedError(`${consumer} no longer owns partition ${partition} of ${topic}`);

@@ -7,7 +7,7 @@ export type Look = { lookedUntilMs: number | null; unfinished: { newestMs: numbe
 export type HookHold = { hook: string; holder: string };
 
 /** Somebody else took the webhook: leave it to them. */
-export class HookTaken extends Error {
+export class HookTakenError extends Error {
   readonly code = 'HOOK_TAKEN';
 }
 
@@ -33,14 +33,14 @@ export async function takeHook(
   };
 }
 
-/** Holds on for longer. @throws {HookTaken} */
+/** Holds on for longer. @throws {HookTakenError} */
 export async function keepHook(db: Db, { hook, holder }: HookHold, untilMs: number): Promise<void> {
   const { rowCount } = await db.pool.query('UPDATE hooks SET held_until = $3 WHERE hook = $1 AND holder = $2', [
     hook,
     holder,
     new Date(untilMs),
   ]);
-  if (rowCount !== 1) throw new HookTaken(`another process looks after ${hook}`);
+  if (rowCount !== 1) throw new HookTakenError(`another process looks after ${hook}`);
 }
 
 /** Ends a round: nobody begins the next one before `untilMs`. `failure` says why it failed, or null. */

@@ -1,7 +1,7 @@
 import type { Db } from '@tripline/db/database';
 import { addToOutbox } from '@tripline/db/outbox';
 import { inTransaction } from '@tripline/db/transaction';
-import { type HookHold, HookTaken, type Look } from './hooks.ts';
+import { type HookHold, HookTakenError, type Look } from './hooks.ts';
 
 /** What one page of GitHub's list says of one delivery, all its attempts on that page taken together. Times in ms. */
 export type SeenDelivery = {
@@ -21,7 +21,7 @@ export type SeenDelivery = {
 /**
  * Keeps what a page says, and how far the look came, in one transaction. A delivery is missing only while no attempt of
  * it was answered 2xx, whichever page comes first. Answers how many were missing and are no longer.
- * @throws {HookTaken}
+ * @throws {HookTakenError}
  */
 export function recordSeen(
   db: Db,
@@ -43,7 +43,7 @@ export function recordSeen(
         new Date(heldUntilMs),
       ],
     );
-    if (rowCount !== 1) throw new HookTaken(`another process looks after ${hook}`);
+    if (rowCount !== 1) throw new HookTakenError(`another process looks after ${hook}`);
     const made = seen.filter(({ madeMs }) => madeMs !== null).map(({ guid }) => guid);
     const { rows } = await client.query<{ count: number }>(
       `WITH made AS (

@@ -8,10 +8,10 @@ import { outcomeOf, outcomeOfError } from '../classify.ts';
 import {
   type GitHubAnswer,
   type GitHubClient,
-  GitHubRefused,
+  GitHubRefusedError,
   type GitHubRequest,
   messageOf,
-  NoAnswer,
+  NoAnswerError,
 } from '../client.ts';
 
 /** What GitHub says before a step is carried out. `now`: the step by the login that its account bears today. */
@@ -91,7 +91,7 @@ export async function asked(clock: Clock, ask: () => Promise<Asked>): Promise<As
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof GitHubRefused) return askedInVain(error.answer, clock);
+    if (error instanceof GitHubRefusedError) return askedInVain(error.answer, clock);
     const outcome = outcomeOfError(error);
     return { result: 'unknown', reason: outcome.reason ?? 'unreachable', said: outcome.message ?? '' };
   }
@@ -164,7 +164,7 @@ export async function organizationId(client: GitHubClient, login: string): Promi
   const answer = await client.send(request);
   if (answer.status === 404) return undefined;
   const id = answer.status === 200 ? personOf(answer.data)?.id : undefined;
-  if (id === undefined) throw new GitHubRefused(request, answer);
+  if (id === undefined) throw new GitHubRefusedError(request, answer);
   return id;
 }
 
@@ -174,7 +174,7 @@ export async function loginOf(client: GitHubClient, id: string): Promise<string 
   const answer = await client.send(request);
   if (answer.status === 404) return undefined;
   const person = answer.status === 200 ? personOf(answer.data) : undefined;
-  if (person?.login === undefined) throw new GitHubRefused(request, answer);
+  if (person?.login === undefined) throw new GitHubRefusedError(request, answer);
   return person.login;
 }
 
@@ -187,7 +187,7 @@ export function identify(client: GitHubClient, people: readonly PersonRef[]): Pr
       const answer = await client.send(request);
       if (answer.status === 404) return person;
       const account = answer.status === 200 ? personOf(answer.data) : undefined;
-      if (account?.id === undefined) throw new GitHubRefused(request, answer);
+      if (account?.id === undefined) throw new GitHubRefusedError(request, answer);
       return { ...person, id: account.id };
     }),
   );
@@ -240,7 +240,7 @@ export async function checked(ask: () => Promise<Check>): Promise<Check> {
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof NoAnswer || (error as { code?: string }).code === 'GITHUB_REFUSED') {
+    if (error instanceof NoAnswerError || (error as { code?: string }).code === 'GITHUB_REFUSED') {
       return { result: 'unknown', said: (error as Error).message.slice(0, 300) };
     }
     throw error;

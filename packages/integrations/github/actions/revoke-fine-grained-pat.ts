@@ -1,6 +1,6 @@
 import type { IntentOf } from '@tripline/contracts/response';
 import { outcomeOf, outcomeOfError } from '../classify.ts';
-import { GitHubRefused, type GitHubRequest } from '../client.ts';
+import { GitHubRefusedError, type GitHubRequest } from '../client.ts';
 import { type Action, askByListing, changeOnce, checkByListing, listingLimit, noTargets, personOf } from './action.ts';
 
 type RevokePat = Extract<IntentOf<'revoke-credential'>, { credential: 'personal-access-token' }>;
@@ -47,7 +47,7 @@ export const revokeFineGrainedPat: Action<RevokePat> = {
           return changeOnce(revocation(step, String(grant.id)), context);
       }
     } catch (error) {
-      if (error instanceof GitHubRefused) {
+      if (error instanceof GitHubRefusedError) {
         const outcome = outcomeOf(error.answer, context.clock.nowMs());
         // A listing that is not there was not allowed: it says nothing of the token.
         return outcome.kind === 'done' ? { kind: 'give-up', reason: 'forbidden', message: error.message } : outcome;
