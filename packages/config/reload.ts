@@ -5,7 +5,7 @@ import type { Config } from './config.ts';
  * Settings that take effect in a running process. Who reads them must do so from the Config when it needs them: their
  * lists and objects stay the same ones, and only what they hold changes.
  */
-export const reloadable = ['logLevel', 'silences', 'remediation', 'slack.people'] as const;
+export const reloadable = ['logLevel', 'silences', 'exceptions', 'remediation', 'slack.people'] as const;
 
 /** What reading the settings anew led to, as paths of settings. */
 export type Reloaded = { applied: string[]; needRestart: string[] };
@@ -18,6 +18,7 @@ export function applyReload(running: Config, next: Config): Reloaded {
   const changed = changesOf(running, next, []).filter((path) => !resolved.has(path));
   const isApplied = (path: string) => reloadable.some((name) => path === name || path.startsWith(`${name}.`));
   replaceContents(running.silences, next.silences);
+  replaceContents(running.exceptions, next.exceptions);
   replaceContents(running.remediation, next.remediation);
   if (running.slack && next.slack) replaceContents(running.slack.people, next.slack.people);
   running.logLevel = next.logLevel;

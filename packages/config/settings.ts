@@ -1,6 +1,6 @@
 import { drillPrefix } from '@tripline/contracts/drill';
 import { databaseEnvironment, databaseSettings } from '@tripline/db/settings';
-import { silenceSettings } from '@tripline/incidents/settings';
+import { exceptionSettings, silenceSettings } from '@tripline/incidents/settings';
 import { channels } from '@tripline/integrations/channels';
 import {
   checkGithubClient,
@@ -160,6 +160,12 @@ const whole = z.strictObject({
     ),
   rules: rules.prefault({}),
   silences: z.array(silenceSettings).default([]).describe('Findings that nobody is to hear of, until when and why.'),
+  exceptions: z
+    .array(exceptionSettings)
+    .default([])
+    .describe(
+      'Findings that are in order: kept, told to nobody and never acted upon, by whose decision and until when.',
+    ),
   remediation: remediationSettings.prefault({}),
 });
 

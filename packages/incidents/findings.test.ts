@@ -81,6 +81,7 @@ test('a finding is read as it was written, with what became of it', async () => 
     owasp: ['CICD-SEC-4'],
     incident: 'INC-1',
     silencedBy: null,
+    excepted: null,
     lowered: null,
     retracted: null,
   });

@@ -1,3 +1,4 @@
+import type { Excepted } from '@tripline/contracts/exception';
 import type { Finding } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
 import { intentOf } from '@tripline/db/former-steps';
@@ -11,6 +12,8 @@ export type StoredFinding = Finding & {
   /** Wall clock of the commit, RFC 3339. */
   recordedAt: string;
   silencedBy: string | null;
+  /** By whose decision it is in order, why and until when; null where it is not. */
+  excepted: Excepted | null;
   /** Late evidence explained it; null while it stands. */
   retracted: { at: string; reason: string } | null;
   /** It stands, at low severity and with nothing to be done by itself, since it cannot be proved that it still holds. */
@@ -25,6 +28,8 @@ export type FindingFilter = {
   since?: Date;
   /** Leave out what was retracted. */
   standing?: boolean;
+  /** Only those that an exception covers. */
+  excepted?: boolean;
   /** At most so many; 100 when absent. */
   limit?: number;
 };
@@ -36,6 +41,7 @@ export async function listFindings(db: Db, filter: FindingFilter = {}): Promise<
   if (filter.workspace !== undefined) query = query.where('workspace', '=', filter.workspace);
   if (filter.incident !== undefined) query = query.where('incident', '=', filter.incident);
   if (filter.since !== undefined) query = query.where('recorded_at', '>=', filter.since);
+  if (filter.excepted) query = query.where('excepted', 'is not', null);
   if (filter.standing) query = query.where('withdrawn_at', 'is', null);
   const rows = await query.limit(filter.limit ?? 100).execute();
   return rows.map(toFinding);
@@ -89,6 +95,7 @@ export function toFinding(row: FindingRow): StoredFinding {
     owasp: row.owasp,
     incident: row.incident,
     silencedBy: row.silenced_by,
+    excepted: row.excepted,
     retracted:
       row.withdrawn_at === null ? null : { at: row.withdrawn_at.toISOString(), reason: row.withdrawn_reason ?? '' },
     lowered: row.lowered_at === null ? null : { at: row.lowered_at.toISOString(), reason: row.lowered_reason ?? '' },

@@ -42,6 +42,9 @@ export type OpenIncident = {
   changed: boolean;
 };
 
+/** What a finding is joined by. */
+type Joining = Pick<Finding, 'id' | 'rule' | 'title' | 'severity' | 'workspace' | 'entities' | 'detectedAt'>;
+
 /** What a finding has more; `severity` where it rose from `former`. `lines`: of evidence, how many are new. */
 export type Grown = {
   findingId: string;
@@ -96,7 +99,7 @@ export function createJoining(known: readonly OpenIncident[]) {
     return incident.resolution !== 'false' && Math.abs(atMs - incident.resolvedMs!) <= joiningWindowMs;
   }
 
-  function newestFor(finding: Finding, atMs: number): OpenIncident | undefined {
+  function newestFor(finding: Joining, atMs: number): OpenIncident | undefined {
     let newest: OpenIncident | undefined;
     for (const entity of finding.entities.filter(joins)) {
       for (const incident of byEntity.get(entityName(finding.workspace, entity)) ?? []) {
@@ -111,7 +114,7 @@ export function createJoining(known: readonly OpenIncident[]) {
     return newest;
   }
 
-  function open(finding: Finding, atMs: number): OpenIncident {
+  function open(finding: Joining, atMs: number): OpenIncident {
     ordinal += 1;
     const { workspace, severity, title } = finding;
     const incident: OpenIncident = {
@@ -184,7 +187,7 @@ export function createJoining(known: readonly OpenIncident[]) {
   return {
     incidents,
     story,
-    find(finding: Finding): OpenIncident {
+    find(finding: Joining): OpenIncident {
       const atMs = Date.parse(finding.detectedAt);
       const joined = newestFor(finding, atMs);
       const incident = joined ?? open(finding, atMs);

@@ -3,7 +3,7 @@ import { inTransaction } from '@tripline/db/transaction';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
-import { readFinding } from './findings.ts';
+import { listFindings, readFinding } from './findings.ts';
 import { acknowledge, listIncidents, readIncident, reopen, resolve } from './incidents.ts';
 import { type RuleVerdict, recordVerdicts } from './record-findings.ts';
 
@@ -166,6 +166,50 @@ test('growth is counted beyond what the story names', async () => {
   expect(read.story.findingCount).toBe(205);
   expect(new Set(await Promise.all([0, 100, 204].map((n) => incidentOf(told[n]!)))).size).toBe(1);
   expect(kinds(read).filter((kind) => kind === 'joined')).toHaveLength(199);
+});
+
+describe('a finding that an exception covers', () => {
+  const exception = {
+    ...{ rules: [someFinding('x', { person: 'x' }).rule], when: { user: ['deploy-*'] }, owner: 'ada' },
+    ...{ reason: 'the release train', until: '2099-01-01T00:00:00Z' },
+  };
+  const record = (verdicts: readonly RuleVerdict[]) =>
+    inTransaction(database.db, (client) => recordVerdicts(client, verdicts, [], [exception]));
+
+  test('is kept with who decided it, why and until when, and told to nobody', async () => {
+    const finding = toldAgo(3000, 'excepted', ['deploy-bot']);
+    expect(await record([{ kind: 'found', finding }])).toMatchObject({ excepted: 1, found: 0 });
+    const stored = await readFinding(database.db, finding.id);
+    const { owner, reason, until } = exception;
+    expect(stored).toMatchObject({ incident: null, silencedBy: null, excepted: { owner, reason, until } });
+    expect(await listFindings(database.db, { excepted: true })).toMatchObject([{ id: finding.id }]);
+    const { rows } = await database.db.pool.query('SELECT 1 FROM graphile_worker.jobs WHERE key = $1', [
+      `remediate:${finding.id}`,
+    ]);
+    expect(rows).toEqual([]);
+  });
+
+  test('is told like any other where somebody else is named too', async () => {
+    const finding = toldAgo(3000, 'borrowed', ['deploy-bot', 'mallory']);
+    expect(await record([{ kind: 'found', finding }])).toMatchObject({ excepted: 0, found: 1 });
+  });
+
+  test.each([false, true])('is told once it grows past the exception (in one batch: %s)', async (atOnce) => {
+    const finding = toldAgo(3000, `grows past, ${atOnce}`, ['deploy-bot-2']);
+    const entities = [{ kind: 'user' as const, id: `mallory-${atOnce}` }];
+    const { id, rule } = finding;
+    const found: RuleVerdict = { kind: 'found', finding };
+    const grown: RuleVerdict = { kind: 'grown', change: { findingId: id, rule, atMs: Date.now(), entities } };
+    for (const batch of atOnce ? [[found, grown]] : [[found], [grown]]) await record(batch);
+    const stored = await readFinding(database.db, id);
+    expect(stored).toMatchObject({ excepted: null, incident: expect.stringMatching(/^INC-/) });
+    expect(stored!.entities).toContainEqual(entities[0]);
+    const { rows } = await database.db.pool.query(
+      'SELECT kind, entity AS id FROM incident_entities WHERE incident = $1',
+      [stored!.incident],
+    );
+    expect(rows).toContainEqual(entities[0]);
+  });
 });
 
 describe('a finding that rests on an unproven delivery', () => {

@@ -1,3 +1,4 @@
+import { type Exception, exceptionOf } from '@tripline/contracts/exception';
 import type { Entity, Evidence, Finding, Severity } from '@tripline/contracts/finding';
 import type { Actor } from '@tripline/contracts/incident';
 import type { Intent } from '@tripline/contracts/response';
@@ -30,31 +31,47 @@ export type Recorded = {
   proven: number;
   lowered: number;
   grown: number;
+  excepted: number;
 };
 export const nothingRecorded: Recorded = {
-  ...{ found: 0, silenced: 0, withdrawn: 0, reinstated: 0, proven: 0, lowered: 0, grown: 0 },
+  ...{ found: 0, silenced: 0, withdrawn: 0, reinstated: 0, proven: 0, lowered: 0, grown: 0, excepted: 0 },
 };
 
 const tripline: Actor = { via: 'tripline', id: 'tripline', name: 'tripline' };
 
-type KnownFinding = { incident: string | null; withdrawn: boolean; severity: Severity; unproven: boolean };
+type KnownFinding = {
+  incident: string | null;
+  withdrawn: boolean;
+  severity: Severity;
+  unproven: boolean;
+  /** What an exception looks at, while one covers it. */
+  excepted: Covered | null;
+};
+type Covered = Pick<Finding, 'workspace' | 'rule' | 'title' | 'entities'>;
 /** A finding while verdicts are laid on it. */
 type Standing = Omit<KnownFinding, 'incident'> & { incident: OpenIncident | null };
 type Withdrawal = { reason: string; atMs: number };
 /** What else becomes of a finding's row. */
 type Change = { unproven?: boolean; lowered?: Withdrawal; growth?: Growth };
-type Insert = { finding: Finding; incident: OpenIncident | null; silence: Silence | null };
+type Insert = {
+  finding: Finding;
+  incident: OpenIncident | null;
+  silence: Silence | null;
+  exception: Exception | null;
+};
 
 /**
  * Records what a batch found and took back, with the incidents and jobs that follow, in the caller's transaction. The
  * caller has moved its position there already, so nobody else writes findings of these workspaces meanwhile; people may
  * act on incidents, whose rows are locked. A finding that stands there already adds nothing; one that was withdrawn stands
- * again. `ofConfig`: the silences of tripline.yaml; those that people added are read along.
+ * again. `ofConfig`: the silences of tripline.yaml; those that people added are read along. What an exception covers is kept
+ * and told to nobody.
  */
 export async function recordVerdicts(
   client: ClientBase,
   verdicts: readonly RuleVerdict[],
   ofConfig: readonly Silence[],
+  exceptions: readonly Exception[] = [],
 ): Promise<Recorded> {
   const recorded: Recorded = { ...nothingRecorded };
   if (verdicts.length === 0) return recorded;
@@ -74,6 +91,8 @@ export async function recordVerdicts(
   const withdrawals = new Map<string, Withdrawal | null>();
   const changes = new Map<string, Change>();
   const remediate = new Set<string>();
+  /** Findings that are told after all, since no exception covers what they became. */
+  const toldNow = new Map<string, OpenIncident>();
 
   for (const verdict of verdicts) {
     const id = findingOf(verdict);
@@ -90,13 +109,15 @@ export async function recordVerdicts(
       recorded.withdrawn += 1;
     } else if (one === undefined) {
       const { finding } = verdict;
-      const silence = silenceOf(finding, allSilences) ?? null;
-      const incident = silence === null ? joining.find(finding) : null;
+      const exception = exceptionOf(finding, exceptions) ?? null;
+      const silence = exception === null ? (silenceOf(finding, allSilences) ?? null) : null;
+      const incident = exception === null && silence === null ? joining.find(finding) : null;
       const { severity, unproven = false } = finding;
-      standing.set(id, { incident, withdrawn: false, severity, unproven });
-      inserts.set(id, { finding, incident, silence });
+      const excepted = exception === null ? null : finding;
+      standing.set(id, { incident, withdrawn: false, severity, unproven, excepted });
+      inserts.set(id, { finding, incident, silence, exception });
       if (incident !== null) remediate.add(id);
-      recorded[silence === null ? 'found' : 'silenced'] += 1;
+      recorded[exception !== null ? 'excepted' : silence === null ? 'found' : 'silenced'] += 1;
     } else if (one.withdrawn) {
       one.withdrawn = false;
       withdrawals.set(id, null);
@@ -109,7 +130,7 @@ export async function recordVerdicts(
     }
   }
 
-  await write(client, { joining, inserts: [...inserts.values()], withdrawals, changes, remediate });
+  await write(client, { joining, inserts: [...inserts.values()], withdrawals, changes, remediate, toldNow });
   return recorded;
 
   /** More evidence alone is kept and told to nobody anew: a second delivery of the same act is no news. */
@@ -121,7 +142,23 @@ export async function recordVerdicts(
     const told = { findingId, rule, title, entities, lines, atMs, former: one.severity, ...(severity && { severity }) };
     if (tells && one.incident !== null && joining.grow(one.incident, told)) remediate.add(findingId);
     if (severity !== undefined) one.severity = severity;
+    if (one.excepted !== null) tellUncovered(findingId, one, { atMs, entities, title });
     return growth;
+  }
+
+  /** An exception covers a finding as it is: where it grew past that, it is told like a new one. */
+  function tellUncovered(id: string, one: Standing, more: { atMs: number; entities: Entity[]; title: string }): void {
+    const entities = [...one.excepted!.entities, ...more.entities];
+    const detectedAt = new Date(more.atMs).toISOString();
+    const covered = { ...one.excepted!, entities, title: more.title || one.excepted!.title };
+    one.excepted = covered;
+    if (exceptionOf({ ...covered, detectedAt }, exceptions) !== undefined) return;
+    one.excepted = null;
+    one.incident = joining.find({ ...covered, id, detectedAt, severity: one.severity });
+    const insert = inserts.get(id);
+    if (insert === undefined) toldNow.set(id, one.incident);
+    else Object.assign(insert, { incident: one.incident, exception: null });
+    remediate.add(id);
   }
 
   /** A change of a finding that stands, laid on its incident; answers what it adds to the finding's row. */
@@ -182,7 +219,9 @@ async function readAndLock(
   }>({
     name: 'verdicts-known',
     text: `WITH known AS MATERIALIZED (
-       SELECT id, incident, withdrawn_at IS NOT NULL AS withdrawn, severity, unproven FROM findings
+       SELECT id, incident, withdrawn_at IS NOT NULL AS withdrawn, severity, unproven, CASE WHEN excepted IS NOT NULL THEN
+         json_build_object('workspace', workspace, 'rule', rule, 'title', title, 'entities', entities) END AS excepted
+       FROM findings
        WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)))
        -- Whoever tells what still stands after a silence gives it an incident.
        ORDER BY id FOR NO KEY UPDATE
@@ -257,6 +296,7 @@ type Written = {
   withdrawals: ReadonlyMap<string, Withdrawal | null>;
   changes: ReadonlyMap<string, Change>;
   remediate: ReadonlySet<string>;
+  toldNow: ReadonlyMap<string, OpenIncident>;
 };
 
 /**
@@ -266,7 +306,7 @@ type Written = {
  */
 async function write(
   client: ClientBase,
-  { joining, inserts, withdrawals, changes, remediate }: Written,
+  { joining, inserts, withdrawals, changes, remediate, toldNow }: Written,
 ): Promise<void> {
   const changed = [...joining.incidents].filter((incident) => incident.changed);
   if (changed.length === 0 && inserts.length + withdrawals.size + changes.size === 0) return;
@@ -277,7 +317,7 @@ async function write(
     entities: [...incident.entities.values()],
   }));
   const fresh = new Set(inserts.map(({ finding }) => finding.id));
-  const findings = inserts.map(({ finding, incident, silence }) => {
+  const findings = inserts.map(({ finding, incident, silence, exception }) => {
     const withdrawal = withdrawals.get(finding.id);
     const withdrawn = withdrawal ? { atMs: withdrawal.atMs, withdrawnReason: withdrawal.reason } : {};
     const { lowered, ...rest } = changedBy(changes.get(finding.id), finding);
@@ -289,6 +329,7 @@ async function write(
       silencedBy: silence === null ? null : nameOfSilence(silence),
       silenceId: silence === null ? null : (silence.id ?? nameOfSilence(silence)),
       silencedUntil: silence?.until,
+      excepted: exception && { owner: exception.owner, reason: exception.reason, until: exception.until },
       ...withdrawn,
     };
   });
@@ -297,7 +338,8 @@ async function write(
     const { unproven, lowered, growth } = changes.get(id) ?? {};
     const { evidence = [], entities = [], response = [], ...grown } = growth ?? {};
     const change = { unproven, loweredAtMs: lowered?.atMs, loweredReason: lowered?.reason };
-    Object.assign(change, { evidence, entities, response, ...grown });
+    const told = toldNow.get(id);
+    Object.assign(change, { evidence, entities, response, ...grown, ...(told && { place: placeOf.get(told)! }) });
     // Marked without `atMs` and `reason`, the finding stands again.
     return { id, ...withdrawals.get(id), marked: withdrawals.has(id), ...change };
   });
@@ -370,15 +412,15 @@ WITH numbered AS MATERIALIZED (
 ), found AS (
   INSERT INTO findings (id, incident, rule, workspace, subject, occasion, severity, confidence, title, summary,
     deciding_event, occurred_at, detected_at, evidence, entities, response, remedy, silence, attack, attack_version,
-    owasp, silenced_by, withdrawn_at, withdrawn_reason, unproven, lowered_at, lowered_reason)
+    owasp, silenced_by, excepted, withdrawn_at, withdrawn_reason, unproven, lowered_at, lowered_reason)
   SELECT f.id, n.name, rule, f.workspace, subject, occasion, f.severity, confidence, f.title, summary,
     "decidingEvent", "occurredAt", "detectedAt", evidence, f.entities, response, remedy, silence, attack,
-    "attackVersion", owasp, "silencedBy", to_timestamp("atMs" / 1000), "withdrawnReason",
+    "attackVersion", owasp, "silencedBy", excepted, to_timestamp("atMs" / 1000), "withdrawnReason",
     coalesce(unproven, false), to_timestamp("loweredAtMs" / 1000), "loweredReason"
   FROM json_to_recordset($3::json) AS f(place int, id text, rule text, workspace text, subject text,
     occasion text, severity text, confidence text, title text, summary text, "decidingEvent" text,
     "occurredAt" timestamptz, "detectedAt" timestamptz, evidence jsonb, entities jsonb, response jsonb, remedy jsonb,
-    silence text, attack text[], "attackVersion" text, owasp text[], "silencedBy" text, "atMs" float8,
+    silence text, attack text[], "attackVersion" text, owasp text[], "silencedBy" text, excepted jsonb, "atMs" float8,
     "withdrawnReason" text, unproven boolean, "loweredAtMs" float8, "loweredReason" text)
   LEFT JOIN numbered n ON n.place = f.place
 ), silenced AS (
@@ -400,6 +442,8 @@ WITH numbered AS MATERIALIZED (
       SELECT jsonb_agg(step ORDER BY place) FROM jsonb_array_elements(w.response) WITH ORDINALITY AS steps(step, place)
       WHERE NOT f.response @> jsonb_build_array(step)), '[]') END,
     entities = f.entities || w.entities,
+    incident = CASE WHEN w.place IS NULL THEN f.incident ELSE (SELECT name FROM numbered n WHERE n.place = w.place) END,
+    excepted = CASE WHEN w.place IS NULL THEN f.excepted END,
     lowered_at = coalesce(f.lowered_at, to_timestamp(w."loweredAtMs" / 1000)),
     lowered_reason = coalesce(f.lowered_reason, w."loweredReason"),
     evidence = CASE WHEN jsonb_array_length(w.evidence) = 0 THEN f.evidence ELSE (
@@ -407,7 +451,7 @@ WITH numbered AS MATERIALIZED (
       FROM jsonb_array_elements(f.evidence || w.evidence) WITH ORDINALITY AS lines(line, place)) END
   FROM json_to_recordset($4::json) AS w(id text, reason text, "atMs" float8, marked boolean, unproven boolean,
     "loweredAtMs" float8, "loweredReason" text, evidence jsonb, entities jsonb, response jsonb, severity text, title text,
-    summary text)
+    summary text, place int)
   WHERE f.id = w.id
 ), story AS (
   INSERT INTO incident_events (incident, kind, actor, detail)

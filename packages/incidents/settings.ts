@@ -1,3 +1,4 @@
+import { faultOfException } from '@tripline/contracts/exception';
 import { faultOfScope, longestSilenceMs } from '@tripline/contracts/silence';
 import { z } from 'zod';
 
@@ -24,5 +25,34 @@ export const silenceSettings = z
   })
   .superRefine((scope, context) => {
     const message = faultOfScope(scope);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+
+const oneOrMore = (of: string) =>
+  z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .transform((given) => (typeof given === 'string' ? [given] : given))
+    .optional()
+    .describe(`${of}: one or several, each whole, or ending in \`*\`. All that a finding names must be among them.`);
+/** One of `exceptions` of tripline.yaml. */
+export const exceptionSettings = z
+  .strictObject({
+    rules: z.array(z.string()).min(1).describe('Ids of the rules whose findings are in order.'),
+    workspace: z.string().optional().describe('Only in this workspace. Absent: in all.'),
+    when: z
+      .strictObject({
+        user: oneOrMore('Who is named, by login'),
+        repository: oneOrMore('Repositories, `owner/name`'),
+        runner: oneOrMore('Runners'),
+        environment: oneOrMore('Deployment environments'),
+        credential: oneOrMore('Credentials'),
+      })
+      .describe('What must fit, all of it.'),
+    owner: z.string().min(1).describe('Who answers for it.'),
+    reason: z.string().min(1).describe('Why it is in order; kept with each finding.'),
+    until: z.iso.datetime({ offset: true }).describe('When it ends, RFC 3339.'),
+  })
+  .superRefine((exception, context) => {
+    const message = faultOfException(exception);
     if (message !== undefined) context.addIssue({ code: 'custom', message });
   });

@@ -199,7 +199,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   async function record({ partition, pending }: Owned, following: Consequences = nothingFollows): Promise<void> {
     const gathered = pending.take();
     if (gathered === undefined) return;
-    const recorded = await recordBatches(db.pool, gathered.rows, following, config.silences);
+    const recorded = await recordBatches(db.pool, gathered.rows, following, config);
     const nowMs = clock.nowMs();
     for (const [place, { effects, startedMs }] of gathered.batches.entries()) {
       const isLast = place === gathered.batches.length - 1;

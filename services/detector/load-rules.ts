@@ -66,7 +66,8 @@ function faultOfShape(rule: AnyRule): string | null {
  * @throws {ConfigError} naming every rule, file or field that is wrong.
  */
 export async function loadRules(
-  config: Pick<Config, 'rules' | 'silences' | 'remediation' | 'baseDir'> & Partial<Pick<Config, 'github'>>,
+  config: Pick<Config, 'rules' | 'silences' | 'exceptions' | 'remediation' | 'baseDir'> &
+    Partial<Pick<Config, 'github'>>,
 ) {
   const faults: string[] = [];
   const all: AnyRule[] = [...ownRules];
@@ -80,6 +81,7 @@ export async function loadRules(
     ...config.rules.off.map((id) => ['rules.off', id]),
     ...Object.keys(config.rules.settings).map((id) => ['rules.settings', id]),
     ...config.silences.flatMap(({ rule }) => (rule === undefined || rule.endsWith('*') ? [] : [['silences', rule]])),
+    ...config.exceptions.flatMap(({ rules }) => rules.map((rule) => ['exceptions', rule])),
     ...config.remediation.policy.map(({ rule }) => ['remediation.policy', rule]),
   ] as [string, string][];
   for (const [where, id] of named) {

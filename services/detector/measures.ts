@@ -61,7 +61,16 @@ export function createMeasures(metrics: Metrics) {
       for (const verdict of effects.verdicts) {
         if (verdict.kind === 'found') found.inc({ rule: verdict.finding.rule, severity: verdict.finding.severity });
       }
-      for (const change of ['found', 'silenced', 'withdrawn', 'reinstated', 'proven', 'lowered', 'grown'] as const)
+      for (const change of [
+        'found',
+        'silenced',
+        'withdrawn',
+        'reinstated',
+        'proven',
+        'lowered',
+        'grown',
+        'excepted',
+      ] as const)
         findingChanges.inc({ change }, recorded[change]);
       for (const { rule } of effects.poison) deadLetters.inc({ rule: rule ?? 'none' });
       logTime.set({ partition: String(partition) }, effects.logTimeMs / 1000);

@@ -1,4 +1,5 @@
 import { drillPrefix } from '@tripline/contracts/drill';
+import type { Exception } from '@tripline/contracts/exception';
 import type { Silence } from '@tripline/contracts/silence';
 import { type AskedQuestion, askAboutDeliveries } from '@tripline/db/delivery-questions';
 import { type AnyJob, addJobs } from '@tripline/db/jobs';
@@ -51,7 +52,7 @@ export async function recordBatches(
   pool: Pool,
   rows: BatchRows,
   last: Consequences,
-  silences: readonly Silence[],
+  { silences, exceptions }: { silences: readonly Silence[]; exceptions: readonly Exception[] },
 ): Promise<Recorded> {
   if (isNothing(last)) {
     await keepBatch(pool, rows);
@@ -68,7 +69,7 @@ export async function recordBatches(
       writeRuleState(steps, rows.partition, last.engineRows),
       writeTimers(steps, rows.partition, last.timers),
       addJobs(steps, last.jobs),
-      recordVerdicts(steps, last.verdicts, silences),
+      recordVerdicts(steps, last.verdicts, silences, exceptions),
       askAboutDeliveries(steps, last.questions),
     ]);
     await client.query('COMMIT');

@@ -15,6 +15,7 @@ const options = {
   workspace: { type: 'string', value: 'name', doc: 'only those of this workspace' },
   incident: { type: 'string', value: 'INC-n', doc: 'only those of this incident' },
   standing: { type: 'boolean', doc: 'leave out what late evidence explained' },
+  excepted: { type: 'boolean', doc: 'only those that an exception of tripline.yaml covers' },
   since: { type: 'string', value: 'time', doc: 'only those found since: 30m, 24h, 7d, a day or a time' },
   limit: { type: 'string', value: 'n', doc: 'at most so many; 100 when absent' },
 } as const;
@@ -24,7 +25,7 @@ export const findings: Command = {
   name: 'findings',
   summary: 'Show what was found, newest first',
   usage: [
-    'findings [list] [--json] [--rule <id>] [--workspace <name>] [--incident <INC-n>] [--standing] [--since <time>] [--limit <n>]',
+    'findings [list] [--json] [--rule <id>] [--workspace <name>] [--incident <INC-n>] [--standing] [--excepted] [--since <time>] [--limit <n>]',
     'findings show <id> [--json]',
   ],
   details: '`show` takes the first characters of an id, as many as tell it from the others.',
@@ -68,6 +69,7 @@ async function show(db: Db, io: Io, json: boolean, prefix: string): Promise<void
 /** What became of it, before what it is about: whoever looks down the list asks that first. */
 function stateOf(finding: StoredFinding): string {
   if (finding.retracted) return 'retracted';
+  if (finding.excepted) return 'excepted';
   // What still stood when its silence ended has an incident.
   if (finding.incident === null) return 'silenced';
   if (finding.lowered) return 'lowered';
@@ -127,6 +129,11 @@ function tell(finding: StoredFinding, steps: readonly Remediation[], io: Io): st
     ['decided', `${moment(finding.detectedAt)} UTC by the log’s clock, recorded ${moment(finding.recordedAt)} UTC`],
     ['retracted', finding.retracted && `${moment(finding.retracted.at)} UTC: ${finding.retracted.reason}`],
     ['silenced', finding.silencedBy],
+    [
+      'excepted',
+      finding.excepted &&
+        `by ${finding.excepted.owner} until ${moment(finding.excepted.until)} UTC: ${finding.excepted.reason}`,
+    ],
     ['lowered', finding.lowered && `${moment(finding.lowered.at)} UTC: ${finding.lowered.reason}`],
     [
       'unproven',

@@ -1,3 +1,4 @@
+import type { Excepted } from '@tripline/contracts/exception';
 import type { Confidence, Entity, Evidence, Severity } from '@tripline/contracts/finding';
 import type { Actor, IncidentEventKind, IncidentState, Resolution } from '@tripline/contracts/incident';
 import type { Intent } from '@tripline/contracts/response';
@@ -61,6 +62,9 @@ export type FindingsTables = {
     unproven: Generated<boolean>;
     lowered_at: Date | null;
     lowered_reason: string | null;
+    /** migrations/0030_growth.sql */
+    excepted: ColumnType<Excepted | null, string | null, string | null>;
+    superseded_by: string | null;
   };
   incident_events: {
     id: GeneratedAlways<number>;
