@@ -12,6 +12,7 @@ import { revokeToken } from './commands/revoke-token.ts';
 import { rules } from './commands/rules.ts';
 import { serviceCommands } from './commands/services.ts';
 import { silence } from './commands/silence.ts';
+import { state } from './commands/state.ts';
 import { trail } from './commands/trail.ts';
 import { up } from './commands/up.ts';
 
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   rules,
   inventory,
   doctor,
+  state,
   trail,
   killSwitch,
   breakGlass,

@@ -27,6 +27,7 @@ import {
   throwingRule,
 } from '../../test/detector.rules.ts';
 import { createDetector } from './detector.ts';
+import { readKeys } from './read-key.ts';
 import { readState } from './state-keeper.ts';
 
 const key = { topic: topics.events, partition: 0 };
@@ -329,6 +330,10 @@ describe('the detector', () => {
     const left = await db.pool.query("SELECT rule FROM rule_state WHERE rule NOT LIKE '@%'");
     expect(left.rows).toEqual([]);
     expect(await readState(db, 0, startMs)).toMatchObject([{ rule: 'third-branch', value: { count: 3 } }]);
+    const counted = { workspace: 'acme', rule: 'third-branch', key: 'count' };
+    expect(await readKeys(db, [counted, { ...counted, key: 'other' }])).toMatchObject([
+      { ...counted, value: { count: 3 }, partition: 0 },
+    ]);
     // How a detector of before took a partition.
     const taken = db.pool.query("UPDATE positions SET epoch = epoch + 1 WHERE consumer = 'detector'");
     await expect(taken).rejects.toThrow('a_newer_tripline_owns_this_partition_stop_this_detector');
