@@ -67,6 +67,8 @@ describe('rooms', () => {
     expect(shipped.filter(({ to }) => to.startsWith('packages/testing/') && !isKit(to))).toEqual([]);
     expect(shipped.filter(({ from, to }) => isKit(to) && !isKit(from))).toEqual([]);
     expect(shipped.filter(({ to }) => /^(vitest|fast-check)(\/|$)/.test(to))).toEqual([]);
+    const armed = files.filter((path) => !isTest(path) && !isTestSupport(path) && /failpoint/i.test(read(path)));
+    expect(armed).toEqual([]);
   });
 
   test('keep kafkajs to the Kafka backend, and the services that Tripline calls to integrations', () => {
@@ -94,22 +96,14 @@ describe('files', () => {
     expect(circles).toEqual([]);
   });
 
-  /** Files of more than 400 lines, each with the reason why it is one. */
+  /** Files of more than 400 lines, each with the reason why it is one. Tests have theirs: the cases of one subject, on one ground. */
   const long: Readonly<Record<string, string>> = {
     'packages/contracts/attributes.ts': 'a table: one line an attribute',
     'packages/engine/engine.ts': 'one batch through all rules, all of whose state is rolled back together',
-    'packages/integrations/github/actions/actions.test.ts': 'one table of actions, each against the same GitHub',
-    'packages/rules/build-from-unreviewed-commit.ts': 'to be rewritten on facts',
-    'packages/rules/credential-new-runner.test.ts': 'every way to know a runner, on one day one',
+    'packages/facts/reviewed.ts': 'one verdict, each of whose conditions reads what the others found',
+    'packages/incidents/record-findings.ts': 'one transaction: what is known, what follows from it, what is written',
     'packages/sources/github/grant.ts': 'all of GitHub’s events that give or take a right',
-    'packages/sources/github/source.test.ts': 'one table of deliveries',
     'packages/testing/stream.conformance.ts': 'one suite, played by both backends',
-    'services/detector/detector.test.ts': 'one service on a real database',
-    'services/notifier/notifier.test.ts': 'one service on a real database',
-    'services/remediator/remediator.test.ts': 'one service on a real database',
-    'test/canaries.test.ts': 'one secret at a time, by every way out',
-    'test/github-openapi.test.ts': 'one table of requests against GitHub’s description',
-    'test/kafka-secured.test.ts': 'one broker a way of logging in',
     'test/oracle/judging.ts': 'the rules’ meaning, told once more apart from the engine',
   };
 
@@ -117,7 +111,7 @@ describe('files', () => {
     const lines = new Map(files.map((path) => [path, read(path).split('\n').length - 1]));
     const sorted = [...lines.values()].sort((a, b) => a - b);
     expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThan(150);
-    const tooLong = files.filter((path) => lines.get(path)! > 400);
+    const tooLong = files.filter((path) => lines.get(path)! > 400 && !path.endsWith('.test.ts'));
     expect(tooLong.filter((path) => long[path] === undefined)).toEqual([]);
     expect(
       Object.keys(long).filter((path) => !tooLong.includes(path)),
