@@ -166,6 +166,23 @@ test('a runner is kept with its first work in each place, and of what has creden
   });
 });
 
+test('of too many environments the first stay, and one too many writes nothing', () => {
+  const key = 'github:github.com:runner:1:build-1';
+  const of = (count: number) =>
+    Array.from({ length: count }, (_, place) =>
+      job(`e${place}`, place, { runner: '1', run: '10', environment: `env-${place}` }),
+    );
+  const full = learned(runners, of(50)).get(key)!;
+  expect(full.work).toHaveLength(50);
+  const flooded: string[] = [];
+  const at = {
+    ...{ key, nowMs: startMs, pinned: new Set<string>() },
+    flooded: (kind: string, author: string) => flooded.push(`${kind} ${author}`),
+  };
+  expect(runners.learn(full, of(51).at(-1)!, at)).toBe(full);
+  expect(new Set(flooded)).toEqual(new Set(['work with credentials acme/app']));
+});
+
 test('who accepts teaches, by what was said last; a false alarm and somebody unknown teach nothing', () => {
   const key = 'github:github.com:runner:1:build-1';
   const isAccepted = (events: LoggedEvent[]) => learned(runners, events).get(key)?.accepted?.isAccepted;

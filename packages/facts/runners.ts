@@ -85,7 +85,12 @@ const isTask = eventIs('dev.cdevents.taskrun.started', 'dev.cdevents.taskrun.fin
 const isAct = eventIs('dev.cdeventsx.tripline-act.performed');
 
 /** Who sets off jobs chooses the names of environments and workflows; the first of each are kept, with and without credentials apart. */
-const most = { perRepository: 50, work: 300, early: 3, listings: 20, registrations: 5 } as const;
+const most = {
+  // Repositories have more workflows than environments, and what runs without credentials is rarely asked after.
+  work: { ofRepository: 200, all: 500 },
+  workWithCredentials: { ofRepository: 50, all: 300 },
+  ...{ early: 3, listings: 20, registrations: 5 },
+} as const;
 
 export const runners: Fact<Runner> = {
   id: 'runners',
@@ -217,15 +222,24 @@ function workOf(event: LoggedEvent, name: string, heardMs: number): Work {
 const isOnDefaultBranch = (data: Attributes): boolean =>
   data['vcs.ref.head.name'] !== undefined && data['vcs.ref.head.name'] === data['tripline.repository.default_branch'];
 
-const contextOf = ({ repositoryId, repository, groupId, environment, pipeline, credentials, classKey }: Work): string =>
-  JSON.stringify([repositoryId ?? repository, groupId, classKey, environment, environment ?? pipeline, credentials]);
+/** Whether two jobs are alike: on the same side of every question that a rule asks of where a runner worked. */
+function isAlike(a: Work, b: Work): boolean {
+  return (
+    (a.repositoryId ?? a.repository) === (b.repositoryId ?? b.repository) &&
+    a.groupId === b.groupId &&
+    a.classKey === b.classKey &&
+    a.environment === b.environment &&
+    (a.environment !== undefined || a.pipeline === b.pipeline) &&
+    a.credentials.length === b.credentials.length &&
+    a.credentials.every((credential, place) => credential === b.credentials[place])
+  );
+}
 const hasCredential = ({ environment, credentials }: Work): boolean =>
   environment !== undefined || credentials.length > 0;
 
 /** Of each context the first work and, of what was given credentials, the first of its last day and the first after each registration. */
 function keptWork(before: Runner, one: Work, at: LearnContext): Work[] {
-  const context = contextOf(one);
-  const [same, others] = [before.work.filter((work) => contextOf(work) === context), before.work];
+  const same = before.work.filter((work) => isAlike(work, one));
   if (same.some(({ eventId }) => eventId === one.eventId)) return before.work;
   const all = [...same, one].sort(inOwnOrder);
   const kept = new Set(all.filter(({ eventId }) => at.pinned.has(eventId)));
@@ -239,8 +253,10 @@ function keptWork(before: Runner, one: Work, at: LearnContext): Work[] {
     }
   }
   if (kept.size === same.length && !kept.has(one)) return before.work;
-  const unlike = others.filter((work) => !same.includes(work));
-  return bounded([...unlike, ...kept].sort(inOwnOrder), at);
+  const unlike = before.work.filter((work) => !same.includes(work));
+  const work = bounded([...unlike, ...kept].sort(inOwnOrder), at);
+  // What is one too many says nothing new, and writes nothing.
+  return work.length === before.work.length && !work.includes(one) ? before.work : work;
 }
 
 /** The first stay: more of the like says no more, and what stands is not pushed out. */
@@ -248,12 +264,14 @@ function bounded(work: Work[], at: LearnContext): Work[] {
   const counts = new Map<string, number>();
   return work.filter((one) => {
     if (at.pinned.has(one.eventId)) return true;
-    const kind = hasCredential(one) ? 'work with credentials' : 'work';
-    const [total, of] = [counts.get(kind) ?? 0, counts.get(`${kind} ${one.repository}`) ?? 0];
-    if (of >= most.perRepository) at.flooded(kind, one.repository);
-    else if (total >= most.work) at.flooded(kind, 'many');
+    const isGiven = hasCredential(one);
+    const kind = isGiven ? 'work with credentials' : 'work';
+    const { ofRepository, all } = isGiven ? most.workWithCredentials : most.work;
+    const [total, here] = [counts.get(kind) ?? 0, counts.get(`${kind} ${one.repository}`) ?? 0];
+    if (here >= ofRepository) at.flooded(kind, one.repository);
+    else if (total >= all) at.flooded(kind, 'many');
     else {
-      counts.set(kind, total + 1).set(`${kind} ${one.repository}`, of + 1);
+      counts.set(kind, total + 1).set(`${kind} ${one.repository}`, here + 1);
       return true;
     }
     return false;
