@@ -50,6 +50,8 @@ export const attributes = {
 
   // Where.
   'vcs.provider.name': z.enum(['github', 'gitlab', 'gitea', 'bitbucket', 'other']),
+  /** Host of the provider's instance, where it is another than the provider's own: an Enterprise Server's. */
+  'tripline.provider.instance': id,
   'vcs.owner.name': text,
   /** The provider's id of the organisation or user that owns the repository: it stays when the name changes. */
   'vcs.owner.id': id,

@@ -1,3 +1,4 @@
+import type { Attributes } from './attributes.ts';
 import type { TriplineEvent } from './event.ts';
 
 /** Where a thing is: names and ids of two providers, or of two instances of one, never mean the same. */
@@ -8,13 +9,14 @@ export type Place = {
 };
 
 /**
- * Where that is of which `event` tells: by its own address, else by its source's. What Tripline says of itself (`//tripline/…`)
+ * Where that is of which `event` tells: by its own address, the instance that it names, or else its source's. What Tripline says of itself (`//tripline/…`)
  * names no provider's host: then it is GitHub's own.
  */
 export function placeOf({ data, source }: Pick<TriplineEvent, 'source'> & { data: TriplineEvent['data'] }): Place {
-  const url = (data as { 'vcs.repository.url.full'?: string })['vcs.repository.url.full'];
+  const { 'vcs.repository.url.full': url, 'tripline.provider.instance': instance }: Attributes = data;
   // A look-up's answer names the API's host.
   const said = /^\/\/([^/:]+)/.exec(source)?.[1]?.replace(/^api\./, '');
-  const host = /^[a-z]+:\/\/(?:[^/@]*@)?([^/:]+)/i.exec(url ?? '')?.[1] ?? (said === 'tripline' ? undefined : said);
+  const host =
+    /^[a-z]+:\/\/(?:[^/@]*@)?([^/:]+)/i.exec(url ?? '')?.[1] ?? instance ?? (said === 'tripline' ? undefined : said);
   return { provider: data['vcs.provider.name'] ?? 'github', instance: (host ?? 'github.com').toLowerCase() };
 }

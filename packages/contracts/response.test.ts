@@ -20,6 +20,7 @@ test('every former name leads to an intent, and none is one', () => {
 test.each([
   [{ 'vcs.repository.url.full': 'https://GitHub.acme.example/acme/app' }, '//github.com/acme', 'github.acme.example'],
   [{}, '//github.acme.example/acme', 'github.acme.example'],
+  [{ 'tripline.provider.instance': 'github.acme.example' }, '//github.com/acme', 'github.acme.example'],
   [{}, '//tripline/acme', 'github.com'],
   [{}, 'urn:x', 'github.com'],
 ])('a thing is where its event says: %o from %s', (attributes, source, instance) => {

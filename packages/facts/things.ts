@@ -51,7 +51,8 @@ export function authorOf(account: Account | undefined): string {
  */
 export function instanceOf(event: LoggedEvent): string {
   const data: Attributes = event.data;
-  const host = hostOf(data['vcs.repository.url.full'], 'https://') ?? hostOf(event.source, '//');
+  const named = hostOf(data['vcs.repository.url.full'], 'https://') ?? data['tripline.provider.instance'];
+  const host = named ?? hostOf(event.source, '//');
   return host === undefined || host === 'tripline' ? 'github.com' : host;
 }
 

@@ -16,7 +16,7 @@ export const instant = z.union([z.string(), z.number()]).nullish();
 export const absent = z.never().optional();
 
 /** A user, organisation, bot or, without a login, an enterprise. */
-export const account = z.object({ login: maybe, id: number.nullish(), type: maybe });
+export const account = z.object({ login: maybe, id: number.nullish(), type: maybe, html_url: maybe });
 export const someone = account.nullish();
 export const app = z.object({ slug: maybe, name: maybe }).nullish();
 

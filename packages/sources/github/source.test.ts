@@ -248,6 +248,19 @@ describe('ids', () => {
   });
 });
 
+test('an Enterprise Server is named by the addresses that it signs, also where no repository is concerned; github.com is not', () => {
+  const at = (host: string) => {
+    const someone = { login: 'mona', id: 3, type: 'User', html_url: `https://${host}/mona` };
+    const membership = { role: 'member', state: 'active', organization_url: '', user: someone };
+    const body = { action: 'member_added', membership, organization: { login: 'acme', id: 1 }, sender: someone };
+    const normalised = normalise('organization', body);
+    return 'event' in normalised ? normalised.event.data['tripline.provider.instance'] : normalised;
+  };
+  expect(at('GitHub.acme.example')).toBe('github.acme.example');
+  expect(at('github.com')).toBeUndefined();
+  expect(at('github.com.evil.example')).toBe('github.com.evil.example');
+});
+
 describe('who looks like GitHub', () => {
   test.each([
     [{ 'x-gitea-event': 'push' }, 'Gitea'],

@@ -183,6 +183,12 @@ function whole(told: Told, body: Around, owner: Owner): Attributes | undefined {
   return eventTypes[told.type].every((name) => data[name] !== undefined) ? (data as Attributes) : undefined;
 }
 
+/** Host of the GitHub that an address is of, by what it signed; undefined for github.com itself, and for what is no host. */
+function instanceOf(url: string | null | undefined): string | undefined {
+  if (url == null || url.startsWith('https://github.com/')) return undefined;
+  return /^https:\/\/([a-z0-9][a-z0-9.-]{0,250})\//i.exec(url)?.[1]?.toLowerCase();
+}
+
 const visibilities = new Set(['public', 'private', 'internal']);
 
 function surroundings({ sender, repository }: Around, owner: Owner): Draft {
@@ -192,6 +198,7 @@ function surroundings({ sender, repository }: Around, owner: Owner): Draft {
     'user.name': loginText(sender?.login),
     'user.type': text(sender?.type),
     'vcs.provider.name': 'github',
+    'tripline.provider.instance': instanceOf(repository?.html_url ?? sender?.html_url),
     'vcs.owner.name': loginText(owner?.login),
     'vcs.owner.id': identifier(owner?.id),
     'vcs.repository.name': repositoryName(repository?.full_name),
