@@ -541,7 +541,7 @@ CREATE TABLE told (
   CONSTRAINT told_failures_check CHECK ((failures >= 0)),
   CONSTRAINT told_generation_check CHECK ((generation >= 0)),
   CONSTRAINT told_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'dry-run'::text]))),
-  CONSTRAINT told_reference_check CHECK ((jsonb_typeof(reference) = 'object'::text)),
+  CONSTRAINT told_reference_check CHECK ((jsonb_typeof(reference) = 'object'::text)) NOT VALID,
   CONSTRAINT told_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))),
   CONSTRAINT told_sink_check CHECK ((sink ~ '^[a-z][a-z0-9-]*$'::text)) NOT VALID,
   CONSTRAINT told_state_check CHECK ((state = ANY (ARRAY['open'::text, 'acknowledged'::text, 'resolved'::text]))),

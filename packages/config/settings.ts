@@ -5,9 +5,9 @@ import { channels } from '@tripline/integrations/channels';
 import {
   checkGithubClient,
   githubAppClientSettings,
-  githubClientEnvironment,
   githubClientSettings,
 } from '@tripline/integrations/github/settings';
+import { providers } from '@tripline/integrations/providers';
 import { type EnvironmentSetting, secret } from '@tripline/runtime/setting';
 import { githubAppFeedSettings, githubFeedSettings, githubWorkspaceSettings } from '@tripline/sources/github/settings';
 import { feeds } from '@tripline/sources/registry';
@@ -135,6 +135,7 @@ const whole = z.strictObject({
   github: github.prefault({}),
   ...settingsOf(channels),
   ...settingsOf(feeds),
+  ...settingsOf(providers),
   workspaces: z
     .array(workspace)
     .default([])
@@ -261,6 +262,6 @@ export const environment: readonly EnvironmentSetting[] = [
   { name: 'TRIPLINE_DRILL_KEY', path: 'drillKey', secret: true },
   { name: 'TRIPLINE_LEARNING_DAYS', path: 'learningDays', kind: 'number' },
   ...feeds.flatMap(({ environment }) => environment),
-  ...githubClientEnvironment,
+  ...providers.flatMap(({ environment }) => environment),
   ...channels.flatMap(({ environment }) => environment),
 ];

@@ -2,8 +2,6 @@ import { describeTarget, type Intent, verbOf } from '@tripline/contracts/respons
 import type { OpenProvider, ProviderOptions, Resolved } from './provider.ts';
 import { providers } from './providers.ts';
 
-type Config = Parameters<(typeof providers)[number]['open']>[0];
-
 /** The providers as the settings have them. */
 export type Providers = {
   resolve: (intent: Intent) => Resolved;
@@ -11,8 +9,10 @@ export type Providers = {
   titleOf: (provider: string) => string;
 };
 
-export function openProviders(config: Config, options: ProviderOptions): Providers {
-  const opened = new Map<string, OpenProvider>(providers.map(({ name, open }) => [name, open(config, options)]));
+/** Opens every provider of the registry. @param config the whole settings, of which each takes what it names. */
+export async function openProviders(config: object, options: ProviderOptions): Promise<Providers> {
+  const opened = new Map<string, OpenProvider>();
+  for (const { name, load } of providers) opened.set(name, (await load()).open(config as never, options));
   const titles = new Map<string, string>(providers.map(({ name, title }) => [name, title]));
   return {
     resolve(intent) {

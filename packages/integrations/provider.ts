@@ -1,7 +1,21 @@
 import type { Look } from '@tripline/contracts/check';
 import type { Intent, PersonRef, StepTargets } from '@tripline/contracts/response';
 import type { Clock } from '@tripline/runtime/clock';
+import type { EnvironmentSetting } from '@tripline/runtime/setting';
+import type { z } from 'zod';
 import type { Outcome } from './outcome.ts';
+
+/** A provider as providers.ts holds it: light, since the settings of every command are made of it. */
+export type RegisteredProvider = {
+  /** As intents name it, its folder, and what its settings stand under in tripline.yaml. */
+  name: string;
+  /** As people read it: `GitHub`. */
+  title: string;
+  /** Absent of `github`, which is a feed too: packages/config puts both halves together. */
+  settings?: z.ZodType;
+  environment: readonly EnvironmentSetting[];
+  load: () => Promise<Provider>;
+};
 
 /**
  * A provider at which findings can be answered: a folder of this package, and a line in providers.ts. It resolves intents
@@ -9,10 +23,6 @@ import type { Outcome } from './outcome.ts';
  */
 // biome-ignore lint/suspicious/noExplicitAny: each provider names the settings that it needs; who opens it has them all.
 export type Provider<Needs = any> = {
-  /** As intents name it, and its folder: `github`. */
-  name: string;
-  /** As people read it: `GitHub`. */
-  title: string;
   open: (config: Needs, options: ProviderOptions) => OpenProvider;
   /** What `tripline doctor` says of it. */
   doctor: (config: Needs) => Look[];

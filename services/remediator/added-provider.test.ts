@@ -2,7 +2,6 @@ import { loadConfig } from '@tripline/config/config';
 import type { Intent } from '@tripline/contracts/response';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
-import { forge } from '@tripline/testing/fakes/forge/provider';
 import { type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -11,6 +10,7 @@ import { type Acted, createRemediateTask } from './remediator.ts';
 // The registry with one line more is all that this test changes.
 vi.mock('@tripline/integrations/providers', async (original) => {
   const { providers } = await original<typeof import('@tripline/integrations/providers')>();
+  const { forge } = await import('@tripline/testing/fakes/forge/registration');
   return { providers: [...providers, forge] };
 });
 
@@ -54,12 +54,12 @@ async function remediate(protectedOnes: { repositories: string[] }): Promise<Act
        '{}', '19', '{}')`,
     [id, JSON.stringify([run, branch])],
   );
-  const config = loadConfig({}, '/nonexistent');
+  const env = { TRIPLINE_FORGE_API_URL: server.url, TRIPLINE_FORGE_TOKEN: 'forge-canary-token' };
+  const config = loadConfig(env, '/nonexistent');
   const acted: Acted[] = [];
   const task = createRemediateTask({
     config: {
       ...config,
-      ...{ forge: { apiUrl: server.url, token: 'forge-canary-token' } },
       remediation: {
         ...config.remediation,
         mode: 'automatic',

@@ -105,10 +105,12 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
 /** The task behind the job `remediate`. Any number of them may run for one finding at once. */
 export function createRemediateTask(parts: RemediatorParts): (payload: { finding: string }) => Promise<void> {
   const { config, db, logger, clock, metrics, onActed } = parts;
-  const providers = openProviders(config, {
+  const opening = openProviders(config, {
     ...{ clock, fetch: parts.fetch },
     onLeftAlive: (reason) => logger.error({ reason }, 'revoking a token failed; it expires within an hour'),
   });
+  /** Open before the first job does anything. */
+  let providers!: Providers;
   const counter = new Counter({
     name: 'tripline_remediator_steps_total',
     help: 'Response steps settled, by action, mode, verdict, state and check',
@@ -117,6 +119,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   });
 
   return async function remediate({ finding: id }) {
+    providers = await opening;
     const finding = await readFinding(db, id);
     if (finding === undefined) throw new Error(`there is no finding ${id}: its job must have outlived it`);
     await planRemediations(db, finding, finding.response.map(plan));

@@ -63,7 +63,9 @@ describe('the database', () => {
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
     const until = new Date(nowMs + 13 * dayMs).toISOString().slice(0, 10);
     expect(named(checks, 'learning in new')).toMatchObject({ state: 'ok' });
-    expect(named(checks, 'learning in new')?.said).toMatch(`credential-new-runner until ${until}`);
+    expect(named(checks, 'learning in new')?.said).toMatch(
+      `credential-new-runner, credential-new-hosted-class until ${until}`,
+    );
     expect(named(checks, 'learning in old')).toMatchObject({ state: 'ok', said: 'done' });
     expect(named(checks, 'learning in imported')?.said).toContain('an inventory was imported');
     expect(named(checks, 'learning in tripline-drill-x')).toBeUndefined();

@@ -2,6 +2,7 @@ import type { Config } from '@tripline/config/config';
 import type { Check, Look } from '@tripline/contracts/check';
 import type { ChannelDefinition } from '@tripline/integrations/channel';
 import { channels } from '@tripline/integrations/channels';
+import type { Provider } from '@tripline/integrations/provider';
 import { providers } from '@tripline/integrations/providers';
 import { feeds } from '@tripline/sources/registry';
 import { ask } from './check.ts';
@@ -9,11 +10,12 @@ import { ask } from './check.ts';
 /** Whether deliveries can be proved, and whether those whom Tripline calls would take its calls: all registries. */
 export async function checkProviders(config: Config): Promise<Check[]> {
   const sources = await Promise.all(feeds.map(({ load }) => load()));
+  const called: Provider[] = await Promise.all(providers.map(({ load }) => load()));
   const opened: ChannelDefinition[] = await Promise.all(channels.map(({ load }) => load()));
   const settings: Readonly<Record<string, unknown>> = config;
   const looks: Look[] = [
     ...sources.flatMap(({ doctor }) => doctor(config)),
-    ...providers.flatMap(({ doctor }) => doctor(config)),
+    ...called.flatMap(({ doctor }) => doctor(config)),
     ...opened.flatMap(({ name, doctor }) => doctor(settings[name])),
   ];
   return Promise.all([...looks.map(({ name, mend, look }) => ask(name, mend, look)), remediation(config)]);

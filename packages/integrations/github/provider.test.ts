@@ -5,7 +5,7 @@ import { openProviders } from '../open-providers.ts';
 import { instanceOf } from './instance.ts';
 
 const options = { clock: { nowMs: () => 0, pause: async () => {} }, onLeftAlive: () => {} };
-const { resolve } = openProviders(loadConfig({}, '/nonexistent'), options);
+const { resolve } = await openProviders(loadConfig({}, '/nonexistent'), options);
 const place = { provider: 'github', instance: 'github.com' };
 const repository = 'acme/app';
 const organization = 'acme';

@@ -23,8 +23,6 @@ type Needs = {
 
 /** GitHub, as responses meet it. What it can do: README.md. */
 export const github: Provider<Needs> = {
-  name: 'github',
-  title: 'GitHub',
   open(config, options) {
     const { apiUrl, app } = config.github;
     const opened: Opened = {

@@ -6,10 +6,8 @@ import { stopRun } from './actions/stop-run.ts';
 /** What of the settings it reads. */
 type Needs = { forge?: { apiUrl: string; token: string } };
 
-/** A provider that no Tripline has: a CI server which stops runs. The seam's proof; what a provider's folder needs. */
+/** Forge, as responses meet it. */
 export const forge: Provider<Needs> = {
-  name: 'forge',
-  title: 'Forge',
   open: ({ forge: settings }) => {
     const fetch = settings && createOutbound(settings.apiUrl);
     return {
