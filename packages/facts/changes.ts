@@ -4,6 +4,7 @@ import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { type Bound, inOwnOrder, keepBounded, manyAuthors, observedBy } from './bounds.ts';
+import { isEarlier, keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { accountOf, accountSchema, authorOf, changeKeyIn, repositoryKeyOf, senderOf } from './things.ts';
 
@@ -108,21 +109,29 @@ export const changes: Fact<Change> = {
   keepMs: 180 * dayMs,
 };
 
+/** One event says what all say; should two differ, as after a renaming, one is taken whatever came first. */
+const isFirst = <T>(told: T | undefined, known: T | undefined): boolean =>
+  told !== undefined && (known === undefined || JSON.stringify(told) < JSON.stringify(known));
+
 const nothing: Change = { fork: false, heads: [], reviews: [], merged: [], listed: [] };
-type Lists = 'heads' | 'reviews' | 'merged' | 'listed';
 
 function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext): Change | undefined {
   const data: Attributes = event.data;
   let next = known ?? nothing;
-  const add = <Name extends Lists>(name: Name, told: Change[Name][number], bound: Bound<never>): void => {
-    const kept = keepBounded(next[name] as never[], told as never, bound, at) as readonly unknown[];
-    if (kept !== (next[name] as readonly unknown[])) next = { ...next, [name]: kept };
+  const addMerged = (told: Change['merged'][number]): void => {
+    const isSame = (one: Change['merged'][number]) => one.base === told.base && one.head === told.head;
+    const kept = keepEarliest(next.merged, told, isSame, merged, at);
+    if (kept !== next.merged) next = { ...next, merged: [...kept] };
   };
   const addReview = (review: Review): void => {
-    // An approval that the API repeats is one; its dismissal is another thing, with a time of its own.
+    // What the API repeats is one with what a webhook told, which says more; a dismissal is another thing.
     const place = next.reviews.findIndex((one) => one.id === review.id && one.state === review.state);
     const before = next.reviews[place];
-    if (before !== undefined && (before.base !== undefined || review.base === undefined)) return;
+    const isBetter =
+      before !== undefined && (before.base === undefined) === (review.base === undefined)
+        ? isEarlier(review, before)
+        : review.base !== undefined;
+    if (before !== undefined && !isBetter) return;
     if (before !== undefined) next = { ...next, reviews: next.reviews.toSpliced(place, 1) };
     const isOfHouse = (one: Review) => ofTheHouse.has(one.association);
     const mine = next.reviews.filter((one) => isOfHouse(one) === isOfHouse(review));
@@ -141,10 +150,9 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
     next = { ...next, reviews: [...others, ...kept].sort(inOwnOrder) };
   };
   const learnHead = (author: Change['author'], fork: boolean, branch: string | undefined): void => {
-    if (author !== undefined && next.author?.id === undefined && next.author?.login !== author.login)
-      next = { ...next, author };
+    if (isFirst(author, next.author)) next = { ...next, author: author! };
     if (fork && !next.fork) next = { ...next, fork };
-    if (branch !== undefined && next.branch === undefined) next = { ...next, branch };
+    if (isFirst(branch, next.branch)) next = { ...next, branch: branch! };
   };
   if (isEvent(event, 'dev.cdeventsx.tripline-change.looked-up')) {
     const number = at.key.slice(at.key.lastIndexOf('!') + 1);
@@ -185,33 +193,27 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
       data['tripline.change.merged_by_id'] ?? data['user.id'],
     );
     const commitCount = data['tripline.change.commit_count'];
-    if (!next.merged.some((one) => one.revision === revision && one.head === head && one.commitCount === commitCount)) {
-      add(
-        'merged',
-        {
-          ...observedBy(event),
-          ...{ head: head!, base, atMs: parseTime(event.time) },
-          ...(revision === undefined ? {} : { revision }),
-          ...(by === undefined ? {} : { by }),
-          ...(commitCount === undefined ? {} : { commitCount }),
-        },
-        merged as Bound<never>,
-      );
-    }
+    addMerged({
+      ...observedBy(event),
+      ...{ head: head!, base, atMs: parseTime(event.time) },
+      ...(revision === undefined ? {} : { revision }),
+      ...(by === undefined ? {} : { by }),
+      ...(commitCount === undefined ? {} : { commitCount }),
+    });
   } else if (event.type === 'dev.cdevents.change.created' || data['tripline.change.action'] === 'synchronize') {
     const by = senderOf(data);
     const before = data['tripline.ref.before'];
-    if (event.type === 'dev.cdevents.change.created' && next.opened === undefined)
+    if (event.type === 'dev.cdevents.change.created' && isEarlier(event, next.opened))
       next = { ...next, opened: observedBy(event) };
-    if (!next.heads.some((one) => one.revision === head && one.before === before)) {
-      const told = {
-        ...observedBy(event),
-        revision: head!,
-        ...(before === undefined ? {} : { before }),
-        ...(by === undefined ? {} : { by }),
-      };
-      add('heads', told, heads as Bound<never>);
-    }
+    const told = {
+      ...observedBy(event),
+      revision: head!,
+      ...(before === undefined ? {} : { before }),
+      ...(by === undefined ? {} : { by }),
+    };
+    const isSame = (one: Change['heads'][number]) => one.revision === head && one.before === before;
+    const kept = keepEarliest(next.heads, told, isSame, heads, at);
+    if (kept !== next.heads) next = { ...next, heads: [...kept] };
   }
   return next === nothing ? known : next;
 
@@ -220,39 +222,32 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
     for (const review of answered.reviews) {
       const state = review.state.toLowerCase();
       if (state !== 'approved' && state !== 'changes_requested' && state !== 'dismissed') continue;
-      // When it was taken back the API does not say; a webhook's word on it stands.
-      const known = next.reviews.some(({ id }) => id === review.id);
-      if (state === 'dismissed' && known) continue;
       addReview({
         ...observedBy(event),
         ...{ id: review.id, state, revision: review.revision, association: review.association },
-        atMs: parseTime(review.submittedAt),
+        // When it was taken back the API does not say: by now it was.
+        atMs: parseTime(state === 'dismissed' ? event.time : review.submittedAt),
         by: accountOf(review.author, review.authorId, review.authorType)!,
       });
     }
-    if (
-      answered.state === 'merged' &&
-      !next.merged.some(({ base, head }) => base === answered.baseName && head === answered.headRevision)
-    ) {
+    if (answered.state === 'merged') {
       const by = accountOf(answered.mergedBy, answered.mergedById);
-      add(
-        'merged',
-        {
-          ...observedBy(event),
-          ...{ head: answered.headRevision, base: answered.baseName },
-          atMs: answered.mergedAt === undefined ? Number.MAX_SAFE_INTEGER : parseTime(answered.mergedAt),
-          ...(answered.mergeRevision === undefined ? {} : { revision: answered.mergeRevision }),
-          ...(by === undefined ? {} : { by }),
-          ...(answered.commits === undefined ? {} : { commitCount: answered.commits.length }),
-        },
-        merged as Bound<never>,
-      );
+      addMerged({
+        ...observedBy(event),
+        ...{ head: answered.headRevision, base: answered.baseName },
+        atMs: answered.mergedAt === undefined ? Number.MAX_SAFE_INTEGER : parseTime(answered.mergedAt),
+        ...(answered.mergeRevision === undefined ? {} : { revision: answered.mergeRevision }),
+        ...(by === undefined ? {} : { by }),
+        ...(answered.commits === undefined ? {} : { commitCount: answered.commits.length }),
+      });
     }
     if (answered.commits === undefined) return;
     const told = answered.commits.map(({ revision, parents, author, authorId, authorType, committer, verified }) => {
       const by = accountOf(author || undefined, authorId, authorType);
       return { revision, parents, committer, verified, ...(by === undefined ? {} : { author: by }) };
     });
-    add('listed', { ...observedBy(event), head: answered.headRevision, commits: told }, listed as Bound<never>);
+    const answer = { ...observedBy(event), head: answered.headRevision, commits: told };
+    const kept = keepBounded(next.listed, answer, listed, at);
+    if (kept !== next.listed) next = { ...next, listed: [...kept] };
   }
 }

@@ -4,6 +4,7 @@ import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
+import { isEarlier, keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { accountOf, accountSchema, authorOf, commitKeyIn, repositoryKeyOf } from './things.ts';
 
@@ -188,10 +189,11 @@ function learn(known: Commit | undefined, event: LoggedEvent, at: LearnContext):
   };
   const addChange = (told: Omit<OfChange, keyof ReturnType<typeof observedBy> | 'kept'>): void => {
     const isKnown = (one: OfChange) => one.change === told.change && one.as === told.as;
-    if (next.changes.some(isKnown)) return;
+    const earlier = next.changes.find(isKnown);
+    if (earlier !== undefined && !isEarlier(event, earlier)) return;
     const isMerged = told.as === 'merge' || event.type === 'dev.cdevents.change.merged';
     const bound = !told.fork ? ownChanges : isMerged ? mergedChanges : forkChanges;
-    const mine = next.changes.filter((one) => boundOf.get(one.kept) === bound);
+    const mine = next.changes.filter((one) => boundOf.get(one.kept) === bound && one !== earlier);
     const kept = keepBounded(mine, { ...observedBy(event), ...told, kept: bound.kind }, bound, {
       ...at,
       flooded: (kind, author) => {
@@ -200,15 +202,17 @@ function learn(known: Commit | undefined, event: LoggedEvent, at: LearnContext):
       },
     });
     if (kept === mine) return;
-    const others = next.changes.filter((one) => boundOf.get(one.kept) !== bound);
+    const others = next.changes.filter((one) => boundOf.get(one.kept) !== bound && one !== earlier);
     next = { ...next, changes: [...others, ...kept].sort(inOwnOrder) };
   };
   if (isRun(event)) {
     const ref = data['vcs.ref.head.name'];
     const isPull =
       data['tripline.pipeline.trigger']?.startsWith('pull_request') === true || data['tripline.head.fork'] === true;
-    if (ref !== undefined && !isPull && !next.built.some((one) => one.ref === ref)) {
-      add('built', { ...observedBy(event), ref: clip(ref, 300) }, built as Bound<never>);
+    if (ref !== undefined && !isPull) {
+      const told = { ...observedBy(event), ref: clip(ref, 300) };
+      const kept = keepEarliest(next.built, told, (one) => one.ref === told.ref, built, at);
+      if (kept !== next.built) next = { ...next, built: [...kept] };
     }
   } else if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
     const told = pushOf(event, revision);

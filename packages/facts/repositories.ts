@@ -5,6 +5,7 @@ import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { type Bound, keepBounded, observedBy } from './bounds.ts';
+import { keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { matches } from './ref-patterns.ts';
 import { keyOf, namedRepository, repositoryKeyOf } from './things.ts';
@@ -70,6 +71,7 @@ const visibilities: Bound<Repository['visibility'][number]> = {
   authorOf: () => '',
   mostPerAuthor: 20,
   most: 20,
+  nameOf: ({ value }) => value,
 };
 /** How long a branch whose protection was lifted is judged all the same: whoever lifts it may be about to push. */
 const liftedMs = 7 * dayMs;
@@ -85,7 +87,7 @@ const reads = [
 export const repositories: Fact<Repository> = {
   id: 'repositories',
   description:
-    'A repository by its id: the names and default branches that it has had, whether it is public, and which branches are protected by what, from inventories and the events of branch protections and rulesets. ' +
+    'A repository by its id: the names default branches and visibilities that it has had, and which branches are protected by what, from inventories and the events of branch protections and rulesets. ' +
     'What an inventory tells by name stands under the name. Rulesets of the organisation, and patterns that a ruleset excludes, are not told by webhooks.',
   reads,
   value: repositorySchema,
@@ -156,9 +158,12 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
     set('defaultBranches', earliest(next.defaultBranches, told, branches, at));
   }
   const value = data['tripline.repository.visibility'];
-  const isOfVisibility = data['tripline.control.kind'] === 'visibility';
-  if (value !== undefined && (isOfVisibility || before.visibility.length === 0)) {
-    set('visibility', keepBounded(next.visibility, { ...observedBy(event), value }, visibilities, at));
+  if (value !== undefined) {
+    const told = { ...observedBy(event), value };
+    set(
+      'visibility',
+      keepEarliest(next.visibility, told, (one) => one.value === value, visibilities, at),
+    );
   }
   const protection = protectionOf(event);
   if (protection !== undefined) set('protections', keepBounded(next.protections, protection, protections, at));
@@ -174,11 +179,8 @@ function formerNameOf(data: Attributes): string | undefined {
 }
 
 /** The list with the first telling of each name. */
-function earliest(known: readonly Named[], told: Named, bound: Bound<Named>, at: LearnContext): readonly Named[] {
-  const place = known.findIndex(({ name }) => name === told.name);
-  if (place >= 0 && parseTime(known[place]!.time) <= parseTime(told.time)) return known;
-  return keepBounded(place < 0 ? known : known.toSpliced(place, 1), told, bound, at);
-}
+const earliest = (known: readonly Named[], told: Named, bound: Bound<Named>, at: LearnContext): readonly Named[] =>
+  keepEarliest(known, told, ({ name }) => name === told.name, bound, at);
 
 /** Kinds of rules that say who may change a branch; a ruleset of others, such as on messages, tells nothing of what matters. */
 const protecting = /"type":"(?:pull_request|update|merge_queue|required_status_checks|required_deployments)"/;

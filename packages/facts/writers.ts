@@ -3,6 +3,7 @@ import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/e
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { z } from 'zod';
 import { observedBy } from './bounds.ts';
+import { isEarlier } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { type Account, accountOf, authorOf, keyOf, repositoryKeyOf, senderOf } from './things.ts';
 
@@ -52,7 +53,7 @@ export const writers: Fact<Writer> = {
 
 function learn(known: Writer | undefined, event: LoggedEvent, at: LearnContext): Writer | undefined {
   const told = toldOf(event).find(({ key }) => key === at.key);
-  if (told === undefined || known?.[told.proof] !== undefined) return known;
+  if (told === undefined || !isEarlier(event, known?.[told.proof])) return known;
   return { ...known, [told.proof]: observedBy(event) };
 }
 

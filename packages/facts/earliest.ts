@@ -1,0 +1,26 @@
+import type { LearnContext, Observed } from '@tripline/contracts/fact';
+import { parseTime } from '@tripline/contracts/time';
+import { type Bound, keepBounded } from './bounds.ts';
+
+/**
+ * The observations with `told` among them, unless the same was told by an earlier event: of what many events tell, the
+ * first is kept, whichever came first. Of two of one time whoever was heard first is believed, so that what is sent again
+ * makes nothing unproven.
+ */
+export function keepEarliest<T extends Observed>(
+  known: readonly T[],
+  told: T,
+  isSame: (other: T) => boolean,
+  bound: Bound<T>,
+  at: Pick<LearnContext, 'pinned' | 'flooded'>,
+): readonly T[] {
+  const place = known.findIndex(isSame);
+  const before = known[place];
+  if (before !== undefined && !isEarlier(told, before)) return known;
+  return keepBounded(before === undefined ? known : known.toSpliced(place, 1), told, bound, at);
+}
+
+/** Whether `told` is of an earlier time than what is known. */
+export function isEarlier(told: Pick<Observed, 'time'>, known: Pick<Observed, 'time'> | undefined): boolean {
+  return known === undefined || parseTime(told.time) < parseTime(known.time);
+}

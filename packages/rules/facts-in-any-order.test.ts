@@ -1,0 +1,84 @@
+import type { LoggedEvent } from '@tripline/contracts/event';
+import type { AnyFact } from '@tripline/contracts/fact';
+import { changes } from '@tripline/facts/changes';
+import { commits } from '@tripline/facts/commits';
+import { deployments } from '@tripline/facts/deployments';
+import { refs } from '@tripline/facts/refs';
+import { repositories } from '@tripline/facts/repositories';
+import { runs } from '@tripline/facts/runs';
+import { writers } from '@tripline/facts/writers';
+import { eventsOf } from '@tripline/testing/timeline/in-words';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+/** A day at a repository, with all that tells of commits and runs. */
+const day = eventsOf(`
+  09:00     ada     pushes h to acme/app feat (from nothing; touching .github/workflows/ci.yml)
+  09:00:05  ada     opens #12 in acme/app from feat at h
+  09:01     mallory opens #13 in acme/app from x at h (of fork mallory; association NONE)
+  09:02     mallory approves #12 in acme/app (association NONE)
+  09:03     carol   approves #12 in acme/app
+  09:04     carol   dismisses #12 in acme/app of carol
+  09:05     carol   approves #12 in acme/app
+  09:06     carol   pushes u to acme/app feat (committed by web-flow)
+  09:06:01  carol   updates #12 in acme/app to u
+  09:07     ada     queues #12 in acme/app as q
+  09:08     ada     creates ruleset releases of acme/app (protecting refs/heads/rel/*)
+  09:09     ada     deletes ruleset releases of acme/app
+  09:10     carol   merges #12 in acme/app as m (of u, m)
+  09:10:05  carol   starts run 7 of ci in acme/app at m
+  09:10:06  carol   starts job deploy of run 7 (to production; on box-1)
+  09:10:07  carol   starts job build of run 7
+  09:10:08  github  answers about m in acme/app (verified; committed by web-flow; authored by carol; parents day1, u; change #12; merged as m; merged by carol; listing h, u<h+day1; approved by carol; at h; association NONE; permission write; approved at 09:05:00)
+  09:10:20  carol   finishes job deploy of run 7
+  09:10:30  carol   finishes run 7
+  09:11     carol   tags m of acme/app as v1 (annotated as object)
+  09:12     dan     deploys m of acme/app to staging
+  09:13     ada     renames repository acme/app to acme/app2
+  09:14     dan     starts run 7 of ci in acme/app2 at m (attempt 2)
+`).map(
+  (event) =>
+    ({
+      trust: 'high',
+      workspace: 'acme',
+      position: { partition: 0, offset: 0, appendedAtMs: 0 },
+      ...event,
+    }) as unknown as LoggedEvent,
+);
+
+function learnAll(fact: AnyFact, events: readonly LoggedEvent[]): Map<string, unknown> {
+  const known = new Map<string, unknown>();
+  for (const event of events) {
+    if (!fact.reads.includes(event.type)) continue;
+    for (const key of fact.keys(event)) {
+      const value = fact.learn(known.get(key), event, { key, nowMs: 0, pinned: new Set(), flooded: () => {} });
+      if (value !== undefined) known.set(key, value);
+    }
+  }
+  return new Map([...known].sort());
+}
+
+describe.each([runs, deployments, commits, changes, refs, repositories, writers] as AnyFact[])('$id', (fact) => {
+  const expected = learnAll(fact, day);
+  test('knows something, of the form that it says', () => {
+    expect(expected.size).toBeGreaterThan(0);
+    for (const value of expected.values()) expect(fact.value.parse(value)).toEqual(value);
+  });
+  test('is the same object where nothing is added', () => {
+    for (const event of day.filter(({ type }) => fact.reads.includes(type))) {
+      for (const key of fact.keys(event)) {
+        const value = expected.get(key);
+        expect(fact.learn(value, event, { key, nowMs: 0, pinned: new Set(), flooded: () => {} })).toBe(value);
+      }
+    }
+  });
+  test('knows the same in any order, however often it is told', () => {
+    const twice = fc.shuffledSubarray([...day, ...day], { minLength: day.length * 2 });
+    fc.assert(
+      fc.property(twice, (events) => {
+        expect(learnAll(fact, events)).toEqual(expected);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
