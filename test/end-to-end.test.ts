@@ -163,7 +163,7 @@ const keyAdded = () => ({
     full_name: 'acme/app',
     private: true,
     default_branch: 'main',
-    html_url: 'https://github.example/acme/app',
+    html_url: 'https://github.com/acme/app',
     owner: { login: 'acme', id: 2, type: 'Organization' },
   },
   organization: { login: 'acme', id: 2 },
@@ -181,6 +181,8 @@ async function playMainJob(more: Record<string, string>): Promise<void> {
   policy:
     - { rule: privilege-grant-outside-job, minSeverity: high, minConfidence: medium, actions: [revoke-credential] }
 rules:
+  # Tells of the same key; here one finding is followed all the way.
+  off: [deploy-key-write-added]
   settings:
     privilege-grant-outside-job:
       grantingWorkflows: [acme/access/.github/workflows/grant.yml]
