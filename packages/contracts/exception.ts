@@ -11,7 +11,8 @@ export const exceptionMatchers = [
 
 /**
  * What is in order although a rule finds it: decided by `owner`, until a day. The finding is kept, told to nobody and never
- * acted upon. A name fits whole, in any case, or by its beginning where it ends in `*`.
+ * acted upon. A name fits whole, in any case, or by its beginning where it ends in `*`; a runner is named as findings do, such
+ * as `github:github.com:runner:12:build-1`.
  */
 export type Exception = {
   /** Ids of rules. */

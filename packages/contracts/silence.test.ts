@@ -14,7 +14,7 @@ const finding = {
     { kind: 'run', id: 'acme/app#7' },
     { kind: 'repository', id: 'acme/app' },
     { kind: 'environment', id: 'preview-7' },
-    { kind: 'runner', id: 'self-hosted:12' },
+    { kind: 'runner', id: 'github:github.com:runner:12:build-1' },
     { kind: 'user', id: 'ada' },
     { kind: 'user', id: 'bob' },
   ] as Entity[],
@@ -32,7 +32,7 @@ describe('a silence', () => {
     [{ repository: 'acme/ap' }, false],
     [{ environment: 'preview-*' }, true],
     [{ environment: 'production' }, false],
-    [{ runner: 'self-hosted:12' }, true],
+    [{ runner: 'github:github.com:runner:12:build-1' }, true],
     [{ actor: 'ada' }, true],
     // Whom something was done to is not who did it.
     [{ actor: 'bob' }, false],

@@ -6,8 +6,8 @@ type SilenceMatcher = (typeof silenceMatchers)[number];
 
 /**
  * Which findings nobody is to hear of. Every matcher that is given must fit: by the whole text, or by its beginning where
- * it ends in `*`. `actor` is who acted, by login; `repository` is `owner/name`. Of several repositories, runners or
- * environments that a finding names, all must fit.
+ * it ends in `*`. `actor` is who acted, by login; `repository` is `owner/name`; `runner` is as findings name it, such as
+ * `github:github.com:runner:12:build-1`. Of several repositories, runners or environments that a finding names, all must fit.
  */
 export type SilenceScope = { [M in SilenceMatcher | 'workspace']?: string | undefined } & {
   /** Whether critical findings are silenced too. */
