@@ -1,0 +1,218 @@
+import { hash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Config } from '@tripline/config/config';
+import type { TriplineEvent } from '@tripline/contracts/event';
+import { type EventRecord, toEventRecord } from '@tripline/contracts/event-record';
+import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
+import type { Clock } from '@tripline/runtime/clock';
+import { answerJson, errorBody } from '@tripline/runtime/http';
+import type { Logger } from '@tripline/runtime/logger';
+import { type Refusal, type RefusalReason, refuse } from '@tripline/sources/refusal';
+import type { FeedSecret, SpeaksFor } from '@tripline/sources/secrets';
+import type { Delivery, IgnoredReason, Normalised, RequestHeaders, Source } from '@tripline/sources/source';
+import type { Workspaces } from '@tripline/sources/workspace';
+import { RecordTooLargeError, topics } from '@tripline/stream/stream';
+import { type createAppender, NotKeptError } from './appender.ts';
+import { inflate, isGzipped, readBody } from './body.ts';
+import type { createDeliveries } from './deliveries.ts';
+import type { createMeasures } from './measures.ts';
+import type { createSummaries } from './summaries.ts';
+
+/** Each feed with its secrets: none serves two. */
+export type Feed = { source: Source; secrets: readonly FeedSecret[] };
+
+/** What the steps of receiving share. */
+export type Receiving = {
+  config: Config;
+  clock: Clock;
+  logger: Logger;
+  workspaces: Workspaces;
+  measures: ReturnType<typeof createMeasures>;
+  appender: Pick<ReturnType<typeof createAppender>, 'append'>;
+  deliveries: ReturnType<typeof createDeliveries>;
+  summaries: Pick<ReturnType<typeof createSummaries>, 'note'>;
+};
+
+/** One request of a feed, on its way to an answer. */
+type Arrival = Feed & { request: IncomingMessage; response: ServerResponse; receivedAtMs: number };
+
+type Kept = Exclude<Normalised, { refusal: Refusal } | { ignored: IgnoredReason }>;
+
+/** Verify the raw body → normalise → append → acknowledge. Always answers; what fails is a fault of ours, answered 500. */
+export async function receive(
+  receiving: Receiving,
+  feed: Feed,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const arrival: Arrival = { ...feed, request, response, receivedAtMs: receiving.clock.nowMs() };
+  try {
+    const delivery = await readVerified(receiving, arrival);
+    if ('refusal' in delivery) return refuseUnproven(receiving, arrival, delivery.refusal);
+    const normalised = feed.source.normalise(delivery, receiving.workspaces);
+    if ('refusal' in normalised) return refuseProven(receiving, arrival, normalised.refusal);
+    if ('ignored' in normalised) {
+      countIgnored(receiving, arrival, normalised.ignored, normalised.organization);
+      return answerJson(response, 202, { status: 'ignored', reason: normalised.ignored });
+    }
+    await keepAndAnswer(receiving, arrival, normalised, delivery.speaksFor);
+  } catch (error) {
+    answerFault(receiving, arrival, error as Error);
+  }
+}
+
+/** The delivery, once its sender is proved. Nothing of it is believed, and nothing inflated, before. */
+async function readVerified({ config }: Receiving, arrival: Arrival): Promise<Delivery | { refusal: Refusal }> {
+  const { source, secrets, request, receivedAtMs } = arrival;
+  const { headers } = request;
+  const limitBytes = config.receiver.bodyLimitBytes;
+  if (!isOfType(headers, source.contentTypes)) return { refusal: wrongType(source) };
+  const rawBody = await readBody(request, limitBytes);
+  if (!Buffer.isBuffer(rawBody)) return { refusal: notRead(rawBody, limitBytes) };
+  const fault = encodingFault(source, headers);
+  if (fault) return { refusal: fault };
+  const verified = source.verify(rawBody, headers, secrets, receivedAtMs);
+  if ('refusal' in verified) return verified;
+  const bodySha256 = hash('sha256', rawBody);
+  // Signatures are over the bytes as sent, and what nobody signed is never inflated.
+  const body = isGzipped(headers) ? await inflate(rawBody, limitBytes) : rawBody;
+  if (!Buffer.isBuffer(body)) return { refusal: notRead(body, limitBytes) };
+  return { headers, rawBody: body, bodySha256, receivedAtMs, speaksFor: verified.speaksFor };
+}
+
+async function keepAndAnswer(
+  receiving: Receiving,
+  arrival: Arrival,
+  normalised: Kept,
+  speaksFor: SpeaksFor,
+): Promise<void> {
+  const { source, response } = arrival;
+  const first = 'event' in normalised ? normalised.event : normalised.events[0];
+  try {
+    if ('event' in normalised) {
+      const isNew = await keep(receiving, source, normalised.event, speaksFor);
+      return answerJson(response, 202, { status: isNew ? 'kept' : 'duplicate', event: normalised.event.id });
+    }
+    const { events, leftOut } = normalised;
+    const kept = await Promise.all(events.map((event) => keep(receiving, source, event, speaksFor)));
+    for (const { ignored, organization } of leftOut) countIgnored(receiving, arrival, ignored, organization);
+    const isNew = kept.some((one) => one);
+    answerJson(response, 202, { status: isNew ? 'kept' : 'duplicate', events: events.length });
+  } catch (error) {
+    const refusal = refusalOf(error as Error, receiving.logger);
+    refuseProven(receiving, arrival, refusal, first?.data['vcs.owner.name']);
+  }
+}
+
+/** Keeps one event; answers whether it is new. A delivery is itself: by its id within its source and workspace, whatever its body. */
+async function keep(
+  { deliveries, appender, measures, config }: Receiving,
+  source: Source,
+  event: TriplineEvent,
+  speaksFor: SpeaksFor,
+): Promise<boolean> {
+  const name = `${event.workspace}\0${event.source}\0${event.id}`;
+  const isNew = await deliveries.once(name, async () => {
+    const record = proved(source, event, toEventRecord(event), speaksFor, config);
+    const kept = await appender.append({ topic: topics.events, ...record });
+    measures.count(source.name, kept === 'log' ? 'kept' : 'spooled');
+  });
+  if (!isNew) measures.count(source.name, 'duplicate');
+  return isNew;
+}
+
+/** What else may only come from within bears the MAC of the key under which it came. */
+function proved(
+  source: Source,
+  event: TriplineEvent,
+  record: EventRecord,
+  speaksFor: SpeaksFor,
+  config: Config,
+): EventRecord {
+  if (!internalEventTypes.has(event.type)) return record;
+  if (source.internalKey === undefined) throw new Error(`${source.name} may tell no ${event.type}`);
+  return signInternal(record, source.internalKey(event, speaksFor, config));
+}
+
+function countIgnored(receiving: Receiving, arrival: Arrival, reason: IgnoredReason, organization?: string): void {
+  noteProven(receiving, arrival, 'ignored', reason, organization);
+  receiving.measures.count(arrival.source.name, 'ignored', reason);
+}
+
+/** Of a stranger nothing is told but that he was refused. */
+function refuseUnproven(receiving: Receiving, arrival: Arrival, refusal: Refusal): void {
+  const { source, receivedAtMs } = arrival;
+  receiving.summaries.note({ source: source.name, outcome: 'refused', reason: refusal.reason, atMs: receivedAtMs });
+  answerRefusal(receiving, arrival, refusal);
+}
+
+function refuseProven(receiving: Receiving, arrival: Arrival, refusal: Refusal, organization?: string): void {
+  noteProven(receiving, arrival, 'refused', refusal.reason, organization);
+  answerRefusal(receiving, arrival, refusal);
+}
+
+/** The sender is known, and what he says of the delivery may be told. */
+function noteProven(
+  { summaries }: Receiving,
+  { source, request, receivedAtMs }: Arrival,
+  outcome: 'ignored' | 'refused',
+  reason: IgnoredReason | RefusalReason,
+  organization: string | undefined,
+): void {
+  const claims = { ...source.claimsOf(request.headers), organization };
+  summaries.note({ source: source.name, outcome, reason, atMs: receivedAtMs, claims });
+}
+
+function answerRefusal({ measures }: Receiving, { source, response }: Arrival, refusal: Refusal): void {
+  const { status, reason, message } = refusal;
+  measures.count(source.name, 'refused', reason);
+  if (status === 503) response.setHeader('retry-after', '30');
+  answerJson(response, status, errorBody(reason, message));
+}
+
+/** A fault of ours before anything was kept. */
+function answerFault({ measures, logger }: Receiving, { source, response }: Arrival, error: Error): void {
+  measures.count(source.name, 'refused', 'internal');
+  // Its message may repeat what was sent.
+  logger.error(
+    { code: (error as NodeJS.ErrnoException).code, name: error.name },
+    'handling a delivery failed by an internal error; answered 500',
+  );
+  answerJson(response, 500, errorBody('internal', 'Tripline failed to answer; its log says why'));
+}
+
+/** Neither in the log nor in the spool: the sender must know. */
+function refusalOf(error: Error, logger: Logger): Refusal {
+  if (error instanceof RecordTooLargeError) {
+    return refuse(413, 'event-too-large', 'What this delivery tells is larger than the log takes');
+  }
+  if (!(error instanceof NotKeptError))
+    logger.error({ err: error }, 'appending and spooling a delivery failed; answered 503');
+  return refuse(503, 'spool-full', 'The log is away and the spool has no room; deliver again later');
+}
+
+const cutOff = refuse(400, 'bad-request', 'The request’s body is not what its headers say');
+
+function notRead(why: 'too-large' | 'cut-off', limitBytes: number): Refusal {
+  if (why === 'cut-off') return cutOff;
+  return refuse(413, 'body-too-large', `The body is larger than ${limitBytes} bytes`);
+}
+
+function wrongType(source: Source): Refusal {
+  const message = `Only ${source.contentTypes.join(' or ')} is taken; ${source.contentTypeAdvice}`;
+  return refuse(415, 'unsupported-content-type', message);
+}
+
+/** Whether the body says to be of one of `types`, whatever parameters it adds. */
+function isOfType({ 'content-type': given }: RequestHeaders, types: readonly string[]): boolean {
+  if (typeof given !== 'string') return false;
+  return types.includes(given) || types.includes(given.split(';', 1)[0]!.trim().toLowerCase());
+}
+
+/** A feed says which encodings it takes; nothing is inflated for any other, so that a small body stays small. */
+function encodingFault(source: Source, headers: RequestHeaders): Refusal | undefined {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding === 'identity') return undefined;
+  if ((source.encodings as readonly unknown[]).includes(encoding)) return undefined;
+  return refuse(415, 'unsupported-content-encoding', 'Send the body without a content encoding');
+}
