@@ -1,5 +1,5 @@
 import { createStage, type JobOf, job, run, type Stage } from './github-bodies.ts';
-import type { Cast, Step } from './scenario.ts';
+import type { Cast, ScenarioStep } from './scenario.ts';
 
 /** An organisation that gives rights by a job only, for as long as the job runs: the stage of two scenarios. */
 export const broker = 'access-broker[bot]';
@@ -39,7 +39,12 @@ export function brokerBaseline(cast: Cast) {
 }
 
 /** A run of the broker whose job runs from `startedAtMs` to `endedAtMs`, with `during` in between. */
-export function brokerRun(stage: Stage, startedAtMs: number, endedAtMs: number, during: readonly Step[]): Step[] {
+export function brokerRun(
+  stage: Stage,
+  startedAtMs: number,
+  endedAtMs: number,
+  during: readonly ScenarioStep[],
+): ScenarioStep[] {
   const of: JobOf = {
     repository: access,
     name: 'Grant access',

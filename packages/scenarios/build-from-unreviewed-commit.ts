@@ -1,11 +1,11 @@
 import { approval, type ChangeOf, createStage, type JobOf, job, pullRequest, push, run } from './github-bodies.ts';
-import type { Cast, Scenario, Step } from './scenario.ts';
+import type { Cast, Scenario, ScenarioStep } from './scenario.ts';
 
 const service = 'library';
 const author = 'ada-author';
 const reviewer = 'grace-reviewer';
 
-function build(cast: Cast, revision: string, by: string, fromMs: number): Step[] {
+function build(cast: Cast, revision: string, by: string, fromMs: number): ScenarioStep[] {
   const stage = createStage(cast);
   const of: JobOf = {
     repository: service,

@@ -1,11 +1,11 @@
 import { createStage, type JobOf, job, run } from './github-bodies.ts';
-import type { Cast, Scenario, Step } from './scenario.ts';
+import type { Cast, Scenario, ScenarioStep } from './scenario.ts';
 
 const service = 'payments';
 const path = '.github/workflows/deploy.yml';
 
 /** A deployment of the reviewed head, on a machine that is known or not. */
-function deployment(cast: Cast, known: boolean): Step[] {
+function deployment(cast: Cast, known: boolean): ScenarioStep[] {
   const stage = createStage(cast);
   const runner = known
     ? { id: stage.id('runner build-01'), name: 'build-01' }

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { toCloudEvent } from '@tripline/sources/tripline/source';
-import type { Cast, Scenario, Step } from './scenario.ts';
+import type { Cast, Scenario, ScenarioStep } from './scenario.ts';
 
 /** One delivery of a playing, as its feed would send it; the headers lack only the signature. */
 export type ScenarioDelivery = {
   /** Null for the baseline, which comes first. */
-  step: Step | null;
+  step: ScenarioStep | null;
   /** When it is sent, ms after the start. */
   atMs: number;
-  source: Step['source'];
+  source: ScenarioStep['source'];
   headers: Record<string, string>;
   body: Buffer;
 };
@@ -27,7 +27,7 @@ export function deliveryId(cast: Cast, step: string): string {
   return `${createHash('sha256').update(`${cast.organization} ${cast.seed} ${step}`).digest('hex').slice(0, 32)}`;
 }
 
-function deliveryOf(cast: Cast, step: Step): Omit<ScenarioDelivery, 'step'> {
+function deliveryOf(cast: Cast, step: ScenarioStep): Omit<ScenarioDelivery, 'step'> {
   if (step.source === 'tripline') return cloudEvent(cast, step.name, step.atMs, step);
   return {
     atMs: step.atMs,

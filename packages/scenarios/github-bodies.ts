@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Cast, Step } from './scenario.ts';
+import type { Cast, ScenarioStep } from './scenario.ts';
 
 /**
  * Bodies as GitHub's webhooks send them, built for a cast. Field by field after GitHub's documentation of each event:
@@ -65,9 +65,9 @@ export function createStage(cast: Cast) {
   };
 }
 
-type Told = Pick<Step, 'name' | 'says' | 'atMs'>;
+type StepText = Pick<ScenarioStep, 'name' | 'says' | 'atMs'>;
 
-function step(stage: Stage, told: Told, event: string, sender: string, body: Json): Step {
+function step(stage: Stage, told: StepText, event: string, sender: string, body: Json): ScenarioStep {
   return {
     ...told,
     source: 'github',
@@ -88,7 +88,7 @@ export type PushOf = {
   committer?: string;
   forced?: boolean;
 };
-export function push(stage: Stage, told: Told, of: PushOf): Step {
+export function push(stage: Stage, told: StepText, of: PushOf): ScenarioStep {
   const committer = of.committer ?? of.by;
   const mail = (login: string) => (login === 'web-flow' ? 'noreply@github.com' : `${login}@example.com`);
   const commit = {
@@ -124,10 +124,10 @@ export function push(stage: Stage, told: Told, of: PushOf): Step {
 /** A branch or tag that came (`create`) or went (`delete`). */
 export function ref(
   stage: Stage,
-  told: Told,
+  told: StepText,
   event: 'create' | 'delete',
   of: { repository: string; ref: string; type: 'branch' | 'tag'; by: string },
-): Step {
+): ScenarioStep {
   return step(stage, told, event, of.by, {
     ref: of.ref,
     ref_type: of.type,
@@ -150,7 +150,7 @@ export type ChangeOf = {
   fork?: boolean;
   merged?: { by: string; revision: string };
 };
-function change(stage: Stage, told: Told, of: ChangeOf, state: 'open' | 'closed'): Json {
+function change(stage: Stage, told: StepText, of: ChangeOf, state: 'open' | 'closed'): Json {
   const here = stage.repository(of.repository, told.atMs);
   const there = of.fork ? stage.repository(of.repository, told.atMs, stage.user(of.author)) : here;
   const url = `${here.html_url}/pull/${of.number}`;
@@ -176,7 +176,7 @@ function change(stage: Stage, told: Told, of: ChangeOf, state: 'open' | 'closed'
   };
 }
 
-export function pullRequest(stage: Stage, told: Told, action: 'opened' | 'closed', of: ChangeOf): Step {
+export function pullRequest(stage: Stage, told: StepText, action: 'opened' | 'closed', of: ChangeOf): ScenarioStep {
   return step(stage, told, 'pull_request', of.merged?.by ?? of.author, {
     action,
     number: of.number,
@@ -185,7 +185,7 @@ export function pullRequest(stage: Stage, told: Told, action: 'opened' | 'closed
   });
 }
 
-export function approval(stage: Stage, told: Told, by: string, of: ChangeOf): Step {
+export function approval(stage: Stage, told: StepText, by: string, of: ChangeOf): ScenarioStep {
   const { merged: _, ...open } = of;
   return step(stage, told, 'pull_request_review', by, {
     action: 'submitted',
@@ -217,7 +217,7 @@ export type RunOf = {
 };
 const runId = (stage: Stage, of: RunOf) => stage.id(`run ${of.repository} ${of.path} ${of.revision}`);
 
-export function run(stage: Stage, told: Told, action: 'requested' | 'completed', of: RunOf): Step {
+export function run(stage: Stage, told: StepText, action: 'requested' | 'completed', of: RunOf): ScenarioStep {
   const here = stage.repository(of.repository, told.atMs);
   const number = runId(stage, of);
   const workflow = { id: stage.id(`workflow ${of.path}`), name: of.name, path: of.path, state: 'active' };
@@ -260,7 +260,12 @@ export type JobOf = RunOf & {
   runner?: { id: number; name: string };
   environment?: string;
 };
-export function job(stage: Stage, told: Told, action: 'queued' | 'in_progress' | 'completed', of: JobOf): Step {
+export function job(
+  stage: Stage,
+  told: StepText,
+  action: 'queued' | 'in_progress' | 'completed',
+  of: JobOf,
+): ScenarioStep {
   const here = stage.repository(of.repository, told.atMs);
   const number = stage.id(`job ${of.repository} ${of.path} ${of.revision} ${of.job}`);
   const assigned = action !== 'queued';
@@ -307,7 +312,7 @@ export function job(stage: Stage, told: Told, action: 'queued' | 'in_progress' |
   });
 }
 
-export function invitation(stage: Stage, told: Told, of: { by: string; invitee: string }): Step {
+export function invitation(stage: Stage, told: StepText, of: { by: string; invitee: string }): ScenarioStep {
   return step(stage, told, 'organization', of.by, {
     action: 'member_invited',
     invitation: {
@@ -323,7 +328,7 @@ export function invitation(stage: Stage, told: Told, of: { by: string; invitee: 
   });
 }
 
-export function membership(stage: Stage, told: Told, of: { member: string }): Step {
+export function membership(stage: Stage, told: StepText, of: { member: string }): ScenarioStep {
   return step(stage, told, 'organization', of.member, {
     action: 'member_added',
     membership: {
@@ -338,10 +343,10 @@ export function membership(stage: Stage, told: Told, of: { member: string }): St
 
 export function collaborator(
   stage: Stage,
-  told: Told,
+  told: StepText,
   action: 'added' | 'removed',
   of: { repository: string; by: string; member: string; permission: string },
-): Step {
+): ScenarioStep {
   return step(stage, told, 'member', of.by, {
     action,
     member: stage.user(of.member),

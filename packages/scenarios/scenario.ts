@@ -20,8 +20,8 @@ export type Scenario = {
   sources: readonly { title: string; url: string }[];
   /** What is true before the first delivery; sent as an inventory event. Its settings shorten waiting (learning, grace), and are told to the viewer. */
   baseline: (cast: Cast) => Attributes;
-  attack: (cast: Cast) => readonly Step[];
-  benign: (cast: Cast) => readonly Step[];
+  attack: (cast: Cast) => readonly ScenarioStep[];
+  benign: (cast: Cast) => readonly ScenarioStep[];
   /** What the attack must bring about: all of it, and nothing else. The benign twin must bring about nothing. */
   expects: readonly Expectation[];
 };
@@ -35,7 +35,7 @@ export type Cast = {
   seed: number;
 };
 
-export type Step = {
+export type ScenarioStep = {
   /** Unique within the playing; expectations name it. */
   name: string;
   /** What a viewer should understand by it, one clause in the past tense: "pushed a branch from a fork". */

@@ -13,7 +13,7 @@ import {
   run,
   zeroSha,
 } from './github-bodies.ts';
-import type { Cast, Scenario, Step } from './scenario.ts';
+import type { Cast, Scenario, ScenarioStep } from './scenario.ts';
 
 /** One organisation stands for the several that the attackers went through. */
 const analyser = 'analyser';
@@ -26,7 +26,7 @@ const newcomer = 'lin-newcomer';
 /** Who invites in the honest twin: the app of an identity provider, by which people join. */
 const provisioning = 'provisioning[bot]';
 
-function attack(cast: Cast): Step[] {
+function attack(cast: Cast): ScenarioStep[] {
   const stage = createStage(cast);
   const day1 = stage.sha(`head of ${analyser}`);
   const bait: ChangeOf = {
@@ -123,7 +123,7 @@ function attack(cast: Cast): Step[] {
   ];
 }
 
-function benign(cast: Cast): Step[] {
+function benign(cast: Cast): ScenarioStep[] {
   const stage = createStage(cast);
   const day1 = stage.sha(`head of ${analyser}`);
   const work: ChangeOf = {

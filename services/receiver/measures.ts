@@ -4,7 +4,7 @@ import type { IgnoredReason } from '@tripline/sources/source';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
 /** What became of a delivery. `spooled` is kept too, on this machine's disk. */
-export type Outcome = 'kept' | 'spooled' | 'duplicate' | 'ignored' | 'refused';
+export type DeliveryOutcome = 'kept' | 'spooled' | 'duplicate' | 'ignored' | 'refused';
 
 /** The receiver's metrics. Every label is of a bounded list. */
 export function createMeasures(metrics: Metrics, spoolBytes: () => number) {
@@ -29,7 +29,7 @@ export function createMeasures(metrics: Metrics, spoolBytes: () => number) {
     },
   });
   return {
-    count: (source: string, outcome: Outcome, reason: IgnoredReason | RefusalReason | '' = '') =>
+    count: (source: string, outcome: DeliveryOutcome, reason: IgnoredReason | RefusalReason | '' = '') =>
       deliveries.inc({ source, outcome, reason }),
     observeAppend: (seconds: number) => append.observe(seconds),
   };

@@ -1,5 +1,5 @@
 import { createChance, makeCorpus } from './corpus.ts';
-import { createStage, type Delivery, unreviewedBuild } from './stories.ts';
+import { createStage, type Delivery, unreviewedBuild } from './timelines.ts';
 
 /** A stretch of traffic with attacks woven in. `runs`: index of the delivery that decides → the run that must be told of. */
 export type Woven = { deliveries: Delivery[]; runs: Map<number, string> };

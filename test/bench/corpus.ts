@@ -14,10 +14,10 @@ import {
   type Tell,
   talk,
   unreviewedBuild,
-} from './stories.ts';
+} from './timelines.ts';
 
 /**
- * One corpus for every contestant: many organisations, whose stories run side by side, so that deliveries of one
+ * One corpus for every contestant: many organisations, whose timelines run side by side, so that deliveries of one
  * interleave with those of others. One story in `attackEvery` is an attack, of each kind in turn. The same options give
  * the same corpus.
  */
@@ -39,7 +39,7 @@ export type Corpus = {
   inventories: Map<string, Attributes>;
 };
 
-/** Of a hundred honest stories, how many are of a kind. */
+/** Of a hundred honest timelines, how many are of a kind. */
 const honest = [
   { share: 45, of: change },
   { share: 25, of: branchWork },
@@ -57,11 +57,11 @@ export function makeCorpus(options: CorpusOptions): Corpus {
   for (const name of organizations) corpus.inventories.set(name, inventoryOf(name));
 
   type Open = { steps: Tell[]; told: number; attack?: Attack & { deciding: number } };
-  let stories = 0;
+  let timelines = 0;
   const begin = (): Open => {
-    stories += 1;
+    timelines += 1;
     const stage = createStage(organizations[chance.upTo(organizations.length)]!, chance);
-    const story = stories % options.attackEvery === 0 ? nextAttack()(stage) : pick(chance.upTo(100))(stage);
+    const story = timelines % options.attackEvery === 0 ? nextAttack()(stage) : pick(chance.upTo(100))(stage);
     return { ...story, told: 0 };
   };
   let attacked = 0;
@@ -101,7 +101,7 @@ function pick(chance: number) {
     below += share;
     if (chance < below) return of;
   }
-  throw new Error(`the shares of honest stories add up to ${below}, not to 100`);
+  throw new Error(`the shares of honest timelines add up to ${below}, not to 100`);
 }
 
 /** Small, seeded, good enough to spread a corpus. https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { connect } from 'node:net';
-import type { Delivery } from './stories.ts';
+import type { Delivery } from './timelines.ts';
 
 /** One delivery as the bytes of a signed HTTP/1.1 request, made before the clock runs. */
 export function requestBytes(delivery: Delivery, secret: string): Buffer {

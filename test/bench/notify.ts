@@ -24,7 +24,7 @@ type Teller = {
   residentMiB: () => number;
   close: () => Promise<void>;
 };
-export type Told = {
+export type NotifiedAlert = {
   name: string;
   note: string;
   /** From the alert's being handed over to Slack's being called, each. */
@@ -46,9 +46,9 @@ export async function benchNotify(options: {
   ratePerSecond: number;
   alerts: number;
   rounds: number;
-}): Promise<(Told | Absent)[]> {
+}): Promise<(NotifiedAlert | Absent)[]> {
   const slack = await startSlack();
-  const tellers: { told: Told; teller: Teller }[] = [];
+  const tellers: { told: NotifiedAlert; teller: Teller }[] = [];
   const absent: Absent[] = [];
   try {
     for (const start of [startOurs, startTheirs]) {

@@ -12,7 +12,7 @@ import { openStream } from '@tripline/stream/open';
 import { type NewRecord, topics } from '@tripline/stream/stream';
 import { proved } from '../../packages/testing/internal-key.ts';
 import type { Corpus } from './corpus.ts';
-import type { Delivery } from './stories.ts';
+import type { Delivery } from './timelines.ts';
 
 const workspaces = createWorkspaces(loadConfig({}, tmpdir()));
 

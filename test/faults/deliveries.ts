@@ -6,7 +6,7 @@ export const webhookSecret = 'faults-webhook-secret';
 /** A signed delivery of GitHub's. */
 export type Sent = { id: string; event: string; body: Buffer; signature: string };
 
-/** Coherent stories of `workspaces` organisations, some of them attacks, as GitHub would deliver them. */
+/** Coherent timelines of `workspaces` organisations, some of them attacks, as GitHub would deliver them. */
 export function someDeliveries(count: number, options: { seed?: number; workspaces?: number } = {}): Sent[] {
   const { seed = 7, workspaces = 12 } = options;
   const corpus = makeCorpus({ deliveries: count, workspaces, attackEvery: 10, seed, startMs: Date.now() });

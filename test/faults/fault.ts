@@ -11,7 +11,7 @@ export type Ground = {
 };
 
 /** What one playing of a fault came to: a line of the table. */
-export type Outcome = {
+export type FaultOutcome = {
   /** How much was played, such as `40 points of 5 services`. */
   size: string;
   /** Which sets were held against which. */
@@ -34,5 +34,5 @@ export type Fault = {
   /** How much of it CI plays, and how much `npm run test:faults`, each in `unit`. */
   sizes: { ci: number; full: number; unit: string };
   needsKafka?: boolean;
-  run: (ground: Ground, size: number) => Promise<Outcome>;
+  run: (ground: Ground, size: number) => Promise<FaultOutcome>;
 };

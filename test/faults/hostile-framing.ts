@@ -1,6 +1,6 @@
 import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { signGithub } from '@tripline/sources/github/verify';
-import type { Fault, Ground, Outcome } from './fault.ts';
+import type { Fault, FaultOutcome, Ground } from './fault.ts';
 import { honestBody, startVictimReceiver } from './hostile-receiver.ts';
 
 /**
@@ -207,7 +207,7 @@ function bombs(): Form[] {
   });
 }
 
-async function run(ground: Ground, rounds: number): Promise<Outcome> {
+async function run(ground: Ground, rounds: number): Promise<FaultOutcome> {
   const differences: string[] = [];
   const forms = [...bombs(), ...lengths(), ...chunks(), ...heads(), ...sizes()];
   const victim = await startVictimReceiver(ground, { secret });

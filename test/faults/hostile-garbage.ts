@@ -11,7 +11,7 @@ import { createWorkspaces } from '@tripline/sources/workspace';
 import { type StreamRecord, topics } from '@tripline/stream/stream';
 import { createKept, runBatch } from '@tripline/testing/timeline/play';
 import { createRandom } from '../simulation/random.ts';
-import type { Fault, Ground, Outcome } from './fault.ts';
+import type { Fault, FaultOutcome, Ground } from './fault.ts';
 import { type Garbage, garbage } from './garbage-bodies.ts';
 import { startVictimReceiver } from './hostile-receiver.ts';
 
@@ -36,7 +36,7 @@ const startMs = Date.parse('2026-05-01T12:00:00Z');
 const outcomes = new Set<string>([...ignoredReasons, ...refusalReasons]);
 const workspaces = createWorkspaces({ workspaces: [], drills: true });
 
-async function run(ground: Ground, size: number): Promise<Outcome> {
+async function run(ground: Ground, size: number): Promise<FaultOutcome> {
   const differences: string[] = [];
   const differs = (text: string) => {
     if (differences.length < 50) differences.push(text);

@@ -5,7 +5,7 @@ import type { FeedSecret } from '@tripline/sources/secrets';
 import { tripline } from '@tripline/sources/tripline/source';
 import { signStandard } from '@tripline/sources/tripline/verify';
 import { createRandom, type Random } from '../simulation/random.ts';
-import type { Fault, Ground, Outcome } from './fault.ts';
+import type { Fault, FaultOutcome, Ground } from './fault.ts';
 import { honestBody, startVictimReceiver } from './hostile-receiver.ts';
 
 /**
@@ -125,7 +125,7 @@ function forgeStandard(random: Random, place: number): Forged {
   return { headers, body };
 }
 
-async function run(ground: Ground, size: number): Promise<Outcome> {
+async function run(ground: Ground, size: number): Promise<FaultOutcome> {
   const differences: string[] = [];
   const random = createRandom(815);
   const victim = await startVictimReceiver(ground, {

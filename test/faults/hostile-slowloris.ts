@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { signGithub } from '@tripline/sources/github/verify';
-import type { Fault, Ground, Outcome } from './fault.ts';
+import type { Fault, FaultOutcome, Ground } from './fault.ts';
 import { honestBody, startVictimReceiver } from './hostile-receiver.ts';
 
 /**
@@ -23,7 +23,7 @@ const largeBytes = 20 * 1024 * 1024;
 const largeBodies = 30;
 const mostMb = 600;
 
-async function run(ground: Ground, size: number): Promise<Outcome> {
+async function run(ground: Ground, size: number): Promise<FaultOutcome> {
   const differences: string[] = [];
   const victim = await startVictimReceiver(ground, { secret });
   const slow: Dawdler[] = [];

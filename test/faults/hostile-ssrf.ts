@@ -5,7 +5,7 @@ import { loadConfig } from '@tripline/config/config';
 import { ConfigError } from '@tripline/runtime/load-settings';
 import { createOutbound } from '../../packages/integrations/outbound.ts';
 import { addressOf, isLocalhost, kindOfAddress } from '../../packages/runtime/addresses.ts';
-import type { Fault, Ground, Outcome } from './fault.ts';
+import type { Fault, FaultOutcome, Ground } from './fault.ts';
 import { callThroughAnswers } from './ssrf-answers.ts';
 import { callThroughDeliveries } from './ssrf-deliveries.ts';
 import { ssrfForms } from './ssrf-forms.ts';
@@ -33,7 +33,7 @@ const others: Record<string, string> = {
   TRIPLINE_PAGERDUTY_ROUTING_KEY: 'hostile-ssrf-routing',
 };
 
-async function run(ground: Ground, size: number): Promise<Outcome> {
+async function run(ground: Ground, size: number): Promise<FaultOutcome> {
   const trap = await startTrap();
   const watch = watchConnections();
   const forms = ssrfForms(trap.port);

@@ -18,7 +18,7 @@ const batchesUntil = (failpoint: string) => Number(failpoint.split(':')[1]) * (r
 /** The detector with small rules that use all that an engine offers, on a log that is long enough for every death. */
 export const detector: Victim = {
   service: 'detector',
-  compared: 'findings, incidents, jobs and stories with an undisturbed engine in memory',
+  compared: 'findings, incidents, jobs and histories with an undisturbed engine in memory',
   points: pointsOf('detector'),
   passings: 20,
   async open(ground, failpoints) {

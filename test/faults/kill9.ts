@@ -1,4 +1,4 @@
-import type { Fault, Ground, Outcome } from './fault.ts';
+import type { Fault, FaultOutcome, Ground } from './fault.ts';
 import { warmUp } from './service-process.ts';
 import type { Victim } from './victim.ts';
 
@@ -22,7 +22,7 @@ export function kill9(victim: Victim): Fault {
   };
 }
 
-async function run(ground: Ground, victim: Victim, failpoints: readonly string[]): Promise<Outcome> {
+async function run(ground: Ground, victim: Victim, failpoints: readonly string[]): Promise<FaultOutcome> {
   await warmUp();
   const missed: string[] = [];
   const differences: string[] = [];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBrokers } from '../../packages/testing/kafka/broker.ts';
 import { startTestPostgres } from '../../packages/testing/postgres/postgres.global.ts';
-import type { Fault, Ground, Outcome } from './fault.ts';
+import type { Fault, FaultOutcome, Ground } from './fault.ts';
 import { faults } from './registry.ts';
 
 /**
@@ -47,13 +47,13 @@ const ground: Ground = {
   ...(flags['upgrade-from'] ? { upgradeFrom: flags['upgrade-from'] } : {}),
   say: (text) => process.stderr.write(`  ${text}\n`),
 };
-type Result = Outcome & { name: string; what: string; seconds: number };
+type Result = FaultOutcome & { name: string; what: string; seconds: number };
 const results: Result[] = [];
 try {
   for (const fault of played) {
     process.stderr.write(`${fault.name}: ${fault.what}, ${sizeOf(fault)} ${fault.sizes.unit}\n`);
     const begun = performance.now();
-    const outcome = await fault.run(ground, sizeOf(fault)).catch((error: Error): Outcome => {
+    const outcome = await fault.run(ground, sizeOf(fault)).catch((error: Error): FaultOutcome => {
       return { size: '', compared: '', differences: [`could not be played: ${error.stack}`], figure: '' };
     });
     for (const difference of outcome.differences) process.stderr.write(`  DIFFERS: ${difference}\n`);

@@ -1,7 +1,7 @@
 import type { Db } from '@tripline/db/database';
 import { acknowledge } from '@tripline/incidents/incidents';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
-import type { Fault, Ground, Outcome } from './fault.ts';
+import type { Fault, FaultOutcome, Ground } from './fault.ts';
 import { recordFindings, someFinding } from './recorded-findings.ts';
 import { until } from './service-process.ts';
 import { openIncidents, type Sinks, startSinks, startTellers, unfinished } from './sinks.ts';
@@ -22,7 +22,7 @@ export const sinksAway: Fault = {
 const drainedAtMost = 2000;
 const memoryLimitMib = 512;
 
-async function run(ground: Ground, size: number): Promise<Outcome> {
+async function run(ground: Ground, size: number): Promise<FaultOutcome> {
   const { db, close } = await freshDatabaseOn(ground.postgresUrl);
   let away = false;
   const sinks = await startSinks(({ sink }) =>

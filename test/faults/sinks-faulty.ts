@@ -1,6 +1,6 @@
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { createRandom } from '../simulation/random.ts';
-import type { Fault, Ground, Outcome } from './fault.ts';
+import type { Fault, FaultOutcome, Ground } from './fault.ts';
 import { until } from './service-process.ts';
 import { type Call, type Manner, openIncidents, startSinks, startTellers, unfinished } from './sinks.ts';
 
@@ -41,7 +41,7 @@ function isUnknown(manner: Manner): boolean {
   );
 }
 
-async function run(ground: Ground, incidents: number): Promise<Outcome> {
+async function run(ground: Ground, incidents: number): Promise<FaultOutcome> {
   const { db, close } = await freshDatabaseOn(ground.postgresUrl);
   const random = createRandom(11);
   const met = new Map<string, number>();

@@ -15,7 +15,7 @@ export type Standing = {
   incidents: Seen[];
   /** Keys of the jobs that were left, incidents named by their first finding. */
   jobs: string[];
-  /** Lines of the incidents' stories. */
+  /** Lines of the incidents’ histories. */
   story: number;
 };
 
@@ -111,7 +111,7 @@ export function differences(actual: Standing, expected: Standing): string[] {
     ...setDifferences('finding', actual.findings, expected.findings),
     ...setDifferences('incident', actual.incidents, expected.incidents),
     ...setDifferences('job', actual.jobs, expected.jobs),
-    ...setDifferences('lines of stories', [actual.story], [expected.story]),
+    ...setDifferences('lines of histories', [actual.story], [expected.story]),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
-import type { Fault, Ground, Outcome } from './fault.ts';
+import type { Fault, FaultOutcome, Ground } from './fault.ts';
 import { until } from './service-process.ts';
 import { openIncidents, startSinks, startTellers, unfinished } from './sinks.ts';
 
@@ -13,7 +13,7 @@ export const storm: Fault = {
 
 const seconds = 10;
 
-async function run(ground: Ground, size: number): Promise<Outcome> {
+async function run(ground: Ground, size: number): Promise<FaultOutcome> {
   const { db, close } = await freshDatabaseOn(ground.postgresUrl);
   const sinks = await startSinks(() => undefined);
   // Slack's own pace; PagerDuty's is quicker than real, so that its end is reached.

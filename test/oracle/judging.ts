@@ -30,14 +30,14 @@ export type Said = {
   response: readonly Intent[];
   atMs: number;
 };
-export type Verdict =
+export type OracleVerdict =
   | { kind: 'found'; said: Said; unproven: boolean }
   | { kind: 'withdrawn'; name: string; atMs: number }
   | { kind: 'proven'; name: string; atMs: number }
   | { kind: 'lowered'; name: string; atMs: number }
   | { kind: 'grown'; name: string; atMs: number; entities: readonly Entity[]; severity?: Severity };
 export type Judged = {
-  verdicts: readonly Verdict[];
+  verdicts: readonly OracleVerdict[];
   lookUps: readonly (LookUp & { workspace: string })[];
   /** Deliveries that the provider's list is asked about, by workspace and event id. */
   questions: readonly string[];
@@ -100,7 +100,7 @@ type World = {
   asked: Map<string, number>;
   told: Map<string, Fact[]>;
   doubted: Map<string, Doubted>;
-  verdicts: Verdict[];
+  verdicts: OracleVerdict[];
   lookUps: (LookUp & { workspace: string })[];
   questions: string[];
 } & KnownFacts;

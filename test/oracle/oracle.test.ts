@@ -12,16 +12,16 @@ import { describe, expect, test } from 'vitest';
 import { internalKey, proved } from '../../packages/testing/internal-key.ts';
 import { lonelyRule, rules as syntheticRules, throwingRule } from '../detector.rules.ts';
 import { createRandom } from '../simulation/random.ts';
-import { dawnMs, play, type Told, type WorkloadShape, weave } from '../simulation/workload.ts';
+import { dawnMs, type LoggedEvent, play, type WorkloadShape, weave } from '../simulation/workload.ts';
 import { nameOf } from './judging.ts';
-import { type Outcome, reckon } from './oracle.ts';
+import { type ExpectedOutcome, reckon } from './oracle.ts';
 
 const hourMs = 3_600_000;
 const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, lonelyRule, throwingRule];
 const untilMs = Date.parse('2026-04-01T00:00:00Z');
 
 const shapeOf: fc.Arbitrary<WorkloadShape> = fc.record({
-  stories: fc.integer({ min: 1, max: 6 }),
+  timelines: fc.integer({ min: 1, max: 6 }),
   workspaces: fc.integer({ min: 1, max: 3 }),
   spanMs: fc.constantFrom(60_000, hourMs, 60 * hourMs),
   duplicates: fc.constantFrom(0, 0.2, 1),
@@ -38,7 +38,7 @@ function logged(seed: number, shape: WorkloadShape): StreamRecord[] {
     ...{ partition: 0, offset, appendedAtMs: atMs },
   }));
 }
-const records = (told: readonly Told[]): StreamRecord[] =>
+const records = (told: readonly LoggedEvent[]): StreamRecord[] =>
   told
     .toSorted((a, b) => a.atMs - b.atMs)
     .map(({ event, atMs }, offset) => ({
@@ -46,7 +46,7 @@ const records = (told: readonly Told[]): StreamRecord[] =>
       ...{ partition: 0, offset, appendedAtMs: atMs },
     }));
 /** What stands, without what tells where in the log it came from. */
-const withoutPlaces = ({ findings, incidents, jobs }: Outcome) => ({ findings, incidents, jobs });
+const withoutPlaces = ({ findings, incidents, jobs }: ExpectedOutcome) => ({ findings, incidents, jobs });
 const isSound = (record: StreamRecord) =>
   record.headers['ce_id'] !== undefined && record.value!.length > 10 && originFault(record) === null;
 const reckoned = (records: readonly StreamRecord[], by: readonly AnyRule[] = rules) =>

@@ -1,7 +1,7 @@
 import { type Entity, type Severity, severities } from '@tripline/contracts/finding';
 import type { Resolution } from '@tripline/contracts/incident';
 import type { StreamRecord } from '@tripline/stream/stream';
-import { type Judged, judge, nameOf, type OracleOptions, type Said, type Verdict } from './judging.ts';
+import { type Judged, judge, nameOf, type OracleOptions, type OracleVerdict, type Said } from './judging.ts';
 
 /** One partition of a log: its records in order, and the log's time up to which nothing more came. */
 export type PartitionLog = { partition: number; records: readonly StreamRecord[]; untilMs: number };
@@ -38,7 +38,7 @@ type Found = {
 };
 
 /** All that must have come of a log, whatever broke on the way. */
-export type Outcome = {
+export type ExpectedOutcome = {
   /** By name: whether it stands. */
   findings: ReadonlyMap<string, Found>;
   incidents: readonly Incident[];
@@ -55,7 +55,7 @@ const mostFindings = 5000;
 const joiningKinds = new Set<Entity['kind']>(['user', 'run', 'credential', 'runner', 'commit', 'grant']);
 
 /** What a log of several partitions comes to. Nothing crosses workspaces, and a workspace lies in one partition. */
-export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Outcome {
+export function reckon(log: readonly PartitionLog[], options: ReckonOptions): ExpectedOutcome {
   const findings = new Map<string, Found>();
   const incidents: (Incident & { openedMs: number; updatedMs: number; entities: Set<string> })[] = [];
   const jobs = new Set<string>();
@@ -70,7 +70,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
   });
   return { findings, incidents, jobs, partitions };
 
-  function lay(verdict: Verdict): void {
+  function lay(verdict: OracleVerdict): void {
     const name = verdict.kind === 'found' ? nameOf(verdict.said) : verdict.name;
     const known = findings.get(name);
     if (verdict.kind === 'grown') {
@@ -123,7 +123,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ou
   }
 
   /** Other things that it is about, or a higher severity, are news to its incident; evidence alone is not. */
-  function grow({ name, atMs, entities, severity }: Extract<Verdict, { kind: 'grown' }>, finding: Found): void {
+  function grow({ name, atMs, entities, severity }: Extract<OracleVerdict, { kind: 'grown' }>, finding: Found): void {
     if (severity !== undefined) finding.severity = severity;
     const incident = incidentOf(name);
     if (incident === undefined || incident.state === 'resolved') return;

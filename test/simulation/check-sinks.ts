@@ -2,7 +2,7 @@ import type { Db } from '@tripline/db/database';
 import { listFindings } from '@tripline/incidents/findings';
 import { dedupKey } from '@tripline/integrations/pagerduty/event';
 import { listRemediations } from '@tripline/remediator/store/remediations';
-import type { Outcome } from '../oracle/oracle.ts';
+import type { ExpectedOutcome } from '../oracle/oracle.ts';
 import { compare, type Difference } from './check.ts';
 import type { Sinks } from './sinks.ts';
 
@@ -22,7 +22,7 @@ type Row = {
  * What people were told: each incident once, as it is now, and what was said twice is marked; what pages anew rings by one
  * alert, the newest.
  */
-export async function checkTold(db: Db, outcome: Outcome, sinks: Sinks): Promise<Difference[]> {
+export async function checkTold(db: Db, outcome: ExpectedOutcome, sinks: Sinks): Promise<Difference[]> {
   const { rows } = await db.pool.query<Row>(
     `SELECT i.id, i.state, i.severity, i.version, s.version AS slack, s.ts, s.digest, p.version AS pagerduty, i.page_generation AS pages
      FROM incidents i LEFT JOIN told s ON s.incident = i.id AND s.sink = 'slack'

@@ -6,7 +6,7 @@ import { listFindings, type StoredFinding } from '@tripline/incidents/findings';
 import type { StreamRecord } from '@tripline/stream/stream';
 import { verifyTrail } from '@tripline/trail/verify-trail';
 import { nameOf } from '../oracle/judging.ts';
-import type { Outcome } from '../oracle/oracle.ts';
+import type { ExpectedOutcome } from '../oracle/oracle.ts';
 
 /** One thing that is not as the oracle has it. */
 export type Difference = { what: string; expected: unknown; actual: unknown };
@@ -22,7 +22,7 @@ export function compare(what: string, expected: Iterable<string>, actual: Iterab
 /** Compares what the detector left in Postgres and the dead-letter topic. */
 export async function checkDetector(
   db: Db,
-  outcome: Outcome,
+  outcome: ExpectedOutcome,
   left: { deadLetters: readonly StreamRecord[]; jobs: boolean },
 ): Promise<Difference[]> {
   const findings = await listFindings(db, { limit: 100_000 });
@@ -123,7 +123,7 @@ const describe = (name: string, { standing, silenced, severity, unproven, lowere
   `${name} ${standing ? 'stands' : 'withdrawn'}, ${severity}${silenced ? ', silenced' : ''}${unproven ? ', unproven' : ''}${lowered ? ', lowered' : ''}`;
 
 /** State of rules and timers, row by row. What facts know shows in what is concluded from them. */
-async function checkState(db: Db, outcome: Outcome): Promise<Difference[]> {
+async function checkState(db: Db, outcome: ExpectedOutcome): Promise<Difference[]> {
   const differences: Difference[] = [];
   for (const { partition, state, timers, logTimeMs } of outcome.partitions) {
     const rows = (await readState(db, partition, logTimeMs)).filter(({ rule }) => !/^(fact|subject):/.test(rule));

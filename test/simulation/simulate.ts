@@ -1,7 +1,7 @@
 import { acknowledge, listIncidents } from '@tripline/incidents/incidents';
 import { createLogger } from '@tripline/runtime/logger';
 import type { NewRecord } from '@tripline/stream/stream';
-import { type Outcome, reckon } from '../oracle/oracle.ts';
+import { type ExpectedOutcome, reckon } from '../oracle/oracle.ts';
 import { checkActs, checkDetector, checkTrail, type Difference } from './check.ts';
 import { checkRemediator, checkTold } from './check-sinks.ts';
 import { createSimulatedDatabase, type Server } from './database.ts';
@@ -48,7 +48,7 @@ const casts: readonly (readonly Role[])[] = [
 
 type Stage = ReturnType<typeof build>;
 
-/** Plays one seed: stories, faults and crashes, then quiet, then the comparison with the oracle. */
+/** Plays one seed: timelines, faults and crashes, then quiet, then the comparison with the oracle. */
 export async function simulate(seed: number, server: Server, options: SimulateOptions = {}): Promise<Simulated> {
   await clean(server);
   const stage = build(createRandom(seed), server, options);
@@ -245,7 +245,7 @@ async function judge(
   { world, database, log, sinks, roles, arrivals, crashes }: Stage,
   { db }: Server,
 ): Promise<Simulated> {
-  const outcome: Outcome = reckon(
+  const outcome: ExpectedOutcome = reckon(
     log.events().map((records, partition) => ({ partition, records, untilMs: world.nowMs() })),
     { rules: rules.map((rule) => ({ rule })), learningDays: config.learningDays, imports: true },
   );
@@ -264,7 +264,7 @@ async function judge(
 
 function shapeOf(random: Random): WorkloadShape {
   return {
-    stories: random.int(1, 4),
+    timelines: random.int(1, 4),
     workspaces: random.int(1, 3),
     spanMs: random.pick([10_000, 600_000, 30 * hourMs]),
     duplicates: random.pick([0, 0.1, 0.5, 1]),

@@ -15,8 +15,8 @@ import type { Random } from './random.ts';
 export type Arrival = { atMs: number; record: NewRecord };
 
 export type WorkloadShape = {
-  /** How many stories are told at once. */
-  stories: number;
+  /** How many timelines are told at once. */
+  timelines: number;
   workspaces: number;
   /** Over how long they begin, ms. */
   spanMs: number;
@@ -44,7 +44,7 @@ const anyWorkspace: Workspaces = {
 /** Stories of attackers and of honest people, woven into one another, late, doubled and with bad records between. */
 export function weave(random: Random, shape: WorkloadShape): Arrival[] {
   const arrivals: Arrival[] = [];
-  for (let story = 0; story < shape.stories; story += 1) {
+  for (let story = 0; story < shape.timelines; story += 1) {
     const place = random.int(1, shape.workspaces);
     // A drill's settings come with its inventory; elsewhere the user's hold.
     const workspace = place % 2 === 0 ? `acme-${place}` : `tripline-drill-${place}`;
@@ -99,10 +99,10 @@ function repeated(random: Random, record: NewRecord, atMs: number, nth: number):
   return [again, { atMs: answeredMs, record: proved({ topic: topics.events, ...toEventRecord(answer) }) }];
 }
 
-export type Told = { event: TriplineEvent; atMs: number };
+export type LoggedEvent = { event: TriplineEvent; atMs: number };
 
 /** A scenario as the events that its deliveries are normalised to. */
-export function play(scenario: Scenario, variant: 'attack' | 'benign', cast: Cast): Told[] {
+export function play(scenario: Scenario, variant: 'attack' | 'benign', cast: Cast): LoggedEvent[] {
   return deliveriesOf(scenario, variant, cast).map((delivery) => {
     const result = (delivery.source === 'github' ? github : tripline).normalise(
       {
@@ -120,7 +120,7 @@ export function play(scenario: Scenario, variant: 'attack' | 'benign', cast: Cas
 }
 
 /** Branches that come and go: what the synthetic rules read, of which one counts and so notices each event lost or doubled. */
-function branches(random: Random, workspace: string, startMs: number, seed: number): Told[] {
+function branches(random: Random, workspace: string, startMs: number, seed: number): LoggedEvent[] {
   return Array.from({ length: random.int(3, 20) }, (_, place) => {
     const atMs = startMs + place * random.int(0, minuteMs);
     const type = random.chance(0.7) ? 'dev.cdevents.branch.created' : 'dev.cdevents.branch.deleted';

@@ -1,14 +1,14 @@
 import type { ClientBase } from 'pg';
-import type { Seen } from './seen.ts';
+import type { DrillEvent } from './seen.ts';
 
 /**
  * Looks at what Tripline did in one workspace; each call answers what is new since the last. One query for all tables,
  * so that what is seen together was there together.
  */
-export function createLook(client: Pick<ClientBase, 'query'>, workspace: string): () => Promise<Seen[]> {
+export function createLook(client: Pick<ClientBase, 'query'>, workspace: string): () => Promise<DrillEvent[]> {
   const known = new Set<string>();
   return async () => {
-    const { rows } = await client.query<{ id: string; item: Omit<Seen, 'atMs'> }>({
+    const { rows } = await client.query<{ id: string; item: Omit<DrillEvent, 'atMs'> }>({
       name: 'look-at-drill',
       text: `SELECT 'f' || id AS id, 1 AS rank, recorded_at AS at, json_build_object(
                'what', 'found', 'id', id, 'rule', rule, 'severity', severity, 'confidence', confidence,
@@ -31,6 +31,6 @@ export function createLook(client: Pick<ClientBase, 'query'>, workspace: string)
     const atMs = performance.now();
     const fresh = rows.filter(({ id }) => !known.has(id));
     for (const { id } of fresh) known.add(id);
-    return fresh.map(({ item }) => ({ ...item, atMs }) as Seen);
+    return fresh.map(({ item }) => ({ ...item, atMs }) as DrillEvent);
   };
 }

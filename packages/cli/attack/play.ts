@@ -1,17 +1,17 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { deliveriesOf, type ScenarioDelivery } from '@tripline/scenarios/deliveries';
-import type { Cast, Expectation, Scenario, Step } from '@tripline/scenarios/scenario';
+import type { Cast, Expectation, Scenario, ScenarioStep } from '@tripline/scenarios/scenario';
 import { deliver, type Receiver, signDelivery } from './deliver.ts';
-import { alsoFound, faults, round, type Seen, type Timing, timings } from './seen.ts';
+import { alsoFound, type DrillEvent, faults, round, type Timing, timings } from './seen.ts';
 import { listening, type Timeline } from './timeline.ts';
 
 /** One thing that happened, for the viewer. `ms` counts from the start of the playing. */
 export type Report =
   | { what: 'sent'; ms: number; step: string; event: string; says: string; status: number }
-  | (Seen & { ms: number });
+  | (DrillEvent & { ms: number });
 
-export type Verdict = {
+export type DrillVerdict = {
   /** What did not come true, or, in the benign twin, should not have; empty when all is as the scenario says. */
   faults: string[];
   /** What an attack brought about beside what it expects, such as the findings of a rule of one's own. */
@@ -27,7 +27,7 @@ export type Playing = {
   /** What the log holds its timers back by: the skew that Kafka is allowed, 0 on the embedded log. */
   skewMs: number;
   /** What is new in the drill's workspace since the last call. */
-  look: () => Promise<Seen[]>;
+  look: () => Promise<DrillEvent[]>;
   report: (item: Report) => void;
 };
 
@@ -40,17 +40,17 @@ export function castFor(scenario: Scenario, nowMs: number): Cast {
 }
 
 /** Sends the baseline and every step in time, watches what Tripline makes of it, and judges. */
-export async function play(playing: Playing): Promise<Verdict> {
+export async function play(playing: Playing): Promise<DrillVerdict> {
   const { scenario, benign, cast, receiver } = playing;
   const expects: readonly Expectation[] = benign ? [] : scenario.expects;
   const [baseline, ...deliveries] = deliveriesOf(scenario, benign ? 'benign' : 'attack', cast);
   const steps = deliveries.flatMap(({ step }) => step ?? []);
-  const seen: Seen[] = [];
+  const seen: DrillEvent[] = [];
   await deliver(receiver, signDelivery(baseline!, receiver.secret));
 
   const timeline: Timeline = { startMs: performance.now() - (Date.now() - cast.startMs), sentMs: new Map() };
   const wrong = () => faults(expects, seen, { strict: benign });
-  const reportSeen = (item: Seen) => {
+  const reportSeen = (item: DrillEvent) => {
     seen.push(item);
     playing.report({ ...item, ms: round(item.atMs - timeline.startMs) });
   };
@@ -90,7 +90,7 @@ export async function play(playing: Playing): Promise<Verdict> {
 async function sendAll(
   deliveries: readonly ScenarioDelivery[],
   timeline: Timeline,
-  send: (delivery: ScenarioDelivery, step: Step) => Promise<void>,
+  send: (delivery: ScenarioDelivery, step: ScenarioStep) => Promise<void>,
 ): Promise<void> {
   for (const delivery of deliveries) {
     if (delivery.step === null) continue;

@@ -14,7 +14,7 @@ export type Found = {
   title: string;
   incident: string | null;
 };
-export type Told = {
+export type NotificationSeen = {
   what: 'told';
   atMs: number;
   sink: string;
@@ -35,10 +35,10 @@ export type Responded = {
   state: string;
 };
 export type Retracted = { what: 'retracted'; atMs: number; finding: string; reason: string };
-export type Seen = Found | Told | Responded | Retracted;
+export type DrillEvent = Found | NotificationSeen | Responded | Retracted;
 
 /** Which finding answers which expectation: the first of its rule that no other expectation has taken. */
-export function pairUp(expects: readonly Expectation[], seen: readonly Seen[]): Map<string, Expectation> {
+export function pairUp(expects: readonly Expectation[], seen: readonly DrillEvent[]): Map<string, Expectation> {
   const pairs = new Map<string, Expectation>();
   for (const expectation of expects) {
     const answer = seen.find((item) => item.what === 'found' && item.rule === expectation.rule && !pairs.has(item.id));
@@ -53,7 +53,7 @@ export function pairUp(expects: readonly Expectation[], seen: readonly Seen[]): 
  */
 export function faults(
   expects: readonly Expectation[],
-  seen: readonly Seen[],
+  seen: readonly DrillEvent[],
   { strict }: { strict: boolean },
 ): string[] {
   const wrong: string[] = [];
@@ -84,11 +84,11 @@ export function faults(
 }
 
 /** What was found beside the expected, a line each: a rule of one's own may see something in a scenario that is not its. */
-export function alsoFound(expects: readonly Expectation[], seen: readonly Seen[]): string[] {
+export function alsoFound(expects: readonly Expectation[], seen: readonly DrillEvent[]): string[] {
   return unexpected(expects, seen).map(nameOf);
 }
 
-function unexpected(expects: readonly Expectation[], seen: readonly Seen[]): Found[] {
+function unexpected(expects: readonly Expectation[], seen: readonly DrillEvent[]): Found[] {
   const pairs = pairUp(expects, seen);
   return seen.filter((item): item is Found => item.what === 'found' && !pairs.has(item.id));
 }
@@ -96,7 +96,7 @@ function unexpected(expects: readonly Expectation[], seen: readonly Seen[]): Fou
 const nameOf = ({ rule, subject }: Found): string => `${rule} on ${subject}`;
 
 /** Each step of the finding's playbook once, in order: one that waited for a place is seen twice. */
-function responsesTo(found: Found, seen: readonly Seen[]): Responded[] {
+function responsesTo(found: Found, seen: readonly DrillEvent[]): Responded[] {
   const steps = seen.filter((item): item is Responded => item.what === 'responded' && item.finding === found.id);
   return [...new Map(steps.map((step) => [step.ordinal, step])).values()].sort((a, b) => a.ordinal - b.ordinal);
 }
@@ -104,7 +104,7 @@ function responsesTo(found: Found, seen: readonly Seen[]): Responded[] {
 /** How long after its own deciding event each expected finding was found, first told, and last responded to, in ms. */
 export type Timing = { rule: string; foundMs: number; toldMs: number | null; respondedMs: number | null };
 
-export function timings(expects: readonly Expectation[], seen: readonly Seen[], timeline: Timeline): Timing[] {
+export function timings(expects: readonly Expectation[], seen: readonly DrillEvent[], timeline: Timeline): Timing[] {
   const pairs = pairUp(expects, seen);
   return seen.flatMap((found): Timing[] => {
     const expectation = found.what === 'found' ? pairs.get(found.id) : undefined;

@@ -1,4 +1,4 @@
-import type { Expectation, Scenario, Step } from '@tripline/scenarios/scenario';
+import type { Expectation, Scenario, ScenarioStep } from '@tripline/scenarios/scenario';
 
 /**
  * When things happen in one playing. All times are ms on the clock of `performance.now()`, so that a wall clock that
@@ -30,7 +30,7 @@ export function dueMs(expectation: Expectation, timeline: Timeline): number | un
  */
 export function listening(
   scenario: Scenario,
-  steps: readonly Step[],
+  steps: readonly ScenarioStep[],
   settings: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
   skewMs: number,
 ): { quietMs: number; mostMs: number } {

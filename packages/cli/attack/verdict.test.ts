@@ -1,6 +1,6 @@
-import type { Expectation, Scenario, Step } from '@tripline/scenarios/scenario';
+import type { Expectation, Scenario, ScenarioStep } from '@tripline/scenarios/scenario';
 import { describe, expect, it } from 'vitest';
-import { alsoFound, type Found, faults, type Seen, timings } from './seen.ts';
+import { alsoFound, type DrillEvent, type Found, faults, timings } from './seen.ts';
 import { listening } from './timeline.ts';
 
 const expected: Expectation = { rule: 'a', decidingStep: 'push', responses: ['stop-run'] };
@@ -9,15 +9,15 @@ const found: Found = {
   atMs: 1000,
   ...{ id: 'f1', rule: 'a', severity: 'high', confidence: 'high', subject: 's', title: 't', incident: 'INC-1' },
 };
-const told: Seen = { what: 'told', atMs: 1010, sink: 'slack', kind: 'posted', incident: 'INC-1', dryRun: true };
-const responded: Seen = {
+const told: DrillEvent = { what: 'told', atMs: 1010, sink: 'slack', kind: 'posted', incident: 'INC-1', dryRun: true };
+const responded: DrillEvent = {
   what: 'responded',
   atMs: 1020,
   ...{ finding: 'f1', ordinal: 0, action: 'stop-run', verdict: 'dry-run', state: 'refused' },
 };
 const all = [found, told, responded];
 
-const judge = (expects: readonly Expectation[], seen: readonly Seen[], strict = false) =>
+const judge = (expects: readonly Expectation[], seen: readonly DrillEvent[], strict = false) =>
   faults(expects, seen, { strict });
 
 describe('the verdict', () => {
@@ -38,7 +38,7 @@ describe('the verdict', () => {
       'led to stop-run, isolate-runner',
     ],
     ['it was retracted', [...all, { what: 'retracted', atMs: 1, finding: 'f1', reason: 'late' }], 'retracted: late'],
-  ] as [string, Seen[], string][])('is bad when %s', (_what, seen, sentence) => {
+  ] as [string, DrillEvent[], string][])('is bad when %s', (_what, seen, sentence) => {
     expect(judge([expected], seen).join('\n')).toContain(sentence);
   });
 
@@ -57,7 +57,7 @@ describe('the verdict', () => {
   });
 
   it('counts a step once that waited for a place before it was carried out', () => {
-    expect(judge([expected], [...all, { ...responded, state: 'queued' } as Seen])).toEqual([]);
+    expect(judge([expected], [...all, { ...responded, state: 'queued' } as DrillEvent])).toEqual([]);
   });
 
   it('pairs two findings of one rule with two expectations', () => {
@@ -77,7 +77,7 @@ it('says how long it took from the deciding step, and for a timer from when it w
 });
 
 describe('listening', () => {
-  const step = (name: string, atMs: number) => ({ name, atMs }) as Step;
+  const step = (name: string, atMs: number) => ({ name, atMs }) as ScenarioStep;
   const scenario = (expects: Expectation[]) => ({ expects }) as unknown as Scenario;
 
   it('goes on for 1.5 s after the last step, and 5 s for what is expected', () => {

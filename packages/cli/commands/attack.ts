@@ -6,7 +6,7 @@ import { plain } from '@tripline/runtime/plain';
 import type { Scenario } from '@tripline/scenarios/scenario';
 import { whoRuns } from '../actor.ts';
 import { createLook } from '../attack/look.ts';
-import { castFor, play, type Report, type Verdict } from '../attack/play.ts';
+import { castFor, type DrillVerdict, play, type Report } from '../attack/play.ts';
 import type { Responded } from '../attack/seen.ts';
 import { type Command, type Io, oneOf, readArguments } from '../command.ts';
 import { sinceText, styled, widthOf, wrap } from '../show.ts';
@@ -135,7 +135,7 @@ function entry(io: Io, ms: number, label: string, style: Parameters<typeof style
   return `${time}  ${styled(io, style, label.padEnd(labelWidth))}${lines}\n`;
 }
 
-function conclude(verdict: Verdict, benign: boolean, io: Io): void {
+function conclude(verdict: DrillVerdict, benign: boolean, io: Io): void {
   const width = widthOf(io);
   io.out('\n');
   for (const { rule, foundMs, toldMs, respondedMs } of verdict.timings) {

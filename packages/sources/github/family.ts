@@ -8,7 +8,7 @@ import type { Around } from './body.ts';
 /** Attributes as a normaliser fills them in: what GitHub did not send is undefined, and is left out afterwards. */
 export type Draft = { [K in keyof Attributes]?: Attributes[K] | undefined };
 
-export type Told = {
+export type EventDraft = {
   type: EventType;
   /** GitHub's own time of what happened; the time of receipt when it sends none. */
   time?: Instant;
@@ -25,7 +25,7 @@ export type GithubEvent = {
   lacks: readonly string[];
   schema: z.ZodType<Around>;
   /** Undefined: the action is one that says nothing. */
-  normalise: (body: never, received: { atMs: number }) => Told | IgnoredReason | undefined;
+  normalise: (body: never, received: { atMs: number }) => EventDraft | IgnoredReason | undefined;
 };
 
 /** Ties a normaliser to its schema's type. */
@@ -34,7 +34,7 @@ export function defineEvent<Body extends Around>(event: {
   carries?: readonly string[];
   lacks?: readonly string[];
   schema: z.ZodType<Body>;
-  normalise: (body: Body, received: { atMs: number }) => Told | IgnoredReason | undefined;
+  normalise: (body: Body, received: { atMs: number }) => EventDraft | IgnoredReason | undefined;
 }): GithubEvent {
   return { carries: [], lacks: [], ...event };
 }

@@ -17,7 +17,7 @@ import type { NamedOwner, Workspaces } from '../workspace.ts';
 import { type Around, canBeRepository, fit, repositoryName } from './body.ts';
 import { checkGithubFeed } from './doctor.ts';
 import { factOf } from './fact.ts';
-import type { Draft, Told } from './family.ts';
+import type { Draft, EventDraft } from './family.ts';
 import { keysFit, readEvents, unreadEvents } from './registry.ts';
 import { verifyGithub } from './verify.ts';
 
@@ -172,7 +172,7 @@ function ownersIn(body: Around): NamedOwner[] {
 const isSame = (a: string, b: string): boolean => a === b || a.toLowerCase() === b.toLowerCase();
 
 /** All attributes that were sent, or undefined when one that the event's type requires is missing. */
-function whole(told: Told, body: Around, owner: Owner): Attributes | undefined {
+function whole(told: EventDraft, body: Around, owner: Owner): Attributes | undefined {
   const data: Record<string, unknown> = {};
   for (const part of [surroundings(body, owner), told.data]) {
     for (const name in part) {

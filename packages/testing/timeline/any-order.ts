@@ -5,13 +5,13 @@ import { type LoggedEventInput, late, permuted, playTimeline, type Timeline } fr
  * Holds a rule to what every rule promises: whatever order its events arrive in, however late, however often, and
  * however often the detector restarts between them, the same findings stand in the end.
  */
-export type Story = Omit<Timeline, 'restartAfterEach' | 'duplicated' | 'batchRecords'> & {
+export type OrderedTimeline = Omit<Timeline, 'restartAfterEach' | 'duplicated' | 'batchRecords'> & {
   /** Events that are there before the story: an inventory. They keep their place. */
   before?: readonly LoggedEventInput[];
 };
 
 /** The findings that stand, each as `rule subject occasion`. */
-export function standing(story: Story & Partial<Timeline>): string[] {
+export function standing(story: OrderedTimeline & Partial<Timeline>): string[] {
   const { before = [], events, ...rest } = story;
   const played = playTimeline({ ...rest, events: [...before, ...events] });
   assert.deepEqual(played.poison, [], 'no rule throws, and no record is unreadable');
@@ -19,7 +19,7 @@ export function standing(story: Story & Partial<Timeline>): string[] {
 }
 
 /** Expects the same standing findings of 40 shuffles, of each event an hour late, doubled, and restarted after each. */
-export function expectSameInAnyOrder(story: Story, expected: readonly string[]): void {
+export function expectSameInAnyOrder(story: OrderedTimeline, expected: readonly string[]): void {
   const events = story.events.map((event, place) => ({
     ...event,
     id: event.id ?? `story-${place + 1}`,
@@ -27,7 +27,7 @@ export function expectSameInAnyOrder(story: Story, expected: readonly string[]):
   }));
   const named = { ...story, events };
   const wanted = [...expected].sort();
-  const expectStanding = (played: Story & Partial<Timeline>, how: string) => {
+  const expectStanding = (played: OrderedTimeline & Partial<Timeline>, how: string) => {
     const stands = standing(played);
     assert.deepEqual(stands, wanted, `${how}\nstands: ${stands.join(', ')}\nwanted: ${wanted.join(', ')}`);
   };

@@ -4,7 +4,7 @@ import type { AnyRule } from '@tripline/contracts/rule';
 import { seeded } from './any-order.ts';
 import { type Line, type Mark, readLines } from './lines.ts';
 import { late, type Played, permuted, playTimeline, type Timeline } from './play.ts';
-import { createStage, type Stage, type Told } from './stage.ts';
+import { createStage, type LoggedEvent, type Stage } from './stage.ts';
 import { tellLine } from './verb.ts';
 import { verbs } from './verbs/all.ts';
 
@@ -33,7 +33,7 @@ export function expectTimeline(
   const { before = [], thenMs = 86_400_000, anyOrder = true, ...rest } = options;
   const untilMs = Math.max(...lines.map(({ heardMs }) => heardMs)) + thenMs;
   const timeline = { ...rest, rules: [rules].flat() as AnyRule[], untilMs };
-  const play = (events: readonly Told[], how: Partial<Timeline> = {}) => {
+  const play = (events: readonly LoggedEvent[], how: Partial<Timeline> = {}) => {
     const played = playTimeline({ ...timeline, events: [...before, ...events], ...how });
     assert.deepEqual(
       played.poison.map(({ rule, reason }) => `${rule}: ${reason}`),
@@ -47,7 +47,7 @@ export function expectTimeline(
   expectMarks(lines, inOrder, stage, untilMs);
   if (!anyOrder) return inOrder;
   const wanted = standing(inOrder, stage);
-  const expectSame = (how: string, events: readonly Told[], more: Partial<Timeline> = {}) => {
+  const expectSame = (how: string, events: readonly LoggedEvent[], more: Partial<Timeline> = {}) => {
     const stands = standing(play(events, more), stage);
     if (stands.join('\n') !== wanted.join('\n')) assert.fail(differs(how, shown(events, lines), wanted, stands));
   };
@@ -55,7 +55,7 @@ export function expectTimeline(
   expectSame('a restart after each event', stage.told, { restartAfterEach: true });
   expectSame('in batches of two', stage.told, { batchRecords: 2 });
   for (const [place, { line }] of stage.told.entries()) {
-    expectSame(`line ${line} an hour late`, late(stage.told, 3_600_000, (_, at) => at === place) as Told[]);
+    expectSame(`line ${line} an hour late`, late(stage.told, 3_600_000, (_, at) => at === place) as LoggedEvent[]);
   }
   const random = seeded(7);
   for (let shuffle = 1; shuffle <= 40; shuffle += 1) {
@@ -66,20 +66,20 @@ export function expectTimeline(
 }
 
 /** Another order of what lies within the time that an event may be late; weeks do not change places. */
-function fairlyPermuted(told: readonly Told[], random: () => number): Told[] {
-  const groups: Told[][] = [];
+function fairlyPermuted(told: readonly LoggedEvent[], random: () => number): LoggedEvent[] {
+  const groups: LoggedEvent[][] = [];
   for (const event of told.toSorted((a, b) => a.atMs - b.atMs)) {
     const group = groups.at(-1);
     if (group !== undefined && event.atMs - group[0]!.atMs <= latestMs) group.push(event);
     else groups.push([event]);
   }
-  return groups.flatMap((group) => permuted(group, random) as Told[]);
+  return groups.flatMap((group) => permuted(group, random) as LoggedEvent[]);
 }
 /** How late an event may come and still lead to the same. */
 const latestMs = 72 * 3_600_000;
 
 /** The events of a timeline in words, for a test that plays them in its own way. */
-export function eventsOf(text: string): Told[] {
+export function eventsOf(text: string): LoggedEvent[] {
   return [...readTimeline(text).stage.told];
 }
 
@@ -143,7 +143,7 @@ function standing(played: Played, stage: Stage): string[] {
 }
 
 /** The lines in the order in which their events were heard. */
-function shown(events: readonly Told[], lines: readonly Line[]): string {
+function shown(events: readonly LoggedEvent[], lines: readonly Line[]): string {
   const told = events.toSorted((a, b) => a.atMs - b.atMs);
   const clock = (ms: number) => new Date(ms).toISOString().slice(8, 19).replace('T', ' ');
   return told

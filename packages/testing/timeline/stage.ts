@@ -5,7 +5,7 @@ import { createWorkspaces } from '@tripline/sources/workspace';
 import type { LoggedEventInput } from './play.ts';
 
 /** A logged event, and the line that told it. */
-export type Told = LoggedEventInput & { id: string; time: string; line: number };
+export type LoggedEvent = LoggedEventInput & { id: string; time: string; line: number };
 export type Json = Record<string, unknown>;
 export const zeroRevision = '0'.repeat(40);
 const organizationId = 77;
@@ -18,7 +18,7 @@ export type Stage = ReturnType<typeof createStage>;
 
 export function createStage() {
   const workspaces = createWorkspaces({ workspaces: [], drills: true });
-  const told: Told[] = [];
+  const told: LoggedEvent[] = [];
   /** First names of things that have another now, by kind and name. */
   const formerNames = new Map<string, string>();
   const revisions = new Map<string, string>();
@@ -60,10 +60,10 @@ export function createStage() {
     return `line-${line.number}${ofLine === 1 ? '' : `.${ofLine}`}`;
   };
   const add = (event: object, eventId: string) =>
-    told.push({ ...event, id: eventId, atMs: line.heardMs, line: line.number } as Told);
+    told.push({ ...event, id: eventId, atMs: line.heardMs, line: line.number } as LoggedEvent);
 
   return {
-    told: told as readonly Told[],
+    told: told as readonly LoggedEvent[],
     /** What follows is told by this line. */
     begin(next: { number: number; atMs: number; heardMs: number }): void {
       line = next;

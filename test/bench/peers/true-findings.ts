@@ -1,5 +1,5 @@
 import type { Corpus } from '../corpus.ts';
-import type { Delivery } from '../stories.ts';
+import type { Delivery } from '../timelines.ts';
 import type { Found } from './peer.ts';
 
 /** What tells one true finding of the corpus from another, whoever found it. */

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { Attributes } from '@tripline/contracts/attributes';
 
 /**
- * The stories that the corpus is made of, told in GitHub deliveries in the shape of the published examples. How many
+ * The timelines that the corpus is made of, told in GitHub deliveries in the shape of the published examples. How many
  * deliveries of a kind a story has follows from how GitHub tells one: a run is told three times, each of its jobs three
  * times, and every job is a check too.
  */
@@ -16,7 +16,7 @@ export type Attack = {
   mark: string;
 };
 /** `deciding`: index of the step at which the attack must be found. */
-export type Story = { steps: Tell[]; attack?: Attack & { deciding: number } };
+export type BenchTimeline = { steps: Tell[]; attack?: Attack & { deciding: number } };
 export type Chance = {
   /** 40 hexadecimal digits. */
   sha: () => string;
@@ -276,7 +276,7 @@ export function createStage(organization: string, chance: Chance) {
 type Stage = ReturnType<typeof createStage>;
 
 /** A change that is opened, built, sometimes amended, talked about, approved, merged, and built again on main. */
-export function change(stage: Stage): Story {
+export function change(stage: Stage): BenchTimeline {
   const { chance, pullRequest, push, run, comment, delivery, person } = stage;
   const [number, branch, merge] = [chance.serial(), `feature-${chance.serial()}`, chance.sha()];
   const heads = Array.from({ length: 1 + chance.upTo(3) }, () => chance.sha());
@@ -325,20 +325,20 @@ export function change(stage: Stage): Story {
 }
 
 /** Work on a branch that nobody asks to merge yet. */
-export function branchWork({ chance, push, run }: Stage): Story {
+export function branchWork({ chance, push, run }: Stage): BenchTimeline {
   const [branch, revision] = [`try-${chance.serial()}`, chance.sha()];
   const build = { id: chance.serial(), revision, branch, trigger: 'push', jobs: 1 + chance.upTo(4) };
   return { steps: [push({ branch, revision, committer: author }), ...run(build)] };
 }
 
 /** A nightly run of what is on main. */
-export function nightly({ chance, run, head }: Stage): Story {
+export function nightly({ chance, run, head }: Stage): BenchTimeline {
   const build = { id: chance.serial(), revision: head, branch: 'main', trigger: 'schedule', jobs: 2 + chance.upTo(6) };
   return { steps: run(build) };
 }
 
 /** A deployment of main to production, on a runner of the house. */
-export function deployment({ chance, run, head }: Stage): Story {
+export function deployment({ chance, run, head }: Stage): BenchTimeline {
   const index = chance.upTo(runners);
   const runner = { id: knownRunner.id + index, name: `build-${index}` };
   const environment = 'production';
@@ -347,7 +347,7 @@ export function deployment({ chance, run, head }: Stage): Story {
 }
 
 /** Somebody reports a fault, and people talk about it. */
-export function talk(stage: Stage): Story {
+export function talk(stage: Stage): BenchTimeline {
   const { chance, delivery, comment } = stage;
   const number = chance.serial();
   const opened: Tell = (time) =>
@@ -359,7 +359,7 @@ export function talk(stage: Stage): Story {
 }
 
 /** A commit is pushed straight to main, and built. */
-export function unreviewedBuild({ chance, push, run }: Stage): Story {
+export function unreviewedBuild({ chance, push, run }: Stage): BenchTimeline {
   const [id, revision] = [chance.serial(), chance.sha()];
   const build = run({ id, revision, branch: 'main', trigger: 'push', jobs: 1 + chance.upTo(4) });
   const steps = [push({ branch: 'main', revision, committer: author }), ...build];
@@ -367,7 +367,7 @@ export function unreviewedBuild({ chance, push, run }: Stage): Story {
 }
 
 /** A deployment lands on a machine that nobody knows. */
-export function strangeRunner({ chance, run, head }: Stage): Story {
+export function strangeRunner({ chance, run, head }: Stage): BenchTimeline {
   const serial = chance.serial();
   const runner = { id: 1_000_000_000 + serial, name: `stranger-${serial}` };
   const environment = 'production';
@@ -378,7 +378,7 @@ export function strangeRunner({ chance, run, head }: Stage): Story {
 }
 
 /** A deploy key that may write is added by hand. */
-export function deployKey({ chance, delivery }: Stage): Story {
+export function deployKey({ chance, delivery }: Stage): BenchTimeline {
   const id = chance.serial();
   const added: Tell = (time) =>
     delivery('deploy_key', author, {
