@@ -190,6 +190,7 @@ export const rule = defineRule<null, GrantingSettings>({
     'People who join: invite them by a granting workflow, or by a provisioning app in `exemptActors`. Break-glass is for what is taken back within a day.',
     "An identity provider's provisioning app: name its login or id in `exemptActors`.",
     'A delivery that came late and bears no time: its time is known where Tripline has it made again (an App or organisation webhook token); otherwise it is judged by when it came.',
+    'The repository of a granting workflow was renamed: `grantingWorkflows` names it as it is called now.',
     'A source that reports only finished jobs: findings on granting accounts come at low confidence; send job starts too.',
   ],
   reads: [],
