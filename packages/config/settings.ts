@@ -1,6 +1,6 @@
 import { drillPrefix } from '@tripline/contracts/drill';
 import { databaseEnvironment, databaseSettings } from '@tripline/db/settings';
-import { exceptionSettings, silenceSettings } from '@tripline/incidents/settings';
+import { exceptionSettings, overrideSettings, silenceSettings } from '@tripline/incidents/settings';
 import { channels } from '@tripline/integrations/channels';
 import {
   checkGithubClient,
@@ -167,6 +167,10 @@ const whole = z.strictObject({
     .describe(
       'Findings that are in order: kept, told to nobody and never acted upon, by whose decision and until when.',
     ),
+  overrides: z
+    .array(overrideSettings)
+    .default([])
+    .describe('What is to hold otherwise of single rules, in one workspace or in all.'),
   remediation: remediationSettings.prefault({}),
 });
 

@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { type Exception, exceptionOf, faultOfException } from './exception.ts';
+import { type Exception, exceptionOf, exceptionOfDoubt, faultOfException } from './exception.ts';
 
 const finding = {
-  ...{ rule: 'mass-workflow-push', workspace: 'acme', detectedAt: '2026-03-01T00:00:00Z' },
+  ...{
+    rule: 'mass-workflow-push',
+    workspace: 'acme',
+    detectedAt: '2026-03-01T00:00:00Z',
+    confidence: 'medium' as const,
+  },
   entities: [
     { kind: 'user' as const, id: 'Release-Bot' },
     { kind: 'repository' as const, id: 'acme/app' },
@@ -43,4 +48,13 @@ describe('an exception', () => {
       expect(faultOfException({ rules: ['mass-workflow-push'], when })).toMatch('it would except everything');
     expect(faultOfException(exception)).toBeUndefined();
   });
+});
+
+test('what is less sure than an override wants is excepted by it, but for what is always told', () => {
+  expect(exceptionOfDoubt(finding, 'medium')).toBeUndefined();
+  expect(exceptionOfDoubt(finding, undefined)).toBeUndefined();
+  expect(exceptionOfDoubt(finding, 'high')).toMatchObject({
+    reason: expect.stringContaining('its confidence is medium'),
+  });
+  expect(exceptionOfDoubt({ ...finding, rule: 'break-glass-opened' }, 'high')).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-import { alwaysTold, type Entity, type Finding } from './finding.ts';
+import { alwaysTold, type Confidence, confidences, type Entity, type Finding } from './finding.ts';
 
 /** What an exception may look at; each fits where all things of that kind that the finding names are among those listed. */
 export const exceptionMatchers = [
@@ -28,19 +28,32 @@ export type Exception = {
 /** What stands with a finding that is excepted. */
 export type Excepted = Pick<Exception, 'owner' | 'reason' | 'until'>;
 
-type Found = Pick<Finding, 'rule' | 'workspace' | 'entities' | 'detectedAt'>;
+/** What decides whether a finding is excepted. */
+export type Exceptable = Pick<Finding, 'rule' | 'workspace' | 'entities' | 'detectedAt' | 'confidence'>;
 
 /**
  * The first exception that covers a finding at the log's time at which it was found. All people that it names must fit, not
  * one: else an attacker would borrow the name of whoever is excepted.
  */
-export function exceptionOf<E extends Exception>(finding: Found, exceptions: readonly E[]): E | undefined {
+export function exceptionOf<E extends Exception>(finding: Exceptable, exceptions: readonly E[]): E | undefined {
   if (alwaysTold.has(finding.rule)) return undefined;
   return exceptions.find(({ rules, workspace, when, until }) => {
     if (!rules.includes(finding.rule) || Date.parse(until) <= Date.parse(finding.detectedAt)) return false;
     if (workspace !== undefined && workspace !== finding.workspace) return false;
     return exceptionMatchers.every((kind) => allFit(when[kind], namesOf(finding.entities, kind)));
   });
+}
+
+/** What keeps a finding from being told that is less sure than `minConfidence`, in the form in which exceptions stand with it. */
+export function exceptionOfDoubt(
+  { rule, confidence }: Pick<Finding, 'rule' | 'confidence'>,
+  minConfidence: Confidence | undefined,
+): Excepted | undefined {
+  if (alwaysTold.has(rule)) return undefined;
+  if (minConfidence === undefined || confidences.indexOf(confidence) >= confidences.indexOf(minConfidence))
+    return undefined;
+  const reason = `its confidence is ${confidence}, and an override tells from ${minConfidence} on`;
+  return { owner: 'overrides of tripline.yaml', reason, until: '9999-12-31T00:00:00Z' };
 }
 
 /** What is wrong with an exception, for whoever wrote it; undefined when nothing is. */

@@ -18,7 +18,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createEngine } from './engine.ts';
 import type { StateKey } from './keyed-state/keys.ts';
-import { configureRule } from './settings.ts';
+import { configureRule, type Override } from './settings.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -444,5 +444,47 @@ describe('a delivery that nobody vouched for', () => {
     expect(given.findings).toMatchObject([{ subject: 'a', severity: 'low' }]);
     const vouched = play([...told, late, answer(4, 'listed')], { rules: [ungated] });
     expect(vouched.findings).toEqual([]);
+  });
+});
+
+describe('overrides', () => {
+  const severe = defineRule<unknown, { word: string }>({
+    ...common,
+    id: 'severe',
+    reads: ['dev.cdevents.branch.created'],
+    settings: z.strictObject({ word: z.string().default('usual') }),
+    judge: (_, { find, settings }) =>
+      find({
+        ...nothing,
+        subject: settings.word,
+        title: '',
+        summary: '',
+        evidence: [],
+        confidence: 'high',
+        severity: 'critical',
+      }),
+  });
+  const say = (overrides: Override[], workspace = 'acme') => {
+    const kept = createKept();
+    const rules = [configureRule(severe, { word: 'written' }, overrides)];
+    const engine = createEngine({ rules, learningDays: 0 }, kept.snapshot());
+    const records = toRecords({ events: [created(0, 'a', 'ada', { workspace })] });
+    kept.keep(runBatch(engine, { records, caughtUpAtMs: null }, kept.read));
+    return kept.played().findings.map(({ subject, severity }) => [subject, severity]);
+  };
+
+  test('say otherwise of severity and settings, in one workspace or in all', () => {
+    expect(say([])).toEqual([['written', 'critical']]);
+    const all: Override = { rule: 'severe', severity: 'low', settings: { word: 'all' } };
+    const own: Override = { rule: 'severe', workspace: 'acme', severity: 'medium', settings: { word: 'own' } };
+    for (const both of [
+      [all, own],
+      [own, all],
+    ]) {
+      expect(say(both)).toEqual([['own', 'medium']]);
+      expect(say(both, 'other')).toEqual([['all', 'low']]);
+    }
+    expect(say([{ ...all, rule: 'another' }])).toEqual([['written', 'critical']]);
+    expect(() => say([{ rule: 'severe', settings: { unknown: 1 } }])).toThrow('unknown');
   });
 });

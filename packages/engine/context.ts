@@ -54,6 +54,8 @@ export type Frame = {
   settings: unknown;
   learning: boolean;
   learnedUntilMs: number;
+  /** Of each finding, whatever the rule says: the user's override. */
+  severity: Severity | undefined;
   /** Keys of state that were declared. */
   keys: readonly string[];
   /** What stands under each of them. */
@@ -226,8 +228,9 @@ export function createContext(parts: {
       timers.set(set);
     },
     clearTimer: (id) => timers.clear({ workspace: frame.workspace, rule: frame.rule.id, id: id.toWellFormed() }),
-    find(draft) {
+    find(given) {
       if (frame.learning) return;
+      const draft = frame.severity === undefined ? given : { ...given, severity: frame.severity };
       const { workspace, nowMs } = frame;
       const { id } = identify(draft, frame);
       const row = known(id);

@@ -14,7 +14,7 @@ import { createState, isHeld, type Slot, type StateRow } from './keyed-state/sta
 import { type Changed, type Flood, factRows, factsOf, type Learning, learn } from './learn-facts.ts';
 import { readersByType } from './readers.ts';
 import { createSeen } from './seen.ts';
-import { type ConfiguredRule, settingsFor } from './settings.ts';
+import { type ConfiguredRule, overridden, settingsFor } from './settings.ts';
 import { floodOf, rule as stateFlooded } from './state-flooded.ts';
 import { createTimers, type SetTimer } from './timers.ts';
 import { createUnproven, unprovenRule, type Waiting } from './unproven.ts';
@@ -254,7 +254,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       if (type === inventoryType) {
         const before = planned.get(workspace) ?? knownOf(workspace, atMs) ?? { firstSeenMs: atMs };
         const after = observeInventory(before, event as LoggedEvent<typeof inventoryType>, atMs);
-        for (const configured of options.rules) settingsFor(configured, after);
+        for (const configured of options.rules) settingsFor(configured, after, workspace);
         planned.set(workspace, after);
       }
     } catch (error) {
@@ -298,7 +298,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     const { rule } = configured;
     if (rule.judge === undefined) return undefined;
     try {
-      const keys = rule.keys === undefined ? noKeys : rule.keys(event, settingsFor(configured, known));
+      const keys = rule.keys === undefined ? noKeys : rule.keys(event, settingsFor(configured, known, event.workspace));
       if (rule.keys === undefined) return { configured, keys, slots: noSlots, fault: null };
       if (keys.length === 0) return undefined;
       return { configured, keys, slots: slotsOf(configured.rule.id, event.workspace, keys), fault: null };
@@ -317,7 +317,9 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     frame.slots = noSlots;
     frame.event = at.event;
     frame.unproven = at.unproven;
-    frame.settings = settingsFor(configured, known);
+    frame.settings = settingsFor(configured, known, at.workspace);
+    frame.severity =
+      configured.overrides && overridden(configured.overrides, 'severity', { rule: rule.id, workspace: at.workspace });
     frame.learning = rule.learns && isLearning(known, at.nowMs, learningMs);
     frame.learnedUntilMs = rule.learns ? learnedUntilMsOf(known, learningMs) : 0;
   }
@@ -380,7 +382,11 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   ): void {
     for (const configured of concluding.rulesOf(changed)) {
       try {
-        for (const subject of concluding.subjectsOf(configured, changed, settingsFor(configured, known))) {
+        for (const subject of concluding.subjectsOf(
+          configured,
+          changed,
+          settingsFor(configured, known, at.workspace),
+        )) {
           conclude(configured, subject, at, known, { record, timer: null });
         }
       } catch (error) {
@@ -406,10 +412,10 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
 
   /** Told by the engine itself, whoever is at work in the context. */
   function flooded(flood: Flood): void {
-    const { rule, settings, learning } = frame;
-    Object.assign(frame, { rule: stateFlooded, learning: false });
+    const { rule, settings, learning, severity } = frame;
+    Object.assign(frame, { rule: stateFlooded, learning: false, severity: undefined });
     context.find(floodOf(flood, frame));
-    Object.assign(frame, { rule, settings, learning });
+    Object.assign(frame, { rule, settings, learning, severity });
   }
 
   function fireTimers(dueByMs: number): void {

@@ -1,4 +1,4 @@
-import { type Exception, exceptionOf } from '@tripline/contracts/exception';
+import type { Exceptable, Excepted } from '@tripline/contracts/exception';
 import type { Entity, Evidence, Finding, Severity } from '@tripline/contracts/finding';
 import type { Actor } from '@tripline/contracts/incident';
 import type { Intent } from '@tripline/contracts/response';
@@ -47,7 +47,7 @@ type KnownFinding = {
   /** What an exception looks at, while one covers it. */
   excepted: Covered | null;
 };
-type Covered = Pick<Finding, 'workspace' | 'rule' | 'title' | 'entities'>;
+type Covered = Pick<Finding, 'workspace' | 'rule' | 'title' | 'entities' | 'confidence'>;
 /** A finding while verdicts are laid on it. */
 type Standing = Omit<KnownFinding, 'incident'> & { incident: OpenIncident | null };
 type Withdrawal = { reason: string; atMs: number };
@@ -57,21 +57,21 @@ type Insert = {
   finding: Finding;
   incident: OpenIncident | null;
   silence: Silence | null;
-  exception: Exception | null;
+  exception: Excepted | null;
 };
 
 /**
  * Records what a batch found and took back, with the incidents and jobs that follow, in the caller's transaction. The
  * caller has moved its position there already, so nobody else writes findings of these workspaces meanwhile; people may
  * act on incidents, whose rows are locked. A finding that stands there already adds nothing; one that was withdrawn stands
- * again. `ofConfig`: the silences of tripline.yaml; those that people added are read along. What an exception covers is kept
- * and told to nobody.
+ * again. `ofConfig`: the silences of tripline.yaml; those that people added are read along. What an exception covers, by `coveredBy`,
+ * is kept and told to nobody.
  */
 export async function recordVerdicts(
   client: ClientBase,
   verdicts: readonly RuleVerdict[],
   ofConfig: readonly Silence[],
-  exceptions: readonly Exception[] = [],
+  coveredBy: (finding: Exceptable) => Excepted | undefined = () => undefined,
 ): Promise<Recorded> {
   const recorded: Recorded = { ...nothingRecorded };
   if (verdicts.length === 0) return recorded;
@@ -109,7 +109,7 @@ export async function recordVerdicts(
       recorded.withdrawn += 1;
     } else if (one === undefined) {
       const { finding } = verdict;
-      const exception = exceptionOf(finding, exceptions) ?? null;
+      const exception = coveredBy(finding) ?? null;
       const silence = exception === null ? (silenceOf(finding, allSilences) ?? null) : null;
       const incident = exception === null && silence === null ? joining.find(finding) : null;
       const { severity, unproven = false } = finding;
@@ -152,7 +152,7 @@ export async function recordVerdicts(
     const detectedAt = new Date(more.atMs).toISOString();
     const covered = { ...one.excepted!, entities, title: more.title || one.excepted!.title };
     one.excepted = covered;
-    if (exceptionOf({ ...covered, detectedAt }, exceptions) !== undefined) return;
+    if (coveredBy({ ...covered, detectedAt }) !== undefined) return;
     one.excepted = null;
     one.incident = joining.find({ ...covered, id, detectedAt, severity: one.severity });
     const insert = inserts.get(id);
@@ -220,7 +220,8 @@ async function readAndLock(
     name: 'verdicts-known',
     text: `WITH known AS MATERIALIZED (
        SELECT id, incident, withdrawn_at IS NOT NULL AS withdrawn, severity, unproven, CASE WHEN excepted IS NOT NULL THEN
-         json_build_object('workspace', workspace, 'rule', rule, 'title', title, 'entities', entities) END AS excepted
+         json_build_object('workspace', workspace, 'rule', rule, 'title', title, 'confidence', confidence,
+           'entities', entities) END AS excepted
        FROM findings
        WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)))
        -- Whoever tells what still stands after a silence gives it an incident.

@@ -1,4 +1,5 @@
 import { faultOfException } from '@tripline/contracts/exception';
+import { confidences, severities } from '@tripline/contracts/finding';
 import { faultOfScope, longestSilenceMs } from '@tripline/contracts/silence';
 import { z } from 'zod';
 
@@ -55,4 +56,20 @@ export const exceptionSettings = z
   .superRefine((exception, context) => {
     const message = faultOfException(exception);
     if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+
+/** One of `overrides` of tripline.yaml. */
+export const overrideSettings = z
+  .strictObject({
+    rule: z.string().describe('Id of the rule.'),
+    workspace: z.string().optional().describe('Only in this workspace. Absent: in all.'),
+    severity: z.enum(severities).optional().describe('Of each of its findings, whatever the rule says.'),
+    minConfidence: z
+      .enum(confidences)
+      .optional()
+      .describe('Findings that are less sure are kept like excepted ones, and told to nobody.'),
+    settings: z.record(z.string(), z.unknown()).optional().describe("The rule's settings, over `rules.settings`."),
+  })
+  .refine(({ severity, minConfidence, settings }) => severity ?? minConfidence ?? settings, {
+    error: 'it overrides nothing: give severity, minConfidence or settings',
   });

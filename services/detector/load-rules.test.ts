@@ -60,7 +60,21 @@ describe('loading rules', () => {
     expect(await ownApps({ 'privilege-grant-outside-job': { ownApps: ['8'] } })).toEqual(['8']);
   });
 
+  test('takes several rules of a file, and what is to hold otherwise of one', async () => {
+    const overrides = [{ rule: 'third-branch-again', severity: 'low' as const }];
+    const rules = await loadRules(config({ files: ['detector.several-rules.ts'] }, { overrides }));
+    expect(rules.slice(-2).map(({ rule, overrides: of }) => [rule.id, of])).toEqual([
+      ['third-branch', undefined],
+      ['third-branch-again', overrides],
+    ]);
+  });
+
   test.each([
+    [
+      'an unknown rule of an override',
+      config({}, { overrides: [{ rule: 'no-such' }] }),
+      'overrides: there is no rule no-such',
+    ],
     ['an unknown rule', config({ off: ['no-such-rule'] }), 'rules.off: there is no rule no-such-rule'],
     ['what is always on', config({ off: ['state-flooded'] }), 'rules.off: state-flooded says that others may be wrong'],
     [

@@ -66,22 +66,23 @@ function faultOfShape(rule: AnyRule): string | null {
  * @throws {ConfigError} naming every rule, file or field that is wrong.
  */
 export async function loadRules(
-  config: Pick<Config, 'rules' | 'silences' | 'exceptions' | 'remediation' | 'baseDir'> &
+  config: Pick<Config, 'rules' | 'silences' | 'exceptions' | 'overrides' | 'remediation' | 'baseDir'> &
     Partial<Pick<Config, 'github'>>,
 ) {
   const faults: string[] = [];
   const all: AnyRule[] = [...ownRules];
   for (const file of config.rules.files) {
-    const rule = await loadFile(resolve(config.baseDir, file), file, faults);
-    if (rule === undefined) continue;
-    if (all.some(({ id }) => id === rule.id)) faults.push(`rules.files: ${file}: there is already a rule ${rule.id}`);
-    else all.push(rule);
+    for (const rule of await loadFile(resolve(config.baseDir, file), file, faults)) {
+      if (all.some(({ id }) => id === rule.id)) faults.push(`rules.files: ${file}: there is already a rule ${rule.id}`);
+      else all.push(rule);
+    }
   }
   const named = [
     ...config.rules.off.map((id) => ['rules.off', id]),
     ...Object.keys(config.rules.settings).map((id) => ['rules.settings', id]),
     ...config.silences.flatMap(({ rule }) => (rule === undefined || rule.endsWith('*') ? [] : [['silences', rule]])),
     ...config.exceptions.flatMap(({ rules }) => rules.map((rule) => ['exceptions', rule])),
+    ...config.overrides.map(({ rule }) => ['overrides', rule]),
     ...config.remediation.policy.map(({ rule }) => ['remediation.policy', rule]),
   ] as [string, string][];
   for (const [where, id] of named) {
@@ -94,9 +95,11 @@ export async function loadRules(
   const configured: ConfiguredRule[] = [];
   for (const rule of all.filter(({ id }) => !config.rules.off.includes(id))) {
     try {
-      configured.push(configureRule(rule, { ...ofOtherRooms(rule, config), ...config.rules.settings[rule.id] }));
+      const written = { ...ofOtherRooms(rule, config), ...config.rules.settings[rule.id] };
+      configured.push(configureRule(rule, written, config.overrides));
     } catch (error) {
-      faults.push(...describe(`rules.settings.${rule.id}`, error));
+      const isOverridden = config.overrides.some((override) => override.rule === rule.id && override.settings);
+      faults.push(...describe(`rules.settings.${rule.id}${isOverridden ? ' (with its overrides)' : ''}`, error));
     }
   }
   try {
@@ -115,30 +118,34 @@ function ofOtherRooms({ id }: AnyRule, { github }: Partial<Pick<Config, 'github'
   return isOfGrants && github?.app !== undefined ? { ownApps: [github.app.id] } : {};
 }
 
-async function loadFile(path: string, file: string, faults: string[]): Promise<AnyRule | undefined> {
+/** The rules of a file: what it exports as `rules`, as `rule` or by default. */
+async function loadFile(path: string, file: string, faults: string[]): Promise<AnyRule[]> {
   await import('@tripline/rules/outside');
   await import('./believed-files.ts');
-  let exported: { rule?: unknown; default?: unknown };
+  let exported: { rules?: unknown; rule?: unknown; default?: unknown };
   try {
     const fault = faultOfOwnership(path);
     if (fault !== null) throw new Error(fault);
     exported = await import(pathToFileURL(path).href);
   } catch (error) {
     faults.push(`rules.files: ${file} cannot be loaded: ${(error as Error).message}`);
-    return undefined;
+    return [];
   }
-  const rule = exported.rule ?? exported.default;
-  if (rule === undefined) {
-    faults.push(`rules.files: ${file} exports no rule; it must export one as \`rule\` or by default`);
-    return undefined;
+  const one = exported.rule ?? exported.default;
+  const given = Array.isArray(exported.rules) ? exported.rules : one === undefined ? [] : [one];
+  if (given.length === 0) {
+    faults.push(
+      `rules.files: ${file} exports no rule; it must export one as \`rule\` or by default, or a list as \`rules\``,
+    );
   }
-  const checked = ruleShape.safeParse(rule);
-  const fault = checked.success ? faultOfShape(rule as AnyRule) : null;
-  if (checked.success && fault === null) return rule as AnyRule;
-  faults.push(
-    ...(checked.success ? [`rules.files: ${file}: ${fault}`] : describe(`rules.files: ${file}`, checked.error)),
-  );
-  return undefined;
+  return given.flatMap((rule, place) => {
+    const where = given.length > 1 ? `rules.files: ${file}: rules[${place}]` : `rules.files: ${file}`;
+    const checked = ruleShape.safeParse(rule);
+    const fault = checked.success ? faultOfShape(rule as AnyRule) : null;
+    if (checked.success && fault === null) return [rule as AnyRule];
+    faults.push(...(checked.success ? [`${where}: ${fault}`] : describe(where, checked.error)));
+    return [];
+  });
 }
 
 function describe(where: string, error: unknown): string[] {

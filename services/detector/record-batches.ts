@@ -1,10 +1,11 @@
 import { drillPrefix } from '@tripline/contracts/drill';
-import type { Exception } from '@tripline/contracts/exception';
+import { type Exceptable, type Exception, exceptionOf, exceptionOfDoubt } from '@tripline/contracts/exception';
 import type { Silence } from '@tripline/contracts/silence';
 import { type AskedQuestion, askAboutDeliveries } from '@tripline/db/delivery-questions';
 import { type AnyJob, addJobs } from '@tripline/db/jobs';
 import type { Effects } from '@tripline/engine/effects';
 import type { StateChange } from '@tripline/engine/keyed-state/state';
+import { type Override, overridden } from '@tripline/engine/settings';
 import { nothingRecorded, type Recorded, recordVerdicts } from '@tripline/incidents/record-findings';
 import type { ClientBase, Pool } from 'pg';
 import { type BatchRows, keepBatch } from './store/batches.ts';
@@ -42,6 +43,9 @@ export const nothingFollows: Consequences = { timers: [], verdicts: [], engineRo
 export const isNothing = ({ timers, verdicts, engineRows, jobs, questions }: Consequences): boolean =>
   timers.length + verdicts.length + engineRows.length + jobs.length + questions.length === 0;
 
+/** What settings say of who is to hear of a finding. */
+type Told = { silences: readonly Silence[]; exceptions: readonly Exception[]; overrides: readonly Override[] };
+
 /**
  * Writes the rows of batches that follow each other, and all that follows from the last of them, in one transaction,
  * the fenced position first. Most batches leave nothing but their rows: that is one statement.
@@ -52,8 +56,10 @@ export async function recordBatches(
   pool: Pool,
   rows: BatchRows,
   last: Consequences,
-  { silences, exceptions }: { silences: readonly Silence[]; exceptions: readonly Exception[] },
+  { silences, exceptions, overrides }: Told,
 ): Promise<Recorded> {
+  const coveredBy = (finding: Exceptable) =>
+    exceptionOf(finding, exceptions) ?? exceptionOfDoubt(finding, overridden(overrides, 'minConfidence', finding));
   if (isNothing(last)) {
     await keepBatch(pool, rows);
     return nothingRecorded;
@@ -69,7 +75,7 @@ export async function recordBatches(
       writeRuleState(steps, rows.partition, last.engineRows),
       writeTimers(steps, rows.partition, last.timers),
       addJobs(steps, last.jobs),
-      recordVerdicts(steps, last.verdicts, silences, exceptions),
+      recordVerdicts(steps, last.verdicts, silences, coveredBy),
       askAboutDeliveries(steps, last.questions),
     ]);
     await client.query('COMMIT');
