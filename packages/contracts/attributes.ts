@@ -226,6 +226,10 @@ export const attributes = {
   'tripline.credential.secrets': z.array(text),
   'tripline.credential.token_hash': id,
 
+  // What an audit log says.
+  /** The provider's own word for the act, such as `repo.access`; on each event that is made of an audit record. */
+  'tripline.audit.action': id,
+
   // Controls: a protection, ruleset, setting, hook, visibility or alert that changed.
   'tripline.control.kind': z.enum([
     'branch-protection',

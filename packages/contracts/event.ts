@@ -65,6 +65,8 @@ export const eventTypes = {
   'dev.cdeventsx.tripline-check.finished': ['vcs.repository.name', 'tripline.check.name'],
   /** Its code was cloned, fetched or downloaded: of an audit feed, no webhook tells it. */
   'dev.cdeventsx.tripline-repository.read': ['vcs.repository.name'],
+  /** A record of an audit log that no other type tells more of. */
+  'dev.cdeventsx.tripline-audit.recorded': ['tripline.audit.action'],
   'dev.cdeventsx.tripline-repository.forked': ['vcs.repository.name', 'tripline.head.repository'],
   'dev.cdeventsx.tripline-inventory.observed': ['tripline.inventory.part', 'tripline.inventory.parts'],
   'dev.cdeventsx.tripline-deliveries.summarized': ['tripline.deliveries.counts', 'tripline.deliveries.recent'],

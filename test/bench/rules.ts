@@ -37,6 +37,61 @@ export async function benchRules(options: { deliveries: number; rounds: number }
   );
 }
 
+/**
+ * What rows of data cost that each wait for actions of an audit log, beside none: µs of CPU an event, of which every tenth
+ * is an audit record. 600 are as many as a provider has actions worth a row.
+ */
+export async function benchAuditRows(options: { deliveries: number; rounds: number }): Promise<Series[]> {
+  const { batches } = logOf(options.deliveries);
+  const mixed = batches.map((records) => records.map((record, nth) => (nth % 10 === 0 ? auditRecord(record) : record)));
+  const contestant = (count: number) => ({
+    name: `${count === 1 ? '1 rule' : `${count} rules`} of which each waits for an action of the audit log`,
+    unit: 'µs CPU an event',
+    run: async () => judgeAll(auditRules(count), mixed),
+  });
+  return interleave([contestant(600), contestant(40), contestant(1)], options.rounds);
+}
+
+const actions = Array.from({ length: 600 }, (_, nth) => `category_${nth % 40}.action_${nth}`);
+
+/** An audit record in the place of another one of the log. */
+function auditRecord(record: StreamRecord): StreamRecord {
+  const { ce_bodysha256: _, ...headers } = record.headers;
+  const action = actions[record.offset % actions.length]!;
+  return {
+    ...record,
+    headers: { ...headers, ce_type: 'dev.cdeventsx.tripline-audit.recorded' satisfies EventType },
+    value: Buffer.from(JSON.stringify({ 'tripline.audit.action': action, 'user.name': `admin-${record.offset % 7}` })),
+  };
+}
+
+/** Each finds an action where its actor is somebody who never comes, so that it costs what it costs to look. */
+function auditRules(count: number): AnyRule[] {
+  return actions.slice(0, count).map((action, nth) =>
+    defineRule<unknown, unknown>({
+      id: `audit-row-${nth}`,
+      title: 'A row',
+      description: 'Finds one action.',
+      severity: 'low',
+      confidence: 'low',
+      principles: [1],
+      attack: ['T1078'],
+      owasp: ['CICD-SEC-1'],
+      tiers: { needs: 'B' },
+      falseAlarms: [],
+      reads: ['dev.cdeventsx.tripline-audit.recorded'],
+      where: { attribute: 'tripline.audit.action', oneOf: [action] },
+      settings: z.object({}),
+      learns: false,
+      judge(event, context) {
+        if ((event.data as Record<string, unknown>)['user.name'] !== 'nobody') return;
+        const nothing = { evidence: [], entities: [], response: [], remedy: [] };
+        context.find({ ...nothing, subject: action, title: 'It was done', summary: '', confidence: 'low' });
+      },
+    }),
+  );
+}
+
 const partitions = 12;
 const batchRecords = 1000;
 

@@ -6,13 +6,14 @@ import { benchDetector } from './detector.ts';
 import { benchLatency, benchMemory, benchRevocation, type Latencies, type Rate } from './latency.ts';
 import { format, interleave, median, percentile, type Series } from './measure.ts';
 import { benchNotify } from './notify.ts';
+import { benchOnboarding } from './onboarding.ts';
 import { hmacLimit, postgresLimits } from './peers/limits.ts';
 import { wholeWay } from './peers/whole-way.ts';
 import { benchReceiver, type ReceiverLoad } from './receiver.ts';
 import { benchReceiverLadder } from './receiver-ladder.ts';
 import { fillWithCopies, recordsOf } from './records.ts';
 import { benchReplay } from './replay.ts';
-import { benchRules } from './rules.ts';
+import { benchAuditRows, benchRules } from './rules.ts';
 import { benchScaleOut } from './scale-out.ts';
 import { benchState } from './state.ts';
 import { beside, bounded, figure, type Row, row } from './table.ts';
@@ -80,6 +81,24 @@ export const sections: { [name: string]: Section } = {
     measure: async ({ rounds, quick }) => {
       const [waiting, asked, one] = await benchRules({ deliveries: quick ? 10_000 : 60_000, rounds });
       return [beside(waiting!, one!, { most: 1.5, headline: true }), beside(asked!, one!)];
+    },
+  },
+
+  'audit-rows': {
+    what: 'rules that wait for an action of the audit log: 1, 40 and 600 of them, in the engine alone',
+    measure: async ({ rounds, quick }) => {
+      const [most, some, one] = await benchAuditRows({ deliveries: quick ? 10_000 : 60_000, rounds });
+      return [beside(most!, one!, { most: 1.5 }), beside(some!, one!, { most: 1.2 })];
+    },
+  },
+
+  onboarding: {
+    what: 'keyed state that an onboarding day of 100 grants writes, in the engine alone',
+    measure: async () => {
+      const { grants, firstBytes, lastBytes } = benchOnboarding(100);
+      const what = `state written by the last tenth of ${grants} grants, each`;
+      const beside = `the first tenth: ${Math.round(firstBytes)} bytes`;
+      return [bounded(what, lastBytes, { unit: 'bytes', most: 2000, beside })];
     },
   },
 
