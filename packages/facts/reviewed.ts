@@ -210,7 +210,6 @@ function ofTail(tip: string, pending: readonly string[], push: Push, reader: Rev
   if (isFromAdvisory && (answer === undefined || (answer.verified && answer.parents.length === 2))) {
     return unknown(last, 'it says to be the merge of an advisory’s private fork, whose review no webhook tells');
   }
-  if (!push.whole) return unknown(last, 'the push is too long for its commits to be told');
   return unreviewed(last, 'no merged change with an approval by somebody else brought it in', []);
 }
 
@@ -238,6 +237,9 @@ function ofSegment(
     const { commitCount } = merged;
     if (commits.length === 1 || commitCount === undefined || commits.length <= commitCount) return approved;
     return unknown(merge, `more came in with the merge of #${number} than it consists of`);
+  }
+  if (!isWhole && answerOf(merge, reader)?.parents.length !== 2) {
+    return unknown(merge, `not all that came in with the merge of #${number} was told`);
   }
   const committer = push.commits?.find((one) => one.revision === merge)?.committer;
   return { ...madeByProvider(number, merge, merged.head, merged.by, committer, reader), seen: approved.seen };
@@ -329,15 +331,18 @@ function ofChange(number: string, head: string, base: string | undefined, reader
             what: `${merged.by?.login ?? 'Somebody'} merged change #${number} into ${base}`,
           },
         ];
-  const isExempt =
-    reader.isExempt(change.author) && change.heads.every(({ by }) => by === undefined || reader.isExempt(by));
-  if (isExempt)
-    return {
-      is: 'reviewed',
-      why: `change #${number} is ${change.author!.login}’s, who needs no review`,
-      revision: head,
-      seen,
-    };
+  // Whoever pushed to it besides has it need a review; an update from the base by the provider adds nothing.
+  const pushes = (reader.commit(head)?.pushes ?? []).filter(
+    (push) => push.type === 'branch' && push.ref === change.branch,
+  );
+  const others = [...change.heads, ...(change.fork ? [] : pushes)].filter(
+    ({ by }) => by !== undefined && !reader.isExempt(by),
+  );
+  const updates = others.map((one) => updateMerge('tip' in one ? one.tip : one.revision, change, reader));
+  if (reader.isExempt(change.author) && updates.every((update) => update?.isSure === true)) {
+    const why = `change #${number} is ${change.author!.login}’s, who needs no review`;
+    return { is: 'reviewed', why, revision: head, seen };
+  }
   if (merged !== undefined && reader.approves(merged.by)) {
     const why = `${merged.by?.login} merged change #${number}, which it does once it is approved`;
     return { is: 'reviewed', why, revision: head, seen };
@@ -372,6 +377,9 @@ function ofChange(number: string, head: string, base: string | undefined, reader
   if (people.length > 0)
     return { ...unknown(head, `nothing says that ${people.join(', ')} may write to the repository`), people };
   const isAnswered = change.listed.length > 0 || answerOf(merged?.revision ?? head, reader) !== undefined;
+  if (reader.isExempt(change.author) && updates.every((update) => update !== undefined)) {
+    return unknown(head, `nothing proves that the provider made the updates of change #${number}`);
+  }
   if (change.crowded === true && !isAnswered) return unknown(head, crowdedWhy);
   if (change.opened === undefined && !isAnswered)
     return unknown(head, `change #${number} is from before anybody listened`);

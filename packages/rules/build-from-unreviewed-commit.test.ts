@@ -64,6 +64,14 @@ describe('a push straight to a protected branch', () => {
     `);
   });
 
+  test('is found though more commits came with it than are told apart', () => {
+    const commits = Array.from({ length: 130 }, (_, nth) => `c${nth}`).join(',');
+    play(`
+      09:10     mallory pushes ${commits},evil to acme/app main (from day1)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil      ← FOUND acme/app@evil [high/high]
+    `);
+  });
+
   test.each(['release/1', 'release/a/b', 'v1', 'hotfix-1'])('on %s, by GitHub’s patterns', (branch) => {
     play(`
       09:10     mallory pushes evil to acme/app ${branch} (from old)
@@ -275,6 +283,22 @@ describe('honest landings are quiet', () => {
     `,
       bots,
     );
+  });
+
+  test('a dependency bot’s change that a person updated from the base by GitHub', () => {
+    const text = (answer: string) => `
+      09:00     deps[bot] opens #20 in acme/app from deps at d (association NONE)
+      09:05     ada     pushes u to acme/app deps (committed by web-flow)
+      09:05:01  ada     updates #20 in acme/app to u
+      09:10     ada     merges #20 in acme/app as m20
+      09:10:05  ada     starts run 9 of ci in acme/app at m20
+      ${answer}
+    `;
+    const bots = { exemptActors: ['deps[bot]'] };
+    const answered =
+      'github answers about m20 in acme/app (verified; committed by web-flow; authored by ada; parents day1; change #20; merged as m20; merged by ada; listing d, u<d+day1)';
+    play(text(`09:10:06 ${answered}`), bots);
+    play(text('09:10:06 tripline cannot ask about m20 in acme/app   ← FOUND acme/app [low/low]'), bots);
   });
 
   test('somebody who took an exempt account’s name is not exempt', () => {

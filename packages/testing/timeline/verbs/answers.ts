@@ -71,18 +71,21 @@ function changesOf(said: Said, stage: Stage) {
       ...(merge === undefined ? {} : { mergeRevision: stage.revision(merge), mergedAt }),
       ...(merge === undefined ? {} : { mergedBy: by, mergedById: String(stage.id('user', by)) }),
       baseName: said.option('into') ?? opened.base,
-      ...(listing === undefined ? {} : { commits: listed(listing).map((one) => commitOf(one, opened, stage)) }),
+      ...(listing === undefined
+        ? {}
+        : { commits: listed(listing).map((one) => commitOf(one, opened.author, by, stage)) }),
       reviews: review ? [review] : [],
     },
   ];
 }
 
-function commitOf(written: string, { author }: Opened, stage: Stage) {
+/** An update merge is whoever's who asked GitHub for it: here the merger's. */
+function commitOf(written: string, author: string, merger: string, stage: Stage) {
   const [name = '', parents] = written.split('<');
   return {
     revision: stage.revision(name),
     parents: (parents?.split('+') ?? []).map(stage.revision),
-    ...authorOf(author, stage),
+    ...authorOf(parents === undefined ? author : merger, stage),
     committer: parents === undefined ? author : 'web-flow',
     verified: parents !== undefined,
   };
