@@ -1,4 +1,4 @@
-import { expectTimeline } from '@tripline/testing/timeline/in-words';
+import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
 import { expect, test } from 'vitest';
 import { rule } from './mass-workflow-push.ts';
 
@@ -64,5 +64,7 @@ test('who rolls templates out may have a number of their own', () => {
     09:02  roll[bot]  pushes c3 to acme/web main (touching .github/workflows/ci.yml)
   `;
   expectTimeline(rule, text, templates({ quotas: { 'roll[bot]': 4 } }));
+  const id = eventsOf(text)[0]!.data['user.id']!;
+  expectTimeline(rule, text, templates({ quotas: { [id]: 4 } }));
   expect(() => expectTimeline(rule, text)).toThrow(/says nothing of: FOUND user:roll\[bot\]/);
 });

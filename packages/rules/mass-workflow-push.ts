@@ -21,14 +21,14 @@ export const rule = valueCount({
   on: ['dev.cdeventsx.tripline-ref.pushed'],
   settings: {
     repositories: z.int().min(2).max(100).default(3),
-    /** By login: so many repositories instead. */
+    /** By login or, which nobody can take over, by the account’s id: so many repositories instead. */
     quotas: z.record(z.string(), z.int().min(2).max(1000)).default({}),
     windowMs: z.int().min(1000).max(86_400_000).default(600_000),
   },
   by: (event) => (touchesCi(event.data) ? actorOf(event) : undefined),
   value: repositoryOf,
   tell: ({ by, value }) => `${by.name} changed CI files in ${value.name}`,
-  atLeast: ({ repositories, quotas }, { name }) => quotas[name] ?? repositories,
+  atLeast: ({ repositories, quotas }, { id, name }) => quotas[id] ?? quotas[name] ?? repositories,
   withinMs: ({ windowMs }) => windowMs,
   found: (actor, repositories, { windowMs }) => ({
     subject: `user:${actor.name}`,
