@@ -5,7 +5,8 @@ import { commonOfFacts, type Meta, type SettingsOf, type Shape } from './verdict
 
 /**
  * A sentence over a shared fact: for each thing of `about`, what follows from it, and from other facts that it `uses`
- * (`watch` has it asked anew when they change). `where` passes over what has nothing to say, before anything is read.
+ * (`watch` has it asked anew when they change). `where` passes over what has nothing to say, before anything is read: of the
+ * value alone, since a thing is asked only while it holds or just held.
  */
 export function conclusion<Value, S extends Shape>(
   of: Meta & {
@@ -24,7 +25,10 @@ export function conclusion<Value, S extends Shape>(
     ...commonOfFacts(of, of.settings ?? ({} as S)),
     concludes: {
       uses: [about, ...uses],
-      subjects: ({ fact, key }) => (fact === about.id ? [key] : []),
+      subjects({ fact, key, value, before }, settings) {
+        const isAsked = (known: unknown) => known !== undefined && where(known as Value, settings);
+        return fact === about.id && (isAsked(value) || isAsked(before)) ? [key] : [];
+      },
       conclude(key, context) {
         const value = context.read(about, key);
         if (value === undefined || !where(value, context.settings)) return [];
