@@ -139,7 +139,7 @@ test('what a person does is left for the log, with who, by what proof and why, a
   expect(JSON.stringify([story, await acts(id)])).not.toContain('xxxx');
 });
 
-test('pages anew for what no finding says: by what was answered, and by how grave it is', async () => {
+test('pages again for what no finding says: by what was answered, and by how grave it is', async () => {
   const read = async (id: string) => (await readIncident(database.db, id))!;
   const page = (id: string) =>
     inTransaction(database.db, (client) => pageAnew(client, id, { reason: 'the token is still alive' }));

@@ -54,7 +54,7 @@ export class IncidentError extends Error {
 }
 
 /**
- * open → acknowledged. The first who acknowledges stays named, until it pages anew: that page is acknowledged by itself.
+ * open → acknowledged. The first who acknowledges stays named, until it pages again: that page is acknowledged by itself.
  * @throws {IncidentError} when it is resolved, or unknown.
  */
 export function acknowledge(db: Db, id: string, actor: Actor, reason?: string): Promise<Transition> {
@@ -195,7 +195,7 @@ async function lockIncident(client: Pick<PoolClient, 'query'>, id: string): Prom
 const tripline: Actor = { via: 'tripline', id: 'tripline', name: 'tripline' };
 
 /**
- * Pages anew for what people must hear of though no finding came: a response that failed, was refused, or is capped. In the
+ * Pages again for what people must hear of though no finding came: a response that failed, was refused, or is capped. In the
  * caller's transaction: raises the version, notes it in the story, and leaves the jobs that tell. The incident is open
  * again where it is critical, or was resolved as an attack that is now known to go on. False, and nothing done, when a
  * person resolved it as false or accepted.

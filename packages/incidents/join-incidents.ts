@@ -160,7 +160,7 @@ export function createJoining(known: readonly OpenIncident[]) {
   }
 
   /**
-   * Pages anew where a finding makes the incident graver, or is as grave as what somebody acknowledged: the page that they
+   * Pages again where a finding makes the incident graver, or is as grave as what somebody acknowledged: the page that they
    * answered said less. One that nobody has answered yet rings already, but not of what is always told. What became
    * critical is nobody's any more.
    */
@@ -247,7 +247,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       return true;
     },
     /**
-     * A finding of `incident` has more to tell: other things that it is about, or a higher severity, which pages anew. What
+     * A finding of `incident` has more to tell: other things that it is about, or a higher severity, which pages again. What
      * people resolved stays so, unless the severity rose and a finding could still join. False when nobody is told.
      */
     grow(incident: OpenIncident, grown: Grown): boolean {

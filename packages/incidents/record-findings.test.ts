@@ -114,7 +114,7 @@ test('a finding that is less grave than what somebody acknowledged pages nobody'
   expect(kinds(read)).not.toContain('paged');
 });
 
-test('a finding as grave as what was acknowledged pages anew, once until somebody answers that page', async () => {
+test('a finding as grave as what was acknowledged pages again, once until somebody answers that page', async () => {
   const first = graver(toldAgo(5000, 'high', ['trudy']), 'high');
   await recordFindings(database.db, [first]);
   const incident = await incidentOf(first);
@@ -133,7 +133,7 @@ test('a finding as grave as what was acknowledged pages anew, once until somebod
   expect(await readOf(first)).toMatchObject({ state: 'acknowledged', pageGeneration: 2 });
 });
 
-test('what becomes critical pages anew, and is nobody’s any more', async () => {
+test('what becomes critical pages again, and is nobody’s any more', async () => {
   const first = graver(toldAgo(5000, 'medium at first', ['wendy']), 'medium');
   await recordFindings(database.db, [first]);
   await recordFindings(database.db, [graver(toldAgo(4500, 'high while nobody has it', ['wendy']), 'high')]);

@@ -89,7 +89,7 @@ export type IncidentEvent = { id: number; kind: IncidentEventKind; actor: Actor;
 export type DigestSnapshot = DigestReport & {
   /** Incidents of which the message does not tell yet, or not at their present version. */
   news: readonly DigestNews[];
-  /** Incidents that page anew since the message told of them; gravest first. */
+  /** Incidents that page again since the message told of them; gravest first. */
   pages: readonly DigestPage[];
   /** Since when it told of no pages, ms; null before the first. */
   pagedAgoMs: number | null;
@@ -171,7 +171,7 @@ export type Message<Content = unknown> = {
   givenUp?: Progress;
   /** Sending it again shows it again: a repeat is marked. */
   repeats: boolean;
-  /** Where the message that it changes or answers is gone, the incident is posted anew. */
+  /** Where the message that it changes or answers is gone, the incident is posted again. */
   replaceable?: boolean;
   /** It reports findings for the first time: the latency is measured. */
   isNews?: boolean;

@@ -11,7 +11,7 @@ export type IncidentReport = {
   openedAt: string;
   acknowledged: { at: string; by: Actor } | null;
   resolved: { at: string; by: Actor; resolution: Resolution } | null;
-  /** It was acknowledged, and pages anew for what came after: nobody has answered that page. */
+  /** It was acknowledged, and pages again for what came after: nobody has answered that page. */
   pagesAnew: boolean;
   /** How many findings it has, where not all of them are listed. */
   findingCount?: number;

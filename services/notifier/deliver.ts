@@ -217,7 +217,7 @@ async function record(
   return again;
 }
 
-/** A call that did not succeed: the message is posted anew, given up, or tried again later. */
+/** A call that did not succeed: the message is posted again, given up, or tried again later. */
 async function recordFailed(
   parts: DeliveryParts,
   delivery: Delivery,

@@ -320,7 +320,7 @@ test('a digest leaves what became graver to a message of its own, whoever comes 
   expect((await readDigest(db, digest)).news.map(({ incident }) => incident)).toEqual([same]);
 });
 
-test('what pages anew within a digest is one reply that the channel sees, and nothing else is told for it', async () => {
+test('what pages again within a digest is one reply that the channel sees, and nothing else is told for it', async () => {
   const ids = [await openIncident(db), await openIncident(db), await openIncident(db)];
   for (const incident of ids) await deferNotification(db, { incident, channel: 'slack', mode: 'live' });
   expect(await groupIntoDigest(db, { above: 1, keep: 0, mode: 'live' })).toBe(3);
@@ -335,7 +335,7 @@ test('what pages anew within a digest is one reply that the channel sees, and no
   await expect.poll(inStep, until).toBe(true);
   expect(slack.posts()).toHaveLength(1);
   const [page] = slack.broadcasts();
-  expect(page!.text).toMatch(/^🔔 [12] of these incidents pages? anew/);
+  expect(page!.text).toMatch(/^🔔 [12] of these incidents pages? again/);
   // Each is a page of its own for whoever is on call.
   const anew = () => pagerduty.actions().filter((action) => action.endsWith(':g2') && action.startsWith('trigger'));
   await expect.poll(anew, until).toHaveLength(2);
@@ -506,7 +506,7 @@ test('a sink that is away is named with how long, and forgotten once it answers 
   expect(await named()).toBe(undefined);
 });
 
-test('a message that somebody deleted is posted anew with the next change', async () => {
+test('a message that somebody deleted is posted again with the next change', async () => {
   const gone = { status: 200, body: '{"ok":false,"error":"message_not_found"}' };
   const { slack } = await start(({ path }) => (path === '/chat.update' ? gone : undefined));
   const id = await openIncident(db);

@@ -51,7 +51,7 @@ async function inStep(): Promise<boolean> {
 }
 const settled = () => expect.poll(inStep, until).toBe(true);
 
-test('a rise in severity pages anew: a new alert, then the old one is resolved, and the channel hears', async () => {
+test('a rise in severity pages again: a new alert, then the old one is resolved, and the channel hears', async () => {
   const { slack, pagerduty } = await start();
   const id = await find(db, { severity: 'high', title: 'a key was added' });
   await settled();
@@ -62,11 +62,11 @@ test('a rise in severity pages anew: a new alert, then the old one is resolved, 
     `trigger tripline:${id}:g2`,
     `resolve tripline:${id}`,
   ]);
-  expect(pagerduty.events()[1].payload).toMatchObject({ severity: 'critical', summary: /Pages anew/ });
+  expect(pagerduty.events()[1].payload).toMatchObject({ severity: 'critical', summary: /Pages again/ });
   expect(slack.posts()).toHaveLength(1);
   const [page, ...more] = slack.broadcasts();
   expect(more).toEqual([]);
-  expect(page!.text).toBe(`🔔 🔴 CRITICAL: ${id} pages anew: critical, was high: the key was used`);
+  expect(page!.text).toBe(`🔔 🔴 CRITICAL: ${id} pages again: critical, was high: the key was used`);
 });
 
 test.each([
@@ -92,7 +92,7 @@ test.each([
     const pages = actions.length > 2;
     expect(slack.broadcasts().map(({ text }) => text.includes('a further thing'))).toEqual(pages ? [true] : []);
     const shown = JSON.stringify(slack.posts()[0]!.blocks);
-    expect(shown.includes('Pages anew since')).toBe(pages && (await readIncident(db, id))!.state === 'acknowledged');
+    expect(shown.includes('Pages again since')).toBe(pages && (await readIncident(db, id))!.state === 'acknowledged');
 
     if (!pages) return;
     // The page that came after is answered by itself, as often as it pages.
@@ -120,7 +120,7 @@ test('what became critical after somebody acknowledged it is nobody’s, and pag
   expect(slack.broadcasts()).toHaveLength(1);
 });
 
-test('a response that failed pages anew, whoever has the incident', async () => {
+test('a response that failed pages again, whoever has the incident', async () => {
   const { slack, pagerduty } = await start();
   const id = await find(db, { severity: 'high' });
   await acknowledge(db, id, ada);
@@ -128,9 +128,9 @@ test('a response that failed pages anew, whoever has the incident', async () => 
   await failResponse(db, id, 'revoke the token: STILL ALIVE');
   await settled();
   expect(pagerduty.actions().slice(2)).toEqual([`trigger tripline:${id}:g2`, `resolve tripline:${id}`]);
-  expect(pagerduty.events()[2].payload.summary).toContain('Pages anew, revoke the token: STILL ALIVE (');
+  expect(pagerduty.events()[2].payload.summary).toContain('Pages again, revoke the token: STILL ALIVE (');
   expect(slack.broadcasts().map(({ text }) => text)).toEqual([
-    `🔔 🟠 HIGH: ${id} pages anew: revoke the token: STILL ALIVE`,
+    `🔔 🟠 HIGH: ${id} pages again: revoke the token: STILL ALIVE`,
   ]);
 });
 
@@ -146,7 +146,7 @@ test('a response that failed is named once, beside the findings that came with i
   await addIncidentEvent(db.pool, { incident: id, kind: 'remediated', actor, detail });
   await failResponse(db, id, text, { finding: rows[0]!.id, ordinal: 0 });
   await expect.poll(() => slack.broadcasts().length, until).toBe(1);
-  expect(slack.broadcasts()[0]!.text).toBe(`🔔 🟠 HIGH: ${id} pages anew: ${text}; Joined: a second thing`);
+  expect(slack.broadcasts()[0]!.text).toBe(`🔔 🟠 HIGH: ${id} pages again: ${text}; Joined: a second thing`);
 });
 
 test('what a silence kept quiet and still stands comes back as one message', async () => {
@@ -175,7 +175,7 @@ test('break-glass that was opened pages, however low', async () => {
   expect(pagerduty.actions()).toEqual([`trigger tripline:${id}:g2`]);
 });
 
-test.each([true, false])('break-glass that joins an incident pages anew (acknowledged: %s)', async (acknowledged) => {
+test.each([true, false])('break-glass that joins an incident pages again (acknowledged: %s)', async (acknowledged) => {
   const { slack, pagerduty } = await start();
   const id = await find(db, { severity: 'high' });
   if (acknowledged) await acknowledge(db, id, ada);
@@ -185,13 +185,13 @@ test.each([true, false])('break-glass that joins an incident pages anew (acknowl
   expect(await find(db, opened)).toBe(id);
   await settled();
   expect(pagerduty.actions().slice(before)).toEqual([`trigger tripline:${id}:g2`, `resolve tripline:${id}`]);
-  expect(pagerduty.events()[before].payload.summary).toContain('Pages anew, break-glass was opened for mallory');
+  expect(pagerduty.events()[before].payload.summary).toContain('Pages again, break-glass was opened for mallory');
   expect(slack.broadcasts().map(({ text }) => text)).toEqual([
-    `🔔 🟠 HIGH: ${id} pages anew: break-glass was opened for mallory`,
+    `🔔 🟠 HIGH: ${id} pages again: break-glass was opened for mallory`,
   ]);
 });
 
-test('an incident that falls below what pages has its alert resolved, and pages anew when it rises', async () => {
+test('an incident that falls below what pages has its alert resolved, and pages again when it rises', async () => {
   const { pagerduty } = await start();
   const id = await find(db, { severity: 'high' });
   await settled();

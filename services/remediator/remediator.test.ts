@@ -894,7 +894,7 @@ describe('the guard on real rows', () => {
     ['was only shown', { mode: 'dry-run' }, () => undefined, false],
     ['is not in the policy', { policy: [] }, () => undefined, false],
     ['is not so', {}, (request) => (request === 'GET /repos/acme/app/keys/3' ? { status: 404 } : undefined), false],
-  ])('pages anew whoever has acknowledged, or not: a response that %s', async (_what, remediation, plays, isPaged) => {
+  ])('pages again whoever has acknowledged, or not: a response that %s', async (_what, remediation, plays, isPaged) => {
     const finding = await addFinding([key]);
     const { pool } = database.db;
     const by = { via: 'cli', id: 'ada', name: 'ada' } as const;

@@ -27,7 +27,7 @@ test('each page of an incident has an alert of its own; one that is superseded s
   const anew = renderEvent(sampleReport(), 'trigger', { generation: 1, because: 'the token is STILL ALIVE' });
   expect([anew.dedup_key, anew.payload.summary]).toEqual([
     'tripline:INC-7:g2',
-    expect.stringContaining('CRITICAL Pages anew, the token is STILL ALIVE (mallory'),
+    expect.stringContaining('CRITICAL Pages again, the token is STILL ALIVE (mallory'),
   ]);
   const older = renderEvent(sampleReport(), 'resolve', { because: 'A newer page tells of it' });
   expect([older.dedup_key, older.payload.summary]).toEqual([

@@ -93,7 +93,7 @@ function saidOf(report: IncidentReport, action: PagerDutyAction, because: string
   if (action === 'resolve' && resolved)
     return `Resolved by ${describeActor(resolved.by)}, ${resolutionText[resolved.resolution]}: ${title}`;
   if (because === undefined) return `${title} (${workspace})`;
-  return action === 'trigger' ? `Pages anew, ${because} (${title}, ${workspace})` : `${because}: ${title}`;
+  return action === 'trigger' ? `Pages again, ${because} (${title}, ${workspace})` : `${because}: ${title}`;
 }
 
 function timeOf({ openedAt, acknowledged, resolved }: IncidentReport, action: PagerDutyAction): string {

@@ -139,7 +139,7 @@ test('a page after the first is for the whole channel, and says what it is for a
   const acknowledged = { at: '2026-03-14T03:15:00.000Z', by: ada };
   const report = sampleReport({ state: 'acknowledged', acknowledged, pagesAnew: true });
   const page = renderPage(report, ['revoke the token: STILL ALIVE']);
-  expect(page).toMatchObject({ reply_broadcast: true, text: expect.stringContaining('INC-7 pages anew') });
+  expect(page).toMatchObject({ reply_broadcast: true, text: expect.stringContaining('INC-7 pages again') });
   const text = shown(page);
   expect(text).toContain('• revoke the token: STILL ALIVE');
   expect(text).toContain('*Acknowledged* by ada (Slack)');

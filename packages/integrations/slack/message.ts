@@ -94,11 +94,11 @@ export function renderPage(
   lines: readonly string[],
   options: { possiblyRepeated?: boolean } = {},
 ): SlackMessage {
-  const heading = `🔔 *${marked(report)} ${escapeLine(report.title, 300)}* (${escapeLine(report.id, 40)}) pages anew`;
+  const heading = `🔔 *${marked(report)} ${escapeLine(report.title, 300)}* (${escapeLine(report.id, 40)}) pages again`;
   const said = lines.map((line) => `• ${escapeLine(line, 400)}`);
   const blocks = [section(fitLines(heading, said)), context(stateLines(report).join('\n'))];
   if (options.possiblyRepeated) blocks.push(context(repeatNote));
-  const text = escapeFallback(`🔔 ${marked(report)} ${report.id} pages anew: ${lines.join('; ')}`);
+  const text = escapeFallback(`🔔 ${marked(report)} ${report.id} pages again: ${lines.join('; ')}`);
   return { text, blocks, reply_broadcast: true };
 }
 
@@ -163,12 +163,12 @@ export function renderDigest(
   return { text: escapeFallback(`${heading}: ${bySeverity}`), blocks };
 }
 
-/** Incidents of a digest that page anew, as a reply that the whole channel sees; the gravest come first. */
+/** Incidents of a digest that page again, as a reply that the whole channel sees; the gravest come first. */
 export function renderDigestPage(
   pages: readonly { incident: string; title: string; severity: Severity }[],
   options: { possiblyRepeated?: boolean } = {},
 ): SlackMessage {
-  const heading = `${pages.length} of these incidents page${pages.length === 1 ? 's' : ''} anew`;
+  const heading = `${pages.length} of these incidents page${pages.length === 1 ? 's' : ''} again`;
   const lines = pages
     .slice(0, 10)
     .map(
@@ -215,7 +215,7 @@ function stateLines({ acknowledged, resolved, pagesAnew }: IncidentReport): stri
   const lines: string[] = [];
   if (acknowledged)
     lines.push(`👀 *Acknowledged* by ${escapeLine(describeActor(acknowledged.by), 200)} at ${at(acknowledged.at)}`);
-  if (pagesAnew) lines.push('🔔 *Pages anew since:* nobody has answered that yet.');
+  if (pagesAnew) lines.push('🔔 *Pages again since:* nobody has answered that yet.');
   if (resolved)
     lines.push(
       `✅ *Resolved* (${resolutionText[resolved.resolution]}) by ${escapeLine(describeActor(resolved.by), 200)} at ${at(resolved.at)}`,
