@@ -79,6 +79,21 @@ describe('rooms', () => {
     });
     expect(wrong).toEqual([]);
   });
+
+  test('name no provider’s address or API in rules: what is to be done is an intent, and where it is, its event says', () => {
+    const rules = files.filter((path) => path.startsWith('packages/rules/') && !isTest(path));
+    expect(rules.length).toBeGreaterThan(10);
+    expect(rules.filter((path) => /https?:\/\/|github\.com|['"`]\/(?:repos|orgs)\//.test(read(path)))).toEqual([]);
+  });
+
+  test('name a feed in its own folder and the registry alone, once it is heard: receiver and doctor read the registries', () => {
+    const wrong = shipped.filter(
+      ({ from, to }) =>
+        (from.startsWith('services/receiver/') || from.startsWith('packages/cli/doctor/')) &&
+        /^packages\/(?:sources|integrations)\/[a-z-]+\//.test(to),
+    );
+    expect(wrong).toEqual([]);
+  });
 });
 
 describe('files', () => {
