@@ -15,7 +15,7 @@ export type Facts = { things: Map<string, Thing>; subjects: Map<string, Subject>
 const join = (...names: string[]) => names.join('\0');
 const thingName = (workspace: string, fact: string, key: string) => join(workspace, `fact:${fact}`, key);
 
-/** What an event adds under one key; answers whether the value is another one. `flooded` is told of bounds. */
+/** What an event adds under one key; answers what was known before where that is another value. `flooded` is told of bounds. */
 export function learn(
   facts: Facts,
   fact: AnyFact,
@@ -23,7 +23,7 @@ export function learn(
   event: LoggedEvent,
   nowMs: number,
   flooded: (kind: string, author: string) => void,
-): boolean {
+): { before: unknown } | undefined {
   const name = thingName(event.workspace, fact.id, key);
   const before = facts.things.get(name);
   const rests = [...facts.subjects.values()].flatMap(({ standing }) => standing.flatMap(({ rests: on }) => on));
@@ -39,8 +39,8 @@ export function learn(
     },
   });
   if (value === undefined && !isFlooded) facts.things.delete(name);
-  else facts.things.set(name, { value: value && JSON.parse(JSON.stringify(value)), flooded: isFlooded });
-  return JSON.stringify(value) !== JSON.stringify(before?.value);
+  else facts.things.set(name, { value, flooded: isFlooded });
+  return JSON.stringify(value) === JSON.stringify(before?.value) ? undefined : { before: before?.value };
 }
 
 /** Subjects of a rule that one changed thing concerns. */
@@ -48,7 +48,7 @@ export function subjectsOf(
   facts: Facts,
   rule: AnyRule,
   workspace: string,
-  changed: { fact: AnyFact; key: string },
+  changed: { fact: AnyFact; key: string; before: unknown },
   settings: unknown,
 ): string[] {
   const name = thingName(workspace, changed.fact.id, changed.key);

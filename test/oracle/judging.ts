@@ -226,14 +226,14 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     }
     concludeAll(event, offset, changed, doubts);
   }
-  function learnAll(event: LoggedEvent, offset: number): { fact: AnyFact; key: string }[] {
+  function learnAll(event: LoggedEvent, offset: number): { fact: AnyFact; key: string; before: unknown }[] {
     const { workspace } = event;
     return facts.flatMap((fact) => {
       if (!fact.reads.includes(event.type)) return [];
-      const changed: { fact: AnyFact; key: string }[] = [];
+      const changed: { fact: AnyFact; key: string; before: unknown }[] = [];
       const failed = attempt(() => {
         for (const key of new Set(fact.keys(event))) {
-          const isNew = learn(world, fact, key, event, nowMs, (kind, author) => {
+          const news = learn(world, fact, key, event, nowMs, (kind, author) => {
             const itself = contextOf({ rule: stateFlooded }, workspace, [], event);
             const subject = `${fact.id} ${kind} ${author || 'somebody unnamed'}`;
             const nothing = { evidence: [], entities: [], response: [], remedy: [], summary: '' } as const;
@@ -243,7 +243,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
               title: `More ${kind} of ${fact.id} by ${author || 'somebody unnamed'} than are kept`,
             });
           });
-          if (isNew) changed.push({ fact, key });
+          if (news) changed.push({ fact, key, ...news });
         }
       });
       if (failed) poison.push(`${offset} fact:${fact.id}`);
@@ -253,7 +253,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
   function concludeAll(
     event: LoggedEvent,
     offset: number,
-    changed: readonly { fact: AnyFact; key: string }[],
+    changed: readonly { fact: AnyFact; key: string; before: unknown }[],
     doubts: boolean,
   ): void {
     const { workspace } = event;
