@@ -44,7 +44,11 @@ export const isNothing = ({ timers, verdicts, engineRows, jobs, questions }: Con
   timers.length + verdicts.length + engineRows.length + jobs.length + questions.length === 0;
 
 /** What settings say of who is to hear of a finding. */
-type Told = { silences: readonly Silence[]; exceptions: readonly Exception[]; overrides: readonly Override[] };
+type FindingPolicies = {
+  silences: readonly Silence[];
+  exceptions: readonly Exception[];
+  overrides: readonly Override[];
+};
 
 /**
  * Writes the rows of batches that follow each other, and all that follows from the last of them, in one transaction,
@@ -56,7 +60,7 @@ export async function recordBatches(
   pool: Pool,
   rows: BatchRows,
   last: Consequences,
-  { silences, exceptions, overrides }: Told,
+  { silences, exceptions, overrides }: FindingPolicies,
 ): Promise<Recorded> {
   const coveredBy = (finding: Exceptable) =>
     exceptionOf(finding, exceptions) ?? exceptionOfDoubt(finding, overridden(overrides, 'minConfidence', finding));
