@@ -53,8 +53,7 @@ export function subjectsOf(
 ): string[] {
   const name = thingName(workspace, changed.fact.id, changed.key);
   const value = facts.things.get(name)?.value;
-  // As if nothing had been known before: whoever is asked too often says the same again.
-  const told = { fact: changed.fact.id, key: changed.key, value, before: undefined };
+  const told = { fact: changed.fact.id, key: changed.key, value, before: changed.before };
   const named = rule.concludes!.subjects(told, settings);
   const watching = [...facts.subjects.values()]
     .filter((one) => one.rule === rule.id && one.workspace === workspace && one.watches.includes(name))
