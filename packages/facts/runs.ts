@@ -151,36 +151,6 @@ export function linesOf(run: Run, attempt: Attempt): { observed: Observed; what:
   ];
 }
 
-/** Whether nothing was learned but when it began and ended, and what ran on machines of the provider's. */
-export function isAlike(before: Run | undefined, run: Run): boolean {
-  if (before === undefined || before.attempts.length !== run.attempts.length) return false;
-  if (before.deployments !== run.deployments) return false;
-  return run.attempts.every((attempt, place) => {
-    const other = before.attempts[place]!;
-    if (attempt === other) return true;
-    for (const field of told) if (attempt[field] !== other[field]) return false;
-    const [jobs, others] = [attempt.jobs.filter(tells), other.jobs.filter(tells)];
-    return (
-      jobs.length === others.length &&
-      jobs.every(
-        ({ environment, worker }, at) => environment === others[at]!.environment && worker === others[at]!.worker,
-      )
-    );
-  });
-}
-const told = [
-  'trigger',
-  'path',
-  'name',
-  'actor',
-  'revision',
-  'ref',
-  'fork',
-  'referenced',
-  'secrets',
-  'eventId',
-] as const;
-
 /** Every environment that jobs or deployments of the attempt name. */
 export function environmentsOf(run: Run, attempt: Attempt): string[] {
   const named = [
