@@ -37,6 +37,6 @@ test('a time is what Date.parse makes of it, whatever was asked before', () => {
       // Those of one day come after each other, as in the log.
       for (const text of asked.flatMap((one) => [one, one])) expect(parseTime(text)).toBe(Date.parse(text));
     }),
-    { numRuns: 2000 },
+    { numRuns: 2000, examples: [[['0004-13-09T19:17:12Z', '0009-11-00T18:52:41.979Z', '2026-02-30T10:00:00Z']]] },
   );
 });

@@ -17,8 +17,11 @@ export function parseTime(text: string): number {
   if (!text.startsWith(day) || day === '') {
     const asked = text.slice(0, 10);
     if (!/^\d{4}-\d\d-\d\d$/.test(asked)) return Date.parse(text);
+    const askedMs = Date.parse(asked);
+    // What is no day of the calendar, such as month 13, Date.parse may read by other rules where no time follows.
+    if (Number.isNaN(askedMs) || new Date(askedMs).toISOString().slice(0, 10) !== asked) return Date.parse(text);
     day = asked;
-    dayMs = Date.parse(asked);
+    dayMs = askedMs;
   }
   return dayMs + hours * 3_600_000 + minutes * 60_000 + seconds * 1000 + ms;
 }
