@@ -151,6 +151,26 @@ export function linesOf(run: Run, attempt: Attempt): { observed: Observed; what:
   ];
 }
 
+/**
+ * Whether nothing was learned but what ran on machines of the provider's without an environment: most of what is heard of a
+ * run, and nothing that `linesOf` or `environmentsOf` tell.
+ */
+export function differsInPlainJobs(before: Run | undefined, run: Run): boolean {
+  if (before?.repository !== run.repository || before.deployments !== run.deployments) return false;
+  if (before.attempts.length !== run.attempts.length) return false;
+  return run.attempts.every((attempt, place) => {
+    const other = before.attempts[place]!;
+    if (attempt === other) return true;
+    if (Object.keys(attempt).length !== Object.keys(other).length) return false;
+    for (const [field, value] of Object.entries(attempt)) {
+      if (field !== 'jobs' && value !== other[field as keyof Attempt]) return false;
+    }
+    if (!attempt.jobs.some(tells) && !other.jobs.some(tells)) return true;
+    const [jobs, others] = [attempt.jobs.filter(tells), other.jobs.filter(tells)];
+    return jobs.length === others.length && jobs.every((job, at) => job === others[at]);
+  });
+}
+
 /** Every environment that jobs or deployments of the attempt name. */
 export function environmentsOf(run: Run, attempt: Attempt): string[] {
   const named = [

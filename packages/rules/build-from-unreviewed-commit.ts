@@ -6,7 +6,7 @@ import { matches } from '@tripline/facts/ref-patterns';
 import { type Repository, repositories } from '@tripline/facts/repositories';
 import { type Place, placeOf, questionOf, reviewFacts, reviewReader } from '@tripline/facts/review-reader';
 import * as review from '@tripline/facts/reviewed';
-import { type Attempt, environmentsOf, linesOf, type Run, runs } from '@tripline/facts/runs';
+import { type Attempt, differsInPlainJobs, environmentsOf, linesOf, type Run, runs } from '@tripline/facts/runs';
 import { type Account, commitKeyIn } from '@tripline/facts/things';
 import { z } from 'zod';
 import { shortSha } from './story.ts';
@@ -70,8 +70,10 @@ export const rule = defineRule<unknown, Settings>({
   learns: false,
   concludes: {
     uses: [runs, deployments, ...reviewFacts],
-    subjects({ fact, key, value }) {
-      if (fact === runs.id || fact === deployments.id) return [key];
+    subjects({ fact, key, value, before }) {
+      // Asked with every event of the run itself, since what is protected is read and not watched, and may be told late.
+      if (fact === runs.id) return differsInPlainJobs(before as Run | undefined, value as Run) ? [] : [key];
+      if (fact === deployments.id) return [key];
       const isAsked = fact === repositories.id && ((value as Repository | undefined)?.asked.length ?? 0) > 0;
       return isAsked ? [noticePrefix + key] : [];
     },

@@ -159,7 +159,7 @@ async function ours(judges: boolean): Promise<void> {
       logger,
     });
     const engine = createEngine(
-      { rules: rules.map((rule) => configureRule(rule)), learningDays: 14 },
+      { rules: rules.map((rule) => configureRule(rule)), learningDays: 14, peek: () => null },
       { logTimeMs: 0, engineRows: [], timers: [], seen: [] },
     );
     return { source, engine, next: 0, waiting: 0 };

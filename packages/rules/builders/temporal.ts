@@ -8,7 +8,7 @@ import { commonOfFacts, type Meta, type SettingsOf, type Shape } from './verdict
 
 const lateMs = 72 * 3_600_000;
 
-/** A shared fact under the same keys, in which something may begin that a rule waits for the rest of. */
+/** A shared fact under the same keys, in which something begins that a rule waits for the rest of. */
 export type Beginnings = { fact: AnyFact; startsMs: (value: never) => readonly number[] };
 
 /**
@@ -23,7 +23,7 @@ export function temporal<Data, S extends Shape>(
       stretchMs: number;
       /** So long an observation waits for what may still be on its way about it, ms from when it was heard. */
       settleMs?: number;
-      /** Shared facts in which a window may begin. */
+      /** Shared facts in which every window begins, where they do: while nothing does, nothing is found, and `conclude` not asked. */
       begins?: readonly Beginnings[];
       /** Shared facts that it reads or watches beside. */
       uses?: readonly AnyFact[];
@@ -60,6 +60,12 @@ export function temporal<Data, S extends Shape>(
       },
       conclude(subject, { settings, nowMs, read, watch, recheckAt, explain }) {
         const [named, stretch] = partsOf(subject);
+        const isBegun = ({ fact, startsMs }: Beginnings) => {
+          const value = read(fact, named);
+          return value !== undefined && startsMs(value as never).length > 0;
+        };
+        // When something begins the subject is asked anew, so nothing need be waited for.
+        if (begins.length > 0 && !begins.some(isBegun)) return [];
         const next = placeOf(named, stretch + 1);
         const heard = [...sightsOf(read(own, subject), subject), ...sightsOf(read(own, next), next)];
         const sights = heard.filter(({ heardMs }) => nowMs >= heardMs + settleMs);
