@@ -33,8 +33,9 @@ export type LearnContext = {
   /** The log's time, ms since the epoch. */
   nowMs: number;
   /**
-   * Ids of events on which a standing finding rests: what was observed by them is never dropped, also where a later
-   * observation takes its place. A finding that rests on what is gone is frozen.
+   * Ids of events on which a standing finding rests: what was observed by them is never dropped. Where another observation
+   * takes its place, its event is named beside it (`inPlaceOf` of packages/facts/bounds.ts). A finding that rests on what
+   * is gone is frozen.
    */
   pinned: ReadonlySet<string>;
   /** Says that observations of `kind` by `author` reached their bound, and that one is not kept. See packages/facts/bounds.ts. */

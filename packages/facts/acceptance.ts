@@ -1,7 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { z } from 'zod';
-import { inOwnOrder, observedBy } from './bounds.ts';
+import { inOwnOrder, inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 
 /**
@@ -39,6 +39,6 @@ export function acceptedIn(event: LoggedEvent, heardMs: number): Accepted {
 }
 
 /** What was said last, by its own time. */
-export function newerAct(known: Accepted | undefined, told: Accepted): Accepted {
-  return known !== undefined && inOwnOrder(known, told) >= 0 ? known : told;
+export function newerAct(known: Accepted | undefined, told: Accepted, pinned: ReadonlySet<string>): Accepted {
+  return known !== undefined && inOwnOrder(known, told) >= 0 ? known : inPlaceOf(known, told, pinned);
 }

@@ -39,7 +39,7 @@ export function keepBounded<T extends Observed>(
   const kept: T[] = [];
   for (let place = sorted.length - 1; place >= 0; place -= 1) {
     const observation = sorted[place]!;
-    if (at.pinned.has(observation.eventId)) {
+    if (isPinned(observation, at.pinned)) {
       kept.push(observation);
       continue;
     }
@@ -56,6 +56,28 @@ export function keepBounded<T extends Observed>(
   const isAsKnown = kept.length === known.length && !kept.includes(added);
   return isAsKnown ? known : kept.reverse();
 }
+
+/** What an observation took the place of, as far as a standing finding rests on it. */
+export type Replacing = { replaced?: { eventId: string }[] | undefined };
+
+/**
+ * `told` in the place of `former`: of what many events tell, a value keeps one. Where a standing finding rests on what is
+ * replaced, its event is named still, or the finding would be frozen and could not be taken back by whatever comes later.
+ */
+export function inPlaceOf<T extends Observed>(
+  former: (Pick<Observed, 'eventId'> & Replacing) | undefined,
+  told: T & Replacing,
+  pinned: ReadonlySet<string>,
+): T & Replacing {
+  if (former === undefined || pinned.size === 0) return told;
+  const replaced = [{ eventId: former.eventId }, ...(former.replaced ?? [])].filter(
+    ({ eventId }) => pinned.has(eventId) && eventId !== told.eventId,
+  );
+  return replaced.length === 0 ? told : { ...told, replaced };
+}
+
+const isPinned = ({ eventId, replaced }: Observed & Replacing, pinned: ReadonlySet<string>): boolean =>
+  pinned.has(eventId) || replaced?.some((one) => pinned.has(one.eventId)) === true;
 
 /** The one order of observations: by the provider's own time, then by id. */
 export function inOwnOrder(a: Pick<Observed, 'time' | 'eventId'>, b: Pick<Observed, 'time' | 'eventId'>): number {

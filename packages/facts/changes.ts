@@ -3,7 +3,7 @@ import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/e
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
-import { type Bound, inOwnOrder, keepBounded, manyAuthors, observedBy } from './bounds.ts';
+import { type Bound, inOwnOrder, inPlaceOf, keepBounded, manyAuthors, observedBy } from './bounds.ts';
 import { isEarlier, keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { accountOf, accountSchema, authorOf, changeKeyIn, repositoryKeyOf, senderOf } from './things.ts';
@@ -123,7 +123,8 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
     const kept = keepEarliest(next.merged, told, isSame, merged, at);
     if (kept !== next.merged) next = { ...next, merged: [...kept] };
   };
-  const addReview = (review: Review): void => {
+  const addReview = (told: Review): void => {
+    let review = told;
     // What the API repeats is one with what a webhook told, which says more; a dismissal is another thing.
     const place = next.reviews.findIndex((one) => one.id === review.id && one.state === review.state);
     const before = next.reviews[place];
@@ -132,7 +133,10 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
         ? isEarlier(review, before)
         : review.base !== undefined;
     if (before !== undefined && !isBetter) return;
-    if (before !== undefined) next = { ...next, reviews: next.reviews.toSpliced(place, 1) };
+    if (before !== undefined) {
+      review = inPlaceOf(before, told, at.pinned);
+      next = { ...next, reviews: next.reviews.toSpliced(place, 1) };
+    }
     const isOfHouse = (one: Review) => ofTheHouse.has(one.association);
     const mine = next.reviews.filter((one) => isOfHouse(one) === isOfHouse(review));
     const bound = isOfHouse(review) ? reviews : strangersReviews;
@@ -204,7 +208,7 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
     const by = senderOf(data);
     const before = data['tripline.ref.before'];
     if (event.type === 'dev.cdevents.change.created' && isEarlier(event, next.opened))
-      next = { ...next, opened: observedBy(event) };
+      next = { ...next, opened: inPlaceOf(next.opened, observedBy(event), at.pinned) };
     const told = {
       ...observedBy(event),
       revision: head!,

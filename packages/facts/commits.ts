@@ -3,7 +3,7 @@ import { type EventType, eventIs, isEvent, type LoggedEvent } from '@tripline/co
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
-import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
+import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { isEarlier, keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { accountOf, accountSchema, authorOf, commitKeyIn, repositoryKeyOf } from './things.ts';
@@ -194,7 +194,8 @@ function learn(known: Commit | undefined, event: LoggedEvent, at: LearnContext):
     const isMerged = told.as === 'merge' || event.type === 'dev.cdevents.change.merged';
     const bound = !told.fork ? ownChanges : isMerged ? mergedChanges : forkChanges;
     const mine = next.changes.filter((one) => boundOf.get(one.kept) === bound && one !== earlier);
-    const kept = keepBounded(mine, { ...observedBy(event), ...told, kept: bound.kind }, bound, {
+    const one = inPlaceOf(earlier, { ...observedBy(event), ...told, kept: bound.kind }, at.pinned);
+    const kept = keepBounded(mine, one, bound, {
       ...at,
       flooded: (kind, author) => {
         at.flooded(kind, author);

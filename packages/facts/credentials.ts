@@ -5,7 +5,7 @@ import type { Confidence } from '@tripline/contracts/finding';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
-import { type Bound, keepBounded, observedBy } from './bounds.ts';
+import { type Bound, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { hostedClassOf, runnerKeyOf } from './runner-keys.ts';
 import { keyOf, runNameOf } from './things.ts';
@@ -100,10 +100,10 @@ function withContext(
 ): readonly CredentialContext[] {
   const same = known.find(({ runner, isListed }) => runner === one.runner && isListed === one.isListed);
   if (same === undefined) return keepBounded(known, one, contexts, at);
-  if (parseTime(same.time) <= parseTime(one.time) || at.pinned.has(same.eventId)) return known;
+  if (parseTime(same.time) <= parseTime(one.time)) return known;
   return keepBounded(
     known.filter((other) => other !== same),
-    one,
+    inPlaceOf(same, one, at.pinned),
     contexts,
     at,
   );

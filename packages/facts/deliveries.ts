@@ -1,7 +1,7 @@
 import { isEvent } from '@tripline/contracts/event';
 import { type Fact, thingKey } from '@tripline/contracts/fact';
 import { z } from 'zod';
-import { observedBy } from './bounds.ts';
+import { inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 
 const deliverySchema = observedSchema.extend({
@@ -21,11 +21,14 @@ export const deliveries: Fact<LateDelivery> = {
     isEvent(event, 'dev.cdeventsx.tripline-delivery.looked-up') && event.data['tripline.delivery.late']
       ? [deliveryKey(event.data['tripline.delivery.id'])]
       : [],
-  learn(known, event) {
+  learn(known, event, at) {
     if (!isEvent(event, 'dev.cdeventsx.tripline-delivery.looked-up')) return known;
     const firstAttemptAt = event.data['tripline.delivery.first_attempt_at'];
     if (known !== undefined && (firstAttemptAt === undefined || known.firstAttemptAt === firstAttemptAt)) return known;
-    return { ...observedBy(event), ...(firstAttemptAt === undefined ? {} : { firstAttemptAt }) };
+    return {
+      ...inPlaceOf(known, observedBy(event), at.pinned),
+      ...(firstAttemptAt === undefined ? {} : { firstAttemptAt }),
+    };
   },
   keepMs: 20 * 24 * 3_600_000,
 };

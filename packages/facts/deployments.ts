@@ -4,7 +4,7 @@ import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
-import { observedBy } from './bounds.ts';
+import { inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { accountSchema, repositoryKeyOf, senderOf } from './things.ts';
 
@@ -51,7 +51,7 @@ function learn(known: Deployment | undefined, event: LoggedEvent, at: LearnConte
   const ref = data['vcs.ref.head.name'];
   const by = senderOf(data);
   return {
-    ...observedBy(event),
+    ...inPlaceOf(known, observedBy(event), at.pinned),
     repository: data['vcs.repository.name'] ?? '',
     environment: clip(data['deployment.environment.name'] ?? '', 200),
     revision: data['vcs.ref.head.revision']!,

@@ -1,6 +1,6 @@
 import type { LearnContext, Observed } from '@tripline/contracts/fact';
 import { parseTime } from '@tripline/contracts/time';
-import { type Bound, keepBounded } from './bounds.ts';
+import { type Bound, inPlaceOf, keepBounded } from './bounds.ts';
 
 /**
  * The observations with `told` among them, unless the same was told by an earlier event: of what many events tell, the
@@ -17,7 +17,8 @@ export function keepEarliest<T extends Observed>(
   const place = known.findIndex(isSame);
   const before = known[place];
   if (before !== undefined && !isEarlier(told, before)) return known;
-  return keepBounded(before === undefined ? known : known.toSpliced(place, 1), told, bound, at);
+  if (before === undefined) return keepBounded(known, told, bound, at);
+  return keepBounded(known.toSpliced(place, 1), inPlaceOf(before, told, at.pinned), bound, at);
 }
 
 /** Whether `told` is of an earlier time than what is known. */

@@ -288,6 +288,12 @@ describe('what is kept', () => {
     const flood = Array.from({ length: 40 }, (_, nth) => event(nth, 'added', collaborator));
     const pinned = new Set([flood[20]!.id]);
     expect(learnOne(flood, { pinned }).acts.map(({ eventId }) => eventId)).toContain(flood[20]!.id);
+    const byMany = Array.from({ length: 150 }, (_, nth) =>
+      event(nth, 'added', { ...collaborator, 'user.id': `${nth}` }),
+    );
+    const { acts } = learnOne(byMany, { pinned: new Set([byMany[3]!.id]) });
+    expect(acts.map(({ eventId }) => eventId)).toContain(byMany[3]!.id);
+    expect(acts.length).toBe(mostActs.ofAll + 1);
   });
   test('costs a grant as much as a grant, however many there are', () => {
     const bytes = (count: number) => {

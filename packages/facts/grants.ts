@@ -261,7 +261,7 @@ function withAct(
   const kept = acts.filter((one) => !dropped.has(one));
   if (kept.length <= mostActs.ofAll) return kept;
   at.flooded(act.did, 'many');
-  return kept.slice(kept.length - mostActs.ofAll);
+  return kept.filter(({ eventId }, place) => place >= kept.length - mostActs.ofAll || at.pinned.has(eventId));
 }
 
 /** One act, whoever told it: what is told of it together. */

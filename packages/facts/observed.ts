@@ -9,4 +9,6 @@ export const observedSchema = z.object({
   time: z.string(),
   url: z.string().optional(),
   trust: z.enum(confidences),
+  /** What stood here before and a standing finding rests on; see `inPlaceOf`. */
+  replaced: z.array(z.object({ eventId: z.string() })).optional(),
 });

@@ -3,7 +3,7 @@ import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/e
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
-import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
+import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import {
   accountOf,
@@ -128,7 +128,8 @@ function learn(known: Ref | undefined, event: LoggedEvent, at: LearnContext): Re
     if (before.moves.some((one) => one.time === move.time && one.after === move.after && one.before === from))
       return known;
     const kept = keepBounded(before.moves, move, moves, at);
-    const first = before.first === undefined || inOwnOrder(move, before.first) < 0 ? move : before.first;
+    const isFirst = before.first === undefined || inOwnOrder(move, before.first) < 0;
+    const first = isFirst ? inPlaceOf(before.first, move, at.pinned) : before.first;
     return kept === before.moves && first === before.first ? known : { ...before, moves: [...kept], first };
   }
   const { 'vcs.ref.base.name': base, 'vcs.ref.head.name': head } = data;

@@ -4,7 +4,7 @@ import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { acceptedIn, acceptedSchema, newerAct, teaches } from './acceptance.ts';
-import { inOwnOrder as byOwnTime, observedBy } from './bounds.ts';
+import { inOwnOrder as byOwnTime, inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { isRunnerClassKey, runnerClassKeyOf, runnerKeyOf } from './runner-keys.ts';
 import { runNameOf } from './things.ts';
@@ -55,7 +55,7 @@ export const runnerClasses: Fact<RunnerClass> = {
   learn(known, event, at) {
     const before: RunnerClass = known ?? { members: [], lastDayMs: 0 };
     if (isAct(event)) {
-      const accepted = newerAct(before.accepted, acceptedIn(event, at.nowMs));
+      const accepted = newerAct(before.accepted, acceptedIn(event, at.nowMs), at.pinned);
       return accepted === before.accepted ? known : { ...before, accepted };
     }
     const members = membersAfter(before.members, event, at);
@@ -72,7 +72,8 @@ function membersAfter(members: RunnerClassMember[], event: LoggedEvent, at: Lear
   const before = members.find((member) => member.key === key);
   const isFirst = before === undefined || isEarlier(event, before);
   const run = runNameOf(event);
-  const first = isFirst ? { ...observedBy(event), ...(run === undefined ? {} : { run }) } : {};
+  const told = inPlaceOf(before, observedBy(event), at.pinned);
+  const first = isFirst ? { ...told, ...(run === undefined ? {} : { run }) } : {};
   const jobs = before?.jobs ?? [];
   const next = {
     ...(before ?? { key, heardMs: at.nowMs }),

@@ -1,6 +1,6 @@
 import type { Fact } from '@tripline/contracts/fact';
 import { z } from 'zod';
-import { inOwnOrder, observedBy } from './bounds.ts';
+import { inOwnOrder, inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { runnerGroupKeyOf } from './runner-keys.ts';
 
@@ -31,7 +31,8 @@ export const runnerGroups: Fact<RunnerGroup> = {
       const one = { ...observedBy(event), name, hosted, selfHosted, ...(ownerId === undefined ? {} : { ownerId }) };
       const same = listings.find((other) => other.ownerId === ownerId);
       if (same !== undefined && inOwnOrder(same, one) >= 0) continue;
-      listings = [...listings.filter((other) => other !== same), one].sort(inOwnOrder);
+      const last = inPlaceOf(same, one, at.pinned);
+      listings = [...listings.filter((other) => other !== same), last].sort(inOwnOrder);
     }
     return listings === known?.listings ? known : { listings };
   },

@@ -5,7 +5,7 @@ import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { acceptedIn, acceptedSchema, newerAct, teaches } from './acceptance.ts';
-import { inOwnOrder, observedBy } from './bounds.ts';
+import { inOwnOrder, inPlaceOf, observedBy } from './bounds.ts';
 import { credentialsUsed } from './credentials.ts';
 import { observedSchema } from './observed.ts';
 import { readRunnerKey, runnerClassKeyOf, runnerKeyOf } from './runner-keys.ts';
@@ -127,7 +127,7 @@ function learn(known: Runner | undefined, event: LoggedEvent, at: LearnContext):
 
 function learnOf(before: Runner, event: LoggedEvent, at: LearnContext): Runner {
   if (isAct(event)) {
-    const accepted = newerAct(before.accepted, acceptedIn(event, at.nowMs));
+    const accepted = newerAct(before.accepted, acceptedIn(event, at.nowMs), at.pinned);
     return accepted === before.accepted ? before : { ...before, accepted };
   }
   if (isInventory(event)) return withListings(before, event, at);
@@ -295,8 +295,10 @@ function firstOfEach(known: readonly Listing[], one: Listing, pinned: ReadonlySe
   const placeOf = ({ ownerId, groupId, repository, repositoryId }: Listing) =>
     JSON.stringify([ownerId, groupId, repositoryId ?? repository]);
   const same = known.find((other) => placeOf(other) === placeOf(one));
-  if (same !== undefined && (inOwnOrder(same, one) <= 0 || pinned.has(same.eventId))) return known;
-  return [...known.filter((other) => other !== same), one].sort(inOwnOrder).slice(-most.listings);
+  if (same !== undefined && inOwnOrder(same, one) <= 0) return known;
+  const first = inPlaceOf(same, one, pinned);
+  const all = [...known.filter((other) => other !== same), first].sort(inOwnOrder);
+  return all.filter(({ eventId }, place) => place >= all.length - most.listings || pinned.has(eventId));
 }
 
 const dayMsOf = ({ time }: { time: string }): number => Math.floor(parseTime(time) / dayMs) * dayMs;

@@ -4,7 +4,7 @@ import type { Fact, LearnContext, Observed } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
-import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
+import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy, type Replacing } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { type Account, accountOf, accountSchema, authorOf, runKeyOf, senderOf } from './things.ts';
 
@@ -265,7 +265,7 @@ function attemptAfter(run: Run, event: LoggedEvent, at: LearnContext, timeMs: nu
   const next: Attempt = { ...known };
   // The run's own event says more than a job's; of those the earliest.
   const isBetter = own === (known.trigger !== undefined) ? isEarlier(event, known) : own;
-  if (isBetter) Object.assign(next, observedBy(event));
+  if (isBetter && before !== undefined) observeAnew(next, event, at);
   if (own) {
     const actor: Account | undefined = accountOf(
       data['tripline.pipeline.triggered_by'],
@@ -301,7 +301,7 @@ function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: n
   if (before !== undefined) {
     const names = worker !== undefined;
     const isBetter = names === (before.worker !== undefined) ? isEarlier(event, before) : names;
-    if (isBetter) Object.assign(next, observedBy(event));
+    if (isBetter) observeAnew(next, event, at);
   }
   if (worker !== undefined && !isSameWorker(before?.worker, worker)) next.worker = firstOf(before?.worker, worker)!;
   const environment = data['deployment.environment.name'];
@@ -320,6 +320,13 @@ function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: n
   const kept = keepBounded(mine, next, tells(next) ? tellingJobs : hostedJobs, at);
   if (kept === mine) return known;
   return [...kept, ...known.filter((job) => tells(job) !== tells(next))].sort(inOwnOrder);
+}
+
+/** Names `event` as what a line of evidence is made of. */
+function observeAnew(next: Observed & Replacing, event: LoggedEvent, { pinned }: LearnContext): void {
+  const told = inPlaceOf(next, observedBy(event), pinned);
+  delete next.replaced;
+  Object.assign(next, told);
 }
 
 /** Whether a job has more to say than that it ran on a machine of the provider's. */

@@ -4,7 +4,7 @@ import type { Fact } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
-import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
+import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { accountOf, accountSchema, authorOf, keyOf, namedRepository, runKeyOf, senderOf } from './things.ts';
 
@@ -58,7 +58,7 @@ export const workflowRuns: Fact<Starts> = {
     // Of a run's events the first stands for it, whichever was heard first.
     if (told !== undefined && inOwnOrder(told, start) <= 0) return known;
     const others = told === undefined ? before : before.filter((other) => other !== told);
-    return { runs: [...keepBounded(others, start, bound, at)] };
+    return { runs: [...keepBounded(others, inPlaceOf(told, start, at.pinned), bound, at)] };
   },
   // Longer than a grant is looked at, so that what excused it is not forgotten first.
   keepMs: 20 * 24 * hour,

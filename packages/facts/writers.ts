@@ -2,7 +2,7 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { z } from 'zod';
-import { observedBy } from './bounds.ts';
+import { inPlaceOf, observedBy } from './bounds.ts';
 import { isEarlier } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { type Account, accountOf, authorOf, keyOf, repositoryKeyOf, senderOf } from './things.ts';
@@ -54,7 +54,7 @@ export const writers: Fact<Writer> = {
 function learn(known: Writer | undefined, event: LoggedEvent, at: LearnContext): Writer | undefined {
   const told = toldOf(event).find(({ key }) => key === at.key);
   if (told === undefined || !isEarlier(event, known?.[told.proof])) return known;
-  return { ...known, [told.proof]: observedBy(event) };
+  return { ...known, [told.proof]: inPlaceOf(known?.[told.proof], observedBy(event), at.pinned) };
 }
 
 function toldOf(event: LoggedEvent): { key: string; proof: keyof Writer }[] {

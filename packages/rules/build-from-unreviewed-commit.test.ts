@@ -348,6 +348,17 @@ describe('honest landings are quiet', () => {
     `);
   });
 
+  test('a run whose end is heard of before its start, and its merge last', () => {
+    play(`${approved}
+      09:10     carol   pushes r1,m to acme/app main (from day1)
+      09:10:02  carol   starts run 7 of ci in acme/app at m (heard 10:00)
+      09:10:30  carol   finishes run 7
+      09:10:59  nothing happens
+      09:11:10  nothing happens                                     ← FOUND acme/app@m
+      09:10:00  carol   merged #12 of acme/app as m (heard 11:00)   ← RETRACTED acme/app@m
+    `);
+  });
+
   test('an advisory’s private fork: asked, and low where it is not settled', () => {
     play(`${approved}
       09:10     carol   pushes f,m to acme/app main (from day1; committed by web-flow; saying Merge commit from fork)

@@ -1,11 +1,17 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact } from '@tripline/contracts/fact';
+import { addObserved } from '@tripline/engine/concerns';
 import { changes } from '@tripline/facts/changes';
 import { commits } from '@tripline/facts/commits';
+import { credentials } from '@tripline/facts/credentials';
 import { deployments } from '@tripline/facts/deployments';
 import { refs } from '@tripline/facts/refs';
 import { repositories } from '@tripline/facts/repositories';
+import { runnerClasses } from '@tripline/facts/runner-classes';
+import { runnerGroups } from '@tripline/facts/runner-groups';
+import { runners } from '@tripline/facts/runners';
 import { runs } from '@tripline/facts/runs';
+import { workflowRuns } from '@tripline/facts/workflow-runs';
 import { writers } from '@tripline/facts/writers';
 import { eventsOf } from '@tripline/testing/timeline/in-words';
 import fc from 'fast-check';
@@ -72,8 +78,8 @@ describe.each([runs, deployments, commits, changes, refs, repositories, writers]
       }
     }
   });
+  const twice = fc.shuffledSubarray([...day, ...day], { minLength: day.length * 2 });
   test('knows the same in any order, however often it is told', () => {
-    const twice = fc.shuffledSubarray([...day, ...day], { minLength: day.length * 2 });
     fc.assert(
       fc.property(twice, (events) => {
         expect(learnAll(fact, events)).toEqual(expected);
@@ -81,4 +87,49 @@ describe.each([runs, deployments, commits, changes, refs, repositories, writers]
       { numRuns: 60 },
     );
   });
+  test('knows the same whatever is pinned', () => {
+    fc.assert(
+      fc.property(twice, fc.infiniteStream(fc.boolean()), (events, draws) => {
+        const told = pinning(fact, events, () => draws.next().value as boolean);
+        const bare = [...told].map(([key, value]) => [key, JSON.parse(JSON.stringify(value, withoutReplaced))]);
+        expect(new Map(bare as [string, unknown][])).toEqual(expected);
+      }),
+      { numRuns: 60 },
+    );
+  });
 });
+
+describe.each([
+  ...[runs, deployments, commits, changes, refs, repositories, writers],
+  ...[runners, runnerClasses, workflowRuns, credentials, runnerGroups],
+] as AnyFact[])('$id', (fact) => {
+  test('names every event on which a finding rests for as long as it does', () => {
+    const twice = fc.shuffledSubarray([...day, ...day], { minLength: day.length * 2 });
+    fc.assert(
+      fc.property(twice, fc.infiniteStream(fc.boolean()), (events, draws) => {
+        pinning(fact, events, () => draws.next().value as boolean);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+/** Learns the events while findings rest on some of what is known, and expects all of that to stay known. */
+function pinning(fact: AnyFact, events: readonly LoggedEvent[], rests: () => boolean): Map<string, unknown> {
+  const known = new Map<string, unknown>();
+  const pins = new Map<string, Set<string>>();
+  for (const event of events.filter(({ type }) => fact.reads.includes(type))) {
+    for (const key of fact.keys(event)) {
+      const pinned = pins.get(key) ?? new Set<string>();
+      const value = fact.learn(known.get(key), event, { key, nowMs: 0, pinned, flooded: () => {} });
+      const named = new Set<string>();
+      addObserved(value, named);
+      expect([...named]).toEqual(expect.arrayContaining([...pinned]));
+      known.set(key, value);
+      // A finding that is concluded anew rests on what is known then.
+      if (rests()) pins.set(key, new Set([...named].filter(rests)));
+    }
+  }
+  return new Map([...known].filter(([, value]) => value !== undefined).sort());
+}
+const withoutReplaced = (name: string, value: unknown) => (name === 'replaced' ? undefined : value);
