@@ -30,7 +30,7 @@ const shapeOf: fc.Arbitrary<WorkloadShape> = fc.record({
   latestMs: fc.constantFrom(hourMs, 71 * hourMs),
   poison: fc.constantFrom(0, 0.05),
 });
-const logOf = fc.record({ seed: fc.nat(), shape: shapeOf }).map(({ seed, shape }) => logged(seed, shape));
+const logOf = fc.record({ seed: fc.nat(), shape: shapeOf });
 
 function logged(seed: number, shape: WorkloadShape): StreamRecord[] {
   return weave(createRandom(seed), shape).map(({ atMs, record }, offset) => ({
@@ -45,6 +45,13 @@ const records = (told: readonly LoggedEvent[]): StreamRecord[] =>
       ...proved({ topic: topics.events, ...toEventRecord(event) }),
       ...{ partition: 0, offset, appendedAtMs: atMs },
     }));
+/** Logs on which the two once said otherwise: a rule was asked more often by the one than by the other. */
+const onceApart = [
+  { seed: 583476407, shape: { timelines: 4, duplicates: 0.2, repeats: 1, lateness: 1, poison: 0.05 } },
+  { seed: 433231062, shape: { timelines: 1, duplicates: 1, repeats: 1, lateness: 0.2, poison: 0 } },
+  { seed: 2147221482, shape: { timelines: 2, duplicates: 0.2, repeats: 0.2, lateness: 1, poison: 0 } },
+].map(({ seed, shape }) => ({ seed, shape: { ...shape, workspaces: 1, spanMs: 60_000, latestMs: hourMs } }));
+
 /** What stands, without what tells where in the log it came from. */
 const withoutPlaces = ({ findings, incidents, jobs }: ExpectedOutcome) => ({ findings, incidents, jobs });
 const isSound = (record: StreamRecord) =>
@@ -96,16 +103,17 @@ function engineSays(records: readonly StreamRecord[], draw: () => number) {
 describe('the oracle', () => {
   test('says what the engine says, however the engine’s log is cut', () => {
     fc.assert(
-      fc.property(logOf, fc.nat(), (records, seed) => {
+      fc.property(logOf, fc.nat(), ({ seed, shape }, cut) => {
+        const records = logged(seed, shape);
         const { findings, partitions } = reckoned(records);
-        expect(engineSays(records, createRandom(seed).next)).toEqual({
+        expect(engineSays(records, createRandom(cut).next)).toEqual({
           findings: [...findings].map(([name, of]) => [name, of.standing, of.unproven, of.severity]).sort(),
           questions: [...partitions[0]!.questions].sort(),
           lookUps: partitions[0]!.lookUps.map(({ id }) => id).sort(),
           poison: [...partitions[0]!.poison].sort(),
         });
       }),
-      { numRuns: 150 },
+      { numRuns: 150, examples: onceApart.map((log) => [log, 0]) },
     );
   });
 
@@ -141,6 +149,9 @@ describe('the oracle', () => {
     );
   });
 
+  const tjActions = scenarios.find(({ id }) => id === 'tj-actions')!;
+  // In these orders a run's end is heard of before its start, and what explains it last.
+  const onceFrozen = [11, 964640463, 884572184];
   test('ends at the same standing findings when the events of 72 hours come in another order', () => {
     fc.assert(
       fc.property(
@@ -158,7 +169,7 @@ describe('the oracle', () => {
           expect(standing(records([baseline!, ...late]))).toEqual(standing(records([baseline!, ...steps])));
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 200, examples: onceFrozen.map((seed) => [tjActions, 'benign', seed]) },
     );
   });
 
