@@ -21,7 +21,8 @@ const hostile: Readonly<Record<string, readonly string[]>> = {
   search_path: ["''", "'nowhere'", "'hostile, public'"],
   statement_timeout: ["'20ms'"],
   lock_timeout: ["'1ms'"],
-  idle_session_timeout: ["'50ms'"],
+  // Long enough that a busy machine has told the session what it needs before; `works` asks what holds then.
+  idle_session_timeout: ["'500ms'"],
   transaction_timeout: ["'20ms'"],
   idle_in_transaction_session_timeout: ['0', "'1ms'"],
   row_security: ['off'],
@@ -63,7 +64,7 @@ describe('whatever a database tells its sessions', () => {
     const { rows } = await db.pool.query(
       `SELECT $1::timestamptz AS at, $2::bytea AS bytes, $3::text AS text, 'a\\b' AS literal, pg_sleep(0.03),
               0.1::float8 + 0.2 AS float, ARRAY[NULL, 'x'] AS list, to_regclass('findings')::text AS findings,
-              $4::jsonb AS json, interval '36 hours' AS span, timestamp '2026-03-04 05:06' AT TIME ZONE 'UTC' AS utc`,
+              $4::jsonb AS json, interval '36 hours' AS span, current_setting('idle_session_timeout') AS idle, timestamp '2026-03-04 05:06' AT TIME ZONE 'UTC' AS utc`,
       [at, bytes, 'Zoë ☃ \\', { a: [1, null] }],
     );
     expect(rows[0]).toMatchObject({
@@ -76,6 +77,7 @@ describe('whatever a database tells its sessions', () => {
       findings: 'findings',
       json: { a: [1, null] },
       span: { hours: 36 },
+      idle: '0',
       utc: new Date('2026-03-04T05:06Z'),
     });
     const taken = Promise.withResolvers<Jobs['remediate']>();
