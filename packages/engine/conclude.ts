@@ -5,7 +5,7 @@ import type { ConcludeContext, Conclusion, FindingDraft, RuleContext } from '@tr
 import { addObserved, type FactRow, watchersOf, withConcern } from './concerns.ts';
 import { type Frame, rememberMsOf } from './context.ts';
 import type { Journal } from './keyed-state/journal.ts';
-import { nameOfRule } from './keyed-state/keys.ts';
+import { nameOfRule, remembered } from './keyed-state/keys.ts';
 import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
 import { type Changed, type Flood, factRows } from './learn-facts.ts';
 import type { ConfiguredRule } from './settings.ts';
@@ -13,7 +13,7 @@ import type { SetTimer, Timers } from './timers.ts';
 import type { Unproven } from './unproven.ts';
 
 /** Under which name of keyed state the subjects of a rule stand. No rule's id has a colon. */
-const subjectRows = (rule: string): string => `subject:${rule}`;
+const subjectRows = remembered((rule) => `subject:${rule}`);
 /** The rule whose subject a timer rechecks; undefined where it is a rule's own timer. */
 export const ruleOfSubjectRows = (name: string): string | undefined =>
   name.startsWith('subject:') ? name.slice('subject:'.length) : undefined;
@@ -62,7 +62,7 @@ export function createConcluding(parts: {
   }
 
   /** What the subject at hand asked for so far. */
-  let looked = new Map<string, { fact: AnyFact; key: string; slot: Slot; watches: boolean }>();
+  let looked = new Map<Slot, { fact: AnyFact; key: string; slot: Slot; watches: boolean }>();
   let isWhole = true;
   let recheckMs = Number.POSITIVE_INFINITY;
   let reason = '';
@@ -70,14 +70,11 @@ export function createConcluding(parts: {
   function rowOf(fact: AnyFact, key: string, watches: boolean): FactRow | undefined {
     if (!frame.rule.concludes!.uses.includes(fact))
       throw new Error(`${frame.rule.id} reads ${fact.id}, which it does not name in uses`);
-    const name = `${fact.id}\0${key}`;
-    let entry = looked.get(name);
-    if (entry === undefined) {
-      entry = { fact, key, slot: slotOf(factRows(fact.id), frame.workspace, key), watches };
-      looked.set(name, entry);
-    }
-    entry.watches ||= watches;
-    if (isHeld(entry.slot)) return state.get(entry.slot, frame.nowMs) as FactRow | undefined;
+    const slot = slotOf(factRows(fact.id), frame.workspace, key);
+    const entry = looked.get(slot);
+    if (entry === undefined) looked.set(slot, { fact, key, slot, watches });
+    else entry.watches ||= watches;
+    if (isHeld(slot)) return state.get(slot, frame.nowMs) as FactRow | undefined;
     // What follows is undone, and asked again when it is held; until then it shows what else must be.
     isWhole = false;
     return undefined;
@@ -139,9 +136,25 @@ export function createConcluding(parts: {
     return [...ids];
   }
 
+  /** Whether the subject watches the values that it watched, each of which says so, and nothing stands of it: the usual case. */
+  function isConcernedAsBefore(subject: string, before: SubjectRow, after: SubjectRow): boolean {
+    if (before.standing.length + after.standing.length > 0 || before.watches.length !== after.watches.length)
+      return false;
+    const { workspace, nowMs, rule } = frame;
+    return after.watches.every(([fact, key], place) => {
+      const [factBefore, keyBefore] = before.watches[place]!;
+      if (fact !== factBefore || key !== keyBefore) return false;
+      const slot = slotOf(factRows(fact), workspace, key);
+      const row = isHeld(slot) ? (state.get(slot, nowMs) as FactRow | undefined) : undefined;
+      const concern = row?.concerns?.find((one) => one.rule === rule.id && one.subject === subject);
+      return concern?.watches === true && concern.pins === undefined;
+    });
+  }
+
   /** Keeps with each value what the subject wants of it now. False while a row is not held. */
   function keepConcerns(subject: string, before: SubjectRow, after: SubjectRow): SubjectRow | undefined {
     const { workspace, nowMs, rule, event } = frame;
+    if (isConcernedAsBefore(subject, before, after)) return after;
     const touched = new Map<string, { fact: string; key: string; pins: string[] }>();
     const touch = (fact: string, key: string, pins: readonly string[] = []) => {
       const entry = touched.get(`${fact}\0${key}`);
@@ -175,6 +188,11 @@ export function createConcluding(parts: {
   }
 
   function apply(subject: string, before: SubjectRow, conclusions: readonly Conclusion[]): SubjectRow | undefined {
+    const watches: (readonly [fact: string, key: string])[] = [];
+    for (const { fact, key, watches: isWatched } of looked.values()) if (isWatched) watches.push([fact.id, key]);
+    watches.sort(byText);
+    if (before.standing.length + conclusions.length === 0)
+      return keepConcerns(subject, before, { standing: [], watches });
     const standing: Standing[] = [];
     const former = new Map(before.standing.map((entry) => [nameOf(entry), entry]));
     const gone = new Map(before.standing.map((entry) => [entry, entry.frozen ?? isGone(entry)]));
@@ -200,10 +218,7 @@ export function createConcluding(parts: {
         context.withdraw({ subject: of, occasion, reason: reason === '' ? usualReason : reason, because });
       }
     }
-    const watches = [...looked.values()].flatMap(({ fact, key, watches }) =>
-      watches ? [[fact.id, key] as const] : [],
-    );
-    return keepConcerns(subject, before, { standing: standing.sort(inOrder), watches: watches.sort(byText) });
+    return keepConcerns(subject, before, { standing: standing.sort(inOrder), watches });
   }
 
   /**

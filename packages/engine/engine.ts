@@ -267,7 +267,11 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   /** What facts and rules have to do with an event. */
   function partsOf(event: LoggedEvent, known: WorkspaceFacts | undefined): Pick<Step, 'learnings' | 'readings'> {
     const learning = facts.of(event.type);
-    const learnings = learning === undefined ? noLearnings : learning.flatMap((fact) => learningOf(fact, event) ?? []);
+    const learnings: Learning[] = [];
+    for (const fact of learning ?? []) {
+      const one = learningOf(fact, event);
+      if (one !== undefined) learnings.push(one);
+    }
     const reading = readers.of(event.type);
     const readings: Reading[] = [];
     for (const configured of reading === undefined ? [] : readers.wanting(reading, event)) {
@@ -280,8 +284,9 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   /** Undefined when the event tells the fact nothing. */
   function learningOf(fact: AnyFact, event: LoggedEvent): Learning | undefined {
     try {
-      const keys = [...new Set(fact.keys(event))];
-      if (keys.length === 0) return undefined;
+      const told = fact.keys(event);
+      if (told.length === 0) return undefined;
+      const keys = told.length === 1 ? told : [...new Set(told)];
       const scope = scopeOfRule(factRows(fact.id), event.workspace);
       return { fact, keys, slots: keys.map((key) => slotOf(scope, key, false)), fault: null };
     } catch (error) {

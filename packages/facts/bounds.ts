@@ -2,6 +2,7 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { LearnContext, Observed } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
+import { parseTime } from '@tripline/contracts/time';
 
 /** How much of one kind of observation a fact keeps. An attacker chooses how many there are, and mostly by whom. */
 export type Bound<T> = {
@@ -33,7 +34,10 @@ export function keepBounded<T extends Observed>(
   const nameOf = bound.nameOf ?? (() => '');
   const name = nameOf(added);
   if (known.some((other) => other.eventId === added.eventId && nameOf(other) === name)) return known;
-  const sorted = [...known, added].sort((a, b) => inOwnOrder(a, b) || compare(nameOf(a), nameOf(b)));
+  const sorted = [...known, added];
+  if (known.length > 0) sorted.sort((a, b) => inOwnOrder(a, b) || compare(nameOf(a), nameOf(b)));
+  // So few reach no bound, whoever made them.
+  if (sorted.length <= bound.mostPerAuthor && sorted.length <= bound.most) return sorted;
   const counts = new Map<string, number>();
   let total = 0;
   const kept: T[] = [];
@@ -81,7 +85,7 @@ const isPinned = ({ eventId, replaced }: Observed & Replacing, pinned: ReadonlyS
 
 /** The one order of observations: by the provider's own time, then by id. */
 export function inOwnOrder(a: Pick<Observed, 'time' | 'eventId'>, b: Pick<Observed, 'time' | 'eventId'>): number {
-  return Date.parse(a.time) - Date.parse(b.time) || compare(a.eventId, b.eventId);
+  return (a.time === b.time ? 0 : parseTime(a.time) - parseTime(b.time)) || compare(a.eventId, b.eventId);
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -94,11 +98,9 @@ export function observedBy(event: LoggedEvent, url?: string): Observed {
     data['cicd.pipeline.task.run.url.full'] ??
     data['cicd.pipeline.run.url.full'] ??
     data['vcs.repository.url.full'];
-  return {
-    eventId: event.id,
-    eventType: event.type,
-    time: event.time,
-    trust: event.trust,
-    ...(link === undefined ? {} : { url: clip(link, 500) }),
-  };
+  const { id: eventId, type: eventType, time, trust } = event;
+  // Written out: it is made for nearly every event.
+  return link === undefined
+    ? { eventId, eventType, time, trust }
+    : { eventId, eventType, time, trust, url: clip(link, 500) };
 }

@@ -33,11 +33,26 @@ export type Place = {
 
 /** `defaultBranch`: as the thing that is judged tells it. */
 export function placeOf(repositoryKey: string, name: string, defaultBranch: string | undefined, reads: Reads): Place {
-  const [provider = '', instance = '', ...rest] = repositoryKey.split(':');
-  const id = rest.join(':');
+  const [provider = '', instance = ''] = repositoryKey.split(':', 2);
+  const id = repositoryKey.slice(provider.length + instance.length + 2);
   const own = reads.read(repositories, repositoryKey);
-  const names = [name, ...(own?.names.map((one) => one.name) ?? [])].map(namedRepository);
-  const others = [...new Set(names)].filter((one) => one !== id).map((one) => `${provider}:${instance}:${one}`);
+  const others: string[] = [];
+  const add = (one: string) => {
+    const named = namedRepository(one);
+    const key = `${provider}:${instance}:${named}`;
+    if (named !== id && !others.includes(key)) others.push(key);
+  };
+  add(name);
+  for (const told of own?.names ?? []) if (told.name !== name) add(told.name);
+  const branches = new Map<string, Ref[]>();
+  const branch = (of: string): Ref[] => {
+    let known = branches.get(of);
+    if (known === undefined) {
+      known = [repositoryKey, ...others].flatMap((key) => reads.watch(refs, refKeyIn(key, 'branch', of)) ?? []);
+      branches.set(of, known);
+    }
+    return known;
+  };
   const known: (Repository | undefined)[] = [own, ...others.map((key) => reads.read(repositories, key))];
   const told = known.findLast((one) => (one?.defaultBranches.length ?? 0) > 0)?.defaultBranches.at(-1)?.name;
   const isDefault = (branch: string) => branch === defaultBranch || isDefaultBranch(known, branch);
@@ -46,8 +61,7 @@ export function placeOf(repositoryKey: string, name: string, defaultBranch: stri
     id: id.startsWith('name:') ? undefined : id,
     defaultBranch: defaultBranch ?? told,
     isProtected: (branch, ms) => isDefault(branch) || isProtectedBranch(known, branch, ms),
-    branch: (branch) =>
-      [repositoryKey, ...others].flatMap((key) => reads.watch(refs, refKeyIn(key, 'branch', branch)) ?? []),
+    branch,
     secretWorkflows: known.flatMap((one) => one?.secretWorkflows.map((workflow) => workflow.name) ?? []),
   };
 }
@@ -65,9 +79,12 @@ export type ReviewHouse = {
 export function reviewReader(place: Place, into: string | undefined, reads: Reads, house: ReviewHouse): ReviewReader {
   const isOne = (entry: string, one: Account | undefined): boolean =>
     entry.endsWith('[bot]') ? entry === one?.login : one?.id !== undefined && entry.endsWith(`:${one.id}`);
+  // Each is asked for several times on the way to a verdict.
+  const commit = onceEach((revision) => reads.watch(commits, commitKeyIn(place.key, revision)));
+  const change = onceEach((number) => reads.watch(changes, changeKeyIn(place.key, number)));
   return {
-    commit: (revision) => reads.watch(commits, commitKeyIn(place.key, revision)),
-    change: (number) => reads.watch(changes, changeKeyIn(place.key, number)),
+    commit,
+    change,
     branch: place.branch,
     mayWrite: (one) =>
       reads.watch(writers, writerKeyIn(place.key, one)) !== undefined ||
@@ -82,6 +99,18 @@ export function reviewReader(place: Place, into: string | undefined, reads: Read
     isExempt: (one) => house.exemptActors.some((entry) => isOne(entry, one)),
     vouches: (one) => house.mergeBots.some(({ account }) => isOne(account, one)),
     approves: (one) => house.mergeBots.some(({ account, approves }) => approves && isOne(account, one)),
+  };
+}
+
+function onceEach<T>(read: (id: string) => T): (id: string) => T {
+  const known = new Map<string, { value: T }>();
+  return (id) => {
+    let entry = known.get(id);
+    if (entry === undefined) {
+      entry = { value: read(id) };
+      known.set(id, entry);
+    }
+    return entry.value;
   };
 }
 

@@ -1,5 +1,6 @@
 import { type Because, type ConcludeContext, type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
+import { parseTime } from '@tripline/contracts/time';
 import { commits, type Push } from '@tripline/facts/commits';
 import { type Deployment, deployments } from '@tripline/facts/deployments';
 import { matches } from '@tripline/facts/ref-patterns';
@@ -34,7 +35,8 @@ type Context = ConcludeContext<Settings>;
 type Texts = Record<'id' | 'name' | 'occasion' | 'revision', string> & { environments: readonly string[] };
 /** What is built or deployed. `attempt` is absent for a deployment that no run made. */
 type Build = Texts & Pick<Attempt, 'heardMs' | 'ref'> & { attempt?: Attempt } & Deployed;
-type Deployed = { place: Place; by: Account | undefined; because: Because[] };
+/** `because` is made only where something is found. */
+type Deployed = { place: Place; by: Account | undefined; timeMs: number; because: () => Because[] };
 type Kind = { isPull: boolean; isTag: boolean; pushes: readonly Push[] };
 type Why = { what: string; seen?: readonly review.Seen[] };
 const noticePrefix = 'notice ';
@@ -95,7 +97,8 @@ function buildOf(key: string, run: Run, attempt: Attempt, context: Context): Bui
     place: placeOf(key.slice(0, key.lastIndexOf('#')), repository.name, repository.defaultBranch, context),
     ...{ id: run.id, name: name ?? path ?? 'A workflow', occasion: `${run.id}/${attempt.attempt}` },
     ...{ revision, ref, heardMs, by: actor, attempt, environments: environmentsOf(run, attempt) },
-    because: linesOf(run, attempt).map((line) => review.becauseOf({ ...line, fact: runs, key })),
+    timeMs: parseTime(attempt.time),
+    because: () => linesOf(run, attempt).map((line) => review.becauseOf({ ...line, fact: runs, key })),
   };
 }
 
@@ -103,16 +106,17 @@ function deploymentOf(key: string, deployment: Deployment, context: Context): Bu
   const { environment, by, revision, ref, heardMs } = deployment;
   const place = placeOf(key.slice(0, key.lastIndexOf('^')), deployment.repository, undefined, context);
   const id = key.slice(key.lastIndexOf('^') + 1);
-  const what = `${by?.login ?? 'Somebody'} deployed ${shortSha(revision)} to ${environment}`;
+  const what = () => `${by?.login ?? 'Somebody'} deployed ${shortSha(revision)} to ${environment}`;
   return {
     ...{ place, id, name: `A deployment to ${environment}`, occasion: `deployment ${id}` },
     ...{ revision, ref, heardMs, by, environments: [environment] },
-    because: [review.becauseOf({ fact: deployments, key, observed: deployment, what })],
+    timeMs: parseTime(deployment.time),
+    because: () => [review.becauseOf({ fact: deployments, key, observed: deployment, what: what() })],
   };
 }
 
 function judge(build: Build, context: Context): Conclusion[] {
-  const { place, revision, attempt, ref } = build;
+  const { place, revision, attempt, ref, timeMs } = build;
   const holdUntilMs = build.heardMs + context.settings.holdMs;
   const wait = (): [] => {
     context.recheckAt(holdUntilMs);
@@ -122,11 +126,10 @@ function judge(build: Build, context: Context): Conclusion[] {
   // Whether it is a pull request's is said by the run's own event, which may be on its way.
   if (attempt !== undefined && attempt.trigger === undefined && context.nowMs < holdUntilMs) return wait();
   const isPull = attempt?.trigger?.startsWith('pull_request') === true;
-  const ms = Date.parse(build.because[0]!.evidence.time);
   const pushes = context.watch(commits, commitKeyIn(place.key, revision))?.pushes ?? [];
   const isTag = attempt?.trigger === 'release' || pushes.some((push) => push.type === 'tag' && push.ref === ref);
   const isOwn = attempt !== undefined && !isPull && attempt.fork !== true && ref !== undefined && !isTag;
-  const into = isOwn && place.isProtected(ref, ms) ? ref : undefined;
+  const into = isOwn && place.isProtected(ref, timeMs) ? ref : undefined;
   const reader = reviewReader(place, into, context, context.settings);
   const kind = { isPull, isTag, pushes };
   const why = attempt === undefined ? deployed(build, context) : reasonOf(build, attempt, kind, reader, context);
@@ -204,7 +207,7 @@ function found({ place, revision, attempt, ...build }: Build, verdict: review.Ve
     title: clip(`${build.name} ran on ${repository} at ${shortSha(revision)}, which nobody else reviewed`, 300),
     summary: `${shortSha(verdict.revision)} is not reviewed: ${verdict.why}. ${what} is ${why.what}${isDynamic ? ', by an automation of the provider’s own' : ''}.`,
     ...(isDynamic ? { severity: 'low' as const } : {}),
-    because: [...build.because, ...[...verdict.seen, ...(why.seen ?? [])].map(review.becauseOf)],
+    because: [...build.because(), ...[...verdict.seen, ...(why.seen ?? [])].map(review.becauseOf)],
     entities: [
       { kind: 'commit', id: `${repository}@${revision}` },
       ...(attempt === undefined ? [] : [{ kind: 'run' as const, id: `${repository}#${build.id}` }]),
