@@ -115,7 +115,7 @@ function onceEach<T>(read: (id: string) => T): (id: string) => T {
 }
 
 /** One question a commit: its id is made of what is asked. */
-export function questionOf({ name, id }: Place, revision: string): LookUp {
+export function questionOf({ name, id }: Pick<Place, 'name' | 'id'>, revision: string): LookUp {
   const which = id === undefined ? {} : { repositoryId: id };
   const asked = { kind: 'reviews-of-commit' as const, repository: name, ...which, revision };
   return { id: createHash('sha256').update(JSON.stringify(asked)).digest('hex'), ...asked };

@@ -1,5 +1,5 @@
 import { createChance, makeCorpus } from './corpus.ts';
-import { createStage, type Delivery, unreviewedBuild } from './timelines.ts';
+import { type Delivery, unreviewedBuild } from './timelines.ts';
 
 /** A stretch of traffic with attacks woven in. `runs`: index of the delivery that decides → the run that must be told of. */
 export type Woven = { deliveries: Delivery[]; runs: Map<number, string> };
@@ -23,7 +23,7 @@ export function weave(options: {
   const runs = new Map<number, string>();
   for (let index = 0; index < findings; index += 1) {
     deliveries.push(...honest.deliveries.slice(index * gap, (index + 1) * gap));
-    const { steps, attack } = unreviewedBuild(createStage(`attacked-${seed}-${index}`, chance));
+    const { steps, attack } = unreviewedBuild({ organization: `attacked-${seed}-${index}`, chance, tips: new Map() });
     for (const tell of steps.slice(0, attack!.deciding + 1)) deliveries.push(tell(new Date().toISOString()));
     runs.set(deliveries.length - 1, attack!.mark);
   }

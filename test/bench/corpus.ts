@@ -1,17 +1,19 @@
 import type { Attributes } from '@tripline/contracts/attributes';
+import type { TriplineEvent } from '@tripline/contracts/event';
 import {
   type Attack,
+  type BenchTimeline,
   branchWork,
+  bypassedReview,
   type Chance,
   change,
-  createStage,
   type Delivery,
   deployKey,
   deployment,
   inventoryOf,
   nightly,
+  type Setting,
   strangeRunner,
-  type Tell,
   talk,
   unreviewedBuild,
 } from './timelines.ts';
@@ -29,12 +31,16 @@ export type CorpusOptions = {
   seed: number;
   /** When the first delivery happened, ms since the epoch. */
   startMs: number;
+  /** With attacks that an answer of the provider's API decides, which only a log that was filled beforehand has. */
+  answered?: boolean;
 };
 
 export type Corpus = {
   deliveries: Delivery[];
   /** What must be found and nothing else, with the index of the delivery that decides it. */
   attacks: (Attack & { deciding: number })[];
+  /** What the provider's API answered, by the index of the delivery after which it did. */
+  answers: Map<number, TriplineEvent>;
   /** What stood on day one, by workspace: without it a rule that learns finds nothing yet. */
   inventories: Map<string, Attributes>;
 };
@@ -48,37 +54,41 @@ const honest = [
   { share: 10, of: talk },
 ];
 const attacks = [unreviewedBuild, strangeRunner, deployKey];
+type MakeTimeline = (setting: Setting) => BenchTimeline;
 const atOnce = 48;
 
 export function makeCorpus(options: CorpusOptions): Corpus {
   const chance = createChance(options.seed);
-  const corpus: Corpus = { deliveries: [], attacks: [], inventories: new Map() };
+  const corpus: Corpus = { deliveries: [], attacks: [], answers: new Map(), inventories: new Map() };
   const organizations = Array.from({ length: options.workspaces }, (_, index) => `bench-org-${index}`);
   for (const name of organizations) corpus.inventories.set(name, inventoryOf(name));
 
-  type Open = { steps: Tell[]; told: number; attack?: Attack & { deciding: number } };
+  const tips = new Map<string, string>();
+  const kinds: MakeTimeline[] = options.answered === true ? [...attacks, bypassedReview] : attacks;
+  type Open = BenchTimeline & { told: number };
   let timelines = 0;
   const begin = (): Open => {
     timelines += 1;
-    const stage = createStage(organizations[chance.upTo(organizations.length)]!, chance);
-    const story = timelines % options.attackEvery === 0 ? nextAttack()(stage) : pick(chance.upTo(100))(stage);
-    return { ...story, told: 0 };
+    const setting = { organization: organizations[chance.upTo(organizations.length)]!, chance, tips };
+    const make = timelines % options.attackEvery === 0 ? nextAttack() : pick(chance.upTo(100));
+    return { ...make(setting), told: 0 };
   };
   let attacked = 0;
-  const nextAttack = () => attacks[attacked++ % attacks.length]!;
+  const nextAttack = () => kinds[attacked++ % kinds.length]!;
 
   const open: Open[] = [];
   while (corpus.deliveries.length < options.deliveries) {
     while (open.length < atOnce) open.push(begin());
     const at = chance.upTo(open.length);
     const story = open[at]!;
+    const time = new Date(options.startMs + corpus.deliveries.length).toISOString();
     if (story.attack?.deciding === story.told) {
-      const { rule, mark } = story.attack;
-      corpus.attacks.push({ rule, mark, deciding: corpus.deliveries.length });
+      const { rule, mark, answer } = story.attack;
+      const deciding = corpus.deliveries.length;
+      corpus.attacks.push({ rule, mark, deciding });
+      if (answer !== undefined) corpus.answers.set(deciding, answer(time));
     }
-    corpus.deliveries.push(
-      story.steps[story.told]!(new Date(options.startMs + corpus.deliveries.length).toISOString()),
-    );
+    corpus.deliveries.push(story.steps[story.told]!(time));
     story.told += 1;
     if (story.told === story.steps.length) open.splice(at, 1);
   }
@@ -95,7 +105,7 @@ export function createChance(seed: number): Chance {
   };
 }
 
-function pick(chance: number) {
+function pick(chance: number): MakeTimeline {
   let below = 0;
   for (const { share, of } of honest) {
     below += share;

@@ -11,6 +11,7 @@ import { createLogger } from '@tripline/runtime/logger';
 import { kafkaSource } from '@tripline/stream/kafka/partition-source';
 import { partitionOf } from '@tripline/stream/partition';
 import { makeCorpus } from './corpus.ts';
+import { trueFindings } from './peers/true-findings.ts';
 import { recordsOf } from './records.ts';
 
 /**
@@ -34,7 +35,7 @@ const require = createRequire(import.meta.url);
 
 type Message = import('kafkajs').KafkaMessage;
 type Answer = { partition: number; highWatermark: number; bytes: Buffer };
-type Wire = { answers: Answer[][]; total: number; attacks: number };
+type Wire = { answers: Answer[][]; total: number; findings: number };
 
 const { RecordBatch } = require('kafkajs/src/protocol/recordBatch/v0') as {
   RecordBatch: (of: object) => Promise<{ buffer: Buffer }>;
@@ -53,7 +54,14 @@ const Batch = require('kafkajs/src/consumer/batch') as new (
 ) => { messages: Message[]; lastOffset: () => string };
 
 async function makeWire(deliveries: number): Promise<Wire> {
-  const corpus = makeCorpus({ deliveries, workspaces: 200, attackEvery: 500, seed: 42, startMs: Date.now() });
+  const corpus = makeCorpus({
+    deliveries,
+    workspaces: 200,
+    attackEvery: 500,
+    seed: 42,
+    startMs: Date.now(),
+    answered: true,
+  });
   const heads = Array.from({ length: partitions }, () => ({
     offset: 0,
     batches: [] as Buffer[],
@@ -101,7 +109,7 @@ async function makeWire(deliveries: number): Promise<Wire> {
     }
     answers.push(answer);
   }
-  return { answers, total: records.length, attacks: corpus.attacks.length };
+  return { answers, total: records.length, findings: trueFindings(corpus).size };
 }
 
 async function readWire(): Promise<Wire> {
@@ -205,8 +213,8 @@ async function ours(judges: boolean): Promise<void> {
     for (const lane of lanes) if (lane.waiting > 0) await handle(lane);
   }
   for (const lane of lanes) while (lane.waiting > 0) await handle(lane);
-  if (judges && found !== wire.attacks)
-    throw new Error(`the corpus holds ${wire.attacks} true findings; found ${found}`);
+  if (judges && found !== wire.findings)
+    throw new Error(`the corpus holds ${wire.findings} true findings; found ${found}`);
   if (judges) lastRun = `${(rows / wire.total).toFixed(2)} rows, ${Math.round(text / wire.total)} characters an event`;
 }
 let lastRun = '';

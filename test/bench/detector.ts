@@ -17,7 +17,7 @@ const roundsOfFence = 4;
 export async function benchDetector(options: { brokers: string; deliveries: number; rounds: number }): Promise<Row[]> {
   const { brokers } = options;
   const full = await fullTopic({ ...options, warmEvents: 400_000 });
-  const { topic, total, check, records, corpus, postgresUrl } = full;
+  const { topic, total, checkPeer: check, records, corpus, postgresUrl } = full;
   const asked = [
     await kafkaStreams({ brokers, topic, total, check, postgresUrl }),
     await rsigma({ records, corpus, check }),

@@ -9,7 +9,7 @@ import { topics } from '@tripline/stream/stream';
 import { databaseUrl } from '../../packages/testing/postgres/postgres.global.ts';
 import { makeCorpus } from './corpus.ts';
 import { type Found, startProgram } from './peers/peer.ts';
-import { checkFindings } from './peers/true-findings.ts';
+import { checkFindings, restatedRules } from './peers/true-findings.ts';
 import { fillTopic, recordsOf } from './records.ts';
 
 /** What a contestant took for the whole topic, from its first batch on; `cpuMicros`: of its own process. */
@@ -31,12 +31,14 @@ export async function fullTopic(options: { brokers: string; deliveries: number; 
     attackEvery: 30,
     seed: 42,
     startMs: Date.now(),
+    answered: true,
   });
   const records = recordsOf(corpus);
   await fillTopic(brokers, records);
   const total = records.length;
   const warmUps = Math.ceil(options.warmEvents / total);
   const check = checkFindings(corpus);
+  const checkPeer = checkFindings(corpus, restatedRules);
   const folder = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
   const postgres = await startEmbedded({ dataDir: join(folder, 'postgres') });
   const here = import.meta.dirname;
@@ -57,7 +59,7 @@ export async function fullTopic(options: { brokers: string; deliveries: number; 
     corpus,
     records,
     total,
-    check,
+    checkPeer,
     topic: topics.events,
     postgresUrl: postgres.url,
 

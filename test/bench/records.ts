@@ -33,7 +33,7 @@ export function eventOf(delivery: Delivery): TriplineEvent | undefined {
   throw new Error(`${delivery.event} was not normalised: ${JSON.stringify(normalised)}`);
 }
 
-/** The corpus as it lies in the log: the inventories of day one first, then what is kept of the deliveries. */
+/** The corpus as it lies in the log: the inventories of day one first, then what is kept of the deliveries, and answers. */
 export function recordsOf(corpus: Corpus): NewRecord[] {
   const time = new Date().toISOString();
   const inventories = [...corpus.inventories].map(
@@ -48,7 +48,9 @@ export function recordsOf(corpus: Corpus): NewRecord[] {
         data,
       }) as TriplineEvent,
   );
-  const events = corpus.deliveries.flatMap((delivery) => eventOf(delivery) ?? []);
+  const events = corpus.deliveries.flatMap((delivery, index) =>
+    [eventOf(delivery), corpus.answers.get(index)].filter((event) => event !== undefined),
+  );
   return [...inventories, ...events].map((event) => proved({ topic: topics.events, ...toEventRecord(event) }));
 }
 

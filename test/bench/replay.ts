@@ -12,6 +12,8 @@ import { judgeAll, processSeries } from './scale-out.ts';
 
 /** Stands for one that is new: it learns, sets timers, and waits for half of all kinds of events. */
 const rule = 'credential-new-runner';
+/** Tells of other rules' state, and is never off. */
+const stateFlooded = 'state-flooded';
 
 /**
  * Events a second that 1 and 2 detector processes judge under one rule from the log's start, as when it is new: `tripline
@@ -25,14 +27,21 @@ export async function benchReplay(options: {
   rounds: number;
 }): Promise<{ events: number; series: Series[] }> {
   const { brokers, deliveries, copies } = options;
-  const corpus = makeCorpus({ deliveries, workspaces: 200, attackEvery: 30, seed: 42, startMs: Date.now() });
+  const corpus = makeCorpus({
+    deliveries,
+    workspaces: 200,
+    attackEvery: 30,
+    seed: 42,
+    startMs: Date.now(),
+    answered: true,
+  });
   const records = recordsOf(corpus);
   await fillWithCopies(brokers, records, copies);
   const mustBeFound = corpus.attacks.filter((attack) => attack.rule === rule).length * copies;
 
   const folder = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
   const config = join(folder, 'tripline.yaml');
-  const others = rules.map(({ id }) => id).filter((id) => id !== rule);
+  const others = rules.map(({ id }) => id).filter((id) => id !== rule && id !== stateFlooded);
   writeFileSync(config, `rules: { off: [${others.join(', ')}] }\n`);
   const postgres = await startEmbedded({ dataDir: join(folder, 'postgres') });
   const counts = [1, 2];

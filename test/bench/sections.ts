@@ -239,7 +239,14 @@ export const sections: { [name: string]: Section } = {
     what: 'two and four detector processes over the partitions of one topic',
     measure: async ({ brokers, rounds, quick }) => {
       const deliveries = quick ? 10_000 : 60_000;
-      const corpus = makeCorpus({ deliveries, workspaces: 200, attackEvery: 30, seed: 42, startMs: Date.now() });
+      const corpus = makeCorpus({
+        deliveries,
+        workspaces: 200,
+        attackEvery: 30,
+        seed: 42,
+        startMs: Date.now(),
+        answered: true,
+      });
       // Enough that what a process compiles in its first second does not count.
       await fillWithCopies(brokers, recordsOf(corpus), quick ? 4 : 10);
       const postgres = await startTestPostgres();

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { Attributes } from '@tripline/contracts/attributes';
+import type { TriplineEvent } from '@tripline/contracts/event';
+import { questionOf } from '@tripline/facts/review-reader';
 
 /**
  * The timelines that the corpus is made of, told in GitHub deliveries in the shape of the published examples. How many
@@ -9,14 +11,16 @@ import type { Attributes } from '@tripline/contracts/attributes';
  */
 export type Delivery = { event: string; id: string; organization: string; body: Buffer };
 /** One delivery of a story, made when its time has come (ISO 8601). */
-export type Tell = (time: string) => Delivery;
+type Tell = (time: string) => Delivery;
 export type Attack = {
   rule: 'build-from-unreviewed-commit' | 'credential-new-runner' | 'privilege-grant-outside-job';
   /** What the finding and its message name: the run's id, the runner's name, the deploy key's id. */
   mark: string;
 };
-/** `deciding`: index of the step at which the attack must be found. */
-export type BenchTimeline = { steps: Tell[]; attack?: Attack & { deciding: number } };
+/** `deciding`: index of the step at which the attack must be found, by itself or by the `answer` to what is asked then. */
+export type BenchTimeline = { steps: Tell[]; attack?: Attack & { deciding: number; answer?: Answer } };
+/** What the provider's API answers, as the detector's look-up lays it into the log. */
+type Answer = (time: string) => TriplineEvent;
 export type Chance = {
   /** 40 hexadecimal digits. */
   sha: () => string;
@@ -53,12 +57,17 @@ const [author, reviewer] = ['ada', 'grace'];
 const knownRunner = { id: 41, name: 'build-01' };
 const runners = 20;
 const repositories = 20;
-const headOf = (organization: string, repository: string) =>
-  Buffer.from(`${organization}/${repository}`).toString('hex').padEnd(40, '0').slice(-40);
+/** How people work in a repository, by its number: most have changes reviewed, some rest, to some everybody pushes. */
+const ways = { changes: { from: 0, below: 14 }, rest: { from: 14, below: 18 }, pushes: { from: 18, below: 20 } };
+const runnerGroup = { groupId: '1', groupName: 'Default' };
+const headOf = (repository: string) => createHash('sha1').update(repository).digest('hex');
+const none = '0'.repeat(40);
 
 /** What an inventory says of an organisation on day one: its runners, which production's secrets they had, its heads. */
 export function inventoryOf(organization: string): Attributes {
-  const names = Array.from({ length: repositories }, (_, index) => `app-${index}`);
+  const ownerId = String(numberOf(organization));
+  const names = Array.from({ length: repositories }, (_, index) => `${organization}/app-${index}`);
+  const labels = ['self-hosted', 'linux', 'x64'];
   const ids = Array.from({ length: runners }, (_, index) => ({
     id: String(knownRunner.id + index),
     name: `build-${index}`,
@@ -66,25 +75,40 @@ export function inventoryOf(organization: string): Attributes {
   return {
     'tripline.inventory.part': 1,
     'tripline.inventory.parts': 1,
-    'tripline.inventory.runners': ids.map((runner) => ({ ...runner, labels: ['self-hosted', 'linux', 'x64'] })),
-    'tripline.inventory.heads': names.map((name) => ({
-      repository: `${organization}/${name}`,
+    'tripline.inventory.runners': ids.map((runner) => ({ ...runner, ...runnerGroup, labels, ownerId })),
+    'tripline.inventory.runner_groups': [
+      { id: runnerGroup.groupId, name: runnerGroup.groupName, ownerId, hosted: [], selfHosted: runners },
+    ],
+    'tripline.inventory.heads': names.map((repository) => ({
+      repository,
+      repositoryId: String(numberOf(repository)),
       branch: 'main',
-      revision: headOf(organization, name),
+      revision: headOf(repository),
+    })),
+    'tripline.inventory.members': [author, reviewer].map((login) => ({
+      login,
+      id: String(numberOf(login)),
+      role: 'member',
     })),
   };
 }
 
-/** The number of an account: of each name another one, since what has one number is one organisation or person. */
-const numberOf = (login: string): number =>
-  Number.parseInt(createHash('sha1').update(login).digest('hex').slice(0, 10), 16);
+/** The number of an account or repository: of each name another one, since what has one number is one thing. */
+const numberOf = (name: string): number =>
+  Number.parseInt(createHash('sha1').update(name).digest('hex').slice(0, 10), 16);
 
-/** A stage for one story: an organisation, one of its repositories, and chance. */
-export function createStage(organization: string, chance: Chance) {
-  const repositoryName = `app-${chance.upTo(repositories)}`;
+/** Where a timeline plays. `tips`: where branches stand by now, by `owner/name branch`; one map for all timelines. */
+export type Setting = { organization: string; chance: Chance; tips: Map<string, string> };
+
+/** A stage for one timeline: one of the repositories in which people work in that way. */
+function createStage({ organization, chance, tips }: Setting, way: keyof typeof ways) {
+  const { from, below } = ways[way];
+  const repositoryName = `app-${from + chance.upTo(below - from)}`;
   const fullName = `${organization}/${repositoryName}`;
+  const head = headOf(fullName);
   const repository = {
     ...(templates.push['repository'] as Json),
+    id: numberOf(fullName),
     name: repositoryName,
     full_name: fullName,
     default_branch: 'main',
@@ -105,7 +129,10 @@ export function createStage(organization: string, chance: Chance) {
     body: Buffer.from(JSON.stringify({ ...body, ...where, sender: person(sender) })),
   });
 
-  const change = (of: { number: number; head: string; branch: string }, time: string, extra: Json): Json => {
+  /** On which commit each was pushed. */
+  const landedOn = new Map<string, string>();
+  const tipOf = (branch: string) => tips.get(`${fullName} ${branch}`) ?? (branch === 'main' ? head : none);
+  const change = (of: ChangeOf, time: string, extra: Json): Json => {
     const base = templates.change['pull_request'] as Json;
     return {
       ...base,
@@ -118,17 +145,12 @@ export function createStage(organization: string, chance: Chance) {
       closed_at: null,
       updated_at: time,
       head: { ...(base['head'] as Json), sha: of.head, ref: of.branch, repo: repository },
-      base: { ...(base['base'] as Json), ref: 'main', sha: headOf(organization, repositoryName), repo: repository },
+      base: { ...(base['base'] as Json), ref: 'main', sha: tipOf('main'), repo: repository },
       ...extra,
     };
   };
   const pullRequest =
-    (
-      action: string,
-      sender: string,
-      of: { number: number; head: string; branch: string },
-      extra = (_time: string): Json => ({}),
-    ): Tell =>
+    (action: string, sender: string, of: ChangeOf, extra = (_time: string): Json => ({})): Tell =>
     (time) =>
       delivery('pull_request', sender, {
         ...templates.change,
@@ -136,9 +158,14 @@ export function createStage(organization: string, chance: Chance) {
         number: of.number,
         pull_request: change(of, time, { created_at: time, ...extra(time) }),
       });
+  /** `by`: whose push it is; the provider's own merges count as pushes of those who merge. */
   const push =
-    (of: { branch: string; revision: string; committer: string }): Tell =>
+    (of: { branch: string; revision: string; committer: string; by?: string }): Tell =>
     (time) => {
+      const { by = author } = of;
+      const before = tipOf(of.branch);
+      tips.set(`${fullName} ${of.branch}`, of.revision);
+      landedOn.set(of.revision, before);
       const web = of.committer === 'web-flow';
       const commit = {
         ...(templates.push['head_commit'] as Json),
@@ -151,15 +178,15 @@ export function createStage(organization: string, chance: Chance) {
           username: of.committer,
         },
       };
-      return delivery('push', author, {
+      return delivery('push', by, {
         ...templates.push,
         ref: `refs/heads/${of.branch}`,
-        before: headOf(organization, repositoryName),
+        before,
         after: of.revision,
-        created: false,
+        created: before === none,
         commits: [commit],
         head_commit: commit,
-        pusher: { name: author, email: `${author}@example.com` },
+        pusher: { name: by, email: `${by}@example.com` },
       });
     };
 
@@ -221,8 +248,8 @@ export function createStage(organization: string, chance: Chance) {
           labels: of.runner ? ['self-hosted', 'linux', 'x64'] : ['ubuntu-latest'],
           runner_id: assigned ? runner.id : null,
           runner_name: assigned ? runner.name : null,
-          runner_group_id: assigned ? (of.runner ? 1 : 0) : null,
-          runner_group_name: assigned ? (of.runner ? 'Default' : 'GitHub Actions') : null,
+          runner_group_id: assigned ? (of.runner ? Number(runnerGroup.groupId) : 0) : null,
+          runner_group_name: assigned ? (of.runner ? runnerGroup.groupName : 'GitHub Actions') : null,
         },
         ...(of.environment === undefined
           ? {}
@@ -270,13 +297,43 @@ export function createStage(organization: string, chance: Chance) {
         issue: { ...(templates.comment['issue'] as Json), number },
         comment: { ...(templates.comment['comment'] as Json), id: chance.serial(), created_at: time, updated_at: time },
       });
-  const head = headOf(organization, repositoryName);
-  return { organization, fullName, head, chance, delivery, pullRequest, change, push, run, comment, person };
+  /** GitHub asked about a commit: it knows of no change that brought it in. */
+  const answeredUnmerged =
+    (revision: string): Answer =>
+    (time) => {
+      const id = String(numberOf(fullName));
+      const lookUp = questionOf({ name: fullName, id }, revision);
+      return {
+        id: `look-up:${lookUp.id}`,
+        source: `//github.com/${fullName}`,
+        type: 'dev.cdeventsx.tripline-change.looked-up',
+        time,
+        workspace: organization,
+        trust: 'high',
+        data: {
+          'vcs.provider.name': 'github',
+          'vcs.repository.name': fullName,
+          'vcs.repository.id': id,
+          'vcs.ref.head.revision': revision,
+          'tripline.lookup.id': lookUp.id,
+          'tripline.lookup.outcome': 'found',
+          'tripline.lookup.commit': {
+            revision,
+            ...{ author, authorId: String(numberOf(author)), authorType: 'User' },
+            ...{ committer: author, parents: [landedOn.get(revision)!], verified: false },
+          },
+          'tripline.lookup.changes': [],
+        },
+      };
+    };
+  return { head, chance, delivery, pullRequest, change, push, run, comment, person, answeredUnmerged };
 }
-type Stage = ReturnType<typeof createStage>;
+/** A pull request: its number, its head and the branch of that. */
+type ChangeOf = { number: number; head: string; branch: string };
 
 /** A change that is opened, built, sometimes amended, talked about, approved, merged, and built again on main. */
-export function change(stage: Stage): BenchTimeline {
+export function change(setting: Setting): BenchTimeline {
+  const stage = createStage(setting, 'changes');
   const { chance, pullRequest, push, run, comment, delivery, person } = stage;
   const [number, branch, merge] = [chance.serial(), `feature-${chance.serial()}`, chance.sha()];
   const heads = Array.from({ length: 1 + chance.upTo(3) }, () => chance.sha());
@@ -304,6 +361,7 @@ export function change(stage: Stage): BenchTimeline {
     merged_at: time,
     closed_at: time,
     merge_commit_sha: merge,
+    commits: heads.length,
     merged_by: person(reviewer),
   });
   const gone: Tell = () => delivery('delete', author, { ...templates.branch, ref: branch, ref_type: 'branch' });
@@ -317,7 +375,7 @@ export function change(stage: Stage): BenchTimeline {
       ...Array.from({ length: chance.upTo(3) }, () => comment(number)),
       approve,
       pullRequest('closed', reviewer, last, merged),
-      push({ branch: 'main', revision: merge, committer: 'web-flow' }),
+      push({ branch: 'main', revision: merge, committer: 'web-flow', by: reviewer }),
       gone,
       ...build(merge, 'main', 'push'),
     ],
@@ -325,20 +383,23 @@ export function change(stage: Stage): BenchTimeline {
 }
 
 /** Work on a branch that nobody asks to merge yet. */
-export function branchWork({ chance, push, run }: Stage): BenchTimeline {
+export function branchWork(setting: Setting): BenchTimeline {
+  const { chance, push, run } = createStage(setting, 'changes');
   const [branch, revision] = [`try-${chance.serial()}`, chance.sha()];
   const build = { id: chance.serial(), revision, branch, trigger: 'push', jobs: 1 + chance.upTo(4) };
   return { steps: [push({ branch, revision, committer: author }), ...run(build)] };
 }
 
 /** A nightly run of what is on main. */
-export function nightly({ chance, run, head }: Stage): BenchTimeline {
+export function nightly(setting: Setting): BenchTimeline {
+  const { chance, run, head } = createStage(setting, 'rest');
   const build = { id: chance.serial(), revision: head, branch: 'main', trigger: 'schedule', jobs: 2 + chance.upTo(6) };
   return { steps: run(build) };
 }
 
 /** A deployment of main to production, on a runner of the house. */
-export function deployment({ chance, run, head }: Stage): BenchTimeline {
+export function deployment(setting: Setting): BenchTimeline {
+  const { chance, run, head } = createStage(setting, 'rest');
   const index = chance.upTo(runners);
   const runner = { id: knownRunner.id + index, name: `build-${index}` };
   const environment = 'production';
@@ -347,8 +408,8 @@ export function deployment({ chance, run, head }: Stage): BenchTimeline {
 }
 
 /** Somebody reports a fault, and people talk about it. */
-export function talk(stage: Stage): BenchTimeline {
-  const { chance, delivery, comment } = stage;
+export function talk(setting: Setting): BenchTimeline {
+  const { chance, delivery, comment } = createStage(setting, 'changes');
   const number = chance.serial();
   const opened: Tell = (time) =>
     delivery('issues', author, {
@@ -358,16 +419,36 @@ export function talk(stage: Stage): BenchTimeline {
   return { steps: [opened, ...Array.from({ length: 1 + chance.upTo(6) }, () => comment(number))] };
 }
 
-/** A commit is pushed straight to main, and built. */
-export function unreviewedBuild({ chance, push, run }: Stage): BenchTimeline {
+/** A commit is pushed straight to main where nobody works by changes, and built: found at once. */
+export function unreviewedBuild(setting: Setting): BenchTimeline {
+  const { chance, push, run } = createStage(setting, 'pushes');
   const [id, revision] = [chance.serial(), chance.sha()];
   const build = run({ id, revision, branch: 'main', trigger: 'push', jobs: 1 + chance.upTo(4) });
   const steps = [push({ branch: 'main', revision, committer: author }), ...build];
   return { steps, attack: { rule: 'build-from-unreviewed-commit', mark: String(id), deciding: 1 } };
 }
 
+/**
+ * A change is opened, and its commit pushed straight to main, and built, before anybody has looked at it. A merge may be on
+ * its way, so the provider is asked, and its answer decides.
+ */
+export function bypassedReview(setting: Setting): BenchTimeline {
+  const { chance, pullRequest, push, run, answeredUnmerged } = createStage(setting, 'changes');
+  const [id, revision, number, branch] = [chance.serial(), chance.sha(), chance.serial(), `feature-${chance.serial()}`];
+  const opened = chance.sha();
+  const steps = [
+    push({ branch, revision: opened, committer: author }),
+    pullRequest('opened', author, { number, head: opened, branch }),
+    push({ branch: 'main', revision, committer: author }),
+    ...run({ id, revision, branch: 'main', trigger: 'push', jobs: 1 + chance.upTo(4) }),
+  ];
+  const attack: Attack = { rule: 'build-from-unreviewed-commit', mark: String(id) };
+  return { steps, attack: { ...attack, deciding: 3, answer: answeredUnmerged(revision) } };
+}
+
 /** A deployment lands on a machine that nobody knows. */
-export function strangeRunner({ chance, run, head }: Stage): BenchTimeline {
+export function strangeRunner(setting: Setting): BenchTimeline {
+  const { chance, run, head } = createStage(setting, 'rest');
   const serial = chance.serial();
   const runner = { id: 1_000_000_000 + serial, name: `stranger-${serial}` };
   const environment = 'production';
@@ -378,7 +459,8 @@ export function strangeRunner({ chance, run, head }: Stage): BenchTimeline {
 }
 
 /** A deploy key that may write is added by hand. */
-export function deployKey({ chance, delivery }: Stage): BenchTimeline {
+export function deployKey(setting: Setting): BenchTimeline {
+  const { chance, delivery } = createStage(setting, 'changes');
   const id = chance.serial();
   const added: Tell = (time) =>
     delivery('deploy_key', author, {

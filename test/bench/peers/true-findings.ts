@@ -9,17 +9,32 @@ function keyOf({ rule, subject, occasion }: Found): string {
   return `${rule} event ${occasion}`;
 }
 
-/** For `DetectorTask.check`: throws unless exactly the corpus's true findings of `rules` were found, each once. */
-export function checkFindings(corpus: Corpus, rules: readonly string[] = ruleIds) {
-  const expected = new Set(
-    corpus.attacks
-      .filter(({ rule }) => rules.includes(rule))
-      .map(({ rule, mark, deciding }) => {
-        if (rule === 'build-from-unreviewed-commit') return `${rule} commit ${commitOf(corpus.deliveries[deciding]!)}`;
-        if (rule === 'credential-new-runner') return `${rule} runner ${mark}`;
-        return `${rule} event github:${corpus.deliveries[deciding]!.id}`;
+/** The three rules that the peers restate. */
+export const restatedRules: readonly string[] = [
+  'build-from-unreviewed-commit',
+  'credential-new-runner',
+  'privilege-grant-outside-job',
+];
+/** Rules that find the same act too, each for a weakness of its own. */
+const foundTooBy: { [rule: string]: readonly string[] } = { 'privilege-grant-outside-job': ['deploy-key-write-added'] };
+
+/** What must be found of the corpus and nothing else, of `rules` or of all that there are. */
+export function trueFindings(corpus: Corpus, rules?: readonly string[]): ReadonlySet<string> {
+  const keys = corpus.attacks.flatMap(({ rule, mark, deciding }) =>
+    [rule, ...(foundTooBy[rule] ?? [])]
+      .filter((one) => rules === undefined || rules.includes(one))
+      .map((one) => {
+        if (one === 'build-from-unreviewed-commit') return `${one} commit ${commitOf(corpus.deliveries[deciding]!)}`;
+        if (one === 'credential-new-runner') return `${one} runner ${mark}`;
+        return `${one} event github:${corpus.deliveries[deciding]!.id}`;
       }),
   );
+  return new Set(keys);
+}
+
+/** For `DetectorTask.check`: throws unless exactly the corpus's true findings were found, each once. */
+export function checkFindings(corpus: Corpus, rules?: readonly string[]) {
+  const expected = trueFindings(corpus, rules);
   return (findings: readonly Found[]): void => {
     const found = findings.map(keyOf);
     const missing = [...expected].filter((key) => !found.includes(key));
@@ -35,5 +50,3 @@ export function checkFindings(corpus: Corpus, rules: readonly string[] = ruleIds
 function commitOf(run: Delivery): string {
   return (JSON.parse(run.body.toString()) as { workflow_run: { head_sha: string } }).workflow_run.head_sha;
 }
-
-const ruleIds = ['build-from-unreviewed-commit', 'credential-new-runner', 'privilege-grant-outside-job'];
