@@ -180,9 +180,8 @@ async function playMainJob(more: Record<string, string>): Promise<void> {
   mode: automatic
   policy:
     - { rule: privilege-grant-outside-job, minSeverity: high, minConfidence: medium, actions: [revoke-credential] }
+    - { rule: deploy-key-write-added, minSeverity: high, minConfidence: medium, actions: [revoke-credential] }
 rules:
-  # Tells of the same key; here one finding is followed all the way.
-  off: [deploy-key-write-added]
   settings:
     privilege-grant-outside-job:
       grantingWorkflows: [acme/access/.github/workflows/grant.yml]
@@ -259,8 +258,14 @@ slack:
 
   const findings = async () =>
     lines((await tripline(['findings', '--json'], env, folder)).out).filter(({ workspace }) => workspace === 'acme');
-  const [finding] = await findings();
-  expect(finding).toMatchObject({ rule: 'privilege-grant-outside-job', workspace: 'acme', severity: 'high' });
+  // Of the two rules that find the key the narrower tells and acts.
+  const byRule = new Map((await findings()).map((one) => [one['rule'], one]));
+  const finding = byRule.get('deploy-key-write-added');
+  expect(finding).toMatchObject({ workspace: 'acme', severity: 'high', supersededBy: null });
+  const wider = byRule.get('privilege-grant-outside-job');
+  expect(wider).toMatchObject({ incident: null, supersededBy: finding!['id'] });
+  const superseded = lines((await tripline(['findings', '--superseded', '--json'], env, folder)).out);
+  expect(superseded.map(({ id }) => id)).toContain(wider!['id']);
   const incident = String(finding!['incident']);
   await expect
     .poll(async () => (await tripline(['incidents', 'show', incident], env, folder)).out, until)
@@ -291,7 +296,7 @@ slack:
     return lines(out).map(({ state }) => state);
   };
   await expect.poll(became, until).toEqual(['repeated', 'kept']);
-  expect(await findings()).toHaveLength(1);
+  expect(await findings()).toHaveLength(2);
   expect(atGithub().filter((call) => call === 'DELETE /repos/acme/app/keys/77')).toHaveLength(1);
   expect(await tripline(['trail', 'verify'], env, folder)).toMatchObject({ status: 0 });
 }

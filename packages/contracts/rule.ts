@@ -44,6 +44,12 @@ export type Rule<State = unknown, Settings = unknown> = {
   settings: z.ZodType<Settings>;
   /** What stands under its keys; a rule without `keys` keeps nothing. */
   state?: z.ZodType<State>;
+  /**
+   * Ids of wider rules that find the same, less plainly: where a finding of this one stands, theirs of the same subject and
+   * occasion is kept, told to nobody and never acted upon. What users say of this rule (silences, exceptions) so holds for
+   * both. A wider rule of the same `settings` lends this one what users set for it.
+   */
+  supersedes?: readonly string[];
   /** How long its findings are remembered after they last changed, ms: as long as anything can still change them. 72 hours, or as long as the facts that it uses, unless told otherwise. */
   rememberMs?: number;
   /**

@@ -7,6 +7,7 @@ import type { Effects, FindingChange } from './effects.ts';
 import type { Journal } from './keyed-state/journal.ts';
 import { checkName, joinKey, nameOfRule } from './keyed-state/keys.ts';
 import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
+import { createSuperseding, type Named } from './superseding.ts';
 import type { SetTimer, Timers } from './timers.ts';
 import type { Unproven } from './unproven.ts';
 
@@ -33,7 +34,8 @@ export const engineRules = {
 /**
  * A finding as far as the engine must know it. `told`: ids of the evidence's events; `entities`: kind and id of each;
  * those and `severity` are what another finding of the same may add to, and rows of former versions do not say.
- * `unproven`: events it rests on and nobody has vouched for. `lowered`: an explanation was not proved.
+ * `unproven`: events it rests on and nobody has vouched for. `lowered`: an explanation was not proved. `wider`: the findings
+ * of the same by wider rules, for which it speaks; `narrower`: ids of those that speak for it.
  */
 type FoundRow = {
   runs: readonly string[];
@@ -43,6 +45,8 @@ type FoundRow = {
   severity?: Severity;
   unproven?: readonly string[];
   lowered?: true;
+  wider?: readonly Named[];
+  narrower?: readonly string[];
 };
 type RunRow = { findings: string[] };
 
@@ -78,6 +82,7 @@ export function createContext(parts: {
   effects: Pick<Effects, 'verdicts' | 'lookUps'>;
   unproven: Unproven;
   ruleOf: (id: string) => AnyRule | undefined;
+  rules: readonly AnyRule[];
   /** Told of every timer that is set, before it is. */
   onTimer: (timer: SetTimer) => void;
 }) {
@@ -105,12 +110,25 @@ export function createContext(parts: {
   const keepEngines = (rule: string, key: string, value: unknown, keepMs: number) =>
     state.set(engines(rule, key), value, keepMs, frame.nowMs);
   const known = (id: string) => state.get(engines(engineRules.finding, id), frame.nowMs) as FoundRow | undefined;
-  type Named = { id: string; rule: string };
   const rememberMs = ({ rule }: Named) => {
     const found = parts.ruleOf(rule);
     return found === undefined ? leastRememberMs : rememberMsOf(found);
   };
-  const keepFound = (of: Named, row: FoundRow) => keepEngines(engineRules.finding, of.id, row, rememberMs(of));
+  const superseding = createSuperseding({
+    rules: parts.rules,
+    verdicts: effects.verdicts,
+    read: (workspace, id) =>
+      state.get(state.slot(joinKey(workspace, engineRules.finding, id)), frame.nowMs) as FoundRow | undefined,
+    keep(workspace, of, narrower) {
+      const slot = state.slot(joinKey(workspace, engineRules.finding, of.id));
+      const { narrower: _, ...row } = state.get(slot, frame.nowMs) as FoundRow;
+      state.set(slot, narrower.length === 0 ? row : { ...row, narrower }, rememberMs(of), frame.nowMs);
+    },
+  });
+  function keepFound(of: Named, row: FoundRow): void {
+    keepEngines(engineRules.finding, of.id, row, rememberMs(of));
+    superseding.changed(frame.workspace, of, row.wider, row.narrower);
+  }
   const change = (kind: 'proven' | 'lowered' | 'grown', { id, rule }: Named, more: Partial<FindingChange> = {}) => {
     const { workspace, nowMs } = frame;
     append(effects.verdicts, { kind, change: { findingId: id, workspace, rule, atMs: nowMs, ...more } });
@@ -232,7 +250,7 @@ export function createContext(parts: {
       if (frame.learning) return;
       const draft = frame.severity === undefined ? given : { ...given, severity: frame.severity };
       const { workspace, nowMs } = frame;
-      const { id } = identify(draft, frame);
+      const { id, ...name } = identify(draft, frame);
       const row = known(id);
       const events = [
         draft.decidedBy?.eventId ?? frame.event?.id ?? '',
@@ -244,15 +262,17 @@ export function createContext(parts: {
       const whole = completeFinding(draft, frame);
       const finding: Finding = doubted.length === 0 ? whole : { ...whole, unproven: true };
       const rests = doubted.length === 0 ? {} : { unproven: doubted };
+      const wider = superseding.widerOf(frame.rule, { workspace, ...name });
       // What was found first stands again, with what it told.
       const {
         unproven: _,
         withdrawn: __,
         lowered: ___,
         ...former
-      } = row ?? { runs: runsIn(finding), ...toldBy(finding) };
-      const standing = { ...former, ...rests };
+      }: FoundRow = row ?? { runs: runsIn(finding), ...toldBy(finding) };
+      const standing: FoundRow = { ...former, ...rests, ...(wider && { wider }) };
       keepFound(own(id), standing);
+      superseding.found(own(id), { workspace, ...name });
       unproven.rest(workspace, doubted, own(id), nowMs);
       markRuns(own(id), standing.runs);
       append(effects.verdicts, { kind: row === undefined ? 'found' : 'reinstated', finding });
@@ -289,13 +309,16 @@ export function createContext(parts: {
 
   return {
     context,
+    superseding,
     isTainted: (run: string) => getRun(run) !== undefined,
     /** Keeps what a rule found while nothing else that it did holds; in `frame` still stands who found it. */
     findProvisionally(finding: Finding): void {
       const { workspace, nowMs, event } = frame;
       const of = own(finding.id);
       const runs = runsIn(finding);
-      keepFound(of, { runs, ...toldBy(finding), unproven: [event!.id] });
+      const wider = superseding.widerOf(frame.rule, finding);
+      keepFound(of, { runs, ...toldBy(finding), unproven: [event!.id], ...(wider && { wider }) });
+      superseding.found(of, finding);
       unproven.rest(workspace, [event!.id], of, nowMs);
       markRuns(of, runs);
       append(effects.verdicts, { kind: 'found', finding: { ...finding, unproven: true } });

@@ -11,7 +11,8 @@ export type Withdrawal = { findingId: string; workspace: string; rule: string; r
 /**
  * What changes of a finding that stands. `proven`: what it rests on is proved, so it is no longer `unproven`. `lowered`: it
  * stays at low severity, told and acted upon no more, because of `reason`. `grown`: it was found again with more, of which
- * `evidence` and `entities` are what is new, and `severity` is there where it rose. `atMs`: the log's time.
+ * `evidence` and `entities` are what is new, and `severity` is there where it rose. `superseded`: a narrower rule says the same,
+ * or no longer does. `atMs`: the log's time.
  */
 export type FindingChange = {
   findingId: string;
@@ -26,15 +27,17 @@ export type FindingChange = {
   summary?: string;
   /** The whole playbook; steps that it had already are had once. */
   response?: Intent[];
+  /** Of `superseded`: the finding of a narrower rule that says the same; null where none does any more. */
+  by?: string | null;
 };
 
 /** What rules said, in the order in which they said it; incidents depend on it. */
 export type Verdict =
-  | { kind: 'found'; finding: Finding }
+  | { kind: 'found'; finding: Finding; supersededBy?: string }
   /** Found again after it was withdrawn: it stands as it was found first. `finding.detectedAt` is the moment. */
-  | { kind: 'reinstated'; finding: Finding }
+  | { kind: 'reinstated'; finding: Finding; supersededBy?: string }
   | { kind: 'withdrawn'; withdrawal: Withdrawal }
-  | { kind: 'proven' | 'lowered' | 'grown'; change: FindingChange };
+  | { kind: 'proven' | 'lowered' | 'grown' | 'superseded'; change: FindingChange };
 
 /** What is set aside: a record that nobody can read (`rule` null), or one rule's part of an event or timer. */
 export type Poison = {

@@ -151,7 +151,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   const firings = { atMs: 0, byTimer: new Map<string, number>() };
 
   const frame = { keys: [], slots: [], event: null } as unknown as Frame;
-  const { context, isTainted, findProvisionally, settle } = createContext({
+  const { context, isTainted, findProvisionally, settle, superseding } = createContext({
     frame,
     state,
     timers,
@@ -159,6 +159,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     effects: { verdicts, lookUps },
     unproven,
     ruleOf: (id) => ruleById.get(id)?.rule,
+    rules: options.rules.map(({ rule }) => rule),
     onTimer,
   });
   function onTimer({ rule, workspace, dueMs, keys }: SetTimer): void {
@@ -424,9 +425,13 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   }
 
   function fireTimers(dueByMs: number): void {
+    let firedMs: number | undefined;
     for (;;) {
       const timer = timers.next(dueByMs);
+      // Those of one moment say together what they say.
+      if (firedMs !== undefined && timer?.dueMs !== firedMs) settleSuperseding();
       if (timer === undefined) return;
+      firedMs = timer.dueMs;
       timers.clear(timer);
       if (timer.rule === unprovenRule) {
         logTimeMs = Math.max(logTimeMs, timer.dueMs);
@@ -449,6 +454,11 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       const fault = judge(configured!, { ...at, keys, slots }, known, timer);
       if (fault !== null) poison.push({ rule: timer.rule, reason: fault, record: null, timer });
     }
+  }
+  /** At the log's time. */
+  function settleSuperseding(): void {
+    frame.nowMs = logTimeMs;
+    superseding.settle(logTimeMs);
   }
   function countFiring(timer: SetTimer): void {
     if (firings.atMs !== logTimeMs) {
@@ -650,6 +660,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     timersFired = 0;
     logTimeMs = committedMs;
     repeated = 0;
+    superseding.reset();
     for (const list of [verdicts, lookUps, questions, newWorkspaces, poison]) list.length = 0;
     firings.byTimer.clear();
   }
@@ -685,6 +696,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
         fireTimers(step.atMs);
         logTimeMs = Math.max(logTimeMs, step.atMs);
         take(step);
+        settleSuperseding();
         fireTimers(step.atMs);
       }
       fireTimers(lastRecordMs);

@@ -82,6 +82,7 @@ test('a finding is read as it was written, with what became of it', async () => 
     incident: 'INC-1',
     silencedBy: null,
     excepted: null,
+    supersededBy: null,
     lowered: null,
     retracted: null,
   });

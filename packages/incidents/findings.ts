@@ -14,6 +14,8 @@ export type StoredFinding = Finding & {
   silencedBy: string | null;
   /** By whose decision it is in order, why and until when; null where it is not. */
   excepted: Excepted | null;
+  /** The finding of a narrower rule that tells of the same; null where none does. */
+  supersededBy: string | null;
   /** Late evidence explained it; null while it stands. */
   retracted: { at: string; reason: string } | null;
   /** It stands, at low severity and with nothing to be done by itself, since it cannot be proved that it still holds. */
@@ -30,6 +32,8 @@ export type FindingFilter = {
   standing?: boolean;
   /** Only those that an exception covers. */
   excepted?: boolean;
+  /** Only those for which a narrower rule speaks. */
+  superseded?: boolean;
   /** At most so many; 100 when absent. */
   limit?: number;
 };
@@ -42,6 +46,7 @@ export async function listFindings(db: Db, filter: FindingFilter = {}): Promise<
   if (filter.incident !== undefined) query = query.where('incident', '=', filter.incident);
   if (filter.since !== undefined) query = query.where('recorded_at', '>=', filter.since);
   if (filter.excepted) query = query.where('excepted', 'is not', null);
+  if (filter.superseded) query = query.where('superseded_by', 'is not', null);
   if (filter.standing) query = query.where('withdrawn_at', 'is', null);
   const rows = await query.limit(filter.limit ?? 100).execute();
   return rows.map(toFinding);
@@ -96,6 +101,7 @@ export function toFinding(row: FindingRow): StoredFinding {
     incident: row.incident,
     silencedBy: row.silenced_by,
     excepted: row.excepted,
+    supersededBy: row.superseded_by,
     retracted:
       row.withdrawn_at === null ? null : { at: row.withdrawn_at.toISOString(), reason: row.withdrawn_reason ?? '' },
     lowered: row.lowered_at === null ? null : { at: row.lowered_at.toISOString(), reason: row.lowered_reason ?? '' },

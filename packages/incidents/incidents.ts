@@ -179,7 +179,7 @@ const namedEntities = 500;
 async function entitiesOf(client: Pick<PoolClient, 'query'>, incident: string): Promise<Entity[]> {
   const { rows } = await client.query<Entity>(
     `SELECT DISTINCT entity->>'kind' AS kind, entity->>'id' AS id, entity->>'kind' <> 'runner' AS after
-     FROM (SELECT entities FROM findings WHERE incident = $1 AND withdrawn_at IS NULL
+     FROM (SELECT entities FROM findings WHERE incident = $1 AND withdrawn_at IS NULL AND superseded_by IS NULL
            ORDER BY detected_at DESC, id LIMIT $2) f, jsonb_array_elements(f.entities) entity
      ORDER BY after, kind, id LIMIT $3`,
     [incident, namedFindings, namedEntities],

@@ -45,6 +45,9 @@ export type OpenIncident = {
 /** What a finding is joined by. */
 type Joining = Pick<Finding, 'id' | 'rule' | 'title' | 'severity' | 'workspace' | 'entities' | 'detectedAt'>;
 
+/** A finding that stands again. */
+type Again = Pick<Finding, 'id' | 'rule' | 'title' | 'severity' | 'detectedAt'>;
+
 /** What a finding has more; `severity` where it rose from `former`. `lines`: of evidence, how many are new. */
 export type Grown = {
   findingId: string;
@@ -228,7 +231,7 @@ export function createJoining(known: readonly OpenIncident[]) {
      * A finding that was withdrawn from `incident` stands again, and reopens what was resolved for want of it. False when
      * a person resolved the incident: what people decided stays.
      */
-    reinstate(incident: OpenIncident, severity: Severity, finding: Finding): boolean {
+    reinstate(incident: OpenIncident, severity: Severity, finding: Again): boolean {
       count(incident, severity, 1);
       if (incident.state === 'resolved' && !incident.resolvedByUs) return false;
       touch(incident, Date.parse(finding.detectedAt));

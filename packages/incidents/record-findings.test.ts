@@ -1,5 +1,6 @@
 import { exceptionOf } from '@tripline/contracts/exception';
 import type { Finding } from '@tripline/contracts/finding';
+import type { Silence } from '@tripline/contracts/silence';
 import { inTransaction } from '@tripline/db/transaction';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -215,6 +216,92 @@ describe('a finding that an exception covers', () => {
       [stored!.incident],
     );
     expect(rows).toContainEqual(entities[0]);
+  });
+});
+
+describe('a finding for which a narrower rule speaks', () => {
+  const record = (verdicts: readonly RuleVerdict[], silences: readonly Silence[] = []) =>
+    inTransaction(database.db, (client) => recordVerdicts(client, verdicts, silences));
+  const superseded = (of: Finding, by: string | null): RuleVerdict => ({
+    kind: 'superseded',
+    change: { findingId: of.id, rule: of.rule, atMs: Date.now(), by },
+  });
+  const withdrawn = ({ id }: Finding): RuleVerdict => ({
+    kind: 'withdrawn',
+    withdrawal: { findingId: id, reason: 'it was allowed', atMs: Date.now() },
+  });
+  const jobsOf = async ({ id }: Finding) => {
+    const { rows } = await database.db.pool.query('SELECT 1 FROM graphile_worker.jobs WHERE key = $1', [
+      `remediate:${id}`,
+    ]);
+    return rows.length;
+  };
+
+  test('is kept and told to nobody, until that one is taken back', async () => {
+    const wide = toldAgo(3000, 'wide', ['una']);
+    const narrow = toldAgo(3000, 'narrow', ['una']);
+    const recorded = await record([
+      { kind: 'found', finding: narrow },
+      { kind: 'found', finding: wide, supersededBy: narrow.id },
+    ]);
+    expect(recorded).toMatchObject({ found: 1, superseded: 1 });
+    expect(await readFinding(database.db, wide.id)).toMatchObject({ incident: null, supersededBy: narrow.id });
+    expect(await listFindings(database.db, { superseded: true })).toMatchObject([{ id: wide.id }]);
+    expect([await jobsOf(narrow), await jobsOf(wide)]).toEqual([1, 0]);
+
+    await record([withdrawn(narrow), superseded(wide, null)]);
+    expect(await readFinding(database.db, wide.id)).toMatchObject({
+      incident: expect.stringMatching(/^INC-/),
+      supersededBy: null,
+    });
+    expect(await jobsOf(wide)).toBe(1);
+  });
+
+  test('and was told before leaves its incident to that one, and comes back to it', async () => {
+    const wide = { ...toldAgo(3000, 'told wide', ['ursula']), severity: 'critical' as const };
+    const narrow = { ...toldAgo(2000, 'told narrow', ['ursula']), severity: 'high' as const };
+    await record([{ kind: 'found', finding: wide }]);
+    await record([{ kind: 'found', finding: narrow }, superseded(wide, narrow.id)]);
+    const id = await incidentOf(wide);
+    expect(await incidentOf(narrow)).toBe(id);
+    await record([withdrawn(narrow)]);
+    expect(await readIncident(database.db, id)).toMatchObject({ state: 'resolved' });
+    await record([superseded(wide, null)]);
+    expect(await readIncident(database.db, id)).toMatchObject({ state: 'open' });
+    await record([superseded(wide, narrow.id)]);
+    expect(await readIncident(database.db, id)).toMatchObject({ state: 'resolved' });
+    // It is out of it already.
+    await record([withdrawn(wide)]);
+    expect(await readFinding(database.db, wide.id)).toMatchObject({ retracted: { reason: 'it was allowed' } });
+    await record([{ kind: 'reinstated', finding: wide }]);
+    expect(await readIncident(database.db, id)).toMatchObject({ state: 'open' });
+    expect(await readFinding(database.db, wide.id)).toMatchObject({ retracted: null, supersededBy: null });
+  });
+
+  test('is silenced where that one is taken back during a silence of its own', async () => {
+    const wide = toldAgo(3000, 'hushed wide', ['ulla']);
+    const silence = {
+      rule: wide.rule,
+      subject: wide.subject,
+      critical: true,
+      until: '2099-01-01T00:00:00Z',
+      reason: 'known',
+    };
+    await record([{ kind: 'found', finding: wide, supersededBy: 'f'.repeat(64) }]);
+    await record([superseded(wide, null)], [silence]);
+    const stored = await readFinding(database.db, wide.id);
+    expect(stored).toMatchObject({ incident: null, supersededBy: null, silencedBy: expect.stringContaining('known') });
+    const { rows } = await database.db.pool.query('SELECT 1 FROM silenced_findings WHERE finding = $1', [wide.id]);
+    expect(rows).toHaveLength(1);
+  });
+
+  test('and that stands again in one batch is as if it had never been superseded', async () => {
+    const wide = toldAgo(3000, 'brief', ['umberto']);
+    await record([{ kind: 'found', finding: wide, supersededBy: 'f'.repeat(64) }, superseded(wide, null)]);
+    expect(await readFinding(database.db, wide.id)).toMatchObject({
+      incident: expect.stringMatching(/^INC-/),
+      supersededBy: null,
+    });
   });
 });
 

@@ -8,10 +8,10 @@ import { createJoining, entityName, joiningWindowMs, joins, type OpenIncident } 
 
 /** What a rule said, in the order in which rules said it. */
 export type RuleVerdict =
-  | { kind: 'found' | 'reinstated'; finding: Finding }
+  | { kind: 'found' | 'reinstated'; finding: Finding; supersededBy?: string }
   | { kind: 'withdrawn'; withdrawal: { findingId: string; reason: string; atMs: number } }
-  | { kind: 'proven' | 'lowered' | 'grown'; change: FindingChange };
-type FindingChange = { findingId: string; rule: string; atMs: number; reason?: string } & Growth;
+  | { kind: 'proven' | 'lowered' | 'grown' | 'superseded'; change: FindingChange };
+type FindingChange = { findingId: string; rule: string; atMs: number; reason?: string; by?: string | null } & Growth;
 /** What a finding has beside what it had; `response` is the whole playbook. */
 type Growth = {
   evidence?: Evidence[];
@@ -32,9 +32,20 @@ export type Recorded = {
   lowered: number;
   grown: number;
   excepted: number;
+  superseded: number;
 };
 export const nothingRecorded: Recorded = {
-  ...{ found: 0, silenced: 0, withdrawn: 0, reinstated: 0, proven: 0, lowered: 0, grown: 0, excepted: 0 },
+  ...{
+    found: 0,
+    silenced: 0,
+    withdrawn: 0,
+    reinstated: 0,
+    proven: 0,
+    lowered: 0,
+    grown: 0,
+    excepted: 0,
+    superseded: 0,
+  },
 };
 
 const tripline: Actor = { via: 'tripline', id: 'tripline', name: 'tripline' };
@@ -44,20 +55,31 @@ type KnownFinding = {
   withdrawn: boolean;
   severity: Severity;
   unproven: boolean;
-  /** What an exception looks at, while one covers it. */
-  excepted: Covered | null;
+  excepted: boolean;
+  /** The finding of a narrower rule that speaks for it. */
+  supersededBy: string | null;
+  /** What exceptions and silences look at. */
+  facts: Facts;
 };
-type Covered = Pick<Finding, 'workspace' | 'rule' | 'title' | 'entities' | 'confidence'>;
+type Facts = Pick<Finding, 'workspace' | 'rule' | 'subject' | 'title' | 'entities' | 'confidence'>;
 /** A finding while verdicts are laid on it. */
 type Standing = Omit<KnownFinding, 'incident'> & { incident: OpenIncident | null };
 type Withdrawal = { reason: string; atMs: number };
 /** What else becomes of a finding's row. */
-type Change = { unproven?: boolean; lowered?: Withdrawal; growth?: Growth };
+type Change = {
+  unproven?: boolean;
+  lowered?: Withdrawal;
+  growth?: Growth;
+  supersededBy?: string | null;
+  silence?: Silence;
+  exception?: Excepted;
+};
 type Insert = {
   finding: Finding;
   incident: OpenIncident | null;
   silence: Silence | null;
   exception: Excepted | null;
+  supersededBy: string | null;
 };
 
 /**
@@ -65,7 +87,7 @@ type Insert = {
  * caller has moved its position there already, so nobody else writes findings of these workspaces meanwhile; people may
  * act on incidents, whose rows are locked. A finding that stands there already adds nothing; one that was withdrawn stands
  * again. `ofConfig`: the silences of tripline.yaml; those that people added are read along. What an exception covers, by `coveredBy`,
- * is kept and told to nobody.
+ * is kept and told to nobody, and so is what a narrower rule found too, until that is taken back.
  */
 export async function recordVerdicts(
   client: ClientBase,
@@ -103,21 +125,24 @@ export async function recordVerdicts(
     } else if (verdict.kind === 'withdrawn') {
       const { withdrawal } = verdict;
       if (one === undefined || one.withdrawn) continue;
-      if (one.incident !== null && !joining.withdraw(one.incident, one.severity, withdrawal)) continue;
+      const incident = incidentIn(one);
+      if (incident !== null && !joining.withdraw(incident, one.severity, withdrawal)) continue;
       one.withdrawn = true;
       withdrawals.set(id, withdrawal);
       recorded.withdrawn += 1;
     } else if (one === undefined) {
-      const { finding } = verdict;
-      const exception = coveredBy(finding) ?? null;
-      const silence = exception === null ? (silenceOf(finding, allSilences) ?? null) : null;
-      const incident = exception === null && silence === null ? joining.find(finding) : null;
+      const { finding, supersededBy = null } = verdict;
+      const exception = supersededBy === null ? (coveredBy(finding) ?? null) : null;
+      const isHeld = supersededBy !== null || exception !== null;
+      const silence = isHeld ? null : (silenceOf(finding, allSilences) ?? null);
+      const incident = isHeld || silence !== null ? null : joining.find(finding);
       const { severity, unproven = false } = finding;
-      const excepted = exception === null ? null : finding;
-      standing.set(id, { incident, withdrawn: false, severity, unproven, excepted });
-      inserts.set(id, { finding, incident, silence, exception });
+      const excepted = exception !== null;
+      standing.set(id, { incident, withdrawn: false, severity, unproven, excepted, supersededBy, facts: finding });
+      inserts.set(id, { finding, incident, silence, exception, supersededBy });
       if (incident !== null) remediate.add(id);
-      recorded[exception !== null ? 'excepted' : silence === null ? 'found' : 'silenced'] += 1;
+      if (supersededBy !== null) recorded.superseded += 1;
+      else recorded[exception !== null ? 'excepted' : silence === null ? 'found' : 'silenced'] += 1;
     } else if (one.withdrawn) {
       one.withdrawn = false;
       withdrawals.set(id, null);
@@ -125,8 +150,16 @@ export async function recordVerdicts(
       const { unproven = false } = verdict.finding;
       if (unproven !== one.unproven) changes.set(id, { ...changes.get(id), unproven });
       one.unproven = unproven;
-      if (one.incident !== null && joining.reinstate(one.incident, one.severity, verdict.finding)) remediate.add(id);
+      const { supersededBy = null } = verdict;
+      const spoke = one.supersededBy !== null;
+      if (supersededBy !== one.supersededBy) changes.set(id, { ...changes.get(id), supersededBy });
+      one.supersededBy = supersededBy;
+      const insert = inserts.get(id);
+      if (insert !== undefined) insert.supersededBy = supersededBy;
       recorded.reinstated += 1;
+      const incident = incidentIn(one);
+      if (incident !== null && joining.reinstate(incident, one.severity, verdict.finding)) remediate.add(id);
+      else if (spoke && supersededBy === null) tell(id, one, Date.parse(verdict.finding.detectedAt));
     }
   }
 
@@ -140,45 +173,90 @@ export async function recordVerdicts(
     const tells = severity !== undefined || entities.length > 0;
     const lines = evidence.length;
     const told = { findingId, rule, title, entities, lines, atMs, former: one.severity, ...(severity && { severity }) };
-    if (tells && one.incident !== null && joining.grow(one.incident, told)) remediate.add(findingId);
+    const incident = incidentIn(one);
+    if (tells && incident !== null && joining.grow(incident, told)) remediate.add(findingId);
     if (severity !== undefined) one.severity = severity;
-    if (one.excepted !== null) tellUncovered(findingId, one, { atMs, entities, title });
+    one.facts = { ...one.facts, entities: [...one.facts.entities, ...entities], title: title || one.facts.title };
+    // An exception covers a finding as it is: where it grew past that, it is told like a new one.
+    if (one.excepted && one.incident === null && one.supersededBy === null) {
+      if (coveredBy({ ...one.facts, detectedAt: new Date(atMs).toISOString() }) === undefined)
+        join(findingId, one, atMs);
+    }
     return growth;
   }
 
-  /** An exception covers a finding as it is: where it grew past that, it is told like a new one. */
-  function tellUncovered(id: string, one: Standing, more: { atMs: number; entities: Entity[]; title: string }): void {
-    const entities = [...one.excepted!.entities, ...more.entities];
-    const detectedAt = new Date(more.atMs).toISOString();
-    const covered = { ...one.excepted!, entities, title: more.title || one.excepted!.title };
-    one.excepted = covered;
-    if (coveredBy({ ...covered, detectedAt }) !== undefined) return;
-    one.excepted = null;
-    one.incident = joining.find({ ...covered, id, detectedAt, severity: one.severity });
+  /** A finding that was told to nobody joins an incident after all. */
+  function join(id: string, one: Standing, atMs: number): void {
+    one.excepted = false;
+    const detectedAt = new Date(atMs).toISOString();
+    one.incident = joining.find({ ...one.facts, id, detectedAt, severity: one.severity });
     const insert = inserts.get(id);
     if (insert === undefined) toldNow.set(id, one.incident);
     else Object.assign(insert, { incident: one.incident, exception: null });
     remediate.add(id);
   }
 
+  /** Nobody speaks for a finding any more that was told to nobody: as if it were found now. */
+  function tell(id: string, one: Standing, atMs: number): void {
+    const finding = { ...one.facts, severity: one.severity, detectedAt: new Date(atMs).toISOString() };
+    const exception = coveredBy(finding);
+    const silence = exception === undefined ? silenceOf(finding, allSilences) : undefined;
+    one.excepted = exception !== undefined;
+    if (exception === undefined && silence === undefined) {
+      join(id, one, atMs);
+      return;
+    }
+    const insert = inserts.get(id);
+    if (insert !== undefined) Object.assign(insert, { exception: exception ?? null, silence: silence ?? null });
+    else changes.set(id, { ...changes.get(id), ...(exception && { exception }), ...(silence && { silence }) });
+  }
+
+  /** A narrower rule speaks for a finding, or no longer does. */
+  function laySuperseded({ findingId, atMs, by = null, rule }: FindingChange, one: Standing): Change {
+    const spoke = one.supersededBy !== null;
+    const { incident, severity, facts } = one;
+    one.supersededBy = by;
+    const insert = inserts.get(findingId);
+    if (insert !== undefined) insert.supersededBy = by;
+    if (by !== null) {
+      recorded.superseded += 1;
+      const reason = `finding ${by.slice(0, 8)} of a narrower rule says the same`;
+      if (!spoke && incident !== null) joining.withdraw(incident, severity, { findingId, reason, atMs });
+    } else if (incident === null) tell(findingId, one, atMs);
+    else {
+      const { title } = facts;
+      const again = { id: findingId, rule, title, severity, detectedAt: new Date(atMs).toISOString() };
+      if (joining.reinstate(incident, severity, again)) remediate.add(findingId);
+    }
+    return { supersededBy: by };
+  }
+
   /** A change of a finding that stands, laid on its incident; answers what it adds to the finding's row. */
   function lay({ kind, change }: RuleVerdict & { change: FindingChange }, one: Standing, before?: Change): Change {
     const { findingId, atMs, reason = '' } = change;
     if (kind === 'grown') return { growth: together(before?.growth, layGrowth(change, one)) };
+    if (kind === 'superseded') {
+      const superseded = laySuperseded(change, one);
+      return { ...changes.get(findingId), ...superseded };
+    }
+    const incident = incidentIn(one);
     if (kind === 'proven') {
       if (!one.unproven) return {};
       one.unproven = false;
-      if (one.incident !== null && joining.prove(one.incident, change)) remediate.add(findingId);
+      if (incident !== null && joining.prove(incident, change)) remediate.add(findingId);
       recorded.proven += 1;
       return { unproven: false };
     }
     if (before?.lowered !== undefined) return {};
-    if (one.incident !== null) joining.lower(one.incident, one.severity, { findingId, reason, atMs });
+    if (incident !== null) joining.lower(incident, one.severity, { findingId, reason, atMs });
     one.severity = 'low';
     recorded.lowered += 1;
     return { lowered: { reason, atMs } };
   }
 }
+
+/** Where people hear of a finding: nowhere while a narrower rule speaks for it. */
+const incidentIn = ({ incident, supersededBy }: Standing) => (supersededBy === null ? incident : null);
 
 /** A growth after another one of the same finding. */
 function together(before: Growth | undefined, after: Growth): Growth {
@@ -219,9 +297,9 @@ async function readAndLock(
   }>({
     name: 'verdicts-known',
     text: `WITH known AS MATERIALIZED (
-       SELECT id, incident, withdrawn_at IS NOT NULL AS withdrawn, severity, unproven, CASE WHEN excepted IS NOT NULL THEN
-         json_build_object('workspace', workspace, 'rule', rule, 'title', title, 'confidence', confidence,
-           'entities', entities) END AS excepted
+       SELECT id, incident, withdrawn_at IS NOT NULL AS withdrawn, severity, unproven, excepted IS NOT NULL AS excepted,
+         superseded_by AS "supersededBy", json_build_object('workspace', workspace, 'rule', rule, 'subject', subject,
+           'title', title, 'confidence', confidence, 'entities', entities) AS facts
        FROM findings
        WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)))
        -- Whoever tells what still stands after a silence gives it an incident.
@@ -279,7 +357,7 @@ async function readIncidents(client: ClientBase, ids: readonly string[]): Promis
         FROM incident_entities e WHERE e.incident = i.id) AS entities
      FROM incidents i, LATERAL (
        SELECT coalesce(sum(count), 0)::int AS total, coalesce(json_object_agg(severity, standing), '{}') AS standing FROM (
-         SELECT severity, count(*), count(*) FILTER (WHERE withdrawn_at IS NULL) AS standing
+         SELECT severity, count(*), count(*) FILTER (WHERE withdrawn_at IS NULL AND superseded_by IS NULL) AS standing
          FROM findings WHERE incident = i.id GROUP BY severity) AS each
      ) f WHERE i.id IN (SELECT json_array_elements_text($1::json))`,
     [JSON.stringify(ids)],
@@ -318,7 +396,7 @@ async function write(
     entities: [...incident.entities.values()],
   }));
   const fresh = new Set(inserts.map(({ finding }) => finding.id));
-  const findings = inserts.map(({ finding, incident, silence, exception }) => {
+  const findings = inserts.map(({ finding, incident, silence, exception, supersededBy }) => {
     const withdrawal = withdrawals.get(finding.id);
     const withdrawn = withdrawal ? { atMs: withdrawal.atMs, withdrawnReason: withdrawal.reason } : {};
     const { lowered, ...rest } = changedBy(changes.get(finding.id), finding);
@@ -330,17 +408,27 @@ async function write(
       silencedBy: silence === null ? null : nameOfSilence(silence),
       silenceId: silence === null ? null : (silence.id ?? nameOfSilence(silence)),
       silencedUntil: silence?.until,
+      supersededBy,
       excepted: exception && { owner: exception.owner, reason: exception.reason, until: exception.until },
       ...withdrawn,
     };
   });
   const known = [...new Set([...withdrawals.keys(), ...changes.keys()])].filter((id) => !fresh.has(id));
   const marks = known.map((id) => {
-    const { unproven, lowered, growth } = changes.get(id) ?? {};
+    const { unproven, lowered, growth, supersededBy, silence, exception } = changes.get(id) ?? {};
     const { evidence = [], entities = [], response = [], ...grown } = growth ?? {};
     const change = { unproven, loweredAtMs: lowered?.atMs, loweredReason: lowered?.reason };
     const told = toldNow.get(id);
     Object.assign(change, { evidence, entities, response, ...grown, ...(told && { place: placeOf.get(told)! }) });
+    if (supersededBy !== undefined) Object.assign(change, { speaks: true, supersededBy });
+    if (exception !== undefined) {
+      const { owner, reason, until } = exception;
+      Object.assign(change, { excepted: { owner, reason, until } });
+    }
+    if (silence !== undefined) {
+      const name = nameOfSilence(silence);
+      Object.assign(change, { silencedBy: name, silenceId: silence.id ?? name, silencedUntil: silence.until });
+    }
     // Marked without `atMs` and `reason`, the finding stands again.
     return { id, ...withdrawals.get(id), marked: withdrawals.has(id), ...change };
   });
@@ -413,15 +501,15 @@ WITH numbered AS MATERIALIZED (
 ), found AS (
   INSERT INTO findings (id, incident, rule, workspace, subject, occasion, severity, confidence, title, summary,
     deciding_event, occurred_at, detected_at, evidence, entities, response, remedy, silence, attack, attack_version,
-    owasp, silenced_by, excepted, withdrawn_at, withdrawn_reason, unproven, lowered_at, lowered_reason)
+    owasp, silenced_by, excepted, superseded_by, withdrawn_at, withdrawn_reason, unproven, lowered_at, lowered_reason)
   SELECT f.id, n.name, rule, f.workspace, subject, occasion, f.severity, confidence, f.title, summary,
     "decidingEvent", "occurredAt", "detectedAt", evidence, f.entities, response, remedy, silence, attack,
-    "attackVersion", owasp, "silencedBy", excepted, to_timestamp("atMs" / 1000), "withdrawnReason",
+    "attackVersion", owasp, "silencedBy", excepted, "supersededBy", to_timestamp("atMs" / 1000), "withdrawnReason",
     coalesce(unproven, false), to_timestamp("loweredAtMs" / 1000), "loweredReason"
   FROM json_to_recordset($3::json) AS f(place int, id text, rule text, workspace text, subject text,
     occasion text, severity text, confidence text, title text, summary text, "decidingEvent" text,
     "occurredAt" timestamptz, "detectedAt" timestamptz, evidence jsonb, entities jsonb, response jsonb, remedy jsonb,
-    silence text, attack text[], "attackVersion" text, owasp text[], "silencedBy" text, excepted jsonb, "atMs" float8,
+    silence text, attack text[], "attackVersion" text, owasp text[], "silencedBy" text, excepted jsonb, "supersededBy" text, "atMs" float8,
     "withdrawnReason" text, unproven boolean, "loweredAtMs" float8, "loweredReason" text)
   LEFT JOIN numbered n ON n.place = f.place
 ), silenced AS (
@@ -430,6 +518,11 @@ WITH numbered AS MATERIALIZED (
   SELECT f.id, f.workspace, "silenceId", "silencedUntil"
   FROM json_to_recordset($3::json) AS f(id text, workspace text, "silenceId" text, "silencedUntil" timestamptz)
   WHERE "silenceId" IS NOT NULL
+  UNION ALL
+  SELECT f.id, f.workspace, "silenceId", "silencedUntil"
+  FROM json_to_recordset($4::json) AS w(id text, "silenceId" text, "silencedUntil" timestamptz)
+  JOIN findings f ON f.id = w.id WHERE "silenceId" IS NOT NULL
+  ON CONFLICT (finding) DO UPDATE SET silence = excluded.silence, until = excluded.until
 ), marked AS (
   UPDATE findings f SET
     withdrawn_at = CASE WHEN w.marked THEN to_timestamp(w."atMs" / 1000) ELSE f.withdrawn_at END,
@@ -444,7 +537,9 @@ WITH numbered AS MATERIALIZED (
       WHERE NOT f.response @> jsonb_build_array(step)), '[]') END,
     entities = f.entities || w.entities,
     incident = CASE WHEN w.place IS NULL THEN f.incident ELSE (SELECT name FROM numbered n WHERE n.place = w.place) END,
-    excepted = CASE WHEN w.place IS NULL THEN f.excepted END,
+    excepted = CASE WHEN w.place IS NULL THEN coalesce(w.excepted, f.excepted) END,
+    silenced_by = coalesce(w."silencedBy", f.silenced_by),
+    superseded_by = CASE WHEN w.speaks THEN w."supersededBy" ELSE f.superseded_by END,
     lowered_at = coalesce(f.lowered_at, to_timestamp(w."loweredAtMs" / 1000)),
     lowered_reason = coalesce(f.lowered_reason, w."loweredReason"),
     evidence = CASE WHEN jsonb_array_length(w.evidence) = 0 THEN f.evidence ELSE (
@@ -452,7 +547,7 @@ WITH numbered AS MATERIALIZED (
       FROM jsonb_array_elements(f.evidence || w.evidence) WITH ORDINALITY AS lines(line, place)) END
   FROM json_to_recordset($4::json) AS w(id text, reason text, "atMs" float8, marked boolean, unproven boolean,
     "loweredAtMs" float8, "loweredReason" text, evidence jsonb, entities jsonb, response jsonb, severity text, title text,
-    summary text, place int)
+    summary text, place int, speaks boolean, "supersededBy" text, excepted jsonb, "silencedBy" text)
   WHERE f.id = w.id
 ), story AS (
   INSERT INTO incident_events (incident, kind, actor, detail)

@@ -159,7 +159,7 @@ export async function tellEndedSilences(db: Db): Promise<number> {
 }
 
 const hasEnded = '(sf.until <= clock_timestamp() OR s.expired_at IS NOT NULL)';
-const stands = 'f.withdrawn_at IS NULL AND f.incident IS NULL';
+const stands = 'f.withdrawn_at IS NULL AND f.incident IS NULL AND f.superseded_by IS NULL';
 const tripline: Actor = { via: 'tripline', id: 'tripline', name: 'tripline' };
 
 async function tellEnded(

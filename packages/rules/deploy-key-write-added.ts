@@ -1,59 +1,77 @@
-import type { Attributes } from '@tripline/contracts/attributes';
-import type { LoggedEvent } from '@tripline/contracts/event';
-import { placeOf } from '@tripline/contracts/place';
-import type { FindingDraft } from '@tripline/contracts/rule';
+import { type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
-import { match } from './builders/match.ts';
-import { actorOf } from './builders/seen.ts';
+import { type Given, type Grant, grants, privilegesOf, removalsSince } from '@tripline/facts/grants';
+import type { z } from 'zod';
+import { becauseOf, entitiesOf, grantSubject, responseTo } from './grant-words.ts';
+import { type GrantContext, type GrantingSettings, grantingSettings } from './granting.ts';
+import { authorisingFacts, confidenceOf, type OutsideJob, outsideJob } from './outside-jobs.ts';
 
-export const rule = match({
+function conclusionOf(
+  key: string,
+  grant: Grant,
+  act: Given,
+  { ms, doubtful, mayBeExcused }: OutsideJob,
+  context: GrantContext,
+): Conclusion {
+  const { target } = act;
+  const by = act.by.login;
+  const name = clip(act.grantee, 100);
+  const isAuthorisable = context.settings.grantingWorkflows.length > 0;
+  // Whoever sends an old removal again must not have it that nothing is left to take back.
+  const removal = removalsSince(grant, Date.parse(act.time)).find(
+    ({ eventId }) => context.doubtOf(eventId) === undefined,
+  );
+  const gone = removal ? ` It was taken back at ${removal.time}; what was pushed with it in between was not.` : '';
+  const late = doubtful && mayBeExcused ? ' It was told late, and when it was done is not known.' : '';
+  return {
+    // As the wider rule names it, so that this one speaks for it.
+    subject: grantSubject(grant, act),
+    occasion: act.occasion,
+    title: clip(`${by} added a deploy key that may write to ${target}`, 300),
+    summary:
+      `${by} added deploy key “${name}” to ${target}, and it may write. ` +
+      `Whoever holds its private half pushes as nobody, without a second factor, for as long as it stands.${gone}${late}`,
+    severity: late === '' ? 'high' : 'low',
+    confidence: isAuthorisable ? confidenceOf(grant, act, ms, context) : 'high',
+    because: [...act.tellings, ...(removal ? [removal] : [])].map((one) => becauseOf(key, grant, one)),
+    entities: [{ kind: 'user', id: by }, ...entitiesOf(grant, act)],
+    response: removal || late !== '' ? [] : responseTo(grant, act),
+    remedy: [
+      `Ask ${by} what the key is for; delete it unless they can say, and read what was pushed with it since ${act.time}.`,
+      'Prefer a key that only reads, or a GitHub App whose tokens end within an hour.',
+    ],
+  };
+}
+
+export const rule = defineRule<null, GrantingSettings>({
   id: 'deploy-key-write-added',
   title: 'Deploy key with write access added',
   description:
-    'Somebody added a deploy key that may write. It belongs to no person, has no second factor, outlives whoever added it, and pushes past nobody’s review. ' +
+    'Somebody added a deploy key that may write, and neither a job of a granting workflow nor break-glass excuses it. It belongs to no person, has no second factor, outlives whoever added it, and pushes past nobody’s review. ' +
+    'It is told whether a granting workflow is configured or not, and speaks for `privilege-grant-outside-job`, whose settings hold for it where it has none of its own; so a silence, an exception or a policy of remediation for such keys names this rule. ' +
     'It is told and revoked at a person’s word: keys for GitOps controllers are added so, rarely.',
   severity: 'high',
+  confidence: 'high',
   principles: [1],
   attack: ['T1098.004'],
   owasp: ['CICD-SEC-2'],
+  tiers: { needs: 'A' },
   falseAlarms: [
     'GitOps controllers (Flux, Argo CD image updater) that write back: an exception for who adds their keys, or for the repository that they write to.',
   ],
-  on: ['dev.cdeventsx.tripline-grant.added', 'dev.cdeventsx.tripline-grant.changed'],
-  where: { attribute: 'tripline.grant.kind', oneOf: ['deploy-key'] },
-  find(event) {
-    const { data } = event;
-    // What a key may do that says nothing of it is not known, and a key writes unless it only reads.
-    if (data['tripline.grant.permission'] === 'read') return undefined;
-    const target = data['tripline.grant.target']!;
-    const name = clip(data['tripline.grant.grantee']!, 100);
-    const key = data['tripline.grant.id'] ?? name;
-    const by = actorOf(event).name;
-    return {
-      subject: clip(`${target}#deploy-key:${key}`, 400),
-      what: `${by} added deploy key “${name}”, which may write, to ${target}`,
-      title: `${by} added a deploy key that may write to ${target}`,
-      summary:
-        `${by} added deploy key “${name}” to ${target}, and it may write. ` +
-        'Whoever holds its private half pushes as nobody, without a second factor, for as long as it stands.',
-      entities: [{ kind: 'grant', id: clip(`deploy-key:${target}:${key}`, 500) }],
-      response: responseTo(event),
-      remedy: [
-        `Ask ${by} what the key is for; delete it unless they can say.`,
-        'Prefer a key that only reads, or a GitHub App whose tokens end within an hour.',
-      ],
-    };
+  reads: [],
+  settings: grantingSettings as z.ZodType<GrantingSettings>,
+  learns: false,
+  supersedes: ['privilege-grant-outside-job'],
+  concludes: {
+    uses: authorisingFacts,
+    subjects: ({ fact, key, value }) => (fact === grants.id && (value as Grant).kind === 'deploy-key' ? [key] : []),
+    conclude(key, context) {
+      const grant = context.read(grants, key);
+      return (grant === undefined ? [] : privilegesOf(grant)).flatMap((act) => {
+        const outside = outsideJob(grant!, act, context);
+        return outside === undefined ? [] : [conclusionOf(key, grant!, act, outside, context)];
+      });
+    },
   },
 });
-
-/** Revokes the key, where it is known by its number. */
-function responseTo(event: LoggedEvent): FindingDraft['response'] {
-  const {
-    'vcs.repository.name': repository,
-    'vcs.repository.id': id,
-    'tripline.grant.id': key,
-  }: Attributes = event.data;
-  if (repository === undefined || key === undefined) return [];
-  const of = { repository, ...(id === undefined ? {} : { repositoryId: id }) };
-  return [{ action: 'revoke-credential', credential: 'deploy-key', ...placeOf(event), ...of, credentialId: key }];
-}

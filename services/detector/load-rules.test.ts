@@ -60,6 +60,26 @@ describe('loading rules', () => {
     expect(await ownApps({ 'privilege-grant-outside-job': { ownApps: ['8'] } })).toEqual(['8']);
   });
 
+  test('has the settings of a wider rule hold for the narrower, as far as it has none of its own', async () => {
+    const granting = { grantingWorkflows: ['acme/access/.github/workflows/grant.yml'], grantingActors: ['b[bot]'] };
+    const ofWider = { ...granting, exemptActors: ['idp'] };
+    const overrides = [{ rule: 'privilege-grant-outside-job', workspace: 'other', settings: { graceMs: 7 } }];
+    const all = await loadRules(
+      config(
+        {
+          settings: {
+            'privilege-grant-outside-job': ofWider,
+            'deploy-key-write-added': { exemptActors: ['flux[bot]'] },
+          },
+        },
+        { overrides },
+      ),
+    );
+    const narrower = all.find(({ rule }) => rule.id === 'deploy-key-write-added')!;
+    expect(narrower.settings).toMatchObject({ ...granting, exemptActors: ['flux[bot]'], graceMs: 60_000 });
+    expect(narrower.byWorkspace?.get('other')).toMatchObject({ ...granting, exemptActors: ['flux[bot]'], graceMs: 7 });
+  });
+
   test('takes several rules of a file, and what is to hold otherwise of one', async () => {
     const overrides = [{ rule: 'third-branch-again', severity: 'low' as const }];
     const rules = await loadRules(config({ files: ['detector.several-rules.ts'] }, { overrides }));
@@ -81,6 +101,21 @@ describe('loading rules', () => {
       'a wrong setting',
       config({ files: ['detector.rules.ts'], settings: { 'lingering-branch': { holdMs: 'long' } } }),
       'rules.settings.lingering-branch.holdMs',
+    ],
+    [
+      'what a rule supersedes and is not there',
+      config({ files: ['detector.superseding-rules.ts'] }),
+      'nothing-wider supersedes no-such-rule, and there is no such rule',
+    ],
+    [
+      'what a rule supersedes that is always told',
+      config({ files: ['detector.superseding-rules.ts'] }),
+      'hides-a-door supersedes break-glass-opened, which is always told',
+    ],
+    [
+      'rules that supersede each other',
+      config({ files: ['detector.superseding-rules.ts'] }),
+      'one-of-two supersedes itself, by way of others',
     ],
     ['a file that is missing', config({ files: ['nowhere.ts'] }), 'rules.files: nowhere.ts cannot be loaded'],
     ['a file without a rule', config({ files: ['simulation/random.ts'] }), 'exports no rule'],

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import type { Config } from '@tripline/config/config';
 import { attributes } from '@tripline/contracts/attributes';
 import { eventTypes } from '@tripline/contracts/event';
-import { confidences, severities } from '@tripline/contracts/finding';
+import { alwaysTold, confidences, severities } from '@tripline/contracts/finding';
 import type { AnyRule } from '@tripline/contracts/rule';
 import { factsOf } from '@tripline/engine/learn-facts';
 import { type ConfiguredRule, configureRule } from '@tripline/engine/settings';
@@ -38,6 +38,7 @@ const ruleShape = z.object({
   settings: isSchema,
   state: isSchema.optional(),
   rememberMs: z.number().positive().optional(),
+  supersedes: z.array(z.string()).optional(),
   learns: z.boolean(),
   keys: isFunction.optional(),
   judge: isFunction.optional(),
@@ -89,14 +90,20 @@ export async function loadRules(
     if (!all.some((rule) => rule.id === id))
       faults.push(`${where}: there is no rule ${id}; \`tripline rules\` lists them`);
   }
+  faults.push(...faultsOfSuperseding(all));
   if (config.rules.off.includes(stateFlooded.id)) {
     faults.push(`rules.off: ${stateFlooded.id} says that others may be wrong, so it is always on; silence it instead`);
   }
   const configured: ConfiguredRule[] = [];
   for (const rule of all.filter(({ id }) => !config.rules.off.includes(id))) {
     try {
-      const written = { ...ofOtherRooms(rule, config), ...config.rules.settings[rule.id] };
-      configured.push(configureRule(rule, written, config.overrides));
+      const lenders = lendersOf(rule, all);
+      const written = Object.assign({}, ...[...lenders, rule].map((one) => writtenFor(one, config)));
+      // What overrides say of the settings that it borrows, before what they say of its own.
+      const borrowed = config.overrides.flatMap(({ rule: of, workspace, settings }) =>
+        settings !== undefined && lenders.some(({ id }) => id === of) ? [{ rule: rule.id, workspace, settings }] : [],
+      );
+      configured.push(configureRule(rule, written, [...borrowed, ...config.overrides]));
     } catch (error) {
       const isOverridden = config.overrides.some((override) => override.rule === rule.id && override.settings);
       faults.push(...describe(`rules.settings.${rule.id}${isOverridden ? ' (with its overrides)' : ''}`, error));
@@ -111,11 +118,36 @@ export async function loadRules(
   return configured;
 }
 
-/** What other settings say that a rule wants to know, where it does not say otherwise itself. */
-function ofOtherRooms({ id }: AnyRule, { github }: Partial<Pick<Config, 'github'>>): Record<string, unknown> {
+/** The wider rules whose settings hold for a rule too, as far as it has none of its own. */
+const lendersOf = ({ supersedes = [], settings }: AnyRule, all: readonly AnyRule[]): AnyRule[] =>
+  all.filter((one) => supersedes.includes(one.id) && one.settings === settings);
+
+/** What the user sets for a rule, over what other settings say that it wants to know. */
+function writtenFor(
+  { id }: AnyRule,
+  { rules, github }: Pick<Config, 'rules'> & Partial<Pick<Config, 'github'>>,
+): Record<string, unknown> {
   // Else the first thing that is found is that Tripline was installed.
   const isOfGrants = id === 'privilege-grant-outside-job';
-  return isOfGrants && github?.app !== undefined ? { ownApps: [github.app.id] } : {};
+  return { ...(isOfGrants && github?.app !== undefined ? { ownApps: [github.app.id] } : {}), ...rules.settings[id] };
+}
+
+/** What is wrong with what rules supersede: one must speak in the end, and what is always told speaks for itself. */
+function faultsOfSuperseding(all: readonly AnyRule[]): string[] {
+  const byId = new Map(all.map((rule) => [rule.id, rule]));
+  const reaches = (from: AnyRule, id: string, seen: Set<string>): boolean =>
+    (from.supersedes ?? []).some((next) => {
+      if (next === id) return true;
+      if (seen.has(next) || !byId.has(next)) return false;
+      return reaches(byId.get(next)!, id, seen.add(next));
+    });
+  return all.flatMap((rule) => [
+    ...(rule.supersedes ?? []).flatMap((id) => {
+      if (!byId.has(id)) return [`rules.files: ${rule.id} supersedes ${id}, and there is no such rule`];
+      return alwaysTold.has(id) ? [`rules.files: ${rule.id} supersedes ${id}, which is always told`] : [];
+    }),
+    ...(reaches(rule, rule.id, new Set()) ? [`rules.files: ${rule.id} supersedes itself, by way of others`] : []),
+  ]);
 }
 
 /** The rules of a file: what it exports as `rules`, as `rule` or by default. */

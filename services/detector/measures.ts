@@ -30,7 +30,7 @@ export function createMeasures(metrics: Metrics) {
   });
   const findingChanges = new Counter({
     name: 'tripline_detector_finding_changes_total',
-    help: 'Changes to findings recorded: found, silenced, retracted, reinstated, proven or lowered',
+    help: 'Changes to findings recorded: found, silenced, retracted, reinstated, proven, lowered, grown, excepted or superseded',
     labelNames: ['change'],
     registers,
   });
@@ -70,6 +70,7 @@ export function createMeasures(metrics: Metrics) {
         'lowered',
         'grown',
         'excepted',
+        'superseded',
       ] as const)
         findingChanges.inc({ change }, recorded[change]);
       for (const { rule } of effects.poison) deadLetters.inc({ rule: rule ?? 'none' });

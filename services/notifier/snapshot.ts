@@ -7,7 +7,15 @@ import type { ReportedStep } from '@tripline/integrations/incident-report';
 export function toSnapshot(incident: IncidentStory): IncidentSnapshot {
   const pagesAnew = incident.state === 'acknowledged' && incident.answeredGeneration !== incident.pageGeneration;
   const { version, pageGeneration, events } = incident;
-  return { report: { ...incident, pagesAnew, steps: toSteps(incident) }, version, pageGeneration, events };
+  // Of what a narrower rule tells too, people hear from that one.
+  const own = incident.findings.filter(({ supersededBy }) => supersededBy === null);
+  const findings = own.length > 0 ? own : incident.findings;
+  return {
+    report: { ...incident, findings, pagesAnew, steps: toSteps({ ...incident, findings }) },
+    version,
+    pageGeneration,
+    events,
+  };
 }
 
 /** The playbooks' steps in order, with the newest line that the remediator left in the incident's history for each. */

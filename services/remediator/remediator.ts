@@ -172,7 +172,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   function decide(
     finding: StoredFinding,
     { step, mode }: Remediation,
-    { retracted, doubt, resolved, stopped, load }: ClaimFacts,
+    { retracted, superseded, doubt, resolved, stopped, load }: ClaimFacts,
   ): { verdict: GuardVerdict; said: string } {
     const { rule, severity, confidence, entities, workspace } = finding;
     const how = providers.resolve(step);
@@ -184,7 +184,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
         ? { byHand: how.byHand, notReady: null, owner: nobody, targets: noTargets }
         : { byHand: null, notReady: how.notReady, owner: how.ownerIn(workspace), targets: how.targets }),
       finding: {
-        ...{ rule, severity, confidence, entities, retracted, doubt, resolved },
+        ...{ rule, severity, confidence, entities, retracted, superseded, doubt, resolved },
         silenced: finding.silencedBy !== null,
       },
       action: step.action,

@@ -54,6 +54,8 @@ export function whatMustStand(log: {
       } else {
         const { findingId, atMs, reason = '' } = verdict.change;
         const incident = incidentOf.get(findingId)!;
+        // No rule of that play supersedes another.
+        if (verdict.kind === 'superseded') continue;
         if (verdict.kind === 'proven') joining.prove(incident, { findingId, atMs });
         else if (verdict.kind === 'lowered') {
           joining.lower(incident, severityOf.get(findingId)!, { findingId, reason, atMs });

@@ -31,7 +31,9 @@ export type Said = {
   atMs: number;
 };
 export type OracleVerdict =
-  | { kind: 'found'; said: Said; unproven: boolean }
+  | { kind: 'found'; said: Said; unproven: boolean; superseded?: true }
+  /** A narrower rule speaks for it, or no longer does. */
+  | { kind: 'superseded'; name: string; atMs: number; by: string | null }
   | { kind: 'withdrawn'; name: string; atMs: number }
   | { kind: 'proven'; name: string; atMs: number }
   | { kind: 'lowered'; name: string; atMs: number }
@@ -84,6 +86,8 @@ type Known = {
   told: readonly string[];
   named: readonly string[];
   severity: Severity;
+  /** Names of findings of narrower rules that speak for it. */
+  narrower: readonly string[];
 };
 /** One telling of an act, or more: who told it, and when first. */
 type Fact = { name: string; base: string; timeMs: number; tellers: string[] };
@@ -140,6 +144,8 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
   const bodies = new Map<string, number>();
   const poison: string[] = [];
   let nowMs = 0;
+  /** How many verdicts were said when it was last settled which rule speaks. */
+  let settled = 0;
   const facts = [...new Set(options.rules.flatMap(({ rule }) => rule.concludes?.uses ?? []))];
 
   for (const record of records) {
@@ -147,10 +153,40 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     fireUntil(atMs);
     nowMs = atMs;
     take(record);
+    supersede();
     fireUntil(atMs);
   }
   fireUntil(untilMs);
   nowMs = Math.max(nowMs, untilMs);
+
+  /** Once all is said that follows from one record, or from the timers of one moment. */
+  function supersede(): void {
+    for (const [name, wide] of [...world.known]) {
+      if (wide.untilMs <= nowMs) continue;
+      const { workspace, rule: of, subject, occasion } = wide.said;
+      const narrower = options.rules.flatMap(({ rule }) => {
+        if (!rule.supersedes?.includes(of)) return [];
+        const narrow = nameOf({ workspace, rule: rule.id, subject, occasion });
+        const known = world.known.get(narrow);
+        // What is not remembered any more stays as it was.
+        if (known === undefined || known.untilMs <= nowMs) return wide.narrower.includes(narrow) ? [narrow] : [];
+        const isDoubted = (known.lowered && !wide.lowered) || (known.doubts.length > 0 && wide.doubts.length === 0);
+        return known.withdrawn || isDoubted ? [] : [narrow];
+      });
+      const wasHidden = wide.narrower.length > 0;
+      const isHidden = narrower.length > 0;
+      if (narrower.join() !== wide.narrower.join()) world.known.set(name, { ...wide, narrower });
+      if (wide.withdrawn) continue;
+      const place = world.verdicts.findLastIndex(
+        (one, at) => at >= settled && one.kind === 'found' && nameOf(one.said) === name,
+      );
+      const found = world.verdicts[place];
+      if (found?.kind === 'found') world.verdicts[place] = { ...found, ...(isHidden && { superseded: true }) };
+      else if (isHidden !== wasHidden)
+        world.verdicts.push({ kind: 'superseded', name, atMs: nowMs, by: narrower[0] ?? null });
+    }
+    settled = world.verdicts.length;
+  }
 
   function take(record: StreamRecord): void {
     const { headers, offset } = record;
@@ -420,11 +456,14 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
   }
 
   function fireUntil(dueByMs: number): void {
+    let firedMs: number | undefined;
     for (;;) {
       const due = [...world.timers].filter(([, { dueMs }]) => dueMs <= dueByMs);
       due.sort(([a, one], [b, other]) => one.dueMs - other.dueMs || (a < b ? -1 : 1));
+      if (firedMs !== undefined && due[0]?.[1].dueMs !== firedMs) supersede();
       if (due.length === 0) return;
       const [name, timer] = due[0]!;
+      firedMs = timer.dueMs;
       world.timers.delete(name);
       if (timer.rule === '@unproven') {
         nowMs = Math.max(nowMs, timer.dueMs);
@@ -547,7 +586,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         const named = draft.entities.map(entityName).slice(0, 60);
         const former = known ?? { said, runs, told, named, severity: said.severity };
         const fresh = { withdrawn: false, untilMs: untilMs(rememberMs(rule.id)), doubts: doubted, lowered: false };
-        world.known.set(name, { ...former, ...fresh, said });
+        world.known.set(name, { ...former, narrower: known?.narrower ?? [], ...fresh, said });
         world.verdicts.push({ kind: 'found', said, unproven: doubted.length > 0 });
         if (known) growFrom(name, world.known.get(name)!, draft, doubted);
       },

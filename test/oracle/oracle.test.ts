@@ -9,6 +9,7 @@ import { type StreamRecord, topics } from '@tripline/stream/stream';
 import { createKept, runBatch } from '@tripline/testing/timeline/play';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { internalKey, proved } from '../../packages/testing/internal-key.ts';
 import { lonelyRule, rules as syntheticRules, throwingRule } from '../detector.rules.ts';
 import { createRandom } from '../simulation/random.ts';
@@ -17,7 +18,16 @@ import { nameOf } from './judging.ts';
 import { type ExpectedOutcome, reckon } from './oracle.ts';
 
 const hourMs = 3_600_000;
-const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, lonelyRule, throwingRule];
+const lingering = syntheticRules.find(({ id }) => id === 'lingering-branch')!;
+const branchOf = (event: Parameters<NonNullable<AnyRule['keys']>>[0]) =>
+  String((event.data as unknown as Record<string, unknown>)['vcs.ref.head.name']);
+/** Narrower rules of the same: of some branches at the same moment, of others earlier or later. */
+const narrower = [2, 1, 5].map((holdMinutes, nth): AnyRule => {
+  const settings = z.object({ holdMs: z.number().default(holdMinutes * 60_000) });
+  const keys: AnyRule['keys'] = (event, of) => (branchOf(event).length % 3 === nth ? lingering.keys!(event, of) : []);
+  return { ...lingering, id: `lingering-shortly-${nth}`, settings, keys, supersedes: ['lingering-branch'] };
+});
+const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, ...narrower, lonelyRule, throwingRule];
 const untilMs = Date.parse('2026-04-01T00:00:00Z');
 
 const shapeOf: fc.Arbitrary<WorkloadShape> = fc.record({
@@ -86,11 +96,14 @@ function engineSays(records: readonly StreamRecord[], draw: () => number) {
     if (to === records.length) break;
     from = to;
   }
-  const { all, withdrawn, lookUps, questions, poison } = kept.played();
+  const { all, withdrawn, superseded, lookUps, questions, poison } = kept.played();
   const gone = new Set(withdrawn.map(({ finding }) => finding.id));
   return {
     findings: all
-      .map((finding) => [nameOf(finding), !gone.has(finding.id), finding.unproven === true, finding.severity])
+      .map((finding) => [
+        ...[nameOf(finding), !gone.has(finding.id), finding.unproven === true, finding.severity],
+        !gone.has(finding.id) && superseded.has(finding.id),
+      ])
       .sort(),
     questions: questions.map(({ workspace, eventId }) => `${workspace}\0${eventId}`).sort(),
     lookUps: lookUps.map(({ id }) => id).sort(),
@@ -107,7 +120,9 @@ describe('the oracle', () => {
         const records = logged(seed, shape);
         const { findings, partitions } = reckoned(records);
         expect(engineSays(records, createRandom(cut).next)).toEqual({
-          findings: [...findings].map(([name, of]) => [name, of.standing, of.unproven, of.severity]).sort(),
+          findings: [...findings]
+            .map(([name, of]) => [name, of.standing, of.unproven, of.severity, of.standing && of.superseded])
+            .sort(),
           questions: [...partitions[0]!.questions].sort(),
           lookUps: partitions[0]!.lookUps.map(({ id }) => id).sort(),
           poison: [...partitions[0]!.poison].sort(),

@@ -27,6 +27,8 @@ type Incident = {
   reopened: number;
 };
 
+type Open = Incident & { openedMs: number; updatedMs: number; entities: Set<string> };
+
 /** `said` is as it was found; `severity` and the rest, what became of it. */
 type Found = {
   said: Said;
@@ -35,6 +37,8 @@ type Found = {
   severity: Severity;
   unproven: boolean;
   lowered: boolean;
+  /** A narrower rule speaks for it: nobody is told of it. */
+  superseded: boolean;
 };
 
 /** All that must have come of a log, whatever broke on the way. */
@@ -57,7 +61,7 @@ const joiningKinds = new Set<Entity['kind']>(['user', 'run', 'credential', 'runn
 /** What a log of several partitions comes to. Nothing crosses workspaces, and a workspace lies in one partition. */
 export function reckon(log: readonly PartitionLog[], options: ReckonOptions): ExpectedOutcome {
   const findings = new Map<string, Found>();
-  const incidents: (Incident & { openedMs: number; updatedMs: number; entities: Set<string> })[] = [];
+  const incidents: Open[] = [];
   const jobs = new Set<string>();
   const partitions = log.map(({ partition, records, untilMs }) => {
     const judged = judge(records, untilMs, options);
@@ -77,32 +81,60 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
       if (known?.standing) grow(verdict, known);
     } else if (verdict.kind === 'proven' || verdict.kind === 'lowered') {
       if (known?.standing) change(verdict, known);
+    } else if (verdict.kind === 'superseded') {
+      if (known?.standing) supersede(verdict, known);
     } else if (verdict.kind === 'withdrawn') {
       if (!known?.standing) return;
       known.standing = false;
       const incident = incidentOf(name);
-      if (incident === undefined) return;
-      touch(incident, verdict.atMs);
-      if (incident.findings.some((other) => findings.get(other)!.standing)) return;
-      incident.state = 'resolved';
-      incident.resolution = 'false';
+      if (incident !== undefined && !known.superseded) leave(incident, verdict.atMs);
     } else if (known === undefined) {
       const { said } = verdict;
       const silenced = (options.silences ?? []).some((silence) => silences(silence, said));
       const { severity } = said;
-      findings.set(name, { said, standing: true, silenced, severity, unproven: verdict.unproven, lowered: false });
-      if (!silenced) join(name, said);
+      const superseded = verdict.superseded === true;
+      const fresh = { said, standing: true, severity, unproven: verdict.unproven, lowered: false, superseded };
+      findings.set(name, { ...fresh, silenced: silenced && !superseded });
+      if (!silenced && !superseded) join(name, said);
     } else if (!known.standing) {
       known.standing = true;
       known.unproven = verdict.unproven;
+      const spoke = known.superseded;
+      known.superseded = verdict.superseded === true;
+      if (known.superseded) return;
       const incident = incidentOf(name);
-      if (incident === undefined) return;
-      touch(incident, verdict.said.atMs);
-      if (incident.state === 'resolved') {
-        Object.assign(incident, { state: 'open', resolution: null, reopened: incident.reopened + 1 });
-      }
-      jobs.add(`remediate:${name}`);
+      if (incident !== undefined) comeBack(name, incident, verdict.said.atMs);
+      else if (spoke) tellAfterAll(name, known, verdict.said.atMs);
     }
+  }
+
+  function leave(incident: Open, atMs: number): void {
+    touch(incident, atMs);
+    const stands = (other: string) => findings.get(other)!.standing && !findings.get(other)!.superseded;
+    if (incident.findings.some(stands)) return;
+    incident.state = 'resolved';
+    incident.resolution = 'false';
+  }
+  function comeBack(name: string, incident: Open, atMs: number): void {
+    touch(incident, atMs);
+    if (incident.state === 'resolved') {
+      Object.assign(incident, { state: 'open', resolution: null, reopened: incident.reopened + 1 });
+    }
+    jobs.add(`remediate:${name}`);
+  }
+  /** A finding of which nobody heard yet, as if it were found now. */
+  function tellAfterAll(name: string, finding: Found, atMs: number): void {
+    const said = { ...finding.said, severity: finding.severity, atMs };
+    finding.silenced = (options.silences ?? []).some((silence) => silences(silence, said));
+    if (!finding.silenced) join(name, said);
+  }
+  function supersede({ name, by, atMs }: { name: string; by: string | null; atMs: number }, finding: Found): void {
+    finding.superseded = by !== null;
+    const incident = incidentOf(name);
+    if (by !== null) {
+      if (incident !== undefined && incident.state === 'open') leave(incident, atMs);
+    } else if (incident === undefined) tellAfterAll(name, finding, atMs);
+    else comeBack(name, incident, atMs);
   }
 
   /** Whoever doubted a finding believes it now, or it falls to low, and its incident to the gravest that still stands. */
@@ -113,11 +145,13 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
     const incident = incidentOf(name);
     if (kind === 'lowered') Object.assign(finding, { severity: 'low', lowered: true });
     else finding.unproven = false;
-    if (incident === undefined || incident.state === 'resolved') return;
+    if (incident === undefined || incident.state === 'resolved' || finding.superseded) return;
     touch(incident, atMs);
     if (kind === 'proven') jobs.add(`remediate:${name}`);
     else {
-      const standing = incident.findings.map((other) => findings.get(other)!).filter((other) => other.standing);
+      const standing = incident.findings
+        .map((other) => findings.get(other)!)
+        .filter((other) => other.standing && !other.superseded);
       incident.severity = severities.findLast((severity) => standing.some((other) => other.severity === severity))!;
     }
   }
@@ -126,7 +160,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
   function grow({ name, atMs, entities, severity }: Extract<OracleVerdict, { kind: 'grown' }>, finding: Found): void {
     if (severity !== undefined) finding.severity = severity;
     const incident = incidentOf(name);
-    if (incident === undefined || incident.state === 'resolved') return;
+    if (incident === undefined || incident.state === 'resolved' || finding.superseded) return;
     if (severity === undefined && entities.length === 0) return;
     touch(incident, atMs);
     for (const entity of entities) incident.entities.add(entityName(entity));
@@ -155,7 +189,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
           shared.some((entity) => entities.has(entity)),
       )
       // The later opened wins where both changed at once.
-      .reduce<(typeof incidents)[number] | undefined>(
+      .reduce<Open | undefined>(
         (newest, other) => (newest === undefined || other.updatedMs >= newest.updatedMs ? other : newest),
         undefined,
       );
@@ -182,7 +216,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
     if (severities.indexOf(said.severity) > severities.indexOf(joined.severity)) joined.severity = said.severity;
   }
 
-  function touch(incident: (typeof incidents)[number], atMs: number): void {
+  function touch(incident: Open, atMs: number): void {
     incident.version += 1;
     incident.updatedMs = Math.max(incident.updatedMs, atMs);
   }

@@ -111,16 +111,24 @@ export async function checkDetector(
   return differences;
 }
 
-type Became = { standing: boolean; silenced: boolean; severity: Severity; unproven: boolean; lowered: boolean };
+type Became = {
+  standing: boolean;
+  silenced: boolean;
+  severity: Severity;
+  unproven: boolean;
+  lowered: boolean;
+  superseded: boolean;
+};
 const became = (finding: StoredFinding): Became => ({
   standing: finding.retracted === null,
   silenced: finding.silencedBy !== null,
   severity: finding.severity,
   unproven: finding.unproven === true,
   lowered: finding.lowered !== null,
+  superseded: finding.supersededBy !== null,
 });
-const describe = (name: string, { standing, silenced, severity, unproven, lowered }: Became) =>
-  `${name} ${standing ? 'stands' : 'withdrawn'}, ${severity}${silenced ? ', silenced' : ''}${unproven ? ', unproven' : ''}${lowered ? ', lowered' : ''}`;
+const describe = (name: string, { standing, silenced, severity, unproven, lowered, superseded }: Became) =>
+  `${name} ${standing ? 'stands' : 'withdrawn'}, ${severity}${silenced ? ', silenced' : ''}${unproven ? ', unproven' : ''}${lowered ? ', lowered' : ''}${superseded ? ', superseded' : ''}`;
 
 /** State of rules and timers, row by row. What facts know shows in what is concluded from them. */
 async function checkState(db: Db, outcome: ExpectedOutcome): Promise<Difference[]> {

@@ -16,6 +16,7 @@ const options = {
   incident: { type: 'string', value: 'INC-n', doc: 'only those of this incident' },
   standing: { type: 'boolean', doc: 'leave out what late evidence explained' },
   excepted: { type: 'boolean', doc: 'only those that an exception of tripline.yaml covers' },
+  superseded: { type: 'boolean', doc: 'only those of which a narrower rule tells' },
   since: { type: 'string', value: 'time', doc: 'only those found since: 30m, 24h, 7d, a day or a time' },
   limit: { type: 'string', value: 'n', doc: 'at most so many; 100 when absent' },
 } as const;
@@ -25,7 +26,7 @@ export const findings: Command = {
   name: 'findings',
   summary: 'Show what was found, newest first',
   usage: [
-    'findings [list] [--json] [--rule <id>] [--workspace <name>] [--incident <INC-n>] [--standing] [--excepted] [--since <time>] [--limit <n>]',
+    'findings [list] [--json] [--rule <id>] [--workspace <name>] [--incident <INC-n>] [--standing] [--excepted] [--superseded] [--since <time>] [--limit <n>]',
     'findings show <id> [--json]',
   ],
   details: '`show` takes the first characters of an id, as many as tell it from the others.',
@@ -69,6 +70,7 @@ async function show(db: Db, io: Io, json: boolean, prefix: string): Promise<void
 /** What became of it, before what it is about: whoever looks down the list asks that first. */
 function stateOf(finding: StoredFinding): string {
   if (finding.retracted) return 'retracted';
+  if (finding.supersededBy) return 'superseded';
   if (finding.excepted) return 'excepted';
   // What still stood when its silence ended has an incident.
   if (finding.incident === null) return 'silenced';
@@ -82,7 +84,7 @@ function describe(finding: StoredFinding, io: Io): string {
   return [
     lineOf(io, [
       { text: finding.severity.padEnd(indent.length), style: severityStyles[finding.severity] },
-      { text: stateOf(finding).padEnd('retracted'.length) },
+      { text: stateOf(finding).padEnd('superseded'.length) },
       { text: finding.title, style: 'bold' },
     ]),
     lineOf(io, [
@@ -128,6 +130,7 @@ function tell(finding: StoredFinding, steps: readonly Remediation[], io: Io): st
     ['happened', `${moment(finding.occurredAt)} UTC, by event ${finding.decidingEvent}`],
     ['decided', `${moment(finding.detectedAt)} UTC by the log’s clock, recorded ${moment(finding.recordedAt)} UTC`],
     ['retracted', finding.retracted && `${moment(finding.retracted.at)} UTC: ${finding.retracted.reason}`],
+    ['superseded', finding.supersededBy && `by finding ${finding.supersededBy.slice(0, 8)}, which tells of the same`],
     ['silenced', finding.silencedBy],
     [
       'excepted',

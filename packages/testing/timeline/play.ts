@@ -56,8 +56,10 @@ export type Played = {
   findings: Finding[];
   /** Findings that were taken back and do not stand again, with why. */
   withdrawn: (Withdrawal & { finding: Finding })[];
-  /** What became of findings that stand: proven, lowered, or grown, in order. */
-  changes: ({ kind: 'proven' | 'lowered' | 'grown' } & FindingChange)[];
+  /** Of findings that stand, ids of those for which a narrower rule speaks, with the finding that does. */
+  superseded: ReadonlyMap<string, string>;
+  /** What became of findings that stand: proven, lowered, grown, or superseded, in order. */
+  changes: ({ kind: 'proven' | 'lowered' | 'grown' | 'superseded' } & FindingChange)[];
   lookUps: LookUp[];
   /** Deliveries about which the provider's list is asked. */
   questions: DeliveryQuestion[];
@@ -146,6 +148,7 @@ export function createKept() {
   const all: Finding[] = [];
   /** Of findings that are withdrawn now, by id. */
   const withdrawals = new Map<string, Withdrawal>();
+  const superseded = new Map<string, string>();
   const changes: Played['changes'] = [];
   const lookUps: LookUp[] = [];
   const questions: DeliveryQuestion[] = [];
@@ -156,6 +159,10 @@ export function createKept() {
   /** As Postgres changes a finding's row. */
   function change({ kind, change: of }: Extract<Verdict, { change: FindingChange }>): void {
     changes.push({ kind, ...of });
+    if (kind === 'superseded') {
+      supersede(of.findingId, of.by);
+      return;
+    }
     const place = all.findIndex(({ id }) => id === of.findingId);
     const { unproven, ...finding } = all[place]!;
     const still = unproven && kind !== 'proven' ? { unproven } : {};
@@ -168,6 +175,11 @@ export function createKept() {
     const response = [...finding.response, ...(of.response ?? []).filter((step) => !had.has(JSON.stringify(step)))];
     const grown = { title, summary, severity, evidence, entities, response };
     all[place] = { ...finding, ...still, ...grown, ...lowered };
+  }
+
+  function supersede(id: string, by: string | null | undefined): void {
+    if (by == null) superseded.delete(id);
+    else superseded.set(id, by);
   }
 
   /** It stands again as it was found first, and as proven as what was heard now. */
@@ -192,6 +204,7 @@ export function createKept() {
       }
       if (effects.seen !== null) seen.push(effects.seen);
       for (const verdict of effects.verdicts) {
+        if ('finding' in verdict) supersede(verdict.finding.id, verdict.supersededBy);
         if (verdict.kind === 'found') all.push(verdict.finding);
         else if (verdict.kind === 'withdrawn') withdrawals.set(verdict.withdrawal.findingId, verdict.withdrawal);
         else if (verdict.kind === 'reinstated') reinstate(verdict.finding);
@@ -225,6 +238,7 @@ export function createKept() {
           const withdrawal = withdrawals.get(finding.id);
           return withdrawal === undefined ? [] : [{ ...withdrawal, finding }];
         }),
+        superseded: new Map([...superseded].filter(([id]) => !withdrawals.has(id))),
         changes,
         lookUps,
         questions,

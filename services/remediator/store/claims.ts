@@ -9,6 +9,8 @@ import { refusal, type StoryOfSteps, settle, tell } from './settle.ts';
 /** What the guard must know that only the database can tell, read under the lock that {@link claimRemediation} holds. */
 export type ClaimFacts = {
   retracted: boolean;
+  /** A narrower rule speaks for it. */
+  superseded: boolean;
   /** Why its finding proves too little to act upon; null when nothing is in doubt. */
   doubt: string | null;
   /** A person resolved its incident as false or accepted: who, and as what. */
@@ -79,6 +81,7 @@ export async function claimRemediation(
       attempts: number;
       sent: boolean;
       retracted: boolean;
+      superseded: boolean;
       doubt: string | null;
       resolved: ClaimFacts['resolved'];
     }>(
@@ -87,7 +90,7 @@ export async function claimRemediation(
            THEN ceil(extract(epoch FROM r.leased_until - clock_timestamp()) * 1000)::integer END AS busy_ms,
          CASE WHEN r.state = 'acting' AND r.due_at > clock_timestamp()
            THEN ceil(extract(epoch FROM r.due_at - clock_timestamp()) * 1000)::integer END AS due_ms,
-         f.withdrawn_at IS NOT NULL AS retracted, ${doubtOf('f')} AS doubt,
+         f.withdrawn_at IS NOT NULL AS retracted, f.superseded_by IS NOT NULL AS superseded, ${doubtOf('f')} AS doubt,
          (SELECT json_build_object('as', i.resolution, 'by', i.resolved_by ->> 'name') FROM incidents i
           WHERE i.id = f.incident AND i.resolution IN ('false', 'accepted') AND i.resolved_by ->> 'via' <> 'tripline') AS resolved
        FROM remediations r JOIN findings f ON f.id = r.finding
@@ -102,10 +105,17 @@ export async function claimRemediation(
       `SELECT stopped FROM switches WHERE name = 'remediation'`,
     );
     const load = await readLoad(client, remediation, options.maxPerHour);
-    const { retracted, doubt, resolved, sent } = row;
+    const { retracted, superseded, doubt, resolved, sent } = row;
     const stopped = stops[0]?.stopped ?? false;
     // What may have been sent has its place already: it is seen through.
-    const facts = { retracted, doubt, resolved, stopped, load: sent ? { sent: 0, begun: 0, ahead: 0 } : load };
+    const facts = {
+      retracted,
+      superseded,
+      doubt,
+      resolved,
+      stopped,
+      load: sent ? { sent: 0, begun: 0, ahead: 0 } : load,
+    };
     const { verdict, said } = options.decide(facts);
     if (verdict === 'rate-capped')
       return queue(client, remediation, { ...options, said, wasQueued: row.state === 'queued' });
@@ -185,7 +195,7 @@ export async function passGate(db: Db, { finding, ordinal }: Place, attempt: Att
   const { rows } = await db.pool.query<{ stopped: boolean; retracted: boolean; doubtful: boolean; sent: boolean }>(
     `WITH facts AS MATERIALIZED (
        SELECT coalesce((SELECT stopped FROM switches WHERE name = 'remediation'), false) AS stopped,
-         coalesce((SELECT withdrawn_at IS NOT NULL FROM findings WHERE id = $1), true) AS retracted,
+         coalesce((SELECT withdrawn_at IS NOT NULL OR superseded_by IS NOT NULL FROM findings WHERE id = $1), true) AS retracted,
          coalesce((SELECT ${doubtOf('f')} IS NOT NULL FROM findings f WHERE id = $1), true) AS doubtful
      ), sent AS (
        UPDATE remediations SET sent_at = clock_timestamp() FROM facts

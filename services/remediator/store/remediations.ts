@@ -57,7 +57,7 @@ export async function planRemediations(
   await db.pool.query(
     `UPDATE remediations r SET state = 'planned', verdict = NULL, reason = NULL, said = NULL, settled_at = NULL,
        check_result = NULL, check_said = NULL
-     FROM findings f WHERE r.finding = $1 AND f.id = r.finding AND f.withdrawn_at IS NULL
+     FROM findings f WHERE r.finding = $1 AND f.id = r.finding AND f.withdrawn_at IS NULL AND f.superseded_by IS NULL
        AND r.state = 'refused' AND (r.verdict = 'withdrawn' OR r.verdict = 'unproven' AND NOT f.unproven)`,
     [finding.id],
   );
