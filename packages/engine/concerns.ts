@@ -37,8 +37,10 @@ export function pinnedBy(row: FactRow | undefined): ReadonlySet<string> {
 }
 
 /** Subjects of `rule` that watch, in order of name. */
-export function watchersOf(row: FactRow | undefined, rule: string): string[] {
-  return row?.concerns?.flatMap((other) => (other.rule === rule && other.watches ? [other.subject] : [])) ?? [];
+export function watchersOf(row: FactRow | undefined, rule: string): readonly string[] {
+  const found: string[] = [];
+  for (const other of row?.concerns ?? []) if (other.rule === rule && other.watches) found.push(other.subject);
+  return found;
 }
 
 /**

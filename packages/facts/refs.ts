@@ -106,7 +106,11 @@ function learn(known: Ref | undefined, event: LoggedEvent, at: LearnContext): Re
   const data: Attributes = event.data;
   const before = known ?? nothing;
   if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
-    const head = (data['tripline.inventory.heads'] ?? []).find((one) => keyOfHead(event, one) === at.key);
+    const head = (data['tripline.inventory.heads'] ?? []).find(
+      (one) =>
+        // Said first, since a key is dear where an inventory has many heads.
+        (one.repositoryId === undefined || at.key.includes(one.repositoryId)) && keyOfHead(event, one) === at.key,
+    );
     if (head === undefined) return known;
     const kept = keepBounded(before.stood, { ...observedBy(event), revision: head.revision }, stood, at);
     return kept === before.stood ? known : { ...before, stood: [...kept] };

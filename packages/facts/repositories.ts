@@ -5,7 +5,7 @@ import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { type Bound, keepBounded, observedBy } from './bounds.ts';
-import { keepEarliest } from './earliest.ts';
+import { isEarlier, keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { matches } from './ref-patterns.ts';
 import { keyOf, namedRepository, repositoryKeyOf } from './things.ts';
@@ -123,18 +123,17 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
   };
   if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
     for (const { repository, repositoryId, patterns } of data['tripline.inventory.protected'] ?? []) {
+      // Said first, since a key is dear where an inventory has many repositories.
+      if (repositoryId !== undefined && !at.key.includes(repositoryId)) continue;
       if (keyOf(event, repositoryId ?? namedRepository(repository)) !== at.key) continue;
       const branchPatterns = patterns.filter((pattern) => !pattern.startsWith('refs/tags/') && !matchesAll(pattern));
       const told = { ...observedBy(event), control: 'inventory', patterns: branchPatterns.slice(0, 200) };
       set('protections', keepBounded(next.protections, told, protections, at));
-      set('names', earliest(next.names, { ...observedBy(event), name: clip(repository, 256) }, names, at));
+      set('names', earliest(next.names, event, clip(repository, 256), names, at));
     }
     for (const { repository, path } of secretWorkflowsOf(data)) {
       if (keyOf(event, namedRepository(repository)) !== at.key) continue;
-      set(
-        'secretWorkflows',
-        earliest(next.secretWorkflows, { ...observedBy(event), name: clip(path, 300) }, workflows, at),
-      );
+      set('secretWorkflows', earliest(next.secretWorkflows, event, clip(path, 300), workflows, at));
     }
     return next;
   }
@@ -142,20 +141,18 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
     const answered = data['tripline.lookup.outcome'] === 'found';
     const told = { ...observedBy(event), revision: data['vcs.ref.head.revision']!, answered };
     const name = clip(data['vcs.repository.name']!, 256);
-    set('names', earliest(next.names, { ...observedBy(event), name }, names, at));
+    set('names', earliest(next.names, event, name, names, at));
     const bound = { kind: 'questions', authorOf: () => '', mostPerAuthor: 5, most: 5 };
     // What is asked last is what still matters: to let go of the others drops nothing that could decide.
     set('asked', keepBounded(next.asked, told, bound, { pinned: at.pinned, flooded: () => {} }));
     return next;
   }
   const { 'vcs.repository.name': name, 'tripline.repository.default_branch': branch } = data;
-  if (name !== undefined)
-    set('names', earliest(next.names, { ...observedBy(event), name: clip(name, 256) }, names, at));
+  if (name !== undefined) set('names', earliest(next.names, event, clip(name, 256), names, at));
   const former = formerNameOf(data);
-  if (former !== undefined) set('names', earliest(next.names, { ...observedBy(event), name: former }, names, at));
+  if (former !== undefined) set('names', earliest(next.names, event, former, names, at));
   if (branch !== undefined) {
-    const told = { ...observedBy(event), name: clip(branch, 300) };
-    set('defaultBranches', earliest(next.defaultBranches, told, branches, at));
+    set('defaultBranches', earliest(next.defaultBranches, event, clip(branch, 300), branches, at));
   }
   const value = data['tripline.repository.visibility'];
   if (value !== undefined) {
@@ -179,8 +176,19 @@ function formerNameOf(data: Attributes): string | undefined {
 }
 
 /** The list with the first telling of each name. */
-const earliest = (known: readonly Named[], told: Named, bound: Bound<Named>, at: LearnContext): readonly Named[] =>
-  keepEarliest(known, told, ({ name }) => name === told.name, bound, at);
+function earliest(
+  known: readonly Named[],
+  event: LoggedEvent,
+  told: string,
+  bound: Bound<Named>,
+  at: LearnContext,
+): readonly Named[] {
+  const isSame = ({ name }: Named) => name === told;
+  // Nearly every event tells what all before it told.
+  const before = known.find(isSame);
+  if (before !== undefined && !isEarlier(event, before)) return known;
+  return keepEarliest(known, { ...observedBy(event), name: told }, isSame, bound, at);
+}
 
 /** Kinds of rules that say who may change a branch; a ruleset of others, such as on messages, tells nothing of what matters. */
 const protecting = /"type":"(?:pull_request|update|merge_queue|required_status_checks|required_deployments)"/;

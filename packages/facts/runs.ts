@@ -161,9 +161,9 @@ export function differsInPlainJobs(before: Run | undefined, run: Run): boolean {
   return run.attempts.every((attempt, place) => {
     const other = before.attempts[place]!;
     if (attempt === other) return true;
-    if (Object.keys(attempt).length !== Object.keys(other).length) return false;
-    for (const [field, value] of Object.entries(attempt)) {
-      if (field !== 'jobs' && value !== other[field as keyof Attempt]) return false;
+    // What is learned of an attempt is never unlearned, so it has every field that it had.
+    for (const field in attempt) {
+      if (field !== 'jobs' && attempt[field as keyof Attempt] !== other[field as keyof Attempt]) return false;
     }
     if (!attempt.jobs.some(tells) && !other.jobs.some(tells)) return true;
     const [jobs, others] = [attempt.jobs.filter(tells), other.jobs.filter(tells)];
@@ -188,18 +188,21 @@ export const runs: Fact<Run> = {
   reads,
   value: runSchema,
   keys: (event) => {
-    const key = runKeyOf(event);
-    return key === undefined ? [] : [key];
+    const key = saysNothing(event) ? undefined : runKeyOf(event);
+    return key === undefined ? none : [key];
   },
   learn,
   keepMs: 90 * dayMs,
 };
 
+const none: readonly string[] = [];
+/** That a job waits for a machine says nothing, unless it waits for an environment too. */
+const saysNothing = ({ type, data }: LoggedEvent): boolean =>
+  type === 'dev.cdeventsx.tripline-taskrun.queued' && (data as Attributes)['deployment.environment.name'] === undefined;
+
 function learn(known: Run | undefined, event: LoggedEvent, at: LearnContext): Run | undefined {
+  if (saysNothing(event)) return known;
   const data: Attributes = event.data;
-  // That a job waits for a machine says nothing, unless it waits for an environment too.
-  const isWaiting = event.type === 'dev.cdeventsx.tripline-taskrun.queued';
-  if (isWaiting && data['deployment.environment.name'] === undefined) return known;
   const timeMs = parseTime(event.time);
   const repository = repositoryAfter(known, data, timeMs);
   const before: Run = known ?? { id: data['cicd.pipeline.run.id']!, repository, attempts: [], deployments: [] };
@@ -316,9 +319,12 @@ function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: n
   if (before !== undefined) {
     return isSame(before, next) ? known : known.with(place, next).sort(inOwnOrder);
   }
-  const mine = known.filter((job) => tells(job) === tells(next));
+  const mine = known.every((job) => tells(job) === tells(next))
+    ? known
+    : known.filter((job) => tells(job) === tells(next));
   const kept = keepBounded(mine, next, tells(next) ? tellingJobs : hostedJobs, at);
   if (kept === mine) return known;
+  if (mine === known) return [...kept];
   return [...kept, ...known.filter((job) => tells(job) !== tells(next))].sort(inOwnOrder);
 }
 

@@ -78,8 +78,20 @@ export function repositoryIdOf(data: Attributes): string | undefined {
 }
 export const namedRepository = (fullName: string): string => `name:${clip(fullName.toLowerCase(), 256)}`;
 
+/** Of the event that was asked for last, since each fact asks in turn, and an inventory is asked for each of its things. */
+let placed: LoggedEvent | undefined;
+let provider = '';
+let instance = '';
+
 /** A thing of the provider that told the event. */
-export const keyOf = (event: LoggedEvent, id: string): string => thingKey(providerOf(event), instanceOf(event), id);
+export function keyOf(event: LoggedEvent, id: string): string {
+  if (event !== placed) {
+    provider = providerOf(event);
+    instance = instanceOf(event);
+    placed = event;
+  }
+  return thingKey(provider, instance, id);
+}
 
 /** Keys of the things of a repository, by its own key (`thingKey` of its id). */
 export const runKeyIn = (repositoryKey: string, runId: string): string => `${repositoryKey}#${runId}`;

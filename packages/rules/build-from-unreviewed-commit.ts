@@ -83,12 +83,25 @@ export const rule = defineRule<unknown, Settings>({
       if (subject.startsWith(noticePrefix)) return notice(subject.slice(noticePrefix.length), context);
       const run = subject.includes('#') ? context.read(runs, subject) : undefined;
       if (run !== undefined)
-        return run.attempts.flatMap((attempt) => judge(buildOf(subject, run, attempt, context), context));
+        return run.attempts.flatMap((attempt) =>
+          isPlainPull(run, attempt) ? [] : judge(buildOf(subject, run, attempt, context), context),
+        );
       const deployment = subject.includes('^') ? context.read(deployments, subject) : undefined;
       return deployment === undefined ? [] : judge(deploymentOf(subject, deployment, context), context);
     },
   },
 });
+
+/** A pull request's run that was given nothing that `reasonOf` asks for: most are, and nothing else need be known of them. */
+function isPlainPull(run: Run, { trigger, secrets, jobs }: Attempt): boolean {
+  return (
+    trigger?.startsWith('pull_request') === true &&
+    trigger !== 'pull_request_target' &&
+    secrets.length === 0 &&
+    run.deployments.length === 0 &&
+    jobs.every(({ environment, worker }) => environment === undefined && worker?.hosted !== false)
+  );
+}
 
 function buildOf(key: string, run: Run, attempt: Attempt, context: Context): Build {
   const { repository } = run;
