@@ -41,8 +41,9 @@ export type Corpus = {
   attacks: (Attack & { deciding: number })[];
   /** What the provider's API answered, by the index of the delivery after which it did. */
   answers: Map<number, TriplineEvent>;
-  /** What stood on day one, by workspace: without it a rule that learns finds nothing yet. */
+  /** What stood when the first delivery happened, `startMs`, by workspace: without it a rule that learns finds nothing yet. */
   inventories: Map<string, Attributes>;
+  startMs: number;
 };
 
 /** Of a hundred honest timelines, how many are of a kind. */
@@ -59,7 +60,13 @@ const atOnce = 48;
 
 export function makeCorpus(options: CorpusOptions): Corpus {
   const chance = createChance(options.seed);
-  const corpus: Corpus = { deliveries: [], attacks: [], answers: new Map(), inventories: new Map() };
+  const corpus: Corpus = {
+    deliveries: [],
+    attacks: [],
+    answers: new Map(),
+    inventories: new Map(),
+    startMs: options.startMs,
+  };
   const organizations = Array.from({ length: options.workspaces }, (_, index) => `bench-org-${index}`);
   for (const name of organizations) corpus.inventories.set(name, inventoryOf(name));
 

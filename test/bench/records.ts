@@ -35,7 +35,7 @@ export function eventOf(delivery: Delivery): TriplineEvent | undefined {
 
 /** The corpus as it lies in the log: the inventories of day one first, then what is kept of the deliveries, and answers. */
 export function recordsOf(corpus: Corpus): NewRecord[] {
-  const time = new Date().toISOString();
+  const time = new Date(corpus.startMs).toISOString();
   const inventories = [...corpus.inventories].map(
     ([workspace, data]) =>
       ({
