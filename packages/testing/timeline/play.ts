@@ -205,7 +205,9 @@ export function createKept() {
       if (effects.seen !== null) seen.push(effects.seen);
       for (const verdict of effects.verdicts) {
         if ('finding' in verdict) supersede(verdict.finding.id, verdict.supersededBy);
-        if (verdict.kind === 'found') all.push(verdict.finding);
+        // What was taken back and forgotten since may be found anew.
+        if (verdict.kind === 'found' && withdrawals.has(verdict.finding.id)) reinstate(verdict.finding);
+        else if (verdict.kind === 'found') all.push(verdict.finding);
         else if (verdict.kind === 'withdrawn') withdrawals.set(verdict.withdrawal.findingId, verdict.withdrawal);
         else if (verdict.kind === 'reinstated') reinstate(verdict.finding);
         else change(verdict);
