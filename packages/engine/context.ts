@@ -35,7 +35,7 @@ export const engineRules = {
  * A finding as far as the engine must know it. `told`: ids of the evidence's events; `entities`: kind and id of each;
  * those and `severity` are what another finding of the same may add to, and rows of former versions do not say.
  * `unproven`: events it rests on and nobody has vouched for. `lowered`: an explanation was not proved. `wider`: the findings
- * of the same by wider rules, for which it speaks; `narrower`: ids of those that speak for it.
+ * of the same by wider rules, for which it speaks; `under`: ids of those that may speak for it, `narrower`: that do.
  */
 type FoundRow = {
   runs: readonly string[];
@@ -46,6 +46,7 @@ type FoundRow = {
   unproven?: readonly string[];
   lowered?: true;
   wider?: readonly Named[];
+  under?: readonly string[];
   narrower?: readonly string[];
 };
 type RunRow = { findings: string[] };
@@ -127,7 +128,7 @@ export function createContext(parts: {
   });
   function keepFound(of: Named, row: FoundRow): void {
     keepEngines(engineRules.finding, of.id, row, rememberMs(of));
-    superseding.changed(frame.workspace, of, row.wider, row.narrower);
+    superseding.changed(frame.workspace, of, row);
   }
   const change = (kind: 'proven' | 'lowered' | 'grown', { id, rule }: Named, more: Partial<FindingChange> = {}) => {
     const { workspace, nowMs } = frame;
@@ -263,6 +264,7 @@ export function createContext(parts: {
       const finding: Finding = doubted.length === 0 ? whole : { ...whole, unproven: true };
       const rests = doubted.length === 0 ? {} : { unproven: doubted };
       const wider = superseding.widerOf(frame.rule, { workspace, ...name });
+      const under = superseding.narrowerOf(frame.rule, { workspace, ...name });
       // What was found first stands again, with what it told.
       const {
         unproven: _,
@@ -270,9 +272,8 @@ export function createContext(parts: {
         lowered: ___,
         ...former
       }: FoundRow = row ?? { runs: runsIn(finding), ...toldBy(finding) };
-      const standing: FoundRow = { ...former, ...rests, ...(wider && { wider }) };
+      const standing: FoundRow = { ...former, ...rests, ...(wider && { wider }), ...(under && { under }) };
       keepFound(own(id), standing);
-      superseding.found(own(id), { workspace, ...name });
       unproven.rest(workspace, doubted, own(id), nowMs);
       markRuns(own(id), standing.runs);
       append(effects.verdicts, { kind: row === undefined ? 'found' : 'reinstated', finding });
@@ -317,8 +318,9 @@ export function createContext(parts: {
       const of = own(finding.id);
       const runs = runsIn(finding);
       const wider = superseding.widerOf(frame.rule, finding);
-      keepFound(of, { runs, ...toldBy(finding), unproven: [event!.id], ...(wider && { wider }) });
-      superseding.found(of, finding);
+      const under = superseding.narrowerOf(frame.rule, finding);
+      const related = { ...(wider && { wider }), ...(under && { under }) };
+      keepFound(of, { runs, ...toldBy(finding), unproven: [event!.id], ...related });
       unproven.rest(workspace, [event!.id], of, nowMs);
       markRuns(of, runs);
       append(effects.verdicts, { kind: 'found', finding: { ...finding, unproven: true } });

@@ -64,17 +64,17 @@ export function createSuperseding(parts: {
     /** The findings of wider rules for which one of `rule` speaks; undefined where there are none. */
     widerOf: ({ supersedes = [] }: AnyRule, what: What): Named[] | undefined =>
       supersedes.length === 0 ? undefined : supersedes.map((wider) => named(wider, what)),
-    /** A finding is found, or found again: any that speaks for it may stand already. */
-    found(of: Named, what: What): void {
-      const rules = narrowerRules.get(of.rule);
-      if (rules === undefined) return;
-      const ids = rules.map((rule) => named(rule, what).id);
-      touch(what.workspace, of, ids);
-    },
-    /** What is kept of a finding changed. `wider`: those for which it speaks. */
-    changed(workspace: string, of: Named, wider: readonly Named[] | undefined, narrower?: readonly string[]): void {
+    /** Ids of the findings of narrower rules that may speak for one of `rule`; undefined where there are none. */
+    narrowerOf: ({ id }: AnyRule, what: What): string[] | undefined =>
+      narrowerRules.get(id)?.map((rule) => named(rule, what).id),
+    /** What is kept of a finding changed. `wider`: those for which it may speak; `under`: those that may speak for it. */
+    changed(
+      workspace: string,
+      of: Named,
+      { wider, under }: { wider?: readonly Named[]; under?: readonly string[] },
+    ): void {
       for (const wide of wider ?? []) touch(workspace, wide, [of.id]);
-      if (narrower !== undefined) touch(workspace, of, narrower);
+      if (under !== undefined) touch(workspace, of, under);
     },
     /** All that follows from one event, or from the timers of a moment, is judged. */
     settle(atMs: number): void {

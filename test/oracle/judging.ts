@@ -175,7 +175,8 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       });
       const wasHidden = wide.narrower.length > 0;
       const isHidden = narrower.length > 0;
-      if (narrower.join() !== wide.narrower.join()) world.known.set(name, { ...wide, narrower });
+      if (narrower.join() !== wide.narrower.join())
+        world.known.set(name, { ...wide, narrower, untilMs: Math.ceil(nowMs + rememberMs(of) * slack) });
       if (wide.withdrawn) continue;
       const place = world.verdicts.findLastIndex(
         (one, at) => at >= settled && one.kind === 'found' && nameOf(one.said) === name,
