@@ -65,6 +65,8 @@ const onceApart: readonly { seed: number; shape: WorkloadShape }[] = [
   [2147221482, { timelines: 2, duplicates: 0.2, repeats: 0.2, lateness: 1 }] as const,
   // A finding was forgotten and found anew.
   [1678227423, { ...longLate, timelines: 2, duplicates: 0.2, repeats: 1, lateness: 1, poison: 0.05 }] as const,
+  // And remembered for longer, since another came to speak for it.
+  [1073149208, { ...longLate, timelines: 5, duplicates: 0, repeats: 0, lateness: 0.2 }] as const,
 ].map(([seed, shape]) => ({ seed, shape: { ...brief, ...shape } }));
 
 /** What stands, without what tells where in the log it came from. */
