@@ -157,7 +157,7 @@ describe('on a terminal', () => {
         for (const line of lines(stripVTControlCharacters(out))) expect([...line].length).toBeLessThanOrEqual(columns);
       }
       expect(stripVTControlCharacters((await tripline(['findings'], { columns })).out)).toMatch(
-        /^critical {2}standing {3}find/,
+        /^critical {2}standing {4}find/,
       );
     },
   );
