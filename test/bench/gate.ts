@@ -10,6 +10,8 @@ import { benchReceiverOfParsing } from './receiver-ladder.ts';
  * `npm run bench:gate`: a short bench whose ratios are compared with those recorded in gate.json. A ratio is of µs of CPU
  * within one run, of the limit's to ours, so it does not change with what else the machine does. Below 0.85 × of what is
  * recorded three times in a row the gate fails. `--record` writes what was measured instead: commit it with the reason.
+ * What is owed is a ratio that a change cost and that has to come back to what is recorded: until then the gate holds it at
+ * `owed`, and says each time what is owed.
  */
 const leastOfRecorded = 0.85;
 const tries = 3;
@@ -54,7 +56,8 @@ const measured: Record<string, number> = {};
 try {
   const recorded = JSON.parse(readFileSync(recordedPath, 'utf8')) as Record<string, number>;
   for (const gate of gates) {
-    const least = (recorded[gate.name] ?? Number.NaN) * leastOfRecorded;
+    const owed = recorded[`owed: ${gate.name}`];
+    const least = (owed ?? recorded[gate.name] ?? Number.NaN) * leastOfRecorded;
     const ratios: number[] = [];
     do ratios.push(await gate.ratio());
     while (!flags.record && ratios.length < tries && !(ratios.at(-1)! >= least));
@@ -62,7 +65,9 @@ try {
     if (flags.record) continue;
     const passed = ratios.at(-1)! >= least;
     const told = ratios.map(format).join(', ');
-    console.log(`${passed ? 'holds' : 'FAILS'}  ${gate.name}: ${told}; recorded ${recorded[gate.name]}`);
+    console.log(
+      `${passed ? 'holds' : 'FAILS'}  ${gate.name}: ${told}; recorded ${recorded[gate.name]}${owed === undefined ? '' : `, OWED, held at ${owed} until it is back`}`,
+    );
     if (!passed) process.exitCode = 1;
   }
 } finally {
