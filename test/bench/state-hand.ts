@@ -7,6 +7,7 @@ import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { type ConsumerHandlers, type Stream, type StreamRecord, topics } from '@tripline/stream/stream';
+import { internalKey } from '../../packages/testing/internal-key.ts';
 
 export const partition = 0;
 const at = { topic: topics.events, partition };
@@ -24,7 +25,7 @@ export async function detectorByHand(db: Db, rules: readonly ConfiguredRule[]) {
     },
   } as unknown as Stream;
   await createDetector({
-    ...{ config: loadConfig({}, '/'), stream, db, rules, clock: systemClock },
+    ...{ config: { ...loadConfig({}, '/'), internalKeys: [internalKey] }, stream, db, rules, clock: systemClock },
     logger: createLogger({ service: 'bench', level: 'silent' }),
     metrics: createMetrics({ service: 'bench' }),
     worker: false,
