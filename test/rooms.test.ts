@@ -119,6 +119,7 @@ describe('files', () => {
     'packages/incidents/record-findings.ts': 'one transaction: what is known, what follows from it, what is written',
     'packages/sources/github/grant.ts': 'all of GitHub’s events that give or take a right',
     'packages/testing/stream.conformance.ts': 'one suite, played by both backends',
+    'test/bench/timelines.ts': 'what the corpus tells, one timeline after the other',
     'test/oracle/judging.ts': 'the rules’ meaning, told once more apart from the engine',
   };
 

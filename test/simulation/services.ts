@@ -7,6 +7,8 @@ import { createDetector } from '@tripline/detector/detector';
 import { publishOutbox } from '@tripline/detector/publish-outbox';
 import type { StoreOptions } from '@tripline/engine/keyed-state/state-store';
 import { configureRule } from '@tripline/engine/settings';
+import { channels } from '@tripline/integrations/channels';
+import { providers } from '@tripline/integrations/providers';
 import { createNotifier } from '@tripline/notifier/notifier';
 import { createRecorder } from '@tripline/recorder/recorder';
 import { createRemediator } from '@tripline/remediator/remediator';
@@ -17,6 +19,9 @@ import type { Stream } from '@tripline/stream/stream';
 import { internalKey } from '../../packages/testing/internal-key.ts';
 import { lonelyRule, rules as syntheticRules, throwingRule } from '../detector.rules.ts';
 import { clockOf, type Life } from './world.ts';
+
+// What services load when they first need it takes real time, which no seed decides: it is loaded before.
+await Promise.all([...channels, ...providers].map(({ load }) => load()));
 
 export const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, lonelyRule, throwingRule];
 const configured = rules.map((rule) => configureRule(rule));
