@@ -58,7 +58,7 @@ const lingering = defineRule<{ createdMs?: number | undefined; deletedMs?: numbe
     context.set(key, state, 72 * 60 * minuteMs);
     if (state.deletedMs !== undefined) {
       context.clearTimer(branch);
-      context.withdraw({ subject: `acme/app@${branch}`, occasion: 'lingering', reason: 'it was deleted' });
+      context.retract({ subject: `acme/app@${branch}`, occasion: 'lingering', reason: 'it was deleted' });
     } else if (state.createdMs !== undefined) {
       context.setTimer({ id: branch, dueMs: state.createdMs + context.settings.holdMs, keys: [key, 'lingered'] });
     }
@@ -103,7 +103,7 @@ const throwing = defineRule<unknown, unknown>({
     context.find(draft('before it throws', 'nobody'));
     if ((event.data as Branch)['vcs.ref.head.name'] === 'throw')
       throw new Error('this branch is more than I can judge');
-    context.withdraw({ subject: 'acme/app@before it throws', occasion: event.id, reason: 'nothing was thrown' });
+    context.retract({ subject: 'acme/app@before it throws', occasion: event.id, reason: 'nothing was thrown' });
   },
 });
 

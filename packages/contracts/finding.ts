@@ -20,7 +20,7 @@ export const entitySchema = z.object({
 });
 export type Entity = z.infer<typeof entitySchema>;
 
-/** One event of the story that a finding tells. Evidence is in order of `time`. */
+/** One event on which a finding rests. Evidence is in order of `time`. */
 export const evidenceSchema = z.object({
   eventId: z.string(),
   eventType: z.enum(Object.keys(eventTypes) as [EventType, ...EventType[]]),

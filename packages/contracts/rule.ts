@@ -12,7 +12,7 @@ import type { Intent } from './response.ts';
  * A rule is pure. It sees one event (or one timer that it set itself) and the state under the keys that it named, and
  * says what follows through its context. It reads no clock (`context.nowMs` is the log's), makes no I/O and no chance.
  * Given the same log it must give the same findings, and given the events of 72 hours in another order it must end at
- * the same findings: late evidence that explains a finding away is answered with `withdraw`.
+ * the same findings: late evidence that explains a finding away is answered with `retract`.
  *
  * `State` is the union of all that the rule keeps, told apart by its keys; `Settings` is what a user may set under
  * `rules.settings.<id>` in tripline.yaml.
@@ -159,23 +159,23 @@ export type RuleContext<State, Settings> = {
   /** Asks for `due` at `dueMs` of the log's time; an overdue one fires before the next event. */
   setTimer: (timer: Timer) => void;
   clearTimer: (id: string) => void;
-  /** Reports a finding. The same (subject, occasion) again is the same finding: it adds nothing, unless it was withdrawn; then it stands again. */
+  /** Reports a finding. The same (subject, occasion) again is the same finding: it adds nothing, unless it was retracted; then it stands again. */
   find: (draft: FindingDraft) => void;
   /**
    * Takes a finding back because late evidence explains it; nothing when there is none, or a person has resolved it already.
    * `because`: ids of the events that explain it. While nobody has vouched for one of them, the finding falls to low
    * instead: it is told and acted upon no more, and not gone either.
    */
-  withdraw: (finding: { subject: string; occasion: string; reason: string; because?: readonly string[] }) => void;
+  retract: (finding: { subject: string; occasion: string; reason: string; because?: readonly string[] }) => void;
   /** Asks the provider's API a question; the answer comes as an event `dev.cdeventsx.tripline-change.looked-up` with `tripline.lookup.id`. Asked once per id. */
   lookUp: (question: LookUp) => void;
   /**
    * What speaks against an event that was heard: its body was heard before under another id, and nobody has vouched for the
    * delivery (`unproven`), or the provider's own list does not name it (`refuted`). Undefined where nothing does. What is
-   * doubted must not keep a rule from finding; `withdraw` with it in `because` makes the finding low.
+   * doubted must not keep a rule from finding; `retract` with it in `because` makes the finding low.
    */
   doubtOf: (eventId: string) => 'unproven' | 'refuted' | undefined;
-  /** True when a finding that is not withdrawn names this run (entity kind `run`, id `owner/name#run`) so far: nothing may be learned from it. Only for runs that `keys` named as `runKey(...)`. */
+  /** True when a finding that is not retracted names this run (entity kind `run`, id `owner/name#run`) so far: nothing may be learned from it. Only for runs that `keys` named as `runKey(...)`. */
   tainted: (run: string) => boolean;
 };
 

@@ -151,9 +151,9 @@ describe('what rules conclude from facts', () => {
   });
 
   test('is taken back with the reason that the rule gives, when a value that it watches explains it', () => {
-    const { findings, withdrawn } = play([created(0, 'a'), created(5, 'a-gate', 'bob')], { rules: [ungated] });
+    const { findings, retracted } = play([created(0, 'a'), created(5, 'a-gate', 'bob')], { rules: [ungated] });
     expect(findings).toEqual([]);
-    expect(withdrawn).toMatchObject([{ reason: 'the gate was made by bob' }]);
+    expect(retracted).toMatchObject([{ reason: 'the gate was made by bob' }]);
   });
 
   test('comes at the time at which the subject is to be concluded anew, and not when it is not so any more', () => {
@@ -176,8 +176,8 @@ describe('what rules conclude from facts', () => {
     expectSameInAnyOrder({ rules, events, untilMs }, [
       'ungated-branch a ungated',
       'ungated-branch b ungated',
-      'lingering-branch a story-5',
-      'lingering-branch b story-3',
+      'lingering-branch a timeline-5',
+      'lingering-branch b timeline-3',
     ]);
   });
 
@@ -265,10 +265,10 @@ describe('bounds', () => {
             })),
       },
     });
-    const { withdrawn, findings } = play([...noise(0, 20, 'eve'), ...noise(30, 20, 'ada'), ...noise(60, 100, 'eve')], {
+    const { retracted, findings } = play([...noise(0, 20, 'eve'), ...noise(30, 20, 'ada'), ...noise(60, 100, 'eve')], {
       rules: [each],
     });
-    expect(withdrawn).toEqual([]);
+    expect(retracted).toEqual([]);
     expect(findings.filter(({ rule }) => rule === 'each-of-eve')).toHaveLength(120);
   });
 
@@ -349,11 +349,11 @@ describe('a verdict whose facts are gone', () => {
   test('is frozen: neither grown nor taken back', () => {
     // What is known of the branch expires before the gate is made.
     const events = [created(0, 'a'), created(200 * 60, 'a-gate', 'bob')];
-    const { findings, withdrawn } = play(events, {
+    const { findings, retracted } = play(events, {
       rules: [{ ...ungated, rememberMs: 1000 * hourMs }],
       untilMs: startMs + 300 * hourMs,
     });
-    expect(withdrawn).toEqual([]);
+    expect(retracted).toEqual([]);
     expect(findings.map(({ subject }) => subject)).toEqual(['a']);
   });
 });

@@ -4,16 +4,17 @@ import { type Confidence, confidences, type Evidence } from '@tripline/contracts
 import type { ConcludeContext, Conclusion, FindingDraft, RuleContext } from '@tripline/contracts/rule';
 import { addObserved, type FactRow, watchersOf, withConcern } from './concerns.ts';
 import { type Frame, rememberMsOf } from './context.ts';
-import type { Journal } from './keyed-state/journal.ts';
-import { nameOfRule, remembered } from './keyed-state/keys.ts';
+import { nameOfRule } from './keyed-state/keys.ts';
 import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
+import type { UndoLog } from './keyed-state/undo-log.ts';
 import { type Changed, type Flood, factRows } from './learn-facts.ts';
+import { memoize } from './memoize.ts';
 import type { ConfiguredRule } from './settings.ts';
 import type { SetTimer, Timers } from './timers.ts';
 import type { Unproven } from './unproven.ts';
 
 /** Under which name of keyed state the subjects of a rule stand. No rule's id has a colon. */
-const subjectRows = remembered((rule) => `subject:${rule}`);
+const subjectRows = memoize((rule) => `subject:${rule}`);
 /** The rule whose subject a timer rechecks; undefined where it is a rule's own timer. */
 export const ruleOfSubjectRows = (name: string): string | undefined =>
   name.startsWith('subject:') ? name.slice('subject:'.length) : undefined;
@@ -44,7 +45,7 @@ export function createConcluding(parts: {
   context: RuleContext<unknown, unknown>;
   state: KeyedState;
   timers: Timers;
-  journal: Journal;
+  undoLog: UndoLog;
   unproven: Unproven;
   /** Whether a finding stands that names a run. */
   isTainted: (run: string) => boolean;
@@ -54,7 +55,7 @@ export function createConcluding(parts: {
   onTimer: (timer: SetTimer) => void;
   flooded: (flood: Flood) => void;
 }) {
-  const { frame, context, state, timers, journal, unproven, slotOf } = parts;
+  const { frame, context, state, timers, undoLog, unproven, slotOf } = parts;
   const concluding = parts.rules.filter(({ rule }) => rule.concludes !== undefined);
   const byFact = new Map<string, ConfiguredRule[]>();
   for (const configured of concluding) {
@@ -215,7 +216,7 @@ export function createConcluding(parts: {
       else if (!wasFound.has(nameOf(entry))) {
         const { subject: of, occasion } = entry;
         const because = explaining(entry);
-        context.withdraw({ subject: of, occasion, reason: reason === '' ? usualReason : reason, because });
+        context.retract({ subject: of, occasion, reason: reason === '' ? usualReason : reason, because });
       }
     }
     return keepConcerns(subject, before, { standing: standing.sort(inOrder), watches });
@@ -228,7 +229,7 @@ export function createConcluding(parts: {
   function concludeSubject(configured: ConfiguredRule, subject: string): void {
     const { rule } = configured;
     const { workspace, nowMs } = frame;
-    const mark = journal.mark();
+    const mark = undoLog.mark();
     looked = new Map();
     isWhole = true;
     recheckMs = Number.POSITIVE_INFINITY;
@@ -240,7 +241,7 @@ export function createConcluding(parts: {
       const before = (isHeld(slot) ? (state.get(slot, nowMs) as SubjectRow | undefined) : undefined) ?? nothingStands;
       const after = isWhole && isHeld(slot) ? apply(name, before, conclusions) : undefined;
       if (after === undefined) {
-        journal.revert(mark);
+        undoLog.revert(mark);
         return;
       }
       if (after.standing.length + after.watches.length === 0) state.delete(slot);
@@ -253,7 +254,7 @@ export function createConcluding(parts: {
         timers.set(set);
       }
     } catch (error) {
-      journal.revert(mark);
+      undoLog.revert(mark);
       // What it was not given yet may be why.
       if (isWhole) throw error;
     }

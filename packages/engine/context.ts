@@ -4,9 +4,9 @@ import type { AnyRule, FindingDraft, RuleContext } from '@tripline/contracts/rul
 import { runKey } from '@tripline/contracts/rule';
 import { clean, completeFinding, identify } from './draft.ts';
 import type { Effects, FindingChange } from './effects.ts';
-import type { Journal } from './keyed-state/journal.ts';
 import { checkName, joinKey, nameOfRule } from './keyed-state/keys.ts';
 import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
+import type { UndoLog } from './keyed-state/undo-log.ts';
 import { createSuperseding, type Named } from './superseding.ts';
 import type { SetTimer, Timers } from './timers.ts';
 import type { Unproven } from './unproven.ts';
@@ -79,7 +79,7 @@ export function createContext(parts: {
   frame: Frame;
   state: KeyedState;
   timers: Timers;
-  journal: Journal;
+  undoLog: UndoLog;
   effects: Pick<Effects, 'verdicts' | 'lookUps'>;
   unproven: Unproven;
   ruleOf: (id: string) => AnyRule | undefined;
@@ -87,7 +87,7 @@ export function createContext(parts: {
   /** Told of every timer that is set, before it is. */
   onTimer: (timer: SetTimer) => void;
 }) {
-  const { frame, state, timers, journal, effects, unproven } = parts;
+  const { frame, state, timers, undoLog, effects, unproven } = parts;
 
   /** Of a timer the keys are named as they were kept. */
   function placeOf(key: string): number {
@@ -105,7 +105,7 @@ export function createContext(parts: {
   }
   function append<T>(list: T[], item: T): void {
     list.push(item);
-    journal.note(() => list.pop());
+    undoLog.note(() => list.pop());
   }
   const engines = (rule: string, key: string) => state.slot(joinKey(frame.workspace, rule, key));
   const keepEngines = (rule: string, key: string, value: unknown, keepMs: number) =>
@@ -154,8 +154,8 @@ export function createContext(parts: {
     keepFound(of, { ...found, withdrawn: true });
     markRunsFree(of, found.runs);
     const { workspace, nowMs } = frame;
-    const withdrawal = { findingId: of.id, workspace, rule: of.rule, reason, atMs: nowMs };
-    append(effects.verdicts, { kind: 'withdrawn', withdrawal });
+    const retraction = { findingId: of.id, workspace, rule: of.rule, reason, atMs: nowMs };
+    append(effects.verdicts, { kind: 'retracted', retraction });
   }
   function lower(of: Named, found: FoundRow, reason: string): void {
     keepFound(of, { ...found, lowered: true });
@@ -279,7 +279,7 @@ export function createContext(parts: {
       append(effects.verdicts, { kind: row === undefined ? 'found' : 'reinstated', finding });
       if (row !== undefined) grow(own(id), standing, draft, doubted);
     },
-    withdraw(finding) {
+    retract(finding) {
       const { id } = identify(finding, frame);
       const found = known(id);
       if (found === undefined || found.withdrawn) return;

@@ -6,7 +6,7 @@ import type { StateChange } from './keyed-state/state.ts';
 import type { SetTimer, TimerChange } from './timers.ts';
 
 /** A finding taken back. `atMs`: the log's time. */
-export type Withdrawal = { findingId: string; workspace: string; rule: string; reason: string; atMs: number };
+export type Retraction = { findingId: string; workspace: string; rule: string; reason: string; atMs: number };
 
 /**
  * What changes of a finding that stands. `proven`: what it rests on is proved, so it is no longer `unproven`. `lowered`: it
@@ -32,11 +32,11 @@ export type FindingChange = {
 };
 
 /** What rules said, in the order in which they said it; incidents depend on it. */
-export type Verdict =
+export type FindingVerdict =
   | { kind: 'found'; finding: Finding; supersededBy?: string }
-  /** Found again after it was withdrawn: it stands as it was found first. `finding.detectedAt` is the moment. */
+  /** Found again after it was retracted: it stands as it was found first. `finding.detectedAt` is the moment. */
   | { kind: 'reinstated'; finding: Finding; supersededBy?: string }
-  | { kind: 'withdrawn'; withdrawal: Withdrawal }
+  | { kind: 'retracted'; retraction: Retraction }
   | { kind: 'proven' | 'lowered' | 'grown' | 'superseded'; change: FindingChange };
 
 /** What is set aside: a record that nobody can read (`rule` null), or one rule's part of an event or timer. */
@@ -53,14 +53,14 @@ export type Effects = {
   logTimeMs: number;
   state: StateChange[];
   timers: TimerChange[];
-  verdicts: Verdict[];
+  verdicts: FindingVerdict[];
   lookUps: { workspace: string; lookup: LookUp }[];
   /** Deliveries about which the provider's list is to be asked. */
   questions: DeliveryQuestion[];
   /** Workspaces heard of for the first time. */
   newWorkspaces: string[];
   /** Ids and body hashes to remember, packed; null when there are none. */
-  seen: Uint8Array | null;
+  dedup: Uint8Array | null;
   poison: Poison[];
   /** `duplicates`: deliveries that were heard before and dropped. `repeated`: those of an equal body under another id. */
   counts: { records: number; judged: number; duplicates: number; repeated: number; timersFired: number };

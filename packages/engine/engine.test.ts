@@ -65,7 +65,7 @@ const lingering = defineRule<{ createdMs?: number | undefined; deletedMs?: numbe
     context.set(key, next, 72 * 60 * minuteMs);
     if (next.deletedMs !== undefined) {
       context.clearTimer(branch);
-      context.withdraw({ subject: branch, occasion: 'lingering', reason: 'it was deleted' });
+      context.retract({ subject: branch, occasion: 'lingering', reason: 'it was deleted' });
     } else if (next.createdMs !== undefined) {
       context.setTimer({ id: branch, dueMs: next.createdMs + context.settings.holdMs, keys: [key, `count:${branch}`] });
     }
@@ -122,7 +122,7 @@ describe('the same log gives the same findings', () => {
         const whole = playTimeline({ rules, events, untilMs });
         const cut = playTimeline({ rules, events, untilMs, batchRecords });
         expect(cut.all).toEqual(whole.all);
-        expect(cut.withdrawn).toEqual(whole.withdrawn);
+        expect(cut.retracted).toEqual(whole.retracted);
         expect(whole.poison).toEqual([]);
       }),
     );
@@ -134,7 +134,7 @@ describe('the same log gives the same findings', () => {
         const whole = playTimeline({ rules, events, untilMs });
         const restarted = playTimeline({ rules, events, untilMs, restartAfterEach: true });
         expect(restarted.all).toEqual(whole.all);
-        expect(restarted.withdrawn).toEqual(whole.withdrawn);
+        expect(restarted.retracted).toEqual(whole.retracted);
       }),
     );
   });
@@ -166,7 +166,7 @@ describe('the same log gives the same findings', () => {
       untilMs,
     });
     expect(ids(played)).toEqual(ids(inOrder));
-    expect(played.withdrawn.map(({ finding, reason }) => [finding.subject, reason])).toEqual([['a', 'it was deleted']]);
+    expect(played.retracted.map(({ finding, reason }) => [finding.subject, reason])).toEqual([['a', 'it was deleted']]);
   });
 });
 
@@ -284,7 +284,7 @@ describe('what the engine itself keeps', () => {
     const kept = createKept();
     const engine = createEngine({ rules: [configureRule(seenBranch(true))], learningDays: 2 }, kept.snapshot());
     const effects = runBatch(engine, { records: toRecords({ events: [summary] }), caughtUpAtMs: null }, () => []);
-    expect(effects).toMatchObject({ newWorkspaces: [], state: [], timers: [], verdicts: [], poison: [], seen: null });
+    expect(effects).toMatchObject({ newWorkspaces: [], state: [], timers: [], verdicts: [], poison: [], dedup: null });
   });
 
   test("only a drill's inventory sets a rule's settings", () => {

@@ -6,14 +6,14 @@ import type { StreamRecord } from '@tripline/stream/stream';
 import type { FactRow } from './concerns.ts';
 import { createConcluding, ruleOfSubjectRows } from './conclude.ts';
 import { createContext, engineRules, type Frame, StateNotHeldError } from './context.ts';
+import { createDedup } from './dedup.ts';
 import type { Effects, Poison } from './effects.ts';
 import { factKeyOf, resolveFact } from './facts.ts';
-import { createJournal } from './keyed-state/journal.ts';
 import { checkName, joinKey, nameOfRule, type StateKey, splitKey } from './keyed-state/keys.ts';
 import { createState, isHeld, type Slot, type StateRow } from './keyed-state/state.ts';
+import { createUndoLog } from './keyed-state/undo-log.ts';
 import { type Changed, type Flood, factRows, factsOf, type Learning, learn } from './learn-facts.ts';
 import { readersByType } from './readers.ts';
-import { createSeen } from './seen.ts';
 import { type ConfiguredRule, overridden, settingsFor } from './settings.ts';
 import { floodOf, rule as stateFlooded } from './state-flooded.ts';
 import { createTimers, type SetTimer } from './timers.ts';
@@ -64,7 +64,7 @@ export type Snapshot = {
   /** Rows of the rules that begin with `@`, all of them. */
   engineRows: readonly StateRow[];
   timers: readonly SetTimer[];
-  seen: readonly Uint8Array[];
+  dedup: readonly Uint8Array[];
 };
 
 export type EngineBatch = { records: readonly StreamRecord[]; caughtUpAtMs: number | null };
@@ -117,10 +117,10 @@ export type Engine = ReturnType<typeof createEngine>;
  * The same log gives the same effects, however it is cut into batches.
  */
 export function createEngine(options: EngineOptions, snapshot: Snapshot) {
-  const journal = createJournal();
-  const state = createState({ journal, cachedKeys: options.cachedKeys ?? 50_000, sharedBy: options.sharedBy });
-  const timers = createTimers({ journal });
-  const seen = createSeen();
+  const undoLog = createUndoLog();
+  const state = createState({ undoLog, cachedKeys: options.cachedKeys ?? 50_000, sharedBy: options.sharedBy });
+  const timers = createTimers({ undoLog });
+  const dedup = createDedup();
   const unproven = createUnproven({ state, timers });
   const learningMs = options.learningDays * dayMs;
   const ruleById = new Map(options.rules.map((configured) => [configured.rule.id, configured]));
@@ -131,7 +131,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   let logTimeMs = committedMs;
   state.giveEngines(snapshot.engineRows);
   timers.give(snapshot.timers);
-  for (const bytes of snapshot.seen) seen.load(bytes);
+  for (const bytes of snapshot.dedup) dedup.load(bytes);
 
   // The batch in progress.
   let steps: Step[] = [];
@@ -155,7 +155,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     frame,
     state,
     timers,
-    journal,
+    undoLog,
     effects: { verdicts, lookUps },
     unproven,
     ruleOf: (id) => ruleById.get(id)?.rule,
@@ -166,7 +166,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     if (dueMs <= untilMs) slotsOf(rule, workspace, keys);
   }
   const concluding = createConcluding({
-    ...{ rules: options.rules, frame, context, isTainted, state, timers, journal, unproven, onTimer, flooded },
+    ...{ rules: options.rules, frame, context, isTainted, state, timers, undoLog, unproven, onTimer, flooded },
     slotOf(rule, workspace, key) {
       const slot = slotOf(scopeOfRule(rule, workspace), key, false);
       if (isHeld(slot) || options.peek === undefined) return slot;
@@ -246,12 +246,12 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     try {
       const { partition, offset } = record;
       event = fromEventRecord(record, { partition, offset, appendedAtMs: atMs });
-      const heard = seen.hear(event, atMs);
-      if (heard === 'duplicate') {
+      const arrival = dedup.classify(event, atMs);
+      if (arrival === 'duplicate') {
         duplicates += 1;
         return undefined;
       }
-      repeated = heard === 'repeated';
+      repeated = arrival === 'repeated';
       if (type === inventoryType) {
         const before = planned.get(workspace) ?? knownOf(workspace, atMs) ?? { firstSeenMs: atMs };
         const after = observeInventory(before, event as LoggedEvent<typeof inventoryType>, atMs);
@@ -338,7 +338,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     timer: SetTimer | null,
   ): string | null {
     const { rule } = configured;
-    const mark = journal.mark();
+    const mark = undoLog.mark();
     point(configured, at, known);
     frame.keys = at.keys;
     frame.slots = at.slots;
@@ -350,7 +350,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       }
       return null;
     } catch (error) {
-      journal.revert(mark);
+      undoLog.revert(mark);
       return error instanceof StateNotHeldError ? null : reasonOf(error);
     }
   }
@@ -365,13 +365,13 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     if (learnings.length === 0) return changed;
     point(engineItself, at, undefined);
     for (const learning of learnings) {
-      const mark = journal.mark();
+      const mark = undoLog.mark();
       let reason = learning.fault;
       try {
         // What is not held was asked for.
         if (learning.slots.every(isHeld)) changed.push(...learn(learning, at.event, at.nowMs, { state, flooded }));
       } catch (error) {
-        journal.revert(mark);
+        undoLog.revert(mark);
         reason = reasonOf(error);
       }
       if (reason !== null) poison.push({ rule: factRows(learning.fact.id), reason, record, timer: null });
@@ -602,11 +602,11 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     // It is set aside when the event is judged in full.
     poison.length = poisoned;
     function provisionally(act: () => void): void {
-      const mark = journal.mark();
+      const mark = undoLog.mark();
       const before = verdicts.length;
       act();
       const said = verdicts.slice(before);
-      journal.revert(mark);
+      undoLog.revert(mark);
       // What the rule itself went on to take back was not worth telling.
       const lowered = said.flatMap((verdict) => (verdict.kind === 'lowered' ? [verdict.change.findingId] : []));
       for (const verdict of said) {
@@ -690,7 +690,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
 
     /** Judges the planned batch. `missing`: keys that only showed on the way; hold them, and evaluate again. */
     evaluate(): { missing: StateKey[] } | { effects: Effects } {
-      journal.revert(0);
+      undoLog.revert(0);
       clearResults();
       for (const step of steps) {
         fireTimers(step.atMs);
@@ -711,7 +711,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
         lookUps: [...lookUps],
         questions: [...questions],
         newWorkspaces: [...newWorkspaces],
-        seen: seen.pack(),
+        dedup: dedup.pack(),
         poison: [...poison],
         counts: { records, judged, duplicates, repeated, timersFired },
       };
@@ -724,18 +724,18 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     /** The effects are in Postgres: what was done in memory holds. */
     commit(): void {
       committedMs = logTimeMs;
-      journal.forget();
+      undoLog.forget();
       state.commit();
       timers.commit();
-      seen.commit();
+      dedup.commit();
       clearBatch();
     },
     /** The effects are not in Postgres: memory is as it was before the batch. */
     rollback(): void {
-      journal.revert(0);
+      undoLog.revert(0);
       state.rollback();
       timers.commit();
-      seen.rollback();
+      dedup.rollback();
       clearBatch();
     },
     /** Lets go of what has expired by the log's time. */

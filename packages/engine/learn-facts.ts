@@ -1,8 +1,8 @@
 import type { EventType, LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact, LearnContext } from '@tripline/contracts/fact';
 import { type FactRow, pinnedBy, withFlood } from './concerns.ts';
-import { remembered } from './keyed-state/keys.ts';
 import type { KeyedState, Slot } from './keyed-state/state.ts';
+import { memoize } from './memoize.ts';
 import type { ConfiguredRule } from './settings.ts';
 
 /** One fact's part in one event, prepared: of which things it tells, or why that cannot be said. */
@@ -11,7 +11,7 @@ export type Learning = { fact: AnyFact; keys: readonly string[]; slots: readonly
 export type Changed = { fact: AnyFact; key: string; row: FactRow; before: unknown };
 
 /** Under which name of keyed state the values of a fact stand. No rule's id has a colon. */
-export const factRows = remembered((fact) => `fact:${fact}`);
+export const factRows = memoize((fact) => `fact:${fact}`);
 
 /** Floods are not told anew while the fact remembers. */
 export type Flood = { fact: AnyFact; key: string; kind: string; author: string };

@@ -35,7 +35,7 @@ function letters(id: string, finds: string, excuses: string, more: Partial<AnyRu
     const { heard } = context.get('thing') as { heard: string };
     const of = { subject: 'acme/app', occasion: 'the act' };
     if (!heard.includes(finds)) return;
-    if (heard.includes(excuses)) context.withdraw({ ...of, reason: 'excused', because: [] });
+    if (heard.includes(excuses)) context.retract({ ...of, reason: 'excused', because: [] });
     else {
       const decidedBy = { eventId: 'act', time: new Date(startMs).toISOString() };
       const nothing = { evidence: [], entities: [], response: [], remedy: [] } as const;

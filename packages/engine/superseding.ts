@@ -1,5 +1,5 @@
 import type { AnyRule } from '@tripline/contracts/rule';
-import type { FindingChange, Verdict } from './effects.ts';
+import type { FindingChange, FindingVerdict } from './effects.ts';
 import { findingId } from './finding-id.ts';
 
 /** A finding by its id, and the rule that found it. */
@@ -19,7 +19,7 @@ type What = { workspace: string; subject: string; occasion: string };
  */
 export function createSuperseding(parts: {
   rules: readonly AnyRule[];
-  verdicts: Verdict[];
+  verdicts: FindingVerdict[];
   /** What is kept of a finding of a workspace. */
   read: (workspace: string, id: string) => Row | undefined;
   keep: (workspace: string, of: Named, narrower: readonly string[]) => void;
@@ -96,4 +96,4 @@ function speaksFor(narrow: Row | undefined, wide: Row): boolean {
   return narrow.unproven === undefined || wide.unproven !== undefined;
 }
 
-const isFoundOf = (verdict: Verdict, id: string) => 'finding' in verdict && verdict.finding.id === id;
+const isFoundOf = (verdict: FindingVerdict, id: string) => 'finding' in verdict && verdict.finding.id === id;

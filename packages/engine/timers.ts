@@ -1,6 +1,6 @@
 import type { Timer } from '@tripline/contracts/rule';
-import type { Journal } from './keyed-state/journal.ts';
 import { joinKey } from './keyed-state/keys.ts';
+import type { UndoLog } from './keyed-state/undo-log.ts';
 
 /** A timer of one rule in one workspace. */
 export type SetTimer = Timer & { workspace: string; rule: string };
@@ -25,8 +25,8 @@ export type Timers = ReturnType<typeof createTimers>;
  * All timers of one partition: an index by name and a binary heap by due time. The heap may hold timers that were
  * moved or cleared; one counts only while the index names that very object.
  */
-export function createTimers(options: { journal: Journal }) {
-  const { journal } = options;
+export function createTimers(options: { undoLog: UndoLog }) {
+  const { undoLog } = options;
   /** By workspace: most events clear a timer that was never set, where none is. */
   const index = new Map<string, Map<string, SetTimer>>();
   const heap: SetTimer[] = [];
@@ -76,7 +76,7 @@ export function createTimers(options: { journal: Journal }) {
     const timerBefore = standing(change);
     const changeBefore = changed.get(name);
     changed.set(name, change);
-    journal.note(() => {
+    undoLog.note(() => {
       if (changeBefore === undefined) changed.delete(name);
       else changed.set(name, changeBefore);
       if (timerBefore === undefined) remove(change);
@@ -132,7 +132,7 @@ export function createTimers(options: { journal: Journal }) {
     },
     changes: (): TimerChange[] => [...changed.values()],
     count: () => [...index.values()].reduce((sum, { size }) => sum + size, 0),
-    /** The changes are written. Undoing what is not is the journal's. */
+    /** The changes are written. Undoing what is not is the undo log's. */
     commit(): void {
       changed.clear();
     },

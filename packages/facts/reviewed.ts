@@ -13,7 +13,7 @@ import { type Account, isSameAccount } from './things.ts';
  * somebody who wrote and pushed none of it and may write to the repository. What could not have been heard is unknown. One
  * function for what webhooks told and for what the API answered: both are observations in the same facts.
  */
-export type Verdict = {
+export type ReviewVerdict = {
   is: 'reviewed' | 'unreviewed' | 'unknown';
   why: string;
   /** The commit that decides, and about which the API is to be asked where it is unknown. */
@@ -65,7 +65,11 @@ const isZero = (revision: string | undefined): boolean => revision === undefined
 const short = (revision: string): string => revision.slice(0, 12);
 
 /** Whether `revision` is reviewed. */
-export function isReviewed(revision: string, reader: ReviewReader, without: ReadonlySet<string> = new Set()): Verdict {
+export function isReviewed(
+  revision: string,
+  reader: ReviewReader,
+  without: ReadonlySet<string> = new Set(),
+): ReviewVerdict {
   if (isOld(revision, reader))
     return { is: 'reviewed', why: 'it was there before anybody listened', revision, seen: [] };
   const commit = reader.commit(revision);
@@ -82,7 +86,7 @@ export function isReviewed(revision: string, reader: ReviewReader, without: Read
  * Whether a build of protected branch `ref` at `revision` builds reviewed commits alone: those that came in beneath it since
  * the last build of the branch, too.
  */
-export function isReviewedBuild(revision: string, ref: string, reader: ReviewReader): Verdict {
+export function isReviewedBuild(revision: string, ref: string, reader: ReviewReader): ReviewVerdict {
   let verdict = isReviewed(revision, reader);
   let at = revision;
   for (let depth = 0; depth < deepest && verdict.is === 'reviewed'; depth += 1) {
@@ -101,7 +105,7 @@ export function isReviewedBuild(revision: string, ref: string, reader: ReviewRea
 }
 
 /** Whether `revision` is the head of a change that is approved at it, or of a merge queue's group of such changes. */
-export function isReviewedHead(revision: string, reader: ReviewReader, depth = 0): Verdict {
+export function isReviewedHead(revision: string, reader: ReviewReader, depth = 0): ReviewVerdict {
   const commit = reader.commit(revision);
   const verdicts = (commit?.changes ?? [])
     .filter(({ as }) => as === 'head')
@@ -159,7 +163,7 @@ function isOld(revision: string, reader: ReviewReader): boolean {
 }
 
 /** One push to an accepted branch, that brought `revision` in. */
-function ofLanding(told: Push, revision: string, reader: ReviewReader, without: ReadonlySet<string>): Verdict {
+function ofLanding(told: Push, revision: string, reader: ReviewReader, without: ReadonlySet<string>): ReviewVerdict {
   const tip = told.tip;
   const push =
     tip === revision ? told : (reader.commit(tip)?.pushes.find(({ eventId }) => eventId === told.eventId) ?? told);
@@ -181,7 +185,7 @@ function ofLanding(told: Push, revision: string, reader: ReviewReader, without: 
   const commits = push.commits?.length ? push.commits.map((one) => one.revision) : [tip];
   const isWhole = push.whole && push.commits !== undefined && push.commits.length > 0;
   let pending: string[] = [];
-  const parts: Verdict[] = [];
+  const parts: ReviewVerdict[] = [];
   for (const commit of commits) {
     pending.push(commit);
     const merges = changesMergedAs(commit, push.ref, reader);
@@ -196,7 +200,7 @@ function ofLanding(told: Push, revision: string, reader: ReviewReader, without: 
 }
 
 /** Commits that end in none that the provider reports as a merge: in order only where they end in a reviewed head itself. */
-function ofTail(tip: string, pending: readonly string[], push: Push, reader: ReviewReader): Verdict {
+function ofTail(tip: string, pending: readonly string[], push: Push, reader: ReviewReader): ReviewVerdict {
   const last = pending.at(-1)!;
   const heads = (reader.commit(last)?.changes ?? []).filter(({ as }) => as === 'head').map(({ change }) => change);
   const merged = heads.filter((change) =>
@@ -221,7 +225,7 @@ function ofSegment(
   push: Push,
   isWhole: boolean,
   reader: ReviewReader,
-): Verdict {
+): ReviewVerdict {
   const change = reader.change(number)!;
   const merged = change.merged.find((one) => one.revision === merge && one.base === push.ref)!;
   const approved = ofChange(number, merged.head, push.ref, reader);
@@ -253,7 +257,7 @@ function madeByProvider(
   by: Account | undefined,
   committer: string | undefined,
   reader: ReviewReader,
-): Verdict {
+): ReviewVerdict {
   const answer = answerOf(merge, reader);
   if (answer !== undefined) {
     const isOwn = answer.author !== undefined && (answer.author.type !== 'Bot' || isSameAccount(answer.author, by));
@@ -280,7 +284,7 @@ function changesMergedAs(revision: string, base: string, reader: ReviewReader): 
 }
 
 /** A commit of whose way into an accepted branch no push told: by what the API answered, if it did. */
-function byAnswer(revision: string, reader: ReviewReader): Verdict {
+function byAnswer(revision: string, reader: ReviewReader): ReviewVerdict {
   const commit = reader.commit(revision);
   const answer = answerOf(revision, reader);
   const of = (commit?.changes ?? []).map(({ change }) => change);
@@ -315,7 +319,13 @@ const answerOf = (revision: string, reader: ReviewReader) =>
   reader.commit(revision)?.answers.findLast(({ found }) => found);
 
 /** Whether change `number` was approved at `head`. `base`: the branch into which it was merged; undefined while it is open. */
-function ofChange(number: string, head: string, base: string | undefined, reader: ReviewReader, depth = 0): Verdict {
+function ofChange(
+  number: string,
+  head: string,
+  base: string | undefined,
+  reader: ReviewReader,
+  depth = 0,
+): ReviewVerdict {
   const change = reader.change(number);
   if (change === undefined) return unknown(head, `nothing was heard of change #${number}`);
   const merged = change.merged.find((one) => one.head === head && one.base === base);
@@ -507,13 +517,15 @@ const seenPush = (revision: string, push: Push, reader: ReviewReader): Seen => (
   what: `${push.by?.login ?? 'Somebody unnamed'} pushed ${short(push.tip)} to ${push.type} ${push.ref}`,
   ...(push.by === undefined ? {} : { by: push.by }),
 });
-const unknown = (revision: string, why: string): Verdict => ({ is: 'unknown', why, revision, seen: [] });
-const unreviewed = (revision: string, why: string, seen: readonly Seen[]): Verdict => ({
+const unknown = (revision: string, why: string): ReviewVerdict => ({ is: 'unknown', why, revision, seen: [] });
+const unreviewed = (revision: string, why: string, seen: readonly Seen[]): ReviewVerdict => ({
   is: 'unreviewed',
   why,
   revision,
   seen,
 });
 const rank = { reviewed: 0, unknown: 1, unreviewed: 2 } as const;
-const worst = (verdicts: readonly Verdict[]): Verdict => verdicts.reduce((a, b) => (rank[b.is] > rank[a.is] ? b : a));
-const bestOf = (verdicts: readonly Verdict[]): Verdict => verdicts.reduce((a, b) => (rank[b.is] < rank[a.is] ? b : a));
+const worst = (verdicts: readonly ReviewVerdict[]): ReviewVerdict =>
+  verdicts.reduce((a, b) => (rank[b.is] > rank[a.is] ? b : a));
+const bestOf = (verdicts: readonly ReviewVerdict[]): ReviewVerdict =>
+  verdicts.reduce((a, b) => (rank[b.is] < rank[a.is] ? b : a));

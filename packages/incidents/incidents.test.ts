@@ -134,9 +134,9 @@ test('what a person does is left for the log, with who, by what proof and why, a
     [`act:${id}:3`, { 'tripline.act.kind': 'incident-resolved', 'tripline.act.resolution': 'accepted' }],
     [`act:${id}:4`, { 'tripline.act.reason': 'it went on', 'tripline.act.proof': 'none' }],
   ]);
-  const story = (await readIncident(database.db, id))!;
-  expect(story.events[1]!.detail['reason']).toMatch(/^agreed, see \[github-token sha256:/);
-  expect(JSON.stringify([story, await acts(id)])).not.toContain('xxxx');
+  const history = (await readIncident(database.db, id))!;
+  expect(history.events[1]!.detail['reason']).toMatch(/^agreed, see \[github-token sha256:/);
+  expect(JSON.stringify([history, await acts(id)])).not.toContain('xxxx');
 });
 
 test('pages again for what no finding says: by what was answered, and by how grave it is', async () => {

@@ -38,8 +38,8 @@ export type IncidentEvent = {
 };
 
 /** An incident with its findings, oldest first, and all that happened to it, in order: the newest 1,000 of each. */
-export type IncidentStory = Incident & {
-  /** How many findings it has, those that are not listed and those that were withdrawn among them. */
+export type IncidentDetails = Incident & {
+  /** How many findings it has, those that are not listed and those that were retracted among them. */
   findingCount: number;
   findings: StoredFinding[];
   events: IncidentEvent[];
@@ -122,7 +122,7 @@ type Change = {
 };
 
 /**
- * One transaction: lock, decide, change, note it in the story, leave the jobs that tell people, and leave what the person
+ * One transaction: lock, decide, change, note it in the history, leave the jobs that tell people, and leave what the person
  * did for the log.
  */
 function transition(
@@ -196,7 +196,7 @@ const tripline: Actor = { via: 'tripline', id: 'tripline', name: 'tripline' };
 
 /**
  * Pages again for what people must hear of though no finding came: a response that failed, was refused, or is capped. In the
- * caller's transaction: raises the version, notes it in the story, and leaves the jobs that tell. The incident is open
+ * caller's transaction: raises the version, notes it in the history, and leaves the jobs that tell. The incident is open
  * again where it is critical, or was resolved as an attack that is now known to go on. False, and nothing done, when a
  * person resolved it as false or accepted.
  */
@@ -226,7 +226,7 @@ function isAnswered(row: IncidentRow): boolean {
   return row.state === 'acknowledged' && (row.acknowledged_generation ?? 0) === row.page_generation;
 }
 
-/** Adds a line to an incident's story, in the caller's transaction. */
+/** Adds a line to an incident's history, in the caller's transaction. */
 export async function addIncidentEvent(
   client: Pick<PoolClient, 'query'>,
   event: { incident: string; kind: IncidentEventKind; actor: Actor; detail?: Record<string, unknown> },
@@ -239,11 +239,11 @@ export async function addIncidentEvent(
   ]);
 }
 
-/** At most so many findings and lines of the story, the newest: an attacker decides how many there are. */
-const longestStory = 1000;
+/** At most so many findings and lines of the history, the newest: an attacker decides how many there are. */
+const longestHistory = 1000;
 
 /** In one statement, so that all of it is of one version. */
-export async function readIncident(db: Db, id: string): Promise<IncidentStory | undefined> {
+export async function readIncident(db: Db, id: string): Promise<IncidentDetails | undefined> {
   const { rows } = await db.pool.query<
     IncidentRow & { finding_count: number; findings: FindingJson[]; events: EventJson[] }
   >({
@@ -254,7 +254,7 @@ export async function readIncident(db: Db, id: string): Promise<IncidentStory | 
         (SELECT coalesce(json_agg(e), '[]') FROM (
           SELECT id, at, kind, actor, detail FROM incident_events WHERE incident = i.id ORDER BY id DESC LIMIT $2) e) AS events
       FROM incidents i WHERE i.id = $1`,
-    values: [id, longestStory],
+    values: [id, longestHistory],
   });
   const row = rows[0];
   if (row === undefined) return undefined;

@@ -98,7 +98,7 @@ test('a page rings anew for each rise, and for what is as grave as what was ackn
     fc.property(steps, (told) => {
       const { joining } = play(told);
       for (const incident of joining.incidents) {
-        const pages = joining.story.filter((line) => line.incident === incident && line.kind === 'paged');
+        const pages = joining.history.filter((line) => line.incident === incident && line.kind === 'paged');
         expect(pages.map(({ detail }) => detail['generation'])).toEqual(pages.map((_, place) => place + 1));
         expect(incident.pageGeneration).toBe(pages.length);
         const rises = pages.filter(({ detail }) => detail['former'] !== undefined);
@@ -112,7 +112,7 @@ test('a page rings anew for each rise, and for what is as grave as what was ackn
   );
 });
 
-test('an incident takes 5,000 findings, of which its story names some, and what comes then opens another', () => {
+test('an incident takes 5,000 findings, of which its history names some, and what comes then opens another', () => {
   const joining = createJoining([]);
   const about = (nth: number): Finding => ({
     ...{ ...someFinding(`flood ${nth}`, { person: 'eve' }), severity: 'low' },
@@ -123,5 +123,5 @@ test('an incident takes 5,000 findings, of which its story names some, and what 
   expect(incidents[5000]).not.toBe(incidents[0]);
   expect(incidents[5001]).toBe(incidents[5000]);
   expect(incidents[0]!.total).toBe(5000);
-  expect(joining.story.length).toBeLessThan(300);
+  expect(joining.history.length).toBeLessThan(300);
 });

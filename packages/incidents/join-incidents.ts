@@ -5,13 +5,13 @@ import type { IncidentEventKind, IncidentState, Resolution } from '@tripline/con
 export const joiningWindowMs = 24 * 3_600_000;
 /** Nor does one join an incident that was opened so long before it, ms: whoever is busy would have one for ever. */
 const longestJoiningMs = 7 * 24 * 3_600_000;
-/** Beyond so many findings the story counts instead of naming each: an attacker decides how many there are. */
+/** Beyond so many findings the history counts instead of naming each: an attacker decides how many there are. */
 const toldFindings = 200;
 /** As many findings an incident takes; what comes then opens another. Each that joins is held against all of them. */
 const mostFindings = 5000;
 /** As many things an incident is known by. */
 const mostEntities = 500;
-/** What makes two findings one story. A repository alone does not: too much happens in it. */
+/** What puts two findings into one incident. A repository alone does not: too much happens in it. */
 const joiningKinds: readonly Entity['kind'][] = ['user', 'run', 'credential', 'runner', 'commit', 'grant'];
 
 /** An incident while verdicts are laid on it. `id` is null until it is written. */
@@ -29,7 +29,7 @@ export type OpenIncident = {
   resolvedMs: number | null;
   /** Tripline resolved it, since nothing in it stood any more. */
   resolvedByUs: boolean;
-  /** Findings that are not withdrawn, by their severity; and how many there are in all. */
+  /** Findings that are not retracted, by their severity; and how many there are in all. */
   standing: Partial<Record<Severity, number>>;
   total: number;
   /** See migrations/0018_silences.sql. */
@@ -60,7 +60,7 @@ export type Grown = {
   atMs: number;
 };
 
-export type StoryLine = { incident: OpenIncident; kind: IncidentEventKind; detail: Record<string, unknown> };
+export type HistoryLine = { incident: OpenIncident; kind: IncidentEventKind; detail: Record<string, unknown> };
 
 export const entityName = (workspace: string, entity: Entity) => `${workspace}\0${entity.kind}\0${entity.id}`;
 /**
@@ -81,7 +81,7 @@ const isAtLeast = (severity: Severity, other: Severity) => severities.indexOf(se
  */
 export function createJoining(known: readonly OpenIncident[]) {
   const incidents = new Set(known);
-  const story: StoryLine[] = [];
+  const history: HistoryLine[] = [];
   const byEntity = new Map<string, Set<OpenIncident>>();
   for (const incident of known) for (const entity of incident.entities.values()) index(incident, entity);
   let ordinal = Math.max(0, ...known.map((incident) => incident.ordinal));
@@ -159,7 +159,7 @@ export function createJoining(known: readonly OpenIncident[]) {
     const open = { state: 'open', resolution: null, resolvedMs: null, resolvedByUs: false } as const;
     const nobodys = { acknowledgedSeverity: null, acknowledgedGeneration: null };
     Object.assign(incident, { ...open, ...nobodys } satisfies Partial<OpenIncident>);
-    story.push({ incident, kind: 'reopened', detail });
+    history.push({ incident, kind: 'reopened', detail });
   }
 
   /**
@@ -180,7 +180,7 @@ export function createJoining(known: readonly OpenIncident[]) {
     if (!rises && !isAsGrave && !alwaysTold.has(rule)) return;
     incident.pageGeneration += 1;
     const detail = { finding: id, title, severity, ...(rises ? { former } : {}), generation: incident.pageGeneration };
-    story.push({ incident, kind: 'paged', detail });
+    history.push({ incident, kind: 'paged', detail });
     if (isAcknowledged && rises && severity === 'critical') {
       const nobodys = { acknowledgedSeverity: null, acknowledgedGeneration: null };
       Object.assign(incident, { state: 'open', ...nobodys } satisfies Partial<OpenIncident>);
@@ -189,7 +189,7 @@ export function createJoining(known: readonly OpenIncident[]) {
 
   return {
     incidents,
-    story,
+    history,
     find(finding: Joining): OpenIncident {
       const atMs = Date.parse(finding.detectedAt);
       const joined = newestFor(finding, atMs);
@@ -201,34 +201,34 @@ export function createJoining(known: readonly OpenIncident[]) {
       }
       count(incident, finding.severity, 1);
       incident.total += 1;
-      if (joined === undefined) story.push({ incident, kind: 'opened', detail });
-      else if (incident.total <= toldFindings) story.push({ incident, kind: 'joined', detail });
+      if (joined === undefined) history.push({ incident, kind: 'opened', detail });
+      else if (incident.total <= toldFindings) history.push({ incident, kind: 'joined', detail });
       if (joined !== undefined) page(incident, finding);
       for (const entity of finding.entities) index(incident, entity);
       return incident;
     },
     /** False when the incident is resolved: what people decided stays. */
-    withdraw(
+    retract(
       incident: OpenIncident,
       severity: Severity,
-      withdrawal: { findingId: string; reason: string; atMs: number },
+      retraction: { findingId: string; reason: string; atMs: number },
     ): boolean {
       if (incident.state === 'resolved') return false;
-      touch(incident, withdrawal.atMs);
+      touch(incident, retraction.atMs);
       count(incident, severity, -1);
-      const { findingId, reason } = withdrawal;
+      const { findingId, reason } = retraction;
       if (incident.total <= toldFindings) {
-        story.push({ incident, kind: 'withdrawn', detail: { finding: findingId, reason } });
+        history.push({ incident, kind: 'withdrawn', detail: { finding: findingId, reason } });
       }
       if (gravest(incident) === undefined) {
-        const resolved = { state: 'resolved', resolution: 'false', resolvedMs: withdrawal.atMs } as const;
+        const resolved = { state: 'resolved', resolution: 'false', resolvedMs: retraction.atMs } as const;
         Object.assign(incident, { ...resolved, resolvedByUs: true } satisfies Partial<OpenIncident>);
-        story.push({ incident, kind: 'resolved', detail: { resolution: 'false', reason } });
+        history.push({ incident, kind: 'resolved', detail: { resolution: 'false', reason } });
       }
       return true;
     },
     /**
-     * A finding that was withdrawn from `incident` stands again, and reopens what was resolved for want of it. False when
+     * A finding that was retracted from `incident` stands again, and reopens what was resolved for want of it. False when
      * a person resolved the incident: what people decided stays.
      */
     reinstate(incident: OpenIncident, severity: Severity, finding: Again): boolean {
@@ -237,7 +237,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       touch(incident, Date.parse(finding.detectedAt));
       const detail = { finding: finding.id, rule: finding.rule, title: finding.title, again: true };
       if (incident.state === 'resolved') reopen(incident, detail);
-      if (incident.total <= toldFindings) story.push({ incident, kind: 'joined', detail });
+      if (incident.total <= toldFindings) history.push({ incident, kind: 'joined', detail });
       // It stands as it was found first: it makes nothing graver.
       if (isAtLeast(incident.severity, finding.severity)) page(incident, finding);
       return true;
@@ -246,7 +246,7 @@ export function createJoining(known: readonly OpenIncident[]) {
     prove(incident: OpenIncident, { findingId, atMs }: { findingId: string; atMs: number }): boolean {
       if (incident.state === 'resolved') return false;
       touch(incident, atMs);
-      story.push({ incident, kind: 'proven', detail: { finding: findingId } });
+      history.push({ incident, kind: 'proven', detail: { finding: findingId } });
       return true;
     },
     /**
@@ -266,7 +266,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       touch(incident, atMs);
       const named = entities.map(({ kind, id }) => `${kind} ${id}`);
       const rises = severity === undefined ? {} : { severity, former };
-      story.push({ incident, kind: 'grown', detail: { finding: findingId, title, lines, named, ...rises } });
+      history.push({ incident, kind: 'grown', detail: { finding: findingId, title, lines, named, ...rises } });
       for (const entity of entities) index(incident, entity);
       if (severity !== undefined) page(incident, { id: findingId, rule, title, severity });
       return true;
@@ -282,7 +282,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       if (incident.state === 'resolved') return;
       touch(incident, atMs);
       incident.severity = gravest(incident) ?? 'low';
-      story.push({ incident, kind: 'lowered', detail: { finding: findingId, reason } });
+      history.push({ incident, kind: 'lowered', detail: { finding: findingId, reason } });
     },
   };
 }

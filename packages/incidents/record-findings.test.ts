@@ -43,11 +43,11 @@ test('what joins or leaves an acknowledged incident leaves it acknowledged', asy
   expect(await incidentOf(second)).toBe(incident);
   expect(await read()).toMatchObject({ state: 'acknowledged', version: 3, acknowledged: { by: ada } });
 
-  const withdrawal = (findingId: string) =>
-    ({ kind: 'withdrawn', withdrawal: { findingId, reason: 'it was allowed', atMs: Date.now() } }) as const;
-  await inTransaction(database.db, (client) => recordVerdicts(client, [withdrawal(first.id)], []));
+  const retraction = (findingId: string) =>
+    ({ kind: 'retracted', retraction: { findingId, reason: 'it was allowed', atMs: Date.now() } }) as const;
+  await inTransaction(database.db, (client) => recordVerdicts(client, [retraction(first.id)], []));
   expect(await read()).toMatchObject({ state: 'acknowledged', version: 4, acknowledged: { by: ada } });
-  await inTransaction(database.db, (client) => recordVerdicts(client, [withdrawal(second.id)], []));
+  await inTransaction(database.db, (client) => recordVerdicts(client, [retraction(second.id)], []));
   expect(await read()).toMatchObject({ state: 'resolved', resolved: { resolution: 'false' } });
 });
 
@@ -57,8 +57,8 @@ test('whoever resolves or reopens an incident leaves for the log what its standi
   const gone = { ...toldAgo(2000, 'taken back', ['rosalind']), entities: [{ kind: 'user' as const, id: 'rosalind' }] };
   await recordFindings(database.db, [{ ...stands, entities: [...stands.entities, runner, runner] }, gone]);
   const incident = await incidentOf(stands);
-  const withdrawal = { findingId: gone.id, reason: 'it was allowed', atMs: Date.now() };
-  await inTransaction(database.db, (client) => recordVerdicts(client, [{ kind: 'withdrawn', withdrawal }], []));
+  const retraction = { findingId: gone.id, reason: 'it was allowed', atMs: Date.now() };
+  await inTransaction(database.db, (client) => recordVerdicts(client, [{ kind: 'retracted', retraction }], []));
   await acknowledge(database.db, incident, ada);
   await resolve(database.db, incident, 'accepted', ada, 'bought yesterday');
   await reopen(database.db, incident, ada);
@@ -100,10 +100,10 @@ const dayMs = 24 * hourMs;
 async function readOf(finding: Finding) {
   const incident = await incidentOf(finding);
   const [listed] = (await listIncidents(database.db, { limit: 1000 })).filter(({ id }) => id === incident);
-  return { ...listed!, story: (await readIncident(database.db, incident))! };
+  return { ...listed!, history: (await readIncident(database.db, incident))! };
 }
 const graver = (finding: Finding, severity: Finding['severity']): Finding => ({ ...finding, severity });
-const kinds = (read: Awaited<ReturnType<typeof readOf>>) => read.story.events.map(({ kind }) => kind);
+const kinds = (read: Awaited<ReturnType<typeof readOf>>) => read.history.events.map(({ kind }) => kind);
 
 test('a finding that is less grave than what somebody acknowledged pages nobody', async () => {
   const first = graver(toldAgo(3000, 'acknowledged as high', ['peggy']), 'high');
@@ -143,7 +143,7 @@ test('what becomes critical pages again, and is nobody’s any more', async () =
   await recordFindings(database.db, [graver(toldAgo(4000, 'critical', ['wendy']), 'critical')]);
   const read = await readOf(first);
   expect(read).toMatchObject({ state: 'open', severity: 'critical', acknowledged: null, pageGeneration: 2 });
-  expect(read.story.events.at(-1)).toMatchObject({ kind: 'paged', detail: { former: 'high', severity: 'critical' } });
+  expect(read.history.events.at(-1)).toMatchObject({ kind: 'paged', detail: { former: 'high', severity: 'critical' } });
 });
 
 test('joining ends seven days after an incident was opened, however busy it is', async () => {
@@ -161,11 +161,11 @@ test.each(['merge-bot[bot]', 'web-flow', 'github-actions[bot]', 'Ghost'])('%s jo
   expect(await incidentOf(second)).not.toBe(await incidentOf(first));
 });
 
-test('growth is counted beyond what the story names', async () => {
+test('growth is counted beyond what the history names', async () => {
   const told = Array.from({ length: 205 }, (_, n) => toldAgo(5000 - n, `one of many ${n}`, ['flood']));
   await recordFindings(database.db, told);
   const read = await readOf(told[0]!);
-  expect(read.story.findingCount).toBe(205);
+  expect(read.history.findingCount).toBe(205);
   expect(new Set(await Promise.all([0, 100, 204].map((n) => incidentOf(told[n]!)))).size).toBe(1);
   expect(kinds(read).filter((kind) => kind === 'joined')).toHaveLength(199);
 });
@@ -226,9 +226,9 @@ describe('a finding for which a narrower rule speaks', () => {
     kind: 'superseded',
     change: { findingId: of.id, rule: of.rule, atMs: Date.now(), by },
   });
-  const withdrawn = ({ id }: Finding): RuleVerdict => ({
-    kind: 'withdrawn',
-    withdrawal: { findingId: id, reason: 'it was allowed', atMs: Date.now() },
+  const retracted = ({ id }: Finding): RuleVerdict => ({
+    kind: 'retracted',
+    retraction: { findingId: id, reason: 'it was allowed', atMs: Date.now() },
   });
   const jobsOf = async ({ id }: Finding) => {
     const { rows } = await database.db.pool.query('SELECT 1 FROM graphile_worker.jobs WHERE key = $1', [
@@ -249,7 +249,7 @@ describe('a finding for which a narrower rule speaks', () => {
     expect(await listFindings(database.db, { superseded: true })).toMatchObject([{ id: wide.id }]);
     expect([await jobsOf(narrow), await jobsOf(wide)]).toEqual([1, 0]);
 
-    await record([withdrawn(narrow), superseded(wide, null)]);
+    await record([retracted(narrow), superseded(wide, null)]);
     expect(await readFinding(database.db, wide.id)).toMatchObject({
       incident: expect.stringMatching(/^INC-/),
       supersededBy: null,
@@ -264,14 +264,14 @@ describe('a finding for which a narrower rule speaks', () => {
     await record([{ kind: 'found', finding: narrow }, superseded(wide, narrow.id)]);
     const id = await incidentOf(wide);
     expect(await incidentOf(narrow)).toBe(id);
-    await record([withdrawn(narrow)]);
+    await record([retracted(narrow)]);
     expect(await readIncident(database.db, id)).toMatchObject({ state: 'resolved' });
     await record([superseded(wide, null)]);
     expect(await readIncident(database.db, id)).toMatchObject({ state: 'open' });
     await record([superseded(wide, narrow.id)]);
     expect(await readIncident(database.db, id)).toMatchObject({ state: 'resolved' });
     // It is out of it already.
-    await record([withdrawn(wide)]);
+    await record([retracted(wide)]);
     expect(await readFinding(database.db, wide.id)).toMatchObject({ retracted: { reason: 'it was allowed' } });
     await record([{ kind: 'reinstated', finding: wide }]);
     expect(await readIncident(database.db, id)).toMatchObject({ state: 'open' });
@@ -358,7 +358,7 @@ describe('a finding that rests on an unproven delivery', () => {
     await record([{ kind: 'lowered', change: change(other, { reason: 'neither here' }) }]);
     expect(await incident(one)).toMatchObject({ severity: 'low', state: 'open' });
     await record(
-      [one, other].map(({ id }) => ({ kind: 'withdrawn', withdrawal: { findingId: id, reason: 'x', atMs: 1 } })),
+      [one, other].map(({ id }) => ({ kind: 'retracted', retraction: { findingId: id, reason: 'x', atMs: 1 } })),
     );
     expect(await incident(one)).toMatchObject({ state: 'resolved' });
   });
@@ -383,13 +383,13 @@ describe('a finding that rests on an unproven delivery', () => {
 
   test('stands again on what is heard then, proved or not', async () => {
     const finding = await found('again', 'omar');
-    const withdrawal = { findingId: finding.id, reason: 'explained', atMs: Date.now() };
+    const retraction = { findingId: finding.id, reason: 'explained', atMs: Date.now() };
     const { unproven: _, ...proved } = finding;
-    await record([{ kind: 'withdrawn', withdrawal }]);
+    await record([{ kind: 'retracted', retraction }]);
     await record([{ kind: 'reinstated', finding: proved }]);
     expect(await read(finding.id)).not.toHaveProperty('unproven');
     await record([
-      { kind: 'withdrawn', withdrawal },
+      { kind: 'retracted', retraction },
       { kind: 'reinstated', finding },
     ]);
     expect(await read(finding.id)).toMatchObject({ unproven: true });
@@ -447,9 +447,9 @@ describe('a finding that rests on an unproven delivery', () => {
     });
   });
 
-  test('changes no more once it is withdrawn, and what people decided stays', async () => {
+  test('changes no more once it is retracted, and what people decided stays', async () => {
     const gone = await found('gone', 'mia');
-    await record([{ kind: 'withdrawn', withdrawal: { findingId: gone.id, reason: 'explained', atMs: Date.now() } }]);
+    await record([{ kind: 'retracted', retraction: { findingId: gone.id, reason: 'explained', atMs: Date.now() } }]);
     await record([
       { kind: 'lowered', change: change(gone, { reason: 'x' }) },
       { kind: 'proven', change: change(gone) },

@@ -9,7 +9,7 @@ import { createJoining, entityName, joiningWindowMs, joins, type OpenIncident } 
 /** What a rule said, in the order in which rules said it. */
 export type RuleVerdict =
   | { kind: 'found' | 'reinstated'; finding: Finding; supersededBy?: string }
-  | { kind: 'withdrawn'; withdrawal: { findingId: string; reason: string; atMs: number } }
+  | { kind: 'retracted'; retraction: { findingId: string; reason: string; atMs: number } }
   | { kind: 'proven' | 'lowered' | 'grown' | 'superseded'; change: FindingChange };
 type FindingChange = { findingId: string; rule: string; atMs: number; reason?: string; by?: string | null } & Growth;
 /** What a finding has beside what it had; `response` is the whole playbook. */
@@ -26,7 +26,7 @@ type Growth = {
 export type Recorded = {
   found: number;
   silenced: number;
-  withdrawn: number;
+  retracted: number;
   reinstated: number;
   proven: number;
   lowered: number;
@@ -38,7 +38,7 @@ export const nothingRecorded: Recorded = {
   ...{
     found: 0,
     silenced: 0,
-    withdrawn: 0,
+    retracted: 0,
     reinstated: 0,
     proven: 0,
     lowered: 0,
@@ -52,7 +52,7 @@ const tripline: Actor = { via: 'tripline', id: 'tripline', name: 'tripline' };
 
 type KnownFinding = {
   incident: string | null;
-  withdrawn: boolean;
+  retracted: boolean;
   severity: Severity;
   unproven: boolean;
   excepted: boolean;
@@ -64,11 +64,11 @@ type KnownFinding = {
 type Facts = Pick<Finding, 'workspace' | 'rule' | 'subject' | 'title' | 'entities' | 'confidence'>;
 /** A finding while verdicts are laid on it. */
 type Standing = Omit<KnownFinding, 'incident'> & { incident: OpenIncident | null };
-type Withdrawal = { reason: string; atMs: number };
+type Retraction = { reason: string; atMs: number };
 /** What else becomes of a finding's row. */
 type Change = {
   unproven?: boolean;
-  lowered?: Withdrawal;
+  lowered?: Retraction;
   growth?: Growth;
   supersededBy?: string | null;
   silence?: Silence;
@@ -85,7 +85,7 @@ type Insert = {
 /**
  * Records what a batch found and took back, with the incidents and jobs that follow, in the caller's transaction. The
  * caller has moved its position there already, so nobody else writes findings of these workspaces meanwhile; people may
- * act on incidents, whose rows are locked. A finding that stands there already adds nothing; one that was withdrawn stands
+ * act on incidents, whose rows are locked. A finding that stands there already adds nothing; one that was retracted stands
  * again. `ofConfig`: the silences of tripline.yaml; those that people added are read along. What an exception covers, by `coveredBy`,
  * is kept and told to nobody, and so is what a narrower rule found too, until that is taken back.
  */
@@ -109,8 +109,8 @@ export async function recordVerdicts(
     standing.set(id, { ...one, incident: own });
   }
   const inserts = new Map<string, Insert>();
-  /** By finding, what its row says in the end; null takes a withdrawal back. */
-  const withdrawals = new Map<string, Withdrawal | null>();
+  /** By finding, what its row says in the end; null takes a retraction back. */
+  const retractions = new Map<string, Retraction | null>();
   const changes = new Map<string, Change>();
   const remediate = new Set<string>();
   /** Findings that are told after all, since no exception covers what they became. */
@@ -120,16 +120,16 @@ export async function recordVerdicts(
     const id = findingOf(verdict);
     const one = standing.get(id);
     if ('change' in verdict) {
-      if (one === undefined || one.withdrawn) continue;
+      if (one === undefined || one.retracted) continue;
       changes.set(id, { ...changes.get(id), ...lay(verdict, one, changes.get(id)) });
-    } else if (verdict.kind === 'withdrawn') {
-      const { withdrawal } = verdict;
-      if (one === undefined || one.withdrawn) continue;
+    } else if (verdict.kind === 'retracted') {
+      const { retraction } = verdict;
+      if (one === undefined || one.retracted) continue;
       const incident = incidentIn(one);
-      if (incident !== null && !joining.withdraw(incident, one.severity, withdrawal)) continue;
-      one.withdrawn = true;
-      withdrawals.set(id, withdrawal);
-      recorded.withdrawn += 1;
+      if (incident !== null && !joining.retract(incident, one.severity, retraction)) continue;
+      one.retracted = true;
+      retractions.set(id, retraction);
+      recorded.retracted += 1;
     } else if (one === undefined) {
       const { finding, supersededBy = null } = verdict;
       const exception = supersededBy === null ? (coveredBy(finding) ?? null) : null;
@@ -138,14 +138,14 @@ export async function recordVerdicts(
       const incident = isHeld || silence !== null ? null : joining.find(finding);
       const { severity, unproven = false } = finding;
       const excepted = exception !== null;
-      standing.set(id, { incident, withdrawn: false, severity, unproven, excepted, supersededBy, facts: finding });
+      standing.set(id, { incident, retracted: false, severity, unproven, excepted, supersededBy, facts: finding });
       inserts.set(id, { finding, incident, silence, exception, supersededBy });
       if (incident !== null) remediate.add(id);
       if (supersededBy !== null) recorded.superseded += 1;
       else recorded[exception !== null ? 'excepted' : silence === null ? 'found' : 'silenced'] += 1;
-    } else if (one.withdrawn) {
-      one.withdrawn = false;
-      withdrawals.set(id, null);
+    } else if (one.retracted) {
+      one.retracted = false;
+      retractions.set(id, null);
       // It rests on what was heard now.
       const { unproven = false } = verdict.finding;
       if (unproven !== one.unproven) changes.set(id, { ...changes.get(id), unproven });
@@ -163,7 +163,7 @@ export async function recordVerdicts(
     }
   }
 
-  await write(client, { joining, inserts: [...inserts.values()], withdrawals, changes, remediate, toldNow });
+  await write(client, { joining, inserts: [...inserts.values()], retractions, changes, remediate, toldNow });
   return recorded;
 
   /** More evidence alone is kept and told to nobody anew: a second delivery of the same act is no news. */
@@ -221,7 +221,7 @@ export async function recordVerdicts(
     if (by !== null) {
       recorded.superseded += 1;
       const reason = `finding ${by.slice(0, 8)} of a narrower rule says the same`;
-      if (!spoke && incident !== null) joining.withdraw(incident, severity, { findingId, reason, atMs });
+      if (!spoke && incident !== null) joining.retract(incident, severity, { findingId, reason, atMs });
     } else if (incident === null) tell(findingId, one, atMs);
     else {
       const { title } = facts;
@@ -268,7 +268,7 @@ function together(before: Growth | undefined, after: Growth): Growth {
 
 function findingOf(verdict: RuleVerdict): string {
   if ('change' in verdict) return verdict.change.findingId;
-  return verdict.kind === 'withdrawn' ? verdict.withdrawal.findingId : verdict.finding.id;
+  return verdict.kind === 'retracted' ? verdict.retraction.findingId : verdict.finding.id;
 }
 
 /** How a silence is named beside the finding that it silenced. */
@@ -276,7 +276,7 @@ const nameOfSilence = (silence: Silence) =>
   `${silence.id ?? describeScope(silence)} until ${silence.until}: ${silence.reason}`;
 
 /**
- * What is known of the findings already, and the incidents that some finding may join or some withdrawal concerns, locked
+ * What is known of the findings already, and the incidents that some finding may join or some retraction concerns, locked
  * in one order. One statement, since findings wait for it.
  */
 async function readAndLock(
@@ -297,7 +297,7 @@ async function readAndLock(
   }>({
     name: 'verdicts-known',
     text: `WITH known AS MATERIALIZED (
-       SELECT id, incident, withdrawn_at IS NOT NULL AS withdrawn, severity, unproven, excepted IS NOT NULL AS excepted,
+       SELECT id, incident, withdrawn_at IS NOT NULL AS retracted, severity, unproven, excepted IS NOT NULL AS excepted,
          superseded_by AS "supersededBy", json_build_object('workspace', workspace, 'rule', rule, 'subject', subject,
            'title', title, 'confidence', confidence, 'entities', entities) AS facts
        FROM findings
@@ -372,23 +372,23 @@ async function readIncidents(client: ClientBase, ids: readonly string[]): Promis
 type Written = {
   joining: ReturnType<typeof createJoining>;
   inserts: readonly Insert[];
-  withdrawals: ReadonlyMap<string, Withdrawal | null>;
+  retractions: ReadonlyMap<string, Retraction | null>;
   changes: ReadonlyMap<string, Change>;
   remediate: ReadonlySet<string>;
   toldNow: ReadonlyMap<string, OpenIncident>;
 };
 
 /**
- * Everything at once: incidents with their entities, findings, the story, and the jobs that follow. People hear of each
+ * Everything at once: incidents with their entities, findings, the history, and the jobs that follow. People hear of each
  * changed incident; every finding that they hear of goes through the guard. One statement, since each round trip is time
  * in which an attacker goes on.
  */
 async function write(
   client: ClientBase,
-  { joining, inserts, withdrawals, changes, remediate, toldNow }: Written,
+  { joining, inserts, retractions, changes, remediate, toldNow }: Written,
 ): Promise<void> {
   const changed = [...joining.incidents].filter((incident) => incident.changed);
-  if (changed.length === 0 && inserts.length + withdrawals.size + changes.size === 0) return;
+  if (changed.length === 0 && inserts.length + retractions.size + changes.size === 0) return;
   const placeOf = new Map(changed.map((incident, place) => [incident, place]));
   const incidents = changed.map((incident, place) => ({
     ...incident,
@@ -397,8 +397,8 @@ async function write(
   }));
   const fresh = new Set(inserts.map(({ finding }) => finding.id));
   const findings = inserts.map(({ finding, incident, silence, exception, supersededBy }) => {
-    const withdrawal = withdrawals.get(finding.id);
-    const withdrawn = withdrawal ? { atMs: withdrawal.atMs, withdrawnReason: withdrawal.reason } : {};
+    const retraction = retractions.get(finding.id);
+    const retracted = retraction ? { atMs: retraction.atMs, retractedReason: retraction.reason } : {};
     const { lowered, ...rest } = changedBy(changes.get(finding.id), finding);
     return {
       ...rest,
@@ -410,10 +410,10 @@ async function write(
       silencedUntil: silence?.until,
       supersededBy,
       excepted: exception && { owner: exception.owner, reason: exception.reason, until: exception.until },
-      ...withdrawn,
+      ...retracted,
     };
   });
-  const known = [...new Set([...withdrawals.keys(), ...changes.keys()])].filter((id) => !fresh.has(id));
+  const known = [...new Set([...retractions.keys(), ...changes.keys()])].filter((id) => !fresh.has(id));
   const marks = known.map((id) => {
     const { unproven, lowered, growth, supersededBy, silence, exception } = changes.get(id) ?? {};
     const { evidence = [], entities = [], response = [], ...grown } = growth ?? {};
@@ -430,9 +430,9 @@ async function write(
       Object.assign(change, { silencedBy: name, silenceId: silence.id ?? name, silencedUntil: silence.until });
     }
     // Marked without `atMs` and `reason`, the finding stands again.
-    return { id, ...withdrawals.get(id), marked: withdrawals.has(id), ...change };
+    return { id, ...retractions.get(id), marked: retractions.has(id), ...change };
   });
-  const story = joining.story.map(({ incident, kind, detail }, line) => ({
+  const history = joining.history.map(({ incident, kind, detail }, line) => ({
     ...{ line, place: placeOf.get(incident)!, kind, detail },
   }));
   // A finding that stands there already fails the transaction on purpose: `known` has seen all of these workspaces.
@@ -444,14 +444,14 @@ async function write(
       JSON.stringify(incidents),
       JSON.stringify(findings),
       JSON.stringify(marks),
-      JSON.stringify(story),
+      JSON.stringify(history),
       JSON.stringify([...remediate]),
     ],
   });
 }
 
 /** A finding that is to be inserted, with what became of it within the same batch. */
-function changedBy(change: Change | undefined, finding: Finding): Finding & { lowered?: Withdrawal } {
+function changedBy(change: Change | undefined, finding: Finding): Finding & { lowered?: Retraction } {
   if (change === undefined) return finding;
   const { lowered, growth } = change;
   const { unproven: _, ...whole } = finding;
@@ -504,13 +504,13 @@ WITH numbered AS MATERIALIZED (
     owasp, silenced_by, excepted, superseded_by, withdrawn_at, withdrawn_reason, unproven, lowered_at, lowered_reason)
   SELECT f.id, n.name, rule, f.workspace, subject, occasion, f.severity, confidence, f.title, summary,
     "decidingEvent", "occurredAt", "detectedAt", evidence, f.entities, response, remedy, silence, attack,
-    "attackVersion", owasp, "silencedBy", excepted, "supersededBy", to_timestamp("atMs" / 1000), "withdrawnReason",
+    "attackVersion", owasp, "silencedBy", excepted, "supersededBy", to_timestamp("atMs" / 1000), "retractedReason",
     coalesce(unproven, false), to_timestamp("loweredAtMs" / 1000), "loweredReason"
   FROM json_to_recordset($3::json) AS f(place int, id text, rule text, workspace text, subject text,
     occasion text, severity text, confidence text, title text, summary text, "decidingEvent" text,
     "occurredAt" timestamptz, "detectedAt" timestamptz, evidence jsonb, entities jsonb, response jsonb, remedy jsonb,
     silence text, attack text[], "attackVersion" text, owasp text[], "silencedBy" text, excepted jsonb, "supersededBy" text, "atMs" float8,
-    "withdrawnReason" text, unproven boolean, "loweredAtMs" float8, "loweredReason" text)
+    "retractedReason" text, unproven boolean, "loweredAtMs" float8, "loweredReason" text)
   LEFT JOIN numbered n ON n.place = f.place
 ), silenced AS (
   -- Told when that is over, as far as it still stands.

@@ -50,8 +50,8 @@ const record = (findings: readonly Finding[], silences: readonly Silence[] = [])
     ),
   );
 const lay = (verdict: RuleVerdict) => inTransaction(database.db, (client) => recordVerdicts(client, [verdict], []));
-const withdraw = ({ id: findingId }: Finding) =>
-  lay({ kind: 'withdrawn', withdrawal: { findingId, reason: 'it was allowed', atMs: Date.now() } });
+const retract = ({ id: findingId }: Finding) =>
+  lay({ kind: 'retracted', retraction: { findingId, reason: 'it was allowed', atMs: Date.now() } });
 const endAll = () =>
   database.db.pool.query(
     `UPDATE silences SET until = clock_timestamp() - interval '1 s';
@@ -85,7 +85,7 @@ test('what still stands at the end comes back as one incident, once, without res
   await addSilence(cli, { actor: 'mallory', ...month }, ada);
   const [one, two, gone] = [found('one'), found('two', { severity: 'high' }), found('gone')];
   await record([one, two, gone]);
-  await withdraw(gone);
+  await retract(gone);
   expect(await tellEndedSilences(detector)).toBe(0);
   await endAll();
   const opened = await Promise.all(Array.from({ length: 3 }, () => tellEndedSilences(detector)));
@@ -94,15 +94,15 @@ test('what still stands at the end comes back as one incident, once, without res
   expect(others).toEqual([]);
   expect(incident).toMatchObject({ state: 'open', severity: 'high', workspace: 'acme' });
   expect(incident!.title).toMatch(/^2 findings silenced until \d{4}-.* still stand$/);
-  const story = (await readIncident(database.db, incident!.id))!;
-  expect(story.findings.map(({ subject }) => subject).sort()).toEqual(['one', 'two']);
-  expect(story.events).toMatchObject([{ kind: 'opened', detail: { findings: 2 } }]);
+  const history = (await readIncident(database.db, incident!.id))!;
+  expect(history.findings.map(({ subject }) => subject).sort()).toEqual(['one', 'two']);
+  expect(history.events).toMatchObject([{ kind: 'opened', detail: { findings: 2 } }]);
   expect(await jobs()).toEqual([`notify:${incident!.id}`]);
   expect(await tellEndedSilences(detector)).toBe(0);
 
   // From here on it is an incident like any other.
-  await withdraw(one);
-  await withdraw(two);
+  await retract(one);
+  await retract(two);
   expect(await incidents()).toMatchObject([{ state: 'resolved', resolved: { resolution: 'false' } }]);
 });
 
@@ -110,7 +110,7 @@ test('what stands again after its silence ended is told too', async () => {
   await addSilence(cli, { actor: 'mallory', ...month }, ada);
   const one = found('comes and goes');
   await record([one]);
-  await withdraw(one);
+  await retract(one);
   await endAll();
   expect(await tellEndedSilences(detector)).toBe(0);
   await lay({ kind: 'reinstated', finding: one });

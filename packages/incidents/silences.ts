@@ -166,7 +166,7 @@ async function tellEnded(
   client: PoolClient,
   { silence, workspace }: { silence: string; workspace: string },
 ): Promise<boolean> {
-  // Locked, so that the detector withdraws none of them meanwhile; whoever else is at it finds none left.
+  // Locked, so that the detector retracts none of them meanwhile; whoever else is at it finds none left.
   const { rows: found } = await client.query<{ id: string; severity: Severity; until: Date; silenced_by: string }>(
     `SELECT f.id, f.severity, least(sf.until, s.expired_at) AS until, f.silenced_by FROM silenced_findings sf
        JOIN findings f ON f.id = sf.finding LEFT JOIN silences s ON s.id = sf.silence

@@ -2,7 +2,7 @@ import { eventIs } from '@tripline/contracts/event';
 import { defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
-import { tell } from './story.ts';
+import { tell } from './evidence.ts';
 
 const isOpening = eventIs('dev.cdeventsx.tripline-breakglass.opened');
 const nothing: readonly string[] = [];

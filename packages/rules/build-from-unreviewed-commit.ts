@@ -10,7 +10,7 @@ import * as review from '@tripline/facts/reviewed';
 import { type Attempt, differsInPlainJobs, environmentsOf, linesOf, type Run, runs } from '@tripline/facts/runs';
 import { type Account, commitKeyIn } from '@tripline/facts/things';
 import { z } from 'zod';
-import { shortSha } from './story.ts';
+import { shortSha } from './evidence.ts';
 
 const formOfAccount = 'an account as `login:id`, since a login can change hands, or an app as `name[bot]`';
 const account = z.string().regex(/^(?:[^\s:]+:\d+|[^\s:]+\[bot\])$/, formOfAccount);
@@ -208,7 +208,7 @@ function reasonOf(
   return { what: `a run with secrets whose CI files were changed on the way to ${ref}`, seen: changed.seen };
 }
 
-function found({ place, revision, attempt, ...build }: Build, verdict: review.Verdict, why: Why): Conclusion {
+function found({ place, revision, attempt, ...build }: Build, verdict: review.ReviewVerdict, why: Why): Conclusion {
   const { provider, instance, name: repository, id: repositoryId } = place;
   const who = verdict.seen.findLast(({ by }) => by !== undefined)?.by ?? build.by;
   const isDynamic = attempt?.trigger === 'dynamic' || attempt?.path?.startsWith('dynamic/') === true;

@@ -3,7 +3,7 @@ import { clip } from '@tripline/contracts/text';
 import { credentialInWords, credentials } from '@tripline/facts/credentials';
 import { isLearned } from '@tripline/facts/runner-standing';
 import { z } from 'zod';
-import { because } from './story.ts';
+import { because } from './evidence.ts';
 
 const settings = z.strictObject({});
 

@@ -352,7 +352,7 @@ describe('K7: where a runner is registered', () => {
       untilMs: s(7200),
     });
     expect(late.findings).toEqual([]);
-    expect(late.withdrawn).toHaveLength(1);
+    expect(late.retracted).toHaveLength(1);
   });
 });
 
@@ -486,14 +486,14 @@ describe('K6: what somebody can fill', () => {
       day 1  09:00  ada  starts run 900 of deploy in acme/app at main1
       day 1  09:01  ada  starts job deploy of run 900 (on x7; to production)`;
     const text = `${first}${Array.from({ length: 70 }, (_, n) => named(n, `e${n}`)).join('')}`;
-    const { findings, withdrawn } = playTimeline({
+    const { findings, retracted } = playTimeline({
       rules: [rule],
       events: [dayOne, ...eventsOf(text)],
       untilMs: s(4 * day),
     });
     expect(findings.map((finding) => finding.rule).sort()).toEqual(['credential-new-runner', 'state-flooded']);
     expect(findings.find((finding) => finding.rule === rule.id)!.evidence[0]!.eventId).toBe('line-3');
-    expect(withdrawn).toEqual([]);
+    expect(retracted).toEqual([]);
   });
 
   test('jobs of no interest on a known runner make it no less known', () => {

@@ -11,7 +11,7 @@ import { elsewhereOf, isKnownPool, isLearned, standingAt } from '@tripline/facts
 import { type Runner, runners, type Work } from '@tripline/facts/runners';
 import { runs } from '@tripline/facts/runs';
 import { z } from 'zod';
-import { because, hasLogin } from './story.ts';
+import { because, hasLogin } from './evidence.ts';
 
 /** As many runs, credentials and runners a finding names, and as much work it tells: whoever sets off jobs chooses how much there is. */
 const mostNamed = 5;

@@ -101,9 +101,9 @@ describe('beside the wider rule', () => {
       ...{ ...event, atMs: event.atMs + 3_600_000 },
       time: new Date(event.atMs).toISOString(),
     }));
-    const { findings, withdrawn, changes } = play([key(50, 'broker[bot]'), ...late]);
+    const { findings, retracted, changes } = play([key(50, 'broker[bot]'), ...late]);
     expect(findings).toEqual([]);
-    expect(withdrawn.map((one) => one.rule).sort()).toEqual([rule.id, wider.id]);
+    expect(retracted.map((one) => one.rule).sort()).toEqual([rule.id, wider.id]);
     expect(changes).toEqual([]);
   });
 

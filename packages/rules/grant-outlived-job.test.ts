@@ -71,10 +71,10 @@ test('a grant that its job leaves behind is found when the grace is over', () =>
 });
 
 test('a grant that is taken back in time is quiet in any order, and so is one that no job gave', () => {
-  const story = { rules: [rule], settings, untilMs };
-  expectSameInAnyOrder({ ...story, events: [run, started, granted(20), removed(90), finished] }, []);
-  expectSameInAnyOrder({ ...story, events: [run, started, granted(20), finished, removed(150)] }, []);
-  expectSameInAnyOrder({ ...story, events: [run, started, finished, granted(900)] }, []);
+  const timeline = { rules: [rule], settings, untilMs };
+  expectSameInAnyOrder({ ...timeline, events: [run, started, granted(20), removed(90), finished] }, []);
+  expectSameInAnyOrder({ ...timeline, events: [run, started, granted(20), finished, removed(150)] }, []);
+  expectSameInAnyOrder({ ...timeline, events: [run, started, finished, granted(900)] }, []);
 });
 
 test('a removal in time that is heard of late takes the finding back; one that came too late does not', () => {
@@ -86,7 +86,7 @@ test('a removal in time that is heard of late takes the finding back; one that c
     untilMs,
   });
   expect(played.findings).toEqual([]);
-  expect(played.withdrawn.map(({ reason }) => reason)).toEqual(['it was removed in time']);
+  expect(played.retracted.map(({ reason }) => reason)).toEqual(['it was removed in time']);
   expectSameInAnyOrder(
     { rules: [rule], events: [run, started, granted(20), finished, removed(600)], settings, untilMs },
     found,
@@ -110,8 +110,8 @@ const record = (from: number, to: number) =>
 
 test('what break-glass excused is judged again when it ends: taken back by then or found', () => {
   for (const more of [settings, {}]) {
-    const story = { rules: [rule], settings: more, untilMs };
-    const { findings } = playTimeline({ ...story, events: [record(0, 3600), granted(20)] });
+    const timeline = { rules: [rule], settings: more, untilMs };
+    const { findings } = playTimeline({ ...timeline, events: [record(0, 3600), granted(20)] });
     expect(findings).toHaveLength(1);
     expect(findings[0]).toMatchObject({
       title: 'Access to acme/app for grace (admin) outlived the break-glass under which it was given',
@@ -129,9 +129,9 @@ test('what break-glass excused is judged again when it ends: taken back by then 
       ],
     });
     expect(findings[0]!.evidence.map(({ time }) => time)).toEqual([iso(0), iso(20)]);
-    expect(playTimeline({ ...story, events: [record(0, 3600), granted(20)], untilMs: s(3659) }).all).toEqual([]);
-    expect(playTimeline({ ...story, events: [record(0, 3600), granted(20), removed(3000)] }).all).toEqual([]);
-    expect(playTimeline({ ...story, events: [granted(20), record(30, 3600)] }).all).toEqual([]);
+    expect(playTimeline({ ...timeline, events: [record(0, 3600), granted(20)], untilMs: s(3659) }).all).toEqual([]);
+    expect(playTimeline({ ...timeline, events: [record(0, 3600), granted(20), removed(3000)] }).all).toEqual([]);
+    expect(playTimeline({ ...timeline, events: [granted(20), record(30, 3600)] }).all).toEqual([]);
   }
 });
 

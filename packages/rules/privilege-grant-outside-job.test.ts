@@ -137,7 +137,7 @@ describe('without a granting workflow', () => {
       ]) {
         const played = play([invite(60, 'ada'), record], settings);
         expect(played.findings).toHaveLength(1);
-        expect(played.withdrawn).toEqual([]);
+        expect(played.retracted).toEqual([]);
       }
     }
   });
@@ -290,9 +290,9 @@ describe('with a granting workflow', () => {
 
   test('a job whose end turns out to lie before the grant excuses nothing, however late it is heard', () => {
     const late = { ...finished(10, 30), atMs: s(2 * hour), time: iso(30) };
-    const { all, withdrawn } = play([run(0), started(10), invite(600, bot), late]);
+    const { all, retracted } = play([run(0), started(10), invite(600, bot), late]);
     expect(all.map(({ title }) => title)).toHaveLength(1);
-    expect(withdrawn).toEqual([]);
+    expect(retracted).toEqual([]);
   });
 
   test('a job that is heard of late takes the finding back, with why', () => {
@@ -301,9 +301,9 @@ describe('with a granting workflow', () => {
       time: new Date(event.atMs).toISOString(),
       atMs: event.atMs + hour * 1000,
     }));
-    const { findings, withdrawn } = play([invite(20, bot), ...told]);
+    const { findings, retracted } = play([invite(20, bot), ...told]);
     expect(findings).toEqual([]);
-    expect(withdrawn.map(({ reason }) => reason)).toEqual(['job grant of acme/access#500 was running']);
+    expect(retracted.map(({ reason }) => reason)).toEqual(['job grant of acme/access#500 was running']);
   });
 
   test('a job whose end is never heard of explains for six hours at the most', () => {

@@ -97,6 +97,6 @@ test('noise of others on the same tag takes nothing back that stands', () => {
   });
   const text = ['09:00  mallory  moves tag v1.0.0 of acme/app to c2 (from c1)', ...noise].join('\n');
   const played = playTimeline({ rules: [rule], events: eventsOf(text), untilMs: Date.parse('2026-03-14T00:00:00Z') });
-  expect(played.withdrawn).toEqual([]);
+  expect(played.retracted).toEqual([]);
   expect(played.findings.filter(({ rule: by }) => by === rule.id)).toHaveLength(31);
 });

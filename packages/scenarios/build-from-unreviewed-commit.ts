@@ -29,7 +29,7 @@ function build(cast: Cast, revision: string, by: string, fromMs: number): Scenar
 export const buildFromUnreviewedCommit: Scenario = {
   id: 'build-from-unreviewed-commit',
   title: 'A commit goes straight to main and is built for release',
-  story:
+  narrative:
     'An account that may push is taken over. Its new owner pushes a commit straight to the default branch, without a pull request, and the release workflow builds it. ' +
     'That is how a backdoor came into PHP’s own repository in 2021, and into packages published since.',
   provenance: 'reconstructed',

@@ -46,7 +46,7 @@ function deployment(cast: Cast, known: boolean): ScenarioStep[] {
 export const credentialNewRunner: Scenario = {
   id: 'credential-new-runner',
   title: 'A job with production secrets lands on a runner that nobody knows',
-  story:
+  narrative:
     'Somebody registered a machine of theirs as a self-hosted runner, with the labels of the real ones. The next deployment lands on it, and production’s secrets with it. ' +
     'Rogue runners were how the second Shai-Hulud worm stayed in its victims’ organisations.',
   provenance: 'reconstructed',

@@ -5,7 +5,7 @@ import type { Scenario } from './scenario.ts';
 export const grantOutlivedJob: Scenario = {
   id: 'grant-outlived-job',
   title: 'A right outlives the job that gave it',
-  story:
+  narrative:
     'The access broker’s job gives an engineer admin rights on a repository and ends without taking them back, as a cancelled job does. What was to last for minutes stands open.',
   provenance: 'reconstructed',
   sources: [{ title: 'MITRE ATT&CK T1098.003', url: 'https://attack.mitre.org/techniques/T1098/003/' }],

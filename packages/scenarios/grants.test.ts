@@ -427,9 +427,9 @@ describe('a grant that is made twice', () => {
       member(10 + nth * 2, 'added', 'eve', `decoy-${nth}`),
       member(11 + nth * 2, 'removed', 'eve', `decoy-${nth}`),
     ]).flat();
-    const { findings, withdrawn } = after([stays, ...noise]);
+    const { findings, retracted } = after([stays, ...noise]);
     expect(findings.map(({ subject }) => subject)).toContain('collaborator:sock@acme/crown-jewels');
-    expect(withdrawn).toEqual([]);
+    expect(retracted).toEqual([]);
     expect(findings.filter(({ rule }) => rule === outside)).toHaveLength(101);
   });
 });

@@ -67,9 +67,9 @@ const withBroker = { 'privilege-grant-outside-job': brokers, 'grant-outlived-job
 const byHand = {
   'privilege-grant-outside-job': { ...brokers, grantingActors: ['access-broker[bot]'] },
 };
-const seen = ({ all, withdrawn }: Played) =>
+const seen = ({ all, retracted }: Played) =>
   all.map(({ id, rule, severity, unproven }) =>
-    [rule, severity, unproven && 'unproven', withdrawn.some(({ findingId }) => findingId === id) && 'withdrawn']
+    [rule, severity, unproven && 'unproven', retracted.some(({ findingId }) => findingId === id) && 'retracted']
       .filter(Boolean)
       .join(' '),
   );
@@ -153,7 +153,7 @@ describe('with an access broker', () => {
   const replayed = collaborator(3650, 'removed', 'broker', 'bob');
   test.each<[Proof | 'nothing', string]>([
     ['nothing', 'grant-outlived-job low'],
-    ['listed', 'grant-outlived-job high withdrawn'],
+    ['listed', 'grant-outlived-job high retracted'],
     ['not-listed', 'grant-outlived-job high'],
     ['unavailable', 'grant-outlived-job low'],
   ])('a removal with a body of before excuses nothing: its list says %s, and the finding is %s', (proof, wanted) => {

@@ -5,7 +5,7 @@ import type { Scenario } from './scenario.ts';
 export const privilegeGrantOutsideJob: Scenario = {
   id: 'privilege-grant-outside-job',
   title: 'A right is given by hand, past the access broker',
-  story:
+  narrative:
     'Rights are given by a broker’s job, and taken back when it ends. Somebody with an administrator’s session gives an outsider admin rights on a repository while no such job is running. ' +
     'Modelled on the guest account of the Salesloft and Drift breach.',
   provenance: 'reconstructed',

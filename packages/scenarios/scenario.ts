@@ -13,7 +13,7 @@ export type Scenario = {
   id: string;
   title: string;
   /** Two to four sentences for a reader who has not heard of it. */
-  story: string;
+  narrative: string;
   /** Public write-ups rarely show logs, so the order of events is rebuilt from them. */
   provenance: 'reconstructed';
   /** Where the facts come from: name and address. */

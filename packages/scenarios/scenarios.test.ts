@@ -73,7 +73,7 @@ describe.each(scenarios.map((scenario) => [scenario.id, scenario] as const))('%s
         responses: [...expected.responses],
       })),
     );
-    expect(played.withdrawn).toEqual([]);
+    expect(played.retracted).toEqual([]);
   });
 
   test('the benign twin brings about nothing at all', () => {

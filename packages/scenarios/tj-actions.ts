@@ -210,7 +210,7 @@ function benign(cast: Cast): ScenarioStep[] {
 export const tjActions: Scenario = {
   id: 'tj-actions',
   title: 'SpotBugs, reviewdog and tj-actions, March 2025 (CVE-2025-30066)',
-  story:
+  narrative:
     'A pull request from a fork made a workflow with secrets run its code, and took a maintainer’s personal access token. ' +
     'Months later that token invited a throwaway account, which pushed a rewritten workflow to a branch of random name, let it print all secrets, and deleted the branch within a second. ' +
     'One of those secrets moved the tags of an action that others use, and the secrets of 218 repositories were printed in turn. ' +

@@ -40,7 +40,7 @@ export function play(events: LoggedEventInput[], more: Partial<Timeline> = {}): 
   );
   for (const other of others) {
     expect(other.all).toEqual(whole!.all);
-    expect(other.withdrawn).toEqual(whole!.withdrawn);
+    expect(other.retracted).toEqual(whole!.retracted);
     expect(other.changes).toEqual(whole!.changes);
     expect(other.questions).toEqual(whole!.questions);
   }

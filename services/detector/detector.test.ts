@@ -109,7 +109,7 @@ async function whatStands(db: Db) {
   const jobs = await db.pool.query(
     `SELECT task_identifier AS task, regexp_replace(key, 'INC-.*', 'INC') AS key FROM graphile_worker.jobs ORDER BY 1, 2`,
   );
-  const story = await db.pool.query('SELECT kind, detail FROM incident_events ORDER BY id');
+  const history = await db.pool.query('SELECT kind, detail FROM incident_events ORDER BY id');
   const engines = await db.pool.query(
     'SELECT workspace, rule, key, value::text, expires_ms FROM rule_state ORDER BY 1, 2, 3',
   );
@@ -118,7 +118,7 @@ async function whatStands(db: Db) {
   const byName = (a: object, b: object) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
   const timers = await db.pool.query('SELECT * FROM timers ORDER BY workspace, rule, id');
   const position = await db.pool.query('SELECT next, log_time_ms FROM positions');
-  return [...[findings, jobs, story, engines, timers, position].map(({ rows }) => rows), kept.sort(byName)];
+  return [...[findings, jobs, history, engines, timers, position].map(({ rows }) => rows), kept.sort(byName)];
 }
 
 async function forgetAll(db: Db): Promise<void> {
@@ -184,12 +184,12 @@ describe('the detector', () => {
 
   test('finds what the engine finds in memory, and leaves its incidents and jobs', async () => {
     await play(await detectorByHand(db), events, 5);
-    const { all, withdrawn, lookUps } = playTimeline({ rules, events, untilMs });
+    const { all, retracted, lookUps } = playTimeline({ rules, events, untilMs });
     expect(all.length).toBeGreaterThan(5);
-    expect(withdrawn.length).toBeGreaterThan(0);
-    const { rows } = await db.pool.query('SELECT id, withdrawn_at IS NOT NULL AS withdrawn FROM findings ORDER BY id');
-    const taken = new Set(withdrawn.map(({ findingId }) => findingId));
-    const expected = all.map(({ id }) => ({ id, withdrawn: taken.has(id) })).sort((a, b) => (a.id < b.id ? -1 : 1));
+    expect(retracted.length).toBeGreaterThan(0);
+    const { rows } = await db.pool.query('SELECT id, withdrawn_at IS NOT NULL AS retracted FROM findings ORDER BY id');
+    const taken = new Set(retracted.map(({ findingId }) => findingId));
+    const expected = all.map(({ id }) => ({ id, retracted: taken.has(id) })).sort((a, b) => (a.id < b.id ? -1 : 1));
     expect(rows).toEqual(expected);
     const jobs = await db.pool.query(
       'SELECT task_identifier AS task, count(*)::int FROM graphile_worker.jobs GROUP BY 1',
@@ -471,8 +471,8 @@ describe('the detector', () => {
       },
       { title: 'Branch other', state: 'open', resolution: null, resolved_by: null },
     ]);
-    const story = await db.pool.query("SELECT kind FROM incident_events WHERE incident = 'INC-1' ORDER BY id");
-    expect(story.rows.map(({ kind }) => kind)).toEqual(['opened', 'joined', 'withdrawn', 'withdrawn', 'resolved']);
+    const history = await db.pool.query("SELECT kind FROM incident_events WHERE incident = 'INC-1' ORDER BY id");
+    expect(history.rows.map(({ kind }) => kind)).toEqual(['opened', 'joined', 'withdrawn', 'withdrawn', 'resolved']);
   });
 
   test.each([false, true])(
@@ -490,8 +490,8 @@ describe('the detector', () => {
       expect(findings.rows).toEqual([{ withdrawn_at: null, withdrawn_reason: null, detected_at: detected }]);
       const incidents = await db.pool.query('SELECT state, resolution, resolved_by, version FROM incidents');
       expect(incidents.rows).toEqual([{ state: 'open', resolution: null, resolved_by: null, version: 3 }]);
-      const story = await db.pool.query('SELECT kind FROM incident_events ORDER BY id');
-      expect(story.rows.map(({ kind }) => kind)).toEqual(['opened', 'withdrawn', 'resolved', 'reopened', 'joined']);
+      const history = await db.pool.query('SELECT kind FROM incident_events ORDER BY id');
+      expect(history.rows.map(({ kind }) => kind)).toEqual(['opened', 'withdrawn', 'resolved', 'reopened', 'joined']);
       const jobs = await db.pool.query("SELECT 1 FROM graphile_worker.jobs WHERE task_identifier = 'remediate'");
       expect(jobs.rows).toHaveLength(1);
     },

@@ -2,10 +2,10 @@ import type { Config } from '@tripline/config/config';
 import { faultOfOrigin } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
 import { FencedError, takePartition } from '@tripline/db/positions';
+import { dedupHours } from '@tripline/engine/dedup';
 import type { Effects } from '@tripline/engine/effects';
 import { createEngine, type Engine } from '@tripline/engine/engine';
 import type { StoreOptions } from '@tripline/engine/keyed-state/state-store';
-import { seenHours } from '@tripline/engine/seen';
 import type { ConfiguredRule } from '@tripline/engine/settings';
 import { noteRuleFaults, type RuleFault } from '@tripline/health/rule-faults';
 import { nothingRecorded } from '@tripline/incidents/record-findings';
@@ -19,8 +19,8 @@ import { createMeasures } from './measures.ts';
 import { createPendingCommit, type PendingCommit } from './pending-commit.ts';
 import { type Consequences, consequencesOf, isNothing, nothingFollows, recordBatches } from './record-batches.ts';
 import { openState, type StateKeeper } from './state-keeper.ts';
+import { readDedup, sweepDedup } from './store/dedup.ts';
 import { readEngineRows, sweepRuleState } from './store/rule-state.ts';
-import { readSeen, sweepSeen } from './store/seen.ts';
 import { readTimers } from './store/timers.ts';
 import { startWorker } from './worker.ts';
 
@@ -124,7 +124,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
         logTimeMs,
         engineRows: await readEngineRows(db.pool, partition, logTimeMs),
         timers: await readTimers(db.pool, partition),
-        seen: await readSeen(db.pool, partition, logTimeMs - (seenHours + 1) * hourMs),
+        dedup: await readDedup(db.pool, partition, logTimeMs - (dedupHours + 1) * hourMs),
       },
     );
     const pending = createPendingCommit({ ...key, epoch }, next);
@@ -247,7 +247,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     const logTimeMs = own.engine.logTimeMs();
     if (logTimeMs < own.sweptMs + hourMs) return;
     own.engine.sweep();
-    await sweepSeen(db.pool, partition, logTimeMs - (seenHours + 1) * hourMs);
+    await sweepDedup(db.pool, partition, logTimeMs - (dedupHours + 1) * hourMs);
     const swept = await sweepRuleState(db.pool, partition, logTimeMs);
     if (swept === 0) own.sweptMs = logTimeMs;
   }

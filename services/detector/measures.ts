@@ -64,7 +64,7 @@ export function createMeasures(metrics: Metrics) {
       for (const change of [
         'found',
         'silenced',
-        'withdrawn',
+        'retracted',
         'reinstated',
         'proven',
         'lowered',

@@ -40,7 +40,7 @@ export function createPendingCommit(
         next: last.next,
         logTimeMs: last.effects.logTimeMs,
         flushes: batches.flatMap(({ flush }) => flush ?? []),
-        seen: batches.flatMap(({ effects }) => effects.seen ?? []),
+        dedup: batches.flatMap(({ effects }) => effects.dedup ?? []),
       };
       const taken = batches;
       expected = last.next;

@@ -30,7 +30,7 @@ describe('the keyed state of a partition', () => {
       async write(changes: StateChange[]) {
         const flush = state.pack(changes);
         const flushes = flush === null ? [] : [flush];
-        await keepBatch(db.pool, { ...key, epoch, expected, next: expected + 1, logTimeMs: 0, flushes, seen: [] });
+        await keepBatch(db.pool, { ...key, epoch, expected, next: expected + 1, logTimeMs: 0, flushes, dedup: [] });
         expected += 1;
         if (flush !== null) state.commit(flush);
       },

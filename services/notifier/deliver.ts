@@ -2,7 +2,7 @@ import { type Severity, severities } from '@tripline/contracts/finding';
 import type { ChannelName, MessageKind, Mode } from '@tripline/contracts/notification';
 import type { Db } from '@tripline/db/database';
 import { clearChannelTrouble, mendedByPeople, noteChannelTrouble } from '@tripline/health/channel-troubles';
-import { type IncidentStory, readIncident } from '@tripline/incidents/incidents';
+import { type IncidentDetails, readIncident } from '@tripline/incidents/incidents';
 import type { Batching, Comparison, Message, MessageBody, SendResult } from '@tripline/integrations/channel';
 import type { Outcome } from '@tripline/integrations/outcome';
 import type { Clock } from '@tripline/runtime/clock';
@@ -50,7 +50,7 @@ type Delivery = {
   /** Replaced by what each stage leaves in Postgres. */
   claim: Claim;
   /** The incident where it was read together with the claim; the first comparison takes it. */
-  incident: IncidentStory | undefined;
+  incident: IncidentDetails | undefined;
   /** When each finding was recorded that the channel was not told of, ms. */
   unreportedMs: readonly number[];
 };
@@ -77,7 +77,7 @@ export async function deliver(
   parts: DeliveryParts,
   channel: OpenChannel,
   claim: Claim,
-  incident?: IncidentStory,
+  incident?: IncidentDetails,
 ): Promise<void> {
   const delivery: Delivery = { channel, claim, incident, unreportedMs: [] };
   let next: Next = { kind: 'later', afterMs: backoffMs[0]! };
@@ -130,7 +130,7 @@ async function compare({ db, clock, batching }: DeliveryParts, delivery: Deliver
 }
 
 /** When each finding was recorded that no message reports yet, ms. */
-function unreported({ findings }: IncidentStory, sentAt: Date | null): number[] {
+function unreported({ findings }: IncidentDetails, sentAt: Date | null): number[] {
   const sentMs = sentAt?.getTime() ?? 0;
   return findings.map(({ recordedAt }) => Date.parse(recordedAt)).filter((recordedMs) => recordedMs > sentMs);
 }

@@ -1,10 +1,10 @@
 import { verbOf } from '@tripline/contracts/response';
-import type { IncidentStory } from '@tripline/incidents/incidents';
+import type { IncidentDetails } from '@tripline/incidents/incidents';
 import type { IncidentSnapshot } from '@tripline/integrations/channel';
 import type { ReportedStep } from '@tripline/integrations/incident-report';
 
 /** An incident as Postgres has it → as channels compare it and people read it. */
-export function toSnapshot(incident: IncidentStory): IncidentSnapshot {
+export function toSnapshot(incident: IncidentDetails): IncidentSnapshot {
   const pagesAnew = incident.state === 'acknowledged' && incident.answeredGeneration !== incident.pageGeneration;
   const { version, pageGeneration, events } = incident;
   // Of what a narrower rule tells too, people hear from that one.
@@ -19,7 +19,7 @@ export function toSnapshot(incident: IncidentStory): IncidentSnapshot {
 }
 
 /** The playbooks' steps in order, with the newest line that the remediator left in the incident's history for each. */
-function toSteps({ findings, events }: IncidentStory): ReportedStep[] {
+function toSteps({ findings, events }: IncidentDetails): ReportedStep[] {
   const settled = new Map<string, ReportedStep>();
   for (const { kind, detail } of events) {
     if (kind !== 'remediated') continue;

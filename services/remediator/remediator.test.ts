@@ -582,7 +582,7 @@ describe('nothing is done twice', () => {
     expect(acted).toHaveLength(2);
   });
 
-  test('after a crash between act and record: GitHub is asked first, and the story tells of it once', async () => {
+  test('after a crash between act and record: GitHub is asked first, and the history tells of it once', async () => {
     const finding = await addFinding([key]);
     // Dies when the answer is to be told: the key is deleted, and nothing of that is recorded.
     const { pool } = database.db;
@@ -596,8 +596,8 @@ describe('nothing is done twice', () => {
     for (let times = 0; times < 2; times += 1) await createRemediateTask(parts())({ finding });
     expect(changes()).toHaveLength(1);
     expect(await states(finding)).toEqual([['done', 'act', 'done-earlier', 'dead']]);
-    const story = await pool.query(`SELECT detail ->> 'reason' AS reason FROM incident_events`);
-    expect(story.rows).toEqual([{ reason: 'done-earlier' }]);
+    const history = await pool.query(`SELECT detail ->> 'reason' AS reason FROM incident_events`);
+    expect(history.rows).toEqual([{ reason: 'done-earlier' }]);
   });
 
   test('and a playbook whose job was tried in vain until it was given up is resumed', async () => {

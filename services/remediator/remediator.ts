@@ -18,7 +18,7 @@ import { type Performed, perform, StoppedError } from './perform.ts';
 import { type Attempt, type ClaimFacts, claimRemediation, extendLease, passGate } from './store/claims.ts';
 import { listRemediations, planRemediations, type Remediation } from './store/remediations.ts';
 import { addRemediateJob, postponeRemediation, reviveRemediations, takeUpQueued } from './store/requeue.ts';
-import { refuseClaimed, type StoryOfSteps, settleRemediation } from './store/settle.ts';
+import { refuseClaimed, type StepHistory, settleRemediation } from './store/settle.ts';
 
 export type RemediatorParts = {
   config: Config;
@@ -147,7 +147,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     const claim = await claimRemediation(db, remediation, {
       leaseMs,
       maxPerHour: config.remediation.maxPerHour,
-      story: storyOf(finding, providers),
+      history: historyOf(finding, providers),
       decide: (facts) => decide(finding, remediation, facts),
     });
     switch (claim.kind) {
@@ -198,7 +198,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     // The guard lets nothing through that no integration can do.
     if ('byHand' in step) throw new Error(`${remediation.step.action} is to be done by hand`);
     const place = { finding: remediation.finding, ordinal: remediation.ordinal };
-    const story = storyOf(finding, providers);
+    const history = historyOf(finding, providers);
     const log = logger.child({ ...place, action: remediation.step.action });
     const beat = setInterval(() => {
       extendLease(db, place, leaseMs).catch((error) =>
@@ -225,7 +225,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
     } catch (error) {
       if (error instanceof StoppedError) {
         const { gate, message: said } = error;
-        if (gate !== 'taken') report(finding, await refuseClaimed(db, place, { verdict: gate, said }, story));
+        if (gate !== 'taken') report(finding, await refuseClaimed(db, place, { verdict: gate, said }, history));
         return 'on';
       }
       log.error({ err: error }, 'a step failed by an internal error');
@@ -235,7 +235,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
       clearInterval(beat);
     }
     if (performed.kind === 'refused') {
-      report(finding, await refuseClaimed(db, place, performed, story));
+      report(finding, await refuseClaimed(db, place, performed, history));
       return 'on';
     }
     const { outcome } = performed;
@@ -244,7 +244,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
       const afterMs = Math.min(outcome.afterMs ?? pauseMs, longestPauseMs);
       if (attempt.begunForMs + afterMs < deadlineMs) {
         const postponed = { reason: outcome.reason, said: saidBy(outcome), afterMs };
-        await postponeRemediation(db, place, attempt.nth === 1 ? { ...postponed, story } : postponed);
+        await postponeRemediation(db, place, attempt.nth === 1 ? { ...postponed, history } : postponed);
         log.info({ reason: outcome.reason, afterMs }, 'a step failed; retrying');
         return { againAfterMs: afterMs, holds: attempt.nth < holdingAttempts };
       }
@@ -258,7 +258,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
         said: `${providers.titleOf(remediation.step.provider)} was not asked: it gave no token or no answer`,
       },
     } as const;
-    report(finding, await settleRemediation(db, place, settled, story));
+    report(finding, await settleRemediation(db, place, settled, history));
     return 'on';
   }
 
@@ -289,8 +289,8 @@ function undoOf(resolved: Resolved): string {
   return 'byHand' in resolved ? 'nothing was done that could be undone' : resolved.undo;
 }
 
-/** What the incident's story says of a step. */
-function storyOf({ id, incident }: StoredFinding, providers: Providers): StoryOfSteps {
+/** What the incident's history says of a step. */
+function historyOf({ id, incident }: StoredFinding, providers: Providers): StepHistory {
   return {
     incident,
     line(settled) {

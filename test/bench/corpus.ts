@@ -20,13 +20,13 @@ import {
 
 /**
  * One corpus for every contestant: many organisations, whose timelines run side by side, so that deliveries of one
- * interleave with those of others. One story in `attackEvery` is an attack, of each kind in turn. The same options give
+ * interleave with those of others. One timeline in `attackEvery` is an attack, of each kind in turn. The same options give
  * the same corpus.
  */
 export type CorpusOptions = {
   deliveries: number;
   workspaces: number;
-  /** One story in so many is an attack. */
+  /** One timeline in so many is an attack. */
   attackEvery: number;
   seed: number;
   /** When the first delivery happened, ms since the epoch. */
@@ -87,17 +87,17 @@ export function makeCorpus(options: CorpusOptions): Corpus {
   while (corpus.deliveries.length < options.deliveries) {
     while (open.length < atOnce) open.push(begin());
     const at = chance.upTo(open.length);
-    const story = open[at]!;
+    const timeline = open[at]!;
     const time = new Date(options.startMs + corpus.deliveries.length).toISOString();
-    if (story.attack?.deciding === story.told) {
-      const { rule, mark, answer } = story.attack;
+    if (timeline.attack?.deciding === timeline.told) {
+      const { rule, mark, answer } = timeline.attack;
       const deciding = corpus.deliveries.length;
       corpus.attacks.push({ rule, mark, deciding });
       if (answer !== undefined) corpus.answers.set(deciding, answer(time));
     }
-    corpus.deliveries.push(story.steps[story.told]!(time));
-    story.told += 1;
-    if (story.told === story.steps.length) open.splice(at, 1);
+    corpus.deliveries.push(timeline.steps[timeline.told]!(time));
+    timeline.told += 1;
+    if (timeline.told === timeline.steps.length) open.splice(at, 1);
   }
   return corpus;
 }

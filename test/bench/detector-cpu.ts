@@ -168,7 +168,7 @@ async function ours(judges: boolean): Promise<void> {
     });
     const engine = createEngine(
       { rules: rules.map((rule) => configureRule(rule)), learningDays: 14, peek: () => null },
-      { logTimeMs: 0, engineRows: [], timers: [], seen: [] },
+      { logTimeMs: 0, engineRows: [], timers: [], dedup: [] },
     );
     return { source, engine, next: 0, waiting: 0 };
   });

@@ -120,7 +120,7 @@ function logOf(deliveries: number): Log {
 /** µs of CPU an event. */
 function judgeAll(rules: readonly AnyRule[], batches: StreamRecord[][]): number {
   const configured = rules.map((rule) => configureRule(rule));
-  const nothing = { logTimeMs: 0, engineRows: [], timers: [], seen: [] };
+  const nothing = { logTimeMs: 0, engineRows: [], timers: [], dedup: [] };
   const openEngine = () => createEngine({ rules: configured, learningDays: 0 }, nothing);
   const engines = Array.from({ length: partitions }, openEngine);
   const before = process.cpuUsage();

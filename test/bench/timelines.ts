@@ -6,11 +6,11 @@ import { questionOf } from '@tripline/facts/review-reader';
 
 /**
  * The timelines that the corpus is made of, told in GitHub deliveries in the shape of the published examples. How many
- * deliveries of a kind a story has follows from how GitHub tells one: a run is told three times, each of its jobs three
+ * deliveries of a kind a timeline has follows from how GitHub tells one: a run is told three times, each of its jobs three
  * times, and every job is a check too.
  */
 export type Delivery = { event: string; id: string; organization: string; body: Buffer };
-/** One delivery of a story, made when its time has come (ISO 8601). */
+/** One delivery of a timeline, made when its time has come (ISO 8601). */
 type Tell = (time: string) => Delivery;
 export type Attack = {
   rule: 'build-from-unreviewed-commit' | 'credential-new-runner' | 'privilege-grant-outside-job';

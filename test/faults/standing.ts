@@ -11,12 +11,12 @@ type Seen = { findings: string[]; state: string; severity: string; version: numb
 
 /** What stands when a log has been judged, in an order of its own: two of them can be compared. */
 export type Standing = {
-  findings: { id: string; withdrawn: boolean }[];
+  findings: { id: string; retracted: boolean }[];
   incidents: Seen[];
   /** Keys of the jobs that were left, incidents named by their first finding. */
   jobs: string[];
   /** Lines of the incidents’ histories. */
-  story: number;
+  history: number;
 };
 
 /** What must stand after `records`: one engine that judges each partition of the log in memory, in order, undisturbed. */
@@ -29,12 +29,12 @@ export function whatMustStand(log: {
 }): Standing {
   const incidentOf = new Map<string, OpenIncident>();
   const severityOf = new Map<string, Severity>();
-  const withdrawn = new Set<string>();
+  const retracted = new Set<string>();
   const jobs: string[] = [];
-  let story = 0;
+  let history = 0;
   const incidents: OpenIncident[] = [];
   for (const records of Map.groupBy(log.records, ({ partition }) => partition).values()) {
-    const snapshot = { logTimeMs: 0, engineRows: [], timers: [], seen: [] };
+    const snapshot = { logTimeMs: 0, engineRows: [], timers: [], dedup: [] };
     const engine = createEngine({ rules: log.rules, learningDays: log.learningDays }, snapshot);
     const { verdicts, lookUps } = runBatch(engine, { records, caughtUpAtMs: log.untilMs }, createKept().read);
     jobs.push(...lookUps.map(({ lookup }) => `look-up:${lookup.id}`));
@@ -46,11 +46,11 @@ export function whatMustStand(log: {
         severityOf.set(id, severity);
       } else if (verdict.kind === 'reinstated') {
         const { id } = verdict.finding;
-        if (withdrawn.delete(id)) joining.reinstate(incidentOf.get(id)!, severityOf.get(id)!, verdict.finding);
-      } else if (verdict.kind === 'withdrawn') {
-        const { findingId } = verdict.withdrawal;
+        if (retracted.delete(id)) joining.reinstate(incidentOf.get(id)!, severityOf.get(id)!, verdict.finding);
+      } else if (verdict.kind === 'retracted') {
+        const { findingId } = verdict.retraction;
         const [incident, severity] = [incidentOf.get(findingId)!, severityOf.get(findingId)!];
-        if (joining.withdraw(incident, severity, verdict.withdrawal)) withdrawn.add(findingId);
+        if (joining.retract(incident, severity, verdict.retraction)) retracted.add(findingId);
       } else {
         const { findingId, atMs, reason = '' } = verdict.change;
         const incident = incidentOf.get(findingId)!;
@@ -69,7 +69,7 @@ export function whatMustStand(log: {
       }
     }
     incidents.push(...joining.incidents);
-    story += joining.story.length;
+    history += joining.history.length;
   }
   const seen = incidents.map((incident): Seen => {
     const findings = [...incidentOf].filter(([, of]) => of === incident).map(([id]) => id);
@@ -78,13 +78,13 @@ export function whatMustStand(log: {
   });
   jobs.push(...[...incidentOf.keys()].map((id) => `remediate:${id}`));
   jobs.push(...seen.map(({ findings }) => `notify:${findings[0]}`));
-  const findings = [...incidentOf.keys()].map((id) => ({ id, withdrawn: withdrawn.has(id) }));
-  return inOrder({ findings, incidents: seen, jobs, story });
+  const findings = [...incidentOf.keys()].map((id) => ({ id, retracted: retracted.has(id) }));
+  return inOrder({ findings, incidents: seen, jobs, history });
 }
 
 /** What stands in a database whose jobs nobody has taken. */
 export async function whatStands(pool: Pool): Promise<Standing> {
-  const findings = await pool.query('SELECT id, withdrawn_at IS NOT NULL AS withdrawn, incident FROM findings');
+  const findings = await pool.query('SELECT id, withdrawn_at IS NOT NULL AS retracted, incident FROM findings');
   const { rows } = await pool.query('SELECT id, state, severity, version, title FROM incidents');
   const nameOf = new Map<string, string>();
   const incidents = rows.map(({ id, ...incident }): Seen => {
@@ -93,18 +93,18 @@ export async function whatStands(pool: Pool): Promise<Standing> {
     return { findings: own, ...incident };
   });
   const jobs = await pool.query<{ key: string }>('SELECT key FROM graphile_worker.jobs');
-  const story = await pool.query('SELECT count(*)::int FROM incident_events');
+  const history = await pool.query('SELECT count(*)::int FROM incident_events');
   return inOrder({
-    findings: findings.rows.map(({ id, withdrawn }) => ({ id, withdrawn })),
+    findings: findings.rows.map(({ id, retracted }) => ({ id, retracted })),
     incidents,
     jobs: jobs.rows.map(({ key }) => (key ?? 'of a dead worker').replace(/INC-\d+/, (id) => nameOf.get(id)!)),
-    story: story.rows[0].count,
+    history: history.rows[0].count,
   });
 }
 
-function inOrder({ findings, incidents, jobs, story }: Standing): Standing {
+function inOrder({ findings, incidents, jobs, history }: Standing): Standing {
   const byText = (a: object, b: object) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
-  return { findings: findings.sort(byText), incidents: incidents.sort(byText), jobs: jobs.sort(), story };
+  return { findings: findings.sort(byText), incidents: incidents.sort(byText), jobs: jobs.sort(), history };
 }
 
 /** What is in one and not in the other, a line each. */
@@ -113,7 +113,7 @@ export function differences(actual: Standing, expected: Standing): string[] {
     ...setDifferences('finding', actual.findings, expected.findings),
     ...setDifferences('incident', actual.incidents, expected.incidents),
     ...setDifferences('job', actual.jobs, expected.jobs),
-    ...setDifferences('lines of histories', [actual.story], [expected.story]),
+    ...setDifferences('lines of histories', [actual.history], [expected.history]),
   ];
 }
 

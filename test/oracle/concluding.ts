@@ -113,7 +113,7 @@ export function conclude(
     const own = new Set(one.rests.map(({ eventId }) => eventId));
     const known = [...looked.keys()].flatMap((thing) => [...eventsIn(facts.things.get(thing)?.value)]);
     const because = known.filter((eventId) => doubted(eventId) && !own.has(eventId));
-    context.withdraw({ subject: one.subject, occasion: one.occasion, reason, because });
+    context.retract({ subject: one.subject, occasion: one.occasion, reason, because });
   }
   const watches = [...looked].flatMap(([thing, watched]) => (watched ? [thing] : []));
   if (standing.length + watches.length === 0) facts.subjects.delete(name);

@@ -34,7 +34,7 @@ export type OracleVerdict =
   | { kind: 'found'; said: Said; unproven: boolean; superseded?: true }
   /** A narrower rule speaks for it, or no longer does. */
   | { kind: 'superseded'; name: string; atMs: number; by: string | null }
-  | { kind: 'withdrawn'; name: string; atMs: number }
+  | { kind: 'retracted'; name: string; atMs: number }
   | { kind: 'proven'; name: string; atMs: number }
   | { kind: 'lowered'; name: string; atMs: number }
   | { kind: 'grown'; name: string; atMs: number; entities: readonly Entity[]; severity?: Severity };
@@ -78,7 +78,7 @@ type Facts = { firstMs: number; wholeMs?: number; of?: number; come: number[]; s
 type Known = {
   said: Said;
   runs: string[];
-  withdrawn: boolean;
+  retracted: boolean;
   untilMs: number;
   doubts: readonly string[];
   lowered: boolean;
@@ -171,13 +171,13 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         // What is not remembered any more stays as it was.
         if (known === undefined || known.untilMs <= nowMs) return wide.narrower.includes(narrow) ? [narrow] : [];
         const isDoubted = (known.lowered && !wide.lowered) || (known.doubts.length > 0 && wide.doubts.length === 0);
-        return known.withdrawn || isDoubted ? [] : [narrow];
+        return known.retracted || isDoubted ? [] : [narrow];
       });
       const wasHidden = wide.narrower.length > 0;
       const isHidden = narrower.length > 0;
       if (narrower.join() !== wide.narrower.join())
         world.known.set(name, { ...wide, narrower, untilMs: Math.ceil(nowMs + rememberMs(of) * slack) });
-      if (wide.withdrawn) continue;
+      if (wide.retracted) continue;
       const place = world.verdicts.findLastIndex(
         (one, at) => at >= settled && one.kind === 'found' && nameOf(one.said) === name,
       );
@@ -407,7 +407,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     } else world.doubted.set(join(workspace, id), { ...doubted, refuted: true });
     if (proof === 'listed' && event !== null) judgeAll(event, record.offset, false);
     for (const [name, known] of [...world.known]) {
-      if (known.said.workspace !== workspace || known.withdrawn || !known.doubts.includes(id)) continue;
+      if (known.said.workspace !== workspace || known.retracted || !known.doubts.includes(id)) continue;
       if (known.untilMs <= nowMs) continue;
       const doubts = known.doubts.filter((other) => other !== id);
       const change = (of: Partial<Known>) =>
@@ -417,8 +417,8 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         change({ lowered: true });
         world.verdicts.push({ kind: 'lowered', name, atMs: nowMs });
       } else if (event !== null) {
-        change({ withdrawn: true });
-        world.verdicts.push({ kind: 'withdrawn', name, atMs: nowMs });
+        change({ retracted: true });
+        world.verdicts.push({ kind: 'retracted', name, atMs: nowMs });
       } else {
         change({ doubts });
         if (doubts.length === 0) world.verdicts.push({ kind: 'proven', name, atMs: nowMs });
@@ -573,7 +573,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         const events = [draft.decidedBy?.eventId ?? event?.id ?? '', ...draft.evidence.map(({ eventId }) => eventId)];
         if (doubts) events.push(event!.id);
         const doubted = [...new Set(events)].filter((id) => world.doubted.has(join(workspace, id)));
-        if (known && !known.withdrawn) {
+        if (known && !known.retracted) {
           growFrom(name, known, draft, doubted);
           return;
         }
@@ -586,15 +586,15 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         const told = draft.evidence.map(({ eventId }) => eventId).slice(0, 40);
         const named = draft.entities.map(entityName).slice(0, 60);
         const former = known ?? { said, runs, told, named, severity: said.severity };
-        const fresh = { withdrawn: false, untilMs: untilMs(rememberMs(rule.id)), doubts: doubted, lowered: false };
+        const fresh = { retracted: false, untilMs: untilMs(rememberMs(rule.id)), doubts: doubted, lowered: false };
         world.known.set(name, { ...former, narrower: known?.narrower ?? [], ...fresh, said });
         world.verdicts.push({ kind: 'found', said, unproven: doubted.length > 0 });
         if (known) growFrom(name, world.known.get(name)!, draft, doubted);
       },
-      withdraw(finding) {
+      retract(finding) {
         const name = nameFor(finding);
         const known = remembered(name);
-        if (!known || known.withdrawn) return;
+        if (!known || known.retracted) return;
         const { because } = finding;
         if (doubts || because?.some((id) => world.doubted.has(join(workspace, id))) || (known.lowered && !because)) {
           if (known.lowered) return;
@@ -602,8 +602,8 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
           world.verdicts.push({ kind: 'lowered', name, atMs: nowMs });
           return;
         }
-        world.known.set(name, { ...known, withdrawn: true, untilMs: untilMs(rememberMs(rule.id)) });
-        world.verdicts.push({ kind: 'withdrawn', name, atMs: nowMs });
+        world.known.set(name, { ...known, retracted: true, untilMs: untilMs(rememberMs(rule.id)) });
+        world.verdicts.push({ kind: 'retracted', name, atMs: nowMs });
       },
       lookUp(question) {
         const name = join(workspace, question.id);
@@ -617,8 +617,8 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       },
       tainted: (run) =>
         [...world.known.values()].some(
-          ({ said, runs, withdrawn, untilMs: end }) =>
-            said.workspace === workspace && runs.includes(run) && !withdrawn && end > nowMs,
+          ({ said, runs, retracted, untilMs: end }) =>
+            said.workspace === workspace && runs.includes(run) && !retracted && end > nowMs,
         ),
     };
   }

@@ -103,8 +103,8 @@ function engineSays(records: readonly StreamRecord[], draw: () => number) {
     if (to === records.length) break;
     from = to;
   }
-  const { all, withdrawn, superseded, lookUps, questions, poison } = kept.played();
-  const gone = new Set(withdrawn.map(({ finding }) => finding.id));
+  const { all, retracted, superseded, lookUps, questions, poison } = kept.played();
+  const gone = new Set(retracted.map(({ finding }) => finding.id));
   // A rule that has forgotten a finding says it again; it is the same then.
   const once = new Map(all.toReversed().map((finding) => [finding.id, finding]));
   return {

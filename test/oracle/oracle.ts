@@ -83,7 +83,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
       if (known?.standing) change(verdict, known);
     } else if (verdict.kind === 'superseded') {
       if (known?.standing) supersede(verdict, known);
-    } else if (verdict.kind === 'withdrawn') {
+    } else if (verdict.kind === 'retracted') {
       if (!known?.standing) return;
       known.standing = false;
       const incident = incidentOf(name);

@@ -128,7 +128,7 @@ const became = (finding: StoredFinding): Became => ({
   superseded: finding.supersededBy !== null,
 });
 const describe = (name: string, { standing, silenced, severity, unproven, lowered, superseded }: Became) =>
-  `${name} ${standing ? 'stands' : 'withdrawn'}, ${severity}${silenced ? ', silenced' : ''}${unproven ? ', unproven' : ''}${lowered ? ', lowered' : ''}${superseded ? ', superseded' : ''}`;
+  `${name} ${standing ? 'stands' : 'retracted'}, ${severity}${silenced ? ', silenced' : ''}${unproven ? ', unproven' : ''}${lowered ? ', lowered' : ''}${superseded ? ', superseded' : ''}`;
 
 /** State of rules and timers, row by row. What facts know shows in what is concluded from them. */
 async function checkState(db: Db, outcome: ExpectedOutcome): Promise<Difference[]> {

@@ -41,20 +41,20 @@ const anyWorkspace: Workspaces = {
   isDrill: () => true,
 };
 
-/** Stories of attackers and of honest people, woven into one another, late, doubled and with bad records between. */
+/** Timelines of attackers and of honest people, woven into one another, late, doubled and with bad records between. */
 export function weave(random: Random, shape: WorkloadShape): Arrival[] {
   const arrivals: Arrival[] = [];
-  for (let story = 0; story < shape.timelines; story += 1) {
+  for (let timeline = 0; timeline < shape.timelines; timeline += 1) {
     const place = random.int(1, shape.workspaces);
     // A drill's settings come with its inventory; elsewhere the user's hold.
     const workspace = place % 2 === 0 ? `acme-${place}` : `tripline-drill-${place}`;
     const startMs = dawnMs + random.int(0, shape.spanMs);
     const events = random.chance(0.3)
-      ? branches(random, workspace, startMs, story)
+      ? branches(random, workspace, startMs, timeline)
       : play(random.pick(scenarios), random.pick(['attack', 'benign']), {
           organization: workspace,
           startMs,
-          seed: story,
+          seed: timeline,
         });
     for (const { event, atMs } of events) {
       const lateMs = random.chance(shape.lateness) ? random.int(0, shape.latestMs) : random.int(0, 3) * 200;

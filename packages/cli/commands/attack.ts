@@ -81,11 +81,11 @@ async function closeDrill(db: Db, workspace: string, scenario: string): Promise<
 
 function introduce(scenario: Scenario, benign: boolean, organization: string, io: Io): void {
   const width = widthOf(io);
-  const story = benign
+  const narrative = benign
     ? 'The same people doing the honest version of the same work: nothing may be found.'
-    : scenario.story;
+    : scenario.narrative;
   io.out(`${styled(io, 'bold', wrap(`${scenario.title}${benign ? ': the honest twin' : ''}`, width))}\n`);
-  io.out(`${wrap(story, width)}\n`);
+  io.out(`${wrap(narrative, width)}\n`);
   io.out(`${styled(io, 'dim', wrap(`Workspace ${organization}; times count from the start.`, width))}\n\n`);
 }
 
@@ -98,7 +98,7 @@ function describe(item: Report, io: Io): string {
       return entry(io, item.ms, 'FOUND', ['bold', 'red'], `${rule}: ${title} (${severity}, confidence ${confidence})`);
     }
     case 'retracted':
-      return entry(io, item.ms, 'withdrew', 'bold', item.reason);
+      return entry(io, item.ms, 'retracted', 'bold', item.reason);
     case 'told': {
       const { sink, kind, incident } = item;
       return item.dryRun

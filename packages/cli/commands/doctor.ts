@@ -28,7 +28,7 @@ export const doctor: Command = {
     const { values } = readArguments(args, options, { atMost: 0 });
     const checks = await checkAll(io);
     const width = Math.max(...checks.map(({ name }) => name.length));
-    for (const check of checks) io.out(values.json ? `${JSON.stringify(asJson(check))}\n` : line(check, width, io));
+    for (const check of checks) io.out(values.json ? `${JSON.stringify(toJson(check))}\n` : line(check, width, io));
     const broken = checks.filter(({ state }) => state === 'broken').length;
     if (!values.json) io.out(broken === 0 ? '\nNothing is broken.\n' : `\n${broken} to mend.\n`);
     return broken === 0 ? 0 : 1;
@@ -70,7 +70,7 @@ async function checkAll(io: Io): Promise<Check[]> {
   return (await Promise.all([checkLocal(config), checkGranting(configured), stored(), checkProviders(config)])).flat();
 }
 
-const asJson = ({ name, state, said, mend }: Check) => ({ name, state, said, mend: mend ?? null });
+const toJson = ({ name, state, said, mend }: Check) => ({ name, state, said, mend: mend ?? null });
 
 const marks = { ok: ['green', '✓'], off: ['dim', '–'], broken: ['red', '✗'] } as const;
 

@@ -4,8 +4,8 @@ import type { Db } from '@tripline/db/database';
 import {
   acknowledge,
   type Incident,
+  type IncidentDetails,
   type IncidentFilter,
-  type IncidentStory,
   listIncidents,
   readIncident,
   reopen,
@@ -82,9 +82,9 @@ async function list(db: Db, io: Io, json: boolean, filter: IncidentFilter): Prom
 }
 
 async function show(db: Db, io: Io, json: boolean, id: string): Promise<void> {
-  const story = await readIncident(db, id);
-  if (!story) throw new UserError(`there is no incident ${plain(id)}`);
-  io.out(json ? `${JSON.stringify(story)}\n` : tell(story, io));
+  const details = await readIncident(db, id);
+  if (!details) throw new UserError(`there is no incident ${plain(id)}`);
+  io.out(json ? `${JSON.stringify(details)}\n` : tell(details, io));
 }
 
 type Asked = { json: boolean; id: string; verb: 'ack' | 'resolve' | 'reopen' } & Record<
@@ -122,21 +122,21 @@ function line(incident: Incident, io: Io): string {
   ]);
 }
 
-function tell(story: IncidentStory, io: Io): string {
-  const findings = story.findings.flatMap((finding) => [
+function tell(details: IncidentDetails, io: Io): string {
+  const findings = details.findings.flatMap((finding) => [
     `  ${severity(io, finding.severity)}  ${finding.rule}  ${plain(finding.title)}`,
     ...finding.evidence.map(
       (item) => `      · ${moment(item.time)}  ${plain(item.what)}${item.url ? `  ${plain(item.url)}` : ''}`,
     ),
     ...finding.remedy.map((item) => `      → ${plain(item)}`),
   ]);
-  const events = story.events.map(
+  const events = details.events.map(
     (event) => `  ${moment(event.at)}  ${event.kind.padEnd(12)}  ${plain(event.actor.name)}${moreOf(event.detail)}`,
   );
-  return `${line(story, io)}\n${[...findings, '', ...events].join('\n')}\n`;
+  return `${line(details, io)}\n${[...findings, '', ...events].join('\n')}\n`;
 }
 
-/** What an event of the story has to say beside its kind: what was done, where it was told, why it was taken back. */
+/** What a line of the history has to say beside its kind: what was done, where it was told, why it was taken back. */
 function moreOf({ text, sink, mode, resolution, reason }: Record<string, unknown>): string {
   const said = text ?? (sink === undefined ? reason : `${sink}${mode === 'dry-run' ? ' (dry run)' : ''}`);
   return [resolution, said].map((part) => (typeof part === 'string' ? `  ${plain(part)}` : '')).join('');

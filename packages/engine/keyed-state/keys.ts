@@ -21,19 +21,6 @@ export function splitKey(joined: string): StateKey {
   };
 }
 
-/** `make`, made once a text: for names of which there are few, such as facts' and rules'. */
-export function remembered(make: (text: string) => string): (text: string) => string {
-  const made = new Map<string, string>();
-  return (text) => {
-    let known = made.get(text);
-    if (known === undefined) {
-      known = make(text);
-      made.set(text, known);
-    }
-    return known;
-  };
-}
-
 /** @throws {Error} when `name` is no text that Postgres keeps as it is. */
 export function checkName(what: string, name: string): void {
   checkShape(what, name);

@@ -1,7 +1,7 @@
-import { asJson } from './as-json.ts';
 import { createCache } from './cache.ts';
-import type { Journal } from './journal.ts';
 import { joinedKey, type StateKey, splitKey } from './keys.ts';
+import { shareUnchanged } from './structural-sharing.ts';
+import type { UndoLog } from './undo-log.ts';
 
 /** A row as Postgres keeps it. `expiresMs`: the log's time from which it counts as absent. */
 export type StateRow = StateKey & { value: unknown; expiresMs: number };
@@ -50,8 +50,8 @@ export type KeyedState = ReturnType<typeof createState>;
  * Keyed state of one partition: the changes of the batch in progress over what the batch loaded over what some
  * earlier batches committed. Rows of the engine itself (rule names that begin with `@`) are all held, never evicted.
  */
-export function createState(options: { journal: Journal; cachedKeys: number; sharedBy?: (() => number) | undefined }) {
-  const { journal, sharedBy = () => 1 } = options;
+export function createState(options: { undoLog: UndoLog; cachedKeys: number; sharedBy?: (() => number) | undefined }) {
+  const { undoLog, sharedBy = () => 1 } = options;
   const engineRows = new Map<string, Entry>();
   const cache = createCache<Entry>(options.cachedKeys, { sharedBy });
   /** Keys that the batch named. */
@@ -73,7 +73,7 @@ export function createState(options: { journal: Journal; cachedKeys: number; sha
   function change(slot: Slot, next: Entry): void {
     const before = slot.next;
     slot.next = next;
-    journal.note(() => {
+    undoLog.note(() => {
       slot.next = before;
     });
   }
@@ -100,7 +100,7 @@ export function createState(options: { journal: Journal; cachedKeys: number; sha
       if (!(keepMs > 0 && Number.isFinite(keepMs))) throw new Error('keepMs must be a positive number of milliseconds');
       const before = entry(slot);
       const former = parsed(before);
-      const kept = asJson(value, former);
+      const kept = shareUnchanged(value, former);
       const leftMs = before.expiresMs - nowMs;
       if (kept === former && leftMs >= keepMs && leftMs <= keepMs * slack * 2) return;
       change(slot, { json: undefined, value: kept, expiresMs: Math.ceil(nowMs + keepMs * slack) });

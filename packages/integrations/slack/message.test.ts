@@ -111,7 +111,7 @@ test('acknowledged and resolved say who and when, and offer only what is left to
   expect(over.blocks.some(({ type }) => type === 'actions')).toBe(false);
 });
 
-test('of an incident larger than its story the rest is counted', () => {
+test('of an incident larger than its history the rest is counted', () => {
   const findings = Array.from({ length: 20 }, (_, nth) => sampleFinding({ id: String(nth).padStart(64, '0') }));
   const text = shown(renderIncident(sampleReport({ findings, findingCount: 5000 })));
   expect(text).toContain('… and 4989 more: `tripline findings --incident INC-7`');

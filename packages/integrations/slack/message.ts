@@ -283,7 +283,7 @@ const unprovenLine =
   '*Unproven:* its delivery repeats an older one, and the provider’s own list has not named it. Nothing is done by itself.';
 
 function evidenceLines({ evidence }: ReportedFinding, most: number): string[] {
-  // Of a long story the end decides, and the beginning says where it came from.
+  // Of a long history the end decides, and the beginning says where it came from.
   const left = evidence.length - most;
   const first = Math.min(2, most - 2);
   const shown = left > 0 ? [...evidence.slice(0, first), ...evidence.slice(first + left)] : evidence;

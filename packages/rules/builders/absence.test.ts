@@ -44,12 +44,12 @@ describe('absence', () => {
     const found = playTimeline({ rules: [rule], events: [need, other], untilMs: startMs + 40 * minuteMs });
     expect(found.findings[0]!.detectedAt).toBe(new Date(startMs + 32 * minuteMs).toISOString());
     const [fulfils] = late([eventOf({ kind: 'b', by: 'bob', thing: 'acme/x', minute: 10 }, 2)], 3 * hourMs, () => true);
-    const { findings, withdrawn } = playTimeline({
+    const { findings, retracted } = playTimeline({
       rules: [rule],
       events: [need, fulfils!],
       untilMs: startMs + 9 * hourMs,
     });
     expect(findings).toEqual([]);
-    expect(withdrawn[0]!.reason).toBe('by what was heard since: bob did');
+    expect(retracted[0]!.reason).toBe('by what was heard since: bob did');
   });
 });

@@ -4,7 +4,7 @@ import type { Because, Conclusion, FindingDraft } from '@tripline/contracts/rule
 import { clip } from '@tripline/contracts/text';
 import { inOwnOrder } from '@tripline/facts/bounds';
 import type { Sight } from './own-fact.ts';
-import type { Tell, Verdict } from './verdict.ts';
+import type { BuiltFinding, Tell } from './verdict.ts';
 
 /** What a conclusion rests on: something that was observed of a thing, and how it is said. */
 export type Basis = {
@@ -21,7 +21,7 @@ export type Basis = {
  * What follows from facts. Evidence, confidence, the deciding event, and the people and repositories follow from `because`:
  * observations of the rule's own, or of shared facts.
  */
-export type Concluded<Data> = Omit<Verdict, 'because'> & {
+export type Concluded<Data> = Omit<BuiltFinding, 'because'> & {
   occasion: string;
   because: readonly (Basis | Sight<Data>)[];
 };

@@ -40,7 +40,7 @@ describe('fromFacts', () => {
     });
     const events = [...harm, ...flood].map(eventOf);
     const played = playTimeline({ rules: [rule], events, untilMs: startMs + 24 * hourMs });
-    expect(played.withdrawn).toEqual([]);
+    expect(played.retracted).toEqual([]);
     expect(played.findings.filter(({ rule: by }) => by === rule.id)).toHaveLength(1);
     expect(played.findings.filter(({ rule: by }) => by === 'state-flooded').length).toBeGreaterThan(0);
   });

@@ -3,10 +3,10 @@ import type { LoggedEvent } from '@tripline/contracts/event';
 import { type AnyRule, defineRule, type Rule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { seenBy } from './seen.ts';
-import { common, draftOf, type Meta, type Reading, type SettingsOf, type Shape, type Verdict } from './verdict.ts';
+import { type BuiltFinding, common, draftOf, type Meta, type Reading, type SettingsOf, type Shape } from './verdict.ts';
 
 /** What one event comes to: `what` is its line of evidence; the occasion is the event, unless something steadier is named. */
-export type Match = Omit<Verdict, 'because'> & { occasion?: string; what: string };
+export type Match = Omit<BuiltFinding, 'because'> & { occasion?: string; what: string };
 
 /** One event is enough. */
 export function match<S extends Shape>(

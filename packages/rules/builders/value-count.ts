@@ -4,6 +4,7 @@ import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { type Named, namedSchema, type Seen, seenBy, seenSchema } from './seen.ts';
 import {
+  type BuiltFinding,
   common,
   draftOf,
   type Meta,
@@ -11,7 +12,6 @@ import {
   type SettingsOf,
   type Shape,
   type Tell,
-  type Verdict,
 } from './verdict.ts';
 
 const dayMs = 86_400_000;
@@ -46,7 +46,7 @@ export function valueCount<S extends Shape>(
       tell: Tell<Counted>;
       atLeast: (settings: SettingsOf<S>, by: Named) => number;
       withinMs: (settings: SettingsOf<S>) => number;
-      found: (by: Named, values: readonly Named[], settings: SettingsOf<S>) => Omit<Verdict, 'because'>;
+      found: (by: Named, values: readonly Named[], settings: SettingsOf<S>) => Omit<BuiltFinding, 'because'>;
     },
 ): Rule<Stretch, SettingsOf<S>> {
   const { by, value, tell, atLeast, withinMs, found } = of;

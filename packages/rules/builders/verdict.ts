@@ -32,7 +32,7 @@ export type SettingsOf<S extends Shape> = z.output<z.ZodObject<S>>;
  * What follows. Evidence, confidence (never surer than its feeds), the deciding event (the latest by its own time) and the
  * people and repositories of it follow from `because`.
  */
-export type Verdict = Pick<FindingDraft, 'subject' | 'title' | 'summary' | 'severity'> & {
+export type BuiltFinding = Pick<FindingDraft, 'subject' | 'title' | 'summary' | 'severity'> & {
   because: readonly Seen[];
   entities?: readonly Entity[];
   response?: FindingDraft['response'];
@@ -78,7 +78,7 @@ export function lineOf({ eventId, eventType, time, url }: Seen, what: string): E
 }
 
 /** The verdict's own entities, then the people and repositories that it rests on. */
-export function entitiesOf({ entities = [], because }: Pick<Verdict, 'entities' | 'because'>): Entity[] {
+export function entitiesOf({ entities = [], because }: Pick<BuiltFinding, 'entities' | 'because'>): Entity[] {
   const people = because.map(({ by }) => ({ kind: 'user' as const, id: by.name }));
   const places = because.flatMap(({ repository }) =>
     repository === undefined ? [] : [{ kind: 'repository' as const, id: repository.name }],
@@ -93,7 +93,10 @@ export function sureness(because: readonly Seen[], most: Confidence = 'high'): C
 }
 
 /** A verdict as `find` of a rule that judges takes it. */
-export function draftOf<T extends Seen>(verdict: Verdict & { because: readonly T[]; occasion: string }, tell: Tell<T>) {
+export function draftOf<T extends Seen>(
+  verdict: BuiltFinding & { because: readonly T[]; occasion: string },
+  tell: Tell<T>,
+) {
   const { because, subject, occasion, title, summary, severity, response = [], remedy = [] } = verdict;
   const last = because.toSorted(inOwnOrder).at(-1);
   if (last === undefined) throw new Error('a verdict needs what it rests on (because)');

@@ -6,26 +6,26 @@ import { type LoggedEventInput, late, permuted, playTimeline, type Timeline } fr
  * however often the detector restarts between them, the same findings stand in the end.
  */
 export type OrderedTimeline = Omit<Timeline, 'restartAfterEach' | 'duplicated' | 'batchRecords'> & {
-  /** Events that are there before the story: an inventory. They keep their place. */
+  /** Events that are there before the timeline: an inventory. They keep their place. */
   before?: readonly LoggedEventInput[];
 };
 
 /** The findings that stand, each as `rule subject occasion`. */
-export function standing(story: OrderedTimeline & Partial<Timeline>): string[] {
-  const { before = [], events, ...rest } = story;
+export function standing(timeline: OrderedTimeline & Partial<Timeline>): string[] {
+  const { before = [], events, ...rest } = timeline;
   const played = playTimeline({ ...rest, events: [...before, ...events] });
   assert.deepEqual(played.poison, [], 'no rule throws, and no record is unreadable');
   return played.findings.map((finding) => `${finding.rule} ${finding.subject} ${finding.occasion}`).sort();
 }
 
 /** Expects the same standing findings of 40 shuffles, of each event an hour late, doubled, and restarted after each. */
-export function expectSameInAnyOrder(story: OrderedTimeline, expected: readonly string[]): void {
-  const events = story.events.map((event, place) => ({
+export function expectSameInAnyOrder(timeline: OrderedTimeline, expected: readonly string[]): void {
+  const events = timeline.events.map((event, place) => ({
     ...event,
-    id: event.id ?? `story-${place + 1}`,
+    id: event.id ?? `timeline-${place + 1}`,
     time: event.time ?? new Date(event.atMs).toISOString(),
   }));
-  const named = { ...story, events };
+  const named = { ...timeline, events };
   const wanted = [...expected].sort();
   const expectStanding = (played: OrderedTimeline & Partial<Timeline>, how: string) => {
     const stands = standing(played);

@@ -103,7 +103,7 @@ function expectMarks(lines: readonly Line[], played: Played, stage: Stage, until
   const inTime = lines.toSorted((a, b) => a.heardMs - b.heardMs);
   const came = [
     ...played.all.map((finding) => ({ kind: 'FOUND' as const, finding, atMs: Date.parse(finding.detectedAt) })),
-    ...played.withdrawn.map(({ finding, atMs }) => ({ kind: 'RETRACTED' as const, finding, atMs })),
+    ...played.retracted.map(({ finding, atMs }) => ({ kind: 'RETRACTED' as const, finding, atMs })),
   ];
   const wrong: string[] = [];
   for (const [place, line] of inTime.entries()) {

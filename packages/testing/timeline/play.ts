@@ -3,7 +3,7 @@ import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Finding } from '@tripline/contracts/finding';
 import type { DeliveryQuestion, LookUp } from '@tripline/contracts/job';
 import type { AnyRule } from '@tripline/contracts/rule';
-import type { Effects, FindingChange, Poison, Verdict, Withdrawal } from '@tripline/engine/effects';
+import type { Effects, FindingChange, FindingVerdict, Poison, Retraction } from '@tripline/engine/effects';
 import { createEngine, type EngineBatch, type Snapshot } from '@tripline/engine/engine';
 import { joinKey, type StateKey } from '@tripline/engine/keyed-state/keys';
 import type { StateRow } from '@tripline/engine/keyed-state/state';
@@ -55,7 +55,7 @@ export type Played = {
   /** Findings that stand, in the order in which they were found. */
   findings: Finding[];
   /** Findings that were taken back and do not stand again, with why. */
-  withdrawn: (Withdrawal & { finding: Finding })[];
+  retracted: (Retraction & { finding: Finding })[];
   /** Of findings that stand, ids of those for which a narrower rule speaks, with the finding that does. */
   superseded: ReadonlyMap<string, string>;
   /** What became of findings that stand: proven, lowered, grown, or superseded, in order. */
@@ -144,10 +144,10 @@ export function toRecords(timeline: Pick<Timeline, 'events' | 'duplicated'>): St
 export function createKept() {
   const state = new Map<string, string>();
   const timers = new Map<string, string>();
-  const seen: Uint8Array[] = [];
+  const dedup: Uint8Array[] = [];
   const all: Finding[] = [];
-  /** Of findings that are withdrawn now, by id. */
-  const withdrawals = new Map<string, Withdrawal>();
+  /** Of findings that are retracted now, by id. */
+  const retractions = new Map<string, Retraction>();
   const superseded = new Map<string, string>();
   const changes: Played['changes'] = [];
   const lookUps: LookUp[] = [];
@@ -157,7 +157,7 @@ export function createKept() {
   let written = 0;
 
   /** As Postgres changes a finding's row. */
-  function change({ kind, change: of }: Extract<Verdict, { change: FindingChange }>): void {
+  function change({ kind, change: of }: Extract<FindingVerdict, { change: FindingChange }>): void {
     changes.push({ kind, ...of });
     if (kind === 'superseded') {
       supersede(of.findingId, of.by);
@@ -184,7 +184,7 @@ export function createKept() {
 
   /** It stands again as it was found first, and as proven as what was heard now. */
   function reinstate({ id, unproven }: Finding): void {
-    withdrawals.delete(id);
+    retractions.delete(id);
     const place = all.findIndex((finding) => finding.id === id);
     const { unproven: _, ...finding } = all[place]!;
     all[place] = unproven ? { ...finding, unproven } : finding;
@@ -202,13 +202,13 @@ export function createKept() {
         if (timer.dueMs === null) timers.delete(name);
         else timers.set(name, JSON.stringify(timer));
       }
-      if (effects.seen !== null) seen.push(effects.seen);
+      if (effects.dedup !== null) dedup.push(effects.dedup);
       for (const verdict of effects.verdicts) {
         if ('finding' in verdict) supersede(verdict.finding.id, verdict.supersededBy);
         // What was taken back and forgotten since may be found anew.
-        if (verdict.kind === 'found' && withdrawals.has(verdict.finding.id)) reinstate(verdict.finding);
+        if (verdict.kind === 'found' && retractions.has(verdict.finding.id)) reinstate(verdict.finding);
         else if (verdict.kind === 'found') all.push(verdict.finding);
-        else if (verdict.kind === 'withdrawn') withdrawals.set(verdict.withdrawal.findingId, verdict.withdrawal);
+        else if (verdict.kind === 'retracted') retractions.set(verdict.retraction.findingId, verdict.retraction);
         else if (verdict.kind === 'reinstated') reinstate(verdict.finding);
         else change(verdict);
       }
@@ -230,17 +230,17 @@ export function createKept() {
         logTimeMs,
         engineRows: rows.filter((row) => row.rule.startsWith('@')),
         timers: [...timers.values()].map((timer) => JSON.parse(timer) as SetTimer),
-        seen: [...seen],
+        dedup: [...dedup],
       };
     },
     played(): Played {
       return {
-        findings: all.filter((finding) => !withdrawals.has(finding.id)),
-        withdrawn: all.flatMap((finding) => {
-          const withdrawal = withdrawals.get(finding.id);
-          return withdrawal === undefined ? [] : [{ ...withdrawal, finding }];
+        findings: all.filter((finding) => !retractions.has(finding.id)),
+        retracted: all.flatMap((finding) => {
+          const retraction = retractions.get(finding.id);
+          return retraction === undefined ? [] : [{ ...retraction, finding }];
         }),
-        superseded: new Map([...superseded].filter(([id]) => !withdrawals.has(id))),
+        superseded: new Map([...superseded].filter(([id]) => !retractions.has(id))),
         changes,
         lookUps,
         questions,

@@ -11,7 +11,7 @@ export type BatchRows = PositionKey & {
   /** What each changed in keyed state. */
   flushes: readonly { flush: number; entries: Uint8Array }[];
   /** Ids and body hashes to remember. */
-  seen: readonly Uint8Array[];
+  dedup: readonly Uint8Array[];
 };
 
 /**
@@ -46,7 +46,7 @@ export async function keepBatch(client: ClientBase | Pool, batch: BatchRows): Pr
       `{${flushes.map(({ flush }) => flush).join(',')}}`,
       `{${flushes.map(({ entries }) => entries.length).join(',')}}`,
       endToEnd(flushes.map(({ entries }) => entries)),
-      endToEnd(batch.seen),
+      endToEnd(batch.dedup),
     ],
   });
   if (rows[0]?.moved !== 1) {

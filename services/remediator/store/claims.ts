@@ -4,7 +4,7 @@ import type { RemediationState } from '@tripline/db/tables/remediations';
 import { inTransaction } from '@tripline/db/transaction';
 import type { PoolClient } from 'pg';
 import { type Place, type Remediation, type Row, toRemediation } from './remediations.ts';
-import { refusal, type StoryOfSteps, settle, tell } from './settle.ts';
+import { refusal, type StepHistory, settle, tell } from './settle.ts';
 
 /** What the guard must know that only the database can tell, read under the lock that {@link claimRemediation} holds. */
 export type ClaimFacts = {
@@ -67,7 +67,7 @@ export async function claimRemediation(
   options: {
     leaseMs: number;
     maxPerHour: number;
-    story: StoryOfSteps;
+    history: StepHistory;
     decide: (facts: ClaimFacts) => { verdict: GuardVerdict; said: string };
   },
 ): Promise<Claim> {
@@ -120,7 +120,7 @@ export async function claimRemediation(
     if (verdict === 'rate-capped')
       return queue(client, remediation, { ...options, said, wasQueued: row.state === 'queued' });
     if (verdict !== 'act') {
-      const refused = await settle(client, remediation, refusal(verdict, said), options.story);
+      const refused = await settle(client, remediation, refusal(verdict, said), options.history);
       return { kind: 'refused', refused: refused! };
     }
     const { rows: begun } = await client.query<{ attempts: number; begun_ms: number }>(
@@ -170,7 +170,7 @@ async function readLoad(
 async function queue(
   client: PoolClient,
   { finding, ordinal, workspace, step }: Pick<Remediation, 'finding' | 'ordinal' | 'workspace' | 'step'>,
-  options: { maxPerHour: number; said: string; wasQueued: boolean; story: StoryOfSteps },
+  options: { maxPerHour: number; said: string; wasQueued: boolean; history: StepHistory },
 ): Promise<Claim> {
   const { rows } = await client.query<Row>(
     `UPDATE remediations SET state = 'queued', verdict = 'rate-capped', reason = 'rate-capped', said = $3, leased_until = NULL,
@@ -183,7 +183,7 @@ async function queue(
   );
   if (options.wasQueued) return { kind: 'queued', queued: undefined };
   const queued = toRemediation(rows[0]!);
-  await tell(client, queued, options.story);
+  await tell(client, queued, options.history);
   return { kind: 'queued', queued };
 }
 

@@ -4,7 +4,7 @@ import { inTransaction } from '@tripline/db/transaction';
 import type { PoolClient } from 'pg';
 import { holdsPlace, rank } from './claims.ts';
 import { type Place, type Remediation, type Row, toRemediation } from './remediations.ts';
-import { type StoryOfSteps, tellOfRemediation } from './settle.ts';
+import { type StepHistory, tellOfRemediation } from './settle.ts';
 
 /**
  * Leaves jobs for the steps that wait and for which there is a place: the gravest first, and among equals who waits longest.
@@ -52,13 +52,13 @@ export async function takeUpStopped(db: Db): Promise<number> {
 }
 
 /**
- * Gives a claimed step up for now, and leaves the job that takes it up again; both or neither. With `story`, people are
+ * Gives a claimed step up for now, and leaves the job that takes it up again; both or neither. With `history`, people are
  * told that it has not been done yet.
  */
 export async function postponeRemediation(
   db: Db,
   { finding, ordinal }: Place,
-  postponed: { reason: string; said: string; afterMs: number; story?: StoryOfSteps },
+  postponed: { reason: string; said: string; afterMs: number; history?: StepHistory },
 ): Promise<Remediation | undefined> {
   return inTransaction(db, async (client) => {
     const { rows } = await client.query<Row>(
@@ -70,8 +70,8 @@ export async function postponeRemediation(
     if (rows[0] === undefined) return undefined;
     await addRemediateJob(client, finding, postponed.afterMs);
     const step = toRemediation(rows[0]);
-    const { story } = postponed;
-    if (story && story.incident !== null) await tellOfRemediation(client, story.incident, story.line(step));
+    const { history } = postponed;
+    if (history && history.incident !== null) await tellOfRemediation(client, history.incident, history.line(step));
     return step;
   });
 }

@@ -9,8 +9,8 @@ import { addIncidentEvent, pageAnew } from '@tripline/incidents/incidents';
 import type { PoolClient } from 'pg';
 import { type Place, type Remediation, type Row, toRemediation } from './remediations.ts';
 
-/** Which incident's story a settled step belongs to, and the line that tells of it. A silenced finding has no incident. */
-export type StoryOfSteps = { incident: string | null; line: (settled: Remediation) => Record<string, unknown> };
+/** Which incident's history a settled step belongs to, and the line that tells of it. A silenced finding has no incident. */
+export type StepHistory = { incident: string | null; line: (settled: Remediation) => Record<string, unknown> };
 
 export type Settled = {
   state: 'done' | 'failed';
@@ -40,16 +40,16 @@ export function refuseClaimed(
   db: Db,
   place: Place,
   refused: { verdict: Exclude<GuardVerdict, 'act'>; said: string; check?: Settled['check'] },
-  story: StoryOfSteps,
+  history: StepHistory,
 ) {
   return inTransaction(db, (client) =>
-    settle(client, place, refusal(refused.verdict, refused.said, refused.check), story),
+    settle(client, place, refusal(refused.verdict, refused.said, refused.check), history),
   );
 }
 
-/** Records what came of a claimed step, in its incident's story too, and has people told. Undefined: another did so before. */
-export function settleRemediation(db: Db, place: Place, settled: Settled, story: StoryOfSteps) {
-  return inTransaction(db, (client) => settle(client, place, { ...settled, verdict: 'act' }, story));
+/** Records what came of a claimed step, in its incident's history too, and has people told. Undefined: another did so before. */
+export function settleRemediation(db: Db, place: Place, settled: Settled, history: StepHistory) {
+  return inTransaction(db, (client) => settle(client, place, { ...settled, verdict: 'act' }, history));
 }
 
 /** All that follows from a step's end in one transaction, so that no crash leaves a step that nobody hears of. */
@@ -57,7 +57,7 @@ export async function settle(
   client: PoolClient,
   { finding, ordinal }: Place,
   { state, verdict, reason, said, check }: Ended,
-  story: StoryOfSteps,
+  history: StepHistory,
 ): Promise<Remediation | undefined> {
   const { rows } = await client.query<Row>(
     `UPDATE remediations SET state = $3, verdict = $4, reason = $5, said = $6, check_result = $7, check_said = $8,
@@ -67,19 +67,19 @@ export async function settle(
   );
   if (rows[0] === undefined) return undefined;
   const settled = toRemediation(rows[0]);
-  await tell(client, settled, story);
+  await tell(client, settled, history);
   return settled;
 }
 
-/** The outcome of a step as an event of the log, and as a line of its incident's story. */
-export async function tell(client: PoolClient, step: Remediation, story: StoryOfSteps): Promise<void> {
-  await addToOutbox(client, [outcomeOf(step, story.line(step))]);
-  if (story.incident === null) return;
-  const line = story.line(step);
-  await tellOfRemediation(client, story.incident, line);
+/** The outcome of a step as an event of the log, and as a line of its incident's history. */
+export async function tell(client: PoolClient, step: Remediation, history: StepHistory): Promise<void> {
+  await addToOutbox(client, [outcomeOf(step, history.line(step))]);
+  if (history.incident === null) return;
+  const line = history.line(step);
+  await tellOfRemediation(client, history.incident, line);
   if (pages(step)) {
     const { finding, ordinal } = step;
-    await pageAnew(client, story.incident, { reason: String(line['text']), finding, ordinal });
+    await pageAnew(client, history.incident, { reason: String(line['text']), finding, ordinal });
   }
 }
 

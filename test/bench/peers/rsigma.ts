@@ -15,7 +15,7 @@ const name = `RSigma ${version} daemon, what Sigma can say of the rules`;
 const note =
   'events as lines to stdin, so no log is read; state in SQLite each second and at the end, findings in a file. ' +
   'build-from-unreviewed-commit without who approved what (three keys, no word in Sigma), credential-new-runner by a ' +
-  'list in the rule (nothing is learned), no late withdrawal, no duplicates dropped, not exactly once';
+  'list in the rule (nothing is learned), no late retraction, no duplicates dropped, not exactly once';
 const ruleFile = join(import.meta.dirname, 'rsigma/rules.yml');
 
 /**

@@ -1,7 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 
-/** Entries of packages/engine/seen.ts that were committed at `sinceMs` of the log's time or later, a batch each. */
-export async function readSeen(client: ClientBase | Pool, partition: number, sinceMs: number): Promise<Buffer[]> {
+/** Entries of packages/engine/dedup.ts that were committed at `sinceMs` of the log's time or later, a batch each. */
+export async function readDedup(client: ClientBase | Pool, partition: number, sinceMs: number): Promise<Buffer[]> {
   const { rows } = await client.query<{ entries: Buffer }>(
     'SELECT entries FROM seen_batches WHERE partition = $1 AND log_time_ms >= $2 ORDER BY next',
     [partition, sinceMs],
@@ -10,6 +10,6 @@ export async function readSeen(client: ClientBase | Pool, partition: number, sin
 }
 
 /** Deletes batches older than `beforeMs` of the log's time. */
-export async function sweepSeen(client: ClientBase | Pool, partition: number, beforeMs: number): Promise<void> {
+export async function sweepDedup(client: ClientBase | Pool, partition: number, beforeMs: number): Promise<void> {
   await client.query('DELETE FROM seen_batches WHERE partition = $1 AND log_time_ms < $2', [partition, beforeMs]);
 }

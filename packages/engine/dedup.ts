@@ -1,25 +1,25 @@
 const entryWords = 5;
 const hourMs = 3_600_000;
 /** How long an id is remembered, in hours. */
-export const seenHours = 72;
+export const dedupHours = 72;
 
 /** Bytes of an entry: a hash of 128 bits, and the hour of the log's time (since the epoch, plus one) at which it came. */
-export const seenEntryBytes = entryWords * 4;
+export const dedupEntryBytes = entryWords * 4;
 
 /**
- * Whether an event was heard before. `duplicate`: under this id, so it is the same delivery once more. `repeated`: this
+ * Whether an event arrived before. `duplicate`: under this id, so it is the same delivery once more. `repeated`: this
  * body, under other ids only; whether the provider made it or somebody sent again what they kept is not to be told from it.
  */
-export type Heard = 'new' | 'duplicate' | 'repeated';
+export type Arrival = 'new' | 'duplicate' | 'repeated';
 
-export type Seen = ReturnType<typeof createSeen>;
+export type Dedup = ReturnType<typeof createDedup>;
 
 /**
- * Ids and body hashes of the events of 72 hours, against duplicates and for repeated bodies: an open-addressed table of 20-byte entries in one
+ * The dedup table: ids and body hashes of 72 hours' events, open-addressed, 20-byte entries in one
  * typed array, so that a million events cost some 80 MB and no work for the collector. Beside it stands what the batch in
  * progress added, in case it is to be taken back.
  */
-export function createSeen() {
+export function createDedup() {
   const table = createTable(1024);
   const hash = new Uint32Array(8);
   let added = new Uint32Array(256 * entryWords);
@@ -46,19 +46,19 @@ export function createSeen() {
      * give several events.
      * @throws {Error} when `bodySha256` is none.
      */
-    hear(event: { source: string; id: string; type: string; bodySha256?: string }, nowMs: number): Heard {
+    classify(event: { source: string; id: string; type: string; bodySha256?: string }, nowMs: number): Arrival {
       const hour = Math.floor(nowMs / hourMs) + 1;
-      const oldestHour = hour - seenHours;
+      const oldestHour = hour - dedupHours;
       hashId(event.source, event.id, hash);
       if (event.bodySha256 !== undefined) hashBody(event.bodySha256, event.type, hash);
       if (table.has(hash, idWord, oldestHour)) return 'duplicate';
-      let heard: Heard = 'new';
+      let arrival: Arrival = 'new';
       if (event.bodySha256 !== undefined) {
-        if (table.has(hash, bodyWord, oldestHour)) heard = 'repeated';
+        if (table.has(hash, bodyWord, oldestHour)) arrival = 'repeated';
         add(bodyWord, hour);
       }
       add(idWord, hour);
-      return heard;
+      return arrival;
     },
     /** What the batch added, as bytes to keep; null when nothing. */
     pack: (): Uint8Array | null => (count === 0 ? null : new Uint8Array(added.slice(0, count * entryWords).buffer)),
@@ -114,7 +114,7 @@ function createTable(slots: number) {
   /** Makes room, and lets go of what is older than the window. */
   function rebuild(): void {
     const former = words;
-    const isLive = (hour: number) => hour !== 0 && hour >= newestHour - seenHours;
+    const isLive = (hour: number) => hour !== 0 && hour >= newestHour - dedupHours;
     let live = 0;
     for (let at = 4; at < former.length; at += entryWords) if (isLive(former[at]!)) live += 1;
     capacity = slots;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { asJson } from './as-json.ts';
+import { shareUnchanged } from './structural-sharing.ts';
 
 const json = fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.parse(JSON.stringify(value)) as unknown);
 /** Beyond JSON: what a careless rule may keep. */
@@ -29,14 +29,14 @@ test('gives what JSON gives back, and what stood before when that is the same', 
       // BigInt: nothing that could be kept.
     }
     if (text === undefined) {
-      expect(() => asJson(value, before)).toThrow();
+      expect(() => shareUnchanged(value, before)).toThrow();
       return;
     }
-    const kept = asJson(value, before);
+    const kept = shareUnchanged(value, before);
     expect(JSON.stringify(kept)).toBe(text);
     expect(kept).toEqual(JSON.parse(text));
     expect(kept === before).toBe(text === JSON.stringify(before));
-    expect(JSON.stringify(asJson(value, undefined))).toBe(text);
+    expect(JSON.stringify(shareUnchanged(value, undefined))).toBe(text);
   });
   fc.assert(property, { numRuns: 2000 });
 });
@@ -47,6 +47,6 @@ test.each([
   ['what is no number', [Number.NaN, -0], [null, 0]],
   ['a prototype by name', JSON.parse('{"__proto__":{"a":1}}'), JSON.parse('{"__proto__":{"a":1}}')],
 ])('%s', (_, value, expected) => {
-  expect(asJson(value, undefined)).toStrictEqual(expected);
-  expect(asJson(value, expected)).toBe(expected);
+  expect(shareUnchanged(value, undefined)).toStrictEqual(expected);
+  expect(shareUnchanged(value, expected)).toBe(expected);
 });

@@ -5,7 +5,7 @@ import { type Confidence, confidences, type Evidence } from '@tripline/contracts
 import type { Because } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 
-/** One event as a line of a finding's story. `url` defaults to the run or repository that the event names. */
+/** One event as a line of a finding's evidence. `url` defaults to the run or repository that the event names. */
 export function tell(event: LoggedEvent, what: string, url?: string): Evidence {
   const data: Attributes = event.data;
   const link =
@@ -22,7 +22,7 @@ export function tell(event: LoggedEvent, what: string, url?: string): Evidence {
   };
 }
 
-/** The story in order of the events' own times, each event once. */
+/** The evidence in order of the events' own times, each event once. */
 export function inOrder(lines: readonly (Evidence | undefined)[]): Evidence[] {
   const once = new Map<string, Evidence>();
   for (const line of lines) if (line && !once.has(line.eventId)) once.set(line.eventId, line);

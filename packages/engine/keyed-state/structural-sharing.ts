@@ -7,7 +7,7 @@
  * copy where JSON leaves something out or turns it into something else. What is answered must not be changed any more.
  * @throws {Error} when `value` is no JSON at all.
  */
-export function asJson(value: unknown, before: unknown): unknown {
+export function shareUnchanged(value: unknown, before: unknown): unknown {
   const found = look(value, before);
   if (found === same) return before;
   if (found === other) return value;

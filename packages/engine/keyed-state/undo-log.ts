@@ -2,7 +2,7 @@
  * How to take back what a batch did in memory, newest first: whole when its transaction failed, in part when one rule
  * threw on one event.
  */
-export type Journal = {
+export type UndoLog = {
   /** Remembers how to undo the change that was just made. */
   note: (undo: () => void) => void;
   mark: () => number;
@@ -12,7 +12,7 @@ export type Journal = {
   forget: () => void;
 };
 
-export function createJournal(): Journal {
+export function createUndoLog(): UndoLog {
   const undos: (() => void)[] = [];
   return {
     note: (undo) => {
