@@ -64,7 +64,7 @@ export async function callThroughDeliveries(
   ];
   const policy: typeof config.remediation.policy = [
     {
-      ...({ rule: 'privilege-grant-outside-job', minSeverity: 'low', minConfidence: 'low' } as const),
+      ...({ rule: 'deploy-key-write-added', minSeverity: 'low', minConfidence: 'low' } as const),
       actions: ['revoke-credential', 'revoke-grant', 'revoke-grant'],
     },
   ];

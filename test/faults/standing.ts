@@ -1,7 +1,8 @@
-import type { Severity } from '@tripline/contracts/finding';
+import type { Finding } from '@tripline/contracts/finding';
 import { createEngine } from '@tripline/engine/engine';
 import type { ConfiguredRule } from '@tripline/engine/settings';
 import { createJoining, type OpenIncident } from '@tripline/incidents/join-incidents';
+import type { RuleVerdict } from '@tripline/incidents/record-findings';
 import type { StreamRecord } from '@tripline/stream/stream';
 import { createKept, runBatch } from '@tripline/testing/timeline/play';
 import type { Pool } from 'pg';
@@ -27,9 +28,7 @@ export function whatMustStand(log: {
   /** The log's time up to which timers fire. */
   untilMs: number;
 }): Standing {
-  const incidentOf = new Map<string, OpenIncident>();
-  const severityOf = new Map<string, Severity>();
-  const retracted = new Set<string>();
+  const judged = new Map<string, Judged>();
   const jobs: string[] = [];
   let history = 0;
   const incidents: OpenIncident[] = [];
@@ -39,48 +38,81 @@ export function whatMustStand(log: {
     const { verdicts, lookUps } = runBatch(engine, { records, caughtUpAtMs: log.untilMs }, createKept().read);
     jobs.push(...lookUps.map(({ lookup }) => `look-up:${lookup.id}`));
     const joining = createJoining([]);
-    for (const verdict of verdicts) {
-      if (verdict.kind === 'found') {
-        const { id, severity } = verdict.finding;
-        incidentOf.set(id, joining.find(verdict.finding));
-        severityOf.set(id, severity);
-      } else if (verdict.kind === 'reinstated') {
-        const { id } = verdict.finding;
-        if (retracted.delete(id)) joining.reinstate(incidentOf.get(id)!, severityOf.get(id)!, verdict.finding);
-      } else if (verdict.kind === 'retracted') {
-        const { findingId } = verdict.retraction;
-        const [incident, severity] = [incidentOf.get(findingId)!, severityOf.get(findingId)!];
-        if (joining.retract(incident, severity, verdict.retraction)) retracted.add(findingId);
-      } else {
-        const { findingId, atMs, reason = '' } = verdict.change;
-        const incident = incidentOf.get(findingId)!;
-        // No rule of that play supersedes another.
-        if (verdict.kind === 'superseded') continue;
-        if (verdict.kind === 'proven') joining.prove(incident, { findingId, atMs });
-        else if (verdict.kind === 'lowered') {
-          joining.lower(incident, severityOf.get(findingId)!, { findingId, reason, atMs });
-          severityOf.set(findingId, 'low');
-        } else if (verdict.change.severity !== undefined || (verdict.change.entities ?? []).length > 0) {
-          const { rule, title = '', entities = [], evidence = [], severity } = verdict.change;
-          const grown = { findingId, rule, title, entities, lines: evidence.length, atMs };
-          joining.grow(incident, { ...grown, former: severityOf.get(findingId)!, ...(severity && { severity }) });
-          if (severity !== undefined) severityOf.set(findingId, severity);
-        }
-      }
-    }
+    for (const verdict of verdicts) lay(verdict, judged, joining);
     incidents.push(...joining.incidents);
     history += joining.history.length;
   }
   const seen = incidents.map((incident): Seen => {
-    const findings = [...incidentOf].filter(([, of]) => of === incident).map(([id]) => id);
+    const findings = [...judged].filter(([, one]) => one.incident === incident).map(([id]) => id);
     const { state, severity, version, title } = incident;
     return { findings: findings.sort(), state, severity, version, title };
   });
-  jobs.push(...[...incidentOf.keys()].map((id) => `remediate:${id}`));
+  for (const [id, { incident }] of judged) if (incident !== null) jobs.push(`remediate:${id}`);
   jobs.push(...seen.map(({ findings }) => `notify:${findings[0]}`));
-  const findings = [...incidentOf.keys()].map((id) => ({ id, retracted: retracted.has(id) }));
+  const findings = [...judged].map(([id, { retracted }]) => ({ id, retracted }));
   return inOrder({ findings, incidents: seen, jobs, history });
 }
+
+/** A finding while verdicts are laid on it; without an incident while a narrower rule has spoken for it from the beginning. */
+type Judged = {
+  incident: OpenIncident | null;
+  retracted: boolean;
+  supersededBy: string | null;
+  /** As it has grown. */
+  finding: Finding;
+};
+
+/** Lays one verdict on findings and incidents, where nothing is silenced or excepted. */
+function lay(verdict: RuleVerdict, judged: Map<string, Judged>, joining: ReturnType<typeof createJoining>): void {
+  if ('finding' in verdict) {
+    const { finding, supersededBy = null } = verdict;
+    const one = judged.get(finding.id);
+    if (one === undefined) {
+      const incident = supersededBy === null ? joining.find(finding) : null;
+      judged.set(finding.id, { incident, retracted: false, supersededBy, finding });
+    } else if (one.retracted) {
+      one.retracted = false;
+      if (supersededBy === null && one.incident === null) one.incident = joining.find(toldAt(one, finding.detectedAt));
+      else if (supersededBy === null) joining.reinstate(one.incident!, one.finding.severity, finding);
+      one.supersededBy = supersededBy;
+    }
+    return;
+  }
+  const one = judged.get(verdict.kind === 'retracted' ? verdict.retraction.findingId : verdict.change.findingId)!;
+  const { severity } = one.finding;
+  const told = one.supersededBy === null ? one.incident : null;
+  if (verdict.kind === 'retracted') {
+    if (told === null || joining.retract(told, severity, verdict.retraction)) one.retracted = true;
+    return;
+  }
+  const { findingId, rule, atMs, reason = '', by = null } = verdict.change;
+  if (verdict.kind === 'superseded') {
+    if (by !== null && told !== null) joining.retract(told, severity, { findingId, reason, atMs });
+    one.supersededBy = by;
+    const detectedAt = new Date(atMs).toISOString();
+    if (by === null && one.incident === null) one.incident = joining.find(toldAt(one, detectedAt));
+    else if (by === null) joining.reinstate(one.incident!, severity, { ...one.finding, rule, detectedAt });
+  } else if (verdict.kind === 'proven') {
+    if (told !== null) joining.prove(told, { findingId, atMs });
+  } else if (verdict.kind === 'lowered') {
+    if (told !== null) joining.lower(told, severity, { findingId, reason, atMs });
+    one.finding = { ...one.finding, severity: 'low' };
+  } else {
+    const { title = '', entities = [], evidence = [], severity: risen } = verdict.change;
+    const grown = { findingId, rule, title, entities, lines: evidence.length, atMs, former: severity };
+    const tells = risen !== undefined || entities.length > 0;
+    if (tells && told !== null) joining.grow(told, { ...grown, ...(risen && { severity: risen }) });
+    one.finding = {
+      ...one.finding,
+      ...(risen && { severity: risen }),
+      ...(title !== '' && { title }),
+      entities: [...one.finding.entities, ...entities],
+    };
+  }
+}
+
+/** A finding that is told only now. */
+const toldAt = ({ finding }: Judged, detectedAt: string): Finding => ({ ...finding, detectedAt });
 
 /** What stands in a database whose jobs nobody has taken. */
 export async function whatStands(pool: Pool): Promise<Standing> {

@@ -202,8 +202,9 @@ export type Whole = Awaited<ReturnType<typeof openWhole>>;
 const undelivered = `SELECT s.sink || ' was not told of ' || i.id AS what
   FROM incidents AS i CROSS JOIN (VALUES ('slack'), ('pagerduty')) AS s(sink)
   LEFT JOIN told AS t ON t.incident = i.id AND t.sink = s.sink WHERE coalesce(t.version, 0) < i.version`;
+/** While a narrower rule speaks for a finding, nothing is done for it. */
 const unsettled = `SELECT 'no step is settled of ' || f.id AS what FROM findings AS f
-  WHERE json_array_length(f.response::json) <> (SELECT count(*) FROM remediations AS r WHERE r.finding = f.id AND r.state NOT IN ('planned', 'acting'))`;
+  WHERE f.superseded_by IS NULL AND json_array_length(f.response::json) <> (SELECT count(*) FROM remediations AS r WHERE r.finding = f.id AND r.state NOT IN ('planned', 'acting'))`;
 /** Of a digest's incidents nothing is posted. */
 const toldTwice = `SELECT m.sink || ' heard ' || count(*) || ' times first of ' || m.incident AS what FROM messages AS m
   WHERE m.kind IN ('posted', 'trigger') AND m.incident IS NOT NULL GROUP BY m.sink, m.incident HAVING count(*) > 1`;
