@@ -15,6 +15,6 @@ for (const fault of faults) {
   describe.skipIf(fault.needsKafka === true && inject('kafkaBrokers').length === 0)(fault.name, () => {
     test(`${fault.what}: ${fault.sizes.ci} ${fault.sizes.unit}`, async () => {
       expect((await fault.run(ground(), fault.sizes.ci)).differences).toEqual([]);
-    }, 240_000);
+    }, 600_000);
   });
 }
