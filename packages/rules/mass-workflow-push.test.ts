@@ -68,3 +68,12 @@ test('who rolls templates out may have a number of their own', () => {
   expectTimeline(rule, text, templates({ quotas: { [id]: 4 } }));
   expect(() => expectTimeline(rule, text)).toThrow(/says nothing of: FOUND user:roll\[bot\]/);
 });
+
+test('a login that is a word of the language is a login; a number of one’s own is by login without case', () => {
+  const text = `
+    09:00  constructor  pushes c1 to acme/a main (touching .github/workflows/x.yml)
+    09:01  constructor  pushes c2 to acme/b main (touching .github/workflows/x.yml)
+    09:02  constructor  pushes c3 to acme/c main (touching .github/workflows/x.yml)`;
+  expectTimeline(rule, `${text}   ← FOUND user:constructor`);
+  expectTimeline(rule, text, { settings: { 'mass-workflow-push': { quotas: { Constructor: 4 } } } });
+});

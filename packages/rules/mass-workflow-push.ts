@@ -1,7 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { z } from 'zod';
 import { actorOf, repositoryOf } from './builders/seen.ts';
-import { valueCount } from './builders/value-count.ts';
+import { quotaOf, valueCount } from './builders/value-count.ts';
 
 export const rule = valueCount({
   id: 'mass-workflow-push',
@@ -28,7 +28,7 @@ export const rule = valueCount({
   by: (event) => (touchesCi(event.data) ? actorOf(event) : undefined),
   value: repositoryOf,
   tell: ({ by, value }) => `${by.name} changed CI files in ${value.name}`,
-  atLeast: ({ repositories, quotas }, { id, name }) => quotas[id] ?? quotas[name] ?? repositories,
+  atLeast: ({ repositories, quotas }, { id, name }) => quotaOf(quotas, [id, name], repositories),
   withinMs: ({ windowMs }) => windowMs,
   found: (actor, repositories, { windowMs }) => ({
     subject: `user:${actor.name}`,

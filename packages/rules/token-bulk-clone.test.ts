@@ -60,3 +60,11 @@ test('a read that names no token is the account’s', () => {
   const settings = { 'token-bulk-clone': { repositories: 3 } };
   expect(() => expectTimeline(rule, '09:00  nothing happens', { settings, before })).toThrow(/FOUND account 9/);
 });
+
+test('a login that is a word of the language is a login', () => {
+  const clones = Array.from(
+    { length: 10 },
+    (_, nth) => `09:0${nth % 5}  constructor  clones acme/r${nth} with token t1`,
+  );
+  expectTimeline(rule, `${clones.join('\n')}   ← FOUND token t1`, { anyOrder: false });
+});

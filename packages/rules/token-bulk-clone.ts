@@ -3,7 +3,7 @@ import type { LoggedEvent } from '@tripline/contracts/event';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { type Named, repositoryOf } from './builders/seen.ts';
-import { valueCount } from './builders/value-count.ts';
+import { quotaOf, valueCount } from './builders/value-count.ts';
 
 export const rule = valueCount({
   id: 'token-bulk-clone',
@@ -32,7 +32,7 @@ export const rule = valueCount({
   value: repositoryOf,
   tell: ({ by, value }) => `${by.name} read ${value.name}`,
   atLeast: ({ repositories, quotas }, by) =>
-    quotas[by.id.slice(by.id.indexOf(' ') + 1)] ?? quotas[loginOf(by)] ?? repositories,
+    quotaOf(quotas, [by.id.slice(by.id.indexOf(' ') + 1), loginOf(by)], repositories),
   withinMs: ({ windowMs }) => windowMs,
   found: (reader, repositories, { windowMs }) => ({
     subject: reader.id,

@@ -86,6 +86,18 @@ export function valueCount<S extends Shape>(
   });
 }
 
+/**
+ * So many values of one who has a number of their own, by the first of `names` that stands in `quotas`, logins without
+ * case; else `usual`. Nothing but what stands there: somebody may be called `constructor`.
+ */
+export function quotaOf(quotas: Readonly<Record<string, number>>, names: readonly string[], usual: number): number {
+  for (const name of names) {
+    const own = Object.keys(quotas).find((one) => one.toLowerCase() === name.toLowerCase());
+    if (own !== undefined) return quotas[own]!;
+  }
+  return usual;
+}
+
 /** The same object where the sight decides nothing. */
 function withSight(known: Stretch, sight: Counted, least: number): Stretch {
   const first = kept(known.first, sight, least, isBefore);
