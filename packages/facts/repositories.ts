@@ -62,7 +62,7 @@ const branches: Bound<Named> = { ...names, kind: 'default branches' };
 const protections: Bound<Protection> = {
   kind: 'protections',
   authorOf: ({ control }) => control,
-  mostPerAuthor: 6,
+  mostPerAuthor: 12,
   most: 300,
   nameOf: ({ control }) => control,
 };
@@ -72,6 +72,13 @@ const visibilities: Bound<Repository['visibility'][number]> = {
   mostPerAuthor: 20,
   most: 20,
   nameOf: ({ value }) => value,
+};
+const questions: Bound<Repository['asked'][number]> = {
+  kind: 'questions',
+  authorOf: () => '',
+  mostPerAuthor: 5,
+  most: 5,
+  rolls: 'all',
 };
 /** How long a branch whose protection was lifted is judged all the same: whoever lifts it may be about to push. */
 const liftedMs = 7 * dayMs;
@@ -142,9 +149,7 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
     const told = { ...observedBy(event), revision: data['vcs.ref.head.revision']!, answered };
     const name = clip(data['vcs.repository.name']!, 256);
     set('names', earliest(next.names, event, name, names, at));
-    const bound = { kind: 'questions', authorOf: () => '', mostPerAuthor: 5, most: 5 };
-    // What is asked last is what still matters: to let go of the others drops nothing that could decide.
-    set('asked', keepBounded(next.asked, told, bound, { pinned: at.pinned, flooded: () => {} }));
+    set('asked', keepBounded(next.asked, told, questions, at));
     return next;
   }
   const { 'vcs.repository.name': name, 'tripline.repository.default_branch': branch } = data;
@@ -250,8 +255,10 @@ function isFitting({ protections }: Repository, branch: string, ms: number): boo
         return !isLifted && matches(pattern, branch);
       });
     }
-    const former = until > 0 ? told[until - 1] : undefined;
-    return former !== undefined && fits(former) && ms - parseTime(now.time) < liftedMs;
+    // However often it was changed since.
+    return told.slice(0, Math.max(until, 0)).some((former, at) => {
+      return fits(former) && ms - parseTime(told[at + 1]!.time) < liftedMs;
+    });
   });
 }
 

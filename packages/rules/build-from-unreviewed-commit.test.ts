@@ -143,6 +143,19 @@ describe('a push straight to a protected branch', () => {
       {},
       { anyOrder: false },
     );
+    const edits = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'].map(
+      (name, nth) => `09:0${nth + 1} mallory changes ruleset releases of acme/app (protecting refs/heads/${name})`,
+    );
+    play(
+      `
+      09:00     ada     creates ruleset releases of acme/app (protecting refs/heads/rel/*)
+      ${edits.join('\n')}
+      09:10     mallory pushes evil to acme/app rel/1 (from old)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil (on rel/1)        ← FOUND acme/app@evil
+    `,
+      {},
+      { anyOrder: false },
+    );
   });
 });
 
