@@ -11,7 +11,7 @@ export const rule = defineRule<unknown, Record<string, never>>({
   id: 'state-flooded',
   title: 'More was done than is kept',
   description:
-    'What is known of a run, a commit or a grant is bounded for each kind of act and each author, since whoever attacks chooses how much there is. When somebody reaches such a bound, the latest acts stay, and those on which a standing finding rests; what is concluded from the rest is less sure, and nothing is explained away by it.',
+    'What is known of a run, a commit or a grant is bounded for each kind of act and each author, since whoever attacks chooses how much there is. When somebody reaches such a bound within six hours, or many together do, the latest acts stay, and those on which a standing finding rests; what is concluded from the rest is less sure, and nothing is explained away by it.',
   severity: 'low',
   confidence: 'high',
   principles: [5],

@@ -49,6 +49,20 @@ describe('keepBounded', () => {
     expect(flooded).toEqual(['pushes eve']);
   });
 
+  test('what ages in a day’s work is no flood, nor what only the latest of it say', () => {
+    const days = Array.from({ length: 9 }, (_, nth) => push(nth * 24 * 60, 'ada'));
+    expect(learnAll(days)).toEqual({ kept: days.slice(-3).map(({ eventId }) => eventId), flooded: [] });
+    const flooded: string[] = [];
+    const at = { pinned: new Set<string>(), flooded: (_: string, author: string) => void flooded.push(author) };
+    const strangers = Array.from({ length: 9 }, (_, nth) => push(nth, nth < 5 ? 'eve' : `stranger-${nth}`));
+    const learnBy = (rolls: 'each' | 'all') =>
+      strangers.reduce<readonly Push[]>((known, added) => keepBounded(known, added, { ...bound, rolls }, at), []);
+    learnBy('all');
+    expect(flooded).toEqual([]);
+    learnBy('each');
+    expect(new Set(flooded)).toEqual(new Set([manyAuthors]));
+  });
+
   test('never drops what is pinned, and what is pinned takes the place of nothing else', () => {
     const all = Array.from({ length: 10 }, (_, nth) => push(nth, 'eve'));
     expect(learnAll(all, new Set(['eve-0', 'eve-9'])).kept).toEqual(['eve-0', 'eve-6', 'eve-7', 'eve-8', 'eve-9']);

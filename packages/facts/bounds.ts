@@ -15,7 +15,15 @@ export type Bound<T> = {
   most: number;
   /** What tells two observations of one event apart; one an event unless given. */
   nameOf?: (observation: T) => string;
+  /**
+   * Only the latest say anything, such as of a branch where it stands: to let go of the others is no loss, and is not said.
+   * `each`: of those by one author; `all`: of all authors together, too.
+   */
+  rolls?: 'each' | 'all';
 };
+
+/** What one author did so long before their latest was judged meanwhile: to let go of it is ageing and no flood, ms. */
+export const floodMs = 6 * 3_600_000;
 
 /** Stands for the author where it is not one who did too much, but many together. */
 export const manyAuthors = 'many';
@@ -23,7 +31,7 @@ export const manyAuthors = 'many';
 /**
  * The observations in order of their own times with `added` among them; the same list where it adds nothing. Of too many
  * the latest stay, and those that are pinned: a set and its bounds have one outcome, whatever the order of arrival. What is
- * dropped is said by `flooded`.
+ * dropped is said by `flooded`, unless it has aged: a year of ordinary work is no flood.
  */
 export function keepBounded<T extends Observed>(
   known: readonly T[],
@@ -49,9 +57,13 @@ export function keepBounded<T extends Observed>(
     }
     const author = bound.authorOf(observation);
     const count = counts.get(author) ?? 0;
-    if (count >= bound.mostPerAuthor) at.flooded(bound.kind, author);
-    else if (total >= bound.most) at.flooded(bound.kind, manyAuthors);
-    else {
+    if (count >= bound.mostPerAuthor) {
+      const latest = kept.find((other) => bound.authorOf(other) === author)!;
+      const isAged = parseTime(latest.time) - parseTime(observation.time) >= floodMs;
+      if (bound.rolls === undefined && !isAged) at.flooded(bound.kind, author);
+    } else if (total >= bound.most) {
+      if (bound.rolls !== 'all') at.flooded(bound.kind, manyAuthors);
+    } else {
       counts.set(author, count + 1);
       total += 1;
       kept.push(observation);

@@ -78,7 +78,13 @@ const reviews: Bound<Review> = {
 };
 const strangersReviews: Bound<Review> = { ...reviews, kind: 'reviews by strangers', mostPerAuthor: 3, most: 60 };
 const merged: Bound<Change['merged'][number]> = { kind: 'merges', authorOf: () => '', mostPerAuthor: 3, most: 3 };
-const listed: Bound<Change['listed'][number]> = { kind: 'answers', authorOf: () => '', mostPerAuthor: 2, most: 2 };
+const listed: Bound<Change['listed'][number]> = {
+  kind: 'answers',
+  authorOf: () => '',
+  mostPerAuthor: 2,
+  most: 2,
+  rolls: 'all',
+};
 const ofTheHouse = new Set(['OWNER', 'MEMBER', 'COLLABORATOR']);
 
 const reads = [

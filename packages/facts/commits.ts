@@ -110,7 +110,13 @@ const built: Bound<Commit['built'][number]> = {
   most: 50,
   nameOf: ({ ref }) => ref,
 };
-const answers: Bound<Commit['answers'][number]> = { kind: 'answers', authorOf: () => '', mostPerAuthor: 3, most: 3 };
+const answers: Bound<Commit['answers'][number]> = {
+  kind: 'answers',
+  authorOf: () => '',
+  mostPerAuthor: 3,
+  most: 3,
+  rolls: 'all',
+};
 
 const runTypes = [
   'dev.cdevents.pipelinerun.queued',

@@ -4,7 +4,7 @@ import { type Fact, type LearnContext, thingKey } from '@tripline/contracts/fact
 import { isRaised, rankOf, strongerOf, writingRank } from '@tripline/contracts/permission';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
-import { inOwnOrder, observedBy } from './bounds.ts';
+import { floodMs, inOwnOrder, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { type Account, accountOf, accountSchema, authorOf, instanceOf, providerOf } from './things.ts';
 
@@ -255,7 +255,8 @@ function withAct(
     for (const one of middle) {
       if (at.pinned.has(one.eventId)) continue;
       dropped.add(one);
-      at.flooded(one.did, authorOf(one.by));
+      // Whoever is given a right for each of a week's jobs is given it often.
+      if (Date.parse(group.at(-1)!.time) - Date.parse(one.time) < floodMs) at.flooded(one.did, authorOf(one.by));
     }
   }
   const kept = acts.filter((one) => !dropped.has(one));

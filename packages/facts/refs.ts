@@ -47,13 +47,21 @@ const moves: Bound<Ref['moves'][number]> = {
   authorOf: ({ by }) => authorOf(by),
   mostPerAuthor: 10,
   most: 30,
+  rolls: 'all',
 };
-const stood: Bound<Ref['stood'][number]> = { kind: 'inventories', authorOf: () => '', mostPerAuthor: 5, most: 5 };
+const stood: Bound<Ref['stood'][number]> = {
+  kind: 'inventories',
+  authorOf: () => '',
+  mostPerAuthor: 5,
+  most: 5,
+  rolls: 'all',
+};
 const mergedFrom: Bound<Ref['mergedFrom'][number]> = {
   kind: 'merges',
   authorOf: ({ base }) => base,
   mostPerAuthor: 5,
   most: 20,
+  rolls: 'all',
 };
 
 const changeTypes = [

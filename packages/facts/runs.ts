@@ -5,6 +5,7 @@ import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy, type Replacing } from './bounds.ts';
+import { keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { type Account, accountOf, accountSchema, authorOf, runKeyOf, senderOf } from './things.ts';
 
@@ -106,7 +107,15 @@ const isDeployment = eventIs(
 );
 
 /** Jobs with a machine of one's own or an environment are bounded apart from the many without, which crowd out none. */
-const hostedJobs: Bound<Job> = { kind: 'hosted jobs', authorOf: () => '', mostPerAuthor: 60, most: 60, nameOf: jobId };
+const hostedJobs: Bound<Job> = {
+  kind: 'hosted jobs',
+  authorOf: () => '',
+  mostPerAuthor: 60,
+  most: 60,
+  nameOf: jobId,
+  // A matrix has up to 256, of which each says what all say.
+  rolls: 'all',
+};
 const tellingJobs: Bound<Job> = {
   kind: 'jobs',
   authorOf: (job) =>
@@ -114,6 +123,8 @@ const tellingJobs: Bound<Job> = {
   mostPerAuthor: 20,
   most: 200,
   nameOf: jobId,
+  // Of one environment, or on one machine, each says what all say.
+  rolls: 'each',
 };
 const attempts: Bound<Attempt> = {
   kind: 'attempts',
@@ -125,7 +136,7 @@ const attempts: Bound<Attempt> = {
 const deployments: Bound<Run['deployments'][number]> = {
   kind: 'deployments',
   authorOf: ({ environment }) => environment,
-  mostPerAuthor: 2,
+  mostPerAuthor: 1,
   most: 100,
 };
 const mostListed = 100;
@@ -234,9 +245,10 @@ function withDeployment(run: Run, event: LoggedEvent, at: LearnContext): Run {
   const environment = data['deployment.environment.name'];
   if (environment === undefined) return run;
   const id = data['deployment.id'];
-  if (run.deployments.some((other) => other.environment === environment && other.id === id)) return run;
   const one = { ...observedBy(event), environment: clip(environment, 200), ...(id === undefined ? {} : { id }) };
-  const kept = keepBounded(run.deployments, one, deployments, at);
+  // Each job of a matrix and each attempt is a deployment of its own, and says what the first said.
+  const isSame = (other: Run['deployments'][number]) => other.environment === one.environment;
+  const kept = keepEarliest(run.deployments, one, isSame, deployments, at);
   return kept === run.deployments ? run : { ...run, deployments: [...kept] };
 }
 
