@@ -7,7 +7,8 @@ import type { Life, World } from './world.ts';
 
 /**
  * The real Postgres under the world's order and time. One statement runs at a time; one that waits for another's lock is
- * set aside until that is gone. The server's clock is the world's: schema `simulated` has functions of the names that
+ * set aside until that is gone. Of several that wait, Postgres would wake all at once and let them race, so their backends
+ * are stopped and go on one after the other, in the order in which they came. The server's clock is the world's: schema `simulated` has functions of the names that
  * Postgres looks up before its own.
  */
 export type Server = {
@@ -54,6 +55,12 @@ export async function prepareServer(url: string, name: string): Promise<Server> 
       'SELECT to_timestamp(last_value / 1000.0) FROM simulated.clock_ms'`);
   const db = openDatabase(own.href, { applicationName: 'simulation', maxConnections: 2 });
   await migrate(db);
+  // It comes at times of its own, takes locks, and decides where on the disk the next row comes to lie.
+  await observer.query(`
+    DO $$ DECLARE name regclass; BEGIN
+      FOR name IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace IN ('public'::regnamespace, 'graphile_worker'::regnamespace)
+      LOOP EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = false)', name); END LOOP;
+    END $$`);
   const warm: pg.Client[] = [];
   return {
     db,
@@ -75,6 +82,8 @@ export type DatabaseFaults = { lostBefore: number; lostAfter: number };
 type Statement = string | { text: string; values?: unknown[]; name?: string };
 /** A connection of the server's side: it lives on when its process is gone, until the server notices. */
 type Session = { client: pg.Client | undefined; inTransaction: boolean; busy: boolean };
+/** A statement under way. */
+type Running = { session: Session; done: Promise<void>; isDone: () => boolean };
 
 export function createSimulatedDatabase(options: {
   server: Server;
@@ -87,7 +96,8 @@ export function createSimulatedDatabase(options: {
   const held = new Map<Life, Set<Session>>();
   /** Of processes that are gone, until the server notices. */
   const abandoned = new Set<Session>();
-  const blocked = new Set<{ session: Session; done: Promise<void>; isDone: () => boolean }>();
+  /** Those that wait for a lock, in the order in which they began to. */
+  const blocked = new Set<Running>();
   /** The server's own life: it outlives every process. */
   const postgres = world.begin('postgres');
   let clockMs = -1;
@@ -140,21 +150,31 @@ export function createSimulatedDatabase(options: {
     await tellTime();
     session.busy = true;
     session.client ??= server.warm.pop() ?? (await server.connect());
+    for (const one of blocked) signal(one, 'SIGSTOP');
+    try {
+      const done = session.client.query(prepared(text, values)) as unknown as Promise<pg.QueryResult>;
+      const one = running(session, done);
+      if (await waitsForLock(one)) {
+        world.trace('  … waits for a lock');
+        blocked.add(one);
+        signal(one, 'SIGSTOP');
+      }
+      noteTransaction(session, typeof text === 'string' ? text : text.text);
+      await wakeUnblocked();
+      return { done };
+    } finally {
+      // None is left stopped for longer, or a simulation that is killed would leave a server that cannot end.
+      for (const one of blocked) signal(one, 'SIGCONT');
+    }
+  }
+
+  function running(session: Session, answer: Promise<unknown>): Running {
     let isDone = false;
-    const done = session.client.query(prepared(text, values)) as unknown as Promise<pg.QueryResult>;
-    const ended = done.then(noop, noop).then(() => {
+    const done = answer.then(noop, noop).then(() => {
       isDone = true;
       session.busy = false;
-      blocked.delete(one);
     });
-    const one = { session, done: ended, isDone: () => isDone };
-    if (await waitsForLock(one)) {
-      blocked.add(one);
-      world.trace(`  … waits for a lock`);
-    }
-    noteTransaction(session, typeof text === 'string' ? text : text.text);
-    await awaitUnblocked();
-    return { done };
+    return { session, done, isDone: () => isDone };
   }
 
   function noteTransaction(session: Session, text: string): void {
@@ -162,25 +182,42 @@ export function createSimulatedDatabase(options: {
     else if (/^\s*(commit|rollback)(?! to)/i.test(text)) session.inTransaction = false;
   }
 
-  /** False once it is done; true when the server says that it waits for somebody else's lock. */
-  async function waitsForLock(one: { session: Session; done: Promise<void>; isDone: () => boolean }): Promise<boolean> {
+  /**
+   * False once it is done; true when it waits for somebody else's lock. Whoever closes a circle of them is not said to
+   * wait: Postgres ends its statement, as the only one whose backend runs and so looks for circles.
+   */
+  async function waitsForLock(one: Running): Promise<boolean> {
     for (;;) {
       await Promise.race([one.done, pauseMs(2)]);
       if (one.isDone()) return false;
-      const { rows } = await server.observer.query('SELECT cardinality(pg_blocking_pids($1)) > 0 AS blocked', [
-        pidOf(one.session),
-      ]);
-      if (rows[0].blocked && !one.isDone()) return true;
+      const blockers = await readBlockers([one, ...blocked]);
+      if (one.isDone()) return false;
+      if (blockers.get(pidOf(one.session))!.length > 0 && !isCircle(pidOf(one.session), blockers)) return true;
     }
   }
 
-  /** After every statement: those that waited and need wait no more come to their end before anything else is done. */
-  async function awaitUnblocked(): Promise<void> {
-    for (const one of [...blocked]) {
-      const { rows } = await server.observer.query('SELECT cardinality(pg_blocking_pids($1)) > 0 AS blocked', [
-        pidOf(one.session),
-      ]);
-      if (!rows[0].blocked) await waitsForLock(one);
+  /** Whom each statement's backend waits for, by process ids. */
+  async function readBlockers(statements: readonly Running[]): Promise<Map<number, number[]>> {
+    const { rows } = await server.observer.query<{ pid: number; blockers: number[] }>(
+      'SELECT pid, pg_blocking_pids(pid) AS blockers FROM unnest($1::int[]) AS pid',
+      [statements.map(({ session }) => pidOf(session))],
+    );
+    return new Map(rows.map(({ pid, blockers }) => [pid, blockers]));
+  }
+
+  /**
+   * After every statement: those that waited and need wait no more come to their end, one after the other, before
+   * anything else is done.
+   */
+  async function wakeUnblocked(): Promise<void> {
+    for (;;) {
+      const blockers = await readBlockers([...blocked]);
+      const free = [...blocked].find(({ session }) => blockers.get(pidOf(session))!.length === 0);
+      if (free === undefined) return;
+      signal(free, 'SIGCONT');
+      if (await waitsForLock(free)) signal(free, 'SIGSTOP');
+      else blocked.delete(free);
+      await world.settle();
     }
   }
 
@@ -308,6 +345,22 @@ function prepared(of: string | { text: string; values?: unknown[] }, values?: un
 }
 
 const noop = () => {};
+/** Whether who waits for whom leads from a process back to itself. */
+function isCircle(pid: number, blockers: ReadonlyMap<number, readonly number[]>): boolean {
+  const met = new Set<number>();
+  const open = [pid];
+  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+    for (const blocker of blockers.get(one) ?? []) {
+      if (blocker === pid) return true;
+      if (!met.has(blocker)) open.push(blocker);
+      met.add(blocker);
+    }
+  }
+  return false;
+}
+
+/** A backend that waits for a lock holds nothing by which stopping it would keep the server itself. */
+const signal = ({ session }: Running, name: 'SIGSTOP' | 'SIGCONT') => process.kill(pidOf(session), name);
 const pidOf = ({ client }: Session) => (client as unknown as { processID: number }).processID;
 const realSetTimeout = globalThis.setTimeout;
 const pauseMs = (ms: number) => new Promise<void>((resolve) => realSetTimeout(resolve, ms));

@@ -10,7 +10,8 @@ import { simulate } from './simulate.ts';
 
 /**
  * `npm run simulate -- --seeds 500 --from 1`: plays seeds one after the other and ends with 1 when one of them does not
- * end as the oracle says. `--minutes 10` plays as many as fit. `--mutants` plants bugs instead, each until it is found. `--verbose` shows every step; with `--seeds 1 --from S` that is how a failure is looked into.
+ * end as the oracle says. `--minutes 10` plays as many as fit. `--mutants` plants bugs instead, each until it is found. `--repeat 3` plays each seed
+ * so often, and fails where it does not take the same steps each time. `--verbose` shows every step; with `--seeds 1 --from S` that is how a failure is looked into.
  */
 const { values } = parseArgs({
   options: {
@@ -19,13 +20,16 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     verbose: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
+    repeat: { type: 'string', default: '1' },
   },
 });
 const minutes = Number(values.minutes ?? Number.POSITIVE_INFINITY);
 const seeds = Number(values.seeds ?? (values.minutes === undefined ? 500 : 10_000));
 const from = Number(values.from);
+const repeat = Number(values.repeat);
 if (!(Number.isSafeInteger(seeds) && seeds > 0 && Number.isSafeInteger(from)))
   throw new Error('--seeds and --from take whole numbers, --seeds from 1');
+if (!(Number.isSafeInteger(repeat) && repeat > 0)) throw new Error('--repeat takes a whole number, from 1');
 if (!(minutes > 0)) throw new Error('--minutes takes a number above 0');
 
 const dir = mkdtempSync(join(tmpdir(), 'tripline-simulation-'));
@@ -38,12 +42,17 @@ const postgres = await startEmbedded({
 let failed = 0;
 try {
   const server = await prepareServer(postgres.url, 'simulation');
-  failed = await (values.mutants ? killMutants(server) : playAll(server)).finally(() => server.close());
+  failed = await play(server).finally(() => server.close());
 } finally {
   await postgres.stop();
   rmSync(dir, { recursive: true, force: true });
 }
 process.exitCode = failed > 0 ? 1 : 0;
+
+function play(server: Server): Promise<number> {
+  if (values.mutants) return killMutants(server);
+  return repeat > 1 ? repeatAll(server) : playAll(server);
+}
 
 async function playAll(server: Server): Promise<number> {
   const totals = { events: 0, findings: 0, steps: 0, crashes: 0 };
@@ -69,6 +78,40 @@ async function playAll(server: Server): Promise<number> {
     }
   }
   return failures;
+}
+
+/** Plays each seed several times; answers how many did not take the same steps each time. */
+async function repeatAll(server: Server): Promise<number> {
+  let differed = 0;
+  for (let seed = from; seed < from + seeds; seed += 1) {
+    const first: string[] = [];
+    await simulate(seed, server, { trace: (line) => first.push(line) });
+    for (let nth = 2; nth <= repeat; nth += 1) {
+      const again: string[] = [];
+      await simulate(seed, server, { trace: (line) => again.push(line) });
+      const where = firstDifference(first, again);
+      if (where === null) continue;
+      differed += 1;
+      console.log(`Seed ${seed} takes other steps when it is played for time ${nth}:\n${where}`);
+      break;
+    }
+    const played = seed - from + 1;
+    if (played % 10 === 0 || played === seeds)
+      console.log(`${played} seeds played ${repeat} times each, ${differed} differed`);
+  }
+  return differed;
+}
+
+/** Where two playings part, with what went before; null where they do not. */
+function firstDifference(one: readonly string[], other: readonly string[]): string | null {
+  const length = Math.max(one.length, other.length);
+  const at = Array.from({ length }, (_, place) => place).find((place) => one[place] !== other[place]);
+  if (at === undefined) return null;
+  return [
+    ...one.slice(Math.max(0, at - 12), at).map((line) => `    ${line}`),
+    ...one.slice(at, at + 5).map((line) => `  1 ${line}`),
+    ...other.slice(at, at + 5).map((line) => `  2 ${line}`),
+  ].join('\n');
 }
 
 /** Plays each planted bug until some seed finds it; answers how many were not found. */

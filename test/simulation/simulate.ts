@@ -288,8 +288,6 @@ function allOf(attribute: string, like: RegExp, arrivals: readonly Arrival[]): s
 const tables = [
   ...[
     'job_workers',
-    'messages',
-    'told',
     'remediations',
     'incident_events',
     'incident_entities',
@@ -318,13 +316,13 @@ const tables = [
 ];
 
 /**
- * Deleting rows costs a tenth of truncating tables, which would also have every statement planned anew. Jobs that are due
- * at once are taken in the order in which they lie on disk, so there the disk must be as it was.
+ * Deleting rows costs a tenth of truncating tables, which would also have every statement planned anew. Jobs and
+ * notifications that are due at once are taken in the order in which they lie on disk, so there the disk must be as it was.
  */
 async function clean({ db }: Server): Promise<void> {
   const deletions = tables.map((table) => `DELETE FROM ${table}`);
   await db.pool.query(
-    `${deletions.join('; ')}; TRUNCATE graphile_worker._private_jobs RESTART IDENTITY; SELECT setval('incident_numbers', 1, false)`,
+    `${deletions.join('; ')}; TRUNCATE messages, told, graphile_worker._private_jobs RESTART IDENTITY; SELECT setval('incident_numbers', 1, false)`,
   );
 }
 

@@ -13,10 +13,8 @@ describe('the simulation', () => {
   });
   afterAll(() => server.close());
 
-  test('the same seed does the same, step by step', { timeout: 200_000, retry: 2 }, async () => {
-    // Seeds 5 and, seldom, 3 do not do the same twice any more: which of two processes goes on first at one moment is not the
-    // seed's there. Owed; until it is mended these stand in for them.
-    for (const seed of [17, 20, 8, 9]) {
+  test('the same seed does the same, step by step', { timeout: 200_000 }, async () => {
+    for (const seed of [3, 5, 17, 20]) {
       const steps: string[][] = [[], []];
       for (const lines of steps) await simulate(seed, server, { trace: (line) => lines.push(line) });
       expect(steps[0]!.length).toBeGreaterThan(100);
