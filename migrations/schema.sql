@@ -118,7 +118,9 @@ CREATE TABLE incident_entities (
   workspace text NOT NULL,
   kind text NOT NULL,
   entity text NOT NULL,
+  key text,
   CONSTRAINT incident_entities_entity_check CHECK ((entity <> ''::text)),
+  CONSTRAINT incident_entities_key_check CHECK ((key <> ''::text)) NOT VALID,
   CONSTRAINT incident_entities_kind_check CHECK ((kind = ANY (ARRAY['user'::text, 'repository'::text, 'run'::text, 'runner'::text, 'credential'::text, 'commit'::text, 'grant'::text, 'environment'::text]))) NOT VALID,
   CONSTRAINT incident_entities_incident_fkey FOREIGN KEY (incident) REFERENCES incidents(id) ON DELETE CASCADE,
   CONSTRAINT incident_entities_pkey PRIMARY KEY (incident, kind, entity)
@@ -617,6 +619,7 @@ CREATE INDEX delivery_questions_open ON public.delivery_questions USING btree (h
 CREATE INDEX findings_by_incident ON public.findings USING btree (incident, detected_at);
 CREATE INDEX findings_newest ON public.findings USING btree (recorded_at DESC);
 CREATE INDEX incident_entities_by_entity ON public.incident_entities USING btree (workspace, kind, entity);
+CREATE INDEX incident_entities_by_key ON public.incident_entities USING btree (workspace, kind, key) WHERE (key IS NOT NULL);
 CREATE INDEX incident_events_by_incident ON public.incident_events USING btree (incident, id);
 CREATE INDEX incidents_changed ON public.incidents USING btree (updated_at);
 CREATE INDEX incidents_open ON public.incidents USING btree (workspace, updated_at DESC) WHERE (state <> 'resolved'::text);

@@ -16,9 +16,18 @@ export const alwaysTold: ReadonlySet<string> = new Set(['break-glass-opened']);
 /** Who or what a finding is about. Findings of one workspace that share an entity join one incident. */
 export const entitySchema = z.object({
   kind: z.enum(['user', 'repository', 'run', 'runner', 'credential', 'commit', 'grant', 'environment']),
+  /** What people call it, at the time of which the finding tells: a login, `owner/name`, `owner/name#run`. */
   id: z.string().min(1).max(512),
+  /** Which one it is, by the provider's ids, such as `github:github.com:user:41`: names change hands. Absent where no event told an id. */
+  key: z.string().min(1).max(600).optional(),
 });
 export type Entity = z.infer<typeof entitySchema>;
+
+/** Whether two entities are one thing: by key where both have one, however they are called; else by name. */
+export function isSameEntity(a: Entity, b: Entity): boolean {
+  if (a.kind !== b.kind) return false;
+  return a.key !== undefined && b.key !== undefined ? a.key === b.key : a.id === b.id;
+}
 
 /** One event on which a finding rests. Evidence is in order of `time`. */
 export const evidenceSchema = z.object({

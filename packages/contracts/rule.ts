@@ -100,7 +100,10 @@ export type ConcludeContext<Settings> = Pick<
    * Nothing is usual to one that does not.
    */
   learnedUntilMs: number;
-  /** True while a finding stands that names this run (`owner/name#run`): nothing may be learned from it. Asked of any run. */
+  /**
+   * True while a finding stands that names this run, by its key (or by its name, where no event told an id): nothing may be
+   * learned from it. Asked of any run.
+   */
   tainted: (run: string) => boolean;
   /** What is known of a thing. A change of it alone asks nothing anew. */
   read: <Value>(fact: Fact<Value>, key: string) => Value | undefined;
@@ -175,11 +178,11 @@ export type RuleContext<State, Settings> = {
    * doubted must not keep a rule from finding; `retract` with it in `because` makes the finding low.
    */
   doubtOf: (eventId: string) => 'unproven' | 'refuted' | undefined;
-  /** True when a finding that is not retracted names this run (entity kind `run`, id `owner/name#run`) so far: nothing may be learned from it. Only for runs that `keys` named as `runKey(...)`. */
+  /** True when a finding that is not retracted names this run (an entity of kind `run`) so far: nothing may be learned from it. Only for runs that `keys` named as `runKey(...)`. */
   tainted: (run: string) => boolean;
 };
 
-/** The key under which a rule names a run in `keys` so that it may ask `tainted`. The engine keeps it. `run` is `owner/name#run-id`. */
+/** The key under which a rule names a run in `keys` so that it may ask `tainted`. The engine keeps it. `run` is the key of its entity, or `owner/name#run` where no event told an id. */
 export function runKey(run: string): string {
   return `@run:${run}`;
 }

@@ -1,5 +1,5 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
-import { type Entity, type Finding, type Severity, severities } from '@tripline/contracts/finding';
+import { type Entity, type Finding, isSameEntity, type Severity, severities } from '@tripline/contracts/finding';
 import type { AnyRule, FindingDraft, RuleContext } from '@tripline/contracts/rule';
 import { runKey } from '@tripline/contracts/rule';
 import { clean, completeFinding, identify } from './draft.ts';
@@ -32,8 +32,9 @@ export const engineRules = {
 } as const;
 
 /**
- * A finding as far as the engine must know it. `told`: ids of the evidence's events; `entities`: kind and id of each;
- * those and `severity` are what another finding of the same may add to, and rows of former versions do not say.
+ * A finding as far as the engine must know it. `runs`: each by its key, or by name where no event told an id, as of former
+ * versions. `told`: ids of the evidence's events; `entities`: kind and name of each, and in the same places of `keys` its key,
+ * or nothing; those and `severity` are what another finding of the same may add to, and rows of former versions do not say.
  * `unproven`: events it rests on and nobody has vouched for. `lowered`: an explanation was not proved. `wider`: the findings
  * of the same by wider rules, for which it speaks; `under`: ids of those that may speak for it, `narrower`: that do.
  */
@@ -42,6 +43,7 @@ type FoundRow = {
   withdrawn?: true;
   told?: readonly string[];
   entities?: readonly string[];
+  keys?: readonly string[];
   severity?: Severity;
   unproven?: readonly string[];
   lowered?: true;
@@ -167,7 +169,7 @@ export function createContext(parts: {
     const { told, entities, severity: former } = row;
     if (told === undefined || entities === undefined || former === undefined) return undefined;
     const events = draft.evidence.filter(({ eventId }) => !told.includes(eventId)).slice(0, mostTold - told.length);
-    const named = draft.entities.filter((entity) => !entities.includes(nameOf(entity)));
+    const named = draft.entities.filter((entity) => !isNamedIn(row, entity));
     const severity = draft.severity ?? frame.rule.severity;
     const rises = !row.lowered && severities.indexOf(severity) > severities.indexOf(former);
     const fresh = named.slice(0, mostNamed - entities.length);
@@ -187,20 +189,21 @@ export function createContext(parts: {
     const more = isSure ? newIn(next, draft) : undefined;
     if (more !== undefined) {
       const whole = completeFinding(draft, frame);
-      const fresh = new Set(more.entities.map(nameOf));
-      const runs = more.entities.flatMap(({ kind, id }) => (kind === 'run' && !next.runs.includes(id) ? [id] : []));
+      const fresh = more.entities;
+      const runs = runsIn(more).filter((run) => !next.runs.includes(run));
       markRuns(of, runs);
       next = {
         ...next,
         runs: [...next.runs, ...runs],
         told: [...next.told!, ...more.events],
-        entities: [...next.entities!, ...fresh],
+        entities: [...next.entities!, ...fresh.map(nameOf)],
+        keys: [...next.entities!.map((_, place) => next.keys?.[place] ?? ''), ...fresh.map(({ key = '' }) => key)],
         severity: more.severity ?? next.severity!,
       };
       const { title, summary, response } = whole;
       change('grown', of, {
         evidence: whole.evidence.filter(({ eventId }) => more.events.includes(eventId)),
-        entities: whole.entities.filter((entity) => fresh.has(nameOf(entity))),
+        entities: whole.entities.filter((entity) => fresh.some((one) => isSameEntity(one, entity))),
         ...(more.severity === undefined ? {} : { severity: more.severity }),
         ...{ title, summary, response: next.lowered ? [] : response },
       });
@@ -211,10 +214,11 @@ export function createContext(parts: {
   const toldBy = ({ evidence, entities, severity }: Finding) => ({
     told: evidence.map(({ eventId }) => eventId).slice(0, mostTold),
     entities: entities.map(nameOf).slice(0, mostNamed),
+    keys: entities.map(({ key = '' }) => key).slice(0, mostNamed),
     severity,
   });
-  const runsIn = ({ entities }: Finding) => [
-    ...new Set(entities.filter(({ kind }) => kind === 'run').map((entity) => entity.id)),
+  const runsIn = ({ entities }: Pick<Finding, 'entities'>) => [
+    ...new Set(entities.flatMap(({ kind, id, key }) => (kind === 'run' ? [key ?? id] : []))),
   ];
 
   const context: RuleContext<unknown, unknown> = {
@@ -356,3 +360,13 @@ const refuted =
 const mostTold = 40;
 const mostNamed = 60;
 const nameOf = ({ kind, id }: Entity) => `${kind} ${id}`.slice(0, 600);
+
+/** Whether a finding names an entity already: by key where both have one, else by name. */
+function isNamedIn({ entities = [], keys }: FoundRow, entity: Entity): boolean {
+  const name = nameOf(entity);
+  return entities.some((known, place) => {
+    const key = keys?.[place] ?? '';
+    if (key === '' || entity.key === undefined) return known === name;
+    return key === entity.key && known.startsWith(`${entity.kind} `);
+  });
+}

@@ -48,7 +48,11 @@ export function completeFinding(draft: FindingDraft, at: Occasion): Finding {
     evidence: listed(draft.evidence)
       .map((item) => ({ ...item, what: cut(item?.what, 2000) }))
       .sort((a, b) => Date.parse(a.time) - Date.parse(b.time)),
-    entities: listed(draft.entities).map((item) => ({ ...item, id: shortened(item?.id, 512) })),
+    entities: listed(draft.entities).map((item) => ({
+      ...item,
+      id: shortened(item?.id, 512),
+      ...(item?.key === undefined ? {} : { key: shortened(item.key, 600) }),
+    })),
     response: listed(draft.response).sort((a, b) => rankOf(a) - rankOf(b)),
     remedy: listed(draft.remedy),
     silence: silenceFor({ rule: rule.id, subject, workspace, severity: draft.severity ?? rule.severity }, nowMs),

@@ -12,7 +12,7 @@ const mostFindings = 5000;
 /** As many things an incident is known by. */
 const mostEntities = 500;
 /** What puts two findings into one incident. A repository alone does not: too much happens in it. */
-const joiningKinds: readonly Entity['kind'][] = ['user', 'run', 'credential', 'runner', 'commit', 'grant'];
+export const joiningKinds: readonly Entity['kind'][] = ['user', 'run', 'credential', 'runner', 'commit', 'grant'];
 
 /** An incident while verdicts are laid on it. `id` is null until it is written. */
 export type OpenIncident = {
@@ -62,7 +62,18 @@ export type Grown = {
 
 export type HistoryLine = { incident: OpenIncident; kind: IncidentEventKind; detail: Record<string, unknown> };
 
-export const entityName = (workspace: string, entity: Entity) => `${workspace}\0${entity.kind}\0${entity.id}`;
+/** Tells the things apart by which an incident is known: of each all names under which it was told. */
+export const entityName = (workspace: string, { kind, id, key = '' }: Entity) => `${workspace}\0${kind}\0${id}\0${key}`;
+/** Under what an entity is found by those that are the same; see `isSameEntity`. */
+function indexedBy(workspace: string, { kind, id, key }: Entity): string[] {
+  const name = (form: string, text: string) => `${form}\0${workspace}\0${kind}\0${text}`;
+  return key === undefined ? [name('name alone', id)] : [name('key', key), name('name beside a key', id)];
+}
+function lookedUpBy(workspace: string, { kind, id, key }: Entity): string[] {
+  const name = (form: string, text: string) => `${form}\0${workspace}\0${kind}\0${text}`;
+  const other = key === undefined ? name('name beside a key', id) : name('key', key);
+  return [name('name alone', id), other];
+}
 /**
  * Accounts that many act through say nothing of who acted: what merges for everybody would have everything join. GitHub's
  * apps end in `[bot]`; whoever deleted their account is `ghost`.
@@ -91,8 +102,8 @@ export function createJoining(known: readonly OpenIncident[]) {
     if (incident.entities.size >= mostEntities && !incident.entities.has(name)) return;
     incident.entities.set(name, entity);
     if (!joins(entity)) return;
-    const sharing = byEntity.get(name) ?? new Set();
-    byEntity.set(name, sharing.add(incident));
+    for (const place of indexedBy(incident.workspace, entity))
+      byEntity.set(place, (byEntity.get(place) ?? new Set()).add(incident));
   }
 
   function takes(incident: OpenIncident, atMs: number): boolean {
@@ -104,8 +115,9 @@ export function createJoining(known: readonly OpenIncident[]) {
 
   function newestFor(finding: Joining, atMs: number): OpenIncident | undefined {
     let newest: OpenIncident | undefined;
-    for (const entity of finding.entities.filter(joins)) {
-      for (const incident of byEntity.get(entityName(finding.workspace, entity)) ?? []) {
+    const places = finding.entities.filter(joins).flatMap((entity) => lookedUpBy(finding.workspace, entity));
+    for (const place of places) {
+      for (const incident of byEntity.get(place) ?? []) {
         if (!takes(incident, atMs)) continue;
         const isNewer =
           newest === undefined ||

@@ -219,6 +219,41 @@ describe('a finding that an exception covers', () => {
   });
 });
 
+describe('findings of one person', () => {
+  const person = (id: string, key?: string) => ({
+    kind: 'user' as const,
+    id,
+    ...(key && { key: `github:x:user:${key}` }),
+  });
+  const record = async (subject: string, entity: ReturnType<typeof person>) => {
+    const finding = { ...toldAgo(3000, subject, ['nobody']), entities: [entity] };
+    await recordFindings(database.db, [finding]);
+    return incidentOf(finding);
+  };
+  test('are one incident under any name, and those of whoever takes a name over another', async () => {
+    const first = await record('before the renaming', person('zoe', '11'));
+    expect(await record('after it', person('zoe-new', '11'))).toBe(first);
+    const other = await record('of who took the name', person('zoe', '12'));
+    expect(other).not.toBe(first);
+    expect(await record('of them again', person('zoe', '12'))).toBe(other);
+    expect(await record('of the first again', person('zoe-newest', '11'))).toBe(first);
+  });
+  test('are one incident by name where one of them was told without an id', async () => {
+    const first = await record('by name', person('yan'));
+    expect(await record('by name and id', person('yan', '21'))).toBe(first);
+    const keyed = await record('by id first', person('xue', '31'));
+    expect(await record('by name then', person('xue'))).toBe(keyed);
+  });
+  test('two of one name, in one incident, are both found again', async () => {
+    const both = {
+      ...toldAgo(3000, 'two of a name', ['nobody']),
+      entities: [person('wes', '41'), person('wes', '42')],
+    };
+    await recordFindings(database.db, [both]);
+    for (const id of ['41', '42']) expect(await record(`of ${id}`, person('another', id))).toBe(await incidentOf(both));
+  });
+});
+
 describe('a finding for which a narrower rule speaks', () => {
   const record = (verdicts: readonly RuleVerdict[], silences: readonly Silence[] = []) =>
     inTransaction(database.db, (client) => recordVerdicts(client, verdicts, silences));

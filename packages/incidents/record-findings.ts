@@ -4,7 +4,14 @@ import type { Actor } from '@tripline/contracts/incident';
 import type { Intent } from '@tripline/contracts/response';
 import { describeScope, type Silence, silenceOf } from '@tripline/contracts/silence';
 import type { ClientBase } from 'pg';
-import { createJoining, entityName, joiningWindowMs, joins, type OpenIncident } from './join-incidents.ts';
+import {
+  createJoining,
+  entityName,
+  joiningKinds,
+  joiningWindowMs,
+  joins,
+  type OpenIncident,
+} from './join-incidents.ts';
 
 /** What a rule said, in the order in which rules said it. */
 export type RuleVerdict =
@@ -56,6 +63,8 @@ type KnownFinding = {
   severity: Severity;
   unproven: boolean;
   excepted: boolean;
+  /** A silence keeps it from being told, or did until it ended. */
+  silenced: boolean;
   /** The finding of a narrower rule that speaks for it. */
   supersededBy: string | null;
   /** What exceptions and silences look at. */
@@ -138,7 +147,9 @@ export async function recordVerdicts(
       const incident = isHeld || silence !== null ? null : joining.find(finding);
       const { severity, unproven = false } = finding;
       const excepted = exception !== null;
-      standing.set(id, { incident, retracted: false, severity, unproven, excepted, supersededBy, facts: finding });
+      const silenced = silence !== null;
+      const of = { severity, unproven, excepted, silenced, supersededBy, facts: finding };
+      standing.set(id, { incident, retracted: false, ...of });
       inserts.set(id, { finding, incident, silence, exception, supersededBy });
       if (incident !== null) remediate.add(id);
       if (supersededBy !== null) recorded.superseded += 1;
@@ -177,10 +188,13 @@ export async function recordVerdicts(
     if (tells && incident !== null && joining.grow(incident, told)) remediate.add(findingId);
     if (severity !== undefined) one.severity = severity;
     one.facts = { ...one.facts, entities: [...one.facts.entities, ...entities], title: title || one.facts.title };
-    // An exception covers a finding as it is: where it grew past that, it is told like a new one.
-    if (one.excepted && one.incident === null && one.supersededBy === null) {
-      if (coveredBy({ ...one.facts, detectedAt: new Date(atMs).toISOString() }) === undefined)
-        join(findingId, one, atMs);
+    // What an exception or a silence covers is a finding as it is: where it grew past that, it is told like a new one.
+    if (one.incident === null && one.supersededBy === null) {
+      const finding = { ...one.facts, severity: one.severity, detectedAt: new Date(atMs).toISOString() };
+      const isOutgrown = one.excepted
+        ? coveredBy(finding) === undefined
+        : one.silenced && tells && silenceOf(finding, allSilences) === undefined;
+      if (isOutgrown) tell(findingId, one, atMs);
     }
     return growth;
   }
@@ -188,11 +202,12 @@ export async function recordVerdicts(
   /** A finding that was told to nobody joins an incident after all. */
   function join(id: string, one: Standing, atMs: number): void {
     one.excepted = false;
+    one.silenced = false;
     const detectedAt = new Date(atMs).toISOString();
     one.incident = joining.find({ ...one.facts, id, detectedAt, severity: one.severity });
     const insert = inserts.get(id);
     if (insert === undefined) toldNow.set(id, one.incident);
-    else Object.assign(insert, { incident: one.incident, exception: null });
+    else Object.assign(insert, { incident: one.incident, exception: null, silence: null });
     remediate.add(id);
   }
 
@@ -202,6 +217,7 @@ export async function recordVerdicts(
     const exception = coveredBy(finding);
     const silence = exception === undefined ? silenceOf(finding, allSilences) : undefined;
     one.excepted = exception !== undefined;
+    one.silenced = silence !== undefined;
     if (exception === undefined && silence === undefined) {
       join(id, one, atMs);
       return;
@@ -285,10 +301,15 @@ async function readAndLock(
 ): Promise<{ known: Map<string, KnownFinding>; locked: string[]; silences: Silence[] }> {
   const ids = verdicts.map(findingOf);
   const findings = verdicts.flatMap((verdict) => ('finding' in verdict ? [verdict.finding] : []));
-  const entities = findings.flatMap(({ workspace, entities }) =>
-    entities.filter(joins).map(({ kind, id }) => ({ workspace, kind, entity: id })),
+  const changes = verdicts.flatMap((verdict) => ('change' in verdict ? [verdict.change] : []));
+  const workspaces = new Map(findings.map(({ id, workspace }) => [id, workspace]));
+  const entities = [...findings, ...changes.map(({ findingId: id, entities = [] }) => ({ id, entities }))].flatMap(
+    ({ id: finding, entities }) =>
+      entities
+        .filter(joins)
+        .map(({ kind, id, key }) => ({ finding, workspace: workspaces.get(finding), kind, entity: id, key })),
   );
-  const times = findings.map((finding) => Date.parse(finding.detectedAt));
+  const times = [...findings.map(({ detectedAt }) => Date.parse(detectedAt)), ...changes.map(({ atMs }) => atMs)];
   const earliestMs = Math.min(...times, 8.64e15);
   const { rows } = await client.query<{
     known: (KnownFinding & { id: string })[];
@@ -298,18 +319,35 @@ async function readAndLock(
     name: 'verdicts-known',
     text: `WITH known AS MATERIALIZED (
        SELECT id, incident, withdrawn_at IS NOT NULL AS retracted, severity, unproven, excepted IS NOT NULL AS excepted,
+         silenced_by IS NOT NULL AS silenced,
          superseded_by AS "supersededBy", json_build_object('workspace', workspace, 'rule', rule, 'subject', subject,
            'title', title, 'confidence', confidence, 'entities', entities) AS facts
        FROM findings
        WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)))
        -- Whoever tells what still stands after a silence gives it an incident.
        ORDER BY id FOR NO KEY UPDATE
+     ), w AS (
+       SELECT coalesce(w.workspace, k.facts ->> 'workspace') AS workspace, w.kind, w.entity, w.key
+       FROM json_to_recordset($2::json) AS w(finding text, workspace text, kind text, entity text, key text)
+       LEFT JOIN known k ON k.id = w.finding
+       UNION
+       -- What is told to nobody may come to join one after all.
+       SELECT k.facts ->> 'workspace', e.kind, e.id, e.key
+       FROM known k, json_to_recordset(k.facts -> 'entities') AS e(kind text, id text, key text)
+       WHERE k.incident IS NULL AND e.kind = ANY (ARRAY(SELECT json_array_elements_text($5::json)))
      ), locked AS (
        SELECT id FROM incidents WHERE id = ANY (ARRAY(
          SELECT incident FROM known WHERE incident IS NOT NULL
          UNION
-         SELECT i.id FROM json_to_recordset($2::json) AS w(workspace text, kind text, entity text)
-           JOIN incident_entities e ON e.workspace = w.workspace AND e.kind = w.kind AND e.entity = w.entity
+         SELECT i.id FROM w
+           -- As isSameEntity has it: by key where both have one, else by name.
+           JOIN LATERAL (
+             SELECT e.incident FROM incident_entities e
+             WHERE e.workspace = w.workspace AND e.kind = w.kind AND e.entity = w.entity AND (e.key IS NULL OR w.key IS NULL)
+             UNION
+             SELECT e.incident FROM incident_entities e
+             WHERE e.workspace = w.workspace AND e.kind = w.kind AND e.key = w.key
+           ) e ON true
            JOIN incidents i ON i.id = e.incident AND ${lastVerdict} >= to_timestamp($3::float8 / 1000)))
        ORDER BY id FOR UPDATE
      )
@@ -322,6 +360,7 @@ async function readAndLock(
       JSON.stringify(entities),
       Math.min(...times, 8.64e15 / 1000) - joiningWindowMs,
       earliestMs,
+      JSON.stringify(joiningKinds),
     ],
   });
   const { known, locked, silences } = rows[0]!;
@@ -353,7 +392,7 @@ async function readIncidents(client: ClientBase, ids: readonly string[]): Promis
        extract(epoch FROM i.resolved_at)::float8 * 1000 AS "resolvedMs",
        i.page_generation AS "pageGeneration", i.acknowledged_severity AS "acknowledgedSeverity",
        i.acknowledged_generation AS "acknowledgedGeneration", f.standing, f.total,
-       (SELECT coalesce(json_agg(json_build_object('kind', e.kind, 'id', e.entity)), '[]')
+       (SELECT coalesce(json_agg(json_strip_nulls(json_build_object('kind', e.kind, 'id', e.entity, 'key', e.key))), '[]')
         FROM incident_entities e WHERE e.incident = i.id) AS entities
      FROM incidents i, LATERAL (
        SELECT coalesce(sum(count), 0)::int AS total, coalesce(json_object_agg(severity, standing), '{}') AS standing FROM (
@@ -393,7 +432,7 @@ async function write(
   const incidents = changed.map((incident, place) => ({
     ...incident,
     place,
-    entities: [...incident.entities.values()],
+    entities: namedApart([...incident.entities.values()]),
   }));
   const fresh = new Set(inserts.map(({ finding }) => finding.id));
   const findings = inserts.map(({ finding, incident, silence, exception, supersededBy }) => {
@@ -450,6 +489,17 @@ async function write(
   });
 }
 
+/** A row an entity: where two things of an incident have had one name, the second is named by its key. */
+function namedApart(entities: readonly Entity[]): Entity[] {
+  const names = new Set<string>();
+  return entities.map((entity) => {
+    const { kind, id, key } = entity;
+    const isFirst = !names.has(`${kind} ${id}`);
+    names.add(`${kind} ${id}`);
+    return isFirst || key === undefined ? entity : { kind, id: key, key };
+  });
+}
+
 /** A finding that is to be inserted, with what became of it within the same batch. */
 function changedBy(change: Change | undefined, finding: Finding): Finding & { lowered?: Retraction } {
   if (change === undefined) return finding;
@@ -495,8 +545,9 @@ WITH numbered AS MATERIALIZED (
     acknowledged_severity = CASE WHEN excluded.state <> 'open' AND i.state <> 'resolved' THEN i.acknowledged_severity END,
     acknowledged_generation = CASE WHEN excluded.state <> 'open' AND i.state <> 'resolved' THEN i.acknowledged_generation END
 ), about AS (
-  INSERT INTO incident_entities (incident, workspace, kind, entity)
-  SELECT n.name, n.workspace, e.kind, e.id FROM numbered n, json_to_recordset(n.entities) AS e(kind text, id text)
+  INSERT INTO incident_entities (incident, workspace, kind, entity, key)
+  SELECT n.name, n.workspace, e.kind, e.id, e.key
+  FROM numbered n, json_to_recordset(n.entities) AS e(kind text, id text, key text)
   ON CONFLICT DO NOTHING
 ), found AS (
   INSERT INTO findings (id, incident, rule, workspace, subject, occasion, severity, confidence, title, summary,
@@ -523,6 +574,9 @@ WITH numbered AS MATERIALIZED (
   FROM json_to_recordset($4::json) AS w(id text, "silenceId" text, "silencedUntil" timestamptz)
   JOIN findings f ON f.id = w.id WHERE "silenceId" IS NOT NULL
   ON CONFLICT (finding) DO UPDATE SET silence = excluded.silence, until = excluded.until
+), outgrown AS (
+  DELETE FROM silenced_findings WHERE finding IN (
+    SELECT w.id FROM json_to_recordset($4::json) AS w(id text, place int) WHERE w.place IS NOT NULL)
 ), marked AS (
   UPDATE findings f SET
     withdrawn_at = CASE WHEN w.marked THEN to_timestamp(w."atMs" / 1000) ELSE f.withdrawn_at END,
@@ -538,7 +592,8 @@ WITH numbered AS MATERIALIZED (
     entities = f.entities || w.entities,
     incident = CASE WHEN w.place IS NULL THEN f.incident ELSE (SELECT name FROM numbered n WHERE n.place = w.place) END,
     excepted = CASE WHEN w.place IS NULL THEN coalesce(w.excepted, f.excepted) END,
-    silenced_by = coalesce(w."silencedBy", f.silenced_by),
+    -- What outgrew its silence is told, and acted upon.
+    silenced_by = CASE WHEN w.place IS NULL THEN coalesce(w."silencedBy", f.silenced_by) END,
     superseded_by = CASE WHEN w.speaks THEN w."supersededBy" ELSE f.superseded_by END,
     lowered_at = coalesce(f.lowered_at, to_timestamp(w."loweredAtMs" / 1000)),
     lowered_reason = coalesce(f.lowered_reason, w."loweredReason"),

@@ -200,3 +200,42 @@ test('a preview says what would have been silenced, and silences nothing', async
   expect(await subjects({ subject: 'q*', workspace: 'labs' })).toEqual([]);
   expect(await listSilences(cli)).toEqual([]);
 });
+
+test.each([false, true])('a finding that grows past its silence is told, once (in one batch: %s)', async (atOnce) => {
+  const entity = (id: string) => ({ kind: 'repository' as const, id });
+  await addSilence(cli, { repository: 'acme/app', ...month }, ada);
+  const known = { kind: 'user', id: 'mallory', key: 'github:github.com:user:9' } as const;
+  await record([found('told before', { entities: [known] })]);
+  const grown = ({ id: findingId, rule }: Finding, more: object): RuleVerdict => ({
+    kind: 'grown',
+    change: { findingId, rule, atMs: Date.now(), ...more },
+  });
+  const [wider, graver, within] = ['grows wider', 'grows graver', 'grows within'].map((subject) =>
+    found(subject, { entities: [entity('acme/app')] }),
+  ) as [Finding, Finding, Finding];
+  const founds = [wider, graver, within].map((finding): RuleVerdict => ({ kind: 'found', finding }));
+  const growths = [
+    grown(wider, { entities: [entity('acme/other'), known] }),
+    grown(graver, { severity: 'critical' }),
+    grown(within, { severity: 'high', entities: [{ kind: 'run', id: 'acme/app#7' }] }),
+  ];
+  for (const verdicts of atOnce ? [[...founds, ...growths]] : [founds, growths])
+    await inTransaction(detector, (client) => recordVerdicts(client, verdicts, []));
+
+  for (const { id } of [wider, graver])
+    expect(await readFinding(database.db, id)).toMatchObject({
+      silencedBy: null,
+      incident: expect.stringMatching(/^INC-/),
+    });
+  expect(await readFinding(database.db, within.id)).toMatchObject({
+    ...{ silencedBy: expect.stringContaining(month.reason), incident: null, severity: 'high' },
+  });
+  const [joined] = (await listFindings(database.db)).filter(({ subject }) => subject === 'told before');
+  expect(await readFinding(database.db, wider.id)).toMatchObject({ incident: joined!.incident });
+  expect(await incidents()).toHaveLength(2);
+  const steps = (await jobs()).filter((key) => key?.startsWith('remediate:') && !key.endsWith(joined!.id));
+  expect(steps).toEqual([wider, graver].map(({ id }) => `remediate:${id}`).sort());
+  await endAll();
+  expect(await tellEndedSilences(detector)).toBe(1);
+  expect(await incidents()).toHaveLength(3);
+});

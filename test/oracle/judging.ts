@@ -63,7 +63,12 @@ function reads({ reads: types, where }: AnyRule, { type, data }: LoggedEvent): b
   return where === undefined || where.oneOf.some((wanted) => wanted === value);
 }
 
-const entityName = ({ kind, id }: Entity) => `${kind} ${id}`;
+/** By key where both have one, however they are called; else by name. */
+export function isOneThing(a: Entity, b: Entity): boolean {
+  if (a.kind !== b.kind) return false;
+  return a.key === undefined || b.key === undefined ? a.id === b.id : a.key === b.key;
+}
+const runOf = ({ kind, id, key = id }: Entity) => (kind === 'run' ? [key] : []);
 
 const hourMs = 3_600_000;
 const memoryMs = 72 * hourMs;
@@ -82,9 +87,9 @@ type Known = {
   untilMs: number;
   doubts: readonly string[];
   lowered: boolean;
-  /** Ids of the evidence's events, entities by name, and the severity that it reached. */
+  /** Ids of the evidence's events, entities, and the severity that it reached. */
   told: readonly string[];
-  named: readonly string[];
+  named: readonly Entity[];
   severity: Severity;
   /** Names of findings of narrower rules that speak for it. */
   narrower: readonly string[];
@@ -526,17 +531,17 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       }
       if (doubted.every((id) => known.doubts.includes(id))) {
         const events = draft.evidence.map(({ eventId }) => eventId).filter((id) => !next.told.includes(id));
-        const entities = draft.entities.filter((entity) => !next.named.includes(entityName(entity)));
+        const entities = draft.entities.filter((entity) => !next.named.some((one) => isOneThing(one, entity)));
         const severity = draft.severity ?? rule.severity;
         const rises = !next.lowered && severities.indexOf(severity) > severities.indexOf(next.severity);
         const [told, fresh] = [events.slice(0, 40 - next.told.length), entities.slice(0, 60 - next.named.length)];
         if (told.length + fresh.length > 0 || rises) {
-          const runs = fresh.flatMap(({ kind, id }) => (kind === 'run' ? [id] : []));
+          const runs = fresh.flatMap(runOf);
           next = {
             ...next,
             runs: [...new Set([...next.runs, ...runs])],
             told: [...next.told, ...told],
-            named: [...next.named, ...fresh.map(entityName)],
+            named: [...next.named, ...fresh],
             severity: rises ? severity : next.severity,
           };
           const more = rises ? { severity } : {};
@@ -582,9 +587,9 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
           ...{ severity: draft.severity ?? rule.severity, title: draft.title, entities: draft.entities },
           ...{ response: draft.response, atMs: nowMs },
         };
-        const runs = draft.entities.filter(({ kind }) => kind === 'run').map(({ id }) => id);
+        const runs = draft.entities.flatMap(runOf);
         const told = draft.evidence.map(({ eventId }) => eventId).slice(0, 40);
-        const named = draft.entities.map(entityName).slice(0, 60);
+        const named = draft.entities.slice(0, 60);
         const former = known ?? { said, runs, told, named, severity: said.severity };
         const fresh = { retracted: false, untilMs: untilMs(rememberMs(rule.id)), doubts: doubted, lowered: false };
         world.known.set(name, { ...former, narrower: known?.narrower ?? [], ...fresh, said });

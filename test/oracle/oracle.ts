@@ -1,7 +1,15 @@
 import { type Entity, type Severity, severities } from '@tripline/contracts/finding';
 import type { Resolution } from '@tripline/contracts/incident';
 import type { StreamRecord } from '@tripline/stream/stream';
-import { type Judged, judge, nameOf, type OracleOptions, type OracleVerdict, type Said } from './judging.ts';
+import {
+  isOneThing,
+  type Judged,
+  judge,
+  nameOf,
+  type OracleOptions,
+  type OracleVerdict,
+  type Said,
+} from './judging.ts';
 
 /** One partition of a log: its records in order, and the log's time up to which nothing more came. */
 export type PartitionLog = { partition: number; records: readonly StreamRecord[]; untilMs: number };
@@ -27,7 +35,7 @@ type Incident = {
   reopened: number;
 };
 
-type Open = Incident & { openedMs: number; updatedMs: number; entities: Set<string> };
+type Open = Incident & { openedMs: number; updatedMs: number; entities: Entity[] };
 
 /** `said` is as it was found; `severity` and the rest, what became of it. */
 type Found = {
@@ -159,11 +167,14 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
   /** Other things that it is about, or a higher severity, are news to its incident; evidence alone is not. */
   function grow({ name, atMs, entities, severity }: Extract<OracleVerdict, { kind: 'grown' }>, finding: Found): void {
     if (severity !== undefined) finding.severity = severity;
+    finding.said = { ...finding.said, entities: [...finding.said.entities, ...entities] };
     const incident = incidentOf(name);
-    if (incident === undefined || incident.state === 'resolved' || finding.superseded) return;
     if (severity === undefined && entities.length === 0) return;
+    // What outgrew its silence is told.
+    if (incident === undefined && finding.silenced && !finding.superseded) tellAfterAll(name, finding, atMs);
+    if (incident === undefined || incident.state === 'resolved' || finding.superseded) return;
     touch(incident, atMs);
-    for (const entity of entities) incident.entities.add(entityName(entity));
+    incident.entities.push(...entities);
     if (severity !== undefined && severities.indexOf(severity) > severities.indexOf(incident.severity)) {
       incident.severity = severity;
     }
@@ -175,9 +186,9 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
 
   /** The incident that was last changed, of those open that share an entity and were changed within a day; or a new one. */
   function join(name: string, said: Said): void {
-    const shared = said.entities
-      .filter(({ kind, id }) => joiningKinds.has(kind) && !(kind === 'user' && manyActThrough.test(id)))
-      .map(entityName);
+    const shared = said.entities.filter(
+      ({ kind, id }) => joiningKinds.has(kind) && !(kind === 'user' && manyActThrough.test(id)),
+    );
     const joined = incidents
       .filter(
         ({ workspace, state, openedMs, updatedMs, entities, findings }) =>
@@ -186,7 +197,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
           Math.abs(said.atMs - updatedMs) <= dayMs &&
           said.atMs - openedMs <= weekMs &&
           findings.length < mostFindings &&
-          shared.some((entity) => entities.has(entity)),
+          shared.some((entity) => entities.some((one) => isOneThing(one, entity))),
       )
       // The later opened wins where both changed at once.
       .reduce<Open | undefined>(
@@ -197,7 +208,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
     if (joined === undefined) {
       const { workspace, severity, title } = said;
       const fresh = { findings: [name], workspace, state: 'open', resolution: null, severity, title } as const;
-      const entities = new Set(said.entities.map(entityName));
+      const entities = [...said.entities];
       incidents.push({
         ...fresh,
         findings: [name],
@@ -212,7 +223,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
     }
     touch(joined, said.atMs);
     joined.findings.push(name);
-    for (const entity of said.entities) joined.entities.add(entityName(entity));
+    joined.entities.push(...said.entities);
     if (severities.indexOf(said.severity) > severities.indexOf(joined.severity)) joined.severity = said.severity;
   }
 
@@ -228,8 +239,6 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
 
 /** Accounts of no single person. */
 const manyActThrough = /\[bot\]$|^(web-flow|ghost|github|github-actions|github-merge-queue|dependabot)$/i;
-
-const entityName = ({ kind, id }: Entity) => `${kind} ${id}`;
 
 function silences(silence: Silence, said: Said): boolean {
   const { rule, workspace, subject, until } = silence;

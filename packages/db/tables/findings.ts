@@ -31,7 +31,8 @@ export type FindingsTables = {
     acknowledged_severity: Severity | null;
     acknowledged_generation: number | null;
   };
-  incident_entities: { incident: string; workspace: string; kind: Entity['kind']; entity: string };
+  /** `entity`: what people call it; `key`: which one it is, null where no event told an id, and in rows of former versions. */
+  incident_entities: { incident: string; workspace: string; kind: Entity['kind']; entity: string; key: string | null };
   findings: {
     id: string;
     incident: string | null;
