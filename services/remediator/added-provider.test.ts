@@ -5,7 +5,8 @@ import { createMetrics } from '@tripline/runtime/metrics';
 import { type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type Acted, createRemediateTask } from './remediator.ts';
+import type { Acted } from './playbook.ts';
+import { createRemediateTask } from './remediator.ts';
 
 // The registry with one line more is all that this test changes.
 vi.mock('@tripline/integrations/providers', async (original) => {

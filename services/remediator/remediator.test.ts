@@ -10,7 +10,8 @@ import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/t
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Acted, createRemediateTask, createRemediator } from './remediator.ts';
+import type { Acted } from './playbook.ts';
+import { createRemediateTask, createRemediator } from './remediator.ts';
 import { listRemediations } from './store/remediations.ts';
 import { reviveRemediations, takeUpQueued, takeUpStopped } from './store/requeue.ts';
 

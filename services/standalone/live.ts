@@ -1,5 +1,5 @@
 import type { SentNotification } from '@tripline/notifier/deliver';
-import type { Acted } from '@tripline/remediator/remediator';
+import type { Acted } from '@tripline/remediator/playbook';
 import { plain } from '@tripline/runtime/plain';
 import type { Screen } from './screen.ts';
 
