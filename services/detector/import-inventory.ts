@@ -48,7 +48,7 @@ export type ImportParts = {
  * again makes duplicates of them, and an import that is asked for again does not.
  */
 export function createImportTask(parts: ImportParts) {
-  const { config, db, logger, clock } = parts;
+  const { db, logger, clock } = parts;
   const access = accessOf(parts);
 
   return async function importInventory({ workspace }: Jobs['import-inventory']): Promise<void> {
@@ -56,7 +56,7 @@ export function createImportTask(parts: ImportParts) {
     const askedAt = await beginImport(db, workspace);
     let inventory: Inventory;
     try {
-      inventory = await readAll(workspace, log);
+      inventory = await readAll(parts, workspace, log);
     } catch (error) {
       if (!(error instanceof CannotReadError)) throw error;
       await recordImportFailed(db, workspace, error.message);
@@ -91,27 +91,28 @@ export function createImportTask(parts: ImportParts) {
     await recordImported(db, workspace, counts);
     log.info(counts, 'imported the inventory');
   };
+}
 
-  async function readAll(workspace: string, log: Logger): Promise<Inventory> {
-    const configured = config.workspaces
-      .find(({ id }) => id === workspace)
-      ?.github.organizations.map(({ login }) => login);
-    const whole = emptyInventory();
-    for (const organization of configured ?? [workspace]) {
-      const part = await withReader(
-        access,
-        { owner: organization, permissions: inventoryPermissions },
-        {
-          nowMs: clock.nowMs,
-          onLeftAlive: (reason) =>
-            log.error({ reason }, 'revoking a read-only token failed; it expires within an hour'),
-        },
-        (client) => readInventory(client, organization, (progress) => recordImportProgress(db, workspace, progress)),
-      );
-      for (const kind of Object.keys(whole) as (keyof Inventory)[]) (whole[kind] as unknown[]).push(...part[kind]);
-    }
-    return whole;
+/** What is true in all organisations of a workspace. @throws {CannotReadError} */
+async function readAll(parts: ImportParts, workspace: string, log: Logger): Promise<Inventory> {
+  const { config, db, clock } = parts;
+  const configured = config.workspaces
+    .find(({ id }) => id === workspace)
+    ?.github.organizations.map(({ login }) => login);
+  const whole = emptyInventory();
+  for (const organization of configured ?? [workspace]) {
+    const part = await withReader(
+      accessOf(parts),
+      { owner: organization, permissions: inventoryPermissions },
+      {
+        nowMs: clock.nowMs,
+        onLeftAlive: (reason) => log.error({ reason }, 'revoking a read-only token failed; it expires within an hour'),
+      },
+      (client) => readInventory(client, organization, (progress) => recordImportProgress(db, workspace, progress)),
+    );
+    for (const kind of Object.keys(whole) as (keyof Inventory)[]) (whole[kind] as unknown[]).push(...part[kind]);
   }
+  return whole;
 }
 
 /**

@@ -29,11 +29,11 @@ const maxAttempts = 4;
  * event. Its id is the question's, so that a repeated answer is a duplicate.
  */
 export function createLookUpTask(parts: LookUpParts) {
-  const { config, logger, clock, fetch, waitBaseMs } = parts;
+  const { config, clock, fetch, waitBaseMs } = parts;
   const access: GitHubAccess = { ...config.github, fetch, ...(waitBaseMs === undefined ? {} : { waitBaseMs }) };
 
   return async function lookUp({ workspace, lookup }: Jobs['look-up'], { job }: Attempt): Promise<void> {
-    const found = await ask(lookup, job.attempts);
+    const found = await ask(parts, access, lookup, job.attempts);
     const event: TriplineEvent<'dev.cdeventsx.tripline-change.looked-up'> = {
       id: `look-up:${lookup.id}`,
       source: `//${instanceOf(access.apiUrl)}/${lookup.repository}`,
@@ -59,31 +59,35 @@ export function createLookUpTask(parts: LookUpParts) {
     };
     await appendFromWithin(parts, [event]);
   };
+}
 
-  /** The commit and the changes that hold it, or undefined when GitHub cannot be asked. Throws to be called again. */
-  async function ask(lookup: Jobs['look-up']['lookup'], attempt: number) {
-    if (!mayRead(access)) return undefined;
-    const log = logger.child({ lookup: lookup.id, repository: lookup.repository });
-    try {
-      return await withReader(
-        access,
-        {
-          owner: lookup.repository.split('/')[0]!,
-          repository: lookup.repository,
-          permissions: { contents: 'read', pull_requests: 'read' },
-        },
-        {
-          nowMs: clock.nowMs,
-          onLeftAlive: (reason) =>
-            log.error({ reason }, 'revoking a read-only token failed; it expires within an hour'),
-        },
-        (client) => lookUpReviews(client, lookup),
-      );
-    } catch (error) {
-      if (!(error instanceof CannotReadError)) throw error;
-      if (error.outcome.kind === 'retry' && attempt < maxAttempts) throw error;
-      log.warn({ reason: error.outcome.reason }, `looking up reviews failed: ${error.message}`);
-      return undefined;
-    }
+/** The commit and the changes that hold it, or undefined when GitHub cannot be asked. Throws to be called again. */
+async function ask(
+  { logger, clock }: LookUpParts,
+  access: GitHubAccess,
+  lookup: Jobs['look-up']['lookup'],
+  attempt: number,
+) {
+  if (!mayRead(access)) return undefined;
+  const log = logger.child({ lookup: lookup.id, repository: lookup.repository });
+  try {
+    return await withReader(
+      access,
+      {
+        owner: lookup.repository.split('/')[0]!,
+        repository: lookup.repository,
+        permissions: { contents: 'read', pull_requests: 'read' },
+      },
+      {
+        nowMs: clock.nowMs,
+        onLeftAlive: (reason) => log.error({ reason }, 'revoking a read-only token failed; it expires within an hour'),
+      },
+      (client) => lookUpReviews(client, lookup),
+    );
+  } catch (error) {
+    if (!(error instanceof CannotReadError)) throw error;
+    if (error.outcome.kind === 'retry' && attempt < maxAttempts) throw error;
+    log.warn({ reason: error.outcome.reason }, `looking up reviews failed: ${error.message}`);
+    return undefined;
   }
 }
