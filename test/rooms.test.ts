@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 /** ARCHITECTURE.md's table of rooms, held against the code: which there are, and that arrows run down only. */
@@ -91,6 +91,42 @@ describe('rooms', () => {
       ({ from, to }) =>
         (from.startsWith('services/receiver/') || from.startsWith('packages/cli/doctor/')) &&
         /^packages\/(?:sources|integrations)\/[a-z-]+\//.test(to),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('folders', () => {
+  const feedFolders = folders('packages/sources');
+  const calledFolders = folders('packages/integrations');
+  const inRegistry = (path: string) =>
+    [...read(path).matchAll(/from '\.\/([a-z-]+)\/(?:feed|registration)\.ts'/g)].map((match) => match[1]!).sort();
+  const names = (of: readonly string[]) => of.map((path) => basename(path)).sort();
+
+  test('of feeds, channels and providers are those of the registries', () => {
+    expect(names(feedFolders)).toEqual(inRegistry('packages/sources/registry.ts'));
+    const called = ['channels', 'providers'].flatMap((registry) => inRegistry(`packages/integrations/${registry}.ts`));
+    expect(names(calledFolders)).toEqual([...new Set(called)].sort());
+  });
+
+  test.each([...feedFolders, ...calledFolders])(
+    '%s has its settings, its doctor check, its fixtures and a page',
+    (folder) => {
+      for (const name of ['settings.ts', 'doctor.ts', 'README.md'])
+        expect(existsSync(join(root, folder, name)), name).toBe(true);
+      const fixtures = join(root, folder, 'fixtures');
+      expect(existsSync(fixtures) && readdirSync(fixtures).some((name) => name.endsWith('.json')), 'fixtures').toBe(
+        true,
+      );
+      const page = read(`${folder}/README.md`);
+      for (const part of ['**Settings.**', '**Fixtures.**', '**What it cannot']) expect(page, part).toContain(part);
+    },
+  );
+
+  test('are named by the registries alone where settings are put together', () => {
+    const wrong = shipped.filter(
+      ({ from, to }) =>
+        from.startsWith('packages/config/') && /^packages\/(?:sources|integrations)\/[a-z-]+\//.test(to),
     );
     expect(wrong).toEqual([]);
   });

@@ -2,16 +2,9 @@ import { drillPrefix } from '@tripline/contracts/drill';
 import { databaseEnvironment, databaseSettings } from '@tripline/db/settings';
 import { exceptionSettings, overrideSettings, silenceSettings } from '@tripline/incidents/settings';
 import { channels } from '@tripline/integrations/channels';
-import {
-  checkGithubClient,
-  githubAppClientSettings,
-  githubClientSettings,
-} from '@tripline/integrations/github/settings';
 import { providers } from '@tripline/integrations/providers';
 import { type EnvironmentSetting, secret } from '@tripline/runtime/setting';
-import { githubAppFeedSettings, githubFeedSettings, githubWorkspaceSettings } from '@tripline/sources/github/settings';
 import { feeds } from '@tripline/sources/registry';
-import { triplineWorkspaceSettings } from '@tripline/sources/tripline/settings';
 import { kafkaEnvironment, kafkaSettings } from '@tripline/stream/kafka/settings';
 import { z } from 'zod';
 import { remediationSettings } from './remediation.ts';
@@ -23,25 +16,31 @@ import { remediationSettings } from './remediation.ts';
  */
 const megabyte = 1024 * 1024;
 
-type Registered = { name: string; settings?: z.ZodType; workspaceSettings?: z.ZodType };
+type Registered = { name: string; settings?: z.ZodType };
 /** The schemas of a registry by the names under which they stand. */
-type Schemas<One extends Registered, Field extends 'settings' | 'workspaceSettings'> = {
-  [Each in One as Each extends Record<Field, z.ZodType> ? Each['name'] : never]: Each extends Record<
-    Field,
-    infer Schema extends z.ZodType
-  >
+type Schemas<One extends Registered> = {
+  [Each in One as Each extends { settings: z.ZodType } ? Each['name'] : never]: Each extends {
+    settings: infer Schema extends z.ZodType;
+  }
     ? Schema
     : never;
 };
 
 function settingsOf<One extends Registered>(registry: readonly One[]) {
   const named = registry.flatMap(({ name, settings }) => (settings === undefined ? [] : [[name, settings]]));
-  return Object.fromEntries(named) as Schemas<One, 'settings'>;
+  return Object.fromEntries(named) as Schemas<One>;
 }
 
-function workspaceSettingsOf<One extends Registered>(registry: readonly One[]) {
-  const named = registry.flatMap(({ name, workspaceSettings: of }) => (of === undefined ? [] : [[name, of]]));
-  return Object.fromEntries(named) as Schemas<One, 'workspaceSettings'>;
+type Fields = Readonly<Record<string, z.ZodType>>;
+/** All fields that the feeds of a registry add to a workspace. */
+type AllFields<One> = (One extends { workspaceFields: infer Own extends Fields } ? (own: Own) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
+  : never;
+
+function workspaceFieldsOf<One extends { workspaceFields?: Fields }>(registry: readonly One[]) {
+  return Object.assign({}, ...registry.map(({ workspaceFields }) => workspaceFields)) as AllFields<One>;
 }
 
 const receiver = z.strictObject({
@@ -58,23 +57,12 @@ const receiver = z.strictObject({
     .describe('Disk spool for when the log is away; a delivery that no longer fits is answered 503.'),
 });
 
-/** `github` is a feed that delivers, and a provider that is called. */
-const github = z
-  .strictObject({
-    ...githubFeedSettings,
-    ...githubClientSettings,
-    app: z.strictObject({ ...githubAppClientSettings, ...githubAppFeedSettings }).optional(),
-  })
-  .superRefine(checkGithubClient);
-
 const workspace = z.strictObject({
   id: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be lower-case letters, digits and hyphens')
     .describe('Name of the workspace, in findings and in the log.'),
-  github: githubWorkspaceSettings,
-  ...triplineWorkspaceSettings,
-  ...workspaceSettingsOf(feeds),
+  ...workspaceFieldsOf(feeds),
 });
 
 const operations = z.strictObject({
@@ -132,10 +120,9 @@ const whole = z.strictObject({
       'Keys of the MACs on what only Tripline itself may write to the log; the first signs, several while one is being rotated. The detector needs one, the receiver must not have it; `tripline up` makes one in its data folder.',
     ),
   receiver: receiver.prefault({}),
-  github: github.prefault({}),
+  ...settingsOf(providers),
   ...settingsOf(channels),
   ...settingsOf(feeds),
-  ...settingsOf(providers),
   workspaces: z
     .array(workspace)
     .default([])

@@ -11,8 +11,8 @@ export type RegisteredProvider = {
   name: string;
   /** As people read it: `GitHub`. */
   title: string;
-  /** Absent of `github`, which is a feed too: packages/config puts both halves together. */
-  settings?: z.ZodType;
+  /** Whole: of one that is a feed too, with what the feed's folder says of it. */
+  settings: z.ZodType;
   environment: readonly EnvironmentSetting[];
   load: () => Promise<Provider>;
 };

@@ -10,12 +10,12 @@ export type Feed = {
   /** Its folder; begins the ids of its deliveries, and names its settings. */
   name: string;
   /**
-   * What stands under its name in tripline.yaml. Absent where it has none, and of `github`, which is a provider too:
-   * packages/config puts both halves together.
+   * What stands under its name in tripline.yaml. Absent where it has none, and where a provider of the same name has them
+   * whole: that one's folder puts both halves together.
    */
   settings?: z.ZodType;
-  /** What stands under its name in each of `workspaces`. */
-  workspaceSettings?: z.ZodType;
+  /** The fields that it adds to each of `workspaces`. No two feeds add the same. */
+  workspaceFields?: Readonly<Record<string, z.ZodType>>;
   environment: readonly EnvironmentSetting[];
   load: () => Promise<Source>;
 };

@@ -38,8 +38,10 @@ test('a channel that is a folder and a line of the registry is notified of incid
       // By the board's own name of the card, which Postgres kept.
       ['PUT', '/cards/c7', 'acknowledged'],
     ]);
-    const { rows } = await db.pool.query(`SELECT kind, mode FROM messages WHERE sink = 'board' ORDER BY id`);
-    expect(rows).toEqual([
+    const messages = async () =>
+      (await db.pool.query(`SELECT kind, mode FROM messages WHERE sink = 'board' ORDER BY id`)).rows;
+    // What was answered is recorded a moment later.
+    await expect.poll(messages, until).toEqual([
       { kind: 'posted', mode: 'live' },
       { kind: 'updated', mode: 'live' },
     ]);

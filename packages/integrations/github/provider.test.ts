@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { loadConfig } from '@tripline/config/config';
 import { type Intent, intentNames } from '@tripline/contracts/response';
 import { expect, test } from 'vitest';
@@ -7,22 +9,10 @@ import { instanceOf } from './instance.ts';
 const options = { clock: { nowMs: () => 0, pause: async () => {} }, onLeftAlive: () => {} };
 const { resolve } = await openProviders(loadConfig({}, '/nonexistent'), options);
 const place = { provider: 'github', instance: 'github.com' };
-const repository = 'acme/app';
-const organization = 'acme';
-/** One intent of each name. */
-const examples: Intent[] = [
-  { action: 'stop-run', ...place, repository, runId: '7' },
-  { action: 'reject-deployment', ...place, repository, runId: '7', environment: 'production' },
-  { action: 'isolate-runner', ...place, organization, runnerId: '9' },
-  { action: 'revoke-credential', ...place, credential: 'deploy-key', repository, credentialId: '3' },
-  { action: 'revoke-grant', ...place, grant: 'collaborator', repository, user: 'mallory' },
-  { action: 'restore-permission', ...place, grant: 'collaborator', repository, user: 'ada', formerPermission: 'write' },
-  { action: 'restore-ref', ...place, repository, refType: 'tag', ref: 'v1', formerRevision: null },
-  { action: 'close-exposure', ...place, repository, exposure: 'public-repository' },
-  { action: 'rotate-secret', ...place, secret: 'NPM_TOKEN', repository },
-  { action: 'delete-secret', ...place, secret: 'NPM_TOKEN', organization },
-  { action: 'block-user', ...place, organization, user: 'mallory' },
-];
+/** One intent of each name, and what becomes of it. */
+const examples = (
+  JSON.parse(readFileSync(join(import.meta.dirname, 'fixtures/intents.json'), 'utf8')) as { intent: Intent }[]
+).map(({ intent }) => intent);
 
 test('every intent is one of the actions, or words with an address that a person can follow', () => {
   expect(examples.map(({ action }) => action).sort()).toEqual([...intentNames].sort());

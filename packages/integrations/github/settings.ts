@@ -1,4 +1,5 @@
 import { type EnvironmentSetting, httpUrl, secret } from '@tripline/runtime/setting';
+import { githubAppFeedSettings, githubFeedSettings } from '@tripline/sources/github/settings';
 import { z } from 'zod';
 
 const hook = z.strictObject({
@@ -13,7 +14,7 @@ const hook = z.strictObject({
 });
 
 /** What `github` of tripline.yaml says of calls to GitHub. */
-export const githubClientSettings = {
+const githubClientSettings = {
   apiUrl: httpUrl.default('https://api.github.com').describe('REST API; another one for GitHub Enterprise Server.'),
   token: secret
     .optional()
@@ -30,7 +31,7 @@ export const githubClientSettings = {
 };
 
 /** What `github.app` says of calls to GitHub. */
-export const githubAppClientSettings = {
+const githubAppClientSettings = {
   id: z.coerce
     .string()
     .regex(/^\d+$/, 'must be the numeric App ID')
@@ -38,8 +39,17 @@ export const githubAppClientSettings = {
   privateKey: secret.describe("The App's private key, PEM."),
 };
 
+/** `github` of tripline.yaml: of the feed that delivers, and of the provider that is called. */
+export const githubSettings = z
+  .strictObject({
+    ...githubFeedSettings,
+    ...githubClientSettings,
+    app: z.strictObject({ ...githubAppClientSettings, ...githubAppFeedSettings }).optional(),
+  })
+  .superRefine(checkGithubClient);
+
 /** Says of `github` what its fields together lack. */
-export function checkGithubClient(
+function checkGithubClient(
   { hooks, hookToken, app }: { hooks: readonly object[]; hookToken?: string | undefined; app?: object | undefined },
   context: z.RefinementCtx,
 ): void {

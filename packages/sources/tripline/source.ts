@@ -7,6 +7,7 @@ import { type SecretSettings, type SpeaksFor, triplineSecrets } from '../secrets
 import { type Delivery, headerOf, type Normalised, type Source } from '../source.ts';
 import { cleanJson, text, utc } from '../untrusted.ts';
 import type { Workspaces } from '../workspace.ts';
+import { checkTriplineFeed } from './doctor.ts';
 import { verifyStandard } from './verify.ts';
 
 const breakglass = 'dev.cdeventsx.tripline-breakglass.opened';
@@ -28,7 +29,7 @@ export const tripline: Source<SecretSettings> = {
   encodings: [],
   secrets: triplineSecrets,
   internalKey: keyOf,
-  doctor: () => [],
+  doctor: checkTriplineFeed,
   contentTypes: ['application/cloudevents+json', 'application/json'],
   contentTypeAdvice: 'send a CloudEvent in structured mode as application/cloudevents+json',
   verify: verifyStandard,
