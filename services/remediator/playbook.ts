@@ -11,7 +11,7 @@ import type { Step } from '@tripline/integrations/provider';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Counter } from 'prom-client';
-import { guard, protectedBy, describeProtected, touched } from './guard.ts';
+import { guard, protectedBy, sayProtected, touched } from './guard.ts';
 import { type Performed, perform, StoppedError } from './perform.ts';
 import { type Attempt, type ClaimFacts, claimRemediation, extendLease, passGate } from './store/claims.ts';
 import {
@@ -168,7 +168,15 @@ async function attemptStep(
 ): Promise<Progress> {
   const place = { finding: id, ordinal };
   const log = remediating.logger.child({ ...place, action: step.action });
-  const inHand: InHand = { ...remediating, finding, step, place, attempt, history: historyOf(remediating, finding), log };
+  const inHand: InHand = {
+    ...remediating,
+    finding,
+    step,
+    place,
+    attempt,
+    history: historyOf(remediating, finding),
+    log,
+  };
   const performed = await underLease(inHand, () => performStep(inHand));
   if (performed.kind === 'stopped') return 'on';
   if (performed.kind === 'refused') return refuse(inHand, performed);
@@ -206,7 +214,7 @@ async function performStep(inHand: InHand): Promise<Performed | { kind: 'stopped
       owner: how.ownerIn(finding.workspace),
       spares: (targets) => {
         const entry = protectedBy(protectedOnes, targets);
-        return entry && describeProtected(entry);
+        return entry && sayProtected(entry);
       },
       needsIds: protectedOnes.users.some(({ id }) => id !== undefined),
     });
