@@ -7,15 +7,21 @@ export type RefStep = {
   after: string;
   /** The commit that `after` names, where it is a tag with a hash of its own. */
   commit: string;
+  /** A branch of the tag's name was made: it stands for the tag where that is gone. */
+  isBranch?: boolean | undefined;
 };
 export const noRevision = '0'.repeat(40);
 
-/** The ref was left on another commit than it stood on: `from`; `deletedBy` where it was deleted and made again. */
-export type RefMove<Step extends RefStep> = { step: Step; from: string; deletedBy?: Step };
+/**
+ * The ref was left on another commit than it stood on: `from`; `deletedBy` where it was deleted and made again. With
+ * `unheard` nobody told of the move to that commit, and the step put it back.
+ */
+export type RefMove<Step extends RefStep> = { step: Step; from: string; deletedBy?: Step; unheard?: string };
 
 /**
  * Moves of one ref, in order of its own times, without those that put it back within `mendMs` to where it stood: that is the
- * mending, and a later one is one more move. What a step says of where the ref stood counts more than what is remembered.
+ * mending, and a later one is one more move. Where a step begins elsewhere than the one before it ended, a move between them
+ * was not told, as of many tags that are pushed at once: it is one move with the step, from where the ref is known to have stood.
  */
 export function refMoves<Step extends RefStep>(inOrder: readonly Step[], mendMs: number): RefMove<Step>[] {
   const steps = inChain(inOrder);
@@ -23,16 +29,22 @@ export function refMoves<Step extends RefStep>(inOrder: readonly Step[], mendMs:
   const isSame = (a: string, b: string) => (commits.get(a) ?? a) === (commits.get(b) ?? b);
   const moves: RefMove<Step>[] = [];
   let stood: string | undefined;
-  for (const [place, step] of steps.entries()) {
-    const from = step.before === noRevision ? stood : step.before;
+  let former: Step | undefined;
+  for (const step of steps) {
+    // A branch stands for no tag that is there.
+    if (step.isBranch && former?.after !== noRevision) continue;
+    const deletedBy = former?.after === noRevision ? { deletedBy: former } : {};
+    former = step;
+    const from = stood ?? (step.before === noRevision ? undefined : step.before);
     stood = step.after === noRevision ? from : step.after;
-    if (step.after === noRevision || from === undefined || isSame(from, step.after)) continue;
+    if (step.after === noRevision || from === undefined) continue;
+    const unheard = step.before !== noRevision && !isSame(from, step.before);
+    if (isSame(from, step.after) && !unheard) continue;
     const last = moves.at(-1);
     const open = last && parseTime(step.time) - parseTime(last.step.time) <= mendMs ? last : undefined;
     if (open !== undefined && isSame(open.from, step.after)) continue;
-    const former = steps[place - 1];
-    const deletedBy = former?.after === noRevision ? { deletedBy: former } : {};
-    moves.push({ step, from: open?.from ?? from, ...deletedBy });
+    const isPutBack = isSame(from, step.after);
+    moves.push({ step, from: open?.from ?? from, ...(isPutBack ? { unheard: step.before } : deletedBy) });
   }
   return moves;
 }

@@ -70,6 +70,54 @@ test('to put it back is the mending, to move it once more is not', () => {
   );
 });
 
+test('tags that are deleted and made again are moved together too, and major versions come to no one commit', () => {
+  expectTimeline(
+    rule,
+    `
+    08:00  ada      tags c1 of acme/app as v1.0.0
+    08:01  ada      tags c2 of acme/app as v1.1.0
+    09:00  mallory  deletes tag v1.0.0 of acme/app
+    09:01  mallory  deletes tag v1.1.0 of acme/app
+    09:02  mallory  tags evil of acme/app as v1.0.0      ← FOUND acme/app@v1.0.0 [critical]
+    09:03  mallory  tags evil of acme/app as v1.1.0      ← FOUND acme/app@v1.1.0 [critical]
+    `,
+  );
+  expectTimeline(
+    rule,
+    `
+    08:00  ada      moves tag v1 of acme/action to c3 (from c1)      ← FOUND acme/action@v1 [medium]
+    08:00  ada      moves tag v1.2 of acme/action to c3 (from c2)    ← FOUND acme/action@v1.2 [medium]
+    09:30  mallory  moves tag v2 of acme/action to evil (from c4)    ← FOUND acme/action@v2 [critical]
+    09:31  mallory  moves tag v3 of acme/action to evil (from c5)    ← FOUND acme/action@v3 [critical]
+    `,
+  );
+});
+
+test('a branch that takes the place of a tag, and no branch beside it', () => {
+  expectTimeline(
+    rule,
+    `
+    08:00  ada      tags c1 of acme/app as v1.0.0
+    08:30  ada      tags c1 of acme/app as v2
+    08:31  ada      pushes c2 to acme/app v2
+    09:00  mallory  deletes tag v1.0.0 of acme/app
+    09:01  mallory  pushes evil to acme/app v1.0.0      ← FOUND acme/app@v1.0.0 [high]
+    `,
+  );
+});
+
+test('whoever puts back what nobody told of did not move it, and nothing is put back to it', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    08:00  ada  tags c1 of acme/app as v1.0.0
+    09:00  ada  moves tag v1.0.0 of acme/app to c1 (from evil)      ← FOUND acme/app@v1.0.0 [high]
+    `,
+  );
+  expect(findings[0]!.title).toBe('Tag v1.0.0 of acme/app was moved, untold, until ada put it back');
+  expect(findings[0]!.response).toEqual([]);
+});
+
 test('releases, tags made again where they stood, and tags that float are work', () => {
   expectTimeline(
     rule,
@@ -88,6 +136,9 @@ test('releases, tags made again where they stood, and tags that float are work',
   }
   expectTimeline(rule, `${text}   ← FOUND acme/action@v4`, {
     settings: { 'release-tag-moved': { floating: ['acme/app@v4'] } },
+  });
+  expectTimeline(rule, '09:00  ada  moves tag pkg@latest of acme/app to c2 (from c1)', {
+    settings: { 'release-tag-moved': { floating: ['*@latest'] } },
   });
 });
 
