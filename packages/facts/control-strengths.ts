@@ -96,6 +96,8 @@ function ofProtection(settings: Readonly<Record<string, string>>): Strengths {
   for (const field of demands) strengths[field] = level(field);
   for (const field of allowances) strengths[field] = -level(field);
   for (const field of switches) strengths[field] = settings[field] === 'true' ? 1 : 0;
+  // Its pattern, by which it is called: it can be edited away and back.
+  if (settings['name'] !== undefined) strengths[`covering ${settings['name']}`] = 1;
   if (settings['authorized_actors_only'] === 'true') {
     for (const actor of textsOf(readJson(settings['authorized_actor_names']))) strengths[`may push: ${actor}`] = -1;
   }

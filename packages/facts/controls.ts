@@ -33,11 +33,12 @@ export type ControlChange = z.infer<typeof changeSchema>;
 const valueSchema = z.object({ changes: z.array(changeSchema) });
 export type Controls = z.infer<typeof valueSchema>;
 
+/** More than the provider lets one account make within the half minute in which a push is waited with: 80 a minute. */
 const bound: Bound<ControlChange> = {
   kind: 'changes of controls',
-  authorOf: ({ by }) => authorOf(by),
-  mostPerAuthor: 30,
-  most: 100,
+  authorOf: ({ by, control }) => `${authorOf(by)} ${control}`,
+  mostPerAuthor: 60,
+  most: 200,
 };
 const kinds = new Set(['branch-protection', 'branch-protection-switch', 'ruleset']);
 const mostPatterns = 50;
@@ -101,7 +102,10 @@ function patternsOf(kind: string, data: Attributes): { include: string[]; exclud
     | undefined;
   const exclude = conditions?.ref_name?.exclude;
   const texts = Array.isArray(exclude) ? exclude.filter((one): one is string => typeof one === 'string') : [];
-  const clipped = (list: readonly string[]) => list.slice(0, mostPatterns).map((pattern) => clip(pattern, 200));
+  // All that a ruleset is for: one for branches covers no tag.
+  const all = data['tripline.control.settings']?.['target'] === 'tag' ? 'refs/tags/**/*' : 'refs/heads/**/*';
+  const clipped = (list: readonly string[]) =>
+    list.slice(0, mostPatterns).map((pattern) => (pattern === '~ALL' ? all : clip(pattern, 200)));
   return { include: clipped(data['tripline.control.patterns'] ?? []), exclude: clipped(texts) };
 }
 
@@ -113,6 +117,8 @@ export type Relaxation = {
   /** What it covered before it became weaker, and covers now. */
   include: readonly string[];
   exclude: readonly string[];
+  /** It covers less, and is no weaker where it covers still. */
+  isNarrowed: boolean;
   /** The change with which the last of it was put back. */
   restoredBy?: ControlChange;
 };
@@ -153,8 +159,9 @@ function relaxationsOfOne(own: readonly ControlChange[], all: readonly ControlCh
       const former = reached ?? change;
       const relaxation: Relaxation = {
         ...{ change, aspects: [...weaker.keys()] },
-        include: [...new Set([...former.include, ...change.include])],
+        include: [...new Set([...former.include, ...change.include, ...patternsLost(change, weaker.keys())])],
         exclude: change.exclude.filter((pattern) => former.exclude.includes(pattern)),
+        isNarrowed: [...weaker.keys()].every(isOfCoverage),
       };
       found.push(relaxation);
       open.set(relaxation, weaker);
@@ -184,6 +191,13 @@ function madeAgain(gone: ControlChange, all: readonly ControlChange[]): ControlC
     );
 }
 
+/** Of a classic protection what is no more covered is told by its pattern, though nothing was heard of it before. */
+function patternsLost({ kind }: ControlChange, aspects: Iterable<string>): string[] {
+  if (kind !== 'branch-protection') return [];
+  return [...aspects].flatMap((aspect) => (aspect.startsWith('covering ') ? [aspect.slice('covering '.length)] : []));
+}
+const isOfCoverage = (aspect: string): boolean => aspect.startsWith('covering ') || aspect.startsWith('leaving out ');
+
 /** The aspect of a control that there is one at all. */
 const inForce = 'in force';
 
@@ -199,7 +213,7 @@ function weakerBy(before: Strengths, after: Strengths | null): [aspect: string, 
 
 /** Whether what was relaxed covers `ref` and was not put back by `ms`. */
 export function isRelaxedFor(
-  { change, include, exclude, restoredBy }: Relaxation,
+  { change, include, exclude, isNarrowed, restoredBy }: Relaxation,
   ref: { type: 'branch' | 'tag'; name: string },
   ms: number,
 ): boolean {
@@ -207,5 +221,6 @@ export function isRelaxedFor(
   // A classic protection is of branches alone.
   if (change.kind !== 'ruleset' && ref.type === 'tag') return false;
   const fits = (pattern: string) => covers(pattern, ref, change.defaultBranch);
+  if (isNarrowed && change.include.some(fits) && !change.exclude.some(fits)) return false;
   return include.some(fits) && !exclude.some(fits);
 }

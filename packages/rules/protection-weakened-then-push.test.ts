@@ -1,5 +1,6 @@
-import { expectTimeline } from '@tripline/testing/timeline/in-words';
-import { expect, test } from 'vitest';
+import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
+import { playTimeline } from '@tripline/testing/timeline/play';
+import { describe, expect, test } from 'vitest';
 import { rule } from './protection-weakened-then-push.ts';
 
 /** What is found waits half a minute for the change by which a push may have come, so marks stand a line later. */
@@ -112,6 +113,74 @@ test('a change that somebody else approved would have passed all the same; one�
     12:00     mallory  relaxes protection main of acme/app (allow_force_pushes_enforcement_level off → everyone)   ← FOUND acme/app@main [high]
     12:01     mallory  pushes m1 to acme/app main (forced)
     12:02     nothing happens                                                                                     ← FOUND acme/app@main [high]
+    `,
+  );
+});
+
+describe('who relaxes a protection hides it neither by', () => {
+  const relaxed = (branch: string) => `
+    08:00     ada      creates ruleset main of acme/app (protecting ~ALL)
+    09:00     mallory  relaxes ruleset main of acme/app (enforcement active → disabled)
+    09:00:02  mallory  pushes evil to acme/app ${branch}
+    09:00:04  mallory  puts back ruleset main of acme/app
+    `;
+  const inSeconds = (count: number, line: (nth: number) => string) =>
+    Array.from(
+      { length: count },
+      (_, nth) => `09:00:${String(6 + (nth % 20)).padStart(2, '0')}  mallory  ${line(nth)}`,
+    );
+
+  test.each([
+    ...['main', 'release/1'].map((branch) => {
+      return ['pushing hundreds of branches', branch, inSeconds(210, (nth) => `pushes x${nth} to acme/app s${nth}`)];
+    }),
+    ['making more rulesets', 'main', inSeconds(45, (nth) => `creates ruleset r${nth} of acme/app`)],
+    [
+      'relaxing it again and again',
+      'main',
+      inSeconds(38, (nth) =>
+        nth % 2 === 0
+          ? 'relaxes ruleset main of acme/app (enforcement active → disabled)'
+          : 'puts back ruleset main of acme/app',
+      ),
+    ],
+  ] as [how: string, branch: string, lines: string[]][])('%s, on %s', (_, branch, lines) => {
+    const events = eventsOf([relaxed(branch), ...lines].join('\n'));
+    const played = playTimeline({ rules: [rule], events, untilMs: Date.parse('2026-03-12T00:00:00Z') });
+    expect(played.findings.filter((one) => one.rule === rule.id)).toMatchObject([
+      { subject: `acme/app@${branch}`, severity: 'critical' },
+    ]);
+  });
+
+  test('editing its pattern away and back, also where nobody heard of it before', () => {
+    for (const before of ['08:00  ada  creates protection main of acme/app', '']) {
+      expectTimeline(
+        rule,
+        `
+        ${before}
+        09:00  mallory  changes protection main of acme/app (name main → zzz)
+        09:01  mallory  pushes evil to acme/app main
+        09:02  mallory  changes protection main of acme/app (name zzz → main)      ← FOUND acme/app@main [critical]
+        `,
+      );
+    }
+  });
+});
+
+test('a ruleset for branches covers no tag; one that covers less is as strong where it covers still', () => {
+  expectTimeline(
+    rule,
+    `
+    08:00  ada  creates ruleset all of acme/app (protecting ~ALL)
+    09:00  ada  relaxes ruleset all of acme/app (enforcement active → disabled)
+    09:01  bob  tags c1 of acme/app as v1.0.0
+    09:02  ada  puts back ruleset all of acme/app
+    10:00  ada  creates protection main of acme/web
+    11:00  ada  changes protection main of acme/web (name main → trunk)
+    11:01  bob  pushes c2 to acme/web trunk
+    12:00  ada  creates ruleset two of acme/lib (protecting refs/heads/main, refs/heads/old)
+    13:00  ada  changes ruleset two of acme/lib (protecting refs/heads/main)
+    13:01  bob  pushes c3 to acme/lib main
     `,
   );
 });

@@ -8,12 +8,9 @@ import type { Sight } from './builders/own-fact.ts';
 import { temporal } from './builders/temporal.ts';
 
 const hourMs = 3_600_000;
-const pushSchema = z.object({
-  type: z.enum(['branch', 'tag']),
-  branch: z.string(),
-  revision: z.string(),
-  forced: z.boolean(),
-});
+const texts = { branch: z.string(), revision: z.string() };
+const pushSchema = z.object({ type: z.enum(['branch', 'tag']), ...texts, forced: z.boolean() });
+const bound = { perAuthor: 200, most: 600 };
 type Push = Sight<z.infer<typeof pushSchema>>;
 
 export const rule = temporal({
@@ -39,11 +36,14 @@ export const rule = temporal({
   key: repositoryKeyOf,
   observe({ data }) {
     const { 'vcs.ref.head.name': name, 'vcs.ref.head.type': type, 'vcs.ref.head.revision': revision } = data;
+    // A thousand branches can be pushed at once, beside the one that matters.
+    const kind = name === data['tripline.repository.default_branch'] ? 'pushes to the default branch' : 'pushes';
     const forced = data['tripline.ref.forced'] === true;
-    return { kind: 'pushes', data: { type: type!, branch: clip(name!, 300), revision: revision!, forced } };
+    return { kind, data: { type: type!, branch: clip(name!, 300), revision: revision!, forced } };
   },
   data: pushSchema,
-  bounds: { pushes: { perAuthor: 200, most: 600 } },
+  bounds: { pushes: bound, 'pushes to the default branch': bound },
+  crowdedAt: bound.perAuthor / 2,
   tell: ({ by, data: { branch, revision } }) => `${by.name} pushed ${revision.slice(0, 12)} to ${branch}`,
   begins: [
     { fact: controls, startsMs: (value: never) => relaxationsOf(value).map(({ change }) => parseTime(change.time)) },

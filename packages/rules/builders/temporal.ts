@@ -23,6 +23,8 @@ export function temporal<Data, S extends Shape>(
       stretchMs: number;
       /** So long an observation waits for what may still be on its way about it, ms from when it was heard. */
       settleMs?: number;
+      /** From so many observations on none waits, since what comes next may push it out. */
+      crowdedAt?: number;
       /** Shared facts in which every window begins, where they do: while nothing does, nothing is found, and `conclude` not asked. */
       begins?: readonly Beginnings[];
       /** Shared facts that it reads or watches beside. */
@@ -35,6 +37,7 @@ export function temporal<Data, S extends Shape>(
     },
 ): Rule<unknown, SettingsOf<S>> {
   const { key, tell, conclude, stretchMs, begins = [], uses = [], settleMs = 0 } = of;
+  const { crowdedAt = Number.POSITIVE_INFINITY } = of;
   const stretchOf = (ms: number) => Math.floor(ms / stretchMs);
   const placeOf = (named: string, stretch: number) => `${named} ${stretch}`;
   const own = ownFact({
@@ -68,7 +71,7 @@ export function temporal<Data, S extends Shape>(
         if (begins.length > 0 && !begins.some(isBegun)) return [];
         const next = placeOf(named, stretch + 1);
         const heard = [...sightsOf(read(own, subject), subject), ...sightsOf(read(own, next), next)];
-        const sights = heard.filter(({ heardMs }) => nowMs >= heardMs + settleMs);
+        const sights = heard.length >= crowdedAt ? heard : heard.filter(({ heardMs }) => nowMs >= heardMs + settleMs);
         if (sights.length < heard.length)
           recheckAt(Math.min(...heard.map(({ heardMs }) => heardMs + settleMs).filter((ms) => ms > nowMs)));
         return conclude(sights, { key: named, settings, nowMs, read, watch, recheckAt, explain })
