@@ -86,7 +86,7 @@ describe('rooms', () => {
     expect(rules.filter((path) => /https?:\/\/|github\.com|['"`]\/(?:repos|orgs)\//.test(read(path)))).toEqual([]);
   });
 
-  test('name a feed in its own folder and the registry alone, once it is heard: receiver and doctor read the registries', () => {
+  test('name a feed in its own folder and the registry alone, once it is received: receiver and doctor read the registries', () => {
     const wrong = shipped.filter(
       ({ from, to }) =>
         (from.startsWith('services/receiver/') || from.startsWith('packages/cli/doctor/')) &&

@@ -126,12 +126,12 @@ describe('events', () => {
     expect(json((await tripline(['events', '--json', '--actor', 'mona'])).out)).toMatchObject([
       { state: 'kept', count: 1, id: 'github:0', actor: 'Mona', repository: 'acme/app', data: { 'user.name': 'Mona' } },
     ]);
-    expect((await tripline(['events', '--type', 'push'])).out).toBe('Nothing was heard.\n');
+    expect((await tripline(['events', '--type', 'push'])).out).toBe('Nothing was received.\n');
     expect((await tripline(['events', '--since', '1d', '--repository', 'app', '--limit', '1'])).out).toContain(
       'github:1',
     );
     expect((await tripline(['events', '--since', new Date(nowMs + hourMs).toISOString()])).out).toBe(
-      'Nothing was heard.\n',
+      'Nothing was received.\n',
     );
   });
 

@@ -136,7 +136,7 @@ const whole = z.strictObject({
   drillKey: secret
     .optional()
     .describe(
-      'Key that signs drills, and speaks for their workspaces alone. Absent: `tripline up` makes one in its data folder; a service alone takes no drill.',
+      'Key that signs drills, and is valid for their workspaces alone. Absent: `tripline up` makes one in its data folder; a service alone takes no drill.',
     ),
   learningDays: z
     .number()

@@ -7,7 +7,7 @@ import type { Confidence, Evidence } from './finding.ts';
  * workspace, a value a key, and lets it learn each event once, before any rule is asked.
  *
  * `learn` is commutative and idempotent: a value is a set of observations, reduced by the provider's own times, never by the
- * order in which they were heard. Names can change hands, so keys are ids: `thingKey(provider, instance, id)`.
+ * order in which they were received. Names can change hands, so keys are ids: `thingKey(provider, instance, id)`.
  */
 export type Fact<Value = unknown> = {
   /** Plural, kebab-case, also the name of its file in packages/facts: `runs`, `commits`. */
@@ -19,7 +19,7 @@ export type Fact<Value = unknown> = {
   /** The things of which `event` tells; an empty list passes it over. */
   keys: (event: LoggedEvent) => readonly string[];
   /**
-   * What is known under `at.key` once `event` was heard. Pure; the same object where it adds nothing, so that nothing is
+   * What is known under `at.key` once `event` was received. Pure; the same object where it adds nothing, so that nothing is
    * written and nobody is asked anew. Undefined keeps nothing.
    */
   learn: (known: Value | undefined, event: LoggedEvent, at: LearnContext) => Value | undefined;

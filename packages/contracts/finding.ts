@@ -59,7 +59,7 @@ export const findingSchema = z.object({
   /** Two or three sentences: what happened, why it is wrong. */
   summary: z.string().max(4000),
   /**
-   * It rests on a delivery whose body was heard before under another id, and which the provider's own list has not named:
+   * It rests on a delivery whose body was received before under another id, and which the provider's own list has not named:
    * anybody who kept that body could have sent it again. Nothing is done by itself while it is so. Absent: it is proved.
    */
   unproven: z.literal(true).optional(),

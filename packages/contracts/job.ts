@@ -27,7 +27,7 @@ export type LookUp = {
 };
 
 /**
- * A delivery whose body was heard before under another id: did the provider make it? `heardMs`: the log's time; `sentMs`: the
+ * A delivery whose body was received before under another id: did the provider make it? `heardMs`: the log's time; `sentMs`: the
  * event's own, which is when it was received or earlier. Both ms since the epoch.
  */
 export type DeliveryQuestion = {

@@ -96,7 +96,7 @@ export type ConcludeContext<Settings> = Pick<
   'workspace' | 'nowMs' | 'settings' | 'learning' | 'lookUp' | 'doubtOf'
 > & {
   /**
-   * What was heard before it counts as usual, of a rule that `learns`: the log's time at which learning ended or will end.
+   * What was received before it counts as usual, of a rule that `learns`: the log's time at which learning ended or will end.
    * Nothing is usual to one that does not.
    */
   learnedUntilMs: number;
@@ -173,7 +173,7 @@ export type RuleContext<State, Settings> = {
   /** Asks the provider's API a question; the answer comes as an event `dev.cdeventsx.tripline-change.looked-up` with `tripline.lookup.id`. Asked once per id. */
   lookUp: (question: LookUp) => void;
   /**
-   * What speaks against an event that was heard: its body was heard before under another id, and nobody has vouched for the
+   * What speaks against an event that was received: its body was received before under another id, and nobody has vouched for the
    * delivery (`unproven`), or the provider's own list does not name it (`refuted`). Undefined where nothing does. What is
    * doubted must not keep a rule from finding; `retract` with it in `because` makes the finding low.
    */

@@ -76,7 +76,7 @@ function refuseUnfit({ encoding, standby, version, release }: Facts): void {
   }
   if (encoding !== 'UTF8') {
     throw new DatabaseUnfitError(
-      `the database of DATABASE_URL is encoded as ${encoding}, which cannot hold every name that is heard: make one with ` +
+      `the database of DATABASE_URL is encoded as ${encoding}, which cannot hold every name that is received: make one with ` +
         "`CREATE DATABASE tripline ENCODING 'UTF8' TEMPLATE template0`, and name it in DATABASE_URL",
     );
   }

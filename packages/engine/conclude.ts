@@ -283,7 +283,7 @@ export function createConcluding(parts: {
   };
 }
 
-const usualReason = 'by what was heard since, it is in order';
+const usualReason = 'by what was received since, it is in order';
 
 /** Who gave rise to an event, for bounds. */
 function authorOf(event: LoggedEvent | null): string {

@@ -51,14 +51,14 @@ test('knows a delivery by its id alone, and a repeated body by its type too', ()
   expect(dedup.classify(told('two'), nowMs)).toBe('duplicate');
   expect(dedup.classify(told('three', { type: 'dev.cdevents.branch.deleted' }), nowMs)).toBe('new');
   expect(dedup.classify(told('one', { source: '//github.com/other' }), nowMs)).toBe('repeated');
-  // Each time that a body is heard counts, not only the first.
+  // Each time that a body is received counts, not only the first.
   const hour = 3_600_000;
   expect(dedup.classify(told('four'), nowMs + 70 * hour)).toBe('repeated');
   expect(dedup.classify(told('five'), nowMs + 140 * hour)).toBe('repeated');
   expect(dedup.classify(told('six'), nowMs + 213 * hour)).toBe('new');
 });
 
-test('forgets with a batch that is rolled back that a body was heard in it', () => {
+test('forgets with a batch that is rolled back that a body was received in it', () => {
   const bodySha256 = 'cd'.repeat(32);
   const dedup = createDedup();
   const hour = 3_600_000;

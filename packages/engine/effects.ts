@@ -62,6 +62,6 @@ export type Effects = {
   /** Ids and body hashes to remember, packed; null when there are none. */
   dedup: Uint8Array | null;
   poison: Poison[];
-  /** `duplicates`: deliveries that were heard before and dropped. `repeated`: those of an equal body under another id. */
+  /** `duplicates`: deliveries that were received before and dropped. `repeated`: those of an equal body under another id. */
   counts: { records: number; judged: number; duplicates: number; repeated: number; timersFired: number };
 };

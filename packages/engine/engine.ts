@@ -83,7 +83,7 @@ type Step = {
   event: LoggedEvent | null;
   learnings: readonly Learning[];
   readings: Reading[];
-  /** Its body was heard before under another id. */
+  /** Its body was received before under another id. */
   repeated: boolean;
   /** Why nobody can read the record. */
   fault: string | null;
@@ -553,7 +553,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     return { ...event, fact: name };
   }
 
-  /** Whether a grant's body, which bears no time, was heard within the last two months or more. */
+  /** Whether a grant's body, which bears no time, was received within the last two months or more. */
   function isKnownBody({ workspace, type, bodySha256, data }: LoggedEvent, atMs: number): boolean {
     if (data['tripline.time.received'] !== true || bodySha256 === undefined || !factTypes.has(type)) return false;
     const slot = ownSlot(
@@ -571,7 +571,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   }
 
   /**
-   * A body that was heard before under another id: the provider's list is asked whether the delivery is its own. Until the
+   * A body that was received before under another id: the provider's list is asked whether the delivery is its own. Until the
    * answer comes, what rules find in it is told, marked, and nothing else of what they do holds.
    */
   function doubt(step: Step, event: LoggedEvent, known: WorkspaceFacts | undefined): void {

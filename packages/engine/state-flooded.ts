@@ -36,7 +36,7 @@ export function floodOf(
     subject: `${fact.id} ${kind} ${who}`,
     occasion: 'bound reached',
     title: `More ${kind} of ${fact.id} by ${who} than are kept`,
-    summary: `Of ${kind} by ${who}, as many were heard as are kept of ${key} (${fact.id}). The latest stay, and those on which a standing finding rests. What is concluded from it is less sure.`,
+    summary: `Of ${kind} by ${who}, as many were received as are kept of ${key} (${fact.id}). The latest stay, and those on which a standing finding rests. What is concluded from it is less sure.`,
     confidence: 'high',
     // Each that comes too much would be another line.
     evidence: [],

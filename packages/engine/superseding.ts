@@ -4,7 +4,7 @@ import { findingId } from './finding-id.ts';
 
 /** A finding by its id, and the rule that found it. */
 export type Named = { id: string; rule: string };
-/** What decides whether one finding speaks for another. `narrower`: ids of those that speak for it. */
+/** What decides whether one finding supersedes another. `narrower`: ids of those that supersede it. */
 type Row = {
   withdrawn?: true;
   lowered?: true;
@@ -45,7 +45,7 @@ export function createSuperseding(parts: {
     if (row === undefined) return;
     const former = row.narrower ?? [];
     const all = [...new Set([...former, ...changed])];
-    const narrower = all.filter((id) => (changed.has(id) ? speaksFor(read(workspace, id), row) : true)).sort();
+    const narrower = all.filter((id) => (changed.has(id) ? supersedes(read(workspace, id), row) : true)).sort();
     const isSame = narrower.join() === former.join();
     if (!isSame) keep(workspace, wide, narrower);
     if (row.withdrawn) return;
@@ -90,7 +90,7 @@ export function createSuperseding(parts: {
 }
 
 /** What is taken back, doubted more, or less proved than the wider finding does not hide it. */
-function speaksFor(narrow: Row | undefined, wide: Row): boolean {
+function supersedes(narrow: Row | undefined, wide: Row): boolean {
   if (narrow === undefined || narrow.withdrawn) return false;
   if (narrow.lowered && !wide.lowered) return false;
   return narrow.unproven === undefined || wide.unproven !== undefined;

@@ -38,7 +38,7 @@ export type UnprovenRow = {
 type Lists = { waiting: string[]; judged: string[] };
 
 /**
- * Deliveries whose body was heard before under another id, while the provider's own list has not named them. Whoever kept
+ * Deliveries whose body was received before under another id, while the provider's own list has not named them. Whoever kept
  * a body can send it again, so they are kept until it is known: a row each, by event id, in state of the engine's own.
  */
 export function createUnproven({ state, timers }: { state: KeyedState; timers: Timers }) {

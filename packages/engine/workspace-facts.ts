@@ -30,7 +30,7 @@ export function observeInventory(facts: WorkspaceFacts, event: Inventory, nowMs:
   return next;
 }
 
-/** The log's time before which what is heard is learned: when the inventory was whole, or so long after the first event. */
+/** The log's time before which what is received is learned: when the inventory was whole, or so long after the first event. */
 export function learnedUntilMsOf(facts: WorkspaceFacts | undefined, learningMs: number): number {
   const firstSeenMs = facts?.firstSeenMs ?? 0;
   // The inventory itself is learned.

@@ -12,7 +12,7 @@ const recordSchema = observedSchema.extend({
   reason: z.string(),
   fromMs: z.number(),
   toMs: z.number(),
-  /** Where in the log it was heard: a record explains only what was heard of after it. */
+  /** Where in the log it was received: a record explains only what was heard of after it. */
   offset: z.number(),
 });
 export type BreakGlassRecord = z.infer<typeof recordSchema>;

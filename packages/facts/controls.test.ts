@@ -117,7 +117,7 @@ test('it covers the refs that it covered before, too', () => {
   expect(isOpen('branch', 'main', atMs - 1)).toBe(false);
 });
 
-test('what is known is the same in whatever order it was heard, and twice is once', () => {
+test('what is known is the same in whatever order it was received, and twice is once', () => {
   const events = eventsOf(`
     09:00  ada      creates ruleset main of acme/app
     09:01  mallory  relaxes ruleset main of acme/app (enforcement active → disabled)

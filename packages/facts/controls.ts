@@ -123,7 +123,7 @@ export type Relaxation = {
   restoredBy?: ControlChange;
 };
 
-/** What was made weaker, in the order of its own times: a function of the changes, in whatever order they were heard. */
+/** What was made weaker, in the order of its own times: a function of the changes, in whatever order they were received. */
 export function relaxationsOf({ changes }: Controls): Relaxation[] {
   const byControl = Map.groupBy(changes, ({ control }) => control);
   const found = [...byControl.values()].flatMap((own) => relaxationsOfOne(own, changes));

@@ -4,7 +4,7 @@ import { type Bound, inPlaceOf, keepBounded } from './bounds.ts';
 
 /**
  * The observations with `told` among them, unless the same was told by an earlier event: of what many events tell, the
- * first is kept, whichever came first. Of two of one time whoever was heard first is believed, so that what is sent again
+ * first is kept, whichever came first. Of two of one time whoever was received first is believed, so that what is sent again
  * makes nothing unproven.
  */
 export function keepEarliest<T extends Observed>(

@@ -18,7 +18,7 @@ const actSchema = observedSchema.extend({
   fact: z.string().optional(),
   /** The event bears no time of the provider's: `time` is when it was received. */
   timeless: z.literal(true).optional(),
-  /** When the log took it in, ms, and where: what was heard before what. */
+  /** When the log took it in, ms, and where: what was received before what. */
   heardMs: z.number(),
   offset: z.number(),
   grantee: z.string(),

@@ -10,7 +10,7 @@ import { type Account, isSameAccount } from './things.ts';
 /**
  * Whether a commit is reviewed: it came in by a change that the provider merged into an accepted branch, or is that change's
  * reviewed head itself; approved at that head, or at the head beneath update merges that the provider made from the base, by
- * somebody who wrote and pushed none of it and may write to the repository. What could not have been heard is unknown. One
+ * somebody who wrote and pushed none of it and may write to the repository. What could not have been received is unknown. One
  * function for what webhooks told and for what the API answered: both are observations in the same facts.
  */
 export type ReviewVerdict = {

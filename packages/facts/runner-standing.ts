@@ -5,7 +5,7 @@ import type { Listing, Registration, Runner, Work } from './runners.ts';
 
 /** What a reader of facts knows of the workspace. */
 export type Learning = {
-  /** What was heard before counts as usual, ms of the log's time. */
+  /** What was received before counts as usual, ms of the log's time. */
   learnedUntilMs: number;
   /** Whether a run, `owner/name#run`, has a finding that stands: nothing is learned from it. */
   tainted: (run: string) => boolean;

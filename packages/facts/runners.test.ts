@@ -32,7 +32,7 @@ function event(
     position: { partition: 0, offset: 0, appendedAtMs: startMs + minute * minuteMs },
   } as LoggedEvent;
 }
-/** What is known under each key once the events were heard in this order, each at its own moment. */
+/** What is known under each key once the events were received in this order, each at its own moment. */
 function learned<Value>(fact: Fact<Value>, events: readonly LoggedEvent[]): Map<string, Value> {
   const known = new Map<string, Value>();
   for (const one of events) {
@@ -272,7 +272,7 @@ test('a group holds machines of the provider’s alone only where an inventory s
   for (const events of [later, later.toReversed()]) expect(isHostedGroup(known(...events), '77')).toBe(false);
 });
 
-test('a credential is kept with its first use on each runner, whatever was heard first', () => {
+test('a credential is kept with its first use on each runner, whatever was received first', () => {
   const used = (id: string, minute: number, runner: string) =>
     event('dev.cdeventsx.tripline-credential.used', id, minute, {
       ...{ 'tripline.credential.id': 'x', 'tripline.credential.token_hash': 'abc=', 'vcs.repository.name': 'acme/app' },

@@ -262,7 +262,7 @@ function withAttempt(run: Run, told: Attempt, at: LearnContext): Run {
   return kept === run.attempts ? run : { ...run, attempts: [...kept] };
 }
 
-/** What is known of the attempt once `event` was heard; the same object where that adds nothing. */
+/** What is known of the attempt once `event` was received; the same object where that adds nothing. */
 function attemptAfter(run: Run, event: LoggedEvent, at: LearnContext, timeMs: number): Attempt {
   const data: Attributes = event.data;
   const number = data['tripline.pipeline.run.attempt'] ?? 1;

@@ -416,7 +416,7 @@ describe('a finding that rests on an unproven delivery', () => {
     ]);
   });
 
-  test('stands again on what is heard then, proved or not', async () => {
+  test('stands again on what is received then, proved or not', async () => {
     const finding = await found('again', 'omar');
     const retraction = { findingId: finding.id, reason: 'explained', atMs: Date.now() };
     const { unproven: _, ...proved } = finding;

@@ -157,7 +157,7 @@ export async function recordVerdicts(
     } else if (one.retracted) {
       one.retracted = false;
       retractions.set(id, null);
-      // It rests on what was heard now.
+      // It rests on what was received now.
       const { unproven = false } = verdict.finding;
       if (unproven !== one.unproven) changes.set(id, { ...changes.get(id), unproven });
       one.unproven = unproven;
@@ -227,7 +227,7 @@ export async function recordVerdicts(
     else changes.set(id, { ...changes.get(id), ...(exception && { exception }), ...(silence && { silence }) });
   }
 
-  /** A narrower rule speaks for a finding, or no longer does. */
+  /** A narrower rule supersedes a finding, or no longer does. */
   function laySuperseded({ findingId, atMs, by = null, rule }: FindingChange, one: Standing): Change {
     const spoke = one.supersededBy !== null;
     const { incident, severity, facts } = one;
@@ -271,7 +271,7 @@ export async function recordVerdicts(
   }
 }
 
-/** Where people hear of a finding: nowhere while a narrower rule speaks for it. */
+/** Where people hear of a finding: nowhere while a narrower rule supersedes it. */
 const incidentIn = ({ incident, supersededBy }: Standing) => (supersededBy === null ? incident : null);
 
 /** A growth after another one of the same finding. */

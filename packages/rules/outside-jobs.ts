@@ -84,7 +84,7 @@ const joinedAlone = ({ granteeId }: Grant, { by, grantee }: GrantAct): boolean =
   isSameAccount(by, { login: grantee, ...(granteeId === undefined ? {} : { id: granteeId }) });
 
 /**
- * Whether what is heard later may yet put an act in order: a job of a granting workflow, an invitation, or that it was done
+ * Whether what is received later may yet put an act in order: a job of a granting workflow, an invitation, or that it was done
  * before it was heard of, under break-glass.
  */
 function mayBeExcused(grant: Grant, act: Given, context: GrantContext): boolean {
@@ -101,7 +101,7 @@ function mayBeExcused(grant: Grant, act: Given, context: GrantContext): boolean 
 export type OutsideJob = {
   ms: number;
   doubtful: boolean;
-  /** What is heard later may yet put it in order. */
+  /** What is received later may yet put it in order. */
   mayBeExcused: boolean;
 };
 

@@ -129,7 +129,7 @@ describe('without a granting workflow', () => {
     }
   });
 
-  test('a record that is heard after the grant explains nothing and takes nothing back, however it is dated', () => {
+  test('a record that is received after the grant explains nothing and takes nothing back, however it is dated', () => {
     for (const settings of [{}, granting]) {
       for (const record of [
         breakGlass(61, hour),
@@ -288,7 +288,7 @@ describe('with a granting workflow', () => {
     expect(play(by('42'), settings).findings).toHaveLength(1);
   });
 
-  test('a job whose end turns out to lie before the grant excuses nothing, however late it is heard', () => {
+  test('a job whose end turns out to lie before the grant excuses nothing, however late it is received', () => {
     const late = { ...finished(10, 30), atMs: s(2 * hour), time: iso(30) };
     const { all, retracted } = play([run(0), started(10), invite(600, bot), late]);
     expect(all.map(({ title }) => title)).toHaveLength(1);

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { rule } from './protection-weakened-then-push.ts';
 
 /** What is found waits half a minute for the change by which a push may have come, so marks stand a line later. */
-test('relaxed, pushed, put back: critical, whichever is heard first', () => {
+test('relaxed, pushed, put back: critical, whichever is received first', () => {
   const { findings } = expectTimeline(
     rule,
     `

@@ -39,7 +39,7 @@ test('a push says by itself where the tag stood, though nobody heard of it befor
   expectTimeline(rule, '09:00  mallory  moves tag v1.0.0 of acme/app to c2 (from c1)   ← FOUND acme/app@v1.0.0');
 });
 
-test('two tags within the hour are critical, whichever is heard first', () => {
+test('two tags within the hour are critical, whichever is received first', () => {
   expectTimeline(
     rule,
     `

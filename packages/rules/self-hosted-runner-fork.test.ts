@@ -2,7 +2,7 @@ import { expectTimeline } from '@tripline/testing/timeline/in-words';
 import { expect, test } from 'vitest';
 import { rule } from './self-hosted-runner-fork.ts';
 
-test('code of a fork on a machine of one’s own, whichever is heard first', () => {
+test('code of a fork on a machine of one’s own, whichever is received first', () => {
   const { findings } = expectTimeline(
     rule,
     `

@@ -12,7 +12,7 @@ export const rule = conclusion({
   description:
     'A job of a run whose head lies in a fork was taken by a machine of your own. Whoever opened the change decided what ran there, and what ran there may still run there when the next job comes. ' +
     'Where the trigger has the workflow of the base run (`pull_request_target`, `workflow_run`), the fork decides only where that workflow checks it out: medium. ' +
-    'A run of which only jobs are heard is passed over, since they do not say where its head lies.',
+    'A run of which only jobs are received is passed over, since they do not say where its head lies.',
   severity: 'critical',
   principles: [4],
   attack: ['T1677'],

@@ -121,7 +121,7 @@ describe('granted, taken back, and granted again with an equal body', () => {
 });
 
 describe('with an access broker', () => {
-  test('a second grant outside of any job is found, though its body was heard within one', () => {
+  test('a second grant outside of any job is found, though its body was received within one', () => {
     const again = collaborator(3600, 'added', 'ada', 'sock');
     const events = [
       ...broker(0, 60, 'ada', 1),
@@ -210,7 +210,7 @@ describe('with an access broker', () => {
   test('a removal that is vouched for in time leaves nothing to find', () => {
     expect(seen(play([...twice, replayed, answer(3700, replayed, 'listed')], { settings: withBroker }))).toEqual([]);
   });
-  test('what was lowered stays low while nothing better is heard', () => {
+  test('what was lowered stays low while nothing better is received', () => {
     const unrelated = collaborator(5000, 'added', 'eve', 'mallory');
     const events = [...twice, replayed, answer(3900, replayed, 'unavailable'), unrelated];
     const played = play(events, { settings: withBroker });
@@ -233,7 +233,7 @@ describe('one act told by two webhooks', () => {
     expect(seen(played)).toEqual(['privilege-grant-outside-job high']);
     expect(played.findings[0]!.evidence.map(({ eventId }) => eventId)).toEqual(both.map(({ id }) => id));
   });
-  test('is the same finding whichever is heard first, also when it is found by a timer', () => {
+  test('is the same finding whichever is received first, also when it is found by a timer', () => {
     const [one, other] = [
       play([team(0), teamAdd(1)], { settings: byHand }),
       play([teamAdd(0), team(1)], { settings: byHand }),

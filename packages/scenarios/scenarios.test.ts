@@ -26,7 +26,7 @@ function eventOf(delivery: ScenarioDelivery, startMs: number): TriplineEvent {
       rawBody: delivery.body,
       bodySha256: createHash('sha256').update(delivery.body).digest('hex'),
       receivedAtMs: startMs + delivery.atMs,
-      speaksFor: { kind: 'drills' },
+      secretScope: { kind: 'drills' },
     },
     workspaces,
   );

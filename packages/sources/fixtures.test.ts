@@ -37,6 +37,6 @@ function hear(source: Source, { settings, receivedAt, headers }: Fixture, raw: s
   const verified = source.verify(rawBody, headers, source.secrets(settings), receivedAtMs);
   if ('refusal' in verified) return verified;
   const bodySha256 = createHash('sha256').update(rawBody).digest('hex');
-  const delivery = { headers, rawBody, bodySha256, receivedAtMs, speaksFor: verified.speaksFor };
+  const delivery = { headers, rawBody, bodySha256, receivedAtMs, secretScope: verified.secretScope };
   return source.normalise(delivery, createWorkspaces(settings));
 }

@@ -2,7 +2,7 @@
  * Which secrets each feed has, and for whom each speaks. No secret serves two feeds: whoever has the one of GitHub's
  * webhook can neither open break-glass nor play a drill.
  */
-export type SpeaksFor =
+export type SecretScope =
   /** Any organisation but a drill's: the one secret of a quick start, and the App's while no workspace is configured. */
   | { kind: 'anybody' }
   /** The organisations of these workspaces. What names none is the workspace's when there is just one. */
@@ -18,7 +18,7 @@ export type SpeaksFor =
   | { kind: 'break-glass'; ids: readonly string[] };
 
 /** A secret of a feed; each value stands once in the feed's list. */
-export type FeedSecret = { secret: string; speaksFor: SpeaksFor };
+export type FeedSecret = { secret: string; secretScope: SecretScope };
 
 /** The settings that hold secrets, as far as they are read here. */
 export type SecretSettings = {
@@ -43,8 +43,8 @@ export type SecretSettings = {
 export function githubSecrets({ github, workspaces, drills, drillKey }: SecretSettings): FeedSecret[] {
   const own = workspaces.filter((workspace) => workspace.github.webhookSecrets !== undefined);
   const rest = workspaces.filter((workspace) => workspace.github.webhookSecrets === undefined).map(({ id }) => id);
-  const secrets = new Map<string, SpeaksFor>();
-  const add = (secret: string, speaksFor: SpeaksFor) => secrets.set(secret, both(secrets.get(secret), speaksFor));
+  const secrets = new Map<string, SecretScope>();
+  const add = (secret: string, secretScope: SecretScope) => secrets.set(secret, both(secrets.get(secret), secretScope));
   for (const secret of github.webhookSecrets ?? []) {
     add(secret, own.length === 0 ? { kind: 'anybody' } : { kind: 'workspaces', ids: rest, beyond: false });
   }
@@ -55,7 +55,7 @@ export function githubSecrets({ github, workspaces, drills, drillKey }: SecretSe
   for (const { id, github: of } of own) {
     for (const secret of of.webhookSecrets!) add(secret, { kind: 'workspaces', ids: [id], beyond: false });
   }
-  const list = [...secrets].map(([secret, speaksFor]) => ({ secret, speaksFor }));
+  const list = [...secrets].map(([secret, secretScope]) => ({ secret, secretScope }));
   return [...list, ...drillSecrets(drills, drillKey)];
 }
 
@@ -65,15 +65,15 @@ export function triplineSecrets({ workspaces, drills, drillKey }: SecretSettings
   for (const { id, breakGlassKeys = [] } of workspaces) {
     for (const key of breakGlassKeys) byKey.set(key, [...(byKey.get(key) ?? []), id]);
   }
-  const list = [...byKey].map(([secret, ids]): FeedSecret => ({ secret, speaksFor: { kind: 'break-glass', ids } }));
+  const list = [...byKey].map(([secret, ids]): FeedSecret => ({ secret, secretScope: { kind: 'break-glass', ids } }));
   return [...list, ...drillSecrets(drills, drillKey)];
 }
 
 function drillSecrets(drills: boolean, drillKey: string | undefined): FeedSecret[] {
-  return drills && drillKey !== undefined ? [{ secret: drillKey, speaksFor: { kind: 'drills' } }] : [];
+  return drills && drillKey !== undefined ? [{ secret: drillKey, secretScope: { kind: 'drills' } }] : [];
 }
 
-function both(a: SpeaksFor | undefined, b: SpeaksFor): SpeaksFor {
+function both(a: SecretScope | undefined, b: SecretScope): SecretScope {
   if (a === undefined) return b;
   if (a.kind !== 'workspaces' || b.kind !== 'workspaces') return { kind: 'anybody' };
   return { kind: 'workspaces', ids: [...new Set([...a.ids, ...b.ids])], beyond: a.beyond || b.beyond };

@@ -1,7 +1,7 @@
 import type { Look } from '@tripline/contracts/check';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Refusal } from './refusal.ts';
-import type { FeedSecret, SpeaksFor } from './secrets.ts';
+import type { FeedSecret, SecretScope } from './secrets.ts';
 import type { Workspaces } from './workspace.ts';
 
 /**
@@ -28,7 +28,7 @@ export type Source<Needs = any> = {
    * The key of the MAC that an event of `internalEventTypes` gets in the log. Absent: the feed may tell none, and one that
    * it tells is a fault of ours.
    */
-  internalKey?: (event: TriplineEvent, speaksFor: SpeaksFor, settings: Needs) => string;
+  internalKey?: (event: TriplineEvent, secretScope: SecretScope, settings: Needs) => string;
   /** What `tripline doctor` says of it. */
   doctor: (settings: Needs) => Look[];
   /** Content types that it takes; all of them JSON. */
@@ -54,10 +54,10 @@ export type Delivery = {
   /** Wall clock at receipt, ms since the epoch. */
   receivedAtMs: number;
   /** For whom the secret speaks that signed it. */
-  speaksFor: SpeaksFor;
+  secretScope: SecretScope;
 };
 
-export type Verified = { speaksFor: SpeaksFor } | { refusal: Refusal };
+export type Verified = { secretScope: SecretScope } | { refusal: Refusal };
 
 export type Normalised =
   | { event: TriplineEvent }
@@ -85,7 +85,7 @@ export const ignoredReasons = [
   'impossible-name',
   /** Whose it is belongs to no configured workspace. */
   'unknown-organization',
-  /** Whose it is belongs to no configured workspace, and only the App’s secret speaks for it: anybody may have installed it. */
+  /** Whose it is belongs to no configured workspace, and only the App’s secret is valid for it: anybody may have installed it. */
   'unknown-installation',
   /** Nothing in it says whose it is. */
   'no-workspace',

@@ -5,7 +5,7 @@ import { createWorkspaces, type NamedOwner, type PinnedOrganization } from './wo
 
 const owner = (login: string, id?: number): NamedOwner => ({ login, id: id === undefined ? undefined : String(id) });
 const anybody = { kind: 'anybody' } as const;
-const speaksFor = (...ids: string[]) => ({ kind: 'workspaces', ids, beyond: false }) as const;
+const secretScope = (...ids: string[]) => ({ kind: 'workspaces', ids, beyond: false }) as const;
 const organizations = (...logins: string[]) => ({ organizations: logins.map((login) => ({ login })) });
 
 describe('whose a delivery is', () => {
@@ -50,7 +50,7 @@ describe('whose a delivery is', () => {
         const homes: Record<string, string> = { acme: 'acme', 'acme-labs': 'acme', globex: 'globex' };
         for (const { by, owners } of deliveries) {
           const whose = all.whose(
-            speaksFor(...by),
+            secretScope(...by),
             owners.map(({ login, id }) => owner(login, id ?? undefined)),
           );
           if (!('workspace' in whose)) continue;
@@ -64,7 +64,7 @@ describe('whose a delivery is', () => {
     );
   });
 
-  test('the drill key speaks for one drill at a time, and for nobody else', () => {
+  test('the drill key is valid for one drill at a time, and for nobody else', () => {
     const { whose } = createWorkspaces({ workspaces: [], drills: true });
     const drills = { kind: 'drills' } as const;
     expect(whose(drills, [owner('tripline-drill-x', 1), owner('Tripline-Drill-X', 1)])).toEqual({
@@ -102,17 +102,17 @@ describe('the secrets of a feed', () => {
 
   test('the common one speaks for anybody, until a workspace has its own', () => {
     const github = { webhookSecrets: ['common'] };
-    expect(githubSecrets({ github, workspaces: [labs], ...off })).toEqual([{ secret: 'common', speaksFor: anybody }]);
+    expect(githubSecrets({ github, workspaces: [labs], ...off })).toEqual([{ secret: 'common', secretScope: anybody }]);
     expect(githubSecrets({ github, workspaces: [acme, labs], ...off })).toEqual([
-      { secret: 'common', speaksFor: speaksFor('labs') },
-      { secret: 'of acme', speaksFor: speaksFor('acme') },
+      { secret: 'common', secretScope: secretScope('labs') },
+      { secret: 'of acme', secretScope: secretScope('acme') },
     ]);
   });
 
   test('one that moves from the common place to a workspace speaks for both', () => {
     const github = { webhookSecrets: ['of acme'] };
     expect(githubSecrets({ github, workspaces: [acme, labs], ...off })).toEqual([
-      { secret: 'of acme', speaksFor: speaksFor('labs', 'acme') },
+      { secret: 'of acme', secretScope: secretScope('labs', 'acme') },
     ]);
   });
 
@@ -120,8 +120,8 @@ describe('the secrets of a feed', () => {
     const github = { webhookSecrets: ['common'], app: { webhookSecrets: ['of the app'] } };
     const all = { github, workspaces: [acme, labs], drillKey: 'drill' };
     expect(triplineSecrets({ ...all, drills: true })).toEqual([
-      { secret: 'key of acme', speaksFor: { kind: 'break-glass', ids: ['acme'] } },
-      { secret: 'drill', speaksFor: { kind: 'drills' } },
+      { secret: 'key of acme', secretScope: { kind: 'break-glass', ids: ['acme'] } },
+      { secret: 'drill', secretScope: { kind: 'drills' } },
     ]);
     expect(triplineSecrets({ ...all, drills: false }).map(({ secret }) => secret)).toEqual(['key of acme']);
   });

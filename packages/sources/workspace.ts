@@ -1,6 +1,6 @@
 import { drillPrefix } from '@tripline/contracts/drill';
 import { type Refusal, refuse } from './refusal.ts';
-import type { SpeaksFor } from './secrets.ts';
+import type { SecretScope } from './secrets.ts';
 
 /**
  * Which workspace a delivery belongs to: what the organisation is configured to be, or, when no workspaces are
@@ -12,10 +12,10 @@ import type { SpeaksFor } from './secrets.ts';
  */
 export type Workspaces = {
   /**
-   * The workspace of a delivery that names `owners` (the organisation first), by the word of a secret that speaks for
-   * `speaksFor`. A secret that speaks for others is refused; an organisation that nobody configured is ignored.
+   * The workspace of a delivery that names `owners` (the organisation first), by the word of a secret that is valid for
+   * `secretScope`. A secret that is valid for others is refused; an organisation that nobody configured is ignored.
    */
-  whose: (speaksFor: SpeaksFor, owners: readonly NamedOwner[]) => Whose;
+  whose: (secretScope: SecretScope, owners: readonly NamedOwner[]) => Whose;
   /** Workspace of an organisation by its login alone, for what Tripline asks by itself; undefined when it is none of ours. */
   of: (organization: string) => string | undefined;
   /** Whether this workspace is a drill's, and drills are on. */
@@ -135,7 +135,7 @@ export function createWorkspaces(
       } else if (!ids.includes(home) || (workspace !== undefined && workspace !== home)) return anothers;
       else workspace = home;
     }
-    // An App can be installed by strangers: that their organisation is heard is no fault of the configuration.
+    // An App can be installed by strangers: that their organisation is received is no fault of the configuration.
     if (isUnknown) return { ignored: beyond ? 'unknown-installation' : 'unknown-organization' };
     learn(owners[0]!, workspace!);
     return { workspace: workspace! };
@@ -148,10 +148,10 @@ export function createWorkspaces(
   }
 
   return {
-    whose(speaksFor, owners) {
-      if (speaksFor.kind === 'anybody') return whoseOfAnybody(owners);
-      if (speaksFor.kind === 'workspaces') return whoseOfWorkspaces(speaksFor.ids, speaksFor.beyond, owners);
-      return speaksFor.kind === 'drills' ? whoseOfDrill(owners) : anothers;
+    whose(secretScope, owners) {
+      if (secretScope.kind === 'anybody') return whoseOfAnybody(owners);
+      if (secretScope.kind === 'workspaces') return whoseOfWorkspaces(secretScope.ids, secretScope.beyond, owners);
+      return secretScope.kind === 'drills' ? whoseOfDrill(owners) : anothers;
     },
     of,
     isDrill,
@@ -169,5 +169,5 @@ const drillsOwn: Whose = {
   refusal: refuse(401, 'wrong-organization', 'A drill is signed with the drill key, never with a webhook secret'),
 };
 const drillsOnly: Whose = {
-  refusal: refuse(401, 'wrong-organization', `The drill key speaks for ${drillPrefix}… alone`),
+  refusal: refuse(401, 'wrong-organization', `The drill key is valid for ${drillPrefix}… alone`),
 };

@@ -51,8 +51,8 @@ function outcomeOf(event: string, body: object): string {
   const headers = { 'x-github-event': event, 'x-github-delivery': 'a' };
   const rawBody = Buffer.from(JSON.stringify(body));
   const delivery = { headers, rawBody, bodySha256: '0'.repeat(64), receivedAtMs: 1_777_000_000_000 };
-  const speaksFor = { kind: 'anybody' } as const;
-  const normalised = github.normalise({ ...delivery, speaksFor }, workspaces);
+  const secretScope = { kind: 'anybody' } as const;
+  const normalised = github.normalise({ ...delivery, secretScope }, workspaces);
   if ('event' in normalised) return normalised.event.type;
   if ('refusal' in normalised) return normalised.refusal.reason;
   return 'ignored' in normalised ? normalised.ignored : 'several events';

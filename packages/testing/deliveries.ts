@@ -27,8 +27,8 @@ export function told(s: number, event: string, sender: string, body: object, id 
   const bodySha256 = createHash('sha256').update(rawBody).digest('hex');
   const headers = { 'x-github-event': event, 'x-github-delivery': id };
   const atMs = startMs + s * 1000;
-  const speaksFor = { kind: 'anybody' } as const;
-  const result = github.normalise({ headers, rawBody, bodySha256, receivedAtMs: atMs, speaksFor }, workspaces);
+  const secretScope = { kind: 'anybody' } as const;
+  const result = github.normalise({ headers, rawBody, bodySha256, receivedAtMs: atMs, secretScope }, workspaces);
   if (!('event' in result)) throw new Error(JSON.stringify(result));
   return { ...result.event, atMs } as LoggedEventInput & { id: string };
 }

@@ -124,7 +124,7 @@ export async function makeTrailDays(
 
 /**
  * Adds the records of one partition, in order, and moves the chain's head, in the caller's transaction. A record whose body
- * was heard before under another id gets that event's id beside it (`repeats`), whatever its age; once more the same
+ * was received before under another id gets that event's id beside it (`repeats`), whatever its age; once more the same
  * delivery is no repeat.
  * @param head where the chain ended so far, as `readTrailHead` or the last `addToTrail` said.
  * @returns where it ends now.

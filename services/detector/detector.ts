@@ -177,7 +177,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     // In memory it holds from here on; when it cannot be recorded, all of it is read anew.
     if (flush !== null) own.state.commit(flush);
     engine.commit();
-    for (const fault of effects.poison) tellFault(partition, fault);
+    for (const fault of effects.poison) reportFault(partition, fault);
     const following = consequencesOf(effects, { imports, isAskable });
     const isQuiet = isNothing(following) && effects.poison.length === 0;
     if (isQuiet && gatherMs > 0 && pending.records() < gatheredRecords) recordLater(own);
@@ -185,7 +185,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   }
 
   /** Warns of the first of a rule's faults each minute; who sees the screen must see what else there is. */
-  function tellFault(partition: number, { rule, reason }: RuleFault): void {
+  function reportFault(partition: number, { rule, reason }: RuleFault): void {
     const nowMs = clock.nowMs();
     const isNew = nowMs - (faultsToldMs.get(rule) ?? Number.NEGATIVE_INFINITY) >= faultsEveryMs;
     if (isNew) faultsToldMs.set(rule, nowMs);

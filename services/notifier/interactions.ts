@@ -54,7 +54,7 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
   const limiter = createRateLimiter(clock, { intervalMs: 1000, burst: 20 });
   const underWay = new Set<Promise<unknown>>();
 
-  function inBackground(call: () => ReturnType<SlackAnswers['tellOne']>, what: string): void {
+  function inBackground(call: () => ReturnType<SlackAnswers['postEphemeral']>, what: string): void {
     if (limiter.admit() > 0) {
       logger.warn(`${what} was dropped: too many Slack interactions at once`);
       return;
@@ -91,7 +91,7 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
       let interaction: Interaction | undefined;
       const sayTo = (to: Interaction, said: string) =>
         inBackground(
-          () => slack.answers.tellOne({ channel: to.channel, user: to.user.id }, renderAnswer(said)),
+          () => slack.answers.postEphemeral({ channel: to.channel, user: to.user.id }, renderAnswer(said)),
           'the answer to a press',
         );
       try {

@@ -56,7 +56,7 @@ const kept = async () => {
     .filter(({ type }) => type === 'dev.cdeventsx.tripline-repository.read');
 };
 
-test('a feed that is a folder and a line of the registry is heard: its routes, its secrets, many events a delivery', async () => {
+test('a feed that is a folder and a line of the registry is received: its routes, its secrets, many events a delivery', async () => {
   const body = gzipSync(JSON.stringify({ entries }));
   expect(await send(body)).toMatchObject({ status: 202, body: { status: 'kept', events: 2 } });
   expect((await kept()).map(({ id, data }) => [id, data['vcs.repository.name']])).toEqual([

@@ -42,7 +42,7 @@ const signed = (body: object, by: string) =>
 const wrong = { status: 401, body: { error: { reason: 'wrong-organization' } } };
 const kept = { status: 202, body: { status: 'kept' } };
 
-describe('a webhook secret speaks for its organisations alone', () => {
+describe('a webhook secret is valid for its organisations alone', () => {
   test('a delivery about acme signed with the secret of labs is refused and counted, from the first one on', async () => {
     const stream = fakeStream();
     receiver = await startReceiver(stream, { settings: { workspaces } });

@@ -8,7 +8,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import { answerJson, errorBody } from '@tripline/runtime/http';
 import type { Logger } from '@tripline/runtime/logger';
 import { type Refusal, type RefusalReason, refuse } from '@tripline/sources/refusal';
-import type { FeedSecret, SpeaksFor } from '@tripline/sources/secrets';
+import type { FeedSecret, SecretScope } from '@tripline/sources/secrets';
 import type { Delivery, IgnoredReason, Normalised, RequestHeaders, Source } from '@tripline/sources/source';
 import type { Workspaces } from '@tripline/sources/workspace';
 import { RecordTooLargeError, topics } from '@tripline/stream/stream';
@@ -55,7 +55,7 @@ export async function receive(
       countIgnored(receiving, arrival, normalised.ignored, normalised.organization);
       return answerJson(response, 202, { status: 'ignored', reason: normalised.ignored });
     }
-    await keepAndAnswer(receiving, arrival, normalised, delivery.speaksFor);
+    await keepAndAnswer(receiving, arrival, normalised, delivery.secretScope);
   } catch (error) {
     answerFault(receiving, arrival, error as Error);
   }
@@ -77,24 +77,24 @@ async function readVerified({ config }: Receiving, arrival: Arrival): Promise<De
   // Signatures are over the bytes as sent, and what nobody signed is never inflated.
   const body = isGzipped(headers) ? await inflate(rawBody, limitBytes) : rawBody;
   if (!Buffer.isBuffer(body)) return { refusal: notRead(body, limitBytes) };
-  return { headers, rawBody: body, bodySha256, receivedAtMs, speaksFor: verified.speaksFor };
+  return { headers, rawBody: body, bodySha256, receivedAtMs, secretScope: verified.secretScope };
 }
 
 async function keepAndAnswer(
   receiving: Receiving,
   arrival: Arrival,
   normalised: Kept,
-  speaksFor: SpeaksFor,
+  secretScope: SecretScope,
 ): Promise<void> {
   const { source, response } = arrival;
   const first = 'event' in normalised ? normalised.event : normalised.events[0];
   try {
     if ('event' in normalised) {
-      const isNew = await keep(receiving, source, normalised.event, speaksFor);
+      const isNew = await keep(receiving, source, normalised.event, secretScope);
       return answerJson(response, 202, { status: isNew ? 'kept' : 'duplicate', event: normalised.event.id });
     }
     const { events, leftOut } = normalised;
-    const kept = await Promise.all(events.map((event) => keep(receiving, source, event, speaksFor)));
+    const kept = await Promise.all(events.map((event) => keep(receiving, source, event, secretScope)));
     for (const { ignored, organization } of leftOut) countIgnored(receiving, arrival, ignored, organization);
     const isNew = kept.some((one) => one);
     answerJson(response, 202, { status: isNew ? 'kept' : 'duplicate', events: events.length });
@@ -109,11 +109,11 @@ async function keep(
   { deliveries, appender, measures, config }: Receiving,
   source: Source,
   event: TriplineEvent,
-  speaksFor: SpeaksFor,
+  secretScope: SecretScope,
 ): Promise<boolean> {
   const name = `${event.workspace}\0${event.source}\0${event.id}`;
   const isNew = await deliveries.once(name, async () => {
-    const record = proved(source, event, toEventRecord(event), speaksFor, config);
+    const record = proved(source, event, toEventRecord(event), secretScope, config);
     const kept = await appender.append({ topic: topics.events, ...record });
     measures.count(source.name, kept === 'log' ? 'kept' : 'spooled');
   });
@@ -126,12 +126,12 @@ function proved(
   source: Source,
   event: TriplineEvent,
   record: EventRecord,
-  speaksFor: SpeaksFor,
+  secretScope: SecretScope,
   config: Config,
 ): EventRecord {
   if (!internalEventTypes.has(event.type)) return record;
   if (source.internalKey === undefined) throw new Error(`${source.name} may tell no ${event.type}`);
-  return signInternal(record, source.internalKey(event, speaksFor, config));
+  return signInternal(record, source.internalKey(event, secretScope, config));
 }
 
 function countIgnored(receiving: Receiving, arrival: Arrival, reason: IgnoredReason, organization?: string): void {

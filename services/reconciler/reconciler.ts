@@ -8,7 +8,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { createMeasures, type Measures } from './measures.ts';
-import { askAgain, leaseMs, lookThrough, type Round, roundMs } from './round.ts';
+import { leaseMs, lookThrough, type Round, requestRedeliveries, roundMs } from './round.ts';
 import { type HookHold, HookTakenError, type Look, leaveHook, takeHook } from './store/hooks.ts';
 import { forgetOld } from './store/undelivered.ts';
 
@@ -97,7 +97,7 @@ async function run(reconciling: Reconciling): Promise<void> {
   while (!stopping.signal.aborted) {
     for (const hook of hooks) {
       if (stopping.signal.aborted) break;
-      await seeTo(reconciling, hook).catch((error) =>
+      await checkHook(reconciling, hook).catch((error) =>
         logger.error(
           { err: error, hook: hook.name },
           'checking a webhook for missing deliveries failed; retrying at the next interval',
@@ -109,7 +109,7 @@ async function run(reconciling: Reconciling): Promise<void> {
 }
 
 /** Takes the webhook, unless somebody holds it, goes one round over it, and leaves it until the next. */
-async function seeTo(reconciling: Reconciling, configured: ConfiguredHook): Promise<void> {
+async function checkHook(reconciling: Reconciling, configured: ConfiguredHook): Promise<void> {
   const { db, clock, logger, stopping, failures } = reconciling;
   const { name } = configured;
   const hold = { hook: name, holder: randomUUID() };
@@ -119,8 +119,8 @@ async function seeTo(reconciling: Reconciling, configured: ConfiguredHook): Prom
   const log = logger.child({ hook: name });
   let end: RoundEnd = { failure: null, pauseMs: intervalMs };
   try {
-    await tellLost(reconciling, name, beganMs, log);
-    await goRound(reconciling, configured, { hold, look, beganMs, log });
+    await reportLost(reconciling, name, beganMs, log);
+    await runRound(reconciling, configured, { hold, look, beganMs, log });
   } catch (error) {
     // Whoever has it now says when it is due.
     if (error instanceof HookTakenError) return;
@@ -134,7 +134,7 @@ async function seeTo(reconciling: Reconciling, configured: ConfiguredHook): Prom
 }
 
 /** Forgets what GitHub has forgotten, and says which of it never arrived. */
-async function tellLost({ db, measures }: Reconciling, hook: string, beganMs: number, log: Logger): Promise<void> {
+async function reportLost({ db, measures }: Reconciling, hook: string, beganMs: number, log: Logger): Promise<void> {
   await forgetQuestions(db, beganMs - questionsKeptMs);
   const lost = await forgetOld(db, hook, beganMs - deliveriesKeptMs);
   for (const delivery of lost)
@@ -142,7 +142,7 @@ async function tellLost({ db, measures }: Reconciling, hook: string, beganMs: nu
   measures.lost(lost.length);
 }
 
-async function goRound(
+async function runRound(
   { github, db, clock, fetch, measures, hooks, stopping }: Reconciling,
   { name, hook, source }: ConfiguredHook,
   { hold, look, beganMs, log }: { hold: HookHold; look: Look; beganMs: number; log: Logger },
@@ -161,7 +161,7 @@ async function goRound(
       signal: stopping.signal,
     };
     const looked = await lookThrough(round, look);
-    await askAgain(round, looked);
+    await requestRedeliveries(round, looked);
     measures.round(looked.finished ? 'done' : 'unfinished');
   });
 }

@@ -6,7 +6,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Measures } from './measures.ts';
 import { type HookHold, keepHook, type Look } from './store/hooks.ts';
-import { findDue, recordAsked, recordSeen, type SeenDelivery, tellLate } from './store/undelivered.ts';
+import { type AttemptedDelivery, findDue, recordAttempts, recordRequested, reportLate } from './store/undelivered.ts';
 
 /** One round over one webhook that this process holds. */
 export type Round = {
@@ -73,7 +73,13 @@ export async function lookThrough(round: Round, before: Look): Promise<Looked> {
     const lookedUntilMs = goesDown ? before.lookedUntilMs : (newestMs ?? before.lookedUntilMs);
     const heldUntilMs = clock.nowMs() + leaseMs;
     const recent = attempts.filter(({ atMs }) => atMs >= missingDownToMs);
-    const made = await recordSeen(db, hold, together(recent), { lookedUntilMs, unfinished }, { heldUntilMs, settleMs });
+    const made = await recordAttempts(
+      db,
+      hold,
+      together(recent),
+      { lookedUntilMs, unfinished },
+      { heldUntilMs, settleMs },
+    );
     measures.made(made);
     await recordListed(db, round.of, attempts);
     if (made > 0) log.info({ made }, 'missing deliveries have arrived');
@@ -84,7 +90,7 @@ export async function lookThrough(round: Round, before: Look): Promise<Looked> {
       });
       if (answered.notListed > 0)
         log.warn(answered, 'received deliveries that GitHub does not list; they repeat earlier bodies');
-      const late = await tellLate(db, hold.hook);
+      const late = await reportLate(db, hold.hook);
       if (late > 0) log.info({ late }, 'appended to the log when late deliveries were first attempted');
       return { finished: true, answering };
     }
@@ -101,7 +107,7 @@ async function page(round: Round, before: Look, cursor: string | null) {
     if (!(stale && error instanceof CannotReadError && error.outcome.reason === 'rejected')) throw error;
     round.log.warn('GitHub rejected the page cursor; starting again from the newest attempt');
     const heldUntilMs = round.clock.nowMs() + leaseMs;
-    await recordSeen(round.db, round.hold, [], { ...before, unfinished: null }, { heldUntilMs, settleMs });
+    await recordAttempts(round.db, round.hold, [], { ...before, unfinished: null }, { heldUntilMs, settleMs });
     throw new CannotReadError({ kind: 'retry', reason: error.outcome.reason, message: error.message });
   }
 }
@@ -110,7 +116,7 @@ async function page(round: Round, before: Look, cursor: string | null) {
  * Asks GitHub to make the missing deliveries again that are due; only a few while the receiver answers nothing.
  * @throws {CannotReadError} when GitHub asks for patience or does not answer. {HookTakenError}
  */
-export async function askAgain(round: Round, { answering }: Looked): Promise<void> {
+export async function requestRedeliveries(round: Round, { answering }: Looked): Promise<void> {
   const { db, hold, client, clock, measures, log } = round;
   const limit = answering ? asksARound : probesARound;
   const due = await findDue(db, hold.hook, { nowMs: clock.nowMs(), limit });
@@ -119,7 +125,7 @@ export async function askAgain(round: Round, { answering }: Looked): Promise<voi
     if (!goesOn(round)) break;
     const nowMs = clock.nowMs();
     await keepHook(db, hold, nowMs + leaseMs);
-    await recordAsked(db, hold.hook, guid, nowMs + Math.min(firstPauseMs * 2 ** times, longestPauseMs));
+    await recordRequested(db, hold.hook, guid, nowMs + Math.min(firstPauseMs * 2 ** times, longestPauseMs));
     const outcome = await client.redeliver(attempt);
     measures.asked(outcome);
     if (outcome.kind === 'retry') throw new CannotReadError(outcome);
@@ -139,8 +145,8 @@ function isAnswer({ statusCode }: DeliveryAttempt): boolean {
 }
 
 /** The attempts of a page, one line a delivery. */
-function together(attempts: readonly DeliveryAttempt[]): SeenDelivery[] {
-  const seen = new Map<string, SeenDelivery>();
+function together(attempts: readonly DeliveryAttempt[]): AttemptedDelivery[] {
+  const seen = new Map<string, AttemptedDelivery>();
   for (const { guid, id, event, atMs, statusCode, made, redelivery } of attempts) {
     const newer = seen.get(guid);
     if (newer === undefined) {

@@ -70,7 +70,7 @@ export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string 
   }
   if (facts.byHand !== null) return { verdict: 'by-hand', said: facts.byHand };
   const spared = protectedBy(settings.protected, facts.targets) ?? protectedBy(settings.protected, touched(finding));
-  if (spared !== undefined) return { verdict: 'protected', said: sayProtected(spared) };
+  if (spared !== undefined) return { verdict: 'protected', said: describeProtected(spared) };
   if (facts.drill) return { verdict: 'dry-run', said: 'A drill: shown, not done' };
   if (finding.doubt !== null) return { verdict: 'unproven', said: finding.doubt };
   if (facts.mode === 'dry-run') return { verdict: 'dry-run', said: 'Shown, not done: remediation.mode is dry-run' };
@@ -133,7 +133,7 @@ export function protectedBy(protectedOnes: Protected, targets: StepTargets): str
   );
 }
 
-export function sayProtected(spared: string): string {
+export function describeProtected(spared: string): string {
   return `${spared} stands in remediation.protected: a person must decide`;
 }
 

@@ -11,7 +11,7 @@ import type { Step } from '@tripline/integrations/provider';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Counter } from 'prom-client';
-import { guard, protectedBy, sayProtected, touched } from './guard.ts';
+import { describeProtected, guard, protectedBy, touched } from './guard.ts';
 import { type Performed, perform, StoppedError } from './perform.ts';
 import { type Attempt, type ClaimFacts, claimRemediation, extendLease, passGate } from './store/claims.ts';
 import {
@@ -214,7 +214,7 @@ async function performStep(inHand: InHand): Promise<Performed | { kind: 'stopped
       owner: how.ownerIn(finding.workspace),
       spares: (targets) => {
         const entry = protectedBy(protectedOnes, targets);
-        return entry && sayProtected(entry);
+        return entry && describeProtected(entry);
       },
       needsIds: protectedOnes.users.some(({ id }) => id !== undefined),
     });

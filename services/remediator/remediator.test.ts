@@ -13,7 +13,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Acted } from './playbook.ts';
 import { createRemediateTask, createRemediator } from './remediator.ts';
 import { listRemediations } from './store/remediations.ts';
-import { reviveRemediations, takeUpQueued, takeUpStopped } from './store/requeue.ts';
+import { resumeQueued, resumeRefused, reviveRemediations } from './store/requeue.ts';
 
 const { privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,
@@ -117,7 +117,7 @@ const anyPolicy = [{ rule: 'a-rule', minSeverity: 'low', minConfidence: 'low', a
 
 /** As the service does it: takes up what waits and has a place. */
 async function playQueue(remediate: (payload: { finding: string }) => Promise<void>, maxPerHour: number) {
-  await takeUpQueued(database.db, { maxPerHour });
+  await resumeQueued(database.db, { maxPerHour });
   const { rows } = await database.db.pool.query<{ finding: string }>(
     `DELETE FROM graphile_worker._private_jobs WHERE key LIKE 'remediate:%' RETURNING payload ->> 'finding' AS finding`,
   );
@@ -651,7 +651,7 @@ describe('the guard on real rows', () => {
     // Told once, however often it is looked at.
     for (const finding of ids) await remediate({ finding });
     expect(acted).toHaveLength(8);
-    expect(await takeUpQueued(database.db, { maxPerHour: 3 })).toBe(0);
+    expect(await resumeQueued(database.db, { maxPerHour: 3 })).toBe(0);
     for (const expected of [6, 8]) {
       await letTimePass('61 minutes');
       await playQueue(remediate, 3);
@@ -799,12 +799,12 @@ describe('the guard on real rows', () => {
     await setRemediationSwitch(database.db, { stopped: false, by, reason: 'over' });
     await remediate({ finding });
     expect(changes()).toEqual([]);
-    expect(await takeUpStopped(database.db)).toBe(2);
+    expect(await resumeRefused(database.db)).toBe(2);
     const { rows } = await database.db.pool.query(`SELECT key FROM graphile_worker.jobs WHERE key LIKE 'remediate:%'`);
     expect(rows).toEqual([{ key: `remediate:${finding}` }]);
     await remediate({ finding });
     expect(changes()).toHaveLength(2);
-    expect(await takeUpStopped(database.db)).toBe(0);
+    expect(await resumeRefused(database.db)).toBe(0);
   });
 
   test('obeys a kill switch that is thrown between the claim and the call', async () => {

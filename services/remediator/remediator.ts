@@ -7,7 +7,7 @@ import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { Counter } from 'prom-client';
 import { type Acted, leaseMs, runPlaybook } from './playbook.ts';
-import { reviveRemediations, takeUpQueued } from './store/requeue.ts';
+import { resumeQueued, reviveRemediations } from './store/requeue.ts';
 
 export type RemediatorParts = {
   config: Config;
@@ -54,7 +54,7 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
     if (isLooking) return;
     isLooking = true;
     // Read each time: the cap may be set anew while it runs.
-    takeUpQueued(db, { maxPerHour: parts.config.remediation.maxPerHour })
+    resumeQueued(db, { maxPerHour: parts.config.remediation.maxPerHour })
       .catch((error) => logger.error({ err: error }, 'looking for queued steps failed; retrying at the next interval'))
       .finally(() => {
         isLooking = false;

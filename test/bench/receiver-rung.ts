@@ -25,8 +25,8 @@ export const rungs = [
 ] as const;
 
 const last = Number(process.env['RUNG']);
-const speaksFor = { kind: 'anybody' } as const;
-const secrets = [{ secret: process.env['SECRET']!, speaksFor }];
+const secretScope = { kind: 'anybody' } as const;
+const secrets = [{ secret: process.env['SECRET']!, secretScope }];
 const config = loadConfig({ KAFKA_BROKERS: process.env['BROKERS'] ?? '127.0.0.1:1' }, tmpdir());
 const workspaces = createWorkspaces(config);
 const log = createLogger({ service: 'bench', level: 'warn' });
@@ -46,7 +46,10 @@ const server = createServer((request, response) => {
     let id = '';
     if (last === 4) id = String(Object.keys(JSON.parse(rawBody.toString())).length);
     if (last >= 5) {
-      const normalised = github.normalise({ headers, rawBody, bodySha256, receivedAtMs: nowMs, speaksFor }, workspaces);
+      const normalised = github.normalise(
+        { headers, rawBody, bodySha256, receivedAtMs: nowMs, secretScope },
+        workspaces,
+      );
       if (!('event' in normalised)) throw new Error('the delivery was not normalised');
       id = normalised.event.id;
       if (stream) await stream.append([{ topic: topics.events, ...toEventRecord(normalised.event) }]);

@@ -24,7 +24,7 @@ export function eventOf(delivery: Delivery): TriplineEvent | undefined {
       headers: { 'x-github-event': delivery.event, 'x-github-delivery': delivery.id },
       receivedAtMs: Date.now(),
       bodySha256: createHash('sha256').update(delivery.body).digest('hex'),
-      speaksFor: { kind: 'anybody' },
+      secretScope: { kind: 'anybody' },
     },
     workspaces,
   );

@@ -94,7 +94,7 @@ async function offer(
       'x-github-delivery': `garbage-${place}`,
       'x-hub-signature-256': signGithub(made.body, secret),
     };
-    const verified = github.verify(made.body, headers, [{ secret, speaksFor: { kind: 'anybody' } }], startMs);
+    const verified = github.verify(made.body, headers, [{ secret, secretScope: { kind: 'anybody' } }], startMs);
     if ('refusal' in verified) differs(`${describe(made, place)}: refused unread`);
     const bodySha256 = createHash('sha256').update(made.body).digest('hex');
     const delivery = {
@@ -102,7 +102,7 @@ async function offer(
       rawBody: made.body,
       bodySha256,
       receivedAtMs: startMs,
-      speaksFor: { kind: 'anybody' } as const,
+      secretScope: { kind: 'anybody' } as const,
     };
     const normalised = github.normalise(delivery, workspaces);
     if ('event' in normalised) {

@@ -23,10 +23,10 @@ export const badSignatures: Fault = {
 const secret = 'the real secret of the webhook';
 const nextSecret = 'the next secret while they are rotated';
 const drillKey = 'the key of drills, no webhook’s secret';
-const speaksFor = { kind: 'anybody' } as const;
+const secretScope = { kind: 'anybody' } as const;
 const secrets: FeedSecret[] = [
-  ...[secret, nextSecret].map((one) => ({ secret: one, speaksFor })),
-  { secret: drillKey, speaksFor: { kind: 'drills' } },
+  ...[secret, nextSecret].map((one) => ({ secret: one, secretScope })),
+  { secret: drillKey, secretScope: { kind: 'drills' } },
 ];
 /** Tripline's own route takes no webhook's secret. */
 const ownSecrets = secrets.slice(2);

@@ -1,7 +1,7 @@
 /**
  * Addresses by which attackers have made servers call what they must not: every way of writing loopback, the link's
  * metadata service and private networks, with names, user names and ports before and behind, and schemes that are no
- * HTTP. `port` is a trap's, where those that name the machine itself would be heard.
+ * HTTP. `port` is a trap's, where those that name the machine itself would be received.
  */
 export function ssrfForms(port: number): string[] {
   const hosts = [

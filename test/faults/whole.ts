@@ -202,7 +202,7 @@ export type Whole = Awaited<ReturnType<typeof openWhole>>;
 const undelivered = `SELECT s.sink || ' was not told of ' || i.id AS what
   FROM incidents AS i CROSS JOIN (VALUES ('slack'), ('pagerduty')) AS s(sink)
   LEFT JOIN told AS t ON t.incident = i.id AND t.sink = s.sink WHERE coalesce(t.version, 0) < i.version`;
-/** While a narrower rule speaks for a finding, nothing is done for it. */
+/** While a narrower rule supersedes a finding, nothing is done for it. */
 const unsettled = `SELECT 'no step is settled of ' || f.id AS what FROM findings AS f
   WHERE f.superseded_by IS NULL AND json_array_length(f.response::json) <> (SELECT count(*) FROM remediations AS r WHERE r.finding = f.id AND r.state NOT IN ('planned', 'acting'))`;
 /** Of a digest's incidents nothing is posted. */

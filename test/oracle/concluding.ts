@@ -74,7 +74,7 @@ export function conclude(
   const name = join(workspace, rule.id, subject);
   const looked = new Map<string, boolean>();
   let recheckMs: number | undefined;
-  let reason = 'by what was heard since, it is in order';
+  let reason = 'by what was received since, it is in order';
   const look = (watches: boolean) => (fact: AnyFact, key: string) => {
     const thing = thingName(workspace, fact.id, key);
     looked.set(thing, watches || (looked.get(thing) ?? false));

@@ -32,7 +32,7 @@ export type Said = {
 };
 export type OracleVerdict =
   | { kind: 'found'; said: Said; unproven: boolean; superseded?: true }
-  /** A narrower rule speaks for it, or no longer does. */
+  /** A narrower rule supersedes it, or no longer does. */
   | { kind: 'superseded'; name: string; atMs: number; by: string | null }
   | { kind: 'retracted'; name: string; atMs: number }
   | { kind: 'proven'; name: string; atMs: number }
@@ -96,7 +96,7 @@ type Known = {
 };
 /** One telling of an act, or more: who told it, and when first. */
 type Fact = { name: string; base: string; timeMs: number; tellers: string[] };
-/** A delivery whose body was heard before; `event` while it waits for its answer. */
+/** A delivery whose body was received before; `event` while it waits for its answer. */
 type Doubted = { event: LoggedEvent | null; record: StreamRecord; heardMs: number; refuted?: true };
 /** `sureMs`: until when it is kept at least. */
 type Kept = { json: string; sureMs: number; untilMs: number };
@@ -341,7 +341,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     }
   }
 
-  /** Its body was heard before under another id: as the same type within 72 hours, or where it bears no time for longer. */
+  /** Its body was received before under another id: as the same type within 72 hours, or where it bears no time for longer. */
   function isRepeated({ workspace, type, bodySha256, data }: LoggedEvent): boolean {
     if (bodySha256 === undefined) return false;
     const name = join(type, bodySha256);

@@ -45,7 +45,7 @@ type Found = {
   severity: Severity;
   unproven: boolean;
   lowered: boolean;
-  /** A narrower rule speaks for it: nobody is told of it. */
+  /** A narrower rule supersedes it: nobody is told of it. */
   superseded: boolean;
 };
 
@@ -112,7 +112,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
       if (known.superseded) return;
       const incident = incidentOf(name);
       if (incident !== undefined) comeBack(name, incident, verdict.said.atMs);
-      else if (spoke) tellAfterAll(name, known, verdict.said.atMs);
+      else if (spoke) reportLate(name, known, verdict.said.atMs);
     }
   }
 
@@ -131,7 +131,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
     jobs.add(`remediate:${name}`);
   }
   /** A finding of which nobody heard yet, as if it were found now. */
-  function tellAfterAll(name: string, finding: Found, atMs: number): void {
+  function reportLate(name: string, finding: Found, atMs: number): void {
     const said = { ...finding.said, severity: finding.severity, atMs };
     finding.silenced = (options.silences ?? []).some((silence) => silences(silence, said));
     if (!finding.silenced) join(name, said);
@@ -141,7 +141,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
     const incident = incidentOf(name);
     if (by !== null) {
       if (incident !== undefined && incident.state === 'open') leave(incident, atMs);
-    } else if (incident === undefined) tellAfterAll(name, finding, atMs);
+    } else if (incident === undefined) reportLate(name, finding, atMs);
     else comeBack(name, incident, atMs);
   }
 
@@ -171,7 +171,7 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
     const incident = incidentOf(name);
     if (severity === undefined && entities.length === 0) return;
     // What outgrew its silence is told.
-    if (incident === undefined && finding.silenced && !finding.superseded) tellAfterAll(name, finding, atMs);
+    if (incident === undefined && finding.silenced && !finding.superseded) reportLate(name, finding, atMs);
     if (incident === undefined || incident.state === 'resolved' || finding.superseded) return;
     touch(incident, atMs);
     incident.entities.push(...entities);

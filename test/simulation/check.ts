@@ -218,7 +218,7 @@ export async function checkTrail(db: Db, log: readonly (readonly StreamRecord[])
   ];
 }
 
-/** Of one partition's log, the records whose body was heard before under another id, and under which. */
+/** Of one partition's log, the records whose body was received before under another id, and under which. */
 function repeatsOf(records: readonly StreamRecord[], partition: number): string[] {
   const first = new Map<string, string>();
   return records.flatMap(({ headers, offset }) => {

@@ -110,7 +110,7 @@ export function play(scenario: Scenario, variant: 'attack' | 'benign', cast: Cas
         rawBody: delivery.body,
         bodySha256: createHash('sha256').update(delivery.body).digest('hex'),
         receivedAtMs: cast.startMs + delivery.atMs,
-        speaksFor: { kind: 'drills' },
+        secretScope: { kind: 'drills' },
       },
       anyWorkspace,
     );

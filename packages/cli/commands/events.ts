@@ -1,5 +1,5 @@
 import { loadConfig } from '@tripline/config/config';
-import { type Heard, listHeard } from '@tripline/trail/heard';
+import { listReceived, type Received } from '@tripline/trail/received';
 import { type Command, type Io, readArguments } from '../command.ts';
 import { lineOf, moment, type Style } from '../show.ts';
 import { momentOf, wholeNumber } from '../since.ts';
@@ -16,10 +16,10 @@ const options = {
 
 export const events: Command = {
   name: 'events',
-  summary: 'Show what was heard, newest first, and what became of it',
+  summary: 'Show what was received, newest first, and what became of it',
   usage: ['events [--since <time>] [--actor <login>] [--repository <name>] [--type <text>] [--limit <n>] [--json]'],
   details:
-    'Kept: it is in the log and in the audit trail. Repeated: kept, but the same body was heard before under another id. ' +
+    'Kept: it is in the log and in the audit trail. Repeated: kept, but the same body was received before under another id. ' +
     'Ignored: genuine, and not kept for the reason that stands there. Refused: not genuine, not whole or too large; who ' +
     'sent it is not known, so only numbers and a few examples are. A receiver names at most twenty of them a second ' +
     'and counts the rest.',
@@ -34,15 +34,15 @@ export const events: Command = {
       ...(repository !== undefined && { repository }),
       ...(type !== undefined && { type }),
     };
-    const heard = await withStore(loadConfig(io.env, io.cwd), (db) => listHeard(db, filter));
-    if (values.json) for (const one of heard) io.out(`${JSON.stringify(one)}\n`);
-    else if (heard.length === 0) io.out('Nothing was heard.\n');
-    else for (const one of heard) io.out(line(one, io));
+    const received = await withStore(loadConfig(io.env, io.cwd), (db) => listReceived(db, filter));
+    if (values.json) for (const one of received) io.out(`${JSON.stringify(one)}\n`);
+    else if (received.length === 0) io.out('Nothing was received.\n');
+    else for (const one of received) io.out(line(one, io));
     return 0;
   },
 };
 
-const styles: Record<Heard['state'], Style> = {
+const styles: Record<Received['state'], Style> = {
   kept: 'green',
   repeated: 'yellow',
   faulty: 'red',
@@ -51,8 +51,8 @@ const styles: Record<Heard['state'], Style> = {
 };
 
 /** What became of it and, where it was not kept, why, in one column: that is what the list is read for. */
-function line(heard: Heard, io: Io): string {
-  const { at, state, why, count, actor, repository, workspace, id, type } = heard;
+function line(received: Received, io: Io): string {
+  const { at, state, why, count, actor, repository, workspace, id, type } = received;
   const isUnkept = state === 'ignored' || state === 'refused';
   const became = isUnkept ? `${state}: ${why}` : state;
   return lineOf(io, [

@@ -1,6 +1,6 @@
 import { loadConfig } from '@tripline/config/config';
 import { readRemediationSwitch, setRemediationSwitch } from '@tripline/incidents/kill-switch';
-import { takeUpStopped } from '@tripline/remediator/store/requeue';
+import { resumeRefused } from '@tripline/remediator/store/requeue';
 import { plain } from '@tripline/runtime/plain';
 import { whoRuns } from '../actor.ts';
 import { type Command, oneOf, readArguments } from '../command.ts';
@@ -9,13 +9,13 @@ import { withStore } from '../store.ts';
 
 const options = {
   reason: { type: 'string', value: 'text', doc: 'why, for those who ask later' },
-  'take-up': { type: 'boolean', doc: 'with off: put what was refused meanwhile, within a day, to the guard again' },
+  resume: { type: 'boolean', doc: 'with off: put what was refused meanwhile, within a day, to the guard again' },
 } as const;
 
 export const killSwitch: Command = {
   name: 'kill-switch',
   summary: 'Stop every automatic action at once, let them go on, or say which',
-  usage: ['kill-switch on [--reason <text>]', 'kill-switch off [--reason <text>] [--take-up]', 'kill-switch status'],
+  usage: ['kill-switch on [--reason <text>]', 'kill-switch off [--reason <text>] [--resume]', 'kill-switch status'],
   details:
     'Read right before each request to a provider, so it works without a deploy or a restart. Findings go on. What was ' +
     'refused while it was on stays refused, unless it is resumed when it is lifted.',
@@ -27,8 +27,8 @@ export const killSwitch: Command = {
       if (verb !== 'status') {
         const reason = values.reason ?? 'none given';
         await setRemediationSwitch(db, { stopped: verb === 'on', by: whoRuns(), reason });
-        if (verb === 'off' && values['take-up']) {
-          const steps = await takeUpStopped(db);
+        if (verb === 'off' && values.resume) {
+          const steps = await resumeRefused(db);
           io.out(`${steps} ${steps === 1 ? 'step is' : 'steps are'} put to the guard again\n`);
         }
       }

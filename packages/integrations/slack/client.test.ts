@@ -70,7 +70,7 @@ test('whoever pressed is answered alone, and a form belongs to its press', async
     path === '/views.open' ? refused('expired_trigger_id') : { status: 200, body: '{"ok":true,"message_ts":"1.2"}' },
   );
   const client = createSlackClient({ botToken, channel: 'C9', apiUrl: service.url });
-  expect(await client.tellOne({ channel: 'C1', user: 'U7' }, message)).toMatchObject({ kind: 'done' });
+  expect(await client.postEphemeral({ channel: 'C1', user: 'U7' }, message)).toMatchObject({ kind: 'done' });
   expect(await client.ask('1.2.3', { type: 'modal', blocks: [] })).toMatchObject({
     kind: 'give-up',
     reason: 'rejected',

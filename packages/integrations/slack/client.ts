@@ -26,7 +26,7 @@ export type SlackClient = {
 /** How those who press a button are answered. Never rejects. */
 export type SlackAnswers = {
   /** Shows `message` to one person in a channel, and to nobody else; it is kept nowhere. */
-  tellOne: (to: { channel: string; user: string }, message: SlackMessage) => Promise<Outcome>;
+  postEphemeral: (to: { channel: string; user: string }, message: SlackMessage) => Promise<Outcome>;
   /** Shows a form to whoever pressed. `trigger` is Slack's name of the press, and good for 3 s. */
   ask: (trigger: string, form: SlackForm) => Promise<Outcome>;
 };
@@ -104,7 +104,8 @@ export function createSlackClient(options: SlackOptions): SlackClient & SlackAns
         ? call('chat.postMessage', message, { channel: thread.channel, thread_ts: thread.ts })
         : call('chat.postMessage', message, { channel }),
     update: ({ channel: where, ts }, message) => call('chat.update', message, { channel: where, ts }),
-    tellOne: async (to, message) => (await send('chat.postEphemeral', { ...message, parse: 'none', ...to })).outcome,
+    postEphemeral: async (to, message) =>
+      (await send('chat.postEphemeral', { ...message, parse: 'none', ...to })).outcome,
     ask: async (trigger, view) => (await send('views.open', { trigger_id: trigger, view })).outcome,
   };
 }

@@ -50,6 +50,6 @@ describe('absence', () => {
       untilMs: startMs + 9 * hourMs,
     });
     expect(findings).toEqual([]);
-    expect(retracted[0]!.reason).toBe('by what was heard since: bob did');
+    expect(retracted[0]!.reason).toBe('by what was received since: bob did');
   });
 });

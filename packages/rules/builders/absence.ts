@@ -51,7 +51,7 @@ export function absence<Data, S extends Shape>(
             return afterMs >= -before && afterMs <= withinMs(settings) && isFor(other, need);
           });
           if (one !== undefined) {
-            explain(`by what was heard since: ${tell(one)}`);
+            explain(`by what was received since: ${tell(one)}`);
             return [];
           }
           const dueMs = Math.max(needMs + withinMs(settings), need.heardMs) + graceMs(settings);

@@ -30,7 +30,7 @@ export type Concluded<Data> = Omit<BuiltFinding, 'because'> & {
 const mostBecause = 40;
 const mostEntities = 20;
 
-/** As the engine takes it. Of too many observations the earliest stay, whatever the order in which they were heard. */
+/** As the engine takes it. Of too many observations the earliest stay, whatever the order in which they were received. */
 export function conclusionOf<Data>(concluded: Concluded<Data>, own: (sight: Sight<Data>) => Basis): Conclusion {
   const { because, response = [], remedy = [], entities = [], severity, confidence, ...rest } = concluded;
   const bases = because.map((one) => ('fact' in one ? one : own(one)));

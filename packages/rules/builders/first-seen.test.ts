@@ -41,13 +41,13 @@ describe('firstSeen', () => {
     );
   });
 
-  test('what was silent for long is new again, however the sights between are heard', () => {
+  test('what was silent for long is new again, however the sights between are received', () => {
     const rule = ofTraits(10 * 24 * hourMs);
     const seen = (day: number, place: number) =>
       eventOf({ kind: 'a', by: 'ada', thing: 'acme/x', minute: day * 1440 }, place);
     expect(standing(rule, [seen(0, 0), seen(9, 1), seen(18, 2)])).toEqual([]);
     expect(standing(rule, [seen(0, 0), seen(30, 1)])).toEqual(['acme/x a a since 2026-04-10']);
-    // What lies between is heard last: the trait was never silent.
+    // What lies between is received last: the trait was never silent.
     const [between] = late([seen(11, 2)], 3 * 24 * hourMs - 1000, () => true);
     const events = [seen(2, 0), seen(12, 1), between!];
     expect(standing(rule, events)).toEqual([]);

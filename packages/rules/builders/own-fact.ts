@@ -9,7 +9,7 @@ import type { Reading, Tell } from './verdict.ts';
 export type Sight<Data> = Seen & {
   kind: string;
   data: Data;
-  /** The log's time at which it was heard, ms. It depends on the order of arrival: nothing final may follow from it. */
+  /** The log's time at which it was received, ms. It depends on the order of arrival: nothing final may follow from it. */
   heardMs: number;
   /** Under which key of the rule's fact. */
   factKey: string;

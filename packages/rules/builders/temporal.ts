@@ -21,7 +21,7 @@ export function temporal<Data, S extends Shape>(
     Sightings<Data> & {
       settings?: S;
       stretchMs: number;
-      /** So long an observation waits for what may still be on its way about it, ms from when it was heard. */
+      /** So long an observation waits for what may still be on its way about it, ms from when it was received. */
       settleMs?: number;
       /** From so many observations on none waits, since what comes next may push it out. */
       crowdedAt?: number;

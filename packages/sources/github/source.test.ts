@@ -19,7 +19,7 @@ const anybody = { kind: 'anybody' } as const;
 function normalise(event: string, body: unknown, workspaces = everybody): Normalised {
   const rawBody = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
   const headers = { 'x-github-event': event, 'x-github-delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958' };
-  const delivery = { headers, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs, speaksFor: anybody };
+  const delivery = { headers, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs, secretScope: anybody };
   return github.normalise(delivery, workspaces);
 }
 function eventOf(event: string, body: unknown): TriplineEvent {
@@ -271,7 +271,7 @@ describe('who looks like GitHub', () => {
     const headers = { 'x-github-event': 'push', 'x-github-delivery': 'fc1a3a5e-5ba6-4df6-8e6b-4f3b1d2e0c11', ...own };
     const rawBody = Buffer.from(JSON.stringify(giteaPush));
     const refused = github.normalise(
-      { headers, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs, speaksFor: anybody },
+      { headers, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs, secretScope: anybody },
       everybody,
     );
     expect(refused).toMatchObject({ refusal: { status: 400, reason: 'other-provider' } });
@@ -295,27 +295,27 @@ const giteaPush = {
 
 describe('verification', () => {
   const body = Buffer.from('{"zen":"ünïcode"}');
-  const speaksFor = (id: string) => ({ kind: 'workspaces', ids: [id], beyond: false }) as const;
+  const secretScope = (id: string) => ({ kind: 'workspaces', ids: [id], beyond: false }) as const;
   const verify = (signature: string | undefined, secrets: string[], more: RequestHeaders = {}) =>
     github.verify(
       body,
       { 'x-hub-signature-256': signature, ...more },
       [
-        ...secrets.map((secret) => ({ secret, speaksFor: speaksFor(secret) })),
-        { secret: 'drill', speaksFor: { kind: 'drills' } },
+        ...secrets.map((secret) => ({ secret, secretScope: secretScope(secret) })),
+        { secret: 'drill', secretScope: { kind: 'drills' } },
       ],
       receivedAtMs,
     );
 
   test('says which configured secret signed, over the raw bytes', () => {
-    expect(verify(signGithub(body, 'old'), ['new', 'old'])).toEqual({ speaksFor: speaksFor('old') });
-    expect(verify(signGithub(body, 'new'), ['new', 'old'])).toEqual({ speaksFor: speaksFor('new') });
+    expect(verify(signGithub(body, 'old'), ['new', 'old'])).toEqual({ secretScope: secretScope('old') });
+    expect(verify(signGithub(body, 'new'), ['new', 'old'])).toEqual({ secretScope: secretScope('new') });
   });
 
   test('takes the drill key for what says to be a drill’s, and nothing else for it', () => {
     const drill = { [drillHeader]: '1' };
     const refused = { refusal: { status: 401, reason: 'bad-signature' } };
-    expect(verify(signGithub(body, 'drill'), ['new'], drill)).toEqual({ speaksFor: { kind: 'drills' } });
+    expect(verify(signGithub(body, 'drill'), ['new'], drill)).toEqual({ secretScope: { kind: 'drills' } });
     expect(verify(signGithub(body, 'new'), ['new'], drill)).toMatchObject(refused);
     expect(verify(signGithub(body, 'drill'), ['new'])).toMatchObject(refused);
   });

@@ -28,7 +28,7 @@ export const github: Source<SecretSettings & { dataDir: string }> = {
   encodings: [],
   secrets: githubSecrets,
   faultOf: (settings) =>
-    githubSecrets(settings).every(({ speaksFor }) => speaksFor.kind === 'drills')
+    githubSecrets(settings).every(({ secretScope }) => secretScope.kind === 'drills')
       ? 'a webhook secret is needed to verify deliveries: github.webhookSecrets (TRIPLINE_GITHUB_WEBHOOK_SECRET) or workspaces[].github.webhookSecrets'
       : undefined,
   doctor: checkGithubFeed,
@@ -68,7 +68,7 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   if (body.repository && !canBeRepository(body.repository.full_name)) return ignore('impossible-name', body);
 
   const owner = ownerOf(body);
-  const whose = workspaces.whose(delivery.speaksFor, ownersIn(body));
+  const whose = workspaces.whose(delivery.secretScope, ownersIn(body));
   if ('refusal' in whose) return whose;
   if ('ignored' in whose) return ignore(whose.ignored, body);
   const told = event.normalise(body as never, { atMs: delivery.receivedAtMs });

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { refuse } from '../refusal.ts';
-import type { FeedSecret, SpeaksFor } from '../secrets.ts';
+import type { FeedSecret, SecretScope } from '../secrets.ts';
 import { headerOf, type RequestHeaders, type Verified } from '../source.ts';
 
 /** The value of `X-Hub-Signature-256` for a body: what GitHub sends, and what `tripline attack` signs with. */
@@ -23,13 +23,13 @@ export function verifyGithub(rawBody: Buffer, headers: RequestHeaders, secrets: 
   if (given === undefined) return missing;
   const digest = /^sha256=[0-9a-f]{64}$/.test(given) ? Buffer.from(given.slice(7), 'hex') : Buffer.alloc(32);
   const isDrill = headers[drillHeader] !== undefined;
-  let fitting: SpeaksFor | undefined;
-  for (const { secret, speaksFor } of secrets) {
-    if ((speaksFor.kind === 'drills') !== isDrill) continue;
+  let fitting: SecretScope | undefined;
+  for (const { secret, secretScope } of secrets) {
+    if ((secretScope.kind === 'drills') !== isDrill) continue;
     const expected = createHmac('sha256', secret).update(rawBody).digest();
-    if (timingSafeEqual(digest, expected)) fitting = speaksFor;
+    if (timingSafeEqual(digest, expected)) fitting = secretScope;
   }
-  if (fitting) return { speaksFor: fitting };
+  if (fitting) return { secretScope: fitting };
   return isDrill ? badDrill : bad;
 }
 

@@ -11,11 +11,11 @@ const verify = (body: string, signature: string, secrets: string[], at = nowMs) 
   tripline.verify(
     Buffer.from(body),
     { 'webhook-id': 'msg_1', 'webhook-timestamp': String(timestamp), 'webhook-signature': signature },
-    secrets.map((secret) => ({ secret, speaksFor: { kind: 'break-glass', ids: [secret] } })),
+    secrets.map((secret) => ({ secret, secretScope: { kind: 'break-glass', ids: [secret] } })),
     at,
   );
 
-const signedBy = (secret: string) => ({ speaksFor: { kind: 'break-glass', ids: [secret] } });
+const signedBy = (secret: string) => ({ secretScope: { kind: 'break-glass', ids: [secret] } });
 
 test('signs and verifies as the published library does', () => {
   const library = new Webhook('geheim', { format: 'raw' });
@@ -55,8 +55,8 @@ test('never throws, whatever the body', () => {
       for (const body of [whole, event]) {
         const rawBody = Buffer.from(JSON.stringify(body));
         const headers = { 'webhook-id': 'a' };
-        for (const speaksFor of [{ kind: 'break-glass', ids: ['acme'] } as const, { kind: 'drills' } as const]) {
-          const delivery = { headers, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs: nowMs, speaksFor };
+        for (const secretScope of [{ kind: 'break-glass', ids: ['acme'] } as const, { kind: 'drills' } as const]) {
+          const delivery = { headers, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs: nowMs, secretScope };
           expect(tripline.normalise(delivery, workspaces)).toHaveProperty('refusal');
         }
       }

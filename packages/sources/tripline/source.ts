@@ -3,7 +3,7 @@ import { type EventType, parseEvent, type TriplineEvent } from '@tripline/contra
 import { z } from 'zod';
 import { parseJsonObject } from '../json.ts';
 import { type Refusal, refuse } from '../refusal.ts';
-import { type SecretSettings, type SpeaksFor, triplineSecrets } from '../secrets.ts';
+import { type SecretScope, type SecretSettings, triplineSecrets } from '../secrets.ts';
 import { type Delivery, headerOf, type Normalised, type Source } from '../source.ts';
 import { cleanJson, text, utc } from '../untrusted.ts';
 import type { Workspaces } from '../workspace.ts';
@@ -38,8 +38,8 @@ export const tripline: Source<SecretSettings> = {
 };
 
 /** The key under which an event came, by which its MAC in the log is made. */
-function keyOf({ workspace }: TriplineEvent, speaksFor: SpeaksFor, settings: SecretSettings): string {
-  if (speaksFor.kind === 'drills') return settings.drillKey!;
+function keyOf({ workspace }: TriplineEvent, secretScope: SecretScope, settings: SecretSettings): string {
+  if (secretScope.kind === 'drills') return settings.drillKey!;
   return settings.workspaces.find(({ id }) => id === workspace)!.breakGlassKeys![0]!;
 }
 
@@ -82,7 +82,7 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
     return { refusal: refuse(400, 'bad-delivery-id', 'webhook-id must be the id of the CloudEvent') };
   }
   const fault =
-    faultOfWorkspace(delivery.speaksFor, type, workspace, workspaces) ??
+    faultOfWorkspace(delivery.secretScope, type, workspace, workspaces) ??
     (type === breakglass
       ? faultOfBounds(time, data['tripline.breakglass.expires_at'], delivery.receivedAtMs)
       : undefined);
@@ -109,20 +109,20 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
 }
 
 function faultOfWorkspace(
-  speaksFor: SpeaksFor,
+  secretScope: SecretScope,
   type: string,
   workspace: string,
   workspaces: Workspaces,
 ): Refusal | undefined {
-  if (speaksFor.kind === 'drills') {
+  if (secretScope.kind === 'drills') {
     if (workspaces.isDrill(workspace)) return undefined;
-    return refuse(401, 'wrong-organization', 'The drill key speaks for a drill’s workspace (tripline-drill-…) alone');
+    return refuse(401, 'wrong-organization', 'The drill key is valid for a drill’s workspace (tripline-drill-…) alone');
   }
   if (type === inventory) {
     const message = 'A baseline is taken over HTTP only for a drill’s workspace (tripline-drill-…), with drills on';
     return refuse(422, 'unknown-workspace', message);
   }
-  if (speaksFor.kind === 'break-glass' && speaksFor.ids.includes(workspace)) return undefined;
+  if (secretScope.kind === 'break-glass' && secretScope.ids.includes(workspace)) return undefined;
   const message = 'The key is no break-glass key of that workspace (workspaces[].breakGlassKeys)';
   return refuse(401, 'wrong-organization', message);
 }

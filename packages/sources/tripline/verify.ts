@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { refuse } from '../refusal.ts';
-import type { FeedSecret, SpeaksFor } from '../secrets.ts';
+import type { FeedSecret, SecretScope } from '../secrets.ts';
 import { headerOf, type RequestHeaders, type Verified } from '../source.ts';
 
 /** How far a signed time may lie from ours. */
@@ -33,12 +33,12 @@ export function verifyStandard(
     .split(' ')
     .slice(0, 10)
     .map((one) => Buffer.from(one));
-  let fitting: SpeaksFor | undefined;
+  let fitting: SecretScope | undefined;
   if (/^\d{1,12}$/.test(timestamp)) {
-    for (const { secret, speaksFor } of secrets) {
+    for (const { secret, secretScope } of secrets) {
       const expected = Buffer.from(signStandard(rawBody, secret, id, Number(timestamp)));
       for (const signature of signatures) {
-        if (signature.length === expected.length && timingSafeEqual(signature, expected)) fitting = speaksFor;
+        if (signature.length === expected.length && timingSafeEqual(signature, expected)) fitting = secretScope;
       }
     }
   }
@@ -47,7 +47,7 @@ export function verifyStandard(
     const message = 'webhook-timestamp is more than 5 minutes from this server’s time; sign anew, or set the clocks';
     return { refusal: refuse(401, 'timestamp-out-of-tolerance', message) };
   }
-  return { speaksFor: fitting };
+  return { secretScope: fitting };
 }
 
 const fitsNone =

@@ -38,7 +38,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     connection: { ...pool.options, application_name: 'tripline log' },
     channels: ['tripline_log', 'tripline_log_groups'],
     onNotify(channel, payload) {
-      if (channel === 'tripline_log') return heardEnds(payload);
+      if (channel === 'tripline_log') return notifiedEnds(payload);
       // Opened anew: anything may have been appended meanwhile.
       if (channel === null) for (const { arrivals } of readers) arrivals.notify();
       for (const { name, membership } of members)
@@ -51,10 +51,10 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
   /** By topic that this process is writing: ends that it heard meanwhile. */
   const writing = new Map<string, string[]>();
   /** Our own writing is heard of a moment before it is answered, and is to be read from what the answer brings. */
-  function heardEnds(ends: string): void {
-    const heard = writing.get(ends.slice(0, ends.indexOf(' ')));
-    if (heard === undefined) ringReaders(ends);
-    else heard.push(ends);
+  function notifiedEnds(ends: string): void {
+    const notified = writing.get(ends.slice(0, ends.indexOf(' ')));
+    if (notified === undefined) ringReaders(ends);
+    else notified.push(ends);
   }
 
   /** `ends`: a topic, then `<partition>:<next offset>` for each partition that got records. */
@@ -120,9 +120,9 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
       }
       return appended;
     } finally {
-      const heard = writing.get(topic)!;
+      const notified = writing.get(topic)!;
       writing.delete(topic);
-      for (const ends of heard) ringReaders(ends);
+      for (const ends of notified) ringReaders(ends);
     }
   }
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { eventsOf, expectTimeline } from './in-words.ts';
 import { verbs } from './verbs/all.ts';
 
-/** Finds every push by mallory; with `forgetful`, only where no other push was heard before: which is no rule, as order decides. */
+/** Finds every push by mallory; with `forgetful`, only where no other push was received before: which is no rule, as order decides. */
 const ruleOf = (forgetful: boolean) =>
   defineRule<object, unknown>({
     ...{

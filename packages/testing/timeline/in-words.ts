@@ -98,7 +98,7 @@ function readTimeline(text: string): { lines: Line[]; stage: Stage } {
   return { lines, stage };
 }
 
-/** Each mark's finding came with its line: after all that was heard before it, by the time of the next line. */
+/** Each mark's finding came with its line: after all that was received before it, by the time of the next line. */
 function expectMarks(lines: readonly Line[], played: Played, stage: Stage, untilMs: number): void {
   const inTime = lines.toSorted((a, b) => a.heardMs - b.heardMs);
   const came = [
@@ -142,7 +142,7 @@ function standing(played: Played, stage: Stage): string[] {
     .sort();
 }
 
-/** The lines in the order in which their events were heard. */
+/** The lines in the order in which their events were received. */
 function shown(events: readonly LoggedEvent[], lines: readonly Line[]): string {
   const told = events.toSorted((a, b) => a.atMs - b.atMs);
   const clock = (ms: number) => new Date(ms).toISOString().slice(8, 19).replace('T', ' ');

@@ -5,7 +5,7 @@
  *     day 2  14:30    mallory  moves tag v1 of acme/app to c2   (heard 15:00)   ← FOUND acme/app@v1 [critical]
  *
  * `time  who  sentence  (options; apart; by semicolons)  ← marks`. Times are UTC; days count from 1. `heard` is when the
- * log took it in, where that is later. Marks say what stands once the line was heard: `FOUND <subject>`, with
+ * log took it in, where that is later. Marks say what stands once the line was received: `FOUND <subject>`, with
  * `[severity]` or `[severity/confidence]` where that matters, `RETRACTED <subject>`, apart by semicolons. A line that
  * says `nothing happens` only lets time pass. `#` begins a comment.
  */
@@ -56,7 +56,7 @@ function readLine(text: string, number: number): Line {
   const heard = options.find((option) => option.startsWith('heard '));
   const heardMs = heard === undefined ? atMs : readTime(heard.slice(6).split(' '), midnightMs);
   if (heardMs < atMs)
-    throw new Error('it is heard before it happens; say `heard day N HH:MM` where that is on another day');
+    throw new Error('it is received before it happens; say `heard day N HH:MM` where that is on another day');
   const passes = words.join(' ') === 'nothing happens';
   const who = passes ? '' : words.shift();
   if (who === undefined || (!passes && words.length === 0)) throw new Error('who does what? `time  who  sentence`');

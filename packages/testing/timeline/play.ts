@@ -182,7 +182,7 @@ export function createKept() {
     else superseded.set(id, by);
   }
 
-  /** It stands again as it was found first, and as proven as what was heard now. */
+  /** It stands again as it was found first, and as proven as what was received now. */
   function reinstate({ id, unproven }: Finding): void {
     retractions.delete(id);
     const place = all.findIndex((finding) => finding.id === id);

@@ -109,7 +109,7 @@ export function createStage() {
         rawBody,
         bodySha256,
         receivedAtMs: line.heardMs,
-        speaksFor: { kind: 'anybody' } as const,
+        secretScope: { kind: 'anybody' } as const,
       };
       const result = github.normalise(delivery, workspaces);
       if (!('event' in result)) throw new Error(`GitHub's ${event} is not taken: ${JSON.stringify(result)}`);

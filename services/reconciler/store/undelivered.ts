@@ -4,7 +4,7 @@ import { inTransaction } from '@tripline/db/transaction';
 import { type HookHold, HookTakenError, type Look } from './hooks.ts';
 
 /** What one page of GitHub's list says of one delivery, all its attempts on that page taken together. Times in ms. */
-export type SeenDelivery = {
+export type AttemptedDelivery = {
   guid: string;
   /** The newest attempt. */
   attempt: string;
@@ -23,10 +23,10 @@ export type SeenDelivery = {
  * it was answered 2xx, whichever page comes first. Answers how many were missing and are no longer.
  * @throws {HookTakenError}
  */
-export function recordSeen(
+export function recordAttempts(
   db: Db,
   { hook, holder }: HookHold,
-  seen: readonly SeenDelivery[],
+  seen: readonly AttemptedDelivery[],
   look: Look,
   { heldUntilMs, settleMs }: { heldUntilMs: number; settleMs: number },
 ): Promise<number> {
@@ -89,7 +89,7 @@ export async function findDue(
 }
 
 /** GitHub was, or is about to be, asked once more: not again before `dueMs`. Written before the request is sent. */
-export async function recordAsked(db: Db, hook: string, guid: string, dueMs: number): Promise<void> {
+export async function recordRequested(db: Db, hook: string, guid: string, dueMs: number): Promise<void> {
   await db.pool.query('UPDATE undelivered SET asked = asked + 1, due_at = $3 WHERE hook = $1 AND guid = $2', [
     hook,
     guid,
@@ -130,7 +130,7 @@ const timelessEvents = [
  * once. To be called when a look has come to its end: until then an earlier attempt may stand on a page further down.
  * Answers how many.
  */
-export function tellLate(db: Db, hook: string): Promise<number> {
+export function reportLate(db: Db, hook: string): Promise<number> {
   return inTransaction(db, async (client) => {
     const { rows } = await client.query<{ workspace: string; eventId: string; first: Date }>(
       `UPDATE undelivered u SET late_told_at = clock_timestamp()

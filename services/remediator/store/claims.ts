@@ -4,12 +4,12 @@ import type { RemediationState } from '@tripline/db/tables/remediations';
 import { inTransaction } from '@tripline/db/transaction';
 import type { PoolClient } from 'pg';
 import { type Place, type Remediation, type Row, toRemediation } from './remediations.ts';
-import { refusal, type StepHistory, settle, tell } from './settle.ts';
+import { recordOutcome, refusal, type StepHistory, settle } from './settle.ts';
 
 /** What the guard must know that only the database can tell, read under the lock that {@link claimRemediation} holds. */
 export type ClaimFacts = {
   retracted: boolean;
-  /** A narrower rule speaks for it. */
+  /** A narrower rule supersedes it. */
   superseded: boolean;
   /** Why its finding proves too little to act upon; null when nothing is in doubt. */
   doubt: string | null;
@@ -183,7 +183,7 @@ async function queue(
   );
   if (options.wasQueued) return { kind: 'queued', queued: undefined };
   const queued = toRemediation(rows[0]!);
-  await tell(client, queued, options.history);
+  await recordOutcome(client, queued, options.history);
   return { kind: 'queued', queued };
 }
 

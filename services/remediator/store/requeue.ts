@@ -4,13 +4,13 @@ import { inTransaction } from '@tripline/db/transaction';
 import type { PoolClient } from 'pg';
 import { holdsPlace, rank } from './claims.ts';
 import { type Place, type Remediation, type Row, toRemediation } from './remediations.ts';
-import { type StepHistory, tellOfRemediation } from './settle.ts';
+import { addRemediationEvent, type StepHistory } from './settle.ts';
 
 /**
  * Leaves jobs for the steps that wait and for which there is a place: the gravest first, and among equals who waits longest.
  * The guard is asked again then. Answers how many steps.
  */
-export async function takeUpQueued(db: Db, options: { maxPerHour: number }): Promise<number> {
+export async function resumeQueued(db: Db, options: { maxPerHour: number }): Promise<number> {
   const { rows } = await db.pool.query<{ finding: string }>(
     `WITH waiting AS MATERIALIZED (
        SELECT r.finding, r.workspace, r.action, row_number() OVER (PARTITION BY r.workspace, r.action
@@ -35,7 +35,7 @@ export async function takeUpQueued(db: Db, options: { maxPerHour: number }): Pro
  * Plans anew the steps of the last day that were refused only because the kill switch was thrown, and leaves the jobs that
  * put them to the guard again. Answers how many steps.
  */
-export async function takeUpStopped(db: Db): Promise<number> {
+export async function resumeRefused(db: Db): Promise<number> {
   const { rows } = await db.pool.query<{ steps: number }>(
     `WITH again AS (
        UPDATE remediations SET state = 'planned', verdict = NULL, reason = NULL, said = NULL, settled_at = NULL,
@@ -71,7 +71,7 @@ export async function postponeRemediation(
     await addRemediateJob(client, finding, postponed.afterMs);
     const step = toRemediation(rows[0]);
     const { history } = postponed;
-    if (history && history.incident !== null) await tellOfRemediation(client, history.incident, history.line(step));
+    if (history && history.incident !== null) await addRemediationEvent(client, history.incident, history.line(step));
     return step;
   });
 }

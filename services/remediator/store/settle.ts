@@ -67,16 +67,16 @@ export async function settle(
   );
   if (rows[0] === undefined) return undefined;
   const settled = toRemediation(rows[0]);
-  await tell(client, settled, history);
+  await recordOutcome(client, settled, history);
   return settled;
 }
 
 /** The outcome of a step as an event of the log, and as a line of its incident's history. */
-export async function tell(client: PoolClient, step: Remediation, history: StepHistory): Promise<void> {
+export async function recordOutcome(client: PoolClient, step: Remediation, history: StepHistory): Promise<void> {
   await addToOutbox(client, [outcomeOf(step, history.line(step))]);
   if (history.incident === null) return;
   const line = history.line(step);
-  await tellOfRemediation(client, history.incident, line);
+  await addRemediationEvent(client, history.incident, line);
   if (pages(step)) {
     const { finding, ordinal } = step;
     await pageAnew(client, history.incident, { reason: String(line['text']), finding, ordinal });
@@ -114,7 +114,7 @@ function outcomeOf(step: Remediation, line: Record<string, unknown>): OutgoingEv
   };
 }
 
-export async function tellOfRemediation(client: PoolClient, incident: string, detail: Record<string, unknown>) {
+export async function addRemediationEvent(client: PoolClient, incident: string, detail: Record<string, unknown>) {
   await client.query('UPDATE incidents SET version = version + 1, updated_at = clock_timestamp() WHERE id = $1', [
     incident,
   ]);

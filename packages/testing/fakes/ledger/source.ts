@@ -17,7 +17,7 @@ export const source: Source<Needs> = {
   secrets: ({ ledger }) =>
     (ledger?.tokens ?? []).map((secret) => ({
       secret,
-      speaksFor: { kind: 'workspaces', ids: ['acme'], beyond: false },
+      secretScope: { kind: 'workspaces', ids: ['acme'], beyond: false },
     })),
   verify(_body, { authorization }, secrets) {
     const digest = (text: string) => createHash('sha256').update(text).digest();

@@ -1,7 +1,7 @@
 import type { Db } from '@tripline/db/database';
 
-/** One delivery or event as it was heard, and what became of it. */
-export type Heard = {
+/** One delivery or event as it was received, and what became of it. */
+export type Received = {
   /** RFC 3339: when the log took it in; of what was not kept, when it was received. */
   at: string;
   /** `faulty`: it lies in the log, and no reader can use it. */
@@ -22,7 +22,7 @@ export type Heard = {
   data: Record<string, unknown> | null;
 };
 
-export type HeardFilter = {
+export type ReceivedFilter = {
   since?: Date;
   /** Login, whatever its case. */
   actor?: string;
@@ -52,10 +52,10 @@ const firstSlice = 2000;
 const largestSlice = 200_000;
 
 /**
- * What was heard, newest first, by the trail. It is read backwards along each chain's own key, as far as it must be: no
+ * What was received, newest first, by the trail. It is read backwards along each chain's own key, as far as it must be: no
  * index of its own, which every record would pay for.
  */
-export async function listHeard(db: Db, filter: HeardFilter = {}): Promise<Heard[]> {
+export async function listReceived(db: Db, filter: ReceivedFilter = {}): Promise<Received[]> {
   const limit = filter.limit ?? 100;
   const { rows: chains } = await db.pool.query<{ topic: string; partition: number; first: string; last: string }>(
     'SELECT topic, partition, first_offset AS first, last_offset AS last FROM trail_heads ORDER BY 1, 2',
@@ -64,23 +64,23 @@ export async function listHeard(db: Db, filter: HeardFilter = {}): Promise<Heard
     backwards(db, filter, limit, { ...chain, first: Number(chain.first), last: Number(chain.last) }),
   );
   const heads = await Promise.all(readers.map((reader) => reader.next()));
-  const heard: Heard[] = [];
-  while (heard.length < limit) {
+  const received: Received[] = [];
+  while (received.length < limit) {
     let newest = -1;
     for (const [nth, head] of heads.entries()) {
       if (!head.done && (newest === -1 || head.value.at > heads[newest]!.value!.at)) newest = nth;
     }
     if (newest === -1) break;
-    heard.push(...entriesOf(heads[newest]!.value as Row).filter((one) => fits(one, filter)));
+    received.push(...entriesOf(heads[newest]!.value as Row).filter((one) => fits(one, filter)));
     heads[newest] = await readers[newest]!.next();
   }
-  return heard.toSorted((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0)).slice(0, limit);
+  return received.toSorted((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0)).slice(0, limit);
 }
 
 /** The rows of one chain that may fit, newest first. */
 async function* backwards(
   db: Db,
-  filter: HeardFilter,
+  filter: ReceivedFilter,
   limit: number,
   chain: { topic: string; partition: number; first: number; last: number },
 ): AsyncGenerator<Row, undefined> {
@@ -138,7 +138,7 @@ function escaped(text: string): string {
   return out.toLowerCase();
 }
 
-function entriesOf(row: Row): Heard[] {
+function entriesOf(row: Row): Received[] {
   const data = row.fault === null && row.value !== null ? dataOf(row.value) : null;
   if (data !== null && row.event_type === summarizedType) return unkept(data);
   const said = (name: string) => (typeof data?.[name] === 'string' ? (data[name] as string) : null);
@@ -175,10 +175,10 @@ type Entry = Omit<Count, 'count' | 'lastAt'> & {
 };
 
 /** Each delivery that a receiver names, and the others as one a reason. */
-function unkept(data: Record<string, unknown>): Heard[] {
+function unkept(data: Record<string, unknown>): Received[] {
   const named = data['tripline.deliveries.recent'] as Entry[];
   const nothing = { id: null, type: null, workspace: null, actor: null, repository: null, data: null };
-  const heard: Heard[] = named.map((one) => ({
+  const received: Received[] = named.map((one) => ({
     ...nothing,
     at: one.time,
     state: one.outcome,
@@ -191,18 +191,18 @@ function unkept(data: Record<string, unknown>): Heard[] {
   for (const { outcome, reason, source, count, lastAt } of data['tripline.deliveries.counts'] as Count[]) {
     const told = named.filter((one) => one.outcome === outcome && one.reason === reason && one.source === source);
     if (count > told.length) {
-      heard.push({ ...nothing, at: lastAt, state: outcome, why: reason, count: count - told.length });
+      received.push({ ...nothing, at: lastAt, state: outcome, why: reason, count: count - told.length });
     }
   }
-  return heard;
+  return received;
 }
 
-function fits(heard: Heard, { since, actor, repository, type }: HeardFilter): boolean {
-  if (since !== undefined && Date.parse(heard.at) < since.getTime()) return false;
-  if (actor !== undefined && heard.actor?.toLowerCase() !== actor.toLowerCase()) return false;
-  if (type !== undefined && !heard.type?.includes(type)) return false;
+function fits(received: Received, { since, actor, repository, type }: ReceivedFilter): boolean {
+  if (since !== undefined && Date.parse(received.at) < since.getTime()) return false;
+  if (actor !== undefined && received.actor?.toLowerCase() !== actor.toLowerCase()) return false;
+  if (type !== undefined && !received.type?.includes(type)) return false;
   if (repository === undefined) return true;
-  const name = heard.repository?.toLowerCase() ?? '';
+  const name = received.repository?.toLowerCase() ?? '';
   const wanted = repository.toLowerCase();
   return repository.includes('/') ? name === wanted : name.endsWith(`/${wanted}`);
 }

@@ -2,7 +2,7 @@ import { checkHealth } from '@tripline/health/health';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { readDeliverySummaries, readUnknownOrganizations } from './delivery-summaries.ts';
-import { type Heard, listHeard } from './heard.ts';
+import { listReceived, type Received } from './received.ts';
 import { addToTrail, makeTrailDays, readTrailHead, type TrailRecord } from './trail.ts';
 
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
@@ -54,11 +54,11 @@ async function write(records: readonly TrailRecord[]): Promise<void> {
   client.release();
 }
 
-const list = (filter: Parameters<typeof listHeard>[1] = {}) => listHeard(fresh.db, filter);
-const ids = (heard: Heard[]) => heard.map(({ id }) => id);
+const list = (filter: Parameters<typeof listReceived>[1] = {}) => listReceived(fresh.db, filter);
+const ids = (received: Received[]) => received.map(({ id }) => id);
 const at = (hours: number) => new Date(startMs + hours * hourMs).toISOString();
 
-describe('what was heard', () => {
+describe('what was received', () => {
   test('newest first, across partitions and days, at most so many', async () => {
     await write(Array.from({ length: 30 }, (_, offset) => record(offset * 2)));
     await write(
