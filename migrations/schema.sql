@@ -291,6 +291,16 @@ CREATE TABLE positions (
   CONSTRAINT positions_pkey PRIMARY KEY (consumer, topic, partition)
 ) WITH (fillfactor=20);
 
+CREATE TABLE reload_faults (
+  process text NOT NULL,
+  reason text NOT NULL,
+  since timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  last_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT reload_faults_process_check CHECK ((process <> ''::text)),
+  CONSTRAINT reload_faults_reason_check CHECK ((reason <> ''::text)),
+  CONSTRAINT reload_faults_pkey PRIMARY KEY (process)
+);
+
 CREATE TABLE remediations (
   finding text NOT NULL,
   ordinal integer NOT NULL,
@@ -351,6 +361,27 @@ CREATE TABLE rule_faults (
   CONSTRAINT rule_faults_rule_check CHECK ((rule <> ''::text)),
   CONSTRAINT rule_faults_times_check CHECK ((times > 0)),
   CONSTRAINT rule_faults_pkey PRIMARY KEY (rule)
+);
+
+CREATE TABLE rule_set_uses (
+  use bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  partition integer NOT NULL,
+  next bigint NOT NULL,
+  log_time_ms bigint NOT NULL,
+  version text NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT rule_set_uses_next_check CHECK ((next >= 0)),
+  CONSTRAINT rule_set_uses_version_fkey FOREIGN KEY (version) REFERENCES rule_sets(version),
+  CONSTRAINT rule_set_uses_pkey PRIMARY KEY (use)
+);
+
+CREATE TABLE rule_sets (
+  version text NOT NULL,
+  made_of jsonb NOT NULL,
+  first_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT rule_sets_made_of_check CHECK ((jsonb_typeof(made_of) = 'object'::text)),
+  CONSTRAINT rule_sets_version_check CHECK ((version <> ''::text)),
+  CONSTRAINT rule_sets_pkey PRIMARY KEY (version)
 );
 
 CREATE TABLE rule_state (
@@ -628,6 +659,7 @@ CREATE INDEX messages_by_incident ON public.messages USING btree (incident, id);
 CREATE INDEX remediations_begun ON public.remediations USING btree (workspace, action, acted_at) WHERE (acted_at IS NOT NULL);
 CREATE INDEX remediations_open ON public.remediations USING btree (leased_until) WHERE (state = ANY (ARRAY['planned'::text, 'acting'::text]));
 CREATE INDEX remediations_queued ON public.remediations USING btree (workspace, action) WHERE (state = 'queued'::text);
+CREATE INDEX rule_set_uses_by_partition ON public.rule_set_uses USING btree (partition, use);
 CREATE INDEX rule_state_expired ON public.rule_state USING btree (partition, expires_ms);
 CREATE INDEX rule_state_of_engine ON public.rule_state USING btree (partition) WHERE (rule ~~ '@%'::text);
 CREATE INDEX silenced_findings_by_end ON public.silenced_findings USING btree (until);

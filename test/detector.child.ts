@@ -1,7 +1,7 @@
 import { loadConfig } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { createDetector } from '@tripline/detector/detector';
-import { loadRules } from '@tripline/detector/load-rules';
+import { loadRuleSet } from '@tripline/detector/load-rules';
 import { rules as ownRules } from '@tripline/rules/registry';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
@@ -19,9 +19,9 @@ const config = {
 const logger = createLogger({ service: 'detector', level: process.env['LOG_LEVEL'] ?? 'silent' });
 const db = openDatabase(config.database.url!, { applicationName: 'detector-child' });
 const stream = connectStream({ config, db, logger, clock: systemClock });
-const rules = await loadRules(config);
+const ruleSet = await loadRuleSet(config);
 await createDetector({
-  ...{ config, stream, db, rules, logger, clock: systemClock },
+  ...{ config, stream, db, ruleSet, logger, clock: systemClock },
   metrics: createMetrics({ service: 'detector' }),
   worker: false,
   maxBatchRecords: 4,

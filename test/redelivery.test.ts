@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Config, loadConfig } from '@tripline/config/config';
 import { createDetector } from '@tripline/detector/detector';
-import { loadRules } from '@tripline/detector/load-rules';
+import { loadRuleSet } from '@tripline/detector/load-rules';
 import { listFindings } from '@tripline/incidents/findings';
 import { createReceiver } from '@tripline/receiver/receiver';
 import { createReconciler } from '@tripline/reconciler/reconciler';
@@ -77,9 +77,9 @@ test('after ten minutes of receiver downtime nothing is missing, and nothing is 
   closers.push(github.close);
 
   const metrics = createMetrics({ service: 'test' });
-  const rules = await loadRules(config);
+  const ruleSet = await loadRuleSet(config);
   const detector = await createDetector({
-    ...{ config, stream, db, rules, logger, metrics, worker: false },
+    ...{ config, stream, db, ruleSet, logger, metrics, worker: false },
     clock: { ...time.clock, pause: pauseForReal },
   });
   closers.push(() => detector.close());

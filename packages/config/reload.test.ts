@@ -50,10 +50,10 @@ it('links people at Slack anew, where Slack is configured', () => {
 
 it('names what needs a restart, and changes nothing of it', () => {
   const running = load('port: 9000\ngithub: { token: canary-canary-canary }');
-  const next = load('port: 9001\ngithub: { token: other-other-other-canary }\nrules: { off: [some-rule] }');
+  const next = load('port: 9001\ngithub: { token: other-other-other-canary }\nretentionDays: 30');
   const { applied, needRestart } = applyReload(running, next);
   expect(applied).toEqual([]);
-  expect(needRestart.sort()).toEqual(['github.token', 'port', 'rules.off']);
+  expect(needRestart.sort()).toEqual(['github.token', 'port', 'retentionDays']);
   expect(running.port).toBe(9000);
 });
 

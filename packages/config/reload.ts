@@ -5,7 +5,17 @@ import type { Config } from './config.ts';
  * Settings that take effect in a running process. Who reads them must do so from the Config when it needs them: their
  * lists and objects stay the same ones, and only what they hold changes.
  */
-export const reloadable = ['logLevel', 'silences', 'exceptions', 'remediation', 'slack.people'] as const;
+export const reloadable = [
+  'logLevel',
+  'rules',
+  'silences',
+  'exceptions',
+  'overrides',
+  'remediation',
+  'slack.people',
+] as const;
+/** Of those, what decides what is found and who hears of it: the detector takes it anew as a whole, or not at all. */
+const ofRules = ['rules', 'silences', 'exceptions', 'overrides'] as const;
 
 /** What reading the settings anew led to, as paths of settings. */
 export type Reloaded = { applied: string[]; needRestart: string[] };
@@ -17,14 +27,91 @@ export type Reloaded = { applied: string[]; needRestart: string[] };
 export function applyReload(running: Config, next: Config): Reloaded {
   const changed = changesOf(running, next, []).filter((path) => !resolved.has(path));
   const isApplied = (path: string) => reloadable.some((name) => path === name || path.startsWith(`${name}.`));
-  replaceContents(running.silences, next.silences);
-  replaceContents(running.exceptions, next.exceptions);
+  for (const name of ofRules) replaceContents(running[name], next[name]);
   replaceContents(running.remediation, next.remediation);
   if (running.slack && next.slack) replaceContents(running.slack.people, next.slack.people);
   running.logLevel = next.logLevel;
   setLogLevel(next.logLevel);
   return { applied: changed.filter(isApplied), needRestart: changed.filter((path) => !isApplied(path)) };
 }
+
+/** What reads settings anew in a running process. */
+export type Reloading = {
+  /** Reads all of them anew, or `rules`: only those of rules. One at a time; says what came of it, and never rejects. */
+  reload: (what: 'all' | 'rules') => Promise<void>;
+  /** Where rules run. Until then nothing is read, so that nothing is taken of settings of which nobody checked the rules. */
+  attach: (part: RulesPart) => void;
+};
+export type RulesPart = {
+  /**
+   * Takes what `next` says of rules, as a whole, and says what is in force now that was not; null where nothing is. Rejects
+   * where it is wrong, and then nothing changed.
+   */
+  take: (next: Config) => Promise<string | null>;
+  /** Told what each time came of it: null, or what is wrong. */
+  outcome: (fault: Error | null) => Promise<void>;
+};
+
+/**
+ * Reads settings anew into `running`, which services hold. Settings or rules that are wrong change nothing of what is in
+ * force. `runsRules`: whether the process does, and will {@link Reloading.attach} who takes them.
+ */
+export function createReloading(
+  running: Config,
+  options: {
+    read: () => Config;
+    say: (line: string) => void;
+    sentenceFor: (error: unknown) => string;
+    runsRules: boolean;
+  },
+): Reloading {
+  const { read, say, sentenceFor } = options;
+  let part: RulesPart | undefined;
+  let turn: Promise<void> = Promise.resolve();
+  let wasWrong = false;
+  async function reload(what: 'all' | 'rules'): Promise<void> {
+    if (options.runsRules && part === undefined) {
+      say('settings are not read anew while Tripline starts; ask again');
+      return;
+    }
+    let fault: Error | null = null;
+    try {
+      const given = read();
+      const next = what === 'all' ? given : { ...running, ...onlyOfRules(given) };
+      const rules = await part?.take(next);
+      const waits = changesOf(next, given, []).filter((path) => !resolved.has(path));
+      const { applied: ofSettings, needRestart } = applyReload(running, next);
+      const applied = rules ? [...ofSettings, rules] : ofSettings;
+      // A file that was touched and says the same.
+      const isNothing = what === 'rules' && applied.length + waits.length === 0 && !wasWrong;
+      const taken = applied.length > 0 ? `now in force: ${applied.join(', ')}` : 'nothing that is in force changed';
+      const left = needRestart.length > 0 ? `; restart to apply ${needRestart.join(', ')}` : '';
+      const asks = waits.length > 0 ? `; SIGHUP applies ${waits.join(', ')}, or says that it takes a restart` : '';
+      if (!isNothing) say(`settings were read anew: ${taken}${left}${asks}`);
+    } catch (error) {
+      fault = error as Error;
+      say(`settings were read anew and are wrong, so those in force stay: ${sentenceFor(error)}`);
+    }
+    wasWrong = fault !== null;
+    await part?.outcome(fault).catch((error) => say(`what came of it could not be kept: ${sentenceFor(error)}`));
+  }
+  return {
+    reload(what) {
+      turn = turn.then(() => reload(what));
+      return turn;
+    },
+    attach(one) {
+      part = one;
+    },
+  };
+}
+
+const onlyOfRules = ({ rules, silences, exceptions, overrides }: Config) => ({
+  rules,
+  silences,
+  exceptions,
+  overrides,
+});
 
 /** Fields of Config that say where settings came from. */
 const resolved: ReadonlySet<string> = new Set(['baseDir', 'file', 'remarks']);
@@ -41,6 +128,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function replaceContents<T extends object>(target: T, source: T): void {
+  if (target === source) return;
   if (Array.isArray(target)) {
     target.splice(0, target.length, ...(source as unknown[]));
     return;

@@ -83,7 +83,9 @@ const rules = z.strictObject({
   files: z
     .array(z.string().min(1))
     .default([])
-    .describe('Rules of your own: TypeScript files that export `rule`, relative to tripline.yaml.'),
+    .describe(
+      'Rules of your own: TypeScript files that export `rule` or `rules`, or folders of such files (but tests), relative to tripline.yaml.',
+    ),
   off: z.array(z.string()).default([]).describe('Ids of rules that are not to run.'),
   settings: z
     .record(z.string(), z.record(z.string(), z.unknown()))

@@ -15,6 +15,7 @@ export const criteria = {
   detector: 'events wait for it, and it judges none for 10 s',
   recorder: 'events wait for it, and it keeps none for 10 s',
   rule: 'it threw within the last hour',
+  rules: 'a detector runs former ones, since those that it was given last, or their settings, are wrong',
   records: 'one could not be read or was not proved within the last hour, and was dead-lettered',
   jobs: 'one failed five times, and has not succeeded since',
   outbox: 'what was done has waited for five minutes to be told to the log',

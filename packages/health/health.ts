@@ -8,6 +8,7 @@ import { readDeliverySummaries, readUnknownOrganizations } from '@tripline/trail
 import { readChannelTroubles } from './channel-troubles.ts';
 import { readHooks } from './hooks.ts';
 import { readImports } from './imports.ts';
+import { readReloadFaults } from './reload-faults.ts';
 import { readRuleFaults } from './rule-faults.ts';
 
 /** So often a job fails before somebody is told: what a network or a provider loses for a minute is over by then. */
@@ -32,7 +33,7 @@ export async function checkHealth(
   } = {},
 ): Promise<Check[]> {
   const found: Check[] = [];
-  for (const look of [schema, rules, jobs, outbox, channels, organizations, deliveries, imports, redelivery]) {
+  for (const look of [schema, rules, reload, jobs, outbox, channels, organizations, deliveries, imports, redelivery]) {
     try {
       found.push(...(await look(db, config)));
     } catch (error) {
@@ -118,6 +119,15 @@ async function rules(db: Db): Promise<Check[]> {
   if (!faults.some(({ rule }) => rule !== null))
     checks.unshift({ name: 'rule', state: 'ok', said: 'none threw within the last hour' });
   return checks;
+}
+
+async function reload(db: Db): Promise<Check[]> {
+  return (await readReloadFaults(db)).map(({ process, reason, since }) => ({
+    name: `rules of ${process}`,
+    state: 'broken',
+    said: `it runs former ones since ${moment(since)} UTC: ${reason}`,
+    mend: 'mend the file that it names; it is read again once it changes, or at SIGHUP',
+  }));
 }
 
 async function jobs(db: Db): Promise<Check[]> {

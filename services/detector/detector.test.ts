@@ -1,20 +1,15 @@
-import { loadConfig } from '@tripline/config/config';
 import type { EventType } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
 import type { AnyRule } from '@tripline/contracts/rule';
 import type { Db } from '@tripline/db/database';
 import { FencedError } from '@tripline/db/positions';
-import { configureRule } from '@tripline/engine/settings';
 import { readRuleFaults } from '@tripline/health/rule-faults';
-import { type Clock, systemClock } from '@tripline/runtime/clock';
-import { createLogger } from '@tripline/runtime/logger';
-import { createMetrics } from '@tripline/runtime/metrics';
-import type { ConsumerHandlers, NewRecord, Stream, StreamRecord } from '@tripline/stream/stream';
 import { topics } from '@tripline/stream/stream';
 import { internalKey } from '@tripline/testing/internal-key';
 import { watchCommits } from '@tripline/testing/postgres/commits';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { clockByHand, detectorByHand, failing, whatStands } from '@tripline/testing/services/detector';
 import { at, type LoggedEventInput, playTimeline, toRecords } from '@tripline/testing/timeline/play';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -26,131 +21,18 @@ import {
   rules as syntheticRules,
   throwingRule,
 } from '../../test/detector.rules.ts';
-import { createDetector } from './detector.ts';
 import { readKeys } from './read-key.ts';
 import { readState } from './state-keeper.ts';
 
-const key = { topic: topics.events, partition: 0 };
 const rules: readonly AnyRule[] = syntheticRules;
-
-/** A log that a test plays by hand: it hands out the detector's handlers and keeps what is appended. */
-async function detectorByHand(
-  db: Db,
-  options: {
-    rules?: readonly AnyRule[];
-    silences?: unknown[];
-    gatherMs?: number;
-    clock?: Clock;
-    /** Whether a webhook of acme is configured whose deliveries can be listed. */
-    github?: boolean;
-  } = {},
-) {
-  let handlers: ConsumerHandlers | undefined;
-  const appended: NewRecord[] = [];
-  const stream = {
-    consume: async (consumer: { handlers: ConsumerHandlers }) => {
-      handlers = consumer.handlers;
-      return { owned: () => [0], stop: async () => {} };
-    },
-    append: async (records: NewRecord[]) => {
-      appended.push(...records);
-      return records.map(({ topic }, offset) => ({ topic, partition: 0, offset }));
-    },
-  } as unknown as Stream;
-  const defaults = loadConfig({}, '/');
-  const hooks = options.github ? [{ organization: 'acme', id: '1' }] : [];
-  const config = {
-    ...defaults,
-    github: { ...defaults.github, hooks },
-    learningDays: 0,
-    silences: (options.silences ?? []) as never,
-    internalKeys: [internalKey, 'a-former-internal-key'],
-    drillKey: 'a-key-of-drills-alone',
-  };
-  await createDetector({
-    config,
-    stream,
-    db,
-    rules: (options.rules ?? rules).map((rule) => configureRule(rule)),
-    logger: createLogger({ service: 'detector', level: 'silent' }),
-    clock: options.clock ?? systemClock,
-    metrics: createMetrics({ service: 'detector' }),
-    worker: false,
-    gatherMs: options.gatherMs ?? 0,
-    // So small that state is merged while a test runs.
-    state: { memtableBytes: 600, blockCacheBytes: 2000, blockBytes: 256, blocksPerGroup: 4 },
-  });
-  const lost = new AbortController().signal;
-  return {
-    appended,
-    assign: () => handlers!.onAssigned(key),
-    batch: (records: readonly StreamRecord[], caughtUpAtMs: number | null = null) =>
-      handlers!.onBatch({ ...key, records, caughtUpAtMs, lost }),
-    lose: () => handlers!.onLost(key),
-  };
-}
-
-/** A clock whose pauses last until a test ends them. */
-function clockByHand() {
-  const pauses: { ms: number; end: () => void }[] = [];
-  const clock: Clock = {
-    nowMs: () => startMs,
-    pause: (ms) => new Promise((resolve) => pauses.push({ ms, end: resolve })),
-  };
-  return { clock, pauses };
-}
-
-/** All that a log left behind, told apart from names that chance gives. */
-async function whatStands(db: Db) {
-  const findings = await db.pool.query(
-    `SELECT f.id, f.rule, f.subject, f.withdrawn_at, f.silenced_by, i.title AS incident, i.state, i.version, i.severity,
-       i.updated_at FROM findings f LEFT JOIN incidents i ON i.id = f.incident ORDER BY f.id`,
-  );
-  const jobs = await db.pool.query(
-    `SELECT task_identifier AS task, regexp_replace(key, 'INC-.*', 'INC') AS key FROM graphile_worker.jobs ORDER BY 1, 2`,
-  );
-  const history = await db.pool.query('SELECT kind, detail FROM incident_events ORDER BY id');
-  const engines = await db.pool.query(
-    'SELECT workspace, rule, key, value::text, expires_ms FROM rule_state ORDER BY 1, 2, 3',
-  );
-  const at = await db.pool.query('SELECT log_time_ms AS "logTimeMs" FROM positions');
-  const kept = await readState(db, key.partition, at.rows[0].logTimeMs);
-  const byName = (a: object, b: object) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
-  const timers = await db.pool.query('SELECT * FROM timers ORDER BY workspace, rule, id');
-  const position = await db.pool.query('SELECT next, log_time_ms FROM positions');
-  return [...[findings, jobs, history, engines, timers, position].map(({ rows }) => rows), kept.sort(byName)];
-}
+const detectorOf = (db: Db, options: Partial<Parameters<typeof detectorByHand>[1]> = {}) =>
+  detectorByHand(db, { rules, ...options });
 
 async function forgetAll(db: Db): Promise<void> {
   await db.pool.query(
     `TRUNCATE positions, rule_state, state_segments, state_runs, state_pages, state_stretches, timers, seen_batches, incidents, incident_entities, findings, incident_events CASCADE`,
   );
   await db.pool.query('SELECT graphile_worker.remove_job(key) FROM graphile_worker.jobs');
-}
-
-/** A database whose `n`-th query from now fails: before it reaches Postgres, or after, when its answer is lost. */
-function failing(db: Db, n: number, answerLost: boolean): { db: Db; hasFailed: () => boolean } {
-  let left = n;
-  const count = async <T>(send: () => Promise<T>): Promise<T> => {
-    left -= 1;
-    if (left !== 0) return send();
-    if (answerLost) await send();
-    throw new Error('the connection is gone');
-  };
-  const pool = new Proxy(db.pool, {
-    get(target, name) {
-      if (name === 'query') return (...of: [string, unknown[]]) => count(() => target.query(...of));
-      if (name !== 'connect') return Reflect.get(target, name);
-      return async () => {
-        const client = await target.connect();
-        return {
-          query: (...of: [string, unknown[]]) => count(() => client.query(...of)),
-          release: (error?: Error) => client.release(error),
-        };
-      };
-    },
-  });
-  return { db: { ...db, pool }, hasFailed: () => left <= 0 };
 }
 
 describe('the detector', () => {
@@ -183,7 +65,7 @@ describe('the detector', () => {
   }
 
   test('finds what the engine finds in memory, and leaves its incidents and jobs', async () => {
-    await play(await detectorByHand(db), events, 5);
+    await play(await detectorOf(db), events, 5);
     const { all, retracted, lookUps } = playTimeline({ rules, events, untilMs });
     expect(all.length).toBeGreaterThan(5);
     expect(retracted.length).toBeGreaterThan(0);
@@ -203,12 +85,12 @@ describe('the detector', () => {
   });
 
   test('leaves the same behind however the log is cut', async () => {
-    await play(await detectorByHand(db), events, 24);
+    await play(await detectorOf(db), events, 24);
     const whole = await whatStands(db);
     for (const size of [1, 7]) {
       for (const gatherMs of [0, 100]) {
         const other = await freshDatabase();
-        await play(await detectorByHand(other.db, { gatherMs, clock: clockByHand().clock }), events, size);
+        await play(await detectorOf(other.db, { gatherMs, clock: clockByHand(startMs).clock }), events, size);
         expect(await whatStands(other.db)).toEqual(whole);
         await other.close();
       }
@@ -223,14 +105,14 @@ describe('the detector', () => {
   ])('leaves the same behind whichever query fails (answer lost: %s, gathered: %s)', async (answerLost, gatherMs) => {
     const short = someEvents(8);
     const size = gatherMs === 0 ? 4 : 1;
-    await play(await detectorByHand(db), short, 4);
+    await play(await detectorOf(db), short, 4);
     const expected = await whatStands(db);
     let n = 0;
     for (let failed = true; failed; ) {
       n += 1;
       await forgetAll(database.db);
       const broken = failing(db, n, answerLost);
-      await play(await detectorByHand(broken.db, { gatherMs, clock: clockByHand().clock }), short, size);
+      await play(await detectorOf(broken.db, { gatherMs, clock: clockByHand(startMs).clock }), short, size);
       expect(await whatStands(db), `query ${n}`).toEqual(expected);
       failed = broken.hasFailed();
     }
@@ -246,9 +128,9 @@ describe('the detector', () => {
   const onlyThird = [syntheticRules[1]];
 
   test('records what nobody waits for with what comes soon after, and a finding at once with all before it', async () => {
-    const { clock, pauses } = clockByHand();
+    const { clock, pauses } = clockByHand(startMs);
     const { db: watched, recorded } = recordedPositions(db);
-    const by = await detectorByHand(watched, { rules: onlyThird, gatherMs: 100, clock });
+    const by = await detectorOf(watched, { rules: onlyThird, gatherMs: 100, clock });
     await by.assign();
     const log = ['one', 'two', 'three', 'four', 'five'].map((name, at) => created(startMs + at, name));
     const [first, second, third, fourth, fifth] = toRecords({ events: log });
@@ -268,7 +150,7 @@ describe('the detector', () => {
 
   test('records what it gathered once it is many, and when it loses the partition', async () => {
     const { db: watched, recorded } = recordedPositions(db);
-    const by = await detectorByHand(watched, { rules: onlyThird, gatherMs: 100, clock: clockByHand().clock });
+    const by = await detectorOf(watched, { rules: onlyThird, gatherMs: 100, clock: clockByHand(startMs).clock });
     await by.assign();
     const records = toRecords({ events: Array.from({ length: 606 }, (_, at) => deleted(startMs + at, `b${at}`)) });
     const cuts = [0, 5, 400, 600, 606];
@@ -281,13 +163,13 @@ describe('the detector', () => {
   });
 
   test('what could not be recorded is processed again', async () => {
-    const { clock, pauses } = clockByHand();
-    const by = await detectorByHand(db, { rules: onlyThird, gatherMs: 100, clock });
+    const { clock, pauses } = clockByHand(startMs);
+    const by = await detectorOf(db, { rules: onlyThird, gatherMs: 100, clock });
     const records = toRecords({ events: ['one', 'two', 'three'].map((name, at) => created(startMs + at, name)) });
     await by.assign();
     await by.batch(records.slice(0, 1));
     await by.batch(records.slice(1, 2));
-    const other = await detectorByHand(db, { rules: onlyThird });
+    const other = await detectorOf(db, { rules: onlyThird });
     expect(await other.assign()).toBe(1);
     pauses[0]!.end();
     await expect(by.batch(records.slice(2))).rejects.toThrow(FencedError);
@@ -297,8 +179,8 @@ describe('the detector', () => {
 
   test('fences an owner that does not know that it lost the partition', async () => {
     const records = toRecords({ events });
-    const first = await detectorByHand(db);
-    const second = await detectorByHand(db);
+    const first = await detectorOf(db);
+    const second = await detectorOf(db);
     await first.assign();
     await first.batch(records.slice(0, 6));
     expect(await second.assign()).toBe(6);
@@ -308,7 +190,7 @@ describe('the detector', () => {
     await second.batch([], untilMs);
     const stands = await whatStands(db);
     const other = await freshDatabase();
-    await play(await detectorByHand(other.db), events, 24);
+    await play(await detectorOf(other.db), events, 24);
     expect(stands).toEqual(await whatStands(other.db));
     await other.close();
   });
@@ -322,7 +204,7 @@ describe('the detector', () => {
        VALUES ('acme', 'third-branch', 'count', '{"count":2}', $1, 0), ('acme', '@workspace', '', '{"firstSeenMs":1}', $1, 0)`,
       [startMs + 60 * minuteMs],
     );
-    const by = await detectorByHand(db, { rules: [syntheticRules[1]] });
+    const by = await detectorOf(db, { rules: [syntheticRules[1]] });
     await by.assign();
     await by.batch(toRecords({ events: [created(startMs, 'one')] }));
     const findings = await db.pool.query('SELECT subject FROM findings');
@@ -359,13 +241,13 @@ describe('the detector', () => {
           },
         },
       } as never),
-      ...{ ...key, offset, appendedAtMs: startMs },
+      ...{ topic: topics.events, partition: 0, offset, appendedAtMs: startMs },
     }));
   const facts = async () =>
     (await db.pool.query("SELECT workspace, value FROM rule_state WHERE rule = '@workspace'")).rows;
 
   test('believes nothing from within that bears no MAC of ours, and moves on', async () => {
-    const by = await detectorByHand(db);
+    const by = await detectorOf(db);
     await by.assign();
     const unsigned = forged('acme');
     const others = unsigned.map((record) => signInternal(record, 'a-key-of-somebody-else'));
@@ -380,7 +262,7 @@ describe('the detector', () => {
   });
 
   test('believes what each key in rotation signed, and a forgery before it takes nothing from it', async () => {
-    const by = await detectorByHand(db);
+    const by = await detectorOf(db);
     await by.assign();
     const [inventory] = forged('acme', ['dev.cdeventsx.tripline-inventory.observed']);
     await by.batch([inventory!, { ...signInternal(inventory!, 'a-former-internal-key'), offset: 1 }]);
@@ -389,7 +271,7 @@ describe('the detector', () => {
   });
 
   test('believes the drill key in a drill’s inventory and break-glass records alone', async () => {
-    const by = await detectorByHand(db);
+    const by = await detectorOf(db);
     await by.assign();
     const drillKey = 'a-key-of-drills-alone';
     const drill = forged('tripline-drill-1').map((record) => signInternal(record, drillKey));
@@ -404,7 +286,7 @@ describe('the detector', () => {
   });
 
   test('sets poison aside with its reason, keeps what other rules said, and moves on', async () => {
-    const by = await detectorByHand(db, { rules: [...rules, throwingRule] });
+    const by = await detectorOf(db, { rules: [...rules, throwingRule] });
     const records = toRecords({ events: ['one', 'throw', 'three'].map((name, at) => created(startMs + at, name)) });
     const broken = { ...records[0]!, offset: 3, value: Buffer.from('{"canary') };
     const unknown = { ...records[0]!, offset: 4, headers: { ...records[0]!.headers, ce_type: 'com.example' } };
@@ -433,7 +315,7 @@ describe('the detector', () => {
   test('tells nobody of a silenced finding, and remembers why', async () => {
     const until = new Date(startMs + 60 * minuteMs).toISOString();
     const silence = { rule: 'third-branch', subject: 'acme/*', until, reason: 'a known robot' };
-    const by = await detectorByHand(db, { silences: [silence] });
+    const by = await detectorOf(db, { silences: [silence] });
     await by.assign();
     await by.batch(toRecords({ events: ['one', 'two', 'three'].map((name, at) => created(startMs + at, name)) }));
     const findings = await db.pool.query('SELECT incident, silenced_by FROM findings');
@@ -443,7 +325,7 @@ describe('the detector', () => {
   });
 
   test('a finding joins the incident of the same user; one that is explained away closes it', async () => {
-    const by = await detectorByHand(db, { rules: [syntheticRules[0]] });
+    const by = await detectorOf(db, { rules: [syntheticRules[0]] });
     await by.assign();
     const log = [created(startMs, 'aa'), created(startMs + 1, 'ab'), created(startMs + 2, 'other')];
     await by.batch(toRecords({ events: log }), startMs + 5 * minuteMs);
@@ -478,7 +360,7 @@ describe('the detector', () => {
   test.each([false, true])(
     'a finding stands again when what explained it is gone (in one batch: %s)',
     async (whole) => {
-      const by = await detectorByHand(db, { rules: [syntheticRules[0]] });
+      const by = await detectorOf(db, { rules: [syntheticRules[0]] });
       await by.assign();
       const records = toRecords({
         events: [created(startMs, 'aa'), deleted(startMs + 5 * minuteMs, 'aa'), created(startMs + 6 * minuteMs, 'aa')],
@@ -498,7 +380,7 @@ describe('the detector', () => {
   );
 
   test('what stands again leaves an incident that a person resolved', async () => {
-    const by = await detectorByHand(db, { rules: [syntheticRules[0]] });
+    const by = await detectorOf(db, { rules: [syntheticRules[0]] });
     await by.assign();
     const [first, gone, again] = toRecords({
       events: [created(startMs, 'aa'), deleted(startMs + 5 * minuteMs, 'aa'), created(startMs + 6 * minuteMs, 'aa')],
@@ -516,7 +398,7 @@ describe('the detector', () => {
   test.each(['listed', 'not-listed', 'unavailable'] as const)(
     'marks what it finds in a repeated body, asks about it at once where nobody can, and takes the answer %s',
     async (proof) => {
-      const by = await detectorByHand(db, { rules: [syntheticRules[1]], github: proof !== 'unavailable' });
+      const by = await detectorOf(db, { rules: [syntheticRules[1]], github: proof !== 'unavailable' });
       await by.assign();
       const bodySha256 = 'ab'.repeat(32);
       const branch = (nth: number): LoggedEventInput => ({

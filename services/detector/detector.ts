@@ -4,9 +4,8 @@ import type { Db } from '@tripline/db/database';
 import { FencedError, takePartition } from '@tripline/db/positions';
 import { dedupHours } from '@tripline/engine/dedup';
 import type { Effects } from '@tripline/engine/effects';
-import { createEngine, type Engine } from '@tripline/engine/engine';
+import { createEngine, type Engine, type Snapshot } from '@tripline/engine/engine';
 import type { StoreOptions } from '@tripline/engine/keyed-state/state-store';
-import type { ConfiguredRule } from '@tripline/engine/settings';
 import { noteRuleFaults, type RuleFault } from '@tripline/health/rule-faults';
 import { nothingRecorded } from '@tripline/incidents/record-findings';
 import { hooksOf, mayList } from '@tripline/integrations/github/deliveries';
@@ -15,12 +14,15 @@ import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { type Batch, type Stream, topics } from '@tripline/stream/stream';
 import { deadLetterAll } from './dead-letter.ts';
+import type { RuleSet } from './load-rules.ts';
 import { createMeasures } from './measures.ts';
 import { createPendingCommit, type PendingCommit } from './pending-commit.ts';
 import { type Consequences, consequencesOf, isNothing, nothingFollows, recordBatches } from './record-batches.ts';
 import { openState, type StateKeeper } from './state-keeper.ts';
 import { readDedup, sweepDedup } from './store/dedup.ts';
+import { noteRuleSet } from './store/rule-sets.ts';
 import { readEngineRows, sweepRuleState } from './store/rule-state.ts';
+import type { Ownership } from './store/state-store.ts';
 import { readTimers } from './store/timers.ts';
 import { startWorker } from './worker.ts';
 
@@ -28,8 +30,8 @@ export type DetectorParts = {
   config: Config;
   stream: Stream;
   db: Db;
-  /** From `loadRules`. */
-  rules: readonly ConfiguredRule[];
+  /** What judges from the start on, from `loadRuleSet`. */
+  ruleSet: RuleSet;
   logger: Logger;
   clock: Clock;
   metrics: Metrics;
@@ -48,6 +50,11 @@ export type Detector = {
   owned: () => readonly number[];
   /** Resolves when the log and the database answer; rejects with the reason. */
   ready: () => Promise<void>;
+  /**
+   * Has every partition judged by another set of rules from its next batch on; what was judged until then is recorded before,
+   * as the former set says. State and timers stay as after a restart. Resolves once it is so for those that are owned.
+   */
+  use: (next: RuleSet) => Promise<void>;
   /** Gives its partitions back after the batch at hand. */
   close: () => Promise<void>;
 };
@@ -68,6 +75,7 @@ const tickMs = 250;
  */
 const gatheredRecords = 500;
 const usualGatherMs = 100;
+const reloadingPartition = 'batch commit failed; reloading partition from its committed offset';
 /** A rule that throws at every event is told of so often. */
 const faultsEveryMs = 60_000;
 
@@ -77,6 +85,9 @@ const faultsEveryMs = 60_000;
  */
 type Owned = {
   partition: number;
+  owner: Ownership;
+  /** What judges it, and the engine of that. */
+  ruleSet: RuleSet;
   engine: Engine;
   state: StateKeeper;
   next: number;
@@ -94,9 +105,12 @@ type Owned = {
  * soon after. Starts with creation.
  */
 export async function createDetector(parts: DetectorParts): Promise<Detector> {
-  const { config, stream, db, rules, logger, clock } = parts;
+  const { config, stream, db, logger, clock } = parts;
   const measures = createMeasures(parts.metrics);
   const owned = new Map<number, Owned>();
+  /** What is to judge; partitions come to it each at the end of a batch. */
+  let current = parts.ruleSet;
+  measures.ruleSet(current.version);
   /** What is held in memory to be fast does not grow with the partitions. */
   const sharedBy = () => Math.max(1, owned.size);
   const imports = config.github.token !== undefined || config.github.app !== undefined;
@@ -112,7 +126,34 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     const { next, logTimeMs, epoch } = await takePartition(db.pool, key, { keepsState: true });
     // From here on nobody else writes this partition's rows.
     const state = await openState(db, { ...key, epoch }, logTimeMs, { ...parts.state, sharedBy });
-    const engine = createEngine(
+    const snapshot = await readSnapshot(partition, logTimeMs);
+    const owner = { ...key, epoch };
+    let ruleSet: RuleSet;
+    do {
+      ruleSet = current;
+      await note(owner, ruleSet);
+    } while (ruleSet !== current);
+    // Nothing may be awaited until the partition stands among those owned, or another set came between.
+    const engine = engineOf(ruleSet, state, snapshot);
+    const pending = createPendingCommit(owner, next);
+    const atRest = { recordsSoon: false, turn: Promise.resolve() };
+    owned.set(partition, { partition, owner, ruleSet, engine, state, next, pending, sweptMs: logTimeMs, ...atRest });
+    logger.info(
+      { partition, next, ruleSet: ruleSet.version, timers: engine.pendingTimers(), ...state.size() },
+      'partition assigned; processing from its committed offset',
+    );
+    return next;
+  }
+
+  /** What an engine begins with, as Postgres has it. */
+  const readSnapshot = async (partition: number, logTimeMs: number): Promise<Snapshot> => ({
+    logTimeMs,
+    engineRows: await readEngineRows(db.pool, partition, logTimeMs),
+    timers: await readTimers(db.pool, partition),
+    dedup: await readDedup(db.pool, partition, logTimeMs - (dedupHours + 1) * hourMs),
+  });
+  const engineOf = ({ rules }: RuleSet, state: StateKeeper, snapshot: Snapshot): Engine =>
+    createEngine(
       {
         rules,
         learningDays: config.learningDays,
@@ -120,21 +161,32 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
         originFault: (record) => faultOfOrigin(record, config),
         peek: state.peek,
       },
-      {
-        logTimeMs,
-        engineRows: await readEngineRows(db.pool, partition, logTimeMs),
-        timers: await readTimers(db.pool, partition),
-        dedup: await readDedup(db.pool, partition, logTimeMs - (dedupHours + 1) * hourMs),
-      },
+      snapshot,
     );
-    const pending = createPendingCommit({ ...key, epoch }, next);
-    const atRest = { recordsSoon: false, turn: Promise.resolve() };
-    owned.set(partition, { partition, engine, state, next, pending, sweptMs: logTimeMs, ...atRest });
-    logger.info(
-      { partition, next, timers: engine.pendingTimers(), ...state.size() },
-      'partition assigned; processing from its committed offset',
+  /** Keeps that a set judges the partition from here on. */
+  const note = (owner: Ownership, { version, rules, own }: RuleSet) =>
+    noteRuleSet(db.pool, owner, { version, madeOf: { rules: rules.map(({ rule }) => rule.id), files: own.files } });
+
+  async function use(next: RuleSet): Promise<void> {
+    current = next;
+    measures.ruleSet(next.version);
+    await Promise.all(
+      [...owned.values()].map((own) =>
+        serialize(own, async () => {
+          if (own.ruleSet === current) return;
+          await record(own);
+          const { partition, owner, state } = own;
+          const ruleSet = current;
+          await note(owner, ruleSet);
+          if (ruleSet.rules !== own.ruleSet.rules)
+            own.engine = engineOf(ruleSet, state, await readSnapshot(partition, own.engine.logTimeMs()));
+          own.ruleSet = ruleSet;
+          logger.info({ partition, next: own.next, ruleSet: ruleSet.version }, 'rules changed for the partition');
+        }).catch((error) => {
+          logger.warn({ err: error, partition: own.partition }, reloadingPartition);
+        }),
+      ),
     );
-    return next;
   }
 
   async function handle(batch: Batch): Promise<void> {
@@ -196,10 +248,11 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     );
   }
 
-  async function record({ partition, pending }: Owned, following: Consequences = nothingFollows): Promise<void> {
+  async function record(own: Owned, following: Consequences = nothingFollows): Promise<void> {
+    const { partition, pending, ruleSet } = own;
     const gathered = pending.take();
     if (gathered === undefined) return;
-    const recorded = await recordBatches(db.pool, gathered.rows, following, config);
+    const recorded = await recordBatches(db.pool, gathered.rows, following, ruleSet);
     const nowMs = clock.nowMs();
     for (const [place, { effects, startedMs }] of gathered.batches.entries()) {
       const isLast = place === gathered.batches.length - 1;
@@ -222,7 +275,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
       });
     };
     recording().catch((error) => {
-      logger.warn({ err: error, partition }, 'batch commit failed; reloading partition from its committed offset');
+      logger.warn({ err: error, partition }, reloadingPartition);
     });
   }
 
@@ -283,6 +336,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
       if (fault) throw fault;
       await Promise.all([stream.check(), db.pool.query('SELECT 1')]);
     },
+    use,
     close: async () => {
       closing.abort();
       await consuming.stop();

@@ -1,5 +1,5 @@
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { createHash } from 'node:crypto';
+import { relative } from 'node:path';
 import type { Config } from '@tripline/config/config';
 import { attributes } from '@tripline/contracts/attributes';
 import { eventTypes } from '@tripline/contracts/event';
@@ -10,8 +10,9 @@ import { type ConfiguredRule, configureRule } from '@tripline/engine/settings';
 import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import { rules as ownRules } from '@tripline/rules/registry';
 import { ConfigError } from '@tripline/runtime/load-settings';
-import { faultOfOwnership } from '@tripline/runtime/ownership';
 import { z } from 'zod';
+import type { FindingPolicies } from './record-batches.ts';
+import type { RuleFile } from './rule-files.ts';
 
 const isFunction = z.custom<unknown>((value) => typeof value === 'function', 'must be a function');
 const isSchema = z.custom<unknown>((value) => value instanceof Object && 'safeParse' in value, 'must be a zod schema');
@@ -61,23 +62,81 @@ function faultOfShape(rule: AnyRule): string | null {
   return null;
 }
 
+/** What judges, and what decides who is to hear of it: taken up as a whole, at a point of the log. */
+export type RuleSet = FindingPolicies & {
+  /** Hex, of all that decides what is found: the same version finds the same in the same log. */
+  version: string;
+  /** The same array as in the former set where nothing of it changed. */
+  rules: readonly ConfiguredRule[];
+  /** Hex, of what `rules` were made of. */
+  judges: string;
+  own: OwnRules;
+};
+/** The user's rules as they were loaded, with the files that they came from. */
+export type OwnRules = { rules: readonly { rule: AnyRule; file: string }[]; files: readonly RuleFile[] };
+
+export type RuleConfig = Pick<Config, 'rules' | 'silences' | 'exceptions' | 'overrides' | 'remediation' | 'baseDir'> &
+  Partial<Pick<Config, 'github' | 'learningDays'>>;
+
+/** A rule, a file of rules or a setting of theirs is wrong. `files`: those that were loaded until then. */
+export class RuleSetError extends ConfigError {
+  readonly files: readonly RuleFile[];
+  constructor(faults: readonly string[], files: readonly RuleFile[]) {
+    super(faults.join('\n'));
+    this.files = files;
+  }
+}
+
 /**
  * The rules that judge, in order: ours, then the user's in the order of `rules.files`, without those that are off, each
- * with its settings checked.
- * @throws {ConfigError} naming every rule, file or field that is wrong.
+ * with its settings checked. `former`: the set in force; of what did not change, all is kept as it is.
+ * @throws {RuleSetError} naming every rule, file or field that is wrong.
  */
-export async function loadRules(
-  config: Pick<Config, 'rules' | 'silences' | 'exceptions' | 'overrides' | 'remediation' | 'baseDir'> &
-    Partial<Pick<Config, 'github'>>,
-) {
+export async function loadRuleSet(config: RuleConfig, former?: RuleSet): Promise<RuleSet> {
   const faults: string[] = [];
+  const own = await loadOwnRules(config, faults, former?.own);
   const all: AnyRule[] = [...ownRules];
-  for (const file of config.rules.files) {
-    for (const rule of await loadFile(resolve(config.baseDir, file), file, faults)) {
-      if (all.some(({ id }) => id === rule.id)) faults.push(`rules.files: ${file}: there is already a rule ${rule.id}`);
-      else all.push(rule);
-    }
+  for (const { rule, file } of own.rules) {
+    if (all.some(({ id }) => id === rule.id)) faults.push(`rules.files: ${file}: there is already a rule ${rule.id}`);
+    else all.push(rule);
   }
+  const rules = configureAll(all, config, faults);
+  if (faults.length > 0) throw new RuleSetError(faults, own.files);
+  const files = own.files.map(({ path, sha256 }) => [relative(config.baseDir, path), sha256]);
+  const { silences, exceptions, overrides } = structuredClone({
+    silences: config.silences,
+    exceptions: config.exceptions,
+    overrides: config.overrides,
+  });
+  const judges = hashOf([
+    rules.map(({ rule, written }) => [rule.id, written]),
+    ...[files, overrides, config.learningDays],
+  ]);
+  const isFormer = former !== undefined && former.own === own && former.judges === judges;
+  return {
+    ...{ silences, exceptions, overrides, own, judges },
+    version: hashOf([judges, silences, exceptions]).slice(0, 16),
+    rules: isFormer ? former.rules : rules,
+  };
+}
+
+/** Rules alone, for who tells nobody of what they find. @throws {RuleSetError} */
+export const loadRules = async (config: RuleConfig): Promise<readonly ConfiguredRule[]> =>
+  (await loadRuleSet(config)).rules;
+
+/** A set of rules that were not loaded from files. */
+export const ruleSetOf = (
+  rules: readonly ConfiguredRule[],
+  { silences, exceptions, overrides }: FindingPolicies,
+): RuleSet => ({
+  ...{ rules, silences, exceptions, overrides, own: { rules: [], files: [] } },
+  ...{ version: 'by-hand', judges: 'by-hand' },
+});
+
+const hashOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+
+/** Those that are not off, each with its settings. */
+function configureAll(all: readonly AnyRule[], config: RuleConfig, faults: string[]): ConfiguredRule[] {
   const named = [
     ...config.rules.off.map((id) => ['rules.off', id]),
     ...Object.keys(config.rules.settings).map((id) => ['rules.settings', id]),
@@ -114,7 +173,6 @@ export async function loadRules(
   } catch (error) {
     faults.push(`rules.files: ${(error as Error).message}`);
   }
-  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
   return configured;
 }
 
@@ -150,21 +208,68 @@ function faultsOfSuperseding(all: readonly AnyRule[]): string[] {
   ]);
 }
 
-/** The rules of a file: what it exports as `rules`, as `rule` or by default. */
-async function loadFile(path: string, file: string, faults: string[]): Promise<AnyRule[]> {
+/** The user's rules; `former` where all of their files are as they were. What was loaded stands in a fault as well. */
+async function loadOwnRules(
+  { rules, baseDir }: Pick<Config, 'rules' | 'baseDir'>,
+  faults: string[],
+  former?: OwnRules,
+): Promise<OwnRules> {
+  if (rules.files.length === 0) return former?.files.length === 0 ? former : { rules: [], files: [] };
   await import('@tripline/rules/outside');
-  await import('./believed-files.ts');
-  let exported: { rules?: unknown; rule?: unknown; default?: unknown };
-  try {
-    const fault = faultOfOwnership(path);
-    if (fault !== null) throw new Error(fault);
-    exported = await import(pathToFileURL(path).href);
-  } catch (error) {
-    faults.push(`rules.files: ${file} cannot be loaded: ${(error as Error).message}`);
-    return [];
+  const { areAsLoaded, beginLoading, filesNamedBy } = await import('./rule-files.ts');
+  const named: string[] = [];
+  for (const file of rules.files) {
+    try {
+      const found = filesNamedBy(file, baseDir);
+      if (found.length === 0) faults.push(`rules.files: ${file} is a folder without rules`);
+      named.push(...found);
+    } catch (error) {
+      faults.push(`rules.files: ${file} cannot be loaded: ${(error as Error).message}`);
+    }
   }
-  const one = exported.rule ?? exported.default;
-  const given = Array.isArray(exported.rules) ? exported.rules : one === undefined ? [] : [one];
+  const list = named.map((path) => (relative(baseDir, path).startsWith('..') ? path : relative(baseDir, path)));
+  if (former !== undefined && faults.length === 0) {
+    const before = [...new Set(former.rules.map(({ file }) => file))];
+    if (JSON.stringify(before) === JSON.stringify(list) && areAsLoaded(former.files)) return former;
+  }
+  const loading = beginLoading();
+  try {
+    const loaded: { rule: AnyRule; file: string }[] = [];
+    for (const [place, path] of named.entries()) {
+      const file = list[place]!;
+      try {
+        const exported = await loading.import(path);
+        for (const rule of rulesIn(exported, file, faults)) loaded.push({ rule, file });
+      } catch (error) {
+        faults.push(`rules.files: ${file} cannot be loaded: ${whyNotLoaded(error, loading.files())}`);
+      }
+    }
+    return { rules: loaded, files: loading.files() };
+  } finally {
+    loading.end();
+  }
+}
+
+/** Why a file cannot be loaded, with the line where the error's stack names one of the files. */
+function whyNotLoaded(error: unknown, files: readonly RuleFile[]): string {
+  if (!(error instanceof Error)) return String(error);
+  const withoutGenerations = (text: string) => text.replaceAll(/\?generation=\d+/g, '');
+  const stack = withoutGenerations(error.stack ?? '');
+  const message = withoutGenerations(error.message);
+  const [place] = files
+    .map(({ path }) => ({ path, at: stack.indexOf(`${path}:`) }))
+    .filter(({ at }) => at >= 0)
+    .sort((a, b) => a.at - b.at);
+  if (place === undefined) return message;
+  const line = Number.parseInt(stack.slice(place.at + place.path.length + 1), 10);
+  return `${message} (${place.path} line ${line})`;
+}
+
+/** The rules of a file: what it exports as `rules`, as `rule` or by default. */
+function rulesIn(exported: Record<string, unknown>, file: string, faults: string[]): AnyRule[] {
+  const one = exported['rule'] ?? exported['default'];
+  const several = exported['rules'];
+  const given = Array.isArray(several) ? several : one === undefined ? [] : [one];
   if (given.length === 0) {
     faults.push(
       `rules.files: ${file} exports no rule; it must export one as \`rule\` or by default, or a list as \`rules\``,

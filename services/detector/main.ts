@@ -1,4 +1,5 @@
 import type { Config } from '@tripline/config/config';
+import type { Reloading } from '@tripline/config/reload';
 import { openDatabase } from '@tripline/db/database';
 import { checkHealth } from '@tripline/health/health';
 import { systemClock } from '@tripline/runtime/clock';
@@ -9,10 +10,11 @@ import { createMetrics } from '@tripline/runtime/metrics';
 import { serve } from '@tripline/runtime/serve';
 import { openStream } from '@tripline/stream/open';
 import { createDetector } from './detector.ts';
-import { loadRules } from './load-rules.ts';
+import { loadRuleSet } from './load-rules.ts';
+import { startReloading } from './reload-rules.ts';
 
 /** Runs the detector alone, until it is told to stop. Needs `database.url`. */
-export async function main(config: Config): Promise<void> {
+export async function main(config: Config, reloading: Reloading): Promise<void> {
   if (config.database.url === undefined) throw new ConfigError('the detector alone needs a Postgres: set DATABASE_URL');
   if (config.internalKeys === undefined) {
     throw new ConfigError(
@@ -24,17 +26,22 @@ export async function main(config: Config): Promise<void> {
   const metrics = createMetrics({ service: 'detector' });
   const lifecycle = createLifecycle(logger);
   try {
-    const rules = await loadRules(config);
+    const ruleSet = await loadRuleSet(config);
     const opening = openDatabase(config.database.url, { applicationName: 'tripline-detector', lowLatency: true });
     const db = lifecycle.opened('database', opening, (open) => open.close());
     const stream = await openStream({ config, db, logger, clock: systemClock });
     lifecycle.opened('log', stream, (open) => open.close());
-    const detector = await createDetector({ config, stream, db, rules, logger, clock: systemClock, metrics });
+    const detector = await createDetector({ config, stream, db, ruleSet, logger, clock: systemClock, metrics });
     lifecycle.opened('detector', detector, (open) => open.close());
+    const reload = startReloading({ config, reloading, detector, ruleSet, db, logger, clock: systemClock, metrics });
+    lifecycle.opened('reloading', reload, (open) => open.close());
     const health = () => checkHealth(db, config, { skipsDenied: true });
     const served = await serve(config, { metrics, ready: detector.ready, health });
     lifecycle.opened('http', served, (open) => open.close());
-    logger.info({ rules: rules.length, address: served.url, operations: served.operationsUrl }, 'detector started');
+    logger.info(
+      { rules: ruleSet.rules.length, ruleSet: ruleSet.version, address: served.url, operations: served.operationsUrl },
+      'detector started',
+    );
     logger.info({ signal: await stop }, 'stopping');
   } finally {
     await lifecycle.close();

@@ -52,7 +52,17 @@ export function createMeasures(metrics: Metrics) {
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers,
   });
+  const ruleSet = new Gauge({
+    name: 'tripline_detector_rule_set_info',
+    help: 'Always 1; the label names the set of rules and their settings that is in force',
+    labelNames: ['version'],
+    registers,
+  });
   return {
+    ruleSet(version: string): void {
+      ruleSet.reset();
+      ruleSet.set({ version }, 1);
+    },
     batch(partition: number, effects: Effects, recorded: Recorded, tookMs: number): void {
       records.inc(effects.counts.records);
       duplicates.inc(effects.counts.duplicates);

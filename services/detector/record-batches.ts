@@ -44,7 +44,7 @@ export const isNothing = ({ timers, verdicts, engineRows, jobs, questions }: Con
   timers.length + verdicts.length + engineRows.length + jobs.length + questions.length === 0;
 
 /** What settings say of who is to hear of a finding. */
-type FindingPolicies = {
+export type FindingPolicies = {
   silences: readonly Silence[];
   exceptions: readonly Exception[];
   overrides: readonly Override[];

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import type { Config } from '@tripline/config/config';
+import type { Reloading } from '@tripline/config/reload';
 import type { Check } from '@tripline/contracts/check';
 import { openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
 import { createDetector } from '@tripline/detector/detector';
-import { loadRules } from '@tripline/detector/load-rules';
+import { loadRuleSet } from '@tripline/detector/load-rules';
+import { startReloading } from '@tripline/detector/reload-rules';
 import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import { checkHealth } from '@tripline/health/health';
 import { createNotifier } from '@tripline/notifier/notifier';
@@ -42,7 +44,7 @@ export type Standalone = {
  * All of Tripline in one process, on one port for the world and one for operators: on the embedded Postgres and log, unless the settings name others.
  * @throws {DataFolderInUseError} {PortInUseError} {ConfigError} {EmbeddedPostgresError}: each with a sentence for its user.
  */
-export async function startStandalone(given: Config, screen: Screen): Promise<Standalone> {
+export async function startStandalone(given: Config, screen: Screen, reloading?: Reloading): Promise<Standalone> {
   const beganMs = performance.now();
   const folder = claimDataFolder(given.dataDir);
   const log = openLogFile({
@@ -86,9 +88,11 @@ export async function startStandalone(given: Config, screen: Screen): Promise<St
     const opened = <T extends { close: () => Promise<void> }>(name: string, thing: T): T =>
       lifecycle.opened(name, thing, (open) => open.close());
 
+    const ruleSet = await loadRuleSet(config);
     const remediator = opened('remediator', await createRemediator({ ...parts, onActed: live.onActed }));
     const notifier = opened('notifier', await createNotifier({ ...parts, onSent: live.onSent }));
-    const detector = opened('detector', await createDetector({ ...parts, stream, rules: await loadRules(config) }));
+    const detector = opened('detector', await createDetector({ ...parts, stream, ruleSet }));
+    if (reloading !== undefined) opened('reloading', startReloading({ ...parts, reloading, detector, ruleSet }));
     const recorder = opened('recorder', await createRecorder({ ...parts, stream }));
     const receiver = opened('receiver', await createReceiver({ ...parts, stream }));
     const reconciler = opened('reconciler', createReconciler(parts));

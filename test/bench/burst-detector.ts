@@ -3,7 +3,7 @@ import { loadConfig } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
 import { createDetector } from '@tripline/detector/detector';
-import { loadRules } from '@tripline/detector/load-rules';
+import { loadRuleSet } from '@tripline/detector/load-rules';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
@@ -50,7 +50,7 @@ const timed: Stream = {
     }),
 };
 const parts = { config, db, logger, clock: systemClock, metrics: createMetrics({ service: 'bench' }) };
-const detector = await createDetector({ ...parts, stream: timed, rules: await loadRules(config) });
+const detector = await createDetector({ ...parts, stream: timed, ruleSet: await loadRuleSet(config) });
 console.log('ready');
 await done.promise;
 writeFileSync(file, JSON.stringify(lags));

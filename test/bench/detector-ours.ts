@@ -4,7 +4,7 @@ import { loadConfig } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
 import { createDetector } from '@tripline/detector/detector';
-import { loadRules } from '@tripline/detector/load-rules';
+import { loadRuleSet } from '@tripline/detector/load-rules';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
@@ -61,7 +61,7 @@ async function play({ databaseUrl, fenced }: Request) {
     config,
     stream: counted,
     db,
-    rules: await loadRules(config),
+    ruleSet: await loadRuleSet(config),
     logger,
     clock: systemClock,
     metrics: createMetrics({ service: 'bench' }),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { loadConfig } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { createDetector } from '@tripline/detector/detector';
+import { ruleSetOf } from '@tripline/detector/load-rules';
 import type { ConfiguredRule } from '@tripline/engine/settings';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
@@ -24,8 +25,9 @@ export async function detectorByHand(db: Db, rules: readonly ConfiguredRule[]) {
       throw new Error('the bench has no poison, and something was dead-lettered');
     },
   } as unknown as Stream;
+  const config = { ...loadConfig({}, '/'), internalKeys: [internalKey] };
   await createDetector({
-    ...{ config: { ...loadConfig({}, '/'), internalKeys: [internalKey] }, stream, db, rules, clock: systemClock },
+    ...{ config, stream, db, ruleSet: ruleSetOf(rules, config), clock: systemClock },
     logger: createLogger({ service: 'bench', level: 'silent' }),
     metrics: createMetrics({ service: 'bench' }),
     worker: false,

@@ -4,6 +4,7 @@ import { intentNames } from '@tripline/contracts/response';
 import type { AnyRule } from '@tripline/contracts/rule';
 import type { Db } from '@tripline/db/database';
 import { createDetector } from '@tripline/detector/detector';
+import { ruleSetOf } from '@tripline/detector/load-rules';
 import { publishOutbox } from '@tripline/detector/publish-outbox';
 import type { StoreOptions } from '@tripline/engine/keyed-state/state-store';
 import { configureRule } from '@tripline/engine/settings';
@@ -31,7 +32,8 @@ type Parts = { db: Db; stream: Stream; logger: Logger; state: StoreOptions; fetc
 
 /** Starts the real service of a role, within the life of its process. */
 export const start: Record<Role, (parts: Parts, life: Life) => Promise<unknown>> = {
-  detector: (parts, life) => createDetector({ config, ...parts, ...platform(life), rules: configured, worker: false }),
+  detector: (parts, life) =>
+    createDetector({ config, ...parts, ...platform(life), ruleSet: ruleSetOf(configured, config), worker: false }),
   publisher: async (parts, life) => void publish(parts, life),
   recorder: (parts, life) => createRecorder({ config, ...parts, ...platform(life) }),
   notifier: (parts, life) =>

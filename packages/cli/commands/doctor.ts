@@ -37,7 +37,7 @@ export const doctor: Command = {
 
 async function checkAll(io: Io): Promise<Check[]> {
   let config: Config;
-  let configured: ConfiguredRule[];
+  let configured: readonly ConfiguredRule[];
   try {
     config = loadConfig(io.env, io.cwd);
     const { loadRules } = await import('@tripline/detector/load-rules');

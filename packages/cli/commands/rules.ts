@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { loadConfig } from '@tripline/config/config';
 import type { AnyRule } from '@tripline/contracts/rule';
-import { loadRules } from '@tripline/detector/load-rules';
+import { loadRuleSet } from '@tripline/detector/load-rules';
 import { type Command, type Io, readArguments, UsageError } from '../command.ts';
 import { styled } from '../show.ts';
 
@@ -21,10 +21,13 @@ export const rules: Command = {
     if (positionals[0] === 'test') return testRules(positionals.slice(1), io);
     if (positionals.length > 0) throw new UsageError(`'${positionals[0]}' is nothing that can be asked of rules`);
     const config = loadConfig(io.env, io.cwd);
-    for (const { rule } of await loadRules(config)) {
+    const { rules: configured, version } = await loadRuleSet(config);
+    for (const { rule } of configured) {
       io.out(values.json ? `${JSON.stringify(facts(rule))}\n` : describe(rule, io));
     }
-    if (!values.json && config.rules.off.length > 0) io.out(`Off: ${config.rules.off.join(', ')}\n`);
+    if (values.json) return 0;
+    if (config.rules.off.length > 0) io.out(`Off: ${config.rules.off.join(', ')}\n`);
+    io.out(`Version of the set: ${version}\n`);
     return 0;
   },
 };

@@ -1,4 +1,5 @@
 import { type Config, loadConfig } from '@tripline/config/config';
+import type { Reloading } from '@tripline/config/reload';
 import { type Command, readArguments } from '../command.ts';
 import { reloadOnHangUp } from '../reload-on-hang-up.ts';
 
@@ -6,7 +7,7 @@ type Service = {
   name: string;
   summary: string;
   details: string;
-  load: () => Promise<(config: Config) => Promise<void>>;
+  load: () => Promise<(config: Config, reloading: Reloading) => Promise<void>>;
 };
 
 /** The services, each of which runs alone until it is told to stop. Loaded when asked for: `tripline findings` needs none of them. */
@@ -33,7 +34,8 @@ const services: readonly Service[] = [
   {
     name: 'detector',
     summary: 'Run the detector alone: evaluate the rules and record findings',
-    details: 'Needs DATABASE_URL; reads the log from KAFKA_BROKERS where set. Several share the partitions.',
+    details:
+      'Needs DATABASE_URL; reads the log from KAFKA_BROKERS where set. Several share the partitions. Takes rules, and what settings say of them, anew when a file changes.',
     load: async () => (await import('@tripline/detector/main')).main,
   },
   {
@@ -50,9 +52,6 @@ const services: readonly Service[] = [
   },
 ];
 
-/** Whether the rules that settings name exist: only who runs rules has them. */
-const checkRules = async (next: Config) => (await import('@tripline/detector/load-rules')).loadRules(next);
-
 export const serviceCommands: readonly Command[] = services.map(({ name, summary, details, load }) => ({
   name,
   summary,
@@ -64,10 +63,10 @@ export const serviceCommands: readonly Command[] = services.map(({ name, summary
     // The log goes to stdout, as JSON.
     if (config.file !== null) io.err(`tripline: settings of ${config.file}\n`);
     for (const remark of config.remarks) io.err(`tripline: ${remark}\n`);
-    const check = name === 'detector' ? checkRules : undefined;
-    reloadOnHangUp(config, io, { say: (line) => io.err(`tripline: ${line}\n`), ...(check && { check }) });
+    const say = (line: string) => io.err(`tripline: ${line}\n`);
+    const reloading = reloadOnHangUp(config, io, { say, runsRules: name === 'detector' });
     const main = await load();
-    await main(config);
+    await main(config, reloading);
     return 0;
   },
 }));

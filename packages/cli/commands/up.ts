@@ -1,4 +1,4 @@
-import { type Config, loadConfig } from '@tripline/config/config';
+import { loadConfig } from '@tripline/config/config';
 import { type Command, readArguments } from '../command.ts';
 import { reloadOnHangUp } from '../reload-on-hang-up.ts';
 
@@ -8,14 +8,13 @@ export const up: Command = {
   usage: ['up'],
   details:
     'Keeps its data in .tripline (TRIPLINE_DATA) and listens on 127.0.0.1:8080 (TRIPLINE_HOST, TRIPLINE_PORT), for operators on port 9464. Makes a ' +
-    'webhook secret and a key for drills on its first start, and shows the secret with the URL. Ctrl-C stops it; SIGHUP has it read its settings anew.',
+    'webhook secret and a key for drills on its first start, and shows the secret with the URL. Ctrl-C stops it; SIGHUP has it read its settings anew; rules and what settings say of them also when a file changes.',
   async run(args, io) {
     readArguments(args, {}, { atMost: 0 });
     const config = loadConfig(io.env, io.cwd);
-    const check = async (next: Config) => (await import('@tripline/detector/load-rules')).loadRules(next);
-    reloadOnHangUp(config, io, { say: (line) => io.out(`! ${line}\n`), check });
+    const reloading = reloadOnHangUp(config, io, { say: (line) => io.out(`! ${line}\n`), runsRules: true });
     const { main } = await import('@tripline/standalone/main');
-    await main(config);
+    await main(config, reloading);
     return 0;
   },
 };

@@ -1,4 +1,4 @@
-import type { ColumnType } from 'kysely';
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 
 /** Tables of migrations/*_detector.sql and migrations/*_state*.sql, for kysely. */
 export type DetectorTables = {
@@ -42,4 +42,14 @@ export type DetectorTables = {
   state_stretches: { partition: number; run: number; stretch: number; counts: Buffer; prints: Buffer };
   seen_batches: { partition: number; next: number; log_time_ms: number; entries: Buffer };
   rule_faults: { rule: string; reason: string; times: number; since: Date; last_at: Date };
+  rule_sets: { version: string; made_of: ColumnType<unknown, string, string>; first_at: Generated<Date> };
+  rule_set_uses: {
+    use: GeneratedAlways<number>;
+    partition: number;
+    next: number;
+    log_time_ms: number;
+    version: string;
+    at: Generated<Date>;
+  };
+  reload_faults: { process: string; reason: string; since: Generated<Date>; last_at: Generated<Date> };
 };
