@@ -125,6 +125,12 @@ export type Conclusion = Omit<FindingDraft, 'occasion' | 'evidence' | 'decidedBy
   /** At most, whatever the feeds are worth; high unless told otherwise. */
   confidence?: Confidence;
   because: readonly Because[];
+  /**
+   * Until then, by the log's time, it is not found where it does not stand, and left as it is where it stands: what may yet
+   * explain something delays that it is told, and never takes back what was. `Infinity` where what is known now would have
+   * nothing found, and proves nothing either.
+   */
+  heldUntilMs?: number;
 };
 /** What was observed of a thing, as a line of evidence. */
 export type Because = { fact: AnyFact; key: string; evidence: Evidence; trust: Confidence };

@@ -164,6 +164,42 @@ describe('what rules conclude from facts', () => {
     expect(played.rows.timers).toBe(0);
   });
 
+  test('is held while something may yet explain it, and what stands is left as it is', () => {
+    /** Found at once, ten minutes later where somebody made `<name>-gate`, and not at all where `<name>-wall` says nothing for sure. */
+    const held = defineRule<unknown, unknown>({
+      ...common,
+      id: 'held-branch',
+      settings: z.object({}),
+      concludes: {
+        uses: [branches],
+        subjects: ({ key: changed }) => (/-(?:gate|wall)$/.test(changed) ? [] : [changed]),
+        conclude(subject, { watch }) {
+          const name = subject.slice(subject.lastIndexOf(':') + 1);
+          const own = watch(branches, subject)?.seen.find(({ kind }) => kind === 'created');
+          if (own === undefined) return [];
+          const gate = last(watch(branches, key(`${name}-gate`))?.seen);
+          const isWalled = watch(branches, key(`${name}-wall`)) !== undefined;
+          const waitMs = gate === undefined ? 0 : Date.parse(own.time) + 10 * minuteMs;
+          const finding = { ...nothing, subject: name, occasion: 'held', title: 'Held', summary: gate?.by ?? '' };
+          const heldUntilMs = isWalled ? Number.POSITIVE_INFINITY : waitMs;
+          return [{ ...finding, because: [line(own, name)], heldUntilMs }];
+        },
+      },
+    });
+    const at = (minutes: number, ...events: LoggedEventInput[]) =>
+      play(events, { rules: [held], untilMs: startMs + minutes * minuteMs });
+    expect(found(at(5, created(0, 'a')))).toEqual(['held-branch a']);
+    expect(found(at(5, created(0, 'a'), created(1, 'a-gate')))).toEqual(['held-branch a']);
+    expect(found(at(5, created(1, 'a-gate'), created(2, 'a')))).toEqual([]);
+    expect(at(20, created(1, 'a-gate'), created(2, 'a')).findings).toMatchObject([
+      { subject: 'a', detectedAt: new Date(startMs + 12 * minuteMs).toISOString() },
+    ]);
+    expect(found(at(20, created(0, 'a-wall'), created(1, 'a')))).toEqual([]);
+    const walled = at(20, created(0, 'a'), created(1, 'a-wall'), created(2, 'a-gate'));
+    expect(found(walled)).toEqual(['held-branch a']);
+    expect(walled.rows.timers).toBe(0);
+  });
+
   test('holds in any order, doubled, late and restarted', () => {
     const events = [
       created(0, 'a'),

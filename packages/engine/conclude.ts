@@ -104,7 +104,7 @@ export function createConcluding(parts: {
     // biome-ignore lint/suspicious/noExplicitAny: as above.
     watch: (fact, key) => rowOf(fact, key, true)?.value as any,
     recheckAt(ms) {
-      if (ms > frame.nowMs) recheckMs = Math.min(recheckMs, Math.ceil(ms));
+      if (ms > frame.nowMs && ms < Number.POSITIVE_INFINITY) recheckMs = Math.min(recheckMs, Math.ceil(ms));
     },
     explain(why) {
       reason = why;
@@ -207,6 +207,12 @@ export function createConcluding(parts: {
       wasFound.add(name);
       const entry = former.get(name);
       if (entry !== undefined && gone.get(entry)) continue;
+      const { heldUntilMs = 0 } = conclusion;
+      if (heldUntilMs > frame.nowMs) {
+        concludeContext.recheckAt(heldUntilMs);
+        if (entry !== undefined) standing.push(entry);
+        continue;
+      }
       context.find(draftOf(conclusion, isFlooded));
       const { subject: of, occasion } = conclusion;
       standing.push({ subject: of, occasion, rests: restsOf(conclusion) });
@@ -306,7 +312,10 @@ const restsOf = ({ because }: Conclusion): Rests[] => {
 };
 
 /** @throws {Error} when it rests on nothing: then nobody could check it. */
-function draftOf({ because, confidence = 'high', ...conclusion }: Conclusion, isFlooded: boolean): FindingDraft {
+function draftOf(
+  { because, confidence = 'high', heldUntilMs: _, ...conclusion }: Conclusion,
+  isFlooded: boolean,
+): FindingDraft {
   const lines = inOwnOrder(because.map(({ evidence }) => evidence));
   const last = lines.at(-1);
   if (last === undefined) throw new Error('a conclusion needs what it rests on (because)');

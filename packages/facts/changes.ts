@@ -7,6 +7,7 @@ import { type Bound, inOwnOrder, inPlaceOf, keepBounded, manyAuthors, observedBy
 import { isEarlier, keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { accountOf, accountSchema, authorOf, changeKeyIn, repositoryKeyOf, senderOf } from './things.ts';
+import { permits } from './writers.ts';
 
 const dayMs = 86_400_000;
 
@@ -25,6 +26,8 @@ const reviewSchema = observedSchema.extend({
   atMs: z.number(),
   /** The base at that moment; absent where only the API told of the review. */
   base: z.string().optional(),
+  /** The API says that they may write. */
+  writes: z.literal(true).optional(),
 });
 const mergedSchema = observedSchema.extend({
   head: z.string(),
@@ -86,6 +89,7 @@ const listed: Bound<Change['listed'][number]> = {
   rolls: 'all',
 };
 const ofTheHouse = new Set(['OWNER', 'MEMBER', 'COLLABORATOR']);
+const isOfHouse = ({ association, writes }: Review): boolean => ofTheHouse.has(association) || writes === true;
 
 const reads = [
   'dev.cdevents.change.created',
@@ -131,6 +135,9 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
   };
   const addReview = (told: Review): void => {
     let review = told;
+    // Once it is merged no review counts any more, and strangers' would push out those that do.
+    if (!isOfHouse(review) && next.merged.length > 0 && next.merged.every(({ atMs }) => review.atMs > atMs + 1000))
+      return;
     // What the API repeats is one with what a webhook told, which says more; a dismissal is another thing.
     const place = next.reviews.findIndex((one) => one.id === review.id && one.state === review.state);
     const before = next.reviews[place];
@@ -138,12 +145,13 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
       before !== undefined && (before.base === undefined) === (review.base === undefined)
         ? isEarlier(review, before)
         : review.base !== undefined;
-    if (before !== undefined && !isBetter) return;
+    const writes = review.writes ?? before?.writes;
+    if (before !== undefined && !isBetter && before.writes === writes) return;
     if (before !== undefined) {
-      review = inPlaceOf(before, told, at.pinned);
+      review = isBetter ? inPlaceOf(before, told, at.pinned) : before;
+      if (writes !== undefined) review = { ...review, writes };
       next = { ...next, reviews: next.reviews.toSpliced(place, 1) };
     }
-    const isOfHouse = (one: Review) => ofTheHouse.has(one.association);
     const mine = next.reviews.filter((one) => isOfHouse(one) === isOfHouse(review));
     const bound = isOfHouse(review) ? reviews : strangersReviews;
     const kept = keepBounded(mine, review, bound, {
@@ -238,6 +246,7 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
         // When it was taken back the API does not say: by now it was.
         atMs: parseTime(state === 'dismissed' ? event.time : review.submittedAt),
         by: accountOf(review.author, review.authorId, review.authorType)!,
+        ...(permits(review.permission) ? { writes: true as const } : {}),
       });
     }
     if (answered.state === 'merged') {

@@ -96,7 +96,14 @@ const ownChanges: Bound<OfChange> = {
 const forkChanges: Bound<OfChange> = { ...ownChanges, kind: 'changes from forks', mostPerAuthor: 5, most: 50 };
 /** When a head comes into a branch, the provider calls every change merged that has it. */
 const mergedChanges: Bound<OfChange> = { ...ownChanges, kind: 'merged changes', mostPerAuthor: 5 };
-const boundOf = new Map([ownChanges, forkChanges, mergedChanges].map((bound) => [bound.kind, bound]));
+/** The provider lists but a few, and strangers' crowd out none of these. */
+const answeredChanges: Bound<OfChange> = {
+  ...ownChanges,
+  kind: 'answered changes',
+  authorOf: () => '',
+  mostPerAuthor: 100,
+};
+const boundOf = new Map([ownChanges, forkChanges, mergedChanges, answeredChanges].map((bound) => [bound.kind, bound]));
 const groups: Bound<Commit['groups'][number]> = {
   kind: 'merge groups',
   authorOf: () => '',
@@ -196,11 +203,16 @@ function learn(known: Commit | undefined, event: LoggedEvent, at: LearnContext):
   const addChange = (told: Omit<OfChange, keyof ReturnType<typeof observedBy> | 'kept'>): void => {
     const isKnown = (one: OfChange) => one.change === told.change && one.as === told.as;
     const earlier = next.changes.find(isKnown);
-    if (earlier !== undefined && !isEarlier(event, earlier)) return;
     const isMerged = told.as === 'merge' || event.type === 'dev.cdevents.change.merged';
-    const bound = !told.fork ? ownChanges : isMerged ? mergedChanges : forkChanges;
+    const isAnswered =
+      event.type === 'dev.cdeventsx.tripline-change.looked-up' || earlier?.kept === answeredChanges.kind;
+    const bound = !told.fork ? ownChanges : isAnswered ? answeredChanges : isMerged ? mergedChanges : forkChanges;
+    const isFirst = isEarlier(event, earlier);
+    if (!isFirst && (bound !== answeredChanges || earlier!.kept === bound.kind)) return;
     const mine = next.changes.filter((one) => boundOf.get(one.kept) === bound && one !== earlier);
-    const one = inPlaceOf(earlier, { ...observedBy(event), ...told, kept: bound.kind }, at.pinned);
+    const one = isFirst
+      ? inPlaceOf(earlier, { ...observedBy(event), ...told, kept: bound.kind }, at.pinned)
+      : { ...earlier!, kept: bound.kind };
     const kept = keepBounded(mine, one, bound, {
       ...at,
       flooded: (kind, author) => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { LookUp } from '@tripline/contracts/job';
 import type { ConcludeContext } from '@tripline/contracts/rule';
+import { parseTime } from '@tripline/contracts/time';
 import { changes } from './changes.ts';
 import { commits } from './commits.ts';
 import { type Ref, refs } from './refs.ts';
@@ -27,6 +28,8 @@ export type Place = {
   /** `ms`: by the provider's time. */
   isProtected: (branch: string, ms: number) => boolean;
   branch: (name: string) => Ref[];
+  /** Anybody may read it, and review its changes. */
+  isPublic: boolean;
   /** Paths of workflows that use secrets, by an inventory. */
   secretWorkflows: readonly string[];
 };
@@ -62,6 +65,7 @@ export function placeOf(repositoryKey: string, name: string, defaultBranch: stri
     defaultBranch: defaultBranch ?? told,
     isProtected: (branch, ms) => isDefault(branch) || isProtectedBranch(known, branch, ms),
     branch,
+    isPublic: own?.visibility.at(-1)?.value === 'public',
     secretWorkflows: known.flatMap((one) => one?.secretWorkflows.map((workflow) => workflow.name) ?? []),
   };
 }
@@ -72,11 +76,20 @@ export type ReviewHouse = {
   mergeBots: readonly { account: string; approves: boolean }[];
 };
 
+/** So soon after a merge an answer says who could write when it was made. */
+const refusedWithinMs = 86_400_000;
+
 /**
  * Reads what decides a review. `into`: the protected branch that is built, into which or into the default branch a commit
- * must have come; without it any protected branch will do.
+ * must have come; without it any protected branch will do. `builtMs`: when it was built, by the provider's time.
  */
-export function reviewReader(place: Place, into: string | undefined, reads: Reads, house: ReviewHouse): ReviewReader {
+export function reviewReader(
+  place: Place,
+  into: string | undefined,
+  reads: Reads,
+  house: ReviewHouse,
+  builtMs = Number.POSITIVE_INFINITY,
+): ReviewReader {
   const isOne = (entry: string, one: Account | undefined): boolean =>
     entry.endsWith('[bot]') ? entry === one?.login : one?.id !== undefined && entry.endsWith(`:${one.id}`);
   // Each is asked for several times on the way to a verdict.
@@ -86,9 +99,16 @@ export function reviewReader(place: Place, into: string | undefined, reads: Read
     commit,
     change,
     branch: place.branch,
-    mayWrite: (one) =>
-      reads.watch(writers, writerKeyIn(place.key, one)) !== undefined ||
-      memberKeysOf(place.key, one).some((key) => reads.read(writers, key)?.member !== undefined),
+    builtMs,
+    isPublic: place.isPublic,
+    mayWrite(one, ms) {
+      if (memberKeysOf(place.key, one).some((key) => reads.read(writers, key)?.member !== undefined)) return true;
+      const known = reads.watch(writers, writerKeyIn(place.key, one));
+      if (known === undefined) return undefined;
+      if (known.push ?? known.merge ?? known.permission) return true;
+      // Who may not write now may have been able to long ago.
+      return known.refused !== undefined && parseTime(known.refused.time) <= ms + refusedWithinMs ? false : undefined;
+    },
     keyOfCommit: (revision) => commitKeyIn(place.key, revision),
     keyOfChange: (number) => changeKeyIn(place.key, number),
     accepts: (branch, ms) =>

@@ -21,6 +21,8 @@ export type ReviewVerdict = {
   seen: readonly Seen[];
   /** Approvers of whom nothing says that they may write to the repository. */
   people?: readonly string[];
+  /** It is unknown for what strangers did alone, so that it takes back nothing. */
+  isCrowded?: true;
 };
 /** What speaks for or against it. `by`: whose act it is. */
 export type Seen = { fact: AnyFact; key: string; observed: Observed; what: string; by?: Account };
@@ -37,7 +39,12 @@ export type ReviewReader = {
   commit: (revision: string) => Commit | undefined;
   change: (number: string) => Change | undefined;
   branch: (name: string) => readonly Ref[];
-  mayWrite: (account: Account) => boolean;
+  /** Undefined where nobody knows. `ms`: by the provider's time. */
+  mayWrite: (account: Account, ms: number) => boolean | undefined;
+  /** When what is judged was built, by the provider's time; what strangers say later says nothing. */
+  builtMs: number;
+  /** Anybody may review its changes. */
+  isPublic: boolean;
   keyOfCommit: (revision: string) => string;
   keyOfChange: (number: string) => string;
   /** Whether what landed there was landed where it counts for what is being built. `ms`: by the provider's time. */
@@ -57,10 +64,11 @@ export type ReviewReader = {
 };
 
 const deepest = 12;
-const crowdedWhy = 'more was told of it by strangers than is kept';
 /** The provider stamps times to the second. */
 const sameMomentMs = 1_000;
 const proving = new Set(['OWNER', 'MEMBER']);
+/** Nobody of the house, where anybody may read; elsewhere a member whose membership is private may show so. */
+const strange = new Set(['NONE', 'FIRST_TIMER', 'FIRST_TIME_CONTRIBUTOR', 'MANNEQUIN']);
 const isZero = (revision: string | undefined): boolean => revision === undefined || /^0+$/.test(revision);
 const short = (revision: string): string => revision.slice(0, 12);
 
@@ -97,7 +105,9 @@ export function isReviewedBuild(revision: string, ref: string, reader: ReviewRea
     at = landing.before!;
     const beneath = reader.commit(at);
     const isLanded = beneath?.pushes.some((push) => push.type === 'branch' && push.ref === ref) === true;
-    if (!isLanded || beneath.built.some((run) => run.ref === ref)) return verdict;
+    // A run of later may be of a tag that is called like the branch.
+    const landedMs = parseTime(landing.time) + sameMomentMs;
+    if (!isLanded || beneath.built.some((run) => run.ref === ref && parseTime(run.time) <= landedMs)) return verdict;
     const below = isReviewed(at, reader);
     if (below.is !== 'reviewed') verdict = { ...below, why: `${short(at)} beneath it: ${below.why}` };
   }
@@ -158,7 +168,15 @@ function isOld(revision: string, reader: ReviewReader): boolean {
     // Of a default branch of which nothing was ever heard, whatever stands on it was there before.
     if (known.length === 0 && branch === reader.into && branch === reader.trunks.at(-1))
       return (reader.commit(revision)?.pushes.length ?? 0) === 0;
-    return known.some((ref) => ref.first?.before === revision || ref.stood.some((one) => one.revision === revision));
+    // What was pushed there before an inventory found it is judged by its push: who imports may not know of it.
+    const isPushed = (ms: number) =>
+      reader
+        .commit(revision)
+        ?.pushes.some((push) => push.type === 'branch' && push.ref === branch && parseTime(push.time) <= ms) === true;
+    return known.some(
+      ({ first, stood }) =>
+        first?.before === revision || stood.some((one) => one.revision === revision && !isPushed(parseTime(one.time))),
+    );
   });
 }
 
@@ -208,7 +226,7 @@ function ofTail(tip: string, pending: readonly string[], push: Push, reader: Rev
   );
   if (merged.length > 0) return bestOf(merged.map((change) => ofChange(change, last, push.ref, reader)));
   const answer = answerOf(last, reader);
-  if (reader.commit(last)?.crowded === true && answer === undefined) return unknown(last, crowdedWhy);
+  if (reader.commit(last)?.crowded === true && answer === undefined) return crowded(last);
   const committer = push.commits?.find((one) => one.revision === last)?.committer;
   const isFromAdvisory = push.message.startsWith('Merge commit from fork') && committer === 'web-flow' && last === tip;
   if (isFromAdvisory && (answer === undefined || (answer.verified && answer.parents.length === 2))) {
@@ -369,8 +387,11 @@ function ofChange(
     const counts = heads.get(review.revision);
     if (counts === undefined || review.by === undefined || !isIndependent(review.by, change, head, reader)) continue;
     if (!isOfBase(review, base, reader, depth)) continue;
-    if (!proving.has(review.association) && !reader.mayWrite(review.by)) people.push(review.by.login);
-    else if (counts === 'perhaps' || !isTold) isDoubted = true;
+    const mayWrite = proving.has(review.association) || reader.mayWrite(review.by, merged?.atMs ?? reader.builtMs);
+    if (mayWrite === false || (mayWrite === undefined && reader.isPublic && strange.has(review.association))) continue;
+    if (mayWrite === undefined) {
+      if (review.atMs <= reader.builtMs + sameMomentMs) people.push(review.by.login);
+    } else if (counts === 'perhaps' || !isTold) isDoubted = true;
     else
       return {
         is: 'reviewed',
@@ -390,7 +411,7 @@ function ofChange(
   if (reader.isExempt(change.author) && updates.every((update) => update !== undefined)) {
     return unknown(head, `nothing proves that the provider made the updates of change #${number}`);
   }
-  if (change.crowded === true && !isAnswered) return unknown(head, crowdedWhy);
+  if (change.crowded === true && !isAnswered) return crowded(head);
   if (change.opened === undefined && !isAnswered)
     return unknown(head, `change #${number} is from before anybody listened`);
   return unreviewed(head, `change #${number} has no live approval of its last commit by somebody else`, seen);
@@ -518,6 +539,10 @@ const seenPush = (revision: string, push: Push, reader: ReviewReader): Seen => (
   ...(push.by === undefined ? {} : { by: push.by }),
 });
 const unknown = (revision: string, why: string): ReviewVerdict => ({ is: 'unknown', why, revision, seen: [] });
+const crowded = (revision: string): ReviewVerdict => ({
+  ...unknown(revision, 'more was told of it by strangers than is kept'),
+  isCrowded: true,
+});
 const unreviewed = (revision: string, why: string, seen: readonly Seen[]): ReviewVerdict => ({
   is: 'unreviewed',
   why,

@@ -15,6 +15,8 @@ export const writerSchema = z.object({
   merge: observedSchema.optional(),
   /** The API said so. */
   permission: observedSchema.optional(),
+  /** The API said that they may not: the first time. */
+  refused: observedSchema.optional(),
   /** An inventory lists them among the organisation's members. */
   member: observedSchema.optional(),
 });
@@ -36,14 +38,17 @@ export const memberKeysOf = (by: string, account: Account): string[] => {
   return account.id === undefined ? [named] : [`${place}:member~${account.id}`, named];
 };
 
-/** GitHub's words, and whatever an organisation calls a role of its own that may write. */
+/** GitHub's words; a role of an organisation's own is told as the one that it is based on. */
 const mayWrite = new Set(['write', 'push', 'maintain', 'admin']);
+const mayNot = new Set(['none', 'read', 'pull', 'triage']);
+export const permits = (permission: string | undefined): boolean =>
+  permission !== undefined && mayWrite.has(permission);
 
 export const writers: Fact<Writer> = {
   id: 'writers',
   description:
     'Who is known to be able to write to a repository: a push or a merge of theirs, the provider’s word, or an inventory of members. ' +
-    'Nothing here says that somebody may not: a private membership shows as none.',
+    'That somebody may not is known by the provider’s word alone: in webhooks a private membership shows as none.',
   reads,
   value: writerSchema,
   keys: (event) => toldOf(event).map(({ key }) => key),
@@ -68,11 +73,15 @@ function toldOf(event: LoggedEvent): { key: string; proof: keyof Writer }[] {
   const repository = repositoryKeyOf(event);
   if (repository === undefined) return [];
   if (isEvent(event, 'dev.cdeventsx.tripline-change.looked-up')) {
-    const able = (data['tripline.lookup.changes'] ?? []).flatMap(({ reviews }) =>
-      reviews.filter(({ permission }) => permission !== undefined && mayWrite.has(permission)),
-    );
-    const keys = able.map(({ author, authorId }) => writerKeyIn(repository, accountOf(author, authorId)!));
-    return [...new Set(keys)].map((key) => ({ key, proof: 'permission' as const }));
+    const told = new Map<string, { key: string; proof: keyof Writer }>();
+    for (const { author, authorId, permission } of (data['tripline.lookup.changes'] ?? []).flatMap(
+      (one) => one.reviews,
+    )) {
+      const key = writerKeyIn(repository, accountOf(author, authorId)!);
+      if (permits(permission)) told.set(key, { key, proof: 'permission' });
+      else if (permission !== undefined && mayNot.has(permission)) told.set(key, { key, proof: 'refused' });
+    }
+    return [...told.values()];
   }
   const isMerge = event.type === 'dev.cdevents.change.merged';
   const account = isMerge

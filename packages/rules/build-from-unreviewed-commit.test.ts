@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { expectTimeline, type TimelineOptions } from '@tripline/testing/timeline/in-words';
-import { at } from '@tripline/testing/timeline/play';
+import { seeded } from '@tripline/testing/timeline/any-order';
+import { eventsOf, expectTimeline, type TimelineOptions } from '@tripline/testing/timeline/in-words';
+import { at, playTimeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
 import { rule } from './build-from-unreviewed-commit.ts';
 
@@ -19,8 +20,97 @@ const inventory = (more: object = {}) =>
     ],
     ...more,
   });
-const play = (text: string, settings: Record<string, unknown> = {}, more: Partial<TimelineOptions> = {}) =>
-  expectTimeline(rule, text, { before: [inventory()], settings: { [rule.id]: settings }, ...more });
+function play(text: string, settings: Record<string, unknown> = {}, more: Partial<TimelineOptions> = {}) {
+  const options = { before: [inventory()], settings: { [rule.id]: settings }, ...more };
+  const played = expectTimeline(rule, text, options);
+  // What floods a timeline is played once.
+  if (text.split('\n').length < 30) expectOthersTakeNothingBack(text, options);
+  return played;
+}
+
+/**
+ * Whatever strangers do afterwards, and somebody of the house whom nobody else approves, takes no finding back, not for a
+ * second either; and what strangers do has nothing found.
+ */
+function expectOthersTakeNothingBack(
+  text: string,
+  { before, settings }: Required<Pick<TimelineOptions, 'before' | 'settings'>>,
+) {
+  const told = eventsOf(text);
+  const lastMs = Math.max(...told.map(({ atMs }) => atMs)) + 60_000;
+  const named = (pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map((match) => match[1]!))];
+  const where = named(/(acme\/app\w*)/g).at(-1)!;
+  const numbers = named(/#(\d+) in /g);
+  const commits = named(/(?: at | as |pushes |,|tags |deploys )(\w+)(?=[ ,])/g).filter(
+    (one) => !/^(?:\d+|nothing)$/.test(one),
+  );
+  const refs = [...named(/\(on ([\w./-]+)/g), ...named(/ to acme\/\w+ (\S+)/g), 'main'];
+  const strangers = [
+    ...numbers.flatMap((number) => [
+      `stranger approves #${number} in ${where} (association NONE)`,
+      `sock approves #${number} in ${where} (association CONTRIBUTOR)`,
+      `sock comments on #${number} in ${where} (association CONTRIBUTOR)`,
+      Array.from({ length: 65 }, (_, nth) => `other${nth} approves #${number} in ${where} (association NONE)`).join(
+        '\n',
+      ),
+    ]),
+    ...commits.flatMap((commit, nth) => [
+      `stranger opens #${700 + nth} in ${where} from f${nth} at ${commit} (of fork stranger; association NONE)`,
+      `stranger opens #${800 + nth} in ${where} from g${nth} at ${commit} (of fork stranger; association NONE; into scratch)\nsock approves #${800 + nth} in ${where} (association CONTRIBUTOR)`,
+    ]),
+  ];
+  const ofTheHouse = [
+    ...commits.flatMap((commit, nth) => [
+      `mallory opens #${500 + nth} in ${where} from m${nth} at ${commit}`,
+      `mallory opens #${600 + nth} in ${where} from n${nth} at ${commit} (into scratch)\nmallory merged #${600 + nth} of ${where} as ${commit}`,
+      `mallory pushes ${commit} to ${where} side${nth} (from nothing)`,
+      ...refs.map((ref) => `mallory tags ${commit} of ${where} as ${ref}`),
+      Array.from(
+        { length: 60 },
+        (_, of) =>
+          `stranger${of % 12} opens #${1000 + of} in ${where} from s${of} at ${commit} (of fork stranger; association NONE; into scratch)\nmallory merged #${1000 + of} of ${where} as ${commit}`,
+      ).join('\n'),
+    ]),
+    ...refs
+      .filter((ref) => !/^(?:main|release\/|hotfix|rel\/|v1$)/.test(ref))
+      .map((ref) => `mallory pushes zz to ${where} ${ref} (from nothing)`),
+  ];
+  const untold = told.filter(({ type }) => type !== 'dev.cdeventsx.tripline-change.looked-up');
+  const playedTo = (events: typeof told, untilMs: number) => {
+    const heard = events.filter(({ atMs }) => atMs <= untilMs);
+    const { findings, poison } = playTimeline({
+      rules: [rule],
+      settings: settings!,
+      events: [...before!, ...heard],
+      untilMs,
+    });
+    expect(poison).toEqual([]);
+    return findings
+      .filter((one) => one.rule === rule.id)
+      .map(({ subject, occasion }) => `${subject} of ${occasion}`)
+      .sort();
+  };
+  const random = seeded(text.length);
+  for (const isOfHouse of [false, true]) {
+    const acts = isOfHouse ? [...strangers, ...ofTheHouse] : strangers;
+    const drawn = Array.from({ length: 5 }, (_, nth) => ({
+      atMs: lastMs + nth * 3000,
+      act: acts[Math.floor(random() * acts.length)] ?? 'nothing happens',
+    }));
+    const lines = drawn.flatMap(({ atMs, act }) =>
+      act.split('\n').map((line) => `${new Date(atMs).toISOString().slice(11, 19)} ${line}`),
+    );
+    const again = untold[Math.floor(random() * untold.length)]!;
+    const redelivered = { ...again, id: 'again', atMs: lastMs + 20_000 };
+    const events = [...eventsOf(`${text}\n${lines.join('\n')}`), redelivered];
+    const stood = playedTo(events, lastMs - 1000);
+    for (const atMs of [...drawn.map((one) => one.atMs), redelivered.atMs, lastMs + 3_600_000]) {
+      const stands = playedTo(events, atMs + 1000);
+      const why = `\n${text}\n${lines.join('\n').slice(0, 4000)}\nat ${new Date(atMs).toISOString()}, then again ${again.type}`;
+      expect(stands, why).toEqual(isOfHouse ? expect.arrayContaining(stood) : stood);
+    }
+  }
+}
 
 /** A change of ada's that carol approved, in a house that works by changes. */
 const approved = `
@@ -55,6 +145,31 @@ describe('a push straight to a protected branch', () => {
       09:10:06  github  answers about evil in acme/app              ← FOUND acme/app@evil [high/high]
     `);
     expect(lookUps).toMatchObject([{ kind: 'reviews-of-commit', repository, revision: shaOf('evil') }]);
+  });
+
+  test('is not taken back where somebody opens the repository’s first change right afterwards', () => {
+    const text = (more = '') => `
+      09:10     mallory pushes evil to acme/app main (from day1)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil      ← FOUND acme/app@evil
+      09:10:07  mallory opens #1 in acme/app from x at y
+      ${more}
+    `;
+    expectTimeline(rule, text(), { before: [inventory()], thenMs: 1000, anyOrder: false });
+    play(text());
+  });
+
+  test('is not explained by an inventory of later, which finds it there', () => {
+    const later = at(Date.parse('2026-03-11T09:20:00Z'), 'dev.cdeventsx.tripline-inventory.observed', {
+      'tripline.inventory.part': 1,
+      'tripline.inventory.parts': 1,
+      'tripline.inventory.heads': [{ repository, branch: 'main', revision: shaOf('evil') }],
+    });
+    const text = `
+      09:10     mallory pushes evil to acme/app main (from day1)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil      ← FOUND acme/app@evil
+      09:30     mallory starts run 7 of ci in acme/app at evil (attempt 2)   ← FOUND acme/app@evil
+    `;
+    play(text, {}, { before: [inventory(), later] });
   });
 
   test('is found though its address says that GitHub made it', () => {
@@ -267,7 +382,10 @@ describe('honest landings are quiet', () => {
     const answer = (permission: string) =>
       `09:10:06 github answers about m in acme/app (change #12; merged as m; approved by carol; association CONTRIBUTOR; permission ${permission}; approved at 09:05:00)`;
     play(`${by('')}\n${answer('write')}`);
-    const { findings } = play(`${by('')}\n${answer('read')}   ← FOUND acme/app [low/low]`);
+    play(`${by('')}\n${answer('read')}   ← FOUND acme/app@m [high/high]`);
+    const { findings } = play(
+      `${by('')}\n09:10:06 tripline cannot ask about m in acme/app   ← FOUND acme/app [low/low]`,
+    );
     expect(findings[0]!.summary).toContain('carol');
     expect(findings[0]!.entities).toContainEqual({ kind: 'user', id: 'carol' });
   });
@@ -536,6 +654,19 @@ describe('merges that do not count', () => {
     `);
   });
 
+  test('approved by a stranger counts for nothing where anybody may read, and is not known to count where a member may show so', () => {
+    const text = (visible: string, more: string) => `
+      08:59     ${visible}
+      09:00     mallory opens #12 in acme/app from feat at h
+      09:05     sock    approves #12 in acme/app (association NONE)
+      09:10     mallory merges #12 in acme/app as m
+      09:10:05  mallory starts run 7 of ci in acme/app at m
+      ${more}
+    `;
+    play(text('ada makes acme/app public', foundAfterHold('acme/app@m [high/high]')));
+    play(text('nothing happens', '09:10:06 tripline cannot ask about m in acme/app   ← FOUND acme/app [low/low]'));
+  });
+
   test('E26: approved by an outside collaborator who may only read is not known to count', () => {
     play(`
       09:00     mallory opens #12 in acme/app from feat at h
@@ -705,6 +836,13 @@ describe('tags, releases, deployments, workflows', () => {
     `,
       secret,
     );
+  });
+  test('a tag of which no push was told stays found, though a branch of its name is made afterwards', () => {
+    play(`
+      09:10:05  mallory starts run 7 of publish in acme/app at evil (on v9; trigger workflow_dispatch)
+      09:10:06  github  answers about evil in acme/app                 ← FOUND acme/app@evil
+      09:10:30  mallory pushes day1 to acme/app v9 (from nothing)
+    `);
   });
   test('E28: a tag that is named like an exempt branch', () => {
     play(

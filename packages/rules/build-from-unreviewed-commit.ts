@@ -1,9 +1,10 @@
 import { type Because, type ConcludeContext, type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
-import { commits, type Push } from '@tripline/facts/commits';
+import { commits } from '@tripline/facts/commits';
 import { type Deployment, deployments } from '@tripline/facts/deployments';
 import { matches } from '@tripline/facts/ref-patterns';
+import type { Ref } from '@tripline/facts/refs';
 import { type Repository, repositories } from '@tripline/facts/repositories';
 import { type Place, placeOf, questionOf, reviewFacts, reviewReader } from '@tripline/facts/review-reader';
 import * as review from '@tripline/facts/reviewed';
@@ -37,9 +38,11 @@ type Texts = Record<'id' | 'name' | 'occasion' | 'revision', string> & { environ
 type Build = Texts & Pick<Attempt, 'heardMs' | 'ref'> & { attempt?: Attempt } & Deployed;
 /** `because` is made only where something is found. */
 type Deployed = { place: Place; by: Account | undefined; timeMs: number; because: () => Because[] };
-type Kind = { isPull: boolean; isTag: boolean; pushes: readonly Push[] };
+type Kind = { isPull: boolean; isTag: boolean };
 type Why = { what: string; seen?: readonly review.Seen[] };
 const noticePrefix = 'notice ';
+/** The provider stamps a push and the run that it sets off by two clocks. */
+const clockMs = 5_000;
 
 export const rule = defineRule<unknown, Settings>({
   id: 'build-from-unreviewed-commit',
@@ -131,21 +134,23 @@ function deploymentOf(key: string, deployment: Deployment, context: Context): Bu
 function judge(build: Build, context: Context): Conclusion[] {
   const { place, revision, attempt, ref, timeMs } = build;
   const holdUntilMs = build.heardMs + context.settings.holdMs;
-  const wait = (): [] => {
-    context.recheckAt(holdUntilMs);
-    return [];
-  };
   if (/^0*$/.test(revision)) return [];
   // Whether it is a pull request's is said by the run's own event, which may be on its way.
-  if (attempt !== undefined && attempt.trigger === undefined && context.nowMs < holdUntilMs) return wait();
+  if (attempt !== undefined && attempt.trigger === undefined && context.nowMs < holdUntilMs) {
+    context.recheckAt(holdUntilMs);
+    return [];
+  }
   const isPull = attempt?.trigger?.startsWith('pull_request') === true;
-  const pushes = context.watch(commits, commitKeyIn(place.key, revision))?.pushes ?? [];
+  // What is pushed later must not make it another ref's.
+  const pushes = (context.watch(commits, commitKeyIn(place.key, revision))?.pushes ?? []).filter(
+    (push) => parseTime(push.time) <= timeMs + clockMs,
+  );
   const isTag = attempt?.trigger === 'release' || pushes.some((push) => push.type === 'tag' && push.ref === ref);
   const isOwn = attempt !== undefined && !isPull && attempt.fork !== true && ref !== undefined && !isTag;
   const into = isOwn && place.isProtected(ref, timeMs) ? ref : undefined;
-  const reader = reviewReader(place, into, context, context.settings);
-  const kind = { isPull, isTag, pushes };
-  const why = attempt === undefined ? deployed(build, context) : reasonOf(build, attempt, kind, reader, context);
+  const reader = reviewReader(place, into, context, context.settings, timeMs);
+  const why =
+    attempt === undefined ? deployed(build, context) : reasonOf(build, attempt, { isPull, isTag }, reader, context);
   if (why === undefined) return [];
   let verdict = into ? review.isReviewedBuild(revision, into, reader) : review.isReviewed(revision, reader);
   const isOfHead = isPull || attempt?.trigger === 'merge_group';
@@ -157,11 +162,13 @@ function judge(build: Build, context: Context): Conclusion[] {
   const isAnswered = reader.commit(verdict.revision)?.answers.some((answer) => answer.found) === true;
   const base = into ?? place.defaultBranch;
   const mayBeExplained = base !== undefined && place.branch(base).some(({ changesMs }) => changesMs !== undefined);
-  if (!isAnswered && (verdict.is === 'unknown' || mayBeExplained)) {
-    context.lookUp(questionOf(place, verdict.revision));
-    if (verdict.is === 'unreviewed' && context.nowMs < holdUntilMs) return wait();
+  if (!isAnswered && (verdict.is === 'unknown' || mayBeExplained)) context.lookUp(questionOf(place, verdict.revision));
+  if (verdict.is === 'unknown') {
+    // What strangers do has nothing found, and takes nothing back.
+    return verdict.isCrowded ? [{ ...found(build, verdict, why), heldUntilMs: Number.POSITIVE_INFINITY }] : [];
   }
-  return verdict.is === 'unknown' ? [] : [found(build, verdict, why)];
+  const isHeld = !isAnswered && mayBeExplained;
+  return [{ ...found(build, verdict, why), ...(isHeld ? { heldUntilMs: holdUntilMs } : {}) }];
 }
 
 function deployed({ environments }: Build, { settings }: Context): Why | undefined {
@@ -178,7 +185,7 @@ function reasonOf(
   context: Context,
 ): Why | undefined {
   const { place, ref = '' } = build;
-  const { isPull, isTag, pushes } = of;
+  const { isPull, isTag } = of;
   const { settings } = context;
   if (settings.exemptRefs.some((one) => matches(one, isTag ? `refs/tags/${ref}` : ref))) return undefined;
   const deploys = deployed(build, context);
@@ -200,13 +207,17 @@ function reasonOf(
   if (attempt.trigger === 'release') return { what: `a build of release ${ref}` };
   if (attempt.trigger === 'merge_group' || attempt.fork === true) return undefined;
   if (isTag) return { what: `a build of tag ${ref}` };
-  const isBranch = pushes.some((push) => push.type === 'branch' && push.ref === ref) || place.branch(ref).length > 0;
+  const isBranch = place.branch(ref).some((one) => isThere(one, build.timeMs + clockMs));
   if (!isBranch) return { what: `a build of ${ref}, which is no branch that was ever heard of` };
   // Branches build all day; one that rewrites the workflow which holds the secrets is after the secrets.
   const changed = usesSecrets ? review.ciPathsBeneath(build.revision, reader) : undefined;
   if (changed === undefined || changed.paths.length === 0) return undefined;
   return { what: `a run with secrets whose CI files were changed on the way to ${ref}`, seen: changed.seen };
 }
+
+/** Whether it was a branch by then; one that somebody makes later, by a tag's name, explains no tag. */
+const isThere = ({ first, stood }: Ref, ms: number): boolean =>
+  (first !== undefined && parseTime(first.time) <= ms) || stood.some((one) => parseTime(one.time) <= ms);
 
 function found({ place, revision, attempt, ...build }: Build, verdict: review.ReviewVerdict, why: Why): Conclusion {
   const { provider, instance, name: repository, id: repositoryId } = place;

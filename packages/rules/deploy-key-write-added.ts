@@ -10,7 +10,7 @@ function conclusionOf(
   key: string,
   grant: Grant,
   act: Given,
-  { ms, doubtful, mayBeExcused }: OutsideJob,
+  { ms, doubtful, mayBeExcused, heldUntilMs }: OutsideJob,
   context: GrantContext,
 ): Conclusion {
   const { target } = act;
@@ -27,6 +27,7 @@ function conclusionOf(
     // As the wider rule names it, so that this one speaks for it.
     subject: grantSubject(grant, act),
     occasion: act.occasion,
+    heldUntilMs,
     title: clip(`${by} added a deploy key that may write to ${target}`, 300),
     summary:
       `${by} added deploy key “${name}” to ${target}, and it may write. ` +

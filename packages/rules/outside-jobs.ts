@@ -103,11 +103,13 @@ export type OutsideJob = {
   doubtful: boolean;
   /** What is received later may yet put it in order. */
   mayBeExcused: boolean;
+  /** Until then it is not told anew. */
+  heldUntilMs: number;
 };
 
 /**
  * An act that no job of a granting workflow, no break-glass record and no accepted invitation excuses; undefined where
- * one does, or while one may yet be heard of. Asks itself again when that may change.
+ * one does. Asks itself again when that may change.
  */
 export function outsideJob(
   grant: Grant,
@@ -122,12 +124,9 @@ export function outsideJob(
     waits ? settings.latenessMs : 0,
     act.unsaid && grant.kind === 'team-repository' ? tellingsMs : 0,
   );
-  if (nowMs < heardMs + holdMs) {
-    context.recheckAt(heardMs + holdMs);
-    return undefined;
-  }
-  if (waits) recheckLate(heardMs, context);
-  return { ...timeOf(act, context), mayBeExcused: waits };
+  const heldUntilMs = heardMs + holdMs;
+  if (waits && nowMs >= heldUntilMs) recheckLate(heardMs, context);
+  return { ...timeOf(act, context), mayBeExcused: waits, heldUntilMs };
 }
 
 /** A source that tells of jobs only once they end leaves open whether one is running now. */

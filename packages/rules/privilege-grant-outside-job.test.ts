@@ -142,6 +142,13 @@ describe('without a granting workflow', () => {
     }
   });
 
+  test('a record that is opened right after the grant does not have it held back once it was told', () => {
+    const timeless = { 'tripline.time.received': true } as const;
+    const again = { ...invite(20, 'ada', timeless), id: 'invite-again' };
+    const events = [invite(0, 'ada', timeless), breakGlass(10, hour), again];
+    for (const until of [1, 21, 200]) expect(play(events, granting, until).findings).toHaveLength(1);
+  });
+
   test('a record explains a day at most, whatever it says', () => {
     const eternal = breakGlass(0, 1_000_000 * hour);
     expect(play([eternal, invite(23 * hour, 'ada')], {}).findings).toEqual([]);

@@ -15,7 +15,7 @@ function conclusionOf(
   key: string,
   grant: Grant,
   act: Given,
-  { ms, doubtful }: OutsideJob,
+  { ms, doubtful, heldUntilMs }: OutsideJob,
   context: GrantContext,
 ): Conclusion {
   const { settings, doubtOf } = context;
@@ -32,6 +32,7 @@ function conclusionOf(
   return {
     subject: grantSubject(grant, act),
     occasion: act.occasion,
+    heldUntilMs,
     title: clip(`${act.by.login} granted ${what} outside any authorised job`, 300),
     summary: `At ${at} ${act.by.login} granted ${what}. ${why}${gone}${late}`,
     severity: informs || doubtful ? 'low' : 'high',

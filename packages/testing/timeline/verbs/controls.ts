@@ -28,8 +28,11 @@ controls.push(
     tellSwitch(said, stage, 'enabled');
   }),
   verb('makes {repository} public', (said, stage) => {
-    const repository = { ...stage.repository(said.the('repository')), private: false, visibility: 'public' };
-    stage.github('repository', said.who, { action: 'publicized', repository });
+    stage.keep(`public ${said.the('repository')}`, true);
+    stage.github('repository', said.who, {
+      action: 'publicized',
+      repository: stage.repository(said.the('repository')),
+    });
   }),
   verb('renames repository {repository} to {name}', (said, stage) => {
     const from = said.the('repository');
