@@ -152,8 +152,17 @@ describe('an authentic delivery is not refused for what it says', () => {
       const event = eventOf('pull_request', within(fork, 'pull_request', { head }));
       expect(event.data).not.toHaveProperty('tripline.head.repository');
       expect(event.data['tripline.head.fork']).toBe(true);
+      const run = within(example('workflow_run', action('completed')), 'workflow_run', { head_repository: head.repo });
+      expect(eventOf('workflow_run', run).data['tripline.head.fork']).toBe(true);
     },
   );
+
+  test('a run whose head lay in a fork that was deleted is a fork’s, and of one that names no repository nothing is said', () => {
+    const run = (more: Json) => within(example('workflow_run', action('requested')), 'workflow_run', more);
+    expect(eventOf('workflow_run', run({})).data['tripline.head.fork']).toBe(false);
+    expect(eventOf('workflow_run', run({ head_repository: null })).data['tripline.head.fork']).toBe(true);
+    expect(eventOf('workflow_run', run({ head_repository: undefined })).data).not.toHaveProperty('tripline.head.fork');
+  });
 
   test('who or what is called like a credential keeps its name, so that it can be named to GitHub', () => {
     const body = within(example('member', action('added')), 'member', { login: 'xoxb-0123456789' });

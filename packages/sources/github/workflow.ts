@@ -34,6 +34,16 @@ export function resultOf(conclusion: string | null | undefined): Result | undefi
 
 const attempt = z.int().positive().nullish();
 
+/** A head whose repository is null lay in a fork that was deleted since; undefined where nothing is said of it. */
+function isOfFork(
+  head: { full_name?: string | null | undefined } | null | undefined,
+  own: { full_name: string } | null | undefined,
+): boolean | undefined {
+  if (head === null) return true;
+  const name = repositoryName(head?.full_name);
+  return name === undefined && head === undefined ? undefined : name !== repositoryName(own?.full_name);
+}
+
 const runTypes: Record<string, { type: EventType; state?: 'pending' | 'executing' }> = {
   requested: { type: 'dev.cdevents.pipelinerun.queued', state: 'pending' },
   in_progress: { type: 'dev.cdevents.pipelinerun.started', state: 'executing' },
@@ -90,7 +100,7 @@ export const workflowRun = defineEvent({
         'vcs.ref.head.revision': revisionOf(run.head_sha),
         'tripline.head.repository': head,
         'tripline.head.repository_id': identifier(run.head_repository?.id),
-        'tripline.head.fork': head === undefined ? undefined : head !== repositoryName(repository?.full_name),
+        'tripline.head.fork': isOfFork(run.head_repository, repository),
         'tripline.change.ids': run.pull_requests?.slice(0, 100).flatMap((change) => identifier(change.number) ?? []),
       },
     };
