@@ -2,7 +2,7 @@ import type { Fact } from '@tripline/contracts/fact';
 import { z } from 'zod';
 import { inOwnOrder, inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
-import { runnerGroupKeyOf } from './runner-keys.ts';
+import { keyBeside, runnerGroupId, runnerGroupKeyOf } from './runner-keys.ts';
 
 export const runnerGroupSchema = z.object({
   /** As inventories told it last, of each organisation that has a group of this number. */
@@ -44,8 +44,25 @@ export const runnerGroups: Fact<RunnerGroup> = {
  * by its group, since its name and labels are chosen by whoever registers it.
  */
 export function isHostedGroup(group: RunnerGroup | undefined, ownerId: string | undefined): boolean {
-  const listing = group?.listings.find(
-    (one) => one.ownerId === undefined || ownerId === undefined || one.ownerId === ownerId,
+  const holdsOnlyTheirs = ({ hosted, selfHosted }: RunnerGroup['listings'][number]) =>
+    hosted.length > 0 && selfHosted === 0;
+  const listings = group?.listings ?? [];
+  // Organisations number their groups alike: of whom it is not known whose it is, it must hold for all.
+  if (ownerId === undefined) return listings.length > 0 && listings.every(holdsOnlyTheirs);
+  const listing = listings.find((one) => one.ownerId === undefined || one.ownerId === ownerId);
+  return listing !== undefined && holdsOnlyTheirs(listing);
+}
+
+type Worker = { hosted: boolean; groupId?: string | undefined };
+/** Whether a job of a run (by its key) was taken by a machine of one's own, and not by a larger one of the provider's in a group of the customer's. */
+export function isOwnMachine(
+  worker: Worker | undefined,
+  runKey: string,
+  read: (fact: typeof runnerGroups, key: string) => RunnerGroup | undefined,
+): boolean {
+  if (worker === undefined || worker.hosted) return false;
+  const { groupId } = worker;
+  return (
+    groupId === undefined || !isHostedGroup(read(runnerGroups, keyBeside(runKey, runnerGroupId(groupId))), undefined)
   );
-  return listing !== undefined && listing.hosted.length > 0 && listing.selfHosted === 0;
 }

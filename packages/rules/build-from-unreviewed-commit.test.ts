@@ -868,3 +868,12 @@ describe('tags, releases, deployments, workflows', () => {
     play('09:10 mallory starts run 7 of ci in acme/app at evil', {}, { before: [] });
   });
 });
+
+test('a pull request’s run on a larger machine of GitHub’s in a group of yours is work', () => {
+  const groups = { 'tripline.inventory.runner_groups': [{ id: '7', name: 'large', hosted: ['large'], selfHosted: 0 }] };
+  const text = `
+    09:00  ada  starts run 7 of ci in acme/app at c1 (trigger pull_request; on feature)
+    09:01  ada  starts job build of run 7 (on large_ab12; group large; group id 7; labels large)`;
+  expectTimeline(rule, text, { before: [inventory(groups)] });
+  expectTimeline(rule, `${text}   ← FOUND acme/app@c1`, { before: [inventory()] });
+});

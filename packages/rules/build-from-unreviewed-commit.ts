@@ -8,6 +8,7 @@ import type { Ref } from '@tripline/facts/refs';
 import { type Repository, repositories } from '@tripline/facts/repositories';
 import { type Place, placeOf, questionOf, reviewFacts, reviewReader } from '@tripline/facts/review-reader';
 import * as review from '@tripline/facts/reviewed';
+import { isOwnMachine, runnerGroups } from '@tripline/facts/runner-groups';
 import { type Attempt, differsInPlainJobs, environmentsOf, linesOf, type Run, runs } from '@tripline/facts/runs';
 import { type Account, commitKeyIn } from '@tripline/facts/things';
 import { z } from 'zod';
@@ -74,7 +75,7 @@ export const rule = defineRule<unknown, Settings>({
   settings: settings as z.ZodType<Settings>,
   learns: false,
   concludes: {
-    uses: [runs, deployments, ...reviewFacts],
+    uses: [runs, deployments, runnerGroups, ...reviewFacts],
     subjects({ fact, key, value, before }) {
       // Asked with every event of the run itself, since what is protected is read and not watched, and may be told late.
       if (fact === runs.id) return differsInPlainJobs(before as Run | undefined, value as Run) ? [] : [key];
@@ -198,7 +199,7 @@ function reasonOf(
     const isGiven = attempt.secrets.length > 0 || (attempt.trigger === 'pull_request_target' && usesSecrets);
     if (isGiven && !may.includes('secrets')) return { what: 'a pull request run that was given secrets' };
     if (deploys !== undefined && !may.includes('environment')) return { what: `a pull request’s, and ${deploys.what}` };
-    const isOnOwn = attempt.jobs.some(({ worker }) => worker?.hosted === false);
+    const isOnOwn = attempt.jobs.some(({ worker }) => isOwnMachine(worker, place.key, context.read));
     return isOnOwn && !may.includes('self-hosted') ? { what: 'a pull request run on a self-hosted runner' } : undefined;
   }
   if (deploys !== undefined) return deploys;

@@ -1,4 +1,5 @@
 import { expectTimeline } from '@tripline/testing/timeline/in-words';
+import { at } from '@tripline/testing/timeline/play';
 import { expect, test } from 'vitest';
 import { rule } from './self-hosted-runner-fork.ts';
 
@@ -66,4 +67,19 @@ test('GitHub’s machines in a group of yours are theirs, and yours in a group o
     09:01  mallory  starts job build of run 7 (on box-1; group GitHub Actions; group id 3; labels self-hosted)   ← FOUND acme/app#7
     `,
   );
+});
+
+test('larger machines of GitHub’s in a group of yours are theirs, once an inventory tells that the group holds no others', () => {
+  const inventory = (selfHosted: number) =>
+    at(Date.parse('2026-03-11T08:00:00Z'), 'dev.cdeventsx.tripline-inventory.observed', {
+      'tripline.inventory.part': 1,
+      'tripline.inventory.parts': 1,
+      'tripline.inventory.runner_groups': [{ id: '7', name: 'large', hosted: ['large'], selfHosted }],
+    });
+  const text = `
+    09:00  eve  starts run 7 of ci in acme/app at c1 (trigger pull_request; of fork eve)
+    09:01  eve  starts job build of run 7 (on large_ab12; group large; group id 7; labels large)`;
+  expectTimeline(rule, text, { before: [inventory(0)] });
+  expectTimeline(rule, `${text}   ← FOUND acme/app#7`, { before: [inventory(1)] });
+  expectTimeline(rule, `${text}   ← FOUND acme/app#7`);
 });

@@ -1,5 +1,6 @@
 import type { Intent } from '@tripline/contracts/response';
-import { type Attempt, type Job, type Run, runs } from '@tripline/facts/runs';
+import { isOwnMachine, runnerGroups } from '@tripline/facts/runner-groups';
+import { type Job, type Run, runs } from '@tripline/facts/runs';
 import { conclusion } from './builders/conclusion.ts';
 import { targetOf } from './builders/seen.ts';
 
@@ -19,15 +20,20 @@ export const rule = conclusion({
   owasp: ['CICD-SEC-4', 'CICD-SEC-7'],
   falseAlarms: [
     'Contributors that you trust with the machine: an exception for their login.',
+    'Larger machines of the provider’s in a group of yours, until an inventory tells of the group.',
     'Machines that are made for one job and thrown away, in a network of their own: an exception for the runner.',
     'Forks within the organisation, where everybody works so: an exception for the repository.',
   ],
   about: runs,
-  where: ({ attempts }) => attempts.some((attempt) => attempt.fork === true && ownJobs(attempt).length > 0),
-  conclude: (run, { key }) =>
+  uses: [runnerGroups],
+  where: ({ attempts }) =>
+    attempts.some(({ fork, jobs }) => fork === true && jobs.some(({ worker }) => worker?.hosted === false)),
+  conclude: (run, { key, read, watch }) =>
     run.attempts.flatMap((attempt) => {
-      const jobs = ownJobs(attempt);
-      if (attempt.fork !== true || jobs.length === 0) return [];
+      const ownJobs = (look: typeof read) => attempt.jobs.filter(({ worker }) => isOwnMachine(worker, key, look));
+      // Thousands of runs look at their group; only those watch it of which something stands.
+      if (attempt.fork !== true || ownJobs(read).length === 0) return [];
+      const jobs = ownJobs(watch);
       const repository = run.repository.name;
       const runId = `${repository}#${run.id}`;
       const who = attempt.actor?.login ?? 'somebody unnamed';
@@ -68,10 +74,6 @@ export const rule = conclusion({
       };
     }),
 });
-
-function ownJobs({ jobs }: Attempt): Job[] {
-  return jobs.filter(({ worker }) => worker?.hosted === false);
-}
 
 /** Stops the run and gives its machines no further job. */
 function responseTo(key: string, { id, repository }: Run, jobs: readonly Job[]): Intent[] {
