@@ -10,6 +10,8 @@ export type Override = {
   severity?: Severity | undefined;
   /** Findings less sure than that are told to nobody. */
   minConfidence?: Confidence | undefined;
+  /** Whether its findings may page anybody; they are told all the same. */
+  page?: boolean | undefined;
   settings?: Record<string, unknown> | undefined;
 };
 
@@ -45,7 +47,7 @@ export function configureRule(
 }
 
 /** What overrides say of a rule in a workspace: of several that of the workspace, else the last. */
-export function overridden<F extends 'severity' | 'minConfidence'>(
+export function overridden<F extends 'severity' | 'minConfidence' | 'page'>(
   overrides: readonly Override[] | undefined,
   field: F,
   of: { rule: string; workspace: string },

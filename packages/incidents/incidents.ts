@@ -23,6 +23,8 @@ export type Incident = {
   updatedAt: string;
   /** Counts the pages after the first: a new one is to ring anew. */
   pageGeneration: number;
+  /** The gravest severity of what may page in it; `none` where nothing may. */
+  pageSeverity: Severity | 'none';
   /** The page that whoever acknowledged it answered; null where nobody has. */
   answeredGeneration: number | null;
   acknowledged: { at: string; by: Actor } | null;
@@ -323,6 +325,7 @@ function toIncident(row: IncidentRow): Incident {
     openedAt: row.opened_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
     pageGeneration: row.page_generation,
+    pageSeverity: row.page_severity ?? row.severity,
     answeredGeneration: row.state === 'acknowledged' ? (row.acknowledged_generation ?? 0) : null,
     acknowledged: row.acknowledged_at &&
       row.acknowledged_by && { at: row.acknowledged_at.toISOString(), by: row.acknowledged_by },

@@ -20,6 +20,8 @@ export type OpenIncident = {
   workspace: string;
   state: IncidentState;
   severity: Severity;
+  /** The gravest that may page; `none` where none of its findings may. */
+  pageSeverity: Severity | 'none';
   title: string;
   version: number;
   openedMs: number;
@@ -31,6 +33,8 @@ export type OpenIncident = {
   resolvedByUs: boolean;
   /** Findings that are not retracted, by their severity; and how many there are in all. */
   standing: Partial<Record<Severity, number>>;
+  /** Of those, the ones that may page. */
+  paging: Partial<Record<Severity, number>>;
   total: number;
   /** See migrations/0018_silences.sql. */
   pageGeneration: number;
@@ -43,10 +47,13 @@ export type OpenIncident = {
 };
 
 /** What a finding is joined by. */
-type Joining = Pick<Finding, 'id' | 'rule' | 'title' | 'severity' | 'workspace' | 'entities' | 'detectedAt'>;
+type Joining = Pick<Finding, 'id' | 'rule' | 'title' | 'severity' | 'workspace' | 'entities' | 'detectedAt'> & MayPage;
+
+/** Absent: the finding may page. */
+type MayPage = { pages?: boolean };
 
 /** A finding that stands again. */
-type Again = Pick<Finding, 'id' | 'rule' | 'title' | 'severity' | 'detectedAt'>;
+type Again = Pick<Finding, 'id' | 'rule' | 'title' | 'severity' | 'detectedAt'> & MayPage;
 
 /** What a finding has more; `severity` where it rose from `former`. `lines`: of evidence, how many are new. */
 export type Grown = {
@@ -58,7 +65,7 @@ export type Grown = {
   entities: readonly Entity[];
   lines: number;
   atMs: number;
-};
+} & MayPage;
 
 export type HistoryLine = { incident: OpenIncident; kind: IncidentEventKind; detail: Record<string, unknown> };
 
@@ -137,6 +144,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       workspace,
       state: 'open',
       severity,
+      pageSeverity: finding.pages === false ? 'none' : severity,
       title,
       version: 1,
       openedMs: atMs,
@@ -145,6 +153,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       resolvedMs: null,
       resolvedByUs: false,
       standing: {},
+      paging: {},
       total: 0,
       pageGeneration: 0,
       acknowledgedSeverity: null,
@@ -163,8 +172,9 @@ export function createJoining(known: readonly OpenIncident[]) {
     incident.changed = true;
   }
 
-  function count(incident: OpenIncident, severity: Severity, by: 1 | -1): void {
+  function count(incident: OpenIncident, severity: Severity, by: 1 | -1, pages = true): void {
     incident.standing[severity] = (incident.standing[severity] ?? 0) + by;
+    if (pages) incident.paging[severity] = (incident.paging[severity] ?? 0) + by;
   }
 
   function reopen(incident: OpenIncident, detail: Record<string, unknown>): void {
@@ -177,19 +187,22 @@ export function createJoining(known: readonly OpenIncident[]) {
   /**
    * Pages again where a finding makes the incident graver, or is as grave as what somebody acknowledged: the page that they
    * answered said less. One that nobody has answered yet rings already, but not of what is always told. What became
-   * critical is nobody's any more.
+   * critical is nobody's any more. A finding that may not page makes the incident graver and rings nobody.
    */
   function page(
     incident: OpenIncident,
-    { id, rule, title, severity }: Pick<Finding, 'id' | 'rule' | 'title' | 'severity'>,
+    { id, rule, title, severity, pages = true }: Pick<Finding, 'id' | 'rule' | 'title' | 'severity'> & MayPage,
   ): void {
     const former = incident.severity;
     const rises = !isAtLeast(former, severity);
     if (rises) incident.severity = severity;
+    if (!pages) return;
+    const pagesMore = incident.pageSeverity === 'none' || !isAtLeast(incident.pageSeverity, severity);
+    if (pagesMore) incident.pageSeverity = severity;
     const isAcknowledged = incident.state === 'acknowledged';
     const answered = isAcknowledged && (incident.acknowledgedGeneration ?? 0) === incident.pageGeneration;
     const isAsGrave = answered && isAtLeast(severity, incident.acknowledgedSeverity ?? former);
-    if (!rises && !isAsGrave && !alwaysTold.has(rule)) return;
+    if (!pagesMore && !isAsGrave && !alwaysTold.has(rule)) return;
     incident.pageGeneration += 1;
     const detail = { finding: id, title, severity, ...(rises ? { former } : {}), generation: incident.pageGeneration };
     history.push({ incident, kind: 'paged', detail });
@@ -211,7 +224,7 @@ export function createJoining(known: readonly OpenIncident[]) {
         touch(incident, atMs);
         if (incident.state === 'resolved') reopen(incident, detail);
       }
-      count(incident, finding.severity, 1);
+      count(incident, finding.severity, 1, finding.pages);
       incident.total += 1;
       if (joined === undefined) history.push({ incident, kind: 'opened', detail });
       else if (incident.total <= toldFindings) history.push({ incident, kind: 'joined', detail });
@@ -223,16 +236,19 @@ export function createJoining(known: readonly OpenIncident[]) {
     retract(
       incident: OpenIncident,
       severity: Severity,
-      retraction: { findingId: string; reason: string; atMs: number },
+      retraction: { findingId: string; reason: string; atMs: number } & MayPage,
     ): boolean {
       if (incident.state === 'resolved') return false;
       touch(incident, retraction.atMs);
-      count(incident, severity, -1);
+      count(incident, severity, -1, retraction.pages);
       const { findingId, reason } = retraction;
       if (incident.total <= toldFindings) {
         history.push({ incident, kind: 'withdrawn', detail: { finding: findingId, reason } });
       }
-      if (gravest(incident) === undefined) {
+      if (gravest(incident.standing) !== undefined) {
+        // What is left may page nobody.
+        if (gravest(incident.paging) === undefined) incident.pageSeverity = 'none';
+      } else {
         const resolved = { state: 'resolved', resolution: 'false', resolvedMs: retraction.atMs } as const;
         Object.assign(incident, { ...resolved, resolvedByUs: true } satisfies Partial<OpenIncident>);
         history.push({ incident, kind: 'resolved', detail: { resolution: 'false', reason } });
@@ -244,7 +260,7 @@ export function createJoining(known: readonly OpenIncident[]) {
      * a person resolved the incident: what people decided stays.
      */
     reinstate(incident: OpenIncident, severity: Severity, finding: Again): boolean {
-      count(incident, severity, 1);
+      count(incident, severity, 1, finding.pages);
       if (incident.state === 'resolved' && !incident.resolvedByUs) return false;
       touch(incident, Date.parse(finding.detectedAt));
       const detail = { finding: finding.id, rule: finding.rule, title: finding.title, again: true };
@@ -252,6 +268,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       if (incident.total <= toldFindings) history.push({ incident, kind: 'joined', detail });
       // It stands as it was found first: it makes nothing graver.
       if (isAtLeast(incident.severity, finding.severity)) page(incident, finding);
+      else if (incident.pageSeverity === 'none' && finding.pages !== false) incident.pageSeverity = incident.severity;
       return true;
     },
     /** What a finding rests on is proved. False when the incident is resolved: what people decided stays. */
@@ -266,10 +283,10 @@ export function createJoining(known: readonly OpenIncident[]) {
      * people resolved stays so, unless the severity rose and a finding could still join. False when nobody is told.
      */
     grow(incident: OpenIncident, grown: Grown): boolean {
-      const { findingId, rule, title, severity, former, entities, lines, atMs } = grown;
+      const { findingId, rule, title, severity, former, entities, lines, atMs, pages } = grown;
       if (severity !== undefined) {
-        count(incident, former, -1);
-        count(incident, severity, 1);
+        count(incident, former, -1, pages);
+        count(incident, severity, 1, pages);
       }
       if (incident.state === 'resolved') {
         if (severity === undefined || !takes(incident, atMs)) return false;
@@ -280,26 +297,28 @@ export function createJoining(known: readonly OpenIncident[]) {
       const rises = severity === undefined ? {} : { severity, former };
       history.push({ incident, kind: 'grown', detail: { finding: findingId, title, lines, named, ...rises } });
       for (const entity of entities) index(incident, entity);
-      if (severity !== undefined) page(incident, { id: findingId, rule, title, severity });
+      if (severity !== undefined)
+        page(incident, { id: findingId, rule, title, severity, ...(pages === undefined ? {} : { pages }) });
       return true;
     },
     /** A finding of `severity` falls to low, and the incident to the gravest that still stands in it. */
     lower(
       incident: OpenIncident,
       severity: Severity,
-      { findingId, reason, atMs }: { findingId: string; reason: string; atMs: number },
+      { findingId, reason, atMs, pages }: { findingId: string; reason: string; atMs: number } & MayPage,
     ): void {
-      count(incident, severity, -1);
-      count(incident, 'low', 1);
+      count(incident, severity, -1, pages);
+      count(incident, 'low', 1, pages);
       if (incident.state === 'resolved') return;
       touch(incident, atMs);
-      incident.severity = gravest(incident) ?? 'low';
+      incident.severity = gravest(incident.standing) ?? 'low';
+      incident.pageSeverity = gravest(incident.paging) ?? 'none';
       history.push({ incident, kind: 'lowered', detail: { finding: findingId, reason } });
     },
   };
 }
 
 /** The gravest severity of what stands in an incident; undefined when nothing does. */
-function gravest({ standing }: OpenIncident): Severity | undefined {
-  return severities.findLast((severity) => (standing[severity] ?? 0) > 0);
+function gravest(counts: OpenIncident['standing']): Severity | undefined {
+  return severities.findLast((severity) => (counts[severity] ?? 0) > 0);
 }

@@ -67,6 +67,8 @@ type KnownFinding = {
   silenced: boolean;
   /** The finding of a narrower rule that speaks for it. */
   supersededBy: string | null;
+  /** Whether it may page. */
+  pages: boolean;
   /** What exceptions and silences look at. */
   facts: Facts;
 };
@@ -89,6 +91,7 @@ type Insert = {
   silence: Silence | null;
   exception: Excepted | null;
   supersededBy: string | null;
+  pages: boolean;
 };
 
 /**
@@ -96,13 +99,15 @@ type Insert = {
  * caller has moved its position there already, so nobody else writes findings of these workspaces meanwhile; people may
  * act on incidents, whose rows are locked. A finding that stands there already adds nothing; one that was retracted stands
  * again. `ofConfig`: the silences of tripline.yaml; those that people added are read along. What an exception covers, by `coveredBy`,
- * is kept and told to nobody, and so is what a narrower rule found too, until that is taken back.
+ * is kept and told to nobody, and so is what a narrower rule found too, until that is taken back. What may not page, by `mayPage`,
+ * is told and rings nobody.
  */
 export async function recordVerdicts(
   client: ClientBase,
   verdicts: readonly RuleVerdict[],
   ofConfig: readonly Silence[],
   coveredBy: (finding: Exceptable) => Excepted | undefined = () => undefined,
+  mayPage: (finding: Pick<Finding, 'rule' | 'workspace'>) => boolean = () => true,
 ): Promise<Recorded> {
   const recorded: Recorded = { ...nothingRecorded };
   if (verdicts.length === 0) return recorded;
@@ -135,7 +140,7 @@ export async function recordVerdicts(
       const { retraction } = verdict;
       if (one === undefined || one.retracted) continue;
       const incident = incidentIn(one);
-      if (incident !== null && !joining.retract(incident, one.severity, retraction)) continue;
+      if (incident !== null && !joining.retract(incident, one.severity, { ...retraction, pages: one.pages })) continue;
       one.retracted = true;
       retractions.set(id, retraction);
       recorded.retracted += 1;
@@ -144,13 +149,14 @@ export async function recordVerdicts(
       const exception = supersededBy === null ? (coveredBy(finding) ?? null) : null;
       const isHeld = supersededBy !== null || exception !== null;
       const silence = isHeld ? null : (silenceOf(finding, allSilences) ?? null);
-      const incident = isHeld || silence !== null ? null : joining.find(finding);
+      const pages = mayPage(finding);
+      const incident = isHeld || silence !== null ? null : joining.find({ ...finding, pages });
       const { severity, unproven = false } = finding;
       const excepted = exception !== null;
       const silenced = silence !== null;
-      const of = { severity, unproven, excepted, silenced, supersededBy, facts: finding };
+      const of = { severity, unproven, excepted, silenced, supersededBy, pages, facts: finding };
       standing.set(id, { incident, retracted: false, ...of });
-      inserts.set(id, { finding, incident, silence, exception, supersededBy });
+      inserts.set(id, { finding, incident, silence, exception, supersededBy, pages });
       if (incident !== null) remediate.add(id);
       if (supersededBy !== null) recorded.superseded += 1;
       else recorded[exception !== null ? 'excepted' : silence === null ? 'found' : 'silenced'] += 1;
@@ -169,7 +175,8 @@ export async function recordVerdicts(
       if (insert !== undefined) insert.supersededBy = supersededBy;
       recorded.reinstated += 1;
       const incident = incidentIn(one);
-      if (incident !== null && joining.reinstate(incident, one.severity, verdict.finding)) remediate.add(id);
+      const again = { ...verdict.finding, pages: one.pages };
+      if (incident !== null && joining.reinstate(incident, one.severity, again)) remediate.add(id);
       else if (spoke && supersededBy === null) tell(id, one, Date.parse(verdict.finding.detectedAt));
     }
   }
@@ -183,7 +190,8 @@ export async function recordVerdicts(
     recorded.grown += 1;
     const tells = severity !== undefined || entities.length > 0;
     const lines = evidence.length;
-    const told = { findingId, rule, title, entities, lines, atMs, former: one.severity, ...(severity && { severity }) };
+    const { pages, severity: former } = one;
+    const told = { findingId, rule, title, entities, lines, atMs, pages, former, ...(severity && { severity }) };
     const incident = incidentIn(one);
     if (tells && incident !== null && joining.grow(incident, told)) remediate.add(findingId);
     if (severity !== undefined) one.severity = severity;
@@ -204,7 +212,7 @@ export async function recordVerdicts(
     one.excepted = false;
     one.silenced = false;
     const detectedAt = new Date(atMs).toISOString();
-    one.incident = joining.find({ ...one.facts, id, detectedAt, severity: one.severity });
+    one.incident = joining.find({ ...one.facts, id, detectedAt, severity: one.severity, pages: one.pages });
     const insert = inserts.get(id);
     if (insert === undefined) toldNow.set(id, one.incident);
     else Object.assign(insert, { incident: one.incident, exception: null, silence: null });
@@ -230,18 +238,18 @@ export async function recordVerdicts(
   /** A narrower rule supersedes a finding, or no longer does. */
   function laySuperseded({ findingId, atMs, by = null, rule }: FindingChange, one: Standing): Change {
     const spoke = one.supersededBy !== null;
-    const { incident, severity, facts } = one;
+    const { incident, severity, facts, pages } = one;
     one.supersededBy = by;
     const insert = inserts.get(findingId);
     if (insert !== undefined) insert.supersededBy = by;
     if (by !== null) {
       recorded.superseded += 1;
       const reason = `finding ${by.slice(0, 8)} of a narrower rule says the same`;
-      if (!spoke && incident !== null) joining.retract(incident, severity, { findingId, reason, atMs });
+      if (!spoke && incident !== null) joining.retract(incident, severity, { findingId, reason, atMs, pages });
     } else if (incident === null) tell(findingId, one, atMs);
     else {
       const { title } = facts;
-      const again = { id: findingId, rule, title, severity, detectedAt: new Date(atMs).toISOString() };
+      const again = { id: findingId, rule, title, severity, pages, detectedAt: new Date(atMs).toISOString() };
       if (joining.reinstate(incident, severity, again)) remediate.add(findingId);
     }
     return { supersededBy: by };
@@ -264,7 +272,7 @@ export async function recordVerdicts(
       return { unproven: false };
     }
     if (before?.lowered !== undefined) return {};
-    if (incident !== null) joining.lower(incident, one.severity, { findingId, reason, atMs });
+    if (incident !== null) joining.lower(incident, one.severity, { findingId, reason, atMs, pages: one.pages });
     one.severity = 'low';
     recorded.lowered += 1;
     return { lowered: { reason, atMs } };
@@ -319,7 +327,7 @@ async function readAndLock(
     name: 'verdicts-known',
     text: `WITH known AS MATERIALIZED (
        SELECT id, incident, withdrawn_at IS NOT NULL AS retracted, severity, unproven, excepted IS NOT NULL AS excepted,
-         silenced_by IS NOT NULL AS silenced,
+         silenced_by IS NOT NULL AS silenced, pages,
          superseded_by AS "supersededBy", json_build_object('workspace', workspace, 'rule', rule, 'subject', subject,
            'title', title, 'confidence', confidence, 'entities', entities) AS facts
        FROM findings
@@ -384,19 +392,22 @@ type IncidentRow = Omit<OpenIncident, 'entities' | 'changed' | 'id'> & { id: str
 /** Read after the lock is had, so that what people did meanwhile is seen. */
 async function readIncidents(client: ClientBase, ids: readonly string[]): Promise<OpenIncident[]> {
   const { rows } = await client.query<IncidentRow>(
-    `SELECT i.id, i.workspace, i.state, i.severity, i.title, i.version, i.resolution,
+    `SELECT i.id, i.workspace, i.state, i.severity, coalesce(i.page_severity, i.severity) AS "pageSeverity", i.title, i.version,
+       i.resolution,
        coalesce(i.resolved_by->>'via' = 'tripline', false) AS "resolvedByUs",
        substr(i.id, 5)::bigint AS ordinal,
        extract(epoch FROM i.opened_at)::float8 * 1000 AS "openedMs",
        extract(epoch FROM ${lastVerdict})::float8 * 1000 AS "lastVerdictMs",
        extract(epoch FROM i.resolved_at)::float8 * 1000 AS "resolvedMs",
        i.page_generation AS "pageGeneration", i.acknowledged_severity AS "acknowledgedSeverity",
-       i.acknowledged_generation AS "acknowledgedGeneration", f.standing, f.total,
+       i.acknowledged_generation AS "acknowledgedGeneration", f.standing, f.paging, f.total,
        (SELECT coalesce(json_agg(json_strip_nulls(json_build_object('kind', e.kind, 'id', e.entity, 'key', e.key))), '[]')
         FROM incident_entities e WHERE e.incident = i.id) AS entities
      FROM incidents i, LATERAL (
-       SELECT coalesce(sum(count), 0)::int AS total, coalesce(json_object_agg(severity, standing), '{}') AS standing FROM (
-         SELECT severity, count(*), count(*) FILTER (WHERE withdrawn_at IS NULL AND superseded_by IS NULL) AS standing
+       SELECT coalesce(sum(count), 0)::int AS total, coalesce(json_object_agg(severity, standing), '{}') AS standing,
+         coalesce(json_object_agg(severity, paging), '{}') AS paging FROM (
+         SELECT severity, count(*), count(*) FILTER (WHERE withdrawn_at IS NULL AND superseded_by IS NULL) AS standing,
+           count(*) FILTER (WHERE pages AND withdrawn_at IS NULL AND superseded_by IS NULL) AS paging
          FROM findings WHERE incident = i.id GROUP BY severity) AS each
      ) f WHERE i.id IN (SELECT json_array_elements_text($1::json))`,
     [JSON.stringify(ids)],
@@ -432,10 +443,11 @@ async function write(
   const incidents = changed.map((incident, place) => ({
     ...incident,
     place,
+    pageSeverity: incident.pageSeverity === incident.severity ? null : incident.pageSeverity,
     entities: namedApart([...incident.entities.values()]),
   }));
   const fresh = new Set(inserts.map(({ finding }) => finding.id));
-  const findings = inserts.map(({ finding, incident, silence, exception, supersededBy }) => {
+  const findings = inserts.map(({ finding, incident, silence, exception, supersededBy, pages }) => {
     const retraction = retractions.get(finding.id);
     const retracted = retraction ? { atMs: retraction.atMs, retractedReason: retraction.reason } : {};
     const { lowered, ...rest } = changedBy(changes.get(finding.id), finding);
@@ -447,7 +459,7 @@ async function write(
       silencedBy: silence === null ? null : nameOfSilence(silence),
       silenceId: silence === null ? null : (silence.id ?? nameOfSilence(silence)),
       silencedUntil: silence?.until,
-      supersededBy,
+      ...{ supersededBy, pages },
       excepted: exception && { owner: exception.owner, reason: exception.reason, until: exception.until },
       ...retracted,
     };
@@ -524,13 +536,13 @@ WITH numbered AS MATERIALIZED (
   SELECT coalesce(c.id, 'INC-' || nextval('incident_numbers')) AS name, c.*
   FROM json_to_recordset($2::json) AS c(place int, id text, workspace text, state text, severity text, title text,
     version int, "openedMs" float8, "lastVerdictMs" float8, "resolvedMs" float8, resolution text,
-    "pageGeneration" int, entities json)
+    "pageGeneration" int, "pageSeverity" text, entities json)
 ), changed AS (
   INSERT INTO incidents AS i (id, workspace, state, severity, title, version, opened_at, updated_at, last_verdict_at,
-    resolved_at, resolved_by, resolution, page_generation, acknowledged_at, acknowledged_by)
+    resolved_at, resolved_by, resolution, page_generation, page_severity, acknowledged_at, acknowledged_by)
   SELECT name, workspace, state, severity, title, version, to_timestamp("openedMs" / 1000),
     to_timestamp("lastVerdictMs" / 1000), to_timestamp("lastVerdictMs" / 1000), to_timestamp("resolvedMs" / 1000),
-    CASE WHEN resolution IS NOT NULL THEN $1::jsonb END, resolution, "pageGeneration",
+    CASE WHEN resolution IS NOT NULL THEN $1::jsonb END, resolution, "pageGeneration", "pageSeverity",
     -- The table's checks see what is proposed first; whoever acknowledged stays.
     CASE WHEN state = 'acknowledged' THEN now() END, CASE WHEN state = 'acknowledged' THEN $1::jsonb END
   FROM numbered
@@ -538,7 +550,7 @@ WITH numbered AS MATERIALIZED (
     state = excluded.state, severity = excluded.severity, version = excluded.version,
     updated_at = greatest(i.updated_at, excluded.updated_at), last_verdict_at = excluded.last_verdict_at,
     resolved_at = excluded.resolved_at, resolved_by = excluded.resolved_by, resolution = excluded.resolution,
-    page_generation = excluded.page_generation,
+    page_generation = excluded.page_generation, page_severity = excluded.page_severity,
     -- An incident that opens anew is nobody's.
     acknowledged_at = CASE WHEN excluded.state <> 'open' AND i.state <> 'resolved' THEN i.acknowledged_at END,
     acknowledged_by = CASE WHEN excluded.state <> 'open' AND i.state <> 'resolved' THEN i.acknowledged_by END,
@@ -552,16 +564,18 @@ WITH numbered AS MATERIALIZED (
 ), found AS (
   INSERT INTO findings (id, incident, rule, workspace, subject, occasion, severity, confidence, title, summary,
     deciding_event, occurred_at, detected_at, evidence, entities, response, remedy, silence, attack, attack_version,
-    owasp, silenced_by, excepted, superseded_by, withdrawn_at, withdrawn_reason, unproven, lowered_at, lowered_reason)
+    owasp, silenced_by, excepted, superseded_by, withdrawn_at, withdrawn_reason, unproven, lowered_at, lowered_reason,
+    pages)
   SELECT f.id, n.name, rule, f.workspace, subject, occasion, f.severity, confidence, f.title, summary,
     "decidingEvent", "occurredAt", "detectedAt", evidence, f.entities, response, remedy, silence, attack,
     "attackVersion", owasp, "silencedBy", excepted, "supersededBy", to_timestamp("atMs" / 1000), "retractedReason",
-    coalesce(unproven, false), to_timestamp("loweredAtMs" / 1000), "loweredReason"
+    coalesce(unproven, false), to_timestamp("loweredAtMs" / 1000), "loweredReason", coalesce(pages, true)
   FROM json_to_recordset($3::json) AS f(place int, id text, rule text, workspace text, subject text,
     occasion text, severity text, confidence text, title text, summary text, "decidingEvent" text,
     "occurredAt" timestamptz, "detectedAt" timestamptz, evidence jsonb, entities jsonb, response jsonb, remedy jsonb,
     silence text, attack text[], "attackVersion" text, owasp text[], "silencedBy" text, excepted jsonb, "supersededBy" text, "atMs" float8,
-    "retractedReason" text, unproven boolean, "loweredAtMs" float8, "loweredReason" text)
+    "retractedReason" text, unproven boolean, "loweredAtMs" float8, "loweredReason" text,
+    pages boolean)
   LEFT JOIN numbered n ON n.place = f.place
 ), silenced AS (
   -- Told when that is over, as far as it still stands.

@@ -1,5 +1,5 @@
 import { faultOfException } from '@tripline/contracts/exception';
-import { confidences, severities } from '@tripline/contracts/finding';
+import { alwaysTold, confidences, severities } from '@tripline/contracts/finding';
 import { faultOfScope, longestSilenceMs } from '@tripline/contracts/silence';
 import { z } from 'zod';
 
@@ -68,8 +68,19 @@ export const overrideSettings = z
       .enum(confidences)
       .optional()
       .describe('Findings that are less sure are kept like excepted ones, and told to nobody.'),
+    page: z
+      .boolean()
+      .optional()
+      .describe('Whether they may page (PagerDuty, and new pages in Slack). `false`: they are told, and ring nobody.'),
     settings: z.record(z.string(), z.unknown()).optional().describe("The rule's settings, over `rules.settings`."),
   })
-  .refine(({ severity, minConfidence, settings }) => severity ?? minConfidence ?? settings, {
-    error: 'it overrides nothing: give severity, minConfidence or settings',
+  .refine(
+    ({ severity, minConfidence, page, settings }) => (severity ?? minConfidence ?? page ?? settings) !== undefined,
+    {
+      error: 'it overrides nothing: give severity, minConfidence, page or settings',
+    },
+  )
+  .refine(({ rule, page }) => page !== false || !alwaysTold.has(rule), {
+    error: 'its findings always page, since what they tell of excuses others',
+    path: ['page'],
   });

@@ -167,8 +167,14 @@ async function tellEnded(
   { silence, workspace }: { silence: string; workspace: string },
 ): Promise<boolean> {
   // Locked, so that the detector retracts none of them meanwhile; whoever else is at it finds none left.
-  const { rows: found } = await client.query<{ id: string; severity: Severity; until: Date; silenced_by: string }>(
-    `SELECT f.id, f.severity, least(sf.until, s.expired_at) AS until, f.silenced_by FROM silenced_findings sf
+  const { rows: found } = await client.query<{
+    id: string;
+    severity: Severity;
+    pages: boolean;
+    until: Date;
+    silenced_by: string;
+  }>(
+    `SELECT f.id, f.severity, f.pages, least(sf.until, s.expired_at) AS until, f.silenced_by FROM silenced_findings sf
        JOIN findings f ON f.id = sf.finding LEFT JOIN silences s ON s.id = sf.silence
      WHERE sf.silence = $1 AND sf.workspace = $2 AND ${hasEnded} AND ${stands}
      ORDER BY f.id FOR NO KEY UPDATE OF f, sf`,
@@ -176,13 +182,14 @@ async function tellEnded(
   );
   if (found.length === 0) return false;
   const severity = severities.findLast((one) => found.some((finding) => finding.severity === one))!;
+  const pageSeverity = severities.findLast((one) => found.some((finding) => finding.pages && finding.severity === one));
   const count = found.length === 1 ? '1 finding' : `${found.length} findings`;
   const until = found[0]!.until.toISOString();
   const title = `${count} silenced until ${until.slice(0, 16).replace('T', ' ')} still ${found.length === 1 ? 'stands' : 'stand'}`;
   const { rows } = await client.query<{ id: string }>(
-    `INSERT INTO incidents (id, workspace, severity, title, opened_at, updated_at, last_verdict_at)
-     SELECT 'INC-' || nextval('incident_numbers'), $1, $2, $3, at, at, at FROM clock_timestamp() AS at RETURNING id`,
-    [workspace, severity, title],
+    `INSERT INTO incidents (id, workspace, severity, page_severity, title, opened_at, updated_at, last_verdict_at)
+     SELECT 'INC-' || nextval('incident_numbers'), $1, $2, nullif($4, $2), $3, at, at, at FROM clock_timestamp() AS at RETURNING id`,
+    [workspace, severity, title, pageSeverity ?? 'none'],
   );
   const incident = rows[0]!.id;
   const ids = found.map(({ id }) => id);

@@ -7,6 +7,8 @@ export type IncidentReport = {
   workspace: string;
   state: IncidentState;
   severity: Severity;
+  /** The gravest of what may page; `none` where nothing may. Absent: `severity`. */
+  pageSeverity?: Severity | 'none';
   title: string;
   openedAt: string;
   acknowledged: { at: string; by: Actor } | null;

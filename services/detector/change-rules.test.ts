@@ -125,6 +125,18 @@ describe('rules that change while a partition is judged', () => {
     expect(next).toBe(4);
   });
 
+  test('what may not page is kept with what is found from then on', async () => {
+    const by = await detectorByHand(db, { rules: all });
+    await by.assign();
+    await by.batch(log.slice(0, 8));
+    const overrides = all.map(({ id }) => ({ rule: id, workspace: 'acme', page: false }));
+    await by.use({ ...by.ruleSet, version: 'quiet', overrides: [...overrides, { rule: all[0]!.id, page: true }] });
+    const before = (await db.pool.query('SELECT id FROM findings WHERE NOT pages')).rows;
+    await by.batch(log.slice(8));
+    const { rows } = await db.pool.query('SELECT count(*)::int AS quiet FROM findings WHERE NOT pages');
+    expect([before, rows[0].quiet > 0]).toEqual([[], true]);
+  });
+
   test('the same rules with other silences leave what is in memory as it is', async () => {
     const by = await detectorByHand(db, { rules: all });
     await by.assign();

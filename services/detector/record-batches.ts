@@ -64,6 +64,7 @@ export async function recordBatches(
 ): Promise<Recorded> {
   const coveredBy = (finding: Exceptable) =>
     exceptionOf(finding, exceptions) ?? exceptionOfDoubt(finding, overridden(overrides, 'minConfidence', finding));
+  const mayPage = (finding: { rule: string; workspace: string }) => overridden(overrides, 'page', finding) !== false;
   if (isNothing(last)) {
     await keepBatch(pool, rows);
     return nothingRecorded;
@@ -79,7 +80,7 @@ export async function recordBatches(
       writeRuleState(steps, rows.partition, last.engineRows),
       writeTimers(steps, rows.partition, last.timers),
       addJobs(steps, last.jobs),
-      recordVerdicts(steps, last.verdicts, silences, coveredBy),
+      recordVerdicts(steps, last.verdicts, silences, coveredBy, mayPage),
       askAboutDeliveries(steps, last.questions),
     ]);
     await client.query('COMMIT');

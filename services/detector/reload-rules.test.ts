@@ -149,6 +149,7 @@ test.each([
     'exceptions: [{ rules: [grant-outlived-job], when: {}, owner: o, reason: r, until: 2030-01-01T00:00:00Z }]',
     'exceptions.0',
   ],
+  ['overrides: [{ rule: break-glass-opened, page: false }]', 'overrides.0.page: its findings always page'],
   ['rules: { files: [none] }', 'rules.files: none cannot be loaded: ENOENT'],
 ])('a tripline.yaml that is wrong changes nothing: %s', async (text, why) => {
   someRules();

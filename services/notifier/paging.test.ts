@@ -337,3 +337,37 @@ test('what waits for more to come survives the end of the process', async () => 
   const kinds = (await listMessages(db, { channel: 'slack' })).map(({ kind }) => kind);
   expect(kinds.slice(0, 2)).toEqual(['posted', 'updated']);
 });
+
+test('what an override keeps from paging is told, and rings nobody until something that may page comes', async () => {
+  const { slack, pagerduty } = await start();
+  const id = await find(db, { severity: 'critical', title: 'a key was added', pages: false });
+  await settled();
+  expect(await find(db, { severity: 'critical', title: 'another key was added', pages: false })).toBe(id);
+  await settled();
+  expect(pagerduty.actions()).toEqual([]);
+  expect([slack.posts().length, slack.broadcasts().length]).toEqual([1, 0]);
+  expect(await find(db, { severity: 'medium', title: 'a branch was unprotected' })).toBe(id);
+  await settled();
+  expect(pagerduty.actions()).toEqual([]);
+  expect(await find(db, { severity: 'high', title: 'the key was used' })).toBe(id);
+  await settled();
+  expect(pagerduty.actions()).toEqual([`trigger tripline:${id}:g3`]);
+  expect(await readIncident(db, id)).toMatchObject({ severity: 'critical', pageSeverity: 'high' });
+});
+
+test('what may not page lets an acknowledged incident be', async () => {
+  const { slack, pagerduty } = await start();
+  const id = await find(db, { severity: 'high', title: 'a key was added' });
+  await settled();
+  await acknowledge(db, id, ada);
+  await settled();
+  await find(db, { severity: 'critical', title: 'the key was used', pages: false });
+  await settled();
+  expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`, `acknowledge tripline:${id}`]);
+  expect(slack.broadcasts()).toEqual([]);
+  expect(await readIncident(db, id)).toMatchObject({
+    state: 'acknowledged',
+    severity: 'critical',
+    pageSeverity: 'high',
+  });
+});

@@ -28,6 +28,8 @@ export type FindingsTables = {
     resolution: Resolution | null;
     /** migrations/0018_silences.sql */
     page_generation: Generated<number>;
+    /** migrations/0095_pages.sql */
+    page_severity: Severity | 'none' | null;
     acknowledged_severity: Severity | null;
     acknowledged_generation: number | null;
   };
@@ -66,6 +68,8 @@ export type FindingsTables = {
     /** migrations/0030_growth.sql */
     excepted: ColumnType<Excepted | null, string | null, string | null>;
     superseded_by: string | null;
+    /** migrations/0095_pages.sql */
+    pages: Generated<boolean>;
   };
   incident_events: {
     id: GeneratedAlways<number>;

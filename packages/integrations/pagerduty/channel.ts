@@ -75,8 +75,9 @@ function compareIncident(
 ): Comparison<PagerDutyEvent> {
   const { report, version, pageGeneration } = incident;
   if (version <= notified.version) return { kind: 'in-sync' };
+  const { pageSeverity = report.severity } = report;
   const isGrave =
-    severities.indexOf(report.severity) >= severities.indexOf(minSeverity) ||
+    (pageSeverity !== 'none' && severities.indexOf(pageSeverity) >= severities.indexOf(minSeverity)) ||
     report.findings.some(({ rule, retracted }) => retracted === null && alwaysTold.has(rule));
   // A page that nobody has answered rings, whoever answered one before.
   const wanted = !isGrave ? 'resolved' : report.pagesAnew ? 'open' : report.state;

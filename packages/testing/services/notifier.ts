@@ -79,15 +79,25 @@ export async function joinFinding(db: Db, incident: string, title: string): Prom
 /** Records a finding about mallory as the detector does: it opens an incident, or joins the one that there is. */
 export async function find(
   db: Db,
-  options: { severity?: Severity; title?: string; rule?: string; response?: Intent[]; silence?: Silence } = {},
+  options: {
+    severity?: Severity;
+    title?: string;
+    rule?: string;
+    response?: Intent[];
+    silence?: Silence;
+    /** Whether it may page; true unless told otherwise. */
+    pages?: boolean;
+  } = {},
 ): Promise<string> {
-  const { silence, ...change } = options;
+  const { silence, pages = true, ...change } = options;
   counter += 1;
   const id = counter.toString(16).padStart(64, '0');
   const at = new Date().toISOString();
   const { retracted, ...sample } = sampleFinding();
   const finding = { ...sample, id, subject: id, occurredAt: at, detectedAt: at, ...change };
-  await inTransaction(db, (client) => recordVerdicts(client, [{ kind: 'found', finding }], silence ? [silence] : []));
+  await inTransaction(db, (client) =>
+    recordVerdicts(client, [{ kind: 'found', finding }], silence ? [silence] : [], undefined, () => pages),
+  );
   const { rows } = await db.pool.query<{ incident: string }>('SELECT incident FROM findings WHERE id = $1', [id]);
   return rows[0]!.incident;
 }
