@@ -21,8 +21,8 @@ export async function resumeQueued(db: Db, options: { maxPerHour: number }): Pro
        WHERE EXISTS (SELECT FROM waiting) AND r.acted_at > clock_timestamp() - interval '2 hours' AND ${holdsPlace}
        GROUP BY r.workspace, r.action
      )
-     SELECT DISTINCT w.finding FROM waiting w LEFT JOIN taken t USING (workspace, action)
-     WHERE w.place + coalesce(t.places, 0) <= $1`,
+     SELECT w.finding FROM waiting w LEFT JOIN taken t USING (workspace, action)
+     WHERE w.place + coalesce(t.places, 0) <= $1 GROUP BY w.finding ORDER BY min(w.place), w.finding`,
     [options.maxPerHour],
   );
   for (const { finding } of rows) {
@@ -44,7 +44,7 @@ export async function resumeRefused(db: Db): Promise<number> {
        RETURNING finding
      ), jobs AS (
        SELECT graphile_worker.add_job('remediate', payload := json_build_object('finding', finding),
-         job_key := 'remediate:' || finding) FROM (SELECT DISTINCT finding FROM again) AS findings
+         job_key := 'remediate:' || finding) FROM (SELECT DISTINCT finding FROM again ORDER BY finding) AS findings
      )
      SELECT (SELECT count(*)::int FROM again) AS steps, (SELECT count(*) FROM jobs) AS jobs`,
   );
@@ -98,7 +98,8 @@ export async function reviveRemediations(db: Db, options: { afterMs: number }): 
          AND attempts < max_attempts)
      UNION
      SELECT substr(key, length('remediate:') + 1) FROM graphile_worker.jobs
-     WHERE key LIKE 'remediate:%' AND locked_at < clock_timestamp() - $1 * interval '1 millisecond'`,
+     WHERE key LIKE 'remediate:%' AND locked_at < clock_timestamp() - $1 * interval '1 millisecond'
+     ORDER BY 1`,
     [options.afterMs],
   );
   for (const { finding } of rows) {
