@@ -18,6 +18,8 @@ const passed = [
   /^detector\.(after-read|before-begin|after-batch|after-findings|before-commit|after-commit)$/,
   /^notifier\.(before-claim|before-intent|after-record|after-release)$/,
   /^remediator\.(before-read|after-plan|before-claim|after-acting)$/,
+  // Here alone is there a publisher that has something to publish.
+  /^outbox\./,
 ];
 /** Passed once in the life of a data folder. */
 const isOfTheFirstStart = (failpoint: string) => /initdb|placing/.test(failpoint);

@@ -18,11 +18,21 @@ export function kill9(victim: Victim): Fault {
     name: `kill9-${victim.service}`,
     what: `kill -9 of the ${victim.service} before and after each I/O`,
     sizes: { ci: victim.sampled ?? 6, full: all.length, unit: 'points' },
-    run: (ground, size) => run(ground, victim, spread(all, size)),
+    run: async (ground, size) => {
+      const { outcome, hit } = await run(ground, victim, spread(all, size));
+      // A point that no process comes by tries nothing: in full, each must have been passed.
+      const never = size < all.length ? [] : [...new Set(all.map(nameOf))].filter((name) => !hit.has(name));
+      const differences = [...outcome.differences, ...never.map((name) => `${name} was never passed`)];
+      return { ...outcome, differences };
+    },
   };
 }
 
-async function run(ground: Ground, victim: Victim, failpoints: readonly string[]): Promise<FaultOutcome> {
+async function run(
+  ground: Ground,
+  victim: Victim,
+  failpoints: readonly string[],
+): Promise<{ outcome: FaultOutcome; hit: ReadonlySet<string> }> {
   await warmUp();
   const missed: string[] = [];
   const differences: string[] = [];
@@ -41,12 +51,13 @@ async function run(ground: Ground, victim: Victim, failpoints: readonly string[]
   // Some places are passed in rare moments only, and are named then; were it many, the play would prove nothing.
   if (missed.length > failpoints.length / 4)
     differences.push(`${missed.length} of ${failpoints.length} points were never passed`);
-  return {
+  const outcome: FaultOutcome = {
     size: `${failpoints.length - missed.length} points at ${hit.size} places`,
     compared: victim.compared,
     differences,
     figure: missed.length > 0 ? `planned and never passed: ${missed.join(', ')}` : '',
   };
+  return { outcome, hit };
 }
 
 const nameOf = (failpoint: string) => failpoint.split(':')[0]!;

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { detector } from './kill9.detector.ts';
+import { notifier } from './kill9.notifier.ts';
+import { receiver } from './kill9.receiver.ts';
+import { recorder } from './kill9.recorder.ts';
+import { remediator } from './kill9.remediator.ts';
+import { standalone } from './kill9.standalone.ts';
+import { points } from './points.ts';
+
+test('somebody dies at each point', () => {
+  const planned = new Set(
+    [receiver, detector, recorder, notifier, remediator, standalone].flatMap((victim) => victim.points),
+  );
+  expect(Object.keys(points).filter((name) => !planned.has(name))).toEqual([]);
+});
