@@ -137,7 +137,7 @@ const pushedLatelyMs = 60_000;
 /**
  * Whether an attempt ran the commit at which the default branch stood then. A run says a name, not whether it is a branch's
  * or a tag's; and an old run can be run again. Where nobody has heard where the branch stood, it counts unless a tag of the
- * name stood at the commit.
+ * name stood at the commit; where that was heard, and is kept no more, an old run that was run again counts for nothing.
  */
 function isAtHead(runKey: string, { repository }: Run, attempt: Attempt, context: GrantContext): boolean {
   const { ref, revision, startedMs } = attempt;
@@ -147,8 +147,9 @@ function isAtHead(runKey: string, { repository }: Run, attempt: Attempt, context
   const atMs = startedMs ?? Date.parse(attempt.time);
   // An inventory may have named the repository alone.
   const known = [byId, byName].flatMap((key) => context.read(refs, refKeyIn(key, 'branch', ref)) ?? []);
-  const heads = headsAround(known, atMs, context.settings.skewMs);
-  if (heads.length > 0) return heads.includes(revision);
+  const { heads, isWhole } = headsAround(known, atMs, context.settings.skewMs);
+  if (heads.includes(revision)) return true;
+  if (heads.length > 0 && (isWhole || attempt.attempt > 1)) return false;
   const tag = context.read(refs, refKeyIn(byId, 'tag', ref));
   return tag === undefined || !tag.moves.some(({ after }) => after === revision);
 }
@@ -158,19 +159,23 @@ function placeOf(key: string): [provider: string, instance: string] {
   return [provider!, instance!];
 }
 
-/** Where a branch stood at a time, or shortly before; empty where that is not known. */
-function headsAround(known: readonly Ref[], ms: number, skewMs: number): string[] {
+/**
+ * Where a branch stood at a time, or shortly before; empty where that is not known. `isWhole`: nothing that is kept says that
+ * it stood elsewhere too, as the next move does where it begins at none of these: of a busy branch the latest are kept.
+ */
+function headsAround(known: readonly Ref[], ms: number, skewMs: number): { heads: string[]; isWhole: boolean } {
   const stands = known
     .flatMap(({ moves, stood }) => [
-      ...moves.map(({ time, after }) => ({ ms: Date.parse(time), revision: after })),
-      ...stood.map(({ time, revision }) => ({ ms: Date.parse(time), revision })),
+      ...moves.map(({ time, before, after }) => ({ ms: Date.parse(time), before, revision: after })),
+      ...stood.map(({ time, revision }) => ({ ms: Date.parse(time), before: revision, revision })),
     ])
-    .filter((one) => one.ms <= ms + skewMs)
     .sort((a, b) => a.ms - b.ms);
-  const lately = stands.filter((one) => one.ms > ms - pushedLatelyMs);
+  const lately = stands.filter((one) => one.ms > ms - pushedLatelyMs && one.ms <= ms + skewMs);
   const stood = stands.findLast((one) => one.ms <= ms - pushedLatelyMs)?.revision;
   const before = stood ?? known.find(({ first }) => first !== undefined)?.first?.before;
-  return [...(before === undefined ? [] : [before]), ...lately.map(({ revision }) => revision)];
+  const heads = [...(before === undefined ? [] : [before]), ...lately.map(({ revision }) => revision)];
+  const next = stands.find((one) => one.ms > ms + skewMs)?.before;
+  return { heads, isWhole: next === undefined || heads.includes(next) };
 }
 
 /** The break-glass record, heard of before the act, under which it was done: the one that ends last. */

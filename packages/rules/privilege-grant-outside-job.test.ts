@@ -1,5 +1,6 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { expectSameInAnyOrder, standing } from '@tripline/testing/timeline/any-order';
+import { expectTimeline } from '@tripline/testing/timeline/in-words';
 import { at, type LoggedEventInput, playTimeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
 import { rule } from './privilege-grant-outside-job.ts';
@@ -352,4 +353,29 @@ test('each of many grants is found, and each costs the same', () => {
     id: `invite-${place}`,
   }));
   expect(standing({ rules: [rule], events, settings: granting, untilMs: s(120 * hour) })).toHaveLength(150);
+});
+
+describe('a default branch that is pushed to all day', () => {
+  const grant = (commit: string, attempt: number) => `
+    08:00     ada               pushes c0 to acme/access main
+    08:30     ada               pushes c1 to acme/access main
+    09:00     ada               starts run 7 of grant in acme/access at ${commit} (trigger workflow_dispatch; attempt ${attempt})
+    09:00:10  ada               starts job grant of run 7
+    09:01     acme-broker[bot]  gives bob push on acme/app`;
+  const end = `
+    09:10     acme-broker[bot]  takes bob off acme/app
+    09:11     ada               finishes job grant of run 7`;
+  const later = Array.from({ length: 40 }, (_, nth) => {
+    return `${10 + Math.floor(nth / 4)}:${(nth % 4) + 1}0 ada pushes d${nth} to acme/access main`;
+  }).join('\n');
+  const options = { settings: granting, anyOrder: false, thenMs: 80 * 3_600_000 };
+
+  test('makes no honest grant of this morning a finding', () => {
+    expectTimeline(rule, `${grant('c1', 1)}${end}\n${later}`, options);
+  });
+  test('excuses no old run that was run again', () => {
+    const found = '← FOUND collaborator:bob@acme/app';
+    const text = `${grant('c0', 2)}\n09:04 nothing happens ${found}${end}\n${later}`;
+    expectTimeline(rule, text, options);
+  });
 });
