@@ -1,4 +1,5 @@
 import { expectSameInAnyOrder } from '@tripline/testing/timeline/any-order';
+import { expectTimeline } from '@tripline/testing/timeline/in-words';
 import { at, playTimeline } from '@tripline/testing/timeline/play';
 import { expect, test } from 'vitest';
 import { rule } from './grant-outlived-job.ts';
@@ -189,4 +190,21 @@ test('a team or an app is no person of that name', () => {
     expect(findings).toHaveLength(1);
     expect(findings[0]!.entities).not.toContainEqual({ kind: 'user', id: 'ada' });
   }
+});
+
+test('a right that was raised is taken back by what leaves no more than was held before', () => {
+  const granting = {
+    grantingWorkflows: ['acme/access/.github/workflows/grant.yml'],
+    grantingActors: ['acme-broker[bot]'],
+  };
+  const text = (back: string, mark = '') => `
+    09:00     ada               starts run 7 of grant in acme/access at c1 (trigger workflow_dispatch)
+    09:00:10  ada               starts job grant of run 7
+    09:01     acme-broker[bot]  gives bob admin on acme/app (formerly push)
+    09:05     acme-broker[bot]  gives bob ${back} on acme/app (formerly admin)
+    09:06     ada               finishes job grant of run 7
+    09:08     nothing happens   ${mark}`;
+  const options = { settings: { [rule.id]: granting } };
+  expectTimeline(rule, text('push'), options);
+  expectTimeline(rule, text('maintain', '← FOUND collaborator:bob@acme/app'), options);
 });

@@ -1,10 +1,13 @@
+import { isRaised } from '@tripline/contracts/permission';
 import { type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { type BreakGlassRecord, breakGlass, recordsKey } from '@tripline/facts/break-glass';
 import { deliveries } from '@tripline/facts/deliveries';
 import {
+  formerOf,
   type Given,
   type Grant,
+  type GrantAct,
   grantKey,
   grants,
   isAddressedKey,
@@ -92,9 +95,18 @@ function removals(grant: Grant, act: Given, ms: number, context: GrantContext) {
     { id: grant.granteeId, name: act.grantee },
   );
   const others = grant.kind === 'org-invitation' ? context.watch(grants, member) : undefined;
-  return [...removalsSince(grant, 0), ...removalsSince(others, 0)]
+  return [...removalsSince(grant, 0), ...lowerings(grant, act), ...removalsSince(others, 0)]
     .map((one) => ({ act: one, atMs: timeOf(one, context).ms }))
     .filter(({ atMs }) => atMs >= ms);
+}
+
+/** A right that was raised is taken back by what leaves no more than was held before. */
+function lowerings(grant: Grant, act: Given): GrantAct[] {
+  const former = formerOf(grant, act);
+  if (former === undefined) return [];
+  return grant.acts.filter(
+    ({ did, permission }) => did === 'changed' && permission !== undefined && !isRaised(former, permission),
+  );
 }
 
 function conclusionOf(key: string, grant: Grant, act: Given, allowed: Allowed, settings: GrantingSettings): Conclusion {
@@ -166,6 +178,7 @@ export const rule = defineRule<null, GrantingSettings>({
     "A right that a granting workflow's job gave was not taken back when the job ended. " +
     "A grant made within a job's window must be removed by the job's end plus a grace; while the job is young each grace is looked whether it has ended. " +
     'So must one that a break-glass record excused, by the end of the record. Each grant is watched by itself, however many one job gives. ' +
+    'A right that was raised is taken back by what leaves no more than was held before. ' +
     'A job whose end is never heard of counts as ended after `maxJobMs`. A removal that was in time but is heard of late takes the finding back; one that came too late does not.',
   severity: 'high',
   confidence: 'high',
