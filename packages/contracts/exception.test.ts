@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Exception, exceptionOf, exceptionOfDoubt, faultOfException } from './exception.ts';
+import { type Exception, exceptionOf, exceptionOfDoubt, faultOfException, networkOf } from './exception.ts';
 
 const finding = {
   ...{
@@ -57,4 +58,96 @@ test('what is less sure than an override wants is excepted by it, but for what i
     reason: expect.stringContaining('its confidence is medium'),
   });
   expect(exceptionOfDoubt({ ...finding, rule: 'break-glass-opened' }, 'high')).toBeUndefined();
+});
+
+describe('what others may name as they like', () => {
+  const about = (kind: 'ref' | 'workflow' | 'user' | 'address', ...ids: string[]) =>
+    ids.map((id) => ({ kind, id }) as never as (typeof finding.entities)[number]);
+  const main = 'acme/app@refs/heads/main';
+  const release = 'acme/app/.github/workflows/release.yml@refs/heads/main';
+
+  test('a ref fits whole, in its repository', () => {
+    const fits = (...ids: string[]) => covers({ when: { ref: [main] } }, { entities: about('ref', ...ids) });
+    expect([fits(main), fits('Acme/App@refs/heads/main')]).toEqual([true, true]);
+    for (const other of ['mallory/app@refs/heads/main', 'acme/app@refs/tags/main', 'acme/app@refs/heads/Main'])
+      expect(fits(other), other).toBe(false);
+    expect([fits('acme/app@refs/heads/main2'), fits(main, 'acme/app@refs/heads/x'), fits()]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  test('a workflow fits by its file and the ref that it is of', () => {
+    const fits = (id: string) => covers({ when: { workflow: [release] } }, { entities: about('workflow', id) });
+    expect(fits(release)).toBe(true);
+    for (const other of ['mallory/evil', 'acme/other'])
+      expect(fits(release.replace('acme/app', other)), other).toBe(false);
+    expect(fits(release.replace('main', 'main@refs/heads/evil'))).toBe(false);
+    expect(fits(release.replace('release.yml', 'Release.yml'))).toBe(false);
+    expect(fits('acme/app/x@refs/heads/evil/.github/workflows/release.yml@refs/heads/main')).toBe(false);
+  });
+
+  test.each([
+    ['ref', 'main'],
+    ['ref', 'acme/app@refs/heads/*'],
+    ['ref', '*@refs/heads/main'],
+    ['ref', 'refs/heads/main'],
+    ['workflow', 'Release'],
+    ['workflow', 'acme/app/.github/workflows/release.yml'],
+    ['workflow', 'acme/app/.github/workflows/*@refs/heads/main'],
+    ['cidr', '0.0.0.0/0'],
+    ['cidr', '128.0.0.0/1'],
+    ['cidr', '::/0'],
+    ['cidr', '203.0.113.7'],
+    ['cidr', '203.0.113.0/33'],
+    ['cidr', '*'],
+  ])('%s may not be excepted as %s', (matcher, name) => {
+    expect(faultOfException({ rules: ['some-rule'], when: { [matcher]: [name] } })).toMatch(`when.${matcher}: `);
+  });
+
+  test('an account by its id is that account, whatever it is called', () => {
+    const key = 'github:github.com:user:41';
+    const called = (id: string, of: string) => ({ entities: [{ kind: 'user' as const, id, key: of }] });
+    expect(covers({ when: { user: [key] } }, called('renamed', key))).toBe(true);
+    expect(covers({ when: { user: [key] } }, called('release-bot', `${key}1`))).toBe(false);
+    expect(covers({ when: { user: [key] } }, { entities: about('user', 'release-bot') })).toBe(false);
+  });
+
+  test('an address fits where it lies in the network, and one that is not known does not', () => {
+    const when = { cidr: ['203.0.113.0/24', '2001:db8::/32'] };
+    const fits = (...ids: string[]) => covers({ when }, { entities: about('address', ...ids) });
+    expect([fits('203.0.113.7'), fits('2001:db8::1'), fits('::ffff:203.0.113.7')]).toEqual([true, true, true]);
+    expect([fits('203.0.114.7'), fits('203.0.113.7', '198.51.100.1'), fits(), fits('x')]).toEqual(Array(4).fill(false));
+    expect(faultOfException({ rules: ['some-rule'], when })).toBeUndefined();
+  });
+
+  test('an IPv4 network holds what has its bits', () => {
+    const ip = fc.tuple(...Array.from({ length: 4 }, () => fc.integer({ min: 0, max: 255 })));
+    const numberOf = (parts: number[]) => parts.reduce((sum, part) => sum * 256 + part, 0);
+    const bits = fc.integer({ min: 8, max: 32 });
+    fc.assert(
+      fc.property(ip, ip, bits, fc.boolean(), (base, other, length, near) => {
+        // By chance hardly any two are near.
+        const address = near ? base.map((part, at) => (at < length / 8 - 1 ? part : other[at]!)) : other;
+        const size = 2 ** (32 - length);
+        const isIn = Math.floor(numberOf(base) / size) === Math.floor(numberOf(address) / size);
+        expect(networkOf(`${base.join('.')}/${length}`)!(address.join('.'))).toBe(isIn);
+      }),
+    );
+  });
+
+  test('an IPv6 network holds what has its bits', () => {
+    const ip = fc.tuple(...Array.from({ length: 8 }, () => fc.integer({ min: 0, max: 0xffff })));
+    const numberOf = (parts: number[]) => parts.reduce((sum, part) => sum * 65_536n + BigInt(part), 0n);
+    const said = (parts: number[]) => parts.map((part) => part.toString(16)).join(':');
+    fc.assert(
+      fc.property(ip, ip, fc.integer({ min: 16, max: 128 }), fc.boolean(), (base, other, length, near) => {
+        const address = near ? base.map((part, at) => (at < length / 16 - 1 ? part : other[at]!)) : other;
+        const rest = BigInt(128 - length);
+        const isIn = numberOf(base) >> rest === numberOf(address) >> rest;
+        expect(networkOf(`${said(base)}/${length}`)!(said(address))).toBe(isIn);
+      }),
+    );
+  });
 });

@@ -1,24 +1,47 @@
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { alwaysTold, type Confidence, confidences, type Entity, type Finding } from './finding.ts';
 
-/** What an exception may look at; each fits where all things of that kind that the finding names are among those listed. */
+/**
+ * What an exception may look at; each fits where all things of that kind that the finding names are among those listed. What
+ * a finding does not name is not known, and fits nothing.
+ */
 export const exceptionMatchers = [
   'user',
   'repository',
+  'ref',
+  'workflow',
   'runner',
   'environment',
   'credential',
-] as const satisfies readonly Entity['kind'][];
+  'cidr',
+] as const;
+type Matcher = (typeof exceptionMatchers)[number];
+/** Matchers by which each listed thing is one thing, with the repository that it belongs to: others may make what begins like it. */
+const wholeForms: Partial<Record<Matcher, { form: RegExp; like: string }>> = {
+  ref: { form: /^[^/@\s*]+\/[^/@\s*]+@refs\/(?:heads|tags)\/[^\s*]+$/, like: 'acme/app@refs/heads/main' },
+  workflow: {
+    form: /^[^/@\s*]+\/[^/@\s*]+\/[^@\s*]+@refs\/(?:heads|tags)\/[^\s*]+$/,
+    like: 'acme/app/.github/workflows/release.yml@refs/heads/main',
+  },
+};
+/** The shortest prefixes of networks, by version: shorter ones hold whole regions of the world. */
+const shortestPrefix = { ipv4: 8, ipv6: 16 } as const;
 
 /**
  * What is in order although a rule finds it: decided by `owner`, until a day. The finding is kept, told to nobody and never
  * acted upon. A name fits whole, in any case, or by its beginning where it ends in `*`; a runner is named as findings do, such
- * as `github:github.com:runner:12:build-1`.
+ * as `github:github.com:runner:12:build-1`. Names change hands: what a finding knows by the provider's id is also named by that
+ * (`github:github.com:user:41`), whole.
+ *
+ * Whoever may push may make any branch or tag, and any file of a workflow in it; whoever forks has all of them under another
+ * repository. So a `ref` is named whole, with its repository, and a `workflow` with the ref that its file is of, in the letters
+ * that they have. Of a workflow the name that it gives itself says nothing.
  */
 export type Exception = {
   /** Ids of rules. */
   rules: readonly string[];
   workspace?: string | undefined;
-  when: { [M in (typeof exceptionMatchers)[number]]?: readonly string[] | undefined };
+  when: { [M in Matcher]?: readonly string[] | undefined };
   owner: string;
   reason: string;
   /** RFC 3339. */
@@ -40,7 +63,14 @@ export function exceptionOf<E extends Exception>(finding: Exceptable, exceptions
   return exceptions.find(({ rules, workspace, when, until }) => {
     if (!rules.includes(finding.rule) || Date.parse(until) <= Date.parse(finding.detectedAt)) return false;
     if (workspace !== undefined && workspace !== finding.workspace) return false;
-    return exceptionMatchers.every((kind) => allFit(when[kind], namesOf(finding.entities, kind)));
+    return exceptionMatchers.every((matcher) => {
+      const wanted = when[matcher];
+      const entities = finding.entities.filter(({ kind }) => kind === (matcher === 'cidr' ? 'address' : matcher));
+      return (
+        wanted === undefined ||
+        (entities.length > 0 && entities.every((entity) => wanted.some((one) => fits(matcher, one, entity))))
+      );
+    });
   });
 }
 
@@ -60,23 +90,53 @@ export function exceptionOfDoubt(
 export function faultOfException({ rules, when }: Pick<Exception, 'rules' | 'when'>): string | undefined {
   const always = rules.find((rule) => alwaysTold.has(rule));
   if (always !== undefined) return `${always} is always told`;
+  for (const [matcher, { form, like }] of Object.entries(wholeForms)) {
+    const wrong = when[matcher as Matcher]?.find((name) => !form.test(name));
+    if (wrong !== undefined) {
+      return `when.${matcher}: ${wrong} is no whole ${matcher}; write it as ${like}, without \`*\`, since others may make what begins like it`;
+    }
+  }
+  const wrong = when.cidr?.find((network) => networkOf(network) === undefined);
+  if (wrong !== undefined) {
+    const { ipv4, ipv6 } = shortestPrefix;
+    return `when.cidr: ${wrong} is no network that may be excepted; write it as 203.0.113.0/24 or 2001:db8::/32, of at least ${ipv4} bits (IPv4) or ${ipv6} (IPv6)`;
+  }
   const narrows = exceptionMatchers.some(
-    (kind) => when[kind]?.some((name) => name !== '*') && !when[kind]?.includes('*'),
+    (matcher) => when[matcher]?.some((name) => name !== '*') && !when[matcher]?.includes('*'),
   );
   return narrows
     ? undefined
     : `it would except everything: name in \`when\` at least one of ${exceptionMatchers.join(', ')}`;
 }
 
-const namesOf = (entities: readonly Entity[], kind: Entity['kind']) =>
-  entities.flatMap((entity) => (entity.kind === kind ? [entity.id] : []));
-
-function allFit(wanted: readonly string[] | undefined, names: readonly string[]): boolean {
-  if (wanted === undefined) return true;
-  return names.length > 0 && names.every((name) => wanted.some((one) => fits(one, name)));
-}
-
-function fits(wanted: string, name: string): boolean {
-  const [one, other] = [wanted.toLowerCase(), name.toLowerCase()];
+function fits(matcher: Matcher, wanted: string, { id, key }: Entity): boolean {
+  if (matcher === 'cidr') return networkOf(wanted)?.(id) === true;
+  if (key !== undefined && wanted === key) return true;
+  if (wholeForms[matcher] !== undefined) return inItsRepository(wanted) === inItsRepository(id);
+  const [one, other] = [wanted.toLowerCase(), id.toLowerCase()];
   return one.endsWith('*') ? other.startsWith(one.slice(0, -1)) : one === other;
 }
+
+/** The repository is the same in any case; refs and paths of files are not. */
+function inItsRepository(name: string): string {
+  const end = name.slice(name.indexOf('/') + 1).search(/[/@]/) + name.indexOf('/') + 1;
+  return name.slice(0, end).toLowerCase() + name.slice(end);
+}
+
+/** Whether an address lies in a network, given as `address/bits`; undefined where that is none, or one of too few bits. */
+export function networkOf(cidr: string): ((address: string) => boolean) | undefined {
+  const [, base = '', digits = ''] = /^([0-9a-fA-F:.]{2,45})\/(\d{1,3})$/.exec(cidr) ?? [];
+  const version = versionOf(base);
+  const bits = Number(digits);
+  if (version === undefined || bits < shortestPrefix[version] || bits > (version === 'ipv4' ? 32 : 128))
+    return undefined;
+  const network = new BlockList();
+  network.addSubnet(base, bits, version);
+  return (address) => {
+    const of = versionOf(address);
+    // An IPv4 address that is written as IPv6 is the IPv4 one, whichever way the network is written.
+    return of !== undefined && network.check(address, of);
+  };
+}
+const versionOf = (address: string): 'ipv4' | 'ipv6' | undefined =>
+  isIPv4(address) ? 'ipv4' : isIPv6(address) && !address.includes('%') ? 'ipv6' : undefined;

@@ -15,7 +15,13 @@ export const alwaysTold: ReadonlySet<string> = new Set(['break-glass-opened']);
 
 /** Who or what a finding is about. Findings of one workspace that share an entity join one incident. */
 export const entitySchema = z.object({
-  kind: z.enum(['user', 'repository', 'run', 'runner', 'credential', 'commit', 'grant', 'environment']),
+  kind: z.enum([
+    ...['user', 'repository', 'run', 'runner', 'credential', 'commit', 'grant', 'environment'],
+    // What exceptions look at beside these, named only where it is proved: a ref of the repository itself, as
+    // `owner/name@refs/heads/main`; a workflow with the ref that its file is of, as
+    // `owner/name/.github/workflows/release.yml@refs/heads/main`; the address from which somebody acted.
+    ...['ref', 'workflow', 'address'],
+  ] as const),
   /** What people call it, at the time of which the finding tells: a login, `owner/name`, `owner/name#run`. */
   id: z.string().min(1).max(512),
   /** Which one it is, by the provider's ids, such as `github:github.com:user:41`: names change hands. Absent where no event told an id. */

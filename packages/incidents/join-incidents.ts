@@ -90,6 +90,8 @@ const isShared = ({ kind, id }: Entity) => {
   const name = id.toLowerCase();
   return kind === 'user' && (name.endsWith('[bot]') || sharedAccounts.has(name));
 };
+/** Nobody looks for an incident by these. */
+const forExceptions: ReadonlySet<Entity['kind']> = new Set(['ref', 'workflow', 'address']);
 export const joins = (entity: Entity) => joiningKinds.includes(entity.kind) && !isShared(entity);
 const isAtLeast = (severity: Severity, other: Severity) => severities.indexOf(severity) >= severities.indexOf(other);
 
@@ -105,6 +107,7 @@ export function createJoining(known: readonly OpenIncident[]) {
   let ordinal = Math.max(0, ...known.map((incident) => incident.ordinal));
 
   function index(incident: OpenIncident, entity: Entity): void {
+    if (forExceptions.has(entity.kind)) return;
     const name = entityName(incident.workspace, entity);
     if (incident.entities.size >= mostEntities && !incident.entities.has(name)) return;
     incident.entities.set(name, entity);

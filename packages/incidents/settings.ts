@@ -35,6 +35,14 @@ const oneOrMore = (of: string) =>
     .transform((given) => (typeof given === 'string' ? [given] : given))
     .optional()
     .describe(`${of}: one or several, each whole, or ending in \`*\`. All that a finding names must be among them.`);
+const whole = (of: string) =>
+  z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .transform((given) => (typeof given === 'string' ? [given] : given))
+    .optional()
+    .describe(
+      `${of}: one or several, each whole. All that a finding names must be among them; one that names none does not fit.`,
+    );
 /** One of `exceptions` of tripline.yaml. */
 export const exceptionSettings = z
   .strictObject({
@@ -42,11 +50,16 @@ export const exceptionSettings = z
     workspace: z.string().optional().describe('Only in this workspace. Absent: in all.'),
     when: z
       .strictObject({
-        user: oneOrMore('Who is named, by login'),
+        user: oneOrMore('Who is named, by login or, safer, by id, as `github:github.com:user:41`'),
         repository: oneOrMore('Repositories, `owner/name`'),
+        ref: whole('Branches or tags, as `owner/name@refs/heads/main`, where a finding can prove which one it is'),
+        workflow: whole(
+          'Workflows by file and its ref, as `owner/name/.github/workflows/release.yml@refs/heads/main`, where a finding can prove it',
+        ),
         runner: oneOrMore('Runners'),
         environment: oneOrMore('Deployment environments'),
         credential: oneOrMore('Credentials'),
+        cidr: whole('Networks from which somebody acted, as `203.0.113.0/24`, where a finding names addresses'),
       })
       .describe('What must fit, all of it.'),
     owner: z.string().min(1).describe('Who answers for it.'),

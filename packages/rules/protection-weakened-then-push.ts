@@ -70,7 +70,7 @@ function verdictOf(
   key: string,
   withinMs: number,
 ) {
-  const { branch: ref, revision } = pushes[0]!.data;
+  const { branch: ref, type, revision } = pushes[0]!.data;
   const repository = pushes[0]!.repository!.name;
   const control = `${change.kind} ${change.name}`;
   const back = restoredBy !== undefined && afterMs(restoredBy, change) <= withinMs ? restoredBy : undefined;
@@ -90,7 +90,10 @@ function verdictOf(
     summary:
       `${relaxed.what}, and ${pushers} pushed to ${ref} meanwhile${back ? '; then it was put back' : ''}. ` +
       `What was pushed need not have passed what protects ${ref}.`,
-    entities: [{ kind: 'commit' as const, id: `${repository}@${revision}` }],
+    entities: [
+      { kind: 'commit' as const, id: `${repository}@${revision}` },
+      { kind: 'ref' as const, id: `${repository}@refs/${type === 'tag' ? 'tags' : 'heads'}/${ref}` },
+    ],
     remedy: [
       `Read what was pushed to ${ref}, and revert it unless somebody answers for it.`,
       `Put ${control} back as it was${back ? ', and look whether all of it is' : ''}.`,

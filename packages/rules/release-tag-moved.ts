@@ -70,7 +70,11 @@ export const rule = fromFacts({
           `Tag ${tag} of ${repository.name} stood on ${short(unheard ?? from)} and now stands on ${short(commit)}. ` +
           `Whoever uses it by name ${unheard ? 'ran other code until then; who moved it there was not told' : 'runs other code from now on'}.` +
           (together.length > 0 ? ' Other tags of the repository were moved within the hour.' : ''),
-        entities: [{ kind: 'commit', id: `${repository.name}@${unheard ?? commit}` }],
+        entities: [
+          { kind: 'commit', id: `${repository.name}@${unheard ?? commit}` },
+          // One that is made as a branch by the tag's name is neither of both.
+          ...(sight.data.isBranch ? [] : [{ kind: 'ref' as const, id: `${repository.name}@refs/tags/${tag}` }]),
+        ],
         response: unheard || sight.data.isBranch ? [] : [{ ...intent, ...targetOf(repository, key) }],
         remedy: [
           `Ask ${sight.by.name} whether they meant to; if not, put ${tag} back to ${short(from)} and end their sessions.`,
