@@ -152,7 +152,6 @@ describe('files', () => {
     'packages/contracts/attributes.ts': 'a table: one line an attribute',
     'packages/engine/engine.ts': 'one batch through all rules, all of whose state is rolled back together',
     'packages/facts/reviewed.ts': 'one verdict, each of whose conditions reads what the others found',
-    'packages/incidents/record-findings.ts': 'one transaction: what is known, what follows from it, what is written',
     'packages/sources/github/grant.ts': 'all of GitHub’s events that give or take a right',
     'packages/testing/stream.conformance.ts': 'one suite, played by both backends',
     'test/bench/timelines.ts': 'what the corpus tells, one timeline after the other',

@@ -10,7 +10,7 @@ const startMs = Date.parse('2026-03-01T00:00:00Z');
 const hourMs = 60 * minuteMs;
 
 /**
- * A rule that finds branch `a` once its letter of `finds` was heard of, and takes that back with its letter of `excuses`:
+ * A rule that finds branch `a` once its letter of `finds` was received, and takes that back with its letter of `excuses`:
  * branches of a repository are the letters.
  */
 function letters(id: string, finds: string, excuses: string, more: Partial<AnyRule> & { holdMs?: number } = {}) {

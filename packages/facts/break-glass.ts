@@ -12,7 +12,7 @@ const recordSchema = observedSchema.extend({
   reason: z.string(),
   fromMs: z.number(),
   toMs: z.number(),
-  /** Where in the log it was received: a record explains only what was heard of after it. */
+  /** Where in the log it was received: a record explains only what was received after it. */
   offset: z.number(),
 });
 export type BreakGlassRecord = z.infer<typeof recordSchema>;
@@ -27,7 +27,7 @@ const mostEach = 4;
 export const breakGlass: Fact<{ records: BreakGlassRecord[] }> = {
   id: 'break-glass',
   description:
-    'Who may act outside the usual way, why and until when, by signed records. A record speaks for a day at most, and for nothing that was heard of before it. ' +
+    'Who may act outside the usual way, why and until when, by signed records. A record speaks for a day at most, and for nothing that was received before it. ' +
     `Of one person's records the ${mostEach} that end last are known. A record names a login, not an account.`,
   reads: ['dev.cdeventsx.tripline-breakglass.opened'],
   value: z.object({ records: z.array(recordSchema) }) as z.ZodType<{ records: BreakGlassRecord[] }>,

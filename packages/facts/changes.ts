@@ -50,7 +50,7 @@ export const changeSchema = z.object({
   fork: z.boolean(),
   /** The branch that it comes from. */
   branch: z.string().optional(),
-  /** Whether its opening was heard of: if not, what came before could not have been. */
+  /** Whether its opening was received: if not, what came before could not have been. */
   opened: observedSchema.optional(),
   heads: z.array(headSchema),
   reviews: z.array(reviewSchema),

@@ -32,7 +32,7 @@ describe('what makes a control weaker', () => {
       'protection main of acme/app (pull_request_reviews_enforcement_level everyone → off)',
       'pull_request_reviews_enforcement_level',
     ],
-  ])('the first that is heard of it: %s', (what, aspects) => {
+  ])('the first that is received of it: %s', (what, aspects) => {
     expect(relaxed(`09:00  ada  relaxes ${what}`)).toEqual([`ada: ${aspects}`]);
   });
 

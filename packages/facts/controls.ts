@@ -49,7 +49,7 @@ export const controls: Fact<Controls> = {
   description:
     'Branch protections and rulesets as they changed: what each demands of a push, aspect by aspect, who may go round it, and which refs it covers. ' +
     'Only what keeps unreviewed commits out counts (reviews, who may push, force, deletion, signatures, being in force); checks that must pass do not. ' +
-    'What a control said before its first change that is heard of is known as far as that change tells it; a change that no webhook tells is not known.',
+    'What a control said before its first change that is received is known as far as that change tells it; a change that no webhook tells is not known.',
   reads: ['dev.cdeventsx.tripline-control.changed'],
   value: valueSchema,
   keys(event) {
@@ -191,7 +191,7 @@ function madeAgain(gone: ControlChange, all: readonly ControlChange[]): ControlC
     );
 }
 
-/** Of a classic protection what is no more covered is told by its pattern, though nothing was heard of it before. */
+/** Of a classic protection what is no more covered is told by its pattern, though nothing was received of it before. */
 function patternsLost({ kind }: ControlChange, aspects: Iterable<string>): string[] {
   if (kind !== 'branch-protection') return [];
   return [...aspects].flatMap((aspect) => (aspect.startsWith('covering ') ? [aspect.slice('covering '.length)] : []));

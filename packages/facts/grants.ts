@@ -61,7 +61,7 @@ export const mostActs = { firstPerPerson: 8, lastPerPerson: 8, ofAll: 100 } as c
 
 /**
  * Grants: who was given which right on what, by whom, and when it was taken back. A key a grant, by ids, so that a hundred
- * of them cost a hundred times one, and two keys of one title are two. An invitation to an organisation is heard of under
+ * of them cost a hundred times one, and two keys of one title are two. An invitation to an organisation is received under
  * its own id, and under the membership that it becomes.
  */
 export const grants: Fact<Grant> = {
@@ -104,7 +104,7 @@ export function grantKey(
   const id = `${of.kind}:${idOrName(of.targetId, of.target)}:${idOrName(grantee.id, grantee.name)}`;
   return thingKey(place.provider, place.instance, id);
 }
-/** Where invitations by address alone are heard of together: nobody knows yet who will come. */
+/** Where invitations by address alone are received together: nobody knows yet who will come. */
 export const addressedKey = (
   place: { provider: string; instance: string },
   organization: { id?: string | undefined; name: string },

@@ -127,7 +127,7 @@ export function isReviewedHead(revision: string, reader: ReviewReader, depth = 0
       const known = reader.change(change);
       const head = known?.merged.at(-1)?.head ?? known?.heads.at(-1)?.revision ?? known?.reviews.at(-1)?.revision;
       return head === undefined
-        ? unknown(revision, `nothing was heard of change #${change}`)
+        ? unknown(revision, `nothing was received of change #${change}`)
         : ofChange(change, head, undefined, reader, depth);
     });
     if (isBeneath) parts.push(isReviewedHead(base, reader, depth + 1));
@@ -141,7 +141,7 @@ export function isReviewedHead(revision: string, reader: ReviewReader, depth = 0
   );
 }
 
-/** Files that configure CI, of all commits from `revision` down to what is reviewed or was never heard of. */
+/** Files that configure CI, of all commits from `revision` down to what is reviewed or was never received. */
 export function ciPathsBeneath(revision: string, reader: ReviewReader): { paths: string[]; seen: Seen[] } {
   const paths = new Set<string>();
   const seen: Seen[] = [];
@@ -330,7 +330,7 @@ function byAnswer(revision: string, reader: ReviewReader): ReviewVerdict {
   if (answer !== undefined)
     return unreviewed(revision, 'the provider knows of no merged change that brought it in', seen);
   if (pushed !== undefined) return unreviewed(revision, 'no merged change brought it into a protected branch', seen);
-  return unknown(revision, 'nothing was heard of how it came in');
+  return unknown(revision, 'nothing was received of how it came in');
 }
 
 const answerOf = (revision: string, reader: ReviewReader) =>
@@ -345,7 +345,7 @@ function ofChange(
   depth = 0,
 ): ReviewVerdict {
   const change = reader.change(number);
-  if (change === undefined) return unknown(head, `nothing was heard of change #${number}`);
+  if (change === undefined) return unknown(head, `nothing was received of change #${number}`);
   const merged = change.merged.find((one) => one.head === head && one.base === base);
   const key = reader.keyOfChange(number);
   const seen: Seen[] =

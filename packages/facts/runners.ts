@@ -58,7 +58,7 @@ export const runnerSchema = z.object({
   listings: z.array(listingSchema),
   registrations: z.array(registrationSchema),
   work: z.array(workSchema),
-  /** The work by which it may have become usual: the first that was heard of. */
+  /** The work by which it may have become usual: the first that was received. */
   early: z.array(workSchema),
   /** Ids of two jobs at most: a runner that takes one and is gone is a pool's. */
   jobs: z.array(z.string()),

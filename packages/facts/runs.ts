@@ -35,12 +35,12 @@ export const jobSchema = observedSchema.extend({
 /** A deployment that an event of its own told, and that names the run. */
 export const runDeploymentSchema = observedSchema.extend({ id: z.string().optional(), environment: z.string() });
 
-/** One attempt at a run. Its own events say most of it; jobs may be heard of first. */
+/** One attempt at a run. Its own events say most of it; jobs may be received first. */
 export const attemptSchema = observedSchema.extend({
   attempt: z.number(),
   /** When the log first heard of it, ms of the log's time. */
   heardMs: z.number(),
-  /** Absent while only jobs were heard of, as is all that events of the run itself say. */
+  /** Absent while only jobs were received, as is all that events of the run itself say. */
   trigger: z.string().optional(),
   path: z.string().optional(),
   name: z.string().optional(),
@@ -163,7 +163,7 @@ export function linesOf(run: Run, attempt: Attempt): { observed: Observed; what:
 }
 
 /**
- * Whether nothing was learned but what ran on machines of the provider's without an environment: most of what is heard of a
+ * Whether nothing was learned but what ran on machines of the provider's without an environment: most of what is received of a
  * run, and nothing that `linesOf` or `environmentsOf` tell.
  */
 export function differsInPlainJobs(before: Run | undefined, run: Run): boolean {

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
 import { listFindings, readFinding } from './findings.ts';
 import { acknowledge, listIncidents, readIncident, reopen, resolve } from './incidents.ts';
-import { type RuleVerdict, recordVerdicts } from './record-findings.ts';
+import { recordVerdicts } from './record-findings.ts';
+import type { RuleVerdict } from './verdicts.ts';
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
 beforeAll(async () => {
@@ -175,9 +176,9 @@ describe('a finding that an exception covers', () => {
     ...{ rules: [someFinding('x', { person: 'x' }).rule], when: { user: ['deploy-*'] }, owner: 'ada' },
     ...{ reason: 'the release train', until: '2099-01-01T00:00:00Z' },
   };
-  const record = (verdicts: readonly RuleVerdict[]) =>
+  const record = (verdicts: readonly RuleVerdict[], silences: readonly Silence[] = []) =>
     inTransaction(database.db, (client) =>
-      recordVerdicts(client, verdicts, [], (finding) => {
+      recordVerdicts(client, verdicts, silences, (finding) => {
         const found = exceptionOf(finding, [exception]);
         return found && { owner: found.owner, reason: found.reason, until: found.until };
       }),
@@ -217,6 +218,29 @@ describe('a finding that an exception covers', () => {
     );
     expect(rows).toContainEqual(entities[0]);
   });
+
+  test.each([false, true])(
+    'is silenced where it grows past the exception into a silence (in one batch: %s)',
+    async (atOnce) => {
+      const finding = toldAgo(3000, `grows into a silence, ${atOnce}`, ['deploy-bot-3']);
+      const silence: Silence = {
+        subject: finding.subject,
+        critical: true,
+        reason: 'moving',
+        until: '2099-01-01T00:00:00Z',
+      };
+      const { id, rule } = finding;
+      const entities = [{ kind: 'user' as const, id: 'mallory' }];
+      const found: RuleVerdict = { kind: 'found', finding };
+      const grown: RuleVerdict = { kind: 'grown', change: { findingId: id, rule, atMs: Date.now(), entities } };
+      for (const batch of atOnce ? [[found, grown]] : [[found], [grown]]) await record(batch, [silence]);
+      expect(await readFinding(database.db, id)).toMatchObject({
+        ...{ incident: null, excepted: null, silencedBy: expect.stringContaining('moving') },
+      });
+      const { rows } = await database.db.pool.query('SELECT 1 FROM silenced_findings WHERE finding = $1', [id]);
+      expect(rows).toHaveLength(1);
+    },
+  );
 });
 
 describe('findings of one person', () => {

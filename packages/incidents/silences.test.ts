@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { someFinding } from '../../test/faults/recorded-findings.ts';
 import { listFindings, readFinding } from './findings.ts';
 import { listIncidents, readIncident } from './incidents.ts';
-import { type RuleVerdict, recordVerdicts } from './record-findings.ts';
+import { recordVerdicts } from './record-findings.ts';
 import {
   addSilence,
   expireSilence,
@@ -16,6 +16,7 @@ import {
   SilenceError,
   tellEndedSilences,
 } from './silences.ts';
+import type { RuleVerdict } from './verdicts.ts';
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
 /** Each as the role that does it. */

@@ -13,7 +13,7 @@ export const rule = defineRule<null, Record<string, never>>({
   description:
     'A signed record said who will act outside the usual way, why, and until when. ' +
     'Each opening is told, by Slack and PagerDuty alike, whatever severity pages and whatever is silenced: with the key of a workspace a thief could excuse what he grants. ' +
-    'A record explains grants that are heard of after it, for a day at most; what still stands when it ends is found by `grant-outlived-job`.',
+    'A record explains grants that are received after it, for a day at most; what still stands when it ends is found by `grant-outlived-job`.',
   severity: 'medium',
   confidence: 'high',
   principles: [3],

@@ -479,7 +479,7 @@ describe('honest landings are quiet', () => {
     `);
   });
 
-  test('a run whose end is heard of before its start, and its merge last', () => {
+  test('a run whose end is received before its start, and its merge last', () => {
     play(`${approved}
       09:10     carol   pushes r1,m to acme/app main (from day1)
       09:10:02  carol   starts run 7 of ci in acme/app at m (heard 10:00)

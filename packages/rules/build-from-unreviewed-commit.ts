@@ -52,7 +52,7 @@ export const rule = defineRule<unknown, Settings>({
     'A build of a protected branch or tag, a release, a deployment or a run with secrets is of a commit that no merged and approved change brought in. ' +
     'Reviewed is what the provider merged into the branch that is built, or a change’s reviewed head itself: approved at its last commit, update merges by the provider apart, by a person who wrote and pushed none of it and may write to the repository. ' +
     'It is followed through squash, merge, rebase, stacked changes and merge queue. What webhooks cannot tell is asked of the API; where that cannot be asked, one low notice a repository says what is not known. ' +
-    'Runs of pull requests are found only with secrets, an environment or a self-hosted runner. A review that is heard of late takes the finding back.',
+    'Runs of pull requests are found only with secrets, an environment or a self-hosted runner. A review that is received late takes the finding back.',
   severity: 'high',
   confidence: 'high',
   principles: [2],

@@ -188,7 +188,7 @@ describe('K7: an honest new runner after learning', () => {
     expect(findings.map(({ subject }) => subject)).toEqual([key('build-2')]);
   });
 
-  test('what day one knew was so before, whenever it is heard of', () => {
+  test('what day one knew was so before, whenever it is received', () => {
     expectSameInAnyOrder(
       {
         rules: [rule],

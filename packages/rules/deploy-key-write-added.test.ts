@@ -96,7 +96,7 @@ describe('beside the wider rule', () => {
     for (let shuffle = 0; shuffle < 30; shuffle += 1) {
       expect(standing(permuted([...windowOfGranting, key(50, 'broker[bot]')], random))).toEqual([]);
     }
-    // The job is heard of an hour late: both had found the key, and take that back at once.
+    // The job is received an hour late: both had found the key, and take that back at once.
     const late = windowOfGranting.map((event) => ({
       ...{ ...event, atMs: event.atMs + 3_600_000 },
       time: new Date(event.atMs).toISOString(),

@@ -78,7 +78,7 @@ test('a grant that is taken back in time is quiet in any order, and so is one th
   expectSameInAnyOrder({ ...timeline, events: [run, started, finished, granted(900)] }, []);
 });
 
-test('a removal in time that is heard of late takes the finding back; one that came too late does not', () => {
+test('a removal in time that is received late takes the finding back; one that came too late does not', () => {
   const late = { ...removed(90), atMs: s(3600), time: iso(90) };
   const played = playTimeline({
     rules: [rule],
@@ -94,7 +94,7 @@ test('a removal in time that is heard of late takes the finding back; one that c
   );
 });
 
-test('a job whose end is never heard of counts as ended after six hours', () => {
+test('a job whose end is never received counts as ended after six hours', () => {
   const events = [run, started, granted(20)];
   const { findings } = playTimeline({ rules: [rule], events, settings, untilMs });
   expect(findings[0]).toMatchObject({ confidence: 'medium', detectedAt: iso(10 + 6 * 3600 + 60) });

@@ -55,7 +55,7 @@ function concludeAct(key: string, grant: Grant, act: Given, context: GrantContex
     if (isNamed(settings.grantingActors, act) && settings.grantingWorkflows.length > 0) recheckLate(heardMs, context);
     return [];
   }
-  // Its end may yet be heard of, and lie before a removal that seems to be in time.
+  // Its end may yet be received, and lie before a removal that seems to be in time.
   if ('window' in allowed && !allowed.window.ended) recheckWindow(allowed.window, context);
   const deadlineMs = ('record' in allowed ? allowed.record.toMs : allowed.window.closedMs) + settings.graceMs;
   const inTime = removals(grant, act, ms, context).filter(({ atMs }) => atMs <= deadlineMs);
@@ -151,7 +151,7 @@ function conclusionOf(key: string, grant: Grant, act: Given, allowed: Allowed, s
       `Job ${window.job.name} of ${window.run} granted ${what} at ${act.time}. ` +
       (window.ended
         ? `The job ended at ${closed} and ${graceS} s later the grant was still there.`
-        : `The job's end was never heard of; it counts as ended at ${closed}, and the grant was still there.`) +
+        : `The job's end was never received; it counts as ended at ${closed}, and the grant was still there.`) +
       ' A right that was to last for one job now stands open.',
     confidence: window.ended ? 'high' : 'medium',
     because: [
@@ -179,7 +179,7 @@ export const rule = defineRule<null, GrantingSettings>({
     "A grant made within a job's window must be removed by the job's end plus a grace; while the job is young each grace is looked whether it has ended. " +
     'So must one that a break-glass record excused, by the end of the record. Each grant is watched by itself, however many one job gives. ' +
     'A right that was raised is taken back by what leaves no more than was held before. ' +
-    'A job whose end is never heard of counts as ended after `maxJobMs`. A removal that was in time but is heard of late takes the finding back; one that came too late does not.',
+    'A job whose end is never received counts as ended after `maxJobMs`. A removal that was in time but is received late takes the finding back; one that came too late does not.',
   severity: 'high',
   confidence: 'high',
   principles: [1, 3],

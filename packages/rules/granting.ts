@@ -41,9 +41,9 @@ export const grantingSettings = z
     skewMs: z.number().int().min(0).default(5_000),
     /** How long after its job a window stays open, and a grant may live, in ms. */
     graceMs: z.number().int().min(0).default(60_000),
-    /** How long a grant by a granting actor is held for its job to be heard of, in ms. */
+    /** How long a grant by a granting actor is held for its job to be received, in ms. */
     latenessMs: z.number().int().min(0).default(120_000),
-    /** A job whose end is never heard of counts as ended after so long, in ms; six hours is the limit of hosted runners. */
+    /** A job whose end is never received counts as ended after so long, in ms; six hours is the limit of hosted runners. */
     maxJobMs: z
       .number()
       .int()

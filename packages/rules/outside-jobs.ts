@@ -50,7 +50,7 @@ function isExcused(grant: Grant, act: Given, context: GrantContext): boolean {
   const window = windows.find(({ ended }) => ended) ?? windows[0];
   if (window) {
     context.explain(`job ${window.job.name} of ${window.run} was running`);
-    // Where the default branch stood, and when the job ended, may yet be heard of.
+    // Where the default branch stood, and when the job ended, may yet be received.
     if (window.ended) recheckLate(act.heardMs, context);
     else recheckWindow(window, context);
     return true;
@@ -85,7 +85,7 @@ const joinedAlone = ({ granteeId }: Grant, { by, grantee }: GrantAct): boolean =
 
 /**
  * Whether what is received later may yet put an act in order: a job of a granting workflow, an invitation, or that it was done
- * before it was heard of, under break-glass.
+ * before it was received, under break-glass.
  */
 function mayBeExcused(grant: Grant, act: Given, context: GrantContext): boolean {
   const { settings, read } = context;

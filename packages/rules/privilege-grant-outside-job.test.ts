@@ -303,7 +303,7 @@ describe('with a granting workflow', () => {
     expect(retracted).toEqual([]);
   });
 
-  test('a job that is heard of late takes the finding back, with why', () => {
+  test('a job that is received late takes the finding back, with why', () => {
     const told = [run(0), started(10), finished(10, 30)].map((event) => ({
       ...event,
       time: new Date(event.atMs).toISOString(),
@@ -314,7 +314,7 @@ describe('with a granting workflow', () => {
     expect(retracted.map(({ reason }) => reason)).toEqual(['job grant of acme/access#500 was running']);
   });
 
-  test('a job whose end is never heard of explains for six hours at the most', () => {
+  test('a job whose end is never received explains for six hours at the most', () => {
     const settings = { rules: [rule], settings: granting, untilMs: s(120 * hour) };
     expectSameInAnyOrder({ ...settings, events: [run(0), started(10), invite(5 * hour, bot)] }, []);
     expectSameInAnyOrder({ ...settings, events: [run(0), started(10), invite(7 * hour, bot)] }, [found]);

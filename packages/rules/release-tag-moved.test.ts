@@ -114,7 +114,7 @@ test('whoever puts back what nobody told of did not move it, and nothing is put 
     09:00  ada  moves tag v1.0.0 of acme/app to c1 (from evil)      ← FOUND acme/app@v1.0.0 [high]
     `,
   );
-  expect(findings[0]!.title).toBe('Tag v1.0.0 of acme/app was moved, untold, until ada put it back');
+  expect(findings[0]!.title).toBe('Tag v1.0.0 of acme/app was moved, unreported, until ada put it back');
   expect(findings[0]!.response).toEqual([]);
 });
 

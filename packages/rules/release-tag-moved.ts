@@ -64,7 +64,7 @@ export const rule = fromFacts({
         because: deletedBy === undefined ? [sight] : [deletedBy.sight, sight],
         severity: !isRelease ? 'medium' : together.length > 0 ? 'critical' : 'high',
         title: unheard
-          ? `Tag ${tag} of ${repository.name} was moved, untold, until ${sight.by.name} put it back`
+          ? `Tag ${tag} of ${repository.name} was moved, unreported, until ${sight.by.name} put it back`
           : `${sight.by.name} moved tag ${tag} of ${repository.name} to another commit`,
         summary:
           `Tag ${tag} of ${repository.name} stood on ${short(unheard ?? from)} and now stands on ${short(commit)}. ` +

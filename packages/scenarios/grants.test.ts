@@ -15,7 +15,7 @@ const time = (s: number) => new Date(startMs + s * 1000).toISOString();
 const sha = (digit: string) => digit.repeat(40);
 
 type Late = { heard?: number; id?: string };
-/** Heard later than it was sent; a body that bears no time is then taken for one of when it was heard. */
+/** Heard later than it was sent; a body that bears no time is then taken for one of when it was received. */
 function heard(s: number, event: LoggedEventInput & { id: string }): LoggedEventInput & { id: string } {
   const atMs = startMs + s * 1000;
   const isTimeless = (event.data as Record<string, unknown>)['tripline.time.received'] === true;

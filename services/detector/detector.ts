@@ -7,7 +7,7 @@ import type { Effects } from '@tripline/engine/effects';
 import { createEngine, type Engine, type Snapshot } from '@tripline/engine/engine';
 import type { StoreOptions } from '@tripline/engine/keyed-state/state-store';
 import { noteRuleFaults, type RuleFault } from '@tripline/health/rule-faults';
-import { nothingRecorded } from '@tripline/incidents/record-findings';
+import { nothingRecorded } from '@tripline/incidents/apply-verdicts';
 import { hooksOf, mayList } from '@tripline/integrations/github/deliveries';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';

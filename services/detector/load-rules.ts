@@ -62,7 +62,7 @@ function faultOfShape(rule: AnyRule): string | null {
   return null;
 }
 
-/** What judges, and what decides who is to hear of it: taken up as a whole, at a point of the log. */
+/** What judges, and what decides who is to hear of it: put in force as a whole, at a point of the log. */
 export type RuleSet = FindingPolicies & {
   /** Hex, of all that decides what is found: the same version finds the same in the same log. */
   version: string;

@@ -1,5 +1,5 @@
 import type { Effects } from '@tripline/engine/effects';
-import type { Recorded } from '@tripline/incidents/record-findings';
+import type { Recorded } from '@tripline/incidents/apply-verdicts';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { Counter, Gauge, Histogram } from 'prom-client';
 

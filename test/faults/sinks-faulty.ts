@@ -92,11 +92,11 @@ async function run(ground: Ground, incidents: number): Promise<FaultOutcome> {
     for (const number of numbers) {
       const id = `INC-${number}`;
       const { plain, marked } = postsOf.get(id) ?? { plain: 0, marked: 0 };
-      if (plain + marked === 0 && !inDigest.has(id)) differences.push(`Slack never heard of ${id}`);
+      if (plain + marked === 0 && !inDigest.has(id)) differences.push(`Slack never received ${id}`);
       if (plain > 1) differences.push(`Slack shows ${id} ${plain} times unmarked`);
       if (marked > (unknown.get(`slack ${id}`) ?? 0))
         differences.push(`${marked} marked repeats of ${id} without a reason`);
-      if (!triggered.has(`tripline:${id}`)) differences.push(`PagerDuty never heard of ${id}`);
+      if (!triggered.has(`tripline:${id}`)) differences.push(`PagerDuty never received ${id}`);
       if (!sinks.deleted.has(String(number))) differences.push(`the deploy key of ${id} lives`);
     }
     if (triggered.size !== incidents) differences.push(`${triggered.size} alerts of ${incidents} incidents`);

@@ -2,7 +2,7 @@ import type { Finding } from '@tripline/contracts/finding';
 import { createEngine } from '@tripline/engine/engine';
 import type { ConfiguredRule } from '@tripline/engine/settings';
 import { createJoining, type OpenIncident } from '@tripline/incidents/join-incidents';
-import type { RuleVerdict } from '@tripline/incidents/record-findings';
+import type { RuleVerdict } from '@tripline/incidents/verdicts';
 import type { StreamRecord } from '@tripline/stream/stream';
 import { createKept, runBatch } from '@tripline/testing/timeline/play';
 import type { Pool } from 'pg';

@@ -438,7 +438,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     judgeAll(doubted.event, doubted.record.offset, true);
   }
 
-  /** The first that is heard of a workspace. */
+  /** The first that is received of a workspace. */
   function meet(workspace: string): void {
     if (!world.facts.has(workspace)) world.facts.set(workspace, { firstMs: nowMs, come: [], settings: {} });
   }

@@ -174,7 +174,7 @@ describe('the oracle', () => {
   });
 
   const tjActions = scenarios.find(({ id }) => id === 'tj-actions')!;
-  // In these orders a run's end is heard of before its start, and what explains it last.
+  // In these orders a run's end is received before its start, and what explains it last.
   const onceFrozen = [11, 964640463, 884572184];
   test('ends at the same standing findings when the events of 72 hours come in another order', () => {
     fc.assert(

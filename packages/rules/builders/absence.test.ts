@@ -35,7 +35,7 @@ describe('absence', () => {
     );
   });
 
-  test('it waits, finds, and takes back what is heard of late', () => {
+  test('it waits, finds, and takes back what is received late', () => {
     const need = eventOf({ kind: 'a', by: 'ada', thing: 'acme/x', minute: 0 }, 0);
     const other = eventOf({ kind: 'c', by: 'ada', thing: 'acme/x', minute: 31 }, 1);
     expect(playTimeline({ rules: [rule], events: [need, other], untilMs: startMs + 31 * minuteMs }).findings).toEqual(

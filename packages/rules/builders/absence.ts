@@ -9,7 +9,7 @@ const lateMs = 72 * 3_600_000;
 /**
  * Something happened, and what belongs to it did not: `observe` says which is which by its kind, `needs` or `fulfils`.
  * What fulfils lies within `withinMs` after it or, with `beforeMs`, before it. It is waited for `graceMs` longer than that,
- * and than when the need was heard of, since deliveries come late; what comes later still takes the finding back.
+ * and than when the need was received, since deliveries come late; what comes later still takes the finding back.
  */
 export function absence<Data, S extends Shape>(
   of: Meta &

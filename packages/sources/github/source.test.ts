@@ -119,7 +119,7 @@ describe('an authentic delivery is not refused for what it says', () => {
   });
 
   test.each(['-Jerry-', 'acme.io', '_', 'ünïcode', 'x'.repeat(300), '', 'a b', 'Mona_acme', 'copilot-swe-agent[bot]'])(
-    'a person of the name %j is heard of',
+    'a person of the name %j is received',
     (login) => {
       const member = { login, id: 77, type: 'User' };
       const event = eventOf('member', { ...example('member', action('added')), member, sender: member });

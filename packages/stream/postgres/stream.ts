@@ -50,7 +50,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
 
   /** By topic that this process is writing: ends that it heard meanwhile. */
   const writing = new Map<string, string[]>();
-  /** Our own writing is heard of a moment before it is answered, and is to be read from what the answer brings. */
+  /** Our own writing is received a moment before it is answered, and is to be read from what the answer brings. */
   function notifiedEnds(ends: string): void {
     const notified = writing.get(ends.slice(0, ends.indexOf(' ')));
     if (notified === undefined) ringReaders(ends);
