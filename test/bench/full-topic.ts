@@ -99,7 +99,7 @@ export async function fullTopic(options: { brokers: string; deliveries: number; 
 }
 
 /** As `tripline detector` starts itself (packages/cli/tripline.mjs). */
-const asTripline = ['--min-semi-space-size=64', '--max-semi-space-size=64'];
+const asTripline = ['--min-semi-space-size=64', '--max-semi-space-size=64', '--no-parallel-scavenge'];
 
 /** A contestant's process on core 0 that answers each line of JSON with one. */
 function startLiving<Line>(args: string[], env: Record<string, string> = {}) {
