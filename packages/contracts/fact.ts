@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { AttributeName } from './attributes.ts';
 import type { EventType, LoggedEvent } from './event.ts';
 import type { Confidence, Evidence } from './finding.ts';
 
@@ -15,6 +16,11 @@ export type Fact<Value = unknown> = {
   /** What is known, from which events, and what is not. For the page of facts. */
   description: string;
   reads: readonly EventType[];
+  /**
+   * Of some of these types: the attribute without which an event tells the fact nothing. Where that goes for all that read a
+   * type, an event without it is not even parsed.
+   */
+  needs?: Readonly<Partial<Record<EventType, AttributeName>>>;
   value: z.ZodType<Value>;
   /** The things of which `event` tells; an empty list passes it over. */
   keys: (event: LoggedEvent) => readonly string[];

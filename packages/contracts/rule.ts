@@ -78,6 +78,8 @@ export type Rule<State = unknown, Settings = unknown> = {
  */
 export type Concludes<Settings> = {
   uses: readonly AnyFact[];
+  /** Those of them that may concern a subject by themselves; all of them unless told otherwise. A change of another asks only who watches it. */
+  about?: readonly AnyFact[];
   /**
    * The subjects that a changed fact concerns by itself: texts of the rule's own, such as a run's key. Those that `watch` it
    * are asked anyway. A finding belongs to the one subject that concludes it. `before`: the fact's value until then; where

@@ -32,9 +32,21 @@ const nothingPinned: ReadonlySet<string> = new Set();
 
 /** Ids of events on which standing findings rest. */
 export function pinnedBy(row: FactRow | undefined): ReadonlySet<string> {
-  const pins = row?.concerns?.flatMap((concern) => concern.pins ?? []);
-  return pins === undefined || pins.length === 0 ? nothingPinned : new Set(pins);
+  if (row?.concerns === undefined) return nothingPinned;
+  const pins = row.concerns.flatMap((concern) => concern.pins ?? []);
+  return pins.length === 0 ? nothingPinned : new Set(pins);
 }
+
+/** The row with another value, or without one where that is undefined. */
+export function withValue(row: FactRow | undefined, value: unknown): FactRow {
+  // Nearly every row holds a value alone.
+  if (row === undefined || (row.concerns === undefined && row.flooded === undefined))
+    return value === undefined ? {} : { value };
+  const { value: _, ...rest } = row;
+  return value === undefined ? rest : { ...rest, value };
+}
+export const isEmpty = ({ value, concerns, flooded }: FactRow): boolean =>
+  value === undefined && concerns === undefined && flooded === undefined;
 
 /** Subjects of `rule` that watch, in order of name. */
 export function watchersOf(row: FactRow | undefined, rule: string): readonly string[] {
@@ -52,6 +64,12 @@ export function withConcern(
   of: { rule: string; subject: string; by: string },
   wants: { watches: boolean; pins: readonly string[] },
 ): { row: FactRow; full: boolean } {
+  if (row.concerns === undefined && wants.pins.length === 0) {
+    if (!wants.watches) return { row, full: false };
+    const { rule, subject, by } = of;
+    const concern: Concern = by === '' ? { rule, subject, watches: true } : { rule, subject, watches: true, by };
+    return { row: { ...row, concerns: [concern] }, full: false };
+  }
   const concerns = row.concerns ?? [];
   const place = concerns.findIndex(({ rule, subject }) => rule === of.rule && subject === of.subject);
   const before = place < 0 ? undefined : concerns[place];

@@ -424,6 +424,67 @@ describe('who watches', () => {
   });
 });
 
+describe('what cannot concern a rule', () => {
+  test('a fact that it is not about asks it for no subjects, and whoever watches a value of it is asked all the same', () => {
+    const asked: string[] = [];
+    const tags: Fact<{ seen: readonly Seen[] }> = { ...branches, id: 'tags' };
+    const about = defineRule<unknown, unknown>({
+      ...common,
+      id: 'about-tags',
+      settings: z.object({}),
+      concludes: {
+        uses: [tags, branches],
+        about: [tags],
+        subjects({ fact, key: changed }) {
+          asked.push(fact);
+          return changed.endsWith('-gate') ? [] : [changed];
+        },
+        conclude: ungated.concludes!.conclude,
+      },
+    });
+    const watching = { ...about, concludes: { ...about.concludes!, uses: [tags, branches] } };
+    const events = [created(0, 'a'), created(1, 'a-gate')];
+    const played = play(events, { rules: [watching] });
+    expect(new Set(asked)).toEqual(new Set(['tags']));
+    expect(found(played)).toEqual(found(play(events, { rules: [ungated] })));
+    expect(played.findings).toEqual([]);
+    expect(played.all).toMatchObject([{ subject: 'a' }]);
+  });
+
+  test('an event without what facts need of its type is not parsed; it is known by its id, and makes its workspace known', () => {
+    const needy: Fact<{ seen: readonly Seen[] }> = {
+      ...branches,
+      needs: { 'dev.cdevents.branch.deleted': 'user.name' },
+      keys: (event) => (event.data['user.name'] === undefined ? [] : branches.keys(event)),
+    };
+    const concludes = { ...ungated.concludes!, uses: [needy], conclude: () => [] };
+    const rule = { ...ungated, concludes };
+    const engine = createEngine({ rules: [configureRule(rule)], learningDays: 0 }, createKept().snapshot());
+    const [one, other] = toRecords({ events: [deleted(0, 'a'), deleted(1, 'b', 'eve', { id: 'other' })] });
+    const unreadable = { ...one!, value: Buffer.from('{"vcs.ref.head.name": a}') };
+    const records = [unreadable, { ...unreadable, offset: 2 }, other!];
+    const effects = runBatch(engine, { records, caughtUpAtMs: null }, () => []);
+    expect(effects).toMatchObject({ newWorkspaces: ['acme'], poison: [], counts: { records: 3, duplicates: 1 } });
+    expect(effects.state.map(({ key: of }) => of)).toContain(key('b'));
+    expect(effects.state.map(({ key: of }) => of)).not.toContain(key('a'));
+    engine.commit();
+    // What has no id that it could be known by, or is cut off, is set aside as ever.
+    const { ce_id, ...headers } = unreadable.headers;
+    const nameless = { ...unreadable, headers, offset: 3 };
+    const cutOff = {
+      ...unreadable,
+      headers: { ...headers, ce_id: `${ce_id}-2` },
+      value: Buffer.from('{"vcs'),
+      offset: 4,
+    };
+    const { poison } = runBatch(engine, { records: [nameless, cutOff], caughtUpAtMs: null }, () => []);
+    expect(poison).toMatchObject([
+      { reason: 'header ce_id is missing' },
+      { reason: 'the value is no valid JSON', record: { offset: 4 } },
+    ]);
+  });
+});
+
 describe('what throws', () => {
   test('is dead-lettered by its name, and stops nothing else', () => {
     const broken = defineRule<unknown, unknown>({

@@ -2,7 +2,7 @@ import type { LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact } from '@tripline/contracts/fact';
 import { type Confidence, confidences, type Evidence } from '@tripline/contracts/finding';
 import type { ConcludeContext, Conclusion, FindingDraft, RuleContext } from '@tripline/contracts/rule';
-import { addObserved, type FactRow, watchersOf, withConcern } from './concerns.ts';
+import { addObserved, type FactRow, isEmpty, watchersOf, withConcern } from './concerns.ts';
 import { type Frame, rememberMsOf } from './context.ts';
 import { nameOfRule } from './keyed-state/keys.ts';
 import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
@@ -28,6 +28,9 @@ type Standing = {
   /** Part of what it rested on is gone: it is what it is. */
   frozen?: true;
 };
+/** A value that a subject has to do with. */
+type Touched = { fact: string; key: string; isWatched: boolean; pins: readonly string[] };
+const noPins: readonly string[] = [];
 type Rests = { fact: string; key: string; events: readonly string[] };
 const nothingStands: SubjectRow = { standing: [], watches: [] };
 
@@ -57,9 +60,16 @@ export function createConcluding(parts: {
 }) {
   const { frame, context, state, timers, undoLog, unproven, slotOf } = parts;
   const concluding = parts.rules.filter(({ rule }) => rule.concludes !== undefined);
-  const byFact = new Map<string, ConfiguredRule[]>();
+  const byFact = new Map<AnyFact, ByFact>();
   for (const configured of concluding) {
-    for (const { id } of configured.rule.concludes!.uses) byFact.set(id, [...(byFact.get(id) ?? []), configured]);
+    const { uses, about = uses } = configured.rule.concludes!;
+    for (const fact of uses) {
+      const { using, asked } = byFact.get(fact) ?? noRules;
+      byFact.set(fact, {
+        using: [...using, configured],
+        asked: about.includes(fact) ? [...asked, configured] : asked,
+      });
+    }
   }
 
   /** What the subject at hand asked for so far. */
@@ -156,33 +166,37 @@ export function createConcluding(parts: {
   function keepConcerns(subject: string, before: SubjectRow, after: SubjectRow): SubjectRow | undefined {
     const { workspace, nowMs, rule, event } = frame;
     if (isConcernedAsBefore(subject, before, after)) return after;
-    const touched = new Map<string, { fact: string; key: string; pins: string[] }>();
-    const touch = (fact: string, key: string, pins: readonly string[] = []) => {
-      const entry = touched.get(`${fact}\0${key}`);
-      if (entry === undefined) touched.set(`${fact}\0${key}`, { fact, key, pins: [...pins] });
-      else entry.pins.push(...pins);
+    const touched = new Map<Slot, Touched>();
+    const touch = (fact: string, key: string): Touched => {
+      const slot = slotOf(factRows(fact), workspace, key);
+      const entry = touched.get(slot) ?? { fact, key, isWatched: false, pins: noPins };
+      touched.set(slot, entry);
+      return entry;
     };
-    for (const [fact, key] of [...before.watches, ...after.watches]) touch(fact, key);
+    for (const [fact, key] of before.watches) touch(fact, key);
+    for (const [fact, key] of after.watches) touch(fact, key).isWatched = true;
     for (const { rests } of before.standing) for (const { fact, key } of rests) touch(fact, key);
-    for (const { rests } of after.standing) for (const { fact, key, events } of rests) touch(fact, key, events);
-    const slots = [...touched.values()].map(({ fact, key }) => slotOf(factRows(fact), workspace, key));
-    if (!slots.every(isHeld)) return undefined;
+    for (const { rests } of after.standing) {
+      for (const { fact, key, events } of rests) {
+        const entry = touch(fact, key);
+        entry.pins = [...entry.pins, ...events];
+      }
+    }
+    for (const slot of touched.keys()) if (!isHeld(slot)) return undefined;
     let { watches } = after;
-    for (const [place, { fact: id, key, pins }] of [...touched.values()].entries()) {
+    const by = authorOf(event);
+    for (const [slot, { fact: id, key, isWatched, pins }] of touched) {
       const fact = rule.concludes!.uses.find((used) => used.id === id);
       // A rule that uses it no longer has no say in it.
       if (fact === undefined) continue;
-      const slot = slots[place]!;
       const row = (state.get(slot, nowMs) as FactRow | undefined) ?? {};
-      const isWatched = watches.some(([one, other]) => one === id && other === key);
-      const by = authorOf(event);
       const { row: next, full } = withConcern(row, { rule: rule.id, subject, by }, { watches: isWatched, pins });
       if (full) {
         watches = watches.filter(([one, other]) => one !== id || other !== key);
         parts.flooded({ fact, key, kind: 'watching', author: by });
       }
       if (next === row) continue;
-      if (Object.keys(next).length === 0) state.delete(slot);
+      if (isEmpty(next)) state.delete(slot);
       else state.set(slot, next, fact.keepMs, nowMs);
     }
     return watches === after.watches ? after : { ...after, watches };
@@ -269,25 +283,37 @@ export function createConcluding(parts: {
   return {
     concludeSubject,
     /** The subjects of a rule that changed facts concern, each once. */
-    subjectsOf({ rule }: ConfiguredRule, changed: readonly Changed[], settings: unknown): Set<string> {
+    subjectsOf(configured: ConfiguredRule, changed: readonly Changed[], settings: unknown): Set<string> {
+      const { rule } = configured;
       const subjects = new Set<string>();
       for (const { fact, key, row, before } of changed) {
-        if (!rule.concludes!.uses.includes(fact)) continue;
-        for (const subject of rule.concludes!.subjects({ fact: fact.id, key, value: row.value, before }, settings))
-          subjects.add(subject);
+        const { using, asked } = byFact.get(fact) ?? noRules;
+        if (asked.includes(configured)) {
+          const told = { fact: fact.id, key, value: row.value, before };
+          for (const subject of rule.concludes!.subjects(told, settings)) subjects.add(subject);
+        }
+        if (row.concerns === undefined || !using.includes(configured)) continue;
         for (const subject of watchersOf(row, rule.id)) subjects.add(subject);
       }
       return subjects;
     },
     /** The rules that one of the changed facts may concern, in the order in which they judge. */
     rulesOf(changed: readonly Changed[]): readonly ConfiguredRule[] {
-      const [first] = changed;
-      if (first === undefined) return [];
-      const isOne = changed.every(({ fact }) => fact === first.fact);
-      return isOne ? (byFact.get(first.fact.id) ?? []) : concluding;
+      let rules: readonly ConfiguredRule[] | undefined;
+      for (const { fact, row } of changed) {
+        const { using, asked } = byFact.get(fact) ?? noRules;
+        const some = row.concerns === undefined ? asked : using;
+        if (some.length === 0 || some === rules) continue;
+        if (rules !== undefined) return concluding;
+        rules = some;
+      }
+      return rules ?? noRules.asked;
     },
   };
 }
+
+type ByFact = { using: readonly ConfiguredRule[]; asked: readonly ConfiguredRule[] };
+const noRules: ByFact = { using: [], asked: [] };
 
 const usualReason = 'by what was received since, it is in order';
 

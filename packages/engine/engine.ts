@@ -6,7 +6,7 @@ import type { StreamRecord } from '@tripline/stream/stream';
 import type { FactRow } from './concerns.ts';
 import { createConcluding, ruleOfSubjectRows } from './conclude.ts';
 import { createContext, engineRules, type Frame, StateNotHeldError } from './context.ts';
-import { createDedup } from './dedup.ts';
+import { createDedup, type Dedup } from './dedup.ts';
 import type { Effects, Poison } from './effects.ts';
 import { factKeyOf, resolveFact } from './facts.ts';
 import { checkName, joinKey, nameOfRule, type StateKey, splitKey } from './keyed-state/keys.ts';
@@ -178,6 +178,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       return slot;
     },
   });
+  const learner = { state, flooded };
   const scopes = new Map<string, Scope>();
 
   /** What stands under a rule's keys, each asked for unless it is held. Those of the engine always are. */
@@ -245,6 +246,12 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     let repeated: boolean;
     try {
       const { partition, offset } = record;
+      if (type !== undefined && reading === undefined && !ownTypes.has(type) && tellsNothing(type, record)) {
+        const arrival = dedup.classify(nameOf(type, record.headers), atMs);
+        if (arrival === 'duplicate') duplicates += 1;
+        if (arrival === 'duplicate' || (arrival === 'new' && knownOf(workspace, atMs) !== undefined)) return undefined;
+        return { ...unread, repeated: arrival === 'repeated', fault };
+      }
       event = fromEventRecord(record, { partition, offset, appendedAtMs: atMs });
       const arrival = dedup.classify(event, atMs);
       if (arrival === 'duplicate') {
@@ -263,6 +270,12 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     }
     const known = planned.get(workspace) ?? knownOf(workspace, atMs);
     return { record, atMs, workspace, event, ...partsOf(event, known), repeated, fault };
+  }
+
+  /** Seen from its bytes. What is cut off, or has no id that it could be known by, is read, and so set aside. */
+  function tellsNothing(type: EventType, { headers, value }: StreamRecord): boolean {
+    const isNamed = Boolean(headers['ce_id'] && headers['ce_source'] && headers['ce_time']);
+    return isNamed && value !== null && isObjectText(value) && facts.passOver(type, value);
   }
 
   /** What facts and rules have to do with an event. */
@@ -366,12 +379,14 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     point(engineItself, at, undefined);
     for (const learning of learnings) {
       const mark = undoLog.mark();
+      const before = changed.length;
       let reason = learning.fault;
       try {
         // What is not held was asked for.
-        if (learning.slots.every(isHeld)) changed.push(...learn(learning, at.event, at.nowMs, { state, flooded }));
+        if (learning.slots.every(isHeld)) learn(learning, at.event, at.nowMs, learner, changed);
       } catch (error) {
         undoLog.revert(mark);
+        changed.length = before;
         reason = reasonOf(error);
       }
       if (reason !== null) poison.push({ rule: factRows(learning.fact.id), reason, record, timer: null });
@@ -483,7 +498,10 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       known = { firstSeenMs: atMs };
       state.set(scopeOf(workspace).facts, known, foreverMs, atMs);
     }
-    if (event === null) return;
+    if (event === null) {
+      if (step.repeated) repeated += 1;
+      return;
+    }
     if (isEvent(event, inventoryType)) {
       known = observeInventory(known, event as LoggedEvent<typeof inventoryType>, atMs);
       state.set(scopeOf(workspace).facts, known, foreverMs, atMs);
@@ -744,6 +762,15 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     /** The log's time up to which what was judged is committed. */
     logTimeMs: () => committedMs,
   };
+}
+
+const [opened, closed] = [0x7b, 0x7d];
+const isObjectText = (value: Buffer): boolean => value[0] === opened && value.at(-1) === closed;
+
+/** What an event is known by, from its headers alone. */
+function nameOf(type: EventType, headers: StreamRecord['headers']): Parameters<Dedup['classify']>[0] {
+  const { ce_id: id = '', ce_source: source = '', ce_bodysha256: bodySha256 } = headers;
+  return bodySha256 === undefined ? { type, id, source } : { type, id, source, bodySha256 };
 }
 
 function faultOfWorkspace(workspace: string): string | null {

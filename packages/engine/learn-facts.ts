@@ -1,6 +1,6 @@
 import type { EventType, LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact, LearnContext } from '@tripline/contracts/fact';
-import { type FactRow, pinnedBy, withFlood } from './concerns.ts';
+import { type FactRow, isEmpty, pinnedBy, withFlood, withValue } from './concerns.ts';
 import type { KeyedState, Slot } from './keyed-state/state.ts';
 import { memoize } from './memoize.ts';
 import type { ConfiguredRule } from './settings.ts';
@@ -34,8 +34,18 @@ export function factsOf(rules: readonly ConfiguredRule[]) {
   for (const fact of byId.values()) {
     for (const type of new Set(fact.reads)) byType.set(type, [...(byType.get(type) ?? []), fact]);
   }
+  const needed = new Map<EventType, Buffer[]>();
+  for (const [type, facts] of byType) {
+    const names = new Set(facts.map(({ needs }) => needs?.[type]));
+    if (names.has(undefined)) continue;
+    const texts = [...names].map((name) => Buffer.from(JSON.stringify(name)));
+    needed.set(type, texts);
+  }
   return {
     of: (type: EventType): readonly AnyFact[] | undefined => byType.get(type),
+    /** Whether an event of this type tells no fact anything, seen from its bytes: it has no attribute that they need. */
+    passOver: (type: EventType, value: Buffer): boolean =>
+      needed.get(type)?.every((name) => !value.includes(name)) === true,
     /** By the name of its rows. */
     ofRows: (name: string): AnyFact | undefined =>
       name.startsWith('fact:') ? byId.get(name.slice('fact:'.length)) : undefined,
@@ -43,7 +53,7 @@ export function factsOf(rules: readonly ConfiguredRule[]) {
 }
 
 /**
- * Lets a fact learn one event under each of its keys; answers what changed.
+ * Lets a fact learn one event under each of its keys; adds to `changed` what changed.
  * @throws whatever the fact throws; what it did until then is the caller's to undo.
  */
 export function learn(
@@ -51,32 +61,31 @@ export function learn(
   event: LoggedEvent,
   nowMs: number,
   { state, flooded }: { state: KeyedState; flooded: (flood: Flood) => void },
-): Changed[] {
-  const changed: Changed[] = [];
-  for (const [place, key] of keys.entries()) {
+  changed: Changed[],
+): void {
+  for (let place = 0; place < keys.length; place += 1) {
+    const key = keys[place]!;
     const slot = slots[place]!;
     const before = state.get(slot, nowMs) as FactRow | undefined;
-    let row = before ?? {};
+    let row = before;
     const at: LearnContext = {
       key,
       nowMs,
       pinned: pinnedBy(before),
       flooded: (kind, author) => {
-        row = withFlood(row, kind, author);
+        row = withFlood(row ?? {}, kind, author);
         flooded({ fact, key, kind, author });
       },
     };
     const value = fact.learn(before?.value, event, at);
-    if (value !== before?.value) {
-      const { value: _, ...rest } = row;
-      row = value === undefined ? rest : { ...rest, value };
-    }
-    if (row === before || (before === undefined && Object.keys(row).length === 0)) continue;
-    if (Object.keys(row).length === 0) state.delete(slot);
-    else state.set(slot, row, fact.keepMs, nowMs);
+    if (value !== before?.value) row = withValue(row, value);
+    if (row === before) continue;
+    if (row === undefined || isEmpty(row)) {
+      if (before === undefined) continue;
+      state.delete(slot);
+    } else state.set(slot, row, fact.keepMs, nowMs);
     // Where the value says the same as before, what stood before still stands.
     const after = (state.get(slot, nowMs) as FactRow | undefined) ?? {};
     if (after.value !== before?.value) changed.push({ fact, key, row: after, before: before?.value });
   }
-  return changed;
 }

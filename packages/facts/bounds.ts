@@ -43,7 +43,10 @@ export function keepBounded<T extends Observed>(
   const name = nameOf(added);
   if (known.some((other) => other.eventId === added.eventId && nameOf(other) === name)) return known;
   const sorted = [...known, added];
-  if (known.length > 0) sorted.sort((a, b) => inOwnOrder(a, b) || compare(nameOf(a), nameOf(b)));
+  const last = known.at(-1);
+  // Most of what is received is the latest.
+  if (last !== undefined && !(inOwnOrder(last, added) < 0))
+    sorted.sort((a, b) => inOwnOrder(a, b) || compare(nameOf(a), nameOf(b)));
   // So few reach no bound, whoever made them.
   if (sorted.length <= bound.mostPerAuthor && sorted.length <= bound.most) return sorted;
   const counts = new Map<string, number>();

@@ -154,13 +154,18 @@ export const commits: Fact<Commit> = {
   value: commitSchema,
   keys(event) {
     const repository = repositoryKeyOf(event);
-    if (repository === undefined) return [];
+    if (repository === undefined) return none;
+    if (isRun(event)) {
+      const { 'vcs.ref.head.revision': head }: Attributes = event.data;
+      return head === undefined ? none : [commitKeyIn(repository, head)];
+    }
     return [...new Set(revisionsOf(event))].map((revision) => commitKeyIn(repository, revision));
   },
   learn,
   keepMs: 180 * dayMs,
 };
 
+const none: readonly string[] = [];
 const isZero = (revision: string): boolean => /^0+$/.test(revision);
 /** The commit on which a ref stands after a push: an annotated tag names an object of its own, and the commit beside it. */
 function tipOf(event: LoggedEvent<'dev.cdeventsx.tripline-ref.pushed'>): string {
@@ -225,14 +230,17 @@ function learn(known: Commit | undefined, event: LoggedEvent, at: LearnContext):
     next = { ...next, changes: [...others, ...kept].sort(inOwnOrder) };
   };
   if (isRun(event)) {
-    const ref = data['vcs.ref.head.name'];
+    const name = data['vcs.ref.head.name'];
     const isPull =
       data['tripline.pipeline.trigger']?.startsWith('pull_request') === true || data['tripline.head.fork'] === true;
-    if (ref !== undefined && !isPull) {
-      const told = { ...observedBy(event), ref: clip(ref, 300) };
-      const kept = keepEarliest(next.built, told, (one) => one.ref === told.ref, built, at);
-      if (kept !== next.built) next = { ...next, built: [...kept] };
-    }
+    if (name === undefined || isPull) return known;
+    const ref = clip(name, 300);
+    const isSame = (one: Commit['built'][number]) => one.ref === ref;
+    // Most of a run's events tell what the first told.
+    const former = next.built.find(isSame);
+    if (former !== undefined && !isEarlier(event, former)) return known;
+    const kept = keepEarliest(next.built, { ...observedBy(event), ref }, isSame, built, at);
+    if (kept !== next.built) next = { ...next, built: [...kept] };
   } else if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
     const told = pushOf(event, revision);
     // Whoever told it first is believed: what is sent again must not make unproven what rests on it.

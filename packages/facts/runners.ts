@@ -139,6 +139,7 @@ function learnOf(before: Runner, event: LoggedEvent, at: LearnContext): Runner {
 function withListings(before: Runner, event: LoggedEvent, at: LearnContext): Runner {
   let listings: readonly Listing[] = before.listings;
   for (const listed of (event.data as Attributes)['tripline.inventory.runners'] ?? []) {
+    // Said first, since a key is dear where an inventory has many runners.
     if (listed.id !== before.id || runnerKeyOf(event, listed.id, listed.name) !== at.key) continue;
     const { ownerId, groupId, repository, repositoryId } = listed;
     const place = defined({ ownerId, groupId, repository, repositoryId });

@@ -197,6 +197,8 @@ export const runs: Fact<Run> = {
     'A run of a pipeline and its jobs, by attempt: what set it off, who, at which commit and ref, from which workflow file and those that it calls, on which machines, for which environments, with which secrets. ' +
     'Whether the ref is a branch or a tag is not told by the run; see commits and refs.',
   reads,
+  // That a job waits for a machine says nothing, unless it waits for an environment too.
+  needs: { 'dev.cdeventsx.tripline-taskrun.queued': 'deployment.environment.name' },
   value: runSchema,
   keys: (event) => {
     const key = saysNothing(event) ? undefined : runKeyOf(event);
@@ -207,7 +209,6 @@ export const runs: Fact<Run> = {
 };
 
 const none: readonly string[] = [];
-/** That a job waits for a machine says nothing, unless it waits for an environment too. */
 const saysNothing = ({ type, data }: LoggedEvent): boolean =>
   type === 'dev.cdeventsx.tripline-taskrun.queued' && (data as Attributes)['deployment.environment.name'] === undefined;
 
@@ -255,8 +256,10 @@ function withDeployment(run: Run, event: LoggedEvent, at: LearnContext): Run {
 function withAttempt(run: Run, told: Attempt, at: LearnContext): Run {
   const place = run.attempts.findIndex(({ attempt }) => attempt === told.attempt);
   if (place >= 0) {
-    if (told === run.attempts[place]) return run;
-    return { ...run, attempts: run.attempts.with(place, told).sort(inOwnOrder) };
+    const before = run.attempts[place]!;
+    if (told === before) return run;
+    const attempts = run.attempts.with(place, told);
+    return { ...run, attempts: isSameEvent(told, before) ? attempts : attempts.sort(inOwnOrder) };
   }
   const kept = keepBounded(run.attempts, told, attempts, at);
   return kept === run.attempts ? run : { ...run, attempts: [...kept] };
@@ -309,16 +312,16 @@ function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: n
   const id = data['cicd.pipeline.task.run.id']!;
   const place = known.findIndex((job) => job.id === id);
   const before: Job | undefined = known[place];
-  const worker = workerOf(data);
-  const next: Job = { ...(before ?? { ...observedBy(event), id, name: '' }) };
+  const worker = workerAfter(before?.worker, data);
+  const next: Job = before === undefined ? { ...observedBy(event), id, name: '' } : { ...before };
   next.name = smaller(before?.name || undefined, clip(data['cicd.pipeline.task.name'] ?? '', 200)) ?? '';
   // The event that names the machine says what a rule wants to tell of it.
   if (before !== undefined) {
-    const names = worker !== undefined;
+    const names = data['tripline.worker.hosted'] !== undefined;
     const isBetter = names === (before.worker !== undefined) ? isEarlier(event, before) : names;
     if (isBetter) observeAnew(next, event, at);
   }
-  if (worker !== undefined && !isSameWorker(before?.worker, worker)) next.worker = firstOf(before?.worker, worker)!;
+  if (worker !== undefined) next.worker = worker;
   const environment = data['deployment.environment.name'];
   if (environment !== undefined) next.environment = smaller(before?.environment, clip(environment, 200))!;
   if (data['tripline.deployment.production'] === true) next.production = true;
@@ -329,7 +332,9 @@ function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: n
   }
   if (event.type === 'dev.cdevents.taskrun.finished') next.finishedMs = Math.max(before?.finishedMs ?? 0, timeMs);
   if (before !== undefined) {
-    return isSame(before, next) ? known : known.with(place, next).sort(inOwnOrder);
+    if (isSame(before, next)) return known;
+    const told = known.with(place, next);
+    return isSameEvent(next, before) ? told : told.sort(inOwnOrder);
   }
   const mine = known.every((job) => tells(job) === tells(next))
     ? known
@@ -339,6 +344,8 @@ function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: n
   if (mine === known) return [...kept];
   return [...kept, ...known.filter((job) => tells(job) !== tells(next))].sort(inOwnOrder);
 }
+
+const isSameEvent = (a: Observed, b: Observed): boolean => a.eventId === b.eventId && a.time === b.time;
 
 /** Names `event` as what a line of evidence is made of. */
 function observeAnew(next: Observed & Replacing, event: LoggedEvent, { pinned }: LearnContext): void {
@@ -353,18 +360,21 @@ function jobId(job: Job): string {
   return job.id;
 }
 
-function workerOf(data: Attributes): Job['worker'] {
+/** The machine that is known once `data` was received; the same object where that tells no other. */
+function workerAfter(known: Job['worker'], data: Attributes): Job['worker'] {
   const hosted = data['tripline.worker.hosted'];
-  if (hosted === undefined) return undefined;
+  if (hosted === undefined) return known;
   const { 'cicd.worker.id': id, 'tripline.worker.group.id': groupId, 'tripline.worker.group.name': groupName } = data;
-  return {
-    name: clip(data['cicd.worker.name'] ?? '', 200),
+  const name = clip(data['cicd.worker.name'] ?? '', 200);
+  if (known !== undefined && known.id === id && known.name === name && known.groupId === groupId) return known;
+  return firstOf(known, {
+    name,
     hosted,
     labels: (data['tripline.worker.labels'] ?? []).slice(0, 20).map((label) => clip(label, 100)),
     ...(id === undefined ? {} : { id }),
     ...(groupId === undefined ? {} : { groupId }),
     ...(groupName === undefined ? {} : { groupName: clip(groupName, 100) }),
-  };
+  });
 }
 
 /** One event of a run says what all of them say; should two differ, one is taken whatever came first. */
@@ -383,8 +393,6 @@ function firstOf<T>(a: T | undefined, b: T | undefined): T | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return JSON.stringify(b) < JSON.stringify(a) ? b : a;
 }
-const isSameWorker = (a: Job['worker'], b: Job['worker']): boolean =>
-  a !== undefined && b !== undefined && a.id === b.id && a.name === b.name && a.groupId === b.groupId;
 const isEarlier = (event: LoggedEvent, known: Observed): boolean => parseTime(event.time) < parseTime(known.time);
 
 function union(known: string[], told: readonly string[] | undefined): string[] {

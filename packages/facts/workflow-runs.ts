@@ -52,11 +52,11 @@ export const workflowRuns: Fact<Starts> = {
     const data: Attributes = event.data;
     const before = known?.runs ?? [];
     const told = before.find((other) => other.run === run);
+    // Of a run's events the first stands for it, whichever was received first.
+    if (told !== undefined && inOwnOrder(told, { time: event.time, eventId: event.id }) <= 0) return known;
     const by = accountOf(data['tripline.pipeline.triggered_by'], data['tripline.pipeline.triggered_by_id']);
     const actor = by ?? senderOf(data);
     const start: Start = { ...observedBy(event), run, ...(actor === undefined ? {} : { actor }) };
-    // Of a run's events the first stands for it, whichever was received first.
-    if (told !== undefined && inOwnOrder(told, start) <= 0) return known;
     const others = told === undefined ? before : before.filter((other) => other !== told);
     return { runs: [...keepBounded(others, inPlaceOf(told, start, at.pinned), bound, at)] };
   },

@@ -76,6 +76,7 @@ export const rule = defineRule<unknown, Settings>({
   learns: false,
   concludes: {
     uses: [runs, deployments, runnerGroups, ...reviewFacts],
+    about: [runs, deployments, repositories],
     subjects({ fact, key, value, before }) {
       // Asked with every event of the run itself, since what is protected is read and not watched, and may be told late.
       if (fact === runs.id) return differsInPlainJobs(before as Run | undefined, value as Run) ? [] : [key];

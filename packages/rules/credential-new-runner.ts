@@ -194,6 +194,7 @@ function conclusionOf(subject: string, doubted: readonly Doubted[], context: Con
   };
 }
 
+const hasWorked = (known: unknown): boolean => known !== undefined && (known as Runner).work.length > 0;
 const nameOf = ({ id, name }: Runner): string => (name === '' ? `number ${id}` : clip(name, 200));
 
 function entitiesOf(pool: readonly string[], doubted: readonly Doubted[], given: readonly string[]): Entity[] {
@@ -241,7 +242,10 @@ export const rule = defineRule<unknown, z.output<typeof settings>>({
   learns: true,
   concludes: {
     uses: [runners, runnerClasses, runnerGroups, of.credentials, runs],
-    subjects: ({ fact, key }) => (fact === runners.id || fact === runnerClasses.id ? [key] : []),
+    about: [runners, runnerClasses],
+    // Of a machine that never worked, such as most of an inventory's, nothing can be found.
+    subjects: ({ fact, key, value, before }) =>
+      fact === runners.id && !hasWorked(value) && !hasWorked(before) ? [] : [key],
     conclude,
   },
 });

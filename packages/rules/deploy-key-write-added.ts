@@ -66,6 +66,7 @@ export const rule = defineRule<null, GrantingSettings>({
   supersedes: ['privilege-grant-outside-job'],
   concludes: {
     uses: authorisingFacts,
+    about: [grants],
     subjects: ({ fact, key, value }) => (fact === grants.id && (value as Grant).kind === 'deploy-key' ? [key] : []),
     conclude(key, context) {
       const grant = context.read(grants, key);

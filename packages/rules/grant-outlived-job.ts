@@ -196,6 +196,7 @@ export const rule = defineRule<null, GrantingSettings>({
   learns: false,
   concludes: {
     uses: [grants, breakGlass, deliveries, workflowRuns, runs, refs],
+    about: [grants],
     subjects: ({ fact, key }) => (fact === grants.id && !isAddressedKey(key) ? [key] : []),
     conclude(key, context) {
       const grant = context.read(grants, key);

@@ -82,6 +82,7 @@ export const rule = defineRule<null, GrantingSettings>({
   learns: false,
   concludes: {
     uses: authorisingFacts,
+    about: [grants],
     subjects: ({ fact, key }) => (fact === grants.id && !isAddressedKey(key) ? [key] : []),
     conclude(key, context) {
       const grant = context.read(grants, key);

@@ -47,6 +47,7 @@ const ruleShape = z.object({
   concludes: z
     .object({
       uses: z.array(z.object({ id: z.string(), learn: isFunction, keys: isFunction, value: isSchema })).min(1),
+      about: z.array(z.object({ id: z.string() })).optional(),
       subjects: isFunction,
       conclude: isFunction,
     })

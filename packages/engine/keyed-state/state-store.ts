@@ -72,6 +72,7 @@ type Merging = {
   groups: number;
   bytes: number;
 };
+const noBlocks: Map<string, Buffer> = new Map();
 type Pending = { key: StateKey; joined: string; high: number; low: number; nextRun: number };
 
 const megabyte = 2 ** 20;
@@ -245,8 +246,16 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
   return {
     /** What stands under a key, null when nothing does; undefined where a block must be read to know. */
     peek(key: StateKey): StateRow | null | undefined {
-      const { wanted, rows } = look([key]);
-      return wanted.length > 0 ? undefined : (rows[0] ?? null);
+      const joined = joinedKey(key);
+      hashKey(joined, hash);
+      const [high, low] = [hash[0]!, hash[1]!];
+      const stored =
+        memtable.find(joined, high, low) ??
+        frozen?.memtable?.find(joined, high, low) ??
+        lookAt({ key, joined, high, low, nextRun: 0 }, noBlocks);
+      if (stored === undefined) return null;
+      if ('run' in stored) return undefined;
+      return stored.json === null ? null : { ...key, value: JSON.parse(stored.json), expiresMs: stored.expiresMs };
     },
     look,
 

@@ -58,15 +58,23 @@ function lookAtList(value: unknown[], before: unknown[]): Found {
 function lookAtFields(value: Fields, before: unknown): Found {
   const isObject = typeof before === 'object' && before !== null && !Array.isArray(before);
   const former = isObject ? (before as Fields) : noFields;
-  const names = Object.keys(former);
+  const names = isObject ? Object.keys(former) : noNames;
   let found: Found = isObject ? same : other;
   let at = 0;
   for (const name in value) {
-    if (names[at] !== name) found = other;
+    const part = value[name];
+    if (names[at] !== name) {
+      found = other;
+      // Of a field that stood elsewhere, or of a name that every object has, nothing is taken over.
+      const seen = look(part, Object.hasOwn(former, name) ? former[name] : undefined);
+      if (seen === foreign) return foreign;
+    } else if (part !== former[name] || part === undefined) {
+      const seen = look(part, former[name]);
+      if (seen === foreign) return foreign;
+      if (seen === other) found = other;
+    }
     at += 1;
-    const part = look(value[name], Object.hasOwn(former, name) ? former[name] : undefined);
-    if (part === foreign) return foreign;
-    if (part === other) found = other;
   }
   return at === names.length ? found : other;
 }
+const noNames: string[] = [];

@@ -25,6 +25,7 @@ export function conclusion<Value, S extends Shape>(
     ...commonOfFacts(of, of.settings ?? ({} as S)),
     concludes: {
       uses: [about, ...uses],
+      about: [about],
       subjects({ fact, key, value, before }, settings) {
         const isAsked = (known: unknown) => known !== undefined && where(known as Value, settings);
         return fact === about.id && (isAsked(value) || isAsked(before)) ? [key] : [];

@@ -41,6 +41,7 @@ export function fromFacts<Data, S extends Shape>(
     ...commonOfFacts(of, of.settings ?? ({} as S)),
     concludes: {
       uses: [...facts, ...uses],
+      about: [own],
       subjects: ({ fact, key: changed }) => (fact === own.id ? [changed] : []),
       conclude(subject, context) {
         const { settings, nowMs, read, watch, recheckAt, explain } = context;

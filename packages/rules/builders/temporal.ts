@@ -53,6 +53,7 @@ export function temporal<Data, S extends Shape>(
     ...commonOfFacts(of, of.settings ?? ({} as S)),
     concludes: {
       uses: [own, ...begins.map(({ fact }) => fact), ...uses],
+      about: [own, ...begins.map(({ fact }) => fact)],
       subjects({ fact, key: changed, value }) {
         if (fact === own.id) {
           const [named, stretch] = partsOf(changed);
