@@ -660,6 +660,23 @@ describe('the guard on real rows', () => {
     expect(new Set(changes()).size).toBe(8);
   });
 
+  test('leaves the jobs of what waited with the gravest first, and among equals what waits longest', async () => {
+    const remediate = createRemediateTask(parts({ maxPerHour: 1, policy: anyPolicy }));
+    // The first has the only place.
+    const severities = ['low', 'medium', 'critical', 'high', 'medium', 'critical', 'high'];
+    const ids: string[] = [];
+    for (const [nth, severity] of severities.entries()) {
+      ids.push(await addFinding([{ ...key, credentialId: String(nth) }], { severity }));
+      await remediate({ finding: ids.at(-1)! });
+    }
+    await database.db.pool.query('TRUNCATE graphile_worker._private_jobs');
+    expect(await resumeQueued(database.db, { maxPerHour: 10 })).toBe(6);
+    const { rows } = await database.db.pool.query<{ finding: string }>(
+      `SELECT payload ->> 'finding' AS finding FROM graphile_worker._private_jobs ORDER BY id`,
+    );
+    expect(rows.map(({ finding }) => ids.indexOf(finding))).toEqual([2, 5, 3, 6, 1, 4]);
+  });
+
   test('lets the real grant come before decoys that are less grave, and before those that came later', async () => {
     const remediate = createRemediateTask(parts({ maxPerHour: 2, policy: anyPolicy }));
     const make = (credentialId: string, severity: string) => addFinding([{ ...key, credentialId }], { severity });
