@@ -75,6 +75,9 @@ export function conclude(
   const looked = new Map<string, boolean>();
   let recheckMs: number | undefined;
   let reason = 'by what was received since, it is in order';
+  const recheckAt = (ms: number) => {
+    if (ms > nowMs && Number.isFinite(ms)) recheckMs = Math.min(recheckMs ?? ms, ms);
+  };
   const look = (watches: boolean) => (fact: AnyFact, key: string) => {
     const thing = thingName(workspace, fact.id, key);
     looked.set(thing, watches || (looked.get(thing) ?? false));
@@ -84,9 +87,7 @@ export function conclude(
     ...context,
     read: look(false),
     watch: look(true),
-    recheckAt: (ms: number) => {
-      if (ms > nowMs) recheckMs = Math.min(recheckMs ?? ms, ms);
-    },
+    recheckAt,
     explain: (why: string) => {
       reason = why;
     },
@@ -102,6 +103,13 @@ export function conclude(
   const standing: Standing[] = frozen.map((one) => ({ ...one, frozen: true }));
   for (const conclusion of context.learning ? [] : conclusions) {
     if (frozen.some(isSame(conclusion))) continue;
+    const { heldUntilMs = 0 } = conclusion;
+    if (heldUntilMs > nowMs) {
+      // Not found yet; what stands is left as it is.
+      recheckAt(heldUntilMs);
+      standing.push(...before.filter(isSame(conclusion)));
+      continue;
+    }
     context.find(draftOf(conclusion, isFlooded));
     const rests = conclusion.because.map(({ fact, key, evidence }) => ({
       ...{ thing: thingName(workspace, fact.id, key), eventId: evidence.eventId },
@@ -121,7 +129,7 @@ export function conclude(
   return recheckMs === undefined ? undefined : Math.ceil(recheckMs);
 }
 
-function draftOf({ because, confidence = 'high', ...conclusion }: Conclusion, isFlooded: boolean) {
+function draftOf({ because, confidence = 'high', heldUntilMs: _, ...conclusion }: Conclusion, isFlooded: boolean) {
   const least = Math.min(...[confidence, ...because.map(({ trust }) => trust)].map((one) => confidences.indexOf(one)));
   const lines = because
     .map(({ evidence }) => evidence)
