@@ -25,7 +25,9 @@ function parsed(entry: Entry): unknown {
 }
 /** Held for later batches as text, which is smaller, and no work for the collector. */
 function asText(entry: Entry): Entry {
-  return entry.json === undefined || entry.value === undefined ? entry : { ...entry, value: undefined };
+  return entry.json === undefined || entry.value === undefined
+    ? entry
+    : { json: entry.json, value: undefined, expiresMs: entry.expiresMs };
 }
 
 /** One key while a batch is judged, so that its name is looked up once and not at every touch. */
@@ -114,7 +116,8 @@ export function createState(options: { undoLog: UndoLog; cachedKeys: number; sha
       for (const { joined, before, next } of slots.values()) {
         if (next === undefined || (next === absent && before === absent)) continue;
         const json = next === absent ? null : jsonOf(next);
-        changes.push({ ...splitKey(joined), json, expiresMs: next === absent ? 0 : next.expiresMs });
+        const { workspace, rule, key } = splitKey(joined);
+        changes.push({ workspace, rule, key, joined, json, expiresMs: next === absent ? 0 : next.expiresMs });
       }
       return changes;
     },
