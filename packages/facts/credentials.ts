@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { type Bound, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { hostedClassOf, runnerKeyOf } from './runner-keys.ts';
-import { keyOf, runNameOf } from './things.ts';
+import { keyOf, runKeyOf, runNameOf } from './things.ts';
 
 const dayMs = 86_400_000;
 
@@ -22,6 +22,8 @@ const contextSchema = observedSchema.extend({
   isListed: z.boolean(),
   /** As findings name it: `owner/name#run`. */
   run: z.string().optional(),
+  /** Its key in the fact `runs`; absent in what former versions kept. */
+  runKey: z.string().optional(),
 });
 export const credentialSchema = z.object({
   /** As findings name it. */
@@ -64,7 +66,8 @@ export const credentials: Fact<Credential> = {
     let after: Credential | undefined = known;
     const add = (id: string, context: Pick<CredentialContext, 'runner' | 'isHosted' | 'isListed'>) => {
       const run = runNameOf(event);
-      const one = { ...observedBy(event), heardMs: at.nowMs, ...(run === undefined ? {} : { run }), ...context };
+      const ofRun = run === undefined ? {} : { run, runKey: runKeyOf(event)! };
+      const one = { ...observedBy(event), heardMs: at.nowMs, ...ofRun, ...context };
       const before: Credential = after ?? { id, contexts: [], lastDayMs: 0 };
       const kept = withContext(before.contexts, one, at);
       const lastDayMs = Math.max(before.lastDayMs, Math.floor(parseTime(event.time) / dayMs) * dayMs);

@@ -7,7 +7,7 @@ import { acceptedIn, acceptedSchema, newerAct, teaches } from './acceptance.ts';
 import { inOwnOrder as byOwnTime, inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { isRunnerClassKey, runnerClassKeyOf, runnerKeyOf } from './runner-keys.ts';
-import { runNameOf } from './things.ts';
+import { runKeyOf, runNameOf } from './things.ts';
 
 const dayMs = 86_400_000;
 /** As many of its runners are known, the first: enough to see that it is a pool of them. */
@@ -23,6 +23,8 @@ const memberSchema = observedSchema.extend({
   jobs: z.array(z.string()),
   /** As findings name it: `owner/name#run`. */
   run: z.string().optional(),
+  /** Its key in the fact `runs`; absent in what former versions kept. */
+  runKey: z.string().optional(),
 });
 export const runnerClassSchema = z.object({
   members: z.array(memberSchema),
@@ -73,7 +75,7 @@ function membersAfter(members: RunnerClassMember[], event: LoggedEvent, at: Lear
   const isFirst = before === undefined || isEarlier(event, before);
   const run = runNameOf(event);
   const told = inPlaceOf(before, observedBy(event), at.pinned);
-  const first = isFirst ? { ...told, ...(run === undefined ? {} : { run }) } : {};
+  const first = isFirst ? { ...told, ...(run === undefined ? {} : { run, runKey: runKeyOf(event)! }) } : {};
   const jobs = before?.jobs ?? [];
   const next = {
     ...(before ?? { key, heardMs: at.nowMs }),

@@ -10,8 +10,9 @@ import { keyOf } from './things.ts';
 
 /** The key of a self-hosted runner, also its id as an entity of findings. */
 export function runnerKeyOf(event: LoggedEvent, id: string, name: string): string {
-  return keyOf(event, `runner:${id}:${clip(name, 200)}`);
+  return keyOf(event, runnerId(id, name));
 }
+export const runnerId = (id: string, name: string): string => `runner:${id}:${clip(name, 200)}`;
 const runnerForm = /^[^:]+:[^:/]+(?::\d+)?:runner:([^:]*):(.*)$/s;
 /** The number and name of a runner by its key; undefined for any other text, such as the key of a class. */
 export function readRunnerKey(key: string): { id: string; name: string } | undefined {

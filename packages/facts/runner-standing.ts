@@ -7,7 +7,7 @@ import type { Listing, Registration, Runner, Work } from './runners.ts';
 export type Learning = {
   /** What was received before counts as usual, ms of the log's time. */
   learnedUntilMs: number;
-  /** Whether a run, `owner/name#run`, has a finding that stands: nothing is learned from it. */
+  /** Whether a finding stands that names a run, by its key, or by its name where no event told an id: nothing is learned from it. */
   tainted: (run: string) => boolean;
 };
 
@@ -77,10 +77,11 @@ const leastLearned = 3;
 
 /** Heard of while the workspace was being learned, of a run in which nothing was found: only so does anything become usual. */
 export function isLearned(
-  of: { heardMs: number; run?: string | undefined },
+  of: { heardMs: number; run?: string | undefined; runKey?: string | undefined },
   { learnedUntilMs, tainted }: Learning,
 ): boolean {
-  return of.heardMs < learnedUntilMs && (of.run === undefined || !tainted(of.run));
+  // Marks of former versions are by name, and so are those of runs whose id no event told.
+  return of.heardMs < learnedUntilMs && ![of.run, of.runKey].some((run) => run !== undefined && tainted(run));
 }
 
 const acceptedSince = (accepted: Accepted | undefined): number =>

@@ -70,6 +70,9 @@ export const runSchema = z.object({
     url: z.string().optional(),
     defaultBranch: z.string().optional(),
     toldMs: z.number(),
+    /** When the run was told of at the earliest, and how the repository was called then, where that was otherwise. */
+    firstMs: z.number().optional(),
+    firstName: z.string().optional(),
   }),
   attempts: z.array(attemptSchema),
   deployments: z.array(runDeploymentSchema),
@@ -229,7 +232,15 @@ function repositoryAfter(known: Run | undefined, data: Attributes, timeMs: numbe
   const name = data['vcs.repository.name'] ?? '';
   const before = known?.repository;
   // It moves only with a new name, so that nothing is written for what is as it was.
-  if (before !== undefined && (before.name === name || before.toldMs > timeMs)) return before;
+  const isLast = before === undefined || (before.name !== name && before.toldMs <= timeMs);
+  const isFirst = before === undefined || timeMs < (before.firstMs ?? before.toldMs);
+  if (!isLast && !isFirst) return before;
+  const firstMs = isFirst ? timeMs : (before.firstMs ?? before.toldMs);
+  const firstName = isFirst ? name : (before.firstName ?? before.name);
+  if (!isLast) {
+    const { firstName: _, ...rest } = before;
+    return { ...rest, firstMs, ...(firstName === before.name ? {} : { firstName }) };
+  }
   const { 'vcs.repository.id': id, 'vcs.repository.url.full': url } = data;
   const defaultBranch = data['tripline.repository.default_branch'];
   return {
@@ -238,8 +249,13 @@ function repositoryAfter(known: Run | undefined, data: Attributes, timeMs: numbe
     ...(id === undefined ? {} : { id }),
     ...(url === undefined ? {} : { url }),
     ...(defaultBranch === undefined ? {} : { defaultBranch }),
+    firstMs,
+    ...(firstName === name ? {} : { firstName }),
   };
 }
+
+/** How findings on a run call its repository: by its name when the run was first told of, so that a renaming changes none. */
+export const nameInFindings = ({ repository: { name, firstName = name } }: Run): string => firstName;
 
 function withDeployment(run: Run, event: LoggedEvent, at: LearnContext): Run {
   const data: Attributes = event.data;

@@ -1,6 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { thingKey } from '@tripline/contracts/fact';
+import type { Entity } from '@tripline/contracts/finding';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 
@@ -78,6 +79,16 @@ export function repositoryIdOf(data: Attributes): string | undefined {
 }
 export const namedRepository = (fullName: string): string => `name:${clip(fullName.toLowerCase(), 256)}`;
 
+/** What a finding is about: its name for people and, unless the key is made of a name itself, the key by which it is known. */
+export function entityOf(kind: Entity['kind'], name: string, key?: string): Entity {
+  const id = clip(name, 500);
+  return key === undefined || key.includes(':name:') ? { kind, id } : { kind, id, key: clip(key, 600) };
+}
+/** An account as an entity. `by`: any key of the same provider and instance, such as a repository's. */
+export function personOf({ id, login }: Account, by: string): Entity {
+  return entityOf('user', login, id === undefined ? undefined : `${by.split(':', 2).join(':')}:user:${id}`);
+}
+
 /** Of the event that was asked for last, since each fact asks in turn, and an inventory is asked for each of its things. */
 let placed: LoggedEvent | undefined;
 let provider = '';
@@ -119,6 +130,14 @@ export function runKeyOf(event: LoggedEvent): string | undefined {
   const repository = repositoryKeyOf(event);
   const run = (event.data as Attributes)['cicd.pipeline.run.id'];
   return repository === undefined || run === undefined ? undefined : runKeyIn(repository, run);
+}
+
+/**
+ * By what is asked whether anything was found of the run that an event is of: its key, or its name where no id was told.
+ */
+export function taintOf(event: LoggedEvent): string | undefined {
+  const key = runKeyOf(event);
+  return key?.includes(':name:') ? runNameOf(event) : key;
 }
 
 /** The run that an event is of, as findings name it, `owner/name#run`. */

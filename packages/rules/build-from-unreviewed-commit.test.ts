@@ -130,7 +130,7 @@ describe('a push straight to a protected branch', () => {
       09:10:05  mallory starts run 7 of ci in acme/app at evil      ← FOUND acme/app@evil [high/high]
     `);
     expect(findings[0]!.response).toMatchObject([{ action: 'stop-run', runId: '7', provider: 'github' }]);
-    expect(findings[0]!.entities).toContainEqual({ kind: 'user', id: 'mallory' });
+    expect(findings[0]!.entities).toContainEqual(expect.objectContaining({ kind: 'user', id: 'mallory' }));
   });
 
   test('is found once no merge can be on its way any more, and at once when the API answers', () => {
@@ -387,7 +387,7 @@ describe('honest landings are quiet', () => {
       `${by('')}\n09:10:06 tripline cannot ask about m in acme/app   ← FOUND acme/app [low/low]`,
     );
     expect(findings[0]!.summary).toContain('carol');
-    expect(findings[0]!.entities).toContainEqual({ kind: 'user', id: 'carol' });
+    expect(findings[0]!.entities).toContainEqual(expect.objectContaining({ kind: 'user', id: 'carol' }));
   });
 
   test('a release bot’s own push and tag, and a dependency bot’s change that a person merges', () => {

@@ -9,8 +9,16 @@ import { type Repository, repositories } from '@tripline/facts/repositories';
 import { type Place, placeOf, questionOf, reviewFacts, reviewReader } from '@tripline/facts/review-reader';
 import * as review from '@tripline/facts/reviewed';
 import { isOwnMachine, runnerGroups } from '@tripline/facts/runner-groups';
-import { type Attempt, differsInPlainJobs, environmentsOf, linesOf, type Run, runs } from '@tripline/facts/runs';
-import { type Account, commitKeyIn } from '@tripline/facts/things';
+import {
+  type Attempt,
+  differsInPlainJobs,
+  environmentsOf,
+  linesOf,
+  nameInFindings,
+  type Run,
+  runs,
+} from '@tripline/facts/runs';
+import { type Account, commitKeyIn, entityOf, personOf, runKeyIn } from '@tripline/facts/things';
 import { z } from 'zod';
 import { shortSha } from './evidence.ts';
 
@@ -34,7 +42,9 @@ const settings = z.strictObject({
 });
 type Settings = z.output<typeof settings>;
 type Context = ConcludeContext<Settings>;
-type Texts = Record<'id' | 'name' | 'occasion' | 'revision', string> & { environments: readonly string[] };
+type Texts = Record<'id' | 'name' | 'occasion' | 'revision' | 'repository', string> & {
+  environments: readonly string[];
+};
 /** What is built or deployed. `attempt` is absent for a deployment that no run made. */
 type Build = Texts & Pick<Attempt, 'heardMs' | 'ref'> & { attempt?: Attempt } & Deployed;
 /** `because` is made only where something is found. */
@@ -113,6 +123,7 @@ function buildOf(key: string, run: Run, attempt: Attempt, context: Context): Bui
   const { name, path, ref, heardMs, actor, revision = '' } = attempt;
   return {
     place: placeOf(key.slice(0, key.lastIndexOf('#')), repository.name, repository.defaultBranch, context),
+    repository: nameInFindings(run),
     ...{ id: run.id, name: name ?? path ?? 'A workflow', occasion: `${run.id}/${attempt.attempt}` },
     ...{ revision, ref, heardMs, by: actor, attempt, environments: environmentsOf(run, attempt) },
     timeMs: parseTime(attempt.time),
@@ -126,6 +137,7 @@ function deploymentOf(key: string, deployment: Deployment, context: Context): Bu
   const id = key.slice(key.lastIndexOf('^') + 1);
   const what = () => `${by?.login ?? 'Somebody'} deployed ${shortSha(revision)} to ${environment}`;
   return {
+    repository: deployment.repository,
     ...{ place, id, name: `A deployment to ${environment}`, occasion: `deployment ${id}` },
     ...{ revision, ref, heardMs, by, environments: [environment] },
     timeMs: parseTime(deployment.time),
@@ -222,11 +234,12 @@ const isThere = ({ first, stood }: Ref, ms: number): boolean =>
   (first !== undefined && parseTime(first.time) <= ms) || stood.some((one) => parseTime(one.time) <= ms);
 
 function found({ place, revision, attempt, ...build }: Build, verdict: review.ReviewVerdict, why: Why): Conclusion {
-  const { provider, instance, name: repository, id: repositoryId } = place;
+  const { provider, instance, name, id: repositoryId } = place;
+  const { repository } = build;
   const who = verdict.seen.findLast(({ by }) => by !== undefined)?.by ?? build.by;
   const isDynamic = attempt?.trigger === 'dynamic' || attempt?.path?.startsWith('dynamic/') === true;
   const what = attempt === undefined ? 'This' : `Run ${build.id} (attempt ${attempt.attempt})`;
-  const target = { provider, instance, repository, ...(repositoryId === undefined ? {} : { repositoryId }) };
+  const target = { provider, instance, repository: name, ...(repositoryId === undefined ? {} : { repositoryId }) };
   return {
     subject: `${repository}@${revision}`,
     occasion: build.occasion,
@@ -235,11 +248,11 @@ function found({ place, revision, attempt, ...build }: Build, verdict: review.Re
     ...(isDynamic ? { severity: 'low' as const } : {}),
     because: [...build.because(), ...[...verdict.seen, ...(why.seen ?? [])].map(review.becauseOf)],
     entities: [
-      { kind: 'commit', id: `${repository}@${revision}` },
-      ...(attempt === undefined ? [] : [{ kind: 'run' as const, id: `${repository}#${build.id}` }]),
-      { kind: 'repository', id: repository },
-      ...build.environments.slice(0, 10).map((id) => ({ kind: 'environment' as const, id: clip(id, 500) })),
-      ...(who === undefined ? [] : [{ kind: 'user' as const, id: who.login }]),
+      entityOf('commit', `${repository}@${revision}`, commitKeyIn(place.key, revision)),
+      ...(attempt === undefined ? [] : [entityOf('run', `${repository}#${build.id}`, runKeyIn(place.key, build.id))]),
+      entityOf('repository', repository, place.key),
+      ...build.environments.slice(0, 10).map((name) => entityOf('environment', name)),
+      ...(who === undefined ? [] : [personOf(who, place.key)]),
     ],
     response: attempt === undefined || isDynamic ? [] : [{ action: 'stop-run', ...target, runId: build.id }],
     remedy: [
@@ -253,7 +266,8 @@ function found({ place, revision, attempt, ...build }: Build, verdict: review.Re
 /** One a repository: commits were built of which nobody who could be asked knows whether they are reviewed. */
 function notice(key: string, context: Context): Conclusion[] {
   const known = context.read(repositories, key);
-  const name = known?.names.at(-1)?.name ?? key.split(':').slice(2).join(':');
+  // As it was called first, so that a renaming makes no other notice.
+  const name = known?.names[0]?.name ?? key.split(':').slice(2).join(':');
   const reader = reviewReader(placeOf(key, name, undefined, context), undefined, context, context.settings);
   const asked = (known?.asked ?? []).map((one) => ({ one, verdict: review.isReviewed(one.revision, reader) }));
   const open = asked.filter(({ verdict }) => verdict.is === 'unknown');
@@ -270,7 +284,7 @@ function notice(key: string, context: Context): Conclusion[] {
       summary: `${whys}. Nothing speaks against these commits, and builds of such are not found until this is settled.`,
       ...{ severity: 'low', confidence: 'low', response: [] },
       because: open.map(({ one }) => review.becauseOf({ fact: repositories, key, observed: one, what: line(one) })),
-      entities: [{ kind: 'repository', id: name }, ...people.map((id) => ({ kind: 'user' as const, id }))],
+      entities: [entityOf('repository', name, key), ...people.map((login) => entityOf('user', login))],
       remedy: [
         'Give read access to it by an App or a token (contents, pull requests, metadata), so that the provider can be asked.',
         ...people.map((login) => `Have an inventory of the organisation’s members imported that lists ${login}.`),

@@ -2,6 +2,7 @@ import { type ConcludeContext, type Conclusion, defineRule } from '@tripline/con
 import { clip } from '@tripline/contracts/text';
 import { credentialInWords, credentials } from '@tripline/facts/credentials';
 import { isLearned } from '@tripline/facts/runner-standing';
+import { entityOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import { because } from './evidence.ts';
 
@@ -23,7 +24,7 @@ function conclude(key: string, context: ConcludeContext<unknown>): readonly Conc
       entities: [
         { kind: 'runner', id: one.runner },
         { kind: 'credential', id: clip(id, 500) },
-        ...(one.run === undefined ? [] : [{ kind: 'run' as const, id: one.run }]),
+        ...(one.run === undefined ? [] : [entityOf('run', one.run, one.runKey)]),
       ],
       response: [],
       remedy: ['If the workflow moved to this class of runner on purpose, resolve this as false.'],

@@ -10,6 +10,7 @@ import { isRunnerClassKey, keyBeside, placeOfKey, runnerGroupId } from '@triplin
 import { elsewhereOf, isKnownPool, isLearned, standingAt } from '@tripline/facts/runner-standing';
 import { type Runner, runners, type Work } from '@tripline/facts/runners';
 import { runs } from '@tripline/facts/runs';
+import { entityOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import { because, hasLogin } from './evidence.ts';
 
@@ -199,11 +200,13 @@ const nameOf = ({ id, name }: Runner): string => (name === '' ? `number ${id}` :
 
 function entitiesOf(pool: readonly string[], doubted: readonly Doubted[], given: readonly string[]): Entity[] {
   const all = (kind: Entity['kind'], ids: readonly (string | undefined)[]): Entity[] =>
-    [...new Set(ids)].flatMap((id) => (id === undefined ? [] : [{ kind, id: clip(id, 500) }]));
-  const [runNames, environments] = [doubted.map(({ work }) => work.run), doubted.map(({ work }) => work.environment)];
+    [...new Set(ids)].flatMap((id) => (id === undefined ? [] : [entityOf(kind, id)]));
+  const environments = doubted.map(({ work }) => work.environment);
   const keys = doubted.map(({ key }) => key);
+  const inRuns = new Map(doubted.map(({ work: { run, runKey } }) => [runKey ?? run, { run, runKey }]));
   return [
-    ...[...all('runner', [...pool, ...keys]), ...all('run', runNames)],
+    ...all('runner', [...pool, ...keys]),
+    ...[...inRuns.values()].flatMap(({ run, runKey }) => (run === undefined ? [] : [entityOf('run', run, runKey)])),
     ...[...all('credential', given), ...all('environment', environments)],
   ];
 }

@@ -1,6 +1,7 @@
 import { type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { type Given, type Grant, grants, privilegesOf, removalsSince } from '@tripline/facts/grants';
+import { personOf } from '@tripline/facts/things';
 import type { z } from 'zod';
 import { becauseOf, entitiesOf, grantSubject, responseTo } from './grant-words.ts';
 import { type GrantContext, type GrantingSettings, grantingSettings } from './granting.ts';
@@ -35,7 +36,7 @@ function conclusionOf(
     severity: late === '' ? 'high' : 'low',
     confidence: isAuthorisable ? confidenceOf(grant, act, ms, context) : 'high',
     because: [...act.tellings, ...(removal ? [removal] : [])].map((one) => becauseOf(key, grant, one)),
-    entities: [{ kind: 'user', id: by }, ...entitiesOf(grant, act)],
+    entities: [personOf(act.by, key), ...entitiesOf(key, grant, act)],
     response: removal || late !== '' ? [] : responseTo(grant, act),
     remedy: [
       `Ask ${by} what the key is for; delete it unless they can say, and read what was pushed with it since ${act.time}.`,

@@ -16,6 +16,7 @@ import {
 } from '@tripline/facts/grants';
 import { refs } from '@tripline/facts/refs';
 import { runs } from '@tripline/facts/runs';
+import { entityOf, personOf } from '@tripline/facts/things';
 import { workflowRuns } from '@tripline/facts/workflow-runs';
 import type { z } from 'zod';
 import {
@@ -111,7 +112,7 @@ function lowerings(grant: Grant, act: Given): GrantAct[] {
 
 function conclusionOf(key: string, grant: Grant, act: Given, allowed: Allowed, settings: GrantingSettings): Conclusion {
   const what = nameGrant(grant, act);
-  const entities = entitiesOf(grant, act);
+  const entities = entitiesOf(key, grant, act);
   const shared = {
     subject: grantSubject(grant, act),
     occasion: act.occasion,
@@ -133,7 +134,7 @@ function conclusionOf(key: string, grant: Grant, act: Given, allowed: Allowed, s
         because(breakGlass, recordsKey(record.actor), record, `${record.actor} opened break-glass: ${record.reason}`),
         ...tellings,
       ],
-      entities: [{ kind: 'user', id: act.by.login }, ...entities],
+      entities: [personOf(act.by, key), ...entities],
       remedy: [
         first!,
         `If it is to stay, have it granted in the usual way: break-glass of ${record.actor} was for the time until ${ended}.`,
@@ -163,7 +164,7 @@ function conclusionOf(key: string, grant: Grant, act: Given, allowed: Allowed, s
       ),
       ...tellings,
     ],
-    entities: [...entities, { kind: 'run', id: window.run }],
+    entities: [...entities, entityOf('run', window.run, window.key)],
     remedy: [
       first!,
       `Find out why ${window.run} did not take it back: a cancelled or failed job skips its last steps unless they run with \`if: always()\`.`,

@@ -1,10 +1,11 @@
-import type { Observed } from '@tripline/contracts/fact';
+import { type Observed, thingKey } from '@tripline/contracts/fact';
 import type { Entity } from '@tripline/contracts/finding';
 import { rankOf } from '@tripline/contracts/permission';
 import type { Intent } from '@tripline/contracts/response';
 import type { Because } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { formerOf, type Given, type Grant, type GrantAct, grants } from '@tripline/facts/grants';
+import { entityOf, personOf } from '@tripline/facts/things';
 
 /** "membership of acme for mallory", as a title has it. */
 export function nameGrant(grant: Grant, { grantee, target, permission, parent }: GrantAct): string {
@@ -69,13 +70,14 @@ const impersonal = new Set(['team', 'team-repository', 'deploy-key', 'app-instal
 const isFullName = (text: string): boolean => /^[^/\s]+\/[^/\s]+$/.test(text);
 
 /** Who and what is concerned: a team that bears the name of a person is not that person. */
-export function entitiesOf(grant: Grant, act: GrantAct): Entity[] {
+export function entitiesOf(key: string, grant: Grant, act: GrantAct): Entity[] {
+  const { provider, instance, granteeId, repositoryId = grant.targetId } = grant;
+  const grantee = { login: act.grantee, ...(granteeId === undefined ? {} : { id: granteeId }) };
+  const repository = repositoryId === undefined ? undefined : thingKey(provider, instance, repositoryId);
   return [
-    ...(impersonal.has(grant.kind) ? [] : [{ kind: 'user' as const, id: act.grantee }]),
-    ...(isFullName(act.target) && grant.kind !== 'team-member'
-      ? [{ kind: 'repository' as const, id: act.target }]
-      : []),
-    { kind: 'grant', id: grantSubject(grant, act) },
+    ...(impersonal.has(grant.kind) ? [] : [personOf(grantee, key)]),
+    ...(isFullName(act.target) && grant.kind !== 'team-member' ? [entityOf('repository', act.target, repository)] : []),
+    entityOf('grant', grantSubject(grant, act), key),
   ];
 }
 

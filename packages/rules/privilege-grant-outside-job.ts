@@ -1,6 +1,7 @@
 import { type Because, type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { type Given, type Grant, grants, isAddressedKey, privilegesOf, removalsSince } from '@tripline/facts/grants';
+import { personOf } from '@tripline/facts/things';
 import type { z } from 'zod';
 import { becauseOf, entitiesOf, grantSubject, nameGrant, remedyFor, responseTo } from './grant-words.ts';
 import { type GrantContext, type GrantingSettings, grantingSettings } from './granting.ts';
@@ -45,7 +46,7 @@ function conclusionOf(
       ...act.tellings.map((one) => becauseOf(key, grant, one)),
       ...(removal ? [becauseOf(key, grant, removal)] : []),
     ] satisfies Because[],
-    entities: [{ kind: 'user', id: act.by.login }, ...entitiesOf(grant, act)],
+    entities: [personOf(act.by, key), ...entitiesOf(key, grant, act)],
     response: removal || doubtful ? [] : responseTo(grant, act),
     remedy: informs ? [...remedyFor(grant, act), settle] : remedyFor(grant, act),
   };

@@ -2,7 +2,7 @@ import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { type ControlChange, controls, isRelaxedFor, type Relaxation, relaxationsOf } from '@tripline/facts/controls';
 import { isKnownReviewed, reviewFacts } from '@tripline/facts/review-reader';
-import { repositoryKeyOf } from '@tripline/facts/things';
+import { commitKeyIn, entityOf, personOf, refKeyIn, repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import type { Sight } from './builders/own-fact.ts';
 import { temporal } from './builders/temporal.ts';
@@ -78,7 +78,9 @@ function verdictOf(
   const pushers = [...new Set(pushes.map(({ by }) => by.name))].slice(0, 5).join(', ');
   const told = (seen: ControlChange, does: string) => {
     const by = seen.by?.login ?? 'somebody unnamed';
-    return { fact: controls, key, repository, seen, by, what: `${by} ${does}` };
+    const people = seen.by === undefined ? [] : [personOf(seen.by, key)];
+    const entities = [...people, entityOf('repository', repository, key)];
+    return { fact: controls, key, entities, seen, what: `${by} ${does}` };
   };
   const relaxed = told(change, `relaxed ${control} of ${repository} (${aspects.join(', ')})`);
   return {
@@ -91,8 +93,8 @@ function verdictOf(
       `${relaxed.what}, and ${pushers} pushed to ${ref} meanwhile${back ? '; then it was put back' : ''}. ` +
       `What was pushed need not have passed what protects ${ref}.`,
     entities: [
-      { kind: 'commit' as const, id: `${repository}@${revision}` },
-      { kind: 'ref' as const, id: `${repository}@refs/${type === 'tag' ? 'tags' : 'heads'}/${ref}` },
+      entityOf('commit', `${repository}@${revision}`, commitKeyIn(key, revision)),
+      entityOf('ref', `${repository}@refs/${type === 'tag' ? 'tags' : 'heads'}/${ref}`, refKeyIn(key, type, ref)),
     ],
     remedy: [
       `Read what was pushed to ${ref}, and revert it unless somebody answers for it.`,

@@ -3,7 +3,7 @@ import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { noRevision, refMoves } from '@tripline/facts/ref-steps';
 import { areOfTwoMajors, floatsByForm, isNamedBy, isNameOfRelease } from '@tripline/facts/tag-names';
-import { refKeyIn, repositoryKeyOf } from '@tripline/facts/things';
+import { commitKeyIn, entityOf, refKeyIn, repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import { fromFacts } from './builders/from-facts.ts';
 import type { Sight } from './builders/own-fact.ts';
@@ -46,7 +46,8 @@ export const rule = fromFacts({
   conclude(steps, { key, settings: { floating }, beside }) {
     const moves = movesOf(steps);
     if (moves.length === 0 || floats(steps.at(-1)!, floating)) return [];
-    const besides = Map.groupBy(beside(key.slice(0, key.indexOf(':tag:'))), ({ data }) => data.tag);
+    const ofRepository = key.slice(0, key.indexOf(':tag:'));
+    const besides = Map.groupBy(beside(ofRepository), ({ data }) => data.tag);
     besides.delete(steps[0]!.data.tag);
     const moved = [...besides.values()].flatMap(movesOf).map(({ step }) => step.sight);
     const others = moved.filter((one) => !floats(one, floating));
@@ -71,9 +72,9 @@ export const rule = fromFacts({
           `Whoever uses it by name ${unheard ? 'ran other code until then; who moved it there was not told' : 'runs other code from now on'}.` +
           (together.length > 0 ? ' Other tags of the repository were moved within the hour.' : ''),
         entities: [
-          { kind: 'commit', id: `${repository.name}@${unheard ?? commit}` },
+          entityOf('commit', `${repository.name}@${unheard ?? commit}`, commitKeyIn(ofRepository, unheard ?? commit)),
           // One that is made as a branch by the tag's name is neither of both.
-          ...(sight.data.isBranch ? [] : [{ kind: 'ref' as const, id: `${repository.name}@refs/tags/${tag}` }]),
+          ...(sight.data.isBranch ? [] : [entityOf('ref', `${repository.name}@refs/tags/${tag}`, key)]),
         ],
         response: unheard || sight.data.isBranch ? [] : [{ ...intent, ...targetOf(repository, key) }],
         remedy: [

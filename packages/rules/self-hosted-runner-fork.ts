@@ -1,6 +1,8 @@
 import type { Intent } from '@tripline/contracts/response';
 import { isOwnMachine, runnerGroups } from '@tripline/facts/runner-groups';
-import { type Job, type Run, runs } from '@tripline/facts/runs';
+import { keyBeside, runnerId } from '@tripline/facts/runner-keys';
+import { type Job, nameInFindings, type Run, runs } from '@tripline/facts/runs';
+import { entityOf, personOf } from '@tripline/facts/things';
 import { conclusion } from './builders/conclusion.ts';
 import { targetOf } from './builders/seen.ts';
 
@@ -34,13 +36,15 @@ export const rule = conclusion({
       // Thousands of runs look at their group; only those watch it of which something stands.
       if (attempt.fork !== true || ownJobs(read).length === 0) return [];
       const jobs = ownJobs(watch);
-      const repository = run.repository.name;
+      const repository = nameInFindings(run);
       const runId = `${repository}#${run.id}`;
       const who = attempt.actor?.login ?? 'somebody unnamed';
       const runner = jobs[0]!.worker!.name;
       const others = new Set(jobs.map(({ worker }) => worker!.name)).size - 1;
       const where = others === 0 ? runner : `${runner} and ${others} more`;
-      const about = { fact: runs, key, repository };
+      const by = attempt.actor === undefined ? [] : [personOf(attempt.actor, key)];
+      const place = entityOf('repository', repository, key.slice(0, key.lastIndexOf('#')));
+      const about = { fact: runs, key, entities: [...by, place] };
       return {
         subject: runId,
         occasion: String(attempt.attempt),
@@ -49,7 +53,6 @@ export const rule = conclusion({
           {
             ...about,
             seen: attempt,
-            by: who,
             what: `${who} set off run ${run.id} of ${repository} with code of a fork (${attempt.trigger})`,
           },
           ...jobs.map((job) => ({
@@ -63,8 +66,10 @@ export const rule = conclusion({
           `${who} had ${repository} run code of a fork on ${where}, which you host yourselves. ` +
           'What it left behind is in reach of the next job there, and the machine’s network in reach of it.',
         entities: [
-          { kind: 'run' as const, id: runId },
-          ...jobs.slice(0, 10).map(({ worker }) => ({ kind: 'runner' as const, id: worker!.id ?? worker!.name })),
+          entityOf('run', runId, key),
+          ...jobs
+            .slice(0, 10)
+            .map(({ worker }) => entityOf('runner', keyBeside(key, runnerId(worker!.id ?? '', worker!.name)))),
         ],
         response: responseTo(key, run, jobs),
         remedy: [

@@ -1,10 +1,11 @@
 import type { AnyFact, Observed } from '@tripline/contracts/fact';
 import type { Entity } from '@tripline/contracts/finding';
-import type { Because, Conclusion, FindingDraft } from '@tripline/contracts/rule';
+import type { Because, Conclusion } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { inOwnOrder } from '@tripline/facts/bounds';
 import type { Sight } from './own-fact.ts';
-import type { BuiltFinding, Tell } from './verdict.ts';
+import { entitiesOf } from './seen.ts';
+import { type BuiltFinding, type Tell, withPeople } from './verdict.ts';
 
 /** What a conclusion rests on: something that was observed of a thing, and how it is said. */
 export type Basis = {
@@ -12,9 +13,8 @@ export type Basis = {
   key: string;
   seen: Observed;
   what: string;
-  /** Login and full name, for the finding's entities. */
-  by?: string | undefined;
-  repository?: string | undefined;
+  /** Who did it and where, among what the finding is about. */
+  entities?: readonly Entity[];
 };
 
 /**
@@ -28,7 +28,6 @@ export type Concluded<Data> = Omit<BuiltFinding, 'because'> & {
 
 /** More than this is neither read nor pinned. */
 const mostBecause = 40;
-const mostEntities = 20;
 
 /** As the engine takes it. Of too many observations the earliest stay, whatever the order in which they were received. */
 export function conclusionOf<Data>(concluded: Concluded<Data>, own: (sight: Sight<Data>) => Basis): Conclusion {
@@ -38,20 +37,14 @@ export function conclusionOf<Data>(concluded: Concluded<Data>, own: (sight: Sigh
   return {
     ...rest,
     ...{ subject: clip(rest.subject, 500), title: clip(rest.title, 300), response, remedy },
-    entities: withPeople(entities, kept),
+    entities: withPeople(
+      entities,
+      kept.map((basis) => basis.entities ?? []),
+    ),
     because: kept.map(becauseOf),
     ...(severity === undefined ? {} : { severity }),
     ...(confidence === undefined ? {} : { confidence }),
   };
-}
-
-function withPeople(entities: readonly Entity[], bases: readonly Basis[]): FindingDraft['entities'] {
-  const people = bases.flatMap(({ by }) => (by === undefined ? [] : [{ kind: 'user' as const, id: by }]));
-  const places = bases.flatMap(({ repository }) =>
-    repository === undefined ? [] : [{ kind: 'repository' as const, id: repository }],
-  );
-  const once = new Map([...entities, ...people, ...places].map((entity) => [`${entity.kind} ${entity.id}`, entity]));
-  return [...once.values()].slice(0, mostEntities);
 }
 
 function becauseOf({ fact, key, seen, what }: Basis): Because {
@@ -63,6 +56,6 @@ function becauseOf({ fact, key, seen, what }: Basis): Because {
 /** An observation of the rule's own as what a conclusion rests on. */
 export function basisOf<Data>(fact: AnyFact, tell: Tell<Sight<Data>>): (sight: Sight<Data>) => Basis {
   return (seen) => ({
-    ...{ fact, key: seen.factKey, seen, what: tell(seen), by: seen.by.name, repository: seen.repository?.name },
+    ...{ fact, key: seen.factKey, seen, what: tell(seen), entities: entitiesOf(seen) },
   });
 }

@@ -5,7 +5,7 @@ import { parseTime } from '@tripline/contracts/time';
 import { inOwnOrder } from '@tripline/facts/bounds';
 import { z } from 'zod';
 import { type Concluded, conclusionOf } from './basis.ts';
-import { type Named, namedSchema, type Seen, seenBy, seenSchema } from './seen.ts';
+import { entitiesOf, type Named, namedSchema, type Seen, seenBy, seenSchema } from './seen.ts';
 import { commonOfFacts, type Meta, type Reading, type SettingsOf, type Shape } from './verdict.ts';
 
 /**
@@ -74,8 +74,7 @@ export function firstSeen<S extends Shape>(
                     key: subject,
                     seen,
                     what: tell(seen, spell.trait),
-                    by: seen.by.name,
-                    repository: seen.repository?.name,
+                    entities: entitiesOf(seen),
                   },
                 ],
           );

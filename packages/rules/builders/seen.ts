@@ -1,9 +1,11 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { Observed } from '@tripline/contracts/fact';
+import type { Entity } from '@tripline/contracts/finding';
 import { clip } from '@tripline/contracts/text';
 import { observedBy } from '@tripline/facts/bounds';
 import { observedSchema } from '@tripline/facts/observed';
+import { entityOf, instanceOf, personOf, providerOf, taintOf } from '@tripline/facts/things';
 import { z } from 'zod';
 
 /** Somebody or something: compared by its id where the provider sends one, shown by its name. */
@@ -15,19 +17,39 @@ export const seenSchema = observedSchema.extend({
   by: namedSchema,
   repository: namedSchema.optional(),
   run: z.string().optional(),
+  place: z.string().optional(),
 });
-/** `run`: `owner/name#run` where it happened in one. */
-export type Seen = Observed & { by: Named; repository?: Named; run?: string };
+/**
+ * `run`: the key of the run where it happened in one, or `owner/name#run` where no event told an id, and in what former
+ * versions kept. `place`: provider and instance, unless it is GitHub's own.
+ */
+export type Seen = Observed & { by: Named; repository?: Named; run?: string; place?: string };
 
 /** @returns what `event` shows, without anything of a rule's own. */
 export function seenBy(event: LoggedEvent): Seen {
   const repository = repositoryOf(event);
-  const run = (event.data as Attributes)['cicd.pipeline.run.id'];
+  const run = (event.data as Attributes)['cicd.pipeline.run.id'] === undefined ? undefined : taintOf(event);
+  const place = `${providerOf(event)}:${instanceOf(event)}`;
   return {
     ...{ ...observedBy(event), by: actorOf(event) },
     ...(repository === undefined ? {} : { repository }),
-    ...(repository === undefined || run === undefined ? {} : { run: `${repository.name}#${run}` }),
+    ...(run === undefined ? {} : { run }),
+    ...(place === usualPlace ? {} : { place }),
   };
+}
+const usualPlace = 'github:github.com';
+
+/** Who and where it was, as what a finding is about. */
+export function entitiesOf({
+  by,
+  repository,
+  place = usualPlace,
+}: Pick<Seen, 'by' | 'repository' | 'place'>): Entity[] {
+  const { name: login, id } = by;
+  // Where no event told an id, it is the login.
+  const person = personOf({ login, ...(id === login.toLowerCase() ? {} : { id }) }, place);
+  if (repository === undefined) return [person];
+  return [person, entityOf('repository', repository.name, `${place}:${repository.id}`)];
 }
 
 /** Who did it: who set the run off, or whose act it was. Its id is the account's, and the login only where none was sent. */

@@ -1,11 +1,11 @@
 import type { AttributeName } from '@tripline/contracts/attributes';
 import type { EventType } from '@tripline/contracts/event';
-import { type Confidence, confidences, type Entity, type Evidence } from '@tripline/contracts/finding';
+import { type Confidence, confidences, type Entity, type Evidence, isSameEntity } from '@tripline/contracts/finding';
 import type { AnyRule, FindingDraft } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { inOwnOrder } from '@tripline/facts/bounds';
 import { z } from 'zod';
-import type { Seen } from './seen.ts';
+import { entitiesOf, type Seen } from './seen.ts';
 
 /** What every builder asks for beside what it builds: the words of the catalogue. */
 export type Meta = Pick<
@@ -77,14 +77,14 @@ export function lineOf({ eventId, eventType, time, url }: Seen, what: string): E
   return { eventId, eventType, time, what: clip(what, 500), ...(url === undefined ? {} : { url }) };
 }
 
-/** The verdict's own entities, then the people and repositories that it rests on. */
-export function entitiesOf({ entities = [], because }: Pick<BuiltFinding, 'entities' | 'because'>): Entity[] {
-  const people = because.map(({ by }) => ({ kind: 'user' as const, id: by.name }));
-  const places = because.flatMap(({ repository }) =>
-    repository === undefined ? [] : [{ kind: 'repository' as const, id: repository.name }],
-  );
-  const once = new Map([...entities, ...people, ...places].map((entity) => [`${entity.kind} ${entity.id}`, entity]));
-  return [...once.values()].slice(0, mostEntities);
+/** The verdict's own entities, then the people and repositories that it rests on, each once. */
+export function withPeople(entities: readonly Entity[], those: readonly (readonly Entity[])[]): Entity[] {
+  const all = those.flat();
+  const [people, places] = [all.filter(({ kind }) => kind === 'user'), all.filter(({ kind }) => kind !== 'user')];
+  const once: Entity[] = [];
+  for (const entity of [...entities, ...people, ...places])
+    if (!once.some((one) => isSameEntity(one, entity))) once.push(entity);
+  return once.slice(0, mostEntities);
 }
 
 /** The lowest of what it rests on, and at most `most`. */
@@ -104,7 +104,7 @@ export function draftOf<T extends Seen>(
     ...{ subject: clip(subject, 500), occasion, title: clip(title, 300), summary, response, remedy },
     confidence: sureness(because, verdict.confidence),
     evidence: evidenceOf(because, tell),
-    entities: entitiesOf(verdict),
+    entities: withPeople(verdict.entities ?? [], because.map(entitiesOf)),
     decidedBy: { eventId: last.eventId, time: last.time },
     ...(severity === undefined ? {} : { severity }),
   } satisfies FindingDraft;
