@@ -173,7 +173,7 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
 }
 
 /** The name before a renaming: an inventory may have told of the repository by it. */
-function formerNameOf(data: Attributes): string | undefined {
+export function formerNameOf(data: Attributes): string | undefined {
   const changed =
     data['tripline.control.action'] === 'renamed' ? data['tripline.control.changes']?.['repository'] : undefined;
   const from = /^\{"name":\{"from":"([\w.-]+)"/.exec(changed ?? '')?.[1];

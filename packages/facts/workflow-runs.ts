@@ -6,7 +6,7 @@ import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
-import { accountOf, accountSchema, authorOf, keyOf, namedRepository, runKeyOf, senderOf } from './things.ts';
+import { accountOf, accountSchema, authorOf, repositoryKeyOf, runKeyOf, senderOf } from './things.ts';
 
 const hour = 3_600_000;
 /** Runs stand under a key for each stretch of this length, so that a value stays small. */
@@ -41,10 +41,10 @@ export const workflowRuns: Fact<Starts> = {
   reads: ['dev.cdevents.pipelinerun.queued', 'dev.cdevents.pipelinerun.started', 'dev.cdevents.pipelinerun.finished'],
   value: z.object({ runs: z.array(startSchema) }) as z.ZodType<Starts>,
   keys(event) {
-    const { 'vcs.repository.name': repository, 'tripline.pipeline.path': path }: Attributes = event.data;
-    if (repository === undefined || path === undefined || !isOfRun(event) || !isOnDefaultBranch(event.data))
-      return none;
-    return [stretchKey(keyOf(event, namedRepository(repository)), path, parseTime(event.time))];
+    if (!isRunOnDefaultBranch(event)) return none;
+    return [
+      stretchKey(repositoryKeyOf(event)!, (event.data as Attributes)['tripline.pipeline.path']!, parseTime(event.time)),
+    ];
   },
   learn(known, event, at) {
     const run = runKeyOf(event);
@@ -67,17 +67,22 @@ export const workflowRuns: Fact<Starts> = {
 const none: readonly string[] = [];
 const ofChanges = new Set(['pull_request', 'pull_request_target', 'pull_request_review', 'merge_group']);
 
-function isOnDefaultBranch(data: LoggedEvent['data']): boolean {
-  const { 'vcs.ref.head.name': ref, 'tripline.repository.default_branch': defaultBranch }: Attributes = data;
-  if (ref === undefined || ref !== defaultBranch) return false;
-  const attributes: Attributes = data;
-  return attributes['tripline.head.fork'] !== true && !ofChanges.has(attributes['tripline.pipeline.trigger'] ?? '');
+/** A run of a workflow whose file is told, on its repository's default branch, that no change set off. */
+export function isRunOnDefaultBranch(event: LoggedEvent): boolean {
+  const data: Attributes = event.data;
+  const { 'vcs.ref.head.name': ref, 'tripline.repository.default_branch': defaultBranch } = data;
+  if (!isOfRun(event) || ref === undefined || ref !== defaultBranch) return false;
+  if (data['vcs.repository.name'] === undefined || data['tripline.pipeline.path'] === undefined) return false;
+  return data['tripline.head.fork'] !== true && !ofChanges.has(data['tripline.pipeline.trigger'] ?? '');
 }
 
 const stretchKey = (repositoryKey: string, path: string, timeMs: number): string =>
   `${repositoryKey}~${clip(path.toLowerCase(), 300)}@${Math.floor(timeMs / stretchMs)}`;
 
-/** The keys under which runs stand that some event told of between two times. Settings name a workflow by its repository's name, so the key does. */
+/**
+ * The keys under which runs stand that some event told of between two times. A repository whose id no event tells stands
+ * under its name, and so do all runs that former versions heard of.
+ */
 export function stretchKeys(repositoryKey: string, path: string, fromMs: number, toMs: number): string[] {
   const keys: string[] = [];
   for (let ms = fromMs; Math.floor(ms / stretchMs) <= Math.floor(toMs / stretchMs); ms += stretchMs) {

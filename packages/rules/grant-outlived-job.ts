@@ -15,6 +15,7 @@ import {
   removalsSince,
 } from '@tripline/facts/grants';
 import { refs } from '@tripline/facts/refs';
+import { repositoryNames } from '@tripline/facts/repository-names';
 import { runs } from '@tripline/facts/runs';
 import { entityOf, personOf } from '@tripline/facts/things';
 import { workflowRuns } from '@tripline/facts/workflow-runs';
@@ -196,7 +197,7 @@ export const rule = defineRule<null, GrantingSettings>({
   settings: grantingSettings as z.ZodType<GrantingSettings>,
   learns: false,
   concludes: {
-    uses: [grants, breakGlass, deliveries, workflowRuns, runs, refs],
+    uses: [grants, breakGlass, deliveries, workflowRuns, repositoryNames, runs, refs],
     about: [grants],
     subjects: ({ fact, key }) => (fact === grants.id && !isAddressedKey(key) ? [key] : []),
     conclude(key, context) {

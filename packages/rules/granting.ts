@@ -4,6 +4,7 @@ import { type BreakGlassRecord, breakGlass, recordsKey } from '@tripline/facts/b
 import { deliveries, deliveryKey } from '@tripline/facts/deliveries';
 import type { Given, Grant, GrantAct } from '@tripline/facts/grants';
 import { type Ref, refs } from '@tripline/facts/refs';
+import { repositoryNames } from '@tripline/facts/repository-names';
 import { type Attempt, type Job, type Run, runs } from '@tripline/facts/runs';
 import { namedRepository, refKeyIn } from '@tripline/facts/things';
 import { stretchKeys, workflowRuns } from '@tripline/facts/workflow-runs';
@@ -14,6 +15,8 @@ const hour = 3_600_000;
 /** How late an event may come and still count. */
 const latestMs = 72 * hour;
 
+/** The repository's full name, its id where it is given, and the path of the file. */
+const formOfWorkflow = /^([^/\s]+\/[^/\s:]+)(?::(\d+))?\/(\.?[^\s@]+\.ya?ml)$/i;
 /** `Acme/Access/.github/workflows/grant.yml@main` is the workflow that it looks like. */
 const workflow = z
   .string()
@@ -22,19 +25,29 @@ const workflow = z
     z
       .string()
       .regex(
-        /^[^/\s]+\/[^/\s]+\/\.?[^\s@]+\.ya?ml$/i,
-        'owner/name/path/of/workflow.yml, such as acme/access/.github/workflows/grant.yml',
+        formOfWorkflow,
+        'owner/name/path/of/workflow.yml, such as acme/access/.github/workflows/grant.yml, or owner/name:id/path, with the id of the repository',
       ),
+  );
+/** Logins change hands; an app keeps its own for as long as it is there. */
+const account = z
+  .string()
+  .regex(
+    /^(?:\d+|[^\s:]+:\d+|[^\s:]+\[bot\])$/,
+    'an account as `login:id` or by its id, since a login can change hands, or an app as `name[bot]`',
   );
 
 export const grantingSettings = z
   .strictObject({
-    /** Workflows that may grant, `owner/name/.github/workflows/file.yml`. Their jobs at the default branch's head open windows. */
+    /**
+     * Workflows that may grant, `owner/name/.github/workflows/file.yml`. Their jobs at the default branch's head open windows.
+     * A name means the first repository that was heard of under it; `owner/name:id/…` says which.
+     */
     grantingWorkflows: z.array(workflow).default([]),
-    /** Under whose name they grant: logins such as `acme-broker[bot]` or, better, ids of accounts. */
-    grantingActors: z.array(z.string().min(1)).default([]),
-    /** Logins or ids of accounts whose grants are never judged, such as an identity provider's provisioning app. */
-    exemptActors: z.array(z.string().min(1)).default([]),
+    /** Under whose name they grant: apps such as `acme-broker[bot]`, or accounts as `login:id`. */
+    grantingActors: z.array(account).default([]),
+    /** Apps, or accounts as `login:id`, whose grants are never judged, such as an identity provider's provisioning app. */
+    exemptActors: z.array(account).default([]),
     /** Ids of Apps that are ours: what they are installed on is silent. */
     ownApps: z.array(z.string()).default([]),
     /** How far the provider's clocks may differ, in ms. */
@@ -53,16 +66,17 @@ export const grantingSettings = z
   .refine(({ grantingWorkflows, grantingActors }) => grantingWorkflows.length === 0 || grantingActors.length > 0, {
     path: ['grantingActors'],
     message:
-      'must name under whom the workflows of grantingWorkflows grant (the login of their App, such as acme-broker[bot], or the id of an account): what others grant while a job runs is not theirs',
+      'must name under whom the workflows of grantingWorkflows grant (the login of their App, such as acme-broker[bot], or an account as login:id): what others grant while a job runs is not theirs',
   });
 export type GrantingSettings = z.output<typeof grantingSettings>;
 export type GrantContext = ConcludeContext<GrantingSettings>;
 
-/** Whether somebody stands in a list of logins and ids: an id decides, a login is compared without case. */
+/** Whether somebody stands in a list of accounts: by id, and an app by its login, compared without case. */
 export function isNamed(list: readonly string[], { by, app }: Pick<GrantAct, 'by' | 'app'>): boolean {
   return list.some((entry) => {
+    if (!entry.endsWith('[bot]')) return by.id !== undefined && entry.slice(entry.indexOf(':') + 1) === by.id;
     const login = entry.toLowerCase();
-    return entry === by.id || login === by.login.toLowerCase() || login === app?.toLowerCase();
+    return login === by.login.toLowerCase() || login === app?.toLowerCase();
   });
 }
 
@@ -104,16 +118,30 @@ export function jobsAround({ provider, instance }: Grant, ms: number, context: G
   const { grantingWorkflows, maxJobMs, skewMs } = context.settings;
   const found = new Map<string, Window>();
   for (const workflow of grantingWorkflows) {
-    const [owner, name, ...path] = workflow.split('/');
-    const repository = thingKey(provider, instance, namedRepository(`${owner}/${name}`));
-    for (const key of stretchKeys(repository, path.join('/'), ms - maxJobMs - skewMs, ms + maxJobMs + skewMs)) {
+    const { path, own, named } = placesOf(workflow, provider, instance, context);
+    const stretches = (repository: string) =>
+      stretchKeys(repository, path, ms - maxJobMs - skewMs, ms + maxJobMs + skewMs);
+    for (const key of [own, named].flatMap((repository) => (repository === undefined ? [] : stretches(repository)))) {
       for (const { run } of context.read(workflowRuns, key)?.runs ?? []) {
-        for (const window of windowsOf(run, path.join('/'), context))
-          found.set(`${window.key} ${window.job.id}`, window);
+        // Under the name others may have run what they liked.
+        if (own !== undefined && !run.startsWith(`${own}#`)) continue;
+        for (const window of windowsOf(run, path, context)) found.set(`${window.key} ${window.job.id}`, window);
       }
     }
   }
   return [...found.values()];
+}
+
+/**
+ * Where runs of a granting workflow stand. `own`: the repository that settings mean, by the id that they give, or else the
+ * first that was known by the name: whoever takes the name over does not inherit the right. Where no event told an id, the
+ * name alone is left.
+ */
+function placesOf(workflow: string, provider: string, instance: string, { read }: Pick<GrantContext, 'read'>) {
+  const [, repository = '', id, path = ''] = formOfWorkflow.exec(workflow) ?? [];
+  const named = thingKey(provider, instance, namedRepository(repository));
+  const own = id === undefined ? read(repositoryNames, named)?.repository : thingKey(provider, instance, id);
+  return { path, own, named };
 }
 
 function windowsOf(key: string, path: string, context: GrantContext): Window[] {

@@ -4,6 +4,7 @@ import { breakGlass, recordsKey } from '@tripline/facts/break-glass';
 import { deliveries } from '@tripline/facts/deliveries';
 import { addressedKey, type Given, type Grant, type GrantAct, grantKey, grants } from '@tripline/facts/grants';
 import { refs } from '@tripline/facts/refs';
+import { repositoryNames } from '@tripline/facts/repository-names';
 import { runs } from '@tripline/facts/runs';
 import { isSameAccount } from '@tripline/facts/things';
 import { workflowRuns } from '@tripline/facts/workflow-runs';
@@ -19,7 +20,15 @@ import {
 } from './granting.ts';
 
 /** What decides whether a grant was authorised. */
-export const authorisingFacts: readonly AnyFact[] = [grants, breakGlass, deliveries, workflowRuns, runs, refs];
+export const authorisingFacts: readonly AnyFact[] = [
+  grants,
+  breakGlass,
+  deliveries,
+  workflowRuns,
+  repositoryNames,
+  runs,
+  refs,
+];
 
 /** A team's access is told twice, within a minute; the telling that says which right may come second. */
 const tellingsMs = 60_000;

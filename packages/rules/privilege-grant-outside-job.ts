@@ -73,9 +73,9 @@ export const rule = defineRule<null, GrantingSettings>({
   tiers: { needs: 'A', better: 'the audit stream (B) names the token that made the grant' },
   falseAlarms: [
     'People who join: invite them by a granting workflow, or by a provisioning app in `exemptActors`. Break-glass is for what is taken back within a day.',
-    "An identity provider's provisioning app: name its login or id in `exemptActors`.",
+    "An identity provider's provisioning app: name it as `name[bot]`, or its account as `login:id`, in `exemptActors`.",
     'A delivery that came late and bears no time: its time is known where Tripline has it made again (an App or organisation webhook token); otherwise it is judged by when it came.',
-    'The repository of a granting workflow was renamed: `grantingWorkflows` names it as it is called now.',
+    'The repository of a granting workflow was deleted and made anew: `owner/name:id/…` in `grantingWorkflows` says which one is meant, the name alone the first that bore it. Renamed, it keeps the right.',
     'A source that reports only finished jobs: findings on granting accounts come at low confidence; send job starts too.',
   ],
   reads: [],

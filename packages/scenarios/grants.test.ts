@@ -1,6 +1,6 @@
 import { rules } from '@tripline/rules/registry';
 import { organization, play, repository, startMs, told, user } from '@tripline/testing/deliveries';
-import { type LoggedEventInput, type Played, playTimeline } from '@tripline/testing/timeline/play';
+import { type LoggedEventInput, type Played, playTimeline, type Timeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
 
 /** Grants through GitHub's own bodies and all rules: what an attacker tries, and what honest people do. */
@@ -84,9 +84,9 @@ function grantingRun(
   end: number | null,
   by: string,
   id: number,
-  head: { branch?: string; sha?: string; path?: string } = {},
+  head: { branch?: string; sha?: string; path?: string; of?: ReturnType<typeof repository> } = {},
 ) {
-  const access = repository('access');
+  const access = head.of ?? repository('access');
   const path = head.path ?? '.github/workflows/grant.yml';
   const at = { head_branch: head.branch ?? 'main', head_sha: head.sha ?? sha('a') };
   const workflow_run = {
@@ -322,6 +322,55 @@ describe('what a job of the granting workflow excuses', () => {
     ['what is no workflow', { grantingWorkflows: ['grant.yml'], grantingActors: ['x'] }, /owner\/name\/path/],
   ])('is refused at the start: %s', (_, written, why) => {
     expect(() => after([], { settings: { [outside]: written as Record<string, unknown> } })).toThrow(why);
+  });
+  describe('is of the repository that was first known by the name', () => {
+    const former = grantingRun(-7000, -6900, 'ada', 4);
+    const renamed = { ...repository('access'), name: 'access-2', full_name: 'acme/access-2' };
+    const recreated = { ...repository('access'), id: 4711 };
+    const renaming = told(-5000, 'repository', 'ada', {
+      ...{ action: 'renamed', repository: renamed, changes: { repository: { name: { from: 'access' } } } },
+    });
+    const run = (of: ReturnType<typeof repository>) => grantingRun(0, 60, 'mallory', 5, { of });
+    const byApp = [member(30, 'added', grantingApp, 'sock'), member(50, 'removed', grantingApp, 'sock')];
+    const withId = (id: number): Partial<Timeline> => {
+      const written = { ...granting, grantingWorkflows: [`acme/access:${id}/.github/workflows/grant.yml`] };
+      return { settings: { [outside]: written, [outlived]: written } };
+    };
+    test.each<[string, (LoggedEventInput & { id: string })[], Partial<Timeline>, string[]]>([
+      ['renamed since, it keeps the right', [...former, renaming, ...run(renamed)], {}, []],
+      [
+        'another that was made under the name has none',
+        [...former, renaming, ...run(recreated)],
+        {},
+        [`${outside} high`],
+      ],
+      ['nor where nothing but the renaming was told', [renaming, ...run(recreated)], {}, [`${outside} high`]],
+      ['nor where nothing but a run of it was told', [...former, ...run(recreated)], {}, [`${outside} high`]],
+      ['settings may say which by its id', [...former, renaming, ...run(recreated)], withId(4711), []],
+      [
+        'and then the name alone says nothing',
+        [...former, ...run(repository('access'))],
+        withId(4711),
+        [`${outside} high`],
+      ],
+    ])('%s', (_, events, more, wanted) => {
+      expect(seen(after([...events, ...byApp], more))).toEqual(wanted);
+    });
+    test('received last, the first run says the same', () => {
+      const lately = former.map((event) => heard(hour, event));
+      expect(seen(after([...run(recreated), ...byApp, ...lately], { untilMs: startMs + 60 * hour * 1000 }))).toEqual([
+        `${outside} high`,
+      ]);
+    });
+  });
+  test('accounts are named by id, since logins change hands', () => {
+    const written = (grantingActors: string[]) => ({ [outside]: { ...granting, grantingActors } });
+    for (const login of ['broker', 'broker:x', '']) {
+      expect(() => after([], { settings: written([login]) })).toThrow('login:id');
+    }
+    const events = [...grantingRun(0, 60, 'ada', 5), member(30, 'added', String(user('ada').id), 'bob')];
+    // A login of digits is no id.
+    expect(seen(after(events, { settings: written([String(user('ada').id)]) }))).toEqual([`${outside} high`]);
   });
   test('is nothing on another branch, or by another workflow of the repository', () => {
     for (const head of [{ branch: 'evil', sha: sha('e') }, { path: '.github/workflows/noise.yml' }]) {

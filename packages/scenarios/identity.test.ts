@@ -60,7 +60,7 @@ const answer = (s: number, { id }: { id: string }, proof: Proof) =>
 
 const brokers = {
   grantingWorkflows: ['acme/access/.github/workflows/grant.yml'],
-  grantingActors: ['ada', 'broker', 'eve'],
+  grantingActors: ['ada', 'broker', 'eve'].map((login) => `${login}:${user(login).id}`),
 };
 const withBroker = { 'privilege-grant-outside-job': brokers, 'grant-outlived-job': brokers };
 /** Nobody of these grants by a job. */

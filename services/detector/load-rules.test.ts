@@ -62,7 +62,7 @@ describe('loading rules', () => {
 
   test('has the settings of a wider rule hold for the narrower, as far as it has none of its own', async () => {
     const granting = { grantingWorkflows: ['acme/access/.github/workflows/grant.yml'], grantingActors: ['b[bot]'] };
-    const ofWider = { ...granting, exemptActors: ['idp'] };
+    const ofWider = { ...granting, exemptActors: ['idp[bot]'] };
     const overrides = [{ rule: 'privilege-grant-outside-job', workspace: 'other', settings: { graceMs: 7 } }];
     const all = await loadRules(
       config(
