@@ -539,8 +539,48 @@ describe('a delivery that nobody vouched for', () => {
     expect(before.findings).toMatchObject([{ subject: 'a', severity: 'medium' }]);
     const given = play([...told, late], { rules: [ungated] });
     expect(given.findings).toMatchObject([{ subject: 'a', severity: 'low' }]);
-    const vouched = play([...told, late, answer(4, 'listed')], { rules: [ungated] });
-    expect(vouched.findings).toEqual([]);
+    for (const minute of [4, 20, 40 * 60]) {
+      for (const batchRecords of [1, 100]) {
+        const vouched = play([...told, late, answer(minute, 'listed')], { rules: [ungated], batchRecords });
+        expect(vouched.findings).toEqual([]);
+      }
+    }
+    const refuted = play([...told, late, answer(20, 'not-listed')], { rules: [ungated] });
+    expect(refuted.findings).toMatchObject([{ subject: 'a', severity: 'low' }]);
+  });
+
+  test('is asked for again by the rules that asked what speaks against it, whenever the answer comes', () => {
+    /** Finds a branch, and says what speaks against the gate. */
+    const asking = defineRule<unknown, unknown>({
+      ...common,
+      id: 'asking',
+      settings: z.object({}),
+      concludes: {
+        uses: [branches],
+        subjects: ({ key: changed }) => (changed.endsWith('-gate') ? [] : [changed]),
+        conclude(subject, { watch, doubtOf }) {
+          const name = subject.slice(subject.lastIndexOf(':') + 1);
+          const own = last(watch(branches, subject)?.seen);
+          const gate = last(watch(branches, key(`${name}-gate`))?.seen);
+          if (own === undefined) return [];
+          const doubt = gate === undefined ? 'none' : (doubtOf(gate.eventId) ?? 'proved');
+          return [
+            { ...nothing, subject: name, occasion: doubt, title: doubt, summary: '', because: [line(own, name)] },
+          ];
+        },
+      },
+    });
+    const told = [
+      created(-9, 'a-gate', 'ada', body),
+      created(0, 'a'),
+      created(3, 'a-gate', 'eve', { ...body, id: 'again' }),
+    ];
+    const occasions = (events: LoggedEventInput[]) =>
+      play(events, { rules: [asking] }).findings.map(({ occasion, severity }) => `${occasion} ${severity}`);
+    // What nobody vouched for takes nothing back, so what stood before stands at low.
+    expect(occasions(told)).toEqual(['proved low', 'unproven medium']);
+    expect(occasions([...told, answer(20, 'listed')])).toEqual(['proved low']);
+    expect(occasions([...told, answer(20, 'not-listed')]).at(-1)).toBe('refuted medium');
   });
 });
 

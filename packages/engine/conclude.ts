@@ -77,6 +77,8 @@ export function createConcluding(parts: {
   let isWhole = true;
   let recheckMs = Number.POSITIVE_INFINITY;
   let reason = '';
+  /** Events whose proof may yet change what is concluded. */
+  let doubted = new Set<string>();
 
   function rowOf(fact: AnyFact, key: string, watches: boolean): FactRow | undefined {
     if (!frame.rule.concludes!.uses.includes(fact))
@@ -108,7 +110,11 @@ export function createConcluding(parts: {
     },
     tainted: parts.isTainted,
     lookUp: context.lookUp,
-    doubtOf: context.doubtOf,
+    doubtOf(eventId) {
+      const doubt = context.doubtOf(eventId);
+      if (doubt !== undefined) doubted.add(eventId);
+      return doubt;
+    },
     // biome-ignore lint/suspicious/noExplicitAny: what stands under a fact's key is its value, as its schema checked.
     read: (fact, key) => rowOf(fact, key, false)?.value as any,
     // biome-ignore lint/suspicious/noExplicitAny: as above.
@@ -237,6 +243,10 @@ export function createConcluding(parts: {
         const { subject: of, occasion } = entry;
         const because = explaining(entry);
         context.retract({ subject: of, occasion, reason: reason === '' ? usualReason : reason, because });
+        // It stands at low until that is proved by which it would be taken back.
+        const unsure = unproven.among(frame.workspace, because, frame.nowMs);
+        for (const id of unsure) doubted.add(id);
+        if (unsure.length > 0) standing.push(entry);
       }
     }
     return keepConcerns(subject, before, { standing: standing.sort(inOrder), watches });
@@ -254,6 +264,7 @@ export function createConcluding(parts: {
     isWhole = true;
     recheckMs = Number.POSITIVE_INFINITY;
     reason = '';
+    doubted = new Set();
     try {
       const name = nameOfRule('a subject', subject);
       const slot = slotOf(subjectRows(rule.id), workspace, name);
@@ -264,6 +275,7 @@ export function createConcluding(parts: {
         undoLog.revert(mark);
         return;
       }
+      for (const id of doubted) unproven.ask(workspace, id, { rule: rule.id, subject: name }, nowMs);
       if (after.standing.length + after.watches.length === 0) state.delete(slot);
       else state.set(slot, after, rememberMsOf(rule), nowMs);
       const timer = { workspace, rule: subjectRows(rule.id), id: name };

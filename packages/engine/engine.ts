@@ -507,7 +507,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       state.set(scopeOf(workspace).facts, known, foreverMs, atMs);
     }
     if (isEvent(event, proofType)) {
-      takeAnswer(event as LoggedEvent<typeof proofType>, atMs);
+      takeAnswer(event as LoggedEvent<typeof proofType>, record, atMs);
       // An answer may say more of the delivery than whether it is the provider's.
       if (step.learnings.length > 0) {
         judgeWhole(
@@ -636,7 +636,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     }
   }
 
-  function takeAnswer({ workspace, data }: LoggedEvent<typeof proofType>, nowMs: number): void {
+  function takeAnswer({ workspace, data }: LoggedEvent<typeof proofType>, record: StreamRecord, nowMs: number): void {
     const { 'tripline.delivery.id': id, 'tripline.delivery.proof': proof } = data;
     const row = unproven.read(workspace, id, nowMs);
     if (row === undefined) return;
@@ -651,6 +651,12 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
     if (proof === 'listed' && waiting !== undefined) judgeInFull(workspace, row.heardMs, waiting, nowMs, false);
     Object.assign(frame, { workspace, nowMs });
     settle(id, row.findings, proof === 'not-listed' ? 'refuted' : waiting === undefined ? 'vouched' : 'judged-anew');
+    const at = { workspace, nowMs, event: null, unproven: false };
+    for (const { rule, subject } of row.asks ?? []) {
+      const configured = ruleById.get(rule);
+      if (configured?.rule.concludes === undefined) continue;
+      conclude(configured, subject, at, knownOf(workspace, nowMs), { record, timer: null });
+    }
   }
   /** Nobody can say whose the delivery is: it is judged, but takes nothing back and sets nothing off. */
   function giveUp(workspace: string, id: string, nowMs: number): void {

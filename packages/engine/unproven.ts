@@ -34,7 +34,10 @@ export type UnprovenRow = {
   waiting?: Waiting;
   findings: { id: string; rule: string }[];
   refuted?: true;
+  /** Subjects whose conclusions it had a part in by being doubted. */
+  asks?: Subject[];
 };
+export type Subject = { rule: string; subject: string };
 type Lists = { waiting: string[]; judged: string[] };
 
 /**
@@ -85,7 +88,8 @@ export function createUnproven({ state, timers }: { state: KeyedState; timers: T
     giveUp(workspace: string, id: string, row: UnprovenRow, nowMs: number): void {
       keepLists(workspace, judgedToo(leaveLists(workspace, id, nowMs), id), nowMs);
       timers.clear(timerOf(workspace, id));
-      keep(workspace, id, { heardMs: row.heardMs, findings: row.findings }, nowMs);
+      const { waiting: _, ...judged } = row;
+      keep(workspace, id, judged, nowMs);
     },
     /** It was answered for. */
     forget(workspace: string, id: string, nowMs: number): void {
@@ -119,6 +123,14 @@ export function createUnproven({ state, timers }: { state: KeyedState; timers: T
         if (row.findings.some((other) => other.id === finding.id)) continue;
         keep(workspace, id, { ...row, findings: [...row.findings, finding] }, nowMs);
       }
+    },
+    /** Remembers that a subject is to be concluded anew once it is known what the event is. */
+    ask(workspace: string, id: string, subject: Subject, nowMs: number): void {
+      const row = read(workspace, id, nowMs);
+      const asks = row?.asks ?? [];
+      if (row === undefined || asks.length >= 100) return;
+      if (asks.some((one) => one.rule === subject.rule && one.subject === subject.subject)) return;
+      keep(workspace, id, { ...row, asks: [...asks, subject] }, nowMs);
     },
   };
 

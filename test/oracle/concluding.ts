@@ -62,7 +62,7 @@ export function subjectsOf(
   return [...named, ...watching];
 }
 
-/** Concludes one subject; answers when it is to be concluded anew. */
+/** Concludes one subject; answers when it is to be concluded anew. `doubted` is asked of events by whose proof that may change. */
 export function conclude(
   facts: Facts,
   rule: AnyRule,
@@ -120,8 +120,9 @@ export function conclude(
     if (!context.learning && conclusions.some(isSame(one))) continue;
     const own = new Set(one.rests.map(({ eventId }) => eventId));
     const known = [...looked.keys()].flatMap((thing) => [...eventsIn(facts.things.get(thing)?.value)]);
-    const because = known.filter((eventId) => doubted(eventId) && !own.has(eventId));
+    const because = known.filter((eventId) => !own.has(eventId) && doubted(eventId));
     context.retract({ subject: one.subject, occasion: one.occasion, reason, because });
+    if (because.length > 0) standing.push(one);
   }
   const watches = [...looked].flatMap(([thing, watched]) => (watched ? [thing] : []));
   if (standing.length + watches.length === 0) facts.subjects.delete(name);

@@ -97,7 +97,14 @@ type Known = {
 /** One telling of an act, or more: who told it, and when first. */
 type Fact = { name: string; base: string; timeMs: number; tellers: string[] };
 /** A delivery whose body was received before; `event` while it waits for its answer. */
-type Doubted = { event: LoggedEvent | null; record: StreamRecord; heardMs: number; refuted?: true };
+type Doubted = {
+  event: LoggedEvent | null;
+  record: StreamRecord;
+  heardMs: number;
+  refuted?: true;
+  /** Subjects whose conclusions it had a part in by being doubted. */
+  asks?: readonly { rule: string; subject: string }[];
+};
 /** `sureMs`: until when it is kept at least. */
 type Kept = { json: string; sureMs: number; untilMs: number };
 type SetTimer = Timer & { workspace: string; rule: string };
@@ -326,8 +333,17 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     const of = world.facts.get(workspace);
     const endMs = (of?.firstMs ?? 0) + options.learningDays * 24 * hourMs;
     const learnedUntilMs = rule.learns ? Math.min(endMs, (of?.wholeMs ?? Number.POSITIVE_INFINITY) + 1) : 0;
-    const context = { ...contextOf(configured, workspace, [], event, doubts), learnedUntilMs };
-    const dueMs = conclude(world, rule, subject, context, (id) => world.doubted.has(join(workspace, id)));
+    const whole = contextOf(configured, workspace, [], event, doubts);
+    /** Whether nobody has vouched for an event; then the subject is concluded anew once it is known. */
+    const isDoubted = (id: string): boolean => {
+      const doubted = world.doubted.get(join(workspace, id));
+      const asks = doubted?.asks ?? [];
+      if (doubted !== undefined && !asks.some((one) => one.rule === rule.id && one.subject === subject))
+        world.doubted.set(join(workspace, id), { ...doubted, asks: [...asks, { rule: rule.id, subject }] });
+      return doubted !== undefined;
+    };
+    const doubtOf = (id: string) => (isDoubted(id) ? whole.doubtOf(id) : undefined);
+    const dueMs = conclude(world, rule, subject, { ...whole, doubtOf, learnedUntilMs }, isDoubted);
     const name = join(workspace, `subject:${rule.id}`, subject);
     if (dueMs === undefined) world.timers.delete(name);
     else world.timers.set(name, { id: subject, dueMs, keys: [], workspace, rule: `subject:${rule.id}` });
@@ -428,6 +444,10 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         change({ doubts });
         if (doubts.length === 0) world.verdicts.push({ kind: 'proven', name, atMs: nowMs });
       }
+    }
+    for (const { rule, subject } of doubted.asks ?? []) {
+      const configured = options.rules.find((one) => one.rule.id === rule);
+      if (configured !== undefined) concludeOne(configured, workspace, subject, null, false);
     }
   }
   function giveUp(workspace: string, id: string): void {
