@@ -34,6 +34,8 @@ export type Rule<State = unknown, Settings = unknown> = {
   tiers: { needs: 'A' | 'B' | 'C'; better?: string };
   /** Known causes of false alarms and what to set against each. */
   falseAlarms: readonly string[];
+  /** What its feeds cannot tell, so that it is not found, and which feed would know. */
+  limits?: readonly string[];
   /** The event types it reads. A record of any other type is passed over unparsed, unless another rule reads it. */
   reads: readonly EventType[];
   /**

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Attributes } from '@tripline/contracts/attributes';
 import { seeded } from '@tripline/testing/timeline/any-order';
 import { eventsOf, expectTimeline, type TimelineOptions } from '@tripline/testing/timeline/in-words';
 import { at, playTimeline } from '@tripline/testing/timeline/play';
@@ -876,4 +877,80 @@ test('a pull request’s run on a larger machine of GitHub’s in a group of you
     09:01  ada  starts job build of run 7 (on large_ab12; group large; group id 7; labels large)`;
   expectTimeline(rule, text, { before: [inventory(groups)] });
   expectTimeline(rule, `${text}   ← FOUND acme/app@c1`, { before: [inventory()] });
+});
+
+describe('what the feeds cannot tell is said in the catalogue, and', () => {
+  const limit = (words: string) => expect(rule.limits!.filter((one) => one.includes(words))).toHaveLength(1);
+  const secret = { secretWorkflows: ['acme/app/.github/workflows/deploy.yml'] };
+  /** The audit stream's word that a run was given a secret. */
+  function given() {
+    const [run] = eventsOf('09:10 mallory starts run 7 of ci in acme/app at a (on x)');
+    const told = run!.data as Attributes;
+    return at(Date.parse('2026-03-11T09:10:20Z'), 'dev.cdeventsx.tripline-credential.used', {
+      ...{ 'vcs.provider.name': 'github', 'vcs.repository.name': repository, 'cicd.pipeline.run.id': '7' },
+      ...{
+        'vcs.repository.id': told['vcs.repository.id']!,
+        'vcs.repository.url.full': told['vcs.repository.url.full']!,
+      },
+      ...{ 'tripline.credential.id': 'DEPLOY_KEY', 'tripline.credential.secrets': ['DEPLOY_KEY'] },
+    });
+  }
+  test.each([
+    [
+      'E6: a new workflow on a branch is not found before the audit stream tells of its secrets',
+      'A workflow that is new',
+      'touching .github/workflows/evil.yml',
+      'evil',
+    ],
+    [
+      'E6b: nor a script that an unchanged workflow calls',
+      'a script that an unchanged workflow calls',
+      'touching scripts/deploy.sh',
+      'deploy',
+    ],
+  ])('%s', (_, words, touching, workflow) => {
+    limit(words);
+    const text = (mark: string) => `
+      09:09     mallory pushes a to acme/app x (from nothing; ${touching})
+      09:10     mallory starts run 7 of ${workflow} in acme/app at a (on x)
+      09:11     nothing happens ${mark}
+    `;
+    play(text(''), secret);
+    play(text('← FOUND acme/app@a'), secret, { before: [inventory(), given()], anyOrder: false });
+  });
+
+  test('E29: what a run of the reviewed head took from a fork’s artifacts is quiet', () => {
+    limit('artifacts of another run');
+    play(`
+      09:10     mallory starts run 7 of deploy in acme/app at day1 (trigger workflow_run)
+      09:10:01  mallory starts job deploy of run 7 (to production)
+    `);
+  });
+
+  test('what only comments approved is found, unless the bot that merges is named', () => {
+    limit('Approvals by comments');
+    const text = (mark: string) => `
+      09:00     ada     opens #12 in acme/app from feat at h
+      09:05     carol   comments on #12 in acme/app
+      09:10     prow[bot] merges #12 in acme/app as m
+      09:10:05  prow[bot] starts run 7 of ci in acme/app at m
+      ${mark}
+    `;
+    play(text(foundAfterHold('acme/app@m')));
+    play(text(''), { mergeBots: [{ account: 'prow[bot]', approves: true }] });
+  });
+
+  test('a branch that only a ruleset of the organisation protects is one like others until an inventory names it', () => {
+    limit('Rulesets of the organisation');
+    const text = (mark: string) => `
+      09:09     mallory pushes evil to acme/app trunk/1 (from old)
+      09:10     mallory starts run 7 of ci in acme/app at evil (on trunk/1) ${mark}
+    `;
+    play(text(''));
+    const named = { 'tripline.inventory.protected': [{ repository, patterns: ['trunk/*'] }] };
+    play(text('← FOUND acme/app@evil'), {}, { before: [inventory(named)] });
+    play(`${text('')}
+      09:10:01  mallory starts job deploy of run 7 (to production)   ← FOUND acme/app@evil
+    `);
+  });
 });

@@ -35,6 +35,7 @@ function sectionOf(rule: AnyRule): string[] {
     '',
     ...rule.falseAlarms.map((cause) => `- ${cause}`),
     '',
+    ...(rule.limits === undefined ? [] : ['Not known:', '', ...rule.limits.map((limit) => `- ${limit}`), '']),
     ...settingsOf(rule),
     ...(rule.reads.length === 0 ? [] : [`Reads: ${rule.reads.map((type) => `\`${type}\``).join(', ')}.`]),
     ...(rule.concludes === undefined

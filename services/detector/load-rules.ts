@@ -29,6 +29,7 @@ const ruleShape = z.object({
   owasp: z.array(z.string()),
   tiers: z.object({ needs: z.enum(['A', 'B', 'C']) }),
   falseAlarms: z.array(z.string()),
+  limits: z.array(z.string()).optional(),
   reads: z.array(z.enum(Object.keys(eventTypes) as [string, ...string[]], 'is no event type')),
   where: z
     .object({

@@ -33,9 +33,12 @@ export const rules: Command = {
 };
 
 function facts(rule: AnyRule): Record<string, unknown> {
-  const { id, title, description, severity, confidence, principles, attack, owasp, tiers, falseAlarms, reads, learns } =
-    rule;
-  return { id, title, description, severity, confidence, principles, attack, owasp, tiers, falseAlarms, reads, learns };
+  const { id, title, description, severity, confidence, principles, attack, owasp, tiers } = rule;
+  const { falseAlarms, limits = [], reads, learns } = rule;
+  return {
+    ...{ id, title, description, severity, confidence, principles, attack, owasp, tiers },
+    ...{ falseAlarms, limits, reads, learns },
+  };
 }
 
 function describe(rule: AnyRule, io: Io): string {
@@ -46,6 +49,7 @@ function describe(rule: AnyRule, io: Io): string {
     `  Needs feeds of tier ${rule.tiers.needs}${rule.tiers.better ? `; ${rule.tiers.better}` : ''}`,
     ...(rule.learns ? ['  Learns what is usual before it finds anything; see `tripline doctor`'] : []),
     ...rule.falseAlarms.map((alarm) => `  False alarm: ${alarm}`),
+    ...(rule.limits ?? []).map((limit) => `  Not known: ${limit}`),
     '',
     '',
   ].join('\n');
