@@ -1,0 +1,99 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { at, toRecords } from '@tripline/testing/timeline/play';
+import { addToTrail, makeTrailDays } from '@tripline/trail/trail';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { main } from '../main.ts';
+
+let folder: string;
+let database: Awaited<ReturnType<typeof freshDatabase>>;
+/** Finds every branch that somebody makes; throws at one of them. */
+const ruleText = (id: string) => `
+  const settings = { safeParse: () => ({ success: true, data: {} }), parse: (given) => given };
+  export const rule = { id: '${id}', title: 't', description: 'd', severity: 'low', confidence: 'low', principles: [1],
+    attack: [], owasp: [], tiers: { needs: 'A' }, falseAlarms: [], reads: ['dev.cdevents.branch.created'], settings, learns: false,
+    judge(event, context) {
+      const branch = event.data['vcs.ref.head.name'];
+      if (branch === 'cursed') throw new Error('not this one');
+      context.find({ subject: 'acme/app@' + branch, title: 'branch ' + branch, summary: 's', confidence: 'low', evidence: [],
+        entities: [{ kind: 'user', id: event.data['user.name'] }], response: [], remedy: [] });
+    } };\n`;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tripline-cli-rules-'));
+  mkdirSync(join(folder, 'rules'));
+  writeFileSync(join(folder, 'rules/own.mjs'), ruleText('own-branches'));
+  writeFileSync(join(folder, 'next.mjs'), ruleText('next-branches'));
+  writeFileSync(join(folder, 'wrong.mjs'), `export const rule = { id: 'Wrong' };\n`);
+  const until = '2100-01-01T00:00:00Z';
+  const exceptions = [{ rules: ['own-branches'], when: { user: 'ada' }, owner: 'o', reason: 'r', until }];
+  writeFileSync(join(folder, 'tripline.yaml'), JSON.stringify({ rules: { files: ['rules'] }, exceptions }));
+  database = await freshDatabase();
+  const nowMs = Date.now();
+  const made = (ago: number, name: string, user: string) =>
+    at(nowMs - ago * 3_600_000, 'dev.cdevents.branch.created', {
+      ...{
+        'vcs.repository.name': 'acme/app',
+        'vcs.ref.head.name': name,
+        'vcs.ref.head.type': 'branch',
+        'user.name': user,
+      },
+    });
+  const records = toRecords({
+    events: [made(240, 'old', 'ada'), made(30, 'one', 'ada'), made(20, 'two', 'mallory')],
+  }).map((record) => ({ ...record, fault: null }));
+  const { pool } = database.db;
+  await makeTrailDays(pool, records, new Set());
+  const client = await pool.connect();
+  await addToTrail(client, null, records);
+  client.release();
+});
+afterAll(async () => {
+  await database.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function rules(...args: string[]) {
+  const said = { out: '', err: '' };
+  const into = (stream: 'out' | 'err') => (text: string) => {
+    said[stream] += text;
+  };
+  const io = { out: into('out'), err: into('err'), stdin: Readable.from(['']), cwd: folder, isTerminal: false };
+  const status = await main(['rules', ...args], { ...io, env: { DATABASE_URL: database.urlAs('cli') } });
+  return { status, ...said };
+}
+
+test('validate says that a file is in order beside those that are in force, or what is wrong with it', async () => {
+  const whole = await rules('validate');
+  expect(whole).toMatchObject({
+    status: 0,
+    out: expect.stringMatching(/^\d+ rules are in order\nVersion of the set: [0-9a-f]{16}\n$/),
+  });
+  expect((await rules('validate', 'rules')).out).toMatch(/^1 rules are in order: own-branches\n/);
+  const next = await rules('validate', 'next.mjs');
+  expect(next.out).toMatch(/^1 rules are in order: next-branches\n/);
+  expect(next.out.split('\n')[1]).not.toBe(whole.out.split('\n')[1]);
+  const wrong = await rules('validate', 'wrong.mjs');
+  expect(wrong).toMatchObject({ status: 1, err: expect.stringContaining('wrong.mjs.id: must be kebab-case') });
+  expect(await rules('validate', 'none.mjs')).toMatchObject({ status: 1, err: expect.stringContaining('ENOENT') });
+});
+
+test('dry-run judges what the trail kept, by who would be told, and records nothing', async () => {
+  const { status, out } = await rules('dry-run', '--since', '7d', 'rules');
+  expect(out).toMatch(/low +excepted +own-branches +branch one\n.*low +told +own-branches +branch two\n/);
+  expect(out).toMatch(/2 events since \S+ \S+: 2 findings, 1 of them told; 0 were retracted\n$/);
+  expect(status).toBe(0);
+  const longer = await rules('dry-run', '--since', '30d', '--limit', '2', '--json', 'next.mjs');
+  const found = longer.out
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  expect(found.map(({ rule, title, heldBy }) => [rule, title, heldBy])).toEqual([
+    ['next-branches', 'branch old', null],
+    ['next-branches', 'branch one', null],
+  ]);
+  expect((await database.db.pool.query('SELECT count(*)::int FROM findings')).rows).toEqual([{ count: 0 }]);
+});
