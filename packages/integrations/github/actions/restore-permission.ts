@@ -1,7 +1,6 @@
 import type { IntentOf, PersonRef } from '@tripline/contracts/response';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Check } from '../../provider.ts';
-import type { TokenScope } from '../app-token.ts';
 import { type GitHubRequest, ownerAndRepo } from '../client.ts';
 import {
   type Action,
@@ -11,9 +10,9 @@ import {
   askByListing,
   changeOnce,
   isPerson,
-  noTargets,
   personOf,
 } from './action.ts';
+import { directCollaborators, onGrant, scopeOfGrant, targetsOfGrant } from './grant.ts';
 
 /** What GitHub can set back by a call: a team's place beneath another is for a person. */
 type RestorePermission = Exclude<IntentOf<'restore-permission'>, { grant: 'team' }>;
@@ -39,12 +38,8 @@ export const restorePermission: Action<RestorePermission> = {
   reversible: true,
   undo: (step) =>
     `give ${holderOf(step)} ${step.permission ?? 'the permission that they had'} on ${thingOf(step)} again`,
-  scope,
-  targets: (step) => ({
-    ...noTargets,
-    people: 'user' in step ? [{ login: step.user, id: step.userId }] : [],
-    repositories: 'repository' in step ? [step.repository] : [],
-  }),
+  scope: scopeOfGrant,
+  targets: targetsOfGrant,
   request,
   ask: (step, context) => lookedUp(step, context),
   act: (step, context) =>
@@ -57,51 +52,12 @@ export const restorePermission: Action<RestorePermission> = {
 };
 
 function request(step: RestorePermission): GitHubRequest {
-  switch (step.grant) {
-    case 'org-member':
-      return {
-        route: 'PUT /orgs/{org}/memberships/{username}',
-        parameters: { org: step.organization, username: step.user, role: step.formerPermission },
-      };
-    case 'team-repository':
-      return {
-        route: 'PUT /orgs/{org}/teams/{team_slug}/repos/{owner}/{repo}',
-        parameters: {
-          org: step.organization,
-          team_slug: step.team,
-          ...ownerAndRepo(step.repository),
-          permission: wordOf(step.formerPermission),
-        },
-      };
-    case 'collaborator':
-      return {
-        route: 'PUT /repos/{owner}/{repo}/collaborators/{username}',
-        parameters: {
-          ...ownerAndRepo(step.repository),
-          username: step.user,
-          permission: wordOf(step.formerPermission),
-        },
-      };
-  }
-}
-
-function scope(step: RestorePermission): TokenScope {
-  switch (step.grant) {
-    case 'org-member':
-      return { owner: step.organization, permissions: { members: 'write' } };
-    case 'team-repository':
-      return {
-        owner: step.organization,
-        repository: step.repository,
-        permissions: { administration: 'write', members: 'read' },
-      };
-    case 'collaborator':
-      return {
-        owner: ownerAndRepo(step.repository).owner,
-        repository: step.repository,
-        permissions: { administration: 'write' },
-      };
-  }
+  const { grant, formerPermission } = step;
+  return onGrant(
+    step,
+    'PUT',
+    grant === 'org-member' ? { role: formerPermission } : { permission: wordOf(formerPermission) },
+  );
 }
 
 const holderOf = (step: RestorePermission) => ('user' in step ? step.user : `team ${step.team}`);
@@ -120,7 +76,7 @@ function lookedUp(step: RestorePermission, context: Pick<ActionContext, 'client'
   const absent = `${holderOf(step)} has nothing on ${thingOf(step)} any more`;
   switch (step.grant) {
     case 'org-member':
-      return askByAddress(context, onMembership(step), {
+      return askByAddress(context, onGrant(step, 'GET'), {
         absent,
         read({ role, user }) {
           const member = personOf(user);
@@ -143,15 +99,20 @@ function lookedUp(step: RestorePermission, context: Pick<ActionContext, 'client'
       });
     case 'collaborator': {
       const named = { login: step.user, id: step.userId };
-      return askByListing<Collaborator>(context, collaboratorsOf(step), (one) => isPerson(personOf(one) ?? {}, named), {
-        absent: () => ({ result: 'not-so', said: absent }),
-        read(one) {
-          const person = personOf(one);
-          const asked = judge(step, one, person === undefined ? [] : [person]);
-          // Who was renamed since is found by number, and addressed by the present login.
-          return asked.result === 'so' ? { ...asked, now: { ...step, user: one.login } } : asked;
+      return askByListing<Collaborator>(
+        context,
+        directCollaborators(step.repository),
+        (one) => isPerson(personOf(one) ?? {}, named),
+        {
+          absent: () => ({ result: 'not-so', said: absent }),
+          read(one) {
+            const person = personOf(one);
+            const asked = judge(step, one, person === undefined ? [] : [person]);
+            // Who was renamed since is found by number, and addressed by the present login.
+            return asked.result === 'so' ? { ...asked, now: { ...step, user: one.login } } : asked;
+          },
         },
-      });
+      );
     }
   }
 }
@@ -217,16 +178,7 @@ const noClock: Clock = { nowMs: () => 0, pause: async () => {} };
 const isTeam = ({ id, slug }: Team, step: { team: string; teamId?: string | undefined }) =>
   step.teamId === undefined ? slug.toLowerCase() === step.team.toLowerCase() : String(id) === step.teamId;
 
-const onMembership = (step: Extract<RestorePermission, { grant: 'org-member' }>): GitHubRequest => ({
-  route: 'GET /orgs/{org}/memberships/{username}',
-  parameters: { org: step.organization, username: step.user },
-});
 const teamsOf = (step: Extract<RestorePermission, { grant: 'team-repository' }>): GitHubRequest => ({
   route: 'GET /repos/{owner}/{repo}/teams',
   parameters: ownerAndRepo(step.repository),
-});
-/** By its own address GitHub answers for access of any origin; the listing tells what was given on this repository. */
-const collaboratorsOf = (step: Extract<RestorePermission, { grant: 'collaborator' }>): GitHubRequest => ({
-  route: 'GET /repos/{owner}/{repo}/collaborators',
-  parameters: { ...ownerAndRepo(step.repository), affiliation: 'direct' },
 });

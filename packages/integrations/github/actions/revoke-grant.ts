@@ -1,6 +1,4 @@
 import type { IntentOf } from '@tripline/contracts/response';
-import type { TokenScope } from '../app-token.ts';
-import { type GitHubRequest, ownerAndRepo } from '../client.ts';
 import {
   type Action,
   type ActionContext,
@@ -12,9 +10,9 @@ import {
   checkByAddress,
   isPerson,
   loginOf,
-  noTargets,
   personOf,
 } from './action.ts';
+import { directCollaborators, onGrant, scopeOfGrant, targetsOfGrant } from './grant.ts';
 
 type RevokeGrant = Exclude<IntentOf<'revoke-grant'>, { grant: 'org-invitation' | 'app-installation' }>;
 
@@ -23,12 +21,8 @@ export const revokeGrant: Action<RevokeGrant> = {
   code: 'A6',
   reversible: true,
   undo,
-  scope,
-  targets: (step) => ({
-    ...noTargets,
-    people: 'user' in step ? [{ login: step.user, id: step.userId }] : [],
-    repositories: 'repository' in step ? [step.repository] : [],
-  }),
+  scope: scopeOfGrant,
+  targets: targetsOfGrant,
   request: (step) => onGrant(step, 'DELETE'),
   ask,
   // Teams that an identity provider keeps answer 403 to any edit: the finding's remedy must be followed there.
@@ -90,7 +84,6 @@ function askByLogin(step: RevokeGrant, context: Asking): Promise<Asked> {
       });
     case 'collaborator': {
       const named = { login: step.user, id: step.userId };
-      // By its own address GitHub answers for access of any origin; the listing tells who was added to this repository.
       return askByListing<Collaborator>(
         context,
         directCollaborators(step.repository),
@@ -126,56 +119,6 @@ const isCollaborator = (one: Collaborator, named: { login: string; id: string | 
   const person = personOf(one);
   return person !== undefined && isPerson(person, named);
 };
-
-const directCollaborators = (repository: string): GitHubRequest => ({
-  route: 'GET /repos/{owner}/{repo}/collaborators',
-  parameters: { ...ownerAndRepo(repository), affiliation: 'direct' },
-});
-
-function onGrant(step: RevokeGrant, method: 'DELETE' | 'GET'): GitHubRequest {
-  switch (step.grant) {
-    case 'org-member':
-      return {
-        route: `${method} /orgs/{org}/memberships/{username}`,
-        parameters: { org: step.organization, username: step.user },
-      };
-    case 'team-member':
-      return {
-        route: `${method} /orgs/{org}/teams/{team_slug}/memberships/{username}`,
-        parameters: { org: step.organization, team_slug: step.team, username: step.user },
-      };
-    case 'team-repository':
-      return {
-        route: `${method} /orgs/{org}/teams/{team_slug}/repos/{owner}/{repo}`,
-        parameters: { org: step.organization, team_slug: step.team, ...ownerAndRepo(step.repository) },
-      };
-    case 'collaborator':
-      return {
-        route: `${method} /repos/{owner}/{repo}/collaborators/{username}`,
-        parameters: { ...ownerAndRepo(step.repository), username: step.user },
-      };
-  }
-}
-
-function scope(step: RevokeGrant): TokenScope {
-  switch (step.grant) {
-    case 'org-member':
-    case 'team-member':
-      return { owner: step.organization, permissions: { members: 'write' } };
-    case 'team-repository':
-      return {
-        owner: step.organization,
-        repository: step.repository,
-        permissions: { administration: 'write', members: 'read' },
-      };
-    case 'collaborator':
-      return {
-        owner: ownerAndRepo(step.repository).owner,
-        repository: step.repository,
-        permissions: { administration: 'write' },
-      };
-  }
-}
 
 function undo(step: RevokeGrant): string {
   switch (step.grant) {
