@@ -154,7 +154,7 @@ const whole = z.strictObject({
     .array(exceptionSettings)
     .default([])
     .describe(
-      'Findings that are in order: kept, told to nobody and never acted upon, by whose decision and until when.',
+      'Findings that are in order: kept, reported to nobody and never acted upon, by whose decision and until when.',
     ),
   overrides: z
     .array(overrideSettings)

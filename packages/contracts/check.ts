@@ -18,7 +18,7 @@ export const criteria = {
   rules: 'a detector runs former ones, since those that it was given last, or their settings, are wrong',
   records: 'one could not be read or was not proved within the last hour, and was dead-lettered',
   jobs: 'one failed five times, and has not succeeded since',
-  outbox: 'what was done has waited for five minutes to be told to the log',
+  outbox: 'an event has waited for five minutes to be appended to the log',
   'kill switch': 'never: it is shown while it is thrown',
   import: 'the last one failed',
   redelivery: 'GitHub did not let the reconciler look, or it has never run',

@@ -82,14 +82,14 @@ export function exceptionOfDoubt(
   if (alwaysTold.has(rule)) return undefined;
   if (minConfidence === undefined || confidences.indexOf(confidence) >= confidences.indexOf(minConfidence))
     return undefined;
-  const reason = `its confidence is ${confidence}, and an override tells from ${minConfidence} on`;
+  const reason = `its confidence is ${confidence}, and an override reports from ${minConfidence} on`;
   return { owner: 'overrides of tripline.yaml', reason, until: '9999-12-31T00:00:00Z' };
 }
 
 /** What is wrong with an exception, for whoever wrote it; undefined when nothing is. */
 export function faultOfException({ rules, when }: Pick<Exception, 'rules' | 'when'>): string | undefined {
   const always = rules.find((rule) => alwaysTold.has(rule));
-  if (always !== undefined) return `${always} is always told`;
+  if (always !== undefined) return `${always} is always reported`;
   for (const [matcher, { form, like }] of Object.entries(wholeForms)) {
     const wrong = when[matcher as Matcher]?.find((name) => !form.test(name));
     if (wrong !== undefined) {

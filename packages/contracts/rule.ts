@@ -48,7 +48,7 @@ export type Rule<State = unknown, Settings = unknown> = {
   state?: z.ZodType<State>;
   /**
    * Ids of wider rules that find the same, less plainly: where a finding of this one stands, theirs of the same subject and
-   * occasion is kept, told to nobody and never acted upon. What users say of this rule (silences, exceptions) so holds for
+   * occasion is kept, reported to nobody and never acted upon. What users say of this rule (silences, exceptions) so holds for
    * both. A wider rule of the same `settings` lends this one what users set for it.
    */
   supersedes?: readonly string[];

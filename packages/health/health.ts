@@ -84,7 +84,7 @@ async function organizations(db: Db, { workspaces }: Pick<Config, 'workspaces'>)
       name: `organization ${organization}`,
       state: 'broken',
       said: `its deliveries are genuine and not kept, since no workspace has it; the last came at ${moment(lastAt)} UTC`,
-      mend: 'name it under workspaces[].github.organizations, or take its webhook away; told for a day after the last',
+      mend: 'name it under workspaces[].github.organizations, or take its webhook away; reported for a day after the last',
     }));
 }
 

@@ -19,9 +19,9 @@ export const silenceSettings = z
     until: z.iso
       .datetime({ offset: true })
       .refine((until) => !(Date.parse(until) > Date.now() + longestSilenceMs), {
-        error: 'a silence lasts 30 days at most; name an earlier day, and what still stands then is told',
+        error: 'a silence lasts 30 days at most; name an earlier day, and what is still active then is reported',
       })
-      .describe('When it ends, RFC 3339, 30 days from now at most; what still stands then is told.'),
+      .describe('When it ends, RFC 3339, 30 days from now at most; what is still active then is reported.'),
     reason: z.string().min(1).describe('Why; kept with each finding that it silences.'),
   })
   .superRefine((scope, context) => {
@@ -80,11 +80,13 @@ export const overrideSettings = z
     minConfidence: z
       .enum(confidences)
       .optional()
-      .describe('Findings that are less sure are kept like excepted ones, and told to nobody.'),
+      .describe('Findings that are less sure are kept like excepted ones, and reported to nobody.'),
     page: z
       .boolean()
       .optional()
-      .describe('Whether they may page (PagerDuty, and new pages in Slack). `false`: they are told, and ring nobody.'),
+      .describe(
+        'Whether they may page (PagerDuty, and new pages in Slack). `false`: they are reported, and page nobody.',
+      ),
     settings: z.record(z.string(), z.unknown()).optional().describe("The rule's settings, over `rules.settings`."),
   })
   .refine(
@@ -94,6 +96,6 @@ export const overrideSettings = z
     },
   )
   .refine(({ rule, page }) => page !== false || !alwaysTold.has(rule), {
-    error: 'its findings always page, since what they tell of excuses others',
+    error: 'its findings always page, since what they report excuses others',
     path: ['page'],
   });

@@ -12,7 +12,7 @@ export const rule = defineRule<null, Record<string, never>>({
   title: 'Somebody opened break-glass',
   description:
     'A signed record said who will act outside the usual way, why, and until when. ' +
-    'Each opening is told, by Slack and PagerDuty alike, whatever severity pages and whatever is silenced: with the key of a workspace a thief could excuse what he grants. ' +
+    'Each opening is reported, by Slack and PagerDuty alike, whatever severity pages and whatever is silenced: with the key of a workspace a thief could excuse what he grants. ' +
     'A record explains grants that are received after it, for a day at most; what still stands when it ends is found by `grant-outlived-job`.',
   severity: 'medium',
   confidence: 'high',
@@ -20,7 +20,7 @@ export const rule = defineRule<null, Record<string, never>>({
   attack: ['T1078'],
   owasp: ['CICD-SEC-2'],
   tiers: { needs: 'A' },
-  falseAlarms: ['None: it tells what was done. Whoever opened it acknowledges it.'],
+  falseAlarms: ['None: it reports what was done. Whoever opened it acknowledges it.'],
   reads: ['dev.cdeventsx.tripline-breakglass.opened'],
   settings: z.strictObject({}) as z.ZodType<Record<string, never>>,
   state: z.null(),

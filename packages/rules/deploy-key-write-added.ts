@@ -50,8 +50,8 @@ export const rule = defineRule<null, GrantingSettings>({
   title: 'Deploy key with write access added',
   description:
     'Somebody added a deploy key that may write, and neither a job of a granting workflow nor break-glass excuses it. It belongs to no person, has no second factor, outlives whoever added it, and pushes past nobody’s review. ' +
-    'It is told whether a granting workflow is configured or not, and speaks for `privilege-grant-outside-job`, whose settings hold for it where it has none of its own; so a silence, an exception or a policy of remediation for such keys names this rule. ' +
-    'It is told and revoked at a person’s word: keys for GitOps controllers are added so, rarely.',
+    'It is reported whether a granting workflow is configured or not, and supersedes `privilege-grant-outside-job`, whose settings hold for it where it has none of its own; so a silence, an exception or a policy of remediation for such keys names this rule. ' +
+    'It is reported, and revoked at a person’s word: keys for GitOps controllers are added so, rarely.',
   severity: 'high',
   confidence: 'high',
   principles: [1],

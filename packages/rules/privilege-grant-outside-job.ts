@@ -53,7 +53,7 @@ function conclusionOf(
 }
 
 const settle =
-  'To be told only of what nobody authorised: have rights given by a workflow, and name it and the account under which it grants as `grantingWorkflows` and `grantingActors` of this rule.';
+  'To be notified only of what nobody authorised: have rights given by a workflow, and name it and the account under which it grants as `grantingWorkflows` and `grantingActors` of this rule.';
 
 export const rule = defineRule<null, GrantingSettings>({
   id: 'privilege-grant-outside-job',
@@ -62,7 +62,7 @@ export const rule = defineRule<null, GrantingSettings>({
     'Somebody was given a right to write or administer (membership, collaborator, team, deploy key, app, token), or a greater one than before, and no job of a granting workflow gave it. ' +
     'A job of a workflow of `grantingWorkflows`, run at the head of its default branch, excuses what the accounts of `grantingActors` grant from its start to its end: whoever else grants meanwhile is found. ' +
     'A signed break-glass record explains what a named person grants after it was received, until it ends; what stands then is found by `grant-outlived-job`. ' +
-    'Without a granting workflow nothing could authorise a grant, so each is told at low severity and nobody is paged. ' +
+    'Without a granting workflow nothing could authorise a grant, so each is reported at low severity and nobody is paged. ' +
     'A grant by a granting account is held until its job could have been received; a job that is received later takes the finding back. A record never does. ' +
     'Not known: who asked the granting workflow for what (its inputs are not told); that a member became an owner, that an invitation was cancelled, and classic personal access tokens, of which GitHub sends no webhook: the audit stream tells.',
   severity: 'high',

@@ -204,7 +204,7 @@ function faultsOfSuperseding(all: readonly AnyRule[]): string[] {
   return all.flatMap((rule) => [
     ...(rule.supersedes ?? []).flatMap((id) => {
       if (!byId.has(id)) return [`rules.files: ${rule.id} supersedes ${id}, and there is no such rule`];
-      return alwaysTold.has(id) ? [`rules.files: ${rule.id} supersedes ${id}, which is always told`] : [];
+      return alwaysTold.has(id) ? [`rules.files: ${rule.id} supersedes ${id}, which is always reported`] : [];
     }),
     ...(reaches(rule, rule.id, new Set()) ? [`rules.files: ${rule.id} supersedes itself, by way of others`] : []),
   ]);

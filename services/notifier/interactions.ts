@@ -148,7 +148,7 @@ async function whoMay(db: Db, slack: NonNullable<Config['slack']>, press: Intera
   if (press.channel !== slack.channel && press.channel !== known)
     throw new InteractionRefusedError(
       'wrong-channel',
-      'it came from a channel in which Tripline did not tell of that incident',
+      'it came from a channel in which Tripline did not report that incident',
     );
   const login = Object.hasOwn(slack.people, press.user.id) ? slack.people[press.user.id] : undefined;
   if (login !== undefined) {

@@ -184,7 +184,7 @@ function answerFault({ measures, logger }: Receiving, { source, response }: Arri
 /** Neither in the log nor in the spool: the sender must know. */
 function refusalOf(error: Error, logger: Logger): Refusal {
   if (error instanceof RecordTooLargeError) {
-    return refuse(413, 'event-too-large', 'What this delivery tells is larger than the log takes');
+    return refuse(413, 'event-too-large', 'The event of this delivery is larger than the log accepts');
   }
   if (!(error instanceof NotKeptError))
     logger.error({ err: error }, 'appending and spooling a delivery failed; answered 503');

@@ -23,7 +23,7 @@ export type GuardFacts = {
     entities: readonly Entity[];
     silenced: boolean;
     retracted: boolean;
-    /** A narrower rule tells of the same, and acts. */
+    /** A finding of a narrower rule supersedes it, and acts. */
     superseded?: boolean;
     /** Why it proves too little to act upon, in a sentence: GitHub's own list has not named the delivery that it rests on. */
     doubt: string | null;
@@ -63,7 +63,7 @@ const asksPerHour = 500;
 export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string } {
   const { finding, action, settings, load } = facts;
   if (finding.retracted) return { verdict: 'withdrawn', said: 'The finding was retracted: late evidence explains it' };
-  if (finding.superseded) return { verdict: 'withdrawn', said: 'A narrower rule tells of the same' };
+  if (finding.superseded) return { verdict: 'withdrawn', said: 'A finding of a narrower rule supersedes it' };
   if (finding.resolved !== null) {
     const { as, by } = finding.resolved;
     return { verdict: 'resolved', said: `${by} resolved the incident as ${as}` };

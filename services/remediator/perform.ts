@@ -17,7 +17,7 @@ export class StoppedError extends Error {
 const reasons: Record<Exclude<Gate, 'open'>, string> = {
   'kill-switch': 'The kill switch was thrown before the request was sent',
   withdrawn:
-    'The finding was retracted before the request was sent: late evidence explains it, or a narrower rule tells of it',
+    'The finding was retracted before the request was sent: late evidence explains it, or a narrower rule supersedes it',
   unproven: 'The finding turned out to prove too little before the request was sent',
   taken: 'Another worker has the step',
 };

@@ -70,7 +70,7 @@ export function faults(
     const expectation = item.what === 'found' ? pairs.get(item.id) : undefined;
     if (item.what !== 'found' || !expectation) continue;
     if (!seen.some((other) => other.what === 'told' && other.incident === item.incident)) {
-      wrong.push(`nobody was told of ${item.rule} (${item.incident ?? 'it was silenced'})`);
+      wrong.push(`nobody was notified of ${item.rule} (${item.incident ?? 'it was silenced'})`);
     }
     const actions = responsesTo(item, seen).map(({ action }) => action);
     if (actions.join() !== expectation.responses.join()) {

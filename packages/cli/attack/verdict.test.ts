@@ -29,7 +29,7 @@ describe('the verdict', () => {
   it.each([
     ['nothing was found', [], 'a was expected and not found'],
     ['another rule fired instead', [{ ...found, rule: 'b' }], 'a was expected and not found'],
-    ['nobody was told', [found, responded], 'nobody was told of a (INC-1)'],
+    ['nobody was told', [found, responded], 'nobody was notified of a (INC-1)'],
     ['it was silenced', [{ ...found, incident: null }, responded], 'it was silenced'],
     ['nothing was done', [found, told], 'should have led to stop-run, and led to nothing'],
     [

@@ -24,7 +24,7 @@ export const attack: Command = {
   summary: 'Play a breach against the running Tripline and show what it makes of it',
   usage: ['attack', 'attack <scenario> [--benign] [--json] [--url <url>]'],
   details: [
-    'Signed deliveries go over HTTP, in a workspace of their own. Shown is what was sent, found and told, and what would',
+    'Signed deliveries go over HTTP, in a workspace of their own. Shown is what was sent, found and notified, and what would',
     'have been done, since nothing is ever done for a drill; times count from the start. In the end the incidents of the',
     'drill are resolved as accepted. Exit status 0 only when what the scenario expects came true; what else was found is',
     'listed. On the honest twin nothing may be found at all. Without a scenario, their names are listed.',

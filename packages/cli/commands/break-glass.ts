@@ -27,7 +27,7 @@ export const breakGlass: Command = {
   usage: ['break-glass --workspace <name> --reason <text> [--actor <login>] [--for <time>] [--url <url>]'],
   details: [
     'What this person grants from then on counts as explained, until the time is over; what still stands then is found.',
-    'It is told in Slack and PagerDuty at once, and cannot be taken back. It is signed with a key of the workspace',
+    'Slack and PagerDuty are notified at once, and it cannot be revoked. It is signed with a key of the workspace',
     '(workspaces[].breakGlassKeys), which the receiver must have too.',
   ].join('\n'),
   options,

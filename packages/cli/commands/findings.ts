@@ -16,7 +16,7 @@ const options = {
   incident: { type: 'string', value: 'INC-n', doc: 'only those of this incident' },
   standing: { type: 'boolean', doc: 'leave out what late evidence explained' },
   excepted: { type: 'boolean', doc: 'only those that an exception of tripline.yaml covers' },
-  superseded: { type: 'boolean', doc: 'only those of which a narrower rule tells' },
+  superseded: { type: 'boolean', doc: 'only those that a finding of a narrower rule supersedes' },
   since: { type: 'string', value: 'time', doc: 'only those found since: 30m, 24h, 7d, a day or a time' },
   limit: { type: 'string', value: 'n', doc: 'at most so many; 100 when absent' },
 } as const;
@@ -130,7 +130,7 @@ function tell(finding: StoredFinding, steps: readonly Remediation[], io: Io): st
     ['happened', `${moment(finding.occurredAt)} UTC, by event ${finding.decidingEvent}`],
     ['decided', `${moment(finding.detectedAt)} UTC by the log’s clock, recorded ${moment(finding.recordedAt)} UTC`],
     ['retracted', finding.retracted && `${moment(finding.retracted.at)} UTC: ${finding.retracted.reason}`],
-    ['superseded', finding.supersededBy && `by finding ${finding.supersededBy.slice(0, 8)}, which tells of the same`],
+    ['superseded', finding.supersededBy && `by finding ${finding.supersededBy.slice(0, 8)}, which reports the same`],
     ['silenced', finding.silencedBy],
     [
       'excepted',

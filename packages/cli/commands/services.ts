@@ -40,8 +40,8 @@ const services: readonly Service[] = [
   },
   {
     name: 'notifier',
-    summary: "Run the notifier alone: tell Slack and PagerDuty, and take Slack's buttons",
-    details: 'Needs DATABASE_URL. With neither Slack nor PagerDuty configured it records what it would have told.',
+    summary: "Run the notifier alone: notify Slack and PagerDuty, and handle Slack's buttons",
+    details: 'Needs DATABASE_URL. With neither Slack nor PagerDuty configured it records what it would have sent.',
     load: async () => (await import('@tripline/notifier/main')).main,
   },
   {

@@ -33,7 +33,7 @@ it('adds, lists, previews and expires silences, and says who must do what', asyn
   await recordFindings(fresh.db, [finding]);
   const preview = await tripline('silence', 'preview', '--actor', 'mal*');
   expect(preview.out).toContain('Finding acme/app:mallory');
-  expect(preview.out).toContain('It would have kept 1 finding of the last 7 days from being told.');
+  expect(preview.out).toContain('It would have kept 1 finding of the last 7 days from being reported.');
 
   const added = await tripline(
     'silence',

@@ -37,7 +37,7 @@ const dayMs = 24 * 3_600_000;
 
 export const silence: Command = {
   name: 'silence',
-  summary: 'Keep findings from being told for a time, with an owner and a reason; see which, and end it',
+  summary: 'Keep findings from being reported for a time, with an owner and a reason; see which, and end it',
   usage: [
     'silence add [--rule <id>] [--subject <text>] [--actor <login>] [--repository <owner/name>] [--runner <id>] ' +
       '[--environment <name>] [--workspace <name>] (--for <time> | --until <time>) --reason <text> [--owner <name>] [--critical]',
@@ -127,7 +127,7 @@ async function preview(db: Db, io: Io, json: boolean, scope: SilenceScope, days:
     for (const { severity: of, recordedAt, rule, title } of found)
       io.out(`${severity(io, of)}  ${moment(recordedAt)}  ${rule}  ${plain(title)}\n`);
     const count = found.length === 1 ? '1 finding' : `${found.length} findings`;
-    io.out(`It would have kept ${count} of the last ${days} ${days === 1 ? 'day' : 'days'} from being told.\n`);
+    io.out(`It would have kept ${count} of the last ${days} ${days === 1 ? 'day' : 'days'} from being reported.\n`);
   }
 }
 

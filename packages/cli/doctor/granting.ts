@@ -12,7 +12,7 @@ export function checkGranting(configured: readonly Pick<ConfiguredRule, 'rule' |
   if (on.length === 0) return [{ name, state: 'off', said: 'the rules on grants are off' }];
   const [first] = missing;
   if (first !== undefined) {
-    const said = `none is configured for ${missing.map(({ rule }) => rule.id).join(' and ')}: grants are told at low severity and page nobody`;
+    const said = `none is configured for ${missing.map(({ rule }) => rule.id).join(' and ')}: grants are reported at low severity and page nobody`;
     const mend = `where rights are given by a workflow, name it and its account: grantingWorkflows and grantingActors under rules.settings.${first.rule.id}`;
     return [{ name, state: 'off', said, mend }];
   }

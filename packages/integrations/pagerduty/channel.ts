@@ -138,7 +138,7 @@ function reasonOf(incident: IncidentSnapshot, action: PagerDutyAction, wanted: I
 
 /** Why an alert is resolved whose incident is not. */
 function reasonToResolve(wanted: IncidentState): string {
-  return wanted === 'resolved' ? 'No longer grave enough to page' : 'A newer page tells of it';
+  return wanted === 'resolved' ? 'No longer grave enough to page' : 'Superseded by a newer page';
 }
 
 /** What the newest page is for, where it is not the first. */

@@ -29,10 +29,10 @@ test('each page of an incident has an alert of its own; one that is superseded s
     'tripline:INC-7:g2',
     expect.stringContaining('CRITICAL Pages again, the token is STILL ALIVE (mallory'),
   ]);
-  const older = renderEvent(sampleReport(), 'resolve', { because: 'A newer page tells of it' });
+  const older = renderEvent(sampleReport(), 'resolve', { because: 'Superseded by a newer page' });
   expect([older.dedup_key, older.payload.summary]).toEqual([
     'tripline:INC-7',
-    expect.stringContaining('A newer page tells of it: '),
+    expect.stringContaining('Superseded by a newer page: '),
   ]);
 });
 

@@ -6,7 +6,7 @@ import { z } from 'zod';
 export const pagerdutySettings = z.strictObject({
   routingKey: secret.describe('Integration key of an Events API v2 integration.'),
   apiUrl: httpUrl.default('https://events.pagerduty.com').describe("PagerDuty's Events API."),
-  minSeverity: z.enum(severities).default('high').describe('Incidents below it are told to Slack only.'),
+  minSeverity: z.enum(severities).default('high').describe('Incidents below it go to Slack only.'),
 });
 
 export const pagerdutyEnvironment: readonly EnvironmentSetting[] = [

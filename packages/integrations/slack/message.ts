@@ -145,7 +145,7 @@ export function renderDigest(
   const byRule = rules.slice(0, 20).map(({ name, count }) => `• ${count} × ${escapeLine(name, 100)}`);
   const blocks: Block[] = [
     { type: 'header', text: plain(`${severityMarks[severities[0]?.name ?? 'low']} ${heading}`) },
-    context('So many came at once that they are told in one message. It is kept up to date.'),
+    context('So many came at once that they are reported in one message. It is kept up to date.'),
     section(`*By severity:* ${bySeverity}`),
     section(`*By rule*\n${byRule.join('\n')}`),
   ];

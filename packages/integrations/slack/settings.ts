@@ -12,7 +12,7 @@ function slackId(form: RegExp, what: string) {
 /** `slack` of tripline.yaml. */
 export const slackSettings = z.strictObject({
   botToken: secret.describe('Bot token with chat:write.'),
-  channel: z.string().min(1).describe('Id of the channel to tell.'),
+  channel: z.string().min(1).describe('Id of the channel to notify.'),
   signingSecret: secret.describe("The Slack app's signing secret, without which its buttons could not be believed."),
   teamId: slackId(
     /^[TE][A-Z0-9]{0,39}$/,
