@@ -42,16 +42,16 @@ describe('an exception', () => {
     expect(covers({ until: '2026-03-01T00:00:01Z' })).toBe(true);
   });
 
-  test('never covers what is always told, nor everything', () => {
+  test('never covers what is always reported, nor everything', () => {
     expect(covers({ rules: ['break-glass-opened'] }, { rule: 'break-glass-opened' })).toBe(false);
-    expect(faultOfException({ rules: ['break-glass-opened'], when: { user: ['a'] } })).toMatch('always told');
+    expect(faultOfException({ rules: ['break-glass-opened'], when: { user: ['a'] } })).toMatch('always reported');
     for (const when of [{}, { user: ['*'] }, { repository: ['acme/app', '*'] }])
       expect(faultOfException({ rules: ['mass-workflow-push'], when })).toMatch('it would except everything');
     expect(faultOfException(exception)).toBeUndefined();
   });
 });
 
-test('what is less sure than an override wants is excepted by it, but for what is always told', () => {
+test('what is less sure than an override wants is excepted by it, but for what is always reported', () => {
   expect(exceptionOfDoubt(finding, 'medium')).toBeUndefined();
   expect(exceptionOfDoubt(finding, undefined)).toBeUndefined();
   expect(exceptionOfDoubt(finding, 'high')).toMatchObject({

@@ -112,7 +112,7 @@ test('every further matcher silences less, and a longer beginning no more', () =
   );
 });
 
-test('nothing silences what is always told', () => {
+test('nothing silences what is always reported', () => {
   const finding = {
     ...{ rule: 'break-glass-opened', subject: 'break-glass:ada', workspace: 'acme', severity: 'medium' as const },
     entities: [],

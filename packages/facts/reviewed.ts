@@ -470,7 +470,7 @@ function updateMerge(
     .commit(revision)
     ?.pushes.find((one) => one.type === 'branch' && one.ref === change.branch && one.tip === revision);
   const committer = push?.commits?.find((one) => one.revision === revision)?.committer;
-  // A push to the repository itself is always told; one to a fork never.
+  // A push to the repository itself is always reported; one to a fork never.
   if (change.fork ? false : committer !== 'web-flow') return undefined;
   return { before, isSure: false };
 }

@@ -189,7 +189,7 @@ export function createJoining(known: readonly OpenIncident[]) {
 
   /**
    * Pages again where a finding makes the incident graver, or is as grave as what somebody acknowledged: the page that they
-   * answered said less. One that nobody has answered yet rings already, but not of what is always told. What became
+   * answered said less. One that nobody has answered yet rings already, but not of what is always reported. What became
    * critical is nobody's any more. A finding that may not page makes the incident graver and rings nobody.
    */
   function page(

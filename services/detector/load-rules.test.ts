@@ -108,9 +108,9 @@ describe('loading rules', () => {
       'nothing-wider supersedes no-such-rule, and there is no such rule',
     ],
     [
-      'what a rule supersedes that is always told',
+      'what a rule supersedes that is always reported',
       config({ files: ['detector.superseding-rules.ts'] }),
-      'hides-a-door supersedes break-glass-opened, which is always told',
+      'hides-a-door supersedes break-glass-opened, which is always reported',
     ],
     [
       'rules that supersede each other',

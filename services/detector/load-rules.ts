@@ -192,7 +192,7 @@ function writtenFor(
   return { ...(isOfGrants && github?.app !== undefined ? { ownApps: [github.app.id] } : {}), ...rules.settings[id] };
 }
 
-/** What is wrong with what rules supersede: one must speak in the end, and what is always told speaks for itself. */
+/** What is wrong with what rules supersede: one must speak in the end, and what is always reported speaks for itself. */
 function faultsOfSuperseding(all: readonly AnyRule[]): string[] {
   const byId = new Map(all.map((rule) => [rule.id, rule]));
   const reaches = (from: AnyRule, id: string, seen: Set<string>): boolean =>
