@@ -14,16 +14,17 @@ export type FactRow = {
 export type Concern = {
   rule: string;
   subject: string;
-  /** Who gave rise to the watching. */
+  /** Who gave rise to the watching, and since when it watches, ms of the log's time; absent of the first. */
   by?: string;
+  sinceMs?: number;
   watches?: true;
   /** Ids of events on which its findings rest. */
   pins?: readonly string[];
 };
 
-/** As many subjects watch one value, of one author's making and of all. */
+/** As many subjects watch one value, of one author's making and of all: a push to a large repository sets off dozens of runs. */
 const mostWatching = 200;
-const mostWatchingPerAuthor = 50;
+const mostWatchingPerAuthor = 100;
 /** So much is pinned, of one subject and of all; a finding that rests on more freezes where that goes. */
 const mostPinned = 500;
 const mostPinnedPerSubject = 100;
@@ -56,30 +57,35 @@ export function watchersOf(row: FactRow | undefined, rule: string): readonly str
 }
 
 /**
- * The row with what one subject wants of it from now on; the same row where nothing changes. `full`: too many watch
- * already, so this one does not.
+ * The row with what one subject wants of it from now on; the same row where nothing changes. Of too many that watch, whoever
+ * watched longest and has nothing standing does so no more: what comes late is about what was lately. `full`: of all that
+ * watch already something stands, so this one does not.
  */
 export function withConcern(
   row: FactRow,
-  of: { rule: string; subject: string; by: string },
+  of: { rule: string; subject: string; by: string; nowMs: number },
   wants: { watches: boolean; pins: readonly string[] },
 ): { row: FactRow; full: boolean } {
   if (row.concerns === undefined && wants.pins.length === 0) {
     if (!wants.watches) return { row, full: false };
     const { rule, subject, by } = of;
+    // Without a time: whoever is first watched longest.
     const concern: Concern = by === '' ? { rule, subject, watches: true } : { rule, subject, watches: true, by };
     return { row: { ...row, concerns: [concern] }, full: false };
   }
   const concerns = row.concerns ?? [];
   const place = concerns.findIndex(({ rule, subject }) => rule === of.rule && subject === of.subject);
   const before = place < 0 ? undefined : concerns[place];
-  const others = place < 0 ? concerns : concerns.toSpliced(place, 1);
-  const watching = others.filter(({ watches }) => watches);
-  const full =
-    wants.watches &&
-    before?.watches === undefined &&
-    (watching.length >= mostWatching ||
-      watching.filter(({ by }) => (by ?? '') === of.by).length >= mostWatchingPerAuthor);
+  let others = place < 0 ? concerns : concerns.toSpliced(place, 1);
+  let full = false;
+  if (wants.watches && before?.watches === undefined) {
+    const watching = others.filter((other) => other.watches);
+    const mine = watching.filter(({ by }) => (by ?? '') === of.by);
+    const crowd = mine.length >= mostWatchingPerAuthor ? mine : watching.length >= mostWatching ? watching : undefined;
+    const leaving = crowd && longestOf(crowd);
+    full = crowd !== undefined && leaving === undefined;
+    if (leaving !== undefined) others = others.filter((other) => other !== leaving);
+  }
   const watches = wants.watches && !full;
   const free = mostPinned - others.reduce((sum, other) => sum + (other.pins?.length ?? 0), 0);
   const former = before?.pins?.filter((pin) => wants.pins.includes(pin)) ?? [];
@@ -95,11 +101,20 @@ export function withConcern(
   const by = before?.by ?? of.by;
   const next: Concern = {
     ...{ rule: of.rule, subject: of.subject },
-    ...(watches ? { watches, ...(by === '' ? {} : { by }) } : {}),
+    ...(watches ? { watches, sinceMs: before?.sinceMs ?? of.nowMs, ...(by === '' ? {} : { by }) } : {}),
     ...(pins.length > 0 ? { pins } : {}),
   };
   const kept = watches || pins.length > 0 ? [...others, next].sort(inOrder) : others;
   return { row: kept.length > 0 ? { ...rest, concerns: kept } : rest, full };
+}
+
+/** Whoever watched longest of those of whom nothing stands. */
+function longestOf(watching: readonly Concern[]): Concern | undefined {
+  let longest: Concern | undefined;
+  for (const one of watching) {
+    if (one.pins === undefined && (longest === undefined || (one.sinceMs ?? 0) < (longest.sinceMs ?? 0))) longest = one;
+  }
+  return longest;
 }
 
 /** The row, marked: a bound of its value was reached. The same row where that is known, or too much is. */

@@ -395,7 +395,7 @@ describe('a verdict whose facts are gone', () => {
 });
 
 describe('who watches', () => {
-  test('is bounded for each author, and said', () => {
+  test('is bounded for each author: the latest do, unless something stands of all, and then it is said', () => {
     const watching = defineRule<unknown, unknown>({
       ...common,
       id: 'watching',
@@ -410,15 +410,20 @@ describe('who watches', () => {
         },
       },
     });
-    const many = Array.from({ length: 60 }, (_, nth) => created(nth, `b${nth}`, 'eve'));
-    const { findings, poison } = play([...many, created(61, 'other', 'ada'), created(100, 'hub', 'bob')], {
-      rules: [watching],
-    });
+    const many = Array.from({ length: 110 }, (_, nth) => created(nth, `b${nth}`, 'eve'));
+    const play110 = (first: Parameters<typeof play>[0]) =>
+      play([...first, created(-1, 'other', 'ada'), ...many, created(200, 'hub', 'bob')], { rules: [watching] });
+    const { findings, poison } = play110([]);
     expect(poison).toEqual([]);
     const subjects = findings.filter(({ rule }) => rule === 'watching').map(({ subject }) => subject);
-    expect(subjects).toHaveLength(51);
+    expect(subjects).toHaveLength(101);
     expect(subjects).toContain(key('other'));
-    expect(findings).toContainEqual(
+    expect(subjects).toContain(key('b109'));
+    expect(subjects).not.toContain(key('b9'));
+    expect(findings.filter(({ rule }) => rule === 'state-flooded')).toEqual([]);
+    // Of each that watches something stands now, so that none of them leaves.
+    const standing = play110([created(-2, 'hub', 'bob')]);
+    expect(standing.findings).toContainEqual(
       expect.objectContaining({ rule: 'state-flooded', subject: 'branches watching eve' }),
     );
   });

@@ -196,7 +196,7 @@ export function createConcluding(parts: {
       // A rule that uses it no longer has no say in it.
       if (fact === undefined) continue;
       const row = (state.get(slot, nowMs) as FactRow | undefined) ?? {};
-      const { row: next, full } = withConcern(row, { rule: rule.id, subject, by }, { watches: isWatched, pins });
+      const { row: next, full } = withConcern(row, { rule: rule.id, subject, by, nowMs }, { watches: isWatched, pins });
       if (full) {
         watches = watches.filter(([one, other]) => one !== id || other !== key);
         parts.flooded({ fact, key, kind: 'watching', author: by });

@@ -41,6 +41,19 @@ describe('no rule says anything of', () => {
     expect(foundIn(merges.flat().join('\n'))).toEqual([]);
   });
 
+  test('a workflow that runs each hour of what was reviewed', () => {
+    const runs = times(150, (nth) => {
+      const [day, hour] = [2 + Math.floor(nth / 20), String(1 + (nth % 20)).padStart(2, '0')];
+      return `day ${day} ${hour}:11 ada starts run ${nth + 1} of ci in acme/app at m (trigger schedule)`;
+    });
+    const reviewed = `
+      08:00 bob pushes f to acme/app feat
+      08:01 bob opens #1 in acme/app from feat at f
+      08:05 eve approves #1 in acme/app
+      08:10 ada merges #1 in acme/app as m`;
+    expect(foundIn([reviewed, ...runs].join('\n'))).toEqual([]);
+  });
+
   test('a matrix of jobs', () => {
     const jobs = times(100, (nth) => `09:${String(1 + (nth % 50)).padStart(2, '0')} ada starts job j${nth} of run 7`);
     const text = ['09:00 ada starts run 7 of ci in acme/app at c1 (trigger pull_request; on feature)', ...jobs].join(
