@@ -54,12 +54,14 @@ export const controls: Fact<Controls> = {
   value: valueSchema,
   keys(event) {
     const data: Attributes = event.data;
-    if (!kinds.has(data['tripline.control.kind'] ?? '')) return [];
+    if (!kinds.has(data['tripline.control.kind'] ?? '') && formerDefaultOf(event) === undefined) return [];
     const key = repositoryKeyOf(event) ?? ownerControlsKey(event);
     return key === undefined ? [] : [key];
   },
   learn(known, event, at) {
-    const changes = keepBounded(known?.changes ?? [], changeOf(event), bound, at);
+    const former = formerDefaultOf(event);
+    const told = former === undefined ? changeOf(event) : switchOf(event, former);
+    const changes = keepBounded(known?.changes ?? [], told, bound, at);
     return changes === known?.changes ? known : { changes: [...changes] };
   },
   keepMs: 180 * 86_400_000,
@@ -95,6 +97,26 @@ function changeOf(event: LoggedEvent): ControlChange {
   };
 }
 
+/** The default branch until this event, where it made another the default. */
+function formerDefaultOf({ data }: LoggedEvent): string | undefined {
+  const { 'tripline.control.kind': kind, 'tripline.control.changes': changes }: Attributes = data;
+  return kind === 'repository' ? changes?.['default_branch'] : undefined;
+}
+
+/** Rulesets follow the default branch: another is covered from now on, and the one before no more. */
+function switchOf(event: LoggedEvent, former: string): ControlChange {
+  const data: Attributes = event.data;
+  const [from, to] = [former, data['tripline.repository.default_branch'] ?? ''].map((name) => clip(name, 200));
+  const by = senderOf(data);
+  return {
+    ...observedBy(event),
+    ...{ control: defaultBranchKind, kind: defaultBranchKind, name: to!, action: 'edited' },
+    ...{ before: { [`covering ${from}`]: 1 }, after: { [`covering ${to}`]: 1 }, include: [to!], exclude: [] },
+    ...(by === undefined ? {} : { by }),
+  };
+}
+const defaultBranchKind = 'default branch';
+
 function patternsOf(kind: string, data: Attributes): { include: string[]; exclude: string[] } {
   if (kind === 'branch-protection-switch') return { include: ['~ALL'], exclude: [] };
   const conditions = readJson(data['tripline.control.settings']?.['conditions']) as
@@ -127,8 +149,12 @@ export type Relaxation = {
 export function relaxationsOf({ changes }: Controls): Relaxation[] {
   const byControl = Map.groupBy(changes, ({ control }) => control);
   const found = [...byControl.values()].flatMap((own) => relaxationsOfOne(own, changes));
-  return found.sort((a, b) => inOwnOrder(a.change, b.change));
+  // Another default branch matters where something covers whichever it is.
+  const isFollowed = changes.some(({ after, include }) => after !== null && include.includes('~DEFAULT_BRANCH'));
+  if (!isFollowed) return found.filter(({ change }) => change.kind !== defaultBranchKind).sort(byTime);
+  return found.sort(byTime);
 }
+const byTime = (a: Relaxation, b: Relaxation): number => inOwnOrder(a.change, b.change);
 
 function relaxationsOfOne(own: readonly ControlChange[], all: readonly ControlChange[]): Relaxation[] {
   const found: Relaxation[] = [];
@@ -193,7 +219,7 @@ function madeAgain(gone: ControlChange, all: readonly ControlChange[]): ControlC
 
 /** Of a classic protection what is no more covered is told by its pattern, though nothing was received of it before. */
 function patternsLost({ kind }: ControlChange, aspects: Iterable<string>): string[] {
-  if (kind !== 'branch-protection') return [];
+  if (kind !== 'branch-protection' && kind !== defaultBranchKind) return [];
   return [...aspects].flatMap((aspect) => (aspect.startsWith('covering ') ? [aspect.slice('covering '.length)] : []));
 }
 const isOfCoverage = (aspect: string): boolean => aspect.startsWith('covering ') || aspect.startsWith('leaving out ');

@@ -184,3 +184,26 @@ test('a ruleset for branches covers no tag; one that covers less is as strong wh
     `,
   );
 });
+
+test('a ruleset of the default branch covers another while that is switched', () => {
+  expectTimeline(
+    rule,
+    `
+    08:00  ada      creates ruleset default of acme/app (protecting ~DEFAULT_BRANCH)
+    09:00  mallory  makes tmp the default of acme/app
+    09:01  mallory  pushes evil to acme/app main
+    09:02  mallory  makes main the default of acme/app      ← FOUND acme/app@main [critical]
+    `,
+  );
+  expectTimeline(
+    rule,
+    `
+    08:00  ada  creates ruleset default of acme/app (protecting ~DEFAULT_BRANCH)
+    08:01  ada  creates protection main of acme/web
+    09:00  ada  makes trunk the default of acme/app
+    09:01  bob  pushes c1 to acme/app trunk
+    10:00  ada  makes trunk the default of acme/web
+    10:01  bob  pushes c2 to acme/web main
+    `,
+  );
+});

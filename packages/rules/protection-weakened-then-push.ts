@@ -19,7 +19,7 @@ export const rule = temporal({
   description:
     'A branch protection or ruleset was made weaker, and within `withinMs` something that is not known to be reviewed came to what it covers, before it was put back. ' +
     'Put back within the same time it is critical, since so a protection is got round and the trace covered; else high where who relaxed it pushed, and medium where somebody else did. ' +
-    'Weaker is: fewer approvals, somebody more who may go round it or push, force or deletion allowed, a pattern left out, not in force, deleted. Checks that must pass do not count, and an organisation’s rulesets are not held against pushes.',
+    'Weaker is: fewer approvals, somebody more who may go round it or push, force or deletion allowed, a pattern left out, not in force, deleted, another default branch where a ruleset covers whichever it is. Checks that must pass do not count, and an organisation’s rulesets are not held against pushes.',
   severity: 'critical',
   principles: [5],
   attack: ['T1685'],

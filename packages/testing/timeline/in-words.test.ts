@@ -79,7 +79,7 @@ describe('a timeline in words', () => {
     );
     expect(read('09:00 ada pushes c1 to acme/app main (kindly)')).toThrow(/knows no option kindly/);
     expect(read('09:00 ada pushes c1 to app main')).toThrow(/app is no repository: owner\/name/);
-    expect(read('09:00 ada pushes c1 to acme/app main (heard 08:00)')).toThrow(/heard before it happens/);
+    expect(read('09:00 ada pushes c1 to acme/app main (heard 08:00)')).toThrow(/received before it happens/);
     expect(read('09:00 ada approves #7 in acme/app')).toThrow(/nobody has opened #7/);
     expect(read('09:00 ada pushes c1 to acme/app main ← SEEN it')).toThrow(/a mark says FOUND or RETRACTED/);
   });
@@ -171,6 +171,7 @@ const oneOfEach = `
   09:00:51  ada      disables protection of acme/app
   09:00:52  ada      enables protection of acme/app
   09:00:53  ada      makes acme/app public
+  09:00:53  ada      makes trunk the default of acme/app
   09:00:54  ada      renames repository acme/app to acme/web
   09:00:55  ada      clones acme/web with token t1
   09:00:56  ada      registers runner box-2 in acme (in group 3)

@@ -41,12 +41,13 @@ export function createStage() {
     const [owner = '', name] = fullName.split('/');
     if (name === undefined) throw new Error(`${fullName} is no repository: owner/name`);
     const isPublic = remembered.get(`public ${fullName}`) === true;
+    const defaultBranch = (remembered.get(`default branch ${fullName}`) as string | undefined) ?? 'main';
     const visible = { private: !isPublic, visibility: isPublic ? 'public' : 'private' };
     return {
       ...{ id: id('repository', fullName), name, full_name: fullName, ...visible },
       owner: { ...organization(owner), type: 'Organization' },
       html_url: `https://github.com/${fullName}`,
-      ...{ default_branch: 'main', fork: false, created_at: '2024-01-15T09:00:00Z', updated_at: time() },
+      ...{ default_branch: defaultBranch, fork: false, created_at: '2024-01-15T09:00:00Z', updated_at: time() },
       pushed_at: Math.floor(line.atMs / 1000),
     };
   }

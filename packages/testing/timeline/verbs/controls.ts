@@ -34,6 +34,16 @@ controls.push(
       repository: stage.repository(said.the('repository')),
     });
   }),
+  verb('makes {branch} the default of {repository}', (said, stage) => {
+    const from = stage.repository(said.the('repository')).default_branch;
+    stage.keep(`default branch ${said.the('repository')}`, said.the('branch'));
+    const changes = { default_branch: { from } };
+    stage.github('repository', said.who, {
+      action: 'edited',
+      changes,
+      repository: stage.repository(said.the('repository')),
+    });
+  }),
   verb('renames repository {repository} to {name}', (said, stage) => {
     const from = said.the('repository');
     stage.rename('repository', from, said.the('name'));
