@@ -77,3 +77,18 @@ test('a login that is a word of the language is a login; a number of one’s own
   expectTimeline(rule, `${text}   ← FOUND user:constructor`);
   expectTimeline(rule, text, { settings: { 'mass-workflow-push': { quotas: { Constructor: 4 } } } });
 });
+
+test('an app on branches of its own is medium, on default branches and beside people critical', () => {
+  const pushes = (who: string, branch: string) =>
+    ['a', 'b', 'c'].map((of, nth) => {
+      const mark =
+        nth === 2 ? `← FOUND user:${who} [${who.endsWith('[bot]') && branch !== 'main' ? 'medium' : 'critical'}]` : '';
+      return `09:0${nth}  ${who}  pushes ${of}1 to acme/${of} ${branch} (touching .github/workflows/x.yml)  ${mark}`;
+    });
+  expectTimeline(rule, pushes('renovate[bot]', 'renovate/actions').join('\n'));
+  expectTimeline(rule, pushes('renovate[bot]', 'main').join('\n'));
+  expectTimeline(rule, pushes('mallory', 'renovate/actions').join('\n'));
+  const quotas = { 'renovate[bot]': 4 };
+  const silent = pushes('renovate[bot]', 'renovate/actions').join('\n').replace(/←.*/, '');
+  expectTimeline(rule, silent, { settings: { [rule.id]: { quotas } } });
+});

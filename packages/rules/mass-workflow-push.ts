@@ -1,6 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
+import type { LoggedEvent } from '@tripline/contracts/event';
 import { z } from 'zod';
-import { actorOf, repositoryOf } from './builders/seen.ts';
+import { actorOf, type Named, repositoryOf } from './builders/seen.ts';
 import { quotaOf, valueCount } from './builders/value-count.ts';
 
 export const rule = valueCount({
@@ -9,13 +10,13 @@ export const rule = valueCount({
   description:
     'One account pushed changes to files that configure CI in at least `repositories` repositories within `windowMs`. ' +
     'So does a worm, or whoever holds a stolen token and plants a workflow wherever it may write. ' +
-    'Merges count too: GitHub tells them as pushes of whoever merged.',
+    'Merges count too: GitHub tells them as pushes of whoever merged. An app that changes them on branches of its own alone, as bots that update dependencies do, is medium.',
   severity: 'critical',
   principles: [2],
   attack: ['T1195.002'],
   owasp: ['CICD-SEC-4'],
   falseAlarms: [
-    'An app or bot that rolls templates out: an exception for its account under `exceptions`, or a higher number for it under `quotas`.',
+    'An app or bot that rolls templates out, or a dependency bot that works under a user’s account: an exception for its account under `exceptions`, or a higher number for it under `quotas`.',
     'Somebody who merges the same dependency update everywhere within minutes: raise `repositories`.',
   ],
   on: ['dev.cdeventsx.tripline-ref.pushed'],
@@ -25,13 +26,14 @@ export const rule = valueCount({
     quotas: z.record(z.string(), z.int().min(2).max(1000)).default({}),
     windowMs: z.int().min(1000).max(86_400_000).default(600_000),
   },
-  by: (event) => (touchesCi(event.data) ? actorOf(event) : undefined),
+  by: (event) => (touchesCi(event.data) ? pusherOf(event) : undefined),
   value: repositoryOf,
   tell: ({ by, value }) => `${by.name} changed CI files in ${value.name}`,
-  atLeast: ({ repositories, quotas }, { id, name }) => quotaOf(quotas, [id, name], repositories),
+  atLeast: ({ repositories, quotas }, { id, name }) => quotaOf(quotas, [accountOf(id), name], repositories),
   withinMs: ({ windowMs }) => windowMs,
   found: (actor, repositories, { windowMs }) => ({
     subject: `user:${actor.name}`,
+    severity: actor.id.endsWith(beside) ? 'medium' : 'critical',
     title: `${actor.name} changed CI files in ${repositories.length} repositories within ${minutes(windowMs)}`,
     summary:
       `${actor.name} pushed changes to pipelines of ${repositories
@@ -44,6 +46,19 @@ export const rule = valueCount({
     ],
   }),
 });
+
+/** What an app changes beside the default branch is counted apart. */
+const beside = ' beside the default branch';
+const accountOf = (id: string) => (id.endsWith(beside) ? id.slice(0, -beside.length) : id);
+function pusherOf(event: LoggedEvent): Named {
+  const {
+    'user.type': type,
+    'vcs.ref.head.name': ref,
+    'tripline.repository.default_branch': main,
+  }: Attributes = event.data;
+  const actor = actorOf(event);
+  return type === 'Bot' && main !== undefined && ref !== main ? { ...actor, id: actor.id + beside } : actor;
+}
 
 /** Files that configure CI were touched, by a push that adds something: a branch that is deleted changes none. */
 function touchesCi(data: Attributes): boolean {
