@@ -85,6 +85,11 @@ describe('a look-up', () => {
       review,
       { ...review, id: 2, state: 'PENDING', submitted_at: undefined },
       { ...review, id: 3, user: null },
+      // Strangers by the dozen keep nobody from being asked about whom the repository knows.
+      ...Array.from({ length: 40 }, (_, nth) => ({
+        ...{ ...review, id: 100 + nth, state: 'APPROVED', author_association: 'NONE' },
+        user: { login: `other${nth}`, id: 100 + nth, type: 'User' },
+      })),
       { ...review, id: 4, user: stranger, author_association: 'CONTRIBUTOR' },
     ];
     const answers: Record<string, unknown> = {
@@ -119,11 +124,11 @@ describe('a look-up', () => {
             mergedAt: '2026-05-01T11:00:00Z',
             mergedById: '2',
             commits: [{ revision: 'b'.repeat(40), committer: 'web-flow' }],
-            reviews: [
-              { id: '1', author: 'bob', state: 'approved' },
-              { id: '3', author: 'ghost' },
-              { id: '4', authorId: '3', permission: 'write' },
-            ],
+            reviews: expect.arrayContaining([
+              expect.objectContaining({ id: '1', author: 'bob', state: 'approved' }),
+              expect.objectContaining({ id: '3', author: 'ghost' }),
+              expect.objectContaining({ id: '4', authorId: '3', permission: 'write' }),
+            ]),
           },
         ],
       },

@@ -10,8 +10,8 @@ const mostChanges = 30;
 const mostReviews = 300;
 /** GitHub lists at most so many commits of a change: one with as many is not read whole. */
 const mostCommits = 250;
-/** Reviewers whose rights are asked, a change. */
-const mostReviewers = 10;
+/** Reviewers whose rights are asked, a change; those whom the repository knows first, or strangers would crowd them out. */
+const mostReviewers = 30;
 
 type Account = { login: string; id?: number | bigint; type?: string } | null;
 type Pull = {
@@ -118,7 +118,9 @@ async function readReviews(client: GitHubClient, where: Where, number: number): 
     });
   }
   // A private membership reads as no membership: what somebody may do is asked of those whose approval depends on it.
-  const doubted = reviews.filter(({ state, association }) => state === 'approved' && !proving.has(association));
+  const doubted = reviews
+    .filter(({ state, association }) => state === 'approved' && !proving.has(association))
+    .sort((a, b) => Number(known.has(b.association)) - Number(known.has(a.association)));
   const permissions = new Map<string, string>();
   for (const { author } of doubted) {
     if (permissions.has(author) || permissions.size >= mostReviewers) continue;
@@ -132,6 +134,7 @@ async function readReviews(client: GitHubClient, where: Where, number: number): 
   });
 }
 const proving = new Set(['OWNER', 'MEMBER']);
+const known = new Set(['COLLABORATOR', 'CONTRIBUTOR']);
 
 /** Undefined where it is not there, or not to be seen. */
 async function readOne<T>(client: GitHubClient, route: string, parameters: Record<string, string | number>) {
