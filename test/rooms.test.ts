@@ -181,6 +181,8 @@ describe('files', () => {
   const long: Readonly<Record<string, string>> = {
     'packages/contracts/attributes.ts': 'a table: one line an attribute',
     'packages/engine/engine.ts': 'one batch through all rules, all of whose state is rolled back together',
+    'packages/facts/runs.ts':
+      'a run, its attempts and their jobs: one value, which all of their events fill in any order',
     'packages/facts/reviewed.ts': 'one verdict, each of whose conditions reads what the others found',
     'packages/sources/github/grant.ts': 'all of GitHub’s events that give or take a right',
     'packages/testing/stream.conformance.ts': 'one suite, played by both backends',
