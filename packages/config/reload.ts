@@ -26,14 +26,15 @@ export type Reloaded = { applied: string[]; needRestart: string[] };
  */
 export function applyReload(running: Config, next: Config): Reloaded {
   const changed = changesOf(running, next, []).filter((path) => !resolved.has(path));
-  const isApplied = (path: string) => reloadable.some((name) => path === name || path.startsWith(`${name}.`));
   for (const name of ofRules) replaceContents(running[name], next[name]);
   replaceContents(running.remediation, next.remediation);
   if (running.slack && next.slack) replaceContents(running.slack.people, next.slack.people);
   running.logLevel = next.logLevel;
   setLogLevel(next.logLevel);
-  return { applied: changed.filter(isApplied), needRestart: changed.filter((path) => !isApplied(path)) };
+  return { applied: changed.filter(isReloadable), needRestart: changed.filter((path) => !isReloadable(path)) };
 }
+
+const isReloadable = (path: string): boolean => reloadable.some((name) => path === name || path.startsWith(`${name}.`));
 
 /** What reads settings anew in a running process. */
 export type Reloading = {
@@ -68,7 +69,7 @@ export function createReloading(
   const { read, say, sentenceFor } = options;
   let part: RulesPart | undefined;
   let turn: Promise<void> = Promise.resolve();
-  let wasWrong = false;
+  let former: Error | null = null;
   async function reload(what: 'all' | 'rules'): Promise<void> {
     if (options.runsRules && part === undefined) {
       say('settings are not read anew while Tripline starts; ask again');
@@ -79,20 +80,22 @@ export function createReloading(
       const given = read();
       const next = what === 'all' ? given : { ...running, ...onlyOfRules(given) };
       const rules = await part?.take(next);
-      const waits = changesOf(next, given, []).filter((path) => !resolved.has(path));
+      const waits = changesOf(next, given, []).filter((path) => !resolved.has(path) && isReloadable(path));
       const { applied: ofSettings, needRestart } = applyReload(running, next);
       const applied = rules ? [...ofSettings, rules] : ofSettings;
       // A file that was touched and says the same.
-      const isNothing = what === 'rules' && applied.length + waits.length === 0 && !wasWrong;
+      const isNothing = what === 'rules' && applied.length + waits.length === 0 && former === null;
       const taken = applied.length > 0 ? `now in force: ${applied.join(', ')}` : 'nothing that is in force changed';
       const left = needRestart.length > 0 ? `; restart to apply ${needRestart.join(', ')}` : '';
-      const asks = waits.length > 0 ? `; SIGHUP applies ${waits.join(', ')}, or says that it takes a restart` : '';
+      const asks = waits.length > 0 ? `; SIGHUP applies ${waits.join(', ')}` : '';
       if (!isNothing) say(`settings were read anew: ${taken}${left}${asks}`);
     } catch (error) {
       fault = error as Error;
-      say(`settings were read anew and are wrong, so those in force stay: ${sentenceFor(error)}`);
+      // Looked at again, and as wrong as before.
+      if (what === 'all' || former?.message !== fault.message)
+        say(`settings were read anew and are wrong, so those in force stay: ${sentenceFor(error)}`);
     }
-    wasWrong = fault !== null;
+    former = fault;
     await part?.outcome(fault).catch((error) => say(`what came of it could not be kept: ${sentenceFor(error)}`));
   }
   return {

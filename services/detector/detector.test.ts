@@ -102,22 +102,26 @@ describe('the detector', () => {
     [true, 0],
     [false, 100],
     [true, 100],
-  ])('leaves the same behind whichever query fails (answer lost: %s, gathered: %s)', async (answerLost, gatherMs) => {
-    const short = someEvents(8);
-    const size = gatherMs === 0 ? 4 : 1;
-    await play(await detectorOf(db), short, 4);
-    const expected = await whatStands(db);
-    let n = 0;
-    for (let failed = true; failed; ) {
-      n += 1;
-      await forgetAll(database.db);
-      const broken = failing(db, n, answerLost);
-      await play(await detectorOf(broken.db, { gatherMs, clock: clockByHand(startMs).clock }), short, size);
-      expect(await whatStands(db), `query ${n}`).toEqual(expected);
-      failed = broken.hasFailed();
-    }
-    expect(n).toBeGreaterThan(20);
-  });
+  ])(
+    'leaves the same behind whichever query fails (answer lost: %s, gathered: %s)',
+    async (answerLost, gatherMs) => {
+      const short = someEvents(8);
+      const size = gatherMs === 0 ? 4 : 1;
+      await play(await detectorOf(db), short, 4);
+      const expected = await whatStands(db);
+      let n = 0;
+      for (let failed = true; failed; ) {
+        n += 1;
+        await forgetAll(database.db);
+        const broken = failing(db, n, answerLost);
+        await play(await detectorOf(broken.db, { gatherMs, clock: clockByHand(startMs).clock }), short, size);
+        expect(await whatStands(db), `query ${n}`).toEqual(expected);
+        failed = broken.hasFailed();
+      }
+      expect(n).toBeGreaterThan(20);
+    },
+    120_000,
+  );
 
   /** The positions that are recorded from now on, as they follow each other. */
   function recordedPositions(of: Db): { db: Db; recorded: number[] } {

@@ -63,8 +63,9 @@ export function startReloading(parts: {
       }
       const { message } = error;
       const files = error instanceof RuleSetError ? error.files.map(({ path }) => path) : [];
+      const isNews = fault?.reason !== message;
       fault = { reason: message, files, toldMs: clock.nowMs() };
-      logger.error(
+      logger[isNews ? 'error' : 'debug'](
         { ruleSet: current.version, reason: message },
         `reload failed; the rules and settings in force stay until it is mended: ${message}`,
       );
