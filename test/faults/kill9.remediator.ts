@@ -37,7 +37,7 @@ export const remediator: Victim = {
   compared: 'every step settled and proved dead; each thing changed at GitHub once; no token left alive but by a death',
   points: pointsOf('remediator'),
   passings: 12,
-  canPass: (point, passing) => passing <= 2 || !/postpone|queued/.test(point),
+  canPass: (point, passing) => passing <= 2 || !/postpone/.test(point),
   async open(ground) {
     const { db, url, close } = await freshDatabaseOn(ground.postgresUrl);
     const github = await startGitHub({ failEvery: 6, failAskingEvery: 11 });
