@@ -65,8 +65,9 @@ function learn(known: Writer | undefined, event: LoggedEvent, at: LearnContext):
 function toldOf(event: LoggedEvent): { key: string; proof: keyof Writer }[] {
   const data: Attributes = event.data;
   if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
-    return (data['tripline.inventory.members'] ?? []).map(({ login }) => ({
-      key: keyOf(event, `member~name:${login.toLowerCase()}`),
+    // Whoever takes a member's login over is none.
+    return (data['tripline.inventory.members'] ?? []).map(({ login, id }) => ({
+      key: keyOf(event, `member~${authorOf({ login, ...(id === undefined ? {} : { id }) })}`),
       proof: 'member' as const,
     }));
   }

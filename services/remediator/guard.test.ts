@@ -284,6 +284,14 @@ describe('whom nothing may touch', () => {
     );
   });
 
+  test('is a person whom a finding knows by id, under any login; not whoever took the login over', () => {
+    const list = { ...nobody, users: [{ login: 'ada', id: '41' }] };
+    const person = (id: string, key: string) => touched({ entities: [{ kind: 'user', id, key }] });
+    expect(protectedBy(list, person('ada-new', 'github:github.com:user:41'))).toBe('ada');
+    expect(protectedBy(list, person('ada', 'github:github.com:user:42'))).toBeUndefined();
+    expect(protectedBy(list, touched({ entities: [{ kind: 'user', id: 'ada' }] }))).toBe('ada');
+  });
+
   test('is a runner of the list, by its name or number, wherever it is named', () => {
     const list = {
       ...nobody,

@@ -151,14 +151,20 @@ export function touched({ entities }: { entities: readonly Entity[] }): StepTarg
   const people: PersonRef[] = [];
   const runners: RunnerRef[] = [];
   const repositories: string[] = [];
-  for (const { kind, id } of entities) {
-    if (kind === 'user') people.push({ login: id });
+  for (const { kind, id, key } of entities) {
+    if (kind === 'user') people.push(personOf(id, key));
     if (kind === 'runner') runners.push(runnerOf(id));
     if (kind === 'repository') repositories.push(id);
     // A run is named `owner/name#run`, a commit `owner/name@revision`: their repository is touched too.
     if (kind === 'run' || kind === 'commit') repositories.push(id.split(/[#@]/)[0]!);
   }
   return { people, runners, repositories };
+}
+
+/** By the account's id too where the finding knows it: logins change hands. */
+function personOf(login: string, key: string | undefined): PersonRef {
+  const id = /:user:(\d+)$/.exec(key ?? '')?.[1];
+  return id === undefined ? { login } : { login, id };
 }
 
 /** Findings name a runner of one's own by its key in the fact `runners`, and classes of runners by texts of other forms. */
