@@ -294,6 +294,21 @@ CREATE TABLE positions (
   CONSTRAINT positions_pkey PRIMARY KEY (consumer, topic, partition)
 ) WITH (fillfactor=20);
 
+CREATE TABLE queue (
+  purpose text NOT NULL,
+  item text NOT NULL,
+  due_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  claimed_by uuid,
+  again_at timestamp with time zone,
+  failures integer NOT NULL DEFAULT 0,
+  failure text,
+  CONSTRAINT queue_check CHECK (((again_at IS NULL) OR (claimed_by IS NOT NULL))),
+  CONSTRAINT queue_failures_check CHECK ((failures >= 0)),
+  CONSTRAINT queue_item_check CHECK ((item <> ''::text)),
+  CONSTRAINT queue_purpose_check CHECK ((purpose = ANY (ARRAY['notify'::text, 'remediate'::text]))),
+  CONSTRAINT queue_pkey PRIMARY KEY (purpose, item)
+) WITH (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=500);
+
 CREATE TABLE reload_faults (
   process text NOT NULL,
   reason text NOT NULL,
@@ -659,6 +674,7 @@ CREATE INDEX incidents_changed ON public.incidents USING btree (updated_at);
 CREATE INDEX incidents_open ON public.incidents USING btree (workspace, updated_at DESC) WHERE (state <> 'resolved'::text);
 CREATE INDEX log_leases_by_consumer ON public.log_leases USING btree (group_name, topic, consumer);
 CREATE INDEX messages_by_incident ON public.messages USING btree (incident, id);
+CREATE INDEX queue_due ON public.queue USING btree (purpose, due_at);
 CREATE INDEX remediations_begun ON public.remediations USING btree (workspace, action, acted_at) WHERE (acted_at IS NOT NULL);
 CREATE INDEX remediations_open ON public.remediations USING btree (leased_until) WHERE (state = ANY (ARRAY['planned'::text, 'acting'::text]));
 CREATE INDEX remediations_queued ON public.remediations USING btree (workspace, action) WHERE (state = 'queued'::text);

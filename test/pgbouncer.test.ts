@@ -52,9 +52,9 @@ describe.skipIf(!havePgBouncer())('PgBouncer before Postgres', () => {
     expect(await tripline('migrate')).toMatchObject({ status: 0 });
     const db = openDatabase(bouncer.url, { applicationName: 'test', lowLatency: true });
     const taken = Promise.withResolvers<string>();
-    const remediate = async ({ finding }: { finding: string }) => taken.resolve(finding);
-    const jobs = await runJobs({ db, logger, handlers: { remediate } });
-    await addJob(db.pool, 'remediate', { finding: 'one' }, { key: 'remediate:one' });
+    const ask = async ({ workspace }: { workspace: string }) => taken.resolve(workspace);
+    const jobs = await runJobs({ db, logger, handlers: { 'import-inventory': ask } });
+    await addJob(db.pool, 'import-inventory', { workspace: 'one' }, { key: 'import:one' });
     expect(await taken.promise).toBe('one');
     await jobs.stop();
 

@@ -1,14 +1,17 @@
 import type { Intent } from './response.ts';
 
 /**
- * Jobs that one room leaves for another, as graphile-worker tasks. They are added by SQL inside the transaction that
- * gives rise to them, so a job exists exactly when its cause does. Payloads carry ids only; the worker reads the rest.
+ * What waits in the table `queue` (packages/db/queue.ts), one row a thing, added in the transaction that gives rise to it.
+ * `notify`: bring every notification channel in sync with an incident's present state; a storm of changes is one row.
+ * `remediate`: run a finding's playbook through the guard.
+ */
+export type Purpose = 'notify' | 'remediate';
+
+/**
+ * Questions that the detector leaves for its worker, as graphile-worker tasks. They are added by SQL inside the transaction
+ * that gives rise to them, so a job exists exactly when its cause does.
  */
 export type Jobs = {
-  /** Bring every notification channel in sync with an incident's present state. Job key `notify:<incident>`: a storm of changes is one job. */
-  notify: { incident: string };
-  /** Run a finding's playbook through the guard. Job key `remediate:<finding>`. */
-  remediate: { finding: string };
   /** Ask the provider about a commit, and append the answer to the log. Job key `look-up:<id>`. */
   'look-up': { workspace: string; lookup: LookUp };
   /** Import what is already true in a workspace, and append it to the log. Job key `import:<workspace>`. */

@@ -9,6 +9,7 @@ import type { JobsTables } from './tables/jobs.ts';
 import type { LogTables } from './tables/log.ts';
 import type { MessagesTables } from './tables/messages.ts';
 import type { OutboxTables } from './tables/outbox.ts';
+import type { QueueTables } from './tables/queue.ts';
 import type { RedeliveryTables } from './tables/redelivery.ts';
 import type { RemediationsTables } from './tables/remediations.ts';
 import type { TrailTables } from './tables/trail.ts';
@@ -21,6 +22,7 @@ export type Tables = LogTables &
   RemediationsTables &
   RedeliveryTables &
   OutboxTables &
+  QueueTables &
   TrailTables;
 
 /** One pool of connections, twice: `pool` for hot paths and transactions of our own, `query` (kysely) for the rest. */

@@ -88,7 +88,7 @@ describe('the trail', () => {
 
 test('the receiver, who hears hostile bytes, sees nothing but the log', async () => {
   const { pool } = database.as('receiver');
-  for (const table of ['trail', 'findings', 'incidents', 'outbox', 'told', 'graphile_worker._private_jobs']) {
+  for (const table of ['trail', 'findings', 'incidents', 'outbox', 'told', 'queue', 'graphile_worker._private_jobs']) {
     await expect(pool.query(`SELECT FROM ${table}`)).rejects.toThrow('permission denied');
   }
 });
@@ -96,7 +96,7 @@ test('the receiver, who hears hostile bytes, sees nothing but the log', async ()
 test('nobody but those who run jobs or leave them sees one', async () => {
   for (const service of ['receiver', 'reconciler', 'recorder'] as const) {
     const { pool } = database.as(service);
-    await expect(pool.query(`SELECT graphile_worker.add_job('remediate', '{}')`)).rejects.toThrow('permission denied');
+    await expect(pool.query(`SELECT graphile_worker.add_job('look-up', '{}')`)).rejects.toThrow('permission denied');
   }
 });
 

@@ -70,6 +70,7 @@ const ofTables: Readonly<Record<string, Rights>> = {
   undelivered: { reconciler: 'rawd', cli: 'r' },
   delivery_questions: { reconciler: 'rawd', detector: 'ra', cli: 'r' },
   outbox: { detector: 'rawd', reconciler: 'a', notifier: 'a', remediator: 'a', cli: 'ra' },
+  queue: { detector: 'raw', notifier: 'rawd', remediator: 'rawd', cli: 'raw' },
   job_workers: { detector: 'rad', notifier: 'rad', remediator: 'rad', cli: 'r' },
 };
 

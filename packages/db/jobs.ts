@@ -2,7 +2,7 @@ import type { JobName, Jobs } from '@tripline/contracts/job';
 import type { ClientBase } from 'pg';
 
 /**
- * Leaves a job for another room, in the caller's transaction: the job exists exactly when what gave rise to it does.
+ * Leaves a job for the detector's worker, in the caller's transaction: the job exists exactly when what gave rise to it does.
  *
  * `key` is the whole job key that packages/contracts/job.ts names. A job of that key which nobody has begun is replaced;
  * one that is under way is left alone and another one follows it, so a change during a run is never overlooked.
@@ -17,28 +17,6 @@ export async function addJob<N extends JobName>(
     `SELECT FROM graphile_worker.add_job($1, payload := $2::json, job_key := $3, job_key_mode := 'replace')`,
     [name, JSON.stringify(payload), options.key],
   );
-}
-
-/**
- * Leaves a job for later, `afterMs` from now. A job of that key that waits already moves to then; with `keepRunAt` it
- * keeps its own time.
- */
-export async function addLaterJob<N extends JobName>(
-  client: Pick<ClientBase, 'query'>,
-  name: N,
-  payload: Jobs[N],
-  options: { key: string; afterMs: number; keepRunAt?: boolean },
-): Promise<void> {
-  await client.query(
-    `SELECT FROM graphile_worker.add_job($1, payload := $2::json, job_key := $3, job_key_mode := $5,
-       run_at := clock_timestamp() + $4 * interval '1 ms')`,
-    [name, JSON.stringify(payload), options.key, options.afterMs, options.keepRunAt ? 'preserve_run_at' : 'replace'],
-  );
-}
-
-/** Leaves the job that brings the notification channels in sync with an incident. To be called with every rise of its version. */
-export async function addNotifyJob(client: Pick<ClientBase, 'query'>, incident: string): Promise<void> {
-  await addJob(client, 'notify', { incident }, { key: `notify:${incident}` });
 }
 
 /** A job of any kind, with its whole key. */

@@ -59,15 +59,16 @@ describe('running jobs', () => {
       const logger = createLogger({ service: 'jobs', level: 'silent' });
       const { promise: bothRun, resolve } = Promise.withResolvers<void>();
       let runs = 0;
-      const remediate = async ({ finding }: { finding: string }) => {
+      const ask = async ({ workspace }: { workspace: string }) => {
         runs += 1;
         if (runs === 2) resolve();
-        if (finding === 'bad') throw new Error('it fails');
+        if (workspace === 'bad') throw new Error('it fails');
       };
       const { db } = database;
       const { hasBroken } = breakAt(at, isDone);
-      const jobs = await runJobs({ db, logger, handlers: { remediate } });
-      for (const finding of ['good', 'bad']) await addJob(db.pool, 'remediate', { finding }, { key: finding });
+      const jobs = await runJobs({ db, logger, handlers: { 'import-inventory': ask } });
+      for (const workspace of ['good', 'bad'])
+        await addJob(db.pool, 'import-inventory', { workspace }, { key: workspace });
       await bothRun;
       await jobs.stop();
       expect(hasBroken()).toBe(true);
@@ -87,12 +88,12 @@ describe('running jobs', () => {
     const logger = createLogger({ service: 'jobs', level: 'silent' });
     const { promise: run, resolve } = Promise.withResolvers<{ left: () => number }>();
     const { db } = database;
-    const remediate = async () => {
+    const ask = async () => {
       resolve(breakConnects(3));
       throw new Error('it fails');
     };
-    const jobs = await runJobs({ db, logger, handlers: { remediate } });
-    await addJob(db.pool, 'remediate', { finding: 'bad' }, { key: 'bad' });
+    const jobs = await runJobs({ db, logger, handlers: { 'import-inventory': ask } });
+    await addJob(db.pool, 'import-inventory', { workspace: 'bad' }, { key: 'bad' });
     const connects = await run;
     await jobs.stop();
     expect(connects.left()).toBe(0);

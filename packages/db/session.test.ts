@@ -80,10 +80,14 @@ describe('whatever a database tells its sessions', () => {
       idle: '0',
       utc: new Date('2026-03-04T05:06Z'),
     });
-    const taken = Promise.withResolvers<Jobs['remediate']>();
-    const jobs = await runJobs({ db, logger, handlers: { remediate: async (payload) => taken.resolve(payload) } });
-    await addJob(db.pool, 'remediate', { finding: 'Zoë' }, { key: 'remediate:Zoë' });
-    expect(await taken.promise).toEqual({ finding: 'Zoë' });
+    const taken = Promise.withResolvers<Jobs['import-inventory']>();
+    const jobs = await runJobs({
+      db,
+      logger,
+      handlers: { 'import-inventory': async (payload) => taken.resolve(payload) },
+    });
+    await addJob(db.pool, 'import-inventory', { workspace: 'Zoë' }, { key: 'import:Zoë' });
+    expect(await taken.promise).toEqual({ workspace: 'Zoë' });
     await jobs.stop();
     expect((await db.pool.query('SELECT FROM graphile_worker.jobs')).rowCount).toBe(0);
   }

@@ -1,4 +1,4 @@
-import { addJob } from '@tripline/db/jobs';
+import { addToQueue } from '@tripline/db/queue';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { checkHealth } from './health.ts';
@@ -8,8 +8,8 @@ let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 beforeAll(async () => {
   fresh = await freshDatabase();
   await noteRuleFaults(fresh.as('detector'), [{ rule: 'some-rule', reason: 'no branch' }]);
-  await addJob(fresh.db.pool, 'notify', { incident: 'i1' }, { key: 'k1' });
-  await fresh.db.pool.query(`UPDATE graphile_worker._private_jobs SET attempts = 5, last_error = 'no way'`);
+  await addToQueue(fresh.db.pool, 'notify', 'i1');
+  await fresh.db.pool.query(`UPDATE queue SET failures = 5, failure = 'no way'`);
 });
 afterAll(() => fresh.close());
 

@@ -141,8 +141,12 @@ async function jobs(db: Db): Promise<Check[]> {
     `SELECT task_identifier AS name, count(*)::int AS jobs, max(attempts)::int AS attempts,
             (count(*) FILTER (WHERE attempts >= max_attempts))::int AS given_up,
             (array_agg(last_error ORDER BY updated_at DESC))[1] AS error
-     FROM graphile_worker.jobs WHERE attempts >= $1 AND last_error IS NOT NULL AND locked_at IS NULL
-     GROUP BY task_identifier ORDER BY task_identifier`,
+     FROM (
+       SELECT task_identifier, attempts, max_attempts, last_error, updated_at FROM graphile_worker.jobs
+       WHERE last_error IS NOT NULL AND locked_at IS NULL
+       -- What is queued is tried for ever.
+       UNION ALL SELECT purpose, failures, NULL, failure, due_at FROM queue WHERE failure IS NOT NULL
+     ) AS tried WHERE attempts >= $1 GROUP BY task_identifier ORDER BY task_identifier`,
     [tooManyAttempts],
   );
   if (rows.length === 0) return [{ name: 'jobs', state: 'ok', said: 'none failed five times' }];

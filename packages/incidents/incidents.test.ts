@@ -23,12 +23,9 @@ async function openIncident(): Promise<string> {
 const ada: Actor = { via: 'slack', id: 'U1', name: 'ada' };
 const grace: Actor = { via: 'cli', id: 'grace', name: 'grace' };
 const jobs = async (incident: string) =>
-  (
-    await database.db.pool.query(
-      `SELECT task_identifier AS name FROM graphile_worker.jobs WHERE key LIKE '%:' || $1 ORDER BY 1`,
-      [incident],
-    )
-  ).rows.map(({ name }) => name);
+  (await database.db.pool.query(`SELECT purpose AS name FROM queue WHERE item = $1 ORDER BY 1`, [incident])).rows.map(
+    ({ name }) => name,
+  );
 
 test('an acknowledgement says who and when, and leaves one job a sink', async () => {
   const id = await openIncident();

@@ -1,8 +1,8 @@
 import type { Entity, Severity } from '@tripline/contracts/finding';
 import type { Actor, IncidentEventKind, IncidentState, Resolution } from '@tripline/contracts/incident';
 import type { Db } from '@tripline/db/database';
-import { addNotifyJob } from '@tripline/db/jobs';
 import { addToOutbox } from '@tripline/db/outbox';
+import { addNotifyJob } from '@tripline/db/queue';
 import type { FindingsTables } from '@tripline/db/tables/findings';
 import { inTransaction } from '@tripline/db/transaction';
 import { redactText } from '@tripline/runtime/redact';

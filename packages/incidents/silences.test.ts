@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => database.close());
 beforeEach(async () => {
   await database.db.pool.query('TRUNCATE silences, silenced_findings, findings, incidents, outbox CASCADE');
-  await database.db.pool.query('SELECT graphile_worker.remove_job(key) FROM graphile_worker.jobs');
+  await database.db.pool.query('DELETE FROM queue');
 });
 
 const ada = { via: 'cli', id: 'ada', name: 'ada', proof: 'os-user' } as const;
@@ -60,7 +60,9 @@ const endAll = () =>
   );
 const incidents = () => listIncidents(database.db);
 const jobs = async () =>
-  (await database.db.pool.query('SELECT key FROM graphile_worker.jobs ORDER BY key')).rows.map(({ key }) => key);
+  (await database.db.pool.query("SELECT purpose || ':' || item AS key FROM queue ORDER BY key")).rows.map(
+    ({ key }) => key,
+  );
 const acts = async () => (await database.db.pool.query('SELECT workspace, data FROM outbox ORDER BY id')).rows;
 
 test('a silence keeps what fits it from being told, and nothing else', async () => {

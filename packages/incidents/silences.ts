@@ -9,8 +9,8 @@ import {
   type SilenceScope,
 } from '@tripline/contracts/silence';
 import type { Db } from '@tripline/db/database';
-import { addNotifyJob } from '@tripline/db/jobs';
 import { addToOutbox, triplineWorkspace } from '@tripline/db/outbox';
+import { addNotifyJob } from '@tripline/db/queue';
 import type { FindingsTables } from '@tripline/db/tables/findings';
 import { inTransaction } from '@tripline/db/transaction';
 import { redactText } from '@tripline/runtime/redact';

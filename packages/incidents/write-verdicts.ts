@@ -1,6 +1,7 @@
 import type { Entity, Finding } from '@tripline/contracts/finding';
 import type { Actor } from '@tripline/contracts/incident';
 import { describeScope, type Silence } from '@tripline/contracts/silence';
+import { queueOnce } from '@tripline/db/queue';
 import type { ClientBase } from 'pg';
 import type { Applied } from './apply-verdicts.ts';
 import type { FindingUpdate, Retraction } from './verdicts.ts';
@@ -205,13 +206,10 @@ WITH numbered AS MATERIALIZED (
   SELECT n.name, s.kind, $1::jsonb, s.detail
   FROM json_to_recordset($5::json) AS s(line int, place int, kind text, detail jsonb)
   JOIN numbered n ON n.place = s.place ORDER BY s.line
-), jobs AS (
-  SELECT 'notify' AS name, json_build_object('incident', n.name) AS payload, 'notify:' || n.name AS key FROM numbered n
-  UNION ALL
-  SELECT 'remediate', json_build_object('finding', finding), 'remediate:' || finding
-  FROM json_array_elements_text($6::json) AS finding
 )
--- All at once, and so by one notification. No key stands in it twice.
-SELECT count(*) FROM (
-  SELECT array_agg((name, payload, NULL, NULL, NULL, key, NULL, NULL)::graphile_worker.job_spec) AS specs FROM jobs
-) AS all_jobs, LATERAL graphile_worker.add_jobs(specs) WHERE specs IS NOT NULL`;
+-- Nothing stands in it twice.
+INSERT INTO queue AS q (purpose, item, due_at)
+SELECT 'notify', n.name, clock_timestamp() FROM numbered n
+UNION ALL
+SELECT 'remediate', finding, clock_timestamp() FROM json_array_elements_text($6::json) AS finding
+${queueOnce}`;

@@ -9,7 +9,7 @@ import { topics } from '@tripline/stream/stream';
 import { internalKey } from '@tripline/testing/internal-key';
 import { watchCommits } from '@tripline/testing/postgres/commits';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
-import { clockByHand, detectorByHand, failing, whatStands } from '@tripline/testing/services/detector';
+import { clockByHand, detectorByHand, failing, leftForOthers, whatStands } from '@tripline/testing/services/detector';
 import { at, type LoggedEventInput, playTimeline, toRecords } from '@tripline/testing/timeline/play';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -32,6 +32,7 @@ async function forgetAll(db: Db): Promise<void> {
   await db.pool.query(
     `TRUNCATE positions, rule_state, state_segments, state_runs, state_pages, state_stretches, timers, seen_batches, incidents, incident_entities, findings, incident_events CASCADE`,
   );
+  await db.pool.query('DELETE FROM queue');
   await db.pool.query('SELECT graphile_worker.remove_job(key) FROM graphile_worker.jobs');
 }
 
@@ -73,9 +74,7 @@ describe('the detector', () => {
     const taken = new Set(retracted.map(({ findingId }) => findingId));
     const expected = all.map(({ id }) => ({ id, retracted: taken.has(id) })).sort((a, b) => (a.id < b.id ? -1 : 1));
     expect(rows).toEqual(expected);
-    const jobs = await db.pool.query(
-      'SELECT task_identifier AS task, count(*)::int FROM graphile_worker.jobs GROUP BY 1',
-    );
+    const jobs = await db.pool.query(`SELECT task, count(*)::int FROM ${leftForOthers} GROUP BY 1`);
     const incidents = await db.pool.query('SELECT count(*)::int FROM incidents');
     expect(Object.fromEntries(jobs.rows.map(({ task, count }) => [task, count]))).toEqual({
       'look-up': lookUps.length,
@@ -324,7 +323,7 @@ describe('the detector', () => {
     await by.batch(toRecords({ events: ['one', 'two', 'three'].map((name, at) => created(startMs + at, name)) }));
     const findings = await db.pool.query('SELECT incident, silenced_by FROM findings');
     expect(findings.rows).toEqual([{ incident: null, silenced_by: expect.stringContaining('a known robot') }]);
-    const jobs = await db.pool.query("SELECT 1 FROM graphile_worker.jobs WHERE task_identifier <> 'look-up'");
+    const jobs = await db.pool.query('SELECT 1 FROM queue');
     expect(jobs.rows).toEqual([]);
   });
 
@@ -378,7 +377,7 @@ describe('the detector', () => {
       expect(incidents.rows).toEqual([{ state: 'open', resolution: null, resolved_by: null, version: 3 }]);
       const history = await db.pool.query('SELECT kind FROM incident_events ORDER BY id');
       expect(history.rows.map(({ kind }) => kind)).toEqual(['opened', 'withdrawn', 'resolved', 'reopened', 'joined']);
-      const jobs = await db.pool.query("SELECT 1 FROM graphile_worker.jobs WHERE task_identifier = 'remediate'");
+      const jobs = await db.pool.query("SELECT 1 FROM queue WHERE purpose = 'remediate'");
       expect(jobs.rows).toHaveLength(1);
     },
   );
@@ -425,13 +424,11 @@ describe('the detector', () => {
         expect(questions.rows).toEqual([{ event_id: 'github:delivery-3', proof: null }]);
         expect(left.rows).toEqual([]);
       }
-      await db.pool.query(
-        "SELECT graphile_worker.remove_job(key) FROM graphile_worker.jobs WHERE key LIKE 'remediate:%'",
-      );
+      await database.db.pool.query("DELETE FROM queue WHERE purpose = 'remediate'");
       const event = at(startMs + 5, 'dev.cdeventsx.tripline-delivery.looked-up', answer as never, { id: 'proof:x' });
       const [record] = toRecords({ events: [event] });
       await by.batch([{ ...signInternal(record!, internalKey), offset: 3 }]);
-      const jobs = await db.pool.query("SELECT 1 FROM graphile_worker.jobs WHERE key LIKE 'remediate:%'");
+      const jobs = await db.pool.query("SELECT 1 FROM queue WHERE purpose = 'remediate'");
       const after = await read();
       if (proof === 'listed') expect(after).toMatchObject({ severity: 'medium', unproven: false });
       if (proof === 'unavailable') expect(after).toMatchObject({ severity: 'medium', unproven: true });

@@ -5,8 +5,8 @@ import { outboxChannel, outgoingTypes, removeFromOutbox, takeFromOutbox } from '
 import { inTransaction } from '@tripline/db/transaction';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
+import { createSignal } from '@tripline/runtime/signal';
 import { openListener } from '@tripline/stream/postgres/listener';
-import { createSignal } from '@tripline/stream/signal';
 import type { Stream } from '@tripline/stream/stream';
 import { appendFromWithin } from './append-from-within.ts';
 

@@ -259,7 +259,6 @@ test('a storm is folded into one message, and none is missing', async () => {
   // Slow enough that incidents pile up.
   const { slack, pagerduty } = await start(undefined, {
     intervalMs: { slack: 200 },
-    sweepMs: 5000,
     timeoutMs: 5000,
     claimMs: 10_000,
   });
@@ -344,9 +343,13 @@ test('what pages again within a digest is one reply that the channel sees, and n
 test('news is told beside a pile that waits, and the pile is told too', async () => {
   // As a day without PagerDuty leaves it.
   const waiting = await Promise.all(Array.from({ length: 80 }, () => openIncident(db)));
-  await db.pool.query(`SELECT graphile_worker.complete_jobs(array_agg(id)) FROM graphile_worker.jobs`);
+  await db.pool.query('DELETE FROM queue');
   await db.pool.query(
     `INSERT INTO told (incident, sink, mode, due_at) SELECT id, 'pagerduty', 'live', now() - interval '1 hour' FROM incidents`,
+  );
+  await db.pool.query(
+    `INSERT INTO told (incident, sink, mode, version, state, story, channel, ts, told_at)
+     SELECT id, 'slack', 'live', version, state, 1, 'C1', id, now() - interval '1 hour' FROM incidents`,
   );
   const { pagerduty } = await start(undefined, { intervalMs: { pagerduty: 100 }, timeoutMs: 5000, claimMs: 10_000 });
   // The burst is spent on what waited.
@@ -392,8 +395,10 @@ test('a notifier that died between post and record is taken over: one extra mess
   const slack = closing(await startFakeSlack());
   const pagerduty = closing(await startFakePagerDuty());
   const id = await openIncident(db);
-  // What kill -9 leaves: graphile's job in a dead worker's hands, a claim, and the intent to post.
-  await db.pool.query(`UPDATE graphile_worker._private_jobs SET locked_at = now(), locked_by = 'dead', attempts = 1`);
+  // What kill -9 leaves: the incident in a dead worker's hands, a claim, and the intent to post.
+  await db.pool.query(
+    `UPDATE queue SET claimed_by = gen_random_uuid(), due_at = clock_timestamp() + interval '300 ms'`,
+  );
   await db.pool.query(
     `INSERT INTO told (incident, sink, mode, intent, claimed_by, claimed_until)
      VALUES ($1, 'slack', 'live', 'posted', gen_random_uuid(), clock_timestamp() + interval '300 ms')`,
@@ -431,8 +436,8 @@ test('who was held up until its claim ran out sends nothing once somebody else h
   });
   const id = await openIncident(db);
   closing(await startNotifier({ ...db, pool }, configFor({ slack: slack.url }), { claimMs: 100 }));
-  const jobs = 'SELECT count(*)::int AS left FROM graphile_worker.jobs WHERE key = $1';
-  const left = async () => (await db.pool.query(jobs, [`notify:${id}`])).rows[0].left;
+  const queued = `SELECT count(*)::int AS left FROM queue WHERE purpose = 'notify' AND item = $1`;
+  const left = async () => (await db.pool.query(queued, [id])).rows[0].left;
   await expect.poll(left, until).toBe(0);
   expect(heldUp).toBe(true);
   expect(slack.posts()).toEqual([]);

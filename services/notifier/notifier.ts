@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
-import { runJobs } from '@tripline/db/run-jobs';
+import { workQueue } from '@tripline/db/work-queue';
 import { clearChannelTrouble } from '@tripline/health/channel-troubles';
 import { readIncident } from '@tripline/incidents/incidents';
 import type { Batching } from '@tripline/integrations/channel';
@@ -19,7 +19,6 @@ import { createMeasures } from './measures.ts';
 import { pollQueue, type Queue } from './queue.ts';
 import { groupIntoDigest } from './store/digests.ts';
 import { claimNotification, deferNotification, retryGivenUp } from './store/messages.ts';
-import { queueMissed, queueMissedOften } from './sweep.ts';
 
 export type NotifierParts = {
   config: Config;
@@ -40,8 +39,6 @@ export type NotifierTiming = Batching & {
   timeoutMs: number;
   /** How long a claim holds without a sign of life; more than a call takes. */
   claimMs: number;
-  /** How often incidents are looked for that a dead worker left unreported. */
-  sweepMs: number;
   /** In the place of a channel's own interval between calls, by its name. */
   intervalMs: Readonly<Record<string, number>>;
 };
@@ -64,7 +61,6 @@ const concurrency = 12;
 const usualTiming: NotifierTiming = {
   timeoutMs: 10_000,
   claimMs: 20_000,
-  sweepMs: 10_000,
   intervalMs: {},
   gatherMs: 2000,
   restMs: 30_000,
@@ -73,13 +69,13 @@ const usualTiming: NotifierTiming = {
 
 /**
  * Notifies people of incidents, and keeps every channel in sync with Postgres: claim → compare → limit rate → note intent →
- * render → send → record ({@link deliver}). A job says which incident changed; what cannot be sent at once waits in the
- * channel's queue. Starts with creation.
+ * render → send → record ({@link deliver}). The queue says which incidents changed; what cannot be sent to a channel at once
+ * waits for that channel in `told`. Starts with creation.
  */
 export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
   const { config, db, logger, clock, metrics, onSent, fetch } = parts;
   const timing = { ...usualTiming, ...parts.timing };
-  const { timeoutMs, claimMs, sweepMs, intervalMs } = timing;
+  const { timeoutMs, claimMs, intervalMs } = timing;
   const measures = createMeasures(metrics, clock);
   const delivery: DeliveryParts = { db, clock, logger, measures, claimMs, batching: timing, onSent };
   const channels = openChannels(await Promise.all(registeredChannels.map(({ load }) => load())), config, clock, {
@@ -90,9 +86,6 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
 
   await retryGivenUp(db);
   for (const { name, mode } of channels) if (mode === 'dry-run') await clearChannelTrouble(db, name);
-  const sweep = { db, clock, logger, graceMs: claimMs, sweepMs, channels: channels.map(({ name }) => name) };
-  await queueMissed(sweep);
-  const sweeping = queueMissedOften(sweep);
   const routes = channels.map(
     (channel): Route => ({
       channel,
@@ -100,13 +93,9 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
       group: coalesce(() => groupStorm(delivery, channel)),
     }),
   );
-  const jobs = await runJobs({
-    db,
-    logger,
-    concurrency,
-    handlers: {
-      notify: ({ incident }) => notifyAll(delivery, routes, incident),
-    },
+  const incidents = await workQueue({
+    ...{ db, logger, concurrency, purpose: 'notify' },
+    handle: (incident) => notifyAll(delivery, routes, incident),
   });
 
   const slack = config.slack && { ...config.slack, answers: createSlackClient({ ...config.slack, timeoutMs, fetch }) };
@@ -119,8 +108,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
       await db.pool.query('SELECT 1');
     },
     close: async () => {
-      await sweeping.stop();
-      await jobs.stop();
+      await incidents.stop();
       await interactions?.settle();
       await Promise.all(routes.map(({ queue }) => queue.stop()));
     },
@@ -139,7 +127,7 @@ async function notifyAll(parts: DeliveryParts, routes: readonly Route[], inciden
   };
   const settled = await Promise.allSettled(routes.map((route) => notify(parts, route, incident, read)));
   const failed = settled.find(({ status }) => status === 'rejected');
-  // The job is run again; a channel that is in sync by then sends nothing.
+  // It is queued again; a channel that is in sync by then sends nothing.
   if (failed?.status === 'rejected') throw failed.reason;
 }
 

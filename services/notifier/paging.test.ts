@@ -1,5 +1,6 @@
 import type { Severity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
+import { addNotifyJob } from '@tripline/db/queue';
 import { acknowledge, addIncidentEvent, readIncident, resolve } from '@tripline/incidents/incidents';
 import { tellEndedSilences } from '@tripline/incidents/silences';
 import { incidentBlocks } from '@tripline/integrations/slack/message';
@@ -201,6 +202,7 @@ test('an incident that falls below what pages has its alert resolved, and pages 
      UPDATE incidents SET severity = 'low', version = version + 1, updated_at = clock_timestamp() WHERE id = $1`,
     [id],
   );
+  await addNotifyJob(db.pool, id);
   await settled();
   expect(pagerduty.actions()).toEqual([`trigger tripline:${id}`, `resolve tripline:${id}`]);
   expect(pagerduty.events()[1].payload.summary).toContain('No longer grave enough to page');

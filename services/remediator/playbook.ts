@@ -3,6 +3,7 @@ import { drillPrefix } from '@tripline/contracts/drill';
 import type { GuardVerdict } from '@tripline/contracts/job';
 import { type Intent, intents } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
+import { addToQueue } from '@tripline/db/queue';
 import { readFinding, type StoredFinding } from '@tripline/incidents/findings';
 import { isRemediationStopped } from '@tripline/incidents/kill-switch';
 import type { Providers } from '@tripline/integrations/open-providers';
@@ -21,7 +22,7 @@ import {
   planRemediations,
   type Remediation,
 } from './store/remediations.ts';
-import { addRemediateJob, postponeRemediation } from './store/requeue.ts';
+import { postponeRemediation } from './store/requeue.ts';
 import { refuseClaimed, type Settled, type StepHistory, settleRemediation } from './store/settle.ts';
 import { saidBy, sentenceOf, undoOf } from './wording.ts';
 
@@ -49,7 +50,7 @@ const deadlineMs = 60 * 60_000;
 /** GitHub may ask for an hour; the playbook looks again sooner, as limits differ by kind of request. */
 const longestPauseMs = 15 * 60_000;
 /** How long a step is ours without a sign of life. */
-export const leaseMs = 12_000;
+const leaseMs = 12_000;
 
 /** How far a step went: `on` to the next one, or to be resumed after a while. */
 type Progress = 'on' | { againAfterMs: number; holds: boolean };
@@ -66,7 +67,8 @@ type Progress = 'on' | { againAfterMs: number; holds: boolean };
 export async function runPlaybook(remediating: Remediating, id: string): Promise<void> {
   const { db } = remediating;
   const finding = await readFinding(db, id);
-  if (finding === undefined) throw new Error(`there is no finding ${id}: its job must have outlived it`);
+  if (finding === undefined)
+    throw new Error(`there is no finding ${id}: it must have been queued for another database`);
   await planRemediations(
     db,
     finding,
@@ -79,8 +81,8 @@ export async function runPlaybook(remediating: Remediating, id: string): Promise
     againAfterMs = Math.min(againAfterMs, progress.againAfterMs);
     if (progress.holds) break;
   }
-  // One job a finding: it comes when the first of its steps is due.
-  if (Number.isFinite(againAfterMs)) await addRemediateJob(db.pool, id, againAfterMs);
+  // Due again when the first of its steps is.
+  if (Number.isFinite(againAfterMs)) await addToQueue(db.pool, 'remediate', id, againAfterMs);
 }
 
 /** An intent as its provider would carry it out under the present settings. */
@@ -105,7 +107,7 @@ async function carryOut(remediating: Remediating, finding: StoredFinding, remedi
     case 'settled':
       return 'on';
     case 'busy':
-      // Should the other worker die, this job takes over when its lease is over.
+      // Should the other worker die, this one takes over when its lease is over.
       return { againAfterMs: claim.forMs, holds: true };
     case 'later':
       return { againAfterMs: claim.afterMs, holds: claim.attempts < holdingAttempts };

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { loadConfig } from '@tripline/config/config';
 import type { Intent } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
+import { addToQueue } from '@tripline/db/queue';
 import { acknowledge } from '@tripline/incidents/incidents';
 import { setRemediationSwitch } from '@tripline/incidents/kill-switch';
 import { createLogger } from '@tripline/runtime/logger';
@@ -13,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Acted } from './playbook.ts';
 import { createRemediateTask, createRemediator } from './remediator.ts';
 import { listRemediations } from './store/remediations.ts';
-import { resumeQueued, resumeRefused, reviveRemediations } from './store/requeue.ts';
+import { resumeQueued, resumeRefused } from './store/requeue.ts';
 
 const { privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,
@@ -119,7 +120,7 @@ const anyPolicy = [{ rule: 'a-rule', minSeverity: 'low', minConfidence: 'low', a
 async function playQueue(remediate: (payload: { finding: string }) => Promise<void>, maxPerHour: number) {
   await resumeQueued(database.db, { maxPerHour });
   const { rows } = await database.db.pool.query<{ finding: string }>(
-    `DELETE FROM graphile_worker._private_jobs WHERE key LIKE 'remediate:%' RETURNING payload ->> 'finding' AS finding`,
+    `DELETE FROM queue WHERE purpose = 'remediate' RETURNING item AS finding`,
   );
   for (const { finding } of rows) await remediate({ finding });
 }
@@ -210,7 +211,7 @@ describe('a playbook', () => {
       kind: 'remediated',
       text: 'Done: revoke the deploy key; GitHub knows no such deploy key any more',
     });
-    const jobs = await database.db.pool.query(`SELECT key FROM graphile_worker.jobs WHERE key LIKE 'notify:%'`);
+    const jobs = await database.db.pool.query(`SELECT item FROM queue WHERE purpose = 'notify'`);
     expect(jobs.rows).toHaveLength(1);
     const version = await database.db.pool.query('SELECT version FROM incidents');
     expect(version.rows).toEqual([{ version: 4 }]);
@@ -593,7 +594,6 @@ describe('nothing is done twice', () => {
     expect(await states(finding)).toEqual([['acting', 'act', null, undefined]]);
     await pool.query('ALTER TABLE incident_events DROP CONSTRAINT dying');
     await pool.query('UPDATE remediations SET leased_until = clock_timestamp()');
-    expect(await reviveRemediations(database.db, { afterMs: 0 })).toBe(1);
     for (let times = 0; times < 2; times += 1) await createRemediateTask(parts())({ finding });
     expect(changes()).toHaveLength(1);
     expect(await states(finding)).toEqual([['done', 'act', 'done-earlier', 'dead']]);
@@ -601,20 +601,25 @@ describe('nothing is done twice', () => {
     expect(history.rows).toEqual([{ reason: 'done-earlier' }]);
   });
 
-  test('and a playbook whose job was tried in vain until it was given up is resumed', async () => {
+  test('and a playbook that fails is carried on as soon as it can be, by a service that may be another', async () => {
     const finding = await addFinding([key]);
     const { pool } = database.db;
     await pool.query(`ALTER TABLE incident_events ADD CONSTRAINT dying CHECK (kind <> 'remediated')`);
-    await expect(createRemediateTask(parts())({ finding })).rejects.toThrow('dying');
+    await addToQueue(pool, 'remediate', finding);
+    const first = await createRemediator(parts());
+    const failures = async () => (await pool.query('SELECT failures FROM queue WHERE failures > 0')).rowCount;
+    await expect.poll(failures, { interval: 20, timeout: 15_000 }).toBe(1);
+    await first.close();
     await pool.query('ALTER TABLE incident_events DROP CONSTRAINT dying');
-    await letTimePass('1 hour');
-    await pool.query(
-      `SELECT graphile_worker.add_job('remediate', json_build_object('finding', $1::text), job_key := $2)`,
-      [finding, `remediate:${finding}`],
-    );
-    expect(await reviveRemediations(database.db, { afterMs: 0 })).toBe(0);
-    await pool.query('UPDATE graphile_worker._private_jobs SET attempts = max_attempts');
-    expect(await reviveRemediations(database.db, { afterMs: 0 })).toBe(1);
+    await pool.query('UPDATE remediations SET leased_until = clock_timestamp()');
+    const second = await createRemediator({ ...parts(), metrics: createMetrics({ service: 'remediator' }) });
+    await expect
+      .poll(() => states(finding), { interval: 20, timeout: 15_000 })
+      .toEqual([['done', 'act', 'done-earlier', 'dead']]);
+    await second.close();
+    expect(changes()).toHaveLength(1);
+    const { rows } = await pool.query(`SELECT FROM queue WHERE purpose = 'remediate'`);
+    expect(rows).toEqual([]);
   });
 
   test('and a worker that finds another at work comes back when its lease is over', async () => {
@@ -624,8 +629,8 @@ describe('nothing is done twice', () => {
     await expect.poll(() => changes().length, { interval: 10 }).toBe(1);
     await createRemediateTask(parts())({ finding });
     const { rows } = await database.db.pool.query(
-      `SELECT run_at > now() + interval '5 seconds' AS later FROM graphile_worker.jobs WHERE key = $1`,
-      [`remediate:${finding}`],
+      `SELECT due_at > now() + interval '5 seconds' AS later FROM queue WHERE purpose = 'remediate' AND item = $1`,
+      [finding],
     );
     expect(rows).toEqual([{ later: true }]);
     expect(changes()).toHaveLength(1);
@@ -817,8 +822,8 @@ describe('the guard on real rows', () => {
     await remediate({ finding });
     expect(changes()).toEqual([]);
     expect(await resumeRefused(database.db)).toBe(2);
-    const { rows } = await database.db.pool.query(`SELECT key FROM graphile_worker.jobs WHERE key LIKE 'remediate:%'`);
-    expect(rows).toEqual([{ key: `remediate:${finding}` }]);
+    const { rows } = await database.db.pool.query(`SELECT item FROM queue WHERE purpose = 'remediate'`);
+    expect(rows).toEqual([{ item: finding }]);
     await remediate({ finding });
     expect(changes()).toHaveLength(2);
     expect(await resumeRefused(database.db)).toBe(0);
@@ -948,16 +953,13 @@ test('the service takes up jobs, and no secret of it stands anywhere afterwards'
   const remediator = await createRemediator(parts());
   for (const credentialId of ['3', '4']) {
     const finding = await addFinding([{ ...key, credentialId }]);
-    await database.db.pool.query(
-      `SELECT graphile_worker.add_job('remediate', json_build_object('finding', $1::text))`,
-      [finding],
-    );
+    await addToQueue(database.db.pool, 'remediate', finding);
   }
   await expect.poll(() => acted.length, { interval: 20, timeout: 10_000 }).toBe(2);
   await remediator.ready();
   await remediator.close();
   const { rows } = await database.db.pool.query<{ text: string }>(
-    `SELECT r::text AS text FROM remediations r UNION ALL SELECT e::text FROM incident_events e UNION ALL SELECT j::text FROM graphile_worker._private_jobs j`,
+    `SELECT r::text AS text FROM remediations r UNION ALL SELECT e::text FROM incident_events e UNION ALL SELECT q::text FROM queue q`,
   );
   const everything = [...logged, ...rows.map(({ text }) => text), JSON.stringify(acted)].join('\n');
   expect(everything).not.toContain(token);

@@ -1,13 +1,13 @@
 import type { Config } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
-import { runJobs } from '@tripline/db/run-jobs';
+import { workQueue } from '@tripline/db/work-queue';
 import { openProviders } from '@tripline/integrations/open-providers';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { Counter } from 'prom-client';
-import { type Acted, leaseMs, runPlaybook } from './playbook.ts';
-import { resumeQueued, reviveRemediations } from './store/requeue.ts';
+import { type Acted, runPlaybook } from './playbook.ts';
+import { resumeQueued } from './store/requeue.ts';
 
 export type RemediatorParts = {
   config: Config;
@@ -39,16 +39,6 @@ const concurrency = 16;
 export async function createRemediator(parts: RemediatorParts): Promise<Remediator> {
   const { db, logger, metrics } = parts;
   const remediate = createRemediateTask(parts);
-  const revive = async () => {
-    const revived = await reviveRemediations(db, { afterMs: 2 * leaseMs });
-    if (revived > 0) logger.warn({ revived }, 'resumed playbooks of dead workers');
-  };
-  await revive();
-  const reviving = setInterval(() => {
-    revive().catch((error) =>
-      logger.error({ err: error }, 'looking for playbooks of dead workers failed; retrying at the next interval'),
-    );
-  }, leaseMs);
   let isLooking = false;
   const queueing = setInterval(() => {
     if (isLooking) return;
@@ -60,21 +50,23 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
         isLooking = false;
       });
   }, queueEveryMs);
-  const jobs = await runJobs({ db, logger, concurrency, handlers: { remediate } });
+  const playbooks = await workQueue({
+    ...{ db, logger, concurrency, purpose: 'remediate' },
+    handle: (finding) => remediate({ finding }),
+  });
   return {
     ready: async () => {
       await db.pool.query('SELECT 1');
     },
     close: async () => {
-      clearInterval(reviving);
       clearInterval(queueing);
-      await jobs.stop();
+      await playbooks.stop();
       metrics.removeSingleMetric('tripline_remediator_steps_total');
     },
   };
 }
 
-/** The task behind the job `remediate`. Any number of them may run for one finding at once. */
+/** What carries a queued playbook on. Any number of them may run for one finding at once. */
 export function createRemediateTask(parts: RemediatorParts): (payload: { finding: string }) => Promise<void> {
   const { config, db, logger, clock, metrics, onActed } = parts;
   const opening = openProviders(config, {

@@ -22,9 +22,7 @@ export const notifier: Victim = {
   compared: 'every incident told as it is, in Slack and PagerDuty; nothing twice but marked',
   points: pointsOf('notifier'),
   passings: 12,
-  // One sweep finds all that is missed.
-  canPass: (point, passing) =>
-    passing === 1 || !(passing === 2 ? /sweeping/ : /sweeping|fold|give-up|park/).test(point),
+  canPass: (point, passing) => passing <= 2 || !/fold|give-up|park/.test(point),
   async open(ground) {
     const { db, url, close } = await freshDatabaseOn(ground.postgresUrl);
     const [slack, pagerduty] = await Promise.all([startSlack({ failEvery: 9 }), startPagerDuty()]);
@@ -60,11 +58,6 @@ export const notifier: Victim = {
       async dieAt(failpoint) {
         const isFolding = failpoint.includes('fold');
         if (isFolding) await make(storm);
-        // The sweep is the second net, behind the freeing of what the dead had at hand: only a lost job comes to it.
-        if (failpoint.includes('sweeping')) {
-          await make(1);
-          await db.pool.query(`DELETE FROM graphile_worker._private_jobs WHERE key LIKE 'notify:%'`);
-        }
         const victim = start(failpoint);
         let end: number | string | undefined;
         victim.ended.then((how) => (end = how));

@@ -87,7 +87,7 @@ export const remediator: Victim = {
         `WITH freed AS (UPDATE remediations SET leased_until = leased_until - interval '61 minutes',
            planned_at = planned_at - interval '5 minutes', due_at = due_at - interval '61 minutes',
            acted_at = acted_at - interval '61 minutes', sent_at = sent_at - interval '61 minutes')
-         UPDATE graphile_worker._private_jobs SET locked_at = locked_at - interval '5 minutes' WHERE locked_at IS NOT NULL`,
+         UPDATE queue SET due_at = due_at - interval '61 minutes'`,
       );
 
     return {
@@ -131,7 +131,7 @@ export const remediator: Victim = {
             'SELECT finding, ordinal, state, attempts, leased_until - now() AS leased, due_at - now() AS due FROM remediations WHERE settled_at IS NULL LIMIT 5',
           );
           const jobs = await db.pool.query(
-            'SELECT key, attempts, run_at - now() AS due, locked_by FROM graphile_worker.jobs LIMIT 5',
+            'SELECT item, failures, due_at - now() AS due, claimed_by FROM queue LIMIT 5',
           );
           throw new Error(`${error.message}${JSON.stringify({ of: wanted.length, left: left.rows, jobs: jobs.rows })}`);
         });

@@ -19,7 +19,6 @@ await createNotifier({
   timing: {
     timeoutMs: 2000,
     claimMs: 1000,
-    sweepMs: 200,
     intervalMs: { slack: Number(process.env['SLACK_INTERVAL_MS'] ?? 5), pagerduty: 1 },
     gatherMs: 50,
     restMs: 100,

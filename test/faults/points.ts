@@ -56,10 +56,10 @@ const places: Readonly<Record<string, RegExp>> = {
   'notifier.failure': /^sql UPDATE told SET failures, failure$/,
   'notifier.give-up': /^sql UPDATE told SET version, failure$/,
   'notifier.release': /^sql notification-release$/,
-  'notifier.job-done': /^sql complete_job/,
+  'notifier.job-done': /^sql queue-done$/,
   'notifier.fold': /^sql UPDATE told SET digest, due_at$/,
   'notifier.fold-commit': /^sql COMMIT UPDATE told SET digest, due_at$/,
-  'notifier.sweeping': /^sql SELECT graphile_worker\.add_job$/,
+  'notifier.taking': /^sql queue-claim$/,
 
   'remediator.read': /^sql SELECT findings$/,
   'remediator.plan': /^sql INSERT remediations$/,
@@ -73,7 +73,8 @@ const places: Readonly<Record<string, RegExp>> = {
   'remediator.postpone': /^sql UPDATE remediations SET reason, said$/,
   'remediator.settle': /^sql UPDATE remediations SET state, verdict$/,
   'remediator.outbox': /^sql add-to-outbox$/,
-  'remediator.job-done': /^sql complete_job/,
+  'remediator.taking': /^sql queue-claim$/,
+  'remediator.job-done': /^sql queue-done$/,
 
   'outbox.publish': /^sql COMMIT DELETE outbox$/,
 

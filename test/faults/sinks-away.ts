@@ -141,7 +141,7 @@ async function revokes(db: Db, sinks: Sinks, when: string, differences: string[]
 }
 
 async function noTellJobs(db: Db): Promise<boolean> {
-  const { rows } = await db.pool.query(`SELECT FROM graphile_worker.jobs WHERE key LIKE 'notify:%' LIMIT 1`);
+  const { rows } = await db.pool.query(`SELECT FROM queue WHERE purpose = 'notify' LIMIT 1`);
   return rows.length === 0;
 }
 

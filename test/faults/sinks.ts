@@ -158,7 +158,6 @@ export async function startTellers(db: Db, sinks: Sinks, timing: Partial<Notifie
   const short = {
     timeoutMs: 2000,
     claimMs: 6000,
-    sweepMs: 2000,
     intervalMs: { slack: 20, pagerduty: 2 },
     gatherMs: 50,
     restMs: 100,
@@ -196,13 +195,10 @@ export async function openIncidents(
          FROM numbers),
        story AS (INSERT INTO incident_events (incident, kind, actor)
          SELECT 'INC-' || n, 'opened', '{"via":"tripline","id":"tripline","name":"tripline"}' FROM numbers),
-       jobs AS (SELECT name, payload, name || ':' || key AS key FROM numbers, LATERAL (VALUES
-           ('notify', json_build_object('incident', 'INC-' || n), 'INC-' || n),
-           ('remediate', json_build_object('finding', lpad(to_hex(n), 64, '0')), lpad(to_hex(n), 64, '0'))
-         ) AS j (name, payload, key) WHERE $3 OR name <> 'remediate')
-     SELECT (SELECT min(n)::int FROM numbers) AS first,
-       (SELECT count(*) FROM graphile_worker.add_jobs((SELECT array_agg(
-          (name, payload, NULL, NULL, NULL, key, NULL, NULL)::graphile_worker.job_spec) FROM jobs))) AS jobs`,
+       queued AS (INSERT INTO queue (purpose, item) SELECT purpose, item FROM numbers, LATERAL (VALUES
+           ('notify', 'INC-' || n), ('remediate', lpad(to_hex(n), 64, '0'))
+         ) AS q (purpose, item) WHERE $3 OR purpose <> 'remediate')
+     SELECT min(n)::int AS first, pg_notify('tripline_queue', 'notify'), pg_notify('tripline_queue', 'remediate') FROM numbers`,
     [count, severity, remediate],
   );
   return rows[0]!.first;

@@ -124,7 +124,9 @@ export async function whatStands(pool: Pool): Promise<Standing> {
     nameOf.set(id, own.sort()[0]!);
     return { findings: own, ...incident };
   });
-  const jobs = await pool.query<{ key: string }>('SELECT key FROM graphile_worker.jobs');
+  const jobs = await pool.query<{ key: string }>(
+    "SELECT key FROM graphile_worker.jobs UNION ALL SELECT purpose || ':' || item FROM queue",
+  );
   const history = await pool.query('SELECT count(*)::int FROM incident_events');
   return inOrder({
     findings: findings.rows.map(({ id, retracted }) => ({ id, retracted })),

@@ -92,7 +92,9 @@ export async function checkDetector(
     ...(await checkState(db, outcome)),
   ];
   if (left.jobs) {
-    const { rows: jobs } = await db.pool.query<{ key: string }>('SELECT key FROM graphile_worker.jobs');
+    const { rows: jobs } = await db.pool.query<{ key: string }>(
+      "SELECT key FROM graphile_worker.jobs UNION ALL SELECT purpose || ':' || item FROM queue",
+    );
     const told = jobs.map(({ key }) => key.replace(/(?<=^remediate:).*/, (id) => names.get(id) ?? id));
     const first = (id: string) => ofIncident.get(id)?.[0] ?? id;
     differences.push(

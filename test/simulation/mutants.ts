@@ -48,6 +48,10 @@ export const mutants: readonly Mutant[] = [
     name: 'jobs are not left',
     alter: replacing('AS j(name text, payload json, key text)', 'AS j(name text, payload json, key text) WHERE false'),
   },
+  {
+    name: 'incidents that changed are not queued',
+    alter: replacing("SELECT 'notify', n.name, clock_timestamp() FROM numbered n", '$& WHERE false'),
+  },
   { name: 'jobs are left outside of the transaction', apart: /AS j\(name text, payload json, key text\)/ },
   {
     // Whoever notes what is about to be sent asks once more, so that falls with it.

@@ -130,7 +130,7 @@ describe('the database', () => {
 
   it('names jobs that failed five times, with the first line of why', async () => {
     const checks = () => checkDatabase(fresh.db, loadConfig({}, folder), rules);
-    await addJob(fresh.db.pool, 'notify', { incident: 'i1' }, { key: 'k1' });
+    await addJob(fresh.db.pool, 'import-inventory', { workspace: 'acme' }, { key: 'k1' });
     const fail = (attempts: number) =>
       fresh.db.pool.query(
         `UPDATE graphile_worker._private_jobs SET attempts = $1, last_error = E'date/time field value out of range\n  at stack'`,
@@ -139,13 +139,13 @@ describe('the database', () => {
     await fail(4);
     expect(named(await checks(), 'jobs')).toMatchObject({ state: 'ok' });
     await fail(5);
-    expect(named(await checks(), 'jobs notify')).toMatchObject({
+    expect(named(await checks(), 'jobs import-inventory')).toMatchObject({
       state: 'broken',
       said: '1 failed up to 5 times: date/time field value out of range',
       mend: expect.stringContaining('tried again'),
     });
     await fail(25);
-    expect(named(await checks(), 'jobs notify')?.mend).toContain('reschedule_jobs');
+    expect(named(await checks(), 'jobs import-inventory')?.mend).toContain('reschedule_jobs');
     await fresh.db.pool.query('DELETE FROM graphile_worker._private_jobs');
   });
 

@@ -1,8 +1,8 @@
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
+import { createSignal } from '@tripline/runtime/signal';
 import type { KafkaMessage } from 'kafkajs';
 import type { PartitionSource } from '../partition-reader.ts';
-import { createSignal } from '../signal.ts';
 import type { StreamRecord } from '../stream.ts';
 import { messageBytes, readMessage } from './codec/fetch.ts';
 

@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
+import { createSignal, type Signal } from '@tripline/runtime/signal';
 import type pg from 'pg';
 import type { PartitionReader } from '../partition-reader.ts';
-import { createSignal, type Signal } from '../signal.ts';
 import type { Listener } from './listener.ts';
 
 /** A consumer's place in its group, in the embedded log: it owns what the leases in Postgres say. */

@@ -1,6 +1,6 @@
+import type { Signal } from '@tripline/runtime/signal';
 import type pg from 'pg';
 import type { PartitionSource } from '../partition-reader.ts';
-import type { Signal } from '../signal.ts';
 import type { StreamRecord } from '../stream.ts';
 import type { TailCache } from './tail-cache.ts';
 

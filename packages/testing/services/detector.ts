@@ -87,6 +87,10 @@ export function clockByHand(nowMs: number) {
   return { clock, pauses };
 }
 
+/** What the detector leaves for others: questions for its worker, and what is queued. In the place of a table. */
+export const leftForOthers = `(SELECT task_identifier AS task, key FROM graphile_worker.jobs
+  UNION ALL SELECT purpose, purpose || ':' || item FROM queue) AS jobs`;
+
 /** All that a log left behind, told apart from names that chance gives. */
 export async function whatStands(db: Db) {
   const findings = await db.pool.query(
@@ -94,7 +98,7 @@ export async function whatStands(db: Db) {
        i.updated_at FROM findings f LEFT JOIN incidents i ON i.id = f.incident ORDER BY f.id`,
   );
   const jobs = await db.pool.query(
-    `SELECT task_identifier AS task, regexp_replace(key, 'INC-.*', 'INC') AS key FROM graphile_worker.jobs ORDER BY 1, 2`,
+    `SELECT task, regexp_replace(key, 'INC-.*', 'INC') AS key FROM ${leftForOthers} ORDER BY 1, 2`,
   );
   const story = await db.pool.query('SELECT kind, detail FROM incident_events ORDER BY id');
   const engines = await db.pool.query(

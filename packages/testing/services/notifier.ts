@@ -5,7 +5,7 @@ import type { Severity } from '@tripline/contracts/finding';
 import type { Intent } from '@tripline/contracts/response';
 import type { Silence } from '@tripline/contracts/silence';
 import type { Db } from '@tripline/db/database';
-import { addNotifyJob } from '@tripline/db/jobs';
+import { addNotifyJob } from '@tripline/db/queue';
 import { inTransaction } from '@tripline/db/transaction';
 import { pageAnew } from '@tripline/incidents/incidents';
 import { recordVerdicts } from '@tripline/incidents/record-findings';
@@ -233,7 +233,6 @@ export async function startNotifier(db: Db, config: Config, timing: Partial<Noti
     timing: {
       timeoutMs: 300,
       claimMs: 1000,
-      sweepMs: 200,
       ...atOnce,
       ...timing,
       intervalMs: { slack: 5, pagerduty: 1, ...timing.intervalMs },

@@ -260,27 +260,6 @@ export async function retryGivenUp(db: Db): Promise<void> {
   );
 }
 
-/**
- * Ids of incidents that changed within `withinMs`, more than `graceMs` ago, of which one of `channels` was not notified and
- * that wait nowhere: a worker died with the job in its hands. Reads `incidents_changed`, so that old incidents cost nothing.
- */
-export async function findUndelivered(
-  db: Db,
-  { channels, graceMs, withinMs }: { channels: readonly ChannelName[]; graceMs: number; withinMs: number },
-): Promise<string[]> {
-  const { rows } = await db.pool.query<{ id: string }>(
-    `SELECT i.id FROM incidents i
-     WHERE i.updated_at BETWEEN now() - $2 * interval '1 ms' AND now() - $1 * interval '1 ms' AND EXISTS (
-       SELECT FROM unnest($3::text[]) AS c (channel)
-       LEFT JOIN told t ON t.incident = i.id AND t.sink = c.channel
-       LEFT JOIN told d ON d.id = t.digest
-       WHERE coalesce(t.version, 0) < i.version AND t.due_at IS NULL AND d.due_at IS NULL)
-     ORDER BY i.updated_at LIMIT 500`,
-    [graceMs, withinMs, channels],
-  );
-  return rows.map(({ id }) => id);
-}
-
 /** Id of the Slack channel in which an incident was reported; undefined where it was not, or the incident is unknown. */
 export async function readSlackChannel(db: Db, incident: string): Promise<string | undefined> {
   const { rows } = await db.pool.query<{ channel: string | null }>(

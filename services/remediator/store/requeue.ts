@@ -1,13 +1,12 @@
 import type { Db } from '@tripline/db/database';
-import { addJob } from '@tripline/db/jobs';
+import { addToQueue, queueOnce } from '@tripline/db/queue';
 import { inTransaction } from '@tripline/db/transaction';
-import type { PoolClient } from 'pg';
 import { holdsPlace, rank } from './claims.ts';
 import { type Place, type Remediation, type Row, toRemediation } from './remediations.ts';
 import { addRemediationEvent, type StepHistory } from './settle.ts';
 
 /**
- * Leaves jobs for the steps that wait and for which there is a place: the gravest first, and among equals who waits longest.
+ * Queues the playbooks of the steps that wait and for which there is a place: the gravest first, and among equals who waits longest.
  * The guard is asked again then. Answers how many steps.
  */
 export async function resumeQueued(db: Db, options: { maxPerHour: number }): Promise<number> {
@@ -25,15 +24,13 @@ export async function resumeQueued(db: Db, options: { maxPerHour: number }): Pro
      WHERE w.place + coalesce(t.places, 0) <= $1 GROUP BY w.finding ORDER BY min(w.place), w.finding`,
     [options.maxPerHour],
   );
-  for (const { finding } of rows) {
-    await inTransaction(db, (client) => addJob(client, 'remediate', { finding }, { key: `remediate:${finding}` }));
-  }
+  for (const { finding } of rows) await addToQueue(db.pool, 'remediate', finding);
   return rows.length;
 }
 
 /**
- * Plans anew the steps of the last day that were refused only because the kill switch was thrown, and leaves the jobs that
- * put them to the guard again. Answers how many steps.
+ * Plans anew the steps of the last day that were refused only because the kill switch was thrown, and queues their
+ * playbooks, which puts them to the guard again. Answers how many steps.
  */
 export async function resumeRefused(db: Db): Promise<number> {
   const { rows } = await db.pool.query<{ steps: number }>(
@@ -43,8 +40,7 @@ export async function resumeRefused(db: Db): Promise<number> {
        WHERE state = 'refused' AND verdict = 'kill-switch' AND settled_at > clock_timestamp() - interval '1 day'
        RETURNING finding
      ), jobs AS (
-       SELECT graphile_worker.add_job('remediate', payload := json_build_object('finding', finding),
-         job_key := 'remediate:' || finding) FROM (SELECT DISTINCT finding FROM again ORDER BY finding) AS findings
+       INSERT INTO queue AS q (purpose, item) SELECT DISTINCT 'remediate', finding FROM again ORDER BY finding ${queueOnce}
      )
      SELECT (SELECT count(*)::int FROM again) AS steps, (SELECT count(*) FROM jobs) AS jobs`,
   );
@@ -52,7 +48,7 @@ export async function resumeRefused(db: Db): Promise<number> {
 }
 
 /**
- * Gives a claimed step up for now, and leaves the job that takes it up again; both or neither. With `history`, people are
+ * Gives a claimed step up for now, and queues its playbook for then; both or neither. With `history`, people are
  * told that it has not been done yet.
  */
 export async function postponeRemediation(
@@ -68,42 +64,10 @@ export async function postponeRemediation(
       [finding, ordinal, postponed.reason, postponed.said, postponed.afterMs],
     );
     if (rows[0] === undefined) return undefined;
-    await addRemediateJob(client, finding, postponed.afterMs);
+    await addToQueue(client, 'remediate', finding, postponed.afterMs);
     const step = toRemediation(rows[0]);
     const { history } = postponed;
     if (history && history.incident !== null) await addRemediationEvent(client, history.incident, history.line(step));
     return step;
   });
-}
-
-/** Leaves a job that takes a finding's playbook up again after a while. */
-export async function addRemediateJob(client: Pick<PoolClient, 'query'>, finding: string, afterMs: number) {
-  await client.query(
-    `SELECT FROM graphile_worker.add_job('remediate', payload := $1::json, job_key := $2,
-       run_at := clock_timestamp() + $3 * interval '1 millisecond')`,
-    [JSON.stringify({ finding }), `remediate:${finding}`, afterMs],
-  );
-}
-
-/**
- * Leaves jobs anew for playbooks whose worker died: graphile-worker holds a dead worker's job for four hours, which is
- * too long for an attacker's run. A step whose lease is over, or a job begun longer ago than a playbook takes, says so.
- */
-export async function reviveRemediations(db: Db, options: { afterMs: number }): Promise<number> {
-  const { rows } = await db.pool.query<{ finding: string }>(
-    `SELECT DISTINCT finding FROM remediations
-     WHERE state IN ('planned', 'acting')
-       AND coalesce(leased_until, greatest(due_at, planned_at + $1 * interval '1 millisecond')) < clock_timestamp()
-       AND NOT EXISTS (SELECT FROM graphile_worker.jobs WHERE key = 'remediate:' || finding AND locked_at IS NULL
-         AND attempts < max_attempts)
-     UNION
-     SELECT substr(key, length('remediate:') + 1) FROM graphile_worker.jobs
-     WHERE key LIKE 'remediate:%' AND locked_at < clock_timestamp() - $1 * interval '1 millisecond'
-     ORDER BY 1`,
-    [options.afterMs],
-  );
-  for (const { finding } of rows) {
-    await inTransaction(db, (client) => addJob(client, 'remediate', { finding }, { key: `remediate:${finding}` }));
-  }
-  return rows.length;
 }

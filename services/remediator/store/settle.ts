@@ -1,8 +1,8 @@
 import type { GuardVerdict } from '@tripline/contracts/job';
 import { describeTarget } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
-import { addNotifyJob } from '@tripline/db/jobs';
 import { addToOutbox, type OutgoingEvent } from '@tripline/db/outbox';
+import { addNotifyJob } from '@tripline/db/queue';
 import type { RemediationState } from '@tripline/db/tables/remediations';
 import { inTransaction } from '@tripline/db/transaction';
 import { addIncidentEvent, pageAnew } from '@tripline/incidents/incidents';

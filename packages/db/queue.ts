@@ -1,0 +1,124 @@
+import type { Purpose } from '@tripline/contracts/job';
+import type { ClientBase, Pool } from 'pg';
+import { freeJobsOfTheDead } from './run-jobs.ts';
+
+/** Where it is told by NOTIFY that something was queued; the payload is the purpose. */
+export const queueChannel = 'tripline_queue';
+
+/** Rings for each row that was queued; Postgres makes one notification of a transaction's. */
+const ring = `pg_notify('${queueChannel}', q.purpose)`;
+
+/**
+ * The end of an INSERT INTO queue AS q (purpose, item, due_at): what waits is never put off, and what is being worked on is
+ * worked on once more.
+ */
+export const queueOnce = `ON CONFLICT (purpose, item) DO UPDATE SET
+    due_at = CASE WHEN q.claimed_by IS NULL THEN least(q.due_at, excluded.due_at) ELSE q.due_at END,
+    again_at = CASE WHEN q.claimed_by IS NULL THEN NULL ELSE least(q.again_at, excluded.due_at) END
+  RETURNING ${ring}`;
+
+/** Queues a thing, in the caller's transaction: it waits exactly when what gave rise to it holds. @param afterMs not before. */
+export async function addToQueue(
+  client: Pick<ClientBase, 'query'>,
+  purpose: Purpose,
+  item: string,
+  afterMs = 0,
+): Promise<void> {
+  await client.query(
+    `INSERT INTO queue AS q (purpose, item, due_at) VALUES ($1, $2, clock_timestamp() + $3 * interval '1 ms') ${queueOnce}`,
+    [purpose, item, afterMs],
+  );
+}
+
+/** Has the notification channels brought in sync with an incident. To be called with every rise of its version. */
+export async function addNotifyJob(client: Pick<ClientBase, 'query'>, incident: string): Promise<void> {
+  await addToQueue(client, 'notify', incident);
+}
+
+/**
+ * Nothing is lost when a crash of Postgres forgets that something was claimed or done: it is done again, which those who
+ * do it bear. So its commit waits for no disk.
+ */
+const withoutDisk = `set_config('synchronous_commit', 'off', true)`;
+
+/** A worker's claims on things of one purpose. @param by the worker; @param forMs until they run out. */
+export type Claimant = { purpose: Purpose; by: string; forMs: number };
+
+/** A claimed thing; `failures`: attempts in a row that failed so far. */
+export type Claimed = { item: string; failures: number };
+
+/** Claims what is due, at most `limit`, what has waited longest first. */
+export async function claimDue(pool: Pool, { purpose, by, forMs }: Claimant, limit: number): Promise<Claimed[]> {
+  const { rows } = await pool.query<Claimed>({
+    name: 'queue-claim',
+    text: `WITH due AS MATERIALIZED (
+        SELECT item, due_at FROM queue WHERE purpose = $1 AND due_at <= clock_timestamp()
+        ORDER BY due_at, item LIMIT $4 FOR UPDATE SKIP LOCKED
+      ), claimed AS (
+        UPDATE queue q SET claimed_by = $2::uuid, due_at = clock_timestamp() + $3 * interval '1 ms', again_at = NULL
+        FROM due WHERE q.purpose = $1 AND q.item = due.item
+        RETURNING q.item, q.failures, due.due_at AS since, ${withoutDisk}
+      ) SELECT item, failures FROM claimed ORDER BY since, item`,
+    values: [purpose, by, forMs, limit],
+  });
+  return rows;
+}
+
+/** Keeps all that a worker has claimed its own for another while. */
+export async function extendClaims(pool: Pool, { purpose, by, forMs }: Claimant): Promise<void> {
+  await pool.query({
+    name: 'queue-extend',
+    text: `UPDATE queue SET due_at = clock_timestamp() + $3 * interval '1 ms' WHERE purpose = $1 AND claimed_by = $2
+      RETURNING ${withoutDisk}`,
+    values: [purpose, by, forMs],
+  });
+}
+
+/** Takes a thing that is done out of the queue, unless it was asked for once more meanwhile: then it answers true. */
+export async function finish(pool: Pool, { purpose, by }: Claimant, item: string): Promise<boolean> {
+  const { rowCount } = await pool.query({
+    name: 'queue-done',
+    text: `DELETE FROM queue WHERE purpose = $1 AND item = $2 AND claimed_by = $3 AND again_at IS NULL RETURNING ${withoutDisk}`,
+    values: [purpose, item, by],
+  });
+  if (rowCount === 1) return false;
+  const again = await pool.query(
+    `UPDATE queue SET due_at = again_at, again_at = NULL, claimed_by = NULL, failures = 0, failure = NULL
+     WHERE purpose = $1 AND item = $2 AND claimed_by = $3 AND again_at IS NOT NULL`,
+    [purpose, item, by],
+  );
+  return again.rowCount === 1;
+}
+
+/** Gives a thing back that failed, until it is tried again. @param failure why, free of secrets. */
+export async function giveBack(
+  pool: Pool,
+  { purpose, by }: Claimant,
+  item: string,
+  { failure, afterMs }: { failure: string; afterMs: number },
+): Promise<void> {
+  await pool.query(
+    `UPDATE queue SET due_at = least(again_at, clock_timestamp() + $4 * interval '1 ms'), again_at = NULL, claimed_by = NULL,
+       failures = failures + 1, failure = $5 WHERE purpose = $1 AND item = $2 AND claimed_by = $3`,
+    [purpose, item, by, afterMs, failure],
+  );
+}
+
+/**
+ * Moves jobs of versions before 0090_queue.sql into the queue, those of their dead workers too: while an upgrade runs, former
+ * processes still leave them. Answers how many. To go with the second release after it.
+ */
+export async function adoptFormerJobs(pool: Pool, purpose: Purpose): Promise<number> {
+  await freeJobsOfTheDead(pool);
+  const { rowCount } = await pool.query(
+    `WITH former AS MATERIALIZED (
+       SELECT array_agg(id) AS ids FROM graphile_worker.jobs WHERE task_identifier = $1 AND locked_at IS NULL
+     ), moved AS MATERIALIZED (
+       SELECT coalesce(job.payload ->> 'incident', job.payload ->> 'finding') AS item, min(job.run_at) AS due_at
+       FROM former, LATERAL graphile_worker.complete_jobs(former.ids) AS job GROUP BY 1
+     )
+     INSERT INTO queue AS q (purpose, item, due_at) SELECT $1, item, due_at FROM moved WHERE item IS NOT NULL ${queueOnce}`,
+    [purpose],
+  );
+  return rowCount ?? 0;
+}
