@@ -674,10 +674,10 @@ describe('the guard on real rows', () => {
       ids.push(await addFinding([{ ...key, credentialId: String(nth) }], { severity }));
       await remediate({ finding: ids.at(-1)! });
     }
-    await database.db.pool.query('TRUNCATE graphile_worker._private_jobs');
+    await database.db.pool.query('DELETE FROM queue');
     expect(await resumeQueued(database.db, { maxPerHour: 10 })).toBe(6);
     const { rows } = await database.db.pool.query<{ finding: string }>(
-      `SELECT payload ->> 'finding' AS finding FROM graphile_worker._private_jobs ORDER BY id`,
+      `SELECT item AS finding FROM queue WHERE purpose = 'remediate' ORDER BY due_at, item`,
     );
     expect(rows.map(({ finding }) => ids.indexOf(finding))).toEqual([2, 5, 3, 6, 1, 4]);
   });
