@@ -8,6 +8,9 @@ export type Place = {
   instance: string;
 };
 
+/** GitHub's own, by provider and instance: where a thing is that names no place. */
+export const usualPlace = 'github:github.com';
+
 /**
  * Where that is of which `event` tells: by its own address, the instance that it names, or else its source's. What Tripline says of itself (`//tripline/…`)
  * names no provider's host: then it is GitHub's own.

@@ -76,7 +76,7 @@ function expectOthersTakeNothingBack(
       .filter((ref) => !/^(?:main|release\/|hotfix|rel\/|v1$)/.test(ref))
       .map((ref) => `mallory pushes zz to ${where} ${ref} (from nothing)`),
   ];
-  const untold = told.filter(({ type }) => type !== 'dev.cdeventsx.tripline-change.looked-up');
+  const withoutAnswers = told.filter(({ type }) => type !== 'dev.cdeventsx.tripline-change.looked-up');
   const playedTo = (events: typeof told, untilMs: number) => {
     const heard = events.filter(({ atMs }) => atMs <= untilMs);
     const { findings, poison } = playTimeline({
@@ -101,7 +101,7 @@ function expectOthersTakeNothingBack(
     const lines = drawn.flatMap(({ atMs, act }) =>
       act.split('\n').map((line) => `${new Date(atMs).toISOString().slice(11, 19)} ${line}`),
     );
-    const again = untold[Math.floor(random() * untold.length)]!;
+    const again = withoutAnswers[Math.floor(random() * withoutAnswers.length)]!;
     const redelivered = { ...again, id: 'again', atMs: lastMs + 20_000 };
     const events = [...eventsOf(`${text}\n${lines.join('\n')}`), redelivered];
     const stood = playedTo(events, lastMs - 1000);

@@ -2,6 +2,7 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { Observed } from '@tripline/contracts/fact';
 import type { Entity } from '@tripline/contracts/finding';
+import { usualPlace } from '@tripline/contracts/place';
 import { clip } from '@tripline/contracts/text';
 import { observedBy } from '@tripline/facts/bounds';
 import { observedSchema } from '@tripline/facts/observed';
@@ -37,7 +38,6 @@ export function seenBy(event: LoggedEvent): Seen {
     ...(place === usualPlace ? {} : { place }),
   };
 }
-const usualPlace = 'github:github.com';
 
 /** Who and where it was, as what a finding is about. */
 export function entitiesOf({
