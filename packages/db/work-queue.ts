@@ -127,7 +127,7 @@ async function listen(working: Working): Promise<void> {
 
 function stopListening(working: Working): void {
   const client = working.listening;
-  // Its end is heard of too, and must not release it again.
+  // Its end is reported too, and must not release it again.
   working.listening = undefined;
   client?.release(true);
 }
