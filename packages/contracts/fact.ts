@@ -46,6 +46,8 @@ export type LearnContext = {
   pinned: ReadonlySet<string>;
   /** Says that observations of `kind` by `author` reached their bound, and that one is not kept. See packages/facts/bounds.ts. */
   flooded: (kind: string, author: string) => void;
+  /** Whether some rule's settings ask for what the fact keeps only then, under a name of the fact's own. See `Concludes.wants`. */
+  wants: (name: string) => boolean;
 };
 
 /** By which event something was observed: what a rule needs to make a line of evidence of it. Kept within a fact's value. */

@@ -83,6 +83,11 @@ export type Concludes<Settings> = {
   /** Those of them that may concern a subject by themselves; all of them unless told otherwise. A change of another asks only who watches it. */
   about?: readonly AnyFact[];
   /**
+   * What one of them keeps only where settings ask for it, by names of that fact's own: few users need what costs all. What
+   * is asked for later was not kept until then.
+   */
+  wants?: { fact: AnyFact; names: (settings: Settings) => readonly string[] };
+  /**
    * The subjects that a changed fact concerns by itself: texts of the rule's own, such as a run's key. Those that `watch` it
    * are asked anyway. A finding belongs to the one subject that concludes it. `before`: the fact's value until then; where
    * it differs in nothing that the rule asks for, no subject need be asked.

@@ -12,7 +12,7 @@ import { factKeyOf, resolveFact } from './facts.ts';
 import { checkName, joinKey, nameOfRule, type StateKey, splitKey } from './keyed-state/keys.ts';
 import { createState, isHeld, type Slot, type StateRow } from './keyed-state/state.ts';
 import { createUndoLog } from './keyed-state/undo-log.ts';
-import { type Changed, type Flood, factRows, factsOf, type Learning, learn } from './learn-facts.ts';
+import { type Changed, type Flood, factRows, factsOf, type Learner, type Learning, learn } from './learn-facts.ts';
 import { readersByType } from './readers.ts';
 import { type ConfiguredRule, overridden, settingsFor } from './settings.ts';
 import { floodOf, rule as stateFlooded } from './state-flooded.ts';
@@ -178,7 +178,15 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       return slot;
     },
   });
-  const learner = { state, flooded };
+  const learner: Learner = { state, flooded, wants };
+  /** Whether settings of the workspace at hand ask that a fact keep more. */
+  function wants(fact: AnyFact, name: string): boolean {
+    const { workspace, nowMs } = frame;
+    return facts.wanting(fact).some((configured) => {
+      const settings = settingsFor(configured, knownOf(workspace, nowMs), workspace);
+      return configured.rule.concludes!.wants!.names(settings).includes(name);
+    });
+  }
   const scopes = new Map<string, Scope>();
 
   /** What stands under a rule's keys, each asked for unless it is held. Those of the engine always are. */

@@ -34,6 +34,10 @@ export function factsOf(rules: readonly ConfiguredRule[]) {
   for (const fact of byId.values()) {
     for (const type of new Set(fact.reads)) byType.set(type, [...(byType.get(type) ?? []), fact]);
   }
+  const wanting = Map.groupBy(
+    rules.filter(({ rule }) => rule.concludes?.wants !== undefined),
+    ({ rule }) => rule.concludes!.wants!.fact,
+  );
   const needed = new Map<EventType, Buffer[]>();
   for (const [type, facts] of byType) {
     const names = new Set(facts.map(({ needs }) => needs?.[type]));
@@ -42,6 +46,8 @@ export function factsOf(rules: readonly ConfiguredRule[]) {
     needed.set(type, texts);
   }
   return {
+    /** The rules whose settings may ask that a fact keep more. */
+    wanting: (fact: AnyFact): readonly ConfiguredRule[] => wanting.get(fact) ?? [],
     of: (type: EventType): readonly AnyFact[] | undefined => byType.get(type),
     /** Whether an event of this type tells no fact anything, seen from its bytes: it has no attribute that they need. */
     passOver: (type: EventType, value: Buffer): boolean =>
@@ -52,6 +58,13 @@ export function factsOf(rules: readonly ConfiguredRule[]) {
   };
 }
 
+/** What learning has to do with. `wants`: whether settings of the workspace ask that the fact keep more, by name. */
+export type Learner = {
+  state: KeyedState;
+  flooded: (flood: Flood) => void;
+  wants: (fact: AnyFact, name: string) => boolean;
+};
+
 /**
  * Lets a fact learn one event under each of its keys; adds to `changed` what changed.
  * @throws whatever the fact throws; what it did until then is the caller's to undo.
@@ -60,7 +73,7 @@ export function learn(
   { fact, keys, slots }: Learning,
   event: LoggedEvent,
   nowMs: number,
-  { state, flooded }: { state: KeyedState; flooded: (flood: Flood) => void },
+  { state, flooded, wants }: Learner,
   changed: Changed[],
 ): void {
   for (let place = 0; place < keys.length; place += 1) {
@@ -76,6 +89,7 @@ export function learn(
         row = withFlood(row ?? {}, kind, author);
         flooded({ fact, key, kind, author });
       },
+      wants: (name) => wants(fact, name),
     };
     const value = fact.learn(before?.value, event, at);
     if (value !== before?.value) row = withValue(row, value);

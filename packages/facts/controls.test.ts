@@ -5,7 +5,7 @@ import { permuted } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
 import { controls, isRelaxedFor, relaxationsOf } from './controls.ts';
 
-const at = { key: '', nowMs: 0, pinned: new Set<string>(), flooded: () => {} };
+const at = { key: '', nowMs: 0, pinned: new Set<string>(), flooded: () => {}, wants: () => false };
 const learnt = (events: readonly object[]) => {
   let value = controls.learn(undefined, events[0] as LoggedEvent, at);
   for (const event of events.slice(1)) value = controls.learn(value, event as LoggedEvent, at);

@@ -55,6 +55,7 @@ const quiet = {
   nowMs: 1_700_000_000_000,
   pinned: new Set<string>(),
   flooded: (kind: string, author: string) => flooded.add(`${kind} ${author}`),
+  wants: () => false,
 };
 function learnAll(told: readonly LoggedEvent[], at: Partial<typeof quiet> = {}): Map<string, Grant> {
   const values = new Map<string, Grant>();

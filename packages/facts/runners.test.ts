@@ -37,7 +37,13 @@ function learned<Value>(fact: Fact<Value>, events: readonly LoggedEvent[]): Map<
   const known = new Map<string, Value>();
   for (const one of events) {
     for (const key of fact.keys(one)) {
-      const at = { key, nowMs: one.position.appendedAtMs, pinned: new Set<string>(), flooded: () => {} };
+      const at = {
+        key,
+        nowMs: one.position.appendedAtMs,
+        pinned: new Set<string>(),
+        flooded: () => {},
+        wants: () => false,
+      };
       const after = fact.learn(known.get(key), one, at);
       if (after === undefined) continue;
       fact.value.parse(after);
@@ -178,6 +184,7 @@ test('of too many environments the first stay, and one too many writes nothing',
   const at = {
     ...{ key, nowMs: startMs, pinned: new Set<string>() },
     flooded: (kind: string, author: string) => flooded.push(`${kind} ${author}`),
+    wants: () => false,
   };
   expect(runners.learn(full, of(51).at(-1)!, at)).toBe(full);
   expect(new Set(flooded)).toEqual(new Set(['work with credentials acme/app']));

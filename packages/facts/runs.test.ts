@@ -64,7 +64,13 @@ const told = [
     'deployment.environment.name': 'production',
   }),
 ];
-const quiet = { nowMs: 0, pinned: new Set<string>(), flooded: (_kind: string) => {}, key: '' };
+const quiet = {
+  nowMs: 0,
+  pinned: new Set<string>(),
+  flooded: (_kind: string) => {},
+  key: '',
+  wants: (_path: string) => true,
+};
 const learnAll = (events: readonly LoggedEvent[], at = quiet) =>
   events.reduce<Run | undefined>((known, one) => runs.learn(known, one, at), undefined);
 
@@ -147,5 +153,27 @@ describe('a run', () => {
     expect(known.attempts[0]!.jobs.length).toBeLessThan(100);
     expect(known.attempts[0]!.jobs.filter(({ worker }) => worker?.hosted === false)).toHaveLength(1);
     expect(flooded).toEqual([]);
+  });
+});
+
+describe('jobs on machines of the provider’s without an environment', () => {
+  const plain = [
+    run(0, 'dev.cdevents.pipelinerun.queued', { 'tripline.pipeline.path': '.github/workflows/Test.yml' }),
+    job(1, 'dev.cdevents.taskrun.started', 'a', { 'tripline.worker.hosted': true, 'cicd.worker.name': 'x' }),
+    job(2, 'dev.cdevents.taskrun.finished', 'a', { 'tripline.worker.hosted': true, 'cicd.worker.name': 'x' }),
+  ];
+  const own = job(3, 'dev.cdevents.taskrun.started', 'b', { 'tripline.worker.hosted': false, 'cicd.worker.name': 'y' });
+  const jobsOf = (events: readonly LoggedEvent[], wanted: string) =>
+    learnAll(events, { ...quiet, wants: (path) => path === wanted })?.attempts[0]?.jobs.map(({ id }) => id);
+
+  test('are kept of workflow files that settings name, whatever comes first', () => {
+    expect(jobsOf([...plain, own], '.github/workflows/test.yml')).toEqual(['a', 'b']);
+    expect(jobsOf([own, ...plain.toReversed()], '.github/workflows/test.yml')).toEqual(['a', 'b']);
+  });
+
+  test('of others they are kept until the run’s own event came, so that a run is known by any of its events', () => {
+    expect(jobsOf(plain.slice(1), 'grant.yml')).toEqual(['a']);
+    expect(jobsOf([...plain, own], 'grant.yml')).toEqual(['b']);
+    expect(jobsOf([own, ...plain.toReversed()], 'grant.yml')).toEqual(['b']);
   });
 });

@@ -309,8 +309,8 @@ function attemptAfter(run: Run, event: LoggedEvent, at: LearnContext, timeMs: nu
     learnText(next, 'path', data['tripline.pipeline.path']);
     const by = firstOf(known.actor, actor ?? senderOf(data));
     if (by !== undefined) next.actor = by.id === known.actor?.id && by.login === known.actor?.login ? known.actor! : by;
-    if (event.type === 'dev.cdevents.pipelinerun.finished') next.finishedMs = Math.max(known.finishedMs ?? 0, timeMs);
-    else next.startedMs = Math.min(known.startedMs ?? timeMs, timeMs);
+    if (event.type !== 'dev.cdevents.pipelinerun.finished')
+      next.startedMs = Math.min(known.startedMs ?? timeMs, timeMs);
     if (data['tripline.head.fork'] === true) next.fork = true;
     next.referenced = union(known.referenced, data['tripline.pipeline.referenced']);
     next.changes = union(known.changes, data['tripline.change.ids']);
@@ -319,11 +319,20 @@ function attemptAfter(run: Run, event: LoggedEvent, at: LearnContext, timeMs: nu
   learnText(next, 'revision', data['vcs.ref.head.revision']);
   learnText(next, 'ref', data['vcs.ref.head.name']);
   next.secrets = union(known.secrets, data['tripline.credential.secrets']);
-  if (isOfJob(event)) next.jobs = jobsAfter(known.jobs, event, at, timeMs);
+  const keepsAll = keepsEveryJob(next, at);
+  if (isOfJob(event)) next.jobs = jobsAfter(known.jobs, event, at, timeMs, keepsAll);
+  else if (!keepsAll && !known.jobs.every(tells)) next.jobs = known.jobs.filter(tells);
   return before !== undefined && isSame(before, next) ? before : next;
 }
 
-function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: number): Job[] {
+/**
+ * Whether jobs on machines of the provider's without an environment are kept too, which are nearly all: only of workflow files
+ * that settings name, and until the run's own event says which file it is.
+ */
+const keepsEveryJob = ({ trigger, path }: Attempt, at: LearnContext): boolean =>
+  trigger === undefined || (path !== undefined && at.wants(path.toLowerCase()));
+
+function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: number, keepsAll: boolean): Job[] {
   const data: Attributes = event.data;
   const id = data['cicd.pipeline.task.run.id']!;
   const place = known.findIndex((job) => job.id === id);
@@ -352,6 +361,7 @@ function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: n
     const told = known.with(place, next);
     return isSameEvent(next, before) ? told : told.sort(inOwnOrder);
   }
+  if (!keepsAll && !tells(next)) return known;
   const mine = known.every((job) => tells(job) === tells(next))
     ? known
     : known.filter((job) => tells(job) === tells(next));

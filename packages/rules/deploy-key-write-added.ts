@@ -4,7 +4,7 @@ import { type Given, type Grant, grants, privilegesOf, removalsSince } from '@tr
 import { personOf } from '@tripline/facts/things';
 import type { z } from 'zod';
 import { becauseOf, entitiesOf, grantSubject, responseTo } from './grant-words.ts';
-import { type GrantContext, type GrantingSettings, grantingSettings } from './granting.ts';
+import { type GrantContext, type GrantingSettings, grantingJobs, grantingSettings } from './granting.ts';
 import { authorisingFacts, confidenceOf, type OutsideJob, outsideJob } from './outside-jobs.ts';
 
 function conclusionOf(
@@ -67,6 +67,7 @@ export const rule = defineRule<null, GrantingSettings>({
   supersedes: ['privilege-grant-outside-job'],
   concludes: {
     uses: authorisingFacts,
+    wants: grantingJobs,
     about: [grants],
     subjects: ({ fact, key, value }) => (fact === grants.id && (value as Grant).kind === 'deploy-key' ? [key] : []),
     conclude(key, context) {

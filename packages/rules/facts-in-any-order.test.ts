@@ -57,7 +57,13 @@ function learnAll(fact: AnyFact, events: readonly LoggedEvent[]): Map<string, un
   for (const event of events) {
     if (!fact.reads.includes(event.type)) continue;
     for (const key of fact.keys(event)) {
-      const value = fact.learn(known.get(key), event, { key, nowMs: 0, pinned: new Set(), flooded: () => {} });
+      const value = fact.learn(known.get(key), event, {
+        key,
+        nowMs: 0,
+        pinned: new Set(),
+        flooded: () => {},
+        wants: () => true,
+      });
       if (value !== undefined) known.set(key, value);
     }
   }
@@ -74,7 +80,9 @@ describe.each([runs, deployments, commits, changes, refs, repositories, writers]
     for (const event of day.filter(({ type }) => fact.reads.includes(type))) {
       for (const key of fact.keys(event)) {
         const value = expected.get(key);
-        expect(fact.learn(value, event, { key, nowMs: 0, pinned: new Set(), flooded: () => {} })).toBe(value);
+        expect(
+          fact.learn(value, event, { key, nowMs: 0, pinned: new Set(), flooded: () => {}, wants: () => true }),
+        ).toBe(value);
       }
     }
   });
@@ -121,7 +129,7 @@ function pinning(fact: AnyFact, events: readonly LoggedEvent[], rests: () => boo
   for (const event of events.filter(({ type }) => fact.reads.includes(type))) {
     for (const key of fact.keys(event)) {
       const pinned = pins.get(key) ?? new Set<string>();
-      const value = fact.learn(known.get(key), event, { key, nowMs: 0, pinned, flooded: () => {} });
+      const value = fact.learn(known.get(key), event, { key, nowMs: 0, pinned, flooded: () => {}, wants: () => true });
       const named = new Set<string>();
       addObserved(value, named);
       expect([...named]).toEqual(expect.arrayContaining([...pinned]));

@@ -33,6 +33,7 @@ import {
 import {
   type GrantContext,
   type GrantingSettings,
+  grantingJobs,
   grantingSettings,
   isNamed,
   recheckLate,
@@ -198,6 +199,7 @@ export const rule = defineRule<null, GrantingSettings>({
   learns: false,
   concludes: {
     uses: [grants, breakGlass, deliveries, workflowRuns, repositoryNames, runs, refs],
+    wants: grantingJobs,
     about: [grants],
     subjects: ({ fact, key }) => (fact === grants.id && !isAddressedKey(key) ? [key] : []),
     conclude(key, context) {

@@ -1,5 +1,5 @@
 import { thingKey } from '@tripline/contracts/fact';
-import type { ConcludeContext } from '@tripline/contracts/rule';
+import type { ConcludeContext, Concludes } from '@tripline/contracts/rule';
 import { type BreakGlassRecord, breakGlass, recordsKey } from '@tripline/facts/break-glass';
 import { deliveries, deliveryKey } from '@tripline/facts/deliveries';
 import type { Given, Grant, GrantAct } from '@tripline/facts/grants';
@@ -70,6 +70,13 @@ export const grantingSettings = z
   });
 export type GrantingSettings = z.output<typeof grantingSettings>;
 export type GrantContext = ConcludeContext<GrantingSettings>;
+
+/** The jobs of workflows that may grant are kept whole, wherever they lie: a repository may be renamed. */
+export const grantingJobs: NonNullable<Concludes<GrantingSettings>['wants']> = {
+  fact: runs,
+  names: ({ grantingWorkflows }) =>
+    grantingWorkflows.map((workflow) => workflow.split('/').slice(2).join('/').toLowerCase()),
+};
 
 /** Whether somebody stands in a list of accounts: by id, and an app by its login, compared without case. */
 export function isNamed(list: readonly string[], { by, app }: Pick<GrantAct, 'by' | 'app'>): boolean {

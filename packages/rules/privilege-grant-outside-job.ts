@@ -4,7 +4,7 @@ import { type Given, type Grant, grants, isAddressedKey, privilegesOf, removalsS
 import { personOf } from '@tripline/facts/things';
 import type { z } from 'zod';
 import { becauseOf, entitiesOf, grantSubject, nameGrant, remedyFor, responseTo } from './grant-words.ts';
-import { type GrantContext, type GrantingSettings, grantingSettings } from './granting.ts';
+import { type GrantContext, type GrantingSettings, grantingJobs, grantingSettings } from './granting.ts';
 import { authorisingFacts, confidenceOf, invitationsOf, type OutsideJob, outsideJob } from './outside-jobs.ts';
 
 function concludeAct(key: string, grant: Grant, act: Given & { unsaid: boolean }, context: GrantContext): Conclusion[] {
@@ -83,6 +83,7 @@ export const rule = defineRule<null, GrantingSettings>({
   learns: false,
   concludes: {
     uses: authorisingFacts,
+    wants: grantingJobs,
     about: [grants],
     subjects: ({ fact, key }) => (fact === grants.id && !isAddressedKey(key) ? [key] : []),
     conclude(key, context) {

@@ -15,7 +15,7 @@ export type Facts = { things: Map<string, Thing>; subjects: Map<string, Subject>
 const join = (...names: string[]) => names.join('\0');
 const thingName = (workspace: string, fact: string, key: string) => join(workspace, `fact:${fact}`, key);
 
-/** What an event adds under one key; answers what was known before where that is another value. `flooded` is told of bounds. */
+/** What an event adds under one key; answers what was known before where that is another value. `flooded` is told of bounds; `wants`: what settings ask for. */
 export function learn(
   facts: Facts,
   fact: AnyFact,
@@ -23,6 +23,7 @@ export function learn(
   event: LoggedEvent,
   nowMs: number,
   flooded: (kind: string, author: string) => void,
+  wants: (name: string) => boolean,
 ): { before: unknown } | undefined {
   const name = thingName(event.workspace, fact.id, key);
   const before = facts.things.get(name);
@@ -37,6 +38,7 @@ export function learn(
       isFlooded = true;
       flooded(kind, author);
     },
+    wants,
   });
   if (value === undefined && !isFlooded) facts.things.delete(name);
   else facts.things.set(name, { value, flooded: isFlooded });

@@ -282,7 +282,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       const changed: { fact: AnyFact; key: string; before: unknown }[] = [];
       const failed = attempt(() => {
         for (const key of new Set(fact.keys(event))) {
-          const news = learn(world, fact, key, event, nowMs, (kind, author) => {
+          const flooded = (kind: string, author: string) => {
             const itself = contextOf({ rule: stateFlooded }, workspace, [], event);
             const subject = `${fact.id} ${kind} ${author || 'somebody unnamed'}`;
             const nothing = { evidence: [], entities: [], response: [], remedy: [], summary: '' } as const;
@@ -291,7 +291,15 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
               ...of,
               title: `More ${kind} of ${fact.id} by ${author || 'somebody unnamed'} than are kept`,
             });
-          });
+          };
+          const wants = (name: string) =>
+            options.rules.some((configured) => {
+              const asked = configured.rule.concludes?.wants;
+              return (
+                asked?.fact === fact && asked.names(settingsOf(configured, world.facts.get(workspace))).includes(name)
+              );
+            });
+          const news = learn(world, fact, key, event, nowMs, flooded, wants);
           if (news) changed.push({ fact, key, ...news });
         }
       });
