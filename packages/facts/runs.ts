@@ -286,6 +286,7 @@ function attemptAfter(run: Run, event: LoggedEvent, at: LearnContext, timeMs: nu
   const data: Attributes = event.data;
   const number = data['tripline.pipeline.run.attempt'] ?? 1;
   const before = run.attempts.find(({ attempt }) => attempt === number);
+  if (before !== undefined && isOfJob(event) && isSaidOfPlainJob(before, event.data, at)) return before;
   const known: Attempt = before ?? {
     ...observedBy(event),
     attempt: number,
@@ -331,6 +332,16 @@ function attemptAfter(run: Run, event: LoggedEvent, at: LearnContext, timeMs: nu
  */
 const keepsEveryJob = ({ trigger, path }: Attempt, at: LearnContext): boolean =>
   trigger === undefined || (path !== undefined && at.wants(path.toLowerCase()));
+
+/** Whether a plain job adds nothing to an attempt that keeps none. A third of what is received does, so nothing is made for it. */
+function isSaidOfPlainJob(attempt: Attempt, data: Attributes, at: LearnContext): boolean {
+  if (data['tripline.worker.hosted'] !== true || data['deployment.environment.name'] !== undefined) return false;
+  if (keepsEveryJob(attempt, at) || data['tripline.credential.secrets'] !== undefined) return false;
+  if (attempt.jobs.some(({ id }) => id === data['cicd.pipeline.task.run.id'])) return false;
+  const { 'cicd.pipeline.name': name = attempt.name } = data;
+  const { 'vcs.ref.head.revision': revision = attempt.revision, 'vcs.ref.head.name': ref = attempt.ref } = data;
+  return name === attempt.name && revision === attempt.revision && ref === attempt.ref;
+}
 
 function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: number, keepsAll: boolean): Job[] {
   const data: Attributes = event.data;
