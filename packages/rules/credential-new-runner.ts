@@ -18,14 +18,11 @@ import { because, hasLogin } from './evidence.ts';
 const mostNamed = 5;
 const mostEvidence = 20;
 
-const pool = z.strictObject({
-  groupId: z.string(),
-  namePrefix: z.string().min(3),
-  labels: z.array(z.string()).optional(),
-});
+const names = z.array(z.string());
+const pool = z.strictObject({ groupId: z.string(), namePrefix: z.string().min(3), labels: names.optional() });
 const settings = z.strictObject({
   /** Logins that may register runners; a runner of theirs is known once it is old enough. Empty: who registered a runner is not asked. */
-  registrars: z.array(z.string()).default([]),
+  registrars: names.default([]),
   /** A runner that was registered more lately than this is not trusted with a new credential, in ms. */
   youngMs: z.number().int().min(0).default(86_400_000),
   /**
@@ -34,7 +31,7 @@ const settings = z.strictObject({
    */
   pools: z.array(pool).default([]),
   /** Workflows known to use secrets, `owner/name/.github/workflows/file.yml`. */
-  secretWorkflows: z.array(z.string()).default([]),
+  secretWorkflows: names.default([]),
 });
 type Context = ConcludeContext<z.output<typeof settings>>;
 
@@ -117,9 +114,8 @@ function doubtOf(runner: Runner, work: Work, context: Context): Reason | undefin
   const elsewhere = elsewhereOf({ listings, usual }, work);
   if (elsewhere === undefined) return undefined;
   const { kind, here, listed } = elsewhere;
-  if (kind === 'group') {
+  if (kind === 'group')
     return { occasion: `group ${here}`, why: `it is in runner group ${here}, and the inventory has it in ${listed}` };
-  }
   return { occasion: `in ${here}`, why: `it is a runner of ${listed} alone, and the job was of ${work.repository}` };
 }
 
