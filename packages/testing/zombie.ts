@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { isListed } from '@tripline/runtime/processes';
 
@@ -10,6 +10,8 @@ export async function startZombie(began?: (pid: number) => string | null) {
   const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
   const [said] = (await once(parent.stdout, 'data')) as [Buffer];
   const pid = Number(said.toString());
+  // Until it has become the `sleep`, the shell asks after its children.
+  while (!commandOf(parent.pid!).endsWith('sleep')) await new Promise((resolve) => setTimeout(resolve, 5));
   const beganAt = began?.(pid) ?? null;
   process.kill(pid, 'SIGKILL');
   const reap = async () => {
@@ -21,3 +23,6 @@ export async function startZombie(began?: (pid: number) => string | null) {
   };
   return { pid, began: beganAt, reap };
 }
+
+const commandOf = (pid: number): string =>
+  execFileSync('ps', ['-o', 'comm=', '-p', String(pid)], { encoding: 'utf8' }).trim();
