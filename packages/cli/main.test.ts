@@ -13,7 +13,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function tripline(args: string[], env: Record<string, string> = {}, stdin = '') {
+async function tripline(args: string[], env: Record<string, string> = {}, stdin = '', columns?: number) {
   let out = '';
   let err = '';
   const status = await main(args, {
@@ -27,11 +27,20 @@ async function tripline(args: string[], env: Record<string, string> = {}, stdin 
     env,
     cwd: folder,
     isTerminal: false,
+    columns,
   });
   return { status, out, err };
 }
 
 describe('help', () => {
+  it('fits a terminal of 80 columns, but for the usage, which is copied', async () => {
+    for (const args of [['help'], ['rules'], ...commands.map(({ name }) => ['help', name])]) {
+      const { out } = await tripline(args, {}, '', 80);
+      const prose = out.split('\n').filter((line) => !line.startsWith('  tripline '));
+      expect(prose.filter((line) => line.length > 80)).toEqual([]);
+    }
+  });
+
   it('lists every command of the table, once, with its summary', async () => {
     const { status, out } = await tripline(['help']);
     expect(status).toBe(0);

@@ -29,12 +29,12 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
 
 function help(name: string | undefined, io: Io): number {
   if (name === undefined) {
-    io.out(overview(commands));
+    io.out(overview(commands, io));
     return 0;
   }
   const command = commands.find((candidate) => candidate.name === name);
   if (!command) return wrongUsage(`'${name}' is no command`, undefined, io);
-  io.out(commandHelp(command));
+  io.out(commandHelp(command, io));
   return 0;
 }
 

@@ -72,9 +72,9 @@ test('validate says that a file is in order beside those that are in force, or w
     status: 0,
     out: expect.stringMatching(/^\d+ rules are in order\nVersion of the set: [0-9a-f]{16}\n$/),
   });
-  expect((await rules('validate', 'rules')).out).toMatch(/^1 rules are in order: own-branches\n/);
+  expect((await rules('validate', 'rules')).out).toMatch(/^1 rule is in order: own-branches\n/);
   const next = await rules('validate', 'next.mjs');
-  expect(next.out).toMatch(/^1 rules are in order: next-branches\n/);
+  expect(next.out).toMatch(/^1 rule is in order: next-branches\n/);
   expect(next.out.split('\n')[1]).not.toBe(whole.out.split('\n')[1]);
   const wrong = await rules('validate', 'wrong.mjs');
   expect(wrong).toMatchObject({ status: 1, err: expect.stringContaining('wrong.mjs.id: must be kebab-case') });
@@ -84,7 +84,7 @@ test('validate says that a file is in order beside those that are in force, or w
 test('dry-run judges what the trail kept, by who would be told, and records nothing', async () => {
   const { status, out } = await rules('dry-run', '--since', '7d', 'rules');
   expect(out).toMatch(/low +excepted +own-branches +branch one\n.*low +told +own-branches +branch two\n/);
-  expect(out).toMatch(/2 events since \S+ \S+: 2 findings, 1 of them told; 0 were retracted\n$/);
+  expect(out).toMatch(/2 events since \S+ \S+: 2 findings, of which 1 told; 0 retracted\n$/);
   expect(status).toBe(0);
   const longer = await rules('dry-run', '--since', '30d', '--limit', '2', '--json', 'next.mjs');
   const found = longer.out

@@ -6,7 +6,7 @@ import type { AnyRule } from '@tripline/contracts/rule';
 import { loadRuleSet, type RuleSet } from '@tripline/detector/load-rules';
 import { type Command, type Io, readArguments, UsageError } from '../command.ts';
 import { dryRun } from '../dry-run.ts';
-import { lineOf, moment, styled } from '../show.ts';
+import { lineOf, moment, styled, wrapped } from '../show.ts';
 import { momentOf, wholeNumber } from '../since.ts';
 import { withStore } from '../store.ts';
 
@@ -32,7 +32,7 @@ export const rules: Command = {
   details:
     'With `validate`, checks tripline.yaml and its rules as a detector would take them, with files or folders of rules beside those that it names; says what is wrong, in which file and where, and exits 1. ' +
     'With `dry-run`, also judges by them what the audit trail kept, in memory: nothing is recorded or told. Of files that are named, only what their rules find is shown; of what happened before, nothing is known. ' +
-    'With `test`, runs tests of rules of your own (node:test) by the kit that tests ours; they may import @tripline/testing/timeline/in-words (timelines in words) and @tripline/testing/timeline/play from anywhere.',
+    'With `test`, runs tests of rules of your own (node:test) by the kit that tests ours; they may import tripline/testing/timeline/in-words (timelines in words) and tripline/testing/timeline/play from anywhere.',
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 100 });
@@ -61,18 +61,20 @@ function facts(rule: AnyRule): Record<string, unknown> {
   };
 }
 
+const inNumber = (count: number, one: string, several: string): string => `${count} ${count === 1 ? one : several}`;
+
 function describe(rule: AnyRule, io: Io): string {
-  return [
-    `${styled(io, 'bold', rule.id)}  ${rule.title}`,
-    `  ${rule.description}`,
-    `  Severity ${rule.severity}, confidence up to ${rule.confidence}; ATT&CK ${rule.attack.join(', ')}; ${rule.owasp.join(', ')}`,
-    `  Needs feeds of tier ${rule.tiers.needs}${rule.tiers.better ? `; ${rule.tiers.better}` : ''}`,
-    ...(rule.learns ? ['  Learns what is usual before it finds anything; see `tripline doctor`'] : []),
-    ...rule.falseAlarms.map((alarm) => `  False alarm: ${alarm}`),
-    ...(rule.limits ?? []).map((limit) => `  Not known: ${limit}`),
-    '',
-    '',
-  ].join('\n');
+  const lines = [
+    rule.description,
+    `Severity ${rule.severity}, confidence up to ${rule.confidence}; ATT&CK ${rule.attack.join(', ')}; ${rule.owasp.join(', ')}`,
+    `Needs feeds of tier ${rule.tiers.needs}${rule.tiers.better ? `; ${rule.tiers.better}` : ''}`,
+    ...(rule.learns ? ['Learns what is usual before it finds anything; see `tripline doctor`'] : []),
+    ...rule.falseAlarms.map((alarm) => `False alarm: ${alarm}`),
+    ...(rule.limits ?? []).map((limit) => `Not known: ${limit}`),
+  ];
+  const shown = lines.map((line) => `  ${wrapped(io, line, 2)}`);
+  const title = wrapped(io, rule.title, rule.id.length + 2);
+  return [`${styled(io, 'bold', rule.id)}  ${title}`, ...shown, '', ''].join('\n');
 }
 
 /** The set that would be in force with more files of rules; `own`: what shows a rule of theirs, or any where none is named. */
@@ -98,7 +100,7 @@ async function loadWith(files: readonly string[], io: Io): Promise<{ config: Con
 async function validate(files: readonly string[], io: Io): Promise<number> {
   const { set, own } = await loadWith(files, io);
   const what = files.length === 0 ? '' : `: ${[...own].join(', ')}`;
-  io.out(`${files.length === 0 ? set.rules.length : own.size} rules are in order${what}\n`);
+  io.out(`${inNumber(files.length === 0 ? set.rules.length : own.size, 'rule is', 'rules are')} in order${what}\n`);
   io.out(`Version of the set: ${set.version}\n`);
   return 0;
 }
@@ -137,7 +139,7 @@ async function tryOut(
   if (!values.json) {
     const told = findings.filter(({ heldBy }) => heldBy === null).length;
     io.out(
-      `${result.events} events since ${moment(since.toISOString())}: ${findings.length} findings, ${told} of them told; ${result.retracted} were retracted\n`,
+      `${inNumber(result.events, 'event', 'events')} since ${moment(since.toISOString())}: ${inNumber(findings.length, 'finding', 'findings')}, of which ${told} told; ${result.retracted} retracted\n`,
     );
     if (result.isCut) io.out(`There may be more events: only ${limit} were read, see --limit\n`);
   }
