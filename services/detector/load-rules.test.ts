@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +39,23 @@ describe('a file of rules that others may write', () => {
     expect(said).toMatch(new RegExp(`^tripline: rules.files: rule.ts cannot be loaded: .*${open} can be written by`));
     expect(status).toBe(1);
   });
+});
+
+test('a file of rules that package.json makes CommonJS is refused with what to do about it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tripline-rules-'));
+  try {
+    writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }');
+    writeFileSync(join(folder, 'tripline.yaml'), 'rules: { files: [rule.ts] }\n');
+    writeFileSync(join(folder, 'rule.ts'), `import { rule } from './part.ts';\nexport { rule };\n`);
+    const program = join(import.meta.dirname, '../../packages/cli/tripline.mjs');
+    const ran = spawnSync(process.execPath, [program, 'rules', 'validate'], { cwd: folder, encoding: 'utf8' });
+    expect(ran.stderr).toContain(
+      'rules.files: rule.ts cannot be loaded: Cannot use import statement outside a module; the package.json above it makes it CommonJS: set "type": "module" there, or have the file end in .mts',
+    );
+    expect(ran.status).toBe(1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe('loading rules', () => {

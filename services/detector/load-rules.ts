@@ -257,7 +257,7 @@ function whyNotLoaded(error: unknown, files: readonly RuleFile[]): string {
   if (!(error instanceof Error)) return String(error);
   const withoutGenerations = (text: string) => text.replaceAll(/\?generation=\d+/g, '');
   const stack = withoutGenerations(error.stack ?? '');
-  const message = withoutGenerations(error.message);
+  const message = `${withoutGenerations(error.message)}${adviceOn(error)}`;
   const [place] = files
     .map(({ path }) => ({ path, at: stack.indexOf(`${path}:`) }))
     .filter(({ at }) => at >= 0)
@@ -266,6 +266,12 @@ function whyNotLoaded(error: unknown, files: readonly RuleFile[]): string {
   const line = Number.parseInt(stack.slice(place.at + place.path.length + 1), 10);
   return `${message} (${place.path} line ${line})`;
 }
+
+/** `npm init` writes a package.json by which every file beside it is CommonJS. */
+const adviceOn = (error: Error): string =>
+  error instanceof SyntaxError && /\bimport statement outside a module|Unexpected token 'export'/.test(error.message)
+    ? '; the package.json above it makes it CommonJS: set "type": "module" there, or have the file end in .mts'
+    : '';
 
 /** The rules of a file: what it exports as `rules`, as `rule` or by default. */
 function rulesIn(exported: Record<string, unknown>, file: string, faults: string[]): AnyRule[] {
