@@ -1,7 +1,16 @@
 import { execFile, spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { processesNaming } from '@tripline/testing/tripline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -48,7 +57,8 @@ test('holds JavaScript, its types, and the versions of the lock; no test and not
   const place = join(folder, 'node_modules/tripline');
   const files = readdirSync(place, { recursive: true, encoding: 'utf8' });
   expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'packages/contracts/rule.d.ts']));
-  expect(files.filter((name) => /(?<!\.d)\.ts$|\.test\.|fakes|conformance/.test(name))).toEqual([]);
+  const sources = files.filter((name) => /(?<!\.d)\.ts$|\.test\.|fakes|conformance/.test(name));
+  expect(sources.filter((name) => !name.startsWith('examples/'))).toEqual([]);
   // Every dependency is where Node looks for it.
   await exec('npm', ['ls', '--all', '--omit=dev'], { cwd: folder });
   const own: Lock = JSON.parse(readFileSync(join(place, 'npm-shrinkwrap.json'), 'utf8'));
@@ -63,6 +73,20 @@ test('holds JavaScript, its types, and the versions of the lock; no test and not
   await exec('npm', ['ci', '--dry-run', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], {
     cwd: place,
   });
+});
+
+test('holds every page to which one of its pages leads', () => {
+  const place = join(folder, 'node_modules/tripline');
+  const pages = readdirSync(place, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.md') && !name.includes('node_modules'),
+  );
+  expect(pages).toEqual(expect.arrayContaining(['CONTRIBUTING.md', 'packages/config/SETTINGS.md']));
+  const dead = pages.flatMap((page) =>
+    [...readFileSync(join(place, page), 'utf8').matchAll(/\]\(([^)#:\s]+\.md)(?:#[^)]*)?\)/g)]
+      .map(([, target]) => join(place, dirname(page), target!))
+      .filter((target) => !existsSync(target)),
+  );
+  expect(dead).toEqual([]);
 });
 
 test('starts, finds an attack, keeps quiet at its honest twin, and says that nothing is broken', async () => {
@@ -89,10 +113,8 @@ test('starts, finds an attack, keeps quiet at its honest twin, and says that not
 });
 
 test('takes a rule of one’s own, which imports its types from the package, and runs its tests', async () => {
-  const fixture = join(root, 'test/fixtures/own-rule');
-  for (const name of readdirSync(fixture)) copyFileSync(join(fixture, name), join(folder, name));
-  const rule = join(folder, 'deploy-by-stranger.ts');
-  writeFileSync(rule, readFileSync(rule, 'utf8').replaceAll("'@tripline/", "'tripline/"));
+  const example = join(folder, 'node_modules/tripline/examples/own-rule');
+  for (const name of readdirSync(example)) copyFileSync(join(example, name), join(folder, name));
   expect((await tripline('rules', 'test', 'deploy-by-stranger.node-test.ts')).stdout).toMatch(/pass 2\b/);
   writeFileSync(join(folder, 'tripline.yaml'), 'rules:\n  files: [./deploy-by-stranger.ts]\n');
   expect((await tripline('rules', '--json')).stdout).toContain('"id":"deploy-by-stranger"');

@@ -1,14 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix, relative, sep } from 'node:path';
@@ -32,6 +23,9 @@ const entries = [
   'packages/testing/timeline/in-words.ts',
 ];
 
+/** A rule of a user's own, to start from. */
+const exampleRule = 'test/fixtures/own-rule';
+
 /** Where a text names a module: `from '…'`, `import '…'`, `import('…')`, `import.meta.resolve('…')`. */
 const naming = /(\bfrom |\bimport |\bimport\(|\bimport\.meta\.resolve\()'([^'\n]+)'/g;
 
@@ -54,8 +48,12 @@ export function pack(to: string): string {
       put(staging, file, toJavaScript(file, read(file)));
     }
     cpSync(join(root, 'migrations'), join(staging, 'migrations'), { recursive: true });
-    for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'OPERATING.md'])
-      copyFileSync(join(root, file), join(staging, file));
+    for (const file of ['LICENSE', ...pagesReached(['README.md', 'CHANGELOG.md'])]) put(staging, file, read(file));
+    for (const name of readdirSync(join(root, exampleRule))) {
+      const text = read(posix.join(exampleRule, name)).replaceAll("'@tripline/", "'tripline/");
+      // A folder of rules leaves out what is named a test; ours would take it for one of its own.
+      put(staging, `examples/own-rule/${name.replace('.node-test.', '.test.')}`, text);
+    }
     const { manifest, lock } = manifests();
     put(staging, 'package.json', JSON.stringify(manifest, null, 2));
     put(staging, 'npm-shrinkwrap.json', JSON.stringify(lock, null, 2));
@@ -104,6 +102,20 @@ function fileOf(file: string, specifier: string): string | undefined {
   if (scope !== '@tripline') return undefined;
   const folder = ['packages', 'services'].find((top) => readdirSync(join(root, top)).includes(room!));
   return `${folder}/${room}/${rest.join('/')}.ts`;
+}
+
+/** Pages, and those to which their links lead: whoever installs the package has no checkout to read them in. */
+function pagesReached(from: readonly string[]): string[] {
+  const found = new Set<string>();
+  const open = [...from];
+  for (let page = open.pop(); page !== undefined; page = open.pop()) {
+    if (found.has(page)) continue;
+    found.add(page);
+    for (const [, target] of read(page).matchAll(/\]\(([^)#:\s]+\.md)(?:#[^)]*)?\)/g)) {
+      open.push(posix.join(posix.dirname(page), target!));
+    }
+  }
+  return [...found].sort();
 }
 
 const asJavaScript = (file: string) => file.replace(/\.ts$/, '.js');
