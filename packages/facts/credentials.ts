@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { type Bound, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { hostedClassOf, runnerKeyOf } from './runner-keys.ts';
-import { keyOf, runKeyOf, runNameOf } from './things.ts';
+import { keyOf, onceAnEvent, runKeyOf, runNameOf } from './things.ts';
 
 const dayMs = 86_400_000;
 
@@ -58,8 +58,7 @@ export const credentials: Fact<Credential> = {
   value: credentialSchema,
   keys(event) {
     if (!isInventory(event)) return credentialsUsed(event).map((id) => credentialKeyOf(event, id));
-    const listed = event.data['tripline.inventory.credential_uses'] ?? [];
-    return [...new Set(listed.map(({ credential }) => credentialKeyOf(event, credential)))];
+    return [...usesIn(event).keys()];
   },
   learn(known, event, at) {
     const data: Attributes = event.data;
@@ -74,8 +73,7 @@ export const credentials: Fact<Credential> = {
       if (kept !== before.contexts || lastDayMs !== before.lastDayMs) after = { id, contexts: [...kept], lastDayMs };
     };
     if (isInventory(event)) {
-      for (const { credential, runner } of data['tripline.inventory.credential_uses'] ?? []) {
-        if (credentialKeyOf(event, credential) !== at.key) continue;
+      for (const { credential, runner } of usesIn(event).get(at.key) ?? []) {
         add(credential, {
           runner: listedRunner(event, runner),
           isHosted: runner.startsWith('hosted:'),
@@ -94,6 +92,13 @@ export const credentials: Fact<Credential> = {
   },
   keepMs: 90 * dayMs,
 };
+
+/** By the key of each credential in an inventory, where it is used. */
+const usesIn = onceAnEvent((event) =>
+  Map.groupBy((event.data as Attributes)['tripline.inventory.credential_uses'] ?? [], ({ credential }) =>
+    credentialKeyOf(event, credential),
+  ),
+);
 
 /** The first use on each runner or class, by its own time. */
 function withContext(

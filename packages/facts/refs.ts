@@ -11,6 +11,7 @@ import {
   authorOf,
   keyOf,
   namedRepository,
+  onceAnEvent,
   refKeyIn,
   repositoryKeyOf,
   senderOf,
@@ -79,16 +80,15 @@ export const refs: Fact<Ref> = {
   reads: ['dev.cdeventsx.tripline-inventory.observed', 'dev.cdeventsx.tripline-ref.pushed', ...changeTypes],
   value: refSchema,
   keys(event) {
-    const data: Attributes = event.data;
     if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
-      return [...new Set((data['tripline.inventory.heads'] ?? []).map((head) => keyOfHead(event, head)))];
+      return [...headsIn(event).keys()];
     }
     const repository = repositoryKeyOf(event);
     if (repository === undefined) return [];
     if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
       return [refKeyIn(repository, event.data['vcs.ref.head.type'], event.data['vcs.ref.head.name'])];
     }
-    const { 'vcs.ref.base.name': base, 'vcs.ref.head.name': head } = data;
+    const { 'vcs.ref.base.name': base, 'vcs.ref.head.name': head }: Attributes = event.data;
     const keys: string[] = [];
     if (base !== undefined && isOfTheHouse(event)) keys.push(refKeyIn(repository, 'branch', base));
     if (isOwnMerge(event) && head !== undefined && head !== base) keys.push(refKeyIn(repository, 'branch', head));
@@ -98,9 +98,17 @@ export const refs: Fact<Ref> = {
   keepMs: 180 * dayMs,
 };
 
-type Head = NonNullable<Attributes['tripline.inventory.heads']>[number];
-const keyOfHead = (event: LoggedEvent, { repository, repositoryId, branch }: Head): string =>
-  refKeyIn(keyOf(event, repositoryId ?? namedRepository(repository)), 'branch', branch);
+/** By the key of each branch in an inventory, where it stands. */
+const headsIn = onceAnEvent((event) => {
+  const byKey = new Map<string, string>();
+  for (const { repository, repositoryId, branch, revision } of (event.data as Attributes)['tripline.inventory.heads'] ??
+    []) {
+    const key = refKeyIn(keyOf(event, repositoryId ?? namedRepository(repository)), 'branch', branch);
+    // Of two that are called alike the first is believed.
+    if (!byKey.has(key)) byKey.set(key, revision);
+  }
+  return byKey;
+});
 
 /** A merge from a branch of the repository itself. */
 const isOwnMerge = (event: LoggedEvent): boolean =>
@@ -114,13 +122,9 @@ function learn(known: Ref | undefined, event: LoggedEvent, at: LearnContext): Re
   const data: Attributes = event.data;
   const before = known ?? nothing;
   if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
-    const head = (data['tripline.inventory.heads'] ?? []).find(
-      (one) =>
-        // Said first, since a key is dear where an inventory has many heads.
-        (one.repositoryId === undefined || at.key.includes(one.repositoryId)) && keyOfHead(event, one) === at.key,
-    );
-    if (head === undefined) return known;
-    const kept = keepBounded(before.stood, { ...observedBy(event), revision: head.revision }, stood, at);
+    const revision = headsIn(event).get(at.key);
+    if (revision === undefined) return known;
+    const kept = keepBounded(before.stood, { ...observedBy(event), revision }, stood, at);
     return kept === before.stood ? known : { ...before, stood: [...kept] };
   }
   if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {

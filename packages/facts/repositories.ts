@@ -8,7 +8,7 @@ import { type Bound, keepBounded, observedBy } from './bounds.ts';
 import { isEarlier, keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { matches } from './ref-patterns.ts';
-import { keyOf, namedRepository, repositoryKeyOf } from './things.ts';
+import { keyOf, namedRepository, onceAnEvent, repositoryKeyOf } from './things.ts';
 
 const dayMs = 86_400_000;
 
@@ -99,13 +99,7 @@ export const repositories: Fact<Repository> = {
   reads,
   value: repositorySchema,
   keys(event) {
-    const data: Attributes = event.data;
-    if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
-      const told = data['tripline.inventory.protected'] ?? [];
-      const keys = told.map((one) => keyOf(event, one.repositoryId ?? namedRepository(one.repository)));
-      const workflows = secretWorkflowsOf(data).map(({ repository }) => keyOf(event, namedRepository(repository)));
-      return [...new Set([...keys, ...workflows])];
-    }
+    if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) return [...listedIn(event).keys()];
     const key = repositoryKeyOf(event);
     return key === undefined ? [] : [key];
   },
@@ -113,13 +107,24 @@ export const repositories: Fact<Repository> = {
   keepMs: 400 * dayMs,
 };
 
-/** `workflow:owner/name/path` among the credentials of an inventory. */
-function secretWorkflowsOf(data: Attributes): { repository: string; path: string }[] {
-  return (data['tripline.inventory.credential_uses'] ?? []).flatMap(({ credential }) => {
-    const match = /^workflow:([^/]+\/[^/]+)\/(.+)$/.exec(credential);
-    return match ? [{ repository: match[1]!, path: match[2]! }] : [];
-  });
-}
+/** By the key of each repository in an inventory, what it tells of it. */
+const listedIn = onceAnEvent((event) => {
+  const { 'tripline.inventory.protected': guarded = [], 'tripline.inventory.credential_uses': uses = [] }: Attributes =
+    event.data;
+  const byKey = new Map<string, { guarded: (typeof guarded)[number][]; secretWorkflows: string[] }>();
+  const listed = (id: string) => {
+    const key = keyOf(event, id);
+    const known = byKey.get(key) ?? { guarded: [], secretWorkflows: [] };
+    byKey.set(key, known);
+    return known;
+  };
+  for (const one of guarded) listed(one.repositoryId ?? namedRepository(one.repository)).guarded.push(one);
+  for (const { credential } of uses) {
+    const [, repository, path] = /^workflow:([^/]+\/[^/]+)\/(.+)$/.exec(credential) ?? [];
+    if (repository !== undefined) listed(namedRepository(repository)).secretWorkflows.push(path!);
+  }
+  return byKey;
+});
 
 function learn(known: Repository | undefined, event: LoggedEvent, at: LearnContext): Repository {
   const data: Attributes = event.data;
@@ -129,17 +134,14 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
     if (value !== next[name]) next = { ...next, [name]: value };
   };
   if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
-    for (const { repository, repositoryId, patterns } of data['tripline.inventory.protected'] ?? []) {
-      // Said first, since a key is dear where an inventory has many repositories.
-      if (repositoryId !== undefined && !at.key.includes(repositoryId)) continue;
-      if (keyOf(event, repositoryId ?? namedRepository(repository)) !== at.key) continue;
+    const { guarded = [], secretWorkflows = [] } = listedIn(event).get(at.key) ?? {};
+    for (const { repository, patterns } of guarded) {
       const branchPatterns = patterns.filter((pattern) => !pattern.startsWith('refs/tags/') && !matchesAll(pattern));
       const told = { ...observedBy(event), control: 'inventory', patterns: branchPatterns.slice(0, 200) };
       set('protections', keepBounded(next.protections, told, protections, at));
       set('names', earliest(next.names, event, clip(repository, 256), names, at));
     }
-    for (const { repository, path } of secretWorkflowsOf(data)) {
-      if (keyOf(event, namedRepository(repository)) !== at.key) continue;
+    for (const path of secretWorkflows) {
       set('secretWorkflows', earliest(next.secretWorkflows, event, clip(path, 300), workflows, at));
     }
     return next;
@@ -161,11 +163,11 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
   }
   const value = data['tripline.repository.visibility'];
   if (value !== undefined) {
-    const told = { ...observedBy(event), value };
-    set(
-      'visibility',
-      keepEarliest(next.visibility, told, (one) => one.value === value, visibilities, at),
-    );
+    const isSame = (one: Repository['visibility'][number]) => one.value === value;
+    if (isEarlier(event, next.visibility.find(isSame))) {
+      const told = { ...observedBy(event), value };
+      set('visibility', keepEarliest(next.visibility, told, isSame, visibilities, at));
+    }
   }
   const protection = protectionOf(event);
   if (protection !== undefined) set('protections', keepBounded(next.protections, protection, protections, at));

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { inOwnOrder, inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { formerNameOf } from './repositories.ts';
-import { keyOf, namedRepository, repositoryKeyOf } from './things.ts';
+import { keyOf, namedRepository, onceAnEvent, repositoryKeyOf } from './things.ts';
 import { isRunOnDefaultBranch } from './workflow-runs.ts';
 
 const holderSchema = observedSchema.extend({
@@ -35,34 +35,36 @@ export const repositoryNames: Fact<NameHolder> = {
     'Which repository bore a name first, by its id: from inventories, runs on default branches, and what was changed of it. It is forgotten after 400 to 600 days in which nothing of it changed.',
   reads,
   value: holderSchema as z.ZodType<NameHolder>,
-  keys: (event) => heldBy(event).map(({ name }) => name),
+  keys(event) {
+    if (isInventory(event)) return [...listedIn(event).keys()];
+    const { 'vcs.repository.name': name, 'vcs.repository.id': id }: Attributes = event.data;
+    if (name === undefined || id === undefined) return none;
+    if (!isOfControl(event)) return isRunOnDefaultBranch(event) ? [nameKeyOf(event, name)] : none;
+    const former = formerNameOf(event.data);
+    return (former === undefined ? [name] : [name, former]).map((one) => nameKeyOf(event, one));
+  },
   learn(known, event, at) {
-    const repository = heldBy(event).find(({ name }) => name === at.key)?.repository;
-    if (repository === undefined || (known !== undefined && inOwnOrder(known, { ...event, eventId: event.id }) <= 0))
-      return known;
+    if (known !== undefined && inOwnOrder(known, { time: event.time, eventId: event.id }) <= 0) return known;
+    const repository = isInventory(event) ? listedIn(event).get(at.key) : repositoryKeyOf(event);
+    if (repository === undefined) return known;
     return { ...inPlaceOf(known, observedBy(event), at.pinned), repository };
   },
   keepMs: 400 * 86_400_000,
 };
 
-/** Keys of names, and of the repositories that an event says bore them; only those whose id it tells. */
-function heldBy(event: LoggedEvent): { name: string; repository: string }[] {
-  const data: Attributes = event.data;
-  if (isInventory(event)) {
-    const listed = [...(data['tripline.inventory.protected'] ?? []), ...(data['tripline.inventory.heads'] ?? [])];
-    return listed.flatMap(({ repository, repositoryId }) =>
-      repositoryId === undefined
-        ? []
-        : [{ name: nameKeyOf(event, repository), repository: keyOf(event, repositoryId) }],
-    );
+const none: readonly string[] = [];
+/** By the key of each name in an inventory, the key of the repository that bears it; only of those whose id it tells. */
+const listedIn = onceAnEvent((event) => {
+  const { 'tripline.inventory.protected': guarded = [], 'tripline.inventory.heads': heads = [] }: Attributes =
+    event.data;
+  const byName = new Map<string, string>();
+  for (const { repository, repositoryId } of [...guarded, ...heads]) {
+    if (repositoryId === undefined) continue;
+    const name = nameKeyOf(event, repository);
+    // Of two by one name the first is believed.
+    if (!byName.has(name)) byName.set(name, keyOf(event, repositoryId));
   }
-  const name = data['vcs.repository.name'];
-  if (name === undefined || data['vcs.repository.id'] === undefined) return [];
-  if (!isOfControl(event) && !isRunOnDefaultBranch(event)) return [];
-  const repository = repositoryKeyOf(event)!;
-  const former = isOfControl(event) ? formerNameOf(data) : undefined;
-  const names = former === undefined ? [name] : [name, former];
-  return names.map((one) => ({ name: nameKeyOf(event, one), repository }));
-}
+  return byName;
+});
 
 const nameKeyOf = (event: LoggedEvent, name: string): string => keyOf(event, namedRepository(clip(name, 256)));

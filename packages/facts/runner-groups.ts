@@ -1,8 +1,10 @@
+import type { Attributes } from '@tripline/contracts/attributes';
 import type { Fact } from '@tripline/contracts/fact';
 import { z } from 'zod';
 import { inOwnOrder, inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { keyBeside, runnerGroupId, runnerGroupKeyOf } from './runner-keys.ts';
+import { onceAnEvent } from './things.ts';
 
 export const runnerGroupSchema = z.object({
   /** As inventories told it last, of each organisation that has a group of this number. */
@@ -23,11 +25,10 @@ export const runnerGroups: Fact<RunnerGroup> = {
     'A group of runners, by its number: which machines of the provider’s own work in it (GitHub: larger runners), and how many self-hosted ones. Inventories tell it.',
   reads: ['dev.cdeventsx.tripline-inventory.observed'],
   value: runnerGroupSchema,
-  keys: (event) => (event.data['tripline.inventory.runner_groups'] ?? []).map(({ id }) => runnerGroupKeyOf(event, id)),
+  keys: (event) => [...listedIn(event).keys()],
   learn(known, event, at) {
     let listings = known?.listings ?? [];
-    for (const { id, ownerId, name, hosted, selfHosted } of event.data['tripline.inventory.runner_groups'] ?? []) {
-      if (runnerGroupKeyOf(event, id) !== at.key) continue;
+    for (const { ownerId, name, hosted, selfHosted } of listedIn(event).get(at.key) ?? []) {
       const one = { ...observedBy(event), name, hosted, selfHosted, ...(ownerId === undefined ? {} : { ownerId }) };
       const same = listings.find((other) => other.ownerId === ownerId);
       if (same !== undefined && inOwnOrder(same, one) >= 0) continue;
@@ -38,6 +39,13 @@ export const runnerGroups: Fact<RunnerGroup> = {
   },
   keepMs: 36_500 * 86_400_000,
 };
+
+/** By the key of each group in an inventory, what it tells of it. */
+const listedIn = onceAnEvent((event) =>
+  Map.groupBy((event.data as Attributes)['tripline.inventory.runner_groups'] ?? [], ({ id }) =>
+    runnerGroupKeyOf(event, id),
+  ),
+);
 
 /**
  * Whether the group holds machines of the provider's own and no others. With both in it nobody can say whose a runner is

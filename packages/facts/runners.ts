@@ -9,7 +9,7 @@ import { inOwnOrder, inPlaceOf, observedBy } from './bounds.ts';
 import { credentialsUsed } from './credentials.ts';
 import { observedSchema } from './observed.ts';
 import { readRunnerKey, runnerClassKeyOf, runnerKeyOf } from './runner-keys.ts';
-import { runKeyOf, runNameOf } from './things.ts';
+import { onceAnEvent, runKeyOf, runNameOf } from './things.ts';
 
 const dayMs = 86_400_000;
 
@@ -106,15 +106,19 @@ export const runners: Fact<Runner> = {
 
 function keys(event: LoggedEvent): readonly string[] {
   const data: Attributes = event.data;
-  if (isInventory(event)) {
-    const listed = data['tripline.inventory.runners'] ?? [];
-    return listed.length === 0 ? [] : [...new Set(listed.map(({ id, name }) => runnerKeyOf(event, id, name)))];
-  }
+  if (isInventory(event)) return [...listedIn(event).keys()];
   if (isAct(event)) return teaches(data, (id) => readRunnerKey(id) !== undefined);
   const id = data['cicd.worker.id'];
   if (id === undefined || data['tripline.worker.hosted'] === true) return [];
   return [runnerKeyOf(event, id, data['cicd.worker.name'] ?? '')];
 }
+
+/** By the key of each runner in an inventory, where it has it. */
+const listedIn = onceAnEvent((event) =>
+  Map.groupBy((event.data as Attributes)['tripline.inventory.runners'] ?? [], ({ id, name }) =>
+    runnerKeyOf(event, id, name),
+  ),
+);
 
 function learn(known: Runner | undefined, event: LoggedEvent, at: LearnContext): Runner | undefined {
   const { id, name } = readRunnerKey(at.key)!;
@@ -138,10 +142,8 @@ function learnOf(before: Runner, event: LoggedEvent, at: LearnContext): Runner {
 /** Of each place the first listing, since what is known does not become more so; the newest places stay. */
 function withListings(before: Runner, event: LoggedEvent, at: LearnContext): Runner {
   let listings: readonly Listing[] = before.listings;
-  for (const listed of (event.data as Attributes)['tripline.inventory.runners'] ?? []) {
-    // Said first, since a key is dear where an inventory has many runners.
-    if (listed.id !== before.id || runnerKeyOf(event, listed.id, listed.name) !== at.key) continue;
-    const { ownerId, groupId, repository, repositoryId } = listed;
+  for (const { id, ownerId, groupId, repository, repositoryId } of listedIn(event).get(at.key) ?? []) {
+    if (id !== before.id) continue;
     const place = defined({ ownerId, groupId, repository, repositoryId });
     listings = firstOfEach(listings, { ...observedBy(event), heardMs: at.nowMs, ...place }, at.pinned);
   }

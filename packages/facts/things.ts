@@ -104,6 +104,22 @@ export function keyOf(event: LoggedEvent, id: string): string {
   return thingKey(provider, instance, id);
 }
 
+/**
+ * `make`, called once for each of a run of questions about one event: a fact is asked for each thing that an inventory lists,
+ * and must not go through all of them each time.
+ */
+export function onceAnEvent<T>(make: (event: LoggedEvent) => T): (event: LoggedEvent) => T {
+  let of: LoggedEvent | undefined;
+  let made: T;
+  return (event) => {
+    if (event !== of) {
+      made = make(event);
+      of = event;
+    }
+    return made;
+  };
+}
+
 /** Keys of the things of a repository, by its own key (`thingKey` of its id). */
 export const runKeyIn = (repositoryKey: string, runId: string): string => `${repositoryKey}#${runId}`;
 export const commitKeyIn = (repositoryKey: string, revision: string): string => `${repositoryKey}@${revision}`;

@@ -1,11 +1,11 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import { type EventType, eventIs, isEvent, type LoggedEvent } from '@tripline/contracts/event';
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { z } from 'zod';
 import { inPlaceOf, observedBy } from './bounds.ts';
 import { isEarlier } from './earliest.ts';
 import { observedSchema } from './observed.ts';
-import { type Account, accountOf, authorOf, keyOf, repositoryKeyOf, senderOf } from './things.ts';
+import { type Account, accountOf, authorOf, keyOf, onceAnEvent, repositoryKeyOf, senderOf } from './things.ts';
 
 const dayMs = 86_400_000;
 
@@ -51,43 +51,51 @@ export const writers: Fact<Writer> = {
     'That somebody may not is known by the provider’s word alone: in webhooks a private membership shows as none.',
   reads,
   value: writerSchema,
-  keys: (event) => toldOf(event).map(({ key }) => key),
+  keys(event) {
+    if (isListing(event)) return [...listedIn(event).keys()];
+    const [repository, account] = [repositoryKeyOf(event), actorOf(event)];
+    return repository === undefined || account === undefined ? [] : [writerKeyIn(repository, account)];
+  },
   learn,
   keepMs: 400 * dayMs,
 };
 
 function learn(known: Writer | undefined, event: LoggedEvent, at: LearnContext): Writer | undefined {
-  const told = toldOf(event).find(({ key }) => key === at.key);
-  if (told === undefined || !isEarlier(event, known?.[told.proof])) return known;
-  return { ...known, [told.proof]: inPlaceOf(known?.[told.proof], observedBy(event), at.pinned) };
+  const proof = isListing(event) ? listedIn(event).get(at.key) : isMerge(event) ? 'merge' : 'push';
+  if (proof === undefined || !isEarlier(event, known?.[proof])) return known;
+  return { ...known, [proof]: inPlaceOf(known?.[proof], observedBy(event), at.pinned) };
 }
 
-function toldOf(event: LoggedEvent): { key: string; proof: keyof Writer }[] {
+const isMerge = eventIs('dev.cdevents.change.merged');
+/** Tells of many accounts. */
+const isListing = eventIs('dev.cdeventsx.tripline-change.looked-up', 'dev.cdeventsx.tripline-inventory.observed');
+
+/** Who pushed or merged. */
+function actorOf(event: LoggedEvent): Account | undefined {
   const data: Attributes = event.data;
-  if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
-    // Whoever takes a member's login over is none.
-    return (data['tripline.inventory.members'] ?? []).map(({ login, id }) => ({
-      key: keyOf(event, `member~${authorOf({ login, ...(id === undefined ? {} : { id }) })}`),
-      proof: 'member' as const,
-    }));
-  }
-  const repository = repositoryKeyOf(event);
-  if (repository === undefined) return [];
-  if (isEvent(event, 'dev.cdeventsx.tripline-change.looked-up')) {
-    const told = new Map<string, { key: string; proof: keyof Writer }>();
-    for (const { author, authorId, permission } of (data['tripline.lookup.changes'] ?? []).flatMap(
-      (one) => one.reviews,
-    )) {
-      const key = writerKeyIn(repository, accountOf(author, authorId)!);
-      if (permits(permission)) told.set(key, { key, proof: 'permission' });
-      else if (permission !== undefined && mayNot.has(permission)) told.set(key, { key, proof: 'refused' });
-    }
-    return [...told.values()];
-  }
-  const isMerge = event.type === 'dev.cdevents.change.merged';
-  const account = isMerge
+  return isMerge(event)
     ? accountOf(data['tripline.change.merged_by'], data['tripline.change.merged_by_id'])
     : (senderOf(data) ?? accountOf(data['tripline.push.pusher'], data['tripline.push.pusher_id']));
-  if (account === undefined) return [];
-  return [{ key: writerKeyIn(repository, account), proof: isMerge ? 'merge' : 'push' }];
 }
+
+/** What an event that tells of many proves, by the key of whom. */
+const listedIn = onceAnEvent((event): ReadonlyMap<string, keyof Writer> => {
+  const data: Attributes = event.data;
+  const told = new Map<string, keyof Writer>();
+  if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
+    // Whoever takes a member's login over is none.
+    for (const { login, id } of data['tripline.inventory.members'] ?? [])
+      told.set(keyOf(event, `member~${id ?? authorOf({ login })}`), 'member');
+    return told;
+  }
+  const repository = repositoryKeyOf(event);
+  if (repository === undefined) return told;
+  for (const { author, authorId, permission } of (data['tripline.lookup.changes'] ?? []).flatMap(
+    (one) => one.reviews,
+  )) {
+    const key = writerKeyIn(repository, accountOf(author, authorId)!);
+    if (permits(permission)) told.set(key, 'permission');
+    else if (permission !== undefined && mayNot.has(permission)) told.set(key, 'refused');
+  }
+  return told;
+});
