@@ -31,6 +31,7 @@ type Standing = {
 /** A value that a subject has to do with. */
 type Touched = { fact: string; key: string; isWatched: boolean; pins: readonly string[] };
 const noPins: readonly string[] = [];
+type Looked = { fact: AnyFact; key: string; slot: Slot; watches: boolean };
 type Rests = { fact: string; key: string; events: readonly string[] };
 const nothingStands: SubjectRow = { standing: [], watches: [] };
 
@@ -73,12 +74,12 @@ export function createConcluding(parts: {
   }
 
   /** What the subject at hand asked for so far. */
-  let looked = new Map<Slot, { fact: AnyFact; key: string; slot: Slot; watches: boolean }>();
+  let looked = new Map<Slot, Looked>();
   let isWhole = true;
   let recheckMs = Number.POSITIVE_INFINITY;
   let reason = '';
   /** Events whose proof may yet change what is concluded. */
-  let doubted = new Set<string>();
+  const doubted = new Set<string>();
 
   function rowOf(fact: AnyFact, key: string, watches: boolean): FactRow | undefined {
     if (!frame.rule.concludes!.uses.includes(fact))
@@ -154,24 +155,27 @@ export function createConcluding(parts: {
   }
 
   /** Whether the subject watches the values that it watched, each of which says so, and nothing stands of it: the usual case. */
-  function isConcernedAsBefore(subject: string, before: SubjectRow, after: SubjectRow): boolean {
-    if (before.standing.length + after.standing.length > 0 || before.watches.length !== after.watches.length)
-      return false;
-    const { workspace, nowMs, rule } = frame;
-    return after.watches.every(([fact, key], place) => {
+  function isConcernedAsBefore(subject: string, before: SubjectRow, watched: readonly Looked[]): boolean {
+    if (before.watches.length !== watched.length) return false;
+    const { nowMs, rule } = frame;
+    return watched.every(({ fact, key, slot }, place) => {
       const [factBefore, keyBefore] = before.watches[place]!;
-      if (fact !== factBefore || key !== keyBefore) return false;
-      const slot = slotOf(factRows(fact), workspace, key);
-      const row = isHeld(slot) ? (state.get(slot, nowMs) as FactRow | undefined) : undefined;
+      if (fact.id !== factBefore || key !== keyBefore) return false;
+      const row = state.get(slot, nowMs) as FactRow | undefined;
       const concern = row?.concerns?.find((one) => one.rule === rule.id && one.subject === subject);
       return concern?.watches === true && concern.pins === undefined;
     });
   }
 
-  /** Keeps with each value what the subject wants of it now. False while a row is not held. */
-  function keepConcerns(subject: string, before: SubjectRow, after: SubjectRow): SubjectRow | undefined {
+  /** Keeps with each value what the subject wants of it now. Undefined while a row is not held. */
+  function keepConcerns(
+    subject: string,
+    before: SubjectRow,
+    standing: readonly Standing[],
+    watched: readonly Looked[],
+  ): SubjectRow | undefined {
     const { workspace, nowMs, rule, event } = frame;
-    if (isConcernedAsBefore(subject, before, after)) return after;
+    if (before.standing.length + standing.length === 0 && isConcernedAsBefore(subject, before, watched)) return before;
     const touched = new Map<Slot, Touched>();
     const touch = (fact: string, key: string): Touched => {
       const slot = slotOf(factRows(fact), workspace, key);
@@ -180,16 +184,16 @@ export function createConcluding(parts: {
       return entry;
     };
     for (const [fact, key] of before.watches) touch(fact, key);
-    for (const [fact, key] of after.watches) touch(fact, key).isWatched = true;
+    for (const { fact, key, slot } of watched) touched.set(slot, { fact: fact.id, key, isWatched: true, pins: noPins });
     for (const { rests } of before.standing) for (const { fact, key } of rests) touch(fact, key);
-    for (const { rests } of after.standing) {
+    for (const { rests } of standing) {
       for (const { fact, key, events } of rests) {
         const entry = touch(fact, key);
         entry.pins = [...entry.pins, ...events];
       }
     }
     for (const slot of touched.keys()) if (!isHeld(slot)) return undefined;
-    let { watches } = after;
+    let watches = watched.map(({ fact, key }) => [fact.id, key] as const);
     const by = authorOf(event);
     for (const [slot, { fact: id, key, isWatched, pins }] of touched) {
       const fact = rule.concludes!.uses.find((used) => used.id === id);
@@ -205,15 +209,15 @@ export function createConcluding(parts: {
       if (isEmpty(next)) state.delete(slot);
       else state.set(slot, next, fact.keepMs, nowMs);
     }
-    return watches === after.watches ? after : { ...after, watches };
+    return { standing, watches };
   }
 
   function apply(subject: string, before: SubjectRow, conclusions: readonly Conclusion[]): SubjectRow | undefined {
-    const watches: (readonly [fact: string, key: string])[] = [];
-    for (const { fact, key, watches: isWatched } of looked.values()) if (isWatched) watches.push([fact.id, key]);
-    watches.sort(byText);
+    const watched: Looked[] = [];
+    for (const entry of looked.values()) if (entry.watches) watched.push(entry);
+    if (watched.length > 1) watched.sort(byPlace);
     if (before.standing.length + conclusions.length === 0)
-      return keepConcerns(subject, before, { standing: [], watches });
+      return keepConcerns(subject, before, nothingStands.standing, watched);
     const standing: Standing[] = [];
     const former = new Map(before.standing.map((entry) => [nameOf(entry), entry]));
     const gone = new Map(before.standing.map((entry) => [entry, entry.frozen ?? isGone(entry)]));
@@ -249,7 +253,7 @@ export function createConcluding(parts: {
         if (unsure.length > 0) standing.push(entry);
       }
     }
-    return keepConcerns(subject, before, { standing: standing.sort(inOrder), watches });
+    return keepConcerns(subject, before, standing.sort(inOrder), watched);
   }
 
   /**
@@ -264,7 +268,7 @@ export function createConcluding(parts: {
     isWhole = true;
     recheckMs = Number.POSITIVE_INFINITY;
     reason = '';
-    doubted = new Set();
+    if (doubted.size > 0) doubted.clear();
     try {
       const name = nameOfRule('a subject', subject);
       const slot = slotOf(subjectRows(rule.id), workspace, name);
@@ -380,5 +384,4 @@ function inOwnOrder(lines: readonly Evidence[]): Evidence[] {
 const nameOf = ({ subject, occasion }: { subject: string; occasion: string }) => `${subject}\0${occasion}`;
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const inOrder = (a: Standing, b: Standing) => compare(nameOf(a), nameOf(b));
-const byText = (a: readonly [string, string], b: readonly [string, string]) =>
-  compare(a[0], b[0]) || compare(a[1], b[1]);
+const byPlace = (a: Looked, b: Looked) => compare(a.fact.id, b.fact.id) || compare(a.key, b.key);

@@ -94,7 +94,12 @@ export const rule = defineRule<unknown, Settings>({
     about: [runs, deployments, repositories],
     subjects({ fact, key, value, before }) {
       // Asked with every event of the run itself, since what is protected is read and not watched, and may be told late.
-      if (fact === runs.id) return differsInPlainJobs(before as Run | undefined, value as Run) ? [] : [key];
+      if (fact === runs.id) {
+        const [former, run] = [before as Run | undefined, value as Run];
+        // Of what was a plain pull request's and is one still, nothing stood and nothing will.
+        const isPlain = isPlainPulls(run) && (former === undefined || isPlainPulls(former));
+        return isPlain || differsInPlainJobs(former, run) ? [] : [key];
+      }
       if (fact === deployments.id) return [key];
       const isAsked = fact === repositories.id && ((value as Repository | undefined)?.asked.length ?? 0) > 0;
       return isAsked ? [noticePrefix + key] : [];
@@ -122,6 +127,8 @@ function isPlainPull(run: Run, { trigger, secrets, jobs }: Attempt): boolean {
     jobs.every(({ environment, worker }) => environment === undefined && worker?.hosted !== false)
   );
 }
+
+const isPlainPulls = (run: Run): boolean => run.attempts.every((attempt) => isPlainPull(run, attempt));
 
 function buildOf(key: string, run: Run, attempt: Attempt, context: Context): Build {
   const { repository } = run;
