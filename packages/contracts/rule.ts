@@ -96,6 +96,11 @@ export type Concludes<Settings> = {
     changed: { fact: string; key: string; value: unknown; before: unknown },
     settings: Settings,
   ) => readonly string[];
+  /**
+   * On one of these facts every finding of the rule rests, under the key that `key` makes of its subject. While nothing is
+   * known there, nothing can be concluded, and nothing that stands can change: the subject is not asked.
+   */
+  begins?: { facts: readonly AnyFact[]; key: (subject: string) => string };
   /** All that stands of `subject` now. */
   conclude: (subject: string, context: ConcludeContext<Settings>) => readonly Conclusion[];
 };

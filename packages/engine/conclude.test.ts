@@ -430,6 +430,46 @@ describe('who watches', () => {
 });
 
 describe('what cannot concern a rule', () => {
+  test('a subject of which nothing can begin is not asked and not looked up, and what stands of it stands on', () => {
+    const asked: string[] = [];
+    const gates: Fact<{ seen: readonly Seen[] }> = {
+      ...branches,
+      id: 'gates',
+      keys: (event) => branches.keys(event).filter((one) => one.endsWith('-gate')),
+      keepMs: 10 * hourMs,
+    };
+    const beginning = defineRule<unknown, unknown>({
+      ...common,
+      id: 'beginning',
+      settings: z.object({}),
+      rememberMs: 1000 * hourMs,
+      concludes: {
+        uses: [branches, gates],
+        begins: { facts: [gates], key: (subject) => `${subject}-gate` },
+        subjects: ({ key: changed }) => [changed.replace(/-gate$/, '')],
+        conclude(subject, { read }) {
+          asked.push(subject);
+          const gate = last(read(gates, `${subject}-gate`)?.seen);
+          if (gate === undefined || read(branches, subject) === undefined) return [];
+          const because = [{ ...line(gate, 'a-gate'), fact: gates, key: `${subject}-gate` }];
+          return [{ ...nothing, subject: 'a', occasion: gate.eventId, title: 'Begun', summary: '', because }];
+        },
+      },
+    });
+    const timeline = { rules: [beginning], untilMs: startMs + 100 * hourMs };
+    const idle = play([created(0, 'a'), deleted(1, 'a')], timeline);
+    expect(asked).toEqual([]);
+    // The workspace's own and the branch's.
+    expect(idle.rows.state).toBe(2);
+    const begun = play([created(0, 'a'), created(1, 'a-gate')], timeline);
+    expect(begun.findings).toMatchObject([{ rule: 'beginning', subject: 'a' }]);
+    const asks = asked.splice(0);
+    // What is known of the gate expires before more is received of the branch.
+    const gone = play([created(0, 'a'), created(1, 'a-gate'), deleted(50 * 60, 'a')], timeline);
+    expect(asked).toEqual(asks);
+    expect(gone).toMatchObject({ findings: [{ rule: 'beginning', subject: 'a' }], retracted: [], poison: [] });
+  });
+
   test('a fact that it is not about asks it for no subjects, and whoever watches a value of it is asked all the same', () => {
     const asked: string[] = [];
     const tags: Fact<{ seen: readonly Seen[] }> = { ...branches, id: 'tags' };

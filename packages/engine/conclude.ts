@@ -1,7 +1,7 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact } from '@tripline/contracts/fact';
 import { type Confidence, confidences, type Evidence } from '@tripline/contracts/finding';
-import type { ConcludeContext, Conclusion, FindingDraft, RuleContext } from '@tripline/contracts/rule';
+import type { AnyRule, ConcludeContext, Conclusion, FindingDraft, RuleContext } from '@tripline/contracts/rule';
 import { addObserved, type FactRow, isEmpty, watchersOf, withConcern } from './concerns.ts';
 import { type Frame, rememberMsOf } from './context.ts';
 import { nameOfRule } from './keyed-state/keys.ts';
@@ -256,6 +256,19 @@ export function createConcluding(parts: {
     return keepConcerns(subject, before, standing.sort(inOrder), watched);
   }
 
+  /** Whether something is known in which a finding of the subject may begin; false while that is not held. */
+  function mayBegin({ begins }: NonNullable<AnyRule['concludes']>, subject: string): boolean {
+    if (begins === undefined) return true;
+    const key = begins.key(subject);
+    let isKnown = false;
+    for (const fact of begins.facts) {
+      const slot = slotOf(factRows(fact.id), frame.workspace, key);
+      const row = isHeld(slot) ? (state.get(slot, frame.nowMs) as FactRow | undefined) : undefined;
+      if (row?.value !== undefined) isKnown = true;
+    }
+    return isKnown;
+  }
+
   /**
    * Concludes one subject of `frame`'s rule; what is not held yet is asked for, and nothing done.
    * @throws whatever the rule throws; nothing is done then.
@@ -271,6 +284,8 @@ export function createConcluding(parts: {
     if (doubted.size > 0) doubted.clear();
     try {
       const name = nameOfRule('a subject', subject);
+      // What is not held was asked for, and then the batch is evaluated anew.
+      if (!mayBegin(rule.concludes!, name)) return;
       const slot = slotOf(subjectRows(rule.id), workspace, name);
       const conclusions = rule.concludes!.conclude(name, concludeContext);
       const before = (isHeld(slot) ? (state.get(slot, nowMs) as SubjectRow | undefined) : undefined) ?? nothingStands;

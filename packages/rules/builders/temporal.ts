@@ -25,7 +25,10 @@ export function temporal<Data, S extends Shape>(
       settleMs?: number;
       /** From so many observations on none waits, since what comes next may push it out. */
       crowdedAt?: number;
-      /** Shared facts in which every window begins, where they do: while nothing does, nothing is found, and `conclude` not asked. */
+      /**
+       * Shared facts in which every window begins, where they do: while nothing does, nothing is found, and `conclude` not asked.
+       * What it finds rests on one of them.
+       */
       begins?: readonly Beginnings[];
       /** Shared facts that it reads or watches beside. */
       uses?: readonly AnyFact[];
@@ -54,6 +57,7 @@ export function temporal<Data, S extends Shape>(
     concludes: {
       uses: [own, ...begins.map(({ fact }) => fact), ...uses],
       about: [own, ...begins.map(({ fact }) => fact)],
+      ...(begins.length === 0 ? {} : { begins: { facts: begins.map(({ fact }) => fact), key: namedIn } }),
       subjects({ fact, key: changed, value }) {
         if (fact === own.id) {
           const [named, stretch] = partsOf(changed);
@@ -83,9 +87,10 @@ export function temporal<Data, S extends Shape>(
   });
 }
 
+const namedIn = (place: string): string => place.slice(0, place.lastIndexOf(' '));
 function partsOf(place: string): [named: string, stretch: number] {
-  const end = place.lastIndexOf(' ');
-  return [place.slice(0, end), Number(place.slice(end + 1))];
+  const named = namedIn(place);
+  return [named, Number(place.slice(named.length + 1))];
 }
 
 function startOf<Data>(because: Concluded<Data>['because']): number {
