@@ -36,14 +36,13 @@ export type Place = {
 
 /** `defaultBranch`: as the thing that is judged tells it. */
 export function placeOf(repositoryKey: string, name: string, defaultBranch: string | undefined, reads: Reads): Place {
-  const [provider = '', instance = ''] = repositoryKey.split(':', 2);
-  const id = repositoryKey.slice(provider.length + instance.length + 2);
+  const [provider, instance, id] = partsOf(repositoryKey);
   const own = reads.read(repositories, repositoryKey);
-  const others: string[] = [];
+  const keys = [repositoryKey];
   const add = (one: string) => {
     const named = namedRepository(one);
     const key = `${provider}:${instance}:${named}`;
-    if (named !== id && !others.includes(key)) others.push(key);
+    if (named !== id && !keys.includes(key)) keys.push(key);
   };
   add(name);
   for (const told of own?.names ?? []) if (told.name !== name) add(told.name);
@@ -51,23 +50,38 @@ export function placeOf(repositoryKey: string, name: string, defaultBranch: stri
   const branch = (of: string): Ref[] => {
     let known = branches.get(of);
     if (known === undefined) {
-      known = [repositoryKey, ...others].flatMap((key) => reads.watch(refs, refKeyIn(key, 'branch', of)) ?? []);
+      known = keys.flatMap((key) => reads.watch(refs, refKeyIn(key, 'branch', of)) ?? []);
       branches.set(of, known);
     }
     return known;
   };
-  const known: (Repository | undefined)[] = [own, ...others.map((key) => reads.read(repositories, key))];
-  const told = known.findLast((one) => (one?.defaultBranches.length ?? 0) > 0)?.defaultBranches.at(-1)?.name;
+  const known: Repository[] = own === undefined ? [] : [own];
+  for (const key of keys) {
+    const other = key === repositoryKey ? undefined : reads.read(repositories, key);
+    if (other !== undefined) known.push(other);
+  }
+  const told = () => known.findLast(({ defaultBranches }) => defaultBranches.length > 0)?.defaultBranches.at(-1)?.name;
   const isDefault = (branch: string) => branch === defaultBranch || isDefaultBranch(known, branch);
   return {
-    ...{ key: repositoryKey, provider, instance, name, isDefault },
+    key: repositoryKey,
+    provider,
+    instance,
+    name,
+    isDefault,
     id: id.startsWith('name:') ? undefined : id,
-    defaultBranch: defaultBranch ?? told,
+    defaultBranch: defaultBranch ?? told(),
     isProtected: (branch, ms) => isDefault(branch) || isProtectedBranch(known, branch, ms),
     branch,
     isPublic: own?.visibility.at(-1)?.value === 'public',
-    secretWorkflows: known.flatMap((one) => one?.secretWorkflows.map((workflow) => workflow.name) ?? []),
+    secretWorkflows: known.flatMap((one) => one.secretWorkflows.map((workflow) => workflow.name)),
   };
+}
+
+/** Provider, instance, and the repository's id or name. */
+function partsOf(repositoryKey: string): [provider: string, instance: string, id: string] {
+  const first = repositoryKey.indexOf(':');
+  const second = repositoryKey.indexOf(':', first + 1);
+  return [repositoryKey.slice(0, first), repositoryKey.slice(first + 1, second), repositoryKey.slice(second + 1)];
 }
 
 /** Whom a house excepts, each as `login:id`, or an app as `name[bot]`. */

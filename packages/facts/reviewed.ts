@@ -164,9 +164,10 @@ export function ciPathsBeneath(revision: string, reader: ReviewReader): { paths:
 
 function isOld(revision: string, reader: ReviewReader): boolean {
   return reader.trunks.some((branch) => {
-    const known = reader.branch(branch).filter(({ first, stood }) => first !== undefined || stood.length > 0);
+    const known = reader.branch(branch);
+    const isHeardOf = known.some(({ first, stood }) => first !== undefined || stood.length > 0);
     // Of a default branch of which nothing was ever heard, whatever stands on it was there before.
-    if (known.length === 0 && branch === reader.into && branch === reader.trunks.at(-1))
+    if (!isHeardOf && branch === reader.into && branch === reader.trunks.at(-1))
       return (reader.commit(revision)?.pushes.length ?? 0) === 0;
     // What was pushed there before an inventory found it is judged by its push: who imports may not know of it.
     const isPushed = (ms: number) =>
@@ -359,15 +360,8 @@ function ofChange(
             what: `${merged.by?.login ?? 'Somebody'} merged change #${number} into ${base}`,
           },
         ];
-  // Whoever pushed to it besides has it need a review; an update from the base by the provider adds nothing.
-  const pushes = (reader.commit(head)?.pushes ?? []).filter(
-    (push) => push.type === 'branch' && push.ref === change.branch,
-  );
-  const others = [...change.heads, ...(change.fork ? [] : pushes)].filter(
-    ({ by }) => by !== undefined && !reader.isExempt(by),
-  );
-  const updates = others.map((one) => updateMerge('tip' in one ? one.tip : one.revision, change, reader));
-  if (reader.isExempt(change.author) && updates.every((update) => update?.isSure === true)) {
+  const updates = reader.isExempt(change.author) ? updatesByOthers(change, head, reader) : undefined;
+  if (updates?.every((update) => update?.isSure === true)) {
     const why = `change #${number} is ${change.author!.login}’s, who needs no review`;
     return { is: 'reviewed', why, revision: head, seen };
   }
@@ -408,13 +402,23 @@ function ofChange(
   if (people.length > 0)
     return { ...unknown(head, `nothing says that ${people.join(', ')} may write to the repository`), people };
   const isAnswered = change.listed.length > 0 || answerOf(merged?.revision ?? head, reader) !== undefined;
-  if (reader.isExempt(change.author) && updates.every((update) => update !== undefined)) {
+  if (updates?.every((update) => update !== undefined)) {
     return unknown(head, `nothing proves that the provider made the updates of change #${number}`);
   }
   if (change.crowded === true && !isAnswered) return crowded(head);
   if (change.opened === undefined && !isAnswered)
     return unknown(head, `change #${number} is from before anybody listened`);
   return unreviewed(head, `change #${number} has no live approval of its last commit by somebody else`, seen);
+}
+
+/** Whoever pushed to it besides has it need a review; an update from the base by the provider adds nothing. */
+function updatesByOthers(change: Change, head: string, reader: ReviewReader): (Update | undefined)[] {
+  const pushes = (reader.commit(head)?.pushes ?? []).filter(
+    (push) => push.type === 'branch' && push.ref === change.branch,
+  );
+  return [...change.heads, ...(change.fork ? [] : pushes)]
+    .filter(({ by }) => by !== undefined && !reader.isExempt(by))
+    .map((one) => updateMerge('tip' in one ? one.tip : one.revision, change, reader));
 }
 
 const isPushed = (revision: string, { branch, fork }: Change, reader: ReviewReader): boolean =>
@@ -451,11 +455,8 @@ function headsThatCount(head: string, change: Change, reader: ReviewReader): Map
   return counting;
 }
 
-function updateMerge(
-  revision: string,
-  change: Change,
-  reader: ReviewReader,
-): { before: string; isSure: boolean } | undefined {
+type Update = { before: string; isSure: boolean };
+function updateMerge(revision: string, change: Change, reader: ReviewReader): Update | undefined {
   const list = change.listed.find(({ commits }) => commits.some((one) => one.revision === revision))?.commits;
   const commit = list?.find((one) => one.revision === revision);
   if (list !== undefined && commit !== undefined) {
@@ -492,11 +493,11 @@ function isIndependent(by: Account, change: Change, head: string, reader: Review
     );
     if (push === undefined) break;
     if (isSameAccount(push.by, by) && !isUpdate(at)) return false;
-    const wrote = (push.commits ?? []).filter(({ author, authorId }) =>
-      isSameAccount({ login: author, ...(authorId === undefined ? {} : { id: authorId }) }, by),
-    );
-    const isOwn = wrote.some(({ revision }) => !isUpdate(revision) && !isLanded(revision, reader));
-    if (list === undefined && isOwn) return false;
+    const isOwn = ({ revision, author, authorId }: NonNullable<Push['commits']>[number]) =>
+      isSameAccount(authorId === undefined ? { login: author } : { login: author, id: authorId }, by) &&
+      !isUpdate(revision) &&
+      !isLanded(revision, reader);
+    if (list === undefined && push.commits?.some(isOwn)) return false;
     at = push.before;
     if (at !== undefined && isLanded(at, reader)) break;
   }

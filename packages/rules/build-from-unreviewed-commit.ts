@@ -133,11 +133,19 @@ const isPlainPulls = (run: Run): boolean => run.attempts.every((attempt) => isPl
 function buildOf(key: string, run: Run, attempt: Attempt, context: Context): Build {
   const { repository } = run;
   const { name, path, ref, heardMs, actor, revision = '' } = attempt;
+  // Written out: it is made for every run that is judged, and to spread objects costs more than the rest of it.
   return {
     place: placeOf(key.slice(0, key.lastIndexOf('#')), repository.name, repository.defaultBranch, context),
     repository: nameInFindings(run),
-    ...{ id: run.id, name: name ?? path ?? 'A workflow', occasion: `${run.id}/${attempt.attempt}` },
-    ...{ revision, ref, heardMs, by: actor, attempt, environments: environmentsOf(run, attempt) },
+    id: run.id,
+    name: name ?? path ?? 'A workflow',
+    occasion: `${run.id}/${attempt.attempt}`,
+    revision,
+    ref,
+    heardMs,
+    by: actor,
+    attempt,
+    environments: environmentsOf(run, attempt),
     timeMs: parseTime(attempt.time),
     because: () => linesOf(run, attempt).map((line) => review.becauseOf({ ...line, fact: runs, key })),
   };
@@ -167,11 +175,11 @@ function judge(build: Build, context: Context): Conclusion[] {
     return [];
   }
   const isPull = attempt?.trigger?.startsWith('pull_request') === true;
-  // What is pushed later must not make it another ref's.
-  const pushes = (context.watch(commits, commitKeyIn(place.key, revision))?.pushes ?? []).filter(
-    (push) => parseTime(push.time) <= timeMs + clockMs,
-  );
-  const isTag = attempt?.trigger === 'release' || pushes.some((push) => push.type === 'tag' && push.ref === ref);
+  const pushes = context.watch(commits, commitKeyIn(place.key, revision))?.pushes ?? [];
+  const isTag =
+    attempt?.trigger === 'release' ||
+    // What is pushed later must not make it another ref's.
+    pushes.some((push) => push.type === 'tag' && push.ref === ref && parseTime(push.time) <= timeMs + clockMs);
   const isOwn = attempt !== undefined && !isPull && attempt.fork !== true && ref !== undefined && !isTag;
   const into = isOwn && place.isProtected(ref, timeMs) ? ref : undefined;
   const reader = reviewReader(place, into, context, context.settings, timeMs);
@@ -198,6 +206,7 @@ function judge(build: Build, context: Context): Conclusion[] {
 }
 
 function deployed({ environments }: Build, { settings }: Context): Why | undefined {
+  if (environments.length === 0) return undefined;
   const judged = environments.filter((one) => !settings.exemptEnvironments.some((pattern) => matches(pattern, one)));
   return judged.length === 0 ? undefined : { what: `a deployment to ${judged.slice(0, 10).join(', ')}` };
 }
@@ -215,13 +224,12 @@ function reasonOf(
   const { settings } = context;
   if (settings.exemptRefs.some((one) => matches(one, isTag ? `refs/tags/${ref}` : ref))) return undefined;
   const deploys = deployed(build, context);
-  const paths = [`${place.name}/${attempt.path}`, ...attempt.referenced.map((path) => path.split('@', 1)[0]!)];
-  const secret = [...settings.secretWorkflows, ...place.secretWorkflows.map((path) => `${place.name}/${path}`)];
-  const usesSecrets = paths.some((path) => secret.includes(path));
   if (isPull) {
     const may = settings.pullRequestsMay;
     // A pull_request run of a fork gets no secrets; pull_request_target does, whoever opened it and from wherever.
-    const isGiven = attempt.secrets.length > 0 || (attempt.trigger === 'pull_request_target' && usesSecrets);
+    const isGiven =
+      attempt.secrets.length > 0 ||
+      (attempt.trigger === 'pull_request_target' && usesSecrets(attempt, place, settings));
     if (isGiven && !may.includes('secrets')) return { what: 'a pull request run that was given secrets' };
     if (deploys !== undefined && !may.includes('environment')) return { what: `a pull request’s, and ${deploys.what}` };
     const isOnOwn = attempt.jobs.some(({ worker }) => isOwnMachine(worker, place.key, context.read));
@@ -236,9 +244,16 @@ function reasonOf(
   const isBranch = place.branch(ref).some((one) => isThere(one, build.timeMs + clockMs));
   if (!isBranch) return { what: `a build of ${ref}, which is no branch that was ever heard of` };
   // Branches build all day; one that rewrites the workflow which holds the secrets is after the secrets.
-  const changed = usesSecrets ? review.ciPathsBeneath(build.revision, reader) : undefined;
+  const changed = usesSecrets(attempt, place, settings) ? review.ciPathsBeneath(build.revision, reader) : undefined;
   if (changed === undefined || changed.paths.length === 0) return undefined;
   return { what: `a run with secrets whose CI files were changed on the way to ${ref}`, seen: changed.seen };
+}
+
+/** Whether its workflow, or one that it calls, is known to use secrets. */
+function usesSecrets(attempt: Attempt, place: Place, settings: Settings): boolean {
+  const paths = [`${place.name}/${attempt.path}`, ...attempt.referenced.map((path) => path.split('@', 1)[0]!)];
+  const secret = [...settings.secretWorkflows, ...place.secretWorkflows.map((path) => `${place.name}/${path}`)];
+  return paths.some((path) => secret.includes(path));
 }
 
 /** Whether it was a branch by then; one that somebody makes later, by a tag's name, explains no tag. */
