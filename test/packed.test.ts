@@ -1,14 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -114,9 +105,9 @@ test('starts, finds an attack, keeps quiet at its honest twin, and says that not
 
 test('takes a rule of one’s own, which imports its types from the package, and runs its tests', async () => {
   const example = join(folder, 'node_modules/tripline/examples/own-rule');
-  for (const name of readdirSync(example)) copyFileSync(join(example, name), join(folder, name));
-  expect((await tripline('rules', 'test', 'deploy-by-stranger.node-test.ts')).stdout).toMatch(/pass 2\b/);
-  writeFileSync(join(folder, 'tripline.yaml'), 'rules:\n  files: [./deploy-by-stranger.ts]\n');
+  cpSync(example, join(folder, 'rules'), { recursive: true });
+  expect((await tripline('rules', 'test', 'rules/deploy-by-stranger.test.ts')).stdout).toMatch(/pass 2\b/);
+  writeFileSync(join(folder, 'tripline.yaml'), 'rules:\n  files: [rules]\n');
   expect((await tripline('rules', '--json')).stdout).toContain('"id":"deploy-by-stranger"');
   const options = { module: 'nodenext', target: 'es2024', strict: true, noEmit: true, skipLibCheck: true };
   const types = {
@@ -127,7 +118,7 @@ test('takes a rule of one’s own, which imports its types from the package, and
   };
   writeFileSync(
     join(folder, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions: types, files: ['deploy-by-stranger.ts'] }),
+    JSON.stringify({ compilerOptions: types, files: ['rules/deploy-by-stranger.ts'] }),
   );
   await exec(join(root, 'node_modules/.bin/tsc'), ['-p', folder]);
 });
