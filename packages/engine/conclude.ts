@@ -73,6 +73,22 @@ export function createConcluding(parts: {
     }
   }
 
+  /** The rules of two lists, in the order in which they judge; made once, since few lists come up. */
+  const either = new Map<Rules, Map<Rules, Rules>>();
+  const lists = new Map<string, Rules>();
+  function eitherOf(a: Rules, b: Rules): Rules {
+    const known = either.get(a) ?? new Map<Rules, Rules>();
+    let rules = known.get(b);
+    if (rules === undefined) {
+      const all = concluding.filter((one) => a.includes(one) || b.includes(one));
+      const names = all.map(({ rule }) => rule.id).join(' ');
+      rules = lists.get(names) ?? all;
+      lists.set(names, rules);
+      either.set(a, known.set(b, rules));
+    }
+    return rules;
+  }
+
   /** What the subject at hand asked for so far. */
   let looked = new Map<Slot, Looked>();
   let isWhole = true;
@@ -329,21 +345,21 @@ export function createConcluding(parts: {
       return subjects;
     },
     /** The rules that one of the changed facts may concern, in the order in which they judge. */
-    rulesOf(changed: readonly Changed[]): readonly ConfiguredRule[] {
-      let rules: readonly ConfiguredRule[] | undefined;
+    rulesOf(changed: readonly Changed[]): Rules {
+      let rules: Rules | undefined;
       for (const { fact, row } of changed) {
         const { using, asked } = byFact.get(fact) ?? noRules;
         const some = row.concerns === undefined ? asked : using;
         if (some.length === 0 || some === rules) continue;
-        if (rules !== undefined) return concluding;
-        rules = some;
+        rules = rules === undefined ? some : eitherOf(rules, some);
       }
       return rules ?? noRules.asked;
     },
   };
 }
 
-type ByFact = { using: readonly ConfiguredRule[]; asked: readonly ConfiguredRule[] };
+type Rules = readonly ConfiguredRule[];
+type ByFact = { using: Rules; asked: Rules };
 const noRules: ByFact = { using: [], asked: [] };
 
 const usualReason = 'by what was received since, it is in order';
