@@ -176,8 +176,8 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
 
 /** The name before a renaming: an inventory may have told of the repository by it. */
 export function formerNameOf(data: Attributes): string | undefined {
-  const changed =
-    data['tripline.control.action'] === 'renamed' ? data['tripline.control.changes']?.['repository'] : undefined;
+  if (data['tripline.control.action'] !== 'renamed') return undefined;
+  const changed = data['tripline.control.changes']?.['repository'];
   const from = /^\{"name":\{"from":"([\w.-]+)"/.exec(changed ?? '')?.[1];
   return from === undefined ? undefined : clip(`${data['vcs.owner.name']}/${from}`, 256);
 }

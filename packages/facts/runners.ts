@@ -144,8 +144,17 @@ function withListings(before: Runner, event: LoggedEvent, at: LearnContext): Run
   let listings: readonly Listing[] = before.listings;
   for (const { id, ownerId, groupId, repository, repositoryId } of listedIn(event).get(at.key) ?? []) {
     if (id !== before.id) continue;
+    const same = listings.find(
+      (other) =>
+        other.ownerId === ownerId &&
+        other.groupId === groupId &&
+        (other.repositoryId ?? other.repository) === (repositoryId ?? repository),
+    );
+    if (same !== undefined && inOwnOrder(same, { time: event.time, eventId: event.id }) <= 0) continue;
     const place = defined({ ownerId, groupId, repository, repositoryId });
-    listings = firstOfEach(listings, { ...observedBy(event), heardMs: at.nowMs, ...place }, at.pinned);
+    const first = inPlaceOf(same, { ...observedBy(event), heardMs: at.nowMs, ...place }, at.pinned);
+    const all = [...listings.filter((other) => other !== same), first].sort(inOwnOrder);
+    listings = all.filter(({ eventId }, nth) => nth >= all.length - most.listings || at.pinned.has(eventId));
   }
   const lastDayMs = dayOf(event, before);
   if (listings === before.listings && lastDayMs === before.lastDayMs) return before;
@@ -292,16 +301,6 @@ function earliest(early: Work[], one: Work): Work[] {
     .filter(({ runKey }) => runKey === undefined || (!runs.has(runKey) && runs.add(runKey)))
     .slice(0, most.early);
   return kept.length === early.length && kept.every((work, place) => work === early[place]) ? early : kept;
-}
-
-function firstOfEach(known: readonly Listing[], one: Listing, pinned: ReadonlySet<string>): readonly Listing[] {
-  const placeOf = ({ ownerId, groupId, repository, repositoryId }: Listing) =>
-    JSON.stringify([ownerId, groupId, repositoryId ?? repository]);
-  const same = known.find((other) => placeOf(other) === placeOf(one));
-  if (same !== undefined && inOwnOrder(same, one) <= 0) return known;
-  const first = inPlaceOf(same, one, pinned);
-  const all = [...known.filter((other) => other !== same), first].sort(inOwnOrder);
-  return all.filter(({ eventId }, place) => place >= all.length - most.listings || pinned.has(eventId));
 }
 
 const dayMsOf = ({ time }: { time: string }): number => Math.floor(parseTime(time) / dayMs) * dayMs;
