@@ -92,10 +92,12 @@ export type Concludes<Settings> = {
    * are asked anyway. A finding belongs to the one subject that concludes it. `before`: the fact's value until then; where
    * it differs in nothing that the rule asks for, no subject need be asked.
    */
-  subjects: (
-    changed: { fact: string; key: string; value: unknown; before: unknown },
-    settings: Settings,
-  ) => readonly string[];
+  subjects: (changed: ChangedFact, settings: Settings) => readonly string[];
+  /**
+   * Whether a change of a value may matter to the subjects that watch it; any does unless told otherwise. Of what is moved
+   * all day, such as a branch, most changes are of what a rule does not ask for.
+   */
+  matters?: (changed: ChangedFact) => boolean;
   /**
    * On one of these facts every finding of the rule rests, under the key that `key` makes of its subject. While nothing is
    * known there, nothing can be concluded, and nothing that stands can change: the subject is not asked.
@@ -104,6 +106,9 @@ export type Concludes<Settings> = {
   /** All that stands of `subject` now. */
   conclude: (subject: string, context: ConcludeContext<Settings>) => readonly Conclusion[];
 };
+
+/** A fact that knows something new under a key; `before` is its value until then. */
+type ChangedFact = { fact: string; key: string; value: unknown; before: unknown };
 
 export type ConcludeContext<Settings> = Pick<
   RuleContext<unknown, Settings>,

@@ -430,6 +430,32 @@ describe('who watches', () => {
 });
 
 describe('what cannot concern a rule', () => {
+  test('who watches a value is not asked of a change that does not matter to it', () => {
+    const asked: string[] = [];
+    const watching = (matters?: () => boolean) =>
+      defineRule<unknown, unknown>({
+        ...common,
+        id: 'watching',
+        settings: z.object({}),
+        concludes: {
+          uses: [branches],
+          ...(matters === undefined ? {} : { matters }),
+          subjects: ({ key: changed }) => (changed.endsWith(':hub') ? [] : [changed]),
+          conclude(subject, { watch, nowMs }) {
+            watch(branches, key('hub'));
+            asked.push(`${subject} ${nowMs}`);
+            return [];
+          },
+        },
+      });
+    const events = [created(0, 'a'), created(1, 'hub'), deleted(2, 'hub')];
+    const asksOf = (rule: AnyRule) => {
+      play(events, { rules: [rule] });
+      return new Set(asked.splice(0)).size;
+    };
+    expect([asksOf(watching()), asksOf(watching(() => false)), asksOf(watching(() => true))]).toEqual([3, 1, 3]);
+  });
+
   test('a subject of which nothing can begin is not asked and not looked up, and what stands of it stands on', () => {
     const asked: string[] = [];
     const gates: Fact<{ seen: readonly Seen[] }> = {

@@ -335,11 +335,11 @@ export function createConcluding(parts: {
       const subjects = new Set<string>();
       for (const { fact, key, row, before } of changed) {
         const { using, asked } = byFact.get(fact) ?? noRules;
-        if (asked.includes(configured)) {
-          const told = { fact: fact.id, key, value: row.value, before };
+        const told = { fact: fact.id, key, value: row.value, before };
+        if (asked.includes(configured))
           for (const subject of rule.concludes!.subjects(told, settings)) subjects.add(subject);
-        }
         if (row.concerns === undefined || !using.includes(configured)) continue;
+        if (rule.concludes!.matters?.(told) === false) continue;
         for (const subject of watchersOf(row, rule.id)) subjects.add(subject);
       }
       return subjects;

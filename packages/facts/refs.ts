@@ -41,6 +41,9 @@ export const refSchema = z.object({
   changesMs: z.number().optional(),
 });
 export type Ref = z.infer<typeof refSchema>;
+/** Whether two values differ in more than the latest moves, of which no review asks. */
+export const differsBeyondMoves = (a: Ref | undefined, b: Ref | undefined): boolean =>
+  a?.first !== b?.first || a?.stood !== b?.stood || a?.mergedFrom !== b?.mergedFrom || a?.changesMs !== b?.changesMs;
 const nothing: Ref = { moves: [], stood: [], mergedFrom: [] };
 
 const moves: Bound<Ref['moves'][number]> = {

@@ -4,7 +4,7 @@ import { parseTime } from '@tripline/contracts/time';
 import { commits } from '@tripline/facts/commits';
 import { type Deployment, deployments } from '@tripline/facts/deployments';
 import { matches } from '@tripline/facts/ref-patterns';
-import type { Ref } from '@tripline/facts/refs';
+import { differsBeyondMoves, type Ref, refs } from '@tripline/facts/refs';
 import { type Repository, repositories } from '@tripline/facts/repositories';
 import { type Place, placeOf, questionOf, reviewFacts, reviewReader } from '@tripline/facts/review-reader';
 import * as review from '@tripline/facts/reviewed';
@@ -104,6 +104,8 @@ export const rule = defineRule<unknown, Settings>({
       const isAsked = fact === repositories.id && ((value as Repository | undefined)?.asked.length ?? 0) > 0;
       return isAsked ? [noticePrefix + key] : [];
     },
+    matters: ({ fact, value, before }) =>
+      fact !== refs.id || differsBeyondMoves(before as Ref | undefined, value as Ref | undefined),
     conclude(subject, context) {
       if (subject.startsWith(noticePrefix)) return notice(subject.slice(noticePrefix.length), context);
       const run = subject.includes('#') ? context.read(runs, subject) : undefined;

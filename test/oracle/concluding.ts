@@ -57,6 +57,7 @@ export function subjectsOf(
   const value = facts.things.get(name)?.value;
   const told = { fact: changed.fact.id, key: changed.key, value, before: changed.before };
   const named = rule.concludes!.subjects(told, settings);
+  if (rule.concludes!.matters?.(told) === false) return [...named];
   const watching = [...facts.subjects.values()]
     .filter((one) => one.rule === rule.id && one.workspace === workspace && one.watches.includes(name))
     .map(({ subject }) => subject)
