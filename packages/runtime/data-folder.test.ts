@@ -32,6 +32,14 @@ it('is refused to a second Tripline while the first lives', () => {
   expect(() => claimDataFolder(dataDir)).toThrow(`process ${process.pid}`);
 });
 
+it('is refused, with what to do, where it is a file or lies in one', () => {
+  writeFileSync(dataDir, '');
+  for (const path of [dataDir, join(dataDir, 'deeper')]) {
+    expect(() => claimDataFolder(path)).toThrow(/cannot be the data folder \(E.+\); set TRIPLINE_DATA to another/);
+    expect(() => claimDataFolder(path)).toThrow(DataFolderInUseError);
+  }
+});
+
 it('is taken over from one that was killed, even when its number lives on in another process', () => {
   const gone = spawnSync(process.execPath, ['-e', '']).pid;
   claimDataFolder(dataDir).release();

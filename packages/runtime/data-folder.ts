@@ -26,14 +26,20 @@ type MadeSecret = 'webhook-secret' | 'drill-key' | 'internal-key';
 
 /**
  * Takes the folder for this process, making it (0700) where it is missing. What a killed Tripline left is taken over.
- * @throws {DataFolderInUseError} naming the process that has it.
+ * @throws {DataFolderInUseError} naming the process that has it, or why it cannot be one.
  */
 export function claimDataFolder(dataDir: string): {
   announce: (at: NonNullable<Standalone['listening']>) => void;
   release: () => void;
 } {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  chmodSync(dataDir, 0o700);
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    chmodSync(dataDir, 0o700);
+  } catch (error) {
+    throw new DataFolderInUseError(
+      `${dataDir} cannot be the data folder (${(error as Error).message}); set TRIPLINE_DATA to another`,
+    );
+  }
   const file = standaloneFile(dataDir);
   const mine: Standalone = { pid: process.pid, processBegan: processBegan(process.pid) ?? '', listening: null };
   for (let attempt = 0; ; attempt += 1) {
