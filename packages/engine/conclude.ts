@@ -1,9 +1,9 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact } from '@tripline/contracts/fact';
-import { type Confidence, confidences, type Evidence } from '@tripline/contracts/finding';
-import type { AnyRule, ConcludeContext, Conclusion, FindingDraft, RuleContext } from '@tripline/contracts/rule';
+import type { AnyRule, ConcludeContext, Conclusion, RuleContext } from '@tripline/contracts/rule';
 import { addObserved, type FactRow, isEmpty, watchersOf, withConcern } from './concerns.ts';
 import { type Frame, rememberMsOf } from './context.ts';
+import { draftOf } from './draft.ts';
 import { nameOfRule } from './keyed-state/keys.ts';
 import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
 import type { UndoLog } from './keyed-state/undo-log.ts';
@@ -35,8 +35,6 @@ type Looked = { fact: AnyFact; key: string; slot: Slot; watches: boolean };
 type Rests = { fact: string; key: string; events: readonly string[] };
 const nothingStands: SubjectRow = { standing: [], watches: [] };
 
-/** As many lines of evidence a finding tells, the first and the last. */
-const mostEvidence = 40;
 export type Concluding = ReturnType<typeof createConcluding>;
 
 /**
@@ -383,34 +381,6 @@ const restsOf = ({ because }: Conclusion): Rests[] => {
     .map(({ fact, key, events }) => ({ fact, key, events: [...events].sort() }))
     .sort((a, b) => compare(a.fact, b.fact) || compare(a.key, b.key));
 };
-
-/** @throws {Error} when it rests on nothing: then nobody could check it. */
-function draftOf(
-  { because, confidence = 'high', heldUntilMs: _, ...conclusion }: Conclusion,
-  isFlooded: boolean,
-): FindingDraft {
-  const lines = inOwnOrder(because.map(({ evidence }) => evidence));
-  const last = lines.at(-1);
-  if (last === undefined) throw new Error('a conclusion needs what it rests on (because)');
-  const sure = because.reduce((least, { trust }) => lowerOf(least, trust), confidence);
-  const half = mostEvidence / 2;
-  const evidence = lines.length > mostEvidence ? [...lines.slice(0, half), ...lines.slice(-half)] : lines;
-  return {
-    ...conclusion,
-    confidence: isFlooded ? lowerOf(sure, confidences[Math.max(0, confidences.indexOf(sure) - 1)]!) : sure,
-    evidence,
-    decidedBy: { eventId: last.eventId, time: last.time },
-  };
-}
-const lowerOf = (a: Confidence, b: Confidence): Confidence =>
-  confidences[Math.min(confidences.indexOf(a), confidences.indexOf(b))]!;
-
-/** Each event once, in order of its own time. */
-function inOwnOrder(lines: readonly Evidence[]): Evidence[] {
-  const once = new Map<string, Evidence>();
-  for (const line of lines) if (!once.has(line.eventId)) once.set(line.eventId, line);
-  return [...once.values()].sort((a, b) => Date.parse(a.time) - Date.parse(b.time) || compare(a.eventId, b.eventId));
-}
 
 const nameOf = ({ subject, occasion }: { subject: string; occasion: string }) => `${subject}\0${occasion}`;
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

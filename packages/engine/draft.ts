@@ -1,13 +1,23 @@
 import { createHash } from 'node:crypto';
 import type { LoggedEvent } from '@tripline/contracts/event';
-import { attackVersion, type Finding, findingSchema } from '@tripline/contracts/finding';
+import {
+  attackVersion,
+  type Confidence,
+  confidences,
+  type Evidence,
+  type Finding,
+  findingSchema,
+} from '@tripline/contracts/finding';
 import { intents } from '@tripline/contracts/response';
-import type { AnyRule, FindingDraft } from '@tripline/contracts/rule';
+import type { AnyRule, Conclusion, FindingDraft } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import type { z } from 'zod';
 import { findingId } from './finding-id.ts';
 
 const monthMs = 30 * 24 * 3_600_000;
+
+/** As many lines of evidence a finding tells, the first and the last. */
+const mostEvidence = 40;
 
 /** Where a finding is made: the event being judged, or null in `due`. */
 export type Occasion = { workspace: string; rule: AnyRule; event: LoggedEvent | null; nowMs: number };
@@ -19,6 +29,37 @@ export function identify(draft: { subject: string; occasion?: string }, at: Occa
   if (subject === '') throw new Error('a finding needs a subject');
   if (occasion === '') throw new Error('a finding from a timer needs an occasion');
   return { id: findingId({ workspace: at.workspace, rule: at.rule.id, subject, occasion }), subject, occasion };
+}
+
+/**
+ * The draft that a conclusion makes: never surer than its feeds, and less so where a bound was reached of what it rests on.
+ * @throws {Error} when it rests on nothing: then nobody could check it.
+ */
+export function draftOf(
+  { because, confidence = 'high', heldUntilMs: _, ...conclusion }: Conclusion,
+  isFlooded: boolean,
+): FindingDraft {
+  const lines = inOwnOrder(because.map(({ evidence }) => evidence));
+  const last = lines.at(-1);
+  if (last === undefined) throw new Error('a conclusion needs what it rests on (because)');
+  const sure = because.reduce((least, { trust }) => lowerOf(least, trust), confidence);
+  const half = mostEvidence / 2;
+  const evidence = lines.length > mostEvidence ? [...lines.slice(0, half), ...lines.slice(-half)] : lines;
+  return {
+    ...conclusion,
+    confidence: isFlooded ? lowerOf(sure, confidences[Math.max(0, confidences.indexOf(sure) - 1)]!) : sure,
+    evidence,
+    decidedBy: { eventId: last.eventId, time: last.time },
+  };
+}
+const lowerOf = (a: Confidence, b: Confidence): Confidence =>
+  confidences[Math.min(confidences.indexOf(a), confidences.indexOf(b))]!;
+
+/** Each event once, in order of its own time. */
+function inOwnOrder(lines: readonly Evidence[]): Evidence[] {
+  const once = new Map<string, Evidence>();
+  for (const line of lines) if (!once.has(line.eventId)) once.set(line.eventId, line);
+  return [...once.values()].sort((a, b) => Date.parse(a.time) - Date.parse(b.time) || (a.eventId < b.eventId ? -1 : 1));
 }
 
 /**

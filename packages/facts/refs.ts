@@ -19,6 +19,10 @@ import {
 
 const dayMs = 86_400_000;
 
+/** Whether it was there by `ms`; one that somebody makes later, by another's name, explains nothing of that. */
+export const isThere = ({ first, stood: found }: Ref, ms: number): boolean =>
+  (first !== undefined && parseTime(first.time) <= ms) || found.some((one) => parseTime(one.time) <= ms);
+
 const moveSchema = observedSchema.extend({
   /** Where it stood before and after; zeros where it did not exist. */
   before: z.string().optional(),

@@ -7,6 +7,7 @@ import { commits } from './commits.ts';
 import { type Ref, refs } from './refs.ts';
 import { isDefaultBranch, isProtectedBranch, type Repository, repositories } from './repositories.ts';
 import { isReviewed, type ReviewReader } from './reviewed.ts';
+import type { Attempt } from './runs.ts';
 import { type Account, changeKeyIn, commitKeyIn, namedRepository, refKeyIn } from './things.ts';
 import { memberKeysOf, writerKeyIn, writers } from './writers.ts';
 
@@ -33,6 +34,13 @@ export type Place = {
   /** Paths of workflows that use secrets, by an inventory. */
   secretWorkflows: readonly string[];
 };
+
+/** Whether the workflow of a run, or one that it calls, is known to use secrets: by an inventory, or by `more`, `owner/name/path` each. */
+export function usesSecrets({ path, referenced }: Attempt, place: Place, more: readonly string[]): boolean {
+  const paths = [`${place.name}/${path}`, ...referenced.map((one) => one.split('@', 1)[0]!)];
+  const secret = [...more, ...place.secretWorkflows.map((one) => `${place.name}/${one}`)];
+  return paths.some((one) => secret.includes(one));
+}
 
 /** `defaultBranch`: as the thing that is judged tells it. */
 export function placeOf(repositoryKey: string, name: string, defaultBranch: string | undefined, reads: Reads): Place {

@@ -185,6 +185,19 @@ export function differsInPlainJobs(before: Run | undefined, run: Run): boolean {
   });
 }
 
+/** A pull request's run that was given nothing but what every stranger's is: no secrets, no environment, no machine of one's own. Most are so. */
+export function isPlainPull(run: Run, { trigger, secrets, jobs }: Attempt): boolean {
+  return (
+    trigger?.startsWith('pull_request') === true &&
+    trigger !== 'pull_request_target' &&
+    secrets.length === 0 &&
+    run.deployments.length === 0 &&
+    jobs.every(({ environment, worker }) => environment === undefined && worker?.hosted !== false)
+  );
+}
+
+export const isPlainPulls = (run: Run): boolean => run.attempts.every((attempt) => isPlainPull(run, attempt));
+
 /** Every environment that jobs or deployments of the attempt name. */
 export function environmentsOf(run: Run, attempt: Attempt): string[] {
   const named = [

@@ -4,15 +4,17 @@ import { parseTime } from '@tripline/contracts/time';
 import { commits } from '@tripline/facts/commits';
 import { type Deployment, deployments } from '@tripline/facts/deployments';
 import { matches } from '@tripline/facts/ref-patterns';
-import { differsBeyondMoves, type Ref, refs } from '@tripline/facts/refs';
+import { differsBeyondMoves, isThere, type Ref, refs } from '@tripline/facts/refs';
 import { type Repository, repositories } from '@tripline/facts/repositories';
-import { type Place, placeOf, questionOf, reviewFacts, reviewReader } from '@tripline/facts/review-reader';
+import { type Place, placeOf, questionOf, reviewFacts, reviewReader, usesSecrets } from '@tripline/facts/review-reader';
 import * as review from '@tripline/facts/reviewed';
 import { isOwnMachine, runnerGroups } from '@tripline/facts/runner-groups';
 import {
   type Attempt,
   differsInPlainJobs,
   environmentsOf,
+  isPlainPull,
+  isPlainPulls,
   linesOf,
   nameInFindings,
   type Run,
@@ -49,7 +51,6 @@ type Texts = Record<'id' | 'name' | 'occasion' | 'revision' | 'repository', stri
 type Build = Texts & Pick<Attempt, 'heardMs' | 'ref'> & { attempt?: Attempt } & Deployed;
 /** `because` is made only where something is found. */
 type Deployed = { place: Place; by: Account | undefined; timeMs: number; because: () => Because[] };
-type Kind = { isPull: boolean; isTag: boolean };
 type Why = { what: string; seen?: readonly review.Seen[] };
 const noticePrefix = 'notice ';
 /** The provider stamps a push and the run that it sets off by two clocks. */
@@ -93,12 +94,11 @@ export const rule = defineRule<unknown, Settings>({
     uses: [runs, deployments, runnerGroups, ...reviewFacts],
     about: [runs, deployments, repositories],
     subjects({ fact, key, value, before }) {
-      // Asked with every event of the run itself, since what is protected is read and not watched, and may be told late.
+      // Asked with all that is learned of a run itself, since what is protected is read and not watched, and may be told late.
       if (fact === runs.id) {
         const [former, run] = [before as Run | undefined, value as Run];
-        // Of what was a plain pull request's and is one still, nothing stood and nothing will.
-        const isPlain = isPlainPulls(run) && (former === undefined || isPlainPulls(former));
-        return isPlain || differsInPlainJobs(former, run) ? [] : [key];
+        const staysPlain = isPlainPulls(run) && (former === undefined || isPlainPulls(former));
+        return staysPlain || differsInPlainJobs(former, run) ? [] : [key];
       }
       if (fact === deployments.id) return [key];
       const isAsked = fact === repositories.id && ((value as Repository | undefined)?.asked.length ?? 0) > 0;
@@ -118,19 +118,6 @@ export const rule = defineRule<unknown, Settings>({
     },
   },
 });
-
-/** A pull request's run that was given nothing that `reasonOf` asks for: most are, and nothing else need be known of them. */
-function isPlainPull(run: Run, { trigger, secrets, jobs }: Attempt): boolean {
-  return (
-    trigger?.startsWith('pull_request') === true &&
-    trigger !== 'pull_request_target' &&
-    secrets.length === 0 &&
-    run.deployments.length === 0 &&
-    jobs.every(({ environment, worker }) => environment === undefined && worker?.hosted !== false)
-  );
-}
-
-const isPlainPulls = (run: Run): boolean => run.attempts.every((attempt) => isPlainPull(run, attempt));
 
 function buildOf(key: string, run: Run, attempt: Attempt, context: Context): Build {
   const { repository } = run;
@@ -208,7 +195,6 @@ function judge(build: Build, context: Context): Conclusion[] {
 }
 
 function deployed({ environments }: Build, { settings }: Context): Why | undefined {
-  if (environments.length === 0) return undefined;
   const judged = environments.filter((one) => !settings.exemptEnvironments.some((pattern) => matches(pattern, one)));
   return judged.length === 0 ? undefined : { what: `a deployment to ${judged.slice(0, 10).join(', ')}` };
 }
@@ -217,7 +203,7 @@ function deployed({ environments }: Build, { settings }: Context): Why | undefin
 function reasonOf(
   build: Build,
   attempt: Attempt,
-  of: Kind,
+  of: { isPull: boolean; isTag: boolean },
   reader: review.ReviewReader,
   context: Context,
 ): Why | undefined {
@@ -231,7 +217,7 @@ function reasonOf(
     // A pull_request run of a fork gets no secrets; pull_request_target does, whoever opened it and from wherever.
     const isGiven =
       attempt.secrets.length > 0 ||
-      (attempt.trigger === 'pull_request_target' && usesSecrets(attempt, place, settings));
+      (attempt.trigger === 'pull_request_target' && usesSecrets(attempt, place, settings.secretWorkflows));
     if (isGiven && !may.includes('secrets')) return { what: 'a pull request run that was given secrets' };
     if (deploys !== undefined && !may.includes('environment')) return { what: `a pull request’s, and ${deploys.what}` };
     const isOnOwn = attempt.jobs.some(({ worker }) => isOwnMachine(worker, place.key, context.read));
@@ -246,21 +232,12 @@ function reasonOf(
   const isBranch = place.branch(ref).some((one) => isThere(one, build.timeMs + clockMs));
   if (!isBranch) return { what: `a build of ${ref}, which is no branch that was ever heard of` };
   // Branches build all day; one that rewrites the workflow which holds the secrets is after the secrets.
-  const changed = usesSecrets(attempt, place, settings) ? review.ciPathsBeneath(build.revision, reader) : undefined;
+  const changed = usesSecrets(attempt, place, settings.secretWorkflows)
+    ? review.ciPathsBeneath(build.revision, reader)
+    : undefined;
   if (changed === undefined || changed.paths.length === 0) return undefined;
   return { what: `a run with secrets whose CI files were changed on the way to ${ref}`, seen: changed.seen };
 }
-
-/** Whether its workflow, or one that it calls, is known to use secrets. */
-function usesSecrets(attempt: Attempt, place: Place, settings: Settings): boolean {
-  const paths = [`${place.name}/${attempt.path}`, ...attempt.referenced.map((path) => path.split('@', 1)[0]!)];
-  const secret = [...settings.secretWorkflows, ...place.secretWorkflows.map((path) => `${place.name}/${path}`)];
-  return paths.some((path) => secret.includes(path));
-}
-
-/** Whether it was a branch by then; one that somebody makes later, by a tag's name, explains no tag. */
-const isThere = ({ first, stood }: Ref, ms: number): boolean =>
-  (first !== undefined && parseTime(first.time) <= ms) || stood.some((one) => parseTime(one.time) <= ms);
 
 function found({ place, revision, attempt, ...build }: Build, verdict: review.ReviewVerdict, why: Why): Conclusion {
   const { provider, instance, name, id: repositoryId } = place;
