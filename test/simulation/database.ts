@@ -100,6 +100,16 @@ export function createSimulatedDatabase(options: {
   const abandoned = new Set<Session>();
   /** Those that wait for a lock, in the order in which they began to. */
   const blocked = new Set<Running>();
+  /** Those of them whose backends are stopped at this moment. */
+  const stopped = new Set<Running>();
+  function stop(one: Running): void {
+    stopped.add(one);
+    signal(one, 'SIGSTOP');
+  }
+  function goOn(one: Running): void {
+    stopped.delete(one);
+    signal(one, 'SIGCONT');
+  }
   /** The server's own life: it outlives every process. */
   const postgres = world.begin('postgres');
   let clockMs = -1;
@@ -152,21 +162,21 @@ export function createSimulatedDatabase(options: {
     await tellTime();
     session.busy = true;
     session.client ??= server.warm.pop() ?? (await server.connect());
-    for (const one of blocked) signal(one, 'SIGSTOP');
+    for (const one of blocked) stop(one);
     try {
       const done = session.client.query(prepared(text, values)) as unknown as Promise<pg.QueryResult>;
       const one = running(session, done);
       if (await waitsForLock(one)) {
         world.trace('  … waits for a lock');
         blocked.add(one);
-        signal(one, 'SIGSTOP');
+        stop(one);
       }
       noteTransaction(session, typeof text === 'string' ? text : text.text);
       await wakeUnblocked();
       return { done };
     } finally {
       // None is left stopped for longer, or a simulation that is killed would leave a server that cannot end.
-      for (const one of blocked) signal(one, 'SIGCONT');
+      for (const one of blocked) goOn(one);
     }
   }
 
@@ -200,11 +210,31 @@ export function createSimulatedDatabase(options: {
 
   /** Whom each statement's backend waits for, by process ids. */
   async function readBlockers(statements: readonly Running[]): Promise<Map<number, number[]>> {
-    const { rows } = await server.observer.query<{ pid: number; blockers: number[] }>(
+    const { rows } = await observe<{ pid: number; blockers: number[] }>(
       'SELECT pid, pg_blocking_pids(pid) AS blockers FROM unnest($1::int[]) AS pid',
       [statements.map(({ session }) => pidOf(session))],
     );
     return new Map(rows.map(({ pid, blockers }) => [pid, blockers]));
+  }
+
+  /**
+   * Asks beside all that runs. A backend that was stopped while it looked for circles of waiting holds what the answer needs: it
+   * goes on for a moment then.
+   */
+  async function observe<Row extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<pg.QueryResult<Row>> {
+    const answer = server.observer.query<Row>(text, values);
+    let isDone = false;
+    const done = answer.then(noop, noop).then(() => {
+      isDone = true;
+    });
+    for (;;) {
+      await Promise.race([done, pauseMs(heldUpMs)]);
+      if (isDone) return await answer;
+      const those = [...stopped];
+      for (const one of those) goOn(one);
+      await pauseMs(2);
+      for (const one of those) stop(one);
+    }
   }
 
   /**
@@ -216,8 +246,8 @@ export function createSimulatedDatabase(options: {
       const blockers = await readBlockers([...blocked]);
       const free = [...blocked].find(({ session }) => blockers.get(pidOf(session))!.length === 0);
       if (free === undefined) return;
-      signal(free, 'SIGCONT');
-      if (await waitsForLock(free)) signal(free, 'SIGSTOP');
+      goOn(free);
+      if (await waitsForLock(free)) stop(free);
       else blocked.delete(free);
       await world.settle();
     }
@@ -346,6 +376,8 @@ function prepared(of: string | { text: string; values?: unknown[] }, values?: un
   return { text: query.text, values: query.values, name };
 }
 
+/** The observer is answered within milliseconds, unless something is held that it needs. */
+const heldUpMs = 200;
 const noop = () => {};
 /** Whether who waits for whom leads from a process back to itself. */
 function isCircle(pid: number, blockers: ReadonlyMap<number, readonly number[]>): boolean {
@@ -361,7 +393,7 @@ function isCircle(pid: number, blockers: ReadonlyMap<number, readonly number[]>)
   return false;
 }
 
-/** A backend that waits for a lock holds nothing by which stopping it would keep the server itself. */
+/** A backend that waits for a lock holds nothing by which stopping it would keep the server itself, but for moments: see `observe`. */
 const signal = ({ session }: Running, name: 'SIGSTOP' | 'SIGCONT') => process.kill(pidOf(session), name);
 const pidOf = ({ client }: Session) => (client as unknown as { processID: number }).processID;
 const realSetTimeout = globalThis.setTimeout;

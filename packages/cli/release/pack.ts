@@ -111,8 +111,8 @@ function pagesReached(from: readonly string[]): string[] {
   for (let page = open.pop(); page !== undefined; page = open.pop()) {
     if (found.has(page)) continue;
     found.add(page);
-    for (const [, target] of read(page).matchAll(/\]\(([^)#:\s]+\.md)(?:#[^)]*)?\)/g)) {
-      open.push(posix.join(posix.dirname(page), target!));
+    for (const [, target] of read(page).matchAll(/\]\(([^()#:\s[\]]+)(?:#[^()]*)?\)/g)) {
+      if (target!.endsWith('.md')) open.push(posix.join(posix.dirname(page), target!));
     }
   }
   return [...found].sort();
