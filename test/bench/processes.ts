@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePorts } from '../../packages/testing/ports.ts';
 
 export const root = join(import.meta.dirname, '../..');
 export const tripline = join(root, 'packages/cli/tripline.mjs');
@@ -47,9 +47,6 @@ export async function answers(url: string, contestant: Contestant, patienceMs = 
 }
 
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  const [port] = await freePorts(1);
+  return port!;
 }

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { type Db, openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
 import pg from 'pg';
+import { isCircle } from './circle.ts';
 import type { Mutant } from './mutants.ts';
 import type { Life, World } from './world.ts';
 
@@ -379,20 +380,6 @@ function prepared(of: string | { text: string; values?: unknown[] }, values?: un
 /** The observer is answered within milliseconds, unless something is held that it needs. */
 const heldUpMs = 200;
 const noop = () => {};
-/** Whether who waits for whom leads from a process back to itself. */
-function isCircle(pid: number, blockers: ReadonlyMap<number, readonly number[]>): boolean {
-  const met = new Set<number>();
-  const open = [pid];
-  for (let one = open.pop(); one !== undefined; one = open.pop()) {
-    for (const blocker of blockers.get(one) ?? []) {
-      if (blocker === pid) return true;
-      if (!met.has(blocker)) open.push(blocker);
-      met.add(blocker);
-    }
-  }
-  return false;
-}
-
 /** A backend that waits for a lock holds nothing by which stopping it would keep the server itself, but for moments: see `observe`. */
 const signal = ({ session }: Running, name: 'SIGSTOP' | 'SIGCONT') => process.kill(pidOf(session), name);
 const pidOf = ({ client }: Session) => (client as unknown as { processID: number }).processID;
