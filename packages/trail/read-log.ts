@@ -1,16 +1,8 @@
 import type { Db } from '@tripline/db/database';
+import type { TrailRecord } from './trail.ts';
 
 /** A record of a topic as the trail keeps it. */
-export type KeptRecord = {
-  topic: string;
-  partition: number;
-  offset: number;
-  /** ms since the epoch. */
-  appendedAtMs: number;
-  key: string;
-  headers: Record<string, string>;
-  value: Buffer | null;
-};
+export type KeptRecord = Omit<TrailRecord, 'fault'>;
 
 const atOnce = 2000;
 
