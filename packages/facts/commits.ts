@@ -2,6 +2,7 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventType, eventIs, isEvent, type LoggedEvent } from '@tripline/contracts/event';
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
+import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { isEarlier, keepEarliest } from './earliest.ts';
@@ -73,6 +74,10 @@ export const commitSchema = z.object({
 });
 export type Commit = z.infer<typeof commitSchema>;
 export type Push = z.infer<typeof pushSchema>;
+/** Whether it was tagged as `name` by `ms` of the provider's time. */
+export const isTaggedAs = (name: string | undefined, commit: Commit | undefined, ms: number): boolean =>
+  commit?.pushes.some(({ type, ref, time }) => type === 'tag' && ref === name && parseTime(time) <= ms) === true;
+
 const nothing: Commit = { pushes: [], changes: [], groups: [], built: [], answers: [] };
 
 const nameOfPush = ({ type, ref, tip }: Push): string => `${type} ${ref} ${tip}`;

@@ -6,6 +6,7 @@ import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
+import type { Build } from './runs.ts';
 import { accountSchema, repositoryKeyOf, senderOf } from './things.ts';
 
 const dayMs = 86_400_000;
@@ -58,5 +59,17 @@ function learn(known: Deployment | undefined, event: LoggedEvent, at: LearnConte
     heardMs: known?.heardMs ?? at.nowMs,
     ...(ref === undefined ? {} : { ref: clip(ref, 300) }),
     ...(by === undefined ? {} : { by }),
+  };
+}
+
+/** What it built, by the fact's key. */
+export function buildByDeployment(key: string, deployment: Deployment): Build {
+  const { repository, environment, by, revision, ref, heardMs } = deployment;
+  const id = key.slice(key.lastIndexOf('^') + 1);
+  const what = `${by?.login ?? 'Somebody'} deployed ${revision.slice(0, 12)} to ${environment}`;
+  return {
+    ...{ id, repository, name: `A deployment to ${environment}`, occasion: `deployment ${id}` },
+    ...{ revision, ref, by, heardMs, timeMs: parseTime(deployment.time), environments: [environment] },
+    lines: () => [{ fact: deployments, key, observed: deployment, what }],
   };
 }

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import type { LookUp } from '@tripline/contracts/job';
 import type { ConcludeContext } from '@tripline/contracts/rule';
 import { parseTime } from '@tripline/contracts/time';
+import { z } from 'zod';
 import { changes } from './changes.ts';
 import { commits } from './commits.ts';
 import { type Ref, refs } from './refs.ts';
 import { isDefaultBranch, isProtectedBranch, type Repository, repositories } from './repositories.ts';
-import { isReviewed, type ReviewReader } from './reviewed.ts';
+import { isReviewed, isReviewedBuild, isReviewedHead, type ReviewReader, type ReviewVerdict } from './reviewed.ts';
 import type { Attempt } from './runs.ts';
 import { type Account, changeKeyIn, commitKeyIn, namedRepository, refKeyIn } from './things.ts';
 import { memberKeysOf, writerKeyIn, writers } from './writers.ts';
@@ -92,11 +93,18 @@ function partsOf(repositoryKey: string): [provider: string, instance: string, id
   return [repositoryKey.slice(0, first), repositoryKey.slice(first + 1, second), repositoryKey.slice(second + 1)];
 }
 
-/** Whom a house excepts, each as `login:id`, or an app as `name[bot]`. */
-export type ReviewHouse = {
-  exemptActors: readonly string[];
-  mergeBots: readonly { account: string; approves: boolean }[];
+const formOfAccount = 'an account as `login:id`, since a login can change hands, or an app as `name[bot]`';
+const account = z.string().regex(/^(?:[^\s:]+:\d+|[^\s:]+\[bot\])$/, formOfAccount);
+/** Settings of every rule that asks for reviews: whom a house excepts, each as `login:id`, or an app as `name[bot]`. */
+export const reviewHouse = {
+  /** Accounts whose own work needs no review, such as a release bot: what they author and push, whoever merges it. */
+  exemptActors: z.array(account).default([]),
+  /** Accounts whose merges count as the provider's own, such as bors. `approves`: they merge only what was approved in a way of their own, by comments. */
+  mergeBots: z.array(z.strictObject({ account, approves: z.boolean().default(false) })).default([]),
 };
+type ReviewHouse = Readonly<z.output<z.ZodObject<typeof reviewHouse>>>;
+/** A house without exceptions. */
+export const noHouse: ReviewHouse = { exemptActors: [], mergeBots: [] };
 
 /** So soon after a merge an answer says who could write when it was made. */
 const refusedWithinMs = 86_400_000;
@@ -156,6 +164,35 @@ function onceEach<T>(read: (id: string) => T): (id: string) => T {
   };
 }
 
+/** Whether a commit was reviewed, and whether what is yet to be received may explain it. */
+export type Acceptance = ReviewVerdict & {
+  /** People work by changes there, so its merge may be on its way, and the provider has not answered about it. */
+  mayBeExplained: boolean;
+};
+
+/**
+ * Whether a commit is reviewed as what it is: `landed` on the branch that `reader` is of; `built`, with all that came in since
+ * the last build; or a `head`, of a change or of a merge queue's group. What is not known to be is asked of the provider.
+ */
+export function acceptanceOf(
+  revision: string,
+  as: 'landed' | 'built' | 'head',
+  place: Place,
+  reader: ReviewReader,
+  { lookUp }: Pick<ConcludeContext<unknown>, 'lookUp'>,
+): Acceptance {
+  const { into } = reader;
+  let verdict =
+    into !== undefined && as !== 'landed' ? isReviewedBuild(revision, into, reader) : isReviewed(revision, reader);
+  if (as === 'head' && verdict.is !== 'reviewed') verdict = isReviewedHead(revision, reader);
+  const isAnswered = reader.commit(verdict.revision)?.answers.some((answer) => answer.found) === true;
+  if (verdict.is === 'reviewed' || isAnswered) return { ...verdict, mayBeExplained: false };
+  const base = into ?? place.defaultBranch;
+  const mayBeExplained = base !== undefined && place.branch(base).some(({ changesMs }) => changesMs !== undefined);
+  if (verdict.is === 'unknown' || mayBeExplained) lookUp(questionOf(place, verdict.revision));
+  return { ...verdict, mayBeExplained };
+}
+
 /** One question a commit: its id is made of what is asked. */
 export function questionOf({ name, id }: Pick<Place, 'name' | 'id'>, revision: string): LookUp {
   const which = id === undefined ? {} : { repositoryId: id };
@@ -171,6 +208,6 @@ export function isKnownReviewed(
   reads: Reads,
 ) {
   const place = placeOf(key, repository, undefined, reads);
-  const reader = reviewReader(place, landed.branch, reads, { exemptActors: [], mergeBots: [] });
+  const reader = reviewReader(place, landed.branch, reads, noHouse);
   return isReviewed(landed.revision, reader).is === 'reviewed';
 }

@@ -1,6 +1,6 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventType, eventIs, type LoggedEvent } from '@tripline/contracts/event';
-import type { Fact, LearnContext, Observed } from '@tripline/contracts/fact';
+import type { AnyFact, Fact, LearnContext, Observed } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
@@ -144,8 +144,49 @@ const deployments: Bound<Run['deployments'][number]> = {
 };
 const mostListed = 100;
 
+/** What was built or deployed at one moment, whichever fact tells of it: an attempt of a run, or a deployment that no run made. */
+export type Build = {
+  /** Of the run or the deployment. */
+  id: string;
+  /** The repository, as findings call it. */
+  repository: string;
+  /** What ran, in words. */
+  name: string;
+  /** What tells two builds of one commit apart. */
+  occasion: string;
+  revision: string;
+  ref: string | undefined;
+  by: Account | undefined;
+  timeMs: number;
+  heardMs: number;
+  environments: readonly string[];
+  /** What there is to tell of it, in words; made only where something is found. */
+  lines: () => { fact: AnyFact; key: string; observed: Observed; what: string }[];
+  attempt?: Attempt;
+};
+
+/** `key`: the run's. */
+export function buildOf(key: string, run: Run, attempt: Attempt): Build {
+  const { name, path, ref, heardMs, actor, revision = '' } = attempt;
+  // Written out: it is made for every run that is judged, and to spread objects costs more than the rest of it.
+  return {
+    id: run.id,
+    repository: nameInFindings(run),
+    name: name ?? path ?? 'A workflow',
+    occasion: `${run.id}/${attempt.attempt}`,
+    revision,
+    ref,
+    by: actor,
+    timeMs: parseTime(attempt.time),
+    heardMs,
+    environments: environmentsOf(run, attempt),
+    lines: () => linesOf(run, attempt).map((line) => ({ ...line, fact: runs, key })),
+    attempt,
+  };
+}
+
 /** Machines of one's own and environments: what there is to tell of an attempt beside what set it off, in words. */
-export function linesOf(run: Run, attempt: Attempt): { observed: Observed; what: string }[] {
+function linesOf(run: Run, attempt: Attempt): { observed: Observed; what: string }[] {
   const { name, path, ref, trigger, actor } = attempt;
   const by = actor === undefined ? '' : `, set off by ${actor.login}`;
   const jobs = attempt.jobs.filter(tells).map((job) => {
@@ -166,10 +207,15 @@ export function linesOf(run: Run, attempt: Attempt): { observed: Observed; what:
 }
 
 /**
- * Whether nothing was learned but what ran on machines of the provider's without an environment: most of what is received of a
- * run, and nothing that `linesOf` or `environmentsOf` tell.
+ * Whether something was learned that a build of the run tells. Most runs are of pull requests and were given nothing, and most
+ * of what is received of the others is of jobs that say nothing.
  */
-export function differsInPlainJobs(before: Run | undefined, run: Run): boolean {
+export function differsInBuilds(before: Run | undefined, run: Run): boolean {
+  const staysPlain = isPlainPulls(run) && (before === undefined || isPlainPulls(before));
+  return !staysPlain && !differsInPlainJobs(before, run);
+}
+/** Whether it is but what ran on machines of the provider's without an environment. */
+function differsInPlainJobs(before: Run | undefined, run: Run): boolean {
   if (before?.repository !== run.repository || before.deployments !== run.deployments) return false;
   if (before.attempts.length !== run.attempts.length) return false;
   return run.attempts.every((attempt, place) => {
@@ -196,10 +242,10 @@ export function isPlainPull(run: Run, { trigger, secrets, jobs }: Attempt): bool
   );
 }
 
-export const isPlainPulls = (run: Run): boolean => run.attempts.every((attempt) => isPlainPull(run, attempt));
+const isPlainPulls = (run: Run): boolean => run.attempts.every((attempt) => isPlainPull(run, attempt));
 
 /** Every environment that jobs or deployments of the attempt name. */
-export function environmentsOf(run: Run, attempt: Attempt): string[] {
+function environmentsOf(run: Run, attempt: Attempt): string[] {
   const named = [
     ...attempt.jobs.flatMap(({ environment }) => environment ?? []),
     ...run.deployments.map((one) => one.environment),

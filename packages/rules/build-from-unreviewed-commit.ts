@@ -1,36 +1,29 @@
-import { type Because, type ConcludeContext, type Conclusion, defineRule } from '@tripline/contracts/rule';
+import { type ConcludeContext, type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
-import { parseTime } from '@tripline/contracts/time';
-import { commits } from '@tripline/facts/commits';
-import { type Deployment, deployments } from '@tripline/facts/deployments';
+import { commits, isTaggedAs } from '@tripline/facts/commits';
+import { buildByDeployment, deployments } from '@tripline/facts/deployments';
 import { matches } from '@tripline/facts/ref-patterns';
 import { differsBeyondMoves, isThere, type Ref, refs } from '@tripline/facts/refs';
 import { type Repository, repositories } from '@tripline/facts/repositories';
-import { type Place, placeOf, questionOf, reviewFacts, reviewReader, usesSecrets } from '@tripline/facts/review-reader';
+import {
+  acceptanceOf,
+  type Place,
+  placeOf,
+  reviewFacts,
+  reviewHouse,
+  reviewReader,
+  usesSecrets,
+} from '@tripline/facts/review-reader';
 import * as review from '@tripline/facts/reviewed';
 import { isOwnMachine, runnerGroups } from '@tripline/facts/runner-groups';
-import {
-  type Attempt,
-  differsInPlainJobs,
-  environmentsOf,
-  isPlainPull,
-  isPlainPulls,
-  linesOf,
-  nameInFindings,
-  type Run,
-  runs,
-} from '@tripline/facts/runs';
-import { type Account, commitKeyIn, entityOf, personOf, runKeyIn } from '@tripline/facts/things';
+import { type Attempt, type Build, buildOf, differsInBuilds, isPlainPull, type Run, runs } from '@tripline/facts/runs';
+import { commitKeyIn, entityOf, personOf, runKeyIn } from '@tripline/facts/things';
 import { z } from 'zod';
+import { targetOf } from './builders/seen.ts';
 import { shortSha } from './evidence.ts';
 
-const formOfAccount = 'an account as `login:id`, since a login can change hands, or an app as `name[bot]`';
-const account = z.string().regex(/^(?:[^\s:]+:\d+|[^\s:]+\[bot\])$/, formOfAccount);
 const settings = z.strictObject({
-  /** Accounts whose own work needs no review, such as a release bot: what they author and push, whoever merges it. */
-  exemptActors: z.array(account).default([]),
-  /** Accounts whose merges count as the provider's own, such as bors. `approves`: they merge only what was approved in a way of their own, by comments. */
-  mergeBots: z.array(z.strictObject({ account, approves: z.boolean().default(false) })).default([]),
+  ...reviewHouse,
   /** Patterns of branches on which nothing is judged, as GitHub reads them; of tags with `refs/tags/` before. */
   exemptRefs: z.array(z.string()).default([]),
   /** Environments that anybody may deploy to, such as `preview-*`. */
@@ -44,13 +37,6 @@ const settings = z.strictObject({
 });
 type Settings = z.output<typeof settings>;
 type Context = ConcludeContext<Settings>;
-type Texts = Record<'id' | 'name' | 'occasion' | 'revision' | 'repository', string> & {
-  environments: readonly string[];
-};
-/** What is built or deployed. `attempt` is absent for a deployment that no run made. */
-type Build = Texts & Pick<Attempt, 'heardMs' | 'ref'> & { attempt?: Attempt } & Deployed;
-/** `because` is made only where something is found. */
-type Deployed = { place: Place; by: Account | undefined; timeMs: number; because: () => Because[] };
 type Why = { what: string; seen?: readonly review.Seen[] };
 const noticePrefix = 'notice ';
 /** The provider stamps a push and the run that it sets off by two clocks. */
@@ -95,11 +81,7 @@ export const rule = defineRule<unknown, Settings>({
     about: [runs, deployments, repositories],
     subjects({ fact, key, value, before }) {
       // Asked with all that is learned of a run itself, since what is protected is read and not watched, and may be told late.
-      if (fact === runs.id) {
-        const [former, run] = [before as Run | undefined, value as Run];
-        const staysPlain = isPlainPulls(run) && (former === undefined || isPlainPulls(former));
-        return staysPlain || differsInPlainJobs(former, run) ? [] : [key];
-      }
+      if (fact === runs.id) return differsInBuilds(before as Run | undefined, value as Run) ? [key] : [];
       if (fact === deployments.id) return [key];
       const isAsked = fact === repositories.id && ((value as Repository | undefined)?.asked.length ?? 0) > 0;
       return isAsked ? [noticePrefix + key] : [];
@@ -109,53 +91,24 @@ export const rule = defineRule<unknown, Settings>({
     conclude(subject, context) {
       if (subject.startsWith(noticePrefix)) return notice(subject.slice(noticePrefix.length), context);
       const run = subject.includes('#') ? context.read(runs, subject) : undefined;
-      if (run !== undefined)
-        return run.attempts.flatMap((attempt) =>
-          isPlainPull(run, attempt) ? [] : judge(buildOf(subject, run, attempt, context), context),
-        );
+      if (run !== undefined) {
+        const [key, { name, defaultBranch }] = [subject.slice(0, subject.lastIndexOf('#')), run.repository];
+        return run.attempts.flatMap((attempt) => {
+          if (isPlainPull(run, attempt)) return [];
+          return judge(buildOf(subject, run, attempt), placeOf(key, name, defaultBranch, context), context);
+        });
+      }
       const deployment = subject.includes('^') ? context.read(deployments, subject) : undefined;
-      return deployment === undefined ? [] : judge(deploymentOf(subject, deployment, context), context);
+      if (deployment === undefined) return [];
+      const key = subject.slice(0, subject.lastIndexOf('^'));
+      const place = placeOf(key, deployment.repository, undefined, context);
+      return judge(buildByDeployment(subject, deployment), place, context);
     },
   },
 });
 
-function buildOf(key: string, run: Run, attempt: Attempt, context: Context): Build {
-  const { repository } = run;
-  const { name, path, ref, heardMs, actor, revision = '' } = attempt;
-  // Written out: it is made for every run that is judged, and to spread objects costs more than the rest of it.
-  return {
-    place: placeOf(key.slice(0, key.lastIndexOf('#')), repository.name, repository.defaultBranch, context),
-    repository: nameInFindings(run),
-    id: run.id,
-    name: name ?? path ?? 'A workflow',
-    occasion: `${run.id}/${attempt.attempt}`,
-    revision,
-    ref,
-    heardMs,
-    by: actor,
-    attempt,
-    environments: environmentsOf(run, attempt),
-    timeMs: parseTime(attempt.time),
-    because: () => linesOf(run, attempt).map((line) => review.becauseOf({ ...line, fact: runs, key })),
-  };
-}
-
-function deploymentOf(key: string, deployment: Deployment, context: Context): Build {
-  const { environment, by, revision, ref, heardMs } = deployment;
-  const place = placeOf(key.slice(0, key.lastIndexOf('^')), deployment.repository, undefined, context);
-  const id = key.slice(key.lastIndexOf('^') + 1);
-  const what = () => `${by?.login ?? 'Somebody'} deployed ${shortSha(revision)} to ${environment}`;
-  return {
-    repository: deployment.repository,
-    ...{ place, id, name: `A deployment to ${environment}`, occasion: `deployment ${id}` },
-    ...{ revision, ref, heardMs, by, environments: [environment] },
-    timeMs: parseTime(deployment.time),
-    because: () => [review.becauseOf({ fact: deployments, key, observed: deployment, what: what() })],
-  };
-}
-
-function judge(build: Build, context: Context): Conclusion[] {
-  const { place, revision, attempt, ref, timeMs } = build;
+function judge(build: Build, place: Place, context: Context): Conclusion[] {
+  const { revision, attempt, ref, timeMs } = build;
   const holdUntilMs = build.heardMs + context.settings.holdMs;
   if (/^0*$/.test(revision)) return [];
   // Whether it is a pull request's is said by the run's own event, which may be on its way.
@@ -164,34 +117,27 @@ function judge(build: Build, context: Context): Conclusion[] {
     return [];
   }
   const isPull = attempt?.trigger?.startsWith('pull_request') === true;
-  const pushes = context.watch(commits, commitKeyIn(place.key, revision))?.pushes ?? [];
-  const isTag =
-    attempt?.trigger === 'release' ||
-    // What is pushed later must not make it another ref's.
-    pushes.some((push) => push.type === 'tag' && push.ref === ref && parseTime(push.time) <= timeMs + clockMs);
+  const commit = context.watch(commits, commitKeyIn(place.key, revision));
+  // What is pushed later must not make it another ref's.
+  const isTag = attempt?.trigger === 'release' || isTaggedAs(ref, commit, timeMs + clockMs);
   const isOwn = attempt !== undefined && !isPull && attempt.fork !== true && ref !== undefined && !isTag;
   const into = isOwn && place.isProtected(ref, timeMs) ? ref : undefined;
   const reader = reviewReader(place, into, context, context.settings, timeMs);
   const why =
-    attempt === undefined ? deployed(build, context) : reasonOf(build, attempt, { isPull, isTag }, reader, context);
+    attempt === undefined
+      ? deployed(build, context)
+      : reasonOf(build, attempt, place, { isPull, isTag }, reader, context);
   if (why === undefined) return [];
-  let verdict = into ? review.isReviewedBuild(revision, into, reader) : review.isReviewed(revision, reader);
   const isOfHead = isPull || attempt?.trigger === 'merge_group';
-  if (isOfHead && verdict.is !== 'reviewed') verdict = review.isReviewedHead(revision, reader);
+  const verdict = acceptanceOf(revision, isOfHead ? 'head' : 'built', place, reader, context);
   if (verdict.is === 'reviewed') {
     context.explain(verdict.why);
     return [];
   }
-  const isAnswered = reader.commit(verdict.revision)?.answers.some((answer) => answer.found) === true;
-  const base = into ?? place.defaultBranch;
-  const mayBeExplained = base !== undefined && place.branch(base).some(({ changesMs }) => changesMs !== undefined);
-  if (!isAnswered && (verdict.is === 'unknown' || mayBeExplained)) context.lookUp(questionOf(place, verdict.revision));
-  if (verdict.is === 'unknown') {
-    // What strangers do has nothing found, and takes nothing back.
-    return verdict.isCrowded ? [{ ...found(build, verdict, why), heldUntilMs: Number.POSITIVE_INFINITY }] : [];
-  }
-  const isHeld = !isAnswered && mayBeExplained;
-  return [{ ...found(build, verdict, why), ...(isHeld ? { heldUntilMs: holdUntilMs } : {}) }];
+  // What strangers do has nothing found, and takes nothing back.
+  if (verdict.is === 'unknown' && !verdict.isCrowded) return [];
+  const heldUntilMs = verdict.is === 'unknown' ? Number.POSITIVE_INFINITY : verdict.mayBeExplained ? holdUntilMs : 0;
+  return [{ ...found(build, place, verdict, why), heldUntilMs }];
 }
 
 function deployed({ environments }: Build, { settings }: Context): Why | undefined {
@@ -203,12 +149,12 @@ function deployed({ environments }: Build, { settings }: Context): Why | undefin
 function reasonOf(
   build: Build,
   attempt: Attempt,
-  of: { isPull: boolean; isTag: boolean },
+  place: Place,
+  { isPull, isTag }: { isPull: boolean; isTag: boolean },
   reader: review.ReviewReader,
   context: Context,
 ): Why | undefined {
-  const { place, ref = '' } = build;
-  const { isPull, isTag } = of;
+  const { ref = '' } = build;
   const { settings } = context;
   if (settings.exemptRefs.some((one) => matches(one, isTag ? `refs/tags/${ref}` : ref))) return undefined;
   const deploys = deployed(build, context);
@@ -239,20 +185,18 @@ function reasonOf(
   return { what: `a run with secrets whose CI files were changed on the way to ${ref}`, seen: changed.seen };
 }
 
-function found({ place, revision, attempt, ...build }: Build, verdict: review.ReviewVerdict, why: Why): Conclusion {
-  const { provider, instance, name, id: repositoryId } = place;
-  const { repository } = build;
+function found(build: Build, place: Place, verdict: review.ReviewVerdict, why: Why): Conclusion {
+  const { repository, revision, attempt } = build;
   const who = verdict.seen.findLast(({ by }) => by !== undefined)?.by ?? build.by;
   const isDynamic = attempt?.trigger === 'dynamic' || attempt?.path?.startsWith('dynamic/') === true;
   const what = attempt === undefined ? 'This' : `Run ${build.id} (attempt ${attempt.attempt})`;
-  const target = { provider, instance, repository: name, ...(repositoryId === undefined ? {} : { repositoryId }) };
   return {
     subject: `${repository}@${revision}`,
     occasion: build.occasion,
     title: clip(`${build.name} ran on ${repository} at ${shortSha(revision)}, which nobody else reviewed`, 300),
     summary: `${shortSha(verdict.revision)} is not reviewed: ${verdict.why}. ${what} is ${why.what}${isDynamic ? ', by an automation of the provider’s own' : ''}.`,
     ...(isDynamic ? { severity: 'low' as const } : {}),
-    because: [...build.because(), ...[...verdict.seen, ...(why.seen ?? [])].map(review.becauseOf)],
+    because: [...build.lines(), ...verdict.seen, ...(why.seen ?? [])].map(review.becauseOf),
     entities: [
       entityOf('commit', `${repository}@${revision}`, commitKeyIn(place.key, revision)),
       ...(attempt === undefined ? [] : [entityOf('run', `${repository}#${build.id}`, runKeyIn(place.key, build.id))]),
@@ -260,7 +204,10 @@ function found({ place, revision, attempt, ...build }: Build, verdict: review.Re
       ...build.environments.slice(0, 10).map((name) => entityOf('environment', name)),
       ...(who === undefined ? [] : [personOf(who, place.key)]),
     ],
-    response: attempt === undefined || isDynamic ? [] : [{ action: 'stop-run', ...target, runId: build.id }],
+    response:
+      attempt === undefined || isDynamic
+        ? []
+        : [{ action: 'stop-run', ...targetOf(place, place.key), runId: build.id }],
     remedy: [
       `${attempt === undefined ? 'Take the deployment back' : `Cancel run ${build.id} of ${repository}`}, and hold back whatever came of it.`,
       `Ask ${who?.login ?? 'whoever set it off'} what ${shortSha(verdict.revision)} is, and read its diff.`,
