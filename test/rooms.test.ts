@@ -176,7 +176,6 @@ describe('files', () => {
   /** Files of more than 400 lines, each with the reason why it is one. Tests have theirs: the cases of one subject, on one ground. */
   const long: Readonly<Record<string, string>> = {
     'packages/contracts/attributes.ts': 'a table: one line an attribute',
-    'packages/engine/engine.ts': 'one batch through all rules, all of whose state is rolled back together',
     'packages/facts/runs.ts':
       'a run, its attempts and their jobs: one value, which all of their events fill in any order',
     'packages/facts/reviewed.ts': 'one verdict, each of whose conditions reads what the others found',

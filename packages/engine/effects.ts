@@ -65,3 +65,11 @@ export type Effects = {
   /** `duplicates`: deliveries that were received before and dropped. `repeated`: those of an equal body under another id. */
   counts: { records: number; judged: number; duplicates: number; repeated: number; timersFired: number };
 };
+
+/** Why something is set aside, as it may be shown and kept. */
+export function reasonOf(error: unknown): string {
+  // JSON faults quote the text, which may hold what should not be copied.
+  if (error instanceof SyntaxError) return 'the value is no valid JSON';
+  const message = error instanceof Error ? error.message : String(error);
+  return message.toWellFormed().replaceAll('\0', '\ufffd').slice(0, 1000);
+}

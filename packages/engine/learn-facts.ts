@@ -16,6 +16,8 @@ export const factRows = memoize((fact) => `fact:${fact}`);
 /** Floods are not told anew while the fact remembers. */
 export type Flood = { fact: AnyFact; key: string; kind: string; author: string };
 
+export type FactsInUse = ReturnType<typeof factsOf>;
+
 /**
  * The facts that rules use, by the type of event that they read.
  * @throws {Error} when two of them have one id.

@@ -1,0 +1,170 @@
+import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import { eventTypeOf, fromEventRecord } from '@tripline/contracts/event-record';
+import type { AnyFact } from '@tripline/contracts/fact';
+import { internalEventTypes } from '@tripline/contracts/internal';
+import type { StreamRecord } from '@tripline/stream/stream';
+import type { Batch, Reading, Step } from './batch.ts';
+import type { Dedup } from './dedup.ts';
+import { reasonOf } from './effects.ts';
+import type { FactsInUse, Learning } from './learn-facts.ts';
+import { readersByType } from './readers.ts';
+import type { Scopes } from './scopes.ts';
+import { type ConfiguredRule, settingsFor } from './settings.ts';
+import { observeInventory, type WorkspaceFacts } from './workspace-facts.ts';
+
+export const inventoryType = 'dev.cdeventsx.tripline-inventory.observed' satisfies EventType;
+export const proofType = 'dev.cdeventsx.tripline-delivery.looked-up' satisfies EventType;
+/** Read by the engine itself, whatever rules there are. */
+const ownTypes: ReadonlySet<EventType | undefined> = new Set([inventoryType, proofType]);
+const summarizedType = 'dev.cdeventsx.tripline-deliveries.summarized' satisfies EventType;
+
+const noReadings: readonly Reading[] = [];
+const noLearnings: readonly Learning[] = [];
+const noKeys: readonly string[] = [];
+
+export type Planning = ReturnType<typeof createPlanning>;
+
+/** Reads the records of a batch as far as some rule or fact wants them, and names the keys that they touch. */
+export function createPlanning(parts: {
+  rules: readonly ConfiguredRule[];
+  facts: FactsInUse;
+  dedup: Dedup;
+  scopes: Scopes;
+  batch: Batch;
+  originFault: ((record: StreamRecord) => string | null) | undefined;
+}) {
+  const { facts, dedup, scopes, originFault } = parts;
+  const { counts } = parts.batch;
+  const readers = readersByType(parts.rules);
+  /** Workspaces as this batch will change them. */
+  const planned = new Map<string, WorkspaceFacts>();
+
+  /** Reads a record as far as it must be; undefined when nothing follows from it. */
+  function prepare(record: StreamRecord, atMs: number): Step | undefined {
+    const type = eventTypeOf(record.headers);
+    // What the receiver says of itself makes no workspace, and nothing is judged by it.
+    if (type === summarizedType) return undefined;
+    const workspace = record.headers['ce_workspace'] ?? '';
+    const mayLie = type !== undefined && internalEventTypes.has(type);
+    const fault = scopes.faultOf(workspace) ?? (mayLie ? (originFault?.(record) ?? null) : null);
+    const reading = type === undefined ? undefined : readers.of(type);
+    const learning = type === undefined ? undefined : facts.of(type);
+    const nothing = { learnings: noLearnings, readings: noReadings };
+    const unread = { record, atMs, workspace, event: null, ...nothing, repeated: false };
+    if (fault !== null) return { ...unread, fault };
+    if (type !== undefined && reading === undefined && learning === undefined && !ownTypes.has(type)) {
+      if (scopes.knownOf(workspace, atMs) !== undefined) return undefined;
+      return { ...unread, fault };
+    }
+    let event: LoggedEvent;
+    let repeated: boolean;
+    try {
+      const { partition, offset } = record;
+      if (type !== undefined && reading === undefined && !ownTypes.has(type) && tellsNothing(type, record)) {
+        const arrival = dedup.classify(nameOf(type, record.headers), atMs);
+        if (arrival === 'duplicate') counts.duplicates += 1;
+        const isNews = arrival === 'repeated' || (arrival === 'new' && scopes.knownOf(workspace, atMs) === undefined);
+        return isNews ? { ...unread, repeated: arrival === 'repeated', fault } : undefined;
+      }
+      event = fromEventRecord(record, { partition, offset, appendedAtMs: atMs });
+      const arrival = dedup.classify(event, atMs);
+      if (arrival === 'duplicate') {
+        counts.duplicates += 1;
+        return undefined;
+      }
+      repeated = arrival === 'repeated';
+      if (isEvent(event, inventoryType)) planInventory(event as LoggedEvent<typeof inventoryType>, atMs);
+    } catch (error) {
+      return { ...unread, fault: reasonOf(error) };
+    }
+    const known = planned.get(workspace) ?? scopes.knownOf(workspace, atMs);
+    return { record, atMs, workspace, event, ...partsOf(event, known), repeated, fault };
+  }
+
+  /** @throws {z.ZodError} when a rule does not take the settings that it brings. */
+  function planInventory(event: LoggedEvent<typeof inventoryType>, atMs: number): void {
+    const { workspace } = event;
+    const before = planned.get(workspace) ?? scopes.knownOf(workspace, atMs) ?? { firstSeenMs: atMs };
+    const after = observeInventory(before, event, atMs);
+    for (const configured of parts.rules) settingsFor(configured, after, workspace);
+    planned.set(workspace, after);
+  }
+
+  /** Seen from its bytes. What is cut off, or has no id that it could be known by, is read, and so set aside. */
+  function tellsNothing(type: EventType, { headers, value }: StreamRecord): boolean {
+    const isNamed = Boolean(headers['ce_id'] && headers['ce_source'] && headers['ce_time']);
+    return isNamed && value !== null && isObjectText(value) && facts.passOver(type, value);
+  }
+
+  /** What facts and rules have to do with an event. */
+  function partsOf(event: LoggedEvent, known: WorkspaceFacts | undefined): Pick<Step, 'learnings' | 'readings'> {
+    const learning = facts.of(event.type);
+    const learnings: Learning[] = [];
+    for (const fact of learning ?? []) {
+      const one = learningOf(fact, event);
+      if (one !== undefined) learnings.push(one);
+    }
+    const reading = readers.of(event.type);
+    const readings: Reading[] = [];
+    for (const configured of reading === undefined ? [] : readers.wanting(reading, event)) {
+      const part = readingOf(configured, event, known);
+      if (part !== undefined) readings.push(part);
+    }
+    return { learnings, readings };
+  }
+
+  /** Undefined when the event tells the fact nothing. */
+  function learningOf(fact: AnyFact, event: LoggedEvent): Learning | undefined {
+    try {
+      const told = fact.keys(event);
+      if (told.length === 0) return undefined;
+      const keys = told.length === 1 ? told : [...new Set(told)];
+      return { fact, keys, slots: scopes.slotsOfFact(fact.id, event.workspace, keys), fault: null };
+    } catch (error) {
+      return { fact, keys: [], slots: [], fault: reasonOf(error) };
+    }
+  }
+
+  /** Undefined when the rule passes the event over. */
+  function readingOf(
+    configured: ConfiguredRule,
+    event: LoggedEvent,
+    known: WorkspaceFacts | undefined,
+  ): Reading | undefined {
+    const { rule } = configured;
+    if (rule.judge === undefined) return undefined;
+    if (rule.keys === undefined) return { configured, keys: noKeys, slots: [], fault: null };
+    try {
+      const keys = rule.keys(event, settingsFor(configured, known, event.workspace));
+      if (keys.length === 0) return undefined;
+      return { configured, keys, slots: scopes.slotsOf(rule.id, event.workspace, keys), fault: null };
+    } catch (error) {
+      return { configured, keys: [], slots: [], fault: reasonOf(error) };
+    }
+  }
+
+  return {
+    partsOf,
+    /** Fills the batch's steps, and says how far its timers are due. */
+    read(records: readonly StreamRecord[], caughtUpAtMs: number | null): void {
+      const { batch } = parts;
+      planned.clear();
+      for (const record of records) {
+        batch.lastRecordMs = Math.max(batch.lastRecordMs, record.appendedAtMs);
+        const step = prepare(record, batch.lastRecordMs);
+        if (step !== undefined) batch.steps.push(step);
+      }
+      planned.clear();
+      batch.untilMs = Math.max(batch.lastRecordMs, caughtUpAtMs ?? 0);
+    },
+  };
+}
+
+const [opened, closed] = [0x7b, 0x7d];
+const isObjectText = (value: Buffer): boolean => value[0] === opened && value.at(-1) === closed;
+
+/** What an event is known by, from its headers alone. */
+function nameOf(type: EventType, headers: StreamRecord['headers']): Parameters<Dedup['classify']>[0] {
+  const { ce_id: id = '', ce_source: source = '', ce_bodysha256: bodySha256 } = headers;
+  return bodySha256 === undefined ? { type, id, source } : { type, id, source, bodySha256 };
+}

@@ -1,0 +1,101 @@
+import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import type { Batch, Step } from './batch.ts';
+import { engineRules } from './context.ts';
+import type { Doubting } from './doubting.ts';
+import { factKeyOf, resolveFact } from './facts.ts';
+import type { Judging } from './judging.ts';
+import { joinKey } from './keyed-state/keys.ts';
+import type { KeyedState } from './keyed-state/state.ts';
+import { inventoryType, proofType } from './plan.ts';
+import type { Scopes } from './scopes.ts';
+import { observeInventory } from './workspace-facts.ts';
+
+const dayMs = 86_400_000;
+/** Whose tellings are made facts of. */
+const factTypes: ReadonlySet<EventType> = new Set([
+  'dev.cdeventsx.tripline-grant.added',
+  'dev.cdeventsx.tripline-grant.changed',
+  'dev.cdeventsx.tripline-grant.removed',
+  'dev.cdeventsx.tripline-credential.requested',
+]);
+const factMs = 3 * dayMs;
+/** Where the provider sends no time, a body of long ago looks like a new act: these are remembered for longer. */
+const bodyMs = 60 * dayMs;
+/** In a workspace and a month, as many. */
+const mostBodies = 10_000;
+
+/** Takes the events of a batch, one after the other. */
+export function createTaking(parts: {
+  state: KeyedState;
+  scopes: Scopes;
+  judging: Judging;
+  doubting: Doubting;
+  batch: Batch;
+}) {
+  const { state, scopes, judging, doubting, batch } = parts;
+  const ownSlot = (workspace: string, rule: string, key: string) => state.slot(joinKey(workspace, rule, key));
+
+  /** The event with the fact that it tells, where the provider may tell it twice. */
+  function withFact(event: LoggedEvent, atMs: number): LoggedEvent {
+    const id = event.data['tripline.fact.id'];
+    if (id === undefined || !factTypes.has(event.type)) return event;
+    const key = factKeyOf(id);
+    if (key === undefined) return { ...event, fact: id };
+    const slot = ownSlot(event.workspace, engineRules.fact, key);
+    const teller = event.data['tripline.fact.teller'] ?? '';
+    const former = state.get(slot, atMs) as Parameters<typeof resolveFact>[2];
+    const { name, row } = resolveFact(event, { id, teller }, former);
+    state.set(slot, row, factMs, atMs);
+    return { ...event, fact: name };
+  }
+
+  /** Whether a grant's body, which bears no time, was received within the last two months or more. */
+  function isKnownBody({ workspace, type, bodySha256, data }: LoggedEvent, atMs: number): boolean {
+    if (data['tripline.time.received'] !== true || bodySha256 === undefined || !factTypes.has(type)) return false;
+    const name = `${type.slice(type.lastIndexOf('.') + 1)}:${bodySha256.slice(0, 32)}`;
+    const slot = ownSlot(workspace, engineRules.body, name);
+    const isKnown = state.get(slot, atMs) !== undefined;
+    const month = ownSlot(workspace, engineRules.body, new Date(atMs).toISOString().slice(0, 7));
+    const count = (state.get(month, atMs) as number | undefined) ?? 0;
+    if (!isKnown && count >= mostBodies) return false;
+    state.set(slot, 1, bodyMs, atMs);
+    if (!isKnown) state.set(month, count + 1, bodyMs, atMs);
+    return isKnown;
+  }
+
+  return function take(step: Step): void {
+    const { record, workspace, event, atMs, fault } = step;
+    if (fault !== null) {
+      batch.poison.push({ rule: null, reason: fault, record, timer: null });
+      return;
+    }
+    let known = scopes.knownOf(workspace, atMs);
+    if (known === undefined) {
+      batch.newWorkspaces.push(workspace);
+      known = { firstSeenMs: atMs };
+      scopes.know(workspace, known, atMs);
+    }
+    if (event === null) {
+      if (step.repeated) batch.counts.repeated += 1;
+      return;
+    }
+    if (isEvent(event, inventoryType)) {
+      known = observeInventory(known, event as LoggedEvent<typeof inventoryType>, atMs);
+      scopes.know(workspace, known, atMs);
+    }
+    if (isEvent(event, proofType)) {
+      doubting.takeAnswer(event as LoggedEvent<typeof proofType>, record, atMs);
+      // An answer may say more of the delivery than whether it is the provider's.
+      const { learnings } = step;
+      const at = { workspace, event, nowMs: atMs, unproven: false };
+      if (learnings.length > 0) judging.judgeWhole({ learnings, readings: [], record }, at, known);
+      return;
+    }
+    const isRepeated = isKnownBody(event, atMs) || step.repeated;
+    if (isRepeated) batch.counts.repeated += 1;
+    if (step.readings.length === 0 && step.learnings.length === 0) return;
+    const told = withFact(event, atMs);
+    if (isRepeated) doubting.doubt(step, told, known);
+    else judging.judgeWhole(step, { workspace, event: told, nowMs: atMs, unproven: false }, known);
+  };
+}
