@@ -540,7 +540,7 @@ CREATE TABLE switches (
   stopped boolean NOT NULL,
   by jsonb NOT NULL,
   at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-  reason text NOT NULL,
+  reason text,
   CONSTRAINT switches_name_check CHECK ((name = 'remediation'::text)),
   CONSTRAINT switches_reason_check CHECK ((reason <> ''::text)),
   CONSTRAINT switches_pkey PRIMARY KEY (name)

@@ -159,7 +159,7 @@ describe('doctor', () => {
     expect(fresh.checks.filter(({ state }) => state === 'broken')).toEqual([]);
     expect(fresh.status).toBe(0);
     for (const check of fresh.checks) {
-      expect(Object.keys(check)).toEqual(['name', 'state', 'said', 'mend']);
+      expect(Object.keys(check)).toEqual(['name', 'state', 'detail', 'remedy']);
       expect(Object.keys(criteria).some((name) => check.name === name || check.name.startsWith(`${name} `))).toBe(true);
     }
     expect(fresh.checks).toContainEqual(expect.objectContaining({ name: 'Postgres', state: 'off' }));
@@ -168,8 +168,8 @@ describe('doctor', () => {
   it('calls settings that are wrong broken, each', async () => {
     const { status, checks: told } = await checks({ TRIPLINE_PORT: 'x', TRIPLINE_DRILLS: 'y' });
     expect(told).toMatchObject([
-      { name: 'settings', state: 'broken', said: 'TRIPLINE_PORT must be a number' },
-      { name: 'settings', state: 'broken', said: 'TRIPLINE_DRILLS must be true or false' },
+      { name: 'settings', state: 'broken', detail: 'TRIPLINE_PORT must be a number' },
+      { name: 'settings', state: 'broken', detail: 'TRIPLINE_DRILLS must be true or false' },
     ]);
     expect(status).toBe(1);
   });
@@ -180,7 +180,7 @@ describe('doctor', () => {
     writeFileSync(join(dataDir, 'postgres/cluster/PG_VERSION'), '12\n');
     const { status, checks: told } = await checks({ TRIPLINE_DATA: dataDir, TRIPLINE_OPERATIONS_PORT: '1' });
     expect(told).toContainEqual(
-      expect.objectContaining({ name: 'Postgres', state: 'broken', said: expect.stringContaining('PostgreSQL 12') }),
+      expect.objectContaining({ name: 'Postgres', state: 'broken', detail: expect.stringContaining('PostgreSQL 12') }),
     );
     expect(status).toBe(1);
   });

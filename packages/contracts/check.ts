@@ -44,10 +44,10 @@ export type Check = {
   /** `ok`: nothing to mend; `off`: not configured, and need not be; `broken`: must be mended, see {@link criteria}. */
   state: 'ok' | 'off' | 'broken';
   /** What was found. */
-  said: string;
+  detail: string;
   /** What to do about it; on `broken` always. */
-  mend?: string;
+  remedy?: string;
 };
 
-/** A check that asks something outside. `look` may throw: then it is broken, and `mend` says what to do. */
-export type Look = { name: Check['name']; mend: string; look: () => Promise<Omit<Check, 'name'>> };
+/** A check that asks something outside. `look` may throw: then it is broken, and `remedy` says what to do. */
+export type Look = { name: Check['name']; remedy: string; look: () => Promise<Omit<Check, 'name'>> };

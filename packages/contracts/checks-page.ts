@@ -9,7 +9,7 @@ export function renderChecks(): string {
 
 What \`tripline doctor\` looks at, and when it calls it broken. Its exit status is 1 when anything is broken. With \`--json\`
 each check is one object a line: \`name\`, which begins as below; \`state\`, which is \`ok\`, \`off\` (not configured, and need
-not be) or \`broken\`; \`said\`, what was found; and \`mend\`, what to do about it, or null.
+not be) or \`broken\`; \`detail\`, what was found; and \`remedy\`, what to do about it, or null.
 
 What the database knows (schema, rule, records, jobs, outbox, notifications, organization, deliveries, import,
 redelivery) is also reported by \`GET /readyz\` on the operations port, which answers 503 with what is broken, and on the screen of

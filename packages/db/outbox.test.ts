@@ -60,9 +60,9 @@ test('refuses what is not whole, naming it, and blots out credentials', async ()
 test('the checks say what waits, and call it broken when nobody has published it for five minutes', async () => {
   const { db } = fresh;
   const check = async () => (await checkHealth(db, { workspaces: [] })).find(({ name }) => name === 'outbox');
-  expect(await check()).toMatchObject({ state: 'ok', said: 'nothing waits in it' });
+  expect(await check()).toMatchObject({ state: 'ok', detail: 'nothing waits in it' });
   await addToOutbox(db.pool as never, [act('a')]);
-  expect(await check()).toMatchObject({ state: 'ok', said: expect.stringContaining('1 event waits') });
+  expect(await check()).toMatchObject({ state: 'ok', detail: expect.stringContaining('1 event waits') });
   await db.pool.query("UPDATE outbox SET at = at - interval '6 minutes'");
-  expect(await check()).toMatchObject({ state: 'broken', mend: expect.stringContaining('TRIPLINE_INTERNAL_KEY') });
+  expect(await check()).toMatchObject({ state: 'broken', remedy: expect.stringContaining('TRIPLINE_INTERNAL_KEY') });
 });

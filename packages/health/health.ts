@@ -50,23 +50,24 @@ async function schema(db: Db): Promise<Check[]> {
   const name = 'schema';
   try {
     const { missing, applied } = await readMissingMigrations(db);
-    if (missing.length === 0) return [{ name, state: 'ok', said: 'as this version needs it' }];
-    const mend = 'run `npx tripline migrate`: it goes on where it was interrupted, or says what it fails at';
-    const said =
+    if (missing.length === 0) return [{ name, state: 'ok', detail: 'as this version needs it' }];
+    const remedy = 'run `npx tripline migrate`: it goes on where it was interrupted, or says what it fails at';
+    const detail =
       applied === 0 ? "Tripline's tables are missing" : `half migrated: it lacks ${missing.slice(0, 5).join(', ')}`;
-    return [{ name, state: 'broken', said, mend }];
+    return [{ name, state: 'broken', detail, remedy }];
   } catch (error) {
     if (!(error instanceof MigrationError)) throw error;
-    return [{ name, state: 'broken', said: error.message, mend: 'do as it says' }];
+    return [{ name, state: 'broken', detail: error.message, remedy: 'do as it says' }];
   }
 }
 
 async function channels(db: Db): Promise<Check[]> {
   return (await readChannelTroubles(db)).map(({ channel, since, triedAt, reason, gaveUp, waiting }): Check => {
     const name = `notifications to ${channel}` as const;
-    const said = `every call has failed since ${moment(since)} UTC (${reason}, last at ${moment(triedAt)}); ${waiting} notifications are queued`;
-    const mend = 'check the credential, its rights and the channel; queued notifications are sent within minutes after';
-    return gaveUp ? { name, state: 'broken', said, mend } : { name, state: 'ok', said: `${said}; retrying` };
+    const detail = `every call has failed since ${moment(since)} UTC (${reason}, last at ${moment(triedAt)}); ${waiting} notifications are queued`;
+    const remedy =
+      'check the credential, its rights and the channel; queued notifications are sent within minutes after';
+    return gaveUp ? { name, state: 'broken', detail, remedy } : { name, state: 'ok', detail: `${detail}; retrying` };
   });
 }
 
@@ -83,8 +84,9 @@ async function organizations(db: Db, { workspaces }: Pick<Config, 'workspaces'>)
     .map(({ organization, lastAt }) => ({
       name: `organization ${organization}`,
       state: 'broken',
-      said: `its deliveries are genuine and not kept, since no workspace has it; the last came at ${moment(lastAt)} UTC`,
-      mend: 'name it under workspaces[].github.organizations, or take its webhook away; reported for a day after the last',
+      detail: `its deliveries are genuine and not kept, since no workspace has it; the last came at ${moment(lastAt)} UTC`,
+      remedy:
+        'name it under workspaces[].github.organizations, or take its webhook away; reported for a day after the last',
     }));
 }
 
@@ -96,11 +98,11 @@ async function deliveries(db: Db): Promise<Check[]> {
   return (['ignored', 'refused'] as const).map((outcome): Check => {
     const of = summaries.filter((summary) => summary.outcome === outcome);
     const name = `deliveries ${outcome}` as const;
-    if (of.length === 0) return { name, state: 'ok', said: `none ${within}` };
-    const said = of.map(
+    if (of.length === 0) return { name, state: 'ok', detail: `none ${within}` };
+    const detail = of.map(
       ({ source, reason, count, lastAt }) => `${count} ${reason} (${source}, last ${moment(lastAt)} UTC)`,
     );
-    return { name, state: 'ok', said: `${within}: ${said.join(', ')}` };
+    return { name, state: 'ok', detail: `${within}: ${detail.join(', ')}` };
   });
 }
 
@@ -109,15 +111,15 @@ async function rules(db: Db): Promise<Check[]> {
   const checks = faults.map(({ rule, reason, times, since, lastAt }): Check => {
     const when = `${times === 1 ? 'once' : `${times} times since ${moment(since)}`}, last at ${moment(lastAt)} UTC: ${reason}`;
     if (rule === null) {
-      const mend =
+      const remedy =
         'see the dead-letter topic for them; they come from another writer, or keys differ between processes';
-      return { name: 'records', state: 'broken', said: `dead-lettered ${when}`, mend };
+      return { name: 'records', state: 'broken', detail: `dead-lettered ${when}`, remedy };
     }
-    const mend = `mend the rule, or name it in rules.off; what it did not judge lies in the dead-letter topic`;
-    return { name: `rule ${rule}`, state: 'broken', said: `threw ${when}`, mend };
+    const remedy = `mend the rule, or name it in rules.off; what it did not judge lies in the dead-letter topic`;
+    return { name: `rule ${rule}`, state: 'broken', detail: `threw ${when}`, remedy };
   });
   if (!faults.some(({ rule }) => rule !== null))
-    checks.unshift({ name: 'rule', state: 'ok', said: 'none threw within the last hour' });
+    checks.unshift({ name: 'rule', state: 'ok', detail: 'none threw within the last hour' });
   return checks;
 }
 
@@ -125,8 +127,8 @@ async function reload(db: Db): Promise<Check[]> {
   return (await readReloadFaults(db)).map(({ process, reason, since }) => ({
     name: `rules of ${process}`,
     state: 'broken',
-    said: `it runs former ones since ${moment(since)} UTC: ${reason}`,
-    mend: 'mend the file that it names; it is read again once it changes, or at SIGHUP',
+    detail: `it runs former ones since ${moment(since)} UTC: ${reason}`,
+    remedy: 'mend the file that it names; it is read again once it changes, or at SIGHUP',
   }));
 }
 
@@ -149,14 +151,14 @@ async function jobs(db: Db): Promise<Check[]> {
      ) AS tried WHERE attempts >= $1 GROUP BY task_identifier ORDER BY task_identifier`,
     [tooManyAttempts],
   );
-  if (rows.length === 0) return [{ name: 'jobs', state: 'ok', said: 'none failed five times' }];
+  if (rows.length === 0) return [{ name: 'jobs', state: 'ok', detail: 'none failed five times' }];
   return rows.map(({ name, jobs: count, attempts, given_up: givenUp, error }): Check => {
-    const said = `${count} failed up to ${attempts} times: ${firstLine(error ?? '')}`;
-    const mend =
+    const detail = `${count} failed up to ${attempts} times: ${firstLine(error ?? '')}`;
+    const remedy =
       givenUp > 0
         ? `see to the cause; ${givenUp} of them are tried again only after graphile_worker.reschedule_jobs`
         : 'see to the cause; they are tried again';
-    return { name: `jobs ${name}`, state: 'broken', said, mend };
+    return { name: `jobs ${name}`, state: 'broken', detail, remedy };
   });
 }
 
@@ -164,23 +166,23 @@ async function jobs(db: Db): Promise<Check[]> {
 async function outbox(db: Db): Promise<Check[]> {
   const name = 'outbox';
   const { events, oldest } = await readOutbox(db);
-  if (oldest === null) return [{ name, state: 'ok', said: 'nothing waits in it' }];
-  const said = `${events} ${events === 1 ? 'event waits' : 'events wait'} for the log, the oldest since ${moment(oldest)} UTC`;
-  if (Date.now() - oldest.getTime() < longestWaitMs) return [{ name, state: 'ok', said }];
-  const mend = 'see that a detector runs, has TRIPLINE_INTERNAL_KEY, and that the log takes events';
-  return [{ name, state: 'broken', said, mend }];
+  if (oldest === null) return [{ name, state: 'ok', detail: 'nothing waits in it' }];
+  const detail = `${events} ${events === 1 ? 'event waits' : 'events wait'} for the log, the oldest since ${moment(oldest)} UTC`;
+  if (Date.now() - oldest.getTime() < longestWaitMs) return [{ name, state: 'ok', detail }];
+  const remedy = 'see that a detector runs, has TRIPLINE_INTERNAL_KEY, and that the log takes events';
+  return [{ name, state: 'broken', detail, remedy }];
 }
 
 async function imports(db: Db): Promise<Check[]> {
   return (await readImports(db)).map(({ workspace, imported, failed }): Check => {
     const name = `import of ${workspace}` as const;
     if (failed) {
-      const mend = 'see to the permissions of the App or token; it is tried again';
-      return { name, state: 'broken', said: failed.reason, mend };
+      const remedy = 'see to the permissions of the App or token; it is tried again';
+      return { name, state: 'broken', detail: failed.reason, remedy };
     }
-    if (!imported) return { name, state: 'ok', said: 'under way' };
+    if (!imported) return { name, state: 'ok', detail: 'under way' };
     const counts = Object.entries(imported.counts).map(([kind, count]) => `${count} ${kind}`);
-    return { name, state: 'ok', said: `${moment(imported.at)} UTC: ${counts.join(', ')}` };
+    return { name, state: 'ok', detail: `${moment(imported.at)} UTC: ${counts.join(', ')}` };
   });
 }
 
@@ -189,15 +191,15 @@ async function redelivery(db: Db): Promise<Check[]> {
   return (await readHooks(db)).map(({ hook, lookedUntil, failed, missing, oldestMissing }): Check => {
     const name = `redelivery ${hook}` as const;
     if (failed) {
-      const mend = 'see to the permissions of the App or of github.hookToken; it is tried again';
-      return { name, state: 'broken', said: failed.reason, mend };
+      const remedy = 'see to the permissions of the App or of github.hookToken; it is tried again';
+      return { name, state: 'broken', detail: failed.reason, remedy };
     }
     if (oldestMissing) {
-      const said = `${missing} deliveries are missing, the oldest since ${moment(oldestMissing)} UTC; GitHub is asked again`;
-      return { name, state: 'ok', said };
+      const detail = `${missing} deliveries are missing, the oldest since ${moment(oldestMissing)} UTC; GitHub is asked again`;
+      return { name, state: 'ok', detail };
     }
     const until = lookedUntil ? `up to ${moment(lookedUntil)} UTC` : 'the first look is under way, or nothing was sent';
-    return { name, state: 'ok', said: `nothing is missing; ${until}` };
+    return { name, state: 'ok', detail: `nothing is missing; ${until}` };
   });
 }
 

@@ -5,7 +5,7 @@ import { inTransaction } from '@tripline/db/transaction';
 import { redactText } from '@tripline/runtime/redact';
 import { actOf } from './acts.ts';
 
-export type Switch = { stopped: boolean; by: Actor; at: string; reason: string };
+export type Switch = { stopped: boolean; by: Actor; at: string; reason: string | null };
 
 /** The kill switch of remediation, or undefined when nobody ever threw it: then it is not stopped. */
 export async function readRemediationSwitch(db: Db): Promise<Switch | undefined> {
@@ -17,14 +17,17 @@ export async function readRemediationSwitch(db: Db): Promise<Switch | undefined>
  * Stops remediation, or lets it go on, at once and everywhere: it is read right before each request. Who did, and why, is
  * left for the log in the same transaction.
  */
-export function setRemediationSwitch(db: Db, change: { stopped: boolean; by: Actor; reason: string }): Promise<void> {
+export function setRemediationSwitch(
+  db: Db,
+  change: { stopped: boolean; by: Actor; reason?: string | undefined },
+): Promise<void> {
   const { stopped, by } = change;
-  const reason = redactText(change.reason);
+  const reason = change.reason?.trim() ? redactText(change.reason.trim()) : undefined;
   return inTransaction(db, async (client) => {
     const { rows } = await client.query<{ at: Date }>(
       `INSERT INTO switches (name, stopped, by, reason) VALUES ('remediation', $1, $2, $3)
        ON CONFLICT (name) DO UPDATE SET stopped = $1, by = $2, reason = $3, at = clock_timestamp() RETURNING at`,
-      [stopped, JSON.stringify(by), reason],
+      [stopped, JSON.stringify(by), reason ?? null],
     );
     const kind = stopped ? 'kill-switch-on' : 'kill-switch-off';
     const id = `act:${kind}:${rows[0]!.at.getTime()}`;

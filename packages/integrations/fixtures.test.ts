@@ -47,7 +47,7 @@ describe.each(providers)('the fixtures of $name', ({ name }) => {
 test('a step that does not say whom and what it touches is no step to the compiler', () => {
   const step: Omit<Step, 'targets'> = {
     ...{ code: 'A1', undo: '', request: { method: 'POST', path: '/' }, notReady: null },
-    ownerIn: () => ({ name: 'acme', isOurs: true, mend: '' }),
+    ownerIn: () => ({ name: 'acme', isOurs: true, remedy: '' }),
     withAccess: () => Promise.reject(new Error('not asked')),
   };
   // @ts-expect-error targets are what the guard holds against remediation.protected: a step without them could touch anybody.

@@ -66,10 +66,10 @@ export type Step = {
 };
 
 /**
- * Whose a target is, by name. `ids`: it must be one of these by its id, since its name is none that is known. `mend`: what
+ * Whose a target is, by name. `ids`: it must be one of these by its id, since its name is none that is known. `remedy`: what
  * to do where it should be ours and is not.
  */
-export type Owner = { name: string; isOurs: boolean; ids?: readonly string[] | undefined; mend: string };
+export type Owner = { name: string; isOurs: boolean; ids?: readonly string[] | undefined; remedy: string };
 
 /** What one step may ask and do at its provider. */
 export type Access = {
@@ -90,20 +90,20 @@ export type Access = {
 /** An answer, or why there is none. */
 export type Known<Value> = { result: 'known'; value: Value } | Unknown;
 
-/** Whether what the step was to end is ended, by the provider's own word, which `said` repeats for people. */
-export type Check = { result: 'dead' | 'alive' | 'unknown'; said: string };
+/** Whether what the step was to end is ended, by the provider's own word, which `detail` repeats for people. */
+export type Check = { result: 'dead' | 'alive' | 'unknown'; detail: string };
 
 /**
- * What the provider says before a step is carried out: whether the thing is there that the step is to end. `said` is a
+ * What the provider says before a step is carried out: whether the thing is there that the step is to end. `detail` is a
  * sentence for people: since when and by whom, where it tells. `people`: whom the thing belongs to, by its own word.
  */
 export type Asked =
-  | { result: 'so'; said: string; people?: readonly PersonRef[] }
+  | { result: 'so'; detail: string; people?: readonly PersonRef[] }
   /** Nothing is there to be ended. `alive`: but what it was to prevent has happened, and a person must see to it. */
-  | { result: 'not-so'; said: string; alive?: true }
+  | { result: 'not-so'; detail: string; alive?: true }
   | Unknown;
 /** Asked in vain, or it cannot be carried out just now: to be asked again. */
-export type Unknown = { result: 'unknown'; reason: string; said: string; afterMs?: number | undefined };
+export type Unknown = { result: 'unknown'; reason: string; detail: string; afterMs?: number | undefined };
 
 /** The provider gives no access for this step. `outcome` says whether it may later. */
 export class NoAccess extends Error {

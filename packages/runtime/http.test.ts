@@ -44,15 +44,15 @@ it('names what is broken to operators, and goes on to be ready for everybody els
   start();
   const operations = createOperations({
     ...{ metrics: createMetrics({ service: 'test' }), ready },
-    health: async () => [{ name: 'jobs', state: 'ok', said: 'none failed five times' }, ...broken],
+    health: async () => [{ name: 'jobs', state: 'ok', detail: 'none failed five times' }, ...broken],
   });
   expect((await operations.inject('/readyz')).json()).toEqual({ status: 'ready' });
-  broken = [{ name: 'rule some-rule', state: 'broken', said: 'threw once: no branch', mend: 'mend the rule' }];
+  broken = [{ name: 'rule some-rule', state: 'broken', detail: 'threw once: no branch', remedy: 'mend the rule' }];
   const response = await operations.inject('/readyz');
   expect(response.statusCode).toBe(503);
   expect(response.json()).toEqual({
     status: 'broken',
-    broken: [{ name: 'rule some-rule', said: 'threw once: no branch', mend: 'mend the rule' }],
+    broken: [{ name: 'rule some-rule', detail: 'threw once: no branch', remedy: 'mend the rule' }],
   });
   expect((await app.inject('/readyz')).json()).toEqual({ status: 'ready' });
   await operations.close();
@@ -98,12 +98,12 @@ describe('what comes slowly', () => {
   /** Writes, and resolves with what came back when the server closed. */
   async function dawdle(port: number, text: string) {
     const socket = connect(port, '127.0.0.1');
-    let said = '';
+    let answer = '';
     socket.on('data', (chunk) => {
-      said += chunk;
+      answer += chunk;
     });
     socket.on('error', () => {});
-    const closed = new Promise<string>((resolve) => socket.on('close', () => resolve(said)));
+    const closed = new Promise<string>((resolve) => socket.on('close', () => resolve(answer)));
     await new Promise<void>((resolve) => socket.write(text, () => resolve()));
     return { socket, closed };
   }

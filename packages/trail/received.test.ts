@@ -173,7 +173,7 @@ test('doctor shows what was not kept, and is red only where a genuine organisati
   const told = async () =>
     (await checkHealth(fresh.db, { workspaces: [] })).filter(({ name }) => /^(deliveries|organization)/.test(name));
   const none = (outcome: 'ignored' | 'refused') => ({
-    ...{ name: `deliveries ${outcome}`, state: 'ok', said: 'none within the last day' },
+    ...{ name: `deliveries ${outcome}`, state: 'ok', detail: 'none within the last day' },
   });
   expect(await told()).toEqual([none('ignored'), none('refused')]);
   const nowMs = Date.now();
@@ -185,7 +185,7 @@ test('doctor shows what was not kept, and is red only where a genuine organisati
     none('ignored'),
     {
       ...{ name: 'deliveries refused', state: 'ok' },
-      said: expect.stringMatching(/^within the last day: 100000 bad-signature \(github, last \S+ \S+ UTC\)$/),
+      detail: expect.stringMatching(/^within the last day: 100000 bad-signature \(github, last \S+ \S+ UTC\)$/),
     },
   ]);
   const unknown = { source: 'github', outcome: 'ignored', reason: 'unknown-organization' };
@@ -199,6 +199,6 @@ test('doctor shows what was not kept, and is red only where a genuine organisati
   ]);
   expect((await told())[0]).toMatchObject({
     ...{ name: 'organization globex', state: 'broken' },
-    mend: expect.stringContaining('workspaces[].github.organizations'),
+    remedy: expect.stringContaining('workspaces[].github.organizations'),
   });
 });

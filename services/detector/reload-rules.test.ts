@@ -125,7 +125,7 @@ test('what is wrong leaves all of the former in force, and is told until it is m
   expect(by.said.at(-1)).toMatch(/those in force stay: rules.files: rules\/one.mjs cannot be loaded: no rule today/);
   expect(by.logged.join()).toContain('rules/one.mjs cannot be loaded');
   expect(await by.successful()).toBe(0);
-  expect(await by.broken()).toMatchObject([{ state: 'broken', said: expect.stringContaining('one.mjs') }]);
+  expect(await by.broken()).toMatchObject([{ state: 'broken', detail: expect.stringContaining('one.mjs') }]);
   // The import that it misses comes.
   write('rules/one.mjs', `import './late.mjs';\n${ruleText('own-one', 'z')}`);
   await by.look();

@@ -72,7 +72,7 @@ const facts: fc.Arbitrary<GuardFacts> = fc
     mode: fc.constantFrom('dry-run', 'live'),
     drill: fc.boolean(),
     notReady: fc.constantFrom(null, 'No App is configured'),
-    owner: fc.boolean().map((isOurs) => ({ name: 'acme', isOurs, mend: 'name it' })),
+    owner: fc.boolean().map((isOurs) => ({ name: 'acme', isOurs, remedy: 'name it' })),
     finding: fc.record({
       rule: fc.constantFrom('a-rule', 'another-rule', 'a-third'),
       severity: fc.constantFrom(...severities),
@@ -115,7 +115,7 @@ const facts: fc.Arbitrary<GuardFacts> = fc
           mode: 'live' as const,
           drill: false,
           notReady: null,
-          owner: { name: 'acme', isOurs: true, mend: '' },
+          owner: { name: 'acme', isOurs: true, remedy: '' },
           stopped: false,
         },
         byHand: null,
@@ -138,7 +138,7 @@ const clear: GuardFacts = {
   mode: 'live',
   drill: false,
   notReady: null,
-  owner: { name: 'acme', isOurs: true, mend: 'name it' },
+  owner: { name: 'acme', isOurs: true, remedy: 'name it' },
   finding: {
     ...{ rule: 'a-rule', severity: 'high', confidence: 'medium', entities: [] },
     ...{ silenced: false, retracted: false, doubt: null, resolved: null },

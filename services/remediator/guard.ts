@@ -15,7 +15,7 @@ export type GuardFacts = {
   /** Why its provider cannot be called under the present settings; null when it can. */
   notReady: string | null;
   /** Whose the target is, and whether that belongs to the finding's workspace. */
-  owner: Pick<Owner, 'name' | 'isOurs' | 'mend'>;
+  owner: Pick<Owner, 'name' | 'isOurs' | 'remedy'>;
   finding: {
     rule: string;
     severity: Severity;
@@ -60,50 +60,51 @@ const asksPerHour = 500;
  * Whether a step is carried out, only shown, queued or refused, and why in a sentence. Pure. What is about the finding and
  * the people in it comes before the dry run, so that a dry run shows nothing that would not be done for their sake.
  */
-export function guard(facts: GuardFacts): { verdict: GuardVerdict; said: string } {
+export function guard(facts: GuardFacts): { verdict: GuardVerdict; detail: string } {
   const { finding, action, settings, load } = facts;
-  if (finding.retracted) return { verdict: 'withdrawn', said: 'The finding was retracted: late evidence explains it' };
-  if (finding.superseded) return { verdict: 'withdrawn', said: 'A finding of a narrower rule supersedes it' };
+  if (finding.retracted)
+    return { verdict: 'withdrawn', detail: 'The finding was retracted: late evidence explains it' };
+  if (finding.superseded) return { verdict: 'withdrawn', detail: 'A finding of a narrower rule supersedes it' };
   if (finding.resolved !== null) {
     const { as, by } = finding.resolved;
-    return { verdict: 'resolved', said: `${by} resolved the incident as ${as}` };
+    return { verdict: 'resolved', detail: `${by} resolved the incident as ${as}` };
   }
-  if (facts.byHand !== null) return { verdict: 'by-hand', said: facts.byHand };
+  if (facts.byHand !== null) return { verdict: 'by-hand', detail: facts.byHand };
   const spared = protectedBy(settings.protected, facts.targets) ?? protectedBy(settings.protected, touched(finding));
-  if (spared !== undefined) return { verdict: 'protected', said: describeProtected(spared) };
-  if (facts.drill) return { verdict: 'dry-run', said: 'A drill: shown, not done' };
-  if (finding.doubt !== null) return { verdict: 'unproven', said: finding.doubt };
-  if (facts.mode === 'dry-run') return { verdict: 'dry-run', said: 'Shown, not done: remediation.mode is dry-run' };
-  if (facts.stopped) return { verdict: 'kill-switch', said: 'The kill switch of remediation is thrown' };
-  if (finding.silenced) return { verdict: 'not-in-policy', said: 'The finding is silenced' };
+  if (spared !== undefined) return { verdict: 'protected', detail: describeProtected(spared) };
+  if (facts.drill) return { verdict: 'dry-run', detail: 'A drill: shown, not done' };
+  if (finding.doubt !== null) return { verdict: 'unproven', detail: finding.doubt };
+  if (facts.mode === 'dry-run') return { verdict: 'dry-run', detail: 'Shown, not done: remediation.mode is dry-run' };
+  if (facts.stopped) return { verdict: 'kill-switch', detail: 'The kill switch of remediation is thrown' };
+  if (finding.silenced) return { verdict: 'not-in-policy', detail: 'The finding is silenced' };
   if (!inPolicy(settings.policy, finding, action)) {
     return {
       verdict: 'not-in-policy',
-      said: `remediation.policy has no entry for ${action} on ${finding.rule} at ${finding.severity} severity and ${finding.confidence} confidence`,
+      detail: `remediation.policy has no entry for ${action} on ${finding.rule} at ${finding.severity} severity and ${finding.confidence} confidence`,
     };
   }
   if (!facts.owner.isOurs) {
     return {
       verdict: 'not-configured',
-      said: `${facts.owner.name} is no organisation of this workspace: ${facts.owner.mend}`,
+      detail: `${facts.owner.name} is no organisation of this workspace: ${facts.owner.remedy}`,
     };
   }
-  if (facts.notReady !== null) return { verdict: 'not-configured', said: facts.notReady };
+  if (facts.notReady !== null) return { verdict: 'not-configured', detail: facts.notReady };
   const { maxPerHour } = settings;
   if (load.sent + load.ahead >= maxPerHour) {
     const others = load.ahead === 0 ? '' : ', and others that are as grave wait before it';
     return {
       verdict: 'rate-capped',
-      said: `${load.sent} of ${action} were carried out here within the hour${others}; remediation.maxPerHour is ${maxPerHour}`,
+      detail: `${load.sent} of ${action} were carried out here within the hour${others}; remediation.maxPerHour is ${maxPerHour}`,
     };
   }
   if (load.begun >= Math.max(asksPerHour, maxPerHour)) {
     return {
       verdict: 'rate-capped',
-      said: `The provider was asked ${load.begun} times about ${action} here within the hour`,
+      detail: `The provider was asked ${load.begun} times about ${action} here within the hour`,
     };
   }
-  return { verdict: 'act', said: 'The policy allows it' };
+  return { verdict: 'act', detail: 'The policy allows it' };
 }
 
 function inPolicy(policy: GuardFacts['settings']['policy'], finding: GuardFacts['finding'], action: IntentName) {

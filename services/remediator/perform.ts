@@ -30,7 +30,7 @@ export type Performed =
   | {
       kind: 'refused';
       verdict: Extract<GuardVerdict, 'not-so' | 'protected' | 'not-configured'>;
-      said: string;
+      detail: string;
       check?: Check;
     }
   /** The provider could not be asked: nothing was sent. */
@@ -82,8 +82,8 @@ async function askAndAct(access: Access, options: Options): Promise<Performed> {
   const { title, clock, sentBefore } = options;
   const answer = await ask(access, options);
   if (answer.result === 'unknown') {
-    const { reason, said, afterMs } = answer;
-    const message = `${title} was asked in vain whether it is so: ${said}`;
+    const { reason, detail, afterMs } = answer;
+    const message = `${title} was asked in vain whether it is so: ${detail}`;
     return {
       kind: 'asked-in-vain',
       outcome: { kind: 'retry', reason, message, ...(afterMs === undefined ? {} : { afterMs }) },
@@ -91,18 +91,18 @@ async function askAndAct(access: Access, options: Options): Promise<Performed> {
   }
   if (answer.result === 'not-so') {
     if (sentBefore) return { kind: 'acted', outcome: doneEarlier, check: await access.check() };
-    const check: Check | undefined = answer.alive && { result: 'alive', said: answer.said };
+    const check: Check | undefined = answer.alive && { result: 'alive', detail: answer.detail };
     return {
       kind: 'refused',
       verdict: 'not-so',
-      said: `${title} says ${answer.said}`.slice(0, 1000),
+      detail: `${title} says ${answer.detail}`.slice(0, 1000),
       ...(check && { check }),
     };
   }
-  if ('spared' in answer) return { kind: 'refused', verdict: 'protected', said: answer.spared };
+  if ('spared' in answer) return { kind: 'refused', verdict: 'protected', detail: answer.spared };
   if ('stranger' in answer) {
-    const said = `${answer.stranger} is no organisation of this workspace, by its number either`;
-    return { kind: 'refused', verdict: 'not-configured', said };
+    const detail = `${answer.stranger} is no organisation of this workspace, by its number either`;
+    return { kind: 'refused', verdict: 'not-configured', detail };
   }
   const gate = async () => {
     const gate = await options.gate();

@@ -128,7 +128,7 @@ function decide(
   finding: StoredFinding,
   { step, mode }: Remediation,
   { retracted, superseded, doubt, resolved, stopped, load }: ClaimFacts,
-): { verdict: GuardVerdict; said: string } {
+): { verdict: GuardVerdict; detail: string } {
   const { rule, severity, confidence, entities, workspace } = finding;
   const how = providers.resolve(step);
   return guard({
@@ -149,7 +149,7 @@ function decide(
 
 const noTargets: Step['targets'] = { people: [], runners: [], repositories: [] };
 /** Whose the target is of what a person is to do: nobody asks. */
-const nobody = { name: '', isOurs: false, mend: '' };
+const nobody = { name: '', isOurs: false, remedy: '' };
 
 /** A claimed step that is in hand, and what is needed to carry it out. */
 type InHand = Remediating & {
@@ -222,8 +222,8 @@ async function performStep(inHand: InHand): Promise<Performed | { kind: 'stopped
     });
   } catch (error) {
     if (error instanceof StoppedError) {
-      const { gate, message: said } = error;
-      if (gate !== 'taken') await refuse(inHand, { verdict: gate, said });
+      const { gate, message: detail } = error;
+      if (gate !== 'taken') await refuse(inHand, { verdict: gate, detail });
       return { kind: 'stopped' };
     }
     log.error({ err: error }, 'a step failed by an internal error');
@@ -251,7 +251,7 @@ function pauseBeforeNext(outcome: Outcome, { nth, begunForMs }: Attempt): number
 async function postpone(inHand: InHand, outcome: Outcome, afterMs: number): Promise<Progress> {
   const { db, place, history, log, attempt } = inHand;
   const reason = outcome.reason ?? 'accepted';
-  const postponed = { reason, said: saidBy(outcome), afterMs };
+  const postponed = { reason, detail: saidBy(outcome), afterMs };
   await postponeRemediation(db, place, attempt.nth === 1 ? { ...postponed, history } : postponed);
   log.info({ reason, afterMs }, 'a step failed; retrying');
   return { againAfterMs: afterMs, holds: attempt.nth < holdingAttempts };
@@ -264,10 +264,10 @@ async function settle(inHand: InHand, performed: Exclude<Performed, { kind: 'ref
   const settled: Settled = {
     state: outcome.kind === 'done' ? 'done' : 'failed',
     reason: outcome.reason ?? 'accepted',
-    said: saidBy(outcome),
+    detail: saidBy(outcome),
     check: (performed.kind === 'acted' ? performed.check : null) ?? {
       result: 'unknown',
-      said: `${providers.titleOf(step.provider)} was not asked: it gave no token or no answer`,
+      detail: `${providers.titleOf(step.provider)} was not asked: it gave no token or no answer`,
     },
   };
   report(inHand, finding, await settleRemediation(db, place, settled, history));
@@ -297,8 +297,8 @@ function historyOf({ providers }: Remediating, { id, incident }: StoredFinding):
   return {
     incident,
     line(settled) {
-      const { ordinal, step, code, mode, verdict, state, reason, said, check, request } = settled;
-      const what = { finding: id, ordinal, action: step.action, code, mode, verdict, state, reason, said, check };
+      const { ordinal, step, code, mode, verdict, state, reason, detail, check, request } = settled;
+      const what = { finding: id, ordinal, action: step.action, code, mode, verdict, state, reason, detail, check };
       return { ...what, request, undo: undoOf(providers.resolve(step)), text: sentenceOf(settled, providers) };
     },
   };

@@ -6,7 +6,7 @@ import type { Remediation } from './store/remediations.ts';
 
 /** What became of a step, for people. A thing that survived is said first and loudly. */
 export function sentenceOf(
-  { step, state, verdict, said, check, request, dueAt }: Remediation,
+  { step, state, verdict, detail, check, request, dueAt }: Remediation,
   providers: Providers,
 ): string {
   const provider = providers.titleOf(step.provider);
@@ -17,21 +17,21 @@ export function sentenceOf(
     case 'planned':
       return `To be decided: ${verb}`;
     case 'queued':
-      return `Waits for a place to ${verb}, free${then || ' soon'} at the earliest: ${said}`;
+      return `Waits for a place to ${verb}, free${then || ' soon'} at the earliest: ${detail}`;
     case 'acting':
-      return `Not done yet: ${verb}; ${said}; tried again${then}`;
+      return `Not done yet: ${verb}; ${detail}; tried again${then}`;
     case 'refused':
       if (verdict === 'dry-run') return `Dry run: would ask ${provider}, then ${verb} (${call})`;
-      if (verdict === 'by-hand') return `By hand: ${verb}. ${said}`;
+      if (verdict === 'by-hand') return `By hand: ${verb}. ${detail}`;
       return check?.result === 'alive'
-        ? `STILL ALIVE, not touched: could not ${verb}; ${said}`
-        : `Did not ${verb}: ${said}`;
+        ? `STILL ALIVE, not touched: could not ${verb}; ${detail}`
+        : `Did not ${verb}: ${detail}`;
     case 'failed':
-      return `FAILED to ${verb}: ${said}`;
+      return `FAILED to ${verb}: ${detail}`;
     case 'done':
-      if (check?.result === 'alive') return `STILL ALIVE after the attempt to ${verb}: ${check.said}`;
-      if (check?.result === 'dead') return `Done: ${verb}; ${check.said}`;
-      return `Done, NOT CONFIRMED: ${verb}; ${check?.said ?? `${provider} was not asked`}`;
+      if (check?.result === 'alive') return `STILL ALIVE after the attempt to ${verb}: ${check.detail}`;
+      if (check?.result === 'dead') return `Done: ${verb}; ${check.detail}`;
+      return `Done, NOT CONFIRMED: ${verb}; ${check?.detail ?? `${provider} was not asked`}`;
   }
 }
 

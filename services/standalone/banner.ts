@@ -38,10 +38,10 @@ export function showBanner(
   );
   screen.line(`  Operations      ${operationsUrl}/metrics, ${operationsUrl}/readyz`);
   screen.line(`  Data, log       ${config.dataDir}`);
-  for (const { name, said, mend } of broken) {
+  for (const { name, detail, remedy } of broken) {
     screen.line();
-    screen.line(`  ${style('red', `✗ ${plain(name)}`)}: ${plain(said)}`);
-    if (mend) screen.line(`    → ${plain(mend)}`);
+    screen.line(`  ${style('red', `✗ ${plain(name)}`)}: ${plain(detail)}`);
+    if (remedy) screen.line(`    → ${plain(remedy)}`);
   }
   for (const remark of config.remarks) screen.line(`  ${style('yellow', '!')} ${remark}`);
   screen.line();

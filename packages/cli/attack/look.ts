@@ -19,11 +19,12 @@ export function createLook(client: Pick<ClientBase, 'query'>, workspace: string)
              FROM findings WHERE workspace = $1 AND withdrawn_at IS NOT NULL
              UNION ALL
              SELECT 'm' || m.id, 3, m.sent_at, json_build_object(
-               'what', 'told', 'sink', m.sink, 'kind', m.kind, 'incident', m.incident, 'dryRun', m.mode = 'dry-run')
+               'what', 'notified', 'channel', m.sink, 'kind', m.kind, 'incident', m.incident, 'dryRun', m.mode = 'dry-run')
              FROM messages m JOIN incidents i ON i.id = m.incident WHERE i.workspace = $1
              UNION ALL
              SELECT 'r' || finding || ordinal || state, 4, coalesce(settled_at, queued_at), json_build_object(
-               'what', 'responded', 'finding', finding, 'ordinal', ordinal, 'action', action, 'verdict', verdict, 'state', state)
+               'what', 'responded', 'finding', finding, 'ordinal', ordinal, 'action', action, 'verdict', verdict, 'state', state,
+               'detail', said)
              FROM remediations WHERE workspace = $1 AND (settled_at IS NOT NULL OR state = 'queued')
              ORDER BY rank, at`,
       values: [workspace],

@@ -15,9 +15,9 @@ export type Found = {
   incident: string | null;
 };
 export type NotificationSeen = {
-  what: 'told';
+  what: 'notified';
   atMs: number;
-  sink: string;
+  channel: string;
   /** posted, updated, trigger … */
   kind: string;
   incident: string;
@@ -33,6 +33,8 @@ export type Responded = {
   verdict: string;
   /** `queued`, `done`, `failed`, or `refused`, which a dry run is too. */
   state: string;
+  /** Why it was not done, or what came of it, in a sentence. */
+  detail: string | null;
 };
 export type Retracted = { what: 'retracted'; atMs: number; finding: string; reason: string };
 export type DrillEvent = Found | NotificationSeen | Responded | Retracted;
@@ -69,7 +71,7 @@ export function faults(
     }
     const expectation = item.what === 'found' ? pairs.get(item.id) : undefined;
     if (item.what !== 'found' || !expectation) continue;
-    if (!seen.some((other) => other.what === 'told' && other.incident === item.incident)) {
+    if (!seen.some((other) => other.what === 'notified' && other.incident === item.incident)) {
       wrong.push(`nobody was notified of ${item.rule} (${item.incident ?? 'it was silenced'})`);
     }
     const actions = responsesTo(item, seen).map(({ action }) => action);
@@ -101,8 +103,8 @@ function responsesTo(found: Found, seen: readonly DrillEvent[]): Responded[] {
   return [...new Map(steps.map((step) => [step.ordinal, step])).values()].sort((a, b) => a.ordinal - b.ordinal);
 }
 
-/** How long after its own deciding event each expected finding was found, first told, and last responded to, in ms. */
-export type Timing = { rule: string; foundMs: number; toldMs: number | null; respondedMs: number | null };
+/** How long after its own deciding event each expected finding was found, first notified of, and last responded to, in ms. */
+export type Timing = { rule: string; foundMs: number; notifiedMs: number | null; respondedMs: number | null };
 
 export function timings(expects: readonly Expectation[], seen: readonly DrillEvent[], timeline: Timeline): Timing[] {
   const pairs = pairUp(expects, seen);
@@ -110,15 +112,15 @@ export function timings(expects: readonly Expectation[], seen: readonly DrillEve
     const expectation = found.what === 'found' ? pairs.get(found.id) : undefined;
     const due = expectation && dueMs(expectation, timeline);
     if (found.what !== 'found' || due === undefined) return [];
-    const told = seen.flatMap((item) =>
-      item.what === 'told' && item.incident === found.incident && item.atMs >= found.atMs ? [item.atMs] : [],
+    const notifiedAt = seen.flatMap((item) =>
+      item.what === 'notified' && item.incident === found.incident && item.atMs >= found.atMs ? [item.atMs] : [],
     );
     const responded = responsesTo(found, seen).map(({ atMs }) => atMs);
     return [
       {
         rule: found.rule,
         foundMs: round(found.atMs - due),
-        toldMs: told.length > 0 ? round(Math.min(...told) - due) : null,
+        notifiedMs: notifiedAt.length > 0 ? round(Math.min(...notifiedAt) - due) : null,
         respondedMs: responded.length > 0 ? round(Math.max(...responded) - due) : null,
       },
     ];

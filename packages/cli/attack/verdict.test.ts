@@ -1,6 +1,7 @@
 import type { Expectation, Scenario, ScenarioStep } from '@tripline/scenarios/scenario';
-import { describe, expect, it } from 'vitest';
-import { alsoFound, type DrillEvent, type Found, faults, timings } from './seen.ts';
+import { describe, expect, it, test } from 'vitest';
+import { response } from '../commands/attack.ts';
+import { alsoFound, type DrillEvent, type Found, faults, type Responded, timings } from './seen.ts';
 import { listening } from './timeline.ts';
 
 const expected: Expectation = { rule: 'a', decidingStep: 'push', responses: ['stop-run'] };
@@ -9,13 +10,28 @@ const found: Found = {
   atMs: 1000,
   ...{ id: 'f1', rule: 'a', severity: 'high', confidence: 'high', subject: 's', title: 't', incident: 'INC-1' },
 };
-const told: DrillEvent = { what: 'told', atMs: 1010, sink: 'slack', kind: 'posted', incident: 'INC-1', dryRun: true };
-const responded: DrillEvent = {
+const notified: DrillEvent = {
+  what: 'notified',
+  atMs: 1010,
+  channel: 'slack',
+  kind: 'posted',
+  incident: 'INC-1',
+  dryRun: true,
+};
+const responded: Responded = {
   what: 'responded',
   atMs: 1020,
-  ...{ finding: 'f1', ordinal: 0, action: 'stop-run', verdict: 'dry-run', state: 'refused' },
+  ...{ finding: 'f1', ordinal: 0, action: 'stop-run', verdict: 'dry-run', state: 'refused', detail: null },
 };
-const all = [found, told, responded];
+test.each([
+  ['dry-run', 'refused', 'A drill: shown, not done', ['would', 'magenta', 'stop the run']],
+  ['by-hand', 'refused', 'Nobody but a person can', ['by hand', 'red', 'stop the run: Nobody but a person can']],
+  ['kill-switch', 'refused', 'The kill switch is on', ['did not', 'red', 'stop the run: The kill switch is on']],
+  ['act', 'failed', 'GitHub answered 403', ['FAILED', 'red', 'to stop the run: GitHub answered 403']],
+])('a step that is %s says why in words', (verdict, state, detail, shown) => {
+  expect(response({ ...responded, verdict, state, detail })).toEqual(shown);
+});
+const all = [found, notified, responded];
 
 const judge = (expects: readonly Expectation[], seen: readonly DrillEvent[], strict = false) =>
   faults(expects, seen, { strict });
@@ -31,7 +47,7 @@ describe('the verdict', () => {
     ['another rule fired instead', [{ ...found, rule: 'b' }], 'a was expected and not found'],
     ['nobody was told', [found, responded], 'nobody was notified of a (INC-1)'],
     ['it was silenced', [{ ...found, incident: null }, responded], 'it was silenced'],
-    ['nothing was done', [found, told], 'should have led to stop-run, and led to nothing'],
+    ['nothing was done', [found, notified], 'should have led to stop-run, and led to nothing'],
     [
       'too much was done',
       [...all, { ...responded, ordinal: 1, action: 'isolate-runner' }],
@@ -69,9 +85,9 @@ describe('the verdict', () => {
 
 it('says how long it took from the deciding step, and for a timer from when it was due', () => {
   const timeline = { startMs: 0, sentMs: new Map([['push', 900]]) };
-  expect(timings([expected], all, timeline)).toEqual([{ rule: 'a', foundMs: 100, toldMs: 110, respondedMs: 120 }]);
+  expect(timings([expected], all, timeline)).toEqual([{ rule: 'a', foundMs: 100, notifiedMs: 110, respondedMs: 120 }]);
   expect(timings([{ ...expected, afterMs: 60 }], [found], timeline)).toEqual([
-    { rule: 'a', foundMs: 40, toldMs: null, respondedMs: null },
+    { rule: 'a', foundMs: 40, notifiedMs: null, respondedMs: null },
   ]);
   expect(timings([expected], [{ ...found, rule: 'b' }], timeline)).toEqual([]);
 });

@@ -99,11 +99,11 @@ function describe(item: Report, io: Io): string {
     }
     case 'retracted':
       return entry(io, item.ms, 'retracted', 'bold', item.reason);
-    case 'told': {
-      const { sink, kind, incident } = item;
+    case 'notified': {
+      const { channel, kind, incident } = item;
       return item.dryRun
-        ? entry(io, item.ms, 'would', 'cyan', `tell ${sink} of ${incident}: ${kind}`)
-        : entry(io, item.ms, 'told', 'cyan', `${sink} of ${incident}: ${kind}`);
+        ? entry(io, item.ms, 'would', 'cyan', `notify ${channel} of ${incident}: ${kind}`)
+        : entry(io, item.ms, 'notified', 'cyan', `${channel} of ${incident}: ${kind}`);
     }
     case 'responded':
       return entry(io, item.ms, ...response(item));
@@ -111,36 +111,44 @@ function describe(item: Report, io: Io): string {
 }
 
 /** A step as what became of it: what was only shown was not done. */
-function response({ action, state, verdict }: Responded): [label: string, style: 'magenta' | 'red', text: string] {
+export function response({
+  action,
+  state,
+  verdict,
+  detail,
+}: Responded): [label: string, style: 'magenta' | 'red', text: string] {
   const { verb } = intents[action];
+  const because = detail === null ? '' : `: ${detail}`;
   switch (state) {
     case 'done':
       return ['did', 'magenta', verb];
     case 'refused':
-      return verdict === 'dry-run' ? ['would', 'magenta', verb] : ['did not', 'red', `${verb}: ${verdict}`];
+      if (verdict === 'dry-run') return ['would', 'magenta', verb];
+      return [verdict === 'by-hand' ? 'by hand' : 'did not', 'red', `${verb}${because}`];
     case 'queued':
       return ['waits', 'magenta', `to ${verb}`];
     default:
-      return ['FAILED', 'red', `to ${verb}`];
+      return ['FAILED', 'red', `to ${verb}${because}`];
   }
 }
 
 const timeWidth = 9;
+/** The longest label is `retracted`. */
 const labelWidth = 9;
 
 function entry(io: Io, ms: number, label: string, style: Parameters<typeof styled>[1], text: string): string {
   const time = sinceText(ms).padStart(timeWidth);
-  const begin = timeWidth + 2 + labelWidth;
+  const begin = timeWidth + 2 + labelWidth + 2;
   const lines = wrap(plain(text), widthOf(io) - begin).replaceAll('\n', `\n${' '.repeat(begin)}`);
-  return `${time}  ${styled(io, style, label.padEnd(labelWidth))}${lines}\n`;
+  return `${time}  ${styled(io, style, label.padEnd(labelWidth))}  ${lines}\n`;
 }
 
 function conclude(verdict: DrillVerdict, benign: boolean, io: Io): void {
   const width = widthOf(io);
   io.out('\n');
-  for (const { rule, foundMs, toldMs, respondedMs } of verdict.timings) {
+  for (const { rule, foundMs, notifiedMs, respondedMs } of verdict.timings) {
     const parts = [`found ${tookText(foundMs)}`];
-    if (toldMs !== null) parts.push(`told ${tookText(toldMs)}`);
+    if (notifiedMs !== null) parts.push(`notified ${tookText(notifiedMs)}`);
     if (respondedMs !== null) parts.push(`response ${tookText(respondedMs)}`);
     io.out(`${wrap(`${rule}: ${parts.join(', ')} after its event`, width, 2)}\n`);
   }

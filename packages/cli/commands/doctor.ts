@@ -14,7 +14,7 @@ import { styled } from '../show.ts';
 import { withStore } from '../store.ts';
 
 const options = {
-  json: { type: 'boolean', doc: 'print one JSON object a check: name, state (ok, off or broken), said, mend' },
+  json: { type: 'boolean', doc: 'print one JSON object a check: name, state (ok, off or broken), detail, remedy' },
 } as const;
 
 export const doctor: Command = {
@@ -44,11 +44,11 @@ async function checkAll(io: Io): Promise<Check[]> {
     configured = await loadRules(config);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return error.message.split('\n').map((said) => ({
+    return error.message.split('\n').map((detail) => ({
       name: 'settings',
       state: 'broken',
-      said,
-      mend: 'mend it; every setting is named in SETTINGS.md',
+      detail,
+      remedy: 'mend it; every setting is named in SETTINGS.md',
     }));
   }
   const rules = configured.map(({ rule }) => rule);
@@ -59,23 +59,23 @@ async function checkAll(io: Io): Promise<Check[]> {
         ...(await checkLog(config, db)),
       ]);
     } catch (error) {
-      const said = sentenceFor(error) ?? (error as Error).message;
-      if (error instanceof UserError) return [{ name: 'Postgres', state: 'off', said }];
-      const mend = config.database.url
+      const detail = sentenceFor(error) ?? (error as Error).message;
+      if (error instanceof UserError) return [{ name: 'Postgres', state: 'off', detail }];
+      const remedy = config.database.url
         ? 'check DATABASE_URL and that the server runs'
         : `see to ${config.dataDir}, where the embedded one lies, and to server.log in it`;
-      return [{ name: 'Postgres', state: 'broken', said, mend }];
+      return [{ name: 'Postgres', state: 'broken', detail, remedy }];
     }
   };
   return (await Promise.all([checkLocal(config), checkGranting(configured), stored(), checkProviders(config)])).flat();
 }
 
-const toJson = ({ name, state, said, mend }: Check) => ({ name, state, said, mend: mend ?? null });
+const toJson = ({ name, state, detail, remedy }: Check) => ({ name, state, detail, remedy: remedy ?? null });
 
 const marks = { ok: ['green', '✓'], off: ['dim', '–'], broken: ['red', '✗'] } as const;
 
-function line({ name, state, said, mend }: Check, width: number, io: Io): string {
+function line({ name, state, detail, remedy }: Check, width: number, io: Io): string {
   const [style, mark] = marks[state];
-  const advice = mend ? `\n${' '.repeat(width + 4)}→ ${plain(mend)}` : '';
-  return `${styled(io, style, mark)} ${plain(name).padEnd(width)}  ${plain(said)}${advice}\n`;
+  const advice = remedy ? `\n${' '.repeat(width + 4)}→ ${plain(remedy)}` : '';
+  return `${styled(io, style, mark)} ${plain(name).padEnd(width)}  ${plain(detail)}${advice}\n`;
 }

@@ -175,7 +175,7 @@ function silenceCommand({ rule, subject, workspace, severity }: StoredFinding): 
   return `npx tripline silence add ${scope} --for=30d --reason='say here why this is in order'`;
 }
 
-function outcomeOf({ state, mode, verdict, reason, said, check, settledAt, actedAt }: Remediation): string {
+function outcomeOf({ state, mode, verdict, reason, detail, check, settledAt, actedAt }: Remediation): string {
   const at = settledAt ?? actedAt;
   const refused = verdict === 'dry-run' ? 'only shown, in a dry run' : `refused: ${verdict}`;
   const parts = [
@@ -183,8 +183,8 @@ function outcomeOf({ state, mode, verdict, reason, said, check, settledAt, acted
     state === 'queued' && verdict !== null ? verdict : undefined,
     at === null ? undefined : `${moment(at)} UTC`,
     reason === null || reason === verdict ? undefined : reason,
-    said ?? undefined,
-    check === null ? undefined : `asked afterwards: ${check.result}, ${check.said}`,
+    detail ?? undefined,
+    check === null ? undefined : `asked afterwards: ${check.result}, ${check.detail}`,
   ];
   return parts.filter((part) => part !== undefined).join('; ');
 }

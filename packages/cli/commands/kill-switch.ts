@@ -10,23 +10,23 @@ import { withStore } from '../store.ts';
 const options = {
   reason: { type: 'string', value: 'text', doc: 'why, for those who ask later' },
   resume: { type: 'boolean', doc: 'with off: put what was refused meanwhile, within a day, to the guard again' },
+  json: { type: 'boolean', doc: 'print its state as one JSON object: stopped, by, at, reason' },
 } as const;
 
 export const killSwitch: Command = {
   name: 'kill-switch',
   summary: 'Stop every automatic action at once, let them go on, or say which',
-  usage: ['kill-switch on [--reason <text>]', 'kill-switch off [--reason <text>] [--resume]', 'kill-switch status'],
+  usage: ['kill-switch on [--reason <text>]', 'kill-switch off [--reason <text>] [--resume]', 'kill-switch [status]'],
   details:
     'Read right before each request to a provider, so it works without a deploy or a restart. Findings go on. What was ' +
     'refused while it was on stays refused, unless it is resumed when it is lifted.',
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 1 });
-    const verb = oneOf('position', positionals[0], ['on', 'off', 'status']);
+    const verb = oneOf('position', positionals[0] ?? 'status', ['on', 'off', 'status']);
     const now = await withStore(loadConfig(io.env, io.cwd), async (db) => {
       if (verb !== 'status') {
-        const reason = values.reason ?? 'none given';
-        await setRemediationSwitch(db, { stopped: verb === 'on', by: whoRuns(), reason });
+        await setRemediationSwitch(db, { stopped: verb === 'on', by: whoRuns(), reason: values.reason });
         if (verb === 'off' && values.resume) {
           const steps = await resumeRefused(db);
           io.out(`${steps} ${steps === 1 ? 'step is' : 'steps are'} put to the guard again\n`);
@@ -34,7 +34,13 @@ export const killSwitch: Command = {
       }
       return readRemediationSwitch(db);
     });
-    const since = now ? `, since ${moment(now.at)} UTC, by ${plain(now.by.name)}: ${plain(now.reason)}` : '';
+    if (values.json) {
+      const { stopped, by, at, reason } = now ?? { stopped: false, by: null, at: null, reason: null };
+      io.out(`${JSON.stringify({ stopped, by, at, reason })}\n`);
+      return 0;
+    }
+    const why = now?.reason ? `: ${plain(now.reason)}` : '';
+    const since = now ? `, since ${moment(now.at)} UTC, by ${plain(now.by.name)}${why}` : '';
     io.out(`The kill switch is ${now?.stopped ? 'ON: no automatic action is taken' : 'off'}${since}\n`);
     return 0;
   },

@@ -2,10 +2,14 @@ import type { Check } from '@tripline/contracts/check';
 import { sentenceFor } from '../errors.ts';
 
 /** Runs a check that asks something outside, and takes its failure for an answer. */
-export async function ask(name: Check['name'], mend: string, work: () => Promise<Omit<Check, 'name'>>): Promise<Check> {
+export async function ask(
+  name: Check['name'],
+  remedy: string,
+  work: () => Promise<Omit<Check, 'name'>>,
+): Promise<Check> {
   try {
     return { name, ...(await work()) };
   } catch (error) {
-    return { name, state: 'broken', said: sentenceFor(error) ?? (error as Error).message, mend };
+    return { name, state: 'broken', detail: sentenceFor(error) ?? (error as Error).message, remedy };
   }
 }

@@ -17,14 +17,14 @@ const dayMs = 86_400_000;
 export async function checkDatabase(db: Db, config: Config, rules: readonly AnyRule[]): Promise<Check[]> {
   const server = await ask('Postgres', 'check DATABASE_URL and that the server runs', () => checkServer(db));
   if (server.state === 'broken') return [server];
-  const mend = 'run `npx tripline migrate`';
+  const remedy = 'run `npx tripline migrate`';
   const health = await checkHealth(db, config);
   if (health.length === 1) return [server, ...health];
   return [
     server,
     ...health,
     ...absent(health, config),
-    await ask('kill switch', mend, () => killSwitch(db)),
+    await ask('kill switch', remedy, () => killSwitch(db)),
     ...(await learning(db, config, rules)),
   ];
 }
@@ -38,24 +38,32 @@ async function checkServer(db: Db): Promise<Omit<Check, 'name'>> {
   );
   const { version, number, now_ms, durable } = rows[0];
   const skewMs = Math.round(now_ms - (beforeMs + Date.now()) / 2);
-  if (number < 150_000) return { state: 'broken', said: `version ${version}`, mend: 'use PostgreSQL 15 or newer' };
+  if (number < 150_000) return { state: 'broken', detail: `version ${version}`, remedy: 'use PostgreSQL 15 or newer' };
   if (durable === 'off') {
     return {
       state: 'broken',
-      said: 'synchronous_commit is off',
-      mend: 'switch it on: what was acknowledged may be lost',
+      detail: 'synchronous_commit is off',
+      remedy: 'switch it on: what was acknowledged may be lost',
     };
   }
   if (Math.abs(skewMs) > skewLimitMs) {
-    return { state: 'broken', said: `its clock differs from ours by ${skewMs} ms`, mend: 'run NTP on both machines' };
+    return {
+      state: 'broken',
+      detail: `its clock differs from ours by ${skewMs} ms`,
+      remedy: 'run NTP on both machines',
+    };
   }
-  return { state: 'ok', said: `PostgreSQL ${version}, its clock within ${Math.abs(skewMs)} ms of ours` };
+  return { state: 'ok', detail: `PostgreSQL ${version}, its clock within ${Math.abs(skewMs)} ms of ours` };
 }
 
 async function killSwitch(db: Db): Promise<Omit<Check, 'name'>> {
   const now = await readRemediationSwitch(db);
-  if (!now?.stopped) return { state: 'ok', said: 'off' };
-  return { state: 'ok', said: `ON since ${moment(now.at)} UTC, by ${now.by.name}: no automatic action is taken` };
+  if (!now?.stopped) return { state: 'ok', detail: 'off' };
+  return {
+    state: 'ok',
+    detail: `ON since ${moment(now.at)} UTC, by ${now.by.name}${now.reason === null ? '' : ` (${now.reason})`}: no automatic action is taken`,
+    remedy: '`npx tripline kill-switch off` lets them go on',
+  };
 }
 
 /** What is off, and so leaves no trace in the database, or should have left one. */
@@ -64,17 +72,17 @@ function absent(checks: readonly Check[], { github }: Config): Check[] {
   const found: Check[] = [];
   if (!isThere('import')) {
     const configured = github.app || github.token;
-    const said = configured
+    const detail = configured
       ? 'none asked for yet: the first delivery does'
       : 'none: no GitHub App or token is configured';
-    found.push({ name: 'import', state: 'off', said });
+    found.push({ name: 'import', state: 'off', detail });
   }
   if (!github.app && github.hooks.length === 0) {
-    const said = 'no GitHub App and no github.hooks: what GitHub cannot deliver stays away';
-    found.push({ name: 'redelivery', state: 'off', said });
+    const detail = 'no GitHub App and no github.hooks: what GitHub cannot deliver stays away';
+    found.push({ name: 'redelivery', state: 'off', detail });
   } else if (!isThere('redelivery')) {
-    const mend = 'start it: `npx tripline up`, or `npx tripline reconciler` beside the other services';
-    found.push({ name: 'redelivery', state: 'broken', said: 'the reconciler has never run', mend });
+    const remedy = 'start it: `npx tripline up`, or `npx tripline reconciler` beside the other services';
+    found.push({ name: 'redelivery', state: 'broken', detail: 'the reconciler has never run', remedy });
   }
   return found;
 }
@@ -91,14 +99,14 @@ async function learning(db: Db, config: Config, rules: readonly AnyRule[]): Prom
       return {
         name,
         state: 'ok',
-        said: `done: an inventory was imported at ${moment(new Date(facts.inventoryMs))} UTC`,
+        detail: `done: an inventory was imported at ${moment(new Date(facts.inventoryMs))} UTC`,
       };
     }
-    if (Date.now() >= untilMs || learners.length === 0) return { name, state: 'ok', said: 'done' };
+    if (Date.now() >= untilMs || learners.length === 0) return { name, state: 'ok', detail: 'done' };
     return {
       name,
       state: 'ok',
-      said: `${learners.join(', ')} until ${moment(new Date(untilMs))} UTC: no findings before`,
+      detail: `${learners.join(', ')} until ${moment(new Date(untilMs))} UTC: no findings before`,
     };
   });
 }

@@ -45,7 +45,7 @@ describe('the database', () => {
   it('is sound when it is there and migrated', async () => {
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
     expect(checks.map(({ state }) => state)).not.toContain('broken');
-    expect(named(checks, 'Postgres')?.said).toMatch(/^PostgreSQL 18/);
+    expect(named(checks, 'Postgres')?.detail).toMatch(/^PostgreSQL 18/);
   });
 
   it('says what each rule is learning, in which workspace, and until when', async () => {
@@ -63,11 +63,11 @@ describe('the database', () => {
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
     const until = new Date(nowMs + 13 * dayMs).toISOString().slice(0, 10);
     expect(named(checks, 'learning in new')).toMatchObject({ state: 'ok' });
-    expect(named(checks, 'learning in new')?.said).toMatch(
+    expect(named(checks, 'learning in new')?.detail).toMatch(
       `credential-new-runner, credential-new-hosted-class until ${until}`,
     );
-    expect(named(checks, 'learning in old')).toMatchObject({ state: 'ok', said: 'done' });
-    expect(named(checks, 'learning in imported')?.said).toContain('an inventory was imported');
+    expect(named(checks, 'learning in old')).toMatchObject({ state: 'ok', detail: 'done' });
+    expect(named(checks, 'learning in imported')?.detail).toContain('an inventory was imported');
     expect(named(checks, 'learning in tripline-drill-x')).toBeUndefined();
   });
 
@@ -77,8 +77,8 @@ describe('the database', () => {
        INSERT INTO switches (name, stopped, by, reason) VALUES ('remediation', true, '{"name":"ada"}', 'drill')`,
     );
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
-    expect(named(checks, 'import of acme')).toMatchObject({ state: 'broken', said: 'the App may not read runners' });
-    expect(named(checks, 'kill switch')?.said).toMatch(/^ON since .* by ada/);
+    expect(named(checks, 'import of acme')).toMatchObject({ state: 'broken', detail: 'the App may not read runners' });
+    expect(named(checks, 'kill switch')?.detail).toMatch(/^ON since .* by ada/);
   });
 
   it('says what GitHub could not deliver', async () => {
@@ -88,7 +88,7 @@ describe('the database', () => {
     const checks = () => checkDatabase(fresh.db, loadConfig(app, folder), rules);
     expect(named(await checks(), 'redelivery')).toMatchObject({
       state: 'broken',
-      said: 'the reconciler has never run',
+      detail: 'the reconciler has never run',
     });
     await fresh.db.pool.query(
       `INSERT INTO hooks (hook, looked_until, holder, held_until) VALUES ('app:7', now(), gen_random_uuid(), now())`,
@@ -100,10 +100,10 @@ describe('the database', () => {
     );
     expect(named(await checks(), 'redelivery app:7')).toMatchObject({
       state: 'ok',
-      said: expect.stringMatching(/^1 deliveries are missing, the oldest since /),
+      detail: expect.stringMatching(/^1 deliveries are missing, the oldest since /),
     });
     await fresh.db.pool.query(`UPDATE hooks SET failed_at = now(), failed_reason = 'GitHub answered 401'`);
-    expect(named(await checks(), 'redelivery app:7')).toMatchObject({ state: 'broken', said: 'GitHub answered 401' });
+    expect(named(await checks(), 'redelivery app:7')).toMatchObject({ state: 'broken', detail: 'GitHub answered 401' });
   });
 
   it('names a rule that threw within the last hour, with its reason, and how often', async () => {
@@ -118,13 +118,13 @@ describe('the database', () => {
     await noteRuleFaults(fresh.db, [{ rule: 'some-rule', reason }]);
     const broken = (await checks()).filter(({ name }) => /^r(ule|ecords)/.test(name));
     expect(broken.map(({ name }) => name)).toEqual(['records', 'rule some-rule']);
-    expect(broken[1]!.said).toMatch(/^threw 3 times since .* UTC: no branch for \[github-token /);
+    expect(broken[1]!.detail).toMatch(/^threw 3 times since .* UTC: no branch for \[github-token /);
     expect(JSON.stringify(broken)).not.toContain('cccc');
-    expect(broken[0]!.said).toMatch(/^dead-lettered once, .*: the value is no valid JSON$/);
+    expect(broken[0]!.detail).toMatch(/^dead-lettered once, .*: the value is no valid JSON$/);
     await fresh.db.pool.query(`UPDATE rule_faults SET last_at = last_at - interval '61 minutes'`);
     expect(named(await checks(), 'rule')).toMatchObject({ state: 'ok' });
     await noteRuleFaults(fresh.db, [{ rule: 'some-rule', reason }]);
-    expect(named(await checks(), 'rule some-rule')?.said).toMatch(/^threw once, /);
+    expect(named(await checks(), 'rule some-rule')?.detail).toMatch(/^threw once, /);
     await fresh.db.pool.query('DELETE FROM rule_faults');
   });
 
@@ -141,11 +141,11 @@ describe('the database', () => {
     await fail(5);
     expect(named(await checks(), 'jobs import-inventory')).toMatchObject({
       state: 'broken',
-      said: '1 failed up to 5 times: date/time field value out of range',
-      mend: expect.stringContaining('tried again'),
+      detail: '1 failed up to 5 times: date/time field value out of range',
+      remedy: expect.stringContaining('tried again'),
     });
     await fail(25);
-    expect(named(await checks(), 'jobs import-inventory')?.mend).toContain('reschedule_jobs');
+    expect(named(await checks(), 'jobs import-inventory')?.remedy).toContain('reschedule_jobs');
     await fresh.db.pool.query('DELETE FROM graphile_worker._private_jobs');
   });
 
@@ -157,24 +157,26 @@ describe('the database', () => {
     );
     expect(named(await checks(), 'schema')).toMatchObject({
       state: 'broken',
-      said: `half migrated: it lacks ${rows[0].name}`,
-      mend: expect.stringContaining('npx tripline migrate'),
+      detail: `half migrated: it lacks ${rows[0].name}`,
+      remedy: expect.stringContaining('npx tripline migrate'),
     });
     await fresh.db.pool.query('ALTER TABLE schema_migrations RENAME TO away');
     const none = await checks();
     expect(none.map(({ name }) => name)).toEqual(['Postgres', 'schema']);
-    expect(none[1]).toMatchObject({ state: 'broken', said: "Tripline's tables are missing" });
+    expect(none[1]).toMatchObject({ state: 'broken', detail: "Tripline's tables are missing" });
     await fresh.db.pool.query('ALTER TABLE away RENAME TO schema_migrations');
     await fresh.db.pool.query('INSERT INTO schema_migrations VALUES ($1, $2, $3)', Object.values(rows[0]));
   });
 
-  it('names a channel that a person must mend, and one that is only retried', async () => {
+  it('names a channel that a person must remedy, and one that is only retried', async () => {
     const checks = () => checkDatabase(fresh.db, loadConfig({}, folder), rules);
     await noteChannelTrouble(fresh.db, 'slack', 'no-channel');
     await noteChannelTrouble(fresh.db, 'pagerduty', 'timeout');
     expect(named(await checks(), 'notifications to slack')).toMatchObject({
       state: 'broken',
-      said: expect.stringMatching(/^every call has failed since .* UTC \(no-channel, .*; 0 notifications are queued$/),
+      detail: expect.stringMatching(
+        /^every call has failed since .* UTC \(no-channel, .*; 0 notifications are queued$/,
+      ),
     });
     expect(named(await checks(), 'notifications to pagerduty')).toMatchObject({ state: 'ok' });
     await clearChannelTrouble(fresh.db, 'slack');
@@ -212,7 +214,7 @@ describe('the database', () => {
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
     expect(named(checks, 'deliveries refused')).toMatchObject({
       state: 'ok',
-      said: expect.stringMatching(/^within the last day: 4000000 signature-mismatch \(github, last 20.* UTC\)$/),
+      detail: expect.stringMatching(/^within the last day: 4000000 signature-mismatch \(github, last 20.* UTC\)$/),
     });
     expect(named(checks, 'deliveries ignored')).toMatchObject({ state: 'ok' });
     expect(named(checks, 'organization Acme-Labs')).toMatchObject({ state: 'broken' });
@@ -252,7 +254,7 @@ describe('those who read the log', () => {
   it('are broken where events wait and nobody reads them, and not while somebody does', async () => {
     await fresh.db.pool.query('DELETE FROM trail_heads');
     expect(await read()).toMatchObject([
-      { name: 'detector', state: 'broken', said: 'stands still: events wait on 1 of 2 partitions' },
+      { name: 'detector', state: 'broken', detail: 'stands still: events wait on 1 of 2 partitions' },
       { name: 'recorder', state: 'broken' },
     ]);
     await move(4);
@@ -288,10 +290,10 @@ describe('those whom Tripline calls', () => {
     [{ ok: true, team: 'Other', team_id: 'T2', user: 'tripline' }, 'broken', 'is of the Slack workspace T2'],
     [{ ok: false, error: 'invalid_auth' }, 'broken', 'Slack refuses the bot token: invalid_auth'],
     ['no object', 'broken', 'Slack refuses the bot token'],
-  ])('Slack answering %j', async (body, state, said) => {
+  ])('Slack answering %j', async (body, state, detail) => {
     answer = { status: 200, body };
     const check = named(await checkProviders(loadConfig(slack(), folder)), 'Slack');
-    expect(check).toMatchObject({ state, said: expect.stringContaining(said) });
+    expect(check).toMatchObject({ state, detail: expect.stringContaining(detail) });
     expect(JSON.stringify(check)).not.toContain('canary');
   });
 
@@ -324,7 +326,10 @@ describe('what is here', () => {
   it('says what is not there yet', async () => {
     const checks = await checkLocal(config(join(folder, 'none')));
     expect(named(checks, 'data folder')?.state).toBe('off');
-    expect(named(checks, 'Tripline')).toMatchObject({ state: 'off', said: expect.stringContaining('npx tripline up') });
+    expect(named(checks, 'Tripline')).toMatchObject({
+      state: 'off',
+      detail: expect.stringContaining('npx tripline up'),
+    });
   });
 
   it('finds a folder that others may enter', async () => {

@@ -9,12 +9,16 @@ const configured = (settings: Record<string, Record<string, unknown>>) =>
 
 test('without a granting workflow it is said that grants page nobody, and what to do about it', () => {
   expect(checkGranting(configured({}))).toMatchObject([
-    { state: 'off', said: expect.stringContaining('page nobody'), mend: expect.stringContaining('grantingWorkflows') },
+    {
+      state: 'off',
+      detail: expect.stringContaining('page nobody'),
+      remedy: expect.stringContaining('grantingWorkflows'),
+    },
   ]);
   expect(checkGranting(configured({ 'privilege-grant-outside-job': granting }))).toMatchObject([
-    { state: 'off', said: expect.stringContaining('for grant-outlived-job:') },
+    { state: 'off', detail: expect.stringContaining('for grant-outlived-job:') },
   ]);
   const both = { 'privilege-grant-outside-job': granting, 'grant-outlived-job': granting };
-  expect(checkGranting(configured(both))).toMatchObject([{ state: 'ok', said: granting.grantingWorkflows[0] }]);
+  expect(checkGranting(configured(both))).toMatchObject([{ state: 'ok', detail: granting.grantingWorkflows[0] }]);
   expect(checkGranting([])).toMatchObject([{ state: 'off' }]);
 });

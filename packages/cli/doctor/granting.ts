@@ -9,15 +9,15 @@ export function checkGranting(configured: readonly Pick<ConfiguredRule, 'rule' |
   const name = 'granting workflows';
   const on = configured.filter(({ rule }) => judging.includes(rule.id));
   const missing = on.filter(({ settings }) => workflowsOf(settings).length === 0);
-  if (on.length === 0) return [{ name, state: 'off', said: 'the rules on grants are off' }];
+  if (on.length === 0) return [{ name, state: 'off', detail: 'the rules on grants are off' }];
   const [first] = missing;
   if (first !== undefined) {
-    const said = `none is configured for ${missing.map(({ rule }) => rule.id).join(' and ')}: grants are reported at low severity and page nobody`;
-    const mend = `where rights are given by a workflow, name it and its account: grantingWorkflows and grantingActors under rules.settings.${first.rule.id}`;
-    return [{ name, state: 'off', said, mend }];
+    const detail = `none is configured for ${missing.map(({ rule }) => rule.id).join(' and ')}: grants are reported at low severity and page nobody`;
+    const remedy = `where rights are given by a workflow, name it and its account: grantingWorkflows and grantingActors under rules.settings.${first.rule.id}`;
+    return [{ name, state: 'off', detail, remedy }];
   }
   const workflows = new Set(on.flatMap(({ settings }) => workflowsOf(settings)));
-  return [{ name, state: 'ok', said: [...workflows].join(', ') }];
+  return [{ name, state: 'ok', detail: [...workflows].join(', ') }];
 }
 
 function workflowsOf(settings: unknown): readonly string[] {

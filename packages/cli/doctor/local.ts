@@ -13,7 +13,7 @@ export async function checkLocal(config: Config): Promise<Check[]> {
     {
       name: 'settings',
       state: 'ok',
-      said: [config.file ?? 'no tripline.yaml; environment and defaults', ...config.remarks].join('; '),
+      detail: [config.file ?? 'no tripline.yaml; environment and defaults', ...config.remarks].join('; '),
     },
     dataFolder(config),
     spool(config),
@@ -24,35 +24,35 @@ export async function checkLocal(config: Config): Promise<Check[]> {
 function dataFolder({ dataDir }: Config): Check {
   const name = 'data folder';
   if (!existsSync(dataDir))
-    return { name, state: 'off', said: `${dataDir} is not there yet; the first start makes it` };
+    return { name, state: 'off', detail: `${dataDir} is not there yet; the first start makes it` };
   if ((statSync(dataDir).mode & 0o077) !== 0) {
-    const mend = `chmod 700 ${dataDir}`;
-    return { name, state: 'broken', said: `${dataDir} can be entered by others, and holds a secret`, mend };
+    const remedy = `chmod 700 ${dataDir}`;
+    return { name, state: 'broken', detail: `${dataDir} can be entered by others, and holds a secret`, remedy };
   }
   const { bavail, bsize } = statfsSync(dataDir);
   const free = bavail * bsize;
   if (free < gigabyte) {
-    const said = `${(free / gigabyte).toFixed(2)} GiB are free on ${dataDir}`;
-    return { name, state: 'broken', said, mend: 'free some space: deliveries are kept here' };
+    const detail = `${(free / gigabyte).toFixed(2)} GiB are free on ${dataDir}`;
+    return { name, state: 'broken', detail, remedy: 'free some space: deliveries are kept here' };
   }
-  return { name, state: 'ok', said: `${dataDir}, ${(free / gigabyte).toFixed(0)} GiB free` };
+  return { name, state: 'ok', detail: `${dataDir}, ${(free / gigabyte).toFixed(0)} GiB free` };
 }
 
 function spool({ dataDir, receiver }: Config): Check {
   const name = 'spool';
   const folder = join(dataDir, 'spool');
-  if (!existsSync(folder)) return { name, state: 'off', said: 'nothing was ever spooled' };
+  if (!existsSync(folder)) return { name, state: 'off', detail: 'nothing was ever spooled' };
   const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
   if (bytes > receiver.spoolLimitBytes * 0.8) {
-    const said = `${bytes} of ${receiver.spoolLimitBytes} bytes are used`;
+    const detail = `${bytes} of ${receiver.spoolLimitBytes} bytes are used`;
     return {
       name,
       state: 'broken',
-      said,
-      mend: 'bring the log back (see below): beyond the limit, deliveries are refused',
+      detail,
+      remedy: 'bring the log back (see below): beyond the limit, deliveries are refused',
     };
   }
-  return { name, state: 'ok', said: `${bytes} bytes wait for the log` };
+  return { name, state: 'ok', detail: `${bytes} bytes wait for the log` };
 }
 
 function listening(config: Config): Promise<Check> {
@@ -67,14 +67,14 @@ function listening(config: Config): Promise<Check> {
     try {
       response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(3000) });
     } catch {
-      return { state: 'off', said: `nothing answers at ${url}; \`npx tripline up\` starts it` };
+      return { state: 'off', detail: `nothing answers at ${url}; \`npx tripline up\` starts it` };
     }
     const answer = (await response.json().catch(() => null)) as { status?: string; error?: { message: string } } | null;
     // What is broken is told one by one, by the same criteria.
-    if (answer?.status === 'ready' || answer?.status === 'broken') return { state: 'ok', said: `ready at ${url}` };
+    if (answer?.status === 'ready' || answer?.status === 'broken') return { state: 'ok', detail: `ready at ${url}` };
     if (answer?.error)
-      return { state: 'broken', said: `${url} is not ready: ${answer.error.message}`, mend: 'see its log' };
-    const mend = 'set TRIPLINE_OPERATIONS_PORT to another port, or stop what uses this one';
-    return { state: 'broken', said: `something that is no Tripline answers at ${url}`, mend };
+      return { state: 'broken', detail: `${url} is not ready: ${answer.error.message}`, remedy: 'see its log' };
+    const remedy = 'set TRIPLINE_OPERATIONS_PORT to another port, or stop what uses this one';
+    return { state: 'broken', detail: `something that is no Tripline answers at ${url}`, remedy };
   });
 }

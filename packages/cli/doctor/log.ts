@@ -28,12 +28,12 @@ export async function checkLog(config: Config, db: Db): Promise<Check[]> {
 async function checkStream(config: Config, stream: Stream): Promise<Check[]> {
   const inKafka = stream.backend === 'kafka';
   const name = inKafka ? 'log in Kafka' : 'log';
-  const mend = inKafka
+  const remedy = inKafka
     ? 'check KAFKA_BROKERS, and that the brokers can be reached from here by the names that they advertise'
     : 'see to Postgres: the log lies there';
-  const reach = await ask(name, mend, async () => {
+  const reach = await ask(name, remedy, async () => {
     await stream.check();
-    return { state: 'ok', said: `takes events, ${config.kafka.brokers?.join(', ') ?? 'in Postgres'}` };
+    return { state: 'ok', detail: `takes events, ${config.kafka.brokers?.join(', ') ?? 'in Postgres'}` };
   });
   if (reach.state === 'broken') return [reach];
   const topic = await ask(
@@ -43,11 +43,11 @@ async function checkStream(config: Config, stream: Stream): Promise<Check[]> {
       const partitions = await stream.offsets(topics.events);
       const wanted = topicsOf(config).find((spec) => spec.topic === topics.events)!.partitions;
       if (partitions.length !== wanted) {
-        const said = `it has ${partitions.length} partitions, and kafka.partitions says ${wanted}`;
-        return { state: 'broken', said, mend: `set TRIPLINE_KAFKA_PARTITIONS=${partitions.length}` };
+        const detail = `it has ${partitions.length} partitions, and kafka.partitions says ${wanted}`;
+        return { state: 'broken', detail, remedy: `set TRIPLINE_KAFKA_PARTITIONS=${partitions.length}` };
       }
       const records = partitions.reduce((sum, { first, next }) => sum + next - first, 0);
-      return { state: 'ok', said: `${partitions.length} partitions, ${records} events` };
+      return { state: 'ok', detail: `${partitions.length} partitions, ${records} events` };
     },
   );
   return [reach, topic];
@@ -81,9 +81,9 @@ export async function checkReaders(
       continue;
     }
     return still.map(({ who, waiting }): Check => {
-      if (waiting.length === 0) return { name: who, state: 'ok', said: 'reads what the log gets' };
-      const said = `stands still: events wait on ${waiting.length} of ${ends.length} partitions`;
-      return { name: who, state: 'broken', said, mend: `start it, or see its log: \`npx tripline ${who}\`` };
+      if (waiting.length === 0) return { name: who, state: 'ok', detail: 'reads what the log gets' };
+      const detail = `stands still: events wait on ${waiting.length} of ${ends.length} partitions`;
+      return { name: who, state: 'broken', detail, remedy: `start it, or see its log: \`npx tripline ${who}\`` };
     });
   }
 }

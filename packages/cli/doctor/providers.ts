@@ -18,23 +18,23 @@ export async function checkProviders(config: Config): Promise<Check[]> {
     ...called.flatMap(({ doctor }) => doctor(config)),
     ...opened.flatMap(({ name, doctor }) => doctor(settings[name])),
   ];
-  return Promise.all([...looks.map(({ name, mend, look }) => ask(name, mend, look)), remediation(config)]);
+  return Promise.all([...looks.map(({ name, remedy, look }) => ask(name, remedy, look)), remediation(config)]);
 }
 
 async function remediation({ remediation: settings, github: { app } }: Config): Promise<Check> {
   const name = 'remediation';
-  if (settings.mode === 'dry-run') return { name, state: 'off', said: 'dry run' };
+  if (settings.mode === 'dry-run') return { name, state: 'off', detail: 'dry run' };
   if (!app) {
-    const mend = 'configure a GitHub App, or set remediation.mode to dry-run';
-    return { name, state: 'broken', said: 'automatic, with nothing to act with', mend };
+    const remedy = 'configure a GitHub App, or set remediation.mode to dry-run';
+    return { name, state: 'broken', detail: 'automatic, with nothing to act with', remedy };
   }
   if (settings.policy.length === 0) {
-    const mend = 'name rules and actions under remediation.policy';
-    return { name, state: 'broken', said: 'automatic, but no policy allows anything', mend };
+    const remedy = 'name rules and actions under remediation.policy';
+    return { name, state: 'broken', detail: 'automatic, but no policy allows anything', remedy };
   }
   return {
     name,
     state: 'ok',
-    said: `automatic by ${settings.policy.length} lines of policy, at most ${settings.maxPerHour} an hour`,
+    detail: `automatic by ${settings.policy.length} lines of policy, at most ${settings.maxPerHour} an hour`,
   };
 }

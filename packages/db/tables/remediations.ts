@@ -40,7 +40,7 @@ export type RemediationsTables = {
     acted_at: Date | null;
     settled_at: Date | null;
   };
-  switches: { name: 'remediation'; stopped: boolean; by: Json<Actor>; at: Generated<Date>; reason: string };
+  switches: { name: 'remediation'; stopped: boolean; by: Json<Actor>; at: Generated<Date>; reason: string | null };
   imports: {
     workspace: string;
     requested_at: Generated<Date>;

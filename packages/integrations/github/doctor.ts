@@ -9,28 +9,28 @@ type Needs = {
 /** Whether GitHub would take Tripline's calls, by the App or the token that is configured. */
 export function checkGitHub({ github: { app, token, apiUrl } }: Needs): Look[] {
   if (app) {
-    const mend = 'check TRIPLINE_GITHUB_APP_ID and TRIPLINE_GITHUB_APP_PRIVATE_KEY, and this machine’s clock';
-    return [{ name: 'GitHub App', mend, look: () => lookAtApp({ apiUrl, app }) }];
+    const remedy = 'check TRIPLINE_GITHUB_APP_ID and TRIPLINE_GITHUB_APP_PRIVATE_KEY, and this machine’s clock';
+    return [{ name: 'GitHub App', remedy, look: () => lookAtApp({ apiUrl, app }) }];
   }
   if (token) {
     const look = () => lookAtToken(apiUrl, token);
-    return [{ name: 'GitHub token', mend: 'check TRIPLINE_GITHUB_TOKEN', look }];
+    return [{ name: 'GitHub token', remedy: 'check TRIPLINE_GITHUB_TOKEN', look }];
   }
-  const said = 'no App or token: no import, no look-ups, no remediation; rules learn instead';
-  return [{ name: 'GitHub', mend: '', look: async () => ({ state: 'off', said }) }];
+  const detail = 'no App or token: no import, no look-ups, no remediation; rules learn instead';
+  return [{ name: 'GitHub', remedy: '', look: async () => ({ state: 'off', detail }) }];
 }
 
 async function lookAtApp(access: Parameters<typeof installedOn>[0]): ReturnType<Look['look']> {
   const on = await installedOn(access, Date.now());
   if (on.length === 0) {
-    return { state: 'broken', said: 'it is installed nowhere', mend: 'install it on your organisation' };
+    return { state: 'broken', detail: 'it is installed nowhere', remedy: 'install it on your organisation' };
   }
-  return { state: 'ok', said: `installed on ${on.join(', ')}` };
+  return { state: 'ok', detail: `installed on ${on.join(', ')}` };
 }
 
 async function lookAtToken(apiUrl: string, token: string): ReturnType<Look['look']> {
   const client = createGitHubClient({ apiUrl, authorization: `token ${token}`, manner: 'once' });
   const { status } = await client.send({ route: 'GET /rate_limit', parameters: {} });
-  if (status !== 200) return { state: 'broken', said: `GitHub answers ${status}`, mend: 'make a new token' };
-  return { state: 'ok', said: 'it reads; to remediate, an App is needed' };
+  if (status !== 200) return { state: 'broken', detail: `GitHub answers ${status}`, remedy: 'make a new token' };
+  return { state: 'ok', detail: 'it reads; to remediate, an App is needed' };
 }

@@ -96,9 +96,9 @@ function accessOf(action: Action, intent: Intent, client: GitHubClient, { clock 
 /** An organisation that was renamed is known by its number, which GitHub is asked for. */
 function ownerIn(workspace: string, name: string, { config, workspaces }: Opened): Owner {
   const home = workspaces.of(name);
-  const mend = 'if it was renamed, name it under workspaces[].github.organizations, with its id';
-  if (home !== undefined) return { name, isOurs: home === workspace, mend };
+  const remedy = 'if it was renamed, name it under workspaces[].github.organizations, with its id';
+  if (home !== undefined) return { name, isOurs: home === workspace, remedy };
   const { organizations = [] } = config.workspaces.find(({ id }) => id === workspace)?.github ?? {};
   const ids = organizations.flatMap(({ id }) => id ?? []);
-  return ids.length > 0 ? { name, isOurs: true, ids, mend } : { name, isOurs: false, mend };
+  return ids.length > 0 ? { name, isOurs: true, ids, remedy } : { name, isOurs: false, remedy };
 }

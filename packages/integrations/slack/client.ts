@@ -40,24 +40,24 @@ const passing = new Set([
   'team_added_to_org',
 ]);
 /** Codes that a person must mend, by what they mean. The rest is `rejected`. */
-const lasting: Record<string, { reason: string; mend: string }> = {
+const lasting: Record<string, { reason: string; remedy: string }> = {
   ...sameFor(['invalid_auth', 'not_authed', 'token_revoked', 'token_expired', 'account_inactive'], {
     reason: 'unauthorised',
-    mend: 'give slack.botToken a valid bot token',
+    remedy: 'give slack.botToken a valid bot token',
   }),
   ...sameFor(['missing_scope', 'no_permission', 'not_allowed_token_type', 'ekm_access_denied'], {
     reason: 'forbidden',
-    mend: 'give the app the scope chat:write',
+    remedy: 'give the app the scope chat:write',
   }),
   ...sameFor(['channel_not_found', 'is_archived', 'not_in_channel'], {
     reason: 'no-channel',
-    mend: 'set slack.channel to a channel that the app was invited to',
+    remedy: 'set slack.channel to a channel that the app was invited to',
   }),
   ...sameFor(['message_not_found', 'cant_update_message', 'thread_not_found'], {
     reason: 'message-gone',
-    mend: 'the message was deleted, or belongs to another app',
+    remedy: 'the message was deleted, or belongs to another app',
   }),
-  edit_window_closed: { reason: 'not-editable', mend: 'let apps edit their messages for longer' },
+  edit_window_closed: { reason: 'not-editable', remedy: 'let apps edit their messages for longer' },
 };
 
 export function createSlackClient(options: SlackOptions): SlackClient & SlackAnswers {
@@ -158,7 +158,7 @@ function ofCode(code: unknown): Outcome {
   if (passing.has(code)) return { kind: 'retry', reason: 'provider-failed', message: `Slack answered ${code}` };
   if (code === 'ratelimited' || code === 'rate_limited') return rateLimited(defaultRetryS);
   const known = lasting[code];
-  if (known) return { kind: 'give-up', reason: known.reason, message: `Slack answered ${code}: ${known.mend}` };
+  if (known) return { kind: 'give-up', reason: known.reason, message: `Slack answered ${code}: ${known.remedy}` };
   return { kind: 'give-up', reason: 'rejected', message: `Slack answered ${code}` };
 }
 

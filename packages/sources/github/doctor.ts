@@ -4,14 +4,14 @@ import { githubSecrets, type SecretSettings } from '../secrets.ts';
 
 /** Whether a delivery could be proved. */
 export function checkGithubFeed(config: SecretSettings & { dataDir: string }): Look[] {
-  return [{ name: 'webhook secret', mend: 'set TRIPLINE_GITHUB_WEBHOOK_SECRET', look: async () => look(config) }];
+  return [{ name: 'webhook secret', remedy: 'set TRIPLINE_GITHUB_WEBHOOK_SECRET', look: async () => look(config) }];
 }
 
 function look(config: SecretSettings & { dataDir: string }): Awaited<ReturnType<Look['look']>> {
   const secrets = githubSecrets({ ...config, drills: false });
-  if (secrets.length > 0) return { state: 'ok', said: `${secrets.length} configured` };
+  if (secrets.length > 0) return { state: 'ok', detail: `${secrets.length} configured` };
   if (readSecret(config.dataDir, 'webhook-secret')) {
-    return { state: 'ok', said: `made on the first start, kept in ${config.dataDir}` };
+    return { state: 'ok', detail: `made on the first start, kept in ${config.dataDir}` };
   }
-  return { state: 'off', said: 'none configured: `npx tripline up` makes one' };
+  return { state: 'off', detail: 'none configured: `npx tripline up` makes one' };
 }

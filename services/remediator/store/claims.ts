@@ -68,7 +68,7 @@ export async function claimRemediation(
     leaseMs: number;
     maxPerHour: number;
     history: StepHistory;
-    decide: (facts: ClaimFacts) => { verdict: GuardVerdict; said: string };
+    decide: (facts: ClaimFacts) => { verdict: GuardVerdict; detail: string };
   },
 ): Promise<Claim> {
   const { finding, ordinal, workspace, step } = remediation;
@@ -116,11 +116,11 @@ export async function claimRemediation(
       stopped,
       load: sent ? { sent: 0, begun: 0, ahead: 0 } : load,
     };
-    const { verdict, said } = options.decide(facts);
+    const { verdict, detail } = options.decide(facts);
     if (verdict === 'rate-capped')
-      return queue(client, remediation, { ...options, said, wasQueued: row.state === 'queued' });
+      return queue(client, remediation, { ...options, detail, wasQueued: row.state === 'queued' });
     if (verdict !== 'act') {
-      const refused = await settle(client, remediation, refusal(verdict, said), options.history);
+      const refused = await settle(client, remediation, refusal(verdict, detail), options.history);
       return { kind: 'refused', refused: refused! };
     }
     const { rows: begun } = await client.query<{ attempts: number; begun_ms: number }>(
@@ -170,7 +170,7 @@ async function readLoad(
 async function queue(
   client: PoolClient,
   { finding, ordinal, workspace, step }: Pick<Remediation, 'finding' | 'ordinal' | 'workspace' | 'step'>,
-  options: { maxPerHour: number; said: string; wasQueued: boolean; history: StepHistory },
+  options: { maxPerHour: number; detail: string; wasQueued: boolean; history: StepHistory },
 ): Promise<Claim> {
   const { rows } = await client.query<Row>(
     `UPDATE remediations SET state = 'queued', verdict = 'rate-capped', reason = 'rate-capped', said = $3, leased_until = NULL,
@@ -179,7 +179,7 @@ async function queue(
          WHERE r.workspace = $4 AND r.action = $5 AND r.acted_at > clock_timestamp() - interval '2 hours' AND ${holdsPlace}
          ORDER BY 1 DESC OFFSET $6 LIMIT 1))
      WHERE finding = $1 AND ordinal = $2 RETURNING *`,
-    [finding, ordinal, options.said, workspace, step.action, options.maxPerHour - 1],
+    [finding, ordinal, options.detail, workspace, step.action, options.maxPerHour - 1],
   );
   if (options.wasQueued) return { kind: 'queued', queued: undefined };
   const queued = toRemediation(rows[0]!);

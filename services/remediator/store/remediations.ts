@@ -18,8 +18,8 @@ export type Remediation = {
   verdict: GuardVerdict | null;
   attempts: number;
   reason: string | null;
-  said: string | null;
-  check: { result: 'dead' | 'alive' | 'unknown'; said: string } | null;
+  detail: string | null;
+  check: { result: 'dead' | 'alive' | 'unknown'; detail: string } | null;
   plannedAt: string;
   /** While it waits for a place or for another attempt: not before. */
   dueAt: string | null;
@@ -114,9 +114,9 @@ export function toRemediation(row: Row): Remediation {
       verdict,
       attempts,
       reason,
-      said,
+      detail: said,
     },
-    check: row.check_result && { result: row.check_result, said: row.check_said ?? '' },
+    check: row.check_result && { result: row.check_result, detail: row.check_said ?? '' },
     plannedAt: row.planned_at.toISOString(),
     dueAt: row.due_at?.toISOString() ?? null,
     actedAt: row.acted_at?.toISOString() ?? null,

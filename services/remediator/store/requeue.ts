@@ -54,14 +54,14 @@ export async function resumeRefused(db: Db): Promise<number> {
 export async function postponeRemediation(
   db: Db,
   { finding, ordinal }: Place,
-  postponed: { reason: string; said: string; afterMs: number; history?: StepHistory },
+  postponed: { reason: string; detail: string; afterMs: number; history?: StepHistory },
 ): Promise<Remediation | undefined> {
   return inTransaction(db, async (client) => {
     const { rows } = await client.query<Row>(
       `UPDATE remediations SET reason = $3, said = $4, leased_until = NULL,
          due_at = clock_timestamp() + $5 * interval '1 millisecond'
        WHERE finding = $1 AND ordinal = $2 AND state = 'acting' RETURNING *`,
-      [finding, ordinal, postponed.reason, postponed.said, postponed.afterMs],
+      [finding, ordinal, postponed.reason, postponed.detail, postponed.afterMs],
     );
     if (rows[0] === undefined) return undefined;
     await addToQueue(client, 'remediate', finding, postponed.afterMs);

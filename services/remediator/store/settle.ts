@@ -15,8 +15,8 @@ export type StepHistory = { incident: string | null; line: (settled: Remediation
 export type Settled = {
   state: 'done' | 'failed';
   reason: string;
-  said: string;
-  check: { result: 'dead' | 'alive' | 'unknown'; said: string };
+  detail: string;
+  check: { result: 'dead' | 'alive' | 'unknown'; detail: string };
 };
 type Ended = Omit<Settled, 'state' | 'check'> & {
   state: RemediationState;
@@ -26,10 +26,10 @@ type Ended = Omit<Settled, 'state' | 'check'> & {
 
 export function refusal(
   verdict: Exclude<GuardVerdict, 'act'>,
-  said: string,
+  detail: string,
   check: Settled['check'] | null = null,
 ): Ended {
-  return { state: 'refused', verdict, reason: verdict, said, check };
+  return { state: 'refused', verdict, reason: verdict, detail, check };
 }
 
 /**
@@ -39,11 +39,11 @@ export function refusal(
 export function refuseClaimed(
   db: Db,
   place: Place,
-  refused: { verdict: Exclude<GuardVerdict, 'act'>; said: string; check?: Settled['check'] },
+  refused: { verdict: Exclude<GuardVerdict, 'act'>; detail: string; check?: Settled['check'] },
   history: StepHistory,
 ) {
   return inTransaction(db, (client) =>
-    settle(client, place, refusal(refused.verdict, refused.said, refused.check), history),
+    settle(client, place, refusal(refused.verdict, refused.detail, refused.check), history),
   );
 }
 
@@ -56,14 +56,14 @@ export function settleRemediation(db: Db, place: Place, settled: Settled, histor
 export async function settle(
   client: PoolClient,
   { finding, ordinal }: Place,
-  { state, verdict, reason, said, check }: Ended,
+  { state, verdict, reason, detail, check }: Ended,
   history: StepHistory,
 ): Promise<Remediation | undefined> {
   const { rows } = await client.query<Row>(
     `UPDATE remediations SET state = $3, verdict = $4, reason = $5, said = $6, check_result = $7, check_said = $8,
        leased_until = NULL, due_at = NULL, settled_at = clock_timestamp()
      WHERE finding = $1 AND ordinal = $2 AND state IN ('planned', 'queued', 'acting') RETURNING *`,
-    [finding, ordinal, state, verdict, reason, said, check?.result ?? null, check?.said ?? null],
+    [finding, ordinal, state, verdict, reason, detail, check?.result ?? null, check?.detail ?? null],
   );
   if (rows[0] === undefined) return undefined;
   const settled = toRemediation(rows[0]);
@@ -108,7 +108,7 @@ function outcomeOf(step: Remediation, line: Record<string, unknown>): OutgoingEv
       'tripline.response.target': request === null ? describeTarget(step.step) : `${request.method} ${request.path}`,
       'tripline.response.state': state,
       'tripline.response.verdict': verdict ?? 'act',
-      'tripline.response.reason': String(line['text'] ?? step.said ?? ''),
+      'tripline.response.reason': String(line['text'] ?? step.detail ?? ''),
       ...(check === null ? {} : { 'tripline.response.result': check.result }),
     },
   };

@@ -81,7 +81,7 @@ export async function known<Value>(clock: Clock, ask: () => Promise<Value>): Pro
   let value: Value | undefined;
   const answer = await asked(clock, async () => {
     value = await ask();
-    return { result: 'so', said: '' };
+    return { result: 'so', detail: '' };
   });
   return answer.result === 'unknown' ? answer : { result: 'known', value: value as Value };
 }
@@ -93,7 +93,7 @@ export async function asked(clock: Clock, ask: () => Promise<Asked>): Promise<As
   } catch (error) {
     if (error instanceof GitHubRefusedError) return askedInVain(error.answer, clock);
     const outcome = outcomeOfError(error);
-    return { result: 'unknown', reason: outcome.reason ?? 'unreachable', said: outcome.message ?? '' };
+    return { result: 'unknown', reason: outcome.reason ?? 'unreachable', detail: outcome.message ?? '' };
   }
 }
 
@@ -104,7 +104,7 @@ export function askedInVain(answer: GitHubAnswer, clock: Clock): Asked {
     result: 'unknown',
     // An answer that is no error and cannot be read, or a listing that is not there: neither says anything of the thing.
     reason: outcome.kind === 'done' ? 'unclear' : outcome.reason,
-    said: `GitHub answered ${answer.status}: ${messageOf(answer)}`.slice(0, 300),
+    detail: `GitHub answered ${answer.status}: ${messageOf(answer)}`.slice(0, 300),
     afterMs: outcome.kind === 'retry' ? outcome.afterMs : undefined,
   };
 }
@@ -117,7 +117,7 @@ export async function askByAddress(
 ): Promise<Asked> {
   return asked(clock, async () => {
     const answer = await client.send(request);
-    if (answer.status === 404) return { result: 'not-so', said: says.absent };
+    if (answer.status === 404) return { result: 'not-so', detail: says.absent };
     if (answer.status === 204) return says.read({});
     if (answer.status !== 200 || !isObject(answer.data)) return askedInVain(answer, clock);
     return says.read(answer.data);
@@ -138,8 +138,8 @@ export async function askByListing<T>(
       read += 1;
     }
     if (read < listingLimit) return says.absent();
-    const said = `it is not among the first ${listingLimit} that GitHub lists`;
-    return { result: 'unknown', reason: 'unclear', said };
+    const detail = `it is not among the first ${listingLimit} that GitHub lists`;
+    return { result: 'unknown', reason: 'unclear', detail };
   });
 }
 
@@ -207,9 +207,9 @@ export async function checkByAddress(
 ): Promise<Check> {
   return checked(async () => {
     const answer = await client.send(request);
-    if (answer.status >= 200 && answer.status < 300) return { result: 'alive', said: says.alive(answer) };
-    if (answer.status === 404) return { result: 'dead', said: says.dead };
-    return { result: 'unknown', said: `GitHub answered ${answer.status}: ${messageOf(answer)}` };
+    if (answer.status >= 200 && answer.status < 300) return { result: 'alive', detail: says.alive(answer) };
+    if (answer.status === 404) return { result: 'dead', detail: says.dead };
+    return { result: 'unknown', detail: `GitHub answered ${answer.status}: ${messageOf(answer)}` };
   });
 }
 
@@ -227,11 +227,11 @@ export async function checkByListing(
     for await (const item of client.list<Record<'id' | 'token_id', number | bigint>>(request, {
       maxItems: listingLimit,
     })) {
-      if (String(item[wanted.by ?? 'id']) === wanted.id) return { result: 'alive', said: wanted.alive };
+      if (String(item[wanted.by ?? 'id']) === wanted.id) return { result: 'alive', detail: wanted.alive };
       read += 1;
     }
-    if (read < listingLimit) return { result: 'dead', said: wanted.dead };
-    return { result: 'unknown', said: `it is not among the first ${listingLimit} that GitHub lists` };
+    if (read < listingLimit) return { result: 'dead', detail: wanted.dead };
+    return { result: 'unknown', detail: `it is not among the first ${listingLimit} that GitHub lists` };
   });
 }
 
@@ -241,7 +241,7 @@ export async function checked(ask: () => Promise<Check>): Promise<Check> {
     return await ask();
   } catch (error) {
     if (error instanceof NoAnswerError || (error as { code?: string }).code === 'GITHUB_REFUSED') {
-      return { result: 'unknown', said: (error as Error).message.slice(0, 300) };
+      return { result: 'unknown', detail: (error as Error).message.slice(0, 300) };
     }
     throw error;
   }

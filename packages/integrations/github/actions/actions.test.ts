@@ -236,7 +236,7 @@ describe('asked before anything is done', () => {
         json(200, [{ id: 5, login: 'mallory', created_at: '2026-05-01T11:00:00Z', inviter: { login: 'eve', id: 5 } }]),
       ),
     ).toMatchObject({
-      said: 'the invitation is pending since 2026-05-01T11:00:00Z, by eve',
+      detail: 'the invitation is pending since 2026-05-01T11:00:00Z, by eve',
       people: [{ login: 'mallory' }],
     });
     expect(
@@ -244,7 +244,7 @@ describe('asked before anything is done', () => {
         json(200, [{ id: 7, token_id: 42, owner: { login: 'eve', id: 5 }, access_granted_at: '2026-05-01T11:00:00Z' }]),
       ),
     ).toMatchObject({
-      said: 'the token of eve since 2026-05-01T11:00:00Z has access',
+      detail: 'the token of eve since 2026-05-01T11:00:00Z has access',
       people: [{ login: 'eve', id: '5' }],
     });
   });
@@ -388,7 +388,7 @@ test('revoke-grant calls an invitation alive that was accepted first', async () 
   );
   expect(await actionOf(invitation).check(invitation, { client: accepted })).toEqual({
     result: 'alive',
-    said: 'the invitation is gone, but mallory has access to acme: it was accepted',
+    detail: 'the invitation is gone, but mallory has access to acme: it was accepted',
   });
   await github!.close();
   const cancelled = await playing((request) => (request.endsWith('/invitations') ? json(200, []) : json(404, {})));

@@ -81,7 +81,7 @@ describe('asks whether more is held than before', () => {
 
   test('of a team by the permission on this repository, of an owner by the role', async () => {
     const team = { id: 5, slug: 'ops', permission: 'admin', permissions: all };
-    expect(await ask(ops, [team])).toMatchObject({ result: 'so', said: 'team ops has admin on acme/app' });
+    expect(await ask(ops, [team])).toMatchObject({ result: 'so', detail: 'team ops has admin on acme/app' });
     expect(await ask(ops, [{ ...team, permission: 'pull', permissions: upTo('pull') }])).toMatchObject({
       result: 'not-so',
     });

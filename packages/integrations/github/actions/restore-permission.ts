@@ -83,18 +83,18 @@ function lookedUp(step: RestorePermission, context: Pick<ActionContext, 'client'
           if (member !== undefined && !isPerson(member, { login: step.user, id: step.userId })) {
             return {
               result: 'not-so',
-              said: `${step.user} is another account now than the one that the finding names`,
+              detail: `${step.user} is another account now than the one that the finding names`,
             };
           }
           const isAdmin = role === 'admin';
           if (!isAdmin || step.formerPermission !== 'member') return lowEnough(step, String(role));
           const people = member === undefined ? [] : [member];
-          return { result: 'so', said: `${step.user} is an owner of ${step.organization}`, people };
+          return { result: 'so', detail: `${step.user} is an owner of ${step.organization}`, people };
         },
       });
     case 'team-repository':
       return askByListing<Team>(context, teamsOf(step), (team) => isTeam(team, step), {
-        absent: () => ({ result: 'not-so', said: absent }),
+        absent: () => ({ result: 'not-so', detail: absent }),
         read: (team) => judge(step, team, []),
       });
     case 'collaborator': {
@@ -104,7 +104,7 @@ function lookedUp(step: RestorePermission, context: Pick<ActionContext, 'client'
         directCollaborators(step.repository),
         (one) => isPerson(personOf(one) ?? {}, named),
         {
-          absent: () => ({ result: 'not-so', said: absent }),
+          absent: () => ({ result: 'not-so', detail: absent }),
           read(one) {
             const person = personOf(one);
             const asked = judge(step, one, person === undefined ? [] : [person]);
@@ -122,18 +122,18 @@ function judge(step: RestorePermission, held: Held, people: readonly PersonRef[]
   const today = nameOf(held);
   const isHigher = exceeds(held, step.formerPermission);
   if (isHigher === true) {
-    return { result: 'so', said: `${holderOf(step)} has ${today} on ${thingOf(step)}`, people };
+    return { result: 'so', detail: `${holderOf(step)} has ${today} on ${thingOf(step)}`, people };
   }
   if (isHigher === false) return lowEnough(step, today);
   return {
     result: 'not-so',
-    said: `${holderOf(step)} has ${today} on ${thingOf(step)}, which cannot be compared with ${step.formerPermission}`,
+    detail: `${holderOf(step)} has ${today} on ${thingOf(step)}, which cannot be compared with ${step.formerPermission}`,
     alive: true,
   };
 }
 
 function lowEnough(step: RestorePermission, today: string): Asked {
-  return { result: 'not-so', said: `${holderOf(step)} has ${today} on ${thingOf(step)}, and no more` };
+  return { result: 'not-so', detail: `${holderOf(step)} has ${today} on ${thingOf(step)}, and no more` };
 }
 
 function nameOf({ role_name: role, permission, permissions }: Held): string {
@@ -164,11 +164,11 @@ async function check(step: RestorePermission, { client }: Pick<ActionContext, 'c
   const asked = await lookedUp(step, { client, clock: noClock });
   switch (asked.result) {
     case 'so':
-      return { result: 'alive', said: asked.said };
+      return { result: 'alive', detail: asked.detail };
     case 'not-so':
-      return asked.alive ? { result: 'unknown', said: asked.said } : { result: 'dead', said: asked.said };
+      return asked.alive ? { result: 'unknown', detail: asked.detail } : { result: 'dead', detail: asked.detail };
     case 'unknown':
-      return { result: 'unknown', said: asked.said };
+      return { result: 'unknown', detail: asked.detail };
   }
 }
 

@@ -28,7 +28,7 @@ export const revokeDeployKey: Action<RevokeDeployKey> = {
         const since = `${at ? ` since ${at}` : ''}${by ? `, added by ${by}` : ''}`;
         return {
           result: 'so',
-          said: `the deploy key is there${since}`,
+          detail: `the deploy key is there${since}`,
           people: typeof by === 'string' ? [{ login: by }] : [],
         };
       },

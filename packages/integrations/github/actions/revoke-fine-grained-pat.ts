@@ -30,11 +30,11 @@ export const revokeFineGrainedPat: Action<RevokePat> = {
   targets: () => noTargets,
   ask: (step, context) =>
     askByListing<TokenGrant>(context, listing(step), ({ token_id }) => String(token_id) === step.credentialId, {
-      absent: () => ({ result: 'not-so', said: `the token has no access to ${step.organization}` }),
+      absent: () => ({ result: 'not-so', detail: `the token has no access to ${step.organization}` }),
       read({ owner, access_granted_at: at }) {
         const person = personOf(owner);
         const of = `${person?.login === undefined ? '' : ` of ${person.login}`}${at ? ` since ${at}` : ''}`;
-        return { result: 'so', said: `the token${of} has access`, people: person === undefined ? [] : [person] };
+        return { result: 'so', detail: `the token${of} has access`, people: person === undefined ? [] : [person] };
       },
     }),
   request: (step) => revocation(step, `grant-of-token-${step.credentialId}`),

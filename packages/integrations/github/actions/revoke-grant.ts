@@ -66,13 +66,13 @@ function askByLogin(step: RevokeGrant, context: Asking): Promise<Asked> {
           if (member?.id !== undefined && step.userId !== undefined && member.id !== step.userId) {
             return {
               result: 'not-so',
-              said: `${step.user} is another account now than the one that the finding names`,
+              detail: `${step.user} is another account now than the one that the finding names`,
             };
           }
           const detail = [role, state].filter((part) => typeof part === 'string').join(', ');
           return {
             result: 'so',
-            said: `${step.user} is a member${detail ? ` (${detail})` : ''}`,
+            detail: `${step.user} is a member${detail ? ` (${detail})` : ''}`,
             people: member === undefined ? [] : [member],
           };
         },
@@ -80,7 +80,7 @@ function askByLogin(step: RevokeGrant, context: Asking): Promise<Asked> {
     case 'team-repository':
       return askByAddress(context, onGrant(step, 'GET'), {
         absent: `team ${step.team} has no access to ${step.repository}`,
-        read: () => ({ result: 'so', said: `team ${step.team} has access to ${step.repository}` }),
+        read: () => ({ result: 'so', detail: `team ${step.team} has access to ${step.repository}` }),
       });
     case 'collaborator': {
       const named = { login: step.user, id: step.userId };
@@ -89,16 +89,16 @@ function askByLogin(step: RevokeGrant, context: Asking): Promise<Asked> {
         directCollaborators(step.repository),
         (one) => isCollaborator(one, named),
         {
-          absent: () => ({ result: 'not-so', said: `${step.user} is no direct collaborator of ${step.repository}` }),
+          absent: () => ({ result: 'not-so', detail: `${step.user} is no direct collaborator of ${step.repository}` }),
           read(collaborator) {
             const { role_name: role, permissions } = collaborator;
             if (permissions !== undefined && !permissions.push && !permissions.maintain && !permissions.admin) {
-              return { result: 'not-so', said: `${step.user} may only read ${step.repository} (${role ?? 'read'})` };
+              return { result: 'not-so', detail: `${step.user} may only read ${step.repository} (${role ?? 'read'})` };
             }
             const person = personOf(collaborator);
             return {
               result: 'so',
-              said: `${step.user} is a collaborator of ${step.repository}${role === undefined ? '' : ` (${role})`}`,
+              detail: `${step.user} is a collaborator of ${step.repository}${role === undefined ? '' : ` (${role})`}`,
               people: person === undefined ? [] : [person],
             };
           },

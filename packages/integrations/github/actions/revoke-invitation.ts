@@ -67,14 +67,14 @@ export const revokeInvitation: Action<RevokeInvitation> = {
     if (step.user === undefined || !login.test(step.user)) {
       return {
         result: 'unknown',
-        said: 'the invitation is gone; whether it was accepted first cannot be asked without a login',
+        detail: 'the invitation is gone; whether it was accepted first cannot be asked without a login',
       };
     }
     const present = await access(step, step.user, client);
     if (present.result !== 'alive') return present;
     return {
       result: 'alive',
-      said: `the invitation is gone, but ${step.user} has access to ${where}: it was accepted`,
+      detail: `the invitation is gone, but ${step.user} has access to ${where}: it was accepted`,
     };
   },
 };
@@ -93,20 +93,20 @@ function judge(pending: Pending): Asked {
   const invited = personOf(pending.invitee) ?? (pending.login ? { login: pending.login } : undefined);
   const inviter = personOf(pending.inviter)?.login;
   const since = `${pending.created_at ? ` since ${pending.created_at}` : ''}${inviter ? `, by ${inviter}` : ''}`;
-  return { result: 'so', said: `the invitation is pending${since}`, people: invited === undefined ? [] : [invited] };
+  return { result: 'so', detail: `the invitation is pending${since}`, people: invited === undefined ? [] : [invited] };
 }
 
 /** The invitation is gone: cancelled, run out, or accepted, which a person must undo. */
 async function askAccess(step: RevokeInvitation, client: GitHubClient): Promise<Asked> {
   const gone = 'there is no such invitation';
-  if (step.user === undefined || !login.test(step.user)) return { result: 'not-so', said: gone };
+  if (step.user === undefined || !login.test(step.user)) return { result: 'not-so', detail: gone };
   const present = await access(step, step.user, client);
-  if (present.result === 'unknown') return { result: 'unknown', reason: 'unclear', said: present.said };
-  if (present.result === 'dead') return { result: 'not-so', said: `${gone}, and ${step.user} has no access` };
+  if (present.result === 'unknown') return { result: 'unknown', reason: 'unclear', detail: present.detail };
+  if (present.result === 'dead') return { result: 'not-so', detail: `${gone}, and ${step.user} has no access` };
   const where = step.repository ?? step.organization;
   return {
     result: 'not-so',
-    said: `${gone}, but ${step.user} has access to ${where}: it was accepted`,
+    detail: `${gone}, but ${step.user} has access to ${where}: it was accepted`,
     alive: true,
   };
 }

@@ -34,16 +34,16 @@ export const stopRun: Action<StopRun> = {
       read(run) {
         const { status, conclusion, run_started_at: since } = run;
         if (typeof status !== 'string') {
-          return { result: 'unknown', reason: 'unclear', said: 'GitHub does not say whether the run goes on' };
+          return { result: 'unknown', reason: 'unclear', detail: 'GitHub does not say whether the run goes on' };
         }
         if (status === 'completed') {
-          return { result: 'not-so', said: `the run is completed (${conclusion ?? 'no conclusion'})` };
+          return { result: 'not-so', detail: `the run is completed (${conclusion ?? 'no conclusion'})` };
         }
         const people = [personOf(run['actor']), personOf(run['triggering_actor'])].filter(
           (person) => person !== undefined,
         );
         const by = people[0]?.login === undefined ? '' : `, set off by ${people[0].login}`;
-        return { result: 'so', said: `the run is ${status}${since ? ` since ${since}` : ''}${by}`, people };
+        return { result: 'so', detail: `the run is ${status}${since ? ` since ${since}` : ''}${by}`, people };
       },
     }),
 
@@ -70,14 +70,14 @@ async function attempt(
   if (answer.status === 409) {
     // GitHub's word for both "it is over" and "it cannot be cancelled now": only the run itself tells them apart.
     const state = await stateOf(step, context.client);
-    return state.result === 'dead' ? { kind: 'done', reason: 'already-gone', message: state.said } : 'still-running';
+    return state.result === 'dead' ? { kind: 'done', reason: 'already-gone', message: state.detail } : 'still-running';
   }
   const outcome = outcomeOf(answer, context.clock.nowMs());
   if (outcome.kind !== 'done' || outcome.reason === 'already-gone') return outcome;
   for (const afterMs of pollAfterMs) {
     await context.clock.pause(afterMs);
     const state = await stateOf(step, context.client);
-    if (state.result === 'dead') return { ...outcome, message: state.said };
+    if (state.result === 'dead') return { ...outcome, message: state.detail };
   }
   return 'still-running';
 }
@@ -85,13 +85,13 @@ async function attempt(
 async function stateOf(step: StopRun, client: GitHubClient): Promise<Check> {
   return checked(async () => {
     const answer = await client.send(onRun(step, 'GET /repos/{owner}/{repo}/actions/runs/{run_id}'));
-    if (answer.status === 404) return { result: 'dead', said: 'GitHub knows no such run any more' };
+    if (answer.status === 404) return { result: 'dead', detail: 'GitHub knows no such run any more' };
     const { status, conclusion } = (answer.data ?? {}) as { status?: string; conclusion?: string };
     if (answer.status !== 200 || typeof status !== 'string') {
-      return { result: 'unknown', said: `GitHub answered ${answer.status}: ${messageOf(answer)}` };
+      return { result: 'unknown', detail: `GitHub answered ${answer.status}: ${messageOf(answer)}` };
     }
     if (status === 'completed')
-      return { result: 'dead', said: `the run is completed (${conclusion ?? 'no conclusion'})` };
-    return { result: 'alive', said: `the run is ${status}` };
+      return { result: 'dead', detail: `the run is completed (${conclusion ?? 'no conclusion'})` };
+    return { result: 'alive', detail: `the run is ${status}` };
   });
 }

@@ -14,8 +14,9 @@ export const boardChannel: ChannelDefinition<{ apiUrl: string }> = {
   doctor: (settings) => [
     {
       name: 'channel Board',
-      mend: 'set board.apiUrl',
-      look: async () => (settings ? { state: 'ok', said: settings.apiUrl } : { state: 'off', said: 'not configured' }),
+      remedy: 'set board.apiUrl',
+      look: async () =>
+        settings ? { state: 'ok', detail: settings.apiUrl } : { state: 'off', detail: 'not configured' },
     },
   ],
   open(settings, { intervalMs = 100, fetch = globalThis.fetch }): Channel<Card> {

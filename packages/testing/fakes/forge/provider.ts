@@ -20,8 +20,9 @@ export const forge: Provider<Needs> = {
   doctor: ({ forge: settings }) => [
     {
       name: 'provider Forge',
-      mend: 'set forge',
-      look: async () => (settings ? { state: 'ok', said: settings.apiUrl } : { state: 'off', said: 'not configured' }),
+      remedy: 'set forge',
+      look: async () =>
+        settings ? { state: 'ok', detail: settings.apiUrl } : { state: 'off', detail: 'not configured' },
     },
   ],
 };

@@ -30,8 +30,8 @@ export const source: Source<Needs> = {
   doctor: ({ ledger }) => [
     {
       name: 'feed Ledger',
-      mend: 'set ledger.tokens',
-      look: async () => (ledger ? { state: 'ok', said: 'configured' } : { state: 'off', said: 'not configured' }),
+      remedy: 'set ledger.tokens',
+      look: async () => (ledger ? { state: 'ok', detail: 'configured' } : { state: 'off', detail: 'not configured' }),
     },
   ],
 };

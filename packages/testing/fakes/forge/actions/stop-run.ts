@@ -12,7 +12,7 @@ export function stopRun({ runId, repository }: IntentOf<'stop-run'>, at: Connect
     targets: { people: [], runners: [], repositories: [repository] },
     request: { method: 'POST', path: `${path}/stop` },
     notReady: at === undefined ? 'No Forge is configured (forge)' : null,
-    ownerIn: (workspace) => ({ name: 'forge', isOurs: workspace === 'acme', mend: 'name it' }),
+    ownerIn: (workspace) => ({ name: 'forge', isOurs: workspace === 'acme', remedy: 'name it' }),
     withAccess: (work) => work(accessTo(path, at!)),
   };
 }
@@ -23,7 +23,7 @@ function accessTo(path: string, { apiUrl, token, fetch }: Connection): Access {
   const isRunning = async () => ((await (await call('GET', path)).json()) as { running: boolean }).running;
   return {
     ask: async () =>
-      (await isRunning()) ? { result: 'so', said: 'it runs' } : { result: 'not-so', said: 'it is over' },
+      (await isRunning()) ? { result: 'so', detail: 'it runs' } : { result: 'not-so', detail: 'it is over' },
     targets: () => ({ people: [], runners: [], repositories: [] }),
     async act(gate) {
       await gate();
@@ -31,7 +31,7 @@ function accessTo(path: string, { apiUrl, token, fetch }: Connection): Access {
       return { kind: 'done', reason: 'accepted' };
     },
     check: async () =>
-      (await isRunning()) ? { result: 'alive', said: 'it runs' } : { result: 'dead', said: 'it is over' },
+      (await isRunning()) ? { result: 'alive', detail: 'it runs' } : { result: 'dead', detail: 'it is over' },
     ownerId: async () => ({ result: 'known', value: undefined }),
     identify: async (people) => ({ result: 'known', value: [...people] }),
   };
