@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Attributes } from '@tripline/contracts/attributes';
 import type { Finding } from '@tripline/contracts/finding';
 import type { AnyRule } from '@tripline/contracts/rule';
 import { seeded } from './any-order.ts';
@@ -57,12 +58,31 @@ export function expectTimeline(
   for (const [place, { line }] of stage.told.entries()) {
     expectSame(`line ${line} an hour late`, late(stage.told, 3_600_000, (_, at) => at === place) as LoggedEvent[]);
   }
+  expectNothingNew(stage, (events) => play(events, { untilMs: untilMs + redeliveredMs }));
   const random = seeded(7);
   for (let shuffle = 1; shuffle <= 40; shuffle += 1) {
     const other = fairlyPermuted(stage.told, random);
     expectSame(`shuffle ${shuffle}`, other, { restartAfterEach: shuffle % 8 === 0 });
   }
   return inOrder;
+}
+
+/** Longer than the engine's table of duplicates reaches back. */
+const redeliveredMs = 96 * 3_600_000;
+/** Each delivery once more, days later, under its own id: it tells what it told, finds nothing more and takes nothing back. */
+function expectNothingNew(stage: Stage, play: (events: readonly LoggedEvent[]) => Played): void {
+  const again = stage.told.map((event) => {
+    const isTimed = (event.data as Attributes)['tripline.time.received'] !== true;
+    const atMs = event.atMs + redeliveredMs;
+    return { ...event, atMs, time: isTimed ? event.time : new Date(atMs).toISOString() };
+  });
+  const tell = ({ all, retracted, changes }: Played) => [
+    ...all.map((finding) => `found ${written(finding, stage)} of ${finding.occasion}`),
+    ...retracted.map(({ finding }) => `retracted ${written(finding, stage)}`),
+    ...changes.map(({ kind, findingId }) => `${kind} ${findingId}`),
+  ];
+  const [once, twice] = [play(stage.told), play([...stage.told, ...again])].map(tell);
+  assert.deepEqual(twice, once, 'every event delivered again after four days');
 }
 
 /** Another order of what lies within the time that an event may be late; weeks do not change places. */
