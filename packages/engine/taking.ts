@@ -1,6 +1,7 @@
 import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
 import type { Batch, Step } from './batch.ts';
 import { engineRules } from './context.ts';
+import type { Arrival } from './dedup.ts';
 import type { Doubting } from './doubting.ts';
 import { factKeyOf, resolveFact } from './facts.ts';
 import type { Judging } from './judging.ts';
@@ -23,6 +24,9 @@ const factMs = 3 * dayMs;
 const bodyMs = 60 * dayMs;
 /** In a workspace and a month, as many. */
 const mostBodies = 10_000;
+/** Of the deliveries that had it so many are known, by the end of their ids: with the body that tells them apart. */
+const mostIds = 10;
+const idEnd = 12;
 
 /** Takes the events of a batch, one after the other. */
 export function createTaking(parts: {
@@ -49,18 +53,26 @@ export function createTaking(parts: {
     return { ...event, fact: name };
   }
 
-  /** Whether a grant's body, which bears no time, was received within the last two months or more. */
-  function isKnownBody({ workspace, type, bodySha256, data }: LoggedEvent, atMs: number): boolean {
-    if (data['tripline.time.received'] !== true || bodySha256 === undefined || !factTypes.has(type)) return false;
+  /**
+   * How a grant's body, which bears no time, was received within the last two months or more: under the same id it is the same
+   * delivery, however long after it is made again.
+   */
+  function formerArrival({ workspace, type, bodySha256, data, id }: LoggedEvent, atMs: number): Arrival {
+    if (data['tripline.time.received'] !== true || bodySha256 === undefined || !factTypes.has(type)) return 'new';
     const name = `${type.slice(type.lastIndexOf('.') + 1)}:${bodySha256.slice(0, 32)}`;
     const slot = ownSlot(workspace, engineRules.body, name);
-    const isKnown = state.get(slot, atMs) !== undefined;
+    // Former versions kept no ids.
+    const known = state.get(slot, atMs) as readonly string[] | number | undefined;
     const month = ownSlot(workspace, engineRules.body, new Date(atMs).toISOString().slice(0, 7));
     const count = (state.get(month, atMs) as number | undefined) ?? 0;
-    if (!isKnown && count >= mostBodies) return false;
-    state.set(slot, 1, bodyMs, atMs);
-    if (!isKnown) state.set(month, count + 1, bodyMs, atMs);
-    return isKnown;
+    if (known === undefined && count >= mostBodies) return 'new';
+    const ids = typeof known === 'object' ? known : [];
+    const end = id.slice(-idEnd);
+    if (ids.includes(end)) return 'duplicate';
+    // The first stay: whoever sends a body again under many ids must not have the provider's own forgotten.
+    state.set(slot, ids.length < mostIds ? [...ids, end] : ids, bodyMs, atMs);
+    if (known === undefined) state.set(month, count + 1, bodyMs, atMs);
+    return known === undefined ? 'new' : 'repeated';
   }
 
   return function take(step: Step): void {
@@ -91,8 +103,10 @@ export function createTaking(parts: {
       if (learnings.length > 0) judging.judgeWhole({ learnings, readings: [], record }, at, known);
       return;
     }
-    const isRepeated = isKnownBody(event, atMs) || step.repeated;
+    const arrival = formerArrival(event, atMs);
+    const isRepeated = arrival !== 'new' || step.repeated;
     if (isRepeated) batch.counts.repeated += 1;
+    if (arrival === 'duplicate') return;
     if (step.readings.length === 0 && step.learnings.length === 0) return;
     const told = withFact(event, atMs);
     if (isRepeated) doubting.doubt(step, told, known);

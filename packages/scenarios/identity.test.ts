@@ -111,6 +111,13 @@ describe('granted, taken back, and granted again with an equal body', () => {
     const redelivered = { ...again, id: first.id };
     expect(seen(play([first, removal, redelivered], { settings: byHand }))).toEqual([`${grant} high`]);
   });
+  test('is one event when it is the same delivery, weeks later too', () => {
+    const redelivered = owner(30 * 86_400, 'member_added', 'eve');
+    const untilMs = redelivered.atMs + 3_600_000;
+    const played = play([first, { ...redelivered, id: first.id }], { untilMs, settings: byHand });
+    expect(seen(played)).toEqual([`${grant} high`]);
+    expect(played.questions).toEqual([]);
+  });
   test('is known as a repeated body after weeks, too', () => {
     const weeks = 30 * 86_400;
     const later = owner(weeks, 'member_added', 'eve');
