@@ -86,7 +86,7 @@ test('starts in a fresh folder, finds the attack and nothing in its honest twin,
   expect(shown.status).toBe(0);
   expect(Math.max(...shown.out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   expect(shown.out).not.toMatch(/revoked|\bdid\b|\btold {5}/);
-  expect(shown.out).toMatch(/ would +tell slack of INC-\d+: posted\n/);
+  expect(shown.out).toMatch(/ would +notify slack of INC-\d+: posted\n/);
   expect(shown.out).toMatch(/ would +(stop|revoke|restore) the /);
   const times = [...shown.out.matchAll(/^ *\+([\d.]+) (ms|s) {2}/gm)].map(
     ([, size, unit]) => Number(size) * (unit === 's' ? 1000 : 1),

@@ -2,9 +2,10 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError } from '@tripline/runtime/load-settings';
+import { feeds } from '@tripline/sources/registry';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from './config.ts';
-import { environment, settings } from './settings.ts';
+import { environment, settings, workspaceFieldsOf } from './settings.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -350,6 +351,12 @@ describe('workspaces', () => {
     write('tripline.yaml', `workspaces: ${yaml}`);
     expect(refusal({})).toContain(said);
   });
+});
+
+it('keeps the types of a workspace’s fields with a feed that adds none', () => {
+  const plain = { name: 'plain', environment: [], load: () => Promise.reject(new Error('not loaded')) } as const;
+  const fields = workspaceFieldsOf([...feeds, plain]);
+  expect(fields.github.parse({ organizations: ['acme'] }).organizations).toEqual([{ login: 'acme' }]);
 });
 
 describe('a silence of tripline.yaml', () => {

@@ -39,8 +39,10 @@ type AllFields<One> = (One extends { workspaceFields: infer Own extends Fields }
   ? All
   : never;
 
-function workspaceFieldsOf<One extends { workspaceFields?: Fields }>(registry: readonly One[]) {
-  return Object.assign({}, ...registry.map(({ workspaceFields }) => workspaceFields)) as AllFields<One>;
+/** What all feeds add to a workspace; a feed that adds nothing has no `workspaceFields`. */
+export function workspaceFieldsOf<One extends { name: string }>(registry: readonly One[]) {
+  const fields = registry.map((one: One & { workspaceFields?: Fields }) => one.workspaceFields);
+  return Object.assign({}, ...fields) as AllFields<One>;
 }
 
 const receiver = z.strictObject({

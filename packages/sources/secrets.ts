@@ -9,7 +9,7 @@ export type SecretScope =
   | {
       kind: 'workspaces';
       ids: readonly string[];
-      /** Whether it may also be received organisations that are not configured, as an App is wherever it is installed. */
+      /** Whether it also signs deliveries of organisations that are not configured, as an App’s does wherever it is installed. */
       beyond: boolean;
     }
   /** Workspaces of drills. */

@@ -26,7 +26,7 @@ export const attack: Command = {
   details: [
     'Signed deliveries go over HTTP, in a workspace of their own. Shown is what was sent, found and notified, and what would',
     'have been done, since nothing is ever done for a drill; times count from the start. In the end the incidents of the',
-    'drill are resolved as accepted. Exit status 0 only when what the scenario expects came true; what else was found is',
+    'drill are resolved as accepted. Exit status 0 only when all that the scenario expects happened; what else was found is',
     'listed. On the honest twin nothing may be found at all. Without a scenario, their names are listed.',
   ].join('\n'),
   options,
@@ -154,7 +154,7 @@ function conclude(verdict: DrillVerdict, benign: boolean, io: Io): void {
   }
   for (const found of verdict.alsoFound) io.out(`${wrap(`also found: ${plain(found)}`, width, 2)}\n`);
   if (verdict.faults.length === 0) {
-    const text = benign ? 'Nothing was found, as it should be.' : 'All came true that was expected.';
+    const text = benign ? 'Nothing was found, as it should be.' : 'Everything that was expected happened.';
     io.out(`${styled(io, 'green', text)}\n`);
     return;
   }
