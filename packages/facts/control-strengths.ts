@@ -104,6 +104,57 @@ function ofProtection(settings: Readonly<Record<string, string>>): Strengths {
   return strengths;
 }
 
+/** A control as what stands in for another is held against it. */
+type Control = { kind: string; strengths: Strengths };
+
+/**
+ * Whether one control asks at least what another asked, whatever each covers. Of two kinds in the terms that both have: where
+ * somebody may go round the one, the same people must have been able to go round the other.
+ */
+export function isAsStrong(one: Control, other: Control): boolean {
+  const [now, then] = one.kind === other.kind ? [one.strengths, other.strengths] : [demandsOf(one), demandsOf(other)];
+  const aspects = [...Object.keys(now), ...Object.keys(then)].filter((aspect) => !isOfCoverage(aspect));
+  return aspects.every((aspect) => (now[aspect] ?? 0) >= (then[aspect] ?? 0));
+}
+export const isOfCoverage = (aspect: string): boolean =>
+  aspect.startsWith('covering ') || aspect.startsWith('leaving out ');
+
+const isAdministrators = (aspect: string): boolean =>
+  aspect === 'bypass RepositoryRole 5' || aspect.startsWith('bypass OrganizationAdmin');
+
+/** What a ruleset or a classic protection demands, in terms that both have. */
+function demandsOf({ kind, strengths }: Control): Strengths {
+  const has = (aspect: string) => ((strengths[aspect] ?? 0) > 0 ? 1 : 0);
+  const shared = Object.fromEntries(['approvals', ...reviewSwitches].map((aspect) => [aspect, strengths[aspect] ?? 0]));
+  if (kind === 'ruleset') {
+    const ways = Object.entries(strengths).filter(([aspect]) => aspect.startsWith('bypass '));
+    const [theirs, others] = [
+      ways.filter(([one]) => isAdministrators(one)),
+      ways.filter(([one]) => !isAdministrators(one)),
+    ];
+    return {
+      ...{ ...shared, reviews: has('rule pull_request'), signatures: has('rule required_signatures') },
+      ...{ force: has('rule non_fast_forward'), deletion: has('rule deletion') },
+      ...{ restricted: has('rule update'), readable: strengths['readable'] ?? 0 },
+      ...{
+        administrators: Math.min(0, ...theirs.map(([, far]) => far)),
+        round: Math.min(0, ...others.map(([, far]) => far)),
+      },
+    };
+  }
+  const isKeptOut = (allowance: string) => ((strengths[allowance] ?? 0) < 0 ? 0 : 1);
+  return {
+    ...{ ...shared, reviews: has('pull_request_reviews_enforcement_level') },
+    signatures: has('signature_requirement_enforcement_level'),
+    ...{
+      force: isKeptOut('allow_force_pushes_enforcement_level'),
+      deletion: isKeptOut('allow_deletions_enforcement_level'),
+    },
+    restricted: has('authorized_actors_only'),
+    administrators: has('admin_enforced') - 1 < 0 ? -2 : 0,
+  };
+}
+
 function rulesBefore(now: string | undefined, changes: string | undefined): string {
   const told = readJson(changes) as { added?: unknown; deleted?: unknown } | undefined;
   const rules = listOf<Rule>(now) ?? [];

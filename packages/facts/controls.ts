@@ -5,7 +5,7 @@ import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
-import { readJson, type Strengths, strengthsOf, toldBefore } from './control-strengths.ts';
+import { isAsStrong, isOfCoverage, readJson, type Strengths, strengthsOf, toldBefore } from './control-strengths.ts';
 import { observedSchema } from './observed.ts';
 import { covers } from './ref-patterns.ts';
 import { accountSchema, authorOf, keyOf, repositoryKeyOf, senderOf } from './things.ts';
@@ -136,6 +136,8 @@ export type Relaxation = {
   change: ControlChange;
   /** What became weaker, such as `in force` or `bypass Integration 12`. */
   aspects: readonly string[];
+  /** All that it demanded before. */
+  former: Strengths;
   /** What it covered before it became weaker, and covers now. */
   include: readonly string[];
   exclude: readonly string[];
@@ -145,10 +147,24 @@ export type Relaxation = {
   restoredBy?: ControlChange;
 };
 
-/** What was made weaker, in the order of its own times: a function of the changes, in whatever order they were received. */
-export function relaxationsOf({ changes }: Controls): Relaxation[] {
-  const byControl = Map.groupBy(changes, ({ control }) => control);
-  const found = [...byControl.values()].flatMap((own) => relaxationsOfOne(own, changes));
+const relaxations = new WeakMap<Controls, Relaxation[]>();
+/**
+ * What was made weaker, in the order of its own times: a function of the changes, in whatever order they were received. Worked
+ * out once a value, since every push to a ref that is covered asks.
+ */
+export function relaxationsOf(known: Controls): readonly Relaxation[] {
+  let found = relaxations.get(known);
+  if (found === undefined) {
+    found = relaxationsIn(known);
+    relaxations.set(known, found);
+  }
+  return found;
+}
+
+function relaxationsIn({ changes }: Controls): Relaxation[] {
+  const inOrder = changes.toSorted(inOwnOrder);
+  const byControl = Map.groupBy(inOrder, ({ control }) => control);
+  const found = [...byControl.values()].flatMap((own) => relaxationsOfOne(own, inOrder));
   // Another default branch matters where something covers whichever it is.
   const isFollowed = changes.some(({ after, include }) => after !== null && include.includes('~DEFAULT_BRANCH'));
   if (!isFollowed) return found.filter(({ change }) => change.kind !== defaultBranchKind).sort(byTime);
@@ -164,7 +180,7 @@ function relaxationsOfOne(own: readonly ControlChange[], all: readonly ControlCh
   let last: Strengths | null | undefined;
   let lastInForce: Strengths | undefined;
   let reached: ControlChange | undefined;
-  for (const change of own.toSorted(inOwnOrder)) {
+  for (const change of own) {
     const { after } = change;
     for (const [relaxation, pending] of open) {
       for (const [aspect, former] of pending) {
@@ -184,7 +200,11 @@ function relaxationsOfOne(own: readonly ControlChange[], all: readonly ControlCh
     if (weaker.size > 0) {
       const former = reached ?? change;
       const relaxation: Relaxation = {
-        ...{ change, aspects: [...weaker.keys()] },
+        ...{
+          change,
+          aspects: [...weaker.keys()],
+          former: strongest(last, change.before, last === null ? lastInForce : undefined),
+        },
         include: [...new Set([...former.include, ...change.include, ...patternsLost(change, weaker.keys())])],
         exclude: change.exclude.filter((pattern) => former.exclude.includes(pattern)),
         isNarrowed: [...weaker.keys()].every(isOfCoverage),
@@ -196,25 +216,50 @@ function relaxationsOfOne(own: readonly ControlChange[], all: readonly ControlCh
     if (after !== null) lastInForce = after;
     reached = change;
   }
-  // What was deleted has another id when it is made again.
-  for (const [relaxation, pending] of open) {
-    const again = pending.has(inForce) ? madeAgain(relaxation.change, all) : undefined;
-    if (again !== undefined) relaxation.restoredBy = again;
-  }
-  return found;
+  return found.filter((relaxation) => {
+    const others = standIns(relaxation, all);
+    const { change, restoredBy } = relaxation;
+    // Another control took its place before: a ruleset replaced by one as strong, a branch rule moved into a ruleset.
+    if (others.some(({ from, until }) => inOwnOrder(from, change) < 0 && !(until && inOwnOrder(until, change) <= 0)))
+      return false;
+    const later = others.find(({ from }) => inOwnOrder(from, change) > 0)?.from;
+    if (later !== undefined && (restoredBy === undefined || inOwnOrder(later, restoredBy) < 0))
+      relaxation.restoredBy = later;
+    return true;
+  });
 }
 
-function madeAgain(gone: ControlChange, all: readonly ControlChange[]): ControlChange | undefined {
-  return all
-    .toSorted(inOwnOrder)
-    .find(
-      (other) =>
-        other.kind === gone.kind &&
-        other.action === 'created' &&
-        other.after !== null &&
-        inOwnOrder(other, gone) > 0 &&
-        gone.include.every((pattern) => other.include.includes(pattern)),
-    );
+/** When other controls demanded as much of all that a relaxation is of; what is deleted and made again has another id. */
+function standIns(
+  { change, aspects, former, include, exclude, isNarrowed }: Relaxation,
+  all: readonly ControlChange[],
+) {
+  if (change.kind !== 'ruleset' && change.kind !== 'branch-protection') return [];
+  const lost = aspects.filter(isOfCoverage).map((aspect) => aspect.replace(/^(?:covering|leaving out) /, ''));
+  const patterns = isNarrowed ? lost : include;
+  const isOne = (other: ControlChange) =>
+    (other.kind === 'ruleset' || other.kind === 'branch-protection') &&
+    other.after !== null &&
+    other.exclude.every((pattern) => exclude.includes(pattern)) &&
+    patterns.every((pattern) => other.include.some((wider) => isWithin(pattern, wider, change.defaultBranch))) &&
+    isAsStrong({ kind: other.kind, strengths: other.after }, { kind: change.kind, strengths: former });
+  const others = Map.groupBy(all, ({ control }) => control);
+  others.delete(change.control);
+  const periods = [...others.values()].flatMap((own) =>
+    own.flatMap((from, place) => (isOne(from) ? [{ from, until: own[place + 1] }] : [])),
+  );
+  return periods.sort((a, b) => inOwnOrder(a.from, b.from));
+}
+
+/** Whether all that a pattern covers is covered by another, as far as that can be seen: they are one, or it is a name. */
+function isWithin(pattern: string, wider: string, defaultBranch: string | undefined): boolean {
+  const plain = (one: string) => one.replace(/^refs\/heads\//, '');
+  if (plain(pattern) === plain(wider)) return true;
+  const isTag = pattern.startsWith('refs/tags/');
+  const name = pattern === '~DEFAULT_BRANCH' ? defaultBranch : plain(pattern).replace(/^refs\/tags\//, '');
+  if (wider === '~ALL' || (plain(wider) === '**/*' && !isTag)) return true;
+  if (name === undefined || /[*?[\\~]/.test(name)) return false;
+  return covers(wider, { type: isTag ? 'tag' : 'branch', name }, defaultBranch);
 }
 
 /** Of a classic protection what is no more covered is told by its pattern, though nothing was received of it before. */
@@ -222,10 +267,16 @@ function patternsLost({ kind }: ControlChange, aspects: Iterable<string>): strin
   if (kind !== 'branch-protection' && kind !== defaultBranchKind) return [];
   return [...aspects].flatMap((aspect) => (aspect.startsWith('covering ') ? [aspect.slice('covering '.length)] : []));
 }
-const isOfCoverage = (aspect: string): boolean => aspect.startsWith('covering ') || aspect.startsWith('leaving out ');
 
 /** The aspect of a control that there is one at all. */
 const inForce = 'in force';
+
+/** In each aspect the strongest of all that a control is known to have been. */
+function strongest(...known: readonly (Strengths | null | undefined)[]): Strengths {
+  const all = known.filter((one) => one !== null && one !== undefined);
+  const aspects = new Set(all.flatMap((one) => Object.keys(one)));
+  return Object.fromEntries([...aspects].map((aspect) => [aspect, Math.max(...all.map((one) => one[aspect] ?? 0))]));
+}
 
 /** Aspects in which `after` is weaker than `before`, each with how strong it was. */
 function weakerBy(before: Strengths, after: Strengths | null): [aspect: string, former: number][] {
@@ -240,7 +291,7 @@ function weakerBy(before: Strengths, after: Strengths | null): [aspect: string, 
 /** Whether what was relaxed covers `ref` and was not put back by `ms`. */
 export function isRelaxedFor(
   { change, include, exclude, isNarrowed, restoredBy }: Relaxation,
-  ref: { type: 'branch' | 'tag'; name: string },
+  ref: RefName,
   ms: number,
 ): boolean {
   if (ms < parseTime(change.time) || (restoredBy !== undefined && ms > parseTime(restoredBy.time))) return false;
@@ -249,4 +300,28 @@ export function isRelaxedFor(
   const fits = (pattern: string) => covers(pattern, ref, change.defaultBranch);
   if (isNarrowed && change.include.some(fits) && !change.exclude.some(fits)) return false;
   return include.some(fits) && !exclude.some(fits);
+}
+
+export type RefName = { type: 'branch' | 'tag'; name: string };
+
+/** Whether some control is, or was, for `ref`: then it matters to it what becomes of controls. */
+export const isOfControls = ({ changes }: Controls, ref: RefName): boolean =>
+  changes.some(({ kind, include, defaultBranch }) => {
+    if (ref.type === 'tag' && kind !== 'ruleset') return false;
+    return kind === defaultBranchKind || include.some((pattern) => covers(pattern, ref, defaultBranch));
+  });
+
+/** Whether what was relaxed names `ref`, or the default branch that it is, and not just every ref. */
+export const isNamedBy = ({ change, include }: Relaxation, ref: RefName): boolean =>
+  include.some((pattern) => !standsForAll(pattern) && covers(pattern, ref, change.defaultBranch)) ||
+  (ref.type === 'branch' && ref.name === change.defaultBranch);
+const standsForAll = (pattern: string): boolean =>
+  /^(?:~ALL|(?:refs\/(?:heads|tags)\/)?\*\*(?:\/\*\*?)?)$/.test(pattern);
+
+/** Branches that a relaxation names: those that a pattern stands for are not known here. */
+export function branchesNamedBy({ change, include }: Relaxation): string[] {
+  const names = include
+    .map((pattern) => pattern.replace(/^refs\/heads\//, ''))
+    .filter((one) => !/[*?[\\~]|^refs\//.test(one));
+  return [...new Set([...names, ...(change.defaultBranch === undefined ? [] : [change.defaultBranch])])];
 }

@@ -29,9 +29,12 @@ const moveSchema = observedSchema.extend({
   after: z.string(),
   forced: z.boolean(),
   by: accountSchema.optional(),
+  /** When it was received, ms of the log's time; absent in what former versions kept. Nothing final may follow from it. */
+  heardMs: z.number().optional(),
 });
 const standsSchema = observedSchema.extend({ revision: z.string() });
 const mergedSchema = observedSchema.extend({ change: z.string(), base: z.string() });
+export type Move = z.infer<typeof moveSchema>;
 export const refSchema = z.object({
   /** The latest moves. */
   moves: z.array(moveSchema),
@@ -144,6 +147,7 @@ function learn(known: Ref | undefined, event: LoggedEvent, at: LearnContext): Re
       ...observedBy(event),
       after: data['tripline.push.head_revision'] ?? event.data['vcs.ref.head.revision'],
       forced: data['tripline.ref.forced'] === true,
+      heardMs: at.nowMs,
       ...(from === undefined ? {} : { before: from }),
       ...(by === undefined ? {} : { by: by ?? senderOf(data) }),
     };

@@ -126,6 +126,11 @@ export const commitKeyIn = (repositoryKey: string, revision: string): string => 
 export const changeKeyIn = (repositoryKey: string, number: string): string => `${repositoryKey}!${number}`;
 export const refKeyIn = (repositoryKey: string, type: 'branch' | 'tag', name: string): string =>
   `${repositoryKey}:${type}:${clip(name, 300)}`;
+/** What a ref's key names. No name of a ref has a colon. */
+export function refNamedIn(key: string): { repository: string; type: 'branch' | 'tag'; name: string } {
+  const [, repository = key, type, name = ''] = /^(.*?):(branch|tag):(.*)$/s.exec(key) ?? [];
+  return { repository, type: type === 'tag' ? 'tag' : 'branch', name };
+}
 
 /** Of the event that was asked for last, since each fact asks in turn. */
 let asked: LoggedEvent | undefined;

@@ -22,6 +22,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'self-hosted-runner-fork',
     'release-tag-moved',
     'protection-weakened-then-push',
+    'protection-left-relaxed',
     'credential-new-hosted-class',
     'state-flooded',
   ]);

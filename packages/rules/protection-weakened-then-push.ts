@@ -1,13 +1,17 @@
+import type { Severity } from '@tripline/contracts/finding';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
-import { type ControlChange, controls, isRelaxedFor, type Relaxation, relaxationsOf } from '@tripline/facts/controls';
+import { controls, isRelaxedFor, type Relaxation, relaxationsOf } from '@tripline/facts/controls';
 import { isKnownReviewed, reviewFacts } from '@tripline/facts/review-reader';
-import { commitKeyIn, entityOf, personOf, refKeyIn, repositoryKeyOf } from '@tripline/facts/things';
+import { commitKeyIn, entityOf, refKeyIn, repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import type { Sight } from './builders/own-fact.ts';
 import { temporal } from './builders/temporal.ts';
+import { relaxationInWords } from './relaxation-words.ts';
 
 const hourMs = 3_600_000;
+/** What is put back within this was meant to be. */
+const lentMs = 24 * hourMs;
 const texts = { branch: z.string(), revision: z.string() };
 const pushSchema = z.object({ type: z.enum(['branch', 'tag']), ...texts, forced: z.boolean() });
 const bound = { perAuthor: 200, most: 600 };
@@ -18,7 +22,7 @@ export const rule = temporal({
   title: 'Pushed while a protection was relaxed',
   description:
     'A branch protection or ruleset was made weaker, and within `withinMs` something that is not known to be reviewed came to what it covers, before it was put back. ' +
-    'Put back within the same time it is critical, since so a protection is got round and the trace covered; else high where who relaxed it pushed, and medium where somebody else did. ' +
+    'Put back within the same time after the push it is critical, since so a protection is got round and the trace covered; else high where who relaxed it pushed or it was put back within a day, and medium where somebody else did. What comes later is found by `protection-left-relaxed`. ' +
     'Weaker is: fewer approvals, somebody more who may go round it or push, force or deletion allowed, a pattern left out, not in force, deleted, another default branch where a ruleset covers whichever it is. Checks that must pass do not count, and an organisation’s rulesets are not held against pushes.',
   severity: 'critical',
   principles: [5],
@@ -64,33 +68,24 @@ export const rule = temporal({
   },
 });
 
-function verdictOf(
-  pushes: readonly Push[],
-  { change, aspects, restoredBy }: Relaxation,
-  key: string,
-  withinMs: number,
-) {
+function verdictOf(pushes: readonly Push[], relaxation: Relaxation, key: string, withinMs: number) {
+  const { change, restoredBy } = relaxation;
   const { branch: ref, type, revision } = pushes[0]!.data;
   const repository = pushes[0]!.repository!.name;
-  const control = `${change.kind} ${change.name}`;
-  const back = restoredBy !== undefined && afterMs(restoredBy, change) <= withinMs ? restoredBy : undefined;
+  const { control, relaxed, back } = relaxationInWords(relaxation, key, repository);
+  const afterPushMs = restoredBy === undefined ? Number.POSITIVE_INFINITY : afterMs(restoredBy, pushes.at(-1)!);
   const isTheirs = pushes.some(({ by }) => by.id === (change.by?.id ?? change.by?.login.toLowerCase()));
+  const isLent = afterPushMs <= lentMs;
+  const severity = afterPushMs <= withinMs ? 'critical' : isTheirs || isLent ? 'high' : 'medium';
   const pushers = [...new Set(pushes.map(({ by }) => by.name))].slice(0, 5).join(', ');
-  const told = (seen: ControlChange, does: string) => {
-    const by = seen.by?.login ?? 'somebody unnamed';
-    const people = seen.by === undefined ? [] : [personOf(seen.by, key)];
-    const entities = [...people, entityOf('repository', repository, key)];
-    return { fact: controls, key, entities, seen, what: `${by} ${does}` };
-  };
-  const relaxed = told(change, `relaxed ${control} of ${repository} (${aspects.join(', ')})`);
   return {
     subject: `${repository}@${ref}`,
     occasion: change.eventId,
-    severity: back ? ('critical' as const) : isTheirs ? ('high' as const) : ('medium' as const),
-    because: [relaxed, ...pushes.slice(0, 20), ...(back ? [told(back, `put ${control} back`)] : [])],
+    severity: severity as Severity,
+    because: [relaxed, ...pushes.slice(0, 20), ...(isLent ? back : [])],
     title: `${pushers} pushed to ${ref} of ${repository} while its protection was relaxed`,
     summary:
-      `${relaxed.what}, and ${pushers} pushed to ${ref} meanwhile${back ? '; then it was put back' : ''}. ` +
+      `${relaxed.what}, and ${pushers} pushed to ${ref} meanwhile${isLent ? '; then it was put back' : ''}. ` +
       `What was pushed need not have passed what protects ${ref}.`,
     entities: [
       entityOf('commit', `${repository}@${revision}`, commitKeyIn(key, revision)),
@@ -98,7 +93,7 @@ function verdictOf(
     ],
     remedy: [
       `Read what was pushed to ${ref}, and revert it unless somebody answers for it.`,
-      `Put ${control} back as it was${back ? ', and look whether all of it is' : ''}.`,
+      `Put ${control} back as it was${isLent ? ', and look whether all of it is' : ''}.`,
     ],
   };
 }

@@ -58,12 +58,14 @@ export function temporal<Data, S extends Shape>(
       uses: [own, ...begins.map(({ fact }) => fact), ...uses],
       about: [own, ...begins.map(({ fact }) => fact)],
       ...(begins.length === 0 ? {} : { begins: { facts: begins.map(({ fact }) => fact), key: namedIn } }),
-      subjects({ fact, key: changed, value }) {
+      subjects({ fact, key: changed, value, before }) {
         if (fact === own.id) {
           const [named, stretch] = partsOf(changed);
           return [placeOf(named, stretch), placeOf(named, stretch - 1)];
         }
-        const starts = begins.find((one) => one.fact.id === fact)?.startsMs(value as never) ?? [];
+        const startsMs = begins.find((one) => one.fact.id === fact)?.startsMs;
+        // What began by what was known until then may not have, by what is received late.
+        const starts = [before, value].flatMap((one) => (one === undefined ? [] : (startsMs?.(one as never) ?? [])));
         return [...new Set(starts.map((ms) => placeOf(changed, stretchOf(ms))))];
       },
       conclude(subject, { settings, nowMs, read, watch, recheckAt, explain }) {

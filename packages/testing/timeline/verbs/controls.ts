@@ -84,12 +84,16 @@ function typed(text: string): unknown {
   return /^\d+$/.test(text) ? Number(text) : text;
 }
 
-/** Options: `protecting <pattern>, <pattern>`, `bypassed by <actor>, <actor>` (`nobody` for none). */
+/**
+ * Options: `protecting <pattern>, <pattern>`, `bypassed by <actor>, <actor>` (`nobody` for none), `requiring <rule>, <rule>`
+ * by GitHub's names of them, `pull_request 2` with two approvals.
+ */
 function tellRuleset(said: Said, stage: Stage, action: string, changes: readonly Change[]): void {
   const name = said.the('name');
   const list = (text: string) => text.split(',').map((one) => one.trim());
   const patterns = said.option('protecting');
   const bypass = said.option('bypassed by');
+  const requiring = said.option('requiring');
   const first = {
     ...{ id: stage.id('ruleset', `${said.the('repository')} ${name}`), name, target: 'branch', enforcement: 'active' },
     ...{ bypass_actors: [], conditions: { ref_name: { include: [`refs/heads/${name}`], exclude: [] } } },
@@ -97,6 +101,14 @@ function tellRuleset(said: Said, stage: Stage, action: string, changes: readonly
     ...(patterns === undefined ? {} : { conditions: { ref_name: { include: list(patterns), exclude: [] } } }),
   };
   const { now, told } = changed(said, stage, 'ruleset', first, changes);
+  if (requiring !== undefined) {
+    now['rules'] = list(requiring).map((rule) => {
+      const [type, approvals] = rule.split(' ');
+      const parameters = { required_approving_review_count: Number(approvals) };
+      return approvals === undefined ? { type } : { type, parameters };
+    });
+    stage.keep(placeOf(said, 'ruleset'), now);
+  }
   if (bypass !== undefined) {
     const actors = bypass === 'nobody' ? [] : list(bypass);
     now['bypass_actors'] = actors.map((actor) => ({ actor_id: stage.id('actor', actor), actor_type: 'Integration' }));
