@@ -20,6 +20,8 @@ export type Bound<T> = {
    * `each`: of those by one author; `all`: of all authors together, too.
    */
   rolls?: 'each' | 'all';
+  /** What stays however much comes after it, and takes the place of nothing else, as what is pinned does. */
+  stays?: (observation: T) => boolean;
 };
 
 /** What one author did so long before their latest was judged meanwhile: to let go of it is ageing and no flood, ms. */
@@ -54,7 +56,7 @@ export function keepBounded<T extends Observed>(
   const kept: T[] = [];
   for (let place = sorted.length - 1; place >= 0; place -= 1) {
     const observation = sorted[place]!;
-    if (isPinned(observation, at.pinned)) {
+    if (isPinned(observation, at.pinned) || bound.stays?.(observation) === true) {
       kept.push(observation);
       continue;
     }

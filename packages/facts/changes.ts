@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { type Bound, inOwnOrder, inPlaceOf, keepBounded, manyAuthors, observedBy } from './bounds.ts';
 import { isEarlier, keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
-import { accountOf, accountSchema, authorOf, changeKeyIn, repositoryKeyOf, senderOf } from './things.ts';
+import { type Account, accountOf, accountSchema, authorOf, changeKeyIn, repositoryKeyOf, senderOf } from './things.ts';
 import { permits } from './writers.ts';
 
 const dayMs = 86_400_000;
@@ -53,6 +53,8 @@ export const changeSchema = z.object({
   /** Whether its opening was received: if not, what came before could not have been. */
   opened: observedSchema.optional(),
   heads: z.array(headSchema),
+  /** Who brought heads that are kept no more, by id; `many` where they are too many to name. */
+  letGo: z.array(z.string()).optional(),
   reviews: z.array(reviewSchema),
   merged: z.array(mergedSchema),
   /** Its commits as the API listed them. */
@@ -63,13 +65,17 @@ export const changeSchema = z.object({
 export type Change = z.infer<typeof changeSchema>;
 export type Review = z.infer<typeof reviewSchema>;
 
-const heads: Bound<Change['heads'][number]> = {
+type Head = Change['heads'][number];
+const isSameHead = (a: Head, b: Head): boolean => a.revision === b.revision && a.before === b.before;
+const heads: Bound<Head> = {
   kind: 'heads',
   authorOf: ({ by }) => authorOf(by),
   mostPerAuthor: 40,
   most: 120,
   nameOf: ({ revision }) => revision,
 };
+/** Whoever brings the branch of a fork chooses who else may: so many are named. */
+const mostLetGo = 100;
 /** Anybody may review a public change; what strangers say crowds out nobody of the house. */
 const nameOfReview = ({ id, state }: Review): string => `${id} ${state}`;
 const reviews: Bound<Review> = {
@@ -88,6 +94,12 @@ const listed: Bound<Change['listed'][number]> = {
   most: 2,
   rolls: 'all',
 };
+/** Whether somebody brought a head that is kept no more, or may have. */
+export function isLetGo({ letGo }: Change, account: Account): boolean {
+  return letGo?.some((one) => one === manyAuthors || one === authorOf(account) || one === nameOf(account)) === true;
+}
+const nameOf = ({ login }: Account): string => authorOf({ login });
+
 const ofTheHouse = new Set(['OWNER', 'MEMBER', 'COLLABORATOR']);
 const isOfHouse = ({ association, writes }: Review): boolean => ofTheHouse.has(association) || writes === true;
 
@@ -229,11 +241,25 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
       ...(before === undefined ? {} : { before }),
       ...(by === undefined ? {} : { by }),
     };
-    const isSame = (one: Change['heads'][number]) => one.revision === head && one.before === before;
-    const kept = keepEarliest(next.heads, told, isSame, heads, at);
-    if (kept !== next.heads) next = { ...next, heads: [...kept] };
+    addHead(told);
   }
   return next === nothing ? known : next;
+
+  function addHead(told: Head): void {
+    // Whatever is pushed afterwards, what was approved or merged stays known.
+    const stays = ({ revision }: Head) =>
+      next.merged.some((one) => one.head === revision) ||
+      next.reviews.some((one) => one.revision === revision && isOfHouse(one));
+    const former = next.heads;
+    const kept = keepEarliest(former, told, (one) => isSameHead(one, told), { ...heads, stays }, at);
+    if (kept !== former) next = { ...next, heads: [...kept] };
+    if (former.length < heads.mostPerAuthor) return;
+    const gone = [...former, told].filter((one) => !kept.some((other) => isSameHead(one, other)));
+    if (gone.length === 0) return;
+    const by = new Set([...(next.letGo ?? []), ...gone.map((one) => authorOf(one.by))]);
+    if (by.size === next.letGo?.length) return;
+    next = { ...next, letGo: by.size > mostLetGo ? [manyAuthors] : [...by].sort() };
+  }
 
   function learnAnswer(answered: NonNullable<Attributes['tripline.lookup.changes']>[number]): void {
     learnHead(accountOf(answered.author, answered.authorId), answered.fork === true, answered.headName);

@@ -2,7 +2,7 @@ import type { AnyFact, Observed } from '@tripline/contracts/fact';
 import type { Because } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
-import { type Change, changes as changesFact, type Review } from './changes.ts';
+import { type Change, changes as changesFact, isLetGo, type Review } from './changes.ts';
 import { type Commit, commits as commitsFact, type Push } from './commits.ts';
 import type { Ref } from './refs.ts';
 import { type Account, isSameAccount } from './things.ts';
@@ -379,13 +379,15 @@ function ofChange(
   let isDoubted = false;
   for (const review of liveReviews(change, untilMs)) {
     const counts = heads.get(review.revision);
-    if (counts === undefined || review.by === undefined || !isIndependent(review.by, change, head, reader)) continue;
+    if (counts === undefined || review.by === undefined) continue;
+    const independent = independenceOf(review.by, change, head, reader);
+    if (independent === 'no') continue;
     if (!isOfBase(review, base, reader, depth)) continue;
     const mayWrite = proving.has(review.association) || reader.mayWrite(review.by, merged?.atMs ?? reader.builtMs);
     if (mayWrite === false || (mayWrite === undefined && reader.isPublic && strange.has(review.association))) continue;
     if (mayWrite === undefined) {
       if (review.atMs <= reader.builtMs + sameMomentMs) people.push(review.by.login);
-    } else if (counts === 'perhaps' || !isTold) isDoubted = true;
+    } else if (counts === 'perhaps' || independent === 'perhaps' || !isTold) isDoubted = true;
     else
       return {
         is: 'reviewed',
@@ -476,15 +478,24 @@ function updateMerge(revision: string, change: Change, reader: ReviewReader): Up
   return { before, isSure: false };
 }
 
-/** Whether somebody who approves is a person who wrote and pushed none of it. */
-function isIndependent(by: Account, change: Change, head: string, reader: ReviewReader): boolean {
-  if (by.type === 'Bot' || by.login.endsWith('[bot]') || isSameAccount(by, change.author)) return false;
-  const isUpdate = (revision: string) => updateMerge(revision, change, reader) !== undefined;
-  if (change.heads.some((one) => isSameAccount(one.by, by) && !isUpdate(one.revision))) return false;
+/**
+ * Whether somebody who approves is a person who wrote and pushed none of it. `perhaps`: what they brought looks like an update
+ * from the base that the provider made, and nothing proves it; or what they may have brought is kept no more.
+ */
+function independenceOf(by: Account, change: Change, head: string, reader: ReviewReader): 'surely' | 'perhaps' | 'no' {
+  if (by.type === 'Bot' || by.login.endsWith('[bot]') || isSameAccount(by, change.author)) return 'no';
+  let independent: 'surely' | 'perhaps' = isLetGo(change, by) ? 'perhaps' : 'surely';
+  /** False for what is surely their own work. */
+  const mayBeUpdate = (revision: string): boolean => {
+    const update = updateMerge(revision, change, reader);
+    if (update?.isSure === false) independent = 'perhaps';
+    return update !== undefined;
+  };
+  if (change.heads.some((one) => isSameAccount(one.by, by) && !mayBeUpdate(one.revision))) return 'no';
   // Who wrote a commit is what its address says, and in a fork that is a stranger's to choose.
-  if (change.fork) return true;
+  if (change.fork) return independent;
   const list = change.listed.findLast((one) => one.head === head)?.commits;
-  if (list?.some((one) => isSameAccount(one.author, by) && !isUpdate(one.revision))) return false;
+  if (list?.some((one) => isSameAccount(one.author, by) && !mayBeUpdate(one.revision))) return 'no';
   let at: string | undefined = head;
   for (let depth = 0; depth < deepest && at !== undefined && !isZero(at); depth += 1) {
     const commit = reader.commit(at);
@@ -492,16 +503,16 @@ function isIndependent(by: Account, change: Change, head: string, reader: Review
       (one) => one.type === 'branch' && one.ref === change.branch && one.tip === at,
     );
     if (push === undefined) break;
-    if (isSameAccount(push.by, by) && !isUpdate(at)) return false;
+    if (isSameAccount(push.by, by) && !mayBeUpdate(at)) return 'no';
     const isOwn = ({ revision, author, authorId }: NonNullable<Push['commits']>[number]) =>
       isSameAccount(authorId === undefined ? { login: author } : { login: author, id: authorId }, by) &&
-      !isUpdate(revision) &&
-      !isLanded(revision, reader);
-    if (list === undefined && push.commits?.some(isOwn)) return false;
+      !isLanded(revision, reader) &&
+      !mayBeUpdate(revision);
+    if (list === undefined && push.commits?.some(isOwn)) return 'no';
     at = push.before;
     if (at !== undefined && isLanded(at, reader)) break;
   }
-  return true;
+  return independent;
 }
 
 /** It stands in an accepted branch already, so it is no work of the change's own. */
