@@ -20,6 +20,8 @@ export type Bound<T> = {
    * `each`: of those by one author; `all`: of all authors together, too.
    */
   rolls?: 'each' | 'all';
+  /** The earliest stay instead of the latest: what is first is what was meant, and others only imitate it. */
+  first?: true;
   /** What stays however much comes after it, and takes the place of nothing else, as what is pinned does. */
   stays?: (observation: T) => boolean;
 };
@@ -32,7 +34,7 @@ export const manyAuthors = 'many';
 
 /**
  * The observations in order of their own times with `added` among them; the same list where it adds nothing. Of too many
- * the latest stay, and those that are pinned: a set and its bounds have one outcome, whatever the order of arrival. What is
+ * the latest stay (or the first, as the bound says), and those that are pinned: a set and its bounds have one outcome, whatever the order of arrival. What is
  * dropped is said by `flooded`, unless it has aged: a year of ordinary work is no flood.
  */
 export function keepBounded<T extends Observed>(
@@ -54,8 +56,8 @@ export function keepBounded<T extends Observed>(
   const counts = new Map<string, number>();
   let total = 0;
   const kept: T[] = [];
-  for (let place = sorted.length - 1; place >= 0; place -= 1) {
-    const observation = sorted[place]!;
+  const inTurn = bound.first ? sorted : sorted.reverse();
+  for (const observation of inTurn) {
     if (isPinned(observation, at.pinned) || bound.stays?.(observation) === true) {
       kept.push(observation);
       continue;
@@ -63,8 +65,9 @@ export function keepBounded<T extends Observed>(
     const author = bound.authorOf(observation);
     const count = counts.get(author) ?? 0;
     if (count >= bound.mostPerAuthor) {
-      const latest = kept.find((other) => bound.authorOf(other) === author)!;
-      const isAged = parseTime(latest.time) - parseTime(observation.time) >= floodMs;
+      const isMine = (other: T) => bound.authorOf(other) === author;
+      const latest = bound.first ? kept.findLast(isMine)! : kept.find(isMine)!;
+      const isAged = Math.abs(parseTime(latest.time) - parseTime(observation.time)) >= floodMs;
       if (bound.rolls === undefined && !isAged) at.flooded(bound.kind, author);
     } else if (total >= bound.most) {
       if (bound.rolls !== 'all') at.flooded(bound.kind, manyAuthors);
@@ -75,7 +78,8 @@ export function keepBounded<T extends Observed>(
     }
   }
   const isAsKnown = kept.length === known.length && !kept.includes(added);
-  return isAsKnown ? known : kept.reverse();
+  if (isAsKnown) return known;
+  return bound.first ? kept : kept.reverse();
 }
 
 /** What an observation took the place of, as far as a standing finding rests on it. */

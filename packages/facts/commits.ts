@@ -98,7 +98,11 @@ const ownChanges: Bound<OfChange> = {
   most: 100,
   nameOf: nameOfChange,
 };
-const forkChanges: Bound<OfChange> = { ...ownChanges, kind: 'changes from forks', mostPerAuthor: 5, most: 50 };
+/** Whoever made the commit opens the first of them: strangers who open more of the same push out none before theirs. */
+const forkChanges: Bound<OfChange> = {
+  ...ownChanges,
+  ...{ kind: 'changes from forks', mostPerAuthor: 5, most: 50, first: true },
+};
 /** When a head comes into a branch, the provider calls every change merged that has it. */
 const mergedChanges: Bound<OfChange> = { ...ownChanges, kind: 'merged changes', mostPerAuthor: 5 };
 /** The provider lists but a few, and strangers' crowd out none of these. */

@@ -104,10 +104,13 @@ export function isReviewedBuild(revision: string, ref: string, reader: ReviewRea
     if (landing === undefined || isZero(landing.before)) return verdict;
     at = landing.before!;
     const beneath = reader.commit(at);
-    const isLanded = beneath?.pushes.some((push) => push.type === 'branch' && push.ref === ref) === true;
+    // Pushed to hundreds of branches, its push to this one is kept no more; the branch knows.
+    const isLanded =
+      beneath?.pushes.some((push) => push.type === 'branch' && push.ref === ref) === true ||
+      reader.branch(ref).some(({ moves }) => moves.some(({ after }) => after === at));
     // A run of later may be of a tag that is called like the branch.
     const landedMs = parseTime(landing.time) + sameMomentMs;
-    if (!isLanded || beneath.built.some((run) => run.ref === ref && parseTime(run.time) <= landedMs)) return verdict;
+    if (!isLanded || beneath?.built.some((run) => run.ref === ref && parseTime(run.time) <= landedMs)) return verdict;
     const below = isReviewed(at, reader);
     if (below.is !== 'reviewed') verdict = { ...below, why: `${short(at)} beneath it: ${below.why}` };
   }

@@ -84,3 +84,48 @@ describe('an approval by whoever brought the head, where it may have been an upd
     ]);
   });
 });
+
+describe('a commit on many refs and in many changes', () => {
+  test('hides no landing beneath a reviewed one', () => {
+    const lines = (pushes: string[]) =>
+      standing(
+        [
+          '08:00 ada pushes a to acme/app main',
+          '08:59 mallory pushes evil to acme/app main',
+          ...pushes,
+          '20:00 ada pushes f to acme/app feat',
+          '20:01 ada opens #7 in acme/app from feat at f',
+          '20:02 carol approves #7 in acme/app',
+          '20:03 carol merges #7 in acme/app as m',
+          '20:04 carol starts run 7 of ci in acme/app at m',
+          '20:05 github cannot ask about m in acme/app',
+        ].join('\n'),
+      );
+    expect(lines([])).toHaveLength(1);
+    expect(
+      lines(times(410, (nth) => `${clock(nth)} mallory pushes evil to acme/app b${nth} (from nothing)`)),
+    ).toHaveLength(1);
+    expect(lines(times(410, (nth) => `${clock(nth)} mallory pushes evil to acme/app b${nth} (from a)`))).toHaveLength(
+      1,
+    );
+  });
+  test('hides no approved change of a fork', () => {
+    const lines = (opened: string[]) =>
+      standing(
+        [
+          '09:00 eve opens #7 in acme/app from x at h (of fork eve; association NONE)',
+          '09:01 carol approves #7 in acme/app',
+          ...opened,
+          '14:00 eve starts run 7 of ci in acme/app at h (trigger pull_request_target; of fork eve)',
+          '14:01 eve starts job deploy of run 7 (to production)',
+        ].join('\n'),
+      );
+    expect(lines([])).toEqual([]);
+    const others = times(
+      80,
+      (nth) =>
+        `${clock(2 + nth)} sock${nth % 16} opens #${100 + nth} in acme/app from x at h (of fork sock${nth % 16}; association NONE)`,
+    );
+    expect(lines(others)).toEqual([]);
+  });
+});
