@@ -17,10 +17,10 @@ export type Fact<Value = unknown> = {
   description: string;
   reads: readonly EventType[];
   /**
-   * Of some of these types: the attribute without which an event tells the fact nothing. Where that goes for all that read a
-   * type, an event without it is not even parsed.
+   * Of some of these types: what an event is like that tells the fact nothing. Where that goes for all that read a type, such
+   * an event is not even parsed.
    */
-  needs?: Readonly<Partial<Record<EventType, AttributeName>>>;
+  passesOver?: Readonly<Partial<Record<EventType, PassedOver>>>;
   value: z.ZodType<Value>;
   /** The things of which `event` tells; an empty list passes it over. */
   keys: (event: LoggedEvent) => readonly string[];
@@ -31,6 +31,16 @@ export type Fact<Value = unknown> = {
   learn: (known: Value | undefined, event: LoggedEvent, at: LearnContext) => Value | undefined;
   /** How long a value is kept after it last changed, ms of the log's time. */
   keepMs: number;
+};
+
+/**
+ * An event that has none of the attributes `without`, and of which each attribute `says` says just that. `unlessWanted`: but
+ * where settings of the workspace ask that the fact keep more (`Concludes.wants`).
+ */
+export type PassedOver = {
+  without?: readonly AttributeName[];
+  says?: Readonly<Partial<Record<AttributeName, string | number | boolean>>>;
+  unlessWanted?: true;
 };
 
 /** What `learn` may know beside the event. */

@@ -525,8 +525,7 @@ describe('what cannot concern a rule', () => {
   test('an event without what facts need of its type is not parsed; it is known by its id, and makes its workspace known', () => {
     const needy: Fact<{ seen: readonly Seen[] }> = {
       ...branches,
-      needs: { 'dev.cdevents.branch.deleted': 'user.name' },
-      keys: (event) => (event.data['user.name'] === undefined ? [] : branches.keys(event)),
+      passesOver: { 'dev.cdevents.branch.deleted': { without: ['user.name'] } },
     };
     const concludes = { ...ungated.concludes!, uses: [needy], conclude: () => [] };
     const rule = { ...ungated, concludes };

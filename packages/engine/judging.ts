@@ -56,12 +56,9 @@ export function createJudging(parts: {
   /** Whether settings of the workspace at hand ask that a fact keep more. */
   function wants(fact: AnyFact, name: string): boolean {
     const { workspace, nowMs } = frame;
-    return facts.wanting(fact).some((configured) => {
-      const settings = settingsFor(configured, scopes.knownOf(workspace, nowMs), workspace);
-      return configured.rule.concludes!.wants!.names(settings).includes(name);
-    });
+    return facts.isWanted(fact, name, workspace, scopes.knownOf(workspace, nowMs));
   }
-  /** Told by the engine itself, whoever is at work in the context. */
+  /** Prepared by the engine itself, whoever is at work in the context. */
   function flooded(flood: Flood): void {
     const { rule, settings, learning, severity } = frame;
     Object.assign(frame, { rule: stateFlooded, learning: false, severity: undefined });
@@ -109,7 +106,7 @@ export function createJudging(parts: {
   }
 
   /** Lets facts learn an event; answers what changed. */
-  function learnAll({ learnings, record }: Told, at: Moment & { event: LoggedEvent }): Changed[] {
+  function learnAll({ learnings, record }: Prepared, at: Moment & { event: LoggedEvent }): Changed[] {
     const changed: Changed[] = [];
     if (learnings.length === 0) return changed;
     point(engineItself, at, undefined);
@@ -164,7 +161,7 @@ export function createJudging(parts: {
   }
 
   /** All that follows from an event: what facts learn, what rules judge, and what they conclude. */
-  function judgeWhole(told: Told, at: Moment & { event: LoggedEvent }, known: WorkspaceFacts | undefined): void {
+  function judgeWhole(told: Prepared, at: Moment & { event: LoggedEvent }, known: WorkspaceFacts | undefined): void {
     const { readings, record } = told;
     const changed = learnAll(told, at);
     for (const { configured, keys, slots, fault } of readings) {
@@ -177,7 +174,7 @@ export function createJudging(parts: {
 
   /** What an event gives to find and nothing else that follows from it: each finding stands marked, the rest is undone. */
   function judgeProvisionally(
-    told: Told,
+    told: Prepared,
     at: Moment & { event: LoggedEvent },
     known: WorkspaceFacts | undefined,
   ): void {
@@ -230,4 +227,4 @@ export function createJudging(parts: {
 }
 
 /** What an event tells, and where it lay. */
-type Told = Pick<Step, 'learnings' | 'readings' | 'record'>;
+type Prepared = Pick<Step, 'learnings' | 'readings' | 'record'>;

@@ -3,7 +3,9 @@ import type { AnyFact, LearnContext } from '@tripline/contracts/fact';
 import { type FactRow, isEmpty, pinnedBy, withFlood, withValue } from './concerns.ts';
 import type { KeyedState, Slot } from './keyed-state/state.ts';
 import { memoize } from './memoize.ts';
-import type { ConfiguredRule } from './settings.ts';
+import { passingOver } from './passing-over.ts';
+import { type ConfiguredRule, settingsFor } from './settings.ts';
+import type { WorkspaceFacts } from './workspace-facts.ts';
 
 /** One fact's part in one event, prepared: of which things it tells, or why that cannot be said. */
 export type Learning = { fact: AnyFact; keys: readonly string[]; slots: readonly Slot[]; fault: string | null };
@@ -36,24 +38,38 @@ export function factsOf(rules: readonly ConfiguredRule[]) {
   for (const fact of byId.values()) {
     for (const type of new Set(fact.reads)) byType.set(type, [...(byType.get(type) ?? []), fact]);
   }
-  const wanting = Map.groupBy(
-    rules.filter(({ rule }) => rule.concludes?.wants !== undefined),
-    ({ rule }) => rule.concludes!.wants!.fact,
-  );
-  const needed = new Map<EventType, Buffer[]>();
-  for (const [type, facts] of byType) {
-    const names = new Set(facts.map(({ needs }) => needs?.[type]));
-    if (names.has(undefined)) continue;
-    const texts = [...names].map((name) => Buffer.from(JSON.stringify(name)));
-    needed.set(type, texts);
+  const wanting = rules.filter(({ rule }) => rule.concludes?.wants !== undefined);
+  /** By a rule's settings, which are asked for again and again. */
+  const wanted = new WeakMap<object, readonly string[]>();
+  function wantedBy(
+    configured: ConfiguredRule,
+    workspace: string,
+    known: WorkspaceFacts | undefined,
+  ): readonly string[] {
+    const settings = settingsFor(configured, known, workspace) as object;
+    let names = wanted.get(settings);
+    if (names === undefined) {
+      names = configured.rule.concludes!.wants!.names(settings);
+      wanted.set(settings, names);
+    }
+    return names;
   }
+  const passing = passingOver(byType);
   return {
-    /** The rules whose settings may ask that a fact keep more. */
-    wanting: (fact: AnyFact): readonly ConfiguredRule[] => wanting.get(fact) ?? [],
+    /** Whether settings of a workspace ask that a fact keep more, by a name of its own. */
+    isWanted: (fact: AnyFact, name: string, workspace: string, known: WorkspaceFacts | undefined): boolean =>
+      wanting.some(
+        (configured) =>
+          configured.rule.concludes!.wants!.fact === fact && wantedBy(configured, workspace, known).includes(name),
+      ),
+    /** Whether they ask for anything of it. */
+    isMoreWanted: (fact: AnyFact, workspace: string, known: WorkspaceFacts | undefined): boolean =>
+      wanting.some(
+        (configured) =>
+          configured.rule.concludes!.wants!.fact === fact && wantedBy(configured, workspace, known).length > 0,
+      ),
     of: (type: EventType): readonly AnyFact[] | undefined => byType.get(type),
-    /** Whether an event of this type tells no fact anything, seen from its bytes: it has no attribute that they need. */
-    passOver: (type: EventType, value: Buffer): boolean =>
-      needed.get(type)?.every((name) => !value.includes(name)) === true,
+    passing,
     /** By the name of its rows. */
     ofRows: (name: string): AnyFact | undefined =>
       name.startsWith('fact:') ? byId.get(name.slice('fact:'.length)) : undefined,

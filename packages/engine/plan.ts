@@ -60,7 +60,7 @@ export function createPlanning(parts: {
     let repeated: boolean;
     try {
       const { partition, offset } = record;
-      if (type !== undefined && reading === undefined && !ownTypes.has(type) && tellsNothing(type, record)) {
+      if (type !== undefined && reading === undefined && !ownTypes.has(type) && tellsNothing(type, record, atMs)) {
         const arrival = dedup.classify(nameOf(type, record.headers), atMs);
         if (arrival === 'duplicate') counts.duplicates += 1;
         const isNews = arrival === 'repeated' || (arrival === 'new' && scopes.knownOf(workspace, atMs) === undefined);
@@ -91,9 +91,12 @@ export function createPlanning(parts: {
   }
 
   /** Seen from its bytes. What is cut off, or has no id that it could be known by, is read, and so set aside. */
-  function tellsNothing(type: EventType, { headers, value }: StreamRecord): boolean {
-    const isNamed = Boolean(headers['ce_id'] && headers['ce_source'] && headers['ce_time']);
-    return isNamed && value !== null && isObjectText(value) && facts.passOver(type, value);
+  function tellsNothing(type: EventType, { headers, value }: StreamRecord, atMs: number): boolean {
+    const { ce_id: id, ce_source: source, ce_time: time, ce_workspace: workspace = '' } = headers;
+    if (!id || !source || !time || value === null || !isObjectText(value)) return false;
+    return facts.passing.byBytes(type, value, (fact) =>
+      facts.isMoreWanted(fact, workspace, planned.get(workspace) ?? scopes.knownOf(workspace, atMs)),
+    );
   }
 
   /** What facts and rules have to do with an event. */
@@ -101,7 +104,7 @@ export function createPlanning(parts: {
     const learning = facts.of(event.type);
     const learnings: Learning[] = [];
     for (const fact of learning ?? []) {
-      const one = learningOf(fact, event);
+      const one = learningOf(fact, event, known);
       if (one !== undefined) learnings.push(one);
     }
     const reading = readers.of(event.type);
@@ -114,7 +117,8 @@ export function createPlanning(parts: {
   }
 
   /** Undefined when the event tells the fact nothing. */
-  function learningOf(fact: AnyFact, event: LoggedEvent): Learning | undefined {
+  function learningOf(fact: AnyFact, event: LoggedEvent, known: WorkspaceFacts | undefined): Learning | undefined {
+    if (facts.passing.byData(fact, event, (one) => facts.isMoreWanted(one, event.workspace, known))) return undefined;
     try {
       const told = fact.keys(event);
       if (told.length === 0) return undefined;

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { acceptedIn, acceptedSchema, newerAct, teaches } from './acceptance.ts';
 import { inOwnOrder as byOwnTime, inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
-import { isRunnerClassKey, runnerClassKeyOf, runnerKeyOf } from './runner-keys.ts';
+import { hostedJob, isRunnerClassKey, runnerClassKeyOf, runnerKeyOf } from './runner-keys.ts';
 import { runKeyOf, runNameOf } from './things.ts';
 
 const dayMs = 86_400_000;
@@ -46,6 +46,7 @@ export const runnerClasses: Fact<RunnerClass> = {
   description:
     'A class of self-hosted runners: of one group, with jobs of the same labels, whose names begin alike. Its first five runners, with two jobs of each at most, and whether a person accepted it. A scale set or another pool of runners that take one job each shows as one.',
   reads,
+  passesOver: { 'dev.cdevents.taskrun.started': hostedJob, 'dev.cdevents.taskrun.finished': hostedJob },
   value: runnerClassSchema,
   keys(event) {
     const data: Attributes = event.data;

@@ -1,5 +1,6 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
+import type { PassedOver } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { keyOf } from './things.ts';
 
@@ -7,6 +8,9 @@ import { keyOf } from './things.ts';
  * How runners are named. A provider numbers them within each organisation and repository, so a number alone says little: a
  * runner is its number and its name, and where it is registered stands in what is known of it.
  */
+
+/** A job on a machine of the provider's tells of no runner. */
+export const hostedJob: PassedOver = { says: { 'tripline.worker.hosted': true } };
 
 /** The key of a self-hosted runner, also its id as an entity of findings. */
 export function runnerKeyOf(event: LoggedEvent, id: string, name: string): string {

@@ -8,7 +8,7 @@ import { acceptedIn, acceptedSchema, newerAct, teaches } from './acceptance.ts';
 import { inOwnOrder, inPlaceOf, observedBy } from './bounds.ts';
 import { credentialsUsed } from './credentials.ts';
 import { observedSchema } from './observed.ts';
-import { readRunnerKey, runnerClassKeyOf, runnerKeyOf } from './runner-keys.ts';
+import { hostedJob, readRunnerKey, runnerClassKeyOf, runnerKeyOf } from './runner-keys.ts';
 import { onceAnEvent, runKeyOf, runNameOf } from './things.ts';
 
 const dayMs = 86_400_000;
@@ -98,6 +98,7 @@ export const runners: Fact<Runner> = {
     'A self-hosted runner, by its number and name: where inventories have it (organisation, group, repository), who registered it where a feed tells, the first work in each group, repository, environment and workflow, and whether a person accepted it. ' +
     'Machines of the provider’s own are none; see runner-groups.',
   reads,
+  passesOver: { 'dev.cdevents.taskrun.started': hostedJob, 'dev.cdevents.taskrun.finished': hostedJob },
   value: runnerSchema,
   keys,
   learn,

@@ -1,6 +1,6 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventType, eventIs, type LoggedEvent } from '@tripline/contracts/event';
-import type { AnyFact, Fact, LearnContext, Observed } from '@tripline/contracts/fact';
+import type { AnyFact, Fact, LearnContext, Observed, PassedOver } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
@@ -253,17 +253,31 @@ function environmentsOf(run: Run, attempt: Attempt): string[] {
   return [...new Set(named)].sort();
 }
 
+/**
+ * A job on a machine of the provider's, without environment or secrets, as a third of what is received is: the run's own
+ * events say more than it does, and it makes no run known. Settings may ask for the jobs of a workflow file.
+ */
+const plainJob: PassedOver = {
+  without: ['deployment.environment.name', 'tripline.credential.secrets'],
+  says: { 'tripline.worker.hosted': true },
+  unlessWanted: true,
+};
+
 export const runs: Fact<Run> = {
   id: 'runs',
   description:
     'A run of a pipeline and its jobs, by attempt: what set it off, who, at which commit and ref, from which workflow file and those that it calls, on which machines, for which environments, with which secrets. ' +
     'Whether the ref is a branch or a tag is not told by the run; see commits and refs.',
   reads,
-  // That a job waits for a machine says nothing, unless it waits for an environment too.
-  needs: { 'dev.cdeventsx.tripline-taskrun.queued': 'deployment.environment.name' },
+  passesOver: {
+    // That a job waits for a machine says nothing, unless it waits for an environment too.
+    'dev.cdeventsx.tripline-taskrun.queued': { without: ['deployment.environment.name'] },
+    'dev.cdevents.taskrun.started': plainJob,
+    'dev.cdevents.taskrun.finished': plainJob,
+  },
   value: runSchema,
   keys: (event) => {
-    const key = saysNothing(event) ? undefined : runKeyOf(event);
+    const key = runKeyOf(event);
     return key === undefined ? none : [key];
   },
   learn,
@@ -271,11 +285,8 @@ export const runs: Fact<Run> = {
 };
 
 const none: readonly string[] = [];
-const saysNothing = ({ type, data }: LoggedEvent): boolean =>
-  type === 'dev.cdeventsx.tripline-taskrun.queued' && (data as Attributes)['deployment.environment.name'] === undefined;
 
 function learn(known: Run | undefined, event: LoggedEvent, at: LearnContext): Run | undefined {
-  if (saysNothing(event)) return known;
   const data: Attributes = event.data;
   const timeMs = parseTime(event.time);
   const repository = repositoryAfter(known, data, timeMs);

@@ -61,6 +61,14 @@ describe('no rule says anything of', () => {
     );
     expect(foundIn(text)).toEqual([]);
   });
+
+  test('a job without environment, whose run is told of an hour later', () => {
+    const text = (job: string) => `
+      10:00 ada starts run 7 of ci in acme/app at c1 (trigger pull_request; on try)
+      09:00 ada starts job build of run 7${job}`;
+    expect(foundIn(text(''))).toEqual([]);
+    expect(foundIn(text(' (to production)'))).not.toEqual([]);
+  });
 });
 
 test('ordinary work before it makes no finding less sure', () => {

@@ -245,10 +245,29 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     else judgeAll(event, offset, false);
   }
 
+  /** What settings ask that a fact keep more, by name. */
+  function wantedOf(fact: AnyFact, workspace: string): string[] {
+    return options.rules.flatMap((configured) => {
+      const asked = configured.rule.concludes?.wants;
+      return asked?.fact === fact ? asked.names(settingsOf(configured, world.facts.get(workspace))) : [];
+    });
+  }
+  /** Whether an event tells a fact nothing, by what the fact says of such. */
+  function passesOver(fact: AnyFact, { type, data, workspace }: LoggedEvent): boolean {
+    const passed = fact.passesOver?.[type];
+    if (passed === undefined) return false;
+    const said = data as Record<string, unknown>;
+    return (
+      (passed.without ?? []).every((name) => said[name] === undefined) &&
+      Object.entries(passed.says ?? {}).every(([name, value]) => said[name] === value) &&
+      !(passed.unlessWanted && wantedOf(fact, workspace).length > 0)
+    );
+  }
+
   /** Whether some rule names keys for it, or fails to. */
   function wanted(event: LoggedEvent): boolean {
     const told = facts.some((fact) => {
-      if (!fact.reads.includes(event.type)) return false;
+      if (!fact.reads.includes(event.type) || passesOver(fact, event)) return false;
       try {
         return fact.keys(event).length > 0;
       } catch {
@@ -278,7 +297,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
   function learnAll(event: LoggedEvent, offset: number): { fact: AnyFact; key: string; before: unknown }[] {
     const { workspace } = event;
     return facts.flatMap((fact) => {
-      if (!fact.reads.includes(event.type)) return [];
+      if (!fact.reads.includes(event.type) || passesOver(fact, event)) return [];
       const changed: { fact: AnyFact; key: string; before: unknown }[] = [];
       const failed = attempt(() => {
         for (const key of new Set(fact.keys(event))) {
@@ -292,13 +311,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
               title: `More ${kind} of ${fact.id} by ${author || 'somebody unnamed'} than are kept`,
             });
           };
-          const wants = (name: string) =>
-            options.rules.some((configured) => {
-              const asked = configured.rule.concludes?.wants;
-              return (
-                asked?.fact === fact && asked.names(settingsOf(configured, world.facts.get(workspace))).includes(name)
-              );
-            });
+          const wants = (name: string) => wantedOf(fact, workspace).includes(name);
           const news = learn(world, fact, key, event, nowMs, flooded, wants);
           if (news) changed.push({ fact, key, ...news });
         }
