@@ -8,26 +8,26 @@ import type { DigestReport, IncidentReport } from './incident-report.ts';
 import type { Outcome } from './outcome.ts';
 
 /**
- * A place where people are notified of incidents. A channel says what it lacks of an incident (`compare`), writes it in
- * its own form (`render`) and sends it (`send`); what is claimed, recorded, limited and retried is the notifier's.
- * `Content` is what the channel keeps for its own rendering, and plain data.
+ * A place where people are notified of incidents. A channel decides which message it lacks of an incident (`compare`),
+ * builds it in its own format (`render`) and sends it (`send`); claims, records, rate limits and retries are the
+ * notifier's. `Content` is plain data that the channel's `compare` passes to its `render`.
  */
 export type Channel<Content = unknown> = {
   name: ChannelName;
   mode: Mode;
-  /** Each limit bounds calls that the service counts together; the notifier waits for it before a call. */
+  /** Each limit covers the calls that the service counts together; the notifier waits for it before a call. */
   limits: Readonly<Record<string, RateLimit>>;
   /** The limit of an incident's first message; while it is used up, new incidents wait in the queue. */
   firstMessageLimit: string;
   /** The limit that a kind of message counts against, and how much of its burst it leaves to more urgent kinds. */
   limitOf(kind: MessageKind): { limit: string; reserve: number };
-  /** What an incident's first message is, so that claiming the incident and noting this intent is one statement. */
+  /** The kind of an incident's first message, so that claiming the incident and noting this intent is one statement. */
   firstMessage?: MessageKind;
   /** The next message that the channel lacks of an incident. Pure. */
   compare(incident: IncidentSnapshot, notified: Notified, now: Now): Comparison<Content>;
   /** The same for many incidents that are grouped in one message. Absent: each incident has messages of its own. */
   compareDigest?(digest: DigestSnapshot, notified: Notified, now: Now): Comparison<Content>;
-  /** Pure. `possiblyRepeated`: nobody knows whether the same message was sent just before; it is marked so. */
+  /** Pure. `possiblyRepeated`: it is unknown whether the same message was sent before; the message says so. */
   render(message: Message<Content>, options: { possiblyRepeated: boolean }): MessageBody;
   /** One call. Never rejects. `reference`: the service's own name of the message, where later ones need it. */
   send(message: Message<Content>, body: MessageBody): Promise<SendResult>;
@@ -40,12 +40,15 @@ export type SendResult = { outcome: Outcome; reference?: Reference };
 /** How a service names a message or alert, such as Slack's `channel` and `ts`. */
 export type Reference = Readonly<Record<string, string>>;
 
-/** One call in `intervalMs`; `burst` that were not made may follow at once. */
+/** One call per `intervalMs`; up to `burst` unused calls may be made at once. */
 export type RateLimit = { intervalMs: number; burst: number };
 
-/** A channel as channels.ts holds it: light, since the settings of every command are made of it. */
+/**
+ * An entry of channels.ts. It loads its code only when asked to, since every command reads the settings of all
+ * channels.
+ */
 export type RegisteredChannel = {
-  /** Its folder, and what its settings stand under in tripline.yaml. */
+  /** The name of its folder, and of its settings in tripline.yaml. */
   name: ChannelName;
   settings: z.ZodType;
   environment: readonly EnvironmentSetting[];
@@ -67,7 +70,7 @@ export type ChannelOptions = {
   timeoutMs: number;
   /** Shortens the channel's own intervals in tests. */
   intervalMs?: number | undefined;
-  /** In the place of what may call the configured service alone; for tests. */
+  /** Replaces the HTTP client in tests; without it only the configured service can be called. */
   fetch?: typeof globalThis.fetch | undefined;
 };
 
@@ -85,13 +88,13 @@ export type IncidentSnapshot = {
 /** Something that happened to an incident. `id` rises. */
 export type IncidentEvent = { id: number; kind: IncidentEventKind; actor: Actor; detail: Record<string, unknown> };
 
-/** Many incidents that are told in one message. */
+/** Many incidents that are reported in one message. */
 export type DigestSnapshot = DigestReport & {
-  /** Incidents of which the message does not tell yet, or not at their present version. */
+  /** Incidents that the message does not report yet, or not at their present version. */
   news: readonly DigestNews[];
-  /** Incidents that page again since the message told of them; gravest first. */
+  /** Incidents that page again since the message reported them; most severe first. */
   pages: readonly DigestPage[];
-  /** Since when it told of no pages, ms; null before the first. */
+  /** Time since it last reported pages, ms; null before the first. */
   pagedAgoMs: number | null;
 };
 export type DigestNews = {
@@ -103,27 +106,27 @@ export type DigestNews = {
 };
 export type DigestPage = { incident: string; title: string; severity: Severity; generation: number };
 
-/** What a channel was told of one incident, or of one digest. */
+/** What a channel was sent of one incident, or of one digest. */
 export type Notified = {
   /** The incident's version; 0 before the first message. */
   version: number;
   /** The incident's state; null before the first message. */
   state: IncidentState | null;
-  /** Id of the last event of which it was told; 0 before the first. */
+  /** Id of the last event that was reported; 0 before the first. */
   lastEvent: number;
   /** When the first attempt was queued, and when the last message was sent. */
   createdAt: Date;
   sentAt: Date | null;
   reference: Reference | undefined;
-  /** What was about to be sent when nothing was recorded of it. */
+  /** The intent whose result was never recorded: the message may have been sent. */
   intent: string | null;
   /** The incident's page generation. */
   generation: number;
-  /** Generations of older alerts that are, or may be, open at the service still. */
+  /** Generations of older alerts that are, or may still be, open at the service. */
   superseded: readonly number[];
 };
 
-/** What becomes of `Notified`. Absent fields stay as they are. */
+/** A change of `Notified`. Absent fields stay as they are. */
 export type Progress = {
   version: number;
   state?: IncidentState;
@@ -135,13 +138,13 @@ export type Progress = {
 
 export type Now = { nowMs: number; batching: Batching };
 
-/** How long changes that no person made wait for more, ms, so that an incident is few calls. */
+/** How long changes that no person made wait for further ones, ms, so that an incident takes few calls. */
 export type Batching = {
   /** From one call about an incident to the next. */
   gatherMs: number;
-  /** From a page after the first, which says it all, until the message above it is updated. */
+  /** From a page after the first, which contains all news, until the message above it is updated. */
   restMs: number;
-  /** For so long after an incident was opened, the message itself is news enough: no reply repeats what came. */
+  /** For this long after an incident was opened, only the message itself is updated: no reply repeats its news. */
   openingMs: number;
 };
 
@@ -150,7 +153,7 @@ export type Comparison<Content = unknown> =
   | { kind: 'in-sync' }
   /** Nothing need be sent, and the comparison goes on from `after`. */
   | { kind: 'skip'; after: Progress }
-  /** What there is to send waits for more. */
+  /** The news waits for more. */
   | { kind: 'wait'; afterMs: number };
 
 /** A message that a channel lacks. */
@@ -159,7 +162,7 @@ export type Message<Content = unknown> = {
   content: Content;
   /** For people, one line. */
   line: string;
-  /** What is noted as about to be sent; its kind, unless more must be known of it after a crash. */
+  /** The intent that is noted before sending; the kind, unless more must be known after a crash. */
   intent?: string;
   /** The message that it changes or answers. */
   reference?: Reference | undefined;
@@ -169,7 +172,7 @@ export type Message<Content = unknown> = {
   after: Progress;
   /** Where the channel stands when it is given up and the rest goes on; absent, the rest is given up with it. */
   givenUp?: Progress;
-  /** Sending it again shows it again: a repeat is marked. */
+  /** Sending it twice shows it twice, so a possible repeat is marked. */
   repeats: boolean;
   /** Where the message that it changes or answers is gone, the incident is posted again. */
   replaceable?: boolean;

@@ -1,7 +1,7 @@
 import type { IncidentEvent } from './channel.ts';
 import { describeActor, resolutionText } from './incident-report.ts';
 
-/** An event of an incident as one line for people; undefined for what the incident's own message says. */
+/** An event of an incident as one line for people; undefined for events that the incident's own message shows. */
 export function replyLine({ kind, actor, detail }: IncidentEvent): string | undefined {
   const text = (name: string) => (typeof detail[name] === 'string' ? detail[name] : undefined);
   switch (kind) {
@@ -20,7 +20,7 @@ export function replyLine({ kind, actor, detail }: IncidentEvent): string | unde
       return `Retracted: ${text('reason') ?? 'later evidence explains it'}`;
     case 'paged': {
       const [title, former, severity] = [text('title'), text('former'), text('severity')];
-      if (title === undefined) return text('reason') ?? 'Something came of it that needs a person';
+      if (title === undefined) return text('reason') ?? 'A result needs a person';
       return former === undefined ? title : `${severity}, was ${former}: ${title}`;
     }
     case 'remediated':

@@ -1,19 +1,19 @@
 import type { Finding, Severity } from '@tripline/contracts/finding';
 import type { Actor, IncidentState, Resolution } from '@tripline/contracts/incident';
 
-/** An incident as people are told of it, whatever they are told through. Times are RFC 3339 in UTC. */
+/** An incident as it is reported to people, by any channel. Times are RFC 3339 in UTC. */
 export type IncidentReport = {
   id: string;
   workspace: string;
   state: IncidentState;
   severity: Severity;
-  /** The gravest of what may page; `none` where nothing may. Absent: `severity`. */
+  /** The highest severity among findings that may page; `none` where none may. Absent: `severity`. */
   pageSeverity?: Severity | 'none';
   title: string;
   openedAt: string;
   acknowledged: { at: string; by: Actor } | null;
   resolved: { at: string; by: Actor; resolution: Resolution } | null;
-  /** It was acknowledged, and pages again for what came after: nobody has answered that page. */
+  /** It was acknowledged, and pages again for later findings: nobody has acknowledged that page. */
   pagesAnew: boolean;
   /** How many findings it has, where not all of them are listed. */
   findingCount?: number;
@@ -25,7 +25,7 @@ export type IncidentReport = {
 
 export type ReportedFinding = Finding & {
   retracted: { at: string; reason: string } | null;
-  /** It fell to low, since nobody could be asked whether it still holds. */
+  /** It was lowered, since it could not be confirmed that it still holds. */
   lowered?: { at: string; reason: string } | null;
 };
 
@@ -33,11 +33,11 @@ export type ReportedStep = {
   finding: string;
   /** `planned`: nobody has decided yet. `shown`: dry run. */
   state: 'planned' | 'shown' | 'done' | 'failed' | 'refused';
-  /** One sentence: what is to be done or was done, and what came of it. */
+  /** One sentence: what is to be done or was done, and the result. */
   text: string;
 };
 
-/** Many incidents at once in numbers: counts with the gravest or most frequent first, and the gravest incidents by name. */
+/** Many incidents in numbers: counts, most severe or most frequent first, and the most severe incidents by name. */
 export type DigestReport = {
   incidents: number;
   open: number;

@@ -2,10 +2,10 @@ import { describeTarget, type Intent, verbOf } from '@tripline/contracts/respons
 import type { OpenProvider, ProviderOptions, Resolved } from './provider.ts';
 import { providers } from './providers.ts';
 
-/** The providers as the settings have them. */
+/** The providers, opened by the settings. */
 export type Providers = {
   resolve: (intent: Intent) => Resolved;
-  /** A provider as people read it; its own name where Tripline has none of it. */
+  /** A provider's title for people; the given name where no such provider is registered. */
   titleOf: (provider: string) => string;
 };
 

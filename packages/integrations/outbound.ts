@@ -6,22 +6,24 @@ import { Agent, fetch as undiciFetch } from 'undici';
 /** As `fetch`, for one configured service alone. */
 export type Outbound = typeof globalThis.fetch;
 
-/** Something else than the configured service was about to be called. Counts as a service that cannot be reached. */
+/**
+ * A call to something other than the configured service was prevented. Classified as a service that cannot be reached.
+ */
 export class NotAllowedError extends Error {
   readonly code = 'EHOSTUNREACH';
 }
 
-/** Services of the internet: no resolver has an honest reason to send their callers into a private network. */
+/** Services on the internet: no resolver has an honest reason to resolve them to a private address. */
 const publicHosts = new Set(['api.github.com', 'slack.com', 'events.pagerduty.com']);
 
 /** Asks a resolver for every address of a name. */
 export type Resolve = (name: string) => Promise<LookupAddress[]>;
 
 /**
- * The only way by which Tripline calls others: a `fetch` that calls `serviceUrl` and what lies below it, and nothing
- * else. An address that a delivery or an answer names is never called. Redirects are not followed: `redirect` other than
- * `manual` and `error` is taken for `error`. A name is resolved once for each connection, and its addresses are checked
- * then: what it resolved to before, or may next, does not matter.
+ * The only way by which Tripline calls other services: a `fetch` that calls `serviceUrl` and URLs below it, and nothing
+ * else. A URL that a delivery or an answer names is never called. Redirects are not followed: any `redirect` but
+ * `manual` is treated as `error`. A name is resolved once for each connection, and its addresses are checked then, so
+ * that a later answer of the resolver makes no difference.
  */
 export function createOutbound(serviceUrl: string, options: { resolve?: Resolve } = {}): Outbound {
   const service = new URL(serviceUrl);
@@ -30,7 +32,7 @@ export function createOutbound(serviceUrl: string, options: { resolve?: Resolve 
   return async (input, init) => {
     const text = input instanceof Request ? input.url : String(input);
     const url = new URL(text);
-    // Checked as it was written: `..` is gone from a URL once it is read.
+    // Checked in the original text: parsing a URL removes `..`.
     if (hasDotSegment(text)) throw new NotAllowedError('a part of the address is . or .., which names nothing');
     if (url.origin !== service.origin || !`${url.pathname}/`.startsWith(folder) || url.username || url.password)
       throw new NotAllowedError(`only ${service.origin}${folder} may be called here`);
@@ -40,11 +42,11 @@ export function createOutbound(serviceUrl: string, options: { resolve?: Resolve 
   };
 }
 
-/** One for each manner of checking, shared by all clients: connections are kept, whoever made them. */
+/** One agent per kind of check, shared by all clients, so that connections are reused. */
 const agents = new Map<string, Agent>();
 
 function agentFor(service: URL, resolveName: Resolve | undefined): Agent {
-  // An address is checked with the settings; connecting to it asks no resolver.
+  // An IP address was checked with the settings; connecting to it uses no resolver.
   const manner =
     isLocalhost(service) || addressOf(service) ? 'own' : publicHosts.has(service.hostname) ? 'public' : 'any';
   const make = () => new Agent({ connect: { lookup: checkedLookup(manner, resolveName ?? resolveAll) } });
@@ -78,7 +80,7 @@ function resolveAll(name: string): Promise<LookupAddress[]> {
   );
 }
 
-/** The text without slashes at its end: what comes after a base URL begins with its own. */
+/** The text without slashes at its end, since paths that are appended to a base URL begin with one. */
 export function withoutEndSlashes(text: string): string {
   let end = text.length;
   while (text[end - 1] === '/') end -= 1;

@@ -5,21 +5,25 @@ import type { EnvironmentSetting } from '@tripline/runtime/setting';
 import type { z } from 'zod';
 import type { Outcome } from './outcome.ts';
 
-/** A provider as providers.ts holds it: light, since the settings of every command are made of it. */
+/**
+ * An entry of providers.ts. It loads its code only when asked to, since every command reads the settings of all
+ * providers.
+ */
 export type RegisteredProvider = {
-  /** As intents name it, its folder, and what its settings stand under in tripline.yaml. */
+  /** Its name in intents, of its folder, and of its settings in tripline.yaml. */
   name: string;
-  /** As people read it: `GitHub`. */
+  /** Its name for people: `GitHub`. */
   title: string;
-  /** Whole: of one that is a feed too, with what the feed's folder says of it. */
+  /** Where the provider is a feed too, these include the feed's settings. */
   settings: z.ZodType;
   environment: readonly EnvironmentSetting[];
   load: () => Promise<Provider>;
 };
 
 /**
- * A provider at which findings can be answered: a folder of this package, and a line in providers.ts. It resolves intents
- * to steps of its own, or to words for a person. What a step may do is the remediator's to decide; how, this one's to know.
+ * A provider at which responses can be carried out: a folder of this package, and a line in providers.ts. It resolves
+ * intents to steps of its own, or to instructions for a person. The remediator decides whether a step is carried out;
+ * the provider knows how.
  */
 // biome-ignore lint/suspicious/noExplicitAny: each provider names the settings that it needs; who opens it has them all.
 export type Provider<Needs = any> = {
@@ -31,7 +35,7 @@ export type Provider<Needs = any> = {
 export type ProviderOptions = {
   clock: Clock;
   fetch?: typeof globalThis.fetch | undefined;
-  /** Hears that a credential of ours could not be revoked after use, and why. */
+  /** Called when a credential of ours could not be revoked after use, with the reason. */
   onLeftAlive: (reason: string) => void;
 };
 
@@ -40,7 +44,7 @@ export type OpenProvider = {
   resolve: (intent: Intent) => Resolved;
 };
 
-/** What is to be done about an intent: by a step, or by a person, in words with an address. */
+/** How an intent is carried out: by a step, or by a person, with instructions that contain a URL. */
 export type Resolved = Step | ByHand;
 export type ByHand = { byHand: string };
 
@@ -48,18 +52,18 @@ export type ByHand = { byHand: string };
 export type Step = {
   /** Of the response catalogue, such as A1. */
   code: string;
-  /** How to give back what it takes away, or "irreversible" and what to do instead. */
+  /** How to undo it, or "irreversible" and what to do instead. */
   undo: string;
   /** Whom and what it touches: the guard holds it against those whom nothing automatic may touch. */
   targets: StepTargets;
   /** The request that a dry run shows, and that is sent first. Bears no credential. */
   request: { method: string; path: string; body?: unknown };
-  /** Why nothing can be sent under the present settings, with the setting to mend; null when it can. */
+  /** Why nothing can be sent under the present settings, with the setting to fix; null when it can. */
   notReady: string | null;
   /** Whether its target belongs to a workspace, as far as names tell. */
   ownerIn: (workspace: string) => Owner;
   /**
-   * Hands `work` what may ask and act for this step alone, and takes it away again, whatever came of `work`.
+   * Calls `work` with an access that may ask and act for this step alone, and ends the access however `work` ends.
    * @throws {NoAccess} and does not call `work`.
    */
   withAccess: <T>(work: (access: Access) => Promise<T>) => Promise<T>;
@@ -75,15 +79,15 @@ export type Owner = { name: string; isOurs: boolean; ids?: readonly string[] | u
 export type Access = {
   /** Asks, reading only, whether what the step is to end is so. Never throws: no answer is `unknown`. */
   ask: () => Promise<Asked>;
-  /** Whom and what it touches by the names of today; to be asked after `ask`. */
+  /** Whom and what it touches, by present names; call it after `ask`. */
   targets: () => StepTargets;
-  /** Never throws but what `gate` throws: no answer is an outcome. Doing it twice is the same as doing it once. */
+  /** Throws only what `gate` throws: a missing answer is an outcome. Idempotent. */
   act: (gate: () => Promise<void>) => Promise<Outcome>;
   /** Asks, reading only, whether it is ended. Never throws: no answer is `unknown`. */
   check: () => Promise<Check>;
   /** The id of the target's owner; undefined when there is none of that name. */
   ownerId: () => Promise<Known<string | undefined>>;
-  /** `people` with the ids of those of whom only the login is known. Who has no account keeps none. */
+  /** `people` with the ids of those of whom only the login is known. A login without an account keeps no id. */
   identify: (people: readonly PersonRef[]) => Promise<Known<PersonRef[]>>;
 };
 
@@ -99,13 +103,13 @@ export type Check = { result: 'dead' | 'alive' | 'unknown'; detail: string };
  */
 export type Asked =
   | { result: 'so'; detail: string; people?: readonly PersonRef[] }
-  /** Nothing is there to be ended. `alive`: but what it was to prevent has happened, and a person must see to it. */
+  /** There is nothing to end. `alive`: but what the step was to prevent has happened, and a person must act. */
   | { result: 'not-so'; detail: string; alive?: true }
   | Unknown;
-/** Asked in vain, or it cannot be carried out just now: to be asked again. */
+/** No answer, or it cannot be carried out at the moment: ask again later. */
 export type Unknown = { result: 'unknown'; reason: string; detail: string; afterMs?: number | undefined };
 
-/** The provider gives no access for this step. `outcome` says whether it may later. */
+/** The provider grants no access for this step. `outcome` says whether it may later. */
 export class NoAccess extends Error {
   readonly code = 'NO_ACCESS';
   readonly outcome: Exclude<Outcome, { kind: 'done' }>;

@@ -1,5 +1,5 @@
 import { github } from './github/registration.ts';
 import type { RegisteredProvider } from './provider.ts';
 
-/** Every provider at which findings can be answered. One more: its folder beside this file, and its line here. */
+/** Every provider at which responses can be carried out. To add one: a folder beside this file, and a line here. */
 export const providers = [github] as const satisfies readonly RegisteredProvider[];

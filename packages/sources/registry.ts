@@ -2,5 +2,5 @@ import type { Feed } from './feed.ts';
 import { githubFeed } from './github/feed.ts';
 import { triplineFeed } from './tripline/feed.ts';
 
-/** Every feed that Tripline hears. One more: its folder beside this file, and its line here. */
+/** Every feed that Tripline receives. To add one: a folder beside this file, and a line here. */
 export const feeds = [githubFeed, triplineFeed] as const satisfies readonly Feed[];

@@ -2,12 +2,12 @@ import type { Channel, ChannelDefinition, ChannelOptions } from '@tripline/integ
 import type { Clock } from '@tripline/runtime/clock';
 import { createRateLimiter, type RateLimiter } from './rate-limiter.ts';
 
-/** A channel, and what the notifier knows of it while it runs. */
+/** A channel with its state while the notifier runs. */
 export type OpenChannel = Channel & {
   limiters: Readonly<Record<string, RateLimiter>>;
-  /** Calls in a row that failed, whatever they were to report. */
+  /** Number of consecutive calls that failed. */
   failuresInARow: number;
-  /** Postgres may hold a row that says that it fails: so at the start, since nobody knows. */
+  /** Whether Postgres may hold a row saying that the channel fails; true at the start, when it is not known. */
   mayHaveTrouble: boolean;
 };
 

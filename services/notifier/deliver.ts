@@ -28,13 +28,13 @@ export type DeliveryParts = {
   clock: Clock;
   logger: Logger;
   measures: Measures;
-  /** How long a claim holds without a sign of life. */
+  /** How long a claim lasts without being renewed. */
   claimMs: number;
   batching: Batching;
   onSent: ((sent: SentNotification) => void) | undefined;
 };
 
-/** A message that went out or, in a dry run, would have: handed to whoever shows it. */
+/** A message that was sent or, in a dry run, would have been; passed to whoever displays it. */
 export type SentNotification = {
   incident: string | null;
   channel: ChannelName;
@@ -47,30 +47,30 @@ export type SentNotification = {
 /** One claimed notification on its way through the stages. */
 type Delivery = {
   channel: OpenChannel;
-  /** Replaced by what each stage leaves in Postgres. */
+  /** Replaced by each stage with what it wrote to Postgres. */
   claim: Claim;
-  /** The incident where it was read together with the claim; the first comparison takes it. */
+  /** The incident, where it was read together with the claim; used by the first comparison. */
   incident: IncidentDetails | undefined;
-  /** When each finding was recorded that the channel was not told of, ms. */
+  /** When each finding was recorded that no message has reported yet, ms. */
   unreportedMs: readonly number[];
 };
 
-/** What follows: another comparison, nothing until the incident changes, or another try after so long. */
+/** What follows: another comparison, nothing until the incident changes, or another attempt after `afterMs`. */
 type Next = { kind: 'compare' } | { kind: 'in-sync' } | { kind: 'later'; afterMs: number };
 
 const again: Next = { kind: 'compare' };
 const backoffMs = [1000, 2000, 5000, 15_000, 60_000, 300_000];
-/** Somebody else took the claim over; they send first. */
+/** Pause after another worker took over the claim; it sends first. */
 const claimLostMs = 50;
-/** Unless the service says for how long it takes no calls. */
+/** Pause after a 429, unless the service names one. */
 const rateLimitedMs = 30_000;
-/** A channel that somebody must mend is tried more seldom, and hears what it missed within minutes of being mended. */
+/** A channel that a person must fix is tried less often, and gets what it missed within minutes of being fixed. */
 const longestBlockMs = { usual: 30_000, mendable: 120_000 };
 
 /**
  * Brings one channel in sync with an incident or digest: compare → limit rate → note intent → render → send → record,
- * until nothing is missing; then the claim is released. No lock and no transaction is held over a call; what is about to
- * be sent is noted before, so that a crash in between is known of.
+ * until nothing is missing; then the claim is released. No lock and no transaction is held during a call; what is about
+ * to be sent is noted before, so that a crash in between is detected.
  * @param incident as it was read together with the claim; absent, it is read.
  */
 export async function deliver(
@@ -149,7 +149,7 @@ async function skip(
   return again;
 }
 
-/** Nothing is sent for now; an intent that was noted with the claim is taken back. */
+/** Nothing is sent for now; an intent that was noted with the claim is cleared. */
 async function wait({ db, claimMs }: DeliveryParts, delivery: Delivery, afterMs: number): Promise<Next> {
   const { intended, ...claim } = delivery.claim;
   delivery.claim = claim;
@@ -268,7 +268,7 @@ async function retry(
   return { kind: 'later', afterMs };
 }
 
-/** A service that fails again and again is called ever more seldom: what else waits for it is not tried meanwhile. */
+/** A service that keeps failing is called less and less often: nothing else is sent to it meanwhile. */
 function backOff(channel: OpenChannel, longestMs: number): void {
   channel.failuresInARow += 1;
   const nth = channel.failuresInARow;

@@ -32,7 +32,10 @@ export type InteractionParts = {
   slack: (NonNullable<Config['slack']> & { answers: SlackAnswers }) | undefined;
 };
 
-/** Whoever pressed may not: `reason` and message answer the request; `said`, where there is one, the person. */
+/**
+ * The person who pressed is not allowed to: `reason` and message answer the request; `said`, where there is one, is
+ * shown to the person.
+ */
 class InteractionRefusedError extends Error {
   readonly reason: string;
   readonly said: string | undefined;
@@ -44,13 +47,13 @@ class InteractionRefusedError extends Error {
 }
 
 /**
- * `POST /slack/interactions`: somebody pressed a button or filled in a form. Verify → read → check whence and by whom →
- * acknowledge or resolve in Postgres; the jobs that this leaves bring the channels in sync. Whoever pressed is
- * answered, in a message that only they see. `settle` waits for the answers that are under way.
+ * `POST /slack/interactions`: somebody pressed a button or filled in a form. Verify → parse → check origin and person →
+ * acknowledge or resolve in Postgres; the queue entries that this adds bring the channels in sync. The person is
+ * answered in a message that only they see. `settle` waits for the answers under way.
  */
 export function addInteractions(app: FastifyInstance, parts: InteractionParts): { settle: () => Promise<void> } {
   const { db, logger, clock, slack } = parts;
-  /** Slack allows no more for long; whoever presses faster is answered by the message itself. */
+  /** Slack's rate limit allows no more; beyond it, only the updated message shows the result. */
   const limiter = createRateLimiter(clock, { intervalMs: 1000, burst: 20 });
   const underWay = new Set<Promise<unknown>>();
 
@@ -67,7 +70,7 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
   }
 
   app.register(async (scope) => {
-    // The signature is over the raw bytes, and holds before anything of them is read.
+    // The signature covers the raw bytes, and is checked before they are parsed.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: bodyLimitBytes }, (_request, body, done) =>
       done(null, body),
@@ -92,7 +95,7 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
       const sayTo = (to: Interaction, said: string) =>
         inBackground(
           () => slack.answers.postEphemeral({ channel: to.channel, user: to.user.id }, renderAnswer(said)),
-          'the answer to a press',
+          'the answer to a button press',
         );
       try {
         interaction = parseInteraction(body);
@@ -202,7 +205,7 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
     return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
-    // When it ends late after all, nobody is left to hear of its error.
+    // A failure after the timeout has nobody left to report to.
     work.catch(() => {});
   }
 }

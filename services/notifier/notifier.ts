@@ -26,10 +26,10 @@ export type NotifierParts = {
   logger: Logger;
   clock: Clock;
   metrics: Metrics;
-  /** Called with every message that went out or, in a dry run, would have; for a terminal. */
+  /** Called with every message that was sent or, in a dry run, would have been; for a terminal. */
   onSent?: (sent: SentNotification) => void;
   timing?: Partial<NotifierTiming>;
-  /** For tests, in the place of what may only call the channels' services. */
+  /** Replaces the HTTP client, in tests; without it only the channels' own services can be called. */
   fetch?: typeof globalThis.fetch;
 };
 
@@ -37,9 +37,9 @@ export type NotifierParts = {
 export type NotifierTiming = Batching & {
   /** How long one call may take. */
   timeoutMs: number;
-  /** How long a claim holds without a sign of life; more than a call takes. */
+  /** How long a claim lasts without being renewed; longer than a call takes. */
   claimMs: number;
-  /** In the place of a channel's own interval between calls, by its name. */
+  /** Replaces a channel's own interval between calls, by channel name. */
   intervalMs: Readonly<Record<string, number>>;
 };
 
@@ -48,14 +48,17 @@ export type Notifier = {
   routes: (app: FastifyInstance) => void;
   /** Resolves when the database answers; rejects with the reason. */
   ready: () => Promise<void>;
-  /** Waits for the calls at hand, then stops. */
+  /** Waits for the calls under way, then stops. */
   close: () => Promise<void>;
 };
 
-/** When more incidents than this wait for their first message, they are grouped in one; the gravest few are not. */
+/**
+ * When more incidents than this wait for their first message, they are grouped in one message, except the most severe
+ * (`groupKeeps`).
+ */
 export const groupAbove = 20;
 export const groupKeeps = 5;
-/** Calls under way at once. More than one channel that does not answer can hold up before it is called more seldom. */
+/** Concurrent deliveries: more than one unresponsive channel can occupy before its back-off begins. */
 const concurrency = 12;
 
 const usualTiming: NotifierTiming = {
@@ -68,9 +71,9 @@ const usualTiming: NotifierTiming = {
 };
 
 /**
- * Notifies people of incidents, and keeps every channel in sync with Postgres: claim → compare → limit rate → note intent →
- * render → send → record ({@link deliver}). The queue says which incidents changed; what cannot be sent to a channel at once
- * waits for that channel in `told`. Starts with creation.
+ * Notifies people of incidents, and keeps every channel in sync with Postgres: claim → compare → limit rate → note
+ * intent → render → send → record ({@link deliver}). The queue says which incidents changed; what cannot be sent to a
+ * channel immediately waits for that channel in the table `told`. Starts with creation.
  */
 export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
   const { config, db, logger, clock, metrics, onSent, fetch } = parts;
@@ -118,7 +121,9 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
 /** A channel with its queue. */
 type Route = { channel: OpenChannel; queue: Queue; group: () => Promise<void> };
 
-/** An incident changed: brings every channel in sync with it, none of them waiting for another. It is read once. */
+/**
+ * Brings every channel in sync with a changed incident, none of them waiting for another. The incident is read once.
+ */
 async function notifyAll(parts: DeliveryParts, routes: readonly Route[], incident: string): Promise<void> {
   let reading: ReturnType<typeof readIncident> | undefined;
   const read = () => {
@@ -127,7 +132,7 @@ async function notifyAll(parts: DeliveryParts, routes: readonly Route[], inciden
   };
   const settled = await Promise.allSettled(routes.map((route) => notify(parts, route, incident, read)));
   const failed = settled.find(({ status }) => status === 'rejected');
-  // It is queued again; a channel that is in sync by then sends nothing.
+  // The incident is queued again; a channel that is in sync by then sends nothing.
   if (failed?.status === 'rejected') throw failed.reason;
 }
 
@@ -146,18 +151,19 @@ async function notify(
     queue.wake();
     return;
   }
-  // Both at once: an incident that is older than the claim reports nothing that was reported before, and what is newer has a job.
+  // Claim and incident are read concurrently: an incident older than the claim reports nothing twice, and for a newer
+  // change a queue entry exists.
   const first = channel.mode === 'live' ? channel.firstMessage : undefined;
   const askedMs = clock.nowMs();
   const [claim, known] = await Promise.all([claimNotification(db, place, randomUUID(), claimMs, first), read()]);
   if (claim === undefined) return queue.wake();
-  // Whoever was held up for long asks whether the claim still holds, as the noting of an intent does.
+  // After a long delay the claim is checked again, as noting the intent does.
   const { intended, ...held } = claim;
   const isFresh = clock.nowMs() - askedMs < claimMs / 2;
   await deliver(parts, channel, isFresh ? claim : held, known);
 }
 
-/** So many incidents wait for their first message that one message is to report them. */
+/** Groups incidents in a digest message when too many wait for their first message. */
 async function groupStorm({ db, logger, measures }: DeliveryParts, { mode }: OpenChannel): Promise<void> {
   const grouped = await groupIntoDigest(db, { above: groupAbove, keep: groupKeeps, mode });
   if (grouped > 0)

@@ -9,9 +9,9 @@ import { type Claim, claimDue } from './store/messages.ts';
 const pollMs = 1000;
 
 export type Queue = {
-  /** A notification was queued just now: polls at once. */
+  /** Polls immediately, since a notification was just queued. */
   wake: () => void;
-  /** Waits for the delivery at hand. */
+  /** Waits for the delivery under way. */
   stop: () => Promise<void>;
 };
 
@@ -25,8 +25,8 @@ type QueueParts = {
 };
 
 /**
- * Delivers a channel's queued notifications, one after the other, as its rate limits allow: in turn the one that waits
- * longest and the one queued last.
+ * Delivers a channel's queued notifications, one after the other, as its rate limits allow: alternately the one that
+ * has waited longest and the one queued last.
  */
 export function pollQueue(parts: QueueParts): Queue {
   const stopping = new AbortController();

@@ -1,21 +1,24 @@
 import type { RateLimit } from '@tripline/integrations/channel';
 import type { Clock } from '@tripline/runtime/clock';
 
-/** How often one process may call one service. Nobody waits here: a call that is not admitted is told when to ask again. */
+/**
+ * How often one process may call one service. It never blocks: a call that is not admitted gets the time after which to
+ * ask again.
+ */
 export type RateLimiter = {
   /** 0: call now; it counts. Otherwise ms until a call may be admitted. `reserve`: so much of the burst is left to more urgent calls. */
   admit: (options?: { reserve?: number }) => number;
   /** What `admit` would answer, without counting a call. */
   availableInMs: () => number;
   /**
-   * No call for so long: the service asked for it, or does not answer. After that one call is admitted, and others in
-   * their intervals: a burst would be as many calls that wait for a service that is still away.
+   * Admits no call for this long: the service asked for it, or does not answer. After that one call is admitted, and
+   * others at their intervals: a burst would be that many calls waiting for a service that may still be down.
    */
   block: (forMs: number) => void;
 };
 
 export function createRateLimiter(clock: Clock, { intervalMs, burst }: RateLimit): RateLimiter {
-  /** When the next call would be, had every one before it been made at its time. */
+  /** Theoretical arrival time of the next call (GCRA), ms. */
   let nextMs = 0;
   let blockedUntilMs = 0;
 

@@ -3,11 +3,11 @@ import type { IncidentDetails } from '@tripline/incidents/incidents';
 import type { IncidentSnapshot } from '@tripline/integrations/channel';
 import type { ReportedStep } from '@tripline/integrations/incident-report';
 
-/** An incident as Postgres has it → as channels compare it and people read it. */
+/** Converts an incident as stored in Postgres into what channels compare and people read. */
 export function toSnapshot(incident: IncidentDetails): IncidentSnapshot {
   const pagesAnew = incident.state === 'acknowledged' && incident.answeredGeneration !== incident.pageGeneration;
   const { version, pageGeneration, events } = incident;
-  // Of what a narrower rule tells too, people hear from that one.
+  // A superseded finding is left out: the narrower rule's finding is reported instead.
   const own = incident.findings.filter(({ supersededBy }) => supersededBy === null);
   const findings = own.length > 0 ? own : incident.findings;
   return {
@@ -18,7 +18,7 @@ export function toSnapshot(incident: IncidentDetails): IncidentSnapshot {
   };
 }
 
-/** The playbooks' steps in order, with the newest line that the remediator left in the incident's history for each. */
+/** The playbooks' steps in order, each with its newest line in the incident's history. */
 function toSteps({ findings, events }: IncidentDetails): ReportedStep[] {
   const settled = new Map<string, ReportedStep>();
   for (const { kind, detail } of events) {

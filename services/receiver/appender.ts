@@ -23,7 +23,7 @@ export async function appendWithin(stream: Stream, records: readonly NewRecord[]
     timeoutMs,
   );
   const appended = stream.append(records);
-  // When it fails after we gave up on it, nobody is left to hear of it.
+  // A failure after the timeout has nobody left to report to.
   appended.catch(() => {});
   try {
     await Promise.race([appended, tooLong.promise]);
@@ -37,11 +37,11 @@ type Waiting = { record: NewRecord; resolve: (kept: Kept) => void; reject: (erro
 /**
  * Appends what concurrent requests bring in as few batches as there can be, without a timer: one append is on its way,
  * whatever comes meanwhile is the next one, up to the end of the event loop's turn. Alone, a request waits for nothing;
- * under load, the log sees batches.
+ * under load, the log receives batches.
  */
 export function createAppender(options: {
   stream: Stream;
-  /** True while older records lie in the spool: newer ones must not overtake them. */
+  /** True while older records wait in the spool: newer ones must not overtake them. */
   behind: () => boolean;
   spool: Fallback;
   /** An append that takes longer counts as the log being away, in ms. GitHub waits 10 s. */
@@ -92,7 +92,8 @@ export function createAppender(options: {
     } catch (error) {
       if (!(error instanceof RecordTooLargeError)) return spool(batch, error as Error);
       if (batch.length === 1) return batch[0]!.reject(error);
-      // One of them is too large: alone, each meets its own fate. What was appended already is a duplicate by its id.
+      // One of them is too large: appended one by one, only that one fails. What was appended already is a duplicate by
+      // its id.
       for (const one of batch) await keep([one]);
     }
   }
@@ -113,7 +114,7 @@ export function createAppender(options: {
 
   return {
     /**
-     * Resolves when the record is on disk, with where.
+     * Resolves when the record is on disk, saying whether in the log or in the spool.
      * @throws {RecordTooLargeError} the log will never take it. {@link NotKeptError}: try again later.
      */
     append(record: NewRecord): Promise<Kept> {

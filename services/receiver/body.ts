@@ -6,8 +6,8 @@ import { gunzip } from 'node:zlib';
 export type BodyFault = 'too-large' | 'cut-off';
 
 /**
- * Reads a request's body whole, as its bytes came. Memory is taken for what has come, never for what a header promises.
- * Once the body is known to be too large, nothing more of it is kept.
+ * Reads a request's body whole, as its bytes came. Memory is allocated for what has arrived, never for what a header
+ * announces. Once the body is known to be too large, nothing more of it is kept.
  */
 export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer | BodyFault> {
   return new Promise((resolve) => {

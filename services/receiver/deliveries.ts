@@ -1,9 +1,9 @@
 /**
- * Remembers which deliveries were kept, so that a redelivery is answered without being appended again. A courtesy to the
- * log: the detector judges duplicates by itself, over 72 hours.
+ * Remembers which deliveries were kept, so that a redelivery is answered without being appended again. This only spares
+ * the log: the detector drops duplicates itself, over 72 hours.
  *
- * While a delivery is on its way, its twins wait for its fate; when it fails, the next of them tries. The last `limit`
- * names are remembered, and up to as many from before them.
+ * While a delivery is being appended, others with its id wait for the result; when it fails, the next of them tries.
+ * The last `limit` names are remembered, and up to as many from before them.
  */
 export function createDeliveries(limit: number) {
   // Two generations: forgetting one name at a time would search the map's removed entries for its oldest.

@@ -5,7 +5,7 @@ import { RecordTooLargeError } from '@tripline/stream/stream';
 import { appendWithin } from './appender.ts';
 import type { Spool } from './spool.ts';
 
-/** Brings the spool's records to the log, oldest first, as soon as it takes them again. Starts at once. */
+/** Appends the spool's records to the log, oldest first, as soon as the log accepts them again. Starts at once. */
 export function createDrainer(options: {
   stream: Stream;
   spool: Spool;
@@ -37,7 +37,7 @@ export function createDrainer(options: {
   async function run(): Promise<void> {
     let pauseMs = 100;
     while (!stopping.signal.aborted) {
-      // Taken before the look, so that what is written during it rings.
+      // Armed before reading the spool, so that a write during the read wakes the drainer.
       const { promise: rung } = bell;
       try {
         const records = await spool.peek(500);

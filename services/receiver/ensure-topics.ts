@@ -5,8 +5,9 @@ import { topicsOf } from '@tripline/stream/open';
 import { type Stream, StreamUnavailableError } from '@tripline/stream/stream';
 
 /**
- * Makes the log's topics as soon as the log can be reached, so that a receiver may start before it. Meanwhile appends
- * fail, and deliveries go to the spool. `failed` rejects on anything but the log being away: a setting is wrong then.
+ * Creates the log's topics as soon as the log can be reached, so that a receiver may start before it. Meanwhile appends
+ * fail, and deliveries go to the spool. `failed` rejects on any other error than an unreachable log: then a setting is
+ * wrong.
  */
 export function ensureTopics(parts: { config: Config; stream: Stream; logger: Logger; clock: Clock }) {
   const { config, stream, logger, clock } = parts;

@@ -11,7 +11,10 @@ const schema = z.array(z.object({ id: z.string(), login: z.string(), workspace: 
 export type Organizations = {
   /** Those whose ids were pinned so far. */
   pinned: readonly PinnedOrganization[];
-  /** Keeps one more, or another login for an id. Returns at once; a disk that takes nothing is logged and tried again with the next. */
+  /**
+   * Keeps one more, or another login for an id. Returns at once; a failed write is logged and retried with the next
+   * one.
+   */
   pin: (one: PinnedOrganization) => void;
   /** Waits until what was pinned is written. */
   settled: () => Promise<void>;
@@ -19,8 +22,8 @@ export type Organizations = {
 
 /**
  * Which organisation has which id, in `organizations.json` of the data folder: a login is pinned at the first delivery
- * that proves it, and must stay so over restarts. Whoever made an organisation anew under its old name gives its new
- * id in the settings, or removes the file.
+ * that proves it, and must stay so over restarts. Whoever recreated an organisation under its old name gives its new id
+ * in the settings, or removes the file.
  * @throws {ConfigError} when the file is there and cannot be read: to go on without it would pin every login anew.
  */
 export function openOrganizations(dataDir: string, logger: Logger): Organizations {
@@ -59,7 +62,7 @@ function read(file: string): PinnedOrganization[] {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw new ConfigError(
-      `${file} cannot be read; mend it, or move it away to have the ids of your organisations pinned anew`,
+      `${file} cannot be read; repair it, or move it away to have the ids of your organisations pinned again`,
     );
   }
 }

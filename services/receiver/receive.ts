@@ -38,7 +38,7 @@ type Arrival = Feed & { request: IncomingMessage; response: ServerResponse; rece
 
 type Kept = Exclude<Normalised, { refusal: Refusal } | { ignored: IgnoredReason }>;
 
-/** Verify the raw body → normalise → append → acknowledge. Always answers; what fails is a fault of ours, answered 500. */
+/** Verify the raw body → normalise → append → acknowledge. Always answers; an unexpected error is answered 500. */
 export async function receive(
   receiving: Receiving,
   feed: Feed,
@@ -104,7 +104,10 @@ async function keepAndAnswer(
   }
 }
 
-/** Keeps one event; answers whether it is new. A delivery is itself: by its id within its source and workspace, whatever its body. */
+/**
+ * Keeps one event; answers whether it is new. A delivery is identified by its id within its source and workspace,
+ * whatever its body.
+ */
 async function keep(
   { deliveries, appender, measures, config }: Receiving,
   source: Source,
@@ -121,7 +124,7 @@ async function keep(
   return isNew;
 }
 
-/** What else may only come from within bears the MAC of the key under which it came. */
+/** An event of `internalEventTypes` gets the MAC of the key that signed its delivery. */
 function proved(
   source: Source,
   event: TriplineEvent,
@@ -139,7 +142,7 @@ function countIgnored(receiving: Receiving, arrival: Arrival, reason: IgnoredRea
   receiving.measures.count(arrival.source.name, 'ignored', reason);
 }
 
-/** Of a stranger nothing is told but that he was refused. */
+/** Of an unproved sender only the refusal is recorded. */
 function refuseUnproven(receiving: Receiving, arrival: Arrival, refusal: Refusal): void {
   const { source, receivedAtMs } = arrival;
   receiving.summaries.note({ source: source.name, outcome: 'refused', reason: refusal.reason, atMs: receivedAtMs });
@@ -151,7 +154,7 @@ function refuseProven(receiving: Receiving, arrival: Arrival, refusal: Refusal, 
   answerRefusal(receiving, arrival, refusal);
 }
 
-/** The sender is known, and what he says of the delivery may be told. */
+/** The sender is proved, so what the headers say of the delivery may be recorded. */
 function noteProven(
   { summaries }: Receiving,
   { source, request, receivedAtMs }: Arrival,
@@ -170,7 +173,7 @@ function answerRefusal({ measures }: Receiving, { source, response }: Arrival, r
   answerJson(response, status, errorBody(reason, message));
 }
 
-/** A fault of ours before anything was kept. */
+/** An internal error before anything was kept. */
 function answerFault({ measures, logger }: Receiving, { source, response }: Arrival, error: Error): void {
   measures.count(source.name, 'refused', 'internal');
   // Its message may repeat what was sent.
@@ -181,7 +184,7 @@ function answerFault({ measures, logger }: Receiving, { source, response }: Arri
   answerJson(response, 500, errorBody('internal', 'Tripline failed to answer; its log says why'));
 }
 
-/** Neither in the log nor in the spool: the sender must know. */
+/** Neither the log nor the spool has it: the sender must be told to deliver again. */
 function refusalOf(error: Error, logger: Logger): Refusal {
   if (error instanceof RecordTooLargeError) {
     return refuse(413, 'event-too-large', 'The event of this delivery is larger than the log accepts');
@@ -209,7 +212,7 @@ function isOfType({ 'content-type': given }: RequestHeaders, types: readonly str
   return types.includes(given) || types.includes(given.split(';', 1)[0]!.trim().toLowerCase());
 }
 
-/** A feed says which encodings it takes; nothing is inflated for any other, so that a small body stays small. */
+/** A feed says which encodings it accepts; nothing else is inflated, so that a small body stays small. */
 function encodingFault(source: Source, headers: RequestHeaders): Refusal | undefined {
   const encoding = headers['content-encoding'];
   if (encoding === undefined || encoding === 'identity') return undefined;

@@ -29,13 +29,13 @@ export type Receiver = {
 
 export type ReceiverParts = { config: Config; stream: Stream; logger: Logger; clock: Clock; metrics: Metrics };
 
-/** An append that takes longer counts as the log being away: GitHub gives up after 10 s. */
+/** An append that takes longer counts as a log that is unavailable: GitHub gives up after 10 s. */
 const appendTimeoutMs = 5000;
 const rememberedDeliveries = 20_000;
 
 /**
- * Hears deliveries: verify the raw body → normalise → append → acknowledge. An answer of 2xx is given only when the
- * event is on disk, in the log or in the spool. Creating it opens the spool and begins to drain it.
+ * Receives deliveries: verify the raw body → normalise → append → acknowledge. An answer of 2xx is given only when the
+ * event is on disk, in the log or in the spool. Opens the spool and starts draining it.
  * @throws {ConfigError} without a webhook secret; {FolderInUseError} when another receiver has the data folder.
  */
 export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {

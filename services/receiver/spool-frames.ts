@@ -6,7 +6,7 @@ import type { NewRecord } from '@tripline/stream/stream';
  * the record with its value as text, since values are JSON themselves. Integers are little-endian.
  */
 const headerBytes = 8;
-/** No event comes near it: a longer length is damage. */
+/** Far above any event's size: a longer length is damage. */
 const maxPayloadBytes = 64 * 1024 * 1024;
 
 export function encodeFrame(record: NewRecord): Buffer {
@@ -34,7 +34,7 @@ export type Frames = {
   records: { record: NewRecord; end: number }[];
   /** Bytes from the start up to the end of the last good frame. */
   readBytes: number;
-  /** Places where bytes are that make no frame and are no cut-off end. */
+  /** Number of places with bytes that are neither a frame nor a cut-off end. */
   damaged: number;
 };
 

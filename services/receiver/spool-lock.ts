@@ -8,7 +8,7 @@ export class FolderInUseError extends Error {
 }
 
 /**
- * Takes a folder for this process: a listening socket `lock` within it. The kernel lets go of it however the process
+ * Locks a folder for this process by a listening socket `lock` within it. The kernel releases it however the process
  * ends, which a file with a process id does not (in a container every process is number 1).
  * @throws {FolderInUseError} a living process holds it.
  */

@@ -7,8 +7,8 @@ import { decodeFrames, encodeFrame } from './spool-frames.ts';
 import { lockFolder } from './spool-lock.ts';
 
 /**
- * The disk queue for when the log is away: segments `<n>.spool` of framed records, written at the end of the newest,
- * drained from the start of the oldest, removed once drained. It holds normalised events, never a raw body.
+ * The disk queue for when the log is unavailable: segments `<n>.spool` of framed records, written at the end of the
+ * newest, drained from the start of the oldest, removed once drained. It holds normalised events, never a raw body.
  *
  * `write` resolves after fsync, so what it accepted survives kill -9 and a power cut. How far a segment was drained is
  * known only in memory: after a crash its records come again, and are duplicates by their ids.
@@ -95,7 +95,8 @@ export async function openSpool(options: {
       segment.waiting += frames.length;
       return accepted;
     } catch (error) {
-      // A full or failing disk. What part of it reached the file is never read here, and the segment is written no more.
+      // A full or failing disk. The part that reached the file is never read here, and nothing more is written to the
+      // segment.
       logger.error({ code: (error as NodeJS.ErrnoException).code }, 'writing to the spool failed');
       await closeNewest().catch(() => {});
       return records.map(() => false);
@@ -130,7 +131,7 @@ export async function openSpool(options: {
         peeked = frames.records.map((frame) => oldest.offset + frame.end);
         return frames.records.map((frame) => frame.record);
       }
-      // The disk lost what it had promised: keep the file for a person, and go on with the next.
+      // The disk lost data that it had acknowledged: keep the file for a person to look at, and go on with the next.
       logger.error(
         { segment: oldest.path, records: oldest.waiting },
         'a spool segment is unreadable; renamed it to *.corrupt and went on with the next',
@@ -164,7 +165,10 @@ export async function openSpool(options: {
   };
 }
 
-/** Reads what a former process left. Never fails on what it finds: a damaged segment is copied aside, its good records stay. */
+/**
+ * Reads what a former process left. Damage never makes it fail: a damaged segment is copied to `*.corrupt`, its good
+ * records stay.
+ */
 async function recover(dir: string, logger: Logger): Promise<{ segments: Segment[]; lastNumber: number }> {
   const names = (await readdir(dir)).filter((name) => /^\d{10}\.spool$/.test(name)).sort();
   const segments: Segment[] = [];

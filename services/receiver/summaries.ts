@@ -24,7 +24,10 @@ export type NotedDelivery = {
 
 /** How often something is appended at most, in ms. */
 const genuineEveryMs = 1000;
-/** For what strangers sent alone, and while the log is away: whoever fills the spool crowds out deliveries. */
+/**
+ * Where only unproved requests are to be summarised, and while the log is away: what fills the spool crowds out
+ * deliveries.
+ */
 const rareEveryMs = 60_000;
 /** How many deliveries one record names; the others are counted. */
 const namedGenuine = 20;
@@ -32,8 +35,8 @@ const namedStrangers = 3;
 
 /**
  * Accounts for what is not kept, so that the trail says what became of each delivery: how many by reason, and of the
- * newest which ones. Bounded whatever comes: in memory, in records a minute, and in what a record holds; a stranger's
- * request costs a number. Nothing here is waited for by an answer.
+ * newest which ones. Bounded whatever comes, in memory, in records a minute, and in the size of a record; an unproved
+ * request only raises a count. No answer to a sender waits for it.
  */
 export function createSummaries(options: {
   append: (record: NewRecord) => Promise<unknown>;
@@ -90,7 +93,7 @@ export function createSummaries(options: {
     try {
       await append({ topic: topics.events, ...toEventRecord(event) });
     } catch {
-      // Neither log nor spool has room: at least the numbers are told later.
+      // Neither log nor spool has room: the counts are kept, and reported later.
       for (const one of counted) count(one);
       sinceMs = before;
     }
@@ -113,7 +116,7 @@ export function createSummaries(options: {
       if (list.length < limit) list.push(entryOf({ source, outcome, reason, atMs, ...(claims && { claims }) }));
       running ??= run();
     },
-    /** Tells what is left. Call while the log can still be appended to. */
+    /** Appends what is left. Call while the log can still be appended to. */
     async close(): Promise<void> {
       stopping.abort();
       await running;

@@ -22,19 +22,22 @@ export type ReconcilerParts = {
 };
 
 export type Reconciler = {
-  /** Names of the webhooks that it sees to. None: nothing is configured to ask with, and it does nothing. */
+  /**
+   * Names of the webhooks that it checks. None: no credentials for listing deliveries are configured, and it does
+   * nothing.
+   */
   hooks: readonly string[];
   /** Resolves when the database answers; rejects with the reason. */
   ready: () => Promise<void>;
-  /** Waits for the request at hand, then stops. */
+  /** Waits for the request under way, then stops. */
   close: () => Promise<void>;
 };
 
 /** From the end of a round to the next one over the same webhook. */
 const intervalMs = 60_000;
-/** How often a webhook is looked for that nobody holds: another process may have died with it. */
+/** How often it looks for a webhook that nobody holds: the process that held it may have died. */
 const pollMs = 5000;
-/** After a refusal that a person must mend: a permission, a webhook that is not there. */
+/** After a refusal that a person must fix: a missing permission, a webhook that does not exist. */
 const refusedPauseMs = 600_000;
 /** The detector remembers a delivery that it doubts for up to so long. */
 const questionsKeptMs = 5 * 86_400_000;
@@ -51,20 +54,20 @@ type Reconciling = {
   measures: Measures;
   hooks: readonly ConfiguredHook[];
   stopping: AbortController;
-  /** Why the last round over each webhook failed, so that the same is said once. */
+  /** Why the last round over each webhook failed, so that the same failure is logged once. */
   failures: Map<string, string | null>;
 };
 
 type ConfiguredHook = ReturnType<typeof hooksOf>[number];
 
-/** How a round ended: why it failed, or null, and how long nobody need come back. */
+/** How a round ended: why it failed, or null, and how long until the next, ms. */
 type RoundEnd = { failure: string | null; pauseMs: number };
 
 /**
- * Sees to it that what GitHub could not deliver is delivered after all: looks through the list of attempts from where it
- * came last, keeps which deliveries no attempt has made, and asks GitHub to make them again. The receiver drops what it
- * has already. The same lists say of deliveries that the detector doubts whether they are GitHub's. Starts with creation;
- * several processes take turns by a lease in Postgres.
+ * Has GitHub deliver again what it could not deliver: reads the list of attempts down to where the last look began,
+ * records which deliveries no attempt has made, and requests them again. The receiver drops duplicates. The same lists
+ * tell whether deliveries that the detector doubts are GitHub's. Starts with creation; several processes share the work
+ * by a lease in Postgres.
  */
 export function createReconciler(parts: ReconcilerParts): Reconciler {
   const { config, db, logger, clock, fetch } = parts;
@@ -108,7 +111,7 @@ async function run(reconciling: Reconciling): Promise<void> {
   }
 }
 
-/** Takes the webhook, unless somebody holds it, goes one round over it, and leaves it until the next. */
+/** Leases the webhook unless somebody holds it, does one round over it, and releases it until the next. */
 async function checkHook(reconciling: Reconciling, configured: ConfiguredHook): Promise<void> {
   const { db, clock, logger, stopping, failures } = reconciling;
   const { name } = configured;
@@ -122,7 +125,7 @@ async function checkHook(reconciling: Reconciling, configured: ConfiguredHook): 
     await reportLost(reconciling, name, beganMs, log);
     await runRound(reconciling, configured, { hold, look, beganMs, log });
   } catch (error) {
-    // Whoever has it now says when it is due.
+    // Its new holder decides when it is due.
     if (error instanceof HookTakenError) return;
     end = endOf(error, reconciling, name, log);
   } finally {
@@ -133,7 +136,7 @@ async function checkHook(reconciling: Reconciling, configured: ConfiguredHook): 
   }
 }
 
-/** Forgets what GitHub has forgotten, and says which of it never arrived. */
+/** Deletes what GitHub no longer lists, and logs which of it never arrived. */
 async function reportLost({ db, measures }: Reconciling, hook: string, beganMs: number, log: Logger): Promise<void> {
   await forgetQuestions(db, beganMs - questionsKeptMs);
   const lost = await forgetOld(db, hook, beganMs - deliveriesKeptMs);
@@ -166,7 +169,7 @@ async function runRound(
   });
 }
 
-/** What a round that failed leads to. @throws what is no answer of GitHub's. */
+/** What a round that failed leads to. @throws any error that is not an answer of GitHub's. */
 function endOf(error: unknown, { measures, failures }: Reconciling, hook: string, log: Logger): RoundEnd {
   measures.round('failed');
   if (!(error instanceof CannotReadError)) throw error;

@@ -24,42 +24,42 @@ export type Round = {
   signal: AbortSignal;
 };
 
-/** How a look ended. `answering`: the receiver answered the newest attempt, whatever it said. */
+/** How a look ended. `answering`: the receiver answered the newest attempt, with whatever status. */
 export type Looked = { finished: boolean; answering: boolean };
 
-/** A hold lasts so long beyond the last sign of life; a request takes ten seconds at most. */
+/** How long a lease lasts after its last renewal; a request takes ten seconds at most. */
 export const leaseMs = 30_000;
-/** An App's JWT is good for ten minutes. */
+/** Less than the ten minutes for which an App's JWT is valid. */
 export const roundMs = 300_000;
 /** GitHub gives 900 points a minute: a page of 100 attempts costs one, a request to deliver again five. */
 const pagesARound = 100;
 const asksARound = 120;
-/** While the receiver answers nothing, so many try whether it does again. */
+/** While the receiver does not answer, so many requests probe whether it does again. */
 const probesARound = 5;
-/** Looked at once more, since an attempt is listed when it has ended, and they end out of order. */
+/** Read again by the next look, since an attempt is listed when it has ended, and attempts end out of order. */
 const overlapMs = 300_000;
 /** An attempt may be listed before its answer is; GitHub waits ten seconds for one. */
 const settleMs = 30_000;
-/** By then an attempt is on the list, whose clock may differ from the log's. */
+/** After this an attempt is on GitHub's list; its clock may differ from the log's. */
 const listedWithinMs = 60_000;
 /** Pause before the next attempt at one delivery: doubled with each, up to the longest. */
 const firstPauseMs = 60_000;
 const longestPauseMs = 6 * 3_600_000;
 
 /**
- * Reads GitHub's list, newest first, down to where the last look began, and keeps what it says page by page. A look too
- * long for one round is carried on by the next.
+ * Reads GitHub's list, newest first, down to where the last look began, and records it page by page. A look too long
+ * for one round is continued by the next.
  * @throws {CannotReadError} {HookTakenError}
  */
 export async function lookThrough(round: Round, before: Look): Promise<Looked> {
   const { db, hold, clock, measures, log } = round;
   const nowMs = clock.nowMs();
   const missingDownToMs = before.lookedUntilMs === null ? nowMs - deliveriesKeptMs : before.lookedUntilMs - overlapMs;
-  // Deliveries that somebody doubts may lie further down than what may be missing.
+  // Doubted deliveries may be further down the list than missing ones.
   const askedMs = await oldestQuestionMs(db, round.of);
   const downToMs = Math.max(nowMs - deliveriesKeptMs, Math.min(missingDownToMs, (askedMs ?? nowMs) - overlapMs));
   let { unfinished } = before;
-  /** What was attempted by then is on the pages that are read now. */
+  /** Attempts until this time are on the pages that are read now. */
   const wholeUntilMs = (unfinished?.newestMs ?? nowMs) - listedWithinMs;
   let answering = false;
   for (let pages = 0; pages < pagesARound && goesOn(round); pages += 1) {
@@ -98,7 +98,7 @@ export async function lookThrough(round: Round, before: Look): Promise<Looked> {
   return { finished: false, answering };
 }
 
-/** A cursor of an earlier round that GitHub no longer takes is dropped: the look begins anew. */
+/** A cursor of an earlier round that GitHub no longer accepts is dropped: the look starts over. */
 async function page(round: Round, before: Look, cursor: string | null) {
   try {
     return await round.client.list(cursor);
@@ -114,7 +114,7 @@ async function page(round: Round, before: Look, cursor: string | null) {
 
 /**
  * Asks GitHub to make the missing deliveries again that are due; only a few while the receiver answers nothing.
- * @throws {CannotReadError} when GitHub asks for patience or does not answer. {HookTakenError}
+ * @throws {CannotReadError} when GitHub limits the rate or does not answer. {HookTakenError}
  */
 export async function requestRedeliveries(round: Round, { answering }: Looked): Promise<void> {
   const { db, hold, client, clock, measures, log } = round;
@@ -139,7 +139,7 @@ function goesOn({ clock, endMs, signal }: Round): boolean {
   return !signal.aborted && clock.nowMs() < endMs;
 }
 
-/** Whether the receiver, and not what stands in front of it, said something: a refusal is an answer too. */
+/** Whether the receiver answered, and not a proxy in front of it: a refusal is an answer too. */
 function isAnswer({ statusCode }: DeliveryAttempt): boolean {
   return statusCode >= 200 && statusCode < 500;
 }

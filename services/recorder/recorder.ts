@@ -15,18 +15,19 @@ export type RecorderParts = { config: Config; stream: Stream; db: Db; logger: Lo
 export type Recorder = {
   /** Resolves when the log and the database answer; rejects with the reason. */
   ready: () => Promise<void>;
-  /** Gives its partitions back after the batch at hand. */
+  /** Finishes the batch under way, then gives its partitions back. */
   close: () => Promise<void>;
 };
 
 const consumer = 'recorder';
 /**
- * Nobody waits for the trail, and a transaction costs more than the records in it: one for each few deliveries would
- * take a busy detector's time. Not longer, since its work on a batch holds up whoever else is in the process.
+ * Pause between batches, ms. Nobody waits for the trail, and a transaction costs more than the records in it: one for
+ * every few deliveries would take CPU from a busy detector. Not longer, since a large batch blocks the other services
+ * of the process.
  */
 const restMs = 250;
 
-/** A partition that is ours: what fences us, and where its chain ends. */
+/** An owned partition: its fencing epoch, and the head of its hash chain. */
 type Owned = TakenPartition & { head: TrailHead | null };
 
 /** What the steps of recording share. */
@@ -37,13 +38,13 @@ type Recording = {
   recorded: Counter<'readable'>;
   /** By partition. */
   owned: Map<number, Owned>;
-  /** Days, since the epoch, that have a partition of the trail's table. */
+  /** Days, counted from the epoch, for which the trail's table has a partition. */
   daysMade: Set<number>;
 };
 
 /**
- * Keeps every record of the events topic, sound or not, in the audit trail: rows, the chain's head and the position
- * move in one fenced transaction, so each record stands there once whatever crashes when. Starts with creation.
+ * Records every record of the events topic, readable or not, in the audit trail: rows, the head of the chain and the
+ * position move in one fenced transaction, so each record is there once whatever crashes when. Starts with creation.
  */
 export async function createRecorder({ config, stream, db, logger, metrics }: RecorderParts): Promise<Recorder> {
   const recorded = new Counter({
@@ -77,7 +78,7 @@ export async function createRecorder({ config, stream, db, logger, metrics }: Re
   };
 }
 
-/** Takes a partition that was assigned to us, and answers where to resume. */
+/** Takes an assigned partition, and returns the offset to resume from. */
 async function takeAssigned(
   { db, logger, owned }: Recording,
   { topic, partition }: { topic: string; partition: number },
@@ -119,7 +120,7 @@ function toTrailRecord(record: StreamRecord, keys: OriginKeys): TrailRecord {
 function faultOf(record: StreamRecord, keys: OriginKeys): string | null {
   try {
     fromEventRecord(record, record, { checkWhole: true });
-    // Alone, it holds no keys: then it is the detector's to say.
+    // A recorder that runs alone holds no keys: then only the detector checks this.
     return keys.internalKeys === undefined ? null : faultOfOrigin(record, keys);
   } catch (error) {
     // JSON faults quote the text, which Postgres may not be able to hold.

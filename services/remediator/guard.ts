@@ -8,9 +8,9 @@ import type { Owner } from '@tripline/integrations/provider';
 /** All that decides whether a step is carried out. */
 export type GuardFacts = {
   settings: Pick<Settings['remediation'], 'policy' | 'protected' | 'maxPerHour'>;
-  /** As the step was planned; a step planned as a dry run stays one. */
+  /** The mode in which the step was planned; a step planned as a dry run stays one. */
   mode: 'dry-run' | 'live';
-  /** A scenario that is played: it names things that are not ours, so it never acts. */
+  /** A drill of `tripline attack`: it names things that do not exist, so it never acts. */
   drill: boolean;
   /** Why its provider cannot be called under the present settings; null when it can. */
   notReady: string | null;
@@ -37,7 +37,7 @@ export type GuardFacts = {
   targets: StepTargets;
   /** The kill switch is thrown. */
   stopped: boolean;
-  /** What went on in this workspace within the hour, and who waits, for steps of this action; the step itself left out. */
+  /** Steps of this action in this workspace within the last hour, and those that wait; without the step itself. */
   load: Load;
 };
 
@@ -51,14 +51,15 @@ export type Load = {
 };
 
 /**
- * A step whose thing is not so takes no place, so lies could have a provider asked without end. GitHub allows an
- * installation some 5,000 requests an hour, and a question with its token takes three.
+ * A step that turns out to have nothing to do takes no place under the rate cap, so forged events could cause any
+ * number of questions to the provider. GitHub allows an installation some 5,000 requests an hour, and a question with
+ * its token takes three.
  */
 const asksPerHour = 500;
 
 /**
- * Whether a step is carried out, only shown, queued or refused, and why in a sentence. Pure. What is about the finding and
- * the people in it comes before the dry run, so that a dry run shows nothing that would not be done for their sake.
+ * Whether a step is carried out, only shown, queued or refused, and why in a sentence. Pure. Checks of the finding and
+ * of protected people come before the dry run, so that a dry run shows nothing that they would prevent.
  */
 export function guard(facts: GuardFacts): { verdict: GuardVerdict; detail: string } {
   const { finding, action, settings, load } = facts;
@@ -92,7 +93,7 @@ export function guard(facts: GuardFacts): { verdict: GuardVerdict; detail: strin
   if (facts.notReady !== null) return { verdict: 'not-configured', detail: facts.notReady };
   const { maxPerHour } = settings;
   if (load.sent + load.ahead >= maxPerHour) {
-    const others = load.ahead === 0 ? '' : ', and others that are as grave wait before it';
+    const others = load.ahead === 0 ? '' : ', and others at least as severe wait before it';
     return {
       verdict: 'rate-capped',
       detail: `${load.sent} of ${action} were carried out here within the hour${others}; remediation.maxPerHour is ${maxPerHour}`,
@@ -135,19 +136,19 @@ export function protectedBy(protectedOnes: Protected, targets: StepTargets): str
 }
 
 export function describeProtected(spared: string): string {
-  return `${spared} stands in remediation.protected: a person must decide`;
+  return `${spared} is in remediation.protected: a person must decide`;
 }
 
 /**
- * By number where both sides know it, else by name. An entry of a number alone says nothing of somebody who is known by
- * name alone: GitHub is asked for their number before anything is done (perform.ts).
+ * By id where both sides know it, else by name. An entry with an id alone cannot match somebody known by name alone:
+ * GitHub is asked for their id before anything is done (perform.ts).
  */
 function isSame(name: string | undefined, id: string | undefined, one: PersonRef): boolean {
   if (id !== undefined && one.id !== undefined) return id === one.id;
   return name !== undefined && name.toLowerCase() === one.login?.toLowerCase();
 }
 
-/** Whom and what a finding is about: they are spared too. */
+/** Whom and what a finding is about: `remediation.protected` holds for them too. */
 export function touched({ entities }: { entities: readonly Entity[] }): StepTargets {
   const people: PersonRef[] = [];
   const runners: RunnerRef[] = [];
@@ -168,7 +169,9 @@ function personOf(login: string, key: string | undefined): PersonRef {
   return id === undefined ? { login } : { login, id };
 }
 
-/** Findings name a runner of one's own by its key in the fact `runners`, and classes of runners by texts of other forms. */
+/**
+ * Findings name a self-hosted runner by its key in the fact `runners`, and classes of runners by texts of other forms.
+ */
 function runnerOf(entity: string): RunnerRef {
   return readRunnerKey(entity) ?? { name: entity };
 }

@@ -5,7 +5,7 @@ import { type Access, type Asked, type Check, NoAccess, type Step } from '@tripl
 import type { Clock } from '@tripline/runtime/clock';
 import type { Gate } from './store/claims.ts';
 
-/** Between the claim and a request something came up, for which the request was not sent. */
+/** The request was not sent, for a reason that arose between the claim and the request. */
 export class StoppedError extends Error {
   readonly code = 'STOPPED';
   readonly gate: Exclude<Gate, 'open'>;
@@ -22,7 +22,7 @@ const reasons: Record<Exclude<Gate, 'open'>, string> = {
   taken: 'Another worker has the step',
 };
 
-/** What came of a step. */
+/** The result of a step. */
 export type Performed =
   /** `check`: what the provider said when it was asked afterwards; null while the step is to be tried again. */
   | { kind: 'acted'; outcome: Outcome; check: Check | null }
@@ -33,8 +33,8 @@ export type Performed =
       detail: string;
       check?: Check;
     }
-  /** The provider could not be asked: nothing was sent. */
-  | { kind: 'asked-in-vain'; outcome: Outcome };
+  /** The provider did not answer the question: nothing was sent. */
+  | { kind: 'not-answered'; outcome: Outcome };
 
 /** A provider's listings may lag behind its deletions by a moment, and an answer may be lost. */
 const secondLookAfterMs = 2000;
@@ -50,20 +50,20 @@ type Options = {
   gate: () => Promise<Gate>;
   /** Whom the finding is about, beside those whom the step touches. */
   people: readonly PersonRef[];
-  /** Why what the step turned out to touch must not be touched, as a sentence. */
+  /** Why something that the step turned out to touch is protected, as a sentence; undefined where nothing is. */
   spares: (targets: StepTargets) => string | undefined;
   /** The target's owner, and ids of which it must be one where its name is none that is known; absent: it is. */
   owner: { name: string; ids?: readonly string[] | undefined };
-  /** Somebody is spared by the number of an account: logins alone do not tell them. */
+  /** `remediation.protected` names an account by its id: logins alone do not identify it. */
   needsIds: boolean;
 };
 
 /**
- * ask whether it is so → act → check that it is dead, with an access of its own that does not outlive it.
- * @throws {StoppedError} before anything that changes something was sent since the gate was closed.
+ * ask whether it is so → act → check that it is dead, with an access of its own that ends with it.
+ * @throws {StoppedError} before any request that changes something: the gate closed.
  */
 export async function perform(step: Step, options: Options): Promise<Performed> {
-  // Minting a token is not yet an answer to the attack, but it is a credential that need not exist.
+  // No token is minted while the kill switch is on: a credential that is not needed should not exist.
   if (await options.stopped()) throw new StoppedError('kill-switch');
   try {
     const performed = await step.withAccess((access) => {
@@ -72,8 +72,8 @@ export async function perform(step: Step, options: Options): Promise<Performed> 
     return performed;
   } catch (error) {
     if (!(error instanceof NoAccess)) throw error;
-    // Without access nothing was asked. What it may not do it may not do in a minute either.
-    if (error.outcome.kind === 'retry') return { kind: 'asked-in-vain', outcome: error.outcome };
+    // Without access nothing was asked. A missing permission does not appear within a minute, so that is final.
+    if (error.outcome.kind === 'retry') return { kind: 'not-answered', outcome: error.outcome };
     return { kind: 'acted', outcome: error.outcome, check: null };
   }
 }
@@ -83,9 +83,9 @@ async function askAndAct(access: Access, options: Options): Promise<Performed> {
   const answer = await ask(access, options);
   if (answer.result === 'unknown') {
     const { reason, detail, afterMs } = answer;
-    const message = `${title} was asked in vain whether it is so: ${detail}`;
+    const message = `${title} could not be asked first: ${detail}`;
     return {
-      kind: 'asked-in-vain',
+      kind: 'not-answered',
       outcome: { kind: 'retry', reason, message, ...(afterMs === undefined ? {} : { afterMs }) },
     };
   }
@@ -119,8 +119,8 @@ async function askAndAct(access: Access, options: Options): Promise<Performed> {
 }
 
 /**
- * Asks whether the step's thing is so, whether it is ours, and whether it is somebody's who is spared, by the provider's
- * own numbers where need be.
+ * Asks whether the step's thing is so, whether it is ours, and whether it belongs to somebody protected, by the
+ * provider's ids where needed.
  */
 async function ask(
   access: Access,

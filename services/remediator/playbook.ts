@@ -34,22 +34,22 @@ export type Remediating = {
   clock: Clock;
   providers: Providers;
   counter: Counter<'action' | 'mode' | 'verdict' | 'state' | 'check'>;
-  /** Told of every step that was settled, for a terminal. */
+  /** Called with every settled step; for a terminal. */
   onActed?: ((acted: Acted) => void) | undefined;
 };
 
 /** A settled step. `rule` and `incident` are its finding's. */
 export type Acted = Remediation & { rule: string; incident: string | null; undo: string; text: string };
 
-/** After an attempt that came to nothing, so long until the next; after the last of them a step has failed. */
+/** Pauses after failed attempts; after the last of them the step has failed. */
 const pausesMs = [1, 2, 4, 8, 16, 60, 120, 240, 480, 900].map((seconds) => seconds * 1000);
-/** So many attempts, half a minute, a step that is to be tried again holds those after it. */
+/** For so many attempts, half a minute, a step that is retried holds those after it. */
 const holdingAttempts = 6;
-/** A step that did not succeed within this has failed, however long GitHub asks to stay away. */
+/** A step that did not succeed within this time has failed, however long GitHub asks to wait. */
 const deadlineMs = 60 * 60_000;
-/** GitHub may ask for an hour; the playbook looks again sooner, as limits differ by kind of request. */
+/** GitHub may ask to wait an hour; the playbook retries sooner, since limits differ by kind of request. */
 const longestPauseMs = 15 * 60_000;
-/** How long a step is ours without a sign of life. */
+/** Lease on a step, ms; renewed while it is under way. */
 const leaseMs = 12_000;
 
 /** How far a step went: `on` to the next one, or to be resumed after a while. */
@@ -59,10 +59,10 @@ type Progress = 'on' | { againAfterMs: number; holds: boolean };
  * Plans a finding's playbook and carries its steps as far as they go now, in their order. Any number of workers may run it
  * for one finding at once.
  *
- * A step that is to be tried again holds those after it for half a minute: the order (cancel, isolate, revoke) keeps the
- * attacker's job from seeing its token die while it still can do damage. A step that is tried for longer, that waits for a
- * place under the cap, that failed for good or that the guard refused holds nothing: a credential left alive because a run
- * could not be cancelled would be the worse end.
+ * A step that is to be tried again holds those after it for half a minute: the order (cancel, isolate, revoke) keeps
+ * the attacker's job from noticing that its token was revoked while it can still do damage. A step that is tried for
+ * longer, that waits for a place under the cap, that failed for good or that the guard refused holds nothing: a
+ * credential left alive because a run could not be cancelled would be worse.
  */
 export async function runPlaybook(remediating: Remediating, id: string): Promise<void> {
   const { db } = remediating;
@@ -94,7 +94,7 @@ function plan({ config, providers }: Remediating, intent: Intent, ordinal: numbe
   return { ordinal, code, step: intent, mode, request };
 }
 
-/** Claims one step, has the guard decide on it, and carries it as far as it goes now. */
+/** Claims one step, has the guard decide on it, and carries it out as far as is possible now. */
 async function carryOut(remediating: Remediating, finding: StoredFinding, remediation: Remediation): Promise<Progress> {
   const { config, db } = remediating;
   const claim = await claimRemediation(db, remediation, {
@@ -107,7 +107,7 @@ async function carryOut(remediating: Remediating, finding: StoredFinding, remedi
     case 'settled':
       return 'on';
     case 'busy':
-      // Should the other worker die, this one takes over when its lease is over.
+      // If the other worker dies, this one takes over when its lease expires.
       return { againAfterMs: claim.forMs, holds: true };
     case 'later':
       return { againAfterMs: claim.afterMs, holds: claim.attempts < holdingAttempts };
@@ -151,7 +151,7 @@ const noTargets: Step['targets'] = { people: [], runners: [], repositories: [] }
 /** Whose the target is of what a person is to do: nobody asks. */
 const nobody = { name: '', isOurs: false, remedy: '' };
 
-/** A claimed step that is in hand, and what is needed to carry it out. */
+/** A claimed step, and what is needed to carry it out. */
 type InHand = Remediating & {
   finding: StoredFinding;
   step: Intent;
@@ -186,7 +186,7 @@ async function attemptStep(
   return afterMs === undefined ? settle(inHand, performed) : postpone(inHand, performed.outcome, afterMs);
 }
 
-/** Keeps a claimed step ours for as long as `work` takes. */
+/** Renews the lease of a claimed step for as long as `work` takes. */
 async function underLease<Result>({ db, place, log }: InHand, work: () => Promise<Result>): Promise<Result> {
   const beat = setInterval(() => {
     extendLease(db, place, leaseMs).catch((error) => log.warn({ err: error }, 'extending the lease of a step failed'));
@@ -198,11 +198,11 @@ async function underLease<Result>({ db, place, log }: InHand, work: () => Promis
   }
 }
 
-/** Asks, acts and checks at the provider. `stopped`: something came up before the request was sent, and stands recorded. */
+/** Asks, acts and checks at the provider. `stopped`: the gate closed before the request was sent, which is recorded. */
 async function performStep(inHand: InHand): Promise<Performed | { kind: 'stopped' }> {
   const { config, db, clock, providers, finding, step, place, attempt, log } = inHand;
   const how = providers.resolve(step);
-  // The guard lets nothing through that no integration can do.
+  // The guard refuses what no integration can do.
   if ('byHand' in how) throw new Error(`${step.action} is to be done by hand`);
   const protectedOnes = config.remediation.protected;
   try {
@@ -247,7 +247,7 @@ function pauseBeforeNext(outcome: Outcome, { nth, begunForMs }: Attempt): number
   return begunForMs + afterMs < deadlineMs ? afterMs : undefined;
 }
 
-/** Gives a step up until `afterMs` from now. People hear of the first time. */
+/** Postpones a step by `afterMs`. People are notified of the first postponement. */
 async function postpone(inHand: InHand, outcome: Outcome, afterMs: number): Promise<Progress> {
   const { db, place, history, log, attempt } = inHand;
   const reason = outcome.reason ?? 'accepted';
@@ -274,7 +274,7 @@ async function settle(inHand: InHand, performed: Exclude<Performed, { kind: 'ref
   return 'on';
 }
 
-/** A settled step in the metrics and on the terminal. Undefined: another worker settled it, and said so. */
+/** A settled step in the metrics and on the terminal. Undefined: another worker settled and reported it. */
 function report(
   { counter, onActed, providers }: Remediating,
   { rule, incident }: StoredFinding,

@@ -404,7 +404,7 @@ describe('GitHub is asked before anything is done', () => {
     expect(await states(finding)).toEqual([['acting', 'act', 'provider-failed', undefined]]);
     expect(await told()).toEqual([
       expect.stringMatching(
-        /^Not done yet: revoke the deploy key; GitHub was asked in vain whether it is so: GitHub answered 503/,
+        /^Not done yet: revoke the deploy key; GitHub could not be asked first: GitHub answered 503/,
       ),
     ]);
     answer = () => undefined;
@@ -427,7 +427,7 @@ describe('GitHub is asked before anything is done', () => {
       }
       expect(changes()).toEqual([]);
       expect((await states(finding))[0]!.slice(0, 2)).toEqual(['failed', 'act']);
-      expect((await told()).at(-1)).toMatch(/^FAILED to revoke the deploy key: GitHub was asked in vain/);
+      expect((await told()).at(-1)).toMatch(/^FAILED to revoke the deploy key: GitHub could not be asked first/);
     },
   );
 

@@ -15,7 +15,7 @@ export type RemediatorParts = {
   logger: Logger;
   clock: Clock;
   metrics: Metrics;
-  /** Told of every step that was settled, for a terminal. */
+  /** Called with every settled step; for a terminal. */
   onActed?: (acted: Acted) => void;
   fetch?: typeof globalThis.fetch;
 };
@@ -23,11 +23,11 @@ export type RemediatorParts = {
 export type Remediator = {
   /** Resolves when the database answers; rejects with the reason. */
   ready: () => Promise<void>;
-  /** Waits for the steps at hand, then stops. */
+  /** Waits for the steps under way, then stops. */
   close: () => Promise<void>;
 };
 
-/** How often is looked whether a place is free for what waits. */
+/** How often queued steps are checked for a free place under the rate cap. */
 const queueEveryMs = 5000;
 /** Playbooks under way at once: they mostly wait for GitHub, and a credential must not wait for another's. */
 const concurrency = 16;
@@ -43,7 +43,7 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
   const queueing = setInterval(() => {
     if (isLooking) return;
     isLooking = true;
-    // Read each time: the cap may be set anew while it runs.
+    // Read each time: the cap may be changed while it runs.
     resumeQueued(db, { maxPerHour: parts.config.remediation.maxPerHour })
       .catch((error) => logger.error({ err: error }, 'looking for queued steps failed; retrying at the next interval'))
       .finally(() => {
@@ -66,7 +66,7 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
   };
 }
 
-/** What carries a queued playbook on. Any number of them may run for one finding at once. */
+/** The task that runs a queued playbook. Any number of them may run for one finding at once. */
 export function createRemediateTask(parts: RemediatorParts): (payload: { finding: string }) => Promise<void> {
   const { config, db, logger, clock, metrics, onActed } = parts;
   const opening = openProviders(config, {

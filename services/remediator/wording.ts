@@ -4,7 +4,7 @@ import type { Outcome } from '@tripline/integrations/outcome';
 import type { Resolved } from '@tripline/integrations/provider';
 import type { Remediation } from './store/remediations.ts';
 
-/** What became of a step, for people. A thing that survived is said first and loudly. */
+/** The result of a step, for people. That the target is still alive comes first, in capitals. */
 export function sentenceOf(
   { step, state, verdict, detail, check, request, dueAt }: Remediation,
   providers: Providers,
@@ -40,7 +40,7 @@ export function undoOf(resolved: Resolved): string {
   return 'byHand' in resolved ? 'nothing was done that could be undone' : resolved.undo;
 }
 
-/** What the provider said to an attempt, bounded. */
+/** What the provider answered to an attempt, shortened. */
 export function saidBy(outcome: Outcome): string {
   return (outcome.message ?? '').slice(0, 1000);
 }

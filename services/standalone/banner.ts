@@ -13,16 +13,16 @@ export function showBanner(
   const secret = madeSecret ?? style('dim', 'as configured');
   const slack = config.slack ? `channel ${config.slack.channel}` : dryRun(screen, 'TRIPLINE_SLACK_BOT_TOKEN');
   const pagerduty = config.pagerduty
-    ? `${config.pagerduty.minSeverity} and graver`
+    ? `${config.pagerduty.minSeverity} and above`
     : dryRun(screen, 'TRIPLINE_PAGERDUTY_ROUTING_KEY');
   const hooks = config.github.hooks.length + (config.github.app ? 1 : 0);
   const redelivery =
     hooks > 0
-      ? `of what GitHub could not deliver, ${hooks} ${hooks === 1 ? 'webhook' : 'webhooks'}`
-      : `${style('yellow', 'off')}: what GitHub could not deliver stays away (TRIPLINE_GITHUB_APP_ID, github.hooks)`;
+      ? `of failed deliveries, ${hooks} ${hooks === 1 ? 'webhook' : 'webhooks'}`
+      : `${style('yellow', 'off')}: deliveries that fail are not requested again (TRIPLINE_GITHUB_APP_ID, github.hooks)`;
   const acts =
     config.remediation.mode === 'automatic'
-      ? `automatic, where ${config.remediation.policy.length} lines of policy say so`
+      ? `automatic, where ${config.remediation.policy.length} entries of remediation.policy say so`
       : dryRun(screen, 'remediation.mode: automatic');
   screen.line();
   screen.line(`${style('bold', 'Tripline is up')} ${style('dim', `after ${(startedMs / 1000).toFixed(1)} s`)}`);

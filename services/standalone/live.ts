@@ -3,7 +3,7 @@ import type { Acted } from '@tripline/remediator/playbook';
 import { plain } from '@tripline/runtime/plain';
 import type { Screen } from './screen.ts';
 
-/** What people were told and what was done, a line each, as it happens. */
+/** Prints notifications and responses, a line each, as they happen. */
 export function showLive(screen: Screen): {
   onSent: (sent: SentNotification) => void;
   onActed: (acted: Acted) => void;

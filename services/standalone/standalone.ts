@@ -30,13 +30,13 @@ export type Standalone = {
   url: string;
   /** Where metrics are, and why it is not ready. */
   operationsUrl: string;
-  /** The secret that was made for this folder; null when one is configured, which is not repeated. */
+  /** The secret that was generated for this data folder; null when one is configured, which is not shown. */
   madeSecret: string | null;
   /** What is broken from before, by the criteria that `doctor` goes by. */
   broken: readonly Check[];
   /** How long the start took, in ms. */
   startedMs: number;
-  /** Stops everything in reverse; nothing of it is left running. */
+  /** Stops everything in reverse order; nothing is left running. */
   close: () => Promise<void>;
 };
 

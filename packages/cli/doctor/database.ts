@@ -78,7 +78,7 @@ function absent(checks: readonly Check[], { github }: Config): Check[] {
     found.push({ name: 'import', state: 'off', detail });
   }
   if (!github.app && github.hooks.length === 0) {
-    const detail = 'no GitHub App and no github.hooks: what GitHub cannot deliver stays away';
+    const detail = 'no GitHub App and no github.hooks: deliveries that fail are not requested again';
     found.push({ name: 'redelivery', state: 'off', detail });
   } else if (!isThere('redelivery')) {
     const remedy = 'start it: `npx tripline up`, or `npx tripline reconciler` beside the other services';

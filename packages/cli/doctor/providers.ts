@@ -35,6 +35,6 @@ async function remediation({ remediation: settings, github: { app } }: Config): 
   return {
     name,
     state: 'ok',
-    detail: `automatic by ${settings.policy.length} lines of policy, at most ${settings.maxPerHour} an hour`,
+    detail: `automatic by ${settings.policy.length} entries of remediation.policy, at most ${settings.maxPerHour} an hour`,
   };
 }

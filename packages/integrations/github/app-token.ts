@@ -19,7 +19,7 @@ export type GitHubApp = {
   timeoutMs?: number | undefined;
 };
 
-/** GitHub gives no token for this scope. `outcome` says whether it may later. */
+/** GitHub issues no token for this scope. `outcome` says whether it may later. */
 export class NoTokenError extends Error {
   readonly code = 'NO_TOKEN';
   readonly outcome: { kind: 'retry' | 'give-up'; reason: string; message: string; afterMs?: number };
@@ -36,8 +36,8 @@ export async function appClient(app: GitHubApp): Promise<GitHubClient> {
 }
 
 /**
- * Mints an installation token for `scope`, hands `work` a client that bears it, and revokes it whatever became of
- * `work`. `onLeftAlive` hears that the revocation failed: the token then lives for up to an hour.
+ * Mints an installation token for `scope`, calls `work` with a client that uses it, and revokes it however `work` ends.
+ * `onLeftAlive` is called when the revocation failed: the token then stays valid for up to an hour.
  * @throws {NoTokenError} and does not call `work`.
  */
 export async function withAppToken<T>(
@@ -72,7 +72,7 @@ async function mint(app: GitHubApp, scope: TokenScope, nowMs: number): Promise<s
   };
   const installation = known.get(scope.owner);
   let answer = await askForToken(client, scope, installation ?? (await lookUp()));
-  // Installed anew since it was looked up, it has another number.
+  // Reinstalled since it was looked up, the App has another installation id.
   if (answer.status === 404 && installation !== undefined) answer = await askForToken(client, scope, await lookUp());
   const token = (answer.data as { token?: unknown } | null)?.token;
   if (answer.status === 201 && typeof token === 'string') return token;
@@ -87,7 +87,7 @@ async function mint(app: GitHubApp, scope: TokenScope, nowMs: number): Promise<s
   throw refusal(answer, nowMs);
 }
 
-/** The numbers of the App's installations, by owner: a call less while an attacker is at work. */
+/** Ids of the App's installations by owner, cached: one call less before a response. */
 const installations = new WeakMap<GitHubApp, Map<string, string>>();
 
 function askForToken(client: GitHubClient, scope: TokenScope, installation: string): Promise<GitHubAnswer> {

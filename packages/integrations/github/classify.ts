@@ -30,13 +30,13 @@ export function outcomeOf(answer: GitHubAnswer, nowMs: number): Outcome {
   return { kind: 'give-up', reason: 'rejected', message };
 }
 
-/** What no answer means: it may have been done all the same, so it is asked for again after a check. */
+/** No answer: the request may have been carried out all the same, so it is retried after a check. */
 export function outcomeOfError(error: unknown): Outcome {
   if (error instanceof NoAnswerError) return { kind: 'retry', reason: error.reason, message: error.message };
   throw error;
 }
 
-/** How long GitHub asks to stay away, in ms, or undefined when this is no rate limit. */
+/** How long GitHub asks to wait, in ms, or undefined when this is no rate limit. */
 function rateLimitedForMs({ status, headers }: GitHubAnswer, nowMs: number): number | undefined {
   if (status !== 429 && status !== 403) return undefined;
   const retryAfter = headers['retry-after'];

@@ -56,7 +56,7 @@ export type GitHubClientOptions = {
   /** How long one request may take, its body included. */
   timeoutMs?: number;
   /**
-   * `patient` waits for rate limits (up to a minute) and tries server errors again: for reads, which nobody waits for.
+   * `patient` waits for rate limits (up to a minute) and tries server errors again: for reads that nobody waits for.
    * `once` sends each request once: a response to an attack must not be held back by the throttle's second between
    * writes, and what to do after a failure is the remediator's to decide and to record.
    */
@@ -99,7 +99,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
       const answer = await send({ ...request, parameters: { ...request.parameters, per_page: perPage, page } });
       if (answer.status >= 300) throw new GitHubRefusedError(request, answer);
       const items = (under === undefined ? answer.data : (answer.data as Record<string, unknown>)[under]) as T[];
-      // A body that broke off parses to text: reading that as an empty page would call what it listed dead.
+      // A truncated body parses to text: taken for an empty page, it would make everything that it listed look revoked.
       if (!Array.isArray(items)) throw new NoAnswerError('broken-off');
       for (const item of items) {
         yield item;
@@ -114,8 +114,8 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
 }
 
 /**
- * What is answered in GitHub's place to a request whose path would hold `.` or `..` for a name. A team may be called so,
- * and an address with it means another one: `/orgs/o/teams/../memberships/u` is the membership of the organisation.
+ * The answer, without a request, where a name in the path is `.` or `..`. A team may be called so, and a URL with it
+ * means another one: `/orgs/o/teams/../memberships/u` is the membership of the organisation.
  */
 const notSent: GitHubAnswer = {
   status: 422,
@@ -133,12 +133,12 @@ function createOctokit(options: GitHubClientOptions): Octokit {
   const common = {
     baseUrl: withoutEndSlashes(apiUrl),
     userAgent,
-    // Octokit logs requests and deprecations; whoever called knows more and says it once.
+    // Octokit logs requests and deprecations; the caller logs failures itself, once.
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     request: {
       fetch: async (url: string, init: RequestInit) => {
         const response = await follow(fetch, url, { ...init, signal: AbortSignal.timeout(timeoutMs) });
-        // Octokit takes a body that breaks off for an empty one, so it is read to its end here.
+        // Octokit treats a truncated body as an empty one, so the body is read to its end here.
         const body = await response.arrayBuffer().catch((cause: unknown) => {
           throw new Error('broken off', { cause });
         });
@@ -155,7 +155,7 @@ function createOctokit(options: GitHubClientOptions): Octokit {
       : new PatientOctokit({
           ...common,
           throttle: { onRateLimit: wait, onSecondaryRateLimit: wait, retryAfterBaseValue: waitBaseMs },
-          // Rate limits are the throttle's business: the retry plugin would try them again a second later.
+          // Rate limits are left to the throttle: the retry plugin would retry them a second later.
           retry: {
             retries: 2,
             retryAfterBaseValue: waitBaseMs,
@@ -170,12 +170,12 @@ function createOctokit(options: GitHubClientOptions): Octokit {
   return octokit;
 }
 
-/** How often a read may be sent on: GitHub does so once for what was renamed. */
+/** How many redirects of a read are followed: GitHub redirects once for a renamed resource. */
 const mostRedirects = 3;
 
 /**
- * Sends a request, and a read on to where it has moved to at the same GitHub: what was renamed answers so. Nothing is sent
- * on to anybody else, and nothing that changes something is sent on at all: it would reach a target that nobody approved.
+ * Sends a request, and follows redirects of reads within the same GitHub: renamed resources redirect. No redirect to
+ * another host is followed, and none of a request that changes something: it would reach a target that nobody approved.
  */
 async function follow(fetch: typeof globalThis.fetch, url: string, init: RequestInit): Promise<Response> {
   let at = url;
@@ -204,7 +204,7 @@ export function describeRequest({ route, parameters }: GitHubRequest): {
   return body === undefined ? { method, path } : { method, path, body };
 }
 
-/** GitHub's own words for an answer, cut to what a person reads; a credential in them is named by its hash. */
+/** The message of GitHub's answer, shortened for people; a credential in it is replaced by its hash. */
 export function messageOf(answer: GitHubAnswer): string {
   const { data } = answer;
   const message = typeof data === 'object' && data !== null ? (data as { message?: unknown }).message : undefined;

@@ -25,7 +25,10 @@ export function hooksOf(github: {
 /** Who says so in events of an organisation's deliveries; see `source` of packages/sources/github. */
 const sourceOf = (organization: string) => `//github.com/${encodeURIComponent(organization)}`;
 
-/** Whether some of these lists may name a delivery of `source`. The App's may name anybody's. */
+/**
+ * Whether any of these webhooks may list deliveries of `source`. The App's webhook may list those of every
+ * organisation.
+ */
 export function mayList(hooks: readonly { source: string | null }[], source: string): boolean {
   if (!source.startsWith('//github.com/')) return false;
   return hooks.some((hook) => hook.source === null || hook.source.toLowerCase() === source.toLowerCase());
@@ -53,11 +56,14 @@ export type DeliveryPage = { attempts: DeliveryAttempt[]; next: string | null };
 export type HookClient = {
   /** @throws {CannotReadError} */
   list: (cursor: string | null) => Promise<DeliveryPage>;
-  /** Asks for one more attempt. GitHub takes it in and answers 202 before it delivers: `done` means "taken in". Never rejects. */
+  /** Requests one more attempt. GitHub answers 202 before it delivers: `done` means "accepted". Never rejects. */
   redeliver: (id: string) => Promise<Outcome>;
 };
 
-/** GitHub forgets deliveries after this time, and makes none of them again. https://docs.github.com/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks */
+/**
+ * GitHub deletes deliveries after this time, and redelivers none of them.
+ * https://docs.github.com/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks
+ */
 export const deliveriesKeptMs = 3 * 86_400_000;
 
 /**

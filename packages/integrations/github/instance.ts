@@ -2,6 +2,6 @@
 export function instanceOf(apiUrl: string): string {
   const { hostname, pathname } = new URL(apiUrl);
   if (pathname.startsWith('/api/v3')) return hostname;
-  // A proxy before GitHub's own API has any address.
+  // A proxy in front of GitHub's API may have any address.
   return /^api\.(.+\.ghe\.com)$/.exec(hostname)?.[1] ?? 'github.com';
 }

@@ -40,7 +40,7 @@ type HostedRunner = { name: string; runner_group_id?: number };
 type Runner = { id: number | bigint; name: string; runner_group_id?: number; labels: { name: string }[] };
 type Ruleset = { id: number; target?: string; enforcement: string; conditions?: { ref_name?: { include?: string[] } } };
 
-/** How far the reading is: repositories read, of how many that there are. */
+/** Progress: number of repositories read, and of all. */
 export type InventoryProgress = { repositories: number; of: number };
 
 export const emptyInventory = (): Inventory => ({
@@ -81,7 +81,7 @@ export async function readInventory(
   const repositories: Repository[] = [];
   const listed = { route: 'GET /orgs/{org}/repos', parameters: { ...org, type: 'all' } };
   for await (const repository of client.list<Repository>(listed, { maxItems: mostRepositories })) {
-    // Nothing runs in an archived repository and nothing is pushed to it.
+    // Archived repositories are skipped: they accept no pushes and run no workflows.
     if (!repository.archived) repositories.push(repository);
   }
   for (let at = 0; at < repositories.length; at += repositoriesAtOnce) {
@@ -177,7 +177,7 @@ async function readRepository(client: GitHubClient, repository: Repository, inve
   if (patterns.size > 0) inventory.protected.push({ ...named, patterns: [...patterns] });
 }
 
-/** A listing that ends early where its repository went away meanwhile. */
+/** A listing that ends early when its repository is deleted meanwhile. */
 async function* present<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
   try {
     yield* items;
@@ -186,7 +186,7 @@ async function* present<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
   }
 }
 
-/** A listing that is empty where it is not for us, or not there. */
+/** A listing, empty where it is missing or not permitted. */
 async function* permitted<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
   try {
     yield* items;
@@ -218,7 +218,10 @@ function patternOf(include: string, defaultBranch: string): string {
 /** Largest part, in bytes of JSON: well below what the log takes as one record. */
 const partBytes = 512 * 1024;
 
-/** An inventory as the data of its events, in as few parts as fit. An empty one is one empty part: it is told too. */
+/**
+ * An inventory as the data of its events, in as few parts as fit. An empty one is one empty part, which is recorded
+ * too.
+ */
 export function toParts(inventory: Inventory, maxBytes: number = partBytes): Attributes[] {
   const names = {
     runners: 'tripline.inventory.runners',

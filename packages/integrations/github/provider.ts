@@ -16,12 +16,12 @@ import { checkGitHub } from './doctor.ts';
 import { instanceOf } from './instance.ts';
 import { actionOf, wordsFor } from './resolve.ts';
 
-/** What of the settings GitHub's provider reads. */
+/** The settings that GitHub's provider reads. */
 type Needs = {
   github: { apiUrl: string; app?: { id: string; privateKey: string } | undefined; token?: string | undefined };
 } & Parameters<typeof createWorkspaces>[0];
 
-/** GitHub, as responses meet it. What it can do: README.md. */
+/** GitHub as a provider of responses. What it can do: README.md. */
 export const github: Provider<Needs> = {
   open(config, options) {
     const { apiUrl, app } = config.github;
@@ -65,7 +65,7 @@ function stepOf(action: Action, intent: Intent, opened: Opened): Step {
     async withAccess(work) {
       const { clock, onLeftAlive } = options;
       try {
-        // The guard lets nothing through for which it is not ready.
+        // The guard refuses steps that are not ready.
         return await withAppToken(app!, scope, (client) => work(accessOf(action, intent, client, options)), {
           ...{ manner: 'once', nowMs: clock.nowMs, onLeftAlive },
         });
@@ -77,7 +77,7 @@ function stepOf(action: Action, intent: Intent, opened: Opened): Step {
 }
 
 function accessOf(action: Action, intent: Intent, client: GitHubClient, { clock }: ProviderOptions): Access {
-  /** By the names of today, once GitHub was asked. */
+  /** By present names, once GitHub was asked. */
   let now = intent;
   return {
     async ask() {
@@ -93,7 +93,7 @@ function accessOf(action: Action, intent: Intent, client: GitHubClient, { clock 
   };
 }
 
-/** An organisation that was renamed is known by its number, which GitHub is asked for. */
+/** A renamed organisation is recognised by its id, which GitHub is asked for. */
 function ownerIn(workspace: string, name: string, { config, workspaces }: Opened): Owner {
   const home = workspaces.of(name);
   const remedy = 'if it was renamed, name it under workspaces[].github.organizations, with its id';

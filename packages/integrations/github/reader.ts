@@ -3,7 +3,7 @@ import { appClient, type GitHubApp, NoTokenError, type TokenScope, withAppToken 
 import { outcomeOf } from './classify.ts';
 import { createGitHubClient, type GitHubClient, GitHubRefusedError, NoAnswerError } from './client.ts';
 
-/** How Tripline may read at GitHub: through its App, or else with a read-only token. */
+/** Credentials for reading at GitHub: the App's, or else a read-only token. */
 export type GitHubAccess = {
   apiUrl: string;
   app?: { id: string; privateKey: string } | undefined;
@@ -30,7 +30,7 @@ export function mayRead(access: GitHubAccess): boolean {
 }
 
 /**
- * Hands `work` a patient client that may read what `scope` says. A token minted for it is revoked afterwards.
+ * Calls `work` with a patient client that may read what `scope` says. A token minted for it is revoked afterwards.
  * @throws {CannotReadError}
  */
 export async function withReader<T>(
@@ -77,7 +77,7 @@ function appOf({ app, apiUrl, fetch, timeoutMs }: GitHubAccess): GitHubApp | und
   return app && { ...app, apiUrl, fetch, timeoutMs };
 }
 
-/** What any error on the way to an answer means to whoever asked; an error that is none of GitHub's comes back as it is. */
+/** Converts an error of GitHub's into a {@link CannotReadError}; any other error is returned as it is. */
 export function cannotRead(error: unknown, nowMs: number): unknown {
   if (error instanceof NoTokenError) return new CannotReadError(error.outcome);
   if (error instanceof NoAnswerError)
@@ -85,7 +85,7 @@ export function cannotRead(error: unknown, nowMs: number): unknown {
   if (!(error instanceof GitHubRefusedError)) return error;
   const outcome = outcomeOf(error.answer, nowMs);
   if (outcome.kind === 'retry') return new CannotReadError({ ...outcome, message: error.message });
-  // A reader was not looking for an end: "already gone" means that it is not there, or not to be seen.
+  // For a read, "already gone" means that the resource does not exist or is not visible.
   const reason = outcome.reason === 'already-gone' ? 'not-found' : (outcome.reason ?? 'rejected');
   return new CannotReadError({ kind: 'give-up', reason, message: error.message });
 }

@@ -8,7 +8,7 @@ import { revokeGrant } from './actions/revoke-grant.ts';
 import { revokeInvitation } from './actions/revoke-invitation.ts';
 import { stopRun } from './actions/stop-run.ts';
 
-/** The action that carries an intent out, which then takes that intent; undefined where there is none yet. */
+/** The action that carries out an intent; undefined where there is none yet. */
 export function actionOf(intent: Intent): Action | undefined {
   return chosen(intent) as Action | undefined;
 }
@@ -26,14 +26,14 @@ function chosen(intent: Intent) {
       return intent.grant === 'org-invitation' ? revokeInvitation : revokeGrant;
     case 'restore-permission':
       if (intent.grant === 'team') return undefined;
-      // Who was more than a member before is not made one.
+      // Somebody who was more than a member before is not made a member.
       return intent.grant === 'org-member' && intent.formerPermission !== 'member' ? undefined : restorePermission;
     default:
       return undefined;
   }
 }
 
-/** How a person does at GitHub what Tripline does not: where, and what to press. */
+/** Instructions for a person, where Tripline has no action: where at GitHub, and what to do. */
 export function wordsFor(intent: Intent): string {
   const at = `https://${intent.instance}`;
   const page = (...parts: string[]) => [at, ...parts.map((part) => encodeURI(part))].join('/');
@@ -52,19 +52,19 @@ export function wordsFor(intent: Intent): string {
       const where = page(intent.repository, refType === 'tag' ? 'tags' : 'branches');
       if (formerRevision === null) return `Delete the ${refType} ${ref} at ${where}: there was none before`;
       const full = `refs/${refType === 'tag' ? 'tags' : 'heads'}/${ref}`;
-      return `Set ${full} of ${intent.repository} back to ${formerRevision} (git push --force <remote> ${formerRevision}:${full}), and see to it that nobody builds from it meanwhile`;
+      return `Set ${full} of ${intent.repository} back to ${formerRevision} (git push --force <remote> ${formerRevision}:${full}), and make sure that nobody builds from it meanwhile`;
     }
     case 'close-exposure': {
       if (intent.exposure === 'public-repository')
-        return `Make it private at ${page(intent.repository, 'settings')}, under Danger Zone; take every secret in it for read`;
+        return `Make it private at ${page(intent.repository, 'settings')}, under Danger Zone; treat every secret in it as disclosed`;
       const what = intent.exposure === 'public-package' ? 'package' : 'artifact';
       const where = page(intent.repository, intent.exposure === 'public-package' ? 'packages' : 'actions');
-      return `Keep a copy, then delete the ${what} ${intent.exposed ?? ''} at ${where}; take every secret in it for read`;
+      return `Keep a copy, then delete the ${what} ${intent.exposed ?? ''} at ${where}; treat every secret in it as disclosed`;
     }
     case 'rotate-secret':
-      return `Make ${intent.secret} anew where it comes from and end its former value there, then store the new one at ${secretPage(intent, page)}`;
+      return `Rotate ${intent.secret} where it was issued and revoke its former value there, then store the new one at ${secretPage(intent, page)}`;
     case 'delete-secret':
-      return `Delete ${intent.secret} at ${secretPage(intent, page)}; what was read of it stays good until it is revoked where it comes from`;
+      return `Delete ${intent.secret} at ${secretPage(intent, page)}; a copy stays valid until the secret is revoked where it was issued`;
     case 'block-user':
       return `Block ${intent.user} at ${page('organizations', intent.organization, 'settings/blocked_users')}; a member must be removed from the organisation instead`;
     default:

@@ -5,12 +5,15 @@ type Changes = NonNullable<Attributes['tripline.lookup.changes']>;
 type Change = Changes[number];
 type Commit = NonNullable<Attributes['tripline.lookup.commit']>;
 
-/** Enough for any commit; more would be somebody's attempt to make the answer too large for the log. */
+/** Enough for any honest commit, and a bound on the size of the answer in the log. */
 const mostChanges = 30;
 const mostReviews = 300;
 /** GitHub lists at most so many commits of a change: one with as many is not read whole. */
 const mostCommits = 250;
-/** Reviewers whose rights are asked, a change; those whom the repository knows first, or strangers would crowd them out. */
+/**
+ * Reviewers per change whose rights are looked up; those associated with the repository first, so that outsiders cannot
+ * crowd them out.
+ */
 const mostReviewers = 30;
 
 type Account = { login: string; id?: number | bigint; type?: string } | null;
@@ -104,7 +107,7 @@ async function readReviews(client: GitHubClient, where: Where, number: number): 
     { maxItems: mostReviews },
   );
   for await (const review of listed) {
-    // One that is not submitted yet says nothing; one that is bound to no commit cannot vouch for one.
+    // Skips reviews that are not submitted yet, or that name no commit.
     if (review.submitted_at === undefined || review.commit_id === null) continue;
     reviews.push({
       id: String(review.id),
@@ -117,7 +120,7 @@ async function readReviews(client: GitHubClient, where: Where, number: number): 
       submittedAt: review.submitted_at,
     });
   }
-  // A private membership reads as no membership: what somebody may do is asked of those whose approval depends on it.
+  // A private membership looks like none: the rights of reviewers whose approval depends on it are looked up.
   const doubted = reviews
     .filter(({ state, association }) => state === 'approved' && !proving.has(association))
     .sort((a, b) => Number(known.has(b.association)) - Number(known.has(a.association)));
@@ -136,7 +139,7 @@ async function readReviews(client: GitHubClient, where: Where, number: number): 
 const proving = new Set(['OWNER', 'MEMBER']);
 const known = new Set(['COLLABORATOR', 'CONTRIBUTOR']);
 
-/** Undefined where it is not there, or not to be seen. */
+/** Undefined where it does not exist or is not visible. */
 async function readOne<T>(client: GitHubClient, route: string, parameters: Record<string, string | number>) {
   const request = { route, parameters };
   const answer = await client.send(request);
@@ -157,7 +160,7 @@ function toCommit(commit: ListedCommit): Commit {
   };
 }
 
-/** GitHub shows the account of who left as nobody, and calls it `ghost` itself. */
+/** GitHub reports a deleted account as null, and shows it as `ghost`. */
 function loginOf(account: Account): string {
   return account?.login ?? 'ghost';
 }

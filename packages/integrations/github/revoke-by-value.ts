@@ -13,8 +13,8 @@ const revocable = /^(?:gh[pour]_|github_pat_)\w{16,255}$/;
  * A4b: revokes leaked tokens by their values, at most 1,000. Irreversible; GitHub tells their owners.
  *
  * Sent without any credential, as GitHub demands. The values go into the one request and nowhere else: no outcome or
- * error repeats them or what GitHub said about them. GitHub takes the list in and answers 202 before it acts, and has no
- * way to ask afterwards but to use the token, which would be an intrusion of our own: `done` means "taken in".
+ * error repeats them or what GitHub said about them. GitHub answers 202 before it acts, and the only way to check
+ * afterwards would be to use the token, which would itself be an intrusion: `done` means "accepted".
  */
 export async function revokeByValue(options: {
   apiUrl: string;
@@ -43,7 +43,7 @@ export async function revokeByValue(options: {
     const answer = await client.send({ route: 'POST /credentials/revoke', parameters: { credentials: [...tokens] } });
     const outcome = outcomeOf(answer, clock.nowMs());
     const message = `GitHub answered ${answer.status}`;
-    // There is no "already gone" here: 404 means that this GitHub has no such address.
+    // There is no "already gone" here: 404 means that this GitHub has no such endpoint.
     if (outcome.reason === 'already-gone') return { kind: 'give-up', reason: 'not-offered', message };
     return { ...outcome, message };
   } catch (error) {

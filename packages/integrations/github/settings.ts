@@ -22,7 +22,9 @@ const githubClientSettings = {
   hooks: z
     .array(hook)
     .default([])
-    .describe("Organisation webhooks whose failed deliveries are made again; the App's own webhook is seen to anyway."),
+    .describe(
+      "Organisation webhooks whose failed deliveries are requested again; the App's own webhook is always covered.",
+    ),
   hookToken: secret
     .optional()
     .describe(
@@ -48,7 +50,7 @@ export const githubSettings = z
   })
   .superRefine(checkGithubClient);
 
-/** Says of `github` what its fields together lack. */
+/** Checks of `github` that span several fields. */
 function checkGithubClient(
   { hooks, hookToken, app }: { hooks: readonly object[]; hookToken?: string | undefined; app?: object | undefined },
   context: z.RefinementCtx,

@@ -20,10 +20,10 @@ type PagerDutySettings = { routingKey: string; apiUrl: string; minSeverity: Seve
 const pagerDutyIntervalMs = 500;
 const burst = 20;
 
-/** PagerDuty where none is configured: every event is taken, and nobody is paged. */
+/** Stands in for PagerDuty where none is configured: every event succeeds, and nobody is paged. */
 const dryRun: PagerDutyClient = { send: async () => ({ kind: 'done', reason: 'dry-run' }) };
 
-/** An alert an incident and page, triggered, acknowledged and resolved with it. */
+/** One alert per incident and page, triggered, acknowledged and resolved with it. */
 export const pagerDutyChannel: ChannelDefinition<PagerDutySettings> = {
   name: 'pagerduty',
   doctor: lookAtPagerDuty,
@@ -39,21 +39,21 @@ export const pagerDutyChannel: ChannelDefinition<PagerDutySettings> = {
       compare: (incident, notified) => compareIncident(incident, notified, minSeverity),
       render: (message) => message.content,
       send: async (_message, body) => ({ outcome: await client.send(body as PagerDutyEvent) }),
-      // The dedup key makes one alert of any number of events: a repeat shows nothing twice, and what may have been done
-      // is resolved like what was.
+      // The dedup key makes one alert of any number of events, so a repeat shows nothing twice, and an alert that may
+      // have been opened is resolved like one that was.
       mayHaveBeenDone: () => true,
     };
   },
 };
 
 /**
- * The next action from what PagerDuty was told last to what is true now. An incident that was over before it was told
- * pages nobody.
+ * The next action, by the state that PagerDuty was sent last and the incident's state now. An incident that was
+ * resolved before it was sent pages nobody.
  */
 const nextAction: Record<IncidentState | 'nothing', Record<IncidentState, PagerDutyAction | undefined>> = {
   nothing: { open: 'trigger', acknowledged: 'trigger', resolved: undefined },
   open: { open: undefined, acknowledged: 'acknowledge', resolved: 'resolve' },
-  // Reopened in between: PagerDuty would take a mere trigger as more of what somebody has already.
+  // Reopened in between: PagerDuty would treat a mere trigger as part of the acknowledged alert.
   acknowledged: { open: 'resolve', acknowledged: undefined, resolved: 'resolve' },
   resolved: { open: 'trigger', acknowledged: 'trigger', resolved: undefined },
 };
@@ -64,9 +64,9 @@ const stateAfter: Record<PagerDutyAction, IncidentState> = {
 };
 
 /**
- * What PagerDuty lacks of an incident, one event at a time, in order. Each page of the incident has an alert of its own: a
- * newer one is triggered, then those before it are resolved, so that at most one stands. Only what a person acknowledged
- * is acknowledged. An incident that is no longer grave enough to page has no alert.
+ * What PagerDuty lacks of an incident, one event at a time, in order. Each page of the incident has an alert of its
+ * own: a newer one is triggered, then those before it are resolved, so that at most one stands. Only what a person
+ * acknowledged is acknowledged. An incident that is no longer severe enough to page has no alert.
  */
 function compareIncident(
   incident: IncidentSnapshot,
@@ -79,10 +79,10 @@ function compareIncident(
   const isGrave =
     (pageSeverity !== 'none' && severities.indexOf(pageSeverity) >= severities.indexOf(minSeverity)) ||
     report.findings.some(({ rule, retracted }) => retracted === null && alwaysTold.has(rule));
-  // A page that nobody has answered rings, whoever answered one before.
+  // A page that nobody has acknowledged rings, even if an earlier one was acknowledged.
   const wanted = !isGrave ? 'resolved' : report.pagesAnew ? 'open' : report.state;
 
-  // A trigger whose answer never came may have opened an alert, which nobody would close: from now on it counts as open.
+  // A trigger whose answer never came may have opened an alert that nothing would close: from now on it counts as open.
   const asked = generationOf(notified.intent);
   const isAskedAgain = asked === pageGeneration && wanted !== 'resolved';
   if (asked !== undefined && !isAskedAgain && !notified.superseded.includes(asked))
@@ -97,7 +97,7 @@ function compareIncident(
     const superseded = notified.superseded.filter((older) => older !== generation);
     if (isNewPage) superseded.push(notified.generation);
     const state = stateAfter[action];
-    // More is to follow until PagerDuty's state is the incident's, and no older alert rings.
+    // Further events follow until PagerDuty's state is the incident's, and no older alert rings.
     const isLast = state === wanted && superseded.length === 0;
     const after = { version: isLast ? version : notified.version, state, generation, superseded };
     return toSend(incident, action, { generation, because: reasonOf(incident, action, wanted), after });
@@ -106,7 +106,7 @@ function compareIncident(
   if (older === undefined) return { kind: 'skip', after: { version } };
   const because = report.state === 'resolved' ? undefined : reasonToResolve(wanted);
   const after = { version: superseded.length === 0 ? version : notified.version, superseded };
-  // One that PagerDuty does not take keeps no page waiting.
+  // A rejected resolve of an older alert must not delay a page.
   return toSend(incident, 'resolve', { generation: older, because, after, givenUp: after });
 }
 

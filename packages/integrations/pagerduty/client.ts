@@ -10,7 +10,7 @@ export type PagerDutyOptions = {
   fetch?: Outbound | undefined;
 };
 
-/** Never rejects: what came of a call is in its outcome. Each event is sent once. */
+/** Never rejects: the result of a call is in its outcome. Each event is sent once. */
 export type PagerDutyClient = { send: (event: PagerDutyEvent) => Promise<Outcome> };
 
 /** PagerDuty names no time with its 429; its limits are by the minute. */
@@ -18,7 +18,7 @@ const rateLimitedMs = 60_000;
 
 /**
  * The Events API v2, by status: 202 done; 429 and 5xx retry; 400 (the event or the routing key is wrong) and the rest
- * give up. No answer is tried again: the dedup key makes one alert of any number of them.
+ * give up. A missing answer is retried: the dedup key makes one alert of any number of events.
  * https://developer.pagerduty.com/docs/events-api-v2-overview
  */
 export function createPagerDutyClient(options: PagerDutyOptions): PagerDutyClient {
@@ -35,7 +35,7 @@ export function createPagerDutyClient(options: PagerDutyOptions): PagerDutyClien
         redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),
       });
-      // Read to its end, so that an answer that breaks off is noticed; what it says is not repeated.
+      // Read to its end, so that a truncated answer is noticed; its text is not passed on.
       const said = Buffer.from(await response.arrayBuffer());
       return outcomeOf(response, said.toString('latin1', 0, 4096));
     } catch (error) {
@@ -55,7 +55,7 @@ function outcomeOf({ status, headers }: Response, said: string): Outcome {
     return { kind: 'retry', reason: 'rate-limited', message, afterMs };
   }
   if (status >= 500) return { kind: 'retry', reason: 'provider-failed', message };
-  // A key that was revoked is a 400 like an event that is wrong; only the words tell them apart.
+  // A revoked key is a 400 like a malformed event; only the text distinguishes them.
   if (status === 401 || status === 403 || (status === 400 && /routing.key/i.test(said)))
     return { kind: 'give-up', reason: 'unauthorised', message: `${message}: check pagerduty.routingKey` };
   return {

@@ -6,7 +6,7 @@ export type PagerDutyAction = 'trigger' | 'acknowledge' | 'resolve';
 /** An Events API v2 event without its routing key, which only the client knows. https://developer.pagerduty.com/docs/send-alert-event */
 export type PagerDutyEvent = {
   event_action: PagerDutyAction;
-  /** One alert an incident: PagerDuty takes the same event any number of times as one. */
+  /** One alert per incident and page: PagerDuty treats repeated events with one key as one. */
   dedup_key: string;
   client: 'Tripline';
   payload: {
@@ -30,7 +30,7 @@ const severityNames: Record<Severity, PagerDutyEvent['payload']['severity']> = {
   low: 'info',
 };
 
-/** `generation`: counts an incident's pages after the first. Each has an alert of its own, so that it rings anew. */
+/** `generation`: counts an incident's pages after the first. Each has an alert of its own, so that it rings again. */
 export function dedupKey(incident: string, generation = 0): string {
   return `tripline:${incident}${generation === 0 ? '' : `:g${generation + 1}`}`;
 }

@@ -37,20 +37,22 @@ export type SlackContent =
 /** The settings that sending needs. */
 type SlackSettings = { botToken: string; channel: string; apiUrl: string } & CheckedSettings;
 
-/** Slack allows one message a second and channel, and as many changes of one, counted apart. */
+/** Slack allows one message per second and channel, and separately one update per second. */
 const slackIntervalMs = 1000;
 const burst = 4;
-/** From one reply that tells of a digest's pages to the next. */
+/** Least time between two replies that report pages of a digest. */
 const digestPagesMs = 60_000;
 const actsOfPeople: ReadonlySet<IncidentEvent['kind']> = new Set(['acknowledged', 'resolved', 'reopened']);
 
-/** Slack where none is configured: every message is taken, and nobody is notified. */
+/** Stands in for Slack where none is configured: every message succeeds, and nobody is notified. */
 const dryRun: SlackClient = {
   post: async () => ({ outcome: { kind: 'done', reason: 'dry-run' } }),
   update: async () => ({ outcome: { kind: 'done', reason: 'dry-run' } }),
 };
 
-/** A message an incident, kept up to date, with a thread of what happened since; a storm of incidents in one message. */
+/**
+ * One message per incident, kept up to date, with a thread of what happened since; a storm of incidents in one message.
+ */
 export const slackChannel: ChannelDefinition<SlackSettings> = {
   name: 'slack',
   doctor: lookAtSlack,
@@ -63,7 +65,7 @@ export const slackChannel: ChannelDefinition<SlackSettings> = {
       limits: { messages: { intervalMs, burst }, updates: { intervalMs, burst } },
       firstMessageLimit: 'messages',
       firstMessage: 'posted',
-      // News first: a reply leaves half of the burst to incidents that nobody has heard of.
+      // New incidents first: a reply leaves half of the burst to incidents that were not reported yet.
       limitOf: (kind) =>
         kind === 'updated'
           ? { limit: 'updates', reserve: 0 }
@@ -95,14 +97,14 @@ function compareIncident(
   const line = `${report.id} ${report.severity}, ${state}: ${report.title}`;
   const whole = { content: { is: 'incident', report }, line, version, isNews: true } as const;
 
-  // A message that was given up is tried again with the next change, not before.
+  // A message that was given up is retried only with the next change.
   if (version <= notified.version && (isNew || news.length === 0)) return { kind: 'in-sync' };
   if (isNew) return toSend({ ...whole, kind: 'posted', after: { version, state, lastEvent }, repeats: true });
-  // People look at whose it is: that waits for nothing.
+  // A change of who has the incident is sent without delay: people look at that.
   const calledMs = notified.sentAt?.getTime() ?? 0;
   const patienceMs = news.length === 0 ? batching.restMs : batching.gatherMs;
   const afterMs = state === notified.state || notified.state === null ? calledMs + patienceMs - nowMs : 0;
-  // A clock that is far off would have it wait as long as that.
+  // Bounded, so that a clock that is far off cannot delay it by as much.
   const waitMs = afterMs <= patienceMs ? afterMs : 0;
   if (version > notified.version && waitMs > 0) return { kind: 'wait', afterMs: waitMs };
   if (news.some(({ kind }) => kind === 'paged')) {
@@ -127,7 +129,7 @@ function compareIncident(
   });
 }
 
-/** Pages first. A finding that pages is told by the page, not by its joining too, and a response that failed once. */
+/** Pages first. A finding that pages is reported by the page alone, not also as joined, and a failed response once. */
 function replyLines(news: readonly IncidentEvent[]): string[] {
   const isPage = ({ kind }: IncidentEvent) => kind === 'paged';
   const paged = new Set(news.filter((event) => isPage(event) && 'title' in event.detail).map(findingOf));
@@ -141,8 +143,8 @@ function findingOf({ detail }: IncidentEvent): unknown {
 }
 
 /**
- * What the digest message lacks: nothing while every incident in it was reported at its present version, and at its
- * present page. Pages of grouped incidents go out together, one reply in `digestPagesMs`: a storm stays few messages.
+ * What the digest message lacks: nothing while every incident in it was reported at its present version and page
+ * generation. Pages of grouped incidents go out together, one reply in `digestPagesMs`: a storm stays few messages.
  */
 function compareDigest(digest: DigestSnapshot, notified: Notified, mode: Mode): Comparison<SlackContent> {
   const { reference, version } = notified;

@@ -17,7 +17,7 @@ export type SlackReference = { channel: string; ts: string };
 /** `reference` is there when the outcome is `done`. */
 export type SlackResult = { outcome: Outcome; reference?: SlackReference };
 
-/** Never rejects: what came of a call is in its outcome. Each call is sent once. */
+/** Never rejects: the result of a call is in its outcome. Each call is sent once. */
 export type SlackClient = {
   post: (message: SlackMessage, thread?: SlackReference) => Promise<SlackResult>;
   update: (reference: SlackReference, message: SlackMessage) => Promise<SlackResult>;
@@ -27,7 +27,7 @@ export type SlackClient = {
 export type SlackAnswers = {
   /** Shows `message` to one person in a channel, and to nobody else; it is kept nowhere. */
   postEphemeral: (to: { channel: string; user: string }, message: SlackMessage) => Promise<Outcome>;
-  /** Shows a form to whoever pressed. `trigger` is Slack's name of the press, and good for 3 s. */
+  /** Shows a form to the person who pressed. `trigger` is Slack's trigger_id, valid for 3 s. */
   ask: (trigger: string, form: SlackForm) => Promise<Outcome>;
 };
 
@@ -39,7 +39,7 @@ const passing = new Set([
   'request_timeout',
   'team_added_to_org',
 ]);
-/** Codes that a person must mend, by what they mean. The rest is `rejected`. */
+/** Codes whose cause a person must fix. All others are `rejected`. */
 const lasting: Record<string, { reason: string; remedy: string }> = {
   ...sameFor(['invalid_auth', 'not_authed', 'token_revoked', 'token_expired', 'account_inactive'], {
     reason: 'unauthorised',
@@ -72,7 +72,7 @@ export function createSlackClient(options: SlackOptions): SlackClient & SlackAns
       // The signal holds for the body too. A redirect would carry the token to an address that nobody configured.
       const signal = AbortSignal.timeout(timeoutMs);
       const answer = await outbound(url, { ...init, redirect: 'error', signal });
-      // The library has no word of its own for a 429 that names no time.
+      // The library does not handle a 429 without `retry-after`.
       if (answer.status === 429 && !answer.headers.has('retry-after')) throw new WebAPIRateLimitedError(defaultRetryS);
       return answer;
     },
@@ -81,7 +81,8 @@ export function createSlackClient(options: SlackOptions): SlackClient & SlackAns
   async function call(method: string, message: SlackMessage, more: Record<string, unknown>): Promise<SlackResult> {
     const how = { unfurl_links: false, unfurl_media: false, parse: 'none' };
     const { outcome, answer } = await send(method, { ...message, ...how, ...more });
-    // A channel that was configured once and is gone takes its messages with it; the one that is may be well.
+    // Messages of a formerly configured channel that no longer exists are gone with it; the present channel may be
+    // fine.
     if (outcome.kind === 'give-up' && outcome.reason === 'no-channel' && more['channel'] !== channel)
       return { outcome: { ...outcome, reason: 'message-gone' } };
     if (outcome.kind !== 'done') return { outcome };
@@ -112,13 +113,13 @@ export function createSlackClient(options: SlackOptions): SlackClient & SlackAns
 
 /**
  * Whether a call that ended with this reason may have been carried out all the same. After `rate-limited` and
- * `unreachable` Slack has certainly done nothing.
+ * `unreachable` it was certainly not.
  */
 export function mayHaveBeenDone(reason: string): boolean {
   return reason === 'timeout' || reason === 'broken-off' || reason === 'provider-failed';
 }
 
-/** What to wait when Slack asks for patience and does not say how much. */
+/** Seconds to wait when Slack limits the rate without naming a time. */
 const defaultRetryS = 30;
 
 const brokenOff: Outcome = { kind: 'retry', reason: 'broken-off', message: "Slack's answer broke off" };
@@ -149,11 +150,11 @@ function outcomeOf(error: unknown): Outcome {
 
 function rateLimited(retryS: number): Outcome {
   const afterMs = Math.min(Math.max(retryS, 1), 3600) * 1000;
-  return { kind: 'retry', reason: 'rate-limited', message: 'Slack asks to be left alone for a while', afterMs };
+  return { kind: 'retry', reason: 'rate-limited', message: 'Slack limits the rate of calls', afterMs };
 }
 
 function ofCode(code: unknown): Outcome {
-  // A body that is no JSON comes as a "code": it is never repeated, only a code that looks like one is.
+  // The library passes a body that is no JSON as the "code": only what looks like a code is repeated.
   if (typeof code !== 'string' || !/^[a-z_]{1,60}$/.test(code)) return brokenOff;
   if (passing.has(code)) return { kind: 'retry', reason: 'provider-failed', message: `Slack answered ${code}` };
   if (code === 'ratelimited' || code === 'rate_limited') return rateLimited(defaultRetryS);
@@ -166,7 +167,7 @@ function sameFor<T>(codes: readonly string[], value: T): Record<string, T> {
   return Object.fromEntries(codes.map((code) => [code, value]));
 }
 
-/** The library logs whole answers at debug; whoever called knows more and says it once. */
+/** The library logs whole answers at debug level; the caller logs failures itself, once. */
 const silent = {
   debug: () => {},
   info: () => {},

@@ -1,7 +1,7 @@
 import type { Look } from '@tripline/contracts/check';
 import { checkSlack } from './check.ts';
 
-/** What of Slack's settings is looked at. */
+/** The Slack settings that are checked. */
 export type CheckedSettings = {
   botToken: string;
   apiUrl: string;
@@ -23,7 +23,11 @@ async function look(settings: CheckedSettings): ReturnType<Look['look']> {
   const { team, teamId, bot } = await checkSlack(settings);
   if (teamId !== settings.teamId) {
     const detail = `the bot token is of the Slack workspace ${teamId}, and slack.teamId names another: no button works`;
-    return { state: 'broken', detail, remedy: `set TRIPLINE_SLACK_TEAM_ID to ${teamId}, or take a token of the other` };
+    return {
+      state: 'broken',
+      detail,
+      remedy: `set TRIPLINE_SLACK_TEAM_ID to ${teamId}, or use a token of that workspace`,
+    };
   }
   const linked = Object.keys(settings.people).length;
   if (linked === 0) {

@@ -18,9 +18,12 @@ export type Press = {
   team: string;
   /** Id of the app that posted the button. */
   app: string;
-  /** Id of the channel that the message stands in. */
+  /** Id of the message's channel. */
   channel: string;
-  /** Whoever pressed: `id` is Slack's, and proves something; `name` is their own choice, and proves nothing. */
+  /**
+   * The person who pressed: `id` is assigned by Slack and identifies them; `name` is their own choice, and proves
+   * nothing.
+   */
   user: { id: string; name: string };
   incident: string;
 };
@@ -42,7 +45,7 @@ export type Interaction = Press &
 const maxSkewS = 300;
 
 /**
- * Whether Slack signed these very bytes, and lately: `v0=` HMAC-SHA256 of `v0:<timestamp>:<body>`.
+ * Whether Slack signed these bytes within the last five minutes: `v0=` HMAC-SHA256 of `v0:<timestamp>:<body>`.
  * https://docs.slack.dev/authentication/verifying-requests-from-slack
  */
 export function verifySlackSignature(request: {
@@ -61,7 +64,10 @@ export function verifySlackSignature(request: {
   return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
-/** A request that is no press of one of our buttons. The message says in what, and repeats nothing of it. */
+/**
+ * The request is not an interaction with a message of Tripline's. The message says why, and quotes nothing of the
+ * request.
+ */
 export class InteractionError extends Error {
   readonly code = 'SLACK_INTERACTION';
 }
@@ -125,7 +131,7 @@ export function parseInteraction(body: Buffer): Interaction {
     );
   }
   const { data } = parsed;
-  // People choose their names: what looks like a credential is named by its hash here as anywhere.
+  // People choose their names: what looks like a credential in one is replaced by its hash, as everywhere.
   const name = redactText(data.user.username ?? data.user.name ?? data.user.id);
   const from = { team: data.team.id, app: data.api_app_id, user: { id: data.user.id, name } };
   if (data.type === 'view_submission') {
@@ -153,7 +159,7 @@ function isReasoned(resolution: string | undefined): resolution is ReasonedResol
   return reasoned.some((one) => one === resolution);
 }
 
-/** What the form carries from the press to its submission; Slack returns it as it was, unseen by whoever fills it in. */
+/** Private metadata of the form; Slack returns it unchanged with the submission, and does not show it. */
 export function formMetadata({ incident, channel }: Press, resolution: ReasonedResolution): string {
   return `${resolution} ${incident} ${channel}`;
 }

@@ -33,9 +33,9 @@ const shownSteps = 10;
 export const severityMarks: Record<Severity, string> = { critical: '🔴', high: '🟠', medium: '🟡', low: '⚪' };
 
 /**
- * An incident as one message of at most `incidentBlocks`: what, and the buttons; who has it, how sure, where to look; what
- * Tripline did; what happened, gravest first, with links; what to do; whom it concerns, each named once.
- * `possiblyRepeated` marks a message of which nobody knows whether it was posted before.
+ * An incident as one message of at most `incidentBlocks`: what, and the buttons; who has it, confidence, where to look;
+ * what Tripline did; what happened, most severe first, with links; what to do; whom it concerns, each named once.
+ * `possiblyRepeated` marks a message that may have been posted before.
  */
 export function renderIncident(report: IncidentReport, options: { possiblyRepeated?: boolean } = {}): SlackMessage {
   const standing = report.findings.filter((finding) => finding.retracted === null);
@@ -102,7 +102,7 @@ export function renderPage(
   return { text, blocks, reply_broadcast: true };
 }
 
-/** One sentence to whoever pressed a button. */
+/** One sentence for the person who pressed a button. */
 export function renderAnswer(sentence: string): SlackMessage {
   return { text: escapeFallback(sentence), blocks: [section(escapeLine(sentence, 2000))] };
 }
@@ -135,7 +135,7 @@ export function renderReasonForm(press: Press, resolution: ReasonedResolution): 
   };
 }
 
-/** One message for a storm: counts by severity, rule and state, and the gravest by name. */
+/** One message for many incidents: counts by severity, rule and state, and the most severe by name. */
 export function renderDigest(
   { incidents, open, severities, rules, gravest }: DigestReport,
   options: { possiblyRepeated?: boolean } = {},
@@ -163,7 +163,7 @@ export function renderDigest(
   return { text: escapeFallback(`${heading}: ${bySeverity}`), blocks };
 }
 
-/** Incidents of a digest that page again, as a reply that the whole channel sees; the gravest come first. */
+/** Incidents of a digest that page again, as a reply that the whole channel sees; the most severe come first. */
 export function renderDigestPage(
   pages: readonly { incident: string; title: string; severity: Severity }[],
   options: { possiblyRepeated?: boolean } = {},
@@ -231,7 +231,7 @@ function whereToLook({ id }: IncidentReport, findings: readonly ReportedFinding[
   return found === undefined ? `A${words.slice(1)}` : `${found} · ${words}`;
 }
 
-/** An incident's only finding has room: its summary as it is, and the whole of what happened. */
+/** The blocks of an incident's only finding: its whole summary, and all of its evidence. */
 function aloneBlocks(finding: ReportedFinding, of: IncidentReport): Block[] {
   const blocks: Block[] = [];
   const heading = [
@@ -270,7 +270,7 @@ function furtherLines(report: IncidentReport, findings: readonly ReportedFinding
   return lines;
 }
 
-/** What a reader must know of a finding before they believe it. */
+/** Doubts about a finding: retracted, lowered or unproven. */
 function standingLines({ retracted, lowered, unproven }: ReportedFinding): string[] {
   return [
     ...(retracted ? [`*Retracted:* ${escapeLine(retracted.reason, 1000)}`] : []),
@@ -283,7 +283,7 @@ const unprovenLine =
   '*Unproven:* its delivery repeats an older one, and the provider’s own list has not named it. Nothing is done by itself.';
 
 function evidenceLines({ evidence }: ReportedFinding, most: number): string[] {
-  // Of a long history the end decides, and the beginning says where it came from.
+  // Of a long list, the first and the last entries are shown: how it began, and what decided.
   const left = evidence.length - most;
   const first = Math.min(2, most - 2);
   const shown = left > 0 ? [...evidence.slice(0, first), ...evidence.slice(first + left)] : evidence;
@@ -292,7 +292,7 @@ function evidenceLines({ evidence }: ReportedFinding, most: number): string[] {
   return lines;
 }
 
-/** What went wrong comes first: it is what somebody must do by hand. Steps that would say the same say it once. */
+/** Failed steps come first: somebody must do them by hand. Identical lines are shown once. */
 function stepLines({ steps }: IncidentReport): string[] {
   const urgent = ({ state }: ReportedStep) => (state === 'failed' || state === 'refused' ? 0 : 1);
   const lines = unique([...steps].sort((one, other) => urgent(one) - urgent(other)).map(stepLine));
@@ -379,7 +379,7 @@ function fitWords(heading: string, words: readonly string[]): string {
   return text;
 }
 
-/** Lines that are escaped already, each far shorter than the limit. */
+/** Cuts text of lines that are escaped already, each far shorter than the limit. */
 function escapedCut(text: string): string {
   if (text.length <= slackLimits.sectionChars) return text;
   return `${text.slice(0, text.lastIndexOf('\n', slackLimits.sectionChars - 2))}\n…`;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const slackPerson = /^[UW][A-Z0-9]{0,39}$/;
 
-/** An id of the form that Slack gives it. `what` tells people who left it out where to find it. */
+/** An id in Slack's format. `what` says in the error where to find it. */
 function slackId(form: RegExp, what: string) {
   const message = `must be ${what}`;
   return z.string({ error: message }).regex(form, message);
@@ -13,16 +13,16 @@ function slackId(form: RegExp, what: string) {
 export const slackSettings = z.strictObject({
   botToken: secret.describe('Bot token with chat:write.'),
   channel: z.string().min(1).describe('Id of the channel to notify.'),
-  signingSecret: secret.describe("The Slack app's signing secret, without which its buttons could not be believed."),
+  signingSecret: secret.describe("The Slack app's signing secret, which proves presses of its buttons."),
   teamId: slackId(
     /^[TE][A-Z0-9]{0,39}$/,
-    'the id of your Slack workspace: it stands in the address app.slack.com/client/T…',
+    'the id of your Slack workspace, part of the address app.slack.com/client/T…',
   ).describe(
-    'Id of the Slack workspace whose members may press the buttons; it stands in the address app.slack.com/client/T….',
+    'Id of the Slack workspace whose members may press the buttons; part of the address app.slack.com/client/T….',
   ),
   appId: slackId(
     /^A[A-Z0-9]{0,39}$/,
-    'the App ID of your Slack app: it stands under Basic Information at api.slack.com/apps',
+    'the App ID of your Slack app, under Basic Information at api.slack.com/apps',
   ).describe(
     "The app's App ID, from its page Basic Information at api.slack.com/apps; buttons of other apps are refused.",
   ),

@@ -1,10 +1,10 @@
 /**
- * Untrusted text on its way into Slack. In Slack's markup `<…>` makes links, mentions and `@channel`; with `&`, `<` and
+ * Escaping of untrusted text for Slack. In Slack's markup `<…>` makes links, mentions and `@channel`; with `&`, `<` and
  * `>` escaped none of that can be written from outside. https://docs.slack.dev/messaging/formatting-message-text
  */
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
-/** Controls and format characters: a title that turns the reading direction would show another text than it has. */
+/** Control and format characters: a title that reverses the reading direction would display a different text. */
 const invisible = /(?![\t\n])\p{Cc}|\p{Cf}/gu;
 
 /** Escapes, and cuts so that the result is at most `max` UTF-16 units, an escape or a character never in half. */
@@ -21,7 +21,7 @@ export function escapeText(text: string, max: number): string {
   return `${cut}…`;
 }
 
-/** The same for what must stay on one line, so that it cannot pretend to be a line of ours. */
+/** The same for text on one line, so that it cannot fake a line of Tripline's. */
 export function escapeLine(text: string, max: number): string {
   return escapeText(text.replace(/[\s\u2028\u2029]+/gu, ' ').trim(), max);
 }
@@ -31,13 +31,13 @@ export function escapeCode(text: string, max: number): string {
   return escapeText(text.replaceAll('`', 'ˋ'), max);
 }
 
-/** `<url|label>` when the address is one of the web, otherwise the label alone. A name and password in it are dropped. */
+/** `<url|label>` for an http(s) URL, otherwise the label alone. User name and password in it are dropped. */
 export function link(url: string | undefined, label: string): string {
   const address = url === undefined ? undefined : safeUrl(url);
   return address === undefined ? label : `<${address}|${label}>`;
 }
 
-/** The address as written into a link, or undefined when it is none of the web or too long. */
+/** The URL as written into a link, or undefined when it is not http(s) or too long. */
 export function safeUrl(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);

@@ -5,17 +5,17 @@ import type { Db } from '@tripline/db/database';
 import { inTransaction } from '@tripline/db/transaction';
 import type { Claim } from './messages.ts';
 
-/** A digest takes in what comes within this time of its start; what comes later opens the next one. */
+/** A digest accepts incidents for this long after its start; later ones open the next digest. */
 const digestOpenMs = 3_600_000;
-/** So many are grouped a statement: few enough that nothing is worth reading a whole table. */
+/** Incidents grouped per statement: few enough that the planner does not choose a sequential scan. */
 const groupedAtOnce = 200;
-/** Any number that no other advisory lock of ours has. */
+/** Arbitrary, but used by no other advisory lock of Tripline. */
 const groupingLock = 7_261_454;
 
 /**
  * When more than `above` incidents wait for their first message, groups all but the gravest `keep` into the open digest
- * (a new one where none is), which then waits in their stead. Incidents that somebody is posting just now, or that may
- * have been posted, are let be. Answers how many were grouped.
+ * (a new one where none is), which then waits in their stead. Incidents that are being posted, or may have been posted,
+ * are left alone. Returns how many were grouped.
  */
 export function groupIntoDigest(db: Db, options: { above: number; keep: number; mode: Mode }): Promise<number> {
   const waiting = `t.sink = 'slack' AND t.version = 0 AND t.digest IS NULL AND t.incident IS NOT NULL AND t.told_at IS NULL`;
@@ -59,12 +59,15 @@ export function groupIntoDigest(db: Db, options: { above: number; keep: number; 
   });
 }
 
-/** Takes an incident out of its digest: it became graver than the digest says, and gets a message of its own. */
+/** Takes an incident out of its digest: it is more severe than the digest reported, and gets a message of its own. */
 export async function splitFromDigest(db: Db, { notification, by }: Claim): Promise<void> {
   await db.pool.query('UPDATE told SET digest = NULL WHERE id = $1 AND claimed_by = $2', [notification.id, by]);
 }
 
-/** What a digest says: counts, gravest or most frequent first, and the gravest incidents that are not resolved. */
+/**
+ * What a digest reports: counts, most severe or most frequent first, and the most severe incidents that are not
+ * resolved.
+ */
 export type Digest = {
   incidents: number;
   open: number;
@@ -73,25 +76,28 @@ export type Digest = {
   gravest: { incident: string; title: string; severity: Severity; state: IncidentState }[];
   /**
    * Incidents that it does not report yet, or not at their present version: `longestDelta` at most. One that became
-   * graver is left out: it has a message of its own to come, which this must not pass for.
+   * more severe is left out: it gets a message of its own, which the digest must not replace.
    */
   news: { incident: string; version: number; state: IncidentState; severity: Severity; generation: number }[];
   /** Those that page again since it reported them, without having become graver; gravest first, `longestPages` at most. */
   pages: { incident: string; title: string; severity: Severity; generation: number }[];
-  /** For how long it has not reported pages, ms; null before the first. */
+  /** Time since it last reported pages, ms; null before the first. */
   pagedAgoMs: number | null;
 };
 
 /** Bounds memory: a digest of more news is sent in several messages. */
 const longestDelta = 50_000;
 const longestPages = 1000;
-/** What became graver than the digest says has a message of its own. */
+/** SQL: the incident is not more severe than the digest reported; otherwise it gets a message of its own. */
 const isAsGrave = `(told_severity IS NULL
   OR array_position(ARRAY['critical', 'high', 'medium', 'low'], i.severity)
      >= array_position(ARRAY['critical', 'high', 'medium', 'low'], told_severity))`;
 const gravestFirst = `array_position(ARRAY['critical', 'high', 'medium', 'low'], i.severity)`;
 
-/** In one statement, so that all of it is true at one time. Postgres counts: an hour's storm does not fit in memory. */
+/**
+ * In one statement, so that all parts are of the same moment. Postgres counts, since an hour's storm does not fit in
+ * memory.
+ */
 export async function readDigest(db: Db, digest: number): Promise<Digest> {
   const { rows } = await db.pool.query<Digest>(
     `WITH folded AS MATERIALIZED (

@@ -5,7 +5,7 @@ import type { Db } from '@tripline/db/database';
 import type { MessagesTables } from '@tripline/db/tables/messages';
 import type { Selectable } from 'kysely';
 
-/** What one channel was told of one incident, or of the incidents of one digest, and what is under way: a row of `told`. */
+/** What one channel was sent of one incident, or of one digest's incidents, and what is being sent: a row of `told`. */
 export type Notification = {
   id: number;
   /** Null for a digest. */
@@ -19,12 +19,12 @@ export type Notification = {
   createdAt: Date;
   sentAt: Date | null;
   reference: Readonly<Record<string, string>> | undefined;
-  /** The digest that reports the incident, and how grave that called it. */
+  /** The digest that reports the incident, and the severity that it reported. */
   digest: number | null;
   digestSeverity: Severity | null;
   /** What was about to be sent. */
   intent: string | null;
-  /** Calls in a row that failed. */
+  /** Number of consecutive calls that failed. */
   failures: number;
   /** The incident's page generation reported last, and those of older alerts that are, or may be, open still. */
   generation: number;
@@ -33,8 +33,8 @@ export type Notification = {
 type NotificationRow = Selectable<MessagesTables['told']>;
 
 /**
- * A claim on a notification: whoever holds it may send. It runs out by itself, so that a crash blocks nobody for long.
- * `intended`: what was noted with it as about to be sent, and was not before.
+ * A claim on a notification: only its holder may send. It expires, so that a crash blocks nobody for long. `intended`:
+ * the intent that was noted together with the claim.
  */
 export type Claim = { notification: Notification; by: string; intended?: MessageKind };
 
@@ -77,9 +77,10 @@ function referenceOf({ channel, ts, dedup_key, reference }: NotificationRow): No
 }
 
 /**
- * Claims the notification of (incident, channel) for `forMs`, making its row where there is none. Undefined: somebody else has it,
- * and will look again when done. `first`: noted in a row that is made as what is about to be sent, which saves a
- * statement. Otherwise nothing is lost when a crash of Postgres forgets a claim, so its commit waits for no disk.
+ * Claims the notification of (incident, channel) for `forMs`, making its row where there is none. Undefined: another
+ * worker has it, and compares again when done. `first`: the intent to note where the row is new, which saves a
+ * statement. Without it, nothing is lost when a crash of Postgres loses the claim, so the commit does not wait for the
+ * disk.
  */
 export async function claimNotification(
   db: Db,
@@ -231,7 +232,7 @@ export async function recordFailure(db: Db, { notification }: Claim, reason: str
   );
 }
 
-/** Slack has the message no more: the next message posts the incident again. */
+/** The message no longer exists at Slack: the next message posts the incident again. */
 export async function forgetMessage(db: Db, claim: Claim): Promise<Claim> {
   const { rows } = await db.pool.query<NotificationRow>(
     `UPDATE told SET channel = NULL, ts = NULL, reference = NULL, version = 0, intent = NULL WHERE id = $1 RETURNING *`,
@@ -240,7 +241,9 @@ export async function forgetMessage(db: Db, claim: Claim): Promise<Claim> {
   return { notification: toNotification(rows[0]!), by: claim.by };
 }
 
-/** Gives a claim back. `afterMs`: it is due again then; otherwise it waits only if somebody asked meanwhile. */
+/**
+ * Releases a claim. `afterMs`: it is due again then; otherwise it stays queued only if a change was noted meanwhile.
+ */
 export async function releaseClaim(db: Db, { notification, by }: Claim, afterMs?: number): Promise<void> {
   await db.pool.query({
     name: 'notification-release',
@@ -252,7 +255,7 @@ export async function releaseClaim(db: Db, { notification, by }: Claim, afterMs?
   });
 }
 
-/** Queues again what was given up within a day: whoever starts the notifier anew may have mended what was wrong. */
+/** Queues again what was given up within the last day: a restart may come with the cause fixed. */
 export async function retryGivenUp(db: Db): Promise<void> {
   await db.pool.query(
     `UPDATE told SET version = 0, failure = NULL, due_at = now() FROM incidents i

@@ -6,12 +6,15 @@ export type Look = { lookedUntilMs: number | null; unfinished: { newestMs: numbe
 /** Proof that this round holds the webhook. */
 export type HookHold = { hook: string; holder: string };
 
-/** Somebody else took the webhook: leave it to them. */
+/** Another process holds the webhook now. */
 export class HookTakenError extends Error {
   readonly code = 'HOOK_TAKEN';
 }
 
-/** Takes a webhook that nobody holds at `nowMs`, until `untilMs`. Answers how far it was looked through, or null. */
+/**
+ * Leases a webhook that nobody holds at `nowMs`, until `untilMs`. Returns how far its list was read, or null where it
+ * is held.
+ */
 export async function takeHook(
   db: Db,
   { hook, holder }: HookHold,
@@ -33,14 +36,14 @@ export async function takeHook(
   };
 }
 
-/** Holds on for longer. @throws {HookTakenError} */
+/** Renews the lease. @throws {HookTakenError} */
 export async function keepHook(db: Db, { hook, holder }: HookHold, untilMs: number): Promise<void> {
   const { rowCount } = await db.pool.query('UPDATE hooks SET held_until = $3 WHERE hook = $1 AND holder = $2', [
     hook,
     holder,
     new Date(untilMs),
   ]);
-  if (rowCount !== 1) throw new HookTakenError(`another process looks after ${hook}`);
+  if (rowCount !== 1) throw new HookTakenError(`another process holds ${hook}`);
 }
 
 /** Ends a round: nobody begins the next one before `untilMs`. `failure` says why it failed, or null. */

@@ -19,8 +19,8 @@ export type AttemptedDelivery = {
 };
 
 /**
- * Keeps what a page says, and how far the look came, in one transaction. A delivery is missing only while no attempt of
- * it was answered 2xx, whichever page comes first. Answers how many were missing and are no longer.
+ * Records a page, and how far the look has come, in one transaction. A delivery is missing only while no attempt of it
+ * was answered 2xx, whichever page comes first. Returns how many were missing and are no longer.
  * @throws {HookTakenError}
  */
 export function recordAttempts(
@@ -43,7 +43,7 @@ export function recordAttempts(
         new Date(heldUntilMs),
       ],
     );
-    if (rowCount !== 1) throw new HookTakenError(`another process looks after ${hook}`);
+    if (rowCount !== 1) throw new HookTakenError(`another process holds ${hook}`);
     const made = seen.filter(({ madeMs }) => madeMs !== null).map(({ guid }) => guid);
     const { rows } = await client.query<{ count: number }>(
       `WITH made AS (
@@ -52,7 +52,7 @@ export function recordAttempts(
        SELECT count(*) AS count FROM made`,
       [hook, made],
     );
-    // Of what was made at the first attempt, nothing needs to be remembered; that is nearly all.
+    // Deliveries that succeeded at the first attempt, nearly all, need no row.
     const kept = seen.filter(({ madeMs, redelivered }) => madeMs === null || redelivered);
     await client.query(
       `INSERT INTO undelivered AS known
@@ -88,7 +88,7 @@ export async function findDue(
   return rows;
 }
 
-/** GitHub was, or is about to be, asked once more: not again before `dueMs`. Written before the request is sent. */
+/** Records a request for redelivery: not again before `dueMs`. Written before the request is sent. */
 export async function recordRequested(db: Db, hook: string, guid: string, dueMs: number): Promise<void> {
   await db.pool.query('UPDATE undelivered SET asked = asked + 1, due_at = $3 WHERE hook = $1 AND guid = $2', [
     hook,
@@ -97,7 +97,7 @@ export async function recordRequested(db: Db, hook: string, guid: string, dueMs:
   ]);
 }
 
-/** Forgets what GitHub has forgotten, and answers which of it was never made: it is lost. */
+/** Deletes what GitHub no longer lists, and returns which of it was never delivered: it is lost. */
 export async function forgetOld(
   db: Db,
   hook: string,
@@ -112,7 +112,7 @@ export async function forgetOld(
   return rows;
 }
 
-/** Events whose bodies say no time of what they tell: heard late, they would be taken for something of now. */
+/** Events whose bodies carry no time: received late, they would be dated by their receipt. */
 const timelessEvents = [
   'member',
   'membership',
@@ -126,9 +126,9 @@ const timelessEvents = [
 ];
 
 /**
- * Leaves for the log when the first attempt was at deliveries that arrived by a later one and are in the trail by now, each
- * once. To be called when a look has come to its end: until then an earlier attempt may stand on a page further down.
- * Answers how many.
+ * Adds to the outbox when each delivery that arrived by a later attempt, and is in the trail by now, was first
+ * attempted; each once. To be called when a look has ended: until then an earlier attempt may be on a page further
+ * down. Returns how many.
  */
 export function reportLate(db: Db, hook: string): Promise<number> {
   return inTransaction(db, async (client) => {

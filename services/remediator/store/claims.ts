@@ -6,7 +6,7 @@ import type { PoolClient } from 'pg';
 import { type Place, type Remediation, type Row, toRemediation } from './remediations.ts';
 import { recordOutcome, refusal, type StepHistory, settle } from './settle.ts';
 
-/** What the guard must know that only the database can tell, read under the lock that {@link claimRemediation} holds. */
+/** What the guard needs from the database, read under the lock that {@link claimRemediation} holds. */
 export type ClaimFacts = {
   retracted: boolean;
   /** A narrower rule supersedes it. */
@@ -18,12 +18,12 @@ export type ClaimFacts = {
   stopped: boolean;
   /** Steps of this action in this workspace, this one not counted. */
   load: {
-    /** Whose request was sent within the last hour, or is about to be. */
+    /** Steps whose request was sent within the last hour, or is about to be. */
     sent: number;
-    /** That were begun within the last hour. */
+    /** Steps begun within the last hour. */
     begun: number;
     /**
-     * That wait for a place and come before this one: the gravest first, where each hour of waiting counts for a rank. No
+     * Steps that wait for a place and come before this one: by severity, each hour of waiting counting as one level. No
      * more are counted than there are places.
      */
     ahead: number;
@@ -31,12 +31,12 @@ export type ClaimFacts = {
 };
 
 export type Claim =
-  /** It is ours for `leaseMs`, and stands as `acting`. */
+  /** The step is ours for `leaseMs`, in state `acting`. */
   | { kind: 'act'; attempt: Attempt }
   | { kind: 'refused'; refused: Remediation }
-  /** There is no place under the cap. `queued` when it was told of just now. */
+  /** There is no place under the cap. `queued`: it was queued just now, and people are notified. */
   | { kind: 'queued'; queued: Remediation | undefined }
-  /** Somebody else has it, for so long unless they extend it. */
+  /** Another worker has it, for `forMs` unless it extends the lease. */
   | { kind: 'busy'; forMs: number }
   /** It is to be tried again, but not yet. */
   | { kind: 'later'; afterMs: number; attempts: number }
@@ -48,11 +48,14 @@ export type Attempt = {
   nth: number;
   /** How long ago the first one began, in ms. */
   begunForMs: number;
-  /** A former one may have sent its request. */
+  /** A former attempt may have sent its request. */
   sentBefore: boolean;
 };
 
-/** How grave a waiting step is: an hour of waiting counts for a rank, so that nothing waits for ever behind what is graver. */
+/**
+ * The priority of a waiting step as SQL: severity, plus one level an hour of waiting, so that nothing waits for ever
+ * behind more severe ones.
+ */
 export const rank = (finding: string, queuedAt: string) =>
   `(array_position(ARRAY['low', 'medium', 'high', 'critical'], ${finding}.severity)
     + floor(extract(epoch FROM clock_timestamp() - ${queuedAt}) / 3600))`;
@@ -107,7 +110,7 @@ export async function claimRemediation(
     const load = await readLoad(client, remediation, options.maxPerHour);
     const { retracted, superseded, doubt, resolved, sent } = row;
     const stopped = stops[0]?.stopped ?? false;
-    // What may have been sent has its place already: it is seen through.
+    // A step whose request may have been sent has its place already, and is finished.
     const facts = {
       retracted,
       superseded,
@@ -142,7 +145,7 @@ const doubtOf = (finding: string) =>
 
 const isOpen = (state: RemediationState) => state === 'planned' || state === 'queued' || state === 'acting';
 
-/** Sent within the hour, or in the hands of a worker who may be about to send. */
+/** SQL: sent within the hour, or leased by a worker that may be about to send. */
 export const holdsPlace = `(r.sent_at > clock_timestamp() - interval '1 hour' OR r.leased_until > clock_timestamp())`;
 
 async function readLoad(
@@ -166,7 +169,7 @@ async function readLoad(
   return rows[0]!;
 }
 
-/** Lets a step wait for a place, and has people told of it and paged, once. */
+/** Queues a step for a place under the cap; people are notified and paged, once. */
 async function queue(
   client: PoolClient,
   { finding, ordinal, workspace, step }: Pick<Remediation, 'finding' | 'ordinal' | 'workspace' | 'step'>,
@@ -210,7 +213,7 @@ export async function passGate(db: Db, { finding, ordinal }: Place, attempt: Att
   return retracted ? 'withdrawn' : doubtful ? 'unproven' : 'taken';
 }
 
-/** Keeps a claimed step ours while its request is under way. */
+/** Renews the lease of a claimed step while its request is under way. */
 export async function extendLease(db: Db, { finding, ordinal }: Place, leaseMs: number): Promise<void> {
   await db.pool.query(
     `UPDATE remediations SET leased_until = clock_timestamp() + $3 * interval '1 millisecond'

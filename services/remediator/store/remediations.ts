@@ -30,8 +30,8 @@ export type Remediation = {
 export type PlannedStep = Pick<Remediation, 'ordinal' | 'code' | 'step' | 'mode' | 'request'>;
 
 /**
- * Writes a playbook down, once: a step that is there already stays as it is, unless it was refused only because the
- * finding was retracted or unproven, and the finding stands again, or is proven.
+ * Writes a playbook, once: an existing step stays as it is, unless it was refused only because the finding was
+ * retracted or unproven, and the finding stands again, or is proven now.
  */
 export async function planRemediations(
   db: Db,

@@ -6,8 +6,8 @@ import { type Place, type Remediation, type Row, toRemediation } from './remedia
 import { addRemediationEvent, type StepHistory } from './settle.ts';
 
 /**
- * Queues the playbooks of the steps that wait and for which there is a place: the gravest first, and among equals who waits longest.
- * The guard is asked again then. Answers how many steps.
+ * Queues the playbooks of waiting steps for which there is a place: the most severe first, then the longest waiting.
+ * The guard decides again then. Returns how many steps.
  */
 export async function resumeQueued(db: Db, options: { maxPerHour: number }): Promise<number> {
   const { rows } = await db.pool.query<{ finding: string }>(
@@ -30,7 +30,7 @@ export async function resumeQueued(db: Db, options: { maxPerHour: number }): Pro
 
 /**
  * Plans anew the steps of the last day that were refused only because the kill switch was thrown, and queues their
- * playbooks, which puts them to the guard again. Answers how many steps.
+ * playbooks, so that the guard decides again. Returns how many steps.
  */
 export async function resumeRefused(db: Db): Promise<number> {
   const { rows } = await db.pool.query<{ steps: number }>(
@@ -48,8 +48,8 @@ export async function resumeRefused(db: Db): Promise<number> {
 }
 
 /**
- * Gives a claimed step up for now, and queues its playbook for then; both or neither. With `history`, people are
- * told that it has not been done yet.
+ * Postpones a claimed step, and queues its playbook for then; both or neither. With `history`, people are notified that
+ * it has not been done yet.
  */
 export async function postponeRemediation(
   db: Db,

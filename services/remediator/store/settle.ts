@@ -9,7 +9,7 @@ import { addIncidentEvent, pageAnew } from '@tripline/incidents/incidents';
 import type { PoolClient } from 'pg';
 import { type Place, type Remediation, type Row, toRemediation } from './remediations.ts';
 
-/** Which incident's history a settled step belongs to, and the line that tells of it. A silenced finding has no incident. */
+/** Which incident's history a settled step belongs to, and its line there. A silenced finding has no incident. */
 export type StepHistory = { incident: string | null; line: (settled: Remediation) => Record<string, unknown> };
 
 export type Settled = {
@@ -33,8 +33,8 @@ export function refusal(
 }
 
 /**
- * Refuses a step that was claimed: what was learned between the claim and its request speaks against it. `check`: what
- * GitHub said, where it was asked and the thing was found alive after all.
+ * Refuses a claimed step for a reason that became known between the claim and its request. `check`: what GitHub said,
+ * where it was asked and the thing was found alive after all.
  */
 export function refuseClaimed(
   db: Db,
@@ -47,12 +47,15 @@ export function refuseClaimed(
   );
 }
 
-/** Records what came of a claimed step, in its incident's history too, and has people told. Undefined: another did so before. */
+/**
+ * Records what came of a claimed step, in its incident's history too, and notifies people. Undefined: another worker
+ * did so before.
+ */
 export function settleRemediation(db: Db, place: Place, settled: Settled, history: StepHistory) {
   return inTransaction(db, (client) => settle(client, place, { ...settled, verdict: 'act' }, history));
 }
 
-/** All that follows from a step's end in one transaction, so that no crash leaves a step that nobody hears of. */
+/** All that follows from a step's end, in one transaction, so that no crash leaves a step unreported. */
 export async function settle(
   client: PoolClient,
   { finding, ordinal }: Place,
@@ -83,7 +86,7 @@ export async function recordOutcome(client: PoolClient, step: Remediation, histo
   }
 }
 
-/** Refusals after which a person must do what was not done, and may not know of it. */
+/** Refusals after which a person must do what was not done, so they are paged. */
 const pagingVerdicts: readonly (GuardVerdict | null)[] = ['protected', 'not-configured'];
 
 /** Whether people who have acknowledged the incident must be paged anew: what they count on was not done. */
@@ -93,7 +96,7 @@ function pages({ mode, state, verdict, check }: Remediation): boolean {
   return state === 'refused' && pagingVerdicts.includes(verdict);
 }
 
-/** The state's own time makes the id: a step that is planned anew may end twice, and both are told. */
+/** The id includes the time of the state: a step that is planned again may end twice, and both ends are reported. */
 function outcomeOf(step: Remediation, line: Record<string, unknown>): OutgoingEvent {
   const { finding, ordinal, workspace, state, verdict, check, request } = step;
   const at = step.settledAt ?? step.dueAt ?? step.plannedAt;

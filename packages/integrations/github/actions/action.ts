@@ -21,22 +21,22 @@ export type Asked =
 
 /** One thing that can be done at GitHub about a finding. Each file beside this one is one. */
 export type Action<Step extends Intent = Intent> = {
-  /** Of the response catalogue (README.md of this integration); also in contracts/response.ts. */
+  /** Its code in the response catalogue (README.md of this integration and contracts/response.ts). */
   code: string;
-  /** Whether what it takes away can be given back as it was. */
+  /** Whether it can be undone completely. */
   reversible: boolean;
   /** How to give it back, or "irreversible" and what to do instead. */
   undo: (step: Step) => string;
   /** Whom and what it touches: the guard holds it against those whom nothing automatic may touch. */
   targets: (step: Step) => StepTargets;
-  /** What its token may do. */
+  /** The permissions of its token. */
   scope: (step: Step) => TokenScope;
   /** The request that a dry run shows, and that `act` sends first. */
   request: (step: Step) => GitHubRequest;
   /**
    * Asks GitHub, reading only, whether what the step is to end is so. Never throws: no answer is `unknown`. By the
-   * provider's own numbers, which are never given twice: a name may be chosen so that it reads otherwise in an event, with
-   * what looks like a credential blotted out, and what bears it would be spared.
+   * provider's ids, which are never reused: a name could be chosen to look like a credential, so that it is redacted in
+   * the event, and a lookup by name would then miss the target.
    */
   ask: (step: Step, context: Pick<ActionContext, 'client' | 'clock'>) => Promise<Asked>;
   /** Never throws: no answer is an outcome. Doing it twice is the same as doing it once. */
@@ -48,7 +48,7 @@ export type Action<Step extends Intent = Intent> = {
 export type ActionContext = {
   client: GitHubClient;
   clock: Clock;
-  /** Asked right before each request that changes something; rejects when the kill switch was thrown meanwhile. */
+  /** Called right before each request that changes something; rejects when the kill switch is on. */
   gate: () => Promise<void>;
 };
 
@@ -62,7 +62,7 @@ export async function change(request: GitHubRequest, context: ActionContext): Pr
   }
 }
 
-/** `act` of an action that is one request: what its answer means unless `special` knows better. */
+/** `act` of an action that is one request. The answer is classified by `outcomeOf`, unless `special` decides. */
 export async function changeOnce(
   request: GitHubRequest,
   context: ActionContext,
@@ -73,10 +73,10 @@ export async function changeOnce(
   return special(answer) ?? outcomeOf(answer, context.clock.nowMs());
 }
 
-/** Touches nothing of any kind: what the other parts of an action's `targets` are laid over. */
+/** Targets of no kind, as a base for an action's `targets`. */
 export const noTargets: StepTargets = { people: [], runners: [], repositories: [] };
 
-/** Runs a question after a fact, as {@link asked} does. */
+/** Runs a question for a value; errors are handled as by {@link asked}. */
 export async function known<Value>(clock: Clock, ask: () => Promise<Value>): Promise<Known<Value>> {
   let value: Value | undefined;
   const answer = await asked(clock, async () => {
@@ -86,7 +86,7 @@ export async function known<Value>(clock: Clock, ask: () => Promise<Value>): Pro
   return answer.result === 'unknown' ? answer : { result: 'known', value: value as Value };
 }
 
-/** Runs a question; that GitHub refused, failed or did not answer is an answer too, and never "it is not so". */
+/** Runs a question. GitHub refusing, failing or not answering becomes `unknown`, never `not-so`. */
 export async function asked(clock: Clock, ask: () => Promise<Asked>): Promise<Asked> {
   try {
     return await ask();
@@ -97,19 +97,19 @@ export async function asked(clock: Clock, ask: () => Promise<Asked>): Promise<As
   }
 }
 
-/** Any answer to a question but the one that was hoped for. */
+/** Turns an answer that does not decide the question into `unknown`. */
 export function askedInVain(answer: GitHubAnswer, clock: Clock): Asked {
   const outcome = outcomeOf(answer, clock.nowMs());
   return {
     result: 'unknown',
-    // An answer that is no error and cannot be read, or a listing that is not there: neither says anything of the thing.
+    // A successful answer that cannot be read, or a missing listing, says nothing about the target.
     reason: outcome.kind === 'done' ? 'unclear' : outcome.reason,
     detail: `GitHub answered ${answer.status}: ${messageOf(answer)}`.slice(0, 300),
     afterMs: outcome.kind === 'retry' ? outcome.afterMs : undefined,
   };
 }
 
-/** Asks after one thing by its own address: 404 is not so, 200 and 204 are for `read` to judge. */
+/** Asks for one thing at its own address: 404 is `not-so`; `read` decides on 200 and 204. */
 export async function askByAddress(
   { client, clock }: Pick<ActionContext, 'client' | 'clock'>,
   request: GitHubRequest,
@@ -124,7 +124,7 @@ export async function askByAddress(
   });
 }
 
-/** Asks after one thing that has no address of its own: the item of the listing that is `wanted`, for `read` to judge. */
+/** Asks for one thing that has no address of its own: `read` decides on the listing's item that is `wanted`. */
 export async function askByListing<T>(
   { client, clock }: Pick<ActionContext, 'client' | 'clock'>,
   request: GitHubRequest,
@@ -158,7 +158,7 @@ export function personOf(account: unknown): PersonRef | undefined {
   };
 }
 
-/** The number of an organisation, by the login that it bears today. Undefined when there is none. */
+/** The id of an organisation by its present login. Undefined when there is none. */
 export async function organizationId(client: GitHubClient, login: string): Promise<string | undefined> {
   const request = { route: 'GET /orgs/{org}', parameters: { org: login } };
   const answer = await client.send(request);
@@ -168,7 +168,7 @@ export async function organizationId(client: GitHubClient, login: string): Promi
   return id;
 }
 
-/** The login that an account bears today, by its number. Undefined when there is no such account any more. */
+/** An account's present login by its id. Undefined when the account no longer exists. */
 export async function loginOf(client: GitHubClient, id: string): Promise<string | undefined> {
   const request = { route: 'GET /user/{account_id}', parameters: { account_id: id } };
   const answer = await client.send(request);
@@ -178,7 +178,7 @@ export async function loginOf(client: GitHubClient, id: string): Promise<string 
   return person.login;
 }
 
-/** `people` with the numbers of those accounts of which only the login is known. Who has no account keeps none. */
+/** `people` with the ids of accounts of which only the login is known. A login without an account keeps no id. */
 export function identify(client: GitHubClient, people: readonly PersonRef[]): Promise<PersonRef[]> {
   return Promise.all(
     people.map(async (person) => {
@@ -193,13 +193,13 @@ export function identify(client: GitHubClient, people: readonly PersonRef[]): Pr
   );
 }
 
-/** Whether GitHub's account is the one that a step names: by number where both tell it, else by login. */
+/** Whether GitHub's account is the one that a step names: by id where both have one, else by login. */
 export function isPerson(account: PersonRef, named: PersonRef): boolean {
   if (account.id !== undefined && named.id !== undefined) return account.id === named.id;
   return account.login !== undefined && account.login.toLowerCase() === named.login?.toLowerCase();
 }
 
-/** Asks after one thing by its own address: 2xx is alive, 404 is dead. */
+/** Checks one thing at its own address: 2xx is alive, 404 is dead. */
 export async function checkByAddress(
   client: GitHubClient,
   request: GitHubRequest,
@@ -213,10 +213,10 @@ export async function checkByAddress(
   });
 }
 
-/** How many entries of a listing a check reads before it calls the answer unknown. */
+/** How many entries of a listing a check reads before its result is `unknown`. */
 export const listingLimit = 5000;
 
-/** Asks after one thing that has no address of its own by looking for it in its listing. */
+/** Checks one thing that has no address of its own, in its listing. */
 export async function checkByListing(
   client: GitHubClient,
   request: GitHubRequest,
@@ -235,7 +235,7 @@ export async function checkByListing(
   });
 }
 
-/** Runs a check; that GitHub refused or did not answer is its answer too. */
+/** Runs a check. GitHub refusing or not answering becomes `unknown`. */
 export async function checked(ask: () => Promise<Check>): Promise<Check> {
   try {
     return await ask();

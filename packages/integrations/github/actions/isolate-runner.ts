@@ -39,7 +39,7 @@ export const isolateRunner: Action<IsolateRunner> = {
       absent: 'there is no such runner',
       read({ status, busy }) {
         // GitHub removes no runner at work. Its job was cancelled in the step before and needs a moment to let go.
-        if (busy === true) return { result: 'unknown', reason: 'busy', detail: 'the runner is at work on a job' };
+        if (busy === true) return { result: 'unknown', reason: 'busy', detail: 'the runner is running a job' };
         return { result: 'so', detail: `the runner is registered and ${status ?? 'of unknown state'}` };
       },
     }),

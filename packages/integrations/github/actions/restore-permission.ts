@@ -14,7 +14,7 @@ import {
 } from './action.ts';
 import { directCollaborators, onGrant, scopeOfGrant, targetsOfGrant } from './grant.ts';
 
-/** What GitHub can set back by a call: a team's place beneath another is for a person. */
+/** What GitHub's API can restore: a team's parent must be changed by a person. */
 type RestorePermission = Exclude<IntentOf<'restore-permission'>, { grant: 'team' }>;
 
 /** GitHub's own permissions on a repository, the least first, by both of its words for each. */
@@ -30,8 +30,9 @@ function levelOf(permission: string): number | undefined {
 const wordOf = (permission: string) => levels[levelOf(permission) ?? -1]?.[0] ?? permission;
 
 /**
- * A6: gives back the permission that somebody had before it was raised, and leaves them with it: taking all of it away
- * would punish whom an attacker raised. It never raises: what is as low already, or cannot be compared, is left alone.
+ * A6: gives back the permission that somebody had before it was raised, and leaves them with it: removing all access
+ * would punish the person whose permission an attacker raised. It never raises one: a permission that is as low
+ * already, or cannot be compared, is left alone.
  */
 export const restorePermission: Action<RestorePermission> = {
   code: 'A6',
@@ -108,7 +109,7 @@ function lookedUp(step: RestorePermission, context: Pick<ActionContext, 'client'
           read(one) {
             const person = personOf(one);
             const asked = judge(step, one, person === undefined ? [] : [person]);
-            // Who was renamed since is found by number, and addressed by the present login.
+            // A renamed account is found by id, and addressed by its present login.
             return asked.result === 'so' ? { ...asked, now: { ...step, user: one.login } } : asked;
           },
         },
@@ -153,10 +154,10 @@ function exceeds(held: Held, former: string): boolean | undefined {
   const before = levelOf(former);
   const now = (name === undefined ? undefined : levelOf(name)) ?? highest(held.permissions);
   if (before !== undefined && now !== undefined) {
-    // A role of one's own allows more than the named one on which it is built.
+    // A custom role allows more than the named role on which it is built.
     return now > before || (now === before && name !== undefined && levelOf(name) === undefined);
   }
-  // Nothing allows more than admin, and every role of one's own less.
+  // Nothing allows more than admin, and every custom role allows less.
   return now === levels.length - 1 && before === undefined ? true : undefined;
 }
 
@@ -172,7 +173,7 @@ async function check(step: RestorePermission, { client }: Pick<ActionContext, 'c
   }
 }
 
-/** A check waits for nothing, so it may not know the time. */
+/** A check never waits for a rate limit, so it needs no clock. */
 const noClock: Clock = { nowMs: () => 0, pause: async () => {} };
 
 const isTeam = ({ id, slug }: Team, step: { team: string; teamId?: string | undefined }) =>

@@ -26,7 +26,7 @@ export const revokeFineGrainedPat: Action<RevokePat> = {
   reversible: false,
   undo: () => 'irreversible; its owner can ask for access with a new token',
   scope: (step) => ({ owner: step.organization, permissions: { organization_personal_access_tokens: 'write' } }),
-  // Whose token it is no feed tells; GitHub does when it is asked.
+  // No feed tells whose token it is; GitHub's API does.
   targets: () => noTargets,
   ask: (step, context) =>
     askByListing<TokenGrant>(context, listing(step), ({ token_id }) => String(token_id) === step.credentialId, {
@@ -49,7 +49,7 @@ export const revokeFineGrainedPat: Action<RevokePat> = {
     } catch (error) {
       if (error instanceof GitHubRefusedError) {
         const outcome = outcomeOf(error.answer, context.clock.nowMs());
-        // A listing that is not there was not allowed: it says nothing of the token.
+        // A listing that answers 404 was not allowed: it says nothing about the token.
         return outcome.kind === 'done' ? { kind: 'give-up', reason: 'forbidden', message: error.message } : outcome;
       }
       return outcomeOfError(error);

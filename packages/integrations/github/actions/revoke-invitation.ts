@@ -63,7 +63,7 @@ export const revokeInvitation: Action<RevokeInvitation> = {
       dead: 'the invitation is gone',
     });
     if (pending.result !== 'dead') return pending;
-    // An invitation that is gone may have been accepted: the person, not the paper, is what must not be there.
+    // An invitation that is gone may have been accepted: what matters is whether the person has access.
     if (step.user === undefined || !login.test(step.user)) {
       return {
         result: 'unknown',
