@@ -21,6 +21,35 @@ CREATE TABLE delivery_questions (
   CONSTRAINT delivery_questions_pkey PRIMARY KEY (workspace, event_id)
 );
 
+CREATE TABLE feed_polls (
+  feed text NOT NULL,
+  target text NOT NULL,
+  begun_at timestamp with time zone NOT NULL,
+  cursor text,
+  unfinished boolean NOT NULL DEFAULT false,
+  read_at timestamp with time zone,
+  whole_until timestamp with time zone,
+  holder uuid NOT NULL,
+  held_until timestamp with time zone NOT NULL,
+  failures integer NOT NULL DEFAULT 0,
+  failing_since timestamp with time zone,
+  failed_at timestamp with time zone,
+  failed_kind text,
+  failed_reason text,
+  lost_from timestamp with time zone,
+  lost_until timestamp with time zone,
+  lost_at timestamp with time zone,
+  CONSTRAINT failed_says_why CHECK ((((failures = 0) = (failing_since IS NULL)) AND ((failures = 0) = (failed_at IS NULL)) AND ((failures = 0) = (failed_kind IS NULL)) AND ((failures = 0) = (failed_reason IS NULL)))),
+  CONSTRAINT feed_polls_cursor_check CHECK (((cursor <> ''::text) AND (length(cursor) <= 8192))),
+  CONSTRAINT feed_polls_failed_kind_check CHECK ((failed_kind = ANY (ARRAY['retry'::text, 'rate-limited'::text, 'give-up'::text]))),
+  CONSTRAINT feed_polls_failed_reason_check CHECK ((failed_reason <> ''::text)),
+  CONSTRAINT feed_polls_failures_check CHECK ((failures >= 0)),
+  CONSTRAINT feed_polls_feed_check CHECK ((feed <> ''::text)),
+  CONSTRAINT feed_polls_target_check CHECK ((target <> ''::text)),
+  CONSTRAINT lost_is_whole CHECK ((((lost_at IS NULL) = (lost_from IS NULL)) AND ((lost_at IS NULL) = (lost_until IS NULL)))),
+  CONSTRAINT feed_polls_pkey PRIMARY KEY (feed, target)
+);
+
 CREATE TABLE findings (
   id text NOT NULL,
   incident text,

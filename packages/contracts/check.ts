@@ -22,6 +22,8 @@ export const criteria = {
   'kill switch': 'never: it is shown while it is thrown',
   import: 'the last one failed',
   redelivery: 'GitHub did not let the reconciler look, or it has never run',
+  'polled feed':
+    'a person must mend what it is asked with, nothing could be read for five minutes (for an hour where it asks for patience), nobody asks it, or it lost records within the last day',
   learning: 'never: it is shown until it ends',
   'granting workflows': 'never: it is shown where none is configured, since grants then page nobody',
   'webhook secret': 'never: one that is too short stops the start',

@@ -12,7 +12,7 @@ each check is one object a line: \`name\`, which begins as below; \`state\`, whi
 not be) or \`broken\`; \`detail\`, what was found; and \`remedy\`, what to do about it, or null.
 
 What the database knows (schema, rule, records, jobs, outbox, notifications, organization, deliveries, import,
-redelivery) is also reported by \`GET /readyz\` on the operations port, which answers 503 with what is broken, and on the screen of
+redelivery, polled feed) is also reported by \`GET /readyz\` on the operations port, which answers 503 with what is broken, and on the screen of
 \`tripline up\` as it starts. The public \`/readyz\` says only whether a process can do its work: ask that one for load balancers
 and readiness probes.
 

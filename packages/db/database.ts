@@ -9,6 +9,7 @@ import type { JobsTables } from './tables/jobs.ts';
 import type { LogTables } from './tables/log.ts';
 import type { MessagesTables } from './tables/messages.ts';
 import type { OutboxTables } from './tables/outbox.ts';
+import type { PollsTables } from './tables/polls.ts';
 import type { QueueTables } from './tables/queue.ts';
 import type { RedeliveryTables } from './tables/redelivery.ts';
 import type { RemediationsTables } from './tables/remediations.ts';
@@ -22,6 +23,7 @@ export type Tables = LogTables &
   RemediationsTables &
   RedeliveryTables &
   OutboxTables &
+  PollsTables &
   QueueTables &
   TrailTables;
 

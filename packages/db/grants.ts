@@ -33,9 +33,9 @@ const ofTables: Readonly<Record<string, Rights>> = {
   // Each tells on its operations port whether the schema is whole.
   schema_migrations: { reconciler: 'r', recorder: 'r', detector: 'r', notifier: 'r', remediator: 'r', cli: 'r' },
   // The embedded log. `SELECT … FOR UPDATE` takes the right to UPDATE.
-  log: { receiver: 'ra', recorder: 'r', detector: 'rad', cli: 'r' },
-  log_topics: { receiver: 'ra', recorder: 'r', detector: 'ra', cli: 'r' },
-  log_partitions: { receiver: 'raw', recorder: 'rl', detector: 'raw', cli: 'r' },
+  log: { receiver: 'ra', reconciler: 'ra', recorder: 'r', detector: 'rad', cli: 'r' },
+  log_topics: { receiver: 'ra', reconciler: 'r', recorder: 'r', detector: 'ra', cli: 'r' },
+  log_partitions: { receiver: 'raw', reconciler: 'rw', recorder: 'rl', detector: 'raw', cli: 'r' },
   log_consumers: { recorder: 'rawd', detector: 'rawd', cli: 'r' },
   log_leases: { recorder: 'rad', detector: 'rad', cli: 'r' },
   trail: { recorder: 'ra', reconciler: 'i', cli: 'r' },
@@ -68,6 +68,7 @@ const ofTables: Readonly<Record<string, Rights>> = {
   hooks: { reconciler: 'raw', cli: 'r' },
   hook_coverage: { reconciler: 'rawd', cli: 'r' },
   undelivered: { reconciler: 'rawd', cli: 'r' },
+  feed_polls: { reconciler: 'raw', cli: 'r' },
   delivery_questions: { reconciler: 'rawd', detector: 'ra', cli: 'r' },
   outbox: { detector: 'rawd', reconciler: 'a', notifier: 'a', remediator: 'a', cli: 'ra' },
   queue: { detector: 'raw', notifier: 'rawd', remediator: 'rawd', cli: 'raw' },

@@ -4,10 +4,12 @@ import type { Db } from '@tripline/db/database';
 import { MigrationError, readMissingMigrations } from '@tripline/db/migrate';
 import { readOutbox } from '@tripline/db/outbox';
 import { redactText } from '@tripline/runtime/redact';
+import { readPolls } from '@tripline/sources/polls';
 import { readDeliverySummaries, readUnknownOrganizations } from '@tripline/trail/delivery-summaries';
 import { readChannelTroubles } from './channel-troubles.ts';
 import { readHooks } from './hooks.ts';
 import { readImports } from './imports.ts';
+import { checkPolls } from './polls.ts';
 import { readReloadFaults } from './reload-faults.ts';
 import { readRuleFaults } from './rule-faults.ts';
 
@@ -33,7 +35,19 @@ export async function checkHealth(
   } = {},
 ): Promise<Check[]> {
   const found: Check[] = [];
-  for (const look of [schema, rules, reload, jobs, outbox, channels, organizations, deliveries, imports, redelivery]) {
+  for (const look of [
+    schema,
+    rules,
+    reload,
+    jobs,
+    outbox,
+    channels,
+    organizations,
+    deliveries,
+    imports,
+    redelivery,
+    polledFeeds,
+  ]) {
     try {
       found.push(...(await look(db, config)));
     } catch (error) {
@@ -202,6 +216,10 @@ async function redelivery(db: Db): Promise<Check[]> {
     return { name, state: 'ok', detail: `nothing is missing; ${until}` };
   });
 }
+
+/** Feeds that are asked, as far as the settings name any. */
+const polledFeeds = async (db: Db, config: Pick<Config, 'workspaces'>): Promise<Check[]> =>
+  checkPolls(db, await readPolls(config), Date.now());
 
 /** `2026-03-02 14:05:09` in UTC. */
 const moment = (time: string | Date) => new Date(time).toISOString().slice(0, 19).replace('T', ' ');

@@ -1,5 +1,6 @@
 import type { EnvironmentSetting } from '@tripline/runtime/setting';
 import type { z } from 'zod';
+import type { Polled } from './polled.ts';
 import type { Source } from './source.ts';
 
 /**
@@ -17,5 +18,18 @@ export type Feed = {
   /** The fields that it adds to each of `workspaces`. No two feeds add the same. */
   workspaceFields?: Readonly<Record<string, z.ZodType>>;
   environment: readonly EnvironmentSetting[];
-  load: () => Promise<Source>;
+  /** As it is posted; absent where nobody posts it. */
+  load?: () => Promise<Source>;
+  /** As it is asked; absent where it is only posted. */
+  loadPolled?: () => Promise<Polled>;
 };
+
+/** The feeds that are posted, loaded. */
+export async function loadPosted(feeds: readonly Feed[]): Promise<Source[]> {
+  return Promise.all(feeds.flatMap(({ load }) => (load === undefined ? [] : [load()])));
+}
+
+/** The feeds that are asked, loaded. */
+export async function loadPolled(feeds: readonly Feed[]): Promise<Polled[]> {
+  return Promise.all(feeds.flatMap((feed) => (feed.loadPolled === undefined ? [] : [feed.loadPolled()])));
+}

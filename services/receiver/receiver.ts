@@ -4,6 +4,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import { ConfigError } from '@tripline/runtime/load-settings';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
+import { loadPosted } from '@tripline/sources/feed';
 import { feeds as registered } from '@tripline/sources/registry';
 import type { Source } from '@tripline/sources/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
@@ -40,7 +41,7 @@ const rememberedDeliveries = 20_000;
  */
 export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   const { config, stream, logger, clock, metrics } = parts;
-  const sources: Source[] = await Promise.all(registered.map(({ load }) => load()));
+  const sources: Source[] = await loadPosted(registered);
   const feeds = sources.map((source): Feed => ({ source, secrets: source.secrets(config) }));
   for (const { faultOf } of sources) {
     const fault = faultOf?.(config);

@@ -7,6 +7,9 @@ import { ConfigError } from '@tripline/runtime/load-settings';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { serve } from '@tripline/runtime/serve';
+import { readPolls } from '@tripline/sources/polls';
+import { connectStream } from '@tripline/stream/open';
+import { createPoller } from './poller.ts';
 import { createReconciler } from './reconciler.ts';
 
 /** Runs the reconciler alone, until it is told to stop. Needs `database.url`. */
@@ -22,6 +25,14 @@ export async function main(config: Config): Promise<void> {
     const db = lifecycle.opened('database', open, (db) => db.close());
     const reconciler = createReconciler({ config, db, logger, clock: systemClock, metrics });
     lifecycle.opened('reconciler', reconciler, (reconciler) => reconciler.close());
+    const polls = await readPolls(config);
+    // Without a feed to ask it needs no log. Topics are the receiver's to make.
+    if (polls.length > 0) {
+      const parts = { config, db, logger, clock: systemClock };
+      const log = connectStream({ ...parts, clientId: 'tripline-reconciler' });
+      const stream = lifecycle.opened('log', log, (open) => open.close());
+      lifecycle.opened('poller', await createPoller({ ...parts, polls, stream, metrics }), (poller) => poller.close());
+    }
     const health = () => checkHealth(db, config, { skipsDenied: true });
     const served = await serve(config, { metrics, ready: reconciler.ready, health });
     lifecycle.opened('http', served, (open) => open.close());

@@ -11,6 +11,7 @@ import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import { checkHealth } from '@tripline/health/health';
 import { createNotifier } from '@tripline/notifier/notifier';
 import { createReceiver } from '@tripline/receiver/receiver';
+import { createPoller } from '@tripline/reconciler/poller';
 import { createReconciler } from '@tripline/reconciler/reconciler';
 import { createRecorder } from '@tripline/recorder/recorder';
 import { createRemediator } from '@tripline/remediator/remediator';
@@ -20,6 +21,7 @@ import { createLifecycle } from '@tripline/runtime/lifecycle';
 import { openLogFile } from '@tripline/runtime/log-file';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { serve } from '@tripline/runtime/serve';
+import { readPolls } from '@tripline/sources/polls';
 import { githubSecrets } from '@tripline/sources/secrets';
 import { openStream } from '@tripline/stream/open';
 import { showLive } from './live.ts';
@@ -96,7 +98,8 @@ export async function startStandalone(given: Config, screen: Screen, reloading?:
     const recorder = opened('recorder', await createRecorder({ ...parts, stream }));
     const receiver = opened('receiver', await createReceiver({ ...parts, stream }));
     const reconciler = opened('reconciler', createReconciler(parts));
-    const services = [receiver, reconciler, recorder, detector, notifier, remediator];
+    const poller = opened('poller', await createPoller({ ...parts, polls: await readPolls(config), stream }));
+    const services = [receiver, reconciler, poller, recorder, detector, notifier, remediator];
 
     const ready = async () => {
       for (const service of services) await service.ready();

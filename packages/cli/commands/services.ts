@@ -20,9 +20,9 @@ const services: readonly Service[] = [
   },
   {
     name: 'reconciler',
-    summary: 'Run the reconciler alone: have GitHub make again what it could not deliver',
+    summary: 'Run the reconciler alone: redelivery by GitHub, and feeds that are polled',
     details:
-      'Needs DATABASE_URL, and a GitHub App or github.hooks with github.hookToken; without them it does nothing.',
+      'Needs DATABASE_URL, and a GitHub App, github.hooks with github.hookToken or a feed to poll; without them it does nothing. Appends what it polls to the log of KAFKA_BROKERS where set.',
     load: async () => (await import('@tripline/reconciler/main')).main,
   },
   {

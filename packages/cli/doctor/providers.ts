@@ -4,17 +4,18 @@ import type { ChannelDefinition } from '@tripline/integrations/channel';
 import { channels } from '@tripline/integrations/channels';
 import type { Provider } from '@tripline/integrations/provider';
 import { providers } from '@tripline/integrations/providers';
+import { loadPolled, loadPosted } from '@tripline/sources/feed';
 import { feeds } from '@tripline/sources/registry';
 import { ask } from './check.ts';
 
 /** Whether deliveries can be proved, and whether those whom Tripline calls would take its calls: all registries. */
 export async function checkProviders(config: Config): Promise<Check[]> {
-  const sources = await Promise.all(feeds.map(({ load }) => load()));
+  const heard = [...(await loadPosted(feeds)), ...(await loadPolled(feeds))];
   const called: Provider[] = await Promise.all(providers.map(({ load }) => load()));
   const opened: ChannelDefinition[] = await Promise.all(channels.map(({ load }) => load()));
   const settings: Readonly<Record<string, unknown>> = config;
   const looks: Look[] = [
-    ...sources.flatMap(({ doctor }) => doctor(config)),
+    ...heard.flatMap(({ doctor }) => doctor(config)),
     ...called.flatMap(({ doctor }) => doctor(config)),
     ...opened.flatMap(({ name, doctor }) => doctor(settings[name])),
   ];
