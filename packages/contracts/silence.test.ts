@@ -16,7 +16,6 @@ const finding = {
     { kind: 'environment', id: 'preview-7' },
     { kind: 'runner', id: 'github:github.com:runner:12:build-1' },
     { kind: 'user', id: 'ada' },
-    { kind: 'user', id: 'bob' },
   ] as Entity[],
 };
 
@@ -34,7 +33,6 @@ describe('a silence', () => {
     [{ environment: 'production' }, false],
     [{ runner: 'github:github.com:runner:12:build-1' }, true],
     [{ actor: 'ada' }, true],
-    // Whom something was done to is not who did it.
     [{ actor: 'bob' }, false],
     [{ workspace: 'acme', actor: 'ada' }, true],
     [{ workspace: 'labs', actor: 'ada' }, false],
@@ -47,6 +45,15 @@ describe('a silence', () => {
     const also = (entity: Entity) => ({ ...finding, entities: [...finding.entities, entity] });
     expect(fitsScope({ environment: 'preview-*' }, also({ kind: 'environment', id: 'production' }))).toBe(false);
     expect(fitsScope({ repository: 'acme/app' }, also({ kind: 'run', id: 'acme/secrets#8' }))).toBe(false);
+  });
+
+  test('of one who acted lets pass what somebody else did beside them; whom something was granted to is not who did it', () => {
+    const also = (...more: Entity[]) => ({ ...finding, entities: [...finding.entities, ...more] });
+    const bob: Entity = { kind: 'user', id: 'bob' };
+    expect(fitsScope({ actor: 'ada' }, also(bob))).toBe(false);
+    const grant: Entity = { kind: 'grant', id: 'org-member:bob@acme' };
+    expect(fitsScope({ actor: 'ada' }, also(bob, grant))).toBe(true);
+    expect(fitsScope({ actor: 'bob' }, also(bob, grant))).toBe(false);
   });
 
   test('by what a finding does not name fits nothing', () => {

@@ -7,7 +7,8 @@ type SilenceMatcher = (typeof silenceMatchers)[number];
 /**
  * Which findings nobody is to hear of. Every matcher that is given must fit: by the whole text, or by its beginning where
  * it ends in `*`. `actor` is who acted, by login; `repository` is `owner/name`; `runner` is as findings name it, such as
- * `github:github.com:runner:12:build-1`. Of several repositories, runners or environments that a finding names, all must fit.
+ * `github:github.com:runner:12:build-1`. Of several people who acted, repositories, runners or environments that a finding
+ * names, all must fit.
  */
 export type SilenceScope = { [M in SilenceMatcher | 'workspace']?: string | undefined } & {
   /** Whether critical findings are silenced too. */
@@ -36,8 +37,7 @@ export function fitsScope(scope: SilenceScope, finding: Silenced): boolean {
   if (scope.subject !== undefined && !fits(scope.subject, finding.subject)) return false;
   const { entities } = finding;
   return (
-    // Whoever acted stands first: that somebody was granted something by a stranger is no matter of theirs.
-    allFit(scope.actor, idsOf(entities, 'user').slice(0, 1)) &&
+    allFit(scope.actor, actorsOf(entities)) &&
     allFit(scope.repository, repositoriesOf(entities)) &&
     allFit(scope.runner, idsOf(entities, 'runner')) &&
     allFit(scope.environment, idsOf(entities, 'environment'))
@@ -81,6 +81,15 @@ function allFit(matcher: string | undefined, names: readonly string[]): boolean 
 
 function idsOf(entities: readonly Entity[], kind: Entity['kind']): string[] {
   return entities.filter((entity) => entity.kind === kind).map(({ id }) => id);
+}
+
+/**
+ * Who acted: all people that a finding names, else whoever makes use of another's time would be silenced with them. Of a grant
+ * the first alone: that somebody was granted something by a stranger is no matter of theirs.
+ */
+function actorsOf(entities: readonly Entity[]): string[] {
+  const people = idsOf(entities, 'user');
+  return entities.some(({ kind }) => kind === 'grant') ? people.slice(0, 1) : people;
 }
 
 /** Runs and commits are named by their repository: `owner/name#run`, `owner/name@revision`. */

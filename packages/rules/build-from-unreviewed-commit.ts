@@ -20,7 +20,7 @@ import { type Attempt, type Build, buildOf, differsInBuilds, isPlainPull, type R
 import { commitKeyIn, entityOf, personOf, runKeyIn } from '@tripline/facts/things';
 import { z } from 'zod';
 import { targetOf } from './builders/seen.ts';
-import { shortSha } from './evidence.ts';
+import { namedOnce, shortSha } from './evidence.ts';
 
 const settings = z.strictObject({
   ...reviewHouse,
@@ -190,18 +190,20 @@ function found(build: Build, place: Place, verdict: review.ReviewVerdict, why: W
   const who = verdict.seen.findLast(({ by }) => by !== undefined)?.by ?? build.by;
   const isDynamic = attempt?.trigger === 'dynamic' || attempt?.path?.startsWith('dynamic/') === true;
   const what = attempt === undefined ? 'This' : `Run ${build.id} (attempt ${attempt.attempt})`;
+  const subject = `${repository}@${revision}`;
+  const environments = build.environments.map((name) => entityOf('environment', name));
   return {
-    subject: `${repository}@${revision}`,
+    subject,
     occasion: build.occasion,
     title: clip(`${build.name} ran on ${repository} at ${shortSha(revision)}, which nobody else reviewed`, 300),
     summary: `${shortSha(verdict.revision)} is not reviewed: ${verdict.why}. ${what} is ${why.what}${isDynamic ? ', by an automation of the provider’s own' : ''}.`,
     ...(isDynamic ? { severity: 'low' as const } : {}),
     because: [...build.lines(), ...verdict.seen, ...(why.seen ?? [])].map(review.becauseOf),
     entities: [
-      entityOf('commit', `${repository}@${revision}`, commitKeyIn(place.key, revision)),
+      entityOf('commit', subject, commitKeyIn(place.key, revision)),
       ...(attempt === undefined ? [] : [entityOf('run', `${repository}#${build.id}`, runKeyIn(place.key, build.id))]),
       entityOf('repository', repository, place.key),
-      ...build.environments.slice(0, 10).map((name) => entityOf('environment', name)),
+      ...namedOnce(environments, subject),
       ...(who === undefined ? [] : [personOf(who, place.key)]),
     ],
     response:

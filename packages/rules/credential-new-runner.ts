@@ -12,7 +12,7 @@ import { type Runner, runners, type Work } from '@tripline/facts/runners';
 import { runs } from '@tripline/facts/runs';
 import { entityOf } from '@tripline/facts/things';
 import { z } from 'zod';
-import { because, hasLogin } from './evidence.ts';
+import { because, hasLogin, namedOnce } from './evidence.ts';
 
 /** As many runs, credentials and runners a finding names, and as much work it tells: whoever sets off jobs chooses how much there is. */
 const mostNamed = 5;
@@ -167,8 +167,8 @@ function conclusionOf(subject: string, doubted: readonly Doubted[], context: Con
   const [{ key, runner, work, occasion, why }] = doubted as readonly [Doubted, ...Doubted[]];
   const some = doubted.slice(0, mostNamed);
   const isPool = subject !== key;
-  const given = [...new Set(doubted.flatMap(({ credentials }) => credentials))].slice(0, mostNamed);
-  const named = given.map(of.credentialInWords).join(', ');
+  const given = [...new Set(doubted.flatMap(({ credentials }) => credentials))];
+  const named = given.slice(0, mostNamed).map(of.credentialInWords).join(', ');
   const name = isPool ? `pool of runners such as ${nameOf(runner)}` : `runner ${nameOf(runner)}`;
   const isHosted = isOfHosted(key, runner, work, context);
   const registered = isPool ? [] : runner.registrations;
@@ -181,7 +181,7 @@ function conclusionOf(subject: string, doubted: readonly Doubted[], context: Con
       ...registered.map((one) => because(runners, key, one, `${one.by ?? 'Somebody'} registered ${name}`)),
       ...doubted.slice(0, mostEvidence).flatMap((one) => one.because),
     ],
-    entities: entitiesOf(isPool ? [subject] : [], some, given),
+    entities: namedOnce(entitiesOf(isPool ? [subject] : [], doubted, given), subject, mostNamed + 1),
     response: isHosted ? [] : some.flatMap(responseTo),
     remedy: [
       `Find out who registered ${name} and where it runs; if nobody answers for it, remove it from the runners of ${work.owner}.`,
@@ -196,13 +196,13 @@ const nameOf = ({ id, name }: Runner): string => (name === '' ? `number ${id}` :
 
 function entitiesOf(pool: readonly string[], doubted: readonly Doubted[], given: readonly string[]): Entity[] {
   const all = (kind: Entity['kind'], ids: readonly (string | undefined)[]): Entity[] =>
-    [...new Set(ids)].flatMap((id) => (id === undefined ? [] : [entityOf(kind, id)]));
+    ids.flatMap((id) => (id === undefined ? [] : [entityOf(kind, id)]));
   const environments = doubted.map(({ work }) => work.environment);
   const keys = doubted.map(({ key }) => key);
-  const inRuns = new Map(doubted.map(({ work: { run, runKey } }) => [runKey ?? run, { run, runKey }]));
+  const inRuns = doubted.slice(0, mostNamed).map(({ work }) => work);
   return [
     ...all('runner', [...pool, ...keys]),
-    ...[...inRuns.values()].flatMap(({ run, runKey }) => (run === undefined ? [] : [entityOf('run', run, runKey)])),
+    ...inRuns.flatMap(({ run, runKey }) => (run === undefined ? [] : [entityOf('run', run, runKey)])),
     ...[...all('credential', given), ...all('environment', environments)],
   ];
 }

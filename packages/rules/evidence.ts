@@ -1,7 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact, Observed } from '@tripline/contracts/fact';
-import { type Confidence, confidences, type Evidence } from '@tripline/contracts/finding';
+import { type Confidence, confidences, type Entity, type Evidence, isSameEntity } from '@tripline/contracts/finding';
 import type { Because } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 
@@ -29,6 +29,29 @@ export function inOrder(lines: readonly (Evidence | undefined)[]): Evidence[] {
   return [...once.values()].sort(
     (a, b) => Date.parse(a.time) - Date.parse(b.time) || (a.eventId < b.eventId ? -1 : a.eventId > b.eventId ? 1 : 0),
   );
+}
+
+/**
+ * Things that a finding names, each once and `most` of a kind; where there are more of a kind, one that says so: no exception
+ * or silence lists it, since those are for what they see, and how much there is others choose. `of`: the finding's subject.
+ */
+export function namedOnce(entities: readonly Entity[], of: string, most = 20): Entity[] {
+  const named: Entity[] = [];
+  const byKind = new Map<Entity['kind'], Entity[]>();
+  const others = new Map<Entity['kind'], Entity>();
+  for (const entity of entities) {
+    const { kind } = entity;
+    const alike = byKind.get(kind) ?? [];
+    byKind.set(kind, alike);
+    if (alike.some((one) => isSameEntity(one, entity))) continue;
+    if (alike.length >= most) {
+      others.set(kind, { kind, id: clip(`(others of ${of})`, 500) });
+      continue;
+    }
+    alike.push(entity);
+    named.push(entity);
+  }
+  return [...named, ...others.values()];
 }
 
 /** The lower of the two: what a rule concludes is never surer than the feed that told it. */

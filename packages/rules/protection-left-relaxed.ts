@@ -112,7 +112,6 @@ function concludeOne({ key, ref, moved, relaxation }: Relaxed, context: Context)
           ...told.slice(0, 20).map((move) => ({
             ...{ fact: refs, key: refKeyIn(key, ref.type, ref.name), seen: move },
             what: `${whoOf(move)} pushed ${shortSha(move.after)} to ${ref.name}`,
-            entities: move.by === undefined ? [] : [personOf(move.by, key)],
           })),
           ...back,
         ],
@@ -127,6 +126,7 @@ function concludeOne({ key, ref, moved, relaxation }: Relaxed, context: Context)
             `${repository}@refs/${ref.type === 'tag' ? 'tags' : 'heads'}/${ref.name}`,
             refKeyIn(key, ref.type, ref.name),
           ),
+          ...told.flatMap(({ by }) => (by === undefined ? [] : [personOf(by, key)])),
         ],
         remedy: [
           `Read what was pushed to ${ref.name} since ${change.time}, and revert it unless somebody answers for it.`,

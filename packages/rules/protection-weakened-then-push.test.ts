@@ -207,3 +207,30 @@ test('a ruleset of the default branch covers another while that is switched', ()
     `,
   );
 });
+
+test('what is told late may have it that it was relaxed earlier, and too early for the push', () => {
+  expectTimeline(
+    rule,
+    `
+    08:00  ada      creates ruleset main of acme/app (bypassed by nobody)
+    09:50  ada      changes ruleset main of acme/app (bypassed by bot)
+    10:10  ada      changes ruleset main of acme/app (bypassed by bot)
+    11:05  mallory  pushes c1 to acme/app main
+    `,
+  );
+});
+
+test('whoever pushes while an automation has it relaxed is named, however much the automation pushes', () => {
+  const pushes = Array.from({ length: 25 }, (_, nth) => `09:${10 + nth} bot pushes b${nth} to acme/app main`);
+  const text = [
+    '09:00 bot relaxes ruleset main of acme/app (enforcement active → disabled)',
+    ...pushes,
+    '09:50 mallory pushes evil to acme/app main',
+  ];
+  const played = playTimeline({
+    ...{ rules: [rule], events: eventsOf(text.join('\n')) },
+    untilMs: Date.parse('2026-03-12T00:00:00Z'),
+  });
+  const named = [...played.all, ...played.changes].flatMap(({ entities = [] }) => entities.map(({ id }) => id));
+  expect(named).toContain('mallory');
+});

@@ -6,6 +6,7 @@ import { isKnownReviewed, reviewFacts } from '@tripline/facts/review-reader';
 import { commitKeyIn, entityOf, refKeyIn, repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import type { Sight } from './builders/own-fact.ts';
+import { entitiesOf } from './builders/seen.ts';
 import { temporal } from './builders/temporal.ts';
 import { relaxationInWords } from './relaxation-words.ts';
 
@@ -79,9 +80,7 @@ function verdictOf(pushes: readonly Push[], relaxation: Relaxation, key: string,
   const severity = afterPushMs <= withinMs ? 'critical' : isTheirs || isLent ? 'high' : 'medium';
   const pushers = [...new Set(pushes.map(({ by }) => by.name))].slice(0, 5).join(', ');
   return {
-    subject: `${repository}@${ref}`,
-    occasion: change.eventId,
-    severity: severity as Severity,
+    ...{ subject: `${repository}@${ref}`, occasion: change.eventId, severity: severity as Severity },
     because: [relaxed, ...pushes.slice(0, 20), ...(isLent ? back : [])],
     title: `${pushers} pushed to ${ref} of ${repository} while its protection was relaxed`,
     summary:
@@ -90,6 +89,7 @@ function verdictOf(pushes: readonly Push[], relaxation: Relaxation, key: string,
     entities: [
       entityOf('commit', `${repository}@${revision}`, commitKeyIn(key, revision)),
       entityOf('ref', `${repository}@refs/${type === 'tag' ? 'tags' : 'heads'}/${ref}`, refKeyIn(key, type, ref)),
+      ...pushes.flatMap(entitiesOf),
     ],
     remedy: [
       `Read what was pushed to ${ref}, and revert it unless somebody answers for it.`,

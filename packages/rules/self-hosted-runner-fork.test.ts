@@ -1,5 +1,6 @@
-import { expectTimeline } from '@tripline/testing/timeline/in-words';
-import { at } from '@tripline/testing/timeline/play';
+import { exceptionOf } from '@tripline/contracts/exception';
+import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
+import { at, playTimeline } from '@tripline/testing/timeline/play';
 import { expect, test } from 'vitest';
 import { rule } from './self-hosted-runner-fork.ts';
 
@@ -33,6 +34,28 @@ test('many jobs of one attempt are one finding, another attempt is another', () 
     10:01  mallory  starts job build-1 of run 7 (on box-1)     ← FOUND acme/app#7
     `,
   );
+});
+
+test('an exception for some machines is none for one that the fork’s many jobs hide', () => {
+  const jobs = Array.from(
+    { length: 30 },
+    (_, nth) => `09:01:${10 + nth} mallory starts job j${nth} of run 7 (on ephemeral-${nth})`,
+  );
+  const text = ['09:00 mallory starts run 7 of ci in acme/app at c1 (trigger pull_request; of fork mallory)', ...jobs];
+  const exceptions = [
+    {
+      ...{ rules: [rule.id], when: { runner: ['github:github.com:runner:*'] } },
+      ...{ owner: 'ada', reason: 'made for one job', until: '2027-01-01T00:00:00Z' },
+    },
+  ];
+  const found = (lines: readonly string[]) =>
+    playTimeline({ rules: [rule], events: eventsOf(lines.join('\n')), untilMs: Date.parse('2026-03-12T00:00:00Z') });
+  const [finding] = found(text.slice(0, 10)).findings;
+  expect(exceptionOf(finding!, exceptions)).toBeDefined();
+  // Of more than a finding names nobody sees which they are.
+  const [crowded] = found(text).all;
+  const entities = [...crowded!.entities, ...found(text).changes.flatMap(({ entities: more = [] }) => more)];
+  expect(exceptionOf({ ...crowded!, entities }, exceptions)).toBeUndefined();
 });
 
 test('a fork’s change beside the base’s own workflow is medium', () => {

@@ -67,9 +67,7 @@ export const rule = conclusion({
           'What it left behind is in reach of the next job there, and the machine’s network in reach of it.',
         entities: [
           entityOf('run', runId, key),
-          ...jobs
-            .slice(0, 10)
-            .map(({ worker }) => entityOf('runner', keyBeside(key, runnerId(worker!.id ?? '', worker!.name)))),
+          ...jobs.map(({ worker }) => entityOf('runner', keyBeside(key, runnerId(worker!.id ?? '', worker!.name)))),
         ],
         response: responseTo(key, run, jobs),
         remedy: [

@@ -39,7 +39,9 @@ export function conclusionOf<Data>(concluded: Concluded<Data>, own: (sight: Sigh
     ...{ subject: clip(rest.subject, 500), title: clip(rest.title, 300), response, remedy },
     entities: withPeople(
       entities,
-      kept.map((basis) => basis.entities ?? []),
+      // Of all: whoever is left out would be covered by an exception for the others.
+      bases.map((basis) => basis.entities ?? []),
+      rest.subject,
     ),
     because: kept.map(becauseOf),
     ...(severity === undefined ? {} : { severity }),

@@ -1,10 +1,11 @@
 import type { AttributeName } from '@tripline/contracts/attributes';
 import type { EventType } from '@tripline/contracts/event';
-import { type Confidence, confidences, type Entity, type Evidence, isSameEntity } from '@tripline/contracts/finding';
+import { type Confidence, confidences, type Entity, type Evidence } from '@tripline/contracts/finding';
 import type { AnyRule, FindingDraft } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { inOwnOrder } from '@tripline/facts/bounds';
 import { z } from 'zod';
+import { namedOnce } from '../evidence.ts';
 import { entitiesOf, type Seen } from './seen.ts';
 
 /** What every builder asks for beside what it builds: the words of the catalogue. */
@@ -63,7 +64,6 @@ export function commonOfFacts<S extends Shape>(of: Meta, settings: S) {
 }
 
 const mostLines = 40;
-const mostEntities = 20;
 
 /** Evidence of each observation, once an event, in their own order: of too many the first and the last. */
 export function evidenceOf<T extends Seen>(because: readonly T[], tell: Tell<T>): Evidence[] {
@@ -77,14 +77,11 @@ export function lineOf({ eventId, eventType, time, url }: Seen, what: string): E
   return { eventId, eventType, time, what: clip(what, 500), ...(url === undefined ? {} : { url }) };
 }
 
-/** The verdict's own entities, then the people and repositories that it rests on, each once. */
-export function withPeople(entities: readonly Entity[], those: readonly (readonly Entity[])[]): Entity[] {
+/** The verdict's own entities, then the people and repositories that it rests on, each once. `of`: its subject. All of them: an exception or a silence for one is none for whoever makes use of their time. */
+export function withPeople(entities: readonly Entity[], those: readonly (readonly Entity[])[], of: string): Entity[] {
   const all = those.flat();
   const [people, places] = [all.filter(({ kind }) => kind === 'user'), all.filter(({ kind }) => kind !== 'user')];
-  const once: Entity[] = [];
-  for (const entity of [...entities, ...people, ...places])
-    if (!once.some((one) => isSameEntity(one, entity))) once.push(entity);
-  return once.slice(0, mostEntities);
+  return namedOnce([...entities, ...people, ...places], of);
 }
 
 /** The lowest of what it rests on, and at most `most`. */
@@ -104,7 +101,7 @@ export function draftOf<T extends Seen>(
     ...{ subject: clip(subject, 500), occasion, title: clip(title, 300), summary, response, remedy },
     confidence: sureness(because, verdict.confidence),
     evidence: evidenceOf(because, tell),
-    entities: withPeople(verdict.entities ?? [], because.map(entitiesOf)),
+    entities: withPeople(verdict.entities ?? [], because.map(entitiesOf), subject),
     decidedBy: { eventId: last.eventId, time: last.time },
     ...(severity === undefined ? {} : { severity }),
   } satisfies FindingDraft;
