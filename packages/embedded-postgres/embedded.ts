@@ -6,7 +6,6 @@ import {
   closeSync,
   existsSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -20,6 +19,7 @@ import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@tripline/runtime/logger';
+import { makeFolder } from '@tripline/runtime/make-folder';
 import { isAlive, isListed } from '@tripline/runtime/processes';
 import { askForLease, type Lease } from './lease.ts';
 import { EmbeddedPostgresError, findProgram, nobody, type RunProgram, type User } from './program.ts';
@@ -123,9 +123,9 @@ const pidFile = (place: Place) => join(place.cluster, 'postmaster.pid');
 /** Makes the folders, gives them to the user that Postgres will run as, and decides where the socket lies. */
 function preparePlace(wanted: string): Place {
   const parent = dirname(resolve(wanted));
-  mkdirSync(parent, { recursive: true });
+  makeFolder(parent);
   const dataDir = join(realpathSync(parent), resolve(wanted).slice(parent.length));
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeFolder(dataDir, 0o700);
   const user = userFor(dataDir);
   if (user) chownSync(dataDir, user.uid, user.gid);
   const socketDir = Buffer.byteLength(dataDir) <= socketDirLimitBytes ? dataDir : shortSocketDir(dataDir, user);
@@ -152,7 +152,7 @@ function userFor(dataDir: string): User | null {
 /** A folder of ours alone in /tmp, found again by every process through the data folder's path. */
 function shortSocketDir(dataDir: string, user: User | null): string {
   const dir = join('/tmp', `tripline-${createHash('sha256').update(dataDir).digest('hex').slice(0, 24)}`);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeFolder(dir, 0o700);
   if (user && lstatSync(dir).uid === 0) chownSync(dir, user.uid, user.gid);
   const found = lstatSync(dir);
   if (!found.isDirectory() || found.uid !== (user?.uid ?? process.getuid?.()) || (found.mode & 0o077) !== 0) {

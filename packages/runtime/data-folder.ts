@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 import { processBegan } from './processes.ts';
 
 /**
@@ -33,7 +34,7 @@ export function claimDataFolder(dataDir: string): {
   release: () => void;
 } {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(dataDir, 0o700);
     chmodSync(dataDir, 0o700);
   } catch (error) {
     throw new DataFolderInUseError(

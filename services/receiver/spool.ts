@@ -1,7 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
-import { copyFile, mkdir, open, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { copyFile, open, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '@tripline/runtime/logger';
+import { makeFolder } from '@tripline/runtime/make-folder';
 import type { NewRecord } from '@tripline/stream/stream';
 import { decodeFrames, encodeFrame } from './spool-frames.ts';
 import { lockFolder } from './spool-lock.ts';
@@ -39,7 +40,7 @@ export async function openSpool(options: {
   segmentBytes?: number;
 }): Promise<Spool> {
   const { dir, limitBytes, logger, segmentBytes = 8 * 1024 * 1024 } = options;
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  makeFolder(dir, 0o700);
   const unlock = await lockFolder(dir);
   const { segments, lastNumber } = await recover(dir, logger).catch(async (error: unknown) => {
     await unlock();
