@@ -129,6 +129,7 @@ describe('what the user can mend ends with status 1 and a sentence', () => {
     [['migrate'], {}, 'set DATABASE_URL'],
     [['detector'], {}, 'DATABASE_URL'],
     [['detector'], { DATABASE_URL: 'postgres://127.0.0.1:1/none' }, 'set TRIPLINE_INTERNAL_KEY'],
+    [['receiver'], { TRIPLINE_GITHUB_WEBHOOK_SECRET: 'canary-canary-canary' }, 'set DATABASE_URL or KAFKA_BROKERS'],
     [['recorder'], {}, 'DATABASE_URL'],
     [['notifier'], {}, 'DATABASE_URL'],
     [['remediator'], {}, 'DATABASE_URL'],
@@ -165,6 +166,14 @@ describe('doctor', () => {
     expect(fresh.checks).toContainEqual(expect.objectContaining({ name: 'Postgres', state: 'off' }));
   });
 
+  it.each([80, 60, 40])('fits a terminal of %i columns, and is whole where nobody reads it on one', async (columns) => {
+    const env = { TRIPLINE_OPERATIONS_PORT: '1' };
+    const { out } = await tripline(['doctor'], env, '', columns);
+    expect(out.split('\n').filter((line) => [...line].length > columns)).toEqual([]);
+    const words = (text: string) => text.split(/\s+/).join('');
+    expect(words(out)).toBe(words((await tripline(['doctor'], env)).out));
+  });
+
   it('calls settings that are wrong broken, each', async () => {
     const { status, checks: told } = await checks({ TRIPLINE_PORT: 'x', TRIPLINE_DRILLS: 'y' });
     expect(told).toMatchObject([
@@ -172,6 +181,22 @@ describe('doctor', () => {
       { name: 'settings', state: 'broken', detail: 'TRIPLINE_DRILLS must be true or false' },
     ]);
     expect(status).toBe(1);
+  });
+
+  it('names a file of rules that cannot be loaded, and what else is broken beside it', async () => {
+    const dataDir = join(folder, 'open-to-others');
+    mkdirSync(dataDir, { mode: 0o755 });
+    writeFileSync(join(folder, 'own.yaml'), 'rules: { files: [none.ts] }\n');
+    const env = { TRIPLINE_CONFIG: 'own.yaml', TRIPLINE_DATA: dataDir, TRIPLINE_OPERATIONS_PORT: '1' };
+    const broken = (await checks(env)).checks.filter(({ state }) => state === 'broken');
+    expect(broken).toMatchObject([
+      {
+        name: 'settings',
+        detail: expect.stringContaining('none.ts'),
+        remedy: expect.stringContaining('rules validate'),
+      },
+      { name: 'data folder' },
+    ]);
   });
 
   it('calls an embedded database that does not start broken, not absent', async () => {

@@ -49,8 +49,11 @@ export type RulesPart = {
    * where it is wrong, and then nothing changed.
    */
   take: (next: Config) => Promise<string | null>;
-  /** Told what each time came of it: null, or what is wrong. */
-  outcome: (fault: Error | null) => Promise<void>;
+  /**
+   * Told what each time came of it: null, or what is wrong, which it logs, so that nobody else says it. `isAsked`: somebody
+   * asked for it, rather than that a file changed.
+   */
+  outcome: (fault: Error | null, isAsked: boolean) => Promise<void>;
 };
 
 /**
@@ -91,12 +94,13 @@ export function createReloading(
       if (!isNothing) say(`settings were read anew: ${taken}${left}${asks}`);
     } catch (error) {
       fault = error as Error;
-      // Looked at again, and as wrong as before.
-      if (what === 'all' || former?.message !== fault.message)
+      if (part === undefined)
         say(`settings were read anew and are wrong, so those in force stay: ${sentenceFor(error)}`);
     }
     former = fault;
-    await part?.outcome(fault).catch((error) => say(`what came of it could not be kept: ${sentenceFor(error)}`));
+    await part
+      ?.outcome(fault, what === 'all')
+      .catch((error) => say(`what came of it could not be kept: ${sentenceFor(error)}`));
   }
   return {
     reload(what) {

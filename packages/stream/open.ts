@@ -1,5 +1,6 @@
 import type { Db } from '@tripline/db/database';
 import type { Clock } from '@tripline/runtime/clock';
+import { ConfigError } from '@tripline/runtime/load-settings';
 import type { Logger } from '@tripline/runtime/logger';
 import type { KafkaSettings } from './kafka/settings.ts';
 import { createKafkaStream } from './kafka/stream.ts';
@@ -41,7 +42,7 @@ export function topicsOf({ kafka, retentionDays }: LogSettings): TopicSpec[] {
 export function connectStream({ config, clientId = 'tripline', db, logger, clock }: OpenStreamParts): Stream {
   const { brokers, replicationFactor, clockSkewMs, ...security } = config.kafka;
   if (brokers) return createKafkaStream({ brokers, replicationFactor, clockSkewMs, security, clientId, logger, clock });
-  if (db === null) throw new Error('the log lies in Postgres or in Kafka: set DATABASE_URL or KAFKA_BROKERS');
+  if (db === null) throw new ConfigError('the log lies in Postgres or in Kafka: set DATABASE_URL or KAFKA_BROKERS');
   return createEmbeddedStream({ db, logger, clock });
 }
 

@@ -122,8 +122,12 @@ test('what is wrong leaves all of the former in force, and is told until it is m
   await by.look();
   expect(by.used).toEqual([]);
   expect(by.config.silences).toEqual([]);
-  expect(by.said.at(-1)).toMatch(/those in force stay: rules.files: rules\/one.mjs cannot be loaded: no rule today/);
-  expect(by.logged.join()).toContain('rules/one.mjs cannot be loaded');
+  // Once: the log of a service stands beside what it says, and under `up` it is shown on the same terminal.
+  expect(by.said).toEqual([]);
+  const wrong = /those in force stay until .*: rules.files: rules\/one.mjs cannot be loaded: no rule today/;
+  expect(by.logged).toEqual([expect.stringMatching(wrong)]);
+  await by.hangUp();
+  expect(by.logged).toHaveLength(2);
   expect(await by.successful()).toBe(0);
   expect(await by.broken()).toMatchObject([{ state: 'broken', detail: expect.stringContaining('one.mjs') }]);
   // The import that it misses comes.
@@ -156,7 +160,7 @@ test.each([
   const by = await reloading();
   write('tripline.yaml', text);
   await by.look();
-  expect(by.said.at(-1)).toContain(why);
+  expect([by.said, by.logged]).toEqual([[], [expect.stringContaining(why)]]);
   expect([by.used, by.config.rules.files]).toEqual([[], ['rules']]);
   settings({ learningDays: 3 });
   await by.hangUp();

@@ -53,7 +53,7 @@ export function startReloading(parts: {
       logger.info({ ruleSet: set.version, former, rules: set.rules.length }, 'rules were loaded anew and are in force');
       return `rules of version ${set.version}`;
     },
-    async outcome(error) {
+    async outcome(error, isAsked) {
       measures.successful.set(error === null ? 1 : 0);
       if (error === null) {
         measures.lastSuccess.set(clock.nowMs() / 1000);
@@ -63,11 +63,11 @@ export function startReloading(parts: {
       }
       const { message } = error;
       const files = error instanceof RuleSetError ? error.files.map(({ path }) => path) : [];
-      const isNews = fault?.reason !== message;
+      const isNews = isAsked || fault?.reason !== message;
       fault = { reason: message, files, toldMs: clock.nowMs() };
       logger[isNews ? 'error' : 'debug'](
         { ruleSet: current.version, reason: message },
-        `reload failed; the rules and settings in force stay until it is mended: ${message}`,
+        `settings were read anew and are wrong, so those in force stay until they are mended: ${message}`,
       );
       await noteReloadFault(db, self, message);
     },

@@ -10,7 +10,7 @@ import { checkLocal } from '../doctor/local.ts';
 import { checkLog } from '../doctor/log.ts';
 import { checkProviders } from '../doctor/providers.ts';
 import { sentenceFor } from '../errors.ts';
-import { styled } from '../show.ts';
+import { styled, widthOf, wrapped } from '../show.ts';
 import { withStore } from '../store.ts';
 
 const options = {
@@ -37,21 +37,21 @@ export const doctor: Command = {
 
 async function checkAll(io: Io): Promise<Check[]> {
   let config: Config;
-  let configured: readonly ConfiguredRule[];
   try {
     config = loadConfig(io.env, io.cwd);
+  } catch (error) {
+    return brokenSettings(error, 'mend it; every setting is named in SETTINGS.md');
+  }
+  let configured: readonly ConfiguredRule[] | null = null;
+  let faults: Check[] = [];
+  try {
     const { loadRules } = await import('@tripline/detector/load-rules');
     configured = await loadRules(config);
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.message.split('\n').map((detail) => ({
-      name: 'settings',
-      state: 'broken',
-      detail,
-      remedy: 'mend it; every setting is named in SETTINGS.md',
-    }));
+    // What else is broken is to be seen as well: a bad rule may be the least of it.
+    faults = brokenSettings(error, 'mend it: `npx tripline rules validate` says whether a detector would take it');
   }
-  const rules = configured.map(({ rule }) => rule);
+  const rules = configured?.map(({ rule }) => rule) ?? null;
   const stored = async (): Promise<Check[]> => {
     try {
       return await withStore(config, async (db) => [
@@ -67,15 +67,30 @@ async function checkAll(io: Io): Promise<Check[]> {
       return [{ name: 'Postgres', state: 'broken', detail, remedy }];
     }
   };
-  return (await Promise.all([checkLocal(config), checkGranting(configured), stored(), checkProviders(config)])).flat();
+  const granting = configured === null ? [] : checkGranting(configured);
+  return [...faults, ...(await Promise.all([checkLocal(config), granting, stored(), checkProviders(config)])).flat()];
+}
+
+/** @throws `error`, where no setting is to blame. */
+function brokenSettings(error: unknown, remedy: string): Check[] {
+  if (!(error instanceof ConfigError)) throw error;
+  return error.message.split('\n').map((detail) => ({ name: 'settings', state: 'broken', detail, remedy }));
 }
 
 const toJson = ({ name, state, detail, remedy }: Check) => ({ name, state, detail, remedy: remedy ?? null });
 
 const marks = { ok: ['green', '✓'], off: ['dim', '–'], broken: ['red', '✗'] } as const;
 
+/** Text in a column narrower than this, in characters, is no longer read with ease. */
+const readableWidth = 40;
+
 function line({ name, state, detail, remedy }: Check, width: number, io: Io): string {
   const [style, mark] = marks[state];
-  const advice = remedy ? `\n${' '.repeat(width + 4)}→ ${plain(remedy)}` : '';
-  return `${styled(io, style, mark)} ${plain(name).padEnd(width)}  ${plain(detail)}${advice}\n`;
+  // On a narrow terminal what was found stands below its name.
+  const isBeside = io.columns === undefined || widthOf(io) - width - 4 >= readableWidth;
+  const indent = isBeside ? width + 4 : 4;
+  const begin = `\n${' '.repeat(indent)}`;
+  const advice = remedy ? `${begin}→ ${wrapped(io, plain(remedy), indent + 2)}` : '';
+  const title = `${styled(io, style, mark)} ${isBeside ? `${plain(name).padEnd(width)}  ` : `${plain(name)}${begin}`}`;
+  return `${title}${wrapped(io, plain(detail), indent)}${advice}\n`;
 }

@@ -16,7 +16,11 @@ const options = {
 export const killSwitch: Command = {
   name: 'kill-switch',
   summary: 'Stop every automatic action at once, let them go on, or say which',
-  usage: ['kill-switch on [--reason <text>]', 'kill-switch off [--reason <text>] [--resume]', 'kill-switch [status]'],
+  usage: [
+    'kill-switch on [--reason <text>]',
+    'kill-switch off [--reason <text>] [--resume]',
+    'kill-switch [status] [--json]',
+  ],
   details:
     'Read right before each request to a provider, so it works without a deploy or a restart. Findings go on. What was ' +
     'refused while it was on stays refused, unless it is resumed when it is lifted.',

@@ -14,7 +14,7 @@ const skewLimitMs = 2000;
 const dayMs = 86_400_000;
 
 /** Postgres itself, and what only it knows: what is broken, the kill switch, what is still being learned. */
-export async function checkDatabase(db: Db, config: Config, rules: readonly AnyRule[]): Promise<Check[]> {
+export async function checkDatabase(db: Db, config: Config, rules: readonly AnyRule[] | null): Promise<Check[]> {
   const server = await ask('Postgres', 'check DATABASE_URL and that the server runs', () => checkServer(db));
   if (server.state === 'broken') return [server];
   const remedy = 'run `npx tripline migrate`';
@@ -25,7 +25,7 @@ export async function checkDatabase(db: Db, config: Config, rules: readonly AnyR
     ...health,
     ...absent(health, config),
     await ask('kill switch', remedy, () => killSwitch(db)),
-    ...(await learning(db, config, rules)),
+    ...(rules === null ? [] : await learning(db, config, rules)),
   ];
 }
 
