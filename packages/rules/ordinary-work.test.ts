@@ -32,6 +32,17 @@ describe('no rule says anything of', () => {
     expect(foundIn(text, { 'release-tag-moved': { floating: ['v1'] } })).toEqual([]);
   });
 
+  test('a release of a repository of many packages, a tag each', () => {
+    const tags = times(5, (nth) =>
+      times(
+        60,
+        (of) =>
+          `day ${nth + 1} 09:${String(of).padStart(2, '0')} release-bot tags c${nth} of acme/app as p${of}@1.${nth}.0`,
+      ),
+    );
+    expect(foundIn(tags.flat().join('\n'))).toEqual([]);
+  });
+
   test('a branch that is merged into another again and again', () => {
     const merges = times(12, (nth) => [
       `day ${nth + 1} 09:00 ada opens #${nth + 1} in acme/app from develop at c${nth}`,

@@ -26,7 +26,7 @@ export function fromFacts<Data, S extends Shape>(
       keepMs: number;
       /** Shared facts that it reads or watches. */
       uses?: readonly AnyFact[];
-      /** Keys under which an event is kept, of which only `key` is concluded. */
+      /** Keys under which an event is kept too, the latest of them, of which only `key` is concluded. */
       alsoUnder?: Sightings<Data>['key'];
       conclude: (sights: readonly Sight<Data>[], around: Around<Data, SettingsOf<S>>) => readonly Concluded<Data>[];
     },
@@ -34,7 +34,9 @@ export function fromFacts<Data, S extends Shape>(
   const { key, alsoUnder, tell, conclude, keepMs, uses = [] } = of;
   const own = ownFact({ ...of, keepMs, keyOf: key });
   const others =
-    alsoUnder === undefined ? undefined : ownFact({ ...of, id: `${of.id}-beside`, keepMs, keyOf: alsoUnder });
+    alsoUnder === undefined
+      ? undefined
+      : ownFact({ ...of, id: `${of.id}-beside`, keepMs, keyOf: alsoUnder, rolls: true });
   const facts: AnyFact[] = others === undefined ? [own] : [own, others];
   const basis = basisOf(own, tell);
   return defineRule<unknown, SettingsOf<S>>({

@@ -28,12 +28,14 @@ export type Sightings<Data> = Reading & {
   /** How many of a kind are kept under a key: of one author, and in all; 20 and 60 unless told otherwise. */
   bounds?: Readonly<Record<string, { perAuthor: number; most: number }>>;
 };
+/** Only the latest matter, so that to let go of others is no flood. */
+type Rolling = { rolls?: true };
 
 const usual = { perAuthor: 20, most: 60 };
 
 /** A fact that one rule keeps for itself: its observations under a key, each kind bounded by author. */
 export function ownFact<Data>(
-  of: { id: string; keepMs: number; keyOf: (event: LoggedEvent) => string | undefined } & Sightings<Data>,
+  of: { id: string; keepMs: number; keyOf: (event: LoggedEvent) => string | undefined } & Sightings<Data> & Rolling,
 ): Fact<SightsByKind<Data>> {
   const { id, keepMs, keyOf, on, where, observe, bounds } = of;
   const oneOf = new Set<unknown>(where?.oneOf);
@@ -53,7 +55,8 @@ export function ownFact<Data>(
       const { kind, data } = observe(event)!;
       const before = known?.kinds[kind] ?? [];
       const { perAuthor, most } = bounds?.[kind] ?? usual;
-      const bound = { kind, authorOf: ({ by }: Stored<Data>) => by.id, mostPerAuthor: perAuthor, most };
+      const rolls = of.rolls ? ({ rolls: 'all' } as const) : {};
+      const bound = { kind, authorOf: ({ by }: Stored<Data>) => by.id, mostPerAuthor: perAuthor, most, ...rolls };
       const after = keepBounded(before, { ...seenBy(event), data, heardMs: at.nowMs }, bound, at);
       return after === before ? known : { kinds: { ...known?.kinds, [kind]: after } };
     },
