@@ -2,7 +2,7 @@ import { createLogger } from '@tripline/runtime/logger';
 import { type FreshDatabase, freshDatabase } from '@tripline/testing/postgres/postgres';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { addToQueue, adoptFormerJobs, type Claimant, claimDue, finish, giveBack } from './queue.ts';
+import { addToQueue, adoptFormerJobs, type Claimant, claimDue, extendClaims, finish, giveBack } from './queue.ts';
 import { workQueue } from './work-queue.ts';
 
 let database: FreshDatabase;
@@ -120,6 +120,38 @@ test('a worker does all that is queued, as many at once as it may, and is rung b
   expect([...done].sort()).toEqual(items);
   expect(most).toBeLessThanOrEqual(3);
   expect(await rows()).toEqual([]);
+});
+
+test('a worker whose own claims ran out begins nothing a second time that it has in hand', async () => {
+  const { db } = database;
+  const over = Promise.withResolvers<void>();
+  const begun: string[] = [];
+  const worker = await workQueue({
+    ...{ db, logger, purpose: 'notify', concurrency: 3 },
+    async handle(item) {
+      begun.push(item);
+      if (item === 'a') await over.promise;
+    },
+  });
+  await add('a');
+  await expect.poll(() => begun, until).toEqual(['a']);
+  // As after a standstill of Postgres, in which nothing could be extended.
+  await db.pool.query('UPDATE queue SET due_at = clock_timestamp()');
+  await add('b');
+  await expect.poll(() => begun.includes('b'), until).toBe(true);
+  expect(begun).toEqual(['a', 'b']);
+  over.resolve();
+  await worker.stop();
+  expect(await rows()).toEqual([]);
+});
+
+test('a thing whose end could not be noted is due again when its claim runs out, however busy its worker is', async () => {
+  const { pool } = database.db;
+  await add('a');
+  await add('b');
+  expect(await claim(claimant('1', 0))).toEqual(['a', 'b']);
+  await extendClaims(pool, claimant('1'), ['b']);
+  expect(await claim(claimant('2'))).toEqual(['a']);
 });
 
 test('what fails is tried again, what it said stands in the table without a secret, and stop waits for what is in hand', async () => {

@@ -47,30 +47,42 @@ export type Claimant = { purpose: Purpose; by: string; forMs: number };
 /** A claimed thing; `failures`: attempts in a row that failed so far. */
 export type Claimed = { item: string; failures: number };
 
-/** Claims what is due, at most `limit`, what has waited longest first. */
-export async function claimDue(pool: Pool, { purpose, by, forMs }: Claimant, limit: number): Promise<Claimed[]> {
+/**
+ * Claims what is due, at most `limit`, what has waited longest first.
+ * @param inHand what the worker is at already, whose claims may have run out.
+ */
+export async function claimDue(
+  pool: Pool,
+  { purpose, by, forMs }: Claimant,
+  limit: number,
+  inHand: readonly string[] = [],
+): Promise<Claimed[]> {
   const { rows } = await pool.query<Claimed>({
     name: 'queue-claim',
     text: `WITH due AS MATERIALIZED (
-        SELECT item, due_at FROM queue WHERE purpose = $1 AND due_at <= clock_timestamp()
+        SELECT item, due_at FROM queue WHERE purpose = $1 AND due_at <= clock_timestamp() AND item <> ALL ($5)
         ORDER BY due_at, item LIMIT $4 FOR UPDATE SKIP LOCKED
       ), claimed AS (
         UPDATE queue q SET claimed_by = $2::uuid, due_at = clock_timestamp() + $3 * interval '1 ms', again_at = NULL
         FROM due WHERE q.purpose = $1 AND q.item = due.item
         RETURNING q.item, q.failures, due.due_at AS since, ${withoutDisk}
       ) SELECT item, failures FROM claimed ORDER BY since, item`,
-    values: [purpose, by, forMs, limit],
+    values: [purpose, by, forMs, limit, inHand],
   });
   return rows;
 }
 
-/** Keeps all that a worker has claimed its own for another while. */
-export async function extendClaims(pool: Pool, { purpose, by, forMs }: Claimant): Promise<void> {
+/** Keeps what a worker has in hand its own for another while: nothing else, since of that the end could not be noted. */
+export async function extendClaims(
+  pool: Pool,
+  { purpose, by, forMs }: Claimant,
+  inHand: readonly string[],
+): Promise<void> {
   await pool.query({
     name: 'queue-extend',
-    text: `UPDATE queue SET due_at = clock_timestamp() + $3 * interval '1 ms' WHERE purpose = $1 AND claimed_by = $2
+    text: `UPDATE queue SET due_at = clock_timestamp() + $3 * interval '1 ms' WHERE purpose = $1 AND claimed_by = $2 AND item = ANY ($4)
       RETURNING ${withoutDisk}`,
-    values: [purpose, by, forMs],
+    values: [purpose, by, forMs, inHand],
   });
 }
 

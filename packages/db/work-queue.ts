@@ -70,7 +70,7 @@ export async function workQueue(parts: {
   }, adoptEveryMs);
   const extending = setInterval(() => {
     if (working.inHand.size === 0) return;
-    extendClaims(parts.db.pool, working.claimant).catch((error) =>
+    extendClaims(parts.db.pool, working.claimant, [...working.inHand.keys()]).catch((error) =>
       parts.logger.warn({ err: error }, 'extending claims on queued work failed'),
     );
   }, extendEveryMs);
@@ -142,7 +142,7 @@ async function takeDue(working: Working): Promise<void> {
     return;
   }
   try {
-    const claimed = await claimDue(db.pool, claimant, room);
+    const claimed = await claimDue(db.pool, claimant, room, [...inHand.keys()]);
     working.mayWait = claimed.length === room;
     for (const { item, failures } of claimed) inHand.set(item, attempt(working, item, failures));
     recovered(working);
