@@ -1,5 +1,6 @@
 import type { AnyRule } from '@tripline/contracts/rule';
 import { rule as stateFlooded } from '@tripline/engine/state-flooded';
+import { rules as auditActions } from './audit-actions.ts';
 import { rule as breakGlassOpened } from './break-glass-opened.ts';
 import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { rule as credentialNewHostedClass } from './credential-new-hosted-class.ts';
@@ -30,4 +31,5 @@ export const rules: readonly AnyRule[] = [
   protectionLeftRelaxed,
   credentialNewHostedClass,
   stateFlooded,
+  ...auditActions,
 ];

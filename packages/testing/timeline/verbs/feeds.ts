@@ -16,6 +16,20 @@ export const feeds = [
       repository.owner.login,
     );
   }),
+  /** A record of the audit log that nothing else tells: `does org.x in acme`, of an organisation or of `owner/repository`. */
+  verb('does {action} in {place}', (said, stage) => {
+    const place = said.the('place');
+    const repository = place.includes('/') ? stage.repository(place) : undefined;
+    stage.feed(
+      'dev.cdeventsx.tripline-audit.recorded',
+      {
+        ...personOf(stage.user(said.who)),
+        ...(repository === undefined ? { 'vcs.owner.name': place } : namesOf(repository)),
+        'tripline.audit.action': said.the('action'),
+      },
+      repository === undefined ? place : repository.owner.login,
+    );
+  }),
   /** Option: `in group <id>`. */
   verb('registers runner {runner} in {organization}', (said, stage) => {
     const group = said.option('in group');
