@@ -1,6 +1,6 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 
-/** What a command sees of the world, so that tests can give it another. */
+/** Environment, output and terminal of a command, so that tests can replace them. */
 export type Io = {
   /** Writes text to stdout or stderr; the caller ends lines. */
   out: (text: string) => void;
@@ -29,17 +29,17 @@ export type Command = {
   options?: Readonly<Record<string, Option>>;
   /**
    * @returns the exit status.
-   * @throws {UsageError} (status 2) or {@link UserError} (status 1); anything else is a fault of ours.
+   * @throws {UsageError} (status 2) or {@link UserError} (status 1); anything else is a bug.
    */
   run: (args: readonly string[], io: Io) => Promise<number>;
 };
 
-/** The command was called wrongly: exit status 2. */
+/** Wrong usage of a command: exit status 2. */
 export class UsageError extends Error {
   readonly code = 'USAGE';
 }
 
-/** Something that the user can mend; the message says how. Exit status 1, no stack. */
+/** An error that the user can fix; the message says how. Exit status 1, no stack. */
 export class UserError extends Error {
   readonly code = 'USER';
 }

@@ -12,12 +12,12 @@ import type { StateRow } from '@tripline/engine/keyed-state/state';
 import { topics } from '@tripline/stream/stream';
 import { readLog } from '@tripline/trail/read-log';
 
-/** What a set of rules would have found. */
+/** The findings that a rule set would have made. */
 export type DryRun = {
   events: number;
-  /** As many as were asked for were read: there may be more. */
+  /** The limit was reached: there may be more events. */
   isCut: boolean;
-  /** Those that stand at the end, with what would have kept them from being told. */
+  /** Findings that stand at the end, with what would have kept them from being reported. */
   findings: { finding: Finding; heldBy: 'excepted' | 'silenced' | 'superseded' | null }[];
   retracted: number;
   /** Why rules threw, each once. */
@@ -25,8 +25,8 @@ export type DryRun = {
 };
 
 /**
- * Judges what the trail kept since `since` by a set of rules, in memory: nothing is recorded, told or asked. What facts and
- * rules would have known from before is not known.
+ * Evaluates a rule set on the trail's records since `since`, in memory: nothing is recorded, reported or looked up.
+ * State from before `since` is missing.
  */
 export async function dryRun(
   db: Db,
@@ -83,7 +83,8 @@ function createJudge(config: Config, rules: RuleSet['rules']) {
   const engine = createEngine(
     {
       ...{ rules, learningDays },
-      // `tripline up` keeps its key to itself; what it wrote is taken for its own then.
+      // The key of `tripline up` is not known here, so events with internal types are accepted without verifying their
+      // MACs.
       ...(internalKeys === undefined ? {} : { originFault: (record) => faultOfOrigin(record, config) }),
     },
     { logTimeMs: 0, engineRows: [], timers: [], dedup: [] },

@@ -1,6 +1,6 @@
 import { describeDatabaseFault } from '@tripline/db/database-fault';
 
-/** Codes of our own errors whose message was written for the user who can mend it. */
+/** Codes of our own errors whose message tells the user what to fix. */
 const forUsers: ReadonlySet<string> = new Set([
   'USER',
   'CONFIG',
@@ -14,7 +14,7 @@ const forUsers: ReadonlySet<string> = new Set([
   'STREAM_UNFIT',
 ]);
 
-/** One sentence for an error that its user can mend, or null for a fault of ours. */
+/** One sentence for an error that the user can fix, or null for a bug. */
 export function sentenceFor(error: unknown): string | null {
   const { code, message, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
   if (code !== undefined && forUsers.has(code)) return message;

@@ -7,7 +7,7 @@ import { version } from './version.ts';
 
 /**
  * The command line: finds the command, runs it, and turns what it throws into a sentence and an exit status: 2 for
- * wrong usage, 1 for what the user can mend.
+ * wrong usage, 1 for what the user can fix.
  */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
   const [name, ...args] = argv;
@@ -46,7 +46,7 @@ function wrongUsage(message: string, command: Command | undefined, io: Io): numb
 }
 
 function failure(error: unknown, io: Io): number {
-  // A fault of ours, or of something that we lean on: the stack is what a report of it needs.
+  // A bug of ours or of a dependency: a report of it needs the stack.
   io.err(`tripline: ${sentenceFor(error) ?? (error as Error)?.stack ?? String(error)}\n`);
   return 1;
 }

@@ -22,7 +22,7 @@ export function severity(io: Io, of: Severity): string {
 }
 
 /**
- * One line of parts, two spaces apart, made fit for a terminal and cut to its width: who pipes it gets it whole. A part
+ * One line of parts, two spaces apart, made safe for a terminal and cut to its width; piped output is not cut. A part
  * without text is left out.
  */
 export function lineOf(io: Io, parts: readonly { text: string | undefined; style?: Style }[]): string {
@@ -40,7 +40,7 @@ export function lineOf(io: Io, parts: readonly { text: string | undefined; style
   return `${shown.join('  ').trimEnd()}\n`;
 }
 
-/** Text in lines that fit the terminal, all but the first indented; whole where nobody reads it on one. */
+/** Text in lines that fit the terminal, all but the first indented; unwrapped where the output is no terminal. */
 export function wrapped(io: Io, text: string, indent: number): string {
   if (io.columns === undefined) return text;
   return wrap(text, widthOf(io) - indent).replaceAll('\n', `\n${' '.repeat(indent)}`);

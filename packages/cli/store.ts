@@ -9,7 +9,7 @@ export const embeddedFolder = (dataDir: string) => join(dataDir, 'postgres');
 
 /**
  * Opens Tripline's database for one command: the configured one, or the embedded one of the data folder, which is
- * joined when Tripline runs and started for the moment when it does not.
+ * shared with a running Tripline, and otherwise started for as long as the command runs.
  * @throws {UserError} when there is none.
  */
 export async function withStore<T>(config: Config, use: (db: Db) => Promise<T>): Promise<T> {

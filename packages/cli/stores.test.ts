@@ -43,7 +43,7 @@ const sentences: [string, string, () => string, RegExp][] = [
     'a wrong password',
     'findings',
     () => secured.url('by_password').replace(encodeURIComponent(password), 'canary'),
-    /password authentication failed for user "by_password"; mend the user or the password/,
+    /password authentication failed for user "by_password"; correct the user or the password/,
   ],
   [
     'no password',
@@ -51,18 +51,18 @@ const sentences: [string, string, () => string, RegExp][] = [
     () => secured.url('by_password').replace(/:a%20[^@]*@/, '@'),
     /asks for a password, and DATABASE_URL has none/,
   ],
-  ['an unknown user', 'findings', () => secured.url('stranger'), /no pg_hba\.conf entry.*mend the user/],
+  ['an unknown user', 'findings', () => secured.url('stranger'), /no pg_hba\.conf entry.*correct the user/],
   [
     'a server that takes TLS only',
     'findings',
     () => secured.url('tls_only', { sslmode: 'disable' }),
-    /it takes TLS only, so say sslmode=require/,
+    /it accepts TLS only: set sslmode=require/,
   ],
   [
     'an unknown database',
     'findings',
     () => secured.url('by_password', {}, { database: 'none' }),
-    /database "none" does not exist; make it \(CREATE DATABASE\)/,
+    /database "none" does not exist; create it \(CREATE DATABASE\)/,
   ],
   [
     'nobody who listens',
@@ -80,31 +80,31 @@ const sentences: [string, string, () => string, RegExp][] = [
     'a host that there is not',
     'findings',
     () => 'postgres://by_password@no-such-host.invalid/none',
-    /no-such-host\.invalid, the host of DATABASE_URL, is no name that can be found/,
+    /no-such-host\.invalid, the host of DATABASE_URL, cannot be resolved/,
   ],
   [
     'a self-signed certificate to verify',
     'findings',
     () => secured.url('by_password', { sslmode: 'verify-full' }),
-    /certificate that no known CA vouches for.*name its CA with sslrootcert or PGSSLROOTCERT/,
+    /certificate of an unknown CA.*name its CA with sslrootcert or PGSSLROOTCERT/,
   ],
   [
     'a certificate of another CA',
     'migrate',
     () => secured.url('by_password', { sslmode: 'verify-ca', sslrootcert: secured.stranger }),
-    /no known CA vouches for/,
+    /certificate of an unknown CA/,
   ],
   [
     'a certificate of another name',
     'findings',
     () => secured.url('by_password', { sslmode: 'verify-full', sslrootcert: secured.authority }, { host: '127.0.0.1' }),
-    /certificate of another name.*sslmode=verify-ca/,
+    /certificate for another name.*sslmode=verify-ca/,
   ],
   [
     'TLS to a server that has none',
     'findings',
     () => plain.url('by_password', { sslmode: 'require' }),
-    /speaks no TLS, and sslmode asks for it.*sslmode=disable/,
+    /offers no TLS, and sslmode requires it.*sslmode=disable/,
   ],
   [
     'a client certificate that is missing',
@@ -157,7 +157,7 @@ describe('a database that cannot be used is told in one sentence', () => {
   test('as libpq’s variables ask for TLS, too', async () => {
     const { authority: PGSSLROOTCERT } = secured;
     const unverified = await tripline('findings', secured.url('by_password'), { PGSSLMODE: 'verify-full' });
-    expect(unverified.said).toMatch(/no known CA vouches for/);
+    expect(unverified.said).toMatch(/certificate of an unknown CA/);
     const env = { PGSSLMODE: 'verify-full', PGSSLROOTCERT };
     expect((await tripline('findings', secured.url('by_password'), env)).said).toMatch(/lacks Tripline's tables/);
     // The URL comes first.
@@ -169,7 +169,7 @@ describe('a database that cannot be used is told in one sentence', () => {
     await plain.becomeStandby();
     const { status, said } = await tripline('migrate', plain.url('by_password'));
     expect(said).toBe(
-      'tripline: the server of DATABASE_URL is a standby and takes no writes: name the primary, or the address that follows it\n',
+      'tripline: the server of DATABASE_URL is a standby and takes no writes: use the address of the primary\n',
     );
     expect(status).toBe(1);
   });

@@ -122,9 +122,9 @@ describe('a file of settings', () => {
     const path = write('tripline.yaml', 'github: { apiUrl: "https://evil.example" }\nrules: { files: [evil.ts] }\n');
     chmodSync(path, 0o666);
     expect(refusal({})).toBe(
-      `this folder has ${path}, of which nothing is used: ${path} can be written by everybody: chmod go-w it`,
+      `this folder has ${path}, which is not used: ${path} can be written by everybody: chmod go-w it`,
     );
-    expect(refusal({ TRIPLINE_CONFIG: path })).toMatch(/^TRIPLINE_CONFIG names .*, of which nothing is used/);
+    expect(refusal({ TRIPLINE_CONFIG: path })).toMatch(/^TRIPLINE_CONFIG names .*, which is not used/);
     chmodSync(path, 0o644);
     expect(loadConfig({}, folder).github.apiUrl).toBe('https://evil.example');
   });

@@ -65,6 +65,6 @@ describe('TLS as libpq speaks it', () => {
     expect(() => openDatabase(to('verify-full', { sslrootcert: '/nowhere.crt' }), { applicationName: 'test' })).toThrow(
       'the file /nowhere.crt that DATABASE_URL names as sslrootcert cannot be read (ENOENT)',
     );
-    expect(() => openDatabase(to('verify_full'), { applicationName: 'test' })).toThrow(/wrong sslmode; say one of/);
+    expect(() => openDatabase(to('verify_full'), { applicationName: 'test' })).toThrow(/wrong sslmode; use one of/);
   });
 });

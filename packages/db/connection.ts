@@ -22,8 +22,8 @@ type Mode = (typeof modes)[number];
 const tlsParameters = ['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslpassword', 'sslcrl', 'uselibpqcompat'];
 
 /**
- * Reads a database's URL as libpq does, TLS above all: `prefer` is the default over TCP, `require` does not ask who the
- * server is unless a CA is named, `verify-ca` asks that a CA vouches for it, `verify-full` for its name, too.
+ * Parses a database URL as libpq does, above all for TLS: `prefer` is the default over TCP, `require` does not verify
+ * the server's certificate unless a CA is named, `verify-ca` verifies its CA, `verify-full` its name too.
  * https://www.postgresql.org/docs/current/libpq-ssl.html
  * @throws {DatabaseUnfitError} naming the parameter that is wrong; never a secret.
  */
@@ -55,7 +55,7 @@ function modeOf(read: URLSearchParams, host: string): Mode {
   const named = read.get('sslmode') ?? (/^(true|1)$/.test(read.get('ssl') ?? '') ? 'require' : 'prefer');
   const mode = modes.find((one) => one === named);
   if (mode === undefined)
-    throw new DatabaseUnfitError(`DATABASE_URL has a wrong sslmode; say one of ${modes.join(', ')}`);
+    throw new DatabaseUnfitError(`DATABASE_URL has a wrong sslmode; use one of ${modes.join(', ')}`);
   // As libpq has it: where a CA is named, `require` asks for it.
   return mode === 'require' && read.has('sslrootcert') ? 'verify-ca' : mode;
 }
@@ -102,7 +102,7 @@ function given<T extends object>(of: T): { [K in keyof T]?: NonNullable<T[K]> } 
   return Object.fromEntries(Object.entries(of).filter(([, value]) => value !== undefined)) as never;
 }
 
-/** What pg 8.23.1's connection has beside its types. */
+/** Members of pg 8.23.1's connection that its types lack. */
 type Negotiating = pg.Connection & {
   ssl: unknown;
   _ending: boolean;
@@ -112,14 +112,14 @@ type Negotiating = pg.Connection & {
 };
 const Connection = pg.Connection as unknown as new (config: object) => Negotiating;
 
-/** Speaks TLS where the server does, and plainly where it says that it does not. pg itself would end there. */
+/** Uses TLS where the server offers it, and plain text otherwise (`sslmode=prefer`). pg itself would fail there. */
 class PreferringConnection extends Connection {
   #isAsking = false;
 
   override connect(port: number, host: string): void {
     const tls = this.ssl;
     this.#isAsking = true;
-    // With none, pg leaves the answer to us.
+    // Without `ssl`, pg leaves the server's answer to us.
     this.ssl = false;
     super.connect(port, host);
     this.stream.once('data', (answer: Buffer) => {
@@ -127,7 +127,7 @@ class PreferringConnection extends Connection {
       this.ssl = tls;
       const said = answer.toString('latin1');
       if (said === 'S') return this.upgradeToSSL(host, (error) => void (this._ending || this.emit('error', error)));
-      if (said !== 'N') return this.stream.destroy(new Error('the server answers as no Postgres does'));
+      if (said !== 'N') return this.stream.destroy(new Error('what answers there is no PostgreSQL server'));
       this.attachListeners(this.stream);
       this.emit('sslconnect');
     });

@@ -6,8 +6,8 @@ export class DatabaseUnfitError extends Error {
 type Known = NodeJS.ErrnoException & { errors?: Known[]; hostname?: string; address?: string; port?: number };
 
 /**
- * One sentence for what Postgres, a pooler before it, or the way there say against a connection or a statement, with what
- * to do about it; null for whatever else it is. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ * One sentence for an error of Postgres, of a pooler in front of it or of the network, with what to do about it; null
+ * for any other error. https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 export function describeDatabaseFault(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
@@ -16,36 +16,36 @@ export function describeDatabaseFault(error: unknown): string | null {
   const says = `the server of DATABASE_URL refuses: ${message}`;
   switch (code) {
     case '28P01':
-      return `${says}; mend the user or the password in DATABASE_URL`;
+      return `${says}; correct the user or the password in DATABASE_URL`;
     case '28000':
       if (/no encryption|SSL off/.test(message))
-        return `${says}; it takes TLS only, so say sslmode=require or verify-full`;
+        return `${says}; it accepts TLS only: set sslmode=require or verify-full`;
       if (/client certificate/.test(message)) return `${says}; name one with sslcert and sslkey`;
-      return `${says}; mend the user in DATABASE_URL, or let it in (pg_hba.conf)`;
+      return `${says}; correct the user in DATABASE_URL, or allow it in pg_hba.conf`;
     case '3D000':
-      return `${says}; make it (CREATE DATABASE), or mend the name in DATABASE_URL`;
+      return `${says}; create it (CREATE DATABASE), or correct the name in DATABASE_URL`;
     case '42501':
       return `${says}; \`npx tripline migrate --grants\` shows the rights of each service's role`;
     case '25006':
-      return 'the server of DATABASE_URL takes no writes: name the primary, or the address that follows it';
+      return 'the server of DATABASE_URL takes no writes: use the address of the primary';
     case '42P01':
     case '3F000':
       return "the database of DATABASE_URL lacks Tripline's tables; run `npx tripline migrate`";
     case '53300':
       return `${says}; raise max_connections, or end other clients`;
     case '57P03':
-      return `${says}; it starts up or shuts down, so try again in a moment`;
+      return `${says}; it is starting up or shutting down; try again in a moment`;
     case '08P01':
-      return `${says}; where a pooler stands before Postgres, look into its log and settings`;
+      return `${says}; if there is a pooler in front of Postgres, see its log and settings`;
   }
   return describeTlsFault(code, message) ?? describeWayFault(error as Known);
 }
 
-/** Of what Node says about certificates: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+/** Errors of Node about certificates: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
 function describeTlsFault(code: string | undefined, message: string): string | null {
   const server = 'the server of DATABASE_URL';
   if (/does not support SSL connections/.test(message)) {
-    return `${server} speaks no TLS, and sslmode asks for it: switch it on there (ssl = on), or say sslmode=disable`;
+    return `${server} offers no TLS, and sslmode requires it: enable it there (ssl = on), or set sslmode=disable`;
   }
   if (/password must be a (non-empty )?string/.test(message)) {
     return `${server} asks for a password, and DATABASE_URL has none`;
@@ -57,12 +57,12 @@ function describeTlsFault(code: string | undefined, message: string): string | n
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'CERT_SIGNATURE_FAILURE':
-      return `${server} shows a certificate that no known CA vouches for (${code}): name its CA with sslrootcert or PGSSLROOTCERT`;
+      return `${server} has a certificate of an unknown CA (${code}): name its CA with sslrootcert or PGSSLROOTCERT`;
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':
-      return `${server} shows a certificate that is not valid now (${code}): renew it, or set this machine's clock`;
+      return `${server} has a certificate that is not valid now (${code}): renew it, or set this machine's clock`;
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return `${server} shows a certificate of another name (${message}): use a name that it bears, or sslmode=verify-ca`;
+      return `${server} has a certificate for another name (${message}): use a name that it contains, or sslmode=verify-ca`;
   }
   if (code?.startsWith('ERR_SSL_') || code?.startsWith('ERR_OSSL_')) {
     return `TLS with ${server} fails (${code}): see sslmode, sslrootcert, sslcert and sslkey`;
@@ -71,13 +71,13 @@ function describeTlsFault(code: string | undefined, message: string): string | n
 }
 
 function describeWayFault(error: Known): string | null {
-  // Of a name with several addresses, each failed.
+  // A name with several addresses: each of them failed.
   const { code = error.errors?.[0]?.code, hostname, address, port } = error.errors?.[0] ?? error;
   const where = `${address ?? hostname ?? 'the server'}${port ? `:${port}` : ''}`;
   switch (code) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return `${where}, the host of DATABASE_URL, is no name that can be found (${code}); mend it, or the name server`;
+      return `${where}, the host of DATABASE_URL, cannot be resolved (${code}); correct it, or check the name server`;
     case 'ECONNREFUSED':
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
@@ -86,7 +86,7 @@ function describeWayFault(error: Known): string | null {
       return `${where}, the server of DATABASE_URL, does not answer (${code}); check that it runs and can be reached from here`;
   }
   if (/^Connection terminated/.test(error.message)) {
-    return 'the server of DATABASE_URL broke the connection off; its log says why, or a pooler does that stands before it';
+    return 'the server of DATABASE_URL closed the connection; see its log, or that of a pooler in front of it';
   }
   return null;
 }

@@ -35,9 +35,9 @@ export type Db = {
 };
 
 /**
- * Opens a pool. Nothing is connected before the first query. `bigint` columns come as numbers, since ours stay below 2^53.
- * `lowLatency`: for those who tell of findings. These are rare, so that what only pays after the fifth time never does:
- * statements are planned once a connection, and four connections outlive a quiet time.
+ * Opens a pool. Nothing is connected before the first query. `bigint` columns come as numbers, since ours stay below
+ * 2^53. `lowLatency`: for services that act on findings. These are rare, so optimisations that only pay after the fifth
+ * execution never do: statements are planned once per connection, and four connections stay open while idle.
  */
 export function openDatabase(
   url: string,
@@ -51,7 +51,7 @@ export function openDatabase(
     max: options.maxConnections ?? 10,
     ...(options.lowLatency ? { min: 4 } : {}),
     onConnect: onConnect(connection, { namesSearchPath, settings }),
-    // Statements that a transaction sends without waiting for one another travel together.
+    // Statements that a transaction sends without waiting for one another share a round trip.
     pipeline: true,
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
@@ -73,15 +73,15 @@ export function openDatabase(
   return { pool, query, close };
 }
 
-/** How long a pooler may take to give out a second connection. */
+/** How long a pooler may take to open a second connection. */
 const patienceMs = 5000;
 
-/** Prepares each new connection; the first by which a pooler shows has it asked how it pools. */
+/** Prepares each new connection; the first connection that comes through a pooler has its pool mode checked. */
 function onConnect(connection: pg.ClientConfig & Pick<ConnectionConfig, 'Client'>, options: SessionOptions) {
   let isAsked = false;
   return async (client: ClientBase): Promise<void> => {
     const { pid } = await prepareSession(client, options);
-    // A server tells its backend's pid when it greets; a pooler, a number of its own.
+    // A server reports its backend's pid at connection; a pooler reports a number of its own.
     const { processID } = client as { processID?: number | null };
     if (isAsked || processID === pid) return;
     isAsked = true;
@@ -95,9 +95,9 @@ function onConnect(connection: pg.ClientConfig & Pick<ConnectionConfig, 'Client'
       return;
     isAsked = false;
     throw new DatabaseUnfitError(
-      'DATABASE_URL leads to a pooler that gives out connections by the transaction (PgBouncer: pool_mode = transaction), ' +
-        'which keeps neither the locks nor the notifications that Tripline needs: set pool_mode = session for this ' +
-        'database, or name Postgres itself',
+      'DATABASE_URL leads to a pooler in transaction mode (PgBouncer: pool_mode = transaction), ' +
+        'which supports neither the session locks nor LISTEN that Tripline needs: set pool_mode = session for this ' +
+        'database, or connect to Postgres directly',
     );
   };
 }

@@ -4,16 +4,16 @@ import type { Db } from './database.ts';
 import { addToOutbox, type OutgoingEvent } from './outbox.ts';
 import { inTransaction } from './transaction.ts';
 
-/** Whether the provider's own list of deliveries names one; `unavailable`: nobody could ask. */
+/** Whether the provider's own list of deliveries names one; `unavailable`: it could not be asked. */
 export type Proof = 'listed' | 'not-listed' | 'unavailable';
 
-/** A question as it is kept. Field docs: migrations/0025_unproven.sql. */
+/** A question as it is stored. Field docs: migrations/0025_unproven.sql. */
 export type AskedQuestion = DeliveryQuestion & {
-  /** Whether some list can be asked that may name the delivery; otherwise it is answered at once. */
+  /** Whether there is a list that may name the delivery; otherwise the question is answered immediately. */
   isAskable: boolean;
 };
 
-/** Leaves questions for services/reconciler, in the transaction of the detector that judged the deliveries. */
+/** Stores questions for services/reconciler, in the detector's transaction that records the batch. */
 export async function askAboutDeliveries(
   client: Pick<ClientBase, 'query'>,
   questions: readonly AskedQuestion[],
@@ -47,7 +47,7 @@ function answer({ workspace, eventId }: Asked, proof: Proof): OutgoingEvent {
   };
 }
 
-/** When the oldest delivery was sent about which `hook` is still to be asked, ms; null when there is none. */
+/** When the oldest delivery was sent that `hook` has still to be checked for, ms; null when there is none. */
 export async function oldestQuestionMs(db: Db, of: OfHook): Promise<number | null> {
   const { rows } = await db.pool.query<{ oldest: Date | null }>(
     `SELECT min(coalesce(sent_at, heard_at)) AS oldest FROM delivery_questions WHERE ${isOpenFor}`,
@@ -62,9 +62,9 @@ const isOpenFor = 'proof IS NULL AND NOT $1 = ANY (looked) AND ($2::text IS NULL
 const forHook = ({ hook, source }: OfHook) => [hook, source];
 
 /**
- * Answers the questions about deliveries that a page of a list names, of those that it may list: whoever reads the list of
- * one organisation's webhook knows ids that are true there, and proves nothing by them of another's body. Remembers for
- * which events of which workspaces the list is one that names them: only such a list says anything by its silence.
+ * Answers the questions about deliveries that a page of a list names, of those that it may list: the list of one
+ * organisation's webhook proves nothing about deliveries of another. Records which events of which workspaces the list
+ * names: only for those does a missing entry prove anything.
  */
 export function recordListed(db: Db, of: OfHook, listed: readonly { guid: string; event: string }[]): Promise<number> {
   return inTransaction(db, async (client) => {
@@ -95,8 +95,9 @@ export function recordListed(db: Db, of: OfHook, listed: readonly { guid: string
 }
 
 /**
- * The list of `hook` was read whole, from `untilMs` down to `sinceMs`, and named none of the deliveries of that time that
- * are still asked about. Where no other list is left that may (`others`: webhooks that have yet to look), they are answered.
+ * The list of `hook` was read completely, from `untilMs` down to `sinceMs`, and named none of the deliveries of that
+ * time with open questions. Questions that no other list can answer (`others`: webhooks that have yet to look) are
+ * closed.
  */
 export function recordNotListed(
   db: Db,
@@ -128,7 +129,7 @@ export function recordNotListed(
   });
 }
 
-/** Forgets questions about deliveries older than `beforeMs`: the engine has, too. */
+/** Deletes questions about deliveries older than `beforeMs`, which the engine has forgotten too. */
 export async function forgetQuestions(db: Db, beforeMs: number): Promise<void> {
   await db.pool.query('DELETE FROM delivery_questions WHERE heard_at < to_timestamp($1::float8 / 1000)', [beforeMs]);
 }

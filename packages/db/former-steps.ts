@@ -10,7 +10,7 @@ type FormerAction =
   | 'delete-deploy-key'
   | 'revoke-fine-grained-pat';
 
-/** What is stored of a step as the intent that it is. */
+/** Converts a stored step into an intent. */
 export function intentOf(stored: Intent | FormerStep): Intent {
   if ('provider' in stored && 'instance' in stored) return stored as Intent;
   const { action, grant, invitee, inviteeId, keyId, tokenId, ...target } = stored as FormerStep;

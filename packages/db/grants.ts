@@ -1,7 +1,7 @@
 import type { Db } from './database.ts';
 import { inTransaction } from './transaction.ts';
 
-/** A database role each, so that whoever is in one service has that one's rights and no others. */
+/** One database role per service, so that whoever compromises a service has that service's rights only. */
 export const serviceRoles = [
   'receiver',
   'reconciler',
@@ -23,14 +23,14 @@ export const roleName = (service: ServiceRole): string => `tripline_${service}`;
 type Rights = Partial<Record<ServiceRole, string>>;
 
 /**
- * Who may do what to each table: the least that its work takes. A test finds a table that is not named here, and the
- * services' own tests, which run under their roles, a right that is missing.
+ * The rights of each role on each table: the least that its work needs. A test finds tables that are not named here,
+ * and the services' own tests, which run under their roles, find missing rights.
  *
- * The trail is written by the recorder alone, who may add to it and nothing else; a head moves, so that may be changed.
- * The cli reads everything, and writes what people do.
+ * Only the recorder writes the trail, and may only add to it; the head of a chain moves, so it may update that. The cli
+ * reads everything, and writes what people do.
  */
 const ofTables: Readonly<Record<string, Rights>> = {
-  // Each tells on its operations port whether the schema is whole.
+  // Each reports on its operations port whether the schema is complete.
   schema_migrations: { reconciler: 'r', recorder: 'r', detector: 'r', notifier: 'r', remediator: 'r', cli: 'r' },
   // The embedded log. `SELECT … FOR UPDATE` takes the right to UPDATE.
   log: { receiver: 'ra', reconciler: 'ra', recorder: 'r', detector: 'rad', cli: 'r' },
@@ -80,12 +80,15 @@ const ofSequences: Readonly<Record<string, readonly ServiceRole[]>> = {
   silence_numbers: ['cli'],
 };
 
-/** Functions that do more than their caller may; everybody else may not call them. */
+/** SECURITY DEFINER functions, and the roles that may call them. */
 const ofFunctions: Readonly<Record<string, readonly ServiceRole[]>> = {
   'make_trail_day(date)': ['recorder'],
 };
 
-/** graphile-worker: who runs jobs or leaves them. Its tables let nobody but their owner see a row, until told otherwise. */
+/**
+ * graphile-worker: roles that run or add jobs. Row security hides its rows from everybody but their owner until a
+ * policy allows it.
+ */
 const jobRoles: readonly ServiceRole[] = ['detector', 'notifier', 'remediator', 'cli'];
 
 const operations: Readonly<Record<string, string>> = {
@@ -99,8 +102,8 @@ const operations: Readonly<Record<string, string>> = {
 const namesOf = (services: readonly ServiceRole[]) => services.map(roleName).join(', ');
 
 /**
- * The statements that make the roles and give them their rights, to be run by who owns the tables and may make roles. To be
- * run again after each migration: rights that a role has no more are taken from it.
+ * The statements that create the roles and grant their rights, to be run by the owner of the tables, who must be
+ * allowed to create roles. To be run again after each migration: obsolete rights are revoked.
  * @param tables those that there are, as `readTables` tells.
  */
 export function grantStatements(tables: { own: readonly string[]; jobs: readonly string[] }): string[] {
@@ -140,7 +143,10 @@ export function grantStatements(tables: { own: readonly string[]; jobs: readonly
   ];
 }
 
-/** The tables that there are: ours, without the days of the trail, whose rights are the trail's; and graphile-worker's. */
+/**
+ * The existing tables: Tripline's, without the trail's daily partitions, which inherit its rights; and
+ * graphile-worker's.
+ */
 export async function readTables(db: Pick<Db, 'pool'>): Promise<{ own: string[]; jobs: string[] }> {
   const { rows } = await db.pool.query<{ schema: string; name: string }>(
     `SELECT n.nspname AS schema, t.relname AS name FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace
@@ -150,25 +156,25 @@ export async function readTables(db: Pick<Db, 'pool'>): Promise<{ own: string[];
   return { own: of('public'), jobs: of('graphile_worker') };
 }
 
-/** Tables for which nobody has decided who may do what. */
+/** Tables for which no rights are defined. */
 export function undecided(own: readonly string[]): string[] {
   return own.filter((table) => ofTables[table] === undefined);
 }
 
-/** Makes the roles and gives them their rights, all or nothing. Roles that are made have no password and so no login yet. */
+/** Creates the roles and grants their rights, all or nothing. New roles have no password, so nobody can log in yet. */
 export async function applyGrants(db: Db): Promise<void> {
   const statements = grantStatements(await readTables(db));
   await inTransaction(db, async (client) => {
-    // Roles are the whole server's: one at a time.
+    // Roles belong to the whole server: one process at a time.
     await client.query('SELECT pg_advisory_xact_lock($1)', [grantsLock]);
     for (const statement of statements) await client.query(statement);
   });
 }
 
-/** Any number that no other advisory lock of ours has. */
+/** Arbitrary, but used by no other advisory lock of Tripline. */
 const grantsLock = 7_470_112;
 
-/** Whether the services have roles here. */
+/** Whether the services' roles exist here. */
 export async function haveRoles(db: Pick<Db, 'pool'>): Promise<boolean> {
   const { rowCount } = await db.pool.query('SELECT FROM pg_roles WHERE rolname = $1', [roleName('detector')]);
   return rowCount === 1;

@@ -2,10 +2,10 @@ import type { JobName, Jobs } from '@tripline/contracts/job';
 import type { ClientBase } from 'pg';
 
 /**
- * Leaves a job for the detector's worker, in the caller's transaction: the job exists exactly when what gave rise to it does.
+ * Adds a job for the detector's worker, in the caller's transaction: the job exists exactly when its cause does.
  *
- * `key` is the whole job key that packages/contracts/job.ts names. A job of that key which nobody has begun is replaced;
- * one that is under way is left alone and another one follows it, so a change during a run is never overlooked.
+ * `key` is the whole job key that packages/contracts/job.ts names. A job of that key that has not started is replaced;
+ * one that is running is left alone and a second one is added, so that a change during a run is never missed.
  */
 export async function addJob<N extends JobName>(
   client: Pick<ClientBase, 'query'>,
@@ -22,7 +22,7 @@ export async function addJob<N extends JobName>(
 /** A job of any kind, with its whole key. */
 export type AnyJob = { [N in JobName]: { name: N; payload: Jobs[N]; key: string } }[JobName];
 
-/** Leaves many jobs in one statement; as `addJob` otherwise. */
+/** Adds many jobs in one statement; as `addJob` otherwise. */
 export async function addJobs(client: Pick<ClientBase, 'query'>, jobs: readonly AnyJob[]): Promise<void> {
   if (jobs.length === 0) return;
   await client.query(

@@ -7,25 +7,27 @@ import { runMigrations, Logger as WorkerLogger } from 'graphile-worker';
 import type pg from 'pg';
 import type { Db } from './database.ts';
 
-/** The database and the code do not fit together. The message says how and what to do. */
+/** Schema and code do not match, or a migration failed. The message says why and what to do. */
 export class MigrationError extends Error {
   readonly code = 'MIGRATION';
 }
 
 const migrationsDir = join(import.meta.dirname, '../../migrations');
 
-/** So long may a migration stand in the queue for a lock: whoever comes after it waits behind it. Then it steps back for a while. */
+/**
+ * How long a migration may wait for a lock, since all later statements queue behind it. Then it retries after a pause.
+ */
 const lockTimeoutMs = 80;
 const lockPauseMs = 300;
 const lockPatienceMs = 120_000;
 
-/** Any number that no other advisory lock of ours has. */
+/** Arbitrary, but used by no other advisory lock of Tripline. */
 const lockKey = 7_470_111;
 
 /**
  * Brings a database to the schema of this code: the numbered files of migrations/ in order, each in a transaction of
- * its own, then graphile-worker's own. Many processes may call it at once; one works and the others wait for it. Takes
- * two connections of the pool.
+ * its own, then graphile-worker's own. Any number of processes may call it at once; one works and the others wait for
+ * it. Uses two connections of the pool.
  * @throws {MigrationError} when an applied file was changed since, or the database is newer than the code.
  */
 export async function migrate(db: Db, options: { logger?: Logger; dir?: string } = {}): Promise<void> {
@@ -54,7 +56,7 @@ export async function migrate(db: Db, options: { logger?: Logger; dir?: string }
   }
 }
 
-/** Says which right is missing, and the statement that gives it. */
+/** Adds which right is missing, and the statement that grants it. */
 async function withMissingRight(client: pg.PoolClient, error: unknown): Promise<unknown> {
   const isMissing = [error, (error as Error).cause].some(
     (one) => (one as { code?: string } | undefined)?.code === '42501',
@@ -80,8 +82,8 @@ async function withMissingRight(client: pg.PoolClient, error: unknown): Promise<
 }
 
 /**
- * Migrations that the database lacks, in order; graphile-worker's schema counts as one. Some but not all: a migration was
- * interrupted, or has failed.
+ * Migrations that the database lacks, in order; graphile-worker's schema counts as one. If some but not all are
+ * missing, a migration was interrupted or failed.
  * @throws {MigrationError} as `migrate` does.
  */
 export async function readMissingMigrations(db: Db): Promise<{ missing: string[]; applied: number }> {

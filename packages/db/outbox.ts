@@ -5,14 +5,15 @@ import type { ClientBase } from 'pg';
 import type { Db } from './database.ts';
 
 /**
- * What happened within Tripline and concerns no single workspace (the kill switch, a silence for all of them) stands in
- * the log under this one. No organisation can have the name.
+ * The workspace in the log of events within Tripline that concern no single workspace (the kill switch, a silence for
+ * all of them). No organisation can have this name.
  */
 export const triplineWorkspace = '@tripline';
 
 /**
- * What rooms leave for the log. The other types of `internalEventTypes` come another way: who may add to this table hears
- * strangers (services/notifier), and must not have it signed that a runner is usual or break-glass is open.
+ * The types of events that may be added to the outbox. The others of `internalEventTypes` may not: services that
+ * receive requests from outside (services/notifier) can write to this table, and must not be able to have it signed
+ * that a runner is usual or break-glass is open.
  */
 export const outgoingTypes = [
   'dev.cdeventsx.tripline-act.performed',
@@ -21,10 +22,10 @@ export const outgoingTypes = [
 ] as const satisfies readonly EventType[];
 export type OutgoingType = (typeof outgoingTypes)[number];
 
-/** An event that a room leaves for the log. */
+/** An event to be appended to the log by way of the outbox. */
 export type OutgoingEvent<T extends OutgoingType = OutgoingType> = T extends OutgoingType
   ? {
-      /** The same for the same happening, so that whatever is published twice is a duplicate. */
+      /** The same for the same occurrence, so that an event that is published twice is a duplicate. */
       id: string;
       type: T;
       workspace: string;
@@ -36,12 +37,12 @@ export type OutgoingEvent<T extends OutgoingType = OutgoingType> = T extends Out
     }
   : never;
 
-/** Of an event whose time Postgres gives: any time, so that the rest can be checked. */
+/** A placeholder for the time that Postgres will set, so that the rest can be validated. */
 const someTime = '2000-01-01T00:00:00Z';
 
 /**
- * Leaves events for the log, in the caller's transaction: each is in the log, once by its id and in this order, exactly
- * when that commits. Credentials in their texts are blotted out.
+ * Adds events to the outbox, in the caller's transaction: each gets into the log, once by its id and in this order,
+ * exactly when that commits. Credentials in their texts are redacted.
  * @throws {z.ZodError} an event is not what its type needs; the message names each attribute.
  */
 export async function addToOutbox(client: Pick<ClientBase, 'query'>, events: readonly OutgoingEvent[]): Promise<void> {
@@ -66,15 +67,15 @@ export async function addToOutbox(client: Pick<ClientBase, 'query'>, events: rea
   });
 }
 
-/** Rung by NOTIFY when a transaction that left events commits. */
+/** NOTIFY channel; signalled when a transaction that added events commits. */
 export const outboxChannel = 'tripline_outbox';
 
 /** An event of the outbox, and its row. */
 export type Waiting = { row: number; event: TriplineEvent };
 
 /**
- * The events that wait longest, in order, locked until the transaction ends: whoever else publishes waits for that, so
- * that events keep their order.
+ * The oldest events, in order, locked until the transaction ends: other publishers wait for that, so that events keep
+ * their order.
  */
 export async function takeFromOutbox(client: Pick<ClientBase, 'query'>, limit: number): Promise<Waiting[]> {
   const { rows } = await client.query<{
@@ -92,12 +93,12 @@ export async function takeFromOutbox(client: Pick<ClientBase, 'query'>, limit: n
   });
 }
 
-/** Deletes events that are in the log, in the transaction that took them. */
+/** Deletes events that were appended to the log, in the transaction that took them. */
 export async function removeFromOutbox(client: Pick<ClientBase, 'query'>, taken: readonly Waiting[]): Promise<void> {
   await client.query('DELETE FROM outbox WHERE id = ANY ($1::bigint[])', [taken.map(({ row }) => row)]);
 }
 
-/** How much waits, and since when. */
+/** How many events wait, and since when. */
 export async function readOutbox(db: Db): Promise<{ events: number; oldest: Date | null }> {
   const { rows } = await db.pool.query<{ events: number; oldest: Date | null }>(
     'SELECT count(*)::int AS events, min(at) AS oldest FROM outbox',

@@ -4,17 +4,17 @@ const firstPauseMs = 100;
 const longestPauseMs = 5000;
 
 /**
- * The pool as graphile-worker gets it: a connection that cannot be had is asked for again, and a statement whose
- * connection breaks is sent again, until it is answered. By itself it would never again ask what its tasks are called,
- * and so take no job, or end the process because the end of a job could not be written. What it sends outside of
+ * The pool that graphile-worker gets: failed connection attempts are repeated, and a statement whose connection breaks
+ * is sent again, until it is answered. Otherwise, after an outage, graphile-worker would not register its tasks again
+ * and take no jobs, or would end the process because the end of a job could not be written. Statements outside of
  * transactions may be sent twice.
  */
 export function patient(pool: pg.Pool): { pool: pg.Pool; settled: () => Promise<void> } {
-  /** Clients that graphile-worker has, or will: it does not itself wait until the end of a job is written. */
+  /** Clients that graphile-worker has or waits for: it does not itself wait until the end of a job is written. */
   let lent = 0;
   let returned = Promise.withResolvers<void>();
 
-  /** A database that was never reached is a setting to mend, which whoever starts must hear of. */
+  /** Until the database was reached once, an error is thrown: a setting is probably wrong. */
   let wasReached = false;
   pool.once('connect', () => {
     wasReached = true;
@@ -31,7 +31,7 @@ export function patient(pool: pg.Pool): { pool: pg.Pool; settled: () => Promise<
     }
   }
   function patientClient(client: pg.PoolClient): pg.PoolClient {
-    // What belongs to a session is of no use in another.
+    // Session state is of no use in another session.
     let isOne = true;
     const query = async (...statement: [pg.QueryConfig]): Promise<unknown> => {
       if (/^\s*(begin|savepoint|(un)?listen)\b|advisory_lock/i.test(textOf(statement[0]))) isOne = false;
@@ -87,10 +87,10 @@ function bound(of: object, name: string | symbol): unknown {
 const textOf = (statement: unknown): string =>
   typeof statement === 'string' ? statement : String((statement as { text?: unknown }).text);
 
-/** What Postgres itself says against a statement bears a SQLSTATE; 08 and 57P are its words for a connection that ends. */
+/** Errors of Postgres about a statement have a SQLSTATE; classes 08 and 57P mean that the connection ended. */
 function isOfConnection(error: unknown): boolean {
   const { code } = error as { code?: unknown };
-  // SQLSTATE: five signs, one of them a digit. Node's own codes, such as EPIPE, have none.
+  // A SQLSTATE has five characters, one of them a digit. Node's own codes, such as EPIPE, have no digit.
   const isSqlState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code);
   return !isSqlState || /^(08|57P)/.test(code);
 }

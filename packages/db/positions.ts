@@ -1,6 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 
-/** Whose position: one row a consumer and partition. */
+/** Key of a position: one row per consumer and partition. */
 export type PositionKey = { consumer: string; topic: string; partition: number };
 
 export type TakenPartition = {
@@ -8,19 +8,19 @@ export type TakenPartition = {
   next: number;
   /** The log's time up to which was judged, ms since the epoch; 0 at the start. */
   logTimeMs: number;
-  /** Proof of ownership for `advance`, until somebody else takes the partition. */
+  /** Fencing token for `advance`, valid until another owner takes the partition. */
   epoch: number;
 };
 
-/** Somebody else took the partition, or the position is not where this owner left it: drop everything and rejoin. */
+/** Another owner took the partition, or the position is not where this owner left it: drop everything and rejoin. */
 export class FencedError extends Error {
   readonly code = 'FENCED';
 }
 
 /**
  * Takes a partition: from now on every earlier owner is fenced. Waits for a commit of the earlier owner that is under
- * way, so what is read afterwards is what that commit left. `keepsState`: with what stands in `state_*`, which keeps
- * out detectors that know nothing of it.
+ * way, so that what is read afterwards includes it. `keepsState`: the owner keeps its state in the tables `state_*`,
+ * which excludes detectors of former versions that do not know them.
  */
 export async function takePartition(
   client: ClientBase | Pool,
@@ -40,8 +40,8 @@ export async function takePartition(
 }
 
 /**
- * Moves the position inside the caller's transaction. It comes first there: the row's lock then keeps a second owner
- * from writing anything until this transaction has ended.
+ * Moves the position inside the caller's transaction. Must be its first statement: the row's lock then keeps a second
+ * owner from writing anything until this transaction has ended.
  * @throws {FencedError} when the partition was taken by another since, or `expected` is not where it stands.
  */
 export async function advance(

@@ -2,22 +2,24 @@ import type { Purpose } from '@tripline/contracts/job';
 import type { ClientBase, Pool } from 'pg';
 import { freeJobsOfTheDead } from './run-jobs.ts';
 
-/** Where it is told by NOTIFY that something was queued; the payload is the purpose. */
+/** NOTIFY channel, signalled when something was queued; the payload is the purpose. */
 export const queueChannel = 'tripline_queue';
 
-/** Rings for each row that was queued; Postgres makes one notification of a transaction's. */
+/** SQL: notifies for each row that was queued; Postgres merges equal notifications of a transaction. */
 const ring = `pg_notify('${queueChannel}', q.purpose)`;
 
 /**
- * The end of an INSERT INTO queue AS q (purpose, item, due_at): what waits is never put off, and what is being worked on is
- * worked on once more.
+ * The end of an INSERT INTO queue AS q (purpose, item, due_at): an entry that waits is never postponed, and one that is
+ * being worked on is worked on once more.
  */
 export const queueOnce = `ON CONFLICT (purpose, item) DO UPDATE SET
     due_at = CASE WHEN q.claimed_by IS NULL THEN least(q.due_at, excluded.due_at) ELSE q.due_at END,
     again_at = CASE WHEN q.claimed_by IS NULL THEN NULL ELSE least(q.again_at, excluded.due_at) END
   RETURNING ${ring}`;
 
-/** Queues a thing, in the caller's transaction: it waits exactly when what gave rise to it holds. @param afterMs not before. */
+/**
+ * Queues an item, in the caller's transaction: the entry exists exactly when its cause does. @param afterMs not before.
+ */
 export async function addToQueue(
   client: Pick<ClientBase, 'query'>,
   purpose: Purpose,
@@ -36,20 +38,20 @@ export async function addNotifyJob(client: Pick<ClientBase, 'query'>, incident: 
 }
 
 /**
- * Nothing is lost when a crash of Postgres forgets that something was claimed or done: it is done again, which those who
- * do it bear. So its commit waits for no disk.
+ * A claim or completion that a crash of Postgres loses is only repeated, which handlers tolerate. So its commit does
+ * not wait for the disk.
  */
 const withoutDisk = `set_config('synchronous_commit', 'off', true)`;
 
-/** A worker's claims on things of one purpose. @param by the worker; @param forMs until they run out. */
+/** A worker's claims on items of one purpose. `by`: the worker; `forMs`: until they expire. */
 export type Claimant = { purpose: Purpose; by: string; forMs: number };
 
-/** A claimed thing; `failures`: attempts in a row that failed so far. */
+/** A claimed item; `failures`: number of consecutive failed attempts. */
 export type Claimed = { item: string; failures: number };
 
 /**
- * Claims what is due, at most `limit`, what has waited longest first.
- * @param inHand what the worker is at already, whose claims may have run out.
+ * Claims items that are due, at most `limit`, the longest waiting first.
+ * @param inHand items that the worker is handling already, whose claims may have expired.
  */
 export async function claimDue(
   pool: Pool,
@@ -72,7 +74,7 @@ export async function claimDue(
   return rows;
 }
 
-/** Keeps what a worker has in hand its own for another while: nothing else, since of that the end could not be noted. */
+/** Renews a worker's claims on the items that it is handling, and on no others. */
 export async function extendClaims(
   pool: Pool,
   { purpose, by, forMs }: Claimant,
@@ -86,7 +88,7 @@ export async function extendClaims(
   });
 }
 
-/** Takes a thing that is done out of the queue, unless it was asked for once more meanwhile: then it answers true. */
+/** Removes a completed item, unless it was queued again meanwhile: then it returns true. */
 export async function finish(pool: Pool, { purpose, by }: Claimant, item: string): Promise<boolean> {
   const { rowCount } = await pool.query({
     name: 'queue-done',
@@ -102,7 +104,7 @@ export async function finish(pool: Pool, { purpose, by }: Claimant, item: string
   return again.rowCount === 1;
 }
 
-/** Gives a thing back that failed, until it is tried again. @param failure why, free of secrets. */
+/** Releases an item that failed, for a later attempt. @param failure why, free of secrets. */
 export async function giveBack(
   pool: Pool,
   { purpose, by }: Claimant,
@@ -117,8 +119,8 @@ export async function giveBack(
 }
 
 /**
- * Moves jobs of versions before 0090_queue.sql into the queue, those of their dead workers too: while an upgrade runs, former
- * processes still leave them. Answers how many. To go with the second release after it.
+ * Moves jobs of versions before 0090_queue.sql into the queue, those of their dead workers too: during an upgrade,
+ * processes of the former version still add them. Returns how many. To be removed with the second release after it.
  */
 export async function adoptFormerJobs(pool: Pool, purpose: Purpose): Promise<number> {
   await freeJobsOfTheDead(pool);

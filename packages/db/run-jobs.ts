@@ -9,23 +9,23 @@ import { patient } from './patient-pool.ts';
 /** Which attempt a handler is called for, from 1. */
 export type Attempt = { job: Pick<JobHelpers['job'], 'attempts'> };
 
-/** What a room does with each kind of job that it takes. */
+/** The handler of each kind of job that a service runs. */
 export type JobHandlers = { [N in JobName]?: (payload: Jobs[N], attempt: Attempt) => Promise<void> };
 
 const usualConcurrency = 4;
 /** graphile-worker warns of a pool that has fewer connections than handlers run; ours query on the service's own pool. */
 const isKnown = (message: string) => message.includes('having maxPoolSize');
-/** New jobs ring at once by NOTIFY; this is for those that become due. */
+/** New jobs are signalled by NOTIFY; polling finds those that become due. */
 const pollIntervalMs = 1000;
-/** How often is looked for pools that died with jobs in their hands. */
+/** How often dead worker pools are looked for. */
 const freeEveryMs = 5000;
 
 /**
- * Takes jobs until `stop`, `concurrency` at a time; a handler that throws has its job tried again later, ever more slowly.
+ * Runs jobs until `stop`, `concurrency` at a time; a job whose handler throws is retried with increasing pauses.
  * Payloads were written by `addJob`, so they are trusted.
  *
- * Whoever takes a job or ends it does not wait for the disk: a crash of Postgres may forget that, and the job is run
- * again, which every handler must bear anyhow. Jobs are added by those whose transactions do wait.
+ * Taking or completing a job does not wait for the disk: a crash of Postgres may lose that, and the job is run again,
+ * which every handler must tolerate anyway. The transactions that add jobs do wait.
  */
 export async function runJobs(parts: {
   db: Db;
@@ -49,7 +49,7 @@ export async function runJobs(parts: {
   pool.on('connect', (client) => client.on('error', () => {}));
   const patience = patient(pool);
   const events: WorkerEvents = new EventEmitter();
-  // The session that listens shows that the pool lives; it is opened anew when it breaks.
+  // The listening session shows that the pool is alive; it is reopened when it breaks.
   events.on('pool:listen:success', ({ workerPool, client }) => {
     const enter = `INSERT INTO job_workers (worker) SELECT $1 WHERE pg_try_advisory_lock(hashtextextended($1, 6)) ON CONFLICT DO NOTHING`;
     // The LISTEN comes first.
@@ -77,7 +77,7 @@ export async function runJobs(parts: {
     events,
     taskList: handlers as TaskList,
     noHandleSignals: true,
-    // One fetch brings all that can be worked on, and one poll looks for all workers.
+    // One fetch takes jobs for all free workers, and one poll serves all of them.
     preset: {
       worker: { concurrentJobs: concurrency, pollInterval: pollIntervalMs, localQueue: { size: concurrency } },
     },
@@ -101,8 +101,9 @@ export async function runJobs(parts: {
 }
 
 /**
- * Frees the jobs of pools whose session is gone: graphile-worker by itself holds them for four hours. Answers how many
- * pools. One whose connection broke while it lives loses its jobs too, and they are run twice, which handlers must bear.
+ * Unlocks the jobs of pools whose session is gone: graphile-worker itself keeps them locked for four hours. Returns how
+ * many pools. A living pool whose connection broke loses its jobs too, and they are run twice, which handlers must
+ * tolerate.
  */
 export async function freeJobsOfTheDead(pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query<{ dead: number }>(

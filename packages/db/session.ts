@@ -2,9 +2,9 @@ import pg, { type ClientBase } from 'pg';
 import { DatabaseUnfitError } from './database-fault.ts';
 
 /**
- * What our code leans on, whatever `ALTER DATABASE` or `ALTER ROLE … SET` say: a session is told so at its beginning.
- * By statements, not by startup parameters, since PgBouncer takes few of these. Those that a server does not know are
- * left out.
+ * Settings that our code relies on, whatever `ALTER DATABASE` or `ALTER ROLE … SET` say: set at the beginning of each
+ * session, by statements rather than startup parameters, of which PgBouncer accepts few. Settings that a server does
+ * not know are left out.
  */
 const needed: Readonly<Record<string, string>> = {
   statement_timeout: '0',
@@ -12,8 +12,8 @@ const needed: Readonly<Record<string, string>> = {
   transaction_timeout: '0',
   idle_session_timeout: '0',
   /**
-   * A process that stands still within a transaction (a machine that is paused, a network that is gone) holds what its
-   * successor needs; Postgres ends that after so long, before Kafka's group would have the successor take over.
+   * A process that stops within a transaction (a paused machine, a lost network) holds locks that its successor needs;
+   * Postgres ends the transaction after this time, before Kafka's group has the successor take over.
    */
   idle_in_transaction_session_timeout: '5s',
   client_encoding: 'UTF8',
@@ -34,7 +34,7 @@ const needed: Readonly<Record<string, string>> = {
   default_transaction_deferrable: 'off',
 };
 
-/** Where Tripline's tables lie, unless the URL's `options` name another search_path. */
+/** Schema of Tripline's tables, unless the URL's `options` name another search_path. */
 const searchPath = 'public';
 
 const oldestVersion = 150_000;
@@ -48,8 +48,8 @@ export type SessionOptions = {
 type Facts = { pid: number; encoding: string; standby: boolean; version: number; release: string };
 
 /**
- * Makes a new connection fit for us; to be called before anything else is sent on it.
- * @throws {DatabaseUnfitError} when the database cannot be used: what cannot be set is refused.
+ * Applies the session settings and checks the server; to be called before anything else is sent on a connection.
+ * @throws {DatabaseUnfitError} when the database cannot be used, or a setting cannot be applied.
  */
 export async function prepareSession(client: ClientBase, options: SessionOptions): Promise<Facts> {
   const settings = { ...needed, ...(options.namesSearchPath ? {} : { search_path: searchPath }), ...options.settings };
@@ -82,15 +82,14 @@ function refuseUnfit({ encoding, standby, version, release }: Facts): void {
   }
   if (standby) {
     throw new DatabaseUnfitError(
-      'the server of DATABASE_URL is a standby and takes no writes: name the primary, or the address that follows it',
+      'the server of DATABASE_URL is a standby and takes no writes: use the address of the primary',
     );
   }
 }
 
 /**
- * Whether a pooler gives out its connections by the transaction (or the statement): then nothing of a session lasts,
- * neither locks nor LISTEN. `kept` is a connection that is idle, and `pid` the backend that served it last. While it is
- * kept, a true session's backend serves nobody else.
+ * Whether a pooler is in transaction (or statement) mode: then neither session locks nor LISTEN work. `kept` is an idle
+ * connection, and `pid` the backend that served it last: in session mode, that backend serves no other connection.
  */
 export async function isPooledByTransaction(kept: ClientBase, pid: number, open: () => pg.Client) {
   const other = open();
@@ -106,11 +105,11 @@ export async function isPooledByTransaction(kept: ClientBase, pid: number, open:
     return isShared;
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
-    // By the statement, not even a transaction lasts.
+    // In statement mode there are no transactions either.
     if (code === '08P01' && /statement pooling/.test(message)) return true;
     if (!/timeout/i.test(message)) throw error;
     throw new DatabaseUnfitError(
-      'DATABASE_URL leads to a pooler that gives out too few connections at once: raise its pool (PgBouncer: ' +
+      'DATABASE_URL leads to a pooler with too few connections: raise its pool size (PgBouncer: ' +
         `default_pool_size) to what Tripline opens, some ten a service, forty for \`tripline up\``,
     );
   } finally {

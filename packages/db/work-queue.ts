@@ -7,14 +7,14 @@ import type { PoolClient } from 'pg';
 import type { Db } from './database.ts';
 import { adoptFormerJobs, type Claimant, claimDue, extendClaims, finish, giveBack, queueChannel } from './queue.ts';
 
-/** A dead worker's things are due again after so long. */
+/** How long a claim lasts; a dead worker's items are due again after that. */
 const claimMs = 12_000;
 const extendEveryMs = claimMs / 3;
-/** What is queued rings at once by NOTIFY; this is for what becomes due. */
+/** New entries are signalled by NOTIFY; polling finds those that become due. */
 const pollMs = 1000;
-/** How often is looked for jobs that a process of the former version left. */
+/** How often jobs are looked for that a process of the former version added. */
 const adoptEveryMs = 5000;
-/** Pause before the next attempt at what failed: doubled with each, up to the longest. */
+/** Pause before the next attempt: doubled with each failure, up to the longest. */
 const firstPauseMs = 1000;
 const longestPauseMs = 600_000;
 
@@ -28,18 +28,18 @@ type Working = {
   arrivals: Signal;
   stopping: AbortController;
   inHand: Map<string, Promise<void>>;
-  /** There was as much to claim as there were hands for: more may wait. */
+  /** The last claim filled all free slots: more items may be due. */
   mayWait: boolean;
-  /** The connection that listens; undefined while there is none. */
+  /** The LISTEN connection; undefined while there is none. */
   listening: PoolClient | undefined;
-  /** The last fault of the queue itself, so that the same is said once. */
+  /** The last error of the queue itself, so that the same error is logged once. */
   isAway: boolean;
 };
 
 /**
- * Does what is queued for a purpose, `concurrency` things at once, until `stop`: no thing is in two hands at once as long as
- * workers extend their claims. What `handle` throws has the thing tried again, ever more seldom, for ever. A crash may have
- * it done twice, which `handle` must bear.
+ * Works off the queue of a purpose, `concurrency` items at once, until `stop`. No item is handled twice at a time as
+ * long as workers renew their claims. When `handle` throws, the item is retried with increasing pauses, without limit.
+ * After a crash an item may be handled twice, which `handle` must tolerate.
  */
 export async function workQueue(parts: {
   db: Db;
@@ -101,7 +101,7 @@ async function run(working: Working): Promise<void> {
   }
 }
 
-/** Hears what is queued, on a connection of its own; without one, polling finds it. */
+/** Listens for new entries on a connection of its own; without one, polling finds them. */
 async function listen(working: Working): Promise<void> {
   if (working.listening !== undefined) return;
   const { db, claimant, arrivals } = working;
@@ -127,17 +127,17 @@ async function listen(working: Working): Promise<void> {
 
 function stopListening(working: Working): void {
   const client = working.listening;
-  // Its end is reported too, and must not release it again.
+  // Its `end` event follows too, and must not release it again.
   working.listening = undefined;
   client?.release(true);
 }
 
-/** Begins what is due, as far as there are hands for it. */
+/** Starts handling due items, as far as there are free slots. */
 async function takeDue(working: Working): Promise<void> {
   const { db, claimant, concurrency, inHand } = working;
   const room = concurrency - inHand.size;
   if (room === 0) {
-    // Rung while every hand is full.
+    // Notified while no slot was free.
     working.mayWait = true;
     return;
   }
@@ -151,7 +151,7 @@ async function takeDue(working: Working): Promise<void> {
   }
 }
 
-/** Never rejects. A thing whose end cannot be noted is due again when its claim runs out. */
+/** Never rejects. An item whose completion cannot be recorded is due again when its claim expires. */
 async function attempt(working: Working, item: string, failures: number): Promise<void> {
   const { db, logger, claimant, handle, arrivals, inHand } = working;
   const { purpose } = claimant;

@@ -1,14 +1,14 @@
 import { BlockList, isIP } from 'node:net';
 
 /**
- * What kind of address this is: one that nothing may ever call (a cloud's metadata service and the rest of the link,
- * multicast, nobody's), the machine's own, one of a private network, or one of the internet.
+ * Kinds of IP addresses: those that must never be called (cloud metadata and other link-local addresses, multicast,
+ * unassigned), loopback, private networks, and the internet.
  */
 export type AddressKind = 'forbidden' | 'loopback' | 'private' | 'public';
 
 const loopback = listOf('127.0.0.0/8', '::1/128');
 const forbidden = listOf(
-  // Nobody's, the link's (cloud metadata at 169.254.169.254 among them), multicast, reserved, broadcast.
+  // Unspecified, link-local (with cloud metadata at 169.254.169.254), multicast, reserved, broadcast.
   ...[
     '0.0.0.0/8',
     '169.254.0.0/16',
@@ -21,7 +21,7 @@ const forbidden = listOf(
   ],
   // Metadata services with addresses of their own: Alibaba, Azure, AWS and Google over IPv6.
   ...['100.100.100.200/32', '168.63.129.16/32', 'fd00:ec2::/32', 'fd20:ce::/32'],
-  // Loopback and link carried within IPv6: IPv4-compatible, NAT64, 6to4, Teredo.
+  // Loopback and link-local addresses embedded in IPv6: IPv4-compatible, NAT64, 6to4, Teredo.
   ...['::/96', '64:ff9b::7f00:0/104', '64:ff9b::a9fe:0/112', '64:ff9b:1::/48', '2002:7f00::/24', '2002:a9fe::/32'],
   '2001::/32',
 );
@@ -37,7 +37,10 @@ const privates = listOf(
   ],
 );
 
-/** `address` as resolvers give it; IPv4 within `::ffff:0:0/96` counts as the IPv4 that it is. What is no address is forbidden. */
+/**
+ * `address` as resolvers give it; an IPv4-mapped address (`::ffff:0:0/96`) counts as IPv4. Text that is no address is
+ * forbidden.
+ */
 export function kindOfAddress(address: string): AddressKind {
   const plain = address.split('%', 1)[0]!;
   const version = isIP(plain);
@@ -48,13 +51,16 @@ export function kindOfAddress(address: string): AddressKind {
   return privates.check(plain, family) ? 'private' : 'public';
 }
 
-/** The address that a URL's host is, or null where it is a name. URLs write every form of an address in one way. */
+/**
+ * The IP address in a URL's host, or null where the host is a name. Parsing a URL normalises every notation of an
+ * address.
+ */
 export function addressOf(url: URL): string | null {
   const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname.replace(/\.$/, '');
   return isIP(host) === 0 ? null : host;
 }
 
-/** `localhost` and the names below it are the machine's own by definition, whatever a resolver says. */
+/** `localhost` and names below it are loopback by definition, whatever a resolver says. */
 export function isLocalhost(url: URL): boolean {
   return /(?:^|\.)localhost\.?$/.test(url.hostname);
 }

@@ -1,4 +1,4 @@
-/** The wall clock of everything outside the rules. Tests give one that they move by hand. */
+/** The wall clock, for all code but the rules. Tests pass one that they move by hand. */
 export type Clock = {
   /** Milliseconds since the epoch. */
   nowMs: () => number;

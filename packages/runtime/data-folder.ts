@@ -5,29 +5,29 @@ import { makeFolder } from './make-folder.ts';
 import { processBegan } from './processes.ts';
 
 /**
- * The folder of a standalone Tripline: who runs in it, where it listens, and the webhook secret that was made on its
- * first start. The command line reads it to find what runs.
+ * The process that runs in a data folder, and where it listens. The command line reads this to find a running Tripline.
  */
 export type Standalone = {
   pid: number;
-  /** When the process began, in the system's own form: a number used again after a reboot is another process. */
+  /** When the process began, in the system's own format: a pid that is reused after a reboot is another process. */
   processBegan: string;
   /** Null while it starts. */
   listening: { url: string; operationsUrl: string } | null;
 };
 
-/** Another live Tripline has the folder, or it cannot be used. */
+/** Another running Tripline uses the folder, or it is unusable. */
 export class DataFolderInUseError extends Error {
   readonly code = 'DATA_FOLDER_IN_USE';
 }
 
 const standaloneFile = (dataDir: string) => join(dataDir, 'standalone.json');
-/** Secrets that are made for a standalone Tripline on its first start, by the name of their file. */
+/** Names of the files of secrets that are generated on the first start. */
 type MadeSecret = 'webhook-secret' | 'drill-key' | 'internal-key';
 
 /**
- * Takes the folder for this process, making it (0700) where it is missing. What a killed Tripline left is taken over.
- * @throws {DataFolderInUseError} naming the process that has it, or why it cannot be one.
+ * Claims the folder for this process, creating it (0700) where it is missing. The claim of a killed Tripline is taken
+ * over.
+ * @throws {DataFolderInUseError} naming the process that uses it, or why it is unusable.
  */
 export function claimDataFolder(dataDir: string): {
   announce: (at: NonNullable<Standalone['listening']>) => void;
@@ -68,7 +68,7 @@ export function claimDataFolder(dataDir: string): {
   };
 }
 
-/** The live Tripline of a data folder, or null: there is none, or what is written there was killed. */
+/** The running Tripline of a data folder, or null: there is none, or it was killed. */
 export function findStandalone(dataDir: string): Standalone | null {
   let written: Standalone;
   try {
@@ -79,7 +79,7 @@ export function findStandalone(dataDir: string): Standalone | null {
   return Number.isInteger(written.pid) && processBegan(written.pid) === written.processBegan ? written : null;
 }
 
-/** A secret of the folder, made (256 bits, 0600) when there is none yet. */
+/** A secret of the folder, generated (256 bits, mode 0600) when there is none yet. */
 export function keepSecret(dataDir: string, name: MadeSecret): string {
   const there = readSecret(dataDir, name);
   if (there) return there;
@@ -88,7 +88,7 @@ export function keepSecret(dataDir: string, name: MadeSecret): string {
   return secret;
 }
 
-/** A secret of the folder, or null when none was made. */
+/** A secret of the folder, or null when none was generated. */
 export function readSecret(dataDir: string, name: MadeSecret): string | null {
   try {
     return readFileSync(join(dataDir, name), 'utf8').trim() || null;

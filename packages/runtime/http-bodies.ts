@@ -4,20 +4,22 @@ import type { Socket } from 'node:net';
 /** A request whose body may still be coming. */
 type Underway = { request: IncomingMessage; bytesBefore: number };
 
-/** Between two looks, a fast network may bring some hundred MB; more often would cost more than it saves. */
+/**
+ * Between two checks, a fast network may deliver some hundred MB; checking more often would cost more than it saves.
+ */
 const lookEveryMs = 100;
 
 /**
- * Bounds what unfinished bodies hold in memory, all connections together. Whoever is not even known yet can send large
- * bodies up to their last byte and stop there; the limit of one body does not help against many. Beyond `limitBytes` the
- * one that is longest under way is cut off, and then the next: an honest body comes whole in far less time.
+ * Bounds the memory of unfinished bodies, over all connections. An unauthenticated client can send large bodies up to
+ * their last byte and stop there; the limit of one body does not help against many. Beyond `limitBytes` the oldest
+ * unfinished request is aborted, then the next: an honest body arrives in far less time.
  */
 export function boundBodies(server: Server, limitBytes: number): void {
   const underway = new Map<Socket, Underway>();
   server.on('connection', (socket: Socket) => socket.on('close', () => underway.delete(socket)));
   server.on('request', (request: IncomingMessage) => {
     const { socket } = request;
-    // Again at the end, so that the map keeps the order in which requests began.
+    // Inserted again at the end, so that the map keeps the order in which requests began.
     underway.delete(socket);
     underway.set(socket, { request, bytesBefore: socket.bytesRead });
   });

@@ -22,7 +22,7 @@ export type HttpOptions = {
   /** Resolves when the process can do its work (a receiver: can keep a delivery); rejects with the reason. */
   ready: () => Promise<void>;
   bodyLimitBytes?: number;
-  /** What unfinished bodies may hold in memory, all together; 128 MB unless told otherwise. */
+  /** Memory that all unfinished bodies together may hold; 128 MB by default. */
   bodiesLimitBytes?: number;
 };
 
@@ -32,28 +32,28 @@ export type PlainHandler = (request: IncomingMessage, response: ServerResponse) 
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Answers `POST <path>` without Fastify between, for the one route whose every microsecond counts: a delivery. Of the
-     * path, doubled slashes, one at the end and what follows a question mark do not count. Call before `listen`.
+     * Handles `POST <path>` without Fastify, for deliveries, where every microsecond counts. Doubled slashes, a
+     * trailing slash and the query are ignored in the path. Call before `listen`.
      */
     postRaw: (path: string, handler: PlainHandler) => void;
   }
 }
 
 const megabyte = 1024 * 1024;
-/** GitHub and Slack give up after 10 s and less, so nobody honest is still sending after these. */
+/** GitHub and Slack give up after 10 s or less, so no honest client is still sending after these. */
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 15_000;
 const idleTimeoutMs = 12_000;
 /** Longer than the minute after which load balancers drop an idle connection: the sender's side closes first. */
 const keepAliveTimeoutMs = 72_000;
-/** How often Node looks for requests that take too long; half a minute unless told otherwise. */
+/** How often Node checks for requests that take too long; by default every half minute. */
 const lookEveryMs = 1000;
-/** Heads of GitHub's deliveries have 1 kB. */
+/** The headers of GitHub's deliveries have 1 kB. */
 const maxHeadBytes = 16 * 1024;
 /** Each costs some 20 kB; one more is closed at once. */
 const maxConnections = 20_000;
 
-/** The server under Fastify, with every limit said. */
+/** The HTTP server under Fastify, with every limit set explicitly. */
 function createLimitedServer(handler: PlainHandler): Server {
   const limits = {
     headersTimeout: headersTimeoutMs,
@@ -69,9 +69,8 @@ function createLimitedServer(handler: PlainHandler): Server {
 }
 
 /**
- * The server for everybody: a service's own routes, `GET /healthz` (alive) and `GET /readyz` (can do its work), which
- * says no cause: whoever attacks must not learn what is broken. Nothing of a request is logged. Routes are added before
- * `listen`.
+ * The public server: a service's own routes, `GET /healthz` (alive) and `GET /readyz` (can do its work), which gives no
+ * cause: an attacker must not learn what is broken. Requests are not logged. Routes are added before `listen`.
  */
 export function createHttp(options: HttpOptions): FastifyInstance {
   const app = createServerApp(options);
@@ -87,13 +86,13 @@ export function createHttp(options: HttpOptions): FastifyInstance {
 }
 
 /**
- * The server for operators: `GET /metrics`, and `GET /readyz`, which is 503 with the cause when the process cannot do its
- * work, and when `health` tells of anything broken, which it names. On an address that no stranger reaches.
+ * The server for operators: `GET /metrics`, and `GET /readyz`, which is 503 with the cause when the process cannot do
+ * its work, or when `health` reports anything broken. On an address that outsiders cannot reach.
  */
 export function createOperations(options: {
   metrics: Metrics;
   ready: () => Promise<void>;
-  /** What else is known of the state that Tripline is in; nothing unless told. */
+  /** Further health checks; none by default. */
   health?: () => Promise<Check[]>;
 }): FastifyInstance {
   const app = createServerApp({});
@@ -138,9 +137,7 @@ function createServerApp(options: Omit<HttpOptions, 'ready'>): FastifyInstance {
   app.setNotFoundHandler((request, reply) =>
     reply
       .code(404)
-      .send(
-        errorBody('no-such-route', `${request.method} ${request.url.split('?', 1)[0]} is nothing that Tripline serves`),
-      ),
+      .send(errorBody('no-such-route', `${request.method} ${request.url.split('?', 1)[0]} is not served by Tripline`)),
   );
   app.setErrorHandler((error: { statusCode?: number; code?: string; message: string }, _request, reply) => {
     const status = error.statusCode ?? 500;
@@ -153,7 +150,9 @@ function createServerApp(options: Omit<HttpOptions, 'ready'>): FastifyInstance {
   return app;
 }
 
-/** What node:http cannot read as a request (too slow, too long a head, broken framing) gets an answer of the same form. */
+/**
+ * A request that node:http cannot parse (too slow, headers too long, broken framing) gets an error of the same form.
+ */
 function answerUnreadable(code: string, socket: Socket): void {
   if (code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

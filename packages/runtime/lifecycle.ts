@@ -2,12 +2,12 @@ import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import type { Logger } from './logger.ts';
 
-/** Something that was opened and must be closed. */
+/** A resource that must be closed. */
 export type Closeable = { name: string; close: () => Promise<void> };
 
 /**
- * Remembers what was opened, and closes it in reverse: once, each on its own, so that one failure does not keep the
- * rest open.
+ * Tracks opened resources, and closes them in reverse order: each once, and independently, so that one failure does not
+ * keep the rest open.
  */
 export function createLifecycle(logger: Logger) {
   const opened: Closeable[] = [];
@@ -24,7 +24,7 @@ export function createLifecycle(logger: Logger) {
   }
 
   return {
-    /** Registers `close` for later and hands back what was opened. */
+    /** Registers `close` for later and returns the resource. */
     opened<T>(name: string, thing: T, close: (thing: T) => Promise<void> | void): T {
       opened.push({ name, close: async () => close(thing) });
       return thing;
@@ -37,19 +37,19 @@ export function createLifecycle(logger: Logger) {
 }
 export type Lifecycle = ReturnType<typeof createLifecycle>;
 
-/** Within this time, more signals are copies: Ctrl-C reaches the whole process group, and npm passes it on besides. */
+/** Further signals within this time are copies: Ctrl-C reaches the whole process group, and npm forwards it too. */
 const sameSignalMs = 500;
-/** How often is looked whether npm still lives. */
+/** How often it is checked whether npm is still alive. */
 const parentEveryMs = 500;
 
-/** Why a process was asked to stop: a signal, or that what started it or read what it says is gone. */
+/** Why a process was asked to stop: a signal, or the end of the terminal, of npm or of the reader of its output. */
 export type StopReason = 'SIGINT' | 'SIGTERM' | 'the terminal is gone' | 'npm is gone' | 'nobody reads the output';
 
 let askToStop: ((reason: StopReason) => void) | undefined;
 
 /**
- * Resolves with the first thing that asks this process to stop: SIGINT, SIGTERM, the end of the npm that it runs under
- * or of whoever reads what it says. A second signal, later than its copies, ends the process at once.
+ * Resolves with the first reason to stop this process: SIGINT, SIGTERM, the end of the npm that it runs under or of the
+ * reader of its output. A second signal, other than a copy of the first, ends the process immediately.
  */
 export function stopSignal(): Promise<StopReason> {
   return new Promise((resolve) => {
@@ -66,7 +66,7 @@ export function stopSignal(): Promise<StopReason> {
   });
 }
 
-/** npm passes signals on to a shell, which may end without us; and killed with -9 it passes nothing on. */
+/** npm forwards signals to a shell, which may end without us; and when killed with -9 it forwards nothing. */
 function watchParent(stop: (reason: StopReason) => void): void {
   const underNpm = ['start', 'npx'].includes(process.env['npm_lifecycle_event'] ?? '');
   const handedOver = process.env['NODE_HANDED_OVER_BY_TRIPLINE'] !== undefined;
@@ -81,8 +81,8 @@ function watchParent(stop: (reason: StopReason) => void): void {
 }
 
 /**
- * Calls `reload` at each SIGHUP, which by itself would end the process. Where the terminal is gone that Tripline was
- * started at, it stops instead.
+ * Calls `reload` at each SIGHUP, whose default action would end the process. If Tripline's terminal was closed, it
+ * stops instead.
  */
 export function onHangUp(reload: () => void): void {
   const atTerminal = isatty(0);
@@ -93,13 +93,13 @@ export function onHangUp(reload: () => void): void {
 }
 
 /**
- * Has the process end without a word when whoever reads its output has gone (`| head`): what runs until it is told to
- * stop stops in order, anything else ends as the shell's own tools do, with 128 + SIGPIPE.
+ * Ends the process silently when the reader of its output is gone (`| head`): services stop in order, commands end as
+ * other shell tools do, with status 128 + SIGPIPE.
  */
 export function endWithReader(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      // A terminal that is gone answers EIO.
+      // Writing to a closed terminal fails with EIO.
       if (error.code !== 'EPIPE' && !(error.code === 'EIO' && stream.isTTY)) throw error;
       if (askToStop) askToStop('nobody reads the output');
       else process.exit(128 + constants.signals.SIGPIPE);

@@ -17,25 +17,25 @@ export type Origin = {
   baseDir: string;
   /** Path of the tripline.yaml that was read, or null. */
   file: string | null;
-  /** What whoever starts Tripline should know of its settings, a sentence each. */
+  /** Remarks on the settings for whoever starts Tripline, a sentence each. */
   remarks: readonly string[];
 };
 
 type Environment = Record<string, string | undefined>;
 
-/** What settings there are. */
+/** The settings that exist. */
 export type KnownSettings<Settings> = {
   schema: z.ZodType<Settings>;
   environment: readonly EnvironmentSetting[];
-  /** Settings that go by another name now: path → what to write instead. */
+  /** Renamed settings: path → what to write instead. */
   renamed: Readonly<Record<string, string>>;
 };
 
 /**
- * Reads tripline.yaml (path in `TRIPLINE_CONFIG`, else `./tripline.yaml` where there is one), lays the environment
- * over it and checks the whole. Whoever can write that file says where tokens are sent and what code runs, so it is read
- * only where nobody but root and the running user can.
- * @throws {ConfigError} naming every wrong or unknown setting, or the file that is not to be believed.
+ * Reads tripline.yaml (path in `TRIPLINE_CONFIG`, else `./tripline.yaml` where there is one), applies the environment
+ * over it and validates the result. Whoever can write that file decides where tokens are sent and what code runs, so it
+ * is read only if nobody but root and the running user can write it.
+ * @throws {ConfigError} naming every wrong or unknown setting, or the file that is not trusted.
  */
 export function loadSettings<Settings extends { dataDir: string }>(
   known: KnownSettings<Settings>,
@@ -58,7 +58,9 @@ export function loadSettings<Settings extends { dataDir: string }>(
   return { ...parsed.data, dataDir, baseDir, file, remarks };
 }
 
-/** Where Tripline listens, its secret and its database are read from there: nobody else's, unless a setting names it. */
+/**
+ * Addresses, secrets and database are read from the data folder: another user's is refused, unless a setting names it.
+ */
 function refuseFolderOfAnother(dataDir: string): void {
   const owner = statSync(dataDir, { throwIfNoEntry: false })?.uid;
   if (owner === undefined || owner === 0 || owner === process.geteuid?.()) return;
@@ -81,7 +83,7 @@ function believed(file: string, whence: string): string {
   } catch (error) {
     throw new ConfigError(`${whence} ${file}, which cannot be read: ${(error as NodeJS.ErrnoException).code}`);
   }
-  if (fault !== null) throw new ConfigError(`${whence} ${file}, of which nothing is used: ${fault}`);
+  if (fault !== null) throw new ConfigError(`${whence} ${file}, which is not used: ${fault}`);
   return file;
 }
 
@@ -167,10 +169,13 @@ function isServiceLink(name: string, value: string | undefined): boolean {
   return /_PORT$/.test(name) && /^(tcp|udp|sctp):\/\//.test(value);
 }
 
-/** Who may write the file says what the secret is. Whom it belongs to says little: Docker mounts it as it is outside. */
+/**
+ * Whoever may write the file decides the secret. Its owner is not checked: Docker mounts it with the owner that it has
+ * outside.
+ */
 function readSecretFile(path: string, named: string, faults: string[]): string {
   if ((statSync(path).mode & 0o002) !== 0) {
-    faults.push(`${named} names a file that everybody can write, so that its secret may be anybody's: chmod o-w it`);
+    faults.push(`${named} names a file that everybody can write, so its secret cannot be trusted: chmod o-w it`);
   }
   return readFileSync(path, 'utf8').trim();
 }
@@ -197,7 +202,9 @@ function convert(value: string, setting: EnvironmentSetting, named: string, faul
   return value;
 }
 
-/** One a line; in the environment also one a comma, but only where each part is long enough to be a secret by itself. */
+/**
+ * One per line; in the environment also separated by commas, but only where each part is long enough to be a secret.
+ */
 function secretsOf(value: string, isFile: boolean, parts: (by: string) => string[]): string[] {
   const lines = parts('\n');
   if (isFile || lines.length > 1) return lines;
@@ -231,7 +238,7 @@ function describeIssue(
   return `${path}${also}: ${issue.message}`;
 }
 
-/** Offers the known name that is fewest edits away, when it is plainly a slip. */
+/** Suggests the known name with the smallest edit distance, when it is probably a typo. */
 function nearest(name: string, known: ReadonlySet<string>): string {
   const [best, distance] = [...known]
     .map((candidate): [string, number] => [candidate, editDistance(name, candidate)])
@@ -239,7 +246,7 @@ function nearest(name: string, known: ReadonlySet<string>): string {
   return distance <= 3 ? `; did you mean ${best}?` : '';
 }
 
-/** Levenshtein's distance: the least number of letters to insert, drop or replace. */
+/** Levenshtein distance: the least number of insertions, deletions and replacements. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i += 1) {

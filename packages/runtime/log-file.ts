@@ -6,13 +6,13 @@ import { plain } from './plain.ts';
 
 const rotateBytes = 16 * 1024 * 1024;
 const warnLevel = 40;
-/** So much may wait for the disk; what exceeds it is dropped. */
+/** Bytes that may wait for the disk; lines beyond are dropped. */
 const waitingBytes = 1024 * 1024;
 
 /**
- * A logger for a process that somebody watches: JSON lines to `tripline.log` in the data folder, and to the terminal only what somebody
- * should see, a warning or worse, as one readable line. The former file is kept when it has grown large. A disk that takes
- * no more costs lines of the log, never the process.
+ * A logger for an interactive process: JSON lines to `tripline.log` in the data folder, and warnings and errors to the
+ * terminal too, as one readable line each. A large file is rotated once. A full disk loses log lines, never the
+ * process.
  */
 export function openLogFile(options: {
   service: string;
@@ -52,7 +52,7 @@ export function openLogFile(options: {
   const close = () =>
     new Promise<void>((resolve) => {
       file.once('close', resolve);
-      // What cannot be written now never will be.
+      // Lines that cannot be written now are dropped.
       file.once('error', () => resolve());
       file.end();
     });

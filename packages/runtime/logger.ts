@@ -3,8 +3,8 @@ import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 export type Logger = PinoLogger;
 
 /**
- * A JSON logger for one service. Secrets are kept out at the places that know them; the redaction here is the second
- * line: fields that would name one are blanked wherever they stand up to three levels deep.
+ * A JSON logger for one service. Callers keep secrets out; the redaction here is a second line of defence: fields whose
+ * names suggest a secret are blanked up to three levels deep.
  */
 export function createLogger(options: { service: string; level: string }, destination?: DestinationStream): Logger {
   const names = [
@@ -24,10 +24,10 @@ export function createLogger(options: { service: string; level: string }, destin
   return logger;
 }
 
-/** The loggers of this process, for as long as anybody has them. */
+/** The loggers of this process that are still in use. */
 const made = new Set<WeakRef<Logger>>();
 
-/** Has every logger of this process log so much from now on. */
+/** Sets the level of every logger of this process. */
 export function setLogLevel(level: string): void {
   for (const reference of made) {
     const logger = reference.deref();

@@ -2,7 +2,10 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 
 export type Metrics = Registry;
 
-/** A registry for one process; each room registers its own counters in it. Prometheus text on `GET /metrics`. */
+/**
+ * A metrics registry for one process; each service registers its own metrics in it. Served as Prometheus text on `GET
+ * /metrics`.
+ */
 export function createMetrics(options: { service: string }): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service: options.service });

@@ -2,9 +2,9 @@ import { accessSync, constants, lstatSync, readFileSync, readlinkSync, type Stat
 import { dirname, isAbsolute, join, parse, resolve, sep } from 'node:path';
 
 /**
- * Why what stands in `path` may not be believed, as a sentence that says what to do; null when it may: it and every
- * folder and link on the way to it belong to root or to the running user, and nobody else can write or replace them.
- * A mounted ConfigMap (links into a folder that all may write, on a file system that nobody can) is believed.
+ * Why the file at `path` is not trusted, as a sentence that says what to do; null when it is trusted: it and every
+ * folder and link on the way to it belong to root or to the running user, and nobody else can write or replace them. A
+ * mounted ConfigMap (links into a world-writable folder on a read-only file system) is trusted.
  * @throws the file system's own error, when there is no such path.
  */
 export function faultOfOwnership(path: string): string | null {
@@ -26,7 +26,7 @@ export function faultOfOwnership(path: string): string | null {
       here = there;
       continue;
     }
-    // Whoever owns a link says where it leads; its mode says nothing.
+    // The owner of a link decides where it leads; its mode is meaningless.
     if (!isTrusted(stats.uid)) return belongsToAnother(there, stats);
     links += 1;
     if (links > 40) return `${path} leads in a circle`;
@@ -49,12 +49,12 @@ function faultOfOne(path: string, isFolder: boolean): string | null {
 }
 
 function belongsToAnother(path: string, { uid }: Stats): string {
-  return `${path} belongs to another user (id ${uid}): only what you (id ${process.getuid!()}) or root own is believed`;
+  return `${path} belongs to another user (id ${uid}): only files of yours (id ${process.getuid!()}) or of root are trusted`;
 }
 
 const isTrusted = (uid: number) => uid === 0 || uid === process.geteuid!();
 
-/** Whether nobody can write there, whatever modes say: a mount that is read-only. */
+/** Whether it is on a read-only mount, so that modes do not matter. */
 function isReadOnly(path: string): boolean {
   try {
     accessSync(path, constants.W_OK);
@@ -64,7 +64,7 @@ function isReadOnly(path: string): boolean {
   }
 }
 
-/** Many systems give each user a group of its own and let the group write: such a group is nobody else. */
+/** Many systems give each user a private group with write access: such a group has no other members. */
 function isPrivateGroup(gid: number, uid: number): boolean {
   try {
     const fields = (file: string) =>

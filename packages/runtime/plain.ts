@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 
 /**
- * Text of strangers, fit for a terminal: branch names and titles are an attacker's to choose, and an escape sequence
- * in one could rewrite what the reader sees.
+ * Untrusted text, made safe for a terminal: attackers choose branch names and titles, and an escape sequence in one
+ * could change what the reader sees.
  */
 export function plain(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.

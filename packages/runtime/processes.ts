@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** Whether a process runs. One that was killed and that its parent has not asked after yet (a zombie) does not. */
+/** Whether a process runs. A zombie does not. */
 export function isAlive(pid: number): boolean {
   return processBegan(pid) !== null;
 }
@@ -18,8 +18,8 @@ export function isListed(pid: number): boolean {
 }
 
 /**
- * When a process began, in whatever form the system tells it, which differs for another process of the same number; null
- * when no such process runs.
+ * When a process began, in the system's own format; another process with the same pid has another start time. Null when
+ * no such process runs.
  */
 export function processBegan(pid: number): string | null {
   if (!isListed(pid)) return null;

@@ -22,19 +22,19 @@ const shapes: readonly { kind: string; pattern: RegExp }[] = [
   { kind: 'jwt', pattern: /(?<![\w-])eyJ[\w-]{10,}\.[\w-]{4,}\.[\w-]{4,}/g },
   { kind: 'private-key', pattern: /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g },
 ];
-/** All shapes as one: where it fits nowhere, none of them does, and that is nearly every text. */
+/** All patterns as one: nearly every text matches none of them. */
 const anyShape = new RegExp(shapes.map(({ pattern }) => pattern.source).join('|'));
-/** The shortest text that any of the shapes fits. Most names and states are shorter, and need no look. */
+/** Length of the shortest text that any pattern matches. Most names and states are shorter and need no check. */
 export const shortestCredential = 15;
 /** `scheme://user:password@`: the password goes, the rest stays readable. */
 const urlPassword = /(:\/\/[^\s/:@]{1,256}:)([^\s/@]{1,1024})(@)/g;
 
-/** Base64 SHA-256 of a credential: the name that GitHub's audit log (`hashed_token`) gives it too. */
+/** Base64 SHA-256 of a credential, as `hashed_token` in GitHub's audit log. */
 export function credentialHash(value: string): string {
   return createHash('sha256').update(value).digest('base64');
 }
 
-/** Puts the name of a credential in the place of every credential-shaped part of `text`. */
+/** Replaces every part of `text` that looks like a credential by its hash. */
 export function redactText(text: string): string {
   let redacted = text;
   if (text.length >= shortestCredential && anyShape.test(text)) {
@@ -42,7 +42,7 @@ export function redactText(text: string): string {
       redacted = redacted.replace(pattern, (value) => `[${kind} sha256:${credentialHash(value)}]`);
     }
   }
-  // Most URLs have no @, and are soon looked through for one.
+  // Most URLs contain no @, which is fast to check.
   return redacted.includes('://') && redacted.includes('@')
     ? redacted.replace(urlPassword, '$1[password]$3')
     : redacted;

@@ -3,23 +3,23 @@ import type { FastifyInstance } from 'fastify';
 import { createHttp, createOperations } from './http.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Somebody else listens on the port. */
+/** Another process listens on the port. */
 export class PortInUseError extends Error {
   readonly code = 'PORT_IN_USE';
 }
 
 export type Served = {
-  /** Where strangers may ask: deliveries, buttons, whether it is alive and ready. Without a path. */
+  /** URL of the public server (deliveries, buttons, /healthz, /readyz), without a path. */
   url: string;
-  /** Where operators ask: metrics, and why it is not ready. */
+  /** URL of the operations server: metrics, and why it is not ready. */
   operationsUrl: string;
   close: () => Promise<void>;
 };
 
 /**
- * Serves a process's routes on its port, and what only operators may see on another, by default of this machine alone:
- * metrics tell an outsider whether an attack was noticed. A service without routes of its own keeps its port too, for
- * `/healthz` and `/readyz`: load balancers and Kubernetes ask from outside of the machine.
+ * Serves a process's routes on its port, and metrics and causes on an operations port, which by default only this
+ * machine can reach: metrics would tell an outsider whether an attack was noticed. A service without routes of its own
+ * listens too, for `/healthz` and `/readyz`: load balancers and Kubernetes probe from outside of the machine.
  * @throws {PortInUseError} naming the setting.
  */
 export async function serve(
@@ -28,7 +28,7 @@ export async function serve(
     metrics: Metrics;
     /** Resolves when the process can do its work; rejects with the reason. */
     ready: () => Promise<void>;
-    /** What is broken beyond that, for operators alone. */
+    /** Further problems, shown on the operations port only. */
     health?: () => Promise<Check[]>;
     routes?: readonly ((app: FastifyInstance) => void)[];
   },
@@ -52,7 +52,7 @@ export async function serve(
   }
 }
 
-/** One answer for all who ask meanwhile: a stranger who asks a thousand times makes one question to log and database. */
+/** Concurrent callers share one check: a thousand requests from outside cause one query to log and database. */
 function sharedWhileAsked<T>(ask: () => Promise<T>): () => Promise<T> {
   let asking: Promise<T> | undefined;
   return () => {

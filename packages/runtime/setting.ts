@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { faultOfServiceUrl } from './addresses.ts';
 
-/** What the settings of several rooms are made of. Each room has its own settings beside it; packages/config composes them. */
+/** Building blocks of settings. Each room has its own settings in `settings.ts`; packages/config composes them. */
 
-/** A secret that could be guessed proves nothing. */
+/** Shorter secrets could be guessed. */
 export const shortestSecret = 16;
 export const secret = z
   .string()
   .min(shortestSecret, 'must have at least 16 characters; make one with `openssl rand -hex 32`');
 export const secretList = z.array(secret).min(1);
 
-/** Address of a service that Tripline calls, none that nothing may ever call. */
+/** URL of a service that Tripline calls; forbidden addresses are refused. */
 export const httpUrl = z.url({ protocol: /^https?$/ }).superRefine((text, context) => {
   const message = URL.canParse(text) ? faultOfServiceUrl(text) : undefined;
   if (message !== undefined) context.addIssue({ code: 'custom', message });

@@ -1,4 +1,4 @@
-/** A signal that one waiter listens to. Set while nobody waits, it is noticed by the next who does. */
+/** A signal with one waiter. A notification while nobody waits is kept for the next wait. */
 export function createSignal() {
   let isSet = false;
   let answer: (() => void) | undefined;

@@ -4,15 +4,16 @@ import type { Polled } from './polled.ts';
 import type { Source } from './source.ts';
 
 /**
- * A feed as registry.ts holds it: light, since the settings of every command are made of it. A feed is a folder of this
- * package and a line of the registry; receiver, settings, doctor and pages read that and name no feed.
+ * An entry of registry.ts. It loads its code only when asked to, since every command reads the settings of all feeds. A
+ * feed is a folder of this package and a line of the registry; receiver, settings, doctor and pages read the registry
+ * and name no feed.
  */
 export type Feed = {
-  /** Its folder; begins the ids of its deliveries, and names its settings. */
+  /** The name of its folder and of its settings in tripline.yaml; also the prefix of its deliveries' ids. */
   name: string;
   /**
-   * What stands under its name in tripline.yaml. Absent where it has none, and where a provider of the same name has them
-   * whole: that one's folder puts both halves together.
+   * Its settings in tripline.yaml. Absent where it has none, or where a provider of the same name defines the settings
+   * of both.
    */
   settings?: z.ZodType;
   /** The fields that it adds to each of `workspaces`. No two feeds add the same. */

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { type Refusal, refuse } from './refusal.ts';
 
-/** Levels of nesting that a body may have; GitHub's deepest example has 9. */
+/** Greatest nesting depth of a body; GitHub's deepest example has 9. */
 const depthLimit = 64;
 /**
- * Keys that a body may have, all levels together: a push of 2,048 commits, GitHub's most, has 40,000. Keys that all
- * differ are what parses slowest: the three million that fit into 25 MB hold the process up for ten seconds.
+ * Most keys of a body, over all levels: a push of 2,048 commits, GitHub's maximum, has 40,000. Distinct keys parse
+ * slowest: the three million that fit into 25 MB would block the process for ten seconds.
  */
 const keyLimit = 100_000;
 
@@ -15,7 +15,7 @@ const keyLimit = 100_000;
  */
 export function parseJsonObject(rawBody: Buffer): { body: Record<string, unknown> } | { refusal: Refusal } {
   const json = rawBody.toString('utf8');
-  // Decoding puts U+FFFD in the place of what is not UTF-8; most bodies are ASCII, in which none needs to be looked for.
+  // Decoding replaces invalid UTF-8 by U+FFFD; most bodies are ASCII, where this check is skipped.
   if (json.includes('\ufffd') && !isUtf8(rawBody)) {
     return { refusal: refuse(400, 'invalid-utf8', 'The body is not UTF-8; send the JSON as it was signed') };
   }
@@ -38,9 +38,9 @@ export function parseJsonObject(rawBody: Buffer): { body: Record<string, unknown
 }
 
 /**
- * Whether `json` has more than `limit` brackets that may open a level: without them it cannot be too deep, and most
- * bodies need no closer look. A bracket after a letter stands in a string, such as GitHub's URL templates
- * (`…/commits{/sha}`), or in what is no JSON.
+ * Whether `json` has more than `limit` brackets that may open a level: otherwise it cannot be too deep, and most bodies
+ * need no closer check. A bracket after a letter is in a string, such as GitHub's URL templates (`…/commits{/sha}`), or
+ * in invalid JSON.
  */
 function opensMoreThan(limit: number, json: string): boolean {
   let count = 0;
@@ -58,7 +58,7 @@ function opensMoreThan(limit: number, json: string): boolean {
 const quote = 0x22;
 const backslash = 0x5c;
 
-/** Looks at brackets outside of strings only. Every byte of a multi-byte code point is above 0x7f, so bytes will do. */
+/** Counts brackets outside of strings only. Every byte of a multi-byte code point is above 0x7f, so bytes suffice. */
 function isTooDeep(rawBody: Buffer): boolean {
   let depth = 0;
   for (let at = 0; at < rawBody.length; at += 1) {
@@ -76,7 +76,7 @@ function isTooDeep(rawBody: Buffer): boolean {
   return false;
 }
 
-/** Those within strings too: unless there are many, no closer look is needed. */
+/** Including those within strings: unless there are many, no closer check is needed. */
 function countColons(json: string): number {
   let count = 0;
   for (let at = json.indexOf(':'); at !== -1; at = json.indexOf(':', at + 1)) count += 1;

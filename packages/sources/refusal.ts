@@ -6,7 +6,7 @@ export const refusalReasons = [
   'missing-signature',
   'bad-signature',
   'timestamp-out-of-tolerance',
-  /** The secret that signed it does not speak for the organisation or workspace that it names. */
+  /** The secret that signed it is not valid for the organisation or workspace that it names. */
   'wrong-organization',
   'missing-event-header',
   'unknown-event',

@@ -1,11 +1,13 @@
 /**
- * Which secrets each feed has, and for whom each speaks. No secret serves two feeds: whoever has the one of GitHub's
- * webhook can neither open break-glass nor play a drill.
+ * For which organisations and workspaces a secret is valid. No secret serves two feeds: the secret of GitHub's webhook
+ * can neither open break-glass nor sign a drill.
  */
 export type SecretScope =
   /** Any organisation but a drill's: the one secret of a quick start, and the App's while no workspace is configured. */
   | { kind: 'anybody' }
-  /** The organisations of these workspaces. What names none is the workspace's when there is just one. */
+  /**
+   * The organisations of these workspaces. A delivery that names none belongs to the workspace when there is just one.
+   */
   | {
       kind: 'workspaces';
       ids: readonly string[];
@@ -17,10 +19,10 @@ export type SecretScope =
   /** Break-glass records of these workspaces. */
   | { kind: 'break-glass'; ids: readonly string[] };
 
-/** A secret of a feed; each value stands once in the feed's list. */
+/** A secret of a feed; each value occurs once in the feed's list. */
 export type FeedSecret = { secret: string; secretScope: SecretScope };
 
-/** The settings that hold secrets, as far as they are read here. */
+/** The settings from which secrets are read. */
 export type SecretSettings = {
   github: {
     webhookSecrets?: readonly string[] | undefined;
@@ -36,9 +38,9 @@ export type SecretSettings = {
 };
 
 /**
- * The secrets of GitHub's webhooks. `github.webhookSecrets` speak for anybody while no workspace has secrets of its own;
- * from then on for the workspaces that have none. `github.app.webhookSecrets` speak for all workspaces. A secret that
- * stands in several places, as while it moves from one to the other, speaks for all of them.
+ * The secrets of GitHub's webhooks. `github.webhookSecrets` are valid for any organisation while no workspace has
+ * secrets of its own; from then on for the workspaces that have none. `github.app.webhookSecrets` are valid for all
+ * workspaces. A secret in several places, as while it is being moved, is valid for all of them.
  */
 export function githubSecrets({ github, workspaces, drills, drillKey }: SecretSettings): FeedSecret[] {
   const own = workspaces.filter((workspace) => workspace.github.webhookSecrets !== undefined);

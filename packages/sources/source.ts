@@ -5,39 +5,42 @@ import type { FeedSecret, SecretScope } from './secrets.ts';
 import type { Workspaces } from './workspace.ts';
 
 /**
- * A source: a feed of deliveries that Tripline takes over HTTP. Pure but for `doctor`: no clock, no I/O, no state. It
- * proves who sent a delivery, then says in Tripline's words what it tells.
+ * A source: a feed of deliveries over HTTP. Pure but for `doctor`: no clock, no I/O, no state. It verifies who sent a
+ * delivery, then normalises it into events.
  *
- * One delivery gives one event, or several where the feed sends many at once, or is ignored by a reason of `ignoredReasons`, or is refused by a reason of
- * `refusalReasons`. What is genuine is never refused for what it says: only what is not whole is. Neither function ever
- * throws, whatever the bytes.
+ * One delivery gives one event, or several where the feed sends many at once, or is ignored for a reason of
+ * `ignoredReasons`, or refused for a reason of `refusalReasons`. A genuine delivery is never refused for its content,
+ * only when it is incomplete. Neither function ever throws, whatever the bytes.
  */
 // biome-ignore lint/suspicious/noExplicitAny: each feed names the settings that it needs; the receiver has them all.
 export type Source<Needs = any> = {
   /** The feed's name: its deliveries' ids begin with it. */
   name: string;
-  /** Paths that are posted to, such as `/webhooks/github`. */
+  /** Paths of its POST routes, such as `/webhooks/github`. */
   routes: readonly string[];
-  /** Content encodings that it takes beside none. What is signed is what was sent; it is inflated after that. */
+  /**
+   * Accepted content encodings, besides none. The signature covers the bytes as sent; they are inflated after
+   * verification.
+   */
   encodings: readonly 'gzip'[];
-  /** Its own secrets, and for whom each speaks: none serves two feeds. */
+  /** Its own secrets, and the scope of each: none serves two feeds. */
   secrets: (settings: Needs) => FeedSecret[];
-  /** Why the receiver must not start under these settings, with the setting to mend; undefined where it may. */
+  /** Why the receiver must not start under these settings, with the setting to fix; undefined where it may. */
   faultOf?: (settings: Needs) => string | undefined;
   /**
-   * The key of the MAC that an event of `internalEventTypes` gets in the log. Absent: the feed may tell none, and one that
-   * it tells is a fault of ours.
+   * The key of the MAC that an event of `internalEventTypes` gets in the log. Absent: the feed may produce none, and
+   * doing so is a bug.
    */
   internalKey?: (event: TriplineEvent, secretScope: SecretScope, settings: Needs) => string;
   /** What `tripline doctor` says of it. */
   doctor: (settings: Needs) => Look[];
-  /** Content types that it takes; all of them JSON. */
+  /** Accepted content types; all of them JSON. */
   contentTypes: readonly string[];
   /** What a sender must set when the content type is another. */
   contentTypeAdvice: string;
-  /** Checks the raw bytes against all of `secrets`, in constant time, and says for whom the one that fits speaks. */
+  /** Checks the raw bytes against all of `secrets`, in constant time, and returns the scope of the one that fits. */
   verify: (rawBody: Buffer, headers: RequestHeaders, secrets: readonly FeedSecret[], nowMs: number) => Verified;
-  /** What the headers say of the delivery, made fit to be shown: ask only once the signature fits. */
+  /** Delivery id and event name from the headers, made safe to display: call it only once the signature fits. */
   claimsOf: (headers: RequestHeaders) => { delivery?: string | undefined; event?: string | undefined };
   /** Reads what the headers claim, checks that the body fits it, and normalises. Called on verified bytes only. */
   normalise: (delivery: Delivery, workspaces: Workspaces) => Normalised;
@@ -53,7 +56,7 @@ export type Delivery = {
   bodySha256: string;
   /** Wall clock at receipt, ms since the epoch. */
   receivedAtMs: number;
-  /** For whom the secret speaks that signed it. */
+  /** Scope of the secret that signed it. */
   secretScope: SecretScope;
 };
 
@@ -61,35 +64,41 @@ export type Verified = { secretScope: SecretScope } | { refusal: Refusal };
 
 export type Normalised =
   | { event: TriplineEvent }
-  /** What one delivery of many tells, an id each; `leftOut`: what of it is ignored. All are kept, or none is acknowledged. */
+  /**
+   * The events of a delivery of many, each with its own id; `leftOut`: ignored parts. All are kept, or none is
+   * acknowledged.
+   */
   | { events: readonly TriplineEvent[]; leftOut: readonly Ignored[] }
   | Ignored
   | { refusal: Refusal };
 
-/** `organization`: whose it is by its own words, made fit to be shown; absent where it names nobody. */
+/** `organization`: the owner that it names, made safe to display; absent where it names none. */
 export type Ignored = { ignored: IgnoredReason; organization?: string };
 
-/** Why a delivery that is genuine and whole is not kept. Bounded: it labels a metric. */
+/** Why a genuine and complete delivery is not kept. Bounded: it labels a metric. */
 export const ignoredReasons = [
-  /** The provider checks that somebody listens. */
+  /** The provider tests the webhook. */
   'ping',
-  /** No rule could read this kind of event. */
+  /** Events of this kind are not read. */
   'event-not-read',
-  /** The event is read, but this action of it says nothing about access, code or controls. */
+  /** The event is read, but this action concerns neither access, code nor controls. */
   'action-not-read',
   /** The provider names an event that Tripline does not know yet. */
   'unknown-event',
-  /** The body is not of the event that it is said to be: a header is not signed, so such a body is not believed. */
+  /** The body is not of the event that the header names: the header is not signed, so such a body is not trusted. */
   'unexpected-shape',
-  /** It names a repository by what can be no repository’s name, such as `..`. */
+  /** It names a repository by an impossible name, such as `..`. */
   'impossible-name',
-  /** Whose it is belongs to no configured workspace. */
+  /** Its organisation belongs to no configured workspace. */
   'unknown-organization',
-  /** Whose it is belongs to no configured workspace, and only the App’s secret is valid for it: anybody may have installed it. */
+  /**
+   * Its organisation belongs to no configured workspace, and the App’s secret signed it: anybody may have installed the
+   * App.
+   */
   'unknown-installation',
-  /** Nothing in it says whose it is. */
+  /** It names no organisation. */
   'no-workspace',
-  /** The provider left out what an event of its type cannot be without. */
+  /** The provider omitted an attribute that its event type requires. */
   'incomplete',
 ] as const;
 export type IgnoredReason = (typeof ignoredReasons)[number];

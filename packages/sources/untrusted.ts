@@ -2,8 +2,8 @@ import { clip } from '@tripline/contracts/text';
 import { redactText, redactValue, shortestCredential } from '@tripline/runtime/redact';
 
 /**
- * Makes what strangers wrote fit for an attribute: well-formed, without control characters (Postgres takes no NUL),
- * without credentials, no longer than the attribute's schema allows. Never throws.
+ * Sanitises untrusted text for attributes: well-formed, without control characters (Postgres cannot store NUL), without
+ * credentials, no longer than the attribute's schema allows. Never throws.
  */
 const textLimit = 4096;
 const bodyLimit = 65_536;
@@ -12,7 +12,9 @@ const identifierLimit = 512;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this takes out.
 const controls = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g;
 
-/** Anything but printable ASCII, tab and ends of lines: without it a text has neither surrogates nor controls. */
+/**
+ * Anything but printable ASCII, tab and line breaks: a text without it has neither surrogates nor control characters.
+ */
 const unusual = /[^\t\n\r -~]/;
 
 /** Replaces lone surrogates and control characters by U+FFFD. */
@@ -22,7 +24,7 @@ function wellFormed(value: string): string {
 
 /**
  * Whether `value` is printable ASCII, shorter than any credential and without a colon, so that nothing in it is ever
- * replaced. Two texts of three are; for so few units a loop is quicker than any expression.
+ * replaced. Two of three texts are; for so few units a loop is faster than a regular expression.
  */
 function isPlain(value: string): boolean {
   if (value.length >= shortestCredential) return false;
@@ -33,15 +35,15 @@ function isPlain(value: string): boolean {
   return true;
 }
 
-/** Text of a stranger's choice: a title, name, message, URL. Credentials in it are named by their hash before it is cut. */
+/** Untrusted text: a title, name, message or URL. Credentials in it are replaced by their hashes before it is cut. */
 export function text(value: string | null | undefined, limit: number = textLimit): string | undefined {
   if (value === null || value === undefined) return undefined;
   return clip(isPlain(value) ? value : redactText(wellFormed(value)), limit);
 }
 
 /**
- * The login of a user, organisation, bot or enterprise. What has the form of GitHub's own logins is an identity, and
- * kept as it is: redacted, somebody who calls himself `xoxb-0123456789` could not be named to GitHub any more.
+ * The login of a user, organisation, bot or enterprise. A login of GitHub's form is an identity and is not redacted:
+ * otherwise somebody who is called `xoxb-0123456789` could not be addressed at GitHub any more.
  */
 export function loginText(value: string | null | undefined): string | undefined {
   return typeof value === 'string' && loginForm.test(value) ? value : text(value, 256);
@@ -60,7 +62,7 @@ export function identifier(value: string | number | null | undefined): string | 
   return typeof value === 'number' ? String(value) : text(value, identifierLimit);
 }
 
-/** At most `limit` texts; more would be an attacker's way to a record that no log takes. */
+/** At most `limit` texts; more would let an attacker make a record too large for the log. */
 export function texts(values: readonly (string | null | undefined)[] | null | undefined, limit = 100) {
   return values?.slice(0, limit).flatMap((value) => text(value, 512) ?? []);
 }
@@ -93,13 +95,13 @@ export function cleanJson(value: unknown): unknown {
 /** A time as providers send it: RFC 3339 with any offset, or whole seconds since the epoch. */
 export type Instant = string | number | null | undefined;
 
-/** A whole second or a millisecond in UTC, on a day that every month has: written anew, only the fraction changes. */
+/** Whole seconds or milliseconds in UTC, on a day that every month has: normalising changes only the fraction. */
 const inUtc =
   /^(?:19[7-9]|[2-9]\d\d)\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{3})?Z$/;
 
 /** RFC 3339 in UTC, or undefined for what is no time between the years 1970 and 9999. */
 export function utc(value: Instant): string | undefined {
-  // What GitHub sends, nearly always.
+  // The form that GitHub nearly always sends.
   if (typeof value === 'string' && inUtc.test(value)) return value.length === 24 ? value : `${value.slice(0, 19)}.000Z`;
   const ms = toMs(value);
   return ms === undefined ? undefined : new Date(ms).toISOString();

@@ -3,20 +3,23 @@ import { type Refusal, refuse } from './refusal.ts';
 import type { SecretScope } from './secrets.ts';
 
 /**
- * Which workspace a delivery belongs to: what the organisation is configured to be, or, when no workspaces are
- * configured, the organisation itself.
+ * Which workspace a delivery belongs to: the configured one of its organisation or, when no workspaces are configured,
+ * the organisation itself.
  *
- * An organisation is its id. Its login is only how it is configured and first heard of: with the first delivery that
- * proves it the login is pinned to the id, so that a renamed organisation stays the same workspace and whoever takes
- * its old name is another.
+ * An organisation is identified by its id. Settings and the first delivery name it by login: the first verified
+ * delivery pins the login to the id, so that a renamed organisation stays the same workspace and whoever takes its old
+ * name is another.
  */
 export type Workspaces = {
   /**
-   * The workspace of a delivery that names `owners` (the organisation first), by the word of a secret that is valid for
+   * The workspace of a delivery that names `owners` (the organisation first), signed with a secret that is valid for
    * `secretScope`. A secret that is valid for others is refused; an organisation that nobody configured is ignored.
    */
   whose: (secretScope: SecretScope, owners: readonly NamedOwner[]) => Whose;
-  /** Workspace of an organisation by its login alone, for what Tripline asks by itself; undefined when it is none of ours. */
+  /**
+   * Workspace of an organisation by its login alone, for requests that Tripline makes itself; undefined when it has
+   * none.
+   */
   of: (organization: string) => string | undefined;
   /** Whether this workspace is a drill's, and drills are on. */
   isDrill: (workspace: string) => boolean;
@@ -33,15 +36,15 @@ export type Whose =
 /** An organisation whose id is known. */
 export type PinnedOrganization = { id: string; login: string; workspace: string };
 
-/** What may be a workspace's name; organisations' logins fit it once they are in lower case, dots and hyphens included. */
+/** Valid workspace names; logins of organisations in lower case are valid, with dots and hyphens. */
 const workspacePattern = /^(?!\.{1,2}$)[a-z0-9._-]{1,100}$/;
 
-/** More organisations than these are told apart by login alone. */
+/** Beyond this number, organisations are distinguished by login alone. */
 const maxPinned = 10_000;
 
 /**
  * @param pinned organisations whose ids were pinned before.
- * @param pin is told of each organisation at the delivery that pins its id. Without it nothing is pinned, and only
+ * @param pin is called with each organisation at the delivery that pins its id. Without it nothing is pinned, and only
  *   configured ids are known.
  */
 export function createWorkspaces(
@@ -69,7 +72,7 @@ export function createWorkspaces(
   const isConfigured = byLogin.size > 0;
   for (const { id, login, workspace } of pinned) {
     const key = login.toLowerCase();
-    // What is configured now counts, not what was when it was pinned.
+    // The present configuration counts, not that of the time of pinning.
     const home = isConfigured ? byLogin.get(key) : workspace;
     if (home === undefined || byId.has(id) || idOf.has(key)) continue;
     byId.set(id, home);
@@ -80,18 +83,18 @@ export function createWorkspaces(
     config.drills && workspace.startsWith(drillPrefix) && workspacePattern.test(workspace);
   const of = (organization: string) => {
     const login = organization.toLowerCase();
-    // A drill's name is never a real organisation's: with drills off it is nobody's, configured workspaces or not.
+    // A drill's name never belongs to a real organisation: with drills off it has no workspace, configured or not.
     if (login.startsWith(drillPrefix)) return isDrill(login) ? login : undefined;
     if (isConfigured) return byLogin.get(login);
     return workspacePattern.test(login) ? login : undefined;
   };
 
-  /** Whose an organisation is: by its id where that is known, else by a login that is pinned to no other. */
+  /** The workspace of an organisation: by its id where that is known, else by a login that is pinned to no other id. */
   function homeOf({ login, id }: NamedOwner): string | undefined {
     const known = id === undefined ? undefined : byId.get(id);
     if (known !== undefined) return known;
     const key = login.toLowerCase();
-    // With nothing configured, whoever took a name that was freed has no other workspace to go to.
+    // With nothing configured, an organisation that took over a freed name gets the workspace of that name.
     if (isConfigured && id !== undefined && idOf.has(key)) return undefined;
     return of(login);
   }
@@ -135,7 +138,7 @@ export function createWorkspaces(
       } else if (!ids.includes(home) || (workspace !== undefined && workspace !== home)) return anothers;
       else workspace = home;
     }
-    // An App can be installed by strangers: that their organisation is received is no fault of the configuration.
+    // Outsiders can install an App: deliveries of their organisation are no error of the configuration.
     if (isUnknown) return { ignored: beyond ? 'unknown-installation' : 'unknown-organization' };
     learn(owners[0]!, workspace!);
     return { workspace: workspace! };
@@ -162,7 +165,7 @@ const anothers: Whose = {
   refusal: refuse(
     401,
     'wrong-organization',
-    'The secret that signed this does not speak for the organisation that it names; give that one’s webhook the secret of its own workspace',
+    'The secret that signed this is not valid for the organisation that it names; give that organisation’s webhook the secret of its own workspace',
   ),
 };
 const drillsOwn: Whose = {

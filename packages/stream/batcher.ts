@@ -1,11 +1,11 @@
 /**
- * Group commit: what is added while a batch is on its way joins the next one. One batch at a time, so that order holds;
- * alone, an item waits for nobody.
+ * Group commit: items that are added while a batch is being sent join the next one. One batch at a time keeps the
+ * order; a single item does not wait.
  */
 export type Batcher<Item, Result> = {
   /** Adds items that stay together and in order. Resolves with one result an item, once all are kept. */
   add: (items: readonly Item[]) => Promise<Result[]>;
-  /** Resolves when nothing is on its way any more. */
+  /** Resolves when nothing is pending any more. */
   idle: () => Promise<void>;
 };
 

@@ -4,8 +4,8 @@ import { type Appended, type Stream, type StreamRecord, topics } from './stream.
 const reasonLimit = 1000;
 
 /**
- * Sets a record aside that no reader can use: appends it as it is to the dead-letter topic, with where it lay and why in
- * its headers. `reason` must not quote the record, which may hold a secret.
+ * Appends a record that no reader can process to the dead-letter topic, unchanged, with its position and the reason in
+ * headers. `reason` must not quote the record, which may contain a secret.
  * @throws {StreamUnavailableError} the log is away: do not move past the record.
  */
 export async function deadLetter(stream: Stream, record: StreamRecord, reason: string): Promise<Appended> {

@@ -9,26 +9,26 @@ import { type Stream, type TopicSpec, topics } from './stream.ts';
 
 /** A normalised event has about 1 kB; a push of thousands of commits, hundreds. */
 const maxRecordBytes = 2 * 1024 * 1024;
-/** A dead letter is the record with its reason and its former place. */
+/** A dead letter is the record with its reason and its original position. */
 const deadLetterExtraBytes = 64 * 1024;
 /** One process or a few share the embedded log; more partitions would only cost ticks. */
 const embeddedPartitions = 4;
 const dayMs = 86_400_000;
 
-/** What of the settings says where the log lies. */
+/** The settings that select the log. */
 export type LogSettings = { kafka: KafkaSettings; retentionDays: number };
 
 export type OpenStreamParts = {
   config: LogSettings;
-  /** The name under which Kafka sees this process. */
+  /** Kafka client id of this process. */
   clientId?: string;
-  /** Where the embedded log lies; may be null with Kafka. */
+  /** Database of the embedded log; may be null with Kafka. */
   db: Db | null;
   logger: Logger;
   clock: Clock;
 };
 
-/** The topics as the settings want them. */
+/** The topics that the settings require. */
 export function topicsOf({ kafka, retentionDays }: LogSettings): TopicSpec[] {
   const partitions = kafka.brokers ? kafka.partitions : embeddedPartitions;
   const retentionMs = retentionDays * dayMs;
@@ -38,7 +38,7 @@ export function topicsOf({ kafka, retentionDays }: LogSettings): TopicSpec[] {
   ];
 }
 
-/** Connects to the log that the configuration names, Kafka or else the table in Postgres, without asking it anything yet. */
+/** Creates a client of the configured log, Kafka or else the table in Postgres, without connecting yet. */
 export function connectStream({ config, clientId = 'tripline', db, logger, clock }: OpenStreamParts): Stream {
   const { brokers, replicationFactor, clockSkewMs, ...security } = config.kafka;
   if (brokers) return createKafkaStream({ brokers, replicationFactor, clockSkewMs, security, clientId, logger, clock });
@@ -47,7 +47,7 @@ export function connectStream({ config, clientId = 'tripline', db, logger, clock
 }
 
 /**
- * Connects to the log and makes the topics that are missing.
+ * Connects to the log and creates missing topics.
  * @throws {StreamUnavailableError} Kafka does not answer. {@link Error}: a topic has another setting than it must have.
  */
 export async function openStream(parts: OpenStreamParts): Promise<Stream> {

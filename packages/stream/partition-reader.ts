@@ -2,17 +2,19 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Batch, ConsumerHandlers, StreamRecord } from './stream.ts';
 
-/** What a partition reader takes records from: one partition, as a backend reads it. */
+/** One partition as a backend reads it. */
 export type PartitionSource = {
-  /** Reads from `offset` on; what was read before counts no more. Rejects when the log does not reach that far. */
+  /** Reads from `offset` on; earlier reads are discarded. Rejects when the offset is beyond the end of the log. */
   start: (offset: number) => Promise<void>;
   /** Waits for records, a tick or `signal`; null when there is nothing to hand over yet. */
   next: (signal: AbortSignal) => Promise<{ records: readonly StreamRecord[]; caughtUpAtMs: number | null } | null>;
 };
 
-/** One owned partition at work: asks where to start, hands over batch after batch, and starts anew when a handler fails. */
+/**
+ * Reads one owned partition: asks where to start, passes on batch after batch, and starts over when a handler fails.
+ */
 export type PartitionReader = {
-  /** Takes the partition from its handler: aborts `lost`, waits for what runs, tells `onLost`. */
+  /** Takes the partition from its handler: aborts `lost`, waits for the running call, then calls `onLost`. */
   end: () => Promise<void>;
 };
 

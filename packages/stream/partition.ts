@@ -1,6 +1,7 @@
 /**
- * Partition of a key: murmur2 of its bytes, as the default partitioner of Kafka's Java client has it
- * (org.apache.kafka.common.utils.Utils.murmur2), so that both backends and foreign tools place a workspace alike.
+ * Partition of a key: murmur2 of its bytes, as in the default partitioner of Kafka's Java client
+ * (org.apache.kafka.common.utils.Utils.murmur2), so that both backends and other tools compute the same partition for a
+ * workspace.
  */
 export function partitionOf(key: string, partitions: number): number {
   return (murmur2(Buffer.from(key)) & 0x7fffffff) % partitions;

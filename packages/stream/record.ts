@@ -1,6 +1,6 @@
 import { type NewRecord, RecordTooLargeError } from './stream.ts';
 
-/** Bytes of a record as limits count them: key, headers and value, with what the log adds to each. */
+/** Size of a record as limits count it: key, headers and value, with the log's overhead for each. */
 export function recordBytes(record: NewRecord): number {
   let bytes = recordOverheadBytes + Buffer.byteLength(record.key) + record.value.length;
   for (const name in record.headers) {
@@ -9,7 +9,7 @@ export function recordBytes(record: NewRecord): number {
   return bytes;
 }
 
-/** No less than `recordBytes`, and known without a look at the texts: a UTF-16 unit has three bytes at most. */
+/** An upper bound of `recordBytes` that needs no encoding: a UTF-16 unit takes three bytes at most. */
 export function recordBytesAtMost({ key, value, headers }: NewRecord): number {
   let bytes = recordOverheadBytes + 3 * key.length + value.length;
   for (const name in headers) bytes += headerOverheadBytes + 3 * (name.length + headers[name]!.length);

@@ -4,8 +4,8 @@
  *
  * Promises: `append` resolves only when the records are on disk (Kafka: acks=all). Within a partition, records are
  * handed over in order of offset, one batch at a time. A partition has at most one owner that may commit: a consumer
- * that lost it notices by its own fencing (packages/db/positions.ts), not by the log. Where to resume is the reader's
- * to say (`onAssigned`); the log keeps no positions for it.
+ * that lost it notices by its own fencing (packages/db/positions.ts), not by the log. The reader decides where to
+ * resume (`onAssigned`); the log keeps no positions for it.
  */
 export type StreamRecord = {
   topic: string;
@@ -36,11 +36,12 @@ export type Batch = {
 };
 
 export type ConsumerHandlers = {
-  /** The partition is ours from now on. Answers the offset to start from. Called again whenever `onBatch` threw `FencedError`. */
+  /** The partition is ours from now on. Returns the offset to start from. Called again whenever `onBatch` threw. */
   onAssigned: (partition: { topic: string; partition: number }) => Promise<number>;
   /**
-   * Takes a batch; when it resolves, the next one comes. When it throws, the partition is assigned anew (`onAssigned`) after a
-   * growing pause and the batch comes again: the handler itself sets poison records aside with `deadLetter`.
+   * Handles a batch; when it resolves, the next one follows. When it throws, the partition is assigned again
+   * (`onAssigned`) after a growing pause and the batch is delivered again: the handler itself dead-letters poison
+   * records with `deadLetter`.
    */
   onBatch: (batch: Batch) => Promise<void>;
   /** The partition is no longer ours. */
@@ -56,8 +57,8 @@ export type ConsumerOptions = {
   /** How often a caught-up partition gets a tick (an empty batch), in ms; no ticks when absent. */
   tickMs?: number;
   /**
-   * Who is in no hurry: how long a caught-up partition is left alone after a batch, in ms, so that what comes meanwhile
-   * is one batch; not at all when absent.
+   * For consumers without time pressure: how long a caught-up partition rests after a batch, in ms, so that records
+   * that arrive meanwhile become one batch; no rest when absent.
    */
   restMs?: number;
   handlers: ConsumerHandlers;
@@ -66,7 +67,7 @@ export type ConsumerOptions = {
 export type Consumer = {
   /** Partitions owned at this moment. */
   owned: () => readonly number[];
-  /** What keeps it from reading now, such as a right that was taken away; null or absent while nothing does. */
+  /** The error that keeps it from reading now, such as a revoked right; null or absent while nothing does. */
   fault?: () => Error | null;
   /** Waits for running handlers, then gives its partitions back. */
   stop: () => Promise<void>;
@@ -74,15 +75,19 @@ export type Consumer = {
 
 export type Stream = {
   backend: 'kafka' | 'embedded';
-  /** Creates the topics that are missing; never changes one that is there, but throws when a setting that matters (partitions, append time) differs. */
+  /**
+   * Creates missing topics; never changes an existing one, but throws when an essential setting (partitions, append
+   * time) differs.
+   */
   ensureTopics: (topics: readonly TopicSpec[]) => Promise<void>;
   /**
    * Appends in order per key; resolves when all are on disk.
-   * @throws {StreamUnavailableError} the log is away: retry or spool. {@link RecordTooLargeError}: never will be taken.
+   * @throws {StreamUnavailableError} the log is unavailable: retry or spool. {@link RecordTooLargeError}: the log will
+   *   never accept it.
    */
   append: (records: readonly NewRecord[]) => Promise<Appended[]>;
   consume: (options: ConsumerOptions) => Promise<Consumer>;
-  /** Offset that the next record of each partition will get, by partition; the first one still kept, likewise. */
+  /** The offset that the next record will get, and the first one still kept, by partition. */
   offsets: (topic: string) => Promise<{ partition: number; first: number; next: number }[]>;
   /** Reads records from `from` (inclusive), at most `limit`, outside of any group: for replay and `tripline trail`. */
   read: (position: { topic: string; partition: number; from: number; limit: number }) => Promise<StreamRecord[]>;
@@ -93,20 +98,22 @@ export type Stream = {
 
 export type TopicSpec = { topic: string; partitions: number; retentionMs: number; maxRecordBytes: number };
 
-/** Topic names: one place, both backends, all rooms. */
+/** Topic names, the same for both backends. */
 export const topics = { events: 'tripline.events', deadLetters: 'tripline.dead-letters' } as const;
 
-/** The log cannot be reached or does not acknowledge. What was to be appended may or may not be there. */
+/** The log cannot be reached or does not acknowledge. Records of a failed append may or may not be in the log. */
 export class StreamUnavailableError extends Error {
   readonly code = 'STREAM_UNAVAILABLE';
 }
 
-/** The log cannot be used as it is set. The message says why and what to do; trying again is of no use. */
+/**
+ * The log cannot be used with its present configuration. The message says why and what to do; retrying does not help.
+ */
 export class StreamUnfitError extends Error {
   readonly code = 'STREAM_UNFIT';
 }
 
-/** One record is larger than the topic takes. Retrying is of no use. */
+/** One record is larger than the topic accepts. Retrying does not help. */
 export class RecordTooLargeError extends Error {
   readonly code = 'RECORD_TOO_LARGE';
 }

@@ -2,8 +2,8 @@ import type { ClientBase } from 'pg';
 import type { DrillEvent } from './seen.ts';
 
 /**
- * Looks at what Tripline did in one workspace; each call answers what is new since the last. One query for all tables,
- * so that what is seen together was there together.
+ * Reads what Tripline did in one workspace; each call returns what is new since the last. One query for all tables, so
+ * that the result is of one moment.
  */
 export function createLook(client: Pick<ClientBase, 'query'>, workspace: string): () => Promise<DrillEvent[]> {
   const known = new Set<string>();

@@ -12,9 +12,12 @@ export type Report =
   | (DrillEvent & { ms: number });
 
 export type DrillVerdict = {
-  /** What did not come true, or, in the benign twin, should not have; empty when all is as the scenario says. */
+  /**
+   * Expectations that failed or, in the benign twin, findings that should not exist; empty when all is as the scenario
+   * says.
+   */
   faults: string[];
-  /** What an attack brought about beside what it expects, such as the findings of a rule of one's own. */
+  /** Further findings of an attack that the scenario does not expect, such as those of a user's own rule. */
   alsoFound: string[];
   timings: Timing[];
 };
@@ -24,7 +27,7 @@ export type Playing = {
   benign: boolean;
   receiver: Receiver;
   cast: Cast;
-  /** What the log holds its timers back by: the skew that Kafka is allowed, 0 on the embedded log. */
+  /** How long the log delays timers, ms: the clock skew that Kafka is allowed, 0 on the embedded log. */
   skewMs: number;
   /** What is new in the drill's workspace since the last call. */
   look: () => Promise<DrillEvent[]>;
@@ -39,7 +42,7 @@ export function castFor(scenario: Scenario, nowMs: number): Cast {
   return { organization: `tripline-drill-${scenario.id}-${seed.toString(36)}`, startMs: nowMs, seed };
 }
 
-/** Sends the baseline and every step in time, watches what Tripline makes of it, and judges. */
+/** Sends the baseline and every step at its time, watches what Tripline does, and compares it with the expectations. */
 export async function play(playing: Playing): Promise<DrillVerdict> {
   const { scenario, benign, cast, receiver } = playing;
   const expects: readonly Expectation[] = benign ? [] : scenario.expects;
@@ -60,7 +63,7 @@ export async function play(playing: Playing): Promise<DrillVerdict> {
     playing.report({ what: 'sent', ms, step: name, event, says, status });
   });
   let sent = false;
-  // Rejections surface at the `await` below; this only notes the end.
+  // Rejections surface at the `await` below; this only records the end.
   const noted = sending.then(
     () => {
       sent = true;
@@ -86,7 +89,7 @@ export async function play(playing: Playing): Promise<DrillVerdict> {
   return { faults: wrong(), alsoFound: also, timings: timings(expects, seen, timeline) };
 }
 
-/** One after the other, each in its time: the order of the deliveries is part of the scenario. */
+/** One after the other, each at its time: the order of the deliveries is part of the scenario. */
 async function sendAll(
   deliveries: readonly ScenarioDelivery[],
   timeline: Timeline,

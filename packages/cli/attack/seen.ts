@@ -50,8 +50,8 @@ export function pairUp(expects: readonly Expectation[], seen: readonly DrillEven
 }
 
 /**
- * What is still wrong, a sentence each; empty when all came true that is expected. Beside that other rules may find
- * something of their own in an attack; a benign twin is `strict`: nothing at all may be found.
+ * What is still wrong, a sentence each; empty when every expectation is met. In an attack, other rules may find
+ * something too; a benign twin is `strict`: nothing at all may be found.
  */
 export function faults(
   expects: readonly Expectation[],
@@ -85,7 +85,10 @@ export function faults(
   return wrong;
 }
 
-/** What was found beside the expected, a line each: a rule of one's own may see something in a scenario that is not its. */
+/**
+ * Findings beyond the expected ones, a line each: a user's own rule may find something in a scenario that does not know
+ * it.
+ */
 export function alsoFound(expects: readonly Expectation[], seen: readonly DrillEvent[]): string[] {
   return unexpected(expects, seen).map(nameOf);
 }

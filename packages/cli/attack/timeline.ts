@@ -1,9 +1,6 @@
 import type { Expectation, Scenario, ScenarioStep } from '@tripline/scenarios/scenario';
 
-/**
- * When things happen in one playing. All times are ms on the clock of `performance.now()`, so that a wall clock that
- * is set meanwhile changes nothing.
- */
+/** Times of one run of a scenario, in ms of `performance.now()`, so that a change of the wall clock has no effect. */
 export type Timeline = {
   /** When the scenario's clock began. */
   startMs: number;
@@ -11,11 +8,11 @@ export type Timeline = {
   sentMs: Map<string, number>;
 };
 
-/** How long after the last step a stray finding may still come, beside the timers of the rules. */
+/** How long after the last step an unexpected finding may still arrive, beside the timers of the rules. */
 const settlingMs = 1500;
 /** How long the expected may take once it is due. */
 const patienceMs = 5000;
-/** A baseline shortens the timers of its rules; what is longer is no timer that this playing waits for. */
+/** A baseline shortens the timers of its rules; longer ones are not waited for. */
 const longestTimerMs = 60_000;
 
 /** The moment from which an expectation's milliseconds count: its deciding step, and for a timer the time that it was due. */

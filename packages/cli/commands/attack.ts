@@ -66,13 +66,13 @@ export const attack: Command = {
   },
 };
 
-/** `atMs` is of this process's own clock, and means nothing to others. */
+/** `atMs` is on this process's monotonic clock, meaningless to others. */
 function withoutClock(item: Report): Record<string, unknown> {
   const { atMs: _, ...rest } = item as Report & { atMs?: number };
   return rest;
 }
 
-/** A drill leaves nothing open: whoever played it resolves what it opened, as an act of theirs. */
+/** A drill leaves nothing open: its incidents are resolved, in the name of whoever ran it. */
 async function closeDrill(db: Db, workspace: string, scenario: string): Promise<void> {
   for (const { id, state } of await listIncidents(db, { workspace })) {
     if (state !== 'resolved') await resolve(db, id, 'accepted', whoRuns(), `A drill: tripline attack ${scenario}`);
@@ -110,7 +110,7 @@ function describe(item: Report, io: Io): string {
   }
 }
 
-/** A step as what became of it: what was only shown was not done. */
+/** The line of a response step, by its result. */
 export function response({
   action,
   state,

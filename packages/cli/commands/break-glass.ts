@@ -11,7 +11,7 @@ import { breakGlassKeyOf, receiverUrl } from '../target.ts';
 
 const options = {
   workspace: { type: 'string', value: 'name', doc: 'whose rules are to know of it' },
-  reason: { type: 'string', value: 'text', doc: 'why; it stands in the audit trail' },
+  reason: { type: 'string', value: 'text', doc: 'why; recorded in the audit trail' },
   actor: {
     type: 'string',
     value: 'login',
@@ -26,7 +26,7 @@ export const breakGlass: Command = {
   summary: 'Sign a record that says who will act outside the usual way, why, and until when',
   usage: ['break-glass --workspace <name> --reason <text> [--actor <login>] [--for <time>] [--url <url>]'],
   details: [
-    'What this person grants from then on counts as explained, until the time is over; what still stands then is found.',
+    'What this person grants from then on counts as explained until the time is over; grants that still exist then are found.',
     'Slack and PagerDuty are notified at once, and it cannot be revoked. It is signed with a key of the workspace',
     '(workspaces[].breakGlassKeys), which the receiver must have too.',
   ].join('\n'),

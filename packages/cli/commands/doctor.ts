@@ -19,7 +19,7 @@ const options = {
 
 export const doctor: Command = {
   name: 'doctor',
-  summary: 'Check every setting and connection, and say what to mend and what is still being learned',
+  summary: 'Check every setting and connection, and say what to fix and what is still being learned',
   usage: ['doctor [--json]'],
   details:
     'Changes nothing, and pages nobody. Exit status 1 when something is broken: packages/contracts/CHECKS.md says when each check is.',
@@ -48,7 +48,7 @@ async function checkAll(io: Io): Promise<Check[]> {
     const { loadRules } = await import('@tripline/detector/load-rules');
     configured = await loadRules(config);
   } catch (error) {
-    // What else is broken is to be seen as well: a bad rule may be the least of it.
+    // The other checks run as well: a bad rule may be the smallest problem.
     faults = brokenSettings(error, 'mend it: `npx tripline rules validate` says whether a detector would take it');
   }
   const rules = configured?.map(({ rule }) => rule) ?? null;

@@ -20,7 +20,7 @@ export const events: Command = {
   usage: ['events [--since <time>] [--actor <login>] [--repository <name>] [--type <text>] [--limit <n>] [--json]'],
   details:
     'Kept: it is in the log and in the audit trail. Repeated: kept, but the same body was received before under another id. ' +
-    'Ignored: genuine, and not kept for the reason that stands there. Refused: not genuine, not whole or too large; who ' +
+    'Ignored: genuine, and not kept for the reason shown. Refused: not genuine, not whole or too large; who ' +
     'sent it is not known, so only numbers and a few examples are. A receiver names at most twenty of them a second ' +
     'and counts the rest.',
   options,
@@ -50,7 +50,7 @@ const styles: Record<Received['state'], Style> = {
   refused: 'red',
 };
 
-/** What became of it and, where it was not kept, why, in one column: that is what the list is read for. */
+/** The outcome and, where it was not kept, the reason, in the first column. */
 function line(received: Received, io: Io): string {
   const { at, state, why, count, actor, repository, workspace, id, type } = received;
   const isUnkept = state === 'ignored' || state === 'refused';

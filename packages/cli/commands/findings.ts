@@ -67,12 +67,12 @@ async function show(db: Db, io: Io, json: boolean, prefix: string): Promise<void
   io.out(json ? `${JSON.stringify({ ...finding, steps })}\n` : tell(finding, steps, io));
 }
 
-/** What became of it, before what it is about: whoever looks down the list asks that first. */
+/** The state, which comes first in the list. */
 function stateOf(finding: StoredFinding): string {
   if (finding.retracted) return 'retracted';
   if (finding.supersededBy) return 'superseded';
   if (finding.excepted) return 'excepted';
-  // What still stood when its silence ended has an incident.
+  // A finding that still stood when its silence ended has an incident.
   if (finding.incident === null) return 'silenced';
   if (finding.lowered) return 'lowered';
   return finding.unproven ? 'unproven' : 'standing';
@@ -151,7 +151,7 @@ function tell(finding: StoredFinding, steps: readonly Remediation[], io: Io): st
     say(`${moment(item.time)}  ${item.what}`);
     for (const more of [item.url, `event ${item.eventId} (${item.eventType})`]) if (more !== undefined) say(more, 4);
   }
-  heading('Whom and what it is about');
+  heading('People and things concerned');
   for (const { kind, id } of finding.entities) say(`${kind.padEnd(11)} ${id}`);
   if (finding.response.length > 0) heading('Response');
   for (const [ordinal, step] of finding.response.entries()) {
@@ -167,7 +167,7 @@ function tell(finding: StoredFinding, steps: readonly Remediation[], io: Io): st
   return lines.join('');
 }
 
-/** Ready to paste. A name may begin with a hyphen, so each stands in one word with its option. */
+/** Ready to paste. A name may begin with a hyphen, so each is joined to its option by `=`. */
 function silenceCommand({ rule, subject, workspace, severity }: StoredFinding): string {
   const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
   const critical = severity === 'critical' ? ' --critical' : '';

@@ -49,7 +49,7 @@ export const inventory: Command = {
 };
 
 const pollMs = 500;
-/** As often the database is asked before anybody must have begun: a minute. */
+/** Number of polls before an import must have begun: a minute. */
 const patience = 120;
 
 /** @throws {UserError} when there is none. */
@@ -61,7 +61,7 @@ async function everyWorkspace(db: Db, configured: readonly { id: string }[]): Pr
 }
 
 /**
- * Tells how far the imports are until all of them ended; `wait` lets time pass between two looks.
+ * Reports the progress of imports until all of them ended; `wait` passes the time between two polls.
  * @returns the exit status: 1 where one failed or nobody began.
  */
 export async function followImports(

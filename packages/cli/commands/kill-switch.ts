@@ -9,13 +9,13 @@ import { withStore } from '../store.ts';
 
 const options = {
   reason: { type: 'string', value: 'text', doc: 'why, for those who ask later' },
-  resume: { type: 'boolean', doc: 'with off: put what was refused meanwhile, within a day, to the guard again' },
+  resume: { type: 'boolean', doc: 'with off: have the guard decide again on what was refused meanwhile, within a day' },
   json: { type: 'boolean', doc: 'print its state as one JSON object: stopped, by, at, reason' },
 } as const;
 
 export const killSwitch: Command = {
   name: 'kill-switch',
-  summary: 'Stop every automatic action at once, let them go on, or say which',
+  summary: 'Stop every automatic action at once, allow them again, or show the state',
   usage: [
     'kill-switch on [--reason <text>]',
     'kill-switch off [--reason <text>] [--resume]',

@@ -5,7 +5,7 @@ import { migrate as migrateDatabase } from '@tripline/db/migrate';
 import { type Command, type Io, readArguments, UsageError, UserError } from '../command.ts';
 
 const options = {
-  grants: { type: 'boolean', doc: 'print the statements that make a role a service, each with the least rights' },
+  grants: { type: 'boolean', doc: 'print the statements that create one role per service, with the least rights' },
   apply: { type: 'boolean', doc: 'with --grants: run them' },
 } as const;
 
@@ -38,7 +38,8 @@ export const migrate: Command = {
 async function bringUpToDate(db: Db, io: Io): Promise<void> {
   await migrateDatabase(db);
   io.out('The schema is up to date.\n');
-  if (await haveRoles(db)) io.out('Run `tripline migrate --grants --apply` too: what is new is nobody’s yet.\n');
+  if (await haveRoles(db))
+    io.out('Run `tripline migrate --grants --apply` too: no role has rights on new tables yet.\n');
 }
 
 async function grant(db: Db, apply: boolean, io: Io): Promise<void> {

@@ -60,6 +60,6 @@ it('revokes where there is no database to leave it in, and says so', async () =>
   for (const env of [{}, { DATABASE_URL: 'postgres://127.0.0.1:1/none' }] as Record<string, string>[]) {
     const { status, out, err } = await revoke(env);
     expect({ status, out }).toEqual({ status: 0, out: 'GitHub has taken the token in to revoke.\n' });
-    expect(err).toMatch(/^This is left in no audit trail: /);
+    expect(err).toMatch(/^This is not recorded in the audit trail: /);
   }
 });

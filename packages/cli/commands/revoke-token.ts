@@ -12,7 +12,7 @@ import { type Command, readArguments, UsageError, UserError } from '../command.t
 import { withStore } from '../store.ts';
 
 const options = {
-  reason: { type: 'string', value: 'text', doc: 'why, for those who ask later; it stands in the audit trail' },
+  reason: { type: 'string', value: 'text', doc: 'why, for those who ask later; recorded in the audit trail' },
 } as const;
 
 export const revokeToken: Command = {
@@ -28,10 +28,11 @@ export const revokeToken: Command = {
     const config = loadConfig(io.env, io.cwd);
     const tokens = (await text(io.stdin)).split(/\s+/).filter((token) => token !== '');
     if (tokens.length === 0) throw new UsageError('give the tokens on standard input');
-    // Before it is done, since it cannot be undone; and it is done all the same: a leaked token waits for no database.
+    // Recorded first, since it cannot be undone; without a database it is done all the same: a leaked token must not
+    // wait.
     await leaveActs(config, tokens, values.reason).catch((error: unknown) => {
       const why = error instanceof UserError ? error.message : 'the database does not take it';
-      io.err(`This is left in no audit trail: ${plain(why)}\n`);
+      io.err(`This is not recorded in the audit trail: ${plain(why)}\n`);
     });
     const outcome = await revokeByValue({ apiUrl: config.github.apiUrl, tokens });
     if (outcome.kind !== 'done') {
@@ -43,7 +44,7 @@ export const revokeToken: Command = {
   },
 };
 
-/** Leaves for the log that somebody asks for it: each token by the name that GitHub's audit log gives it too. */
+/** Adds the acts to the outbox: each token by its hash, as in GitHub's audit log. */
 function leaveActs(config: Config, tokens: readonly string[], reason: string | undefined): Promise<void> {
   const by = whoRuns();
   const asked = randomUUID();

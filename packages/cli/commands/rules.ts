@@ -31,7 +31,7 @@ export const rules: Command = {
   ],
   details:
     'With `validate`, checks tripline.yaml and its rules as a detector would take them, with files or folders of rules beside those that it names; says what is wrong, in which file and where, and exits 1. ' +
-    'With `dry-run`, also judges by them what the audit trail kept, in memory: nothing is recorded or told. Of files that are named, only what their rules find is shown; of what happened before, nothing is known. ' +
+    'With `dry-run`, also judges by them what the audit trail kept, in memory: nothing is recorded, and nobody is notified. Of files that are named, only what their rules find is shown; of what happened before, nothing is known. ' +
     'With `test`, runs tests of rules of your own (node:test) by the kit that tests ours; they may import tripline/testing/timeline/in-words (timelines in words) and tripline/testing/timeline/play from anywhere.',
   options,
   async run(args, io) {
@@ -39,7 +39,7 @@ export const rules: Command = {
     if (positionals[0] === 'test') return testRules(positionals.slice(1), io);
     if (positionals[0] === 'validate') return validate(positionals.slice(1), io);
     if (positionals[0] === 'dry-run') return tryOut(positionals.slice(1), values, io);
-    if (positionals.length > 0) throw new UsageError(`'${positionals[0]}' is nothing that can be asked of rules`);
+    if (positionals.length > 0) throw new UsageError(`'${positionals[0]}' is no verb of rules`);
     const config = loadConfig(io.env, io.cwd);
     const { rules: configured, version } = await loadRuleSet(config);
     for (const { rule } of configured) {
@@ -77,7 +77,7 @@ function describe(rule: AnyRule, io: Io): string {
   return [`${styled(io, 'bold', rule.id)}  ${title}`, ...shown, '', ''].join('\n');
 }
 
-/** The set that would be in force with more files of rules; `own`: what shows a rule of theirs, or any where none is named. */
+/** The rule set with these files added; `own`: ids of the rules that they define. */
 async function loadWith(files: readonly string[], io: Io): Promise<{ config: Config; set: RuleSet; own: Set<string> }> {
   const config = loadConfig(io.env, io.cwd);
   const { filesNamedBy } = await import('@tripline/detector/rule-files');
@@ -85,7 +85,7 @@ async function loadWith(files: readonly string[], io: Io): Promise<{ config: Con
     try {
       return filesNamedBy(file, baseDir);
     } catch {
-      // Loading it says what is wrong.
+      // Loading reports what is wrong with it.
       return [resolve(baseDir, file)];
     }
   };
@@ -146,7 +146,7 @@ async function tryOut(
   return faults.length > 0 ? 1 : 0;
 }
 
-/** Runs test files in a Node of their own, which resolves our packages for them. */
+/** Runs test files in a separate Node process that resolves our packages for them. */
 async function testRules(files: readonly string[], io: Io): Promise<number> {
   if (files.length === 0) throw new UsageError('name the test files to run');
   const args = ['--import', import.meta.resolve('@tripline/rules/outside'), '--test'];

@@ -35,7 +35,7 @@ const services: readonly Service[] = [
     name: 'detector',
     summary: 'Run the detector alone: evaluate the rules and record findings',
     details:
-      'Needs DATABASE_URL; reads the log from KAFKA_BROKERS where set. Several share the partitions. Takes rules, and what settings say of them, anew when a file changes.',
+      'Needs DATABASE_URL; reads the log from KAFKA_BROKERS where set. Several share the partitions. Reloads rules and their settings when a file changes.',
     load: async () => (await import('@tripline/detector/main')).main,
   },
   {
@@ -56,7 +56,7 @@ export const serviceCommands: readonly Command[] = services.map(({ name, summary
   name,
   summary,
   usage: [name],
-  details: `${details} Serves /healthz and /readyz on TRIPLINE_PORT, /metrics and /readyz with causes on TRIPLINE_OPERATIONS_PORT; reads its settings anew on SIGHUP and stops on SIGTERM.`,
+  details: `${details} Serves /healthz and /readyz on TRIPLINE_PORT, /metrics and /readyz with causes on TRIPLINE_OPERATIONS_PORT; reloads its settings on SIGHUP and stops on SIGTERM.`,
   run: async (args, io) => {
     readArguments(args, {}, { atMost: 0 });
     const config = loadConfig(io.env, io.cwd);

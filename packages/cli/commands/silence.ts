@@ -46,7 +46,7 @@ export const silence: Command = {
     'silence preview [--rule <id>] [--actor <login>] … [--critical] [--days <n>] [--json]',
   ],
   details:
-    'Every matcher that is given must fit, whole, or by its beginning where it ends in *. Findings stay recorded. What still stands at the end comes back as one incident.',
+    'Every matcher that is given must fit, whole, or by its beginning where it ends in *. Findings stay recorded. Findings that still stand at the end are reported as one incident.',
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 2 });
@@ -116,7 +116,7 @@ async function expire(
 }
 
 function list(io: Io, json: boolean, silences: readonly StoredSilence[]): void {
-  if (!json && silences.length === 0) io.out('There is no silence; those of tripline.yaml stand there.\n');
+  if (!json && silences.length === 0) io.out('There is no silence here; those of tripline.yaml are not listed.\n');
   show(io, json, silences);
 }
 

@@ -10,8 +10,8 @@ export const trail: Command = {
   summary: 'Prove that the audit trail is as it was written, or name the row that is not',
   usage: ['trail verify [--json]'],
   details:
-    'Hashes every chain anew. Exit status 1 when a row was changed, is missing or was inserted. Keep the hash of each ' +
-    "chain's end somewhere else: it proves that nobody wrote the whole chain anew.",
+    'Recomputes every hash chain. Exit status 1 when a row was changed, is missing or was inserted. Keep the hash of each ' +
+    "chain's end somewhere else: it proves that nobody rewrote the whole chain.",
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 1 });

@@ -8,7 +8,7 @@ export const up: Command = {
   usage: ['up'],
   details:
     'Keeps its data in .tripline (TRIPLINE_DATA) and listens on 127.0.0.1:8080 (TRIPLINE_HOST, TRIPLINE_PORT), for operators on port 9464. Makes a ' +
-    'webhook secret and a key for drills on its first start, and shows the secret with the URL. Ctrl-C stops it; SIGHUP has it read its settings anew; rules and what settings say of them also when a file changes.',
+    'webhook secret and a key for drills on its first start, and shows the secret with the URL. Ctrl-C stops it; SIGHUP reloads its settings; rules and their settings are also reloaded when a file changes.',
   async run(args, io) {
     readArguments(args, {}, { atMost: 0 });
     const config = loadConfig(io.env, io.cwd);

@@ -1,7 +1,7 @@
 import type { Check } from '@tripline/contracts/check';
 import { sentenceFor } from '../errors.ts';
 
-/** Runs a check that asks something outside, and takes its failure for an answer. */
+/** Runs a check of something external; an error makes it `broken`. */
 export async function ask(
   name: Check['name'],
   remedy: string,

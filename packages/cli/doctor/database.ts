@@ -13,7 +13,7 @@ import { ask } from './check.ts';
 const skewLimitMs = 2000;
 const dayMs = 86_400_000;
 
-/** Postgres itself, and what only it knows: what is broken, the kill switch, what is still being learned. */
+/** Checks Postgres, and the state that it holds: what is broken, the kill switch, what is still being learned. */
 export async function checkDatabase(db: Db, config: Config, rules: readonly AnyRule[] | null): Promise<Check[]> {
   const server = await ask('Postgres', 'check DATABASE_URL and that the server runs', () => checkServer(db));
   if (server.state === 'broken') return [server];
@@ -62,11 +62,11 @@ async function killSwitch(db: Db): Promise<Omit<Check, 'name'>> {
   return {
     state: 'ok',
     detail: `ON since ${moment(now.at)} UTC, by ${now.by.name}${now.reason === null ? '' : ` (${now.reason})`}: no automatic action is taken`,
-    remedy: '`npx tripline kill-switch off` lets them go on',
+    remedy: '`npx tripline kill-switch off` allows them again',
   };
 }
 
-/** What is off, and so leaves no trace in the database, or should have left one. */
+/** Features that are off, or that should have left a trace in the database and have not. */
 function absent(checks: readonly Check[], { github }: Config): Check[] {
   const isThere = (what: string) => checks.some(({ name }) => name.startsWith(what));
   const found: Check[] = [];

@@ -254,7 +254,7 @@ describe('those who read the log', () => {
   it('are broken where events wait and nobody reads them, and not while somebody does', async () => {
     await fresh.db.pool.query('DELETE FROM trail_heads');
     expect(await read()).toMatchObject([
-      { name: 'detector', state: 'broken', detail: 'stands still: events wait on 1 of 2 partitions' },
+      { name: 'detector', state: 'broken', detail: 'makes no progress: events wait on 1 of 2 partitions' },
       { name: 'recorder', state: 'broken' },
     ]);
     await move(4);

@@ -24,7 +24,7 @@ export async function checkLocal(config: Config): Promise<Check[]> {
 function dataFolder({ dataDir }: Config): Check {
   const name = 'data folder';
   if (!existsSync(dataDir))
-    return { name, state: 'off', detail: `${dataDir} is not there yet; the first start makes it` };
+    return { name, state: 'off', detail: `${dataDir} does not exist yet; the first start creates it` };
   if ((statSync(dataDir).mode & 0o077) !== 0) {
     const remedy = `chmod 700 ${dataDir}`;
     return { name, state: 'broken', detail: `${dataDir} can be entered by others, and holds a secret`, remedy };
@@ -58,7 +58,7 @@ function spool({ dataDir, receiver }: Config): Check {
 function listening(config: Config): Promise<Check> {
   const name = 'Tripline';
   const { host, port } = config.operations;
-  // The operations port says why it is not ready; the public one tells nobody.
+  // The operations port says why it is not ready; the public one does not.
   const url =
     findStandalone(config.dataDir)?.listening?.operationsUrl ??
     `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -70,7 +70,7 @@ function listening(config: Config): Promise<Check> {
       return { state: 'off', detail: `nothing answers at ${url}; \`npx tripline up\` starts it` };
     }
     const answer = (await response.json().catch(() => null)) as { status?: string; error?: { message: string } } | null;
-    // What is broken is told one by one, by the same criteria.
+    // What is broken is shown by the other checks, by the same criteria.
     if (answer?.status === 'ready' || answer?.status === 'broken') return { state: 'ok', detail: `ready at ${url}` };
     if (answer?.error)
       return { state: 'broken', detail: `${url} is not ready: ${answer.error.message}`, remedy: 'see its log' };

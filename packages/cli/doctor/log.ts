@@ -10,14 +10,14 @@ import { connectStream, topicsOf } from '@tripline/stream/open';
 import { type Stream, topics } from '@tripline/stream/stream';
 import { ask } from './check.ts';
 
-/** The log: whether it takes events, and whether its topics are as Tripline needs them. Makes nothing. */
+/** Checks that the log accepts events, and that its topics are as Tripline needs them. Creates nothing. */
 export async function checkLog(config: Config, db: Db): Promise<Check[]> {
   const logger = createLogger({ service: 'doctor', level: 'silent' });
   const stream = connectStream({ config, db, logger, clock: systemClock });
   try {
     const checks = await checkStream(config, stream);
     const isBroken = checks.some(({ state }) => state === 'broken');
-    // An embedded log that nobody has open is judged as soon as somebody has.
+    // An embedded log is checked only while a process has it open.
     const runs = config.database.url !== undefined || findStandalone(config.dataDir) !== null;
     return isBroken || !runs ? checks : [...checks, ...(await checkReaders(stream, db))];
   } finally {
@@ -30,26 +30,22 @@ async function checkStream(config: Config, stream: Stream): Promise<Check[]> {
   const name = inKafka ? 'log in Kafka' : 'log';
   const remedy = inKafka
     ? 'check KAFKA_BROKERS, and that the brokers can be reached from here by the names that they advertise'
-    : 'see to Postgres: the log lies there';
+    : 'check Postgres: the log is a table there';
   const reach = await ask(name, remedy, async () => {
     await stream.check();
     return { state: 'ok', detail: `takes events, ${config.kafka.brokers?.join(', ') ?? 'in Postgres'}` };
   });
   if (reach.state === 'broken') return [reach];
-  const topic = await ask(
-    `topic ${topics.events}`,
-    'start a service: it makes the topics that are missing',
-    async () => {
-      const partitions = await stream.offsets(topics.events);
-      const wanted = topicsOf(config).find((spec) => spec.topic === topics.events)!.partitions;
-      if (partitions.length !== wanted) {
-        const detail = `it has ${partitions.length} partitions, and kafka.partitions says ${wanted}`;
-        return { state: 'broken', detail, remedy: `set TRIPLINE_KAFKA_PARTITIONS=${partitions.length}` };
-      }
-      const records = partitions.reduce((sum, { first, next }) => sum + next - first, 0);
-      return { state: 'ok', detail: `${partitions.length} partitions, ${records} events` };
-    },
-  );
+  const topic = await ask(`topic ${topics.events}`, 'start a service: it creates the missing topics', async () => {
+    const partitions = await stream.offsets(topics.events);
+    const wanted = topicsOf(config).find((spec) => spec.topic === topics.events)!.partitions;
+    if (partitions.length !== wanted) {
+      const detail = `it has ${partitions.length} partitions, and kafka.partitions says ${wanted}`;
+      return { state: 'broken', detail, remedy: `set TRIPLINE_KAFKA_PARTITIONS=${partitions.length}` };
+    }
+    const records = partitions.reduce((sum, { first, next }) => sum + next - first, 0);
+    return { state: 'ok', detail: `${partitions.length} partitions, ${records} events` };
+  });
   return [reach, topic];
 }
 
@@ -57,7 +53,7 @@ async function checkStream(config: Config, stream: Stream): Promise<Check[]> {
 const standsStillMs = 10_000;
 const lookEveryMs = 250;
 
-/** Whether those who read the log move on: where events wait, and nothing is read of them for a while, somebody stands still. */
+/** Whether the log's readers make progress: a reader that reads nothing for a while although events wait is stuck. */
 export async function checkReaders(
   stream: Pick<Stream, 'offsets'>,
   db: Db,
@@ -81,8 +77,8 @@ export async function checkReaders(
       continue;
     }
     return still.map(({ who, waiting }): Check => {
-      if (waiting.length === 0) return { name: who, state: 'ok', detail: 'reads what the log gets' };
-      const detail = `stands still: events wait on ${waiting.length} of ${ends.length} partitions`;
+      if (waiting.length === 0) return { name: who, state: 'ok', detail: 'keeps up with the log' };
+      const detail = `makes no progress: events wait on ${waiting.length} of ${ends.length} partitions`;
       return { name: who, state: 'broken', detail, remedy: `start it, or see its log: \`npx tripline ${who}\`` };
     });
   }

@@ -8,7 +8,10 @@ import { loadPolled, loadPosted } from '@tripline/sources/feed';
 import { feeds } from '@tripline/sources/registry';
 import { ask } from './check.ts';
 
-/** Whether deliveries can be proved, and whether those whom Tripline calls would take its calls: all registries. */
+/**
+ * Runs the checks of all feeds, providers and channels: whether deliveries can be verified, and whether services accept
+ * Tripline's credentials.
+ */
 export async function checkProviders(config: Config): Promise<Check[]> {
   const heard = [...(await loadPosted(feeds)), ...(await loadPolled(feeds))];
   const called: Provider[] = await Promise.all(providers.map(({ load }) => load()));

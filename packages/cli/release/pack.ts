@@ -7,9 +7,10 @@ import { parseArgs } from 'node:util';
 import { shrinkwrap } from './shrinkwrap.ts';
 
 /**
- * `npm run pack -- --to <folder>`: makes the npm package `tripline` and prints its file's name. Node strips no types under
- * node_modules, so what is packed is JavaScript: the same files without their types, line by line, in the same folders.
- * Only what the program reaches is packed, with what own rules import and its types; no test is.
+ * `npm run pack -- --to <folder>`: makes the npm package `tripline` and prints its file's name. Node strips no types
+ * under node_modules, so what is packed is JavaScript: the same files without their types, line by line, in the same
+ * folders. Only files that the program imports are packed, and those that own rules may import, with their types; no
+ * tests.
  */
 const root = join(import.meta.dirname, '../../..');
 /** What runs, and what rules of a user's own may import. */
@@ -51,7 +52,8 @@ export function pack(to: string): string {
     for (const file of ['LICENSE', ...pagesReached(['README.md', 'CHANGELOG.md'])]) put(staging, file, read(file));
     for (const name of readdirSync(join(root, exampleRule))) {
       const text = read(posix.join(exampleRule, name)).replaceAll("'@tripline/", "'tripline/");
-      // A folder of rules leaves out what is named a test; ours would take it for one of its own.
+      // A folder of rules ignores files named as tests; in this repository, vitest would run the example's test as one
+      // of its own.
       put(staging, `examples/own-rule/${name.replace('.node-test.', '.test.')}`, text);
     }
     const { manifest, lock } = manifests();
@@ -104,7 +106,7 @@ function fileOf(file: string, specifier: string): string | undefined {
   return `${folder}/${room}/${rest.join('/')}.ts`;
 }
 
-/** Pages, and those to which their links lead: whoever installs the package has no checkout to read them in. */
+/** Pages, and the pages that they link to: users of the package have no checkout to read them in. */
 function pagesReached(from: readonly string[]): string[] {
   const found = new Set<string>();
   const open = [...from];

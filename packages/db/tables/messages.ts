@@ -13,33 +13,35 @@ export type MessagesTables = {
     /** That of the last message, or of the sink when the row was made. */
     mode: Mode;
     created_at: Generated<Date>;
-    /** The incident's version told last; 0 before the first. Rises when told, and when given up. */
+    /**
+     * The incident's version reported last; 0 before the first. Rises when it was reported, and when it was given up.
+     */
     version: Generated<number>;
     state: IncidentState | null;
-    /** Id of the last line of incident_events that the thread tells of; 0 before the first. */
+    /** Id of the last line of incident_events that the thread reports; 0 before the first. */
     story: Generated<number>;
     told_at: Date | null;
     channel: string | null;
     ts: string | null;
     dedup_key: string | null;
     reference: ColumnType<Record<string, string> | null, string | null, string | null>;
-    /** The digest that the incident was folded into; its messages are the digest's. */
+    /** The digest that the incident was grouped into; its messages are the digest's. */
     digest: number | null;
     claimed_by: string | null;
     claimed_until: Date | null;
     /** When it is due; null while nothing is left to do. */
     due_at: Date | null;
-    /** What the digest called it that it was folded into. */
+    /** The severity that the digest reported for it. */
     severity: Severity | null;
     intent: string | null;
     failures: Generated<number>;
     failure: string | null;
-    /** The incident's page generation told last. */
+    /** The incident's page generation reported last. */
     generation: Generated<number>;
-    /** Generations of older alerts that are, or may be, open at PagerDuty still. */
+    /** Generations of older alerts that are, or may still be, open at PagerDuty. */
     superseded: Generated<number[]>;
   };
-  /** A row while calls to a sink fail, whatever they tell. */
+  /** A row while calls to a channel fail. */
   sink_troubles: { sink: ChannelName; since: Generated<Date>; tried_at: Generated<Date>; reason: string };
   messages: {
     id: GeneratedAlways<number>;

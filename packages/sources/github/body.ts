@@ -52,9 +52,8 @@ export function bodyOf<Fields extends z.ZodRawShape>(fields: Fields) {
 }
 
 /**
- * A body as its schema has it, or undefined when it is not of that form. What the schema can do without and finds in
- * another form than it knows is left out, and the rest is read again: GitHub's next year's form of one field is no reason
- * not to hear who was given what.
+ * A body as its schema has it, or undefined when it is not of that form. An optional field of an unknown form is left
+ * out, and the rest is parsed again: when GitHub changes one field, the rest of the event must still be read.
  */
 export function fit<Body>(schema: z.ZodType<Body>, body: Record<string, unknown>): Body | undefined {
   const first = schema.safeParse(body);
@@ -67,7 +66,7 @@ export function fit<Body>(schema: z.ZodType<Body>, body: Record<string, unknown>
   return second.success ? second.data : undefined;
 }
 
-/** Removes the innermost property on `path`: a list that holds something odd goes as a whole, and is not made shorter. */
+/** Removes the innermost property on `path`: a list with an unknown element is removed as a whole, not shortened. */
 function leaveOut(body: unknown, path: readonly PropertyKey[]): void {
   let holder = body;
   let innermost: (() => void) | undefined;
@@ -80,13 +79,15 @@ function leaveOut(body: unknown, path: readonly PropertyKey[]): void {
   innermost?.();
 }
 
-/** A commit's hash; of what has no such form, what an identifier may be. */
+/** A commit's hash; any other text is cleaned like an identifier. */
 export function revisionOf(value: string | null | undefined): string | undefined {
   return typeof value === 'string' && commitHash.test(value) ? value : identifier(value);
 }
 const commitHash = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
-/** Whether a repository can be called so. `.` and `..` in an address would name another one; `/` would name two. */
+/**
+ * Whether this can be a repository's name. In a URL, `.` and `..` would name another one, and `/` would add a segment.
+ */
 export function canBeRepository(fullName: string): boolean {
   if (fullName.length > 256 || !/^[^/\s]+\/[^/\s]+$/.test(fullName)) return false;
   return (
@@ -95,9 +96,9 @@ export function canBeRepository(fullName: string): boolean {
 }
 
 /**
- * A repository's full name for an attribute; absent where none can be called so. What has the form of GitHub's own is an
- * identity, and kept as it is even where it looks like a credential: whoever may rename a repository could else have it
- * that nothing can be done about it any more.
+ * A repository's full name for an attribute; absent where it is no possible name. A name of GitHub's form is an
+ * identity, and is not redacted even where it looks like a credential: otherwise renaming a repository could prevent
+ * every response to it.
  */
 export function repositoryName(fullName: string | null | undefined): string | undefined {
   if (typeof fullName !== 'string' || !canBeRepository(fullName)) return undefined;

@@ -40,7 +40,7 @@ const pullRequest = z.object({
 });
 type PullRequest = z.infer<typeof pullRequest>;
 
-/** What a change is, whichever event speaks of it. */
+/** The attributes of a change, the same for every event about it. */
 function attributesOf(change: PullRequest): Draft {
   const merged = change.merged === true || (change.merged_at !== null && change.merged_at !== undefined);
   const head = repositoryName(change.head.repo?.full_name);
@@ -52,7 +52,7 @@ function attributesOf(change: PullRequest): Draft {
     'tripline.change.author_id': identifier(change.user?.id),
     'tripline.change.merged_by': loginText(change.merged_by?.login),
     'tripline.change.merged_by_id': identifier(change.merged_by?.id),
-    // Before the merge it is a trial merge that nobody builds from.
+    // Before the merge this is GitHub's test merge commit, which is never built.
     'tripline.change.merge_revision': merged ? revisionOf(change.merge_commit_sha) : undefined,
     'tripline.change.commit_count': change.commits ?? undefined,
     'vcs.ref.head.name': text(change.head.ref),
@@ -139,13 +139,13 @@ export const review = defineEvent({
     if (action !== 'submitted' && action !== 'dismissed' && action !== 'edited') return undefined;
     return {
       type: 'dev.cdevents.change.reviewed',
-      // A dismissal keeps the time of the review that it takes back.
+      // A dismissal carries the time of the dismissed review.
       time: action === 'submitted' ? review.submitted_at : change.updated_at,
       data: {
         ...attributesOf(change),
         'tripline.review.id': identifier(review.id),
         'tripline.review.state': action === 'dismissed' ? 'dismissed' : reviewState(review.state),
-        // A dismissal counts whatever was reviewed; an approval of no commit is none.
+        // A dismissal counts whichever commit was reviewed; an approval without a commit does not count.
         'tripline.review.revision': revisionOf(review.commit_id ?? (action === 'dismissed' ? change.head.sha : null)),
         'tripline.review.author': loginText(review.user?.login),
         'tripline.review.author_id': identifier(review.user?.id),

@@ -59,7 +59,7 @@ export const branchProtectionConfiguration = defineEvent({
       : undefined,
 });
 
-/** What a ruleset demands, and of whom not, is read as JSON by facts, so it must not be cut where others would be. */
+/** Facts parse a ruleset's rules and bypass actors as JSON, so these texts get higher limits than others. */
 const rulesetLimits = { rules: 16_384, bypass_actors: 16_384, conditions: 8192 };
 
 export const repositoryRuleset = defineEvent({
@@ -84,7 +84,7 @@ export const repositoryRuleset = defineEvent({
       'tripline.control.id': identifier(ruleset.id),
       'tripline.control.patterns': texts(ruleset.conditions?.ref_name?.include),
       'tripline.control.changes': formerValues(changes),
-      // GitHub's changes leave out who may bypass: a rule that wants to know compares what stands here.
+      // GitHub's `changes` omit bypass actors: a rule that needs them compares the present values.
       'tripline.control.settings': textRecord(ruleset, rulesetLimits),
     },
   }),
@@ -131,7 +131,7 @@ export const publicEvent = defineEvent({
   normalise: ({ repository }) => ({ type, data: control('visibility', 'publicized', repository?.full_name) }),
 });
 
-/** A webhook of ours was deleted: from here on this feed is silent. */
+/** A webhook of ours was deleted: from now on it delivers nothing. */
 export const meta = defineEvent({
   marks: ['action', 'hook', 'hook_id'],
   lacks: ['zen'],
@@ -158,7 +158,7 @@ export const organization = defineEvent({
     const people = toldOfPeople(body);
     if (people) return people;
     if (body.action !== 'renamed' && body.action !== 'deleted') return undefined;
-    // Repositories are renamed and deleted too, and only this tells the one from the other.
+    // `repository` events have the actions renamed and deleted too; the type distinguishes them.
     if (body.repository) return 'unexpected-shape';
     return {
       type,
@@ -220,7 +220,7 @@ export const customPropertyValues = defineEvent({
   }),
 });
 
-/** Somebody asks to go round a push protection, a ruleset or an alert, and somebody else lets them or does not. */
+/** Requests to bypass push protection, a ruleset or an alert, and the decisions on them. */
 export const exemptionRequest = defineEvent({
   marks: ['action', 'exemption_request'],
   carries: ['exemption_response'],
@@ -246,7 +246,7 @@ export const exemptionRequest = defineEvent({
   }),
 });
 
-/** An enterprise server lets people without an account read, or no longer. */
+/** Anonymous read access of an Enterprise Server was enabled or disabled. */
 export const enterprise = defineEvent({
   marks: ['action'],
   lacks: ['repository', 'organization', 'changes'],

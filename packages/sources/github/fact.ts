@@ -3,8 +3,9 @@ import type { EventType } from '@tripline/contracts/event';
 import { clip } from '@tripline/contracts/text';
 
 /**
- * GitHub tells some acts by two webhooks: a team's access to a repository by `team` and `team_add`, a new tag by `push` and
- * `create`. Such events name the fact that they tell, so that it counts once; see `tripline.fact.id` in contracts/attributes.ts.
+ * GitHub reports some acts by two webhook events: a team's access to a repository by `team` and `team_add`, a new tag
+ * by `push` and `create`. Such events name their fact, so that it counts once; see `tripline.fact.id` in
+ * contracts/attributes.ts.
  */
 export function factOf(
   teller: string,
@@ -15,7 +16,7 @@ export function factOf(
   const named = nameOf(type, data);
   if (named === undefined) return undefined;
   const parts = named.parts.map((part) => clip((part ?? '').toLowerCase(), 120));
-  // With an id of the provider's for this very act no time is needed to tell it from others.
+  // Where the provider has an id for the act, no time is needed to distinguish it from others.
   const which = named.id === undefined ? `@${time.slice(0, 16)}Z` : `#${clip(named.id, 60)}`;
   return { 'tripline.fact.id': clip(`fact:${parts.join(':')}${which}`, 512), 'tripline.fact.teller': teller };
 }
@@ -54,14 +55,14 @@ function nameOf(type: EventType, data: Attributes): Named | undefined {
   }
 }
 
-/** What `repository_vulnerability_alert` calls what `dependabot_alert` calls otherwise. */
+/** Actions of `repository_vulnerability_alert` by the names that `dependabot_alert` uses. */
 const actionsOfAlerts = new Map([
   ['create', 'created'],
   ['dismiss', 'dismissed'],
   ['resolve', 'fixed'],
 ]);
 
-/** Acts that have an id of their own at GitHub: none of them happens twice. */
+/** Acts with an id of their own at GitHub: each happens once. */
 const idsOfActs: Record<string, readonly string[]> = {
   'org-invitation': ['added'],
   'deploy-key': ['added', 'removed'],

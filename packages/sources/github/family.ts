@@ -5,12 +5,14 @@ import type { IgnoredReason } from '../source.ts';
 import type { Instant } from '../untrusted.ts';
 import type { Around } from './body.ts';
 
-/** Attributes as a normaliser fills them in: what GitHub did not send is undefined, and is left out afterwards. */
+/**
+ * Attributes as a normaliser fills them in: fields that GitHub did not send are undefined, and are removed afterwards.
+ */
 export type Draft = { [K in keyof Attributes]?: Attributes[K] | undefined };
 
 export type EventDraft = {
   type: EventType;
-  /** GitHub's own time of what happened; the time of receipt when it sends none. */
+  /** GitHub's time of the event; the time of receipt when it sends none. */
   time?: Instant;
   data: Draft;
 };
@@ -19,12 +21,12 @@ export type EventDraft = {
 export type GithubEvent = {
   /** Top-level keys that the body must have. */
   marks: readonly string[];
-  /** Top-level keys that mark other events, and that this one may carry all the same. */
+  /** Top-level keys that identify other events, and that this one may contain all the same. */
   carries: readonly string[];
-  /** Top-level keys that it never has, where nothing else tells it from another event. */
+  /** Top-level keys that it never has, where nothing else distinguishes it from another event. */
   lacks: readonly string[];
   schema: z.ZodType<Around>;
-  /** Undefined: the action is one that says nothing. */
+  /** Undefined: the action is not relevant, and the delivery is ignored. */
   normalise: (body: never, received: { atMs: number }) => EventDraft | IgnoredReason | undefined;
 };
 

@@ -29,7 +29,7 @@ function typeOf(types: Record<string, EventType>, action: string): EventType | u
 
 type Holder = { id?: number | string | null | undefined } | null | undefined;
 
-/** What the grant is on. The id stays when the name changes. */
+/** The target of the grant. The id stays when the name changes. */
 const onRepository = (repository: (Holder & { full_name: string }) | null | undefined) => ({
   'tripline.grant.target': repositoryName(repository?.full_name),
   'tripline.grant.target_id': identifier(repository?.id),
@@ -41,7 +41,7 @@ const onOrganization = (organization: (Holder & { login?: string | null | undefi
 
 const fromTo = z.object({ from: maybe, to: maybe }).nullish();
 
-/** GitHub's older word for a right (`permission`) knows read, write and admin only: which of them each role counts as. */
+/** GitHub's older field `permission` has only read, write and admin: which of them each role maps to. */
 const olderWords = new Map([
   ['pull', 'read'],
   ['triage', 'read'],
@@ -51,8 +51,9 @@ const olderWords = new Map([
 const olderWord = (right: string) => olderWords.get(right.toLowerCase()) ?? right.toLowerCase();
 
 /**
- * What somebody may do, of both words that GitHub has for it: `role_name` says which role, one of the organisation's own
- * perhaps. A role whose name is that of a lesser one is no such role; it is said so, and ranks as what it is, unknown.
+ * Somebody's permission, from both fields that GitHub has for it: `role_name` may be a custom role. A custom role may
+ * have the name of a lesser built-in role; where `permission` contradicts the name, it is reported as custom, and ranks
+ * as unknown.
  */
 function rightOf(permission: string | null | undefined, role: string | null | undefined): string | undefined {
   const told = text(permission || undefined);
@@ -61,7 +62,7 @@ function rightOf(permission: string | null | undefined, role: string | null | un
   return isNamedRole(name) && olderWord(name) !== olderWord(told) ? `custom role ${name} (${told})` : name;
 }
 
-/** The strongest of the rights that a repository's `permissions` affirm. */
+/** The strongest right that is true in a repository's `permissions`. */
 function strongestOf(rights: Record<string, unknown> | null | undefined): string | undefined {
   const held = Object.entries(rights ?? {}).flatMap(([right, holds]) => (holds === true ? [right] : []));
   if (rights && Object.keys(rights).length > 0 && held.length === 0) return 'none';
@@ -105,7 +106,7 @@ const teamBody = z.object({
   parent: parentBody.nullish(),
 });
 type Team = z.infer<typeof teamBody>;
-/** A deleted team has kept its name only. */
+/** A deleted team has only a name. */
 const slugOf = (team: Pick<Team, 'slug' | 'name'>) => loginText(team.slug) ?? text(team.name, 256);
 
 export const membership = defineEvent({
@@ -136,7 +137,7 @@ const teamRepositoryTypes = {
   removed_from_repository: removed,
 } as const;
 
-/** A repository as the team's events have it: with what the team may do there. `team.permission` says nothing of it. */
+/** A repository in team events, with the team's permissions on it; `team.permission` does not contain them. */
 const teamsRepository = repositoryBody.extend({ permissions, role_name: maybe }).nullish();
 const formerRights = z.object({ permissions: z.object({ from: permissions }).nullish() }).nullish();
 
@@ -155,7 +156,7 @@ function formerParentOf(change: unknown): string | undefined {
   return former.data.from === null ? '' : slugOf(former.data.from);
 }
 
-/** A team came, changed or went; or, with a repository, what the team may do there. */
+/** A team was created, changed or deleted; or, with a repository, the team's permissions on it. */
 export const team = defineEvent({
   marks: ['action', 'team'],
   schema: bodyOf({
@@ -210,10 +211,10 @@ export const deployKey = defineEvent({
       data: {
         'tripline.grant.kind': 'deploy-key',
         'tripline.grant.id': identifier(key.id),
-        // An untitled key is a key all the same.
+        // A key without a title must be reported too.
         'tripline.grant.grantee': text(key.title) || 'a key without a title',
         ...onRepository(repository),
-        // A key writes unless GitHub says that it only reads.
+        // A key may write unless GitHub says that it is read-only.
         'tripline.grant.permission': key.read_only === true ? 'read' : 'write',
       },
     };
@@ -245,7 +246,7 @@ function installationAttributes(installation: z.infer<typeof installationBody>) 
     'tripline.grant.grantee':
       text(installation.app_slug) ?? identifier(installation.app_id) ?? `installation ${installation.id}`,
     'tripline.grant.grantee_id': identifier(installation.app_id),
-    // An App on an enterprise: the account has no login, only a slug.
+    // For an App on an enterprise, the account has no login, only a slug.
     'tripline.grant.target': loginText(installation.account?.login ?? installation.account?.slug),
     'tripline.grant.target_id': identifier(installation.account?.id),
     'tripline.grant.permissions': textRecord(installation.permissions),
@@ -362,7 +363,7 @@ export const githubAppAuthorization = defineEvent({
   },
 });
 
-/** People of an organisation; its own renaming and end are in control.ts. */
+/** Members and invitations of an organisation; its own renaming and deletion are in control.ts. */
 export const organizationFields = {
   membership: z.object({ role: maybe, user: someone }).nullish(),
   invitation: z
@@ -385,7 +386,7 @@ export function toldOfPeople(body: z.infer<typeof organizationPeople>) {
         'user.type': text(inviter?.type),
         'tripline.grant.kind': 'org-invitation' as const,
         'tripline.grant.id': identifier(invitation?.id),
-        // Somebody invited by address alone has no login yet; the address is not ours to keep.
+        // Somebody invited by e-mail address has no login yet; the address is not stored.
         'tripline.grant.grantee': loginText(invitation?.login ?? body.user?.login) ?? 'somebody without an account',
         'tripline.grant.grantee_id': identifier(body.user?.id),
         ...onOrganization(organization),

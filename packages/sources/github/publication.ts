@@ -4,7 +4,7 @@ import { app, bodyOf, instant, maybe, number, repositoryName, revisionOf, string
 import { defineEvent } from './family.ts';
 import { resultOf } from './workflow.ts';
 
-/** What leaves the house: releases, packages, forks; and the checks that were to hold it back. */
+/** Releases, packages and forks, and the checks before them. */
 export const release = defineEvent({
   marks: ['action', 'release'],
   schema: bodyOf({
@@ -12,7 +12,7 @@ export const release = defineEvent({
     release: z.object({ tag_name: maybe, target_commitish: maybe, published_at: instant }),
   }),
   normalise({ action, release }) {
-    // `created`, `released` and `prereleased` come beside it and say the same.
+    // `created`, `released` and `prereleased` are sent for the same release.
     if (action !== 'published') return undefined;
     return {
       type: 'dev.cdeventsx.tripline-release.published',

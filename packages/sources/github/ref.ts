@@ -3,7 +3,7 @@ import { type Instant, identifier, text, toMs } from '../untrusted.ts';
 import { bodyOf, flag, maybe, number, revisionOf, splitRef, string } from './body.ts';
 import { defineEvent } from './family.ts';
 
-/** What configures CI, wherever a provider looks for it: the paths that rules ask about. */
+/** Paths of files that configure CI, of any provider. */
 const ciPath =
   /^\.github\/(workflows|actions)\/|(^|\/)action\.ya?ml$|^\.github\/(dependabot\.ya?ml|CODEOWNERS)$|^(docs\/)?CODEOWNERS$|^\.gitlab-ci\.ya?ml$|^\.gitlab\/ci\/|^\.(buildkite|circleci|woodpecker|tekton)\/|^\.(drone|travis|woodpecker)\.ya?ml$|^(azure|bitbucket)-pipelines\.ya?ml$|(^|\/)Jenkinsfile/;
 
@@ -25,14 +25,14 @@ function nameOf(somebody: z.infer<typeof person>, limit: number): string {
   return text(somebody?.username ?? somebody?.name, limit) ?? '';
 }
 
-/** GitHub's private addresses bear the account's id. Undefined for any other. */
+/** The account's id in GitHub's noreply addresses. Undefined for any other address. */
 function idInAddress(email: string | null | undefined): string | undefined {
   return /^(\d{1,20})\+[^@\s]+@users\.noreply\.[^@\s]+$/.exec(email ?? '')?.[1];
 }
 
 /**
- * The pushed commits within what a record may weigh: 2,048 commits come in one push, and their texts are of the
- * pusher's choice. The more there are, the less is kept of each one's texts; never fewer commits.
+ * The pushed commits, within the size limit of a record: a push may have 2,048 commits, whose texts the pusher chooses.
+ * The more commits there are, the shorter their texts are cut; no commit is dropped.
  */
 function commitsOf(commits: readonly Commit[]) {
   const share = Math.min(4096, Math.floor(49_152 / Math.max(1, commits.length)));
@@ -55,8 +55,8 @@ function commitsOf(commits: readonly Commit[]) {
 }
 
 /**
- * When GitHub took the push. `head_commit.timestamp` is of the pusher's making, so it is not asked. Undefined, which
- * stands for the time of receipt, when GitHub's time lies ahead of it.
+ * When GitHub received the push. `head_commit.timestamp` is chosen by the pusher, so it is not used. Undefined, which
+ * stands for the time of receipt, when GitHub's time is later than that.
  */
 function pushedAt(pushed: Instant, receivedAtMs: number): Instant {
   const ms = toMs(pushed);

@@ -88,7 +88,7 @@ export const readEvents: ReadonlyMap<string, GithubEvent> = new Map<GithubEventN
   ['workflow_run', workflow.workflowRun],
 ]);
 
-/** The events of GitHub that no rule could read, with the keys that mark their bodies. */
+/** The events of GitHub that are not read, with the keys that identify their bodies. */
 export const unreadEvents: ReadonlyMap<string, readonly string[]> = new Map<GithubEventName, readonly string[]>([
   ['cache_sync', ['cache_location', 'ref', 'before', 'after']],
   ['gollum', ['pages']],
@@ -120,18 +120,18 @@ export const unreadEvents: ReadonlyMap<string, readonly string[]> = new Map<Gith
   ['workflow_dispatch', ['inputs', 'workflow']],
 ]);
 
-/** Keys that any body may carry; they mark nothing. */
+/** Keys that any body may contain; they identify no event. */
 const everywhere = new Set(['repository', 'organization', 'sender', 'installation', 'enterprise', 'changes']);
 
-/** Keys that mark some event, each with the marks of those events. */
+/** Keys that identify some event, each with the keys of those events. */
 const owners = new Map<string, (readonly string[])[]>();
 for (const marks of [...[...readEvents.values()].map((event) => event.marks), ...unreadEvents.values()]) {
   for (const key of marks) if (!everywhere.has(key)) owners.set(key, [...(owners.get(key) ?? []), marks]);
 }
 
 /**
- * Whether the top-level keys are those of the claimed event: a header is not signed, and a body that has all that marks
- * another event is that one's. New keys of GitHub's do no harm, not even those that mark other events as well.
+ * Whether the top-level keys are those of the claimed event: the header is not signed, and a body with all the keys of
+ * another event belongs to that event. New keys of GitHub's do no harm, not even ones that other events have too.
  */
 export function keysFit(body: Record<string, unknown>, event: GithubEvent): boolean {
   const has = (key: string) => Object.hasOwn(body, key);

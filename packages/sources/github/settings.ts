@@ -6,7 +6,7 @@ export const githubFeedSettings = {
   webhookSecrets: secretList
     .optional()
     .describe(
-      'Secrets of the webhooks; several while one is being rotated. They speak for any organisation but a drill; once a workspace has secrets of its own, for the workspaces that have none.',
+      'Secrets of the webhooks; several while one is being rotated. They are valid for any organisation but a drill; once a workspace has secrets of its own, for the workspaces that have none.',
     ),
 };
 
@@ -15,7 +15,7 @@ export const githubAppFeedSettings = {
   webhookSecrets: secretList
     .optional()
     .describe(
-      "Secrets of the App's own webhook, which speak for every configured workspace; what names no organisation is kept where there is just one.",
+      "Secrets of the App's own webhook, valid for every configured workspace; a delivery that names no organisation is kept where there is just one workspace.",
     ),
 };
 
@@ -42,7 +42,7 @@ export const githubWorkspaceSettings = z.strictObject({
   webhookSecrets: secretList
     .optional()
     .describe(
-      'Secrets of the webhooks of its organisations, or of its enterprise, which speak for no other workspace; several while one is being rotated.',
+      'Secrets of the webhooks of its organisations, or of its enterprise, valid for no other workspace; several while one is being rotated.',
     ),
 });
 

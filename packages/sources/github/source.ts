@@ -95,7 +95,7 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   };
 }
 
-/** Who sends GitHub's headers beside their own, with signatures of the same form. */
+/** Services that send GitHub's headers beside their own, with signatures of the same form. */
 const lookalikes = [
   ['x-forgejo-event', 'Forgejo'],
   ['x-gitea-event', 'Gitea'],
@@ -107,7 +107,7 @@ function isNot(provider: string): Refusal {
   return refuse(400, 'other-provider', message);
 }
 
-/** Why a body of an event that no normaliser is for is ignored. */
+/** Why a delivery of an event without a normaliser is ignored. */
 function reasonNotToRead(name: string, body: Record<string, unknown>): IgnoredReason {
   const marks = unreadEvents.get(name);
   if (marks === undefined) return 'unknown-event';
@@ -115,13 +115,13 @@ function reasonNotToRead(name: string, body: Record<string, unknown>): IgnoredRe
   return name === 'ping' ? 'ping' : 'event-not-read';
 }
 
-/** `named`: what the body says of whose it is, read by its schema or, where it has none, as far as it can be. */
+/** `named`: the owner according to the body, read by its schema or, where it has none, as far as possible. */
 function ignore(ignored: IgnoredReason, named: Parameters<typeof ownerOf>[0]): Ignored {
   const organization = loginText(ownerOf(named)?.login);
   return organization === undefined ? { ignored } : { ignored, organization };
 }
 
-/** Whose a body of any form is. */
+/** The owner according to a body of any form. */
 function whoseBody(body: Record<string, unknown>): Parameters<typeof ownerOf>[0] {
   const within = (holder: unknown, name: string): unknown =>
     typeof holder === 'object' && holder !== null && Object.hasOwn(holder, name)
@@ -151,8 +151,8 @@ function ownerOf(body: {
 }
 
 /**
- * Every organisation that the body says to be about, the deciding one first. All of them count: what is done about a
- * finding names the repository's owner too, so a secret must speak for both.
+ * Every organisation that the body names, the deciding one first. All of them count: a response names the repository's
+ * owner too, so a secret must be valid for both.
  */
 function ownersIn(body: Around): NamedOwner[] {
   const { organization, repository, installation } = body;
@@ -171,7 +171,7 @@ function ownersIn(body: Around): NamedOwner[] {
 
 const isSame = (a: string, b: string): boolean => a === b || a.toLowerCase() === b.toLowerCase();
 
-/** All attributes that were sent, or undefined when one that the event's type requires is missing. */
+/** All attributes that were sent, or undefined when a required one is missing. */
 function whole(told: EventDraft, body: Around, owner: Owner): Attributes | undefined {
   const data: Record<string, unknown> = {};
   for (const part of [surroundings(body, owner), told.data]) {
@@ -183,7 +183,10 @@ function whole(told: EventDraft, body: Around, owner: Owner): Attributes | undef
   return eventTypes[told.type].every((name) => data[name] !== undefined) ? (data as Attributes) : undefined;
 }
 
-/** Host of the GitHub that an address is of, by what it signed; undefined for github.com itself, and for what is no host. */
+/**
+ * The host of the GitHub instance, from a URL in the signed body; undefined for github.com itself, and for an invalid
+ * host.
+ */
 function instanceOf(url: string | null | undefined): string | undefined {
   if (url == null || url.startsWith('https://github.com/')) return undefined;
   return /^https:\/\/([a-z0-9][a-z0-9.-]{0,250})\//i.exec(url)?.[1]?.toLowerCase();

@@ -4,7 +4,7 @@ import { identifier, longText, text } from '../untrusted.ts';
 import { bodyOf, instant, maybe, number, revisionOf, someone, string } from './body.ts';
 import { type Draft, defineEvent } from './family.ts';
 
-/** Issues, discussions and comments: read for what strangers write into them, since workflows quote it. */
+/** Issues, discussions and comments: read for the text of outsiders, which workflows may interpolate. */
 const ticketBody = z.object({
   number,
   title: maybe,
@@ -66,7 +66,7 @@ const commentBody = z.object({
   commit_id: maybe,
 });
 
-/** A comment where it is new or edited; a deleted one quotes nothing any more. */
+/** New and edited comments; deleted ones are ignored. */
 function toldOfComment(action: string, comment: z.infer<typeof commentBody>, on: Draft) {
   if (action !== 'created' && action !== 'edited') return undefined;
   return {

@@ -9,8 +9,8 @@ export function signGithub(body: Buffer | string, secret: string): string {
 }
 
 /**
- * The header by which `tripline attack` says that a delivery is a drill's. Unsigned, it only chooses which secrets are
- * tried: the drill key, or the provider's. So a drill costs an honest delivery nothing.
+ * The header by which `tripline attack` says that a delivery is a drill's. It is unsigned and only selects which
+ * secrets are tried: the drill key or the provider's. So drills cost other deliveries nothing.
  */
 export const drillHeader = 'x-tripline-drill';
 

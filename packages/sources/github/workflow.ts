@@ -17,7 +17,7 @@ import { defineEvent } from './family.ts';
 
 type Result = 'success' | 'failure' | 'error' | 'timeout' | 'cancellation' | 'skip';
 
-/** GitHub's conclusions in OpenTelemetry's words. `action_required` is none: the run waits for an approval. */
+/** GitHub's conclusions in OpenTelemetry's words. `action_required` has none: the run waits for an approval. */
 const results: Record<string, Result> = {
   success: 'success',
   neutral: 'success',
@@ -34,7 +34,7 @@ export function resultOf(conclusion: string | null | undefined): Result | undefi
 
 const attempt = z.int().positive().nullish();
 
-/** A head whose repository is null lay in a fork that was deleted since; undefined where nothing is said of it. */
+/** A null head repository means a fork that was deleted since; undefined where the field is missing. */
 function isOfFork(
   head: { full_name?: string | null | undefined } | null | undefined,
   own: { full_name: string } | null | undefined,
@@ -115,16 +115,16 @@ const jobTypes: Record<string, EventType> = {
 };
 
 /**
- * Groups that hold GitHub's own machines, by their numbers: 0 stands for no group of the customer's, and an organisation has
- * had `Default` as 1 and `GitHub Actions` as 2 from its beginning. What a customer makes comes after them, whatever it is called.
+ * Ids of the groups of GitHub-hosted runners: 0 means no group of the customer, and every organisation is created with
+ * `Default` as 1 and `GitHub Actions` as 2. A customer's groups have higher ids, whatever their names.
  */
 const hostedGroup = { none: '0', builtIn: '2', name: 'GitHub Actions' } as const;
 
 /**
- * Whether the provider's own standard machine ran the job; undefined while none is assigned. Who registers a runner chooses
- * its name and labels, `ubuntu-latest` among them, and whoever makes a group its name, so GitHub's number of the group
- * decides, and `self-hosted` always speaks against. Names count only where GitHub states no group at all. A larger
- * runner in a customer's group looks like one of their own here: packages/facts/runners.ts knows the groups.
+ * Whether a standard GitHub-hosted runner ran the job; undefined while none is assigned. Whoever registers a runner
+ * chooses its name and labels, even `ubuntu-latest`, and whoever creates a group chooses its name, so GitHub's id of
+ * the group decides, and the label `self-hosted` always means no. Names count only where GitHub sends no group at all.
+ * A larger runner in a customer's group looks self-hosted here: packages/facts/runners.ts knows the groups.
  */
 export function isHosted(job: {
   runner_id?: number | string | null | undefined;
@@ -193,12 +193,12 @@ export const workflowJob = defineEvent({
         'cicd.pipeline.task.run.url.full': text(job.html_url),
         'cicd.pipeline.task.run.result': resultOf(job.conclusion),
         'tripline.task.created_at': utc(job.created_at),
-        // GitHub fills started_at with the time of creation while the job is queued.
+        // While a job is queued, started_at is its time of creation.
         'tripline.task.started_at': started ? utc(job.started_at) : undefined,
         'tripline.task.completed_at': utc(job.completed_at),
         'vcs.ref.head.name': text(job.head_branch),
         'vcs.ref.head.revision': revisionOf(job.head_sha),
-        // 0 stands for "none was ever assigned" on cancelled jobs.
+        // On cancelled jobs, 0 means that no runner was ever assigned.
         'cicd.worker.id': job.runner_id && job.runner_id !== '0' ? identifier(job.runner_id) : undefined,
         'cicd.worker.name': text(job.runner_name || undefined),
         'tripline.worker.group.id': identifier(job.runner_group_id),

@@ -1,7 +1,7 @@
 import type { Look } from '@tripline/contracts/check';
 import type { SecretSettings } from '../secrets.ts';
 
-/** Whether anybody may open break-glass by a key. */
+/** Which workspaces have break-glass keys. */
 export function checkTriplineFeed({ workspaces }: Pick<SecretSettings, 'workspaces'>): Look[] {
   const remedy = 'set workspaces[].breakGlassKeys';
   return [{ name: 'feed tripline', remedy, look: async () => look(workspaces) }];
@@ -9,6 +9,7 @@ export function checkTriplineFeed({ workspaces }: Pick<SecretSettings, 'workspac
 
 function look(workspaces: SecretSettings['workspaces']): Awaited<ReturnType<Look['look']>> {
   const able = workspaces.filter(({ breakGlassKeys = [] }) => breakGlassKeys.length > 0).map(({ id }) => id);
-  if (able.length === 0) return { state: 'off', detail: 'no workspace has a break-glass key: no such record is taken' };
+  if (able.length === 0)
+    return { state: 'off', detail: 'no workspace has a break-glass key: break-glass records are refused' };
   return { state: 'ok', detail: `break-glass keys of ${able.join(', ')}` };
 }

@@ -1,6 +1,6 @@
 import { secretList } from '@tripline/runtime/setting';
 
-/** What `workspaces[]` of tripline.yaml says of records that people sign. */
+/** Fields of `workspaces[]` for break-glass records. */
 export const triplineWorkspaceSettings = {
   breakGlassKeys: secretList
     .optional()

@@ -13,15 +13,15 @@ import { verifyStandard } from './verify.ts';
 const breakglass = 'dev.cdeventsx.tripline-breakglass.opened';
 const inventory = 'dev.cdeventsx.tripline-inventory.observed';
 
-/** How far before its receipt, or after it, a break-glass record may begin: clocks differ. */
+/** Tolerance between the start of a break-glass record and its receipt: clocks differ. */
 const skewMs = 5 * 60_000;
 /** How long break-glass may stay open. */
 export const longestBreakGlassMs = 24 * 3_600_000;
 
 /**
- * What people and `tripline attack` tell Tripline themselves: CloudEvents in structured JSON, whose extension
- * attribute `workspace` says whose they are. A break-glass record is taken for the workspaces of the key that signed
- * it. A baseline is taken for a drill's only: over HTTP nobody may teach a real workspace that their runner is usual.
+ * Events that people and `tripline attack` send to Tripline: CloudEvents in structured JSON, with the extension
+ * attribute `workspace`. A break-glass record is accepted for the workspaces of the key that signed it. A baseline is
+ * accepted for drills only: over HTTP nobody may teach a real workspace that their runner is usual.
  */
 export const tripline: Source<SecretSettings> = {
   name: 'tripline',
@@ -37,7 +37,7 @@ export const tripline: Source<SecretSettings> = {
   claimsOf: (headers) => ({ delivery: text(headerOf(headers, 'webhook-id'), 200) }),
 };
 
-/** The key under which an event came, by which its MAC in the log is made. */
+/** The key that signed an event, with which its MAC in the log is computed. */
 function keyOf({ workspace }: TriplineEvent, secretScope: SecretScope, settings: SecretSettings): string {
   if (secretScope.kind === 'drills') return settings.drillKey!;
   return settings.workspaces.find(({ id }) => id === workspace)!.breakGlassKeys![0]!;
@@ -96,7 +96,7 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
       workspace,
       trust: 'high',
       bodySha256: delivery.bodySha256,
-      // What was proved is the key; who says to have used it stands beside it.
+      // The key is proved; the person named beside it is only claimed.
       data: {
         ...(cleanJson(data) as object),
         ...(type === breakglass ? { 'tripline.act.proof': `break-glass-key of ${workspace}` } : {}),
@@ -127,7 +127,7 @@ function faultOfWorkspace(
   return refuse(401, 'wrong-organization', message);
 }
 
-/** A record neither excuses what was done before it was sent, nor stands for longer than a day. */
+/** A record excuses nothing that was done before it was sent, and is valid for a day at most. */
 function faultOfBounds(time: string | undefined, expiresAt: unknown, receivedAtMs: number): Refusal | undefined {
   const startMs = time === undefined ? receivedAtMs : Date.parse(time);
   const endMs = typeof expiresAt === 'string' ? Date.parse(expiresAt) : Number.NaN;
@@ -135,7 +135,7 @@ function faultOfBounds(time: string | undefined, expiresAt: unknown, receivedAtM
   if (Math.abs(startMs - receivedAtMs) > skewMs) {
     return outOfBounds('`time`, when break-glass begins, is more than 5 minutes from now; it is never retroactive');
   }
-  // What is no time at all is not this check's to say.
+  // An invalid time is reported by the schema.
   if (endMs <= startMs) return outOfBounds('`tripline.breakglass.expires_at` lies before its beginning');
   if (endMs > startMs + longestBreakGlassMs) {
     return outOfBounds('Break-glass is open for 24 hours at most: `tripline.breakglass.expires_at` is later');

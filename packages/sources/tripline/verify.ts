@@ -3,7 +3,7 @@ import { refuse } from '../refusal.ts';
 import type { FeedSecret, SecretScope } from '../secrets.ts';
 import { headerOf, type RequestHeaders, type Verified } from '../source.ts';
 
-/** How far a signed time may lie from ours. */
+/** Tolerance between the signed time and ours. */
 const toleranceMs = 5 * 60_000;
 
 /**

@@ -22,11 +22,11 @@ function quietenRequestQueue(): void {
 }
 quietenRequestQueue();
 
-/** What every broker answers now and then and kafkajs retries by itself: no news for people. */
+/** Errors that brokers return now and then and that kafkajs retries itself: not logged. */
 const passing =
   /coordinator|LEADER_NOT_AVAILABLE|NOT_LEADER|rebalanc|REBALANCE|Restarting the consumer|unknown member|not aware of this member|metadata/i;
 
-/** kafkajs repeats itself several times a second while a broker is away: people hear the same thing so seldom. */
+/** kafkajs logs the same error several times a second while a broker is unavailable: it is passed on this rarely. */
 const repeatMs = 30_000;
 
 export function createKafkaClient(options: {
@@ -48,7 +48,7 @@ export function createKafkaClient(options: {
     brokers: [...options.brokers],
     clientId: options.clientId,
     ...securityOf(options.security),
-    // Tokens are given out with more of their life left (token.ts), or each would be refused for the next at once.
+    // token.ts returns tokens with more time left than this, otherwise kafkajs would immediately request another.
     reauthenticationThreshold: 5000,
     connectionTimeout: 3000,
     requestTimeout: 10_000,

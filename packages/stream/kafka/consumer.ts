@@ -5,7 +5,7 @@ import { openPartitionReader, type PartitionReader } from '../partition-reader.t
 import type { Consumer, ConsumerOptions } from '../stream.ts';
 import { type Ends, type Fetching, type KafkaSource, kafkaSource } from './partition-source.ts';
 
-/** Fetching as both readers of a topic do it. Short waits, since kafkajs beats and seeks between fetches. */
+/** Fetch settings of both readers of a topic. Short waits, since kafkajs sends heartbeats and seeks between fetches. */
 export const fetchSettings = {
   maxBytesPerPartition: 4 * 1024 * 1024,
   maxBytes: 16 * 1024 * 1024,
@@ -16,15 +16,16 @@ const restingMinBytes = 1024 * 1024;
 const rerunAfterMs = 1000;
 
 /**
- * A member of a Kafka group. The group decides who owns which partition; where to read is the handlers' to say, so no
- * offset is ever committed. kafkajs fetches and beats without waiting for handlers, which work in one reader a partition.
+ * A member of a Kafka consumer group. The group assigns partitions; the handlers decide where to read, so no offset is
+ * ever committed. kafkajs fetches and sends heartbeats without waiting for handlers, which run in one reader per
+ * partition.
  */
 export async function consumeKafka(options: {
   kafka: Kafka;
   consumer: ConsumerOptions;
   clockSkewMs: number;
   ends: () => Promise<Ends>;
-  /** Says what to do about an error of kafkajs. */
+  /** Converts an error of kafkajs into one that says what to do. */
   describe: (error: unknown) => unknown;
   clock: Clock;
   logger: Logger;
@@ -34,7 +35,7 @@ export async function consumeKafka(options: {
   const logger = options.logger.child({ topic, group });
   const consumer = options.kafka.consumer({
     groupId: group,
-    // The least that brokers allow unless told otherwise: so long nobody judges what a dead one owned.
+    // The least that brokers allow by default: for this long, nobody processes the partitions of a dead member.
     sessionTimeout: 6000,
     rebalanceTimeout: 10_000,
     heartbeatInterval: 500,
@@ -46,7 +47,7 @@ export async function consumeKafka(options: {
       restartOnFailure: async () => !stopping.signal.aborted,
     },
     ...fetchSettings,
-    // The broker collects for who is in no hurry, so that an answer that brings a record or two is not the rule.
+    // For readers without time pressure the broker collects records, so that answers with one or two records are rare.
     ...(restMs !== undefined && { minBytes: restingMinBytes, maxWaitTimeInMs: restMs }),
   });
   const partitionReaders = new Map<number, { partitionReader: PartitionReader; source: KafkaSource }>();
@@ -54,7 +55,7 @@ export async function consumeKafka(options: {
   const stopping = new AbortController();
   let assigned: readonly number[] = [];
   let memberId: string | undefined;
-  /** What keeps it from fetching, until it fetches again. */
+  /** The error that keeps it from fetching, until it fetches again. */
   let fault: Error | null = null;
 
   /** Between a crash of kafkajs and its restart there is nothing to seek; the next join repositions every reader. */
@@ -89,7 +90,7 @@ export async function consumeKafka(options: {
     );
   }
 
-  /** A partition that came back waits until its former reader has ended. */
+  /** A reassigned partition waits until its former reader has ended. */
   function openMissing(): void {
     if (stopping.signal.aborted) return;
     for (const partition of assigned) {
@@ -116,7 +117,7 @@ export async function consumeKafka(options: {
   /** Runs before the first fetch of the new session. */
   function joined({ payload }: ConsumerGroupJoinEvent): void {
     assigned = payload.memberAssignment[topic] ?? [];
-    // Under another name we are a newcomer: what we owned may have been another's meanwhile.
+    // Under a new member id everything that we owned may have had another owner meanwhile.
     const newcomer = memberId !== payload.memberId;
     memberId = payload.memberId;
     for (const partition of [...partitionReaders.keys()]) {
@@ -128,7 +129,7 @@ export async function consumeKafka(options: {
   }
 
   async function eachBatch({ batch, isStale }: EachBatchPayload): Promise<void> {
-    // Fetched before a seek that was asked for since: not what comes next.
+    // Fetched before a later seek: not the next records.
     if (isStale()) return;
     partitionReaders.get(batch.partition)?.source.take({
       messages: batch.messages,
@@ -143,7 +144,7 @@ export async function consumeKafka(options: {
     await consumer.run({ autoCommit: false, eachBatch });
   }
 
-  /** kafkajs restarts after what it holds to pass; after anything else we do. */
+  /** kafkajs restarts after errors that it considers retriable; after all others we do. */
   async function crashed({ payload }: ConsumerCrashEvent): Promise<void> {
     fault = options.describe(payload.error) as Error;
     if (!payload.restart) logger.warn({ reason: fault.message }, 'reading from Kafka failed; retrying in 1 s');

@@ -1,7 +1,7 @@
 import { RecordTooLargeError, StreamUnavailableError } from '../stream.ts';
 import type { KafkaSecurity, SaslMechanism } from './settings.ts';
 
-/** A right that something takes, by the names of Kafka's ACLs. */
+/** A right that an operation needs, by the names of Kafka's ACLs. */
 export type KafkaRight = { operation: 'Create' | 'Describe' | 'DescribeConfigs' | 'Read' | 'Write' } & (
   | { topic: string }
   | { group: string }
@@ -10,12 +10,13 @@ export type KafkaRight = { operation: 'Create' | 'Describe' | 'DescribeConfigs' 
 type KafkajsError = Error & { type?: string; code?: string | number; cause?: unknown; errors?: unknown[] };
 
 /**
- * What kafkajs throws, as the contract names it, in a sentence that says what to do. Errors of ours pass through.
- * @param rights what it took, so that the ACL that is missing can be named.
+ * Converts an error of kafkajs into an error of the contract, with a sentence that says what to do. Our own errors pass
+ * through.
+ * @param rights what the operation needed, so that the missing ACL can be named.
  */
 export function fromKafka(error: unknown, security: KafkaSecurity, rights: readonly KafkaRight[] = []): unknown {
   if (!isKafkajs(error)) return error;
-  // The last of several attempts says that there were several.
+  // The error of the last attempt wraps the cause.
   const all = [error, error.cause, ...(error.errors ?? [])];
   const ours = all.find((one) => one instanceof StreamUnavailableError);
   if (ours !== undefined) return ours;

@@ -6,7 +6,7 @@ import type { PartitionSource } from '../partition-reader.ts';
 import type { StreamRecord } from '../stream.ts';
 import { messageBytes, readMessage } from './codec/fetch.ts';
 
-/** First and next offset of each partition, and when they were asked for. */
+/** First and next offset of each partition, and when they were requested. */
 export type Ends = { askedAtMs: number; of: Map<number, { first: number; next: number }> };
 
 /** What a partition reader may ask of the consumer that fetches for it. */
@@ -18,9 +18,9 @@ export type Fetching = {
 };
 
 export type KafkaSource = PartitionSource & {
-  /** Takes what was fetched, unless it is not what comes next. */
+  /** Accepts fetched records, unless they are not the next ones. */
   take: (batch: { messages: KafkaMessage[]; lastOffset: number; highWatermark: number }) => void;
-  /** The consumer joined its group anew and forgot where it was: says so again. */
+  /** The consumer rejoined its group and lost its offset: seeks again. */
   reposition: () => void;
 };
 
@@ -44,12 +44,12 @@ export function kafkaSource(options: {
   const arrivals = createSignal();
   let queue: { messages: KafkaMessage[]; at: number; highWatermark: number }[] = [];
   let queuedBytes = 0;
-  /** Offset that the next fetched batch must begin with; null until the reader said where to start. */
+  /** Offset that the next fetched batch must begin with; null until the reader has set the start. */
   let fetchNext: number | null = null;
-  /** Where we last sought to because something else came; when the same comes again, the records between are gone. */
+  /** Where we last sought to after unexpected records; when the same records come again, those in between are gone. */
   let soughtAt: number | null = null;
   let paused = true;
-  /** Highest append time handed over, and highest that was promised. */
+  /** Highest append time delivered, and highest that was promised. */
   let appendedMs = 0;
   let promisedMs = 0;
   let tickedAtMs = 0;
@@ -72,12 +72,13 @@ export function kafkaSource(options: {
         'a record is older than the log time already reached; using the log time instead. Raise kafka.clockSkewMs',
       );
     }
-    // A new leader's clock may lag behind the old one's; within a partition time stands still until it has caught up.
+    // A new leader's clock may lag behind the old one's; the log time of the partition stays the same until it has
+    // caught up.
     appendedMs = Math.max(appendedMs, promisedMs, timestampMs);
     return { topic, partition, offset, appendedAtMs: appendedMs, key, headers, value };
   }
 
-  /** Cuts the next records off the queue; they reach the end when the last fetch did. */
+  /** Takes the next records from the queue; they reach the end of the partition when the last fetch did. */
   function cut(): { records: StreamRecord[]; caughtUpAtMs: number | null } {
     const records: StreamRecord[] = [];
     let highWatermark = 0;
@@ -94,7 +95,7 @@ export function kafkaSource(options: {
     }
     flow();
     const last = records.at(-1)!;
-    // The leader stamps records in order, so what comes later bears this time or a later one.
+    // The leader stamps records in order, so later records have this time or a later one.
     if (queue.length > 0 || last.offset + 1 < highWatermark) return { records, caughtUpAtMs: null };
     promisedMs = appendedMs;
     tickedAtMs = clock.nowMs();
@@ -102,8 +103,9 @@ export function kafkaSource(options: {
   }
 
   /**
-   * A tick: everything up to the end was handled, and the end was asked for at `askedAtMs` by our clock. The broker's may
-   * lag behind it by the configured skew, which also covers what a leader has stamped and not yet replicated.
+   * A tick: everything up to the end was handled, and the end was requested at `askedAtMs` by our clock. The broker's
+   * clock may lag behind it by the configured skew, which also covers records that a leader has stamped and not yet
+   * replicated.
    */
   async function tick(signal: AbortSignal): Promise<{ records: []; caughtUpAtMs: number } | null> {
     const ends = await fetching.ends().catch((error) => {

@@ -9,8 +9,8 @@ import { keepToken } from './token.ts';
 import { runTokenCommand } from './token-command.ts';
 
 /**
- * What kafkajs needs of the settings to be let in; all that we do to a request or an answer is done within its
- * connections, so it holds for our own fetch and produce as well.
+ * TLS and SASL options for kafkajs. Our own fetch and produce codecs use kafkajs's connections, so they are covered as
+ * well.
  * @throws {StreamUnfitError} naming a file that cannot be read.
  */
 export function securityOf({ tls, sasl }: KafkaSecurity): {
@@ -54,8 +54,8 @@ function saslOf(sasl: NonNullable<KafkaSecurity['sasl']>): SASLOptions | Mechani
 }
 
 /**
- * SASL OAUTHBEARER (RFC 7628). kafkajs 2.2.4 has it, and takes a refusal for success: the broker says it in an answer
- * that is no error, and breaks the connection off at the next request.
+ * SASL OAUTHBEARER (RFC 7628). kafkajs 2.2.4 supports it, but treats a refusal as success: the broker sends it in an
+ * answer that is no error, and closes the connection at the next request.
  */
 function bearer(mechanism: SaslMechanism, provide: () => Promise<string>): Mechanism {
   return {

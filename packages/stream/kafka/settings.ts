@@ -5,15 +5,19 @@ const kafkaTls = z.strictObject({
   enabled: z
     .boolean()
     .default(true)
-    .describe('Whether brokers are spoken to by TLS; so it is wherever `kafka.tls` stands.'),
-  caFile: z.string().min(1).optional().describe("PEM file of the CAs that vouch for the brokers. Absent: Node's own."),
+    .describe('Whether to connect to brokers by TLS; the default where `kafka.tls` is set.'),
+  caFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("PEM file of the CAs of the brokers' certificates. Absent: Node's own."),
   certFile: z.string().min(1).optional().describe('PEM file of a client certificate.'),
   keyFile: z.string().min(1).optional().describe('PEM file of its key.'),
   serverName: z
     .string()
     .min(1)
     .optional()
-    .describe('Name that the certificates of all brokers bear, where it is not the one that they are reached by.'),
+    .describe('Name in the certificates of all brokers, where it differs from the host names.'),
 });
 
 const kafkaSasl = z
@@ -57,13 +61,13 @@ export const kafkaSettings = z
       .array(z.string().regex(/^[^\s:]+:\d+$/, 'must be host:port'))
       .min(1)
       .optional()
-      .describe('Brokers, host:port. Absent: the log lies in Postgres.'),
+      .describe('Brokers, host:port. Absent: the log is a table in Postgres.'),
     partitions: z
       .int()
       .min(1)
       .max(1000)
       .default(12)
-      .describe('Partitions of the events topic when it is created; each workspace lives in one.'),
+      .describe('Partitions of the events topic when it is created; each workspace is in one of them.'),
     replicationFactor: z
       .int()
       .min(1)
@@ -75,7 +79,9 @@ export const kafkaSettings = z
       .min(0)
       .max(600_000)
       .default(2000)
-      .describe('How far the clocks of brokers and detector may differ; timers on a quiet partition wait so long.'),
+      .describe(
+        'How far the clocks of brokers and detector may differ; timers on a quiet partition are delayed by this.',
+      ),
     tls: kafkaTls.optional(),
     sasl: kafkaSasl.optional(),
   })
@@ -84,14 +90,14 @@ export const kafkaSettings = z
     if ((tls?.certFile === undefined) !== (tls?.keyFile === undefined))
       fault(['tls', 'certFile'], 'a client certificate has both a certFile and a keyFile');
     const isNear = brokers.every((broker) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):/.test(broker));
-    // What scram sends is of no use to whoever hears it; these send what lets anybody in.
+    // An eavesdropper cannot reuse what scram sends; these mechanisms send the secret itself.
     if (sasl && !sasl.mechanism.startsWith('scram-') && !tls?.enabled && !isNear)
       fault(['sasl', 'mechanism'], `${sasl.mechanism} without TLS would show its secret to the network: set kafka.tls`);
   });
 
 export type KafkaSettings = z.output<typeof kafkaSettings>;
 
-/** How brokers are spoken to: `kafka.tls` and `kafka.sasl`. */
+/** How to connect to brokers: `kafka.tls` and `kafka.sasl`. */
 export type KafkaSecurity = Pick<KafkaSettings, 'tls' | 'sasl'>;
 export type SaslMechanism = NonNullable<KafkaSecurity['sasl']>['mechanism'];
 

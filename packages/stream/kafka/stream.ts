@@ -23,14 +23,14 @@ import type { KafkaSecurity } from './settings.ts';
 import { checkTopic, createTopic, describeTopic, type Taking, type TopicFacts } from './topics.ts';
 
 const maxBatchRecords = 2000;
-/** After this an append is given up, though what was sent may still arrive: the receiver spools and answers in time. */
+/** After this an append fails, though its records may still be appended: the receiver spools and answers in time. */
 const appendTimeoutMs = 8000;
 const checkTimeoutMs = 3000;
 const readTimeoutMs = 30_000;
 
 /**
- * The log in Apache Kafka. Order: one produce request is under way at a time, and what is appended meanwhile joins the
- * next, so a retry cannot overtake. Every request waits for all in-sync replicas.
+ * The log in Apache Kafka. Order: one produce request is in flight at a time, and records that are appended meanwhile
+ * join the next, so a retry cannot overtake. Every request waits for all in-sync replicas.
  */
 export function createKafkaStream(options: {
   brokers: readonly string[];
@@ -50,7 +50,7 @@ export function createKafkaStream(options: {
   const producer = kafka.producer({
     allowAutoTopicCreation: false,
     metadataMaxAge: 10_000,
-    // Partitions are reckoned here, since the answer names them by record.
+    // Partitions are computed here, since the caller gets the partition of each record.
     createPartitioner: () => (args) => args.message.partition!,
   });
   const facts = new Map<string, TopicFacts>();
@@ -63,7 +63,7 @@ export function createKafkaStream(options: {
     try {
       return await work();
     } catch (error) {
-      // A topic that is not there yet is no fault.
+      // A missing topic is handled by the caller.
       if ((error as { type?: string }).type === 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
       throw fromKafka(error, security, rights);
     }
@@ -104,7 +104,7 @@ export function createKafkaStream(options: {
       return { partitionBatch, nth: partitionBatch.messages[0].records.push(record) - 1 };
     });
     // kafkajs 2.2.4 resolves without having sent a batch whose leader moved, on a retry, to a broker that had already
-    // answered. Kept is only what the answer names; the rest goes again.
+    // answered. Only records that the answer names were kept; the rest is sent again.
     for (let left = [...partitionBatches.values()]; left.length > 0; left = left.filter(({ base }) => base === null)) {
       const kept = await producer.sendBatch({ acks: -1, timeout: appendTimeoutMs, topicMessages: left });
       for (const { topicName, partition, baseOffset } of kept) {
@@ -120,7 +120,7 @@ export function createKafkaStream(options: {
 
   const batcher = createBatcher<NewRecord, Appended>({
     maxItems: maxBatchRecords,
-    // A partition's part of a request is one batch in Kafka's sense, and the topic's limit holds for it as a whole.
+    // A partition's part of a request is one record batch, and the topic's size limit applies to the whole batch.
     maxBytes: ({ topic }) => facts.get(topic)!.maxRecordBytes,
     sizeOf: recordBytes,
     send,
@@ -152,7 +152,7 @@ export function createKafkaStream(options: {
           let there = await describeTopic(connected, spec.topic, take);
           if (!there) {
             await createTopic(connected, spec, options.replicationFactor).catch((error) => {
-              // Another process was faster, or a slow broker does not yet show what it has just created.
+              // Another process was faster, or a slow broker does not yet list the topic that was just created.
               const { type } = error as { type?: string };
               if (type === 'TOPIC_ALREADY_EXISTS' || type === 'UNKNOWN_TOPIC_OR_PARTITION') return;
               throw fromKafka(error, security, [{ operation: 'Create', topic: spec.topic }]);
@@ -246,7 +246,7 @@ export function createKafkaStream(options: {
     },
   };
 
-  /** kafkajs fetches only for members of a group: this one is of a group of its own, which is deleted afterwards. */
+  /** kafkajs fetches only for members of a group: this one uses a temporary group, which is deleted afterwards. */
   async function readRange(range: { topic: string; partition: number; from: number; limit: number; end: number }) {
     const { topic, partition, from, limit, end } = range;
     const groupId = `tripline-read-${randomUUID()}`;
@@ -284,7 +284,7 @@ export function createKafkaStream(options: {
   }
 }
 
-/** @throws {StreamUnavailableError} after `timeoutMs`; what was begun goes on by itself. */
+/** @throws {StreamUnavailableError} after `timeoutMs`; the operation itself continues. */
 async function within<T>(timeoutMs: number, what: string, act: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

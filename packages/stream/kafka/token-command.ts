@@ -4,12 +4,14 @@ import type { Token } from './token.ts';
 
 const timeoutMs = 10_000;
 const maxOutputBytes = 64 * 1024;
-/** What RFC 6750 allows in a bearer token, and nothing else: Kafka parts its message at signs that are not in it. */
+/**
+ * What RFC 6750 allows in a bearer token, and nothing else: Kafka's message format uses other characters as separators.
+ */
 const bearer = /^[A-Za-z0-9._~+/-]+=*$/;
 
 /**
- * Runs a program that writes a bearer token to its standard output. No shell reads its arguments. What it writes is kept
- * out of errors, since it may be the token.
+ * Runs a program that writes a bearer token to its standard output, without a shell. Its output is kept out of errors,
+ * since it may be the token.
  * @throws {StreamUnavailableError} when it fails, takes too long, or writes no token.
  */
 export function runTokenCommand(command: readonly string[]): Promise<Token> {
@@ -27,7 +29,7 @@ export function runTokenCommand(command: readonly string[]): Promise<Token> {
   });
 }
 
-/** Ours without our secrets. */
+/** This process's environment without Tripline's secrets. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   const isOurs = (name: string) => name.startsWith('TRIPLINE_') || name.startsWith('DATABASE_URL');
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isOurs(name)));
@@ -41,7 +43,7 @@ function whyOf(error: Error & { code?: number | string | null; killed?: boolean;
   return error.signal ? `was ended by ${error.signal}` : `ended with ${error.code}`;
 }
 
-/** `exp` of a JSON Web Token (RFC 7519); null where the token is none, or says nothing. */
+/** `exp` of a JSON Web Token (RFC 7519); null where the token is no JWT or has no `exp`. */
 function endOf(token: string): number | null {
   try {
     const { exp } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString('utf8')) as { exp?: unknown };

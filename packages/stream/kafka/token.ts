@@ -1,12 +1,15 @@
-/** A bearer token, and when it ends, ms since the epoch; null when it does not say so. */
+/** A bearer token, and when it expires, ms since the epoch; null when that is unknown. */
 export type Token = { value: string; endsAtMs: number | null };
 
-/** So long before its end, or after half its life, a token is given out no more: a login with it lasts no longer than it does. */
+/**
+ * A token is not returned any more this long before it expires, or after half its lifetime: a session lasts no longer
+ * than its token.
+ */
 const marginMs = 30_000;
 
 /**
- * Gives out one token until it is about to end, and then the next. Every connection to every broker asks for one, at once
- * after a restart: they share a request. One that does not say when it ends is asked for each time.
+ * Caches a token until shortly before it expires. Every connection to every broker needs one, simultaneously after a
+ * restart: they share a request. A token of unknown expiry is requested each time.
  */
 export function keepToken(request: () => Promise<Token>, nowMs: () => number = Date.now): () => Promise<string> {
   let kept: { value: string; untilMs: number } | undefined;

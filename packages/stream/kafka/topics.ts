@@ -2,15 +2,18 @@ import kafkajs, { type Admin } from 'kafkajs';
 import { StreamUnfitError, type TopicSpec } from '../stream.ts';
 import type { KafkaRight } from './fault.ts';
 
-/** What Kafka adds to a batch of one record: the batch's own head, with room to spare. */
+/** What Kafka adds to a batch of one record: the batch header, rounded up. */
 const batchOverheadBytes = 1024;
 
 export type TopicFacts = { partitions: number; maxRecordBytes: number; appendTime: boolean };
 
-/** Does something that takes these rights; an error names the one that is missing. */
+/** Runs an operation that needs these rights; an error names the missing one. */
 export type Taking = <T>(rights: readonly KafkaRight[], work: () => Promise<T>) => Promise<T>;
 
-/** A topic as it is in Kafka, or null when there is none, or none yet: a broker may list it before it can tell of it. */
+/**
+ * A topic's configuration in Kafka, or null when it does not exist yet: a broker may list a topic before it can
+ * describe it.
+ */
 export async function describeTopic(admin: Admin, topic: string, take: Taking): Promise<TopicFacts | null> {
   try {
     return await factsFrom(admin, topic, take);
@@ -45,7 +48,7 @@ async function factsFrom(admin: Admin, topic: string, take: Taking): Promise<Top
   };
 }
 
-/** Creates a topic that is missing. One broker may say so before the others know it: who asks next, asks again. */
+/** Creates a missing topic. One broker may confirm it before the others know it, so callers retry. */
 export async function createTopic(admin: Admin, spec: TopicSpec, replicationFactor: number): Promise<void> {
   await admin.createTopics({
     waitForLeaders: true,
@@ -66,7 +69,7 @@ export async function createTopic(admin: Admin, spec: TopicSpec, replicationFact
   });
 }
 
-/** @throws {StreamUnfitError} naming the setting of an existing topic that does not fit, and the command that mends it. */
+/** @throws {StreamUnfitError} naming the wrong setting of an existing topic, and the command that fixes it. */
 export function checkTopic(spec: TopicSpec, there: TopicFacts): void {
   const alter = `kafka-configs.sh --alter --entity-type topics --entity-name ${spec.topic} --add-config`;
   if (there.partitions !== spec.partitions) {

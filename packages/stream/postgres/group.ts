@@ -6,10 +6,10 @@ import type pg from 'pg';
 import type { PartitionReader } from '../partition-reader.ts';
 import type { Listener } from './listener.ts';
 
-/** A consumer's place in its group, in the embedded log: it owns what the leases in Postgres say. */
+/** A consumer's membership in its group, in the embedded log: leases in Postgres decide which partitions it owns. */
 export type Membership = {
   owned: () => readonly number[];
-  /** Heard that the group changed: beat at once. */
+  /** Sends a heartbeat immediately, since the group changed. */
   arrivals: Signal;
   stop: () => Promise<void>;
 };
@@ -17,7 +17,7 @@ export type Membership = {
 const beatMs = 1000;
 const leaseTtlMs = 10_000;
 
-/** Joins a group and keeps one reader open for each partition that is its own. */
+/** Joins a group and keeps one reader open for each partition that it owns. */
 export async function joinGroup(options: {
   pool: pg.Pool;
   listener: Listener;
@@ -52,7 +52,7 @@ export async function joinGroup(options: {
     }
   }
 
-  /** Does not wait: a handler may take its time, and heartbeats must go on meanwhile. */
+  /** Not awaited: a handler may be slow, and heartbeats must continue meanwhile. */
   function end(partition: number, then?: () => Promise<void>): void {
     if (ending.has(partition)) return;
     const partitionReader = partitionReaders.get(partition);
@@ -92,7 +92,7 @@ export async function joinGroup(options: {
         await beat();
       } catch (error) {
         logger.warn({ err: error }, 'consumer group heartbeat failed; retrying at the next interval');
-        // Past this the others may have taken our partitions.
+        // After this time other members may have taken our partitions.
         if (clock.nowMs() - beatAtMs > leaseTtlMs) for (const partition of partitionReaders.keys()) end(partition);
       }
       await arrivals.wait(beatMs, stopping.signal);

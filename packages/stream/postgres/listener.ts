@@ -2,7 +2,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import pg from 'pg';
 
-/** A connection of its own that hears NOTIFY and holds session locks, opened again whenever it breaks. */
+/** A dedicated connection that listens for NOTIFY and holds session locks; it is reopened whenever it breaks. */
 export type Listener = {
   /** Holds the session's advisory lock on `key` from now on, over reconnections. */
   hold: (key: number) => Promise<void>;

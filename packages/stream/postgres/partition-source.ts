@@ -4,7 +4,7 @@ import type { PartitionSource } from '../partition-reader.ts';
 import type { StreamRecord } from '../stream.ts';
 import type { TailCache } from './tail-cache.ts';
 
-/** How long a reader that hears nothing waits before it looks by itself. */
+/** How long a reader waits without a notification before it polls. */
 const lookMs = 1000;
 
 type LogRow = {
@@ -39,13 +39,13 @@ export async function readLog(
 }
 
 /**
- * Where the partition ends, and the log's clock. FOR SHARE waits for a writer in flight, and a later writer takes its
- * time only once it holds the lock: so every record from `next` on will bear `clockMs` or more.
+ * The end of the partition, and the log's clock. FOR SHARE waits for a writer in flight, and a later writer takes its
+ * timestamp only once it holds the lock: so every record from `next` on will have `clockMs` or later.
  */
 async function lookAtEnd(pool: pg.Pool, topic: string, partition: number) {
   const { rows } = await pool.query<{ first: number; next: number; clock_ms: number }>({
     name: 'look-at-end',
-    // The lock makes it a transaction that writes; nothing of it needs to reach the disk.
+    // The lock makes it a writing transaction; its commit need not wait for the disk.
     text: `SELECT first_offset AS first, next_offset AS next, greatest(last_appended_ms, log_clock_ms()) AS clock_ms,
              set_config('synchronous_commit', 'off', true)
            FROM log_partitions WHERE topic = $1 AND partition = $2 FOR SHARE`,
@@ -57,8 +57,8 @@ async function lookAtEnd(pool: pg.Pool, topic: string, partition: number) {
 }
 
 /**
- * Who reads a partition, and hears of its writers: `arrivals` is notified when it got records, and `toldEnd` is its next offset
- * then. What a writer in this process appended lies in `tail`.
+ * The reader of a partition, as its writers see it: `arrivals` is notified when it got records, and `toldEnd` is its
+ * next offset then. What a writer in this process appended lies in `tail`.
  */
 export type Reader = {
   topic: string;
@@ -80,7 +80,7 @@ export function embeddedSource(options: {
   const waitMs = Math.min(options.tickMs ?? lookMs, lookMs);
   let next = 0;
   let knownEnd = 0;
-  /** Caught up and told so: wait before looking again. */
+  /** Caught up and reported so: wait before polling again. */
   let idle = false;
   /** By the log's clock. */
   let toldAtMs = 0;
@@ -100,7 +100,7 @@ export function embeddedSource(options: {
     async next(signal) {
       if (idle) await arrivals.wait(waitMs, signal);
       if (signal.aborted) return null;
-      // Who wrote said where the log ends; far behind, it matters to nobody.
+      // A notification carried the end of the log; while far behind, the end is not needed.
       knownEnd = Math.max(knownEnd, reader.toldEnd);
       let records = reader.tail?.take(next, maxRecords) ?? [];
       const isTold = next < reader.toldEnd;
@@ -111,10 +111,10 @@ export function embeddedSource(options: {
         records = await readLog(pool, { topic, partition, from: next, end: knownEnd, limit: maxRecords });
       }
       if (records.length > 0) next = records.at(-1)!.offset + 1;
-      // Retention overtook us: what lay before `first` is gone.
+      // Retention overtook us: records before `first` are gone.
       else if (next < knownEnd) next = Math.max(next, (end ?? (await lookAtEnd(pool, topic, partition))).first);
       let caughtUpAtMs = end !== null && next >= end.next ? end.clockMs : null;
-      // Times never run backwards within a partition: what comes later bears the last one's time or more.
+      // Times never run backwards within a partition: later records have the last one's time or a later one.
       if (end === null && records.length > 0 && next >= knownEnd) caughtUpAtMs = records.at(-1)!.appendedAtMs;
       idle = caughtUpAtMs !== null;
       if (records.length === 0) {

@@ -13,14 +13,14 @@ import { openListener } from './listener.ts';
 import { embeddedSource, type Reader, readLog } from './partition-source.ts';
 import { createTailCache } from './tail-cache.ts';
 
-/** Records a transaction: past this, the statement's own cost no longer shows. */
+/** Records per transaction: beyond this, the cost of the statement itself no longer matters. */
 const maxBatchRecords = 500;
 const maxBatchBytes = 8 * 1024 * 1024;
 const retentionEveryMs = 60_000;
 const retentionChunk = 5000;
 
 export type EmbeddedStream = Stream & {
-  /** Deletes records past their topic's retention, in chunks; answers how many. Runs by itself every minute. */
+  /** Deletes records past their topic's retention, in chunks; returns how many. Also runs every minute by itself. */
   deleteOld: () => Promise<number>;
 };
 
@@ -39,7 +39,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     channels: ['tripline_log', 'tripline_log_groups'],
     onNotify(channel, payload) {
       if (channel === 'tripline_log') return notifiedEnds(payload);
-      // Opened anew: anything may have been appended meanwhile.
+      // Reconnected: anything may have been appended meanwhile.
       if (channel === null) for (const { arrivals } of readers) arrivals.notify();
       for (const { name, membership } of members)
         if (channel === null || name === payload) membership.arrivals.notify();
@@ -48,9 +48,12 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     logger,
   });
 
-  /** By topic that this process is writing: ends that it heard meanwhile. */
+  /** By topic that this process is writing to: ends that were notified meanwhile. */
   const writing = new Map<string, string[]>();
-  /** Our own writing is received a moment before it is answered, and is to be read from what the answer brings. */
+  /**
+   * The notification of our own write arrives shortly before its answer; its records are read from the tail cache that
+   * the answer fills.
+   */
   function notifiedEnds(ends: string): void {
     const notified = writing.get(ends.slice(0, ends.indexOf(' ')));
     if (notified === undefined) ringReaders(ends);
@@ -65,7 +68,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
       for (const reader of readers) if (reader.topic === topic && reader.partition === partition) tell(reader, next!);
     }
   }
-  /** What it was told before, as a writer in this process tells it, it is not woken for again. */
+  /** An end that a reader knows already, from a writer in this process, does not wake it again. */
   function tell(reader: Reader, end: number): void {
     if (end <= reader.toldEnd) return;
     reader.toldEnd = end;
@@ -174,7 +177,8 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     let deleted = 0;
     for (const { topic, partition, retention_ms } of rows) {
       for (let count = retentionChunk; count === retentionChunk && !closing.signal.aborted; deleted += count) {
-        // Times never run backwards within a partition, so what is old is a prefix: the chunk is read off the primary key.
+        // Times never run backwards within a partition, so expired records are a prefix: a chunk is a range of the
+        // primary key.
         const result = await pool.query<{ count: number }>(
           `WITH chunk AS (SELECT "offset", appended_at_ms FROM log WHERE topic = $1 AND partition = $2 ORDER BY "offset" LIMIT $4),
                 gone AS (DELETE FROM log USING chunk WHERE log.topic = $1 AND log.partition = $2 AND log."offset" = chunk."offset"
@@ -205,7 +209,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     while (!closing.signal.aborted) {
       await clock.pause(retentionEveryMs, closing.signal);
       if (closing.signal.aborted) return;
-      // With a role a service, one of them has the right to.
+      // With one role per service, only one of them has the right to.
       await mayDelete()
         .then((may) => (may ? deleteOld() : 0))
         .catch((error) => logger.warn({ err: error }, 'deleting expired records failed; retrying in 1 min'));
@@ -222,7 +226,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
         const { rowCount } = await orUnavailable(() =>
           pool.query('SELECT FROM log_topics WHERE topic = $1', [spec.topic]),
         );
-        // Only who makes a topic needs the right to.
+        // Only the process that creates a topic needs the right to.
         if (rowCount === 0) await makeTopic(spec);
         const there = await orUnavailable(() => specOf(spec.topic));
         if (there.partitions !== spec.partitions) {
@@ -242,7 +246,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
         clock,
         logger,
         openPartitionReader(partition) {
-          // Who rests reads seldom and much: what it gets is not held in memory for it meanwhile.
+          // A reader with `restMs` reads rarely and much: no tail cache is kept for it.
           const tail = restMs === undefined ? createTailCache(topic, partition) : undefined;
           const reader: Reader = { topic, partition, arrivals: createSignal(), toldEnd: 0, tail };
           readers.add(reader);
@@ -296,7 +300,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
   };
 }
 
-/** Does `work`; a fault of the connection is thrown as StreamUnavailableError. */
+/** Runs `work`; an error of the connection is thrown as StreamUnavailableError. */
 async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -305,7 +309,7 @@ async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A fault of the connection becomes StreamUnavailableError; a fault of ours stays what it is. */
+/** Converts an error of the connection into StreamUnavailableError; any other stays as it is. */
 function unavailable(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   // SQLSTATE 08 connection, 53 resources, 57 shutdown, 58 system, 25006 read-only; others are ours. Every SQLSTATE has a digit, which tells it from EPIPE.
