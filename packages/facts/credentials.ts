@@ -120,7 +120,8 @@ function withContext(
 /** Inventories name a runner `self-hosted:<number>:<name>`, and a class as `hostedClassOf` does. */
 function listedRunner(event: LoggedEvent, text: string): string {
   const [, id, name] = /^self-hosted:([^:]*):(.*)$/s.exec(text) ?? [];
-  return id === undefined ? text : runnerKeyOf(event, id, name ?? '');
+  // Labels of a class are compared without case.
+  return id === undefined ? text.toLowerCase() : runnerKeyOf(event, id, name ?? '');
 }
 
 /** The key of a credential by what findings call it. */

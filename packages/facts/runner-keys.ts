@@ -57,10 +57,14 @@ export const hostedClassOf = (data: Attributes): string => `hosted:${groupOf(dat
 
 const groupOf = (data: Attributes): string => clip(data['tripline.worker.group.id'] ?? '0', 40);
 
+/** Labels as jobs ask for them: in any order, in any case, and one twice is one. */
+export const sortedLabels = (labels: readonly string[]): string[] =>
+  [...new Set(labels.map((label) => label.toLowerCase()))].sort();
+
 function labelsOf(data: Attributes): string {
   const labels = data['tripline.worker.labels'] ?? [];
   // Nearly always one.
-  return labels.length > 1 ? [...labels].sort().join(',') : (labels[0] ?? '');
+  return labels.length > 1 ? sortedLabels(labels).join(',') : (labels[0] ?? '').toLowerCase();
 }
 
 /**

@@ -8,7 +8,7 @@ import { acceptedIn, acceptedSchema, newerAct, teaches } from './acceptance.ts';
 import { inOwnOrder, inPlaceOf, observedBy } from './bounds.ts';
 import { credentialsUsed } from './credentials.ts';
 import { observedSchema } from './observed.ts';
-import { hostedJob, readRunnerKey, runnerClassKeyOf, runnerKeyOf } from './runner-keys.ts';
+import { hostedJob, readRunnerKey, runnerClassKeyOf, runnerKeyOf, sortedLabels } from './runner-keys.ts';
 import { onceAnEvent, runKeyOf, runNameOf } from './things.ts';
 
 const dayMs = 86_400_000;
@@ -224,8 +224,7 @@ function workOf(event: LoggedEvent, name: string, heardMs: number): Work {
     owner: data['vcs.owner.name'] ?? (repository.split('/')[0] || event.workspace),
     attempt: data['tripline.pipeline.run.attempt'] ?? 1,
     credentials: isTask(event) ? [] : credentialsUsed(event),
-    labels: [...(data['tripline.worker.labels'] ?? [])]
-      .sort()
+    labels: sortedLabels(data['tripline.worker.labels'] ?? [])
       .slice(0, 20)
       .map((label) => clip(label, 100)),
     ...defined(optional),

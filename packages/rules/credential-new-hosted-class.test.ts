@@ -37,3 +37,11 @@ test('what was used while the workspace was learned is usual, and nothing later 
   expect(play([used(1000, '5'), used(2000, '5', windows), windowsLater], 14)).toEqual([]);
   expect(play([used(1000, '5'), windowsLater, windowsAgain], 14)).toHaveLength(1);
 });
+
+test('labels are compared without case and in any order, one twice being one, as GitHub does', () => {
+  const written = (...labels: string[]) => ({ 'tripline.worker.labels': labels });
+  expect(play([inventory, used(1000, '5', written('Ubuntu-Latest')), used(2000, '6', windows)])).toHaveLength(1);
+  expect(play([inventory, used(1000, '5', written('UBUNTU-latest', 'ubuntu-latest'))])).toEqual([]);
+  const learned = [used(1000, '5', written('gpu', 'Large')), used(20 * dayMs, '6', written('LARGE', 'GPU'))];
+  expect(play(learned, 14)).toEqual([]);
+});

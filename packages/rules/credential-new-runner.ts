@@ -6,13 +6,14 @@ import { parseTime } from '@tripline/contracts/time';
 import * as of from '@tripline/facts/credentials';
 import { poolOf, runnerClasses } from '@tripline/facts/runner-classes';
 import { isHostedGroup, runnerGroups } from '@tripline/facts/runner-groups';
-import { isRunnerClassKey, keyBeside, placeOfKey, runnerGroupId } from '@tripline/facts/runner-keys';
+import { isRunnerClassKey, keyBeside, placeOfKey, runnerGroupId, sortedLabels } from '@tripline/facts/runner-keys';
 import { elsewhereOf, isKnownPool, isLearned, standingAt } from '@tripline/facts/runner-standing';
-import { type Runner, runners, type Work } from '@tripline/facts/runners';
+import { type Registration, type Runner, runners, type Work } from '@tripline/facts/runners';
 import { runs } from '@tripline/facts/runs';
 import { entityOf } from '@tripline/facts/things';
 import { z } from 'zod';
-import { because, hasLogin, namedOnce } from './evidence.ts';
+import { account, isAccount } from './accounts.ts';
+import { because, namedOnce } from './evidence.ts';
 
 /** As many runs, credentials and runners a finding names, and as much work it tells: whoever sets off jobs chooses how much there is. */
 const mostNamed = 5;
@@ -21,8 +22,8 @@ const mostEvidence = 20;
 const names = z.array(z.string());
 const pool = z.strictObject({ groupId: z.string(), namePrefix: z.string().min(3), labels: names.optional() });
 const settings = z.strictObject({
-  /** Logins that may register runners; a runner of theirs is known once it is old enough. Empty: who registered a runner is not asked. */
-  registrars: names.default([]),
+  /** Who may register runners, `login:id` or an app’s `name[bot]`; a runner of theirs is known once it is old enough. Empty: who registered a runner is not asked. */
+  registrars: z.array(account).default([]),
   /** A runner that was registered more lately than this is not trusted with a new credential, in ms. */
   youngMs: z.number().int().min(0).default(86_400_000),
   /**
@@ -89,13 +90,15 @@ function doubtedWork(key: string, context: Context): Doubted[] {
   });
 }
 
+const loginAndId = ({ by, byId }: Registration) => ({ login: by, id: byId });
+
 /** What speaks against a runner when it did some work; undefined where nothing does. */
 function doubtOf(runner: Runner, work: Work, context: Context): Reason | undefined {
   const { registrars, youngMs } = context.settings;
   const { listings, usual, isAccepted, registered } = standingAt(runner, work, context);
   const isOfPool = isPoolRunner(runner, work, context);
   const isKnown = listings.length + usual.length > 0 || isAccepted || isOfPool;
-  const isRegistrar = registered !== undefined && hasLogin(registrars, registered.by);
+  const isRegistrar = registered !== undefined && registrars.some((one) => isAccount(one, loginAndId(registered)));
   let why: string | undefined;
   if (registered !== undefined) {
     const { registeredMs, by = 'somebody unnamed' } = registered;
@@ -125,7 +128,7 @@ function isPoolRunner({ name, jobs }: Runner, work: Work, context: Context): boo
     ({ groupId, namePrefix, labels }) =>
       groupId === work.groupId &&
       name.startsWith(namePrefix) &&
-      (labels === undefined || [...labels].sort().join() === work.labels.join()),
+      (labels === undefined || sortedLabels(labels).join() === work.labels.join()),
   );
   if (isConfigured || work.classKey === undefined || jobs.length > 1) return isConfigured;
   return isKnownPool(context.watch(runnerClasses, work.classKey), work, context);

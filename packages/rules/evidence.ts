@@ -59,15 +59,6 @@ export function noSurerThan(confidence: Confidence, feed: Confidence): Confidenc
   return confidences[Math.min(confidences.indexOf(confidence), confidences.indexOf(feed))]!;
 }
 
-/** Logins compare without case, as GitHub's do. */
-export function sameLogin(a: string | undefined, b: string | undefined): boolean {
-  return a !== undefined && b !== undefined && a.toLowerCase() === b.toLowerCase();
-}
-
-export function hasLogin(list: readonly string[], login: string | undefined): boolean {
-  return list.some((entry) => sameLogin(entry, login));
-}
-
 /** The first twelve digits of a commit, as people read them. */
 export function shortSha(revision: string): string {
   return revision.slice(0, 12);

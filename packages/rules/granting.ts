@@ -9,6 +9,7 @@ import { type Attempt, type Job, type Run, runs } from '@tripline/facts/runs';
 import { namedRepository, refKeyIn } from '@tripline/facts/things';
 import { stretchKeys, workflowRuns } from '@tripline/facts/workflow-runs';
 import { z } from 'zod';
+import { account } from './accounts.ts';
 
 /** Which workflows may grant, and when one of their jobs was at it: what both rules on grants ask. */
 const hour = 3_600_000;
@@ -29,14 +30,6 @@ const workflow = z
         'owner/name/path/of/workflow.yml, such as acme/access/.github/workflows/grant.yml, or owner/name:id/path, with the id of the repository',
       ),
   );
-/** Logins change hands; an app keeps its own for as long as it is there. */
-const account = z
-  .string()
-  .regex(
-    /^(?:\d+|[^\s:]+:\d+|[^\s:]+\[bot\])$/,
-    'an account as `login:id` or by its id, since a login can change hands, or an app as `name[bot]`',
-  );
-
 export const grantingSettings = z
   .strictObject({
     /**

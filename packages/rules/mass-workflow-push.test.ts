@@ -75,7 +75,31 @@ test('a login that is a word of the language is a login; a number of one’s own
     09:01  constructor  pushes c2 to acme/b main (touching .github/workflows/x.yml)
     09:02  constructor  pushes c3 to acme/c main (touching .github/workflows/x.yml)`;
   expectTimeline(rule, `${text}   ← FOUND user:constructor`);
-  expectTimeline(rule, text, { settings: { 'mass-workflow-push': { quotas: { Constructor: 4 } } } });
+  const id = eventsOf(text)[0]!.data['user.id']!;
+  expectTimeline(rule, text, { settings: { 'mass-workflow-push': { quotas: { [`Constructor:${id}`]: 4 } } } });
+});
+
+test('whoever takes a login over has no number of the one who bore it, nor whose login is another’s id', () => {
+  const text = `
+    09:00  roll  pushes c1 to acme/a main (touching .github/workflows/x.yml)
+    09:01  roll  pushes c2 to acme/b main (touching .github/workflows/x.yml)
+    09:02  roll  renames account roll to roll-2
+    09:03  mallory  renames account mallory to roll
+    09:04  roll  pushes c1 to acme/a main (touching .github/workflows/x.yml)
+    09:05  roll  pushes c2 to acme/b main (touching .github/workflows/x.yml)
+    09:06  roll  pushes c3 to acme/c main (touching .github/workflows/x.yml)   ← FOUND user:roll`;
+  const id = eventsOf(text)[0]!.data['user.id']!;
+  const quotas = { [`roll:${id}`]: 4 };
+  expectTimeline(rule, text, { settings: { [rule.id]: { quotas } } });
+  const digits = text
+    .replaceAll('mallory', '4711')
+    .split('\n')
+    .slice(5)
+    .join('\n')
+    .replaceAll('roll ', '4711 ')
+    .replace('user:roll', 'user:4711');
+  expectTimeline(rule, digits, { settings: { [rule.id]: { quotas: { 4711: 4 } } } });
+  expect(() => expectTimeline(rule, text, { settings: { [rule.id]: { quotas: { roll: 4 } } } })).toThrow(/login:id/);
 });
 
 test('an app on branches of its own is medium, on default branches and beside people critical', () => {

@@ -1,6 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { z } from 'zod';
+import { account } from './accounts.ts';
 import { actorOf, type Named, repositoryOf } from './builders/seen.ts';
 import { quotaOf, valueCount } from './builders/value-count.ts';
 
@@ -22,14 +23,15 @@ export const rule = valueCount({
   on: ['dev.cdeventsx.tripline-ref.pushed'],
   settings: {
     repositories: z.int().min(2).max(100).default(3),
-    /** By login or, which nobody can take over, by the account’s id: so many repositories instead. */
-    quotas: z.record(z.string(), z.int().min(2).max(1000)).default({}),
+    /** By account, `login:id` or an app’s `name[bot]`: so many repositories instead. */
+    quotas: z.record(account, z.int().min(2).max(1000)).default({}),
     windowMs: z.int().min(1000).max(86_400_000).default(600_000),
   },
   by: (event) => (touchesCi(event.data) ? pusherOf(event) : undefined),
   value: repositoryOf,
   tell: ({ by, value }) => `${by.name} changed CI files in ${value.name}`,
-  atLeast: ({ repositories, quotas }, { id, name }) => quotaOf(quotas, [accountOf(id), name], repositories),
+  atLeast: ({ repositories, quotas }, { id, name }) =>
+    quotaOf(quotas, { id: accountOf(id), login: name }, repositories),
   withinMs: ({ windowMs }) => windowMs,
   found: (actor, repositories, { windowMs }) => ({
     subject: `user:${actor.name}`,

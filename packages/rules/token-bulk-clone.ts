@@ -24,7 +24,7 @@ export const rule = valueCount({
   on: ['dev.cdeventsx.tripline-repository.read'],
   settings: {
     repositories: z.int().min(2).max(100).default(10),
-    /** By login, the account's id or the token's hash: so many repositories instead. */
+    /** By the token's hash, or by account: `login:id`, an id, or a login where the feed tells no id. So many repositories instead. */
     quotas: z.record(z.string(), z.int().min(2).max(1000)).default({}),
     windowMs: z.int().min(1000).max(86_400_000).default(360_000),
   },
@@ -32,7 +32,7 @@ export const rule = valueCount({
   value: repositoryOf,
   tell: ({ by, value }) => `${by.name} read ${value.name}`,
   atLeast: ({ repositories, quotas }, by) =>
-    quotaOf(quotas, [by.id.slice(by.id.indexOf(' ') + 1), loginOf(by)], repositories),
+    quotaOf(quotas, { id: by.id.slice(by.id.indexOf(' ') + 1), login: loginOf(by) }, repositories),
   withinMs: ({ windowMs }) => windowMs,
   found: (reader, repositories, { windowMs }) => ({
     subject: reader.id,

@@ -2,6 +2,7 @@ import type { LoggedEvent } from '@tripline/contracts/event';
 import { defineRule, type Rule } from '@tripline/contracts/rule';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
+import { isAccount } from '../accounts.ts';
 import { type Named, namedSchema, type Seen, seenBy, seenSchema } from './seen.ts';
 import {
   type BuiltFinding,
@@ -87,15 +88,19 @@ export function valueCount<S extends Shape>(
 }
 
 /**
- * So many values of one who has a number of their own, by the first of `names` that stands in `quotas`, logins without
- * case; else `usual`. Nothing but what stands there: somebody may be called `constructor`.
+ * So many values of one who has a number of their own in `quotas`, by what their id is or by their account; else `usual`.
+ * Nothing but what stands there: somebody may be called `constructor`.
  */
-export function quotaOf(quotas: Readonly<Record<string, number>>, names: readonly string[], usual: number): number {
-  for (const name of names) {
-    const own = Object.keys(quotas).find((one) => one.toLowerCase() === name.toLowerCase());
-    if (own !== undefined) return quotas[own]!;
-  }
-  return usual;
+export function quotaOf(
+  quotas: Readonly<Record<string, number>>,
+  who: { id: string; login: string },
+  usual: number,
+): number {
+  // Where no event told an id, it is the login.
+  const id = who.id === who.login.toLowerCase() ? undefined : who.id;
+  const entries = Object.keys(quotas);
+  const own = entries.find((one) => one === id) ?? entries.find((one) => isAccount(one, { id, login: who.login }));
+  return own === undefined ? usual : quotas[own]!;
 }
 
 /** The same object where the sight decides nothing. */
