@@ -174,6 +174,11 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
   return next;
 }
 
+/** The name that a repository had then, and all by which it is known. */
+export const namesOf = (known: Repository | undefined, name: string): string[] => [
+  ...new Set([name, ...(known?.names ?? []).map((one) => one.name)]),
+];
+
 /** The name before a renaming: an inventory may have told of the repository by it. */
 export function formerNameOf(data: Attributes): string | undefined {
   if (data['tripline.control.action'] !== 'renamed') return undefined;

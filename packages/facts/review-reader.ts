@@ -10,6 +10,7 @@ import { isDefaultBranch, isProtectedBranch, type Repository, repositories } fro
 import { isReviewed, isReviewedBuild, isReviewedHead, type ReviewReader, type ReviewVerdict } from './reviewed.ts';
 import type { Attempt } from './runs.ts';
 import { type Account, changeKeyIn, commitKeyIn, namedRepository, refKeyIn } from './things.ts';
+import { isFileOf, readWorkflowFile } from './workflow-files.ts';
 import { memberKeysOf, writerKeyIn, writers } from './writers.ts';
 
 /** The facts that a rule which asks for reviews uses. */
@@ -25,6 +26,8 @@ export type Place = {
   /** Absent where only its name was told. */
   id: string | undefined;
   name: string;
+  /** Every name that it was told by. */
+  names: readonly string[];
   defaultBranch: string | undefined;
   isDefault: (branch: string) => boolean;
   /** `ms`: by the provider's time. */
@@ -36,11 +39,17 @@ export type Place = {
   secretWorkflows: readonly string[];
 };
 
-/** Whether the workflow of a run, or one that it calls, is known to use secrets: by an inventory, or by `more`, `owner/name/path` each. */
+/** Whether the workflow of a run, or one that it calls, is known to use secrets: by an inventory, or by `more`, as `workflowFile` takes them. */
 export function usesSecrets({ path, referenced }: Attempt, place: Place, more: readonly string[]): boolean {
-  const paths = [`${place.name}/${path}`, ...referenced.map((one) => one.split('@', 1)[0]!)];
-  const secret = [...more, ...place.secretWorkflows.map((one) => `${place.name}/${one}`)];
-  return paths.some((one) => secret.includes(one));
+  const isOwn = (file: string | undefined): boolean =>
+    file !== undefined && (place.secretWorkflows.includes(file) || more.some((one) => isFileOf(one, place, file)));
+  if (isOwn(path)) return true;
+  return referenced.some((one) => {
+    const called = readWorkflowFile(one.split('@', 1)[0]!);
+    const name = called.repository.toLowerCase();
+    if (place.names.some((own) => own.toLowerCase() === name)) return isOwn(called.path);
+    return more.some((entry) => isFileOf(entry, { id: undefined, names: [name] }, called.path));
+  });
 }
 
 /** `defaultBranch`: as the thing that is judged tells it. */
@@ -48,7 +57,9 @@ export function placeOf(repositoryKey: string, name: string, defaultBranch: stri
   const [provider, instance, id] = partsOf(repositoryKey);
   const own = reads.read(repositories, repositoryKey);
   const keys = [repositoryKey];
+  const names: string[] = [];
   const add = (one: string) => {
+    names.push(one);
     const named = namedRepository(one);
     const key = `${provider}:${instance}:${named}`;
     if (named !== id && !keys.includes(key)) keys.push(key);
@@ -76,6 +87,7 @@ export function placeOf(repositoryKey: string, name: string, defaultBranch: stri
     provider,
     instance,
     name,
+    names,
     isDefault,
     id: id.startsWith('name:') ? undefined : id,
     defaultBranch: defaultBranch ?? told(),

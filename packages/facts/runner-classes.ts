@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { acceptedIn, acceptedSchema, newerAct, teaches } from './acceptance.ts';
 import { inOwnOrder as byOwnTime, inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
-import { hostedJob, isRunnerClassKey, runnerClassKeyOf, runnerKeyOf } from './runner-keys.ts';
+import { hostedJob, isRunnerClassKey, runnerClassKeyOf, runnerKeyOf, sortedLabels } from './runner-keys.ts';
 import { runKeyOf, runNameOf } from './things.ts';
 
 const dayMs = 86_400_000;
@@ -94,6 +94,25 @@ const isEarlier = ({ id: eventId, time }: LoggedEvent, known: RunnerClassMember)
   byOwnTime({ eventId, time }, known) < 0;
 const inOwnOrder = (a: RunnerClassMember, b: RunnerClassMember): number =>
   parseTime(a.time) - parseTime(b.time) || (a.key < b.key ? -1 : 1);
+
+/**
+ * A pool in settings, such as a scale set of the Actions Runner Controller: the number of its group, how the names of its
+ * runners begin and, where given, the labels that their jobs ask for.
+ */
+export const pool = z.strictObject({
+  groupId: z.string(),
+  namePrefix: z.string().min(3),
+  labels: z.array(z.string()).optional(),
+});
+/** Whether a runner of this name did some work as one of a pool in settings. */
+export function isOfPool(
+  { groupId, namePrefix, labels }: z.output<typeof pool>,
+  name: string,
+  work: { groupId?: string | undefined; labels: readonly string[] },
+): boolean {
+  const isOfLabels = labels === undefined || sortedLabels(labels).join() === work.labels.join();
+  return groupId === work.groupId && name.startsWith(namePrefix) && isOfLabels;
+}
 
 /** The first runners of a class that is a pool: each of them took one job. Empty where it is none, as is a class of machines that stay. */
 export function poolOf(known: RunnerClass | undefined): readonly RunnerClassMember[] {

@@ -18,6 +18,7 @@ import * as review from '@tripline/facts/reviewed';
 import { isOwnMachine, runnerGroups } from '@tripline/facts/runner-groups';
 import { type Attempt, type Build, buildOf, differsInBuilds, isPlainPull, type Run, runs } from '@tripline/facts/runs';
 import { commitKeyIn, entityOf, personOf, runKeyIn } from '@tripline/facts/things';
+import { workflowFile } from '@tripline/facts/workflow-files';
 import { z } from 'zod';
 import { targetOf } from './builders/seen.ts';
 import { namedOnce, shortSha } from './evidence.ts';
@@ -28,8 +29,8 @@ const settings = z.strictObject({
   exemptRefs: z.array(z.string()).default([]),
   /** Environments that anybody may deploy to, such as `preview-*`. */
   exemptEnvironments: z.array(z.string()).default([]),
-  /** Workflows known to use secrets, `owner/name/.github/workflows/file.yml`. */
-  secretWorkflows: z.array(z.string()).default([]),
+  /** Workflows known to use secrets, `owner/name/.github/workflows/file.yml`, or `owner/name:id/…` with the id of the repository. */
+  secretWorkflows: z.array(workflowFile).default([]),
   /** What a run of a pull request may have without being found; a house with self-hosted runners only will want `self-hosted`. */
   pullRequestsMay: z.array(z.enum(['self-hosted', 'environment', 'secrets'])).default([]),
   /** How long the events of a change may be on their way, in ms; until then nothing is said of what one of them may explain. */

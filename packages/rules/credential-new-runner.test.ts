@@ -100,6 +100,23 @@ describe('with webhooks only', () => {
     told(text(FOUND('x7')), { settings: { [rule.id]: { secretWorkflows } } });
   });
 
+  test('a workflow that is known to use secrets is known after its repository was renamed, by its name or its id', () => {
+    const text = (mark: string) => `
+      08:59  ada  pushes main1 to acme/app main
+      09:00  ada  renames repository acme/app to acme/web
+      09:10  ada  starts run 7 of release in acme/web at main1
+      09:11  ada  starts job build of run 7 (on x7)   ${mark}`;
+    const id = eventsOf(text(''))[0]!.data['vcs.repository.id'];
+    const files = ['Acme/App/.github/workflows/release.yml', `acme/app:${id}/.github/workflows/release.yml@main`];
+    for (const file of files)
+      told(text(FOUND('x7')), { settings: { [rule.id]: { secretWorkflows: [file] } }, anyOrder: false });
+    const others = ['acme/app:1/.github/workflows/release.yml', 'acme/app/.github/workflows/Release.yml'];
+    told(text(''), { settings: { [rule.id]: { secretWorkflows: others } } });
+    expect(() => told(text(''), { settings: { [rule.id]: { secretWorkflows: ['release.yml'] } } })).toThrow(
+      /owner\/name/,
+    );
+  });
+
   test('a known runner, a hosted one, and a job without credentials are quiet', () => {
     told(`
       09:00  ada  starts run 7 of deploy in acme/app at main1

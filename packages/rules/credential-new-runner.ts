@@ -4,13 +4,15 @@ import { type Because, type ConcludeContext, type Conclusion, defineRule } from 
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import * as of from '@tripline/facts/credentials';
-import { poolOf, runnerClasses } from '@tripline/facts/runner-classes';
+import { namesOf, repositories } from '@tripline/facts/repositories';
+import { isOfPool, pool, poolOf, runnerClasses } from '@tripline/facts/runner-classes';
 import { isHostedGroup, runnerGroups } from '@tripline/facts/runner-groups';
-import { isRunnerClassKey, keyBeside, placeOfKey, runnerGroupId, sortedLabels } from '@tripline/facts/runner-keys';
+import { isRunnerClassKey, keyBeside, placeOfKey, runnerGroupId } from '@tripline/facts/runner-keys';
 import { elsewhereOf, isKnownPool, isLearned, standingAt } from '@tripline/facts/runner-standing';
-import { type Registration, type Runner, runners, type Work } from '@tripline/facts/runners';
+import { type Runner, runners, type Work } from '@tripline/facts/runners';
 import { runs } from '@tripline/facts/runs';
 import { entityOf } from '@tripline/facts/things';
+import { isFileOf, workflowFile } from '@tripline/facts/workflow-files';
 import { z } from 'zod';
 import { account, isAccount } from './accounts.ts';
 import { because, namedOnce } from './evidence.ts';
@@ -19,20 +21,15 @@ import { because, namedOnce } from './evidence.ts';
 const mostNamed = 5;
 const mostEvidence = 20;
 
-const names = z.array(z.string());
-const pool = z.strictObject({ groupId: z.string(), namePrefix: z.string().min(3), labels: names.optional() });
 const settings = z.strictObject({
   /** Who may register runners, `login:id` or an app’s `name[bot]`; a runner of theirs is known once it is old enough. Empty: who registered a runner is not asked. */
   registrars: z.array(account).default([]),
   /** A runner that was registered more lately than this is not trusted with a new credential, in ms. */
   youngMs: z.number().int().min(0).default(86_400_000),
-  /**
-   * Pools whose runners come and go, such as a scale set of the Actions Runner Controller: the number of their group, how
-   * their names begin and, where given, the labels that their jobs ask for. Whoever may register a runner there passes for one.
-   */
+  /** Pools whose runners come and go. Whoever may register a runner there passes for one. */
   pools: z.array(pool).default([]),
-  /** Workflows known to use secrets, `owner/name/.github/workflows/file.yml`. */
-  secretWorkflows: names.default([]),
+  /** Workflows known to use secrets, `owner/name/.github/workflows/file.yml`, or `owner/name:id/…` with the id of the repository. */
+  secretWorkflows: z.array(workflowFile).default([]),
 });
 type Context = ConcludeContext<z.output<typeof settings>>;
 
@@ -90,15 +87,13 @@ function doubtedWork(key: string, context: Context): Doubted[] {
   });
 }
 
-const loginAndId = ({ by, byId }: Registration) => ({ login: by, id: byId });
-
 /** What speaks against a runner when it did some work; undefined where nothing does. */
 function doubtOf(runner: Runner, work: Work, context: Context): Reason | undefined {
   const { registrars, youngMs } = context.settings;
   const { listings, usual, isAccepted, registered } = standingAt(runner, work, context);
   const isOfPool = isPoolRunner(runner, work, context);
   const isKnown = listings.length + usual.length > 0 || isAccepted || isOfPool;
-  const isRegistrar = registered !== undefined && registrars.some((one) => isAccount(one, loginAndId(registered)));
+  const isRegistrar = registrars.some((one) => isAccount(one, { login: registered?.by, id: registered?.byId }));
   let why: string | undefined;
   if (registered !== undefined) {
     const { registeredMs, by = 'somebody unnamed' } = registered;
@@ -124,12 +119,7 @@ function doubtOf(runner: Runner, work: Work, context: Context): Reason | undefin
 
 /** Whether a runner is one of a pool that is configured, or known and then takes one job. */
 function isPoolRunner({ name, jobs }: Runner, work: Work, context: Context): boolean {
-  const isConfigured = context.settings.pools.some(
-    ({ groupId, namePrefix, labels }) =>
-      groupId === work.groupId &&
-      name.startsWith(namePrefix) &&
-      (labels === undefined || sortedLabels(labels).join() === work.labels.join()),
-  );
+  const isConfigured = context.settings.pools.some((one) => isOfPool(one, name, work));
   if (isConfigured || work.classKey === undefined || jobs.length > 1) return isConfigured;
   return isKnownPool(context.watch(runnerClasses, work.classKey), work, context);
 }
@@ -148,13 +138,20 @@ function givenTo(key: string, runner: Runner, work: Work, context: Context): Giv
   else if (work.environment !== undefined) ids = [of.environmentCredential(work.repository, work.environment)];
   else if (work.runKey !== undefined) {
     const attempt = context.watch(runs, work.runKey)?.attempts.find((one) => one.attempt === work.attempt);
-    const id = of.workflowCredential(work.repository, attempt?.path ?? '');
-    const isSecret = context.settings.secretWorkflows.includes(id.slice('workflow:'.length)) || known(id) !== undefined;
-    if (attempt?.path !== undefined && isSecret && !isUsual(id)) {
+    const path = attempt?.path;
+    // It may have been told of under a name that the repository had before.
+    const id = work.repositoryId;
+    const named = id === undefined ? undefined : context.read(repositories, keyBeside(key, id));
+    const repository = { id, names: namesOf(named, work.repository) };
+    const called = repository.names.map((name) => of.workflowCredential(name, path ?? ''));
+    const isSecret =
+      context.settings.secretWorkflows.some((one) => isFileOf(one, repository, path)) ||
+      called.some((id) => known(id) !== undefined);
+    if (attempt !== undefined && path !== undefined && isSecret && !called.some(isUsual)) {
       const who = attempt.actor?.login ?? 'Somebody unnamed';
-      const what = `${who} set off ${attempt.name ?? attempt.path}, which uses secrets`;
+      const what = `${who} set off ${attempt.name ?? path}, which uses secrets`;
       lines.unshift(because(runs, work.runKey, attempt, what));
-      ids = [id];
+      ids = called.slice(0, 1);
     }
   }
   return { credentials: ids, because: lines };
@@ -243,7 +240,7 @@ export const rule = defineRule<unknown, z.output<typeof settings>>({
   settings: settings as z.ZodType<z.output<typeof settings>>,
   learns: true,
   concludes: {
-    uses: [runners, runnerClasses, runnerGroups, of.credentials, runs],
+    uses: [runners, runnerClasses, runnerGroups, of.credentials, runs, repositories],
     about: [runners, runnerClasses],
     // Of a machine that never worked, such as most of an inventory's, nothing can be found.
     subjects: ({ fact, key, value, before }) =>

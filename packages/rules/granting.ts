@@ -7,6 +7,7 @@ import { type Ref, refs } from '@tripline/facts/refs';
 import { repositoryNames } from '@tripline/facts/repository-names';
 import { type Attempt, type Job, type Run, runs } from '@tripline/facts/runs';
 import { namedRepository, refKeyIn } from '@tripline/facts/things';
+import { readWorkflowFile, workflowFile } from '@tripline/facts/workflow-files';
 import { stretchKeys, workflowRuns } from '@tripline/facts/workflow-runs';
 import { z } from 'zod';
 import { account } from './accounts.ts';
@@ -16,27 +17,13 @@ const hour = 3_600_000;
 /** How late an event may come and still count. */
 const latestMs = 72 * hour;
 
-/** The repository's full name, its id where it is given, and the path of the file. */
-const formOfWorkflow = /^([^/\s]+\/[^/\s:]+)(?::(\d+))?\/(\.?[^\s@]+\.ya?ml)$/i;
-/** `Acme/Access/.github/workflows/grant.yml@main` is the workflow that it looks like. */
-const workflow = z
-  .string()
-  .transform((text) => text.trim().split('@', 1)[0]!)
-  .pipe(
-    z
-      .string()
-      .regex(
-        formOfWorkflow,
-        'owner/name/path/of/workflow.yml, such as acme/access/.github/workflows/grant.yml, or owner/name:id/path, with the id of the repository',
-      ),
-  );
 export const grantingSettings = z
   .strictObject({
     /**
      * Workflows that may grant, `owner/name/.github/workflows/file.yml`. Their jobs at the default branch's head open windows.
      * A name means the first repository that was heard of under it; `owner/name:id/…` says which.
      */
-    grantingWorkflows: z.array(workflow).default([]),
+    grantingWorkflows: z.array(workflowFile).default([]),
     /** Under whose name they grant: apps such as `acme-broker[bot]`, or accounts as `login:id`. */
     grantingActors: z.array(account).default([]),
     /** Apps, or accounts as `login:id`, whose grants are never judged, such as an identity provider's provisioning app. */
@@ -138,7 +125,7 @@ export function jobsAround({ provider, instance }: Grant, ms: number, context: G
  * name alone is left.
  */
 function placesOf(workflow: string, provider: string, instance: string, { read }: Pick<GrantContext, 'read'>) {
-  const [, repository = '', id, path = ''] = formOfWorkflow.exec(workflow) ?? [];
+  const { repository, id, path } = readWorkflowFile(workflow);
   const named = thingKey(provider, instance, namedRepository(repository));
   const own = id === undefined ? read(repositoryNames, named)?.repository : thingKey(provider, instance, id);
   return { path, own, named };
