@@ -6,7 +6,7 @@ export type Config = Settings & Origin;
 
 /**
  * The settings of tripline.yaml and of the environment, checked.
- * @throws {ConfigError} naming every wrong or unknown setting, or the file that is not to be believed.
+ * @throws {ConfigError} naming every wrong or unknown setting, or the file that is not trusted.
  */
 export function loadConfig(env: Record<string, string | undefined> = process.env, cwd: string = process.cwd()): Config {
   return loadSettings({ schema: settings, environment, renamed }, env, cwd);

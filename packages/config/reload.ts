@@ -2,8 +2,8 @@ import { setLogLevel } from '@tripline/runtime/logger';
 import type { Config } from './config.ts';
 
 /**
- * Settings that take effect in a running process. Who reads them must do so from the Config when it needs them: their
- * lists and objects stay the same ones, and only what they hold changes.
+ * Settings that can be reloaded in a running process. Code must read them from the Config when it needs them: their
+ * lists and objects keep their identity, and only their contents change.
  */
 export const reloadable = [
   'logLevel',
@@ -14,15 +14,15 @@ export const reloadable = [
   'remediation',
   'slack.people',
 ] as const;
-/** Of those, what decides what is found and who hears of it: the detector takes it anew as a whole, or not at all. */
+/** Those of them that decide what is found and reported: the detector reloads them as a whole, or not at all. */
 const ofRules = ['rules', 'silences', 'exceptions', 'overrides'] as const;
 
-/** What reading the settings anew led to, as paths of settings. */
+/** The result of a reload, as paths of settings. */
 export type Reloaded = { applied: string[]; needRestart: string[] };
 
 /**
- * Takes from `next` what can be changed while a process runs. `next` must be whole and checked: nothing is taken of a
- * file that is wrong.
+ * Applies from `next` the settings that can be reloaded. `next` must be complete and validated: nothing of a wrong file
+ * is applied.
  */
 export function applyReload(running: Config, next: Config): Reloaded {
   const changed = changesOf(running, next, []).filter((path) => !resolved.has(path));
@@ -36,9 +36,12 @@ export function applyReload(running: Config, next: Config): Reloaded {
 
 const isReloadable = (path: string): boolean => reloadable.some((name) => path === name || path.startsWith(`${name}.`));
 
-/** What reads settings anew in a running process. */
+/** Reloads settings in a running process. */
 export type Reloading = {
-  /** Reads all of them anew, or `rules`: only those of rules. One at a time; says what came of it, and never rejects. */
+  /**
+   * Reloads all of them, or with `rules` only those of rules. One reload at a time; reports the result, and never
+   * rejects.
+   */
   reload: (what: 'all' | 'rules') => Promise<void>;
   /** Where rules run. Until then nothing is read, so that nothing is taken of settings of which nobody checked the rules. */
   attach: (part: RulesPart) => void;
@@ -57,8 +60,8 @@ export type RulesPart = {
 };
 
 /**
- * Reads settings anew into `running`, which services hold. Settings or rules that are wrong change nothing of what is in
- * force. `runsRules`: whether the process does, and will {@link Reloading.attach} who takes them.
+ * Reloads settings into `running`, which services hold. Wrong settings or rules leave those in force unchanged.
+ * `runsRules`: whether the process runs rules, and will {@link Reloading.attach} the part that reloads them.
  */
 export function createReloading(
   running: Config,
@@ -86,7 +89,7 @@ export function createReloading(
       const waits = changesOf(next, given, []).filter((path) => !resolved.has(path) && isReloadable(path));
       const { applied: ofSettings, needRestart } = applyReload(running, next);
       const applied = rules ? [...ofSettings, rules] : ofSettings;
-      // A file that was touched and says the same.
+      // The file was touched but has the same content.
       const isNothing = what === 'rules' && applied.length + waits.length === 0 && former === null;
       const taken = applied.length > 0 ? `now in force: ${applied.join(', ')}` : 'nothing that is in force changed';
       const left = needRestart.length > 0 ? `; restart to apply ${needRestart.join(', ')}` : '';

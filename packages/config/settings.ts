@@ -165,7 +165,7 @@ const whole = z.strictObject({
   remediation: remediationSettings.prefault({}),
 });
 
-/** Settings that go by another name now: what to write instead. */
+/** Renamed settings: what to write instead. */
 export const renamed: Readonly<Record<string, string>> = {
   'remediation.breakGlass':
     'is called remediation.protected now, by kind: protected: { users: [], repositories: [], runners: [] }',
@@ -192,7 +192,7 @@ const checked = whole.superRefine((all, context) => {
     });
   });
 
-  // Whoever holds one secret must not thereby speak for another feed.
+  // One secret must not be valid for two feeds.
   const uses = new Map<string, string>();
   const claim = (use: string, path: (string | number)[], secrets: readonly (string | undefined)[]) => {
     for (const value of secrets) {
@@ -232,7 +232,7 @@ const operationsPort = 9464;
 
 export const settings = checked.transform(({ operations: { host, port }, ...rest }) => ({
   ...rest,
-  // Whoever takes a free port for the one must not meet a taken one with the other.
+  // With a free port for the public server, the operations server must not fail on a fixed one.
   operations: { host, port: port ?? (rest.port === 0 ? 0 : operationsPort) },
 }));
 

@@ -38,12 +38,12 @@ export const attributes = {
 
   // Which act it is.
   /**
-   * What act it tells, where the provider tells one act more than once: `fact:<kind of act>:<whom and what>@<minute>`, or
-   * `#<id>` where the act has an id of its own at the provider. The engine makes facts of it: the nth telling by one teller
-   * is the nth fact, and the nth by another its twin.
+   * Which act it reports, where the provider reports one act by several events: `fact:<kind of act>:<whom and
+   * what>@<minute>`, or `#<id>` where the act has an id of its own at the provider. The engine numbers them: the nth
+   * report from one webhook event and the nth from another are the same act.
    */
   'tripline.fact.id': id,
-  /** Who tells it: the name of the webhook's event, or of another feed. */
+  /** The reporter: the name of the webhook's event, or of another feed. */
   'tripline.fact.teller': id,
   /** The provider sent no time: the event's is when it was received, so an equal body says nothing of when it was made. */
   'tripline.time.received': z.literal(true),
@@ -330,7 +330,7 @@ export const attributes = {
   'tripline.breakglass.reason': text,
   'tripline.breakglass.expires_at': time,
 
-  // An act of a person upon Tripline itself: who stands in `user.name` and `user.id`.
+  // An act of a person on Tripline itself; the person is in `user.name` and `user.id`.
   'tripline.act.kind': z.enum([
     'incident-acknowledged',
     'incident-resolved',
@@ -360,7 +360,7 @@ export const attributes = {
    */
   'tripline.act.entities': z.array(z.object({ kind: text, id })),
 
-  // What became of a response step: shown, refused, done, or failed.
+  // The result of a response step: shown, refused, done, or failed.
   'tripline.response.action': id,
   'tripline.response.finding': id,
   /** Place of the step in the finding's playbook, from 0. */
@@ -382,7 +382,7 @@ export const attributes = {
   /** When the provider first tried to make it. */
   'tripline.delivery.first_attempt_at': time,
 
-  // What the receiver did not keep, told by itself.
+  // Deliveries that the receiver did not keep, reported by the receiver.
   /** When the first delivery came that the record accounts for. */
   'tripline.deliveries.since': time,
   'tripline.deliveries.counts': z.array(
@@ -394,7 +394,7 @@ export const attributes = {
       lastAt: time,
     }),
   ),
-  /** Some of them, oldest first. What it says of itself stands there only where its signature fitted (`genuine`). */
+  /** Some of them, oldest first. Fields from its headers are present only where its signature was valid (`genuine`). */
   'tripline.deliveries.recent': z.array(
     z.object({
       source: text,

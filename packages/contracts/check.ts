@@ -1,7 +1,6 @@
 /**
- * When a check is broken, by what it looks at: the whole of what `tripline doctor`, the operations port's `/readyz` and the
- * start-up screen go by. What a stranger can bring about (deliveries that are refused or ignored) is shown and never
- * broken.
+ * When a check is broken, by what it looks at: used by `tripline doctor`, the operations port's `/readyz` and the
+ * start-up screen alike. What an outsider can cause (refused or ignored deliveries) is shown and never broken.
  */
 export const criteria = {
   settings: 'one is wrong or unknown, or their file or a file of rules may be written by others',

@@ -9,8 +9,8 @@ import {
 import { parseTime } from './time.ts';
 
 /**
- * How an event lies in the log: CloudEvents' Kafka binding in binary mode. The envelope stands in `ce_*` headers, so
- * that a reader can pass over a record that no rule reads without parsing its value.
+ * An event as a record of the log: CloudEvents' Kafka binding in binary mode. The envelope is in `ce_*` headers, so
+ * that a reader can skip a record that no rule reads without parsing its value.
  * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
  */
 export type EventRecord = {
@@ -41,7 +41,7 @@ const kinds = new Map<string, { type: EventType; needs: readonly string[] }>(
   Object.entries(eventTypes).map(([type, needs]) => [type, { type: type as EventType, needs }]),
 );
 
-/** The record's event type from its headers alone, or undefined when it bears none that Tripline knows. */
+/** The record's event type from its headers alone, or undefined when it has none that Tripline knows. */
 export function eventTypeOf(headers: Record<string, string>): EventType | undefined {
   return kinds.get(headers['ce_type']!)?.type;
 }

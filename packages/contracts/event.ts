@@ -4,8 +4,8 @@ import { type AttributeName, type Attributes, attributes } from './attributes.ts
 /**
  * The kinds of event that Tripline knows, each with the attributes without which it would not be that event.
  *
- * Names are those of CDEvents where CDEvents has one (`dev.cdevents.<subject>.<predicate>`), otherwise they stand in
- * its space for custom events, `dev.cdeventsx.tripline-<subject>.<predicate>`. A source that cannot fill the required
+ * Names are those of CDEvents where CDEvents has one (`dev.cdevents.<subject>.<predicate>`), otherwise they are in its
+ * namespace for custom events, `dev.cdeventsx.tripline-<subject>.<predicate>`. A source that cannot fill the required
  * attributes must ignore the delivery with a reason instead of inventing them.
  */
 export const eventTypes = {
@@ -63,9 +63,9 @@ export const eventTypes = {
   'dev.cdevents.artifact.published': ['tripline.package.name'],
   'dev.cdeventsx.tripline-release.published': ['vcs.repository.name', 'tripline.release.tag'],
   'dev.cdeventsx.tripline-check.finished': ['vcs.repository.name', 'tripline.check.name'],
-  /** Its code was cloned, fetched or downloaded: of an audit feed, no webhook tells it. */
+  /** Its code was cloned, fetched or downloaded; reported by audit feeds only, not by webhooks. */
   'dev.cdeventsx.tripline-repository.read': ['vcs.repository.name'],
-  /** A record of an audit log that no other type tells more of. */
+  /** A record of an audit log for which there is no more specific type. */
   'dev.cdeventsx.tripline-audit.recorded': ['tripline.audit.action'],
   'dev.cdeventsx.tripline-repository.forked': ['vcs.repository.name', 'tripline.head.repository'],
   'dev.cdeventsx.tripline-inventory.observed': ['tripline.inventory.part', 'tripline.inventory.parts'],
@@ -128,7 +128,7 @@ export type LogPosition = {
 /** An event as the detector and the recorder read it. */
 export type LoggedEvent<T extends EventType = EventType> = TriplineEvent<T> & {
   position: LogPosition;
-  /** Which act it tells, as the engine made it of `tripline.fact.id`: the same for both tellings of one act. */
+  /** Which act it reports, derived by the engine from `tripline.fact.id`: the same for both reports of one act. */
   fact?: string;
 };
 

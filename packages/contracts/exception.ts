@@ -48,7 +48,7 @@ export type Exception = {
   until: string;
 };
 
-/** What stands with a finding that is excepted. */
+/** What is stored with an excepted finding. */
 export type Excepted = Pick<Exception, 'owner' | 'reason' | 'until'>;
 
 /** What decides whether a finding is excepted. */
@@ -74,7 +74,9 @@ export function exceptionOf<E extends Exception>(finding: Exceptable, exceptions
   });
 }
 
-/** What keeps a finding from being told that is less sure than `minConfidence`, in the form in which exceptions stand with it. */
+/**
+ * The exception for a finding below the override's `minConfidence`, in the form in which exceptions are stored with it.
+ */
 export function exceptionOfDoubt(
   { rule, confidence }: Pick<Finding, 'rule' | 'confidence'>,
   minConfidence: Confidence | undefined,

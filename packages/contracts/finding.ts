@@ -10,7 +10,10 @@ export type Confidence = (typeof confidences)[number];
 /** The release of MITRE ATT&CK that our technique ids are of; stored with every finding. */
 export const attackVersion = '19';
 
-/** Rules whose findings every sink is told of, whatever their severity, and that nothing silences: a door was opened that excuses others. */
+/**
+ * Rules whose findings every channel reports, whatever their severity, and that nothing silences: what they report
+ * excuses other acts.
+ */
 export const alwaysTold: ReadonlySet<string> = new Set(['break-glass-opened']);
 
 /** Who or what a finding is about. Findings of one workspace that share an entity join one incident. */

@@ -4,9 +4,9 @@ import type { EventType } from './event.ts';
 import { eventTypeOf } from './event-record.ts';
 
 /**
- * Events that only Tripline's own rooms may say: what it read at a provider, what people did to it, what became of its
- * responses. Whoever can write to the log could teach a workspace that their runner is usual, so each bears a MAC that
- * the receiver, which hears strangers, holds no key of.
+ * Events that only Tripline's own services may write: what it read at a provider, acts of people, results of responses.
+ * Otherwise whoever can write to the log could teach a workspace that their runner is usual. So each has a MAC whose
+ * key the receiver, which is exposed to outsiders, does not have.
  */
 export const internalEventTypes: ReadonlySet<EventType> = new Set<EventType>([
   'dev.cdeventsx.tripline-inventory.observed',
@@ -17,7 +17,7 @@ export const internalEventTypes: ReadonlySet<EventType> = new Set<EventType>([
   'dev.cdeventsx.tripline-breakglass.opened',
 ]);
 
-/** A record as far as its MAC speaks of it. */
+/** The parts of a record that its MAC covers. */
 export type MacRecord = { key: string; headers: Record<string, string>; value: Buffer | null };
 
 const macHeader = 'ce_mac';
@@ -53,8 +53,9 @@ function macOf({ key, headers, value }: MacRecord, secret: string): string {
 }
 
 /**
- * Whose MACs are believed. What comes over HTTP under a key of its own bears that key's MAC, which the receiver makes:
- * `drillKey`'s in drills, on their baseline and their break-glass records; a workspace's `breakGlassKeys` on its records.
+ * The keys whose MACs are trusted. An event that comes over HTTP under a key of its own gets that key's MAC, which the
+ * receiver computes: `drillKey`'s in drills, on their baseline and their break-glass records; a workspace's
+ * `breakGlassKeys` on its records.
  */
 export type OriginKeys = {
   internalKeys?: readonly string[] | undefined;
@@ -62,10 +63,7 @@ export type OriginKeys = {
   workspaces?: readonly { id: string; breakGlassKeys?: readonly string[] | undefined }[];
 };
 
-/**
- * Why a record may not be believed to come from within, though its type says so; null where its MAC fits, and for every
- * other type.
- */
+/** Why a record of an internal type is not trusted; null where its MAC fits, and for every other type. */
 export function faultOfOrigin(record: MacRecord, keys: OriginKeys): string | null {
   const type = eventTypeOf(record.headers);
   if (type === undefined || !internalEventTypes.has(type)) return null;

@@ -10,9 +10,9 @@ import type { Intent } from './response.ts';
  * A rule: one weakness, one file, one id, one heading in the catalogue.
  *
  * A rule is pure. It sees one event (or one timer that it set itself) and the state under the keys that it named, and
- * says what follows through its context. It reads no clock (`context.nowMs` is the log's), makes no I/O and no chance.
- * Given the same log it must give the same findings, and given the events of 72 hours in another order it must end at
- * the same findings: late evidence that explains a finding away is answered with `retract`.
+ * says what follows through its context. It reads no clock (`context.nowMs` is the log's), and uses neither I/O nor
+ * randomness. Given the same log it must give the same findings, and given the events of 72 hours in another order it
+ * must end at the same findings: late evidence that explains a finding away is answered with `retract`.
  *
  * `State` is the union of all that the rule keeps, told apart by its keys; `Settings` is what a user may set under
  * `rules.settings.<id>` in tripline.yaml.
@@ -30,7 +30,10 @@ export type Rule<State = unknown, Settings = unknown> = {
   principles: readonly (1 | 2 | 3 | 4 | 5)[];
   attack: readonly string[];
   owasp: readonly string[];
-  /** Which tiers of feeds it wants (A webhooks, B audit stream, C cloud and Vault), and what it is worth without the higher ones. */
+  /**
+   * Which tiers of feeds it uses (A webhooks, B audit stream, C cloud and Vault), and what it lacks without the higher
+   * ones.
+   */
   tiers: { needs: 'A' | 'B' | 'C'; better?: string };
   /** Known causes of false alarms and what to set against each. */
   falseAlarms: readonly string[];
@@ -47,9 +50,9 @@ export type Rule<State = unknown, Settings = unknown> = {
   /** What stands under its keys; a rule without `keys` keeps nothing. */
   state?: z.ZodType<State>;
   /**
-   * Ids of wider rules that find the same, less plainly: where a finding of this one stands, theirs of the same subject and
-   * occasion is kept, reported to nobody and never acted upon. What users say of this rule (silences, exceptions) so holds for
-   * both. A wider rule of the same `settings` lends this one what users set for it.
+   * Ids of wider rules that find the same, less specifically: where a finding of this one stands, theirs of the same
+   * subject and occasion is kept, reported to nobody and never acted upon. What users say of this rule (silences,
+   * exceptions) so holds for both. A wider rule of the same `settings` lends this one what users set for it.
    */
   supersedes?: readonly string[];
   /** How long its findings are remembered after they last changed, ms: as long as anything can still change them. 72 hours, or as long as the facts that it uses, unless told otherwise. */
@@ -83,8 +86,8 @@ export type Concludes<Settings> = {
   /** Those of them that may concern a subject by themselves; all of them unless told otherwise. A change of another asks only who watches it. */
   about?: readonly AnyFact[];
   /**
-   * What one of them keeps only where settings ask for it, by names of that fact's own: few users need what costs all. What
-   * is asked for later was not kept until then.
+   * What a fact keeps only where settings ask for it, by names of that fact's own: few users need what would cost all
+   * users. Observations from before the setting was made are missing.
    */
   wants?: { fact: AnyFact; names: (settings: Settings) => readonly string[] };
   /**
@@ -94,8 +97,8 @@ export type Concludes<Settings> = {
    */
   subjects: (changed: ChangedFact, settings: Settings) => readonly string[];
   /**
-   * Whether a change of a value may matter to the subjects that watch it; any does unless told otherwise. Of what is moved
-   * all day, such as a branch, most changes are of what a rule does not ask for.
+   * Whether a change of a value may matter to the subjects that watch it; any does unless told otherwise. Most changes
+   * of something that changes all day, such as a branch, are irrelevant to a rule.
    */
   matters?: (changed: ChangedFact) => boolean;
   /**
@@ -130,14 +133,14 @@ export type ConcludeContext<Settings> = Pick<
   watch: <Value>(fact: Fact<Value>, key: string) => Value | undefined;
   /** Concludes the subject anew at `ms` of the log's time; of several the earliest. One that has passed asks nothing. */
   recheckAt: (ms: number) => void;
-  /** Says why what is not concluded here is in order: it is told where a finding is taken back. */
+  /** Says why nothing is concluded here; it becomes the reason where a finding is retracted. */
   explain: (reason: string) => void;
 };
 
 /**
- * A finding as it is concluded. Evidence, confidence (never surer than its feeds) and the deciding event (the latest by its
- * own time) follow from `because`. What it rests on is pinned; once part of that is gone, the finding is frozen: it is
- * neither grown nor taken back any more.
+ * A finding as it is concluded. Evidence, confidence (never surer than its feeds) and the deciding event (the latest by
+ * its own time) follow from `because`. The observations that it rests on are pinned; if one of them is lost, the
+ * finding is frozen: it neither grows nor is retracted any more.
  */
 export type Conclusion = Omit<FindingDraft, 'occasion' | 'evidence' | 'decidedBy' | 'confidence'> & {
   occasion: string;
@@ -151,7 +154,7 @@ export type Conclusion = Omit<FindingDraft, 'occasion' | 'evidence' | 'decidedBy
    */
   heldUntilMs?: number;
 };
-/** What was observed of a thing, as a line of evidence. */
+/** An observation, as a line of evidence. */
 export type Because = { fact: AnyFact; key: string; evidence: Evidence; trust: Confidence };
 
 export type Timer = {
@@ -190,17 +193,17 @@ export type RuleContext<State, Settings> = {
   /** Reports a finding. The same (subject, occasion) again is the same finding: it adds nothing, unless it was retracted; then it stands again. */
   find: (draft: FindingDraft) => void;
   /**
-   * Takes a finding back because late evidence explains it; nothing when there is none, or a person has resolved it already.
-   * `because`: ids of the events that explain it. While nobody has vouched for one of them, the finding falls to low
-   * instead: it is told and acted upon no more, and not gone either.
+   * Takes a finding back because late evidence explains it; nothing when there is none, or a person has resolved it
+   * already. `because`: ids of the events that explain it. While the provider's list has not confirmed one of them, the
+   * finding is lowered instead: it stays, but is neither reported nor acted upon any more.
    */
   retract: (finding: { subject: string; occasion: string; reason: string; because?: readonly string[] }) => void;
   /** Asks the provider's API a question; the answer comes as an event `dev.cdeventsx.tripline-change.looked-up` with `tripline.lookup.id`. Asked once per id. */
   lookUp: (question: LookUp) => void;
   /**
-   * What speaks against an event that was received: its body was received before under another id, and nobody has vouched for the
-   * delivery (`unproven`), or the provider's own list does not name it (`refuted`). Undefined where nothing does. What is
-   * doubted must not keep a rule from finding; `retract` with it in `because` makes the finding low.
+   * Doubt about an event: its body was received before under another id, and the provider's list has not confirmed the
+   * delivery (`unproven`), or does not name it (`refuted`). Undefined where there is none. A doubted event must not
+   * keep a rule from finding; `retract` with it in `because` lowers the finding.
    */
   doubtOf: (eventId: string) => 'unproven' | 'refuted' | undefined;
   /** True when a finding that is not retracted names this run (an entity of kind `run`) so far: nothing may be learned from it. Only for runs that `keys` named as `runKey(...)`. */

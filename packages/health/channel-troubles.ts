@@ -1,7 +1,7 @@
 import type { ChannelName } from '@tripline/contracts/notification';
 import type { Db } from '@tripline/db/database';
 
-/** A call to a channel failed, and others would: kept until one succeeds. */
+/** Records that calls to a channel fail, until one succeeds. */
 export async function noteChannelTrouble(db: Db, channel: ChannelName, reason: string): Promise<void> {
   await db.pool.query(
     `INSERT INTO sink_troubles AS t (sink, reason) VALUES ($1, $2)
@@ -10,7 +10,7 @@ export async function noteChannelTrouble(db: Db, channel: ChannelName, reason: s
   );
 }
 
-/** A channel took a call again, or is no longer configured. */
+/** Clears that: a call succeeded, or the channel is no longer configured. */
 export async function clearChannelTrouble(db: Db, channel: ChannelName): Promise<void> {
   await db.pool.query('DELETE FROM sink_troubles WHERE sink = $1', [channel]);
 }
@@ -18,21 +18,27 @@ export async function clearChannelTrouble(db: Db, channel: ChannelName): Promise
 /** A channel to which every call fails. Times are RFC 3339. */
 export type ChannelTrouble = {
   channel: ChannelName;
-  /** Since when all calls fail, and when the last did. */
+  /** Since when all calls have failed, and the time of the last failure. */
   since: string;
   triedAt: string;
-  /** Why the last failed: a word of the integration's, such as `no-channel` or `timeout`. */
+  /** The reason of the last failure, such as `no-channel` or `timeout`. */
   reason: string;
-  /** It will not mend itself, or has not for five minutes: somebody must look. */
+  /** The failure needs a person, or has lasted for five minutes. */
   gaveUp: boolean;
   /** Messages that wait for it; counted to 1,000. */
   waiting: number;
 };
 
-/** Reasons that only a person can mend: the credential, its rights, or the channel. The channel is called ever more seldom. */
+/**
+ * Reasons that only a person can fix: the credential, its rights, or the channel. The channel is called less and less
+ * often.
+ */
 export const mendedByPeople: ReadonlySet<string> = new Set(['unauthorised', 'forbidden', 'no-channel']);
 
-/** Channels to which every call fails at present, for `tripline doctor`, `/readyz` and the screen; none when all is well. */
+/**
+ * Channels to which every call fails at present, for `tripline doctor`, `/readyz` and the screen; none when all calls
+ * succeed.
+ */
 export async function readChannelTroubles(db: Db): Promise<ChannelTrouble[]> {
   const { rows } = await db.pool.query<{
     channel: ChannelName;

@@ -13,24 +13,24 @@ import { checkPolls } from './polls.ts';
 import { readReloadFaults } from './reload-faults.ts';
 import { readRuleFaults } from './rule-faults.ts';
 
-/** So often a job fails before somebody is told: what a network or a provider loses for a minute is over by then. */
+/** Failed attempts after which a job is reported: an outage of a minute is over by then. */
 const tooManyAttempts = 5;
-/** What waits in the outbox is in the log within a second or so, while a detector and the log are there. */
+/** Normally an event of the outbox is in the log within about a second, while a detector and the log are up. */
 const longestWaitMs = 5 * 60_000;
-/** What was not kept is told for so long. */
+/** How long deliveries that were not kept are shown. */
 const deliveriesMs = 24 * 3_600_000;
 
 /**
- * What the database knows of the state that Tripline is in, by `criteria` of packages/contracts/check.ts: for `doctor`, the
- * operations port's `/readyz` and the start-up screen alike. Each thing that is not well is one check; what is well is told
- * in one.
+ * What the database knows of the state that Tripline is in, by `criteria` of packages/contracts/check.ts: for `doctor`,
+ * the operations port's `/readyz` and the start-up screen alike. Each problem is one check; where there is none, one
+ * check per area says so.
  * @throws the database's own error.
  */
 export async function checkHealth(
   db: Db,
   config: Pick<Config, 'workspaces'>,
   options: {
-    /** For a service whose role may read only what it needs: what it may not read, another tells. */
+    /** For a service whose role may read only some tables: checks that it may not read are left to other services. */
     skipsDenied?: boolean;
   } = {},
 ): Promise<Check[]> {
@@ -54,7 +54,7 @@ export async function checkHealth(
       const isDenied = (error as { code?: string }).code === '42501';
       if (!isDenied || !options.skipsDenied) throw error;
     }
-    // Nothing else can be asked of a schema of which parts are missing.
+    // With an incomplete schema, no other check can run.
     if (look === schema && found[0]?.state === 'broken') break;
   }
   return found;
@@ -85,7 +85,10 @@ async function channels(db: Db): Promise<Check[]> {
   });
 }
 
-/** Genuine deliveries of organisations that no workspace has: whoever set their webhook up takes them for watched. */
+/**
+ * Genuine deliveries of organisations without a workspace: whoever set up their webhook believes that they are
+ * monitored.
+ */
 async function organizations(db: Db, { workspaces }: Pick<Config, 'workspaces'>): Promise<Check[]> {
   const configured = new Set(
     workspaces.flatMap(({ github }) =>
@@ -104,7 +107,7 @@ async function organizations(db: Db, { workspaces }: Pick<Config, 'workspaces'>)
     }));
 }
 
-/** A stranger can have any number of deliveries refused: they are shown, and never broken. */
+/** Outsiders can cause any number of refused deliveries: they are shown, and never make a check broken. */
 async function deliveries(db: Db): Promise<Check[]> {
   const asked = new Date(Date.now() - deliveriesMs);
   const { since, summaries } = await readDeliverySummaries(db, asked);
@@ -176,7 +179,7 @@ async function jobs(db: Db): Promise<Check[]> {
   });
 }
 
-/** Nobody hears of it when what people did does not reach the trail: the change itself holds. */
+/** Without this check it would go unnoticed that acts of people do not reach the trail: the changes themselves work. */
 async function outbox(db: Db): Promise<Check[]> {
   const name = 'outbox';
   const { events, oldest } = await readOutbox(db);

@@ -1,9 +1,12 @@
 import type { Db } from '@tripline/db/database';
 
-/** Who reads the log to its end, and where each stands: the next offset by partition. */
+/** Positions of the log's readers: the next offset by partition. */
 export type Progress = Record<'detector' | 'recorder', ReadonlyMap<number, number>>;
 
-/** How far events were judged (`detector`) and kept in the trail (`recorder`). A partition that was never read is missing. */
+/**
+ * How far events were processed (`detector`) and recorded in the trail (`recorder`). A partition that was never read is
+ * absent.
+ */
 export async function readProgress(db: Db, topic: string): Promise<Progress> {
   const { rows } = await db.pool.query<{ who: keyof Progress; partition: number; next: number }>(
     `SELECT 'detector' AS who, partition, next::bigint FROM positions WHERE consumer = 'detector' AND topic = $1

@@ -2,14 +2,14 @@ import type { Db } from '@tripline/db/database';
 import { redactText } from '@tripline/runtime/redact';
 import { sql } from 'kysely';
 
-/** A process that runs former rules, since those that it was given are wrong. */
+/** A process that runs its former rules, since the new ones are wrong. */
 export type ReloadFault = { process: string; reason: string; since: Date };
 
-/** How often a process that runs former rules says so again; one that has not for five minutes is gone. */
+/** How often such a process reports again; one that has not for five minutes is gone. */
 export const reloadFaultsEveryMs = 60_000;
 const reasonLimit = 2000;
 
-/** Keeps that what a process was given is wrong, or is so still. */
+/** Records that the new rules or settings of a process are wrong, or still are. */
 export async function noteReloadFault(db: Pick<Db, 'pool'>, process: string, reason: string): Promise<void> {
   const kept = redactText(reason).toWellFormed().replaceAll('\0', '').slice(0, reasonLimit).toWellFormed();
   await db.pool.query(
@@ -19,7 +19,7 @@ export async function noteReloadFault(db: Pick<Db, 'pool'>, process: string, rea
   );
 }
 
-/** What a process was given is mended, or the process ends. */
+/** Clears that: the rules are correct now, or the process ends. */
 export async function clearReloadFault(db: Pick<Db, 'pool'>, process: string): Promise<void> {
   await db.pool.query('DELETE FROM reload_faults WHERE process = $1', [process]);
 }

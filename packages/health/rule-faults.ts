@@ -2,17 +2,17 @@ import type { Db } from '@tripline/db/database';
 import { redactText } from '@tripline/runtime/redact';
 import { sql } from 'kysely';
 
-/** A rule that threw at a record or in its own time; `rule` null: the record itself could not be read or was not proved. */
+/** A rule that threw at a record or a timer; `rule` null: the record itself could not be read, or its MAC is wrong. */
 export type RuleFault = { rule: string | null; reason: string };
 
-/** What is known of one rule's faults: `times` since `since`, the last at `lastAt` for `reason`. */
+/** One rule's errors: `times` since `since`, the last at `lastAt` for `reason`. */
 export type RuleFaults = RuleFault & { times: number; since: Date; lastAt: Date };
 
-/** Stands for records that no rule is to blame for. */
+/** In place of a rule, for records that could not be read. */
 const noRule = '@record';
 const reasonLimit = 500;
 
-/** Keeps that rules threw, by Postgres's clock: one row a rule. */
+/** Records that rules threw, by Postgres's clock: one row per rule. */
 export async function noteRuleFaults(db: Pick<Db, 'pool'>, faults: readonly RuleFault[]): Promise<void> {
   const byRule = new Map<string, { rule: string; reason: string; times: number }>();
   for (const { rule, reason } of faults) {

@@ -2,11 +2,11 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import type { Actor } from '@tripline/contracts/incident';
 import type { OutgoingEvent } from '@tripline/db/outbox';
 
-/** What a person did to Tripline. */
+/** An act of a person on Tripline. */
 export type Act = {
-  /** Of the event: the same for the same act. */
+  /** The event's id: the same for the same act. */
   id: string;
-  /** `triplineWorkspace` for what concerns no single one. */
+  /** `triplineWorkspace` for acts that concern no single workspace. */
   workspace: string;
   kind: NonNullable<Attributes['tripline.act.kind']>;
   /** On what: an incident, a silence, a switch. */
@@ -15,7 +15,10 @@ export type Act = {
   more?: Attributes;
 };
 
-/** The event that tells of an act: who, on what, by what proof, why. For `addToOutbox`, with the change itself. */
+/**
+ * The event that records an act: who, on what, by what proof, why. For `addToOutbox`, in the transaction of the change
+ * itself.
+ */
 export function actOf(actor: Actor, act: Act): OutgoingEvent<'dev.cdeventsx.tripline-act.performed'> {
   const { id, workspace, kind, target, reason, more } = act;
   return {
@@ -28,7 +31,7 @@ export function actOf(actor: Actor, act: Act): OutgoingEvent<'dev.cdeventsx.trip
       'tripline.act.kind': kind,
       'tripline.act.target': target,
       'tripline.act.via': actor.via,
-      // Of whom no room says how they are known, nothing is known.
+      // Absent where the caller does not say how the person was identified.
       'tripline.act.proof': actor.proof ?? 'none',
       ...(reason ? { 'tripline.act.reason': reason } : {}),
       ...more,

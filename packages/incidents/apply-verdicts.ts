@@ -13,7 +13,7 @@ import {
   type RuleVerdict,
 } from './verdicts.ts';
 
-/** How many of each were recorded; what was so already counts as none. */
+/** How many of each were recorded; verdicts that changed nothing are not counted. */
 export type Recorded = {
   found: number;
   silenced: number;
@@ -33,7 +33,7 @@ export const nothingRecorded: Recorded = {
 /** A finding while verdicts are applied to it. */
 export type CurrentFinding = Omit<KnownFinding, 'incident'> & { incident: OpenIncident | null };
 
-/** What verdicts are held against. */
+/** What verdicts are applied to. */
 type Against = {
   joining: ReturnType<typeof createJoining>;
   /** Findings that are recorded already, by id; those of the batch are added. */
@@ -43,11 +43,11 @@ type Against = {
   mayPage: (finding: Pick<Finding, 'rule' | 'workspace'>) => boolean;
 };
 
-/** What is to be written after a batch. Incidents, and the lines of their histories, lie in `joining`. */
+/** What is to be written after a batch. Incidents, and the lines of their histories, are in `joining`. */
 export type Applied = Pick<Against, 'joining'> & {
   recorded: Recorded;
   inserts: Map<string, FindingInsert>;
-  /** By finding, what its row says in the end; null takes a retraction back. */
+  /** By finding, the retraction in its row at the end; null reverts one. */
   retractions: Map<string, Retraction | null>;
   changes: Map<string, FindingUpdate>;
   /** Findings whose responses go through the guard. */
@@ -58,7 +58,10 @@ export type Applied = Pick<Against, 'joining'> & {
 
 type Applying = Against & Applied;
 
-/** Applies what rules found and took back, in their order, to findings and incidents. Pure; changes what `against` holds. */
+/**
+ * Applies what rules found and retracted, in order, to findings and incidents. No I/O; changes the contents of
+ * `against`.
+ */
 export function applyVerdicts(verdicts: readonly RuleVerdict[], against: Against): Applied {
   const applying: Applying = {
     ...against,
@@ -109,7 +112,7 @@ function retract(
   recorded.retracted += 1;
 }
 
-/** A finding that was retracted is found again: it rests on what was received now. */
+/** A retracted finding is found again, on the evidence received now. */
 function reinstate(applying: Applying, verdict: FoundVerdict, current: CurrentFinding): void {
   const { joining, retractions, remediate, recorded } = applying;
   const { finding, supersededBy = null } = verdict;
@@ -141,7 +144,7 @@ function applyChange(
   else lower(applying, change, current);
 }
 
-/** More evidence alone is kept and reported to nobody anew: a second delivery of the same act is no news. */
+/** More evidence alone is recorded without a new report: a second delivery of the same act is no news. */
 function grow(applying: Applying, { findingId, rule, atMs, ...growth }: FindingChange, current: CurrentFinding): void {
   const { joining, silences, coveredBy, changes, remediate, recorded } = applying;
   const { severity, title = '', entities = [], evidence = [] } = growth;
@@ -155,7 +158,7 @@ function grow(applying: Applying, { findingId, rule, atMs, ...growth }: FindingC
   if (severity !== undefined) current.severity = severity;
   const { facts } = current;
   current.facts = { ...facts, entities: [...facts.entities, ...entities], title: title || facts.title };
-  // What an exception or a silence covers is a finding as it is: where it grew past that, it is reported like a new one.
+  // An exception or a silence covers a finding in its present form: one that outgrows it is reported like a new one.
   if (current.incident === null && current.supersededBy === null) {
     const finding = asFoundAt(current, atMs);
     const isOutgrown = current.excepted
@@ -210,7 +213,10 @@ function lower(applying: Applying, change: FindingChange, current: CurrentFindin
   noteChange(applying, findingId, { lowered: { reason, atMs } });
 }
 
-/** A finding that was reported to nobody is reported as if it were found now, unless an exception or a silence covers it. */
+/**
+ * A finding that was not reported before is reported as if it were found now, unless an exception or a silence covers
+ * it.
+ */
 function report(applying: Applying, id: string, current: CurrentFinding, atMs: number): void {
   const { silences, coveredBy, inserts } = applying;
   const finding = asFoundAt(current, atMs);
@@ -255,7 +261,7 @@ const asFoundAt = ({ facts, severity }: CurrentFinding, atMs: number) => ({
   detectedAt: new Date(atMs).toISOString(),
 });
 
-/** Where people are notified of a finding: nowhere while a narrower rule supersedes it. */
+/** The incident through which a finding is reported; null while a narrower rule supersedes it. */
 const incidentIn = ({ incident, supersededBy }: CurrentFinding) => (supersededBy === null ? incident : null);
 
 /** A growth after another one of the same finding. */

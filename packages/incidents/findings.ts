@@ -5,20 +5,20 @@ import { intentOf } from '@tripline/db/former-steps';
 import type { FindingsTables } from '@tripline/db/tables/findings';
 import type { Selectable } from 'kysely';
 
-/** A finding as it stands in Postgres: the contract's fields, and what became of it. */
+/** A finding as stored in Postgres: the contract's fields, and its state. */
 export type StoredFinding = Finding & {
   /** Null when it was silenced. */
   incident: string | null;
   /** Wall clock of the commit, RFC 3339. */
   recordedAt: string;
   silencedBy: string | null;
-  /** By whose decision it is in order, why and until when; null where it is not. */
+  /** The exception that covers it: by whose decision, why and until when; null where none does. */
   excepted: Excepted | null;
-  /** The finding of a narrower rule that tells of the same; null where none does. */
+  /** The finding of a narrower rule that supersedes it; null where none does. */
   supersededBy: string | null;
   /** Late evidence explained it; null while it stands. */
   retracted: { at: string; reason: string } | null;
-  /** It stands, at low severity and with nothing to be done by itself, since it cannot be proved that it still holds. */
+  /** It stands at low severity and without automatic responses, since it cannot be proved that it still holds. */
   lowered: { at: string; reason: string } | null;
 };
 
@@ -32,7 +32,7 @@ export type FindingFilter = {
   standing?: boolean;
   /** Only those that an exception covers. */
   excepted?: boolean;
-  /** Only those for which a narrower rule speaks. */
+  /** Only those that a narrower rule's finding supersedes. */
   superseded?: boolean;
   /** At most so many; 100 when absent. */
   limit?: number;
@@ -59,7 +59,7 @@ export async function readFinding(db: Db, id: string): Promise<StoredFinding | u
 
 /** Those whose id begins with `prefix`, at most `limit`. */
 export async function findFindings(db: Db, prefix: string, limit: number): Promise<StoredFinding[]> {
-  // An id is hex: anything else begins none, and `%` would be every one of them.
+  // Ids are hex: any other prefix matches none, and `%` would match all.
   if (!/^[0-9a-f]{1,64}$/.test(prefix)) return [];
   const after = `${prefix}g`;
   const rows = await db.query

@@ -21,11 +21,11 @@ export type Incident = {
   version: number;
   openedAt: string;
   updatedAt: string;
-  /** Counts the pages after the first: a new one is to ring anew. */
+  /** Counts the pages after the first; each new page is a new alert. */
   pageGeneration: number;
-  /** The gravest severity of what may page in it; `none` where nothing may. */
+  /** The highest severity among its findings that may page; `none` where none may. */
   pageSeverity: Severity | 'none';
-  /** The page that whoever acknowledged it answered; null where nobody has. */
+  /** The page generation that was acknowledged; null where none was. */
   answeredGeneration: number | null;
   acknowledged: { at: string; by: Actor } | null;
   resolved: { at: string; by: Actor; resolution: Resolution } | null;
@@ -39,24 +39,28 @@ export type IncidentEvent = {
   detail: Record<string, unknown>;
 };
 
-/** An incident with its findings, oldest first, and all that happened to it, in order: the newest 1,000 of each. */
+/** An incident with its findings, oldest first, and its history, in order: the newest 1,000 of each. */
 export type IncidentDetails = Incident & {
-  /** How many findings it has, those that are not listed and those that were retracted among them. */
+  /** How many findings it has, including those not listed and those retracted. */
   findingCount: number;
   findings: StoredFinding[];
   events: IncidentEvent[];
 };
 
-/** What a transition did. `changed: false`: it was so already, and `incident` says since when and by whom. */
+/**
+ * The result of a transition. `changed: false`: the incident was in that state already; `incident` says since when and
+ * by whom.
+ */
 export type Transition = { changed: boolean; incident: Incident };
 
-/** The incident does not exist, or cannot go from its state to the one asked for, or nobody said why. */
+/** The incident does not exist, the transition is not allowed, or a reason is missing. */
 export class IncidentError extends Error {
   readonly code = 'INCIDENT';
 }
 
 /**
- * open → acknowledged. The first who acknowledges stays named, until it pages again: that page is acknowledged by itself.
+ * open → acknowledged. The first person to acknowledge stays recorded, until it pages again: each page is acknowledged
+ * separately.
  * @throws {IncidentError} when it is resolved, or unknown.
  */
 export function acknowledge(db: Db, id: string, actor: Actor, reason?: string): Promise<Transition> {
@@ -75,8 +79,8 @@ export function acknowledge(db: Db, id: string, actor: Actor, reason?: string): 
 }
 
 /**
- * open or acknowledged → resolved. The first resolution stays. `reason`: needed where it was wrong or is allowed, since
- * whoever looks later must know why.
+ * open or acknowledged → resolved. The first resolution stays. `reason`: required for `false` and `accepted`, so that
+ * it can be understood later.
  * @throws {IncidentError} when it is unknown, or a reason is missing.
  */
 export function resolve(
@@ -99,7 +103,7 @@ export function resolve(
   });
 }
 
-/** resolved → open: nobody has it any more. @throws {IncidentError} when it is unknown. */
+/** resolved → open, and no longer acknowledged. @throws {IncidentError} when it is unknown. */
 export function reopen(db: Db, id: string, actor: Actor, reason?: string): Promise<Transition> {
   return transition(db, id, actor, (incident) => {
     if (incident.state !== 'resolved') return null;
@@ -112,7 +116,7 @@ const reopened = `state = 'open', acknowledged_at = NULL, acknowledged_by = NULL
 
 /** Longest reason kept, in characters. */
 const longestReason = 2000;
-/** As many of its findings an act names, the newest. */
+/** How many findings an act names at most, the newest. */
 const namedFindings = 100;
 
 type Change = {
@@ -123,10 +127,7 @@ type Change = {
   reason: string | undefined;
 };
 
-/**
- * One transaction: lock, decide, change, note it in the history, leave the jobs that tell people, and leave what the person
- * did for the log.
- */
+/** One transaction: lock, decide, change, add to the history, queue notifications, and add the act to the outbox. */
 function transition(
   db: Db,
   id: string,
@@ -174,10 +175,10 @@ function transition(
   });
 }
 
-/** As many entities an act names at most. */
+/** How many entities an act names at most. */
 const namedEntities = 500;
 
-/** What the newest of an incident's findings that stand are about, runners first: rules learn of them what was accepted. */
+/** Entities of an incident's newest standing findings, runners first: rules learn from them what was accepted. */
 async function entitiesOf(client: Pick<PoolClient, 'query'>, incident: string): Promise<Entity[]> {
   const { rows } = await client.query<Entity>(
     `SELECT DISTINCT entity->>'kind' AS kind, entity->>'id' AS id, entity->>'kind' <> 'runner' AS after
@@ -197,10 +198,10 @@ async function lockIncident(client: Pick<PoolClient, 'query'>, id: string): Prom
 const tripline: Actor = { via: 'tripline', id: 'tripline', name: 'tripline' };
 
 /**
- * Pages again for what people must hear of though no finding came: a response that failed, was refused, or is capped. In the
- * caller's transaction: raises the version, notes it in the history, and leaves the jobs that tell. The incident is open
- * again where it is critical, or was resolved as an attack that is now known to go on. False, and nothing done, when a
- * person resolved it as false or accepted.
+ * Pages again without a new finding: for a response that failed, was refused, or waits for a place under the cap. In
+ * the caller's transaction: raises the version, adds to the history, and queues notifications. The incident is reopened
+ * where it is critical, or was resolved as an attack that is now known to continue. Returns false, and does nothing,
+ * when a person resolved it as false or accepted.
  */
 export async function pageAnew(
   client: Pick<PoolClient, 'query'>,
@@ -222,7 +223,7 @@ export async function pageAnew(
   return true;
 }
 
-/** Whether a person has answered the newest page: only then is there anything to ring anew. */
+/** Whether a person has acknowledged the newest page: only then is a new one needed. */
 function isAnswered(row: IncidentRow): boolean {
   if (row.state === 'resolved') return true;
   return row.state === 'acknowledged' && (row.acknowledged_generation ?? 0) === row.page_generation;
@@ -241,7 +242,7 @@ export async function addIncidentEvent(
   ]);
 }
 
-/** At most so many findings and lines of the history, the newest: an attacker decides how many there are. */
+/** Most findings and lines of the history that are read, the newest: an attacker decides how many there are. */
 const longestHistory = 1000;
 
 /** In one statement, so that all of it is of one version. */

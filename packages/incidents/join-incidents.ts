@@ -1,31 +1,37 @@
 import { alwaysTold, type Entity, type Finding, type Severity, severities } from '@tripline/contracts/finding';
 import type { IncidentEventKind, IncidentState, Resolution } from '@tripline/contracts/incident';
 
-/** A finding joins an incident that the log last told of so long before or after it, ms. */
+/** A finding joins an incident whose last verdict is at most this long before or after it by the log's time, ms. */
 export const joiningWindowMs = 24 * 3_600_000;
-/** Nor does one join an incident that was opened so long before it, ms: whoever is busy would have one for ever. */
+/**
+ * No finding joins an incident that was opened longer than this before it, ms: a busy account would have one for ever.
+ */
 const longestJoiningMs = 7 * 24 * 3_600_000;
-/** Beyond so many findings the history counts instead of naming each: an attacker decides how many there are. */
+/** Beyond this number of findings the history counts instead of naming each: an attacker decides how many there are. */
 const toldFindings = 200;
-/** As many findings an incident takes; what comes then opens another. Each that joins is held against all of them. */
+/**
+ * Most findings of an incident; the next one opens another incident. Each joining finding is compared with all of them.
+ */
 const mostFindings = 5000;
-/** As many things an incident is known by. */
+/** Most entities by which an incident is found. */
 const mostEntities = 500;
-/** What puts two findings into one incident. A repository alone does not: too much happens in it. */
+/**
+ * Kinds of entities by which findings join an incident. A repository alone does not suffice: too much happens in it.
+ */
 export const joiningKinds: readonly Entity['kind'][] = ['user', 'run', 'credential', 'runner', 'commit', 'grant'];
 
-/** An incident while verdicts are laid on it. `id` is null until it is written. */
+/** An incident while verdicts are applied to it. `id` is null until it is written. */
 export type OpenIncident = {
   id: string | null;
   workspace: string;
   state: IncidentState;
   severity: Severity;
-  /** The gravest that may page; `none` where none of its findings may. */
+  /** The highest severity that may page; `none` where none of its findings may. */
   pageSeverity: Severity | 'none';
   title: string;
   version: number;
   openedMs: number;
-  /** The log's time of what was last laid on it, ms. */
+  /** The log's time of the last verdict that was applied to it, ms. */
   lastVerdictMs: number;
   resolution: Resolution | null;
   resolvedMs: number | null;
@@ -69,9 +75,9 @@ export type Grown = {
 
 export type HistoryLine = { incident: OpenIncident; kind: IncidentEventKind; detail: Record<string, unknown> };
 
-/** Tells the things apart by which an incident is known: of each all names under which it was told. */
+/** Identifies an entity of an incident, with the name under which it was reported. */
 export const entityName = (workspace: string, { kind, id, key = '' }: Entity) => `${workspace}\0${kind}\0${id}\0${key}`;
-/** Under what an entity is found by those that are the same; see `isSameEntity`. */
+/** Index names under which an equal entity is found; see `isSameEntity`. */
 function indexedBy(workspace: string, { kind, id, key }: Entity): string[] {
   const name = (form: string, text: string) => `${form}\0${workspace}\0${kind}\0${text}`;
   return key === undefined ? [name('name alone', id)] : [name('key', key), name('name beside a key', id)];
@@ -82,22 +88,22 @@ function lookedUpBy(workspace: string, { kind, id, key }: Entity): string[] {
   return [name('name alone', id), other];
 }
 /**
- * Accounts that many act through say nothing of who acted: what merges for everybody would have everything join. GitHub's
- * apps end in `[bot]`; whoever deleted their account is `ghost`.
+ * Shared accounts do not identify who acted: by an account that merges for everybody, everything would join. GitHub's
+ * apps end in `[bot]`; deleted accounts are `ghost`.
  */
 const sharedAccounts = new Set(['web-flow', 'ghost', 'github', 'github-actions', 'github-merge-queue', 'dependabot']);
 const isShared = ({ kind, id }: Entity) => {
   const name = id.toLowerCase();
   return kind === 'user' && (name.endsWith('[bot]') || sharedAccounts.has(name));
 };
-/** Nobody looks for an incident by these. */
+/** Whether incidents are searched by this entity. */
 const forExceptions: ReadonlySet<Entity['kind']> = new Set(['ref', 'workflow', 'address']);
 export const joins = (entity: Entity) => joiningKinds.includes(entity.kind) && !isShared(entity);
 const isAtLeast = (severity: Severity, other: Severity) => severities.indexOf(severity) >= severities.indexOf(other);
 
 /**
- * Lays verdicts on incidents in memory, one after the other, as if each were committed alone: which incident a finding
- * joins does not depend on how the log is cut into batches.
+ * Applies verdicts to incidents in memory, one after the other, as if each were committed alone: which incident a
+ * finding joins does not depend on how the log is divided into batches.
  */
 export function createJoining(known: readonly OpenIncident[]) {
   const incidents = new Set(known);
@@ -188,9 +194,10 @@ export function createJoining(known: readonly OpenIncident[]) {
   }
 
   /**
-   * Pages again where a finding makes the incident graver, or is as grave as what somebody acknowledged: the page that they
-   * answered said less. One that nobody has answered yet rings already, but not of what is always reported. What became
-   * critical is nobody's any more. A finding that may not page makes the incident graver and rings nobody.
+   * Pages again where a finding raises the incident's severity, or is as severe as what somebody acknowledged: the
+   * acknowledged page reported less. A page that nobody has acknowledged still rings, so no new one is needed, except
+   * for rules that are always reported. An incident that becomes critical is no longer acknowledged. A finding that may
+   * not page raises the severity without a page.
    */
   function page(
     incident: OpenIncident,
@@ -249,7 +256,7 @@ export function createJoining(known: readonly OpenIncident[]) {
         history.push({ incident, kind: 'withdrawn', detail: { finding: findingId, reason } });
       }
       if (gravest(incident.standing) !== undefined) {
-        // What is left may page nobody.
+        // The remaining findings may not page.
         if (gravest(incident.paging) === undefined) incident.pageSeverity = 'none';
       } else {
         const resolved = { state: 'resolved', resolution: 'false', resolvedMs: retraction.atMs } as const;
@@ -259,8 +266,8 @@ export function createJoining(known: readonly OpenIncident[]) {
       return true;
     },
     /**
-     * A finding that was retracted from `incident` stands again, and reopens what was resolved for want of it. False when
-     * a person resolved the incident: what people decided stays.
+     * A retracted finding of `incident` stands again, and reopens an incident that Tripline resolved because it was
+     * retracted. False when a person resolved the incident: people's decisions stay.
      */
     reinstate(incident: OpenIncident, severity: Severity, finding: Again): boolean {
       count(incident, severity, 1, finding.pages);
@@ -269,7 +276,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       const detail = { finding: finding.id, rule: finding.rule, title: finding.title, again: true };
       if (incident.state === 'resolved') reopen(incident, detail);
       if (incident.total <= toldFindings) history.push({ incident, kind: 'joined', detail });
-      // It stands as it was found first: it makes nothing graver.
+      // It stands with its original severity, so the incident's does not rise.
       if (isAtLeast(incident.severity, finding.severity)) page(incident, finding);
       else if (incident.pageSeverity === 'none' && finding.pages !== false) incident.pageSeverity = incident.severity;
       return true;
@@ -282,8 +289,8 @@ export function createJoining(known: readonly OpenIncident[]) {
       return true;
     },
     /**
-     * A finding of `incident` has more to tell: other things that it is about, or a higher severity, which pages again. What
-     * people resolved stays so, unless the severity rose and a finding could still join. False when nobody is told.
+     * A finding of `incident` grew: further entities, or a higher severity, which pages again. An incident that people
+     * resolved stays resolved, unless the severity rose and a finding could still join. False when nothing is reported.
      */
     grow(incident: OpenIncident, grown: Grown): boolean {
       const { findingId, rule, title, severity, former, entities, lines, atMs, pages } = grown;
@@ -304,7 +311,7 @@ export function createJoining(known: readonly OpenIncident[]) {
         page(incident, { id: findingId, rule, title, severity, ...(pages === undefined ? {} : { pages }) });
       return true;
     },
-    /** A finding of `severity` falls to low, and the incident to the gravest that still stands in it. */
+    /** A finding of `severity` falls to low, and the incident to the highest severity of its standing findings. */
     lower(
       incident: OpenIncident,
       severity: Severity,
@@ -321,7 +328,7 @@ export function createJoining(known: readonly OpenIncident[]) {
   };
 }
 
-/** The gravest severity of what stands in an incident; undefined when nothing does. */
+/** The highest severity of an incident's standing findings; undefined when none stands. */
 function gravest(counts: OpenIncident['standing']): Severity | undefined {
   return severities.findLast((severity) => (counts[severity] ?? 0) > 0);
 }

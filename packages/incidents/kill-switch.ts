@@ -7,15 +7,15 @@ import { actOf } from './acts.ts';
 
 export type Switch = { stopped: boolean; by: Actor; at: string; reason: string | null };
 
-/** The kill switch of remediation, or undefined when nobody ever threw it: then it is not stopped. */
+/** The kill switch of remediation, or undefined when it was never used: then remediation is not stopped. */
 export async function readRemediationSwitch(db: Db): Promise<Switch | undefined> {
   const row = await db.query.selectFrom('switches').selectAll().where('name', '=', 'remediation').executeTakeFirst();
   return row && { stopped: row.stopped, by: row.by, at: row.at.toISOString(), reason: row.reason };
 }
 
 /**
- * Stops remediation, or lets it go on, at once and everywhere: it is read right before each request. Who did, and why, is
- * left for the log in the same transaction.
+ * Stops or resumes remediation, immediately and everywhere: the switch is read right before each request. Who did it
+ * and why is added to the outbox in the same transaction.
  */
 export function setRemediationSwitch(
   db: Db,
@@ -35,7 +35,7 @@ export function setRemediationSwitch(
   });
 }
 
-/** Whether the kill switch is thrown. Fails, and so stops the caller, when the database does not answer. */
+/** Whether the kill switch is on. Throws, and so stops the caller, when the database does not answer. */
 export async function isRemediationStopped(db: Pick<Db, 'pool'>): Promise<boolean> {
   const { rows } = await db.pool.query<{ stopped: boolean }>(`SELECT stopped FROM switches WHERE name = 'remediation'`);
   return rows[0]?.stopped ?? false;

@@ -5,8 +5,8 @@ import { entityName, joiningKinds, joiningWindowMs, joins, type OpenIncident } f
 import { findingOf, type KnownFinding, type RuleVerdict } from './verdicts.ts';
 
 /**
- * What is known of the findings already, and the incidents that some finding may join or some retraction concerns, locked
- * in one order. One statement, since findings wait for it.
+ * Reads existing findings, and the incidents that a finding may join or a retraction concerns, locked in a fixed order.
+ * One statement, to keep the latency of findings low.
  */
 export async function readAndLock(
   client: ClientBase,
@@ -89,12 +89,12 @@ function withoutNulls(row: object): Silence {
   return Object.fromEntries(given) as Silence;
 }
 
-/** Rows of former versions do not say. */
+/** Rows of former versions lack the column's value. */
 const lastVerdict = 'coalesce(i.last_verdict_at, i.updated_at)';
 
 type IncidentRow = Omit<OpenIncident, 'entities' | 'changed' | 'id'> & { id: string; entities: Entity[] };
 
-/** Read after the lock is had, so that what people did meanwhile is seen. */
+/** Read after locking, so that acts of people meanwhile are included. */
 export async function readIncidents(client: ClientBase, ids: readonly string[]): Promise<OpenIncident[]> {
   const { rows } = await client.query<IncidentRow>(
     `SELECT i.id, i.workspace, i.state, i.severity, coalesce(i.page_severity, i.severity) AS "pageSeverity", i.title, i.version,

@@ -9,13 +9,13 @@ import type { KnownFinding, RuleVerdict } from './verdicts.ts';
 import { writeVerdicts } from './write-verdicts.ts';
 
 /**
- * Records what a batch found and retracted, with the incidents and jobs that follow, in the caller's transaction: what is
- * known is read and locked, the verdicts are applied to it, and what became of it is written. The caller has moved its
- * position there already, so nobody else writes findings of these workspaces meanwhile; people may act on incidents, whose
- * rows are locked. A finding that is recorded already adds nothing; one that was retracted is reinstated. `ofConfig`: the
- * silences of tripline.yaml; those that people added are read along. What an exception covers, by `coveredBy`, is kept and
- * reported to nobody, and so is what a narrower rule found too, until that is retracted. What may not page, by `mayPage`,
- * is reported and pages nobody.
+ * Records what a batch found and retracted, with the incidents and jobs that follow, in the caller's transaction:
+ * existing rows are read and locked, the verdicts are applied, and the result is written. The caller has moved its
+ * position in this transaction already, so nobody else writes findings of these workspaces meanwhile; people may act on
+ * incidents, so their rows are locked. A finding that is recorded already adds nothing; one that was retracted is
+ * reinstated. `ofConfig`: the silences of tripline.yaml; those that people added are read with them. A finding that an
+ * exception covers (`coveredBy`) is recorded and not reported, and so is one that a narrower rule's finding supersedes,
+ * until that is retracted. A finding that may not page (`mayPage`) is reported without a page.
  */
 export async function recordVerdicts(
   client: ClientBase,
@@ -47,7 +47,7 @@ function withIncidents(
   const findings = new Map<string, CurrentFinding>();
   for (const [id, { incident, ...finding }] of known) {
     const own = incident === null ? null : byId.get(incident);
-    // Its silence ended while this transaction waited for it.
+    // Its silence ended while this transaction waited for the lock.
     if (own === undefined) throw new Error(`finding ${id} joined ${incident} meanwhile; to be recorded anew`);
     findings.set(id, { ...finding, incident: own });
   }

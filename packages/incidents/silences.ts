@@ -34,13 +34,13 @@ export class SilenceError extends Error {
   readonly code = 'SILENCE';
 }
 
-/** As many may hold at once: each finding is held against all of them. */
+/** Most silences in force at once: each finding is compared with all of them. */
 const mostSilences = 500;
 
 /**
- * Adds a silence, and leaves for the log who did. `until`: when it ends, or how long it lasts, in ms from now by Postgres's
- * clock. What was found before is told already, and stays so.
- * @throws {SilenceError} it would silence everything, for too long, or without an owner or a reason.
+ * Adds a silence, and adds the act to the outbox. `until`: when it ends, or how long it lasts, in ms from now by
+ * Postgres's clock. Earlier findings were reported already, and are not affected.
+ * @throws {SilenceError} it would silence everything, last too long, or has no owner or reason.
  */
 export async function addSilence(
   db: Db,
@@ -79,7 +79,7 @@ export async function addSilence(
 }
 
 /**
- * Ends a silence before its time: what it silenced and still stands is told. False when it had ended already.
+ * Ends a silence early: silenced findings that still stand are reported. False when it had ended already.
  * @throws {SilenceError} there is none.
  */
 export function expireSilence(
@@ -130,7 +130,7 @@ export async function listSilences(db: Db, filter: { all?: boolean } = {}): Prom
   return rows.map(toSilence);
 }
 
-/** What a silence would have silenced of the newest findings since `since`, 10,000 at most, newest first. */
+/** Findings since `since` that a silence would have covered, among the newest 10,000, newest first. */
 export async function previewSilence(db: Db, scope: SilenceScope, since: Date): Promise<StoredFinding[]> {
   const { workspace } = scope;
   const found = await listFindings(db, { since, limit: 10_000, ...(workspace === undefined ? {} : { workspace }) });
@@ -138,9 +138,9 @@ export async function previewSilence(db: Db, scope: SilenceScope, since: Date): 
 }
 
 /**
- * Tells what still stands of findings whose silence has ended: one incident a silence and workspace, so that people hear
- * of all of them in one message. Each is told once, whatever crashes when, and whoever else does the same. Nothing of it
- * goes through the guard: what was found long ago is for people to judge. Answers how many incidents were opened.
+ * Reports findings that still stand after their silence has ended: one incident per silence and workspace, so that
+ * people get one message. Each is reported once, even after crashes and with several processes. No responses are run:
+ * old findings are for people to judge. Returns how many incidents were opened.
  */
 export async function tellEndedSilences(db: Db): Promise<number> {
   const { rows } = await db.pool.query<{ silence: string; workspace: string }>(
@@ -150,7 +150,7 @@ export async function tellEndedSilences(db: Db): Promise<number> {
   );
   let opened = 0;
   for (const ended of rows) opened += (await inTransaction(db, (client) => tellEnded(client, ended))) ? 1 : 0;
-  // What late evidence explained may stand again for as long as rules remember it.
+  // A retracted finding may stand again for as long as rules remember it.
   await db.pool.query(
     `DELETE FROM silenced_findings sf USING findings f WHERE f.id = sf.finding
        AND sf.until < clock_timestamp() - interval '4 days' AND (f.withdrawn_at IS NOT NULL OR f.incident IS NOT NULL)`,
@@ -166,7 +166,7 @@ async function tellEnded(
   client: PoolClient,
   { silence, workspace }: { silence: string; workspace: string },
 ): Promise<boolean> {
-  // Locked, so that the detector retracts none of them meanwhile; whoever else is at it finds none left.
+  // Locked, so that the detector retracts none of them meanwhile; another process finds none left.
   const { rows: found } = await client.query<{
     id: string;
     severity: Severity;

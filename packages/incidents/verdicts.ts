@@ -4,7 +4,7 @@ import type { Intent } from '@tripline/contracts/response';
 import type { Silence } from '@tripline/contracts/silence';
 import type { OpenIncident } from './join-incidents.ts';
 
-/** What a rule said, in the order in which rules said it. */
+/** A verdict of a rule, in the order in which rules gave them. */
 export type RuleVerdict =
   | { kind: 'found' | 'reinstated'; finding: Finding; supersededBy?: string }
   | { kind: 'retracted'; retraction: { findingId: string; reason: string; atMs: number } }
@@ -16,7 +16,7 @@ export type FindingChange = {
   reason?: string;
   by?: string | null;
 } & Growth;
-/** What a finding has beside what it had; `response` is the whole playbook. */
+/** Additions to a finding; `response` is the whole playbook. */
 export type Growth = {
   evidence?: Evidence[];
   entities?: Entity[];
@@ -26,25 +26,25 @@ export type Growth = {
   response?: Intent[];
 };
 
-/** What Postgres has of a finding before a batch. */
+/** A finding in Postgres before a batch. */
 export type KnownFinding = {
   incident: string | null;
   retracted: boolean;
   severity: Severity;
   unproven: boolean;
   excepted: boolean;
-  /** A silence keeps it from being told, or did until it ended. */
+  /** A silence keeps it from being reported, or did until it ended. */
   silenced: boolean;
-  /** The finding of a narrower rule that speaks for it. */
+  /** The finding of a narrower rule that supersedes it. */
   supersededBy: string | null;
   /** Whether it may page. */
   pages: boolean;
-  /** What exceptions and silences look at. */
+  /** The fields by which exceptions and silences match. */
   facts: Facts;
 };
 type Facts = Pick<Finding, 'workspace' | 'rule' | 'subject' | 'title' | 'entities' | 'confidence'>;
 export type Retraction = { reason: string; atMs: number };
-/** What else becomes of a finding's row. */
+/** Further changes of a finding's row. */
 export type FindingUpdate = {
   unproven?: boolean;
   lowered?: Retraction;
@@ -63,7 +63,7 @@ export type FindingInsert = {
   pages: boolean;
 };
 
-/** The finding of which a verdict is. */
+/** The id of the finding that a verdict is about. */
 export function findingOf(verdict: RuleVerdict): string {
   if ('change' in verdict) return verdict.change.findingId;
   return verdict.kind === 'retracted' ? verdict.retraction.findingId : verdict.finding.id;

@@ -9,9 +9,8 @@ import type { FindingUpdate, Retraction } from './verdicts.ts';
 const tripline: Actor = { via: 'tripline', id: 'tripline', name: 'tripline' };
 
 /**
- * Everything at once: incidents with their entities, findings, the history, and the jobs that follow. People hear of each
- * changed incident; every finding that they hear of goes through the guard. One statement, since each round trip is time
- * in which an attacker goes on.
+ * Writes incidents with their entities, findings, the history, and the queue entries that follow. Each changed incident
+ * is reported; every reported finding goes through the guard. One statement, since each round trip delays the response.
  */
 export async function writeVerdicts(
   client: ClientBase,
@@ -65,7 +64,7 @@ export async function writeVerdicts(
   const history = joining.history.map(({ incident, kind, detail }, line) => ({
     ...{ line, place: placeOf.get(incident)!, kind, detail },
   }));
-  // A finding that stands there already fails the transaction on purpose: `known` has seen all of these workspaces.
+  // An existing row fails the transaction on purpose: `known` was read for all of these workspaces.
   await client.query({
     name: 'verdicts-write',
     text: writeSql,
@@ -84,7 +83,7 @@ export async function writeVerdicts(
 const nameOfSilence = (silence: Silence) =>
   `${silence.id ?? describeScope(silence)} until ${silence.until}: ${silence.reason}`;
 
-/** A row an entity: where two things of an incident have had one name, the second is named by its key. */
+/** One row per entity: where two entities of an incident have the same name, the second is named by its key. */
 function namedApart(entities: readonly Entity[]): Entity[] {
   const names = new Set<string>();
   return entities.map((entity) => {
@@ -95,7 +94,7 @@ function namedApart(entities: readonly Entity[]): Entity[] {
   });
 }
 
-/** A finding that is to be inserted, with what became of it within the same batch. */
+/** A finding that is to be inserted, with its later changes within the same batch. */
 function changedBy(change: FindingUpdate | undefined, finding: Finding): Finding & { lowered?: Retraction } {
   if (change === undefined) return finding;
   const { lowered, growth } = change;

@@ -12,8 +12,8 @@ export type DeliverySummary = {
 };
 
 /**
- * A busy receiver tells of something each second, and this is asked at every poll of `/readyz`: so at most so many of the
- * newest records are read, and whoever asks is told how far back that is.
+ * A busy receiver appends a summary each second, and this is read at every poll of `/readyz`: so at most this many of
+ * the newest records are read, and the result says how far back that is.
  */
 const mostRecords = 2000;
 

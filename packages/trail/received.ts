@@ -4,11 +4,11 @@ import type { Db } from '@tripline/db/database';
 export type Received = {
   /** RFC 3339: when the log took it in; of what was not kept, when it was received. */
   at: string;
-  /** `faulty`: it lies in the log, and no reader can use it. */
+  /** `faulty`: it is in the log, and no reader can process it. */
   state: 'kept' | 'repeated' | 'faulty' | 'ignored' | 'refused';
   /** Of what was repeated the event that told it first; of the rest but `kept` the reason. */
   why: string | null;
-  /** How many it stands for; more than one where a receiver did not name each. */
+  /** How many deliveries it represents; more than one where a receiver did not name each. */
   count: number;
   /** The event's id; of what was not kept the provider's id of the delivery, where it is known. */
   id: string | null;
@@ -52,8 +52,8 @@ const firstSlice = 2000;
 const largestSlice = 200_000;
 
 /**
- * What was received, newest first, by the trail. It is read backwards along each chain's own key, as far as it must be: no
- * index of its own, which every record would pay for.
+ * What was received, newest first, from the trail. Each chain is read backwards by its primary key, as far as needed: a
+ * separate index would cost every record.
  */
 export async function listReceived(db: Db, filter: ReceivedFilter = {}): Promise<Received[]> {
   const limit = filter.limit ?? 100;
@@ -88,7 +88,7 @@ async function* backwards(
   const values: unknown[] = [chain.topic, chain.partition];
   const given = (value: unknown) => `$${values.push(value) + 2}`;
   if (filter.since !== undefined) conditions.push(`appended_at >= ${given(filter.since)}`);
-  // The value's bytes, as the writer made them: nothing of it is parsed that the answer does not need.
+  // Compared as bytes: only rows that the result needs are parsed.
   const holds = (name: string, value: string) =>
     `strpos(lower(encode(value, 'escape')), ${given(escaped(`"${name}":${JSON.stringify(value)}`))}) > 0`;
   const holdsEnd = (value: string) =>
@@ -106,7 +106,7 @@ async function* backwards(
     const from = Math.max(chain.first, before - slice);
     const { rows } = await db.pool.query<Row>(text, [values[0], values[1], from, before, ...values.slice(2)]);
     yield* rows;
-    // What lies before a row that is too old is older still.
+    // All rows before a row that is too old are older still.
     if (rows.length === 0 && filter.since !== undefined && (await isOlder(db, chain, from, filter.since))) return;
     before = rows.length === limit ? Number(rows.at(-1)!.offset) : from;
     if (rows.length < limit) slice = Math.min(largestSlice, slice * 4);

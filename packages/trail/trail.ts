@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 
-/**
- * One record as the log gave it, with what a reader would say of it. Everything but `fault` is under the hash.
- */
+/** One record of the log, with its fault if it cannot be processed. The hash covers everything but `fault`. */
 export type TrailRecord = {
   topic: string;
   partition: number;
@@ -20,7 +18,7 @@ export type TrailRecord = {
 /** The end of one log partition's chain. */
 export type TrailHead = { lastOffset: number; hash: Buffer };
 
-/** What the first row of a chain is hashed upon. */
+/** The previous hash of a chain's first row. */
 export const chainStart: Buffer = Buffer.alloc(32);
 
 /** pg encodes arrays of more rows than this several times slower. */
@@ -78,7 +76,7 @@ export function searchable(headers: Readonly<Record<string, unknown>>): {
   return { eventId: held('ce_id'), eventType: held('ce_type'), workspace: held('ce_workspace') };
 }
 
-/** By what a body that comes again is known: in one workspace and as one type, since one delivery may give several events. */
+/** Identifies a repeated body, per workspace and event type, since one delivery may give several events. */
 function bodyKey(headers: Readonly<Record<string, unknown>>): Buffer | null {
   const { ce_workspace: workspace, ce_type: type, ce_bodysha256: body } = headers;
   if (typeof body !== 'string') return null;
@@ -102,8 +100,8 @@ export async function readTrailHead(
 }
 
 /**
- * Makes the day partitions that the records fall into, and that of the day after, so that midnight waits for nothing.
- * `made` remembers across calls what is there. In transactions of its own: it must hold its lock for an instant only.
+ * Creates the daily partitions for the records, and that of the following day, so that nothing waits at midnight.
+ * `made` caches existing partitions across calls. In transactions of its own, to hold its lock only briefly.
  */
 export async function makeTrailDays(
   pool: pg.Pool,
