@@ -287,6 +287,22 @@ describe('what the engine itself keeps', () => {
     expect(effects).toMatchObject({ newWorkspaces: [], state: [], timers: [], verdicts: [], poison: [], dedup: null });
   });
 
+  test('what fell due while its rule was taken out is judged once it is back, though not before', () => {
+    const kept = createKept();
+    const play = (of: readonly AnyRule[], events: readonly LoggedEventInput[], caughtUpAtMs: number | null) => {
+      const configured = of.map((rule) => configureRule(rule));
+      const engine = createEngine({ rules: configured, learningDays: 0 }, kept.snapshot());
+      kept.keep(runBatch(engine, { records: toRecords({ events }), caughtUpAtMs }, kept.read));
+      return kept.played().findings.map(({ subject }) => subject);
+    };
+    play(rules, [pushed(startMs, 'a'), pushed(startMs + 1, 'b')], null);
+    expect(play([third], [], startMs + 10 * minuteMs)).toEqual([]);
+    expect(play([third], [pushed(startMs + 11 * minuteMs, 'c', { id: 'later' })], null)).toEqual(['3']);
+    expect(play(rules, [], startMs + 12 * minuteMs)).toEqual(['3', 'a', 'b']);
+    expect(play(rules, [], startMs + 13 * minuteMs)).toEqual(['3', 'a', 'b']);
+    expect(kept.played().rows.timers).toBe(0);
+  });
+
   test("only a drill's inventory sets a rule's settings", () => {
     const holding = (workspace: string) => {
       const inventory = at(

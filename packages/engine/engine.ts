@@ -3,7 +3,7 @@ import { beginBatch, createBatch, forgetResults } from './batch.ts';
 import { createDedup } from './dedup.ts';
 import { createDoubting } from './doubting.ts';
 import type { Effects } from './effects.ts';
-import { createFiring } from './firing.ts';
+import { createFiring, isActedOn } from './firing.ts';
 import { createJudging } from './judging.ts';
 import type { StateKey } from './keyed-state/keys.ts';
 import { createState, type StateRow } from './keyed-state/state.ts';
@@ -74,7 +74,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
 
   let committedMs = snapshot.logTimeMs;
   state.giveEngines(snapshot.engineRows);
-  timers.give(snapshot.timers);
+  timers.give(snapshot.timers.filter((timer) => isActedOn(timer, ruleById)));
   for (const bytes of snapshot.dedup) dedup.load(bytes);
 
   function clearBatch(records = 0): void {

@@ -11,6 +11,16 @@ import { unprovenRule } from './unproven.ts';
 /** A timer may set itself anew in the past, but not for ever. */
 const maxFiringsAtOnce = 1000;
 
+/**
+ * Whether there is who acts when a timer is due. One of a rule that was taken out waits: what it was set for is judged when the
+ * rule is back, as after a file of rules that was wrong for a minute.
+ */
+export function isActedOn({ rule }: SetTimer, ruleById: ReadonlyMap<string, ConfiguredRule>): boolean {
+  const concludes = ruleOfSubjectRows(rule);
+  const configured = ruleById.get(concludes ?? rule)?.rule;
+  return rule === unprovenRule || (concludes === undefined ? configured?.due : configured?.concludes) !== undefined;
+}
+
 /** Lets whoever set a timer act when it is due. */
 export function createFiring(parts: {
   ruleById: ReadonlyMap<string, ConfiguredRule>;
@@ -33,7 +43,6 @@ export function createFiring(parts: {
     }
     const concludes = ruleOfSubjectRows(timer.rule);
     const configured = ruleById.get(concludes ?? timer.rule);
-    if ((concludes === undefined ? configured?.rule.due : configured?.rule.concludes) === undefined) return;
     batch.logTimeMs = Math.max(batch.logTimeMs, timer.dueMs);
     batch.counts.timersFired += 1;
     const at = { workspace, nowMs: batch.logTimeMs, event: null, unproven: false };
