@@ -104,8 +104,19 @@ export function withConcern(
     ...(watches ? { watches, sinceMs: before?.sinceMs ?? of.nowMs, ...(by === '' ? {} : { by }) } : {}),
     ...(pins.length > 0 ? { pins } : {}),
   };
-  const kept = watches || pins.length > 0 ? [...others, next].sort(inOrder) : others;
+  const kept = watches || pins.length > 0 ? inserted(others, next) : others;
   return { row: kept.length > 0 ? { ...rest, concerns: kept } : rest, full };
+}
+
+/** A list in order with one more in its place. */
+function inserted(others: readonly Concern[], next: Concern): readonly Concern[] {
+  let [from, to] = [0, others.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (inOrder(others[middle]!, next) < 0) from = middle + 1;
+    else to = middle;
+  }
+  return others.toSpliced(from, 0, next);
 }
 
 /** Whoever watched longest of those of whom nothing stands. */

@@ -7,7 +7,7 @@ import { createContext, type Frame, StateNotHeldError } from './context.ts';
 import { type Poison, reasonOf } from './effects.ts';
 import { isHeld, type KeyedState } from './keyed-state/state.ts';
 import type { UndoLog } from './keyed-state/undo-log.ts';
-import { type Changed, type FactsInUse, type Flood, factRows, type Learner, learn } from './learn-facts.ts';
+import { type Changed, createLearner, type FactsInUse, type Flood, factRows } from './learn-facts.ts';
 import type { Scopes } from './scopes.ts';
 import { type ConfiguredRule, overridden, settingsFor } from './settings.ts';
 import { floodOf, rule as stateFlooded } from './state-flooded.ts';
@@ -47,7 +47,7 @@ export function createJudging(parts: {
   const concluding = createConcluding({
     ...{ rules, frame, context, isTainted, state, timers, undoLog, unproven, onTimer, flooded, slotOf },
   });
-  const learner: Learner = { state, flooded, wants };
+  const learn = createLearner({ state, flooded, wants });
 
   /** What a timer of this very batch will touch is asked for at once. */
   function onTimer({ rule, workspace, dueMs, keys }: SetTimer): void {
@@ -116,7 +116,7 @@ export function createJudging(parts: {
       let reason = learning.fault;
       try {
         // What is not held was asked for.
-        if (learning.slots.every(isHeld)) learn(learning, at.event, at.nowMs, learner, changed);
+        if (learning.slots.every(isHeld)) learn(learning, at.event, at.nowMs, changed);
       } catch (error) {
         undoLog.revert(mark);
         changed.length = before;

@@ -77,47 +77,54 @@ export function factsOf(rules: readonly ConfiguredRule[]) {
 }
 
 /** What learning has to do with. `wants`: whether settings of the workspace ask that the fact keep more, by name. */
-export type Learner = {
+export type Learner = ReturnType<typeof createLearner>;
+
+export function createLearner(parts: {
   state: KeyedState;
   flooded: (flood: Flood) => void;
   wants: (fact: AnyFact, name: string) => boolean;
-};
+}) {
+  const { state } = parts;
+  /** The value at hand. One context is used again and again, since it is asked for several times an event. */
+  let fact: AnyFact;
+  let row: FactRow | undefined;
+  const at: LearnContext = {
+    key: '',
+    nowMs: 0,
+    pinned: pinnedBy(undefined),
+    flooded(kind, author) {
+      const { key } = at;
+      row = withFlood(row ?? {}, kind, author);
+      parts.flooded({ fact, key, kind, author });
+    },
+    wants: (name) => parts.wants(fact, name),
+  };
 
-/**
- * Lets a fact learn one event under each of its keys; adds to `changed` what changed.
- * @throws whatever the fact throws; what it did until then is the caller's to undo.
- */
-export function learn(
-  { fact, keys, slots }: Learning,
-  event: LoggedEvent,
-  nowMs: number,
-  { state, flooded, wants }: Learner,
-  changed: Changed[],
-): void {
-  for (let place = 0; place < keys.length; place += 1) {
-    const key = keys[place]!;
-    const slot = slots[place]!;
-    const before = state.get(slot, nowMs) as FactRow | undefined;
-    let row = before;
-    const at: LearnContext = {
-      key,
-      nowMs,
-      pinned: pinnedBy(before),
-      flooded: (kind, author) => {
-        row = withFlood(row ?? {}, kind, author);
-        flooded({ fact, key, kind, author });
-      },
-      wants: (name) => wants(fact, name),
-    };
-    const value = fact.learn(before?.value, event, at);
-    if (value !== before?.value) row = withValue(row, value);
-    if (row === before) continue;
-    if (row === undefined || isEmpty(row)) {
-      if (before === undefined) continue;
-      state.delete(slot);
-    } else state.set(slot, row, fact.keepMs, nowMs);
-    // Where the value says the same as before, what stood before still stands.
-    const after = (state.get(slot, nowMs) as FactRow | undefined) ?? {};
-    if (after.value !== before?.value) changed.push({ fact, key, row: after, before: before?.value });
-  }
+  /**
+   * Lets a fact learn one event under each of its keys; adds to `changed` what changed.
+   * @throws whatever the fact throws; what it did until then is the caller's to undo.
+   */
+  return function learn(learning: Learning, event: LoggedEvent, nowMs: number, changed: Changed[]): void {
+    const { keys, slots } = learning;
+    fact = learning.fact;
+    at.nowMs = nowMs;
+    for (let place = 0; place < keys.length; place += 1) {
+      const key = keys[place]!;
+      const slot = slots[place]!;
+      const before = state.get(slot, nowMs) as FactRow | undefined;
+      row = before;
+      at.key = key;
+      at.pinned = pinnedBy(before);
+      const value = fact.learn(before?.value, event, at);
+      if (value !== before?.value) row = withValue(row, value);
+      if (row === before) continue;
+      if (row === undefined || isEmpty(row)) {
+        if (before === undefined) continue;
+        state.delete(slot);
+      } else state.set(slot, row, fact.keepMs, nowMs);
+      // Where the value says the same as before, what stood before still stands.
+      const after = (state.get(slot, nowMs) as FactRow | undefined) ?? {};
+      if (after.value !== before?.value) changed.push({ fact, key, row: after, before: before?.value });
+    }
+  };
 }

@@ -1,8 +1,27 @@
 import type { EventType, LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact } from '@tripline/contracts/fact';
 
-/** What events of one type are like that tell none of the facts anything, as bytes of their text. */
-type Texts = { without: readonly Buffer[]; says: readonly Buffer[]; unlessWanted: readonly AnyFact[] };
+/** What events of one type are like that tell none of the facts anything, by their text. */
+type Texts = { without: readonly Sought[]; says: readonly Sought[]; unlessWanted: readonly AnyFact[] };
+
+/**
+ * A text that is looked for. Every attribute begins with a quote, on which a search would stop some sixty times an event, so
+ * it is looked for from its rarest letter on: a third of the time.
+ */
+type Sought = { before: string; rest: Buffer };
+const rarestFirst = 'qxzjykwvbhf';
+
+function soughtOf(text: string): Sought {
+  const rarest = [...rarestFirst].find((letter) => text.includes(letter)) ?? '"';
+  const from = text.indexOf(rarest);
+  return { before: text.slice(0, from), rest: Buffer.from(text.slice(from)) };
+}
+
+/** Whether the text stands in `value`. False too where its rest stands elsewhere before: then the event is read. */
+function stands({ before, rest }: Sought, value: Buffer): boolean {
+  const at = value.indexOf(rest);
+  return at >= before.length && value.toString('latin1', at - before.length, at) === before;
+}
 
 /** Which events tell facts nothing, told from their bytes or from what they say. `byType`: the facts that read a type. */
 export function passingOver(byType: ReadonlyMap<EventType, readonly AnyFact[]>) {
@@ -18,8 +37,8 @@ export function passingOver(byType: ReadonlyMap<EventType, readonly AnyFact[]>) 
         .map(([name, value]) => JSON.stringify({ [name]: value }).slice(1, -1)),
     );
     texts.set(type, {
-      without: [...without].map((text) => Buffer.from(text)),
-      says: [...says].map((text) => Buffer.from(text)),
+      without: [...without].map(soughtOf),
+      says: [...says].map(soughtOf),
       unlessWanted: facts.filter(({ passesOver }) => passesOver?.[type]?.unlessWanted),
     });
   }
@@ -29,8 +48,9 @@ export function passingOver(byType: ReadonlyMap<EventType, readonly AnyFact[]>) 
     byBytes(type: EventType, value: Buffer, isWanted: (fact: AnyFact) => boolean): boolean {
       const of = texts.get(type);
       if (of === undefined) return false;
-      for (const text of of.says) if (!value.includes(text)) return false;
-      for (const name of of.without) if (value.includes(name)) return false;
+      for (const text of of.says) if (!stands(text, value)) return false;
+      // Where the rest of a name stands, the name may.
+      for (const { rest } of of.without) if (value.includes(rest)) return false;
       return !of.unlessWanted.some(isWanted);
     },
     /** Whether an event that was read tells one fact nothing. */

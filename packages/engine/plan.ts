@@ -49,22 +49,19 @@ export function createPlanning(parts: {
     const fault = scopes.faultOf(workspace) ?? (mayLie ? (originFault?.(record) ?? null) : null);
     const reading = type === undefined ? undefined : readers.of(type);
     const learning = type === undefined ? undefined : facts.of(type);
-    const nothing = { learnings: noLearnings, readings: noReadings };
-    const unread = { record, atMs, workspace, event: null, ...nothing, repeated: false };
-    if (fault !== null) return { ...unread, fault };
-    if (type !== undefined && reading === undefined && learning === undefined && !ownTypes.has(type)) {
-      if (scopes.knownOf(workspace, atMs) !== undefined) return undefined;
-      return { ...unread, fault };
-    }
+    if (fault !== null) return unread(record, atMs, workspace, false, fault);
+    const isOwn = ownTypes.has(type);
+    if (type !== undefined && reading === undefined && learning === undefined && !isOwn)
+      return scopes.knownOf(workspace, atMs) === undefined ? unread(record, atMs, workspace, false, null) : undefined;
     let event: LoggedEvent;
     let repeated: boolean;
     try {
       const { partition, offset } = record;
-      if (type !== undefined && reading === undefined && !ownTypes.has(type) && tellsNothing(type, record, atMs)) {
+      if (type !== undefined && reading === undefined && !isOwn && tellsNothing(type, record, atMs)) {
         const arrival = dedup.classify(nameOf(type, record.headers), atMs);
         if (arrival === 'duplicate') counts.duplicates += 1;
         const isNews = arrival === 'repeated' || (arrival === 'new' && scopes.knownOf(workspace, atMs) === undefined);
-        return isNews ? { ...unread, repeated: arrival === 'repeated', fault } : undefined;
+        return isNews ? unread(record, atMs, workspace, arrival === 'repeated', null) : undefined;
       }
       event = fromEventRecord(record, { partition, offset, appendedAtMs: atMs });
       const arrival = dedup.classify(event, atMs);
@@ -75,10 +72,11 @@ export function createPlanning(parts: {
       repeated = arrival === 'repeated';
       if (isEvent(event, inventoryType)) planInventory(event as LoggedEvent<typeof inventoryType>, atMs);
     } catch (error) {
-      return { ...unread, fault: reasonOf(error) };
+      return unread(record, atMs, workspace, false, reasonOf(error));
     }
     const known = planned.get(workspace) ?? scopes.knownOf(workspace, atMs);
-    return { record, atMs, workspace, event, ...partsOf(event, known), repeated, fault };
+    const { learnings, readings } = partsOf(event, known);
+    return { record, atMs, workspace, event, learnings, readings, repeated, fault };
   }
 
   /** @throws {z.ZodError} when a rule does not take the settings that it brings. */
@@ -163,6 +161,17 @@ export function createPlanning(parts: {
     },
   };
 }
+
+/** A record that is not read, or that nobody can read. */
+const unread = (
+  record: StreamRecord,
+  atMs: number,
+  workspace: string,
+  repeated: boolean,
+  fault: string | null,
+): Step => ({
+  ...{ record, atMs, workspace, event: null, learnings: noLearnings, readings: noReadings, repeated, fault },
+});
 
 const [opened, closed] = [0x7b, 0x7d];
 const isObjectText = (value: Buffer): boolean => value[0] === opened && value.at(-1) === closed;

@@ -19,7 +19,7 @@ type Scope = {
 };
 type RuleScope = { prefix: string; slots: Map<string, Slot> };
 
-const noSlot: Slot = { joined: '', before: undefined, next: undefined };
+const noSlot: Slot = { joined: '', isEngines: true, before: undefined, next: undefined };
 
 export type Scopes = ReturnType<typeof createScopes>;
 

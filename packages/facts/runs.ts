@@ -378,8 +378,9 @@ function attemptAfter(run: Run, event: LoggedEvent, at: LearnContext, timeMs: nu
     );
     learnText(next, 'trigger', data['tripline.pipeline.trigger'] ?? 'unknown');
     learnText(next, 'path', data['tripline.pipeline.path']);
-    const by = firstOf(known.actor, actor ?? senderOf(data));
-    if (by !== undefined) next.actor = by.id === known.actor?.id && by.login === known.actor?.login ? known.actor! : by;
+    const by = actor ?? senderOf(data);
+    if (by !== undefined && !(by.id === known.actor?.id && by.login === known.actor?.login))
+      next.actor = firstOf(known.actor, by)!;
     if (event.type !== 'dev.cdevents.pipelinerun.finished')
       next.startedMs = Math.min(known.startedMs ?? timeMs, timeMs);
     if (data['tripline.head.fork'] === true) next.fork = true;

@@ -105,15 +105,18 @@ export function keyOf(event: LoggedEvent, id: string): string {
 }
 
 /**
- * `make`, called once for each of a run of questions about one event: a fact is asked for each thing that an inventory lists,
- * and must not go through all of them each time.
+ * `make`, called once an event: a fact is asked for each thing that an inventory lists, and must not go through all of them each
+ * time. It is asked when a batch is read, and again when the event is taken.
  */
 export function onceAnEvent<T>(make: (event: LoggedEvent) => T): (event: LoggedEvent) => T {
+  const madeOf = new WeakMap<LoggedEvent, { made: T }>();
   let of: LoggedEvent | undefined;
   let made: T;
   return (event) => {
     if (event !== of) {
-      made = make(event);
+      const known = madeOf.get(event) ?? { made: make(event) };
+      madeOf.set(event, known);
+      made = known.made;
       of = event;
     }
     return made;

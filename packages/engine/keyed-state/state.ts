@@ -33,6 +33,8 @@ function asText(entry: Entry): Entry {
 /** One key while a batch is judged, so that its name is looked up once and not at every touch. */
 export type Slot = {
   readonly joined: string;
+  /** Of a row of the engine's own. */
+  readonly isEngines: boolean;
   /** As it stood before the batch; undefined while that must be fetched. */
   before: Entry | undefined;
   /** As the batch leaves it, when it changes it. */
@@ -65,8 +67,9 @@ export function createState(options: { undoLog: UndoLog; cachedKeys: number; sha
   function slotOf(joined: string): Slot {
     let slot = slots.get(joined);
     if (slot === undefined) {
-      const before = isEngines(joined) ? (engineRows.get(joined) ?? absent) : cache.get(joined);
-      slot = { joined, before, next: undefined };
+      const isOwn = isEngines(joined);
+      const before = isOwn ? (engineRows.get(joined) ?? absent) : cache.get(joined);
+      slot = { joined, isEngines: isOwn, before, next: undefined };
       slots.set(joined, slot);
     }
     return slot;
@@ -122,10 +125,10 @@ export function createState(options: { undoLog: UndoLog; cachedKeys: number; sha
       return changes;
     },
     commit(): void {
-      for (const { joined, before, next } of slots.values()) {
+      for (const { joined, isEngines: isOwn, before, next } of slots.values()) {
         const held = next ?? before;
         if (held === undefined) continue;
-        if (!isEngines(joined)) cache.set(joined, asText(held));
+        if (!isOwn) cache.set(joined, asText(held));
         else if (held === absent) engineRows.delete(joined);
         else if (next !== undefined) engineRows.set(joined, next);
       }
