@@ -18,6 +18,8 @@ const protectionSchema = observedSchema.extend({
   control: z.string(),
   /** Patterns of branch names; empty while it is off or gone. `~DEFAULT_BRANCH` stands for the default branch. */
   patterns: z.array(z.string()),
+  /** Those before this change, as far as its event tells them: nobody may have told of the protection before. */
+  before: z.array(z.string()).optional(),
 });
 const askedSchema = observedSchema.extend({ revision: z.string(), answered: z.boolean() });
 export const repositorySchema = z.object({
@@ -211,20 +213,28 @@ function protectionOf(event: LoggedEvent): Protection | undefined {
   const control = data['tripline.control.id'] ?? data['tripline.control.name'];
   if ((kind !== 'branch-protection' && kind !== 'ruleset') || control === undefined) return undefined;
   const settings = data['tripline.control.settings'] ?? {};
-  const rules = settings['rules'];
-  const isOff =
-    data['tripline.control.action'] === 'deleted' ||
-    (settings['enforcement'] !== undefined && settings['enforcement'] !== 'active') ||
-    (settings['target'] !== undefined && settings['target'] !== 'branch') ||
-    (kind === 'ruleset' && rules !== undefined && rules.endsWith(']') && !protecting.test(rules));
-  const patterns = (data['tripline.control.patterns'] ?? []).filter(
-    (one) => !one.startsWith('refs/tags/') && !matchesAll(one),
-  );
+  const patterns = (data['tripline.control.patterns'] ?? [])
+    .filter((one) => !one.startsWith('refs/tags/') && !matchesAll(one))
+    .map((one) => one.replace(/^refs\/heads\//, ''));
+  const isGone = data['tripline.control.action'] === 'deleted';
+  const former = {
+    ...settings,
+    enforcement: data['tripline.control.changes']?.['enforcement'] ?? settings['enforcement'],
+  };
+  const now = isGone || isOff(kind, settings) ? [] : patterns;
+  const isLifted = now.length === 0 && patterns.length > 0 && !isOff(kind, former);
   return {
     ...observedBy(event),
-    control: `${kind} ${control}`,
-    patterns: isOff ? [] : patterns.map((one) => one.replace(/^refs\/heads\//, '')),
+    ...{ control: `${kind} ${control}`, patterns: now },
+    ...(isLifted ? { before: patterns } : {}),
   };
+}
+
+/** Whether it protects nothing, by its settings. */
+function isOff(kind: string, { enforcement, target, rules }: Readonly<Record<string, string | undefined>>): boolean {
+  if (enforcement !== undefined && enforcement !== 'active') return true;
+  if (target !== undefined && target !== 'branch') return true;
+  return kind === 'ruleset' && rules !== undefined && rules.endsWith(']') && !protecting.test(rules);
 }
 
 /** Whether `branch` was a default branch, or protected, at `ms` of the provider's time. */
@@ -245,14 +255,17 @@ function isFitting({ protections }: Repository, branch: string, ms: number): boo
   for (const told of byControl.values()) {
     for (const [place, now] of told.entries()) {
       const patterns = new Set(now.patterns);
-      for (const lost of told[place - 1]?.patterns ?? []) if (!patterns.has(lost)) gone.set(lost, parseTime(now.time));
+      for (const lost of formerOf(told, place)) if (!patterns.has(lost)) gone.set(lost, parseTime(now.time));
     }
   }
   return [...byControl.values()].some((told) => {
-    const fits = ({ patterns }: Protection) => patterns.some((pattern) => matches(pattern, branch));
+    const fits = ({ patterns }: Pick<Protection, 'patterns'>) => patterns.some((pattern) => matches(pattern, branch));
     // What was told first is as it was before, too: nobody told of a time before.
     const until = told.findLastIndex((one) => parseTime(one.time) <= ms);
-    const now = told[Math.max(until, 0)]!;
+    const now =
+      until < 0 && told[0]!.before !== undefined
+        ? { ...told[0]!, patterns: told[0]!.before }
+        : told[Math.max(until, 0)]!;
     if (fits(now)) {
       if (now.control !== 'inventory') return true;
       // An inventory lists patterns alone, so what was lifted since is known by its pattern.
@@ -263,11 +276,18 @@ function isFitting({ protections }: Repository, branch: string, ms: number): boo
       });
     }
     // However often it was changed since.
-    return told.slice(0, Math.max(until, 0)).some((former, at) => {
-      return fits(former) && ms - parseTime(told[at + 1]!.time) < liftedMs;
+    return told.slice(0, Math.max(until, 0) + 1).some((change, place) => {
+      const former = { patterns: formerOf(told, place) };
+      return fits(former) && ms - parseTime(change.time) < liftedMs;
     });
   });
 }
+
+/** What a protection covered before a change of it: as it was told last, and as the change says. */
+const formerOf = (told: readonly Protection[], place: number): string[] => [
+  ...(told[place - 1]?.patterns ?? []),
+  ...(told[place]!.before ?? []),
+];
 
 /** A pattern that stands for every name says nothing of which refs matter. */
 const matchesAll = (pattern: string): boolean => /^(?:~ALL|\*|\*\*|\*\*\/\*|\*\*\/\*\*)$/.test(pattern);

@@ -244,7 +244,7 @@ describe('a push straight to a protected branch', () => {
       `
       09:00     mallory deletes ruleset releases of acme/app (protecting refs/heads/rel/*)
       09:10     mallory pushes evil to acme/app rel/1 (from old)
-      09:10:05  mallory starts run 7 of ci in acme/app at evil (on rel/1)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil (on rel/1)        ← FOUND acme/app@evil
     `,
       {},
       { anyOrder: false },
