@@ -53,6 +53,7 @@ export const rule = defineRule<unknown, Record<string, never>>({
     begins: { facts: [controls], key: (subject) => refNamedIn(subject).repository },
     subjects({ fact, key, value, before }) {
       if (fact === refs.id) return (value as Ref).moves === (before as Ref | undefined)?.moves ? [] : [key];
+      if (fact !== controls.id) return [];
       // Others that it covers have been pushed to, and watch.
       const named = control.relaxationsOf(value as control.Controls).flatMap(control.branchesNamedBy);
       return [...new Set(named)].map((name) => refKeyIn(key, 'branch', name));
