@@ -3,11 +3,15 @@ import { join } from 'node:path';
 import { destination } from 'pino';
 import { createLogger, type Logger } from './logger.ts';
 import { plain } from './plain.ts';
+import { createRepeats } from './repeats.ts';
 
 const rotateBytes = 16 * 1024 * 1024;
 const warnLevel = 40;
 /** Bytes that may wait for the disk; lines beyond are dropped. */
 const waitingBytes = 1024 * 1024;
+
+/** `time`: Unix time in ms. */
+type Line = { level: number; time: number; msg?: string; err?: { message?: string } };
 
 /**
  * A logger for an interactive process: JSON lines to `tripline.log` in the data folder, and warnings and errors to the
@@ -39,13 +43,20 @@ export function openLogFile(options: {
   file.on('drain', () => {
     isWritable = true;
   });
+  let loggedMs = 0;
+  const repeats = createRepeats(() => loggedMs);
   const logger = createLogger(
     { service: options.service, level: options.level },
     {
       write(line: string) {
         file.write(line);
-        const { level, msg, err } = JSON.parse(line) as { level: number; msg?: string; err?: { message?: string } };
-        if (level >= warnLevel) options.warn(plain([msg, err?.message].filter(Boolean).join(': ')));
+        const { level, time, msg, err } = JSON.parse(line) as Line;
+        loggedMs = time;
+        if (level < warnLevel) return;
+        // Several parts say the same of one cause.
+        const text = [msg, err?.message].filter(Boolean).join(': ');
+        const { isDue, repeated } = repeats(text);
+        if (isDue) options.warn(plain(repeated === 0 ? text : `${text} (${repeated} times more within a minute)`));
       },
     },
   );

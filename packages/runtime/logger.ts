@@ -1,10 +1,20 @@
-import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
+import { type DestinationStream, type LogFn, type Logger as PinoLogger, pino } from 'pino';
+import { createRepeats } from './repeats.ts';
 
 export type Logger = PinoLogger;
 
+/** From this level on, lines that say the same again are written once a minute. */
+const warnLevel = 40;
+
 /**
+<<<<<<< HEAD
  * A JSON logger for one service. Callers keep secrets out; the redaction here is a second line of defence: fields whose
  * names suggest a secret are blanked up to three levels deep.
+=======
+ * A JSON logger for one service. A warning or an error that says the very same again is written once a minute, with how often
+ * it was `repeated` meanwhile. Secrets are kept out at the places that know them; the redaction here is the second
+ * line: fields that would name one are blanked wherever they stand up to three levels deep.
+>>>>>>> 7b148b0 (runtime: write a warning that says the very same again once a minute)
  */
 export function createLogger(options: { service: string; level: string }, destination?: DestinationStream): Logger {
   const names = [
@@ -19,9 +29,32 @@ export function createLogger(options: { service: string; level: string }, destin
   ];
   const paths = names.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
   const settings = { level: options.level, base: { service: options.service }, redact: { paths, censor: '[secret]' } };
-  const logger = destination ? pino(settings, destination) : pino(settings);
+  const repeats = createRepeats(() => performance.now());
+  const hooks = {
+    logMethod(this: PinoLogger, args: Parameters<LogFn>, method: LogFn, level: number) {
+      if (level < warnLevel) return method.apply(this, args);
+      const { isDue, repeated } = repeats(`${level} ${JSON.stringify(this.bindings())} ${textOf(args)}`);
+      if (!isDue) return;
+      if (repeated === 0) return method.apply(this, args);
+      const [first, ...rest] = args as unknown as [unknown, ...unknown[]];
+      const more = first instanceof Error ? { err: first, repeated } : { ...(first as object), repeated };
+      const counted = typeof first === 'string' ? [{ repeated }, first, ...rest] : [more, ...rest];
+      return method.apply(this, counted as unknown as Parameters<LogFn>);
+    },
+  };
+  const logger = destination ? pino({ ...settings, hooks }, destination) : pino({ ...settings, hooks });
   made.add(new WeakRef(logger));
   return logger;
+}
+
+/** What a line says: all of it, but for the place in the code that failed. */
+function textOf(args: readonly unknown[]): string {
+  try {
+    return JSON.stringify(args, (_, value) => (value instanceof Error ? value.message : value)) ?? '';
+  } catch {
+    // Nothing that can be compared, such as a circle: no line is like another.
+    return `${performance.now()}`;
+  }
 }
 
 /** The loggers of this process that are still in use. */
