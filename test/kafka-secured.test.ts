@@ -300,13 +300,13 @@ describe.skipIf(!haveKafka())('Kafka as its operators run it: SASL_SSL, ACLs, to
       'a wrong password',
       'LOGIN',
       () => ({ tls, sasl: { mechanism: 'scram-sha-256', username: 'alice', password: 'canary' } }),
-      /^Kafka refuses the login by scram-sha-256: mend kafka\.sasl\.username or kafka\.sasl\.password$/,
+      /^Kafka refuses the login by scram-sha-256: correct kafka\.sasl\.username or kafka\.sasl\.password$/,
     ],
     [
       'a wrong password, plainly',
       'LOGIN',
       () => ({ tls, sasl: { mechanism: 'plain', username: 'alice', password: 'canary' } }),
-      /^Kafka refuses the login by plain: mend/,
+      /^Kafka refuses the login by plain: correct/,
     ],
     [
       'an unknown user',
@@ -439,7 +439,7 @@ describe.skipIf(!haveKafka())('Kafka as its operators run it: SASL_SSL, ACLs, to
     });
     await database.close();
     expect(said).toBe(
-      'tripline: Kafka refuses the login by scram-sha-512: mend kafka.sasl.username or kafka.sasl.password\n',
+      'tripline: Kafka refuses the login by scram-sha-512: correct kafka.sasl.username or kafka.sasl.password\n',
     );
     expect(status).toBe(1);
   });

@@ -50,7 +50,10 @@ it('SIGHUP has it read its settings anew; a file that is wrong changes nothing',
     return expect.poll(said, { timeout: 20_000, interval: 50 }).toContain(says);
   };
   await hangUp('logLevel: debug\nretentionDays: 30\n', 'now in force: logLevel; restart to apply retentionDays');
-  await hangUp('logLevel: loud\n', 'those in force stay until they are mended: logLevel (TRIPLINE_LOG_LEVEL)');
+  await hangUp(
+    'logLevel: loud\n',
+    'those in force stay until the new ones are corrected: logLevel (TRIPLINE_LOG_LEVEL)',
+  );
   await hangUp('remediation: { policy: [{ rule: none, actions: [stop-run] }] }\n', 'there is no rule none');
   expect(isAlive(pid)).toBe(true);
   npm.kill('SIGTERM');

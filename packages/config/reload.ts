@@ -78,7 +78,7 @@ export function createReloading(
   let former: Error | null = null;
   async function reload(what: 'all' | 'rules'): Promise<void> {
     if (options.runsRules && part === undefined) {
-      say('settings are not read anew while Tripline starts; ask again');
+      say('settings are not reloaded while Tripline starts; try again');
       return;
     }
     let fault: Error | null = null;
@@ -94,11 +94,10 @@ export function createReloading(
       const taken = applied.length > 0 ? `now in force: ${applied.join(', ')}` : 'nothing that is in force changed';
       const left = needRestart.length > 0 ? `; restart to apply ${needRestart.join(', ')}` : '';
       const asks = waits.length > 0 ? `; SIGHUP applies ${waits.join(', ')}` : '';
-      if (!isNothing) say(`settings were read anew: ${taken}${left}${asks}`);
+      if (!isNothing) say(`settings were reloaded: ${taken}${left}${asks}`);
     } catch (error) {
       fault = error as Error;
-      if (part === undefined)
-        say(`settings were read anew and are wrong, so those in force stay: ${sentenceFor(error)}`);
+      if (part === undefined) say(`reloading settings failed; those in force stay: ${sentenceFor(error)}`);
     }
     former = fault;
     await part

@@ -22,7 +22,7 @@ export const criteria = {
   import: 'the last one failed',
   redelivery: 'GitHub did not let the reconciler look, or it has never run',
   'polled feed':
-    'a person must mend what it is asked with, nothing could be read for five minutes (for an hour where it asks for patience), nobody asks it, or it lost records within the last day',
+    'a person must fix its credentials or settings, nothing could be read for five minutes (for an hour where it limits the rate), no process polls it, or it lost records within the last day',
   learning: 'never: it is shown until it ends',
   'granting workflows': 'never: it is shown where none is configured, since grants then page nobody',
   'webhook secret': 'never: one that is too short stops the start',
@@ -34,7 +34,8 @@ export const criteria = {
   channel: 'it refuses what Tripline calls it with, as its page says',
   feed: 'its settings cannot prove a delivery, as its page says',
   PagerDuty: 'the routing key has another form than they have',
-  notifications: 'every call to a channel has failed for five minutes, or fails by what only a person can mend',
+  notifications:
+    'every call to a channel has failed for five minutes, or fails for a reason that only a person can fix',
   remediation: 'it is automatic, and nothing may act, or no policy allows anything',
 } as const;
 type Subject = keyof typeof criteria;
@@ -42,7 +43,7 @@ type Subject = keyof typeof criteria;
 /** What was found out about one thing. Its name begins with what `criteria` calls it. */
 export type Check = {
   name: Subject | `${Subject} ${string}`;
-  /** `ok`: nothing to mend; `off`: not configured, and need not be; `broken`: must be mended, see {@link criteria}. */
+  /** `ok`: nothing to fix; `off`: not configured, and need not be; `broken`: must be fixed, see {@link criteria}. */
   state: 'ok' | 'off' | 'broken';
   /** What was found. */
   detail: string;

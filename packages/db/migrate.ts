@@ -72,11 +72,11 @@ async function withMissingRight(client: pg.PoolClient, error: unknown): Promise<
     ...(create ? [] : [`GRANT CREATE ON DATABASE ${database} TO ${role}`]),
     ...(schema ? [] : [`GRANT CREATE, USAGE ON SCHEMA public TO ${role}`]),
   ];
-  const mend =
+  const remedy =
     missing.length > 0
       ? `as the database's owner, run \`${missing.join('; ')}\` in it`
       : `migrate by the role that owns the tables (\`\\dt\` names it), and leave this one to the services`;
-  return new MigrationError(`${role} may not make or change the tables (${(error as Error).message}): ${mend}`, {
+  return new MigrationError(`${role} may not make or change the tables (${(error as Error).message}): ${remedy}`, {
     cause: error,
   });
 }

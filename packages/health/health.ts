@@ -132,7 +132,7 @@ async function rules(db: Db): Promise<Check[]> {
         'see the dead-letter topic for them; they come from another writer, or keys differ between processes';
       return { name: 'records', state: 'broken', detail: `dead-lettered ${when}`, remedy };
     }
-    const remedy = `mend the rule, or name it in rules.off; what it did not judge lies in the dead-letter topic`;
+    const remedy = `fix the rule, or name it in rules.off; records that it did not process are in the dead-letter topic`;
     return { name: `rule ${rule}`, state: 'broken', detail: `threw ${when}`, remedy };
   });
   if (!faults.some(({ rule }) => rule !== null))
@@ -145,7 +145,7 @@ async function reload(db: Db): Promise<Check[]> {
     name: `rules of ${process}`,
     state: 'broken',
     detail: `it runs former ones since ${moment(since)} UTC: ${reason}`,
-    remedy: 'mend the file that it names; it is read again once it changes, or at SIGHUP',
+    remedy: 'correct the file that it names; it is read again once it changes, or at SIGHUP',
   }));
 }
 

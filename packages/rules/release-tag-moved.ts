@@ -10,7 +10,7 @@ import type { Sight } from './builders/own-fact.ts';
 import { targetOf } from './builders/seen.ts';
 
 const dayMs = 86_400_000;
-/** Put back within this, a tag was mended. */
+/** A tag that is restored within this time was corrected, not moved. */
 const mendMs = 7 * dayMs;
 /** Tags that are moved within this are moved together. */
 const togetherMs = 3_600_000;

@@ -63,7 +63,7 @@ export type PolledPage = {
   leftOut: readonly Ignored[];
   /** What the next request begins with: opaque to everybody else. */
   cursor: string;
-  /** Whether more is to be had at once. */
+  /** Whether more can be read immediately. */
   hasMore: boolean;
   /** Up to when all is read that the provider tells, by its own time; absent while pages of a window are left. */
   wholeUntilMs?: number;
@@ -75,9 +75,9 @@ export type PolledPage = {
 export type EventOfMany = TriplineEvent & { bodySha256?: never };
 
 /**
- * Nothing was read. `retry`: it may go by itself, after `afterMs` where the provider says when; `rate-limited`: it asks for
- * patience; `give-up`: a person must mend it. `message` is a sentence for people that says what to do, free of secrets and of
- * what was answered.
+ * Nothing was read. `retry`: it may go by itself, after `afterMs` where the provider says when; `rate-limited`: it asks
+ * for patience; `give-up`: a person must fix it. `message` is a sentence for people that says what to do, free of
+ * secrets and of what was answered.
  */
 export type Refused = { refused: 'retry' | 'rate-limited' | 'give-up'; message: string; afterMs?: number };
 

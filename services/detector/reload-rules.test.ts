@@ -165,7 +165,7 @@ test.each([
   settings({ learningDays: 3 });
   await by.hangUp();
   expect(by.said.at(-1)).toBe(
-    'settings were read anew: nothing that is in force changed; restart to apply learningDays',
+    'settings were reloaded: nothing that is in force changed; restart to apply learningDays',
   );
   await by.close();
   expect(await by.broken()).toEqual([]);

@@ -67,7 +67,7 @@ export function startReloading(parts: {
       fault = { reason: message, files, toldMs: clock.nowMs() };
       logger[isNews ? 'error' : 'debug'](
         { ruleSet: current.version, reason: message },
-        `settings were read anew and are wrong, so those in force stay until they are mended: ${message}`,
+        `reloading settings failed; those in force stay until the new ones are corrected: ${message}`,
       );
       await noteReloadFault(db, self, message);
     },

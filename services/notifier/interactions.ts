@@ -140,7 +140,7 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
 
 /**
  * The person behind a press, as `slack.people` knows them.
- * @throws {InteractionRefusedError} it came from another workspace, app or channel, or whoever pressed is not linked.
+ * @throws {InteractionRefusedError} it came from another workspace, app or channel, or the person is not linked.
  */
 async function whoMay(db: Db, slack: NonNullable<Config['slack']>, press: Interaction): Promise<Actor> {
   if (press.team !== slack.teamId)
@@ -159,10 +159,10 @@ async function whoMay(db: Db, slack: NonNullable<Config['slack']>, press: Intera
   }
   const how = `add "${press.user.id}: your-login" under slack.people in tripline.yaml`;
   const said = `Nothing was done: Tripline does not know who you are. Whoever runs it can link you: ${how}.`;
-  throw new InteractionRefusedError('not-linked', 'slack.people does not name whoever pressed', said);
+  throw new InteractionRefusedError('not-linked', 'slack.people does not name the person who pressed', said);
 }
 
-/** A sentence for whoever pressed. `stays`: the form stays open, and shows it beneath its field. */
+/** A sentence for the person who pressed. `stays`: the form stays open, and shows it beneath its field. */
 type Answer = { said: string; stays?: true };
 
 /** Acts, and says what came of it. */

@@ -31,13 +31,13 @@ export type PollerParts = {
 export type Poller = {
   /** Resolves when the database answers; rejects with the reason. */
   ready: () => Promise<void>;
-  /** Breaks off the request at hand, gives the polls back, then stops. */
+  /** Aborts the request under way, releases the polls, then stops. */
   close: () => Promise<void>;
 };
 
 /** How often a poll is looked for that nobody holds: another process may have died with it. */
 const lookMs = 5000;
-/** After a refusal that a person must mend. */
+/** After a refusal that a person must fix. */
 const refusedPauseMs = 600_000;
 /** Pause after the first failure: doubled with each, up to the longest. */
 const firstPauseMs = 15_000;
@@ -123,7 +123,7 @@ async function takeTurn(polling: Polling, poll: Poll, { log, appended, former }:
     const { pauseMs, ...failure } = failureOf(error, state);
     measures.round(feed.name, failure.kind === 'rate-limited' ? 'rate-limited' : 'failed');
     await leave(polling, hold, { pauseMs, failure });
-    // A fault of ours is told whole; of what the provider says, each reason once.
+    // An internal error is logged in full; of the provider's errors, each reason once.
     if (!(error instanceof NotReadError) && !(error instanceof StreamUnavailableError))
       log.error({ err: error }, 'reading a polled feed failed; the same page is read again after a pause');
     else if (failure.message !== former)
@@ -145,7 +145,7 @@ function leave(
 function failureOf(error: unknown, { failures }: PollState): PollFailure & { pauseMs: number } {
   const backOffMs = Math.min(firstPauseMs * 2 ** Math.min(failures, 10), longestPauseMs);
   if (error instanceof StreamUnavailableError)
-    return { kind: 'retry', message: 'the log takes no events: see to it', pauseMs: backOffMs };
+    return { kind: 'retry', message: 'the log accepts no events: check it', pauseMs: backOffMs };
   if (!(error instanceof NotReadError)) {
     return {
       kind: 'give-up',

@@ -37,7 +37,7 @@ const judge = (expects: readonly Expectation[], seen: readonly DrillEvent[], str
   faults(expects, seen, { strict });
 
 describe('the verdict', () => {
-  it('is good when all came true, and nothing else', () => {
+  it('is good when all expectations were met, and nothing else was found', () => {
     expect(judge([expected], all)).toEqual([]);
     expect(judge([], [])).toEqual([]);
   });

@@ -30,7 +30,7 @@ export const doctor: Command = {
     const width = Math.max(...checks.map(({ name }) => name.length));
     for (const check of checks) io.out(values.json ? `${JSON.stringify(toJson(check))}\n` : line(check, width, io));
     const broken = checks.filter(({ state }) => state === 'broken').length;
-    if (!values.json) io.out(broken === 0 ? '\nNothing is broken.\n' : `\n${broken} to mend.\n`);
+    if (!values.json) io.out(broken === 0 ? '\nNothing is broken.\n' : `\n${broken} to fix.\n`);
     return broken === 0 ? 0 : 1;
   },
 };
@@ -40,7 +40,7 @@ async function checkAll(io: Io): Promise<Check[]> {
   try {
     config = loadConfig(io.env, io.cwd);
   } catch (error) {
-    return brokenSettings(error, 'mend it; every setting is named in SETTINGS.md');
+    return brokenSettings(error, 'correct it; SETTINGS.md names every setting');
   }
   let configured: readonly ConfiguredRule[] | null = null;
   let faults: Check[] = [];
@@ -49,7 +49,7 @@ async function checkAll(io: Io): Promise<Check[]> {
     configured = await loadRules(config);
   } catch (error) {
     // The other checks run as well: a bad rule may be the smallest problem.
-    faults = brokenSettings(error, 'mend it: `npx tripline rules validate` says whether a detector would take it');
+    faults = brokenSettings(error, 'correct it: `npx tripline rules validate` says whether a detector would accept it');
   }
   const rules = configured?.map(({ rule }) => rule) ?? null;
   const stored = async (): Promise<Check[]> => {

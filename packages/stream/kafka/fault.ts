@@ -53,15 +53,15 @@ function describe(error: KafkajsError, security: KafkaSecurity, rights: readonly
 }
 
 export function refusedLogin(mechanism: SaslMechanism): string {
-  const password = 'mend kafka.sasl.username or kafka.sasl.password';
-  const mend = {
+  const password = 'correct kafka.sasl.username or kafka.sasl.password';
+  const remedy = {
     plain: password,
     'scram-sha-256': password,
     'scram-sha-512': password,
     oauthbearer: 'see what the broker says of the token that kafka.sasl.tokenCommand writes (issuer, audience, end)',
     'aws-msk-iam': "see that the IAM role may kafka-cluster:Connect, and that kafka.sasl.region is the cluster's",
   }[mechanism];
-  return `Kafka refuses the login by ${mechanism}: ${mend}`;
+  return `Kafka refuses the login by ${mechanism}: ${remedy}`;
 }
 
 function missingRight(type: string, { sasl }: KafkaSecurity, right: KafkaRight | undefined): string {
@@ -77,7 +77,7 @@ function missingRight(type: string, { sasl }: KafkaSecurity, right: KafkaRight |
 /** Of what Node says about connections and certificates. */
 function describeWay(code: string, message: string, { tls, sasl }: KafkaSecurity): string | null {
   if (/^(ENOTFOUND|EAI_AGAIN)$/.test(code)) {
-    return `a broker's name cannot be found (${message}): mend KAFKA_BROKERS, or the name that the broker advertises`;
+    return `a broker's name cannot be found (${message}): correct KAFKA_BROKERS, or the name that the broker advertises`;
   }
   if (/^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|CERT_SIGNATURE)/.test(code)) {
     return `a broker shows a certificate that no known CA vouches for (${code}): name its CA with kafka.tls.caFile`;
@@ -105,11 +105,11 @@ function describeWay(code: string, message: string, { tls, sasl }: KafkaSecurity
     return `Kafka does not answer (${message}): check KAFKA_BROKERS, and that the brokers can be reached by the names that they advertise`;
   }
   if (code === 'ECONNRESET' || /Closed connection/.test(message)) {
-    const mends = [
+    const remedies = [
       ...(tls?.enabled ? [] : ['where its port speaks TLS, set kafka.tls']),
       ...(sasl ? [] : ['where it wants a login, set kafka.sasl']),
     ];
-    if (mends.length > 0) return `a broker breaks the connection off (${message}): ${mends.join('; ')}`;
+    if (remedies.length > 0) return `a broker closes the connection (${message}): ${remedies.join('; ')}`;
   }
   return null;
 }

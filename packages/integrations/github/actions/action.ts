@@ -91,14 +91,14 @@ export async function asked(clock: Clock, ask: () => Promise<Asked>): Promise<As
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof GitHubRefusedError) return askedInVain(error.answer, clock);
+    if (error instanceof GitHubRefusedError) return undecided(error.answer, clock);
     const outcome = outcomeOfError(error);
     return { result: 'unknown', reason: outcome.reason ?? 'unreachable', detail: outcome.message ?? '' };
   }
 }
 
 /** Turns an answer that does not decide the question into `unknown`. */
-export function askedInVain(answer: GitHubAnswer, clock: Clock): Asked {
+export function undecided(answer: GitHubAnswer, clock: Clock): Asked {
   const outcome = outcomeOf(answer, clock.nowMs());
   return {
     result: 'unknown',
@@ -119,7 +119,7 @@ export async function askByAddress(
     const answer = await client.send(request);
     if (answer.status === 404) return { result: 'not-so', detail: says.absent };
     if (answer.status === 204) return says.read({});
-    if (answer.status !== 200 || !isObject(answer.data)) return askedInVain(answer, clock);
+    if (answer.status !== 200 || !isObject(answer.data)) return undecided(answer, clock);
     return says.read(answer.data);
   });
 }

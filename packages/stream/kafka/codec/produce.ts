@@ -165,7 +165,10 @@ function writeText(writer: Writer, text: string): void {
   });
 }
 
-/** Writes a length in front of what `write` writes. The length's own bytes are guessed, and mended where that was wrong. */
+/**
+ * Writes a length in front of what `write` writes. The size of the length field is guessed, and corrected where that
+ * was wrong.
+ */
 function writeWithLength(writer: Writer, guess: number, write: () => void): void {
   const from = writer.at;
   const guessed = varintBytes(guess);
