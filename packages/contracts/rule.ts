@@ -203,7 +203,8 @@ export type RuleContext<State, Settings> = {
   /**
    * Doubt about an event: its body was received before under another id, and the provider's list has not confirmed the
    * delivery (`unproven`), or does not name it (`refuted`). Undefined where there is none. A doubted event must not
-   * keep a rule from finding; `retract` with it in `because` lowers the finding.
+   * keep a rule from finding; `retract` with it in `because` lowers the finding. Facts are shown without what a refuted
+   * event told.
    */
   doubtOf: (eventId: string) => 'unproven' | 'refuted' | undefined;
   /** True when a finding that is not retracted names this run (an entity of kind `run`) so far: nothing may be learned from it. Only for runs that `keys` named as `runKey(...)`. */

@@ -615,8 +615,35 @@ describe('a delivery that nobody vouched for', () => {
         expect(vouched.findings).toEqual([]);
       }
     }
-    const refuted = play([...told, late, answer(20, 'not-listed')], { rules: [ungated] });
-    expect(refuted.findings).toMatchObject([{ subject: 'a', severity: 'low' }]);
+    for (const batchRecords of [1, 100]) {
+      const refuted = play([...told, late, answer(20, 'not-listed')], { rules: [ungated], batchRecords });
+      expect(refuted.findings).toMatchObject([{ subject: 'a', severity: 'medium' }]);
+      expect(refuted.changes.map(({ kind, raised }) => [kind, raised])).toEqual([
+        ['lowered', undefined],
+        ['grown', true],
+      ]);
+    }
+  });
+
+  test('hides nothing once it is refuted: what came after it was judged for want of an answer is found then', () => {
+    const told = [created(-9, 'a-gate', 'ada', body), deleted(-8, 'a-gate')];
+    const late = created(0, 'a-gate', 'eve', { ...body, id: 'again' });
+    const events = [...told, late, created(20, 'a')];
+    for (const batchRecords of [1, 100]) {
+      expect(play(events, { rules: [ungated], batchRecords }).findings).toEqual([]);
+      const refuted = play([...events, answer(40, 'not-listed')], { rules: [ungated], batchRecords });
+      expect(refuted.findings).toMatchObject([{ subject: 'a', severity: 'medium' }]);
+      expect(play([...events, answer(40, 'listed')], { rules: [ungated], batchRecords }).findings).toEqual([]);
+    }
+  });
+
+  test('makes no finding less than it is where what had lowered it is taken back, and it is found again', () => {
+    const told = [created(-9, 'a-gate', 'ada', body), deleted(-8, 'a-gate'), created(0, 'a')];
+    const late = created(3, 'a-gate', 'eve', { ...body, id: 'again' });
+    const events = [...told, late, answer(20, 'listed')];
+    expect(play(events, { rules: [ungated] }).findings).toEqual([]);
+    const { findings } = play([...events, deleted(30, 'a-gate')], { rules: [ungated] });
+    expect(findings).toMatchObject([{ subject: 'a', severity: 'medium' }]);
   });
 
   test('is asked for again by the rules that asked what speaks against it, whenever the answer comes', () => {
@@ -649,8 +676,9 @@ describe('a delivery that nobody vouched for', () => {
       play(events, { rules: [asking] }).findings.map(({ occasion, severity }) => `${occasion} ${severity}`);
     // What nobody vouched for takes nothing back, so what stood before stands at low.
     expect(occasions(told)).toEqual(['proved low', 'unproven medium']);
-    expect(occasions([...told, answer(20, 'listed')])).toEqual(['proved low']);
-    expect(occasions([...told, answer(20, 'not-listed')]).at(-1)).toBe('refuted medium');
+    expect(occasions([...told, answer(20, 'listed')])).toEqual(['proved medium']);
+    // What is none of the provider's is shown to nobody.
+    expect(occasions([...told, answer(20, 'not-listed')])).toEqual(['proved medium']);
   });
 });
 

@@ -9,6 +9,7 @@ import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
 import type { UndoLog } from './keyed-state/undo-log.ts';
 import { type Changed, type Flood, factRows } from './learn-facts.ts';
 import { memoize } from './memoize.ts';
+import { withoutEvents } from './refuted.ts';
 import type { ConfiguredRule } from './settings.ts';
 import type { SetTimer, Timers } from './timers.ts';
 import type { Unproven } from './unproven.ts';
@@ -92,6 +93,8 @@ export function createConcluding(parts: {
   let isWhole = true;
   let recheckMs = Number.POSITIVE_INFINITY;
   let reason = '';
+  /** Events of its workspace that are none of the provider's: nobody is shown what they told. */
+  let refuted: readonly string[] | undefined;
   /** Events whose proof may yet change what is concluded. */
   const doubted = new Set<string>();
 
@@ -131,9 +134,9 @@ export function createConcluding(parts: {
       return doubt;
     },
     // biome-ignore lint/suspicious/noExplicitAny: what stands under a fact's key is its value, as its schema checked.
-    read: (fact, key) => rowOf(fact, key, false)?.value as any,
+    read: (fact, key) => shown(rowOf(fact, key, false)) as any,
     // biome-ignore lint/suspicious/noExplicitAny: as above.
-    watch: (fact, key) => rowOf(fact, key, true)?.value as any,
+    watch: (fact, key) => shown(rowOf(fact, key, true)) as any,
     recheckAt(ms) {
       if (ms > frame.nowMs && ms < Number.POSITIVE_INFINITY) recheckMs = Math.min(recheckMs, Math.ceil(ms));
     },
@@ -141,6 +144,9 @@ export function createConcluding(parts: {
       reason = why;
     },
   };
+
+  const shown = (row: FactRow | undefined): unknown =>
+    refuted === undefined ? row?.value : withoutEvents(row?.value, refuted);
 
   /** Whether part of what a finding rested on is gone; undefined while that cannot be said. */
   function isGone({ rests }: Standing): boolean | undefined {
@@ -163,10 +169,13 @@ export function createConcluding(parts: {
     if (!unproven.isAny(frame.workspace, frame.nowMs)) return [];
     const ids = new Set<string>();
     for (const { slot } of looked.values())
-      addObserved((state.get(slot, frame.nowMs) as FactRow | undefined)?.value, ids);
+      addObserved(shown(state.get(slot, frame.nowMs) as FactRow | undefined), ids);
     for (const { events } of entry.rests) for (const id of events) ids.delete(id);
     return [...ids];
   }
+
+  const isOfRefuted = ({ rests }: Standing): boolean =>
+    refuted !== undefined && rests.some(({ events }) => events.some((id) => refuted!.includes(id)));
 
   /** Whether the subject watches the values that it watched, each of which says so, and nothing stands of it: the usual case. */
   function isConcernedAsBefore(subject: string, before: SubjectRow, watched: readonly Looked[]): boolean {
@@ -257,6 +266,8 @@ export function createConcluding(parts: {
     }
     for (const entry of before.standing) {
       if (gone.get(entry)) standing.push({ ...entry, frozen: true });
+      // What somebody sent again is found, and stands low: it is no work of the provider's, and not nothing either.
+      else if (isOfRefuted(entry) && !wasFound.has(nameOf(entry))) standing.push(entry);
       else if (!wasFound.has(nameOf(entry))) {
         const { subject: of, occasion } = entry;
         const because = explaining(entry);
@@ -295,6 +306,7 @@ export function createConcluding(parts: {
     isWhole = true;
     recheckMs = Number.POSITIVE_INFINITY;
     reason = '';
+    refuted = unproven.refutedIn(workspace, nowMs);
     if (doubted.size > 0) doubted.clear();
     try {
       const name = nameOfRule('a subject', subject);

@@ -35,7 +35,8 @@ export const engineRules = {
  * A finding as far as the engine must know it. `runs`: each by its key, or by name where no event told an id, as of former
  * versions. `told`: ids of the evidence's events; `entities`: kind and name of each, and in the same places of `keys` its key,
  * or nothing; those and `severity` are what another finding of the same may add to, and rows of former versions do not say.
- * `unproven`: events it rests on and nobody has vouched for. `lowered`: an explanation was not proved. `wider`: the findings
+ * `unproven`: events it rests on and nobody has vouched for. `lowered`: an explanation was
+ * not proved (`explained`), or what it rests on is refuted. `wider`: the findings
  * of the same by wider rules, for which it speaks; `under`: ids of those that may speak for it, `narrower`: that do.
  */
 type FoundRow = {
@@ -47,6 +48,7 @@ type FoundRow = {
   severity?: Severity;
   unproven?: readonly string[];
   lowered?: true;
+  explained?: true;
   wider?: readonly Named[];
   under?: readonly string[];
   narrower?: readonly string[];
@@ -159,9 +161,17 @@ export function createContext(parts: {
     const retraction = { findingId: of.id, workspace, rule: of.rule, reason, atMs: nowMs };
     append(effects.verdicts, { kind: 'retracted', retraction });
   }
-  function lower(of: Named, found: FoundRow, reason: string): void {
-    keepFound(of, { ...found, lowered: true });
+  function lower(of: Named, found: FoundRow, reason: string, as: Pick<FoundRow, 'explained'> = {}): void {
+    keepFound(of, { ...found, lowered: true, ...as });
     change('lowered', of, { reason });
+  }
+  /** What explained a finding did not hold: it stands as grave as it is. */
+  function raise(of: Named, before: FoundRow, draft: FindingDraft): FoundRow {
+    const { title, summary, response, severity } = completeFinding(draft, frame);
+    if (severity === 'low') return before;
+    const { lowered: _, explained: __, ...row } = before;
+    change('grown', of, { title, summary, response, severity, raised: true });
+    return { ...row, severity };
   }
 
   /** What of a draft is new to a finding that stands; undefined where nothing is, or nobody knows what it told. */
@@ -184,6 +194,7 @@ export function createContext(parts: {
       next = proven;
       change('proven', of);
     }
+    if (row.explained) next = raise(of, next, draft);
     // What nobody has vouched for adds nothing to what is proved.
     const isSure = doubted.every((event) => row.unproven?.includes(event));
     const more = isSure ? newIn(next, draft) : undefined;
@@ -274,6 +285,7 @@ export function createContext(parts: {
         unproven: _,
         withdrawn: __,
         lowered: ___,
+        explained: ____,
         ...former
       }: FoundRow = row ?? { runs: runsIn(finding), ...toldBy(finding) };
       const standing: FoundRow = { ...former, ...rests, ...(wider && { wider }), ...(under && { under }) };
@@ -281,7 +293,8 @@ export function createContext(parts: {
       unproven.rest(workspace, doubted, own(id), nowMs);
       markRuns(own(id), standing.runs);
       append(effects.verdicts, { kind: row === undefined ? 'found' : 'reinstated', finding });
-      if (row !== undefined) grow(own(id), standing, draft, doubted);
+      if (row?.lowered) keepFound(own(id), raise(own(id), standing, draft));
+      if (row !== undefined) grow(own(id), known(id)!, draft, doubted);
     },
     retract(finding) {
       const { id } = identify(finding, frame);
@@ -292,7 +305,7 @@ export function createContext(parts: {
       const isDoubted = frame.unproven || unproven.among(frame.workspace, because ?? [], frame.nowMs).length > 0;
       // Once an explanation was doubted, only one that says on what it rests can take the finding back.
       if (isDoubted || (found.lowered && because === undefined)) {
-        if (!found.lowered) lower(own(id), found, reason);
+        if (!found.lowered) lower(own(id), found, reason, { explained: true });
         return;
       }
       takeBack(own(id), found, reason);

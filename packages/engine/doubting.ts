@@ -73,6 +73,8 @@ export function createDoubting(parts: {
       const as = proof === 'not-listed' ? 'refuted' : waiting === undefined ? 'vouched' : 'judged-anew';
       judging.settle(workspace, nowMs, id, row.findings, as);
       const at = { workspace, nowMs, event: null, unproven: false };
+      // What it explained is found after all, also where nothing had stood that it could lower.
+      if (proof === 'not-listed' && row.learned !== undefined) judging.concludeAnew(row.learned, at, record);
       for (const { rule, subject } of row.asks ?? []) {
         const configured = ruleById.get(rule);
         if (configured?.rule.concludes === undefined) continue;

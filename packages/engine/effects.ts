@@ -23,6 +23,8 @@ export type FindingChange = {
   evidence?: Evidence[];
   entities?: Entity[];
   severity?: Severity;
+  /** Of `grown`: it was lowered, and what it was lowered for did not hold, so it has its severity again. */
+  raised?: true;
   title?: string;
   summary?: string;
   /** The whole playbook; steps that it had already are had once. */

@@ -2,6 +2,7 @@ import type { LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact } from '@tripline/contracts/fact';
 import type { StreamRecord } from '@tripline/stream/stream';
 import type { Batch, Moment, Step } from './batch.ts';
+import type { FactRow } from './concerns.ts';
 import { createConcluding } from './conclude.ts';
 import { createContext, type Frame, StateNotHeldError } from './context.ts';
 import { type Poison, reasonOf } from './effects.ts';
@@ -12,7 +13,7 @@ import type { Scopes } from './scopes.ts';
 import { type ConfiguredRule, overridden, settingsFor } from './settings.ts';
 import { floodOf, rule as stateFlooded } from './state-flooded.ts';
 import type { SetTimer, Timers } from './timers.ts';
-import type { Unproven } from './unproven.ts';
+import type { Learned, Unproven } from './unproven.ts';
 import { isLearning, learnedUntilMsOf, type WorkspaceFacts } from './workspace-facts.ts';
 
 const noKeys: Frame['keys'] = [];
@@ -164,6 +165,10 @@ export function createJudging(parts: {
   function judgeWhole(told: Prepared, at: Moment & { event: LoggedEvent }, known: WorkspaceFacts | undefined): void {
     const { readings, record } = told;
     const changed = learnAll(told, at);
+    if (at.unproven && changed.length > 0) {
+      const learned = changed.map(({ fact, key }) => ({ fact: fact.id, key }));
+      unproven.learn(at.workspace, at.event.id, learned, at.nowMs);
+    }
     for (const { configured, keys, slots, fault } of readings) {
       counts.judged += 1;
       const reason = fault ?? judge(configured, { ...at, keys, slots }, known, null);
@@ -210,6 +215,15 @@ export function createJudging(parts: {
   return {
     judge,
     conclude,
+    /** Asks what follows of things anew, as if all that is known of them had only now been received. */
+    concludeAnew(learned: readonly Learned[], at: Moment, record: StreamRecord): void {
+      const changed = learned.flatMap(({ fact: id, key }): Changed[] => {
+        const [fact, slot] = [facts.ofRows(factRows(id)), slotOf(factRows(id), at.workspace, key)];
+        const row = isHeld(slot) ? (state.get(slot, at.nowMs) as FactRow | undefined) : undefined;
+        return fact === undefined || row === undefined ? [] : [{ fact, key, row, before: undefined }];
+      });
+      if (changed.length > 0) concludeAll(changed, record, at, scopes.knownOf(at.workspace, at.nowMs));
+    },
     judgeWhole,
     judgeProvisionally,
     /** What becomes of the findings that rested on an event: see the context's `settle`. */

@@ -36,9 +36,13 @@ export type UnprovenRow = {
   refuted?: true;
   /** Subjects whose conclusions it had a part in by being doubted. */
   asks?: Subject[];
+  /** What facts learned of it, once it was judged without proof. */
+  learned?: Learned[];
 };
+export type Learned = { fact: string; key: string };
 export type Subject = { rule: string; subject: string };
-type Lists = { waiting: string[]; judged: string[] };
+/** `refuted`: those of `judged` of which the provider's list says that they are none of its own. */
+type Lists = { waiting: string[]; judged: string[]; refuted?: string[] };
 
 /**
  * Deliveries whose body was received before under another id, while the provider's own list has not named them. Whoever kept
@@ -56,8 +60,9 @@ export function createUnproven({ state, timers }: { state: KeyedState; timers: T
   const timerOf = (workspace: string, id: string) => ({ workspace, rule: unprovenRule, id });
 
   function leaveLists(workspace: string, id: string, nowMs: number): Lists {
-    const { waiting, judged } = listsOf(workspace, nowMs) ?? { waiting: [], judged: [] };
-    return { waiting: waiting.filter((other) => other !== id), judged: judged.filter((other) => other !== id) };
+    const { waiting, judged, ...rest } = listsOf(workspace, nowMs) ?? { waiting: [], judged: [] };
+    const isOther = (other: string) => other !== id;
+    return { ...rest, waiting: waiting.filter(isOther), judged: judged.filter(isOther) };
   }
 
   return {
@@ -102,6 +107,17 @@ export function createUnproven({ state, timers }: { state: KeyedState; timers: T
     /** The provider's list does not name it, and it was judged already: rules that know it are told when they ask. */
     refute(workspace: string, id: string, row: UnprovenRow, nowMs: number): void {
       keep(workspace, id, { ...row, refuted: true }, nowMs);
+      const lists = listsOf(workspace, nowMs) ?? { waiting: [], judged: [id] };
+      const refuted = [...(lists.refuted ?? []).filter((other) => other !== id), id].slice(-mostJudged);
+      keepLists(workspace, { ...lists, refuted }, nowMs);
+    },
+    /** Events that are none of the provider's, the latest of them; the same list while it is as it was. */
+    refutedIn: (workspace: string, nowMs: number): readonly string[] | undefined => listsOf(workspace, nowMs)?.refuted,
+    /** Remembers what facts learned of an event for which nobody vouched. */
+    learn(workspace: string, id: string, learned: readonly Learned[], nowMs: number): void {
+      const row = read(workspace, id, nowMs);
+      if (row !== undefined && learned.length > 0)
+        keep(workspace, id, { ...row, learned: learned.slice(0, 100) }, nowMs);
     },
     /** Whether nobody has vouched for some event of the workspace. */
     isAny: (workspace: string, nowMs: number): boolean => listsOf(workspace, nowMs) !== undefined,

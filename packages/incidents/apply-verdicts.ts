@@ -166,7 +166,9 @@ function grow(applying: Applying, { findingId, rule, atMs, ...growth }: FindingC
       : current.silenced && isNews && silenceOf(finding, silences) === undefined;
     if (isOutgrown) report(applying, findingId, current, atMs);
   }
-  noteChange(applying, findingId, { growth: together(changes.get(findingId)?.growth, growth) });
+  const { lowered, ...others } = changes.get(findingId) ?? {};
+  const isLow = lowered !== undefined && growth.raised !== true;
+  changes.set(findingId, { ...others, ...(isLow && { lowered }), growth: together(others.growth, growth) });
 }
 
 /** A narrower rule supersedes a finding, or no longer does. */
@@ -210,7 +212,8 @@ function lower(applying: Applying, change: FindingChange, current: CurrentFindin
   if (incident !== null) joining.lower(incident, current.severity, { findingId, reason, atMs, pages: current.pages });
   current.severity = 'low';
   recorded.lowered += 1;
-  noteChange(applying, findingId, { lowered: { reason, atMs } });
+  const { raised: _, ...growth } = changes.get(findingId)?.growth ?? {};
+  noteChange(applying, findingId, { lowered: { reason, atMs }, growth });
 }
 
 /**

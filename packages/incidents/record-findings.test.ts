@@ -425,6 +425,24 @@ describe('a finding that rests on an unproven delivery', () => {
     expect(await incident(one)).toMatchObject({ state: 'resolved' });
   });
 
+  test('rises again with all that there is to do, and pages, once what it was lowered for did not hold', async () => {
+    const finding = await found('raised', 'mona', 'high');
+    const whole = (await read(finding.id))!.response;
+    await record([{ kind: 'lowered', change: change(finding, { reason: 'nobody could ask' }) }]);
+    expect((await incident(finding)).severity).toBe('low');
+    const { title, summary, response, severity } = finding;
+    const more = { title, summary, response, severity, raised: true } as const;
+    await record([{ kind: 'grown', change: change(finding, more) }]);
+    expect(await read(finding.id)).toMatchObject({ severity: 'high', response: whole, lowered: null });
+    expect((await incident(finding)).severity).toBe('high');
+    const atOnce = await found('raised at once', 'nora', 'high');
+    await record([
+      { kind: 'lowered', change: change(atOnce, { reason: 'nobody could ask' }) },
+      { kind: 'grown', change: change(atOnce, more) },
+    ]);
+    expect(await read(atOnce.id)).toMatchObject({ severity: 'high', lowered: null });
+  });
+
   test('is what its batch leaves, when all of it comes at once', async () => {
     const finding: Finding = { ...toldAgo(3000, 'at once', ['kim']), severity: 'high', unproven: true };
     const line = { ...finding.evidence[0]!, eventId: 'twin', what: 'told again' };

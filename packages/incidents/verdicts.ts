@@ -24,6 +24,8 @@ export type Growth = {
   title?: string;
   summary?: string;
   response?: Intent[];
+  /** It was lowered, and what it was lowered for did not hold. */
+  raised?: true;
 };
 
 /** A finding in Postgres before a batch. */

@@ -100,7 +100,7 @@ function changedBy(change: FindingUpdate | undefined, finding: Finding): Finding
   const { lowered, growth } = change;
   const { unproven: _, ...whole } = finding;
   const unproven = change.unproven ?? finding.unproven === true;
-  const { evidence = [], entities = [], response = [], ...grown } = growth ?? {};
+  const { evidence = [], entities = [], response = [], raised: __, ...grown } = growth ?? {};
   const once = new Set(finding.response.map((step) => JSON.stringify(step)));
   return {
     ...whole,
@@ -191,14 +191,14 @@ WITH numbered AS MATERIALIZED (
     -- What outgrew its silence is told, and acted upon.
     silenced_by = CASE WHEN w.place IS NULL THEN coalesce(w."silencedBy", f.silenced_by) END,
     superseded_by = CASE WHEN w.speaks THEN w."supersededBy" ELSE f.superseded_by END,
-    lowered_at = coalesce(f.lowered_at, to_timestamp(w."loweredAtMs" / 1000)),
-    lowered_reason = coalesce(f.lowered_reason, w."loweredReason"),
+    lowered_at = CASE WHEN w.raised THEN NULL ELSE coalesce(f.lowered_at, to_timestamp(w."loweredAtMs" / 1000)) END,
+    lowered_reason = CASE WHEN w.raised THEN NULL ELSE coalesce(f.lowered_reason, w."loweredReason") END,
     evidence = CASE WHEN jsonb_array_length(w.evidence) = 0 THEN f.evidence ELSE (
       SELECT jsonb_agg(line ORDER BY (line ->> 'time')::timestamptz, place)
       FROM jsonb_array_elements(f.evidence || w.evidence) WITH ORDINALITY AS lines(line, place)) END
   FROM json_to_recordset($4::json) AS w(id text, reason text, "atMs" float8, marked boolean, unproven boolean,
     "loweredAtMs" float8, "loweredReason" text, evidence jsonb, entities jsonb, response jsonb, severity text, title text,
-    summary text, place int, speaks boolean, "supersededBy" text, excepted jsonb, "silencedBy" text)
+    summary text, raised boolean, place int, speaks boolean, "supersededBy" text, excepted jsonb, "silencedBy" text)
   WHERE f.id = w.id
 ), story AS (
   INSERT INTO incident_events (incident, kind, actor, detail)

@@ -169,6 +169,28 @@ describe('with an access broker', () => {
     expect(seen(played)).toEqual([wanted]);
     if (wanted.endsWith('low')) expect(played.all[0]!.response).toEqual([]);
   });
+  test.each<[string, LoggedEventInput[], string]>([
+    [
+      'is refuted after it was judged for want of an answer',
+      [answer(6000, replayed, 'not-listed')],
+      'grant-outlived-job high',
+    ],
+    [
+      'cannot be asked about, and is refuted the day after',
+      [answer(3900, replayed, 'unavailable'), answer(86_400, replayed, 'not-listed')],
+      'grant-outlived-job high',
+    ],
+    ['is vouched for after it was judged so', [answer(6000, replayed, 'listed')], 'grant-outlived-job low retracted'],
+  ])('what such a removal lowered is told anew, or taken back, once it %s', (_, answers, wanted) => {
+    const untilMs = startMs + 90_000_000;
+    const played = play([...twice, replayed, ...answers], { settings: withBroker, untilMs });
+    expect(seen(played)).toEqual([wanted]);
+    const kinds = played.changes
+      .map(({ kind, raised }) => (raised ? 'raised' : kind))
+      .filter((kind) => kind !== 'proven');
+    expect(kinds).toEqual(wanted.endsWith('high') ? ['lowered', 'raised'] : ['lowered']);
+    if (wanted.endsWith('high')) expect(played.all[0]!.response).toHaveLength(1);
+  });
   const inLongJob = (removed: ReturnType<typeof collaborator>, ...answers: LoggedEventInput[]) => {
     const [run, started, finished] = broker(0, 3000, 'eve', 3) as [
       LoggedEventInput,

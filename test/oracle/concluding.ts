@@ -72,6 +72,7 @@ export function conclude(
   subject: string,
   context: RuleContext<unknown, unknown> & { learnedUntilMs: number },
   doubted: (eventId: string) => boolean,
+  refuted: (eventId: string) => boolean,
 ): number | undefined {
   const { workspace, nowMs } = context;
   const name = join(workspace, rule.id, subject);
@@ -84,7 +85,7 @@ export function conclude(
   const look = (watches: boolean) => (fact: AnyFact, key: string) => {
     const thing = thingName(workspace, fact.id, key);
     looked.set(thing, watches || (looked.get(thing) ?? false));
-    return facts.things.get(thing)?.value;
+    return withoutRefuted(facts.things.get(thing)?.value, refuted);
   };
   const conclusions = rule.concludes!.conclude(subject, {
     ...context,
@@ -122,7 +123,14 @@ export function conclude(
   for (const one of before.filter((other) => !frozen.includes(other))) {
     if (!context.learning && conclusions.some(isSame(one))) continue;
     const own = new Set(one.rests.map(({ eventId }) => eventId));
-    const known = [...looked.keys()].flatMap((thing) => [...eventsIn(facts.things.get(thing)?.value)]);
+    // What somebody sent again stands low, whatever is concluded without it.
+    if ([...own].some(refuted)) {
+      standing.push(one);
+      continue;
+    }
+    const known = [...looked.keys()].flatMap((thing) => [
+      ...eventsIn(withoutRefuted(facts.things.get(thing)?.value, refuted)),
+    ]);
     const because = known.filter((eventId) => !own.has(eventId) && doubted(eventId));
     context.retract({ subject: one.subject, occasion: one.occasion, reason, because });
     if (because.length > 0) standing.push(one);
@@ -145,6 +153,14 @@ function draftOf({ because, confidence = 'high', heldUntilMs: _, ...conclusion }
     evidence: lines.filter(({ eventId }, place) => lines.findIndex((other) => other.eventId === eventId) === place),
     decidedBy: { eventId: last.eventId, time: last.time },
   };
+}
+
+/** A value without the members of its lists that a refuted event told. */
+function withoutRefuted(value: unknown, refuted: (eventId: string) => boolean): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const isShown = (one: unknown) => !refuted((one as { eventId?: string } | null)?.eventId ?? '');
+  if (Array.isArray(value)) return value.filter(isShown).map((one) => withoutRefuted(one, refuted));
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, withoutRefuted(part, refuted)]));
 }
 
 /** By which events something in a value was observed. */

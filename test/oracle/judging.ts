@@ -37,7 +37,7 @@ export type OracleVerdict =
   | { kind: 'retracted'; name: string; atMs: number }
   | { kind: 'proven'; name: string; atMs: number }
   | { kind: 'lowered'; name: string; atMs: number }
-  | { kind: 'grown'; name: string; atMs: number; entities: readonly Entity[]; severity?: Severity };
+  | { kind: 'grown'; name: string; atMs: number; entities: readonly Entity[]; severity?: Severity; raised?: true };
 export type Judged = {
   verdicts: readonly OracleVerdict[];
   lookUps: readonly (LookUp & { workspace: string })[];
@@ -79,7 +79,7 @@ const slack = 1.5;
 const fromWithin = /\.tripline-(inventory\.observed|(change|delivery)\.looked-up|act\.performed|response\.finished)$/;
 
 type Facts = { firstMs: number; wholeMs?: number; of?: number; come: number[]; settings: Record<string, object> };
-/** `doubts`: events that it rests on and nobody has vouched for. `lowered`: an explanation was doubted. */
+/** `doubts`: events that it rests on and nobody has vouched for. `lowered`: an explanation was doubted (`explained`), or it rests on what is refuted. */
 type Known = {
   said: Said;
   runs: string[];
@@ -87,6 +87,7 @@ type Known = {
   untilMs: number;
   doubts: readonly string[];
   lowered: boolean;
+  explained?: boolean;
   /** Ids of the evidence's events, entities, and the severity that it reached. */
   told: readonly string[];
   named: readonly Entity[];
@@ -104,6 +105,8 @@ type Doubted = {
   refuted?: true;
   /** Subjects whose conclusions it had a part in by being doubted. */
   asks?: readonly { rule: string; subject: string }[];
+  /** What facts learned of it without proof. */
+  learned?: readonly { fact: AnyFact; key: string }[];
 };
 /** `sureMs`: until when it is kept at least. */
 type Kept = { json: string; sureMs: number; untilMs: number };
@@ -234,9 +237,9 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     }
     meet(workspace);
     if (isAnswer) {
-      takeAnswer(event);
+      takeAnswer(event, offset);
       // It may say more of the delivery than whether it is the provider's.
-      return void concludeAll(event, offset, learnAll(event, offset), false);
+      return void concludeAll(event.workspace, event, offset, learnAll(event, offset), false);
     }
     const again = isRepeated(event);
     if (!wanted(event)) return;
@@ -288,11 +291,14 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
 
   function judgeAll(event: LoggedEvent, offset: number, doubts: boolean): void {
     const changed = learnAll(event, offset);
+    const doubted = doubts ? world.doubted.get(join(event.workspace, event.id)) : undefined;
+    if (doubted !== undefined && changed.length > 0)
+      world.doubted.set(join(event.workspace, event.id), { ...doubted, learned: changed });
     for (const configured of options.rules) {
       if (!reads(configured.rule, event)) continue;
       if (attempt(() => judgeBy(configured, event, doubts))) poison.push(`${offset} ${configured.rule.id}`);
     }
-    concludeAll(event, offset, changed, doubts);
+    concludeAll(event.workspace, event, offset, changed, doubts);
   }
   function learnAll(event: LoggedEvent, offset: number): { fact: AnyFact; key: string; before: unknown }[] {
     const { workspace } = event;
@@ -321,12 +327,12 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     });
   }
   function concludeAll(
-    event: LoggedEvent,
+    workspace: string,
+    event: LoggedEvent | null,
     offset: number,
     changed: readonly { fact: AnyFact; key: string; before: unknown }[],
     doubts: boolean,
   ): void {
-    const { workspace } = event;
     for (const configured of options.rules) {
       const { rule } = configured;
       const own = changed.filter(({ fact }) => rule.concludes?.uses.includes(fact));
@@ -363,8 +369,9 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         world.doubted.set(join(workspace, id), { ...doubted, asks: [...asks, { rule: rule.id, subject }] });
       return doubted !== undefined;
     };
+    const isRefuted = (id: string) => world.doubted.get(join(workspace, id))?.refuted === true;
     const doubtOf = (id: string) => (isDoubted(id) ? whole.doubtOf(id) : undefined);
-    const dueMs = conclude(world, rule, subject, { ...whole, doubtOf, learnedUntilMs }, isDoubted);
+    const dueMs = conclude(world, rule, subject, { ...whole, doubtOf, learnedUntilMs }, isDoubted, isRefuted);
     const name = join(workspace, `subject:${rule.id}`, subject);
     if (dueMs === undefined) world.timers.delete(name);
     else world.timers.set(name, { id: subject, dueMs, keys: [], workspace, rule: `subject:${rule.id}` });
@@ -422,7 +429,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       if (reads(configured.rule, event)) provisionally(() => judgeBy(configured, event, true));
     }
     const poisoned = poison.length;
-    provisionally(() => concludeAll(event, record.offset, learnAll(event, record.offset), true));
+    provisionally(() => concludeAll(workspace, event, record.offset, learnAll(event, record.offset), true));
     poison.length = poisoned;
     function provisionally(act: () => void): void {
       const before = copyOf(world);
@@ -437,7 +444,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     }
   }
 
-  function takeAnswer({ workspace, data }: LoggedEvent): void {
+  function takeAnswer({ workspace, data }: LoggedEvent, asked: number): void {
     const { 'tripline.delivery.id': id, 'tripline.delivery.proof': proof } = data as Required<Attributes>;
     const doubted = world.doubted.get(join(workspace, id));
     if (doubted === undefined) return;
@@ -465,6 +472,10 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         change({ doubts });
         if (doubts.length === 0) world.verdicts.push({ kind: 'proven', name, atMs: nowMs });
       }
+    }
+    if (proof === 'not-listed') {
+      const anew = (doubted.learned ?? []).map((one) => ({ ...one, before: undefined }));
+      concludeAll(workspace, null, asked, anew, false);
     }
     for (const { rule, subject } of doubted.asks ?? []) {
       const configured = options.rules.find((one) => one.rule.id === rule);
@@ -564,12 +575,20 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       nameOf({ workspace, rule: rule.id, subject: of.subject, occasion: of.occasion ?? event!.id });
     const learningMs = options.learningDays * 24 * hourMs;
     const learning = rule.learns && facts?.wholeMs === undefined && nowMs < (facts?.firstMs ?? nowMs) + learningMs;
+    /** It is found again though it was explained: as grave as it is now. */
+    function raise(name: string, known: Known, draft: FindingDraft): Known {
+      const severity = draft.severity ?? rule.severity;
+      if (severity === 'low') return known;
+      world.verdicts.push({ kind: 'grown', name, atMs: nowMs, entities: [], severity, raised: true });
+      return { ...known, lowered: false, explained: false, severity };
+    }
     function growFrom(name: string, known: Known, draft: FindingDraft, doubted: readonly string[]): void {
       let next = known;
       if (known.doubts.length > 0 && doubted.length === 0) {
         next = { ...next, doubts: [] };
         world.verdicts.push({ kind: 'proven', name, atMs: nowMs });
       }
+      if (known.explained) next = raise(name, next, draft);
       if (doubted.every((id) => known.doubts.includes(id))) {
         const events = draft.evidence.map(({ eventId }) => eventId).filter((id) => !next.told.includes(id));
         const entities = draft.entities.filter((entity) => !next.named.some((one) => isOneThing(one, entity)));
@@ -632,9 +651,11 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         const told = draft.evidence.map(({ eventId }) => eventId).slice(0, 40);
         const named = draft.entities.slice(0, 60);
         const former = known ?? { said, runs, told, named, severity: said.severity };
-        const fresh = { retracted: false, untilMs: untilMs(rememberMs(rule.id)), doubts: doubted, lowered: false };
+        const until = { retracted: false, untilMs: untilMs(rememberMs(rule.id)) };
+        const fresh = { ...until, doubts: doubted, lowered: false, explained: false };
         world.known.set(name, { ...former, narrower: known?.narrower ?? [], ...fresh, said });
         world.verdicts.push({ kind: 'found', said, unproven: doubted.length > 0 });
+        if (known?.lowered) world.known.set(name, raise(name, world.known.get(name)!, draft));
         if (known) growFrom(name, world.known.get(name)!, draft, doubted);
       },
       retract(finding) {
@@ -644,7 +665,8 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         const { because } = finding;
         if (doubts || because?.some((id) => world.doubted.has(join(workspace, id))) || (known.lowered && !because)) {
           if (known.lowered) return;
-          world.known.set(name, { ...known, lowered: true, untilMs: untilMs(rememberMs(rule.id)) });
+          const as = { lowered: true, explained: true };
+          world.known.set(name, { ...known, ...as, untilMs: untilMs(rememberMs(rule.id)) });
           world.verdicts.push({ kind: 'lowered', name, atMs: nowMs });
           return;
         }

@@ -165,7 +165,11 @@ export function reckon(log: readonly PartitionLog[], options: ReckonOptions): Ex
   }
 
   /** Other things that it is about, or a higher severity, are news to its incident; evidence alone is not. */
-  function grow({ name, atMs, entities, severity }: Extract<OracleVerdict, { kind: 'grown' }>, finding: Found): void {
+  function grow(
+    { name, atMs, entities, severity, raised }: Extract<OracleVerdict, { kind: 'grown' }>,
+    finding: Found,
+  ): void {
+    if (raised) finding.lowered = false;
     if (severity !== undefined) finding.severity = severity;
     finding.said = { ...finding.said, entities: [...finding.said.entities, ...entities] };
     const incident = incidentOf(name);
