@@ -68,7 +68,7 @@ const deepest = 12;
 const sameMomentMs = 1_000;
 const proving = new Set(['OWNER', 'MEMBER']);
 /** Nobody of the house, where anybody may read; elsewhere a member whose membership is private may show so. */
-const strange = new Set(['NONE', 'FIRST_TIMER', 'FIRST_TIME_CONTRIBUTOR', 'MANNEQUIN']);
+export const strange = new Set(['NONE', 'FIRST_TIMER', 'FIRST_TIME_CONTRIBUTOR', 'MANNEQUIN']);
 const isZero = (revision: string | undefined): boolean => revision === undefined || /^0+$/.test(revision);
 const short = (revision: string): string => revision.slice(0, 12);
 

@@ -83,6 +83,48 @@ describe('firstSeen', () => {
     expect(findings.filter(({ rule }) => rule === 'new-trait').map(({ subject }) => subject)).toEqual(['acme/x b']);
   });
 
+  test('nothing is learned from what outsiders do, nor pushed out by it', () => {
+    const ofRuns = (kind: string, minute: number, by: string, fork: boolean): LoggedEventInput =>
+      at(
+        startMs + minute * minuteMs,
+        'dev.cdevents.pipelinerun.started',
+        {
+          ...{
+            'user.name': by,
+            'vcs.repository.name': 'acme/x',
+            'vcs.ref.head.name': kind,
+            'tripline.head.fork': fork,
+          },
+          ...{ 'cicd.pipeline.run.id': `${minute}`, 'vcs.ref.head.revision': 'c1' },
+        },
+        { id: `run-${minute}` },
+      );
+    const learner = firstSeen({
+      ...common,
+      ...{ id: 'new-trait', on: ['dev.cdevents.pipelinerun.started' as const], keepMs: 90 * 24 * hourMs },
+      ...{ subject: named('vcs.repository.name'), trait: named('vcs.ref.head.name'), learnMs: () => 24 * hourMs },
+      found: ({ of, trait }) => ({ subject: `${of.name} ${trait.name}`, title: 'New', summary: '' }),
+    });
+    const socks = Array.from({ length: 400 }, (_, nth) => ofRuns(`t${nth}`, 10 + nth, `sock${nth % 20}`, true));
+    const later = 25 * 60;
+    const events = [
+      ...[ofRuns('a', 0, 'ada', false), ofRuns('b', 5, 'eve', true), ...socks],
+      ...[ofRuns('c', 600, 'ada', false), ofRuns('a', later, 'ada', false), ofRuns('a', later + 1, 'eve', true)],
+      ...[
+        ofRuns('c', later + 2, 'eve', true),
+        ofRuns('b', later + 3, 'mallory', false),
+        ofRuns('d', later + 4, 'eve', true),
+      ],
+    ];
+    for (const restartAfterEach of [false, true]) {
+      const { findings } = playTimeline({ rules: [learner], events, untilMs: startMs + 48 * hourMs, restartAfterEach });
+      const found = findings.filter(({ rule }) => rule === 'new-trait').map(({ subject }) => subject);
+      expect(found.slice(0, 1)).toEqual(['acme/x b']);
+      expect(found).not.toContain('acme/x a');
+      expect(found).not.toContain('acme/x c');
+    }
+  });
+
   test('a flood of new traits pushes out nothing that is usual, and is said', () => {
     const rule = ofTraits();
     const event = (kind: string, minute: number, place: number) =>

@@ -1,8 +1,10 @@
+import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { defineRule, type Rule } from '@tripline/contracts/rule';
 import { parseTime } from '@tripline/contracts/time';
 import { inOwnOrder } from '@tripline/facts/bounds';
+import { strange } from '@tripline/facts/reviewed';
 import { z } from 'zod';
 import { type Concluded, conclusionOf } from './basis.ts';
 import { entitiesOf, type Named, namedSchema, type Seen, seenBy, seenSchema } from './seen.ts';
@@ -12,7 +14,7 @@ import { commonOfFacts, type Meta, type Reading, type SettingsOf, type Shape } f
  * A time in which a trait was seen again and again: its first sight, its last, and those on which findings rest.
  * A trait has several where it was not seen for `silenceMs` between.
  */
-export type Spell = { trait: Named; sights: readonly Seen[] };
+export type Spell = { trait: Named; sights: readonly Seen[]; outside?: true };
 /** `of` as it was named when it was first seen. */
 type Known = { of: Named; since: Seen; spells: readonly Spell[] };
 
@@ -22,8 +24,8 @@ export type FirstSight = { of: Named; trait: Named; first: Seen; silentMs?: numb
 /**
  * Something is seen with a trait that it never had (a credential in a new workflow), or has not had for long. What it has
  * in the first `learnMs` after it was first heard of is usual, whenever Tripline itself began to listen; what is found
- * later, or first seen in a run of which another rule found something, is never learned, so it is found once and stands. Of one author's making the earliest traits are kept, so that no
- * flood pushes out what is usual.
+ * later, or first seen in a run of which another rule found something, is never learned, so it is found once and stands; nor is
+ * what outsiders do. Of one author's making the earliest traits are kept, so that no flood pushes out what is usual.
  */
 export function firstSeen<S extends Shape>(
   of: Meta &
@@ -56,7 +58,11 @@ export function firstSeen<S extends Shape>(
         const usualUntilMs = parseTime(known.since.time) + of.learnMs(settings);
         return known.spells.flatMap((spell) => {
           const first = spell.sights[0]!;
-          const before = known.spells.findLast((other) => other.trait.id === spell.trait.id && isBefore(other, spell));
+          const before = known.spells.findLast(
+            (other) => other.trait.id === spell.trait.id && !other.outside && isBefore(other, spell),
+          );
+          // While it is being learned what is usual, what outsiders do is nothing; later it is only what nobody of the house did.
+          if (spell.outside && (before !== undefined || parseTime(first.time) < usualUntilMs)) return [];
           const lastBefore = before?.sights.at(-1);
           // What was seen in a run of which something is found teaches nothing.
           const isTaught = parseTime(first.time) < usualUntilMs && !(first.run !== undefined && tainted(first.run));
@@ -105,7 +111,9 @@ function traitsOf(
     value: z.object({
       of: namedSchema,
       since: seenSchema,
-      spells: z.array(z.object({ trait: namedSchema, sights: z.array(seenSchema) })),
+      spells: z.array(
+        z.object({ trait: namedSchema, sights: z.array(seenSchema), outside: z.literal(true).optional() }),
+      ),
     }) as unknown as z.ZodType<Known>,
     keys(event) {
       if (where !== undefined && !oneOf.has((event.data as Record<string, unknown>)[where.attribute])) return [];
@@ -114,14 +122,30 @@ function traitsOf(
     },
     learn(known, event, at) {
       const seen = seenBy(event);
+      const outside = isOutsiders(event) ? ({ outside: true } as const) : {};
       const isFirst = known === undefined || inOwnOrder(seen, known.since) < 0;
       const { of: named, since } = isFirst ? { of: subject(event)!, since: seen } : known;
-      const spells = withSight(known?.spells ?? [], { trait: trait(event)!, sights: [seen] }, silenceMs, at.pinned);
+      const spells = withSight(
+        known?.spells ?? [],
+        { trait: trait(event)!, sights: [seen], ...outside },
+        silenceMs,
+        at.pinned,
+      );
       if (known !== undefined && since === known.since && spells === known.spells) return known;
       return { of: named, since, spells: bounded(spells, bounds, at) };
     },
     keepMs,
   };
+}
+
+/** Done by somebody who is nobody of the house, as whoever forks or opens a change is: it teaches nothing. */
+function isOutsiders({ data }: LoggedEvent): boolean {
+  const {
+    'tripline.head.fork': fork,
+    'tripline.user.association': association = '',
+    'tripline.repository.visibility': visibility,
+  }: Attributes = data;
+  return fork === true || (visibility === 'public' && strange.has(association));
 }
 
 /** The spells with one sight more, which may make two of them one; the same list where it lies within what is known. */
@@ -132,8 +156,9 @@ function withSight(
   pinned: ReadonlySet<string>,
 ): readonly Spell[] {
   const ms = parseTime(sight.sights[0]!.time);
-  const touches = ({ trait, sights }: Spell) =>
+  const touches = ({ trait, sights, outside }: Spell) =>
     trait.id === sight.trait.id &&
+    outside === sight.outside &&
     ms > parseTime(sights[0]!.time) - silenceMs &&
     ms < parseTime(sights.at(-1)!.time) + silenceMs;
   const touched = spells.filter(touches);
@@ -149,7 +174,7 @@ function withSight(
     return spells;
   }
   const names = [...touched, sight].map(({ trait }) => trait.name).sort();
-  const spell = { trait: { id: sight.trait.id, name: names[0]! }, sights: kept };
+  const spell = { ...sight, trait: { id: sight.trait.id, name: names[0]! }, sights: kept };
   return [...spells.filter((other) => !touched.includes(other)), spell].sort((a, b) => (isBefore(a, b) ? -1 : 1));
 }
 
@@ -160,18 +185,20 @@ function bounded(
   { pinned, flooded }: Pick<LearnContext, 'pinned' | 'flooded'>,
 ): readonly Spell[] {
   const counts = new Map<string, number>();
-  let total = 0;
+  const totals = { house: 0, outside: 0 };
   const isPinned = ({ sights }: Spell) => sights.some(({ eventId }) => pinned.has(eventId));
-  const isKept = ({ sights }: Spell, always: boolean) => {
+  const isKept = ({ sights, outside }: Spell, always: boolean) => {
     const author = sights[0]!.by.id;
+    // Outsiders, who are as many as they like, crowd out nothing of the house.
+    const side = outside ? 'outside' : 'house';
     const count = counts.get(author) ?? 0;
-    const full = count >= perAuthor ? author : total >= most ? 'many' : undefined;
+    const full = count >= perAuthor ? author : totals[side] >= most ? 'many' : undefined;
     if (full !== undefined && !always) {
       flooded('traits', full);
       return false;
     }
     counts.set(author, count + 1);
-    total += 1;
+    totals[side] += 1;
     return true;
   };
   const kept = new Set(spells.filter((spell) => isPinned(spell) && isKept(spell, true)));
