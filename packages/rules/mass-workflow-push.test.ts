@@ -1,4 +1,5 @@
 import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
+import { playTimeline } from '@tripline/testing/timeline/play';
 import { expect, test } from 'vitest';
 import { rule } from './mass-workflow-push.ts';
 
@@ -15,6 +16,21 @@ test('three repositories within ten minutes, whatever lies between, and those be
   );
   expect(findings[0]!.title).toBe('mallory changed CI files in 3 repositories within 10 minutes');
   expect(findings[0]!.entities).toContainEqual(expect.objectContaining({ kind: 'repository', id: 'acme/lib' }));
+});
+
+test('what somebody does in the afternoon is another finding than what was in order in the morning, but for an app beside main', () => {
+  const spree = (hour: string, who: string, branch: string) =>
+    ['app', 'lib', 'web'].map(
+      (name, nth) =>
+        `${hour}:0${nth} ${who} pushes ${who}-${hour}-${nth} to acme/${name} ${branch} (touching .github/workflows/ci.yml)`,
+    );
+  const found = (who: string, branch: string) =>
+    playTimeline({
+      ...{ rules: [rule], untilMs: Date.parse('2026-03-12T00:00:00Z') },
+      events: eventsOf([...spree('09', who, branch), ...spree('15', who, branch)].join('\n')),
+    }).all.length;
+  expect(found('ada', 'main')).toBe(2);
+  expect(found('update-bot[bot]', 'updates')).toBe(1);
 });
 
 test('one repository again and again, or three in half an hour, or files that configure no CI, are work', () => {

@@ -33,6 +33,8 @@ export const rule = valueCount({
   atLeast: ({ repositories, quotas }, { id, name }) =>
     quotaOf(quotas, { id: accountOf(id), login: name }, repositories),
   withinMs: ({ windowMs }) => windowMs,
+  // Bots that update dependencies do so all day.
+  again: ({ id }) => (id.endsWith(beside) ? 'each day' : 'each hour'),
   found: (actor, repositories, { windowMs }) => ({
     subject: `user:${actor.name}`,
     severity: actor.id.endsWith(beside) ? 'medium' : 'critical',

@@ -44,7 +44,7 @@ function reference(reads: readonly Read[]): string[] {
     const inside = reads.filter(({ who, ms }) => who === end.who && ms > end.ms - windowMs && ms <= end.ms);
     if (new Set(inside.map(({ value }) => value)).size < 3) continue;
     const stretchMs = Math.floor((startMs + end.ms) / windowMs) * windowMs;
-    found.add(`${end.who} ${new Date(stretchMs).toISOString().slice(0, 10)}`);
+    found.add(`${end.who} ${new Date(stretchMs).toISOString().slice(0, 13)}`);
   }
   return [...found].sort();
 }
@@ -57,7 +57,7 @@ const reads = fc.array(
   fc.record({
     who: fc.constantFrom('ada', 'mallory'),
     value: fc.constantFrom('acme/a', 'acme/b', 'acme/c', 'acme/d', 'acme/e', 'acme/f'),
-    // Around midnight, in minutes, so that windows touch stretches and days from both sides.
+    // In minutes, so that windows touch stretches and hours from both sides.
     ms: fc.integer({ min: 0, max: 400 }).map((minute) => minute * 60_000),
   }),
   { maxLength: 30 },

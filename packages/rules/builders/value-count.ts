@@ -34,7 +34,8 @@ const empty: Stretch = { first: [], last: [] };
  * Time is cut in stretches as long as the window, so a window reaches two of them, and it can end where a value is seen
  * for the first time in its stretch. Of a stretch the `atLeast` values that were seen first decide as the later part of a
  * window, the `atLeast` seen last as the earlier part: more cannot matter, so noise pushes nothing out. More events only
- * ever add findings; the occasion is the day in which the stretch began.
+ * ever add findings; the occasion is the hour in which the stretch began: what people said of the morning's says nothing of the
+ * afternoon's. Of what goes on all day it can be the day.
  */
 export function valueCount<S extends Shape>(
   of: Meta &
@@ -47,10 +48,12 @@ export function valueCount<S extends Shape>(
       tell: Tell<Counted>;
       atLeast: (settings: SettingsOf<S>, by: Named) => number;
       withinMs: (settings: SettingsOf<S>) => number;
+      /** How often one who goes on is found again; each hour unless told otherwise. */
+      again?: (by: Named) => 'each hour' | 'each day';
       found: (by: Named, values: readonly Named[], settings: SettingsOf<S>) => Omit<BuiltFinding, 'because'>;
     },
 ): Rule<Stretch, SettingsOf<S>> {
-  const { by, value, tell, atLeast, withinMs, found } = of;
+  const { by, value, tell, atLeast, withinMs, found, again = () => 'each hour' } = of;
   return defineRule<Stretch, SettingsOf<S>>({
     ...common(of, of.settings ?? ({} as S)),
     state: stateSchema as unknown as z.ZodType<Stretch>,
@@ -80,7 +83,8 @@ export function valueCount<S extends Shape>(
         const because = windowOf(earlier, later, least, windowMs);
         if (because === undefined) continue;
         const values = because.map((one) => one.value).sort((a, b) => (a.name < b.name ? -1 : 1));
-        const occasion = new Date(at * windowMs).toISOString().slice(0, 10);
+        const form = again(who) === 'each day' ? 'YYYY-MM-DD' : 'YYYY-MM-DDTHH';
+        const occasion = new Date(at * windowMs).toISOString().slice(0, form.length);
         context.find(draftOf({ ...found(who, values, settings), occasion, because }, tell));
       }
     },
