@@ -77,7 +77,7 @@ function isTooDeep(rawBody: Buffer): boolean {
 }
 
 /** Including those within strings: unless there are many, no closer check is needed. */
-function countColons(json: string): number {
+export function countColons(json: string): number {
   let count = 0;
   for (let at = json.indexOf(':'); at !== -1; at = json.indexOf(':', at + 1)) count += 1;
   return count;
@@ -100,7 +100,7 @@ function hasTooManyKeys(rawBody: Buffer): boolean {
 }
 
 /** Index of the quote that ends the string begun at `start`, or -1: then the parser will say what is wrong. */
-function endOfString(rawBody: Buffer, start: number): number {
+export function endOfString(rawBody: Buffer, start: number): number {
   let end = rawBody.indexOf(quote, start + 1);
   while (end !== -1) {
     let slashes = 0;

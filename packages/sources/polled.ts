@@ -1,6 +1,5 @@
 import type { Look } from '@tripline/contracts/check';
-import type { TriplineEvent } from '@tripline/contracts/event';
-import type { Ignored } from './source.ts';
+import type { EventOfMany, Ignored } from './source.ts';
 
 /**
  * A feed that is asked instead of posted to: the provider holds records, and Tripline reads them page by page. Pure but for
@@ -70,9 +69,6 @@ export type PolledPage = {
   /** The provider's allowance is used up: not to be asked again for so long, in ms. */
   restMs?: number;
 };
-
-/** An event of a body that holds many: known by its record's id alone. */
-export type EventOfMany = TriplineEvent & { bodySha256?: never };
 
 /**
  * Nothing was read. `retry`: it may go by itself, after `afterMs` where the provider says when; `rate-limited`: it asks

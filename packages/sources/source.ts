@@ -1,6 +1,6 @@
 import type { Look } from '@tripline/contracts/check';
 import type { TriplineEvent } from '@tripline/contracts/event';
-import type { Refusal } from './refusal.ts';
+import type { Refusal, RefusalReason } from './refusal.ts';
 import type { FeedSecret, SecretScope } from './secrets.ts';
 import type { Workspaces } from './workspace.ts';
 
@@ -34,16 +34,38 @@ export type Source<Needs = any> = {
   internalKey?: (event: TriplineEvent, secretScope: SecretScope, settings: Needs) => string;
   /** What `tripline doctor` says of it. */
   doctor: (settings: Needs) => Look[];
-  /** Accepted content types; all of them JSON. */
-  contentTypes: readonly string[];
+  /** Accepted content types, all of them JSON; `any` where senders name none or a wrong one, and the body is judged by parsing. */
+  contentTypes: readonly string[] | 'any';
   /** What a sender must set when the content type is another. */
   contentTypeAdvice: string;
+  /**
+   * The answer in the words that its senders read; Tripline's JSON unless told otherwise. `status` and `standard` are what
+   * would be answered: 2xx only once all of the delivery is kept or ignored.
+   */
+  answer?: (status: number, standard: StandardAnswer) => FeedAnswer;
+  /** Answers to requests that deliver nothing, such as a health check or a challenge. */
+  asks?: readonly FeedAsk[];
   /** Checks the raw bytes against all of `secrets`, in constant time, and returns the scope of the one that fits. */
   verify: (rawBody: Buffer, headers: RequestHeaders, secrets: readonly FeedSecret[], nowMs: number) => Verified;
   /** Delivery id and event name from the headers, made safe to display: call it only once the signature fits. */
   claimsOf: (headers: RequestHeaders) => { delivery?: string | undefined; event?: string | undefined };
   /** Reads what the headers claim, checks that the body fits it, and normalises. Called on verified bytes only. */
   normalise: (delivery: Delivery, workspaces: Workspaces) => Normalised;
+};
+
+/** What became of a delivery. `event`: its event's id; `events`: how many events it held. */
+export type StandardAnswer =
+  | { status: 'kept' | 'duplicate'; event?: string; events?: number }
+  | { status: 'ignored'; reason: IgnoredReason }
+  | { error: { reason: RefusalReason; message: string } };
+
+export type FeedAnswer = { status: number; contentType: string; body: string };
+
+/** A request that delivers nothing, and its answer: pure. `isKeeping`: whether a delivery would now be kept. */
+export type FeedAsk = {
+  method: 'GET' | 'HEAD' | 'OPTIONS' | 'PUT';
+  path: string;
+  answer: (asked: { headers: RequestHeaders; query: URLSearchParams; isKeeping: boolean }) => FeedAnswer;
 };
 
 /** HTTP headers as node:http gives them: names in lower case. */
@@ -68,9 +90,12 @@ export type Normalised =
    * The events of a delivery of many, each with its own id; `leftOut`: ignored parts. All are kept, or none is
    * acknowledged.
    */
-  | { events: readonly TriplineEvent[]; leftOut: readonly Ignored[] }
+  | { events: readonly EventOfMany[]; leftOut: readonly Ignored[] }
   | Ignored
   | { refusal: Refusal };
+
+/** An event of a body that holds many: known by its record's id alone. */
+export type EventOfMany = TriplineEvent & { bodySha256?: never };
 
 /** `organization`: the owner that it names, made safe to display; absent where it names none. */
 export type Ignored = { ignored: IgnoredReason; organization?: string };
@@ -98,6 +123,8 @@ export const ignoredReasons = [
   'unknown-installation',
   /** It names no organisation. */
   'no-workspace',
+  /** One record of many is larger than the log takes. */
+  'event-too-large',
   /** The provider omitted an attribute that its event type requires. */
   'incomplete',
 ] as const;

@@ -5,11 +5,18 @@ import type { TriplineEvent } from '@tripline/contracts/event';
 import { type EventRecord, toEventRecord } from '@tripline/contracts/event-record';
 import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
 import type { Clock } from '@tripline/runtime/clock';
-import { answerJson, errorBody } from '@tripline/runtime/http';
+import { answerJson } from '@tripline/runtime/http';
 import type { Logger } from '@tripline/runtime/logger';
 import { type Refusal, type RefusalReason, refuse } from '@tripline/sources/refusal';
 import type { FeedSecret, SecretScope } from '@tripline/sources/secrets';
-import type { Delivery, IgnoredReason, Normalised, RequestHeaders, Source } from '@tripline/sources/source';
+import type {
+  Delivery,
+  IgnoredReason,
+  Normalised,
+  RequestHeaders,
+  Source,
+  StandardAnswer,
+} from '@tripline/sources/source';
 import type { Workspaces } from '@tripline/sources/workspace';
 import { RecordTooLargeError, topics } from '@tripline/stream/stream';
 import { type createAppender, NotKeptError } from './appender.ts';
@@ -53,7 +60,7 @@ export async function receive(
     if ('refusal' in normalised) return refuseProven(receiving, arrival, normalised.refusal);
     if ('ignored' in normalised) {
       countIgnored(receiving, arrival, normalised.ignored, normalised.organization);
-      return answerJson(response, 202, { status: 'ignored', reason: normalised.ignored });
+      return respond(arrival, 202, { status: 'ignored', reason: normalised.ignored });
     }
     await keepAndAnswer(receiving, arrival, normalised, delivery.secretScope);
   } catch (error) {
@@ -66,7 +73,8 @@ async function readVerified({ config }: Receiving, arrival: Arrival): Promise<De
   const { source, secrets, request, receivedAtMs } = arrival;
   const { headers } = request;
   const limitBytes = config.receiver.bodyLimitBytes;
-  if (!isOfType(headers, source.contentTypes)) return { refusal: wrongType(source) };
+  const { contentTypes } = source;
+  if (contentTypes !== 'any' && !isOfType(headers, contentTypes)) return { refusal: wrongType(contentTypes, source) };
   const rawBody = await readBody(request, limitBytes);
   if (!Buffer.isBuffer(rawBody)) return { refusal: notRead(rawBody, limitBytes) };
   const fault = encodingFault(source, headers);
@@ -86,22 +94,42 @@ async function keepAndAnswer(
   normalised: Kept,
   secretScope: SecretScope,
 ): Promise<void> {
-  const { source, response } = arrival;
+  const { source } = arrival;
   const first = 'event' in normalised ? normalised.event : normalised.events[0];
   try {
     if ('event' in normalised) {
       const isNew = await keep(receiving, source, normalised.event, secretScope);
-      return answerJson(response, 202, { status: isNew ? 'kept' : 'duplicate', event: normalised.event.id });
+      return respond(arrival, 202, { status: isNew ? 'kept' : 'duplicate', event: normalised.event.id });
     }
     const { events, leftOut } = normalised;
-    const kept = await Promise.all(events.map((event) => keep(receiving, source, event, secretScope)));
+    const kept = await keepAll(receiving, arrival, events, secretScope);
     for (const { ignored, organization } of leftOut) countIgnored(receiving, arrival, ignored, organization);
     const isNew = kept.some((one) => one);
-    answerJson(response, 202, { status: isNew ? 'kept' : 'duplicate', events: events.length });
+    respond(arrival, 202, { status: isNew ? 'kept' : 'duplicate', events: events.length });
   } catch (error) {
     const refusal = refusalOf(error as Error, receiving.logger);
     refuseProven(receiving, arrival, refusal, first?.data['vcs.owner.name']);
   }
+}
+
+/**
+ * Keeps all events of a delivery; answers whether each is new. One that the log never takes is left out, and keeps back no
+ * other.
+ * @throws what `keep` throws, once all of them are settled: of a delivery that is sent again, what was kept is a duplicate.
+ */
+async function keepAll(
+  receiving: Receiving,
+  arrival: Arrival,
+  events: readonly TriplineEvent[],
+  secretScope: SecretScope,
+): Promise<boolean[]> {
+  const kept = await Promise.allSettled(events.map((event) => keep(receiving, arrival.source, event, secretScope)));
+  return kept.map((one, nth) => {
+    if (one.status === 'fulfilled') return one.value;
+    if (!(one.reason instanceof RecordTooLargeError)) throw one.reason;
+    countIgnored(receiving, arrival, 'event-too-large', events[nth]!.data['vcs.owner.name']);
+    return false;
+  });
 }
 
 /**
@@ -166,22 +194,36 @@ function noteProven(
   summaries.note({ source: source.name, outcome, reason, atMs: receivedAtMs, claims });
 }
 
-function answerRefusal({ measures }: Receiving, { source, response }: Arrival, refusal: Refusal): void {
+/** Answers in the feed's own words, where it has any; not at all, when the client has gone or was answered. */
+function respond({ source, response }: Arrival, status: number, standard: StandardAnswer): void {
+  if (source.answer === undefined) {
+    answerJson(response, status, standard);
+    return;
+  }
+  if (response.destroyed || response.headersSent) return;
+  const own = source.answer(status, standard);
+  const headers = { 'content-type': own.contentType, 'content-length': Buffer.byteLength(own.body) };
+  response.writeHead(own.status, headers).end(own.body);
+}
+
+function answerRefusal({ measures }: Receiving, arrival: Arrival, refusal: Refusal): void {
+  const { source, response } = arrival;
   const { status, reason, message } = refusal;
   measures.count(source.name, 'refused', reason);
   if (status === 503) response.setHeader('retry-after', '30');
-  answerJson(response, status, errorBody(reason, message));
+  respond(arrival, status, { error: { reason, message } });
 }
 
 /** An internal error before anything was kept. */
-function answerFault({ measures, logger }: Receiving, { source, response }: Arrival, error: Error): void {
-  measures.count(source.name, 'refused', 'internal');
+function answerFault({ measures, logger }: Receiving, arrival: Arrival, error: Error): void {
+  measures.count(arrival.source.name, 'refused', 'internal');
   // Its message may repeat what was sent.
   logger.error(
     { code: (error as NodeJS.ErrnoException).code, name: error.name },
     'handling a delivery failed by an internal error; answered 500',
   );
-  answerJson(response, 500, errorBody('internal', 'Tripline failed to answer; its log says why'));
+  const message = 'Tripline failed to answer; its log says why';
+  respond(arrival, 500, { error: { reason: 'internal', message } });
 }
 
 /** Neither the log nor the spool has it: the sender must be told to deliver again. */
@@ -201,8 +243,8 @@ function notRead(why: 'too-large' | 'cut-off', limitBytes: number): Refusal {
   return refuse(413, 'body-too-large', `The body is larger than ${limitBytes} bytes`);
 }
 
-function wrongType(source: Source): Refusal {
-  const message = `Only ${source.contentTypes.join(' or ')} is taken; ${source.contentTypeAdvice}`;
+function wrongType(contentTypes: readonly string[], source: Source): Refusal {
+  const message = `Only ${contentTypes.join(' or ')} is taken; ${source.contentTypeAdvice}`;
   return refuse(415, 'unsupported-content-type', message);
 }
 

@@ -75,6 +75,9 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   const deliveries = createDeliveries(rememberedDeliveries);
   const summaries = createSummaries({ append: appender.append, behind: () => !spool.empty(), clock });
 
+  // Asks neither log nor disk: a stranger may ask as often as they like.
+  const isKeeping = () => spool.empty() || spool.hasRoom();
+
   const receiving: Receiving = { config, clock, logger, workspaces, measures, appender, deliveries, summaries };
 
   return {
@@ -83,6 +86,16 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
         for (const route of feed.source.routes) {
           app.postRaw(route, (request, response) => {
             void receive(receiving, feed, request, response);
+          });
+        }
+        for (const { method, path, answer } of feed.source.asks ?? []) {
+          app.route({
+            ...{ method, url: path },
+            handler: async ({ headers, url }, reply) => {
+              const query = new URLSearchParams(url.split('?', 2)[1]);
+              const { status, contentType, body } = answer({ headers, query, isKeeping: isKeeping() });
+              return reply.code(status).header('content-type', contentType).send(body);
+            },
           });
         }
       }

@@ -40,8 +40,7 @@ export function createPollMeasures(metrics: Metrics, db: Db, clock: Clock) {
     round: (feed: string, outcome: 'done' | 'unfinished' | 'rate-limited' | 'failed') => rounds.inc({ feed, outcome }),
     records: (feed: string, outcome: 'kept' | 'duplicate', count: number) =>
       records.inc({ feed, outcome, reason: '' }, count),
-    leftOut: (feed: string, reason: IgnoredReason | 'event-too-large') =>
-      records.inc({ feed, outcome: 'ignored', reason }),
+    leftOut: (feed: string, reason: IgnoredReason) => records.inc({ feed, outcome: 'ignored', reason }),
     lost: (feed: string, seconds: number) => lost.inc({ feed }, seconds),
   };
 }

@@ -1,7 +1,7 @@
 import { parseJsonObject } from '@tripline/sources/json';
 import { cursorAfter, windowAt } from '@tripline/sources/poll-window';
-import { type EventOfMany, type Polled, refusedByStatus } from '@tripline/sources/polled';
-import type { Ignored } from '@tripline/sources/source';
+import { type Polled, refusedByStatus } from '@tripline/sources/polled';
+import type { EventOfMany, Ignored } from '@tripline/sources/source';
 import { z } from 'zod';
 
 type Needs = { gazette?: { apiUrl: string; token: string; organizations: readonly string[] } };

@@ -1,0 +1,53 @@
+import { countColons, endOfString, parseJsonObject } from './json.ts';
+import { type Refusal, refuse } from './refusal.ts';
+
+/** Records that one body may hold: ten times what a collector gathers. */
+const objectLimit = 10_000;
+/** Keys of all of them together. */
+const allKeysLimit = 1_000_000;
+
+/**
+ * Parses a body of JSON objects one after another, with or without white space between, each under the limits of one body. An
+ * object that is none is told in its place, and its neighbours are read; what cannot be told apart refuses the whole.
+ */
+export function parseJsonObjects(
+  rawBody: Buffer,
+): { objects: ({ body: Record<string, unknown> } | { refusal: Refusal })[] } | { refusal: Refusal } {
+  if (rawBody.length > 4 * allKeysLimit && countColons(rawBody.toString('latin1')) > allKeysLimit)
+    return { refusal: refuse(400, 'too-many-keys', `The body has more than ${allKeysLimit} keys`) };
+  const objects = [];
+  for (let at = nextByte(rawBody, 0); at < rawBody.length; ) {
+    const end = rawBody[at] === 0x7b ? endOfObject(rawBody, at) : -1;
+    if (end === -1)
+      return { refusal: refuse(400, 'invalid-json', 'The body is not JSON objects one after another, or was cut off') };
+    if (objects.length === objectLimit)
+      return { refusal: refuse(413, 'body-too-large', `Send at most ${objectLimit} records at once`) };
+    objects.push(parseJsonObject(rawBody.subarray(at, end)));
+    at = nextByte(rawBody, end);
+  }
+  return { objects };
+}
+
+/** Index of the first byte from `at` on that is no white space. */
+function nextByte(rawBody: Buffer, at: number): number {
+  let next = at;
+  while (next < rawBody.length && rawBody[next]! <= 0x20) next += 1;
+  return next;
+}
+
+/** Index after the bracket that closes the object at `start`, or -1. */
+function endOfObject(rawBody: Buffer, start: number): number {
+  let depth = 0;
+  for (let at = start; at < rawBody.length; at += 1) {
+    const byte = rawBody[at];
+    if (byte === 0x22) {
+      at = endOfString(rawBody, at);
+      if (at === -1) return -1;
+    } else if (byte === 0x7b) depth += 1;
+    else if (byte === 0x7d) {
+      depth -= 1;
+      if (depth === 0) return at + 1;
+    }
+  }
+  return -1;
+}
