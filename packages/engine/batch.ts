@@ -5,7 +5,7 @@ import type { Slot } from './keyed-state/state.ts';
 import type { Learning } from './learn-facts.ts';
 import type { ConfiguredRule } from './settings.ts';
 
-/** One rule's part in one event, prepared: touching which keys, or why not. */
+/** One rule's prepared part in one event: the keys that it touches, or why it cannot be judged. */
 export type Reading = {
   configured: ConfiguredRule;
   keys: readonly string[];
@@ -13,7 +13,7 @@ export type Reading = {
   fault: string | null;
 };
 
-/** A record as far as it was read. */
+/** A record of the batch, as far as it was read. */
 export type Step = {
   record: StreamRecord;
   atMs: number;
@@ -23,17 +23,17 @@ export type Step = {
   readings: readonly Reading[];
   /** Its body was received before under another id. */
   repeated: boolean;
-  /** Why nobody can read the record. */
+  /** Why the record cannot be read. */
   fault: string | null;
 };
 
-/** What is judged when; `event` is null where a timer is due. */
+/** What is processed, and when; `event` is null where a timer is due. */
 export type Moment = { workspace: string; nowMs: number; event: LoggedEvent | null; unproven: boolean };
 
-/** The batch in progress: what was read of it, and what came of it so far. One object, filled again and again. */
+/** The batch in progress: what was read of it, and the results so far. One object, reused for every batch. */
 export type Batch = Pick<Effects, 'verdicts' | 'lookUps' | 'questions' | 'newWorkspaces' | 'poison' | 'counts'> & {
   steps: Step[];
-  /** The log's time of its last record, and up to which timers are due, ms. */
+  /** The log's time of its last record, up to which timers are due, ms. */
   lastRecordMs: number;
   untilMs: number;
   /** The log's time that is reached, ms. */
@@ -49,7 +49,7 @@ export const createBatch = (): Batch => ({
   counts: { records: 0, judged: 0, duplicates: 0, repeated: 0, timersFired: 0 },
 });
 
-/** Empties it for another, of which nothing is read yet. `logTimeMs`: the log's time that is committed. */
+/** Resets it for the next batch. `logTimeMs`: the committed log time. */
 export function beginBatch(batch: Batch, records: number, logTimeMs: number): void {
   batch.steps = [];
   batch.lastRecordMs = logTimeMs;
@@ -58,7 +58,7 @@ export function beginBatch(batch: Batch, records: number, logTimeMs: number): vo
   forgetResults(batch, logTimeMs);
 }
 
-/** What was read of it stays; nothing has come of it. */
+/** Discards results, and keeps what was read. */
 export function forgetResults(batch: Batch, logTimeMs: number): void {
   const { verdicts, lookUps, questions, newWorkspaces, poison, counts } = batch;
   for (const list of [verdicts, lookUps, questions, newWorkspaces, poison]) list.length = 0;

@@ -1,6 +1,6 @@
 /**
- * What is kept under a fact's key: its value, and what the rules of the workspace have to do with it. One row, so that a
- * thing costs one key however many rules look at it.
+ * What is kept under a fact's key: its value, and the rules' subjects that depend on it. One row, so that a thing costs
+ * one key however many rules use it.
  */
 export type FactRow = {
   value?: unknown;
@@ -14,7 +14,7 @@ export type FactRow = {
 export type Concern = {
   rule: string;
   subject: string;
-  /** Who gave rise to the watching, and since when it watches, ms of the log's time; absent of the first. */
+  /** The author of the event that made it watch, and since when, ms of the log's time; absent for the first. */
   by?: string;
   sinceMs?: number;
   watches?: true;
@@ -22,10 +22,13 @@ export type Concern = {
   pins?: readonly string[];
 };
 
-/** As many subjects watch one value, of one author's making and of all: a push to a large repository sets off dozens of runs. */
+/** Most subjects that watch one value, by one author and in all: a push to a large repository starts dozens of runs. */
 const mostWatching = 200;
 const mostWatchingPerAuthor = 100;
-/** So much is pinned, of one subject and of all; a finding that rests on more freezes where that goes. */
+/**
+ * Most pinned events, of one subject and of all; a finding that rests on more is frozen when one of the others is
+ * dropped.
+ */
 const mostPinned = 500;
 const mostPinnedPerSubject = 100;
 const mostFlooded = 50;
@@ -57,9 +60,9 @@ export function watchersOf(row: FactRow | undefined, rule: string): readonly str
 }
 
 /**
- * The row with what one subject wants of it from now on; the same row where nothing changes. Of too many that watch, whoever
- * watched longest and has nothing standing does so no more: what comes late is about what was lately. `full`: of all that
- * watch already something stands, so this one does not.
+ * Updates one subject's entry in the row; returns the same row where nothing changes. Of too many watchers, the
+ * longest-watching one without standing findings is dropped: late events concern recent things. `full`: all present
+ * watchers have standing findings, so this one is not added.
  */
 export function withConcern(
   row: FactRow,
@@ -119,7 +122,7 @@ function inserted(others: readonly Concern[], next: Concern): readonly Concern[]
   return others.toSpliced(from, 0, next);
 }
 
-/** Whoever watched longest of those of whom nothing stands. */
+/** The longest-watching subject without standing findings. */
 function longestOf(watching: readonly Concern[]): Concern | undefined {
   let longest: Concern | undefined;
   for (const one of watching) {
@@ -128,7 +131,10 @@ function longestOf(watching: readonly Concern[]): Concern | undefined {
   return longest;
 }
 
-/** The row, marked: a bound of its value was reached. The same row where that is known, or too much is. */
+/**
+ * Marks in the row that a bound of its value was reached. The same row where that is marked already, or the marks are
+ * full.
+ */
 export function withFlood(row: FactRow, kind: string, author: string): FactRow {
   const flooded = row.flooded ?? [];
   const isKnown = flooded.some(([one, other]) => one === kind && other === author);

@@ -14,22 +14,22 @@ import type { ConfiguredRule } from './settings.ts';
 import type { SetTimer, Timers } from './timers.ts';
 import type { Unproven } from './unproven.ts';
 
-/** Under which name of keyed state the subjects of a rule stand. No rule's id has a colon. */
+/** The name in keyed state of a rule's subjects. No rule's id has a colon. */
 const subjectRows = memoize((rule) => `subject:${rule}`);
 /** The rule whose subject a timer rechecks; undefined where it is a rule's own timer. */
 export const ruleOfSubjectRows = (name: string): string | undefined =>
   name.startsWith('subject:') ? name.slice('subject:'.length) : undefined;
 
-/** What stands of one subject: findings, each with what it rests on, and the values that it watches. */
+/** The state of one subject: its findings, each with what it rests on, and the values that it watches. */
 type SubjectRow = { standing: readonly Standing[]; watches: readonly (readonly [fact: string, key: string])[] };
 type Standing = {
   subject: string;
   occasion: string;
   rests: readonly Rests[];
-  /** Part of what it rested on is gone: it is what it is. */
+  /** Frozen: part of what it rests on is lost, so it no longer changes. */
   frozen?: true;
 };
-/** A value that a subject has to do with. */
+/** A value that a subject depends on. */
 type Touched = { fact: string; key: string; isWatched: boolean; pins: readonly string[] };
 const noPins: readonly string[] = [];
 type Looked = { fact: AnyFact; key: string; slot: Slot; watches: boolean };
@@ -39,8 +39,8 @@ const nothingStands: SubjectRow = { standing: [], watches: [] };
 export type Concluding = ReturnType<typeof createConcluding>;
 
 /**
- * Asks rules what follows from facts. What a subject's rule concludes now is compared with what stood of it: what is new
- * is found, what is no longer so is taken back, unless part of what it rested on is gone.
+ * Evaluates rules on facts. What a rule concludes of a subject now is compared with the subject's standing findings:
+ * new ones are found, and those no longer concluded are retracted, unless part of what they rest on is lost.
  */
 export function createConcluding(parts: {
   rules: readonly ConfiguredRule[];
@@ -72,7 +72,7 @@ export function createConcluding(parts: {
     }
   }
 
-  /** The rules of two lists, in the order in which they judge; made once, since few lists come up. */
+  /** Merges two lists of rules, in their order; cached, since few lists occur. */
   const either = new Map<Rules, Map<Rules, Rules>>();
   const lists = new Map<string, Rules>();
   function eitherOf(a: Rules, b: Rules): Rules {
@@ -310,7 +310,7 @@ export function createConcluding(parts: {
     if (doubted.size > 0) doubted.clear();
     try {
       const name = nameOfRule('a subject', subject);
-      // What is not held was asked for, and then the batch is evaluated anew.
+      // Missing rows were requested, and the batch is evaluated again with them.
       if (!mayBegin(rule.concludes!, name)) return;
       const slot = slotOf(subjectRows(rule.id), workspace, name);
       const conclusions = rule.concludes!.conclude(name, concludeContext);
@@ -332,7 +332,7 @@ export function createConcluding(parts: {
       }
     } catch (error) {
       undoLog.revert(mark);
-      // What it was not given yet may be why.
+      // Rows that are missing may be the reason.
       if (isWhole) throw error;
     }
   }
@@ -374,7 +374,7 @@ const noRules: ByFact = { using: [], asked: [] };
 
 const usualReason = 'by what was received since, it is in order';
 
-/** Who gave rise to an event, for bounds. */
+/** The author of an event, for bounds. */
 function authorOf(event: LoggedEvent | null): string {
   const data = event?.data;
   if (data === undefined) return '';

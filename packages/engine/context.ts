@@ -11,9 +11,9 @@ import { createSuperseding, type Named } from './superseding.ts';
 import type { SetTimer, Timers } from './timers.ts';
 import type { Unproven } from './unproven.ts';
 
-/** How long a question is remembered, and a finding at least. */
+/** How long a question is remembered, and at least how long a finding is. */
 const leastRememberMs = 72 * 3_600_000;
-/** How long a finding's mark on a run: longer than anything that was learned from it. */
+/** How long a run stays tainted: longer than anything that was learned from it. */
 const taintMs = 180 * 24 * 3_600_000;
 
 /** How long what a rule found is remembered, ms: as long as anything may still change it. */
@@ -55,7 +55,7 @@ type FoundRow = {
 };
 type RunRow = { findings: string[] };
 
-/** Who is judging what at this moment. One is used again and again: a context must not outlive its call. */
+/** The rule that is running, and on what. The object is reused: a context must not be used after its call. */
 export type Frame = {
   rule: AnyRule;
   workspace: string;
@@ -63,7 +63,7 @@ export type Frame = {
   settings: unknown;
   learning: boolean;
   learnedUntilMs: number;
-  /** Of each finding, whatever the rule says: the user's override. */
+  /** Severity of each finding by the user's override, whatever the rule says. */
   severity: Severity | undefined;
   /** Keys of state that were declared. */
   keys: readonly string[];
@@ -71,11 +71,11 @@ export type Frame = {
   slots: readonly Slot[];
   /** Null in `due`. */
   event: LoggedEvent | null;
-  /** Nobody has vouched for `event`. */
+  /** `event` is unproven. */
   unproven: boolean;
 };
 
-/** The state that the batch should have held and does not; the batch is evaluated again with it. */
+/** State that the batch needs and does not hold yet; the batch is evaluated again with it. */
 export class StateNotHeldError extends Error {}
 
 /** The one context of an engine; it answers for whatever `frame` says. */
@@ -174,7 +174,9 @@ export function createContext(parts: {
     return { ...row, severity };
   }
 
-  /** What of a draft is new to a finding that stands; undefined where nothing is, or nobody knows what it told. */
+  /**
+   * What a draft adds to a standing finding; undefined where it adds nothing, or what the finding reported is unknown.
+   */
   function newIn(row: FoundRow, draft: FindingDraft) {
     const { told, entities, severity: former } = row;
     if (told === undefined || entities === undefined || former === undefined) return undefined;
@@ -186,7 +188,7 @@ export function createContext(parts: {
     if (events.length + fresh.length === 0 && !rises) return undefined;
     return { events: events.map(({ eventId }) => eventId), entities: fresh, ...(rises ? { severity } : {}) };
   }
-  /** A finding that stands is found again: what it rests on may be proved now, or there is more to tell. */
+  /** A standing finding is found again: its evidence may be proved now, or there is more evidence. */
   function grow(of: Named, row: FoundRow, draft: FindingDraft, doubted: readonly string[]): void {
     let next = row;
     if (row.unproven !== undefined && doubted.length === 0) {
@@ -195,7 +197,7 @@ export function createContext(parts: {
       change('proven', of);
     }
     if (row.explained) next = raise(of, next, draft);
-    // What nobody has vouched for adds nothing to what is proved.
+    // Unproven evidence adds nothing to a proved finding.
     const isSure = doubted.every((event) => row.unproven?.includes(event));
     const more = isSure ? newIn(next, draft) : undefined;
     if (more !== undefined) {
@@ -280,7 +282,7 @@ export function createContext(parts: {
       const rests = doubted.length === 0 ? {} : { unproven: doubted };
       const wider = superseding.widerOf(frame.rule, { workspace, ...name });
       const under = superseding.narrowerOf(frame.rule, { workspace, ...name });
-      // What was found first stands again, with what it told.
+      // The original finding stands again, with its original evidence.
       const {
         unproven: _,
         withdrawn: __,
@@ -369,7 +371,7 @@ export function createContext(parts: {
 const judgedAnew = 'its delivery is proved, and by what is known now nothing is wrong';
 const refuted =
   'the list of deliveries of the provider does not name the delivery that told it: somebody sent a former body again';
-/** As many events of a finding, and things that it names, are known; beyond, it grows no more. */
+/** Most events and entities of a finding that are remembered; beyond, it grows no more. */
 const mostTold = 40;
 const mostNamed = 60;
 const nameOf = ({ kind, id }: Entity) => `${kind} ${id}`.slice(0, 600);

@@ -8,16 +8,16 @@ export const dedupEntryBytes = entryWords * 4;
 
 /**
  * Whether an event arrived before. `duplicate`: under this id, so it is the same delivery once more. `repeated`: this
- * body, under other ids only; whether the provider made it or somebody sent again what they kept is not to be told from it.
+ * body, under other ids only; it cannot be seen whether the provider made the delivery or somebody replayed it.
  */
 export type Arrival = 'new' | 'duplicate' | 'repeated';
 
 export type Dedup = ReturnType<typeof createDedup>;
 
 /**
- * The dedup table: ids and body hashes of 72 hours' events, open-addressed, 20-byte entries in one
- * typed array, so that a million events cost some 80 MB and no work for the collector. Beside it stands what the batch in
- * progress added, in case it is to be taken back.
+ * The dedup table: ids and body hashes of 72 hours' events, open-addressed, 20-byte entries in one typed array, so that
+ * a million events cost some 80 MB and no work for the garbage collector. Additions of the batch in progress are kept
+ * separately, so that they can be undone.
  */
 export function createDedup() {
   const table = createTable(1024);
@@ -62,7 +62,7 @@ export function createDedup() {
     },
     /** What the batch added, as bytes to keep; null when nothing. */
     pack: (): Uint8Array | null => (count === 0 ? null : new Uint8Array(added.slice(0, count * entryWords).buffer)),
-    /** Takes in what `pack` gave, once committed. */
+    /** Adds what `pack` returned, once committed. */
     load(bytes: Uint8Array): void {
       // Copied: a Buffer from the database lies somewhere in a larger one, and its own `slice` would share it whole.
       const entries = new Uint32Array(Uint8Array.from(bytes).buffer);
@@ -72,7 +72,7 @@ export function createDedup() {
       count = 0;
     },
     rollback(): void {
-      // An hour long past, not a free place: others may stand behind it.
+      // Marked with an old hour rather than freed: other entries may follow it in the probe sequence.
       for (let nth = 0; nth < count; nth += 1) table.setHour(added, nth * entryWords, Math.max(1, before[nth]!));
       count = 0;
     },
@@ -111,7 +111,7 @@ function createTable(slots: number) {
     for (let word = 0; word < 4; word += 1) words[at + word] = hash[from + word]!;
     words[at + 4] = hour;
   }
-  /** Makes room, and lets go of what is older than the window. */
+  /** Rehashes into a larger table, and drops entries older than the window. */
   function rebuild(): void {
     const former = words;
     const isLive = (hour: number) => hour !== 0 && hour >= newestHour - dedupHours;
@@ -132,7 +132,7 @@ function createTable(slots: number) {
       const hour = words[place(hash, from) + 4]!;
       return hour !== 0 && hour >= oldestHour;
     },
-    /** Keeps the hash at `from`, and answers the hour that it had before, or 0. */
+    /** Stores the hash at `from`, and returns its former hour, or 0. */
     put(hash: Uint32Array, from: number, hour: number): number {
       newestHour = Math.max(newestHour, hour);
       if ((used + 1) * 2 > capacity) rebuild();
@@ -144,7 +144,7 @@ function createTable(slots: number) {
     },
     setHour(hash: Uint32Array, from: number, hour: number): void {
       const at = place(hash, from);
-      // It may have been let go of meanwhile.
+      // It may have been dropped meanwhile.
       if (words[at + 4] !== 0) words[at + 4] = hour;
     },
     size: () => used,
@@ -230,7 +230,9 @@ function hashBody(sha256: string, type: string, into: Uint32Array): void {
   if (wrong > 15) throw new Error('header ce_bodysha256 is no SHA-256');
   into[bodyWord + 3] = into[bodyWord + 3]! ^ typeWord;
 }
-/** By character; 16 for what is none, so that one look at all of them tells. */
+/**
+ * Value of each hexadecimal digit by character code; 16 for any other character, so that one check covers all of them.
+ */
 const hexDigits = Uint8Array.from({ length: 128 }, (_, unit) => {
   const digit = '0123456789abcdef'.indexOf(String.fromCharCode(unit));
   return digit < 0 ? 16 : digit;

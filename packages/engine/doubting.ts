@@ -11,7 +11,10 @@ import type { WorkspaceFacts } from './workspace-facts.ts';
 
 export type Doubting = ReturnType<typeof createDoubting>;
 
-/** What becomes of an event whose body was received before under another id, until and when the provider's list says whose it is. */
+/**
+ * Handles an event whose body was received before under another id, until the provider's list says whether the delivery
+ * is its own, and then.
+ */
 export function createDoubting(parts: {
   ruleById: ReadonlyMap<string, ConfiguredRule>;
   unproven: Unproven;
@@ -22,7 +25,7 @@ export function createDoubting(parts: {
 }) {
   const { ruleById, unproven, planning, judging, scopes, batch } = parts;
 
-  /** Nobody can say whose the delivery is: it is judged, but takes nothing back and sets nothing off. */
+  /** The delivery cannot be verified: the event is processed, but retracts nothing and triggers no response. */
   function giveUp(workspace: string, id: string, nowMs: number): void {
     const row = unproven.read(workspace, id, nowMs);
     if (row?.waiting === undefined) return;
@@ -42,8 +45,8 @@ export function createDoubting(parts: {
   return {
     giveUp,
     /**
-     * The provider's list is asked whether the delivery is its own. Until the answer comes, what rules find in it is told,
-     * marked, and nothing else of what they do holds.
+     * The provider's list is asked whether the delivery is its own. Until then, findings from it are reported with a
+     * mark, and all other effects are undone.
      */
     doubt(step: Step, event: LoggedEvent, known: WorkspaceFacts | undefined): void {
       const { workspace, record, atMs } = step;
@@ -66,7 +69,7 @@ export function createDoubting(parts: {
         return;
       }
       const { waiting } = row;
-      // What was judged already goes on to be doubted in what rules know of it.
+      // An event that was processed already stays doubted in what rules know of it.
       if (proof === 'listed' || waiting !== undefined) unproven.forget(workspace, id, nowMs);
       else unproven.refute(workspace, id, row, nowMs);
       if (proof === 'listed' && waiting !== undefined) judgeInFull(workspace, row.heardMs, waiting, nowMs, false);

@@ -16,10 +16,10 @@ import { findingId } from './finding-id.ts';
 
 const monthMs = 30 * 24 * 3_600_000;
 
-/** As many lines of evidence a finding tells, the first and the last. */
+/** Most lines of evidence of a finding, the first and the last. */
 const mostEvidence = 40;
 
-/** Where a finding is made: the event being judged, or null in `due`. */
+/** The context of a finding: the event being processed, or null in `due`. */
 export type Occasion = { workspace: string; rule: AnyRule; event: LoggedEvent | null; nowMs: number };
 
 /** The finding's subject and occasion, and the id that they give it. */
@@ -110,8 +110,9 @@ type Issue = z.core.$ZodIssue;
 const lists = ['evidence', 'entities', 'response', 'remedy'] as const;
 
 /**
- * The finding without what does not fit its schema, which its summary names. Too long or too short a name lowers nothing,
- * since others choose names, nor does a step that cannot be taken; anything else is a fault of the rule, and makes it low.
+ * The finding without what does not fit its schema, which its summary names. A name of invalid length does not lower
+ * the severity, since others choose names, nor does an invalid response step; anything else is a bug of the rule, and
+ * makes the finding low.
  */
 function fitted(whole: Unfit, issues: readonly Issue[], summaryLimit: number): Finding {
   const named = new Set<string>();

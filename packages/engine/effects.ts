@@ -41,7 +41,7 @@ export type FindingVerdict =
   | { kind: 'retracted'; retraction: Retraction }
   | { kind: 'proven' | 'lowered' | 'grown' | 'superseded'; change: FindingChange };
 
-/** What is set aside: a record that nobody can read (`rule` null), or one rule's part of an event or timer. */
+/** What is dead-lettered: a record that cannot be read (`rule` null), or one rule's part of an event or timer. */
 export type Poison = {
   rule: string | null;
   reason: string;
@@ -49,7 +49,7 @@ export type Poison = {
   timer: SetTimer | null;
 };
 
-/** All that follows from a batch. Nothing of it holds before it is committed. */
+/** All effects of a batch. None of them takes effect before it is committed. */
 export type Effects = {
   /** The log's time that was reached, ms since the epoch. */
   logTimeMs: number;
@@ -59,7 +59,7 @@ export type Effects = {
   lookUps: { workspace: string; lookup: LookUp }[];
   /** Deliveries about which the provider's list is to be asked. */
   questions: DeliveryQuestion[];
-  /** Workspaces heard of for the first time. */
+  /** Workspaces that occur for the first time. */
   newWorkspaces: string[];
   /** Ids and body hashes to remember, packed; null when there are none. */
   dedup: Uint8Array | null;
@@ -68,7 +68,7 @@ export type Effects = {
   counts: { records: number; judged: number; duplicates: number; repeated: number; timersFired: number };
 };
 
-/** Why something is set aside, as it may be shown and kept. */
+/** Why something is dead-lettered, free of record content. */
 export function reasonOf(error: unknown): string {
   // JSON faults quote the text, which may hold what should not be copied.
   if (error instanceof SyntaxError) return 'the value is no valid JSON';

@@ -17,7 +17,7 @@ import { createTimers, type SetTimer } from './timers.ts';
 import { createUnproven } from './unproven.ts';
 
 export type EngineOptions = {
-  /** In the order in which they judge. */
+  /** In the order in which they run. */
   rules: readonly ConfiguredRule[];
   /** How long rules that learn find nothing in a new workspace without an inventory, in days. */
   learningDays: number;
@@ -88,7 +88,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
   }
 
   return {
-    /** Reads the batch as far as some rule wants it, and answers the keys whose rows must be fetched. */
+    /** Reads the batch as far as any rule needs it, and returns the keys whose rows must be fetched. */
     plan({ records, caughtUpAtMs }: EngineBatch): StateKey[] {
       clearBatch(records.length);
       planning.read(records, caughtUpAtMs);
@@ -96,10 +96,12 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       return scopes.takeMissing();
     },
 
-    /** Takes in the rows of keys that were asked for. A row that its rule's schema does not take counts as absent. */
+    /** Adds the rows of requested keys. A row that does not fit its rule's schema counts as absent. */
     hold: scopes.give,
 
-    /** Judges the planned batch. `missing`: keys that only showed on the way; hold them, and evaluate again. */
+    /**
+     * Evaluates the planned batch. `missing`: further keys that turned out to be needed; hold them, and evaluate again.
+     */
     evaluate(): { missing: StateKey[] } | { effects: Effects } {
       undoLog.revert(0);
       forgetResults(batch, committedMs);
@@ -129,13 +131,13 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
         poison: [...poison],
         counts: { ...counts },
       };
-      // While Postgres writes, batches of other partitions are judged: what was read of this one need not outlive that.
+      // While Postgres writes, batches of other partitions are processed: what was read of this one is released first.
       batch.steps = [];
       scopes.clear();
       return { effects };
     },
 
-    /** The effects are in Postgres: what was done in memory holds. */
+    /** The effects are committed in Postgres: changes in memory are kept. */
     commit(): void {
       committedMs = batch.logTimeMs;
       undoLog.forget();
@@ -144,7 +146,7 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       dedup.commit();
       clearBatch();
     },
-    /** The effects are not in Postgres: memory is as it was before the batch. */
+    /** The effects are not in Postgres: memory is restored to its state before the batch. */
     rollback(): void {
       undoLog.revert(0);
       state.rollback();
@@ -152,10 +154,10 @@ export function createEngine(options: EngineOptions, snapshot: Snapshot) {
       dedup.rollback();
       clearBatch();
     },
-    /** Lets go of what has expired by the log's time. */
+    /** Drops what has expired by the log's time. */
     sweep: () => state.sweep(committedMs),
     pendingTimers: () => timers.count(),
-    /** The log's time up to which what was judged is committed. */
+    /** The log's time up to which processing is committed. */
     logTimeMs: () => committedMs,
   };
 }

@@ -8,12 +8,12 @@ import type { ConfiguredRule } from './settings.ts';
 import type { SetTimer, Timers } from './timers.ts';
 import { unprovenRule } from './unproven.ts';
 
-/** A timer may set itself anew in the past, but not for ever. */
+/** Most firings of a timer at one log time: a timer may set itself again in the past, but not endlessly. */
 const maxFiringsAtOnce = 1000;
 
 /**
- * Whether there is who acts when a timer is due. One of a rule that was taken out waits: what it was set for is judged when the
- * rule is back, as after a file of rules that was wrong for a minute.
+ * Whether a timer's rule is in force. A timer of a removed rule waits until the rule is back, as after a rule file that
+ * was wrong for a minute.
  */
 export function isActedOn({ rule }: SetTimer, ruleById: ReadonlyMap<string, ConfiguredRule>): boolean {
   const concludes = ruleOfSubjectRows(rule);
@@ -21,7 +21,7 @@ export function isActedOn({ rule }: SetTimer, ruleById: ReadonlyMap<string, Conf
   return rule === unprovenRule || (concludes === undefined ? configured?.due : configured?.concludes) !== undefined;
 }
 
-/** Lets whoever set a timer act when it is due. */
+/** Runs timers when they are due. */
 export function createFiring(parts: {
   ruleById: ReadonlyMap<string, ConfiguredRule>;
   timers: Timers;

@@ -23,7 +23,10 @@ const engineItself: ConfiguredRule = { rule: stateFlooded, written: {}, settings
 
 export type Judging = ReturnType<typeof createJudging>;
 
-/** Lets facts learn and rules judge, each in the one context; what one did is undone when it throws, and set aside. */
+/**
+ * Runs facts and rules on events, in the one context; when one throws, its effects are undone and its part is
+ * dead-lettered.
+ */
 export function createJudging(parts: {
   rules: readonly ConfiguredRule[];
   learningMs: number;
@@ -84,7 +87,7 @@ export function createJudging(parts: {
     frame.learnedUntilMs = rule.learns ? learnedUntilMsOf(known, learningMs) : 0;
   }
 
-  /** Lets one rule judge an event or, when there is none, a timer of its own. Answers why it could not; null when it could. */
+  /** Runs one rule on an event or, without one, on its own timer. Returns why it failed; null when it did not. */
   function judge(
     configured: ConfiguredRule,
     at: Moment & Pick<Frame, 'keys' | 'slots'>,
@@ -106,7 +109,7 @@ export function createJudging(parts: {
     }
   }
 
-  /** Lets facts learn an event; answers what changed. */
+  /** Runs facts on an event; returns which changed. */
   function learnAll({ learnings, record }: Prepared, at: Moment & { event: LoggedEvent }): Changed[] {
     const changed: Changed[] = [];
     if (learnings.length === 0) return changed;
@@ -192,7 +195,7 @@ export function createJudging(parts: {
     if (learnings.length === 0) return;
     const poisoned = poison.length;
     provisionally(() => concludeAll(learnAll(told, at), record, at, known));
-    // It is set aside when the event is judged in full.
+    // It is dead-lettered when the event is processed in full.
     poison.length = poisoned;
   }
   function provisionally(act: () => void): void {

@@ -5,8 +5,8 @@ import { inOwnOrder, inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 
 /**
- * What a person said last of a thing: that it is allowed, when they resolved an incident about it as accepted, or no
- * longer, when they reopened that or resolved it as something else.
+ * The last decision of a person about a thing: allowed, when they resolved an incident about it as accepted, or no
+ * longer allowed, when they reopened it or resolved it as something else.
  */
 export const acceptedSchema = observedSchema.extend({
   isAccepted: z.boolean(),
@@ -17,13 +17,13 @@ export const acceptedSchema = observedSchema.extend({
 export type Accepted = z.infer<typeof acceptedSchema>;
 
 /**
- * The runners of an act by which somebody accepts, or accepts no more; those that `isOne` takes. Nobody teaches anything of
- * whom it is not known who they are.
+ * The runners of an act that accepts them or revokes that; those for which `isOne` holds. Acts of unidentified people
+ * teach nothing.
  */
 export function teaches(data: Attributes, isOne: (entity: string) => boolean): string[] {
   const kind = data['tripline.act.kind'];
   if (kind !== 'incident-resolved' && kind !== 'incident-reopened') return [];
-  // That a finding was wrong allows nothing.
+  // Resolving as false allows nothing.
   if (data['tripline.act.resolution'] === 'false' || (data['tripline.act.proof'] ?? 'none') === 'none') return [];
   const entities = data['tripline.act.entities'] ?? [];
   return [...new Set(entities.flatMap(({ kind, id }) => (kind === 'runner' && isOne(id) ? [id] : [])))];

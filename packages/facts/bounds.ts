@@ -4,19 +4,19 @@ import type { LearnContext, Observed } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 
-/** How much of one kind of observation a fact keeps. An attacker chooses how many there are, and mostly by whom. */
+/** How many observations of one kind a fact keeps. An attacker decides how many there are, and mostly by whom. */
 export type Bound<T> = {
-  /** What is bounded, in the fact's own words: `pushes`, `reviews`. It stands in the finding `state-flooded`. */
+  /** What is bounded: `pushes`, `reviews`. Named in the finding `state-flooded`. */
   kind: string;
-  /** By whom: an account's id where the event has one. What one author does pushes out nothing of another's. */
+  /** The author: an account's id where the event has one. One author's observations never displace another's. */
   authorOf: (observation: T) => string;
   mostPerAuthor: number;
-  /** Of all authors together, since accounts cost nothing. */
+  /** Limit of all authors together, since accounts are free. */
   most: number;
-  /** What tells two observations of one event apart; one an event unless given. */
+  /** What distinguishes two observations of one event; by default, one per event. */
   nameOf?: (observation: T) => string;
   /**
-   * Only the latest say anything, such as of a branch where it stands: to let go of the others is no loss, and is not said.
+   * Only the latest matter, such as for a branch's head: dropping the others loses nothing, and is not reported.
    * `each`: of those by one author; `all`: of all authors together, too.
    */
   rolls?: 'each' | 'all';
@@ -26,10 +26,13 @@ export type Bound<T> = {
   stays?: (observation: T) => boolean;
 };
 
-/** What one author did so long before their latest was judged meanwhile: to let go of it is ageing and no flood, ms. */
+/**
+ * Observations this much older than the author's latest were processed long ago: dropping them is ageing, not a flood,
+ * ms.
+ */
 export const floodMs = 6 * 3_600_000;
 
-/** Stands for the author where it is not one who did too much, but many together. */
+/** In place of the author, where many authors together reached the bound. */
 export const manyAuthors = 'many';
 
 /**
@@ -51,7 +54,7 @@ export function keepBounded<T extends Observed>(
   // Most of what is received is the latest.
   if (last !== undefined && !(inOwnOrder(last, added) < 0))
     sorted.sort((a, b) => inOwnOrder(a, b) || compare(nameOf(a), nameOf(b)));
-  // So few reach no bound, whoever made them.
+  // So few cannot reach a bound.
   if (sorted.length <= bound.mostPerAuthor && sorted.length <= bound.most) return sorted;
   const counts = new Map<string, number>();
   let total = 0;
@@ -82,12 +85,13 @@ export function keepBounded<T extends Observed>(
   return bound.first ? kept : kept.reverse();
 }
 
-/** What an observation took the place of, as far as a standing finding rests on it. */
+/** Observations that this one replaced, as far as standing findings rest on them. */
 export type Replacing = { replaced?: { eventId: string }[] | undefined };
 
 /**
- * `told` in the place of `former`: of what many events tell, a value keeps one. Where a standing finding rests on what is
- * replaced, its event is named still, or the finding would be frozen and could not be taken back by whatever comes later.
+ * Replaces `former` by `told`: of several events that report the same, a value keeps one. Where a standing finding
+ * rests on the replaced one, its event stays named, otherwise the finding would be frozen and could not be retracted by
+ * later evidence.
  */
 export function inPlaceOf<T extends Observed>(
   former: (Pick<Observed, 'eventId'> & Replacing) | undefined,
@@ -104,7 +108,7 @@ export function inPlaceOf<T extends Observed>(
 const isPinned = ({ eventId, replaced }: Observed & Replacing, pinned: ReadonlySet<string>): boolean =>
   pinned.has(eventId) || replaced?.some((one) => pinned.has(one.eventId)) === true;
 
-/** The one order of observations: by the provider's own time, then by id. */
+/** The order of observations: by the provider's time, then by id. */
 export function inOwnOrder(a: Pick<Observed, 'time' | 'eventId'>, b: Pick<Observed, 'time' | 'eventId'>): number {
   return (a.time === b.time ? 0 : parseTime(a.time) - parseTime(b.time)) || compare(a.eventId, b.eventId);
 }
@@ -120,7 +124,7 @@ export function observedBy(event: LoggedEvent, url?: string): Observed {
     data['cicd.pipeline.run.url.full'] ??
     data['vcs.repository.url.full'];
   const { id: eventId, type: eventType, time, trust } = event;
-  // Written out: it is made for nearly every event.
+  // Without spreads: it is created for nearly every event.
   return link === undefined
     ? { eventId, eventType, time, trust }
     : { eventId, eventType, time, trust, url: clip(link, 500) };

@@ -12,18 +12,18 @@ const recordSchema = observedSchema.extend({
   reason: z.string(),
   fromMs: z.number(),
   toMs: z.number(),
-  /** Where in the log it was received: a record explains only what was received after it. */
+  /** Its position in the log: a record explains only what was received after it. */
   offset: z.number(),
 });
 export type BreakGlassRecord = z.infer<typeof recordSchema>;
 
 const hour = 3_600_000;
-/** A record explains a day at most, whatever it says. */
+/** A record is valid for a day at most, whatever it says. */
 const longestMs = 24 * hour;
-/** Records that one person may have; of more, those that end last. */
+/** Records kept per person; of more, those that end last. */
 const mostEach = 4;
 
-/** Break-glass records, by whom they let act: a person's own key, so that no number of others' pushes one out. */
+/** Break-glass records by the person whom they allow to act, so that records of others never displace one. */
 export const breakGlass: Fact<{ records: BreakGlassRecord[] }> = {
   id: 'break-glass',
   description:
@@ -36,7 +36,7 @@ export const breakGlass: Fact<{ records: BreakGlassRecord[] }> = {
       ? [recordsKey(event.data['tripline.breakglass.actor'])]
       : [],
   learn(known, event, at) {
-    // Whoever can send unsigned records could excuse themselves.
+    // Otherwise whoever can send unsigned records could excuse themselves.
     if (event.trust !== 'high' || !isEvent(event, 'dev.cdeventsx.tripline-breakglass.opened')) return known;
     const record = recordOf(event as LoggedEvent<'dev.cdeventsx.tripline-breakglass.opened'>);
     const before = known?.records ?? [];
@@ -45,11 +45,11 @@ export const breakGlass: Fact<{ records: BreakGlassRecord[] }> = {
     const kept = all.filter(({ eventId }, place) => place < mostEach || at.pinned.has(eventId));
     return { records: kept };
   },
-  // Longer than a grant is looked at, so that what excused it is not forgotten first.
+  // Longer than grants are kept, so that what excused one is not forgotten first.
   keepMs: 20 * longestMs,
 };
 
-/** Where the records stand that let `login` act. */
+/** The key of the records that allow `login` to act. */
 export const recordsKey = (login: string): string =>
   thingKey('tripline', 'break-glass', clip(login.toLowerCase(), 200));
 

@@ -24,7 +24,7 @@ const reviewSchema = observedSchema.extend({
   revision: z.string(),
   /** When it was submitted, or taken back; ms by the provider's clock. */
   atMs: z.number(),
-  /** The base at that moment; absent where only the API told of the review. */
+  /** The base at that moment; absent where only the API reported the review. */
   base: z.string().optional(),
   /** The API says that they may write. */
   writes: z.literal(true).optional(),
@@ -50,7 +50,7 @@ export const changeSchema = z.object({
   fork: z.boolean(),
   /** The branch that it comes from. */
   branch: z.string().optional(),
-  /** Whether its opening was received: if not, what came before could not have been. */
+  /** Whether its opening was received: if not, earlier events may be missing. */
   opened: observedSchema.optional(),
   heads: z.array(headSchema),
   /** Who brought heads that are kept no more, by id; `many` where they are too many to name. */
@@ -59,7 +59,7 @@ export const changeSchema = z.object({
   merged: z.array(mergedSchema),
   /** Its commits as the API listed them. */
   listed: z.array(listedSchema),
-  /** More strangers reviewed it than are kept. */
+  /** More outsiders reviewed it than are kept. */
   crowded: z.literal(true).optional(),
 });
 export type Change = z.infer<typeof changeSchema>;
@@ -76,7 +76,7 @@ const heads: Bound<Head> = {
 };
 /** Whoever brings the branch of a fork chooses who else may: so many are named. */
 const mostLetGo = 100;
-/** Anybody may review a public change; what strangers say crowds out nobody of the house. */
+/** Anybody may review a public change; reviews by outsiders never displace those of the organisation's people. */
 const nameOfReview = ({ id, state }: Review): string => `${id} ${state}`;
 const reviews: Bound<Review> = {
   kind: 'reviews',
@@ -131,7 +131,10 @@ export const changes: Fact<Change> = {
   keepMs: 180 * dayMs,
 };
 
-/** One event says what all say; should two differ, as after a renaming, one is taken whatever came first. */
+/**
+ * All events carry the same value; if two differ, as after a renaming, the choice does not depend on the order of
+ * arrival.
+ */
 const isFirst = <T>(told: T | undefined, known: T | undefined): boolean =>
   told !== undefined && (known === undefined || JSON.stringify(told) < JSON.stringify(known));
 
@@ -147,10 +150,10 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
   };
   const addReview = (told: Review): void => {
     let review = told;
-    // Once it is merged no review counts any more, and strangers' would push out those that do.
+    // After the merge no review counts any more, and outsiders' could displace those that do.
     if (!isOfHouse(review) && next.merged.length > 0 && next.merged.every(({ atMs }) => review.atMs > atMs + 1000))
       return;
-    // What the API repeats is one with what a webhook told, which says more; a dismissal is another thing.
+    // A review from the API is the same as the one from a webhook, which has more detail; a dismissal is separate.
     const place = next.reviews.findIndex((one) => one.id === review.id && one.state === review.state);
     const before = next.reviews[place];
     const isBetter =
@@ -169,7 +172,7 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
     const kept = keepBounded(mine, review, bound, {
       ...at,
       flooded: (kind, author) => {
-        // Only the last word of each counts, so that what one says too often is nothing lost.
+        // Only each reviewer's last review counts, so dropping earlier ones loses nothing.
         if (author !== manyAuthors) return;
         at.flooded(kind, author);
         next = { ...next, crowded: true };
@@ -211,7 +214,7 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
         ...observedBy(event),
         ...{ id: event.data['tripline.review.id'], state, revision: event.data['tripline.review.revision'], base },
         association: data['tripline.user.association'] ?? '',
-        // A dismissal bears the time of the review that it takes back; its own is the event's.
+        // A dismissal carries the time of the dismissed review; its own time is the event's.
         atMs: parseTime(state === 'dismissed' ? event.time : (submittedAt ?? event.time)),
         ...(by === undefined ? {} : { by }),
       });
@@ -269,7 +272,7 @@ function learn(known: Change | undefined, event: LoggedEvent, at: LearnContext):
       addReview({
         ...observedBy(event),
         ...{ id: review.id, state, revision: review.revision, association: review.association },
-        // When it was taken back the API does not say: by now it was.
+        // The API does not say when it was dismissed: at the latest now.
         atMs: parseTime(state === 'dismissed' ? event.time : review.submittedAt),
         by: accountOf(review.author, review.authorId, review.authorType)!,
         ...(permits(review.permission) ? { writes: true as const } : {}),

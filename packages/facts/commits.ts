@@ -10,7 +10,7 @@ import { observedSchema } from './observed.ts';
 import { accountOf, accountSchema, authorOf, commitKeyIn, repositoryKeyOf } from './things.ts';
 
 const dayMs = 86_400_000;
-/** Commits of one push that are told apart: of a longer push the newest. */
+/** Most commits of one push that are kept separately: of a longer push the newest. */
 const mostListed = 100;
 
 const pushedCommitSchema = z.object({
@@ -22,13 +22,13 @@ const pushedCommitSchema = z.object({
 const pushSchema = observedSchema.extend({
   ref: z.string(),
   type: z.enum(['branch', 'tag']),
-  /** The commit that the ref stands on since; the commit itself unless it came along beneath. */
+  /** The ref's commit after the push; the commit itself unless it came in beneath it. */
   tip: z.string(),
   before: z.string().optional(),
   forced: z.boolean(),
   created: z.boolean(),
   by: accountSchema.optional(),
-  /** Only with the tip: what came in, oldest first. Absent where the provider listed nothing. */
+  /** Only for the tip: the commits that came in, oldest first. Absent where the provider listed none. */
   commits: z.array(pushedCommitSchema).optional(),
   /** Whether `commits` are all that came in. */
   whole: z.boolean(),
@@ -44,7 +44,7 @@ const ofChangeSchema = observedSchema.extend({
   /** From another repository. */
   fork: z.boolean(),
   author: z.string(),
-  /** By which bound it is kept. */
+  /** The bound that applies to it. */
   kept: z.string(),
 });
 const groupSchema = observedSchema.extend({
@@ -69,7 +69,7 @@ export const commitSchema = z.object({
   built: z.array(builtSchema),
   /** What the provider's API said of it. */
   answers: z.array(answerSchema),
-  /** More merged changes name it than are kept. */
+  /** More merged changes contain it than are kept. */
   crowded: z.literal(true).optional(),
 });
 export type Commit = z.infer<typeof commitSchema>;
@@ -90,7 +90,7 @@ const pushes: Bound<Push> = {
 };
 type OfChange = Commit['changes'][number];
 const nameOfChange = ({ change, as }: OfChange): string => `${as} ${change}`;
-/** Strangers open as many changes from forks as they like; those crowd out none of the house's. */
+/** Outsiders can open any number of changes from forks; those never displace the organisation's own. */
 const ownChanges: Bound<OfChange> = {
   kind: 'changes',
   authorOf: ({ author }) => author,
@@ -103,9 +103,9 @@ const forkChanges: Bound<OfChange> = {
   ...ownChanges,
   ...{ kind: 'changes from forks', mostPerAuthor: 5, most: 50, first: true },
 };
-/** When a head comes into a branch, the provider calls every change merged that has it. */
+/** When a head gets into a branch, the provider marks every change with that head as merged. */
 const mergedChanges: Bound<OfChange> = { ...ownChanges, kind: 'merged changes', mostPerAuthor: 5 };
-/** The provider lists but a few, and strangers' crowd out none of these. */
+/** The provider lists only a few, which outsiders' changes never displace. */
 const answeredChanges: Bound<OfChange> = {
   ...ownChanges,
   kind: 'answered changes',
@@ -176,7 +176,7 @@ export const commits: Fact<Commit> = {
 
 const none: readonly string[] = [];
 const isZero = (revision: string): boolean => /^0+$/.test(revision);
-/** The commit on which a ref stands after a push: an annotated tag names an object of its own, and the commit beside it. */
+/** A ref's commit after a push: an annotated tag has an object of its own, and names the commit separately. */
 function tipOf(event: LoggedEvent<'dev.cdeventsx.tripline-ref.pushed'>): string {
   return event.data['tripline.push.head_revision'] ?? event.data['vcs.ref.head.revision'];
 }
@@ -245,14 +245,14 @@ function learn(known: Commit | undefined, event: LoggedEvent, at: LearnContext):
     if (name === undefined || isPull) return known;
     const ref = clip(name, 300);
     const isSame = (one: Commit['built'][number]) => one.ref === ref;
-    // Most of a run's events tell what the first told.
+    // Most events of a run repeat the first.
     const former = next.built.find(isSame);
     if (former !== undefined && !isEarlier(event, former)) return known;
     const kept = keepEarliest(next.built, { ...observedBy(event), ref }, isSame, built, at);
     if (kept !== next.built) next = { ...next, built: [...kept] };
   } else if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
     const told = pushOf(event, revision);
-    // Whoever told it first is believed: what is sent again must not make unproven what rests on it.
+    // The first report counts: a repeated delivery must not make findings unproven that rest on it.
     if (!next.pushes.some((one) => one.time === told.time && nameOfPush(one) === nameOfPush(told)))
       add('pushes', told, pushes as Bound<never>);
   } else if (isChange(event)) {

@@ -12,7 +12,7 @@ import { accountSchema, authorOf, keyOf, repositoryKeyOf, senderOf } from './thi
 
 const strengthsSchema = z.record(z.string(), z.number()).nullable();
 
-/** One change of one control, and what it says once it was made. */
+/** One change of one control, and the control's content after it. */
 const changeSchema = observedSchema.extend({
   /** Which control: its kind and the provider's id. */
   control: z.string(),
@@ -20,9 +20,9 @@ const changeSchema = observedSchema.extend({
   name: z.string(),
   action: z.string(),
   by: accountSchema.optional(),
-  /** How strong it is, by aspect; null where it is not in force: deleted, disabled, on trial. */
+  /** Its strength by aspect; null where it is not in force: deleted, disabled, or in evaluate mode. */
   after: strengthsSchema,
-  /** The same before the change, as far as the event says it. */
+  /** The strength before the change, as far as the event says it. */
   before: strengthsSchema.optional(),
   include: z.array(z.string()),
   exclude: z.array(z.string()),
@@ -33,7 +33,7 @@ export type ControlChange = z.infer<typeof changeSchema>;
 const valueSchema = z.object({ changes: z.array(changeSchema) });
 export type Controls = z.infer<typeof valueSchema>;
 
-/** More than the provider lets one account make within the half minute in which a push is waited with: 80 a minute. */
+/** More than the provider allows one account within the half minute for which a push is held: 80 a minute. */
 const bound: Bound<ControlChange> = {
   kind: 'changes of controls',
   authorOf: ({ by, control }) => `${authorOf(by)} ${control}`,
@@ -43,7 +43,7 @@ const bound: Bound<ControlChange> = {
 const kinds = new Set(['branch-protection', 'branch-protection-switch', 'ruleset']);
 const mostPatterns = 50;
 
-/** One key a repository; what an organisation decides for its repositories stands under `ownerControlsKey`. */
+/** One key per repository; an organisation's controls for its repositories are under `ownerControlsKey`. */
 export const controls: Fact<Controls> = {
   id: 'controls',
   description:
@@ -67,7 +67,7 @@ export const controls: Fact<Controls> = {
   keepMs: 180 * 86_400_000,
 };
 
-/** The key of what the owner of an event's repository decides for all of its repositories. */
+/** The key of the controls that the owner of an event's repository sets for all its repositories. */
 export function ownerControlsKey(event: LoggedEvent): string | undefined {
   const data: Attributes = event.data;
   const owner = data['vcs.owner.id'] ?? data['vcs.owner.name']?.toLowerCase();
@@ -124,7 +124,7 @@ function patternsOf(kind: string, data: Attributes): { include: string[]; exclud
     | undefined;
   const exclude = conditions?.ref_name?.exclude;
   const texts = Array.isArray(exclude) ? exclude.filter((one): one is string => typeof one === 'string') : [];
-  // All that a ruleset is for: one for branches covers no tag.
+  // What a ruleset targets: one for branches covers no tag.
   const all = data['tripline.control.settings']?.['target'] === 'tag' ? 'refs/tags/**/*' : 'refs/heads/**/*';
   const clipped = (list: readonly string[]) =>
     list.slice(0, mostPatterns).map((pattern) => (pattern === '~ALL' ? all : clip(pattern, 200)));
@@ -141,16 +141,16 @@ export type Relaxation = {
   /** What it covered before it became weaker, and covers now. */
   include: readonly string[];
   exclude: readonly string[];
-  /** It covers less, and is no weaker where it covers still. */
+  /** It covers less, and is no weaker where it still covers. */
   isNarrowed: boolean;
-  /** The change with which the last of it was put back. */
+  /** The change that restored the last of it. */
   restoredBy?: ControlChange;
 };
 
 const relaxations = new WeakMap<Controls, Relaxation[]>();
 /**
- * What was made weaker, in the order of its own times: a function of the changes, in whatever order they were received. Worked
- * out once a value, since every push to a ref that is covered asks.
+ * Relaxations in the order of their own times: a function of the changes, whatever the order of arrival. Worked out
+ * once a value, since every push to a ref that is covered asks.
  */
 export function relaxationsOf(known: Controls): readonly Relaxation[] {
   let found = relaxations.get(known);
@@ -165,7 +165,7 @@ function relaxationsIn({ changes }: Controls): Relaxation[] {
   const inOrder = changes.toSorted(inOwnOrder);
   const byControl = Map.groupBy(inOrder, ({ control }) => control);
   const found = [...byControl.values()].flatMap((own) => relaxationsOfOne(own, inOrder));
-  // Another default branch matters where something covers whichever it is.
+  // A change of the default branch matters to controls that cover the default branch.
   const isFollowed = changes.some(({ after, include }) => after !== null && include.includes('~DEFAULT_BRANCH'));
   if (!isFollowed) return found.filter(({ change }) => change.kind !== defaultBranchKind).sort(byTime);
   return found.sort(byTime);
@@ -191,7 +191,7 @@ function relaxationsOfOne(own: readonly ControlChange[], all: readonly ControlCh
       open.delete(relaxation);
     }
     const weaker = new Map<string, number>();
-    // What came back into force is held against what it was when it was in force.
+    // A control that is in force again is compared with its content when it was last in force.
     for (const before of [last, change.before, last === null ? lastInForce : undefined]) {
       if (before && (after !== null || last !== null)) {
         for (const [aspect, former] of weakerBy(before, after)) weaker.set(aspect, former);

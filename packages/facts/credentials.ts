@@ -12,10 +12,10 @@ import { keyOf, onceAnEvent, runKeyOf, runNameOf } from './things.ts';
 
 const dayMs = 86_400_000;
 
-/** Where a credential was used first. */
+/** The first use of a credential on a runner or class of machines. */
 const contextSchema = observedSchema.extend({
   heardMs: z.number(),
-  /** The key of a self-hosted runner, or the class of a machine of the provider's own. */
+  /** The key of a self-hosted runner, or the class of a hosted machine. */
   runner: z.string(),
   isHosted: z.boolean(),
   /** An inventory says that it is usual. */
@@ -128,14 +128,14 @@ function listedRunner(event: LoggedEvent, text: string): string {
 export const credentialKeyOf = (event: LoggedEvent, id: string): string => keyOf(event, credentialId(id));
 export const credentialId = (id: string): string => `credential:${clip(id, 400)}`;
 
-/** What the secrets of a workflow, or of an environment, are called: all that webhooks let us know of a credential. */
+/** The credential id of a workflow's or an environment's secrets: webhooks tell no more of a credential. */
 export const workflowCredential = (repository: string, path: string): string =>
   `workflow:${repository}/${clip(path, 300)}`;
 export const environmentCredential = (repository: string, name: string): string =>
   `environment:${repository}/${clip(name, 200)}`;
 
 const mostSecrets = 100;
-/** The credentials that a feed saw in use, best identity first: the token's hash, the names of secrets, its id. */
+/** The credentials used according to an event, best identity first: the token's hash, the names of secrets, its id. */
 export function credentialsUsed(event: LoggedEvent): string[] {
   const data: Attributes = event.data;
   const hash = data['tripline.credential.token_hash'];
@@ -158,7 +158,10 @@ export function credentialInWords(id: string): string {
   return kind === 'secret' ? `secret ${name} of ${repository}` : `credential ${id}`;
 }
 
-/** How sure it is that a job was given it: a feed of audit records says it, an environment implies it, a workflow may have it. */
+/**
+ * Confidence that a job had the credentials: an audit feed states it, an environment implies it, a workflow may have
+ * them.
+ */
 export function confidenceOfCredentials(ids: readonly string[]): Confidence {
   if (ids.some((id) => !/^(workflow|environment):/.test(id))) return 'high';
   return ids.some((id) => id.startsWith('environment:')) ? 'medium' : 'low';

@@ -18,7 +18,7 @@ export const deploymentSchema = observedSchema.extend({
   revision: z.string(),
   ref: z.string().optional(),
   by: accountSchema.optional(),
-  /** When the log first heard of it, ms of the log's time. */
+  /** When it was first received, ms of the log's time. */
   heardMs: z.number(),
 });
 export type Deployment = z.infer<typeof deploymentSchema>;

@@ -3,9 +3,9 @@ import { parseTime } from '@tripline/contracts/time';
 import { type Bound, inPlaceOf, keepBounded } from './bounds.ts';
 
 /**
- * The observations with `told` among them, unless the same was told by an earlier event: of what many events tell, the
- * first is kept, whichever came first. Of two of one time whoever was received first is believed, so that what is sent again
- * makes nothing unproven.
+ * Adds `told` to the observations, unless an earlier event reported the same: of several events that report the same,
+ * the one with the earliest time is kept, whatever the order of arrival. Of two with the same time, the one received
+ * first counts, so that a repeated delivery makes nothing unproven.
  */
 export function keepEarliest<T extends Observed>(
   known: readonly T[],

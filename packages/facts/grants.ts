@@ -8,17 +8,17 @@ import { floodMs, inOwnOrder, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { type Account, accountOf, accountSchema, authorOf, instanceOf, providerOf } from './things.ts';
 
-/** One telling of what was done to a grant, with the names of that time: they can change hands. */
+/** One report of an act on a grant, with the names of that time: names can change hands. */
 const actSchema = observedSchema.extend({
   did: z.enum(['given', 'changed', 'removed', 'requested', 'invited']),
   by: accountSchema,
   /** Login of the app that acted for them. */
   app: z.string().optional(),
-  /** Which act it is, where the provider may tell one twice. */
+  /** The id of the act, where the provider may report one act twice. */
   fact: z.string().optional(),
-  /** The event bears no time of the provider's: `time` is when it was received. */
+  /** The event has no time of the provider's: `time` is when it was received. */
   timeless: z.literal(true).optional(),
-  /** When the log took it in, ms, and where: what was received before what. */
+  /** Append time in the log, ms, and offset: they order what was received. */
   heardMs: z.number(),
   offset: z.number(),
   grantee: z.string(),
@@ -51,18 +51,18 @@ const grantSchema = z.object({
 export type Grant = z.infer<typeof grantSchema>;
 
 const day = 24 * 3_600_000;
-/** What is older and rests under no finding is forgotten: an invitation may be accepted for seven days. */
+/** Older acts on which no finding rests are forgotten: an invitation may be accepted for seven days. */
 const lookedAtMs = 8 * day;
 /**
- * So many tellings by one person of one kind are kept of one grant, the first and the last, and of all people together; the
- * first, since it is what took a grant back in time, the last, since it is how things stand.
+ * How many reports of one grant are kept, by one person and kind (the first and the last) and of all people together;
+ * the first ones may be a removal that was in time, the last ones are the present state.
  */
 export const mostActs = { firstPerPerson: 8, lastPerPerson: 8, ofAll: 100 } as const;
 
 /**
- * Grants: who was given which right on what, by whom, and when it was taken back. A key a grant, by ids, so that a hundred
- * of them cost a hundred times one, and two keys of one title are two. An invitation to an organisation is received under
- * its own id, and under the membership that it becomes.
+ * Grants: who was given which right on what, by whom, and when it was taken back. One key per grant, by ids, so that
+ * cost is linear in the number of grants, and two deploy keys of one title are distinct. An invitation to an
+ * organisation is kept under its own id and under the membership that it becomes.
  */
 export const grants: Fact<Grant> = {
   id: 'grants',
@@ -104,7 +104,7 @@ export function grantKey(
   const id = `${of.kind}:${idOrName(of.targetId, of.target)}:${idOrName(grantee.id, grantee.name)}`;
   return thingKey(place.provider, place.instance, id);
 }
-/** Where invitations by address alone are received together: nobody knows yet who will come. */
+/** The key of all invitations by e-mail address alone: it is not known yet who will accept them. */
 export const addressedKey = (
   place: { provider: string; instance: string },
   organization: { id?: string | undefined; name: string },
@@ -203,7 +203,7 @@ function optional<K extends string>(name: K, value: string | undefined): { [P in
   return (value === undefined || value === '' ? {} : { [name]: clip(value, 300) }) as { [P in K]?: string };
 }
 
-/** Whether what is given is more than reading; undefined where the event does not say, and it may be any right. */
+/** Whether the right is more than reading; undefined where the event does not say. */
 function isPrivilege(kind: string, data: Attributes, isChange: boolean): boolean | undefined {
   const permission = data['tripline.grant.permission'];
   const former = data['tripline.grant.permission_before'];
@@ -219,7 +219,7 @@ function isPrivilege(kind: string, data: Attributes, isChange: boolean): boolean
       if (permission === undefined) return undefined;
       return isChange ? isRaised(former, permission) : rankOf(permission) >= writingRank;
     case 'team':
-      // It has what the team has under which it is put, and by default what it is made with.
+      // It has the rights of its parent team, and by default those with which it is created.
       return (
         data['tripline.grant.parent'] !== undefined || (permission !== undefined && rankOf(permission) >= writingRank)
       );
@@ -236,7 +236,7 @@ function isPrivilege(kind: string, data: Attributes, isChange: boolean): boolean
   }
 }
 
-/** The acts with one more telling, in their own order. Of too many by one person the first and the last stay. */
+/** Adds one report to the acts, in order of their own times. Of too many by one person the first and the last stay. */
 function withAct(
   known: readonly GrantAct[],
   act: GrantAct,
@@ -255,7 +255,7 @@ function withAct(
     for (const one of middle) {
       if (at.pinned.has(one.eventId)) continue;
       dropped.add(one);
-      // Whoever is given a right for each of a week's jobs is given it often.
+      // A right that is granted for each job is granted often within a week.
       if (Date.parse(group.at(-1)!.time) - Date.parse(one.time) < floodMs) at.flooded(one.did, authorOf(one.by));
     }
   }
@@ -265,12 +265,13 @@ function withAct(
   return kept.filter(({ eventId }, place) => place >= kept.length - mostActs.ofAll || at.pinned.has(eventId));
 }
 
-/** One act, whoever told it: what is told of it together. */
+/** One act, merged from all its reports. */
 export type Given = GrantAct & { occasion: string; tellings: readonly GrantAct[] };
 
 /**
- * The acts by which a privilege was given, in their own order, tellings of one act as one: the right is the strongest that
- * is told, and no privilege where all that say a right say a lesser one. `unsaid`: no telling says which right it is.
+ * The acts that granted a privilege, in order of their own times, with all reports of one act merged: the right is the
+ * strongest reported, and it is no privilege where every report with a right names a lesser one. `unsaid`: no report
+ * says which right it is.
  */
 export function privilegesOf(grant: Grant): (Given & { unsaid: boolean })[] {
   const given = grant.acts.filter(({ did }) => did === 'given' || did === 'changed');
@@ -294,7 +295,7 @@ export function privilegesOf(grant: Grant): (Given & { unsaid: boolean })[] {
   });
 }
 
-/** The lesser right that somebody had before, where it is known: as the act tells, or as it was given last. */
+/** The lesser right that the holder had before, where it is known: from the act, or from the last grant before it. */
 export function formerOf(grant: Grant, act: Given): string | undefined {
   if (act.former !== undefined) return act.former;
   const before = grant.acts.filter((one) => !act.tellings.includes(one) && inOwnOrder(one, act) < 0);
@@ -302,7 +303,7 @@ export function formerOf(grant: Grant, act: Given): string | undefined {
   return last === undefined || last.did === 'removed' ? undefined : last.permission;
 }
 
-/** What took the grant back from `sinceMs` on, in order. */
+/** The removals of the grant from `sinceMs` on, in order. */
 export function removalsSince(grant: Grant | undefined, sinceMs: number): GrantAct[] {
   return (grant?.acts ?? []).filter(({ did, time }) => did === 'removed' && Date.parse(time) >= sinceMs);
 }

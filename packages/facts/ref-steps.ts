@@ -7,21 +7,22 @@ export type RefStep = {
   after: string;
   /** The commit that `after` names, where it is a tag with a hash of its own. */
   commit: string;
-  /** A branch of the tag's name was made: it stands for the tag where that is gone. */
+  /** A branch with the tag's name was created: names resolve to it where the tag is gone. */
   isBranch?: boolean | undefined;
 };
 export const noRevision = '0'.repeat(40);
 
 /**
- * The ref was left on another commit than it stood on: `from`; `deletedBy` where it was deleted and made again. With
- * `unheard` nobody told of the move to that commit, and the step put it back.
+ * The ref moved away from commit `from`; `deletedBy` where it was deleted and recreated. With `unheard`, the move to
+ * that commit was not reported, and the step restored it.
  */
 export type RefMove<Step extends RefStep> = { step: Step; from: string; deletedBy?: Step; unheard?: string };
 
 /**
- * Moves of one ref, in order of its own times, without those that put it back within `mendMs` to where it stood: that is the
- * mending, and a later one is one more move. Where a step begins elsewhere than the one before it ended, a move between them
- * was not told, as of many tags that are pushed at once: it is one move with the step, from where the ref is known to have stood.
+ * Moves of one ref, in order of its own times, without those that restore it within `mendMs`: such a move is the
+ * correction, and a later one is another move. Where a step begins elsewhere than the previous one ended, a move in
+ * between was not reported, as when many tags are pushed at once: it counts as one move with the step, from the last
+ * known commit.
  */
 export function refMoves<Step extends RefStep>(inOrder: readonly Step[], mendMs: number): RefMove<Step>[] {
   const steps = inChain(inOrder);
@@ -31,7 +32,7 @@ export function refMoves<Step extends RefStep>(inOrder: readonly Step[], mendMs:
   let stood: string | undefined;
   let former: Step | undefined;
   for (const step of steps) {
-    // A branch stands for no tag that is there.
+    // A name does not resolve to the branch while the tag exists.
     if (step.isBranch && former?.after !== noRevision) continue;
     const deletedBy = former?.after === noRevision ? { deletedBy: former } : {};
     former = step;
@@ -49,7 +50,7 @@ export function refMoves<Step extends RefStep>(inOrder: readonly Step[], mendMs:
   return moves;
 }
 
-/** Within one second, which is all that GitHub tells apart, each step stands where the one before it left the ref. */
+/** Orders steps of the same second, GitHub's resolution, so that each begins where the previous one left the ref. */
 function inChain<Step extends RefStep>(steps: readonly Step[]): Step[] {
   const chain: Step[] = [];
   for (const alike of Map.groupBy(steps, ({ time }) => time).values()) {

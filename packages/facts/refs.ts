@@ -38,13 +38,16 @@ export type Move = z.infer<typeof moveSchema>;
 export const refSchema = z.object({
   /** The latest moves. */
   moves: z.array(moveSchema),
-  /** The earliest move: what stood before it was there before anybody listened. */
+  /** The earliest move: the commit before it was there before Tripline received anything. */
   first: moveSchema.optional(),
   /** Where an inventory found it. */
   stood: z.array(standsSchema),
   /** Changes that were merged from it. */
   mergedFrom: z.array(mergedSchema),
-  /** The last day on which somebody of the house had to do with a change into it, ms since the epoch: merges may be on their way. */
+  /**
+   * The last day on which somebody of the organisation acted on a change into it, ms since the epoch: merges may still
+   * arrive.
+   */
   changesMs: z.number().optional(),
 });
 export type Ref = z.infer<typeof refSchema>;
@@ -114,7 +117,7 @@ const headsIn = onceAnEvent((event) => {
   for (const { repository, repositoryId, branch, revision } of (event.data as Attributes)['tripline.inventory.heads'] ??
     []) {
     const key = refKeyIn(keyOf(event, repositoryId ?? namedRepository(repository)), 'branch', branch);
-    // Of two that are called alike the first is believed.
+    // Of two with the same name the first counts.
     if (!byKey.has(key)) byKey.set(key, revision);
   }
   return byKey;
@@ -123,7 +126,7 @@ const headsIn = onceAnEvent((event) => {
 /** A merge from a branch of the repository itself. */
 const isOwnMerge = (event: LoggedEvent): boolean =>
   event.type === 'dev.cdevents.change.merged' && (event.data as Attributes)['tripline.head.fork'] !== true;
-/** What an outsider does with a change says nothing of the house. */
+/** An outsider's act on a change does not count as the organisation's. */
 const isOfTheHouse = (event: LoggedEvent): boolean =>
   event.type === 'dev.cdevents.change.merged' ||
   ofTheHouse.has((event.data as Attributes)['tripline.user.association'] ?? 'MEMBER');
@@ -151,7 +154,7 @@ function learn(known: Ref | undefined, event: LoggedEvent, at: LearnContext): Re
       ...(from === undefined ? {} : { before: from }),
       ...(by === undefined ? {} : { by: by ?? senderOf(data) }),
     };
-    // Told again under another id, it is the same move.
+    // Reported again under another id, it is the same move.
     if (before.moves.some((one) => one.time === move.time && one.after === move.after && one.before === from))
       return known;
     const kept = keepBounded(before.moves, move, moves, at);

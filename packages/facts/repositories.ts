@@ -23,14 +23,14 @@ const protectionSchema = observedSchema.extend({
 });
 const askedSchema = observedSchema.extend({ revision: z.string(), answered: z.boolean() });
 export const repositorySchema = z.object({
-  /** Every full name and default branch that it was told by, each with when first. */
+  /** Every full name and default branch that was reported, each with its first time. */
   names: z.array(namedSchema),
   defaultBranches: z.array(namedSchema),
   visibility: z.array(observedSchema.extend({ value: z.enum(['public', 'private', 'internal']) })),
   protections: z.array(protectionSchema),
   /** Paths of workflows that an inventory has using secrets. */
   secretWorkflows: z.array(namedSchema),
-  /** Commits that the provider's API was asked about, the latest; `answered` is false where nobody could be asked. */
+  /** The latest commits that were looked up at the provider's API; `answered` is false where it could not be asked. */
   asked: z.array(askedSchema),
 });
 export type Repository = z.infer<typeof repositorySchema>;
@@ -82,7 +82,10 @@ const questions: Bound<Repository['asked'][number]> = {
   most: 5,
   rolls: 'all',
 };
-/** How long a branch whose protection was lifted is judged all the same: whoever lifts it may be about to push. */
+/**
+ * How long a branch still counts as protected after its protection was removed: whoever removes it may be about to
+ * push.
+ */
 const liftedMs = 7 * dayMs;
 
 const reads = [
@@ -109,7 +112,7 @@ export const repositories: Fact<Repository> = {
   keepMs: 400 * dayMs,
 };
 
-/** By the key of each repository in an inventory, what it tells of it. */
+/** The entries of an inventory, by the key of each repository. */
 const listedIn = onceAnEvent((event) => {
   const { 'tripline.inventory.protected': guarded = [], 'tripline.inventory.credential_uses': uses = [] }: Attributes =
     event.data;
@@ -181,7 +184,7 @@ export const namesOf = (known: Repository | undefined, name: string): string[] =
   ...new Set([name, ...(known?.names ?? []).map((one) => one.name)]),
 ];
 
-/** The name before a renaming: an inventory may have told of the repository by it. */
+/** The name before a renaming: an inventory may have listed the repository under it. */
 export function formerNameOf(data: Attributes): string | undefined {
   if (data['tripline.control.action'] !== 'renamed') return undefined;
   const changed = data['tripline.control.changes']?.['repository'];
@@ -189,7 +192,7 @@ export function formerNameOf(data: Attributes): string | undefined {
   return from === undefined ? undefined : clip(`${data['vcs.owner.name']}/${from}`, 256);
 }
 
-/** The list with the first telling of each name. */
+/** The list with the first report of each name. */
 function earliest(
   known: readonly Named[],
   event: LoggedEvent,
@@ -198,13 +201,16 @@ function earliest(
   at: LearnContext,
 ): readonly Named[] {
   const isSame = ({ name }: Named) => name === told;
-  // Nearly every event tells what all before it told.
+  // Nearly every event repeats earlier ones.
   const before = known.find(isSame);
   if (before !== undefined && !isEarlier(event, before)) return known;
   return keepEarliest(known, { ...observedBy(event), name: told }, isSame, bound, at);
 }
 
-/** Kinds of rules that say who may change a branch; a ruleset of others, such as on messages, tells nothing of what matters. */
+/**
+ * Types of rules that restrict changes of a branch; a ruleset of other rules, such as on commit messages, does not
+ * protect it.
+ */
 const protecting = /"type":"(?:pull_request|update|merge_queue|required_status_checks|required_deployments)"/;
 
 function protectionOf(event: LoggedEvent): Protection | undefined {
@@ -260,7 +266,7 @@ function isFitting({ protections }: Repository, branch: string, ms: number): boo
   }
   return [...byControl.values()].some((told) => {
     const fits = ({ patterns }: Pick<Protection, 'patterns'>) => patterns.some((pattern) => matches(pattern, branch));
-    // What was told first is as it was before, too: nobody told of a time before.
+    // The first report also counts for the time before it, of which nothing was received.
     const until = told.findLastIndex((one) => parseTime(one.time) <= ms);
     const now =
       until < 0 && told[0]!.before !== undefined
@@ -268,7 +274,7 @@ function isFitting({ protections }: Repository, branch: string, ms: number): boo
         : told[Math.max(until, 0)]!;
     if (fits(now)) {
       if (now.control !== 'inventory') return true;
-      // An inventory lists patterns alone, so what was lifted since is known by its pattern.
+      // An inventory lists only patterns, so a later removal is matched by its pattern.
       return now.patterns.some((pattern) => {
         const goneMs = gone.get(pattern);
         const isLifted = goneMs !== undefined && goneMs > parseTime(now.time) && goneMs + liftedMs <= ms;
@@ -289,5 +295,5 @@ const formerOf = (told: readonly Protection[], place: number): string[] => [
   ...(told[place]!.before ?? []),
 ];
 
-/** A pattern that stands for every name says nothing of which refs matter. */
+/** A pattern that matches every name does not tell which refs matter. */
 const matchesAll = (pattern: string): boolean => /^(?:~ALL|\*|\*\*|\*\*\/\*|\*\*\/\*\*)$/.test(pattern);

@@ -26,8 +26,8 @@ const reads = [
 ] as const satisfies readonly EventType[];
 
 /**
- * Which repository was the first that was known by a name: whom settings mean that name a repository. Whoever takes the name
- * over later, by renaming or after a deletion, is another.
+ * Which repository first had a name: the one meant by settings that name a repository. A repository that takes over the
+ * name later, by renaming or after a deletion, is another.
  */
 export const repositoryNames: Fact<NameHolder> = {
   id: 'repository-names',
@@ -61,7 +61,7 @@ const listedIn = onceAnEvent((event) => {
   for (const { repository, repositoryId } of [...guarded, ...heads]) {
     if (repositoryId === undefined) continue;
     const name = nameKeyOf(event, repository);
-    // Of two by one name the first is believed.
+    // Of two with the same name the first counts.
     if (!byName.has(name)) byName.set(name, keyOf(event, repositoryId));
   }
   return byName;

@@ -17,13 +17,13 @@ import { memberKeysOf, writerKeyIn, writers } from './writers.ts';
 export const reviewFacts = [commits, changes, refs, repositories, writers] as const;
 type Reads = Pick<ConcludeContext<unknown>, 'read' | 'watch'>;
 
-/** A repository as a rule reads it: under its id, and under every name by which an inventory may have told of it. */
+/** A repository as rules read it: under its id, and under every name by which an inventory may have listed it. */
 export type Place = {
   /** The key of the repository. */
   key: string;
   provider: string;
   instance: string;
-  /** Absent where only its name was told. */
+  /** Absent where only its name is known. */
   id: string | undefined;
   name: string;
   /** Every name that it was told by. */
@@ -107,7 +107,7 @@ function partsOf(repositoryKey: string): [provider: string, instance: string, id
 
 const formOfAccount = 'an account as `login:id`, since a login can change hands, or an app as `name[bot]`';
 const account = z.string().regex(/^(?:[^\s:]+:\d+|[^\s:]+\[bot\])$/, formOfAccount);
-/** Settings of every rule that asks for reviews: whom a house excepts, each as `login:id`, or an app as `name[bot]`. */
+/** Settings of every rule that asks for reviews: excepted accounts, each as `login:id`, or an app as `name[bot]`. */
 export const reviewHouse = {
   /** Accounts whose own work needs no review, such as a release bot: what they author and push, whoever merges it. */
   exemptActors: z.array(account).default([]),
@@ -115,10 +115,10 @@ export const reviewHouse = {
   mergeBots: z.array(z.strictObject({ account, approves: z.boolean().default(false) })).default([]),
 };
 type ReviewHouse = Readonly<z.output<z.ZodObject<typeof reviewHouse>>>;
-/** A house without exceptions. */
+/** No exceptions. */
 export const noHouse: ReviewHouse = { exemptActors: [], mergeBots: [] };
 
-/** So soon after a merge an answer says who could write when it was made. */
+/** Within this time after a merge, an answer about write access counts for the time of the merge. */
 const refusedWithinMs = 86_400_000;
 
 /**
@@ -134,7 +134,7 @@ export function reviewReader(
 ): ReviewReader {
   const isOne = (entry: string, one: Account | undefined): boolean =>
     entry.endsWith('[bot]') ? entry === one?.login : one?.id !== undefined && entry.endsWith(`:${one.id}`);
-  // Each is asked for several times on the way to a verdict.
+  // Cached: each is read several times on the way to a verdict.
   const commit = onceEach((revision) => reads.watch(commits, commitKeyIn(place.key, revision)));
   const change = onceEach((number) => reads.watch(changes, changeKeyIn(place.key, number)));
   return {
@@ -148,7 +148,7 @@ export function reviewReader(
       const known = reads.watch(writers, writerKeyIn(place.key, one));
       if (known === undefined) return undefined;
       if (known.push ?? known.merge ?? known.permission) return true;
-      // Who may not write now may have been able to long ago.
+      // Somebody who may not write now may have been able to earlier.
       return known.refused !== undefined && parseTime(known.refused.time) <= ms + refusedWithinMs ? false : undefined;
     },
     keyOfCommit: (revision) => commitKeyIn(place.key, revision),
@@ -176,15 +176,16 @@ function onceEach<T>(read: (id: string) => T): (id: string) => T {
   };
 }
 
-/** Whether a commit was reviewed, and whether what is yet to be received may explain it. */
+/** Whether a commit was reviewed, and whether events that are still to come may explain it. */
 export type Acceptance = ReviewVerdict & {
-  /** People work by changes there, so its merge may be on its way, and the provider has not answered about it. */
+  /** Changes are used there, so its merge may still arrive, and the provider has not answered about it. */
   mayBeExplained: boolean;
 };
 
 /**
- * Whether a commit is reviewed as what it is: `landed` on the branch that `reader` is of; `built`, with all that came in since
- * the last build; or a `head`, of a change or of a merge queue's group. What is not known to be is asked of the provider.
+ * Whether a commit is reviewed as what it is: `landed` on the branch that `reader` is of; `built`, with all that came
+ * in since the last build; or a `head`, of a change or of a merge queue's group. Unknown commits are looked up at the
+ * provider.
  */
 export function acceptanceOf(
   revision: string,

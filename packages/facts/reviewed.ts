@@ -8,10 +8,10 @@ import type { Ref } from './refs.ts';
 import { type Account, isSameAccount } from './things.ts';
 
 /**
- * Whether a commit is reviewed: it came in by a change that the provider merged into an accepted branch, or is that change's
- * reviewed head itself; approved at that head, or at the head beneath update merges that the provider made from the base, by
- * somebody who wrote and pushed none of it and may write to the repository. What could not have been received is unknown. One
- * function for what webhooks told and for what the API answered: both are observations in the same facts.
+ * Whether a commit is reviewed: it came in by a change that the provider merged into an accepted branch, or is that
+ * change's reviewed head itself; approved at that head, or at the head beneath update merges that the provider made
+ * from the base, by somebody who wrote and pushed none of it and may write to the repository. What could not have been
+ * received is unknown. One function covers webhooks and API answers: both are observations in the same facts.
  */
 export type ReviewVerdict = {
   is: 'reviewed' | 'unreviewed' | 'unknown';
@@ -21,7 +21,7 @@ export type ReviewVerdict = {
   seen: readonly Seen[];
   /** Approvers of whom nothing says that they may write to the repository. */
   people?: readonly string[];
-  /** It is unknown for what strangers did alone, so that it takes back nothing. */
+  /** It is unknown only because of acts of outsiders, so it retracts nothing. */
   isCrowded?: true;
 };
 /** What speaks for or against it. `by`: whose act it is. */
@@ -34,14 +34,14 @@ export function becauseOf({ fact, key, observed, what }: Seen): Because {
   return { fact, key, trust, evidence: url === undefined ? line : { ...line, url } };
 }
 
-/** What is known of one repository, and what the house says of its accounts. */
+/** What is known of one repository, and the exceptions for its accounts. */
 export type ReviewReader = {
   commit: (revision: string) => Commit | undefined;
   change: (number: string) => Change | undefined;
   branch: (name: string) => readonly Ref[];
-  /** Undefined where nobody knows. `ms`: by the provider's time. */
+  /** Undefined where unknown. `ms`: by the provider's time. */
   mayWrite: (account: Account, ms: number) => boolean | undefined;
-  /** When what is judged was built, by the provider's time; what strangers say later says nothing. */
+  /** Build time of what is judged, by the provider's clock; later acts of outsiders do not count. */
   builtMs: number;
   /** Anybody may review its changes. */
   isPublic: boolean;
@@ -53,7 +53,7 @@ export type ReviewReader = {
   acceptsForNew: (branch: string, ms: number) => boolean;
   /** The protected branch that is built, if it is one. */
   into: string | undefined;
-  /** Branches whose past is asked, the default branch last: where they stood when anybody began to listen counts as reviewed. */
+  /** Branches whose history is used, the default branch last: their first known head counts as reviewed. */
   trunks: readonly string[];
   /** Accounts whose own work needs no review. */
   isExempt: (account: Account | undefined) => boolean;
@@ -108,7 +108,7 @@ export function isReviewedBuild(revision: string, ref: string, reader: ReviewRea
     const isLanded =
       beneath?.pushes.some((push) => push.type === 'branch' && push.ref === ref) === true ||
       reader.branch(ref).some(({ moves }) => moves.some(({ after }) => after === at));
-    // A run of later may be of a tag that is called like the branch.
+    // A later run may be of a tag with the branch's name.
     const landedMs = parseTime(landing.time) + sameMomentMs;
     if (!isLanded || beneath?.built.some((run) => run.ref === ref && parseTime(run.time) <= landedMs)) return verdict;
     const below = isReviewed(at, reader);
@@ -144,7 +144,7 @@ export function isReviewedHead(revision: string, reader: ReviewReader, depth = 0
   );
 }
 
-/** Files that configure CI, of all commits from `revision` down to what is reviewed or was never received. */
+/** Files that configure CI, in all commits from `revision` down to reviewed or unknown ones. */
 export function ciPathsBeneath(revision: string, reader: ReviewReader): { paths: string[]; seen: Seen[] } {
   const paths = new Set<string>();
   const seen: Seen[] = [];
@@ -169,10 +169,10 @@ function isOld(revision: string, reader: ReviewReader): boolean {
   return reader.trunks.some((branch) => {
     const known = reader.branch(branch);
     const isHeardOf = known.some(({ first, stood }) => first !== undefined || stood.length > 0);
-    // Of a default branch of which nothing was ever heard, whatever stands on it was there before.
+    // For a default branch without any events, its commits were there before.
     if (!isHeardOf && branch === reader.into && branch === reader.trunks.at(-1))
       return (reader.commit(revision)?.pushes.length ?? 0) === 0;
-    // What was pushed there before an inventory found it is judged by its push: who imports may not know of it.
+    // A commit that was pushed before an inventory listed it is judged by its push.
     const isPushed = (ms: number) =>
       reader
         .commit(revision)
@@ -192,7 +192,7 @@ function ofLanding(told: Push, revision: string, reader: ReviewReader, without: 
   const seen = [seenPush(tip, push, reader)];
   if (reader.isExempt(push.by)) return { is: 'reviewed', why: `${push.by?.login} needs no review`, revision, seen };
   if (push.created) {
-    // A new branch brings nothing by itself: its commits are reviewed where they came from, or not at all.
+    // Creating a branch brings in nothing: its commits are reviewed where they came from, or not at all.
     const elsewhere = isReviewed(
       tip,
       { ...reader, accepts: reader.acceptsForNew },
@@ -221,7 +221,10 @@ function ofLanding(told: Push, revision: string, reader: ReviewReader, without: 
   return { ...verdict, seen: [...seen, ...verdict.seen] };
 }
 
-/** Commits that end in none that the provider reports as a merge: in order only where they end in a reviewed head itself. */
+/**
+ * The last commits of a push, after the last merge that the provider reports: reviewed only where they end in a
+ * reviewed head.
+ */
 function ofTail(tip: string, pending: readonly string[], push: Push, reader: ReviewReader): ReviewVerdict {
   const last = pending.at(-1)!;
   const heads = (reader.commit(last)?.changes ?? []).filter(({ as }) => as === 'head').map(({ change }) => change);
@@ -259,7 +262,7 @@ function ofSegment(
     ...(change.listed.at(-1)?.commits ?? []).map((one) => one.revision),
   ]);
   if (isWhole && !commits.some((one) => own.has(one))) {
-    // The head is not reachable by what was pushed, so that only the provider itself can have called this the merge.
+    // The head is not reachable from the pushed commits, so only the provider itself can have marked this as the merge.
     const { commitCount } = merged;
     if (commits.length === 1 || commitCount === undefined || commits.length <= commitCount) return approved;
     return unknown(merge, `more came in with the merge of #${number} than it consists of`);
@@ -271,7 +274,10 @@ function ofSegment(
   return { ...madeByProvider(number, merge, merged.head, merged.by, committer, reader), seen: approved.seen };
 }
 
-/** Whether the provider made the merge commit itself, of the base and the reviewed head. An address proves nothing. */
+/**
+ * Whether the provider itself created the merge commit, from the base and the reviewed head. An e-mail address proves
+ * nothing.
+ */
 function madeByProvider(
   number: string,
   merge: string,
@@ -305,7 +311,7 @@ function changesMergedAs(revision: string, base: string, reader: ReviewReader): 
   );
 }
 
-/** A commit of whose way into an accepted branch no push told: by what the API answered, if it did. */
+/** A commit without a push into an accepted branch: judged by the API's answer, if there is one. */
 function byAnswer(revision: string, reader: ReviewReader): ReviewVerdict {
   const commit = reader.commit(revision);
   const answer = answerOf(revision, reader);
@@ -416,7 +422,7 @@ function ofChange(
   return unreviewed(head, `change #${number} has no live approval of its last commit by somebody else`, seen);
 }
 
-/** Whoever pushed to it besides has it need a review; an update from the base by the provider adds nothing. */
+/** Other people's pushes to it need a review; an update from the base by the provider does not. */
 function updatesByOthers(change: Change, head: string, reader: ReviewReader): (Update | undefined)[] {
   const pushes = (reader.commit(head)?.pushes ?? []).filter(
     (push) => push.type === 'branch' && push.ref === change.branch,
@@ -432,7 +438,7 @@ const isPushed = (revision: string, { branch, fork }: Change, reader: ReviewRead
     .commit(revision)
     ?.pushes.some((push) => push.type === 'branch' && push.ref === branch && push.tip === revision) === true;
 
-/** The last word of each reviewer up to `untilMs`, where it is an approval that nobody dismissed by then. */
+/** Each reviewer's last review up to `untilMs`, where it is an approval that was not dismissed by then. */
 function liveReviews(change: Change, untilMs: number): Review[] {
   const told = change.reviews
     .filter(({ atMs }) => atMs <= untilMs)
@@ -495,7 +501,7 @@ function independenceOf(by: Account, change: Change, head: string, reader: Revie
     return update !== undefined;
   };
   if (change.heads.some((one) => isSameAccount(one.by, by) && !mayBeUpdate(one.revision))) return 'no';
-  // Who wrote a commit is what its address says, and in a fork that is a stranger's to choose.
+  // A commit's author is taken from its e-mail address, which an outsider can choose in a fork.
   if (change.fork) return independent;
   const list = change.listed.findLast((one) => one.head === head)?.commits;
   if (list?.some((one) => isSameAccount(one.author, by) && !mayBeUpdate(one.revision))) return 'no';
@@ -518,7 +524,7 @@ function independenceOf(by: Account, change: Change, head: string, reader: Revie
   return independent;
 }
 
-/** It stands in an accepted branch already, so it is no work of the change's own. */
+/** It is in an accepted branch already, so it is not part of the change. */
 const isLanded = (revision: string, reader: ReviewReader): boolean =>
   isOld(revision, reader) ||
   reader

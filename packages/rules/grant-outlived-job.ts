@@ -179,7 +179,7 @@ export const rule = defineRule<null, GrantingSettings>({
   title: 'Grant still alive after the job or break-glass that allowed it',
   description:
     "A right that a granting workflow's job gave was not taken back when the job ended. " +
-    "A grant made within a job's window must be removed by the job's end plus a grace; while the job is young each grace is looked whether it has ended. " +
+    "A grant made within a job's window must be removed by the job's end plus `graceMs`. " +
     'So must one that a break-glass record excused, by the end of the record. Each grant is watched by itself, however many one job gives. ' +
     'A right that was raised is taken back by what leaves no more than was held before. ' +
     'A job whose end is never received counts as ended after `maxJobMs`. A removal that was in time but is received late takes the finding back; one that came too late does not.',

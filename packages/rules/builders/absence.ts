@@ -7,9 +7,10 @@ import { commonOfFacts, type Meta, type SettingsOf, type Shape } from './verdict
 const lateMs = 72 * 3_600_000;
 
 /**
- * Something happened, and what belongs to it did not: `observe` says which is which by its kind, `needs` or `fulfils`.
- * What fulfils lies within `withinMs` after it or, with `beforeMs`, before it. It is waited for `graceMs` longer than that,
- * and than when the need was received, since deliveries come late; what comes later still takes the finding back.
+ * Something happened, and what belongs to it did not: the kind of an observation, `needs` or `fulfils`, says which it
+ * is. A fulfilment is within `withinMs` after the need or, with `beforeMs`, before it. The rule waits `graceMs` longer
+ * than that, and than the receipt of the need, since deliveries come late; a later fulfilment still retracts the
+ * finding.
  */
 export function absence<Data, S extends Shape>(
   of: Meta &

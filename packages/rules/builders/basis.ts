@@ -7,13 +7,13 @@ import type { Sight } from './own-fact.ts';
 import { entitiesOf } from './seen.ts';
 import { type BuiltFinding, type Tell, withPeople } from './verdict.ts';
 
-/** What a conclusion rests on: something that was observed of a thing, and how it is said. */
+/** What a conclusion rests on: an observation, and its line of evidence. */
 export type Basis = {
   fact: AnyFact;
   key: string;
   seen: Observed;
   what: string;
-  /** Who did it and where, among what the finding is about. */
+  /** The person and place, as entities of the finding. */
   entities?: readonly Entity[];
 };
 
@@ -26,7 +26,7 @@ export type Concluded<Data> = Omit<BuiltFinding, 'because'> & {
   because: readonly (Basis | Sight<Data>)[];
 };
 
-/** More than this is neither read nor pinned. */
+/** Most observations that are read and pinned. */
 const mostBecause = 40;
 
 /** As the engine takes it. Of too many observations the earliest stay, whatever the order in which they were received. */

@@ -11,14 +11,14 @@ import { entitiesOf, type Named, namedSchema, type Seen, seenBy, seenSchema } fr
 import { commonOfFacts, type Meta, type Reading, type SettingsOf, type Shape } from './verdict.ts';
 
 /**
- * A time in which a trait was seen again and again: its first sight, its last, and those on which findings rest.
- * A trait has several where it was not seen for `silenceMs` between.
+ * A period in which a trait was seen repeatedly: its first sight, its last, and those on which findings rest. A trait
+ * has several periods where it was not seen for `silenceMs` in between.
  */
 export type Spell = { trait: Named; sights: readonly Seen[]; outside?: true };
 /** `of` as it was named when it was first seen. */
 type Known = { of: Named; since: Seen; spells: readonly Spell[] };
 
-/** How a trait came up: never seen before, or silent for so long. */
+/** How a trait appeared: never seen before, or after `silentMs` without a sight. */
 export type FirstSight = { of: Named; trait: Named; first: Seen; silentMs?: number };
 
 /**
@@ -31,15 +31,15 @@ export function firstSeen<S extends Shape>(
   of: Meta &
     Reading & {
       settings?: S;
-      /** Whose traits they are. */
+      /** The subject that has the traits. */
       subject: (event: LoggedEvent) => Named | undefined;
       trait: (event: LoggedEvent) => Named | undefined;
       /** Both at most `keepMs`. Without `silenceMs` a trait that was seen once is known for as long as anything is kept. */
       learnMs: (settings: SettingsOf<S>) => number;
-      /** Not of the settings, since it decides what is kept, ms. */
+      /** No setting, since it decides what is kept, ms. */
       silenceMs?: number;
       keepMs: number;
-      /** How many new traits are kept: of one author, and in all; 50 and 200 unless told otherwise. */
+      /** Most new traits that are kept, of one author and in all; 50 and 200 by default. */
       bounds?: { perAuthor: number; most: number };
       tell: (sight: Seen, trait: Named) => string;
       found: (sight: FirstSight, settings: SettingsOf<S>) => Omit<Concluded<never>, 'because' | 'occasion'>;
@@ -64,7 +64,7 @@ export function firstSeen<S extends Shape>(
           // While it is being learned what is usual, what outsiders do is nothing; later it is only what nobody of the house did.
           if (spell.outside && (before !== undefined || parseTime(first.time) < usualUntilMs)) return [];
           const lastBefore = before?.sights.at(-1);
-          // What was seen in a run of which something is found teaches nothing.
+          // Sights from a run with a finding teach nothing.
           const isTaught = parseTime(first.time) < usualUntilMs && !(first.run !== undefined && tainted(first.run));
           if (lastBefore === undefined && isTaught) return [];
           const silentMs = lastBefore === undefined ? undefined : parseTime(first.time) - parseTime(lastBefore.time);

@@ -15,8 +15,9 @@ export type Around<Data, Settings> = Pick<
 };
 
 /**
- * Few observations that matter to each other for weeks: what stands of a thing is a function of all that was observed of
- * it, in order of its own times. What no longer follows is taken back by the engine, unless what it rested on is gone.
+ * Few observations that matter to each other for weeks: what stands of a thing is a function of all that was observed
+ * of it, in order of its own times. A finding that no longer follows is retracted by the engine, unless what it rests
+ * on is lost.
  */
 export function fromFacts<Data, S extends Shape>(
   of: Meta &

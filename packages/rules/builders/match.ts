@@ -3,7 +3,10 @@ import { defineRule, type Rule } from '@tripline/contracts/rule';
 import { seenBy } from './seen.ts';
 import { type BuiltFinding, common, draftOf, type Meta, type Reading, type SettingsOf, type Shape } from './verdict.ts';
 
-/** What one event comes to: `what` is its line of evidence; the occasion is the event, unless something steadier is named. */
+/**
+ * The finding of one event: `what` is its line of evidence; the occasion is the event, unless a more stable one is
+ * named.
+ */
 export type Match = Omit<BuiltFinding, 'because'> & { occasion?: string; what: string };
 
 /** One event is enough. */

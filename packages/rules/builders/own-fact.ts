@@ -5,11 +5,11 @@ import { z } from 'zod';
 import { type Seen, seenBy, seenSchema } from './seen.ts';
 import type { Reading, Tell } from './verdict.ts';
 
-/** What a rule of its own keeps of an event; times and people come along. */
+/** What a rule keeps of an event for itself; times and people are added. */
 export type Sight<Data> = Seen & {
   kind: string;
   data: Data;
-  /** The log's time at which it was received, ms. It depends on the order of arrival: nothing final may follow from it. */
+  /** The log's time of its receipt, ms. It depends on the order of arrival, so no final result may depend on it. */
   heardMs: number;
   /** Under which key of the rule's fact. */
   factKey: string;
@@ -20,12 +20,12 @@ export type SightsByKind<Data> = { kinds: Record<string, readonly Stored<Data>[]
 export type Sightings<Data> = Reading & {
   /** What belongs together, such as `repositoryKeyOf(event)`; undefined passes the event over. */
   key: (event: LoggedEvent) => string | undefined;
-  /** What is kept of it; undefined passes it over. No sentences: those are made when they are told. */
+  /** What is kept of it; undefined skips the event. No sentences: they are made when they are reported. */
   observe: (event: LoggedEvent) => { kind: string; data: Data } | undefined;
   data: z.ZodType<Data>;
   /** How it is said in one sentence. */
   tell: Tell<Sight<Data>>;
-  /** How many of a kind are kept under a key: of one author, and in all; 20 and 60 unless told otherwise. */
+  /** Most observations of a kind under a key, of one author and in all; 20 and 60 by default. */
   bounds?: Readonly<Record<string, { perAuthor: number; most: number }>>;
 };
 /** Only the latest matter, so that to let go of others is no flood. */

@@ -12,18 +12,18 @@ const lateMs = 72 * 3_600_000;
 export type Beginnings = { fact: AnyFact; startsMs: (value: never) => readonly number[] };
 
 /**
- * What matters to each other for a time: joins, and sequences (`sequencesOf`). A busy thing is kept in stretches of
- * `stretchMs`, so that each event rewrites a stretch and not days. What is found belongs to the stretch in which it
- * begins, and reaches into the next at most: no window may be longer than a stretch.
+ * Observations that matter to each other for a time: joins, and sequences (`sequencesOf`). Observations of a busy thing
+ * are kept in stretches of `stretchMs`, so that each event rewrites one stretch and not days. A finding belongs to the
+ * stretch in which it begins, and may reach into the next: no window may be longer than a stretch.
  */
 export function temporal<Data, S extends Shape>(
   of: Meta &
     Sightings<Data> & {
       settings?: S;
       stretchMs: number;
-      /** So long an observation waits for what may still be on its way about it, ms from when it was received. */
+      /** How long an observation waits for related events that may still arrive, ms from its receipt. */
       settleMs?: number;
-      /** From so many observations on none waits, since what comes next may push it out. */
+      /** From this number of observations on none waits, since the next may displace it. */
       crowdedAt?: number;
       /**
        * Shared facts in which every window begins, where they do: while nothing does, nothing is found, and `conclude` not asked.
@@ -101,7 +101,7 @@ function startOf<Data>(because: Concluded<Data>['because']): number {
 
 /**
  * Sequences of observations, one of each step, each after the one before and all within `withinMs` of the first, unless
- * something of `until` lies between. From each beginning the earliest way is taken, so each is told once.
+ * something of `until` lies between. From each beginning the earliest sequence is taken, so each is reported once.
  */
 export function sequencesOf<T extends { time: string }>(
   inOrder: readonly T[],

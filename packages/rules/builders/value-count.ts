@@ -29,7 +29,7 @@ type Stretch = { first: readonly Counted[]; last: readonly Counted[] };
 const empty: Stretch = { first: [], last: [] };
 
 /**
- * At least so many different values within a time, by one who is counted: exact, and the same in any order.
+ * At least N different values within a time, by one counted subject: exact, and independent of the order of events.
  *
  * Time is cut in stretches as long as the window, so a window reaches two of them, and it can end where a value is seen
  * for the first time in its stretch. Of a stretch the `atLeast` values that were seen first decide as the later part of a
@@ -41,7 +41,7 @@ export function valueCount<S extends Shape>(
   of: Meta &
     Reading & {
       settings?: S;
-      /** Who is counted; undefined passes the event over. */
+      /** The counted subject; undefined skips the event. */
       by: (event: LoggedEvent, settings: SettingsOf<S>) => Named | undefined;
       /** What is counted. */
       value: (event: LoggedEvent) => Named | undefined;
@@ -71,7 +71,7 @@ export function valueCount<S extends Shape>(
       const [here, before, after] = keys as [string, string, string];
       const known = context.get(here) ?? empty;
       const stretch = withSight(known, { ...seenBy(event), value: value(event)! }, least);
-      // What decides nothing is not kept.
+      // Sights that cannot decide are not kept.
       if (stretch === known) return;
       context.set(here, stretch, lateMs + 2 * windowMs);
       const number = Math.floor(parseTime(event.time) / windowMs);

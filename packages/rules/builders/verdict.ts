@@ -8,14 +8,14 @@ import { z } from 'zod';
 import { namedOnce } from '../evidence.ts';
 import { entitiesOf, type Seen } from './seen.ts';
 
-/** What every builder asks for beside what it builds: the words of the catalogue. */
+/** What every builder needs beside its own options: the entries of the catalogue. */
 export type Meta = Pick<
   AnyRule,
   'id' | 'title' | 'description' | 'severity' | 'principles' | 'attack' | 'owasp' | 'falseAlarms'
 > & {
-  /** Webhooks unless told otherwise. */
+  /** Webhooks by default. */
   tiers?: AnyRule['tiers'];
-  /** At its best feed; high unless told otherwise. */
+  /** At its best feed; high by default. */
   confidence?: Confidence;
 };
 
@@ -42,10 +42,10 @@ export type BuiltFinding = Pick<FindingDraft, 'subject' | 'title' | 'summary' | 
   confidence?: Confidence;
 };
 
-/** How a rule says one of its observations in one sentence. */
+/** Describes one of a rule's observations in one sentence. */
 export type Tell<T extends Seen = Seen> = (seen: T) => string;
 
-/** What the catalogue and the engine want of every built rule that reads events itself. */
+/** What the catalogue and the engine need of every built rule that reads events itself. */
 export function common<S extends Shape>(of: Meta & Reading, settings: S) {
   const { on, where } = of;
   return { ...commonOfFacts(of, settings), reads: on, ...(where === undefined ? {} : { where }) };
