@@ -31,6 +31,13 @@ export function describeDatabaseFault(error: unknown): string | null {
     case '42P01':
     case '3F000':
       return "the database of DATABASE_URL lacks Tripline's tables; run `npx tripline migrate`";
+    case '53100':
+      return `${says}; its disk is full, so free some space there`;
+    case '53200':
+      return `${says}; it is out of memory, so give it more, or end other clients`;
+    case '57P01':
+    case '57P02':
+      return `${says}; it was stopped, so start it again`;
     case '53300':
       return `${says}; raise max_connections, or end other clients`;
     case '57P03':
@@ -72,7 +79,7 @@ function describeTlsFault(code: string | undefined, message: string): string | n
 
 function describeWayFault(error: Known): string | null {
   // A name with several addresses: each of them failed.
-  const { code = error.errors?.[0]?.code, hostname, address, port } = error.errors?.[0] ?? error;
+  const { code = error.errors?.[0]?.code, syscall, hostname, address, port } = error.errors?.[0] ?? error;
   const where = `${address ?? hostname ?? 'the server'}${port ? `:${port}` : ''}`;
   switch (code) {
     case 'ENOTFOUND':
@@ -83,7 +90,12 @@ function describeWayFault(error: Known): string | null {
     case 'ENETUNREACH':
     case 'ETIMEDOUT':
     case 'ECONNRESET':
-      return `${where}, the server of DATABASE_URL, does not answer (${code}); check that it runs and can be reached from here`;
+    case 'EPIPE':
+      return `${where}, the ${where.startsWith('/') ? 'socket of Postgres' : 'server of DATABASE_URL'}, does not answer (${code}); check that it runs and can be reached from here`;
+  }
+  // No socket where one is looked for: the server is not running, or keeps it elsewhere.
+  if (code === 'ENOENT' && syscall === 'connect') {
+    return `${where}, the socket of Postgres, is not there (${code}); check that it runs, and where it has its socket`;
   }
   if (/^Connection terminated/.test(error.message)) {
     return 'the server of DATABASE_URL closed the connection; see its log, or that of a pooler in front of it';

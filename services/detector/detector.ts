@@ -1,4 +1,5 @@
 import type { Config } from '@tripline/config/config';
+import { checkAnswers } from '@tripline/db/check-answers';
 import type { Db } from '@tripline/db/database';
 import type { StoreOptions } from '@tripline/engine/keyed-state/state-store';
 import { hooksOf, mayList } from '@tripline/integrations/github/deliveries';
@@ -94,7 +95,7 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
     ready: async () => {
       const fault = consuming.fault?.();
       if (fault) throw fault;
-      await Promise.all([stream.check(), db.pool.query('SELECT 1')]);
+      await Promise.all([stream.check(), checkAnswers(db)]);
     },
     use: (next) => use(detecting, next),
     close: async () => {

@@ -146,4 +146,14 @@ describe('loading rules', () => {
     expect(failure).toBeInstanceOf(ConfigError);
     expect((failure as Error).message).toContain(message);
   });
+
+  test('names a file that cannot be loaded, and no rule as missing that may be in it', async () => {
+    const wrong = config(
+      { files: ['nowhere.ts', 'detector.superseding-rules.ts'], off: ['my-rule'] },
+      { overrides: [{ rule: 'my-rule' }] },
+    );
+    const { message } = (await loadRules(wrong).catch((error: unknown) => error)) as Error;
+    expect(message).toContain('rules.files: nowhere.ts cannot be loaded');
+    expect(message).not.toMatch(/there is no (such )?rule/);
+  });
 });

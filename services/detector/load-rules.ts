@@ -97,12 +97,13 @@ export class RuleSetError extends ConfigError {
 export async function loadRuleSet(config: RuleConfig, former?: RuleSet): Promise<RuleSet> {
   const faults: string[] = [];
   const own = await loadOwnRules(config, faults, former?.own);
+  const isWhole = faults.length === 0;
   const all: AnyRule[] = [...ownRules];
   for (const { rule, file } of own.rules) {
     if (all.some(({ id }) => id === rule.id)) faults.push(`rules.files: ${file}: there is already a rule ${rule.id}`);
     else all.push(rule);
   }
-  const rules = configureAll(all, config, faults);
+  const rules = configureAll(all, config, faults, isWhole);
   if (faults.length > 0) throw new RuleSetError(faults, own.files);
   const files = own.files.map(({ path, sha256 }) => [relative(config.baseDir, path), sha256]);
   const { silences, exceptions, overrides } = structuredClone({
@@ -137,8 +138,16 @@ export const ruleSetOf = (
 
 const hashOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
-/** Those that are not off, each with its settings. */
-function configureAll(all: readonly AnyRule[], config: RuleConfig, faults: string[]): ConfiguredRule[] {
+/**
+ * Those that are not off, each with its settings. `isWhole`: all files of rules could be loaded. Else a rule that is not
+ * there may be in one that could not, which is the fault to name.
+ */
+function configureAll(
+  all: readonly AnyRule[],
+  config: RuleConfig,
+  faults: string[],
+  isWhole: boolean,
+): ConfiguredRule[] {
   const named = [
     ...config.rules.off.map((id) => ['rules.off', id]),
     ...Object.keys(config.rules.settings).map((id) => ['rules.settings', id]),
@@ -148,10 +157,10 @@ function configureAll(all: readonly AnyRule[], config: RuleConfig, faults: strin
     ...config.remediation.policy.map(({ rule }) => ['remediation.policy', rule]),
   ] as [string, string][];
   for (const [where, id] of named) {
-    if (!all.some((rule) => rule.id === id))
+    if (isWhole && !all.some((rule) => rule.id === id))
       faults.push(`${where}: there is no rule ${id}; \`tripline rules\` lists them`);
   }
-  faults.push(...faultsOfSuperseding(all));
+  faults.push(...faultsOfSuperseding(all, isWhole));
   if (config.rules.off.includes(stateFlooded.id)) {
     faults.push(`rules.off: ${stateFlooded.id} says that others may be wrong, so it is always on; silence it instead`);
   }
@@ -193,7 +202,7 @@ function writtenFor(
 }
 
 /** What is wrong with what rules supersede: one must speak in the end, and what is always reported speaks for itself. */
-function faultsOfSuperseding(all: readonly AnyRule[]): string[] {
+function faultsOfSuperseding(all: readonly AnyRule[], isWhole: boolean): string[] {
   const byId = new Map(all.map((rule) => [rule.id, rule]));
   const reaches = (from: AnyRule, id: string, seen: Set<string>): boolean =>
     (from.supersedes ?? []).some((next) => {
@@ -203,7 +212,7 @@ function faultsOfSuperseding(all: readonly AnyRule[]): string[] {
     });
   return all.flatMap((rule) => [
     ...(rule.supersedes ?? []).flatMap((id) => {
-      if (!byId.has(id)) return [`rules.files: ${rule.id} supersedes ${id}, and there is no such rule`];
+      if (!byId.has(id)) return !isWhole ? [] : [`rules.files: ${rule.id} supersedes ${id}, and there is no such rule`];
       return alwaysTold.has(id) ? [`rules.files: ${rule.id} supersedes ${id}, which is always reported`] : [];
     }),
     ...(reaches(rule, rule.id, new Set()) ? [`rules.files: ${rule.id} supersedes itself, by way of others`] : []),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '@tripline/config/config';
+import { checkAnswers } from '@tripline/db/check-answers';
 import type { Db } from '@tripline/db/database';
 import { workQueue } from '@tripline/db/work-queue';
 import { clearChannelTrouble } from '@tripline/health/channel-troubles';
@@ -108,7 +109,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
       interactions = addInteractions(app, { db, logger, clock, slack });
     },
     ready: async () => {
-      await db.pool.query('SELECT 1');
+      await checkAnswers(db);
     },
     close: async () => {
       await incidents.stop();

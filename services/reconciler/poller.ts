@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { checkAnswers } from '@tripline/db/check-answers';
 import type { Db } from '@tripline/db/database';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
@@ -71,7 +72,7 @@ export async function createPoller({ polls, metrics, ...parts }: PollerParts): P
   const running = Promise.all(polls.map((poll) => run(polling, poll)));
   return {
     ready: async () => {
-      await db.pool.query('SELECT 1');
+      await checkAnswers(db);
     },
     close: async () => {
       polling.stopping.abort();

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '@tripline/config/config';
+import { checkAnswers } from '@tripline/db/check-answers';
 import type { Db } from '@tripline/db/database';
 import { forgetQuestions } from '@tripline/db/delivery-questions';
 import { deliveriesKeptMs, hooksOf, withHook } from '@tripline/integrations/github/deliveries';
@@ -86,7 +87,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   return {
     hooks: hooks.map(({ name }) => name),
     ready: async () => {
-      await db.pool.query('SELECT 1');
+      await checkAnswers(db);
     },
     close: async () => {
       reconciling.stopping.abort();

@@ -1,6 +1,7 @@
 import type { Config } from '@tripline/config/config';
 import { fromEventRecord } from '@tripline/contracts/event-record';
 import { faultOfOrigin, type OriginKeys } from '@tripline/contracts/internal';
+import { checkAnswers } from '@tripline/db/check-answers';
 import type { Db } from '@tripline/db/database';
 import { advance, FencedError, type TakenPartition, takePartition } from '@tripline/db/positions';
 import { inTransaction } from '@tripline/db/transaction';
@@ -72,7 +73,7 @@ export async function createRecorder({ config, stream, db, logger, metrics }: Re
     ready: async () => {
       const fault = consuming.fault?.();
       if (fault) throw fault;
-      await Promise.all([stream.check(), db.pool.query('SELECT 1')]);
+      await Promise.all([stream.check(), checkAnswers(db)]);
     },
     close: () => consuming.stop(),
   };

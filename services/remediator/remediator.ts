@@ -1,4 +1,5 @@
 import type { Config } from '@tripline/config/config';
+import { checkAnswers } from '@tripline/db/check-answers';
 import type { Db } from '@tripline/db/database';
 import { workQueue } from '@tripline/db/work-queue';
 import { openProviders } from '@tripline/integrations/open-providers';
@@ -56,7 +57,7 @@ export async function createRemediator(parts: RemediatorParts): Promise<Remediat
   });
   return {
     ready: async () => {
-      await db.pool.query('SELECT 1');
+      await checkAnswers(db);
     },
     close: async () => {
       clearInterval(queueing);
