@@ -10,12 +10,12 @@ const finding = {
     confidence: 'medium' as const,
   },
   entities: [
-    { kind: 'user' as const, id: 'Release-Bot' },
+    { kind: 'user' as const, id: 'Release-Bot' as string, key: 'github:github.com:user:41' as string | undefined },
     { kind: 'repository' as const, id: 'acme/app' },
   ],
 };
 const exception: Exception = {
-  ...{ rules: ['mass-workflow-push'], when: { user: ['release-bot'] }, owner: 'ada' },
+  ...{ rules: ['mass-workflow-push'], when: { user: ['release-bot:41'] }, owner: 'ada' },
   ...{ reason: 'release train', until: '2026-04-01T00:00:00Z' },
 };
 const covers = (more: Partial<Exception> = {}, of: Partial<typeof finding> = {}) =>
@@ -24,17 +24,17 @@ const covers = (more: Partial<Exception> = {}, of: Partial<typeof finding> = {})
 describe('an exception', () => {
   test('covers what fits all that it names, in any case', () => {
     expect(covers()).toBe(true);
-    expect(covers({ when: { user: ['release-*'], repository: ['acme/*'] } })).toBe(true);
-    expect(covers({ when: { user: ['release-bot'], repository: ['acme/other'] } })).toBe(false);
+    expect(covers({ when: { user: ['release-bot:41'], repository: ['acme/*'] } })).toBe(true);
+    expect(covers({ when: { user: ['release-bot:41'], repository: ['acme/other'] } })).toBe(false);
     expect(covers({ when: { environment: ['production'] } })).toBe(false);
     expect(covers({ rules: ['token-bulk-clone'] })).toBe(false);
     expect(covers({ workspace: 'other' })).toBe(false);
   });
 
   test('wants all people to fit, not one', () => {
-    const entities = [...finding.entities, { kind: 'user' as const, id: 'mallory' }];
+    const entities = [...finding.entities, { kind: 'user' as const, id: 'mallory', key: 'github:github.com:user:5' }];
     expect(covers({}, { entities })).toBe(false);
-    expect(covers({ when: { user: ['release-bot', 'mallory'] } }, { entities })).toBe(true);
+    expect(covers({ when: { user: ['release-bot:41', 'mallory:5'] } }, { entities })).toBe(true);
   });
 
   test('ends, by the log’s time of the finding', () => {
@@ -112,6 +112,26 @@ describe('what others may name as they like', () => {
     expect(covers({ when: { user: [key] } }, called('renamed', key))).toBe(true);
     expect(covers({ when: { user: [key] } }, called('release-bot', `${key}1`))).toBe(false);
     expect(covers({ when: { user: [key] } }, { entities: about('user', 'release-bot') })).toBe(false);
+    expect(covers({ when: { user: ['release-bot:41'] } }, called('renamed', key))).toBe(true);
+    expect(covers({ when: { user: ['release-bot:41'] } }, { entities: about('user', 'Release-Bot') })).toBe(true);
+  });
+
+  test('whoever takes a login over is not excepted, nor whoever has the number elsewhere', () => {
+    const called = (id: string, key: string) => ({ entities: [{ kind: 'user' as const, id, key }] });
+    for (const user of ['release-bot', 'release-*', 'release-bot:41'])
+      expect(covers({ when: { user: [user] } }, called('release-bot', 'github:github.com:user:666')), user).toBe(false);
+    const elsewhere = called('release-bot', 'github:ghe.acme.example:user:41');
+    expect(covers({ when: { user: ['release-bot:41'] } }, elsewhere)).toBe(false);
+    expect(covers({ when: { user: ['release[bot]'] } }, called('Release[bot]', 'github:github.com:user:7'))).toBe(true);
+    const app = (key: string) => ({ entities: [{ kind: 'repository' as const, id: 'acme/app', key }] as never });
+    expect(covers({ when: { repository: ['acme/old:7'] } }, app('github:github.com:7'))).toBe(true);
+    expect(covers({ when: { repository: ['acme/app:7'] } }, app('github:github.com:8'))).toBe(false);
+  });
+
+  test.each(['release-bot', 'release-*', '41', 'a b:41', 'x*:41'])('somebody may not be excepted as %s', (user) => {
+    expect(faultOfException({ rules: ['some-rule'], when: { user: [user] } })).toMatch(
+      /^when\.user: .* write it as login:id/,
+    );
   });
 
   test('an address fits where it lies in the network, and one that is not known does not', () => {

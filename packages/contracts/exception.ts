@@ -1,5 +1,6 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { alwaysTold, type Confidence, confidences, type Entity, type Finding } from './finding.ts';
+import { usualPlace } from './place.ts';
 
 /**
  * What an exception may look at; each fits where all things of that kind that the finding names are among those listed. What
@@ -31,7 +32,8 @@ const shortestPrefix = { ipv4: 8, ipv6: 16 } as const;
  * What is in order although a rule finds it: decided by `owner`, until a day. The finding is kept, told to nobody and never
  * acted upon. A name fits whole, in any case, or by its beginning where it ends in `*`; a runner is named as findings do, such
  * as `github:github.com:runner:12:build-1`. Names change hands: what a finding knows by the provider's id is also named by that
- * (`github:github.com:user:41`), whole.
+ * (`github:github.com:user:41`), whole; a person is by nothing else (or by `login:41`, at GitHub's own), but for apps, which keep
+ * their names. A repository may be, as `acme/app:7`.
  *
  * Whoever may push may make any branch or tag, and any file of a workflow in it; whoever forks has all of them under another
  * repository. So a `ref` is named whole, with its repository, and a `workflow` with the ref that its file is of, in the letters
@@ -98,6 +100,10 @@ export function faultOfException({ rules, when }: Pick<Exception, 'rules' | 'whe
       return `when.${matcher}: ${wrong} is no whole ${matcher}; write it as ${like}, without \`*\`, since others may make what begins like it`;
     }
   }
+  const somebody = when.user?.find((name) => name !== '*' && !accountForm.test(name));
+  if (somebody !== undefined) {
+    return `when.user: ${somebody} is a login, which can change hands; write it as login:id, such as ada:41, as github:github.com:user:41, or as an app's name[bot]`;
+  }
   const wrong = when.cidr?.find((network) => networkOf(network) === undefined);
   if (wrong !== undefined) {
     const { ipv4, ipv6 } = shortestPrefix;
@@ -114,10 +120,22 @@ export function faultOfException({ rules, when }: Pick<Exception, 'rules' | 'whe
 function fits(matcher: Matcher, wanted: string, { id, key }: Entity): boolean {
   if (matcher === 'cidr') return networkOf(wanted)?.(id) === true;
   if (key !== undefined && wanted === key) return true;
+  if (matcher === 'user' || matcher === 'repository') {
+    const [, name, number] = /^([^:]+):(\d+)$/.exec(wanted) ?? [];
+    if (number !== undefined && key !== undefined)
+      return key === `${usualPlace}:${matcher === 'user' ? 'user:' : ''}${number}`;
+    if (name !== undefined) return name.toLowerCase() === id.toLowerCase();
+    // Whoever takes a login over is another.
+    if (matcher === 'user' && key !== undefined && !isApp(wanted)) return false;
+  }
   if (wholeForms[matcher] !== undefined) return inItsRepository(wanted) === inItsRepository(id);
   const [one, other] = [wanted.toLowerCase(), id.toLowerCase()];
   return one.endsWith('*') ? other.startsWith(one.slice(0, -1)) : one === other;
 }
+
+const isApp = (login: string): boolean => login.endsWith('[bot]');
+/** What names one account, whoever bears its login: by id, or an app. */
+const accountForm = /^(?:[^\s:*]+:\d+|[^:]+:[^\s*]+:user:\d+|[^\s:*]+\[bot\])$/;
 
 /** The repository is the same in any case; refs and paths of files are not. */
 function inItsRepository(name: string): string {
