@@ -1,8 +1,8 @@
 import type { AnyRule, Concludes } from '@tripline/contracts/rule';
 import { seeded } from '@tripline/testing/timeline/any-order';
-import { eventsOf } from '@tripline/testing/timeline/in-words';
+import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
 import { at, type LoggedEventInput, permuted, playTimeline } from '@tripline/testing/timeline/play';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { rules } from './registry.ts';
 
 /**
@@ -176,3 +176,31 @@ test('asked of every subject after every change, the rules end at what they end 
   }
   expect(found).toBeGreaterThan(80);
 }, 120_000);
+
+describe('a pull request’s run of what nobody reviewed is passed over until one thing more is known of it:', () => {
+  const begins = `
+    09:00     mallory  pushes evil to acme/app x (from day1)
+    09:00:10  mallory  opens #1 in acme/app from x at evil
+    09:01     mallory  starts run 7 of ci in acme/app at evil (trigger pull_request; on x)
+    09:02     mallory  starts job test of run 7
+    09:03     mallory  finishes job test of run 7`;
+  const rule = rules.find(({ id }) => id === 'build-from-unreviewed-commit')!;
+  const found = 'FOUND acme/app@evil [high]';
+  test.each([
+    ['nothing', '09:04 mallory finishes run 7'],
+    ['an environment', `09:04 mallory starts job deploy of run 7 (to production)   ← ${found}`],
+    [
+      'an environment that a job is told to have at its end',
+      `09:04 mallory finishes job test of run 7 (to production)   ← ${found}`,
+    ],
+    ['a machine of the house', `09:04 mallory starts job build of run 7 (on box-1)   ← ${found}`],
+    [
+      'another attempt with one',
+      `09:04 mallory starts run 7 of ci in acme/app at evil (trigger pull_request; on x; attempt 2)
+    09:05 mallory starts job build of run 7 (on box-1)   ← ${found}`,
+    ],
+  ])('%s', (_, then) => {
+    const played = expectTimeline(rule, `${begins}\n    ${then}`);
+    expect(played.findings).toHaveLength(then.includes(found) ? 1 : 0);
+  });
+});

@@ -20,6 +20,10 @@ export const rule = valueCount({
     'An app or bot that rolls templates out, or a dependency bot that works under a user’s account: an exception for its account under `exceptions`, or a higher number for it under `quotas`.',
     'Somebody who merges the same dependency update everywhere within minutes: raise `repositories`.',
   ],
+  limits: [
+    'Fewer repositories than `repositories` within `windowMs`, or as many by several accounts: no count tells these from work. What is then built of them is `build-from-unreviewed-commit`’s.',
+    'Scripts that an unchanged workflow calls, such as those of a package: only files that configure CI are told from others.',
+  ],
   on: ['dev.cdeventsx.tripline-ref.pushed'],
   settings: {
     repositories: z.int().min(2).max(100).default(3),

@@ -26,6 +26,9 @@ export const rule = conclusion({
     'Machines that are made for one job and thrown away, in a network of their own: an exception for the runner.',
     'Forks within the organisation, where everybody works so: an exception for the repository.',
   ],
+  limits: [
+    'A machine that somebody registers in a group which held larger machines of the provider’s alone: it passes for one of those until an inventory tells of it, and what it ran until then is not judged anew. `credential-new-runner` finds it where the audit stream tells of its registration.',
+  ],
   about: runs,
   uses: [runnerGroups],
   where: ({ attempts }) =>

@@ -21,6 +21,9 @@ export const rule = valueCount({
     'Mirrors, scanners and backups: a higher number for their account or token under `quotas`, or an exception for the account.',
     'A build that checks out more repositories than `repositories`: raise it.',
   ],
+  limits: [
+    'Fewer repositories than `repositories` within `windowMs`, or as many with several tokens, where the feed tells which: no count tells these from work.',
+  ],
   on: ['dev.cdeventsx.tripline-repository.read'],
   settings: {
     repositories: z.int().min(2).max(100).default(10),

@@ -11,7 +11,7 @@ import { entitiesOf, type Seen } from './seen.ts';
 /** What every builder needs beside its own options: the entries of the catalogue. */
 export type Meta = Pick<
   AnyRule,
-  'id' | 'title' | 'description' | 'severity' | 'principles' | 'attack' | 'owasp' | 'falseAlarms'
+  'id' | 'title' | 'description' | 'severity' | 'principles' | 'attack' | 'owasp' | 'falseAlarms' | 'limits'
 > & {
   /** Webhooks by default. */
   tiers?: AnyRule['tiers'];
@@ -54,9 +54,10 @@ export function common<S extends Shape>(of: Meta & Reading, settings: S) {
 /** The same of one that only concludes: its facts read the events, and it reads none. */
 export function commonOfFacts<S extends Shape>(of: Meta, settings: S) {
   const { tiers = { needs: 'A' as const }, confidence = 'high' as const } = of;
-  const { id, title, description, severity, principles, attack, owasp, falseAlarms } = of;
+  const { id, title, description, severity, principles, attack, owasp, falseAlarms, limits } = of;
   return {
     ...{ id, title, description, severity, principles, attack, owasp, falseAlarms, tiers, confidence },
+    ...(limits === undefined ? {} : { limits }),
     reads: [],
     settings: z.strictObject(settings) as unknown as z.ZodType<SettingsOf<S>>,
     learns: false,
