@@ -33,6 +33,7 @@ const mostPinned = 500;
 const mostPinnedPerSubject = 100;
 const mostFlooded = 50;
 const nothingPinned: ReadonlySet<string> = new Set();
+const nothing: readonly string[] = [];
 
 /** Ids of events on which standing findings rest. */
 export function pinnedBy(row: FactRow | undefined): ReadonlySet<string> {
@@ -90,11 +91,8 @@ export function withConcern(
     if (leaving !== undefined) others = others.filter((other) => other !== leaving);
   }
   const watches = wants.watches && !full;
-  const free = mostPinned - others.reduce((sum, other) => sum + (other.pins?.length ?? 0), 0);
-  const former = before?.pins?.filter((pin) => wants.pins.includes(pin)) ?? [];
-  const pins = [...new Set([...former, ...wants.pins])]
-    .slice(0, Math.max(0, Math.min(free, mostPinnedPerSubject)))
-    .sort();
+  // Nearly all that watch pin nothing.
+  const pins = wants.pins.length === 0 ? nothing : pinsOf(others, before, wants.pins);
   const isSame =
     (before?.watches === true) === watches &&
     pins.length === (before?.pins?.length ?? 0) &&
@@ -109,6 +107,13 @@ export function withConcern(
   };
   const kept = watches || pins.length > 0 ? inserted(others, next) : others;
   return { row: kept.length > 0 ? { ...rest, concerns: kept } : rest, full };
+}
+
+/** As much as one subject may pin beside what others do; what it pinned before comes first. */
+function pinsOf(others: readonly Concern[], before: Concern | undefined, wanted: readonly string[]): readonly string[] {
+  const free = mostPinned - others.reduce((sum, other) => sum + (other.pins?.length ?? 0), 0);
+  const former = before?.pins?.filter((pin) => wanted.includes(pin)) ?? [];
+  return [...new Set([...former, ...wanted])].slice(0, Math.max(0, Math.min(free, mostPinnedPerSubject))).sort();
 }
 
 /** A list in order with one more in its place. */
