@@ -20,6 +20,21 @@ it('closes in reverse, once, however often it is asked', async () => {
   expect(closed).toEqual(['second', 'first']);
 });
 
+it('stops without what does not close in time, says which, and ends the process', async () => {
+  const { lines, logger } = written();
+  const exited = Promise.withResolvers<void>();
+  const lifecycle = createLifecycle(logger, { limitMs: 20, lingerMs: 1, exit: exited.resolve });
+  const closed: string[] = [];
+  lifecycle.opened('pool', null, () => void closed.push('pool'));
+  lifecycle.opened('worker', null, () => new Promise<void>(() => {}));
+  await lifecycle.close();
+  expect(closed).toEqual(['pool']);
+  expect(lines.map((line) => JSON.parse(line).msg)).toEqual([
+    'closing worker takes longer than 0.02 s; stopping without it',
+  ]);
+  await exited.promise;
+});
+
 it('goes on when one thing cannot be closed, and says which', async () => {
   const { lines, logger } = written();
   const lifecycle = createLifecycle(logger);

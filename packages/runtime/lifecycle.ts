@@ -1,26 +1,43 @@
 import { constants } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import type { Logger } from './logger.ts';
 
 /** A resource that must be closed. */
 export type Closeable = { name: string; close: () => Promise<void> };
 
+/** So long one resource may take to close, in ms: what waits for a database that is away would wait for as long as that is. */
+const closeLimitMs = 20_000;
+
 /**
- * Tracks opened resources, and closes them in reverse order: each once, and independently, so that one failure does not
- * keep the rest open.
+ * Tracks opened resources, and closes them in reverse order: each once, and independently, so that neither a failure nor
+ * one that does not end keeps the rest open. `exit` ends the process `lingerMs` later
+ * where a part did not close: nothing of it holds what is not on disk, as after a kill.
  */
-export function createLifecycle(logger: Logger) {
+export function createLifecycle(
+  logger: Logger,
+  options: { limitMs?: number; lingerMs?: number; exit?: () => void } = {},
+) {
+  const { limitMs = closeLimitMs, lingerMs = 2000, exit = () => process.exit(1) } = options;
   const opened: Closeable[] = [];
   let closing: Promise<void> | undefined;
 
   async function closeAll(): Promise<void> {
+    let isLeftOpen = false;
     for (const item of opened.reverse()) {
+      const waiting = new AbortController();
       try {
-        await item.close();
+        const late = pause(limitMs, 'late' as const, { signal: waiting.signal });
+        if ((await Promise.race([item.close(), late])) !== 'late') continue;
+        isLeftOpen = true;
+        logger.error(`closing ${item.name} takes longer than ${limitMs / 1000} s; stopping without it`);
       } catch (error) {
         logger.error({ err: error }, `closing ${item.name} failed`);
+      } finally {
+        waiting.abort();
       }
     }
+    if (isLeftOpen) setTimeout(exit, lingerMs).unref();
   }
 
   return {
