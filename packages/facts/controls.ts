@@ -325,3 +325,9 @@ export function branchesNamedBy({ change, include }: Relaxation): string[] {
     .filter((one) => !/[*?[\\~]|^refs\//.test(one));
   return [...new Set([...names, ...(change.defaultBranch === undefined ? [] : [change.defaultBranch])])];
 }
+
+/** As it stands by what is proved: what a delivery for which nobody has vouched puts back is relaxed still. */
+export function asProved(relaxation: Relaxation, doubtOf: (eventId: string) => unknown): Relaxation {
+  const { restoredBy, ...open } = relaxation;
+  return restoredBy === undefined || doubtOf(restoredBy.eventId) === undefined ? relaxation : open;
+}

@@ -879,6 +879,28 @@ test('a pull request’s run on a larger machine of GitHub’s in a group of you
   expectTimeline(rule, `${text}   ← FOUND acme/app@c1`, { before: [inventory()] });
 });
 
+/** No run waits for rulesets: each event that says more of the run asks anew what is protected. */
+test('a ruleset that is received before the last that is said of a run judges it; a later one, the builds to come', () => {
+  const text = (heard: string, first: string, second: string) => `
+      09:00     ada     creates ruleset releases of acme/app (protecting refs/heads/rel/*)${heard}
+      09:10     mallory pushes evil to acme/app rel/1 (from old)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil (on rel/1)   ${first}
+      09:14:30  mallory starts job build of run 7 (on box)                  ${second}
+      09:30     mallory pushes evil2 to acme/app rel/1
+      09:30:05  mallory starts run 8 of ci in acme/app at evil2 (on rel/1)  ← FOUND acme/app@evil2
+      09:31     mallory starts job deploy of run 7 (to production)          ${first + second === '' ? '← FOUND acme/app@evil' : ''}
+    `;
+  const found = '← FOUND acme/app@evil';
+  const once = { before: [inventory()], anyOrder: false };
+  const late = (at: string) =>
+    `\n      09:00     ada     tightens ruleset releases of acme/app (protecting refs/heads/rel/*; heard ${at})`;
+  expectTimeline(rule, text('', found, ''), once);
+  const withoutFirst = (given: string) => given.replace(/^.*creates ruleset.*$/m, '');
+  expectTimeline(rule, withoutFirst(text('', '', found)) + late('09:12'), once);
+  expectTimeline(rule, withoutFirst(text('', '', '')) + late('09:20'), once);
+  expect(rule.limits!.filter((one) => one.includes('when more is received of it'))).toHaveLength(1);
+});
+
 describe('what the feeds cannot tell is said in the catalogue, and', () => {
   const limit = (words: string) => expect(rule.limits!.filter((one) => one.includes(words))).toHaveLength(1);
   const secret = { secretWorkflows: ['acme/app/.github/workflows/deploy.yml'] };

@@ -1,4 +1,5 @@
-import { expectTimeline } from '@tripline/testing/timeline/in-words';
+import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
+import { at, playTimeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
 import { rule } from './protection-left-relaxed.ts';
 import { rule as soon } from './protection-weakened-then-push.ts';
@@ -101,6 +102,43 @@ describe('who waits until the hour is over is found', () => {
       11:10     nothing happens                                                    ← FOUND acme/app@main [medium/medium]
       `,
     );
+  });
+});
+
+/** A body that says no time, sent once more by whoever kept it. */
+describe('a protection that somebody’s old delivery puts back is relaxed still', () => {
+  const replayed = (pushedAt: string) => {
+    const events = eventsOf(`
+      08:00  ada      disables protection of acme/app
+      08:01  ada      enables protection of acme/app
+      09:00  mallory  disables protection of acme/app
+      09:05  ada      enables protection of acme/app
+      ${pushedAt}  mallory  pushes evil to acme/app main
+    `);
+    return events.map((event) =>
+      event.type === 'dev.cdeventsx.tripline-control.changed' && event.data['tripline.control.action'] === 'enabled'
+        ? { ...event, bodySha256: 'ab'.repeat(32) }
+        : event,
+    );
+  };
+  const answered = (id: string, proof: 'listed' | 'not-listed' | 'unavailable') =>
+    at(Date.parse('2026-03-11T12:00:00Z'), 'dev.cdeventsx.tripline-delivery.looked-up', {
+      'tripline.delivery.id': id,
+      'tripline.delivery.proof': proof,
+    });
+  test.each([
+    ['09:30', soon],
+    ['10:30', rule],
+  ])('pushed at %s', (pushedAt, by) => {
+    const events = replayed(pushedAt);
+    const { id } = events[3]!;
+    const found = (proof?: Parameters<typeof answered>[1]) => {
+      const all = proof === undefined ? events : [...events, answered(id, proof)];
+      return playTimeline({ rules: [rule, soon], events: all, untilMs: Date.parse('2026-03-12T00:00:00Z') }).findings;
+    };
+    for (const proof of [undefined, 'not-listed', 'unavailable'] as const)
+      expect(found(proof)).toMatchObject([{ rule: by.id, subject: 'acme/app@main', severity: 'high' }]);
+    expect(found('listed')).toEqual([]);
   });
 });
 

@@ -66,7 +66,10 @@ export const rule = defineRule<unknown, Record<string, never>>({
       const moved = context.read(refs, subject);
       return moved === undefined
         ? []
-        : control.relaxationsOf(known).flatMap((relaxation) => concludeOne({ key, ref, moved, relaxation }, context));
+        : control.relaxationsOf(known).flatMap((one) => {
+            const relaxation = control.asProved(one, context.doubtOf);
+            return concludeOne({ key, ref, moved, relaxation }, context);
+          });
     },
   },
 });

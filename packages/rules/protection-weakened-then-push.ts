@@ -1,7 +1,7 @@
 import type { Severity } from '@tripline/contracts/finding';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
-import { controls, isRelaxedFor, type Relaxation, relaxationsOf } from '@tripline/facts/controls';
+import { asProved, controls, isRelaxedFor, type Relaxation, relaxationsOf } from '@tripline/facts/controls';
 import { isKnownReviewed, reviewFacts } from '@tripline/facts/review-reader';
 import { commitKeyIn, entityOf, refKeyIn, repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
@@ -56,7 +56,8 @@ export const rule = temporal({
   uses: reviewFacts,
   conclude(pushes, { key, settings: { withinMs }, ...reads }) {
     const known = reads.read(controls, key);
-    return (known === undefined ? [] : relaxationsOf(known)).flatMap((relaxation) => {
+    return (known === undefined ? [] : relaxationsOf(known)).flatMap((one) => {
+      const relaxation = asProved(one, reads.doubtOf);
       const meanwhile = pushes.filter(({ time, data, repository }) => {
         const ref = { type: data.type, name: data.branch };
         if (afterMs({ time }, relaxation.change) > withinMs || !isRelaxedFor(relaxation, ref, parseTime(time)))

@@ -7,7 +7,7 @@ import { commonOfFacts, type Meta, type SettingsOf, type Shape } from './verdict
 /** What a built rule may look at beside its own observations. */
 export type Around<Data, Settings> = Pick<
   ConcludeContext<Settings>,
-  'settings' | 'nowMs' | 'read' | 'watch' | 'recheckAt' | 'explain'
+  'settings' | 'nowMs' | 'read' | 'watch' | 'recheckAt' | 'explain' | 'doubtOf'
 > & {
   key: string;
   /** Observations of this rule under another key; asked anew whenever they change. */
@@ -47,10 +47,10 @@ export function fromFacts<Data, S extends Shape>(
       about: [own],
       subjects: ({ fact, key: changed }) => (fact === own.id ? [changed] : []),
       conclude(subject, context) {
-        const { settings, nowMs, read, watch, recheckAt, explain } = context;
+        const { settings, nowMs, read, watch, recheckAt, explain, doubtOf } = context;
         const sights = sightsOf(read(own, subject), subject);
         const beside = (other: string) => (others === undefined ? [] : sightsOf(watch(others, other), other));
-        const around = { key: subject, settings, nowMs, read, watch, recheckAt, explain, beside };
+        const around = { key: subject, settings, nowMs, read, watch, recheckAt, explain, doubtOf, beside };
         return conclude(sights, around).map((concluded) => conclusionOf(concluded, basis));
       },
     },

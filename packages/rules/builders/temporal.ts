@@ -68,7 +68,7 @@ export function temporal<Data, S extends Shape>(
         const starts = [before, value].flatMap((one) => (one === undefined ? [] : (startsMs?.(one as never) ?? [])));
         return [...new Set(starts.map((ms) => placeOf(changed, stretchOf(ms))))];
       },
-      conclude(subject, { settings, nowMs, read, watch, recheckAt, explain }) {
+      conclude(subject, { settings, nowMs, read, watch, recheckAt, explain, doubtOf }) {
         const [named, stretch] = partsOf(subject);
         const isBegun = ({ fact, startsMs }: Beginnings) => {
           const value = read(fact, named);
@@ -81,7 +81,7 @@ export function temporal<Data, S extends Shape>(
         const sights = heard.length >= crowdedAt ? heard : heard.filter(({ heardMs }) => nowMs >= heardMs + settleMs);
         if (sights.length < heard.length)
           recheckAt(Math.min(...heard.map(({ heardMs }) => heardMs + settleMs).filter((ms) => ms > nowMs)));
-        return conclude(sights, { key: named, settings, nowMs, read, watch, recheckAt, explain })
+        return conclude(sights, { key: named, settings, nowMs, read, watch, recheckAt, explain, doubtOf })
           .filter(({ because }) => stretchOf(startOf(because)) === stretch)
           .map((concluded) => conclusionOf(concluded, basis));
       },
