@@ -4,6 +4,7 @@ import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
+import type { Account } from './things.ts';
 
 const recordSchema = observedSchema.extend({
   id: z.string(),
@@ -28,7 +29,7 @@ export const breakGlass: Fact<{ records: BreakGlassRecord[] }> = {
   id: 'break-glass',
   description:
     'Who may act outside the usual way, why and until when, by signed records. A record speaks for a day at most, and for nothing that was received before it. ' +
-    `Of one person's records the ${mostEach} that end last are known. A record names a login, not an account.`,
+    `Of one person's records the ${mostEach} that end last are known. A record names a login or, as login:id, the account, so that nobody who takes the login over may act by it.`,
   reads: ['dev.cdeventsx.tripline-breakglass.opened'],
   value: z.object({ records: z.array(recordSchema) }) as z.ZodType<{ records: BreakGlassRecord[] }>,
   keys: (event) =>
@@ -49,9 +50,14 @@ export const breakGlass: Fact<{ records: BreakGlassRecord[] }> = {
   keepMs: 20 * longestMs,
 };
 
-/** The key of the records that allow `login` to act. */
-export const recordsKey = (login: string): string =>
-  thingKey('tripline', 'break-glass', clip(login.toLowerCase(), 200));
+/** The key of the records that allow somebody to act, by what they call them: a login, or `login:id`, of which the id decides. */
+export function recordsKey(actor: string): string {
+  const id = /:(\d+)$/.exec(actor)?.[1];
+  return thingKey('tripline', 'break-glass', id === undefined ? clip(actor.toLowerCase(), 200) : `id:${id}`);
+}
+/** The keys of all records that allow an account to act. */
+export const recordsKeysOf = ({ login, id }: Account): string[] =>
+  id === undefined ? [recordsKey(login)] : [recordsKey(login), recordsKey(`:${id}`)];
 
 function recordOf(event: LoggedEvent<'dev.cdeventsx.tripline-breakglass.opened'>): BreakGlassRecord {
   const fromMs = Date.parse(event.time);

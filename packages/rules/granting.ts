@@ -1,6 +1,6 @@
 import { thingKey } from '@tripline/contracts/fact';
 import type { ConcludeContext, Concludes } from '@tripline/contracts/rule';
-import { type BreakGlassRecord, breakGlass, recordsKey } from '@tripline/facts/break-glass';
+import { type BreakGlassRecord, breakGlass, recordsKeysOf } from '@tripline/facts/break-glass';
 import { deliveries, deliveryKey } from '@tripline/facts/deliveries';
 import type { Given, Grant, GrantAct } from '@tripline/facts/grants';
 import { type Ref, refs } from '@tripline/facts/refs';
@@ -196,9 +196,9 @@ function headsAround(known: readonly Ref[], ms: number, skewMs: number): { heads
 /** The break-glass record, heard of before the act, under which it was done: the one that ends last. */
 export function recordFor(act: Given, ms: number, context: GrantContext): BreakGlassRecord | undefined {
   const heard = Math.min(...act.tellings.map(({ offset }) => offset));
-  return context
-    .read(breakGlass, recordsKey(act.by.login))
-    ?.records.filter(({ fromMs, toMs, offset }) => offset < heard && ms >= fromMs && ms <= toMs)
+  return recordsKeysOf(act.by)
+    .flatMap((key) => context.read(breakGlass, key)?.records ?? [])
+    .filter(({ fromMs, toMs, offset }) => offset < heard && ms >= fromMs && ms <= toMs)
     .sort((a, b) => b.toMs - a.toMs)[0];
 }
 

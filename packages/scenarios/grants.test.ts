@@ -554,6 +554,15 @@ describe('break-glass', () => {
     const record = { ...breakGlass(24 * hour, 'eve', 999 * hour), time: '2020-01-01T00:00:00Z' };
     expect(seen(after([member(0, 'added', 'eve', 'sock'), record]))).toEqual([`${outside} high`]);
   });
+  test('a record that names the account by id excuses nobody who took its login over, and it under any name', () => {
+    const granted = member(10, 'added', 'ada', 'bob');
+    const by = (login: string, id: string) =>
+      ({ ...granted, data: { ...granted.data, 'user.name': login, 'user.id': id } }) as LoggedEventInput;
+    const record = breakGlass(0, 'ada:41', hour);
+    const untilMs = startMs + 200_000;
+    expect(seen(after([record, by('ada', '666')], { untilMs }))).toEqual([`${outside} high`]);
+    expect(seen(after([record, by('ada-2', '41')], { untilMs }))).toEqual([]);
+  });
   test('fifty records of others push none out', () => {
     const flood = Array.from({ length: 50 }, (_, nth) => breakGlass(1, `nobody-${nth}`, 99 * hour, `f-${nth}`));
     const events = [breakGlass(0, 'ada', hour, 'honest'), ...flood, member(10, 'added', 'ada', 'bob')];

@@ -14,8 +14,8 @@ const options = {
   reason: { type: 'string', value: 'text', doc: 'why; recorded in the audit trail' },
   actor: {
     type: 'string',
-    value: 'login',
-    doc: 'who will act, by the login at the provider; your own user name when absent',
+    value: 'login:id',
+    doc: 'who will act, by login and id at the provider, or by login alone; your own user name when absent',
   },
   for: { type: 'string', value: 'time', doc: 'how long, such as 30m or 2h; 1h when absent, 24h at most' },
   url: { type: 'string', value: 'url', doc: "the receiver's address, when it does not run here" },
@@ -24,7 +24,7 @@ const options = {
 export const breakGlass: Command = {
   name: 'break-glass',
   summary: 'Sign a record that says who will act outside the usual way, why, and until when',
-  usage: ['break-glass --workspace <name> --reason <text> [--actor <login>] [--for <time>] [--url <url>]'],
+  usage: ['break-glass --workspace <name> --reason <text> [--actor <login:id>] [--for <time>] [--url <url>]'],
   details: [
     'What this person grants from then on counts as explained until the time is over; grants that still exist then are found.',
     'Slack and PagerDuty are notified at once, and it cannot be revoked. It is signed with a key of the workspace',
