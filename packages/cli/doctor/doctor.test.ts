@@ -298,13 +298,18 @@ describe('those whom Tripline calls', () => {
   });
 
   it.each([
-    [200, 'ok'],
-    [401, 'broken'],
-  ])('GitHub answering %d to a token', async (status, state) => {
+    [200, 'ok', undefined],
+    [401, 'broken', 'make a new token'],
+    [403, 'broken', 'wait until GitHub lets it call again'],
+    [429, 'broken', 'wait until GitHub lets it call again'],
+    [404, 'broken', 'check github.apiUrl'],
+    [503, 'broken', 'GitHub is at fault'],
+  ])('GitHub answering %d to a token', async (status, state, remedy) => {
     answer = { status, body: {} };
     const env = { TRIPLINE_GITHUB_TOKEN: 'ghp_canary_canary', TRIPLINE_GITHUB_API_URL: providerUrl };
     const check = named(await checkProviders(loadConfig(env, folder)), 'GitHub token');
     expect(check?.state).toBe(state);
+    if (remedy !== undefined) expect(check?.remedy).toContain(remedy);
     expect(JSON.stringify(check)).not.toContain('canary');
   });
 
@@ -349,7 +354,9 @@ describe('what is here', () => {
       ['hello', 'broken'],
     ] as const) {
       answer = { status: 200, body };
-      expect(named(await checkLocal(there), 'Tripline')?.state).toBe(state);
+      const check = named(await checkLocal(there), 'Tripline');
+      expect(check?.state).toBe(state);
+      if (typeof body === 'object' && 'error' in body) expect(check?.remedy).toContain('stop it and start it again');
     }
   });
 });

@@ -72,8 +72,11 @@ function listening(config: Config): Promise<Check> {
     const answer = (await response.json().catch(() => null)) as { status?: string; error?: { message: string } } | null;
     // What is broken is shown by the other checks, by the same criteria.
     if (answer?.status === 'ready' || answer?.status === 'broken') return { state: 'ok', detail: `ready at ${url}` };
-    if (answer?.error)
-      return { state: 'broken', detail: `${url} is not ready: ${answer.error.message}`, remedy: 'see its log' };
+    if (answer?.error) {
+      const ownPostgres = `see ${join(config.dataDir, 'tripline.log')}; where its own Postgres has ended, stop it and start it again`;
+      const remedy = config.database.url === undefined ? ownPostgres : 'see its log';
+      return { state: 'broken', detail: `${url} is not ready: ${answer.error.message}`, remedy };
+    }
     const remedy = 'set TRIPLINE_OPERATIONS_PORT to another port, or stop what uses this one';
     return { state: 'broken', detail: `something that is no Tripline answers at ${url}`, remedy };
   });

@@ -31,6 +31,16 @@ async function lookAtApp(access: Parameters<typeof installedOn>[0]): ReturnType<
 async function lookAtToken(apiUrl: string, token: string): ReturnType<Look['look']> {
   const client = createGitHubClient({ apiUrl, authorization: `token ${token}`, manner: 'once' });
   const { status } = await client.send({ route: 'GET /rate_limit', parameters: {} });
-  if (status !== 200) return { state: 'broken', detail: `GitHub answers ${status}`, remedy: 'make a new token' };
+  if (status !== 200) return { state: 'broken', detail: `GitHub answers ${status}`, remedy: remedyFor(status) };
   return { state: 'ok', detail: 'it reads; to remediate, an App is needed' };
+}
+
+/** What an answer other than 200 asks of people: a new token only where the token is what is wrong. */
+function remedyFor(status: number): string {
+  if (status >= 500) return 'nothing here: GitHub is at fault (githubstatus.com), and is asked again by itself';
+  if (status === 401) return 'make a new token: this one has expired or was revoked';
+  if (status === 403 || status === 429) {
+    return 'wait until GitHub lets it call again, or have it authorised for the organisation (SAML, IP allow list)';
+  }
+  return 'check github.apiUrl: what answers there may not be GitHub';
 }
