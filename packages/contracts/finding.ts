@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type EventType, eventTypes } from './event.ts';
-import { intentSchema } from './response.ts';
+import { type Intent, intentSchema } from './response.ts';
 
 export const severities = ['low', 'medium', 'high', 'critical'] as const;
 export const confidences = ['low', 'medium', 'high'] as const;
@@ -93,3 +93,15 @@ export const findingSchema = z.object({
   owasp: z.array(z.string()),
 });
 export type Finding = z.infer<typeof findingSchema>;
+
+/** Additions to a finding, as it is found again with more; `response` is the whole playbook, of which each step is had once. */
+export type Growth = {
+  evidence?: Evidence[];
+  entities?: Entity[];
+  severity?: Severity;
+  title?: string;
+  summary?: string;
+  response?: Intent[];
+  /** It was lowered, and what it was lowered for did not hold, so it has its severity again. */
+  raised?: true;
+};

@@ -1,6 +1,5 @@
-import type { Entity, Evidence, Finding, Severity } from '@tripline/contracts/finding';
+import type { Finding, Growth } from '@tripline/contracts/finding';
 import type { DeliveryQuestion, LookUp } from '@tripline/contracts/job';
-import type { Intent } from '@tripline/contracts/response';
 import type { StreamRecord } from '@tripline/stream/stream';
 import type { StateChange } from './keyed-state/state.ts';
 import type { SetTimer, TimerChange } from './timers.ts';
@@ -20,18 +19,9 @@ export type FindingChange = {
   rule: string;
   atMs: number;
   reason?: string;
-  evidence?: Evidence[];
-  entities?: Entity[];
-  severity?: Severity;
-  /** Of `grown`: it was lowered, and what it was lowered for did not hold, so it has its severity again. */
-  raised?: true;
-  title?: string;
-  summary?: string;
-  /** The whole playbook; steps that it had already are had once. */
-  response?: Intent[];
   /** Of `superseded`: the finding of a narrower rule that says the same; null where none does any more. */
   by?: string | null;
-};
+} & Growth;
 
 /** What rules said, in the order in which they said it; incidents depend on it. */
 export type FindingVerdict =

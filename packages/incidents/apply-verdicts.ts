@@ -1,5 +1,5 @@
 import type { Exceptable, Excepted } from '@tripline/contracts/exception';
-import type { Finding } from '@tripline/contracts/finding';
+import type { Finding, Growth } from '@tripline/contracts/finding';
 import { type Silence, silenceOf } from '@tripline/contracts/silence';
 import type { createJoining, OpenIncident } from './join-incidents.ts';
 import {
@@ -7,7 +7,6 @@ import {
   type FindingInsert,
   type FindingUpdate,
   findingOf,
-  type Growth,
   type KnownFinding,
   type Retraction,
   type RuleVerdict,

@@ -1,6 +1,5 @@
 import type { Excepted } from '@tripline/contracts/exception';
-import type { Entity, Evidence, Finding, Severity } from '@tripline/contracts/finding';
-import type { Intent } from '@tripline/contracts/response';
+import type { Finding, Growth, Severity } from '@tripline/contracts/finding';
 import type { Silence } from '@tripline/contracts/silence';
 import type { OpenIncident } from './join-incidents.ts';
 
@@ -16,17 +15,6 @@ export type FindingChange = {
   reason?: string;
   by?: string | null;
 } & Growth;
-/** Additions to a finding; `response` is the whole playbook. */
-export type Growth = {
-  evidence?: Evidence[];
-  entities?: Entity[];
-  severity?: Severity;
-  title?: string;
-  summary?: string;
-  response?: Intent[];
-  /** It was lowered, and what it was lowered for did not hold. */
-  raised?: true;
-};
 
 /** A finding in Postgres before a batch. */
 export type KnownFinding = {

@@ -1,25 +1,18 @@
-import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact, Observed } from '@tripline/contracts/fact';
 import { type Confidence, confidences, type Entity, type Evidence, isSameEntity } from '@tripline/contracts/finding';
 import type { Because } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
+import { observedBy } from '@tripline/facts/bounds';
 
 /** One event as a line of a finding's evidence. `url` defaults to the run or repository that the event names. */
 export function tell(event: LoggedEvent, what: string, url?: string): Evidence {
-  const data: Attributes = event.data;
-  const link =
-    url ??
-    data['cicd.pipeline.task.run.url.full'] ??
-    data['cicd.pipeline.run.url.full'] ??
-    data['vcs.repository.url.full'];
-  return {
-    eventId: event.id,
-    eventType: event.type,
-    time: event.time,
-    what: clip(what, 500),
-    ...(link === undefined ? {} : { url: clip(link, 500) }),
-  };
+  return lineOf(observedBy(event, url), what);
+}
+
+/** The same of what was kept of an event. */
+export function lineOf({ eventId, eventType, time, url }: Observed, what: string): Evidence {
+  return { eventId, eventType, time, what: clip(what, 500), ...(url === undefined ? {} : { url }) };
 }
 
 /** The evidence in order of the events' own times, each event once. */

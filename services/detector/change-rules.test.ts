@@ -2,10 +2,11 @@ import type { AnyRule } from '@tripline/contracts/rule';
 import type { Db } from '@tripline/db/database';
 import { FencedError } from '@tripline/db/positions';
 import { configureRule } from '@tripline/engine/settings';
+import { forEachTest } from '@tripline/testing/postgres/for-each-test';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { clockByHand, detectorByHand, failing, whatStands } from '@tripline/testing/services/detector';
 import { toRecords } from '@tripline/testing/timeline/play';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { minuteMs, someEvents, startMs, rules as syntheticRules } from '../../test/detector.rules.ts';
 import type { RuleSet } from './load-rules.ts';
 
@@ -25,13 +26,10 @@ const silenced = setOf('silenced', all, {
 });
 
 describe('rules that change while a partition is judged', () => {
-  let database: Awaited<ReturnType<typeof freshDatabase>>;
   let db: Db;
-  beforeEach(async () => {
-    database = await freshDatabase();
-    db = database.as('detector');
+  forEachTest((fresh) => {
+    db = fresh.as('detector');
   });
-  afterEach(() => database.close());
 
   const uses = async (of: Db) =>
     (await of.pool.query('SELECT next::int, version FROM rule_set_uses ORDER BY use')).rows.map(

@@ -8,10 +8,11 @@ import { readRuleFaults } from '@tripline/health/rule-faults';
 import { topics } from '@tripline/stream/stream';
 import { internalKey } from '@tripline/testing/internal-key';
 import { watchCommits } from '@tripline/testing/postgres/commits';
+import { forEachTest } from '@tripline/testing/postgres/for-each-test';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { clockByHand, detectorByHand, failing, leftForOthers, whatStands } from '@tripline/testing/services/detector';
 import { at, type LoggedEventInput, playTimeline, toRecords } from '@tripline/testing/timeline/play';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   created,
   deleted,
@@ -39,11 +40,10 @@ async function forgetAll(db: Db): Promise<void> {
 describe('the detector', () => {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
   let db: Db;
-  beforeEach(async () => {
-    database = await freshDatabase();
-    db = database.as('detector');
+  forEachTest((fresh) => {
+    database = fresh;
+    db = fresh.as('detector');
   });
-  afterEach(() => database.close());
 
   const events = someEvents(24);
   const untilMs = startMs + 60 * minuteMs;

@@ -2,8 +2,8 @@ import type { Db } from '@tripline/db/database';
 import { FencedError, takePartition } from '@tripline/db/positions';
 import type { StateChange } from '@tripline/engine/keyed-state/state';
 import { topics } from '@tripline/stream/stream';
-import { freshDatabase } from '@tripline/testing/postgres/postgres';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { forEachTest } from '@tripline/testing/postgres/for-each-test';
+import { describe, expect, test } from 'vitest';
 import { openState, readState } from './state-keeper.ts';
 import { keepBatch } from './store/batches.ts';
 import { readRuns } from './store/state-store.ts';
@@ -13,13 +13,10 @@ const small = { memtableBytes: 20_000, blockCacheBytes: 10_000, blockBytes: 1000
 const row = (number: number) => ({ workspace: 'acme', rule: 'some-rule', key: `key-${number}` });
 
 describe('the keyed state of a partition', () => {
-  let database: Awaited<ReturnType<typeof freshDatabase>>;
   let db: Db;
-  beforeEach(async () => {
-    database = await freshDatabase();
+  forEachTest((database) => {
     db = database.as('detector');
   });
-  afterEach(() => database.close());
 
   async function open() {
     const { next, epoch } = await takePartition(db.pool, key, { keepsState: true });

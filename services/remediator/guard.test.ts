@@ -2,6 +2,7 @@ import { confidences, severities } from '@tripline/contracts/finding';
 import { type Intent, intentNames } from '@tripline/contracts/response';
 import type { Action } from '@tripline/integrations/github/actions/action';
 import { actionOf } from '@tripline/integrations/github/resolve';
+import { keyIntent } from '@tripline/testing/intents';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type GuardFacts, guard, protectedBy, touched } from './guard.ts';
@@ -318,14 +319,7 @@ describe('whom nothing may touch', () => {
   });
 
   test('cannot be slipped past by a new action: one that does not say whom it touches does not compile', () => {
-    const { targets: _, ...rest } = actionOf({
-      action: 'revoke-credential',
-      provider: 'github',
-      instance: 'github.com',
-      credential: 'deploy-key',
-      repository: 'acme/app',
-      credentialId: '3',
-    })!;
+    const { targets: _, ...rest } = actionOf(keyIntent)!;
     // @ts-expect-error targets is missing
     const forgetful: Action = rest;
     expect(forgetful).not.toHaveProperty('targets');

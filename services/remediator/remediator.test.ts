@@ -8,6 +8,7 @@ import { setRemediationSwitch } from '@tripline/incidents/kill-switch';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
+import { keyIntent as key, runIntent as run } from '@tripline/testing/intents';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -22,21 +23,6 @@ const { privateKey } = generateKeyPairSync('rsa', {
   publicKeyEncoding: { type: 'spki', format: 'pem' },
 });
 const token = 'ghs_canaryMintedToken0123456789abcdef';
-const key: Intent = {
-  action: 'revoke-credential',
-  provider: 'github',
-  instance: 'github.com',
-  credential: 'deploy-key',
-  repository: 'acme/app',
-  credentialId: '3',
-};
-const run: Intent = {
-  action: 'stop-run',
-  provider: 'github',
-  instance: 'github.com',
-  repository: 'acme/app',
-  runId: '77',
-};
 const runner: Intent = {
   action: 'isolate-runner',
   provider: 'github',

@@ -1,8 +1,7 @@
-import type { Finding } from '@tripline/contracts/finding';
 import { createEngine } from '@tripline/engine/engine';
 import type { ConfiguredRule } from '@tripline/engine/settings';
+import { applyVerdicts, type CurrentFinding } from '@tripline/incidents/apply-verdicts';
 import { createJoining, type OpenIncident } from '@tripline/incidents/join-incidents';
-import type { RuleVerdict } from '@tripline/incidents/verdicts';
 import type { StreamRecord } from '@tripline/stream/stream';
 import { createKept, runBatch } from '@tripline/testing/timeline/play';
 import type { Pool } from 'pg';
@@ -28,7 +27,7 @@ export function whatMustStand(log: {
   /** The log's time up to which timers fire. */
   untilMs: number;
 }): Standing {
-  const judged = new Map<string, Judged>();
+  const findings = new Map<string, CurrentFinding>();
   const jobs: string[] = [];
   let history = 0;
   const incidents: OpenIncident[] = [];
@@ -38,81 +37,21 @@ export function whatMustStand(log: {
     const { verdicts, lookUps } = runBatch(engine, { records, caughtUpAtMs: log.untilMs }, createKept().read);
     jobs.push(...lookUps.map(({ lookup }) => `look-up:${lookup.id}`));
     const joining = createJoining([]);
-    for (const verdict of verdicts) lay(verdict, judged, joining);
+    const nothing = { silences: [], coveredBy: () => undefined, mayPage: () => true };
+    applyVerdicts(verdicts, { joining, findings, ...nothing });
     incidents.push(...joining.incidents);
     history += joining.history.length;
   }
   const seen = incidents.map((incident): Seen => {
-    const findings = [...judged].filter(([, one]) => one.incident === incident).map(([id]) => id);
+    const own = [...findings].filter(([, one]) => one.incident === incident).map(([id]) => id);
     const { state, severity, version, title } = incident;
-    return { findings: findings.sort(), state, severity, version, title };
+    return { findings: own.sort(), state, severity, version, title };
   });
-  for (const [id, { incident }] of judged) if (incident !== null) jobs.push(`remediate:${id}`);
-  jobs.push(...seen.map(({ findings }) => `notify:${findings[0]}`));
-  const findings = [...judged].map(([id, { retracted }]) => ({ id, retracted }));
-  return inOrder({ findings, incidents: seen, jobs, history });
+  for (const [id, { incident }] of findings) if (incident !== null) jobs.push(`remediate:${id}`);
+  jobs.push(...seen.map((incident) => `notify:${incident.findings[0]}`));
+  const standing = [...findings].map(([id, { retracted }]) => ({ id, retracted }));
+  return inOrder({ findings: standing, incidents: seen, jobs, history });
 }
-
-/** A finding while verdicts are laid on it; without an incident while a narrower rule has spoken for it from the beginning. */
-type Judged = {
-  incident: OpenIncident | null;
-  retracted: boolean;
-  supersededBy: string | null;
-  /** As it has grown. */
-  finding: Finding;
-};
-
-/** Lays one verdict on findings and incidents, where nothing is silenced or excepted. */
-function lay(verdict: RuleVerdict, judged: Map<string, Judged>, joining: ReturnType<typeof createJoining>): void {
-  if ('finding' in verdict) {
-    const { finding, supersededBy = null } = verdict;
-    const one = judged.get(finding.id);
-    if (one === undefined) {
-      const incident = supersededBy === null ? joining.find(finding) : null;
-      judged.set(finding.id, { incident, retracted: false, supersededBy, finding });
-    } else if (one.retracted) {
-      one.retracted = false;
-      if (supersededBy === null && one.incident === null) one.incident = joining.find(toldAt(one, finding.detectedAt));
-      else if (supersededBy === null) joining.reinstate(one.incident!, one.finding.severity, finding);
-      one.supersededBy = supersededBy;
-    }
-    return;
-  }
-  const one = judged.get(verdict.kind === 'retracted' ? verdict.retraction.findingId : verdict.change.findingId)!;
-  const { severity } = one.finding;
-  const told = one.supersededBy === null ? one.incident : null;
-  if (verdict.kind === 'retracted') {
-    if (told === null || joining.retract(told, severity, verdict.retraction)) one.retracted = true;
-    return;
-  }
-  const { findingId, rule, atMs, reason = '', by = null } = verdict.change;
-  if (verdict.kind === 'superseded') {
-    if (by !== null && told !== null) joining.retract(told, severity, { findingId, reason, atMs });
-    one.supersededBy = by;
-    const detectedAt = new Date(atMs).toISOString();
-    if (by === null && one.incident === null) one.incident = joining.find(toldAt(one, detectedAt));
-    else if (by === null) joining.reinstate(one.incident!, severity, { ...one.finding, rule, detectedAt });
-  } else if (verdict.kind === 'proven') {
-    if (told !== null) joining.prove(told, { findingId, atMs });
-  } else if (verdict.kind === 'lowered') {
-    if (told !== null) joining.lower(told, severity, { findingId, reason, atMs });
-    one.finding = { ...one.finding, severity: 'low' };
-  } else {
-    const { title = '', entities = [], evidence = [], severity: risen } = verdict.change;
-    const grown = { findingId, rule, title, entities, lines: evidence.length, atMs, former: severity };
-    const tells = risen !== undefined || entities.length > 0;
-    if (tells && told !== null) joining.grow(told, { ...grown, ...(risen && { severity: risen }) });
-    one.finding = {
-      ...one.finding,
-      ...(risen && { severity: risen }),
-      ...(title !== '' && { title }),
-      entities: [...one.finding.entities, ...entities],
-    };
-  }
-}
-
-/** A finding that is told only now. */
-const toldAt = ({ finding }: Judged, detectedAt: string): Finding => ({ ...finding, detectedAt });
 
 /** What stands in a database whose jobs nobody has taken. */
 export async function whatStands(pool: Pool): Promise<Standing> {

@@ -5,7 +5,7 @@ import type { AnyRule, FindingDraft } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { inOwnOrder } from '@tripline/facts/bounds';
 import { z } from 'zod';
-import { namedOnce } from '../evidence.ts';
+import { lineOf, namedOnce } from '../evidence.ts';
 import { entitiesOf, type Seen } from './seen.ts';
 
 /** What every builder needs beside its own options: the entries of the catalogue. */
@@ -72,10 +72,6 @@ export function evidenceOf<T extends Seen>(because: readonly T[], tell: Tell<T>)
   const lines = [...once.values()];
   const told = lines.length <= mostLines ? lines : [...lines.slice(0, mostLines / 2), ...lines.slice(-mostLines / 2)];
   return told.map((seen) => lineOf(seen, tell(seen)));
-}
-
-export function lineOf({ eventId, eventType, time, url }: Seen, what: string): Evidence {
-  return { eventId, eventType, time, what: clip(what, 500), ...(url === undefined ? {} : { url }) };
 }
 
 /** The verdict's own entities, then the people and repositories that it rests on, each once. `of`: its subject. All of them: an exception or a silence for one is none for whoever makes use of their time. */

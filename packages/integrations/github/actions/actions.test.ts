@@ -8,6 +8,7 @@ import {
   type FakeService,
   startFakeService,
 } from '@tripline/testing/integration.conformance';
+import { keyIntent as key, runIntent as run } from '@tripline/testing/intents';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createGitHubClient } from '../client.ts';
 import { actionOf as actionFor } from '../resolve.ts';
@@ -19,21 +20,6 @@ const openGate = async () => {};
 /** The action of an intent that has one. */
 const actionOf = (intent: Intent) => actionFor(intent)!;
 
-const key: Intent = {
-  action: 'revoke-credential',
-  provider: 'github',
-  instance: 'github.com',
-  credential: 'deploy-key',
-  repository: 'acme/app',
-  credentialId: '3',
-};
-const run: Intent = {
-  action: 'stop-run',
-  provider: 'github',
-  instance: 'github.com',
-  repository: 'acme/app',
-  runId: '77',
-};
 const runner: Intent = {
   action: 'isolate-runner',
   provider: 'github',
