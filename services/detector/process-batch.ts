@@ -60,8 +60,10 @@ async function judge(detecting: Detecting, own: Owned, batch: Batch): Promise<Ju
     engine.commit();
     return null;
   }
-  await deadLetterAll(stream, effects.poison, { topic, partition });
-  await noteRuleFaults(db, effects.poison);
+  if (effects.poison.length > 0) {
+    await deadLetterAll(stream, effects.poison, { topic, partition });
+    await noteRuleFaults(db, effects.poison);
+  }
   const flush = own.state.pack(effects.state.filter(({ rule }) => !rule.startsWith('@')));
   own.next = (records.at(-1)?.offset ?? own.next - 1) + 1;
   pending.add({ effects, flush, next: own.next, startedMs });
@@ -76,7 +78,8 @@ async function judge(detecting: Detecting, own: Owned, batch: Batch): Promise<Ju
 async function evaluate({ engine, state }: Owned, batch: EngineBatch): Promise<Effects> {
   let missing = engine.plan(batch);
   for (;;) {
-    engine.hold(missing, await state.read(missing));
+    const rows = state.read(missing);
+    engine.hold(missing, Array.isArray(rows) ? rows : await rows);
     const result = engine.evaluate();
     if ('effects' in result) return result.effects;
     missing = result.missing;

@@ -47,6 +47,11 @@ export async function openState(db: Db, owner: Ownership, logTimeMs: number, opt
     }
   }
 
+  async function readWanted(search: ReturnType<typeof store.look>): Promise<StateRow[]> {
+    while (search.wanted.length > 0) search.give(await readBlocks(db.pool, partition, search.wanted));
+    return search.rows;
+  }
+
   for (;;) {
     const moved = await inTransaction(db, (client) => moveFormerState(client, owner, store.pack));
     if (moved === null) break;
@@ -55,11 +60,10 @@ export async function openState(db: Db, owner: Ownership, logTimeMs: number, opt
   }
 
   return {
-    /** The rows of many keys; one that is absent has none. */
-    async read(keys: readonly StateKey[]): Promise<StateRow[]> {
+    /** The rows of many keys; one that is absent has none. No promise where all of them are in memory, as they mostly are. */
+    read(keys: readonly StateKey[]): StateRow[] | Promise<StateRow[]> {
       const search = store.look(keys);
-      while (search.wanted.length > 0) search.give(await readBlocks(db.pool, partition, search.wanted));
-      return search.rows;
+      return search.wanted.length === 0 ? search.rows : readWanted(search);
     },
     /** What stands under a key as far as that is in memory; null when nothing does, undefined where it must be read. */
     peek: store.peek,
