@@ -3,6 +3,8 @@ import type { EntryRef } from './merge-blocks.ts';
 
 /** Words of a slot: high, low, place of the flush's bytes (from 1), where the entry begins. */
 const slotWords = 4;
+/** Of a table that is new: what the least memtable comes to hold before it is made a run, so that few are ever laid out anew. */
+const firstSlots = 8192;
 
 export type Memtable = ReturnType<typeof createMemtable>;
 
@@ -12,7 +14,7 @@ export type Memtable = ReturnType<typeof createMemtable>;
  */
 export function createMemtable() {
   const chunks: Buffer[] = [];
-  let slots = new Uint32Array(1024 * slotWords);
+  let slots = new Uint32Array(firstSlots * slotWords);
   let keys = 0;
   let bytes = 0;
   let newest = 0;
