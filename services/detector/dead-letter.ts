@@ -3,8 +3,8 @@ import { deadLetter } from '@tripline/stream/dead-letter';
 import type { Stream, StreamRecord } from '@tripline/stream/stream';
 
 /**
- * Appends what a batch dead-letters to the dead-letter topic, each with its reason and the rule that threw. Comes before
- * the commit: a crash between them does so twice, never not at all.
+ * Appends what a batch dead-letters to the dead-letter topic, each with its reason and the rule that threw. Comes
+ * before the commit: a crash between them appends it twice, never loses it.
  * @throws {StreamUnavailableError} the log is away: the batch must not be committed.
  */
 export async function deadLetterAll(
@@ -19,7 +19,7 @@ export async function deadLetterAll(
   }
 }
 
-/** A timer lies at no offset; what it says of itself stands in for a record. */
+/** A timer has no offset; its description is the record. */
 function recordOfTimer(timer: NonNullable<Poison['timer']>, from: { topic: string; partition: number }): StreamRecord {
   return {
     ...from,

@@ -3,12 +3,12 @@ import { tellEndedSilences } from '@tripline/incidents/silences';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 
-/** How long after its end what a silence kept back is told, at most. */
+/** Longest delay from a silence's end until findings that still stand are reported. */
 const lookEveryMs = 5000;
 
 /**
- * Tells what still stands after silences that have ended, until `stop`. Each is told once, whoever else does the same: what
- * is left to do stands in Postgres.
+ * Reports findings that still stand after their silence has ended, until `stop`. Each is reported once, even with
+ * several processes: the remaining work is in Postgres.
  */
 export function startEndingSilences(parts: { db: Db; clock: Clock; logger: Logger }): { stop: () => Promise<void> } {
   const { db, clock, logger } = parts;

@@ -61,7 +61,7 @@ export function createImportTask(parts: ImportParts) {
       if (!(error instanceof CannotReadError)) throw error;
       await recordImportFailed(db, workspace, error.message);
       if (error.outcome.kind === 'retry') throw error;
-      // Not again until the next start: what is missing is a permission or an installation, which a person gives.
+      // Not retried until the next start: a permission or an installation is missing, which a person must grant.
       log.error({ reason: error.outcome.reason }, `importing the inventory failed: ${error.message}`);
       return;
     }
@@ -117,8 +117,8 @@ async function readAll(parts: ImportParts, workspace: string, log: Logger): Prom
 
 /**
  * Leaves an import job for each workspace that was never imported: the configured ones or, with an App and none
- * configured, one for each account on which it is installed. Does nothing where nothing is configured to read with.
- * GitHub being away is logged and leaves rules learning; it never keeps the detector from starting.
+ * configured, one for each account on which it is installed. Does nothing where nothing is configured to read with. An
+ * unreachable GitHub is logged and leaves rules learning; it never keeps the detector from starting.
  */
 export async function startImports(parts: Omit<ImportParts, 'stream'>): Promise<void> {
   const { config, db, logger, clock } = parts;

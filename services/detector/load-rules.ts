@@ -64,11 +64,11 @@ function faultOfShape(rule: AnyRule): string | null {
   return null;
 }
 
-/** What judges, and what decides who is to hear of it: put in force as a whole, at a point of the log. */
+/** The rules, and the policies for reporting their findings: put into force as a whole, at a position of the log. */
 export type RuleSet = FindingPolicies & {
   /** Hex, of all that decides what is found: the same version finds the same in the same log. */
   version: string;
-  /** The same array as in the former set where nothing of it changed. */
+  /** The same array as in the former set where nothing in it changed. */
   rules: readonly ConfiguredRule[];
   /** Hex, of what `rules` were made of. */
   judges: string;
@@ -90,8 +90,8 @@ export class RuleSetError extends ConfigError {
 }
 
 /**
- * The rules that judge, in order: ours, then the user's in the order of `rules.files`, without those that are off, each
- * with its settings checked. `former`: the set in force; of what did not change, all is kept as it is.
+ * The rules in order: Tripline's, then the user's in the order of `rules.files`, without those that are off, each with
+ * its settings validated. `former`: the set in force; unchanged parts keep their identity.
  * @throws {RuleSetError} naming every rule, file or field that is wrong.
  */
 export async function loadRuleSet(config: RuleConfig, former?: RuleSet): Promise<RuleSet> {
@@ -123,7 +123,7 @@ export async function loadRuleSet(config: RuleConfig, former?: RuleSet): Promise
   };
 }
 
-/** Rules alone, for who tells nobody of what they find. @throws {RuleSetError} */
+/** Rules alone, for callers that report nothing. @throws {RuleSetError} */
 export const loadRules = async (config: RuleConfig): Promise<readonly ConfiguredRule[]> =>
   (await loadRuleSet(config)).rules;
 
@@ -201,7 +201,7 @@ function writtenFor(
   return { ...(isOfGrants && github?.app !== undefined ? { ownApps: [github.app.id] } : {}), ...rules.settings[id] };
 }
 
-/** What is wrong with what rules supersede: one must speak in the end, and what is always reported speaks for itself. */
+/** What is wrong with `supersedes`: there must be no cycle, and rules that are always reported cannot be superseded. */
 function faultsOfSuperseding(all: readonly AnyRule[], isWhole: boolean): string[] {
   const byId = new Map(all.map((rule) => [rule.id, rule]));
   const reaches = (from: AnyRule, id: string, seen: Set<string>): boolean =>

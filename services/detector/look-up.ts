@@ -21,7 +21,7 @@ export type LookUpParts = {
   waitBaseMs?: number;
 };
 
-/** Attempts before the answer is `unavailable`: the rule that asked waits, and an answer that never comes is no answer. */
+/** Attempts before the answer is `unavailable`: the rule that asked is waiting, and must get an answer. */
 const maxAttempts = 4;
 
 /**
@@ -40,7 +40,7 @@ export function createLookUpTask(parts: LookUpParts) {
       type: 'dev.cdeventsx.tripline-change.looked-up',
       time: new Date(clock.nowMs()).toISOString(),
       workspace,
-      // Asked by ourselves, over TLS, of the provider.
+      // Tripline itself asked the provider, over TLS.
       trust: 'high',
       data: {
         'vcs.provider.name': 'github',

@@ -38,7 +38,7 @@ export type Detecting = {
   imports: boolean;
   /** Whether a list of deliveries can be asked for those of a source. */
   isAskable: (source: string) => boolean;
-  /** When a fault of a rule (null: of a record) was last told of, ms since the epoch. */
+  /** When an error of a rule (null: of a record) was last logged as a warning, ms since the epoch. */
   faultsToldMs: Map<string | null, number>;
   /** Aborted when the detector closes. */
   closing: AbortSignal;
@@ -73,7 +73,7 @@ export async function take(detecting: Detecting, topic: string, partition: numbe
   owned.delete(partition);
   const key = { consumer, topic, partition };
   const { next, logTimeMs, epoch } = await takePartition(db.pool, key, { keepsState: true });
-  // From here on nobody else writes this partition's rows.
+  // From here on no other process writes this partition's rows.
   const owner = { ...key, epoch };
   const state = await openState(db, owner, logTimeMs, { ...detecting.state, sharedBy: () => sharedBy(detecting) });
   const snapshot = await readSnapshot(db, partition, logTimeMs);

@@ -11,19 +11,19 @@ import { sweepDedup } from './store/dedup.ts';
 import { sweepRuleState } from './store/rule-state.ts';
 
 /**
- * A transaction for each few events costs more than the events, and nobody waits for one that leaves no finding. As many
- * as this make one that is worth it.
+ * A transaction for every few events costs more than the events, and nobody waits for one without findings. This many
+ * records are worth a transaction.
  */
 const gatheredRecords = 500;
 const hourMs = 3_600_000;
-/** A rule that throws at every event is told of so often. */
+/** How often a rule that throws at every event is logged as a warning. */
 const faultsEveryMs = 60_000;
 
 export const reloadingPartition = 'batch commit failed; reloading partition from its committed offset';
 
 /**
- * Takes a batch of a partition that is ours through all steps: plan and fetch state → judge → record → maintain. What nobody
- * waits for is recorded with the batches that come soon after.
+ * Takes a batch of an owned partition through all steps: plan and fetch state → judge → record → maintain. A batch that
+ * nobody waits for is recorded together with the following ones.
  */
 export async function processBatch(detecting: Detecting, batch: Batch): Promise<void> {
   const own = detecting.owned.get(batch.partition);
@@ -124,7 +124,7 @@ function recordLater(detecting: Detecting, own: Owned): void {
   });
 }
 
-/** Merges what is due of keyed state and lets go of what has expired. `idle`: there is time for more. */
+/** Merges due parts of keyed state and drops what has expired. `idle`: there is time for more. */
 async function maintain({ db }: Detecting, own: Owned, idle: boolean): Promise<void> {
   await own.state.compact(own.engine.logTimeMs(), idle);
   const logTimeMs = own.engine.logTimeMs();

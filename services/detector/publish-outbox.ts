@@ -17,16 +17,16 @@ type OutboxParts = {
   logger?: Pick<Logger, 'error'>;
 };
 
-/** At most so many events are appended at once. */
+/** Most events that are appended at once. */
 const atOnce = 200;
-/** New events are noticed at once; this is for what a dead publisher left. */
+/** New events are signalled by NOTIFY; polling finds those that a dead publisher left. */
 const pollMs = 1000;
 
 /**
- * Appends the events that wait in the outbox to the log, signed, and deletes them: answers how many. A crash in between,
- * or a log that does not acknowledge, has them appended again, which their ids show. What no room leaves there is signed for
- * nobody: it is deleted, and told.
- * @throws {StreamUnavailableError} the log is away; nothing was deleted.
+ * Appends the events of the outbox to the log, signed, and deletes them; returns how many. After a crash in between, or
+ * a missing acknowledgement, they are appended again, as duplicates by their ids. An event of a type that must not be
+ * in the outbox is not signed: it is deleted and logged.
+ * @throws {StreamUnavailableError} the log is unavailable; nothing was deleted.
  */
 export function publishOutbox({ db, stream, config, logger }: OutboxParts): Promise<number> {
   return inTransaction(db, async (client) => {
@@ -49,7 +49,7 @@ export function publishOutbox({ db, stream, config, logger }: OutboxParts): Prom
 
 const known: ReadonlySet<EventType> = new Set(outgoingTypes);
 
-/** Publishes what is left in the outbox as soon as it is committed, until `stop`. */
+/** Publishes events of the outbox as soon as they are committed, until `stop`. */
 export function startPublishing(parts: OutboxParts & { clock: Clock; logger: Logger }): { stop: () => Promise<void> } {
   const { db, clock, logger } = parts;
   const arrivals = createSignal();

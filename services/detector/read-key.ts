@@ -6,7 +6,7 @@ import { blockOf } from '@tripline/engine/keyed-state/merge-blocks';
 import type { StateRow } from '@tripline/engine/keyed-state/state';
 import { readBlocks, readFlushes, readRuns } from './store/state-store.ts';
 
-/** What stands under a key, and in which partition's state; for looking into things. */
+/** The row of a key, and its partition; for `tripline state get`. */
 export type FoundRow = StateRow & { partition: number };
 
 /**

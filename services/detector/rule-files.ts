@@ -12,7 +12,7 @@ const ours = join(import.meta.dirname, '../..') + sep;
 const rooms = ['packages', 'services'].map((folder) => join(ours, folder) + sep);
 const runnable: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs']);
 const generationName = 'generation';
-/** What each generation loaded, by path. Of those that are loading only. */
+/** Files loaded by each generation, by path; only of generations that are still loading. */
 const loading = new Map<string, Map<string, string>>();
 let generations = 0;
 

@@ -5,9 +5,9 @@ import { createLookUpTask } from './look-up.ts';
 import { startPublishing } from './publish-outbox.ts';
 
 /**
- * Brings into the log what only Tripline itself may say: by jobs, the look-ups that rules asked for and imports of what is
- * already true; and what rooms left in the outbox. Asks for the imports that are still missing, without waiting for GitHub.
- * Tells what silences kept back once they have ended.
+ * Brings into the log what only Tripline itself may say: by jobs, the look-ups that rules asked for and imports of what
+ * is already true; and what rooms left in the outbox. Asks for the imports that are still missing, without waiting for
+ * GitHub. Reports findings of ended silences.
  */
 export async function startWorker(parts: ImportParts): Promise<{ stop: () => Promise<void> }> {
   const { db, logger } = parts;

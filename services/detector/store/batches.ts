@@ -24,7 +24,7 @@ export async function keepBatch(client: ClientBase | Pool, batch: BatchRows): Pr
   const { flushes } = batch;
   const { rows } = await client.query<{ moved: number }>({
     name: 'keep-batch',
-    // Flushes lie end to end in one parameter: an array of them would travel as hexadecimal text.
+    // Flushes are concatenated in one parameter: an array of them would be sent as hexadecimal text.
     text: `WITH moved AS (
        UPDATE positions SET next = $5, log_time_ms = greatest(log_time_ms, $7)
        WHERE consumer = $1 AND topic = $2 AND partition = $3 AND next = $4 AND epoch = $6

@@ -52,8 +52,8 @@ export async function writeRuleState(
 }
 
 /**
- * Deletes rows that expired before `logTimeMs`, at most `limit`; answers how many. Safe beside any owner: a row that is
- * set anew meanwhile no longer matches.
+ * Deletes rows that expired before `logTimeMs`, at most `limit`; answers how many. Safe whoever owns the partition: a
+ * row that is set again meanwhile no longer matches.
  */
 export async function sweepRuleState(
   client: ClientBase | Pool,
