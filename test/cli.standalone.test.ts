@@ -50,7 +50,7 @@ test('starts in a fresh folder, finds the attack and nothing in its honest twin,
   expect(played.err).toBe('');
   expect(played.status).toBe(0);
   const told = lines(played.out);
-  expect(new Set(told.map(({ what }) => what))).toEqual(new Set(['sent', 'found', 'told', 'responded', 'verdict']));
+  expect(new Set(told.map(({ what }) => what))).toEqual(new Set(['sent', 'found', 'notified', 'responded', 'verdict']));
   for (const item of told) if (item['what'] !== 'verdict') expect(item['ms']).toEqual(expect.any(Number));
   expect(told.at(-1)).toMatchObject({ what: 'verdict', ok: true, faults: [] });
 

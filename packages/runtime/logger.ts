@@ -7,14 +7,9 @@ export type Logger = PinoLogger;
 const warnLevel = 40;
 
 /**
-<<<<<<< HEAD
- * A JSON logger for one service. Callers keep secrets out; the redaction here is a second line of defence: fields whose
- * names suggest a secret are blanked up to three levels deep.
-=======
  * A JSON logger for one service. A warning or an error that says the very same again is written once a minute, with how often
- * it was `repeated` meanwhile. Secrets are kept out at the places that know them; the redaction here is the second
- * line: fields that would name one are blanked wherever they stand up to three levels deep.
->>>>>>> 7b148b0 (runtime: write a warning that says the very same again once a minute)
+ * it was `repeated` meanwhile. Callers keep secrets out; the redaction here is a second line of defence: fields whose names
+ * suggest a secret are blanked up to three levels deep.
  */
 export function createLogger(options: { service: string; level: string }, destination?: DestinationStream): Logger {
   const names = [

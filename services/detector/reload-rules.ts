@@ -66,7 +66,8 @@ export function startReloading(parts: {
       const isNews = isAsked || fault?.reason !== message;
       fault = { reason: message, files, toldMs: clock.nowMs() };
       logger[isNews ? 'error' : 'debug'](
-        { ruleSet: current.version, reason: message },
+        // With the time of asking each is a line of its own: whoever sends SIGHUP again must see what came of it.
+        { ruleSet: current.version, reason: message, ...(isAsked ? { askedAtMs: clock.nowMs() } : {}) },
         `reloading settings failed; those in force stay until the new ones are corrected: ${message}`,
       );
       await noteReloadFault(db, self, message);
