@@ -1,7 +1,7 @@
 import { type Entity, isSameEntity } from '@tripline/contracts/finding';
 import type { AnyRule } from '@tripline/contracts/rule';
 import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
-import { playTimeline } from '@tripline/testing/timeline/play';
+import { at, playTimeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
 import { rule as unreviewed } from './build-from-unreviewed-commit.ts';
 import { rule as newRunner } from './credential-new-runner.ts';
@@ -212,4 +212,38 @@ test('a repository that is renamed while a run of it goes on changes no finding'
     09:04  mallory  finishes run 7
     `,
   );
+});
+
+describe('a name that is freed and taken gives nothing of what its former bearer had', () => {
+  const inventory = at(Date.parse('2026-03-11T06:00:00Z'), 'dev.cdeventsx.tripline-inventory.observed', {
+    'tripline.inventory.part': 1,
+    'tripline.inventory.parts': 1,
+    'tripline.inventory.protected': [{ repository: 'acme/app', patterns: ['main', 'release/*'] }],
+  });
+  test('who takes the approver’s login over approves nothing of their own', () => {
+    const change = (by: string) => `
+      09:00     mallory  pushes h to acme/app feat
+      09:01     mallory  opens #7 in acme/app from feat at h
+      09:02     carol    renames account carol to carol-2
+      09:03     mallory  renames account mallory to carol
+      09:04     ${by}    approves #7 in acme/app
+      09:05     carol-2  merges #7 in acme/app as m
+      09:05:05  carol-2  starts run 7 of ci in acme/app at m`;
+    expectTimeline(unreviewed, change('carol-2'), { before: [inventory] });
+    expectTimeline(unreviewed, `${change('carol')}\n09:20     nothing happens   ← FOUND acme/app@m`, {
+      before: [inventory],
+    });
+  });
+  test('a repository stays protected by what was told of it under its former name, and its namesake brings it no landing', () => {
+    expectTimeline(
+      unreviewed,
+      `
+      09:00     ada      pushes a to acme/app release/1
+      09:01     ada      renames repository acme/app to acme/web
+      09:02     mallory  pushes evil to acme/app main
+      09:03     mallory  pushes evil to acme/web release/1
+      09:03:05  mallory  starts run 7 of ci in acme/web at evil (on release/1)   ← FOUND acme/web@evil`,
+      { before: [inventory], anyOrder: false },
+    );
+  });
 });
