@@ -55,7 +55,7 @@ type Arguments<T extends ParseArgsOptionsConfig> = ReturnType<
 export function readArguments<T extends ParseArgsOptionsConfig>(
   args: readonly string[],
   options: T,
-  positionals: { atLeast?: number; atMost: number },
+  positionals: { atMost: number },
 ): Arguments<T> {
   let read: Arguments<T>;
   try {
@@ -64,7 +64,6 @@ export function readArguments<T extends ParseArgsOptionsConfig>(
     // parseArgs adds advice on quoting after the first sentence.
     throw new UsageError((error as Error).message.split('. ')[0] ?? 'wrong arguments');
   }
-  if (read.positionals.length < (positionals.atLeast ?? 0)) throw new UsageError('something is missing');
   const surplus = read.positionals[positionals.atMost];
   if (surplus !== undefined) throw new UsageError(`'${surplus}' is one word too many`);
   return read;

@@ -100,6 +100,7 @@ describe('wrong usage', () => {
     [['attack', 'no-such-scenario'], "'no-such-scenario' is no scenario; say "],
     [['incidents', 'ack'], 'say which incident'],
     [['trail'], 'say which verb: verify'],
+    [['inventory'], 'say which verb: import, status'],
     [['kill-switch', 'maybe'], "'maybe' is no position; say on, off, status"],
     [['break-glass', '--reason', 'x'], '--workspace'],
     [['break-glass', '--workspace', 'acme', '--reason', 'x', '--for', '9d'], '--for must be'],

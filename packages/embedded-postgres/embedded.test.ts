@@ -107,6 +107,19 @@ test('its starter killed with -9: it goes by itself', async () => {
   await expect.poll(() => processesOf(dataDir), { timeout: 10_000, interval: 20 }).toEqual([]);
 });
 
+test('its starter killed with -9 while a backend is stopped: it goes by itself', async () => {
+  const dataDir = join(folder, 'postgres');
+  const starter = await startElsewhere(dataDir);
+  const joined = await startEmbedded({ dataDir });
+  const db = openDatabase(joined.url, { applicationName: 'embedded-test', maxConnections: 1 });
+  const { rows } = await db.pool.query('SELECT pg_backend_pid() AS pid');
+  process.kill(rows[0].pid, 'SIGSTOP');
+  await joined.stop();
+  starter.kill('SIGKILL');
+  await expect.poll(() => processesOf(dataDir), { timeout: 10_000, interval: 20 }).toEqual([]);
+  await db.close().catch(() => {});
+});
+
 test('its starter killed with -9 while others use it: it stays for them, and goes with the last', async () => {
   const dataDir = join(folder, 'postgres');
   const starter = await startElsewhere(dataDir);

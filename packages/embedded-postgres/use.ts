@@ -15,7 +15,8 @@ export type Use = {
 /**
  * What a watchdog runs: a shell whose input ends without a word when we are killed. Unless somebody else uses the
  * server, it stops it, if the pid is still the server's. Each watchdog takes its own user's file away before it looks
- * for others, so of several that look at once the last finds none. A zombie uses nothing.
+ * for others, so of several that look at once the last finds none. A zombie uses nothing. A backend that was stopped (SIGSTOP)
+ * goes on, or the server would wait for its end for ever.
  */
 const script = `
 alive() {
@@ -29,7 +30,9 @@ for file in "$2"/*; do
   user="\${file##*/}"
   alive "\${user%%.*}" && exit
 done
-[ "$(head -n 1 "$1")" = "$4" ] && kill -INT "$4"`;
+[ "$(head -n 1 "$1")" = "$4" ] || exit
+kill -INT "$4"
+pkill -CONT -P "$4"`;
 
 /** Enters a use. It comes before the server is asked for, so that no watchdog stops a server that was just joined. */
 export function enterUse(dataDir: string, pidFile: string): Use {

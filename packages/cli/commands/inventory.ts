@@ -24,7 +24,7 @@ export const inventory: Command = {
     'as accepted. The detector reads it; that somebody asked is in the trail.',
   options,
   async run(args, io) {
-    const { values, positionals } = readArguments(args, options, { atLeast: 1, atMost: 2 });
+    const { values, positionals } = readArguments(args, options, { atMost: 2 });
     const verb = oneOf('verb', positionals[0], ['import', 'status']);
     const config = loadConfig(io.env, io.cwd);
     const json = values.json ?? false;
