@@ -173,6 +173,14 @@ describe('files', () => {
     expect(tooLong).toEqual([]);
   });
 
+  /** One weakness over one builder: what they cannot say in so many lines is a fact or a builder that is missing. */
+  const onBuilder = /^export const rule = (?:match|valueCount|temporal|fromFacts|absence|firstSeen|conclusion)\(/m;
+  test('of a rule on a builder have at most 100 lines', () => {
+    const built = files.filter((path) => /^packages\/rules\/[a-z-]+\.ts$/.test(path) && onBuilder.test(read(path)));
+    expect(built.length).toBeGreaterThanOrEqual(5);
+    expect(built.filter((path) => read(path).split('\n').length - 1 > 100)).toEqual([]);
+  });
+
   /** Files of more than 400 lines, each with the reason why it is one. Tests have theirs: the cases of one subject, on one ground. */
   const long: Readonly<Record<string, string>> = {
     'packages/contracts/attributes.ts': 'a table: one line an attribute',

@@ -26,6 +26,11 @@ export function parseTime(text: string): number {
   return dayMs + hours * 3_600_000 + minutes * 60_000 + seconds * 1000 + ms;
 }
 
+/** How long `later` comes after `earlier`, in ms by their times; below zero where it comes before. NaN where either is no time. */
+export function msBetween(earlier: { time: string }, later: { time: string }): number {
+  return parseTime(later.time) - parseTime(earlier.time);
+}
+
 /** The number that digits from `from` to before `to` make; NaN when something else stands there. */
 function digits(text: string, from: number, to: number): number {
   let value = 0;

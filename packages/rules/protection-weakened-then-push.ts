@@ -1,6 +1,6 @@
 import type { Severity } from '@tripline/contracts/finding';
 import { clip } from '@tripline/contracts/text';
-import { parseTime } from '@tripline/contracts/time';
+import { msBetween, parseTime } from '@tripline/contracts/time';
 import { asProved, controls, isRelaxedFor, type Relaxation, relaxationsOf } from '@tripline/facts/controls';
 import { isKnownReviewed, reviewFacts } from '@tripline/facts/review-reader';
 import { commitKeyIn, entityOf, refKeyIn, repositoryKeyOf } from '@tripline/facts/things';
@@ -13,8 +13,8 @@ import { relaxationInWords } from './relaxation-words.ts';
 const hourMs = 3_600_000;
 /** What is put back within this was meant to be. */
 const lentMs = 24 * hourMs;
-const texts = { branch: z.string(), revision: z.string() };
-const pushSchema = z.object({ type: z.enum(['branch', 'tag']), ...texts, forced: z.boolean() });
+const kind = z.enum(['branch', 'tag']);
+const pushSchema = z.object({ type: kind, branch: z.string(), revision: z.string(), forced: z.boolean() });
 const bound = { perAuthor: 200, most: 600 };
 type Push = Sight<z.infer<typeof pushSchema>>;
 
@@ -60,8 +60,8 @@ export const rule = temporal({
       const relaxation = asProved(one, reads.doubtOf);
       const meanwhile = pushes.filter(({ time, data, repository }) => {
         const ref = { type: data.type, name: data.branch };
-        if (afterMs({ time }, relaxation.change) > withinMs || !isRelaxedFor(relaxation, ref, parseTime(time)))
-          return false;
+        const isMeanwhile = msBetween(relaxation.change, { time }) <= withinMs;
+        if (!isMeanwhile || !isRelaxedFor(relaxation, ref, parseTime(time))) return false;
         return data.type === 'tag' || data.forced || !isKnownReviewed(key, repository!.name, data, reads);
       });
       const byRef = Map.groupBy(meanwhile, ({ data: { type, branch } }) => `${type}:${branch}`);
@@ -75,7 +75,7 @@ function verdictOf(pushes: readonly Push[], relaxation: Relaxation, key: string,
   const { branch: ref, type, revision } = pushes[0]!.data;
   const repository = pushes[0]!.repository!.name;
   const { control, relaxed, back } = relaxationInWords(relaxation, key, repository);
-  const afterPushMs = restoredBy === undefined ? Number.POSITIVE_INFINITY : afterMs(restoredBy, pushes.at(-1)!);
+  const afterPushMs = restoredBy === undefined ? Number.POSITIVE_INFINITY : msBetween(pushes.at(-1)!, restoredBy);
   const isTheirs = pushes.some(({ by }) => by.id === (change.by?.id ?? change.by?.login.toLowerCase()));
   const isLent = afterPushMs <= lentMs;
   const severity = afterPushMs <= withinMs ? 'critical' : isTheirs || isLent ? 'high' : 'medium';
@@ -98,4 +98,3 @@ function verdictOf(pushes: readonly Push[], relaxation: Relaxation, key: string,
     ],
   };
 }
-const afterMs = (later: { time: string }, earlier: { time: string }) => parseTime(later.time) - parseTime(earlier.time);

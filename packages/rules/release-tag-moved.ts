@@ -1,8 +1,8 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { clip } from '@tripline/contracts/text';
-import { parseTime } from '@tripline/contracts/time';
+import { msBetween } from '@tripline/contracts/time';
 import { noRevision, refMoves } from '@tripline/facts/ref-steps';
-import { areOfTwoMajors, floatsByForm, isNamedBy, isNameOfRelease } from '@tripline/facts/tag-names';
+import { isNamedBy, isNameOfRelease, isRelease } from '@tripline/facts/tag-names';
 import { commitKeyIn, entityOf, refKeyIn, repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import { fromFacts } from './builders/from-facts.ts';
@@ -49,21 +49,17 @@ export const rule = fromFacts({
     const ofRepository = key.slice(0, key.indexOf(':tag:'));
     const besides = Map.groupBy(beside(ofRepository), ({ data }) => data.tag);
     besides.delete(steps[0]!.data.tag);
-    const moved = [...besides.values()].flatMap(movesOf).map(({ step }) => step.sight);
-    const others = moved.filter((one) => !floats(one, floating));
+    const others = [...besides.values()].flatMap(movesOf).filter(({ step }) => !floats(step.sight, floating));
     return moves.map(({ step: { sight, tag, commit }, from, deletedBy, unheard }) => {
       const repository = sight.repository!;
-      const apartMs = (one: Step) => Math.abs(parseTime(one.time) - parseTime(sight.time));
-      const together = others.filter((one) => apartMs(one) <= togetherMs);
-      const isRelease = [sight, ...together].some(({ data: other }) => {
-        return !floatsByForm(other.tag) || (other.commit === commit && areOfTwoMajors(other.tag, tag));
-      });
+      const together = others.map(({ step }) => step).filter((one) => Math.abs(msBetween(sight, one)) <= togetherMs);
+      const isOfRelease = [sight.data, ...together].some((moved) => isRelease(moved, sight.data));
       const intent = { action: 'restore-ref' as const, refType: 'tag' as const, ref: tag, formerRevision: from };
       return {
         subject: `${repository.name}@${tag}`,
         occasion: sight.eventId,
         because: deletedBy === undefined ? [sight] : [deletedBy.sight, sight],
-        severity: !isRelease ? 'medium' : together.length > 0 ? 'critical' : 'high',
+        severity: !isOfRelease ? 'medium' : together.length > 0 ? 'critical' : 'high',
         title: unheard
           ? `Tag ${tag} of ${repository.name} was moved, unreported, until ${sight.by.name} put it back`
           : `${sight.by.name} moved tag ${tag} of ${repository.name} to another commit`,
@@ -100,6 +96,5 @@ function stepOf({ data }: LoggedEvent): z.infer<typeof stepSchema> {
 const movesOf = (steps: readonly Step[]) => refMoves(steps.map(toStep), mendMs);
 const toStep = (sight: Step) => ({ ...sight.data, time: sight.time, sight });
 const short = (revision: string) => (revision === noRevision ? 'nothing' : revision.slice(0, 12));
-/** By the name that the repository had then. */
 const floats = ({ data: { tag }, repository }: Step, patterns: readonly string[]) =>
-  patterns.some((pattern) => isNamedBy(pattern, tag, repository?.name));
+  isNamedBy(patterns, tag, repository?.name);

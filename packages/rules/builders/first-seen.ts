@@ -2,7 +2,7 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { defineRule, type Rule } from '@tripline/contracts/rule';
-import { parseTime } from '@tripline/contracts/time';
+import { msBetween, parseTime } from '@tripline/contracts/time';
 import { inOwnOrder } from '@tripline/facts/bounds';
 import { strange } from '@tripline/facts/reviewed';
 import { z } from 'zod';
@@ -67,7 +67,7 @@ export function firstSeen<S extends Shape>(
           // Sights from a run with a finding teach nothing.
           const isTaught = parseTime(first.time) < usualUntilMs && !(first.run !== undefined && tainted(first.run));
           if (lastBefore === undefined && isTaught) return [];
-          const silentMs = lastBefore === undefined ? undefined : parseTime(first.time) - parseTime(lastBefore.time);
+          const silentMs = lastBefore === undefined ? undefined : msBetween(lastBefore, first);
           const sight = { of: known.of, trait: spell.trait, first, ...(silentMs === undefined ? {} : { silentMs }) };
           const occasion =
             silentMs === undefined ? spell.trait.id : `${spell.trait.id} since ${first.time.slice(0, 10)}`;

@@ -1,6 +1,6 @@
 import type { AnyFact } from '@tripline/contracts/fact';
 import { defineRule, type Rule } from '@tripline/contracts/rule';
-import { parseTime } from '@tripline/contracts/time';
+import { msBetween, parseTime } from '@tripline/contracts/time';
 import { basisOf, type Concluded, conclusionOf } from './basis.ts';
 import type { Around } from './from-facts.ts';
 import { ownFact, type Sight, type Sightings, sightsOf } from './own-fact.ts';
@@ -116,7 +116,7 @@ export function sequencesOf<T extends { time: string }>(
     if (!of.steps[0]!(first, [])) continue;
     const chain = [first];
     for (const one of inOrder.slice(place + 1)) {
-      if (chain.length === of.steps.length || parseTime(one.time) - parseTime(first.time) > of.withinMs) break;
+      if (chain.length === of.steps.length || msBetween(first, one) > of.withinMs) break;
       if (of.until?.(one, chain)) break;
       if (of.steps[chain.length]!(one, chain)) chain.push(one);
     }

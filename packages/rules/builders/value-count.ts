@@ -1,6 +1,6 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { defineRule, type Rule } from '@tripline/contracts/rule';
-import { parseTime } from '@tripline/contracts/time';
+import { msBetween, parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { isAccount } from '../accounts.ts';
 import { type Named, namedSchema, type Seen, seenBy, seenSchema } from './seen.ts';
@@ -130,7 +130,7 @@ function kept(
 }
 
 function isBefore(a: Counted, b: Counted): boolean {
-  const apartMs = parseTime(a.time) - parseTime(b.time);
+  const apartMs = msBetween(b, a);
   return apartMs < 0 || (apartMs === 0 && a.eventId < b.eventId);
 }
 
