@@ -7,8 +7,8 @@
  *
  * `open`: nobody has acknowledged it. `acknowledged`: somebody works on it. `resolved`: closed as `true` (it was an
  * attack or a breach of rules), `false` (the finding was wrong) or `accepted` (it was right, and is allowed). A
- * resolved incident is reopened by a person, or when another finding joins it within the joining window and it was not
- * resolved as false. An acknowledged incident that becomes critical is open again; only people acknowledge.
+ * resolved incident is reopened by a person, or, where it was not resolved as false, when another finding joins it within the
+ * joining window or one of its own comes to be about more. An acknowledged incident that becomes critical is open again; only people acknowledge.
  */
 export const incidentStates = ['open', 'acknowledged', 'resolved'] as const;
 export type IncidentState = (typeof incidentStates)[number];

@@ -289,8 +289,9 @@ export function createJoining(known: readonly OpenIncident[]) {
       return true;
     },
     /**
-     * A finding of `incident` grew: further entities, or a higher severity, which pages again. An incident that people
-     * resolved stays resolved, unless the severity rose and a finding could still join. False when nothing is reported.
+     * A finding of `incident` grew: further entities, or a higher severity, which pages again. It reopens an incident that
+     * people resolved, however long ago, since nobody has judged what is new: the next credential that a machine takes belongs
+     * to the finding of its first. Resolved as false it stays, with what else the finding is about. False when nothing is reported.
      */
     grow(incident: OpenIncident, grown: Grown): boolean {
       const { findingId, rule, title, severity, former, entities, lines, atMs, pages } = grown;
@@ -299,7 +300,7 @@ export function createJoining(known: readonly OpenIncident[]) {
         count(incident, severity, 1, pages);
       }
       if (incident.state === 'resolved') {
-        if (severity === undefined || !takes(incident, atMs)) return false;
+        if (incident.resolution === 'false') return false;
         reopen(incident, { finding: findingId, rule, title });
       }
       touch(incident, atMs);

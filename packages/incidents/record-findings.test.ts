@@ -527,6 +527,28 @@ describe('a finding that rests on an unproven delivery', () => {
     });
   });
 
+  test.each([
+    ['true', { entities: [{ kind: 'credential', id: 'acme/app/NPM_TOKEN' }] }, 'open'],
+    ['accepted', { entities: [{ kind: 'credential', id: 'acme/app/PYPI_TOKEN' }] }, 'open'],
+    ['true', { severity: 'critical' }, 'open'],
+    [
+      'true',
+      { evidence: [{ eventId: 'e', eventType: 'x', time: new Date(0).toISOString(), what: 'the same again' }] },
+      'resolved',
+    ],
+    ['false', { entities: [{ kind: 'credential', id: 'acme/app/NPM_TOKEN' }] }, 'resolved'],
+  ] as const)(
+    'that grows after a person resolved it as %s is judged by nobody yet: %j, %s',
+    async (as, more, state) => {
+      const finding = await found(`resolved as ${as}, ${JSON.stringify(more)}`, `olaf-${as}-${Object.keys(more)}`);
+      await resolve(database.db, wanted.get(finding.id)!, as, ada, 'looked at it');
+      // Weeks later: it is the same finding still, however long ago somebody closed what it was then.
+      const weekLater = { ...change(finding, more), atMs: Date.now() + 7 * 24 * 3_600_000 };
+      await record([{ kind: 'grown', change: weekLater }]);
+      expect(await readIncident(database.db, wanted.get(finding.id)!)).toMatchObject({ state });
+    },
+  );
+
   test('changes no more once it is retracted, and what people decided stays', async () => {
     const gone = await found('gone', 'mia');
     await record([{ kind: 'retracted', retraction: { findingId: gone.id, reason: 'explained', atMs: Date.now() } }]);
