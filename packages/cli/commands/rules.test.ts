@@ -29,7 +29,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'next.mjs'), ruleText('next-branches'));
   writeFileSync(join(folder, 'wrong.mjs'), `export const rule = { id: 'Wrong' };\n`);
   const until = '2100-01-01T00:00:00Z';
-  const exceptions = [{ rules: ['own-branches'], when: { user: 'ada' }, owner: 'o', reason: 'r', until }];
+  const exceptions = [{ rules: ['own-branches'], when: { user: 'ada:41' }, owner: 'o', reason: 'r', until }];
   writeFileSync(join(folder, 'tripline.yaml'), JSON.stringify({ rules: { files: ['rules'] }, exceptions }));
   database = await freshDatabase();
   const nowMs = Date.now();
