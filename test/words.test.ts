@@ -48,3 +48,8 @@ test.each(retired)('nothing says $word any more', ({ word, stays }) => {
     );
   expect(found).toEqual([]);
 });
+
+test('no file holds the marks of a merge that somebody left unresolved', () => {
+  const marks = /^\s*(?:\* )?(?:<{7}|>{7})(?: |$)/;
+  expect(sources.filter(({ lines }) => lines.some((line) => marks.test(line))).map(({ path }) => path)).toEqual([]);
+});
