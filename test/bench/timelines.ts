@@ -126,8 +126,18 @@ function createStage({ organization, chance, tips }: Setting, way: keyof typeof 
     event,
     id: `bench-${chance.serial()}`,
     organization,
-    body: Buffer.from(JSON.stringify({ ...body, ...where, sender: person(sender) })),
+    body: Buffer.from(JSON.stringify({ ...body, ...where, ...pushedIn(body), sender: person(sender) })),
   });
+  /** When a push was made stands in the repository that it tells. */
+  const pushedIn = ({ head_commit: head }: Json): Json =>
+    head === undefined
+      ? {}
+      : {
+          repository: {
+            ...repository,
+            pushed_at: Math.floor(Date.parse((head as Json)['timestamp'] as string) / 1000),
+          },
+        };
 
   /** On which commit each was pushed. */
   const landedOn = new Map<string, string>();
