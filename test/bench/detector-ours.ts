@@ -38,6 +38,10 @@ async function play({ databaseUrl, fenced }: Request) {
   let begun = 0;
   let cpu = process.cpuUsage();
   const done = Promise.withResolvers<number>();
+  /** Partitions that were told since the last commit that nothing more comes: what was held until then is found. */
+  const caughtUp = new Set<number>();
+  let isDone = false;
+  const settled = Promise.withResolvers<void>();
   const sinceBegun = () => (performance.now() - begun) / 1000;
   const counted: Stream = {
     ...stream,
@@ -53,6 +57,8 @@ async function play({ databaseUrl, fenced }: Request) {
             }
             await options.handlers.onBatch(batch);
             judged += batch.records.length;
+            if (!isDone || batch.caughtUpAtMs === null) return;
+            if (caughtUp.add(batch.partition).size === committed.size) settled.resolve();
           },
         },
       }),
@@ -68,6 +74,8 @@ async function play({ databaseUrl, fenced }: Request) {
   });
   const seconds = await done.promise;
   const { user, system } = process.cpuUsage(cpu);
+  isDone = true;
+  await settled.promise;
   await detector.close();
   await stream.close();
   await db.close();
