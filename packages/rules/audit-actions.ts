@@ -28,14 +28,11 @@ const auditLog: Table = {
   ],
   falseAlarms: ['A stream that is moved to another receiver: an exception for who moves it, until then.'],
 };
+/** The same weakness, at another place. */
 const singleSignOn: Table = {
-  ...audit,
-  ...{ principles: [2, 5], attack: ['T1556.006'], owasp: ['CICD-SEC-2'] },
+  ...secondFactor,
   why: 'Who was put out at the identity provider may come in again.',
   remedy: ['Ask {user.name} whether that was meant; put it back unless it was, and read who signed in since.'],
-  falseAlarms: [
-    'A move to another identity provider, for as long as it takes: an exception for who makes it, until then.',
-  ],
 };
 
 const tables: readonly (readonly [Table, readonly Row[]])[] = [
