@@ -48,6 +48,12 @@ export const attributes = {
   /** The provider sent no time: the event's is when it was received, so an equal body says nothing of when it was made. */
   'tripline.time.received': z.literal(true),
 
+  // From where, as an audit log tells it.
+  /** Address of who did it, IPv4 or IPv6; for GitHub present only where the organisation has its disclosure switched on. */
+  'client.address': z.string().min(1).max(256),
+  /** The client that it was done with, in its own words: whoever sends it chooses them. */
+  'user_agent.original': text,
+
   // Where.
   'vcs.provider.name': z.enum(['github', 'gitlab', 'gitea', 'bitbucket', 'other']),
   /** Host of the provider's instance, where it is another than the provider's own: an Enterprise Server's. */
@@ -61,6 +67,9 @@ export const attributes = {
   'vcs.repository.url.full': text,
   'tripline.repository.visibility': z.enum(['public', 'private', 'internal']),
   'tripline.repository.default_branch': text,
+  'tripline.repository.description': text,
+  /** Whether the repository may be forked, where it is private or internal. */
+  'tripline.repository.forking_allowed': z.boolean(),
 
   // Refs, commits, changes (pull requests).
   'vcs.ref.head.name': text,
@@ -112,6 +121,8 @@ export const attributes = {
       author: text,
       /** The account's id, where the author's address bears one. The pusher chooses the address. */
       authorId: id.optional(),
+      /** The author's address: the pusher chooses it. */
+      authorEmail: text.optional(),
       committer: text,
       message: text,
       /** Paths added, modified or removed that configure CI, such as `.github/workflows/**`; the rest is only counted. */
@@ -152,6 +163,8 @@ export const attributes = {
   'tripline.task.created_at': time,
   'tripline.task.started_at': time,
   'tripline.task.completed_at': time,
+  /** Names of the task's steps, in order, as far as the provider tells them: whoever writes the pipeline chooses them. */
+  'tripline.task.steps': z.array(text),
   'cicd.worker.id': id,
   'cicd.worker.name': text,
   'tripline.worker.group.id': id,
@@ -192,6 +205,10 @@ export const attributes = {
     'app-repositories',
     'personal-access-token',
     'user-authorization',
+    'ssh-key',
+    'oauth-app',
+    'org-role',
+    'enterprise-admin',
   ]),
   /** The grant's id at the provider: invitation id, deploy key id, installation id, PAT request id. */
   'tripline.grant.id': id,
@@ -225,10 +242,31 @@ export const attributes = {
   /** Names of the secrets that a task received (`secrets_passed` of the audit stream). */
   'tripline.credential.secrets': z.array(text),
   'tripline.credential.token_hash': id,
+  /** What it may do, in the provider's words. */
+  'tripline.credential.scopes': z.array(text),
+  'tripline.credential.expires_at': time,
+
+  // A proof of who somebody is: a sign-in, a second factor, a key that was registered or removed.
+  /** Whether a second factor was given: `unknown` where the provider does not tell. */
+  'tripline.identity.mfa': z.enum(['yes', 'no', 'unknown']),
+  /** By which means, in the provider's word: password, passkey, totp, saml … */
+  'tripline.identity.method': text,
+  /** For whom or what a token was issued, such as the reference of a called workflow. */
+  'tripline.identity.subject': text,
 
   // What an audit log says.
   /** The provider's own word for the act, such as `repo.access`; on each event that is made of an audit record. */
   'tripline.audit.action': id,
+  /** The record's own id at the provider (GitHub: `_document_id`), by which people find it there again. */
+  'tripline.audit.id': id,
+  /**
+   * The record's own fields, flat and under the provider's names, nested ones by a dotted path: what rules written for other
+   * tools read. Bounded: the first 100 fields, values clipped, anything like a credential redacted.
+   */
+  'tripline.audit.record': z.record(
+    z.string().max(200),
+    z.union([text, z.number(), z.boolean(), z.null(), z.array(text).max(100)]),
+  ),
 
   // Controls: a protection, ruleset, setting, hook, visibility or alert that changed.
   'tripline.control.kind': z.enum([
@@ -246,6 +284,17 @@ export const attributes = {
     'custom-property',
     'block',
     'exemption',
+    'audit-stream',
+    'two-factor',
+    'single-sign-on',
+    'ip-allow-list',
+    'runner-group',
+    'secret',
+    'variable',
+    'app-policy',
+    'token-policy',
+    'actions-policy',
+    'pipeline-evidence',
   ]),
   'tripline.control.action': text,
   'tripline.control.name': text,
@@ -272,6 +321,8 @@ export const attributes = {
   'tripline.package.version': text,
   'tripline.check.name': text,
   'tripline.merge_group.reason': text,
+  /** Pages of a wiki that were written, in the provider's words. */
+  'tripline.wiki.pages': z.array(z.object({ title: text, action: text, revision: id.optional() })),
 
   // What the provider's API said was already true: day one, and a scenario's baseline. See inventory.ts.
   'tripline.inventory.part': z.int().positive(),
@@ -381,6 +432,21 @@ export const attributes = {
   'tripline.delivery.late': z.literal(true),
   /** When the provider first tried to make it. */
   'tripline.delivery.first_attempt_at': time,
+
+  // A feed that says nothing though it usually does, or cannot.
+  /** The feed, such as `github` or `github-audit`. */
+  'tripline.feed.name': id,
+  /** Why it counts as silent: less than usual, deliveries missing, a stream never seen, a hook that is gone; `none`: it speaks again. */
+  'tripline.feed.silence': z.enum([
+    'below-usual',
+    'deliveries-missing',
+    'never-seen',
+    'hook-deleted',
+    'not-readable',
+    'none',
+  ]),
+  /** Since when; absent where it never spoke. */
+  'tripline.feed.silent_since': time,
 
   // Deliveries that the receiver did not keep, reported by the receiver.
   /** When the first delivery came that the record accounts for. */

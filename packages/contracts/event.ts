@@ -65,6 +65,14 @@ export const eventTypes = {
   'dev.cdeventsx.tripline-check.finished': ['vcs.repository.name', 'tripline.check.name'],
   /** Its code was cloned, fetched or downloaded; reported by audit feeds only, not by webhooks. */
   'dev.cdeventsx.tripline-repository.read': ['vcs.repository.name'],
+  /** Somebody proved who they are, or changed by what they can. */
+  'dev.cdeventsx.tripline-identity.authenticated': ['user.name', 'tripline.identity.mfa'],
+  /** A token or key was made. */
+  'dev.cdeventsx.tripline-credential.issued': ['tripline.credential.kind'],
+  /** Pages of a repository's wiki were written: its text is nobody's reviewed work. */
+  'dev.cdeventsx.tripline-wiki.changed': ['vcs.repository.name', 'tripline.wiki.pages'],
+  /** A feed fell silent, or speaks again; only Tripline itself says so. */
+  'dev.cdeventsx.tripline-feed.silent': ['tripline.feed.name', 'tripline.feed.silence'],
   /** A record of an audit log for which there is no more specific type. */
   'dev.cdeventsx.tripline-audit.recorded': ['tripline.audit.action'],
   'dev.cdeventsx.tripline-repository.forked': ['vcs.repository.name', 'tripline.head.repository'],

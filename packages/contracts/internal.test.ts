@@ -68,5 +68,5 @@ test('any change of key, header or value breaks it, and so does another key or n
 
 test('what a provider could be made to say is not among the internal types', () => {
   for (const type of internalEventTypes)
-    expect(type).toMatch(/observed$|looked-up$|performed$|finished$|breakglass\.opened$/);
+    expect(type).toMatch(/observed$|looked-up$|performed$|finished$|breakglass\.opened$|silent$/);
 });

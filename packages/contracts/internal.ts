@@ -15,6 +15,7 @@ export const internalEventTypes: ReadonlySet<EventType> = new Set<EventType>([
   'dev.cdeventsx.tripline-act.performed',
   'dev.cdeventsx.tripline-response.finished',
   'dev.cdeventsx.tripline-breakglass.opened',
+  'dev.cdeventsx.tripline-feed.silent',
 ]);
 
 /** The parts of a record that its MAC covers. */
