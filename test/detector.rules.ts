@@ -17,7 +17,7 @@ const common = {
   principles: [5],
   attack: ['T1078'],
   owasp: ['CICD-SEC-1'],
-  tiers: { needs: 'A' },
+  feeds: { needs: ['github'] },
   falseAlarms: [],
   learns: false,
 } as const;

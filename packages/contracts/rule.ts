@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { AttributeName } from './attributes.ts';
 import type { EventType, LoggedEvent } from './event.ts';
 import type { AnyFact, Fact } from './fact.ts';
+import type { BetterName, FeedName } from './feeds.ts';
 import type { Confidence, Entity, Evidence, Severity } from './finding.ts';
 import type { LookUp } from './job.ts';
 import type { Intent } from './response.ts';
@@ -31,10 +32,10 @@ export type Rule<State = unknown, Settings = unknown> = {
   attack: readonly string[];
   owasp: readonly string[];
   /**
-   * Which tiers of feeds it uses (A webhooks, B audit stream, C cloud and Vault), and what it lacks without the higher
-   * ones.
+   * Feeds by which it finds what it says: `needs` names those of which any one suffices. `better`: what another one, or the
+   * provider's API, would add, as the rest of a sentence.
    */
-  tiers: { needs: 'A' | 'B' | 'C'; better?: string };
+  feeds: { needs: readonly [FeedName, ...FeedName[]]; better?: Partial<Record<BetterName, string>> };
   /** Known causes of false alarms and what to set against each. */
   falseAlarms: readonly string[];
   /** What its feeds cannot tell, so that it is not found, and which feed would know. */

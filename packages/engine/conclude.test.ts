@@ -58,7 +58,7 @@ const common = {
   principles: [5],
   attack: ['T1078'],
   owasp: ['CICD-SEC-1'],
-  tiers: { needs: 'A' },
+  feeds: { needs: ['github'] },
   falseAlarms: [],
   reads: [],
   learns: false,

@@ -37,7 +37,7 @@ const common = {
   principles: [5],
   attack: ['T1078'],
   owasp: ['CICD-SEC-1'],
-  tiers: { needs: 'A' },
+  feeds: { needs: ['github'] },
   falseAlarms: [],
   reads: ['dev.cdevents.branch.created', 'dev.cdevents.branch.deleted'],
   learns: false,

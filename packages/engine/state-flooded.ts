@@ -17,7 +17,7 @@ export const rule = defineRule<unknown, Record<string, never>>({
   principles: [5],
   attack: ['T1562'],
   owasp: ['CICD-SEC-10'],
-  tiers: { needs: 'A' },
+  feeds: { needs: ['github', 'github-audit'] },
   falseAlarms: [
     'An automation that pushes, reviews or comments hundreds of times on one thing: look at what it does, and resolve as accepted.',
   ],

@@ -17,7 +17,7 @@ function letters(id: string, finds: string, excuses: string, more: Partial<AnyRu
   const { holdMs, ...rest } = more;
   return defineRule<{ heard: string }, unknown>({
     ...{ id, title: 'Synthetic', description: 'For tests.', severity: 'high', confidence: 'high', principles: [5] },
-    ...{ attack: [], owasp: [], tiers: { needs: 'A' }, falseAlarms: [], learns: false, settings: z.object({}) },
+    ...{ attack: [], owasp: [], feeds: { needs: ['github'] }, falseAlarms: [], learns: false, settings: z.object({}) },
     reads: ['dev.cdevents.branch.created'],
     state: z.object({ heard: z.string() }),
     keys: () => ['thing'],

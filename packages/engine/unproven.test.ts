@@ -9,7 +9,7 @@ const minuteMs = 60_000;
 /** Finds a branch a minute after it came, so that nothing is found before the event was judged in full. */
 const late = defineRule<unknown, unknown>({
   ...{ id: 'late-branch', title: 'Late', description: 'For tests.', severity: 'high', confidence: 'high' },
-  ...{ principles: [5], attack: [], owasp: [], tiers: { needs: 'A' }, falseAlarms: [], learns: false },
+  ...{ principles: [5], attack: [], owasp: [], feeds: { needs: ['github'] }, falseAlarms: [], learns: false },
   reads: ['dev.cdevents.branch.created'],
   settings: z.object({}),
   state: z.unknown(),

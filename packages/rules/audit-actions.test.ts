@@ -32,7 +32,7 @@ describe.each(rules.map((rule) => [rule.id, rule] as const))('%s', (_, rule) => 
   });
 
   test('needs the audit log, reads its records whatever they come as, and tells who did it', () => {
-    expect(rule.tiers).toEqual({ needs: 'B' });
+    expect(rule.feeds).toEqual({ needs: ['github-audit'] });
     expect(rule.reads).toContain('dev.cdeventsx.tripline-audit.recorded');
     expect(rule.where).toEqual({ attribute: 'tripline.audit.action', oneOf: [action] });
   });

@@ -6,7 +6,7 @@ import { type Row, rulesOf, type Table } from './builders/table.ts';
  * says what it means.
  */
 const audit = {
-  ...{ id: 'audit', attribute: 'tripline.audit.action', tiers: { needs: 'B' } },
+  ...{ id: 'audit', attribute: 'tripline.audit.action', feeds: { needs: ['github-audit'] } },
   on: ['dev.cdeventsx.tripline-audit.recorded', 'dev.cdeventsx.tripline-control.changed'],
 } as const satisfies Partial<Table>;
 

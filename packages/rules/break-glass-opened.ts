@@ -19,7 +19,7 @@ export const rule = defineRule<null, Record<string, never>>({
   principles: [3],
   attack: ['T1078'],
   owasp: ['CICD-SEC-2'],
-  tiers: { needs: 'A' },
+  feeds: { needs: ['tripline'] },
   falseAlarms: ['None: it reports what was done. Whoever opened it acknowledges it.'],
   reads: ['dev.cdeventsx.tripline-breakglass.opened'],
   settings: z.strictObject({}) as z.ZodType<Record<string, never>>,

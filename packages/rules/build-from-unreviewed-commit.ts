@@ -56,9 +56,9 @@ export const rule = defineRule<unknown, Settings>({
   principles: [2],
   attack: ['T1677', 'T1195.002'],
   owasp: ['CICD-SEC-1', 'CICD-SEC-4'],
-  tiers: {
-    needs: 'A',
-    better: 'API access, which proves who made a merge, who may write, and what was approved before the first delivery',
+  feeds: {
+    needs: ['github'],
+    better: { 'github-api': 'proves who made a merge, who may write, and what was approved before the first delivery' },
   },
   falseAlarms: [
     'Bots that push releases or dependency updates: name them in `exemptActors`.',

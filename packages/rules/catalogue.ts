@@ -1,3 +1,4 @@
+import { betterInWords, oneOfFeeds } from '@tripline/contracts/feeds';
 import type { AnyRule } from '@tripline/contracts/rule';
 
 /** The catalogue of rules as Markdown, told by the rules themselves. CATALOGUE.md is held to it by a test. */
@@ -11,13 +12,11 @@ export function renderCatalogue(rules: readonly AnyRule[]): string {
     '|---|---|---|---|---|',
     ...rules.map(
       (rule) =>
-        `| [${rule.id}](#${rule.id}) | ${rule.severity} | ${rule.tiers.needs} | ${rule.attack.join(', ')} | ${rule.owasp.join(', ')} |`,
+        `| [${rule.id}](#${rule.id}) | ${rule.severity} | ${rule.feeds.needs.join(' or ')} | ${rule.attack.join(', ')} | ${rule.owasp.join(', ')} |`,
     ),
   ];
   return `${[...head, ...rules.flatMap(sectionOf)].join('\n')}\n`;
 }
-
-const tiers = { A: 'webhooks', B: 'the audit stream', C: 'cloud and Vault' } as const;
 
 function sectionOf(rule: AnyRule): string[] {
   return [
@@ -27,7 +26,7 @@ function sectionOf(rule: AnyRule): string[] {
     `**${rule.title}.** ${rule.description}`,
     '',
     `- Severity ${rule.severity}; confidence ${rule.confidence} at its best feed.`,
-    `- Needs ${tiers[rule.tiers.needs]}.${rule.tiers.better === undefined ? '' : ` Better: ${rule.tiers.better}.`}`,
+    `- Needs ${[`${oneOfFeeds(rule.feeds.needs)}.`, ...betterInWords(rule.feeds.better)].join(' ')}`,
     `- ${rule.learns ? 'Learns what is usual before it finds anything, unless an inventory is imported.' : 'Finds from the first event on.'}`,
     `- Serves principles ${rule.principles.join(', ')}; ATT&CK ${rule.attack.join(', ')}; ${rule.owasp.join(', ')}.`,
     '',

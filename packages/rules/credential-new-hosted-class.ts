@@ -42,10 +42,7 @@ export const rule = defineRule<unknown, unknown>({
   principles: [2, 3],
   attack: ['T1078.004', 'T1528'],
   owasp: ['CICD-SEC-6', 'CICD-SEC-2'],
-  tiers: {
-    needs: 'B',
-    better: 'webhooks do not tell what a hosted machine was given, so without the audit stream it finds nothing',
-  },
+  feeds: { needs: ['github-audit'] },
   falseAlarms: ['A workflow that moves to another class of hosted runner: resolve it as false.'],
   reads: [],
   settings,

@@ -444,7 +444,7 @@ describe('learning', () => {
   test('nothing is learned from a run in which something else stands found, however long ago', () => {
     const other = defineRule<unknown, unknown>({
       ...{ id: 'finds-run-7', title: 'Finds run 7', description: 'For a test.', severity: 'high', confidence: 'high' },
-      ...{ principles: [1], attack: [], owasp: [], tiers: { needs: 'A' }, falseAlarms: [], learns: false },
+      ...{ principles: [1], attack: [], owasp: [], feeds: { needs: ['github'] }, falseAlarms: [], learns: false },
       reads: ['dev.cdevents.taskrun.started'],
       settings: z.unknown(),
       judge(event, context) {

@@ -57,7 +57,7 @@ export const rule = defineRule<null, GrantingSettings>({
   principles: [1],
   attack: ['T1098.004'],
   owasp: ['CICD-SEC-2'],
-  tiers: { needs: 'A' },
+  feeds: { needs: ['github'] },
   falseAlarms: [
     'GitOps controllers (Flux, Argo CD image updater) that write back: an exception for who adds their keys, or for the repository that they write to.',
   ],

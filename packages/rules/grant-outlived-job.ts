@@ -188,7 +188,7 @@ export const rule = defineRule<null, GrantingSettings>({
   principles: [1, 3],
   attack: ['T1098.003'],
   owasp: ['CICD-SEC-2'],
-  tiers: { needs: 'A', better: 'the audit stream (B) also tells of grants that webhooks leave out' },
+  feeds: { needs: ['github'], better: { 'github-audit': 'also tells of grants that webhooks leave out' } },
   falseAlarms: [
     'A granting workflow that means to grant for longer than its job: let it wait.',
     'A right given under break-glass that is to stay: have it given in the usual way before the record ends.',

@@ -70,7 +70,7 @@ export const rule = defineRule<null, GrantingSettings>({
   principles: [1, 3],
   attack: ['T1098.003'],
   owasp: ['CICD-SEC-2', 'CICD-SEC-5'],
-  tiers: { needs: 'A', better: 'the audit stream (B) names the token that made the grant' },
+  feeds: { needs: ['github'], better: { 'github-audit': 'names the token that made the grant' } },
   falseAlarms: [
     'People who join: invite them by a granting workflow, or by a provisioning app in `exemptActors`. Break-glass is for what is taken back within a day.',
     "An identity provider's provisioning app: name it as `name[bot]`, or its account as `login:id`, in `exemptActors`.",

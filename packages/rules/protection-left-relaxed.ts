@@ -32,9 +32,9 @@ export const rule = defineRule<unknown, Record<string, never>>({
   principles: [5],
   attack: ['T1685'],
   owasp: ['CICD-SEC-1'],
-  tiers: {
-    needs: 'A',
-    better: 'API access, which proves who made a merge: without it, one by a merge commit is not known to be reviewed',
+  feeds: {
+    needs: ['github'],
+    better: { 'github-api': 'proves who made a merge; without it, one by a merge commit is not known to be reviewed' },
   },
   falseAlarms: [
     'A protection that is meant to be weaker from now on: medium, once a ref that it names; resolve it as accepted.',

@@ -16,7 +16,7 @@ export const rule = valueCount({
   principles: [2],
   attack: ['T1213.003'],
   owasp: ['CICD-SEC-2', 'CICD-SEC-6'],
-  tiers: { needs: 'B' },
+  feeds: { needs: ['github-audit'] },
   falseAlarms: [
     'Mirrors, scanners and backups: a higher number for their account or token under `quotas`, or an exception for the account.',
     'A build that checks out more repositories than `repositories`: raise it.',

@@ -312,7 +312,7 @@ test('a tag that is pushed, deleted, pushed and deleted within seconds is four e
     });
   const each = defineRule<unknown, unknown>({
     ...{ id: 'each-push', title: 'A push', description: 'For tests.', severity: 'low', confidence: 'high' },
-    ...{ principles: [5], attack: [], owasp: [], tiers: { needs: 'A' }, falseAlarms: [], learns: false },
+    ...{ principles: [5], attack: [], owasp: [], feeds: { needs: ['github'] }, falseAlarms: [], learns: false },
     reads: ['dev.cdeventsx.tripline-ref.pushed'],
     settings: z.object({}),
     state: z.unknown(),

@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import type { Config } from '@tripline/config/config';
 import { attributes } from '@tripline/contracts/attributes';
 import { eventTypes } from '@tripline/contracts/event';
+import { betterNames, feedNames } from '@tripline/contracts/feeds';
 import { alwaysTold, confidences, severities } from '@tripline/contracts/finding';
 import type { AnyRule } from '@tripline/contracts/rule';
 import { factsOf } from '@tripline/engine/learn-facts';
@@ -27,7 +28,10 @@ const ruleShape = z.object({
   principles: z.array(z.int().min(1).max(5)),
   attack: z.array(z.string()),
   owasp: z.array(z.string()),
-  tiers: z.object({ needs: z.enum(['A', 'B', 'C']) }),
+  feeds: z.strictObject({
+    needs: z.array(z.enum(feedNames, 'is no feed that a rule can need')).min(1),
+    better: z.partialRecord(z.enum(betterNames, 'is nothing that makes a rule better'), z.string().min(1)).optional(),
+  }),
   falseAlarms: z.array(z.string()),
   limits: z.array(z.string()).optional(),
   reads: z.array(z.enum(Object.keys(eventTypes) as [string, ...string[]], 'is no event type')),

@@ -30,7 +30,7 @@ const ruleText = (id: string, title: string) =>
   `import { title } from './words/title.mjs';
    const settings = { safeParse: () => ({ success: true, data: {} }), parse: (given) => given };
    export const rule = { id: '${id}', title, description: 'd', severity: 'low', confidence: 'low', principles: [1],
-     attack: [], owasp: [], tiers: { needs: 'A' }, falseAlarms: ['${title}'], reads: ['dev.cdevents.branch.created'],
+     attack: [], owasp: [], feeds: { needs: ['github'] }, falseAlarms: ['${title}'], reads: ['dev.cdevents.branch.created'],
      settings, learns: false, judge: () => {} };\n`;
 
 /** What a detector is told while files change; `look` has the files looked at as often as it takes. */

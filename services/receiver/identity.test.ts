@@ -36,7 +36,7 @@ const opposite = (action: unknown): string | undefined =>
 /** Finds each event: so what it does not find was not judged. */
 const each = defineRule<unknown, unknown>({
   ...{ id: 'each-event', title: 'An event', description: 'For tests.', severity: 'high', confidence: 'high' },
-  ...{ principles: [5], attack: [], owasp: [], tiers: { needs: 'A' }, falseAlarms: [], learns: false },
+  ...{ principles: [5], attack: [], owasp: [], feeds: { needs: ['github'] }, falseAlarms: [], learns: false },
   reads: (Object.keys(eventTypes) as EventType[]).filter((type) => !type.includes('deliver')),
   settings: z.object({}),
   state: z.unknown(),

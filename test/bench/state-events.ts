@@ -16,7 +16,7 @@ const commit = z.object({ firstMs: z.number(), seen: z.number(), by: z.string(),
 export const rule = configureRule(
   defineRule<z.infer<typeof commit>, unknown>({
     ...{ id: 'bench-commits', title: 'Commits', description: 'For the bench.', severity: 'low', confidence: 'low' },
-    ...{ principles: [5], attack: [], owasp: [], tiers: { needs: 'A' }, falseAlarms: [], learns: false },
+    ...{ principles: [5], attack: [], owasp: [], feeds: { needs: ['github'] }, falseAlarms: [], learns: false },
     reads: ['dev.cdevents.branch.created'],
     settings: z.object({}),
     state: commit,

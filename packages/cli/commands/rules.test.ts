@@ -14,7 +14,7 @@ let database: Awaited<ReturnType<typeof freshDatabase>>;
 const ruleText = (id: string) => `
   const settings = { safeParse: () => ({ success: true, data: {} }), parse: (given) => given };
   export const rule = { id: '${id}', title: 't', description: 'd', severity: 'low', confidence: 'low', principles: [1],
-    attack: [], owasp: [], tiers: { needs: 'A' }, falseAlarms: [], reads: ['dev.cdevents.branch.created'], settings, learns: false,
+    attack: [], owasp: [], feeds: { needs: ['github'] }, falseAlarms: [], reads: ['dev.cdevents.branch.created'], settings, learns: false,
     judge(event, context) {
       const branch = event.data['vcs.ref.head.name'];
       if (branch === 'cursed') throw new Error('not this one');

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { type Config, loadConfig } from '@tripline/config/config';
+import { betterInWords, oneOfFeeds } from '@tripline/contracts/feeds';
 import type { AnyRule } from '@tripline/contracts/rule';
 import { loadRuleSet, type RuleSet } from '@tripline/detector/load-rules';
 import { type Command, type Io, readArguments, UsageError } from '../command.ts';
@@ -53,10 +54,10 @@ export const rules: Command = {
 };
 
 function facts(rule: AnyRule): Record<string, unknown> {
-  const { id, title, description, severity, confidence, principles, attack, owasp, tiers } = rule;
+  const { id, title, description, severity, confidence, principles, attack, owasp, feeds } = rule;
   const { falseAlarms, limits = [], reads, learns } = rule;
   return {
-    ...{ id, title, description, severity, confidence, principles, attack, owasp, tiers },
+    ...{ id, title, description, severity, confidence, principles, attack, owasp, feeds },
     ...{ falseAlarms, limits, reads, learns },
   };
 }
@@ -67,7 +68,7 @@ function describe(rule: AnyRule, io: Io): string {
   const lines = [
     rule.description,
     `Severity ${rule.severity}, confidence up to ${rule.confidence}; ATT&CK ${rule.attack.join(', ')}; ${rule.owasp.join(', ')}`,
-    `Needs feeds of tier ${rule.tiers.needs}${rule.tiers.better ? `; ${rule.tiers.better}` : ''}`,
+    [`Needs ${oneOfFeeds(rule.feeds.needs)}.`, ...betterInWords(rule.feeds.better)].join(' '),
     ...(rule.learns ? ['Learns what is usual before it finds anything; see `tripline doctor`'] : []),
     ...rule.falseAlarms.map((alarm) => `False alarm: ${alarm}`),
     ...(rule.limits ?? []).map((limit) => `Not known: ${limit}`),

@@ -14,7 +14,12 @@ const ruleOf = (row: Row, table = visibility) => rulesOf(table, [row])[0]!;
 
 test('a row is a rule: id, wording and subject follow from it, the rest from its table', () => {
   const rule = ruleOf(['publicized', 'Repository made public', 'high']);
-  expect(rule).toMatchObject({ id: 'control-publicized', severity: 'high', attack: ['T1567'], tiers: { needs: 'A' } });
+  expect(rule).toMatchObject({
+    id: 'control-publicized',
+    severity: 'high',
+    attack: ['T1567'],
+    feeds: { needs: ['github'] },
+  });
   const { findings } = expectTimeline(
     rule,
     `

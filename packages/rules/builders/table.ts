@@ -10,7 +10,7 @@ import type { BuiltFinding, Meta } from './verdict.ts';
  * What the rows of one table have in common: what such an act means, whatever it is called. Texts may name attributes of the
  * event, as `{user.name}`.
  */
-export type Table = Pick<Meta, 'principles' | 'attack' | 'owasp' | 'falseAlarms' | 'tiers' | 'confidence'> & {
+export type Table = Pick<Meta, 'principles' | 'attack' | 'owasp' | 'falseAlarms' | 'feeds' | 'confidence'> & {
   /** Begins the ids of its rules. */
   id: string;
   /** The event types that such an act may come as. */

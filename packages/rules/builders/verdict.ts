@@ -14,7 +14,7 @@ export type Meta = Pick<
   'id' | 'title' | 'description' | 'severity' | 'principles' | 'attack' | 'owasp' | 'falseAlarms' | 'limits'
 > & {
   /** Webhooks by default. */
-  tiers?: AnyRule['tiers'];
+  feeds?: AnyRule['feeds'];
   /** At its best feed; high by default. */
   confidence?: Confidence;
 };
@@ -53,10 +53,10 @@ export function common<S extends Shape>(of: Meta & Reading, settings: S) {
 
 /** The same of one that only concludes: its facts read the events, and it reads none. */
 export function commonOfFacts<S extends Shape>(of: Meta, settings: S) {
-  const { tiers = { needs: 'A' as const }, confidence = 'high' as const } = of;
+  const { feeds = { needs: ['github'] as const }, confidence = 'high' as const } = of;
   const { id, title, description, severity, principles, attack, owasp, falseAlarms, limits } = of;
   return {
-    ...{ id, title, description, severity, principles, attack, owasp, falseAlarms, tiers, confidence },
+    ...{ id, title, description, severity, principles, attack, owasp, falseAlarms, feeds, confidence },
     ...(limits === undefined ? {} : { limits }),
     reads: [],
     settings: z.strictObject(settings) as unknown as z.ZodType<SettingsOf<S>>,

@@ -14,7 +14,7 @@ const ruleOf = (forgetful: boolean) =>
       severity: 'high',
       confidence: 'high',
     },
-    ...{ principles: [1], attack: [], owasp: [], tiers: { needs: 'A' }, falseAlarms: [], learns: false },
+    ...{ principles: [1], attack: [], owasp: [], feeds: { needs: ['github'] }, falseAlarms: [], learns: false },
     reads: ['dev.cdeventsx.tripline-ref.pushed'],
     settings: z.strictObject({}),
     state: z.object({}),
