@@ -21,6 +21,7 @@ type PollRow = {
   lost_from: Date | null;
   lost_until: Date | null;
   lost_at: Date | null;
+  lost_records: string | null;
 };
 
 /** How the feeds are that are asked: one check each, in the order of `polls`. */
@@ -28,7 +29,7 @@ export async function checkPolls(db: Db, polls: readonly Poll[], nowMs: number):
   if (polls.length === 0) return [];
   const { rows } = await db.pool.query<PollRow>(
     `SELECT feed, target, unfinished, whole_until, held_until, failing_since, failed_kind, failed_reason,
-            lost_from, lost_until, lost_at FROM feed_polls`,
+            lost_from, lost_until, lost_at, lost_records FROM feed_polls`,
   );
   return polls.map(({ feed, target }): Check => {
     const row = rows.find((one) => one.feed === feed.name && one.target === target.name);
@@ -50,7 +51,7 @@ function stateOf(row: PollRow | undefined, nowMs: number): Omit<Check, 'name'> {
     return { state: 'broken', detail, remedy: startReconciler };
   }
   if (row.lost_at !== null && nowMs - row.lost_at.getTime() < lostToldMs) {
-    const detail = `its records from ${moment(row.lost_from!)} to ${moment(row.lost_until!)} UTC are lost: it keeps them no more; ${until}`;
+    const detail = `its ${row.lost_records ?? 'records'} from ${moment(row.lost_from!)} to ${moment(row.lost_until!)} UTC are lost: it keeps them no more; ${until}`;
     const remedy = 'export them at the provider, if it can; keep the reconciler running; reported for a day';
     return { state: 'broken', detail, remedy };
   }

@@ -16,8 +16,11 @@ export type Polled<Needs = any> = {
   name: string;
   /** What is asked under these settings, each by itself; none while it is not configured. */
   targets: (settings: Needs) => PollTarget[];
-  /** How long the provider keeps a record, in ms: what was not read by then is lost, and told as lost. Absent: for ever. */
-  keptMs?: number;
+  /**
+   * How long the provider keeps records, in ms, each kind by itself, the shortest first: what was not read by then is lost, and
+   * told as lost. Absent: for ever.
+   */
+  kept?: readonly { records: string; keptMs: number }[];
   /** The next page to ask for. */
   request: (asked: Asked) => PollRequest;
   /** Reads an answer, whatever its status and its bytes; never throws. */
@@ -37,7 +40,15 @@ export type PollTarget = {
   intervalMs: number;
   /** Sent with each request; may hold a secret, so they are never logged. */
   headers: Readonly<Record<string, string>>;
+  /** Where no header proves who asks: a token that is issued for one round, and revoked after it. */
+  token?: PollToken;
 };
+
+/**
+ * A token that the provider issues to the App that is configured there: for `owner` alone, with these permissions alone, by the
+ * provider's own names.
+ */
+export type PollToken = { provider: 'github'; owner: string; permissions: Readonly<Record<string, 'read'>> };
 
 /** Where a target stands. Times in ms since the epoch. */
 export type Asked = {

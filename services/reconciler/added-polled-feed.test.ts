@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { loadConfig } from '@tripline/config/config';
 import { renderSettings } from '@tripline/config/settings-page';
 import { fromEventRecord } from '@tripline/contracts/event-record';
@@ -64,10 +65,22 @@ const settings = () => ({
   workspaces: [],
   gazette: { apiUrl: gazette.url, token, organizations: ['acme'] },
 });
-async function start(stream: Pick<Stream, 'append'> = log, clock = time.clock) {
+type Access = {
+  config: Parameters<typeof createPoller>[0]['config']['github'];
+  fetch?: typeof globalThis.fetch;
+  token: string | undefined;
+};
+async function start(
+  stream: Pick<Stream, 'append'> = log,
+  clock = time.clock,
+  { config, fetch, token: own }: Access = { config: { apiUrl: gazette.url }, token },
+) {
   const metrics = createMetrics({ service: 'reconciler' });
+  const asked = { ...settings(), gazette: { ...settings().gazette, token: own } };
   const poller = await createPoller({
-    ...{ polls: await readPolls(settings()), db: database.as('reconciler'), stream, clock, metrics },
+    ...{ polls: await readPolls(asked), config: { github: config }, db: database.as('reconciler') },
+    ...{ stream, clock, metrics },
+    ...(fetch === undefined ? {} : { fetch }),
     logger: createLogger({ service: 'reconciler', level: 'trace' }, { write: (line) => logged.push(line) }),
   });
   const close = () => poller.close();
@@ -343,6 +356,55 @@ test('an answer that is broken off, or no JSON, is asked for again', async () =>
   await start();
   await minutes(4);
   expect(await inLog()).toEqual(ids);
+});
+
+test('a token of the App is issued for each round, for the one owner and permission, and revoked after it', async () => {
+  const ids = [record()];
+  const { privateKey } = generateKeyPairSync('rsa', {
+    ...{ modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' } },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  const calls: string[] = [];
+  let refusal: number | undefined;
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const { pathname } = new URL(String(input));
+    calls.push(`${init?.method} ${pathname} ${init?.body ?? ''}`.trim());
+    const answer = (status: number, body: object | null = null) =>
+      new Response(body && JSON.stringify(body), { status, headers: { 'content-type': 'application/json' } });
+    if (pathname.endsWith('/installation') && init?.method === 'GET') return answer(200, { id: 7 });
+    if (init?.method === 'DELETE') return answer(204);
+    return refusal === undefined ? answer(201, { token }) : answer(refusal, { message: 'not granted' });
+  };
+  await start(log, time.clock, {
+    config: { apiUrl: gazette.url, app: { id: '1', privateKey } },
+    fetch,
+    token: undefined,
+  });
+  await minutes(1);
+  expect(await inLog()).toEqual(ids);
+  expect(calls).toEqual([
+    'GET /orgs/acme/installation',
+    'POST /app/installations/7/access_tokens {"permissions":{"organization_administration":"read"}}',
+    'DELETE /installation/token',
+    ...calls.slice(3),
+  ]);
+  expect(logged.join('')).not.toContain(token);
+  // A permission that is not granted is a person's to mend, and said as such.
+  refusal = 422;
+  await minutes(12);
+  expect(await health()).toMatchObject({
+    state: 'broken',
+    detail: expect.stringContaining('grant it organization_administration: read'),
+  });
+  refusal = undefined;
+  await minutes(12);
+  expect(await health()).toMatchObject({ state: 'ok' });
+});
+
+test('where a feed needs a token of the App, and none is configured, that is said', async () => {
+  await start(log, time.clock, { config: { apiUrl: gazette.url }, token: undefined });
+  await minutes(1);
+  expect(await health()).toMatchObject({ state: 'broken', detail: expect.stringContaining('set github.app') });
 });
 
 test('its settings, variables and secret are settings like any other; who never asks is red', async () => {

@@ -10,13 +10,15 @@ import type { Asked, PollAnswer, PolledPage, PollTarget, Refused } from '@tripli
 import type { Poll } from '@tripline/sources/polls';
 import { RecordTooLargeError, type Stream, topics } from '@tripline/stream/stream';
 import type { PollMeasures } from './poll-measures.ts';
-import { movePoll, type PollHold, type PollState } from './store/polls.ts';
+import { movePoll, type PollHold, type PollLost, type PollState } from './store/polls.ts';
 
 /** One round over one poll that this process holds. */
 export type PollRound = {
   db: Db;
   stream: Pick<Stream, 'append'>;
   poll: Poll;
+  /** Sent beside the target's own headers: what was issued for this round. */
+  headers: Readonly<Record<string, string>>;
   hold: PollHold;
   /** Events that this process has appended: an overlapping window brings them again. */
   appended: Recent;
@@ -41,8 +43,8 @@ export class NotReadError extends Error {
   }
 }
 
-/** A hold lasts so long beyond the last page: a request and an append take less. */
-export const pollLeaseMs = 60_000;
+/** A hold lasts so long beyond the last page: a request and an append take less, and so does having a token issued before. */
+export const pollLeaseMs = 90_000;
 /** How long one round may read on; what is left is the next one's. */
 export const pollRoundMs = 300_000;
 const requestTimeoutMs = 20_000;
@@ -67,17 +69,18 @@ export async function readOn(round: PollRound, before: PollState): Promise<PollR
     const page = await readPage(round, ask, { target, cursor, begunMs: before.begunMs });
     await append(round, page);
     const nowMs = clock.nowMs();
-    const wholeUntilMs = page.wholeUntilMs ?? lost?.untilMs ?? null;
-    const kept = { cursor: page.cursor, unfinished: page.hasMore, wholeUntilMs, lost };
-    await movePoll(db, hold, kept, { nowMs, heldUntilMs: nowMs + pollLeaseMs });
-    if (lost !== null) {
+    // Before that nothing of any kind is there any more.
+    const goneMs = lost.length === poll.feed.kept?.length ? lost.at(-1)?.untilMs : undefined;
+    const kept = { cursor: page.cursor, unfinished: page.hasMore, wholeUntilMs: page.wholeUntilMs ?? goneMs ?? null };
+    await movePoll(db, hold, { ...kept, lost: lost[0] ?? null }, { nowMs, heldUntilMs: nowMs + pollLeaseMs });
+    for (const { records, fromMs, untilMs } of lost) {
       log.error(
-        { from: new Date(lost.fromMs).toISOString(), until: new Date(lost.untilMs).toISOString() },
+        { records, from: new Date(fromMs).toISOString(), until: new Date(untilMs).toISOString() },
         'records of a polled feed are lost: it was not read for longer than it keeps them',
       );
-      measures.lost(feed.name, (lost.untilMs - lost.fromMs) / 1000);
-      lost = null;
+      measures.lost(feed.name, (untilMs - fromMs) / 1000);
     }
+    lost = [];
     cursor = page.cursor;
     const restMs = page.restMs ?? 0;
     if (!page.hasMore || restMs > 0 || round.signal.aborted || nowMs >= round.endMs)
@@ -85,14 +88,17 @@ export async function readOn(round: PollRound, before: PollState): Promise<PollR
   }
 }
 
-/** What the provider keeps no more of what was not read; null where nothing is missing, or a window is being read on. */
-function lostBefore({ feed }: Poll, { unfinished, readAtMs, wholeUntilMs }: PollState, nowMs: number): PollLost | null {
-  if (feed.keptMs === undefined || readAtMs === null || wholeUntilMs === null) return null;
-  const isBeingRead = unfinished && nowMs - readAtMs < windowAgeMs;
-  const keptFromMs = nowMs - feed.keptMs;
-  return !isBeingRead && wholeUntilMs < keptFromMs ? { fromMs: wholeUntilMs, untilMs: keptFromMs } : null;
+/**
+ * What the provider keeps no more of what was not read, the kind of which most is lost first; nothing where nothing is missing,
+ * or a window is being read on.
+ */
+function lostBefore({ feed }: Poll, { unfinished, readAtMs, wholeUntilMs }: PollState, nowMs: number): PollLost[] {
+  if (readAtMs === null || wholeUntilMs === null) return [];
+  if (unfinished && nowMs - readAtMs < windowAgeMs) return [];
+  return (feed.kept ?? []).flatMap(({ records, keptMs }) =>
+    wholeUntilMs < nowMs - keptMs ? [{ records, fromMs: wholeUntilMs, untilMs: nowMs - keptMs }] : [],
+  );
 }
-type PollLost = { fromMs: number; untilMs: number };
 
 type Ask = (url: string) => Promise<PollAnswer>;
 
@@ -151,13 +157,13 @@ async function appendTaken(stream: PollRound['stream'], records: readonly EventR
 }
 
 /** What asks for one page; only below the target's own address, redirects not followed. */
-function asker({ signal }: PollRound, { apiUrl, headers }: PollTarget): Ask {
+function asker({ signal, headers: issued }: PollRound, { apiUrl, headers }: PollTarget): Ask {
   const call: Outbound = createOutbound(apiUrl);
   const { host } = new URL(apiUrl);
   return async (url) => {
     const limits = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
     try {
-      const response = await call(url, { headers: { ...headers }, redirect: 'manual', signal: limits });
+      const response = await call(url, { headers: { ...headers, ...issued }, redirect: 'manual', signal: limits });
       const body = await readBounded(response);
       if (body === null) {
         const message = `${host} answered more than ${answerLimitBytes} bytes: ask it for smaller pages`;

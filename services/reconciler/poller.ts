@@ -9,6 +9,7 @@ import type { Poll } from '@tripline/sources/polls';
 import { type Stream, StreamUnavailableError } from '@tripline/stream/stream';
 import { createPollMeasures, type PollMeasures } from './poll-measures.ts';
 import { NotReadError, pollLeaseMs, pollRoundMs, readOn } from './poll-round.ts';
+import { createPollTokens, type PollTokens } from './poll-token.ts';
 import {
   declarePolls,
   leavePoll,
@@ -22,11 +23,14 @@ import {
 export type PollerParts = {
   /** What is asked; see `readPolls` of packages/sources. */
   polls: readonly Poll[];
+  /** Whose App has tokens issued, where a feed asks with one. */
+  config: Parameters<typeof createPollTokens>[0];
   db: Db;
   stream: Pick<Stream, 'append'>;
   logger: Logger;
   clock: Clock;
   metrics: Metrics;
+  fetch?: typeof globalThis.fetch;
 };
 
 export type Poller = {
@@ -49,16 +53,21 @@ const longestRestMs = 3_600_000;
 const rememberedIds = 50_000;
 
 /** What the steps of polling share. */
-type Polling = Omit<PollerParts, 'metrics' | 'polls'> & { measures: PollMeasures; stopping: AbortController };
+type Polling = Pick<PollerParts, 'db' | 'stream' | 'logger' | 'clock'> & {
+  measures: PollMeasures;
+  tokens: PollTokens;
+  stopping: AbortController;
+};
 
 /**
  * Reads every feed that is asked instead of posted to, each from where its cursor stands, at its own interval. Starts with
  * creation; several processes take turns by a lease in Postgres, which fences whoever lost it.
  */
-export async function createPoller({ polls, metrics, ...parts }: PollerParts): Promise<Poller> {
+export async function createPoller({ polls, metrics, config, fetch, ...parts }: PollerParts): Promise<Poller> {
   const { db, logger, clock } = parts;
   const polling: Polling = {
     ...parts,
+    tokens: createPollTokens(config, { clock, logger, fetch }),
     measures: createPollMeasures(metrics, db, clock),
     stopping: new AbortController(),
   };
@@ -100,7 +109,7 @@ type Turn = { log: Logger; appended: Recent; former: string | null };
 
 /** Takes the poll, unless somebody holds it, reads on, and leaves it until the next round. Answers why it failed, if it did. */
 async function takeTurn(polling: Polling, poll: Poll, { log, appended, former }: Turn): Promise<string | null> {
-  const { db, stream, clock, measures, stopping } = polling;
+  const { db, stream, clock, measures, tokens, stopping } = polling;
   const { feed, target } = poll;
   const hold: PollHold = { feed: feed.name, target: target.name, holder: randomUUID() };
   const beganMs = clock.nowMs();
@@ -109,7 +118,8 @@ async function takeTurn(polling: Polling, poll: Poll, { log, appended, former }:
   const { signal } = stopping;
   try {
     const round = { db, stream, poll, hold, appended, clock, log, measures, signal, endMs: beganMs + pollRoundMs };
-    const { finished, restMs } = await readOn(round, state);
+    const read = (headers: Readonly<Record<string, string>>) => readOn({ ...round, headers }, state);
+    const { finished, restMs } = await (target.token === undefined ? read({}) : tokens.issue(target.token, read));
     measures.round(feed.name, finished ? 'done' : 'unfinished');
     const pauseMs = Math.max(finished ? target.intervalMs : 0, Math.min(restMs, longestRestMs));
     await leave(polling, hold, { pauseMs, failure: null });

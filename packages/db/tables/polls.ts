@@ -20,5 +20,6 @@ export type PollsTables = {
     lost_from: Date | null;
     lost_until: Date | null;
     lost_at: Date | null;
+    lost_records: string | null;
   };
 };

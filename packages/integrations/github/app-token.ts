@@ -35,6 +35,8 @@ export async function appClient(app: GitHubApp): Promise<GitHubClient> {
   return createGitHubClient({ ...connection(app), authorization: `bearer ${token}`, manner: 'once' });
 }
 
+type TokenOptions = { nowMs: () => number; onLeftAlive: (reason: string) => void };
+
 /**
  * Mints an installation token for `scope`, calls `work` with a client that uses it, and revokes it however `work` ends.
  * `onLeftAlive` is called when the revocation failed: the token then stays valid for up to an hour.
@@ -44,15 +46,25 @@ export async function withAppToken<T>(
   app: GitHubApp,
   scope: TokenScope,
   work: (client: GitHubClient) => Promise<T>,
-  options: { manner: 'patient' | 'once'; nowMs: () => number; onLeftAlive: (reason: string) => void },
+  { manner, ...options }: TokenOptions & { manner: 'patient' | 'once' },
 ): Promise<T> {
-  const token = await mint(app, scope, options.nowMs());
-  const bearing = { ...connection(app), authorization: `token ${token}` };
+  const use = (authorization: string) => work(createGitHubClient({ ...connection(app), authorization, manner }));
+  return withAppAuthorization(app, scope, use, options);
+}
+
+/** The same for work that sends its own requests: `work` gets the value of their header `authorization`. */
+export async function withAppAuthorization<T>(
+  app: GitHubApp,
+  scope: TokenScope,
+  work: (authorization: string) => Promise<T>,
+  options: TokenOptions,
+): Promise<T> {
+  const authorization = `token ${await mint(app, scope, options.nowMs())}`;
   try {
-    return await work(createGitHubClient({ ...bearing, manner: options.manner }));
+    return await work(authorization);
   } finally {
     // Sent without the throttle, so that it does not queue behind the work's own requests.
-    const revoker = createGitHubClient({ ...bearing, manner: 'once' });
+    const revoker = createGitHubClient({ ...connection(app), authorization, manner: 'once' });
     await revoker.send({ route: 'DELETE /installation/token', parameters: {} }).then(
       // 401: it is dead already, which happens when the answer to a first attempt was lost.
       ({ status }) => status === 204 || status === 401 || options.onLeftAlive(`GitHub answered ${status}`),

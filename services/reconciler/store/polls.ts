@@ -64,9 +64,11 @@ export type PageKept = {
   cursor: string;
   unfinished: boolean;
   wholeUntilMs: number | null;
-  /** Of which time the provider keeps nothing any more; null where nothing is lost. */
-  lost: { fromMs: number; untilMs: number } | null;
+  lost: PollLost | null;
 };
+
+/** Of which records, and of which time, the provider keeps nothing any more. */
+export type PollLost = { records: string; fromMs: number; untilMs: number };
 
 /**
  * Moves the cursor over a page that the log has acknowledged, and holds on until `heldUntilMs`.
@@ -81,7 +83,7 @@ export async function movePoll(
   const { rowCount } = await db.pool.query(
     `UPDATE feed_polls SET cursor = $4, unfinished = $5, read_at = $10, whole_until = coalesce($6, whole_until), held_until = $7,
        failures = 0, failing_since = NULL, failed_at = NULL, failed_kind = NULL, failed_reason = NULL,
-       lost_from = coalesce($8, lost_from), lost_until = coalesce($9, lost_until),
+       lost_from = coalesce($8, lost_from), lost_until = coalesce($9, lost_until), lost_records = coalesce($11, lost_records),
        lost_at = CASE WHEN $8::timestamptz IS NULL THEN lost_at ELSE $10 END
      WHERE feed = $1 AND target = $2 AND holder = $3`,
     [
@@ -91,6 +93,7 @@ export async function movePoll(
       lost && new Date(lost.fromMs),
       lost && new Date(lost.untilMs),
       new Date(nowMs),
+      lost?.records ?? null,
     ],
   );
   if (rowCount !== 1) throw new PollTakenError(`another process asks ${feed} for ${target}`);

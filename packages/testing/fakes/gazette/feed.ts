@@ -8,7 +8,7 @@ export const gazette: Feed = {
   settings: z
     .strictObject({
       apiUrl: httpUrl.describe('Where it is asked.'),
-      token: secret.describe('Token that it is asked with.'),
+      token: secret.optional().describe('Token that it is asked with; absent: the App has one issued.'),
       organizations: z.array(z.string()).min(1).describe('Whose records are read; each is a workspace.'),
     })
     .optional(),

@@ -4,7 +4,7 @@ import { type Polled, refusedByStatus } from '@tripline/sources/polled';
 import type { EventOfMany, Ignored } from '@tripline/sources/source';
 import { z } from 'zod';
 
-type Needs = { gazette?: { apiUrl: string; token: string; organizations: readonly string[] } };
+type Needs = { gazette?: { apiUrl: string; token?: string | undefined; organizations: readonly string[] } };
 
 const hourMs = 3_600_000;
 const entry = z.object({ id: z.string(), atMs: z.int(), actor: z.string(), reads: z.string() });
@@ -13,11 +13,16 @@ const page = z.object({ records: z.array(z.unknown()), next: z.string().nullable
 /** Each record tells who read which repository. */
 export const polled: Polled<Needs> = {
   name: 'gazette',
-  keptMs: 7 * 24 * hourMs,
+  kept: [{ records: 'records', keptMs: 7 * 24 * hourMs }],
   targets: ({ gazette }) =>
     (gazette?.organizations ?? []).map((name) => ({
       ...{ name, workspace: name, apiUrl: gazette!.apiUrl, intervalMs: 60_000 },
-      headers: { authorization: `Bearer ${gazette!.token}` },
+      ...(gazette!.token === undefined
+        ? {
+            headers: {},
+            token: { provider: 'github', owner: name, permissions: { organization_administration: 'read' } },
+          }
+        : { headers: { authorization: `token ${gazette!.token}` } }),
     })),
   request({ target: { apiUrl, name }, cursor, begunMs }) {
     const { sinceMs, page: next } = windowAt(cursor, begunMs - hourMs);

@@ -18,7 +18,7 @@ export async function startGazette(token: string) {
     asked.push(`${url.pathname}${url.search}`);
     const instead = insteads.shift();
     if (instead !== undefined) return instead(response);
-    if (request.headers.authorization !== `Bearer ${token}`) return response.writeHead(401).end();
+    if (request.headers.authorization !== `token ${token}`) return response.writeHead(401).end();
     if (state.refuse !== undefined) return response.writeHead(state.refuse.status, state.refuse.headers).end();
     const sinceMs = Number(url.searchParams.get('since'));
     const due = records.filter((record) => !((record as Kept).atMs < sinceMs));
