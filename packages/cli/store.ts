@@ -12,11 +12,11 @@ export const embeddedFolder = (dataDir: string) => join(dataDir, 'postgres');
  * shared with a running Tripline, and otherwise started for as long as the command runs.
  * @throws {UserError} when there is none.
  */
-export async function withStore<T>(config: Config, use: (db: Db) => Promise<T>): Promise<T> {
+export async function withStore<T>(config: Config, use: (db: Db, url: string) => Promise<T>): Promise<T> {
   const source = await databaseSource(config);
   const db = openDatabase(source.url, { applicationName: 'tripline-cli', maxConnections: 4 });
   try {
-    return await use(db);
+    return await use(db, source.url);
   } finally {
     await db.close();
     await source.stop();

@@ -8,6 +8,7 @@ import { incidents } from './commands/incidents.ts';
 import { inventory } from './commands/inventory.ts';
 import { killSwitch } from './commands/kill-switch.ts';
 import { migrate } from './commands/migrate.ts';
+import { replay } from './commands/replay.ts';
 import { revokeToken } from './commands/revoke-token.ts';
 import { rules } from './commands/rules.ts';
 import { serviceCommands } from './commands/services.ts';
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   incidents,
   silence,
   rules,
+  replay,
   inventory,
   doctor,
   state,

@@ -87,7 +87,8 @@ function believed(file: string, whence: string): string {
   return file;
 }
 
-function readYaml(file: string): unknown {
+/** What a file of YAML holds. @throws {ConfigError} it cannot be read, or where it is no YAML; never quoting it. */
+export function readYaml(file: string): unknown {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

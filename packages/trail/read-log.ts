@@ -4,41 +4,52 @@ import type { TrailRecord } from './trail.ts';
 /** A record of a topic as the trail keeps it. */
 export type KeptRecord = Omit<TrailRecord, 'fault'>;
 
-const atOnce = 2000;
+/** Records of one partition of a topic, in order, that the log took in from `from` on and before `to`. */
+export type Stretch = { topic: string; partition: number; from: Date; to: Date };
 
-/** What the trail kept of a topic since `since`, in the order of each partition, one partition after the other; at most `limit`. */
-export async function* readLog(
-  db: Pick<Db, 'pool'>,
-  { topic, since, limit }: { topic: string; since: Date; limit: number },
-): AsyncGenerator<KeptRecord[]> {
-  let [partition, offset] = [-1, -1];
-  for (let left = limit; left > 0; ) {
-    const { rows } = await db.pool.query<{
-      partition: number;
-      offset: number;
-      appended_at: Date;
-      key: Buffer;
-      headers: Record<string, string>;
-      value: Buffer | null;
-    }>(
-      `SELECT partition, "offset", appended_at, key, headers, value FROM trail
-       WHERE topic = $1 AND appended_at >= $2 AND (partition, "offset") > ($3, $4)
-       ORDER BY partition, "offset" LIMIT $5`,
-      [topic, since, partition, offset, Math.min(left, atOnce)],
-    );
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    partition = last.partition;
-    offset = Number(last.offset);
-    left -= rows.length;
-    yield rows.map((row) => ({
-      topic,
-      partition: row.partition,
-      offset: Number(row.offset),
-      appendedAtMs: row.appended_at.getTime(),
-      key: row.key.toString(),
-      headers: row.headers,
-      value: row.value,
-    }));
+const atOnce = 2000;
+const dayMs = 86_400_000;
+
+/** How many records the trail kept of a topic between two times, by partition. */
+export async function countLog(
+  { pool }: Pick<Db, 'pool'>,
+  { topic, from, to }: Omit<Stretch, 'partition'>,
+): Promise<{ partition: number; records: number }[]> {
+  const { rows } = await pool.query<{ partition: number; records: string }>(
+    `SELECT partition, count(*) AS records FROM trail
+     WHERE topic = $1 AND appended_at >= $2 AND appended_at < $3 GROUP BY partition ORDER BY partition`,
+    [topic, from, to],
+  );
+  return rows.map(({ partition, records }) => ({ partition, records: Number(records) }));
+}
+
+/**
+ * What the trail kept of a stretch, in order. A day at a time, since the trail is cut into days: so a query looks at one of
+ * them, and holds none back from being dropped.
+ */
+export async function* readLog({ pool }: Pick<Db, 'pool'>, stretch: Stretch): AsyncGenerator<KeptRecord[]> {
+  const { topic, partition, from, to } = stretch;
+  let offset = -1;
+  for (let dayFrom = from; dayFrom < to; ) {
+    const dayTo = new Date(Math.min(to.getTime(), (Math.floor(dayFrom.getTime() / dayMs) + 1) * dayMs));
+    for (;;) {
+      const { rows } = await pool.query<Row>(
+        `SELECT "offset", appended_at, key, headers, value FROM trail
+         WHERE topic = $1 AND partition = $2 AND "offset" > $3 AND appended_at >= $4 AND appended_at < $5
+         ORDER BY "offset" LIMIT $6`,
+        [topic, partition, offset, dayFrom, dayTo, atOnce],
+      );
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      offset = Number(last.offset);
+      yield rows.map((row) => ({
+        ...{ topic, partition, offset: Number(row.offset), appendedAtMs: row.appended_at.getTime() },
+        ...{ key: row.key.toString(), headers: row.headers, value: row.value },
+      }));
+      if (rows.length < atOnce) break;
+    }
+    dayFrom = dayTo;
   }
 }
+
+type Row = { offset: number; appended_at: Date; key: Buffer; headers: Record<string, string>; value: Buffer | null };

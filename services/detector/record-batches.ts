@@ -1,5 +1,11 @@
 import { drillPrefix } from '@tripline/contracts/drill';
-import { type Exceptable, type Exception, exceptionOf, exceptionOfDoubt } from '@tripline/contracts/exception';
+import {
+  type Exceptable,
+  type Excepted,
+  type Exception,
+  exceptionOf,
+  exceptionOfDoubt,
+} from '@tripline/contracts/exception';
 import type { Silence } from '@tripline/contracts/silence';
 import { type AskedQuestion, askAboutDeliveries } from '@tripline/db/delivery-questions';
 import { type AnyJob, addJobs } from '@tripline/db/jobs';
@@ -51,6 +57,12 @@ export type FindingPolicies = {
   overrides: readonly Override[];
 };
 
+/** The exception that covers a finding, or what an override says of one that is not sure enough. */
+export const coverOf =
+  ({ exceptions, overrides }: FindingPolicies) =>
+  (finding: Exceptable): Excepted | undefined =>
+    exceptionOf(finding, exceptions) ?? exceptionOfDoubt(finding, overridden(overrides, 'minConfidence', finding));
+
 /**
  * Writes the rows of batches that follow each other, and all that follows from the last of them, in one transaction,
  * the fenced position first. Most batches leave nothing but their rows: that is one statement.
@@ -61,10 +73,10 @@ export async function recordBatches(
   pool: Pool,
   rows: BatchRows,
   last: Consequences,
-  { silences, exceptions, overrides }: FindingPolicies,
+  policies: FindingPolicies,
 ): Promise<Recorded> {
-  const coveredBy = (finding: Exceptable) =>
-    exceptionOf(finding, exceptions) ?? exceptionOfDoubt(finding, overridden(overrides, 'minConfidence', finding));
+  const { silences, overrides } = policies;
+  const coveredBy = coverOf(policies);
   const mayPage = (finding: { rule: string; workspace: string }) => overridden(overrides, 'page', finding) !== false;
   if (isNothing(last)) {
     await keepBatch(pool, rows);

@@ -80,20 +80,3 @@ test('validate says that a file is in order beside those that are in force, or w
   expect(wrong).toMatchObject({ status: 1, err: expect.stringContaining('wrong.mjs.id: must be kebab-case') });
   expect(await rules('validate', 'none.mjs')).toMatchObject({ status: 1, err: expect.stringContaining('ENOENT') });
 });
-
-test('dry-run judges what the trail kept, by who would be told, and records nothing', async () => {
-  const { status, out } = await rules('dry-run', '--since', '7d', 'rules');
-  expect(out).toMatch(/low +excepted +own-branches +branch one\n.*low +told +own-branches +branch two\n/);
-  expect(out).toMatch(/2 events since \S+ \S+: 2 findings, of which 1 told; 0 retracted\n$/);
-  expect(status).toBe(0);
-  const longer = await rules('dry-run', '--since', '30d', '--limit', '2', '--json', 'next.mjs');
-  const found = longer.out
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-  expect(found.map(({ rule, title, heldBy }) => [rule, title, heldBy])).toEqual([
-    ['next-branches', 'branch old', null],
-    ['next-branches', 'branch one', null],
-  ]);
-  expect((await database.db.pool.query('SELECT count(*)::int FROM findings')).rows).toEqual([{ count: 0 }]);
-});

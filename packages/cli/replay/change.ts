@@ -1,0 +1,57 @@
+import { resolve } from 'node:path';
+import type { Config } from '@tripline/config/config';
+import { loadRuleSet, type RuleSet } from '@tripline/detector/load-rules';
+import { exceptionSettings, overrideSettings, silenceSettings } from '@tripline/incidents/settings';
+import { ConfigError, readYaml } from '@tripline/runtime/load-settings';
+import { z } from 'zod';
+
+/** What is tried out, over what tripline.yaml says. Paths as they were given. */
+export type Change = {
+  /** Files or folders of rules, beside those that it names. */
+  rulesFiles: readonly string[];
+  /** A YAML file of `exceptions`, `overrides` and `silences`, beside those that it holds. */
+  exceptionsFile: string | undefined;
+};
+
+const policies = z.strictObject({
+  exceptions: z.array(exceptionSettings).default([]),
+  overrides: z.array(overrideSettings).default([]),
+  silences: z.array(silenceSettings).default([]),
+});
+
+/** The rule set with the change; `own`: ids of the rules that its files define. @throws {ConfigError} naming what is wrong. */
+export async function ruleSetWith(
+  config: Config,
+  { rulesFiles, exceptionsFile }: Change,
+  cwd: string,
+): Promise<{ set: RuleSet; own: Set<string> }> {
+  const { filesNamedBy } = await import('@tripline/detector/rule-files');
+  const named = (file: string, baseDir: string) => {
+    try {
+      return filesNamedBy(file, baseDir);
+    } catch {
+      // Loading reports what is wrong with it.
+      return [resolve(baseDir, file)];
+    }
+  };
+  const known = new Set(config.rules.files.flatMap((file) => named(file, config.baseDir)));
+  const given = new Set(rulesFiles.flatMap((file) => named(file, cwd)));
+  const more = [...given].filter((path) => !known.has(path));
+  const added = exceptionsFile === undefined ? policies.parse({}) : readPolicies(resolve(cwd, exceptionsFile));
+  const set = await loadRuleSet({
+    ...config,
+    rules: { ...config.rules, files: [...config.rules.files, ...more] },
+    exceptions: [...config.exceptions, ...added.exceptions],
+    overrides: [...config.overrides, ...added.overrides],
+    silences: [...config.silences, ...added.silences],
+  });
+  const own = set.own.rules.filter(({ file }) => given.has(resolve(config.baseDir, file)));
+  return { set, own: new Set(own.map(({ rule }) => rule.id)) };
+}
+
+function readPolicies(file: string): z.infer<typeof policies> {
+  const parsed = policies.safeParse(readYaml(file));
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map(({ path, message }) => `${file}: ${path.join('.') || 'the file'}: ${message}`);
+  throw new ConfigError(faults.join('\n'));
+}
