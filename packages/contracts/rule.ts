@@ -36,6 +36,13 @@ export type Rule<State = unknown, Settings = unknown> = {
    * provider's API, would add, as the rest of a sentence.
    */
   feeds: { needs: readonly [FeedName, ...FeedName[]]; better?: Partial<Record<BetterName, string>> };
+  /**
+   * What becomes of it until its settings are made, where its severity does not say so: it only informs, or finds nothing.
+   * `why`: what it lacks and which setting says it, in a sentence.
+   */
+  untilConfigured?: { does: 'informs' | 'nothing'; why: string };
+  /** How it is written, for lists: a row of a table, or a Sigma rule. Absent: a rule of its own. */
+  kind?: 'row' | 'sigma';
   /** Known causes of false alarms and what to set against each. */
   falseAlarms: readonly string[];
   /** What its feeds cannot tell, so that it is not found, and which feed would know. */

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { eventTypes } from '@tripline/contracts/event';
 import { describe, expect, test } from 'vitest';
 import { rules as auditActions } from './audit-actions.ts';
-import { renderCatalogue } from './catalogue.ts';
+import { pages } from './catalogue.ts';
 import { rules } from './registry.ts';
 
-test('CATALOGUE.md is what the rules say; `npm run docs` writes it anew', () => {
-  expect(readFileSync(join(import.meta.dirname, 'CATALOGUE.md'), 'utf8')).toBe(renderCatalogue(rules));
+test.each(Object.entries(pages))('%s is what the rules say; `npm run docs` writes it anew', (name, render) => {
+  expect(readFileSync(join(import.meta.dirname, name), 'utf8')).toBe(render(rules));
 });
 
 test('ids are unique, and in an order that somebody chose', () => {

@@ -1,21 +1,39 @@
 import { betterInWords, oneOfFeeds } from '@tripline/contracts/feeds';
 import type { AnyRule } from '@tripline/contracts/rule';
+import { renderCoverage } from './coverage.ts';
+import { defaultOf, renderDefaults } from './defaults.ts';
+import { waiting } from './waiting.ts';
+
+/** The pages that rules write of themselves, by the names of their files beside this one. */
+export const pages = {
+  'CATALOGUE.md': renderCatalogue,
+  'COVERAGE.md': renderCoverage,
+  'DEFAULTS.md': renderDefaults,
+} as const;
 
 /** The catalogue of rules as Markdown, told by the rules themselves. CATALOGUE.md is held to it by a test. */
-export function renderCatalogue(rules: readonly AnyRule[]): string {
+function renderCatalogue(rules: readonly AnyRule[]): string {
   const head = [
     '# Rules',
     '',
-    'Written by the rules themselves (`npm run docs`); do not edit. ATT&CK ids are of v19, SEC ids of the OWASP Top 10 CI/CD Security Risks.',
+    'Written by the rules themselves (`npm run docs`); do not edit. ATT&CK ids are of v19, SEC ids of the OWASP Top 10 CI/CD Security Risks. [COVERAGE.md](COVERAGE.md) has the same by principle, risk, technique and feed; [DEFAULTS.md](DEFAULTS.md) says which rules page.',
     '',
-    '| rule | severity | feeds | ATT&CK | OWASP |',
-    '|---|---|---|---|---|',
+    '| rule | severity | by default | feeds | ATT&CK | OWASP |',
+    '|---|---|---|---|---|---|',
     ...rules.map(
       (rule) =>
-        `| [${rule.id}](#${rule.id}) | ${rule.severity} | ${rule.feeds.needs.join(' or ')} | ${rule.attack.join(', ')} | ${rule.owasp.join(', ')} |`,
+        `| [${rule.id}](#${rule.id}) | ${rule.severity} | ${defaultOf(rule).does} | ${rule.feeds.needs.join(' or ')} | ${rule.attack.join(', ')} | ${rule.owasp.join(', ')} |`,
     ),
   ];
-  return `${[...head, ...rules.flatMap(sectionOf)].join('\n')}\n`;
+  const tail = [
+    '',
+    '## Not yet',
+    '',
+    'Rules that wait for feeds which are not there yet:',
+    '',
+    ...waiting.map(({ id, title, waitsFor }) => `- \`${id}\`: ${title}. Waits for ${waitsFor}.`),
+  ];
+  return `${[...head, ...rules.flatMap(sectionOf), ...tail].join('\n')}\n`;
 }
 
 function sectionOf(rule: AnyRule): string[] {
@@ -25,7 +43,7 @@ function sectionOf(rule: AnyRule): string[] {
     '',
     `**${rule.title}.** ${rule.description}`,
     '',
-    `- Severity ${rule.severity}; confidence ${rule.confidence} at its best feed.`,
+    `- Severity ${rule.severity}; confidence ${rule.confidence} at its best feed. ${inDefault(rule)}`,
     `- Needs ${[`${oneOfFeeds(rule.feeds.needs)}.`, ...betterInWords(rule.feeds.better)].join(' ')}`,
     `- ${rule.learns ? 'Learns what is usual before it finds anything, unless an inventory is imported.' : 'Finds from the first event on.'}`,
     `- Serves principles ${rule.principles.join(', ')}; ATT&CK ${rule.attack.join(', ')}; ${rule.owasp.join(', ')}.`,
@@ -41,6 +59,12 @@ function sectionOf(rule: AnyRule): string[] {
       ? []
       : [`Concludes from: ${rule.concludes.uses.map(({ id }) => `\`${id}\``).join(', ')}.`]),
   ];
+}
+
+function inDefault(rule: AnyRule): string {
+  const { does, why } = defaultOf(rule);
+  if (does === 'nothing') return `By default it finds nothing. ${why}`;
+  return rule.untilConfigured === undefined ? `By default it ${does}.` : `By default it only ${does}. ${why}`;
 }
 
 function settingsOf(rule: AnyRule): string[] {

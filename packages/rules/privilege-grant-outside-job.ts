@@ -71,6 +71,10 @@ export const rule = defineRule<null, GrantingSettings>({
   attack: ['T1098.003'],
   owasp: ['CICD-SEC-2', 'CICD-SEC-5'],
   feeds: { needs: ['github'], better: { 'github-audit': 'names the token that made the grant' } },
+  untilConfigured: {
+    does: 'informs',
+    why: 'Without `grantingWorkflows` nothing could authorise a grant, so each is only reported.',
+  },
   falseAlarms: [
     'People who join: invite them by a granting workflow, or by a provisioning app in `exemptActors`. Break-glass is for what is taken back within a day.',
     "An identity provider's provisioning app: name it as `name[bot]`, or its account as `login:id`, in `exemptActors`.",

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { renderCatalogue } from './catalogue.ts';
+import { pages } from './catalogue.ts';
 import { rules } from './registry.ts';
 
-/** `npm run docs`: writes CATALOGUE.md anew. */
-writeFileSync(join(import.meta.dirname, 'CATALOGUE.md'), renderCatalogue(rules));
+/** `npm run docs`: writes the pages of the rules anew. */
+for (const [name, render] of Object.entries(pages)) writeFileSync(join(import.meta.dirname, name), render(rules));

@@ -32,6 +32,8 @@ const ruleShape = z.object({
     needs: z.array(z.enum(feedNames, 'is no feed that a rule can need')).min(1),
     better: z.partialRecord(z.enum(betterNames, 'is nothing that makes a rule better'), z.string().min(1)).optional(),
   }),
+  untilConfigured: z.object({ does: z.enum(['informs', 'nothing']), why: z.string().min(1) }).optional(),
+  kind: z.enum(['row', 'sigma']).optional(),
   falseAlarms: z.array(z.string()),
   limits: z.array(z.string()).optional(),
   reads: z.array(z.enum(Object.keys(eventTypes) as [string, ...string[]], 'is no event type')),

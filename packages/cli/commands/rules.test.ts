@@ -80,3 +80,23 @@ test('validate says that a file is in order beside those that are in force, or w
   expect(wrong).toMatchObject({ status: 1, err: expect.stringContaining('wrong.mjs.id: must be kebab-case') });
   expect(await rules('validate', 'none.mjs')).toMatchObject({ status: 1, err: expect.stringContaining('ENOENT') });
 });
+
+test('--json says of each rule and each row of a table what it is, what it needs and whether it pages, one a line', async () => {
+  const { status, out } = await rules('--json');
+  expect(status).toBe(0);
+  const all = out
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  const fields = ['id', 'title', 'severity', 'kind', 'feeds', 'better', 'pages', 'principle', 'attack', 'owasp'];
+  for (const one of all) expect(Object.keys(one)).toEqual(expect.arrayContaining(fields));
+  const of = (id: string) => all.find((one) => one.id === id);
+  expect(of('token-bulk-clone')).toMatchObject({
+    ...{ kind: 'rule', file: null, severity: 'critical', pages: true },
+    ...{ feeds: ['github-audit'], better: {}, principle: [2], attack: ['T1213.003'] },
+  });
+  expect(of('credential-new-runner').better['github-audit']).toMatch(/^names secrets/);
+  expect(of('privilege-grant-outside-job')).toMatchObject({ severity: 'high', pages: false });
+  expect(of('audit-org-disable-saml')).toMatchObject({ kind: 'row', pages: true, owasp: ['CICD-SEC-2'] });
+  expect(of('own-branches')).toMatchObject({ kind: 'rule', file: 'rules/own.mjs', pages: false });
+});

@@ -5,6 +5,7 @@ import { loadConfig } from '@tripline/config/config';
 import { betterInWords, oneOfFeeds } from '@tripline/contracts/feeds';
 import type { AnyRule } from '@tripline/contracts/rule';
 import { loadRuleSet } from '@tripline/detector/load-rules';
+import { defaultOf, pagesByDefault } from '@tripline/rules/defaults';
 import { type Command, type Io, readArguments, UsageError } from '../command.ts';
 import { ruleSetWith } from '../replay/change.ts';
 import { styled, wrapped } from '../show.ts';
@@ -28,9 +29,10 @@ export const rules: Command = {
     if (positionals[0] === 'validate') return validate(positionals.slice(1), io);
     if (positionals.length > 0) throw new UsageError(`'${positionals[0]}' is no verb of rules`);
     const config = loadConfig(io.env, io.cwd);
-    const { rules: configured, version } = await loadRuleSet(config);
+    const { rules: configured, version, own } = await loadRuleSet(config);
+    const files = new Map(own.rules.map(({ rule, file }) => [rule.id, file]));
     for (const { rule } of configured) {
-      io.out(values.json ? `${JSON.stringify(facts(rule))}\n` : describe(rule, io));
+      io.out(values.json ? `${JSON.stringify(facts(rule, files.get(rule.id)))}\n` : describe(rule, io));
     }
     if (values.json) return 0;
     if (config.rules.off.length > 0) io.out(`Off: ${config.rules.off.join(', ')}\n`);
@@ -39,12 +41,15 @@ export const rules: Command = {
   },
 };
 
-function facts(rule: AnyRule): Record<string, unknown> {
+/** What `rules --json` says of a rule. `pages`: whether a finding of it, at its usual severity, pages at default settings. */
+function facts(rule: AnyRule, file: string | undefined): Record<string, unknown> {
   const { id, title, description, severity, confidence, principles, attack, owasp, feeds } = rule;
-  const { falseAlarms, limits = [], reads, learns } = rule;
+  const { falseAlarms, limits = [], reads, learns, kind = 'rule' } = rule;
+  const { needs, better = {} } = feeds;
   return {
-    ...{ id, title, description, severity, confidence, principles, attack, owasp, feeds },
-    ...{ falseAlarms, limits, reads, learns },
+    ...{ id, title, description, severity, confidence, kind, file: file ?? null },
+    ...{ feeds: needs, better, pages: pagesByDefault(rule), byDefault: defaultOf(rule) },
+    ...{ principle: principles, attack, owasp, falseAlarms, limits, reads, learns },
   };
 }
 

@@ -53,7 +53,7 @@ function ruleOf(table: Table, [value, title, severity, more = {}]: Row): AnyRule
   const { id: prefix, attribute, on, why, remedy, ...meta } = { ...table, ...own };
   for (const text of [why, ...remedy]) filled(text, {});
   return match({
-    ...meta,
+    ...{ ...meta, kind: 'row' as const },
     ...{ id: `${prefix}-${value.toLowerCase().replaceAll(/[._]/g, '-')}`, title, severity, on },
     description: `${title}: \`${value}\`. ${why.replaceAll(/\{user\.name\}/g, 'whoever did it').replaceAll(/[{}]/g, '')}`,
     where: { attribute, oneOf: [value] },

@@ -17,6 +17,8 @@ export type Meta = Pick<
   feeds?: AnyRule['feeds'];
   /** At its best feed; high by default. */
   confidence?: Confidence;
+  untilConfigured?: NonNullable<AnyRule['untilConfigured']>;
+  kind?: NonNullable<AnyRule['kind']>;
 };
 
 /** The events that a rule reads; of them, with `where`, only those with one of the values. */
@@ -54,10 +56,13 @@ export function common<S extends Shape>(of: Meta & Reading, settings: S) {
 /** The same of one that only concludes: its facts read the events, and it reads none. */
 export function commonOfFacts<S extends Shape>(of: Meta, settings: S) {
   const { feeds = { needs: ['github'] as const }, confidence = 'high' as const } = of;
-  const { id, title, description, severity, principles, attack, owasp, falseAlarms, limits } = of;
+  const { id, title, description, severity, principles, attack, owasp, falseAlarms, limits, untilConfigured, kind } =
+    of;
   return {
     ...{ id, title, description, severity, principles, attack, owasp, falseAlarms, feeds, confidence },
     ...(limits === undefined ? {} : { limits }),
+    ...(untilConfigured === undefined ? {} : { untilConfigured }),
+    ...(kind === undefined ? {} : { kind }),
     reads: [],
     settings: z.strictObject(settings) as unknown as z.ZodType<SettingsOf<S>>,
     learns: false,
