@@ -26,6 +26,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'protection-weakened-then-push',
     'protection-left-relaxed',
     'credential-new-hosted-class',
+    'canary-credential-used',
     'state-flooded',
   ]);
 });

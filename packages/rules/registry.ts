@@ -3,6 +3,7 @@ import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import { rules as auditActions } from './audit-actions.ts';
 import { rule as breakGlassOpened } from './break-glass-opened.ts';
 import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
+import { rule as canaryCredentialUsed } from './canary-credential-used.ts';
 import { rule as credentialNewHostedClass } from './credential-new-hosted-class.ts';
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
 import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
@@ -30,6 +31,7 @@ export const rules: readonly AnyRule[] = [
   protectionWeakenedThenPush,
   protectionLeftRelaxed,
   credentialNewHostedClass,
+  canaryCredentialUsed,
   stateFlooded,
   ...auditActions,
 ];

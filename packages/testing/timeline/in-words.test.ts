@@ -179,6 +179,8 @@ const oneOfEach = `
   09:00:56  grace    accepts runner box-2 (as false; unlinked)
   09:00:57  ada      removes runner box-2 from acme
   09:00:58  ada      uses credential DEPLOY_KEY in acme/web
+  09:00:58  ada      uses token t1 in acme (for org.list; from 192.0.2.1; by client "gh/2.1"; id 4)
+  09:00:58  ada      hands A,B to job build of acme/web (of workflow acme/web/.github/workflows/x.yml@refs/heads/main; in run 7; environment production)
   09:00:59  ada      opens #9 in acme/web from late at c6
   09:01:00  ada      merged #9 of acme/web as m2
   09:01:01  github   answers about m2 in acme/web (verified; committed by web-flow; authored by ada; parents c1, c6; change #9; merged as m2; merged by ada; listing c6, u<c6+c1; approved by bob; at c6; association NONE; permission write; approved at 09:01:00)

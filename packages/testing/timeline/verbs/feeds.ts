@@ -30,6 +30,50 @@ export const feeds = [
       repository === undefined ? place : repository.owner.login,
     );
   }),
+  /**
+   * A record that names a token by its hash, of an organisation or of `owner/repository`. Options: `for <action>`, `from
+   * <address>`, `by client <text>`, `id <token's id>`.
+   */
+  verb('uses token {token} in {place}', (said, stage) => {
+    const place = said.the('place');
+    const repository = place.includes('/') ? stage.repository(place) : undefined;
+    const [address, client, id] = [said.option('from'), said.option('by client'), said.option('id')];
+    stage.feed(
+      'dev.cdeventsx.tripline-audit.recorded',
+      {
+        ...personOf(stage.user(said.who)),
+        ...(repository === undefined ? { 'vcs.owner.name': place } : namesOf(repository)),
+        'tripline.audit.action': said.option('for') ?? 'api.request',
+        'tripline.credential.token_hash': said.the('token'),
+        ...(address === undefined ? {} : { 'client.address': address }),
+        ...(client === undefined ? {} : { 'user_agent.original': client }),
+        ...(id === undefined ? {} : { 'tripline.credential.id': id }),
+      },
+      repository === undefined ? place : repository.owner.login,
+    );
+  }),
+  /**
+   * The provider hands secrets, `A,B`, to a job. Options: `of workflow <owner/name/path@ref>`, `in run <id>`, `environment <name>`.
+   */
+  verb('hands {secrets} to job {job} of {repository}', (said, stage) => {
+    const repository = stage.repository(said.the('repository'));
+    const workflow = said.option('of workflow') ?? `${repository.full_name}/.github/workflows/ci.yml@refs/heads/main`;
+    const run = said.option('in run') ?? String(stage.id('run', `${stage.time()} ${said.the('job')}`));
+    const environment = said.option('environment');
+    stage.feed(
+      'dev.cdeventsx.tripline-credential.used',
+      {
+        ...{ ...personOf(stage.user(said.who)), ...namesOf(repository) },
+        'tripline.credential.id': `${run}/${said.the('job')}`,
+        'tripline.credential.secrets': said.the('secrets').split(','),
+        ...{ 'cicd.pipeline.run.id': run, 'cicd.pipeline.task.name': said.the('job') },
+        ...{ 'tripline.worker.hosted': true, 'tripline.worker.labels': ['ubuntu-24.04'] },
+        ...{ 'tripline.identity.subject': workflow, 'tripline.audit.action': 'workflows.prepared_workflow_job' },
+        ...(environment === undefined ? {} : { 'deployment.environment.name': environment }),
+      },
+      repository.owner.login,
+    );
+  }),
   /** Option: `in group <id>`. */
   verb('registers runner {runner} in {organization}', (said, stage) => {
     const group = said.option('in group');
