@@ -27,6 +27,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'protection-left-relaxed',
     'credential-new-hosted-class',
     'canary-credential-used',
+    'privileged-fork-trigger',
     'state-flooded',
   ]);
 });

@@ -10,6 +10,7 @@ import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
 import { rule as massWorkflowPush } from './mass-workflow-push.ts';
 import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
+import { rule as privilegedForkTrigger } from './privileged-fork-trigger.ts';
 import { rule as protectionLeftRelaxed } from './protection-left-relaxed.ts';
 import { rule as protectionWeakenedThenPush } from './protection-weakened-then-push.ts';
 import { rule as releaseTagMoved } from './release-tag-moved.ts';
@@ -32,6 +33,7 @@ export const rules: readonly AnyRule[] = [
   protectionLeftRelaxed,
   credentialNewHostedClass,
   canaryCredentialUsed,
+  privilegedForkTrigger,
   stateFlooded,
   ...auditActions,
 ];
