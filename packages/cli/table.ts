@@ -3,6 +3,7 @@ import { attack } from './commands/attack.ts';
 import { breakGlass } from './commands/break-glass.ts';
 import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
+import { explain } from './commands/explain.ts';
 import { findings } from './commands/findings.ts';
 import { incidents } from './commands/incidents.ts';
 import { inventory } from './commands/inventory.ts';
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   incidents,
   silence,
   rules,
+  explain,
   replay,
   inventory,
   doctor,

@@ -5,7 +5,14 @@ import type { TrailRecord } from './trail.ts';
 export type KeptRecord = Omit<TrailRecord, 'fault'>;
 
 /** Records of one partition of a topic, in order, that the log took in from `from` on and before `to`. */
-export type Stretch = { topic: string; partition: number; from: Date; to: Date };
+export type Stretch = {
+  topic: string;
+  partition: number;
+  from: Date;
+  to: Date;
+  /** Only this workspace's; all where it is absent. */
+  workspace?: string;
+};
 
 const atOnce = 2000;
 const dayMs = 86_400_000;
@@ -13,7 +20,7 @@ const dayMs = 86_400_000;
 /** How many records the trail kept of a topic between two times, by partition. */
 export async function countLog(
   { pool }: Pick<Db, 'pool'>,
-  { topic, from, to }: Omit<Stretch, 'partition'>,
+  { topic, from, to }: Omit<Stretch, 'partition' | 'workspace'>,
 ): Promise<{ partition: number; records: number }[]> {
   const { rows } = await pool.query<{ partition: number; records: string }>(
     `SELECT partition, count(*) AS records FROM trail
@@ -28,7 +35,7 @@ export async function countLog(
  * them, and holds none back from being dropped.
  */
 export async function* readLog({ pool }: Pick<Db, 'pool'>, stretch: Stretch): AsyncGenerator<KeptRecord[]> {
-  const { topic, partition, from, to } = stretch;
+  const { topic, partition, from, to, workspace } = stretch;
   let offset = -1;
   for (let dayFrom = from; dayFrom < to; ) {
     const dayTo = new Date(Math.min(to.getTime(), (Math.floor(dayFrom.getTime() / dayMs) + 1) * dayMs));
@@ -36,8 +43,9 @@ export async function* readLog({ pool }: Pick<Db, 'pool'>, stretch: Stretch): As
       const { rows } = await pool.query<Row>(
         `SELECT "offset", appended_at, key, headers, value FROM trail
          WHERE topic = $1 AND partition = $2 AND "offset" > $3 AND appended_at >= $4 AND appended_at < $5
+           AND ($7::text IS NULL OR workspace = $7)
          ORDER BY "offset" LIMIT $6`,
-        [topic, partition, offset, dayFrom, dayTo, atOnce],
+        [topic, partition, offset, dayFrom, dayTo, atOnce, workspace ?? null],
       );
       const last = rows.at(-1);
       if (last === undefined) break;
@@ -51,5 +59,24 @@ export async function* readLog({ pool }: Pick<Db, 'pool'>, stretch: Stretch): As
     dayFrom = dayTo;
   }
 }
+
+/** Where the trail has an event, oldest first: more than one where its delivery came again. `fault`: why no reader can use it. */
+export async function findEvent({ pool }: Pick<Db, 'pool'>, eventId: string): Promise<Found[]> {
+  const { rows } = await pool.query<Row & Omit<Found, 'record'> & { topic: string; partition: number }>(
+    `SELECT topic, partition, "offset", appended_at, key, headers, value, workspace, fault, repeats FROM trail
+     WHERE event_id = $1 ORDER BY appended_at, "offset" LIMIT 100`,
+    [eventId],
+  );
+  return rows.map(({ topic, partition, workspace, fault, repeats, ...row }) => ({
+    ...{ workspace, fault, repeats },
+    record: {
+      ...{ topic, partition, offset: Number(row.offset), appendedAtMs: row.appended_at.getTime() },
+      ...{ key: row.key.toString(), headers: row.headers, value: row.value },
+    },
+  }));
+}
+
+/** `repeats`: the event that told the same body before. */
+export type Found = { record: KeptRecord; workspace: string | null; fault: string | null; repeats: string | null };
 
 type Row = { offset: number; appended_at: Date; key: Buffer; headers: Record<string, string>; value: Buffer | null };

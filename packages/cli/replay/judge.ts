@@ -23,6 +23,8 @@ export function createJudge(
   config: Pick<Config, 'learningDays' | 'internalKeys' | 'workspaces' | 'drillKey'>,
   rules: readonly ConfiguredRule[],
   scratch: ReturnType<typeof openScratch>,
+  /** Told before a batch is evaluated, or evaluated again. */
+  onEvaluate: () => void = () => {},
 ) {
   const { internalKeys, learningDays } = config;
   const engine = createEngine(
@@ -49,6 +51,7 @@ export function createJudge(
       let missing = engine.plan(batch);
       for (;;) {
         engine.hold(missing, scratch.read(missing));
+        onEvaluate();
         const result = engine.evaluate();
         if (!('effects' in result)) {
           missing = result.missing;

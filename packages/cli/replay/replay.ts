@@ -91,15 +91,15 @@ export async function rulesToPlay(
 ): Promise<(readonly ConfiguredRule[])[]> {
   const [{ set: with_ }, { set: without }] = await setsOf(config, change, cwd);
   const sets = isCompared && with_.judges !== without.judges ? [with_, without] : [with_];
-  return sets.map(({ rules }) => withTheirSuperseders(rules, only));
+  return sets.map(({ rules }) => withSuperseders(rules, only));
 }
 
 const nothing: Change = { rulesFiles: [], exceptionsFile: undefined };
 const setsOf = async (config: Config, change: Change, cwd: string) =>
   [await ruleSetWith(config, change, cwd), await ruleSetWith(config, nothing, cwd)] as const;
 
-/** Some rules, with the narrower ones whose findings stand for theirs. */
-function withTheirSuperseders(rules: readonly ConfiguredRule[], only: readonly string[]): readonly ConfiguredRule[] {
+/** Some rules, with the narrower ones whose findings stand for theirs; all where none are named. */
+export function withSuperseders(rules: readonly ConfiguredRule[], only: readonly string[]): readonly ConfiguredRule[] {
   if (only.length === 0) return rules;
   const wanted = new Set(only);
   for (let before = 0; before < wanted.size; ) {
