@@ -31,6 +31,10 @@ const actSchema = observedSchema.extend({
   former: z.string().optional(),
   /** Whether it gives a right to change something; undefined where the event does not say which right. */
   isPrivilege: z.boolean().optional(),
+  /** Of an app or a token: what it may write, by the provider's names, in order; how long; and whether on all that the owner has. */
+  writes: z.array(z.string()).optional(),
+  expiresAt: z.string().optional(),
+  everywhere: z.literal(true).optional(),
   /** The team under which a team was put, and where it was before: empty for nowhere. */
   parent: z.string().optional(),
   formerParent: z.string().optional(),
@@ -193,8 +197,24 @@ function readGrant(
     ...(formerParent === undefined ? {} : { formerParent: clip(formerParent, 300) }),
     ...(data['tripline.time.received'] ? { timeless: true } : {}),
     ...(privilege === undefined ? {} : { isPrivilege: privilege }),
+    ...(broadKinds.has(kind) && did !== 'removed' ? breadthOf(data) : {}),
   };
   return { grant, act };
+}
+
+const broadKinds = new Set<string>(['app-installation', 'app-repositories', 'personal-access-token']);
+const mostWrites = 60;
+function breadthOf(data: Attributes): Pick<GrantAct, 'writes' | 'expiresAt' | 'everywhere'> {
+  const writes = Object.entries(data['tripline.grant.permissions'] ?? {})
+    .filter(([, right]) => rankOf(right) >= writingRank)
+    .map(([name]) => clip(name, 100))
+    .sort()
+    .slice(0, mostWrites);
+  return {
+    ...(writes.length === 0 ? {} : { writes }),
+    ...optional('expiresAt', data['tripline.grant.expires_at']),
+    ...(data['tripline.grant.repositories']?.includes('*') ? { everywhere: true } : {}),
+  };
 }
 
 const nobody: Account = { login: 'somebody unnamed' };

@@ -58,6 +58,10 @@ export const rule = match({
   attack: ['T1552.001'],
   owasp: ['CICD-SEC-6'],
   feeds: { needs: ['github-audit'] },
+  untilConfigured: {
+    does: 'nothing',
+    why: 'Only you know which credentials you laid out: `tokens`, `ids`, `secrets`.',
+  },
   falseAlarms: [
     'An inventory or secret scanner that tries what it finds: an exception for its account.',
     'A job that is handed all secrets there are (`toJSON(secrets)`): that is how secrets are stolen, and worth a change of the workflow.',

@@ -28,6 +28,8 @@ test('ids are unique, and in an order that somebody chose', () => {
     'credential-new-hosted-class',
     'canary-credential-used',
     'privileged-fork-trigger',
+    'high-scope-token-approved',
+    'app-permission-escalated',
     'state-flooded',
   ]);
 });

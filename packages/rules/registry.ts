@@ -1,5 +1,6 @@
 import type { AnyRule } from '@tripline/contracts/rule';
 import { rule as stateFlooded } from '@tripline/engine/state-flooded';
+import { rule as appPermissionEscalated } from './app-permission-escalated.ts';
 import { rules as auditActions } from './audit-actions.ts';
 import { rule as breakGlassOpened } from './break-glass-opened.ts';
 import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
@@ -8,6 +9,7 @@ import { rule as credentialNewHostedClass } from './credential-new-hosted-class.
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
 import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
+import { rule as highScopeTokenApproved } from './high-scope-token-approved.ts';
 import { rule as massWorkflowPush } from './mass-workflow-push.ts';
 import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
 import { rule as privilegedForkTrigger } from './privileged-fork-trigger.ts';
@@ -34,6 +36,8 @@ export const rules: readonly AnyRule[] = [
   credentialNewHostedClass,
   canaryCredentialUsed,
   privilegedForkTrigger,
+  highScopeTokenApproved,
+  appPermissionEscalated,
   stateFlooded,
   ...auditActions,
 ];

@@ -16,11 +16,6 @@ export const waiting: readonly { id: string; title: string; waitsFor: string }[]
     waitsFor: 'a cloud’s own log of calls, which tells the subject of the token',
   },
   {
-    id: 'canary-credential-used',
-    title: 'A canary, a cloud key that nothing uses, is used',
-    waitsFor: 'a cloud’s own log of calls; a canary at the provider itself is found by what the audit log tells',
-  },
-  {
     id: 'artifact-digest-mismatch',
     title: 'What a registry serves is not what was built',
     waitsFor: 'attestations of what was built, and registries that tell what they serve',

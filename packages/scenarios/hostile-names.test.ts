@@ -150,6 +150,7 @@ describe('whatever it is called, it is found', () => {
       ...{ permissions: { contents: 'write' }, repository_selection: 'all' },
     };
     const { findings } = play([told(0, 'installation', 'eve', { action: 'created', installation, repositories: [] })]);
-    expect(findings.map(({ rule }) => rule)).toEqual([grant]);
+    expect(findings.map(({ rule }) => rule)).toEqual([grant, 'app-permission-escalated']);
+    expect(new Set(findings.map(({ subject }) => subject)).size).toBe(1);
   });
 });
