@@ -11,6 +11,7 @@ import { installedOn } from '../packages/integrations/github/reader.ts';
 import { actionOf as actionFor } from '../packages/integrations/github/resolve.ts';
 import { lookUpReviews } from '../packages/integrations/github/reviews.ts';
 import { revokeByValue } from '../packages/integrations/github/revoke-by-value.ts';
+import { polled } from '../packages/sources/github-audit/polled.ts';
 import { type DescribedGitHub, serveGitHub } from '../packages/testing/fakes/github-openapi.ts';
 
 /** Every request that Tripline sends to GitHub, held against the description that GitHub publishes of its API. */
@@ -444,5 +445,44 @@ describe('this suite can fail: a request is refused', () => {
     const anonymous = createGitHubClient({ apiUrl: github.url, fetch: github.fetch(), manner: 'once' });
     await expect(anonymous.send({ route: 'GET /orgs/{org}/members', parameters: { org: 'acme' } })).rejects.toThrow();
     expect(github.wrong.splice(0)).toHaveLength(1);
+  });
+});
+
+describe('the audit log of Enterprise Cloud', () => {
+  let cloud: DescribedGitHub;
+  beforeAll(async () => {
+    cloud = await serveGitHub(['GET /orgs/{org}/audit-log', 'GET /enterprises/{enterprise}/audit-log'], 'ghec');
+  });
+  afterAll(() => cloud.close());
+
+  test('is asked for as GitHub describes, and its example is read', async () => {
+    const organizations = ['octo-corp', 'octocat-test-org', 'mona-org'].map((login) => ({ login }));
+    const targets = polled.targets({
+      ...{ github: { apiUrl: cloud.url }, workspaces: [{ id: 'octo', github: { organizations } }] },
+      'github-audit': {
+        ...{ pollToken: 't', polled: [{ organization: 'octo-corp' }, { enterprise: 'octo', workspace: 'octo' }] },
+      },
+    });
+    const [cursor, begunMs, nowMs] = [null, Date.parse('2026-01-02T00:00:00Z'), Date.parse('2026-01-02T00:00:10Z')];
+    const pages = [];
+    for (const target of targets) {
+      const window = JSON.stringify({ sinceMs: begunMs, newestMs: begunMs, page: 'MS42fHh4' });
+      for (const where of [cursor, window]) {
+        const asked = { target, cursor: where, begunMs, nowMs };
+        const { url } = polled.request(asked);
+        const answer = await cloud.fetch()(url, { headers: target.headers });
+        const body = Buffer.from(await answer.arrayBuffer());
+        pages.push(polled.read({ status: answer.status, headers: {}, body }, asked));
+      }
+    }
+    expect(cloud.wrong).toEqual([]);
+    expect(new Set(cloud.requests)).toEqual(
+      new Set(['GET /orgs/octo-corp/audit-log', 'GET /enterprises/octo/audit-log']),
+    );
+    const events = pages.map((page) =>
+      'refused' in page ? page : page.events.map(({ data }) => data['tripline.audit.action']),
+    );
+    const [own, all] = [['team.add_member'], ['team.add_member', 'org.create', 'repo.destroy']];
+    expect(events).toEqual([own, own, all, all]);
   });
 });

@@ -4,6 +4,7 @@ import { exceptionSettings, overrideSettings, silenceSettings } from '@tripline/
 import { channels } from '@tripline/integrations/channels';
 import { providers } from '@tripline/integrations/providers';
 import { type EnvironmentSetting, secret } from '@tripline/runtime/setting';
+import type { Feed } from '@tripline/sources/feed';
 import { feeds } from '@tripline/sources/registry';
 import { kafkaEnvironment, kafkaSettings } from '@tripline/stream/kafka/settings';
 import { z } from 'zod';
@@ -191,6 +192,9 @@ const checked = whole.superRefine((all, context) => {
       }
     });
   });
+
+  for (const feed of feeds as readonly Feed[])
+    for (const { path, message } of feed.faults?.(all) ?? []) fault(path, message);
 
   // One secret must not be valid for two feeds.
   const uses = new Map<string, string>();

@@ -19,6 +19,9 @@ export type Feed = {
   /** The fields that it adds to each of `workspaces`. No two feeds add the same. */
   workspaceFields?: Readonly<Record<string, z.ZodType>>;
   environment: readonly EnvironmentSetting[];
+  /** What is wrong with its settings beside those of others, each with its place: nothing starts with a feed that cannot be read. */
+  // biome-ignore lint/suspicious/noExplicitAny: each feed names the settings that it needs.
+  faults?: (settings: any) => readonly { path: (string | number)[]; message: string }[];
   /** As it is posted; absent where nobody posts it. */
   load?: () => Promise<Source>;
   /** As it is asked; absent where it is only posted. */

@@ -34,6 +34,8 @@ export type PollTarget = {
   name: string;
   /** Whose the records are: an event of any other workspace is a fault of the feed's. */
   workspace: string;
+  /** Of whom records may tell, where a feed asks for several at once or a record names its owner. Their ids, where known. */
+  owners?: readonly { login: string; id?: string | undefined }[];
   /** Nothing is called but this address and what lies below it, whatever an answer names. */
   apiUrl: string;
   /** From the end of one round to the next, in ms, while nothing fails. */
@@ -84,9 +86,14 @@ export type PolledPage = {
 /**
  * Nothing was read. `retry`: it may go by itself, after `afterMs` where the provider says when; `rate-limited`: it asks
  * for patience; `give-up`: a person must fix it. `message` is a sentence for people that says what to do, free of
- * secrets and of what was answered.
+ * secrets and of what was answered. `cursor`: where the next round begins, if not with the same request.
  */
-export type Refused = { refused: 'retry' | 'rate-limited' | 'give-up'; message: string; afterMs?: number };
+export type Refused = {
+  refused: 'retry' | 'rate-limited' | 'give-up';
+  message: string;
+  afterMs?: number;
+  cursor?: string;
+};
 
 /** What an answer other than 2xx means, where the provider follows HTTP (RFC 9110, RFC 6585); `what` names it in messages. */
 export function refusedByStatus({ status, headers }: PollAnswer, what: string, nowMs: number): Refused {

@@ -102,11 +102,18 @@ function lostBefore({ feed }: Poll, { unfinished, readAtMs, wholeUntilMs }: Poll
 
 type Ask = (url: string) => Promise<PollAnswer>;
 
-async function readPage({ poll, clock }: PollRound, ask: Ask, where: Omit<Asked, 'nowMs'>): Promise<PolledPage> {
+async function readPage(round: PollRound, ask: Ask, where: Omit<Asked, 'nowMs'>): Promise<PolledPage> {
+  const { db, poll, hold, clock } = round;
   const { feed } = poll;
   const answer = await ask(feed.request({ ...where, nowMs: clock.nowMs() }).url);
   const read = feed.read(answer, { ...where, nowMs: clock.nowMs() });
-  if ('refused' in read) throw new NotReadError(read);
+  if ('refused' in read) {
+    const nowMs = clock.nowMs();
+    const lease = { nowMs, heldUntilMs: nowMs + pollLeaseMs };
+    const kept = { unfinished: true, wholeUntilMs: null, lost: null };
+    if (read.cursor !== undefined) await movePoll(db, hold, { ...kept, cursor: read.cursor }, lease);
+    throw new NotReadError(read);
+  }
   for (const event of read.events) checkSpeaksFor(poll, event);
   return read;
 }

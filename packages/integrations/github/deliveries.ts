@@ -1,3 +1,4 @@
+import { nextInLink } from '@tripline/sources/link';
 import { z } from 'zod';
 import type { Outcome } from '../outcome.ts';
 import { appClient, withAppToken } from './app-token.ts';
@@ -107,7 +108,7 @@ function hookClient(client: GitHubClient, hook: Hook, nowMs: () => number): Hook
       });
       if (answer.status !== 200) throw cannotRead(new GitHubRefusedError(request, answer), nowMs());
       const attempts = page.safeParse(answer.data);
-      if (attempts.success) return { attempts: attempts.data, next: nextCursor(answer.headers['link']) };
+      if (attempts.success) return { attempts: attempts.data, next: nextInLink(answer.headers['link'], 'cursor') };
       const message = `GitHub's answer to GET ${deliveries} is no list of deliveries`;
       throw new CannotReadError({ kind: 'retry', reason: 'broken-off', message });
     },
@@ -144,15 +145,3 @@ const page = z.array(
       }),
     ),
 );
-
-/** Only the cursor is taken from the link to the next page: no address that an answer names is ever called. */
-function nextCursor(link: unknown): string | null {
-  for (const part of typeof link === 'string' ? link.split(',') : []) {
-    const [target = '', ...attributes] = part.split(';').map((piece) => piece.trim());
-    if (!attributes.includes('rel="next"')) continue;
-    const query = target.slice(target.indexOf('?') + 1, -1);
-    const cursor = new URLSearchParams(query).get('cursor');
-    if (cursor !== null && cursor !== '' && cursor.length <= 200) return cursor;
-  }
-  return null;
-}

@@ -12,6 +12,13 @@ type Description = {
   components: Record<string, Record<string, unknown>>;
 };
 
+/** GitHub.com, or Enterprise Cloud, which has what the other has not. */
+const products = {
+  'api.github.com': () => require.resolve('@octokit/openapi/generated/api.github.com.json'),
+  ghec: () => require.resolve('@octokit/openapi/generated/ghec.json'),
+};
+type Product = keyof typeof products;
+
 /** GitHub's description says nothing of credentials and of headers that its documentation asks for; these operations take none. */
 const unauthenticated = ['POST /credentials/revoke'];
 
@@ -20,9 +27,8 @@ const unauthenticated = ['POST /credentials/revoke'];
  * refer to, with the credential and headers that GitHub's documentation demands of every request.
  * @throws {Error} when GitHub describes no such operation.
  */
-function trimmedDescription(operations: readonly string[]): unknown {
-  const file = require.resolve('@octokit/openapi/generated/api.github.com.json');
-  const whole = JSON.parse(readFileSync(file, 'utf8')) as Description;
+function trimmedDescription(operations: readonly string[], product: Product): unknown {
+  const whole = JSON.parse(readFileSync(products[product](), 'utf8')) as Description;
   const paths: Description['paths'] = {};
   for (const operation of operations) {
     const [method, path] = operation.split(' ') as [string, string];
@@ -61,10 +67,10 @@ function trimmedDescription(operations: readonly string[]): unknown {
  * Serves `operations` of GitHub's description with Prism on a local port: a request that does not fit the description is
  * noted in `wrong` and not answered. Other requests get an example that GitHub gives.
  */
-export async function serveGitHub(operations: readonly string[]) {
+export async function serveGitHub(operations: readonly string[], product: Product = 'api.github.com') {
   const folder = mkdtempSync(join(tmpdir(), 'tripline-openapi-'));
   const file = join(folder, 'github.json');
-  writeFileSync(file, JSON.stringify(trimmedDescription(operations)));
+  writeFileSync(file, JSON.stringify(trimmedDescription(operations, product)));
   const cli = join(require.resolve('@stoplight/prism-cli/package.json'), '../dist/index.js');
   const prism = spawn(process.execPath, [cli, 'mock', '--port', '0', file], {
     stdio: ['ignore', 'pipe', 'pipe'],
