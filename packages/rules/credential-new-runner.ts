@@ -230,10 +230,7 @@ export const rule = defineRule<unknown, z.output<typeof settings>>({
   principles: [2, 3],
   attack: ['T1078.004', 'T1528'],
   owasp: ['CICD-SEC-6', 'CICD-SEC-2'],
-  feeds: {
-    needs: ['github'],
-    better: { 'github-audit': 'names secrets and registrars; without it, confidence is lower' },
-  },
+  feeds: { needs: ['github'], better: { 'github-audit': 'names secrets and registrars, so it is surer' } },
   falseAlarms: [
     'A new machine of yours is found once: resolve it as accepted, or run `tripline inventory import` before its first job.',
     'Autoscaled runners that take one job each: accept the pool once, or name it in `pools` (group and how names begin). Runners of a pool that take several jobs are known by `pools` alone.',
