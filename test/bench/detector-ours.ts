@@ -12,10 +12,11 @@ import { openStream } from '@tripline/stream/open';
 import type { ConsumerOptions, Stream } from '@tripline/stream/stream';
 import { internalKey } from '../../packages/testing/internal-key.ts';
 import { watchCommits } from '../../packages/testing/postgres/commits.ts';
+import { pinnedOf } from './pinned-rules.ts';
 import { unfenced } from './unfenced.ts';
 
 /**
- * The detector as `tripline detector` runs it, over a topic that is full already: once for each line of its input, which
+ * The detector as `tripline detector` runs it, with the pinned rules alone, over a topic that is full already: once for each line of its input, which
  * names an empty database, and whether the position is fenced. Prints records, seconds and µs of its CPU from the first batch to the commit of the last,
  * what was found, and how many rows were written, of all tables together.
  */
@@ -63,11 +64,12 @@ async function play({ databaseUrl, fenced }: Request) {
         },
       }),
   };
+  const ruleSet = await loadRuleSet(config);
   const detector = await createDetector({
     config,
     stream: counted,
     db,
-    ruleSet: await loadRuleSet(config),
+    ruleSet: { ...ruleSet, rules: pinnedOf(ruleSet.rules, ({ rule }) => rule) },
     logger,
     clock: systemClock,
     metrics: createMetrics({ service: 'bench' }),

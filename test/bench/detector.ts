@@ -10,13 +10,13 @@ import { beside, bounded, type Row, row } from './table.ts';
 const roundsOfFence = 4;
 
 /**
- * Events a second that one detector process judges by all rules and commits to Postgres exactly once, beside itself
+ * Events a second that one detector process judges by the pinned rules and commits to Postgres exactly once, beside itself
  * without the fenced position, kafkajs that reads the same records and parses each or does nothing, and the peers.
  * Each has core 0 to itself; broker and database share core 1.
  */
 export async function benchDetector(options: { brokers: string; deliveries: number; rounds: number }): Promise<Row[]> {
   const { brokers } = options;
-  const full = await fullTopic({ ...options, warmEvents: 400_000 });
+  const full = await fullTopic(options);
   const { topic, total, checkPeer: check, records, corpus, postgresUrl } = full;
   const asked = [
     await kafkaStreams({ brokers, topic, total, check, postgresUrl }),
@@ -32,7 +32,7 @@ export async function benchDetector(options: { brokers: string; deliveries: numb
     const series = await interleave(
       [
         {
-          name: 'detector, all rules, exactly once into Postgres',
+          name: 'detector, the pinned rules, exactly once into Postgres',
           unit: 'events/s',
           run: async () => {
             const played = await ours.fenced();

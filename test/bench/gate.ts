@@ -21,7 +21,7 @@ const { values: flags } = parseArgs({ options: { record: { type: 'boolean' } } }
 type Gate = { name: string; ratio: () => Promise<number> };
 const brokers = await startBrokers({ brokers: 1 });
 const bootstrap = brokers.bootstrap.join(',');
-const full = await fullTopic({ brokers: bootstrap, deliveries: 40_000, warmEvents: 150_000 });
+const full = await fullTopic({ brokers: bootstrap, deliveries: 40_000 });
 const [ours, parsing] = [full.ours().fenced, full.parsing()];
 
 const cpuOf = ({ cpuMicros, records }: Played) => cpuMicros / records;

@@ -1,6 +1,7 @@
 import { startBrokers } from '../../packages/testing/kafka/broker.ts';
 import { startTestPostgres } from '../../packages/testing/postgres/postgres.global.ts';
 import { benchBurst } from './burst.ts';
+import { benchCatalogue } from './catalogue.ts';
 import { makeCorpus } from './corpus.ts';
 import { benchDetector } from './detector.ts';
 import { benchLatency, benchMemory, benchRevocation, type Latencies, type Rate } from './latency.ts';
@@ -72,8 +73,16 @@ export const sections: { [name: string]: Section } = {
   },
 
   detector: {
-    what: 'events judged by all rules and committed exactly once, beside limits and peers',
+    what: 'events judged by the pinned rules and committed exactly once, beside limits and peers',
     measure: ({ brokers, rounds, quick }) => benchDetector({ brokers, deliveries: quick ? 20_000 : 120_000, rounds }),
+  },
+
+  catalogue: {
+    what: 'the whole catalogue beside the pinned rules, without broker and database',
+    measure: async ({ rounds, quick }) => {
+      const { catalogue, pinned } = await benchCatalogue({ deliveries: quick ? 10_000 : 60_000, rounds });
+      return [beside(catalogue, pinned, { most: 1.5, headline: true })];
+    },
   },
 
   rules: {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { warmEvents } from '../full-topic.ts';
 import { format } from '../measure.ts';
 import { built } from './build-cache.ts';
 import { withFindings } from './findings-database.ts';
@@ -11,14 +12,11 @@ import { type DetectorTask, orAbsent, type Peer, prepare, startProgram } from '.
 const name = 'Kafka Streams 4.3.1, the same rules, exactly once into Postgres';
 const note =
   'exactly_once_v2, commits each 100 ms, RocksDB with shared cache and Bloom filters, one stream thread; findings by ' +
-  'topic and idempotent upsert; one JVM for all rounds, warm by 400,000 events before the first that counts';
+  `topic and idempotent upsert; one JVM for all rounds, warm by ${warmEvents.toLocaleString('en')} events before the first that counts`;
 const source = join(import.meta.dirname, 'kafka-streams');
 
 /** Of all peers of this process: no two rounds share an application's name. */
 let rounds = 0;
-
-/** So many events take the JVM to where its code no longer gets faster: a tenth of the CPU time of the first play. */
-const warmingEvents = 400_000;
 
 /** What a round may turn beside the defaults that the manual advises. */
 type Tuning = { commitMs?: number; compression?: 'none' | 'lz4' };
@@ -35,7 +33,7 @@ export function kafkaStreams(task: DetectorTask & { postgresUrl: string; tuning?
     const jvm = startJvm(join(folder, 'jars', '*'));
     let warmed = 0;
     const run = async () => {
-      for (; warmed < warmingEvents; warmed += task.total) await playOnce();
+      for (; warmed < warmEvents; warmed += task.total) await playOnce();
       return playOnce();
     };
     const playOnce = async () => {
