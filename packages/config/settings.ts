@@ -90,6 +90,12 @@ const rules = z.strictObject({
       'Rules of your own: TypeScript files that export `rule` or `rules`, or folders of such files (but tests), relative to tripline.yaml.',
     ),
   off: z.array(z.string()).default([]).describe('Ids of rules that are not to run.'),
+  on: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'Ids of rules that are off by default and are to run, each by itself or, ending in `*`, all that begin so.',
+    ),
   settings: z
     .record(z.string(), z.record(z.string(), z.unknown()))
     .default({})

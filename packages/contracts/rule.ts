@@ -45,6 +45,11 @@ export type Rule<State = unknown, Settings = unknown> = {
   kind?: 'row' | 'sigma';
   /** Known causes of false alarms and what to set against each. */
   falseAlarms: readonly string[];
+  /**
+   * Why it does not run until `rules.on` of tripline.yaml names it: what it finds is a team's daily work, which some want
+   * to read of all the same.
+   */
+  offByDefault?: string;
   /** What its feeds cannot tell, so that it is not found, and which feed would know. */
   limits?: readonly string[];
   /** The event types it reads. A record of any other type is passed over unparsed, unless another rule reads it. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventTypes } from '@tripline/contracts/event';
 import { describe, expect, test } from 'vitest';
-import { rules as auditActions } from './audit-actions.ts';
+import { rules as auditActions } from './audit-actions/all.ts';
 import { pages } from './catalogue.ts';
 import { rules } from './registry.ts';
 

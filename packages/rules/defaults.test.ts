@@ -22,6 +22,8 @@ describe('by default', () => {
     });
     const off = { does: 'nothing', why: 'Nobody said which.' } as const;
     expect(defaultOf({ ...ruleOf('token-bulk-clone'), untilConfigured: off })).toEqual(off);
+    const daily = defaultOf({ ...ruleOf('token-bulk-clone'), offByDefault: 'Ordinary teams do it daily.' });
+    expect(daily).toEqual({ does: 'nothing', why: 'Ordinary teams do it daily. `rules.on` has it run.' });
   });
 
   test('every rule stands on the page once, with a reason', () => {

@@ -8,7 +8,8 @@ export const pagesFrom = 'high';
 export type Default = { does: 'pages' | 'informs' | 'nothing'; why: string };
 
 /** A rule says itself what its severity does not; the rest follows from that. */
-export function defaultOf({ id, severity, untilConfigured, falseAlarms }: AnyRule): Default {
+export function defaultOf({ id, severity, untilConfigured, offByDefault, falseAlarms }: AnyRule): Default {
+  if (offByDefault !== undefined) return { does: 'nothing', why: `${offByDefault} \`rules.on\` has it run.` };
   if (untilConfigured !== undefined) return untilConfigured;
   if (alwaysTold.has(id)) return { does: 'pages', why: 'It is always reported, since what it reports excuses others.' };
   if (severities.indexOf(severity) >= severities.indexOf(pagesFrom))
@@ -57,7 +58,10 @@ const headings = {
     title: 'Informs',
     says: 'Worth knowing, and too usual to wake anybody. An override raises what is not usual with you.',
   },
-  nothing: { title: 'Off until configured', says: 'These have nothing to go by until somebody says what is right.' },
+  nothing: {
+    title: 'Off until configured',
+    says: 'These have nothing to go by until somebody says what is right, or would report a team’s daily work.',
+  },
 } as const;
 
 const cell = (rule: AnyRule) =>

@@ -1,7 +1,7 @@
 import type { AnyRule } from '@tripline/contracts/rule';
 import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import { rule as appPermissionEscalated } from './app-permission-escalated.ts';
-import { rules as auditActions } from './audit-actions.ts';
+import { rules as auditActions } from './audit-actions/all.ts';
 import { rule as breakGlassOpened } from './break-glass-opened.ts';
 import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { rule as canaryCredentialUsed } from './canary-credential-used.ts';

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '@tripline/config/config';
+import { rules as ownRules } from '@tripline/rules/registry';
 import { ConfigError } from '@tripline/runtime/load-settings';
 import { describe, expect, test } from 'vitest';
 import { loadRules } from './load-rules.ts';
@@ -65,6 +66,16 @@ describe('loading rules', () => {
     expect(some.map(({ rule }) => rule.id)).toEqual([...own.slice(1).map(({ rule }) => rule.id), 'third-branch']);
   });
 
+  test('leaves out what is off by default, unless it is asked for by itself or by how its id begins', async () => {
+    const ids = async (rules: object) => (await loadRules(config(rules))).map(({ rule }) => rule.id);
+    const daily = ownRules.filter(({ offByDefault }) => offByDefault !== undefined).map(({ id }) => id);
+    const [first = '', second = ''] = daily;
+    expect((await ids({})).filter((id) => daily.includes(id))).toEqual([]);
+    expect((await ids({ on: [second] })).filter((id) => daily.includes(id))).toEqual([second]);
+    expect(await ids({ on: [`${first.slice(0, 5)}*`] })).toContain(first);
+    expect(await ids({ on: [second], off: ['token-bulk-clone'] })).not.toContain('token-bulk-clone');
+  });
+
   test('has the App of the settings known as our own, unless they say otherwise', async () => {
     const base = loadConfig({}, '/');
     const ownApps = async (settings: object) => {
@@ -113,6 +124,13 @@ describe('loading rules', () => {
       'overrides: there is no rule no-such',
     ],
     ['an unknown rule', config({ off: ['no-such-rule'] }), 'rules.off: there is no rule no-such-rule'],
+    ['an unknown rule to run', config({ on: ['no-such-rule'] }), 'rules.on: there is no rule no-such-rule'],
+    ['nothing to run', config({ on: ['state-*'] }), 'rules.on: no rule that is off by default begins with state-'],
+    [
+      'a rule that is to run and not to run',
+      config({ on: ['token-bulk-clone'], off: ['token-bulk-clone'] }),
+      'rules.on: token-bulk-clone is under rules.off too',
+    ],
     ['what is always on', config({ off: ['state-flooded'] }), 'rules.off: state-flooded says that others may be wrong'],
     [
       'a wrong setting',

@@ -96,7 +96,7 @@ export class RuleSetError extends ConfigError {
 }
 
 /**
- * The rules in order: Tripline's, then the user's in the order of `rules.files`, without those that are off, each with
+ * The rules in order: Tripline's, then the user's in the order of `rules.files`, without those that do not run, each with
  * its settings validated. `former`: the set in force; unchanged parts keep their identity.
  * @throws {RuleSetError} naming every rule, file or field that is wrong.
  */
@@ -145,7 +145,7 @@ export const ruleSetOf = (
 const hashOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
 /**
- * Those that are not off, each with its settings. `isWhole`: all files of rules could be loaded. Else a rule that is not
+ * Those that run, each with its settings. `isWhole`: all files of rules could be loaded. Else a rule that is not
  * there may be in one that could not, which is the fault to name.
  */
 function configureAll(
@@ -156,6 +156,7 @@ function configureAll(
 ): ConfiguredRule[] {
   const named = [
     ...config.rules.off.map((id) => ['rules.off', id]),
+    ...config.rules.on.flatMap((id) => (id.endsWith('*') ? [] : [['rules.on', id]])),
     ...Object.keys(config.rules.settings).map((id) => ['rules.settings', id]),
     ...config.silences.flatMap(({ rule }) => (rule === undefined || rule.endsWith('*') ? [] : [['silences', rule]])),
     ...config.exceptions.flatMap(({ rules }) => rules.map((rule) => ['exceptions', rule])),
@@ -170,8 +171,13 @@ function configureAll(
   if (config.rules.off.includes(stateFlooded.id)) {
     faults.push(`rules.off: ${stateFlooded.id} says that others may be wrong, so it is always on; silence it instead`);
   }
+  for (const id of config.rules.on) {
+    const isOfNone = id.endsWith('*') && !all.some((rule) => rule.offByDefault !== undefined && isNamedBy(id, rule.id));
+    if (isWhole && isOfNone) faults.push(`rules.on: no rule that is off by default begins with ${id.slice(0, -1)}`);
+    if (config.rules.off.includes(id)) faults.push(`rules.on: ${id} is under rules.off too`);
+  }
   const configured: ConfiguredRule[] = [];
-  for (const rule of all.filter(({ id }) => !config.rules.off.includes(id))) {
+  for (const rule of all.filter((one) => isOn(one, config))) {
     try {
       const lenders = lendersOf(rule, all);
       const written = Object.assign({}, ...[...lenders, rule].map((one) => writtenFor(one, config)));
@@ -192,6 +198,12 @@ function configureAll(
   }
   return configured;
 }
+
+/** Whether a rule runs: what is off by default does so where it is asked for. */
+export const isOn = ({ id, offByDefault }: AnyRule, { rules: { off, on } }: Pick<Config, 'rules'>): boolean =>
+  !off.includes(id) && (offByDefault === undefined || on.some((asked) => isNamedBy(asked, id)));
+const isNamedBy = (asked: string, id: string): boolean =>
+  asked.endsWith('*') ? id.startsWith(asked.slice(0, -1)) : asked === id;
 
 /** The wider rules whose settings hold for a rule too, as far as it has none of its own. */
 const lendersOf = ({ supersedes = [], settings }: AnyRule, all: readonly AnyRule[]): AnyRule[] =>

@@ -4,8 +4,9 @@ import { resolve } from 'node:path';
 import { loadConfig } from '@tripline/config/config';
 import { betterInWords, oneOfFeeds } from '@tripline/contracts/feeds';
 import type { AnyRule } from '@tripline/contracts/rule';
-import { loadRuleSet } from '@tripline/detector/load-rules';
+import { isOn, loadRuleSet } from '@tripline/detector/load-rules';
 import { defaultOf, pagesByDefault } from '@tripline/rules/defaults';
+import { rules as ownRules } from '@tripline/rules/registry';
 import { type Command, type Io, readArguments, UsageError } from '../command.ts';
 import { ruleSetWith } from '../replay/change.ts';
 import { styled, wrapped } from '../show.ts';
@@ -36,6 +37,8 @@ export const rules: Command = {
     }
     if (values.json) return 0;
     if (config.rules.off.length > 0) io.out(`Off: ${config.rules.off.join(', ')}\n`);
+    const daily = ownRules.filter((rule) => rule.offByDefault !== undefined && !isOn(rule, config));
+    if (daily.length > 0) io.out(`Off until \`rules.on\` names them: ${daily.map(({ id }) => id).join(', ')}\n`);
     io.out(`Version of the set: ${version}\n`);
     return 0;
   },

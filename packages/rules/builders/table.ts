@@ -4,6 +4,7 @@ import type { Severity } from '@tripline/contracts/finding';
 import type { AnyRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { match } from './match.ts';
+import { enterpriseOf, inWords, recordSays, whatItSays } from './record.ts';
 import type { BuiltFinding, Meta } from './verdict.ts';
 
 /**
@@ -28,9 +29,28 @@ export type Table = Pick<Meta, 'principles' | 'attack' | 'owasp' | 'falseAlarms'
  */
 export type Row = readonly [value: string, title: string, severity: Severity, more?: RowMore];
 
+/** Tables, each with its rows. */
+export type Tables = readonly (readonly [Table, readonly Row[]])[];
+
 export type RowMore = Partial<Pick<Table, 'attack' | 'owasp' | 'falseAlarms' | 'why' | 'remedy' | 'confidence'>> & {
+  /** Ends the id, where several rows of a table name one value. */
+  as?: string;
+  /** Other values that the same act is reported by. */
+  also?: readonly string[];
+  /** Of its values those that the provider's documentation does not list, though its feeds or other tools use them. */
+  undocumented?: readonly string[];
   /** Only where these attributes have one of the values too: one that is absent has none. */
   when?: Readonly<Partial<Record<AttributeName, readonly (string | number | boolean)[]>>>;
+  /** Only where these fields of the record say one of the values, as text in lower case: one that is absent says none. */
+  says?: Readonly<Record<string, readonly string[]>>;
+  /** Not where one of these fields of the record says one of the values. */
+  unless?: Readonly<Record<string, readonly string[]>>;
+  /** Rules that find the same act by more than its name: this one only informs. */
+  better?: readonly [string, ...string[]];
+  /** Makes a control stronger: it only informs. */
+  tightens?: true;
+  /** Honest work of an ordinary team, weekly: so it only informs. Daily: it does not even run until it is asked for. */
+  ordinary?: 'weekly' | 'daily';
   /** What is to be offered or done; nothing unless told: what answers an act is never guessed. */
   respond?: (event: LoggedEvent) => NonNullable<BuiltFinding['response']>;
 };
@@ -46,25 +66,61 @@ export function rulesOf(table: Table, rows: readonly Row[]): AnyRule[] {
   return rules;
 }
 
-function ruleOf(table: Table, [value, title, severity, more = {}]: Row): AnyRule {
-  if (!/^[\w.-]+$/.test(value)) throw new Error(`“${value}” is no value that a row can be named after`);
-  if (!/^[A-Z].*[^.]$/.test(title)) throw new Error(`the title of ${value} must be a heading, such as “Hook deleted”`);
-  const { when = {}, respond, ...own } = more;
+/** The id of a row's rule. */
+export const rowId = ({ id }: Pick<Table, 'id'>, [value, , , { as } = {}]: Row): string =>
+  [id, value, ...(as === undefined ? [] : [as])].join('-').toLowerCase().replaceAll(/[._]/g, '-');
+
+/** All values of a row. */
+export const valuesOf = ([value, , , { also = [], undocumented = [] } = {}]: Row): string[] => [
+  ...new Set([value, ...also, ...undocumented]),
+];
+
+function ruleOf(table: Table, row: Row): AnyRule {
+  const [, title, severity, more = {}] = row;
+  const values = valuesOf(row);
+  for (const value of values)
+    if (!/^[\w.-]+$/.test(value)) throw new Error(`“${value}” is no value that a row can be named after`);
+  if (!/^[A-Z].*[^.]$/.test(title))
+    throw new Error(`the title of ${values[0]} must be a heading, such as “Hook deleted”`);
+  const { when = {}, says = {}, unless = {}, respond, as, also, undocumented = [], ...other } = more;
+  const { better, tightens, ordinary, ...own } = other;
+  if (severity !== 'low' && (better ?? tightens ?? ordinary) !== undefined)
+    throw new Error(`${values[0]} is ordinary, makes things better or is found better: its severity must be low`);
   const { id: prefix, attribute, on, why, remedy, ...meta } = { ...table, ...own };
   for (const text of [why, ...remedy]) filled(text, {});
+  const names = values.map((value) => `\`${value}\`${undocumented.includes(value) ? ' (undocumented)' : ''}`);
   return match({
     ...{ ...meta, kind: 'row' as const },
-    ...{ id: `${prefix}-${value.toLowerCase().replaceAll(/[._]/g, '-')}`, title, severity, on },
-    description: `${title}: \`${value}\`. ${why.replaceAll(/\{user\.name\}/g, 'whoever did it').replaceAll(/[{}]/g, '')}`,
-    where: { attribute, oneOf: [value] },
+    ...{ id: rowId({ id: prefix }, row), title, severity, on },
+    description: [
+      `${title}: ${[names.join(' or '), ...inWords(says, unless)].join(', ')}.`,
+      why.replaceAll(/\{user\.name\}/g, 'whoever did it').replaceAll(/[{}]/g, ''),
+      ...(better === undefined
+        ? []
+        : [`It only informs: ${better.map((id) => `\`${id}\``).join(', ')} judges such acts.`]),
+      ...(tightens ? ['It only informs, since a control becomes stronger by it.'] : []),
+      ...(ordinary === 'weekly' ? ['It only informs, since ordinary teams do it weekly.'] : []),
+    ].join(' '),
+    ...(ordinary === 'daily' ? { offByDefault: 'Ordinary teams do it daily.' } : {}),
+    where: { attribute, oneOf: values },
     find(event) {
       const data: Attributes = event.data;
-      for (const [name, values] of Object.entries(when))
-        if (!(values as readonly unknown[]).includes(data[name as AttributeName])) return undefined;
-      const place = data['vcs.repository.name'] ?? data['vcs.owner.name'] ?? data['user.name'] ?? event.source;
-      const says = `${title}: ${clip(place, 200)}, by ${clip(data['user.name'] ?? 'somebody unnamed', 200)}`;
+      for (const [name, of] of Object.entries(when))
+        if (!(of as readonly unknown[]).includes(data[name as AttributeName])) return undefined;
+      const record = data['tripline.audit.record'] ?? {};
+      if (Object.entries(says).some(([field, of]) => !recordSays(record, field, of))) return undefined;
+      if (Object.entries(unless).some(([field, of]) => recordSays(record, field, of))) return undefined;
+      const place = data['vcs.repository.name'] ?? data['vcs.owner.name'] ?? enterpriseOf(record) ?? event.source;
+      const told = `${title}: ${clip(place, 200)}, by ${clip(data['user.name'] ?? 'somebody unnamed', 200)}`;
+      const details = whatItSays(record);
+      const found = data['tripline.audit.id'];
       return {
-        ...{ subject: place, title: says, what: says, summary: `${says}. ${filled(why, data)}` },
+        ...{
+          subject: place,
+          title: told,
+          what: [told, ...(found === undefined ? [] : [`record ${found}`])].join('; '),
+        },
+        summary: [`${told}.`, filled(why, data), ...(details === '' ? [] : [`The record says: ${details}.`])].join(' '),
         ...{ severity, remedy: remedy.map((text) => filled(text, data)) },
         ...(respond === undefined ? {} : { response: respond(event) }),
       };

@@ -11,7 +11,16 @@ import { entitiesOf, type Seen } from './seen.ts';
 /** What every builder needs beside its own options: the entries of the catalogue. */
 export type Meta = Pick<
   AnyRule,
-  'id' | 'title' | 'description' | 'severity' | 'principles' | 'attack' | 'owasp' | 'falseAlarms' | 'limits'
+  | 'id'
+  | 'title'
+  | 'description'
+  | 'severity'
+  | 'principles'
+  | 'attack'
+  | 'owasp'
+  | 'falseAlarms'
+  | 'limits'
+  | 'offByDefault'
 > & {
   /** Webhooks by default. */
   feeds?: AnyRule['feeds'];
@@ -56,12 +65,13 @@ export function common<S extends Shape>(of: Meta & Reading, settings: S) {
 /** The same of one that only concludes: its facts read the events, and it reads none. */
 export function commonOfFacts<S extends Shape>(of: Meta, settings: S) {
   const { feeds = { needs: ['github'] as const }, confidence = 'high' as const } = of;
-  const { id, title, description, severity, principles, attack, owasp, falseAlarms, limits, untilConfigured, kind } =
-    of;
+  const { id, title, description, severity, principles, attack, owasp, falseAlarms, limits } = of;
+  const { untilConfigured, offByDefault, kind } = of;
   return {
     ...{ id, title, description, severity, principles, attack, owasp, falseAlarms, feeds, confidence },
     ...(limits === undefined ? {} : { limits }),
     ...(untilConfigured === undefined ? {} : { untilConfigured }),
+    ...(offByDefault === undefined ? {} : { offByDefault }),
     ...(kind === undefined ? {} : { kind }),
     reads: [],
     settings: z.strictObject(settings) as unknown as z.ZodType<SettingsOf<S>>,
