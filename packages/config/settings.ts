@@ -217,6 +217,10 @@ const checked = whole.superRefine((all, context) => {
     claim('a secret of GitHub’s webhooks', path, one.github.webhookSecrets ?? []);
   });
   workspaces.forEach((one, place) => {
+    const path = ['workspaces', place, 'github-audit', 'tokens'];
+    claim('a secret of github-audit', path, one['github-audit']?.tokens ?? []);
+  });
+  workspaces.forEach((one, place) => {
     claim('a break-glass key', ['workspaces', place, 'breakGlassKeys'], one.breakGlassKeys ?? []);
   });
   for (const { name, environment } of feeds) {

@@ -468,7 +468,7 @@ export const attributes = {
       reason: text,
       time,
       genuine: z.boolean(),
-      /** The provider's id of the delivery and its name of the event, by its headers. */
+      /** The provider's id of the delivery, which part of it where it is one of many, and its name of the event by the headers. */
       delivery: text.optional(),
       event: text.optional(),
       organization: text.optional(),

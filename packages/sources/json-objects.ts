@@ -8,7 +8,8 @@ const allKeysLimit = 1_000_000;
 
 /**
  * Parses a body of JSON objects one after another, with or without white space between, each under the limits of one body. An
- * object that is none is told in its place, and its neighbours are read; what cannot be told apart refuses the whole.
+ * object that is none is told in its place, and its neighbours are read: one that does not end, too, where another begins on a
+ * line of its own. A body whose end is missing was cut off, and is refused whole.
  */
 export function parseJsonObjects(
   rawBody: Buffer,
@@ -16,16 +17,36 @@ export function parseJsonObjects(
   if (rawBody.length > 4 * allKeysLimit && countColons(rawBody.toString('latin1')) > allKeysLimit)
     return { refusal: refuse(400, 'too-many-keys', `The body has more than ${allKeysLimit} keys`) };
   const objects = [];
+  // Once one did not end, each is looked for within its own line: so the whole is read once, whatever is broken.
+  let isByLine = false;
+  let lineEnd = 0;
   for (let at = nextByte(rawBody, 0); at < rawBody.length; ) {
-    const end = rawBody[at] === 0x7b ? endOfObject(rawBody, at) : -1;
-    if (end === -1)
-      return { refusal: refuse(400, 'invalid-json', 'The body is not JSON objects one after another, or was cut off') };
     if (objects.length === objectLimit)
       return { refusal: refuse(413, 'body-too-large', `Send at most ${objectLimit} records at once`) };
-    objects.push(parseJsonObject(rawBody.subarray(at, end)));
-    at = nextByte(rawBody, end);
+    if (isByLine && at >= lineEnd) lineEnd = endOfLine(rawBody, at);
+    const within = isByLine ? rawBody.subarray(0, lineEnd) : rawBody;
+    const end = within[at] === 0x7b ? endOfObject(within, at) : -1;
+    if (end !== -1) {
+      objects.push(parseJsonObject(rawBody.subarray(at, end)));
+      at = nextByte(rawBody, end);
+      continue;
+    }
+    if (!isByLine) lineEnd = endOfLine(rawBody, at);
+    if (lineEnd === rawBody.length)
+      return { refusal: refuse(400, 'invalid-json', 'The body is not JSON objects one after another, or was cut off') };
+    if (isByLine) {
+      objects.push({ refusal: refuse(400, 'invalid-json', 'The record is no JSON object') });
+      at = lineEnd + 1;
+    }
+    isByLine = true;
   }
   return { objects };
+}
+
+/** Index of the line break before the next line that begins with an object, or the length where none does. */
+function endOfLine(rawBody: Buffer, start: number): number {
+  const next = rawBody.indexOf('\n{', start);
+  return next === -1 ? rawBody.length : next;
 }
 
 /** Index of the first byte from `at` on that is no white space. */

@@ -5,6 +5,10 @@ export const refusalReasons = [
   'unsupported-content-encoding',
   'missing-signature',
   'bad-signature',
+  /** An `Authorization` of another form than the feed's. */
+  'malformed-authorization',
+  /** A body without a record. */
+  'no-data',
   'timestamp-out-of-tolerance',
   /** The secret that signed it is not valid for the organisation or workspace that it names. */
   'wrong-organization',

@@ -97,8 +97,11 @@ export type Normalised =
 /** An event of a body that holds many: known by its record's id alone. */
 export type EventOfMany = TriplineEvent & { bodySha256?: never };
 
-/** `organization`: the owner that it names, made safe to display; absent where it names none. */
-export type Ignored = { ignored: IgnoredReason; organization?: string };
+/**
+ * `organization`: the owner that it names, made safe to display; absent where it names none. `part`: which part of a delivery of
+ * many, such as `record 3 of 10`.
+ */
+export type Ignored = { ignored: IgnoredReason; organization?: string; part?: string };
 
 /** Why a genuine and complete delivery is not kept. Bounded: it labels a metric. */
 export const ignoredReasons = [

@@ -46,7 +46,7 @@ afterEach(async () => {
 
 /** Records one after another, as a collector gathers them. */
 const bodyOf = (...records: object[]) => gzipSync(records.map((one) => JSON.stringify(one)).join('\n'));
-const send = (body: Buffer, headers: Record<string, string> = {}, path = '/services/collector') =>
+const send = (body: Buffer, headers: Record<string, string> = {}, path = '/ledger/entries') =>
   receiver.send(path, body, {
     'content-encoding': 'gzip',
     authorization: `Bearer ${token}`,
@@ -72,7 +72,7 @@ test('a feed that is a folder and a line of the registry is received: its routes
   // Sent again with one more, on its other route, as another type: what was kept is not kept twice.
   const more = bodyOf(...entries, { ...entries[0], id: '4' });
   const form = { 'content-type': 'application/x-www-form-urlencoded' };
-  expect(await send(more, form, '/services/collector/event')).toMatchObject(success);
+  expect(await send(more, form, '/ledger/entries/form')).toMatchObject(success);
   expect((await kept()).map(({ id }) => id)).toEqual(['ledger:1', 'ledger:2', 'ledger:4']);
   expect(await send(more)).toMatchObject(success);
   expect(await kept()).toHaveLength(3);
@@ -109,11 +109,11 @@ test('a delivery of which not all is kept is not acknowledged, and sent again it
 
 test('it answers what delivers nothing, too, and says when nothing would be kept', async () => {
   const ask = async () => {
-    const response = await fetch(`${receiver.base}/services/collector/health?token=x`);
+    const response = await fetch(`${receiver.base}/ledger/health?token=x`);
     return [response.status, response.headers.get('content-type'), await response.json()];
   };
   expect(await ask()).toEqual([200, 'application/json; charset=utf-8', { text: 'Healthy', code: 17 }]);
-  expect((await fetch(`${receiver.base}/services/collector`)).status).toBe(404);
+  expect((await fetch(`${receiver.base}/ledger/entries`)).status).toBe(404);
   expect(await kept()).toEqual([]);
 
   await receiver.close();

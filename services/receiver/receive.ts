@@ -103,7 +103,8 @@ async function keepAndAnswer(
     }
     const { events, leftOut } = normalised;
     const kept = await keepAll(receiving, arrival, events, secretScope);
-    for (const { ignored, organization } of leftOut) countIgnored(receiving, arrival, ignored, organization);
+    for (const { ignored, organization, part } of leftOut)
+      countIgnored(receiving, arrival, ignored, organization, part);
     const isNew = kept.some((one) => one);
     respond(arrival, 202, { status: isNew ? 'kept' : 'duplicate', events: events.length });
   } catch (error) {
@@ -165,8 +166,14 @@ function proved(
   return signInternal(record, source.internalKey(event, secretScope, config));
 }
 
-function countIgnored(receiving: Receiving, arrival: Arrival, reason: IgnoredReason, organization?: string): void {
-  noteProven(receiving, arrival, 'ignored', reason, organization);
+function countIgnored(
+  receiving: Receiving,
+  arrival: Arrival,
+  reason: IgnoredReason,
+  organization?: string,
+  part?: string,
+): void {
+  noteProven(receiving, arrival, 'ignored', reason, organization, part);
   receiving.measures.count(arrival.source.name, 'ignored', reason);
 }
 
@@ -189,8 +196,11 @@ function noteProven(
   outcome: 'ignored' | 'refused',
   reason: IgnoredReason | RefusalReason,
   organization: string | undefined,
+  part?: string,
 ): void {
-  const claims = { ...source.claimsOf(request.headers), organization };
+  const own = source.claimsOf(request.headers);
+  const delivery = part === undefined ? own.delivery : [own.delivery ?? [], part].flat().join(', ');
+  const claims = { ...own, delivery, organization };
   summaries.note({ source: source.name, outcome, reason, atMs: receivedAtMs, claims });
 }
 

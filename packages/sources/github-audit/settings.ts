@@ -1,4 +1,4 @@
-import { type EnvironmentSetting, secret } from '@tripline/runtime/setting';
+import { type EnvironmentSetting, secret, secretList } from '@tripline/runtime/setting';
 import { z } from 'zod';
 
 const organization = z.strictObject({
@@ -29,11 +29,31 @@ const polling = {
       'A classic token of an owner with read:audit_log alone, for `polled`; an enterprise’s log can be read in no other way.',
     ),
 };
+
+/** And of the log that is streamed. */
+const streaming = {
+  tokens: secretList
+    .optional()
+    .describe(
+      'Tokens of the audit log’s stream, which GitHub sends as to a Splunk HTTP Event Collector; several while one is being rotated. They are valid for any organisation but a drill; once a workspace has tokens of its own, for the workspaces that have none.',
+    ),
+};
+
 /** `github-audit` of tripline.yaml. */
-export const githubAuditSettings = z.strictObject({ ...polling }).optional();
+export const githubAuditSettings = z.strictObject({ ...streaming, ...polling }).optional();
 export type AuditPollSettings = z.output<z.ZodObject<typeof polling>>;
 
+/** `workspaces[].github-audit`. */
+export const githubAuditWorkspaceSettings = z
+  .strictObject({
+    tokens: secretList
+      .optional()
+      .describe('Tokens of the audit log’s stream that are valid for this workspace, and for no other.'),
+  })
+  .optional();
+
 export const githubAuditEnvironment: readonly EnvironmentSetting[] = [
+  { name: 'TRIPLINE_GITHUB_AUDIT_TOKEN', path: 'github-audit.tokens', kind: 'list', secret: true },
   { name: 'TRIPLINE_GITHUB_AUDIT_POLL_TOKEN', path: 'github-audit.pollToken', secret: true },
 ];
 

@@ -11,7 +11,7 @@ type Entry = z.infer<typeof entry>;
 /** Each record of a delivery tells who read which repository. */
 export const source: Source<Needs> = {
   name: 'ledger',
-  routes: ['/services/collector', '/services/collector/event'],
+  routes: ['/ledger/entries', '/ledger/entries/form'],
   encodings: ['gzip'],
   contentTypes: 'any',
   contentTypeAdvice: 'send JSON',
@@ -36,7 +36,7 @@ export const source: Source<Needs> = {
   asks: [
     {
       method: 'GET',
-      path: '/services/collector/health',
+      path: '/ledger/health',
       answer: ({ isKeeping }) => (isKeeping ? inItsWords(200, 'Healthy', 17) : inItsWords(503, 'Queue is full', 18)),
     },
   ],
