@@ -13,6 +13,7 @@ import { lookUpReviews } from '../packages/integrations/github/reviews.ts';
 import { revokeByValue } from '../packages/integrations/github/revoke-by-value.ts';
 import { polled } from '../packages/sources/github-audit/polled.ts';
 import { type DescribedGitHub, serveGitHub } from '../packages/testing/fakes/github-openapi.ts';
+import { heldIntents } from '../packages/testing/intents.ts';
 
 /** Every request that Tripline sends to GitHub, held against the description that GitHub publishes of its API. */
 const operations = [
@@ -47,6 +48,40 @@ const operations = [
   'GET /repos/{owner}/{repo}/keys/{key_id}',
   'POST /orgs/{org}/personal-access-tokens/{pat_id}',
   'GET /orgs/{org}/personal-access-tokens',
+  'PUT /repos/{owner}/{repo}/actions/workflows/{workflow_id}/disable',
+  'GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}',
+  'PUT /repos/{owner}/{repo}/actions/permissions',
+  'GET /repos/{owner}/{repo}/actions/permissions',
+  'POST /repos/{owner}/{repo}/actions/runs/{run_id}/deployment_protection_rule',
+  'GET /repos/{owner}/{repo}/actions/runs/{run_id}/pending_deployments',
+  'GET /repos/{owner}/{repo}/environments/{environment_name}/deployment_protection_rules',
+  'GET /repos/{owner}/{repo}/secret-scanning/alerts/{alert_number}',
+  'PATCH /repos/{owner}/{repo}/secret-scanning/alerts/{alert_number}',
+  'GET /orgs/{org}/credential-authorizations',
+  'DELETE /orgs/{org}/credential-authorizations/{credential_id}',
+  'GET /orgs/{org}/organization-roles',
+  'GET /orgs/{org}/organization-roles/{role_id}/users',
+  'DELETE /orgs/{org}/organization-roles/users/{username}/{role_id}',
+  'GET /repos/{owner}/{repo}/git/ref/{ref}',
+  'PATCH /repos/{owner}/{repo}/git/refs/{ref}',
+  'DELETE /repos/{owner}/{repo}/git/refs/{ref}',
+  'POST /repos/{owner}/{repo}/git/refs',
+  'POST /repos/{owner}/{repo}/rulesets',
+  'GET /repos/{owner}/{repo}/actions/caches',
+  'DELETE /repos/{owner}/{repo}/actions/caches/{cache_id}',
+  'GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts',
+  'DELETE /repos/{owner}/{repo}/actions/artifacts/{artifact_id}',
+  'GET /repos/{owner}/{repo}',
+  'PATCH /repos/{owner}/{repo}',
+  'GET /repos/{owner}/{repo}/actions/secrets/{secret_name}',
+  'DELETE /repos/{owner}/{repo}/actions/secrets/{secret_name}',
+  'GET /repos/{owner}/{repo}/environments/{environment_name}/secrets/{secret_name}',
+  'DELETE /repos/{owner}/{repo}/environments/{environment_name}/secrets/{secret_name}',
+  'GET /orgs/{org}/actions/secrets/{secret_name}',
+  'DELETE /orgs/{org}/actions/secrets/{secret_name}',
+  'GET /orgs/{org}/blocks/{username}',
+  'PUT /orgs/{org}/blocks/{username}',
+  'GET /orgs/{org}/members/{username}',
   'GET /orgs/{org}/installation',
   'GET /users/{username}/installation',
   'GET /app/installations',
@@ -241,6 +276,32 @@ const steps: { step: Intent; sends: string[] }[] = [
     step: { ...restore, grant: 'collaborator', repository, user: 'octocat', formerPermission: 'read' },
     sends: ['PUT /repos/acme/app/collaborators/octocat'],
   },
+  { step: heldIntents.workflow, sends: ['PUT /repos/acme/app/actions/workflows/release.yml/disable'] },
+  { step: heldIntents.allWorkflows, sends: ['PUT /repos/acme/app/actions/permissions'] },
+  { step: heldIntents.deployment, sends: ['POST /repos/acme/app/actions/runs/77/deployment_protection_rule'] },
+  {
+    // The user of the description's own example, who has three.
+    step: { ...heldIntents.authorizations, user: 'octocat' },
+    sends: ['DELETE /orgs/acme/credential-authorizations/161195', 'DELETE /orgs/acme/credential-authorizations/161197'],
+  },
+  { step: heldIntents.role, sends: ['DELETE /orgs/acme/organization-roles/users/mallory/8'] },
+  { step: heldIntents.ref, sends: ['PATCH /repos/acme/app/git/refs/tags%2Fv1'] },
+  { step: heldIntents.madeRef, sends: ['DELETE /repos/acme/app/git/refs/heads%2Ffix%2Fx%231'] },
+  { step: heldIntents.tags, sends: ['POST /repos/acme/app/rulesets'] },
+  { step: { ...heldIntents.caches, since: undefined }, sends: ['DELETE /repos/acme/app/actions/caches/505'] },
+  {
+    step: heldIntents.artifacts,
+    sends: ['DELETE /repos/acme/app/actions/artifacts/11', 'DELETE /repos/acme/app/actions/artifacts/13'],
+  },
+  { step: heldIntents.exposure, sends: ['PATCH /repos/acme/app'] },
+  { step: heldIntents.alert, sends: ['PATCH /repos/acme/app/secret-scanning/alerts/42'] },
+  { step: heldIntents.secret, sends: ['DELETE /repos/acme/app/actions/secrets/NPM_TOKEN'] },
+  {
+    step: heldIntents.environmentSecret,
+    sends: ['DELETE /repos/acme/app/environments/production/secrets/NPM_TOKEN'],
+  },
+  { step: heldIntents.organizationSecret, sends: ['DELETE /orgs/acme/actions/secrets/NPM_TOKEN'] },
+  { step: heldIntents.block, sends: ['PUT /orgs/acme/blocks/mallory'] },
 ];
 
 describe.each(steps)('$step.action: $sends.0', ({ step, sends }) => {
@@ -252,8 +313,10 @@ describe.each(steps)('$step.action: $sends.0', ({ step, sends }) => {
     );
     github.requests.length = 0;
     const before = await actionOf(step).ask(step, { client: client(), clock });
-    // GitHub's example of a runner is at work.
-    expect(before.result === 'unknown' ? before.reason : before.result).toMatch(/^(so|not-so|busy)$/);
+    // GitHub's example of a runner is at work, and that of protection rules does not fit its own description.
+    const isGate = step.action === 'reject-deployment';
+    const answers = isGate ? /^unclear$/ : /^(so|not-so|busy)$/;
+    expect(before.result === 'unknown' ? before.reason : before.result).toMatch(answers);
     expect(github.requests.length).toBeGreaterThan(0);
     github.requests.length = 0;
     const check = await actionOf(step).check(step, { client: client() });
@@ -287,6 +350,22 @@ test('people are known by their numbers as GitHub describes it', async () => {
   expect(known?.id).toMatch(/^[0-9]+$/);
   expect(await organizationId(client(), organization)).toMatch(/^[0-9]+$/);
   expect(await loginOf(client(), '1')).toMatch(/^[a-z]+$/i);
+});
+
+test('a leaked token is read from its alert and revoked without a credential', async () => {
+  const step = heldIntents.leakedToken;
+  const revoked: string[][] = [];
+  const revokeByValue = async (tokens: readonly string[]) => {
+    revoked.push([...tokens]);
+    return { kind: 'done' } as const;
+  };
+  const acting = { client: client(), clock, gate, revokeByValue };
+  expect(await actionOf(step).act(step, acting)).toMatchObject({ kind: 'done' });
+  // Of the description's own example.
+  expect(revoked).toEqual([['XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX-us2']]);
+  expect(github.requests).toEqual(['GET /repos/acme/app/secret-scanning/alerts/42']);
+  await actionOf(step).ask(step, { client: client(), clock });
+  await actionOf(step).check(step, { client: client() });
 });
 
 describe('revocation by value', () => {

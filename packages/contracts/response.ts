@@ -36,6 +36,8 @@ const permissions = { permission: name.optional(), formerPermission: name };
 export const intentSchema = z.discriminatedUnion('action', [
   /** End a run of CI, and with it the tokens that live as long as it. */
   z.object({ action: z.literal('stop-run'), ...place, ...repository, runId: id }),
+  /** Let a workflow, by the path of its file, run no more; without one, none of the repository's. */
+  z.object({ action: z.literal('stop-workflow'), ...place, ...repository, workflow: name.optional() }),
   /** Let a deployment that waits for a word not go on. */
   z.object({ action: z.literal('reject-deployment'), ...place, ...repository, runId: id, environment: name }),
   /** Give a self-hosted runner, of a repository or else of the organisation, no further job. */
@@ -57,6 +59,16 @@ export const intentSchema = z.discriminatedUnion('action', [
       credentialId: id,
       ...someUser,
     }),
+    /** A token that leaked, by the provider's own alert of it: no event carries its value. */
+    z.object({ ...revokeCredential, credential: z.literal('leaked-token'), ...repository, alertId: id }),
+    /** What a user's tokens and keys may do in an organisation with single sign-on: of one of them, or of all. */
+    z.object({
+      ...revokeCredential,
+      credential: z.literal('credential-authorization'),
+      ...organization,
+      ...user,
+      credentialId: id.optional(),
+    }),
   ]),
   /** Take back what somebody was given. `grant`: as `tripline.grant.kind` has it. */
   z.discriminatedUnion('grant', [
@@ -73,6 +85,15 @@ export const intentSchema = z.discriminatedUnion('action', [
     z.object({ ...revokeGrant, grant: z.literal('team-member'), ...organization, ...team, ...user }),
     z.object({ ...revokeGrant, grant: z.literal('team-repository'), ...organization, ...team, ...repository }),
     z.object({ ...revokeGrant, grant: z.literal('collaborator'), ...repository, ...user }),
+    /** A role in the organisation beside membership, such as security manager. */
+    z.object({
+      ...revokeGrant,
+      grant: z.literal('org-role'),
+      ...organization,
+      role: name,
+      roleId: id.optional(),
+      ...user,
+    }),
     z.object({
       ...revokeGrant,
       grant: z.literal('app-installation'),
@@ -102,7 +123,10 @@ export const intentSchema = z.discriminatedUnion('action', [
       formerParent: name.optional(),
     }),
   ]),
-  /** Set a branch or tag to where it stood. `formerRevision`: null where there was no such ref. */
+  /**
+   * Set a branch or tag to where it stood. `formerRevision`: null where there was no such ref. `revision`: where the finding
+   * says that it stands; of one that stands elsewhere by now, somebody took care.
+   */
   z.object({
     action: z.literal('restore-ref'),
     ...place,
@@ -110,14 +134,26 @@ export const intentSchema = z.discriminatedUnion('action', [
     refType: z.enum(['branch', 'tag']),
     ref: name,
     formerRevision: id.nullable(),
+    revision: id.optional(),
   }),
+  /** Let nobody move or delete a repository's tags: one of them, or all. */
+  z.object({ action: z.literal('lock-tags'), ...place, ...repository, tag: name.optional() }),
+  /** Let no later run start from what former ones cached; with `since`, of what was cached since then. */
+  z.object({
+    action: z.literal('delete-caches'),
+    ...place,
+    ...repository,
+    since: z.iso.datetime({ offset: true }).optional(),
+  }),
+  /** Let nobody fetch what a run left as its artifacts. */
+  z.object({ action: z.literal('delete-artifacts'), ...place, ...repository, runId: id }),
   /** Let strangers no longer see what they should not. */
   z.object({
     action: z.literal('close-exposure'),
     ...place,
     ...repository,
-    exposure: z.enum(['public-repository', 'public-package', 'public-artifact']),
-    /** Name of the package or artifact. */
+    exposure: z.enum(['public-repository', 'public-package', 'public-artifact', 'secret-alert']),
+    /** Name of the package or artifact, number of the alert. */
     exposed: name.optional(),
   }),
   /** Make a secret anew where it comes from, so that its former value opens nothing. */
@@ -140,12 +176,16 @@ export type IntentOf<Name extends IntentName> = Extract<Intent, { action: Name }
  */
 export const intents: Record<IntentName, { code: string; rank: 1 | 2 | 3; verb: string }> = {
   'stop-run': { code: 'A1', rank: 1, verb: 'stop the run' },
+  'stop-workflow': { code: 'A2', rank: 1, verb: 'stop the workflow' },
   'reject-deployment': { code: 'A10', rank: 1, verb: 'reject the deployment' },
   'isolate-runner': { code: 'A3', rank: 2, verb: 'isolate the runner' },
   'revoke-credential': { code: 'A4', rank: 3, verb: 'revoke the credential' },
   'revoke-grant': { code: 'A6', rank: 3, verb: 'revoke the grant' },
   'restore-permission': { code: 'A6', rank: 3, verb: 'restore the former permission' },
   'restore-ref': { code: 'A14', rank: 3, verb: 'restore the ref' },
+  'lock-tags': { code: 'A14', rank: 3, verb: 'lock the tags' },
+  'delete-caches': { code: 'A13', rank: 2, verb: 'delete the caches' },
+  'delete-artifacts': { code: 'A13', rank: 2, verb: 'delete the artifacts' },
   'close-exposure': { code: 'A15', rank: 3, verb: 'close the exposure' },
   'rotate-secret': { code: 'A8', rank: 3, verb: 'rotate the secret' },
   'delete-secret': { code: 'A8', rank: 3, verb: 'delete the secret' },
@@ -166,9 +206,13 @@ export const formerNames: Readonly<Record<string, IntentName>> = {
 /** What an intent is to do, for people: as its name has it, of the very thing. */
 export function verbOf(intent: Intent): string {
   if (intent.action === 'revoke-credential') return `revoke the ${intent.credential.replaceAll('-', ' ')}`;
+  if (intent.action === 'stop-workflow' && intent.workflow === undefined)
+    return "stop all of the repository's workflows";
+  if (intent.action === 'close-exposure' && intent.exposure === 'secret-alert') return 'resolve the alert';
   if (intent.action === 'revoke-grant') {
     if (intent.grant === 'org-invitation') return 'revoke the invitation';
     if (intent.grant === 'app-installation') return "revoke the app's installation";
+    if (intent.grant === 'org-role') return 'revoke the role in the organisation';
   }
   return intents[intent.action].verb;
 }

@@ -54,7 +54,13 @@ export const rule = fromFacts({
       const repository = sight.repository!;
       const together = others.map(({ step }) => step).filter((one) => Math.abs(msBetween(sight, one)) <= togetherMs);
       const isOfRelease = [sight.data, ...together].some((moved) => isRelease(moved, sight.data));
-      const intent = { action: 'restore-ref' as const, refType: 'tag' as const, ref: tag, formerRevision: from };
+      const intent = {
+        action: 'restore-ref' as const,
+        refType: 'tag' as const,
+        ref: tag,
+        formerRevision: from,
+        revision: sight.data.after,
+      };
       return {
         subject: `${repository.name}@${tag}`,
         occasion: sight.eventId,

@@ -316,15 +316,15 @@ describe('a playbook', () => {
 });
 
 describe('what no integration can do', () => {
-  const branch: Intent = {
-    ...{ action: 'restore-ref', provider: 'github', instance: 'github.com', repository: 'acme/app' },
-    ...{ refType: 'branch', ref: 'main', formerRevision: 'c0ffee' },
+  const stored: Intent = {
+    ...{ action: 'rotate-secret', provider: 'github', instance: 'github.com', repository: 'acme/app' },
+    secret: 'NPM_TOKEN',
   };
   const elsewhere: Intent = { ...key, provider: 'gitlab', instance: 'gitlab.com' };
   const otherInstance: Intent = { ...key, instance: 'github.acme.example' };
 
   test('is told as words for a person, with the address, and holds nothing up; nothing is sent for it', async () => {
-    const finding = await addFinding([branch, elsewhere, otherInstance, key]);
+    const finding = await addFinding([stored, elsewhere, otherInstance, key]);
     await createRemediateTask(parts())({ finding });
     expect((await states(finding)).map(([state, verdict]) => [state, verdict])).toEqual([
       ['refused', 'by-hand'],
@@ -333,7 +333,7 @@ describe('what no integration can do', () => {
       ['done', 'act'],
     ]);
     const texts = acted.map(({ text }) => text);
-    expect(texts[0]).toMatch(/^By hand: restore the ref\. Set refs\/heads\/main of acme\/app back to c0ffee /);
+    expect(texts[0]).toMatch(/^By hand: rotate the secret\. Rotate NPM_TOKEN where it was issued /);
     // A key of GitLab's with GitHub's number and name must not cost GitHub's its life.
     expect(texts[1]).toContain('Tripline does nothing at gitlab: revoke the deploy key by hand');
     expect(texts[2]).toContain('Tripline is set up for github.com (github.apiUrl), not for github.acme.example');
@@ -342,7 +342,7 @@ describe('what no integration can do', () => {
     const { rows } = await database.db.pool.query(
       `SELECT data FROM outbox WHERE data->>'tripline.response.verdict' = 'by-hand' ORDER BY id LIMIT 1`,
     );
-    expect(rows[0]?.data['tripline.response.target']).toContain('ref main');
+    expect(rows[0]?.data['tripline.response.target']).toContain('secret NPM_TOKEN');
   });
 
   test('and what a former version planned is read as the intent that it was', async () => {

@@ -201,7 +201,8 @@ export function describeRequest({ route, parameters }: GitHubRequest): {
 } {
   const { method, url, body } = describer.endpoint(route, { ...parameters, baseUrl: 'https://github.invalid' });
   const path = url.slice('https://github.invalid'.length);
-  return body === undefined ? { method, path } : { method, path, body };
+  // Octokit sends an empty body with a PUT that has none.
+  return body === undefined || body === '' ? { method, path } : { method, path, body };
 }
 
 /** The message of GitHub's answer, shortened for people; a credential in it is replaced by its hash. */

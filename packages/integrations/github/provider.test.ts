@@ -24,9 +24,10 @@ test('every intent is one of the actions, or words with an address that a person
 });
 
 test('names from a finding stay within the address that words give', () => {
-  const intent: Intent = { action: 'block-user', ...place, organization: 'acme evil', user: 'mallory' };
+  const app = { action: 'revoke-grant', grant: 'app-installation', app: 'x' } as const;
+  const intent: Intent = { ...app, ...place, organization: 'acme evil' };
   expect(resolve(intent)).toEqual({
-    byHand: expect.stringContaining('https://github.com/organizations/acme%20evil/settings/blocked_users'),
+    byHand: expect.stringContaining('https://github.com/organizations/acme%20evil/settings/installations'),
   });
 });
 

@@ -11,10 +11,12 @@ import {
 } from '../provider.ts';
 import { type Action, identify, known, organizationId } from './actions/action.ts';
 import { type GitHubApp, NoTokenError, withAppToken } from './app-token.ts';
+import { wordsFor } from './by-hand.ts';
 import { describeRequest, type GitHubClient } from './client.ts';
 import { checkGitHub } from './doctor.ts';
 import { instanceOf } from './instance.ts';
-import { actionOf, wordsFor } from './resolve.ts';
+import { actionOf } from './resolve.ts';
+import { revokeByValue } from './revoke-by-value.ts';
 
 /** The settings that GitHub's provider reads. */
 type Needs = {
@@ -66,7 +68,7 @@ function stepOf(action: Action, intent: Intent, opened: Opened): Step {
       const { clock, onLeftAlive } = options;
       try {
         // The guard refuses steps that are not ready.
-        return await withAppToken(app!, scope, (client) => work(accessOf(action, intent, client, options)), {
+        return await withAppToken(app!, scope, (client) => work(accessOf(action, intent, client, opened)), {
           ...{ manner: 'once', nowMs: clock.nowMs, onLeftAlive },
         });
       } catch (error) {
@@ -76,17 +78,24 @@ function stepOf(action: Action, intent: Intent, opened: Opened): Step {
   };
 }
 
-function accessOf(action: Action, intent: Intent, client: GitHubClient, { clock }: ProviderOptions): Access {
+function accessOf(action: Action, intent: Intent, client: GitHubClient, { options, app, config }: Opened): Access {
+  const { clock, fetch } = options;
+  const appId = app?.id;
+  const { apiUrl } = config.github;
   /** By present names, once GitHub was asked. */
   let now = intent;
   return {
     async ask() {
-      const answer = await action.ask(intent, { client, clock });
+      const answer = await action.ask(intent, { client, clock, appId });
       if (answer.result === 'so' && answer.now !== undefined) now = answer.now;
       return answer;
     },
     targets: () => action.targets(now),
-    act: (gate) => action.act(now, { client, clock, gate }),
+    act: (gate) =>
+      action.act(now, {
+        ...{ client, clock, appId, gate },
+        revokeByValue: (tokens) => revokeByValue({ ...{ apiUrl, tokens, clock }, ...(fetch && { fetch }) }),
+      }),
     check: () => action.check(now, { client }),
     ownerId: () => known(clock, () => organizationId(client, action.scope(intent).owner)),
     identify: (people) => known(clock, () => identify(client, people)),

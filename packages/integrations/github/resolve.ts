@@ -1,12 +1,24 @@
-import { describeTarget, type Intent, verbOf } from '@tripline/contracts/response';
+import type { Intent, IntentOf } from '@tripline/contracts/response';
 import type { Action } from './actions/action.ts';
+import { blockUser } from './actions/block-user.ts';
+import { makePrivate, resolveAlert } from './actions/close-exposure.ts';
+import { deleteArtifacts } from './actions/delete-artifacts.ts';
+import { deleteCaches } from './actions/delete-caches.ts';
+import { type DeleteSecret, deleteSecret } from './actions/delete-secret.ts';
 import { isolateRunner } from './actions/isolate-runner.ts';
+import { lockTags } from './actions/lock-tags.ts';
+import { rejectDeployment } from './actions/reject-deployment.ts';
 import { restorePermission } from './actions/restore-permission.ts';
+import { restoreRef } from './actions/restore-ref.ts';
+import { revokeCredentialAuthorization } from './actions/revoke-credential-authorization.ts';
 import { revokeDeployKey } from './actions/revoke-deploy-key.ts';
 import { revokeFineGrainedPat } from './actions/revoke-fine-grained-pat.ts';
 import { revokeGrant } from './actions/revoke-grant.ts';
 import { revokeInvitation } from './actions/revoke-invitation.ts';
+import { revokeLeakedToken } from './actions/revoke-leaked-token.ts';
+import { revokeOrgRole } from './actions/revoke-org-role.ts';
 import { stopRun } from './actions/stop-run.ts';
+import { stopWorkflow } from './actions/stop-workflow.ts';
 
 /** The action that carries out an intent; undefined where there is none yet. */
 export function actionOf(intent: Intent): Action | undefined {
@@ -19,86 +31,46 @@ function chosen(intent: Intent) {
       return stopRun;
     case 'isolate-runner':
       return isolateRunner;
+    case 'stop-workflow':
+      return stopWorkflow;
+    case 'reject-deployment':
+      return rejectDeployment;
     case 'revoke-credential':
-      return intent.credential === 'deploy-key' ? revokeDeployKey : revokeFineGrainedPat;
+      return credentialActions[intent.credential];
     case 'revoke-grant':
       if (intent.grant === 'app-installation') return undefined;
+      if (intent.grant === 'org-role') return revokeOrgRole;
       return intent.grant === 'org-invitation' ? revokeInvitation : revokeGrant;
     case 'restore-permission':
       if (intent.grant === 'team') return undefined;
       // Somebody who was more than a member before is not made a member.
       return intent.grant === 'org-member' && intent.formerPermission !== 'member' ? undefined : restorePermission;
+    case 'restore-ref':
+      return restoreRef;
+    case 'lock-tags':
+      return lockTags;
+    case 'delete-caches':
+      return deleteCaches;
+    case 'delete-artifacts':
+      return deleteArtifacts;
+    case 'close-exposure':
+      if (intent.exposure === 'secret-alert') return intent.exposed === undefined ? undefined : resolveAlert;
+      return intent.exposure === 'public-repository' ? makePrivate : undefined;
+    case 'delete-secret':
+      return isWhole(intent) ? deleteSecret : undefined;
+    case 'block-user':
+      return blockUser;
     default:
       return undefined;
   }
 }
 
-/** Instructions for a person, where Tripline has no action: where at GitHub, and what to do. */
-export function wordsFor(intent: Intent): string {
-  const at = `https://${intent.instance}`;
-  const page = (...parts: string[]) => [at, ...parts.map((part) => encodeURI(part))].join('/');
-  switch (intent.action) {
-    case 'revoke-grant': {
-      const { organization, app, installationId: id } = intent as Extract<typeof intent, { grant: 'app-installation' }>;
-      const where = page('organizations', organization, 'settings/installations', ...(id === undefined ? [] : [id]));
-      return `Suspend the app ${app} at ${where}`;
-    }
-    case 'restore-permission':
-      return wordsForPermission(intent, page);
-    case 'reject-deployment':
-      return `Press "Review deployments" at ${page(intent.repository, 'actions/runs', intent.runId)} and reject ${intent.environment}`;
-    case 'restore-ref': {
-      const { ref, refType, formerRevision } = intent;
-      const where = page(intent.repository, refType === 'tag' ? 'tags' : 'branches');
-      if (formerRevision === null) return `Delete the ${refType} ${ref} at ${where}: there was none before`;
-      const full = `refs/${refType === 'tag' ? 'tags' : 'heads'}/${ref}`;
-      return `Set ${full} of ${intent.repository} back to ${formerRevision} (git push --force <remote> ${formerRevision}:${full}), and make sure that nobody builds from it meanwhile`;
-    }
-    case 'close-exposure': {
-      if (intent.exposure === 'public-repository')
-        return `Make it private at ${page(intent.repository, 'settings')}, under Danger Zone; treat every secret in it as disclosed`;
-      const what = intent.exposure === 'public-package' ? 'package' : 'artifact';
-      const where = page(intent.repository, intent.exposure === 'public-package' ? 'packages' : 'actions');
-      return `Keep a copy, then delete the ${what} ${intent.exposed ?? ''} at ${where}; treat every secret in it as disclosed`;
-    }
-    case 'rotate-secret':
-      return `Rotate ${intent.secret} where it was issued and revoke its former value there, then store the new one at ${secretPage(intent, page)}`;
-    case 'delete-secret':
-      return `Delete ${intent.secret} at ${secretPage(intent, page)}; a copy stays valid until the secret is revoked where it was issued`;
-    case 'block-user':
-      return `Block ${intent.user} at ${page('organizations', intent.organization, 'settings/blocked_users')}; a member must be removed from the organisation instead`;
-    default:
-      return `${verbOf(intent)} (${describeTarget(intent)})`;
-  }
-}
+const credentialActions = {
+  'deploy-key': revokeDeployKey,
+  'personal-access-token': revokeFineGrainedPat,
+  'leaked-token': revokeLeakedToken,
+  'credential-authorization': revokeCredentialAuthorization,
+};
 
-type Page = (...parts: string[]) => string;
-
-function wordsForPermission(intent: Extract<Intent, { action: 'restore-permission' }>, page: Page): string {
-  switch (intent.grant) {
-    case 'org-member':
-      return `Make ${intent.user} ${intent.formerPermission} again at ${page('orgs', intent.organization, 'people')}`;
-    case 'team-repository':
-      return `Give team ${intent.team} ${intent.formerPermission} on ${intent.repository} again at ${page(intent.repository, 'settings/access')}`;
-    case 'collaborator':
-      return `Give ${intent.user} ${intent.formerPermission} on ${intent.repository} again at ${page(intent.repository, 'settings/access')}`;
-    case 'team': {
-      const where = page('orgs', intent.organization, 'teams', intent.team, 'edit');
-      const { formerParent } = intent;
-      return formerParent === undefined
-        ? `Take the parent team of ${intent.team} away at ${where}`
-        : `Make ${formerParent} the parent team of ${intent.team} again at ${where}`;
-    }
-  }
-}
-
-function secretPage(
-  { organization, repository, environment }: Extract<Intent, { action: 'rotate-secret' | 'delete-secret' }>,
-  page: Page,
-): string {
-  if (repository !== undefined)
-    return page(repository, environment === undefined ? 'settings/secrets/actions' : 'settings/environments');
-  return organization === undefined
-    ? page('settings')
-    : page('organizations', organization, 'settings/secrets/actions');
-}
+const isWhole = (intent: IntentOf<'delete-secret'>): intent is DeleteSecret =>
+  intent.repository !== undefined || intent.organization !== undefined;

@@ -28,17 +28,17 @@ const unauthenticated = ['POST /credentials/revoke'];
  * @throws {Error} when GitHub describes no such operation.
  */
 function trimmedDescription(operations: readonly string[], product: Product): unknown {
-  const whole = JSON.parse(readFileSync(products[product](), 'utf8')) as Description;
+  const whole = described(product);
   const paths: Description['paths'] = {};
   for (const operation of operations) {
     const [method, path] = operation.split(' ') as [string, string];
-    const described = whole.paths[path]?.[method.toLowerCase()];
-    if (described === undefined) throw new Error(`GitHub describes no ${operation}`);
+    const known = whole.paths[path]?.[method.toLowerCase()] ?? ofEnterprise(whole, path, method.toLowerCase());
+    if (known === undefined) throw new Error(`GitHub describes no ${operation}`);
     const header = (name: string) => ({ name, in: 'header', required: true, schema: { type: 'string', minLength: 1 } });
     paths[path] ??= {};
     paths[path][method.toLowerCase()] = {
-      ...described,
-      parameters: [...(described.parameters ?? []), header('X-GitHub-Api-Version'), header('User-Agent')],
+      ...known,
+      parameters: [...(known.parameters ?? []), header('X-GitHub-Api-Version'), header('User-Agent')],
       security: unauthenticated.includes(operation) ? [] : [{ token: [] }],
     };
   }
@@ -61,6 +61,20 @@ function trimmedDescription(operations: readonly string[], product: Product): un
   }
   components['securitySchemes'] = { token: { type: 'apiKey', in: 'header', name: 'Authorization' } };
   return { openapi: '3.0.3', info: { title: 'GitHub', version: '1' }, servers: [], paths, components };
+}
+
+function described(product: Product): Description {
+  return JSON.parse(readFileSync(products[product](), 'utf8')) as Description;
+}
+
+/** An operation that GitHub describes for Enterprise Cloud alone; what it refers to is added to `whole`. */
+function ofEnterprise(whole: Description, path: string, method: string): Operation | undefined {
+  const enterprise = described('ghec');
+  for (const [kind, those] of Object.entries(enterprise.components)) {
+    whole.components[kind] = { ...those, ...whole.components[kind] };
+  }
+  whole.paths = { ...enterprise.paths, ...whole.paths };
+  return whole.paths[path]?.[method];
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   type GitHubRequest,
   messageOf,
   NoAnswerError,
+  ownerAndRepo,
 } from '../client.ts';
 
 /** What GitHub says before a step is carried out. `now`: the step by the login that its account bears today. */
@@ -38,16 +39,23 @@ export type Action<Step extends Intent = Intent> = {
    * provider's ids, which are never reused: a name could be chosen to look like a credential, so that it is redacted in
    * the event, and a lookup by name would then miss the target.
    */
-  ask: (step: Step, context: Pick<ActionContext, 'client' | 'clock'>) => Promise<Asked>;
+  ask: (step: Step, context: Asking) => Promise<Asked>;
   /** Never throws: no answer is an outcome. Doing it twice is the same as doing it once. */
   act: (step: Step, context: ActionContext) => Promise<Outcome>;
   /** Asks GitHub, reading only. Never throws: no answer is `unknown`. */
   check: (step: Step, context: Pick<ActionContext, 'client'>) => Promise<Check>;
 };
 
+/** What a question is asked with. */
+export type Asking = Pick<ActionContext, 'client' | 'clock' | 'appId'>;
+
 export type ActionContext = {
   client: GitHubClient;
   clock: Clock;
+  /** Number of the App whose token the client bears. */
+  appId?: string | undefined;
+  /** Revokes tokens by their values, with no credential of ours: GitHub wants it so. */
+  revokeByValue?: ((tokens: readonly string[]) => Promise<Outcome>) | undefined;
   /** Called right before each request that changes something; rejects when the kill switch is on. */
   gate: () => Promise<void>;
 };
@@ -71,6 +79,18 @@ export async function changeOnce(
   const answer = await change(request, context);
   if ('kind' in answer) return answer;
   return special(answer) ?? outcomeOf(answer, context.clock.nowMs());
+}
+
+/** What an action is to change one by one, or why it cannot be listed. A refused listing is never taken for an empty one. */
+export async function listed<T>(context: ActionContext, list: () => Promise<T[]>): Promise<T[] | Outcome> {
+  await context.gate();
+  try {
+    return await list();
+  } catch (error) {
+    if (!(error instanceof GitHubRefusedError)) return outcomeOfError(error);
+    const outcome = outcomeOf(error.answer, context.clock.nowMs());
+    return outcome.kind === 'done' ? { kind: 'give-up', reason: 'forbidden', message: error.message } : outcome;
+  }
 }
 
 /** Targets of no kind, as a base for an action's `targets`. */
@@ -111,7 +131,7 @@ export function undecided(answer: GitHubAnswer, clock: Clock): Asked {
 
 /** Asks for one thing at its own address: 404 is `not-so`; `read` decides on 200 and 204. */
 export async function askByAddress(
-  { client, clock }: Pick<ActionContext, 'client' | 'clock'>,
+  { client, clock }: Asking,
   request: GitHubRequest,
   says: { absent: string; read: (data: Record<string, unknown>) => Asked },
 ): Promise<Asked> {
@@ -126,7 +146,7 @@ export async function askByAddress(
 
 /** Asks for one thing that has no address of its own: `read` decides on the listing's item that is `wanted`. */
 export async function askByListing<T>(
-  { client, clock }: Pick<ActionContext, 'client' | 'clock'>,
+  { client, clock }: Asking,
   request: GitHubRequest,
   wanted: (item: T) => boolean,
   says: { absent: () => Promise<Asked> | Asked; read: (item: T) => Asked },
@@ -146,6 +166,29 @@ export async function askByListing<T>(
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** The token of an action on one repository. */
+export function scopeOnRepository(repository: string, permissions: TokenScope['permissions']): TokenScope {
+  return { owner: ownerAndRepo(repository).owner, repository, permissions };
+}
+
+/**
+ * `check` of an action that is asked for by the same question before and after: what was to be ended is `so` no more. What is
+ * left undone for a reason (`alive`) is still there.
+ */
+export function checkByAsking<Step extends Intent>(
+  ask: (step: Step, context: Asking) => Promise<Asked>,
+): Action<Step>['check'] {
+  return async (step, { client }) => {
+    const answer = await ask(step, { client, clock: noClock });
+    const { detail } = answer;
+    if (answer.result === 'unknown') return { result: 'unknown', detail };
+    return { result: answer.result === 'so' || answer.alive ? 'alive' : 'dead', detail };
+  };
+}
+
+/** A check never waits for a rate limit, so it needs no clock. */
+export const noClock: Clock = { nowMs: () => 0, pause: async () => {} };
 
 /** An account as GitHub's answers name it. Undefined for null and what is none. */
 export function personOf(account: unknown): PersonRef | undefined {

@@ -8,7 +8,7 @@ import {
   type FakeService,
   startFakeService,
 } from '@tripline/testing/integration.conformance';
-import { keyIntent as key, runIntent as run } from '@tripline/testing/intents';
+import { heldIntents, keyIntent as key, runIntent as run } from '@tripline/testing/intents';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createGitHubClient } from '../client.ts';
 import { actionOf as actionFor } from '../resolve.ts';
@@ -57,7 +57,7 @@ const raised: Intent = {
   ...{ action: 'restore-permission', provider: 'github', instance: 'github.com', grant: 'collaborator' },
   ...{ repository: 'acme/app', user: 'mallory', formerPermission: 'write' },
 };
-const every = [key, run, runner, pat, invitation, collaborator, raised];
+const every: Intent[] = [key, run, runner, pat, invitation, collaborator, raised, ...Object.values(heldIntents)];
 
 checkIntegration({
   name: 'GitHub',

@@ -1,5 +1,4 @@
 import type { IntentOf, PersonRef } from '@tripline/contracts/response';
-import type { Clock } from '@tripline/runtime/clock';
 import type { Check } from '../../provider.ts';
 import { type GitHubRequest, ownerAndRepo } from '../client.ts';
 import {
@@ -10,6 +9,7 @@ import {
   askByListing,
   changeOnce,
   isPerson,
+  noClock,
   personOf,
 } from './action.ts';
 import { directCollaborators, onGrant, scopeOfGrant, targetsOfGrant } from './grant.ts';
@@ -172,9 +172,6 @@ async function check(step: RestorePermission, { client }: Pick<ActionContext, 'c
       return { result: 'unknown', detail: asked.detail };
   }
 }
-
-/** A check never waits for a rate limit, so it needs no clock. */
-const noClock: Clock = { nowMs: () => 0, pause: async () => {} };
 
 const isTeam = ({ id, slug }: Team, step: { team: string; teamId?: string | undefined }) =>
   step.teamId === undefined ? slug.toLowerCase() === step.team.toLowerCase() : String(id) === step.teamId;

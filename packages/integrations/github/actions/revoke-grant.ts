@@ -1,8 +1,8 @@
 import type { IntentOf } from '@tripline/contracts/response';
 import {
   type Action,
-  type ActionContext,
   type Asked,
+  type Asking,
   askByAddress,
   askByListing,
   asked,
@@ -14,7 +14,7 @@ import {
 } from './action.ts';
 import { directCollaborators, onGrant, scopeOfGrant, targetsOfGrant } from './grant.ts';
 
-type RevokeGrant = Exclude<IntentOf<'revoke-grant'>, { grant: 'org-invitation' | 'app-installation' }>;
+type RevokeGrant = Exclude<IntentOf<'revoke-grant'>, { grant: 'org-invitation' | 'org-role' | 'app-installation' }>;
 
 /** A6: takes back a membership, a team's repository or a collaborator's access that somebody holds now. */
 export const revokeGrant: Action<RevokeGrant> = {
@@ -38,8 +38,6 @@ export const revokeGrant: Action<RevokeGrant> = {
       dead: 'GitHub says there is no such access any more',
     }),
 };
-
-type Asking = Pick<ActionContext, 'client' | 'clock'>;
 
 /** Who was renamed since is not there under the old login, but may well be under the present one. */
 async function ask(step: RevokeGrant, context: Asking): Promise<Asked> {

@@ -1,0 +1,359 @@
+import type { Intent } from '@tripline/contracts/response';
+import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
+import { heldIntents } from '@tripline/testing/intents';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createGitHubClient } from '../client.ts';
+import { actionOf } from '../resolve.ts';
+
+const clock = { nowMs: () => Date.parse('2026-05-01T12:00:00Z'), pause: async () => {} };
+const gate = async () => {};
+let github: FakeService | undefined;
+afterEach(async () => {
+  await github?.close();
+  github = undefined;
+});
+const json = (status: number, body: unknown): FakeAnswer => ({ status, body: JSON.stringify(body) });
+
+/** GitHub as the test has it, by `METHOD /path`; what it does not name is not there. */
+async function playing(answers: Record<string, FakeAnswer>) {
+  github = await startFakeService(({ method, path }) => answers[`${method} ${path.split('?', 1)[0]}`] ?? json(404, {}));
+  return createGitHubClient({ apiUrl: github.url, authorization: 'token t', manner: 'once' });
+}
+const changes = () =>
+  github!.requests.map(({ method, path }) => `${method} ${path}`).filter((one) => !one.startsWith('GET'));
+async function ask(step: Intent, answers: Record<string, FakeAnswer>, appId = '7') {
+  const client = await playing(answers);
+  return actionOf(step)!.ask(step, { client, clock, appId });
+}
+async function act(step: Intent, answers: Record<string, FakeAnswer>) {
+  const client = await playing(answers);
+  return actionOf(step)!.act(step, { client, clock, gate });
+}
+async function check(step: Intent, answers: Record<string, FakeAnswer>) {
+  const client = await playing(answers);
+  return actionOf(step)!.check(step, { client });
+}
+
+const at = '/repos/acme/app';
+const [former, moved, other] = ['a', 'b', 'c'].map((digit) => digit.repeat(40));
+const rules = (id: number, enabled = true) =>
+  json(200, { custom_deployment_protection_rules: [{ enabled, app: { id } }] });
+const waiting = json(200, [{ environment: { name: 'staging' } }]);
+const alert = (of: object) => ({ [`GET ${at}/secret-scanning/alerts/42`]: json(200, of) });
+const tag = (sha: string) => ({ [`GET ${at}/git/ref/tags%2Fv1`]: json(200, { object: { sha } }) });
+
+describe('asked before anything is done', () => {
+  test.each<[string, Intent, Record<string, FakeAnswer>, object]>([
+    [
+      'a workflow that runs',
+      heldIntents.workflow,
+      { [`GET ${at}/actions/workflows/release.yml`]: json(200, { state: 'active' }) },
+      { result: 'so' },
+    ],
+    [
+      'a workflow that somebody disabled',
+      heldIntents.workflow,
+      { [`GET ${at}/actions/workflows/release.yml`]: json(200, { state: 'disabled_manually' }) },
+      { result: 'not-so' },
+    ],
+    [
+      'a workflow of which nothing is said',
+      heldIntents.workflow,
+      { [`GET ${at}/actions/workflows/release.yml`]: json(200, {}) },
+      { result: 'unknown' },
+    ],
+    [
+      'Actions that are off',
+      heldIntents.allWorkflows,
+      { [`GET ${at}/actions/permissions`]: json(200, { enabled: false }) },
+      { result: 'not-so' },
+    ],
+    [
+      'a deployment that waits for the App',
+      heldIntents.deployment,
+      {
+        [`GET ${at}/actions/runs/77/pending_deployments`]: waiting,
+        [`GET ${at}/environments/staging/deployment_protection_rules`]: rules(7),
+      },
+      { result: 'so' },
+    ],
+    [
+      'a deployment that waits for people',
+      heldIntents.deployment,
+      {
+        [`GET ${at}/actions/runs/77/pending_deployments`]: waiting,
+        [`GET ${at}/environments/staging/deployment_protection_rules`]: rules(8),
+      },
+      { result: 'not-so', alive: true },
+    ],
+    [
+      'a deployment whose rule is off',
+      heldIntents.deployment,
+      {
+        [`GET ${at}/actions/runs/77/pending_deployments`]: waiting,
+        [`GET ${at}/environments/staging/deployment_protection_rules`]: rules(7, false),
+      },
+      { result: 'not-so', alive: true },
+    ],
+    [
+      'a deployment that went on',
+      heldIntents.deployment,
+      { [`GET ${at}/actions/runs/77/pending_deployments`]: json(200, []) },
+      { result: 'not-so' },
+    ],
+    ['a tag where the finding has it', heldIntents.ref, tag(moved!), { result: 'so' }],
+    ['a tag where it stood before', heldIntents.ref, tag(former!), { result: 'not-so' }],
+    ['a tag that somebody moved since', heldIntents.ref, tag(other!), { result: 'not-so', alive: true }],
+    [
+      'a branch that there was not, and is',
+      heldIntents.madeRef,
+      { [`GET ${at}/git/ref/heads%2Ffix%2Fx%231`]: json(200, { object: { sha: moved } }) },
+      { result: 'so' },
+    ],
+    ['a branch that there was not, and is not', heldIntents.madeRef, {}, { result: 'not-so' }],
+    [
+      'tags under no ruleset',
+      heldIntents.tags,
+      { [`GET ${at}/rulesets`]: json(200, [{ name: 'main', enforcement: 'active', target: 'branch' }]) },
+      { result: 'so' },
+    ],
+    [
+      'tags that are locked',
+      heldIntents.tags,
+      {
+        [`GET ${at}/rulesets`]: json(200, [
+          { name: 'Tripline: all tags locked', enforcement: 'active', target: 'tag' },
+        ]),
+      },
+      { result: 'not-so' },
+    ],
+    [
+      'a lock that is off',
+      heldIntents.tags,
+      {
+        [`GET ${at}/rulesets`]: json(200, [
+          { name: 'Tripline: all tags locked', enforcement: 'disabled', target: 'tag' },
+        ]),
+      },
+      { result: 'so' },
+    ],
+    [
+      'a public repository',
+      heldIntents.exposure,
+      { [`GET ${at}`]: json(200, { id: 1, private: false }) },
+      { result: 'so' },
+    ],
+    [
+      'another repository of that name',
+      heldIntents.exposure,
+      { [`GET ${at}`]: json(200, { id: 2, private: false }) },
+      { result: 'not-so' },
+    ],
+    [
+      'a private repository',
+      heldIntents.exposure,
+      { [`GET ${at}`]: json(200, { id: 1, private: true }) },
+      { result: 'not-so' },
+    ],
+    ['an alert of a dead secret', heldIntents.alert, alert({ state: 'open', validity: 'inactive' }), { result: 'so' }],
+    [
+      'an alert of a secret that opens',
+      heldIntents.alert,
+      alert({ state: 'open', validity: 'active' }),
+      { result: 'not-so', alive: true },
+    ],
+    [
+      'an alert of a secret of which nobody knows',
+      heldIntents.alert,
+      alert({ state: 'open', validity: 'unknown' }),
+      { result: 'not-so', alive: true },
+    ],
+    [
+      'a leaked token',
+      heldIntents.leakedToken,
+      alert({ state: 'open', secret_type: 'github_personal_access_token', validity: 'active' }),
+      { result: 'so' },
+    ],
+    [
+      'a leaked token that is dead',
+      heldIntents.leakedToken,
+      alert({ secret_type: 'github_personal_access_token', validity: 'inactive' }),
+      { result: 'not-so' },
+    ],
+    [
+      'a leaked token of somebody else',
+      heldIntents.leakedToken,
+      alert({ secret_type: 'aws_access_key_id', validity: 'active' }),
+      { result: 'not-so', alive: true },
+    ],
+    ['a stranger', heldIntents.block, {}, { result: 'so' }],
+    [
+      'a member',
+      heldIntents.block,
+      { 'GET /orgs/acme/members/mallory': { status: 204 } },
+      { result: 'not-so', alive: true },
+    ],
+    [
+      'a stranger who is blocked',
+      heldIntents.block,
+      { 'GET /orgs/acme/blocks/mallory': { status: 204 } },
+      { result: 'not-so' },
+    ],
+    [
+      'a role by a team',
+      heldIntents.role,
+      { 'GET /orgs/acme/organization-roles/8/users': json(200, [{ login: 'mallory', id: 6, assignment: 'indirect' }]) },
+      { result: 'not-so', alive: true },
+    ],
+    [
+      'another account of that login',
+      heldIntents.role,
+      { 'GET /orgs/acme/organization-roles/8/users': json(200, [{ login: 'mallory', id: 66 }]) },
+      { result: 'not-so' },
+    ],
+    [
+      'a role of somebody renamed',
+      heldIntents.role,
+      { 'GET /orgs/acme/organization-roles/8/users': json(200, [{ login: 'mal', id: 6 }]) },
+      { result: 'so', now: expect.objectContaining({ user: 'mal' }) },
+    ],
+    [
+      'a role by its name',
+      { ...heldIntents.role, roleId: undefined },
+      {
+        'GET /orgs/acme/organization-roles': json(200, { roles: [{ id: 8, name: 'security_manager' }] }),
+        'GET /orgs/acme/organization-roles/8/users': json(200, [{ login: 'mallory', id: 6 }]),
+      },
+      { result: 'so', now: expect.objectContaining({ roleId: '8' }) },
+    ],
+    [
+      'no caches',
+      heldIntents.caches,
+      { [`GET ${at}/actions/caches`]: json(200, { actions_caches: [] }) },
+      { result: 'not-so' },
+    ],
+    [
+      'nobody with an authorised token',
+      heldIntents.authorizations,
+      { 'GET /orgs/acme/credential-authorizations': json(200, []) },
+      { result: 'not-so' },
+    ],
+    ['no single sign-on, or none that may be asked', heldIntents.authorizations, {}, { result: 'unknown' }],
+  ])('%s', async (_what, step, answers, result) => {
+    expect(await ask(step, answers)).toMatchObject(result);
+    expect(changes()).toEqual([]);
+  });
+});
+
+describe('done', () => {
+  test('a tag that was deleted altogether is made again', async () => {
+    const answer = await act(heldIntents.ref, { [`POST ${at}/git/refs`]: json(201, {}) });
+    expect(answer).toMatchObject({ kind: 'done' });
+    expect(changes()).toEqual([`POST ${at}/git/refs`]);
+  });
+
+  test('only the caches since the given time are deleted, and told', async () => {
+    const caches = [
+      { id: 1, key: 'old', ref: 'refs/heads/main', created_at: '2026-05-01T10:59:00Z' },
+      { id: 2, key: 'poisoned', ref: 'refs/heads/main', created_at: '2026-05-01T11:00:00Z' },
+      { id: 3, key: 'ageless', ref: 'refs/heads/main' },
+    ];
+    const answer = await act(heldIntents.caches, {
+      [`GET ${at}/actions/caches`]: json(200, { total_count: 3, actions_caches: caches }),
+      [`DELETE ${at}/actions/caches/2`]: { status: 204 },
+      [`DELETE ${at}/actions/caches/3`]: { status: 204 },
+    });
+    expect(answer).toMatchObject({
+      kind: 'done',
+      message: '2 deleted: poisoned (refs/heads/main), ageless (refs/heads/main)',
+    });
+    expect(changes()).toEqual([`DELETE ${at}/actions/caches/2`, `DELETE ${at}/actions/caches/3`]);
+  });
+
+  test.each([heldIntents.caches, heldIntents.artifacts, heldIntents.authorizations])(
+    'a listing that is refused is not taken for an empty one: $action',
+    async (step) => {
+      for (const status of [403, 404]) {
+        const client = await playing({
+          [`GET ${at}/actions/caches`]: json(status, {}),
+          [`GET ${at}/actions/runs/77/artifacts`]: json(status, {}),
+          'GET /orgs/acme/credential-authorizations': json(status, {}),
+        });
+        expect(await actionOf(step)!.act(step, { client, clock, gate })).toMatchObject({
+          kind: 'give-up',
+          reason: 'forbidden',
+        });
+        await github!.close();
+      }
+    },
+  );
+
+  test('the gate is asked before each of many deletions', async () => {
+    let asked = 0;
+    const closing = async () => {
+      asked += 1;
+      if (asked > 2) throw new Error('closed');
+    };
+    const artifacts = [1, 2, 3].map((id) => ({ id, name: `a${id}` }));
+    const client = await playing({
+      [`GET ${at}/actions/runs/77/artifacts`]: json(200, { artifacts }),
+      [`DELETE ${at}/actions/artifacts/1`]: { status: 204 },
+    });
+    const step = heldIntents.artifacts;
+    await expect(actionOf(step)!.act(step, { client, clock, gate: closing })).rejects.toThrow('closed');
+    expect(changes()).toEqual([`DELETE ${at}/actions/artifacts/1`]);
+  });
+
+  test('the value of a leaked token goes to the revocation, and into no outcome', async () => {
+    const value = `ghp_${'c'.repeat(36)}`;
+    const client = await playing(alert({ secret: value }));
+    const given: string[] = [];
+    const revokeByValue = async (tokens: readonly string[]) => {
+      given.push(...tokens);
+      return { kind: 'done', message: 'GitHub answered 202' } as const;
+    };
+    const step = heldIntents.leakedToken;
+    const outcome = await actionOf(step)!.act(step, { client, clock, gate, revokeByValue });
+    expect(given).toEqual([value]);
+    expect(JSON.stringify(outcome)).not.toContain('ghp_');
+    // Asking and checking have GitHub leave the value out.
+    await actionOf(step)!.ask(step, { client, clock });
+    await actionOf(step)!.check(step, { client });
+    expect(github!.requests.map(({ path }) => path.split('=')[1])).toEqual(['false', 'true', 'true']);
+  });
+});
+
+describe('checked afterwards', () => {
+  test.each<[string, Intent, Record<string, FakeAnswer>, string]>([
+    ['a token of which GitHub says nothing new', heldIntents.leakedToken, alert({ validity: 'active' }), 'unknown'],
+    ['a token that is inactive', heldIntents.leakedToken, alert({ validity: 'inactive' }), 'dead'],
+    ['a tag that stands where it stood', heldIntents.ref, tag(former!), 'dead'],
+    ['a tag that was moved again', heldIntents.ref, tag(other!), 'alive'],
+    [
+      'a repository that is private',
+      heldIntents.exposure,
+      { [`GET ${at}`]: json(200, { id: 1, private: true }) },
+      'dead',
+    ],
+    [
+      'a repository that is public',
+      heldIntents.exposure,
+      { [`GET ${at}`]: json(200, { id: 1, private: false }) },
+      'alive',
+    ],
+    ['a secret that is gone', heldIntents.secret, {}, 'dead'],
+    [
+      'tags that are locked',
+      heldIntents.tags,
+      {
+        [`GET ${at}/rulesets`]: json(200, [
+          { name: 'Tripline: all tags locked', enforcement: 'active', target: 'tag' },
+        ]),
+      },
+      'dead',
+    ],
+    ['tags that are not', heldIntents.tags, { [`GET ${at}/rulesets`]: json(200, []) }, 'alive'],
+  ])('%s', async (_what, step, answers, result) => {
+    expect(await check(step, answers)).toMatchObject({ result });
+  });
+});
