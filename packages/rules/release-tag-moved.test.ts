@@ -13,7 +13,13 @@ test('a tag that is forced to another commit, and what was to be done', () => {
   );
   expect(findings[0]!.title).toBe('mallory moved tag v1.2.3 of acme/app to another commit');
   expect(findings[0]!.response).toMatchObject([
-    { action: 'restore-ref', repository: 'acme/app', refType: 'tag', ref: 'v1.2.3', instance: 'github.com' },
+    {
+      action: 'restore-ref',
+      repository: 'acme/app',
+      refType: 'tag',
+      ref: 'v1.2.3',
+      revision: expect.stringMatching(/^[0-9a-f]{40}$/),
+    },
   ]);
 });
 

@@ -54,13 +54,7 @@ export const rule = fromFacts({
       const repository = sight.repository!;
       const together = others.map(({ step }) => step).filter((one) => Math.abs(msBetween(sight, one)) <= togetherMs);
       const isOfRelease = [sight.data, ...together].some((moved) => isRelease(moved, sight.data));
-      const intent = {
-        action: 'restore-ref' as const,
-        refType: 'tag' as const,
-        ref: tag,
-        formerRevision: from,
-        revision: sight.data.after,
-      };
+      const intent = { action: 'restore-ref' as const, refType: 'tag' as const, ref: tag, formerRevision: from };
       return {
         subject: `${repository.name}@${tag}`,
         occasion: sight.eventId,
@@ -78,7 +72,10 @@ export const rule = fromFacts({
           // One that is made as a branch by the tag's name is neither of both.
           ...(sight.data.isBranch ? [] : [entityOf('ref', `${repository.name}@refs/tags/${tag}`, key)]),
         ],
-        response: unheard || sight.data.isBranch ? [] : [{ ...intent, ...targetOf(repository, key) }],
+        response:
+          unheard || sight.data.isBranch
+            ? []
+            : [{ ...intent, revision: sight.data.after, ...targetOf(repository, key) }],
         remedy: [
           `Ask ${sight.by.name} whether they meant to; if not, put ${tag} back to ${short(from)} and end their sessions.`,
           'Forbid that tags are updated or deleted, by a ruleset for tags.',
