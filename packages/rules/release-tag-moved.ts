@@ -14,6 +14,7 @@ const dayMs = 86_400_000;
 const mendMs = 7 * dayMs;
 /** Tags that are moved within this are moved together. */
 const togetherMs = 3_600_000;
+const toRestore = { action: 'restore-ref' as const, refType: 'tag' as const };
 const texts = { tag: z.string(), before: z.string(), after: z.string(), commit: z.string() };
 const stepSchema = z.object({ ...texts, isBranch: z.literal(true).optional() });
 type Step = Sight<z.infer<typeof stepSchema>>;
@@ -54,10 +55,9 @@ export const rule = fromFacts({
       const repository = sight.repository!;
       const together = others.map(({ step }) => step).filter((one) => Math.abs(msBetween(sight, one)) <= togetherMs);
       const isOfRelease = [sight.data, ...together].some((moved) => isRelease(moved, sight.data));
-      const intent = { action: 'restore-ref' as const, refType: 'tag' as const, ref: tag, formerRevision: from };
+      const intent = { ...toRestore, ref: tag, formerRevision: from, revision: sight.data.after };
       return {
-        subject: `${repository.name}@${tag}`,
-        occasion: sight.eventId,
+        ...{ subject: `${repository.name}@${tag}`, occasion: sight.eventId },
         because: deletedBy === undefined ? [sight] : [deletedBy.sight, sight],
         severity: !isOfRelease ? 'medium' : together.length > 0 ? 'critical' : 'high',
         title: unheard
@@ -72,10 +72,7 @@ export const rule = fromFacts({
           // One that is made as a branch by the tag's name is neither of both.
           ...(sight.data.isBranch ? [] : [entityOf('ref', `${repository.name}@refs/tags/${tag}`, key)]),
         ],
-        response:
-          unheard || sight.data.isBranch
-            ? []
-            : [{ ...intent, revision: sight.data.after, ...targetOf(repository, key) }],
+        response: unheard || sight.data.isBranch ? [] : [{ ...intent, ...targetOf(repository, key) }],
         remedy: [
           `Ask ${sight.by.name} whether they meant to; if not, put ${tag} back to ${short(from)} and end their sessions.`,
           'Forbid that tags are updated or deleted, by a ruleset for tags.',
