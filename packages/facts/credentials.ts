@@ -1,11 +1,12 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventType, eventIs, type LoggedEvent } from '@tripline/contracts/event';
-import type { Fact } from '@tripline/contracts/fact';
+import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import type { Confidence } from '@tripline/contracts/finding';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { type Bound, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
+import { isEarlier } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { hostedClassOf, runnerKeyOf } from './runner-keys.ts';
 import { keyOf, onceAnEvent, runKeyOf, runNameOf } from './things.ts';
@@ -25,10 +26,14 @@ const contextSchema = observedSchema.extend({
   /** Its key in the fact `runs`; absent in what former versions kept. */
   runKey: z.string().optional(),
 });
+/** The earliest use of a secret, and by which workflow. */
+const firstUseSchema = observedSchema.extend({ workflow: z.string() });
 export const credentialSchema = z.object({
   /** As findings name it. */
   id: z.string(),
   contexts: z.array(contextSchema),
+  /** Absent where no feed told the workflow of a use. */
+  firstUse: firstUseSchema.optional(),
   /** The day of its last use, ms. */
   lastDayMs: z.number(),
 });
@@ -53,7 +58,7 @@ const contexts: Bound<CredentialContext> = {
 export const credentials: Fact<Credential> = {
   id: 'credentials',
   description:
-    'A credential, by its hash, its id or the secret’s name, never by a value: on which runners and classes of hosted machines it was used first. Feeds of audit records and inventories tell it; webhooks do not.',
+    'A credential, by its hash, its id or the secret’s name, never by a value: on which runners and classes of hosted machines, and by which workflow, it was used first. Feeds of audit records and inventories tell it; webhooks do not.',
   reads,
   value: credentialSchema,
   keys(event) {
@@ -70,7 +75,8 @@ export const credentials: Fact<Credential> = {
       const before: Credential = after ?? { id, contexts: [], lastDayMs: 0 };
       const kept = withContext(before.contexts, one, at);
       const lastDayMs = Math.max(before.lastDayMs, Math.floor(parseTime(event.time) / dayMs) * dayMs);
-      if (kept !== before.contexts || lastDayMs !== before.lastDayMs) after = { id, contexts: [...kept], lastDayMs };
+      if (kept !== before.contexts || lastDayMs !== before.lastDayMs)
+        after = { ...before, id, contexts: [...kept], lastDayMs };
     };
     if (isInventory(event)) {
       for (const { credential, runner } of usesIn(event).get(at.key) ?? []) {
@@ -85,7 +91,9 @@ export const credentials: Fact<Credential> = {
     const isHosted = data['tripline.worker.hosted'] === true;
     const id = data['cicd.worker.id'];
     const named = credentialsUsed(event).find((credential) => credentialKeyOf(event, credential) === at.key);
-    if (named === undefined || (!isHosted && id === undefined)) return known;
+    if (named === undefined) return known;
+    after = withFirstUse(known, named, event, at);
+    if (!isHosted && id === undefined) return after;
     const runner = isHosted ? hostedClassOf(data) : runnerKeyOf(event, id!, data['cicd.worker.name'] ?? '');
     add(named, { runner, isHosted, isListed: false });
     return after;
@@ -99,6 +107,31 @@ const usesIn = onceAnEvent((event) =>
     credentialKeyOf(event, credential),
   ),
 );
+
+/** Which workflow used it first, by the provider's time. */
+function withFirstUse(
+  known: Credential | undefined,
+  id: string,
+  event: LoggedEvent,
+  { pinned }: Pick<LearnContext, 'pinned'>,
+): Credential | undefined {
+  const workflow = workflowUsing(event.data);
+  if (workflow === undefined || !isEarlier(event, known?.firstUse)) return known;
+  const firstUse = inPlaceOf(known?.firstUse, { ...observedBy(event), workflow: workflow.name }, pinned);
+  return known === undefined ? { id, contexts: [], firstUse, lastDayMs: 0 } : { ...known, firstUse };
+}
+
+/** The workflow whose job was given secrets, `owner/name/path`, and the ref that its file is of, where that was told. */
+export function workflowUsing(data: Attributes): { name: string; ref?: string } | undefined {
+  const subject = data['tripline.identity.subject'];
+  if (subject !== undefined && /^[^/\s]+\/[^/\s]+\/\S/.test(subject)) {
+    const end = subject.indexOf('@');
+    if (end < 0) return { name: clip(subject, 300) };
+    return { name: clip(subject.slice(0, end), 300), ref: clip(subject.slice(end + 1), 200) };
+  }
+  const { 'vcs.repository.name': repository, 'tripline.pipeline.path': path } = data;
+  return repository === undefined || path === undefined ? undefined : { name: clip(`${repository}/${path}`, 300) };
+}
 
 /** The first use on each runner or class, by its own time. */
 function withContext(

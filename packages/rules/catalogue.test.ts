@@ -27,6 +27,8 @@ test('ids are unique, and in an order that somebody chose', () => {
     'protection-left-relaxed',
     'credential-new-hosted-class',
     'canary-credential-used',
+    'secret-new-consumer',
+    'secret-fanout',
     'privileged-fork-trigger',
     'high-scope-token-approved',
     'app-permission-escalated',

@@ -16,6 +16,8 @@ import { rule as privilegedForkTrigger } from './privileged-fork-trigger.ts';
 import { rule as protectionLeftRelaxed } from './protection-left-relaxed.ts';
 import { rule as protectionWeakenedThenPush } from './protection-weakened-then-push.ts';
 import { rule as releaseTagMoved } from './release-tag-moved.ts';
+import { rule as secretFanout } from './secret-fanout.ts';
+import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
 import { rule as tokenBulkClone } from './token-bulk-clone.ts';
 
@@ -35,6 +37,8 @@ export const rules: readonly AnyRule[] = [
   protectionLeftRelaxed,
   credentialNewHostedClass,
   canaryCredentialUsed,
+  secretNewConsumer,
+  secretFanout,
   privilegedForkTrigger,
   highScopeTokenApproved,
   appPermissionEscalated,
