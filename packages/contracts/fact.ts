@@ -35,12 +35,14 @@ export type Fact<Value = unknown> = {
 
 /**
  * An event that has none of the attributes `without`, and of which each attribute `says` says just that. `unlessWanted`: but
- * where settings of the workspace ask that the fact keep more (`Concludes.wants`).
+ * where settings of the workspace ask that the fact keep more (`Concludes.wants`). `lacks`: texts of which none stands anywhere
+ * in it, such as what an attack is written with: ASCII without quotes and backslashes, as it stands in JSON.
  */
 export type PassedOver = {
   without?: readonly AttributeName[];
   says?: Readonly<Partial<Record<AttributeName, string | number | boolean>>>;
   unlessWanted?: true;
+  lacks?: readonly string[];
 };
 
 /** What `learn` may know beside the event. */

@@ -46,6 +46,20 @@ describe('an event that tells facts nothing', () => {
     );
   });
 
+  test('is known by texts that stand nowhere in it, and read where one does', () => {
+    const injected = factOf({ lacks: ['$(', 'IFS'] });
+    const { byBytes, byData } = over(injected);
+    expect(byBytes(type, bytes({ 'cicd.pipeline.task.name': 'build (linux) $HOME' }), never)).toBe(true);
+    for (const text of ['a$(id)', `x\${IFS}y`, '\n"$(']) {
+      expect(byBytes(type, bytes({ 'cicd.pipeline.task.name': text }), never)).toBe(false);
+    }
+    expect(byData(injected, { type, data: {} } as unknown as LoggedEvent, never)).toBe(false);
+    // Of another fact, all that it asks for must be so too.
+    const both = over(injected, hosted);
+    expect(both.byBytes(type, bytes({ 'tripline.worker.hosted': true }), never)).toBe(true);
+    expect(both.byBytes(type, bytes({}), never)).toBe(false);
+  });
+
   test('is read where one fact of several passes nothing over, and where settings ask for more', () => {
     const data = bytes({ 'tripline.worker.hosted': true });
     expect(over(hosted).byBytes(type, data, always)).toBe(true);

@@ -2,7 +2,12 @@ import type { EventType, LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact } from '@tripline/contracts/fact';
 
 /** What events of one type are like that tell none of the facts anything, by their text. */
-type Texts = { without: readonly Sought[]; says: readonly Sought[]; unlessWanted: readonly AnyFact[] };
+type Texts = {
+  without: readonly Sought[];
+  says: readonly Sought[];
+  lacks: readonly Buffer[];
+  unlessWanted: readonly AnyFact[];
+};
 
 /**
  * A text that is looked for. Every attribute begins with a quote, on which a search would stop some sixty times an event, so
@@ -39,6 +44,7 @@ export function passingOver(byType: ReadonlyMap<EventType, readonly AnyFact[]>) 
     texts.set(type, {
       without: [...without].map(soughtOf),
       says: [...says].map(soughtOf),
+      lacks: [...new Set(all.flatMap((one) => one?.lacks ?? []))].map((text) => Buffer.from(text)),
       unlessWanted: facts.filter(({ passesOver }) => passesOver?.[type]?.unlessWanted),
     });
   }
@@ -51,12 +57,14 @@ export function passingOver(byType: ReadonlyMap<EventType, readonly AnyFact[]>) 
       for (const text of of.says) if (!stands(text, value)) return false;
       // Where the rest of a name stands, the name may.
       for (const { rest } of of.without) if (value.includes(rest)) return false;
+      for (const text of of.lacks) if (value.includes(text)) return false;
       return !of.unlessWanted.some(isWanted);
     },
     /** Whether an event that was read tells one fact nothing. */
     byData(fact: AnyFact, { type, data }: LoggedEvent, isWanted: (fact: AnyFact) => boolean): boolean {
       const of = fact.passesOver?.[type];
-      if (of === undefined) return false;
+      // What stands somewhere in it is for the fact to find, which has it read.
+      if (of === undefined || of.lacks !== undefined) return false;
       const said = data as Record<string, unknown>;
       for (const name in of.says) if (said[name] !== of.says[name as keyof typeof of.says]) return false;
       if (of.without?.some((name) => said[name] !== undefined)) return false;

@@ -16,6 +16,17 @@ export const privilegedTriggers: ReadonlySet<string> = new Set([
   ...['pull_request_review', 'pull_request_review_comment', 'gollum', 'fork', 'watch'],
 ]);
 
+/** Those by which a workflow gets to see text of a kind: of a change, a ticket, a comment, a push, a page of the wiki. */
+export const triggersThatSee = {
+  change: new Set([
+    ...['pull_request_target', 'workflow_run', 'issue_comment', 'pull_request_review', 'pull_request_review_comment'],
+  ]),
+  ticket: new Set(['issues', 'issue_comment', 'discussion', 'discussion_comment']),
+  comment: new Set(['issue_comment', 'discussion_comment', 'pull_request_review', 'pull_request_review_comment']),
+  push: new Set(['workflow_run']),
+  wiki: new Set(['gollum']),
+} satisfies Record<string, ReadonlySet<string>>;
+
 const workflowSchema = observedSchema.extend({
   trigger: z.string(),
   path: z.string(),

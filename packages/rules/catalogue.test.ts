@@ -32,6 +32,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'privileged-fork-trigger',
     'high-scope-token-approved',
     'app-permission-escalated',
+    'untrusted-metadata-injection',
     'state-flooded',
   ]);
 });

@@ -20,6 +20,7 @@ import { rule as secretFanout } from './secret-fanout.ts';
 import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
 import { rule as tokenBulkClone } from './token-bulk-clone.ts';
+import { rule as untrustedMetadataInjection } from './untrusted-metadata-injection.ts';
 
 /** The rules of the house, in the order in which each event meets them. */
 export const rules: readonly AnyRule[] = [
@@ -42,6 +43,7 @@ export const rules: readonly AnyRule[] = [
   privilegedForkTrigger,
   highScopeTokenApproved,
   appPermissionEscalated,
+  untrustedMetadataInjection,
   stateFlooded,
   ...auditActions,
 ];

@@ -1,5 +1,5 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
-import type { Fact } from '@tripline/contracts/fact';
+import type { AnyFact, Fact } from '@tripline/contracts/fact';
 import { inOwnOrder, keepBounded } from '@tripline/facts/bounds';
 import { z } from 'zod';
 import { type Seen, seenBy, seenSchema } from './seen.ts';
@@ -23,6 +23,8 @@ export type Sightings<Data> = Reading & {
   /** What is kept of it; undefined skips the event. No sentences: they are made when they are reported. */
   observe: (event: LoggedEvent) => { kind: string; data: Data } | undefined;
   data: z.ZodType<Data>;
+  /** Which events of a type it keeps nothing of, told from their bytes: they are not even parsed, where no other rule asks. */
+  passesOver?: AnyFact['passesOver'];
   /** How it is said in one sentence. */
   tell: Tell<Sight<Data>>;
   /** Most observations of a kind under a key, of one author and in all; 20 and 60 by default. */
@@ -46,6 +48,7 @@ export function ownFact<Data>(
     id,
     description: `What the rule ${id} keeps for itself.`,
     reads: on,
+    ...(of.passesOver === undefined ? {} : { passesOver: of.passesOver }),
     value: z.object({ kinds: z.record(z.string(), z.array(storedSchema)) }) as unknown as z.ZodType<SightsByKind<Data>>,
     keys(event) {
       const key = isWanted(event) ? keyOf(event) : undefined;

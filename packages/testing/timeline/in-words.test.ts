@@ -185,6 +185,8 @@ const oneOfEach = `
   09:01:00  ada      merged #9 of acme/web as m2
   09:01:01  github   answers about m2 in acme/web (verified; committed by web-flow; authored by ada; parents c1, c6; change #9; merged as m2; merged by ada; listing c6, u<c6+c1; approved by bob; at c6; association NONE; permission write; approved at 09:01:00)
   09:01:02  tripline cannot ask about c6 in acme/web
+  09:01:03  mallory  writes ticket #10 in acme/web (titled x $⟨id⟩¦ y; saying hello; association NONE)
+  09:01:04  mallory  comments on ticket #10 in acme/web (saying hello)
 `;
 test('each form says what the feed’s normaliser takes', () => {
   const events = eventsOf(oneOfEach);

@@ -7,7 +7,7 @@
  * `time  who  sentence  (options; apart; by semicolons)  ← marks`. Times are UTC; days count from 1. `heard` is when the
  * log took it in, where that is later. Marks say what stands once the line was received: `FOUND <subject>`, with
  * `[severity]` or `[severity/confidence]` where that matters, `RETRACTED <subject>`, apart by semicolons. A line that
- * says `nothing happens` only lets time pass. `#` begins a comment.
+ * says `nothing happens` only lets time pass. `#` begins a comment. `⟨⟩` and `¦` stand for brackets and a semicolon in what people write.
  */
 export type Line = {
   /** From 1, as an editor counts. */
@@ -48,7 +48,7 @@ export function readLines(text: string): Line[] {
 }
 
 function readLine(text: string, number: number): Line {
-  const [happening = '', marked] = text.split('←', 2);
+  const [happening = '', marked = ''] = text.split('←', 2);
   const { rest, options } = withoutOptions(happening.trim());
   const words = rest.match(/"[^"]*"|\S+/g) ?? [];
   const atMs = readTime(words, firstDayMs);
@@ -61,11 +61,13 @@ function readLine(text: string, number: number): Line {
   const who = passes ? '' : words.shift();
   if (who === undefined || (!passes && words.length === 0)) throw new Error('who does what? `time  who  sentence`');
   return {
-    ...{ number, text, atMs, heardMs, who, words },
-    options: options.filter((option) => option !== heard),
-    marks: (marked ?? '').split(';').flatMap((mark) => (mark.trim() === '' ? [] : [readMark(mark.trim())])),
+    ...{ number, text, atMs, heardMs, who, words: words.map(asWritten) },
+    options: options.filter((option) => option !== heard).map(asWritten),
+    marks: marked.split(';').flatMap((mark) => (mark.trim() === '' ? [] : [readMark(asWritten(mark.trim()))])),
   };
 }
+
+const asWritten = (text: string): string => text.replaceAll('⟨', '(').replaceAll('⟩', ')').replaceAll('¦', ';');
 
 /** What stands in the last brackets is options. */
 function withoutOptions(text: string): { rest: string; options: string[] } {

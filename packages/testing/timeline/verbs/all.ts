@@ -6,6 +6,16 @@ import { controls } from './controls.ts';
 import { feeds } from './feeds.ts';
 import { pushes } from './pushes.ts';
 import { runs } from './runs.ts';
+import { tickets } from './tickets.ts';
 
 /** Every form that a line can have. A new verb stands in the file of its family; a new family has a line here. */
-export const verbs: readonly Verb[] = [...pushes, ...changes, ...runs, ...access, ...controls, ...feeds, ...answers];
+export const verbs: readonly Verb[] = [
+  ...pushes,
+  ...changes,
+  ...runs,
+  ...access,
+  ...controls,
+  ...feeds,
+  ...answers,
+  ...tickets,
+];

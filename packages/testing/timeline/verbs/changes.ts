@@ -10,13 +10,14 @@ type Change = {
   fork?: string;
   association: string;
   bot: boolean;
+  title?: string;
 };
 
 /** Changes (pull requests), as `#7`, and their reviews. */
 export const changes = [
-  /** Options: `into <base>`, `of fork <owner>`, `association <GitHub's word>`; MEMBER unless told otherwise. */
+  /** Options: `into <base>`, `of fork <owner>`, `titled <title>`, `association <GitHub's word>`; MEMBER unless told otherwise. */
   verb('opens {change} in {repository} from {branch} at {commit}', (said, stage) => {
-    const fork = said.option('of fork');
+    const [fork, title] = [said.option('of fork'), said.option('titled')];
     const change: Change = {
       author: said.who,
       branch: said.the('branch'),
@@ -25,6 +26,7 @@ export const changes = [
       association: said.option('association') ?? 'MEMBER',
       bot: said.who.endsWith('[bot]'),
       ...(fork === undefined ? {} : { fork }),
+      ...(title === undefined ? {} : { title }),
     };
     keepChange(said, stage, change);
     tellChange(said, stage, 'opened', change);
@@ -133,7 +135,12 @@ function changeBody(said: Said, stage: Stage, change: Change): Json {
   const there = change.fork === undefined ? here : stage.repository(`${change.fork}/${here.name}`);
   const number = numberOf(said);
   return {
-    ...{ id: stage.id('change', `${here.full_name} ${number}`), number, title: `Change ${number}`, body: null },
+    ...{
+      id: stage.id('change', `${here.full_name} ${number}`),
+      number,
+      title: change.title ?? `Change ${number}`,
+      body: null,
+    },
     ...{ html_url: `${here.html_url}/pull/${number}`, state: 'open', draft: false },
     ...{ user: stage.user(change.author), author_association: change.association },
     head: {
