@@ -5,9 +5,11 @@ import { rules as auditActions } from './audit-actions/all.ts';
 import { rule as breakGlassOpened } from './break-glass-opened.ts';
 import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { rule as canaryCredentialUsed } from './canary-credential-used.ts';
+import { rule as credentialContextDrift } from './credential-context-drift.ts';
 import { rule as credentialNewHostedClass } from './credential-new-hosted-class.ts';
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
 import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
+import { rule as dormantCredentialReactivated } from './dormant-credential-reactivated.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
 import { rule as highScopeTokenApproved } from './high-scope-token-approved.ts';
 import { rule as massWorkflowPush } from './mass-workflow-push.ts';
@@ -16,6 +18,7 @@ import { rule as privilegedForkTrigger } from './privileged-fork-trigger.ts';
 import { rule as protectionLeftRelaxed } from './protection-left-relaxed.ts';
 import { rule as protectionWeakenedThenPush } from './protection-weakened-then-push.ts';
 import { rule as releaseTagMoved } from './release-tag-moved.ts';
+import { rule as revokedCredentialStillLive } from './revoked-credential-still-live.ts';
 import { rule as secretFanout } from './secret-fanout.ts';
 import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
@@ -40,6 +43,9 @@ export const rules: readonly AnyRule[] = [
   canaryCredentialUsed,
   secretNewConsumer,
   secretFanout,
+  dormantCredentialReactivated,
+  credentialContextDrift,
+  revokedCredentialStillLive,
   privilegedForkTrigger,
   highScopeTokenApproved,
   appPermissionEscalated,
