@@ -12,6 +12,7 @@ import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
 import { rule as dormantCredentialReactivated } from './dormant-credential-reactivated.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
 import { rule as highScopeTokenApproved } from './high-scope-token-approved.ts';
+import { rule as leakOrExposure } from './leak-or-exposure.ts';
 import { rule as massWorkflowPush } from './mass-workflow-push.ts';
 import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
 import { rule as privilegedForkTrigger } from './privileged-fork-trigger.ts';
@@ -50,6 +51,7 @@ export const rules: readonly AnyRule[] = [
   highScopeTokenApproved,
   appPermissionEscalated,
   untrustedMetadataInjection,
+  leakOrExposure,
   stateFlooded,
   ...auditActions,
 ];

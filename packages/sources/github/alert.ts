@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { identifier, text } from '../untrusted.ts';
-import { absent, bodyOf, instant, maybe, number, string } from './body.ts';
+import { identifier, text, textRecord } from '../untrusted.ts';
+import { absent, bodyOf, flag, instant, maybe, number, string } from './body.ts';
 import { type Draft, defineEvent } from './family.ts';
 
 const type = 'dev.cdeventsx.tripline-control.changed';
@@ -24,6 +24,9 @@ function attributesOf(
 const secretAlert = z.object({
   ...alertBody,
   secret_type: maybe,
+  /** Whether it still opens something, as far as the provider asked, and whether it was seen in public. */
+  validity: maybe,
+  publicly_leaked: flag,
   rule: absent,
   security_advisory: absent,
   affected_package_name: absent,
@@ -36,9 +39,17 @@ export const secretScanningAlert = defineEvent({
   normalise: ({ action, alert }) => ({
     type,
     time: action === 'created' ? alert.created_at : alert.updated_at,
-    data: attributesOf('secret-scanning', action, alert.secret_type, alert.number),
+    data: {
+      ...attributesOf('secret-scanning', action, alert.secret_type, alert.number),
+      'tripline.control.settings': saidOf({ validity: alert.validity, publicly_leaked: alert.publicly_leaked }),
+    },
   }),
 });
+
+function saidOf(said: Record<string, unknown>): Record<string, string> | undefined {
+  const told = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined && value !== null));
+  return Object.keys(told).length === 0 ? undefined : textRecord(told);
+}
 
 export const secretScanningAlertLocation = defineEvent({
   marks: ['alert', 'location'],

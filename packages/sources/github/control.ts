@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { identifier, text, textRecord, texts } from '../untrusted.ts';
-import { account, bodyOf, changes, instant, maybe, number, string } from './body.ts';
+import { account, bodyOf, changes, instant, maybe, number, repository, string } from './body.ts';
 import { type Draft, defineEvent } from './family.ts';
 import { organizationFields, toldOfPeople } from './grant.ts';
 
@@ -104,9 +104,12 @@ const repositoryActions = new Set([
   'unarchived',
 ]);
 
+/** What a repository says of itself is told where it may matter: when it is made, changed or shown. */
+const describedRepository = repository.extend({ description: maybe }).nullish();
+
 export const repositoryEvent = defineEvent({
   marks: ['action', 'repository'],
-  schema: bodyOf({ action: string, changes }),
+  schema: bodyOf({ action: string, changes, repository: describedRepository }),
   normalise({ action, repository, changes }) {
     if (!repositoryActions.has(action)) return undefined;
     return {
@@ -119,6 +122,7 @@ export const repositoryEvent = defineEvent({
           repository?.full_name,
         ),
         'tripline.control.changes': formerValues(changes),
+        'tripline.repository.description': text(repository?.description),
       },
     };
   },
@@ -127,8 +131,14 @@ export const repositoryEvent = defineEvent({
 export const publicEvent = defineEvent({
   marks: ['repository'],
   lacks: ['changes', 'zen', 'hook'],
-  schema: bodyOf({}),
-  normalise: ({ repository }) => ({ type, data: control('visibility', 'publicized', repository?.full_name) }),
+  schema: bodyOf({ repository: describedRepository }),
+  normalise: ({ repository }) => ({
+    type,
+    data: {
+      ...control('visibility', 'publicized', repository?.full_name),
+      'tripline.repository.description': text(repository?.description),
+    },
+  }),
 });
 
 /** A webhook of ours was deleted: from now on it delivers nothing. */

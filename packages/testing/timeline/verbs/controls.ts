@@ -34,6 +34,31 @@ controls.push(
       repository: stage.repository(said.the('repository')),
     });
   }),
+  /** Option: `described <text>`. */
+  verb('creates public repository {repository}', (said, stage) => {
+    stage.keep(`public ${said.the('repository')}`, true);
+    const repository = {
+      ...stage.repository(said.the('repository')),
+      ...{ description: said.option('described') ?? null, created_at: stage.time() },
+    };
+    stage.github('repository', said.who, { action: 'created', repository });
+  }),
+  /**
+   * GitHub's alert of a secret. Options: `validity <active|inactive|unknown>`, `in public`, `action <GitHub's>` (created).
+   */
+  verb('has {secret} found in {repository}', (said, stage) => {
+    const alert = {
+      ...{ number: stage.id('alert', said.the('secret')) % 1000, secret_type: said.the('secret') },
+      ...{ created_at: stage.time(), updated_at: stage.time(), validity: said.option('validity') ?? 'unknown' },
+      publicly_leaked: said.option('in public') !== undefined,
+    };
+    const action = said.option('action') ?? 'created';
+    stage.github('secret_scanning_alert', said.who, {
+      action,
+      alert,
+      repository: stage.repository(said.the('repository')),
+    });
+  }),
   verb('makes {branch} the default of {repository}', (said, stage) => {
     const from = stage.repository(said.the('repository')).default_branch;
     stage.keep(`default branch ${said.the('repository')}`, said.the('branch'));
