@@ -309,6 +309,8 @@ export const attributes = {
   // Runners, from an audit feed or an inventory.
   'tripline.runner.registered_by': text,
   'tripline.runner.registered_at': time,
+  /** It is registered for one job, and gone after it (GitHub: just-in-time). */
+  'tripline.runner.single_use': z.boolean(),
 
   // Tickets, comments, releases and packages: carried for their untrusted text and their identity.
   /** Body of the change, review, ticket or comment, when it was written or edited. */

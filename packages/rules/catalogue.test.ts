@@ -37,6 +37,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'app-permission-escalated',
     'untrusted-metadata-injection',
     'leak-or-exposure',
+    'rogue-runner-registered',
     'state-flooded',
   ]);
 });

@@ -20,6 +20,7 @@ import { rule as protectionLeftRelaxed } from './protection-left-relaxed.ts';
 import { rule as protectionWeakenedThenPush } from './protection-weakened-then-push.ts';
 import { rule as releaseTagMoved } from './release-tag-moved.ts';
 import { rule as revokedCredentialStillLive } from './revoked-credential-still-live.ts';
+import { rule as rogueRunnerRegistered } from './rogue-runner-registered.ts';
 import { rule as secretFanout } from './secret-fanout.ts';
 import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
@@ -52,6 +53,7 @@ export const rules: readonly AnyRule[] = [
   appPermissionEscalated,
   untrustedMetadataInjection,
   leakOrExposure,
+  rogueRunnerRegistered,
   stateFlooded,
   ...auditActions,
 ];

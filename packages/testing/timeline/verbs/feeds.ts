@@ -74,21 +74,24 @@ export const feeds = [
       repository.owner.login,
     );
   }),
-  /** Option: `in group <id>`. */
-  verb('registers runner {runner} in {organization}', (said, stage) => {
-    const group = said.option('in group');
+  /** In an organisation or `owner/repository`. Options: `in group <id>`, `for one job`. */
+  verb('registers runner {runner} in {place}', (said, stage) => {
+    const [group, place] = [said.option('in group'), said.the('place')];
+    const repository = place.includes('/') ? stage.repository(place) : undefined;
     stage.feed(
       'dev.cdeventsx.tripline-runner.registered',
       {
         ...personOf(stage.user(said.who)),
-        'vcs.owner.name': said.the('organization'),
+        ...(repository === undefined ? { 'vcs.owner.name': place } : namesOf(repository)),
+        ...(repository === undefined ? {} : { 'tripline.repository.visibility': repository.visibility as 'public' }),
         'cicd.worker.id': String(stage.id('runner', said.the('runner'))),
         'cicd.worker.name': said.the('runner'),
         'tripline.runner.registered_by': said.who,
         'tripline.runner.registered_at': stage.time(),
+        ...(said.option('for one job') === undefined ? {} : { 'tripline.runner.single_use': true }),
         ...(group === undefined ? {} : { 'tripline.worker.group.id': group }),
       },
-      said.the('organization'),
+      repository === undefined ? place : repository.owner.login,
     );
   }),
   /**
