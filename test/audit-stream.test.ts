@@ -24,20 +24,34 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('a second factor that is no longer required', async () => {
+const findings = async () => lines((await tripline(['findings', '--json'], env, folder)).out);
+
+async function stream(...records: object[]): Promise<void> {
   const { listening } = findStandalone(env['TRIPLINE_DATA']!)!;
-  const record = {
-    ...{ '@timestamp': Date.now(), _document_id: 'b1', action: 'org.disable_two_factor_requirement' },
-    ...{ actor: 'mallory', actor_id: 2001, org: 'acme', org_id: 77, actor_ip: '203.0.113.7' },
-  };
+  const around = { '@timestamp': Date.now(), actor: 'mallory', actor_id: 2001, org: 'acme', org_id: 77 };
   const answer = await fetch(`${listening!.url}/services/collector`, {
     method: 'POST',
-    body: gzipSync(JSON.stringify({ event: record })),
+    body: gzipSync(records.map((record) => JSON.stringify({ event: { ...around, ...record } })).join('\n')),
     headers: { authorization: `Splunk ${token}`, 'content-encoding': 'gzip' },
   });
   expect([answer.status, await answer.json()]).toEqual([200, { text: 'Success', code: 0 }]);
-  const found = async () => lines((await tripline(['findings', '--json'], env, folder)).out);
-  await expect
-    .poll(found, until)
-    .toMatchObject([{ rule: 'audit-org-disable-two-factor-requirement', severity: 'high', workspace: 'acme' }]);
+}
+
+test('a second factor that is no longer required, and one token that clones all there is', async () => {
+  await stream({ _document_id: 'b1', action: 'org.disable_two_factor_requirement', actor_ip: '203.0.113.7' });
+  const twoFactor = { rule: 'audit-org-disable-two-factor-requirement', severity: 'high', workspace: 'acme' };
+  await expect.poll(findings, until).toMatchObject([twoFactor]);
+
+  const clones = Array.from({ length: 10 }, (_, nth) => ({
+    ...{
+      _document_id: `c${nth}`,
+      action: 'git.clone',
+      repo: `acme/app-${nth}`,
+      repo_id: nth,
+      user_agent: 'git/2.51.0',
+    },
+    hashed_token: 'BdOOzRUsjQMUp0wJbXJ7Ocw9ve2KhPn1JHkqmrVGqjk=',
+  }));
+  await stream(...clones);
+  await expect.poll(async () => (await findings()).map(({ rule }) => rule), until).toContain('token-bulk-clone');
 });

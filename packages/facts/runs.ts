@@ -278,13 +278,21 @@ export const runs: Fact<Run> = {
   value: runSchema,
   keys: (event) => {
     const key = runKeyOf(event);
-    return key === undefined ? none : [key];
+    return key === undefined || isOfNoAttempt(event) ? none : [key];
   },
   learn,
   keepMs: 90 * dayMs,
 };
 
 const none: readonly string[] = [];
+
+/**
+ * A job was given secrets, and of which attempt it was is not told: GitHub's audit log does not. Every run of a house's own is
+ * given some, also of what nobody has reviewed yet; where they go that never went there is said by the fact of their workflows.
+ */
+const isOfNoAttempt = ({ type, data }: LoggedEvent): boolean =>
+  type === 'dev.cdeventsx.tripline-credential.used' &&
+  (data as Attributes)['tripline.pipeline.run.attempt'] === undefined;
 
 function learn(known: Run | undefined, event: LoggedEvent, at: LearnContext): Run | undefined {
   const data: Attributes = event.data;

@@ -904,12 +904,13 @@ test('a ruleset that is received before the last that is said of a run judges it
 describe('what the feeds cannot tell is said in the catalogue, and', () => {
   const limit = (words: string) => expect(rule.limits!.filter((one) => one.includes(words))).toHaveLength(1);
   const secret = { secretWorkflows: ['acme/app/.github/workflows/deploy.yml'] };
-  /** The audit stream's word that a run was given a secret. */
-  function given() {
+  /** The word of a feed that knows of which attempt it was that a run was given a secret; GitHub's audit log does not. */
+  function given(attempt: { 'tripline.pipeline.run.attempt'?: number }) {
     const [run] = eventsOf('09:10 mallory starts run 7 of ci in acme/app at a (on x)');
     const told = run!.data as Attributes;
     return at(Date.parse('2026-03-11T09:10:20Z'), 'dev.cdeventsx.tripline-credential.used', {
       ...{ 'vcs.provider.name': 'github', 'vcs.repository.name': repository, 'cicd.pipeline.run.id': '7' },
+      ...attempt,
       ...{
         'vcs.repository.id': told['vcs.repository.id']!,
         'vcs.repository.url.full': told['vcs.repository.url.full']!,
@@ -919,7 +920,7 @@ describe('what the feeds cannot tell is said in the catalogue, and', () => {
   }
   test.each([
     [
-      'E6: a new workflow on a branch is not found before the audit stream tells of its secrets',
+      'E6: a new workflow on a branch is not found before a feed tells of its secrets, and of which attempt',
       'A workflow that is new',
       'touching .github/workflows/evil.yml',
       'evil',
@@ -938,7 +939,9 @@ describe('what the feeds cannot tell is said in the catalogue, and', () => {
       09:11     nothing happens ${mark}
     `;
     play(text(''), secret);
-    play(text('← FOUND acme/app@a'), secret, { before: [inventory(), given()], anyOrder: false });
+    play(text(''), secret, { before: [inventory(), given({})], anyOrder: false });
+    const ofFirst = given({ 'tripline.pipeline.run.attempt': 1 });
+    play(text('← FOUND acme/app@a'), secret, { before: [inventory(), ofFirst], anyOrder: false });
   });
 
   test('E29: what a run of the reviewed head took from a fork’s artifacts is quiet', () => {

@@ -40,8 +40,36 @@ export const auditFields = z.object({
   repository_id: identifier,
   public_repo: flag,
   visibility: text,
+  previous_visibility: text,
   hashed_token: text,
   token_id: identifier,
+  business_id: identifier,
+  /** Whom it is about. */
+  user: text,
+  user_id: identifier,
+  permission: text,
+  old_permission: text,
+  new_repo_permission: text,
+  old_repo_permission: text,
+  /** Of a key. */
+  title: text,
+  fingerprint: text,
+  /** Of a secret, a variable, a hook. */
+  key: text,
+  name: text,
+  runner_id: identifier,
+  runner_name: text,
+  runner_labels: names,
+  runner_group_id: identifier,
+  runner_group_name: text,
+  workflow_run_id: identifier,
+  job_name: text,
+  job_workflow_ref: text,
+  is_hosted_runner: flag,
+  environment_name: text,
+  secrets_passed: names,
+  user_programmatic_access_id: identifier,
+  scopes: names,
 });
 export type AuditFields = z.infer<typeof auditFields>;
 

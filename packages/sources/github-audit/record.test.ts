@@ -38,7 +38,8 @@ const eventOf = (record: Record<string, unknown>) => {
 };
 
 test('a record is an event with its own words, whoever did it, from where and with what', () => {
-  expect(eventOf(access)).toEqual({
+  const archived = { ...access, action: 'repo.archived' };
+  expect(eventOf(archived)).toEqual({
     id: 'github-audit:dGVzdC1kb2N1bWVudA',
     source: '//github.com/acme',
     type: 'dev.cdeventsx.tripline-audit.recorded',
@@ -58,9 +59,9 @@ test('a record is an event with its own words, whoever did it, from where and wi
       'user_agent.original': 'Mozilla/5.0',
       'tripline.credential.token_hash': access.hashed_token,
       'tripline.credential.id': '99',
-      'tripline.audit.action': 'repo.access',
+      'tripline.audit.action': 'repo.archived',
       'tripline.audit.id': 'dGVzdC1kb2N1bWVudA',
-      'tripline.audit.record': access,
+      'tripline.audit.record': archived,
     },
   });
 });
@@ -70,6 +71,135 @@ test('a clone, a fetch and a download are reads of a repository', () => {
     expect(eventOf({ ...access, action }).type).toBe('dev.cdeventsx.tripline-repository.read');
   const { repo: _, ...nowhere } = access;
   expect(eventOf({ ...nowhere, action: 'git.clone' }).type).toBe('dev.cdeventsx.tripline-audit.recorded');
+});
+
+const about = { ...access, user: 'eve', user_id: 2003 };
+const typeOf = (record: Record<string, unknown>) =>
+  eventOf(record).type.replace(/^dev\.cdevents(?:x\.tripline-)?\.?/, '');
+
+test('a right that somebody was given is the grant that a webhook would tell, by the ids of both', () => {
+  const { type, data } = eventOf({ ...about, action: 'repo.add_member', permission: 'write' });
+  expect(type).toBe('dev.cdeventsx.tripline-grant.added');
+  expect(data).toMatchObject({
+    ...{ 'tripline.grant.kind': 'collaborator', 'tripline.grant.permission': 'write', 'user.name': 'mona' },
+    ...{ 'tripline.grant.grantee': 'eve', 'tripline.grant.grantee_id': '2003' },
+    ...{ 'tripline.grant.target': 'acme/app', 'tripline.grant.target_id': '1001' },
+    ...{ 'tripline.fact.id': 'fact:added:collaborator:1001:2003@2026-11-28T03:59Z' },
+    ...{ 'tripline.fact.teller': 'github-audit', 'tripline.audit.action': 'repo.add_member' },
+  });
+  const raised = { action: 'org.update_member', old_permission: 'read', permission: 'admin' };
+  expect(eventOf({ ...about, ...raised }).data).toMatchObject({
+    ...{ 'tripline.grant.kind': 'org-member', 'tripline.grant.target': 'acme', 'tripline.grant.target_id': '77' },
+    ...{ 'tripline.grant.permission': 'admin', 'tripline.grant.permission_before': 'member' },
+  });
+  const moved = { action: 'repo.update_member', old_repo_permission: 'read', new_repo_permission: 'admin' };
+  expect(eventOf({ ...about, ...moved }).data).toMatchObject({
+    ...{ 'tripline.grant.permission': 'admin', 'tripline.grant.permission_before': 'read' },
+  });
+  expect(eventOf({ ...about, action: 'business.add_admin' }).data).toMatchObject({
+    ...{ 'tripline.grant.kind': 'enterprise-admin', 'tripline.grant.target': 'acme-inc' },
+    'tripline.grant.target_id': '5',
+  });
+});
+
+test('what would be another grant than a webhook’s, or says less than rules must know, stays a record', () => {
+  const { user_id: _, ...nameless } = about;
+  const { repo_id: __, ...placeless } = about;
+  for (const [record, action] of [
+    [nameless, 'repo.add_member'],
+    [placeless, 'repo.add_member'],
+    // Whoever joins accepts an invitation; the record does not say whose.
+    [{ ...about, actor: 'eve', actor_id: 2003 }, 'org.add_member'],
+    // To what, and from what, is not told.
+    [about, 'org.update_member'],
+    [about, 'repo.update_member'],
+    [about, 'team.add_member'],
+    [about, 'org.invite_member'],
+    [{ ...about, fingerprint: 'SHA256:x', title: 'ci' }, 'public_key.create'],
+    [about, 'personal_access_token.access_granted'],
+    [about, 'integration_installation.create'],
+    [about, 'protected_branch.destroy'],
+    [about, 'repository_ruleset.destroy'],
+    [about, 'workflows.created_workflow_run'],
+    [about, 'git.push'],
+    [about, 'user.failed_login'],
+    [about, 'toString'],
+  ] as const)
+    expect([action, typeOf({ ...record, action })]).toEqual([action, 'audit.recorded']);
+});
+
+test('secrets that were handed to a job are its credentials, by name; the token of who set it off is not', () => {
+  const job = {
+    ...{ action: 'workflows.prepared_workflow_job', workflow_run_id: 30433642, job_name: 'deploy', job_id: 'deploy' },
+    ...{ secrets_passed: ['DEPLOY_KEY', 'GITHUB_TOKEN', 'system.github.token'], runner_labels: ['ubuntu-24.04'] },
+    ...{ is_hosted_runner: true, environment_name: 'production' },
+    job_workflow_ref: 'acme/app/.github/workflows/deploy.yml@refs/heads/main',
+  };
+  const { type, data } = eventOf({ ...access, ...job });
+  expect(type).toBe('dev.cdeventsx.tripline-credential.used');
+  expect(data).toMatchObject({
+    ...{ 'cicd.pipeline.run.id': '30433642', 'cicd.pipeline.task.name': 'deploy' },
+    ...{ 'tripline.credential.id': '30433642/deploy', 'tripline.credential.secrets': ['DEPLOY_KEY'] },
+    ...{ 'tripline.worker.labels': ['ubuntu-24.04'], 'tripline.worker.hosted': true },
+    ...{ 'deployment.environment.name': 'production', 'tripline.identity.subject': job.job_workflow_ref },
+  });
+  expect(data).not.toHaveProperty(['tripline.credential.token_hash']);
+  expect(data).not.toHaveProperty(['tripline.pipeline.run.attempt']);
+  for (const secrets_passed of [[], ['GITHUB_TOKEN'], undefined, 'github_token'])
+    expect(typeOf({ ...access, ...job, secrets_passed })).toBe('audit.recorded');
+});
+
+test('a runner is registered and removed by its number and its name', () => {
+  const runner = { runner_id: 21, runner_name: 'build-1', runner_labels: ['self-hosted', 'linux'] };
+  const { type, data } = eventOf({ ...access, ...runner, action: 'org.register_self_hosted_runner' });
+  expect(type).toBe('dev.cdeventsx.tripline-runner.registered');
+  expect(data).toMatchObject({
+    ...{ 'cicd.worker.id': '21', 'cicd.worker.name': 'build-1', 'tripline.worker.labels': runner.runner_labels },
+    ...{ 'user.name': 'mona', 'user.id': '2001' },
+  });
+  expect(typeOf({ ...access, ...runner, action: 'repo.remove_self_hosted_runner' })).toBe('runner.removed');
+  expect(typeOf({ ...access, runner_id: 21, action: 'org.register_self_hosted_runner' })).toBe('audit.recorded');
+});
+
+test('a control that was changed is told by its kind, with what its fields were', () => {
+  const { type, data } = eventOf({
+    ...{ ...access, action: 'org.set_default_workflow_permissions' },
+    ...{ old_permission: 'read', new_permission: 'write', previous_visibility: null },
+  });
+  expect(type).toBe('dev.cdeventsx.tripline-control.changed');
+  expect(data).toMatchObject({
+    ...{ 'tripline.control.kind': 'actions-policy', 'tripline.control.action': 'set_default_workflow_permissions' },
+    'tripline.control.changes': { permission: 'read' },
+  });
+  const kindOf = (action: string) => eventOf({ ...access, action }).data['tripline.control.kind'];
+  expect(kindOf('org.disable_two_factor_requirement')).toBe('two-factor');
+  expect(kindOf('audit_log_streaming.destroy')).toBe('audit-stream');
+  expect(kindOf('org.create_actions_secret')).toBe('secret');
+  expect(kindOf('hook.config_changed')).toBe('hook');
+  expect(eventOf(access).data).toMatchObject({
+    ...{ 'tripline.control.kind': 'visibility', 'tripline.control.action': 'publicized' },
+    ...{ 'tripline.control.changes': { visibility: 'private' } },
+    'tripline.fact.id': 'fact:visibility:publicized:1001@2026-11-28T03:59Z',
+  });
+});
+
+test('a proof of who somebody is says whether a second factor was given, and what was issued says nothing of what did it', () => {
+  const mfaOf = (action: string) => eventOf({ ...access, action }).data['tripline.identity.mfa'];
+  expect(mfaOf('user.login')).toBe('unknown');
+  expect(mfaOf('user.two_factor_challenge_success')).toBe('yes');
+  expect(mfaOf('two_factor_authentication.disabled')).toBe('no');
+  expect(mfaOf('passkey.register')).toBe('unknown');
+  const issued = eventOf({ ...access, action: 'oauth_access.create', scopes: ['repo', 'admin:org'] });
+  expect(issued).toMatchObject({
+    type: 'dev.cdeventsx.tripline-credential.issued',
+    data: { 'tripline.credential.kind': 'oauth-access', 'tripline.credential.scopes': ['repo', 'admin:org'] },
+  });
+  expect(issued.data).not.toHaveProperty(['tripline.credential.token_hash']);
+  const key = { action: 'public_key.create', title: 'laptop', fingerprint: 'SHA256:abc', repo: null, repository: null };
+  expect(eventOf({ ...access, ...key }).data).toMatchObject({
+    ...{ 'tripline.grant.kind': 'ssh-key', 'tripline.grant.grantee': 'laptop', 'tripline.grant.id': 'SHA256:abc' },
+    ...{ 'tripline.grant.target': 'mona', 'tripline.grant.target_id': '2001' },
+  });
 });
 
 test('without an id of its own, a record is known by what it says, in whatever order', () => {
@@ -162,7 +292,7 @@ test('a record of many and of long fields stays small, and keeps who did what', 
 test('whatever JSON comes, it is an event of the contract or ignored, and never throws', () => {
   const keys = fc.constantFrom(...Object.keys(access), '__proto__', 'constructor', 'toString', 'x');
   const record = fc.dictionary(keys, fc.jsonValue({ maxDepth: 4 }));
-  const action = fc.constantFrom('git.clone', 'org.add_member', 'x');
+  const action = fc.constantFrom('git.clone', 'org.add_member', 'hook.create', 'workflows.prepared_workflow_job', 'x');
   fc.assert(
     fc.property(record, action, (given, action) => {
       const told = eventOfRecord({ ...given, action }, context);

@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventType, eventTypes } from '@tripline/contracts/event';
 import { canBeRepository, repositoryName } from '../github/body.ts';
+import { factOf } from '../github/fact.ts';
 import type { EventOfMany, Ignored } from '../source.ts';
 import { identifier, loginText, text, utc } from '../untrusted.ts';
 import type { NamedOwner, Whose } from '../workspace.ts';
 import { type AuditFields, auditFields, type Draft, type Telling } from './fields.ts';
 import { flatRecord } from './flat.ts';
+import { tellingOf } from './tellings.ts';
 
 /** What is known beside a record: when it came, how surely it is GitHub's, and whose it is. */
 export type RecordContext = {
@@ -59,12 +61,14 @@ export function eventOfRecord(
     'tripline.audit.record': flatRecord(record),
     'tripline.time.received': toldAt === undefined ? true : undefined,
   };
-  const { type, data } = whole(tellingOf(fields), around);
+  const { type, data } = whole(tellingOf(fields, record), around);
+  const time = toldAt ?? new Date(context.receivedAtMs).toISOString();
+  Object.assign(data, factOf('github-audit', type, data, time));
   return {
     id: `github-audit:${id}`,
     source: login === undefined ? '//github.com' : `//github.com/${encodeURIComponent(login)}`,
     type,
-    time: toldAt ?? new Date(context.receivedAtMs).toISOString(),
+    time,
     workspace: whose.workspace,
     trust: context.trust,
     data,
@@ -132,13 +136,6 @@ function visibilityOf({
   if ((repo ?? repository) == null) return undefined;
   if (visibility && visibilities.has(visibility)) return visibility as 'public';
   return public_repo === true ? 'public' : undefined;
-}
-
-/** What the record tells by its action. */
-function tellingOf({ action }: AuditFields): Telling | undefined {
-  if (action === 'git.clone' || action === 'git.fetch' || action === 'repo.download_zip')
-    return { type: 'dev.cdeventsx.tripline-repository.read', data: {} };
-  return undefined;
 }
 
 /** All that is told; where the type's own attributes are not, the record as it stands. */
