@@ -13,7 +13,7 @@ import { connectStream } from '@tripline/stream/open';
 const off = ownRules.map(({ id }) => id).filter((id) => id !== 'state-flooded');
 const config = {
   ...loadConfig({ DATABASE_URL: process.env['DATABASE_URL'] }, import.meta.dirname),
-  rules: { files: ['detector.rules.ts'], off, on: [], settings: {} },
+  rules: { files: ['detector.rules.ts'], sigma: [], off, on: [], settings: {} },
   learningDays: 0,
 };
 const logger = createLogger({ service: 'detector', level: process.env['LOG_LEVEL'] ?? 'silent' });

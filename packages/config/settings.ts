@@ -89,6 +89,12 @@ const rules = z.strictObject({
     .describe(
       'Rules of your own: TypeScript files that export `rule` or `rules`, or folders of such files (but tests), relative to tripline.yaml.',
     ),
+  sigma: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'Folders of Sigma rules (.yml, .yaml, in folders beneath as well) for `product: github, service: audit`, relative to tripline.yaml. What of them is not supported is refused by name, and the others run all the same: `tripline rules` and `tripline doctor` say so.',
+    ),
   off: z.array(z.string()).default([]).describe('Ids of rules that are not to run.'),
   on: z
     .array(z.string())

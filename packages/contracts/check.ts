@@ -24,6 +24,7 @@ export const criteria = {
   'polled feed':
     'a person must fix its credentials or settings, nothing could be read for five minutes (for an hour where it limits the rate), no process polls it, or it lost records within the last day',
   learning: 'never: it is shown until it ends',
+  'Sigma rules': 'never: those that are refused are shown, with why',
   'granting workflows': 'never: it is shown where none is configured, since grants then page nobody',
   'webhook secret': 'never: one that is too short stops the start',
   GitHub: 'it refuses the App or the token, or the App is installed nowhere',

@@ -45,6 +45,8 @@ export const evidenceSchema = z.object({
   time: z.iso.datetime({ offset: true }),
   /** One sentence that says what happened and why it matters here. */
   what: z.string().max(2000),
+  /** The id of the record that told it in the provider's own audit log. */
+  record: z.string().max(512).optional(),
   /** Where to look at it at the provider. */
   url: z.string().max(4096).optional(),
 });

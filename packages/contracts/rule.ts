@@ -59,6 +59,8 @@ export type Rule<State = unknown, Settings = unknown> = {
    * asks no other, so that hundreds of them cost an event nothing. What depends on more is for `keys` to pass over.
    */
   where?: { attribute: AttributeName; oneOf: readonly (string | number | boolean)[] };
+  /** Of those, only events that have this attribute, whatever its value: what `where` is for one that no values tell. */
+  has?: AttributeName;
   settings: z.ZodType<Settings>;
   /** What stands under its keys; a rule without `keys` keeps nothing. */
   state?: z.ZodType<State>;

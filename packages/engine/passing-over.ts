@@ -13,10 +13,10 @@ type Texts = {
  * A text that is looked for. Every attribute begins with a quote, on which a search would stop some sixty times an event, so
  * it is looked for from its rarest letter on: a third of the time.
  */
-type Sought = { before: string; rest: Buffer };
+export type Sought = { before: string; rest: Buffer };
 const rarestFirst = 'qxzjykwvbhf';
 
-function soughtOf(text: string): Sought {
+export function soughtOf(text: string): Sought {
   const rarest = [...rarestFirst].find((letter) => text.includes(letter)) ?? '"';
   const from = text.indexOf(rarest);
   return { before: text.slice(0, from), rest: Buffer.from(text.slice(from)) };

@@ -51,13 +51,15 @@ export function createPlanning(parts: {
     const learning = type === undefined ? undefined : facts.of(type);
     if (fault !== null) return unread(record, atMs, workspace, false, fault);
     const isOwn = ownTypes.has(type);
-    if (type !== undefined && reading === undefined && learning === undefined && !isOwn)
+    if (type !== undefined && learning === undefined && !isOwn && !readers.mayWant(reading, record.value))
       return scopes.knownOf(workspace, atMs) === undefined ? unread(record, atMs, workspace, false, null) : undefined;
     let event: LoggedEvent;
     let repeated: boolean;
     try {
       const { partition, offset } = record;
-      if (type !== undefined && reading === undefined && !isOwn && tellsNothing(type, record, atMs)) {
+      const isPassedOver =
+        type !== undefined && !isOwn && !readers.wantAll(reading) && tellsNothing(type, record, atMs);
+      if (isPassedOver && !readers.mayWant(reading, record.value)) {
         const arrival = dedup.classify(nameOf(type, record.headers), atMs);
         if (arrival === 'duplicate') counts.duplicates += 1;
         const isNews = arrival === 'repeated' || (arrival === 'new' && scopes.knownOf(workspace, atMs) === undefined);

@@ -15,7 +15,13 @@ const untilMs = startMs + 60 * minuteMs;
 
 /** A set by hand: version, and the rules that judge. */
 function setOf(version: string, rules: readonly AnyRule[], more: Partial<RuleSet> = {}): RuleSet {
-  const nothing = { silences: [], exceptions: [], overrides: [], own: { rules: [], files: [] } };
+  const nothing = {
+    silences: [],
+    exceptions: [],
+    overrides: [],
+    own: { rules: [], files: [] },
+    sigma: { rules: [], refused: [], files: [] },
+  };
   return { ...nothing, version, judges: version, rules: rules.map((rule) => configureRule(rule)), ...more };
 }
 const all: readonly AnyRule[] = syntheticRules;

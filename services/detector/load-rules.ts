@@ -14,6 +14,7 @@ import { ConfigError } from '@tripline/runtime/load-settings';
 import { z } from 'zod';
 import type { FindingPolicies } from './record-batches.ts';
 import type { RuleFile } from './rule-files.ts';
+import type { SigmaRules } from './sigma-rules.ts';
 
 const isFunction = z.custom<unknown>((value) => typeof value === 'function', 'must be a function');
 const isSchema = z.custom<unknown>((value) => value instanceof Object && 'safeParse' in value, 'must be a zod schema');
@@ -79,6 +80,7 @@ export type RuleSet = FindingPolicies & {
   /** Hex, of what `rules` were made of. */
   judges: string;
   own: OwnRules;
+  sigma: SigmaRules;
 };
 /** The user's rules as they were loaded, with the files that they came from. */
 export type OwnRules = { rules: readonly { rule: AnyRule; file: string }[]; files: readonly RuleFile[] };
@@ -96,22 +98,29 @@ export class RuleSetError extends ConfigError {
 }
 
 /**
- * The rules in order: Tripline's, then the user's in the order of `rules.files`, without those that do not run, each with
- * its settings validated. `former`: the set in force; unchanged parts keep their identity.
+ * The rules in order: Tripline's, then the user's in the order of `rules.files` and of `rules.sigma`, without those that do not
+ * run, each with its settings validated. `former`: the set in force; unchanged parts keep their identity.
  * @throws {RuleSetError} naming every rule, file or field that is wrong.
  */
 export async function loadRuleSet(config: RuleConfig, former?: RuleSet): Promise<RuleSet> {
   const faults: string[] = [];
   const own = await loadOwnRules(config, faults, former?.own);
+  const sigma = await loadSigma(config, faults, former?.sigma);
   const isWhole = faults.length === 0;
   const all: AnyRule[] = [...ownRules];
   for (const { rule, file } of own.rules) {
     if (all.some(({ id }) => id === rule.id)) faults.push(`rules.files: ${file}: there is already a rule ${rule.id}`);
     else all.push(rule);
   }
-  const rules = configureAll(all, config, faults, isWhole);
-  if (faults.length > 0) throw new RuleSetError(faults, own.files);
-  const files = own.files.map(({ path, sha256 }) => [relative(config.baseDir, path), sha256]);
+  for (const { rule, sigma: from } of sigma.rules) {
+    if (all.some(({ id }) => id === rule.id))
+      faults.push(`rules.sigma: ${from.file}: there is already a rule ${rule.id}`);
+    else all.push(rule);
+  }
+  const refused = new Set(sigma.refused.flatMap(({ rule }) => rule ?? []));
+  const rules = configureAll(all, config, faults, isWhole ? refused : null);
+  if (faults.length > 0) throw new RuleSetError(faults, [...own.files, ...sigma.files]);
+  const files = [...own.files, ...sigma.files].map(({ path, sha256 }) => [relative(config.baseDir, path), sha256]);
   const { silences, exceptions, overrides } = structuredClone({
     silences: config.silences,
     exceptions: config.exceptions,
@@ -121,9 +130,9 @@ export async function loadRuleSet(config: RuleConfig, former?: RuleSet): Promise
     rules.map(({ rule, written }) => [rule.id, written]),
     ...[files, overrides, config.learningDays],
   ]);
-  const isFormer = former !== undefined && former.own === own && former.judges === judges;
+  const isFormer = former !== undefined && former.own === own && former.sigma === sigma && former.judges === judges;
   return {
-    ...{ silences, exceptions, overrides, own, judges },
+    ...{ silences, exceptions, overrides, own, sigma, judges },
     version: hashOf([judges, silences, exceptions]).slice(0, 16),
     rules: isFormer ? former.rules : rules,
   };
@@ -138,21 +147,31 @@ export const ruleSetOf = (
   rules: readonly ConfiguredRule[],
   { silences, exceptions, overrides }: FindingPolicies,
 ): RuleSet => ({
-  ...{ rules, silences, exceptions, overrides, own: { rules: [], files: [] } },
+  ...{ rules, silences, exceptions, overrides, own: { rules: [], files: [] }, sigma: noSigma },
   ...{ version: 'by-hand', judges: 'by-hand' },
 });
+
+const noSigma: SigmaRules = { rules: [], refused: [], files: [] };
+
+/** What reads Sigma rules is loaded only where there are some. */
+async function loadSigma(config: RuleConfig, faults: string[], former?: SigmaRules): Promise<SigmaRules> {
+  if (config.rules.sigma.length === 0) return former?.files.length === 0 ? former : noSigma;
+  const { loadSigmaRules } = await import('./sigma-rules.ts');
+  return loadSigmaRules(config, faults, former);
+}
 
 const hashOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
 /**
- * Those that run, each with its settings. `isWhole`: all files of rules could be loaded. Else a rule that is not
- * there may be in one that could not, which is the fault to name.
+ * Those that run, each with its settings. `refused`: ids of Sigma rules that are not run, which may be named all the same;
+ * null where not all files of rules could be loaded: then a rule that is not there may be in one that could not, which is the
+ * fault to name.
  */
 function configureAll(
   all: readonly AnyRule[],
   config: RuleConfig,
   faults: string[],
-  isWhole: boolean,
+  refused: ReadonlySet<string> | null,
 ): ConfiguredRule[] {
   const named = [
     ...config.rules.off.map((id) => ['rules.off', id]),
@@ -164,16 +183,17 @@ function configureAll(
     ...config.remediation.policy.map(({ rule }) => ['remediation.policy', rule]),
   ] as [string, string][];
   for (const [where, id] of named) {
-    if (isWhole && !all.some((rule) => rule.id === id))
+    if (refused !== null && !refused.has(id) && !all.some((rule) => rule.id === id))
       faults.push(`${where}: there is no rule ${id}; \`tripline rules\` lists them`);
   }
-  faults.push(...faultsOfSuperseding(all, isWhole));
+  faults.push(...faultsOfSuperseding(all, refused !== null));
   if (config.rules.off.includes(stateFlooded.id)) {
     faults.push(`rules.off: ${stateFlooded.id} says that others may be wrong, so it is always on; silence it instead`);
   }
   for (const id of config.rules.on) {
     const isOfNone = id.endsWith('*') && !all.some((rule) => rule.offByDefault !== undefined && isNamedBy(id, rule.id));
-    if (isWhole && isOfNone) faults.push(`rules.on: no rule that is off by default begins with ${id.slice(0, -1)}`);
+    if (refused !== null && isOfNone)
+      faults.push(`rules.on: no rule that is off by default begins with ${id.slice(0, -1)}`);
     if (config.rules.off.includes(id)) faults.push(`rules.on: ${id} is under rules.off too`);
   }
   const configured: ConfiguredRule[] = [];

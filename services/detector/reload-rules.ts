@@ -11,7 +11,7 @@ import type { Metrics } from '@tripline/runtime/metrics';
 import { Gauge } from 'prom-client';
 import type { Detector } from './detector.ts';
 import { loadRuleSet, type RuleSet, RuleSetError } from './load-rules.ts';
-import { filesNamedBy } from './rule-files.ts';
+import { filesNamedBy, sigmaFilesOf } from './rule-files.ts';
 
 /** How often files are looked at. One that changed is read once it stayed as it is for as long: half of it says something else. */
 const lookEveryMs = 2000;
@@ -42,6 +42,7 @@ export function startReloading(parts: {
   let fault: { reason: string; files: readonly string[]; toldMs: number } | null = null;
 
   measures.successful.set(1);
+  logRefused(current, logger);
   reloading.attach({
     async take(next) {
       const { rules, silences, exceptions, overrides, remediation } = next;
@@ -50,6 +51,7 @@ export function startReloading(parts: {
       if (set.version === former) return null;
       current = set;
       await detector.use(set);
+      logRefused(set, logger);
       logger.info({ ruleSet: set.version, former, rules: set.rules.length }, 'rules were loaded anew and are in force');
       return `rules of version ${set.version}`;
     },
@@ -76,13 +78,10 @@ export function startReloading(parts: {
 
   /** What is looked at, as the file system tells of it. */
   function fingerprint(): string {
-    const named = config.rules.files.flatMap((file) => {
-      try {
-        return filesNamedBy(file, config.baseDir);
-      } catch {
-        return [];
-      }
-    });
+    const named = [
+      ...config.rules.files.flatMap((file) => orNone(() => filesNamedBy(file, config.baseDir))),
+      ...config.rules.sigma.flatMap((folder) => orNone(() => sigmaFilesOf(folder, config.baseDir))),
+    ];
     const files = new Set([...named, ...current.own.files.map(({ path }) => path), ...(fault?.files ?? [])]);
     // What a file imports in vain lies beside it as a rule, once it is there.
     if (fault !== null) for (const file of [...files]) files.add(dirname(file));
@@ -119,6 +118,22 @@ export function startReloading(parts: {
       if (fault !== null) await clearReloadFault(db, self).catch(() => {});
     },
   };
+}
+
+function orNone(read: () => string[]): string[] {
+  try {
+    return read();
+  } catch {
+    return [];
+  }
+}
+
+/** Says which Sigma rules are not run, a line each: whoever put them there believes that they are. */
+function logRefused({ sigma }: RuleSet, logger: Logger): void {
+  for (const { file, title, reason, isOther } of sigma.refused)
+    if (!isOther) logger.warn({ file, title, reason }, `Sigma rule refused; the others are in force: ${reason}`);
+  const others = sigma.refused.filter(({ isOther }) => isOther).length;
+  if (others > 0) logger.info({ rules: others }, 'Sigma rules for log sources that no feed tells are not run');
 }
 
 function stateOf(path: string): string {

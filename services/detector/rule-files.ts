@@ -107,3 +107,27 @@ export function filesNamedBy(named: string, baseDir: string): string[] {
     .sort()
     .map((name) => join(path, name));
 }
+
+/** Most files of Sigma rules beneath one folder, and how deep they may lie. */
+const mostFiles = 5000;
+const deepest = 12;
+
+/**
+ * The files that one of `rules.sigma` names: itself or, where it is a folder, those in it and beneath that end in .yml or .yaml,
+ * in order of name. What begins with a dot is left out, as what a mounted ConfigMap keeps beside its files.
+ * @throws the file system's own error, when there is none, and where there are more than anybody wrote.
+ */
+export function sigmaFilesOf(named: string, baseDir: string): string[] {
+  const found: string[] = [];
+  const visit = (path: string, depth: number): void => {
+    if (!statSync(path).isDirectory()) {
+      if (depth === 0 || ['.yml', '.yaml'].includes(extname(path))) found.push(path);
+    } else if (depth < deepest) {
+      for (const name of readdirSync(path).sort()) if (!name.startsWith('.')) visit(join(path, name), depth + 1);
+    }
+    if (found.length > mostFiles)
+      throw new Error(`it holds more than ${mostFiles} files; name the folders that are meant`);
+  };
+  visit(resolve(baseDir, named), 0);
+  return found;
+}

@@ -1,6 +1,6 @@
 import { type Config, loadConfig } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
-import type { ConfiguredRule } from '@tripline/engine/settings';
+import type { RuleSet } from '@tripline/detector/load-rules';
 import { ConfigError } from '@tripline/runtime/load-settings';
 import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, readArguments, UserError } from '../command.ts';
@@ -9,6 +9,7 @@ import { checkGranting } from '../doctor/granting.ts';
 import { checkLocal } from '../doctor/local.ts';
 import { checkLog } from '../doctor/log.ts';
 import { checkProviders } from '../doctor/providers.ts';
+import { checkSigma } from '../doctor/sigma.ts';
 import { sentenceFor } from '../errors.ts';
 import { styled, widthOf, wrapped } from '../show.ts';
 import { withStore } from '../store.ts';
@@ -42,16 +43,16 @@ async function checkAll(io: Io): Promise<Check[]> {
   } catch (error) {
     return brokenSettings(error, 'correct it; SETTINGS.md names every setting');
   }
-  let configured: readonly ConfiguredRule[] | null = null;
+  let ruleSet: RuleSet | null = null;
   let faults: Check[] = [];
   try {
-    const { loadRules } = await import('@tripline/detector/load-rules');
-    configured = await loadRules(config);
+    const { loadRuleSet } = await import('@tripline/detector/load-rules');
+    ruleSet = await loadRuleSet(config);
   } catch (error) {
     // The other checks run as well: a bad rule may be the smallest problem.
     faults = brokenSettings(error, 'correct it: `npx tripline rules validate` says whether a detector would accept it');
   }
-  const rules = configured?.map(({ rule }) => rule) ?? null;
+  const rules = ruleSet?.rules.map(({ rule }) => rule) ?? null;
   const stored = async (): Promise<Check[]> => {
     try {
       return await withStore(config, async (db) => [
@@ -67,8 +68,8 @@ async function checkAll(io: Io): Promise<Check[]> {
       return [{ name: 'Postgres', state: 'broken', detail, remedy }];
     }
   };
-  const granting = configured === null ? [] : checkGranting(configured);
-  return [...faults, ...(await Promise.all([checkLocal(config), granting, stored(), checkProviders(config)])).flat()];
+  const ofRules = ruleSet === null ? [] : [...checkGranting(ruleSet.rules), ...checkSigma(ruleSet)];
+  return [...faults, ...(await Promise.all([checkLocal(config), ofRules, stored(), checkProviders(config)])).flat()];
 }
 
 /** @throws `error`, where no setting is to blame. */

@@ -56,13 +56,15 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function rules(...args: string[]) {
+const rules = (...args: string[]) => run({ DATABASE_URL: database.urlAs('cli') }, ...args);
+
+async function run(env: Record<string, string>, ...args: string[]) {
   const said = { out: '', err: '' };
   const into = (stream: 'out' | 'err') => (text: string) => {
     said[stream] += text;
   };
   const io = { out: into('out'), err: into('err'), stdin: Readable.from(['']), cwd: folder, isTerminal: false };
-  const status = await main(['rules', ...args], { ...io, env: { DATABASE_URL: database.urlAs('cli') } });
+  const status = await main(['rules', ...args], { ...io, env });
   return { status, ...said };
 }
 
@@ -99,4 +101,29 @@ test('--json says of each rule and each row of a table what it is, what it needs
   expect(of('privilege-grant-outside-job')).toMatchObject({ severity: 'high', pages: false });
   expect(of('audit-org-disable-saml')).toMatchObject({ kind: 'row', pages: true, owasp: ['CICD-SEC-2'] });
   expect(of('own-branches')).toMatchObject({ kind: 'rule', file: 'rules/own.mjs', pages: false });
+});
+
+test('Sigma rules are listed with their id and file, and what of them is refused is named', async () => {
+  mkdirSync(join(folder, 'sigma'));
+  const sigma = (title: string, detection: string) =>
+    `title: ${title}\nid: 5a5a2b5e-0000-4000-8000-000000000001\nlogsource:\n  product: github\n  service: audit\ndetection:\n${detection}`;
+  writeFileSync(
+    join(folder, 'sigma/a.yml'),
+    sigma('Member added', '  s:\n    action: org.add_member\n  condition: s\n'),
+  );
+  writeFileSync(join(folder, 'sigma/b.yml'), sigma('Many', '  s:\n    a: b\n  condition: s | count() > 5\n'));
+  writeFileSync(join(folder, 'sigma.yaml'), JSON.stringify({ rules: { sigma: ['sigma'] } }));
+  const of = (...args: string[]) => run({ TRIPLINE_CONFIG: 'sigma.yaml' }, ...args);
+  const { out, err } = await of('--json');
+  const last = out
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line))
+    .find(({ kind }) => kind === 'sigma');
+  expect(last).toMatchObject({
+    ...{ id: 'sigma-5a5a2b5e-0000-4000-8000-000000000001', sigmaId: '5a5a2b5e-0000-4000-8000-000000000001' },
+    ...{ file: 'sigma/a.yml', title: 'Member added', feeds: ['github-audit'], runs: true, pages: false },
+  });
+  expect(err).toMatch(/^Refused: Many of sigma\/b\.yml: the condition `s \| count\(\) > 5` counts events/);
+  expect((await of()).out).toContain('Refused: Many of sigma/b.yml');
 });

@@ -4,9 +4,10 @@ import { resolve } from 'node:path';
 import { loadConfig } from '@tripline/config/config';
 import { betterInWords, oneOfFeeds } from '@tripline/contracts/feeds';
 import type { AnyRule } from '@tripline/contracts/rule';
-import { isOn, loadRuleSet } from '@tripline/detector/load-rules';
+import { isOn, loadRuleSet, type RuleSet } from '@tripline/detector/load-rules';
 import { defaultOf, pagesByDefault } from '@tripline/rules/defaults';
 import { rules as ownRules } from '@tripline/rules/registry';
+import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, readArguments, UsageError } from '../command.ts';
 import { ruleSetWith } from '../replay/change.ts';
 import { styled, wrapped } from '../show.ts';
@@ -30,27 +31,46 @@ export const rules: Command = {
     if (positionals[0] === 'validate') return validate(positionals.slice(1), io);
     if (positionals.length > 0) throw new UsageError(`'${positionals[0]}' is no verb of rules`);
     const config = loadConfig(io.env, io.cwd);
-    const { rules: configured, version, own } = await loadRuleSet(config);
-    const files = new Map(own.rules.map(({ rule, file }) => [rule.id, file]));
-    for (const { rule } of configured) {
-      io.out(values.json ? `${JSON.stringify(facts(rule, files.get(rule.id)))}\n` : describe(rule, io));
+    const set = await loadRuleSet(config);
+    const { rules: configured, version } = set;
+    if (values.json) {
+      const off = ownRules.filter((rule) => !isOn(rule, config));
+      const from = originsOf(set);
+      for (const rule of [...configured.map((one) => one.rule), ...off])
+        io.out(`${JSON.stringify({ ...facts(rule, from), runs: isOn(rule, config) })}\n`);
+      for (const line of refusedOf(set)) io.err(`${line}\n`);
+      return 0;
     }
-    if (values.json) return 0;
-    if (config.rules.off.length > 0) io.out(`Off: ${config.rules.off.join(', ')}\n`);
+    for (const { rule } of configured) io.out(describe(rule, io));
+    const say = (text: string) => io.out(`${wrapped(io, text, 0)}\n`);
+    for (const line of refusedOf(set)) say(line);
+    if (config.rules.off.length > 0) say(`Off: ${config.rules.off.join(', ')}`);
     const daily = ownRules.filter((rule) => rule.offByDefault !== undefined && !isOn(rule, config));
-    if (daily.length > 0) io.out(`Off until \`rules.on\` names them: ${daily.map(({ id }) => id).join(', ')}\n`);
+    if (daily.length > 0) say(`Off until \`rules.on\` names them: ${daily.map(({ id }) => id).join(', ')}`);
     io.out(`Version of the set: ${version}\n`);
     return 0;
   },
 };
 
+/** Where a rule of the user's comes from, and the id that a Sigma rule has of its own. */
+type Origin = { file: string; sigmaId: string | null };
+const originsOf = ({ own, sigma }: RuleSet): ReadonlyMap<string, Origin> =>
+  new Map([
+    ...own.rules.map(({ rule, file }) => [rule.id, { file, sigmaId: null }] as const),
+    ...sigma.rules.map(({ rule, sigma: { id, file } }) => [rule.id, { file, sigmaId: id }] as const),
+  ]);
+
+/** What is in the folders of `rules.sigma` and not run, a line each. */
+const refusedOf = ({ sigma }: RuleSet): string[] =>
+  sigma.refused.map(({ file, title, reason }) => plain(`Refused: ${title ?? 'a document'} of ${file}: ${reason}`));
+
 /** What `rules --json` says of a rule. `pages`: whether a finding of it, at its usual severity, pages at default settings. */
-function facts(rule: AnyRule, file: string | undefined): Record<string, unknown> {
+function facts(rule: AnyRule, from: ReadonlyMap<string, Origin>): Record<string, unknown> {
   const { id, title, description, severity, confidence, principles, attack, owasp, feeds } = rule;
   const { falseAlarms, limits = [], reads, learns, kind = 'rule' } = rule;
   const { needs, better = {} } = feeds;
   return {
-    ...{ id, title, description, severity, confidence, kind, file: file ?? null },
+    ...{ id, title, description, severity, confidence, kind, ...(from.get(id) ?? { file: null, sigmaId: null }) },
     ...{ feeds: needs, better, pages: pagesByDefault(rule), byDefault: defaultOf(rule) },
     ...{ principle: principles, attack, owasp, falseAlarms, limits, reads, learns },
   };
@@ -61,7 +81,11 @@ const inNumber = (count: number, one: string, several: string): string => `${cou
 function describe(rule: AnyRule, io: Io): string {
   const lines = [
     rule.description,
-    `Severity ${rule.severity}, confidence up to ${rule.confidence}; ATT&CK ${rule.attack.join(', ')}; ${rule.owasp.join(', ')}`,
+    [
+      `Severity ${rule.severity}, confidence up to ${rule.confidence}`,
+      ...(rule.attack.length === 0 ? [] : [`ATT&CK ${rule.attack.join(', ')}`]),
+      ...(rule.owasp.length === 0 ? [] : [rule.owasp.join(', ')]),
+    ].join('; '),
     [`Needs ${oneOfFeeds(rule.feeds.needs)}.`, ...betterInWords(rule.feeds.better)].join(' '),
     ...(rule.learns ? ['Learns what is usual before it finds anything; see `tripline doctor`'] : []),
     ...rule.falseAlarms.map((alarm) => `False alarm: ${alarm}`),

@@ -1,3 +1,4 @@
+import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { defineRule, type Rule } from '@tripline/contracts/rule';
 import { seenBy } from './seen.ts';
@@ -19,7 +20,10 @@ export function match<S extends Shape>(
       const found = of.find(event, context.settings);
       if (found === undefined) return;
       const occasion = found.occasion ?? event.fact ?? event.id;
-      context.find(draftOf({ ...found, occasion, because: [seenBy(event)] }, () => found.what));
+      const draft = draftOf({ ...found, occasion, because: [seenBy(event)] }, () => found.what);
+      const record = (event.data as Attributes)['tripline.audit.id'];
+      const evidence = record === undefined ? draft.evidence : draft.evidence.map((line) => ({ ...line, record }));
+      context.find({ ...draft, evidence });
     },
   });
 }
