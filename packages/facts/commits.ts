@@ -36,6 +36,8 @@ const pushSchema = observedSchema.extend({
   ciPaths: z.array(z.string()),
   /** The tip's first words. */
   message: z.string(),
+  /** When it was received, ms of the log's time; absent in what former versions kept. Nothing final may follow from it. */
+  heardMs: z.number().optional(),
 });
 const ofChangeSchema = observedSchema.extend({
   change: z.string(),
@@ -251,7 +253,7 @@ function learn(known: Commit | undefined, event: LoggedEvent, at: LearnContext):
     const kept = keepEarliest(next.built, { ...observedBy(event), ref }, isSame, built, at);
     if (kept !== next.built) next = { ...next, built: [...kept] };
   } else if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
-    const told = pushOf(event, revision);
+    const told = { ...pushOf(event, revision), heardMs: at.nowMs };
     // The first report counts: a repeated delivery must not make findings unproven that rest on it.
     if (!next.pushes.some((one) => one.time === told.time && nameOfPush(one) === nameOfPush(told)))
       add('pushes', told, pushes as Bound<never>);

@@ -36,6 +36,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'high-scope-token-approved',
     'app-permission-escalated',
     'untrusted-metadata-injection',
+    'workflow-changed-unreviewed',
     'leak-or-exposure',
     'rogue-runner-registered',
     'state-flooded',

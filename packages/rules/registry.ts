@@ -26,6 +26,7 @@ import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
 import { rule as tokenBulkClone } from './token-bulk-clone.ts';
 import { rule as untrustedMetadataInjection } from './untrusted-metadata-injection.ts';
+import { rule as workflowChangedUnreviewed } from './workflow-changed-unreviewed.ts';
 
 /** The rules of the house, in the order in which each event meets them. */
 export const rules: readonly AnyRule[] = [
@@ -52,6 +53,7 @@ export const rules: readonly AnyRule[] = [
   highScopeTokenApproved,
   appPermissionEscalated,
   untrustedMetadataInjection,
+  workflowChangedUnreviewed,
   leakOrExposure,
   rogueRunnerRegistered,
   stateFlooded,

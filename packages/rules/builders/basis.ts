@@ -23,6 +23,8 @@ export type Basis = {
  */
 export type Concluded<Data> = Omit<BuiltFinding, 'because'> & {
   occasion: string;
+  /** Until then it is not found where it does not stand: `Conclusion.heldUntilMs`. */
+  heldUntilMs?: number;
   because: readonly (Basis | Sight<Data>)[];
 };
 
