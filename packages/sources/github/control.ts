@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { identifier, text, textRecord, texts } from '../untrusted.ts';
-import { account, bodyOf, changes, instant, maybe, number, repository, string } from './body.ts';
+import { account, bodyOf, changes, flag, instant, maybe, number, repository, string } from './body.ts';
 import { type Draft, defineEvent } from './family.ts';
 import { organizationFields, toldOfPeople } from './grant.ts';
 
@@ -105,7 +105,7 @@ const repositoryActions = new Set([
 ]);
 
 /** What a repository says of itself is told where it may matter: when it is made, changed or shown. */
-const describedRepository = repository.extend({ description: maybe }).nullish();
+const describedRepository = repository.extend({ description: maybe, allow_forking: flag }).nullish();
 
 export const repositoryEvent = defineEvent({
   marks: ['action', 'repository'],
@@ -123,6 +123,7 @@ export const repositoryEvent = defineEvent({
         ),
         'tripline.control.changes': formerValues(changes),
         'tripline.repository.description': text(repository?.description),
+        'tripline.repository.forking_allowed': repository?.allow_forking ?? undefined,
       },
     };
   },
@@ -137,6 +138,7 @@ export const publicEvent = defineEvent({
     data: {
       ...control('visibility', 'publicized', repository?.full_name),
       'tripline.repository.description': text(repository?.description),
+      'tripline.repository.forking_allowed': repository?.allow_forking ?? undefined,
     },
   }),
 });

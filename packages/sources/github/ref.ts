@@ -42,10 +42,12 @@ function commitsOf(commits: readonly Commit[]) {
     const ciPaths = touched.filter((path) => ciPath.test(path)).slice(0, pathsLeft);
     pathsLeft -= ciPaths.length;
     const authorId = idInAddress(pushed.author?.email);
+    const authorEmail = text(pushed.author?.email, Math.min(256, share));
     return {
       revision: revisionOf(typeof pushed.id === 'number' ? String(pushed.id) : pushed.id) ?? '',
       author: nameOf(pushed.author, Math.min(256, share)),
       ...(authorId === undefined ? {} : { authorId }),
+      ...(authorEmail === undefined ? {} : { authorEmail }),
       committer: nameOf(pushed.committer, Math.min(256, share)),
       message: text(pushed.message, share) ?? '',
       ciPaths: ciPaths.map((path) => text(path, 200)!),

@@ -8,6 +8,7 @@ import * as grant from './grant.ts';
 import * as publication from './publication.ts';
 import * as ref from './ref.ts';
 import * as ticket from './ticket.ts';
+import * as wiki from './wiki.ts';
 import * as workflow from './workflow.ts';
 
 /**
@@ -55,6 +56,7 @@ export const readEvents: ReadonlyMap<string, GithubEvent> = new Map<GithubEventN
   ['exemption_request_push_ruleset', control.exemptionRequest],
   ['fork', publication.fork],
   ['github_app_authorization', grant.githubAppAuthorization],
+  ['gollum', wiki.gollum],
   ['installation', grant.installation],
   ['installation_repositories', grant.installationRepositories],
   ['issue_comment', ticket.issueComment],
@@ -91,7 +93,6 @@ export const readEvents: ReadonlyMap<string, GithubEvent> = new Map<GithubEventN
 /** The events of GitHub that are not read, with the keys that identify their bodies. */
 export const unreadEvents: ReadonlyMap<string, readonly string[]> = new Map<GithubEventName, readonly string[]>([
   ['cache_sync', ['cache_location', 'ref', 'before', 'after']],
-  ['gollum', ['pages']],
   ['installation_target', ['target_type', 'account']],
   ['issue_dependencies', ['action']],
   ['label', ['action', 'label']],

@@ -475,7 +475,7 @@ describe('what an event says', () => {
       id: 'a'.repeat(40),
       message: 'change CI',
       timestamp: '1999-01-01T00:00:00Z',
-      author: { name: 'Mona', username: 'mona' },
+      author: { name: 'Mona', username: 'mona', email: 'mona@example.com' },
       committer: { name: 'GitHub', username: 'web-flow' },
       added: ['.github/workflows/release.yml', 'src/a.ts'],
       modified: ['packages/x/action.yml'],
@@ -493,6 +493,7 @@ describe('what an event says', () => {
       {
         revision: 'a'.repeat(40),
         author: 'mona',
+        authorEmail: 'mona@example.com',
         committer: 'web-flow',
         message: 'change CI',
         ciPaths: ['.github/workflows/release.yml', 'Jenkinsfile', 'packages/x/action.yml'],
@@ -510,7 +511,7 @@ describe('what an event says', () => {
     const commits = Array.from({ length: 2048 }, (_, index) => ({
       id: index.toString(16).padStart(40, '0'),
       message: long,
-      author: { username: long },
+      author: { username: long, email: long },
       committer: { name: long },
       added: Array.from({ length: 2 }, (_, n) => `.github/workflows/${n}${long}`),
     }));
@@ -531,6 +532,38 @@ describe('what an event says', () => {
         'tripline.grant.permission': 'direct_member',
         'user.name': 'Codertocat',
       },
+    });
+  });
+
+  test('a job: the names of its steps, but not of one on a machine of GitHub’s without an environment', () => {
+    const body = example('workflow_job', action('completed'));
+    const job = body['workflow_job'] as Json;
+    const names = (job['steps'] as { name: string }[]).map(({ name }) => name);
+    expect(names.length).toBeGreaterThan(0);
+    expect(eventOf('workflow_job', body).data).not.toHaveProperty(['tripline.task.steps']);
+    const own = { ...job, labels: ['self-hosted'] };
+    expect(eventOf('workflow_job', { ...body, workflow_job: own }).data['tripline.task.steps']).toEqual(names);
+    const deployment = { id: 5, environment: 'production' };
+    expect(eventOf('workflow_job', { ...body, deployment }).data['tripline.task.steps']).toEqual(names);
+    const steps = Array.from({ length: 5000 }, () => ({ name: 'x'.repeat(5000) }));
+    const long = eventOf('workflow_job', { ...body, workflow_job: { ...own, steps } });
+    expect(JSON.stringify(long).length).toBeLessThan(60_000);
+  });
+
+  test('a wiki: which pages were written', () => {
+    const event = eventOf('gollum', example('gollum'));
+    expect(event.type).toBe('dev.cdeventsx.tripline-wiki.changed');
+    const page = (example('gollum')['pages'] as Json[])[0]!;
+    expect(event.data['tripline.wiki.pages']![0]).toEqual({
+      ...{ title: page['title'], action: page['action'], revision: page['sha'] },
+    });
+  });
+
+  test('a repository: what it says of itself, and whether it may be forked', () => {
+    const body = example('repository', action('edited'));
+    const repository = { ...(body['repository'] as Json), description: 'All of it', allow_forking: true };
+    expect(eventOf('repository', { ...body, repository }).data).toMatchObject({
+      ...{ 'tripline.repository.description': 'All of it', 'tripline.repository.forking_allowed': true },
     });
   });
 

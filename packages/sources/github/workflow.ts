@@ -143,6 +143,15 @@ export function isHosted(job: {
   return /^(GitHub Actions|Hosted Agent)( \d+)?$/.test(job.runner_name ?? '');
 }
 
+/**
+ * Whether a job ran on a machine of GitHub's without an environment, as nearly all do: rules pass over these without reading
+ * them, so the names of their steps would only make every event longer.
+ */
+const isPlain = (
+  hosted: boolean | undefined,
+  deployment: { environment?: string | null | undefined } | null | undefined,
+) => hosted !== false && !deployment?.environment;
+
 function systemOf(labels: readonly string[] | null | undefined): string | undefined {
   for (const label of labels ?? []) {
     const name = /^(ubuntu|linux|windows|macos)(?=$|-)/i.exec(label)?.[1]?.toLowerCase();
@@ -174,6 +183,7 @@ export const workflowJob = defineEvent({
       runner_name: maybe,
       runner_group_id: number.nullish(),
       runner_group_name: maybe,
+      steps: z.array(z.object({ name: maybe })).nullish(),
     }),
     deployment: z.object({ id: number.nullish(), environment: maybe, production_environment: flag }).nullish(),
   }),
@@ -181,6 +191,7 @@ export const workflowJob = defineEvent({
     const type = Object.hasOwn(jobTypes, action) ? jobTypes[action] : undefined;
     if (!type) return undefined;
     const started = action === 'in_progress' || action === 'completed';
+    const hosted = isHosted(job);
     return {
       type,
       time: action === 'completed' ? job.completed_at : action === 'in_progress' ? job.started_at : job.created_at,
@@ -204,8 +215,9 @@ export const workflowJob = defineEvent({
         'tripline.worker.group.id': identifier(job.runner_group_id),
         'tripline.worker.group.name': text(job.runner_group_name || undefined),
         'tripline.worker.labels': texts(job.labels),
-        'tripline.worker.hosted': isHosted(job),
+        'tripline.worker.hosted': hosted,
         'tripline.worker.os': systemOf(job.labels),
+        'tripline.task.steps': isPlain(hosted, deployment) ? undefined : texts(job.steps?.map(({ name }) => name)),
         'deployment.id': identifier(deployment?.id),
         'deployment.environment.name': text(deployment?.environment),
         'tripline.deployment.production': deployment?.production_environment ?? undefined,
