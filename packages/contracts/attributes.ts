@@ -177,6 +177,8 @@ export const attributes = {
   // Deployments.
   'deployment.id': id,
   'deployment.environment.name': text,
+  /** All environments that one decision speaks of, where there are several. */
+  'tripline.deployment.environments': z.array(text),
   'deployment.status': z.enum([
     'pending',
     'queued',

@@ -39,6 +39,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'workflow-changed-unreviewed',
     'leak-or-exposure',
     'rogue-runner-registered',
+    'deployment-gate-bypassed',
     'state-flooded',
   ]);
 });

@@ -9,6 +9,7 @@ import { rule as credentialContextDrift } from './credential-context-drift.ts';
 import { rule as credentialNewHostedClass } from './credential-new-hosted-class.ts';
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
 import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
+import { rule as deploymentGateBypassed } from './deployment-gate-bypassed.ts';
 import { rule as dormantCredentialReactivated } from './dormant-credential-reactivated.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
 import { rule as highScopeTokenApproved } from './high-scope-token-approved.ts';
@@ -56,6 +57,7 @@ export const rules: readonly AnyRule[] = [
   workflowChangedUnreviewed,
   leakOrExposure,
   rogueRunnerRegistered,
+  deploymentGateBypassed,
   stateFlooded,
   ...auditActions,
 ];

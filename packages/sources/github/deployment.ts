@@ -91,6 +91,7 @@ export const deploymentReview = defineEvent({
   normalise(body) {
     const decision = decisions.get(body.action as 'requested');
     if (!decision) return undefined;
+    const jobs = body.workflow_job_runs?.map((job) => job?.environment) ?? [];
     const asked = body.reviewers?.map(({ reviewer }) => reviewer?.login ?? reviewer?.slug);
     return {
       type: 'dev.cdeventsx.tripline-deployment.reviewed',
@@ -99,6 +100,7 @@ export const deploymentReview = defineEvent({
         'deployment.environment.name': text(
           body.environment ?? body.workflow_job_run?.environment ?? body.workflow_job_runs?.[0]?.environment,
         ),
+        'tripline.deployment.environments': new Set(jobs).size > 1 ? texts([...new Set(jobs)]) : undefined,
         'tripline.deployment.decision': decision,
         'tripline.deployment.reviewers': texts(body.approver ? [loginText(body.approver.login)] : asked),
         'cicd.pipeline.run.id': identifier(body.workflow_run?.id),

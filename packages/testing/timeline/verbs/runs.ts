@@ -53,6 +53,23 @@ export const runs = [
   verb('finishes job {job} of run {run}', (said, stage) => {
     tellJob(said, stage, 'completed');
   }),
+  /** A gate of the environment: GitHub asks for a review, and somebody gives it. Option: `and <environment>` of one decision for two. */
+  ...(['requests review of', 'approves', 'rejects'] as const).map((does) =>
+    verb(`${does} run {run} for {environment}`, (said, stage) => {
+      const run = runOf(said, stage);
+      const number = runNumber(said.the('run'), stage);
+      const environments = [said.the('environment'), said.option('and')].filter((one) => one !== undefined);
+      const action = does === 'approves' ? 'approved' : does === 'rejects' ? 'rejected' : 'requested';
+      stage.github('deployment_review', said.who, {
+        ...{ action, since: stage.time(), repository: stage.repository(run.repository) },
+        workflow_run: { id: number, head_branch: run.branch, head_sha: run.revision },
+        ...(action === 'requested'
+          ? { environment: environments[0], reviewers: [], requestor: stage.user(said.who) }
+          : { approver: stage.user(said.who), comment: '', reviewers: [] }),
+        workflow_job_runs: environments.map((environment) => ({ environment })),
+      });
+    }),
+  ),
   /** By the API, without a run. Option: `on <branch or tag>`. */
   verb('deploys {commit} of {repository} to {environment}', (said, stage) => {
     const environment = said.the('environment');

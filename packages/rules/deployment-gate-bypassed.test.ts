@@ -1,0 +1,141 @@
+import { expectTimeline } from '@tripline/testing/timeline/in-words';
+import { expect, test } from 'vitest';
+import { rule } from './deployment-gate-bypassed.ts';
+
+test('a review was asked for, nobody gave it, and the job began', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of release in acme/app at c1
+    09:01  mallory  requests review of run 7 for production
+    09:02  mallory  starts job deploy of run 7 (to production)
+    09:12  ada      pushes c2 to acme/other main                 ← FOUND acme/app#7 [high/medium]
+    `,
+  );
+  expect(findings[0]!.title).toBe('Run 7 of acme/app deployed to production though nobody approved it');
+  expect(findings[0]!.response).toMatchObject([{ action: 'stop-run', runId: '7', repository: 'acme/app' }]);
+});
+
+test('an approval that is received late takes it back', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  ada    starts run 7 of release in acme/app at c1
+    09:01  ada    requests review of run 7 for production
+    09:02  ada    starts job deploy of run 7 (to production)
+    09:12  ada    pushes c2 to acme/other main                                ← FOUND acme/app#7
+    09:01  carol  approves run 7 for production (heard 10:00)                 ← RETRACTED acme/app#7
+    `,
+  );
+});
+
+test('a rejected job has no machine; one that began all the same is found', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  ada    starts run 7 of release in acme/app at c1
+    09:01  ada    requests review of run 7 for production
+    09:02  carol  rejects run 7 for production
+    `,
+  );
+  expectTimeline(
+    rule,
+    `
+    09:00  ada    starts run 7 of release in acme/app at c1
+    09:01  ada    requests review of run 7 for production
+    09:02  carol  rejects run 7 for production
+    09:03  ada    starts job deploy of run 7 (to production)
+    09:13  ada    pushes c2 to acme/other main                  ← FOUND acme/app#7 [high]
+    `,
+  );
+});
+
+test('who set it off approved it, and nobody else', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    09:00  ada    starts run 7 of release in acme/app at c1
+    09:01  ada    requests review of run 7 for production
+    09:02  ada    approves run 7 for production
+    09:03  ada    starts job deploy of run 7 (to production)   ← FOUND acme/app#7 [low/high]
+    10:00  ada    starts run 8 of release in acme/app at c2
+    10:01  ada    requests review of run 8 for production
+    10:02  ada    approves run 8 for production
+    10:02  carol  approves run 8 for production
+    10:03  ada    starts job deploy of run 8 (to production)
+    `,
+  );
+  expect(findings).toHaveLength(1);
+});
+
+test('the gate was taken away: one finding, however many runs follow', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    09:00         ada      starts run 7 of release in acme/app at c1
+    09:01         ada      requests review of run 7 for production
+    09:02         carol    approves run 7 for production
+    09:03         ada      starts job deploy of run 7 (to production)
+    day 2  09:00  mallory  starts run 8 of release in acme/app at c2
+    day 2  09:01  mallory  starts job deploy of run 8 (to production)
+    day 2  09:11  ada      pushes c2 to acme/other main                ← FOUND acme/app@production [medium/medium]
+    day 3  09:00  ada      starts run 9 of release in acme/app at c3
+    day 3  09:01  ada      starts job deploy of run 9 (to production)
+    day 3  09:20  ada      pushes c4 to acme/other main
+    `,
+  );
+  expect(findings).toHaveLength(1);
+  expect(findings[0]!.evidence.length).toBeGreaterThanOrEqual(3);
+});
+
+test('honest work: reviewed by another, no gate at all, a gate of staging, one decision for two', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  ada    starts run 7 of release in acme/app at c1
+    09:01  ada    requests review of run 7 for staging
+    09:01  ada    requests review of run 7 for production
+    09:02  carol  approves run 7 for staging (and production)
+    09:03  ada    starts job try of run 7 (to staging)
+    09:04  ada    starts job deploy of run 7 (to production)
+    09:05  ada    finishes job deploy of run 7 (to production)
+    10:00  ada    starts run 8 of release in acme/free at c1
+    10:01  ada    starts job deploy of run 8 (to production)
+    11:00  ada    starts run 9 of release in acme/app at c2
+    11:01  ada    requests review of run 9 for staging
+    11:02  ada    starts job try of run 9 (to staging)
+    `,
+  );
+});
+
+test('an environment that you call production', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of release in acme/app at c1
+    09:01  mallory  requests review of run 7 for Live
+    09:02  mallory  starts job deploy of run 7 (to Live)
+    09:12  ada      pushes c2 to acme/other main            ← FOUND acme/app#7 [high]
+    `,
+    { settings: { 'deployment-gate-bypassed': { environments: ['live'] } } },
+  );
+});
+
+test('decoys: a flood of jobs and requests leaves what is found standing', () => {
+  const many = Array.from({ length: 90 }, (_, at) => {
+    const minute = String(10 + Math.floor(at / 60)) + ':' + String(at % 60).padStart(2, '0');
+    return `day 2  ${minute}  eve  starts run ${100 + at} of release in acme/app at c1
+    day 2  ${minute}  eve  requests review of run ${100 + at} for production`;
+  });
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of release in acme/app at c1
+    09:01  mallory  requests review of run 7 for production
+    09:02  mallory  starts job deploy of run 7 (to production)
+    09:12  ada      pushes c2 to acme/other main            ← FOUND acme/app#7 [high]
+    ${many.join('\n    ')}
+    `,
+    { anyOrder: false },
+  );
+});

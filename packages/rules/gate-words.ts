@@ -1,0 +1,69 @@
+import {
+  type DeploymentGate,
+  deploymentGates,
+  type GateEntry,
+  repositoryKeyOfGate,
+} from '@tripline/facts/deployment-gates';
+import { entityOf, personOf } from '@tripline/facts/things';
+import { targetOf } from './builders/seen.ts';
+
+const words = {
+  high: {
+    title: 'though nobody approved it',
+    why: 'A review of it was asked for, and none was given when a machine took its job.',
+  },
+  medium: {
+    title: 'without the review that others were asked for',
+    why: 'Other runs were asked for a review there before, and this one was not.',
+  },
+  low: { title: 'on the approval of who set it off', why: 'Whoever set the run off approved it, and nobody else did.' },
+};
+
+/** What is found of a gate: of one run or, at medium severity, of all runs that went without it. */
+export function gateVerdict(
+  { repository, environment }: DeploymentGate,
+  key: string,
+  run: string,
+  of: {
+    entries: readonly GateEntry[];
+    because: readonly (DeploymentGate['asked'][number] | DeploymentGate['answered'][number])[];
+    severity: 'high' | 'medium' | 'low';
+  },
+) {
+  const { entries, because, severity } = of;
+  const runId = run.slice(run.lastIndexOf('#') + 1);
+  const place = entityOf('repository', repository, repositoryKeyOfGate(key));
+  const seen = because.map((one) => ({
+    ...{ fact: deploymentGates, key, seen: one },
+    entities: 'by' in one && one.by !== undefined ? [place, personOf(one.by, key)] : [place],
+    what: !('approved' in one)
+      ? `A review of run ${runIdOf(one.run)} for ${environment} was asked for`
+      : `${one.by?.login ?? 'Somebody'} ${one.approved ? 'approved' : 'rejected'} run ${runIdOf(one.run)} for ${environment}`,
+  }));
+  const jobs = entries.slice(0, 10).map((one) => ({
+    ...{ fact: deploymentGates, key, seen: one, entities: [place] },
+    what: `A machine took job ${one.name} of run ${runIdOf(one.run)} for ${environment}`,
+  }));
+  const isOfRun = severity !== 'medium';
+  const subject = isOfRun ? `${repository}#${runId}` : `${repository}@${environment}`;
+  return {
+    ...{ subject, occasion: isOfRun ? `${severity} ${environment}` : `gate ${because[0]!.eventId}`, severity },
+    because: [...seen, ...jobs],
+    // That something was not told is less sure than what was.
+    ...(severity === 'low' ? {} : { confidence: 'medium' as const }),
+    title: `Run ${runId} of ${repository} deployed to ${environment} ${words[severity].title}`,
+    summary: `${words[severity].why} What it deployed is in ${environment} without the second pair of eyes that the gate stands for.`,
+    entities: [entityOf('run', `${repository}#${runId}`, run)],
+    response:
+      severity === 'high'
+        ? [{ action: 'stop-run' as const, ...targetOf({ name: repository, id: idOf(key) }, key), runId }]
+        : [],
+    remedy: [
+      `Look at what run ${runId} deployed, and put back what stood in ${environment} before unless somebody answers for it.`,
+      'Let nobody go past the gate, administrators included, and nobody review their own run, in the environment’s settings.',
+    ],
+  };
+}
+
+const runIdOf = (run: string): string => run.slice(run.lastIndexOf('#') + 1);
+const idOf = (key: string): string => repositoryKeyOfGate(key).split(':').slice(2).join(':');
