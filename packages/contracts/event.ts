@@ -97,7 +97,7 @@ export type EventType = keyof typeof eventTypes;
 
 /**
  * The workspace of what the receiver says of itself (`tripline-deliveries.summarized`). No organisation's: nothing is
- * learnt, imported or judged there.
+ * imported there, and only what concerns the receiver itself is judged.
  */
 export const receiverWorkspace = '@receiver';
 

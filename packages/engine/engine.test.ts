@@ -274,7 +274,7 @@ describe('what the engine itself keeps', () => {
     }
   });
 
-  test('what the receiver says of itself makes no workspace, and is judged by nothing', () => {
+  test('what the receiver says of itself makes no workspace, also where a rule judges it', () => {
     const summary = at(
       startMs,
       'dev.cdeventsx.tripline-deliveries.summarized',
@@ -285,6 +285,13 @@ describe('what the engine itself keeps', () => {
     const engine = createEngine({ rules: [configureRule(seenBranch(true))], learningDays: 2 }, kept.snapshot());
     const effects = runBatch(engine, { records: toRecords({ events: [summary] }), caughtUpAtMs: null }, () => []);
     expect(effects).toMatchObject({ newWorkspaces: [], state: [], timers: [], verdicts: [], poison: [], dedup: null });
+    const judged: string[] = [];
+    const { keys: _, ...keyless } = seenBranch(false);
+    const judging: AnyRule = { ...keyless, reads: [summary.type], judge: ({ id }) => void judged.push(id) };
+    const other = createEngine({ rules: [configureRule(judging)], learningDays: 2 }, kept.snapshot());
+    const after = runBatch(other, { records: toRecords({ events: [summary] }), caughtUpAtMs: null }, () => []);
+    expect(after).toMatchObject({ newWorkspaces: [], state: [], poison: [] });
+    expect(judged).toHaveLength(1);
   });
 
   test('what fell due while its rule was taken out is judged once it is back, though not before', () => {

@@ -42,8 +42,8 @@ export function createPlanning(parts: {
   /** Reads a record as far as it must be; undefined when nothing follows from it. */
   function prepare(record: StreamRecord, atMs: number): Step | undefined {
     const type = eventTypeOf(record.headers);
-    // What the receiver says of itself makes no workspace, and nothing is judged by it.
-    if (type === summarizedType) return undefined;
+    // What the receiver says of itself makes no workspace, and is read only where a rule judges it.
+    if (type === summarizedType && readers.of(type) === undefined) return undefined;
     const workspace = record.headers['ce_workspace'] ?? '';
     const mayLie = type !== undefined && internalEventTypes.has(type);
     const fault = scopes.faultOf(workspace) ?? (mayLie ? (originFault?.(record) ?? null) : null);

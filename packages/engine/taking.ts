@@ -1,4 +1,4 @@
-import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
+import { type EventType, isEvent, type LoggedEvent, receiverWorkspace } from '@tripline/contracts/event';
 import type { Batch, Step } from './batch.ts';
 import { engineRules } from './context.ts';
 import type { Arrival } from './dedup.ts';
@@ -83,9 +83,12 @@ export function createTaking(parts: {
     }
     let known = scopes.knownOf(workspace, atMs);
     if (known === undefined) {
-      batch.newWorkspaces.push(workspace);
       known = { firstSeenMs: atMs };
-      scopes.know(workspace, known, atMs);
+      // What the receiver says of itself is nobody's: nothing is imported or learned there.
+      if (workspace !== receiverWorkspace) {
+        batch.newWorkspaces.push(workspace);
+        scopes.know(workspace, known, atMs);
+      }
     }
     if (event === null) {
       if (step.repeated) batch.counts.repeated += 1;

@@ -32,6 +32,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'dormant-credential-reactivated',
     'credential-context-drift',
     'revoked-credential-still-live',
+    'webhook-authenticity-failure',
     'privileged-fork-trigger',
     'high-scope-token-approved',
     'app-permission-escalated',

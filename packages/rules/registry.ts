@@ -27,6 +27,7 @@ import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
 import { rule as tokenBulkClone } from './token-bulk-clone.ts';
 import { rule as untrustedMetadataInjection } from './untrusted-metadata-injection.ts';
+import { rule as webhookAuthenticityFailure } from './webhook-authenticity-failure.ts';
 import { rule as workflowChangedUnreviewed } from './workflow-changed-unreviewed.ts';
 
 /** The rules of the house, in the order in which each event meets them. */
@@ -50,6 +51,7 @@ export const rules: readonly AnyRule[] = [
   dormantCredentialReactivated,
   credentialContextDrift,
   revokedCredentialStillLive,
+  webhookAuthenticityFailure,
   privilegedForkTrigger,
   highScopeTokenApproved,
   appPermissionEscalated,

@@ -208,10 +208,10 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     const { headers, offset } = record;
     const workspace = headers['ce_workspace'] ?? '';
     const type = eventTypeOf(headers);
-    if (type === 'dev.cdeventsx.tripline-deliveries.summarized') return;
     const readers = [...options.rules.map(({ rule }) => rule), ...facts].filter(
       (reader) => type !== undefined && reader.reads.includes(type),
     );
+    if (type === 'dev.cdeventsx.tripline-deliveries.summarized' && readers.length === 0) return;
     const isInventory = type === 'dev.cdeventsx.tripline-inventory.observed';
     if (workspace === '') return void poison.push(`${offset}`);
     // Here whoever has no key writes no MAC.
