@@ -179,6 +179,12 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
   return next;
 }
 
+/** How it was called at `ms` of the provider's time; undefined where nothing tells. */
+export function nameAt(known: Repository | undefined, ms: number): string | undefined {
+  const names = known?.names ?? [];
+  return (names.findLast(({ time }) => parseTime(time) <= ms) ?? names[0])?.name;
+}
+
 /** The name that a repository had then, and all by which it is known. */
 export const namesOf = (known: Repository | undefined, name: string): string[] => [
   ...new Set([name, ...(known?.names ?? []).map((one) => one.name)]),

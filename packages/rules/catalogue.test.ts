@@ -38,6 +38,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'app-permission-escalated',
     'untrusted-metadata-injection',
     'workflow-changed-unreviewed',
+    'commit-identity-mismatch',
     'leak-or-exposure',
     'rogue-runner-registered',
     'deployment-gate-bypassed',

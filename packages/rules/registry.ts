@@ -5,6 +5,7 @@ import { rules as auditActions } from './audit-actions/all.ts';
 import { rule as breakGlassOpened } from './break-glass-opened.ts';
 import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { rule as canaryCredentialUsed } from './canary-credential-used.ts';
+import { rule as commitIdentityMismatch } from './commit-identity-mismatch.ts';
 import { rule as credentialContextDrift } from './credential-context-drift.ts';
 import { rule as credentialNewHostedClass } from './credential-new-hosted-class.ts';
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
@@ -57,6 +58,7 @@ export const rules: readonly AnyRule[] = [
   appPermissionEscalated,
   untrustedMetadataInjection,
   workflowChangedUnreviewed,
+  commitIdentityMismatch,
   leakOrExposure,
   rogueRunnerRegistered,
   deploymentGateBypassed,

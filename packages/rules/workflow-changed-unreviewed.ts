@@ -1,7 +1,7 @@
 import type { Intent } from '@tripline/contracts/response';
 import { parseTime } from '@tripline/contracts/time';
 import { type Commit, commits, type Push } from '@tripline/facts/commits';
-import { type Repository, repositories } from '@tripline/facts/repositories';
+import { nameAt, repositories } from '@tripline/facts/repositories';
 import { acceptanceOf, placeOf, reviewFacts, reviewHouse, reviewReader } from '@tripline/facts/review-reader';
 import { commitKeyIn, entityOf, personOf, refKeyIn } from '@tripline/facts/things';
 import { z } from 'zod';
@@ -50,7 +50,7 @@ export const rule = conclusion({
     return pushes.flatMap((push) => {
       if (!changesCi(push) || push.tip !== revision) return [];
       const { ref, by, time, before, ciPaths, heardMs = 0 } = push;
-      const repository = nameAt(context.read(repositories, repositoryKey), time) ?? repositoryKey;
+      const repository = nameAt(context.read(repositories, repositoryKey), parseTime(time)) ?? repositoryKey;
       const place = placeOf(repositoryKey, repository, undefined, context);
       if (!place.isProtected(ref, parseTime(time))) return [];
       const reader = reviewReader(place, ref, context, context.settings, parseTime(time));
@@ -87,9 +87,3 @@ export const rule = conclusion({
     });
   },
 });
-
-/** How the repository was called then. */
-function nameAt(known: Repository | undefined, time: string): string | undefined {
-  const names = known?.names ?? [];
-  return (names.findLast((one) => parseTime(one.time) <= parseTime(time)) ?? names[0])?.name;
-}

@@ -23,6 +23,8 @@ export const pushes = [
 /** How a commit was made; each of a push's commits alike. */
 export type Making = {
   authored?: string | undefined;
+  /** Author and, unless `committed` says otherwise, committer, by the no-reply address that bears the account's number. */
+  madeAs?: string | undefined;
   committed?: string | undefined;
   touching?: string | undefined;
   saying?: string | undefined;
@@ -30,7 +32,7 @@ export type Making = {
 
 /**
  * A push. Options: `forced`, `from <commit>` where the ref stood elsewhere than the timeline says, `authored by`,
- * `committed by` (web-flow is GitHub itself), `saying <message>`, `touching <path>, <path>`, `annotated as <tag object>` of a tag.
+ * `committed by` (web-flow is GitHub itself), `made as` for both, by GitHub's no-reply address of the account, `saying <message>`, `touching <path>, <path>`, `annotated as <tag object>` of a tag.
  */
 function push(said: Said, stage: Stage, ref: string, commits: readonly string[], moved = false): void {
   const repository = said.the('repository');
@@ -39,6 +41,7 @@ function push(said: Said, stage: Stage, ref: string, commits: readonly string[],
   const annotated = said.option('annotated as');
   const making = {
     authored: said.option('authored by'),
+    madeAs: said.option('made as'),
     committed: said.option('committed by'),
     touching: said.option('touching'),
     saying: said.option('saying'),
@@ -82,8 +85,9 @@ export function tellPush(
 }
 
 function commitBody(stage: Stage, name: string, by: string, making: Making): Json & { id: string } {
-  const author = making.authored ?? by;
-  const committer = making.committed ?? by;
+  const { madeAs } = making;
+  const author = madeAs ?? making.authored ?? by;
+  const committer = making.committed ?? madeAs ?? by;
   const id = stage.revision(name);
   return {
     ...{
@@ -94,7 +98,7 @@ function commitBody(stage: Stage, name: string, by: string, making: Making): Jso
       timestamp: stage.time(),
     },
     url: `https://github.com/commit/${id}`,
-    author: personOf(author),
+    author: madeAs === undefined ? personOf(author) : { ...personOf(author), email: noReplyOf(author, stage) },
     committer: personOf(committer),
     added: [],
     removed: [],
@@ -102,6 +106,7 @@ function commitBody(stage: Stage, name: string, by: string, making: Making): Jso
   };
 }
 const addressOf = (login: string) => (login === 'web-flow' ? 'noreply@github.com' : `${login}@example.com`);
+const noReplyOf = (login: string, stage: Stage) => `${stage.user(login).id}+${login}@users.noreply.github.com`;
 const personOf = (login: string) => ({
   name: login === 'web-flow' ? 'GitHub' : login,
   email: addressOf(login),
