@@ -42,6 +42,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'leak-or-exposure',
     'rogue-runner-registered',
     'deployment-gate-bypassed',
+    'promotion-skipped',
     'state-flooded',
   ]);
 });

@@ -18,6 +18,7 @@ import { rule as leakOrExposure } from './leak-or-exposure.ts';
 import { rule as massWorkflowPush } from './mass-workflow-push.ts';
 import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
 import { rule as privilegedForkTrigger } from './privileged-fork-trigger.ts';
+import { rule as promotionSkipped } from './promotion-skipped.ts';
 import { rule as protectionLeftRelaxed } from './protection-left-relaxed.ts';
 import { rule as protectionWeakenedThenPush } from './protection-weakened-then-push.ts';
 import { rule as releaseTagMoved } from './release-tag-moved.ts';
@@ -62,6 +63,7 @@ export const rules: readonly AnyRule[] = [
   leakOrExposure,
   rogueRunnerRegistered,
   deploymentGateBypassed,
+  promotionSkipped,
   stateFlooded,
   ...auditActions,
 ];

@@ -70,6 +70,22 @@ export const runs = [
       });
     }),
   ),
+  /** What becomes of a run's deployment. Option: `state <GitHub's>` (success). */
+  verb('reports deployment of run {run} to {environment}', (said, stage) => {
+    const run = runOf(said, stage);
+    const environment = said.the('environment');
+    const id = stage.id('deployment', `${said.the('run')} ${environment}`);
+    stage.github('deployment_status', said.who, {
+      ...{ action: 'created', repository: stage.repository(run.repository), workflow: null, check_run: null },
+      deployment_status: { state: said.option('state') ?? 'success', created_at: stage.time() },
+      deployment: {
+        ...{ id, environment, sha: run.revision, ref: run.branch, task: 'deploy' },
+        ...{ production_environment: environment === 'production', creator: stage.user('github-actions[bot]') },
+        ...{ created_at: stage.time(), updated_at: stage.time() },
+      },
+      workflow_run: { id: runNumber(said.the('run'), stage), head_branch: run.branch, head_sha: run.revision },
+    });
+  }),
   /** By the API, without a run. Option: `on <branch or tag>`. */
   verb('deploys {commit} of {repository} to {environment}', (said, stage) => {
     const environment = said.the('environment');

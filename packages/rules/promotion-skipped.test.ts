@@ -1,0 +1,103 @@
+import { expectTimeline } from '@tripline/testing/timeline/in-words';
+import { expect, test } from 'vitest';
+import { rule } from './promotion-skipped.ts';
+
+const settings = { 'promotion-skipped': { production: ['production'], staging: ['staging', 'canary'] } };
+
+test('deployed to production by a run, never to staging', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of release in acme/app at c1
+    09:01  mallory  reports deployment of run 7 to production (state in_progress)
+    09:03  ada      deploys c9 of acme/other to dev                                ← FOUND acme/app@c1 [high/high]
+    09:05  mallory  reports deployment of run 7 to production
+    `,
+    { settings },
+  );
+  expect(findings[0]!.response).toMatchObject([
+    { action: 'reject-deployment', runId: '7', environment: 'production' },
+    { action: 'stop-run', runId: '7' },
+  ]);
+});
+
+test('by the API, without a run; another commit in staging does not count', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  ada      starts run 7 of release in acme/app at c1
+    09:01  ada      reports deployment of run 7 to staging
+    09:05  mallory  deploys c2 of acme/app to production
+    09:07  ada      deploys c9 of acme/other to dev              ← FOUND acme/app@c2 [high]
+    `,
+    { settings },
+  );
+});
+
+test('staging that failed, or succeeded only afterwards, does not count; one that is received late does', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  ada  starts run 7 of release in acme/app at c1
+    09:01  ada  reports deployment of run 7 to staging (state failure)
+    09:05  ada  reports deployment of run 7 to production (state in_progress)
+    09:07  ada  deploys c9 of acme/other to dev                                ← FOUND acme/app@c1
+    09:10  ada  reports deployment of run 7 to staging
+    `,
+    { settings },
+  );
+  expectTimeline(
+    rule,
+    `
+    09:00  ada  starts run 7 of release in acme/app at c1
+    09:05  ada  reports deployment of run 7 to production (state in_progress)
+    09:07  ada  deploys c9 of acme/other to dev                                ← FOUND acme/app@c1
+    09:04  ada  reports deployment of run 7 to staging (heard 10:00)           ← RETRACTED acme/app@c1
+    `,
+    { settings },
+  );
+});
+
+test('honest work: staging first, in one run or weeks before, under any of its names', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00          ada  starts run 7 of release in acme/app at c1
+    09:01          ada  reports deployment of run 7 to Staging (state in_progress)
+    09:04          ada  reports deployment of run 7 to Staging
+    09:04          ada  reports deployment of run 7 to production (state in_progress)
+    09:05          ada  reports deployment of run 7 to production
+    10:00          ada  deploys c3 of acme/app to dev
+    11:00          ada  starts run 8 of release in acme/app at c4
+    11:01          ada  reports deployment of run 8 to canary
+    day 20  11:00  ada  starts run 9 of release in acme/app at c4
+    day 20  11:01  ada  reports deployment of run 9 to production (state in_progress)
+    `,
+    { settings },
+  );
+});
+
+test('finds nothing until it is told which environments come before which', () => {
+  const story = `
+    09:00  mallory  starts run 7 of release in acme/app at c1
+    09:01  mallory  reports deployment of run 7 to production
+    `;
+  expectTimeline(rule, story);
+  expectTimeline(rule, story, { settings: { 'promotion-skipped': { production: ['production'] } } });
+});
+
+test('many deployments beside it push nothing out', () => {
+  const noise = Array.from({ length: 95 }, (_, at) => {
+    const time = `${10 + Math.floor(at / 60)}:${String(at % 60).padStart(2, '0')}`;
+    return `    ${time}  eve  deploys c1 of acme/app to preview-${at}`;
+  });
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  deploys c1 of acme/app to production
+    09:02  ada      deploys c9 of acme/other to dev       ← FOUND acme/app@c1
+${noise.join('\n')}
+    `,
+    { settings, anyOrder: false },
+  );
+});
