@@ -1,5 +1,6 @@
 import { startBrokers } from '../../packages/testing/kafka/broker.ts';
 import { startTestPostgres } from '../../packages/testing/postgres/postgres.global.ts';
+import { benchAuditStream } from './audit-stream.ts';
 import { benchBurst } from './burst.ts';
 import { benchCatalogue } from './catalogue.ts';
 import { makeCorpus } from './corpus.ts';
@@ -55,6 +56,15 @@ export const sections: { [name: string]: Section } = {
         rows.push(beside(ours!, bare!, { least: 0.6, headline }), beside(ours!, octokit!, { least: 1.1, headline }));
       }
       return rows;
+    },
+  },
+
+  'audit-stream': {
+    what: 'records of the audit log kept in Kafka, as GitHub streams them, beside webhooks',
+    measure: async ({ brokers, rounds, quick }) => {
+      const load = { ...receiverLoad(brokers, Math.min(rounds, 5), quick), bodies: quick ? 5 : 60 };
+      const [streamed, webhooks] = await benchAuditStream(load);
+      return [beside(streamed!, webhooks!, { note: 'A record is some 900 bytes, a webhook’s body some 10 kB.' })];
     },
   },
 
