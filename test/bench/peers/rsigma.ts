@@ -6,12 +6,11 @@ import type { NewRecord } from '@tripline/stream/stream';
 import type { Corpus } from '../corpus.ts';
 import { format } from '../measure.ts';
 import { freePort } from '../processes.ts';
-import { built } from './build-cache.ts';
 import { cpuSeconds } from './cpu.ts';
-import { type Found, orAbsent, type Peer, prepare, startProgram } from './peer.ts';
+import { type Found, orAbsent, type Peer, startProgram } from './peer.ts';
+import { builtRsigma, rsigmaVersion } from './rsigma-build.ts';
 
-const version = '0.23.0';
-const name = `RSigma ${version} daemon, what Sigma can say of the rules`;
+const name = `RSigma ${rsigmaVersion} daemon, what Sigma can say of the rules`;
 const note =
   'events as lines to stdin, so no log is read; state in SQLite each second and at the end, findings in a file. ' +
   'build-from-unreviewed-commit without who approved what (three keys, no word in Sigma), credential-new-runner by a ' +
@@ -28,11 +27,7 @@ export function rsigma(task: {
   check: (findings: readonly Found[]) => void;
 }) {
   return orAbsent(name, async (): Promise<Peer> => {
-    const folder = await built('rsigma', [version], (draft) =>
-      prepare('cargo', ['install', '--locked', '--quiet', 'rsigma', '--version', version, '--root', draft], {
-        CARGO_TARGET_DIR: join(tmpdir(), 'tripline-peer-rsigma'),
-      }),
-    );
+    const folder = await builtRsigma();
     const lines = Buffer.from(`${task.records.map(lineOf).join('\n')}\n`);
     const rules = rulesFor(task.corpus);
     const run = async () => {
