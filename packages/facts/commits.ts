@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { isEarlier, keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
-import { accountOf, accountSchema, authorOf, commitKeyIn, repositoryKeyOf } from './things.ts';
+import { accountOf, accountSchema, authorOf, commitKeyIn, repositoryKeyOf, runKeyOf } from './things.ts';
 
 const dayMs = 86_400_000;
 /** Most commits of one push that are kept separately: of a longer push the newest. */
@@ -54,7 +54,8 @@ const groupSchema = observedSchema.extend({
   changes: z.array(z.string()),
   baseRevision: z.string().optional(),
 });
-const builtSchema = observedSchema.extend({ ref: z.string() });
+/** `run`: the key of the first run in the fact `runs`; absent in what former versions kept. */
+const builtSchema = observedSchema.extend({ ref: z.string(), run: z.string().optional() });
 const answerSchema = observedSchema.extend({
   found: z.boolean(),
   parents: z.array(z.string()),
@@ -250,7 +251,9 @@ function learn(known: Commit | undefined, event: LoggedEvent, at: LearnContext):
     // Most events of a run repeat the first.
     const former = next.built.find(isSame);
     if (former !== undefined && !isEarlier(event, former)) return known;
-    const kept = keepEarliest(next.built, { ...observedBy(event), ref }, isSame, built, at);
+    const run = runKeyOf(event);
+    const told = { ...observedBy(event), ref, ...(run === undefined ? {} : { run }) };
+    const kept = keepEarliest(next.built, told, isSame, built, at);
     if (kept !== next.built) next = { ...next, built: [...kept] };
   } else if (isEvent(event, 'dev.cdeventsx.tripline-ref.pushed')) {
     const told = { ...pushOf(event, revision), heardMs: at.nowMs };

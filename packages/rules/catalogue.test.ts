@@ -39,6 +39,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'untrusted-metadata-injection',
     'workflow-changed-unreviewed',
     'commit-identity-mismatch',
+    'ephemeral-branch-secret-run',
     'leak-or-exposure',
     'rogue-runner-registered',
     'deployment-gate-bypassed',

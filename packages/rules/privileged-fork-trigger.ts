@@ -13,6 +13,7 @@ import {
 import { becauseOf } from '@tripline/facts/reviewed';
 import { isOwnMachine, runnerGroups } from '@tripline/facts/runner-groups';
 import { type Attempt, buildOf, type Run, runs } from '@tripline/facts/runs';
+import { secretWorkflowKey, secretWorkflows } from '@tripline/facts/secret-workflows';
 import { commitKeyIn, entityOf, personOf, runKeyIn } from '@tripline/facts/things';
 import { workflowFile } from '@tripline/facts/workflow-files';
 import { z } from 'zod';
@@ -37,7 +38,7 @@ export const rule = defineRule<unknown, Settings>({
   description:
     'A run with a fork’s head was set off by a trigger for which the provider takes the workflow of the base, with its secrets and a token that may write (`pull_request_target`, `workflow_run` …): whatever of the fork that workflow checks out, evaluates or passes on acts with these. ' +
     'Found high where it is seen what the run holds: secrets, an environment, a machine of your own, or a workflow that is known to use secrets. ' +
-    'Without any of that it is found once a workflow, medium, when a workflow runs so that did not while the workspace was learned: labellers and their like, which do so all day, are usual. ' +
+    'Without any of that it is found once a workflow, medium (high where its jobs are given secrets), when a workflow runs so that did not while the workspace was learned: labellers and their like, which do so all day, are usual. ' +
     'Runs set off by those who may write, and heads that somebody of the house approved, are in order.',
   severity: 'high',
   confidence: 'high',
@@ -47,7 +48,7 @@ export const rule = defineRule<unknown, Settings>({
   feeds: {
     needs: ['github'],
     better: {
-      'github-audit': 'tells which secrets a run was given',
+      'github-audit': 'tells which secrets the jobs of a workflow are given',
       'github-api': 'tells which workflows use secrets, and who may write',
     },
   },
@@ -65,7 +66,7 @@ export const rule = defineRule<unknown, Settings>({
   learns: true,
   supersedes: ['build-from-unreviewed-commit'],
   concludes: {
-    uses: [runs, privileged, runnerGroups, ...reviewFacts],
+    uses: [runs, privileged, secretWorkflows, runnerGroups, ...reviewFacts],
     about: [runs],
     subjects({ fact, key, value, before }) {
       if (fact !== runs.id) return [];
@@ -133,7 +134,10 @@ function whyOf(key: string, run: Run, attempt: Attempt, place: Place, context: C
   if (!isNew || first(context.read)!.heardMs < context.learnedUntilMs) return undefined;
   // Every such run looks there; only the one of which something stands need be asked again.
   first(context.watch);
-  return { what: 'its workflow was never seen to run so before', severity: 'medium' };
+  const handed = context.watch(secretWorkflows, secretWorkflowKey(place.key, `${place.name}/${path}`))?.handed ?? [];
+  const what = 'its workflow was never seen to run so before';
+  if (handed.length === 0) return { what, severity: 'medium' };
+  return { what: `${what}, and its jobs are given ${listed(handed.map(({ secret }) => secret))}`, severity: 'high' };
 }
 
 function found(key: string, run: Run, attempt: Attempt, place: Place, { what, severity }: Why) {

@@ -12,6 +12,7 @@ import { rule as credentialNewRunner } from './credential-new-runner.ts';
 import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
 import { rule as deploymentGateBypassed } from './deployment-gate-bypassed.ts';
 import { rule as dormantCredentialReactivated } from './dormant-credential-reactivated.ts';
+import { rule as ephemeralBranchSecretRun } from './ephemeral-branch-secret-run.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
 import { rule as highScopeTokenApproved } from './high-scope-token-approved.ts';
 import { rule as leakOrExposure } from './leak-or-exposure.ts';
@@ -60,6 +61,7 @@ export const rules: readonly AnyRule[] = [
   untrustedMetadataInjection,
   workflowChangedUnreviewed,
   commitIdentityMismatch,
+  ephemeralBranchSecretRun,
   leakOrExposure,
   rogueRunnerRegistered,
   deploymentGateBypassed,
