@@ -422,6 +422,8 @@ export const attributes = {
   'tripline.response.ordinal': z.int().nonnegative(),
   /** Against whom or what, as people read it. */
   'tripline.response.target': text,
+  /** The token that it was to end, by the id under which feeds tell of its use; absent for all else. */
+  'tripline.response.credential': id,
   'tripline.response.state': z.enum(['planned', 'queued', 'acting', 'done', 'failed', 'refused']),
   /** What the guard said of it, such as `act`, `dry-run` or `rate-capped`; see guardVerdicts in response.ts and job.ts. */
   'tripline.response.verdict': id,

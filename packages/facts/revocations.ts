@@ -17,10 +17,6 @@ const wordSchema = observedSchema.extend({
   /** Why, as a line of evidence says it. */
   what: z.string(),
   by: accountSchema.optional(),
-  /** Of a token that an organisation approves: whose it is, and where. */
-  grantee: z.string().optional(),
-  granteeId: z.string().optional(),
-  organization: z.string().optional(),
 });
 const useSchema = observedSchema.extend({
   by: accountSchema.optional(),
@@ -45,13 +41,17 @@ const words: Bound<Word> = {
 /** A few say all that many say. */
 const uses: Bound<Use> = { kind: 'uses', authorOf: () => '', mostPerAuthor: 20, most: 20, rolls: 'all' };
 
-const reads = [...audited, 'dev.cdeventsx.tripline-act.performed'] as const satisfies readonly EventType[];
+const reads = [
+  ...audited,
+  'dev.cdeventsx.tripline-act.performed',
+  'dev.cdeventsx.tripline-response.finished',
+] as const satisfies readonly EventType[];
 
 /** Credentials that were revoked, or belong to an incident that was resolved as true, and what was done with them since. */
 export const revocations: Fact<Revocation> = {
   id: 'revocations',
   description:
-    'A credential that was revoked: by an organisation (a personal access token), or because an incident about it was resolved as true; and its uses that were received after that. A use that was received before is not kept.',
+    'A credential that Tripline revoked (a personal access token), or of which an incident was resolved as true; and its uses that were received after that. A use that was received before is not kept.',
   reads,
   value: revocationSchema as z.ZodType<Revocation>,
   keys: (event) => [...spokenOf(event).keys()],
@@ -85,28 +85,21 @@ const spokenOf = onceAnEvent((event): ReadonlyMap<string, Spoken> => {
 
 function wordsIn(event: LoggedEvent): Spoken[] {
   const data: Attributes = event.data;
-  const word = (credential: string, did: Word['did'], what: string, more: Partial<Word> = {}): Spoken => {
+  const word = (credential: string, did: Word['did'], what: string): Spoken => {
     const by = senderOf(data);
     return {
       credential: clip(credential, 200),
-      word: { ...observedBy(event), did, what: clip(what, 300), ...(by === undefined ? {} : { by }), ...more },
+      word: { ...observedBy(event), did, what: clip(what, 300), ...(by === undefined ? {} : { by }) },
     };
   };
   if (event.type === 'dev.cdeventsx.tripline-act.performed') return actsIn(data, word);
-  const id = data['tripline.credential.id'];
-  if (data['tripline.grant.kind'] !== 'personal-access-token' || id === undefined) return [];
-  const { 'tripline.grant.grantee': grantee, 'tripline.grant.grantee_id': granteeId } = data;
-  const target = data['tripline.grant.target'];
-  const token = {
-    ...(grantee === undefined ? {} : { grantee: clip(grantee, 200) }),
-    ...(granteeId === undefined ? {} : { granteeId }),
-    ...(target === undefined ? {} : { organization: clip(target, 200) }),
-  };
-  const of = `the token of ${grantee ?? 'somebody unnamed'}`;
-  if (event.type === 'dev.cdeventsx.tripline-grant.removed')
-    return [word(id, 'revoked', `${data['user.name'] ?? 'somebody'} revoked ${of}`, token)];
-  if (event.type === 'dev.cdeventsx.tripline-grant.added') return [word(id, 'restored', `${of} was approved`, token)];
-  return [];
+  const { 'tripline.response.credential': revoked, 'tripline.credential.id': id } = data;
+  // What was shown, or is left to a person, was not done.
+  const isDone = data['tripline.response.state'] === 'done' && data['tripline.response.verdict'] === 'act';
+  if (revoked !== undefined) return isDone ? [word(revoked, 'revoked', 'Tripline revoked the token')] : [];
+  const isApproval = event.type === 'dev.cdeventsx.tripline-grant.added' && id !== undefined;
+  if (!isApproval || data['tripline.grant.kind'] !== 'personal-access-token') return [];
+  return [word(id, 'restored', `${data['user.name'] ?? 'somebody'} approved the token`)];
 }
 
 function actsIn(data: Attributes, word: (credential: string, did: Word['did'], what: string) => Spoken): Spoken[] {

@@ -83,18 +83,26 @@ test('a flood of uses changes nothing that stands', () => {
   expect([findings.length, retracted.length]).toEqual([1, 0]);
 });
 
-test('a personal access token that the organisation revoked, by its id', () => {
+test('a personal access token that Tripline revoked, by its id, unless it was approved again', () => {
+  const revoked = (state: 'done' | 'failed', verdict = 'act') =>
+    at(
+      startMs,
+      'dev.cdeventsx.tripline-response.finished',
+      {
+        ...{ 'tripline.response.action': 'revoke-credential', 'tripline.response.finding': 'f1' },
+        ...{ 'tripline.response.verdict': verdict, 'tripline.response.state': state },
+        'tripline.response.credential': '41',
+      },
+      { id: 'revoked' },
+    );
   const token = { 'tripline.grant.kind': 'personal-access-token', 'tripline.grant.grantee': 'bob' } as const;
   const about = { ...token, 'tripline.grant.target': 'acme', 'tripline.credential.id': '41', 'user.name': 'ada' };
-  const revoked = at(startMs, 'dev.cdeventsx.tripline-grant.removed', about, { id: 'revoked' });
   const approved = at(startMs + 60 * minuteMs, 'dev.cdeventsx.tripline-grant.added', about, { id: 'approved' });
   const use = used(90, { 'tripline.credential.id': '41' });
-  const [found] = play([revoked, use]).findings;
-  expect(found).toMatchObject({
-    subject: '41',
-    response: [{ action: 'revoke-credential', organization: 'acme', credentialId: '41', user: 'bob' }],
-  });
-  expect(play([revoked, approved, use]).findings).toEqual([]);
+  expect(play([revoked('done'), use]).findings).toMatchObject([{ subject: '41', severity: 'critical' }]);
+  expect(play([revoked('done'), approved, use]).findings).toEqual([]);
+  expect(play([revoked('failed'), use]).findings).toEqual([]);
+  expect(play([revoked('done', 'dry-run'), use]).findings).toEqual([]);
 });
 
 test('without an incident or a revocation, use is work, and nothing is kept of it', () => {

@@ -1,4 +1,3 @@
-import type { Intent } from '@tripline/contracts/response';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { inOwnOrder } from '@tripline/facts/bounds';
@@ -8,8 +7,7 @@ import { z } from 'zod';
 import type { Basis } from './builders/basis.ts';
 import { conclusion } from './builders/conclusion.ts';
 
-type Word = Revocation['words'][number];
-type Survival = { word: Word; uses: Revocation['uses'] };
+type Survival = { word: Revocation['words'][number]; uses: Revocation['uses'] };
 
 /** Uses after a credential was revoked and before it was restored, by the word that stood last before them. */
 function survivalsOf({ words, uses }: Revocation, graceMs: number): Survival[] {
@@ -29,38 +27,23 @@ function survivalsOf({ words, uses }: Revocation, graceMs: number): Survival[] {
   }));
 }
 
-/** A token that the organisation approved can be revoked there again. */
-function responseTo(key: string, { credential }: Revocation, { organization, grantee, granteeId }: Word): Intent[] {
-  if (organization === undefined) return [];
-  const [provider = '', instance = ''] = key.split(':', 2);
-  const user = {
-    ...(grantee === undefined ? {} : { user: grantee }),
-    ...(granteeId === undefined ? {} : { userId: granteeId }),
-  };
-  return [
-    {
-      ...{ action: 'revoke-credential' as const, provider, instance, credential: 'personal-access-token' as const },
-      ...{ organization, credentialId: clip(credential, 128), ...user },
-    },
-  ];
-}
-
 export const rule = conclusion({
   id: 'revoked-credential-still-live',
   title: 'Credential used after it was revoked',
   description:
-    'A token was used more than `graceMs` after an organisation revoked it, or after an incident about it was resolved as true. It was never ended, or whoever has it made another way in: what was thought to be over is not. ' +
+    'A token was used more than `graceMs` after Tripline revoked it, or after an incident about it was resolved as true. It was never ended, or whoever has it made another way in: what was thought to be over is not. ' +
     'A token that is approved again, or an incident that is reopened, allows its use from then on.',
   severity: 'critical',
   principles: [1, 5],
   attack: ['T1078.004', 'T1550.001'],
   owasp: ['CICD-SEC-6'],
-  feeds: { needs: ['github-audit'], better: { github: 'it tells at once that a personal access token was revoked' } },
+  feeds: { needs: ['github-audit'] },
   falseAlarms: [
     'An incident resolved as true whose token was left valid on purpose, as a canary: resolve it as accepted.',
     'Clocks and the hand-over at the provider, some minutes: `graceMs`.',
   ],
   limits: [
+    'A token that somebody revoked in the settings: no webhook tells it, and the audit log names it by another number than its uses. Resolve its incident as true.',
     'A use whose record was received before the revocation was, though it happened after it: the next use is found.',
     'Secrets by their name, since the name stays when the value is made anew.',
     'Cloud keys, and others of which the code host’s audit log does not tell.',
@@ -91,7 +74,7 @@ export const rule = conclusion({
           ...(first.by === undefined ? [] : [personOf(first.by, key)]),
           ...(first.address === undefined ? [] : [{ kind: 'address' as const, id: first.address }]),
         ],
-        response: responseTo(key, of, word),
+        response: [],
         remedy: [
           `End it now: have ${who} delete the token, end their sessions, and look at the SSH keys and apps that they have since.`,
           'A classic personal access token is ended by its owner, or by the provider when its text is handed in (`tripline revoke-token`).',

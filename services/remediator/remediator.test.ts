@@ -560,6 +560,15 @@ describe('GitHub is asked before anything is done', () => {
   });
 });
 
+test('the outcome of revoking a token names it as feeds tell of its use', async () => {
+  const place = { provider: 'github', instance: 'github.com' };
+  const token = { action: 'revoke-credential', ...place, credential: 'personal-access-token', organization: 'acme' };
+  const finding = await addFinding([{ ...token, credentialId: '42' } as Intent]);
+  await createRemediateTask(parts({ policy: [] }))({ finding });
+  const { rows } = await database.db.pool.query(`SELECT data->>'tripline.response.credential' AS id FROM outbox`);
+  expect(rows).toEqual([{ id: '42' }]);
+});
+
 describe('nothing is done twice', () => {
   test('by repeated jobs and many workers at once', async () => {
     const finding = await addFinding([run, key]);

@@ -1,5 +1,6 @@
+import type { Attributes } from '@tripline/contracts/attributes';
 import type { GuardVerdict } from '@tripline/contracts/job';
-import { describeTarget } from '@tripline/contracts/response';
+import { describeTarget, type Intent } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { addToOutbox, type OutgoingEvent } from '@tripline/db/outbox';
 import { addNotifyJob } from '@tripline/db/queue';
@@ -96,6 +97,12 @@ function pages({ mode, state, verdict, check }: Remediation): boolean {
   return state === 'refused' && pagingVerdicts.includes(verdict);
 }
 
+/** A token is revoked under the id by which its later use is told. */
+function credentialOf(intent: Intent): Pick<Attributes, 'tripline.response.credential'> {
+  if (intent.action !== 'revoke-credential' || intent.credential !== 'personal-access-token') return {};
+  return { 'tripline.response.credential': intent.credentialId };
+}
+
 /** The id includes the time of the state: a step that is planned again may end twice, and both ends are reported. */
 function outcomeOf(step: Remediation, line: Record<string, unknown>): OutgoingEvent {
   const { finding, ordinal, workspace, state, verdict, check, request } = step;
@@ -109,6 +116,7 @@ function outcomeOf(step: Remediation, line: Record<string, unknown>): OutgoingEv
       'tripline.response.finding': finding,
       'tripline.response.ordinal': ordinal,
       'tripline.response.target': request === null ? describeTarget(step.step) : `${request.method} ${request.path}`,
+      ...credentialOf(step.step),
       'tripline.response.state': state,
       'tripline.response.verdict': verdict ?? 'act',
       'tripline.response.reason': String(line['text'] ?? step.detail ?? ''),
