@@ -276,8 +276,51 @@ async function deliverAll(): Promise<void> {
     .replaceAll('"id":2,', '"id":22,');
   expect(await post('member', grantAtLabs, yamlCanaries.workspaceWebhook)).toBe(202);
   expect(await post('member', grantAtLabs, secret)).toBe(401);
+  await streamRecords();
   expect(await openBreakGlass(secret)).toBe(401);
   expect(await openBreakGlass(yamlCanaries.breakGlassKey)).toBe(202);
+}
+
+/** Records of the audit log, a token in each field and under each key, and what is a secret by the name of its field alone. */
+async function streamRecords(): Promise<void> {
+  const actions = [
+    'hook.create',
+    'git.clone',
+    'org.add_member',
+    'workflows.prepared_workflow_job',
+    'public_key.create',
+  ];
+  const texts = [
+    'actor',
+    'user',
+    'user_agent',
+    'actor_ip',
+    'title',
+    'fingerprint',
+    'job_name',
+    'environment_name',
+    'name',
+  ];
+  const records = actions.map((action) => ({
+    ...Object.fromEntries(texts.map((field) => [field, `${field} ${inputCanaries.anyField}`])),
+    ...{ action, org: 'canary-org', org_id: 2, [inputCanaries.anyField]: 1, user_id: 9, workflow_run_id: 7 },
+    ...{ repo: action === 'org.add_member' ? null : 'canary-org/app', old_permission: inputCanaries.anyField },
+    secrets_passed: ['DEPLOY_KEY', inputCanaries.anyField],
+    config: {
+      secret: inputCanaries.untrackedField,
+      url: `https://bot:${inputCanaries.urlPassword}@ci.example/hook?access_token=${inputCanaries.untrackedField}`,
+    },
+    list: [{ password: inputCanaries.untrackedField, deep: inputCanaries.anyField }],
+    deep: { er: { client_secret: inputCanaries.untrackedField, text: inputCanaries.anyField } },
+  }));
+  const body = records
+    .map((event) => JSON.stringify({ event, fields: { x: inputCanaries.untrackedField } }))
+    .join('\n');
+  const stream = (token: string, text: string) =>
+    send('/services/collector', text, { ...headerCanaries, authorization: `Splunk ${token}` });
+  expect(await stream(inputCanaries.wrongSignature, body)).toBe(403);
+  expect(await stream(canary('TRIPLINE_GITHUB_AUDIT_TOKEN'), body)).toBe(200);
+  expect(await stream(canary('TRIPLINE_GITHUB_AUDIT_TOKEN'), `{"event":"${inputCanaries.anyField}"}`)).toBe(200);
 }
 
 function openBreakGlass(secret: string): Promise<number> {

@@ -21,6 +21,8 @@ export type Workspaces = {
    * none.
    */
   of: (organization: string) => string | undefined;
+  /** The workspace to which the records of an enterprise itself belong, by its short name; undefined where none is configured. */
+  ofEnterprise: (enterprise: string) => string | undefined;
   /** Whether this workspace is a drill's, and drills are on. */
   isDrill: (workspace: string) => boolean;
 };
@@ -52,6 +54,7 @@ export function createWorkspaces(
     workspaces: readonly {
       id: string;
       github: { organizations: readonly { login: string; id?: string | undefined }[] };
+      'github-audit'?: { enterprises?: readonly string[] | undefined } | undefined;
     }[];
     drills: boolean;
   },
@@ -61,7 +64,9 @@ export function createWorkspaces(
   const byId = new Map<string, string>();
   /** The id to which a login is pinned, in lower case. */
   const idOf = new Map<string, string>();
-  for (const { id: workspace, github } of config.workspaces) {
+  const byEnterprise = new Map<string, string>();
+  for (const { id: workspace, github, 'github-audit': audit } of config.workspaces) {
+    for (const enterprise of audit?.enterprises ?? []) byEnterprise.set(enterprise.toLowerCase(), workspace);
     for (const { login, id } of github.organizations) {
       byLogin.set(login.toLowerCase(), workspace);
       if (id === undefined) continue;
@@ -157,6 +162,7 @@ export function createWorkspaces(
       return secretScope.kind === 'drills' ? whoseOfDrill(owners) : anothers;
     },
     of,
+    ofEnterprise: (enterprise) => byEnterprise.get(enterprise.toLowerCase()),
     isDrill,
   };
 }

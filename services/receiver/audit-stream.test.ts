@@ -118,6 +118,32 @@ test('a token speaks for its workspaces alone; a record of another’s, or of no
   expect(keptEvents().at(-1)).toMatchObject({ id: 'github-audit:e', workspace: 'acme', source: '//github.com' });
 });
 
+test('an enterprise’s own records belong to the workspace that names it, where a stream is shared', async () => {
+  const { org: _, org_id: __, repo: ___, ...enterprises } = record('e', { business: 'Acme-Inc' });
+  const shared = { authorization: `Splunk ${token}` };
+  const [acme, beta] = settings.workspaces.map(({ id, github }) => ({ id, github }));
+  const start = async (workspaces: object[]) => {
+    await receiver.close();
+    receiver = await startReceiver(stream, { settings: { 'github-audit': { tokens: [token] }, workspaces } as never });
+  };
+  await start([acme!, beta!]);
+  await send(json(enterprises)[0]!, shared);
+  expect(await receiver.metric('outcome="ignored",reason="no-workspace"')).toBe(true);
+  await start([acme!, { ...beta!, 'github-audit': { enterprises: ['acme-inc'] } }]);
+  await send(json(enterprises)[0]!, shared);
+  expect(keptEvents()).toMatchObject([{ id: 'github-audit:e', workspace: 'beta' }]);
+  // A token that does not speak for that workspace says nothing of its enterprise.
+  await start([
+    { ...acme!, 'github-audit': { tokens: [ofAcme] } },
+    { ...beta!, 'github-audit': { enterprises: ['acme-inc'] } },
+  ]);
+  await send(json({ ...enterprises, _document_id: 'f' })[0]!);
+  expect(kept()).toEqual(['e']);
+  const twice = [acme, beta].map((one) => ({ ...one, 'github-audit': { enterprises: ['acme-inc'] } }));
+  await expect(start(twice)).rejects.toThrow(/is named twice/);
+  receiver = await startReceiver(stream, { settings });
+});
+
 test('unless every record is kept, none is acknowledged; sent again, each is kept once', async () => {
   await receiver.close();
   receiver = await startReceiver(stream, { settings: { ...settings, receiver: { spoolLimitBytes: 0 } } });

@@ -38,6 +38,7 @@ const minuteMs = 60_000;
 const anyWorkspace: Workspaces = {
   whose: (_, owners) => ({ workspace: owners[0]!.login.toLowerCase() }),
   of: (login) => login.toLowerCase(),
+  ofEnterprise: () => undefined,
   isDrill: () => true,
 };
 

@@ -1,6 +1,6 @@
 import type { Feed } from '../feed.ts';
 import {
-  faultsOfAuditPolls,
+  faultsOfAudit,
   githubAuditEnvironment,
   githubAuditSettings,
   githubAuditWorkspaceSettings,
@@ -12,7 +12,7 @@ export const githubAuditFeed = {
   settings: githubAuditSettings,
   workspaceFields: { 'github-audit': githubAuditWorkspaceSettings },
   environment: githubAuditEnvironment,
-  faults: faultsOfAuditPolls,
+  faults: faultsOfAudit,
   load: async () => (await import('./source.ts')).githubAudit,
   loadPolled: async () => (await import('./polled.ts')).polled,
 } as const satisfies Feed;

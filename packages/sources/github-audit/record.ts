@@ -16,6 +16,8 @@ export type RecordContext = {
   trust: 'high' | 'medium';
   /** By those whom the record names, the organisation first; none where it names nobody. */
   whose: (owners: readonly NamedOwner[]) => Whose;
+  /** By the enterprise's short name, of a record that names no organisation; undefined where that says nothing. */
+  whoseEnterprise?: (enterprise: string) => Whose | undefined;
 };
 
 const recorded = 'dev.cdeventsx.tripline-audit.recorded' satisfies EventType;
@@ -102,19 +104,22 @@ function organizationOf({ org, org_id }: AuditFields): NamedOwner | undefined {
 
 /**
  * Whose the record is: its organisation's and its repository's owner's, both of whom the sender must speak for. A record of the
- * enterprise itself belongs to the workspace that is called like it, else to the only one that the sender speaks for.
+ * enterprise itself belongs to the workspace that names the enterprise, else to that which is called like it, else to the only one
+ * that the sender speaks for.
  */
 function ownersOf(
   { business }: AuditFields,
   organization: NamedOwner | undefined,
   repository: string | undefined,
-  { whose }: RecordContext,
+  { whose, whoseEnterprise }: RecordContext,
 ): Whose {
   const owners = organization === undefined ? [] : [organization];
   const holder = repository?.slice(0, repository.indexOf('/'));
   if (holder !== undefined && holder.toLowerCase() !== organization?.login.toLowerCase())
     owners.push({ login: holder, id: undefined });
   if (owners.length > 0) return whose(owners);
+  const configured = business ? whoseEnterprise?.(business) : undefined;
+  if (configured !== undefined) return configured;
   // An enterprise's ids are not those of organisations.
   const ofEnterprise = business ? whose([{ login: business, id: undefined }]) : undefined;
   return ofEnterprise !== undefined && 'workspace' in ofEnterprise ? ofEnterprise : whose([]);

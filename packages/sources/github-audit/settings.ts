@@ -7,11 +7,13 @@ const organization = z.strictObject({
     .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, 'must be the login of an organisation')
     .describe('Login of an organisation whose audit log is read.'),
 });
+const enterpriseName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, 'must be the short name of an enterprise, as in its address');
 const enterprise = z.strictObject({
-  enterprise: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, 'must be the short name of an enterprise, as in its address')
-    .describe('Or the short name of an enterprise whose audit log is read, with that of its organisations.'),
+  enterprise: enterpriseName.describe(
+    'Or the short name of an enterprise whose audit log is read, with that of its organisations.',
+  ),
   workspace: z.string().describe('Id of the workspace to which its organisations belong.'),
 });
 
@@ -49,6 +51,12 @@ export const githubAuditWorkspaceSettings = z
     tokens: secretList
       .optional()
       .describe('Tokens of the audit log’s stream that are valid for this workspace, and for no other.'),
+    enterprises: z
+      .array(enterpriseName)
+      .optional()
+      .describe(
+        'Short names of enterprises whose own records, which name no organisation, belong to this workspace. Needed where several workspaces share a stream.',
+      ),
   })
   .optional();
 
@@ -58,11 +66,32 @@ export const githubAuditEnvironment: readonly EnvironmentSetting[] = [
 ];
 
 /** What is wrong with them beside the other settings, each with the place and what to do. */
-export function faultsOfAuditPolls(settings: {
+export function faultsOfAudit(settings: Parameters<typeof faultsOfPolls>[0] & NamesEnterprises): Fault[] {
+  return [...faultsOfPolls(settings), ...faultsOfEnterprises(settings)];
+}
+
+type Fault = { path: (string | number)[]; message: string };
+type NamesEnterprises = {
+  workspaces: readonly { 'github-audit'?: { enterprises?: readonly string[] | undefined } | undefined }[];
+};
+
+function faultsOfEnterprises({ workspaces }: NamesEnterprises): Fault[] {
+  const all = workspaces.flatMap((one, place) =>
+    (one['github-audit']?.enterprises ?? []).map((name, nth) => ({ name: name.toLowerCase(), place, nth })),
+  );
+  return all
+    .filter(({ name }, at) => all.findIndex((other) => other.name === name) !== at)
+    .map(({ place, nth }) => ({
+      path: ['workspaces', place, 'github-audit', 'enterprises', nth],
+      message: 'is named twice; it can belong to one workspace only',
+    }));
+}
+
+function faultsOfPolls(settings: {
   github: { app?: object | undefined };
   workspaces: readonly { id: string; github: { organizations: readonly { login: string }[] } }[];
   'github-audit'?: AuditPollSettings | undefined;
-}): { path: (string | number)[]; message: string }[] {
+}): Fault[] {
   const { polled = [], pollToken } = settings['github-audit'] ?? {};
   const { workspaces } = settings;
   return polled.flatMap((one, nth) => {

@@ -55,6 +55,12 @@ function normalise({ rawBody, receivedAtMs, secretScope }: Delivery, workspaces:
     // A token proves who sends, but not that what was sent is unaltered.
     trust: 'medium',
     whose: (owners) => workspaces.whose(secretScope, owners),
+    whoseEnterprise(enterprise) {
+      const workspace = workspaces.ofEnterprise(enterprise);
+      if (workspace === undefined) return undefined;
+      const isOwn = secretScope.kind === 'workspaces' && secretScope.ids.includes(workspace);
+      return isOwn ? { workspace } : { ignored: 'unknown-organization' };
+    },
   };
   const events: EventOfMany[] = [];
   const leftOut: Ignored[] = [];
