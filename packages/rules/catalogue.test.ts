@@ -44,6 +44,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'rogue-runner-registered',
     'deployment-gate-bypassed',
     'promotion-skipped',
+    'publish-without-run',
     'state-flooded',
   ]);
 });

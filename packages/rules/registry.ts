@@ -22,6 +22,7 @@ import { rule as privilegedForkTrigger } from './privileged-fork-trigger.ts';
 import { rule as promotionSkipped } from './promotion-skipped.ts';
 import { rule as protectionLeftRelaxed } from './protection-left-relaxed.ts';
 import { rule as protectionWeakenedThenPush } from './protection-weakened-then-push.ts';
+import { rule as publishWithoutRun } from './publish-without-run.ts';
 import { rule as releaseTagMoved } from './release-tag-moved.ts';
 import { rule as revokedCredentialStillLive } from './revoked-credential-still-live.ts';
 import { rule as rogueRunnerRegistered } from './rogue-runner-registered.ts';
@@ -66,6 +67,7 @@ export const rules: readonly AnyRule[] = [
   rogueRunnerRegistered,
   deploymentGateBypassed,
   promotionSkipped,
+  publishWithoutRun,
   stateFlooded,
   ...auditActions,
 ];

@@ -86,6 +86,20 @@ export const runs = [
       workflow_run: { id: runNumber(said.the('run'), stage), head_branch: run.branch, head_sha: run.revision },
     });
   }),
+  /** `who` is an app where the login ends in `[bot]`. */
+  verb('publishes package {package} {version} of {repository}', (said, stage) => {
+    const version = { version: said.the('version'), created_at: stage.time() };
+    stage.github('registry_package', said.who, {
+      ...{ action: 'published', repository: stage.repository(said.the('repository')) },
+      registry_package: { name: said.the('package'), package_version: version },
+    });
+  }),
+  verb('publishes release {tag} of {repository}', (said, stage) => {
+    stage.github('release', said.who, {
+      ...{ action: 'published', repository: stage.repository(said.the('repository')) },
+      release: { tag_name: said.the('tag'), target_commitish: 'main', published_at: stage.time() },
+    });
+  }),
   /** By the API, without a run. Option: `on <branch or tag>`. */
   verb('deploys {commit} of {repository} to {environment}', (said, stage) => {
     const environment = said.the('environment');
