@@ -4,11 +4,9 @@ import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { type Match, match } from './builders/match.ts';
 import { actorOf, repositoryOf } from './builders/seen.ts';
+import { isOfWorm } from './known-worms.ts';
 
 const id = 'leak-or-exposure';
-/** Names and descriptions under which worms published what they stole (public write-ups of 2025). */
-const wormNames = /^(?:sh(?:ai|a1)-hulud|s1ngularity-repository(?:-\d+)?)$/i;
-const wormDescriptions = /^sh(?:ai|a1)-hulud(?:: | migration$| repository$)/i;
 
 export const rule = match({
   id,
@@ -31,6 +29,8 @@ export const rule = match({
     'Whether a secret still opens anything, where the provider does not ask its issuer.',
     'Logs of a run that were deleted soon after it: the audit log tells of the deletion (`checks.delete_logs`, `workflows.delete_workflow_run`, rows of the table), and not of which run’s age.',
   ],
+  // The table has it by its name alone, for records that tell no id of the repository.
+  supersedes: ['audit-repo-access-to-public'],
   on: ['dev.cdeventsx.tripline-control.changed'],
   where: { attribute: 'tripline.control.kind', oneOf: ['secret-scanning', 'visibility', 'repository'] },
   settings: { descriptions: z.array(z.string().min(8).max(300)).max(100).default([]) },
@@ -70,8 +70,7 @@ function exposed(event: LoggedEvent, repository: string, descriptions: readonly 
   const isOpened = action === 'publicized';
   const isPublic = isOpened || visibility === 'public';
   const own = descriptions.some((one) => description.toLowerCase().includes(one.toLowerCase()));
-  const isWorm =
-    own || wormNames.test(repository.slice(repository.indexOf('/') + 1)) || wormDescriptions.test(description);
+  const isWorm = own || isOfWorm(repository.slice(repository.indexOf('/') + 1), description);
   const isTold = isOpened || ((action === 'created' || action === 'edited' || action === 'renamed') && isWorm);
   if (!isPublic || !isTold) return undefined;
   const { name } = actorOf(event);

@@ -2,9 +2,11 @@ import type { AnyRule } from '@tripline/contracts/rule';
 import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import { rule as appPermissionEscalated } from './app-permission-escalated.ts';
 import { rules as auditActions } from './audit-actions/all.ts';
+import { rules as auditCounts } from './audit-counts.ts';
 import { rule as breakGlassOpened } from './break-glass-opened.ts';
 import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { rule as canaryCredentialUsed } from './canary-credential-used.ts';
+import { rule as checksSkipped } from './checks-skipped.ts';
 import { rule as commitIdentityMismatch } from './commit-identity-mismatch.ts';
 import { rule as credentialContextDrift } from './credential-context-drift.ts';
 import { rule as credentialNewHostedClass } from './credential-new-hosted-class.ts';
@@ -13,10 +15,14 @@ import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
 import { rule as deploymentGateBypassed } from './deployment-gate-bypassed.ts';
 import { rule as dormantCredentialReactivated } from './dormant-credential-reactivated.ts';
 import { rule as ephemeralBranchSecretRun } from './ephemeral-branch-secret-run.ts';
+import { rule as firstBotPush } from './first-bot-push.ts';
+import { rules as firstSights } from './first-sights.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
 import { rule as highScopeTokenApproved } from './high-scope-token-approved.ts';
 import { rule as leakOrExposure } from './leak-or-exposure.ts';
 import { rule as massWorkflowPush } from './mass-workflow-push.ts';
+import { rule as packageManagerActs } from './package-manager-acts.ts';
+import { rules as plainRuns } from './plain-runs.ts';
 import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
 import { rule as privilegedForkTrigger } from './privileged-fork-trigger.ts';
 import { rule as promotionSkipped } from './promotion-skipped.ts';
@@ -31,6 +37,7 @@ import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
 import { rule as tokenBulkClone } from './token-bulk-clone.ts';
 import { rule as untrustedMetadataInjection } from './untrusted-metadata-injection.ts';
+import { rule as watchedWorkflowFailed } from './watched-workflow-failed.ts';
 import { rule as webhookAuthenticityFailure } from './webhook-authenticity-failure.ts';
 import { rule as workflowChangedUnreviewed } from './workflow-changed-unreviewed.ts';
 
@@ -68,6 +75,13 @@ export const rules: readonly AnyRule[] = [
   deploymentGateBypassed,
   promotionSkipped,
   publishWithoutRun,
+  ...auditCounts,
+  packageManagerActs,
+  firstBotPush,
+  ...firstSights,
+  ...plainRuns,
+  checksSkipped,
+  watchedWorkflowFailed,
   stateFlooded,
   ...auditActions,
 ];

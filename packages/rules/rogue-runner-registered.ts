@@ -8,6 +8,7 @@ import { type Runner, runners } from '@tripline/facts/runners';
 import { entityOf, personOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import { because, namedOnce } from './evidence.ts';
+import { runnersOfWorms } from './known-worms.ts';
 
 const settings = z.strictObject({
   /** Names of runners that only malware gives, in any case, beside those that are known. */
@@ -15,9 +16,6 @@ const settings = z.strictObject({
 });
 type Settings = z.output<typeof settings>;
 type Context = ConcludeContext<Settings>;
-
-/** Names that worms gave their runners; public reports of them are the source. */
-const knownBad = ['sha1hulud'];
 
 export const rule = defineRule<unknown, Settings>({
   id: 'rogue-runner-registered',
@@ -61,7 +59,7 @@ export const rule = defineRule<unknown, Settings>({
 });
 
 const isBad = (name: string, more: readonly string[]): boolean =>
-  [...knownBad, ...more].some((bad) => name.toLowerCase() === bad.toLowerCase());
+  [...runnersOfWorms, ...more].some((bad) => name.toLowerCase() === bad.toLowerCase());
 
 function ofMalware(key: string, { id, name, registrations, work }: Runner): Conclusion[] {
   const seen = [

@@ -29,6 +29,14 @@ const releases: Table = {
   remedy: [`${ask}; put it back unless it was, and compare releases with what was built.`],
 };
 
+/** A job's own token may not change workflows: whoever tries has an attacker's script, or one that never worked. */
+const plantedWorkflow = {
+  attack: ['T1677'],
+  owasp: ['CICD-SEC-4'],
+  why: 'A script in a job tried to plant or change a workflow with the job’s token, which may not.',
+  remedy: ['Read which job of {vcs.repository.name} it was, and who wrote what it ran.'],
+  falseAlarms: ['A release script that copies workflows, and never worked: resolve it as false, and mend the script.'],
+} as const;
 const byContent = ['protection-weakened-then-push', 'protection-left-relaxed'] as const;
 
 export const protections: Tables = [
@@ -104,7 +112,18 @@ export const protections: Tables = [
         'low',
         { better: ['build-from-unreviewed-commit'], ordinary: 'weekly' },
       ],
-      ['protected_branch.rejected_ref_update', 'Push to a protected branch rejected', 'low', { ordinary: 'daily' }],
+      [
+        'protected_branch.rejected_ref_update',
+        'Job refused, as it would have changed a workflow',
+        'medium',
+        { as: 'of-workflow', says: { 'reasons.code': ['workflow_updates'] }, ...plantedWorkflow },
+      ],
+      [
+        'protected_branch.rejected_ref_update',
+        'Push to a protected branch rejected',
+        'low',
+        { unless: { 'reasons.code': ['workflow_updates'] }, better: ['protected-branches-tried'], ordinary: 'daily' },
+      ],
       ['merge_queue.pull_request_queue_jump', 'Change put before others in the merge queue', 'low'],
     ],
   ],

@@ -37,16 +37,18 @@ const images: Table = {
   falseAlarms: ['Images that are renewed by a pipeline: an exception for its account.'],
 };
 
+const rogue = ['rogue-runner-registered', 'credential-new-runner'] as const;
+
 export const runners: Tables = [
   [
     registered,
     [
-      ['repo.register_self_hosted_runner', 'Runner of a single repository registered', 'medium'],
+      ['repo.register_self_hosted_runner', 'Runner of a single repository registered', 'low', { better: rogue }],
       [
         'org.register_self_hosted_runner',
         'Runner registered',
         'low',
-        { also: ['enterprise.register_self_hosted_runner'], better: ['credential-new-runner'], ordinary: 'daily' },
+        { also: ['enterprise.register_self_hosted_runner'], better: rogue, ordinary: 'daily' },
       ],
       [
         'org.configure_self_hosted_jit_runner',

@@ -21,6 +21,8 @@ const leaked: Table = {
   why: 'Whoever can read the repository can use it.',
   remedy: ['Revoke it where it comes from, then look at what it was used for.'],
 };
+const leaks = ['leak-or-exposure'] as const;
+
 export const secretScanning: Tables = [
   [
     scanning,
@@ -140,8 +142,8 @@ export const secretScanning: Tables = [
   [
     leaked,
     [
-      ['secret_scanning_alert.public_leak', 'Secret found in a public place', 'high'],
-      ['secret_scanning_alert.create', 'Secret found in a repository', 'low', { ordinary: 'weekly' }],
+      ['secret_scanning_alert.public_leak', 'Secret found in a public place', 'low', { better: leaks }],
+      ['secret_scanning_alert.create', 'Secret found in a repository', 'low', { better: leaks, ordinary: 'weekly' }],
       ['secret_scanning_alert.delete', 'Alert of a secret deleted', 'low'],
     ],
   ],

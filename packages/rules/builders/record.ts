@@ -7,9 +7,29 @@ type Conditions = Readonly<Record<string, readonly string[]>>;
 
 /** Whether a field of the record says one of the values, as text in lower case; of a list, whether a member does. */
 export function recordSays(record: AuditRecord, field: string, values: readonly string[]): boolean {
-  const said = Object.hasOwn(record, field) ? record[field] : undefined;
-  const all = Array.isArray(said) ? said : [said];
-  return all.some((one) => one !== undefined && one !== null && values.includes(String(one).toLowerCase()));
+  return saidOf(record, field).some((one) => values.includes(one.toLowerCase()));
+}
+
+/** What a field says, each member of a list; `list.field` of a list whose members are objects. */
+function saidOf(record: AuditRecord, field: string): string[] {
+  if (Object.hasOwn(record, field)) {
+    const said = record[field];
+    const all = Array.isArray(said) ? said : [said];
+    return all.flatMap((one) => (one === undefined || one === null ? [] : [String(one)]));
+  }
+  const dot = field.lastIndexOf('.');
+  const list = dot > 0 && Object.hasOwn(record, field.slice(0, dot)) ? record[field.slice(0, dot)] : undefined;
+  return Array.isArray(list) ? list.flatMap((one) => memberOf(one, field.slice(dot + 1))) : [];
+}
+
+/** Members of lists that are no text stand in a record as JSON, which may have been clipped. */
+function memberOf(member: unknown, name: string): string[] {
+  try {
+    const value = (JSON.parse(String(member)) as Record<string, unknown> | null)?.[name];
+    return typeof value === 'string' || typeof value === 'number' ? [String(value)] : [];
+  } catch {
+    return [];
+  }
 }
 
 /** The enterprise that a record is about. */

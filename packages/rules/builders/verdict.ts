@@ -28,6 +28,7 @@ export type Meta = Pick<
   confidence?: Confidence;
   untilConfigured?: NonNullable<AnyRule['untilConfigured']>;
   kind?: NonNullable<AnyRule['kind']>;
+  supersedes?: NonNullable<AnyRule['supersedes']>;
 };
 
 /** The events that a rule reads; of them, with `where`, only those with one of the values. */
@@ -66,13 +67,14 @@ export function common<S extends Shape>(of: Meta & Reading, settings: S) {
 export function commonOfFacts<S extends Shape>(of: Meta, settings: S) {
   const { feeds = { needs: ['github'] as const }, confidence = 'high' as const } = of;
   const { id, title, description, severity, principles, attack, owasp, falseAlarms, limits } = of;
-  const { untilConfigured, offByDefault, kind } = of;
+  const { untilConfigured, offByDefault, kind, supersedes } = of;
   return {
     ...{ id, title, description, severity, principles, attack, owasp, falseAlarms, feeds, confidence },
     ...(limits === undefined ? {} : { limits }),
     ...(untilConfigured === undefined ? {} : { untilConfigured }),
     ...(offByDefault === undefined ? {} : { offByDefault }),
     ...(kind === undefined ? {} : { kind }),
+    ...(supersedes === undefined ? {} : { supersedes }),
     reads: [],
     settings: z.strictObject(settings) as unknown as z.ZodType<SettingsOf<S>>,
     learns: false,

@@ -45,7 +45,9 @@ export const changes = [
     tellChange(said, stage, 'edited', change);
   }),
   verb('closes {change} in {repository}', (said, stage) => {
-    tellChange(said, stage, 'closed', changeOf(said, stage), { pull_request: { state: 'closed' } });
+    tellChange(said, stage, 'closed', changeOf(said, stage), {
+      pull_request: { state: 'closed', closed_at: stage.time() },
+    });
   }),
   /** Options: `at <commit>` where the reviewer saw another than the head, `association <GitHub's word>`. */
   verb('approves {change} in {repository}', (said, stage) => {

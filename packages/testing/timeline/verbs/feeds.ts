@@ -1,8 +1,9 @@
 import type { Stage } from '../stage.ts';
-import { verb } from '../verb.ts';
+import { type Said, verb } from '../verb.ts';
 
 /** What no webhook of GitHub's tells: its audit stream, and what an inventory found. */
 export const feeds = [
+  /** Options: `from <address>`, `as <client>`. */
   verb('clones {repository} with token {token}', (said, stage) => {
     const repository = stage.repository(said.the('repository'));
     stage.feed(
@@ -10,13 +11,18 @@ export const feeds = [
       {
         ...personOf(stage.user(said.who)),
         ...namesOf(repository),
+        ...clientOf(said),
+        'tripline.audit.action': 'git.clone',
         'tripline.credential.id': said.the('token'),
         'tripline.credential.token_hash': said.the('token'),
       },
       repository.owner.login,
     );
   }),
-  /** A record of the audit log that nothing else tells: `does org.x in acme`, of an organisation or of `owner/repository`. */
+  /**
+   * A record of the audit log that nothing else tells: `does org.x in acme`, of an organisation or of `owner/repository`.
+   * Options: `from <address>`, `as <client>`, `saying <field> <value>` of the record.
+   */
   verb('does {action} in {place}', (said, stage) => {
     const place = said.the('place');
     const repository = place.includes('/') ? stage.repository(place) : undefined;
@@ -25,7 +31,10 @@ export const feeds = [
       {
         ...personOf(stage.user(said.who)),
         ...(repository === undefined ? { 'vcs.owner.name': place } : namesOf(repository)),
+        ...clientOf(said),
         'tripline.audit.action': said.the('action'),
+        'tripline.audit.id': `record-${said.atMs}`,
+        ...recordOf(said.option('saying')),
       },
       repository === undefined ? place : repository.owner.login,
     );
@@ -129,6 +138,21 @@ export const feeds = [
     );
   }),
 ];
+
+/** With what it was done, and from where. */
+function clientOf(said: Said): { 'client.address'?: string; 'user_agent.original'?: string } {
+  const [from, client] = [said.option('from'), said.option('as')];
+  return {
+    ...(from === undefined ? {} : { 'client.address': from }),
+    ...(client === undefined ? {} : { 'user_agent.original': client }),
+  };
+}
+
+function recordOf(saying: string | undefined): { 'tripline.audit.record'?: Record<string, string> } {
+  if (saying === undefined) return {};
+  const [field = '', ...value] = saying.split(' ');
+  return { 'tripline.audit.record': { [field]: value.join(' ') } };
+}
 
 /** As the fact `runners` names it. */
 const runnerKeyIn = (name: string, stage: Stage) => `github:github.com:runner:${stage.id('runner', name)}:${name}`;

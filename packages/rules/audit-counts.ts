@@ -1,0 +1,151 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { LoggedEvent } from '@tripline/contracts/event';
+import type { AnyRule } from '@tripline/contracts/rule';
+import { z } from 'zod';
+import { recordSays } from './builders/record.ts';
+import { actorOf, type Named, repositoryOf } from './builders/seen.ts';
+import { quotaOf, valueCount } from './builders/value-count.ts';
+
+/** So many different things of one kind, by one account, within a time. */
+type Count = {
+  id: string;
+  title: string;
+  why: string;
+  /** What one of them is, and what several are. */
+  things: string;
+  did: string;
+  usual: number;
+  minutes: number;
+  on: AnyRule['reads'];
+  where?: NonNullable<AnyRule['where']>;
+  value: (event: LoggedEvent) => Named | undefined;
+  feeds: AnyRule['feeds'];
+  attack: readonly string[];
+  owasp: readonly string[];
+  falseAlarms: readonly string[];
+  limits: readonly string[];
+};
+
+const quota = z.int().min(2).max(1000);
+
+const ruleOf = ({ why, things, did, usual, minutes, ...of }: Count): AnyRule =>
+  valueCount({
+    ...of,
+    ...{ severity: 'medium', principles: [2, 5] },
+    description: `One account ${did} at least \`atLeast\` ${things} within \`windowMs\`. ${why}`,
+    settings: {
+      atLeast: quota.default(usual),
+      /** By account, `login:id` or an app’s `name[bot]`: so many instead. */
+      quotas: z.record(z.string(), quota).default({}),
+      windowMs: z
+        .int()
+        .min(1000)
+        .max(86_400_000)
+        .default(minutes * 60_000),
+    },
+    by: (event) => ((event.data as Attributes)['user.name'] === undefined ? undefined : actorOf(event)),
+    tell: ({ by, value }) => `${by.name} ${did} ${value.name}`,
+    atLeast: ({ atLeast, quotas }, { id, name }) => quotaOf(quotas, { id, login: name }, atLeast),
+    withinMs: ({ windowMs }) => windowMs,
+    found: (who, those, { windowMs }) => ({
+      subject: `user:${who.name}`,
+      title: `${who.name} ${did} ${those.length} ${things} within ${Math.ceil(windowMs / 60_000)} minutes`,
+      summary: `${who.name} ${did} ${those
+        .map(({ name }) => name)
+        .slice(0, 10)
+        .join(', ')}. ${why}`,
+      remedy: [
+        `Ask ${who.name} on another channel whether this is theirs; if not, end their sessions and revoke their tokens.`,
+      ],
+    }),
+  });
+
+/** A record is one act, by its own id, however often it is told. */
+const act = (event: LoggedEvent): Named => {
+  const data: Attributes = event.data;
+  const branch = data['tripline.audit.record']?.['branch'];
+  const place = repositoryOf(event)?.name ?? 'a repository';
+  return {
+    id: data['tripline.audit.id'] ?? event.id,
+    name: typeof branch === 'string' ? `${branch.replace(/^refs\/heads\//, '')} of ${place}` : place,
+  };
+};
+
+const isForced = ({ data }: LoggedEvent): boolean => {
+  const record = (data as Attributes)['tripline.audit.record'] ?? {};
+  return ['reasons.code', 'overridden_codes'].some((field) => recordSays(record, field, ['force_push']));
+};
+
+const branches = { attack: ['T1685', 'T1485'], owasp: ['CICD-SEC-1'], feeds: { needs: ['github-audit'] } } as const;
+const recorded = ['dev.cdeventsx.tripline-audit.recorded', 'dev.cdeventsx.tripline-control.changed'] as const;
+
+export const rules: readonly AnyRule[] = (
+  [
+    {
+      ...{
+        id: 'user-bulk-clone',
+        title: 'One account cloned very many repositories',
+        things: 'repositories',
+        did: 'cloned',
+      },
+      ...{ usual: 25, minutes: 9, on: ['dev.cdeventsx.tripline-repository.read'], value: repositoryOf },
+      why: 'Whoever takes an account over takes all that it may read, by as many tokens as it has; `token-bulk-clone` counts those of one token.',
+      ...{ feeds: { needs: ['github-audit'] }, attack: ['T1213.003'], owasp: ['CICD-SEC-2'] },
+      falseAlarms: [
+        'A new computer that is set up, mirrors and scanners: a higher number under `quotas`, or an exception.',
+      ],
+      limits: ['Fewer within the time, or as many by several accounts.'],
+    },
+    {
+      ...{ ...branches, id: 'protected-branches-forced', title: 'Protected branches forced again and again' },
+      ...{ usual: 10, minutes: 10, things: 'protected branches by force', did: 'pushed to', on: recorded },
+      value: (event) => (isForced(event) ? act(event) : undefined),
+      where: { attribute: 'tripline.audit.action', oneOf: ['protected_branch.policy_override'] },
+      why: 'Whoever may go round a protection can overwrite the history of one branch after the other.',
+      falseAlarms: [
+        'A history that is rewritten on purpose in many repositories: an exception for who does so, for the day.',
+      ],
+      limits: ['Overrides for another reason than a forced push are told one by one, by the table of audit actions.'],
+    },
+    {
+      ...{
+        ...branches,
+        id: 'protected-branches-tried',
+        title: 'Pushes to protected branches rejected again and again',
+      },
+      ...{
+        usual: 5,
+        minutes: 10,
+        things: 'pushes to protected branches',
+        did: 'was refused',
+        on: recorded,
+        value: act,
+      },
+      where: { attribute: 'tripline.audit.action', oneOf: ['protected_branch.rejected_ref_update'] },
+      why: 'Somebody, or their token, tries what they may not.',
+      falseAlarms: ['A pipeline that pushes where it may not, again and again: an exception for its account.'],
+      limits: ['Pushes that a ruleset refuses are not in the audit log.'],
+    },
+    {
+      ...{
+        id: 'changes-closed-in-bulk',
+        title: 'One account closed many changes at once',
+        things: 'changes',
+        did: 'closed',
+      },
+      ...{ usual: 10, minutes: 10, on: ['dev.cdevents.change.abandoned'] },
+      value(event) {
+        const { 'vcs.change.id': id, 'user.type': type }: Attributes = event.data;
+        const place = repositoryOf(event);
+        // Bots tidy up so each night.
+        return type === 'Bot' || place === undefined
+          ? undefined
+          : { id: `${place.id} ${id}`, name: `${place.name}#${id}` };
+      },
+      why: 'So work is lost, and so is what would have been reviewed.',
+      ...{ feeds: { needs: ['github'] }, attack: ['T1485', 'T1531'], owasp: ['CICD-SEC-1'] },
+      falseAlarms: ['Somebody who tidies up: resolve it as false. Bots are not counted.'],
+      limits: ['Changes that are closed by an app, whose account is a bot’s.'],
+    },
+  ] satisfies Count[]
+).map(ruleOf);
