@@ -224,7 +224,7 @@ function optional<K extends string>(name: K, value: string | undefined): { [P in
 }
 
 /** Whether the right is more than reading; undefined where the event does not say. */
-function isPrivilege(kind: string, data: Attributes, isChange: boolean): boolean | undefined {
+export function isPrivilege(kind: string, data: Attributes, isChange: boolean): boolean | undefined {
   const permission = data['tripline.grant.permission'];
   const former = data['tripline.grant.permission_before'];
   switch (kind) {

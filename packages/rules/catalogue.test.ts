@@ -33,6 +33,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'credential-context-drift',
     'revoked-credential-still-live',
     'webhook-authenticity-failure',
+    'mfa-unproven',
     'privileged-fork-trigger',
     'high-scope-token-approved',
     'app-permission-escalated',

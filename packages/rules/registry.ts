@@ -21,6 +21,7 @@ import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
 import { rule as highScopeTokenApproved } from './high-scope-token-approved.ts';
 import { rule as leakOrExposure } from './leak-or-exposure.ts';
 import { rule as massWorkflowPush } from './mass-workflow-push.ts';
+import { rule as mfaUnproven } from './mfa-unproven.ts';
 import { rule as packageManagerActs } from './package-manager-acts.ts';
 import { rules as plainRuns } from './plain-runs.ts';
 import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
@@ -63,6 +64,7 @@ export const rules: readonly AnyRule[] = [
   credentialContextDrift,
   revokedCredentialStillLive,
   webhookAuthenticityFailure,
+  mfaUnproven,
   privilegedForkTrigger,
   highScopeTokenApproved,
   appPermissionEscalated,

@@ -179,6 +179,7 @@ const oneOfEach = `
   09:00:56  grace    accepts runner box-2 (as false; unlinked)
   09:00:57  ada      removes runner box-2 from acme
   09:00:58  ada      uses credential DEPLOY_KEY in acme/web
+  09:00:58  ada      proves who they are by passkey to acme (mfa yes)
   09:00:58  ada      uses token t1 in acme (for org.list; from 192.0.2.1; by client "gh/2.1"; id 4)
   09:00:58  ada      hands A,B to job build of acme/web (of workflow acme/web/.github/workflows/x.yml@refs/heads/main; in run 7; environment production)
   09:00:59  ada      opens #9 in acme/web from late at c6

@@ -61,6 +61,20 @@ export const feeds = [
       repository === undefined ? place : repository.owner.login,
     );
   }),
+  /** Option: `mfa yes` or `mfa no`; unknown without it. */
+  verb('proves who they are by {method} to {organization}', (said, stage) => {
+    stage.feed(
+      'dev.cdeventsx.tripline-identity.authenticated',
+      {
+        ...personOf(stage.user(said.who)),
+        'user.name': said.who,
+        'vcs.owner.name': said.the('organization'),
+        'tripline.identity.mfa': (said.option('mfa') ?? 'unknown') as 'yes' | 'no' | 'unknown',
+        'tripline.identity.method': said.the('method'),
+      },
+      said.the('organization'),
+    );
+  }),
   /**
    * The provider hands secrets, `A,B`, to a job. Options: `of workflow <owner/name/path@ref>`, `in run <id>`, `environment <name>`.
    */
