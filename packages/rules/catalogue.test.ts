@@ -63,6 +63,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'run-on-own-machine',
     'checks-skipped',
     'watched-workflow-failed',
+    'fork-cache-to-release',
     'state-flooded',
   ]);
 });

@@ -17,6 +17,7 @@ import { rule as dormantCredentialReactivated } from './dormant-credential-react
 import { rule as ephemeralBranchSecretRun } from './ephemeral-branch-secret-run.ts';
 import { rule as firstBotPush } from './first-bot-push.ts';
 import { rules as firstSights } from './first-sights.ts';
+import { rule as forkCacheToRelease } from './fork-cache-to-release.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
 import { rule as highScopeTokenApproved } from './high-scope-token-approved.ts';
 import { rule as leakOrExposure } from './leak-or-exposure.ts';
@@ -84,6 +85,7 @@ export const rules: readonly AnyRule[] = [
   ...plainRuns,
   checksSkipped,
   watchedWorkflowFailed,
+  forkCacheToRelease,
   stateFlooded,
   ...auditActions,
 ];
