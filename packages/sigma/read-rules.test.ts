@@ -228,6 +228,16 @@ test('a pattern takes time by its length and no more, whatever the text', () => 
   expect(rules[0]!.matches({ a: 'a'.repeat(60_000), b: `${'a'.repeat(60_000)}!` })).toBe(false);
 });
 
+test.each(['(a+)+$', '(a|aa)+$', '^(([a-z])+.)+[A-Z]$', '(.*a){9}b', '(x+x+)+y'])(
+  '%s, which takes for ever elsewhere, takes time by the text’s length and no more',
+  (pattern) => {
+    const { rules } = readRules(ruleOf(`s:\n  a|re: '${pattern}'\ncondition: s`), 'rule.yml');
+    // Within the test’s time at all: an evaluator that backtracks does not end.
+    expect(rules[0]!.matches({ a: `${'a'.repeat(20_000)}!` })).toBe(false);
+    expect(rules[0]!.matches({ a: Array.from({ length: 100 }, () => `${'x'.repeat(256)}!`) })).toBe(false);
+  },
+);
+
 test('a pattern matches what a regular expression made of it matches', () => {
   const alphabet = fc.constantFrom('a', 'b', '*', '?', '\\', '😀');
   const written = fc.array(alphabet, { maxLength: 8 }).map((parts) => parts.join(''));

@@ -1,5 +1,6 @@
-import type { EventType } from '@tripline/contracts/event';
+import type { EventType, LoggedEvent } from '@tripline/contracts/event';
 import { findingSchema } from '@tripline/contracts/finding';
+import { readersByType } from '@tripline/engine/readers';
 import { at, type LoggedEventInput, playTimeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
 import { readRules } from './read-rules.ts';
@@ -60,6 +61,19 @@ describe('a Sigma rule in force', () => {
     }) as LoggedEventInput;
     const { findings } = play(open, push, recorded({ action: 'team.add_member', actor: 'mallory' }));
     expect(findings.map(({ summary }) => summary)).toEqual([expect.stringContaining('`team.add_member`')]);
+  });
+
+  test('of three hundred, a record asks those alone that name its action', () => {
+    const many = Array.from({ length: 300 }, (_, nth) =>
+      made(`  s:\n    action: [org.act_${nth}, org.common]\n  condition: s\n`),
+    );
+    const readers = readersByType(many.map((rule) => ({ rule, written: {}, settings: {} })));
+    const asked = (action: string) => {
+      const event = { type: 'dev.cdeventsx.tripline-audit.recorded', data: { 'tripline.audit.action': action } };
+      return readers.wanting(readers.of('dev.cdeventsx.tripline-audit.recorded')!, event as unknown as LoggedEvent)
+        .length;
+    };
+    expect([asked('org.act_7'), asked('org.other'), asked('org.common')]).toEqual([1, 0, 300]);
   });
 
   test('reads a record whatever it was read as, and one of which its action was clipped away', () => {

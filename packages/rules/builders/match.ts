@@ -1,6 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { defineRule, type Rule } from '@tripline/contracts/rule';
+import { clip } from '@tripline/contracts/text';
 import { seenBy } from './seen.ts';
 import { type BuiltFinding, common, draftOf, type Meta, type Reading, type SettingsOf, type Shape } from './verdict.ts';
 
@@ -20,8 +21,11 @@ export function match<S extends Shape>(
       const found = of.find(event, context.settings);
       if (found === undefined) return;
       const occasion = found.occasion ?? event.fact ?? event.id;
-      const draft = draftOf({ ...found, occasion, because: [seenBy(event)] }, () => found.what);
-      const record = (event.data as Attributes)['tripline.audit.id'];
+      const { 'tripline.audit.id': record, 'client.address': address } = event.data as Attributes;
+      // By it an exception for a network holds: the provider's own log says from where somebody acted.
+      const from = address === undefined ? [] : [{ kind: 'address' as const, id: clip(address, 200) }];
+      const entities = [...(found.entities ?? []), ...from];
+      const draft = draftOf({ ...found, entities, occasion, because: [seenBy(event)] }, () => found.what);
       const evidence = record === undefined ? draft.evidence : draft.evidence.map((line) => ({ ...line, record }));
       context.find({ ...draft, evidence });
     },
