@@ -47,7 +47,7 @@ export function renderDefaults(rules: readonly AnyRule[]): string {
     '',
     `A finding of severity ${pagesFrom} or critical pages: PagerDuty, and a reply in Slack that the whole channel sees. What is below only informs, in Slack and by \`tripline findings\`. The severity is the one that a rule finds at its usual best; where less is known, a finding is lower, as its entry in the [catalogue](CATALOGUE.md) says. Nothing is revoked by default, whatever the severity: responses are dry runs until \`remediation\` allows them.`,
     '',
-    'To have one rule page or not: `overrides` (`severity`, `page`, `minConfidence`), of one workspace or of all. To leave out what is in order: `exceptions`. To have it quiet for some days: `silences`. To switch it off: `rules.off`. The [settings](../config/SETTINGS.md) say how.',
+    'To have one rule page or not: `overrides` (`severity`, `page`, `minConfidence`), of one workspace or of all. To leave out what is in order: `exceptions`. To have it quiet for some days: `silences`. To switch it off: `rules.off`; to have one run that is off: `rules.on`. The [settings](../config/SETTINGS.md) say how.',
   ];
   return `${[...head, ...parts].join('\n')}\n`;
 }

@@ -154,6 +154,32 @@ describe('severities', () => {
   });
 });
 
+describe('beside other rules', () => {
+  test('a rule that reads the same event speaks for the row: one finding is reported of one act', () => {
+    const action = 'repo.access';
+    const record = { ...common, ...places.repo, action, visibility: 'public', previous_visibility: 'private' };
+    const { findings, superseded } = playTimeline({
+      rules: allRules,
+      events: [eventOf(record)],
+      untilMs: common['@timestamp'],
+    });
+    const reported = findings.filter(({ id }) => !superseded.has(id)).map(({ rule }) => rule);
+    expect(reported).toEqual(['leak-or-exposure']);
+    expect(findings.map(({ rule }) => rule)).toContain('audit-repo-access-to-public');
+  });
+
+  test('rows keep nothing, and are found by the act’s name: hundreds cost an event that has none nothing', () => {
+    expect(rules.length).toBeGreaterThan(150);
+    for (const rule of rules) {
+      expect(rule.where?.attribute).toBe('tripline.audit.action');
+      expect([rule.keys, rule.state, rule.concludes]).toEqual([undefined, undefined, undefined]);
+    }
+    // Jobs are passed over unparsed where no rule reads them.
+    const read = new Set(rules.flatMap(({ reads }) => reads));
+    expect([...read].filter((type) => type.includes('taskrun') || type.includes('ref.pushed'))).toEqual([]);
+  });
+});
+
 test('a row that differs in nothing from its table is one line, as CONTRIBUTING.md shows it', () => {
   const lines = ['sign-in.ts', 'audit-log.ts'].flatMap(linesOf);
   const shown = linesOf('../../../CONTRIBUTING.md').find((line) => line.startsWith("['org."));

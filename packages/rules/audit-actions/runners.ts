@@ -43,7 +43,12 @@ export const runners: Tables = [
   [
     registered,
     [
-      ['repo.register_self_hosted_runner', 'Runner of a single repository registered', 'low', { better: rogue }],
+      [
+        'repo.register_self_hosted_runner',
+        'Runner of a single repository registered',
+        'low',
+        { better: rogue, ordinary: 'daily' },
+      ],
       [
         'org.register_self_hosted_runner',
         'Runner registered',
