@@ -60,13 +60,14 @@ export function ruleOfSigma(sigma: SigmaRule, id: string): AnyRule {
       const data: Attributes = event.data;
       const record = data['tripline.audit.record'];
       const action = data['tripline.audit.action'];
+      const found = data['tripline.audit.id'];
       if (record === undefined || action === undefined) return undefined;
       if (!matches(Object.hasOwn(record, 'action') ? record : { ...record, action })) return undefined;
       const place = data['vcs.repository.name'] ?? data['vcs.owner.name'] ?? data['user.name'] ?? event.source;
       const says = `${title}: ${clip(place, 200)}, by ${clip(data['user.name'] ?? 'somebody unnamed', 200)}`;
       return {
         ...{ subject: place, title: says, severity },
-        what: `${says} (\`${clip(action, 100)}\`)`,
+        what: [`${says} (\`${clip(action, 100)}\`)`, ...(found === undefined ? [] : [`record ${found}`])].join('; '),
         summary: `${says}. The record \`${clip(action, 100)}\` matches the ${source}.${about}`,
         remedy: [
           'Read the record in the audit log by its id, and ask whoever did it, by another way than this account.',

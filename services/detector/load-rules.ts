@@ -44,6 +44,7 @@ const ruleShape = z.object({
       oneOf: z.array(z.union([z.string(), z.number(), z.boolean()])).min(1),
     })
     .optional(),
+  has: z.enum(Object.keys(attributes) as [string, ...string[]], 'is no attribute of events').optional(),
   settings: isSchema,
   state: isSchema.optional(),
   rememberMs: z.number().positive().optional(),

@@ -114,6 +114,30 @@ test('a file that changes is taken anew once it stays as it is, and one that is 
   await by.close();
 });
 
+test('Sigma rules are taken anew as own rules are; one that can no longer be read leaves the former in force', async () => {
+  const sigma = (level: string) =>
+    `title: Member added\nlevel: ${level}\nlogsource:\n  product: github\n  service: audit\ndetection:\n  s:\n    action: org.add_member\n  condition: s\n`;
+  mkdirSync(join(folder, 'sigma/audit'), { recursive: true });
+  write('sigma/audit/member.yml', sigma('low'));
+  write('tripline.yaml', JSON.stringify({ rules: { sigma: ['sigma'] } }));
+  const by = await reloading();
+  const severities = (set: RuleSet) => set.rules.flatMap(({ rule }) => (rule.kind === 'sigma' ? [rule.severity] : []));
+  expect(severities(by.ruleSet)).toEqual(['low']);
+  write('sigma/audit/member.yml', sigma('high'));
+  await by.look();
+  expect(by.used.map(severities)).toEqual([['high']]);
+  write('sigma/audit/member.yml', 'title: [\n');
+  await by.look();
+  expect(by.used).toHaveLength(1);
+  expect(await by.successful()).toBe(0);
+  expect((await by.broken())[0]?.detail).toContain('rules.sigma: sigma/audit/member.yml: Member added is in force');
+  write('sigma/audit/member.yml', sigma('critical'));
+  await by.look();
+  expect(by.used.map(severities).at(-1)).toEqual(['critical']);
+  expect(await by.successful()).toBe(1);
+  await by.close();
+});
+
 test('what is wrong leaves all of the former in force, and is told until it is mended', async () => {
   someRules();
   const by = await reloading();

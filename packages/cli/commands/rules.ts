@@ -64,6 +64,7 @@ async function validate(files: readonly string[], io: Io): Promise<number> {
   const { set, own } = await ruleSetWith(config, { rulesFiles: files, exceptionsFile: undefined }, io.cwd);
   const what = files.length === 0 ? '' : `: ${[...own].join(', ')}`;
   io.out(`${inNumber(files.length === 0 ? set.rules.length : own.size, 'rule is', 'rules are')} in order${what}\n`);
+  for (const line of refusedOf(set)) io.out(`${wrapped(io, line, 0)}\n`);
   io.out(`Version of the set: ${set.version}\n`);
   return 0;
 }

@@ -101,7 +101,7 @@ function whyUnread({ rule, settings }: ConfiguredRule, event: LoggedEvent): Verd
 }
 
 function whyFiltered(
-  { where, keys }: ConfiguredRule['rule'],
+  { where, has, keys }: ConfiguredRule['rule'],
   settings: unknown,
   event: LoggedEvent,
 ): string | undefined {
@@ -112,6 +112,8 @@ function whyFiltered(
     const wanted = `${listed.join(', ')}${where.oneOf.length > 5 ? ' …' : ''}`;
     return `it reads only events whose ${where.attribute} is ${wanted}, and this one ${given}`;
   }
+  if (where === undefined && has !== undefined && data[has] === undefined)
+    return `it reads only events that have ${has}, and this one has none`;
   if (keys !== undefined && keys(event, settings).length === 0)
     return 'it passes events like this one over: nothing in it concerns what the rule watches';
   return undefined;
