@@ -41,6 +41,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'workflow-changed-unreviewed',
     'commit-identity-mismatch',
     'ephemeral-branch-secret-run',
+    'runner-group-widened',
     'leak-or-exposure',
     'rogue-runner-registered',
     'deployment-gate-bypassed',

@@ -34,6 +34,7 @@ import { rule as publishWithoutRun } from './publish-without-run.ts';
 import { rule as releaseTagMoved } from './release-tag-moved.ts';
 import { rule as revokedCredentialStillLive } from './revoked-credential-still-live.ts';
 import { rule as rogueRunnerRegistered } from './rogue-runner-registered.ts';
+import { rule as runnerGroupWidened } from './runner-group-widened.ts';
 import { rule as secretFanout } from './secret-fanout.ts';
 import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
@@ -73,6 +74,7 @@ export const rules: readonly AnyRule[] = [
   workflowChangedUnreviewed,
   commitIdentityMismatch,
   ephemeralBranchSecretRun,
+  runnerGroupWidened,
   leakOrExposure,
   rogueRunnerRegistered,
   deploymentGateBypassed,

@@ -94,8 +94,9 @@ export const runners: Tables = [
       [
         'org.runner_group_visiblity_updated',
         'Runner group opened to other repositories',
-        'medium',
+        'low',
         {
+          better: ['runner-group-widened'],
           also: ['enterprise.runner_group_visiblity_updated'],
           undocumented: ['org.runner_group_visibility_updated', 'enterprise.runner_group_visibility_updated'],
         },

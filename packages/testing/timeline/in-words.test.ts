@@ -188,6 +188,7 @@ const oneOfEach = `
   09:01:02  tripline cannot ask about c6 in acme/web
   09:01:03  mallory  writes ticket #10 in acme/web (titled x $⟨id⟩¦ y; saying hello; association NONE)
   09:01:04  mallory  comments on ticket #10 in acme/web (saying hello)
+  09:01:05  ada      changes runner group pool of acme (visible to all; public no; restricted yes)
 `;
 test('each form says what the feed’s normaliser takes', () => {
   const events = eventsOf(oneOfEach);

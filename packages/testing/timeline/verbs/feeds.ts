@@ -97,6 +97,39 @@ export const feeds = [
       repository.owner.login,
     );
   }),
+  /**
+   * By the audit log, with what it says of the group now. Options: `visible to <all, selected or private>`, `public <yes or no>`,
+   * `restricted <yes or no>` to chosen workflows.
+   */
+  verb('changes runner group {group} of {organization}', (said, stage) => {
+    const [name, organization] = [said.the('group'), stage.organization(said.the('organization'))];
+    const [visibility, isPublic, restricted] = [
+      said.option('visible to'),
+      said.option('public'),
+      said.option('restricted'),
+    ];
+    const action = visibility === undefined ? 'runner_group_updated' : 'runner_group_visiblity_updated';
+    stage.feed(
+      'dev.cdeventsx.tripline-control.changed',
+      {
+        ...personOf(stage.user(said.who)),
+        ...{ 'vcs.owner.name': organization.login, 'vcs.owner.id': String(organization.id) },
+        ...{
+          'tripline.control.kind': 'runner-group',
+          'tripline.control.action': action,
+          'tripline.control.name': name,
+        },
+        'tripline.audit.action': `org.${action}`,
+        'tripline.audit.record': {
+          ...{ action: `org.${action}`, runner_group_id: stage.id('runner group', name) },
+          ...(visibility === undefined ? {} : { visibility }),
+          ...(isPublic === undefined ? {} : { runner_group_allow_public: isPublic === 'yes' }),
+          ...(restricted === undefined ? {} : { runner_group_restricted_to_workflows: restricted === 'yes' }),
+        },
+      },
+      organization.login,
+    );
+  }),
   /** In an organisation or `owner/repository`. Options: `in group <id>`, `for one job`. */
   verb('registers runner {runner} in {place}', (said, stage) => {
     const [group, place] = [said.option('in group'), said.the('place')];
