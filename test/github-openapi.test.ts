@@ -282,7 +282,11 @@ const steps: { step: Intent; sends: string[] }[] = [
   {
     // The user of the description's own example, who has three.
     step: { ...heldIntents.authorizations, user: 'octocat' },
-    sends: ['DELETE /orgs/acme/credential-authorizations/161195', 'DELETE /orgs/acme/credential-authorizations/161197'],
+    sends: [
+      'DELETE /orgs/acme/credential-authorizations/161195',
+      'DELETE /orgs/acme/credential-authorizations/161197',
+      'DELETE /orgs/acme/credential-authorizations/161199',
+    ],
   },
   { step: heldIntents.role, sends: ['DELETE /orgs/acme/organization-roles/users/mallory/8'] },
   { step: heldIntents.ref, sends: ['PATCH /repos/acme/app/git/refs/tags%2Fv1'] },
