@@ -34,6 +34,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'revoked-credential-still-live',
     'webhook-authenticity-failure',
     'mfa-unproven',
+    'credential-use-outside-job',
     'privileged-fork-trigger',
     'high-scope-token-approved',
     'app-permission-escalated',

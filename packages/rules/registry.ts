@@ -11,6 +11,7 @@ import { rule as commitIdentityMismatch } from './commit-identity-mismatch.ts';
 import { rule as credentialContextDrift } from './credential-context-drift.ts';
 import { rule as credentialNewHostedClass } from './credential-new-hosted-class.ts';
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
+import { rule as credentialUseOutsideJob } from './credential-use-outside-job.ts';
 import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
 import { rule as deploymentGateBypassed } from './deployment-gate-bypassed.ts';
 import { rule as dormantCredentialReactivated } from './dormant-credential-reactivated.ts';
@@ -67,6 +68,7 @@ export const rules: readonly AnyRule[] = [
   revokedCredentialStillLive,
   webhookAuthenticityFailure,
   mfaUnproven,
+  credentialUseOutsideJob,
   privilegedForkTrigger,
   highScopeTokenApproved,
   appPermissionEscalated,
