@@ -33,8 +33,8 @@ export function verifyToken(headers: RequestHeaders, secrets: readonly FeedSecre
   const given = headers['authorization'];
   if (typeof given !== 'string' || given.trim() === '')
     return { refusal: refuse(401, 'missing-signature', 'Authorization is missing; send `Splunk <token>`') };
-  const token = /^Splunk +(.+)$/i.exec(given.trim())?.[1];
-  if (token === undefined)
+  const token = /^Splunk /i.test(given) ? given.slice('Splunk '.length).trim() : '';
+  if (token === '')
     return { refusal: refuse(401, 'malformed-authorization', 'Authorization must be `Splunk <token>`') };
   const digest = digestOf(token);
   let fitting: SecretScope | undefined;
