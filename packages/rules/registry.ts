@@ -93,3 +93,6 @@ export const rules: readonly AnyRule[] = [
   stateFlooded,
   ...auditActions,
 ];
+
+/** Those that run where nobody has configured anything. */
+export const rulesByDefault: readonly AnyRule[] = rules.filter(({ offByDefault }) => offByDefault === undefined);

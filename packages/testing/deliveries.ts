@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rules } from '@tripline/rules/registry';
+import { rulesByDefault as rules } from '@tripline/rules/registry';
 import { github } from '@tripline/sources/github/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { expect } from 'vitest';

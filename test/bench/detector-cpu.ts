@@ -6,7 +6,7 @@ import { deserialize, serialize } from 'node:v8';
 import type { AnyRule } from '@tripline/contracts/rule';
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
-import { rules as catalogue } from '@tripline/rules/registry';
+import { rulesByDefault as catalogue } from '@tripline/rules/registry';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
 import { kafkaSource } from '@tripline/stream/kafka/partition-source';

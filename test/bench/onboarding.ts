@@ -1,6 +1,6 @@
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
-import { rules } from '@tripline/rules/registry';
+import { rulesByDefault as rules } from '@tripline/rules/registry';
 import { at, createKept, runBatch, toRecords } from '@tripline/testing/timeline/play';
 
 /** What a grant of an onboarding day writes of keyed state, bytes before compression. */

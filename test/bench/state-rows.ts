@@ -1,7 +1,7 @@
 import { openDatabase } from '@tripline/db/database';
 import { migrate } from '@tripline/db/migrate';
 import { configureRule } from '@tripline/engine/settings';
-import { rules } from '@tripline/rules/registry';
+import { rulesByDefault as rules } from '@tripline/rules/registry';
 import { topics } from '@tripline/stream/stream';
 import { makeCorpus } from './corpus.ts';
 import { recordsOf } from './records.ts';

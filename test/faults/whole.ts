@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { loadConfig } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { configureRule } from '@tripline/engine/settings';
-import { rules } from '@tripline/rules/registry';
+import { rulesByDefault as rules } from '@tripline/rules/registry';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
 import { openStream } from '@tripline/stream/open';

@@ -13,7 +13,7 @@ import { providers } from '@tripline/integrations/providers';
 import { createNotifier } from '@tripline/notifier/notifier';
 import { createRecorder } from '@tripline/recorder/recorder';
 import { createRemediator } from '@tripline/remediator/remediator';
-import { rules as ownRules } from '@tripline/rules/registry';
+import { rulesByDefault as ownRules } from '@tripline/rules/registry';
 import type { Logger } from '@tripline/runtime/logger';
 import { createMetrics, type Metrics } from '@tripline/runtime/metrics';
 import type { Stream } from '@tripline/stream/stream';

@@ -73,6 +73,7 @@ export const runners: Tables = [
             'business.update_repo_self_hosted_runners_policy',
             'business.update_emu_repo_self_hosted_runners_policy',
           ],
+          undocumented: ['repo.update_repo_self_hosted_runners_policy'],
         },
       ],
     ],

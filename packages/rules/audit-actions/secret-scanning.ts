@@ -126,6 +126,15 @@ export const secretScanning: Tables = [
       ],
       ['secret_scanning_push_protection_request.approve', 'Push of a secret approved', 'low'],
       [
+        'secret_scanning_push_protection_request.request',
+        'Push of a secret asked for, or refused',
+        'low',
+        {
+          also: ['secret_scanning_push_protection_request.deny', 'secret_scanning_push_protection_request.cancel'],
+          ordinary: 'daily',
+        },
+      ],
+      [
         'org_secret_scanning_push_protection_bypass_list.add',
         'Somebody more may push secrets or approve it',
         'medium',
