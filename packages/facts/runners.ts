@@ -28,6 +28,8 @@ const registrationSchema = observedSchema.extend({
   by: z.string().optional(),
   byId: z.string().optional(),
   registeredMs: z.number(),
+  /** For one job only, by the way in which it was registered. */
+  singleUse: z.literal(true).optional(),
 });
 /** A job that it took, or a credential used on it. */
 const workSchema = observedSchema.extend({
@@ -173,6 +175,7 @@ function withRegistration(before: Runner, event: LoggedEvent, at: LearnContext):
     heardMs: at.nowMs,
     registeredMs: parseTime(data['tripline.runner.registered_at'] ?? event.time),
     ...defined({ by, byId }),
+    ...(data['tripline.runner.single_use'] === true ? { singleUse: true as const } : {}),
   };
   const sorted = [...before.registrations, one].sort((a, b) => a.registeredMs - b.registeredMs || inOwnOrder(a, b));
   const kept = sorted.filter(

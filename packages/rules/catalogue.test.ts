@@ -43,6 +43,8 @@ test('ids are unique, and in an order that somebody chose', () => {
     'commit-identity-mismatch',
     'ephemeral-branch-secret-run',
     'runner-group-widened',
+    'ephemeral-runner-reused',
+    'runner-crosses-environments',
     'leak-or-exposure',
     'rogue-runner-registered',
     'deployment-gate-bypassed',

@@ -16,6 +16,7 @@ import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
 import { rule as deploymentGateBypassed } from './deployment-gate-bypassed.ts';
 import { rule as dormantCredentialReactivated } from './dormant-credential-reactivated.ts';
 import { rule as ephemeralBranchSecretRun } from './ephemeral-branch-secret-run.ts';
+import { rule as ephemeralRunnerReused } from './ephemeral-runner-reused.ts';
 import { rule as firstBotPush } from './first-bot-push.ts';
 import { rules as firstSights } from './first-sights.ts';
 import { rule as forkCacheToRelease } from './fork-cache-to-release.ts';
@@ -35,6 +36,7 @@ import { rule as publishWithoutRun } from './publish-without-run.ts';
 import { rule as releaseTagMoved } from './release-tag-moved.ts';
 import { rule as revokedCredentialStillLive } from './revoked-credential-still-live.ts';
 import { rule as rogueRunnerRegistered } from './rogue-runner-registered.ts';
+import { rule as runnerCrossesEnvironments } from './runner-crosses-environments.ts';
 import { rule as runnerGroupWidened } from './runner-group-widened.ts';
 import { rule as secretFanout } from './secret-fanout.ts';
 import { rule as secretNewConsumer } from './secret-new-consumer.ts';
@@ -77,6 +79,8 @@ export const rules: readonly AnyRule[] = [
   commitIdentityMismatch,
   ephemeralBranchSecretRun,
   runnerGroupWidened,
+  ephemeralRunnerReused,
+  runnerCrossesEnvironments,
   leakOrExposure,
   rogueRunnerRegistered,
   deploymentGateBypassed,

@@ -90,8 +90,8 @@ function sshKey(type: EventType): Teller {
   };
 }
 
-/** A runner is its number and its name. */
-function runner(type: EventType): Teller {
+/** A runner is its number and its name. `singleUse`: it is configured just in time, for one job. */
+function runner(type: EventType, singleUse?: true): Teller {
   return ({ runner_id, runner_name, runner_labels, runner_group_id, runner_group_name }) => {
     if (runner_id == null || !runner_name) return undefined;
     return {
@@ -103,11 +103,13 @@ function runner(type: EventType): Teller {
         'tripline.worker.group.id': identifier(runner_group_id),
         'tripline.worker.group.name': text(runner_group_name),
         'tripline.worker.hosted': false,
+        'tripline.runner.single_use': singleUse,
       },
     };
   };
 }
 const registered = runner('dev.cdeventsx.tripline-runner.registered');
+const justInTime = runner('dev.cdeventsx.tripline-runner.registered', true);
 const gone = runner('dev.cdeventsx.tripline-runner.removed');
 
 const listOf = (given: string | readonly string[] | null | undefined): readonly string[] | undefined =>
@@ -166,7 +168,7 @@ const tellers: Readonly<Record<string, Teller>> = {
   'business.add_admin': grant(added, 'enterprise-admin'),
   'business.remove_admin': grant(removed, 'enterprise-admin'),
   'business.sso_response': proof('single sign-on'),
-  'enterprise.configure_self_hosted_jit_runner': registered,
+  'enterprise.configure_self_hosted_jit_runner': justInTime,
   'enterprise.register_self_hosted_runner': registered,
   'enterprise.remove_self_hosted_runner': gone,
   'git.clone': read,
@@ -175,7 +177,7 @@ const tellers: Readonly<Record<string, Teller>> = {
   'oauth_access.create': issued('oauth-access'),
   'oauth_application.generate_client_secret': issued('oauth-app-client-secret'),
   'org.add_member': grant(added, 'org-member'),
-  'org.configure_self_hosted_jit_runner': registered,
+  'org.configure_self_hosted_jit_runner': justInTime,
   'org.register_self_hosted_runner': registered,
   'org.remove_member': grant(removed, 'org-member'),
   'org.remove_self_hosted_runner': gone,
@@ -187,7 +189,7 @@ const tellers: Readonly<Record<string, Teller>> = {
   'public_key.create': sshKey(added),
   'public_key.delete': sshKey(removed),
   'repo.add_member': grant(added, 'collaborator'),
-  'repo.configure_self_hosted_jit_runner': registered,
+  'repo.configure_self_hosted_jit_runner': justInTime,
   'repo.download_zip': read,
   'repo.register_self_hosted_runner': registered,
   'repo.remove_member': grant(removed, 'collaborator'),
