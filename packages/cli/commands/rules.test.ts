@@ -128,20 +128,20 @@ test('Sigma rules are listed with their id and file, and what of them is refused
   expect((await of()).out).toContain('Refused: Many of sigma/b.yml');
 });
 
-test('show says of one rule its settings, feeds that are heard and missing, learning, and what became of its findings', async () => {
+test('show says of one rule its settings, feeds that it has and lacks, learning, and what became of its findings', async () => {
   const { status, out } = await rules('show', 'credential-new-runner');
   expect(status).toBe(0);
   expect(out).toMatch(/^credential-new-runner {2}Credential used/);
   expect(out).toContain('By default it pages.');
   expect(out).toMatch(/Setting \w+: .* \(default\)/);
-  expect(out).toContain('Feed github (webhooks): nothing heard');
-  expect(out).toContain('It finds nothing: no feed that it needs is heard.');
-  expect(out).toContain('Better with github-audit (the audit log), nothing heard: names secrets');
+  expect(out).toContain('Feed github (webhooks): nothing received');
+  expect(out).toContain('It finds nothing: nothing was received of a feed that it needs.');
+  expect(out).toContain('Better with github-audit (the audit log), nothing received: names secrets');
   expect(out).toMatch(/Findings of the last 30 days: 0\n$/);
   const shown = JSON.parse((await rules('show', 'own-branches', '--json')).out);
   expect(shown).toMatchObject({
     ...{ id: 'own-branches', file: 'rules/own.mjs', runs: true, exceptions: 1, silences: 0 },
-    state: { heard: { github: null, 'github-audit': null }, learning: [], findings: { recorded: 0 } },
+    state: { received: { github: null, 'github-audit': null }, learning: [], findings: { recorded: 0 } },
   });
   expect(await rules('show', 'nowhere')).toMatchObject({
     status: 2,

@@ -8,13 +8,13 @@ import { readWorkspaceFacts } from '@tripline/health/workspaces';
 
 const dayMs = 86_400_000;
 const countedDays = 30;
-/** Of each chain of the trail: its newest records say which feeds are heard, and reading more would take time without saying more. */
+/** Of each chain of the trail: its newest records say which feeds are received, and reading more would take time without saying more. */
 const newestRecords = 20_000;
 
 /** How a rule stands, by what Postgres holds. */
 export type RuleState = {
   /** When a record of each feed was last received, RFC 3339; null where none of the newest is of it. */
-  heard: Record<FeedName, string | null>;
+  received: Record<FeedName, string | null>;
   /** Until when it learns, by workspace, RFC 3339; null where it has learned. Empty of a rule that does not learn. */
   learning: { workspace: string; until: string | null }[];
   /** Its findings of the last 30 days. */
@@ -28,7 +28,7 @@ export async function readRuleState(
 ): Promise<RuleState> {
   const workspaces = learns ? await readWorkspaceFacts(db) : [];
   return {
-    heard: await readHeard(db),
+    received: await readReceived(db),
     learning: workspaces
       .filter(({ workspace }) => !workspace.startsWith(drillPrefix))
       .map(({ workspace, facts }) => {
@@ -40,7 +40,7 @@ export async function readRuleState(
 }
 
 /** Ids of events begin with the name of their feed. */
-async function readHeard(db: Db): Promise<RuleState['heard']> {
+async function readReceived(db: Db): Promise<RuleState['received']> {
   const { rows } = await db.pool.query<{ feed: string; at: Date }>(
     `SELECT split_part(t.event_id, ':', 1) AS feed, max(t.appended_at) AS at
      FROM trail_heads h JOIN trail t ON t.topic = h.topic AND t.partition = h.partition
@@ -49,7 +49,7 @@ async function readHeard(db: Db): Promise<RuleState['heard']> {
     [newestRecords],
   );
   const at = new Map(rows.map((row) => [row.feed, row.at.toISOString()]));
-  return Object.fromEntries(feedNames.map((name) => [name, at.get(name) ?? null])) as RuleState['heard'];
+  return Object.fromEntries(feedNames.map((name) => [name, at.get(name) ?? null])) as RuleState['received'];
 }
 
 async function countFindings(db: Db, rule: string): Promise<RuleState['findings']> {

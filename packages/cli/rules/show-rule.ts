@@ -75,14 +75,18 @@ function policiesOn({ id }: AnyRule, { silences, exceptions, overrides, remediat
   };
 }
 
-function stateInWords({ feeds: { needs, better = {} } }: AnyRule, { heard, learning, findings }: RuleState): string[] {
-  const when = (name: FeedName) => (heard[name] === null ? 'nothing heard' : `heard at ${moment(heard[name])} UTC`);
-  const isHeard = needs.some((name) => heard[name] !== null);
+function stateInWords(
+  { feeds: { needs, better = {} } }: AnyRule,
+  { received, learning, findings }: RuleState,
+): string[] {
+  const when = (name: FeedName) =>
+    received[name] === null ? 'nothing received' : `last received at ${moment(received[name])} UTC`;
+  const isReceived = needs.some((name) => received[name] !== null);
   const { recorded, ...became } = findings;
   const parts = Object.entries(became).filter(([, count]) => count > 0);
   return [
     ...needs.map((name) => `Feed ${name} (${feedWords[name]}): ${when(name)}`),
-    ...(isHeard ? [] : ['It finds nothing: no feed that it needs is heard.']),
+    ...(isReceived ? [] : ['It finds nothing: nothing was received of a feed that it needs.']),
     ...betterNames.flatMap((name) => {
       if (better[name] === undefined) return [];
       const state = name === 'github-api' ? '' : `, ${when(name)}`;
