@@ -112,9 +112,10 @@ function actsIn(data: Attributes, word: (credential: string, did: Word['did'], w
   const what = `${who} ${kind === 'incident-reopened' ? 'reopened' : 'resolved'} ${target}${isClosed ? ' as true' : ''}`;
   return (data['tripline.act.entities'] ?? []).flatMap((entity) => {
     // A secret is known by its name, which stays when its value is made anew.
-    const [, credential] = /^(?!secret:|workflow:|environment:)(?:token:|id:)?(.+)$/s.exec(entity.id) ?? [];
-    if (entity.kind !== 'credential') return [];
-    return credential === undefined ? [] : [word(credential, did, what)];
+    const [kind = ''] = entity.id.split(':', 1);
+    if (entity.kind !== 'credential' || ['secret', 'workflow', 'environment'].includes(kind)) return [];
+    const credential = ['token', 'id'].includes(kind) ? entity.id.slice(kind.length + 1) : entity.id;
+    return credential === '' ? [] : [word(credential, did, what)];
   });
 }
 

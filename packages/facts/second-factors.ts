@@ -4,7 +4,7 @@ import type { Fact } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
-import { type Bound, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
+import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { isEarlier, keepEarliest } from './earliest.ts';
 import { isPrivilege } from './grants.ts';
 import { observedSchema } from './observed.ts';
@@ -106,4 +106,28 @@ function actOf(event: LoggedEvent, heardMs: number): Act | undefined {
   if (data['cicd.pipeline.run.id'] !== undefined) return undefined;
   const what = `deployed ${clip(data['vcs.repository.name'] ?? '', 150)} to ${clip(environment, 100)} by hand`;
   return { ...observedBy(event), what, heardMs };
+}
+
+/** A sign-in and what is done by it may be told with clocks that differ. */
+const skewMs = 300_000;
+
+/** An act without a second factor: the last word on it before, and whether that was that it was switched off. */
+export type Unproven = { act: Act; last: Proof | undefined; isOff: boolean };
+
+/**
+ * What somebody did by a privilege with no second factor given within `staleMs` before, or with one that was switched off.
+ * `since`: since when any feed tells of second factors.
+ */
+export function unprovenIn({ acts, proofs, off }: SecondFactor, since: Proof, staleMs: number): Unproven[] {
+  return acts.flatMap((act): Unproven[] => {
+    const atMs = parseTime(act.time);
+    const before = ({ time }: Proof) => parseTime(time) <= atMs + skewMs;
+    const given = proofs.toSorted(inOwnOrder).findLast(before);
+    const ended = off.toSorted(inOwnOrder).findLast(before);
+    if (ended !== undefined && (given === undefined || inOwnOrder(given, ended) < 0))
+      return [{ act, last: ended, isOff: true }];
+    if (given !== undefined && parseTime(given.time) > atMs - staleMs) return [];
+    // Where no feed told of second factors for as long, theirs may have been given before.
+    return parseTime(since.time) <= atMs - staleMs ? [{ act, last: given, isOff: false }] : [];
+  });
 }

@@ -39,8 +39,7 @@ function canaryIn(event: LoggedEvent, { tokens, ids, secrets }: Settings): { id:
 
 /** The run that was handed a canary; a token’s use names no run. */
 function stopRun(event: LoggedEvent): Intent[] {
-  const data: Attributes = event.data;
-  const { 'vcs.repository.name': repository, 'vcs.repository.id': repositoryId } = data;
+  const { 'vcs.repository.name': repository, 'vcs.repository.id': repositoryId, ...data }: Attributes = event.data;
   const runId = data['cicd.pipeline.run.id'];
   if (repository === undefined || runId === undefined) return [];
   const place = { provider: providerOf(event), instance: instanceOf(event) };
@@ -76,11 +75,10 @@ export const rule = match({
   find(event, given) {
     const canary = canaryIn(event, given);
     if (canary === undefined) return undefined;
-    const data: Attributes = event.data;
+    const { 'client.address': address, 'tripline.audit.action': action = 'an unnamed act' }: Attributes = event.data;
     const by = actorOf(event);
-    const from = data['client.address'] === undefined ? '' : ` from ${clip(data['client.address'], 100)}`;
-    const action = clip(data['tripline.audit.action'] ?? 'an unnamed act', 100);
-    const what = `${by.name} used ${canary.words} for ${action}${from}`;
+    const from = address === undefined ? '' : ` from ${clip(address, 100)}`;
+    const what = `${by.name} used ${canary.words} for ${clip(action, 100)}${from}`;
     return {
       subject: canary.id,
       // Of the same day and person it is one finding, however often, or late, it is told.
@@ -90,9 +88,7 @@ export const rule = match({
       summary: `${what}. Nothing honest uses it: whoever did has read the place in which it was laid out, and has what lay beside it too.`,
       entities: [
         { kind: 'credential', id: clip(canary.id, 500) },
-        ...(data['client.address'] === undefined
-          ? []
-          : [{ kind: 'address' as const, id: clip(data['client.address'], 200) }]),
+        ...(address === undefined ? [] : [{ kind: 'address' as const, id: clip(address, 200) }]),
       ],
       response: stopRun(event),
       remedy: [

@@ -1,34 +1,10 @@
-import { parseTime } from '@tripline/contracts/time';
-import { inOwnOrder } from '@tripline/facts/bounds';
-import { feedKeyBeside, type SecondFactor, secondFactors } from '@tripline/facts/second-factors';
+import { feedKeyBeside, secondFactors, type Unproven, unprovenIn } from '@tripline/facts/second-factors';
 import { personOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import type { Basis } from './builders/basis.ts';
 import { conclusion } from './builders/conclusion.ts';
 
 const dayMs = 86_400_000;
-/** A sign-in and what is done by it may be told with clocks that differ. */
-const skewMs = 300_000;
-
-type Act = SecondFactor['acts'][number];
-type Proof = SecondFactor['proofs'][number];
-/** An act without a second factor: the last word on it before, and whether that was that it was switched off. */
-type Unproven = { act: Act; last: Proof | undefined; isOff: boolean };
-
-function unprovenIn({ acts, proofs, off }: SecondFactor, since: Proof, staleMs: number): Unproven[] {
-  return acts.flatMap((act): Unproven[] => {
-    const atMs = parseTime(act.time);
-    const before = ({ time }: Proof) => parseTime(time) <= atMs + skewMs;
-    const given = proofs.toSorted(inOwnOrder).findLast(before);
-    const ended = off.toSorted(inOwnOrder).findLast(before);
-    if (ended !== undefined && (given === undefined || inOwnOrder(given, ended) < 0))
-      return [{ act, last: ended, isOff: true }];
-    if (given !== undefined && parseTime(given.time) > atMs - staleMs) return [];
-    // Where no feed told of second factors for as long, theirs may have been given before.
-    return parseTime(since.time) <= atMs - staleMs ? [{ act, last: given, isOff: false }] : [];
-  });
-}
-
 export const rule = conclusion({
   id: 'mfa-unproven',
   title: 'Privilege used by somebody whose second factor is not proved',

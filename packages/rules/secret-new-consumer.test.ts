@@ -31,7 +31,7 @@ test('many at once are medium, with what stops it', () => {
   expect(findings[0]!.response.map(({ action }) => action)).toEqual(['stop-run', ...Array(5).fill('rotate-secret')]);
 });
 
-test('a new secret, one that is being taken up, another repository’s of that name, and the workflow’s own are work', () => {
+test('a new secret, one that spreads at first, another repository’s of that name, and the workflow’s own are work', () => {
   expectTimeline(
     rule,
     `
