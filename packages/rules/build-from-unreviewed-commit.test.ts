@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Attributes } from '@tripline/contracts/attributes';
+import { questionOf } from '@tripline/facts/review-reader';
 import { seeded } from '@tripline/testing/timeline/any-order';
 import { eventsOf, expectTimeline, type TimelineOptions } from '@tripline/testing/timeline/in-words';
 import { at, playTimeline } from '@tripline/testing/timeline/play';
@@ -875,8 +876,11 @@ test('a pull request’s run on a larger machine of GitHub’s in a group of you
   const text = `
     09:00  ada  starts run 7 of ci in acme/app at c1 (trigger pull_request; on feature)
     09:01  ada  starts job build of run 7 (on large_ab12; group large; group id 7; labels large)`;
-  expectTimeline(rule, text, { before: [inventory(groups)] });
-  expectTimeline(rule, `${text}   ← FOUND acme/app@c1`, { before: [inventory()] });
+  const settings = { [rule.id]: { pullRequestsMay: [] } };
+  expectTimeline(rule, text, { before: [inventory(groups)], settings });
+  expectTimeline(rule, `${text}   ← FOUND acme/app@c1`, { before: [inventory()], settings });
+  // Whoever may push a branch may run there anyway, so that by default it is nobody's finding.
+  expectTimeline(rule, text, { before: [inventory()] });
 });
 
 /** No run waits for rulesets: each event that says more of the run asks anew what is protected. */
@@ -978,4 +982,24 @@ describe('what the feeds cannot tell is said in the catalogue, and', () => {
       09:10:01  mallory starts job deploy of run 7 (to production)   ← FOUND acme/app@evil
     `);
   });
+});
+
+test('a run of which only a job was received yet is no build of a branch that nobody heard of: what set it off is not known', () => {
+  const [name, id, revision] = ['acme/app', '5', 'a'.repeat(40)];
+  const where = { 'vcs.provider.name': 'github', 'vcs.repository.name': name, 'vcs.repository.id': id } as const;
+  const lookUp = questionOf({ name, id }, revision);
+  const started = at(0, 'dev.cdevents.taskrun.started', {
+    ...{ ...where, 'cicd.pipeline.run.id': '7', 'cicd.pipeline.task.run.id': '8', 'cicd.pipeline.task.name': 'build' },
+    ...{ 'vcs.ref.head.name': 'dependabot/npm/x', 'vcs.ref.head.revision': revision, 'cicd.worker.id': '3' },
+    ...{ 'cicd.worker.name': 'box', 'tripline.worker.hosted': false, 'tripline.worker.group.id': '1' },
+  });
+  const commit = { revision, author: 'ada', authorId: '41', authorType: 'User', committer: 'ada', verified: false };
+  const answered = at(60_000, 'dev.cdeventsx.tripline-change.looked-up', {
+    ...{ ...where, 'vcs.ref.head.revision': revision, 'tripline.lookup.id': lookUp.id },
+    'tripline.lookup.outcome': 'found',
+    'tripline.lookup.commit': { ...commit, parents: ['b'.repeat(40)] },
+    'tripline.lookup.changes': [],
+  });
+  const { findings } = playTimeline({ rules: [rule], events: [started, answered], untilMs: 3_600_000 });
+  expect(findings).toEqual([]);
 });

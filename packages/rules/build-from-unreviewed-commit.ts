@@ -31,8 +31,8 @@ const settings = z.strictObject({
   exemptEnvironments: z.array(z.string()).default([]),
   /** Workflows known to use secrets, `owner/name/.github/workflows/file.yml`, or `owner/name:id/…` with the id of the repository. */
   secretWorkflows: z.array(workflowFile).default([]),
-  /** What a run of a pull request may have without being found; a house with self-hosted runners only will want `self-hosted`. */
-  pullRequestsMay: z.array(z.enum(['self-hosted', 'environment', 'secrets'])).default([]),
+  /** What a run of a pull request may have without being found. Whoever may push a branch may run on the house's machines anyway. */
+  pullRequestsMay: z.array(z.enum(['self-hosted', 'environment', 'secrets'])).default(['self-hosted']),
   /** How long the events of a change may be on their way, in ms; until then nothing is said of what one of them may explain. */
   holdMs: z.number().int().min(0).default(30_000),
 });
@@ -50,7 +50,7 @@ export const rule = defineRule<unknown, Settings>({
     'A build of a protected branch or tag, a release, a deployment or a run with secrets is of a commit that no merged and approved change brought in. ' +
     'Reviewed is what the provider merged into the branch that is built, or a change’s reviewed head itself: approved at its last commit, update merges by the provider apart, by a person who wrote and pushed none of it and may write to the repository. ' +
     'It is followed through squash, merge, rebase, stacked changes and merge queue. What webhooks cannot tell is asked of the API; where that cannot be asked, one low notice a repository says what is not known. ' +
-    'Runs of pull requests are found only with secrets, an environment or a self-hosted runner. A review that is received late takes the finding back.',
+    'Runs of pull requests are found only with secrets or an environment, and where `pullRequestsMay` leaves it out on a self-hosted runner; those of forks there are found by `self-hosted-runner-fork`. A review that is received late takes the finding back.',
   severity: 'high',
   confidence: 'high',
   principles: [2],
@@ -65,7 +65,7 @@ export const rule = defineRule<unknown, Settings>({
     'Merges by a bot of the house, such as bors or Prow: `mergeBots`, with `approves` where people approve by comments.',
     'Hotfixes pushed straight to a protected branch: that is what it is for; let somebody review afterwards and silence the finding.',
     'Preview environments that every branch deploys to: `exemptEnvironments`.',
-    'Pull requests on self-hosted runners as a rule of the house: `pullRequestsMay: [self-hosted]`.',
+    'Pull requests with an environment or secrets as a rule of the house: `pullRequestsMay`.',
   ],
   limits: [
     'Without API access a merge commit cannot be told from one made by hand, nor a private member from an outside collaborator or contributor, nor the merge of an advisory’s private fork from a push that says to be one, nor what many strangers reviewed at once: a low notice says so, once a repository. The API knows.',
@@ -155,12 +155,10 @@ function reasonOf(
   reader: review.ReviewReader,
   context: Context,
 ): Why | undefined {
-  const { ref = '' } = build;
-  const { settings } = context;
+  const [{ ref = '' }, { settings }, may] = [build, context, context.settings.pullRequestsMay];
   if (settings.exemptRefs.some((one) => matches(one, isTag ? `refs/tags/${ref}` : ref))) return undefined;
   const deploys = deployed(build, context);
   if (isPull) {
-    const may = settings.pullRequestsMay;
     // A pull_request run of a fork gets no secrets; pull_request_target does, whoever opened it and from wherever.
     const isGiven =
       attempt.secrets.length > 0 ||
@@ -176,7 +174,9 @@ function reasonOf(
   if (attempt.trigger === 'release') return { what: `a build of release ${ref}` };
   if (attempt.trigger === 'merge_group' || attempt.fork === true) return undefined;
   if (isTag) return { what: `a build of tag ${ref}` };
-  const isBranch = place.branch(ref).some((one) => isThere(one, build.timeMs + clockMs));
+  // Until the run's own event came, it may be a pull request's, whose branch another repository has.
+  const isBranch =
+    attempt.trigger === undefined || place.branch(ref).some((one) => isThere(one, build.timeMs + clockMs));
   if (!isBranch) return { what: `a build of ${ref}, which is no branch that was ever heard of` };
   // Branches build all day; one that rewrites the workflow which holds the secrets is after the secrets.
   const changed = usesSecrets(attempt, place, settings.secretWorkflows)

@@ -200,7 +200,7 @@ describe('a pull request’s run of what nobody reviewed is passed over until on
     09:05 mallory starts job build of run 7 (on box-1)   ← ${found}`,
     ],
   ])('%s', (_, then) => {
-    const played = expectTimeline(rule, `${begins}\n    ${then}`);
+    const played = expectTimeline(rule, `${begins}\n    ${then}`, { settings: { [rule.id]: { pullRequestsMay: [] } } });
     expect(played.findings).toHaveLength(then.includes(found) ? 1 : 0);
   });
 });

@@ -1,0 +1,80 @@
+import { severities } from '@tripline/contracts/finding';
+import { pagesFrom } from '@tripline/rules/defaults';
+import type { Judged } from './judge.ts';
+import type { World } from './world.ts';
+
+/** What a month must hold at least, at full size: less of a kind proves nothing of it. */
+export const mustHold: readonly [label: string, atLeast: number][] = [
+  ['landings by bots', 600],
+  ['reviews by private members', 300],
+  ['updated branches', 100],
+  ['releases', 60],
+  ['hotfixes pushed straight to main', 20],
+  ['joiners', 15],
+  ['leavers', 8],
+  ['runner pools rebuilt', 3],
+  ['on-call grants through the granting workflow', 40],
+  ['repositories renamed', 2],
+  ['outages of the provider with redeliveries', 1],
+];
+export const leastLandings = 4000;
+
+type Found = Judged['findings'][number];
+/** A hotfix goes to a protected branch past its protection: to say so is what the rule is for. */
+const isMeant = ({ finding }: Found, world: World): boolean =>
+  finding.rule === 'build-from-unreviewed-commit' &&
+  world.commits.get(finding.subject.split('@')[1] ?? '')?.commit.message.startsWith('Hotfix') === true;
+/** Whether it would have woken somebody, even where it was taken back afterwards. */
+const pages = ({ finding, became }: Found): boolean =>
+  became !== 'superseded' && severities.indexOf(finding.severity) >= severities.indexOf(pagesFrom);
+
+/** What came of a month: what nobody should have heard of, whom it would have woken, and what would have been carried out. */
+export function outcomeOf({ findings }: Judged, world: World) {
+  const wrong = findings.filter((found) => found.became !== 'superseded' && !isMeant(found, world));
+  const standing = wrong.filter(({ became }) => became === 'stands');
+  const acts = wrong.filter(
+    (found) => pages(found) && found.finding.response.length > 0 && found.finding.confidence === 'high',
+  );
+  return { wrong, standing, paging: wrong.filter(pages), acts };
+}
+
+/** MONTH.md: what the month holds, what the rules made of it, and what that cost. */
+export function pageOf(
+  judged: Judged,
+  world: World,
+  of: { seed: number; size: number; days: number; rules: number },
+): string {
+  const { counts, organisation } = world;
+  const landings = [...counts]
+    .filter(([label]) => label.startsWith('landings, '))
+    .reduce((sum, [, many]) => sum + many, 0);
+  const { standing, paging, acts } = outcomeOf(judged, world);
+  const byRule = Map.groupBy(judged.findings, ({ finding }) => finding.rule);
+  const rows = [...byRule]
+    .sort(([, a], [, b]) => b.length - a.length)
+    .map(([rule, found]) => {
+      const of = (wanted: Found['became']) => found.filter(({ became }) => became === wanted).length;
+      const meant = found.filter((one) => isMeant(one, world)).length;
+      return `| ${rule} | ${of('stands')} | ${of('retracted')} | ${of('superseded')} | ${meant} | ${found.filter((one) => pages(one) && !isMeant(one, world)).length} |`;
+    });
+  return `${[
+    '# A month of ordinary work',
+    '',
+    `Written by \`npm run month -- --write\` (seed ${of.seed}, size ${of.size}, ${of.days} days). An organisation of ${organisation.people.length} people with ${organisation.repositories.length} repositories, told in ${judged.events.toLocaleString('en')} deliveries, signed and judged by ${of.rules} rules at their defaults, with a granting workflow configured, GitHub’s API at hand, and an inventory imported on the first day.`,
+    '',
+    'Landing styles, bots, lead times, commits a change, changes of CI files and tags are drawn from the histories of eight public repositories, measured over two years (medians, shares and quantiles; no history is copied). Reviews, memberships, runners, access, joiners and leavers, hotfixes, renames and the outage are invented.',
+    '',
+    '| it holds | |',
+    '|---|---|',
+    `| landings in all styles | ${landings} |`,
+    ...[...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([label, many]) => `| ${label} | ${many} |`),
+    '',
+    `Nothing of it is an attack, so whatever is found is wrong, but for hotfixes: that they went past the protection is so. Wanted: at most one wrong finding a day, none that pages, no wrong action. Measured: ${standing.length} wrong findings that stand, ${paging.length} that would have paged (some of them taken back later), ${acts.length} that would have been acted upon where the policy acts on high severity and high confidence.`,
+    '',
+    '| rule | stands | taken back | superseded | meant | would page wrongly |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    `State: ${judged.stateKeys.toLocaleString('en')} keys, ${(judged.stateBytes / 2 ** 20).toFixed(1)} MiB of JSON. Look-ups: ${judged.lookUps.toLocaleString('en')}. The engine took ${judged.cpuMicros.toFixed(0)} µs of CPU an event, in batches of half a second, as a detector that keeps up has them.`,
+  ].join('\n')}\n`;
+}
