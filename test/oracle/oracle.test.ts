@@ -3,7 +3,7 @@ import { faultOfOrigin } from '@tripline/contracts/internal';
 import type { AnyRule } from '@tripline/contracts/rule';
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
-import { rules as ownRules } from '@tripline/rules/registry';
+import { rulesByDefault as ownRules } from '@tripline/rules/registry';
 import { scenarios } from '@tripline/scenarios/registry';
 import { type StreamRecord, topics } from '@tripline/stream/stream';
 import { createKept, runBatch } from '@tripline/testing/timeline/play';
