@@ -158,6 +158,10 @@ test('a runner is registered and removed by its number and its name', () => {
     ...{ 'user.name': 'mona', 'user.id': '2001' },
   });
   expect(typeOf({ ...access, ...runner, action: 'repo.remove_self_hosted_runner' })).toBe('runner.removed');
+  // Configured just in time, it takes one job.
+  const once = eventOf({ ...access, ...runner, action: 'org.configure_self_hosted_jit_runner' });
+  expect(once.data['tripline.runner.single_use']).toBe(true);
+  expect(data['tripline.runner.single_use']).toBeUndefined();
   expect(typeOf({ ...access, runner_id: 21, action: 'org.register_self_hosted_runner' })).toBe('audit.recorded');
 });
 
