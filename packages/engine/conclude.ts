@@ -302,7 +302,7 @@ export function createConcluding(parts: {
     const { rule } = configured;
     const { workspace, nowMs } = frame;
     const mark = undoLog.mark();
-    looked = new Map();
+    if (looked.size > 0) looked = new Map();
     isWhole = true;
     recheckMs = Number.POSITIVE_INFINITY;
     reason = '';

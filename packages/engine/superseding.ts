@@ -78,8 +78,11 @@ export function createSuperseding(parts: {
     },
     /** All that follows from one event, or from the timers of a moment, is judged. */
     settle(atMs: number): void {
-      for (const { workspace, wide, changed } of pairs.values()) settleOne(workspace, wide, changed, atMs);
-      pairs.clear();
+      // Of nearly every event nothing is found, and a map that is cleared makes itself anew.
+      if (pairs.size > 0) {
+        for (const { workspace, wide, changed } of pairs.values()) settleOne(workspace, wide, changed, atMs);
+        pairs.clear();
+      }
       settledVerdicts = verdicts.length;
     },
     reset(): void {
