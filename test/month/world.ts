@@ -48,7 +48,7 @@ export function createWorld(of: {
     time: (ms = nowMs) => new Date(ms).toISOString().replace('.000Z', 'Z'),
     /** Sets something for a time; what has passed happens now. */
     at: (ms: number, what: () => void) => agenda.add(Math.max(ms, nowMs), what),
-    /** How often something happened that the month is asked to hold: only what is heard of. */
+    /** How often something happened that the month is asked to hold: only what is told. */
     count(label: string, many = 1): void {
       if (nowMs >= startMs && nowMs < endMs) counts.set(label, (counts.get(label) ?? 0) + many);
     },

@@ -29,7 +29,7 @@ import { type Step, traced } from './trace.ts';
  * - `not-found`: the rule looked, and concluded nothing.
  * - `found`: it did; what became of each finding stands with it.
  */
-export type Verdict =
+export type Answer =
   | { kind: 'off' | 'unknown-event' | 'faulty' | 'not-read' | 'filtered' | 'learning'; why: string }
   | { kind: 'not-found' | 'waiting'; why: string; untilMs?: number }
   | { kind: 'found'; why: string; findings: Outcome[] };
@@ -47,7 +47,7 @@ export type Outcome = {
 };
 
 /** `remarks`: what else bears on how the event was judged, a sentence each. */
-export type Explanation = { event: LoggedEvent | null; verdict: Verdict; steps: Step[]; remarks: string[] };
+export type Explanation = { event: LoggedEvent | null; verdict: Answer; steps: Step[]; remarks: string[] };
 
 /**
  * Says why a rule did or did not find something in an event, by judging what the trail kept of its workspace from `from` on up
@@ -84,7 +84,7 @@ export async function explain(
 }
 
 /** Why the rule never looks at an event, as far as rule and event alone tell. */
-function whyUnread({ rule, settings }: ConfiguredRule, event: LoggedEvent): Verdict | undefined {
+function whyUnread({ rule, settings }: ConfiguredRule, event: LoggedEvent): Answer | undefined {
   const facts = rule.concludes?.uses ?? [];
   const isJudged = rule.judge !== undefined && rule.reads.includes(event.type);
   const told = facts.filter((fact) => fact.reads.includes(event.type));
@@ -193,7 +193,7 @@ function remarksOn(told: readonly Found[]): string[] {
   ];
 }
 
-function whyNotFound(steps: readonly Step[]): Verdict {
+function whyNotFound(steps: readonly Step[]): Answer {
   const saying = steps.flatMap(({ found }) => found);
   if (saying.length > 0 && steps.some(({ isLearning }) => isLearning)) {
     const titles = saying.map(({ title }) => `“${title}”`).join(', ');
