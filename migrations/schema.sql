@@ -52,6 +52,21 @@ CREATE TABLE feed_polls (
   CONSTRAINT feed_polls_pkey PRIMARY KEY (feed, target)
 );
 
+CREATE TABLE feed_watch (
+  workspace text NOT NULL,
+  feed text NOT NULL,
+  begun_at timestamp with time zone NOT NULL,
+  last_at timestamp with time zone,
+  counts jsonb NOT NULL DEFAULT '{}'::jsonb,
+  silence text,
+  silent_since timestamp with time zone,
+  CONSTRAINT feed_watch_feed_check CHECK ((feed <> ''::text)),
+  CONSTRAINT feed_watch_silence_check CHECK ((silence <> ''::text)),
+  CONSTRAINT feed_watch_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT silence_says_since CHECK (((silence IS NULL) = (silent_since IS NULL))),
+  CONSTRAINT feed_watch_pkey PRIMARY KEY (workspace, feed)
+);
+
 CREATE TABLE findings (
   id text NOT NULL,
   incident text,

@@ -23,6 +23,7 @@ export const criteria = {
   redelivery: 'GitHub did not let the reconciler look, or it has never run',
   'polled feed':
     'a person must fix its credentials or settings, nothing could be read for five minutes (for an hour where it limits the rate), no process polls it, or it lost records within the last day',
+  silence: 'a feed of a workspace tells nothing though it usually would, or cannot be read',
   learning: 'never: it is shown until it ends',
   'Sigma rules': 'never: those that are refused are shown, with why',
   'granting workflows': 'never: it is shown where none is configured, since grants then page nobody',

@@ -4,6 +4,7 @@ import { type ConnectionConfig, connectionOf } from './connection.ts';
 import { DatabaseUnfitError } from './database-fault.ts';
 import { isPooledByTransaction, prepareSession, type SessionOptions } from './session.ts';
 import type { DetectorTables } from './tables/detector.ts';
+import type { FeedWatchTables } from './tables/feed-watch.ts';
 import type { FindingsTables } from './tables/findings.ts';
 import type { JobsTables } from './tables/jobs.ts';
 import type { LogTables } from './tables/log.ts';
@@ -24,6 +25,7 @@ export type Tables = LogTables &
   RedeliveryTables &
   OutboxTables &
   PollsTables &
+  FeedWatchTables &
   QueueTables &
   TrailTables;
 

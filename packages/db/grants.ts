@@ -69,6 +69,7 @@ const ofTables: Readonly<Record<string, Rights>> = {
   hook_coverage: { reconciler: 'rawd', cli: 'r' },
   undelivered: { reconciler: 'rawd', cli: 'r' },
   feed_polls: { reconciler: 'raw', cli: 'r' },
+  feed_watch: { reconciler: 'raw', cli: 'r' },
   delivery_questions: { reconciler: 'rawd', detector: 'ra', cli: 'r' },
   outbox: { detector: 'rawd', reconciler: 'a', notifier: 'a', remediator: 'a', cli: 'ra' },
   queue: { detector: 'raw', notifier: 'rawd', remediator: 'rawd', cli: 'raw' },

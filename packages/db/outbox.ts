@@ -19,6 +19,7 @@ export const outgoingTypes = [
   'dev.cdeventsx.tripline-act.performed',
   'dev.cdeventsx.tripline-response.finished',
   'dev.cdeventsx.tripline-delivery.looked-up',
+  'dev.cdeventsx.tripline-feed.silent',
 ] as const satisfies readonly EventType[];
 export type OutgoingType = (typeof outgoingTypes)[number];
 

@@ -7,6 +7,7 @@ import { redactText } from '@tripline/runtime/redact';
 import { readPolls } from '@tripline/sources/polls';
 import { readDeliverySummaries, readUnknownOrganizations } from '@tripline/trail/delivery-summaries';
 import { readChannelTroubles } from './channel-troubles.ts';
+import { checkFeedSilences } from './feed-silences.ts';
 import { readHooks } from './hooks.ts';
 import { readImports } from './imports.ts';
 import { checkPolls } from './polls.ts';
@@ -47,6 +48,7 @@ export async function checkHealth(
     imports,
     redelivery,
     polledFeeds,
+    checkFeedSilences,
   ]) {
     try {
       found.push(...(await look(db, config)));

@@ -68,6 +68,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'checks-skipped',
     'watched-workflow-failed',
     'fork-cache-to-release',
+    'control-disabled-or-audit-silenced',
     'state-flooded',
   ]);
 });

@@ -8,6 +8,7 @@ import { rule as buildFromUnreviewedCommit } from './build-from-unreviewed-commi
 import { rule as canaryCredentialUsed } from './canary-credential-used.ts';
 import { rule as checksSkipped } from './checks-skipped.ts';
 import { rule as commitIdentityMismatch } from './commit-identity-mismatch.ts';
+import { rule as controlDisabledOrAuditSilenced } from './control-disabled-or-audit-silenced.ts';
 import { rule as credentialContextDrift } from './credential-context-drift.ts';
 import { rule as credentialNewHostedClass } from './credential-new-hosted-class.ts';
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
@@ -94,6 +95,7 @@ export const rules: readonly AnyRule[] = [
   checksSkipped,
   watchedWorkflowFailed,
   forkCacheToRelease,
+  controlDisabledOrAuditSilenced,
   stateFlooded,
   ...auditActions,
 ];

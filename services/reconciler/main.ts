@@ -9,6 +9,7 @@ import { createMetrics } from '@tripline/runtime/metrics';
 import { serve } from '@tripline/runtime/serve';
 import { readPolls } from '@tripline/sources/polls';
 import { connectStream } from '@tripline/stream/open';
+import { createFeedWatch } from './feed-watch.ts';
 import { createPoller } from './poller.ts';
 import { createReconciler } from './reconciler.ts';
 
@@ -26,6 +27,8 @@ export async function main(config: Config): Promise<void> {
     const reconciler = createReconciler({ config, db, logger, clock: systemClock, metrics });
     lifecycle.opened('reconciler', reconciler, (reconciler) => reconciler.close());
     const polls = await readPolls(config);
+    const watched = createFeedWatch({ config, polls, db, logger, clock: systemClock });
+    lifecycle.opened('feed watch', watched, (watch) => watch.close());
     // Without a feed to ask it needs no log. Topics are the receiver's to make.
     if (polls.length > 0) {
       const parts = { config, db, logger, clock: systemClock };

@@ -11,6 +11,7 @@ import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import { checkHealth } from '@tripline/health/health';
 import { createNotifier } from '@tripline/notifier/notifier';
 import { createReceiver } from '@tripline/receiver/receiver';
+import { createFeedWatch } from '@tripline/reconciler/feed-watch';
 import { createPoller } from '@tripline/reconciler/poller';
 import { createReconciler } from '@tripline/reconciler/reconciler';
 import { createRecorder } from '@tripline/recorder/recorder';
@@ -98,7 +99,9 @@ export async function startStandalone(given: Config, screen: Screen, reloading?:
     const recorder = opened('recorder', await createRecorder({ ...parts, stream }));
     const receiver = opened('receiver', await createReceiver({ ...parts, stream }));
     const reconciler = opened('reconciler', createReconciler(parts));
-    const poller = opened('poller', await createPoller({ ...parts, polls: await readPolls(config), stream }));
+    const polls = await readPolls(config);
+    const poller = opened('poller', await createPoller({ ...parts, polls, stream }));
+    opened('feed watch', createFeedWatch({ ...parts, polls }));
     const services = [receiver, reconciler, poller, recorder, detector, notifier, remediator];
 
     const ready = async () => {

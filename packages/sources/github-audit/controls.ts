@@ -1,5 +1,5 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import { text, textRecord } from '../untrusted.ts';
+import { identifier, text, textRecord } from '../untrusted.ts';
 import type { AuditFields, Telling } from './fields.ts';
 
 type Kind = NonNullable<Attributes['tripline.control.kind']>;
@@ -40,6 +40,7 @@ export function controlOf(fields: AuditFields, record: Readonly<Record<string, u
     data: {
       'tripline.control.kind': kind,
       'tripline.control.action': text(action.slice(action.indexOf('.') + 1)),
+      'tripline.control.id': kind === 'hook' ? identifier(fields.hook_id) : undefined,
       'tripline.control.name': text(fields.key ?? fields.name ?? fields.runner_group_name),
       'tripline.control.changes': changes.length === 0 ? undefined : textRecord(Object.fromEntries(changes)),
     },

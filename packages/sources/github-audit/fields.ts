@@ -42,6 +42,7 @@ export const auditFields = z.object({
   visibility: text,
   previous_visibility: text,
   hashed_token: text,
+  hook_id: identifier,
   token_id: identifier,
   business_id: identifier,
   /** Whom it is about. */

@@ -3,8 +3,8 @@ import type { EventType } from '@tripline/contracts/event';
 import { clip } from '@tripline/contracts/text';
 
 /**
- * GitHub reports some acts by two webhook events: a team's access to a repository by `team` and `team_add`, a new tag
- * by `push` and `create`. Such events name their fact, so that it counts once; see `tripline.fact.id` in
+ * GitHub reports some acts twice: a team's access to a repository by the webhook events `team` and `team_add`, a new tag
+ * by `push` and `create`, a new member by a webhook and in the audit log. Such events name their fact, so that it counts once; see `tripline.fact.id` in
  * contracts/attributes.ts.
  */
 export function factOf(
@@ -34,6 +34,9 @@ function nameOf(type: EventType, data: Attributes): Named | undefined {
     case 'dev.cdeventsx.tripline-control.changed': {
       const { 'tripline.control.kind': kind, 'tripline.control.action': action } = data;
       if (kind === 'visibility') return { parts: [kind, action, repository] };
+      const hook = data['tripline.control.id'];
+      if (kind === 'hook' && hook !== undefined && (action === 'deleted' || action === 'destroy'))
+        return { parts: [kind, 'deleted'], id: hook };
       if (kind !== 'security-alert') return undefined;
       return { parts: [kind, actionsOfAlerts.get(action ?? '') ?? action, repository, data['tripline.control.name']] };
     }

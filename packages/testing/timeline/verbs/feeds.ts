@@ -1,3 +1,5 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import { factOf } from '@tripline/sources/github/fact';
 import type { Stage } from '../stage.ts';
 import { type Said, verb } from '../verb.ts';
 
@@ -130,6 +132,29 @@ export const feeds = [
       organization.login,
     );
   }),
+  /** Tripline's own word: a feed is silent, of which `why` is a word of `tripline.feed.silence`, or tells again (`none`). */
+  verb('misses feed {feed} since {since} as {why}', (said, stage) => {
+    stage.feed('dev.cdeventsx.tripline-feed.silent', {
+      ...{ 'tripline.feed.name': said.the('feed'), 'tripline.feed.silence': said.the('why') as 'none' },
+      'tripline.feed.silent_since': `${stage.time().slice(0, 11)}${said.the('since')}:00Z`,
+    });
+  }),
+  verb('deletes webhook {hook} of {organization}', (said, stage) => {
+    const hook = { ...{ type: 'Organization', name: 'web', active: true }, id: stage.id('hook', said.the('hook')) };
+    stage.github('meta', said.who, { action: 'deleted', hook_id: hook.id, hook }, said.the('organization'));
+  }),
+  /** The audit log's record of the same. */
+  verb('is recorded to delete webhook {hook} of {organization}', (said, stage) => {
+    tellControl(said, stage, 'hook', {
+      ...{ 'tripline.control.action': 'destroy', 'tripline.audit.action': 'hook.destroy' },
+      'tripline.control.id': String(stage.id('hook', said.the('hook'))),
+    });
+  }),
+  verb('deletes the audit stream of {organization}', (said, stage) => {
+    tellControl(said, stage, 'audit-stream', {
+      ...{ 'tripline.control.action': 'destroy', 'tripline.audit.action': 'audit_log_streaming.destroy' },
+    });
+  }),
   /** In an organisation or `owner/repository`. Options: `in group <id>`, `for one job`. */
   verb('registers runner {runner} in {place}', (said, stage) => {
     const [group, place] = [said.option('in group'), said.the('place')];
@@ -199,6 +224,17 @@ function recordOf(saying: string | undefined): { 'tripline.audit.record'?: Recor
   if (saying === undefined) return {};
   const [field = '', ...value] = saying.split(' ');
   return { 'tripline.audit.record': { [field]: value.join(' ') } };
+}
+
+function tellControl(said: Said, stage: Stage, kind: 'hook' | 'audit-stream', more: Attributes) {
+  const organization = said.the('organization');
+  const data = {
+    ...{ ...personOf(stage.user(said.who)), 'vcs.provider.name': 'github' as const, 'vcs.owner.name': organization },
+    ...{ 'vcs.owner.id': String(stage.organization(organization).id), 'tripline.control.kind': kind, ...more },
+    'tripline.control.action': more['tripline.control.action']!,
+  };
+  const fact = factOf('github-audit', 'dev.cdeventsx.tripline-control.changed', data, stage.time());
+  stage.feed('dev.cdeventsx.tripline-control.changed', { ...data, ...fact }, organization);
 }
 
 /** As the fact `runners` names it. */

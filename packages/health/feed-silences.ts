@@ -1,0 +1,44 @@
+import type { Check } from '@tripline/contracts/check';
+import type { Db } from '@tripline/db/database';
+
+/** What a silence is, in words, and what to do; by `silence` of migrations/*_feed_watch.sql. */
+const words: Readonly<Record<string, readonly [says: string, remedy: string]>> = {
+  'below-usual': [
+    'it tells nothing, at hours at which it told much in each of the weeks before',
+    'see the provider’s status page, its list of deliveries, and that receiver and recorder run',
+  ],
+  'deliveries-missing': [
+    'the provider could not make deliveries for over an hour',
+    'see what stands between the provider and the receiver; they are asked for again by themselves',
+  ],
+  'never-seen': [
+    'its stream is configured and has told nothing yet',
+    'set the stream up at the provider, or take its token away',
+  ],
+  'not-readable': ['it cannot be read', 'see the check of this polled feed for why'],
+};
+
+/** Feeds that are silent, and how many are not; `usual` is known of a feed after three weeks. */
+export async function checkFeedSilences(db: Db): Promise<Check[]> {
+  const { rows } = await db.pool.query<{
+    workspace: string;
+    feed: string;
+    silence: string | null;
+    silent_since: Date | null;
+  }>('SELECT workspace, feed, silence, silent_since FROM feed_watch ORDER BY workspace, feed');
+  const silent = rows.filter(({ silence }) => silence !== null);
+  if (silent.length === 0) {
+    const detail = rows.length === 0 ? 'no feed is watched yet' : `none of ${rows.length} feeds is silent`;
+    return [{ name: 'silence', state: 'ok', detail }];
+  }
+  return silent.map(({ workspace, feed, silence, silent_since: since }): Check => {
+    const [says, remedy] = words[silence!] ?? [silence!, 'see that the provider delivers'];
+    const when = since!.toISOString().slice(0, 19).replace('T', ' ');
+    return {
+      name: `silence of ${feed} in ${workspace}`,
+      state: 'broken',
+      detail: `${says}, since ${when} UTC`,
+      remedy,
+    };
+  });
+}
