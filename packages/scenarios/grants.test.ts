@@ -1,4 +1,4 @@
-import { rules } from '@tripline/rules/registry';
+import { rulesByDefault as rules } from '@tripline/rules/registry';
 import { organization, play, repository, startMs, told, user } from '@tripline/testing/deliveries';
 import { type LoggedEventInput, type Played, playTimeline, type Timeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { TriplineEvent } from '@tripline/contracts/event';
-import { rules } from '@tripline/rules/registry';
+import { rulesByDefault as rules } from '@tripline/rules/registry';
 import { github } from '@tripline/sources/github/source';
 import { tripline } from '@tripline/sources/tripline/source';
 import { createWorkspaces } from '@tripline/sources/workspace';

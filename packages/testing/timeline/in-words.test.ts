@@ -189,6 +189,14 @@ const oneOfEach = `
   09:01:03  mallory  writes ticket #10 in acme/web (titled x $⟨id⟩¦ y; saying hello; association NONE)
   09:01:04  mallory  comments on ticket #10 in acme/web (saying hello)
   09:01:05  ada      changes runner group pool of acme (visible to all; public no; restricted yes)
+  09:01:06  ada      requests review of run 7 for production
+  09:01:07  bob      approves run 7 for production
+  09:01:08  bob      rejects run 7 for staging
+  09:01:09  ada      reports deployment of run 7 to production (state failure)
+  09:01:10  ada      publishes package left 1.2.3 of acme/web
+  09:01:11  ada      publishes release v1.2.3 of acme/web
+  09:01:12  mallory  creates public repository acme/loot (described as it is)
+  09:01:13  github   has npm_token found in acme/web (in public; validity active)
 `;
 test('each form says what the feed’s normaliser takes', () => {
   const events = eventsOf(oneOfEach);
