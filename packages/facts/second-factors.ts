@@ -22,7 +22,7 @@ const personSchema = z.object({
   first: proofSchema.optional(),
   /** The latest times that a second factor was switched off. */
   off: z.array(proofSchema),
-  /** What they did by a privilege. */
+  /** What they did by a privilege: the first of each hour, the latest hours. Whoever gives a hundred rights in a morning writes them once. */
   acts: z.array(actSchema),
 });
 export type SecondFactor = z.infer<typeof personSchema>;
@@ -74,7 +74,8 @@ export const secondFactors: Fact<SecondFactor> = {
       const kept = keepBounded<Proof>(before.off, proof, proofs, at);
       return kept === before.off ? known : { ...whole, off: [...kept] };
     }
-    const kept = keepBounded<Act>(before.acts, actOf(event, at.nowMs)!, acts, at);
+    const isSameHour = (other: Act) => hourOf(other.time) === hourOf(event.time);
+    const kept = keepEarliest<Act>(before.acts, actOf(event, at.nowMs)!, isSameHour, acts, at);
     return kept === before.acts ? known : { ...whole, acts: [...kept] };
   },
   keepMs: 120 * dayMs,
@@ -87,6 +88,7 @@ const personKey = (event: LoggedEvent, { id, login }: Account): string =>
   keyOf(event, `second-factor:${id ?? `name:${login.toLowerCase()}`}`);
 
 const dayOf = (time: string): number => Math.floor(parseTime(time) / dayMs);
+const hourOf = (time: string): number => Math.floor(parseTime(time) / 3_600_000);
 
 /** What was done by a privilege; undefined where it was none, or somebody merely accepted what others gave them. */
 function actOf(event: LoggedEvent, heardMs: number): Act | undefined {

@@ -14,7 +14,8 @@ test('a right given by somebody who never gave a second factor, or not for long,
     day 40 10:30  nothing happens                                               ← FOUND mallory [low/high]; FOUND ada [low/high]
     `,
   );
-  expect(findings.map(({ evidence }) => evidence.length).sort()).toEqual([2, 3]);
+  // Of what one does within an hour the first stands for all.
+  expect(findings.map(({ evidence }) => evidence.length)).toEqual([2, 2]);
   expect(findings[0]!.response).toEqual([]);
 });
 

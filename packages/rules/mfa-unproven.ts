@@ -11,7 +11,7 @@ export const rule = conclusion({
   description:
     'Somebody gave a right to write, or deployed by hand, and no feed told within `staleMs` that they had given a second factor, or one told that theirs was switched off. ' +
     'It joins the incident of what they did, and lends it weight: low where the proof is missing or stale, medium where the factor was switched off. It stops nothing, and pages nobody. ' +
-    'It is silent until a feed has told of second factors for `staleMs`. What one person does in a day is one finding.',
+    'It is silent until a feed has told of second factors for `staleMs`. What one person does in a day is one finding, which names the first act of each hour.',
   severity: 'medium',
   confidence: 'medium',
   principles: [2],

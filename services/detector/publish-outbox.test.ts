@@ -60,6 +60,7 @@ test('signs nothing that no room leaves here: whoever may add to the outbox may 
   expect(ids().sort()).toEqual([
     'dev.cdeventsx.tripline-act.performed',
     'dev.cdeventsx.tripline-delivery.looked-up',
+    'dev.cdeventsx.tripline-feed.silent',
     'dev.cdeventsx.tripline-response.finished',
   ]);
   expect(await waiting()).toBe(0);

@@ -197,6 +197,10 @@ const oneOfEach = `
   09:01:11  ada      publishes release v1.2.3 of acme/web
   09:01:12  mallory  creates public repository acme/loot (described as it is)
   09:01:13  github   has npm_token found in acme/web (in public; validity active)
+  09:01:14  tripline misses feed github since 08:00 as below-usual
+  09:01:15  ada      deletes webhook audit of acme
+  09:01:16  ada      is recorded to delete webhook audit of acme
+  09:01:17  ada      deletes the audit stream of acme
 `;
 test('each form says what the feed’s normaliser takes', () => {
   const events = eventsOf(oneOfEach);
