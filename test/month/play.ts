@@ -1,5 +1,5 @@
 import { configureRule } from '@tripline/engine/settings';
-import { rules } from '@tripline/rules/registry';
+import { rulesByDefault as rules } from '@tripline/rules/registry';
 import { createMonthJudge, type Judged } from './judge.ts';
 import { granting, prepareMonth } from './month.ts';
 import { dayMs, type World } from './world.ts';
@@ -18,9 +18,7 @@ export function playMonth(
     exemptActors: [granting.joins],
   };
   const judge = createMonthJudge(
-    rules
-      .filter(({ offByDefault }) => offByDefault === undefined)
-      .map((rule) => configureRule(rule, rule.id === 'privilege-grant-outside-job' ? grants : {})),
+    rules.map((rule) => configureRule(rule, rule.id === 'privilege-grant-outside-job' ? grants : {})),
     () => world,
   );
   const world: World = prepareMonth({ seed, size, startMs, days, receive: judge.receive });
