@@ -1,5 +1,6 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { TriplineEvent } from '@tripline/contracts/event';
+import { seeded } from '@tripline/testing/timeline/any-order';
 import {
   type Attack,
   type BenchTimeline,
@@ -103,7 +104,7 @@ export function makeCorpus(options: CorpusOptions): Corpus {
 }
 
 export function createChance(seed: number): Chance {
-  const next = mulberry32(seed);
+  const next = seeded(seed);
   let serial = 1_000_000 + seed;
   return {
     sha: () => Array.from({ length: 40 }, () => Math.floor(next() * 16).toString(16)).join(''),
@@ -119,15 +120,4 @@ function pick(chance: number): MakeTimeline {
     if (chance < below) return of;
   }
   throw new Error(`the shares of honest timelines add up to ${below}, not to 100`);
-}
-
-/** Small, seeded, good enough to spread a corpus. https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -1,3 +1,5 @@
+import { seeded } from '@tripline/testing/timeline/any-order';
+
 /** Chance under a seed: the same seed draws the same month. */
 export type Chance = ReturnType<typeof createChance>;
 
@@ -5,7 +7,7 @@ export type Chance = ReturnType<typeof createChance>;
 export type Spread = { p50: number; p90: number; p99?: number; max?: number };
 
 export function createChance(seed: number) {
-  const next = mulberry32(seed);
+  const next = seeded(seed);
   let serial = 10_000_000 + seed;
   const upTo = (below: number) => Math.floor(next() * below);
 
@@ -47,16 +49,5 @@ export function createChance(seed: number) {
     /** Forty hexadecimal digits. */
     sha: () => Array.from({ length: 40 }, () => upTo(16).toString(16)).join(''),
     serial: () => ++serial,
-  };
-}
-
-/** Small, seeded, good enough to spread a month. https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
   };
 }

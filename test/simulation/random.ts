@@ -1,3 +1,5 @@
+import { seeded } from '@tripline/testing/timeline/any-order';
+
 /** Chance under a seed (mulberry32): the same seed draws the same. */
 export type Random = {
   /** 0 ≤ x < 1. */
@@ -11,13 +13,7 @@ export type Random = {
 };
 
 export function createRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
+  const next = seeded(seed);
   const int = (from: number, to: number) => from + Math.floor(next() * (to - from + 1));
   return {
     next,
