@@ -4,9 +4,8 @@ import { inOwnOrder } from '@tripline/facts/bounds';
 import { type JobSize, type SecretWorkflow, secretWorkflows } from '@tripline/facts/secret-workflows';
 import { z } from 'zod';
 import { conclusion } from './builders/conclusion.ts';
-import { entitiesOfJob, handedLine, responseToJob } from './secret-words.ts';
+import { entitiesOfJob, handedLine, learnMs, responseToJob } from './secret-words.ts';
 
-const dayMs = 86_400_000;
 /** Twice doubled: more than twice as many as ever, and at most four times as many go unseen. */
 const doublings = 2;
 
@@ -49,11 +48,7 @@ export const rule = conclusion({
   settings: {
     secrets: z.int().min(2).max(100).default(8),
     /** How long after its first job a workflow is learned, ms. */
-    learnMs: z
-      .int()
-      .min(3_600_000)
-      .max(60 * dayMs)
-      .default(30 * dayMs),
+    learnMs,
   },
   about: secretWorkflows,
   where: ({ sizes }) => sizes.length > 1,

@@ -4,9 +4,7 @@ import { credentials } from '@tripline/facts/credentials';
 import { type Handed, secretWorkflows } from '@tripline/facts/secret-workflows';
 import { z } from 'zod';
 import { conclusion } from './builders/conclusion.ts';
-import { entitiesOfJob, firstUseLine, handedLine, responseToJob, secretKey } from './secret-words.ts';
-
-const dayMs = 86_400_000;
+import { entitiesOfJob, firstUseLine, handedLine, learnMs, responseToJob, secretKey } from './secret-words.ts';
 
 export const rule = conclusion({
   id: 'secret-new-consumer',
@@ -32,11 +30,7 @@ export const rule = conclusion({
   ],
   settings: {
     /** How long a secret is known before its users are settled, ms. */
-    learnMs: z
-      .int()
-      .min(3_600_000)
-      .max(60 * dayMs)
-      .default(30 * dayMs),
+    learnMs,
     /** From so many secrets within a day on it is medium. */
     many: z.int().min(2).max(100).default(5),
   },

@@ -4,7 +4,16 @@ import { clip } from '@tripline/contracts/text';
 import { type Credential, credentialId, credentials } from '@tripline/facts/credentials';
 import { type Handed, type JobSize, type SecretWorkflow, secretWorkflows } from '@tripline/facts/secret-workflows';
 import { entityOf, personOf } from '@tripline/facts/things';
+import { z } from 'zod';
 import type { Basis } from './builders/basis.ts';
+
+const dayMs = 86_400_000;
+/** How long what is usual of secrets is learned, ms. */
+export const learnMs = z
+  .int()
+  .min(3_600_000)
+  .max(60 * dayMs)
+  .default(30 * dayMs);
 
 /** What two rules say of jobs that were given secrets. */
 type Sight = Handed | JobSize;
