@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { createJudge, type JudgeStore } from '@tripline/cli/replay/judge';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
-import type { Finding } from '@tripline/contracts/finding';
-import { createEngine } from '@tripline/engine/engine';
-import { joinKey, type StateKey } from '@tripline/engine/keyed-state/keys';
+import { type Finding, type Severity, severities } from '@tripline/contracts/finding';
+import type { Effects } from '@tripline/engine/effects';
+import { joinKey } from '@tripline/engine/keyed-state/keys';
 import type { StateRow } from '@tripline/engine/keyed-state/state';
 import type { ConfiguredRule } from '@tripline/engine/settings';
 import { github } from '@tripline/sources/github/source';
@@ -14,15 +15,23 @@ import { answer } from './answers.ts';
 import { inventoryOf } from './organisation.ts';
 import type { Delivery, World } from './world.ts';
 
+/** Something that was found. */
+export type Found = {
+  finding: Finding;
+  became: 'stands' | 'retracted' | 'superseded';
+  /** The gravest at which it was ever told, whatever became of it; null where a narrower finding stood for it from the first. */
+  told: Severity | null;
+};
+
 /** What the rules made of a month. */
 export type Judged = {
-  /** All that were found, with what became of each. */
-  findings: { finding: Finding; became: 'stands' | 'retracted' | 'superseded' }[];
+  /** All that were found, in the order in which they were. */
+  findings: Found[];
   events: number;
   ignored: Map<string, number>;
   lookUps: number;
   faults: Map<string, number>;
-  /** CPU µs an event of the engine alone. */
+  /** CPU µs an event of the engine and its store. */
   cpuMicros: number;
   stateKeys: number;
   stateBytes: number;
@@ -34,6 +43,7 @@ const settings = { github: { webhookSecrets: [secret] }, workspaces: [], drills:
 const batchMs = 500;
 /** How long GitHub's API takes to answer. */
 const answersMs = 800;
+const hourMs = 3_600_000;
 
 /**
  * Takes signed deliveries as the receiver does, and judges them as a detector does that has GitHub's API: each is verified and
@@ -42,82 +52,47 @@ const answersMs = 800;
 export function createMonthJudge(rules: readonly ConfiguredRule[], worldOf: () => World) {
   const workspaces = createWorkspaces(settings);
   const secrets = github.secrets(settings);
-  const state = new Map<string, { row: StateRow; bytes: number }>();
-  const rowOf = ({ workspace, rule, key }: StateKey): StateRow | null =>
-    state.get(joinKey(workspace, rule, key))?.row ?? null;
-  const engine = createEngine(
-    { rules, learningDays: 14, peek: rowOf },
-    { logTimeMs: 0, engineRows: [], timers: [], dedup: [] },
-  );
-  const findings = new Map<string, Judged['findings'][number]>();
+  const store = createMemoryStore();
+  const { judge, standing } = createJudge({ learningDays: 14, workspaces: [] }, rules, store);
+  const told = new Map<string, Severity | null>();
   const [ignored, faults] = [new Map<string, number>(), new Map<string, number>()];
-  let [events, lookUps, cpuMicros, offset, logMs, sweptMs] = [0, 0, 0, 0, 0, 0];
+  let [events, lookUps, cpuMicros, offset, logMs] = [0, 0, 0, 0, 0];
   let open: StreamRecord[] = [];
   const count = (map: Map<string, number>, name: string) => map.set(name, (map.get(name) ?? 0) + 1);
 
   function append(event: TriplineEvent, atMs: number): void {
     if (open.length > 0 && atMs - open[0]!.appendedAtMs > batchMs)
-      judge(Math.min(atMs, open.at(-1)!.appendedAtMs + batchMs));
+      judgeOpen(Math.min(atMs, open.at(-1)!.appendedAtMs + batchMs));
     logMs = Math.max(logMs, atMs);
     open.push({ ...toEventRecord(event), topic: topics.events, partition: 0, offset: offset++, appendedAtMs: logMs });
     events += 1;
   }
 
-  function judge(caughtUpAtMs: number | null): void {
+  function judgeOpen(caughtUpAtMs: number | null): void {
     const records = open;
     open = [];
     const before = process.cpuUsage();
-    let missing = engine.plan({ records, caughtUpAtMs });
-    for (;;) {
-      engine.hold(
-        missing,
-        missing.flatMap((key) => rowOf(key) ?? []),
-      );
-      const result = engine.evaluate();
-      if (!('effects' in result)) {
-        missing = result.missing;
-        continue;
-      }
-      const { effects } = result;
-      for (const { workspace, rule, key, json, expiresMs } of effects.state) {
-        const name = joinKey(workspace, rule, key);
-        if (json === null) state.delete(name);
-        else state.set(name, { row: { workspace, rule, key, value: JSON.parse(json), expiresMs }, bytes: json.length });
-      }
-      engine.commit();
-      if (effects.logTimeMs > sweptMs + 3_600_000) {
-        engine.sweep();
-        sweptMs = effects.logTimeMs;
-      }
-      const { user, system } = process.cpuUsage(before);
-      cpuMicros += user + system;
-      for (const verdict of effects.verdicts) lay(verdict);
-      for (const { rule, reason } of effects.poison) count(faults, `${rule ?? 'record'}: ${reason}`);
-      lookUps += effects.lookUps.length;
-      for (const { workspace, lookup } of effects.lookUps) {
-        const world = worldOf();
-        world.at(logMs + answersMs, () => append(answer(world, workspace, lookup), logMs + answersMs));
-      }
-      return;
+    const effects = judge({ records, caughtUpAtMs });
+    const { user, system } = process.cpuUsage(before);
+    cpuMicros += user + system;
+    for (const verdict of effects.verdicts) hear(verdict);
+    for (const { rule, reason } of effects.poison) count(faults, `${rule ?? 'record'}: ${reason}`);
+    lookUps += effects.lookUps.length;
+    for (const { workspace, lookup } of effects.lookUps) {
+      const world = worldOf();
+      world.at(logMs + answersMs, () => append(answer(world, workspace, lookup), logMs + answersMs));
     }
   }
 
-  function lay(verdict: ReturnType<typeof effectsOf>['verdicts'][number]): void {
-    if (verdict.kind === 'retracted') {
-      const known = findings.get(verdict.retraction.findingId);
-      if (known !== undefined) known.became = 'retracted';
-    } else if ('finding' in verdict) {
-      const became = verdict.supersededBy == null ? 'stands' : 'superseded';
-      const known = findings.get(verdict.finding.id);
-      if (known === undefined) findings.set(verdict.finding.id, { finding: verdict.finding, became });
-      else known.became = became;
-    } else {
-      const known = findings.get(verdict.change.findingId);
-      if (known === undefined) return;
-      if (verdict.kind === 'superseded') known.became = verdict.change.by == null ? 'stands' : 'superseded';
-      if (verdict.kind === 'lowered') known.finding = { ...known.finding, severity: 'low' };
-      if (verdict.kind === 'grown')
-        known.finding = { ...known.finding, severity: verdict.change.severity ?? known.finding.severity };
+  /** As people hear of it: what is lowered or taken back later has been told before. */
+  function hear(verdict: Effects['verdicts'][number]): void {
+    if ('finding' in verdict) {
+      const { id, severity } = verdict.finding;
+      const before = told.get(id) ?? null;
+      told.set(id, verdict.supersededBy === undefined ? graver(before, severity) : before);
+    } else if ('change' in verdict && !standing.superseded.has(verdict.change.findingId)) {
+      const finding = standing.findings.get(verdict.change.findingId);
+      if (finding !== undefined) told.set(finding.id, graver(told.get(finding.id) ?? null, finding.severity));
     }
   }
 
@@ -155,26 +130,50 @@ export function createMonthJudge(rules: readonly ConfiguredRule[], worldOf: () =
     },
     /** Ends the log, and waits for what is held. */
     end(atMs: number): Judged {
-      while (open.length > 0) judge(null);
-      judge(atMs);
-      while (open.length > 0) judge(null);
-      const stateBytes = [...state.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+      while (open.length > 0) judgeOpen(null);
+      judgeOpen(atMs);
+      while (open.length > 0) judgeOpen(null);
+      const becameOf = ({ id }: Finding): Found['became'] =>
+        standing.retracted.has(id) ? 'retracted' : standing.superseded.has(id) ? 'superseded' : 'stands';
       return {
-        findings: [...findings.values()],
-        events,
-        ignored,
-        lookUps,
-        faults,
-        cpuMicros: cpuMicros / events,
-        stateKeys: state.size,
-        stateBytes,
+        findings: [...standing.findings.values()].map((finding) => ({
+          ...{ finding, became: becameOf(finding), told: told.get(finding.id) ?? null },
+        })),
+        ...{ events, ignored, lookUps, faults, cpuMicros: cpuMicros / events },
+        ...store.sizeAt(atMs),
       };
     },
   };
 }
 
-/** For its type alone. */
-declare function effectsOf(): Extract<
-  ReturnType<ReturnType<typeof createEngine>['evaluate']>,
-  { effects: unknown }
->['effects'];
+const graver = (a: Severity | null, b: Severity): Severity =>
+  a !== null && severities.indexOf(a) > severities.indexOf(b) ? a : b;
+
+/** Keyed state in memory; what has expired is dropped once a day of the log. */
+function createMemoryStore(): JudgeStore & {
+  sizeAt: (nowMs: number) => { stateKeys: number; stateBytes: number };
+} {
+  const rows = new Map<string, { row: StateRow; bytes: number }>();
+  let sweptMs = 0;
+  function sweep(nowMs: number): void {
+    for (const [name, { row }] of rows) if (row.expiresMs <= nowMs) rows.delete(name);
+    sweptMs = nowMs;
+  }
+  const peek: JudgeStore['peek'] = ({ workspace, rule, key }) => rows.get(joinKey(workspace, rule, key))?.row ?? null;
+  return {
+    peek,
+    read: (keys) => keys.flatMap((key) => peek(key) ?? []),
+    keep(changes, nowMs) {
+      for (const { workspace, rule, key, json, expiresMs } of changes) {
+        const name = joinKey(workspace, rule, key);
+        if (json === null) rows.delete(name);
+        else rows.set(name, { row: { workspace, rule, key, value: JSON.parse(json), expiresMs }, bytes: json.length });
+      }
+      if (nowMs >= sweptMs + 24 * hourMs) sweep(nowMs);
+    },
+    sizeAt(nowMs) {
+      sweep(nowMs);
+      return { stateKeys: rows.size, stateBytes: [...rows.values()].reduce((sum, { bytes }) => sum + bytes, 0) };
+    },
+  };
+}

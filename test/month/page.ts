@@ -1,6 +1,6 @@
 import { severities } from '@tripline/contracts/finding';
 import { pagesFrom } from '@tripline/rules/defaults';
-import type { Judged } from './judge.ts';
+import type { Found, Judged } from './judge.ts';
 import type { World } from './world.ts';
 
 /** What a month must hold at least, at full size: less of a kind proves nothing of it. */
@@ -19,18 +19,18 @@ export const mustHold: readonly [label: string, atLeast: number][] = [
 ];
 export const leastLandings = 4000;
 
-type Found = Judged['findings'][number];
 /** A hotfix goes to a protected branch past its protection: to say so is what the rule is for. */
 const isMeant = ({ finding }: Found, world: World): boolean =>
   finding.rule === 'build-from-unreviewed-commit' &&
   world.commits.get(finding.subject.split('@')[1] ?? '')?.commit.message.startsWith('Hotfix') === true;
-/** Whether it would have woken somebody, even where it was taken back afterwards. */
-const pages = ({ finding, became }: Found): boolean =>
-  became !== 'superseded' && severities.indexOf(finding.severity) >= severities.indexOf(pagesFrom);
+/** Whether it would have woken somebody, even where it was lowered or taken back afterwards. */
+const pages = ({ told }: Found): boolean => told !== null && severities.indexOf(told) >= severities.indexOf(pagesFrom);
 
 /** What came of a month: what nobody should have heard of, whom it would have woken, and what would have been carried out. */
 export function outcomeOf({ findings }: Judged, world: World) {
-  const wrong = findings.filter((found) => found.became !== 'superseded' && !isMeant(found, world));
+  const wrong = findings.filter(
+    (found) => (found.became !== 'superseded' || found.told !== null) && !isMeant(found, world),
+  );
   const standing = wrong.filter(({ became }) => became === 'stands');
   const acts = wrong.filter(
     (found) => pages(found) && found.finding.response.length > 0 && found.finding.confidence === 'high',

@@ -3,8 +3,9 @@ import type { Finding } from '@tripline/contracts/finding';
 import { faultOfOrigin } from '@tripline/contracts/internal';
 import type { Effects } from '@tripline/engine/effects';
 import { createEngine, type EngineBatch } from '@tripline/engine/engine';
+import type { StateKey } from '@tripline/engine/keyed-state/keys';
+import type { StateChange, StateRow } from '@tripline/engine/keyed-state/state';
 import type { ConfiguredRule } from '@tripline/engine/settings';
-import type { openScratch } from './scratch.ts';
 
 const hourMs = 3_600_000;
 
@@ -18,18 +19,27 @@ export type Standing = {
   faults: Map<string, { rule: string; reason: string }>;
 };
 
-/** The engine of one partition with its state in a scratch store, and what it finds. */
+/** Where keyed state lies while it is judged: in files (`openScratch`), or in memory. */
+export type JudgeStore = {
+  /** What is at hand of a key: null where it has no row, undefined where that must be read. */
+  peek: (key: StateKey) => StateRow | null | undefined;
+  read: (keys: readonly StateKey[]) => StateRow[];
+  /** Keeps what a batch changed, at the log's time. */
+  keep: (changes: readonly StateChange[], nowMs: number) => void;
+};
+
+/** The engine of one partition with its state in a store, and what it finds. */
 export function createJudge(
   config: Pick<Config, 'learningDays' | 'internalKeys' | 'workspaces' | 'drillKey'>,
   rules: readonly ConfiguredRule[],
-  scratch: ReturnType<typeof openScratch>,
+  store: JudgeStore,
   /** Told before a batch is evaluated, or evaluated again. */
   onEvaluate: () => void = () => {},
 ) {
   const { internalKeys, learningDays } = config;
   const engine = createEngine(
     {
-      ...{ rules, learningDays, peek: scratch.peek },
+      ...{ rules, learningDays, peek: store.peek },
       // The key of `tripline up` is not known here, so events with internal types are accepted without verifying their
       // MACs.
       ...(internalKeys === undefined ? {} : { originFault: (record) => faultOfOrigin(record, config) }),
@@ -50,7 +60,7 @@ export function createJudge(
     judge(batch: EngineBatch): Effects {
       let missing = engine.plan(batch);
       for (;;) {
-        engine.hold(missing, scratch.read(missing));
+        engine.hold(missing, store.read(missing));
         onEvaluate();
         const result = engine.evaluate();
         if (!('effects' in result)) {
@@ -58,7 +68,7 @@ export function createJudge(
           continue;
         }
         const { effects } = result;
-        scratch.keep(
+        store.keep(
           effects.state.filter(({ rule }) => !rule.startsWith('@')),
           effects.logTimeMs,
         );
