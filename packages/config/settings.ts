@@ -153,7 +153,7 @@ const whole = z.strictObject({
   drillKey: secret
     .optional()
     .describe(
-      'Key that signs drills, and is valid for their workspaces alone. Absent: `tripline up` makes one in its data folder; a service alone takes no drill.',
+      'Key that signs drills, and of which the token is made by which they send records of an audit log; valid for their workspaces alone. Absent: `tripline up` makes one in its data folder; a service alone takes no drill.',
     ),
   learningDays: z
     .number()

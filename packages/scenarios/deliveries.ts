@@ -22,13 +22,19 @@ export function deliveriesOf(scenario: Scenario, variant: 'attack' | 'benign', c
   return [{ step: null, ...baseline }, ...steps.map((step) => ({ step, ...deliveryOf(cast, step) }))];
 }
 
-/** The id under which a step's delivery is sent. A redelivery keeps it. */
+/** The id under which a step's delivery is sent, of a record its own. A redelivery keeps it. */
 export function deliveryId(cast: Cast, step: string): string {
   return `${createHash('sha256').update(`${cast.organization} ${cast.seed} ${step}`).digest('hex').slice(0, 32)}`;
 }
 
+/** The id of the event that becomes of a step's delivery. */
+export function eventId(cast: Cast, { source, name }: Pick<ScenarioStep, 'source' | 'name'>): string {
+  return `${source}:${deliveryId(cast, name)}`;
+}
+
 function deliveryOf(cast: Cast, step: ScenarioStep): Omit<ScenarioDelivery, 'step'> {
   if (step.source === 'tripline') return cloudEvent(cast, step.name, step.atMs, step);
+  if (step.source === 'github-audit') return auditDelivery(cast, step);
   return {
     atMs: step.atMs,
     source: 'github',
@@ -38,6 +44,17 @@ function deliveryOf(cast: Cast, step: ScenarioStep): Omit<ScenarioDelivery, 'ste
       'x-github-delivery': deliveryId(cast, step.name),
     },
     body: Buffer.from(JSON.stringify(step.body)),
+  };
+}
+
+/** One record a body, as a stream sends it where little happens. */
+function auditDelivery(cast: Cast, { atMs, body }: ScenarioStep): Omit<ScenarioDelivery, 'step'> {
+  const sentS = (cast.startMs + atMs) / 1000;
+  return {
+    atMs,
+    source: 'github-audit',
+    headers: { 'content-type': 'application/json' },
+    body: Buffer.from(JSON.stringify({ time: String(sentS), host: 'github.com', source: 'github-audit', event: body })),
   };
 }
 

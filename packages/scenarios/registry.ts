@@ -1,6 +1,7 @@
 import { buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { credentialNewRunner } from './credential-new-runner.ts';
 import { grantOutlivedJob } from './grant-outlived-job.ts';
+import { oauthIntegrator } from './oauth-integrator.ts';
 import { privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
 import type { Scenario } from './scenario.ts';
 import { tjActions } from './tj-actions.ts';
@@ -12,4 +13,5 @@ export const scenarios: readonly Scenario[] = [
   privilegeGrantOutsideJob,
   grantOutlivedJob,
   buildFromUnreviewedCommit,
+  oauthIntegrator,
 ];

@@ -12,6 +12,8 @@ export type Scenario = {
   /** Kebab-case: what `tripline attack` takes. */
   id: string;
   title: string;
+  /** Which breach it replays; absent where it shows a weakness that many had. */
+  breach?: Breach;
   /** Two to four sentences for a reader who has not heard of it. */
   narrative: string;
   /** Public write-ups rarely show logs, so the order of events is rebuilt from them. */
@@ -24,6 +26,16 @@ export type Scenario = {
   benign: (cast: Cast) => readonly ScenarioStep[];
   /** What the attack must bring about: all of it, and nothing else. The benign twin must bring about nothing. */
   expects: readonly Expectation[];
+};
+
+/** A breach that happened. */
+export type Breach = {
+  /** Its place in the list of breaches, by which they are told apart where one name stands for several. */
+  number: number;
+  /** Short, as people call it. */
+  name: string;
+  /** When it began or, where nobody knows, when it was found: `2022-04` or `2021-03-28`. */
+  date: string;
 };
 
 export type Cast = {
@@ -42,10 +54,14 @@ export type ScenarioStep = {
   says: string;
   /** When it is sent, ms after the start. */
   atMs: number;
-  /** `github`: a signed webhook; `tripline`: a signed CloudEvent of our own, such as a break-glass record. */
-  source: 'github' | 'tripline';
-  /** X-GitHub-Event, or the CloudEvents type. */
+  /**
+   * `github`: a signed webhook; `github-audit`: a record of the audit log, as it is streamed; `tripline`: a signed CloudEvent of
+   * our own, such as a break-glass record.
+   */
+  source: 'github' | 'github-audit' | 'tripline';
+  /** X-GitHub-Event, the record's action, or the CloudEvents type. */
   event: string;
+  /** The webhook's body, the record, or the CloudEvent's data. */
   body: Record<string, unknown>;
 };
 

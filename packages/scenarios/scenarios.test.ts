@@ -1,12 +1,9 @@
-import { createHash } from 'node:crypto';
-import type { TriplineEvent } from '@tripline/contracts/event';
 import { rulesByDefault as rules } from '@tripline/rules/registry';
-import { github } from '@tripline/sources/github/source';
-import { tripline } from '@tripline/sources/tripline/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { type LoggedEventInput, type Played, playTimeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
-import { deliveriesOf, deliveryId, type ScenarioDelivery } from './deliveries.ts';
+import { eventId } from './deliveries.ts';
+import { eventsOf } from './events.ts';
 import { scenarios } from './registry.ts';
 import type { Cast, Scenario } from './scenario.ts';
 
@@ -17,29 +14,9 @@ const cast = (scenario: Scenario): Cast => ({
   seed: 987_654_321,
 });
 
-/** The event that the real source makes of a delivery; throws when it is refused or ignored. */
-function eventOf(delivery: ScenarioDelivery, startMs: number): TriplineEvent {
-  const source = delivery.source === 'github' ? github : tripline;
-  const result = source.normalise(
-    {
-      headers: delivery.headers,
-      rawBody: delivery.body,
-      bodySha256: createHash('sha256').update(delivery.body).digest('hex'),
-      receivedAtMs: startMs + delivery.atMs,
-      secretScope: { kind: 'drills' },
-    },
-    workspaces,
-  );
-  if ('event' in result) return result.event;
-  throw new Error(`${delivery.step?.name ?? 'baseline'}: ${JSON.stringify(result)}`);
-}
-
 function timelineOf(scenario: Scenario, variant: 'attack' | 'benign'): LoggedEventInput[] {
-  const playing = cast(scenario);
-  return deliveriesOf(scenario, variant, playing).map((delivery) => ({
-    ...eventOf(delivery, playing.startMs),
-    atMs: playing.startMs + delivery.atMs,
-  })) as LoggedEventInput[];
+  const played = eventsOf(scenario, variant, cast(scenario), workspaces);
+  return played.map(({ event, atMs }) => ({ ...event, atMs })) as LoggedEventInput[];
 }
 
 function play(events: LoggedEventInput[], more: { duplicated?: boolean; restartAfterEach?: boolean } = {}): Played {
@@ -68,7 +45,7 @@ describe.each(scenarios.map((scenario) => [scenario.id, scenario] as const))('%s
     ).toEqual(
       scenario.expects.map((expected) => ({
         rule: expected.rule,
-        decidedBy: `github:${deliveryId(playing, expected.decidingStep)}`,
+        decidedBy: eventId(playing, steps.get(expected.decidingStep)!),
         at: playing.startMs + steps.get(expected.decidingStep)!.atMs + (expected.afterMs ?? 0),
         responses: [...expected.responses],
       })),

@@ -210,6 +210,7 @@ function benign(cast: Cast): ScenarioStep[] {
 export const tjActions: Scenario = {
   id: 'tj-actions',
   title: 'SpotBugs, reviewdog and tj-actions, March 2025 (CVE-2025-30066)',
+  breach: { number: 12, name: 'SpotBugs, reviewdog and tj-actions', date: '2024-11' },
   narrative:
     'A pull request from a fork made a workflow with secrets run its code, and took a maintainer’s personal access token. ' +
     'Months later that token invited a throwaway account, which pushed a rewritten workflow to a branch of random name, let it print all secrets, and deleted the branch within a second. ' +

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { loadConfig } from '@tripline/config/config';
 import { fromEventRecord } from '@tripline/contracts/event-record';
+import { drillTokenOf } from '@tripline/sources/github-audit/tokens';
 import { fakeStream } from '@tripline/testing/fakes/stream';
-import { secret, startReceiver } from '@tripline/testing/services/receiver';
+import { drillKey, secret, startReceiver } from '@tripline/testing/services/receiver';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 /** GitHub's audit log as it streams it to a Splunk HTTP Event Collector, over HTTP. */
@@ -73,6 +74,34 @@ test('one bad record keeps back no other, and is told by its place and reason', 
   for (const part of ['record 2 of 7', 'record 3 of 7', 'record 4 of 7', 'record 5 of 7', 'record 6 of 7'])
     expect(told).toContain(part);
   receiver = await startReceiver(stream, { settings });
+});
+
+test('a drill’s token speaks for drills alone, and no other token for a drill', async () => {
+  const drill = { org: 'tripline-drill-x', org_id: 5, repo: 'tripline-drill-x/app' };
+  const byDrill = { authorization: `Splunk ${drillTokenOf(drillKey)}` };
+  const records = json(
+    record('a'),
+    record('b', drill),
+    record('c', { ...drill, repo: 'acme/app' }),
+    record('d', { ...drill, org: 'acme', org_id: 77 }),
+    { ...record('e', { business: 'acme-inc' }), org: undefined, org_id: undefined, repo: undefined },
+  ).join('\n');
+  expect(await send(records, byDrill)).toMatchObject(success);
+  expect(keptEvents()).toMatchObject([{ id: 'github-audit:b', workspace: 'tripline-drill-x' }]);
+
+  for (const authorization of [`Splunk ${token}`, `Splunk ${ofAcme}`]) await send(records, { authorization });
+  expect(keptEvents().flatMap(({ id, workspace }) => (workspace === 'acme' ? [id] : []))).toEqual([
+    'github-audit:a',
+    'github-audit:e',
+  ]);
+  expect(keptEvents().filter(({ workspace }) => workspace.startsWith('tripline-drill-'))).toHaveLength(1);
+
+  expect(await send(records, { authorization: `Splunk ${drillKey}` })).toMatchObject({ status: 403 });
+  for (const off of [{ drills: false }, { drillKey: undefined }]) {
+    await receiver.close();
+    receiver = await startReceiver(stream, { settings: { ...settings, ...off } });
+    expect(await send(records, byDrill)).toMatchObject({ status: 403, body: { text: 'Invalid token', code: 4 } });
+  }
 });
 
 test.each([

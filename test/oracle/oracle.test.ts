@@ -4,6 +4,7 @@ import type { AnyRule } from '@tripline/contracts/rule';
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
 import { rulesByDefault as ownRules } from '@tripline/rules/registry';
+import type { PlayedEvent } from '@tripline/scenarios/events';
 import { scenarios } from '@tripline/scenarios/registry';
 import { type StreamRecord, topics } from '@tripline/stream/stream';
 import { createKept, runBatch } from '@tripline/testing/timeline/play';
@@ -13,7 +14,7 @@ import { z } from 'zod';
 import { internalKey, proved } from '../../packages/testing/internal-key.ts';
 import { lonelyRule, rules as syntheticRules, throwingRule } from '../detector.rules.ts';
 import { createRandom } from '../simulation/random.ts';
-import { dawnMs, type LoggedEvent, play, type WorkloadShape, weave } from '../simulation/workload.ts';
+import { dawnMs, play, type WorkloadShape, weave } from '../simulation/workload.ts';
 import { nameOf } from './judging.ts';
 import { type ExpectedOutcome, reckon } from './oracle.ts';
 
@@ -48,7 +49,7 @@ function logged(seed: number, shape: WorkloadShape): StreamRecord[] {
     ...{ partition: 0, offset, appendedAtMs: atMs },
   }));
 }
-const records = (told: readonly LoggedEvent[]): StreamRecord[] =>
+const records = (told: readonly PlayedEvent[]): StreamRecord[] =>
   told
     .toSorted((a, b) => a.atMs - b.atMs)
     .map(({ event, atMs }, offset) => ({

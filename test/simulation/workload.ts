@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
-import { deliveriesOf } from '@tripline/scenarios/deliveries';
+import { eventsOf, type PlayedEvent } from '@tripline/scenarios/events';
 import { scenarios } from '@tripline/scenarios/registry';
 import type { Cast, Scenario } from '@tripline/scenarios/scenario';
-import { github } from '@tripline/sources/github/source';
-import { tripline } from '@tripline/sources/tripline/source';
 import type { Workspaces } from '@tripline/sources/workspace';
 import { type NewRecord, topics } from '@tripline/stream/stream';
 import { proved } from '../../packages/testing/internal-key.ts';
@@ -100,28 +97,12 @@ function repeated(random: Random, record: NewRecord, atMs: number, nth: number):
   return [again, { atMs: answeredMs, record: proved({ topic: topics.events, ...toEventRecord(answer) }) }];
 }
 
-export type LoggedEvent = { event: TriplineEvent; atMs: number };
-
 /** A scenario as the events that its deliveries are normalised to. */
-export function play(scenario: Scenario, variant: 'attack' | 'benign', cast: Cast): LoggedEvent[] {
-  return deliveriesOf(scenario, variant, cast).map((delivery) => {
-    const result = (delivery.source === 'github' ? github : tripline).normalise(
-      {
-        headers: delivery.headers,
-        rawBody: delivery.body,
-        bodySha256: createHash('sha256').update(delivery.body).digest('hex'),
-        receivedAtMs: cast.startMs + delivery.atMs,
-        secretScope: { kind: 'drills' },
-      },
-      anyWorkspace,
-    );
-    if (!('event' in result)) throw new Error(`${scenario.id}: ${JSON.stringify(result)}`);
-    return { event: result.event, atMs: cast.startMs + delivery.atMs };
-  });
-}
+export const play = (scenario: Scenario, variant: 'attack' | 'benign', cast: Cast): PlayedEvent[] =>
+  eventsOf(scenario, variant, cast, anyWorkspace);
 
 /** Branches that come and go: what the synthetic rules read, of which one counts and so notices each event lost or doubled. */
-function branches(random: Random, workspace: string, startMs: number, seed: number): LoggedEvent[] {
+function branches(random: Random, workspace: string, startMs: number, seed: number): PlayedEvent[] {
   return Array.from({ length: random.int(3, 20) }, (_, place) => {
     const atMs = startMs + place * random.int(0, minuteMs);
     const type = random.chance(0.7) ? 'dev.cdevents.branch.created' : 'dev.cdevents.branch.deleted';

@@ -1,5 +1,6 @@
 import type { ScenarioDelivery } from '@tripline/scenarios/deliveries';
 import { drillHeader, signGithub } from '@tripline/sources/github/verify';
+import { drillTokenOf } from '@tripline/sources/github-audit/tokens';
 import { toCloudEvent } from '@tripline/sources/tripline/source';
 import { signStandard } from '@tripline/sources/tripline/verify';
 import { UserError } from '../command.ts';
@@ -34,15 +35,22 @@ export async function deliver(receiver: Receiver, delivery: Delivery): Promise<n
 
 function reasonOf(answer: string): string {
   try {
-    return JSON.parse(answer).error.message;
+    const { error, text } = JSON.parse(answer);
+    // As collectors of HEC's protocol answer.
+    if (error === undefined && typeof text === 'string') return text;
+    return error.message;
   } catch {
     return 'it is no Tripline';
   }
 }
 
-/** A scenario's delivery, signed with the drill key in the way of its feed. */
+/** A scenario's delivery, signed with the drill key in the way of its feed, or with the token that is made of it. */
 export function signDelivery({ source, headers, body }: ScenarioDelivery, drillKey: string): Delivery {
   if (source === 'tripline') return signStandardly(headers, body, drillKey);
+  if (source === 'github-audit') {
+    const proved = { ...headers, authorization: `Splunk ${drillTokenOf(drillKey)}` };
+    return { path: '/services/collector', headers: proved, body };
+  }
   const signed = { ...headers, [drillHeader]: '1', 'x-hub-signature-256': signGithub(body, drillKey) };
   return { path: '/webhooks/github', headers: signed, body };
 }

@@ -9,7 +9,7 @@ export function checkAuditStream(settings: TokenSettings): Look[] {
 }
 
 function lookAtStream(settings: TokenSettings): Awaited<ReturnType<Look['look']>> {
-  const { length } = auditTokens(settings);
+  const { length } = auditTokens({ ...settings, drills: false });
   return length === 0
     ? { state: 'off', detail: 'no token is configured: the records of a stream are refused' }
     : { state: 'ok', detail: `${length} token${length === 1 ? '' : 's'} configured` };

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createWorkspaces } from '../workspace.ts';
 import { githubAudit } from './source.ts';
-import { auditTokens } from './tokens.ts';
+import { auditTokens, drillTokenOf, verifyToken } from './tokens.ts';
 
 const workspaces = createWorkspaces({ workspaces: [], drills: true });
 const normalise = (rawBody: Buffer) =>
@@ -54,17 +54,29 @@ describe('whatever the bytes', () => {
 
 test('a token is for whom the settings say, and of a workspace that has its own no other', () => {
   const [all, own] = ['a token for everybody', 'a token of acme alone'];
-  expect(auditTokens({ 'github-audit': { tokens: [all] }, workspaces: [] })).toEqual([
+  const off = { drills: false, drillKey: 'a key of drills' };
+  expect(auditTokens({ 'github-audit': { tokens: [all] }, workspaces: [], ...off })).toEqual([
     { secret: all, secretScope: { kind: 'anybody' } },
   ]);
   const two = [{ id: 'acme', 'github-audit': { tokens: [own] } }, { id: 'beta' }];
-  expect(auditTokens({ 'github-audit': { tokens: [all] }, workspaces: two })).toEqual([
+  expect(auditTokens({ 'github-audit': { tokens: [all] }, workspaces: two, ...off })).toEqual([
     { secret: all, secretScope: { kind: 'workspaces', ids: ['beta'], beyond: false } },
     { secret: own, secretScope: { kind: 'workspaces', ids: ['acme'], beyond: false } },
   ]);
   // While it is being moved into the workspace, it stands in both places.
-  expect(auditTokens({ 'github-audit': { tokens: [own] }, workspaces: two })).toEqual([
+  expect(auditTokens({ 'github-audit': { tokens: [own] }, workspaces: two, ...off })).toEqual([
     { secret: own, secretScope: { kind: 'workspaces', ids: ['beta', 'acme'], beyond: false } },
   ]);
-  expect(auditTokens({ workspaces: two.slice(1) })).toEqual([]);
+  expect(auditTokens({ workspaces: two.slice(1), ...off })).toEqual([]);
+});
+
+test('a drill’s token is valid for drills alone, while they are on; the key that it is made of is none', () => {
+  const drillKey = 'a key of drills';
+  const tokens = auditTokens({ workspaces: [{ id: 'acme' }], drills: true, drillKey });
+  const given = (token: string) => verifyToken({ authorization: `Splunk ${token}` }, tokens);
+  expect(given(drillTokenOf(drillKey))).toEqual({ secretScope: { kind: 'drills' } });
+  for (const wrong of [drillKey, drillTokenOf('another key of drills')])
+    expect(given(wrong)).toMatchObject({ refusal: { reason: 'bad-signature' } });
+  expect(auditTokens({ workspaces: [], drills: true })).toEqual([]);
+  expect(auditTokens({ workspaces: [], drills: false, drillKey })).toEqual([]);
 });

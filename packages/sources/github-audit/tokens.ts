@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { refuse } from '../refusal.ts';
 import type { FeedSecret, SecretScope } from '../secrets.ts';
 import type { RequestHeaders, Verified } from '../source.ts';
@@ -7,13 +7,24 @@ import type { RequestHeaders, Verified } from '../source.ts';
 export type TokenSettings = {
   'github-audit'?: { tokens?: readonly string[] | undefined } | undefined;
   workspaces: readonly { id: string; 'github-audit'?: { tokens?: readonly string[] | undefined } | undefined }[];
+  drills: boolean;
+  drillKey?: string | undefined;
 };
 
 /**
- * The stream's tokens. Those of `github-audit` are valid for any organisation while no workspace is configured, else for the
- * workspaces that have none of their own. A token in several places, as while it is being moved, is valid for all of them.
+ * The token by which `tripline attack` sends records. A token is sent as it stands, so it is made of the drill key and not the
+ * key itself, which signs: whoever reads a drill's delivery can sign none.
  */
-export function auditTokens({ 'github-audit': all, workspaces }: TokenSettings): FeedSecret[] {
+export function drillTokenOf(drillKey: string): string {
+  return createHmac('sha256', drillKey).update('token of the audit log’s stream').digest('hex');
+}
+
+/**
+ * The stream's tokens. Those of `github-audit` are valid for any organisation while no workspace is configured, else for the
+ * workspaces that have none of their own. A token in several places, as while it is being moved, is valid for all of them. A
+ * drill's is valid for drills alone.
+ */
+export function auditTokens({ 'github-audit': all, workspaces, drills, drillKey }: TokenSettings): FeedSecret[] {
   const tokens = new Map<string, string[]>();
   const add = (token: string, ids: readonly string[]) => tokens.set(token, [...(tokens.get(token) ?? []), ...ids]);
   const rest = workspaces.filter((workspace) => workspace['github-audit']?.tokens === undefined);
@@ -25,7 +36,9 @@ export function auditTokens({ 'github-audit': all, workspaces }: TokenSettings):
   for (const { id, 'github-audit': own } of workspaces) for (const token of own?.tokens ?? []) add(token, [id]);
   const scopeOf = (ids: readonly string[]): SecretScope =>
     workspaces.length === 0 ? { kind: 'anybody' } : { kind: 'workspaces', ids, beyond: false };
-  return [...tokens].map(([secret, ids]) => ({ secret, secretScope: scopeOf(ids) }));
+  const list = [...tokens].map(([secret, ids]): FeedSecret => ({ secret, secretScope: scopeOf(ids) }));
+  if (!drills || drillKey === undefined) return list;
+  return [...list, { secret: drillTokenOf(drillKey), secretScope: { kind: 'drills' } }];
 }
 
 /** `Authorization: Splunk <token>`. Every token is compared, in constant time, so that the answer's does not tell which one fitted. */

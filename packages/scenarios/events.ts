@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import type { TriplineEvent } from '@tripline/contracts/event';
+import { github } from '@tripline/sources/github/source';
+import { githubAudit } from '@tripline/sources/github-audit/source';
+import type { Delivery } from '@tripline/sources/source';
+import { tripline } from '@tripline/sources/tripline/source';
+import type { Workspaces } from '@tripline/sources/workspace';
+import { deliveriesOf, type ScenarioDelivery } from './deliveries.ts';
+import type { Cast, Scenario } from './scenario.ts';
+
+/** An event of a playing, and when it is received, ms since the epoch. */
+export type PlayedEvent = { event: TriplineEvent; atMs: number };
+
+const sources = { github, 'github-audit': githubAudit, tripline };
+
+/**
+ * What the real feeds make of a scenario's deliveries, without a receiver: the baseline first, then an event a step.
+ * @throws when a delivery is refused or left out.
+ */
+export function eventsOf(
+  scenario: Scenario,
+  variant: 'attack' | 'benign',
+  cast: Cast,
+  workspaces: Workspaces,
+): PlayedEvent[] {
+  return deliveriesOf(scenario, variant, cast).map((delivery) => {
+    const atMs = cast.startMs + delivery.atMs;
+    return { event: eventOf(delivery, atMs, workspaces), atMs };
+  });
+}
+
+function eventOf(delivery: ScenarioDelivery, receivedAtMs: number, workspaces: Workspaces): TriplineEvent {
+  const received: Delivery = {
+    headers: delivery.headers,
+    rawBody: delivery.body,
+    bodySha256: createHash('sha256').update(delivery.body).digest('hex'),
+    receivedAtMs,
+    secretScope: { kind: 'drills' },
+  };
+  const normalised = sources[delivery.source].normalise(received, workspaces);
+  if ('event' in normalised) return normalised.event;
+  const [event] = 'events' in normalised ? normalised.events : [];
+  if (event !== undefined) return event;
+  throw new Error(`${delivery.step?.name ?? 'baseline'}: ${JSON.stringify(normalised)}`);
+}
