@@ -83,6 +83,9 @@ const operations = [
   'PUT /orgs/{org}/blocks/{username}',
   'GET /orgs/{org}/members/{username}',
   'GET /orgs/{org}/installation',
+  'GET /enterprises/{enterprise}/installation',
+  'GET /enterprises/{enterprise}/apps/organizations/{org}/installations',
+  'DELETE /enterprises/{enterprise}/apps/organizations/{org}/installations/{installation_id}',
   'GET /users/{username}/installation',
   'GET /app/installations',
   'POST /app/installations/{installation_id}/access_tokens',
@@ -119,7 +122,7 @@ const { privateKey } = generateKeyPairSync('rsa', {
 });
 const clock = { nowMs: () => Date.now(), pause: async () => {} };
 const gate = async () => {};
-const actionOf = (intent: Intent) => actionFor(intent)!;
+const actionOf = (intent: Intent) => actionFor(intent, 'acme-inc')!;
 
 let github: DescribedGitHub;
 beforeAll(async () => {
@@ -288,6 +291,7 @@ const steps: { step: Intent; sends: string[] }[] = [
       'DELETE /orgs/acme/credential-authorizations/161199',
     ],
   },
+  { step: heldIntents.app, sends: ['DELETE /enterprises/acme-inc/apps/organizations/acme/installations/1'] },
   { step: heldIntents.role, sends: ['DELETE /orgs/acme/organization-roles/users/mallory/8'] },
   { step: heldIntents.ref, sends: ['PATCH /repos/acme/app/git/refs/tags%2Fv1'] },
   { step: heldIntents.madeRef, sends: ['DELETE /repos/acme/app/git/refs/heads%2Ffix%2Fx%231'] },

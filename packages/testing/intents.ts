@@ -22,6 +22,7 @@ export const heldIntents = {
   leakedToken: { action: 'revoke-credential', credential: 'leaked-token', ...place, alertId: '42' },
   authorizations: { action: 'revoke-credential', credential: 'credential-authorization', ...org, user: 'mallory' },
   role: { action: 'revoke-grant', grant: 'org-role', ...org, role: 'security_manager', roleId: '8', ...mallory },
+  app: { action: 'revoke-grant', grant: 'app-installation', ...org, app: 'helper', installationId: '1' },
   ref: {
     action: 'restore-ref',
     ...place,

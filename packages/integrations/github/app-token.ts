@@ -1,6 +1,13 @@
 import { createAppAuth } from '@octokit/auth-app';
 import { outcomeOf, outcomeOfError } from './classify.ts';
-import { createGitHubClient, type GitHubAnswer, type GitHubClient, messageOf, ownerAndRepo } from './client.ts';
+import {
+  createGitHubClient,
+  type GitHubAnswer,
+  type GitHubClient,
+  GitHubRefusedError,
+  messageOf,
+  ownerAndRepo,
+} from './client.ts';
 
 /** What a token may do: nothing beyond these permissions, on nothing beyond these repositories. */
 export type TokenScope = {
@@ -8,6 +15,8 @@ export type TokenScope = {
   owner: string;
   /** Full name of the one repository, or absent where only permissions on the organisation are asked for. */
   repository?: string;
+  /** Short name of the enterprise whose installation is used, for what only an App installed on an enterprise may do. */
+  enterprise?: string;
   permissions: Readonly<Record<string, 'read' | 'write'>>;
 };
 
@@ -77,12 +86,14 @@ async function mint(app: GitHubApp, scope: TokenScope, nowMs: number): Promise<s
   const client = await appClient(app);
   const known = installations.get(app) ?? new Map<string, string>();
   installations.set(app, known);
+  // No login contains a slash.
+  const key = scope.enterprise === undefined ? scope.owner : `enterprises/${scope.enterprise}`;
   const lookUp = async () => {
-    const installation = await findInstallation(client, scope.owner, nowMs);
-    known.set(scope.owner, installation);
+    const installation = await findInstallation(client, scope, nowMs);
+    known.set(key, installation);
     return installation;
   };
-  const installation = known.get(scope.owner);
+  const installation = known.get(key);
   let answer = await askForToken(client, scope, installation ?? (await lookUp()));
   // Reinstalled since it was looked up, the App has another installation id.
   if (answer.status === 404 && installation !== undefined) answer = await askForToken(client, scope, await lookUp());
@@ -93,7 +104,7 @@ async function mint(app: GitHubApp, scope: TokenScope, nowMs: number): Promise<s
     throw new NoTokenError({
       kind: 'give-up',
       reason: 'not-permitted',
-      message: `The GitHub App may not do this on ${scope.repository ?? scope.owner}; grant it ${wanted.join(', ')} (GitHub: ${messageOf(answer)})`,
+      message: `The GitHub App may not do this on ${scope.enterprise ?? scope.repository ?? scope.owner}; grant it ${wanted.join(', ')} (GitHub: ${messageOf(answer)})`,
     });
   }
   throw refusal(answer, nowMs);
@@ -113,17 +124,34 @@ function askForToken(client: GitHubClient, scope: TokenScope, installation: stri
   });
 }
 
-/** The App's installation on an organisation or, where the owner is a person, on that account. */
-async function findInstallation(client: GitHubClient, owner: string, nowMs: number): Promise<string> {
-  let answer = await ask(client, { route: 'GET /orgs/{org}/installation', parameters: { org: owner } });
-  if (answer.status === 404) {
+/** The number of the App's own installation on an organisation; undefined where it has none. @throws {GitHubRefusedError} */
+export async function ownInstallationOn(app: GitHubApp, organization: string): Promise<string | undefined> {
+  const client = await appClient(app);
+  const request = { route: 'GET /orgs/{org}/installation', parameters: { org: organization } };
+  const answer = await client.send(request);
+  if (answer.status === 404) return undefined;
+  const id = (answer.data as { id?: unknown } | null)?.id;
+  if (answer.status !== 200 || id === undefined) throw new GitHubRefusedError(request, answer);
+  return String(id);
+}
+
+/** The App's installation on an enterprise, on an organisation or, where the owner is a person, on that account. */
+async function findInstallation(client: GitHubClient, scope: TokenScope, nowMs: number): Promise<string> {
+  const { owner, enterprise } = scope;
+  let answer = await ask(
+    client,
+    enterprise === undefined
+      ? { route: 'GET /orgs/{org}/installation', parameters: { org: owner } }
+      : { route: 'GET /enterprises/{enterprise}/installation', parameters: { enterprise } },
+  );
+  if (answer.status === 404 && enterprise === undefined) {
     answer = await ask(client, { route: 'GET /users/{username}/installation', parameters: { username: owner } });
   }
   if (answer.status === 404) {
     throw new NoTokenError({
       kind: 'give-up',
       reason: 'not-installed',
-      message: `The GitHub App is not installed on ${owner}; install it there`,
+      message: `The GitHub App is not installed on ${enterprise === undefined ? owner : `the enterprise ${enterprise}`}; install it there`,
     });
   }
   const id = (answer.data as { id?: unknown } | null)?.id;

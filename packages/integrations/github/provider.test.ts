@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '@tripline/config/config';
 import { type Intent, intentNames } from '@tripline/contracts/response';
+import { heldIntents } from '@tripline/testing/intents';
 import { expect, test } from 'vitest';
 import { openProviders } from '../open-providers.ts';
 import { instanceOf } from './instance.ts';
@@ -29,6 +30,17 @@ test('names from a finding stay within the address that words give', () => {
   expect(resolve(intent)).toEqual({
     byHand: expect.stringContaining('https://github.com/organizations/acme%20evil/settings/installations'),
   });
+});
+
+test('an app is uninstalled by its number where the enterprise is known, else by a person', async () => {
+  const config = loadConfig({ TRIPLINE_GITHUB_ENTERPRISE: 'acme-inc' }, '/nonexistent');
+  const ofEnterprise = await openProviders(config, options);
+  expect(ofEnterprise.resolve(heldIntents.app)).toMatchObject({
+    code: 'A11',
+    request: { method: 'DELETE', path: '/enterprises/acme-inc/apps/organizations/acme/installations/1' },
+  });
+  expect(ofEnterprise.resolve({ ...heldIntents.app, installationId: undefined })).toHaveProperty('byHand');
+  expect(resolve(heldIntents.app)).toHaveProperty('byHand');
 });
 
 test('nothing is done at another provider or another instance, whatever its names and numbers', () => {

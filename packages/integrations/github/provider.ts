@@ -10,7 +10,7 @@ import {
   type Step,
 } from '../provider.ts';
 import { type Action, identify, known, organizationId } from './actions/action.ts';
-import { type GitHubApp, NoTokenError, withAppToken } from './app-token.ts';
+import { type GitHubApp, NoTokenError, ownInstallationOn, withAppToken } from './app-token.ts';
 import { wordsFor } from './by-hand.ts';
 import { describeRequest, type GitHubClient } from './client.ts';
 import { checkGitHub } from './doctor.ts';
@@ -20,7 +20,12 @@ import { revokeByValue } from './revoke-by-value.ts';
 
 /** The settings that GitHub's provider reads. */
 type Needs = {
-  github: { apiUrl: string; app?: { id: string; privateKey: string } | undefined; token?: string | undefined };
+  github: {
+    apiUrl: string;
+    app?: { id: string; privateKey: string } | undefined;
+    token?: string | undefined;
+    enterprise?: string | undefined;
+  };
 } & Parameters<typeof createWorkspaces>[0];
 
 /** GitHub as a provider of responses. What it can do: README.md. */
@@ -50,7 +55,7 @@ function resolve(intent: Intent, opened: Opened): Resolved {
     const why = `Tripline is set up for ${opened.instance} (github.apiUrl), not for ${intent.instance}`;
     return { byHand: `${why}. ${wordsFor(intent)}`.slice(0, 1000) };
   }
-  const action = actionOf(intent);
+  const action = actionOf(intent, opened.config.github.enterprise);
   return action === undefined ? { byHand: wordsFor(intent).slice(0, 1000) } : stepOf(action, intent, opened);
 }
 
@@ -80,20 +85,24 @@ function stepOf(action: Action, intent: Intent, opened: Opened): Step {
 
 function accessOf(action: Action, intent: Intent, client: GitHubClient, { options, app, config }: Opened): Access {
   const { clock, fetch } = options;
-  const appId = app?.id;
+  const asking = {
+    ...{ client, clock, appId: app?.id },
+    ownInstallationOn: (organization: string) => known(clock, () => ownInstallationOn(app!, organization)),
+  };
   const { apiUrl } = config.github;
   /** By present names, once GitHub was asked. */
   let now = intent;
   return {
     async ask() {
-      const answer = await action.ask(intent, { client, clock, appId });
+      const answer = await action.ask(intent, asking);
       if (answer.result === 'so' && answer.now !== undefined) now = answer.now;
       return answer;
     },
     targets: () => action.targets(now),
     act: (gate) =>
       action.act(now, {
-        ...{ client, clock, appId, gate },
+        ...asking,
+        gate,
         revokeByValue: (tokens) => revokeByValue({ ...{ apiUrl, tokens, clock }, ...(fetch && { fetch }) }),
       }),
     check: () => action.check(now, { client }),

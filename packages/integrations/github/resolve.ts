@@ -19,13 +19,14 @@ import { revokeLeakedToken } from './actions/revoke-leaked-token.ts';
 import { revokeOrgRole } from './actions/revoke-org-role.ts';
 import { stopRun } from './actions/stop-run.ts';
 import { stopWorkflow } from './actions/stop-workflow.ts';
+import { type AppInstallation, uninstallApp } from './actions/uninstall-app.ts';
 
-/** The action that carries out an intent; undefined where there is none yet. */
-export function actionOf(intent: Intent): Action | undefined {
-  return chosen(intent) as Action | undefined;
+/** The action that carries out an intent; undefined where there is none yet. `enterprise`: `github.enterprise`. */
+export function actionOf(intent: Intent, enterprise?: string): Action | undefined {
+  return chosen(intent, enterprise) as Action | undefined;
 }
 
-function chosen(intent: Intent) {
+function chosen(intent: Intent, enterprise: string | undefined) {
   switch (intent.action) {
     case 'stop-run':
       return stopRun;
@@ -38,7 +39,8 @@ function chosen(intent: Intent) {
     case 'revoke-credential':
       return credentialActions[intent.credential];
     case 'revoke-grant':
-      if (intent.grant === 'app-installation') return undefined;
+      if (intent.grant === 'app-installation')
+        return enterprise !== undefined && isNumbered(intent) ? uninstallApp(enterprise) : undefined;
       if (intent.grant === 'org-role') return revokeOrgRole;
       return intent.grant === 'org-invitation' ? revokeInvitation : revokeGrant;
     case 'restore-permission':
@@ -71,6 +73,10 @@ const credentialActions = {
   'leaked-token': revokeLeakedToken,
   'credential-authorization': revokeCredentialAuthorization,
 };
+
+const isNumbered = (
+  intent: Extract<IntentOf<'revoke-grant'>, { grant: 'app-installation' }>,
+): intent is AppInstallation => intent.installationId !== undefined;
 
 const isWhole = (intent: IntentOf<'delete-secret'>): intent is DeleteSecret =>
   intent.repository !== undefined || intent.organization !== undefined;

@@ -1,5 +1,6 @@
 import { type EnvironmentSetting, httpUrl, secret } from '@tripline/runtime/setting';
 import { githubAppFeedSettings, githubFeedSettings } from '@tripline/sources/github/settings';
+import { enterpriseName } from '@tripline/sources/github-audit/settings';
 import { z } from 'zod';
 
 const hook = z.strictObject({
@@ -19,6 +20,11 @@ const githubClientSettings = {
   token: secret
     .optional()
     .describe('A token that may only read, for the first import and look-ups when no App is configured.'),
+  enterprise: enterpriseName
+    .optional()
+    .describe(
+      'Short name of the enterprise that the App is installed on too, with enterprise_organization_installations: write. With it apps are uninstalled from its organisations; else a person does it.',
+    ),
   hooks: z
     .array(hook)
     .default([])
@@ -64,6 +70,7 @@ function checkGithubClient(
 export const githubClientEnvironment: readonly EnvironmentSetting[] = [
   { name: 'TRIPLINE_GITHUB_API_URL', path: 'github.apiUrl' },
   { name: 'TRIPLINE_GITHUB_TOKEN', path: 'github.token', secret: true },
+  { name: 'TRIPLINE_GITHUB_ENTERPRISE', path: 'github.enterprise' },
   { name: 'TRIPLINE_GITHUB_APP_ID', path: 'github.app.id' },
   { name: 'TRIPLINE_GITHUB_APP_PRIVATE_KEY', path: 'github.app.privateKey', secret: true },
   { name: 'TRIPLINE_GITHUB_HOOK_TOKEN', path: 'github.hookToken', secret: true },

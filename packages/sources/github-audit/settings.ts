@@ -7,7 +7,8 @@ const organization = z.strictObject({
     .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, 'must be the login of an organisation')
     .describe('Login of an organisation whose audit log is read.'),
 });
-const enterpriseName = z
+/** Short name of an enterprise, as its address has it. */
+export const enterpriseName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, 'must be the short name of an enterprise, as in its address');
 const enterprise = z.strictObject({

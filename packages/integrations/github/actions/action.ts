@@ -47,13 +47,15 @@ export type Action<Step extends Intent = Intent> = {
 };
 
 /** What a question is asked with. */
-export type Asking = Pick<ActionContext, 'client' | 'clock' | 'appId'>;
+export type Asking = Pick<ActionContext, 'client' | 'clock' | 'appId' | 'ownInstallationOn'>;
 
 export type ActionContext = {
   client: GitHubClient;
   clock: Clock;
   /** Number of the App whose token the client bears. */
   appId?: string | undefined;
+  /** The number of that App's own installation on an organisation; undefined where it has none. Never throws. */
+  ownInstallationOn?: ((organization: string) => Promise<Known<string | undefined>>) | undefined;
   /** Revokes tokens by their values, with no credential of ours: GitHub wants it so. */
   revokeByValue?: ((tokens: readonly string[]) => Promise<Outcome>) | undefined;
   /** Called right before each request that changes something; rejects when the kill switch is on. */

@@ -18,7 +18,7 @@ const secret = 'ghs_canaryInstallationToken0123456789';
 const clock: Clock = { nowMs: () => Date.parse('2026-05-01T12:00:00Z'), pause: async () => {} };
 const openGate = async () => {};
 /** The action of an intent that has one. */
-const actionOf = (intent: Intent) => actionFor(intent)!;
+const actionOf = (intent: Intent) => actionFor(intent, 'acme-inc')!;
 
 const runner: Intent = {
   action: 'isolate-runner',

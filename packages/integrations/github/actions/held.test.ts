@@ -1,12 +1,21 @@
+import { generateKeyPairSync } from 'node:crypto';
 import type { Intent } from '@tripline/contracts/response';
 import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
 import { heldIntents } from '@tripline/testing/intents';
 import { afterEach, describe, expect, test } from 'vitest';
+import { ownInstallationOn } from '../app-token.ts';
 import { createGitHubClient } from '../client.ts';
-import { actionOf } from '../resolve.ts';
+import { actionOf as actionFor } from '../resolve.ts';
+import { known } from './action.ts';
 
 const clock = { nowMs: () => Date.parse('2026-05-01T12:00:00Z'), pause: async () => {} };
 const gate = async () => {};
+const actionOf = (step: Intent) => actionFor(step, 'acme-inc');
+const { privateKey } = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+});
 let github: FakeService | undefined;
 afterEach(async () => {
   await github?.close();
@@ -23,7 +32,9 @@ const changes = () =>
   github!.requests.map(({ method, path }) => `${method} ${path}`).filter((one) => !one.startsWith('GET'));
 async function ask(step: Intent, answers: Record<string, FakeAnswer>, appId = '7') {
   const client = await playing(answers);
-  return actionOf(step)!.ask(step, { client, clock, appId });
+  const app = { apiUrl: github!.url, id: appId, privateKey };
+  const ownInstallation = (on: string) => known(clock, () => ownInstallationOn(app, on));
+  return actionOf(step)!.ask(step, { client, clock, appId, ownInstallationOn: ownInstallation });
 }
 async function act(step: Intent, answers: Record<string, FakeAnswer>) {
   const client = await playing(answers);
@@ -35,6 +46,7 @@ async function check(step: Intent, answers: Record<string, FakeAnswer>) {
 }
 
 const at = '/repos/acme/app';
+const apps = '/enterprises/acme-inc/apps/organizations/acme/installations';
 const [former, moved, other] = ['a', 'b', 'c'].map((digit) => digit.repeat(40));
 const rules = (id: number, enabled = true) =>
   json(200, { custom_deployment_protection_rules: [{ enabled, app: { id } }] });
@@ -186,6 +198,32 @@ describe('asked before anything is done', () => {
       alert({ secret_type: 'aws_access_key_id', validity: 'active' }),
       { result: 'not-so', alive: true },
     ],
+    [
+      'an app that is installed, and is not ours',
+      heldIntents.app,
+      { [`GET ${apps}`]: json(200, [{ id: 1 }]), 'GET /orgs/acme/installation': json(200, { id: 2 }) },
+      { result: 'so' },
+    ],
+    [
+      'an app where ours is installed nowhere',
+      heldIntents.app,
+      { [`GET ${apps}`]: json(200, [{ id: 1 }]) },
+      { result: 'so' },
+    ],
+    [
+      'Tripline’s own App',
+      heldIntents.app,
+      { [`GET ${apps}`]: json(200, [{ id: 1 }]), 'GET /orgs/acme/installation': json(200, { id: 1 }) },
+      { result: 'not-so', alive: true },
+    ],
+    [
+      'an app that may be ours',
+      heldIntents.app,
+      { [`GET ${apps}`]: json(200, [{ id: 1 }]), 'GET /orgs/acme/installation': json(500, {}) },
+      { result: 'unknown' },
+    ],
+    ['an app that is gone', heldIntents.app, { [`GET ${apps}`]: json(200, [{ id: 2 }]) }, { result: 'not-so' }],
+    ['an organisation of another enterprise', heldIntents.app, {}, { result: 'unknown' }],
     ['a stranger', heldIntents.block, {}, { result: 'so' }],
     [
       'a member',
