@@ -11,11 +11,13 @@ import type { Cast, Scenario } from './scenario.ts';
 /** An event of a playing, and when it is received, ms since the epoch. */
 export type PlayedEvent = { event: TriplineEvent; atMs: number };
 
+/** Why a genuine delivery is set aside that no rule could use. */
+const notRead: ReadonlySet<string> = new Set(['action-not-read', 'event-not-read']);
 const sources = { github, 'github-audit': githubAudit, tripline };
 
 /**
- * What the real feeds make of a scenario's deliveries, without a receiver: the baseline first, then an event a step.
- * @throws when a delivery is refused or left out.
+ * What the real feeds make of a scenario's deliveries, without a receiver: the baseline first, then an event a step that is read.
+ * @throws when a delivery is refused, or left out though it should be read.
  */
 export function eventsOf(
   scenario: Scenario,
@@ -23,13 +25,15 @@ export function eventsOf(
   cast: Cast,
   workspaces: Workspaces,
 ): PlayedEvent[] {
-  return deliveriesOf(scenario, variant, cast).map((delivery) => {
+  return deliveriesOf(scenario, variant, cast).flatMap((delivery) => {
     const atMs = cast.startMs + delivery.atMs;
-    return { event: eventOf(delivery, atMs, workspaces), atMs };
+    const event = eventOf(delivery, atMs, workspaces);
+    return event === undefined ? [] : { event, atMs };
   });
 }
 
-function eventOf(delivery: ScenarioDelivery, receivedAtMs: number, workspaces: Workspaces): TriplineEvent {
+/** Undefined for one of those that GitHub sends beside, and that are not read. */
+function eventOf(delivery: ScenarioDelivery, receivedAtMs: number, workspaces: Workspaces): TriplineEvent | undefined {
   const received: Delivery = {
     headers: delivery.headers,
     rawBody: delivery.body,
@@ -41,5 +45,6 @@ function eventOf(delivery: ScenarioDelivery, receivedAtMs: number, workspaces: W
   if ('event' in normalised) return normalised.event;
   const [event] = 'events' in normalised ? normalised.events : [];
   if (event !== undefined) return event;
+  if ('ignored' in normalised && notRead.has(normalised.ignored)) return undefined;
   throw new Error(`${delivery.step?.name ?? 'baseline'}: ${JSON.stringify(normalised)}`);
 }

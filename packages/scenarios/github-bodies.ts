@@ -65,9 +65,9 @@ export function createStage(cast: Cast) {
   };
 }
 
-type StepText = Pick<ScenarioStep, 'name' | 'says' | 'atMs'>;
+export type StepText = Pick<ScenarioStep, 'name' | 'says' | 'atMs'>;
 
-function step(stage: Stage, told: StepText, event: string, sender: string, body: Json): ScenarioStep {
+export function step(stage: Stage, told: StepText, event: string, sender: string, body: Json): ScenarioStep {
   return {
     ...told,
     source: 'github',
@@ -83,14 +83,22 @@ export type PushOf = {
   before: string;
   after: string;
   message: string;
+  /** What its commit changes; `added` what it adds. */
   files: string[];
+  added?: string[];
+  /** Login of the account in whose name the commit says to be made, author and committer, where it is not the pusher. */
+  as?: string;
   /** `web-flow` when GitHub itself made the commit, as it does in a merge. */
   committer?: string;
   forced?: boolean;
 };
 export function push(stage: Stage, told: StepText, of: PushOf): ScenarioStep {
-  const committer = of.committer ?? of.by;
-  const mail = (login: string) => (login === 'web-flow' ? 'noreply@github.com' : `${login}@example.com`);
+  const author = of.as ?? of.by;
+  const committer = of.committer ?? author;
+  const mail = (login: string) => {
+    if (login === 'web-flow') return 'noreply@github.com';
+    return login === of.as ? `${stage.user(login).id}+${login}@users.noreply.github.com` : `${login}@example.com`;
+  };
   const commit = {
     id: of.after,
     tree_id: stage.sha(`tree ${of.after}`),
@@ -98,9 +106,9 @@ export function push(stage: Stage, told: StepText, of: PushOf): ScenarioStep {
     message: of.message,
     timestamp: stage.time(told.atMs),
     url: `https://github.com/${stage.fullName(of.repository)}/commit/${of.after}`,
-    author: { name: of.by, email: mail(of.by), username: of.by },
+    author: { name: author, email: mail(author), username: author },
     committer: { name: committer === 'web-flow' ? 'GitHub' : committer, email: mail(committer), username: committer },
-    added: [],
+    added: of.added ?? [],
     removed: [],
     modified: of.files,
   };
@@ -146,8 +154,12 @@ export type ChangeOf = {
   head: string;
   branch: string;
   base: string;
+  /** When it was opened, ms after the start. */
+  openedAtMs?: number;
   /** The head lies in the author's own fork. */
   fork?: boolean;
+  /** The fork was deleted since: GitHub tells of no repository then. */
+  forkDeleted?: boolean;
   merged?: { by: string; revision: string };
 };
 function change(stage: Stage, told: StepText, of: ChangeOf, state: 'open' | 'closed'): Json {
@@ -164,9 +176,14 @@ function change(stage: Stage, told: StepText, of: ChangeOf, state: 'open' | 'clo
     draft: false,
     user: stage.user(of.author),
     author_association: of.association,
-    head: { label: `${there.owner['login']}:${of.branch}`, ref: of.branch, sha: of.head, repo: there },
+    head: {
+      label: `${there.owner['login']}:${of.branch}`,
+      ref: of.branch,
+      sha: of.head,
+      repo: of.forkDeleted ? null : there,
+    },
     base: { label: `${stage.cast.organization}:main`, ref: 'main', sha: of.base, repo: here },
-    created_at: stage.time(0),
+    created_at: stage.time(of.openedAtMs ?? 0),
     updated_at: stage.time(told.atMs),
     closed_at: state === 'closed' ? stage.time(told.atMs) : null,
     merged: of.merged !== undefined,
@@ -180,7 +197,10 @@ export function pullRequest(stage: Stage, told: StepText, action: 'opened' | 'cl
   return step(stage, told, 'pull_request', of.merged?.by ?? of.author, {
     action,
     number: of.number,
-    pull_request: change(stage, told, of, action === 'opened' ? 'open' : 'closed'),
+    pull_request:
+      action === 'opened'
+        ? change(stage, told, { ...of, openedAtMs: told.atMs }, 'open')
+        : change(stage, told, of, 'closed'),
     repository: stage.repository(of.repository, told.atMs),
   });
 }
@@ -215,9 +235,10 @@ export type RunOf = {
   /** Owner of the fork that the head lies in. */
   fork?: string;
 };
-const runId = (stage: Stage, of: RunOf) => stage.id(`run ${of.repository} ${of.path} ${of.revision}`);
+export const runId = (stage: Stage, of: RunOf) => stage.id(`run ${of.repository} ${of.path} ${of.revision}`);
 
-export function run(stage: Stage, told: StepText, action: 'requested' | 'completed', of: RunOf): ScenarioStep {
+type RunAction = 'requested' | 'in_progress' | 'completed';
+export function run(stage: Stage, told: StepText, action: RunAction, of: RunOf): ScenarioStep {
   const here = stage.repository(of.repository, told.atMs);
   const number = runId(stage, of);
   const workflow = { id: stage.id(`workflow ${of.path}`), name: of.name, path: of.path, state: 'active' };
@@ -233,7 +254,7 @@ export function run(stage: Stage, told: StepText, action: 'requested' | 'complet
       run_number: 41,
       run_attempt: 1,
       event: of.trigger,
-      status: done ? 'completed' : 'queued',
+      status: action === 'requested' ? 'queued' : action,
       conclusion: done ? 'success' : null,
       head_branch: of.branch,
       head_sha: of.revision,

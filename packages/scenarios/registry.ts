@@ -1,10 +1,14 @@
 import { buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { credentialNewRunner } from './credential-new-runner.ts';
+import { ghostAction } from './ghost-action.ts';
 import { grantOutlivedJob } from './grant-outlived-job.ts';
 import { oauthIntegrator } from './oauth-integrator.ts';
 import { privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
+import { prtScan } from './prt-scan.ts';
 import type { Scenario } from './scenario.ts';
 import { tjActions } from './tj-actions.ts';
+import { ultralytics } from './ultralytics.ts';
+import { xygeni } from './xygeni.ts';
 
 /** The scenarios that `tripline attack` plays. */
 export const scenarios: readonly Scenario[] = [
@@ -14,4 +18,8 @@ export const scenarios: readonly Scenario[] = [
   grantOutlivedJob,
   buildFromUnreviewedCommit,
   oauthIntegrator,
+  ultralytics,
+  ghostAction,
+  xygeni,
+  prtScan,
 ];

@@ -35,8 +35,10 @@ describe.each(scenarios.map((scenario) => [scenario.id, scenario] as const))('%s
   test('the attack brings about what it expects, when it expects it, and nothing else', () => {
     const played = play(timelineOf(scenario, 'attack'));
     const steps = new Map(scenario.attack(playing).map((step) => [step.name, step]));
+    // A narrower rule speaks for the others.
+    const speaking = played.findings.filter(({ id }) => !played.superseded.has(id));
     expect(
-      played.findings.map((finding) => ({
+      speaking.map((finding) => ({
         rule: finding.rule,
         decidedBy: finding.decidingEvent,
         at: Date.parse(finding.detectedAt),

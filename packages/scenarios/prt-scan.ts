@@ -1,0 +1,99 @@
+import { headOf, inventory } from './baseline.ts';
+import { forked, reviewedChange, wholeRun } from './github-acts.ts';
+import { type ChangeOf, createStage, pullRequest } from './github-bodies.ts';
+import type { Scenario } from './scenario.ts';
+
+const repository = 'sdk';
+const scanner = 'ezmtebo';
+const maintainer = 'joan-maintainer';
+const reviewer = 'ravi-reviewer';
+const preview = {
+  ...{ repository, name: 'Build preview', path: '.github/workflows/preview.yml', trigger: 'pull_request_target' },
+  job: 'preview',
+};
+
+export const prtScan: Scenario = {
+  id: 'prt-scan',
+  title: 'prt-scan, March and April 2026',
+  breach: { number: 23, name: 'prt-scan', date: '2026-03' },
+  narrative:
+    'A handful of new accounts forked some hundred repositories that run workflows by pull_request_target, pushed a branch called prt-scan and a few hex digits to the fork, and opened a pull request “ci: update build configuration”. ' +
+    'What the base’s workflow then built from the fork looked for credentials in its surroundings, and wrote them into the run’s log and the pull request’s comments. ' +
+    'The pull request was closed minutes later.',
+  provenance: 'reconstructed',
+  sources: [
+    {
+      title: 'Wiz: six accounts, one actor: inside the prt-scan supply chain campaign',
+      url: 'https://www.wiz.io/blog/six-accounts-one-actor-inside-the-prt-scan-supply-chain-campaign',
+    },
+    {
+      title: 'GitHub Security Lab: preventing pwn requests',
+      url: 'https://securitylab.github.com/resources/github-actions-preventing-pwn-requests/',
+    },
+  ],
+  baseline: (cast) =>
+    inventory(createStage(cast), {
+      repositories: [repository],
+      members: [
+        { login: maintainer, role: 'admin' },
+        { login: reviewer, role: 'member' },
+      ],
+      withSecrets: { [repository]: preview.path },
+    }),
+  attack: (cast) => {
+    const stage = createStage(cast);
+    const bait: ChangeOf = {
+      ...{ repository, number: 214, title: 'ci: update build configuration', author: scanner, association: 'NONE' },
+      ...{ head: stage.sha('bait'), branch: 'prt-scan-ba1f3c09d2e4', base: headOf(stage, repository), fork: true },
+      openedAtMs: 600,
+    };
+    return [
+      forked(stage, { name: 'fork', says: `${scanner} forked the repository`, atMs: 200 }, { repository, by: scanner }),
+      pullRequest(
+        stage,
+        { name: 'bait', says: 'a pull request came that says to be about the build', atMs: 600 },
+        'opened',
+        bait,
+      ),
+      ...wholeRun(
+        stage,
+        {
+          name: 'run',
+          says: 'the preview was built from the fork, with the rights and secrets of the base',
+          atMs: 700,
+        },
+        { ...preview, by: scanner, revision: bait.head, branch: bait.branch, fork: scanner },
+        900,
+      ),
+      pullRequest(stage, { name: 'bait-gone', says: 'the pull request was closed', atMs: 2000 }, 'closed', bait),
+    ];
+  },
+  benign: (cast) => {
+    const stage = createStage(cast);
+    const merge = stage.sha('merge of build');
+    const change = {
+      ...{
+        repository,
+        number: 214,
+        title: 'ci: update build configuration',
+        author: maintainer,
+        association: 'MEMBER',
+      },
+      ...{ head: stage.sha('build'), branch: 'update-build', base: headOf(stage, repository), fork: true },
+    };
+    return [
+      forked(
+        stage,
+        { name: 'fork', says: `${maintainer} works in a fork of their own`, atMs: 200 },
+        { repository, by: maintainer },
+      ),
+      ...reviewedChange(stage, { name: 'change', atMs: 500 }, { ...change, files: ['build.gradle'], reviewer, merge }),
+      ...wholeRun(
+        stage,
+        { name: 'run', says: 'the preview was built from it', atMs: 560 },
+        { ...preview, by: maintainer, revision: change.head, branch: change.branch, fork: maintainer },
+      ),
+    ];
+  },
+  expects: [{ rule: 'privileged-fork-trigger', decidingStep: 'run', responses: ['stop-run'] }],
+};
