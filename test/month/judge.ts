@@ -9,6 +9,7 @@ import type { StateRow } from '@tripline/engine/keyed-state/state';
 import type { ConfiguredRule } from '@tripline/engine/settings';
 import { github } from '@tripline/sources/github/source';
 import { signGithub } from '@tripline/sources/github/verify';
+import { githubAudit } from '@tripline/sources/github-audit/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { type StreamRecord, topics } from '@tripline/stream/stream';
 import { answer } from './answers.ts';
@@ -38,7 +39,13 @@ export type Judged = {
 };
 
 const secret = 'a secret of the month';
-const settings = { github: { webhookSecrets: [secret] }, workspaces: [], drills: false, dataDir: '.' };
+const settings = {
+  github: { webhookSecrets: [secret] },
+  'github-audit': { tokens: [secret] },
+  workspaces: [],
+  drills: false,
+  dataDir: '.',
+};
 /** A detector that keeps up takes what came within so long as one batch. */
 const batchMs = 500;
 /** How long GitHub's API takes to answer. */
@@ -51,7 +58,10 @@ const hourMs = 3_600_000;
  */
 export function createMonthJudge(rules: readonly ConfiguredRule[], worldOf: () => World) {
   const workspaces = createWorkspaces(settings);
-  const secrets = github.secrets(settings);
+  const feeds = {
+    github: [github, github.secrets(settings)],
+    'github-audit': [githubAudit, githubAudit.secrets(settings)],
+  } as const;
   const store = createMemoryStore();
   const { judge, standing } = createJudge({ learningDays: 14, workspaces: [] }, rules, store);
   const told = new Map<string, Severity | null>();
@@ -108,21 +118,23 @@ export function createMonthJudge(rules: readonly ConfiguredRule[], worldOf: () =
         startMs - 60_000,
       );
     },
+    /** Takes a delivery as the receiver does: proved, and normalised by its feed. */
     receive(delivery: Delivery, receivedAtMs: number): void {
-      const { event, id, body: rawBody } = delivery;
-      const headers = {
-        ...{ 'content-type': 'application/json', 'x-github-event': event, 'x-github-delivery': id },
-        'x-hub-signature-256': signGithub(rawBody, secret),
-      };
-      const verified = github.verify(rawBody, headers, secrets, receivedAtMs);
+      const { feed, body: rawBody } = delivery;
+      const [source, secrets] = feeds[feed];
+      const headers = headersOf(delivery);
+      const verified = source.verify(rawBody, headers, secrets, receivedAtMs);
       if ('refusal' in verified) throw new Error(`a delivery of the month is not proved: ${verified.refusal.message}`);
       const bodySha256 = createHash('sha256').update(rawBody).digest('hex');
-      const made = github.normalise(
+      const made = source.normalise(
         { headers, rawBody, bodySha256, receivedAtMs, secretScope: verified.secretScope },
         workspaces,
       );
       if ('event' in made) append(made.event, receivedAtMs);
-      else if ('ignored' in made) count(ignored, `${event}: ${made.ignored}`);
+      else if ('events' in made) {
+        for (const event of made.events) append(event, receivedAtMs);
+        for (const { ignored: reason } of made.leftOut) count(ignored, `${feed}: ${reason}`);
+      } else if ('ignored' in made) count(ignored, `${feed}: ${made.ignored}`);
       else
         throw new Error(
           `a delivery of the month is refused: ${JSON.stringify(made)} ${rawBody.toString().slice(0, 300)}`,
@@ -143,6 +155,16 @@ export function createMonthJudge(rules: readonly ConfiguredRule[], worldOf: () =
         ...store.sizeAt(atMs),
       };
     },
+  };
+}
+
+/** As GitHub sends a delivery: a webhook is signed, and the stream has a token. */
+function headersOf(delivery: Delivery): Record<string, string> {
+  if (delivery.feed === 'github-audit') return { authorization: `Splunk ${secret}` };
+  const { event, id, body } = delivery;
+  return {
+    ...{ 'content-type': 'application/json', 'x-github-event': event, 'x-github-delivery': id },
+    'x-hub-signature-256': signGithub(body, secret),
   };
 }
 

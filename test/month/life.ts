@@ -1,6 +1,7 @@
 import { accountOf, pushBody, zeroSha } from './bodies.ts';
 import { landByChange, pushMain } from './landings.ts';
 import type { Person, Pool, Repository } from './organisation.ts';
+import { recordPool } from './records.ts';
 import { build } from './runs.ts';
 import { hourMs, minuteMs, type World } from './world.ts';
 
@@ -59,6 +60,11 @@ export function hotfix(world: World, repository: Repository): void {
   };
   world.commits.set(made.id, { commit: made, parents: [repository.tips.get('main')!], repository, changes: [] });
   pushMain(world, repository, [made], by);
+  const override = world.record({
+    ...{ action: 'protected_branch.policy_override', by, repository },
+    more: { branch: 'refs/heads/main', overridden_codes: ['review_policy_not_satisfied'] },
+  });
+  if (override !== undefined) world.meant.set(override, 'hotfixes pushed straight to main');
   world.count('hotfixes pushed straight to main');
   const reviewer = repository.team.find(({ login }) => login !== by.login)!;
   const landing = {
@@ -113,7 +119,9 @@ export function join(world: World, team: { id: number; slug: string }): void {
       }),
     );
     organisation.people.push(newcomer);
+    world.record({ action: 'two_factor_authentication.enabled', by: newcomer });
   });
+  world.record({ action: 'external_identity.provision', by });
   world.count('joiners');
 }
 
@@ -133,12 +141,15 @@ export function leave(world: World, leaver: Person, team: { id: number; slug: st
     const at = (members as Person[]).indexOf(leaver);
     if (at >= 0 && members.length > 2) (members as Person[]).splice(at, 1);
   }
+  world.record({ action: 'external_identity.deprovision', by });
   world.count('leavers');
 }
 
 /** The machines of a pool are made anew: the same names, numbers that nobody knows. */
 export function rebuildPool(world: World, pool: Pool): void {
+  const old = pool.runners.map((runner) => ({ ...runner }));
   for (const runner of pool.runners) runner.id = world.chance.serial();
+  recordPool(world, pool, old, pool.runners);
   world.count('runner pools rebuilt');
 }
 

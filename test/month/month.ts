@@ -2,12 +2,13 @@ import { createChance } from './chance.ts';
 import { landByChange, landDirectly } from './landings.ts';
 import { grantOnCall, hotfix, join, leave, nightly, rebuildPool, release, rename, rotateDeployKey } from './life.ts';
 import { createOrganisation, type Repository, type Style } from './organisation.ts';
+import { planRecords } from './records.ts';
 import { createWorld, type Delivery, dayMs, hourMs, minuteMs, type World } from './world.ts';
 
 /**
  * A month of an organisation, drawn from figures of real histories where there are some, else invented: landing styles, bots,
  * lead times, commits a change, CI files touched and tags are drawn by history-mix.json; reviews, memberships, runners, access,
- * joiners, hotfixes, renames and the outage are invented.
+ * joiners, hotfixes, renames, outages and what only the audit log tells are invented.
  */
 export type MonthOptions = {
   seed: number;
@@ -76,6 +77,10 @@ export function prepareMonth({ seed, size, startMs, days, receive }: MonthOption
   const outageMs = startMs + Math.floor(days / 2) * dayMs + 13 * hourMs;
   world.breakDown(outageMs, outageMs + 90 * minuteMs);
   world.at(outageMs, () => world.count('outages of the provider with redeliveries'));
+  const silentMs = startMs + Math.floor(days * 0.6) * dayMs + 10 * hourMs;
+  world.breakStreamDown(silentMs, silentMs + 3 * hourMs);
+  world.at(silentMs, () => world.count('outages of the audit stream'));
+  planRecords(world, { days, share: (size * days) / 30, atWork, isWeekend });
   return world;
 }
 

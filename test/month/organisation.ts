@@ -51,7 +51,17 @@ export type Organisation = {
   login: string;
   id: number;
   people: Person[];
-  bots: { dependabot: Person; renovate: Person; release: Person; provisioning: Person; broker: Person };
+  bots: {
+    dependabot: Person;
+    renovate: Person;
+    release: Person;
+    provisioning: Person;
+    broker: Person;
+    /** Keeps the runners, copies all repositories each night, and exports the audit log. */
+    runners: Person;
+    mirror: Person;
+    soc: Person;
+  };
   repositories: Repository[];
   pools: Pool[];
   createdAt: string;
@@ -67,6 +77,7 @@ export function createOrganisation(chance: Chance, of: { people: number; reposit
   const bots = {
     ...{ dependabot: bot('dependabot'), renovate: bot('renovate'), release: bot('acme-release') },
     ...{ provisioning: bot('acme-provisioning'), broker: bot('acme-broker') },
+    ...{ runners: bot('acme-runners'), mirror: bot('acme-mirror'), soc: bot('acme-soc') },
   };
   const pools = ['linux-build', 'linux-large', 'deploy'].map((name, n): Pool => {
     const runners = Array.from({ length: 8 }, (_, nth) => ({ id: chance.serial(), name: `${name}-${nth + 1}` }));

@@ -1,11 +1,15 @@
+import { type Act, createAuditStream, recordOf } from './audit-stream.ts';
+import { actsOf } from './audited.ts';
 import { accountOf, type CommitOf, type Json, repositoryBody } from './bodies.ts';
 import type { Chance } from './chance.ts';
 import type { Organisation, Person, Repository } from './organisation.ts';
 
 export const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000];
 
-/** A delivery of GitHub's, unsigned. `atMs`: when GitHub made it. */
-export type Delivery = { event: string; id: string; body: Buffer; atMs: number };
+/** A delivery of GitHub's, unsigned: a webhook's, or a body of the audit log's stream. */
+export type Delivery =
+  | { feed: 'github'; event: string; id: string; body: Buffer }
+  | { feed: 'github-audit'; body: Buffer };
 
 /** A change as the provider's API would tell of it afterwards. */
 export type Change = {
@@ -40,28 +44,52 @@ export function createWorld(of: {
   const counts = new Map<string, number>();
   const commits = new Map<string, Known>();
   let nowMs = Number.NEGATIVE_INFINITY;
+  const records = new Map<string, number>();
+  const meant = new Map<string, string>();
   let outage = { fromMs: Number.POSITIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
+  const at = (ms: number, what: () => void) => agenda.add(Math.max(ms, nowMs), what);
+  const isIn = () => nowMs >= startMs && nowMs < endMs;
+  const more = (map: Map<string, number>, label: string, many: number) => map.set(label, (map.get(label) ?? 0) + many);
+  const stream = createAuditStream({
+    ...{ chance, at },
+    now: () => nowMs,
+    send: ({ body }) => receive({ feed: 'github-audit', body }, nowMs),
+  });
+
+  /** Has the audit log tell an act now; answers the id of its event. */
+  function record(act: Act): string | undefined {
+    if (!isIn()) return undefined;
+    const made = recordOf({ organisation, chance }, act, nowMs);
+    stream.add(made);
+    more(records, act.action, 1);
+    if (stream.isBroken()) more(counts, 'audit records kept by an outage', 1);
+    return `github-audit:${made['_document_id']}`;
+  }
 
   return {
-    ...{ chance, organisation, startMs, endMs, commits, counts },
+    ...{ chance, organisation, startMs, endMs, commits, counts, records, at, record },
+    /** Events of acts that are no attack and that somebody should hear of all the same, by id: which kind of act. */
+    meant,
+    /** From when to when the audit log sends nothing; it does so afterwards. */
+    breakStreamDown: stream.breakDown,
     now: () => nowMs,
     time: (ms = nowMs) => new Date(ms).toISOString().replace('.000Z', 'Z'),
-    /** Sets something for a time; what has passed happens now. */
-    at: (ms: number, what: () => void) => agenda.add(Math.max(ms, nowMs), what),
     /** How often something happened that the month is asked to hold: only what is told. */
     count(label: string, many = 1): void {
-      if (nowMs >= startMs && nowMs < endMs) counts.set(label, (counts.get(label) ?? 0) + many);
+      if (isIn()) more(counts, label, many);
     },
-    /** Has GitHub make a delivery now. */
-    tell(event: string, by: Person, repository: Repository | null, body: Json): void {
-      if (nowMs < startMs || nowMs >= endMs) return;
+    /** Has GitHub make a delivery now, and its audit log tell the same act, where it tells such; answers the ids of both events. */
+    tell(event: string, by: Person, repository: Repository | null, body: Json): string[] {
+      if (!isIn()) return [];
+      const recorded = actsOf({ chance, organisation, event, by, repository, body }).map((act) => record(act));
       const whole = {
         ...body,
         ...(repository === null ? {} : { repository: repositoryBody(organisation, repository, nowMs) }),
         organization: { login: organisation.login, id: organisation.id },
         sender: accountOf(by),
       };
-      const delivery = { event, id: `month-${chance.serial()}`, body: Buffer.from(JSON.stringify(whole)), atMs: nowMs };
+      const id = `month-${chance.serial()}`;
+      const delivery = { feed: 'github', event, id, body: Buffer.from(JSON.stringify(whole)) } as const;
       const isAway = nowMs >= outage.fromMs && nowMs < outage.toMs;
       // Most come within a second or two; a few are late; what an outage kept comes afterwards, in any order.
       const lagMs = isAway
@@ -70,8 +98,9 @@ export function createWorld(of: {
           ? chance.upTo(60_000)
           : 300 + chance.upTo(2000);
       const receivedAtMs = nowMs + lagMs;
-      if (isAway) counts.set('deliveries kept by an outage', (counts.get('deliveries kept by an outage') ?? 0) + 1);
+      if (isAway) more(counts, 'deliveries kept by an outage', 1);
       agenda.add(receivedAtMs, () => receive(delivery, receivedAtMs));
+      return [`github:${id}`, ...recorded.flatMap((one) => one ?? [])];
     },
     /** From when to when GitHub delivers nothing; it does so afterwards. */
     breakDown(fromMs: number, toMs: number): void {
