@@ -96,11 +96,12 @@ export const findingSchema = z.object({
 });
 export type Finding = z.infer<typeof findingSchema>;
 
-/** Additions to a finding, as it is found again with more; `response` is the whole playbook, of which each step is had once. */
+/** Additions to a finding, as it is found again with more; `confidence` counts where it is higher than before, and `response` is the whole playbook, of which each step is had once. */
 export type Growth = {
   evidence?: Evidence[];
   entities?: Entity[];
   severity?: Severity;
+  confidence?: Confidence;
   title?: string;
   summary?: string;
   response?: Intent[];

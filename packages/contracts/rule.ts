@@ -169,8 +169,8 @@ export type Conclusion = Omit<FindingDraft, 'occasion' | 'evidence' | 'decidedBy
    */
   heldUntilMs?: number;
 };
-/** An observation, as a line of evidence. */
-export type Because = { fact: AnyFact; key: string; evidence: Evidence; trust: Confidence };
+/** An observation, as a line of evidence. `act`: which act it tells, where others tell it too: together they are as sure as the surest. */
+export type Because = { fact: AnyFact; key: string; evidence: Evidence; trust: Confidence; act?: string };
 
 export type Timer = {
   /** Unique within the rule and workspace; setting it again moves it. */

@@ -213,12 +213,12 @@ export function createContext(parts: {
         keys: [...next.entities!.map((_, place) => next.keys?.[place] ?? ''), ...fresh.map(({ key = '' }) => key)],
         severity: more.severity ?? next.severity!,
       };
-      const { title, summary, response } = whole;
+      const { title, summary, response, confidence } = whole;
       change('grown', of, {
         evidence: whole.evidence.filter(({ eventId }) => more.events.includes(eventId)),
         entities: whole.entities.filter((entity) => fresh.some((one) => isSameEntity(one, entity))),
         ...(more.severity === undefined ? {} : { severity: more.severity }),
-        ...{ title, summary, response: next.lowered ? [] : response },
+        ...{ title, summary, confidence, response: next.lowered ? [] : response },
       });
     }
     if (next !== row) keepFound(of, next);

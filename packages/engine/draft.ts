@@ -42,7 +42,13 @@ export function draftOf(
   const lines = inOwnOrder(because.map(({ evidence }) => evidence));
   const last = lines.at(-1);
   if (last === undefined) throw new Error('a conclusion needs what it rests on (because)');
-  const sure = because.reduce((least, { trust }) => lowerOf(least, trust), confidence);
+  const sure = because.reduce((least, { trust, act }) => {
+    const others = act === undefined ? [] : because.filter((one) => one.act === act);
+    return lowerOf(
+      least,
+      others.reduce((best, one) => higherOf(best, one.trust), trust),
+    );
+  }, confidence);
   const half = mostEvidence / 2;
   const evidence = lines.length > mostEvidence ? [...lines.slice(0, half), ...lines.slice(-half)] : lines;
   return {
@@ -52,6 +58,8 @@ export function draftOf(
     decidedBy: { eventId: last.eventId, time: last.time },
   };
 }
+const higherOf = (a: Confidence, b: Confidence): Confidence =>
+  confidences[Math.max(confidences.indexOf(a), confidences.indexOf(b))]!;
 const lowerOf = (a: Confidence, b: Confidence): Confidence =>
   confidences[Math.min(confidences.indexOf(a), confidences.indexOf(b))]!;
 

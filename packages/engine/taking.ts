@@ -12,13 +12,18 @@ import type { Scopes } from './scopes.ts';
 import { observeInventory } from './workspace-facts.ts';
 
 const dayMs = 86_400_000;
-/** Whose tellings are made facts of. */
+/** Acts that the provider may tell twice, by two webhooks or by a webhook and in its audit log: of them facts are made. */
 const factTypes: ReadonlySet<EventType> = new Set([
   'dev.cdeventsx.tripline-grant.added',
   'dev.cdeventsx.tripline-grant.changed',
   'dev.cdeventsx.tripline-grant.removed',
   'dev.cdeventsx.tripline-credential.requested',
 ]);
+/** And of what is done to controls these kinds. */
+const factControls: ReadonlySet<string> = new Set(['visibility', 'hook']);
+const isToldTwice = ({ type, data }: Pick<LoggedEvent, 'type' | 'data'>): boolean =>
+  factTypes.has(type) ||
+  (type === 'dev.cdeventsx.tripline-control.changed' && factControls.has(data['tripline.control.kind'] ?? ''));
 const factMs = 3 * dayMs;
 /** Where the provider sends no time, a body of long ago looks like a new act: these are remembered for longer. */
 const bodyMs = 60 * dayMs;
@@ -42,7 +47,7 @@ export function createTaking(parts: {
   /** The event with the fact that it tells, where the provider may tell it twice. */
   function withFact(event: LoggedEvent, atMs: number): LoggedEvent {
     const id = event.data['tripline.fact.id'];
-    if (id === undefined || !factTypes.has(event.type)) return event;
+    if (id === undefined || !isToldTwice(event)) return event;
     const key = factKeyOf(id);
     if (key === undefined) return { ...event, fact: id };
     const slot = ownSlot(event.workspace, engineRules.fact, key);
@@ -54,11 +59,12 @@ export function createTaking(parts: {
   }
 
   /**
-   * How a grant's body, which bears no time, was received within the last two months or more: under the same id it is the same
+   * How a body, which bears no time, was received within the last two months or more: under the same id it is the same
    * delivery, however long after it is made again.
    */
-  function formerArrival({ workspace, type, bodySha256, data, id }: LoggedEvent, atMs: number): Arrival {
-    if (data['tripline.time.received'] !== true || bodySha256 === undefined || !factTypes.has(type)) return 'new';
+  function formerArrival(event: LoggedEvent, atMs: number): Arrival {
+    const { workspace, type, bodySha256, data, id } = event;
+    if (data['tripline.time.received'] !== true || bodySha256 === undefined || !isToldTwice(event)) return 'new';
     const name = `${type.slice(type.lastIndexOf('.') + 1)}:${bodySha256.slice(0, 32)}`;
     const slot = ownSlot(workspace, engineRules.body, name);
     // Former versions kept no ids.

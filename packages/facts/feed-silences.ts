@@ -88,7 +88,6 @@ function switchOf(event: LoggedEvent): Omit<SwitchedOff, keyof Observed> | undef
     ...{ kind, action: clip(action, 100), isRepository: repository !== undefined },
     at: `${providerOf(event)}:${instanceOf(event)}`,
     place: clip(repository ?? data['vcs.owner.name'] ?? event.source, 200),
-    // Named by the hook's own number, so that no time is needed to tell it from others.
-    act: data['tripline.fact.id'] ?? event.id,
+    act: event.fact ?? event.id,
   };
 }

@@ -174,6 +174,34 @@ test('growth is counted beyond what the history names', async () => {
   expect(kinds(read).filter((kind) => kind === 'joined')).toHaveLength(199);
 });
 
+test.each([
+  ['in one batch', true],
+  ['later', false],
+])(
+  'what a surer feed tells too, %s, is as sure as that, and never less; people are not told anew',
+  async (_, atOnce) => {
+    const finding = { ...toldAgo(3000, `told twice ${atOnce}`, ['grace']), confidence: 'medium' as const };
+    const told = (confidence: Finding['confidence']): RuleVerdict => {
+      const of = { findingId: finding.id, workspace: finding.workspace, rule: finding.rule, atMs: Date.now() };
+      return { kind: 'grown', change: { ...of, confidence, evidence: finding.evidence } };
+    };
+    const verdicts: RuleVerdict[] = [{ kind: 'found', finding }, told('high'), told('low')];
+    const record = (some: readonly RuleVerdict[]) =>
+      inTransaction(database.db, (client) => recordVerdicts(client, some, []));
+    for (const some of atOnce ? [verdicts] : verdicts.map((one) => [one])) {
+      await database.db.pool.query("DELETE FROM queue WHERE purpose = 'remediate'");
+      await record(some);
+      const { rows } = await database.db.pool.query("SELECT 1 FROM queue WHERE purpose = 'remediate' AND item = $1", [
+        finding.id,
+      ]);
+      // What is sure enough now may be acted upon.
+      expect(rows).toHaveLength(some.includes(verdicts[2]!) && !atOnce ? 0 : 1);
+    }
+    expect((await readFinding(database.db, finding.id))!.confidence).toBe('high');
+    expect(kinds(await readOf(finding)).filter((kind) => kind === 'grown')).toEqual([]);
+  },
+);
+
 describe('a finding that an exception covers', () => {
   const exception = {
     ...{ rules: [someFinding('x', { person: 'x' }).rule], when: { user: ['deploy-*'] }, owner: 'ada' },

@@ -179,6 +179,7 @@ WITH numbered AS MATERIALIZED (
     withdrawn_reason = CASE WHEN w.marked THEN w.reason ELSE f.withdrawn_reason END,
     unproven = coalesce(w.unproven, f.unproven),
     severity = CASE WHEN w."loweredReason" IS NULL THEN coalesce(w.severity, f.severity) ELSE 'low' END,
+    confidence = coalesce(w.confidence, f.confidence),
     title = coalesce(w.title, f.title),
     summary = coalesce(w.summary, f.summary),
     -- Steps keep their places: what was planned of them goes by those.
@@ -197,7 +198,7 @@ WITH numbered AS MATERIALIZED (
       SELECT jsonb_agg(line ORDER BY (line ->> 'time')::timestamptz, place)
       FROM jsonb_array_elements(f.evidence || w.evidence) WITH ORDINALITY AS lines(line, place)) END
   FROM json_to_recordset($4::json) AS w(id text, reason text, "atMs" float8, marked boolean, unproven boolean,
-    "loweredAtMs" float8, "loweredReason" text, evidence jsonb, entities jsonb, response jsonb, severity text, title text,
+    "loweredAtMs" float8, "loweredReason" text, evidence jsonb, entities jsonb, response jsonb, severity text, confidence text, title text,
     summary text, raised boolean, place int, speaks boolean, "supersededBy" text, excepted jsonb, "silencedBy" text)
   WHERE f.id = w.id
 ), story AS (

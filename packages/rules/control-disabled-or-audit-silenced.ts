@@ -63,6 +63,7 @@ export const rule = defineRule({
     needs: ['github', 'github-audit'],
     better: { 'github-audit': 'who deleted an audit stream or switched off a control before the silence' },
   },
+  supersedes: ['audit-hook-destroy'],
   falseAlarms: [
     'An outage of the provider’s, of the network or of the receiver: low, and taken back when the feed tells again.',
     'A day on which nobody works: low, after hours without any event at all.',
@@ -154,7 +155,10 @@ function deletionsIn({ switches }: FeedSilences): Conclusion[] {
       remedy: [
         `Ask ${one.by.login}, by another way than this account, whether that was meant; set it up again unless it was.`,
       ],
-      because: tellings.map((telling) => because(feedSilences, feedSilencesKey, telling, inWords(telling))),
+      because: tellings.map((telling) => ({
+        ...because(feedSilences, feedSilencesKey, telling, inWords(telling)),
+        act,
+      })),
     };
   });
 }

@@ -51,7 +51,8 @@ const verbs = {
 /** An act as a line of evidence. `key`: where it stands in the fact of grants. */
 export function becauseOf(key: string, grant: Grant, act: GrantAct): Because {
   const what = act.did === 'invited' ? `${act.grantee} to ${act.target}` : nameGrant(grant, act);
-  return because(grants, key, act, `${act.by.login} ${verbs[act.did]} ${what}`);
+  const line = because(grants, key, act, `${act.by.login} ${verbs[act.did]} ${what}`);
+  return act.fact === undefined ? line : { ...line, act: act.fact };
 }
 
 /** Something that was observed, as a line of evidence. */

@@ -142,7 +142,9 @@ export function conclude(
 }
 
 function draftOf({ because, confidence = 'high', heldUntilMs: _, ...conclusion }: Conclusion, isFlooded: boolean) {
-  const least = Math.min(...[confidence, ...because.map(({ trust }) => trust)].map((one) => confidences.indexOf(one)));
+  const trustIn = (lines: readonly { trust: Confidence }[]) => lines.map(({ trust }) => confidences.indexOf(trust));
+  const acts = [...Map.groupBy(because, ({ act, evidence }) => act ?? evidence).values()];
+  const least = Math.min(confidences.indexOf(confidence), ...acts.map((lines) => Math.max(...trustIn(lines))));
   const lines = because
     .map(({ evidence }) => evidence)
     .toSorted((a, b) => Date.parse(a.time) - Date.parse(b.time) || (a.eventId < b.eventId ? -1 : 1));

@@ -96,7 +96,14 @@ type Known = {
   narrower: readonly string[];
 };
 /** One telling of an act, or more: who told it, and when first. */
-type Fact = { name: string; base: string; timeMs: number; tellers: string[] };
+type Fact = {
+  name: string;
+  base: string;
+  timeMs: number;
+  tellers: string[];
+  timeless: boolean;
+  by: string | undefined;
+};
 /** A delivery whose body was received before; `event` while it waits for its answer. */
 type Doubted = {
   event: LoggedEvent | null;
@@ -385,36 +392,61 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     }
   }
 
+  /** Of controls, what a repository shows and webhooks that are deleted. */
+  function isToldTwice({ type, data }: LoggedEvent): boolean {
+    const kind = (data as Attributes)['tripline.control.kind'];
+    return type.endsWith('control.changed') && (kind === 'visibility' || kind === 'hook');
+  }
+
   /** Its body was received before under another id: as the same type within 72 hours, or where it bears no time for longer. */
-  function isRepeated({ workspace, type, bodySha256, data }: LoggedEvent): boolean {
+  function isRepeated(event: LoggedEvent): boolean {
+    const { workspace, type, bodySha256, data } = event;
     if (bodySha256 === undefined) return false;
     const name = join(type, bodySha256);
     const hour = Math.floor(nowMs / hourMs);
     const lately = hour - (bodies.get(name) ?? Number.NEGATIVE_INFINITY) <= 72;
     bodies.set(name, hour);
-    if ((data as Attributes)['tripline.time.received'] !== true || !type.includes('tripline-grant.')) return lately;
+    if (
+      (data as Attributes)['tripline.time.received'] !== true ||
+      !(type.includes('tripline-grant.') || isToldTwice(event))
+    )
+      return lately;
     const own = join(workspace, name);
     const ever = bodies.has(own);
     bodies.set(own, hour);
     return lately || ever;
   }
 
-  /** The nth telling by one teller is the nth fact, the nth by another its twin, within a minute of it. */
+  /**
+   * The nth telling by one teller is the nth fact, the nth by another its twin: within a minute of it, or within three days after
+   * where it is dated by its receipt, the other is not, and both are known to be of one account.
+   */
   function withFact(event: LoggedEvent): LoggedEvent {
     const { 'tripline.fact.id': id, 'tripline.fact.teller': teller = '' } = event.data as Attributes;
-    if (id === undefined || !/tripline-grant\.|credential\.requested/.test(event.type)) return event;
+    if (id === undefined || !(/tripline-grant\.|credential\.requested/.test(event.type) || isToldTwice(event)))
+      return event;
     const [, act] = /^(.+)@[\d-]+T[\d:]+Z$/.exec(id) ?? [];
     if (act === undefined) return { ...event, fact: id };
     const timeMs = Date.parse(event.time);
     const key = join(event.workspace, act);
     const facts = world.told.get(key) ?? [];
-    const twin = facts
-      .filter((fact) => Math.abs(fact.timeMs - timeMs) <= 60_000 && !fact.tellers.includes(teller))
-      .sort((a, b) => a.timeMs - b.timeMs)[0];
+    const { 'tripline.time.received': received, 'user.id': by } = event.data as Attributes;
+    const timeless = received === true;
+    const untold = facts.filter((fact) => !fact.tellers.includes(teller));
+    const awayMs = (fact: Fact) => Math.abs(fact.timeMs - timeMs);
+    const isLate = (fact: Fact) => {
+      const [act, receipt] = timeless ? [fact.timeMs, timeMs] : [timeMs, fact.timeMs];
+      const isTheirs = fact.by !== undefined && fact.by === by;
+      return isTheirs && fact.timeless !== timeless && receipt >= act && receipt - act <= 72 * hourMs;
+    };
+    const twin =
+      untold.filter((fact) => awayMs(fact) <= 60_000).sort((a, b) => a.timeMs - b.timeMs)[0] ??
+      untold.filter(isLate).sort((a, b) => awayMs(a) - awayMs(b))[0];
     const nth = facts.filter(({ base }) => base === id).length + 1;
-    const fact = twin ?? { name: nth === 1 ? id : `${id}~${nth}`, base: id, timeMs, tellers: [] };
+    const fact = twin ?? { name: nth === 1 ? id : `${id}~${nth}`, base: id, timeMs, tellers: [], timeless, by };
+    const dated = fact.timeless && !timeless ? { timeMs, timeless } : {};
     const others = facts.filter((other) => other !== twin);
-    world.told.set(key, [...others, { ...fact, tellers: [...fact.tellers, teller] }]);
+    world.told.set(key, [...others, { ...fact, ...dated, tellers: [...fact.tellers, teller] }]);
     return { ...event, fact: fact.name };
   }
 

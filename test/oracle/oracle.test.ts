@@ -40,6 +40,7 @@ const shapeOf: fc.Arbitrary<WorkloadShape> = fc.record({
   lateness: fc.constantFrom(0, 0.2, 1),
   latestMs: fc.constantFrom(hourMs, 71 * hourMs),
   poison: fc.constantFrom(0, 0.05),
+  audits: fc.constantFrom(0, 0.5, 1),
 });
 const logOf = fc.record({ seed: fc.nat(), shape: shapeOf });
 
@@ -56,7 +57,7 @@ const records = (told: readonly PlayedEvent[]): StreamRecord[] =>
       ...proved({ topic: topics.events, ...toEventRecord(event) }),
       ...{ partition: 0, offset, appendedAtMs: atMs },
     }));
-const brief = { workspaces: 1, spanMs: 60_000, latestMs: hourMs, poison: 0 };
+const brief = { workspaces: 1, spanMs: 60_000, latestMs: hourMs, poison: 0, audits: 0 };
 const longLate = { spanMs: 60 * hourMs, latestMs: 71 * hourMs };
 /** Logs on which the two once said otherwise. */
 const onceApart: readonly { seed: number; shape: WorkloadShape }[] = [

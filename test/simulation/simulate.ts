@@ -272,6 +272,7 @@ function shapeOf(random: Random): WorkloadShape {
     lateness: random.pick([0, 0.1, 0.5]),
     latestMs: random.pick([60_000, 6 * hourMs, 71 * hourMs]),
     poison: random.pick([0, 0.05]),
+    audits: random.pick([0, 0.5, 1]),
   };
 }
 

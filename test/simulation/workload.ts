@@ -1,8 +1,10 @@
+import type { Attributes } from '@tripline/contracts/attributes';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { eventsOf, type PlayedEvent } from '@tripline/scenarios/events';
 import { scenarios } from '@tripline/scenarios/registry';
 import type { Cast, Scenario } from '@tripline/scenarios/scenario';
+import { factOf } from '@tripline/sources/github/fact';
 import type { Workspaces } from '@tripline/sources/workspace';
 import { type NewRecord, topics } from '@tripline/stream/stream';
 import { proved } from '../../packages/testing/internal-key.ts';
@@ -25,6 +27,8 @@ export type WorkloadShape = {
   lateness: number;
   latestMs: number;
   poison: number;
+  /** Probability that the audit log tells too of what a webhook tells: at its own time, in its own order. */
+  audits: number;
 };
 
 /** Where every simulated time begins; the same for all seeds, so that the trail's days are the same. */
@@ -66,10 +70,26 @@ export function weave(random: Random, shape: WorkloadShape): Arrival[] {
         const againMs = lateMs + random.int(0, Math.max(0, Math.min(shape.latestMs, 71 * 60 * minuteMs - lateMs)));
         arrivals.push(...repeated(random, record, atMs + againMs, arrivals.length));
       }
+      const audited = shape.audits > 0 && random.chance(shape.audits) ? auditedOf(event, atMs) : undefined;
+      if (audited !== undefined) {
+        const auditedMs =
+          atMs + (random.chance(shape.lateness) ? random.int(0, shape.latestMs) : random.int(0, 60) * 1000);
+        arrivals.push({ atMs: auditedMs, record: proved({ topic: topics.events, ...toEventRecord(audited) }) });
+      }
       if (random.chance(shape.poison)) arrivals.push({ atMs: atMs + lateMs, record: spoilt(random, record) });
     }
   }
   return arrivals.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** The record of the audit log on the act that a webhook tells, dated by the log and less surely the provider's. */
+function auditedOf({ bodySha256: _, ...event }: TriplineEvent, atMs: number): TriplineEvent | undefined {
+  const { 'tripline.fact.id': fact, 'tripline.time.received': __, ...told } = event.data as Attributes;
+  if (fact === undefined || event.data['tripline.fact.teller'] === 'github-audit') return undefined;
+  const time = new Date(atMs - 1000).toISOString();
+  const id = `github-audit:of-${event.id}`;
+  const data = { ...told, 'tripline.audit.id': id, ...factOf('github-audit', event.type, told as Attributes, time) };
+  return { ...event, id, time, trust: 'medium', data } as TriplineEvent;
 }
 
 /** The same body under another id, as somebody sends it who kept it or as the act was done again; and what is answered. */

@@ -1,5 +1,5 @@
 import type { Config } from '@tripline/config/config';
-import type { Finding } from '@tripline/contracts/finding';
+import { confidences, type Finding } from '@tripline/contracts/finding';
 import { faultOfOrigin } from '@tripline/contracts/internal';
 import type { Effects } from '@tripline/engine/effects';
 import { createEngine, type EngineBatch } from '@tripline/engine/engine';
@@ -97,14 +97,17 @@ function lay({ findings, retracted, superseded }: Standing, verdict: Effects['ve
     if (verdict.supersededBy == null) superseded.delete(id);
     else superseded.add(id);
   } else {
-    const { findingId, by, severity, title, entities = [] } = verdict.change;
+    const { findingId, by, severity, confidence, title, entities = [] } = verdict.change;
     const before = findings.get(findingId);
     if (before === undefined) return;
     if (verdict.kind === 'superseded') superseded[by == null ? 'delete' : 'add'](findingId);
     if (verdict.kind === 'lowered') findings.set(findingId, { ...before, severity: 'low' });
     if (verdict.kind === 'grown') {
       const grown = { severity: severity ?? before.severity, title: title ?? before.title };
-      findings.set(findingId, { ...before, ...grown, entities: [...before.entities, ...entities] });
+      const isSurer =
+        confidence !== undefined && confidences.indexOf(confidence) > confidences.indexOf(before.confidence);
+      const surer = isSurer ? { confidence } : {};
+      findings.set(findingId, { ...before, ...grown, ...surer, entities: [...before.entities, ...entities] });
     }
   }
 }
