@@ -67,11 +67,16 @@ export type Review = z.infer<typeof reviewSchema>;
 
 type Head = Change['heads'][number];
 const isSameHead = (a: Head, b: Head): boolean => a.revision === b.revision && a.before === b.before;
+/**
+ * Of what one author brought the latest stay, and that is no flood: `letGo` names them for what is kept no more, and what was
+ * approved or merged stays. Whoever pushes fifty commits one by one hides nothing by it.
+ */
 const heads: Bound<Head> = {
   kind: 'heads',
   authorOf: ({ by }) => authorOf(by),
   mostPerAuthor: 40,
   most: 120,
+  rolls: 'each',
   nameOf: ({ revision }) => revision,
 };
 /** Whoever brings the branch of a fork chooses who else may: so many are named. */

@@ -4,7 +4,16 @@ import { describe, expect, test } from 'vitest';
 import { rule as unreviewed } from './build-from-unreviewed-commit.ts';
 
 /** What stands after a timeline, by subject, with its severity. */
-function standing(text: string): string[] {
+const standing = (text: string): string[] =>
+  // That a bound was reached is said besides.
+  played(text)
+    .filter(({ rule }) => rule === unreviewed.id)
+    .map(({ rule, severity, title }) => `${rule} ${severity} ${title}`);
+const floods = (text: string): string[] =>
+  played(text)
+    .filter(({ rule }) => rule === 'state-flooded')
+    .map(({ subject }) => subject);
+function played(text: string) {
   const events = eventsOf(text);
   const before = at(Date.parse('2026-03-11T06:00:00Z'), 'dev.cdeventsx.tripline-inventory.observed', {
     'tripline.inventory.part': 1,
@@ -14,9 +23,7 @@ function standing(text: string): string[] {
   const untilMs = Math.max(...events.map(({ atMs }) => atMs)) + 86_400_000;
   const { findings, poison } = playTimeline({ rules: [unreviewed], events: [before, ...events], untilMs });
   expect(poison).toEqual([]);
-  // That a bound was reached is said besides.
-  const found = findings.filter(({ rule }) => rule === unreviewed.id);
-  return found.map(({ rule, severity, title }) => `${rule} ${severity} ${title}`);
+  return findings;
 }
 const clock = (minute: number) =>
   `${String(9 + Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
@@ -38,6 +45,14 @@ describe('many pushes to a change', () => {
     expect(lines(socks)).toEqual([]);
     expect(lines([byCarol])).toHaveLength(1);
     expect(lines([byCarol, ...socks])).toHaveLength(1);
+  });
+  test('are no flood of one who pushes each commit by itself, and one of many together', () => {
+    const by = (who: (nth: number) => string) =>
+      floods(
+        [opened, ...times(130, (nth) => `${clock(2 + nth)} ${who(nth)} updates #7 in acme/app to s${nth}`)].join('\n'),
+      );
+    expect(by(() => 'eve')).toEqual([]);
+    expect(by((nth) => `sock${nth % 5}`)).toEqual(['changes heads many']);
   });
   test('make no approved head unknown', () => {
     const lines = (pushes: string[]) =>
