@@ -29,6 +29,54 @@ test('an approval that is received late takes it back', () => {
   );
 });
 
+test('while deliveries of that time come late it is medium, and high once they must have come', () => {
+  const late = `
+    09:00  ada    starts run 6 of release in acme/lib at c0
+    09:01  ada    starts job deploy of run 6 (to production; heard 10:35)
+    09:05  ada    starts run 7 of release in acme/app at c1
+    08:58  ada    requests review of run 7 for production
+    10:30  ada    starts job deploy of run 7 (to production)`;
+  expectTimeline(
+    rule,
+    `${late}
+    10:40  ada    pushes c2 to acme/other main                     ← FOUND acme/app#7 [medium/medium]
+    10:29  carol  approves run 7 for production (heard 13:00)      ← RETRACTED acme/app#7
+    `,
+    { anyOrder: false },
+  );
+  const { findings } = expectTimeline(
+    rule,
+    `${late}
+    10:40  ada    pushes c2 to acme/other main                     ← FOUND acme/app#7 [high/medium]
+    16:30  ada    pushes c3 to acme/other main
+    `,
+    { anyOrder: false },
+  );
+  expect(findings[0]).toMatchObject({ severity: 'high', response: [{ action: 'stop-run' }] });
+});
+
+test('a gate of which nothing is heard while deliveries come late is waited for', () => {
+  const text = (mark: string) => `
+    09:00         ada      starts run 7 of release in acme/app at c1
+    09:01         ada      requests review of run 7 for production
+    09:02         carol    approves run 7 for production
+    09:03         ada      starts job deploy of run 7 (to production)
+    day 2  09:00  ada      starts run 8 of release in acme/app at c2
+    day 2  09:30  ada      starts job deploy of run 8 (to production)
+    day 2  09:25  eve      starts run 9 of release in acme/lib at c2
+    day 2  09:26  eve      starts job deploy of run 9 (to production; heard day 2 09:39)
+    day 2  09:41  ada      pushes c2 to acme/other main
+    day 2  15:31  ada      pushes c3 to acme/other main ${mark}`;
+  expectTimeline(rule, text('← FOUND acme/app@production [medium/medium]'), { anyOrder: false });
+  expectTimeline(
+    rule,
+    `${text('')}
+    day 2  09:01  ada      requests review of run 8 for production (heard day 2 12:02)
+    day 2  09:29  carol    approves run 8 for production (heard day 2 12:01)`,
+    { anyOrder: false },
+  );
+});
+
 test('a rejected job has no machine; one that began all the same is found', () => {
   expectTimeline(
     rule,

@@ -28,9 +28,11 @@ export function gateVerdict(
     entries: readonly GateEntry[];
     because: readonly (DeploymentGate['asked'][number] | DeploymentGate['answered'][number])[];
     severity: 'high' | 'medium' | 'low';
+    /** What would explain it may still be on its way: medium until then, and nothing is stopped. */
+    mayBeLate?: true;
   },
 ) {
-  const { entries, because, severity } = of;
+  const { entries, because, severity, mayBeLate } = of;
   const runId = run.slice(run.lastIndexOf('#') + 1);
   const place = entityOf('repository', repository, repositoryKeyOfGate(key));
   const seen = because.map((one) => ({
@@ -47,7 +49,8 @@ export function gateVerdict(
   const isOfRun = severity !== 'medium';
   const subject = isOfRun ? `${repository}#${runId}` : `${repository}@${environment}`;
   return {
-    ...{ subject, occasion: isOfRun ? `${severity} ${environment}` : `gate ${because[0]!.eventId}`, severity },
+    ...{ subject, occasion: isOfRun ? `${severity} ${environment}` : `gate ${because[0]!.eventId}` },
+    severity: mayBeLate ? ('medium' as const) : severity,
     because: [...seen, ...jobs],
     // That something was not told is less sure than what was.
     ...(severity === 'low' ? {} : { confidence: 'medium' as const }),
@@ -55,7 +58,7 @@ export function gateVerdict(
     summary: `${words[severity].why} What it deployed is in ${environment} without the second pair of eyes that the gate stands for.`,
     entities: [entityOf('run', `${repository}#${runId}`, run)],
     response:
-      severity === 'high'
+      severity === 'high' && !mayBeLate
         ? [{ action: 'stop-run' as const, ...targetOf({ name: repository, id: idOf(key) }, key), runId }]
         : [],
     remedy: [
