@@ -127,6 +127,8 @@ export const attributes = {
       message: text,
       /** Paths added, modified or removed that configure CI, such as `.github/workflows/**`; the rest is only counted. */
       ciPaths: z.array(text),
+      /** Whether one of `ciPaths` was not there before; absent where the feed does not tell, and in what former versions wrote. */
+      ciAdded: z.boolean().optional(),
       pathCount: z.int().nonnegative(),
     }),
   ),

@@ -1,5 +1,6 @@
-import { expectTimeline } from '@tripline/testing/timeline/in-words';
-import { expect, test } from 'vitest';
+import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
+import { playTimeline } from '@tripline/testing/timeline/play';
+import { describe, expect, test } from 'vitest';
 import { rule } from './commit-identity-mismatch.ts';
 
 const ci = 'touching .github/workflows/hook.yml';
@@ -56,4 +57,68 @@ test('that it was theirs, received late, takes it back', () => {
     08:02  ada    pushes d1 to acme/app main (${ci}; made as dependabot[bot])   ← FOUND acme/app@d1
     `,
   );
+});
+
+describe('a merge by the provider’s pages, of a change by merge commits', () => {
+  const merge = (by: string, of = '2', commits = 'c1,c2,m', as = 'carol') => `
+    10:00  ${by}  pushes ${commits} to acme/app main (${ci}; made as ${as}; under a merge)
+    10:00  ${by}  merged #7 of acme/app as m (consisting of ${of})`;
+  const known = '08:00  carol  pushes c0 to acme/app main';
+
+  test('is of commits that were pushed to its branch, or before anybody listened', () => {
+    expectTimeline(
+      rule,
+      `${known}
+      09:00  carol  pushes c1,c2 to acme/app x (${ci}; made as carol)
+      09:01  carol  opens #7 in acme/app from x at c2
+      ${merge('ada')}`,
+    );
+    const events = eventsOf(`${known}
+      09:01  carol  opens #7 in acme/app from x at c2
+      ${merge('ada')}`);
+    const heard = events.filter(({ type }) => type !== 'dev.cdevents.change.created');
+    expect(heard).toHaveLength(events.length - 1);
+    const { all } = playTimeline({ rules: [rule], events: heard, untilMs: Date.parse('2026-03-12T00:00:00Z') });
+    expect(all).toEqual([]);
+  });
+
+  test('is of commits of a fork by who opened it', () => {
+    const opened = '09:01  carol  opens #7 in acme/app from x at c2 (of fork carol)';
+    expectTimeline(rule, `${known}\n${opened}\n${merge('ada')}`);
+    const played = (text: string) =>
+      playTimeline({
+        ...{ rules: [rule], events: eventsOf(text), untilMs: Date.parse('2026-03-12T00:00:00Z') },
+      }).findings.map(({ title }) => title);
+    // Another's name in a fork of one's own, which nobody hears of until it is merged.
+    expect(played(`${known}\n${opened.replaceAll('carol', 'mallory')}\n${merge('ada')}`)).toHaveLength(1);
+  });
+
+  test('covers nothing more than the change: neither another commit beneath it, nor the merge, nor what was pushed in another’s name', () => {
+    const opened = `${known}
+      09:00  mallory  pushes c1,c2 to acme/app x
+      09:01  mallory  opens #7 in acme/app from x at c2`;
+    const bot = 'dependabot[bot]';
+    const played = (text: string) =>
+      playTimeline({
+        ...{ rules: [rule], events: eventsOf(text), untilMs: Date.parse('2026-03-12T00:00:00Z') },
+      }).findings.map(({ severity }) => severity);
+    expect(played(`${opened}${merge('mallory', '2', 'c1,c2,evil,m', bot)}`)).toEqual(['high']);
+    expect(
+      played(`${opened}
+      10:00  mallory  pushes c1,c2,m to acme/app main (${ci}; made as ${bot})
+      10:00  mallory  merged #7 of acme/app as m (consisting of 2)`),
+    ).toEqual(['high']);
+    const inBranch = opened.replace('acme/app x\n', `acme/app x (${ci}; made as ${bot})\n`);
+    expect(played(`${inBranch}${merge('ada', '2', 'c1,c2,m', bot)}`)).toEqual(['high']);
+  });
+
+  test('waits for the merge to be told, and no longer', () => {
+    expectTimeline(
+      rule,
+      `
+      10:00  mallory  pushes c1,m to acme/app main (${ci}; made as dependabot[bot]; under a merge)
+      10:02  nothing happens   ← FOUND acme/app@m [high]
+      `,
+    );
+  });
 });

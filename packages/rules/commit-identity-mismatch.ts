@@ -1,15 +1,16 @@
+import type { ConcludeContext } from '@tripline/contracts/rule';
 import { parseTime } from '@tripline/contracts/time';
+import { type Change, changes } from '@tripline/facts/changes';
 import { type Commit, commits, type Push } from '@tripline/facts/commits';
 import { nameAt, repositories } from '@tripline/facts/repositories';
-import { commitKeyIn, entityOf, personOf } from '@tripline/facts/things';
+import { changeKeyIn, commitKeyIn, entityOf, personOf } from '@tripline/facts/things';
 import { memberKeysOf, writerKeyIn, writers } from '@tripline/facts/writers';
 import { conclusion } from './builders/conclusion.ts';
 import { shortSha } from './evidence.ts';
+import { botsOfProviders } from './provider-bots.ts';
 
 type Pushed = NonNullable<Push['commits']>[number];
 
-/** Bots of providers themselves, which nobody runs under an account of their own. */
-const ofProviders = new Set(['dependabot[bot]', 'github-advanced-security[bot]', 'github-merge-queue[bot]']);
 const isBot = (login: string): boolean => login.endsWith('[bot]');
 
 /**
@@ -25,6 +26,38 @@ const claims =
 const isByPerson = ({ by, commits, ciPaths }: Push): boolean =>
   by?.id !== undefined && by.type === 'User' && ciPaths.length > 0 && commits !== undefined;
 
+/** How long the event of a merge may be on its way that would tell by which change a push came, ms. */
+const holdMs = 2 * 60_000;
+const isMergeByPages = ({ commits = [] }: Push): boolean =>
+  commits.length > 1 && commits.at(-1)!.committer === 'web-flow';
+
+/**
+ * The change that the provider merged by this push, and of which all is that came in beneath the merge: as many commits as it
+ * consists of, its head among them. Whoever merges by hand can put nothing of another origin among these.
+ */
+function changeMergedBy(
+  { changes: those }: Commit,
+  push: Push,
+  repositoryKey: string,
+  { watch }: Pick<ConcludeContext<unknown>, 'watch'>,
+): Change | undefined {
+  const { commits: came = [], whole, ref, tip } = push;
+  if (!whole) return undefined;
+  const merges = those.filter(({ as }) => as === 'merge');
+  return merges
+    .map(({ change }) => watch(changes, changeKeyIn(repositoryKey, change)))
+    .find((change) =>
+      change?.merged.some(
+        ({ revision, base, head, commitCount }) =>
+          revision === tip &&
+          base === ref &&
+          commitCount === came.length - 1 &&
+          head !== tip &&
+          came.some((one) => one.revision === head),
+      ),
+    );
+}
+
 export const rule = conclusion({
   id: 'commit-identity-mismatch',
   title: 'CI files changed by commits in another’s name',
@@ -32,7 +65,8 @@ export const rule = conclusion({
     'A person pushed changes of files that configure CI in commits whose author and committer both are, by the account’s number in the provider’s no-reply address, a bot or somebody else who may write there; and neither pushed these commits, nor opened a change of them. ' +
     'So does whoever holds a stolen token and hides a workflow among what a bot does every day. ' +
     'High in the name of a bot of the provider’s own, such as Dependabot, which runs under no other account; else medium. ' +
-    'Whoever rebases, picks or merges others’ commits is their committer, or the provider is: that is ordinary, and not found.',
+    'Whoever rebases, picks or merges others’ commits is their committer, or the provider is: that is ordinary, and not found. ' +
+    'What a merge of the provider’s brings along is judged where it was pushed, to the change’s branch; of a fork, by who opened the change.',
   severity: 'high',
   principles: [2],
   attack: ['T1036'],
@@ -45,11 +79,12 @@ export const rule = conclusion({
     'A claim by name alone, or by another address: only the no-reply address holds the account’s number, and names are anybody’s.',
     'A committer who says to be the provider’s pages: whether the provider signed it is known by the API alone; on protected branches `workflow-changed-unreviewed` asks it.',
     'Commits that touch no file that configures CI.',
+    'Changes from before the first delivery: who pushed their commits was not told.',
   ],
   about: commits,
-  uses: [repositories, writers],
+  uses: [repositories, writers, changes],
   where: ({ pushes }: Commit) => pushes.some((push) => isByPerson(push) && push.commits!.some(claims(push))),
-  conclude({ pushes }, { key, read, watch }) {
+  conclude(commit, { key, read, watch }) {
     const at = key.lastIndexOf('@');
     const [repositoryKey, revision] = [key.slice(0, at), key.slice(at + 1)];
     const isTheirs = ({ revision: of, authorId }: Pushed) => {
@@ -65,11 +100,27 @@ export const rule = conclusion({
       const isMember = memberKeysOf(repositoryKey, account).some((one) => read(writers, one)?.member !== undefined);
       return isMember || (known?.push ?? known?.merge ?? known?.permission) !== undefined;
     };
-    return pushes.filter(isByPerson).flatMap((push) => {
+    /** Judged by who opened the change, or where it was pushed to its branch; of an earlier time nobody heard that. */
+    const isJudgedBefore = (
+      { fork, author, opened }: Change,
+      { revision: of, authorId }: Pushed,
+      { ref }: Push,
+    ): boolean => {
+      if (author?.id === authorId) return true;
+      if (fork) return false;
+      const known = watch(commits, commitKeyIn(repositoryKey, of));
+      return (
+        opened === undefined ||
+        known?.pushes.some(({ by, type, ref: on }) => type === 'branch' && on !== ref && by?.type === 'User') === true
+      );
+    };
+    return commit.pushes.filter(isByPerson).flatMap((push) => {
+      const merged = changeMergedBy(commit, push, repositoryKey, { watch });
       const claimed = push
         .commits!.filter(claims(push))
         .slice(0, 20)
-        .filter((one) => !isTheirs(one));
+        .filter((one) => !isTheirs(one))
+        .filter((one) => merged === undefined || one.revision === push.tip || !isJudgedBefore(merged, one, push));
       const those = claimed.filter((one) => isBot(one.author) || mayWrite(one));
       return [...Map.groupBy(those, ({ authorId }) => authorId)].map(([authorId, [one]]) => {
         const { by, ref, type, ciPaths } = push;
@@ -81,7 +132,8 @@ export const rule = conclusion({
           ...{
             subject,
             occasion: `as ${authorId}`,
-            severity: ofProviders.has(as) ? ('high' as const) : ('medium' as const),
+            ...(isMergeByPages(push) ? { heldUntilMs: (push.heardMs ?? 0) + holdMs } : {}),
+            severity: botsOfProviders.has(as) ? ('high' as const) : ('medium' as const),
           },
           because: [{ fact: commits, key, seen: push, what, entities: [personOf(by!, key)] }],
           title: `${by!.login} changed ${paths} of ${repository} in the name of ${as}`,

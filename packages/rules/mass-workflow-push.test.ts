@@ -24,13 +24,42 @@ test('what somebody does in the afternoon is another finding than what was in or
       (name, nth) =>
         `${hour}:0${nth} ${who} pushes ${who}-${hour}-${nth} to acme/${name} ${branch} (touching .github/workflows/ci.yml)`,
     );
-  const found = (who: string, branch: string) =>
+  const found = (who: string, branch: string) => foundOf([...spree('09', who, branch), ...spree('15', who, branch)]);
+  const foundOf = (lines: readonly string[]) =>
     playTimeline({
       ...{ rules: [rule], untilMs: Date.parse('2026-03-12T00:00:00Z') },
-      events: eventsOf([...spree('09', who, branch), ...spree('15', who, branch)].join('\n')),
+      events: eventsOf(lines.join('\n')),
     }).all.length;
   expect(found('ada', 'main')).toBe(2);
   expect(found('update-bot[bot]', 'updates')).toBe(1);
+});
+
+test('an app that changes what is there on branches of its own is told once a month, one that adds files each day', () => {
+  const spree = (day: number, how: string) =>
+    ['app', 'lib', 'web'].map(
+      (name, nth) =>
+        `day ${day} 09:0${nth} update-bot[bot] pushes ${day}-${nth} to acme/${name} updates (${how} .github/workflows/ci.yml)`,
+    );
+  const found = (how: string) =>
+    playTimeline({
+      ...{ rules: [rule], untilMs: Date.parse('2026-04-12T00:00:00Z') },
+      events: eventsOf([...spree(1, how), ...spree(3, how), ...spree(25, how)].join('\n')),
+    }).all.map(({ severity }) => severity);
+  expect(found('touching')).toEqual(['medium', 'medium']);
+  expect(found('adding')).toEqual(['medium', 'medium', 'medium']);
+});
+
+test('the provider’s own bot on branches of its own is at work; on default branches it is found as anybody', () => {
+  const pushes = (who: string, branch: string, mark = '') =>
+    ['a', 'b', 'c']
+      .map(
+        (of) =>
+          `09:0${'abc'.indexOf(of)}  ${who}  pushes ${of}1 to acme/${of} ${branch} (touching .github/workflows/x.yml)`,
+      )
+      .join('\n') + mark;
+  expectTimeline(rule, pushes('dependabot[bot]', 'dependabot/actions'));
+  expectTimeline(rule, pushes('dependabot[bot]', 'main', '  ← FOUND user:dependabot[bot] [critical]'));
+  expectTimeline(rule, pushes('dependabot', 'dependabot/actions', '  ← FOUND user:dependabot [critical]'));
 });
 
 test('one repository again and again, or three in half an hour, or files that configure no CI, are work', () => {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { account } from './accounts.ts';
 import { actorOf, type Named, repositoryOf } from './builders/seen.ts';
 import { quotaOf, valueCount } from './builders/value-count.ts';
+import { botsOfProviders } from './provider-bots.ts';
 
 export const rule = valueCount({
   id: 'mass-workflow-push',
@@ -11,7 +12,7 @@ export const rule = valueCount({
   description:
     'One account pushed changes to files that configure CI in at least `repositories` repositories within `windowMs`. ' +
     'So does a worm, or whoever holds a stolen token and plants a workflow wherever it may write. ' +
-    'Merges count too: GitHub tells them as pushes of whoever merged. An app that changes them on branches of its own alone, as bots that update dependencies do, is medium.',
+    'Merges count too: GitHub tells them as pushes of whoever merged. An app that changes them on branches of its own alone is medium: each day where it adds files, and once a month where it only changes what is there, as bots that update dependencies do daily. The provider’s own bots, whose tokens nobody has, are not counted there.',
   severity: 'critical',
   principles: [2],
   attack: ['T1195.002'],
@@ -22,6 +23,7 @@ export const rule = valueCount({
   ],
   limits: [
     'Fewer repositories than `repositories` within `windowMs`, or as many by several accounts: no count tells these from work. What is then built of them is `build-from-unreviewed-commit`’s.',
+    'What an app that changes CI files on branches of its own anyway changes there later in the month, such as by a stolen key: it is then what runs of these branches are given that is found, by `ephemeral-branch-secret-run` and `build-from-unreviewed-commit`.',
     'Scripts that an unchanged workflow calls, such as those of a package: only files that configure CI are told from others.',
   ],
   on: ['dev.cdeventsx.tripline-ref.pushed'],
@@ -37,8 +39,8 @@ export const rule = valueCount({
   atLeast: ({ repositories, quotas }, { id, name }) =>
     quotaOf(quotas, { id: accountOf(id), login: name }, repositories),
   withinMs: ({ windowMs }) => windowMs,
-  // Bots that update dependencies do so all day.
-  again: ({ id }) => (id.endsWith(beside) ? 'each day' : 'each hour'),
+  // Bots that update dependencies do so all day, and each day.
+  again: ({ id }) => (id.endsWith(changing) ? 'each month' : id.endsWith(beside) ? 'each day' : 'each hour'),
   found: (actor, repositories, { windowMs }) => ({
     subject: `user:${actor.name}`,
     severity: actor.id.endsWith(beside) ? 'medium' : 'critical',
@@ -57,15 +59,22 @@ export const rule = valueCount({
 
 /** What an app changes beside the default branch is counted apart. */
 const beside = ' beside the default branch';
-const accountOf = (id: string) => (id.endsWith(beside) ? id.slice(0, -beside.length) : id);
-function pusherOf(event: LoggedEvent): Named {
+const changing = `, of files that are there${beside}`;
+function accountOf(id: string): string {
+  const end = [changing, beside].find((one) => id.endsWith(one));
+  return end === undefined ? id : id.slice(0, -end.length);
+}
+function pusherOf(event: LoggedEvent): Named | undefined {
   const {
     'user.type': type,
     'vcs.ref.head.name': ref,
     'tripline.repository.default_branch': main,
   }: Attributes = event.data;
   const actor = actorOf(event);
-  return type === 'Bot' && main !== undefined && ref !== main ? { ...actor, id: actor.id + beside } : actor;
+  if (type !== 'Bot' || main === undefined || ref === main) return actor;
+  if (botsOfProviders.has(actor.name)) return undefined;
+  const adds = event.data['tripline.push.commits']?.some(({ ciAdded }) => ciAdded === true);
+  return { ...actor, id: actor.id + (adds ? beside : changing) };
 }
 
 /** Files that configure CI were touched, by a push that adds something: a branch that is deleted changes none. */

@@ -19,6 +19,10 @@ const dayMs = 86_400_000;
 /** How late an event may come. */
 const lateMs = 3 * dayMs;
 
+/** A finding of each is one, by the time in which its stretch began. */
+const formOf = { 'each hour': 'YYYY-MM-DDTHH', 'each day': 'YYYY-MM-DD', 'each month': 'YYYY-MM' } as const;
+type Again = keyof typeof formOf;
+
 /** One sight of a value. */
 const countedSchema = seenSchema.extend({ value: namedSchema });
 export type Counted = Seen & { value: Named };
@@ -35,7 +39,7 @@ const empty: Stretch = { first: [], last: [] };
  * for the first time in its stretch. Of a stretch the `atLeast` values that were seen first decide as the later part of a
  * window, the `atLeast` seen last as the earlier part: more cannot matter, so noise pushes nothing out. More events only
  * ever add findings; the occasion is the hour in which the stretch began: what people said of the morning's says nothing of the
- * afternoon's. Of what goes on all day it can be the day.
+ * afternoon's. Of what goes on all day it can be the day, of what goes on each day the month.
  */
 export function valueCount<S extends Shape>(
   of: Meta &
@@ -49,7 +53,7 @@ export function valueCount<S extends Shape>(
       atLeast: (settings: SettingsOf<S>, by: Named) => number;
       withinMs: (settings: SettingsOf<S>) => number;
       /** How often one who goes on is found again; each hour unless told otherwise. */
-      again?: (by: Named) => 'each hour' | 'each day';
+      again?: (by: Named) => Again;
       found: (by: Named, values: readonly Named[], settings: SettingsOf<S>) => Omit<BuiltFinding, 'because'>;
     },
 ): Rule<Stretch, SettingsOf<S>> {
@@ -83,8 +87,7 @@ export function valueCount<S extends Shape>(
         const because = windowOf(earlier, later, least, windowMs);
         if (because === undefined) continue;
         const values = because.map((one) => one.value).sort((a, b) => (a.name < b.name ? -1 : 1));
-        const form = again(who) === 'each day' ? 'YYYY-MM-DD' : 'YYYY-MM-DDTHH';
-        const occasion = new Date(at * windowMs).toISOString().slice(0, form.length);
+        const occasion = new Date(at * windowMs).toISOString().slice(0, formOf[again(who)].length);
         context.find(draftOf({ ...found(who, values, settings), occasion, because }, tell));
       }
     },

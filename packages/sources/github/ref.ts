@@ -41,6 +41,7 @@ function commitsOf(commits: readonly Commit[]) {
     const touched = [...(pushed.added ?? []), ...(pushed.removed ?? []), ...(pushed.modified ?? [])];
     const ciPaths = touched.filter((path) => ciPath.test(path)).slice(0, pathsLeft);
     pathsLeft -= ciPaths.length;
+    const ciAdded = ciPaths.length > 0 && (pushed.added ?? []).some((path) => ciPath.test(path));
     const authorId = idInAddress(pushed.author?.email);
     const authorEmail = text(pushed.author?.email, Math.min(256, share));
     return {
@@ -51,6 +52,7 @@ function commitsOf(commits: readonly Commit[]) {
       committer: nameOf(pushed.committer, Math.min(256, share)),
       message: text(pushed.message, share) ?? '',
       ciPaths: ciPaths.map((path) => text(path, 200)!),
+      ...(ciAdded ? { ciAdded } : {}),
       pathCount: touched.length,
     };
   });

@@ -497,6 +497,7 @@ describe('what an event says', () => {
         committer: 'web-flow',
         message: 'change CI',
         ciPaths: ['.github/workflows/release.yml', 'Jenkinsfile', 'packages/x/action.yml'],
+        ciAdded: true,
         pathCount: 5,
       },
     ]);

@@ -92,7 +92,7 @@ export const changes = [
     });
     tellChange(said, stage, 'closed', change, { pull_request: mergedBody(said, stage) });
   }),
-  /** The change's own event alone, where the push is a line of its own, as in a merge queue. */
+  /** The change's own event alone, where the push is a line of its own, as in a merge queue. Option: `consisting of <n>` commits. */
   verb('merged {change} of {repository} as {commit}', (said, stage) => {
     const change = changeOf(said, stage);
     tellChange(said, stage, 'closed', change, { pull_request: mergedBody(said, stage) });
@@ -115,10 +115,12 @@ export const changes = [
 ];
 
 function mergedBody(said: Said, stage: Stage): Json {
+  const count = said.option('consisting of');
   stage.keep(`merged ${placeOf(said)}`, stage.time());
   return {
     ...{ state: 'closed', merged: true, merged_at: stage.time(), closed_at: stage.time() },
     ...{ merged_by: stage.user(said.who), merge_commit_sha: stage.revision(said.the('commit')) },
+    ...(count === undefined ? {} : { commits: Number(count) }),
   };
 }
 const numberOf = (said: Said) => Number(said.the('change').replace('#', ''));

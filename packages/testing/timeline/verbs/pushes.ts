@@ -27,12 +27,17 @@ export type Making = {
   madeAs?: string | undefined;
   committed?: string | undefined;
   touching?: string | undefined;
+  /** Files that were not there before. */
+  adding?: string | undefined;
   saying?: string | undefined;
+  /** The last is a merge that the pusher made by the provider's pages, whatever the others are. */
+  underMerge?: boolean | undefined;
 };
 
 /**
  * A push. Options: `forced`, `from <commit>` where the ref stood elsewhere than the timeline says, `authored by`,
- * `committed by` (web-flow is GitHub itself), `made as` for both, by GitHub's no-reply address of the account, `saying <message>`, `touching <path>, <path>`, `annotated as <tag object>` of a tag.
+ * `committed by` (web-flow is GitHub itself), `made as` for both, by GitHub's no-reply address of the account, `saying <message>`, `touching <path>, <path>` and `adding` them, `annotated as <tag object>` of a tag,
+ * `under a merge` where the last is one that the pusher made by GitHub's pages.
  */
 function push(said: Said, stage: Stage, ref: string, commits: readonly string[], moved = false): void {
   const repository = said.the('repository');
@@ -44,7 +49,9 @@ function push(said: Said, stage: Stage, ref: string, commits: readonly string[],
     madeAs: said.option('made as'),
     committed: said.option('committed by'),
     touching: said.option('touching'),
+    adding: said.option('adding'),
     saying: said.option('saying'),
+    underMerge: said.option('under a merge') !== undefined,
   };
   tellPush(stage, { by: said.who, repository, ref, commits, forced, annotated, ...making, from });
 }
@@ -63,7 +70,10 @@ export function tellPush(
 ): void {
   const place = `ref ${of.repository} ${of.ref}`;
   const before = of.from === undefined ? (stage.kept<string>(place) ?? zeroRevision) : stage.revision(of.from);
-  const bodies = of.commits.map((name) => commitBody(stage, name, of.by, of));
+  const merge = { committed: 'web-flow', saying: 'Merge pull request', touching: 'src/index.ts' };
+  const bodies = of.commits.map((name, nth) =>
+    commitBody(stage, name, of.by, of.underMerge && nth === of.commits.length - 1 ? merge : of),
+  );
   const head = bodies.at(-1);
   const after = of.annotated === undefined ? (head?.id ?? zeroRevision) : stage.revision(of.annotated);
   stage.keep(place, after);
@@ -100,11 +110,12 @@ function commitBody(stage: Stage, name: string, by: string, making: Making): Jso
     url: `https://github.com/commit/${id}`,
     author: madeAs === undefined ? personOf(author) : { ...personOf(author), email: noReplyOf(author, stage) },
     committer: personOf(committer),
-    added: [],
+    added: pathsIn(making.adding ?? ''),
     removed: [],
-    modified: (making.touching ?? 'src/index.ts').split(',').map((path) => path.trim()),
+    modified: pathsIn(making.touching ?? (making.adding === undefined ? 'src/index.ts' : '')),
   };
 }
+const pathsIn = (said: string) => said.split(',').flatMap((path) => path.trim() || []);
 const addressOf = (login: string) => (login === 'web-flow' ? 'noreply@github.com' : `${login}@example.com`);
 const noReplyOf = (login: string, stage: Stage) => `${stage.user(login).id}+${login}@users.noreply.github.com`;
 const personOf = (login: string) => ({
