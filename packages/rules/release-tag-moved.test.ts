@@ -1,6 +1,6 @@
 import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
-import { playTimeline } from '@tripline/testing/timeline/play';
-import { expect, test } from 'vitest';
+import { at, playTimeline } from '@tripline/testing/timeline/play';
+import { describe, expect, test } from 'vitest';
 import { rule } from './release-tag-moved.ts';
 
 test('a tag that is forced to another commit, and what was to be done', () => {
@@ -156,4 +156,62 @@ test('noise of others on the same tag takes nothing back that stands', () => {
   const played = playTimeline({ rules: [rule], events: eventsOf(text), untilMs: Date.parse('2026-03-14T00:00:00Z') });
   expect(played.retracted).toEqual([]);
   expect(played.findings.filter(({ rule: by }) => by === rule.id)).toHaveLength(31);
+});
+
+describe('a floating tag that goes on along the default branch', () => {
+  const inventory = at(Date.parse('2026-03-11T06:00:00Z'), 'dev.cdeventsx.tripline-inventory.observed', {
+    'tripline.inventory.part': 1,
+    'tripline.inventory.parts': 1,
+    'tripline.inventory.protected': [{ repository: 'acme/app', patterns: ['main'] }],
+  });
+  const options = { before: [inventory] };
+  const landed = `
+    08:00  carol  pushes c1 to acme/app main
+    08:01  ada    tags c1 of acme/app as v1
+    09:00  carol  pushes c2 to acme/app main`;
+
+  test('to what somebody else landed, is a release', () => {
+    expectTimeline(rule, `${landed}\n10:00  ada  moves tag v1 of acme/app to c2`, options);
+  });
+
+  test('to what is reviewed, is one of whoever landed it', () => {
+    const own = (review: string, mark = '') => `
+      08:00  carol  pushes c1 to acme/app main
+      08:01  ada    tags c1 of acme/app as v1
+      08:10  ada    pushes h to acme/app x
+      08:11  ada    opens #7 in acme/app from x at h
+      ${review}
+      08:20  ada    merges #7 in acme/app as c2
+      09:00  ada    moves tag v1 of acme/app to c2  ${mark}`;
+    expectTimeline(rule, own('08:15  carol  approves #7 in acme/app'), options);
+    expectTimeline(rule, own('', '← FOUND acme/app@v1 [medium]'), options);
+    // Merged by a bot, it is still the author's own.
+    const byBot = own('', '← FOUND acme/app@v1 [medium]').replace('ada    merges', 'merge[bot]  merges');
+    expectTimeline(rule, byBot, options);
+  });
+
+  test('to one’s own, to another branch’s, before it landed, back, or from nothing is found', () => {
+    const found = (line: string) => expectTimeline(rule, `${landed}\n${line}  ← FOUND acme/app@v1 [medium]`, options);
+    found('10:00  carol  moves tag v1 of acme/app to c2');
+    found('09:30  carol  pushes x1 to acme/app x\n10:00  ada  moves tag v1 of acme/app to x1');
+    found('10:00  ada  moves tag v1 of acme/app to c3');
+    expectTimeline(
+      rule,
+      `${landed}
+      10:00  ada      moves tag v1 of acme/app to c2
+      day 30  10:00  mallory  moves tag v1 of acme/app to c1   ← FOUND acme/app@v1 [medium]`,
+      options,
+    );
+  });
+
+  test('is no excuse for a release’s own tag, nor for several at once', () => {
+    expectTimeline(
+      rule,
+      `${landed}
+      09:01  ada  tags c1 of acme/app as v1.0.0
+      10:00  ada  moves tag v1.0.0 of acme/app to c2   ← FOUND acme/app@v1.0.0 [critical]
+      10:01  ada  moves tag v1 of acme/app to c2       ← FOUND acme/app@v1 [critical]`,
+      options,
+    );
+  });
 });

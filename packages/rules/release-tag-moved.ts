@@ -1,7 +1,10 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
+import type { ConcludeContext } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
-import { msBetween } from '@tripline/contracts/time';
+import { msBetween, parseTime } from '@tripline/contracts/time';
+import { commits } from '@tripline/facts/commits';
 import { noRevision, refMoves } from '@tripline/facts/ref-steps';
+import { isKnownReviewed, placeOf, reviewFacts } from '@tripline/facts/review-reader';
 import { isNamedBy, isNameOfRelease, isRelease } from '@tripline/facts/tag-names';
 import { commitKeyIn, entityOf, refKeyIn, repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
@@ -24,7 +27,7 @@ export const rule = fromFacts({
   title: 'Release tag moved to another commit',
   description:
     'A tag was forced to another commit, or deleted and made again on another one or as a branch of its name: whoever uses it by name runs other code from then on. ' +
-    'Put back within a week to where it stood is the mending. Several tags of a repository within an hour are critical; those that float by their form (`v1`, `v1.2`, `latest`) are medium, unless two major versions come to stand on one commit. ' +
+    'Put back within a week to where it stood is the mending. Several tags of a repository within an hour are critical; those that float by their form (`v1`, `v1.2`, `latest`) are medium, unless two major versions come to stand on one commit; and found not at all where one moves on along the default branch, to a commit that somebody else landed there or that is known to be reviewed. ' +
     'Of a tag that was deleted more than 90 days ago, where it stood is not known. GitHub tells of no push of more than three tags at once: such a move is found when the tag is next pushed.',
   severity: 'high',
   principles: [5],
@@ -34,7 +37,9 @@ export const rule = fromFacts({
     'Tags that float by design: their patterns under `floating`, as `v[0-9]`, or `acme/action@v*` for one repository. They are not watched at all, so name no more than float.',
     'A release that is made again minutes later: an exception for the account that releases.',
   ],
+  limits: ['A floating tag that goes with the default branch: what is wrong with a landing is said of the landing.'],
   on: ['dev.cdeventsx.tripline-ref.pushed'],
+  uses: reviewFacts,
   settings: { floating: z.array(z.string().min(1).max(300)).max(1000).default([]) },
   keepMs: 90 * dayMs,
   key: (event) =>
@@ -44,17 +49,20 @@ export const rule = fromFacts({
   observe: (event) => ({ kind: 'pushes of tags', data: stepOf(event) }),
   data: stepSchema,
   tell: ({ by, data: { tag, before, after } }) => `${by.name} put ${tag} from ${short(before)} to ${short(after)}`,
-  conclude(steps, { key, settings: { floating }, beside }) {
+  conclude(steps, { key, settings: { floating }, beside, read, watch }) {
     const moves = movesOf(steps);
     if (moves.length === 0 || floats(steps.at(-1)!, floating)) return [];
     const ofRepository = key.slice(0, key.indexOf(':tag:'));
     const besides = Map.groupBy(beside(ofRepository), ({ data }) => data.tag);
     besides.delete(steps[0]!.data.tag);
     const others = [...besides.values()].flatMap(movesOf).filter(({ step }) => !floats(step.sight, floating));
-    return moves.map(({ step: { sight, tag, commit }, from, deletedBy, unheard }) => {
+    return moves.flatMap(({ step: { sight, tag, commit }, from, deletedBy, unheard }) => {
       const repository = sight.repository!;
       const together = others.map(({ step }) => step).filter((one) => Math.abs(msBetween(sight, one)) <= togetherMs);
       const isOfRelease = [sight.data, ...together].some((moved) => isRelease(moved, sight.data));
+      const isPlain =
+        !isOfRelease && together.length === 0 && !unheard && deletedBy === undefined && !sight.data.isBranch;
+      if (isPlain && followsBranch(ofRepository, sight, { from, to: commit }, { read, watch })) return [];
       const intent = { ...toRestore, ref: tag, formerRevision: from, revision: sight.data.after };
       return {
         ...{ subject: `${repository.name}@${tag}`, occasion: sight.eventId },
@@ -81,6 +89,31 @@ export const rule = fromFacts({
     });
   },
 });
+
+/**
+ * Whether a tag that floats goes on along the default branch: from a commit that landed there earlier, or before anybody listened,
+ * to one that had landed there by then; which somebody else pushed, or which is known to be reviewed. Whoever may only move tags
+ * can put it to nothing of their own.
+ */
+function followsBranch(
+  repositoryKey: string,
+  { by, time, repository }: Step,
+  { from, to }: { from: string; to: string },
+  reads: Pick<ConcludeContext<unknown>, 'read' | 'watch'>,
+): boolean {
+  const { name } = repository!;
+  const place = placeOf(repositoryKey, name, undefined, reads);
+  const known = reads.watch(commits, commitKeyIn(repositoryKey, to));
+  const landingOf = (revision: string) =>
+    reads
+      .watch(commits, commitKeyIn(repositoryKey, revision))
+      ?.pushes.find(({ type, ref, tip }) => type === 'branch' && tip === revision && place.isDefault(ref));
+  const [landing, former] = [landingOf(to), landingOf(from)];
+  if (landing?.by === undefined || parseTime(landing.time) > parseTime(time)) return false;
+  if (former !== undefined && parseTime(former.time) >= parseTime(landing.time)) return false;
+  const isOwn = landing.by.id === by.id || known!.changes.some(({ author }) => author === by.id);
+  return !isOwn || isKnownReviewed(repositoryKey, name, { branch: landing.ref, revision: to }, reads);
+}
 
 /** Of branches only those that are made by a name that a release may have had. */
 function isStep({ data }: LoggedEvent): boolean {
