@@ -364,7 +364,7 @@ export const attributes = {
   'tripline.inventory.heads': z.array(
     z.object({ repository: text, repositoryId: id.optional(), branch: text, revision: id }),
   ),
-  /** Patterns of branch names that are protected, by repository; those of tags begin with `refs/tags/`. */
+  /** Patterns of branch names that are protected, by repository; those of tags begin with `refs/tags/`. None where it was looked and no branch is. */
   'tripline.inventory.protected': z.array(
     z.object({ repository: text, repositoryId: id.optional(), patterns: z.array(text) }),
   ),

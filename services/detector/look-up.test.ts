@@ -1,4 +1,5 @@
 import { loadConfig } from '@tripline/config/config';
+import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { fromEventRecord } from '@tripline/contracts/event-record';
 import { readImports } from '@tripline/health/imports';
@@ -307,6 +308,29 @@ describe('an import', () => {
     expect((await readImports(database.db))[0]).toMatchObject({
       imported: { counts: { runners: 2, runnerGroups: 0 } },
     });
+  });
+
+  test('tells of a repository that nothing of it is protected, but where that may only not be read', async () => {
+    const protectedIn = async (more: (request: string) => FakeAnswer | undefined) => {
+      appended.length = 0;
+      answer = (request) => more(request) ?? twoOrganisations(request);
+      await createImportTask({ ...parts({ token, workspaces }), db: database.as('detector') })({ workspace: 'acme' });
+      return (events()[0]!.data as Attributes)['tripline.inventory.protected'];
+    };
+    const nothing = (request: string) => (request.endsWith('/rulesets') ? json([]) : undefined);
+    expect(await protectedIn(nothing)).toMatchObject([
+      { repository: 'acme/app', repositoryId: '6', patterns: [] },
+      { repository: 'acme-labs/app', patterns: [] },
+    ]);
+    const gone = (part: string) => (request: string) =>
+      request.endsWith(part) ? json({ message: 'Not Found' }, 404) : undefined;
+    expect(await protectedIn((request) => gone('/branches')(request) ?? nothing(request))).toBeUndefined();
+    expect(await protectedIn(gone('/rulesets'))).toBeUndefined();
+    expect(await protectedIn(gone('/rulesets/8'))).toBeUndefined();
+    const ofTags = { id: 8, target: 'tag', enforcement: 'active', conditions: { ref_name: { include: ['~ALL'] } } };
+    const tags = (request: string) =>
+      request.endsWith('/rulesets') ? json([ofTags]) : request.endsWith('/rulesets/8') ? json(ofTags) : undefined;
+    expect(await protectedIn(tags)).toMatchObject([{ patterns: ['refs/tags/**/*'] }, {}]);
   });
 
   test('is nothing at all where nothing is configured to read with', async () => {

@@ -137,8 +137,10 @@ async function readRepository(client: GitHubClient, repository: Repository, inve
   const name = repository.full_name;
   const named = { repository: name, ...(repository.id === undefined ? {} : { repositoryId: String(repository.id) }) };
   const where = ownerAndRepo(name);
-  const read = <T>(route: string, options: { under?: string; parameters?: object } = {}) =>
-    present(client.list<T>({ route, parameters: { ...where, ...options.parameters } }, options));
+  const read = <T>(
+    route: string,
+    { parameters, onMissing, ...options }: { under?: string; parameters?: object; onMissing?: () => void } = {},
+  ) => present(client.list<T>({ route, parameters: { ...where, ...parameters } }, options), onMissing);
 
   for await (const runner of read<Runner>('GET /repos/{owner}/{repo}/actions/runners', { under: 'runners' })) {
     inventory.runners.push({ ...toRunner(runner), ...named });
@@ -150,19 +152,24 @@ async function readRepository(client: GitHubClient, repository: Repository, inve
   const patterns = new Set<string>();
   type Branch = { name: string; commit: { sha: string } };
   const heads = new Map<string, string>();
-  const branches = read<Branch>('GET /repos/{owner}/{repo}/branches', { parameters: { protected: true } });
+  let isWhole = true;
+  const onMissing = () => {
+    isWhole = false;
+  };
+  const branches = read<Branch>('GET /repos/{owner}/{repo}/branches', { parameters: { protected: true }, onMissing });
   for await (const branch of branches) {
     patterns.add(branch.name);
     heads.set(branch.name, branch.commit.sha);
   }
-  for await (const { id, target, enforcement } of read<Ruleset>('GET /repos/{owner}/{repo}/rulesets')) {
+  for await (const { id, target, enforcement } of read<Ruleset>('GET /repos/{owner}/{repo}/rulesets', { onMissing })) {
     if (enforcement !== 'active' || target === 'push') continue;
     const answer = await readOne<Ruleset>(client, {
       route: 'GET /repos/{owner}/{repo}/rulesets/{ruleset_id}',
       parameters: { ...where, ruleset_id: id },
     });
+    if (answer === undefined) isWhole = false;
     for (const include of answer?.conditions?.ref_name?.include ?? []) {
-      patterns.add(patternOf(include, repository.default_branch));
+      patterns.add(patternOf(include, target, repository.default_branch));
     }
   }
   // A ruleset's patterns name no heads; the default branch is the one that matters, and costs one request.
@@ -174,15 +181,17 @@ async function readRepository(client: GitHubClient, repository: Repository, inve
     if (branch) heads.set(branch.name, branch.commit.sha);
   }
   for (const [branch, revision] of heads) inventory.heads.push({ ...named, branch, revision });
-  if (patterns.size > 0) inventory.protected.push({ ...named, patterns: [...patterns] });
+  // One of which nothing is protected is told as such: who pushes to it gets round nothing.
+  if (patterns.size > 0 || isWhole) inventory.protected.push({ ...named, patterns: [...patterns] });
 }
 
-/** A listing that ends early when its repository is deleted meanwhile. */
-async function* present<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
+/** A listing that ends early when its repository is deleted meanwhile; `onMissing` is told. */
+async function* present<T>(items: AsyncGenerator<T>, onMissing?: () => void): AsyncGenerator<T> {
   try {
     yield* items;
   } catch (error) {
     if (!(error instanceof GitHubRefusedError && error.answer.status === 404)) throw error;
+    onMissing?.();
   }
 }
 
@@ -209,9 +218,9 @@ function toRunner(runner: Runner): Inventory['runners'][number] {
 }
 
 /** A ruleset's pattern as a plain one of branch names; one of tags keeps its `refs/tags/`. */
-function patternOf(include: string, defaultBranch: string): string {
+function patternOf(include: string, target: string | undefined, defaultBranch: string): string {
   if (include === '~DEFAULT_BRANCH') return defaultBranch;
-  if (include === '~ALL') return '**';
+  if (include === '~ALL') return target === 'tag' ? 'refs/tags/**/*' : '**';
   return include.replace(/^refs\/heads\//, '');
 }
 
