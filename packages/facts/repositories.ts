@@ -1,10 +1,10 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventType, isEvent, type LoggedEvent } from '@tripline/contracts/event';
-import type { Fact, LearnContext } from '@tripline/contracts/fact';
+import type { Fact, LearnContext, Observed } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
-import { type Bound, keepBounded, observedBy } from './bounds.ts';
+import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
 import { isEarlier, keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { matches } from './ref-patterns.ts';
@@ -20,6 +20,8 @@ const protectionSchema = observedSchema.extend({
   patterns: z.array(z.string()),
   /** Those before this change, as far as its event tells them: nobody may have told of the protection before. */
   before: z.array(z.string()).optional(),
+  /** It covers every branch now, or did before this change: such a pattern is none of `patterns`, since it does not tell which refs matter. */
+  all: z.enum(['now', 'before']).optional(),
 });
 const askedSchema = observedSchema.extend({ revision: z.string(), answered: z.boolean() });
 export const repositorySchema = z.object({
@@ -141,8 +143,12 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
   if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) {
     const { guarded = [], secretWorkflows = [] } = listedIn(event).get(at.key) ?? {};
     for (const { repository, patterns } of guarded) {
-      const branchPatterns = patterns.filter((pattern) => !pattern.startsWith('refs/tags/') && !matchesAll(pattern));
-      const told = { ...observedBy(event), control: 'inventory', patterns: branchPatterns.slice(0, 200) };
+      const ofBranches = patterns.filter((pattern) => !pattern.startsWith('refs/tags/'));
+      const told: Protection = {
+        ...observedBy(event),
+        ...{ control: inventory, patterns: ofBranches.filter((one) => !matchesAll(one)).slice(0, 200) },
+        ...(ofBranches.some(matchesAll) ? { all: 'now' } : {}),
+      };
       set('protections', keepBounded(next.protections, told, protections, at));
       set('names', earliest(next.names, event, clip(repository, 256), names, at));
     }
@@ -225,20 +231,22 @@ function protectionOf(event: LoggedEvent): Protection | undefined {
   const control = data['tripline.control.id'] ?? data['tripline.control.name'];
   if ((kind !== 'branch-protection' && kind !== 'ruleset') || control === undefined) return undefined;
   const settings = data['tripline.control.settings'] ?? {};
-  const patterns = (data['tripline.control.patterns'] ?? [])
-    .filter((one) => !one.startsWith('refs/tags/') && !matchesAll(one))
+  const ofBranches = (data['tripline.control.patterns'] ?? [])
+    .filter((one) => !one.startsWith('refs/tags/'))
     .map((one) => one.replace(/^refs\/heads\//, ''));
+  const patterns = ofBranches.filter((one) => !matchesAll(one));
   const isGone = data['tripline.control.action'] === 'deleted';
   const former = {
     ...settings,
     enforcement: data['tripline.control.changes']?.['enforcement'] ?? settings['enforcement'],
   };
-  const now = isGone || isOff(kind, settings) ? [] : patterns;
-  const isLifted = now.length === 0 && patterns.length > 0 && !isOff(kind, former);
+  const isOn = !isGone && !isOff(kind, settings);
+  const isLifted = !isOn && !isOff(kind, former);
   return {
     ...observedBy(event),
-    ...{ control: `${kind} ${control}`, patterns: now },
-    ...(isLifted ? { before: patterns } : {}),
+    ...{ control: `${kind} ${control}`, patterns: isOn ? patterns : [] },
+    ...(isLifted && patterns.length > 0 ? { before: patterns } : {}),
+    ...(ofBranches.some(matchesAll) && (isOn || isLifted) ? { all: isOn ? 'now' : 'before' } : {}),
   };
 }
 
@@ -248,6 +256,41 @@ function isOff(kind: string, { enforcement, target, rules }: Readonly<Record<str
   if (target !== undefined && target !== 'branch') return true;
   return kind === 'ruleset' && rules !== undefined && rules.endsWith(']') && !protecting.test(rules);
 }
+
+/**
+ * By what it is known that nobody required anything of a push to a repository at `ms` of the provider's time: an inventory that
+ * found no branch protected, where none was told of since. `told`: all that is known of it, under its id and its names. What
+ * somebody takes away does not count as never there: nothing is known until a week has passed since, and an inventory of
+ * after it found none either.
+ */
+export function requiresNoReview(told: readonly Repository[], ms: number): Observed | undefined {
+  const byControl = Map.groupBy(told.flatMap((one) => one.protections).toSorted(inOwnOrder), ({ control }) => control);
+  const isBefore = ({ time }: Protection) => parseTime(time) <= ms;
+  const inventories = (byControl.get(inventory) ?? []).filter(isBefore);
+  const last = inventories.at(-1);
+  const from = inventories.findLastIndex(covers) + 1;
+  const since = inventories[from];
+  if (last === undefined || since === undefined) return undefined;
+  const isLong = (sinceMs: number) => ms - sinceMs >= liftedMs;
+  // One that found it protected may be kept no more.
+  const isOfOld = from === 0 && inventories.length < protections.mostPerAuthor;
+  if (!isOfOld && !isLong(parseTime(since.time))) return undefined;
+  byControl.delete(inventory);
+  for (const changes of byControl.values()) {
+    // Whoever changes it over and over would have it forgotten that it was there.
+    if (changes.length >= protections.mostPerAuthor || told.some((one) => one.protections.length >= protections.most))
+      return undefined;
+    const heard = changes.filter(isBefore);
+    const latest = heard.at(-1);
+    if (latest === undefined ? didCover(changes[0]!) : covers(latest)) return undefined;
+    if (latest === undefined || !heard.some((one) => covers(one) || didCover(one))) continue;
+    const endedMs = parseTime(latest.time);
+    if (!isLong(endedMs) || parseTime(last.time) <= endedMs) return undefined;
+  }
+  return since;
+}
+const covers = ({ patterns, all }: Protection): boolean => patterns.length > 0 || all === 'now';
+const didCover = ({ before = [], all }: Protection): boolean => before.length > 0 || all === 'before';
 
 /** Whether `branch` was a default branch, or protected, at `ms` of the provider's time. */
 export function isProtectedBranch(known: readonly (Repository | undefined)[], branch: string, ms: number): boolean {
@@ -279,7 +322,7 @@ function isFitting({ protections }: Repository, branch: string, ms: number): boo
         ? { ...told[0]!, patterns: told[0]!.before }
         : told[Math.max(until, 0)]!;
     if (fits(now)) {
-      if (now.control !== 'inventory') return true;
+      if (now.control !== inventory) return true;
       // An inventory lists only patterns, so a later removal is matched by its pattern.
       return now.patterns.some((pattern) => {
         const goneMs = gone.get(pattern);
@@ -300,6 +343,9 @@ const formerOf = (told: readonly Protection[], place: number): string[] => [
   ...(told[place - 1]?.patterns ?? []),
   ...(told[place]!.before ?? []),
 ];
+
+/** The control of which inventories tell. */
+const inventory = 'inventory';
 
 /** A pattern that matches every name does not tell which refs matter. */
 const matchesAll = (pattern: string): boolean => /^(?:~ALL|\*|\*\*|\*\*\/\*|\*\*\/\*\*)$/.test(pattern);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Observed } from '@tripline/contracts/fact';
 import type { LookUp } from '@tripline/contracts/job';
 import type { ConcludeContext } from '@tripline/contracts/rule';
 import { parseTime } from '@tripline/contracts/time';
@@ -6,7 +7,7 @@ import { z } from 'zod';
 import { changes } from './changes.ts';
 import { commits } from './commits.ts';
 import { type Ref, refs } from './refs.ts';
-import { isDefaultBranch, isProtectedBranch, type Repository, repositories } from './repositories.ts';
+import { isDefaultBranch, isProtectedBranch, type Repository, repositories, requiresNoReview } from './repositories.ts';
 import { isReviewed, isReviewedBuild, isReviewedHead, type ReviewReader, type ReviewVerdict } from './reviewed.ts';
 import type { Attempt } from './runs.ts';
 import { type Account, changeKeyIn, commitKeyIn, namedRepository, refKeyIn } from './things.ts';
@@ -32,6 +33,8 @@ export type Place = {
   isDefault: (branch: string) => boolean;
   /** `ms`: by the provider's time. */
   isProtected: (branch: string, ms: number) => boolean;
+  /** By what it is known that nobody requires a review there; undefined where somebody does, or it is not known. */
+  requiresNone: (ms: number) => Observed | undefined;
   branch: (name: string) => Ref[];
   /** Anybody may read it, and review its changes. */
   isPublic: boolean;
@@ -92,6 +95,7 @@ export function placeOf(repositoryKey: string, name: string, defaultBranch: stri
     id: id.startsWith('name:') ? undefined : id,
     defaultBranch: defaultBranch ?? told(),
     isProtected: (branch, ms) => isDefault(branch) || isProtectedBranch(known, branch, ms),
+    requiresNone: (ms) => requiresNoReview(known, ms),
     branch,
     isPublic: own?.visibility.at(-1)?.value === 'public',
     secretWorkflows: known.flatMap((one) => one.secretWorkflows.map((workflow) => workflow.name)),
@@ -156,6 +160,7 @@ export function reviewReader(
     accepts: (branch, ms) =>
       into === undefined ? place.isProtected(branch, ms) : branch === into || place.isDefault(branch),
     acceptsForNew: place.isProtected,
+    requiresNone: (ms) => place.requiresNone(ms) !== undefined,
     into,
     trunks: [...new Set([into, place.defaultBranch])].filter((one) => one !== undefined),
     isExempt: (one) => house.exemptActors.some((entry) => isOne(entry, one)),
@@ -202,7 +207,8 @@ export function acceptanceOf(
   if (verdict.is === 'reviewed' || isAnswered) return { ...verdict, mayBeExplained: false };
   const base = into ?? place.defaultBranch;
   const mayBeExplained = base !== undefined && place.branch(base).some(({ changesMs }) => changesMs !== undefined);
-  if (verdict.is === 'unknown' || mayBeExplained) lookUp(questionOf(place, verdict.revision));
+  // What is asked also has the repository judged, of which a notice is due.
+  if (verdict.is === 'unknown' || mayBeExplained || verdict.needsNone) lookUp(questionOf(place, verdict.revision));
   return { ...verdict, mayBeExplained };
 }
 

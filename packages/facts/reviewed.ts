@@ -23,6 +23,8 @@ export type ReviewVerdict = {
   people?: readonly string[];
   /** It is unknown only because of acts of outsiders, so it retracts nothing. */
   isCrowded?: true;
+  /** It is unreviewed, and landed where it is known that nobody requires a review. */
+  needsNone?: true;
 };
 /** What speaks for or against it. `by`: whose act it is. */
 export type Seen = { fact: AnyFact; key: string; observed: Observed; what: string; by?: Account };
@@ -51,6 +53,8 @@ export type ReviewReader = {
   accepts: (branch: string, ms: number) => boolean;
   /** Whether it counts at all, such as for a branch that begins there. */
   acceptsForNew: (branch: string, ms: number) => boolean;
+  /** Whether it is known that nobody required a review of what was pushed then. `ms`: by the provider's time. */
+  requiresNone: (ms: number) => boolean;
   /** The protected branch that is built, if it is one. */
   into: string | undefined;
   /** Branches whose history is used, the default branch last: their first known head counts as reviewed. */
@@ -84,10 +88,17 @@ export function isReviewed(
   const landings = (commit?.pushes ?? []).filter(
     (push) => push.type === 'branch' && !without.has(push.eventId) && reader.accepts(push.ref, parseTime(push.time)),
   );
-  const verdicts = landings.map((push) => ofLanding(push, revision, reader, without));
+  const verdicts = landings.map((push) =>
+    asRequired(ofLanding(push, revision, reader, without), parseTime(push.time), reader),
+  );
   const best =
-    verdicts.find(({ is }) => is === 'reviewed') ?? verdicts.find(({ is }) => is === 'unknown') ?? verdicts[0];
-  return best ?? byAnswer(revision, reader);
+    verdicts.find(({ is }) => is === 'reviewed') ??
+    verdicts.find(({ is }) => is === 'unknown') ??
+    // What landed once past a protection is not in order by being pushed again without one.
+    verdicts.find(({ needsNone }) => needsNone === undefined) ??
+    verdicts[0];
+  // A run of the branch shows that it is there, though its push was not received.
+  return best ?? asRequired(byAnswer(revision, reader), reader.into === undefined ? undefined : reader.builtMs, reader);
 }
 
 /**
@@ -97,7 +108,7 @@ export function isReviewed(
 export function isReviewedBuild(revision: string, ref: string, reader: ReviewReader): ReviewVerdict {
   let verdict = isReviewed(revision, reader);
   let at = revision;
-  for (let depth = 0; depth < deepest && verdict.is === 'reviewed'; depth += 1) {
+  for (let depth = 0; depth < deepest && (verdict.is === 'reviewed' || verdict.needsNone); depth += 1) {
     const landing = reader
       .commit(at)
       ?.pushes.find((push) => push.type === 'branch' && push.ref === ref && push.tip === at);
@@ -112,7 +123,8 @@ export function isReviewedBuild(revision: string, ref: string, reader: ReviewRea
     const landedMs = parseTime(landing.time) + sameMomentMs;
     if (!isLanded || beneath?.built.some((run) => run.ref === ref && parseTime(run.time) <= landedMs)) return verdict;
     const below = isReviewed(at, reader);
-    if (below.is !== 'reviewed') verdict = { ...below, why: `${short(at)} beneath it: ${below.why}` };
+    const isWorse = verdict.is === 'reviewed' ? below.is !== 'reviewed' : below.is === 'unreviewed' && !below.needsNone;
+    if (isWorse) verdict = { ...below, why: `${short(at)} beneath it: ${below.why}` };
   }
   return verdict;
 }
@@ -164,6 +176,12 @@ export function ciPathsBeneath(revision: string, reader: ReviewReader): { paths:
   }
   return { paths: [...paths], seen };
 }
+
+/** Marked, where nobody required a review of what landed then. */
+const asRequired = (verdict: ReviewVerdict, landedMs: number | undefined, reader: ReviewReader): ReviewVerdict =>
+  verdict.is === 'unreviewed' && landedMs !== undefined && reader.requiresNone(landedMs)
+    ? { ...verdict, needsNone: true }
+    : verdict;
 
 function isOld(revision: string, reader: ReviewReader): boolean {
   return reader.trunks.some((branch) => {

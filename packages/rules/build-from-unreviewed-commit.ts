@@ -49,7 +49,7 @@ export const rule = defineRule<unknown, Settings>({
   description:
     'A build of a protected branch or tag, a release, a deployment or a run with secrets is of a commit that no merged and approved change brought in. ' +
     'Reviewed is what the provider merged into the branch that is built, or a change’s reviewed head itself: approved at its last commit, update merges by the provider apart, by a person who wrote and pushed none of it and may write to the repository. ' +
-    'It is followed through squash, merge, rebase, stacked changes and merge queue. What webhooks cannot tell is asked of the API; where that cannot be asked, one low notice a repository says what is not known. ' +
+    'It is followed through squash, merge, rebase, stacked changes and merge queue. What webhooks cannot tell is asked of the API; where that cannot be asked, one low notice a repository says what is not known. What landed where it is known that nobody requires a review is a notice of `default-branch-unprotected`, and none of these. ' +
     'Runs of pull requests are found only with secrets or an environment, and where `pullRequestsMay` leaves it out on a self-hosted runner; those of forks there are found by `self-hosted-runner-fork`. A review that is received late takes the finding back.',
   severity: 'high',
   confidence: 'high',
@@ -72,7 +72,7 @@ export const rule = defineRule<unknown, Settings>({
     'A workflow that is new on a branch and reads secrets, and a script that an unchanged workflow calls: no feed of GitHub’s tells which attempt of a run was given which secrets. A workflow that never had them is found by `secret-new-consumer`, by the audit log.',
     'What a run took from artifacts of another run, such as one of a fork: no feed tells.',
     'Approvals by comments (`/lgtm`, `r+`), since comments are not read: the bot that merges then is known by `mergeBots`.',
-    'Rulesets of the organisation, and refs that a ruleset leaves out: webhooks do not say whom they bind. An inventory tells; until one does, the default branch is judged, and runs with secrets, environments and tags anywhere. A protection that is received after a run of what it covers is held against that run when more is received of it than that a hosted job ran or that it ended. One that was lifted a week before or longer counts no more: what is pushed then is found by `protection-left-relaxed`.',
+    'Rulesets of the organisation, and refs that a ruleset leaves out: webhooks do not say whom they bind. An inventory tells; until one does (of a repository that it found unprotected: until the next), the default branch is judged, and runs with secrets, environments and tags anywhere. A protection that is received after a run of what it covers is held against that run when more is received of it than that a hosted job ran or that it ended. One that was lifted a week before or longer counts no more: what is pushed then is found by `protection-left-relaxed`.',
   ],
   reads: [],
   settings: settings as z.ZodType<Settings>,
@@ -131,8 +131,9 @@ function judge(build: Build, place: Place, context: Context): Conclusion[] {
   if (why === undefined) return [];
   const isOfHead = isPull || attempt?.trigger === 'merge_group';
   const verdict = acceptanceOf(revision, isOfHead ? 'head' : 'built', place, reader, context);
-  if (verdict.is === 'reviewed') {
-    context.explain(verdict.why);
+  // Of what nobody requires to be reviewed one notice a repository is due, by a rule of its own.
+  if (verdict.is === 'reviewed' || verdict.needsNone) {
+    context.explain(verdict.needsNone ? 'nobody requires a review where it landed' : verdict.why);
     return [];
   }
   // What strangers do has nothing found, and takes nothing back.
@@ -187,11 +188,10 @@ function reasonOf(
 }
 
 function found(build: Build, place: Place, verdict: review.ReviewVerdict, why: Why): Conclusion {
-  const { repository, revision, attempt } = build;
+  const [{ repository, revision, attempt }, subject] = [build, `${build.repository}@${build.revision}`];
   const who = verdict.seen.findLast(({ by }) => by !== undefined)?.by ?? build.by;
   const isDynamic = attempt?.trigger === 'dynamic' || attempt?.path?.startsWith('dynamic/') === true;
   const what = attempt === undefined ? 'This' : `Run ${build.id} (attempt ${attempt.attempt})`;
-  const subject = `${repository}@${revision}`;
   const environments = build.environments.map((name) => entityOf('environment', name));
   return {
     subject,

@@ -13,6 +13,7 @@ import { rule as credentialContextDrift } from './credential-context-drift.ts';
 import { rule as credentialNewHostedClass } from './credential-new-hosted-class.ts';
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
 import { rule as credentialUseOutsideJob } from './credential-use-outside-job.ts';
+import { rule as defaultBranchUnprotected } from './default-branch-unprotected.ts';
 import { rule as deployKeyWriteAdded } from './deploy-key-write-added.ts';
 import { rule as deploymentGateBypassed } from './deployment-gate-bypassed.ts';
 import { rule as dormantCredentialReactivated } from './dormant-credential-reactivated.ts';
@@ -77,6 +78,7 @@ export const rules: readonly AnyRule[] = [
   appPermissionEscalated,
   untrustedMetadataInjection,
   workflowChangedUnreviewed,
+  defaultBranchUnprotected,
   commitIdentityMismatch,
   ephemeralBranchSecretRun,
   runnerGroupWidened,

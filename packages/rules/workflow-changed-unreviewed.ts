@@ -16,7 +16,7 @@ export const rule = conclusion({
   title: 'CI files changed on a protected branch, and nobody else reviewed it',
   description:
     'A push to the default branch or a protected one changed files that configure CI, and no merged and approved change brought that in: from then on every run does what the pusher wrote, with the repository’s secrets. ' +
-    'Reviewed is what `build-from-unreviewed-commit` takes for it, by the same facts and the same exceptions; here it is said at the push, before anything runs. ' +
+    'Reviewed is what `build-from-unreviewed-commit` takes for it, by the same facts and the same exceptions; here it is said at the push, before anything runs. Where it is known that nobody requires a review it only informs. ' +
     'What webhooks cannot tell is asked of the API, and what nobody can tell is not found. A review that is received late takes the finding back.',
   severity: 'high',
   principles: [2],
@@ -76,7 +76,8 @@ export const rule = conclusion({
           entityOf('repository', repository, repositoryKey),
           entityOf('ref', `${repository}@refs/heads/${ref}`, refKeyIn(repositoryKey, 'branch', ref)),
         ],
-        response: workflows.map((workflow): Intent => {
+        ...(verdict.needsNone ? { severity: 'low' as const } : {}),
+        response: (verdict.needsNone ? [] : workflows).map((workflow): Intent => {
           return { action: 'stop-workflow', ...targetOf(place, repositoryKey), workflow };
         }),
         remedy: [

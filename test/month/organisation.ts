@@ -130,11 +130,10 @@ export function inventoryOf(organisation: Organisation): Attributes {
         revision: tips.get('main')!,
       },
     })),
-    'tripline.inventory.protected': repositories
-      .filter(({ isProtected }) => isProtected)
-      .map(({ name, id: repositoryId }) => ({
-        ...{ repository: `${login}/${name}`, repositoryId: String(repositoryId), patterns: ['main'] },
-      })),
+    'tripline.inventory.protected': repositories.map(({ name, id: repositoryId, isProtected }) => ({
+      ...{ repository: `${login}/${name}`, repositoryId: String(repositoryId) },
+      patterns: isProtected ? ['main'] : [],
+    })),
     'tripline.inventory.members': everybody
       .filter(({ isBot }) => !isBot)
       .map(({ login: member, id: memberId, role }) => ({ login: member, id: String(memberId), role })),
