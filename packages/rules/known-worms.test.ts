@@ -4,6 +4,8 @@ import { isOfWorm, runnersOfWorms, worms } from './known-worms.ts';
 describe('known worms', () => {
   test.each([
     ['s1ngularity-repository-1', ''],
+    // As private repositories were renamed before they were shown.
+    ['s1ngularity-repository-k3x9q', ''],
     ['shai-hulud', ''],
     ['app-migration', 'Shai-Hulud Migration'],
     ['wuhhsdknjf', 'Sha1-Hulud: The Second Coming.'],

@@ -9,6 +9,8 @@ export type Worm = {
   sources: readonly [string, ...string[]];
   /** Names of repositories; a number may follow (`-1`). */
   repositories: readonly string[];
+  /** How names of repositories begin, where what follows is chance. */
+  prefixes?: readonly string[];
   /** How descriptions of repositories begin. */
   descriptions: readonly string[];
   /** Names of self-hosted runners. */
@@ -18,7 +20,12 @@ export type Worm = {
 export const worms: readonly Worm[] = [
   {
     ...{ name: 's1ngularity', since: '2025-08', sources: ['Advisory on Nx, GHSA-cxm3-wv7p-598c'] },
-    ...{ repositories: ['s1ngularity-repository'], descriptions: [], runners: [] },
+    ...{
+      repositories: ['s1ngularity-repository'],
+      prefixes: ['s1ngularity-repository-'],
+      descriptions: [],
+      runners: [],
+    },
   },
   {
     ...{ name: 'Shai-Hulud', since: '2025-09', sources: ['CISA alert on the npm ecosystem, 2025-09-23'] },
@@ -47,13 +54,19 @@ export const worms: readonly Worm[] = [
 const lower = (of: (worm: Worm) => readonly string[]): readonly string[] =>
   worms.flatMap(of).map((one) => one.toLowerCase());
 const repositories = new Set(lower((worm) => worm.repositories));
+const prefixes = lower((worm) => worm.prefixes ?? []);
 const descriptions = lower((worm) => worm.descriptions);
 
 /** Whether only malware calls a repository so. `name`: without its owner. */
 export function isOfWorm(name: string, description: string): boolean {
-  const plain = name.toLowerCase().replace(/-\d{1,6}$/, '');
+  const low = name.toLowerCase();
+  const plain = low.replace(/-\d{1,6}$/, '');
   const said = description.trim().toLowerCase();
-  return repositories.has(plain) || descriptions.some((begins) => said.startsWith(begins));
+  return (
+    repositories.has(plain) ||
+    prefixes.some((begins) => low.startsWith(begins)) ||
+    descriptions.some((begins) => said.startsWith(begins))
+  );
 }
 
 /** Names of self-hosted runners that only malware gives, in lower case. */
