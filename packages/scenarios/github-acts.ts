@@ -90,6 +90,35 @@ function checkSuite(stage: Stage, told: StepText, of: RunOf): ScenarioStep {
   });
 }
 
+/** A workflow of one job. */
+export type Workflow = Pick<RunOf, 'repository' | 'name' | 'path' | 'trigger'> & Pick<JobOf, 'job'>;
+
+/** A change was opened, and `workflow` ran for it. The run is called after it too. */
+export function openedWithRun(
+  stage: Stage,
+  told: StepText & { runSays: string },
+  change: ChangeOf,
+  workflow: Workflow,
+): ScenarioStep[] {
+  const { runSays: says, ...opened } = told;
+  return [
+    pullRequest(stage, opened, 'opened', change),
+    ...runOf(stage, { name: `${told.name}-run`, says, atMs: told.atMs + 3 * beatMs }, change, workflow),
+  ];
+}
+
+/** `workflow` ran for the head of a change. `by`: whoever set it off, where it was not the author. */
+export function runOf(
+  stage: Stage,
+  told: StepText,
+  change: ChangeOf,
+  workflow: Workflow,
+  by = change.author,
+): ScenarioStep[] {
+  const fork = change.fork ? { fork: change.author } : {};
+  return wholeRun(stage, told, { ...workflow, ...fork, by, revision: change.head, branch: change.branch });
+}
+
 /** Somebody made a fork of a public repository. */
 export function forked(stage: Stage, told: StepText, of: { repository: string; by: string }): ScenarioStep {
   return step(stage, told, 'fork', of.by, {

@@ -193,14 +193,25 @@ function change(stage: Stage, told: StepText, of: ChangeOf, state: 'open' | 'clo
   };
 }
 
-export function pullRequest(stage: Stage, told: StepText, action: 'opened' | 'closed', of: ChangeOf): ScenarioStep {
-  return step(stage, told, 'pull_request', of.merged?.by ?? of.author, {
+export function pullRequest(
+  stage: Stage,
+  told: StepText,
+  action: 'opened' | 'closed' | 'labeled' | 'synchronize',
+  of: ChangeOf & {
+    /** Who put `label` on it. */
+    by?: string;
+    label?: string;
+    /** Its head before the push that `synchronize` tells. */
+    before?: string;
+  },
+): ScenarioStep {
+  const opened = action === 'opened' ? { ...of, openedAtMs: told.atMs } : of;
+  return step(stage, told, 'pull_request', of.by ?? of.merged?.by ?? of.author, {
     action,
     number: of.number,
-    pull_request:
-      action === 'opened'
-        ? change(stage, told, { ...of, openedAtMs: told.atMs }, 'open')
-        : change(stage, told, of, 'closed'),
+    ...(of.label === undefined ? {} : { label: { id: stage.id(`label ${of.label}`), name: of.label } }),
+    ...(of.before === undefined ? {} : { before: of.before, after: of.head }),
+    pull_request: change(stage, told, opened, action === 'closed' ? 'closed' : 'open'),
     repository: stage.repository(of.repository, told.atMs),
   });
 }

@@ -17,14 +17,14 @@ export const prtScan: Scenario = {
   title: 'prt-scan, March and April 2026',
   breach: { number: 23, name: 'prt-scan', date: '2026-03' },
   narrative:
-    'A handful of new accounts forked some hundred repositories that run workflows by pull_request_target, pushed a branch called prt-scan and a few hex digits to the fork, and opened a pull request “ci: update build configuration”. ' +
+    'Six accounts of one hand forked some five hundred repositories that run workflows by pull_request_target, pushed a branch called prt-scan and a few hex digits to the fork, and opened a pull request “ci: update build configuration”. ' +
     'What the base’s workflow then built from the fork looked for credentials in its surroundings, and wrote them into the run’s log and the pull request’s comments. ' +
     'The pull request was closed minutes later.',
   provenance: 'reconstructed',
   sources: [
     {
-      title: 'Wiz: six accounts, one actor: inside the prt-scan supply chain campaign',
-      url: 'https://www.wiz.io/blog/six-accounts-one-actor-inside-the-prt-scan-supply-chain-campaign',
+      title: 'SecurityV0: the prt-scan campaign',
+      url: 'https://securityv0.pages.dev/intelligence/2026-04-26-prt-scan-pull-request-target-campaign/',
     },
     {
       title: 'GitHub Security Lab: preventing pwn requests',

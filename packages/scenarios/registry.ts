@@ -1,11 +1,15 @@
 import { buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { credentialNewRunner } from './credential-new-runner.ts';
 import { ghostAction } from './ghost-action.ts';
+import { grafanaFork } from './grafana-fork.ts';
 import { grantOutlivedJob } from './grant-outlived-job.ts';
+import { hackerbotClaw } from './hackerbot-claw.ts';
+import { nxSingularity } from './nx-singularity.ts';
 import { oauthIntegrator } from './oauth-integrator.ts';
 import { privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
 import { prtScan } from './prt-scan.ts';
 import type { Scenario } from './scenario.ts';
+import { tanstack } from './tanstack.ts';
 import { tjActions } from './tj-actions.ts';
 import { ultralytics } from './ultralytics.ts';
 import { xygeni } from './xygeni.ts';
@@ -22,4 +26,8 @@ export const scenarios: readonly Scenario[] = [
   ghostAction,
   xygeni,
   prtScan,
+  hackerbotClaw,
+  grafanaFork,
+  nxSingularity,
+  tanstack,
 ];

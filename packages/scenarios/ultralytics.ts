@@ -1,6 +1,6 @@
 import { headOf, inventory } from './baseline.ts';
-import { forked, reviewedChange, wholeRun } from './github-acts.ts';
-import { type ChangeOf, createStage, pullRequest, type RunOf, type Stage } from './github-bodies.ts';
+import { forked, openedWithRun, reviewedChange, type Workflow, wholeRun } from './github-acts.ts';
+import { type ChangeOf, createStage, pullRequest, type Stage } from './github-bodies.ts';
 import type { Cast, Scenario, ScenarioStep } from './scenario.ts';
 
 const repository = 'ultralytics';
@@ -8,19 +8,14 @@ const thief = 'openimbot';
 const contributor = 'mira-contributor';
 const maintainer = 'glenn-maintainer';
 const reviewer = 'lea-reviewer';
-const format: Omit<RunOf, 'by' | 'revision' | 'branch'> = {
+const format: Workflow = {
   repository,
   name: 'Ultralytics Actions',
   path: '.github/workflows/format.yml',
   trigger: 'pull_request_target',
+  job: 'format',
 };
 const publish = { repository, name: 'Publish to PyPI', path: '.github/workflows/publish.yml', trigger: 'push' };
-
-function formatted(stage: Stage, name: string, says: string, atMs: number, change: ChangeOf): ScenarioStep[] {
-  const by = { by: change.author, revision: change.head, branch: change.branch };
-  const fork = change.fork ? { fork: change.author } : {};
-  return wholeRun(stage, { name, says, atMs }, { ...format, ...by, ...fork, job: 'format' });
-}
 
 /** A change of the house: the formatting workflow runs for it as for all. */
 function houseWork(stage: Stage, from: { fork: boolean }): ScenarioStep[] {
@@ -28,10 +23,9 @@ function houseWork(stage: Stage, from: { fork: boolean }): ScenarioStep[] {
     ...{ repository, number: 18_015, title: 'Fix a link in the docs', author: maintainer, association: 'MEMBER' },
     ...{ head: stage.sha('docs'), branch: 'docs-link', base: headOf(stage, repository), ...from },
   };
-  return [
-    pullRequest(stage, { name: 'work', says: `${maintainer} opened a pull request`, atMs: 100 }, 'opened', work),
-    ...formatted(stage, 'work-run', 'the formatting workflow ran for it, as it does for all', 150, work),
-  ];
+  const says = `${maintainer} opened a pull request`;
+  const runSays = 'the formatting workflow ran for it, as it does for all';
+  return openedWithRun(stage, { name: 'work', says, atMs: 100, runSays }, work, format);
 }
 
 /** A change that is merged, and published from the default branch: what a poisoned cache waits for. */
@@ -65,13 +59,15 @@ function attack(cast: Cast): ScenarioStep[] {
   return [
     ...houseWork(stage, { fork: false }),
     forked(stage, { name: 'fork', says: `${thief} forked the repository`, atMs: 700 }, { repository, by: thief }),
-    pullRequest(
+    ...openedWithRun(
       stage,
-      { name: 'bait', says: 'a pull request came whose branch is called like a command', atMs: 1000 },
-      'opened',
+      {
+        ...{ name: 'bait', says: 'a pull request came whose branch is called like a command', atMs: 1000 },
+        runSays: 'the formatting workflow executed the name, which filled a cache',
+      },
       bait,
+      format,
     ),
-    ...formatted(stage, 'bait-run', 'the formatting workflow executed the name, which filled a cache', 1100, bait),
     pullRequest(stage, { name: 'bait-gone', says: 'the pull request was closed', atMs: 1600 }, 'closed', bait),
     ...release(stage, version, 2200),
   ];

@@ -20,10 +20,7 @@ export const xygeni: Scenario = {
     'So the tag v5, by which users name the action, was forced to the commit of such a pull request: it stands on no branch, and every pipeline that names v5 ran it for days.',
   provenance: 'reconstructed',
   sources: [
-    {
-      title: 'StepSecurity: xygeni-action compromised by tag poisoning',
-      url: 'https://www.stepsecurity.io/blog/xygeni-action-compromised-c2-reverse-shell-backdoor-injected-via-tag-poisoning',
-    },
+    { title: 'Xygeni: report on the incident of xygeni-action', url: 'https://xygeni.io/?p=73145' },
     { title: 'The action’s repository', url: 'https://github.com/xygeni/xygeni-action' },
   ],
   baseline: (cast) =>
