@@ -227,7 +227,7 @@ const isNamedBy = (asked: string, id: string): boolean =>
   asked.endsWith('*') ? id.startsWith(asked.slice(0, -1)) : asked === id;
 
 /** The wider rules whose settings hold for a rule too, as far as it has none of its own. */
-const lendersOf = ({ supersedes = [], settings }: AnyRule, all: readonly AnyRule[]): AnyRule[] =>
+export const lendersOf = ({ supersedes = [], settings }: AnyRule, all: readonly AnyRule[]): AnyRule[] =>
   all.filter((one) => supersedes.includes(one.id) && one.settings === settings);
 
 /** What the user sets for a rule, over what other settings say that it wants to know. */

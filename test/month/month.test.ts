@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { leastLandings, mustHold, pageOf } from './page.ts';
+import { outcomesOf } from './breaches.ts';
+import { differenceOf, leastLandings, mustHold, pageOf } from './page.ts';
 import { playMonth } from './play.ts';
 
 /** Small enough for CI: `npm run month` plays it whole. */
@@ -14,8 +15,11 @@ const documented = new Set(
   ).split('\n'),
 );
 
+const honest = playMonth({ ...small, isBreached: false });
+const breached = playMonth({ ...small, isBreached: true });
+
 test('every delivery is taken and understood, no rule throws, and each kind of work is in it in its share', () => {
-  const { judged, world } = playMonth(small);
+  const { judged, world } = honest;
   expect(Object.fromEntries(judged.faults)).toEqual({});
   expect(Object.fromEntries(judged.ignored)).toEqual({});
   expect(judged.events).toBeGreaterThan(9000);
@@ -34,10 +38,21 @@ test('every delivery is taken and understood, no rule throws, and each kind of w
   expect(judged.findings.filter(({ finding }) => finding.rule.startsWith('grant-'))).toEqual([]);
 });
 
+test('each breach that is hidden in it is found, by all rules that are to find it, and nothing else is found than without', () => {
+  const { judged, hidden } = breached;
+  expect(Object.fromEntries(judged.faults)).toEqual({});
+  expect(Object.fromEntries(judged.ignored)).toEqual({});
+  const missed = outcomesOf(hidden, judged.findings).filter((outcome) => outcome.missed.length > 0);
+  expect(missed.map(({ hidden: { scenario }, missed: those }) => [scenario.id, those])).toEqual([]);
+  const { more, fewer } = differenceOf(honest.judged, judged, hidden);
+  expect([...more, ...fewer].map(({ finding }) => finding)).toEqual([]);
+});
+
 test('the same seed is the same month, to the finding', () => {
   const play = () => {
-    const { judged, world, rules } = playMonth({ ...small, days: 5 });
-    return pageOf({ ...judged, cpuMicros: 0 }, world, { ...small, rules });
+    const played = playMonth({ ...small, days: 4, isBreached: true });
+    const timeless = { ...played, judged: { ...played.judged, cpuMicros: 0 } };
+    return pageOf(timeless, timeless, small);
   };
   expect(play()).toBe(play());
 });

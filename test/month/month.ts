@@ -21,7 +21,7 @@ export type MonthOptions = {
 
 /** The workflow that may grant, and who grants in it. */
 export const granting = {
-  workflow: 'access/.github/workflows/grant.yml',
+  workflow: 'on-call/.github/workflows/grant.yml',
   actor: 'acme-broker[bot]',
   joins: 'acme-provisioning[bot]',
 };
@@ -41,7 +41,7 @@ export function prepareMonth({ seed, size, startMs, days, receive }: MonthOption
   const { repositories, people, pools } = organisation;
   const access: Repository = {
     ...repositories[1]!,
-    name: 'access',
+    name: 'on-call',
     id: chance.serial(),
     kind: 'squash-only',
     isProtected: true,

@@ -1,6 +1,8 @@
 import { severities } from '@tripline/contracts/finding';
 import { pagesFrom } from '@tripline/rules/defaults';
+import { type Hidden, isOfBreach, outcomesOf } from './breaches.ts';
 import type { Found, Judged } from './judge.ts';
+import type { Played } from './play.ts';
 import type { World } from './world.ts';
 
 /** What a month must hold at least, at full size: less of a kind proves nothing of it. */
@@ -38,12 +40,24 @@ export function outcomeOf({ findings }: Judged, world: World) {
   return { wrong, standing, paging: wrong.filter(pages), acts };
 }
 
-/** MONTH.md: what the month holds, what the rules made of it, and what that cost. */
-export function pageOf(
-  judged: Judged,
-  world: World,
-  of: { seed: number; size: number; days: number; rules: number },
-): string {
+/** What was found in one month and not in the other, leaving out what is of the breaches. */
+export function differenceOf(
+  honest: Judged,
+  breached: Judged,
+  hidden: readonly Hidden[],
+): { more: Found[]; fewer: Found[] } {
+  const nameOf = ({ finding: { rule, subject }, became }: Found) => `${rule} ${subject} ${became}`;
+  const [before, after] = [honest.findings, breached.findings.filter((found) => !isOfBreach(found, hidden))];
+  const [known, now] = [new Set(before.map(nameOf)), new Set(after.map(nameOf))];
+  return {
+    more: after.filter((found) => !known.has(nameOf(found))),
+    fewer: before.filter((found) => !now.has(nameOf(found))),
+  };
+}
+
+/** MONTH.md: what the month holds, what the rules made of it, and what that cost; and what they made of it with breaches in it. */
+export function pageOf(honest: Played, breached: Played, of: { seed: number; size: number; days: number }): string {
+  const { judged, world, rules } = honest;
   const { counts, organisation } = world;
   const landings = [...counts]
     .filter(([label]) => label.startsWith('landings, '))
@@ -61,7 +75,7 @@ export function pageOf(
   return `${[
     '# A month of ordinary work',
     '',
-    `Written by \`npm run month -- --write\` (seed ${of.seed}, size ${of.size}, ${of.days} days). An organisation of ${organisation.people.length} people with ${organisation.repositories.length} repositories, told in ${judged.events.toLocaleString('en')} events: webhooks, signed, and ${recorded.toLocaleString('en')} records of the audit log, as its stream sends them; judged by ${of.rules} rules at their defaults, with a granting workflow configured, GitHub’s API at hand, and an inventory imported on the first day.`,
+    `Written by \`npm run month -- --write\` (seed ${of.seed}, size ${of.size}, ${of.days} days). An organisation of ${organisation.people.length} people with ${organisation.repositories.length} repositories, told in ${judged.events.toLocaleString('en')} events: webhooks, signed, and ${recorded.toLocaleString('en')} records of the audit log, as its stream sends them; judged by ${rules.length} rules at their defaults, with a granting workflow configured, GitHub’s API at hand, and an inventory imported on the first day.`,
     '',
     'Landing styles, bots, lead times, commits a change, changes of CI files and tags are drawn from the histories of eight public repositories, measured over two years (medians, shares and quantiles; no history is copied). Reviews, memberships, runners, access, joiners and leavers, hotfixes, renames and outages are invented, and so is how often anything happens that only the audit log tells; names, actions and fields are as documented. What both feeds tell is told by both.',
     '',
@@ -81,6 +95,8 @@ export function pageOf(
     ...rows,
     '',
     `State: ${judged.stateKeys.toLocaleString('en')} keys, ${(judged.stateBytes / 2 ** 20).toFixed(1)} MiB of JSON. Look-ups: ${judged.lookUps.toLocaleString('en')}. The engine took ${judged.cpuMicros.toFixed(0)} µs of CPU an event, in batches of half a second, as a detector that keeps up has them.`,
+    '',
+    ...breachesOf(honest, breached),
   ].join('\n')}\n`;
 }
 
@@ -96,4 +112,28 @@ function familiesOf(records: World['records']): string[] {
     .map(
       ({ family, records: many, actions }) => `| ${family} | ${many.toLocaleString('en')} | ${actions.join(', ')} |`,
     );
+}
+
+/** The same month with the breaches in it: which were found, by what, and whether all else is as it was. */
+function breachesOf(honest: Played, breached: Played): string[] {
+  const outcomes = outcomesOf(breached.hidden, breached.judged.findings);
+  const found = outcomes.filter(({ missed }) => missed.length === 0);
+  const { more, fewer } = differenceOf(honest.judged, breached.judged, breached.hidden);
+  return [
+    '## The same month with breaches hidden in it',
+    '',
+    `${outcomes.length} scenarios of \`packages/scenarios\`, each played once in the same organisation, at a moment drawn from the month’s second half, among its other deliveries. Their people, repositories and machines are in the inventory of the first day and have names of their own; what a playing shortens is at its default, so that its steps lie further apart. Found: ${found.length} of ${outcomes.length}, each by all rules that are to find it, at the event that decides it or earlier. Beside them the month finds ${more.length === 0 && fewer.length === 0 ? 'the same as without them' : `${more.length} more and ${fewer.length} fewer than without them (${[...new Set([...more, ...fewer].map(({ finding }) => finding.rule))].join(', ')})`}.`,
+    '',
+    '| breach | on | found by, at | also by | missed |',
+    '|---|---|---|---|---|',
+    ...outcomes.map(({ hidden: { scenario, cast }, found: by, missed }) => {
+      const rulesAt = (wanted: boolean) =>
+        by
+          .filter(({ isExpected }) => isExpected === wanted)
+          .map(({ rule, step }) => `${rule} (${step.name})`)
+          .join(', ');
+      const missing = missed.map(({ rule, decidingStep }) => `${rule} (${decidingStep})`).join(', ');
+      return `| ${scenario.title} | ${new Date(cast.startMs).toISOString().slice(0, 16).replace('T', ' ')} | ${rulesAt(true)} | ${rulesAt(false)} | ${missing} |`;
+    }),
+  ];
 }

@@ -6,7 +6,7 @@ import { playMonth } from './play.ts';
 
 /**
  * `npm run month [-- --size 0.1 --seed 1 --days 30 --write]`: plays a month of ordinary work and shows what the rules made of it.
- * Size 1 is an organisation of 500 people and takes some minutes; `--write` puts the page beside this file; `--found` lists what
+ * It is played twice, as it is and with breaches hidden in it. Size 1 is an organisation of 500 people and takes a quarter of an hour; `--write` puts the page beside this file; `--found` lists what
  * was found.
  */
 const { values } = parseArgs({
@@ -19,15 +19,18 @@ const { values } = parseArgs({
   },
 });
 const of = { size: Number(values.size), seed: Number(values.seed), days: Number(values.days) };
-const { judged, world, rules } = playMonth(of, (day) => {
-  if (process.stderr.isTTY) process.stderr.write(`\rday ${day} of ${of.days} `);
-});
+const play = (isBreached: boolean, what: string) =>
+  playMonth({ ...of, isBreached }, (day) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r${what}: day ${day} of ${of.days} `);
+  });
+const honest = play(false, 'as it is');
+const breached = play(true, 'with breaches');
 if (process.stderr.isTTY) process.stderr.write('\r\u001b[2K');
-const page = pageOf(judged, world, { ...of, rules });
+const page = pageOf(honest, breached, of);
 if (values.write) writeFileSync(join(import.meta.dirname, 'MONTH.md'), page);
 else process.stdout.write(page);
 if (values.found) {
-  for (const { finding, became } of outcomeOf(judged, world).wrong)
+  for (const { finding, became } of outcomeOf(honest.judged, honest.world).wrong)
     process.stdout.write(
       `${finding.detectedAt} ${finding.severity} ${became} ${finding.rule}: ${finding.title}. ${finding.summary}\n`,
     );

@@ -7,9 +7,13 @@ import type { Organisation, Person, Repository } from './organisation.ts';
 export const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000];
 
 /** A delivery of GitHub's, unsigned: a webhook's, or a body of the audit log's stream. */
-export type Delivery =
+export type Delivery = (
   | { feed: 'github'; event: string; id: string; body: Buffer }
-  | { feed: 'github-audit'; body: Buffer };
+  | { feed: 'github-audit'; body: Buffer }
+) & {
+  /** Of a breach. */
+  isHidden?: true;
+};
 
 /** A change as the provider's API would tell of it afterwards. */
 export type Change = {
@@ -101,6 +105,11 @@ export function createWorld(of: {
       if (isAway) more(counts, 'deliveries kept by an outage', 1);
       agenda.add(receivedAtMs, () => receive(delivery, receivedAtMs));
       return [`github:${id}`, ...recorded.flatMap((one) => one ?? [])];
+    },
+    /** Has a delivery received so many ms from now, whatever breaks down. */
+    deliver(delivery: Delivery, lagMs: number): void {
+      const receivedAtMs = nowMs + lagMs;
+      agenda.add(receivedAtMs, () => receive(delivery, receivedAtMs));
     },
     /** From when to when GitHub delivers nothing; it does so afterwards. */
     breakDown(fromMs: number, toMs: number): void {
