@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { waitingBreaches } from '../packages/scenarios/breaches.ts';
+import { scenarios } from '../packages/scenarios/registry.ts';
 import { lines, processesNaming, startTripline, type Tripline, tripline } from '../packages/testing/tripline.ts';
 
 /** `tripline up` as a new user meets it: a process of its own, a fresh folder, nothing configured. */
@@ -112,6 +114,25 @@ test('starts in a fresh folder, finds the attack and nothing in its honest twin,
   expect(lines((await tripline(['findings', '--json'], env, folder)).out)).toHaveLength(found.length + 1);
   expect(processesNaming(folder)).toEqual([]);
 });
+
+test('finds every breach at its event, and nothing in any honest twin', async () => {
+  const running = await up();
+  const played = await tripline(['attack', '--all', '--json'], env, folder);
+  const told = lines(played.out);
+  expect(told.filter(({ what, ok }) => what === 'scenario' && ok !== true)).toEqual([]);
+  expect(played).toMatchObject({ status: 0, err: '' });
+  expect(told.filter(({ what }) => what === 'scenario').map((row) => row['scenario'])).toEqual(
+    expect.arrayContaining(scenarios.map(({ id }) => id)),
+  );
+  expect(told.filter(({ what }) => what === 'waiting').map(({ number }) => number)).toEqual(
+    waitingBreaches.map(({ number }) => number),
+  );
+  expect(told.at(-1)).toMatchObject({ what: 'verdict', ok: true, played: scenarios.length });
+  // Nothing of them stays open.
+  expect((await tripline(['incidents', 'list', '--json'], env, folder)).out).not.toContain('"open"');
+  running.child.kill('SIGINT');
+  expect(await running.ended).toBe(0);
+}, 180_000);
 
 test('killed with -9, it starts again in the same folder with the same secret', async () => {
   const first = await up();

@@ -58,6 +58,9 @@ export function sinceText(ms: number): string {
   return size < 1000 ? `${sign}${Math.round(size)} ms` : `${sign}${(size / 1000).toFixed(1)} s`;
 }
 
+/** `34 ms`, `1.2 s`: how long something took, and no time of a clock. */
+export const tookText = (ms: number): string => sinceText(ms).replace(/^\+/, '');
+
 /** How wide lines may be, in characters. A terminal too narrow to be read on counts as one of 40. */
 export const widthOf = (io: Io): number => Math.max(40, io.columns ?? 80);
 

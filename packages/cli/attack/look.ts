@@ -1,18 +1,18 @@
-import type { ClientBase } from 'pg';
+import type { Pool } from 'pg';
 import type { DrillEvent } from './seen.ts';
 
 /**
  * Reads what Tripline did in one workspace; each call returns what is new since the last. One query for all tables, so
  * that the result is of one moment.
  */
-export function createLook(client: Pick<ClientBase, 'query'>, workspace: string): () => Promise<DrillEvent[]> {
+export function createLook(pool: Pick<Pool, 'query'>, workspace: string): () => Promise<DrillEvent[]> {
   const known = new Set<string>();
   return async () => {
-    const { rows } = await client.query<{ id: string; item: Omit<DrillEvent, 'atMs'> }>({
+    const { rows } = await pool.query<{ id: string; item: Omit<DrillEvent, 'atMs'> }>({
       name: 'look-at-drill',
       text: `SELECT 'f' || id AS id, 1 AS rank, recorded_at AS at, json_build_object(
                'what', 'found', 'id', id, 'rule', rule, 'severity', severity, 'confidence', confidence,
-               'subject', subject, 'title', title, 'incident', incident) AS item
+               'subject', subject, 'title', title, 'incident', incident, 'decidingEvent', deciding_event) AS item
              FROM findings WHERE workspace = $1
              UNION ALL
              SELECT 'w' || id, 2, withdrawn_at, json_build_object('what', 'retracted', 'finding', id, 'reason', withdrawn_reason)

@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { deliveriesOf, type ScenarioDelivery } from '@tripline/scenarios/deliveries';
-import type { Cast, Expectation, Scenario, ScenarioStep } from '@tripline/scenarios/scenario';
+import { deliveriesOf, eventId, type ScenarioDelivery } from '@tripline/scenarios/deliveries';
+import type { Cast, Scenario, ScenarioStep } from '@tripline/scenarios/scenario';
 import { deliver, type Receiver, signDelivery } from './deliver.ts';
-import { alsoFound, type DrillEvent, faults, round, type Timing, timings } from './seen.ts';
+import { alsoFound, type DrillEvent, type Expected, faults, round, type Timing, timings } from './seen.ts';
 import { listening, type Timeline } from './timeline.ts';
 
 /** One thing that happened, for the viewer. `ms` counts from the start of the playing. */
@@ -31,11 +31,10 @@ export type Playing = {
   skewMs: number;
   /** What is new in the drill's workspace since the last call. */
   look: () => Promise<DrillEvent[]>;
+  /** How often it is asked, in ms: the figures that are shown are no finer. */
+  lookEveryMs: number;
   report: (item: Report) => void;
 };
-
-/** How often Tripline is asked what it did, in ms: fine enough for the figures that are shown. */
-const pollMs = 15;
 
 export function castFor(scenario: Scenario, nowMs: number): Cast {
   const seed = randomInt(1, 2 ** 40);
@@ -45,9 +44,9 @@ export function castFor(scenario: Scenario, nowMs: number): Cast {
 /** Sends the baseline and every step at its time, watches what Tripline does, and compares it with the expectations. */
 export async function play(playing: Playing): Promise<DrillVerdict> {
   const { scenario, benign, cast, receiver } = playing;
-  const expects: readonly Expectation[] = benign ? [] : scenario.expects;
   const [baseline, ...deliveries] = deliveriesOf(scenario, benign ? 'benign' : 'attack', cast);
   const steps = deliveries.flatMap(({ step }) => step ?? []);
+  const expects = benign ? [] : expectedOf(scenario, steps, cast);
   const seen: DrillEvent[] = [];
   await deliver(receiver, signDelivery(baseline!, receiver.secret));
 
@@ -82,11 +81,19 @@ export async function play(playing: Playing): Promise<DrillVerdict> {
       const sinceMs = performance.now() - Math.max(timeline.startMs, ...timeline.sentMs.values());
       if (sinceMs > mostMs || (sinceMs > quietMs && wrong().length === 0)) break;
     }
-    await pause(pollMs);
+    await pause(playing.lookEveryMs);
   }
   await noted;
   const also = benign ? [] : alsoFound(expects, seen);
   return { faults: wrong(), alsoFound: also, timings: timings(expects, seen, timeline) };
+}
+
+function expectedOf({ expects, id }: Scenario, steps: readonly ScenarioStep[], cast: Cast): Expected[] {
+  return expects.map((expectation) => {
+    const step = steps.find(({ name }) => name === expectation.decidingStep);
+    if (step === undefined) throw new Error(`${id} has no step ${expectation.decidingStep}`);
+    return { ...expectation, decidingEvent: eventId(cast, step) };
+  });
 }
 
 /** One after the other, each at its time: the order of the deliveries is part of the scenario. */

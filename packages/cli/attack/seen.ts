@@ -13,6 +13,7 @@ export type Found = {
   subject: string;
   title: string;
   incident: string | null;
+  decidingEvent: string;
 };
 export type NotificationSeen = {
   what: 'notified';
@@ -39,11 +40,18 @@ export type Responded = {
 export type Retracted = { what: 'retracted'; atMs: number; finding: string; reason: string };
 export type DrillEvent = Found | NotificationSeen | Responded | Retracted;
 
-/** Which finding answers which expectation: the first of its rule that no other expectation has taken. */
-export function pairUp(expects: readonly Expectation[], seen: readonly DrillEvent[]): Map<string, Expectation> {
-  const pairs = new Map<string, Expectation>();
+/** What is expected of one playing, and the id of the event that its deciding step becomes. */
+export type Expected = Expectation & { decidingEvent: string };
+
+/** Which finding answers which expectation: the first of its rule, by its event, that no other expectation has taken. */
+function pairUp<One extends Expected>(expects: readonly One[], seen: readonly DrillEvent[]): Map<string, One> {
+  const pairs = new Map<string, One>();
   for (const expectation of expects) {
-    const answer = seen.find((item) => item.what === 'found' && item.rule === expectation.rule && !pairs.has(item.id));
+    const { rule, decidingEvent } = expectation;
+    const answer = seen.find(
+      (item) =>
+        item.what === 'found' && item.rule === rule && item.decidingEvent === decidingEvent && !pairs.has(item.id),
+    );
     if (answer?.what === 'found') pairs.set(answer.id, expectation);
   }
   return pairs;
@@ -54,7 +62,7 @@ export function pairUp(expects: readonly Expectation[], seen: readonly DrillEven
  * something too; a benign twin is `strict`: nothing at all may be found.
  */
 export function faults(
-  expects: readonly Expectation[],
+  expects: readonly Expected[],
   seen: readonly DrillEvent[],
   { strict }: { strict: boolean },
 ): string[] {
@@ -62,7 +70,8 @@ export function faults(
   const pairs = pairUp(expects, seen);
   const answered = new Set(pairs.values());
   for (const expectation of expects) {
-    if (!answered.has(expectation)) wrong.push(`${expectation.rule} was expected and not found`);
+    const { rule, decidingStep } = expectation;
+    if (!answered.has(expectation)) wrong.push(`${rule} was expected and not found at ${decidingStep}`);
   }
   if (strict) for (const item of unexpected(expects, seen)) wrong.push(`${nameOf(item)} was found, and nothing may be`);
   for (const item of seen) {
@@ -89,11 +98,11 @@ export function faults(
  * Findings beyond the expected ones, a line each: a user's own rule may find something in a scenario that does not know
  * it.
  */
-export function alsoFound(expects: readonly Expectation[], seen: readonly DrillEvent[]): string[] {
+export function alsoFound(expects: readonly Expected[], seen: readonly DrillEvent[]): string[] {
   return unexpected(expects, seen).map(nameOf);
 }
 
-function unexpected(expects: readonly Expectation[], seen: readonly DrillEvent[]): Found[] {
+function unexpected(expects: readonly Expected[], seen: readonly DrillEvent[]): Found[] {
   const pairs = pairUp(expects, seen);
   return seen.filter((item): item is Found => item.what === 'found' && !pairs.has(item.id));
 }
@@ -107,14 +116,20 @@ function responsesTo(found: Found, seen: readonly DrillEvent[]): Responded[] {
 }
 
 /** How long after its own deciding event each expected finding was found, first notified of, and last responded to, in ms. */
-export type Timing = { rule: string; foundMs: number; notifiedMs: number | null; respondedMs: number | null };
+export type Timing = {
+  rule: string;
+  decidingStep: string;
+  foundMs: number;
+  notifiedMs: number | null;
+  respondedMs: number | null;
+};
 
-export function timings(expects: readonly Expectation[], seen: readonly DrillEvent[], timeline: Timeline): Timing[] {
+export function timings(expects: readonly Expected[], seen: readonly DrillEvent[], timeline: Timeline): Timing[] {
   const pairs = pairUp(expects, seen);
   return seen.flatMap((found): Timing[] => {
     const expectation = found.what === 'found' ? pairs.get(found.id) : undefined;
     const due = expectation && dueMs(expectation, timeline);
-    if (found.what !== 'found' || due === undefined) return [];
+    if (found.what !== 'found' || expectation === undefined || due === undefined) return [];
     const notifiedAt = seen.flatMap((item) =>
       item.what === 'notified' && item.incident === found.incident && item.atMs >= found.atMs ? [item.atMs] : [],
     );
@@ -122,6 +137,7 @@ export function timings(expects: readonly Expectation[], seen: readonly DrillEve
     return [
       {
         rule: found.rule,
+        decidingStep: expectation.decidingStep,
         foundMs: round(found.atMs - due),
         notifiedMs: notifiedAt.length > 0 ? round(Math.min(...notifiedAt) - due) : null,
         respondedMs: responded.length > 0 ? round(Math.max(...responded) - due) : null,

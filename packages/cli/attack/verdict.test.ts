@@ -1,14 +1,15 @@
-import type { Expectation, Scenario, ScenarioStep } from '@tripline/scenarios/scenario';
+import type { Scenario, ScenarioStep } from '@tripline/scenarios/scenario';
 import { describe, expect, it, test } from 'vitest';
 import { response } from '../commands/attack.ts';
-import { alsoFound, type DrillEvent, type Found, faults, type Responded, timings } from './seen.ts';
+import { alsoFound, type DrillEvent, type Expected, type Found, faults, type Responded, timings } from './seen.ts';
 import { listening } from './timeline.ts';
 
-const expected: Expectation = { rule: 'a', decidingStep: 'push', responses: ['stop-run'] };
+const expected: Expected = { rule: 'a', decidingStep: 'push', decidingEvent: 'github:1', responses: ['stop-run'] };
 const found: Found = {
   what: 'found',
   atMs: 1000,
   ...{ id: 'f1', rule: 'a', severity: 'high', confidence: 'high', subject: 's', title: 't', incident: 'INC-1' },
+  decidingEvent: 'github:1',
 };
 const notified: DrillEvent = {
   what: 'notified',
@@ -33,7 +34,7 @@ test.each([
 });
 const all = [found, notified, responded];
 
-const judge = (expects: readonly Expectation[], seen: readonly DrillEvent[], strict = false) =>
+const judge = (expects: readonly Expected[], seen: readonly DrillEvent[], strict = false) =>
   faults(expects, seen, { strict });
 
 describe('the verdict', () => {
@@ -45,6 +46,11 @@ describe('the verdict', () => {
   it.each([
     ['nothing was found', [], 'a was expected and not found'],
     ['another rule fired instead', [{ ...found, rule: 'b' }], 'a was expected and not found'],
+    [
+      'it was found at another event',
+      [{ ...found, decidingEvent: 'github:2' }],
+      'a was expected and not found at push',
+    ],
     ['nobody was told', [found, responded], 'nobody was notified of a (INC-1)'],
     ['it was silenced', [{ ...found, incident: null }, responded], 'it was silenced'],
     ['nothing was done', [found, notified], 'should have led to stop-run, and led to nothing'],
@@ -79,22 +85,24 @@ describe('the verdict', () => {
   it('pairs two findings of one rule with two expectations', () => {
     const second = { ...found, id: 'f2' };
     expect(judge([expected, { ...expected }], [...all, second, { ...responded, finding: 'f2' }])).toEqual([]);
-    expect(judge([expected, { ...expected }], all)).toEqual(['a was expected and not found']);
+    expect(judge([expected, { ...expected }], all)).toEqual(['a was expected and not found at push']);
   });
 });
 
 it('says how long it took from the deciding step, and for a timer from when it was due', () => {
   const timeline = { startMs: 0, sentMs: new Map([['push', 900]]) };
-  expect(timings([expected], all, timeline)).toEqual([{ rule: 'a', foundMs: 100, notifiedMs: 110, respondedMs: 120 }]);
+  expect(timings([expected], all, timeline)).toEqual([
+    { rule: 'a', decidingStep: 'push', foundMs: 100, notifiedMs: 110, respondedMs: 120 },
+  ]);
   expect(timings([{ ...expected, afterMs: 60 }], [found], timeline)).toEqual([
-    { rule: 'a', foundMs: 40, notifiedMs: null, respondedMs: null },
+    { rule: 'a', decidingStep: 'push', foundMs: 40, notifiedMs: null, respondedMs: null },
   ]);
   expect(timings([expected], [{ ...found, rule: 'b' }], timeline)).toEqual([]);
 });
 
 describe('listening', () => {
   const step = (name: string, atMs: number) => ({ name, atMs }) as ScenarioStep;
-  const scenario = (expects: Expectation[]) => ({ expects }) as unknown as Scenario;
+  const scenario = (expects: Expected[]) => ({ expects }) as unknown as Scenario;
 
   it('goes on for 1.5 s after the last step, and 5 s for what is expected', () => {
     expect(listening(scenario([expected]), [step('push', 400)], {}, 0)).toEqual({ quietMs: 1500, mostMs: 5000 });

@@ -1,19 +1,18 @@
 import { loadConfig } from '@tripline/config/config';
 import { intents } from '@tripline/contracts/response';
-import type { Db } from '@tripline/db/database';
-import { listIncidents, resolve } from '@tripline/incidents/incidents';
 import { plain } from '@tripline/runtime/plain';
 import type { Scenario } from '@tripline/scenarios/scenario';
-import { whoRuns } from '../actor.ts';
-import { createLook } from '../attack/look.ts';
-import { castFor, type DrillVerdict, play, type Report } from '../attack/play.ts';
+import { playAll, rowsOf } from '../attack/all.ts';
+import { conclusion, table } from '../attack/all-table.ts';
+import { playDrill, receiverOf } from '../attack/drill.ts';
+import { castFor, type DrillVerdict, type Report } from '../attack/play.ts';
 import type { Responded } from '../attack/seen.ts';
-import { type Command, type Io, oneOf, readArguments } from '../command.ts';
-import { sinceText, styled, widthOf, wrap } from '../show.ts';
+import { type Command, type Io, oneOf, readArguments, UsageError } from '../command.ts';
+import { sinceText, styled, tookText, widthOf, wrap } from '../show.ts';
 import { withStore } from '../store.ts';
-import { drillKeyOf, receiverUrl } from '../target.ts';
 
 const options = {
+  all: { type: 'boolean', doc: 'play every scenario and its honest twin, and show one table' },
   benign: { type: 'boolean', doc: 'play the honest twin, on which nothing may fire' },
   json: { type: 'boolean', doc: 'print one JSON object a line' },
   url: { type: 'string', value: 'url', doc: "the receiver's address, when it does not run here" },
@@ -22,19 +21,26 @@ const options = {
 export const attack: Command = {
   name: 'attack',
   summary: 'Play a breach against the running Tripline and show what it makes of it',
-  usage: ['attack', 'attack <scenario> [--benign] [--json] [--url <url>]'],
+  usage: ['attack', 'attack <scenario> [--benign] [--json] [--url <url>]', 'attack --all [--json] [--url <url>]'],
   details: [
     'Signed deliveries go over HTTP, in a workspace of their own. Shown is what was sent, found and notified, and what would',
     'have been done, since nothing is ever done for a drill; times count from the start. In the end the incidents of the',
     'drill are resolved as accepted. Exit status 0 only when all that the scenario expects happened; what else was found is',
-    'listed. On the honest twin nothing may be found at all. Without a scenario, their names are listed.',
+    'listed. On the honest twin nothing may be found at all. Without a scenario, their names are listed. With --all every',
+    'scenario and its twin are played, several at once unless Slack is really told of them: one row each, with the event that',
+    'decides, the rule, and how long after it was found and a response recorded; and which breaches wait for other feeds.',
   ].join('\n'),
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 1 });
     const { scenarios } = await import('@tripline/scenarios/registry');
+    if (values.all) {
+      if (positionals[0] !== undefined) throw new UsageError('--all plays every scenario: name none');
+      if (values.benign) throw new UsageError('--all plays the honest twins too: leave --benign out');
+      return attackAll(scenarios, { json: values.json ?? false, url: values.url }, io);
+    }
     if (positionals[0] === undefined) {
-      for (const { id, title } of scenarios) io.out(`${id.padEnd(34)}${title}\n`);
+      for (const scenario of scenarios) io.out(listed(scenario));
       return 0;
     }
     const ids = scenarios.map((scenario) => scenario.id);
@@ -43,22 +49,13 @@ export const attack: Command = {
     const benign = values.benign ?? false;
     const json = values.json ?? false;
     const config = loadConfig(io.env, io.cwd);
-    const receiver = { url: receiverUrl(config, values.url), secret: drillKeyOf(config) };
+    const receiver = receiverOf(config, values.url);
     const cast = castFor(scenario, Date.now());
     const verdict = await withStore(config, async (db) => {
-      const client = await db.pool.connect();
-      try {
-        if (!json) introduce(scenario, benign, cast.organization, io);
-        return await play({
-          ...{ scenario, benign, receiver, cast },
-          skewMs: config.kafka.brokers ? config.kafka.clockSkewMs : 0,
-          look: createLook(client, cast.organization),
-          report: (item) => io.out(json ? `${JSON.stringify(withoutClock(item))}\n` : describe(item, io)),
-        });
-      } finally {
-        client.release();
-        await closeDrill(db, cast.organization, scenario.id);
-      }
+      if (!json) introduce(scenario, benign, cast.organization, io);
+      return await playDrill({ db, config, receiver, lookEveryMs: 15 }, { scenario, benign, cast }, (item) =>
+        io.out(json ? `${JSON.stringify(withoutClock(item))}\n` : describe(item, io)),
+      );
     });
     if (json) io.out(`${JSON.stringify({ what: 'verdict', ok: verdict.faults.length === 0, ...verdict })}\n`);
     else conclude(verdict, benign, io);
@@ -66,17 +63,52 @@ export const attack: Command = {
   },
 };
 
+function listed({ id, title, breach }: Scenario): string {
+  return `${id.padEnd(34)}${(breach?.date ?? '').padEnd(12)}${title}\n`;
+}
+
+/** As many as keep two cores busy and the figures honest. */
+const playedAtOnce = 6;
+
+async function attackAll(
+  scenarios: readonly Scenario[],
+  { json, url }: { json: boolean; url: string | undefined },
+  io: Io,
+): Promise<number> {
+  const { waitingBreaches } = await import('@tripline/scenarios/breaches');
+  const config = loadConfig(io.env, io.cwd);
+  const receiver = receiverOf(config, url);
+  const begunMs = performance.now();
+  const all = 2 * scenarios.length;
+  const say = (done: number) => {
+    if (io.isTerminal)
+      io.err(`\r${'█'.repeat(Math.round((30 * done) / all)).padEnd(30, '░')}  ${done} of ${all} played `);
+  };
+  say(0);
+  const played = await withStore(config, (db) =>
+    playAll(scenarios, {
+      // Slack takes a message a second: a channel that is really told of each would be behind, and group them.
+      atOnce: config.slack?.botToken === undefined ? playedAtOnce : 1,
+      playOne: (scenario, variant) =>
+        playDrill({ db, config, receiver, lookEveryMs: 30 }, { scenario, ...variant }, () => {}),
+      onPlayed: say,
+    }),
+  ).finally(() => io.isTerminal && io.err('\r\u001b[2K'));
+  const rows = rowsOf(played);
+  const ok = rows.every(({ faults }) => faults.length === 0);
+  const tookMs = Math.round(performance.now() - begunMs);
+  if (json) {
+    for (const row of rows) io.out(`${JSON.stringify({ what: 'scenario', ok: row.faults.length === 0, ...row })}\n`);
+    for (const breach of waitingBreaches) io.out(`${JSON.stringify({ what: 'waiting', ...breach })}\n`);
+    io.out(`${JSON.stringify({ what: 'verdict', ok, played: rows.length, tookMs })}\n`);
+  } else io.out(`${table(rows, io)}${conclusion(rows, waitingBreaches, tookMs, io)}`);
+  return ok ? 0 : 1;
+}
+
 /** `atMs` is on this process's monotonic clock, meaningless to others. */
 function withoutClock(item: Report): Record<string, unknown> {
   const { atMs: _, ...rest } = item as Report & { atMs?: number };
   return rest;
-}
-
-/** A drill leaves nothing open: its incidents are resolved, in the name of whoever ran it. */
-async function closeDrill(db: Db, workspace: string, scenario: string): Promise<void> {
-  for (const { id, state } of await listIncidents(db, { workspace })) {
-    if (state !== 'resolved') await resolve(db, id, 'accepted', whoRuns(), `A drill: tripline attack ${scenario}`);
-  }
 }
 
 function introduce(scenario: Scenario, benign: boolean, organization: string, io: Io): void {
@@ -160,6 +192,3 @@ function conclude(verdict: DrillVerdict, benign: boolean, io: Io): void {
   }
   for (const fault of verdict.faults) io.out(`${styled(io, 'red', '✗')} ${wrap(plain(fault), width - 2, 2)}\n`);
 }
-
-/** `34 ms`, `1.2 s`: how long something took, and no time of a clock. */
-const tookText = (ms: number): string => sinceText(ms).replace(/^\+/, '');
