@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
 import { attack } from './commands/attack.ts';
 import { breakGlass } from './commands/break-glass.ts';
+import { capture } from './commands/capture.ts';
 import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
@@ -29,6 +30,7 @@ export const commands: readonly Command[] = [
   rules,
   explain,
   replay,
+  capture,
   inventory,
   doctor,
   state,

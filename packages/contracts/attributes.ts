@@ -11,7 +11,8 @@ import { resolutions } from './incident.ts';
  */
 const text = z.string().max(4096);
 const longText = z.string().max(65_536);
-const id = z.string().min(1).max(512);
+/** An id, or what is made of ids. */
+export const id = z.string().min(1).max(512);
 const time = z.iso.datetime({ offset: true });
 
 /** A commit as the provider's API tells it. */

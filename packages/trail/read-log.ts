@@ -50,10 +50,7 @@ export async function* readLog({ pool }: Pick<Db, 'pool'>, stretch: Stretch): As
       const last = rows.at(-1);
       if (last === undefined) break;
       offset = Number(last.offset);
-      yield rows.map((row) => ({
-        ...{ topic, partition, offset: Number(row.offset), appendedAtMs: row.appended_at.getTime() },
-        ...{ key: row.key.toString(), headers: row.headers, value: row.value },
-      }));
+      yield rows.map((row) => keptOf(topic, partition, row));
       if (rows.length < atOnce) break;
     }
     dayFrom = dayTo;
@@ -69,10 +66,7 @@ export async function findEvent({ pool }: Pick<Db, 'pool'>, eventId: string): Pr
   );
   return rows.map(({ topic, partition, workspace, fault, repeats, ...row }) => ({
     ...{ workspace, fault, repeats },
-    record: {
-      ...{ topic, partition, offset: Number(row.offset), appendedAtMs: row.appended_at.getTime() },
-      ...{ key: row.key.toString(), headers: row.headers, value: row.value },
-    },
+    record: keptOf(topic, partition, row),
   }));
 }
 
@@ -80,3 +74,42 @@ export async function findEvent({ pool }: Pick<Db, 'pool'>, eventId: string): Pr
 export type Found = { record: KeptRecord; workspace: string | null; fault: string | null; repeats: string | null };
 
 type Row = { offset: number; appended_at: Date; key: Buffer; headers: Record<string, string>; value: Buffer | null };
+
+/** Which records are wanted of those that some reader could use. */
+export type Newest = Omit<Stretch, 'partition'> & {
+  /** Only of these types; of all where it is absent. */
+  types?: readonly string[];
+  /** None after this one of its partition. */
+  upTo?: { partition: number; offset: number };
+  most: number;
+};
+
+/** The newest records of a topic that the log took in between two times, in the order of the log's time. */
+export async function readNewest({ pool }: Pick<Db, 'pool'>, newest: Newest): Promise<KeptRecord[]> {
+  const { topic, from, to, workspace, types, upTo, most } = newest;
+  const { rows: chains } = await pool.query<{ partition: number }>(
+    'SELECT partition FROM trail_heads WHERE topic = $1 AND ($2::int IS NULL OR partition = $2) ORDER BY partition',
+    [topic, upTo?.partition ?? null],
+  );
+  const found: KeptRecord[] = [];
+  for (const { partition } of chains) {
+    const { rows } = await pool.query<Row>(
+      `SELECT "offset", appended_at, key, headers, value FROM trail
+       WHERE topic = $1 AND partition = $2 AND appended_at >= $3 AND appended_at < $4 AND fault IS NULL
+         AND ($5::text IS NULL OR workspace = $5) AND ($6::text[] IS NULL OR event_type = ANY ($6))
+         AND ($7::bigint IS NULL OR "offset" <= $7)
+       ORDER BY "offset" DESC LIMIT $8`,
+      [topic, partition, from, to, workspace ?? null, types ?? null, upTo?.offset ?? null, most],
+    );
+    found.push(...rows.map((row) => keptOf(topic, partition, row)));
+  }
+  const inOrder = found.sort(
+    (a, b) => a.appendedAtMs - b.appendedAtMs || a.partition - b.partition || a.offset - b.offset,
+  );
+  return inOrder.slice(-most);
+}
+
+const keptOf = (topic: string, partition: number, row: Row): KeptRecord => ({
+  ...{ topic, partition, offset: Number(row.offset), appendedAtMs: row.appended_at.getTime() },
+  ...{ key: row.key.toString(), headers: row.headers, value: row.value },
+});

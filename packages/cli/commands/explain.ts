@@ -3,6 +3,7 @@ import { loadRuleSet } from '@tripline/detector/load-rules';
 import { rules as known } from '@tripline/rules/registry';
 import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, readArguments, UsageError } from '../command.ts';
+import { eventIdOf } from '../event-id.ts';
 import { type Explanation, explain as explainEvent, type Outcome, shortType } from '../explain/explain.ts';
 import type { Looked, Step } from '../explain/trace.ts';
 import { lineOf, moment, severityStyles, styled, wrapped } from '../show.ts';
@@ -40,8 +41,7 @@ export const explain: Command = {
     if (![...known, ...set.rules.map((one) => one.rule)].some(({ id }) => id === rule))
       throw new UsageError(`there is no rule ${rule}; \`tripline rules\` lists them`);
     const from = momentOf('--from', values.from ?? '30d', Date.now());
-    // A delivery's own id, as the provider shows it.
-    const event = /^[0-9a-f]{8}-[0-9a-f-]{27}$/i.test(named) ? `github:${named}` : named;
+    const event = eventIdOf(named);
     const explanation = await withStore(config, (db) => explainEvent({ db, config, set }, { rule, event, from }));
     io.out(values.json ? `${JSON.stringify(explanation)}\n` : describe(rule, explanation, io));
     return explanation.verdict.kind === 'found' ? 0 : 1;

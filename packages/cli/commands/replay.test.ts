@@ -29,6 +29,13 @@ const ruleText = (id: string, severity = 'low', cursed = 'cursed') => `
         severity: '${severity}', entities: [{ kind: 'user', id: event.data['user.name'] }], response: [], remedy: [] });
     } };\n`;
 
+const sigmaText = (title: string, action: string, service = 'service: audit') =>
+  `title: Of ${title}\nlogsource: { product: github, ${service} }\ndetection:\n  one: { action: ${action} }\n  condition: one\nlevel: low\n`;
+const audited = (agoHours: number, action: string) =>
+  at(nowMs - agoHours * hourMs, 'dev.cdeventsx.tripline-audit.recorded', {
+    ...{ 'tripline.audit.action': action, 'tripline.audit.record': { action, actor: 'ada' }, 'user.name': 'ada' },
+  });
+
 const made = (agoHours: number, name: string, user: string) =>
   at(nowMs - agoHours * hourMs, 'dev.cdevents.branch.created', {
     ...{
@@ -56,8 +63,13 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'all.yaml'), JSON.stringify({ exceptions: [{ ...exception, when: { user: '*' } }] }));
   const overrides = [{ rule: 'own-branches', severity: 'high' }];
   writeFileSync(join(folder, 'severe.yaml'), JSON.stringify({ overrides }));
+  mkdirSync(join(folder, 'sigma'));
+  writeFileSync(join(folder, 'sigma/branches.yml'), sigmaText('branches', 'branch.create'));
+  writeFileSync(join(folder, 'sigma/elsewhere.yml'), sigmaText('elsewhere', 'x', 'service: signin'));
   database = await freshDatabase();
   const events = [made(240, 'old', 'ada[bot]'), made(30, 'one', 'ada[bot]'), made(20, 'two', 'mallory[bot]')];
+  // Before the time of the other tests.
+  events.unshift(audited(800, 'branch.create') as never);
   const records = [0, 1, 2].flatMap((partition) =>
     toRecords({ events: partition === 0 ? events : [made(10, `of ${partition}`, 'grace[bot]')] }).map((record) => {
       return { ...record, partition, fault: null };
@@ -115,6 +127,19 @@ test('a file of rules judges alone, of the time that is asked for', async () => 
   ]);
 });
 
+test('Sigma rules, by their file or their folder, judge alone; what of them is refused is said', async () => {
+  for (const given of ['sigma', 'sigma/branches.yml']) {
+    const { status, err, lines } = await replay('--from', '40d', '--to', '31d', '--json', '--rules-file', given);
+    const [counts, ...found] = json({ lines });
+    expect(status).toBe(0);
+    expect(counts).toMatchObject({ events: 1, rules: 1 });
+    expect(found.map(({ title }) => title)).toEqual([expect.stringContaining('Of branches')]);
+    expect(err).toMatch(given === 'sigma' ? /^Refused: Of elsewhere of sigma\/elsewhere\.yml: .*signin/ : /^$/);
+  }
+  const none = await replay('--rules-file', 'sigma/elsewhere.yml');
+  expect([none.status, none.err]).toEqual([1, expect.stringContaining('no rule of these files can be run')]);
+});
+
 test('a rule that throws is named with why, and judges the rest', async () => {
   const { status, err, out } = await replay('--rules-file', 'throws.mjs');
   expect({ status, err }).toEqual({ status: 1, err: expect.stringMatching(/^rule throwing threw: .*not this one\n$/) });
@@ -158,4 +183,5 @@ test('says what is wrong with what it is asked, and judges nothing', async () =>
     expect.stringContaining('gone.yaml cannot be read: ENOENT'),
   ]);
   expect(await errors('--rules-file', 'gone.mjs')).toEqual([1, expect.stringContaining('gone.mjs')]);
+  expect(await errors('--rules-file', 'gone.yml')).toEqual([1, expect.stringContaining('gone.yml')]);
 });

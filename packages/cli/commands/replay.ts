@@ -1,7 +1,18 @@
+import { resolve } from 'node:path';
 import { loadConfig } from '@tripline/config/config';
-import { type Command, type Io, readArguments, UsageError } from '../command.ts';
-import { ruleSetWith } from '../replay/change.ts';
-import { type HeldBy, measure, type Outcome, type Replayed, replay as replayTrail } from '../replay/replay.ts';
+import { configFor, judged } from '../capture/judged.ts';
+import { type Command, type Io, readArguments, UsageError, UserError } from '../command.ts';
+import {
+  type HeldBy,
+  measure,
+  type Outcome,
+  type Replayed,
+  replayedOf,
+  replay as replayTrail,
+  rulesToPlay,
+  setsFor,
+} from '../replay/replay.ts';
+import { readFixture } from '../rules/test-rules.ts';
 import { lineOf, moment, severityStyles } from '../show.ts';
 import { momentOf } from '../since.ts';
 import { withStore } from '../store.ts';
@@ -18,13 +29,14 @@ const options = {
     type: 'string',
     value: 'file',
     multiple: true,
-    doc: 'a file or folder of rules beside those in force; may be given several times',
+    doc: 'a file or folder of rules, Sigma rules (.yml) too, beside those in force; may be given several times',
   },
   'exceptions-file': {
     type: 'string',
     value: 'file',
     doc: 'YAML with exceptions, overrides and silences, beside those in force',
   },
+  captured: { type: 'string', value: 'file', doc: 'a fixture of `tripline capture` to judge instead of the trail' },
   compare: { type: 'boolean', doc: 'also judge without these files, and show what they change' },
   json: { type: 'boolean', doc: 'print one JSON object a line: the counts first, then each finding' },
 } as const;
@@ -35,6 +47,7 @@ export const replay: Command = {
   usage: [
     'replay [--from <time>] [--to <time>] [--rule <id> …] [--json]',
     'replay [--from <time>] [--to <time>] [--rules-file <file> …] [--exceptions-file <file>] [--compare] [--json]',
+    'replay --captured <file> [--rule <id> …] [--rules-file <file> …] [--exceptions-file <file>] [--compare] [--json]',
   ],
   details:
     'Nothing is recorded, told, looked up or revoked. Of what happened before `--from` nothing is known: rules that learn begin anew, and what no record says is unknown. ' +
@@ -53,14 +66,31 @@ export const replay: Command = {
       throw new UsageError(
         '--compare needs --rules-file or --exceptions-file: what is to be compared with what is in force',
       );
-    const config = loadConfig(io.env, io.cwd);
+    const fixture =
+      values.captured === undefined ? undefined : readFixture(resolve(io.cwd, values.captured), values.captured);
+    if (fixture !== undefined && (values.from ?? values.to) !== undefined)
+      throw new UsageError('--captured names what is judged: --from and --to are for the trail');
+    const loaded = loadConfig(io.env, io.cwd);
+    const config = fixture === undefined ? loaded : configFor(loaded, fixture);
     const change = { rulesFiles, exceptionsFile };
-    const { set, own } = await ruleSetWith(config, change, io.cwd);
+    const { own, refused, ...sets } = await setsFor(config, { change, isCompared, cwd: io.cwd });
+    for (const line of refused) io.err(`${line}\n`);
+    const set = sets.with;
+    if (rulesFiles.length > 0 && own.size === 0) throw new UserError('--rules-file: no rule of these files can be run');
     for (const id of given) {
       if (!set.rules.some(({ rule }) => rule.id === id))
         throw new UsageError(`--rule: there is no rule ${id} in force; \`tripline rules\` lists them`);
     }
     const only = given.length > 0 || isCompared ? given : [...own];
+    const report = (replayed: Replayed) => reported(io, replayed, only, { isCompared, json });
+    if (fixture !== undefined) {
+      const rules = only.length > 0 ? only : (fixture.head.rules ?? []);
+      const [first = fixture.head.untilMs] = fixture.events.map(({ atMs }) => atMs);
+      const span = { from: new Date(first), to: new Date(fixture.head.untilMs) };
+      const what = { events: fixture.events.length, partitions: 1, ...span, rules: rules.length || set.rules.length };
+      io.out(json ? `${JSON.stringify(what)}\n` : begun(what));
+      return report(replayedOf([await judged(rulesToPlay(sets, rules), fixture)], sets));
+    }
     return withStore(config, async (db, url) => {
       const partitions = await measure(db, { from, to });
       const records = partitions.reduce((sum, one) => sum + one.records, 0);
@@ -68,18 +98,27 @@ export const replay: Command = {
       io.out(json ? `${JSON.stringify(what)}\n` : begun(what));
       const progress = progressOf(io, records);
       const asked = { env: io.env, cwd: io.cwd, url, from, to, change, isCompared, only };
-      const replayed = await replayTrail({ db, config }, asked, partitions, progress.say);
+      const replayed = await replayTrail({ db, config, sets }, asked, partitions, progress.say);
       progress.end();
-      const isShown = ({ finding }: Outcome) => only.length === 0 || only.includes(finding.rule);
-      const shown = isCompared ? changesOf(replayed, isShown) : replayed.outcomes.filter(isShown).map(unchanged);
-      for (const one of shown)
-        io.out(json ? `${JSON.stringify(inJson(one, isCompared))}\n` : describe(io, one, isCompared));
-      for (const { rule, reason } of replayed.faults) io.err(`rule ${rule} threw: ${reason}\n`);
-      if (!json) io.out(ended(shown, replayed, isCompared));
-      return replayed.faults.length > 0 ? 1 : 0;
+      return report(replayed);
     });
   },
 };
+
+function reported(
+  io: Io,
+  replayed: Replayed,
+  only: readonly string[],
+  { isCompared, json }: { isCompared: boolean; json: boolean },
+): number {
+  const isShown = ({ finding }: Outcome) => only.length === 0 || only.includes(finding.rule);
+  const shown = isCompared ? changesOf(replayed, isShown) : replayed.outcomes.filter(isShown).map(unchanged);
+  for (const one of shown)
+    io.out(json ? `${JSON.stringify(inJson(one, isCompared))}\n` : describe(io, one, isCompared));
+  for (const { rule, reason } of replayed.faults) io.err(`rule ${rule} threw: ${reason}\n`);
+  if (!json) io.out(ended(shown, replayed, isCompared));
+  return replayed.faults.length > 0 ? 1 : 0;
+}
 
 type Shown = Outcome & { change: '+' | '-' | '~' | ' '; heldBefore?: HeldBy };
 const unchanged = (outcome: Outcome): Shown => ({ ...outcome, change: ' ' });

@@ -1,6 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { resolve } from 'node:path';
 import { loadConfig } from '@tripline/config/config';
 import { isOn, loadRuleSet } from '@tripline/detector/load-rules';
 import { rules as ownRules } from '@tripline/rules/registry';
@@ -8,25 +5,34 @@ import { type Command, type Io, readArguments, UsageError } from '../command.ts'
 import { ruleSetWith } from '../replay/change.ts';
 import { describe, facts, originsOf, refusedOf } from '../rules/facts.ts';
 import { showRule } from '../rules/show-rule.ts';
+import { testRules } from '../rules/test-rules.ts';
 import { wrapped } from '../show.ts';
 
 const options = {
   json: { type: 'boolean', doc: 'print one JSON object a line' },
+  accept: { type: 'boolean', doc: 'with `test`: write what is found into the fixtures as what they expect' },
 } as const;
 
 export const rules: Command = {
   name: 'rules',
   summary: 'Show the rules: what each catches, what it needs, and what makes it raise a false alarm',
-  usage: ['rules [--json]', 'rules show <id> [--json]', 'rules validate [<file> …]', 'rules test <file> [<file> …]'],
+  usage: [
+    'rules [--json]',
+    'rules show <id> [--json]',
+    'rules validate [<file> …]',
+    'rules test [--accept] <file> [<file> …]',
+  ],
   details:
     'With `show`, says of one rule its settings, which feeds it has and lacks, until when it learns, and what became of its findings. ' +
-    'With `validate`, checks tripline.yaml and its rules as a detector would take them, with files or folders of rules beside those that it names; says what is wrong, in which file and where, and exits 1. ' +
+    'With `validate`, checks tripline.yaml and its rules as a detector would take them, with files or folders of rules (Sigma rules among them) beside those that it names; says what is wrong, in which file and where, and exits 1. ' +
     '`tripline replay` judges by them what the audit trail kept. ' +
-    'With `test`, runs tests of rules of your own (node:test) by the kit that tests ours; they may import tripline/testing/timeline/in-words (timelines in words) and tripline/testing/timeline/play from anywhere.',
+    'With `test`, runs tests of rules of your own (node:test) by the kit that tests ours; they may import tripline/testing/timeline/in-words (timelines in words), tripline/testing/timeline/captured and tripline/testing/timeline/play from anywhere. ' +
+    'Fixtures of `tripline capture` (.jsonl) are judged by the rules in force, and held to the findings that they name. Exit status 1 where something does not hold.',
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 100 });
-    if (positionals[0] === 'test') return testRules(positionals.slice(1), io);
+    if (positionals[0] === 'test') return testRules(positionals.slice(1), values.accept === true, io);
+    if (values.accept) throw new UsageError('--accept is for `rules test`');
     if (positionals[0] === 'validate') return validate(positionals.slice(1), io);
     const isShow = positionals[0] === 'show';
     if (positionals.length > 0 && !isShow) throw new UsageError(`'${positionals[0]}' is no verb of rules`);
@@ -62,22 +68,10 @@ const inNumber = (count: number, one: string, several: string): string => `${cou
 async function validate(files: readonly string[], io: Io): Promise<number> {
   const config = loadConfig(io.env, io.cwd);
   const { set, own } = await ruleSetWith(config, { rulesFiles: files, exceptionsFile: undefined }, io.cwd);
+  const given = files.length === 0 ? set.rules.length : own.size;
   const what = files.length === 0 ? '' : `: ${[...own].join(', ')}`;
-  io.out(`${inNumber(files.length === 0 ? set.rules.length : own.size, 'rule is', 'rules are')} in order${what}\n`);
+  io.out(`${inNumber(given, 'rule is', 'rules are')} in order${what}\n`);
   for (const line of refusedOf(set)) io.out(`${wrapped(io, line, 0)}\n`);
   io.out(`Version of the set: ${set.version}\n`);
   return 0;
-}
-
-/** Runs test files in a separate Node process that resolves our packages for them. */
-async function testRules(files: readonly string[], io: Io): Promise<number> {
-  if (files.length === 0) throw new UsageError('name the test files to run');
-  const args = ['--import', import.meta.resolve('@tripline/rules/outside'), '--test'];
-  const child = spawn(process.execPath, [...args, ...files.map((file) => resolve(io.cwd, file))], {
-    cwd: io.cwd,
-    env: io.env,
-    stdio: 'inherit',
-  });
-  const [status] = await once(child, 'exit');
-  return typeof status === 'number' ? status : 1;
 }

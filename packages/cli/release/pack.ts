@@ -22,6 +22,7 @@ const entries = [
   ...sourcesOf('packages/facts'),
   'packages/testing/timeline/play.ts',
   'packages/testing/timeline/in-words.ts',
+  'packages/testing/timeline/captured.ts',
 ];
 
 /** A rule of a user's own, to start from. */

@@ -19,6 +19,9 @@ export type Standing = {
   faults: Map<string, { rule: string; reason: string }>;
 };
 
+/** What of the settings decides what is found, beside those of rules. */
+export type JudgingConfig = Pick<Config, 'learningDays' | 'internalKeys' | 'workspaces' | 'drillKey'>;
+
 /** Where keyed state lies while it is judged: in files (`openScratch`), or in memory. */
 export type JudgeStore = {
   /** What is at hand of a key: null where it has no row, undefined where that must be read. */
@@ -30,7 +33,7 @@ export type JudgeStore = {
 
 /** The engine of one partition with its state in a store, and what it finds. */
 export function createJudge(
-  config: Pick<Config, 'learningDays' | 'internalKeys' | 'workspaces' | 'drillKey'>,
+  config: JudgingConfig,
   rules: readonly ConfiguredRule[],
   store: JudgeStore,
   /** Told before a batch is evaluated, or evaluated again. */

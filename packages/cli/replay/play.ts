@@ -1,11 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '@tripline/config/config';
 import type { Finding } from '@tripline/contracts/finding';
-import type { Db } from '@tripline/db/database';
 import type { ConfiguredRule } from '@tripline/engine/settings';
-import { readLog, type Stretch } from '@tripline/trail/read-log';
-import { createJudge } from './judge.ts';
+import type { KeptRecord } from '@tripline/trail/read-log';
+import { createJudge, type JudgingConfig } from './judge.ts';
 import { openScratch } from './scratch.ts';
 
 /** What a rule set made of a partition: what stands at its end. Plain data: it may come from another thread. */
@@ -16,14 +14,15 @@ export type Played = {
 };
 
 /**
- * Judges a stretch of the trail by each of several rule sets, from nothing, reading it once. `say` is told of so many more
- * records that were judged.
+ * Judges what one partition of the log held by each of several rule sets, from nothing, reading it once, and what falls due
+ * until `toMs`. `say` is told of so many more records that were judged.
  */
 export async function play(
-  { db, config, folder }: { db: Pick<Db, 'pool'>; config: Config; folder: string },
+  { config, folder }: { config: JudgingConfig; folder: string },
   sets: readonly (readonly ConfiguredRule[])[],
-  stretch: Stretch,
-  say: (records: number) => void,
+  batches: AsyncGenerator<KeptRecord[]>,
+  toMs: number,
+  say: (records: number) => void = () => {},
 ): Promise<Played[]> {
   const open = sets.map((rules) => {
     const own = mkdtempSync(join(folder, 'state-'));
@@ -31,7 +30,6 @@ export async function play(
     return { own, scratch, judge: createJudge(config, rules, scratch) };
   });
   try {
-    const batches = readLog(db, stretch);
     // The next batch is read while one is judged.
     for (let reading = batches.next(); ; ) {
       const { done, value: records } = await reading;
@@ -40,7 +38,7 @@ export async function play(
       for (const { judge } of open) judge.judge({ records, caughtUpAtMs: null });
       say(records.length);
     }
-    for (const { judge } of open) judge.judge({ records: [], caughtUpAtMs: stretch.to.getTime() });
+    for (const { judge } of open) judge.judge({ records: [], caughtUpAtMs: toMs });
     return open.map(({ judge: { standing } }) => ({
       findings: [...standing.findings.values()]
         .filter(({ id }) => !standing.retracted.has(id))

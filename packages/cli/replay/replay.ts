@@ -6,11 +6,11 @@ import type { Config } from '@tripline/config/config';
 import type { Finding } from '@tripline/contracts/finding';
 import { silenceOf } from '@tripline/contracts/silence';
 import type { Db } from '@tripline/db/database';
-import type { RuleSet } from '@tripline/detector/load-rules';
+import { loadRuleSet, type RuleSet } from '@tripline/detector/load-rules';
 import { coverOf } from '@tripline/detector/record-batches';
 import type { ConfiguredRule } from '@tripline/engine/settings';
 import { topics } from '@tripline/stream/stream';
-import { countLog } from '@tripline/trail/read-log';
+import { countLog, readLog } from '@tripline/trail/read-log';
 import { type Change, ruleSetWith } from './change.ts';
 import { type Played, play } from './play.ts';
 
@@ -55,48 +55,56 @@ export const measure = (db: Pick<Db, 'pool'>, { from, to }: Pick<Asked, 'from' |
  * several partitions as many are judged at once as the machine has cores. `say` is told of so many more records that were judged.
  */
 export async function replay(
-  { db, config }: { db: Db; config: Config },
+  { db, config, sets }: { db: Db; config: Config; sets: Sets },
   asked: Omit<Asked, 'folder' | 'topic'>,
   partitions: readonly { partition: number; records: number }[],
   say: (records: number) => void,
 ): Promise<Replayed> {
-  const { change, isCompared, cwd } = asked;
-  const [{ set: with_ }, { set: without }] = await setsOf(config, change, cwd);
   const folder = mkdtempSync(join(tmpdir(), 'tripline-replay-'));
   try {
     const whole = { ...asked, folder, topic: topics.events };
     const largest = [...partitions].sort((a, b) => b.records - a.records).map(({ partition }) => partition);
     const threads = Math.min(largest.length, availableParallelism());
     const played =
-      threads < 2 ? await playHere({ db, config }, whole, largest, say) : await playThere(whole, largest, threads, say);
-    const [after, before = after] = [0, 1].map((nth) => played.flatMap((sets) => sets[nth] ?? []));
-    const hasBefore = played.some((sets) => sets.length > 1);
-    return {
-      outcomes: outcomesOf(after!, with_),
-      before: isCompared ? outcomesOf(hasBefore ? before! : after!, without) : null,
-      retracted: after!.reduce((sum, { retracted }) => sum + retracted, 0),
-      faults: [
-        ...new Map(after!.flatMap(({ faults }) => faults).map((one) => [`${one.rule} ${one.reason}`, one])).values(),
-      ],
-    };
+      threads < 2
+        ? await playHere({ db, config, sets }, whole, largest, say)
+        : await playThere(whole, largest, threads, say);
+    return replayedOf(played, sets);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** The rules by which to judge: of the set with the change, and of the one without it where that judges otherwise and is asked for. */
-export async function rulesToPlay(
-  config: Config,
-  { change, isCompared, only, cwd }: Pick<Asked, 'change' | 'isCompared' | 'only' | 'cwd'>,
-): Promise<(readonly ConfiguredRule[])[]> {
-  const [{ set: with_ }, { set: without }] = await setsOf(config, change, cwd);
-  const sets = isCompared && with_.judges !== without.judges ? [with_, without] : [with_];
-  return sets.map(({ rules }) => withSuperseders(rules, only));
+/** What was made of each partition by each set, as one. */
+export function replayedOf(played: readonly (readonly Played[])[], { with: with_, without }: Sets): Replayed {
+  const [after, before] = [0, 1].map((nth) => played.flatMap((sets) => sets[nth] ?? []));
+  const hasBefore = played.some((sets) => sets.length > 1);
+  return {
+    outcomes: outcomesOf(after!, with_),
+    before: without === null ? null : outcomesOf(hasBefore ? before! : after!, without),
+    retracted: after!.reduce((sum, { retracted }) => sum + retracted, 0),
+    faults: [
+      ...new Map(after!.flatMap(({ faults }) => faults).map((one) => [`${one.rule} ${one.reason}`, one])).values(),
+    ],
+  };
 }
 
-const nothing: Change = { rulesFiles: [], exceptionsFile: undefined };
-const setsOf = async (config: Config, change: Change, cwd: string) =>
-  [await ruleSetWith(config, change, cwd), await ruleSetWith(config, nothing, cwd)] as const;
+/** The rule set with the change and, where both are compared, the one without it. */
+export type Sets = { with: RuleSet; without: RuleSet | null };
+
+export async function setsFor(
+  config: Config,
+  { change, isCompared, cwd }: Pick<Asked, 'change' | 'isCompared' | 'cwd'>,
+): Promise<Sets & Pick<Awaited<ReturnType<typeof ruleSetWith>>, 'own' | 'refused'>> {
+  const { set, own, refused } = await ruleSetWith(config, change, cwd);
+  return { with: set, without: isCompared ? await loadRuleSet(config) : null, own, refused };
+}
+
+/** The rules by which to judge: of the set with the change, and of the one without it where that judges otherwise and is asked for. */
+export function rulesToPlay({ with: with_, without }: Sets, only: readonly string[]): (readonly ConfiguredRule[])[] {
+  const sets = without !== null && with_.judges !== without.judges ? [with_, without] : [with_];
+  return sets.map(({ rules }) => withSuperseders(rules, only));
+}
 
 /** Some rules, with the narrower ones whose findings stand for theirs; all where none are named. */
 export function withSuperseders(rules: readonly ConfiguredRule[], only: readonly string[]): readonly ConfiguredRule[] {
@@ -110,15 +118,16 @@ export function withSuperseders(rules: readonly ConfiguredRule[], only: readonly
 }
 
 async function playHere(
-  { db, config }: { db: Db; config: Config },
+  { db, config, sets }: { db: Db; config: Config; sets: Sets },
   asked: Asked,
   partitions: readonly number[],
   say: (records: number) => void,
 ): Promise<Played[][]> {
-  const sets = await rulesToPlay(config, asked);
+  const rules = rulesToPlay(sets, asked.only);
   const played: Played[][] = [];
   for (const partition of partitions) {
-    played.push(await play({ db, config, folder: asked.folder }, sets, { ...asked, partition }, say));
+    const records = readLog(db, { ...asked, partition });
+    played.push(await play({ config, folder: asked.folder }, rules, records, asked.to.getTime(), say));
   }
   return played;
 }

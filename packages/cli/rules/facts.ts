@@ -16,8 +16,9 @@ export const originsOf = ({ own, sigma }: RuleSet): ReadonlyMap<string, Origin> 
   ]);
 
 /** What is in the folders of `rules.sigma` and not run, a line each. */
-export const refusedOf = ({ sigma }: RuleSet): string[] =>
-  sigma.refused.map(({ file, title, reason }) => plain(`Refused: ${title ?? 'a document'} of ${file}: ${reason}`));
+export const refusedOf = ({ sigma }: RuleSet): string[] => sigma.refused.map(inALine);
+export const inALine = ({ file, title, reason }: RuleSet['sigma']['refused'][number]): string =>
+  plain(`Refused: ${title ?? 'a document'} of ${file}: ${reason}`);
 
 /** What `rules --json` says of a rule. `pages`: whether a finding of it, at its usual severity, pages at default settings. */
 export function facts(rule: AnyRule, from: ReadonlyMap<string, Origin>): Record<string, unknown> {
