@@ -180,7 +180,9 @@ function learn(known: Repository | undefined, event: LoggedEvent, at: LearnConte
       set('visibility', keepEarliest(next.visibility, told, isSame, visibilities, at));
     }
   }
-  const protection = protectionOf(event);
+  const protection = isCreation(data)
+    ? { ...observedBy(event), control: inventory, patterns: [] }
+    : protectionOf(event);
   if (protection !== undefined) set('protections', keepBounded(next.protections, protection, protections, at));
   return next;
 }
@@ -259,7 +261,7 @@ function isOff(kind: string, { enforcement, target, rules }: Readonly<Record<str
 
 /**
  * By what it is known that nobody required anything of a push to a repository at `ms` of the provider's time: an inventory that
- * found no branch protected, where none was told of since. `told`: all that is known of it, under its id and its names. What
+ * found no branch protected, or that it was made, where no protection was told of since. `told`: all that is known of it, under its id and its names. What
  * somebody takes away does not count as never there: nothing is known until a week has passed since, and an inventory of
  * after it found none either.
  */
@@ -344,8 +346,10 @@ const formerOf = (told: readonly Protection[], place: number): string[] => [
   ...(told[place]!.before ?? []),
 ];
 
-/** The control of which inventories tell. */
+/** The control of which inventories tell, and that a repository is made: then nothing of it is protected. */
 const inventory = 'inventory';
+const isCreation = (data: Attributes): boolean =>
+  data['tripline.control.kind'] === 'repository' && data['tripline.control.action'] === 'created';
 
 /** A pattern that matches every name does not tell which refs matter. */
 const matchesAll = (pattern: string): boolean => /^(?:~ALL|\*|\*\*|\*\*\/\*|\*\*\/\*\*)$/.test(pattern);

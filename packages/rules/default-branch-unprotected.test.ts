@@ -56,6 +56,24 @@ describe('where an inventory found nothing protected', () => {
     );
   });
 
+  test('so it is in a repository that was made since, until it is protected', () => {
+    expectTimeline(
+      all,
+      `
+      08:00     ada      creates public repository acme/app
+      08:01     ada      pushes day1 to acme/app main (from nothing)
+      08:01:05  ada      starts run 6 of ci in acme/app at day1
+      09:00     ada      pushes a to acme/app main (from day1)
+      09:00:05  ada      starts run 7 of ci in acme/app at a
+      09:00:06  github   answers about a in acme/app      ← FOUND acme/app [low/high]
+      day 9 09:00     ada      creates ruleset main of acme/app   ← RETRACTED acme/app
+      day 9 09:01     mallory  pushes evil to acme/app main (from a)
+      day 9 09:01:05  mallory  starts run 8 of ci in acme/app at evil   ← FOUND acme/app@evil [high/high]
+      `,
+      { anyOrder: false },
+    );
+  });
+
   test('work that somebody else approved makes no notice', () => {
     expectTimeline(
       all,

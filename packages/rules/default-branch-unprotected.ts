@@ -9,7 +9,7 @@ export const rule = conclusion({
   id: 'default-branch-unprotected',
   title: 'Default branch that requires no review',
   description:
-    'An inventory found no protected branch in a repository, and something came to its default branch that nobody else reviewed: whoever may write to it reaches what is built of it. ' +
+    'An inventory found no protected branch in a repository, or it was made since and none was protected, and something came to its default branch that nobody else reviewed: whoever may write to it reaches what is built of it. ' +
     'It is told once a repository, and taken back once the branch is protected. What lands there afterwards is no finding of `build-from-unreviewed-commit`, since nothing was got round. ' +
     'A protection that somebody takes away does not make a repository one of these: for a week, and until an inventory of after it, what lands is found as before.',
   severity: 'low',
@@ -24,7 +24,7 @@ export const rule = conclusion({
   },
   falseAlarms: ['Repositories that are meant to be so, such as notes and trials: an exception for the repository.'],
   limits: [
-    'A repository that was made since the last inventory: its landings are findings of `build-from-unreviewed-commit` until `tripline inventory import` is run again.',
+    'A repository that was moved here since the last inventory, or made while nothing was received: its landings are findings of `build-from-unreviewed-commit` until `tripline inventory import` is run again.',
     'What a ruleset of the organisation protects since the last inventory: webhooks do not say whom it binds.',
     'A protection that asks for less than a review, such as for checks or against force pushes, counts as one.',
   ],
@@ -52,7 +52,7 @@ export const rule = conclusion({
         {
           ...{ subject: name, occasion: 'nobody requires a review' },
           because: [
-            ...(isOwn ? [{ fact: repositories, key, seen: since, what: `${none} when an inventory was read` }] : []),
+            ...(isOwn ? [{ fact: repositories, key, seen: since, what: `${none} then` }] : []),
             { fact: repositories, key, seen: one, what: `${shortSha(one.revision)} was looked up` },
             ...verdict.seen.map(({ observed, ...seen }) => ({ ...seen, seen: observed })),
           ],
