@@ -95,6 +95,28 @@ export async function listed<T>(context: ActionContext, list: () => Promise<T[]>
   }
 }
 
+/**
+ * `act` of an action that is a request for each of several things. It ends at the first that is not done; `done` says in a word
+ * what the others are. What was there is evidence: the first twenty are told by `name`.
+ */
+export async function changeEach<One>(
+  context: ActionContext,
+  list: () => Promise<One[]>,
+  { request, done, name }: { request: (one: One) => GitHubRequest; done: string; name: (one: One) => string },
+): Promise<Outcome> {
+  const all = await listed(context, list);
+  if ('kind' in all) return all;
+  for (const one of all) {
+    const outcome = await changeOnce(request(one), context);
+    if (outcome.kind !== 'done') return outcome;
+  }
+  return {
+    kind: 'done',
+    reason: 'accepted',
+    message: `${all.length} ${done}: ${all.slice(0, 20).map(name).join(', ')}`,
+  };
+}
+
 /** Targets of no kind, as a base for an action's `targets`. */
 export const noTargets: StepTargets = { people: [], runners: [], repositories: [] };
 

@@ -5,9 +5,8 @@ import {
   type Asked,
   type Asking,
   asked,
-  changeOnce,
+  changeEach,
   checkByAsking,
-  listed,
   listingLimit,
   noTargets,
   scopeOnRepository,
@@ -30,16 +29,11 @@ export const deleteArtifacts: Action<DeleteArtifacts> = {
   targets: ({ repository }) => ({ ...noTargets, repositories: [repository] }),
   request: (step) => deletion(step, 'each'),
   ask,
-  async act(step, context) {
-    const deleted = await listed(context, () => artifactsOf(step, context.client));
-    if ('kind' in deleted) return deleted;
-    for (const { id } of deleted) {
-      const outcome = await changeOnce(deletion(step, id), context);
-      if (outcome.kind !== 'done') return outcome;
-    }
-    const named = deleted.slice(0, 20).map(({ name, digest }) => `${name ?? 'unnamed'} (${digest ?? 'no digest'})`);
-    return { kind: 'done', reason: 'accepted', message: `${deleted.length} deleted: ${named.join(', ')}` };
-  },
+  act: (step, context) =>
+    changeEach(context, () => artifactsOf(step, context.client), {
+      request: ({ id }) => deletion(step, id),
+      ...{ done: 'deleted', name: ({ name, digest }) => `${name ?? 'unnamed'} (${digest ?? 'no digest'})` },
+    }),
   check: checkByAsking(ask),
 };
 

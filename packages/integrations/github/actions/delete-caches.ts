@@ -6,9 +6,8 @@ import {
   type Asked,
   type Asking,
   asked,
-  changeOnce,
+  changeEach,
   checkByAsking,
-  listed,
   listingLimit,
   noTargets,
   scopeOnRepository,
@@ -22,6 +21,9 @@ const onCaches = (step: DeleteCaches, route: string, more: object = {}): GitHubR
   parameters: { ...ownerAndRepo(step.repository), ...more },
 });
 
+const deletion = (step: DeleteCaches, cache: number | string): GitHubRequest =>
+  onCaches(step, 'DELETE /repos/{owner}/{repo}/actions/caches/{cache_id}', { cache_id: cache });
+
 /** A13: deletes a repository's caches, so that no later run starts from what an untrusted one left there. Builds fill them anew. */
 export const deleteCaches: Action<DeleteCaches> = {
   code: 'A13',
@@ -29,20 +31,13 @@ export const deleteCaches: Action<DeleteCaches> = {
   undo: () => 'irreversible; the next builds fill the caches anew',
   scope: (step) => scopeOnRepository(step.repository, { actions: 'write' }),
   targets: ({ repository }) => ({ ...noTargets, repositories: [repository] }),
-  request: (step) => onCaches(step, 'DELETE /repos/{owner}/{repo}/actions/caches/{cache_id}', { cache_id: 'each' }),
+  request: (step) => deletion(step, 'each'),
   ask,
-  async act(step, context) {
-    const deleted = await listed(context, () => cachesOf(step, context.client));
-    if ('kind' in deleted) return deleted;
-    for (const { id } of deleted) {
-      const request = onCaches(step, 'DELETE /repos/{owner}/{repo}/actions/caches/{cache_id}', { cache_id: id });
-      const outcome = await changeOnce(request, context);
-      if (outcome.kind !== 'done') return outcome;
-    }
-    // What was there is the evidence: it is told before it is gone for good.
-    const named = deleted.slice(0, 20).map(({ key, ref }) => `${key ?? 'unnamed'} (${ref ?? 'no ref'})`);
-    return { kind: 'done', reason: 'accepted', message: `${deleted.length} deleted: ${named.join(', ')}` };
-  },
+  act: (step, context) =>
+    changeEach(context, () => cachesOf(step, context.client), {
+      request: ({ id }) => deletion(step, id),
+      ...{ done: 'deleted', name: ({ key, ref }) => `${key ?? 'unnamed'} (${ref ?? 'no ref'})` },
+    }),
   check: checkByAsking(ask),
 };
 

@@ -5,10 +5,9 @@ import {
   type Asked,
   type Asking,
   asked,
-  changeOnce,
+  changeEach,
   checkByAsking,
   isPerson,
-  listed,
   listingLimit,
   loginOf,
   noTargets,
@@ -34,19 +33,11 @@ export const revokeCredentialAuthorization: Action<RevokeAuthorization> = {
   targets: ({ user: login, userId: id }) => ({ ...noTargets, people: [{ login, id }] }),
   request: (step) => revocation(step, step.credentialId ?? 'each'),
   ask,
-  async act(step, context) {
-    const those = await listed(context, () => authorizationsOf(step, context.client));
-    if ('kind' in those) return those;
-    for (const { credential_id } of those) {
-      const outcome = await changeOnce(revocation(step, credential_id), context);
-      if (outcome.kind !== 'done') return outcome;
-    }
-    const kinds = those
-      .map(({ credential_type }) => credential_type)
-      .slice(0, 20)
-      .join(', ');
-    return { kind: 'done', reason: 'accepted', message: `${those.length} revoked: ${kinds}` };
-  },
+  act: (step, context) =>
+    changeEach(context, () => authorizationsOf(step, context.client), {
+      request: ({ credential_id }) => revocation(step, credential_id),
+      ...{ done: 'revoked', name: ({ credential_type }) => credential_type },
+    }),
   check: checkByAsking(ask),
 };
 
