@@ -49,6 +49,14 @@ describe('an exception', () => {
       expect(faultOfException({ rules: ['mass-workflow-push'], when })).toMatch('it would except everything');
     expect(faultOfException(exception)).toBeUndefined();
   });
+
+  test('says so where what looks like a pattern would fit nothing', () => {
+    for (const name of ['**', 'acme/*/x', '*/app'])
+      expect(faultOfException({ rules: ['mass-workflow-push'], when: { repository: [name] } })).toMatch(
+        `${name} fits nothing: \`*\` stands at the end alone`,
+      );
+    expect(faultOfException({ rules: ['mass-workflow-push'], when: { repository: ['acme/*'] } })).toBeUndefined();
+  });
 });
 
 test('what is less sure than an override wants is excepted by it, but for what is always reported', () => {

@@ -104,6 +104,11 @@ export function faultOfException({ rules, when }: Pick<Exception, 'rules' | 'whe
   if (somebody !== undefined) {
     return `when.user: ${somebody} is a login, which can change hands; write it as login:id, such as ada:41, as github:github.com:user:41, or as an app's name[bot]`;
   }
+  for (const matcher of exceptionMatchers) {
+    const starred = when[matcher]?.find((name) => name.slice(0, -1).includes('*'));
+    if (starred !== undefined)
+      return `when.${matcher}: ${starred} fits nothing: \`*\` stands at the end alone, for all that begin so`;
+  }
   const wrong = when.cidr?.find((network) => networkOf(network) === undefined);
   if (wrong !== undefined) {
     const { ipv4, ipv6 } = shortestPrefix;

@@ -126,6 +126,14 @@ test('Sigma rules are taken anew as own rules are; one that can no longer be rea
   write('sigma/audit/member.yml', sigma('high'));
   await by.look();
   expect(by.used.map(severities)).toEqual([['high']]);
+  write('sigma/audit/odd.yml', sigma('low').replace('Member added', 'Odd').replace('action:', 'action|re: (a)\\1 #'));
+  await by.look();
+  expect(by.logged.join('')).toMatch(
+    /Sigma rule refused; the others are in force: Odd of sigma\/audit\/odd\.yml: .*RE2/,
+  );
+  rmSync(join(folder, 'sigma/audit/odd.yml'));
+  await by.look();
+  by.used.splice(1);
   write('sigma/audit/member.yml', 'title: [\n');
   await by.look();
   expect(by.used).toHaveLength(1);

@@ -130,8 +130,11 @@ function orNone(read: () => string[]): string[] {
 
 /** Says which Sigma rules are not run, a line each: whoever put them there believes that they are. */
 function logRefused({ sigma }: RuleSet, logger: Logger): void {
-  for (const { file, title, reason, isOther } of sigma.refused)
-    if (!isOther) logger.warn({ file, title, reason }, `Sigma rule refused; the others are in force: ${reason}`);
+  for (const { file, title, reason, isOther } of sigma.refused) {
+    const what = title === undefined ? file : `${title} of ${file}`;
+    if (!isOther)
+      logger.warn({ file, title, reason }, `Sigma rule refused; the others are in force: ${what}: ${reason}`);
+  }
   const others = sigma.refused.filter(({ isOther }) => isOther).length;
   if (others > 0) logger.info({ rules: others }, 'Sigma rules for log sources that no feed tells are not run');
 }
