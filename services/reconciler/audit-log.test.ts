@@ -111,6 +111,19 @@ test('a record that appears minutes after its act is found, and what is read aga
   expect((await inLog()).sort()).toEqual(ids.sort());
 });
 
+test('each round reads the last twenty minutes again: 21 requests at 100 records a minute', async () => {
+  for (let passed = 30; passed >= 0; passed -= 1)
+    for (let nth = 0; nth < 100; nth += 1) record({ agoMs: passed * minuteMs });
+  await start();
+  await minutes(1);
+  for (let nth = 0; nth < 100; nth += 1) record();
+  const before = github.asked.length;
+  await minutes(1);
+  const asked = github.asked.length - before;
+  expect(asked).toBeGreaterThanOrEqual(21);
+  expect(asked).toBeLessThanOrEqual(22);
+});
+
 test('after an outage the gap is filled from where it began, and what GitHub keeps no more is told by kind', async () => {
   const ids = [record()];
   const first = await start();
