@@ -1,11 +1,16 @@
 import { buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { credentialNewRunner } from './credential-new-runner.ts';
+import { dropboxPhish } from './dropbox-phish.ts';
+import { fakeDependabot } from './fake-dependabot.ts';
 import { ghostAction } from './ghost-action.ts';
+import { githubInternal } from './github-internal.ts';
 import { grafanaFork } from './grafana-fork.ts';
 import { grantOutlivedJob } from './grant-outlived-job.ts';
 import { hackerbotClaw } from './hackerbot-claw.ts';
 import { nxSingularity } from './nx-singularity.ts';
 import { oauthIntegrator } from './oauth-integrator.ts';
+import { oktaSource } from './okta-source.ts';
+import { phpGit } from './php-git.ts';
 import { privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
 import { prtScan } from './prt-scan.ts';
 import type { Scenario } from './scenario.ts';
@@ -22,6 +27,11 @@ export const scenarios: readonly Scenario[] = [
   grantOutlivedJob,
   buildFromUnreviewedCommit,
   oauthIntegrator,
+  phpGit,
+  dropboxPhish,
+  oktaSource,
+  fakeDependabot,
+  githubInternal,
   ultralytics,
   ghostAction,
   xygeni,
