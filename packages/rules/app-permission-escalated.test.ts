@@ -58,3 +58,19 @@ test('permissions that are accepted count as given, and those that only read as 
   expect(play(told({ metadata: 'read', contents: 'read' }))).toEqual([]);
   expect(play(told({ administration: 'write' }), { ownApps: ['7'] })).toEqual([]);
 });
+
+test('where a granting workflow could have installed it, it is a step graver: what is broad pages, and what is not does not', () => {
+  const granting = {
+    grantingWorkflows: ['acme/access/.github/workflows/grant.yml'],
+    grantingActors: ['broker[bot]'],
+  };
+  const settings = { 'app-permission-escalated': granting };
+  expectTimeline(
+    rule,
+    `
+    09:00  ada  installs app helper on acme (on acme/app; to contents)             ← FOUND app-installation:helper@acme [medium]
+    09:10  ada  installs app deployer on acme (on acme/app; to contents, secrets)  ← FOUND app-installation:deployer@acme [high]
+    `,
+    { settings },
+  );
+});

@@ -8,7 +8,7 @@ export const rule = defineRule<null, GrantingSettings>({
   title: 'App installed, or its permissions raised',
   description:
     'Somebody installed an app that may write, accepted new permissions of one, or opened all repositories to it, and neither a job of a granting workflow nor break-glass excuses it. The app’s maker, and whoever breaks in there, has these rights from then on, with no person’s second factor. ' +
-    'It is medium where the rights reach what gives further ones (administration, workflows, secrets, runners, members …), low otherwise; high where granting workflows are configured. ' +
+    'It is medium where the rights reach what gives further ones (administration, workflows, secrets, runners, members …), low otherwise; a step graver where granting workflows are configured. ' +
     'It supersedes `privilege-grant-outside-job`, whose settings hold for it where it has none of its own: `ownApps` are silent.',
   severity: 'medium',
   confidence: 'high',

@@ -33,6 +33,9 @@ function broadOf({ tellings }: Given): Broad {
   };
 }
 
+/** Where a granting workflow could have given it, and did not. */
+const graver = { low: 'medium', medium: 'high' } as const;
+
 /** “contents, workflows and 3 others”. */
 export function named(rights: readonly string[]): string {
   const [some, others] = [rights.slice(0, 6).join(', '), rights.length - 6];
@@ -41,7 +44,7 @@ export function named(rights: readonly string[]): string {
 
 /**
  * A sentence over grants of some kinds that neither a job of a granting workflow nor break-glass excuses. Where nothing could
- * authorise them it only informs; where something could, and did not, it is as grave as for the wider rule.
+ * authorise them it only informs; where something could, and did not, it is a step graver: what is broad pages.
  */
 export function concludesBroad(of: {
   kinds: readonly string[];
@@ -62,7 +65,7 @@ export function concludesBroad(of: {
       );
       const isAuthorisable = context.settings.grantingWorkflows.length > 0;
       const isLate = doubtful && mayBeExcused;
-      const severity = isLate ? 'low' : isAuthorisable ? 'high' : said.severity;
+      const severity = isLate ? 'low' : isAuthorisable ? graver[said.severity] : said.severity;
       return [
         {
           // As the wider rule names it, so that this one speaks for it.

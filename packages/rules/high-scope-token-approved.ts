@@ -12,7 +12,7 @@ export const rule = defineRule<null, GrantingSettings>({
   title: 'Personal access token approved that may write',
   description:
     'Somebody approved a fine-grained personal access token that may write, and neither a job of a granting workflow nor break-glass excuses it. Whoever has its text acts as its owner, without a second factor, until it ends. ' +
-    'It is medium where it reaches what gives further rights (administration, workflows, secrets, runners, members …), or writes everywhere without an end within 90 days; low otherwise; high where granting workflows are configured. ' +
+    'It is medium where it reaches what gives further rights (administration, workflows, secrets, runners, members …), or writes everywhere without an end within 90 days; low otherwise; a step graver where granting workflows are configured. ' +
     'It supersedes `privilege-grant-outside-job`, whose settings hold for it where it has none of its own.',
   severity: 'medium',
   confidence: 'high',

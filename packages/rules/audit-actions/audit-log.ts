@@ -52,6 +52,7 @@ export const auditTrail: Tables = [
             ...['org.audit_log_git_event_export', 'business.audit_log_export'],
             ...['business.audit_log_git_event_export', 'user.audit_log_export'],
           ],
+          ordinary: 'at-scale',
         },
       ],
     ],

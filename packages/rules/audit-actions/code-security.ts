@@ -51,7 +51,12 @@ export const codeSecurity: Tables = [
         'low',
         { also: ['repository_dependency_graph_autosubmit.disable'], ordinary: 'weekly' },
       ],
-      ['repository_vulnerability_alert.dismiss', 'Alert of a weak dependency dismissed', 'low', { ordinary: 'weekly' }],
+      [
+        'repository_vulnerability_alert.dismiss',
+        'Alert of a weak dependency dismissed',
+        'low',
+        { ordinary: 'at-scale' },
+      ],
       [
         'vulnerability_alert_rule.create',
         'Rule that dismisses alerts made or enforced',

@@ -141,7 +141,7 @@ export const credentials: Tables = [
         'integration_installation.repositories_added',
         'App given more repositories',
         'low',
-        { better: grants, ordinary: 'weekly' },
+        { better: grants, ordinary: 'at-scale' },
       ],
       ['integration_installation.destroy', 'App removed', 'low', { also: ['integration_installation.suspend'] }],
       ['integration.transfer', 'App handed to another owner', 'medium', { also: ['oauth_application.transfer'] }],

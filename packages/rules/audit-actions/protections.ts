@@ -75,7 +75,7 @@ export const protections: Tables = [
             ...['protected_branch.update_lock_branch_enforcement_level'],
             ...['protected_branch.update_lock_allows_fetch_and_merge'],
           ],
-          better: byContent,
+          ...{ better: byContent, ordinary: 'at-scale' },
         },
       ],
       ['protected_branch.create', 'Protection of a branch made', 'low', { tightens: true, ordinary: 'daily' }],

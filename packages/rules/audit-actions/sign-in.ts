@@ -69,7 +69,12 @@ export const signIn: Tables = [
       ],
       ['two_factor_authentication.disabled', 'Member switched their second factor off', 'medium'],
       ['two_factor_account_recovery.two_factor_destroy', 'Second factor removed by account recovery', 'medium'],
-      ['two_factor_authentication.remove_factor', 'One second factor of several removed', 'low'],
+      [
+        'two_factor_authentication.remove_factor',
+        'One second factor of several removed',
+        'low',
+        { ordinary: 'at-scale' },
+      ],
       [
         'two_factor_authentication.recovery_codes_regenerated',
         'Recovery codes of a member made or seen',
@@ -80,6 +85,7 @@ export const signIn: Tables = [
             'user.two_factor_recovery_codes_printed',
             'user.two_factor_recovery_codes_viewed',
           ],
+          ordinary: 'at-scale',
         },
       ],
     ],

@@ -49,8 +49,11 @@ export type RowMore = Partial<Pick<Table, 'attack' | 'owasp' | 'falseAlarms' | '
   better?: readonly [string, ...string[]];
   /** Makes a control stronger: it only informs. */
   tightens?: true;
-  /** Honest work of an ordinary team, weekly: so it only informs. Daily: it does not even run until it is asked for. */
-  ordinary?: 'weekly' | 'daily';
+  /**
+   * Honest work of an ordinary team, weekly: so it only informs. Daily, or weekly in an organisation of hundreds: it does not even
+   * run until it is asked for.
+   */
+  ordinary?: 'weekly' | 'daily' | 'at-scale';
   /** What is to be offered or done; nothing unless told: what answers an act is never guessed. */
   respond?: (event: LoggedEvent) => NonNullable<BuiltFinding['response']>;
 };
@@ -102,6 +105,7 @@ function ruleOf(table: Table, row: Row): AnyRule {
       ...(ordinary === 'weekly' ? ['It only informs, since ordinary teams do it weekly.'] : []),
     ].join(' '),
     ...(ordinary === 'daily' ? { offByDefault: 'Ordinary teams do it daily.' } : {}),
+    ...(ordinary === 'at-scale' ? { offByDefault: 'In an organisation of hundreds somebody does it each week.' } : {}),
     where: { attribute, oneOf: values },
     find(event) {
       const data: Attributes = event.data;
