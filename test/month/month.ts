@@ -19,11 +19,12 @@ export type MonthOptions = {
   receive: (delivery: Delivery, receivedAtMs: number) => void;
 };
 
-/** The workflow that may grant, and who grants in it. */
-export const granting = {
+/** What an organisation names: the workflow that may grant, who grants in it, who lets people join, and who copies all repositories. */
+export const named = {
   workflow: 'on-call/.github/workflows/grant.yml',
   actor: 'acme-broker[bot]',
   joins: 'acme-provisioning[bot]',
+  mirror: 'acme-mirror[bot]',
 };
 
 const perDay = {

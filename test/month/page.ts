@@ -21,8 +21,12 @@ export const mustHold: readonly [label: string, atLeast: number][] = [
 ];
 export const leastLandings = 4000;
 
-/** A hotfix goes to a protected branch past its protection: to say so is what rules are for, as of the acts that the month names. */
+/**
+ * A hotfix goes to a protected branch past its protection, and some default branches require no review: to say so, of these once each,
+ * is what rules are for, as of the acts that the month names.
+ */
 const isMeant = ({ finding }: Found, { commits, meant }: World): boolean =>
+  finding.rule === 'default-branch-unprotected' ||
   commits.get(finding.subject.split('@')[1] ?? '')?.commit.message.startsWith('Hotfix') === true ||
   [finding.decidingEvent, ...finding.evidence.map(({ eventId }) => eventId)].some((id) => meant.has(id));
 /** Whether it would have woken somebody, even where it was lowered or taken back afterwards. */
@@ -75,7 +79,7 @@ export function pageOf(honest: Played, breached: Played, of: { seed: number; siz
   return `${[
     '# A month of ordinary work',
     '',
-    `Written by \`npm run month -- --write\` (seed ${of.seed}, size ${of.size}, ${of.days} days). An organisation of ${organisation.people.length} people with ${organisation.repositories.length} repositories, told in ${judged.events.toLocaleString('en')} events: webhooks, signed, and ${recorded.toLocaleString('en')} records of the audit log, as its stream sends them; judged by ${rules.length} rules at their defaults, with a granting workflow configured, GitHub’s API at hand, and an inventory imported on the first day.`,
+    `Written by \`npm run month -- --write\` (seed ${of.seed}, size ${of.size}, ${of.days} days). An organisation of ${organisation.people.length} people with ${organisation.repositories.length} repositories, told in ${judged.events.toLocaleString('en')} events: webhooks, signed, and ${recorded.toLocaleString('en')} records of the audit log, as its stream sends them; judged by ${rules.length} rules at their defaults, with a granting workflow and the nightly mirror named in the settings, GitHub’s API at hand, and an inventory imported on the first day.`,
     '',
     'Landing styles, bots, lead times, commits a change, changes of CI files and tags are drawn from the histories of eight public repositories, measured over two years (medians, shares and quantiles; no history is copied). Reviews, memberships, runners, access, joiners and leavers, hotfixes, renames and outages are invented, and so is how often anything happens that only the audit log tells; names, actions and fields are as documented. What both feeds tell is told by both.',
     '',
@@ -88,7 +92,7 @@ export function pageOf(honest: Played, breached: Played, of: { seed: number; siz
     '|---|---|---|',
     ...familiesOf(world.records),
     '',
-    `Nothing of it is an attack, so whatever is found is wrong, but for hotfixes, secrets pushed by mistake, and a repository opened to everybody on purpose: what is found of these is meant, and so counted. Wanted: at most one wrong finding a day, none that pages, no wrong action. Measured: ${standing.length} wrong findings that stand, ${paging.length} that would have paged (some of them taken back later), ${acts.length} that would have been acted upon where the policy acts on high severity and high confidence.`,
+    `Nothing of it is an attack, so whatever is found is wrong, but for hotfixes, secrets pushed by mistake, a repository opened to everybody on purpose, and default branches that require no review, each told of once: what is found of these is meant, and so counted. Wanted: at most one wrong finding a day, none that pages, no wrong action. Measured: ${standing.length} wrong findings that stand, ${paging.length} that would have paged (some of them taken back later), ${acts.length} that would have been acted upon where the policy acts on high severity and high confidence.`,
     '',
     '| rule | stands | taken back | superseded | meant | would page wrongly |',
     '|---|---|---|---|---|---|',

@@ -5,7 +5,7 @@ import { scenarios } from '@tripline/scenarios/registry';
 import { type Hidden, hideBreaches, inventoryWith, planBreaches, settingsWith } from './breaches.ts';
 import { createChance } from './chance.ts';
 import { createMonthJudge, type Judged } from './judge.ts';
-import { granting, prepareMonth } from './month.ts';
+import { named, prepareMonth } from './month.ts';
 import { inventoryOf } from './organisation.ts';
 import { dayMs, type World } from './world.ts';
 
@@ -46,10 +46,15 @@ export function playMonth(
 function rulesOf(hidden: readonly Hidden[], needed: ReadonlyMap<string, Record<string, unknown[]>>): ConfiguredRule[] {
   const expected = new Set(hidden.flatMap(({ scenario }) => scenario.expects.map(({ rule }) => rule)));
   const grants = {
-    grantingWorkflows: [`acme/${granting.workflow}`],
-    grantingActors: [granting.actor],
-    exemptActors: [granting.joins],
+    grantingWorkflows: [`acme/${named.workflow}`],
+    grantingActors: [named.actor],
+    exemptActors: [named.joins],
   };
+  const mirror = { [named.mirror]: 1000 };
+  const quotas = new Map([
+    ['token-bulk-clone', { quotas: mirror }],
+    ['user-bulk-clone', { quotas: mirror }],
+  ]);
   const base = new Map<string, Record<string, unknown[]>>([
     ['privilege-grant-outside-job', grants],
     ['grant-outlived-job', grants],
@@ -64,7 +69,7 @@ function rulesOf(hidden: readonly Hidden[], needed: ReadonlyMap<string, Record<s
     .map((rule) => {
       const lent = lendersOf(rule, rules).map(({ id }) => writtenOf(id));
       const own = needed.has(rule.id) ? writtenOf(rule.id) : base.get(rule.id);
-      return configureRule(rule, Object.assign({}, ...lent, mergedOver(lent, own ?? {})));
+      return configureRule(rule, Object.assign({}, ...lent, mergedOver(lent, own ?? {}), quotas.get(rule.id)));
     });
 }
 
