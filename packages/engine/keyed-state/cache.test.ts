@@ -35,3 +35,14 @@ test('what several share is divided among them, by weight', () => {
   recent.set('e', 'x');
   expect([recent.get('c'), recent.get('e')]).toEqual([undefined, 'x']);
 });
+
+test('says which values it lets go of, but for those that were asked for or set again since', () => {
+  const gone: string[] = [];
+  const recent = createCache<string>(4, { dropped: (value) => gone.push(value) });
+  for (const name of ['a', 'b', 'c']) recent.set(name, `${name}1`);
+  recent.get('a');
+  expect(gone).toEqual(['b1']);
+  recent.set('b', 'b2');
+  recent.set('c', 'c2');
+  expect(gone).toEqual(['b1', 'a1']);
+});

@@ -3,6 +3,8 @@ export type CacheOptions<Value> = {
   weigh?: (value: Value) => number;
   /** How many maps share `max` at this moment; one unless told otherwise. */
   sharedBy?: () => number;
+  /** Told of each value that is let go of, but for those that another took the place of. */
+  dropped?: (value: Value) => void;
 };
 
 /**
@@ -10,7 +12,7 @@ export type CacheOptions<Value> = {
  * the younger holds half of `max`. Costs nothing before it is filled, and no list to keep in order.
  */
 export function createCache<Value>(max: number, options: CacheOptions<Value> = {}) {
-  const { weigh = () => 1, sharedBy = () => 1 } = options;
+  const { weigh = () => 1, sharedBy = () => 1, dropped } = options;
   let young = new Map<string, Value>();
   let old = new Map<string, Value>();
   let weight = 0;
@@ -20,6 +22,7 @@ export function createCache<Value>(max: number, options: CacheOptions<Value> = {
     weight += weigh(value) - (before === undefined ? 0 : weigh(before));
     young.set(key, value);
     if (weight * 2 * sharedBy() < max) return;
+    if (dropped !== undefined) for (const [name, one] of old) if (!young.has(name)) dropped(one);
     old = young;
     young = new Map();
     weight = 0;

@@ -12,9 +12,15 @@ export type StateChange = StateKey & { json: string | null; expiresMs: number };
  * What is known of one key. Of `json` and `value` one at least is there, and the other is made of it when it is wanted:
  * a value while a batch is judged, its text when it is written. `value` is shared with rules, so never changed in place.
  */
-type Entry = { json: string | undefined; value: unknown; expiresMs: number };
-const absent: Entry = { json: 'null', value: undefined, expiresMs: Number.NEGATIVE_INFINITY };
-const entryOf = (row: StateRow): Entry => ({ json: undefined, value: row.value, expiresMs: row.expiresMs });
+type Entry = {
+  json: string | undefined;
+  value: unknown;
+  expiresMs: number;
+  /** In how many batches a value was made of its text, or had been kept. */
+  reads: number;
+};
+const absent: Entry = { json: 'null', value: undefined, expiresMs: Number.NEGATIVE_INFINITY, reads: 0 };
+const entryOf = (row: StateRow): Entry => ({ json: undefined, value: row.value, expiresMs: row.expiresMs, reads: 0 });
 function jsonOf(entry: Entry): string {
   entry.json ??= JSON.stringify(entry.value);
   return entry.json;
@@ -24,11 +30,13 @@ function parsed(entry: Entry): unknown {
   return entry.value;
 }
 /** Held for later batches as text, which is smaller, and no work for the collector. */
-function asText(entry: Entry): Entry {
-  return entry.json === undefined || entry.value === undefined
-    ? entry
-    : { json: entry.json, value: undefined, expiresMs: entry.expiresMs };
+function keepAsText(entry: Entry): void {
+  if (entry.json !== undefined) entry.value = undefined;
 }
+/** A row that is read by batch after batch, such as a busy branch's, is held as a value from so many reads on. */
+const readsOfBusy = 3;
+/** As much of such values is held, in characters of their text, of which each takes some four bytes. */
+const busyLength = 4 * 2 ** 20;
 
 /** One key while a batch is judged, so that its name is looked up once and not at every touch. */
 export type Slot = {
@@ -58,6 +66,7 @@ export function createState(options: { undoLog: UndoLog; cachedKeys: number; sha
   const { undoLog, sharedBy = () => 1 } = options;
   const engineRows = new Map<string, Entry>();
   const cache = createCache<Entry>(options.cachedKeys, { sharedBy });
+  const busy = createCache<Entry>(busyLength, { sharedBy, weigh: ({ json }) => json!.length, dropped: keepAsText });
   /** Keys that the batch named. */
   const slots = new Map<string, Slot>();
 
@@ -108,7 +117,7 @@ export function createState(options: { undoLog: UndoLog; cachedKeys: number; sha
       const kept = shareUnchanged(value, former);
       const leftMs = before.expiresMs - nowMs;
       if (kept === former && leftMs >= keepMs && leftMs <= keepMs * slack * 2) return;
-      change(slot, { json: undefined, value: kept, expiresMs: Math.ceil(nowMs + keepMs * slack) });
+      change(slot, { json: undefined, value: kept, expiresMs: Math.ceil(nowMs + keepMs * slack), reads: 0 });
     },
     delete(slot: Slot): void {
       if (entry(slot) !== absent) change(slot, absent);
@@ -128,8 +137,13 @@ export function createState(options: { undoLog: UndoLog; cachedKeys: number; sha
       for (const { joined, isEngines: isOwn, before, next } of slots.values()) {
         const held = next ?? before;
         if (held === undefined) continue;
-        if (!isOwn) cache.set(joined, asText(held));
-        else if (held === absent) engineRows.delete(joined);
+        if (!isOwn) {
+          const isRead = before?.json !== undefined && before.value !== undefined;
+          if (isRead && held !== absent) held.reads = before.reads + 1;
+          if (held.reads < readsOfBusy) keepAsText(held);
+          else if (isRead && held.json !== undefined) busy.set(joined, held);
+          cache.set(joined, held);
+        } else if (held === absent) engineRows.delete(joined);
         else if (next !== undefined) engineRows.set(joined, next);
       }
       slots.clear();
