@@ -51,9 +51,15 @@ export const refSchema = z.object({
   changesMs: z.number().optional(),
 });
 export type Ref = z.infer<typeof refSchema>;
-/** Whether two values differ in more than the latest moves, of which no review asks. */
-export const differsBeyondMoves = (a: Ref | undefined, b: Ref | undefined): boolean =>
-  a?.first !== b?.first || a?.stood !== b?.stood || a?.mergedFrom !== b?.mergedFrom || a?.changesMs !== b?.changesMs;
+/**
+ * Whether two values differ in what reviews ask: not in the latest moves, nor in the day of the latest act on a change, of which
+ * they ask only whether there was one.
+ */
+export const differsInReviews = (a: Ref | undefined, b: Ref | undefined): boolean =>
+  a?.first !== b?.first ||
+  a?.stood !== b?.stood ||
+  a?.mergedFrom !== b?.mergedFrom ||
+  (a?.changesMs === undefined) !== (b?.changesMs === undefined);
 const nothing: Ref = { moves: [], stood: [], mergedFrom: [] };
 
 const moves: Bound<Ref['moves'][number]> = {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Observed } from '@tripline/contracts/fact';
 import type { LookUp } from '@tripline/contracts/job';
-import type { ConcludeContext } from '@tripline/contracts/rule';
+import type { ConcludeContext, Concludes } from '@tripline/contracts/rule';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { changes } from './changes.ts';
 import { commits } from './commits.ts';
-import { type Ref, refs } from './refs.ts';
+import { differsInReviews, type Ref, refs } from './refs.ts';
 import { isDefaultBranch, isProtectedBranch, type Repository, repositories, requiresNoReview } from './repositories.ts';
 import { isReviewed, isReviewedBuild, isReviewedHead, type ReviewReader, type ReviewVerdict } from './reviewed.ts';
 import type { Attempt } from './runs.ts';
@@ -16,6 +16,9 @@ import { memberKeysOf, writerKeyIn, writers } from './writers.ts';
 
 /** The facts that a rule which asks for reviews uses. */
 export const reviewFacts = [commits, changes, refs, repositories, writers] as const;
+/** Whether a change of one of them, or of another fact, may matter to a review: branches move all day. */
+export const mattersToReviews: NonNullable<Concludes<never>['matters']> = ({ fact, value, before }) =>
+  fact !== refs.id || differsInReviews(before as Ref | undefined, value as Ref | undefined);
 type Reads = Pick<ConcludeContext<unknown>, 'read' | 'watch'>;
 
 /** A repository as rules read it: under its id, and under every name by which an inventory may have listed it. */
@@ -139,7 +142,10 @@ export function reviewReader(
   const isOne = (entry: string, one: Account | undefined): boolean =>
     entry.endsWith('[bot]') ? entry === one?.login : one?.id !== undefined && entry.endsWith(`:${one.id}`);
   // Cached: each is read several times on the way to a verdict.
-  const commit = onceEach((revision) => reads.watch(commits, commitKeyIn(place.key, revision)));
+  // Before a branch there was none: no commit, of which every new branch would have all others look out.
+  const commit = onceEach((revision) =>
+    /^0+$/.test(revision) ? undefined : reads.watch(commits, commitKeyIn(place.key, revision)),
+  );
   const change = onceEach((number) => reads.watch(changes, changeKeyIn(place.key, number)));
   return {
     commit,

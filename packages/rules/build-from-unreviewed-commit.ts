@@ -3,10 +3,11 @@ import { clip } from '@tripline/contracts/text';
 import { commits, isTaggedAs } from '@tripline/facts/commits';
 import { buildByDeployment, deployments } from '@tripline/facts/deployments';
 import { matches } from '@tripline/facts/ref-patterns';
-import { differsBeyondMoves, isThere, type Ref, refs } from '@tripline/facts/refs';
+import { isThere } from '@tripline/facts/refs';
 import { type Repository, repositories } from '@tripline/facts/repositories';
 import {
   acceptanceOf,
+  mattersToReviews,
   type Place,
   placeOf,
   reviewFacts,
@@ -87,8 +88,7 @@ export const rule = defineRule<unknown, Settings>({
       const isAsked = fact === repositories.id && ((value as Repository | undefined)?.asked.length ?? 0) > 0;
       return isAsked ? [noticePrefix + key] : [];
     },
-    matters: ({ fact, value, before }) =>
-      fact !== refs.id || differsBeyondMoves(before as Ref | undefined, value as Ref | undefined),
+    matters: mattersToReviews,
     conclude(subject, context) {
       if (subject.startsWith(noticePrefix)) return notice(subject.slice(noticePrefix.length), context);
       const run = subject.includes('#') ? context.read(runs, subject) : undefined;

@@ -3,6 +3,7 @@ import { clip } from '@tripline/contracts/text';
 import { privileged, privilegedTriggers } from '@tripline/facts/privileged-triggers';
 import {
   acceptanceOf,
+  mattersToReviews,
   type Place,
   placeOf,
   reviewFacts,
@@ -68,6 +69,7 @@ export const rule = defineRule<unknown, Settings>({
   concludes: {
     uses: [runs, privileged, secretWorkflows, runnerGroups, ...reviewFacts],
     about: [runs],
+    matters: mattersToReviews,
     subjects({ fact, key, value, before }) {
       if (fact !== runs.id) return [];
       return [value, before].some((run) => (run as Run | undefined)?.attempts.some(isPrivileged)) ? [key] : [];

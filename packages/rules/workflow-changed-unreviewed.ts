@@ -2,7 +2,14 @@ import type { Intent } from '@tripline/contracts/response';
 import { parseTime } from '@tripline/contracts/time';
 import { type Commit, commits, type Push } from '@tripline/facts/commits';
 import { nameAt, repositories } from '@tripline/facts/repositories';
-import { acceptanceOf, placeOf, reviewFacts, reviewHouse, reviewReader } from '@tripline/facts/review-reader';
+import {
+  acceptanceOf,
+  mattersToReviews,
+  placeOf,
+  reviewFacts,
+  reviewHouse,
+  reviewReader,
+} from '@tripline/facts/review-reader';
 import { commitKeyIn, entityOf, personOf, refKeyIn } from '@tripline/facts/things';
 import { z } from 'zod';
 import { conclusion } from './builders/conclusion.ts';
@@ -43,6 +50,7 @@ export const rule = conclusion({
   },
   about: commits,
   uses: reviewFacts,
+  matters: mattersToReviews,
   where: ({ pushes }: Commit) => pushes.some(changesCi),
   conclude({ pushes }, { key, ...context }) {
     const at = key.lastIndexOf('@');

@@ -1,5 +1,5 @@
 import type { AnyFact, Fact } from '@tripline/contracts/fact';
-import { type ConcludeContext, defineRule, type Rule } from '@tripline/contracts/rule';
+import { type ConcludeContext, type Concludes, defineRule, type Rule } from '@tripline/contracts/rule';
 import { type Basis, type Concluded, conclusionOf } from './basis.ts';
 import { commonOfFacts, type Meta, type SettingsOf, type Shape } from './verdict.ts';
 
@@ -14,18 +14,21 @@ export function conclusion<Value, S extends Shape>(
     about: Fact<Value>;
     uses?: readonly AnyFact[];
     where?: (value: Value, settings: SettingsOf<S>) => boolean;
+    /** Which changes of what is watched may matter; any unless told otherwise. */
+    matters?: Concludes<SettingsOf<S>>['matters'];
     conclude: (
       value: Value,
       around: ConcludeContext<SettingsOf<S>> & { key: string },
     ) => readonly (Omit<Concluded<never>, 'because'> & { because: readonly Basis[] })[];
   },
 ): Rule<unknown, SettingsOf<S>> {
-  const { about, uses = [], where = () => true, conclude } = of;
+  const { about, uses = [], where = () => true, matters, conclude } = of;
   return defineRule<unknown, SettingsOf<S>>({
     ...commonOfFacts(of, of.settings ?? ({} as S)),
     concludes: {
       uses: [about, ...uses],
       about: [about],
+      ...(matters === undefined ? {} : { matters }),
       subjects({ fact, key, value, before }, settings) {
         const isAsked = (known: unknown) => known !== undefined && where(known as Value, settings);
         return fact === about.id && (isAsked(value) || isAsked(before)) ? [key] : [];
