@@ -120,10 +120,12 @@ export const reviewHouse = {
   exemptActors: z.array(account).default([]),
   /** Accounts whose merges count as the provider's own, such as bors. `approves`: they merge only what was approved in a way of their own, by comments. */
   mergeBots: z.array(z.strictObject({ account, approves: z.boolean().default(false) })).default([]),
+  /** Accounts of machines that look like people's, which the provider does not tell apart: their approvals are nobody's. */
+  machineUsers: z.array(account).default([]),
 };
 type ReviewHouse = Readonly<z.output<z.ZodObject<typeof reviewHouse>>>;
 /** No exceptions. */
-export const noHouse: ReviewHouse = { exemptActors: [], mergeBots: [] };
+export const noHouse: ReviewHouse = { exemptActors: [], mergeBots: [], machineUsers: [] };
 
 /** Within this time after a merge, an answer about write access counts for the time of the merge. */
 const refusedWithinMs = 86_400_000;
@@ -170,6 +172,7 @@ export function reviewReader(
     into,
     trunks: [...new Set([into, place.defaultBranch])].filter((one) => one !== undefined),
     isExempt: (one) => house.exemptActors.some((entry) => isOne(entry, one)),
+    isMachine: (one) => house.machineUsers.some((entry) => isOne(entry, one)),
     vouches: (one) => house.mergeBots.some(({ account }) => isOne(account, one)),
     approves: (one) => house.mergeBots.some(({ account, approves }) => approves && isOne(account, one)),
   };

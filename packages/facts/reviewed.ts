@@ -61,6 +61,8 @@ export type ReviewReader = {
   trunks: readonly string[];
   /** Accounts whose own work needs no review. */
   isExempt: (account: Account | undefined) => boolean;
+  /** Accounts of machines, whatever they look like. */
+  isMachine: (account: Account) => boolean;
   /** Accounts whose merges count as the provider's own. */
   vouches: (account: Account | undefined) => boolean;
   /** Of those, the ones who merge only what was approved in a way of their own, such as by comments. */
@@ -510,7 +512,8 @@ function updateMerge(revision: string, change: Change, reader: ReviewReader): Up
  * from the base that the provider made, and nothing proves it; or what they may have brought is kept no more.
  */
 function independenceOf(by: Account, change: Change, head: string, reader: ReviewReader): 'surely' | 'perhaps' | 'no' {
-  if (by.type === 'Bot' || by.login.endsWith('[bot]') || isSameAccount(by, change.author)) return 'no';
+  if (by.type === 'Bot' || by.login.endsWith('[bot]') || reader.isMachine(by)) return 'no';
+  if (isSameAccount(by, change.author)) return 'no';
   let independent: 'surely' | 'perhaps' = isLetGo(change, by) ? 'perhaps' : 'surely';
   /** False for what is surely their own work. */
   const mayBeUpdate = (revision: string): boolean => {

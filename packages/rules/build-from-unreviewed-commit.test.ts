@@ -969,6 +969,20 @@ describe('what the feeds cannot tell is said in the catalogue, and', () => {
     play(text(''), { mergeBots: [{ account: 'prow[bot]', approves: true }] });
   });
 
+  test('a machine’s account that looks like a person’s approves until it is named as one', () => {
+    limit('A machine’s account');
+    const merged = (mark: string) => `${approved.replace('carol', 'robot')}
+      09:10     robot   merges #12 in acme/app as m
+      09:10:05  robot   starts run 7 of ci in acme/app at m        ${mark}
+    `;
+    play(merged(''));
+    const machineUsers = [`robot:${idOf('robot')}`];
+    play(`${merged('')} ${foundAfterHold('acme/app@m')}`, { machineUsers });
+    play(`${merged('')}`.replace('09:10     robot', '09:06 carol approves #12 in acme/app\n      09:10     robot'), {
+      machineUsers,
+    });
+  });
+
   test('a branch that only a ruleset of the organisation protects is one like others until an inventory names it', () => {
     limit('Rulesets of the organisation');
     const text = (mark: string) => `

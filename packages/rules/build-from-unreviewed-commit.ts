@@ -71,6 +71,7 @@ export const rule = defineRule<unknown, Settings>({
   limits: [
     'Without API access a merge commit cannot be told from one made by hand, nor a private member from an outside collaborator or contributor, nor the merge of an advisory’s private fork from a push that says to be one, nor what many strangers reviewed at once: a low notice says so, once a repository. The API knows.',
     'A workflow that is new on a branch and reads secrets, and a script that an unchanged workflow calls: no feed of GitHub’s tells which attempt of a run was given which secrets. A workflow that never had them is found by `secret-new-consumer`, by the audit log.',
+    'A machine’s account that looks like a person’s: GitHub does not tell it apart, and its approvals count until `machineUsers` names it.',
     'What a run took from artifacts of another run, such as one of a fork: no feed tells.',
     'Approvals by comments (`/lgtm`, `r+`), since comments are not read: the bot that merges then is known by `mergeBots`.',
     'Rulesets of the organisation, and refs that a ruleset leaves out: webhooks do not say whom they bind. An inventory tells; until one does (of a repository that it found unprotected: until the next), the default branch is judged, and runs with secrets, environments and tags anywhere. A protection that is received after a run of what it covers is held against that run when more is received of it than that a hosted job ran or that it ended. One that was lifted a week before or longer counts no more: what is pushed then is found by `protection-left-relaxed`.',
