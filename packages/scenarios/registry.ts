@@ -7,13 +7,17 @@ import { githubInternal } from './github-internal.ts';
 import { grafanaFork } from './grafana-fork.ts';
 import { grantOutlivedJob } from './grant-outlived-job.ts';
 import { hackerbotClaw } from './hackerbot-claw.ts';
+import { homebrewReview } from './homebrew-review.ts';
 import { nxSingularity } from './nx-singularity.ts';
 import { oauthIntegrator } from './oauth-integrator.ts';
 import { oktaSource } from './okta-source.ts';
 import { phpGit } from './php-git.ts';
 import { privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
 import { prtScan } from './prt-scan.ts';
+import { pytorchRunner } from './pytorch-runner.ts';
+import { salesloftGuest } from './salesloft-guest.ts';
 import type { Scenario } from './scenario.ts';
+import { shaiHulud2 } from './shai-hulud-2.ts';
 import { tanstack } from './tanstack.ts';
 import { tjActions } from './tj-actions.ts';
 import { ultralytics } from './ultralytics.ts';
@@ -40,4 +44,8 @@ export const scenarios: readonly Scenario[] = [
   grafanaFork,
   nxSingularity,
   tanstack,
+  pytorchRunner,
+  homebrewReview,
+  salesloftGuest,
+  shaiHulud2,
 ];
