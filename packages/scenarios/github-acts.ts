@@ -37,7 +37,12 @@ export function wholeRun(
     job(stage, at('job-queued', `job ${of.job} waited for a machine`, told.atMs + beatMs), 'queued', one),
     check(stage, at('check', `check ${of.job} was made`, told.atMs + beatMs), 'created', one),
     run(stage, at('begun', 'the run began', told.atMs + 2 * beatMs), 'in_progress', of),
-    job(stage, at('job', `job ${of.job} started`, startedAtMs), 'in_progress', one),
+    job(
+      stage,
+      at('job', `job ${of.job} started${of.runner ? ` on ${of.runner.name}` : ''}`, startedAtMs),
+      'in_progress',
+      one,
+    ),
     job(stage, at('job-done', `job ${of.job} ended`, endedAtMs - 2 * beatMs), 'completed', one),
     check(stage, at('check-done', `check ${of.job} ended`, endedAtMs - 2 * beatMs), 'completed', one),
     checkSuite(stage, at('checks-done', 'all of its checks had ended', endedAtMs - beatMs), of),

@@ -86,19 +86,19 @@ export type PushOf = {
   /** What its commit changes; `added` what it adds. */
   files: string[];
   added?: string[];
-  /** Login of the account in whose name the commit says to be made, author and committer, where it is not the pusher. */
-  as?: string;
+  /** Whom the commit names as its author and committer, where that is no account's. */
+  as?: { name: string; email: string };
   /** `web-flow` when GitHub itself made the commit, as it does in a merge. */
   committer?: string;
   forced?: boolean;
 };
 export function push(stage: Stage, told: StepText, of: PushOf): ScenarioStep {
-  const author = of.as ?? of.by;
-  const committer = of.committer ?? author;
-  const mail = (login: string) => {
-    if (login === 'web-flow') return 'noreply@github.com';
-    return login === of.as ? `${stage.user(login).id}+${login}@users.noreply.github.com` : `${login}@example.com`;
-  };
+  const mail = (login: string) => (login === 'web-flow' ? 'noreply@github.com' : `${login}@example.com`);
+  const accountOf = (login: string) => ({
+    name: login === 'web-flow' ? 'GitHub' : login,
+    email: mail(login),
+    username: login,
+  });
   const commit = {
     id: of.after,
     tree_id: stage.sha(`tree ${of.after}`),
@@ -106,8 +106,8 @@ export function push(stage: Stage, told: StepText, of: PushOf): ScenarioStep {
     message: of.message,
     timestamp: stage.time(told.atMs),
     url: `https://github.com/${stage.fullName(of.repository)}/commit/${of.after}`,
-    author: { name: author, email: mail(author), username: author },
-    committer: { name: committer === 'web-flow' ? 'GitHub' : committer, email: mail(committer), username: committer },
+    author: of.as ?? accountOf(of.by),
+    committer: of.as ?? accountOf(of.committer ?? of.by),
     added: of.added ?? [],
     removed: [],
     modified: of.files,

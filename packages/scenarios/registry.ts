@@ -8,6 +8,7 @@ import { grafanaFork } from './grafana-fork.ts';
 import { grantOutlivedJob } from './grant-outlived-job.ts';
 import { hackerbotClaw } from './hackerbot-claw.ts';
 import { homebrewReview } from './homebrew-review.ts';
+import { megalodon } from './megalodon.ts';
 import { nxSingularity } from './nx-singularity.ts';
 import { oauthIntegrator } from './oauth-integrator.ts';
 import { oktaSource } from './okta-source.ts';
@@ -16,10 +17,13 @@ import { privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
 import { prtScan } from './prt-scan.ts';
 import { pytorchRunner } from './pytorch-runner.ts';
 import { salesloftGuest } from './salesloft-guest.ts';
+import { sapCap } from './sap-cap.ts';
 import type { Scenario } from './scenario.ts';
+import { shaiHulud1 } from './shai-hulud-1.ts';
 import { shaiHulud2 } from './shai-hulud-2.ts';
 import { tanstack } from './tanstack.ts';
 import { tjActions } from './tj-actions.ts';
+import { trivyTags } from './trivy-tags.ts';
 import { ultralytics } from './ultralytics.ts';
 import { xygeni } from './xygeni.ts';
 
@@ -48,4 +52,8 @@ export const scenarios: readonly Scenario[] = [
   homebrewReview,
   salesloftGuest,
   shaiHulud2,
+  megalodon,
+  trivyTags,
+  shaiHulud1,
+  sapCap,
 ];
