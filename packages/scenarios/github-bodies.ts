@@ -86,19 +86,23 @@ export type PushOf = {
   /** What its commit changes; `added` what it adds. */
   files: string[];
   added?: string[];
-  /** Whom the commit names as its author and committer, where that is no account's. */
-  as?: { name: string; email: string };
+  /** Whom the commit names as its author and committer beside the pusher: an account by its login, or a name that is nobody's. */
+  as?: string | { name: string; email: string };
   /** `web-flow` when GitHub itself made the commit, as it does in a merge. */
   committer?: string;
   forced?: boolean;
 };
 export function push(stage: Stage, told: StepText, of: PushOf): ScenarioStep {
-  const mail = (login: string) => (login === 'web-flow' ? 'noreply@github.com' : `${login}@example.com`);
+  const mail = (login: string) => {
+    if (login === 'web-flow') return 'noreply@github.com';
+    return login === of.as ? `${stage.user(login).id}+${login}@users.noreply.github.com` : `${login}@example.com`;
+  };
   const accountOf = (login: string) => ({
     name: login === 'web-flow' ? 'GitHub' : login,
     email: mail(login),
     username: login,
   });
+  const author = typeof of.as === 'object' ? of.as : accountOf(of.as ?? of.by);
   const commit = {
     id: of.after,
     tree_id: stage.sha(`tree ${of.after}`),
@@ -106,8 +110,8 @@ export function push(stage: Stage, told: StepText, of: PushOf): ScenarioStep {
     message: of.message,
     timestamp: stage.time(told.atMs),
     url: `https://github.com/${stage.fullName(of.repository)}/commit/${of.after}`,
-    author: of.as ?? accountOf(of.by),
-    committer: of.as ?? accountOf(of.committer ?? of.by),
+    author,
+    committer: of.committer === undefined ? author : accountOf(of.committer),
     added: of.added ?? [],
     removed: [],
     modified: of.files,
