@@ -29,6 +29,9 @@ export function showBanner(
   screen.line();
   screen.line(`  Webhook URL     ${style('bold', `${url}/webhooks/github`)}`);
   screen.line(`  Webhook secret  ${secret}`);
+  const isStreamed = [config, ...config.workspaces].some((one) => (one['github-audit']?.tokens ?? []).length > 0);
+  if (isStreamed)
+    screen.line(`  Audit stream    ${style('bold', `${url}/services/collector`)} (as to Splunk, by its token)`);
   screen.line(`  Redelivery      ${redelivery}`);
   screen.line(`  Slack           ${slack}`);
   screen.line(`  PagerDuty       ${pagerduty}`);
