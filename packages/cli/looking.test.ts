@@ -46,7 +46,7 @@ beforeAll(async () => {
             ...{ time: '2026-11-23T10:00:00Z', what: 'It ran.', url: 'https://x/1' },
           },
         ]),
-        entities: JSON.stringify([{ kind: 'user', id: 'ada' }]),
+        entities: JSON.stringify([{ kind: 'user', id: 'ada', key: 'github:github.com:user:41' }]),
         response: JSON.stringify([
           { action: 'stop-run', provider: 'github', instance: 'github.com', repository: 'acme/app', runId: '7' },
           {
@@ -185,13 +185,14 @@ describe('findings and incidents', () => {
       id(1),
       'incident    INC-1',
       '2026-11-23 10:00:00  It ran.\n    https://x/1\n    event github:e1 (dev.cdevents.pipelinerun.started)',
-      'user        ada',
+      'user        ada (github:github.com:user:41)',
       'stop the run: instance github.com, provider github, repository acme/app, runId 7\n    only shown, in a dry run; 2026-11-23 10:00:02 UTC; would stop the run',
       'revoke the deploy key: credential deploy-key, credentialId 9, instance github.com, provider github,',
       'repository acme/app\n    not planned',
       '→ Look at it.',
       "npx tripline silence add --rule=some-rule --subject='acme/app' --workspace='acme' --critical --for=30d --reason='",
       '  silences:\n    - rule: some-rule\n      subject: acme/app\n',
+      '  exceptions:\n    - rules: [some-rule]\n      when:\n        user: ["ada:41"]\n      workspace: "acme"\n',
     ]) {
       expect(out).toEqual(typeof said === 'string' ? expect.stringContaining(said) : expect.stringMatching(said));
     }

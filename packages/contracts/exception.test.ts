@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Exception, exceptionOf, exceptionOfDoubt, faultOfException, networkOf } from './exception.ts';
+import {
+  type Exceptable,
+  type Exception,
+  exceptionOf,
+  exceptionOfDoubt,
+  faultOfException,
+  networkOf,
+  whenToExcept,
+} from './exception.ts';
 
 const finding = {
   ...{
@@ -56,6 +64,32 @@ describe('an exception', () => {
         `${name} fits nothing: \`*\` stands at the end alone`,
       );
     expect(faultOfException({ rules: ['mass-workflow-push'], when: { repository: ['acme/*'] } })).toBeUndefined();
+  });
+});
+
+describe('what would except a finding', () => {
+  test('names all of its people and repositories by id, and covers it', () => {
+    const entities = [
+      ...finding.entities,
+      { kind: 'user' as const, id: 'deployer[bot]', key: 'github:github.com:user:9' },
+      { kind: 'runner' as const, id: 'github:github.com:runner:12:build-1', key: undefined },
+      { kind: 'address' as const, id: '203.0.113.7' },
+    ] as Exceptable['entities'];
+    const when = whenToExcept({ rule: finding.rule, entities })!;
+    expect(when).toEqual({ user: ['Release-Bot:41', 'deployer[bot]'], repository: ['acme/app'] });
+    expect(covers({ when }, { entities } as never)).toBe(true);
+    const elsewhere = [{ kind: 'user', id: 'ada', key: 'github:git.acme.example:user:4' }] as Exceptable['entities'];
+    expect(whenToExcept({ rule: 'r', entities: elsewhere })).toEqual({ user: ['github:git.acme.example:user:4'] });
+    expect(covers({ when: { user: ['github:git.acme.example:user:4'] } }, { entities: elsewhere } as never)).toBe(true);
+  });
+
+  test('is nothing where only a login is known, nothing is named, or it is always reported', () => {
+    const ada = { kind: 'user' as const, id: 'ada' };
+    expect(whenToExcept({ rule: 'r', entities: [ada] })).toBeUndefined();
+    expect(whenToExcept({ rule: 'r', entities: [] })).toBeUndefined();
+    expect(whenToExcept({ rule: 'break-glass-opened', entities: finding.entities as never })).toBeUndefined();
+    const box = [{ kind: 'runner', id: 'box-1' }, ada] as Exceptable['entities'];
+    expect(whenToExcept({ rule: 'r', entities: box })).toEqual({ runner: ['box-1'] });
   });
 });
 

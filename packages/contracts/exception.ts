@@ -138,6 +138,32 @@ function fits(matcher: Matcher, wanted: string, { id, key }: Entity): boolean {
   return one.endsWith('*') ? other.startsWith(one.slice(0, -1)) : one === other;
 }
 
+/**
+ * By what an exception would cover a finding, and its like about the same people, repositories and so on: all of them that can be
+ * named for good. Undefined where there is none, or where nothing excepts it.
+ */
+export function whenToExcept({ rule, entities }: Pick<Finding, 'rule' | 'entities'>): Exception['when'] | undefined {
+  const when: { [M in Matcher]?: string[] } = {};
+  for (const matcher of ['user', 'repository', 'runner', 'environment', 'credential'] as const) {
+    const names = entities.filter(({ kind }) => kind === matcher).map((entity) => nameToExcept(matcher, entity));
+    // People and repositories suffice, and machines come and go.
+    const isNeeded =
+      names.length > 0 && (matcher === 'user' || matcher === 'repository' || Object.keys(when).length === 0);
+    if (isNeeded && names.every((name) => name !== undefined)) when[matcher] = [...new Set(names)];
+  }
+  return faultOfException({ rules: [rule], when }) === undefined ? when : undefined;
+}
+
+function nameToExcept(matcher: Matcher, { id, key }: Entity): string | undefined {
+  if (matcher === 'user' && isApp(id)) return id;
+  const prefix = `${usualPlace}:${matcher === 'user' ? 'user:' : ''}`;
+  const number = key?.startsWith(prefix) ? key.slice(prefix.length) : undefined;
+  if (matcher === 'user') return number !== undefined && accountForm.test(`${id}:${number}`) ? `${id}:${number}` : key;
+  if (matcher === 'repository' && number !== undefined && /^\d+$/.test(number) && !id.includes(':'))
+    return `${id}:${number}`;
+  return id.includes('*') ? undefined : (key ?? id);
+}
+
 const isApp = (login: string): boolean => login.endsWith('[bot]');
 /** What names one account, whoever bears its login: by id, or an app. */
 const accountForm = /^(?:[^\s:*]+:\d+|[^:]+:[^\s*]+:user:\d+|[^\s:*]+\[bot\])$/;

@@ -50,7 +50,9 @@ export const exceptionSettings = z
     workspace: z.string().optional().describe('Only in this workspace. Absent: in all.'),
     when: z
       .strictObject({
-        user: oneOrMore('Who is named, by login or, safer, by id, as `github:github.com:user:41`'),
+        user: whole(
+          'Who is named, as `login:id` (`ada:41`) or `github:github.com:user:41`, and apps as `name[bot]`: a login alone changes hands, and is refused',
+        ),
         repository: oneOrMore('Repositories, `owner/name`'),
         ref: whole('Branches or tags, as `owner/name@refs/heads/main`, where a finding can prove which one it is'),
         workflow: whole(

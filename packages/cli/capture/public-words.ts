@@ -10,7 +10,7 @@ const everybodys = `
   github com api www org net io localhost users noreply https http ssh git actions runner runners self hosted latest ubuntu windows macos
   linux x64 arm64 refs heads tags pull merge pulls issues commit tree blob main master develop release releases head base bot web flow
   dependabot renovate advanced security queue workflow workflows yml yaml action dynamic arc readme md
-  tripline drill audit receiver fact token secret environment production staging prod stable edge nightly next
+  tripline drill audit response act lookup inventory receiver fact token secret environment production staging prod stable edge nightly next
   npm pnpm yarn bun pip cargo bundler composer ruby rubygems curl wget gh
   ifs bash sh nc ncat python python3 perl node eval base64 printenv socat echo require event sha256
   from fork by address true false null undefined redacted v1 v2 v3 v4 v5 v6

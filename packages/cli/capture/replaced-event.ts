@@ -1,5 +1,7 @@
 import { type AttributeName, attributes, id as idSchema } from '@tripline/contracts/attributes';
 import type { TriplineEvent } from '@tripline/contracts/event';
+import { guardVerdicts } from '@tripline/contracts/job';
+import { intentNames } from '@tripline/contracts/response';
 import { rules } from '@tripline/rules/registry';
 import { z } from 'zod';
 import { providerWords } from './provider-words.ts';
@@ -120,16 +122,18 @@ const lastOf = (name: string) => name.slice(name.lastIndexOf('.') + 1);
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** What rows of tables name, some of which the provider does not document. */
-const wordsOfRules: ReadonlySet<string> = new Set(
-  rules.flatMap(({ where }) =>
+/** What rows of tables name, some of which the provider does not document, and what Tripline calls its responses. */
+const wordsOfRules: ReadonlySet<string> = new Set([
+  ...intentNames.flatMap((name) => name.split('-')),
+  ...guardVerdicts.flatMap((name) => name.split('-')),
+  ...rules.flatMap(({ where }) =>
     (where?.oneOf ?? []).flatMap((value) =>
       String(value)
         .toLowerCase()
         .split(/[^a-z0-9]+/),
     ),
   ),
-);
+]);
 
 /** As it stands where the provider's words make it up, else replaced. */
 function inProvidersWords(text: string, names: Pseudonyms): string {

@@ -1,4 +1,5 @@
 import { loadConfig } from '@tripline/config/config';
+import { whenToExcept } from '@tripline/contracts/exception';
 import { describeTarget, verbOf } from '@tripline/contracts/response';
 import type { Db } from '@tripline/db/database';
 import { type FindingFilter, findFindings, listFindings, type StoredFinding } from '@tripline/incidents/findings';
@@ -152,7 +153,8 @@ function tell(finding: StoredFinding, steps: readonly Remediation[], io: Io): st
     for (const more of [item.url, `event ${item.eventId} (${item.eventType})`]) if (more !== undefined) say(more, 4);
   }
   heading('People and things concerned');
-  for (const { kind, id } of finding.entities) say(`${kind.padEnd(11)} ${id}`);
+  for (const { kind, id, key } of finding.entities)
+    say(`${kind.padEnd(11)} ${id}${key === undefined ? '' : ` (${key})`}`);
   if (finding.response.length > 0) heading('Response');
   for (const [ordinal, step] of finding.response.entries()) {
     const done = steps.find((one) => one.ordinal === ordinal);
@@ -164,7 +166,29 @@ function tell(finding: StoredFinding, steps: readonly Remediation[], io: Io): st
   heading('To silence exactly this, now or in tripline.yaml');
   lines.push(`  ${plain(silenceCommand(finding))}\n\n`);
   for (const line of finding.silence.trimEnd().split('\n')) lines.push(`  ${plain(line)}\n`);
+  const exception = exceptionText(finding);
+  if (exception !== undefined) {
+    heading('To except it and its like, where they are in order, in tripline.yaml');
+    for (const line of exception) lines.push(`  ${plain(line)}\n`);
+  }
   return lines.join('');
+}
+
+/** Ready to paste, for 90 days. */
+function exceptionText(finding: StoredFinding): string[] | undefined {
+  const when = whenToExcept(finding);
+  if (when === undefined) return undefined;
+  const until = new Date(Date.parse(finding.detectedAt) + 90 * 86_400_000).toISOString();
+  return [
+    'exceptions:',
+    `  - rules: [${finding.rule}]`,
+    '    when:',
+    ...Object.entries(when).map(([matcher, names]) => `      ${matcher}: ${JSON.stringify(names)}`),
+    `    workspace: ${JSON.stringify(finding.workspace)}`,
+    '    owner: say here who answers for it',
+    '    reason: say here why this is in order',
+    `    until: ${until}`,
+  ];
 }
 
 /** Ready to paste. A name may begin with a hyphen, so each is joined to its option by `=`. */
