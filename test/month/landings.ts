@@ -154,8 +154,8 @@ export function landByChange(world: World, repository: Repository, landsMs: numb
   });
   const lastPushMs = landsMs - of.restMs;
   for (let nth = 1; nth < of.commits; nth += 1) {
-    const atMs =
-      nth === of.commits - 1 ? lastPushMs : openedMs + 2 * minuteMs + ((lastPushMs - openedMs) * nth) / of.commits;
+    // The approval is of the last: nobody pushes after it.
+    const atMs = lastPushMs - ((lastPushMs - openedMs) * (of.commits - 1 - nth)) / of.commits;
     world.at(atMs, () => {
       pushBranch([write(nth)], of.author);
       buildHead(of.author);

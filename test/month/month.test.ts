@@ -52,7 +52,7 @@ test('the same seed is the same month, to the finding', () => {
   const play = () => {
     const played = playMonth({ ...small, days: 4, isBreached: true });
     const timeless = { ...played, judged: { ...played.judged, cpuMicros: 0 } };
-    return pageOf(timeless, timeless, small);
+    return pageOf(timeless, null, small);
   };
   expect(play()).toBe(play());
 });
