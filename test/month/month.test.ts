@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { outcomesOf } from './breaches.ts';
-import { differenceOf, leastLandings, mustHold, pageOf } from './page.ts';
+import type { Found } from './judge.ts';
+import { differenceOf, leastLandings, mustHold, outcomeOf, pageOf } from './page.ts';
 import { playMonth } from './play.ts';
 
 /** Small enough for CI: `npm run month` plays it whole. */
-const small = { seed: 7, size: 0.06, days: 12 };
+const small = { seed: 3, size: 0.06, days: 12 };
 
 const documented = new Set(
   readFileSync(
@@ -14,6 +15,12 @@ const documented = new Set(
     'utf8',
   ).split('\n'),
 );
+
+/** Rules that are still wrong on it: to be mended, and taken out here. */
+const owed = {
+  paging: ['credential-new-runner'],
+  standing: ['credential-new-runner', 'runner-crosses-environments'],
+};
 
 const honest = playMonth({ ...small, isBreached: false });
 const breached = playMonth({ ...small, isBreached: true });
@@ -36,6 +43,17 @@ test('every delivery is taken and understood, no rule throws, and each kind of w
   for (const [label, atLeast] of usual) expect(world.counts.get(label), label).toBeGreaterThan(0.5 * atLeast * share);
   // Of its people, those who are in a pool, on call, or join are no reason to find anything.
   expect(judged.findings.filter(({ finding }) => finding.rule.startsWith('grant-'))).toEqual([]);
+});
+
+test('of ordinary work nothing pages that should not, nothing would be acted upon, and at most one finding a day is wrong', () => {
+  const { judged, world } = honest;
+  const { standing, paging, acts } = outcomeOf(judged, world);
+  const named = (found: readonly Found[]) => [...new Set(found.map(({ finding }) => finding.rule))].sort();
+  expect(named(paging)).toEqual(owed.paging);
+  expect(acts).toEqual([]);
+  const others = standing.filter(({ finding }) => !owed.standing.includes(finding.rule));
+  expect(others.length, others.map(({ finding }) => finding.title).join('; ')).toBeLessThanOrEqual(small.days);
+  expect(named(standing)).toEqual(expect.arrayContaining(owed.standing));
 });
 
 test('each breach that is hidden in it is found, by all rules that are to find it, and nothing else is found than without', () => {
