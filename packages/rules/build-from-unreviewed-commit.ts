@@ -102,8 +102,7 @@ export const rule = defineRule<unknown, Settings>({
       }
       const deployment = subject.includes('^') ? context.read(deployments, subject) : undefined;
       if (deployment === undefined) return [];
-      const key = subject.slice(0, subject.lastIndexOf('^'));
-      const place = placeOf(key, deployment.repository, undefined, context);
+      const place = placeOf(subject.slice(0, subject.lastIndexOf('^')), deployment.repository, undefined, context);
       return judge(buildByDeployment(subject, deployment), place, context);
     },
   },
