@@ -16,7 +16,7 @@ const rule = 'credential-new-runner';
 const stateFlooded = 'state-flooded';
 
 /**
- * Events a second that 1 and 2 detector processes judge under one rule from the log's start, as when it is new: `tripline
+ * Events a second that 1 and 2 detector processes judge under one rule (or all) from the log's start, as when it is new: `tripline
  * detector` on a database without positions, whose writes reach the disk. The log holds the corpus `copies` times, each
  * in organisations of its own, so that state grows as it would.
  */
@@ -25,6 +25,8 @@ export async function benchReplay(options: {
   deliveries: number;
   copies: number;
   rounds: number;
+  /** Under all rules that run by default, instead of one that is new. */
+  isWhole: boolean;
 }): Promise<{ events: number; series: Series[] }> {
   const { brokers, deliveries, copies } = options;
   const corpus = makeCorpus({
@@ -37,11 +39,12 @@ export async function benchReplay(options: {
   });
   const records = recordsOf(corpus);
   await fillWithCopies(brokers, records, copies);
-  const mustBeFound = corpus.attacks.filter((attack) => attack.rule === rule).length * copies;
+  const { isWhole } = options;
+  const mustBeFound = corpus.attacks.filter((attack) => isWhole || attack.rule === rule).length * copies;
 
   const folder = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
   const config = join(folder, 'tripline.yaml');
-  const others = rules.map(({ id }) => id).filter((id) => id !== rule && id !== stateFlooded);
+  const others = isWhole ? [] : rules.map(({ id }) => id).filter((id) => id !== rule && id !== stateFlooded);
   writeFileSync(config, `rules: { off: [${others.join(', ')}] }\n`);
   const postgres = await startEmbedded({ dataDir: join(folder, 'postgres') });
   const counts = [1, 2];
@@ -55,8 +58,10 @@ export async function benchReplay(options: {
         series[index]!.values.push(await judgeAll({ brokers: [brokers], database, processes, env }));
         const { rows } = await database.db.pool.query<{ found: number }>('SELECT count(*)::int AS found FROM findings');
         await database.close();
-        if (rows[0]!.found !== mustBeFound)
-          throw new Error(`${rows[0]!.found} findings after a replay, not the ${mustBeFound} that are true`);
+        const { found } = rows[0]!;
+        // What the rest of the catalogue finds beside what was hidden is no matter of this measure.
+        if (isWhole ? found < mustBeFound : found !== mustBeFound)
+          throw new Error(`${found} findings after a replay, not the ${mustBeFound} that are true`);
       }
     }
   } finally {

@@ -1,6 +1,7 @@
 import type { AttributeName } from '@tripline/contracts/attributes';
 import type { EventType, LoggedEvent } from '@tripline/contracts/event';
 import { type AnyRule, defineRule } from '@tripline/contracts/rule';
+import type { Effects } from '@tripline/engine/effects';
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
 import { rule as oneRule } from '@tripline/rules/build-from-unreviewed-commit';
@@ -52,16 +53,17 @@ export async function benchAuditRows(options: { deliveries: number; rounds: numb
   return interleave([contestant(600), contestant(40), contestant(1)], options.rounds);
 }
 
-const actions = Array.from({ length: 600 }, (_, nth) => `category_${nth % 40}.action_${nth}`);
+export const actions = Array.from({ length: 600 }, (_, nth) => `category_${nth % 40}.action_${nth}`);
 
-/** An audit record in the place of another one of the log. */
-function auditRecord(record: StreamRecord): StreamRecord {
+/** An audit record in the place of another one of the log; `more`: what else it tells. */
+export function auditRecord(record: StreamRecord, more: Record<string, unknown> = {}): StreamRecord {
   const { ce_bodysha256: _, ...headers } = record.headers;
   const action = actions[record.offset % actions.length]!;
+  const data = { 'tripline.audit.action': action, 'user.name': `admin-${record.offset % 7}`, ...more };
   return {
     ...record,
     headers: { ...headers, ce_type: 'dev.cdeventsx.tripline-audit.recorded' satisfies EventType },
-    value: Buffer.from(JSON.stringify({ 'tripline.audit.action': action, 'user.name': `admin-${record.offset % 7}` })),
+    value: Buffer.from(JSON.stringify(data)),
   };
 }
 
@@ -98,9 +100,9 @@ const batchRecords = 1000;
 type Log = { batches: StreamRecord[][]; types: EventType[] };
 
 /** The corpus as the log would hand it over, partition by partition, and the types of event in it. */
-function logOf(deliveries: number): Log {
+export function logOf(deliveries: number, { attackEvery = 500, answered = false } = {}): Log {
   const startMs = Date.now();
-  const corpus = makeCorpus({ deliveries, workspaces: 200, attackEvery: 500, seed: 42, startMs });
+  const corpus = makeCorpus({ deliveries, workspaces: 200, attackEvery, seed: 42, startMs, answered });
   const kept: StreamRecord[][] = Array.from({ length: partitions }, () => []);
   const types = new Set<string>();
   for (const [nth, record] of recordsOf(corpus).entries()) {
@@ -117,8 +119,12 @@ function logOf(deliveries: number): Log {
   return { batches, types: [...types].sort() as EventType[] };
 }
 
-/** µs of CPU an event. */
-function judgeAll(rules: readonly AnyRule[], batches: StreamRecord[][]): number {
+/** µs of CPU an event; `onVerdict` is given all that is found. */
+export function judgeAll(
+  rules: readonly AnyRule[],
+  batches: StreamRecord[][],
+  onVerdict: (verdict: Effects['verdicts'][number]) => void = () => {},
+): number {
   const configured = rules.map((rule) => configureRule(rule));
   const nothing = { logTimeMs: 0, engineRows: [], timers: [], dedup: [] };
   const openEngine = () => createEngine({ rules: configured, learningDays: 0 }, nothing);
@@ -126,8 +132,9 @@ function judgeAll(rules: readonly AnyRule[], batches: StreamRecord[][]): number 
   const before = process.cpuUsage();
   for (const records of batches) {
     const engine = engines[records[0]!.partition]!;
-    const { poison } = runBatch(engine, { records, caughtUpAtMs: null }, () => []);
+    const { poison, verdicts } = runBatch(engine, { records, caughtUpAtMs: null }, () => []);
     if (poison.length > 0) throw new Error(poison[0]!.reason);
+    for (const verdict of verdicts) onVerdict(verdict);
     engine.commit();
   }
   const { user, system } = process.cpuUsage(before);
