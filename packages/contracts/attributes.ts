@@ -359,6 +359,8 @@ export const attributes = {
       hosted: z.array(text),
       /** How many self-hosted runners it has. */
       selfHosted: z.int().nonnegative(),
+      /** Whether it is the one in which a runner is that nobody put into another; absent where the API does not say. */
+      isDefault: z.boolean().optional(),
     }),
   ),
   /** Heads of protected branches: they count as reviewed. */

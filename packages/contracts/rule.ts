@@ -138,6 +138,11 @@ export type ConcludeContext<Settings> = Pick<
    */
   learnedUntilMs: number;
   /**
+   * The same, of what no inventory tells, such as who registers runners: when the learning period is over, whatever was imported
+   * meanwhile.
+   */
+  unlistedLearnedUntilMs: number;
+  /**
    * True while a finding stands that names this run, by its key (or by its name, where no event told an id): nothing may be
    * learned from it. Asked of any run.
    */

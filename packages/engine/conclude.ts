@@ -126,6 +126,9 @@ export function createConcluding(parts: {
     get learnedUntilMs() {
       return frame.learnedUntilMs;
     },
+    get unlistedLearnedUntilMs() {
+      return frame.unlistedLearnedUntilMs;
+    },
     tainted: parts.isTainted,
     lookUp: context.lookUp,
     doubtOf(eventId) {

@@ -63,6 +63,7 @@ export type Frame = {
   settings: unknown;
   learning: boolean;
   learnedUntilMs: number;
+  unlistedLearnedUntilMs: number;
   /** Severity of each finding by the user's override, whatever the rule says. */
   severity: Severity | undefined;
   /** Keys of state that were declared. */

@@ -85,6 +85,7 @@ export function createJudging(parts: {
       configured.overrides && overridden(configured.overrides, 'severity', { rule: rule.id, workspace: at.workspace });
     frame.learning = rule.learns && isLearning(known, at.nowMs, learningMs);
     frame.learnedUntilMs = rule.learns ? learnedUntilMsOf(known, learningMs) : 0;
+    frame.unlistedLearnedUntilMs = rule.learns ? (known?.firstSeenMs ?? 0) + learningMs : 0;
   }
 
   /** Runs one rule on an event or, without one, on its own timer. Returns why it failed; null when it did not. */

@@ -43,12 +43,14 @@ export const registrars: Fact<Registrar> = {
   value: registrarSchema,
   keys(event) {
     const by = registrarOf(event);
-    return by === undefined ? [] : [keyOf(event, `registrar:${authorOf(by)}`)];
+    return by === undefined ? [] : [keyOf(event, registrarId(by))];
   },
   learn,
   // As long as somebody is remembered to be one who does that.
   keepMs: 400 * 86_400_000,
 };
+
+export const registrarId = (by: Account): string => `registrar:${authorOf(by)}`;
 
 function registrarOf({ data }: LoggedEvent): Account | undefined {
   const { 'tripline.runner.registered_by': by, 'user.name': name }: Attributes = data;

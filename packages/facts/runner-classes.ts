@@ -10,8 +10,10 @@ import { hostedJob, isRunnerClassKey, runnerClassKeyOf, runnerKeyOf, sortedLabel
 import { runKeyOf, runNameOf } from './things.ts';
 
 const dayMs = 86_400_000;
-/** As many of its runners are known, the first: enough to see that it is a pool of them. */
-const mostMembers = 5;
+/** As many of its runners are known, the first: those of which something stands are named by it. */
+const mostMembers = 32;
+/** By the first so many it is seen whether it is a pool of runners that take one job each. */
+const mostDeciding = 5;
 /** A pool has at least so many, each of which took one job. */
 const leastMembers = 3;
 
@@ -44,7 +46,7 @@ const isAct = eventIs('dev.cdeventsx.tripline-act.performed');
 export const runnerClasses: Fact<RunnerClass> = {
   id: 'runner-classes',
   description:
-    'A class of self-hosted runners: of one group, with jobs of the same labels, whose names begin alike. Its first five runners, with two jobs of each at most, and whether a person accepted it. A scale set or another pool of runners that take one job each shows as one.',
+    'A class of self-hosted runners: of one group, with jobs of the same labels, whose names begin alike. Its first 32 runners, with two jobs of each at most, and whether a person accepted it. A scale set or another pool of runners that take one job each shows as one.',
   reads,
   passesOver: { 'dev.cdevents.taskrun.started': hostedJob, 'dev.cdevents.taskrun.finished': hostedJob },
   value: runnerClassSchema,
@@ -116,6 +118,6 @@ export function isOfPool(
 
 /** The first runners of a class that is a pool: each of them took one job. Empty where it is none, as is a class of machines that stay. */
 export function poolOf(known: RunnerClass | undefined): readonly RunnerClassMember[] {
-  const first = known?.members.slice(0, mostMembers) ?? [];
+  const first = known?.members.slice(0, mostDeciding) ?? [];
   return first.length >= leastMembers && first.every(({ jobs }) => jobs.length === 1) ? first : [];
 }

@@ -14,6 +14,7 @@ export const runnerGroupSchema = z.object({
       name: z.string(),
       hosted: z.array(z.string()),
       selfHosted: z.number(),
+      isDefault: z.boolean().optional(),
     }),
   ),
 });
@@ -28,8 +29,9 @@ export const runnerGroups: Fact<RunnerGroup> = {
   keys: (event) => [...listedIn(event).keys()],
   learn(known, event, at) {
     let listings = known?.listings ?? [];
-    for (const { ownerId, name, hosted, selfHosted } of listedIn(event).get(at.key) ?? []) {
-      const one = { ...observedBy(event), name, hosted, selfHosted, ...(ownerId === undefined ? {} : { ownerId }) };
+    for (const { ownerId, name, hosted, selfHosted, isDefault } of listedIn(event).get(at.key) ?? []) {
+      const more = { ...(ownerId === undefined ? {} : { ownerId }), ...(isDefault === undefined ? {} : { isDefault }) };
+      const one = { ...observedBy(event), name, hosted, selfHosted, ...more };
       const same = listings.find((other) => other.ownerId === ownerId);
       if (same !== undefined && inOwnOrder(same, one) >= 0) continue;
       const last = inPlaceOf(same, one, at.pinned);
@@ -60,6 +62,14 @@ export function isHostedGroup(group: RunnerGroup | undefined, ownerId: string | 
   const listing = listings.find((one) => one.ownerId === undefined || one.ownerId === ownerId);
   return listing !== undefined && holdsOnlyTheirs(listing);
 }
+
+/**
+ * Whether the group is one that the organisation made, with machines of its own in it: only who may administer its runners puts one
+ * there. A repository's own runners are told of as in the default group (assumed of GitHub), so that one proves nothing.
+ */
+export const isMadeGroup = (group: RunnerGroup | undefined, ownerId: string | undefined): boolean =>
+  ownerId !== undefined &&
+  group?.listings.some((one) => one.ownerId === ownerId && one.isDefault === false && one.selfHosted > 0) === true;
 
 type Worker = { hosted: boolean; groupId?: string | undefined };
 /** Whether a job of a run (by its key) was taken by a machine of one's own, and not by a larger one of the provider's in a group of the customer's. */

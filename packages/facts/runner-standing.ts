@@ -1,7 +1,11 @@
+import type { ConcludeContext } from '@tripline/contracts/rule';
 import { parseTime } from '@tripline/contracts/time';
 import type { Accepted } from './acceptance.ts';
-import { poolOf, type RunnerClass } from './runner-classes.ts';
-import type { Listing, Registration, Runner, Work } from './runners.ts';
+import { type Registrar, registrarId, registrars } from './registrars.ts';
+import { poolOf, type RunnerClass, runnerClasses } from './runner-classes.ts';
+import { isMadeGroup, runnerGroups } from './runner-groups.ts';
+import { keyBeside, runnerGroupId } from './runner-keys.ts';
+import { type Listing, type Registration, type Runner, runners, type Work } from './runners.ts';
 
 /** What a reader of facts knows of the workspace. */
 export type Learning = {
@@ -72,8 +76,105 @@ export function isKnownPool(known: RunnerClass | undefined, work: Work, learning
   const learned = pool.filter((member) => isLearned(member, learning));
   return learned.length >= leastLearned || acceptedSince(known?.accepted) < parseTime(work.time);
 }
+/**
+ * Whether somebody registered runners of the organisation's own, not of a repository's, while that was learned. An inventory lists
+ * runners, and not who registers them.
+ */
+const isUsualRegistrar = (known: Registrar | undefined, { unlistedLearnedUntilMs }: Reads): boolean =>
+  known !== undefined &&
+  known.heardMs < unlistedLearnedUntilMs &&
+  known.registrations.some(
+    ({ repository, time }) => repository === undefined && parseTime(time) < unlistedLearnedUntilMs,
+  );
+
 /** Less is chance: whoever registers a runner while a workspace is being learned chooses its name. */
 const leastLearned = 3;
+
+/** What speaks against a runner; findings on one are one for each `occasion`. */
+export type Doubt = { occasion: string; why: string };
+/** What a house says of its runners. */
+export type House = {
+  isOfPool: (work: Work) => boolean;
+  isRegistrar: (registered: Registration) => boolean;
+  hasRegistrars: boolean;
+  youngMs: number;
+};
+type Reads = Learning & Pick<ConcludeContext<unknown>, 'read' | 'watch' | 'unlistedLearnedUntilMs'>;
+
+/** The runner is not known at all. */
+export const isNew = 'new';
+/** Nor is it, but others of its pool are, and nobody else may put a machine into their group: once a month. */
+const rebuilt = 'rebuilt ';
+export const isRebuilt = ({ occasion }: Doubt): boolean => occasion.startsWith(rebuilt);
+
+/** What speaks against a runner when it did some work; undefined where nothing does. */
+export function doubtOf(runner: Runner, work: Work, house: House, reads: Reads): Doubt | undefined {
+  const { listings, usual, isAccepted, registered } = standingAt(runner, work, reads);
+  const isOfPool = isOfKnownPool(runner, work, house, reads);
+  const isKnown = listings.length + usual.length > 0 || isAccepted || isOfPool;
+  const isRegistrar = registered !== undefined && house.isRegistrar(registered);
+  let why: string | undefined;
+  if (registered !== undefined) {
+    const { registeredMs, by = 'somebody unnamed' } = registered;
+    const isYoung = parseTime(work.time) - registeredMs < house.youngMs;
+    const isListedSince = listings.some(({ time }) => parseTime(time) >= registeredMs);
+    if (house.hasRegistrars && !isRegistrar) why = `it was registered by ${by}, who is no registrar`;
+    else if (isYoung && !isOfPool && !isListedSince) {
+      why = `it was registered only at ${new Date(registeredMs).toISOString()}`;
+    }
+  }
+  if (!isKnown) {
+    if (isRegistrar && why === undefined) return undefined;
+    const pool = mayBeOfHouse(registered, work, house, reads) ? poolOfUnknown(work, reads) : undefined;
+    if (pool === 'accepted') return undefined;
+    const others = 'it is in no inventory, though others of its pool are known';
+    if (pool === 'rebuilt')
+      return { occasion: rebuilt + (runner.work[0] ?? work).time.slice(0, 'YYYY-MM'.length), why: others };
+    return { occasion: isNew, why: why ?? 'it is in no inventory, and nobody has accepted it' };
+  }
+  if (why !== undefined) return { occasion: `registered ${registered!.eventId}`, why };
+  const elsewhere = elsewhereOf({ listings, usual }, work);
+  if (elsewhere === undefined) return undefined;
+  const { kind, here, listed } = elsewhere;
+  if (kind === 'group')
+    return { occasion: `group ${here}`, why: `it is in runner group ${here}, and the inventory has it in ${listed}` };
+  return { occasion: `in ${here}`, why: `it is a runner of ${listed} alone, and the job was of ${work.repository}` };
+}
+
+/** Whether a runner is one of a pool that is configured, or known and then takes one job. */
+function isOfKnownPool({ jobs }: Runner, work: Work, house: House, reads: Reads): boolean {
+  const isConfigured = house.isOfPool(work);
+  if (isConfigured || work.classKey === undefined || jobs.length > 1) return isConfigured;
+  return isKnownPool(reads.watch(runnerClasses, work.classKey), work, reads);
+}
+
+/** Nobody said who registered it, where no feed tells, or it is somebody who may, or did so while the workspace was learned. */
+function mayBeOfHouse(by: Registration | undefined, { classKey = '' }: Work, house: House, reads: Reads): boolean {
+  if (by === undefined) return !house.hasRegistrars;
+  if (house.hasRegistrars) return house.isRegistrar(by);
+  const account = { login: by.by ?? '', ...(by.byId === undefined ? {} : { id: by.byId }) };
+  return isUsualRegistrar(reads.watch(registrars, keyBeside(classKey, registrarId(account))), reads);
+}
+
+/**
+ * What is known of the pool of a machine that nobody knows, in a group that the organisation made: `rebuilt` where others of its class
+ * were known there before, so that it seems to be one of those made anew; `accepted` where somebody accepted the class by then.
+ * Only who may administer the organisation's runners puts a machine into such a group. Undefined where that is not known.
+ */
+function poolOfUnknown(work: Work, reads: Reads): 'rebuilt' | 'accepted' | undefined {
+  const { classKey, groupId, ownerId } = work;
+  if (classKey === undefined || groupId === undefined) return undefined;
+  const pool = reads.watch(runnerClasses, classKey);
+  const group = reads.watch(runnerGroups, keyBeside(classKey, runnerGroupId(groupId)));
+  if (pool === undefined || !isMadeGroup(group, ownerId)) return undefined;
+  if (acceptedSince(pool.accepted) < parseTime(work.time)) return 'accepted';
+  const isKnown = (runner: Runner | undefined) => {
+    const { listings, usual } = runner === undefined ? nothing : standingAt(runner, work, reads);
+    return [...listings, ...usual].some((one) => one.groupId === groupId);
+  };
+  return pool.members.some(({ key }) => isKnown(reads.read(runners, key))) ? 'rebuilt' : undefined;
+}
+const nothing = { listings: [], usual: [] };
 
 /** Heard of while the workspace was being learned, of a run in which nothing was found: only so does anything become usual. */
 export function isLearned(

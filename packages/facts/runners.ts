@@ -169,7 +169,7 @@ function withRegistration(before: Runner, event: LoggedEvent, at: LearnContext):
   if (before.registrations.some(({ eventId }) => eventId === event.id)) return before;
   const by = data['tripline.runner.registered_by'] ?? data['user.name'];
   // The event's sender is who registered it only where the feed says nobody else.
-  const byId = data['tripline.runner.registered_by'] === undefined ? data['user.id'] : undefined;
+  const byId = by === data['user.name'] ? data['user.id'] : undefined;
   const one: Registration = {
     ...observedBy(event),
     heardMs: at.nowMs,
@@ -249,7 +249,7 @@ function isAlike(a: Work, b: Work): boolean {
     a.credentials.every((credential, place) => credential === b.credentials[place])
   );
 }
-const hasCredential = ({ environment, credentials }: Work): boolean =>
+export const hasCredential = ({ environment, credentials }: Work): boolean =>
   environment !== undefined || credentials.length > 0;
 
 /** Of each context the first work and, of what was given credentials, the first of its last day and the first after each registration. */

@@ -299,6 +299,76 @@ describe('K7: pools of runners that take one job each', () => {
   });
 });
 
+describe('a pool that is built anew: the same group, labels and names, and numbers that nobody knows', () => {
+  const group = (id: string, isDefault: boolean) => ({
+    ...{ id, name: 'deploy', ownerId, hosted: [], selfHosted: 3, isDefault },
+  });
+  const before = (id = '9', isDefault = false) => [
+    inventory(-3600, {
+      'tripline.inventory.runners': [1, 2, 3].map((n) => listed(`deploy-${n}`, { groupId: id })),
+      'tripline.inventory.runner_groups': [group(id, isDefault)],
+    }),
+  ];
+  const pool = (id = '9') => `github:github.com:runner-class:77/${id}/deploy/deploy-`;
+  const job = (day: number, run: number, runner: string, mark = '', group = '; group id 9; labels deploy') => `
+      day ${day}  09:00  ada  starts run ${run} of deploy in acme/app at main1
+      day ${day}  09:01  ada  starts job deploy of run ${run} (on ${runner}; to production${group})  ${mark}`;
+  const known = `${job(1, 1, 'deploy-1')}${job(1, 2, 'deploy-2').replaceAll('09:0', '10:0')}`;
+
+  test('informs once a pool and month, and whoever accepts it hears no more', () => {
+    const text = `${known}${job(2, 3, 'deploy-7', `← FOUND ${pool()} [low/medium]`)}${job(3, 4, 'deploy-8')}${job(4, 5, 'deploy-9')}`;
+    const { findings } = told(text, { before: before(), anyOrder: false });
+    expect(findings[0]!.title).toBe(
+      'New pool of runners such as deploy-7 was given the secrets of environment production of acme/app',
+    );
+    expect(findings[0]!.response).toEqual([]);
+    told(text, { before: before() });
+    const act = at(s(2 * day), 'dev.cdeventsx.tripline-act.performed', {
+      ...{ 'tripline.act.kind': 'incident-resolved', 'tripline.act.target': 'INC-1' },
+      ...{ 'tripline.act.resolution': 'accepted', 'tripline.act.proof': 'os-user' },
+      'tripline.act.entities': findings[0]!.entities.filter(({ kind }) => kind === 'runner') as never,
+    });
+    const later = eventsOf(job(40, 6, 'deploy-10')).map((event) => ({ ...event, id: `later-${event.id}` }));
+    const events = [...before(), ...eventsOf(`${known}${job(2, 3, 'deploy-7')}`), { ...act, id: 'act' }, ...later];
+    expect(playTimeline({ rules: [rule], events, untilMs: s(60 * day) }).all).toHaveLength(1);
+  });
+
+  test('is no excuse for a machine that a repository’s administrator may have put there, whatever it is called', () => {
+    const rogue = (mark: string, more: string) => `${known}${job(2, 3, 'deploy-7', mark, more)}`;
+    const critical = (of: string) => `← FOUND ${of} [critical/medium]`;
+    // A repository’s own runner is told of as in the default group; one in another group than the pool is in none that is known.
+    told(
+      `${job(1, 1, 'deploy-1', '', '; labels deploy')}${job(2, 3, 'deploy-7', critical(key('deploy-7')), '; labels deploy')}`,
+      {
+        before: before('1', true),
+      },
+    );
+    told(rogue(critical(key('deploy-7')), '; group id 12; labels deploy'), { before: before() });
+    told(rogue(critical(key('deploy-7')), '; labels deploy'), { before: before() });
+    // Nor for another kind of machine in the group, by its labels or its name.
+    told(rogue(critical(key('deploy-7')), '; group id 9; labels other'), { before: before() });
+    told(`${known}${job(2, 3, 'evil-7', critical(key('evil-7')))}`, { before: before() });
+  });
+
+  test('is no excuse where somebody registered it who is not known to register there', () => {
+    const by = (who: string, mark: string, where = 'acme') => `
+      day 1  08:00  ada  registers runner deploy-1 in ${where}
+      ${known}
+      day 20  08:00  ${who}  registers runner deploy-7 in acme
+      ${job(20, 3, 'deploy-7', mark)}`;
+    // The inventory knows the machines; who registers them is learned for as long as anything is.
+    const learned = { before: before(), learningDays: 14, anyOrder: false };
+    // As the third of a pool of which each has taken one job.
+    const critical = `← FOUND ${pool()} [critical/medium]`;
+    told(by('ada', `← FOUND ${pool()} [low/medium]`), learned);
+    told(by('mallory', critical), learned);
+    // Whoever registered a repository's runner while the workspace was learned is none who registers the organisation's.
+    told(by('ada', critical, 'acme/app'), learned);
+    const settings = { [rule.id]: { registrars: ['runner-controller[bot]'] } };
+    told(`${known}${job(2, 3, 'deploy-7', critical)}`, { before: before(), settings });
+  });
+});
+
 describe('K7: where a runner is registered', () => {
   const deploy = (repository: string, runner: string, more = '') => `
       09:00  ada  starts run 7 of deploy in ${repository} at main1

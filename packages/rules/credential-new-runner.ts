@@ -1,21 +1,21 @@
 import type { Entity } from '@tripline/contracts/finding';
-import type { Intent } from '@tripline/contracts/response';
 import { type Because, type ConcludeContext, type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
-import { parseTime } from '@tripline/contracts/time';
 import * as of from '@tripline/facts/credentials';
+import { registrars } from '@tripline/facts/registrars';
 import { namesOf, repositories } from '@tripline/facts/repositories';
 import { isOfPool, pool, poolOf, runnerClasses } from '@tripline/facts/runner-classes';
 import { isHostedGroup, runnerGroups } from '@tripline/facts/runner-groups';
-import { isRunnerClassKey, keyBeside, placeOfKey, runnerGroupId } from '@tripline/facts/runner-keys';
-import { elsewhereOf, isKnownPool, isLearned, standingAt } from '@tripline/facts/runner-standing';
-import { type Runner, runners, type Work } from '@tripline/facts/runners';
+import { isRunnerClassKey, keyBeside, runnerGroupId } from '@tripline/facts/runner-keys';
+import * as standing from '@tripline/facts/runner-standing';
+import { hasCredential, type Runner, runners, type Work } from '@tripline/facts/runners';
 import { runs } from '@tripline/facts/runs';
 import { entityOf } from '@tripline/facts/things';
 import { isFileOf, workflowFile } from '@tripline/facts/workflow-files';
 import { z } from 'zod';
 import { account, isAccount } from './accounts.ts';
 import { because, namedOnce } from './evidence.ts';
+import { nameOfRunner, stoppingAndIsolating } from './runner-words.ts';
 
 /** As many runs, credentials and runners a finding names, and as much work it tells: whoever sets off jobs chooses how much there is. */
 const mostNamed = 5;
@@ -34,11 +34,8 @@ const settings = z.strictObject({
 type Context = ConcludeContext<z.output<typeof settings>>;
 
 /** What a runner was given that it should not have been, and why not. Findings on one runner are one for each kind of reason. */
-type Doubted = Reason & Given & { key: string; runner: Runner; work: Work };
+type Doubted = standing.Doubt & Given & { key: string; runner: Runner; work: Work };
 type Given = { credentials: readonly string[]; because: readonly Because[] };
-type Reason = { occasion: string; why: string };
-/** The runner is not known at all. */
-const isNew = 'new';
 
 function conclude(subject: string, context: Context): readonly Conclusion[] {
   if (context.learning) return [];
@@ -50,88 +47,76 @@ function concludeRunner(key: string, context: Context): Conclusion[] {
   const watch: Context['watch'] = (fact, of) =>
     fact.id === runs.id ? context.watch(fact, of) : context.read(fact, of);
   const isFirst = ({ classKey = '' }: Work) => poolOf(watch(runnerClasses, classKey)).some((one) => one.key === key);
-  const found = runnerConclusions(key, { ...context, watch });
-  return found.length > 0 || watch(runners, key)?.work.some(isFirst) ? runnerConclusions(key, context) : [];
+  const doubted = doubtedWork(key, { ...context, watch });
+  const isWatching = doubted.some((one) => standing.isRebuilt(one) || !isToldByPool(one, { ...context, watch }));
+  return isWatching || watch(runners, key)?.work.some(isFirst) ? runnerConclusions(key, context) : [];
 }
 function runnerConclusions(key: string, context: Context): Conclusion[] {
-  const isFound = ({ occasion, work }: Doubted) => occasion !== isNew || !isToldByPool(key, work, context);
-  const byOccasion = Map.groupBy(doubtedWork(key, context).filter(isFound), ({ occasion }) => occasion);
+  const own = doubtedWork(key, context).filter((one) => !isToldByPool(one, context));
+  const byOccasion = Map.groupBy(own, ({ occasion }) => occasion);
   return [...byOccasion.values()].map((some) => conclusionOf(key, some, context));
 }
 
-/** Of a pool that nobody knows the first two runners are found each, and all others told once, as a pool. */
+/** Of a pool that nobody knows the first two runners are found each, and all others told once, as a pool; so are those made anew of one that is known. */
 function concludePool(key: string, context: Context): Conclusion[] {
-  const doubted = doubtedOfPool(key, context);
-  return doubted.length === 0 ? [] : [conclusionOf(key, doubted, context)];
+  const doubted = [...doubtedOfPool(key, context), ...rebuiltOfPool(key, context)];
+  return [...Map.groupBy(doubted, ({ occasion }) => occasion).values()].map((some) => conclusionOf(key, some, context));
+}
+function rebuiltOfPool(key: string, context: Context): Doubted[] {
+  const isKnown = ({ work: [first], ...of }: Runner) => {
+    const { listings, usual } = standing.standingAt({ ...of, work: [] }, first!, context);
+    return listings.length + usual.length > 0;
+  };
+  return (context.read(runnerClasses, key)?.members ?? []).flatMap((member) => {
+    const runner = context.read(runners, member.key);
+    if (runner === undefined || runner.work.length === 0 || isKnown(runner)) return [];
+    const isTold = (work: Work) => hasCredential(work) && work.classKey === key;
+    return doubtedWork(member.key, context, isTold).filter(standing.isRebuilt);
+  });
 }
 function doubtedOfPool(key: string, context: Context): Doubted[] {
   const others = poolOf(context.watch(runnerClasses, key)).slice(2);
   return others.flatMap((member) =>
-    doubtedWork(member.key, context).filter(({ occasion, work }) => occasion === isNew && work.classKey === key),
+    doubtedWork(member.key, context).filter(
+      ({ occasion, work }) => occasion === standing.isNew && work.classKey === key,
+    ),
   );
 }
-function isToldByPool(key: string, { classKey }: Work, context: Context): boolean {
-  const pool = classKey === undefined ? [] : poolOf(context.watch(runnerClasses, classKey));
+function isToldByPool({ key, work, ...reason }: Doubted, context: Context): boolean {
+  const { classKey } = work;
+  const known = classKey === undefined ? undefined : context.watch(runnerClasses, classKey);
+  if (standing.isRebuilt(reason)) return hasCredential(work) && known?.members.some((one) => one.key === key) === true;
+  const pool = reason.occasion === standing.isNew ? poolOf(known) : [];
   if (pool.length === 0 || pool.slice(0, 2).some((member) => member.key === key)) return false;
   return context.watch(runners, key)!.jobs.length < 2 && doubtedOfPool(classKey!, context).length > 0;
 }
 
-function doubtedWork(key: string, context: Context): Doubted[] {
+function doubtedWork(key: string, context: Context, isAsked = (_: Work) => true): Doubted[] {
   const runner = context.watch(runners, key);
   if (runner === undefined) return [];
-  return runner.work.flatMap((work) => {
-    const reason = doubtOf(runner, work, context);
+  const { pools, registrars: those, youngMs } = context.settings;
+  const house: standing.House = {
+    isOfPool: (work) => pools.some((one) => isOfPool(one, runner.name, work)),
+    isRegistrar: ({ by: login, byId: id }) => those.some((one) => isAccount(one, { login, id })),
+    ...{ hasRegistrars: those.length > 0, youngMs },
+  };
+  return runner.work.filter(isAsked).flatMap((work) => {
+    const reason = standing.doubtOf(runner, work, house, context);
     if (reason === undefined) return [];
     const given = givenTo(key, runner, work, context);
     return given.credentials.length === 0 ? [] : [{ key, runner, work, ...reason, ...given }];
   });
 }
 
-/** What speaks against a runner when it did some work; undefined where nothing does. */
-function doubtOf(runner: Runner, work: Work, context: Context): Reason | undefined {
-  const { registrars, youngMs } = context.settings;
-  const { listings, usual, isAccepted, registered } = standingAt(runner, work, context);
-  const isOfPool = isPoolRunner(runner, work, context);
-  const isKnown = listings.length + usual.length > 0 || isAccepted || isOfPool;
-  const isRegistrar = registrars.some((one) => isAccount(one, { login: registered?.by, id: registered?.byId }));
-  let why: string | undefined;
-  if (registered !== undefined) {
-    const { registeredMs, by = 'somebody unnamed' } = registered;
-    const isYoung = parseTime(work.time) - registeredMs < youngMs;
-    const isListedSince = listings.some(({ time }) => parseTime(time) >= registeredMs);
-    if (registrars.length > 0 && !isRegistrar) why = `it was registered by ${by}, who is no registrar`;
-    else if (isYoung && !isOfPool && !isListedSince) {
-      why = `it was registered only at ${new Date(registeredMs).toISOString()}`;
-    }
-  }
-  if (!isKnown) {
-    if (isRegistrar && why === undefined) return undefined;
-    return { occasion: isNew, why: why ?? 'it is in no inventory, and nobody has accepted it' };
-  }
-  if (why !== undefined) return { occasion: `registered ${registered!.eventId}`, why };
-  const elsewhere = elsewhereOf({ listings, usual }, work);
-  if (elsewhere === undefined) return undefined;
-  const { kind, here, listed } = elsewhere;
-  if (kind === 'group')
-    return { occasion: `group ${here}`, why: `it is in runner group ${here}, and the inventory has it in ${listed}` };
-  return { occasion: `in ${here}`, why: `it is a runner of ${listed} alone, and the job was of ${work.repository}` };
-}
-
-/** Whether a runner is one of a pool that is configured, or known and then takes one job. */
-function isPoolRunner({ name, jobs }: Runner, work: Work, context: Context): boolean {
-  const isConfigured = context.settings.pools.some((one) => isOfPool(one, name, work));
-  if (isConfigured || work.classKey === undefined || jobs.length > 1) return isConfigured;
-  return isKnownPool(context.watch(runnerClasses, work.classKey), work, context);
-}
-
 /** What a job is known to be given, but for what is usual on that runner, and what tells of it. */
 function givenTo(key: string, runner: Runner, work: Work, context: Context): Given {
   const known = (id: string) => context.read(of.credentials, keyBeside(key, of.credentialId(id)));
   const isUsual = (id: string) =>
-    known(id)?.contexts.some((one) => one.runner === key && (one.isListed || isLearned(one, context))) === true;
+    known(id)?.contexts.some((one) => one.runner === key && (one.isListed || standing.isLearned(one, context))) ===
+    true;
   const where = work.environment === undefined ? '' : `, for environment ${work.environment}`;
   const what = work.credentials.length > 0 ? 'A credential was used' : `Job ${work.job ?? 'unnamed'} ran`;
-  const lines = [because(runners, key, work, `${what} on ${nameOf(runner)}${where}`)];
+  const lines = [because(runners, key, work, `${what} on ${nameOfRunner(runner)}${where}`)];
   let ids = work.credentials;
   // Only a feed of audit records can say what a machine of the provider's was given.
   if (ids.length > 0 || isOfHosted(key, runner, work, context)) ids = ids.filter((id) => !isUsual(id));
@@ -169,20 +154,24 @@ function conclusionOf(subject: string, doubted: readonly Doubted[], context: Con
   const isPool = subject !== key;
   const given = [...new Set(doubted.flatMap(({ credentials }) => credentials))];
   const named = given.slice(0, mostNamed).map(of.credentialInWords).join(', ');
-  const name = isPool ? `pool of runners such as ${nameOf(runner)}` : `runner ${nameOf(runner)}`;
+  const name = isPool ? `pool of runners such as ${nameOfRunner(runner)}` : `runner ${nameOfRunner(runner)}`;
   const isHosted = isOfHosted(key, runner, work, context);
   const registered = isPool ? [] : runner.registrations;
   return {
     ...{ subject, occasion, confidence: isHosted ? 'low' : of.confidenceOfCredentials(given) },
     ...(isHosted ? { severity: 'medium' as const } : {}),
-    title: clip(`Unknown ${name} was given ${named}`, 300),
+    ...(standing.isRebuilt(doubted[0]!) ? { severity: 'low' as const } : {}),
+    title: clip(`${standing.isRebuilt(doubted[0]!) ? 'New' : 'Unknown'} ${name} was given ${named}`, 300),
     summary: `A job of ${work.repository || work.owner} that has ${named} ran on ${name}: ${why}. Whoever runs that machine now holds what the job was given.`,
     because: [
       ...registered.map((one) => because(runners, key, one, `${one.by ?? 'Somebody'} registered ${name}`)),
       ...doubted.slice(0, mostEvidence).flatMap((one) => one.because),
     ],
     entities: namedOnce(entitiesOf(isPool ? [subject] : [], doubted, given), subject, mostNamed + 1),
-    response: isHosted ? [] : some.flatMap(responseTo),
+    response:
+      isHosted || standing.isRebuilt(doubted[0]!)
+        ? []
+        : some.flatMap((one) => stoppingAndIsolating(one.key, one.runner, one.work)),
     remedy: [
       `Find out who registered ${name} and where it runs; if nobody answers for it, remove it from the runners of ${work.owner}.`,
       `Rotate ${named}: the machine has had them.`,
@@ -192,7 +181,6 @@ function conclusionOf(subject: string, doubted: readonly Doubted[], context: Con
 }
 
 const hasWorked = (known: unknown): boolean => known !== undefined && (known as Runner).work.length > 0;
-const nameOf = ({ id, name }: Runner): string => (name === '' ? `number ${id}` : clip(name, 200));
 
 function entitiesOf(pool: readonly string[], doubted: readonly Doubted[], given: readonly string[]): Entity[] {
   const all = (kind: Entity['kind'], ids: readonly (string | undefined)[]): Entity[] =>
@@ -207,22 +195,13 @@ function entitiesOf(pool: readonly string[], doubted: readonly Doubted[], given:
   ];
 }
 
-/** The run is stopped first; then the runner is given no further job. */
-function responseTo({ key, runner: { id: runnerId, name, listings }, work }: Doubted): Intent[] {
-  const { owner: organization, ownerId: organizationId, repository, repositoryId, run } = work;
-  const own = listings.find((listing) => listing.repository !== undefined)?.repository;
-  const stop = { action: 'stop-run', repository, repositoryId, runId: run?.split('#').at(-1) };
-  const isolate = { action: 'isolate-runner', organization, organizationId, runnerId, repository: own };
-  const steps = [...(run === undefined ? [] : [stop]), { ...isolate, runnerName: clip(name, 128) || undefined }];
-  return steps.map((step) => ({ ...placeOfKey(key), ...step }) as Intent);
-}
-
 export const rule = defineRule<unknown, z.output<typeof settings>>({
   id: 'credential-new-runner',
   title: 'Credential used from a runner that is unknown',
   description:
     'A job that has credentials runs on a self-hosted runner that is unknown: in no inventory, not at work while the workspace was learned, accepted by nobody, of no known pool; or registered by somebody who is no registrar or within 24 hours, in another group than the inventory has it in, or a runner of another repository. ' +
     'It is one finding a runner, which grows. Resolving its incident as accepted teaches the runner. A pool of runners that take one job each (a scale set) is learned, accepted or configured as one. ' +
+    'Machines that are made anew inform once a pool and month, at low severity, where others of their pool (group, labels, how names begin) are known and the group is one that the organisation made, as the inventory tells; unless somebody registered them who is no registrar, and registered none of the organisation’s while it was learned. ' +
     'With webhooks only, the credential is the secrets of an environment (medium confidence) or of a workflow in `secretWorkflows` (low), and whoever may register a runner passes for one of a known pool. ' +
     'What is not used for 90 to 135 days is forgotten, and nothing is learned from a run in which something stands found.',
   severity: 'critical',
@@ -234,13 +213,17 @@ export const rule = defineRule<unknown, z.output<typeof settings>>({
   falseAlarms: [
     'A new machine of yours is found once: resolve it as accepted, or run `tripline inventory import` before its first job.',
     'Autoscaled runners that take one job each: accept the pool once, or name it in `pools` (group and how names begin). Runners of a pool that take several jobs are known by `pools` alone.',
+    'A pool that is built anew in the default group, or in a workspace without an inventory: put it into a group of its own, and run `tripline inventory import`.',
     'Larger hosted runners in a group of yours: an inventory tells them, unless self-hosted ones share their group.',
+  ],
+  limits: [
+    'With webhooks alone: a machine that is put into a known pool’s own group by whoever may administer the organisation’s runners; it informs, since no webhook tells who registered it.',
   ],
   reads: [],
   settings: settings as z.ZodType<z.output<typeof settings>>,
   learns: true,
   concludes: {
-    uses: [runners, runnerClasses, runnerGroups, of.credentials, runs, repositories],
+    uses: [runners, runnerClasses, runnerGroups, registrars, of.credentials, runs, repositories],
     about: [runners, runnerClasses],
     // Of a machine that never worked, such as most of an inventory's, nothing can be found.
     subjects: ({ fact, key, value, before }) =>

@@ -15,6 +15,20 @@ export function jobOn(key: string, { name }: Runner, work: Work): Basis {
     entities: [entityOf('repository', repository), ...(work.run === undefined ? [] : [runOf(work)])],
   };
 }
+/** What a machine is called to people. */
+export const nameOfRunner = ({ id, name }: Pick<Runner, 'id' | 'name'>): string =>
+  name === '' ? `number ${id}` : clip(name, 200);
+
+/** The run is stopped first; then the runner is given no further job. */
+export function stoppingAndIsolating(key: string, { id: runnerId, name, listings }: Runner, work: Work): Intent[] {
+  const { owner: organization, ownerId: organizationId, repository, repositoryId, run } = work;
+  const own = listings.find((listing) => listing.repository !== undefined)?.repository;
+  const stop = { action: 'stop-run', repository, repositoryId, runId: run?.split('#').at(-1) };
+  const isolate = { action: 'isolate-runner', organization, organizationId, runnerId, repository: own };
+  const steps = [...(run === undefined ? [] : [stop]), { ...isolate, runnerName: clip(name, 128) || undefined }];
+  return steps.map((step) => ({ ...placeOfKey(key), ...step }) as Intent);
+}
+
 const runOf = ({ run, runKey }: Work): Entity => entityOf('run', run!, runKey);
 
 /** Gives a runner, where it worked last, no further job. */

@@ -189,7 +189,7 @@ describe('an import', () => {
       return json({ runners: [{ id: 1, name: `${org}-runner`, labels: [] }] });
     if (request.endsWith('/hosted-runners')) return json({ runners: [{ id: 4, name: 'large', runner_group_id: 7 }] });
     if (request.endsWith('/runner-groups')) {
-      const group = (id: number, name: string, inherited: boolean) => ({ id, name, inherited });
+      const group = (id: number, name: string, inherited: boolean) => ({ id, name, inherited, default: id === 1 });
       const groups = [group(1, 'Default', false), group(7, 'Large', false), group(9, 'Enterprise', true)];
       return json({ runner_groups: groups });
     }
@@ -232,8 +232,8 @@ describe('an import', () => {
           { name: 'acme-labs-shared' },
         ],
         'tripline.inventory.runner_groups': [
-          { id: '1', hosted: [], selfHosted: 0 },
-          { id: '7', ownerId: '77', hosted: ['large'], selfHosted: 0 },
+          { id: '1', hosted: [], selfHosted: 0, isDefault: true },
+          { id: '7', ownerId: '77', hosted: ['large'], selfHosted: 0, isDefault: false },
           { id: '9', name: 'Enterprise', selfHosted: 1 },
           {},
           {},

@@ -120,7 +120,7 @@ export function inventoryOf(organisation: Organisation): Attributes {
       })),
     ),
     'tripline.inventory.runner_groups': pools.map(({ group, runners }) => ({
-      ...{ id: String(group.id), name: group.name, ownerId, hosted: [], selfHosted: runners.length },
+      ...{ id: String(group.id), name: group.name, ownerId, hosted: [], selfHosted: runners.length, isDefault: false },
     })),
     'tripline.inventory.heads': repositories.map(({ name, id: repositoryId, tips }) => ({
       ...{

@@ -70,7 +70,7 @@ export function conclude(
   facts: Facts,
   rule: AnyRule,
   subject: string,
-  context: RuleContext<unknown, unknown> & { learnedUntilMs: number },
+  context: RuleContext<unknown, unknown> & { learnedUntilMs: number; unlistedLearnedUntilMs: number },
   doubted: (eventId: string) => boolean,
   refuted: (eventId: string) => boolean,
 ): number | undefined {

@@ -367,6 +367,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     const of = world.facts.get(workspace);
     const endMs = (of?.firstMs ?? 0) + options.learningDays * 24 * hourMs;
     const learnedUntilMs = rule.learns ? Math.min(endMs, (of?.wholeMs ?? Number.POSITIVE_INFINITY) + 1) : 0;
+    const unlistedLearnedUntilMs = rule.learns ? endMs : 0;
     const whole = contextOf(configured, workspace, [], event, doubts);
     /** Whether nobody has vouched for an event; then the subject is concluded anew once it is known. */
     const isDoubted = (id: string): boolean => {
@@ -378,7 +379,14 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     };
     const isRefuted = (id: string) => world.doubted.get(join(workspace, id))?.refuted === true;
     const doubtOf = (id: string) => (isDoubted(id) ? whole.doubtOf(id) : undefined);
-    const dueMs = conclude(world, rule, subject, { ...whole, doubtOf, learnedUntilMs }, isDoubted, isRefuted);
+    const dueMs = conclude(
+      world,
+      rule,
+      subject,
+      { ...whole, doubtOf, learnedUntilMs, unlistedLearnedUntilMs },
+      isDoubted,
+      isRefuted,
+    );
     const name = join(workspace, `subject:${rule.id}`, subject);
     if (dueMs === undefined) world.timers.delete(name);
     else world.timers.set(name, { id: subject, dueMs, keys: [], workspace, rule: `subject:${rule.id}` });

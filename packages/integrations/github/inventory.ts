@@ -35,7 +35,7 @@ type Repository = {
   archived: boolean;
   owner?: { id: number | bigint };
 };
-type RunnerGroup = { id: number | bigint; name: string; inherited: boolean };
+type RunnerGroup = { id: number | bigint; name: string; inherited: boolean; default?: boolean };
 type HostedRunner = { name: string; runner_group_id?: number };
 type Runner = { id: number | bigint; name: string; runner_group_id?: number; labels: { name: string }[] };
 type Ruleset = { id: number; target?: string; enforcement: string; conditions?: { ref_name?: { include?: string[] } } };
@@ -129,7 +129,9 @@ async function readRunnerGroups(client: GitHubClient, org: { org: string }, inve
       own.push(known);
       inventory.runners.push(known);
     }
-    inventory.runnerGroups.push({ id, name: group.name, hosted: hosted.get(id) ?? [], selfHosted: own.length });
+    const isDefault = group.default === undefined ? {} : { isDefault: group.default };
+    const told = { id, name: group.name, hosted: hosted.get(id) ?? [], selfHosted: own.length, ...isDefault };
+    inventory.runnerGroups.push(told);
   }
 }
 
