@@ -1,3 +1,4 @@
+import type { LoggedEvent } from '@tripline/contracts/event';
 /**
  * What is kept under a fact's key: its value, and the rules' subjects that depend on it. One row, so that a thing costs
  * one key however many rules use it.
@@ -158,3 +159,10 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const inOrder = (a: Concern, b: Concern) => compare(a.rule, b.rule) || compare(a.subject, b.subject);
 const byText = (a: readonly [string, string], b: readonly [string, string]) =>
   compare(a[0], b[0]) || compare(a[1], b[1]);
+
+/** The author of an event, for bounds. */
+export function authorOf(event: LoggedEvent | null): string {
+  const data = event?.data;
+  if (data === undefined) return '';
+  return `${data['user.id'] ?? data['user.name'] ?? ''}`;
+}

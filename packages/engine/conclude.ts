@@ -1,7 +1,6 @@
-import type { LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact } from '@tripline/contracts/fact';
 import type { AnyRule, ConcludeContext, Conclusion, RuleContext } from '@tripline/contracts/rule';
-import { addObserved, type FactRow, isEmpty, watchersOf, withConcern } from './concerns.ts';
+import { addObserved, authorOf, type FactRow, isEmpty, watchersOf, withConcern } from './concerns.ts';
 import { type Frame, rememberMsOf } from './context.ts';
 import { draftOf } from './draft.ts';
 import { nameOfRule } from './keyed-state/keys.ts';
@@ -376,13 +375,6 @@ type ByFact = { using: Rules; asked: Rules };
 const noRules: ByFact = { using: [], asked: [] };
 
 const usualReason = 'by what was received since, it is in order';
-
-/** The author of an event, for bounds. */
-function authorOf(event: LoggedEvent | null): string {
-  const data = event?.data;
-  if (data === undefined) return '';
-  return `${data['user.id'] ?? data['user.name'] ?? ''}`;
-}
 
 const restsOf = ({ because }: Conclusion): Rests[] => {
   const byPlace = new Map<string, { fact: string; key: string; events: Set<string> }>();

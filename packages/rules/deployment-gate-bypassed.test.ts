@@ -55,7 +55,7 @@ test('while deliveries of that time come late it is medium, and high once they m
   expect(findings[0]).toMatchObject({ severity: 'high', response: [{ action: 'stop-run' }] });
 });
 
-test('a gate of which nothing is heard while deliveries come late is waited for', () => {
+test('a gate that is told of late while deliveries come late is waited for', () => {
   const text = (mark: string) => `
     09:00         ada      starts run 7 of release in acme/app at c1
     09:01         ada      requests review of run 7 for production

@@ -1,16 +1,14 @@
-import type { LoggedEvent } from '@tripline/contracts/event';
-import type { ConcludeContext } from '@tripline/contracts/rule';
-import { clip } from '@tripline/contracts/text';
-import { msBetween, parseTime } from '@tripline/contracts/time';
-import { commits } from '@tripline/facts/commits';
+import { msBetween } from '@tripline/contracts/time';
+import { followsBranch } from '@tripline/facts/branch-steps';
 import { noRevision, refMoves } from '@tripline/facts/ref-steps';
-import { isKnownReviewed, placeOf, reviewFacts } from '@tripline/facts/review-reader';
-import { isNamedBy, isNameOfRelease, isRelease } from '@tripline/facts/tag-names';
+import { reviewFacts } from '@tripline/facts/review-reader';
+import { isNamedBy, isRelease } from '@tripline/facts/tag-names';
 import { commitKeyIn, entityOf, refKeyIn, repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import { fromFacts } from './builders/from-facts.ts';
 import type { Sight } from './builders/own-fact.ts';
 import { targetOf } from './builders/seen.ts';
+import { isStep, stepOf, stepSchema, type TagStep } from './tag-steps.ts';
 
 const dayMs = 86_400_000;
 /** A tag that is restored within this time was corrected, not moved. */
@@ -18,9 +16,7 @@ const mendMs = 7 * dayMs;
 /** Tags that are moved within this are moved together. */
 const togetherMs = 3_600_000;
 const toRestore = { action: 'restore-ref' as const, refType: 'tag' as const };
-const texts = { tag: z.string(), before: z.string(), after: z.string(), commit: z.string() };
-const stepSchema = z.object({ ...texts, isBranch: z.literal(true).optional() });
-type Step = Sight<z.infer<typeof stepSchema>>;
+type Step = Sight<TagStep>;
 
 export const rule = fromFacts({
   id: 'release-tag-moved',
@@ -62,7 +58,11 @@ export const rule = fromFacts({
       const isOfRelease = [sight.data, ...together].some((moved) => isRelease(moved, sight.data));
       const isPlain =
         !isOfRelease && together.length === 0 && !unheard && deletedBy === undefined && !sight.data.isBranch;
-      if (isPlain && followsBranch(ofRepository, sight, { from, to: commit }, { read, watch })) return [];
+      if (
+        isPlain &&
+        followsBranch(ofRepository, { ...sight, name: repository.name }, { from, to: commit }, { read, watch })
+      )
+        return [];
       const intent = { ...toRestore, ref: tag, formerRevision: from, revision: sight.data.after };
       return {
         ...{ subject: `${repository.name}@${tag}`, occasion: sight.eventId },
@@ -90,42 +90,6 @@ export const rule = fromFacts({
   },
 });
 
-/**
- * Whether a tag that floats goes on along the default branch: from a commit that landed there earlier, or before anybody listened,
- * to one that had landed there by then; which somebody else pushed, or which is known to be reviewed. Whoever may only move tags
- * can put it to nothing of their own.
- */
-function followsBranch(
-  repositoryKey: string,
-  { by, time, repository }: Step,
-  { from, to }: { from: string; to: string },
-  reads: Pick<ConcludeContext<unknown>, 'read' | 'watch'>,
-): boolean {
-  const { name } = repository!;
-  const place = placeOf(repositoryKey, name, undefined, reads);
-  const known = reads.watch(commits, commitKeyIn(repositoryKey, to));
-  const landingOf = (revision: string) =>
-    reads
-      .watch(commits, commitKeyIn(repositoryKey, revision))
-      ?.pushes.find(({ type, ref, tip }) => type === 'branch' && tip === revision && place.isDefault(ref));
-  const [landing, former] = [landingOf(to), landingOf(from)];
-  if (landing?.by === undefined || parseTime(landing.time) > parseTime(time)) return false;
-  if (former !== undefined && parseTime(former.time) >= parseTime(landing.time)) return false;
-  const isOwn = landing.by.id === by.id || known!.changes.some(({ author }) => author === by.id);
-  return !isOwn || isKnownReviewed(repositoryKey, name, { branch: landing.ref, revision: to }, reads);
-}
-
-/** Of branches only those that are made by a name that a release may have had. */
-function isStep({ data }: LoggedEvent): boolean {
-  if (data['vcs.ref.head.type'] === 'tag') return true;
-  return data['tripline.ref.created'] === true && isNameOfRelease(data['vcs.ref.head.name']!);
-}
-function stepOf({ data }: LoggedEvent): z.infer<typeof stepSchema> {
-  const after = data['vcs.ref.head.revision']!;
-  const { 'tripline.ref.before': before = noRevision, 'tripline.push.head_revision': commit = after } = data;
-  const isBranch = data['vcs.ref.head.type'] === 'branch' ? ({ isBranch: true } as const) : {};
-  return { tag: clip(data['vcs.ref.head.name']!, 200), before, after, commit, ...isBranch };
-}
 const movesOf = (steps: readonly Step[]) => refMoves(steps.map(toStep), mendMs);
 const toStep = (sight: Step) => ({ ...sight.data, time: sight.time, sight });
 const short = (revision: string) => (revision === noRevision ? 'nothing' : revision.slice(0, 12));
