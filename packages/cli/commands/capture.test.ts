@@ -114,6 +114,28 @@ test('what a fixture expects and is not found fails by name, and may be accepted
   expect((await tripline('rules', 'test', 'edited.captured.jsonl')).status).toBe(0);
 });
 
+test('a folder stands for the fixtures in it, and what is no test, or has none beside it, is refused', async () => {
+  mkdirSync(file('tests'));
+  await tripline('capture', '3', '--out', 'tests/one.captured.jsonl', '--rule', 'release-tag-moved');
+  writeFileSync(file('tests/one.ts'), '');
+  expect(await tripline('rules', 'test', 'tests')).toMatchObject({
+    status: 0,
+    out: expect.stringMatching(/^ok {4}tests\/one\.captured\.jsonl: 3 events, 1 finding as expected\n1 held/),
+  });
+  expect(await tripline('rules', 'test', 'tests/one.ts')).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('tests/one.ts is no test, and beside it there is no one.test.ts'),
+  });
+  expect(await tripline('rules', 'test', 'rules')).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('rules holds no tests'),
+  });
+  expect(await tripline('rules', 'test', 'gone.test.ts')).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('is not there'),
+  });
+});
+
 test('up to one event, of one kind, to standard output', async () => {
   const moved = await tripline('capture', '1', '--event', told[2]!.id);
   const lines = moved.out

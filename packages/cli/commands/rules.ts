@@ -27,7 +27,7 @@ export const rules: Command = {
     'With `validate`, checks tripline.yaml and its rules as a detector would take them, with files or folders of rules (Sigma rules among them) beside those that it names; says what is wrong, in which file and where, and exits 1. ' +
     '`tripline replay` judges by them what the audit trail kept. ' +
     'With `test`, runs tests of rules of your own (node:test) by the kit that tests ours; they may import tripline/testing/timeline/in-words (timelines in words), tripline/testing/timeline/captured and tripline/testing/timeline/play from anywhere. ' +
-    'Fixtures of `tripline capture` (.jsonl) are judged by the rules in force, and held to the findings that they name. Exit status 1 where something does not hold.',
+    'Fixtures of `tripline capture` (.jsonl) are judged by the rules in force, and held to the findings that they name. A folder stands for the tests and fixtures in it, and a rule’s file for the test beside it. Exit status 1 where something does not hold.',
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 100 });

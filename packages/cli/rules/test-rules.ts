@@ -1,9 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { loadConfig } from '@tripline/config/config';
-import { type Captured, type Expected, readCaptured, writeCaptured } from '@tripline/contracts/captured';
+import {
+  type Captured,
+  capturedEnding,
+  type Expected,
+  readCaptured,
+  writeCaptured,
+} from '@tripline/contracts/captured';
 import { loadRuleSet } from '@tripline/detector/load-rules';
 import { configFor, expectedOf, inWords, judged } from '../capture/judged.ts';
 import { type Io, UsageError, UserError } from '../command.ts';
@@ -18,8 +24,9 @@ import { styled, wrapped } from '../show.ts';
 export async function testRules(files: readonly string[], accept: boolean, io: Io): Promise<number> {
   if (files.length === 0)
     throw new UsageError('name the files to test: tests (node:test), or fixtures of `tripline capture`');
-  const fixtures = files.filter((file) => file.endsWith('.jsonl'));
-  const tests = files.filter((file) => !file.endsWith('.jsonl'));
+  const all = files.flatMap((file) => testsNamedBy(file, io.cwd));
+  const fixtures = all.filter((file) => file.endsWith('.jsonl'));
+  const tests = all.filter((file) => !file.endsWith('.jsonl'));
   if (accept && tests.length > 0) throw new UsageError('--accept is for fixtures of `tripline capture` alone');
   let [held, failed] = [0, 0];
   for (const file of fixtures) {
@@ -29,6 +36,27 @@ export async function testRules(files: readonly string[], accept: boolean, io: I
   if (fixtures.length > 0) io.out(`${held} held, ${failed} failed\n`);
   const status = tests.length === 0 ? 0 : await runTests(tests, io);
   return failed > 0 ? 1 : status;
+}
+
+/**
+ * The tests that a path means: itself; of a folder the tests and fixtures in it; of a rule's file the test beside it, since a file
+ * without tests would pass.
+ * @throws {UsageError} where there is none.
+ */
+function testsNamedBy(file: string, cwd: string): string[] {
+  const path = resolve(cwd, file);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    const isTest = (name: string) => /\.test\.[cm]?[jt]s$/.test(name) || name.endsWith(capturedEnding);
+    const found = readdirSync(path).filter(isTest).sort();
+    if (found.length === 0) throw new UsageError(`${file} holds no tests: *.test.ts, or *${capturedEnding}`);
+    return found.map((name) => join(file, name));
+  }
+  if (!existsSync(path)) throw new UserError(`${file} is not there`);
+  if (file.endsWith('.jsonl') || /test/i.test(basename(file))) return [file];
+  const beside = file.replace(/(\.[^./]+)$/, '.test$1');
+  if (beside === file || !existsSync(resolve(cwd, beside)))
+    throw new UsageError(`${file} is no test, and beside it there is no ${basename(beside)}`);
+  return [beside];
 }
 
 async function testFixture(file: string, accept: boolean, io: Io): Promise<boolean> {
