@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { toCloudEvent } from '@tripline/sources/tripline/source';
 import type { Cast, Scenario, ScenarioStep } from './scenario.ts';
 
-/** One delivery of a playing, as its feed would send it; the headers lack only the signature. */
+/** One delivery of a playing, as its feed would send it, or an act of a person; the headers lack only the signature. */
 export type ScenarioDelivery = {
   /** Null for the baseline, which comes first. */
   step: ScenarioStep | null;
@@ -35,6 +35,8 @@ export function eventId(cast: Cast, { source, name }: Pick<ScenarioStep, 'source
 function deliveryOf(cast: Cast, step: ScenarioStep): Omit<ScenarioDelivery, 'step'> {
   if (step.source === 'tripline') return cloudEvent(cast, step.name, step.atMs, step);
   if (step.source === 'github-audit') return auditDelivery(cast, step);
+  if (step.source === 'person')
+    return { atMs: step.atMs, source: 'person', headers: {}, body: Buffer.from(JSON.stringify(step.body)) };
   return {
     atMs: step.atMs,
     source: 'github',

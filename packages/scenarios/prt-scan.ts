@@ -90,7 +90,8 @@ export const prtScan: Scenario = {
       ...reviewedChange(stage, { name: 'change', atMs: 500 }, { ...change, files: ['build.gradle'], reviewer, merge }),
       ...wholeRun(
         stage,
-        { name: 'run', says: 'the preview was built from it', atMs: 560 },
+        // Before that nobody else has seen what would be built with the rights of the base.
+        { name: 'run', says: 'once it was approved, the preview was built from it', atMs: 640 },
         { ...preview, by: maintainer, revision: change.head, branch: change.branch, fork: maintainer },
       ),
     ];

@@ -9,6 +9,7 @@ import { grantOutlivedJob } from './grant-outlived-job.ts';
 import { hackerbotClaw } from './hackerbot-claw.ts';
 import { homebrewReview } from './homebrew-review.ts';
 import { megalodon } from './megalodon.ts';
+import { missedToken } from './missed-token.ts';
 import { nxSingularity } from './nx-singularity.ts';
 import { oauthIntegrator } from './oauth-integrator.ts';
 import { oktaSource } from './okta-source.ts';
@@ -40,6 +41,7 @@ export const scenarios: readonly Scenario[] = [
   oktaSource,
   fakeDependabot,
   githubInternal,
+  missedToken,
   ultralytics,
   ghostAction,
   xygeni,

@@ -56,12 +56,13 @@ export type ScenarioStep = {
   atMs: number;
   /**
    * `github`: a signed webhook; `github-audit`: a record of the audit log, as it is streamed; `tripline`: a signed CloudEvent of
-   * our own, such as a break-glass record.
+   * our own, such as a break-glass record; `person`: no delivery, but what somebody does to Tripline, which is to resolve all
+   * incidents of the playing.
    */
-  source: 'github' | 'github-audit' | 'tripline';
-  /** X-GitHub-Event, the record's action, or the CloudEvents type. */
+  source: 'github' | 'github-audit' | 'tripline' | 'person';
+  /** X-GitHub-Event, the record's action, the CloudEvents type, or the act's kind. */
   event: string;
-  /** The webhook's body, the record, or the CloudEvent's data. */
+  /** The webhook's body, the record, the CloudEvent's data, or the act's attributes. */
   body: Record<string, unknown>;
 };
 

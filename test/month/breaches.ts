@@ -1,5 +1,6 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { deliveriesOf, eventId } from '@tripline/scenarios/deliveries';
+import { actEvent } from '@tripline/scenarios/events';
 import { createStage } from '@tripline/scenarios/github-bodies';
 import type { Cast, Scenario, ScenarioStep } from '@tripline/scenarios/scenario';
 import type { Chance } from './chance.ts';
@@ -90,6 +91,12 @@ export function hideBreaches(world: World, hidden: readonly Hidden[]): void {
       // The baseline is part of the inventory of the first day.
       if (step === null) continue;
       if (source === 'tripline') throw new Error(`${scenario.id}: the month has nobody who sends ${step.event}`);
+      if (source === 'person') {
+        const sent = { ...step, atMs: atMs * stretch };
+        const act = actEvent({ ...cast, organization: world.organisation.login }, sent);
+        world.at(cast.startMs + sent.atMs, () => world.deliver({ feed: 'person', act, isHidden: true }, lagMs));
+        continue;
+      }
       const moved = Buffer.from(JSON.stringify(move(JSON.parse(body.toString()))));
       world.at(cast.startMs + atMs * stretch, () =>
         world.deliver(

@@ -118,6 +118,10 @@ export function createMonthJudge(rules: readonly ConfiguredRule[], worldOf: () =
     },
     /** Takes a delivery as the receiver does: proved, and normalised by its feed. */
     receive(delivery: Delivery, receivedAtMs: number): void {
+      if (delivery.feed === 'person') {
+        append(delivery.act, receivedAtMs);
+        return;
+      }
       const { feed, body: rawBody } = delivery;
       const [source, secrets] = feeds[feed];
       const headers = headersOf(delivery);
@@ -159,7 +163,7 @@ export function createMonthJudge(rules: readonly ConfiguredRule[], worldOf: () =
 }
 
 /** As GitHub sends a delivery: a webhook is signed, and the stream has a token. */
-function headersOf(delivery: Delivery): Record<string, string> {
+function headersOf(delivery: Exclude<Delivery, { feed: 'person' }>): Record<string, string> {
   if (delivery.feed === 'github-audit') return { authorization: `Splunk ${secret}` };
   const { event, id, body } = delivery;
   return {

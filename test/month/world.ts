@@ -1,3 +1,4 @@
+import type { TriplineEvent } from '@tripline/contracts/event';
 import { type Act, createAuditStream, recordOf } from './audit-stream.ts';
 import { actsOf } from './audited.ts';
 import { accountOf, type CommitOf, type Json, repositoryBody } from './bodies.ts';
@@ -10,6 +11,8 @@ export const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000];
 export type Delivery = (
   | { feed: 'github'; event: string; id: string; body: Buffer }
   | { feed: 'github-audit'; body: Buffer }
+  /** What Tripline says of an act of a person on it. */
+  | { feed: 'person'; act: TriplineEvent }
 ) & {
   /** Of a breach. */
   isHidden?: true;

@@ -46,6 +46,7 @@ function reasonOf(answer: string): string {
 
 /** A scenario's delivery, signed with the drill key in the way of its feed, or with the token that is made of it. */
 export function signDelivery({ source, headers, body }: ScenarioDelivery, drillKey: string): Delivery {
+  if (source === 'person') throw new Error('an act of a person is not posted');
   if (source === 'tripline') return signStandardly(headers, body, drillKey);
   if (source === 'github-audit') {
     const proved = { ...headers, authorization: `Splunk ${drillTokenOf(drillKey)}` };

@@ -9,6 +9,7 @@ import { listening, type Timeline } from './timeline.ts';
 /** One thing that happened, for the viewer. `ms` counts from the start of the playing. */
 export type Report =
   | { what: 'sent'; ms: number; step: string; event: string; says: string; status: number }
+  | { what: 'acted'; ms: number; step: string; says: string }
   | (DrillEvent & { ms: number });
 
 export type DrillVerdict = {
@@ -33,6 +34,8 @@ export type Playing = {
   look: () => Promise<DrillEvent[]>;
   /** How often it is asked, in ms: the figures that are shown are no finer. */
   lookEveryMs: number;
+  /** Does what a person does in this step: resolves the incidents of the drill's workspace. */
+  act: (step: ScenarioStep) => Promise<void>;
   report: (item: Report) => void;
 };
 
@@ -56,9 +59,15 @@ export async function play(playing: Playing): Promise<DrillVerdict> {
     seen.push(item);
     playing.report({ ...item, ms: round(item.atMs - timeline.startMs) });
   };
-  const sending = sendAll(deliveries, timeline, async (delivery, { name, event, says }) => {
-    const status = await deliver(receiver, signDelivery(delivery, receiver.secret));
+  const sending = sendAll(deliveries, timeline, async (delivery, step) => {
+    const { name, event, says } = step;
     const ms = round(timeline.sentMs.get(name)! - timeline.startMs);
+    if (step.source === 'person') {
+      await playing.act(step);
+      playing.report({ what: 'acted', ms, step: name, says });
+      return;
+    }
+    const status = await deliver(receiver, signDelivery(delivery, receiver.secret));
     playing.report({ what: 'sent', ms, step: name, event, says, status });
   });
   let sent = false;

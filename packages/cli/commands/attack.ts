@@ -125,6 +125,8 @@ function describe(item: Report, io: Io): string {
   switch (item.what) {
     case 'sent':
       return entry(io, item.ms, 'sent', 'dim', `${item.says} (${item.event})`);
+    case 'acted':
+      return entry(io, item.ms, 'acted', 'cyan', item.says);
     case 'found': {
       const { rule, title, severity, confidence } = item;
       return entry(io, item.ms, 'FOUND', ['bold', 'red'], `${rule}: ${title} (${severity}, confidence ${confidence})`);
