@@ -16,7 +16,7 @@ const repositories = [
 /** What the token did every few days until now, by which is known from where it is used. */
 function ordinaryWeeks(cast: Cast): ScenarioStep[] {
   const stage = createStage(cast);
-  return [21, 14, 7, 1].map((daysAgo, nth) =>
+  return [21, 14, 7, 2].map((daysAgo, nth) =>
     clone(
       stage,
       { name: `usual-${nth + 1}`, says: `${engineer} had cloned from the office, ${daysAgo} days ago`, atMs: 50 * nth },

@@ -15,7 +15,7 @@ const repositories = ['alerting-private', 'billing', 'cloud-features', 'deployme
 /** What the token did in builds until now, by which is known from where it is used. */
 function ordinaryWeeks(cast: Cast): ScenarioStep[] {
   const stage = createStage(cast);
-  return [21, 14, 7, 1].map((daysAgo, nth) =>
+  return [21, 14, 7, 2].map((daysAgo, nth) =>
     clone(
       stage,
       { name: `usual-${nth + 1}`, says: `a build had cloned with it, ${daysAgo} days ago`, atMs: 50 * nth },

@@ -43,19 +43,27 @@ export type DrillEvent = Found | NotificationSeen | Responded | Retracted;
 /** What is expected of one playing, and the id of the event that its deciding step becomes. */
 export type Expected = Expectation & { decidingEvent: string };
 
-/** Which finding answers which expectation: the first of its rule, by its event, that no other expectation has taken. */
+/**
+ * Which finding answers which expectation: of its rule, by its event, and taken by no other expectation; of several the one that
+ * led to what is expected, else the first.
+ */
 function pairUp<One extends Expected>(expects: readonly One[], seen: readonly DrillEvent[]): Map<string, One> {
   const pairs = new Map<string, One>();
   for (const expectation of expects) {
-    const { rule, decidingEvent } = expectation;
-    const answer = seen.find(
-      (item) =>
+    const { rule, decidingEvent, responses } = expectation;
+    const answers = seen.filter(
+      (item): item is Found =>
         item.what === 'found' && item.rule === rule && item.decidingEvent === decidingEvent && !pairs.has(item.id),
     );
-    if (answer?.what === 'found') pairs.set(answer.id, expectation);
+    const isFitting = (found: Found) => actionsOn(found, seen).join() === responses.join();
+    const answer = answers.find(isFitting) ?? answers[0];
+    if (answer !== undefined) pairs.set(answer.id, expectation);
   }
   return pairs;
 }
+
+const actionsOn = (found: Found, seen: readonly DrillEvent[]): IntentName[] =>
+  responsesTo(found, seen).map(({ action }) => action);
 
 /**
  * What is still wrong, a sentence each; empty when every expectation is met. In an attack, other rules may find
@@ -83,7 +91,7 @@ export function faults(
     if (!seen.some((other) => other.what === 'notified' && other.incident === item.incident)) {
       wrong.push(`nobody was notified of ${item.rule} (${item.incident ?? 'it was silenced'})`);
     }
-    const actions = responsesTo(item, seen).map(({ action }) => action);
+    const actions = actionsOn(item, seen);
     if (actions.join() !== expectation.responses.join()) {
       const recorded = actions.length > 0 ? actions.join(', ') : 'nothing';
       wrong.push(

@@ -86,6 +86,17 @@ describe('the verdict', () => {
     const second = { ...found, id: 'f2' };
     expect(judge([expected, { ...expected }], [...all, second, { ...responded, finding: 'f2' }])).toEqual([]);
     expect(judge([expected, { ...expected }], all)).toEqual(['a was expected and not found at push']);
+    // Of two by one event, each answers the expectation whose responses it led to, in whatever order they were found.
+    const without: Expected = { ...expected, responses: [] };
+    for (const expects of [
+      [expected, without],
+      [without, expected],
+    ])
+      for (const items of [
+        [second, ...all],
+        [...all, second],
+      ])
+        expect(judge(expects, items)).toEqual([]);
   });
 });
 
