@@ -1,14 +1,6 @@
 import { parseTime } from '@tripline/contracts/time';
 import { type ForkRun, forkRuns } from '@tripline/facts/fork-runs';
-import {
-  acceptanceOf,
-  mattersToReviews,
-  noHouse,
-  type Place,
-  placeOf,
-  reviewFacts,
-  reviewReader,
-} from '@tripline/facts/review-reader';
+import { acceptanceOf, noHouse, type Place, placeOf, reviewFacts, reviewReader } from '@tripline/facts/review-reader';
 import { buildOf, runs } from '@tripline/facts/runs';
 import { entityOf, personOf } from '@tripline/facts/things';
 import { isFileOf, workflowFile } from '@tripline/facts/workflow-files';
@@ -49,7 +41,6 @@ export const rule = conclusion({
   ],
   about: runs,
   uses: [forkRuns, ...reviewFacts],
-  matters: mattersToReviews,
   settings: { cachingWorkflows: files, releaseWorkflows: files },
   where: ({ attempts }, { releaseWorkflows, cachingWorkflows }) =>
     cachingWorkflows.length > 0 &&
