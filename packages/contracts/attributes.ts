@@ -217,6 +217,8 @@ export const attributes = {
   ]),
   /** The grant's id at the provider: invitation id, deploy key id, installation id, PAT request id. */
   'tripline.grant.id': id,
+  /** Of a key, by which the audit log knows it: `SHA256:` and the hash of its public half in Base64. */
+  'tripline.grant.fingerprint': id,
   /** To whom: a login, team slug, key title or app slug. */
   'tripline.grant.grantee': text,
   'tripline.grant.grantee_id': id,

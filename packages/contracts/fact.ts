@@ -66,6 +66,8 @@ export type LearnContext = {
 export type Observed = Pick<Evidence, 'eventId' | 'eventType' | 'time' | 'url'> & {
   /** How far the feed proves what it says. */
   trust: Confidence;
+  /** Which act it is, where other events may tell it too; see `LoggedEvent.fact`. */
+  fact?: string | undefined;
 };
 
 /** The key of a thing: ids of two providers, or of two instances of one, never meet. `instance`: its host, such as `github.com`. */

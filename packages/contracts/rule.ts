@@ -70,6 +70,12 @@ export type Rule<State = unknown, Settings = unknown> = {
    * exceptions) so holds for both. A wider rule of the same `settings` lends this one what users set for it.
    */
   supersedes?: readonly string[];
+  /**
+   * Ids of rules that find by more than its name the act that this one finds by its name alone, whatever subject they give it:
+   * where one of theirs rests on the act too, the graver of the two findings is reported alone, and theirs where they are
+   * equal. The occasion of this one's findings is the act.
+   */
+  yieldsTo?: readonly string[];
   /** How long its findings are remembered after they last changed, ms: as long as anything can still change them. 72 hours, or as long as the facts that it uses, unless told otherwise. */
   rememberMs?: number;
   /**
@@ -174,7 +180,10 @@ export type Conclusion = Omit<FindingDraft, 'occasion' | 'evidence' | 'decidedBy
    */
   heldUntilMs?: number;
 };
-/** An observation, as a line of evidence. `act`: which act it tells, where others tell it too: together they are as sure as the surest. */
+/**
+ * An observation, as a line of evidence. `act`: which act it tells, where others may tell it too: together they are as sure as
+ * the surest, and a rule that finds the act by its name alone may yield to this one.
+ */
 export type Because = { fact: AnyFact; key: string; evidence: Evidence; trust: Confidence; act?: string };
 
 export type Timer = {
@@ -251,6 +260,8 @@ export type FindingDraft = {
   remedy: readonly string[];
   /** The event that decided, when it is not the one being judged. Required from `due`. */
   decidedBy?: { eventId: string; time: string };
+  /** Acts that it rests on and others may find too: `fact` of their events, or the event's id. The deciding event's by default. */
+  acts?: readonly string[];
 };
 
 /** Gives a rule its types. A rule outside this repository imports this from `@tripline/contracts/rule`. */

@@ -7,7 +7,7 @@ import type { Effects, FindingChange } from './effects.ts';
 import { checkName, joinKey, nameOfRule } from './keyed-state/keys.ts';
 import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
 import type { UndoLog } from './keyed-state/undo-log.ts';
-import { createSuperseding, type Named } from './superseding.ts';
+import { type ActRow, createSuperseding, type Named } from './superseding.ts';
 import type { SetTimer, Timers } from './timers.ts';
 import type { Unproven } from './unproven.ts';
 
@@ -29,6 +29,7 @@ export const engineRules = {
   lookUp: '@look-up',
   fact: '@fact',
   body: '@body',
+  act: '@act',
 } as const;
 
 /**
@@ -37,7 +38,8 @@ export const engineRules = {
  * or nothing; those and `severity` are what another finding of the same may add to, and rows of former versions do not say.
  * `unproven`: events it rests on and nobody has vouched for. `lowered`: an explanation was
  * not proved (`explained`), or what it rests on is refuted. `wider`: the findings
- * of the same by wider rules, for which it speaks; `under`: ids of those that may speak for it, `narrower`: that do.
+ * of the same by wider rules, for which it speaks; `under`: ids of those that may speak for it, `narrower`: that do; `twins`: of
+ * one act with it, of which the graver speaks.
  */
 type FoundRow = {
   runs: readonly string[];
@@ -52,6 +54,7 @@ type FoundRow = {
   wider?: readonly Named[];
   under?: readonly string[];
   narrower?: readonly string[];
+  twins?: readonly Named[];
 };
 type RunRow = { findings: string[] };
 
@@ -125,11 +128,15 @@ export function createContext(parts: {
     verdicts: effects.verdicts,
     read: (workspace, id) =>
       state.get(state.slot(joinKey(workspace, engineRules.finding, id)), frame.nowMs) as FoundRow | undefined,
-    keep(workspace, of, narrower) {
+    keep(workspace, of, change) {
       const slot = state.slot(joinKey(workspace, engineRules.finding, of.id));
-      const { narrower: _, ...row } = state.get(slot, frame.nowMs) as FoundRow;
-      state.set(slot, narrower.length === 0 ? row : { ...row, narrower }, rememberMs(of), frame.nowMs);
+      const { narrower, ...row } = { ...(state.get(slot, frame.nowMs) as FoundRow), ...change };
+      state.set(slot, (narrower ?? []).length === 0 ? row : { ...row, narrower }, rememberMs(of), frame.nowMs);
     },
+    readAct: (workspace, act) =>
+      state.get(state.slot(joinKey(workspace, engineRules.act, act)), frame.nowMs) as ActRow | undefined,
+    keepAct: (workspace, act, row, of) =>
+      state.set(state.slot(joinKey(workspace, engineRules.act, act)), row, rememberMs(of), frame.nowMs),
   });
   function keepFound(of: Named, row: FoundRow): void {
     keepEngines(engineRules.finding, of.id, row, rememberMs(of));
@@ -139,6 +146,8 @@ export function createContext(parts: {
     const { workspace, nowMs } = frame;
     append(effects.verdicts, { kind, change: { findingId: id, workspace, rule, atMs: nowMs, ...more } });
   };
+  const actsOf = ({ acts }: Pick<FindingDraft, 'acts'>): readonly string[] =>
+    acts ?? (frame.event === null ? [] : [frame.event.fact ?? frame.event.id]);
   const own = (id: string): Named => ({ id, rule: frame.rule.id });
   const keepRun = (run: string, row: RunRow) => state.set(engines(engineRules.run, run), row, taintMs, frame.nowMs);
   const getRun = (run: string) => state.get(engines(engineRules.run, run), frame.nowMs) as RunRow | undefined;
@@ -223,6 +232,8 @@ export function createContext(parts: {
       });
     }
     if (next !== row) keepFound(of, next);
+    // What it rests on besides may be an act of which another rule finds by its name.
+    if (more !== undefined) superseding.pairByActs(frame.workspace, of, draft.occasion ?? '', actsOf(draft));
   }
   /** What is kept of a finding that is told of as it is. */
   const toldBy = ({ evidence, entities, severity }: Finding) => ({
@@ -296,6 +307,7 @@ export function createContext(parts: {
       unproven.rest(workspace, doubted, own(id), nowMs);
       markRuns(own(id), standing.runs);
       append(effects.verdicts, { kind: row === undefined ? 'found' : 'reinstated', finding });
+      superseding.pairByActs(workspace, own(id), finding.occasion, actsOf(draft));
       if (row?.lowered) keepFound(own(id), raise(own(id), standing, draft));
       if (row !== undefined) grow(own(id), known(id)!, draft, doubted);
     },
@@ -344,6 +356,7 @@ export function createContext(parts: {
       unproven.rest(workspace, [event!.id], of, nowMs);
       markRuns(of, runs);
       append(effects.verdicts, { kind: 'found', finding: { ...finding, unproven: true } });
+      superseding.pairByActs(workspace, of, finding.occasion, actsOf({}));
     },
     /**
      * What becomes of the findings that rested on an event of `frame`'s workspace. `judged-anew`: it is proved, and was

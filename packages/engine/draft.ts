@@ -51,8 +51,10 @@ export function draftOf(
   }, confidence);
   const half = mostEvidence / 2;
   const evidence = lines.length > mostEvidence ? [...lines.slice(0, half), ...lines.slice(-half)] : lines;
+  const acts = new Set(because.flatMap(({ act }) => act ?? []));
   return {
     ...conclusion,
+    acts: [...acts].slice(0, mostEvidence),
     confidence: isFlooded ? lowerOf(sure, confidences[Math.max(0, confidences.indexOf(sure) - 1)]!) : sure,
     evidence,
     decidedBy: { eventId: last.eventId, time: last.time },

@@ -1,4 +1,4 @@
-import { type AnyRule, defineRule } from '@tripline/contracts/rule';
+import { type AnyRule, defineRule, type FindingDraft } from '@tripline/contracts/rule';
 import { at, type LoggedEventInput, playTimeline, type Timeline } from '@tripline/testing/timeline/play';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -8,13 +8,19 @@ import { findingId } from './finding-id.ts';
 const minuteMs = 60_000;
 const startMs = Date.parse('2026-03-01T00:00:00Z');
 const hourMs = 60 * minuteMs;
+type Saying = Partial<Pick<FindingDraft, 'subject' | 'occasion' | 'acts'>>;
 
 /**
  * A rule that finds branch `a` once its letter of `finds` was received, and takes that back with its letter of `excuses`:
  * branches of a repository are the letters.
  */
-function letters(id: string, finds: string, excuses: string, more: Partial<AnyRule> & { holdMs?: number } = {}) {
-  const { holdMs, ...rest } = more;
+function letters(
+  id: string,
+  finds: string,
+  excuses: string,
+  more: Partial<AnyRule> & { holdMs?: number; says?: Saying } = {},
+) {
+  const { holdMs, says = {}, ...rest } = more;
   return defineRule<{ heard: string }, unknown>({
     ...{ id, title: 'Synthetic', description: 'For tests.', severity: 'high', confidence: 'high', principles: [5] },
     ...{ attack: [], owasp: [], feeds: { needs: ['github'] }, falseAlarms: [], learns: false, settings: z.object({}) },
@@ -33,13 +39,14 @@ function letters(id: string, finds: string, excuses: string, more: Partial<AnyRu
   });
   function say(context: Parameters<NonNullable<AnyRule['judge']>>[1]): void {
     const { heard } = context.get('thing') as { heard: string };
-    const of = { subject: 'acme/app', occasion: 'the act' };
+    const { acts, ...named } = says;
+    const of = { subject: 'acme/app', occasion: 'the act', ...named };
     if (!heard.includes(finds)) return;
     if (heard.includes(excuses)) context.retract({ ...of, reason: 'excused', because: [] });
     else {
       const decidedBy = { eventId: 'act', time: new Date(startMs).toISOString() };
       const nothing = { evidence: [], entities: [], response: [], remedy: [] } as const;
-      context.find({ ...of, ...nothing, title: id, summary: '', confidence: 'high', decidedBy });
+      context.find({ ...of, ...nothing, ...(acts && { acts }), title: id, summary: '', confidence: 'high', decidedBy });
     }
   }
 }
@@ -123,6 +130,48 @@ test('in any order, cut in any way, restarted, and with any order of rules it co
         expect(standing(text, rules, { restartAfterEach: true })).toEqual(wanted);
         expect(standing(text, rules, { duplicated: true })).toEqual(wanted);
         expect(play(text, rules, { batchRecords }).changes).toEqual(play(text, rules).changes);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+/** Knows the act by its name; the others rest on it, and say something else of something else. */
+const plain = letters('plain', 'a', 'x', { severity: 'medium', yieldsTo: ['graver', 'lesser'] });
+const restsOnIt = { subject: 'acme', acts: ['another act', 'the act'] };
+const graver = letters('graver', 'b', 'y', { severity: 'medium', says: { ...restsOnIt, occasion: 'what follows' } });
+const lesser = letters('lesser', 'c', 'z', { severity: 'low', says: { ...restsOnIt, occasion: 'what else follows' } });
+const unlike = letters('graver', 'b', 'y', { says: { subject: 'acme', occasion: 'the act', acts: ['another act'] } });
+
+test('of two findings of one act the graver speaks, and the fuller where they are equal, whatever they are about', () => {
+  expect(standing('ab', [plain, graver])).toEqual(['(plain)', 'graver']);
+  expect(standing('ba', [plain, graver])).toEqual(['(plain)', 'graver']);
+  expect(standing('aby', [plain, graver])).toEqual(['plain']);
+  expect(standing('ac', [plain, lesser])).toEqual(['(lesser)', 'plain']);
+  expect(standing('ca', [plain, lesser])).toEqual(['(lesser)', 'plain']);
+  expect(standing('acx', [plain, lesser])).toEqual(['lesser']);
+  expect(standing('ab', [plain, unlike])).toEqual(['graver', 'plain']);
+});
+
+test('what is doubted more, or yields to another, hides nothing, in any order, cut in any way and restarted', () => {
+  fc.assert(
+    fc.property(
+      fc.shuffledSubarray(['a', 'b', 'c', 'x', 'y', 'z']),
+      fc.shuffledSubarray([plain, graver, lesser], { minLength: 3 }),
+      fc.integer({ min: 1, max: 6 }),
+      (drawn, rules, batchRecords) => {
+        const stands = (finds: string, excuses: string) => drawn.includes(finds) && !drawn.includes(excuses);
+        const [isPlain, isGraver, isLesser] = [stands('a', 'x'), stands('b', 'y'), stands('c', 'z')];
+        const wanted = [
+          ...(isPlain ? [isGraver ? '(plain)' : 'plain'] : []),
+          ...(isGraver ? ['graver'] : []),
+          ...(isLesser ? [isPlain ? '(lesser)' : 'lesser'] : []),
+        ].sort();
+        const text = drawn.join('');
+        expect(standing(text, rules)).toEqual(wanted);
+        expect(standing(text, rules, { batchRecords })).toEqual(wanted);
+        expect(standing(text, rules, { restartAfterEach: true })).toEqual(wanted);
+        expect(standing(text, rules, { duplicated: true })).toEqual(wanted);
       },
     ),
     { numRuns: 200 },

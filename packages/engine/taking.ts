@@ -18,9 +18,13 @@ const factTypes: ReadonlySet<EventType> = new Set([
   'dev.cdeventsx.tripline-grant.changed',
   'dev.cdeventsx.tripline-grant.removed',
   'dev.cdeventsx.tripline-credential.requested',
+  'dev.cdeventsx.tripline-audit.recorded',
 ]);
 /** And of what is done to controls these kinds. */
-const factControls: ReadonlySet<string> = new Set(['visibility', 'hook']);
+const factControls: ReadonlySet<string> = new Set([
+  ...['visibility', 'hook', 'repository', 'secret-scanning'],
+  ...['branch-protection', 'branch-protection-switch', 'ruleset'],
+]);
 const isToldTwice = ({ type, data }: Pick<LoggedEvent, 'type' | 'data'>): boolean =>
   factTypes.has(type) ||
   (type === 'dev.cdeventsx.tripline-control.changed' && factControls.has(data['tripline.control.kind'] ?? ''));

@@ -123,9 +123,12 @@ export function observedBy(event: LoggedEvent, url?: string): Observed {
     data['cicd.pipeline.task.run.url.full'] ??
     data['cicd.pipeline.run.url.full'] ??
     data['vcs.repository.url.full'];
-  const { id: eventId, type: eventType, time, trust } = event;
+  const { id: eventId, type: eventType, time, trust, fact } = event;
   // Without spreads: it is created for nearly every event.
-  return link === undefined
-    ? { eventId, eventType, time, trust }
-    : { eventId, eventType, time, trust, url: clip(link, 500) };
+  const observed: Observed =
+    link === undefined
+      ? { eventId, eventType, time, trust }
+      : { eventId, eventType, time, trust, url: clip(link, 500) };
+  if (fact !== undefined) observed.fact = fact;
+  return observed;
 }

@@ -14,8 +14,6 @@ const actSchema = observedSchema.extend({
   by: accountSchema,
   /** Login of the app that acted for them. */
   app: z.string().optional(),
-  /** The id of the act, where the provider may report one act twice. */
-  fact: z.string().optional(),
   /** The event has no time of the provider's: `time` is when it was received. */
   timeless: z.literal(true).optional(),
   /** Append time in the log, ms, and offset: they order what was received. */
@@ -189,7 +187,6 @@ function readGrant(
     grantee: clip(grantee, 200),
     target: clip(target, 300),
     organization: clip(data['vcs.owner.name'] ?? target.split('/')[0]!, 100),
-    ...optional('fact', event.fact),
     ...optional('id', (isToken ? data['tripline.credential.id'] : undefined) ?? data['tripline.grant.id']),
     ...optional('permission', permission),
     ...optional('former', former),

@@ -9,6 +9,7 @@ export const observedSchema = z.object({
   time: z.string(),
   url: z.string().optional(),
   trust: z.enum(confidences),
+  fact: z.string().optional(),
   /** Replaced observations on which standing findings rest; see `inPlaceOf`. */
   replaced: z.array(z.object({ eventId: z.string() })).optional(),
 });

@@ -63,7 +63,6 @@ export const rule = defineRule({
     needs: ['github', 'github-audit'],
     better: { 'github-audit': 'who deleted an audit stream or switched off a control before the silence' },
   },
-  supersedes: ['audit-hook-destroy'],
   falseAlarms: [
     'An outage of the provider’s, of the network or of the receiver: low, and taken back when the feed tells again.',
     'A day on which nobody works: low, after hours without any event at all.',
@@ -127,7 +126,7 @@ function silencesIn({ silences: told, switches }: FeedSilences, explain: (reason
         ],
         because: [
           because(feedSilences, feedSilencesKey, one, says),
-          ...before.map((act) => because(feedSilences, feedSilencesKey, act, inWords(act))),
+          ...before.map((one) => ({ ...because(feedSilences, feedSilencesKey, one, inWords(one)), act: one.act })),
         ],
       },
     ];

@@ -59,7 +59,8 @@ export function shortSha(revision: string): string {
 
 /** What a fact observed under `key`, as the reason of a conclusion. */
 export function because(fact: AnyFact, key: string, observed: Observed, what: string): Because {
-  const { eventId, eventType, time, url, trust } = observed;
+  const { eventId, eventType, time, url, trust, fact: act } = observed;
   const link = url === undefined ? {} : { url };
-  return { fact, key, trust, evidence: { eventId, eventType, time, what: clip(what, 500), ...link } };
+  const evidence = { eventId, eventType, time, what: clip(what, 500), ...link };
+  return { fact, key, trust, evidence, ...(act === undefined ? {} : { act }) };
 }

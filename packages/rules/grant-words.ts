@@ -51,8 +51,7 @@ const verbs = {
 /** An act as a line of evidence. `key`: where it stands in the fact of grants. */
 export function becauseOf(key: string, grant: Grant, act: GrantAct): Because {
   const what = act.did === 'invited' ? `${act.grantee} to ${act.target}` : nameGrant(grant, act);
-  const line = because(grants, key, act, `${act.by.login} ${verbs[act.did]} ${what}`);
-  return act.fact === undefined ? line : { ...line, act: act.fact };
+  return because(grants, key, act, `${act.by.login} ${verbs[act.did]} ${what}`);
 }
 
 /** Something that was observed, as a line of evidence. */
@@ -64,6 +63,7 @@ export const because = (fact: Because['fact'], key: string, of: Observed, what: 
     ...(of.url === undefined ? {} : { url: of.url }),
   },
   trust: of.trust,
+  ...(of.fact === undefined ? {} : { act: of.fact }),
 });
 
 /** Kinds of grants that nobody holds in person: what `grantee` names is a team, a key or an app. */

@@ -63,7 +63,10 @@ const isBad = (name: string, more: readonly string[]): boolean =>
 
 function ofMalware(key: string, { id, name, registrations, work }: Runner): Conclusion[] {
   const seen = [
-    ...registrations.map((one) => because(runners, key, one, `${one.by ?? 'Somebody'} registered runner ${name}`)),
+    ...registrations.map((one) => ({
+      ...because(runners, key, one, `${one.by ?? 'Somebody'} registered runner ${name}`),
+      act: one.eventId,
+    })),
     ...work.slice(0, 5).map((one) => because(runners, key, one, `Job ${one.job} of ${one.repository} ran on ${name}`)),
   ];
   if (seen.length === 0) return [];
@@ -123,9 +126,10 @@ function byStranger(key: string, { by, heardMs, registrations }: Registrar, cont
         summary:
           `${by.login} registered ${names} in ${where}; nobody saw them register a machine while this workspace was learned. ` +
           'Whatever jobs it is handed it sees, with their code and what they are given.',
-        because: those.map((one) =>
-          because(registrars, key, one, `${by.login} registered runner ${one.runnerName} in ${where}`),
-        ),
+        because: those.map((one) => ({
+          ...because(registrars, key, one, `${by.login} registered runner ${one.runnerName} in ${where}`),
+          act: one.eventId,
+        })),
         entities: [
           personOf(by, key),
           ...those.map(({ runnerKey }) => entityOf('runner', runnerKey)),

@@ -49,6 +49,7 @@ const ruleShape = z.object({
   state: isSchema.optional(),
   rememberMs: z.number().positive().optional(),
   supersedes: z.array(z.string()).optional(),
+  yieldsTo: z.array(z.string()).optional(),
   learns: z.boolean(),
   keys: isFunction.optional(),
   judge: isFunction.optional(),
@@ -240,7 +241,9 @@ function writtenFor(
   return { ...(isOfGrants && github?.app !== undefined ? { ownApps: [github.app.id] } : {}), ...rules.settings[id] };
 }
 
-/** What is wrong with `supersedes`: there must be no cycle, and rules that are always reported cannot be superseded. */
+/**
+ * What is wrong with `supersedes` and `yieldsTo`: there must be no cycle, and rules that are always reported cannot be superseded.
+ */
 function faultsOfSuperseding(all: readonly AnyRule[], isWhole: boolean): string[] {
   const byId = new Map(all.map((rule) => [rule.id, rule]));
   const reaches = (from: AnyRule, id: string, seen: Set<string>): boolean =>
@@ -253,6 +256,12 @@ function faultsOfSuperseding(all: readonly AnyRule[], isWhole: boolean): string[
     ...(rule.supersedes ?? []).flatMap((id) => {
       if (!byId.has(id)) return !isWhole ? [] : [`rules.files: ${rule.id} supersedes ${id}, and there is no such rule`];
       return alwaysTold.has(id) ? [`rules.files: ${rule.id} supersedes ${id}, which is always reported`] : [];
+    }),
+    ...(rule.yieldsTo ?? []).flatMap((id) => {
+      if (isWhole && !byId.has(id)) return [`rules.files: ${rule.id} yields to ${id}, and there is no such rule`];
+      if (alwaysTold.has(id)) return [`rules.files: ${rule.id} yields to ${id}, which is always reported`];
+      const next = (byId.get(id)?.yieldsTo ?? []).length > 0;
+      return next ? [`rules.files: ${rule.id} yields to ${id}, which yields to others itself`] : [];
     }),
     ...(reaches(rule, rule.id, new Set()) ? [`rules.files: ${rule.id} supersedes itself, by way of others`] : []),
   ]);

@@ -151,6 +151,7 @@ function draftOf({ because, confidence = 'high', heldUntilMs: _, ...conclusion }
   const last = lines.at(-1)!;
   return {
     ...conclusion,
+    acts: [...new Set(because.flatMap(({ act }) => act ?? []))].slice(0, 40),
     confidence: confidences[Math.max(0, least - (isFlooded ? 1 : 0))] as Confidence,
     evidence: lines.filter(({ eventId }, place) => lines.findIndex((other) => other.eventId === eventId) === place),
     decidedBy: { eventId: last.eventId, time: last.time },

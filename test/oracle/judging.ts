@@ -94,7 +94,11 @@ type Known = {
   severity: Severity;
   /** Names of findings of narrower rules that speak for it. */
   narrower: readonly string[];
+  /** Names of findings of one act with it, of which the graver speaks. */
+  twins: readonly string[];
 };
+/** Names of findings of one act: of rules that yield, and of those that they yield to. */
+type OfAct = { plain: readonly string[]; fuller: readonly string[]; untilMs: number };
 /** One telling of an act, or more: who told it, and when first. */
 type Fact = {
   name: string;
@@ -125,6 +129,7 @@ type World = {
   known: Map<string, Known>;
   asked: Map<string, number>;
   told: Map<string, Fact[]>;
+  acts: Map<string, OfAct>;
   doubted: Map<string, Doubted>;
   verdicts: OracleVerdict[];
   lookUps: (LookUp & { workspace: string })[];
@@ -139,6 +144,7 @@ const copyOf = (world: World): World => ({
   known: new Map(world.known),
   asked: new Map(world.asked),
   told: new Map(world.told),
+  acts: new Map(world.acts),
   doubted: new Map(world.doubted),
   verdicts: [...world.verdicts],
   lookUps: [...world.lookUps],
@@ -157,11 +163,14 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     known: new Map(),
     asked: new Map(),
     told: new Map(),
+    acts: new Map(),
     doubted: new Map(),
     verdicts: [],
     lookUps: [],
     questions: [],
   });
+  const yielding = new Map(options.rules.map(({ rule }) => [rule.id, rule.yieldsTo ?? []]));
+  const yieldedTo = new Set([...yielding.values()].flat());
   const seen = new Map<string, number>();
   const bodies = new Map<string, number>();
   const poison: string[] = [];
@@ -186,14 +195,18 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     for (const [name, wide] of [...world.known]) {
       if (wide.untilMs <= nowMs) continue;
       const { workspace, rule: of, subject, occasion } = wide.said;
-      const narrower = options.rules.flatMap(({ rule }) => {
-        if (!rule.supersedes?.includes(of)) return [];
-        const narrow = nameOf({ workspace, rule: rule.id, subject, occasion });
+      const named = options.rules.flatMap(({ rule }) =>
+        rule.supersedes?.includes(of) ? [nameOf({ workspace, rule: rule.id, subject, occasion })] : [],
+      );
+      const narrower = [...new Set([...named, ...wide.twins])].filter((narrow) => {
         const known = world.known.get(narrow);
         // What is not remembered any more stays as it was.
-        if (known === undefined || known.untilMs <= nowMs) return wide.narrower.includes(narrow) ? [narrow] : [];
+        if (known === undefined || known.untilMs <= nowMs) return wide.narrower.includes(narrow);
         const isDoubted = (known.lowered && !wide.lowered) || (known.doubts.length > 0 && wide.doubts.length === 0);
-        return known.retracted || isDoubted ? [] : [narrow];
+        if (known.retracted || isDoubted) return false;
+        if (!wide.twins.includes(narrow)) return true;
+        const above = severities.indexOf(severityOf(known)) - severities.indexOf(severityOf(wide));
+        return above > 0 || (above === 0 && yieldsTo(of).includes(known.said.rule));
       });
       const wasHidden = wide.narrower.length > 0;
       const isHidden = narrower.length > 0;
@@ -209,6 +222,44 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         world.verdicts.push({ kind: 'superseded', name, atMs: nowMs, by: narrower[0] ?? null });
     }
     settled = world.verdicts.length;
+  }
+
+  function yieldsTo(rule: string): readonly string[] {
+    return yielding.get(rule) ?? [];
+  }
+  function severityOf({ lowered, severity }: Known): Severity {
+    return lowered ? 'low' : severity;
+  }
+
+  /** Two findings of one act, of rules of which one yields to the other. Of such a rule, its occasion is the act. */
+  function pairByActs(name: string, { said }: Known, acts: readonly string[]): void {
+    const { workspace, rule } = said;
+    const isPlain = yieldsTo(rule).length > 0;
+    if (!isPlain && !yieldedTo.has(rule)) return;
+    for (const act of isPlain ? [said.occasion] : acts) {
+      const key = join(workspace, act);
+      const kept = world.acts.get(key);
+      const none = { plain: [], fuller: [] };
+      const of: Omit<OfAct, 'untilMs'> = kept !== undefined && kept.untilMs > nowMs ? kept : none;
+      const [own, others] = isPlain ? [of.plain, of.fuller] : [of.fuller, of.plain];
+      if (own.length >= 20 || own.includes(name)) continue;
+      const more = { [isPlain ? 'plain' : 'fuller']: [...own, name] };
+      world.acts.set(key, { ...of, ...more, untilMs: Math.ceil(nowMs + rememberMs(rule) * slack) });
+      for (const other of others) {
+        const ruleOf = (one: string): string => JSON.parse(one)[1];
+        const [plain, fuller] = isPlain ? [name, other] : [other, name];
+        if (!yieldsTo(ruleOf(plain)).includes(ruleOf(fuller))) continue;
+        for (const [one, twin] of [
+          [name, other],
+          [other, name],
+        ] as const) {
+          const known = world.known.get(one);
+          if (known === undefined || known.untilMs <= nowMs || known.twins.includes(twin)) continue;
+          const untilMs = Math.ceil(nowMs + rememberMs(known.said.rule) * slack);
+          world.known.set(one, { ...known, twins: [...known.twins, twin], untilMs });
+        }
+      }
+    }
   }
 
   function take(record: StreamRecord): void {
@@ -400,10 +451,14 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     }
   }
 
-  /** Of controls, what a repository shows and webhooks that are deleted. */
+  /** Grants, what the audit log alone has a word for, and of controls some kinds. */
   function isToldTwice({ type, data }: LoggedEvent): boolean {
-    const kind = (data as Attributes)['tripline.control.kind'];
-    return type.endsWith('control.changed') && (kind === 'visibility' || kind === 'hook');
+    if (/tripline-(grant\.|credential\.requested|audit\.recorded)/.test(type)) return true;
+    const kind = (data as Attributes)['tripline.control.kind'] ?? '';
+    return (
+      type.endsWith('control.changed') &&
+      /^(visibility|hook|repository|secret-scanning|branch-protection(-switch)?|ruleset)$/.test(kind)
+    );
   }
 
   /** Its body was received before under another id: as the same type within 72 hours, or where it bears no time for longer. */
@@ -414,11 +469,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     const hour = Math.floor(nowMs / hourMs);
     const lately = hour - (bodies.get(name) ?? Number.NEGATIVE_INFINITY) <= 72;
     bodies.set(name, hour);
-    if (
-      (data as Attributes)['tripline.time.received'] !== true ||
-      !(type.includes('tripline-grant.') || isToldTwice(event))
-    )
-      return lately;
+    if ((data as Attributes)['tripline.time.received'] !== true || !isToldTwice(event)) return lately;
     const own = join(workspace, name);
     const ever = bodies.has(own);
     bodies.set(own, hour);
@@ -431,8 +482,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
    */
   function withFact(event: LoggedEvent): LoggedEvent {
     const { 'tripline.fact.id': id, 'tripline.fact.teller': teller = '' } = event.data as Attributes;
-    if (id === undefined || !(/tripline-grant\.|credential\.requested/.test(event.type) || isToldTwice(event)))
-      return event;
+    if (id === undefined || !isToldTwice(event)) return event;
     const [, act] = /^(.+)@[\d-]+T[\d:]+Z$/.exec(id) ?? [];
     if (act === undefined) return { ...event, fact: id };
     const timeMs = Date.parse(event.time);
@@ -440,7 +490,7 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
     const facts = world.told.get(key) ?? [];
     const { 'tripline.time.received': received, 'user.id': by } = event.data as Attributes;
     const timeless = received === true;
-    const untold = facts.filter((fact) => !fact.tellers.includes(teller));
+    const unpaired = facts.filter((fact) => !fact.tellers.includes(teller));
     const awayMs = (fact: Fact) => Math.abs(fact.timeMs - timeMs);
     const isLate = (fact: Fact) => {
       const [act, receipt] = timeless ? [fact.timeMs, timeMs] : [timeMs, fact.timeMs];
@@ -448,8 +498,8 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       return isTheirs && fact.timeless !== timeless && receipt >= act && receipt - act <= 72 * hourMs;
     };
     const twin =
-      untold.filter((fact) => awayMs(fact) <= 60_000).sort((a, b) => a.timeMs - b.timeMs)[0] ??
-      untold.filter(isLate).sort((a, b) => awayMs(a) - awayMs(b))[0];
+      unpaired.filter((fact) => awayMs(fact) <= 60_000).sort((a, b) => a.timeMs - b.timeMs)[0] ??
+      unpaired.filter(isLate).sort((a, b) => awayMs(a) - awayMs(b))[0];
     const nth = facts.filter(({ base }) => base === id).length + 1;
     const fact = twin ?? { name: nth === 1 ? id : `${id}~${nth}`, base: id, timeMs, tellers: [], timeless, by };
     const dated = fact.timeless && !timeless ? { timeMs, timeless } : {};
@@ -477,7 +527,10 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
       const found = failed ? [] : [...world.known].filter(([name, { lowered }]) => !before.known.has(name) && !lowered);
       const said = failed ? [] : world.verdicts.slice(before.verdicts.length);
       world = before;
-      for (const [name, known] of found) world.known.set(name, { ...known, doubts: [id] });
+      for (const [name, known] of found) {
+        world.known.set(name, { ...known, doubts: [id], twins: [] });
+        pairByActs(name, known, [event.fact ?? event.id]);
+      }
       world.verdicts.push(
         ...said.filter((one) => one.kind === 'found' && found.some(([of]) => of === nameOf(one.said))),
       );
@@ -649,6 +702,10 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         }
       }
       if (next !== known) world.known.set(name, { ...next, untilMs: untilMs(rememberMs(rule.id)) });
+      if (next.told !== known.told) pairByActs(name, world.known.get(name)!, actsOf(draft));
+    }
+    function actsOf({ acts }: FindingDraft): readonly string[] {
+      return acts ?? (event === null ? [] : [event.fact ?? event.id]);
     }
     return {
       workspace,
@@ -693,8 +750,10 @@ export function judge(records: readonly StreamRecord[], untilMs: number, options
         const former = known ?? { said, runs, told, named, severity: said.severity };
         const until = { retracted: false, untilMs: untilMs(rememberMs(rule.id)) };
         const fresh = { ...until, doubts: doubted, lowered: false, explained: false };
-        world.known.set(name, { ...former, narrower: known?.narrower ?? [], ...fresh, said });
+        const related = { narrower: known?.narrower ?? [], twins: known?.twins ?? [] };
+        world.known.set(name, { ...former, ...related, ...fresh, said });
         world.verdicts.push({ kind: 'found', said, unproven: doubted.length > 0 });
+        pairByActs(name, world.known.get(name)!, actsOf(draft));
         if (known?.lowered) world.known.set(name, raise(name, world.known.get(name)!, draft));
         if (known) growFrom(name, world.known.get(name)!, draft, doubted);
       },

@@ -1,6 +1,6 @@
 import { toEventRecord } from '@tripline/contracts/event-record';
 import { faultOfOrigin } from '@tripline/contracts/internal';
-import type { AnyRule } from '@tripline/contracts/rule';
+import type { AnyRule, FindingDraft, RuleContext, Timer } from '@tripline/contracts/rule';
 import { createEngine } from '@tripline/engine/engine';
 import { configureRule } from '@tripline/engine/settings';
 import { rulesByDefault as ownRules } from '@tripline/rules/registry';
@@ -28,7 +28,38 @@ const narrower = [2, 1, 5].map((holdMinutes, nth): AnyRule => {
   const keys: AnyRule['keys'] = (event, of) => (branchOf(event).length % 3 === nth ? lingering.keys!(event, of) : []);
   return { ...lingering, id: `lingering-shortly-${nth}`, settings, keys, supersedes: ['lingering-branch'] };
 });
-const rules: readonly AnyRule[] = [...ownRules, ...syntheticRules, ...narrower, lonelyRule, throwingRule];
+/** Of the same acts, about something else: one that is graver than what yields to it, and one that is not. */
+const fuller = (['critical', 'low'] as const).map((severity): AnyRule => {
+  const wrap = (context: RuleContext<unknown, unknown>): RuleContext<unknown, unknown> =>
+    Object.create(context, {
+      find: {
+        value: (draft: FindingDraft) => {
+          const acts = [draft.occasion ?? context.keys[0]!];
+          context.find({ ...draft, subject: `about ${draft.subject}`, severity, acts });
+        },
+      },
+      retract: {
+        value: (of: Parameters<typeof context.retract>[0]) =>
+          context.retract({ ...of, subject: `about ${of.subject}` }),
+      },
+    });
+  const { judge, due }: AnyRule = lingering;
+  const own = judge && {
+    judge: (event: Parameters<typeof judge>[0], context: RuleContext<unknown, unknown>) => judge(event, wrap(context)),
+  };
+  const late = due && { due: (timer: Timer, context: RuleContext<unknown, unknown>) => due(timer, wrap(context)) };
+  return { ...lingering, ...own, ...late, id: `lingering-${severity}` };
+});
+const plain: AnyRule = { ...lingering, id: 'lingering-plain', yieldsTo: fuller.map(({ id }) => id) };
+const rules: readonly AnyRule[] = [
+  ...ownRules,
+  ...syntheticRules,
+  ...narrower,
+  ...fuller,
+  plain,
+  lonelyRule,
+  throwingRule,
+];
 const untilMs = Date.parse('2026-04-01T00:00:00Z');
 
 const shapeOf: fc.Arbitrary<WorkloadShape> = fc.record({
@@ -40,7 +71,7 @@ const shapeOf: fc.Arbitrary<WorkloadShape> = fc.record({
   lateness: fc.constantFrom(0, 0.2, 1),
   latestMs: fc.constantFrom(hourMs, 71 * hourMs),
   poison: fc.constantFrom(0, 0.05),
-  audits: fc.constantFrom(0, 0.5, 1),
+  audits: fc.constantFrom(0, 0.5),
 });
 const logOf = fc.record({ seed: fc.nat(), shape: shapeOf });
 

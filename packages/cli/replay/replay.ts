@@ -106,13 +106,17 @@ export function rulesToPlay({ with: with_, without }: Sets, only: readonly strin
   return sets.map(({ rules }) => withSuperseders(rules, only));
 }
 
-/** Some rules, with the narrower ones whose findings stand for theirs; all where none are named. */
+/** Some rules, with those whose findings may stand for theirs; all where none are named. */
 export function withSuperseders(rules: readonly ConfiguredRule[], only: readonly string[]): readonly ConfiguredRule[] {
   if (only.length === 0) return rules;
   const wanted = new Set(only);
   for (let before = 0; before < wanted.size; ) {
     before = wanted.size;
-    for (const { rule } of rules) if (rule.supersedes?.some((id) => wanted.has(id))) wanted.add(rule.id);
+    for (const { rule } of rules) {
+      const { id, supersedes = [], yieldsTo = [] } = rule;
+      if ([...supersedes, ...yieldsTo].some((other) => wanted.has(other))) wanted.add(id);
+      if (wanted.has(id)) for (const other of yieldsTo) wanted.add(other);
+    }
   }
   return rules.filter(({ rule }) => wanted.has(rule.id));
 }

@@ -25,12 +25,15 @@ const hooks: Table = {
   falseAlarms: ['Teams connect tools all the time: worth reading for the organisation’s own hooks.'],
 };
 
+/** What is switched off before a feed falls silent is told with that. */
+const silences = ['control-disabled-or-audit-silenced'] as const;
+
 export const auditTrail: Tables = [
   [
     auditLog,
     [
-      ['audit_log_streaming.destroy', 'Audit stream deleted', 'high'],
-      ['audit_log_streaming.update', 'Audit stream changed', 'medium'],
+      ['audit_log_streaming.destroy', 'Audit stream deleted', 'high', { joins: silences }],
+      ['audit_log_streaming.update', 'Audit stream changed', 'medium', { joins: silences }],
       [
         'org.disable_source_ip_disclosure',
         'Addresses no longer in the audit log',
@@ -61,7 +64,7 @@ export const auditTrail: Tables = [
     hooks,
     [
       ['hook.create', 'Webhook added', 'low', { ordinary: 'weekly' }],
-      ['hook.destroy', 'Webhook deleted', 'low', { ordinary: 'weekly' }],
+      ['hook.destroy', 'Webhook deleted', 'low', { ordinary: 'weekly', joins: silences }],
       [
         'hook.config_changed',
         'Webhook changed',

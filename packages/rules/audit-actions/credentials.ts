@@ -127,7 +127,12 @@ export const credentials: Tables = [
   [
     apps,
     [
-      ['org.disable_oauth_app_restrictions', 'OAuth apps let in without approval', 'high'],
+      [
+        'org.disable_oauth_app_restrictions',
+        'OAuth apps let in without approval',
+        'high',
+        { joins: ['control-disabled-or-audit-silenced'] },
+      ],
       ['org.enable_oauth_app_restrictions', 'OAuth apps need approval', 'low', { tightens: true }],
       ['org.oauth_app_access_approved', 'OAuth app approved', 'low', { also: ['org.oauth_app_access_unblocked'] }],
       ['integration_installation.create', 'App installed', 'low', { better: ['app-permission-escalated', ...grants] }],
@@ -165,7 +170,7 @@ export const credentials: Tables = [
         'public_key.create',
         'Deploy key that may write added',
         'low',
-        { as: 'may-write', says: mayWrite, better: ['deploy-key-write-added'] },
+        { as: 'may-write', says: mayWrite, better: ['deploy-key-write-added', ...grants] },
       ],
       [
         'public_key.create',

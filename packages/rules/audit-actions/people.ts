@@ -50,8 +50,8 @@ export const people: Tables = [
   [
     owners,
     [
-      ['org.update_member', 'Member made an owner', 'high', { as: 'to-owner', says: asOwner }],
-      ['org.add_member', 'Owner added', 'high', { as: 'as-owner', says: asOwner }],
+      ['org.update_member', 'Member made an owner', 'high', { as: 'to-owner', says: asOwner, joins: grants }],
+      ['org.add_member', 'Owner added', 'high', { as: 'as-owner', says: asOwner, joins: grants }],
       ['business.add_admin', 'Enterprise owner added', 'high', { also: ['business.invite_admin'] }],
     ],
   ],

@@ -43,18 +43,18 @@ export const protections: Tables = [
   [
     protection,
     [
-      ['protected_branch.destroy', 'Protection of a branch deleted', 'medium'],
+      ['protected_branch.destroy', 'Protection of a branch deleted', 'medium', { joins: byContent }],
       [
         'protected_branch.update_admin_enforced',
         'Administrators no longer held by a branch’s protection',
         'medium',
-        { unless: { admin_enforced: ['true', '1'] } },
+        { unless: { admin_enforced: ['true', '1'] }, joins: byContent },
       ],
       [
         'protected_branch.update_allow_force_pushes_enforcement_level',
         'Who may force or delete a protected branch changed',
         'medium',
-        { also: ['protected_branch.update_allow_deletions_enforcement_level'] },
+        { also: ['protected_branch.update_allow_deletions_enforcement_level'], joins: byContent },
       ],
       [
         'protected_branch.update_required_approving_review_count',
@@ -79,10 +79,15 @@ export const protections: Tables = [
         },
       ],
       ['protected_branch.create', 'Protection of a branch made', 'low', { tightens: true, ordinary: 'daily' }],
-      ['repository_ruleset.destroy', 'Ruleset deleted', 'medium'],
+      ['repository_ruleset.destroy', 'Ruleset deleted', 'medium', { joins: byContent }],
       ['repository_ruleset.update', 'Ruleset changed', 'low', { better: byContent }],
       ['repository_ruleset.create', 'Ruleset made', 'low', { tightens: true, ordinary: 'daily' }],
-      ['repository_branch_protection_evaluation.disable', 'Branch protections no longer evaluated', 'medium'],
+      [
+        'repository_branch_protection_evaluation.disable',
+        'Branch protections no longer evaluated',
+        'medium',
+        { joins: byContent },
+      ],
       [
         'org.members_can_update_protected_branches.enable',
         'Administrators of repositories may change protections',

@@ -36,6 +36,7 @@ const copies: Table = {
   remedy: [`${ask}, and where the copy is.`],
 };
 
+const leaks = ['leak-or-exposure'] as const;
 const notPublic = { visibility: ['private', 'internal'] };
 
 export const repositories: Tables = [
@@ -43,7 +44,12 @@ export const repositories: Tables = [
     exposed,
     [
       ['repo.access', 'Repository made public', 'high', { as: 'to-public', unless: notPublic }],
-      ['repo.create', 'Public repository made', 'medium', { as: 'public', says: { visibility: ['public'] } }],
+      [
+        'repo.create',
+        'Public repository made',
+        'medium',
+        { as: 'public', says: { visibility: ['public'] }, joins: leaks },
+      ],
       ['repo.pages_public', 'Pages of a repository made public', 'low'],
       [
         'business.referrer_override_disable',

@@ -61,6 +61,7 @@ export const runners: Tables = [
         'low',
         {
           also: ['repo.configure_self_hosted_jit_runner', 'enterprise.configure_self_hosted_jit_runner'],
+          better: rogue,
           ordinary: 'daily',
         },
       ],

@@ -43,12 +43,20 @@ const network: Table = {
   falseAlarms: ['A new office or a new outgoing address of runners: an exception for who keeps the list.'],
 };
 
+/** What is switched off before a feed falls silent is told with that. */
+const silences = ['control-disabled-or-audit-silenced'] as const;
+
 export const signIn: Tables = [
   [
     secondFactor,
     [
-      ['org.disable_two_factor_requirement', 'Second factor no longer required', 'high'],
-      ['business.disable_two_factor_requirement', 'Second factor no longer required by the enterprise', 'high'],
+      ['org.disable_two_factor_requirement', 'Second factor no longer required', 'high', { joins: silences }],
+      [
+        'business.disable_two_factor_requirement',
+        'Second factor no longer required by the enterprise',
+        'high',
+        { joins: silences },
+      ],
       [
         'org.enable_two_factor_requirement',
         'Second factor required from now on',
@@ -93,12 +101,17 @@ export const signIn: Tables = [
   [
     singleSignOn,
     [
-      ['org.disable_saml', 'Single sign-on switched off', 'high', { undocumented: ['org.saml_disabled'] }],
+      [
+        'org.disable_saml',
+        'Single sign-on switched off',
+        'high',
+        { undocumented: ['org.saml_disabled'], joins: silences },
+      ],
       [
         'business.disable_saml',
         'Single sign-on switched off for the enterprise',
         'high',
-        { also: ['business.disable_oidc'] },
+        { also: ['business.disable_oidc'], joins: silences },
       ],
       [
         'org.enable_saml',
@@ -115,8 +128,8 @@ export const signIn: Tables = [
         'high',
         { also: ['business.update_saml_provider_settings'] },
       ],
-      ['sso_redirect.disable', 'Visitors no longer sent to single sign-on', 'medium'],
-      ['sso_lockdown.disable', 'Members no longer held to single sign-on', 'medium'],
+      ['sso_redirect.disable', 'Visitors no longer sent to single sign-on', 'medium', { joins: silences }],
+      ['sso_lockdown.disable', 'Members no longer held to single sign-on', 'medium', { joins: silences }],
       [
         'team_sync_tenant.disabled',
         'Teams no longer follow the identity provider',

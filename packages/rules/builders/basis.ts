@@ -34,7 +34,7 @@ const mostBecause = 40;
 /** As the engine takes it. Of too many observations the earliest stay, whatever the order in which they were received. */
 export function conclusionOf<Data>(concluded: Concluded<Data>, own: (sight: Sight<Data>) => Basis): Conclusion {
   const { because, response = [], remedy = [], entities = [], severity, confidence, ...rest } = concluded;
-  const bases = because.map((one) => ('fact' in one ? one : own(one)));
+  const bases = because.map((one) => ('seen' in one ? one : own(one)));
   const kept = bases.toSorted((a, b) => inOwnOrder(a.seen, b.seen)).slice(0, mostBecause);
   return {
     ...rest,
@@ -52,9 +52,9 @@ export function conclusionOf<Data>(concluded: Concluded<Data>, own: (sight: Sigh
 }
 
 function becauseOf({ fact, key, seen, what }: Basis): Because {
-  const { eventId, eventType, time, url, trust } = seen;
+  const { eventId, eventType, time, url, trust, fact: act } = seen;
   const evidence = { eventId, eventType, time, what: clip(what, 500), ...(url === undefined ? {} : { url }) };
-  return { fact, key, trust, evidence };
+  return { fact, key, trust, evidence, ...(act === undefined ? {} : { act }) };
 }
 
 /** An observation of the rule's own as what a conclusion rests on. */

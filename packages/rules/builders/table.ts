@@ -45,8 +45,10 @@ export type RowMore = Partial<Pick<Table, 'attack' | 'owasp' | 'falseAlarms' | '
   says?: Readonly<Record<string, readonly string[]>>;
   /** Not where one of these fields of the record says one of the values. */
   unless?: Readonly<Record<string, readonly string[]>>;
-  /** Rules that find the same act by more than its name: this one only informs. */
+  /** Rules that find the same act by more than its name: this one only informs, and yields to them. */
   better?: readonly [string, ...string[]];
+  /** Rules whose findings may rest on the same act: of the two findings the graver is reported, theirs where they are equal. */
+  joins?: readonly [string, ...string[]];
   /** Makes a control stronger: it only informs. */
   tightens?: true;
   /**
@@ -86,7 +88,8 @@ function ruleOf(table: Table, row: Row): AnyRule {
   if (!/^[A-Z].*[^.]$/.test(title))
     throw new Error(`the title of ${values[0]} must be a heading, such as “Hook deleted”`);
   const { when = {}, says = {}, unless = {}, respond, as, also, undocumented = [], ...other } = more;
-  const { better, tightens, ordinary, ...own } = other;
+  const { better, joins, tightens, ordinary, ...own } = other;
+  const yieldsTo = [...(better ?? []), ...(joins ?? [])];
   if (severity !== 'low' && (better ?? tightens ?? ordinary) !== undefined)
     throw new Error(`${values[0]} is ordinary, makes things better or is found better: its severity must be low`);
   const { id: prefix, attribute, on, why, remedy, ...meta } = { ...table, ...own };
@@ -104,6 +107,7 @@ function ruleOf(table: Table, row: Row): AnyRule {
       ...(tightens ? ['It only informs, since a control becomes stronger by it.'] : []),
       ...(ordinary === 'weekly' ? ['It only informs, since ordinary teams do it weekly.'] : []),
     ].join(' '),
+    ...(yieldsTo.length === 0 ? {} : { yieldsTo }),
     ...(ordinary === 'daily' ? { offByDefault: 'Ordinary teams do it daily.' } : {}),
     ...(ordinary === 'at-scale' ? { offByDefault: 'In an organisation of hundreds somebody does it each week.' } : {}),
     where: { attribute, oneOf: values },

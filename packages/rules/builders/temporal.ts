@@ -96,7 +96,7 @@ function partsOf(place: string): [named: string, stretch: number] {
 }
 
 function startOf<Data>(because: Concluded<Data>['because']): number {
-  return Math.min(...because.map((one) => parseTime('fact' in one ? one.seen.time : one.time)));
+  return Math.min(...because.map((one) => parseTime('seen' in one ? one.seen.time : one.time)));
 }
 
 /**

@@ -29,6 +29,7 @@ export type Meta = Pick<
   untilConfigured?: NonNullable<AnyRule['untilConfigured']>;
   kind?: NonNullable<AnyRule['kind']>;
   supersedes?: NonNullable<AnyRule['supersedes']>;
+  yieldsTo?: NonNullable<AnyRule['yieldsTo']>;
 };
 
 /** The events that a rule reads; of them, with `where`, only those with one of the values. */
@@ -67,7 +68,7 @@ export function common<S extends Shape>(of: Meta & Reading, settings: S) {
 export function commonOfFacts<S extends Shape>(of: Meta, settings: S) {
   const { feeds = { needs: ['github'] as const }, confidence = 'high' as const } = of;
   const { id, title, description, severity, principles, attack, owasp, falseAlarms, limits } = of;
-  const { untilConfigured, offByDefault, kind, supersedes } = of;
+  const { untilConfigured, offByDefault, kind, supersedes, yieldsTo } = of;
   return {
     ...{ id, title, description, severity, principles, attack, owasp, falseAlarms, feeds, confidence },
     ...(limits === undefined ? {} : { limits }),
@@ -75,6 +76,7 @@ export function commonOfFacts<S extends Shape>(of: Meta, settings: S) {
     ...(offByDefault === undefined ? {} : { offByDefault }),
     ...(kind === undefined ? {} : { kind }),
     ...(supersedes === undefined ? {} : { supersedes }),
+    ...(yieldsTo === undefined ? {} : { yieldsTo }),
     reads: [],
     settings: z.strictObject(settings) as unknown as z.ZodType<SettingsOf<S>>,
     learns: false,

@@ -70,6 +70,14 @@ export const auditFields = z.object({
   environment_name: text,
   secrets_passed: names,
   user_programmatic_access_id: identifier,
+  user_programmatic_access_request_id: identifier,
+  /** Of an app's installation, a ruleset, an alert. */
+  integration: text,
+  ruleset_id: identifier,
+  number: identifier,
+  alert_number: identifier,
+  /** `organization/team`. */
+  team: text,
   scopes: names,
 });
 export type AuditFields = z.infer<typeof auditFields>;

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventType, eventTypes } from '@tripline/contracts/event';
 import { canBeRepository, repositoryName } from '../github/body.ts';
-import { factOf } from '../github/fact.ts';
 import type { EventOfMany, Ignored } from '../source.ts';
 import { identifier, loginText, text, utc } from '../untrusted.ts';
 import type { NamedOwner, Whose } from '../workspace.ts';
+import { actOf } from './acts.ts';
 import { type AuditFields, auditFields, type Draft, type Telling } from './fields.ts';
 import { flatRecord } from './flat.ts';
 import { tellingOf } from './tellings.ts';
@@ -65,7 +65,7 @@ export function eventOfRecord(
   };
   const { type, data } = whole(tellingOf(fields, record), around);
   const time = toldAt ?? new Date(context.receivedAtMs).toISOString();
-  Object.assign(data, factOf('github-audit', type, data, time));
+  Object.assign(data, actOf(fields, type, data, time));
   return {
     id: `github-audit:${id}`,
     source: login === undefined ? '//github.com' : `//github.com/${encodeURIComponent(login)}`,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { EventType } from '@tripline/contracts/event';
 import { isNamedRole, rankOf } from '@tripline/contracts/permission';
 import { z } from 'zod';
@@ -196,11 +197,18 @@ export const teamAdd = defineEvent({
   normalise: ({ team, repository }) => ({ type: added, data: onRepositoryByTeam(team, repository) }),
 });
 
+/** Of a public key for SSH, as `ssh-keygen -l` prints it; undefined where it is none. */
+function fingerprintOf(key: string | null | undefined): string | undefined {
+  const blob = /^[\w@.-]{1,64} ([A-Za-z0-9+/]{16,8192}={0,2})(?: |$)/.exec(key ?? '')?.[1];
+  if (blob === undefined) return undefined;
+  return `SHA256:${createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64').replaceAll('=', '')}`;
+}
+
 export const deployKey = defineEvent({
   marks: ['action', 'key', 'repository'],
   schema: bodyOf({
     action: string,
-    key: z.object({ id: number, title: maybe, read_only: flag, created_at: instant, added_by: maybe }),
+    key: z.object({ id: number, key: maybe, title: maybe, read_only: flag, created_at: instant, added_by: maybe }),
   }),
   normalise({ action, key, repository }) {
     const type = typeOf({ created: added, deleted: removed }, action);
@@ -211,6 +219,7 @@ export const deployKey = defineEvent({
       data: {
         'tripline.grant.kind': 'deploy-key',
         'tripline.grant.id': identifier(key.id),
+        'tripline.grant.fingerprint': fingerprintOf(key.key),
         // A key without a title must be reported too.
         'tripline.grant.grantee': text(key.title) || 'a key without a title',
         ...onRepository(repository),
