@@ -56,6 +56,9 @@ describe('a timeline in words', () => {
     expect(() => expectTimeline(ruleOf(false), honest.replace('ada    ', 'mallory'))).toThrow(
       /line 2 says nothing of: FOUND acme\/app@c1 \[high\/high\] by push-by-mallory: Mallory pushed/,
     );
+    expect(() => expectTimeline(ruleOf(false), '09:00  mallory  makes acme/app public   ← FOUND acme/app@c1')).toThrow(
+      /it tells dev\.cdeventsx\.tripline-control\.changed, which the rule does not read; it reads dev\.cdeventsx\.tripline-ref\.pushed/,
+    );
     const milder = `${honest.replace('ada    ', 'mallory').trimEnd()}  ← FOUND acme/app@c1 [low]`;
     expect(() => expectTimeline(ruleOf(false), milder)).toThrow(/should have FOUND/);
   });

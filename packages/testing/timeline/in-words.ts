@@ -45,7 +45,7 @@ export function expectTimeline(
   };
 
   const inOrder = play(stage.told);
-  expectMarks(lines, inOrder, stage, untilMs);
+  expectMarks(lines, inOrder, { rules: timeline.rules, stage, untilMs });
   if (!anyOrder) return inOrder;
   const wanted = standing(inOrder, stage);
   const expectSame = (how: string, events: readonly LoggedEvent[], more: Partial<Timeline> = {}) => {
@@ -119,7 +119,11 @@ function readTimeline(text: string): { lines: Line[]; stage: Stage } {
 }
 
 /** Each mark's finding came with its line: after all that was received before it, by the time of the next line. */
-function expectMarks(lines: readonly Line[], played: Played, stage: Stage, untilMs: number): void {
+function expectMarks(
+  lines: readonly Line[],
+  played: Played,
+  { rules, stage, untilMs }: { rules: readonly AnyRule[]; stage: Stage; untilMs: number },
+): void {
   const inTime = lines.toSorted((a, b) => a.heardMs - b.heardMs);
   const came = [
     ...played.all.map((finding) => ({ kind: 'FOUND' as const, finding, atMs: Date.parse(finding.detectedAt) })),
@@ -132,7 +136,10 @@ function expectMarks(lines: readonly Line[], played: Played, stage: Stage, until
     for (const mark of line.marks) {
       const found = here.findIndex(({ kind, finding }) => kind === mark.kind && fits(finding, mark, stage));
       if (found >= 0) here.splice(found, 1);
-      else wrong.push(`line ${line.number} should have ${mark.kind} ${mark.subject}\n    ${line.text}`);
+      else {
+        const unread = unreadOf(line, rules, stage);
+        wrong.push(`line ${line.number} should have ${mark.kind} ${mark.subject}\n    ${line.text}${unread}`);
+      }
     }
     for (const { kind, finding } of here) {
       wrong.push(`line ${line.number} says nothing of: ${kind} ${written(finding, stage)}\n    ${line.text}`);
@@ -143,6 +150,16 @@ function expectMarks(lines: readonly Line[], played: Played, stage: Stage, until
     wrong.push(`after the last line: ${kind} ${written(finding, stage)}; a line \`nothing happens\` can bear its mark`);
   }
   if (wrong.length > 0) assert.fail(`\n${wrong.join('\n')}`);
+}
+
+/** What a line tells, where no rule reads it: the provider may tell an act by another event than its name suggests. */
+function unreadOf({ number }: Line, rules: readonly AnyRule[], stage: Stage): string {
+  const told = stage.told.filter(({ line }) => line === number).map(({ type }) => type);
+  const read = new Set(
+    rules.flatMap(({ reads, concludes }) => [...reads, ...(concludes?.uses ?? []).flatMap((fact) => fact.reads)]),
+  );
+  if (told.length === 0 || told.some((type) => read.has(type))) return '';
+  return `\n    it tells ${told.join(', ')}, which the rule does not read; it reads ${[...read].join(', ')}`;
 }
 
 function fits(finding: Finding, mark: Mark, stage: Stage): boolean {
