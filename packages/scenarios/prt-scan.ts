@@ -1,10 +1,11 @@
 import { headOf, inventory } from './baseline.ts';
-import { forked, reviewedChange, wholeRun } from './github-acts.ts';
-import { type ChangeOf, createStage, pullRequest } from './github-bodies.ts';
+import { forked, runOf, wholeRun } from './github-acts.ts';
+import { approval, type ChangeOf, createStage, pullRequest } from './github-bodies.ts';
 import type { Scenario } from './scenario.ts';
 
 const repository = 'sdk';
 const scanner = 'ezmtebo';
+const contributor = 'ola-contributor';
 const maintainer = 'joan-maintainer';
 const reviewer = 'ravi-reviewer';
 const preview = {
@@ -70,30 +71,24 @@ export const prtScan: Scenario = {
   },
   benign: (cast) => {
     const stage = createStage(cast);
-    const merge = stage.sha('merge of build');
-    const change = {
-      ...{
-        repository,
-        number: 214,
-        title: 'ci: update build configuration',
-        author: maintainer,
-        association: 'MEMBER',
-      },
-      ...{ head: stage.sha('build'), branch: 'update-build', base: headOf(stage, repository), fork: true },
+    const change: ChangeOf = {
+      ...{ repository, number: 214, title: 'ci: update build configuration', author: contributor },
+      ...{ association: 'CONTRIBUTOR', head: stage.sha('build'), branch: 'update-build' },
+      ...{ base: headOf(stage, repository), fork: true, openedAtMs: 600 },
     };
     return [
       forked(
         stage,
-        { name: 'fork', says: `${maintainer} works in a fork of their own`, atMs: 200 },
-        { repository, by: maintainer },
+        { name: 'fork', says: `${contributor} forked the repository`, atMs: 200 },
+        { repository, by: contributor },
       ),
-      ...reviewedChange(stage, { name: 'change', atMs: 500 }, { ...change, files: ['build.gradle'], reviewer, merge }),
-      ...wholeRun(
-        stage,
-        // Before that nobody else has seen what would be built with the rights of the base.
-        { name: 'run', says: 'once it was approved, the preview was built from it', atMs: 640 },
-        { ...preview, by: maintainer, revision: change.head, branch: change.branch, fork: maintainer },
-      ),
+      pullRequest(stage, { name: 'change', says: 'they opened a pull request', atMs: 600 }, 'opened', change),
+      approval(stage, { name: 'approval', says: `${reviewer} read it, and approved it`, atMs: 1200 }, reviewer, change),
+      pullRequest(stage, { name: 'label', says: `${maintainer} put a label on it`, atMs: 1500 }, 'labeled', {
+        ...change,
+        ...{ by: maintainer, label: 'preview' },
+      }),
+      ...runOf(stage, { name: 'run', says: 'so its preview was built', atMs: 1560 }, change, preview, maintainer),
     ];
   },
   expects: [{ rule: 'privileged-fork-trigger', decidingStep: 'run', responses: ['stop-run'] }],
