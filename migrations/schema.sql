@@ -138,6 +138,7 @@ CREATE TABLE hooks (
   held_until timestamp with time zone NOT NULL,
   failed_at timestamp with time zone,
   failed_reason text,
+  gone_since timestamp with time zone,
   CONSTRAINT failed_says_why CHECK (((failed_at IS NULL) = (failed_reason IS NULL))),
   CONSTRAINT hooks_hook_check CHECK ((hook ~ '^(app:[0-9]+|org:[^/]+/[0-9]+)$'::text)),
   CONSTRAINT hooks_look_cursor_check CHECK ((look_cursor <> ''::text)),

@@ -60,3 +60,30 @@ test('what was switched off days before a silence has nothing to do with it', ()
     `,
   );
 });
+
+test('a webhook that is gone, of which neither a webhook nor a record told, is found by the look at it', () => {
+  expectTimeline(
+    rule,
+    `
+    11:00  tripline  misses feed github since 10:30 as hook-deleted    ← FOUND feed github [medium]
+    15:00  tripline  misses feed github since 10:30 as none            ← RETRACTED feed github
+    `,
+  );
+});
+
+test('and is not told twice where somebody was seen to delete it, whichever came first', () => {
+  expectTimeline(
+    rule,
+    `
+    10:20  mallory   deletes webhook w1 of acme                            ← FOUND acme [medium]
+    11:00  tripline  misses feed github since 10:30 as hook-deleted
+    `,
+  );
+  expectTimeline(
+    rule,
+    `
+    10:20  mallory   is recorded to delete webhook w1 of acme              ← FOUND acme [medium]
+    11:00  tripline  misses feed github since 10:30 as hook-deleted
+    `,
+  );
+});

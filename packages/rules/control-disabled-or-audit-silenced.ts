@@ -41,9 +41,10 @@ const silences: Readonly<Record<string, { says: string; severity: Severity; reme
     remedy: 'See `tripline doctor` for why: if its token was revoked or its permission taken, ask who did that.',
   },
   'hook-deleted': {
-    says: 'has no webhook any more',
+    says: 'has no webhook any more, as the provider answers',
     severity: 'medium',
-    remedy: 'Set the webhook up again, and ask who deleted it.',
+    remedy:
+      'Set the webhook up again, and ask who deleted it; if it is there, the right to read its deliveries was taken.',
   },
 };
 
@@ -102,6 +103,10 @@ function silencesIn({ silences: told, switches }: FeedSilences, explain: (reason
     const before = switches.filter((act) => explainsSilence(act, one));
     if (isOver && before.length === 0) {
       explain(`${one.feed} tells again`);
+      return [];
+    }
+    if (one.silence === 'hook-deleted' && before.some(({ kind }) => kind === 'hook')) {
+      explain(`${before[0]!.by.login} deleted the webhook, which is told by itself`);
       return [];
     }
     const says = `Feed ${one.feed} ${what.says}${one.since === '' ? '' : `, since ${one.since.slice(0, 16).replace('T', ' ')} UTC`}`;

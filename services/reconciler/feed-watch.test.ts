@@ -99,3 +99,22 @@ test('a polled feed that a person must fix, and deliveries that nobody could mak
   await time.move(6 * 60_000);
   expect(await said()).toEqual([['acme', 'github', 'deliveries-missing']]);
 });
+
+test('a webhook that the provider does not know any more is said to be deleted, and to tell again once it is back', async () => {
+  await database.db.pool.query(
+    `INSERT INTO hooks (hook, holder, held_until, looked_until, failed_at, failed_reason, gone_since)
+     VALUES ('org:acme/1', gen_random_uuid(), $1, $1, $1, 'GitHub answered 404', $1)`,
+    [new Date(nowMs)],
+  );
+  start({ workspaces: [{ id: 'acme', github: { organizations: [{ login: 'acme' }] } }] });
+  await time.move(10 * 60_000);
+  expect(await said()).toEqual([]);
+  await time.move(15 * 60_000);
+  expect(await said()).toEqual([['acme', 'github', 'hook-deleted']]);
+  await database.db.pool.query('UPDATE hooks SET gone_since = NULL');
+  await time.move(6 * 60_000);
+  expect(await said()).toEqual([
+    ['acme', 'github', 'hook-deleted'],
+    ['acme', 'github', 'none'],
+  ]);
+});

@@ -8,6 +8,7 @@ import { createWorkspaces } from '@tripline/sources/workspace';
 import {
   countAfter,
   failingPolls,
+  hooksGone,
   hooksMissing,
   keepWatched,
   type Silent,
@@ -32,6 +33,8 @@ const intervalMs = 5 * minuteMs;
 const [webhooks, auditLog] = ['github', 'github-audit'];
 /** Deliveries that were not made for so long; what a deployment loses is made within minutes. */
 const missingMs = hourMs;
+/** Twice as long as until a webhook that was refused is asked about again: one odd answer is none. */
+const goneMs = 20 * minuteMs;
 /** A polled feed that a person must fix, and one that may come back by itself. */
 const unreadMs = { final: hourMs, other: 6 * hourMs };
 /** A stream tells something every hour in all but the smallest organisations. */
@@ -65,7 +68,7 @@ async function lookAtFeeds(parts: FeedWatchParts): Promise<void> {
   const heard = (await workspacesInTrail(db, mostWorkspaces)).filter(
     (workspace) => !workspace.startsWith('@') && !workspace.startsWith(drillPrefix),
   );
-  const [failing, missing] = [await failingPolls(db), await hooksMissing(db)];
+  const looked = { failing: await failingPolls(db), missing: await hooksMissing(db), gone: await hooksGone(db) };
   for (const workspace of new Set([...known, ...heard])) {
     const feeds = [webhooks!, ...(hasAuditLog(parts, workspace) ? [auditLog!] : [])];
     const watched = await watch(db, { workspace, feeds, nowMs: clock.nowMs() });
@@ -74,7 +77,7 @@ async function lookAtFeeds(parts: FeedWatchParts): Promise<void> {
     for (const before of watched) {
       const own = counted.filter(({ feed, lastMs }) => feed === before.feed && lastMs > (before.lastMs ?? 0));
       const after = withCounts(before, own, clock.nowMs());
-      const silent = silenceOf(parts, after, { failing, missing });
+      const silent = silenceOf(parts, after, looked);
       await keepWatched(db, before, { ...after, silent });
       if (silent !== null && silent.silence !== before.silent?.silence)
         parts.logger.warn({ workspace, feed: before.feed, silence: silent.silence }, 'a feed fell silent');
@@ -100,10 +103,11 @@ function withCounts(
 type Looked = {
   failing: Awaited<ReturnType<typeof failingPolls>>;
   missing: Awaited<ReturnType<typeof hooksMissing>>;
+  gone: Awaited<ReturnType<typeof hooksGone>>;
 };
 
 /** Why a feed counts as silent now, the surest reason first; what it was said to be since stays. */
-function silenceOf(parts: FeedWatchParts, watched: Watched, { failing, missing }: Looked): Silent | null {
+function silenceOf(parts: FeedWatchParts, watched: Watched, { failing, missing, gone }: Looked): Silent | null {
   const { feed, workspace, begunMs, lastMs, counts, silent } = watched;
   const nowMs = parts.clock.nowMs();
   const as = (silence: Silent['silence'], sinceMs: number): Silent =>
@@ -115,9 +119,13 @@ function silenceOf(parts: FeedWatchParts, watched: Watched, { failing, missing }
       nowMs - one.sinceMs >= unreadMs[one.isFinal ? 'final' : 'other'],
   );
   if (unread !== undefined) return as('not-readable', unread.sinceMs);
-  const lacking = missing.find(
-    ({ hook, sinceMs }) => feed === webhooks && nowMs - sinceMs >= missingMs && workspaceOf(parts, hook) === workspace,
-  );
+  const ofWorkspace = (hooks: Looked['missing'], longMs: number) =>
+    hooks.find(
+      ({ hook, sinceMs }) => feed === webhooks && nowMs - sinceMs >= longMs && workspaceOf(parts, hook) === workspace,
+    );
+  const deleted = ofWorkspace(gone, goneMs);
+  if (deleted !== undefined) return as('hook-deleted', deleted.sinceMs);
+  const lacking = ofWorkspace(missing, missingMs);
   if (lacking !== undefined) return as('deliveries-missing', lacking.sinceMs);
   if (lastMs === null)
     return feed === auditLog && isStreamed(parts, workspace) && nowMs - begunMs >= neverSeenMs

@@ -203,6 +203,30 @@ describe('the reconciler', () => {
     expect(JSON.stringify(state) + logged.join('')).not.toContain(token);
   });
 
+  test('notes since when a webhook is gone, where its list was read before, until it is there again', async () => {
+    const gone = async () =>
+      (await database.db.pool.query<{ gone: boolean }>('SELECT gone_since IS NOT NULL AS gone FROM hooks')).rows;
+    const notFound = { status: 404, body: '{"message":"Not Found"}' };
+    github.refusal = notFound;
+    start();
+    await minutes(2);
+    // It may never have been there.
+    expect(await gone()).toEqual([{ gone: false }]);
+    github.refusal = null;
+    await github.deliver('push', {});
+    await minutes(13);
+    github.refusal = notFound;
+    await minutes(3);
+    expect(await gone()).toEqual([{ gone: true }]);
+    // What says nothing of the webhook changes nothing.
+    github.refusal = { status: 503, body: '{}' };
+    await minutes(13);
+    expect(await gone()).toEqual([{ gone: true }]);
+    github.refusal = null;
+    await minutes(13);
+    expect(await gone()).toEqual([{ gone: false }]);
+  });
+
   test('two processes take turns; one that dies is followed within half a minute', async () => {
     status = 0;
     await github.deliver('push', {});

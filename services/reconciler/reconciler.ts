@@ -61,8 +61,8 @@ type Reconciling = {
 
 type ConfiguredHook = ReturnType<typeof hooksOf>[number];
 
-/** How a round ended: why it failed, or null, and how long until the next, ms. */
-type RoundEnd = { failure: string | null; pauseMs: number };
+/** How a round ended: why it failed, or null; whether since there is no such webhook; and how long until the next, ms. */
+type RoundEnd = { failure: string | null; gone: boolean; pauseMs: number };
 
 /**
  * Has GitHub deliver again what it could not deliver: reads the list of attempts down to where the last look began,
@@ -121,7 +121,7 @@ async function checkHook(reconciling: Reconciling, configured: ConfiguredHook): 
   const look = await takeHook(db, hold, { nowMs: beganMs, untilMs: beganMs + leaseMs });
   if (look === null) return;
   const log = logger.child({ hook: name });
-  let end: RoundEnd = { failure: null, pauseMs: intervalMs };
+  let end: RoundEnd = { failure: null, gone: false, pauseMs: intervalMs };
   try {
     await reportLost(reconciling, name, beganMs, log);
     await runRound(reconciling, configured, { hold, look, beganMs, log });
@@ -133,7 +133,7 @@ async function checkHook(reconciling: Reconciling, configured: ConfiguredHook): 
     const nowMs = clock.nowMs();
     const untilMs = stopping.signal.aborted ? nowMs : nowMs + end.pauseMs;
     failures.set(name, end.failure);
-    await leaveHook(db, hold, { nowMs, untilMs, failure: end.failure });
+    await leaveHook(db, hold, { nowMs, untilMs, failure: end.failure, gone: end.gone });
   }
 }
 
@@ -181,5 +181,5 @@ function endOf(error: unknown, { measures, failures }: Reconciling, hook: string
     pauseMs = Math.min(Math.max(outcome.afterMs, intervalMs), longestPauseMs);
   if (failures.get(hook) !== failure)
     log.warn({ reason: outcome.reason, pauseMs }, `checking for missing deliveries failed: ${failure}`);
-  return { failure, pauseMs };
+  return { failure, gone: outcome.reason === 'not-found', pauseMs };
 }

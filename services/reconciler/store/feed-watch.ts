@@ -123,3 +123,11 @@ export async function hooksMissing(db: Db): Promise<{ hook: string; sinceMs: num
   );
   return rows.map(({ hook, since }) => ({ hook, sinceMs: since.getTime() }));
 }
+
+/** Webhooks that GitHub does not know any more, and since when. */
+export async function hooksGone(db: Db): Promise<{ hook: string; sinceMs: number }[]> {
+  const { rows } = await db.pool.query<{ hook: string; since: Date }>(
+    'SELECT hook, gone_since AS since FROM hooks WHERE gone_since IS NOT NULL',
+  );
+  return rows.map(({ hook, since }) => ({ hook, sinceMs: since.getTime() }));
+}

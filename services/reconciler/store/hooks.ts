@@ -46,14 +46,20 @@ export async function keepHook(db: Db, { hook, holder }: HookHold, untilMs: numb
   if (rowCount !== 1) throw new HookTakenError(`another process holds ${hook}`);
 }
 
-/** Ends a round: nobody begins the next one before `untilMs`. `failure` says why it failed, or null. */
+/**
+ * Ends a round: nobody begins the next one before `untilMs`. `failure` says why it failed, or null; `gone`: since there is no such
+ * webhook, as GitHub says. One whose list was never read may be a wrong setting.
+ */
 export async function leaveHook(
   db: Db,
   { hook, holder }: HookHold,
-  end: { nowMs: number; untilMs: number; failure: string | null },
+  end: { nowMs: number; untilMs: number; failure: string | null; gone: boolean },
 ): Promise<void> {
   await db.pool.query(
-    `UPDATE hooks SET held_until = $3, failed_at = $4, failed_reason = $5 WHERE hook = $1 AND holder = $2`,
-    [hook, holder, new Date(end.untilMs), end.failure === null ? null : new Date(end.nowMs), end.failure],
+    `UPDATE hooks SET held_until = $3, failed_at = $4, failed_reason = $5,
+       gone_since = CASE WHEN $5::text IS NULL THEN NULL
+         WHEN $6 AND looked_until IS NOT NULL THEN coalesce(gone_since, $4) ELSE gone_since END
+     WHERE hook = $1 AND holder = $2`,
+    [hook, holder, new Date(end.untilMs), end.failure === null ? null : new Date(end.nowMs), end.failure, end.gone],
   );
 }
