@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { Readable } from 'node:stream';
 import {
   beginImport,
@@ -8,6 +9,7 @@ import {
 } from '@tripline/detector/store/imports';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { main } from '../main.ts';
 import { followImports } from './inventory.ts';
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
@@ -64,4 +66,30 @@ test('as JSON it is one object', async () => {
   const detector = database.as('detector');
   const { said } = await follow('json', [() => recordImported(detector, 'json', counts)], true);
   expect(JSON.parse(said)).toMatchObject({ workspace: 'json', imported: { counts }, progress: null });
+});
+
+test('imports what is configured or was received, and refuses a workspace that nobody knows', async () => {
+  const { pool } = database.db;
+  await pool.query('DELETE FROM imports');
+  const asked = async (...args: string[]) => {
+    let said = '';
+    const say = (text: string) => {
+      said += text;
+    };
+    const env = { DATABASE_URL: database.urlAs('cli') };
+    const io = { out: say, err: say, stdin: Readable.from(['']), env, cwd: tmpdir(), isTerminal: false };
+    return { status: await main(['inventory', 'import', '--no-wait', ...args], io), said };
+  };
+  expect(await asked()).toEqual({ status: 1, said: expect.stringContaining('there is no workspace yet') });
+  for (const workspace of ['received', '@receiver', 'tripline-drill-x-1'])
+    await pool.query(
+      `INSERT INTO rule_state (partition, workspace, rule, key, value, expires_ms) VALUES (0, $1, '@workspace', '', '{"firstSeenMs": 0}', 9e15)`,
+      [workspace],
+    );
+  expect(await asked('typo')).toEqual({
+    status: 1,
+    said: 'tripline: there is no workspace typo: there are received\n',
+  });
+  expect(await asked()).toEqual({ status: 0, said: 'Asked for received.\n' });
+  expect((await pool.query('SELECT workspace FROM imports')).rows).toEqual([{ workspace: 'received' }]);
 });

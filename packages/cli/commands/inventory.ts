@@ -1,8 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { loadConfig } from '@tripline/config/config';
+import { drillPrefix } from '@tripline/contracts/drill';
+import { receiverWorkspace } from '@tripline/contracts/event';
 import type { Db } from '@tripline/db/database';
 import { requestImportAnew } from '@tripline/detector/store/imports';
 import { type Import, readImports } from '@tripline/health/imports';
+import { readWorkspaceFacts } from '@tripline/health/workspaces';
 import { plain } from '@tripline/runtime/plain';
 import { whoRuns } from '../actor.ts';
 import { type Command, type Io, oneOf, readArguments, UserError } from '../command.ts';
@@ -35,8 +38,7 @@ export const inventory: Command = {
         for (const one of known) say(one, io, json);
         return 0;
       }
-      const asked = positionals[1] === undefined ? [] : [positionals[1]];
-      const workspaces = asked.length > 0 ? asked : await everyWorkspace(db, config.workspaces);
+      const workspaces = workspacesToImport(await everyWorkspace(db, config.workspaces), positionals[1]);
       const askedAt = new Map<string, Date>();
       for (const workspace of workspaces) askedAt.set(workspace, await requestImportAnew(db, workspace, whoRuns()));
       if (values['no-wait']) {
@@ -52,12 +54,23 @@ const pollMs = 500;
 /** Number of polls before an import must have begun: a minute. */
 const patience = 120;
 
-/** @throws {UserError} when there is none. */
+/** Those that are configured, of which something was received, or that were imported before; drills and Tripline's own are none. */
 async function everyWorkspace(db: Db, configured: readonly { id: string }[]): Promise<string[]> {
-  const known = (await readImports(db)).map(({ workspace }) => workspace);
-  const all = [...new Set([...configured.map(({ id }) => id), ...known])];
-  if (all.length === 0) throw new UserError('there is no workspace yet: name one, or configure it under `workspaces`');
-  return all;
+  const received = (await readWorkspaceFacts(db)).map(({ workspace }) => workspace);
+  const imported = (await readImports(db)).map(({ workspace }) => workspace);
+  const isOurs = (workspace: string) => workspace === receiverWorkspace || workspace.startsWith(drillPrefix);
+  const all = [...configured.map(({ id }) => id), ...received, ...imported].filter((workspace) => !isOurs(workspace));
+  return [...new Set(all)].sort();
+}
+
+/** @throws {UserError} when there is none, or none that is called so. */
+function workspacesToImport(known: readonly string[], named: string | undefined): readonly string[] {
+  if (known.length === 0)
+    throw new UserError('there is no workspace yet: configure one under `workspaces`, or have GitHub send a delivery');
+  if (named === undefined) return known;
+  if (!known.includes(named))
+    throw new UserError(`there is no workspace ${plain(named)}: there are ${known.map(plain).join(', ')}`);
+  return [named];
 }
 
 /**
