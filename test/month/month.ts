@@ -44,7 +44,7 @@ export function prepareMonth({ seed, size, startMs, days, receive }: MonthOption
     ...repositories[1]!,
     name: 'on-call',
     id: chance.serial(),
-    kind: 'squash-only',
+    ...{ kind: 'squash-only', styles: { squash: 100 }, directByBot: 0 },
     isProtected: true,
     tips: new Map([['main', chance.sha()]]),
   };

@@ -72,7 +72,7 @@ export const pipelines: Tables = [
         { also: ['org.required_workflow_update'] },
       ],
       ['checks.auto_trigger_disabled', 'Checks no longer begin by themselves', 'low'],
-      ['workflows.disable_workflow', 'Workflow switched off', 'low', { ordinary: 'weekly' }],
+      ['workflows.disable_workflow', 'Workflow switched off', 'low', { ordinary: 'at-scale' }],
       [
         'workflows.actions_policy_violation',
         'Run stopped, as its actions are not allowed',

@@ -81,7 +81,7 @@ export const repositories: Tables = [
     destroyed,
     [
       ['repo.destroy', 'Repository deleted', 'low', { ordinary: 'weekly' }],
-      ['repo.archived', 'Repository archived', 'low', { ordinary: 'weekly' }],
+      ['repo.archived', 'Repository archived', 'low', { ordinary: 'at-scale' }],
       ['repo.unarchived', 'Archived repository opened again', 'low', { also: ['repo.restore'], ordinary: 'weekly' }],
       [
         'packages.package_deleted',
