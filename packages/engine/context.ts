@@ -115,10 +115,12 @@ export function createContext(parts: {
     list.push(item);
     undoLog.note(() => list.pop());
   }
-  const engines = (rule: string, key: string) => state.slot(joinKey(frame.workspace, rule, key));
+  const slotIn = (workspace: string, rule: string, key: string) => state.slot(joinKey(workspace, rule, key));
+  const rowIn = (...place: Parameters<typeof slotIn>) => state.get(slotIn(...place), frame.nowMs);
+  const engines = (rule: string, key: string) => slotIn(frame.workspace, rule, key);
   const keepEngines = (rule: string, key: string, value: unknown, keepMs: number) =>
     state.set(engines(rule, key), value, keepMs, frame.nowMs);
-  const known = (id: string) => state.get(engines(engineRules.finding, id), frame.nowMs) as FoundRow | undefined;
+  const known = (id: string) => rowIn(frame.workspace, engineRules.finding, id) as FoundRow | undefined;
   const rememberMs = ({ rule }: Named) => {
     const found = parts.ruleOf(rule);
     return found === undefined ? leastRememberMs : rememberMsOf(found);
@@ -126,17 +128,15 @@ export function createContext(parts: {
   const superseding = createSuperseding({
     rules: parts.rules,
     verdicts: effects.verdicts,
-    read: (workspace, id) =>
-      state.get(state.slot(joinKey(workspace, engineRules.finding, id)), frame.nowMs) as FoundRow | undefined,
+    read: (workspace, id) => rowIn(workspace, engineRules.finding, id) as FoundRow | undefined,
     keep(workspace, of, change) {
-      const slot = state.slot(joinKey(workspace, engineRules.finding, of.id));
+      const slot = slotIn(workspace, engineRules.finding, of.id);
       const { narrower, ...row } = { ...(state.get(slot, frame.nowMs) as FoundRow), ...change };
       state.set(slot, (narrower ?? []).length === 0 ? row : { ...row, narrower }, rememberMs(of), frame.nowMs);
     },
-    readAct: (workspace, act) =>
-      state.get(state.slot(joinKey(workspace, engineRules.act, act)), frame.nowMs) as ActRow | undefined,
+    readAct: (workspace, act) => rowIn(workspace, engineRules.act, act) as ActRow | undefined,
     keepAct: (workspace, act, row, of) =>
-      state.set(state.slot(joinKey(workspace, engineRules.act, act)), row, rememberMs(of), frame.nowMs),
+      state.set(slotIn(workspace, engineRules.act, act), row, rememberMs(of), frame.nowMs),
   });
   function keepFound(of: Named, row: FoundRow): void {
     keepEngines(engineRules.finding, of.id, row, rememberMs(of));
@@ -146,8 +146,8 @@ export function createContext(parts: {
     const { workspace, nowMs } = frame;
     append(effects.verdicts, { kind, change: { findingId: id, workspace, rule, atMs: nowMs, ...more } });
   };
-  const actsOf = ({ acts }: Pick<FindingDraft, 'acts'>): readonly string[] =>
-    acts ?? (frame.event === null ? [] : [frame.event.fact ?? frame.event.id]);
+  const actsOf = ({ acts }: Pick<FindingDraft, 'acts'>) =>
+    acts ?? (frame.event ? [frame.event.fact ?? frame.event.id] : []);
   const own = (id: string): Named => ({ id, rule: frame.rule.id });
   const keepRun = (run: string, row: RunRow) => state.set(engines(engineRules.run, run), row, taintMs, frame.nowMs);
   const getRun = (run: string) => state.get(engines(engineRules.run, run), frame.nowMs) as RunRow | undefined;
@@ -227,12 +227,11 @@ export function createContext(parts: {
       change('grown', of, {
         evidence: whole.evidence.filter(({ eventId }) => more.events.includes(eventId)),
         entities: whole.entities.filter((entity) => fresh.some((one) => isSameEntity(one, entity))),
-        ...(more.severity === undefined ? {} : { severity: more.severity }),
+        ...(more.severity && { severity: more.severity }),
         ...{ title, summary, confidence, response: next.lowered ? [] : response },
       });
     }
     if (next !== row) keepFound(of, next);
-    // What it rests on besides may be an act of which another rule finds by its name.
     if (more !== undefined) superseding.pairByActs(frame.workspace, of, draft.occasion ?? '', actsOf(draft));
   }
   /** What is kept of a finding that is told of as it is. */
