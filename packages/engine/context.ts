@@ -385,8 +385,7 @@ const judgedAnew = 'its delivery is proved, and by what is known now nothing is 
 const refuted =
   'the list of deliveries of the provider does not name the delivery that told it: somebody sent a former body again';
 /** Most events and entities of a finding that are remembered; beyond, it grows no more. */
-const mostTold = 40;
-const mostNamed = 60;
+const [mostTold, mostNamed] = [40, 60];
 const nameOf = ({ kind, id }: Entity) => `${kind} ${id}`.slice(0, 600);
 
 /** Whether a finding names an entity already: by key where both have one, else by name. */

@@ -3,7 +3,7 @@ import type { Json } from './bodies.ts';
 import type { Chance } from './chance.ts';
 import type { Organisation, Person, Repository } from './organisation.ts';
 
-type Told = {
+type Happening = {
   chance: Chance;
   organisation: Organisation;
   /** Name of the webhook's event, who did it, where, and its body without these. */
@@ -12,7 +12,7 @@ type Told = {
   repository: Repository | null;
   body: Json;
 };
-type Teller = (told: Told) => Act[];
+type Teller = (told: Happening) => Act[];
 
 const inside = (body: Json, name: string): Json => (body[name] ?? {}) as Json;
 
@@ -45,7 +45,7 @@ function secretsOf(workflow: string, environment: unknown, { id }: Repository): 
 const jobs: Person = { login: 'github-actions[bot]', id: 41_898_282, role: 'member', isPrivate: false, isBot: true };
 
 /** A job that is prepared is given its secrets, and clones by a token of its own. */
-function preparedJob({ chance, organisation, by, repository, body }: Told): Act[] {
+function preparedJob({ chance, organisation, by, repository, body }: Happening): Act[] {
   if (body['action'] !== 'in_progress' || repository === null) return [];
   const job = inside(body, 'workflow_job');
   const branch = String(job['head_branch']);
@@ -76,7 +76,7 @@ function preparedJob({ chance, organisation, by, repository, body }: Told): Act[
   ];
 }
 
-function run({ by, repository, body }: Told): Act[] {
+function run({ by, repository, body }: Happening): Act[] {
   const told = inside(body, 'workflow_run');
   const action = { requested: 'created', completed: 'completed' }[String(body['action'])];
   if (action === undefined) return [];
@@ -93,7 +93,7 @@ function run({ by, repository, body }: Told): Act[] {
   ];
 }
 
-function change({ by, repository, body }: Told): Act[] {
+function change({ by, repository, body }: Happening): Act[] {
   const told = inside(body, 'pull_request');
   const action = { opened: 'create', closed: told['merged'] ? 'merge' : 'close' }[String(body['action'])];
   if (action === undefined) return [];
@@ -106,7 +106,7 @@ const ofUser = (account: unknown): Json => {
   return { user: login, user_id: id };
 };
 
-function people({ by, body }: Told): Act[] {
+function people({ by, body }: Happening): Act[] {
   const action = String(body['action']);
   if (action === 'member_invited') return [{ action: 'org.invite_member', by, more: ofUser(body['user']) }];
   const user = ofUser(inside(body, 'membership')['user']);
@@ -114,7 +114,7 @@ function people({ by, body }: Told): Act[] {
   return action === 'member_removed' ? [{ action: 'org.remove_member', by, more: user }] : [];
 }
 
-function repositoryAct({ by, repository, body }: Told): Act[] {
+function repositoryAct({ by, repository, body }: Happening): Act[] {
   const action = String(body['action']);
   if (repository === null) return [];
   const visibility = repository.isPublic ? 'public' : 'private';
@@ -133,7 +133,7 @@ function repositoryAct({ by, repository, body }: Told): Act[] {
 const settingActions: Readonly<Record<string, string>> = { required_status_checks: 'required_status_check.create' };
 
 /** The setting of a protection that changed, one a record. */
-function protection({ by, repository, body }: Told): Act[] {
+function protection({ by, repository, body }: Happening): Act[] {
   const rule = inside(body, 'rule');
   const more = { name: rule['name'], branch_protection_rule_id: rule['id'] };
   const action = String(body['action']);
@@ -211,4 +211,5 @@ const tellers: Readonly<Record<string, Teller>> = {
 };
 
 /** What the audit log tells of an act of which a webhook tells: the same fact by another feed. */
-export const actsOf = (told: Told): Act[] => (Object.hasOwn(tellers, told.event) ? tellers[told.event]!(told) : []);
+export const actsOf = (told: Happening): Act[] =>
+  Object.hasOwn(tellers, told.event) ? tellers[told.event]!(told) : [];
