@@ -205,7 +205,7 @@ describe('the oracle', () => {
       }),
       { numRuns: 60 },
     );
-  });
+  }, 300_000);
 
   const tjActions = scenarios.find(({ id }) => id === 'tj-actions')!;
   // In these orders a run's end is received before its start, and what explains it last.
