@@ -190,16 +190,26 @@ function onceEach<T>(read: (id: string) => T): (id: string) => T {
   };
 }
 
+/** What was received so long after it happened came late, and what belongs to it may come as late again, at most so long, ms. */
+const [lateMs, latestMs] = [5 * 60_000, 6 * 3_600_000];
+/** How long the push that brought a merge in may be on its way, of which the API and a run of the branch tell already, ms. */
+const pushMs = 10 * 60_000;
+
 /** Whether a commit was reviewed, and whether events that are still to come may explain it. */
 export type Acceptance = ReviewVerdict & {
-  /** Changes are used there, so its merge may still arrive, and the provider has not answered about it. */
+  /**
+   * Its merge may still arrive, since changes are used there or deliveries come late, and the provider has not answered about it;
+   * or it answered of a merge whose push has not arrived, without which a rebase by the provider looks like one by hand.
+   */
   mayBeExplained: boolean;
+  /** How much longer than usual that may be on its way, ms. */
+  moreMs: number;
 };
 
 /**
  * Whether a commit is reviewed as what it is: `landed` on the branch that `reader` is of; `built`, with all that came
  * in since the last build; or a `head`, of a change or of a merge queue's group. Unknown commits are looked up at the
- * provider.
+ * provider. `heardMs`: when what is judged was received, by the log's time.
  */
 export function acceptanceOf(
   revision: string,
@@ -207,18 +217,28 @@ export function acceptanceOf(
   place: Place,
   reader: ReviewReader,
   { lookUp }: Pick<ConcludeContext<unknown>, 'lookUp'>,
+  heardMs = 0,
 ): Acceptance {
   const { into } = reader;
   let verdict =
     into !== undefined && as !== 'landed' ? isReviewedBuild(revision, into, reader) : isReviewed(revision, reader);
   if (as === 'head' && verdict.is !== 'reviewed') verdict = isReviewedHead(revision, reader);
-  const isAnswered = reader.commit(verdict.revision)?.answers.some((answer) => answer.found) === true;
-  if (verdict.is === 'reviewed' || isAnswered) return { ...verdict, mayBeExplained: false };
+  if (verdict.is === 'reviewed') return { ...verdict, mayBeExplained: false, moreMs: 0 };
+  const known = reader.commit(verdict.revision);
+  const delayMs = heardMs - reader.builtMs;
+  const isLate = delayMs >= lateMs;
+  const moreMs = isLate ? Math.min(delayMs, latestMs) : 0;
+  if (known?.answers.some((answer) => answer.found)) {
+    const isOfMerge = as === 'built' && into !== undefined && known.changes.some((change) => change.as === 'merge');
+    const isPushMissing = isOfMerge && !known.pushes.some(({ type, ref }) => type === 'branch' && ref === into);
+    return { ...verdict, mayBeExplained: isPushMissing, moreMs: Math.max(moreMs, pushMs) };
+  }
   const base = into ?? place.defaultBranch;
-  const mayBeExplained = base !== undefined && place.branch(base).some(({ changesMs }) => changesMs !== undefined);
+  const usesChanges = base !== undefined && place.branch(base).some(({ changesMs }) => changesMs !== undefined);
+  const mayBeExplained = usesChanges || isLate;
   // What is asked also has the repository judged, of which a notice is due.
   if (verdict.is === 'unknown' || mayBeExplained || verdict.needsNone) lookUp(questionOf(place, verdict.revision));
-  return { ...verdict, mayBeExplained };
+  return { ...verdict, mayBeExplained, moreMs };
 }
 
 /** One question a commit: its id is made of what is asked. */

@@ -149,6 +149,50 @@ describe('a push straight to a protected branch', () => {
     expect(lookUps).toMatchObject([{ kind: 'reviews-of-commit', repository, revision: shaOf('evil') }]);
   });
 
+  test('is waited for as long again as deliveries come late, where a merge that is not received yet may explain it', () => {
+    play(
+      `
+      09:00     ada     opens #12 in acme/app from feat at h (heard 10:50)
+      09:05     carol   approves #12 in acme/app (heard 11:05)
+      09:10     ada     merges #12 in acme/app as m (heard 11:00)
+      09:10:05  ada     starts run 7 of ci in acme/app at m (heard 10:10)
+      `,
+      {},
+      { anyOrder: false },
+    );
+    // Nobody can be asked.
+    expectTimeline(
+      rule,
+      `
+      09:10     mallory pushes evil to acme/app main (from day1; heard 10:09)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil (heard 10:10)
+      11:10     nothing happens
+      11:11     nothing happens          ← FOUND acme/app@evil [high/high]
+      `,
+      { before: [inventory()], anyOrder: false },
+    );
+    const { lookUps } = play(`
+      09:10     mallory pushes evil to acme/app main (from day1; heard 10:09)
+      09:10:05  mallory starts run 7 of ci in acme/app at evil (heard 10:10)
+      10:11     github  answers about evil in acme/app              ← FOUND acme/app@evil [high/high]
+    `);
+    expect(lookUps).toMatchObject([{ revision: shaOf('evil') }]);
+  });
+
+  test('is not told from a rebase by the provider before the push is received, for ten minutes', () => {
+    const text = (push: string, mark = '') => `${approved}
+      ${push}
+      09:10:01  carol   merged #12 of acme/app as m
+      09:10:05  carol   starts run 7 of ci in acme/app at m
+      09:10:06  github  answers about m in acme/app (committed by carol; authored by ada; parents r1; change #12; merged as m; merged by carol; into main; listing h; approved by carol; at h)
+      09:19:00  nothing happens
+      09:21:00  nothing happens ${mark}
+    `;
+    const options = { before: [inventory()], anyOrder: false };
+    expectTimeline(rule, text('09:10  carol  pushes r1,m to acme/app main (from day1; heard 09:12)'), options);
+    expectTimeline(rule, text('', '← FOUND acme/app@m [high/high]'), options);
+  });
+
   test('is not taken back where somebody opens the repository’s first change right afterwards', () => {
     const text = (more = '') => `
       09:10     mallory pushes evil to acme/app main (from day1)

@@ -34,7 +34,7 @@ const settings = z.strictObject({
   secretWorkflows: z.array(workflowFile).default([]),
   /** What a run of a pull request may have without being found. Whoever may push a branch may run on the house's machines anyway. */
   pullRequestsMay: z.array(z.enum(['self-hosted', 'environment', 'secrets'])).default(['self-hosted']),
-  /** How long the events of a change may be on their way, in ms; until then nothing is said of what one of them may explain. */
+  /** How long the events of a change may be on their way, in ms, where they do not come late; until then nothing is said of what one may explain. */
   holdMs: z.number().int().min(0).default(30_000),
 });
 type Settings = z.output<typeof settings>;
@@ -130,7 +130,7 @@ function judge(build: Build, place: Place, context: Context): Conclusion[] {
       : reasonOf(build, attempt, place, { isPull, isTag }, reader, context);
   if (why === undefined) return [];
   const isOfHead = isPull || attempt?.trigger === 'merge_group';
-  const verdict = acceptanceOf(revision, isOfHead ? 'head' : 'built', place, reader, context);
+  const verdict = acceptanceOf(revision, isOfHead ? 'head' : 'built', place, reader, context, build.heardMs);
   // Of what nobody requires to be reviewed one notice a repository is due, by a rule of its own.
   if (verdict.is === 'reviewed' || verdict.needsNone) {
     context.explain(verdict.needsNone ? 'nobody requires a review where it landed' : verdict.why);
@@ -138,8 +138,8 @@ function judge(build: Build, place: Place, context: Context): Conclusion[] {
   }
   // What strangers do has nothing found, and takes nothing back.
   if (verdict.is === 'unknown' && !verdict.isCrowded) return [];
-  const heldUntilMs = verdict.is === 'unknown' ? Number.POSITIVE_INFINITY : verdict.mayBeExplained ? holdUntilMs : 0;
-  return [{ ...found(build, place, verdict, why), heldUntilMs }];
+  const waitsMs = verdict.mayBeExplained ? holdUntilMs + verdict.moreMs : 0;
+  return [{ ...found(build, place, verdict, why), heldUntilMs: verdict.is === 'unknown' ? Infinity : waitsMs }];
 }
 
 function deployed({ environments }: Build, { settings }: Context): Why | undefined {

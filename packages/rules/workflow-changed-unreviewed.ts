@@ -62,7 +62,7 @@ export const rule = conclusion({
       const place = placeOf(repositoryKey, repository, undefined, context);
       if (!place.isProtected(ref, parseTime(time))) return [];
       const reader = reviewReader(place, ref, context, context.settings, parseTime(time));
-      const verdict = acceptanceOf(revision, 'landed', place, reader, context);
+      const verdict = acceptanceOf(revision, 'landed', place, reader, context, heardMs);
       if (verdict.is === 'reviewed') context.explain(verdict.why);
       // What strangers do has nothing found, and takes nothing back.
       if (verdict.is === 'reviewed' || (verdict.is === 'unknown' && !verdict.isCrowded)) return [];
@@ -70,7 +70,7 @@ export const rule = conclusion({
       const [paths, subject] = [ciPaths.slice(0, 5).join(', '), `${repository}@${revision}`];
       const people = by === undefined ? [] : [personOf(by, key)];
       const workflows = ciPaths.filter((path) => /\.ya?ml$/.test(path)).slice(0, 3);
-      const heldMs = verdict.mayBeExplained ? heardMs + context.settings.holdMs : 0;
+      const heldMs = verdict.mayBeExplained ? heardMs + context.settings.holdMs + verdict.moreMs : 0;
       return {
         ...{ subject, occasion: ref, heldUntilMs: verdict.is === 'unknown' ? Number.POSITIVE_INFINITY : heldMs },
         because: [
