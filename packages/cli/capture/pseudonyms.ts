@@ -13,12 +13,14 @@ export type Pseudonyms = {
   note: (given: string) => void;
 };
 
-/** What a text consists of, in this order where several fit; the first four begin no later than a word does. */
+/** What a text consists of, in this order where several fit; the first ones begin no later than a word does. */
 const forms = [
   ['time', /\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?)?(?![\p{L}\p{N}])/uy],
   ['uuid', /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![\p{L}\p{N}])/iuy],
   ['ipv4', /(?:\d{1,3}\.){3}\d{1,3}(?![\p{L}\p{N}.])/uy],
   ['ipv6', /[0-9a-f:]{2,39}(?![\p{L}\p{N}:])/iuy],
+  // A SHA-256, by which a token is known, whether it stands as an id or in a text.
+  ['base64', /[0-9A-Za-z+/]{43}=(?![0-9A-Za-z+/=])/uy],
   // The provider's words for patterns, escapes of JSON that was clipped, punctuation in a URL.
   ['fixed', /~[A-Z_]{3,30}(?![\p{L}\p{N}_])|\\[bfnrt"\\/](?=\W|$)|%(?:[012][0-9A-F]|3[A-F]|40|5[B-F]|60|7[B-F])/uy],
   // Whatever is not ASCII is of a word, escaped or not.
@@ -58,6 +60,7 @@ const isIpv6 = (text: string): boolean => {
 };
 
 const [vowels, consonants] = ['aeiou', 'bcdfghjklmnprstvwz'];
+const digitsOf64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 /** Draws for a word before it gets longer than what it stands for. */
 const draws = 300;
 
@@ -136,6 +139,8 @@ export function createPseudonyms(isPublic: (word: string) => boolean, random: ()
     if (form === undefined || form === 'time' || form === 'fixed') return one;
     if (form === 'uuid')
       return once('uuid', one.toLowerCase(), () => one.replaceAll(/[^-]+/g, (part) => drawHex(part.length)));
+    if (form === 'base64')
+      return once('base64', one, () => `${Array.from({ length: 43 }, () => pick(digitsOf64)).join('')}=`);
     if (form === 'ipv6') return parts(one);
     if (form === 'ipv4')
       return isAddress(one) ? address(one) : one.replaceAll(/\d+/g, (part) => (isId ? number(part) : part));
