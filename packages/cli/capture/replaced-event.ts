@@ -30,6 +30,7 @@ const saysWords: ReadonlySet<string> = new Set([
     'outcome',
     'reason',
     'event',
+    'kind',
   ],
 ] satisfies (AttributeName | string)[]);
 
