@@ -348,6 +348,9 @@ const formerOf = (told: readonly Protection[], place: number): string[] => [
 
 /** The control of which inventories tell, and that a repository is made: then nothing of it is protected. */
 const inventory = 'inventory';
+/** Whether anything is known of what protected it once: by an inventory, or since it was made. */
+export const isListed = ({ protections }: Repository): boolean =>
+  protections.some(({ control }) => control === inventory);
 const isCreation = (data: Attributes): boolean =>
   data['tripline.control.kind'] === 'repository' && data['tripline.control.action'] === 'created';
 

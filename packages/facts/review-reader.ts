@@ -7,7 +7,14 @@ import { z } from 'zod';
 import { changes } from './changes.ts';
 import { commits } from './commits.ts';
 import { differsInReviews, type Ref, refs } from './refs.ts';
-import { isDefaultBranch, isProtectedBranch, type Repository, repositories, requiresNoReview } from './repositories.ts';
+import {
+  isDefaultBranch,
+  isListed,
+  isProtectedBranch,
+  type Repository,
+  repositories,
+  requiresNoReview,
+} from './repositories.ts';
 import { isReviewed, isReviewedBuild, isReviewedHead, type ReviewReader, type ReviewVerdict } from './reviewed.ts';
 import type { Attempt } from './runs.ts';
 import { type Account, changeKeyIn, commitKeyIn, namedRepository, refKeyIn } from './things.ts';
@@ -17,8 +24,11 @@ import { memberKeysOf, writerKeyIn, writers } from './writers.ts';
 /** The facts that a rule which asks for reviews uses. */
 export const reviewFacts = [commits, changes, refs, repositories, writers] as const;
 /** Whether a change of one of them, or of another fact, may matter to a review: branches move all day. */
-export const mattersToReviews: NonNullable<Concludes<never>['matters']> = ({ fact, value, before }) =>
-  fact !== refs.id || differsInReviews(before as Ref | undefined, value as Ref | undefined);
+export const mattersToReviews: NonNullable<Concludes<never>['matters']> = ({ fact, value, before }) => {
+  if (fact === refs.id) return differsInReviews(before as Ref | undefined, value as Ref | undefined);
+  if (fact !== repositories.id) return true;
+  return isListed(value as Repository) && (before === undefined || !isListed(before as Repository));
+};
 type Reads = Pick<ConcludeContext<unknown>, 'read' | 'watch'>;
 
 /** A repository as rules read it: under its id, and under every name by which an inventory may have listed it. */
@@ -98,7 +108,12 @@ export function placeOf(repositoryKey: string, name: string, defaultBranch: stri
     id: id.startsWith('name:') ? undefined : id,
     defaultBranch: defaultBranch ?? told(),
     isProtected: (branch, ms) => isDefault(branch) || isProtectedBranch(known, branch, ms),
-    requiresNone: (ms) => requiresNoReview(known, ms),
+    requiresNone(ms) {
+      const since = requiresNoReview(known, ms);
+      // That it was made may be received later than what was pushed to it.
+      if (since === undefined && !known.some(isListed)) reads.watch(repositories, repositoryKey);
+      return since;
+    },
     branch,
     isPublic: own?.visibility.at(-1)?.value === 'public',
     secretWorkflows: known.flatMap((one) => one.secretWorkflows.map((workflow) => workflow.name)),

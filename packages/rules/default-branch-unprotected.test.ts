@@ -74,6 +74,18 @@ describe('where an inventory found nothing protected', () => {
     );
   });
 
+  test('so it is where its making is received last', () => {
+    expectTimeline(
+      all,
+      `
+      08:00     ada      creates public repository acme/app
+      08:01     ada      pushes day1 to acme/app main (from nothing)
+      08:01:05  ada      starts run 6 of ci in acme/app at day1
+      08:01:06  github   answers about day1 in acme/app      ← FOUND acme/app [low/high]
+      `,
+    );
+  });
+
   test('work that somebody else approved makes no notice', () => {
     expectTimeline(
       all,
