@@ -1,6 +1,10 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { EventType, LoggedEvent } from '@tripline/contracts/event';
 import { clip } from '@tripline/contracts/text';
+import { z } from 'zod';
+import { observedBy } from './bounds.ts';
+import { observedSchema } from './observed.ts';
+import { accountSchema, senderOf } from './things.ts';
 
 /**
  * Types that a record of an audit log comes as, and that may name the token with which something was done. Runs and their jobs
@@ -34,4 +38,26 @@ export function tokenUsed({ data }: LoggedEvent): Token | undefined {
   if (hash === undefined) return undefined;
   const isOfJob = (data as Attributes)['tripline.credential.secrets'] !== undefined;
   return { hash: clip(hash, 200), ...(id === undefined || isOfJob ? {} : { id: clip(id, 200) }) };
+}
+
+/** What was done with a token, by whom and from where; `organization`: the login of the one whose record tells it. */
+export const tokenUseSchema = observedSchema.extend({
+  by: accountSchema.optional(),
+  action: z.string().optional(),
+  address: z.string().optional(),
+  organization: z.string().optional(),
+});
+export type TokenUse = z.infer<typeof tokenUseSchema>;
+
+export function tokenUseOf(event: LoggedEvent): TokenUse {
+  const data: Attributes = event.data;
+  const { 'tripline.audit.action': action, 'client.address': address, 'vcs.owner.name': organization } = data;
+  const by = senderOf(data);
+  return {
+    ...observedBy(event),
+    ...(by === undefined ? {} : { by }),
+    ...(action === undefined ? {} : { action: clip(action, 100) }),
+    ...(address === undefined ? {} : { address: clip(address, 100) }),
+    ...(organization === undefined ? {} : { organization: clip(organization, 100) }),
+  };
 }

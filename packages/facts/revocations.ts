@@ -4,7 +4,7 @@ import type { Fact } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
-import { audited, tokenUsed } from './audited.ts';
+import { audited, type TokenUse, tokenUsed, tokenUseOf, tokenUseSchema } from './audited.ts';
 import { type Bound, keepBounded, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { accountSchema, authorOf, keyOf, onceAnEvent, senderOf } from './things.ts';
@@ -18,28 +18,22 @@ const wordSchema = observedSchema.extend({
   what: z.string(),
   by: accountSchema.optional(),
 });
-const useSchema = observedSchema.extend({
-  by: accountSchema.optional(),
-  action: z.string().optional(),
-  address: z.string().optional(),
-});
 const revocationSchema = z.object({
   /** The hash of its value, or its id. */
   credential: z.string(),
   words: z.array(wordSchema),
   /** Uses that were received once it was revoked, the first of them. */
-  uses: z.array(useSchema),
+  uses: z.array(tokenUseSchema),
 });
 export type Revocation = z.infer<typeof revocationSchema>;
 type Word = z.infer<typeof wordSchema>;
-type Use = z.infer<typeof useSchema>;
 
 const words: Bound<Word> = {
   ...{ kind: 'revocations', authorOf: ({ by }) => authorOf(by), mostPerAuthor: 10, most: 30 },
   nameOf: ({ did }) => did,
 };
 /** A few say all that many say. */
-const uses: Bound<Use> = { kind: 'uses', authorOf: () => '', mostPerAuthor: 20, most: 20, rolls: 'all' };
+const uses: Bound<TokenUse> = { kind: 'uses', authorOf: () => '', mostPerAuthor: 20, most: 20, rolls: 'all' };
 
 const reads = [
   ...audited,
@@ -65,7 +59,7 @@ export const revocations: Fact<Revocation> = {
     // Of what nobody revoked nothing is kept.
     const since = known?.words[0];
     if (known === undefined || since === undefined || parseTime(event.time) < parseTime(since.time)) return known;
-    const kept = keepBounded<Use>(known.uses, useOf(event), uses, at);
+    const kept = keepBounded<TokenUse>(known.uses, tokenUseOf(event), uses, at);
     return kept === known.uses ? known : { ...known, uses: [...kept] };
   },
   keepMs: 180 * dayMs,
@@ -117,15 +111,4 @@ function actsIn(data: Attributes, word: (credential: string, did: Word['did'], w
     const credential = ['token', 'id'].includes(kind) ? entity.id.slice(kind.length + 1) : entity.id;
     return credential === '' ? [] : [word(credential, did, what)];
   });
-}
-
-function useOf(event: LoggedEvent): Use {
-  const { 'tripline.audit.action': action, 'client.address': address }: Attributes = event.data;
-  const by = senderOf(event.data);
-  return {
-    ...observedBy(event),
-    ...(by === undefined ? {} : { by }),
-    ...(action === undefined ? {} : { action: clip(action, 100) }),
-    ...(address === undefined ? {} : { address: clip(address, 100) }),
-  };
 }

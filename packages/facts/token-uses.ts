@@ -4,26 +4,20 @@ import type { Fact, Observed } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
-import { audited, tokenUsed } from './audited.ts';
-import { type Bound, inOwnOrder, inPlaceOf, observedBy } from './bounds.ts';
+import { audited, type TokenUse, tokenUsed, tokenUseOf, tokenUseSchema } from './audited.ts';
+import { type Bound, inOwnOrder, inPlaceOf } from './bounds.ts';
 import { isEarlier, keepEarliest } from './earliest.ts';
-import { observedSchema } from './observed.ts';
-import { accountSchema, keyOf, senderOf } from './things.ts';
+import { keyOf } from './things.ts';
 
 const dayMs = 86_400_000;
 
 /** How long a token must be silent for its next use to begin another spell, in days. Rules may ask for longer ones. */
 export const spellDays = 30;
 
-const useSchema = observedSchema.extend({
-  by: accountSchema.optional(),
-  action: z.string().optional(),
-  address: z.string().optional(),
-});
 /** `network`, `client`: see `networkOf` and `clientOf`. */
-const contextSchema = useSchema.extend({ network: z.string(), client: z.string() });
+const contextSchema = tokenUseSchema.extend({ network: z.string(), client: z.string() });
 /** Days in a row, each within `spellDays` of the next: the first use of the first day and, where it is another, of the last. */
-const spellSchema = z.object({ first: useSchema, last: useSchema });
+const spellSchema = z.object({ first: tokenUseSchema, last: tokenUseSchema });
 const tokenSchema = z.object({
   hash: z.string(),
   spells: z.array(spellSchema),
@@ -31,7 +25,6 @@ const tokenSchema = z.object({
   contexts: z.array(contextSchema),
 });
 export type TokenUses = z.infer<typeof tokenSchema>;
-export type TokenUse = z.infer<typeof useSchema>;
 export type TokenContext = z.infer<typeof contextSchema>;
 type Spell = z.infer<typeof spellSchema>;
 
@@ -55,7 +48,7 @@ export const tokenUses: Fact<TokenUses> = {
   },
   learn(known, event, at) {
     const { hash } = tokenUsed(event)!;
-    const use = useOf(event);
+    const use = tokenUseOf(event);
     const spells = withUse(known?.spells ?? [], use, at.pinned);
     const [network, client] = [networkOf(event.data), clientOf(event.data)];
     const before: readonly TokenContext[] = known?.contexts ?? [];
@@ -75,17 +68,6 @@ function isShortLived(data: Attributes): boolean {
   const { 'user.type': type, 'user.name': login = '', 'tripline.audit.record': record } = data;
   if (type === 'Bot' || login.endsWith('[bot]')) return true;
   return /server-to-server|user-to-server/i.test(String(record?.['programmatic_access_type'] ?? ''));
-}
-
-function useOf(event: LoggedEvent): TokenUse & Observed {
-  const { 'tripline.audit.action': action, 'client.address': address }: Attributes = event.data;
-  const by = senderOf(event.data);
-  return {
-    ...observedBy(event),
-    ...(by === undefined ? {} : { by }),
-    ...(action === undefined ? {} : { action: clip(action, 100) }),
-    ...(address === undefined ? {} : { address: clip(address, 100) }),
-  };
 }
 
 /** The neighbourhood of an address, since its last part changes by itself: `203.0.113.0/24`, or `2001:db8:1::/48`. */

@@ -3,7 +3,7 @@ import { inOwnOrder } from '@tripline/facts/bounds';
 import { type TokenContext, type TokenUses, tokenUses } from '@tripline/facts/token-uses';
 import { z } from 'zod';
 import { conclusion } from './builders/conclusion.ts';
-import { askOwner, entitiesOfUse, ownerOf, useLine } from './token-words.ts';
+import { askOwner, endingTokensOf, entitiesOfUse, ownerOf, useLine } from './token-words.ts';
 
 const dayMs = 86_400_000;
 
@@ -77,6 +77,7 @@ export const rule = conclusion({
         summary: `It was used from ${context.network} with ${context.client || 'a client without a name'}; until then from elsewhere, last from ${before.network} with ${before.client || 'a client without a name'}. Whoever has a token’s text uses it from where they are.`,
         because: [useLine(key, before), ...drifts.slice(0, 10).map((drift) => useLine(key, drift.context))],
         entities: drifts.slice(0, 5).flatMap((drift) => entitiesOfUse(key, of, drift.context)),
+        response: endingTokensOf(context.by, context.organization, key),
         remedy: [askOwner(context)],
       };
     });

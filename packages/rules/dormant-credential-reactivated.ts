@@ -1,5 +1,6 @@
 import { parseTime } from '@tripline/contracts/time';
-import { spellDays, type TokenUse, type TokenUses, tokenUses } from '@tripline/facts/token-uses';
+import type { TokenUse } from '@tripline/facts/audited';
+import { spellDays, type TokenUses, tokenUses } from '@tripline/facts/token-uses';
 import { z } from 'zod';
 import { conclusion } from './builders/conclusion.ts';
 import { askOwner, entitiesOfUse, ownerOf, useLine } from './token-words.ts';

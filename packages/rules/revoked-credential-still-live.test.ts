@@ -56,6 +56,9 @@ test('the token of an incident that was resolved as true is used again, however 
   const events = [used(1), resolved(10, 'true'), used(15), used(30), used(40), resolved(50, 'true'), used(70)];
   for (const how of [{}, { duplicated: true }, { restartAfterEach: true }, { batchRecords: 2 }]) {
     const { findings, retracted } = play(events, how);
+    expect(findings[0]!.response).toMatchObject([
+      { credential: 'credential-authorization', organization: 'acme', user: 'mallory', userId: '9' },
+    ]);
     expect(findings.map(({ subject, severity, occasion }) => [subject, severity, occasion])).toEqual([
       ['h/1+x=', 'critical', 'since 2026-03-11T09:10:00.000Z'],
     ]);

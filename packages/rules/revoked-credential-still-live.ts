@@ -6,6 +6,7 @@ import { personOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import type { Basis } from './builders/basis.ts';
 import { conclusion } from './builders/conclusion.ts';
+import { endingTokensOf } from './token-words.ts';
 
 type Survival = { word: Revocation['words'][number]; uses: Revocation['uses'] };
 
@@ -74,7 +75,7 @@ export const rule = conclusion({
           ...(first.by === undefined ? [] : [personOf(first.by, key)]),
           ...(first.address === undefined ? [] : [{ kind: 'address' as const, id: first.address }]),
         ],
-        response: [],
+        response: endingTokensOf(first.by, first.organization, key),
         remedy: [
           `End it now: have ${who} delete the token, end their sessions, and look at the SSH keys and apps that they have since.`,
           'A classic personal access token is ended by its owner, or by the provider when its text is handed in (`tripline revoke-token`).',

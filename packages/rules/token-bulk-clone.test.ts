@@ -19,7 +19,19 @@ test('a token that reads five repositories within six minutes, and not four', ()
   );
   expect(findings[0]!.title).toBe('ada cloned 5 repositories within 6 minutes');
   expect(findings[0]!.entities[0]).toEqual({ kind: 'credential', id: 't1' });
+  expect(findings[0]!.response).toMatchObject([
+    { action: 'revoke-credential', credential: 'credential-authorization', organization: 'acme', user: 'ada' },
+  ]);
   expectTimeline(rule, clones('ada', 't1', 4).join('\n'), five);
+});
+
+test('of an app, which has no tokens of this kind, nothing is taken', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `${clones('backup[bot]', 't1', 5).join('\n')} ← FOUND token t1 [critical/high]`,
+    five,
+  );
+  expect(findings[0]!.response).toEqual([]);
 });
 
 test('ten by default; a job of four, a colleague with another token, and the same ones again are work', () => {

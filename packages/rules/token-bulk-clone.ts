@@ -1,9 +1,11 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
+import { usualPlace } from '@tripline/contracts/place';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { type Named, repositoryOf } from './builders/seen.ts';
-import { quotaOf, valueCount } from './builders/value-count.ts';
+import { type Counted, quotaOf, valueCount } from './builders/value-count.ts';
+import { endingTokensOf } from './token-words.ts';
 
 export const rule = valueCount({
   id: 'token-bulk-clone',
@@ -37,7 +39,7 @@ export const rule = valueCount({
   atLeast: ({ repositories, quotas }, by) =>
     quotaOf(quotas, { id: by.id.slice(by.id.indexOf(' ') + 1), login: loginOf(by) }, repositories),
   withinMs: ({ windowMs }) => windowMs,
-  found: (reader, repositories, { windowMs }) => ({
+  found: (reader, repositories, { windowMs }, sights) => ({
     subject: reader.id,
     title: `${loginOf(reader)} cloned ${repositories.length} repositories within ${Math.ceil(windowMs / 60_000)} minutes`,
     summary:
@@ -46,6 +48,7 @@ export const rule = valueCount({
         .slice(0, 10)
         .join(', ')}. ` + 'Whoever finds a token takes all that it opens before it is revoked.',
     entities: reader.id.startsWith('token ') ? [{ kind: 'credential', id: reader.id.slice('token '.length) }] : [],
+    response: responseTo(sights[0]!),
     remedy: [
       `Ask ${loginOf(reader)} on another channel whether this is theirs; if not, revoke the token.`,
       'Take every secret that lies in these repositories as known to others.',
@@ -61,5 +64,11 @@ function readerOf(event: LoggedEvent): Named | undefined {
   if (token !== undefined) return { id: `token ${token}`, name: `A token of ${login}` };
   const account = data['user.id'] ?? data['user.name']?.toLowerCase();
   return account === undefined ? undefined : { id: `account ${account}`, name: login };
+}
+
+function responseTo({ by: { id, name: login }, repository, place = usualPlace }: Counted) {
+  // Where no event told an id, it is the login.
+  const by = id === login.toLowerCase() ? { login } : { login, id };
+  return endingTokensOf(by, repository?.name.split('/')[0], place);
 }
 const loginOf = ({ name }: Named) => name.replace(/^A token of /, '');

@@ -80,7 +80,7 @@ export const dropboxPhish: Scenario = {
     ];
   },
   expects: [
-    { rule: 'credential-context-drift', decidingStep: 'clone-1', responses: [] },
-    { rule: 'token-bulk-clone', decidingStep: 'clone-10', responses: [] },
+    { rule: 'credential-context-drift', decidingStep: 'clone-1', responses: ['revoke-credential'] },
+    { rule: 'token-bulk-clone', decidingStep: 'clone-10', responses: ['revoke-credential'] },
   ],
 };

@@ -48,5 +48,5 @@ export const githubInternal: Scenario = {
       return auditRecord(stage, { name: `fetch-${nth + 1}`, says, atMs: 200 + 100 * nth }, act);
     });
   },
-  expects: [{ rule: 'token-bulk-clone', decidingStep: 'clone-10', responses: [] }],
+  expects: [{ rule: 'token-bulk-clone', decidingStep: 'clone-10', responses: ['revoke-credential'] }],
 };

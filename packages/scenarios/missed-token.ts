@@ -104,7 +104,7 @@ export const missedToken: Scenario = {
   attack,
   benign,
   expects: [
-    { rule: 'credential-context-drift', decidingStep: 'stolen', responses: [] },
-    { rule: 'revoked-credential-still-live', decidingStep: 'clone-1', responses: [] },
+    { rule: 'credential-context-drift', decidingStep: 'stolen', responses: ['revoke-credential'] },
+    { rule: 'revoked-credential-still-live', decidingStep: 'clone-1', responses: ['revoke-credential'] },
   ],
 };

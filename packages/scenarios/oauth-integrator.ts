@@ -94,5 +94,5 @@ export const oauthIntegrator: Scenario = {
     ];
   },
   // The token's tenth repository: of those, two had been deployed.
-  expects: [{ rule: 'token-bulk-clone', decidingStep: 'clone-9', responses: [] }],
+  expects: [{ rule: 'token-bulk-clone', decidingStep: 'clone-9', responses: ['revoke-credential'] }],
 };

@@ -55,5 +55,5 @@ export const oktaSource: Scenario = {
       ),
     ]);
   },
-  expects: [{ rule: 'token-bulk-clone', decidingStep: 'download-10', responses: [] }],
+  expects: [{ rule: 'token-bulk-clone', decidingStep: 'download-10', responses: ['revoke-credential'] }],
 };

@@ -54,7 +54,13 @@ export function valueCount<S extends Shape>(
       withinMs: (settings: SettingsOf<S>) => number;
       /** How often one who goes on is found again; each hour unless told otherwise. */
       again?: (by: Named) => Again;
-      found: (by: Named, values: readonly Named[], settings: SettingsOf<S>) => Omit<BuiltFinding, 'because'>;
+      /** `values` by their names, and the sights of them by which it was decided. */
+      found: (
+        by: Named,
+        values: readonly Named[],
+        settings: SettingsOf<S>,
+        sights: readonly Counted[],
+      ) => Omit<BuiltFinding, 'because'>;
     },
 ): Rule<Stretch, SettingsOf<S>> {
   const { by, value, tell, atLeast, withinMs, found, again = () => 'each hour' } = of;
@@ -88,7 +94,7 @@ export function valueCount<S extends Shape>(
         if (because === undefined) continue;
         const values = because.map((one) => one.value).sort((a, b) => (a.name < b.name ? -1 : 1));
         const occasion = new Date(at * windowMs).toISOString().slice(0, formOf[again(who)].length);
-        context.find(draftOf({ ...found(who, values, settings), occasion, because }, tell));
+        context.find(draftOf({ ...found(who, values, settings, because), occasion, because }, tell));
       }
     },
   });
