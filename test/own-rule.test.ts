@@ -22,10 +22,17 @@ test('its tests run by the kit that tests ours', async () => {
 
 test('a failing test of it fails the command', async () => {
   writeFileSync(
-    join(folder, 'wrong.ts'),
+    join(folder, 'wrong.test.ts'),
     `import test from 'node:test';\ntest('wrong', () => { throw new Error('wrong'); });\n`,
   );
-  expect((await tripline(['rules', 'test', 'wrong.ts'], {}, folder)).status).toBe(1);
+  expect((await tripline(['rules', 'test', 'wrong.test.ts'], {}, folder)).status).toBe(1);
+});
+
+test('a file without tests is refused, since it would pass', async () => {
+  writeFileSync(join(folder, 'attestation.ts'), 'export const rule = {};\n');
+  const { status, err } = await tripline(['rules', 'test', 'attestation.ts'], {}, folder);
+  expect(status).toBe(2);
+  expect(err).toContain('attestation.test.ts');
 });
 
 test('tripline.yaml names it, and it is among the rules', async () => {

@@ -52,12 +52,15 @@ function testsNamedBy(file: string, cwd: string): string[] {
     return found.map((name) => join(file, name));
   }
   if (!existsSync(path)) throw new UserError(`${file} is not there`);
-  if (file.endsWith('.jsonl') || /test/i.test(basename(file))) return [file];
+  if (file.endsWith('.jsonl') || testName.test(basename(file))) return [file];
   const beside = file.replace(/(\.[^./]+)$/, '.test$1');
   if (beside === file || !existsSync(resolve(cwd, beside)))
     throw new UsageError(`${file} is no test, and beside it there is no ${basename(beside)}`);
   return [beside];
 }
+
+/** As Node's own runner names tests; `attestation.ts` is none. */
+const testName = /^test[-.]|[-._]test\.[cm]?[jt]s$/;
 
 async function testFixture(file: string, accept: boolean, io: Io): Promise<boolean> {
   const path = resolve(io.cwd, file);
