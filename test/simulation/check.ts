@@ -177,7 +177,10 @@ export async function checkActs(
   const targets = new Map<string, string>();
   for (const { headers, value } of log.flat()) {
     if (headers['ce_type'] !== 'dev.cdeventsx.tripline-act.performed') continue;
-    targets.set(headers['ce_id']!, JSON.parse(value!.toString())['tripline.act.target']);
+    const data = JSON.parse(value!.toString());
+    // Scenarios tell of acts that nobody does here: incidents that are resolved.
+    if (data['tripline.act.kind'] === 'incident-acknowledged')
+      targets.set(headers['ce_id']!, data['tripline.act.target']);
   }
   for (const { id, target } of waiting) if (target !== null) targets.set(id, target);
   return [
