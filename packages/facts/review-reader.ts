@@ -242,13 +242,17 @@ export function acceptanceOf(
   const known = reader.commit(verdict.revision);
   const delayMs = heardMs - reader.builtMs;
   const isLate = delayMs >= lateMs;
-  const moreMs = isLate ? Math.min(delayMs, latestMs) : 0;
+  const base = into ?? place.defaultBranch;
+  const landings = (known?.pushes ?? []).filter(({ type, ref }) => type === 'branch' && ref === base);
+  // What lies beneath may be received long after what was built on it, and is asked about only then; pushing it again gains nothing.
+  const landedMs = Math.min(...landings.map((push) => push.heardMs ?? 0));
+  const behindMs = as === 'built' && landings.length > 0 ? Math.max(0, landedMs - heardMs) : 0;
+  const moreMs = Math.max(behindMs, isLate ? Math.min(delayMs, latestMs) : 0);
   if (known?.answers.some((answer) => answer.found)) {
     const isOfMerge = as === 'built' && into !== undefined && known.changes.some((change) => change.as === 'merge');
     const isPushMissing = isOfMerge && !known.pushes.some(({ type, ref }) => type === 'branch' && ref === into);
     return { ...verdict, mayBeExplained: isPushMissing, moreMs: Math.max(moreMs, pushMs) };
   }
-  const base = into ?? place.defaultBranch;
   const usesChanges = base !== undefined && place.branch(base).some(({ changesMs }) => changesMs !== undefined);
   const mayBeExplained = usesChanges || isLate;
   // What is asked also has the repository judged, of which a notice is due.

@@ -179,6 +179,38 @@ describe('a push straight to a protected branch', () => {
     expect(lookUps).toMatchObject([{ revision: shaOf('evil') }]);
   });
 
+  test('is asked about when its push is received long after what was built on it, before anything is said', () => {
+    const text = (rest: string) => `
+      08:50     ada     opens #12 in acme/app from feat at h
+      08:55     carol   approves #12 in acme/app
+      09:10     carol   pushes late to acme/app main (from day1; heard 10:30)
+      09:20     ada     opens #13 in acme/app from more at h2
+      09:25     carol   approves #13 in acme/app
+      09:30     carol   merges #13 in acme/app as n
+      09:30:01  carol   pushes n to acme/app main (from late)
+      09:30:05  carol   starts run 7 of ci in acme/app at n
+      ${rest}
+    `;
+    const options = { before: [inventory()], anyOrder: false };
+    const { lookUps } = expectTimeline(
+      rule,
+      text(`
+      10:30:01  github  answers about late in acme/app (change #12; merged as late; merged by carol; into main; listing h; approved by carol; at h)
+      10:35     nothing happens
+      `),
+      options,
+    );
+    expect(lookUps).toMatchObject([{ revision: shaOf('late') }]);
+    expectTimeline(
+      rule,
+      text(`
+      10:30:29  nothing happens
+      10:31     nothing happens          ← FOUND acme/app@n [high/high]
+      `),
+      options,
+    );
+  });
+
   test('is not told from a rebase by the provider before the push is received, for ten minutes', () => {
     const text = (push: string, mark = '') => `${approved}
       ${push}
