@@ -254,7 +254,11 @@ export function acceptanceOf(
     return { ...verdict, mayBeExplained: isPushMissing, moreMs: Math.max(moreMs, pushMs) };
   }
   const usesChanges = base !== undefined && place.branch(base).some(({ changesMs }) => changesMs !== undefined);
-  const mayBeExplained = usesChanges || isLate;
+  // Whoever commits by the provider's pages may have merged the first change that is heard of here.
+  const isByPages = landings.some(
+    ({ tip, commits: listed }) => tip === verdict.revision && listed?.at(-1)?.committer === 'web-flow',
+  );
+  const mayBeExplained = usesChanges || isLate || isByPages;
   // What is asked also has the repository judged, of which a notice is due.
   if (verdict.is === 'unknown' || mayBeExplained || verdict.needsNone) lookUp(questionOf(place, verdict.revision));
   return { ...verdict, mayBeExplained, moreMs };

@@ -253,7 +253,8 @@ describe('a push straight to a protected branch', () => {
   test('is found though its address says that GitHub made it', () => {
     play(`
       09:10     mallory pushes evil to acme/app main (from day1; committed by web-flow)
-      09:10:05  mallory starts run 7 of ci in acme/app at evil      ← FOUND acme/app@evil [high/high]
+      09:10:05  mallory starts run 7 of ci in acme/app at evil
+      ${foundAfterHold('acme/app@evil [high/high]')}
     `);
   });
 

@@ -47,6 +47,19 @@ test('to a protected branch, and by the merge of one’s own change that nobody 
   );
 });
 
+test('the first change that is heard of in a repository is no finding though its push is received before it', () => {
+  const merged = (approval: string, mark = '') => `
+    ${first}
+    09:00     ada      pushes m to acme/app main (from day1; committed by web-flow; touching .github/workflows/ci.yml)
+    08:50     ada      opens #7 in acme/app from x at h (heard 09:00:01)
+    ${approval}
+    09:00:00  ada      merges #7 in acme/app as m (heard 09:00:02)
+    09:01     nothing happens   ${mark}
+  `;
+  expectTimeline(rule, merged('08:55     bob      approves #7 in acme/app (heard 09:00:01)'), { anyOrder: false });
+  expectTimeline(rule, merged('', '← FOUND acme/app@m'), { anyOrder: false });
+});
+
 test('changes that somebody else approved, whoever merges them, are work', () => {
   expectTimeline(
     rule,
