@@ -5,7 +5,7 @@ import type { ConcludeContext, Concludes } from '@tripline/contracts/rule';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { changes } from './changes.ts';
-import { commits } from './commits.ts';
+import { type Commit, commits } from './commits.ts';
 import { differsInReviews, type Ref, refs } from './refs.ts';
 import {
   isDefaultBranch,
@@ -243,10 +243,15 @@ export function acceptanceOf(
   const delayMs = heardMs - reader.builtMs;
   const isLate = delayMs >= lateMs;
   const base = into ?? place.defaultBranch;
-  const landings = (known?.pushes ?? []).filter(({ type, ref }) => type === 'branch' && ref === base);
-  // What lies beneath may be received long after what was built on it, and is asked about only then; pushing it again gains nothing.
-  const landedMs = Math.min(...landings.map((push) => push.heardMs ?? 0));
-  const behindMs = as === 'built' && landings.length > 0 ? Math.max(0, landedMs - heardMs) : 0;
+  const landingsOf = (one: Commit | undefined) =>
+    (one?.pushes ?? []).filter(({ type, ref }) => type === 'branch' && ref === base);
+  const landings = landingsOf(known);
+  // What lies beneath may be received long after what was built on it, or what shows that it lies there, and is asked about
+  // only then; pushing it again gains nothing.
+  const firstMs = [landings, landingsOf(reader.commit(revision))].map((those) =>
+    Math.min(...those.map((push) => push.heardMs ?? 0)),
+  );
+  const behindMs = as === 'built' ? Math.max(0, ...firstMs.filter(Number.isFinite).map((ms) => ms - heardMs)) : 0;
   const moreMs = Math.max(behindMs, isLate ? Math.min(delayMs, latestMs) : 0);
   if (known?.answers.some((answer) => answer.found)) {
     const isOfMerge = as === 'built' && into !== undefined && known.changes.some((change) => change.as === 'merge');

@@ -186,7 +186,7 @@ describe('a push straight to a protected branch', () => {
       09:10     carol   pushes late to acme/app main (from day1; heard 10:30)
       09:20     ada     opens #13 in acme/app from more at h2
       09:25     carol   approves #13 in acme/app
-      09:30     carol   merges #13 in acme/app as n
+      09:30     carol   merged #13 of acme/app as n
       09:30:01  carol   pushes n to acme/app main (from late)
       09:30:05  carol   starts run 7 of ci in acme/app at n
       ${rest}
@@ -207,6 +207,17 @@ describe('a push straight to a protected branch', () => {
       10:30:29  nothing happens
       10:31     nothing happens          ← FOUND acme/app@n [high/high]
       `),
+      options,
+    );
+    // Where it was received, and the push that was built on it was not.
+    expectTimeline(
+      rule,
+      text(`
+      10:30:01  github  answers about late in acme/app (change #12; merged as late; merged by carol; into main; listing h; approved by carol; at h)
+      10:35     nothing happens
+      `)
+        .replace('heard 10:30', 'heard 09:11')
+        .replace('(from late)', '(from late; heard 10:30)'),
       options,
     );
   });
