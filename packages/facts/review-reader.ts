@@ -259,7 +259,7 @@ export function acceptanceOf(
     return { ...verdict, mayBeExplained: isPushMissing, moreMs: Math.max(moreMs, pushMs) };
   }
   const usesChanges = base !== undefined && place.branch(base).some(({ changesMs }) => changesMs !== undefined);
-  // Whoever commits by the provider's pages may have merged the first change that is heard of here.
+  // Whoever commits by the provider's pages may have merged the first change of this repository that is received.
   const isByPages = landings.some(
     ({ tip, commits: listed }) => tip === verdict.revision && listed?.at(-1)?.committer === 'web-flow',
   );

@@ -47,7 +47,7 @@ test('to a protected branch, and by the merge of one’s own change that nobody 
   );
 });
 
-test('the first change that is heard of in a repository is no finding though its push is received before it', () => {
+test('the first change that is received of a repository is no finding though its push is received before it', () => {
   const merged = (approval: string, mark = '') => `
     ${first}
     09:00     ada      pushes m to acme/app main (from day1; committed by web-flow; touching .github/workflows/ci.yml)
