@@ -1,6 +1,6 @@
 import type { ConcludeContext } from '@tripline/contracts/rule';
 import { type Change, changes } from './changes.ts';
-import { type Commit, commits, type Push } from './commits.ts';
+import { type Commit, commits, isByPages, type Push } from './commits.ts';
 import { changeKeyIn, commitKeyIn } from './things.ts';
 import { memberKeysOf, writerKeyIn, writers } from './writers.ts';
 
@@ -24,8 +24,8 @@ export const claims =
 export const isByPerson = ({ by, commits, ciPaths }: Push): boolean =>
   by?.id !== undefined && by.type === 'User' && ciPaths.length > 0 && commits !== undefined;
 
-export const isMergeByPages = ({ commits = [] }: Push): boolean =>
-  commits.length > 1 && commits.at(-1)!.committer === 'web-flow';
+export const isMergeByPages = (push: Push): boolean =>
+  push.commits !== undefined && push.commits.length > 1 && isByPages(push);
 
 /** The first commits of a push by a person in the name of a bot, or of somebody who may write there, who neither pushed them nor opened a change of them. */
 export function claimedIn(push: Push, commit: Commit, repositoryKey: string, reads: Reads): Pushed[] {

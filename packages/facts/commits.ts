@@ -77,6 +77,9 @@ export const commitSchema = z.object({
 });
 export type Commit = z.infer<typeof commitSchema>;
 export type Push = z.infer<typeof pushSchema>;
+
+/** Whether its tip says that the provider's own pages made it, as they do in a merge; whoever pushes can write so. */
+export const isByPages = ({ commits }: Pick<Push, 'commits'>): boolean => commits?.at(-1)?.committer === 'web-flow';
 /** Whether it was tagged as `name` by `ms` of the provider's time. */
 export const isTaggedAs = (name: string | undefined, commit: Commit | undefined, ms: number): boolean =>
   commit?.pushes.some(({ type, ref, time }) => type === 'tag' && ref === name && parseTime(time) <= ms) === true;

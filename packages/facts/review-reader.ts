@@ -5,7 +5,7 @@ import type { ConcludeContext, Concludes } from '@tripline/contracts/rule';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { changes } from './changes.ts';
-import { type Commit, commits } from './commits.ts';
+import { type Commit, commits, isByPages } from './commits.ts';
 import { differsInReviews, type Ref, refs } from './refs.ts';
 import {
   isDefaultBranch,
@@ -260,10 +260,8 @@ export function acceptanceOf(
   }
   const usesChanges = base !== undefined && place.branch(base).some(({ changesMs }) => changesMs !== undefined);
   // Whoever commits by the provider's pages may have merged the first change of this repository that is received.
-  const isByPages = landings.some(
-    ({ tip, commits: listed }) => tip === verdict.revision && listed?.at(-1)?.committer === 'web-flow',
-  );
-  const mayBeExplained = usesChanges || isLate || isByPages;
+  const mayBeFirst = landings.some((push) => push.tip === verdict.revision && isByPages(push));
+  const mayBeExplained = usesChanges || isLate || mayBeFirst;
   // What is asked also has the repository judged, of which a notice is due.
   if (verdict.is === 'unknown' || mayBeExplained || verdict.needsNone) lookUp(questionOf(place, verdict.revision));
   return { ...verdict, mayBeExplained, moreMs };
