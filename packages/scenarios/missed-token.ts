@@ -1,6 +1,7 @@
-import { type Client, clone, type Token, tokenHash } from './audit-records.ts';
+import { type Client, clone, type Token } from './audit-records.ts';
 import { inventory } from './baseline.ts';
 import { createStage } from './github-bodies.ts';
+import { resolvedAsRotated } from './people.ts';
 import type { Cast, Scenario, ScenarioStep } from './scenario.ts';
 
 const bot = 'observe-automation';
@@ -37,17 +38,11 @@ function attack(cast: Cast): ScenarioStep[] {
       },
       { by: bot, token: old, from: thief, repository: 'deployment' },
     ),
-    {
-      ...{ name: 'rotated', says: `${operator} resolved it as true: all tokens are rotated`, atMs: 1800 },
-      ...{ source: 'person', event: 'incident-resolved' },
-      body: {
-        ...{ 'user.id': operator, 'user.name': operator },
-        ...{ 'tripline.act.kind': 'incident-resolved', 'tripline.act.resolution': 'true' },
-        ...{ 'tripline.act.target': 'INC-1', 'tripline.act.via': 'cli', 'tripline.act.proof': 'os-user' },
-        'tripline.act.reason': 'All tokens are rotated',
-        'tripline.act.entities': [{ kind: 'credential', id: tokenHash(stage, old) }],
-      },
-    },
+    resolvedAsRotated(
+      stage,
+      { name: 'rotated', says: `${operator} resolved it as true: all tokens are rotated`, atMs: 1800 },
+      { by: operator, token: old },
+    ),
     ...repositories.map((repository, nth) =>
       clone(
         stage,
