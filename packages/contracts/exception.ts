@@ -1,5 +1,5 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import { alwaysTold, type Confidence, confidences, type Entity, type Finding } from './finding.ts';
+import { alwaysTold, type Confidence, type Entity, type Finding, isAsSureAs } from './finding.ts';
 import { usualPlace } from './place.ts';
 
 /**
@@ -84,8 +84,7 @@ export function exceptionOfDoubt(
   minConfidence: Confidence | undefined,
 ): Excepted | undefined {
   if (alwaysTold.has(rule)) return undefined;
-  if (minConfidence === undefined || confidences.indexOf(confidence) >= confidences.indexOf(minConfidence))
-    return undefined;
+  if (minConfidence === undefined || isAsSureAs(confidence, minConfidence)) return undefined;
   const reason = `its confidence is ${confidence}, and an override reports from ${minConfidence} on`;
   return { owner: 'overrides of tripline.yaml', reason, until: '9999-12-31T00:00:00Z' };
 }

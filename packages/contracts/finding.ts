@@ -7,6 +7,20 @@ export const confidences = ['low', 'medium', 'high'] as const;
 export type Severity = (typeof severities)[number];
 export type Confidence = (typeof confidences)[number];
 
+const gravityOf = (severity: Severity): number => severities.indexOf(severity);
+const surenessOf = (confidence: Confidence): number => confidences.indexOf(confidence);
+export const isGraver = (a: Severity, b: Severity): boolean => gravityOf(a) > gravityOf(b);
+/** Whether `severity` is `least` or graver. */
+export const isAsGraveAs = (severity: Severity, least: Severity): boolean => gravityOf(severity) >= gravityOf(least);
+/** For sorting, the least grave first. */
+export const byGravity = (a: Severity, b: Severity): number => gravityOf(a) - gravityOf(b);
+export const isSurer = (a: Confidence, b: Confidence): boolean => surenessOf(a) > surenessOf(b);
+/** Whether `confidence` is `least` or surer. */
+export const isAsSureAs = (confidence: Confidence, least: Confidence): boolean =>
+  surenessOf(confidence) >= surenessOf(least);
+export const surerOf = (a: Confidence, b: Confidence): Confidence => (isSurer(a, b) ? a : b);
+export const lessSureOf = (a: Confidence, b: Confidence): Confidence => (isSurer(a, b) ? b : a);
+
 /** The release of MITRE ATT&CK that our technique ids are of; stored with every finding. */
 export const attackVersion = '19';
 

@@ -1,5 +1,5 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
-import { type Entity, type Finding, isSameEntity, type Severity, severities } from '@tripline/contracts/finding';
+import { type Entity, type Finding, isGraver, isSameEntity, type Severity } from '@tripline/contracts/finding';
 import type { AnyRule, FindingDraft, RuleContext } from '@tripline/contracts/rule';
 import { runKey } from '@tripline/contracts/rule';
 import { clean, completeFinding, identify } from './draft.ts';
@@ -193,7 +193,7 @@ export function createContext(parts: {
     const events = draft.evidence.filter(({ eventId }) => !told.includes(eventId)).slice(0, mostTold - told.length);
     const named = draft.entities.filter((entity) => !isNamedIn(row, entity));
     const severity = draft.severity ?? frame.rule.severity;
-    const rises = !row.lowered && severities.indexOf(severity) > severities.indexOf(former);
+    const rises = !row.lowered && isGraver(severity, former);
     const fresh = named.slice(0, mostNamed - entities.length);
     if (events.length + fresh.length === 0 && !rises) return undefined;
     return { events: events.map(({ eventId }) => eventId), entities: fresh, ...(rises ? { severity } : {}) };

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import {
   attackVersion,
-  type Confidence,
   confidences,
   type Evidence,
   type Finding,
   findingSchema,
+  lessSureOf,
+  surerOf,
 } from '@tripline/contracts/finding';
 import { intents } from '@tripline/contracts/response';
 import type { AnyRule, Conclusion, FindingDraft } from '@tripline/contracts/rule';
@@ -44,9 +45,9 @@ export function draftOf(
   if (last === undefined) throw new Error('a conclusion needs what it rests on (because)');
   const sure = because.reduce((least, { trust, act }) => {
     const others = act === undefined ? [] : because.filter((one) => one.act === act);
-    return lowerOf(
+    return lessSureOf(
       least,
-      others.reduce((best, one) => higherOf(best, one.trust), trust),
+      others.reduce((best, one) => surerOf(best, one.trust), trust),
     );
   }, confidence);
   const half = mostEvidence / 2;
@@ -55,15 +56,11 @@ export function draftOf(
   return {
     ...conclusion,
     acts: [...acts].slice(0, mostEvidence),
-    confidence: isFlooded ? lowerOf(sure, confidences[Math.max(0, confidences.indexOf(sure) - 1)]!) : sure,
+    confidence: isFlooded ? lessSureOf(sure, confidences[Math.max(0, confidences.indexOf(sure) - 1)]!) : sure,
     evidence,
     decidedBy: { eventId: last.eventId, time: last.time },
   };
 }
-const higherOf = (a: Confidence, b: Confidence): Confidence =>
-  confidences[Math.max(confidences.indexOf(a), confidences.indexOf(b))]!;
-const lowerOf = (a: Confidence, b: Confidence): Confidence =>
-  confidences[Math.min(confidences.indexOf(a), confidences.indexOf(b))]!;
 
 /** Each event once, in order of its own time. */
 function inOwnOrder(lines: readonly Evidence[]): Evidence[] {

@@ -1,4 +1,4 @@
-import { type Severity, severities } from '@tripline/contracts/finding';
+import { isAsGraveAs, isGraver, type Severity } from '@tripline/contracts/finding';
 import type { AnyRule } from '@tripline/contracts/rule';
 import type { FindingChange, FindingVerdict } from './effects.ts';
 import { findingId } from './finding-id.ts';
@@ -62,7 +62,8 @@ export function createSuperseding(parts: {
       const other = read(workspace, id);
       const twin = row.twins?.find((one) => one.id === id);
       return (
-        supersedes(other, row) && (twin === undefined || isGraver(other!, row, yields.get(wide.rule)!.has(twin.rule)))
+        supersedes(other, row) &&
+        (twin === undefined || speaksBefore(other!, row, yields.get(wide.rule)!.has(twin.rule)))
       );
     };
     const narrower = all.filter((id) => (changed.has(id) ? speaks(id) : true)).sort();
@@ -158,11 +159,9 @@ function supersedes(narrow: Row | undefined, wide: Row): boolean {
 }
 
 /** Whether one finding is graver than another of the same act; of equal ones that speaks to which the other `yields`. */
-function isGraver(one: Row, other: Row, yields: boolean): boolean {
-  const [own, others] = [one, other].map(({ lowered, severity = 'low' }) =>
-    severities.indexOf(lowered ? 'low' : severity),
-  );
-  return own! > others! || (own === others && yields);
+function speaksBefore(one: Row, other: Row, yields: boolean): boolean {
+  const severityOf = ({ lowered, severity = 'low' }: Row) => (lowered ? 'low' : severity);
+  return yields ? isAsGraveAs(severityOf(one), severityOf(other)) : isGraver(severityOf(one), severityOf(other));
 }
 
 const isFoundOf = (verdict: FindingVerdict, id: string) => 'finding' in verdict && verdict.finding.id === id;

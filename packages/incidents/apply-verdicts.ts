@@ -1,5 +1,5 @@
 import type { Exceptable, Excepted } from '@tripline/contracts/exception';
-import { type Confidence, confidences, type Finding, type Growth } from '@tripline/contracts/finding';
+import { type Finding, type Growth, isSurer } from '@tripline/contracts/finding';
 import { type Silence, silenceOf } from '@tripline/contracts/silence';
 import type { createJoining, OpenIncident } from './join-incidents.ts';
 import {
@@ -151,8 +151,9 @@ function grow(
 ): void {
   const { joining, silences, coveredBy, changes, remediate, recorded } = applying;
   // A surer telling of the same is no news to people, and may be sure enough to act upon.
-  const isSurer = confidence !== undefined && isHigher(confidence, current.facts.confidence);
-  const growth: Growth = { ...more, ...(isSurer && { confidence }) };
+  const isNewlySure = confidence !== undefined && isSurer(confidence, current.facts.confidence);
+  const surer = isNewlySure ? { confidence } : {};
+  const growth: Growth = { ...more, ...surer };
   const { severity, title = '', entities = [], evidence = [] } = growth;
   recorded.grown += 1;
   const isNews = severity !== undefined || entities.length > 0;
@@ -161,10 +162,9 @@ function grow(
   const incident = incidentIn(current);
   if (isNews && incident !== null && joining.grow(incident, { findingId, ...grown, ...(severity && { severity }) }))
     remediate.add(findingId);
-  else if (isSurer && incident !== null && incident.state !== 'resolved') remediate.add(findingId);
+  else if (isNewlySure && incident !== null && incident.state !== 'resolved') remediate.add(findingId);
   if (severity !== undefined) current.severity = severity;
   const { facts } = current;
-  const surer = isSurer ? { confidence } : {};
   current.facts = { ...facts, ...surer, entities: [...facts.entities, ...entities], title: title || facts.title };
   // An exception or a silence covers a finding in its present form: one that outgrows it is reported like a new one.
   if (current.incident === null && current.supersededBy === null) {
@@ -274,8 +274,6 @@ const asFoundAt = ({ facts, severity }: CurrentFinding, atMs: number) => ({
 
 /** The incident through which a finding is reported; null while a narrower rule supersedes it. */
 const incidentIn = ({ incident, supersededBy }: CurrentFinding) => (supersededBy === null ? incident : null);
-
-const isHigher = (a: Confidence, b: Confidence): boolean => confidences.indexOf(a) > confidences.indexOf(b);
 
 /** A growth after another one of the same finding. */
 function together(before: Growth | undefined, after: Growth): Growth {

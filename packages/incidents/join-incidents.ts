@@ -1,4 +1,11 @@
-import { alwaysTold, type Entity, type Finding, type Severity, severities } from '@tripline/contracts/finding';
+import {
+  alwaysTold,
+  type Entity,
+  type Finding,
+  isAsGraveAs,
+  type Severity,
+  severities,
+} from '@tripline/contracts/finding';
 import type { IncidentEventKind, IncidentState, Resolution } from '@tripline/contracts/incident';
 
 /** A finding joins an incident whose last verdict is at most this long before or after it by the log's time, ms. */
@@ -99,7 +106,6 @@ const isShared = ({ kind, id }: Entity) => {
 /** Whether incidents are searched by this entity. */
 const forExceptions: ReadonlySet<Entity['kind']> = new Set(['ref', 'workflow', 'address']);
 export const joins = (entity: Entity) => joiningKinds.includes(entity.kind) && !isShared(entity);
-const isAtLeast = (severity: Severity, other: Severity) => severities.indexOf(severity) >= severities.indexOf(other);
 
 /**
  * Applies verdicts to incidents in memory, one after the other, as if each were committed alone: which incident a
@@ -204,14 +210,14 @@ export function createJoining(known: readonly OpenIncident[]) {
     { id, rule, title, severity, pages = true }: Pick<Finding, 'id' | 'rule' | 'title' | 'severity'> & MayPage,
   ): void {
     const former = incident.severity;
-    const rises = !isAtLeast(former, severity);
+    const rises = !isAsGraveAs(former, severity);
     if (rises) incident.severity = severity;
     if (!pages) return;
-    const pagesMore = incident.pageSeverity === 'none' || !isAtLeast(incident.pageSeverity, severity);
+    const pagesMore = incident.pageSeverity === 'none' || !isAsGraveAs(incident.pageSeverity, severity);
     if (pagesMore) incident.pageSeverity = severity;
     const isAcknowledged = incident.state === 'acknowledged';
     const answered = isAcknowledged && (incident.acknowledgedGeneration ?? 0) === incident.pageGeneration;
-    const isAsGrave = answered && isAtLeast(severity, incident.acknowledgedSeverity ?? former);
+    const isAsGrave = answered && isAsGraveAs(severity, incident.acknowledgedSeverity ?? former);
     if (!pagesMore && !isAsGrave && !alwaysTold.has(rule)) return;
     incident.pageGeneration += 1;
     const detail = { finding: id, title, severity, ...(rises ? { former } : {}), generation: incident.pageGeneration };
@@ -277,7 +283,7 @@ export function createJoining(known: readonly OpenIncident[]) {
       if (incident.state === 'resolved') reopen(incident, detail);
       if (incident.total <= toldFindings) history.push({ incident, kind: 'joined', detail });
       // It stands with its original severity, so the incident's does not rise.
-      if (isAtLeast(incident.severity, finding.severity)) page(incident, finding);
+      if (isAsGraveAs(incident.severity, finding.severity)) page(incident, finding);
       else if (incident.pageSeverity === 'none' && finding.pages !== false) incident.pageSeverity = incident.severity;
       return true;
     },

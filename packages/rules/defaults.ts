@@ -1,4 +1,4 @@
-import { alwaysTold, severities } from '@tripline/contracts/finding';
+import { alwaysTold, isAsGraveAs } from '@tripline/contracts/finding';
 import type { AnyRule } from '@tripline/contracts/rule';
 
 /** PagerDuty's `minSeverity`, and what a person gets up for; a test holds it against that setting's default. */
@@ -12,7 +12,7 @@ export function defaultOf({ id, severity, untilConfigured, offByDefault, falseAl
   if (offByDefault !== undefined) return { does: 'nothing', why: `${offByDefault} \`rules.on\` has it run.` };
   if (untilConfigured !== undefined) return untilConfigured;
   if (alwaysTold.has(id)) return { does: 'pages', why: 'It is always reported, since what it reports excuses others.' };
-  if (severities.indexOf(severity) >= severities.indexOf(pagesFrom))
+  if (isAsGraveAs(severity, pagesFrom))
     return { does: 'pages', why: `Of ${severity} severity: it is worth getting up for.` };
   return { does: 'informs', why: `Ordinary work may look like it: ${falseAlarms[0] ?? 'its author names none.'}` };
 }

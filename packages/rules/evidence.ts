@@ -1,6 +1,6 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { AnyFact, Observed } from '@tripline/contracts/fact';
-import { type Confidence, confidences, type Entity, type Evidence, isSameEntity } from '@tripline/contracts/finding';
+import { type Entity, type Evidence, isSameEntity } from '@tripline/contracts/finding';
 import type { Because } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { observedBy } from '@tripline/facts/bounds';
@@ -45,11 +45,6 @@ export function namedOnce(entities: readonly Entity[], of: string, most = 20): E
     named.push(entity);
   }
   return [...named, ...others.values()];
-}
-
-/** The lower of the two: what a rule concludes is never surer than the feed that told it. */
-export function noSurerThan(confidence: Confidence, feed: Confidence): Confidence {
-  return confidences[Math.min(confidences.indexOf(confidence), confidences.indexOf(feed))]!;
 }
 
 /** The first twelve digits of a commit, as people read them. */

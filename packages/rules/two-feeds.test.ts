@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Confidence, confidences } from '@tripline/contracts/finding';
+import { surerOf } from '@tripline/contracts/finding';
 import { eventOfRecord } from '@tripline/sources/github-audit/record';
 import { organization, repository, startMs, told, user } from '@tripline/testing/deliveries';
 import { at, type LoggedEventInput, playTimeline } from '@tripline/testing/timeline/play';
@@ -191,10 +191,9 @@ function reported(events: LoggedEventInput[], of = rulesByDefault, more: { resta
     .filter(({ id }) => !superseded.has(id))
     .map(({ id, rule, confidence }) => {
       const grown = changes.flatMap((one) => (one.findingId === id && one.confidence ? [one.confidence] : []));
-      return [rule, [confidence, ...grown].reduce(higherOf)] as const;
+      return [rule, [confidence, ...grown].reduce(surerOf)] as const;
     });
 }
-const higherOf = (a: Confidence, b: Confidence) => (confidences.indexOf(a) > confidences.indexOf(b) ? a : b);
 const rulesIn = (found: ReturnType<typeof reported>) => found.map(([rule]) => rule);
 const one = (rule: string | undefined) => (rule === undefined ? [] : [rule]);
 const doneAt = 100;

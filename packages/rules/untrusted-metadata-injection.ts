@@ -1,4 +1,4 @@
-import { severities } from '@tripline/contracts/finding';
+import { byGravity } from '@tripline/contracts/finding';
 import { privileged, triggersThatSee } from '@tripline/facts/privileged-triggers';
 import { repositoryKeyOf } from '@tripline/facts/things';
 import { fromFacts } from './builders/from-facts.ts';
@@ -49,8 +49,8 @@ export const rule = fromFacts({
     const workflows = watch(privileged, repositoryKey)?.workflows ?? [];
     return [...Map.groupBy(sights, ({ data }) => data.field)].map(([field, those]) => {
       const runnerOf = ({ of }: Injected) => workflows.find(({ trigger }) => triggersThatSee[of].has(trigger));
-      const gravityOf = (data: Injected) => severities.indexOf(severityOf(data, runnerOf(data) !== undefined));
-      const { by, data, repository } = those.toSorted((a, b) => gravityOf(b.data) - gravityOf(a.data))[0]!;
+      const gravityOf = ({ data }: { data: Injected }) => severityOf(data, runnerOf(data) !== undefined);
+      const { by, data, repository } = those.toSorted((a, b) => byGravity(gravityOf(b), gravityOf(a)))[0]!;
       const runner = runnerOf(data);
       const { name } = repository!;
       const severity = severityOf(data, runner !== undefined);

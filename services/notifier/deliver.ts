@@ -1,4 +1,4 @@
-import { type Severity, severities } from '@tripline/contracts/finding';
+import { isGraver, type Severity } from '@tripline/contracts/finding';
 import type { ChannelName, MessageKind, Mode } from '@tripline/contracts/notification';
 import type { Db } from '@tripline/db/database';
 import { clearChannelTrouble, mendedByPeople, noteChannelTrouble } from '@tripline/health/channel-troubles';
@@ -119,7 +119,7 @@ async function compare({ db, clock, batching }: DeliveryParts, delivery: Deliver
   delivery.incident = undefined;
   if (incident === undefined) return { kind: 'in-sync' };
   if (notification.digest !== null) {
-    if (!isGraver(incident.severity, notification.digestSeverity)) {
+    if (!hasRisen(incident.severity, notification.digestSeverity)) {
       if (incident.version > notification.version) await deferDigest(db, notification.digest);
       return { kind: 'in-sync' };
     }
@@ -135,9 +135,7 @@ function unreported({ findings }: IncidentDetails, sentAt: Date | null): number[
   return findings.map(({ recordedAt }) => Date.parse(recordedAt)).filter((recordedMs) => recordedMs > sentMs);
 }
 
-function isGraver(severity: Severity, than: Severity | null): boolean {
-  return than !== null && severities.indexOf(severity) > severities.indexOf(than);
-}
+const hasRisen = (severity: Severity, since: Severity | null): boolean => since !== null && isGraver(severity, since);
 
 /** Nothing need be sent. */
 async function skip(

@@ -1,5 +1,5 @@
 import type { Settings } from '@tripline/config/settings';
-import { type Confidence, confidences, type Entity, type Severity, severities } from '@tripline/contracts/finding';
+import { type Confidence, type Entity, isAsGraveAs, isAsSureAs, type Severity } from '@tripline/contracts/finding';
 import type { GuardVerdict } from '@tripline/contracts/job';
 import type { IntentName, PersonRef, RunnerRef, StepTargets } from '@tripline/contracts/response';
 import { readRunnerKey } from '@tripline/facts/runner-keys';
@@ -113,8 +113,8 @@ function inPolicy(policy: GuardFacts['settings']['policy'], finding: GuardFacts[
     (entry) =>
       entry.rule === finding.rule &&
       entry.actions.includes(action) &&
-      severities.indexOf(finding.severity) >= severities.indexOf(entry.minSeverity) &&
-      confidences.indexOf(finding.confidence) >= confidences.indexOf(entry.minConfidence),
+      isAsGraveAs(finding.severity, entry.minSeverity) &&
+      isAsSureAs(finding.confidence, entry.minConfidence),
   );
 }
 

@@ -3,7 +3,7 @@ import { createJudge, type JudgeStore } from '@tripline/cli/replay/judge';
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
-import { type Finding, type Severity, severities } from '@tripline/contracts/finding';
+import { type Finding, isGraver, type Severity } from '@tripline/contracts/finding';
 import type { Effects } from '@tripline/engine/effects';
 import { joinKey } from '@tripline/engine/keyed-state/keys';
 import type { StateRow } from '@tripline/engine/keyed-state/state';
@@ -172,8 +172,7 @@ function headersOf(delivery: Exclude<Delivery, { feed: 'person' }>): Record<stri
   };
 }
 
-const graver = (a: Severity | null, b: Severity): Severity =>
-  a !== null && severities.indexOf(a) > severities.indexOf(b) ? a : b;
+const graver = (a: Severity | null, b: Severity): Severity => (a !== null && isGraver(a, b) ? a : b);
 
 /** Keyed state in memory; what has expired is dropped once a day of the log. */
 function createMemoryStore(): JudgeStore & {

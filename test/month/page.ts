@@ -1,4 +1,4 @@
-import { severities } from '@tripline/contracts/finding';
+import { isAsGraveAs } from '@tripline/contracts/finding';
 import { pagesFrom } from '@tripline/rules/defaults';
 import { type Hidden, isOfBreach, outcomesOf } from './breaches.ts';
 import type { Found, Judged } from './judge.ts';
@@ -30,7 +30,7 @@ const isMeant = ({ finding }: Found, { commits, meant }: World): boolean =>
   commits.get(finding.subject.split('@')[1] ?? '')?.commit.message.startsWith('Hotfix') === true ||
   [finding.decidingEvent, ...finding.evidence.map(({ eventId }) => eventId)].some((id) => meant.has(id));
 /** Whether it would have woken somebody, even where it was lowered or taken back afterwards. */
-const pages = ({ told }: Found): boolean => told !== null && severities.indexOf(told) >= severities.indexOf(pagesFrom);
+const pages = ({ told }: Found): boolean => told !== null && isAsGraveAs(told, pagesFrom);
 
 /** What came of a month: what nobody should have heard of, whom it would have woken, and what would have been carried out. */
 export function outcomeOf({ findings }: Judged, world: World) {

@@ -1,5 +1,5 @@
 import type { Config } from '@tripline/config/config';
-import { confidences, type Finding } from '@tripline/contracts/finding';
+import { type Finding, isSurer } from '@tripline/contracts/finding';
 import { faultOfOrigin } from '@tripline/contracts/internal';
 import type { Effects } from '@tripline/engine/effects';
 import { createEngine, type EngineBatch } from '@tripline/engine/engine';
@@ -107,9 +107,7 @@ function lay({ findings, retracted, superseded }: Standing, verdict: Effects['ve
     if (verdict.kind === 'lowered') findings.set(findingId, { ...before, severity: 'low' });
     if (verdict.kind === 'grown') {
       const grown = { severity: severity ?? before.severity, title: title ?? before.title };
-      const isSurer =
-        confidence !== undefined && confidences.indexOf(confidence) > confidences.indexOf(before.confidence);
-      const surer = isSurer ? { confidence } : {};
+      const surer = confidence !== undefined && isSurer(confidence, before.confidence) ? { confidence } : {};
       findings.set(findingId, { ...before, ...grown, ...surer, entities: [...before.entities, ...entities] });
     }
   }

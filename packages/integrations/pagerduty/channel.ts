@@ -1,4 +1,4 @@
-import { alwaysTold, type Severity, severities } from '@tripline/contracts/finding';
+import { alwaysTold, isAsGraveAs, type Severity } from '@tripline/contracts/finding';
 import type { IncidentState } from '@tripline/contracts/incident';
 import type {
   Channel,
@@ -77,7 +77,7 @@ function compareIncident(
   if (version <= notified.version) return { kind: 'in-sync' };
   const { pageSeverity = report.severity } = report;
   const isGrave =
-    (pageSeverity !== 'none' && severities.indexOf(pageSeverity) >= severities.indexOf(minSeverity)) ||
+    (pageSeverity !== 'none' && isAsGraveAs(pageSeverity, minSeverity)) ||
     report.findings.some(({ rule, retracted }) => retracted === null && alwaysTold.has(rule));
   // A page that nobody has acknowledged rings, even if an earlier one was acknowledged.
   const wanted = !isGrave ? 'resolved' : report.pagesAnew ? 'open' : report.state;

@@ -1,4 +1,4 @@
-import { type Severity, severities } from '@tripline/contracts/finding';
+import { byGravity, type Severity } from '@tripline/contracts/finding';
 import {
   type DigestReport,
   describeActor,
@@ -192,8 +192,7 @@ function marked({ severity, state }: IncidentReport): string {
 }
 
 function gravestFirst(findings: readonly ReportedFinding[]): ReportedFinding[] {
-  const rank = ({ severity }: ReportedFinding) => severities.indexOf(severity);
-  return [...findings].sort((one, other) => rank(other) - rank(one));
+  return findings.toSorted((one, other) => byGravity(other.severity, one.severity));
 }
 
 function facts(report: IncidentReport, findings: readonly ReportedFinding[]): string {

@@ -1,6 +1,6 @@
 import type { AttributeName } from '@tripline/contracts/attributes';
 import type { EventType } from '@tripline/contracts/event';
-import { type Confidence, confidences, type Entity, type Evidence } from '@tripline/contracts/finding';
+import { type Confidence, type Entity, type Evidence, lessSureOf } from '@tripline/contracts/finding';
 import type { AnyRule, FindingDraft } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { inOwnOrder } from '@tripline/facts/bounds';
@@ -102,7 +102,7 @@ export function withPeople(entities: readonly Entity[], those: readonly (readonl
 
 /** The lowest of what it rests on, and at most `most`. */
 export function sureness(because: readonly Seen[], most: Confidence = 'high'): Confidence {
-  return confidences[Math.min(confidences.indexOf(most), ...because.map(({ trust }) => confidences.indexOf(trust)))]!;
+  return because.reduce((least, { trust }) => lessSureOf(least, trust), most);
 }
 
 /** A verdict as `find` of a rule that judges takes it. */
