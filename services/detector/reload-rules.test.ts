@@ -114,6 +114,18 @@ test('a file that changes is taken anew once it stays as it is, and one that is 
   await by.close();
 });
 
+test('the first tripline.yaml is taken, where there was none at the start', async () => {
+  const by = await reloading();
+  expect(by.config.file).toBeNull();
+  const until = new Date(Date.now() + 3_600_000).toISOString();
+  write('tripline.yaml', JSON.stringify({ silences: [{ rule: 'release-tag-moved', until, reason: 'r' }] }));
+  await by.look();
+  expect(by.used).toHaveLength(1);
+  expect(by.config.silences).toHaveLength(1);
+  expect(by.said.join('')).toContain('now in force: silences');
+  await by.close();
+});
+
 test('Sigma rules are taken anew as own rules are; one that can no longer be read leaves the former in force', async () => {
   const sigma = (level: string) =>
     `title: Member added\nlevel: ${level}\nlogsource:\n  product: github\n  service: audit\ndetection:\n  s:\n    action: org.add_member\n  condition: s\n`;

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Config } from '@tripline/config/config';
 import type { Reloading } from '@tripline/config/reload';
 import type { Db } from '@tripline/db/database';
@@ -85,7 +85,8 @@ export function startReloading(parts: {
     const files = new Set([...named, ...current.own.files.map(({ path }) => path), ...(fault?.files ?? [])]);
     // What a file imports in vain lies beside it as a rule, once it is there.
     if (fault !== null) for (const file of [...files]) files.add(dirname(file));
-    if (config.file !== null) files.add(config.file);
+    // Where there was none at the start, somebody may write the first one.
+    files.add(config.file ?? join(config.baseDir, 'tripline.yaml'));
     return [...files].sort().map(stateOf).join('\n');
   }
 
