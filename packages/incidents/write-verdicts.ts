@@ -81,7 +81,7 @@ export async function writeVerdicts(
 
 /** How a silence is named beside the finding that it silenced. */
 const nameOfSilence = (silence: Silence) =>
-  `${silence.id ?? describeScope(silence)} until ${silence.until}: ${silence.reason}`;
+  `${silence.id ?? describeScope(silence)} until ${new Date(silence.until).toISOString()}: ${silence.reason}`;
 
 /** One row per entity: where two entities of an incident have the same name, the second is named by its key. */
 function namedApart(entities: readonly Entity[]): Entity[] {

@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { addSilence, expireSilence } from '@tripline/incidents/silences';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { eventsOf } from '@tripline/testing/timeline/in-words';
 import { toRecords } from '@tripline/testing/timeline/play';
 import { addToTrail, makeTrailDays } from '@tripline/trail/trail';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { recordFindings, someFinding } from '../../../test/faults/recorded-findings.ts';
 import { main } from '../main.ts';
 
 let folder: string;
@@ -52,14 +54,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function explain(...args: string[]) {
+const explain = (...args: string[]) => run('explain', ...args);
+
+async function run(...args: string[]) {
   const said = { out: '', err: '' };
   const into = (stream: 'out' | 'err') => (text: string) => {
     said[stream] += text;
   };
   const io = { out: into('out'), err: into('err'), stdin: Readable.from(['']), cwd: folder, isTerminal: false };
   const env = { DATABASE_URL: database.urlAs('cli') };
-  const status = await main(['explain', ...args, '--from', '2026-01-01'], { ...io, env });
+  const status = await main([...args, '--from', '2026-01-01'], { ...io, env });
   return { status, ...said };
 }
 
@@ -69,7 +73,7 @@ test('what was found, what became of it, and what the rule looked at, also of wh
   expect(out).toContain(
     'release-tag-moved found something: it found “mallory moved tag v1.2.3 of acme/app to another commit”',
   );
-  expect(out).toMatch(/\n {2}[0-9a-f]{12} {2}high {2}mallory moved tag .* told {2}not recorded\n/);
+  expect(out).toMatch(/\n {2}[0-9a-f]{12} {2}high {2}mallory moved tag .*\n {4}told \(not recorded\)\n/);
   expect(out).toContain('  Its delivery came again at ');
   expect(out).toMatch(/\n {2}It (?:concluded of .*|judged the event itself), and looked at\n {4}\S+ .*\{/);
   const { verdict, steps } = JSON.parse((await explain('release-tag-moved', ids[1]!, '--json')).out);
@@ -82,6 +86,27 @@ test('what was found, what became of it, and what the rule looked at, also of wh
 test('whoever excepted it is named', async () => {
   const { out } = await explain('deploy-key-write-added', ids[3]!);
   expect(out).toContain('excepted: by grace, until 2100-01-01T00:00:00Z: GitOps');
+});
+
+test('a silence that somebody added counts, and what was recorded counts more than what settings say today', async () => {
+  const db = database.as('cli');
+  const by = { via: 'cli', id: 'ada', name: 'ada', proof: 'os-user' } as const;
+  const asked = { rule: 'release-tag-moved', until: { ms: 3_600_000 }, owner: 'ada', reason: 'moving' };
+  const said = async () => (await explain('release-tag-moved', ids[1]!)).out;
+  const { id } = await addSilence(db, asked, by);
+  expect(await said()).toMatch(new RegExp(`\\n {4}silenced: ${id} until .*: moving \\(not recorded\\)\\n`));
+  expect((await run('replay', '--rule', 'release-tag-moved')).out).toMatch(/high +silenced +release-tag-moved/);
+
+  await expireSilence(db, id, by);
+  expect(await said()).toContain('told (not recorded)');
+
+  // It was told before somebody silenced it.
+  const { verdict } = JSON.parse((await explain('release-tag-moved', ids[1]!, '--json')).out);
+  const recorded = { ...someFinding('acme/app@v1.2.3', { person: 'mallory' }), id: verdict.findings[0].id };
+  await recordFindings(database.db, [{ ...recorded, severity: 'high', rule: 'release-tag-moved' }]);
+  await addSilence(db, asked, by);
+  expect(await said()).toMatch(/\n {4}told \(INC-\d+\)\n {4}by today’s settings: silenced: SIL-/);
+  await database.db.pool.query('TRUNCATE findings, incidents CASCADE');
 });
 
 test('a rule that looked and found nothing, one that does not read it, one that is filtered, and one that is off', async () => {

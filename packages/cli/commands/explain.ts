@@ -64,23 +64,25 @@ function describe(rule: string, { event, verdict, steps, remarks }: Explanation,
   }
   const says = verdict.kind === 'found' ? 'found something' : `found nothing (${verdict.kind})`;
   lines.push(`${styled(io, 'bold', rule)} ${says}: ${wrapped(io, plain(verdict.why), 2)}\n`);
-  if (verdict.kind === 'found') lines.push(...verdict.findings.map((finding) => outcomeLine(finding, io)));
+  if (verdict.kind === 'found') lines.push(...verdict.findings.map((finding) => outcomeLines(finding, io)));
   lines.push(...remarks.map((remark) => `  ${wrapped(io, plain(remark), 2)}\n`));
   lines.push(...steps.flatMap((step) => stepLines(step, io)));
   return lines.join('');
 }
 
-function outcomeLine({ id, title, severity, heldBy, why, recorded }: Outcome, io: Io): string {
-  const became = heldBy === null ? 'told' : `${heldBy}${why === null ? '' : `: ${why}`}`;
+function outcomeLines({ id, title, severity, recorded, today, ...held }: Outcome, io: Io): string {
   const stands = recorded === null ? 'not recorded' : (recorded.incident ?? 'no incident');
-  return lineOf(io, [
+  const line = lineOf(io, [
     { text: `  ${id.slice(0, 12)}`, style: 'dim' },
     { text: severity, style: severityStyles[severity as keyof typeof severityStyles] },
     { text: title },
-    { text: became },
-    { text: stands, style: 'dim' },
   ]);
+  const more = [`${inWords(held)} (${stands})`, ...(today === null ? [] : [`by today’s settings: ${inWords(today)}`])];
+  return line + more.map((text) => `    ${wrapped(io, plain(text), 4)}\n`).join('');
 }
+
+const inWords = ({ heldBy, why }: Pick<Outcome, 'heldBy' | 'why'>): string =>
+  heldBy === null ? 'told' : `${heldBy}${why === null ? '' : `: ${why}`}`;
 
 function stepLines({ subject, looked, waits }: Step, io: Io): string[] {
   const about = subject === null ? 'It judged the event itself' : `It concluded of ${plain(subject)}`;

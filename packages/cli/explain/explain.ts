@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import type { Config } from '@tripline/config/config';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { fromEventRecord } from '@tripline/contracts/event-record';
+import type { Excepted } from '@tripline/contracts/exception';
 import type { AnyFact } from '@tripline/contracts/fact';
+import type { Finding } from '@tripline/contracts/finding';
 import { silenceOf } from '@tripline/contracts/silence';
 import type { Db } from '@tripline/db/database';
 import type { RuleSet } from '@tripline/detector/load-rules';
@@ -12,6 +14,7 @@ import { coverOf } from '@tripline/detector/record-batches';
 import { passingOver } from '@tripline/engine/passing-over';
 import type { ConfiguredRule } from '@tripline/engine/settings';
 import { findFindings, type StoredFinding } from '@tripline/incidents/findings';
+import { listSilences } from '@tripline/incidents/silences';
 import { topics } from '@tripline/stream/stream';
 import { type Found, findEvent, type KeptRecord, readLog } from '@tripline/trail/read-log';
 import { createJudge } from '../replay/judge.ts';
@@ -39,12 +42,16 @@ export type Outcome = {
   id: string;
   title: string;
   severity: string;
-  /** Why nobody hears of it; null where people do. */
+  /** Why nobody hears of it, as recorded, else as judged; null where people do. */
   heldBy: 'excepted' | 'silenced' | 'superseded' | 'retracted' | null;
   why: string | null;
+  /** What exceptions and silences of today would make of it, where that is something else than was recorded. */
+  today: Held | null;
   /** As it stands in Postgres; null where the detector has not recorded it. */
   recorded: Pick<StoredFinding, 'id' | 'incident'> | null;
 };
+
+type Held = Pick<Outcome, 'heldBy' | 'why'>;
 
 /** `remarks`: what else bears on how the event was judged, a sentence each. */
 export type Explanation = { event: LoggedEvent | null; verdict: Answer; steps: Step[]; remarks: string[] };
@@ -169,7 +176,8 @@ async function judged(
     if (fault !== undefined) return { verdict: { kind: 'faulty', why: `the rule threw: ${fault}` }, steps };
     if (found.size === 0) return { verdict: whyNotFound(steps), steps };
     const findings: Outcome[] = [];
-    for (const findingId of found) findings.push(await outcomeOf(db, set, judge.standing, findingId));
+    const policies = { ...set, silences: [...set.silences, ...(await listSilences(db))] };
+    for (const findingId of found) findings.push(await outcomeOf(db, policies, judge.standing, findingId));
     return {
       verdict: { kind: 'found', why: `it found ${findings.map(({ title }) => `“${title}”`).join(', ')}`, findings },
       steps,
@@ -231,25 +239,41 @@ async function outcomeOf(
   const finding = findings.get(findingId)!;
   const [recorded] = await findFindings(db, findingId, 1);
   const { id, title, severity } = finding;
-  const excepted = coverOf(set)(finding);
-  const silence = silenceOf(finding, set.silences);
-  const held: Pick<Outcome, 'heldBy' | 'why'> = retracted.has(findingId)
-    ? { heldBy: 'retracted', why: recorded?.retracted?.reason ?? 'what came later explained it' }
+  const bySettings = heldBySettings(set, finding);
+  const judged: Held = retracted.has(findingId)
+    ? { heldBy: 'retracted', why: 'what came later explained it' }
     : superseded.has(findingId)
       ? { heldBy: 'superseded', why: 'a narrower rule found the same' }
-      : excepted !== undefined
-        ? { heldBy: 'excepted', why: `by ${excepted.owner}, until ${excepted.until}: ${excepted.reason}` }
-        : silence !== undefined
-          ? { heldBy: 'silenced', why: `until ${silence.until}: ${silence.reason}` }
-          : { heldBy: null, why: null };
+      : bySettings;
+  const held = recorded === undefined ? judged : heldAsRecorded(recorded);
+  const isOfSettings = held.heldBy === null || held.heldBy === 'excepted' || held.heldBy === 'silenced';
   return {
-    id,
-    title,
-    severity,
-    ...held,
+    ...{ id, title, severity, ...held },
+    today: isOfSettings && held.heldBy !== bySettings.heldBy ? bySettings : null,
     recorded: recorded === undefined ? null : { id: recorded.id, incident: recorded.incident },
   };
 }
+
+function heldBySettings(set: RuleSet, finding: Finding): Held {
+  const excepted = coverOf(set)(finding);
+  if (excepted !== undefined) return { heldBy: 'excepted', why: whyExcepted(excepted) };
+  const silence = silenceOf(finding, set.silences);
+  if (silence === undefined) return { heldBy: null, why: null };
+  const { id, until, reason } = silence;
+  return { heldBy: 'silenced', why: `${id === undefined ? '' : `${id} `}until ${until}: ${reason}` };
+}
+
+function heldAsRecorded({ retracted, supersededBy, excepted, incident, silencedBy }: StoredFinding): Held {
+  if (retracted) return { heldBy: 'retracted', why: retracted.reason };
+  if (supersededBy) return { heldBy: 'superseded', why: 'a narrower rule found the same' };
+  if (excepted) return { heldBy: 'excepted', why: whyExcepted(excepted) };
+  // One that still stood when its silence ended has an incident.
+  return incident === null && silencedBy !== null
+    ? { heldBy: 'silenced', why: silencedBy }
+    : { heldBy: null, why: null };
+}
+
+const whyExcepted = ({ owner, until, reason }: Excepted) => `by ${owner}, until ${until}: ${reason}`;
 
 /** `ref.pushed` for `dev.cdeventsx.tripline-ref.pushed`. */
 export const shortType = (type: string): string => type.replace(/^dev\.cdevents(?:x\.tripline-|\.)/, '');

@@ -9,6 +9,7 @@ import type { Db } from '@tripline/db/database';
 import { loadRuleSet, type RuleSet } from '@tripline/detector/load-rules';
 import { coverOf } from '@tripline/detector/record-batches';
 import type { ConfiguredRule } from '@tripline/engine/settings';
+import { listSilences } from '@tripline/incidents/silences';
 import { topics } from '@tripline/stream/stream';
 import { countLog, readLog } from '@tripline/trail/read-log';
 import { type Change, ruleSetWith } from './change.ts';
@@ -69,7 +70,13 @@ export async function replay(
       threads < 2
         ? await playHere({ db, config, sets }, whole, largest, say)
         : await playThere(whole, largest, threads, say);
-    return replayedOf(played, sets);
+    const stored = await listSilences(db);
+    return replayedOf(played, { with: beside(sets.with), without: sets.without && beside(sets.without) });
+
+    /** With the silences that people added, which stand in no file. */
+    function beside(set: RuleSet): RuleSet {
+      return { ...set, silences: [...set.silences, ...stored] };
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
