@@ -168,6 +168,19 @@ describe('the same is replaced by the same', () => {
     );
   });
 
+  test('an account by its number is the same in a record as in the event made of it, however short the number', () => {
+    const record = { action: 'org.add_member', actor: 'ada', actor_id: 66, org_id: 9, user_id: 7 };
+    const event = {
+      ...{ id: 'github-audit:d1', source: '//github.com/acme', workspace: 'acme', trust: 'medium' },
+      ...{ type: 'dev.cdeventsx.tripline-audit.recorded', time: '2026-03-11T09:00:00Z' },
+      data: { 'user.id': '66', 'user.name': 'ada', 'tripline.audit.record': record },
+    } as unknown as TriplineEvent;
+    const { data } = replacedEvent(event, create());
+    const replaced = data['tripline.audit.record'] as typeof record;
+    expect(String(replaced.actor_id)).toBe(data['user.id']);
+    expect(replaced.actor_id).not.toBe(66);
+  });
+
   test('addresses of one network stay in one', () => {
     const names = create();
     const [a, b, c, d] = ['203.0.113.7', '203.0.113.9', '203.0.114.7', '2001:db8:1::7'].map(names.text) as [

@@ -187,7 +187,7 @@ function replacedField(path: string, value: unknown, names: Pseudonyms): unknown
 
 function numberOf(field: string, value: number, names: Pseudonyms): number {
   const text = String(value);
-  return Number(idFields.test(field) && !field.startsWith('actor_id') ? names.id(text) : names.text(text));
+  return Number(idFields.test(field) ? names.id(text) : names.text(text));
 }
 
 function parsedJson(text: string): unknown {
