@@ -196,7 +196,8 @@ async function imports(db: Db): Promise<Check[]> {
   return (await readImports(db)).map(({ workspace, imported, failed }): Check => {
     const name = `import of ${workspace}` as const;
     if (failed) {
-      const remedy = 'see to the permissions of the App or token; it is tried again';
+      const remedy =
+        'see to what it says, or to the permissions of the App or token; then run `npx tripline inventory import`';
       return { name, state: 'broken', detail: failed.reason, remedy };
     }
     if (!imported) return { name, state: 'ok', detail: 'under way' };

@@ -278,6 +278,18 @@ describe('an import', () => {
     expect(await jobs()).toEqual([{ key: 'import:acme' }]);
   });
 
+  test('without anything to read with fails by name, and asks nobody', async () => {
+    let asked = 0;
+    answer = (request) => {
+      asked += 1;
+      return twoOrganisations(request);
+    };
+    await createImportTask({ ...parts({ workspaces }), db: database.as('detector') })({ workspace: 'acme' });
+    expect(asked).toBe(0);
+    const [known] = await readImports(database.db);
+    expect(known!.failed?.reason).toMatch(/^no GitHub App and no token is configured to read with/);
+  });
+
   test('that is asked for again tells the log anew, and says who asked', async () => {
     answer = twoOrganisations;
     const all = { ...parts({ token, workspaces }), db: database.as('detector') };

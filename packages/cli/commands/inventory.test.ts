@@ -93,3 +93,13 @@ test('imports what is configured or was received, and refuses a workspace that n
   expect(await asked()).toEqual({ status: 0, said: 'Asked for received.\n' });
   expect((await pool.query('SELECT workspace FROM imports')).rows).toEqual([{ workspace: 'received' }]);
 });
+
+test('where nothing can read GitHub it says so at once, on the machine whose settings the detector has', async () => {
+  let said = '';
+  const say = (text: string) => {
+    said += text;
+  };
+  const io = { out: say, err: say, stdin: Readable.from(['']), env: {}, cwd: tmpdir(), isTerminal: false };
+  expect(await main(['inventory', 'import'], io)).toBe(1);
+  expect(said).toMatch(/^tripline: there is nothing to read GitHub with: configure a GitHub App/);
+});

@@ -6,6 +6,7 @@ import type { Db } from '@tripline/db/database';
 import { requestImportAnew } from '@tripline/detector/store/imports';
 import { type Import, readImports } from '@tripline/health/imports';
 import { readWorkspaceFacts } from '@tripline/health/workspaces';
+import { mayRead } from '@tripline/integrations/github/reader';
 import { plain } from '@tripline/runtime/plain';
 import { whoRuns } from '../actor.ts';
 import { type Command, type Io, oneOf, readArguments, UserError } from '../command.ts';
@@ -20,7 +21,7 @@ const options = {
 export const inventory: Command = {
   name: 'inventory',
   summary: 'Import again what is already true at GitHub, or say when that was done last',
-  usage: ['inventory import [<workspace>] [--no-wait] [--json]', 'inventory status [--json]'],
+  usage: ['inventory [status] [--json]', 'inventory import [<workspace>] [--no-wait] [--json]'],
   details:
     'Runners, groups of runners, members, deploy keys, installed apps and protected branches that are there by then are known ' +
     'from then on: run it before new machines take their first job. It explains nothing that was found before; resolve that ' +
@@ -28,9 +29,14 @@ export const inventory: Command = {
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 2 });
-    const verb = oneOf('verb', positionals[0], ['import', 'status']);
+    const verb = oneOf('verb', positionals[0] ?? 'status', ['import', 'status']);
     const config = loadConfig(io.env, io.cwd);
     const json = values.json ?? false;
+    // An embedded database belongs to a Tripline with these settings; beside another one a detector has its own.
+    if (verb === 'import' && config.database.url === undefined && !mayRead(config.github))
+      throw new UserError(
+        'there is nothing to read GitHub with: configure a GitHub App (TRIPLINE_GITHUB_APP_ID, TRIPLINE_GITHUB_APP_PRIVATE_KEY) or a token (TRIPLINE_GITHUB_TOKEN), and restart Tripline',
+      );
     return withStore(config, async (db) => {
       if (verb === 'status') {
         const known = await readImports(db);

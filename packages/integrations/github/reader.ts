@@ -39,6 +39,11 @@ export async function withReader<T>(
   options: { nowMs: () => number; onLeftAlive: (reason: string) => void },
   work: (client: GitHubClient) => Promise<T>,
 ): Promise<T> {
+  if (!mayRead(access)) {
+    const message =
+      'no GitHub App and no token is configured to read with (TRIPLINE_GITHUB_APP_ID and TRIPLINE_GITHUB_APP_PRIVATE_KEY, or TRIPLINE_GITHUB_TOKEN)';
+    throw new CannotReadError({ kind: 'give-up', reason: 'not-configured', message });
+  }
   try {
     const app = appOf(access);
     if (app) return await withAppToken(app, scope, work, { ...options, manner: 'patient' });
