@@ -102,7 +102,7 @@ describe('wrong usage', () => {
     [['attack', '--all', '--benign'], 'leave --benign out'],
     [['incidents', 'ack'], 'say which incident'],
     [['trail'], 'say which verb: verify'],
-    [['inventory'], 'say which verb: import, status'],
+    [['inventory', 'imports'], "'imports' is no verb; say import, status"],
     [['kill-switch', 'maybe'], "'maybe' is no position; say on, off, status"],
     [['break-glass', '--reason', 'x'], '--workspace'],
     [['break-glass', '--workspace', 'acme', '--reason', 'x', '--for', '9d'], '--for must be'],
@@ -222,6 +222,12 @@ it('says its version', async () => {
 it('shows the rules and lists the scenarios with nothing running', async () => {
   const shown = (await tripline(['rules', '--json'])).out.trim().split('\n');
   expect(shown.map((line) => JSON.parse(line).id)).toContain('build-from-unreviewed-commit');
-  expect((await tripline(['rules'])).out).toContain('False alarm: ');
+  const listed = (await tripline(['rules'])).out;
+  expect(listed).toMatch(
+    /^critical {2}pages {4}credential-new-runner {2}Credential used from a runner that is unknown$/m,
+  );
+  expect(listed).toMatch(/^low {7}off {6}run-of-fork {2}/m);
+  expect(listed.split('\n').length).toBe(shown.length + 5 - 1);
+  expect((await tripline(['rules', 'show', 'credential-new-runner'])).out).toContain('False alarm: ');
   expect((await tripline(['attack'])).out).toMatch(/^tj-actions +2024-11 +SpotBugs/m);
 });

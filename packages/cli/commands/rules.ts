@@ -1,12 +1,14 @@
 import { loadConfig } from '@tripline/config/config';
+import type { AnyRule } from '@tripline/contracts/rule';
 import { isOn, loadRuleSet } from '@tripline/detector/load-rules';
+import { type Default, defaultOf } from '@tripline/rules/defaults';
 import { rules as ownRules } from '@tripline/rules/registry';
 import { type Command, type Io, readArguments, UsageError } from '../command.ts';
 import { ruleSetWith } from '../replay/change.ts';
-import { describe, facts, originsOf, refusedOf } from '../rules/facts.ts';
+import { facts, originsOf, refusedOf } from '../rules/facts.ts';
 import { showRule } from '../rules/show-rule.ts';
 import { testRules } from '../rules/test-rules.ts';
-import { wrapped } from '../show.ts';
+import { lineOf, severityStyles, wrapped } from '../show.ts';
 
 const options = {
   json: { type: 'boolean', doc: 'print one JSON object a line' },
@@ -15,7 +17,7 @@ const options = {
 
 export const rules: Command = {
   name: 'rules',
-  summary: 'Show the rules: what each catches, what it needs, and what makes it raise a false alarm',
+  summary: 'List the rules; show what one catches, what it needs, and what makes it raise a false alarm',
   usage: [
     'rules [--json]',
     'rules show <id> [--json]',
@@ -52,16 +54,29 @@ export const rules: Command = {
       for (const line of refusedOf(set)) io.err(`${line}\n`);
       return 0;
     }
-    for (const { rule } of configured) io.out(describe(rule, io));
+    const run = configured.map(({ rule }) => ({ rule, does: defaultOf(rule).does }));
+    const off = ownRules.filter((rule) => !isOn(rule, config)).map((rule) => ({ rule, does: 'off' as const }));
+    for (const one of [...run, ...off]) io.out(inOneLine(one, io));
     const say = (text: string) => io.out(`${wrapped(io, text, 0)}\n`);
+    io.out('\n');
     for (const line of refusedOf(set)) say(line);
-    if (config.rules.off.length > 0) say(`Off: ${config.rules.off.join(', ')}`);
-    const daily = ownRules.filter((rule) => rule.offByDefault !== undefined && !isOn(rule, config));
-    if (daily.length > 0) say(`Off until \`rules.on\` names them: ${daily.map(({ id }) => id).join(', ')}`);
+    const paging = run.filter(({ does }) => does === 'pages').length;
+    const whole = `${inNumber(run.length, 'rule runs', 'rules run')}, of which ${paging} page by default; ${off.length} are off (\`rules.off\`, or until \`rules.on\` names them).`;
+    say(`${whole} \`tripline rules show <id>\` says what one catches, needs, and costs in false alarms.`);
     io.out(`Version of the set: ${version}\n`);
     return 0;
   },
 };
+
+/** Its severity at its usual best, what it does by default, its id and what it finds. */
+function inOneLine({ rule, does }: { rule: AnyRule; does: Default['does'] | 'off' }, io: Io): string {
+  return lineOf(io, [
+    { text: rule.severity.padEnd('critical'.length), style: severityStyles[rule.severity] },
+    { text: does.padEnd('informs'.length), ...(does === 'off' ? { style: 'dim' as const } : {}) },
+    { text: rule.id, style: 'bold' },
+    { text: rule.title },
+  ]);
+}
 
 const inNumber = (count: number, one: string, several: string): string => `${count} ${count === 1 ? one : several}`;
 
