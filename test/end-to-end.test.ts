@@ -77,6 +77,7 @@ function startGithub(): Promise<Fake> {
         },
       };
     if (path === '/installation/token' && method === 'DELETE') return { status: 204 };
+    if (path === '/repos/acme/app') return { status: 200, body: { id: 1 } };
     if (path === '/repos/acme/app/keys/77' && method === 'DELETE') {
       alive = false;
       return { status: 204 };
@@ -240,7 +241,7 @@ slack:
   // "At once" is measured by `npm run bench`; this only tells a live path from a poller's.
   expect(slowestMs - sentMs).toBeLessThan(15_000);
 
-  // Minted for this one action, asked whether it is so and then whether it is dead, and the token given back.
+  // Minted for this one action, asked whether the repository is the one and the key there, and then whether it is dead, and the token given back.
   const minted = github.heard.find(({ path, body }) => path.endsWith('/access_tokens') && body['repositories'])!;
   expect(minted.body).toEqual({ repositories: ['app'], permissions: { administration: 'write' } });
   const withIt = () =>
@@ -250,6 +251,7 @@ slack:
   await expect
     .poll(withIt, until)
     .toEqual([
+      'GET /repos/acme/app',
       'GET /repos/acme/app/keys/77',
       'DELETE /repos/acme/app/keys/77',
       'GET /repos/acme/app/keys/77',

@@ -63,6 +63,7 @@ const operations = [
   'GET /orgs/{org}/organization-roles/{role_id}/users',
   'DELETE /orgs/{org}/organization-roles/users/{username}/{role_id}',
   'GET /repos/{owner}/{repo}/git/ref/{ref}',
+  'GET /repos/{owner}/{repo}/compare/{basehead}',
   'PATCH /repos/{owner}/{repo}/git/refs/{ref}',
   'DELETE /repos/{owner}/{repo}/git/refs/{ref}',
   'POST /repos/{owner}/{repo}/git/refs',
@@ -294,6 +295,8 @@ const steps: { step: Intent; sends: string[] }[] = [
   { step: heldIntents.app, sends: ['DELETE /enterprises/acme-inc/apps/organizations/acme/installations/1'] },
   { step: heldIntents.role, sends: ['DELETE /orgs/acme/organization-roles/users/mallory/8'] },
   { step: heldIntents.ref, sends: ['PATCH /repos/acme/app/git/refs/tags%2Fv1'] },
+  // GitHub's example compares two branches of which one lies behind the other.
+  { step: { ...heldIntents.ref, ifOnDefaultBranch: true }, sends: ['PATCH /repos/acme/app/git/refs/tags%2Fv1'] },
   { step: heldIntents.madeRef, sends: ['DELETE /repos/acme/app/git/refs/heads%2Ffix%2Fx%231'] },
   { step: heldIntents.tags, sends: ['POST /repos/acme/app/rulesets'] },
   { step: { ...heldIntents.caches, since: undefined }, sends: ['DELETE /repos/acme/app/actions/caches/505'] },

@@ -125,7 +125,8 @@ export const intentSchema = z.discriminatedUnion('action', [
   ]),
   /**
    * Set a branch or tag to where it stood. `formerRevision`: null where there was no such ref. `revision`: where the finding
-   * says that it stands; of one that stands elsewhere by now, somebody took care.
+   * says that it stands; of one that stands elsewhere by now, somebody took care. `ifOnDefaultBranch`: nobody heard it put to
+   * `formerRevision`, which may be what an unreported move put there: only where that is part of the default branch.
    */
   z.object({
     action: z.literal('restore-ref'),
@@ -135,6 +136,7 @@ export const intentSchema = z.discriminatedUnion('action', [
     ref: name,
     formerRevision: id.nullable(),
     revision: id.optional(),
+    ifOnDefaultBranch: z.literal(true).optional(),
   }),
   /** Let nobody move or delete a repository's tags: one of them, or all. */
   z.object({ action: z.literal('lock-tags'), ...place, ...repository, tag: name.optional() }),

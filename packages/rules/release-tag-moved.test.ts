@@ -21,6 +21,7 @@ test('a tag that is forced to another commit, and what was to be done', () => {
       revision: expect.stringMatching(/^[0-9a-f]{40}$/),
     },
   ]);
+  expect(findings[0]!.response[0]).not.toHaveProperty('ifOnDefaultBranch');
 });
 
 test('deleted and made again elsewhere, also weeks later, and within one second', () => {
@@ -122,6 +123,18 @@ test('whoever puts back what nobody told of did not move it, and nothing is put 
   );
   expect(findings[0]!.title).toBe('Tag v1.0.0 of acme/app was moved, unreported, until ada put it back');
   expect(findings[0]!.response).toEqual([]);
+});
+
+test('where nobody heard it put, it is put back only to what is on the default branch: an unreported move may have put it there', () => {
+  for (const text of [
+    '09:00  ada  moves tag v1.0.0 of acme/app to c1 (from evil)      ← FOUND acme/app@v1.0.0 [high]',
+    `
+    09:00  ada  deletes tag v1.0.0 of acme/app (from evil)
+    09:01  ada  tags c1 of acme/app as v1.0.0                       ← FOUND acme/app@v1.0.0 [high]
+    `,
+  ]) {
+    expect(expectTimeline(rule, text).findings[0]!.response).toMatchObject([{ ifOnDefaultBranch: true }]);
+  }
 });
 
 test('releases, tags made again where they stood, and tags that float are work', () => {

@@ -63,7 +63,9 @@ export const rule = fromFacts({
         followsBranch(ofRepository, { ...sight, name: repository.name }, { from, to: commit }, { read, watch })
       )
         return [];
-      const intent = { ...toRestore, ref: tag, formerRevision: from, revision: sight.data.after };
+      // An unreported move may have put it there, and this one be the mending.
+      const ifUnheard = steps.some(({ data }) => data.after === from) ? {} : { ifOnDefaultBranch: true as const };
+      const intent = { ...toRestore, ref: tag, formerRevision: from, revision: sight.data.after, ...ifUnheard };
       return {
         ...{ subject: `${repository.name}@${tag}`, occasion: sight.eventId },
         because: deletedBy === undefined ? [sight] : [deletedBy.sight, sight],

@@ -179,6 +179,8 @@ async function startGitHub(delayMs: number) {
       cancelled.add(path.replace(/\/(force-)?cancel$/, ''));
       return { status: 202, body: {} };
     }
+    // It knows no repository by itself.
+    if (/^\/repos\/[^/]+\/[^/]+$/.test(path)) return { status: 404, body: {} };
     return { status: 200, body: { status: cancelled.has(path) ? 'completed' : 'in_progress' } };
   });
   return { ...service, calls };

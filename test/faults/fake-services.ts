@@ -86,6 +86,8 @@ export async function startGitHub({ failEvery, failAskingEvery }: { failEvery: n
       tokens.revoked += 1;
       return { status: 204 };
     }
+    // It knows no repository by itself.
+    if (/^\/repos\/[^/]+\/[^/]+$/.test(path)) return { status: 404, body: { message: 'Not Found' } };
     if (method === 'GET') {
       if (!gone.has(path)) asked += 1;
       if (!gone.has(path) && asked % failAskingEvery === 0) return { status: 503 };

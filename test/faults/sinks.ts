@@ -59,6 +59,8 @@ export async function startSinks(manner: (call: Call) => Manner | undefined): Pr
     github({ method, path }) {
       if (path.endsWith('/installation')) return { status: 200, body: '{"id":1}' };
       if (path.endsWith('/access_tokens')) return { status: 201, body: JSON.stringify({ token: installationToken }) };
+      // It knows no repository by itself.
+      if (/^\/repos\/[^/]+\/[^/]+$/.test(path)) return { status: 404, body: '{"message":"Not Found"}' };
       const key = /\/keys\/(\d+)$/.exec(path)?.[1];
       if (key === undefined) return { status: 204 };
       if (deleted.has(key)) return { status: 404, body: '{"message":"Not Found"}' };

@@ -206,7 +206,7 @@ async function startServices() {
             ? [201, { token: 'ghs_x' }]
             : request.method === 'DELETE'
               ? [204, {}]
-              : [gone.has(path) ? 404 : 200, {}];
+              : [gone.has(path) || /\/repos\/[^/]+\/[^/]+$/.test(path) ? 404 : 200, {}];
     if (request.method === 'DELETE') gone.add(path);
     response.writeHead(status as number, { 'content-type': 'application/json' });
     response.end(status === 204 ? undefined : JSON.stringify(body));

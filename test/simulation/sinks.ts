@@ -75,8 +75,8 @@ export function createSinks(options: {
     if (path.endsWith('/collaborators')) {
       return ok(options.collaborators.filter((login) => !gone.has(`${path}/${login}`)).map((login) => ({ login })));
     }
-    // Nobody is renamed.
-    if (/^\/user\/\d+$/.test(path)) return { status: 404, body: '{"message":"Not Found"}' };
+    // Nobody is renamed, and it knows no repository by itself.
+    if (/^\/(?:user\/\d+|repos\/[^/]+\/[^/]+)$/.test(path)) return { status: 404, body: '{"message":"Not Found"}' };
     if (path.includes('/actions/runs/')) {
       return ok(gone.has(path) ? { status: 'completed', conclusion: 'cancelled' } : { status: 'in_progress' });
     }

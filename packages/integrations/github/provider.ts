@@ -9,7 +9,7 @@ import {
   type Resolved,
   type Step,
 } from '../provider.ts';
-import { type Action, identify, known, organizationId } from './actions/action.ts';
+import { type Action, askWhetherSameRepository, identify, known, organizationId } from './actions/action.ts';
 import { type GitHubApp, NoTokenError, ownInstallationOn, withAppToken } from './app-token.ts';
 import { wordsFor } from './by-hand.ts';
 import { describeRequest, type GitHubClient } from './client.ts';
@@ -94,7 +94,7 @@ function accessOf(action: Action, intent: Intent, client: GitHubClient, { option
   let now = intent;
   return {
     async ask() {
-      const answer = await action.ask(intent, asking);
+      const answer = (await askWhetherSameRepository(intent, asking)) ?? (await action.ask(intent, asking));
       if (answer.result === 'so' && answer.now !== undefined) now = answer.now;
       return answer;
     },

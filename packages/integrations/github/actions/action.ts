@@ -235,6 +235,27 @@ export async function organizationId(client: GitHubClient, login: string): Promi
   return id;
 }
 
+/**
+ * What speaks against a step on a repository before anything else is asked: that its name is another repository's by now.
+ * Names change hands, and most of a repository's things have an address by its name alone. Undefined where nothing does.
+ */
+export async function askWhetherSameRepository(step: Intent, { client, clock }: Asking): Promise<Asked | undefined> {
+  if (!('repositoryId' in step) || step.repositoryId === undefined || step.repository === undefined) return undefined;
+  const { repository, repositoryId } = step;
+  const answer = await asked(clock, async () => {
+    const request = { route: 'GET /repos/{owner}/{repo}', parameters: ownerAndRepo(repository) };
+    const answer = await client.send(request);
+    // Of what is not there the action itself says more.
+    if (answer.status === 404) return { result: 'so', detail: '' };
+    const id = answer.status === 200 && isObject(answer.data) ? answer.data['id'] : undefined;
+    if (id === undefined) return undecided(answer, clock);
+    if (String(id) === repositoryId) return { result: 'so', detail: '' };
+    const detail = `${repository} is another repository now than the one of the finding`;
+    return { result: 'not-so', detail, alive: true };
+  });
+  return answer.result === 'so' ? undefined : answer;
+}
+
 /** An account's present login by its id. Undefined when the account no longer exists. */
 export async function loginOf(client: GitHubClient, id: string): Promise<string | undefined> {
   const request = { route: 'GET /user/{account_id}', parameters: { account_id: id } };

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Intent } from '@tripline/contracts/response';
 import type { Clock } from '@tripline/runtime/clock';
+import { redactText } from '@tripline/runtime/redact';
 import {
   checkIntegration,
   type FakeAnswer,
@@ -17,6 +18,7 @@ const secret = 'ghs_canaryInstallationToken0123456789';
 /** A clock on which waiting takes no time. */
 const clock: Clock = { nowMs: () => Date.parse('2026-05-01T12:00:00Z'), pause: async () => {} };
 const openGate = async () => {};
+const likeToken = 'ghp_aRunnerThatIsCalledLikeAToken0123456';
 /** The action of an intent that has one. */
 const actionOf = (intent: Intent) => actionFor(intent, 'acme-inc')!;
 
@@ -190,9 +192,9 @@ describe('asked before anything is done', () => {
     ['a runner', runner, { id: 9, name: 'r', status: 'online', busy: false }, 'so'],
     ['a runner at work', runner, { id: 9, name: 'r', status: 'online', busy: true }, 'unknown'],
     [
-      'a runner, whatever its name',
-      { ...runner, runnerName: '[credential]' } as Intent,
-      { id: 9, name: 'ghp_x' },
+      'a runner whose name looks like a credential, as events tell it',
+      { ...runner, runnerName: redactText(likeToken) } as Intent,
+      { id: 9, name: likeToken },
       'so',
     ],
     ['a key', key, { id: 3, title: 'deploy', added_by: 'eve' }, 'so'],
@@ -322,6 +324,18 @@ describe('stop-run', () => {
     await expect(actionOf(run).act(run, { client, clock, gate })).rejects.toThrow('closed');
     expect(sent().some((request) => request.endsWith('force-cancel'))).toBe(false);
   });
+});
+
+test('isolate-runner leaves alone a runner of the same number and another name', async () => {
+  const named = { ...runner, runnerName: 'build-1' } as const;
+  const asked = async (name: string) => {
+    const client = await playing(() => json(200, { id: 9, name, status: 'online', busy: false }));
+    const { result } = await actionOf(named).ask(named, { client, clock });
+    await github!.close();
+    return result;
+  };
+  expect(await asked('build-1')).toBe('so');
+  expect(await asked('deploy-7')).toBe('not-so');
 });
 
 test('isolate-runner asks to be tried again while the runner is busy', async () => {

@@ -33,10 +33,7 @@ export const makePrivate: Action<CloseExposure> = {
 function askVisibility(step: CloseExposure, context: Asking) {
   return askByAddress(context, onRepository(step, 'GET'), {
     absent: `there is no ${step.repository}`,
-    read({ id, private: isPrivate, visibility }) {
-      if (step.repositoryId !== undefined && String(id) !== step.repositoryId) {
-        return { result: 'not-so', detail: `${step.repository} is another repository now than the one of the finding` };
-      }
+    read({ private: isPrivate, visibility }) {
       if (typeof isPrivate !== 'boolean') {
         return { result: 'unknown', reason: 'unclear', detail: 'GitHub does not say who may see it' };
       }

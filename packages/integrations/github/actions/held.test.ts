@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { ownInstallationOn } from '../app-token.ts';
 import { createGitHubClient } from '../client.ts';
 import { actionOf as actionFor } from '../resolve.ts';
-import { known } from './action.ts';
+import { askWhetherSameRepository, known } from './action.ts';
 
 const clock = { nowMs: () => Date.parse('2026-05-01T12:00:00Z'), pause: async () => {} };
 const gate = async () => {};
@@ -53,6 +53,41 @@ const rules = (id: number, enabled = true) =>
 const waiting = json(200, [{ environment: { name: 'staging' } }]);
 const alert = (of: object) => ({ [`GET ${at}/secret-scanning/alerts/42`]: json(200, of) });
 const tag = (sha: string) => ({ [`GET ${at}/git/ref/tags%2Fv1`]: json(200, { object: { sha } }) });
+
+describe('a repository whose name another one has by now', () => {
+  const step: Intent = { ...heldIntents.workflow, repositoryId: '1' };
+  const asking = async (of: Intent, answers: Record<string, FakeAnswer>) =>
+    askWhetherSameRepository(of, { client: await playing(answers), clock });
+
+  test('has nothing done to it', async () => {
+    expect(await asking(step, { [`GET ${at}`]: json(200, { id: 2 }) })).toMatchObject({
+      result: 'not-so',
+      detail: 'acme/app is another repository now than the one of the finding',
+      alive: true,
+    });
+  });
+
+  test('is none where it is the same, is gone, or was never told by a number', async () => {
+    expect(await asking(step, { [`GET ${at}`]: json(200, { id: 1 }) })).toBeUndefined();
+    expect(await asking(step, {})).toBeUndefined();
+    expect(await asking(heldIntents.workflow, {})).toBeUndefined();
+    expect(await asking(heldIntents.block, {})).toBeUndefined();
+  });
+
+  test.each([json(301, { message: 'Moved Permanently' }), json(200, {}), json(200, []), json(500, {})])(
+    'is not known to be none by %o',
+    async (answer) => {
+      expect(await asking(step, { [`GET ${at}`]: answer })).toMatchObject({ result: 'unknown' });
+    },
+  );
+});
+
+const unheard: Intent = { ...heldIntents.ref, ifOnDefaultBranch: true };
+const besides = { ...tag(moved!), [`GET ${at}`]: json(200, { default_branch: 'main' }) };
+const compared = (status: string | null) => ({
+  ...besides,
+  [`GET ${at}/compare/main...${former}`]: json(200, { status }),
+});
 
 describe('asked before anything is done', () => {
   test.each<[string, Intent, Record<string, FakeAnswer>, object]>([
@@ -116,6 +151,22 @@ describe('asked before anything is done', () => {
     ['a tag where the finding has it', heldIntents.ref, tag(moved!), { result: 'so' }],
     ['a tag where it stood before', heldIntents.ref, tag(former!), { result: 'not-so' }],
     ['a tag that somebody moved since', heldIntents.ref, tag(other!), { result: 'not-so', alive: true }],
+    ['a tag that nobody heard put, to the default branch', unheard, compared('behind'), { result: 'so' }],
+    ['a tag that nobody heard put, to its tip', unheard, compared('identical'), { result: 'so' }],
+    [
+      'a tag that nobody heard put, to what is beside it',
+      unheard,
+      compared('diverged'),
+      { result: 'not-so', alive: true },
+    ],
+    [
+      'a tag that nobody heard put, to what is ahead of it',
+      unheard,
+      compared('ahead'),
+      { result: 'not-so', alive: true },
+    ],
+    ['a tag that nobody heard put, to no commit', unheard, besides, { result: 'not-so', alive: true }],
+    ['a tag that nobody heard put, of which GitHub says nothing', unheard, compared(null), { result: 'unknown' }],
     [
       'a branch that there was not, and is',
       heldIntents.madeRef,
@@ -154,12 +205,6 @@ describe('asked before anything is done', () => {
       heldIntents.exposure,
       { [`GET ${at}`]: json(200, { id: 1, private: false }) },
       { result: 'so' },
-    ],
-    [
-      'another repository of that name',
-      heldIntents.exposure,
-      { [`GET ${at}`]: json(200, { id: 2, private: false }) },
-      { result: 'not-so' },
     ],
     [
       'a private repository',

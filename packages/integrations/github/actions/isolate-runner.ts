@@ -1,4 +1,6 @@
 import type { IntentOf } from '@tripline/contracts/response';
+import { clip } from '@tripline/contracts/text';
+import { redactText } from '@tripline/runtime/redact';
 import { type GitHubRequest, messageOf, ownerAndRepo } from '../client.ts';
 import { type Action, askByAddress, changeOnce, checkByAddress, noTargets } from './action.ts';
 
@@ -37,7 +39,12 @@ export const isolateRunner: Action<IsolateRunner> = {
   ask: (step, context) =>
     askByAddress(context, onRunner(step, 'GET'), {
       absent: 'there is no such runner',
-      read({ status, busy }) {
+      read({ name, status, busy }) {
+        // A repository and its organisation number their runners each for themselves, so that the number alone names two.
+        const called = typeof name === 'string' ? clip(redactText(name), 128) : undefined;
+        if (step.runnerName !== undefined && called !== undefined && called !== step.runnerName) {
+          return { result: 'not-so', detail: `runner ${step.runnerId} is ${called}, another one`, alive: true };
+        }
         // GitHub removes no runner at work. Its job was cancelled in the step before and needs a moment to let go.
         if (busy === true) return { result: 'unknown', reason: 'busy', detail: 'the runner is running a job' };
         return { result: 'so', detail: `the runner is registered and ${status ?? 'of unknown state'}` };

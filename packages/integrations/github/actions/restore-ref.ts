@@ -60,8 +60,27 @@ function ask(step: RestoreRef, context: Asking): Promise<Asked> {
         alive: true,
       };
     }
+    if (step.ifOnDefaultBranch && !(await isOnDefaultBranch(step, context))) {
+      const detail = `${at}, and ${formerRevision} is no part of the default branch: whether it stood there rightly, a person must say`;
+      return { result: 'not-so', detail, alive: true };
+    }
     return { result: 'so', detail: at };
   });
+}
+
+/** Whether where it stood lies on the default branch or beneath it; what GitHub cannot compare does not. */
+async function isOnDefaultBranch(step: RestoreRef, { client }: Pick<Asking, 'client'>): Promise<boolean> {
+  const repository = onRef(step, 'GET /repos/{owner}/{repo}');
+  const home = await client.send(repository);
+  const branch = (home.data as { default_branch?: unknown } | null)?.default_branch;
+  if (home.status !== 200 || typeof branch !== 'string') throw new GitHubRefusedError(repository, home);
+  const basehead = `${branch}...${step.formerRevision}`;
+  const compare = onRef(step, 'GET /repos/{owner}/{repo}/compare/{basehead}', { basehead, per_page: 1 });
+  const answer = await client.send(compare);
+  if (answer.status === 404) return false;
+  const status = (answer.data as { status?: unknown } | null)?.status;
+  if (answer.status !== 200 || typeof status !== 'string') throw new GitHubRefusedError(compare, answer);
+  return status === 'behind' || status === 'identical';
 }
 
 /** The hash that the ref names, an annotated tag's own; null where there is none. */
