@@ -71,7 +71,7 @@ function isShortLived(data: Attributes): boolean {
 }
 
 /** The neighbourhood of an address, since its last part changes by itself: `203.0.113.0/24`, or `2001:db8:1::/48`. */
-function networkOf({ 'client.address': address = '' }: Attributes): string | undefined {
+export function networkOf({ 'client.address': address = '' }: Attributes): string | undefined {
   const four = /^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$/.exec(address);
   if (four) return `${four[1]}.0/24`;
   if (!address.includes(':')) return undefined;

@@ -11,6 +11,7 @@ const lines = (count: number, line: (nth: number) => string) =>
     return `09:${minutes}:${String(seconds % 60).padStart(2, '0')}  ${line(nth)}`;
   }).join('\n');
 const fewer = (id: string, atLeast: number) => ({ settings: { [id]: { atLeast } } });
+const learned = { settings: { 'user-bulk-clone': { learnMs: 0 } } };
 
 describe('user-bulk-clone', () => {
   const rule = ruleOf('user-bulk-clone');
@@ -18,8 +19,8 @@ describe('user-bulk-clone', () => {
     lines(count, (nth) => `${who}  clones acme/app-${nth} with token t${nth % 7}`);
 
   test('counts an account’s repositories, by however many tokens: 25 by default', () => {
-    expectTimeline(rule, `${clones('mallory', 25)}     ← FOUND user:mallory [medium/high]`);
-    expectTimeline(rule, clones('mallory', 24));
+    expectTimeline(rule, `${clones('mallory', 25)}     ← FOUND user:mallory [medium/high]`, learned);
+    expectTimeline(rule, clones('mallory', 24), learned);
   });
 
   test('the same repositories again are no more, and a mirror has a number of its own', () => {
@@ -30,6 +31,12 @@ describe('user-bulk-clone', () => {
     );
     const settings = { 'user-bulk-clone': { atLeast: 5, quotas: { mirror: 30 } } };
     expectTimeline(rule, clones('mirror', 12), { settings });
+  });
+
+  test('is low while it is learned who does so, and silent for the same ones again from the same network', () => {
+    const from = (day: string) =>
+      clones('mirror', 25).replaceAll(/^/gm, `${day}  `).replaceAll(/$/gm, ' (from 198.51.100.40)');
+    expectTimeline(rule, `${from('day 1')}     ← FOUND user:mirror [low]\n${from('day 5')}`);
   });
 });
 

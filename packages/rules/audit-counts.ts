@@ -2,9 +2,11 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { AnyRule } from '@tripline/contracts/rule';
 import { z } from 'zod';
+import type { Usual } from './builders/habits.ts';
 import { recordSays } from './builders/record.ts';
 import { actorOf, type Named, repositoryOf } from './builders/seen.ts';
 import { quotaOf, valueCount } from './builders/value-count.ts';
+import { habitDescription, habitFalseAlarms, habitLimits, habitSays, readingHabits } from './reading-habits.ts';
 
 /** So many different things of one kind, by one account, within a time. */
 type Count = {
@@ -14,7 +16,7 @@ type Count = {
   /** What one of them is, and what several are. */
   things: string;
   did: string;
-  usual: number;
+  least: number;
   minutes: number;
   on: AnyRule['reads'];
   where?: NonNullable<AnyRule['where']>;
@@ -24,17 +26,18 @@ type Count = {
   owasp: readonly string[];
   falseAlarms: readonly string[];
   limits: readonly string[];
+  usual?: Usual;
 };
 
 const quota = z.int().min(2).max(1000);
 
-const ruleOf = ({ why, things, did, usual, minutes, ...of }: Count): AnyRule =>
+const ruleOf = ({ why, things, did, least, minutes, ...of }: Count): AnyRule =>
   valueCount({
     ...of,
     ...{ severity: 'medium', principles: [2, 5] },
-    description: `One account ${did} at least \`atLeast\` ${things} within \`windowMs\`. ${why}`,
+    description: `One account ${did} at least \`atLeast\` ${things} within \`windowMs\`. ${why}${of.usual === undefined ? '' : ` ${habitDescription}`}`,
     settings: {
-      atLeast: quota.default(usual),
+      atLeast: quota.default(least),
       /** By account, `login:id` or an app’s `name[bot]`: so many instead. */
       quotas: z.record(z.string(), quota).default({}),
       windowMs: z
@@ -47,13 +50,14 @@ const ruleOf = ({ why, things, did, usual, minutes, ...of }: Count): AnyRule =>
     tell: ({ by, value }) => `${by.name} ${did} ${value.name}`,
     atLeast: ({ atLeast, quotas }, { id, name }) => quotaOf(quotas, { id, login: name }, atLeast),
     withinMs: ({ windowMs }) => windowMs,
-    found: (who, those, { windowMs }) => ({
+    found: (who, those, { windowMs }, _, how) => ({
+      ...(how === 'unusual' ? {} : { severity: 'low' }),
       subject: `user:${who.name}`,
       title: `${who.name} ${did} ${those.length} ${things} within ${Math.ceil(windowMs / 60_000)} minutes`,
       summary: `${who.name} ${did} ${those
         .map(({ name }) => name)
         .slice(0, 10)
-        .join(', ')}. ${why}`,
+        .join(', ')}. ${why}${habitSays[how]}`,
       remedy: [
         `Ask ${who.name} on another channel whether this is theirs; if not, end their sessions and revoke their tokens.`,
       ],
@@ -88,17 +92,19 @@ export const rules: readonly AnyRule[] = (
         things: 'repositories',
         did: 'cloned',
       },
-      ...{ usual: 25, minutes: 9, on: ['dev.cdeventsx.tripline-repository.read'], value: repositoryOf },
+      ...{ least: 25, minutes: 9, on: ['dev.cdeventsx.tripline-repository.read'], value: repositoryOf },
       why: 'Whoever takes an account over takes all that it may read, by as many tokens as it has; `token-bulk-clone` counts those of one token.',
       ...{ feeds: { needs: ['github-audit'] }, attack: ['T1213.003'], owasp: ['CICD-SEC-2'] },
       falseAlarms: [
-        'A new computer that is set up, mirrors and scanners: a higher number under `quotas`, or an exception.',
+        'A new computer that is set up, mirrors and scanners at their first time: a higher number under `quotas`, or an exception.',
+        ...habitFalseAlarms,
       ],
-      limits: ['Fewer within the time, or as many by several accounts.'],
+      limits: ['Fewer within the time, or as many by several accounts.', ...habitLimits],
+      usual: readingHabits,
     },
     {
       ...{ ...branches, id: 'protected-branches-forced', title: 'Protected branches forced again and again' },
-      ...{ usual: 10, minutes: 10, things: 'protected branches by force', did: 'pushed to', on: recorded },
+      ...{ least: 10, minutes: 10, things: 'protected branches by force', did: 'pushed to', on: recorded },
       value: (event) => (isForced(event) ? act(event) : undefined),
       where: { attribute: 'tripline.audit.action', oneOf: ['protected_branch.policy_override'] },
       why: 'Whoever may go round a protection can overwrite the history of one branch after the other.',
@@ -114,7 +120,7 @@ export const rules: readonly AnyRule[] = (
         title: 'Pushes to protected branches rejected again and again',
       },
       ...{
-        usual: 5,
+        least: 5,
         minutes: 10,
         things: 'pushes to protected branches',
         did: 'was refused',
@@ -133,7 +139,7 @@ export const rules: readonly AnyRule[] = (
         things: 'changes',
         did: 'closed',
       },
-      ...{ usual: 10, minutes: 10, on: ['dev.cdevents.change.abandoned'] },
+      ...{ least: 10, minutes: 10, on: ['dev.cdevents.change.abandoned'] },
       value(event) {
         const { 'vcs.change.id': id, 'user.type': type }: Attributes = event.data;
         const place = repositoryOf(event);

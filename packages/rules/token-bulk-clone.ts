@@ -5,6 +5,7 @@ import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { type Named, repositoryOf } from './builders/seen.ts';
 import { type Counted, quotaOf, valueCount } from './builders/value-count.ts';
+import { habitDescription, habitFalseAlarms, habitLimits, habitSays, readingHabits } from './reading-habits.ts';
 import { endingTokensOf } from './token-words.ts';
 
 export const rule = valueCount({
@@ -13,18 +14,21 @@ export const rule = valueCount({
   description:
     'One token cloned, fetched or downloaded at least `repositories` different repositories within `windowMs`. ' +
     'Whoever finds a token takes what it opens, all at once, before it is revoked. ' +
-    'A read that names no token is counted for the account; no webhook tells of reads.',
+    'A read that names no token is counted for the account; no webhook tells of reads. ' +
+    habitDescription,
   severity: 'critical',
   principles: [2],
   attack: ['T1213.003'],
   owasp: ['CICD-SEC-2', 'CICD-SEC-6'],
   feeds: { needs: ['github-audit'] },
   falseAlarms: [
-    'Mirrors, scanners and backups: a higher number for their account or token under `quotas`, or an exception for the account.',
+    'Mirrors, scanners and backups, at their first time: a higher number for their account or token under `quotas`, or an exception for the account.',
+    ...habitFalseAlarms,
     'A build that checks out more repositories than `repositories`: raise it.',
   ],
   limits: [
     'Fewer repositories than `repositories` within `windowMs`, or as many with several tokens, where the feed tells which: no count tells these from work.',
+    ...habitLimits,
   ],
   on: ['dev.cdeventsx.tripline-repository.read'],
   settings: {
@@ -34,21 +38,23 @@ export const rule = valueCount({
     windowMs: z.int().min(1000).max(86_400_000).default(360_000),
   },
   by: readerOf,
+  usual: readingHabits,
   value: repositoryOf,
   tell: ({ by, value }) => `${by.name} read ${value.name}`,
   atLeast: ({ repositories, quotas }, by) =>
     quotaOf(quotas, { id: by.id.slice(by.id.indexOf(' ') + 1), login: loginOf(by) }, repositories),
   withinMs: ({ windowMs }) => windowMs,
-  found: (reader, repositories, { windowMs }, sights) => ({
-    subject: reader.id,
+  found: (reader, repositories, { windowMs }, sights, how) => ({
+    subject: how === 'again' ? `user:${loginOf(reader)}` : reader.id,
+    ...(how === 'unusual' ? {} : { severity: how === 'again' ? 'low' : 'medium' }),
     title: `${loginOf(reader)} cloned ${repositories.length} repositories within ${Math.ceil(windowMs / 60_000)} minutes`,
     summary:
       `${reader.name} read ${repositories
         .map(({ name }) => name)
         .slice(0, 10)
-        .join(', ')}. ` + 'Whoever finds a token takes all that it opens before it is revoked.',
+        .join(', ')}. ` + `Whoever finds a token takes all that it opens before it is revoked.${habitSays[how]}`,
     entities: reader.id.startsWith('token ') ? [{ kind: 'credential', id: reader.id.slice('token '.length) }] : [],
-    response: responseTo(sights[0]!),
+    response: how === 'again' ? [] : responseTo(sights[0]!),
     remedy: [
       `Ask ${loginOf(reader)} on another channel whether this is theirs; if not, revoke the token.`,
       'Take every secret that lies in these repositories as known to others.',

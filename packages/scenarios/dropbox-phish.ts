@@ -43,7 +43,12 @@ export const dropboxPhish: Scenario = {
       url: 'https://www.helpnetsecurity.com/2022/11/02/dropbox-data-breach/',
     },
   ],
-  baseline: (cast) => inventory(createStage(cast), { repositories, members: [{ login: engineer, role: 'member' }] }),
+  baseline: (cast) =>
+    inventory(createStage(cast), {
+      repositories,
+      members: [{ login: engineer, role: 'member' }],
+      settings: { 'token-bulk-clone': { learnMs: 0 } },
+    }),
   attack: (cast) => {
     const stage = createStage(cast);
     return [

@@ -27,7 +27,12 @@ export const githubInternal: Scenario = {
       url: 'https://webiano.digital/githubs-breach-shows-the-developer-workstation-is-now-the-supply-chain/',
     },
   ],
-  baseline: (cast) => inventory(createStage(cast), { repositories, members: [{ login: employee, role: 'member' }] }),
+  baseline: (cast) =>
+    inventory(createStage(cast), {
+      repositories,
+      members: [{ login: employee, role: 'member' }],
+      settings: { 'token-bulk-clone': { learnMs: 0 } },
+    }),
   attack: (cast) => {
     const stage = createStage(cast);
     return repositories.map((repository, nth) =>

@@ -55,6 +55,7 @@ export const oauthIntegrator: Scenario = {
         branch: 'main',
         revision: stage.sha(`head of ${name}`),
       })),
+      'tripline.inventory.settings': { 'token-bulk-clone': { learnMs: 0 } },
     };
   },
   attack: (cast) => {

@@ -27,7 +27,12 @@ export const oktaSource: Scenario = {
     },
     { title: 'Okta: Okta Code Repositories', url: 'https://sec.okta.com/articles/2022/12/okta-code-repositories/' },
   ],
-  baseline: (cast) => inventory(createStage(cast), { repositories, members: [{ login: engineer, role: 'member' }] }),
+  baseline: (cast) =>
+    inventory(createStage(cast), {
+      repositories,
+      members: [{ login: engineer, role: 'member' }],
+      settings: { 'token-bulk-clone': { learnMs: 0 } },
+    }),
   attack: (cast) => {
     const stage = createStage(cast);
     return repositories.map((repository, nth) =>

@@ -19,12 +19,11 @@ export type MonthOptions = {
   receive: (delivery: Delivery, receivedAtMs: number) => void;
 };
 
-/** What an organisation names: the workflow that may grant, who grants in it, who lets people join, and who copies all repositories. */
+/** What an organisation names: the workflow that may grant, who grants in it, and who lets people join. */
 export const named = {
   workflow: 'on-call/.github/workflows/grant.yml',
   actor: 'acme-broker[bot]',
   joins: 'acme-provisioning[bot]',
-  mirror: 'acme-mirror[bot]',
 };
 
 const perDay = {

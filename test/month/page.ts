@@ -88,7 +88,7 @@ export function pageOf(
   return `${[
     '# A month of ordinary work',
     '',
-    `Written by \`npm run month -- --write\` (seed ${of.seed}, size ${of.size}, ${of.days} days). An organisation of ${organisation.people.length} people with ${organisation.repositories.length} repositories, told in ${judged.events.toLocaleString('en')} events: webhooks, signed, and ${recorded.toLocaleString('en')} records of the audit log, as its stream sends them; judged by ${rules.length} rules at their defaults, with a granting workflow and the nightly mirror named in the settings, GitHub’s API at hand, and an inventory imported on the first day.`,
+    `Written by \`npm run month -- --write\` (seed ${of.seed}, size ${of.size}, ${of.days} days). An organisation of ${organisation.people.length} people with ${organisation.repositories.length} repositories, told in ${judged.events.toLocaleString('en')} events: webhooks, signed, and ${recorded.toLocaleString('en')} records of the audit log, as its stream sends them; judged by ${rules.length} rules at their defaults, with a granting workflow named in the settings, GitHub’s API at hand, and an inventory imported on the first day.`,
     '',
     'Landing styles, bots, lead times, commits a change, changes of CI files and tags are drawn from the histories of eight public repositories, measured over two years (medians, shares and quantiles; no history is copied). Reviews, memberships, runners, access, joiners and leavers, hotfixes, renames and outages are invented, and so is how often anything happens that only the audit log tells; names, actions and fields are as documented. What both feeds tell is told by both.',
     '',

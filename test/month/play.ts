@@ -50,11 +50,6 @@ function rulesOf(hidden: readonly Hidden[], needed: ReadonlyMap<string, Record<s
     grantingActors: [named.actor],
     exemptActors: [named.joins],
   };
-  const mirror = { [named.mirror]: 1000 };
-  const quotas = new Map([
-    ['token-bulk-clone', { quotas: mirror }],
-    ['user-bulk-clone', { quotas: mirror }],
-  ]);
   const base = new Map<string, Record<string, unknown[]>>([
     ['privilege-grant-outside-job', grants],
     ['grant-outlived-job', grants],
@@ -69,7 +64,7 @@ function rulesOf(hidden: readonly Hidden[], needed: ReadonlyMap<string, Record<s
     .map((rule) => {
       const lent = lendersOf(rule, rules).map(({ id }) => writtenOf(id));
       const own = needed.has(rule.id) ? writtenOf(rule.id) : base.get(rule.id);
-      return configureRule(rule, Object.assign({}, ...lent, mergedOver(lent, own ?? {}), quotas.get(rule.id)));
+      return configureRule(rule, Object.assign({}, ...lent, mergedOver(lent, own ?? {})));
     });
 }
 

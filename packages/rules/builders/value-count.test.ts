@@ -2,29 +2,33 @@ import { seeded } from '@tripline/testing/timeline/any-order';
 import { at, type LoggedEventInput, late, permuted, playTimeline } from '@tripline/testing/timeline/play';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Usual } from './habits.ts';
 import { actorOf, repositoryOf } from './seen.ts';
 import { valueCount } from './value-count.ts';
 
 /** Three repositories by one person within an hour. */
-const rule = valueCount({
-  ...{
-    id: 'three',
-    title: 'Three',
-    description: 'Three of them.',
-    severity: 'high',
-    principles: [1],
-    attack: [],
-    owasp: [],
-    falseAlarms: [],
-  },
-  on: ['dev.cdeventsx.tripline-repository.read'],
-  by: actorOf,
-  value: repositoryOf,
-  tell: ({ by, value }) => `${by.name} read ${value.name}`,
-  atLeast: () => 3,
-  withinMs: () => windowMs,
-  found: (who, values) => ({ subject: who.name, title: `${values.length} values`, summary: '' }),
-});
+const ruleOf = (usual?: Usual) =>
+  valueCount({
+    ...(usual && { usual }),
+    ...{
+      id: 'three',
+      title: 'Three',
+      description: 'Three of them.',
+      severity: 'high',
+      principles: [1],
+      attack: [],
+      owasp: [],
+      falseAlarms: [],
+    },
+    on: ['dev.cdeventsx.tripline-repository.read'],
+    by: actorOf,
+    value: repositoryOf,
+    tell: ({ by, value }) => `${by.name} read ${value.name}`,
+    atLeast: () => 3,
+    withinMs: () => windowMs,
+    found: (who, values) => ({ subject: who.name, title: `${values.length} values`, summary: '' }),
+  });
+const rule = ruleOf();
 const windowMs = 3_600_000;
 const startMs = Date.parse('2026-03-11T22:00:00Z');
 
@@ -74,6 +78,23 @@ test('it finds what counting by the definition finds, on any log, in any order, 
       expect(standing(permuted(events, random))).toEqual(wanted);
       expect(standing(permuted(events, random), { restartAfterEach: true })).toEqual(wanted);
       expect(standing(late(events, 40 * 3_600_000, () => random() < 0.3))).toEqual(wanted);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('with habits it finds no more, and silences nobody of whom it never told', () => {
+  const habitual = ruleOf({ habit: (event) => ({ of: actorOf(event).id }), forgetMs: 40 * 86_400_000 });
+  fc.assert(
+    fc.property(reads, fc.boolean(), (log, restartAfterEach) => {
+      const events = log.toSorted((a, b) => a.ms - b.ms).map(eventOf);
+      const [all, told] = [
+        standing(events),
+        standing(events, { rules: [habitual], settings: { three: { learnMs: 0 } }, restartAfterEach }),
+      ];
+      expect(all).toEqual(expect.arrayContaining(told));
+      const firsts = (of: string[]) => ['ada', 'mallory'].map((who) => of.find((one) => one.startsWith(who)));
+      expect(firsts(told)).toEqual(firsts(all));
     }),
     { numRuns: 150 },
   );

@@ -3,6 +3,7 @@ import { defineRule, type Rule } from '@tripline/contracts/rule';
 import { msBetween, parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { isAccount } from '../accounts.ts';
+import { type Habit, habitSchema, habitSettings, habitsOf, type Known, knownSchema, type Usual } from './habits.ts';
 import { type Named, namedSchema, type Seen, seenBy, seenSchema } from './seen.ts';
 import {
   type BuiltFinding,
@@ -23,14 +24,25 @@ const lateMs = 3 * dayMs;
 const formOf = { 'each hour': 'YYYY-MM-DDTHH', 'each day': 'YYYY-MM-DD', 'each month': 'YYYY-MM' } as const;
 type Again = keyof typeof formOf;
 
-/** One sight of a value. */
-const countedSchema = seenSchema.extend({ value: namedSchema });
-export type Counted = Seen & { value: Named };
+/**
+ * `beginning`: found while it is learned who does so habitually. `again`: all of it was taken so before, and nobody tells from
+ * where.
+ */
+export type How = 'unusual' | 'beginning' | 'again';
+/** A beginning is one a day; what goes on is one a month. */
+const ofHabits = { beginning: 'each day', again: 'each month' } as const;
 
-/** Of one stretch: the values that were seen first, and those that were seen last, at most so many of each as make a finding. */
-const stateSchema = z.object({ first: z.array(countedSchema), last: z.array(countedSchema) });
-type Stretch = { first: readonly Counted[]; last: readonly Counted[] };
-const empty: Stretch = { first: [], last: [] };
+/** One sight of a value; with the habit that it may belong to. */
+const countedSchema = seenSchema.extend({ value: namedSchema, habit: habitSchema.optional() });
+export type Counted = Seen & { value: Named; habit?: Habit };
+
+/** The values that were seen first, and those that were seen last, at most so many of each as make a finding. */
+const endsSchema = z.object({ first: z.array(countedSchema), last: z.array(countedSchema) });
+type Ends = { first: readonly Counted[]; last: readonly Counted[] };
+/** Of one stretch; apart from it, of those that are usual. */
+type Stretch = Ends & { usual?: Ends };
+const stretchSchema = endsSchema.extend({ usual: endsSchema.optional() });
+const empty: Ends = { first: [], last: [] };
 
 /**
  * At least N different values within a time, by one counted subject: exact, and independent of the order of events.
@@ -54,24 +66,30 @@ export function valueCount<S extends Shape>(
       withinMs: (settings: SettingsOf<S>) => number;
       /** How often one who goes on is found again; each hour unless told otherwise. */
       again?: (by: Named) => Again;
+      /** What one takes so habitually is told of once, and then counted apart. Such a rule has the setting `learnMs`. */
+      usual?: Usual;
       /** `values` by their names, and the sights of them by which it was decided. */
       found: (
         by: Named,
         values: readonly Named[],
         settings: SettingsOf<S>,
         sights: readonly Counted[],
+        how: How,
       ) => Omit<BuiltFinding, 'because'>;
     },
-): Rule<Stretch, SettingsOf<S>> {
+): Rule<Stretch | Known, SettingsOf<S>> {
   const { by, value, tell, atLeast, withinMs, found, again = () => 'each hour' } = of;
-  return defineRule<Stretch, SettingsOf<S>>({
-    ...common(of, of.settings ?? ({} as S)),
-    state: stateSchema as unknown as z.ZodType<Stretch>,
+  const habits = of.usual && habitsOf(of.usual);
+  return defineRule<Stretch | Known, SettingsOf<S>>({
+    ...common(of, { ...(of.usual && habitSettings), ...of.settings } as unknown as S),
+    state: z.union([stretchSchema, knownSchema]) as unknown as z.ZodType<Stretch | Known>,
     keys(event, settings) {
       const who = by(event, settings);
-      if (who === undefined || value(event) === undefined) return [];
+      const what = value(event);
+      if (who === undefined || what === undefined) return [];
       const stretch = Math.floor(parseTime(event.time) / withinMs(settings));
-      return [stretch, stretch - 1, stretch + 1].map((number) => `${who.id} ${number}`);
+      const stretches = [stretch, stretch - 1, stretch + 1].map((number) => `${who.id} ${number}`);
+      return habits === undefined ? stretches : [...stretches, ...habits.keys(event, what)];
     },
     judge(event, context) {
       const { settings, keys } = context;
@@ -79,24 +97,36 @@ export function valueCount<S extends Shape>(
       const who = by(event, settings)!;
       const least = atLeast(settings, who);
       const [here, before, after] = keys as [string, string, string];
-      const known = context.get(here) ?? empty;
-      const stretch = withSight(known, { ...seenBy(event), value: value(event)! }, least);
-      // Sights that cannot decide are not kept.
-      if (stretch === known) return;
-      context.set(here, stretch, lateMs + 2 * windowMs);
+      const what = value(event)!;
+      const { habit, listenedMs = 0 } = habits?.look(event, what, context, windowMs) ?? {};
+      const { learnMs = 0 } = settings as { learnMs?: number };
+      const sight: Counted = { ...seenBy(event), value: what, ...(habit && { habit }) };
+      const stretchOf = (key: string) => (context.get(key) as Stretch | undefined) ?? empty;
+      const known = stretchOf(here);
+      const stretch = withSight(known, sight, least);
+      // Sights that cannot decide are not kept; of a habit each counts.
+      if (stretch === known && habits === undefined) return;
+      if (stretch !== known) context.set(here, stretch, lateMs + 2 * windowMs);
       const number = Math.floor(parseTime(event.time) / windowMs);
       const pairs = [
-        [context.get(before) ?? empty, stretch, number],
-        [stretch, context.get(after) ?? empty, number + 1],
+        [stretchOf(before), stretch, number],
+        [stretch, stretchOf(after), number + 1],
       ] as const;
       for (const [earlier, later, at] of pairs) {
-        const because = windowOf(earlier, later, least, windowMs);
+        const unusual = windowOf(earlier, later, least, windowMs);
+        const all = habits && windowOf(allOf(earlier), allOf(later), least, windowMs);
+        if (all !== undefined) habits!.learn([sight, ...all], event, context);
+        const isUnsure = unusual === undefined && all?.some((one) => one.habit?.isUsual && one.habit.isUnsure);
+        const because = isUnsure ? all : unusual;
         if (because === undefined) continue;
+        const how = isUnsure ? 'again' : listenedMs < learnMs ? 'beginning' : 'unusual';
         const values = because.map((one) => one.value).sort((a, b) => (a.name < b.name ? -1 : 1));
-        const occasion = new Date(at * windowMs).toISOString().slice(0, formOf[again(who)].length);
-        context.find(draftOf({ ...found(who, values, settings, because), occasion, because }, tell));
+        const form = formOf[how === 'unusual' ? again(who) : ofHabits[how]];
+        const occasion = new Date(at * windowMs).toISOString().slice(0, form.length);
+        context.find(draftOf({ ...found(who, values, settings, because, how), occasion, because }, tell));
       }
     },
+    ...(habits && { due: habits.due }),
   });
 }
 
@@ -118,9 +148,26 @@ export function quotaOf(
 
 /** The same object where the sight decides nothing. */
 function withSight(known: Stretch, sight: Counted, least: number): Stretch {
+  if (sight.habit?.isUsual === true) {
+    const usual = withEnd(known.usual ?? empty, sight, least);
+    return usual === known.usual ? known : { ...known, usual };
+  }
+  const ends = withEnd(known, sight, least);
+  return ends === known ? known : { ...known, ...ends };
+}
+
+/** The same object where it is none of them. */
+function withEnd(known: Ends, sight: Counted, least: number): Ends {
   const first = kept(known.first, sight, least, isBefore);
   const last = kept(known.last, sight, least, (a, b) => isBefore(b, a));
   return first === known.first && last === known.last ? known : { first, last };
+}
+
+/** With what is usual. */
+function allOf({ first, last, usual }: Stretch): Ends {
+  if (usual === undefined) return { first, last };
+  const inOrder = (sights: readonly Counted[]) => sights.toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
+  return { first: inOrder([...first, ...usual.first]), last: inOrder([...last, ...usual.last]).reverse() };
 }
 
 /** The `most` values whose best sight comes first by `isBetter`, each with that sight; the same list where nothing changes. */
@@ -144,7 +191,7 @@ function isBefore(a: Counted, b: Counted): boolean {
 }
 
 /** The sights in the earliest window that ends in `later` and holds enough values. */
-function windowOf(earlier: Stretch, later: Stretch, least: number, windowMs: number): Counted[] | undefined {
+function windowOf(earlier: Ends, later: Ends, least: number, windowMs: number): Counted[] | undefined {
   for (const [place, end] of later.first.entries()) {
     const fromMs = parseTime(end.time) - windowMs;
     const inside = new Map<string, Counted>();
