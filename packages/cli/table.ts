@@ -2,6 +2,7 @@ import type { Command } from './command.ts';
 import { attack } from './commands/attack.ts';
 import { breakGlass } from './commands/break-glass.ts';
 import { capture } from './commands/capture.ts';
+import { deadLetters } from './commands/dead-letters.ts';
 import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   up,
   attack,
   events,
+  deadLetters,
   findings,
   incidents,
   silence,

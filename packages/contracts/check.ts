@@ -11,6 +11,7 @@ export const criteria = {
   schema: 'a migration is missing, or has failed half-way',
   log: 'it takes no events',
   topic: 'it has another number of partitions than the settings say, or is missing',
+  'dead letters': 'their topic is missing; what is in it is shown, with how to see it, and is never broken',
   detector: 'events wait for it, and it judges none for 10 s',
   recorder: 'events wait for it, and it keeps none for 10 s',
   rule: 'it threw within the last hour',

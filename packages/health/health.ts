@@ -131,10 +131,10 @@ async function rules(db: Db): Promise<Check[]> {
     const when = `${times === 1 ? 'once' : `${times} times since ${moment(since)}`}, last at ${moment(lastAt)} UTC: ${reason}`;
     if (rule === null) {
       const remedy =
-        'see the dead-letter topic for them; they come from another writer, or keys differ between processes';
+        'see them with `npx tripline dead-letters`; they come from another writer, or keys differ between processes';
       return { name: 'records', state: 'broken', detail: `dead-lettered ${when}`, remedy };
     }
-    const remedy = `fix the rule, or name it in rules.off; records that it did not process are in the dead-letter topic`;
+    const remedy = `fix the rule, or name it in rules.off; \`npx tripline dead-letters\` shows what it did not process`;
     return { name: `rule ${rule}`, state: 'broken', detail: `threw ${when}`, remedy };
   });
   if (!faults.some(({ rule }) => rule !== null))

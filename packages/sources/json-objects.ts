@@ -6,6 +6,9 @@ const objectLimit = 10_000;
 /** Keys of all of them together. */
 const allKeysLimit = 1_000_000;
 
+/** An object that cannot be parsed, and its bytes. */
+type Unparsed = { refusal: Refusal; bytes: Buffer };
+
 /**
  * Parses a body of JSON objects one after another, with or without white space between, each under the limits of one body. An
  * object that is none is told in its place, and its neighbours are read: one that does not end, too, where another begins on a
@@ -13,7 +16,7 @@ const allKeysLimit = 1_000_000;
  */
 export function parseJsonObjects(
   rawBody: Buffer,
-): { objects: ({ body: Record<string, unknown> } | { refusal: Refusal })[] } | { refusal: Refusal } {
+): { objects: ({ body: Record<string, unknown> } | Unparsed)[] } | { refusal: Refusal } {
   if (rawBody.length > 4 * allKeysLimit && countColons(rawBody.toString('latin1')) > allKeysLimit)
     return { refusal: refuse(400, 'too-many-keys', `The body has more than ${allKeysLimit} keys`) };
   const objects = [];
@@ -27,7 +30,9 @@ export function parseJsonObjects(
     const within = isByLine ? rawBody.subarray(0, lineEnd) : rawBody;
     const end = within[at] === 0x7b ? endOfObject(within, at) : -1;
     if (end !== -1) {
-      objects.push(parseJsonObject(rawBody.subarray(at, end)));
+      const bytes = rawBody.subarray(at, end);
+      const parsed = parseJsonObject(bytes);
+      objects.push('refusal' in parsed ? { ...parsed, bytes } : parsed);
       at = nextByte(rawBody, end);
       continue;
     }
@@ -35,7 +40,8 @@ export function parseJsonObjects(
     if (lineEnd === rawBody.length)
       return { refusal: refuse(400, 'invalid-json', 'The body is not JSON objects one after another, or was cut off') };
     if (isByLine) {
-      objects.push({ refusal: refuse(400, 'invalid-json', 'The record is no JSON object') });
+      const refusal = refuse(400, 'invalid-json', 'The record is no JSON object');
+      objects.push({ refusal, bytes: rawBody.subarray(at, lineEnd) });
       at = lineEnd + 1;
     }
     isByLine = true;

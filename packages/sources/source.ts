@@ -101,7 +101,13 @@ export type EventOfMany = TriplineEvent & { bodySha256?: never };
  * `organization`: the owner that it names, made safe to display; absent where it names none. `part`: which part of a delivery of
  * many, such as `record 3 of 10`.
  */
-export type Ignored = { ignored: IgnoredReason; organization?: string; part?: string };
+export type Ignored = { ignored: IgnoredReason; organization?: string; part?: string; unread?: Unread };
+
+/**
+ * What is genuine and could not be read, so that something is kept of it (letters.ts). `content`: its JSON or its bytes, which
+ * may hold secrets. `why`: a sentence without anything of it; absent where the reason says enough.
+ */
+export type Unread = { content: unknown; why?: string };
 
 /** Why a genuine and complete delivery is not kept. Bounded: it labels a metric. */
 export const ignoredReasons = [

@@ -1,7 +1,8 @@
+import { hash } from 'node:crypto';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
-import type { NewRecord, Stream } from '@tripline/stream/stream';
-import { RecordTooLargeError } from '@tripline/stream/stream';
+import type { Letter, Letters } from '@tripline/sources/letters';
+import { type NewRecord, RecordTooLargeError, type Stream, topics } from '@tripline/stream/stream';
 import { appendWithin } from './appender.ts';
 import type { Spool } from './spool.ts';
 
@@ -11,9 +12,10 @@ export function createDrainer(options: {
   spool: Spool;
   clock: Clock;
   logger: Logger;
+  letters: Letters;
   timeoutMs: number;
 }) {
-  const { stream, spool, clock, logger } = options;
+  const { stream, spool, clock, logger, letters } = options;
   const stopping = new AbortController();
   let bell = Promise.withResolvers<void>();
 
@@ -27,11 +29,32 @@ export function createDrainer(options: {
         return;
       }
       // The log was away when it came, so its sender could not be told.
+      const letter = letterOf(records[0]!);
       logger.error(
         { event: records[0]!.headers['ce_id'] },
-        'a spooled event is larger than the log accepts; dropped it',
+        `a spooled event is larger than the log accepts; ${letter ? 'dead-lettered' : 'dropped'} it`,
       );
+      if (letter === undefined) return;
+      try {
+        await appendWithin(stream, [letter.record], options.timeoutMs);
+      } catch (lost) {
+        letter.takeBack();
+        throw lost;
+      }
     }
+  }
+
+  /** What is kept of an event that the log never takes; undefined where too many came, or it is a letter itself. */
+  function letterOf({ topic, key, headers, value }: NewRecord): Letter | undefined {
+    if (topic !== topics.events) return undefined;
+    const id = headers['ce_id'] ?? '';
+    return letters.write(
+      { ignored: 'event-too-large', unread: { content: value } },
+      {
+        ...{ feed: id.split(':', 1)[0]!, workspace: key, place: id },
+        ...{ bodySha256: headers['ce_bodysha256'] ?? hash('sha256', value), atMs: clock.nowMs() },
+      },
+    );
   }
 
   async function run(): Promise<void> {

@@ -6,12 +6,21 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 /** What became of a delivery. `spooled` is kept too, on this machine's disk. */
 export type DeliveryOutcome = 'kept' | 'spooled' | 'duplicate' | 'ignored' | 'refused';
 
+/** What became of a dead letter. `over-rate`: too many came; the next that is kept says how many. */
+export type DeadLetterOutcome = 'kept' | 'over-rate' | 'too-large';
+
 /** The receiver's metrics. Every label is of a bounded list. */
 export function createMeasures(metrics: Metrics, spoolBytes: () => number) {
   const deliveries = new Counter({
     name: 'tripline_receiver_deliveries_total',
     help: 'Webhook deliveries, by source, outcome and the reason of ignored and refused ones',
     labelNames: ['source', 'outcome', 'reason'] as const,
+    registers: [metrics],
+  });
+  const deadLetters = new Counter({
+    name: 'tripline_receiver_dead_letters_total',
+    help: 'Parts of genuine deliveries that could not be read, by source and whether a dead letter of them is kept',
+    labelNames: ['source', 'outcome'] as const,
     registers: [metrics],
   });
   const append = new Histogram({
@@ -31,6 +40,7 @@ export function createMeasures(metrics: Metrics, spoolBytes: () => number) {
   return {
     count: (source: string, outcome: DeliveryOutcome, reason: IgnoredReason | RefusalReason | '' = '') =>
       deliveries.inc({ source, outcome, reason }),
+    deadLetter: (source: string, outcome: DeadLetterOutcome) => deadLetters.inc({ source, outcome }),
     observeAppend: (seconds: number) => append.observe(seconds),
   };
 }

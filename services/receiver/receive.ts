@@ -7,10 +7,12 @@ import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
 import type { Clock } from '@tripline/runtime/clock';
 import { answerJson } from '@tripline/runtime/http';
 import type { Logger } from '@tripline/runtime/logger';
+import type { Letters } from '@tripline/sources/letters';
 import { type Refusal, type RefusalReason, refuse } from '@tripline/sources/refusal';
 import type { FeedSecret, SecretScope } from '@tripline/sources/secrets';
 import type {
   Delivery,
+  Ignored,
   IgnoredReason,
   Normalised,
   RequestHeaders,
@@ -22,6 +24,7 @@ import { RecordTooLargeError, topics } from '@tripline/stream/stream';
 import { type createAppender, NotKeptError } from './appender.ts';
 import { inflate, isGzipped, readBody } from './body.ts';
 import type { createDeliveries } from './deliveries.ts';
+import { keepLetters } from './keep-letters.ts';
 import type { createMeasures } from './measures.ts';
 import type { createSummaries } from './summaries.ts';
 
@@ -38,12 +41,14 @@ export type Receiving = {
   appender: Pick<ReturnType<typeof createAppender>, 'append'>;
   deliveries: ReturnType<typeof createDeliveries>;
   summaries: Pick<ReturnType<typeof createSummaries>, 'note'>;
+  letters: Letters;
+  keptLetters: ReturnType<typeof createDeliveries>;
 };
 
 /** One request of a feed, on its way to an answer. */
 type Arrival = Feed & { request: IncomingMessage; response: ServerResponse; receivedAtMs: number };
 
-type Kept = Exclude<Normalised, { refusal: Refusal } | { ignored: IgnoredReason }>;
+type Kept = Exclude<Normalised, { refusal: Refusal }>;
 
 /** Verify the raw body → normalise → append → acknowledge. Always answers; an unexpected error is answered 500. */
 export async function receive(
@@ -58,11 +63,7 @@ export async function receive(
     if ('refusal' in delivery) return refuseUnproven(receiving, arrival, delivery.refusal);
     const normalised = feed.source.normalise(delivery, receiving.workspaces);
     if ('refusal' in normalised) return refuseProven(receiving, arrival, normalised.refusal);
-    if ('ignored' in normalised) {
-      countIgnored(receiving, arrival, normalised.ignored, normalised.organization);
-      return respond(arrival, 202, { status: 'ignored', reason: normalised.ignored });
-    }
-    await keepAndAnswer(receiving, arrival, normalised, delivery.secretScope);
+    await keepAndAnswer(receiving, arrival, normalised, delivery);
   } catch (error) {
     answerFault(receiving, arrival, error as Error);
   }
@@ -92,25 +93,46 @@ async function keepAndAnswer(
   receiving: Receiving,
   arrival: Arrival,
   normalised: Kept,
-  secretScope: SecretScope,
+  delivery: Delivery,
 ): Promise<void> {
   const { source } = arrival;
-  const first = 'event' in normalised ? normalised.event : normalised.events[0];
+  const { secretScope } = delivery;
   try {
     if ('event' in normalised) {
       const isNew = await keep(receiving, source, normalised.event, secretScope);
       return respond(arrival, 202, { status: isNew ? 'kept' : 'duplicate', event: normalised.event.id });
     }
+    if ('ignored' in normalised) {
+      await leaveOut(receiving, arrival, [normalised], delivery);
+      return respond(arrival, 202, { status: 'ignored', reason: normalised.ignored });
+    }
     const { events, leftOut } = normalised;
-    const kept = await keepAll(receiving, arrival, events, secretScope);
-    for (const { ignored, organization, part } of leftOut)
-      countIgnored(receiving, arrival, ignored, organization, part);
+    const kept = await keepAll(receiving, arrival, events, delivery);
+    await leaveOut(receiving, arrival, leftOut, delivery);
     const isNew = kept.some((one) => one);
     respond(arrival, 202, { status: isNew ? 'kept' : 'duplicate', events: events.length });
   } catch (error) {
     const refusal = refusalOf(error as Error, receiving.logger);
-    refuseProven(receiving, arrival, refusal, first?.data['vcs.owner.name']);
+    refuseProven(receiving, arrival, refusal, organizationIn(normalised));
   }
+}
+
+function organizationIn(normalised: Kept): string | undefined {
+  if ('ignored' in normalised) return normalised.organization;
+  return ('event' in normalised ? normalised.event : normalised.events[0])?.data['vcs.owner.name'];
+}
+
+/** Keeps dead letters of what cannot be read, and accounts for all of it. @throws {NotKeptError} */
+async function leaveOut(
+  receiving: Receiving,
+  arrival: Arrival,
+  parts: readonly Ignored[],
+  { bodySha256, receivedAtMs, secretScope }: Delivery,
+): Promise<void> {
+  const { source, request } = arrival;
+  const claims = source.claimsOf(request.headers);
+  await keepLetters(receiving, parts, { source: source.name, claims, bodySha256, receivedAtMs, secretScope });
+  for (const { ignored, organization, part } of parts) countIgnored(receiving, arrival, ignored, organization, part);
 }
 
 /**
@@ -122,15 +144,22 @@ async function keepAll(
   receiving: Receiving,
   arrival: Arrival,
   events: readonly TriplineEvent[],
-  secretScope: SecretScope,
+  delivery: Delivery,
 ): Promise<boolean[]> {
-  const kept = await Promise.allSettled(events.map((event) => keep(receiving, arrival.source, event, secretScope)));
-  return kept.map((one, nth) => {
+  const { source } = arrival;
+  const kept = await Promise.allSettled(events.map((event) => keep(receiving, source, event, delivery.secretScope)));
+  const tooLarge: Ignored[] = [];
+  const isNew = kept.map((one, nth) => {
     if (one.status === 'fulfilled') return one.value;
     if (!(one.reason instanceof RecordTooLargeError)) throw one.reason;
-    countIgnored(receiving, arrival, 'event-too-large', events[nth]!.data['vcs.owner.name']);
+    const { id, data } = events[nth]!;
+    const organization = data['vcs.owner.name'];
+    const named = organization === undefined ? {} : { organization };
+    tooLarge.push({ ignored: 'event-too-large', ...named, part: id, unread: { content: data } });
     return false;
   });
+  await leaveOut(receiving, arrival, tooLarge, delivery);
+  return isNew;
 }
 
 /**

@@ -5,6 +5,7 @@ import { ConfigError } from '@tripline/runtime/load-settings';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { loadPosted } from '@tripline/sources/feed';
+import { createLetters } from '@tripline/sources/letters';
 import { feeds as registered } from '@tripline/sources/registry';
 import type { Source } from '@tripline/sources/source';
 import { createWorkspaces } from '@tripline/sources/workspace';
@@ -33,6 +34,7 @@ export type ReceiverParts = { config: Config; stream: Stream; logger: Logger; cl
 /** An append that takes longer counts as a log that is unavailable: GitHub gives up after 10 s. */
 const appendTimeoutMs = 5000;
 const rememberedDeliveries = 20_000;
+const rememberedLetters = 1000;
 
 /**
  * Receives deliveries: verify the raw body → normalise → append → acknowledge. An answer of 2xx is given only when the
@@ -58,7 +60,8 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   const organizations = openOrganizations(config.dataDir, logger);
   const workspaces = createWorkspaces(config, organizations);
   const measures = createMeasures(metrics, spool.bytes);
-  const drainer = createDrainer({ stream, spool, clock, logger, timeoutMs: appendTimeoutMs });
+  const letters = createLetters();
+  const drainer = createDrainer({ stream, spool, clock, logger, letters, timeoutMs: appendTimeoutMs });
   const appender = createAppender({
     stream,
     behind: () => !spool.empty(),
@@ -78,7 +81,10 @@ export async function createReceiver(parts: ReceiverParts): Promise<Receiver> {
   // Asks neither log nor disk: a stranger may ask as often as they like.
   const isKeeping = () => spool.empty() || spool.hasRoom();
 
-  const receiving: Receiving = { config, clock, logger, workspaces, measures, appender, deliveries, summaries };
+  const receiving: Receiving = {
+    ...{ config, clock, logger, workspaces, measures, appender, deliveries, summaries },
+    ...{ letters, keptLetters: createDeliveries(rememberedLetters) },
+  };
 
   return {
     routes(app) {

@@ -52,7 +52,7 @@ async function begin(): Promise<void> {
   const logger = createLogger({ service: 'test', level: 'silent' });
   const owner = createEmbeddedStream({ db: database.as('receiver'), logger, clock: systemClock });
   const limits = { partitions: 1, retentionMs: 3_600_000, maxRecordBytes: 64 * 1024 };
-  await owner.ensureTopics([{ topic: topics.events, ...limits }]);
+  await owner.ensureTopics([topics.events, topics.deadLetters].map((topic) => ({ topic, ...limits })));
   await owner.close();
   log = createEmbeddedStream({ db: database.as('reconciler'), logger, clock: systemClock });
   closers.push(log.close);
@@ -345,6 +345,11 @@ test('one bad record, or one that the log never takes, does not keep back its ne
   expect(await inLog()).toEqual([first, last]);
   expect(await metric('outcome="ignored",reason="unexpected-shape"')).toBe(true);
   expect(await metric('outcome="ignored",reason="event-too-large"')).toBe(true);
+  const letters = await log.read({ topic: topics.deadLetters, partition: 0, from: 0, limit: 10 });
+  expect(letters.map(({ headers }) => headers['tripline_place'])).toEqual([
+    expect.stringMatching(/^acme/),
+    'acme, gazette:long',
+  ]);
 });
 
 test('an answer that is broken off, or no JSON, is asked for again', async () => {

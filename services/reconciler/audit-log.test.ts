@@ -33,9 +33,11 @@ beforeEach(async () => {
   github = await startAuditLog({ nowMs: () => time.clock.nowMs(), token });
   const logger = createLogger({ service: 'test', level: 'silent' });
   const owner = createEmbeddedStream({ db: database.as('receiver'), logger, clock: systemClock });
-  await owner.ensureTopics([
-    { topic: topics.events, partitions: 1, retentionMs: 3_600_000, maxRecordBytes: 64 * 1024 },
-  ]);
+  await owner.ensureTopics(
+    [topics.events, topics.deadLetters].map((topic) => ({
+      ...{ topic, partitions: 1, retentionMs: 3_600_000, maxRecordBytes: 64 * 1024 },
+    })),
+  );
   await owner.close();
   log = createEmbeddedStream({ db: database.as('reconciler'), logger, clock: systemClock });
 });
@@ -139,6 +141,33 @@ test('after an outage the gap is filled from where it began, and what GitHub kee
     detail: expect.stringMatching(/^its git events from 2026-05-01 .* to 2026-05-04 .* are lost/),
   });
   expect(logged.filter((line) => line.includes('records of a polled feed are lost'))).toHaveLength(1);
+});
+
+test('a record that cannot be read is a dead letter, once however often its window is read, and before the cursor moves', async () => {
+  const canary = 'canary-without-a-form-81f3a0c2d947';
+  const timestamp = time.clock.nowMs();
+  github.add({ '@timestamp': timestamp, org: 'acme', _document_id: 'odd', secret: canary }, 0);
+  github.add({ '@timestamp': timestamp, org: 'acme', action: 'repo.create', repo: '../..', token: canary }, 0);
+  const ids = [record()];
+  const letters = async () => {
+    const read = await log.read({ topic: topics.deadLetters, partition: 0, from: 0, limit: 100 });
+    return read.map(({ headers, value }) => ({ ...headers, outline: JSON.parse(value!.toString()) }));
+  };
+  await database.db.pool.query('ALTER TABLE log RENAME TO log_away');
+  await start();
+  await minutes(2);
+  await database.db.pool.query('ALTER TABLE log_away RENAME TO log');
+  await minutes(5);
+  expect(await inLog()).toEqual(ids);
+  expect(await letters()).toMatchObject([
+    {
+      ...{ tripline_feed: 'github-audit', tripline_workspace: 'acme', tripline_place: 'acme, record 1 of 3' },
+      tripline_reason: 'unexpected-shape: its action has not 1 to 200 characters',
+      outline: { '@timestamp': timestamp, org: 'acme', secret: `text of ${canary.length} characters` },
+    },
+    { tripline_reason: expect.stringContaining('impossible-name'), outline: { action: 'repo.create' } },
+  ]);
+  expect(JSON.stringify(await letters()) + logged.join('')).not.toContain(canary);
 });
 
 test("GitHub's limits ask for patience, however it says so, and nothing is truncated", async () => {

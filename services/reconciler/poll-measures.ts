@@ -20,6 +20,12 @@ export function createPollMeasures(metrics: Metrics, db: Db, clock: Clock) {
     labelNames: ['feed', 'outcome', 'reason'] as const,
     registers,
   });
+  const deadLetters = new Counter({
+    name: 'tripline_reconciler_feed_dead_letters_total',
+    help: 'Records of polled feeds that could not be read, by feed and whether a dead letter of them is kept',
+    labelNames: ['feed', 'outcome'] as const,
+    registers,
+  });
   const lost = new Counter({
     name: 'tripline_reconciler_feed_lost_seconds_total',
     help: 'Time of which a polled feed kept no records any more when it was read',
@@ -41,6 +47,8 @@ export function createPollMeasures(metrics: Metrics, db: Db, clock: Clock) {
     records: (feed: string, outcome: 'kept' | 'duplicate', count: number) =>
       records.inc({ feed, outcome, reason: '' }, count),
     leftOut: (feed: string, reason: IgnoredReason) => records.inc({ feed, outcome: 'ignored', reason }),
+    deadLetters: (feed: string, outcome: 'kept' | 'over-rate', count: number) =>
+      deadLetters.inc({ feed, outcome }, count),
     lost: (feed: string, seconds: number) => lost.inc({ feed }, seconds),
   };
 }

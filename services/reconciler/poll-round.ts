@@ -1,14 +1,17 @@
 import type { TriplineEvent } from '@tripline/contracts/event';
-import { type EventRecord, toEventRecord } from '@tripline/contracts/event-record';
+import { toEventRecord } from '@tripline/contracts/event-record';
 import { internalEventTypes } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
 import { createOutbound, type Outbound } from '@tripline/integrations/outbound';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Recent } from '@tripline/runtime/recent';
+import type { Letters } from '@tripline/sources/letters';
 import type { Asked, PollAnswer, PolledPage, PollTarget, Refused } from '@tripline/sources/polled';
 import type { Poll } from '@tripline/sources/polls';
+import type { Ignored } from '@tripline/sources/source';
 import { RecordTooLargeError, type Stream, topics } from '@tripline/stream/stream';
+import { appendLetters } from './poll-letters.ts';
 import type { PollMeasures } from './poll-measures.ts';
 import { movePoll, type PollHold, type PollLost, type PollState } from './store/polls.ts';
 
@@ -20,8 +23,9 @@ export type PollRound = {
   /** Sent beside the target's own headers: what was issued for this round. */
   headers: Readonly<Record<string, string>>;
   hold: PollHold;
-  /** Events that this process has appended: an overlapping window brings them again. */
+  /** Events and dead letters that this process has appended: an overlapping window brings them again. */
   appended: Recent;
+  letters: Letters;
   clock: Clock;
   log: Logger;
   measures: PollMeasures;
@@ -67,7 +71,8 @@ export async function readOn(round: PollRound, before: PollState): Promise<PollR
   let lost = lostBefore(poll, before, clock.nowMs());
   for (;;) {
     const page = await readPage(round, ask, { target, cursor, begunMs: before.begunMs });
-    await append(round, page);
+    const tooLarge = await append(round, page);
+    await appendLetters(round, [...page.leftOut, ...tooLarge]);
     const nowMs = clock.nowMs();
     // Before that nothing of any kind is there any more.
     const goneMs = lost.length === poll.feed.kept?.length ? lost.at(-1)?.untilMs : undefined;
@@ -126,39 +131,46 @@ function checkSpeaksFor({ feed, target }: Poll, event: TriplineEvent): void {
   if (event.bodySha256 !== undefined) throw new Error(`${feed.name} gives a record the hash of a whole page`);
 }
 
-/** Appends what is new of a page; resolves when all of it is in the log. What the log never takes is left out and counted. */
-async function append({ stream, poll, appended, measures, log }: PollRound, page: PolledPage): Promise<void> {
+/** Appends what is new of a page; resolves when all of it is in the log, with what the log never takes. */
+async function append({ stream, poll, appended, measures, log }: PollRound, page: PolledPage): Promise<Ignored[]> {
   const { name } = poll.feed;
   const nameOf = ({ workspace, source, id }: TriplineEvent) => `${workspace}\0${source}\0${id}`;
   const fresh = [...new Map(page.events.map((event) => [nameOf(event), event])).entries()].filter(
     ([key]) => !appended.has(key),
   );
+  const leftOut: Ignored[] = [];
   for (let from = 0; from < fresh.length; from += atOnce) {
     const some = fresh.slice(from, from + atOnce);
     const tooLarge = await appendTaken(
       stream,
-      some.map(([, event]) => toEventRecord(event)),
+      some.map(([, event]) => event),
     );
     for (const [key] of some) appended.add(key);
-    measures.records(name, 'kept', some.length - tooLarge);
-    for (let nth = 0; nth < tooLarge; nth += 1) measures.leftOut(name, 'event-too-large');
-    if (tooLarge > 0) log.error({ records: tooLarge }, 'records of a polled feed are too large for the log; left out');
+    measures.records(name, 'kept', some.length - tooLarge.length);
+    for (const { id, data } of tooLarge)
+      leftOut.push({ ignored: 'event-too-large', part: id, unread: { content: data } });
   }
+  if (leftOut.length > 0)
+    log.error({ records: leftOut.length }, 'records of a polled feed are too large for the log; left out');
   measures.records(name, 'duplicate', page.events.length - fresh.length);
-  for (const { ignored } of page.leftOut) measures.leftOut(name, ignored);
+  for (const { ignored } of [...page.leftOut, ...leftOut]) measures.leftOut(name, ignored);
+  return leftOut;
 }
 
-/** Appends records; those that are too large are left out. Answers how many those are. */
-async function appendTaken(stream: PollRound['stream'], records: readonly EventRecord[]): Promise<number> {
+/** Appends events; those that are too large are left out. Answers which those are. */
+async function appendTaken(
+  stream: PollRound['stream'],
+  events: readonly TriplineEvent[],
+): Promise<readonly TriplineEvent[]> {
   try {
-    await stream.append(records.map((record) => ({ topic: topics.events, ...record })));
-    return 0;
+    await stream.append(events.map((event) => ({ topic: topics.events, ...toEventRecord(event) })));
+    return [];
   } catch (error) {
     if (!(error instanceof RecordTooLargeError)) throw error;
-    if (records.length === 1) return 1;
+    if (events.length === 1) return events;
     // What was appended already comes twice, which its id shows.
-    let tooLarge = 0;
-    for (const record of records) tooLarge += await appendTaken(stream, [record]);
+    const tooLarge: TriplineEvent[] = [];
+    for (const event of events) tooLarge.push(...(await appendTaken(stream, [event])));
     return tooLarge;
   }
 }

@@ -5,6 +5,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { createRecent, type Recent } from '@tripline/runtime/recent';
+import { createLetters, type Letters } from '@tripline/sources/letters';
 import type { Poll } from '@tripline/sources/polls';
 import { type Stream, StreamUnavailableError } from '@tripline/stream/stream';
 import { createPollMeasures, type PollMeasures } from './poll-measures.ts';
@@ -56,6 +57,7 @@ const rememberedIds = 50_000;
 type Polling = Pick<PollerParts, 'db' | 'stream' | 'logger' | 'clock'> & {
   measures: PollMeasures;
   tokens: PollTokens;
+  letters: Letters;
   stopping: AbortController;
 };
 
@@ -69,6 +71,7 @@ export async function createPoller({ polls, metrics, config, fetch, ...parts }: 
     ...parts,
     tokens: createPollTokens(config, { clock, logger, fetch }),
     measures: createPollMeasures(metrics, db, clock),
+    letters: createLetters(),
     stopping: new AbortController(),
   };
   if (polls.length > 0) {
@@ -109,7 +112,7 @@ type Turn = { log: Logger; appended: Recent; former: string | null };
 
 /** Takes the poll, unless somebody holds it, reads on, and leaves it until the next round. Answers why it failed, if it did. */
 async function takeTurn(polling: Polling, poll: Poll, { log, appended, former }: Turn): Promise<string | null> {
-  const { db, stream, clock, measures, tokens, stopping } = polling;
+  const { db, stream, clock, measures, tokens, letters, stopping } = polling;
   const { feed, target } = poll;
   const hold: PollHold = { feed: feed.name, target: target.name, holder: randomUUID() };
   const beganMs = clock.nowMs();
@@ -117,7 +120,8 @@ async function takeTurn(polling: Polling, poll: Poll, { log, appended, former }:
   if (state === null) return former;
   const { signal } = stopping;
   try {
-    const round = { db, stream, poll, hold, appended, clock, log, measures, signal, endMs: beganMs + pollRoundMs };
+    const endMs = beganMs + pollRoundMs;
+    const round = { db, stream, poll, hold, appended, letters, clock, log, measures, signal, endMs };
     const read = (headers: Readonly<Record<string, string>>) => readOn({ ...round, headers }, state);
     const { finished, restMs } = await (target.token === undefined ? read({}) : tokens.issue(target.token, read));
     measures.round(feed.name, finished ? 'done' : 'unfinished');

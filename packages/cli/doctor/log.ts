@@ -8,6 +8,8 @@ import { findStandalone } from '@tripline/runtime/data-folder';
 import { createLogger } from '@tripline/runtime/logger';
 import { connectStream, topicsOf } from '@tripline/stream/open';
 import { type Stream, topics } from '@tripline/stream/stream';
+import { readDeadLetters } from '../dead-letters/read.ts';
+import { moment } from '../show.ts';
 import { ask } from './check.ts';
 
 /** Checks that the log accepts events, and that its topics are as Tripline needs them. Creates nothing. */
@@ -46,7 +48,19 @@ async function checkStream(config: Config, stream: Stream): Promise<Check[]> {
     const records = partitions.reduce((sum, { first, next }) => sum + next - first, 0);
     return { state: 'ok', detail: `${partitions.length} partitions, ${records} events` };
   });
-  return [reach, topic];
+  const letters = await ask('dead letters', 'start a service: it creates the missing topics', () =>
+    lookAtLetters(stream),
+  );
+  return [reach, topic, letters];
+}
+
+async function lookAtLetters(stream: Stream): Promise<Omit<Check, 'name'>> {
+  const { count, letters } = await readDeadLetters(stream, { limit: 1 });
+  const [newest] = letters;
+  if (newest === undefined) return { state: 'ok', detail: 'none' };
+  const { at, from, reason } = newest;
+  const detail = `${count} kept of what could not be read or processed, the last at ${moment(at)} UTC (${from}: ${reason})`;
+  return { state: 'ok', detail, remedy: 'see them with `npx tripline dead-letters`' };
 }
 
 /** A detector that was killed has its partitions taken over within 8 s. */

@@ -9,6 +9,7 @@ import {
   type Refused,
   refusedByStatus,
 } from '../polled.ts';
+import type { EventOfMany, Ignored } from '../source.ts';
 import { createWorkspaces, type NamedOwner, type Whose } from '../workspace.ts';
 import { checkAuditPolls } from './doctor.ts';
 import { eventOfRecord, type RecordContext } from './record.ts';
@@ -109,9 +110,12 @@ function pageOf(records: unknown[], answer: PollAnswer, window: PollWindow, { ta
     ...{ receivedAtMs: nowMs, trust: 'high' },
     whose: (owners) => whoseOf(target, owners),
   };
-  const read = records.map((record) =>
-    isObject(record) ? eventOfRecord(record, context) : ({ ignored: 'unexpected-shape' } as const),
-  );
+  const read = records.map((record, nth): EventOfMany | Ignored => {
+    const told = isObject(record)
+      ? eventOfRecord(record, context)
+      : ({ ignored: 'unexpected-shape', unread: { content: record, why: 'it is no object' } } as const);
+    return 'ignored' in told ? { ...told, part: `record ${nth + 1} of ${records.length}` } : told;
+  });
   const events = read.flatMap((one) => ('ignored' in one ? [] : [one]));
   const newestMs = records.reduce<number>((newest, record) => Math.max(newest, timeOf(record) ?? 0), 0);
   const next = nextInLink(answer.headers['link'], 'after');

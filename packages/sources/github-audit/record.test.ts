@@ -247,8 +247,8 @@ test('a record of an organisation for which the sender does not speak is left ou
 });
 
 test('what is no record, and what names an impossible repository, is ignored by name', () => {
-  expect(eventOfRecord({}, context)).toEqual({ ignored: 'unexpected-shape' });
-  expect(eventOfRecord({ action: 5 }, context)).toEqual({ ignored: 'unexpected-shape' });
+  for (const content of [{}, { action: 5 }])
+    expect(eventOfRecord(content, context)).toMatchObject({ ignored: 'unexpected-shape', unread: { content } });
   expect(eventOfRecord({ ...access, repo: '../..' }, context)).toMatchObject({ ignored: 'impossible-name' });
 });
 

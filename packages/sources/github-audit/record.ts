@@ -31,13 +31,15 @@ export function eventOfRecord(
   context: RecordContext,
 ): EventOfMany | Ignored {
   const fitted = auditFields.safeParse(record);
-  if (!fitted.success) return { ignored: 'unexpected-shape' };
+  if (!fitted.success)
+    return { ignored: 'unexpected-shape', unread: { content: record, why: 'its action has not 1 to 200 characters' } };
   const fields = fitted.data;
   const organization = organizationOf(fields);
   const repository = fields.repo ?? fields.repository ?? undefined;
   const login = loginText(organization?.login);
   const named = login === undefined ? {} : { organization: login };
-  if (repository !== undefined && !canBeRepository(repository)) return { ignored: 'impossible-name', ...named };
+  if (repository !== undefined && !canBeRepository(repository))
+    return { ignored: 'impossible-name', ...named, unread: { content: record } };
   const whose = ownersOf(fields, organization, repository, context);
   if ('refusal' in whose) return { ignored: 'unknown-organization', ...named };
   if ('ignored' in whose) return { ...whose, ...named };

@@ -66,14 +66,20 @@ function normalise({ rawBody, receivedAtMs, secretScope }: Delivery, workspaces:
   const leftOut: Ignored[] = [];
   parsed.objects.forEach((object, nth) => {
     const record = 'body' in object ? recordIn(object.body) : undefined;
-    const told = record === undefined ? unreadable : eventOfRecord(record, context);
+    const told = record === undefined ? unreadable(object) : eventOfRecord(record, context);
     if ('ignored' in told) leftOut.push({ ...told, part: `record ${nth + 1} of ${parsed.objects.length}` });
     else events.push(told);
   });
   return { events, leftOut };
 }
 
-const unreadable: Ignored = { ignored: 'unexpected-shape' };
+function unreadable(object: ReturnType<typeof parseJsonObject> & { bytes?: Buffer }): Ignored {
+  const unread =
+    'body' in object
+      ? { content: object.body, why: 'it holds no record: none names its action' }
+      : { content: object.bytes, why: object.refusal.message };
+  return { ignored: 'unexpected-shape', unread };
+}
 
 type Json = Record<string, unknown>;
 

@@ -85,7 +85,10 @@ test('no example passes for another event that Tripline reads', () => {
   }
   expect([...passed]).toEqual([]);
   for (const claimed of ['member', 'star']) {
-    expect(normalise(claimed, example('push'))).toEqual({ ignored: 'unexpected-shape', organization: 'Codertocat' });
+    const unread = { content: Buffer.from(JSON.stringify(example('push'))) };
+    expect(normalise(claimed, example('push'))).toEqual({
+      ...{ ignored: 'unexpected-shape', organization: 'Codertocat', unread },
+    });
   }
 });
 

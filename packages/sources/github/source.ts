@@ -48,7 +48,7 @@ function deliveryIdOf(headers: RequestHeaders): string | undefined {
 }
 
 function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
-  const { headers } = delivery;
+  const { headers, rawBody } = delivery;
   const name = headerOf(headers, 'x-github-event');
   if (name === undefined) {
     return { refusal: refuse(400, 'missing-event-header', 'X-GitHub-Event is missing or was sent twice') };
@@ -58,14 +58,14 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   if (id === undefined) {
     return { refusal: refuse(400, 'bad-delivery-id', 'X-GitHub-Delivery is missing or is no delivery id') };
   }
-  const parsed = parseJsonObject(delivery.rawBody);
+  const parsed = parseJsonObject(rawBody);
   if ('refusal' in parsed) return parsed;
 
   const event = readEvents.get(name);
-  if (!event) return ignore(reasonNotToRead(name, parsed.body), whoseBody(parsed.body));
+  if (!event) return ignore(reasonNotToRead(name, parsed.body), whoseBody(parsed.body), rawBody);
   const body = keysFit(parsed.body, event) ? fit(event.schema, parsed.body) : undefined;
-  if (body === undefined) return ignore('unexpected-shape', whoseBody(parsed.body));
-  if (body.repository && !canBeRepository(body.repository.full_name)) return ignore('impossible-name', body);
+  if (body === undefined) return ignore('unexpected-shape', whoseBody(parsed.body), rawBody);
+  if (body.repository && !canBeRepository(body.repository.full_name)) return ignore('impossible-name', body, rawBody);
 
   const owner = ownerOf(body);
   const whose = workspaces.whose(delivery.secretScope, ownersIn(body));
@@ -73,9 +73,9 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   if ('ignored' in whose) return ignore(whose.ignored, body);
   const told = event.normalise(body as never, { atMs: delivery.receivedAtMs });
   if (told === undefined) return ignore('action-not-read', body);
-  if (typeof told === 'string') return ignore(told, body);
+  if (typeof told === 'string') return ignore(told, body, rawBody);
   const data = whole(told, body, owner);
-  if (data === undefined) return ignore('incomplete', body);
+  if (data === undefined) return ignore('incomplete', body, rawBody);
   const login = loginText(owner?.login);
   const toldAt = utc(told.time);
   const time = toldAt ?? new Date(delivery.receivedAtMs).toISOString();
@@ -115,11 +115,20 @@ function reasonNotToRead(name: string, body: Record<string, unknown>): IgnoredRe
   return name === 'ping' ? 'ping' : 'event-not-read';
 }
 
-/** `named`: the owner according to the body, read by its schema or, where it has none, as far as possible. */
-function ignore(ignored: IgnoredReason, named: Parameters<typeof ownerOf>[0]): Ignored {
+/**
+ * `named`: the owner according to the body, read by its schema or, where it has none, as far as possible. `rawBody`: where the
+ * reason may be that it cannot be read.
+ */
+function ignore(ignored: IgnoredReason, named: Parameters<typeof ownerOf>[0], rawBody?: Buffer): Ignored {
   const organization = loginText(ownerOf(named)?.login);
-  return organization === undefined ? { ignored } : { ignored, organization };
+  return {
+    ignored,
+    ...(organization !== undefined && { organization }),
+    ...(rawBody !== undefined && cannotBeRead.has(ignored) && { unread: { content: rawBody } }),
+  };
 }
+
+const cannotBeRead: ReadonlySet<IgnoredReason> = new Set(['unexpected-shape', 'impossible-name', 'incomplete']);
 
 /** The owner according to a body of any form. */
 function whoseBody(body: Record<string, unknown>): Parameters<typeof ownerOf>[0] {

@@ -41,7 +41,9 @@ export const polled: Polled<Needs> = {
     const window = windowAt(cursor, begunMs - hourMs);
     return {
       events: read.map((one) => eventOf(one, target.workspace)),
-      leftOut: entries.filter(({ success }) => !success).map((): Ignored => ({ ignored: 'unexpected-shape' })),
+      leftOut: records.flatMap((content, nth): Ignored[] =>
+        entries[nth]!.success ? [] : [{ ignored: 'unexpected-shape', unread: { content } }],
+      ),
       cursor: cursorAfter(window, { newestMs, next, nowMs, overlapMs: 15 * 60_000 }),
       hasMore: next !== null,
       ...(next === null && { wholeUntilMs: nowMs }),

@@ -64,7 +64,8 @@ function normalise({ rawBody, receivedAtMs }: Delivery): Normalised {
   const events: EventOfMany[] = [];
   for (const object of parsed.objects) {
     const { data } = entry.safeParse('body' in object ? object.body : undefined);
-    if (data === undefined) leftOut.push({ ignored: 'unexpected-shape' });
+    if (data === undefined)
+      leftOut.push({ ignored: 'unexpected-shape', unread: { content: 'body' in object ? object.body : object.bytes } });
     else if (data.org !== 'acme') leftOut.push({ ignored: 'unknown-organization' });
     else events.push(eventOf(data, new Date(receivedAtMs).toISOString()));
   }
