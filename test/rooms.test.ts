@@ -71,8 +71,9 @@ describe('rooms', () => {
     expect(armed).toEqual([]);
   });
 
-  test('keep kafkajs to the Kafka backend, and the services that Tripline calls to integrations', () => {
+  test('keep kafkajs to the Kafka backend, jose to identity, and the services that Tripline calls to integrations', () => {
     const wrong = shipped.filter(({ from, to }) => {
+      if (to === 'jose' || to.startsWith('jose/')) return !from.startsWith('packages/identity/');
       if (to === 'kafkajs' || to.startsWith('kafkajs/')) return !from.startsWith('packages/stream/kafka/');
       if (!/^@(slack|octokit)\//.test(to)) return false;
       return !from.startsWith('packages/integrations/') && !from.startsWith('packages/sources/');
@@ -99,14 +100,18 @@ describe('rooms', () => {
 describe('folders', () => {
   const feedFolders = folders('packages/sources');
   const calledFolders = folders('packages/integrations');
+  const issuerFolders = folders('packages/identity');
   const inRegistry = (path: string) =>
-    [...read(path).matchAll(/from '\.\/([a-z-]+)\/(?:feed|registration)\.ts'/g)].map((match) => match[1]!).sort();
+    [...read(path).matchAll(/from '\.\/([a-z-]+)\/(?:feed|registration|issuer)\.ts'/g)]
+      .map((match) => match[1]!)
+      .sort();
   const names = (of: readonly string[]) => of.map((path) => basename(path)).sort();
 
-  test('of feeds, channels and providers are those of the registries', () => {
+  test('of feeds, channels, providers and issuers are those of the registries', () => {
     expect(names(feedFolders)).toEqual(inRegistry('packages/sources/registry.ts'));
     const called = ['channels', 'providers'].flatMap((registry) => inRegistry(`packages/integrations/${registry}.ts`));
     expect(names(calledFolders)).toEqual([...new Set(called)].sort());
+    expect(names(issuerFolders)).toEqual(inRegistry('packages/identity/registry.ts'));
   });
 
   test.each([...feedFolders, ...calledFolders])(
@@ -122,6 +127,14 @@ describe('folders', () => {
       for (const part of ['**Settings.**', '**Fixtures.**', '**What it cannot']) expect(page, part).toContain(part);
     },
   );
+
+  test.each(issuerFolders)('%s has its settings, its fixtures and a page', (folder) => {
+    for (const name of ['settings.ts', 'README.md', 'fixtures/job.json'])
+      expect(existsSync(join(root, folder, name)), name).toBe(true);
+    const page = read(`${folder}/README.md`);
+    for (const part of ['**Proof.**', '**Traps.**', '**Settings.**', '**Fixtures.**', '**What it cannot'])
+      expect(page, part).toContain(part);
+  });
 
   test('are named by the registries alone where settings are put together', () => {
     const wrong = shipped.filter(

@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { access } from './commands/access.ts';
 import { attack } from './commands/attack.ts';
 import { breakGlass } from './commands/break-glass.ts';
 import { capture } from './commands/capture.ts';
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   replay,
   capture,
   inventory,
+  access,
   doctor,
   state,
   trail,

@@ -1,5 +1,7 @@
 import { drillPrefix } from '@tripline/contracts/drill';
 import { databaseEnvironment, databaseSettings } from '@tripline/db/settings';
+import { faultsOfIdentity } from '@tripline/identity/registry';
+import { identityEnvironment, identitySettings } from '@tripline/identity/settings';
 import { exceptionSettings, overrideSettings, silenceSettings } from '@tripline/incidents/settings';
 import { channels } from '@tripline/integrations/channels';
 import { providers } from '@tripline/integrations/providers';
@@ -176,6 +178,7 @@ const whole = z.strictObject({
     .default([])
     .describe('What is to hold otherwise of single rules, in one workspace or in all.'),
   remediation: remediationSettings.prefault({}),
+  identity: identitySettings.prefault({}),
 });
 
 /** Renamed settings: what to write instead. */
@@ -207,6 +210,7 @@ const checked = whole.superRefine((all, context) => {
 
   for (const feed of feeds as readonly Feed[])
     for (const { path, message } of feed.faults?.(all) ?? []) fault(path, message);
+  for (const { path, message } of faultsOfIdentity(all.identity)) fault(['identity', ...path], message);
 
   // One secret must not be valid for two feeds.
   const uses = new Map<string, string>();
@@ -266,6 +270,7 @@ export type Settings = z.output<typeof settings>;
 export const environment: readonly EnvironmentSetting[] = [
   ...databaseEnvironment,
   ...kafkaEnvironment,
+  ...identityEnvironment,
   { name: 'TRIPLINE_DATA', path: 'dataDir' },
   { name: 'TRIPLINE_HOST', path: 'host' },
   { name: 'TRIPLINE_PORT', path: 'port', kind: 'number' },
