@@ -38,8 +38,11 @@ function isNewEnough() {
  * its own place.
  */
 function makeRoom() {
+  const judging = ['--min-semi-space-size=64', '--max-semi-space-size=64', '--no-parallel-scavenge'];
   const flags = {
-    detector: ['--min-semi-space-size=64', '--max-semi-space-size=64', '--no-parallel-scavenge'],
+    detector: judging,
+    // Its threads take the sizes of their process.
+    replay: judging,
     up: ['--max-semi-space-size=8'],
   }[process.argv[2]];
   const isSet = process.execArgv.some((flag) => flag.includes('semi-space-size'));

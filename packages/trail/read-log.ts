@@ -1,4 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
+import { type CopiedRows, copyOut, type Fields } from '@tripline/db/copy-out';
 import type { Db } from '@tripline/db/database';
+import pg from 'pg';
 import type { TrailRecord } from './trail.ts';
 
 /** A record of a topic as the trail keeps it. */
@@ -12,9 +15,17 @@ export type Stretch = {
   to: Date;
   /** Only this workspace's; all where it is absent. */
   workspace?: string;
+  /**
+   * Types of events that are read: of a record of any other type only the headers `ce_type` and `ce_workspace` are read, and no
+   * value. All are read where it is absent.
+   */
+  types?: ReadonlySet<string>;
 };
 
-const atOnce = 2000;
+/** Rows of one query: so many that its own cost is nothing to theirs, and no more than some megabytes. */
+const perQuery = 4000;
+/** Records handed over at once: few, so that what is made of them is gone again when the next are made. */
+const atOnce = 500;
 const dayMs = 86_400_000;
 
 /** How many records the trail kept of a topic between two times, by partition. */
@@ -32,28 +43,48 @@ export async function countLog(
 
 /**
  * What the trail kept of a stretch, in order. A day at a time, since the trail is cut into days: so a query looks at one of
- * them, and holds none back from being dropped.
+ * them, and holds none back from being dropped. The next query is under way while what the last one gave is used.
  */
 export async function* readLog({ pool }: Pick<Db, 'pool'>, stretch: Stretch): AsyncGenerator<KeptRecord[]> {
-  const { topic, partition, from, to, workspace } = stretch;
-  let offset = -1;
-  for (let dayFrom = from; dayFrom < to; ) {
-    const dayTo = new Date(Math.min(to.getTime(), (Math.floor(dayFrom.getTime() / dayMs) + 1) * dayMs));
-    for (;;) {
-      const { rows } = await pool.query<Row>(
-        `SELECT "offset", appended_at, key, headers, value FROM trail
-         WHERE topic = $1 AND partition = $2 AND "offset" > $3 AND appended_at >= $4 AND appended_at < $5
-           AND ($7::text IS NULL OR workspace = $7)
-         ORDER BY "offset" LIMIT $6`,
-        [topic, partition, offset, dayFrom, dayTo, atOnce, workspace ?? null],
+  const { topic, partition, from, to, workspace, types } = stretch;
+  const isWanted = types === undefined ? 'true' : `(workspace IS NULL OR event_type IS NULL OR ${among(types)})`;
+  const where = `topic = ${quoted(topic)} AND partition = ${partition}${workspace === undefined ? '' : ` AND workspace = ${quoted(workspace)}`}`;
+  const rowOf = (fields: Fields) => keptInBinary(topic, partition, fields);
+  let [offset, dayFrom, isLeft] = [-1, from, false];
+
+  /** Undefined at the end. */
+  async function query(): Promise<CopiedRows<KeptRecord> | undefined> {
+    while (dayFrom < to && !isLeft) {
+      const dayTo = new Date(Math.min(to.getTime(), (Math.floor(dayFrom.getTime() / dayMs) + 1) * dayMs));
+      const rows = await copyOut(
+        pool,
+        `SELECT "offset", appended_at, key, CASE WHEN NOT wanted THEN event_type END, CASE WHEN NOT wanted THEN workspace END,
+           CASE WHEN wanted THEN headers END, CASE WHEN wanted THEN value END
+         FROM (SELECT *, ${isWanted} AS wanted FROM trail
+           WHERE ${where} AND "offset" > ${offset} AND appended_at >= ${quoted(dayFrom)} AND appended_at < ${quoted(dayTo)}
+           ORDER BY "offset" LIMIT ${perQuery}) AS next`,
+        rowOf,
       );
-      const last = rows.at(-1);
-      if (last === undefined) break;
-      offset = Number(last.offset);
-      yield rows.map((row) => keptOf(topic, partition, row));
-      if (rows.length < atOnce) break;
+      if (rows.count < perQuery) dayFrom = dayTo;
+      if (rows.count > 0) return rows;
     }
-    dayFrom = dayTo;
+    return undefined;
+  }
+
+  let reading = query();
+  try {
+    for (let rows = await reading; rows !== undefined; rows = await reading) {
+      offset = rows.last().offset;
+      reading = query();
+      for (let left = rows.count; left > 0; left -= atOnce) {
+        yield rows.take(atOnce);
+        // The answer to the next query is taken in meanwhile.
+        await setImmediate();
+      }
+    }
+  } finally {
+    isLeft = true;
+    await reading.catch(() => {});
   }
 }
 
@@ -76,7 +107,7 @@ export type Found = { record: KeptRecord; workspace: string | null; fault: strin
 type Row = { offset: number; appended_at: Date; key: Buffer; headers: Record<string, string>; value: Buffer | null };
 
 /** Which records are wanted of those that some reader could use. */
-export type Newest = Omit<Stretch, 'partition'> & {
+export type Newest = Omit<Stretch, 'partition' | 'types'> & {
   /** Only of these types; of all where it is absent. */
   types?: readonly string[];
   /** None after this one of its partition. */
@@ -113,3 +144,19 @@ const keptOf = (topic: string, partition: number, row: Row): KeptRecord => ({
   ...{ topic, partition, offset: Number(row.offset), appendedAtMs: row.appended_at.getTime() },
   ...{ key: row.key.toString(), headers: row.headers, value: row.value },
 });
+
+/** Microseconds between 1970 and Postgres's own beginning of time, 2000. */
+const postgresEpochMs = 946_684_800_000;
+
+function keptInBinary(topic: string, partition: number, { bigint, text, bytes }: Fields): KeptRecord {
+  const [offset, appendedAtMs] = [bigint(), Math.floor(bigint() / 1000) + postgresEpochMs];
+  const [key, type, workspace, headers, value] = [text()!, text(), text(), text(), bytes()];
+  return {
+    ...{ topic, partition, offset, appendedAtMs, key, value },
+    headers: headers === null ? { ce_type: type!, ce_workspace: workspace! } : JSON.parse(headers),
+  };
+}
+
+const among = (types: ReadonlySet<string>): string => `event_type IN (${[...types].map(quoted).join(', ')})`;
+const quoted = (value: string | Date): string =>
+  pg.escapeLiteral(typeof value === 'string' ? value : value.toISOString());

@@ -30,11 +30,7 @@ export async function play(
     return { own, scratch, judge: createJudge(config, rules, scratch) };
   });
   try {
-    // The next batch is read while one is judged.
-    for (let reading = batches.next(); ; ) {
-      const { done, value: records } = await reading;
-      if (done) break;
-      reading = batches.next();
+    for await (const records of batches) {
       for (const { judge } of open) judge.judge({ records, caughtUpAtMs: null });
       say(records.length);
     }

@@ -9,6 +9,7 @@ import type { Db } from '@tripline/db/database';
 import { loadRuleSet, type RuleSet } from '@tripline/detector/load-rules';
 import { coverOf } from '@tripline/detector/record-batches';
 import type { ConfiguredRule } from '@tripline/engine/settings';
+import { typesRead } from '@tripline/engine/types-read';
 import { listSilences } from '@tripline/incidents/silences';
 import { topics } from '@tripline/stream/stream';
 import { countLog, readLog } from '@tripline/trail/read-log';
@@ -128,6 +129,9 @@ export function withSuperseders(rules: readonly ConfiguredRule[], only: readonly
   return rules.filter(({ rule }) => wanted.has(rule.id));
 }
 
+/** Types of events that some of the sets reads. */
+export const typesOf = (sets: readonly (readonly ConfiguredRule[])[]): ReadonlySet<string> => typesRead(sets.flat());
+
 async function playHere(
   { db, config, sets }: { db: Db; config: Config; sets: Sets },
   asked: Asked,
@@ -137,7 +141,7 @@ async function playHere(
   const rules = rulesToPlay(sets, asked.only);
   const played: Played[][] = [];
   for (const partition of partitions) {
-    const records = readLog(db, { ...asked, partition });
+    const records = readLog(db, { ...asked, partition, types: typesOf(rules) });
     played.push(await play({ config, folder: asked.folder }, rules, records, asked.to.getTime(), say));
   }
   return played;

@@ -263,7 +263,14 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
     pack(changes: readonly StateChange[]): (Flush & { changed: Buffer }) | null {
       if (changes.length === 0) return null;
       const changed = packEntries(changes);
-      return { flush: nextFlush, entries: compress(changed), changed };
+      // Who keeps state for himself alone has no use for what is compressed.
+      return {
+        flush: nextFlush,
+        changed,
+        get entries() {
+          return compress(changed);
+        },
+      };
     },
     /** The flush is in Postgres. */
     commit({ flush, changed }: { flush: number; changed: Buffer }): void {
