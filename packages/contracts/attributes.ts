@@ -322,6 +322,10 @@ export const attributes = {
   // Tickets, comments, releases and packages: carried for their untrusted text and their identity.
   /** Body of the change, review, ticket or comment, when it was written or edited. */
   'tripline.text.body': longText,
+  /** In whose name title and body of a ticket, or a comment, stand. Whoever edits, transfers or reopens it may be another. */
+  'tripline.text.author_id': id,
+  /** Which of title and body somebody edited, as far as the provider tells; absent where it is no edit. */
+  'tripline.text.edited': z.array(z.enum(['title', 'body'])),
   'tripline.ticket.id': id,
   'tripline.ticket.title': text,
   'tripline.comment.id': id,

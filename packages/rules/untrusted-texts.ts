@@ -47,8 +47,12 @@ export const injectedIn = onceAnEvent((event): Injected | undefined => {
   const of = ofTypes[event.type as keyof typeof ofTypes];
   // An update of a change tells its former title again, whoever sent it.
   const isOld = event.type === 'dev.cdevents.change.updated' && data['tripline.change.action'] !== 'edited';
-  if (isOld || data['tripline.ref.deleted'] === true) return undefined;
-  const isOutsiders = of !== 'push' && of !== 'wiki' && !ofTheHouse.has(data['tripline.user.association'] ?? '');
+  const isOwn = isByAuthor(data);
+  // What somebody else reopened or transferred its author wrote.
+  const isEdited = data['tripline.text.edited'] !== undefined;
+  if (isOld || (!isOwn && !isEdited) || data['tripline.ref.deleted'] === true) return undefined;
+  const isOutsiders =
+    isOwn && of !== 'push' && of !== 'wiki' && !ofTheHouse.has(data['tripline.user.association'] ?? '');
   let code: Injected | undefined;
   for (const [field, form, text] of textsOf(of, data)) {
     const found = text === undefined ? undefined : shellTextIn(text, form);
@@ -61,9 +65,22 @@ export const injectedIn = onceAnEvent((event): Injected | undefined => {
   return code;
 });
 
+/** The association, and what is not edited, is the author's; whoever sent the event may be somebody of the house. */
+function isByAuthor(data: Attributes): boolean {
+  const { 'user.id': sender, 'tripline.change.author_id': ofChange, 'tripline.text.author_id': ofText } = data;
+  const author = ofText ?? ofChange;
+  return author === undefined || sender === undefined || author === sender;
+}
+
 function* textsOf(of: Injected['of'], data: Attributes): Generator<Text> {
   // A comment tells the title that it is beneath, of somebody else.
   if (of === 'comment') return yield ['comment', 'body', data['tripline.text.body']];
+  const edited = data['tripline.text.edited'];
+  if (edited !== undefined) {
+    if (edited.includes('title')) yield ['title', 'title', data['vcs.change.title'] ?? data['tripline.ticket.title']];
+    if (edited.includes('body')) yield ['body', 'body', data['tripline.text.body']];
+    return;
+  }
   yield ['ref', 'ref', data['vcs.ref.head.name']];
   yield ['title', 'title', data['vcs.change.title'] ?? data['tripline.ticket.title']];
   for (const { title } of data['tripline.wiki.pages'] ?? []) yield ['page', 'title', title];

@@ -36,6 +36,11 @@ export const repositoryNames = z.array(z.object({ full_name: maybe })).nullish()
 export const permissions = z.record(z.string(), z.unknown()).nullish();
 /** What changed, by field: GitHub gives `{ from }` and sometimes `{ to }`. */
 export const changes = z.record(z.string(), z.unknown()).nullish();
+/** Which texts an edit changed; undefined where GitHub does not tell what it changed. */
+export function editedTexts(action: string, changes: Record<string, unknown> | null | undefined) {
+  if (action !== 'edited' || !changes) return undefined;
+  return (['title', 'body'] as const).filter((text) => Object.hasOwn(changes, text));
+}
 
 /** What every body may have around its subject. */
 const around = {

@@ -4,6 +4,8 @@ import { identifier, loginText, longText, text, utc } from '../untrusted.ts';
 import {
   app,
   bodyOf,
+  changes,
+  editedTexts,
   flag,
   headRepository,
   instant,
@@ -86,8 +88,8 @@ const changeActions: Record<string, EventType> = {
 export const pullRequestEvent = defineEvent({
   marks: ['action', 'number', 'pull_request'],
   carries: ['before', 'after', 'label', 'milestone'],
-  schema: bodyOf({ action: string, before: maybe, pull_request: pullRequest }),
-  normalise({ action, before, pull_request: change }) {
+  schema: bodyOf({ action: string, before: maybe, pull_request: pullRequest, changes }),
+  normalise({ action, before, pull_request: change, changes }) {
     const type = Object.hasOwn(changeActions, action) ? changeActions[action] : undefined;
     if (!type) return undefined;
     const data = attributesOf(change);
@@ -107,6 +109,7 @@ export const pullRequestEvent = defineEvent({
         'tripline.user.app': text(change.performed_via_github_app?.slug),
         'tripline.ref.before': revisionOf(before),
         'tripline.text.body': writes ? longText(change.body) : undefined,
+        'tripline.text.edited': editedTexts(action, changes),
       },
     };
   },

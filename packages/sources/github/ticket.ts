@@ -1,7 +1,7 @@
 import type { EventType } from '@tripline/contracts/event';
 import { z } from 'zod';
 import { identifier, longText, text } from '../untrusted.ts';
-import { bodyOf, instant, maybe, number, revisionOf, someone, string } from './body.ts';
+import { bodyOf, changes, editedTexts, instant, maybe, number, revisionOf, someone, string } from './body.ts';
 import { type Draft, defineEvent } from './family.ts';
 
 /** Issues, discussions and comments: read for the text of outsiders, which workflows may interpolate. */
@@ -27,7 +27,7 @@ const ticketTypes: Record<string, EventType> = {
   deleted: 'dev.cdevents.ticket.closed',
 };
 
-function toldOfTicket(action: string, ticket: z.infer<typeof ticketBody>) {
+function toldOfTicket(action: string, ticket: z.infer<typeof ticketBody>, edits: z.infer<typeof changes>) {
   const type = Object.hasOwn(ticketTypes, action) ? ticketTypes[action] : undefined;
   if (!type) return undefined;
   return {
@@ -38,6 +38,8 @@ function toldOfTicket(action: string, ticket: z.infer<typeof ticketBody>) {
       'tripline.ticket.title': text(ticket.title),
       'tripline.user.association': text(ticket.author_association),
       'tripline.text.body': type === 'dev.cdevents.ticket.closed' ? undefined : longText(ticket.body),
+      'tripline.text.author_id': identifier(ticket.user?.id),
+      'tripline.text.edited': editedTexts(action, edits),
     },
   };
 }
@@ -45,15 +47,15 @@ function toldOfTicket(action: string, ticket: z.infer<typeof ticketBody>) {
 export const issues = defineEvent({
   marks: ['action', 'issue'],
   carries: ['assignee', 'label', 'milestone', 'type'],
-  schema: bodyOf({ action: string, issue: ticketBody }),
-  normalise: ({ action, issue }) => toldOfTicket(action, issue),
+  schema: bodyOf({ action: string, issue: ticketBody, changes }),
+  normalise: ({ action, issue, changes }) => toldOfTicket(action, issue, changes),
 });
 
 export const discussion = defineEvent({
   marks: ['action', 'discussion'],
   carries: ['answer', 'old_answer', 'label'],
-  schema: bodyOf({ action: string, discussion: ticketBody }),
-  normalise: ({ action, discussion }) => toldOfTicket(action, discussion),
+  schema: bodyOf({ action: string, discussion: ticketBody, changes }),
+  normalise: ({ action, discussion, changes }) => toldOfTicket(action, discussion, changes),
 });
 
 const commentBody = z.object({
@@ -77,6 +79,7 @@ function toldOfComment(action: string, comment: z.infer<typeof commentBody>, on:
       'tripline.comment.id': identifier(comment.id),
       'tripline.user.association': text(comment.author_association),
       'tripline.text.body': longText(comment.body),
+      'tripline.text.author_id': identifier(comment.user?.id),
     },
   };
 }

@@ -40,9 +40,10 @@ export const changes = [
     tellChange(said, stage, 'synchronize', change, moved);
   }),
   verb('retargets {change} in {repository} to {base}', (said, stage) => {
-    const change = { ...changeOf(said, stage), base: said.the('base') };
+    const former = changeOf(said, stage);
+    const change = { ...former, base: said.the('base') };
     keepChange(said, stage, change);
-    tellChange(said, stage, 'edited', change);
+    tellChange(said, stage, 'edited', change, { changes: { base: { ref: { from: former.base } } } });
   }),
   verb('closes {change} in {repository}', (said, stage) => {
     tellChange(said, stage, 'closed', changeOf(said, stage), {

@@ -10,6 +10,21 @@ export const tickets = [
     const issue = { ...ticketOf(said, stage), body: said.option('saying') ?? null };
     stage.github('issues', said.who, { action: 'opened', issue, repository: stage.repository(said.the('repository')) });
   }),
+  /** The title alone. Option: `of <who wrote it>`. */
+  verb('edits ticket {ticket} in {repository}', (said, stage) => {
+    const issue = { ...ticketOf(said, stage), user: stage.user(said.option('of') ?? said.who), body: null };
+    const repository = stage.repository(said.the('repository'));
+    stage.github('issues', said.who, { action: 'edited', issue, repository, changes: { title: { from: 'Ticket' } } });
+  }),
+  /** Option: `of <who wrote it>`. */
+  verb('reopens ticket {ticket} in {repository}', (said, stage) => {
+    const issue = { ...ticketOf(said, stage), user: stage.user(said.option('of') ?? said.who), body: null };
+    stage.github('issues', said.who, {
+      action: 'reopened',
+      issue,
+      repository: stage.repository(said.the('repository')),
+    });
+  }),
   verb('comments on ticket {ticket} in {repository}', (said, stage) => {
     const { author_association, ...issue } = ticketOf(said, stage);
     const id = stage.id('comment', `${said.the('ticket')} ${said.who} ${said.atMs}`);
