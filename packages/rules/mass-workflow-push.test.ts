@@ -62,6 +62,34 @@ test('the provider’s own bot on branches of its own is at work; on default bra
   expectTimeline(rule, pushes('dependabot', 'dependabot/actions', '  ← FOUND user:dependabot [critical]'));
 });
 
+const merges = (who: string, many: number, how: string, mark = '') => {
+  const of = how.startsWith('under a merge') ? (nth: number) => `u${nth},m${nth}` : (nth: number) => `u${nth}`;
+  return (
+    Array.from(
+      { length: many },
+      (_, nth) =>
+        `09:${String(Math.floor(nth / 2)).padStart(2, '0')}  ${who}  pushes ${of(nth)} to acme/app${nth} main (${how}; touching .github/workflows/ci.yml)`,
+    ).join('\n') + mark
+  );
+};
+
+test('whoever merges updates of dependencies in a row is at work; twelve within ten minutes are not', () => {
+  const ofBot = 'authored by dependabot[bot]; committed by web-flow';
+  expectTimeline(rule, merges('ada', 11, ofBot));
+  expectTimeline(rule, merges('ada', 12, ofBot, '  ← FOUND user:ada [critical]'), { anyOrder: false });
+  expectTimeline(rule, merges('ada', 5, 'under a merge; authored by dependabot[bot]'));
+  for (const bot of ['renovate[bot]', 'github-merge-queue[bot]']) {
+    expectTimeline(rule, merges(bot, 5, 'authored by ada; committed by web-flow'));
+  }
+});
+
+test('one’s own work is counted as it is, by whichever way it lands; so is what no page merged', () => {
+  const found = '  ← FOUND user:ada [critical]';
+  expectTimeline(rule, merges('ada', 3, 'authored by ada; committed by web-flow', found));
+  expectTimeline(rule, merges('ada', 3, 'under a merge; authored by ada', found));
+  expectTimeline(rule, merges('ada', 3, 'authored by dependabot[bot]', found));
+});
+
 test('one repository again and again, or three in half an hour, or files that configure no CI, are work', () => {
   expectTimeline(
     rule,

@@ -1,10 +1,12 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import type { LoggedEvent } from '@tripline/contracts/event';
 import { z } from 'zod';
 import { account } from './accounts.ts';
-import { actorOf, type Named, repositoryOf } from './builders/seen.ts';
+import { repositoryOf } from './builders/seen.ts';
 import { quotaOf, valueCount } from './builders/value-count.ts';
-import { botsOfProviders } from './provider-bots.ts';
+import { accountOf, isBeside, isChangingAlone, isLanding, pusherOf } from './ci-pushers.ts';
+
+/** Of what others made so many times as many repositories: whoever keeps dependencies fresh merges updates in a row. */
+const mostLanded = 4;
 
 export const rule = valueCount({
   id: 'mass-workflow-push',
@@ -12,17 +14,19 @@ export const rule = valueCount({
   description:
     'One account pushed changes to files that configure CI in at least `repositories` repositories within `windowMs`. ' +
     'So does a worm, or whoever holds a stolen token and plants a workflow wherever it may write. ' +
-    'Merges count too: GitHub tells them as pushes of whoever merged. An app that changes them on branches of its own alone is medium: each day where it adds files, and once a month where it only changes what is there, as bots that update dependencies do daily. The provider’s own bots, whose tokens nobody has, are not counted there.',
+    'Merges count too: GitHub tells them as pushes of whoever merged; of what others wrote, and what apps merge, ' +
+    `${mostLanded} times as many are needed. An app that changes them on branches of its own alone is medium: each day where it adds files, and once a month where it only changes what is there, as bots that update dependencies do daily. The provider’s own bots, whose tokens nobody has, are not counted there.`,
   severity: 'critical',
   principles: [2],
   attack: ['T1195.002'],
   owasp: ['CICD-SEC-4'],
   falseAlarms: [
     'An app or bot that rolls templates out, or a dependency bot that works under a user’s account: an exception for its account under `exceptions`, or a higher number for it under `quotas`.',
-    'Somebody who merges the same dependency update everywhere within minutes: raise `repositories`.',
+    'Somebody who changes the same in all repositories, and merges it by their own hand within minutes: raise `repositories`.',
   ],
   limits: [
     'Fewer repositories than `repositories` within `windowMs`, or as many by several accounts: no count tells these from work. What is then built of them is `build-from-unreviewed-commit`’s.',
+    `Pushes that say to be merges of others’ work by the provider’s pages, which whoever pushes can write: up to ${mostLanded} times as many are passed over here. On protected branches \`workflow-changed-unreviewed\` finds each.`,
     'What an app that changes CI files on branches of its own anyway changes there later in the month, such as by a stolen key: it is then what runs of these branches are given that is found, by `ephemeral-branch-secret-run` and `build-from-unreviewed-commit`.',
     'Scripts that an unchanged workflow calls, such as those of a package: only files that configure CI are told from others.',
   ],
@@ -36,14 +40,14 @@ export const rule = valueCount({
   by: (event) => (touchesCi(event.data) ? pusherOf(event) : undefined),
   value: repositoryOf,
   tell: ({ by, value }) => `${by.name} changed CI files in ${value.name}`,
-  atLeast: ({ repositories, quotas }, { id, name }) =>
-    quotaOf(quotas, { id: accountOf(id), login: name }, repositories),
+  atLeast: ({ repositories, quotas }, by) =>
+    quotaOf(quotas, { id: accountOf(by), login: by.name }, repositories) * (isLanding(by) ? mostLanded : 1),
   withinMs: ({ windowMs }) => windowMs,
   // Bots that update dependencies do so all day, and each day.
-  again: ({ id }) => (id.endsWith(changing) ? 'each month' : id.endsWith(beside) ? 'each day' : 'each hour'),
+  again: (by) => (isChangingAlone(by) ? 'each month' : isBeside(by) ? 'each day' : 'each hour'),
   found: (actor, repositories, { windowMs }) => ({
     subject: `user:${actor.name}`,
-    severity: actor.id.endsWith(beside) ? 'medium' : 'critical',
+    severity: isBeside(actor) ? 'medium' : 'critical',
     title: `${actor.name} changed CI files in ${repositories.length} repositories within ${minutes(windowMs)}`,
     summary:
       `${actor.name} pushed changes to pipelines of ${repositories
@@ -56,26 +60,6 @@ export const rule = valueCount({
     ],
   }),
 });
-
-/** What an app changes beside the default branch is counted apart. */
-const beside = ' beside the default branch';
-const changing = `, of files that are there${beside}`;
-function accountOf(id: string): string {
-  const end = [changing, beside].find((one) => id.endsWith(one));
-  return end === undefined ? id : id.slice(0, -end.length);
-}
-function pusherOf(event: LoggedEvent): Named | undefined {
-  const {
-    'user.type': type,
-    'vcs.ref.head.name': ref,
-    'tripline.repository.default_branch': main,
-  }: Attributes = event.data;
-  const actor = actorOf(event);
-  if (type !== 'Bot' || main === undefined || ref === main) return actor;
-  if (botsOfProviders.has(actor.name)) return undefined;
-  const adds = event.data['tripline.push.commits']?.some(({ ciAdded }) => ciAdded === true);
-  return { ...actor, id: actor.id + (adds ? beside : changing) };
-}
 
 /** Files that configure CI were touched, by a push that adds something: a branch that is deleted changes none. */
 function touchesCi(data: Attributes): boolean {
