@@ -60,3 +60,20 @@ test('leaves a living pool its jobs, also long ones', async () => {
   await expect.poll(() => freeJobsOfTheDead(db.pool), until).toBe(1);
   expect((await db.pool.query('SELECT FROM graphile_worker._private_jobs')).rowCount).toBe(0);
 });
+
+test('says of a job that fails which, how often and why, in one line and without a stack', async () => {
+  const { db } = database;
+  await leaveJob('acme');
+  const lines: string[] = [];
+  const jobs = await runJobs({
+    db,
+    logger: createLogger({ service: 'test', level: 'error' }, { write: (line) => void lines.push(line) }),
+    handlers: { 'import-inventory': () => Promise.reject(new Error('GitHub cannot be reached')) },
+  });
+  await expect.poll(() => lines.length, until).toBe(1);
+  await jobs.stop();
+  expect(JSON.parse(lines[0]!)).toMatchObject({
+    ...{ job: 'import-inventory', attempt: 1 },
+    msg: 'job import-inventory failed 1 of 25 times; retrying after a longer pause each time: GitHub cannot be reached',
+  });
+});

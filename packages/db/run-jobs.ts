@@ -81,8 +81,9 @@ export async function runJobs(parts: {
     preset: {
       worker: { concurrentJobs: concurrency, pollInterval: pollIntervalMs, localQueue: { size: concurrency } },
     },
-    logger: new WorkerLogger(() => (level, message) => {
-      if (level === 'error') logger.error(message);
+    logger: new WorkerLogger(() => (level, message, meta) => {
+      if (isFailure(meta)) logFailure(logger, meta);
+      else if (level === 'error') logger.error(message);
       else if (level === 'warning' && !isKnown(message)) logger.warn(message);
     }),
   }).catch(async (error: unknown) => {
@@ -98,6 +99,24 @@ export async function runJobs(parts: {
       await pool.end();
     },
   };
+}
+
+type Failure = {
+  failure: true;
+  job: { task_identifier: string; attempts: number; max_attempts: number };
+  error: unknown;
+};
+const isFailure = (meta: unknown): meta is Failure => (meta as Partial<Failure> | undefined)?.failure === true;
+
+/** In one sentence: graphile-worker's own has the stack in it, which a terminal would show each time. */
+function logFailure(logger: Logger, { job, error }: Failure): void {
+  const { task_identifier: name, attempts, max_attempts: most } = job;
+  const next = attempts < most ? 'retrying after a longer pause each time' : 'not retried any more';
+  const reason = error instanceof Error ? error.message : String(error);
+  logger.error(
+    { err: error, job: name, attempt: attempts },
+    `job ${name} failed ${attempts} of ${most} times; ${next}: ${reason}`,
+  );
 }
 
 /**

@@ -37,7 +37,10 @@ export const events: Command = {
     const received = await withStore(loadConfig(io.env, io.cwd), (db) => listReceived(db, filter));
     if (values.json) for (const one of received) io.out(`${JSON.stringify(one)}\n`);
     else if (received.length === 0) io.out('Nothing was received.\n');
-    else for (const one of received) io.out(line(one, io));
+    else {
+      const widths = widthsOf(received);
+      for (const one of received) io.out(line(one, widths, io));
+    }
     return 0;
   },
 };
@@ -50,19 +53,30 @@ const styles: Record<Received['state'], Style> = {
   refused: 'red',
 };
 
-/** The outcome and, where it was not kept, the reason, in the first column. */
-function line(received: Received, io: Io): string {
-  const { at, state, why, count, actor, repository, workspace, id, type } = received;
-  const isUnkept = state === 'ignored' || state === 'refused';
-  const became = isUnkept ? `${state}: ${why}` : state;
+/** The outcome and, where it was not kept, the reason. */
+function becameOf({ state, why }: Received): string {
+  return isUnkept(state) ? `${state}: ${why}` : state;
+}
+const isUnkept = (state: Received['state']) => state === 'ignored' || state === 'refused';
+const typeOf = ({ type }: Received) => (type ?? '-').replace(/^dev\.cdevents(?:x\.tripline-|\.)/, '');
+
+/** Columns as wide as what stands in them. */
+type Widths = { became: number; type: number; actor: number };
+function widthsOf(received: readonly Received[]): Widths {
+  const widest = (text: (one: Received) => string) => Math.max(...received.map((one) => text(one).length));
+  return { became: widest(becameOf), type: widest(typeOf), actor: widest(({ actor }) => actor ?? '') };
+}
+
+function line(received: Received, widths: Widths, io: Io): string {
+  const { at, state, why, count, actor, repository, workspace, id } = received;
   return lineOf(io, [
     { text: moment(at) },
-    { text: became.padEnd(28), style: styles[state] },
-    { text: (type ?? '-').replace(/^dev\.cdevents(?:x\.tripline-|\.)/, '').padEnd(20), style: 'bold' },
-    { text: (actor ?? '').padEnd(12) },
+    { text: becameOf(received).padEnd(widths.became), style: styles[state] },
+    { text: typeOf(received).padEnd(widths.type), style: 'bold' },
+    { text: (actor ?? '').padEnd(widths.actor) },
     { text: repository ?? workspace ?? '' },
     { text: count > 1 ? `${count} times` : undefined },
     { text: id ?? '', style: 'dim' },
-    { text: isUnkept || why === null ? undefined : state === 'repeated' ? `as ${why}` : why },
+    { text: isUnkept(state) || why === null ? undefined : state === 'repeated' ? `as ${why}` : why },
   ]);
 }
