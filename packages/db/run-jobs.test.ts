@@ -61,7 +61,7 @@ test('leaves a living pool its jobs, also long ones', async () => {
   expect((await db.pool.query('SELECT FROM graphile_worker._private_jobs')).rowCount).toBe(0);
 });
 
-test('says of a job that fails which, how often and why, in one line and without a stack', async () => {
+test('says of a job that fails which, how often and why, in one line', async () => {
   const { db } = database;
   await leaveJob('acme');
   const lines: string[] = [];
@@ -74,6 +74,7 @@ test('says of a job that fails which, how often and why, in one line and without
   await jobs.stop();
   expect(JSON.parse(lines[0]!)).toMatchObject({
     ...{ job: 'import-inventory', attempt: 1 },
-    msg: 'job import-inventory failed 1 of 25 times; retrying after a longer pause each time: GitHub cannot be reached',
+    msg: 'job import-inventory failed 1 of 25 times; retrying after a longer pause each time',
+    err: { message: 'GitHub cannot be reached' },
   });
 });

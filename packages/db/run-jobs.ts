@@ -112,11 +112,9 @@ const isFailure = (meta: unknown): meta is Failure => (meta as Partial<Failure> 
 function logFailure(logger: Logger, { job, error }: Failure): void {
   const { task_identifier: name, attempts, max_attempts: most } = job;
   const next = attempts < most ? 'retrying after a longer pause each time' : 'not retried any more';
-  const reason = error instanceof Error ? error.message : String(error);
-  logger.error(
-    { err: error, job: name, attempt: attempts },
-    `job ${name} failed ${attempts} of ${most} times; ${next}: ${reason}`,
-  );
+  // The reason is the error's message, which every reader of a log line shows beside it.
+  const err = error instanceof Error ? error : new Error(String(error));
+  logger.error({ err, job: name, attempt: attempts }, `job ${name} failed ${attempts} of ${most} times; ${next}`);
 }
 
 /**

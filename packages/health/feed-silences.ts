@@ -1,8 +1,11 @@
+import type { Attributes } from '@tripline/contracts/attributes';
 import type { Check } from '@tripline/contracts/check';
 import type { Db } from '@tripline/db/database';
 
-/** What a silence is, in words, and what to do; by `silence` of migrations/*_feed_watch.sql. */
-const words: Readonly<Record<string, readonly [says: string, remedy: string]>> = {
+type Silence = Exclude<Attributes['tripline.feed.silence'], 'none' | undefined>;
+
+/** What a silence is, in words, and what to do. */
+const words: Readonly<Record<Silence, readonly [says: string, remedy: string]>> = {
   'below-usual': [
     'it tells nothing, at hours at which it told much in each of the weeks before',
     'see the provider’s status page, its list of deliveries, and that receiver and recorder run',
@@ -15,6 +18,10 @@ const words: Readonly<Record<string, readonly [says: string, remedy: string]>> =
     'its stream is configured and has told nothing yet',
     'set the stream up at the provider, or take its token away',
   ],
+  'hook-deleted': [
+    'it has no webhook any more, as the provider answers',
+    'set the webhook up again, and ask who deleted it; if it is there, the right to read its deliveries was taken',
+  ],
   'not-readable': ['it cannot be read', 'see the check of this polled feed for why'],
 };
 
@@ -23,7 +30,7 @@ export async function checkFeedSilences(db: Db): Promise<Check[]> {
   const { rows } = await db.pool.query<{
     workspace: string;
     feed: string;
-    silence: string | null;
+    silence: Silence | null;
     silent_since: Date | null;
   }>('SELECT workspace, feed, silence, silent_since FROM feed_watch ORDER BY workspace, feed');
   const silent = rows.filter(({ silence }) => silence !== null);
@@ -32,7 +39,7 @@ export async function checkFeedSilences(db: Db): Promise<Check[]> {
     return [{ name: 'silence', state: 'ok', detail }];
   }
   return silent.map(({ workspace, feed, silence, silent_since: since }): Check => {
-    const [says, remedy] = words[silence!] ?? [silence!, 'see that the provider delivers'];
+    const [says, remedy] = words[silence!];
     const when = since!.toISOString().slice(0, 19).replace('T', ' ');
     return {
       name: `silence of ${feed} in ${workspace}`,

@@ -18,8 +18,14 @@ import { readRuleFaults } from './rule-faults.ts';
 const tooManyAttempts = 5;
 /** Normally an event of the outbox is in the log within about a second, while a detector and the log are up. */
 const longestWaitMs = 5 * 60_000;
+const dayMs = 24 * 3_600_000;
 /** How long deliveries that were not kept are shown. */
-const deliveriesMs = 24 * 3_600_000;
+const deliveriesMs = dayMs;
+/** From when on an inventory is said to be old. What a rule learned by it is forgotten after 90 days. */
+const oldImportDays = 90;
+
+/** Settings that some checks go by. `github` absent: those on it are left out. */
+type HealthSettings = Pick<Config, 'workspaces'> & { github?: Partial<Config['github']> };
 
 /**
  * What the database knows of the state that Tripline is in, by `criteria` of packages/contracts/check.ts: for `doctor`,
@@ -29,7 +35,7 @@ const deliveriesMs = 24 * 3_600_000;
  */
 export async function checkHealth(
   db: Db,
-  config: Pick<Config, 'workspaces'>,
+  config: HealthSettings,
   options: {
     /** For a service whose role may read only some tables: checks that it may not read are left to other services. */
     skipsDenied?: boolean;
@@ -41,6 +47,7 @@ export async function checkHealth(
     rules,
     reload,
     jobs,
+    queue,
     outbox,
     channels,
     organizations,
@@ -165,6 +172,8 @@ async function jobs(db: Db): Promise<Check[]> {
      FROM (
        SELECT task_identifier, attempts, max_attempts, last_error, updated_at FROM graphile_worker.jobs
        WHERE last_error IS NOT NULL AND locked_at IS NULL
+         -- One without its key was replaced by a newer one while it ran.
+         AND key IS NOT NULL
        -- What is queued is tried for ever.
        UNION ALL SELECT purpose, failures, NULL, failure, due_at FROM queue WHERE failure IS NOT NULL
      ) AS tried WHERE attempts >= $1 GROUP BY task_identifier ORDER BY task_identifier`,
@@ -180,6 +189,30 @@ async function jobs(db: Db): Promise<Check[]> {
     return { name: `jobs ${name}`, state: 'broken', detail, remedy };
   });
 }
+
+/** What nobody takes: the service that does is not running, or is far behind. */
+async function queue(db: Db): Promise<Check[]> {
+  const { rows } = await db.pool.query<{ purpose: keyof typeof takers; items: number; oldest: Date }>(
+    `SELECT purpose, count(*)::int AS items, min(due_at) AS oldest FROM (
+       SELECT purpose, due_at FROM queue
+       UNION ALL SELECT 'ask', run_at FROM graphile_worker.jobs WHERE locked_at IS NULL AND attempts < max_attempts
+     ) AS waiting
+     WHERE due_at < clock_timestamp() - $1 * interval '1 ms' GROUP BY purpose ORDER BY purpose`,
+    [longestWaitMs],
+  );
+  if (rows.length === 0) return [{ name: 'queue', state: 'ok', detail: 'nothing in it is overdue' }];
+  return rows.map(({ purpose, items, oldest }): Check => {
+    const [what, service] = takers[purpose];
+    const detail = `${items} ${items === 1 ? what : `${what}s`} overdue, the oldest since ${moment(oldest)} UTC`;
+    const remedy = `see that a ${service} runs, and its log: \`npx tripline up\`, or \`npx tripline ${service}\``;
+    return { name: `queue of the ${service}`, state: 'broken', detail, remedy };
+  });
+}
+const takers = {
+  notify: ['notification', 'notifier'],
+  remediate: ['response', 'remediator'],
+  ask: ['look-up or import', 'detector'],
+} as const;
 
 /** Without this check it would go unnoticed that acts of people do not reach the trail: the changes themselves work. */
 async function outbox(db: Db): Promise<Check[]> {
@@ -202,17 +235,31 @@ async function imports(db: Db): Promise<Check[]> {
     }
     if (!imported) return { name, state: 'ok', detail: 'under way' };
     const counts = Object.entries(imported.counts).map(([kind, count]) => `${count} ${kind}`);
-    return { name, state: 'ok', detail: `${moment(imported.at)} UTC: ${counts.join(', ')}` };
+    const detail = `${moment(imported.at)} UTC: ${counts.join(', ')}`;
+    const days = Math.floor((Date.now() - Date.parse(imported.at)) / dayMs);
+    if (days < oldImportDays) return { name, state: 'ok', detail };
+    const remedy =
+      'run `npx tripline inventory import`: machines, pools and protections that were made since are not known by it';
+    return { name, state: 'ok', detail: `${days} days old, of ${detail}`, remedy };
   });
 }
 
 /** What GitHub could not deliver, per webhook. */
-async function redelivery(db: Db): Promise<Check[]> {
-  return (await readHooks(db)).map(({ hook, lookedUntil, failed, missing, oldestMissing }): Check => {
+async function redelivery(db: Db, { github }: HealthSettings): Promise<Check[]> {
+  const looked = new Set([
+    ...(github?.app ? [`app:${github.app.id}`] : []),
+    ...(github?.hooks ?? []).map(({ organization, id }) => `org:${organization}/${id}`),
+  ]);
+  return (await readHooks(db)).map(({ hook, lookedUntil, dueAt, failed, missing, oldestMissing }): Check => {
     const name = `redelivery ${hook}` as const;
     if (failed) {
       const remedy = 'see to the permissions of the App or of github.hookToken; it is tried again';
       return { name, state: 'broken', detail: failed.reason, remedy };
+    }
+    if (looked.has(hook) && Date.now() - dueAt.getTime() > longestWaitMs) {
+      const detail = `a look at it is due since ${moment(dueAt)} UTC, and nobody looks`;
+      const remedy = 'see that a reconciler runs (`npx tripline up`, or `npx tripline reconciler`), and its log';
+      return { name, state: 'broken', detail, remedy };
     }
     if (oldestMissing) {
       const detail = `${missing} deliveries are missing, the oldest since ${moment(oldestMissing)} UTC; GitHub is asked again`;

@@ -31,7 +31,7 @@ export const doctor: Command = {
     const width = Math.max(...checks.map(({ name }) => name.length));
     for (const check of checks) io.out(values.json ? `${JSON.stringify(toJson(check))}\n` : line(check, width, io));
     const broken = checks.filter(({ state }) => state === 'broken').length;
-    if (!values.json) io.out(broken === 0 ? '\nNothing is broken.\n' : `\n${broken} to fix.\n`);
+    if (!values.json) io.out(`\n${summaryOf(checks, broken)}\n`);
     return broken === 0 ? 0 : 1;
   },
 };
@@ -80,13 +80,24 @@ function brokenSettings(error: unknown, remedy: string): Check[] {
 
 const toJson = ({ name, state, detail, remedy }: Check) => ({ name, state, detail, remedy: remedy ?? null });
 
+function summaryOf(checks: readonly Check[], broken: number): string {
+  const advised = checks.filter(isAdvised).length;
+  const more = advised === 0 ? '' : ` ${advised} to look at.`;
+  return `${broken === 0 ? 'Nothing is broken.' : `${broken} to fix.`}${more}`;
+}
+
+/** Nothing is broken, and there is something that people should know or do. */
+const isAdvised = ({ state, remedy }: Check) => state === 'ok' && remedy !== undefined;
+
 const marks = { ok: ['green', '✓'], off: ['dim', '–'], broken: ['red', '✗'] } as const;
+const advisedMark = ['yellow', '!'] as const;
 
 /** Text in a column narrower than this, in characters, is no longer read with ease. */
 const readableWidth = 40;
 
-function line({ name, state, detail, remedy }: Check, width: number, io: Io): string {
-  const [style, mark] = marks[state];
+function line(check: Check, width: number, io: Io): string {
+  const { name, state, detail, remedy } = check;
+  const [style, mark] = isAdvised(check) ? advisedMark : marks[state];
   // On a narrow terminal what was found stands below its name.
   const isBeside = io.columns === undefined || widthOf(io) - width - 4 >= readableWidth;
   const indent = isBeside ? width + 4 : 4;

@@ -1,15 +1,18 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { loadConfig } from '@tripline/config/config';
+import { type Config, loadConfig } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
 import { addJob } from '@tripline/db/jobs';
+import { addToQueue } from '@tripline/db/queue';
 import { clearChannelTrouble, noteChannelTrouble } from '@tripline/health/channel-troubles';
 import { noteRuleFaults } from '@tripline/health/rule-faults';
 import { rules } from '@tripline/rules/registry';
+import type { StreamRecord } from '@tripline/stream/stream';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { addToTrail, makeTrailDays, readTrailHead } from '@tripline/trail/trail';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -21,14 +24,16 @@ import { checkProviders } from './providers.ts';
 let folder: string;
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 let provider: Server;
-let answer: { status: number; body: unknown };
+let answer: { status: number; body: unknown; headers?: Record<string, string> };
 let providerUrl: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tripline-doctor-'));
   fresh = await freshDatabase();
   provider = createServer((_request, response) => {
-    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
+    response
+      .writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers })
+      .end(JSON.stringify(answer.body));
   });
   await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve));
   providerUrl = `http://127.0.0.1:${(provider.address() as AddressInfo).port}`;
@@ -79,6 +84,19 @@ describe('the database', () => {
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
     expect(named(checks, 'import of acme')).toMatchObject({ state: 'broken', detail: 'the App may not read runners' });
     expect(named(checks, 'kill switch')?.detail).toMatch(/^ON since .* by ada/);
+    const imported = async (ago: string) => {
+      await fresh.db.pool.query(
+        `UPDATE imports SET failed_at = NULL, failed_reason = NULL, imported_at = now() - $1::interval, counts = '{"runners": 2}'`,
+        [ago],
+      );
+      return named(await checkDatabase(fresh.db, loadConfig({}, folder), rules), 'import of acme')!;
+    };
+    expect(await imported('3 days')).toMatchObject({ state: 'ok', detail: expect.stringMatching(/: 2 runners$/) });
+    expect(await imported('3 days')).not.toHaveProperty('remedy');
+    expect(await imported('91 days')).toMatchObject({
+      ...{ state: 'ok', detail: expect.stringMatching(/^91 days old, of .*: 2 runners$/) },
+      remedy: expect.stringContaining('npx tripline inventory import'),
+    });
   });
 
   it('says what GitHub could not deliver', async () => {
@@ -102,6 +120,13 @@ describe('the database', () => {
       state: 'ok',
       detail: expect.stringMatching(/^1 deliveries are missing, the oldest since /),
     });
+    await fresh.db.pool.query(`UPDATE hooks SET held_until = now() - interval '6 minutes'`);
+    expect(named(await checks(), 'redelivery app:7')).toMatchObject({
+      state: 'broken',
+      detail: expect.stringContaining('nobody looks'),
+    });
+    // One that no setting names any more is looked at by nobody.
+    expect(named(await checkDatabase(fresh.db, loadConfig({}, folder), rules), 'redelivery app:7')?.state).toBe('ok');
     await fresh.db.pool.query(`UPDATE hooks SET failed_at = now(), failed_reason = 'GitHub answered 401'`);
     expect(named(await checks(), 'redelivery app:7')).toMatchObject({ state: 'broken', detail: 'GitHub answered 401' });
   });
@@ -146,7 +171,34 @@ describe('the database', () => {
     });
     await fail(25);
     expect(named(await checks(), 'jobs import-inventory')?.remedy).toContain('reschedule_jobs');
+    // As graphile-worker leaves one that was replaced while it ran, and failed then.
+    await fresh.db.pool.query('UPDATE graphile_worker._private_jobs SET key = NULL');
+    expect(named(await checks(), 'jobs')).toMatchObject({ state: 'ok' });
     await fresh.db.pool.query('DELETE FROM graphile_worker._private_jobs');
+  });
+
+  it('names what nobody takes: the service for it does not run', async () => {
+    const checks = () => checkDatabase(fresh.db, loadConfig({}, folder), rules);
+    await addToQueue(fresh.db.pool, 'notify', 'INC-1');
+    await addToQueue(fresh.db.pool, 'remediate', 'f1');
+    await addJob(fresh.db.pool, 'import-inventory', { workspace: 'acme' }, { key: 'k2' });
+    expect(named(await checks(), 'queue')).toMatchObject({ state: 'ok' });
+    await fresh.db.pool.query(
+      `UPDATE queue SET due_at = now() - interval '6 minutes';
+       UPDATE graphile_worker._private_jobs SET run_at = now() - interval '6 minutes'`,
+    );
+    const late = await checks();
+    for (const [service, what] of [
+      ['notifier', 'notification'],
+      ['remediator', 'response'],
+      ['detector', 'look-up or import'],
+    ])
+      expect(named(late, `queue of the ${service}`)).toMatchObject({
+        state: 'broken',
+        detail: expect.stringMatching(`^1 ${what} overdue, the oldest since `),
+        remedy: expect.stringContaining(`npx tripline ${service}`),
+      });
+    await fresh.db.pool.query('DELETE FROM queue; DELETE FROM graphile_worker._private_jobs');
   });
 
   it('names what a half migration lacks, and a database that has nothing', async () => {
@@ -236,7 +288,9 @@ describe('those who read the log', () => {
       { partition: 0, first: 3, next: 5 },
       { partition: 1, first: 0, next: 0 },
     ],
+    read: async () => [{ appendedAtMs }] as StreamRecord[],
   };
+  let appendedAtMs = Date.now();
   const read = () => checkReaders(ends, fresh.db, 400);
   const move = (next: number) =>
     fresh.db.pool.query(
@@ -268,6 +322,28 @@ describe('those who read the log', () => {
     await move(5);
     expect((await reading).map(({ state }) => state)).toEqual(['ok', 'ok']);
   });
+
+  it('are shown to be behind while they read, and are broken once what waits has waited for a minute', async () => {
+    const reading = async () => {
+      await move(3);
+      const found = checkReaders(ends, fresh.db, 10_000);
+      await pause(100);
+      await move(4);
+      return (await found)[0];
+    };
+    expect(await reading()).toMatchObject({
+      ...{ name: 'detector', state: 'ok' },
+      detail: expect.stringMatching(/^makes progress; 1 event waits for it, the oldest since /),
+    });
+    appendedAtMs -= 61_000;
+    expect(await reading()).toMatchObject({
+      name: 'detector',
+      state: 'broken',
+      remedy: expect.stringContaining('npx'),
+    });
+    await move(5);
+    expect((await read())[0]).toMatchObject({ state: 'ok', detail: 'keeps up with the log' });
+  });
 });
 
 describe('those whom Tripline calls', () => {
@@ -289,13 +365,27 @@ describe('those whom Tripline calls', () => {
     [{ ok: true, team: 'Acme', team_id: 'T1', user: 'tripline' }, 'ok', 'nobody may press its buttons'],
     [{ ok: true, team: 'Other', team_id: 'T2', user: 'tripline' }, 'broken', 'is of the Slack workspace T2'],
     [{ ok: false, error: 'invalid_auth' }, 'broken', 'Slack refuses the bot token: invalid_auth'],
-    ['no object', 'broken', 'Slack refuses the bot token'],
-  ])('Slack answering %j', async (body, state, detail) => {
-    answer = { status: 200, body };
-    const check = named(await checkProviders(loadConfig(slack(), folder)), 'Slack');
-    expect(check).toMatchObject({ state, detail: expect.stringContaining(detail) });
-    expect(JSON.stringify(check)).not.toContain('canary');
-  });
+    ['no object', 'broken', 'Slack answers 200 and not as its Web API does'],
+    [{}, 'broken', 'Slack answers 503 and not as its Web API does', { status: 503 }],
+    [
+      { ok: true },
+      'broken',
+      'has not the scope chat:write',
+      { headers: { 'x-oauth-scopes': 'chat:write.public,im:read' } },
+    ],
+    [
+      { ok: true, team: 'Acme', team_id: 'T1', user: 'tripline' },
+      ...(['ok', 'nobody may press', { headers: { 'x-oauth-scopes': 'im:read,chat:write' } }] as const),
+    ],
+  ] as [unknown, string, string, Partial<typeof answer>?][])(
+    'Slack answering %j',
+    async (body, state, detail, more) => {
+      answer = { status: 200, body, ...more };
+      const check = named(await checkProviders(loadConfig(slack(), folder)), 'Slack');
+      expect(check).toMatchObject({ state, detail: expect.stringContaining(detail) });
+      expect(JSON.stringify(check)).not.toContain('canary');
+    },
+  );
 
   it.each([
     [200, 'ok', undefined],
@@ -311,6 +401,29 @@ describe('those whom Tripline calls', () => {
     expect(check?.state).toBe(state);
     if (remedy !== undefined) expect(check?.remedy).toContain(remedy);
     expect(JSON.stringify(check)).not.toContain('canary');
+  });
+
+  it('an App that is not installed on an organisation of a workspace, and a GitHub that is away', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', {
+      ...{ modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' } },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    });
+    const env = { TRIPLINE_GITHUB_APP_ID: '7', TRIPLINE_GITHUB_APP_PRIVATE_KEY: privateKey };
+    const settings = loadConfig({ ...env, TRIPLINE_GITHUB_API_URL: providerUrl }, folder);
+    const workspaces = ['Acme', 'acme-labs'].map((id) => ({ id, github: { organizations: [{ login: id }] } }));
+    const check = async () => named(await checkProviders({ ...settings, workspaces }), 'GitHub App');
+    const on = (...logins: string[]) => ({ status: 200, body: logins.map((login) => ({ account: { login } })) });
+    answer = on('acme', 'acme-labs');
+    expect(await check()).toMatchObject({ state: 'ok', detail: 'installed on acme, acme-labs' });
+    answer = on('acme');
+    expect(await check()).toMatchObject({
+      state: 'broken',
+      detail: expect.stringMatching(/^installed on acme, and not on acme-labs: nothing is imported/),
+    });
+    answer = { status: 401, body: { message: 'no' } };
+    expect((await check())?.remedy).toContain('check TRIPLINE_GITHUB_APP_ID');
+    answer = { status: 503, body: {} };
+    expect(await check()).toMatchObject({ state: 'broken', remedy: expect.stringContaining('githubstatus.com') });
   });
 
   it.each([
@@ -335,6 +448,15 @@ describe('what is here', () => {
       state: 'off',
       detail: expect.stringContaining('npx tripline up'),
     });
+  });
+
+  it('is broken where its own database is here, and nothing runs on it', async () => {
+    const dataDir = join(folder, 'stopped');
+    mkdirSync(join(dataDir, 'postgres/cluster'), { recursive: true, mode: 0o700 });
+    const stopped = named(await checkLocal(config(dataDir)), 'Tripline');
+    expect(stopped).toMatchObject({ state: 'broken', remedy: expect.stringContaining('npx tripline up') });
+    const elsewhere = { ...config(dataDir), database: { url: 'postgres://db' } } as Config;
+    expect(named(await checkLocal(elsewhere), 'Tripline')?.state).toBe('off');
   });
 
   it('finds a folder that others may enter', async () => {

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import type { Config } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
 import { findStandalone } from '@tripline/runtime/data-folder';
+import { embeddedFolder } from '../store.ts';
 import { ask } from './check.ts';
 
 const gigabyte = 1024 ** 3;
+const startIt = 'start it: `npx tripline up`';
 
 /** The settings' file, the data folder, the spool in it, and whether something answers on the port. */
 export async function checkLocal(config: Config): Promise<Check[]> {
@@ -42,7 +44,10 @@ function spool({ dataDir, receiver }: Config): Check {
   const name = 'spool';
   const folder = join(dataDir, 'spool');
   if (!existsSync(folder)) return { name, state: 'off', detail: 'nothing was ever spooled' };
-  const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  const bytes = readdirSync(folder)
+    // The receiver removes what is in the log by now.
+    .map((file) => statSync(join(folder, file), { throwIfNoEntry: false })?.size ?? 0)
+    .reduce((sum, size) => sum + size, 0);
   if (bytes > receiver.spoolLimitBytes * 0.8) {
     const detail = `${bytes} of ${receiver.spoolLimitBytes} bytes are used`;
     return {
@@ -62,12 +67,16 @@ function listening(config: Config): Promise<Check> {
   const url =
     findStandalone(config.dataDir)?.listening?.operationsUrl ??
     `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return ask(name, `start it with \`npx tripline up\`, or free the port`, async () => {
+  return ask(name, 'start it with `npx tripline up`, or free the port', async () => {
     let response: Response;
     try {
       response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(3000) });
     } catch {
-      return { state: 'off', detail: `nothing answers at ${url}; \`npx tripline up\` starts it` };
+      const detail = `nothing answers at ${url}`;
+      // Its own database is nobody else's: then nothing is received or judged.
+      if (config.database.url === undefined && existsSync(join(embeddedFolder(config.dataDir), 'cluster')))
+        return { state: 'broken', detail: `${detail}: nothing is received, judged or told`, remedy: startIt };
+      return { state: 'off', detail: `${detail}; \`npx tripline up\` starts it` };
     }
     const answer = (await response.json().catch(() => null)) as { status?: string; error?: { message: string } } | null;
     // What is broken is shown by the other checks, by the same criteria.

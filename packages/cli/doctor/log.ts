@@ -66,10 +66,12 @@ async function lookAtLetters(stream: Stream): Promise<Omit<Check, 'name'>> {
 /** A detector that was killed has its partitions taken over within 8 s. */
 const standsStillMs = 10_000;
 const lookEveryMs = 250;
+/** What is told within a second usually has waited too long by then. */
+const farBehindMs = 60_000;
 
 /** Whether the log's readers make progress: a reader that reads nothing for a while although events wait is stuck. */
 export async function checkReaders(
-  stream: Pick<Stream, 'offsets'>,
+  stream: Pick<Stream, 'offsets' | 'read'>,
   db: Db,
   patienceMs = standsStillMs,
 ): Promise<Check[]> {
@@ -90,10 +92,37 @@ export async function checkReaders(
       await pause(lookEveryMs);
       continue;
     }
-    return still.map(({ who, waiting }): Check => {
-      if (waiting.length === 0) return { name: who, state: 'ok', detail: 'keeps up with the log' };
-      const detail = `makes no progress: events wait on ${waiting.length} of ${ends.length} partitions`;
-      return { name: who, state: 'broken', detail, remedy: `start it, or see its log: \`npx tripline ${who}\`` };
-    });
+    return Promise.all(
+      still.map(({ who, waiting }) => {
+        if (waiting.length === 0) return behind(stream, who, ends, now[who]);
+        const detail = `makes no progress: events wait on ${waiting.length} of ${ends.length} partitions`;
+        return { name: who, state: 'broken' as const, detail, remedy: remedyOf(who) };
+      }),
+    );
   }
+}
+
+const remedyOf = (who: string) => `start it, or see its log: \`npx tripline ${who}\``;
+
+/** A reader that makes progress: how much waits for it, and since when the oldest of it does. */
+async function behind(
+  stream: Pick<Stream, 'read'>,
+  name: 'detector' | 'recorder',
+  ends: Awaited<ReturnType<Stream['offsets']>>,
+  progress: ReadonlyMap<number, number>,
+): Promise<Check> {
+  const left = ends
+    .map(({ partition, first, next }) => ({ partition, next, from: Math.max(progress.get(partition) ?? 0, first) }))
+    .filter(({ from, next }) => from < next);
+  const oldest = await Promise.all(
+    left.map(({ partition, from }) => stream.read({ topic: topics.events, partition, from, limit: 1 })),
+  );
+  const appended = oldest.flat().map(({ appendedAtMs }) => appendedAtMs);
+  if (appended.length === 0) return { name, state: 'ok', detail: 'keeps up with the log' };
+  const events = left.reduce((sum, { from, next }) => sum + next - from, 0);
+  const sinceMs = Math.min(...appended);
+  const detail = `makes progress; ${events} ${events === 1 ? 'event waits' : 'events wait'} for it, the oldest since ${moment(new Date(sinceMs))} UTC`;
+  if (Date.now() - sinceMs < farBehindMs) return { name, state: 'ok', detail };
+  const remedy = `wait until it has caught up; where it falls further behind, run more of them (\`npx tripline ${name}\`), or see its log for what is slow`;
+  return { name, state: 'broken', detail, remedy };
 }

@@ -1,16 +1,18 @@
 import type { Look } from '@tripline/contracts/check';
 import { createGitHubClient } from './client.ts';
-import { installedOn } from './reader.ts';
+import { CannotReadError, installedOn } from './reader.ts';
 
 type Needs = {
   github: { apiUrl: string; app?: { id: string; privateKey: string } | undefined; token?: string | undefined };
+  workspaces: readonly { github: { organizations: readonly { login: string }[] } }[];
 };
 
 /** Whether GitHub would take Tripline's calls, by the App or the token that is configured. */
-export function checkGitHub({ github: { app, token, apiUrl } }: Needs): Look[] {
+export function checkGitHub({ github: { app, token, apiUrl }, workspaces }: Needs): Look[] {
   if (app) {
+    const organizations = workspaces.flatMap(({ github }) => github.organizations.map(({ login }) => login));
     const remedy = 'check TRIPLINE_GITHUB_APP_ID and TRIPLINE_GITHUB_APP_PRIVATE_KEY, and this machine’s clock';
-    return [{ name: 'GitHub App', remedy, look: () => lookAtApp({ apiUrl, app }) }];
+    return [{ name: 'GitHub App', remedy, look: () => lookAtApp({ apiUrl, app }, organizations) }];
   }
   if (token) {
     const look = () => lookAtToken(apiUrl, token);
@@ -20,12 +22,31 @@ export function checkGitHub({ github: { app, token, apiUrl } }: Needs): Look[] {
   return [{ name: 'GitHub', remedy: '', look: async () => ({ state: 'off', detail }) }];
 }
 
-async function lookAtApp(access: Parameters<typeof installedOn>[0]): ReturnType<Look['look']> {
-  const on = await installedOn(access, Date.now());
+async function lookAtApp(
+  access: Parameters<typeof installedOn>[0],
+  organizations: readonly string[],
+): ReturnType<Look['look']> {
+  let on: string[];
+  try {
+    on = await installedOn(access, Date.now());
+  } catch (error) {
+    // Another key would change nothing.
+    const isTheirs = error instanceof CannotReadError && error.outcome.kind === 'retry';
+    if (isTheirs) return { state: 'broken', detail: error.message, remedy: remedyOfGitHubs };
+    throw error;
+  }
   if (on.length === 0) {
     return { state: 'broken', detail: 'it is installed nowhere', remedy: 'install it on your organisation' };
   }
-  return { state: 'ok', detail: `installed on ${on.join(', ')}` };
+  const there = new Set(on.map((login) => login.toLowerCase()));
+  const without = organizations.filter((login) => !there.has(login.toLowerCase()));
+  const detail = `installed on ${on.join(', ')}`;
+  if (without.length === 0) return { state: 'ok', detail };
+  return {
+    state: 'broken',
+    detail: `${detail}, and not on ${without.join(', ')}: nothing is imported, looked up or revoked there`,
+    remedy: 'install it there, or take the organisation out of workspaces',
+  };
 }
 
 async function lookAtToken(apiUrl: string, token: string): ReturnType<Look['look']> {
@@ -35,9 +56,12 @@ async function lookAtToken(apiUrl: string, token: string): ReturnType<Look['look
   return { state: 'ok', detail: 'it reads; to remediate, an App is needed' };
 }
 
+const remedyOfGitHubs =
+  'see whether github.apiUrl can be reached from here; else GitHub is at fault (githubstatus.com), and is asked again by itself';
+
 /** What an answer other than 200 asks of people: a new token only where the token is what is wrong. */
 function remedyFor(status: number): string {
-  if (status >= 500) return 'nothing here: GitHub is at fault (githubstatus.com), and is asked again by itself';
+  if (status >= 500) return remedyOfGitHubs;
   if (status === 401) return 'make a new token: this one has expired or was revoked';
   if (status === 403 || status === 429) {
     return 'wait until GitHub lets it call again, or have it authorised for the organisation (SAML, IP allow list)';

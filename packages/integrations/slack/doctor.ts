@@ -15,7 +15,8 @@ export function lookAtSlack(settings: CheckedSettings | undefined): Look[] {
   if (!settings) {
     return [{ name: 'Slack', remedy: '', look: async () => ({ state: 'off', detail: 'not configured: dry run' }) }];
   }
-  const remedy = 'check TRIPLINE_SLACK_BOT_TOKEN; it needs the scope chat:write';
+  const remedy =
+    'check TRIPLINE_SLACK_BOT_TOKEN, which needs the scope chat:write; where Slack itself is at fault (slack-status.com), it is asked again by itself';
   return [{ name: 'Slack', remedy, look: () => look(settings) }];
 }
 
