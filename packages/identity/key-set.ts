@@ -33,6 +33,7 @@ export type KeySetDependencies = {
   tell?: ((event: KeyEvent) => void) | undefined;
 };
 
+type KeySource = { jwksUri: string; thumbprints?: readonly string[] | undefined };
 type Keys = { readMs: number; byId: ReadonlyMap<string, CryptoKey>; thumbprints: readonly string[] };
 export type KeySet = { find: (keyId: string) => Promise<{ key: CryptoKey } | { refusal: IdentityRefusal }> };
 
@@ -40,10 +41,7 @@ export type KeySet = { find: (keyId: string) => Promise<{ key: CryptoKey } | { r
  * The public keys of one issuer, read from `jwksUri` when the first token comes, and kept for a day. A key that is not
  * known has them read anew, once a cool-down; within it the answer is `keys-unavailable`, since the token may be good.
  */
-export function createKeySet(
-  { jwksUri, thumbprints }: { jwksUri: string; thumbprints?: readonly string[] | undefined },
-  { clock, ask, tell }: KeySetDependencies,
-): KeySet {
+export function createKeySet({ jwksUri, thumbprints }: KeySource, { clock, ask, tell }: KeySetDependencies): KeySet {
   let keys: Keys | undefined;
   let askedMs = Number.NEGATIVE_INFINITY;
   let failingSinceMs: number | undefined;
@@ -54,7 +52,7 @@ export function createKeySet(
   /** Never throws: what goes wrong is told. */
   async function read(): Promise<KeyEvent[]> {
     const before = keys;
-    const answer = await readKeys(jwksUri, { ask, clock }, thumbprints);
+    const answer = await readKeys({ jwksUri, thumbprints }, { ask, clock });
     if ('fault' in answer) {
       const nowMs = clock.nowMs();
       failingSinceMs ??= nowMs;
@@ -110,11 +108,10 @@ function keysUnavailable(waitMs: number): IdentityRefusal {
   return refuseToken('keys-unavailable', message, retryAfterS);
 }
 
-/** Keys by their ids, or why nothing was read. */
-async function readKeys(
-  jwksUri: string,
+/** The keys that can be used, by their ids, or why there are none. Never throws. */
+export async function readKeys(
+  { jwksUri, thumbprints: pinned }: KeySource,
   { ask, clock }: Pick<KeySetDependencies, 'ask' | 'clock'>,
-  pinned: readonly string[] | undefined,
 ): Promise<Omit<Keys, 'readMs'> | { fault: string }> {
   const body = await readBody(jwksUri, { ask, clock });
   if ('fault' in body) return body;

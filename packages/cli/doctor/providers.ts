@@ -7,10 +7,11 @@ import { providers } from '@tripline/integrations/providers';
 import { loadPolled, loadPosted } from '@tripline/sources/feed';
 import { feeds } from '@tripline/sources/registry';
 import { ask } from './check.ts';
+import { checkIssuers } from './issuers.ts';
 
 /**
- * Runs the checks of all feeds, providers and channels: whether deliveries can be verified, and whether services accept
- * Tripline's credentials.
+ * Runs the checks of all feeds, providers, channels and issuers of id tokens: whether deliveries and tokens can be verified,
+ * and whether services accept Tripline's credentials.
  */
 export async function checkProviders(config: Config): Promise<Check[]> {
   const heard = [...(await loadPosted(feeds)), ...(await loadPolled(feeds))];
@@ -22,7 +23,9 @@ export async function checkProviders(config: Config): Promise<Check[]> {
     ...called.flatMap(({ doctor }) => doctor(config)),
     ...opened.flatMap(({ name, doctor }) => doctor(settings[name])),
   ];
-  return Promise.all([...looks.map(({ name, remedy, look }) => ask(name, remedy, look)), remediation(config)]);
+  const issuers = checkIssuers(config.identity);
+  const checks = await Promise.all(looks.map(({ name, remedy, look }) => ask(name, remedy, look)));
+  return [...checks, ...(await issuers), await remediation(config)];
 }
 
 async function remediation({ remediation: settings, github: { app } }: Config): Promise<Check> {

@@ -1,0 +1,28 @@
+import type { Check } from '@tripline/contracts/check';
+import type { TrustedIssuer } from '@tripline/identity/issuer';
+import { readKeys } from '@tripline/identity/key-set';
+import { trustedIssuers } from '@tripline/identity/registry';
+import type { IdentitySettings } from '@tripline/identity/settings';
+import { createOutbound } from '@tripline/integrations/outbound';
+import { systemClock } from '@tripline/runtime/clock';
+
+/** Whether the keys of each configured issuer can be read, and some of them be used. None where none is configured. */
+export async function checkIssuers(identity: IdentitySettings): Promise<Check[]> {
+  return Promise.all(trustedIssuers(identity).map(({ issuer }) => checkIssuer(issuer, identity.audience)));
+}
+
+async function checkIssuer(issuer: TrustedIssuer, audience: string | undefined): Promise<Check> {
+  const name = `issuer ${issuer.iss}` as const;
+  if (audience === undefined) {
+    const remedy = 'set identity.audience to what jobs ask their tokens for';
+    return { name, state: 'broken', detail: 'no audience is set, so that no token is believed', remedy };
+  }
+  const read = await readKeys(issuer, { ask: createOutbound(issuer.jwksUri), clock: systemClock });
+  if ('fault' in read) {
+    const remedy = `have this machine reach ${issuer.jwksUri}, or set jwksUri and thumbprints of the issuer as they are`;
+    return { name, state: 'broken', detail: `its keys could not be read: ${read.fault}`, remedy };
+  }
+  const count = read.thumbprints.length;
+  const pinned = issuer.thumbprints === undefined ? '' : ', by thumbprint';
+  return { name, state: 'ok', detail: `${count} ${count === 1 ? 'key' : 'keys'}${pinned}; tokens for ${audience}` };
+}
