@@ -15,7 +15,14 @@ import {
   repositories,
   requiresNoReview,
 } from './repositories.ts';
-import { isReviewed, isReviewedBuild, isReviewedHead, type ReviewReader, type ReviewVerdict } from './reviewed.ts';
+import {
+  hadLanded,
+  isReviewed,
+  isReviewedBuild,
+  isReviewedHead,
+  type ReviewReader,
+  type ReviewVerdict,
+} from './reviewed.ts';
 import type { Attempt } from './runs.ts';
 import { type Account, changeKeyIn, commitKeyIn, namedRepository, refKeyIn } from './things.ts';
 import { isFileOf, readWorkflowFile } from './workflow-files.ts';
@@ -129,7 +136,7 @@ function partsOf(repositoryKey: string): [provider: string, instance: string, id
 
 const formOfAccount = 'an account as `login:id`, since a login can change hands, or an app as `name[bot]`';
 const account = z.string().regex(/^(?:[^\s:]+:\d+|[^\s:]+\[bot\])$/, formOfAccount);
-/** Settings of every rule that asks for reviews: excepted accounts, each as `login:id`, or an app as `name[bot]`. */
+/** Settings of every rule that asks for reviews. Accounts each as `login:id`, or an app as `name[bot]`. */
 export const reviewHouse = {
   /** Accounts whose own work needs no review, such as a release bot: what they author and push, whoever merges it. */
   exemptActors: z.array(account).default([]),
@@ -137,10 +144,12 @@ export const reviewHouse = {
   mergeBots: z.array(z.strictObject({ account, approves: z.boolean().default(false) })).default([]),
   /** Accounts of machines that look like people's, which the provider does not tell apart: their approvals are nobody's. */
   machineUsers: z.array(account).default([]),
+  /** How long the events of a change may be on their way, in ms, where they do not come late; until then nothing is said of what one may explain. */
+  holdMs: z.int().min(0).default(30_000),
 };
 type ReviewHouse = Readonly<z.output<z.ZodObject<typeof reviewHouse>>>;
 /** No exceptions. */
-export const noHouse: ReviewHouse = { exemptActors: [], mergeBots: [], machineUsers: [] };
+export const noHouse: ReviewHouse = { exemptActors: [], mergeBots: [], machineUsers: [], holdMs: 0 };
 
 /** Within this time after a merge, an answer about write access counts for the time of the merge. */
 const refusedWithinMs = 86_400_000;
@@ -177,6 +186,12 @@ export function reviewReader(
       if (known.push ?? known.merge ?? known.permission) return true;
       // Somebody who may not write now may have been able to earlier.
       return known.refused !== undefined && parseTime(known.refused.time) <= ms + refusedWithinMs ? false : undefined;
+    },
+    couldWrite(one, ms) {
+      const isThen = (proof: Observed | undefined) => proof !== undefined && parseTime(proof.time) <= ms;
+      if (memberKeysOf(place.key, one).some((key) => isThen(reads.read(writers, key)?.member))) return true;
+      const known = reads.watch(writers, writerKeyIn(place.key, one));
+      return [known?.push, known?.merge, known?.permission].some(isThen);
     },
     keyOfCommit: (revision) => commitKeyIn(place.key, revision),
     keyOfChange: (number) => changeKeyIn(place.key, number),
@@ -265,6 +280,22 @@ export function acceptanceOf(
   // What is asked also has the repository judged, of which a notice is due.
   if (verdict.is === 'unknown' || mayBeExplained || verdict.needsNone) lookUp(questionOf(place, verdict.revision));
   return { ...verdict, mayBeExplained, moreMs };
+}
+
+/**
+ * Whether the head of a fork is approved that a run with the rights of the base took. `isOfBase`: the base's commit is all that
+ * is told of it, so that no approval is known to be of what it took.
+ */
+export function acceptanceOfForkRun(
+  revision: string,
+  place: Place,
+  reader: ReviewReader,
+  context: Pick<ConcludeContext<unknown>, 'lookUp'>,
+): Acceptance & { isOfBase: boolean } {
+  if (!hadLanded(revision, reader))
+    return { ...acceptanceOf(revision, 'head', place, reader, context), isOfBase: false };
+  const why = 'which head of the fork it took is not told';
+  return { is: 'unreviewed', why, revision, seen: [], mayBeExplained: false, moreMs: 0, isOfBase: true };
 }
 
 /** One question a commit: its id is made of what is asked. */

@@ -43,6 +43,8 @@ export type ReviewReader = {
   branch: (name: string) => readonly Ref[];
   /** Undefined where unknown. `ms`: by the provider's time. */
   mayWrite: (account: Account, ms: number) => boolean | undefined;
+  /** Whether it was proved by then, of somebody who may have got the right afterwards. `ms`: by the provider's time. */
+  couldWrite: (account: Account, ms: number) => boolean;
   /** Build time of what is judged, by the provider's clock; later acts of outsiders do not count. */
   builtMs: number;
   /** Anybody may review its changes. */
@@ -202,6 +204,21 @@ function isOld(revision: string, reader: ReviewReader): boolean {
         first?.before === revision || stood.some((one) => one.revision === revision && !isPushed(parseTime(one.time))),
     );
   });
+}
+
+/** Whether it was in an accepted branch already when what is judged was built, by a push or a merge. */
+export function hadLanded(revision: string, reader: ReviewReader): boolean {
+  if (isOld(revision, reader)) return true;
+  const isThen = (branch: string, ms: number) => ms <= reader.builtMs + sameMomentMs && reader.accepts(branch, ms);
+  const known = reader.commit(revision);
+  return (
+    known?.pushes.some(({ type, ref, time }) => type === 'branch' && isThen(ref, parseTime(time))) === true ||
+    known?.changes.some(
+      ({ change, as }) =>
+        as === 'merge' &&
+        reader.change(change)?.merged.some((one) => one.revision === revision && isThen(one.base, one.atMs)) === true,
+    ) === true
+  );
 }
 
 /** One push to an accepted branch, that brought `revision` in. */

@@ -116,6 +116,19 @@ describe('a run', () => {
     );
   });
 
+  test('is of the head that its own events name, whatever its jobs name', () => {
+    const ofJob = { 'vcs.ref.head.revision': '0a'.repeat(20) };
+    const events = [
+      run(0, 'dev.cdevents.pipelinerun.queued', { 'vcs.ref.head.revision': 'b'.repeat(40) }),
+      job(1, 'dev.cdevents.taskrun.started', '71', { ...onOwn, ...ofJob }),
+      job(2, 'dev.cdevents.taskrun.finished', '71', { ...onOwn, ...ofJob }),
+    ];
+    expect(learnAll(events.slice(1))!.attempts[0]!.revision).toBe('0a'.repeat(20));
+    for (const order of [events, events.toReversed()]) {
+      expect(learnAll(order)!.attempts[0]!.revision).toBe('b'.repeat(40));
+    }
+  });
+
   test('is deployed to an environment once, however many jobs and attempts say so', () => {
     const flooded: string[] = [];
     const at = { ...quiet, flooded: (kind: string) => void flooded.push(kind) };

@@ -376,6 +376,8 @@ function attemptAfter(run: Run, event: LoggedEvent, at: LearnContext, timeMs: nu
   };
   const own = isOfRun(event);
   const next: Attempt = { ...known };
+  // A job of a run by `pull_request_target` names the base's commit, where the run's own events name the head.
+  if (own && known.trigger === undefined) delete next.revision;
   // The run's own event says more than a job's; of those the earliest.
   const isBetter = own === (known.trigger !== undefined) ? isEarlier(event, known) : own;
   if (isBetter && before !== undefined) observeAnew(next, event, at);
@@ -396,7 +398,7 @@ function attemptAfter(run: Run, event: LoggedEvent, at: LearnContext, timeMs: nu
     next.changes = union(known.changes, data['tripline.change.ids']);
   }
   learnText(next, 'name', data['cicd.pipeline.name']);
-  learnText(next, 'revision', data['vcs.ref.head.revision']);
+  if (own || next.trigger === undefined) learnText(next, 'revision', data['vcs.ref.head.revision']);
   learnText(next, 'ref', data['vcs.ref.head.name']);
   next.secrets = union(known.secrets, data['tripline.credential.secrets']);
   const keepsAll = keepsEveryJob(next, at);
@@ -418,8 +420,8 @@ function isSaidOfPlainJob(attempt: Attempt, data: Attributes, at: LearnContext):
   if (keepsEveryJob(attempt, at) || data['tripline.credential.secrets'] !== undefined) return false;
   if (attempt.jobs.some(({ id }) => id === data['cicd.pipeline.task.run.id'])) return false;
   const { 'cicd.pipeline.name': name = attempt.name } = data;
-  const { 'vcs.ref.head.revision': revision = attempt.revision, 'vcs.ref.head.name': ref = attempt.ref } = data;
-  return name === attempt.name && revision === attempt.revision && ref === attempt.ref;
+  const { 'vcs.ref.head.name': ref = attempt.ref } = data;
+  return name === attempt.name && ref === attempt.ref;
 }
 
 function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: number, keepsAll: boolean): Job[] {

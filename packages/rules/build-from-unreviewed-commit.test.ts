@@ -901,16 +901,16 @@ describe('tags, releases, deployments, workflows', () => {
       secret,
     );
   });
-  test('E18: pull_request_target with secrets, from the repository itself or a fork; a pull request with none is quiet', () => {
-    play(
-      `
-      09:00     mallory opens #20 in acme/app from x at a
-      09:10     mallory starts run 7 of deploy in acme/app at a (on x; trigger pull_request_target)
+  test('E18: pull_request_target with secrets, for a fork, and where the house’s builds the head; a pull request with none is quiet', () => {
+    const own = (mark: string) => `
+      09:00     ada opens #20 in acme/app from x at a
+      09:10     ada starts run 7 of deploy in acme/app at a (on x; trigger pull_request_target)
       09:10:29  nothing happens
-      09:10:40  nothing happens                                      ← FOUND acme/app@a
-    `,
-      secret,
-    );
+      09:10:40  nothing happens                                      ${mark}
+    `;
+    play(own('← FOUND acme/app@a'), { ...secret, pullRequestsMay: ['self-hosted'] });
+    // The base's workflow runs, and nobody says that it builds the head.
+    play(own(''), secret);
     play(
       `
       09:00     mallory opens #20 in acme/app from x at a (of fork mallory; association NONE)

@@ -17,13 +17,14 @@ import {
 } from '@tripline/facts/review-reader';
 import * as review from '@tripline/facts/reviewed';
 import { isOwnMachine, runnerGroups } from '@tripline/facts/runner-groups';
-import { type Attempt, type Build, buildOf, differsInBuilds, isPlainPull, type Run, runs } from '@tripline/facts/runs';
+import { type Build, buildOf, differsInBuilds, isPlainPull, type Run, runs } from '@tripline/facts/runs';
 import { commitKeyIn, entityOf, personOf, runKeyIn } from '@tripline/facts/things';
 import { workflowFile } from '@tripline/facts/workflow-files';
 import { z } from 'zod';
 import { targetOf } from './builders/seen.ts';
 import { namedOnce, shortSha } from './evidence.ts';
 
+const mayHave = ['self-hosted', 'environment', 'secrets', 'base-workflow'] as const;
 const settings = z.strictObject({
   ...reviewHouse,
   /** Patterns of branches on which nothing is judged, as GitHub reads them; of tags with `refs/tags/` before. */
@@ -32,10 +33,11 @@ const settings = z.strictObject({
   exemptEnvironments: z.array(z.string()).default([]),
   /** Workflows known to use secrets, `owner/name/.github/workflows/file.yml`, or `owner/name:id/…` with the id of the repository. */
   secretWorkflows: z.array(workflowFile).default([]),
-  /** What a run of a pull request may have without being found. Whoever may push a branch may run on the house's machines anyway. */
-  pullRequestsMay: z.array(z.enum(['self-hosted', 'environment', 'secrets'])).default(['self-hosted']),
-  /** How long the events of a change may be on their way, in ms, where they do not come late; until then nothing is said of what one may explain. */
-  holdMs: z.number().int().min(0).default(30_000),
+  /**
+   * What a run of a pull request may have without being found: the house's machines, which whoever may push may use anyway; secrets of
+   * a `base-workflow`, which `pull_request_target` runs, for those who may write: it builds the base unless it takes the head itself.
+   */
+  pullRequestsMay: z.array(z.enum(mayHave)).default(['self-hosted', 'base-workflow']),
 });
 type Settings = z.output<typeof settings>;
 type Context = ConcludeContext<Settings>;
@@ -51,7 +53,7 @@ export const rule = defineRule<unknown, Settings>({
     'A build of a protected branch or tag, a release, a deployment or a run with secrets is of a commit that no merged and approved change brought in. ' +
     'Reviewed is what the provider merged into the branch that is built, or a change’s reviewed head itself: approved at its last commit, update merges by the provider apart, by a person who wrote and pushed none of it and may write to the repository. ' +
     'It is followed through squash, merge, rebase, stacked changes and merge queue. What webhooks cannot tell is asked of the API; where that cannot be asked, one low notice a repository says what is not known. What landed where it is known that nobody requires a review is a notice of `default-branch-unprotected`, and none of these. ' +
-    'Runs of pull requests are found only with secrets or an environment, and where `pullRequestsMay` leaves it out on a self-hosted runner; those of forks there are found by `self-hosted-runner-fork`. A review that is received late takes the finding back.',
+    'Runs of pull requests are found only with secrets or an environment, and where `pullRequestsMay` leaves it out on a self-hosted runner or by the base’s workflow; those of forks there are found by `self-hosted-runner-fork`. A review that is received late takes the finding back.',
   severity: 'high',
   confidence: 'high',
   principles: [2],
@@ -72,6 +74,7 @@ export const rule = defineRule<unknown, Settings>({
     'Without API access a merge commit cannot be told from one made by hand, nor a private member from an outside collaborator or contributor, nor the merge of an advisory’s private fork from a push that says to be one, nor what many strangers reviewed at once: a low notice says so, once a repository. The API knows.',
     'A workflow that is new on a branch and reads secrets, and a script that an unchanged workflow calls: no feed of GitHub’s tells which attempt of a run was given which secrets. A workflow that never had them is found by `secret-new-consumer`, by the audit log.',
     'A machine’s account that looks like a person’s: GitHub does not tell it apart, and its approvals count until `machineUsers` names it.',
+    'A workflow of the base (`pull_request_target`) that checks out what somebody who may write has changed, with secrets: no feed tells what a run checks out, and most such workflows only label and comment. Where one of yours does, leave `base-workflow` out of `pullRequestsMay`.',
     'What a run took from artifacts of another run, such as one of a fork: no feed tells.',
     'Approvals by comments (`/lgtm`, `r+`), since comments are not read: the bot that merges then is known by `mergeBots`.',
     'Rulesets of the organisation, and refs that a ruleset leaves out: webhooks do not say whom they bind. An inventory tells; until one does (of a repository that it found unprotected: until the next), the default branch is judged, and runs with secrets, environments and tags anywhere. A protection that is received after a run of what it covers is held against that run when more is received of it than that a hosted job ran or that it ended. One that was lifted a week before or longer counts no more: what is pushed then is found by `protection-left-relaxed`.',
@@ -124,10 +127,7 @@ function judge(build: Build, place: Place, context: Context): Conclusion[] {
   const isOwn = attempt !== undefined && !isPull && attempt.fork !== true && ref !== undefined && !isTag;
   const into = isOwn && place.isProtected(ref, timeMs) ? ref : undefined;
   const reader = reviewReader(place, into, context, context.settings, timeMs);
-  const why =
-    attempt === undefined
-      ? deployed(build, context)
-      : reasonOf(build, attempt, place, { isPull, isTag }, reader, context);
+  const why = reasonOf(build, place, { isPull, isTag }, reader, context);
   if (why === undefined) return [];
   const isOfHead = isPull || attempt?.trigger === 'merge_group';
   const verdict = acceptanceOf(revision, isOfHead ? 'head' : 'built', place, reader, context, build.heardMs);
@@ -147,16 +147,16 @@ function deployed({ environments }: Build, { settings }: Context): Why | undefin
   return judged.length === 0 ? undefined : { what: `a deployment to ${judged.slice(0, 10).join(', ')}` };
 }
 
-/** Why a run of an unreviewed commit matters; undefined where it does not. */
+/** Why a build of an unreviewed commit matters; undefined where it does not. */
 function reasonOf(
   build: Build,
-  attempt: Attempt,
   place: Place,
   { isPull, isTag }: { isPull: boolean; isTag: boolean },
   reader: review.ReviewReader,
   context: Context,
 ): Why | undefined {
-  const [{ ref = '' }, { settings }, may] = [build, context, context.settings.pullRequestsMay];
+  const [{ attempt, ref = '' }, { settings }, may] = [build, context, context.settings.pullRequestsMay];
+  if (attempt === undefined) return deployed(build, context);
   if (settings.exemptRefs.some((one) => matches(one, isTag ? `refs/tags/${ref}` : ref))) return undefined;
   const deploys = deployed(build, context);
   if (isPull) {
@@ -164,7 +164,9 @@ function reasonOf(
     const isGiven =
       attempt.secrets.length > 0 ||
       (attempt.trigger === 'pull_request_target' && usesSecrets(attempt, place, settings.secretWorkflows));
-    if (isGiven && !may.includes('secrets')) return { what: 'a pull request run that was given secrets' };
+    const isOfHouse = attempt.fork !== true || (build.by !== undefined && reader.couldWrite(build.by, build.timeMs));
+    const isOfBase = attempt.trigger === 'pull_request_target' && isOfHouse && may.includes('base-workflow');
+    if (isGiven && !isOfBase && !may.includes('secrets')) return { what: 'a pull request run that was given secrets' };
     if (deploys !== undefined && !may.includes('environment')) return { what: `a pull request’s, and ${deploys.what}` };
     const isOnOwn = attempt.jobs.some(({ worker }) => isOwnMachine(worker, place.key, context.read));
     return isOnOwn && !may.includes('self-hosted') ? { what: 'a pull request run on a self-hosted runner' } : undefined;
@@ -191,6 +193,7 @@ function found(build: Build, place: Place, verdict: review.ReviewVerdict, why: W
   const [{ repository, revision, attempt }, subject] = [build, `${build.repository}@${build.revision}`];
   const who = verdict.seen.findLast(({ by }) => by !== undefined)?.by ?? build.by;
   const isDynamic = attempt?.trigger === 'dynamic' || attempt?.path?.startsWith('dynamic/') === true;
+  const isStopped = attempt !== undefined && !isDynamic;
   const what = attempt === undefined ? 'This' : `Run ${build.id} (attempt ${attempt.attempt})`;
   const environments = build.environments.map((name) => entityOf('environment', name));
   return {
@@ -207,10 +210,7 @@ function found(build: Build, place: Place, verdict: review.ReviewVerdict, why: W
       ...namedOnce(environments, subject),
       ...(who === undefined ? [] : [personOf(who, place.key)]),
     ],
-    response:
-      attempt === undefined || isDynamic
-        ? []
-        : [{ action: 'stop-run', ...targetOf(place, place.key), runId: build.id }],
+    response: isStopped ? [{ action: 'stop-run', ...targetOf(place, place.key), runId: build.id }] : [],
     remedy: [
       `${attempt === undefined ? 'Take the deployment back' : `Cancel run ${build.id} of ${repository}`}, and hold back whatever came of it.`,
       `Ask ${who?.login ?? 'whoever set it off'} what ${shortSha(verdict.revision)} is, and read its diff.`,

@@ -1,6 +1,13 @@
 import { parseTime } from '@tripline/contracts/time';
 import { type ForkRun, forkRuns } from '@tripline/facts/fork-runs';
-import { acceptanceOf, noHouse, type Place, placeOf, reviewFacts, reviewReader } from '@tripline/facts/review-reader';
+import {
+  acceptanceOfForkRun,
+  noHouse,
+  type Place,
+  placeOf,
+  reviewFacts,
+  reviewReader,
+} from '@tripline/facts/review-reader';
 import { buildOf, runs } from '@tripline/facts/runs';
 import { entityOf, personOf } from '@tripline/facts/things';
 import { isFileOf, workflowFile } from '@tripline/facts/workflow-files';
@@ -91,9 +98,9 @@ export const rule = conclusion({
   },
 });
 
-/** The head was approved, or whoever set the run off may write. */
+/** The head was approved, or whoever set the run off could write. */
 function isInOrder({ actor, revision, time }: ForkRun, place: Place, reads: Parameters<typeof placeOf>[3]): boolean {
   const reader = reviewReader(place, undefined, reads, noHouse, parseTime(time));
-  if (actor !== undefined && reader.mayWrite(actor, parseTime(time)) === true) return true;
-  return acceptanceOf(revision, 'head', place, reader, { lookUp: () => {} }).is === 'reviewed';
+  if (actor !== undefined && reader.couldWrite(actor, parseTime(time))) return true;
+  return acceptanceOfForkRun(revision, place, reader, { lookUp: () => {} }).is === 'reviewed';
 }

@@ -1,5 +1,5 @@
 import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
-import { playTimeline } from '@tripline/testing/timeline/play';
+import { at, playTimeline } from '@tripline/testing/timeline/play';
 import { expect, test } from 'vitest';
 import { rule as unreviewed } from './build-from-unreviewed-commit.ts';
 import { rule } from './privileged-fork-trigger.ts';
@@ -87,6 +87,52 @@ test('a workflow that first ran so after what was learned', () => {
     `,
     { learningDays: 14, anyOrder: false },
   );
+});
+
+test('the base’s commit is all that GitHub says of such a run', () => {
+  const merged = `
+    08:00  ada  opens #1 in acme/app from fix at f1
+    08:01  bob  approves #1 in acme/app
+    08:02  bob  merges #1 in acme/app as c1`;
+  const onBase = ran.replace('evil', 'c1');
+  const settings = { [rule.id]: { secretWorkflows: ['acme/app/.github/workflows/label.yml'] } };
+  const { findings } = expectTimeline(rule, `${merged}\n${opened}\n${onBase}     ← FOUND acme/app@c1 [high/high]`, {
+    settings,
+  });
+  // The commit is everybody's, by which nothing joins an incident.
+  expect(findings[0]!.entities.map(({ kind }) => kind)).toEqual(['run', 'repository', 'user']);
+  // An approval is of a head, of which nothing says that it was this one.
+  expectTimeline(
+    rule,
+    `${merged}\n${opened}\n09:00:30 carol approves #7 in acme/app\n${onBase}     ← FOUND acme/app@c1 [high/high]`,
+    { settings },
+  );
+  // As for each change of the house.
+  expectTimeline(rule, `${merged}\n${onBase.replace('; of fork mallory', '')}`, { settings });
+});
+
+test('a right to write that somebody got afterwards excuses nothing', () => {
+  const settings = { [rule.id]: { secretWorkflows: ['acme/app/.github/workflows/label.yml'] } };
+  expectTimeline(
+    rule,
+    `${opened}\n${ran}     ← FOUND acme/app@evil [high/high]\n09:30  mallory  pushes c2 to acme/app loot (from nothing)`,
+    { settings },
+  );
+});
+
+test('what no inventory tells is learned in the learning period, whatever was imported', () => {
+  const inventory = at(Date.parse('2026-03-11T08:00:00Z'), 'dev.cdeventsx.tripline-inventory.observed', {
+    ...{ 'tripline.inventory.part': 1, 'tripline.inventory.parts': 1 },
+    'tripline.inventory.heads': [],
+  });
+  const timeline = (mark: string) => `
+            09:00  eve      opens #6 in acme/app from y at e1 (of fork eve; association NONE)
+            09:01  eve      starts run 6 of label in acme/app at e1 (trigger pull_request_target; of fork eve; on y)
+    day 20  09:00  mallory  opens #7 in acme/app from x at evil (of fork mallory; association NONE)
+    day 20  09:01  mallory  starts run 7 of build in acme/app at evil (trigger pull_request_target; of fork mallory)   ${mark}`;
+  expectTimeline(rule, timeline('← FOUND acme/app@evil [medium]'), {
+    ...{ before: [inventory], learningDays: 14, anyOrder: false },
+  });
 });
 
 test('it speaks for the wider rule of builds that nobody reviewed', () => {

@@ -2,7 +2,7 @@ import { type ConcludeContext, type Conclusion, defineRule } from '@tripline/con
 import { clip } from '@tripline/contracts/text';
 import { privileged, privilegedTriggers } from '@tripline/facts/privileged-triggers';
 import {
-  acceptanceOf,
+  acceptanceOfForkRun,
   mattersToReviews,
   type Place,
   placeOf,
@@ -25,8 +25,6 @@ const settings = z.strictObject({
   ...reviewHouse,
   /** Workflows known to use secrets beside those that an inventory tells, `owner/name/.github/workflows/file.yml`. */
   secretWorkflows: z.array(workflowFile).default([]),
-  /** How long the events of a change may be on their way, in ms; until then nothing is said of what one of them may explain. */
-  holdMs: z.number().int().min(0).default(30_000),
 });
 type Settings = z.output<typeof settings>;
 type Context = ConcludeContext<Settings>;
@@ -50,7 +48,7 @@ export const rule = defineRule<unknown, Settings>({
     needs: ['github'],
     better: {
       'github-audit': 'tells which secrets the jobs of a workflow are given',
-      'github-api': 'tells which workflows use secrets, and who may write',
+      'github-api': 'tells who may write, and what was approved before the first delivery',
     },
   },
   falseAlarms: [
@@ -60,6 +58,8 @@ export const rule = defineRule<unknown, Settings>({
   ],
   limits: [
     'What the workflow does with the fork’s code: the files of workflows are not read. Where neither secrets nor an environment are told, a workflow that always ran for forks is passed over.',
+    'Where GitHub names the base’s commit alone for such a run, that somebody approved the head: then only who set it off speaks for it.',
+    'Which workflows always ran so: no inventory tells, so what is new is found once the learning period is over, whatever was imported.',
     'Runs whose head is the default branch, as those of `issue_comment` are: that a comment had them check a fork out is not told. `untrusted-metadata-injection` reads what the comment says.',
   ],
   reads: [],
@@ -96,11 +96,11 @@ function judge(key: string, run: Run, attempt: Attempt, place: Place, context: C
   const build = buildOf(key, run, attempt);
   const { actor } = attempt;
   const reader = reviewReader(place, undefined, context, context.settings, build.timeMs);
-  if (actor !== undefined && (reader.isExempt(actor) || reader.mayWrite(actor, build.timeMs) === true)) {
-    context.explain(`${actor.login}, who set it off, may write to ${place.name}`);
+  if (actor !== undefined && (reader.isExempt(actor) || reader.couldWrite(actor, build.timeMs))) {
+    context.explain(`${actor.login}, who set it off, could write to ${place.name} then`);
     return [];
   }
-  const verdict = acceptanceOf(build.revision, 'head', place, reader, context);
+  const verdict = acceptanceOfForkRun(build.revision, place, reader, context);
   if (verdict.is === 'reviewed') {
     context.explain(verdict.why);
     return [];
@@ -115,7 +115,7 @@ function judge(key: string, run: Run, attempt: Attempt, place: Place, context: C
         ? heardMs + context.settings.holdMs
         : 0;
   const seen = [...build.lines(), ...verdict.seen].map(becauseOf);
-  return [{ ...found(key, run, attempt, place, why), because: seen, heldUntilMs }];
+  return [{ ...found(key, run, attempt, place, { ...why, isOfBase: verdict.isOfBase }), because: seen, heldUntilMs }];
 }
 
 /** What such a run holds, or that its workflow never ran so before; undefined where it is a usual one that holds nothing. */
@@ -133,7 +133,8 @@ function whyOf(key: string, run: Run, attempt: Attempt, place: Place, context: C
       (one) => one.fork && one.trigger === trigger && one.path === clip(path, 300),
     );
   const isNew = first(context.read)?.run === key && attempt === run.attempts[0];
-  if (!isNew || first(context.read)!.heardMs < context.learnedUntilMs) return undefined;
+  // No inventory tells which workflows always ran so.
+  if (!isNew || first(context.read)!.heardMs < context.unlistedLearnedUntilMs) return undefined;
   // Every such run looks there; only the one of which something stands need be asked again.
   first(context.watch);
   const handed = context.watch(secretWorkflows, secretWorkflowKey(place.key, `${place.name}/${path}`))?.handed ?? [];
@@ -142,7 +143,13 @@ function whyOf(key: string, run: Run, attempt: Attempt, place: Place, context: C
   return { what: `${what}, and its jobs are given ${listed(handed.map(({ secret }) => secret))}`, severity: 'high' };
 }
 
-function found(key: string, run: Run, attempt: Attempt, place: Place, { what, severity }: Why) {
+function found(
+  key: string,
+  run: Run,
+  attempt: Attempt,
+  place: Place,
+  { what, severity, isOfBase }: Why & { isOfBase: boolean },
+) {
   const { id, repository, name, occasion, revision, environments } = buildOf(key, run, attempt);
   const { actor } = attempt;
   const who = actor?.login ?? 'somebody unnamed';
@@ -155,7 +162,8 @@ function found(key: string, run: Run, attempt: Attempt, place: Place, { what, se
       `${who} had ${name} run for a head in a fork (${attempt.trigger}), with the rights of ${repository}: ${what}. ` +
       'Whatever of the fork it checks out or evaluates acts with what the run holds.',
     entities: [
-      entityOf('commit', subject, commitKeyIn(place.key, revision)),
+      // The base's commit is everybody's.
+      ...(isOfBase ? [] : [entityOf('commit', subject, commitKeyIn(place.key, revision))]),
       entityOf('run', `${repository}#${id}`, runKeyIn(place.key, id)),
       entityOf('repository', repository, place.key),
       ...namedOnce(

@@ -1,4 +1,5 @@
 import { expectTimeline } from '@tripline/testing/timeline/in-words';
+import { at } from '@tripline/testing/timeline/play';
 import { expect, test } from 'vitest';
 import { rule } from './rogue-runner-registered.ts';
 
@@ -42,6 +43,20 @@ test('who registered while the workspace was learned, and who was accepted, are 
     `,
     { learningDays: 14, anyOrder: false },
   );
+  // An inventory lists machines, and not which controllers make them all day.
+  const inventory = at(Date.parse('2026-03-11T08:00:00Z'), 'dev.cdeventsx.tripline-inventory.observed', {
+    ...{ 'tripline.inventory.part': 1, 'tripline.inventory.parts': 1, 'tripline.inventory.heads': [] },
+  });
+  const { findings } = expectTimeline(
+    rule,
+    `
+            09:00  arc[bot]  registers runner arc-1 in acme (for one job)
+            09:01  ada       registers runner box-1 in acme    ← FOUND user:ada [medium]
+    day 20  09:00  arc[bot]  registers runner arc-2 in acme (for one job)
+    `,
+    { before: [inventory], learningDays: 14, anyOrder: false },
+  );
+  expect(findings).toHaveLength(1);
   expectTimeline(
     rule,
     `

@@ -101,9 +101,9 @@ function isToldByPool({ key, high: { classKey } }: Crossed, context: Context): b
 const crossedMs = ({ high, low }: Crossing): number => Math.max(parseTime(high.time), parseTime(low.time));
 
 /** One finding of all that crossed, named by the first. */
-function found(crossed: readonly Crossed[], { learnedUntilMs, watch }: Context): Conclusion[] {
-  // It was so on day one, of one of them.
-  if (crossed.some(({ high, low }) => Math.max(high.heardMs, low.heardMs) < learnedUntilMs)) return [];
+function found(crossed: readonly Crossed[], { unlistedLearnedUntilMs, watch }: Context): Conclusion[] {
+  // It was always so, of one of them, which no inventory tells.
+  if (crossed.some(({ high, low }) => Math.max(high.heardMs, low.heardMs) < unlistedLearnedUntilMs)) return [];
   const isAccepted = (one: Crossed) =>
     [one.runner, watch(runnerClasses, one.high.classKey ?? '')].some(
       (known) => known?.accepted?.isAccepted === true && parseTime(known.accepted.time) <= crossedMs(one),

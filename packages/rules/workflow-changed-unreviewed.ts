@@ -11,7 +11,6 @@ import {
   reviewReader,
 } from '@tripline/facts/review-reader';
 import { commitKeyIn, entityOf, personOf, refKeyIn } from '@tripline/facts/things';
-import { z } from 'zod';
 import { conclusion } from './builders/conclusion.ts';
 import { targetOf } from './builders/seen.ts';
 import { shortSha } from './evidence.ts';
@@ -43,11 +42,7 @@ export const rule = conclusion({
     'Scripts that an unchanged workflow calls: only files that configure CI are told from others.',
     'GitHub sends no push event whose body would be too large.',
   ],
-  settings: {
-    ...reviewHouse,
-    /** How long the events of a change may be on their way, in ms; until then nothing is said of what one of them may explain. */
-    holdMs: z.number().int().min(0).default(30_000),
-  },
+  settings: reviewHouse,
   about: commits,
   uses: reviewFacts,
   matters: mattersToReviews,

@@ -121,7 +121,8 @@ export function runOf(
   by = change.author,
 ): ScenarioStep[] {
   const fork = change.fork ? { fork: change.author } : {};
-  return wholeRun(stage, told, { ...workflow, ...fork, by, revision: change.head, branch: change.branch });
+  const { head: revision, branch, base } = change;
+  return wholeRun(stage, told, { ...workflow, ...fork, by, revision, branch, base });
 }
 
 /** Somebody made a fork of a public repository. */

@@ -249,7 +249,11 @@ export type RunOf = {
   branch: string;
   /** Owner of the fork that the head lies in. */
   fork?: string;
+  /** Where the base of the change stood: of a run by `pull_request_target` GitHub says it as `head_sha`. */
+  base?: string;
 };
+const headShaOf = ({ trigger, base, revision }: RunOf) =>
+  trigger === 'pull_request_target' ? (base ?? revision) : revision;
 export const runId = (stage: Stage, of: RunOf) => stage.id(`run ${of.repository} ${of.path} ${of.revision}`);
 
 type RunAction = 'requested' | 'in_progress' | 'completed';
@@ -272,7 +276,8 @@ export function run(stage: Stage, told: StepText, action: RunAction, of: RunOf):
       status: action === 'requested' ? 'queued' : action,
       conclusion: done ? 'success' : null,
       head_branch: of.branch,
-      head_sha: of.revision,
+      head_sha: headShaOf(of),
+      head_commit: { id: of.revision, timestamp: stage.time(told.atMs) },
       head_repository: of.fork ? stage.repository(of.repository, told.atMs, stage.user(of.fork)) : here,
       repository: here,
       html_url: `${here.html_url}/actions/runs/${number}`,
@@ -316,7 +321,7 @@ export function job(
       workflow_name: of.name,
       name: of.job,
       head_branch: of.branch,
-      head_sha: of.revision,
+      head_sha: headShaOf(of),
       html_url: `${here.html_url}/actions/runs/${runId(stage, of)}/job/${number}`,
       status: action,
       conclusion: action === 'completed' ? 'success' : null,

@@ -104,6 +104,7 @@ export const grafanaFork: Scenario = {
         { login: author, role: 'member' },
         { login: reviewer, role: 'admin' },
       ],
+      withSecrets: { [repository]: patchCheck.path },
       settings: { 'privileged-fork-trigger': { holdMs: 500 } },
     }),
   attack,

@@ -121,16 +121,14 @@ export const hackerbotClaw: Scenario = {
         { login: author, role: 'member' },
         { login: reviewer, role: 'admin' },
       ],
-      settings: { 'privileged-fork-trigger': { holdMs: 500 } },
+      withSecrets: { [scanner]: workflows[scanner].path },
     }),
   attack,
   benign,
   expects: [
     { rule: 'untrusted-metadata-injection', decidingStep: 'bait-1', responses: ['block-user'] },
-    { rule: 'privileged-fork-trigger', decidingStep: 'bait-1-run', afterMs: 500, responses: ['stop-run'] },
     // That a workflow runs for such events there is seen with its first run, and the finding grows with it.
     { rule: 'untrusted-metadata-injection', decidingStep: 'bait-2', responses: ['block-user'] },
     { rule: 'privileged-fork-trigger', decidingStep: 'bait-2-run', responses: ['stop-run'] },
-    { rule: 'privileged-fork-trigger', decidingStep: 'bait-3-run', responses: ['stop-run'] },
   ],
 };

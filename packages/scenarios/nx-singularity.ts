@@ -128,13 +128,11 @@ export const nxSingularity: Scenario = {
         { login: reviewer, role: 'admin' },
         { login: victim, role: 'member' },
       ],
-      settings: { 'privileged-fork-trigger': { holdMs: 500 } },
     }),
   attack,
   benign,
   expects: [
     { rule: 'untrusted-metadata-injection', decidingStep: 'bait', responses: ['block-user'] },
-    { rule: 'privileged-fork-trigger', decidingStep: 'bait-run', afterMs: 500, responses: ['stop-run'] },
     { rule: 'leak-or-exposure', decidingStep: 'shown', responses: ['close-exposure'] },
   ],
 };

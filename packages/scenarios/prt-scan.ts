@@ -63,7 +63,7 @@ export const prtScan: Scenario = {
           says: 'the preview was built from the fork, with the rights and secrets of the base',
           atMs: 700,
         },
-        { ...preview, by: scanner, revision: bait.head, branch: bait.branch, fork: scanner },
+        { ...preview, by: scanner, revision: bait.head, branch: bait.branch, fork: scanner, base: bait.base },
         900,
       ),
       pullRequest(stage, { name: 'bait-gone', says: 'the pull request was closed', atMs: 2000 }, 'closed', bait),

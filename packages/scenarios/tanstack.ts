@@ -117,15 +117,11 @@ export const tanstack: Scenario = {
         { login: reviewer, role: 'member' },
       ],
       settings: {
-        'privileged-fork-trigger': { holdMs: 500 },
         'fork-cache-to-release': { cachingWorkflows: [path(size.path)], releaseWorkflows: [path(release.path)] },
       },
     });
   },
   attack,
   benign,
-  expects: [
-    { rule: 'privileged-fork-trigger', decidingStep: 'bait-run', responses: ['stop-run'] },
-    { rule: 'fork-cache-to-release', decidingStep: 'release', responses: ['stop-run', 'delete-caches'] },
-  ],
+  expects: [{ rule: 'fork-cache-to-release', decidingStep: 'release', responses: ['stop-run', 'delete-caches'] }],
 };

@@ -19,6 +19,10 @@ import type { Cast, Scenario, ScenarioStep } from './scenario.ts';
 const analyser = 'analyser';
 const action = 'action-setup';
 const release = '.github/workflows/release.yml';
+const check = {
+  ...{ repository: analyser, name: 'Check pull request', path: '.github/workflows/check-pr.yml' },
+  trigger: 'pull_request_target',
+};
 const maintainer = 'ada-maintainer';
 const reviewer = 'grace-reviewer';
 const throwaway = 'jolly-otter-4711';
@@ -40,16 +44,8 @@ function attack(cast: Cast): ScenarioStep[] {
     base: day1,
     fork: true,
   };
-  const label: RunOf = {
-    repository: analyser,
-    name: 'Check pull request',
-    path: '.github/workflows/check-pr.yml',
-    trigger: 'pull_request_target',
-    by: throwaway,
-    revision: day1,
-    branch: 'fix-typo',
-    fork: throwaway,
-  };
+  // The base's commit is all that GitHub said of such a run for long, and no commit of the fork.
+  const label: RunOf = { ...check, by: throwaway, revision: day1, branch: 'fix-typo', fork: throwaway };
   const branch = { repository: analyser, ref: 'hwqkzuxnob', type: 'branch' as const, by: throwaway };
   const evil = stage.sha('workflow that leaks');
   const leak: JobOf = {
@@ -170,6 +166,9 @@ function benign(cast: Cast): ScenarioStep[] {
       },
     ),
     pullRequest(stage, { name: 'change', says: 'they opened a pull request', atMs: 1800 }, 'opened', work),
+    run(stage, { name: 'check', says: 'it was checked, with the rights of the base', atMs: 1850 }, 'requested', {
+      ...{ ...check, by: newcomer, revision: work.head, branch: work.branch, base: day1 },
+    }),
     approval(stage, { name: 'approval', says: `${reviewer} approved it`, atMs: 2300 }, reviewer, work),
     pullRequest(stage, { name: 'merge', says: `${reviewer} merged it`, atMs: 2800 }, 'closed', merged),
     push(
@@ -259,17 +258,16 @@ export const tjActions: Scenario = {
         'privilege-grant-outside-job': granting,
         'grant-outlived-job': granting,
       },
-      'tripline.inventory.credential_uses': [
-        {
-          credential: `workflow:${stage.fullName(analyser)}/${release}`,
-          runner: 'hosted:0:ubuntu-latest',
-        },
-      ],
+      'tripline.inventory.credential_uses': [release, check.path].map((path) => ({
+        credential: `workflow:${stage.fullName(analyser)}/${path}`,
+        runner: 'hosted:0:ubuntu-latest',
+      })),
     };
   },
   attack,
   benign,
   expects: [
+    { rule: 'privileged-fork-trigger', decidingStep: 'privileged-run', responses: ['stop-run'] },
     { rule: 'privilege-grant-outside-job', decidingStep: 'invite', responses: ['revoke-grant'] },
     { rule: 'privilege-grant-outside-job', decidingStep: 'accept', responses: ['revoke-grant'] },
     { rule: 'build-from-unreviewed-commit', decidingStep: 'leak-run', responses: ['stop-run'] },

@@ -119,6 +119,7 @@ export const ultralytics: Scenario = {
         { login: maintainer, role: 'admin' },
         { login: reviewer, role: 'member' },
       ],
+      withSecrets: { [repository]: format.path },
       settings: {
         'privileged-fork-trigger': { holdMs: 500 },
         'fork-cache-to-release': { cachingWorkflows: [path(format.path)], releaseWorkflows: [path(publish.path)] },

@@ -160,6 +160,16 @@ describe('an authentic delivery is not refused for what it says', () => {
     },
   );
 
+  test('a run by pull_request_target is of the change’s head, where it names that beside the base’s', () => {
+    const run = (more: Json) => within(example('workflow_run', action('requested')), 'workflow_run', more);
+    const [base, head] = ['b'.repeat(40), 'c'.repeat(40)];
+    const headOf = (more: Json) =>
+      eventOf('workflow_run', run({ head_sha: base, ...more })).data['vcs.ref.head.revision'];
+    expect(headOf({ event: 'pull_request_target', head_commit: { id: head } })).toBe(head);
+    expect(headOf({ event: 'pull_request_target', head_commit: null })).toBe(base);
+    expect(headOf({ event: 'pull_request', head_commit: { id: head } })).toBe(base);
+  });
+
   test('a run whose head lay in a fork that was deleted is a fork’s, and of one that names no repository nothing is said', () => {
     const run = (more: Json) => within(example('workflow_run', action('requested')), 'workflow_run', more);
     expect(eventOf('workflow_run', run({})).data['tripline.head.fork']).toBe(false);

@@ -64,6 +64,7 @@ export const workflowRun = defineEvent({
       event: maybe,
       conclusion: maybe,
       head_sha: maybe,
+      head_commit: z.object({ id: maybe }).nullish(),
       head_branch: maybe,
       head_repository: headRepository,
       run_attempt: attempt,
@@ -97,7 +98,7 @@ export const workflowRun = defineEvent({
         'tripline.pipeline.triggered_by_id': identifier(by?.id),
         'tripline.pipeline.referenced': texts(run.referenced_workflows?.map((used) => used.path)),
         'vcs.ref.head.name': text(run.head_branch),
-        'vcs.ref.head.revision': revisionOf(run.head_sha),
+        'vcs.ref.head.revision': revisionOf(headOf(run)),
         'tripline.head.repository': head,
         'tripline.head.repository_id': identifier(run.head_repository?.id),
         'tripline.head.fork': isOfFork(run.head_repository, repository),
@@ -106,6 +107,22 @@ export const workflowRun = defineEvent({
     };
   },
 });
+
+/**
+ * The head for which it ran. For a run by `pull_request_target` GitHub says the base’s commit as `head_sha`, as its own
+ * actions/checkout takes it, and the change’s as `head_commit` (the latter *assumed*).
+ */
+function headOf({
+  event,
+  head_sha,
+  head_commit,
+}: {
+  event?: string | null | undefined;
+  head_sha?: string | null | undefined;
+  head_commit?: { id?: string | null | undefined } | null | undefined;
+}): string | null | undefined {
+  return event === 'pull_request_target' ? (head_commit?.id ?? head_sha) : head_sha;
+}
 
 const jobTypes: Record<string, EventType> = {
   queued: 'dev.cdeventsx.tripline-taskrun.queued',
