@@ -3,10 +3,10 @@ import { type IdentityRefusal, refuseToken } from './refusal.ts';
 
 /** Building blocks of claims. All are bounded, since whoever may start a run chooses branches, names and environments. */
 
-/** A number that names something, as GitHub and GitLab write it: as text, or in some claims as a number. */
-export const numericId = z
-  .union([z.string().regex(/^[1-9]\d{0,19}$/), z.int().min(1).max(Number.MAX_SAFE_INTEGER)])
-  .transform(String);
+/** A number that names something, as text: GitHub and GitLab write nearly all of theirs so. */
+export const numericId = z.string().regex(/^[1-9]\d{0,19}$/);
+/** One that is written as a number. */
+export const numberId = z.int().min(1).transform(String);
 export const uuid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
 /** Text without control characters, of 1 to 1,024 UTF-16 units. */
 export const claimText = z

@@ -20,6 +20,15 @@ export function trustedIssuers(settings: IdentitySettings): { path: [string, num
   ];
 }
 
+/**
+ * Audiences for which jobs ask tokens to show them to others: whoever receives one could show it here. Those that the issuers
+ * put in by default, and those of the services that jobs sign in to most.
+ */
+const audiencesOfOthers = [
+  /^https:\/\/(?:github|buildkite|gitlab)\.com(?:\/|$)/,
+  /^(?:sts\.amazonaws\.com|api:\/\/AzureADTokenExchange|sigstore|pypi|testpypi|npm:registry\.npmjs\.org)$/,
+];
+
 /** What is wrong with `identity` as a whole, each with its place in it. */
 export function faultsOfIdentity(settings: IdentitySettings): { path: (string | number)[]; message: string }[] {
   const named = trustedIssuers(settings);
@@ -27,7 +36,10 @@ export function faultsOfIdentity(settings: IdentitySettings): { path: (string | 
   const shared = settings.circleci.flatMap(({ organization }, nth) =>
     organization === settings.audience ? [nth] : [],
   );
+  const { audience } = settings;
+  const isOfOthers = audience !== undefined && audiencesOfOthers.some((form) => form.test(audience));
   return [
+    ...(isOfOthers ? [{ path: ['audience'], message: 'is what jobs show to others; choose one of your own' }] : []),
     ...twice.map(({ path }) => ({ path, message: 'has an issuer that is named twice; name all of its owners in one' })),
     ...shared.map((nth) => ({
       path: ['circleci', nth, 'organization'],

@@ -42,6 +42,13 @@ test('an issuer that would never be met, or whose keys come by plain HTTP, is re
     expect(identitySettings.safeParse(given).success, JSON.stringify(given)).toBe(false);
 });
 
+test('an audience for which tokens are shown to others is refused', () => {
+  for (const audience of ['https://github.com/acme', 'https://buildkite.com/acme', 'sts.amazonaws.com', 'sigstore'])
+    expect(faultsOf({ audience }), audience).toMatchObject([{ path: ['audience'] }]);
+  for (const audience of ['https://access.acme.example', 'https://github.company.example/', 'sigstore.acme.example'])
+    expect(faultsOf({ audience }), audience).toEqual([]);
+});
+
 test('an issuer named twice, and CircleCI’s default audience, are refused', () => {
   expect(faultsOf({ gitlab: [{ namespaces: ['72'] }, { namespaces: ['73'] }] })).toMatchObject([
     { path: ['gitlab', 1] },

@@ -1,4 +1,4 @@
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, jwtVerify, SignJWT } from 'jose';
 
 /** A key of an issuer: signs as it does, and stands in its key set. */
 export type IssuerKey = {
@@ -19,4 +19,10 @@ export async function makeIssuerKey(kid: string, algorithm = 'RS256'): Promise<I
     sign: (claims, header = {}) =>
       new SignJWT(claims).setProtectedHeader({ alg: algorithm, kid, typ: 'JWT', ...header }).sign(privateKey),
   };
+}
+
+/** Verifies as jose alone does it, with the key at hand: what every verifier must do at least. */
+export async function verifierByJose(key: IssuerKey, expected: { audience: string; issuer: string }) {
+  const imported = await importJWK(key.publicJwk, 'RS256');
+  return (token: string) => jwtVerify(token, imported, { algorithms: ['RS256'], typ: 'JWT', ...expected });
 }

@@ -6,6 +6,7 @@ import { benchCatalogue } from './catalogue.ts';
 import { makeCorpus } from './corpus.ts';
 import { benchDetector } from './detector.ts';
 import { benchExceptions } from './exceptions.ts';
+import { benchIdentity } from './identity.ts';
 import { benchLatency, benchMemory, benchRevocation, type Latencies, type Rate } from './latency.ts';
 import { format, interleave, median, percentile, type Series } from './measure.ts';
 import { benchNotify } from './notify.ts';
@@ -309,6 +310,19 @@ export const sections: { [name: string]: Section } = {
   'replay-catalogue': {
     what: 'the log from its start, under the whole catalogue',
     measure: (ground) => replayRows(ground, 'the whole catalogue', 400),
+  },
+
+  identity: {
+    what: 'an id token verified, beside jose with the key at hand',
+    measure: async ({ quick }) => {
+      const { genuineMs, forgedMs, garbageMs, joseMs } = await benchIdentity({ tokens: quick ? 50 : 1000 });
+      const told = (name: string, ms: readonly number[]) =>
+        `${name}: p50 ${format(percentile(ms, 0.5))}, p99 ${format(percentile(ms, 0.99))} ms`;
+      return [
+        ...spread('an id token of GitHub → its workload', genuineMs, { p99: 1 }, told('jose’s jwtVerify', joseMs)),
+        row({ what: 'the same, refused', figure: told('another key', forgedMs), beside: told('garbage', garbageMs) }),
+      ];
+    },
   },
 
   memory: {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { claimText, commitSha, fullRef, numericId, readClaims } from '../claims.ts';
+import { claimText, commitSha, fullRef, numberId, numericId, readClaims } from '../claims.ts';
 import type { TrustedIssuer } from '../issuer.ts';
 import { refuseToken } from '../refusal.ts';
 import type { Caution } from '../workload.ts';
@@ -20,7 +20,7 @@ const schema = z.object({
   sha: commitSha,
   ci_config_ref_uri: claimText,
   ci_config_sha: commitSha,
-  runner_id: numericId,
+  runner_id: numberId,
   runner_environment: z.enum(['gitlab-hosted', 'self-hosted']),
   environment: claimText.optional(),
   environment_protected: booleanText.optional(),
