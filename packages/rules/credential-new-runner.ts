@@ -4,7 +4,7 @@ import { clip } from '@tripline/contracts/text';
 import * as of from '@tripline/facts/credentials';
 import { registrars } from '@tripline/facts/registrars';
 import { namesOf, repositories } from '@tripline/facts/repositories';
-import { isOfPool, pool, poolOf, runnerClasses } from '@tripline/facts/runner-classes';
+import { poolOf, runnerClasses } from '@tripline/facts/runner-classes';
 import { isHostedGroup, runnerGroups } from '@tripline/facts/runner-groups';
 import { isRunnerClassKey, keyBeside, runnerGroupId } from '@tripline/facts/runner-keys';
 import * as standing from '@tripline/facts/runner-standing';
@@ -13,8 +13,8 @@ import { runs } from '@tripline/facts/runs';
 import { entityOf } from '@tripline/facts/things';
 import { isFileOf, workflowFile } from '@tripline/facts/workflow-files';
 import { z } from 'zod';
-import { account, isAccount } from './accounts.ts';
 import { because, namedOnce } from './evidence.ts';
+import { houseOf, runnerHouse } from './runner-house.ts';
 import { nameOfRunner, stoppingAndIsolating } from './runner-words.ts';
 
 /** As many runs, credentials and runners a finding names, and as much work it tells: whoever sets off jobs chooses how much there is. */
@@ -22,12 +22,7 @@ const mostNamed = 5;
 const mostEvidence = 20;
 
 const settings = z.strictObject({
-  /** Who may register runners, `login:id` or an app’s `name[bot]`; a runner of theirs is known once it is old enough. Empty: who registered a runner is not asked. */
-  registrars: z.array(account).default([]),
-  /** A runner that was registered more lately than this is not trusted with a new credential, in ms. */
-  youngMs: z.number().int().min(0).default(86_400_000),
-  /** Pools whose runners come and go. Whoever may register a runner there passes for one. */
-  pools: z.array(pool).default([]),
+  ...runnerHouse,
   /** Workflows known to use secrets, `owner/name/.github/workflows/file.yml`, or `owner/name:id/…` with the id of the repository. */
   secretWorkflows: z.array(workflowFile).default([]),
 });
@@ -94,12 +89,7 @@ function isToldByPool({ key, work, ...reason }: Doubted, context: Context): bool
 function doubtedWork(key: string, context: Context, isAsked = (_: Work) => true): Doubted[] {
   const runner = context.watch(runners, key);
   if (runner === undefined) return [];
-  const { pools, registrars: those, youngMs } = context.settings;
-  const house: standing.House = {
-    isOfPool: (work) => pools.some((one) => isOfPool(one, runner.name, work)),
-    isRegistrar: ({ by: login, byId: id }) => those.some((one) => isAccount(one, { login, id })),
-    ...{ hasRegistrars: those.length > 0, youngMs },
-  };
+  const house = houseOf(runner.name, context.settings);
   return runner.work.filter(isAsked).flatMap((work) => {
     const reason = standing.doubtOf(runner, work, house, context);
     if (reason === undefined) return [];

@@ -1,25 +1,139 @@
+import { writeFileSync } from 'node:fs';
 import { loadConfig } from '@tripline/config/config';
+import { loadRuleSet } from '@tripline/detector/load-rules';
+import { type ExplainedJob, explainRun } from '../access/explain-run.ts';
+import { pinNames } from '../access/pin-names.ts';
+import { difference, lintFile, none, testFile, who } from '../access/policies.ts';
+import { readVersion, usualFile } from '../access/read-files.ts';
 import { verifyToken } from '../access/verify-token.ts';
-import { type Command, oneOf, readArguments } from '../command.ts';
+import { type Command, type Io, oneOf, readArguments, UsageError, UserError } from '../command.ts';
+import { moment, type Style, styled, wrapped } from '../show.ts';
+import { momentOf } from '../since.ts';
+import { withStore } from '../store.ts';
 
 const options = {
+  file: {
+    type: 'string',
+    value: 'file',
+    doc: 'the file of policies; access.yaml when absent. Its lock file lies beside it',
+  },
+  from: {
+    type: 'string',
+    value: 'time',
+    doc: 'with explain and lock, from when on to read the trail: 24h, 30d, a day or a time; 30d when absent',
+  },
+  anew: {
+    type: 'string',
+    value: 'name',
+    multiple: true,
+    doc: 'with lock: pin this name anew, though it means another id by now; may be given several times',
+  },
   audience: { type: 'string', value: 'text', doc: 'with verify: what the token must be for (identity.audience)' },
-  json: { type: 'boolean', doc: 'one JSON object' },
+  json: { type: 'boolean', doc: 'print one JSON object a line' },
 } as const;
+const verbs = ['lint', 'test', 'who', 'diff', 'explain', 'lock', 'verify'] as const;
+type Values = {
+  file?: string | undefined;
+  from?: string | undefined;
+  anew?: string[] | undefined;
+  json?: boolean | undefined;
+};
 
 export const access: Command = {
   name: 'access',
-  summary: 'Say which job an id token proves, or why it proves none',
-  usage: ['access verify [--audience <text>] [--json] < token'],
+  summary: 'Check policies of access, say what they give to whom, and which job a token proves',
+  usage: [
+    'access lint [--file <file>] [--json]',
+    'access test [--file <file>] [--json]',
+    'access who [<what is given> …] [--file <file>] [--json]',
+    'access diff <former file> [<new file>] [--json]',
+    'access explain <owner/name#run> [--file <file>] [--from <time>] [--json]',
+    'access lock [--file <file>] [--from <time>] [--anew <name> …]',
+    'access verify [--audience <text>] [--json] < token',
+  ],
   details:
-    'Reads the token of a CI job from standard input and verifies it as configured under `identity`: against the keys of its ' +
-    'issuer, which are fetched, and by all that a token must say. Nothing is granted and nothing is spent by it, and the token ' +
-    'goes nowhere. Exit status 1 where it proves nothing.',
+    'Nothing is given to anybody by these. `lint` names what is wrong with a file of policies, `test` decides its tests. ' +
+    '`who` says by which policies something is given, such as `who acme/api contents:write`. ' +
+    '`diff` says what a new version gives beside the former one, and exits 1 where it gives more. ' +
+    '`explain` says what each policy would have answered the jobs of a run, by what the audit trail kept. ' +
+    '`lock` writes beside the policies which ids their names mean, by what was received of them: a name alone gives nobody anything. ' +
+    '`verify` reads the id token of a CI job from standard input and says which job it proves, or why it proves none, as configured under `identity`: it is checked against the keys of its issuer, which are fetched, and goes nowhere itself.',
   options,
   async run(args, io) {
-    const { values, positionals } = readArguments(args, options, { atMost: 1 });
-    oneOf('verb', positionals[0], ['verify']);
-    const { identity } = loadConfig(io.env, io.cwd);
-    return verifyToken(identity, { audience: values.audience, json: values.json ?? false }, io);
+    const { values, positionals } = readArguments(args, options, { atMost: 20 });
+    const [verb, ...words] = positionals;
+    switch (oneOf('verb', verb, verbs)) {
+      case 'lint':
+        return lintFile(words, values, io);
+      case 'test':
+        return testFile(words, values, io);
+      case 'who':
+        return who(words, values, io);
+      case 'diff':
+        return difference(words, values, io);
+      case 'explain':
+        return explain(words, values, io);
+      case 'lock':
+        return lock(words, values, io);
+      case 'verify':
+        none(words);
+        return verifyToken(
+          loadConfig(io.env, io.cwd).identity,
+          { audience: values.audience, json: values.json === true },
+          io,
+        );
+    }
   },
 };
+
+async function explain(
+  [named, more]: readonly string[],
+  { file, from, json = false }: Values,
+  io: Io,
+): Promise<number> {
+  const [, repository, run] = /^([^/#\s]+\/[^/#\s]+)#(\d+)$/.exec(named ?? '') ?? [];
+  if (repository === undefined || run === undefined || more !== undefined)
+    throw new UsageError('say which run: `tripline access explain acme/api#29679449`');
+  const policies = readVersion(io.cwd, file ?? usualFile);
+  const config = loadConfig(io.env, io.cwd);
+  const set = await loadRuleSet(config);
+  const since = momentOf('--from', from ?? '30d', Date.now());
+  const explained = await withStore(config, (db) =>
+    explainRun({ db, config, set }, { repository, run, from: since, policies }),
+  );
+  if (explained === undefined)
+    throw new UserError(
+      `no event of ${named} is in the audit trail; \`tripline events --repository ${repository}\` lists those that are`,
+    );
+  if (json) for (const job of explained.jobs) io.out(`${JSON.stringify({ repository, run, ...job })}\n`);
+  else if (explained.jobs.length === 0) io.out(`No job of ${named} is known that a policy could be for.\n`);
+  else for (const job of explained.jobs) io.out(describeJob(job, io));
+  return explained.jobs.some(({ answers }) => answers.some(({ decision }) => decision !== 'denied')) ? 0 : 1;
+}
+
+const decisionStyles: Record<string, Style> = { granted: 'green', pending: 'yellow', denied: 'red' };
+
+function describeJob({ job, attempt, startedAt, answers }: ExplainedJob, io: Io): string {
+  const when = startedAt === null ? 'not started' : `started ${moment(startedAt)}`;
+  const lines = [`${styled(io, 'bold', job)} (attempt ${attempt}, ${when})\n`];
+  if (answers.length === 0) lines.push('  no policy is written for its repository\n');
+  for (const { policy, decision, reasons } of answers) {
+    lines.push(`  ${policy}: would be ${styled(io, decisionStyles[decision]!, decision)}\n`);
+    for (const { message, help } of reasons)
+      lines.push(`    ${wrapped(io, message, 4)}\n      ${wrapped(io, help, 6)}\n`);
+  }
+  return lines.join('');
+}
+
+async function lock(words: readonly string[], { file, from, anew = [] }: Values, io: Io): Promise<number> {
+  none(words);
+  const version = readVersion(io.cwd, file);
+  const since = momentOf('--from', from ?? '30d', Date.now());
+  const { text, lines, isWhole } = await withStore(loadConfig(io.env, io.cwd), (db) =>
+    pinNames(db, version, { since, anew }),
+  );
+  for (const line of lines) io.out(`${wrapped(io, line, 2)}\n`);
+  if (isWhole) writeFileSync(version.lockPath, text);
+  io.out(isWhole ? `Written: ${version.lockPath}\n` : 'Nothing was written.\n');
+  return isWhole ? 0 : 1;
+}

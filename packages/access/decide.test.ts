@@ -1,0 +1,197 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { exampleLock, examplePolicies } from './access.example.ts';
+import { decide } from './decide.ts';
+import { readLock } from './lock.ts';
+import { type Case, type Policy, readPolicies } from './policy.ts';
+import { suppose } from './suppose.ts';
+import type { AskingJob } from './who-asks.ts';
+
+const file = readPolicies(examplePolicies);
+const lock = readLock(exampleLock);
+const house = { tiers: file.tiers, lock };
+const policy = file.policies['deploy-api']!;
+const asIs: Case = { job: {}, known: {}, expect: 'granted' };
+const decided = (change: Partial<Case>, of: Policy = policy, within = house) => {
+  const { job, known } = suppose(of, within, { ...asIs, ...change });
+  return decide(job, known, of, within);
+};
+const conditionsOf = (change: Partial<Case>, of?: Policy) =>
+  decided(change, of).reasons.map(({ condition }) => condition);
+const policyOf = (who: string, more = '') =>
+  readPolicies(
+    `audience: https://b.example\ntiers: { production: [production], dev: [preview] }\npolicies:\n  one:\n    tier: production\n    who: ${who}\n    give: [{ vault: { role: r, for: 5m } }]\n${more}`,
+  ).policies['one']!;
+
+describe('decide', () => {
+  it('grants what is as the policy asks for in everything', () => {
+    expect(decided({})).toEqual({ decision: 'granted', reasons: [] });
+  });
+
+  // Each condition alone turns the decision.
+  it.each<[string, Partial<Case>]>([
+    ['repository', { job: { repository: 'acme/other' } }],
+    ['caller', { job: { caller: 'acme/api/.github/workflows/other.yml@refs/heads/main' } }],
+    ['caller', { job: { caller: 'acme/api/.github/workflows/release.yml@refs/heads/mine' } }],
+    ['workflow', { job: { workflow: 'acme/deploy/.github/workflows/deploy.yml@refs/heads/mine' } }],
+    ['event', { job: { event: 'pull_request_target' } }],
+    ['ref', { job: { ref: 'refs/heads/main-evil' } }],
+    ['fork', { job: { fork: true } }],
+    ['runner', { job: { runner: 'default' } }],
+    ['network', { job: { network: '198.51.100.7' } }],
+    ['job', { known: { ended: true } }],
+    ['reviewed', { known: { reviewed: false } }],
+    ['promoted', { known: { promoted: false } }],
+    ['known-runner', { known: { runner: false } }],
+    ['incident', { known: { incident: 'critical' } }],
+  ])('denies by %s alone', (condition, change) => {
+    const { decision, reasons } = decided(change);
+    expect(decision).toBe('denied');
+    expect(reasons.map((reason) => reason.condition)).toEqual([condition]);
+    expect(reasons[0]).toMatchObject({
+      state: 'failed',
+      message: expect.stringContaining('wanted is'),
+      help: expect.stringMatching(/\.$/),
+    });
+  });
+
+  it('says every condition that fails, not only the first', () => {
+    expect(
+      conditionsOf({ job: { event: 'issue_comment', ref: 'refs/heads/x', fork: true }, known: { reviewed: false } }),
+    ).toEqual([...['event', 'ref', 'fork', 'reviewed']]);
+  });
+
+  it('takes an environment of another tier for another tier’s, and one of none for none', () => {
+    expect(conditionsOf({ job: { environment: 'staging' } })).toEqual(['environment', 'tier']);
+    expect(conditionsOf({ job: { environment: 'elsewhere' } })).toEqual(['environment', 'tier']);
+    const anywhere = policyOf(
+      '{ github: { repository: acme/api, caller: w.yml@refs/heads/main, events: [push], ref: refs/heads/main } }',
+    );
+    expect(conditionsOf({ job: { environment: 'preview' } }, anywhere)).toContain('tier');
+  });
+
+  it('lets what is unknown be no, and says that it is unknown', () => {
+    const { decision, reasons } = decided({ known: { reviewed: 'unknown' } });
+    expect(decision).toBe('denied');
+    expect(reasons).toMatchObject([{ condition: 'reviewed', state: 'unknown' }]);
+    const { job, known } = suppose(policy, house, asIs);
+    const untold = { ...known, job: 'unknown' as const, fork: undefined, runner: undefined, deployedTo: [] };
+    expect(decide(job, untold, policy, house).reasons).toMatchObject([
+      { condition: 'fork', state: 'unknown' },
+      { condition: 'runner', state: 'unknown' },
+      { condition: 'job', state: 'unknown' },
+      { condition: 'promoted', state: 'failed' },
+      { condition: 'known-runner', state: 'unknown' },
+    ]);
+  });
+
+  it('waits for a second factor alone, one that is fresh and resists phishing', () => {
+    expect(decided({ known: { mfa: false } }).decision).toBe('pending');
+    expect(decided({ known: { mfa: 16 * 60_000 } }).decision).toBe('pending');
+    expect(decided({ known: { mfa: 14 * 60_000 } }).decision).toBe('granted');
+    expect(decided({ known: { mfa: 'phishable' } }).decision).toBe('pending');
+    expect(decided({ known: { mfa: false, reviewed: false } }).decision).toBe('denied');
+  });
+
+  it('knows a repository by its id: a namesake is another one, and a renamed one is the same', () => {
+    const { job, known } = suppose(policy, house, asIs);
+    if (job.provider !== 'github') throw new Error('a job of GitHub’s');
+    const of = (repository: AskingJob & { provider: 'github' }) => decide(repository, known, policy, house).reasons;
+    expect(of({ ...job, repository: { id: '75', name: 'acme/api' } })).toMatchObject([
+      { condition: 'repository', help: expect.stringContaining('Another one bears the name') },
+    ]);
+    expect(of({ ...job, owner: { id: '66', name: 'acme' } })).toMatchObject([{ condition: 'owner' }]);
+    const renamed = { id: '74', name: 'acme/api-2' };
+    const caller = { ref: 'acme/api-2/.github/workflows/release.yml@refs/heads/main', sha: null };
+    expect(of({ ...job, repository: renamed, caller })).toEqual([]);
+  });
+
+  it('gives nobody anything by a name that is not pinned', () => {
+    const unpinned = { ...house, lock: readLock('{}') };
+    expect(decided({}, policy, unpinned).reasons).toMatchObject([
+      { condition: 'repository', help: expect.stringContaining('tripline access lock') },
+      { condition: 'owner' },
+    ]);
+  });
+
+  it('pins the caller too where a workflow of another repository is called', () => {
+    const { job, known } = suppose(policy, house, asIs);
+    if (job.provider !== 'github') throw new Error('a job of GitHub’s');
+    const elsewhere = { ref: 'mallory/api/.github/workflows/release.yml@refs/heads/main', sha: null };
+    expect(decide({ ...job, caller: elsewhere }, known, policy, house).reasons).toMatchObject([
+      { condition: 'caller' },
+    ]);
+  });
+
+  it('takes a job of one issuer for none of another', () => {
+    const { known } = suppose(policy, house, asIs);
+    const buildkite = policyOf('{ buildkite: { organization: acme, pipeline: deploy, ref: refs/heads/main } }');
+    const { job } = suppose(buildkite, house, asIs);
+    expect(decide(job, known, policy, house).reasons).toMatchObject([{ condition: 'issuer' }]);
+  });
+
+  it('denies what tokens of other issuers caution against, unless the policy says otherwise', () => {
+    const circle = (more: string) =>
+      policyOf(
+        `{ circleci: { organization: 2f1e0a3b-0d1c-4d5e-8f90-123456789abc, project: 3f1e0a3b-0d1c-4d5e-8f90-123456789abc, ref: refs/heads/main${more} } }`,
+      );
+    expect(conditionsOf({ job: { sshRerun: true } }, circle(''))).toEqual(['ssh-rerun']);
+    expect(conditionsOf({ job: { sshRerun: true } }, circle(', sshReruns: true'))).toEqual([]);
+    const gitlab = (more: string) =>
+      policyOf(
+        `{ gitlab: { repository: acme/api, workflow: gitlab.com/acme/api//.gitlab-ci.yml@refs/heads/main, events: [push], ref: refs/heads/main${more} } }`,
+      );
+    const pinned = { ...house, lock: readLock("gitlab: { acme/api: { id: '7', owner: '6' } }") };
+    expect(
+      decided({ job: { protected: false } }, gitlab(''), pinned).reasons.map(({ condition }) => condition),
+    ).toEqual(['protected']);
+    expect(decided({ job: { protected: false } }, gitlab(', unprotected: true'), pinned).decision).toBe('granted');
+  });
+
+  it('property: what is wanted in addition never lets anybody in', () => {
+    const extra = fc.record(
+      {
+        reviewed: fc.constant(true as const),
+        promotedFrom: fc.constant('staging'),
+        knownRunner: fc.constant(true as const),
+        noIncident: fc.constantFrom('low' as const, 'high' as const),
+        mfa: fc.record({
+          of: fc.constant('trigger' as const),
+          within: fc.integer({ min: 1, max: 10_000_000 }),
+          phishingResistant: fc.boolean(),
+        }),
+      },
+      { requiredKeys: [] },
+    );
+    const asked = fc.record({
+      job: fc.record(
+        {
+          ref: fc.constantFrom('refs/heads/main', 'refs/heads/x'),
+          event: fc.constantFrom('push', 'pull_request'),
+          runner: fc.constantFrom('hosted', 'prod-deployers'),
+        },
+        { requiredKeys: [] },
+      ),
+      known: fc.record(
+        {
+          reviewed: fc.boolean(),
+          promoted: fc.boolean(),
+          runner: fc.boolean(),
+          mfa: fc.constantFrom(false as const, 'phishable' as const, 60_000),
+          incident: fc.constantFrom('low' as const, 'critical' as const),
+        },
+        { requiredKeys: [] },
+      ),
+    });
+    fc.assert(
+      fc.property(extra, extra, asked, (needs, more, change) => {
+        const loose = { ...policy, needs };
+        const strict = { ...policy, needs: { ...more, ...needs } };
+        const { job, known } = suppose(policy, house, { ...asIs, ...change });
+        const [wide, narrow] = [decide(job, known, loose, house), decide(job, known, strict, house)];
+        if (narrow.decision === 'granted') expect(wide.decision).toBe('granted');
+        if (wide.decision === 'denied') expect(narrow.decision).toBe('denied');
+      }),
+    );
+  });
+});

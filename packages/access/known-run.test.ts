@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { seeded } from '@tripline/testing/timeline/any-order';
+import { eventsOf } from '@tripline/testing/timeline/in-words';
+import { at, type LoggedEventInput, permuted, playTimeline } from '@tripline/testing/timeline/play';
+import { expect, test } from 'vitest';
+import { type LoggedJob, readingRuns } from './known-run.ts';
+
+const shaOf = (name: string) => createHash('sha1').update(`commit ${name}`).digest('hex');
+const inventory = at(Date.parse('2026-03-11T08:00:00Z'), 'dev.cdeventsx.tripline-inventory.observed', {
+  'tripline.inventory.part': 1,
+  'tripline.inventory.parts': 1,
+  'tripline.inventory.heads': [{ repository: 'acme/app', branch: 'main', revision: shaOf('day1') }],
+  'tripline.inventory.protected': [{ repository: 'acme/app', patterns: ['main'] }],
+});
+
+/** What is known in the end of the jobs of runs, by run and job. */
+function known(events: readonly LoggedEventInput[], settings: Record<string, unknown> = {}) {
+  const told = new Map<string, LoggedJob>();
+  const rule = readingRuns((key, jobs) => {
+    for (const job of jobs) told.set(`${key.slice(key.lastIndexOf('#') + 1)} ${job.name}`, job);
+  });
+  const untilMs = Date.parse('2026-03-12T12:00:00Z');
+  const { poison } = playTimeline({
+    rules: [rule],
+    events: [inventory, ...events],
+    untilMs,
+    settings: { [rule.id]: settings },
+  });
+  expect(poison).toEqual([]);
+  return told;
+}
+
+const merged = `
+  09:00     ada     opens #12 in acme/app from feat at h
+  09:05     carol   approves #12 in acme/app
+  09:10     carol   merges #12 in acme/app as m
+  09:10:05  carol   starts run 7 of ci in acme/app at m (path .github/workflows/ci.yml)
+  09:10:06  carol   starts job deploy of run 7 (to production)`;
+
+test('a run of a reviewed commit, as its token would have it', () => {
+  const job = known(eventsOf(merged)).get('7 deploy')!;
+  expect(job).toMatchObject({
+    job: {
+      repository: { name: 'acme/app' },
+      run: { id: '7', attempt: 1 },
+      caller: { ref: 'acme/app/.github/workflows/ci.yml@refs/heads/main' },
+      ...{ event: 'push', ref: 'refs/heads/main', sha: shaOf('m'), environment: 'production' },
+      ...{ runnerEnvironment: 'github-hosted', actor: { name: 'carol' } },
+    },
+    known: { job: 'running', fork: false, reviewed: { is: 'reviewed' }, deployedTo: [] },
+  });
+  expect(job.things.map(({ kind }) => kind)).toEqual(['repository', 'run', 'commit', 'user']);
+});
+
+test('an unreviewed commit, a tag, a pull request of a fork, and one that ended', () => {
+  const jobs = known(
+    eventsOf(`
+    09:00     mallory pushes evil to acme/app main
+    09:00:05  mallory starts run 7 of ci in acme/app at evil
+    09:00:06  mallory starts job deploy of run 7 (to production)
+    09:20     mallory tags evil of acme/app as v9
+    09:20:05  mallory starts run 8 of release in acme/app at evil (on v9)
+    09:20:06  mallory starts job publish of run 8 (to production)
+    09:20:09  mallory finishes job publish of run 8 (to production)
+    09:30     eve     opens #13 in acme/app from x at f (of fork eve; association NONE)
+    09:30:05  eve     starts run 9 of ci in acme/app at f (on x; of fork eve; trigger pull_request)
+    09:30:06  eve     starts job test of run 9 (to preview)
+    `),
+  );
+  expect(jobs.get('7 deploy')!.known.reviewed.is).toBe('unreviewed');
+  expect(jobs.get('8 publish')).toMatchObject({ job: { ref: 'refs/tags/v9' }, known: { job: 'ended' } });
+  expect(jobs.get('9 test')!.known).toMatchObject({ fork: true });
+});
+
+test('where a commit was deployed counts by runs alone: anybody may write a deployment', () => {
+  const jobs = known(
+    eventsOf(`${merged}
+    09:11     carol   reports deployment of run 7 to staging
+    09:12     mallory deploys m of acme/app to canary
+    `),
+  );
+  expect(jobs.get('7 deploy')!.known.deployedTo).toEqual(['staging']);
+});
+
+test('a machine of one’s own is known by an inventory or a pool, and its group is told', () => {
+  const text = `${merged}
+    09:11     carol   starts run 8 of ci in acme/app at m
+    09:11:01  carol   starts job build of run 8 (on box-1; group deployers; group id 7)`;
+  expect(known(eventsOf(text)).get('8 build')!.known.runner).toEqual({ group: 'deployers', isKnown: false });
+  const pools = [{ groupId: '7', namePrefix: 'box-' }];
+  expect(known(eventsOf(text), { pools }).get('8 build')!.known.runner).toEqual({ group: 'deployers', isKnown: true });
+});
+
+test('plain jobs are known of the files that policies name', () => {
+  const text = `${merged}
+    09:11     carol   starts job build of run 7`;
+  expect([...known(eventsOf(text)).keys()]).toEqual(['7 deploy']);
+  expect([...known(eventsOf(text), { workflows: ['.github/workflows/ci.yml'] }).keys()].sort()).toEqual([
+    '7 build',
+    '7 deploy',
+  ]);
+});
+
+test('property: what is known in the end is the same in any order', () => {
+  const events = eventsOf(`${merged}
+    09:11     carol   reports deployment of run 7 to staging
+    09:12     carol   starts job build of run 7 (on box-1; group deployers; group id 7)
+    09:13     carol   finishes job deploy of run 7 (to production)`);
+  const comparable = (told: Map<string, LoggedJob>) =>
+    Object.fromEntries(
+      [...told].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, job]) => [name, { ...job, known: job.known }]),
+    );
+  const inOrder = comparable(known(events));
+  const random = seeded(11);
+  for (let shuffle = 0; shuffle < 40; shuffle += 1)
+    expect(comparable(known(permuted(events, random) as typeof events))).toEqual(inOrder);
+});

@@ -1,0 +1,19 @@
+import type { Severity } from '@tripline/contracts/finding';
+
+/** What Tripline knows of a job that asks, beside what its token says. What nobody has told is unknown, which is never a yes. */
+export type Known = {
+  job: 'running' | 'ended' | 'unknown';
+  /** The head lies in another repository; undefined where the run itself was not told of yet. */
+  fork: boolean | undefined;
+  reviewed: { is: 'reviewed' | 'unreviewed' | 'unknown'; why: string };
+  /** Environments in which a deployment of the commit succeeded. */
+  deployedTo: readonly string[];
+  /** The machine, where it is one's own; undefined where no event named it yet. `isKnown`: to the house. */
+  runner: { group: string | undefined; isKnown: boolean } | undefined;
+  /** Open incidents that name its repository, run, runner, commit or person. */
+  incidents: readonly { id: string; severity: Severity }[];
+  /** Address from which it asks; undefined where nobody asks but a dry run. */
+  address: string | undefined;
+  /** Who stood for exactly this run, attempt, commit and environment, and how long ago, ms; undefined where nobody did yet. */
+  approval: { by: string; ageMs: number; isPhishingResistant: boolean } | undefined;
+};

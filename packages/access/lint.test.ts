@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { exampleLock, examplePolicies } from './access.example.ts';
+import { lint } from './lint.ts';
+import { readLock } from './lock.ts';
+import { readPolicies } from './policy.ts';
+import { AccessFileError } from './yaml.ts';
+
+const lock = readLock(exampleLock);
+const problemsOf = (text: string) => lint(readPolicies(text), lock).map(({ level, what }) => `${level}: ${what}`);
+const changed = (from: string, to: string) => {
+  expect(examplePolicies).toContain(from);
+  return problemsOf(examplePolicies.replace(from, to));
+};
+const refusal = (text: string): string => {
+  try {
+    readPolicies(text);
+  } catch (error) {
+    expect(error).toBeInstanceOf(AccessFileError);
+    return (error as Error).message;
+  }
+  throw new Error('it was read');
+};
+
+describe('lint', () => {
+  it('finds nothing wrong with the example', () => expect(problemsOf(examplePolicies)).toEqual([]));
+
+  it.each([
+    ['error: needs.reviewed: a policy of production', '      reviewed: true\n', ''],
+    ['error: say the environment', '        environment: production\n', ''],
+    ['error: environment staging is not of tier production', 'environment: production\n', 'environment: staging\n'],
+    ['error: environment: list them', 'environment: production\n', 'environment: { prefix: prod }\n'],
+    [
+      'error: environment staging is of tier production and of staging',
+      'production: [production]',
+      'production: [production, staging]',
+    ],
+    ['error: tier production is none of `tiers`', 'tiers: { production: [production], ', 'tiers: { '],
+    [
+      'error: events: pull_request_target: whoever has no write access',
+      'events: [push, workflow_dispatch]',
+      'events: [push, pull_request_target]',
+    ],
+    [
+      'error: forks: production is not for them',
+      'ref: refs/heads/main\n',
+      'ref: refs/heads/main\n        forks: true\n',
+    ],
+    ['error: ref main: say it whole', 'ref: refs/heads/main\n', 'ref: main\n'],
+    [
+      'error: ref: {prefix: refs/heads/} is every branch or tag',
+      'ref: refs/heads/main\n',
+      'ref: { prefix: refs/heads/ }\n',
+    ],
+    [
+      'notice: ref: {prefix: refs/heads/rel} also begins',
+      'ref: refs/heads/main\n',
+      'ref: { prefix: refs/heads/rel }\n',
+    ],
+    [
+      'error: caller .github/workflows/release.yml: say the file and its ref',
+      'release.yml@refs/heads/main',
+      'release.yml',
+    ],
+    ['error: promotedFrom: production is no other tier', 'promotedFrom: staging', 'promotedFrom: production'],
+    ['error: max: a token of GitHub’s lives for 1h at most', 'max: 45m', 'max: 2h'],
+    ['error: for: it would live longer than `max`', 'max: 45m', 'max: 20m'],
+    ['error: for: STS gives no session for less than 15m', 'for: 30m', 'for: 5m'],
+    ['error: test 2: expected is granted, and it is denied', 'expect: denied, because: [ref]', 'expect: granted'],
+    ['error: test 2: expected because of event, and it is because of ref', 'because: [ref]', 'because: [event]'],
+    ['error: test 2: weather is no condition', 'because: [ref]', 'because: [weather]'],
+  ])('says “%s”', (problem, from, to) => {
+    expect(changed(from, to)).toContainEqual(expect.stringContaining(problem));
+  });
+
+  it('wants every name pinned', () => {
+    expect(lint(readPolicies(examplePolicies), readLock('{}'))).toMatchObject([
+      { level: 'error', policy: 'deploy-api', what: expect.stringContaining('acme/api is not pinned') },
+    ]);
+  });
+
+  it('finds what two tiers share, but for reading', () => {
+    const staging = `
+  try-api:
+    tier: staging
+    who: { github: { repository: acme/api, caller: .github/workflows/try.yml@refs/heads/main, events: [push], ref: refs/heads/main, environment: staging } }
+    give: [{ github: { repositories: [acme/api], permissions: { contents: read, deployments: write } } }]
+    tests: [{ expect: granted }, { job: { ref: refs/heads/x }, expect: denied }]
+`;
+    expect(problemsOf(examplePolicies + staging)).toEqual([
+      expect.stringContaining(
+        'error: github:acme/api:deployments:write is given in production (deploy-api) and staging (try-api)',
+      ),
+    ]);
+  });
+});
+
+describe('readPolicies', () => {
+  it.each([
+    ['no YAML', 'a: [1'],
+    ['no YAML', 'audience: a\naudience: b'],
+    ['alias', 'a: &x 1\nb: *x'],
+    ['`__proto__`', '__proto__: 1'],
+    ['audience', 'audience: http://x.example\ntiers: {}\npolicies: {}'],
+    [
+      'policies.deploy-api.who.github (line',
+      examplePolicies.replace('      github:\n', '      github:\n        teams: 1\n'),
+    ],
+    [
+      'who.github.ref (line 13): say a text, {prefix: …}, or a list of them; * and ? are no wildcards',
+      examplePolicies.replace('ref: refs/heads/main', 'ref: refs/heads/*'),
+    ],
+    ['policies.deploy-api.needs.noIncident', examplePolicies.replace('noIncident: high', 'noIncident: grave')],
+    ['policies.deploy-api.max (line', examplePolicies.replace('max: 45m', 'max: 45')],
+    ['longer than', `# ${'x'.repeat(1_100_000)}`],
+  ])('refuses with “%s”, and says where', (message, text) => {
+    expect(refusal(text)).toContain(message);
+  });
+});

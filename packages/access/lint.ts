@@ -1,0 +1,191 @@
+import type { LockFile } from './lock.ts';
+import type { Give, Policy, PolicyFile } from './policy.ts';
+import { runCases } from './run-cases.ts';
+import type { TextSet } from './text-set.ts';
+
+/** What is wrong with a file of policies. A file with an `error` is not used; a `notice` is for whoever reviews it. */
+export type Problem = { level: 'error' | 'notice'; policy?: string; what: string };
+
+/** The tier that asks the most, and the one that asks the least: identity and length are its floor. */
+const [strictTier, freeTier] = ['production', 'dev'];
+/** Events by which somebody without write access may have a workflow of the default branch run, or their own code. */
+const strangersEvents = [
+  'pull_request',
+  'pull_request_target',
+  'issue_comment',
+  'workflow_run',
+  'issues',
+  'fork',
+  'watch',
+  'discussion',
+  'discussion_comment',
+];
+/** GitHub's installation tokens live for an hour, whatever is asked for; STS gives none for less than a quarter. */
+const [longestGithubMs, shortestAwsMs] = [3_600_000, 900_000];
+
+/** Everything that is wrong with a file of policies, together with its lock file. */
+export function lint(file: PolicyFile, lock: LockFile): Problem[] {
+  const named = Object.entries(file.policies);
+  return [
+    ...faultsOfTiers(file),
+    ...named.flatMap(([name, policy]) =>
+      [...faultsOfPolicy(policy, file), ...unpinned(policy, lock)].map((problem) => ({ ...problem, policy: name })),
+    ),
+    ...sharedByTiers(named),
+    ...runCases(file, lock).faults.map(({ policy, nth, what }) => ({
+      level: 'error' as const,
+      policy,
+      what: `test ${nth}: ${what}`,
+    })),
+  ];
+}
+
+const error = (what: string): Problem => ({ level: 'error', what });
+const notice = (what: string): Problem => ({ level: 'notice', what });
+
+function faultsOfTiers({ tiers }: PolicyFile): Problem[] {
+  const owners = new Map<string, string>();
+  return Object.entries(tiers).flatMap(([tier, environments]) =>
+    environments.flatMap((environment) => {
+      const before = owners.get(environment.toLowerCase());
+      owners.set(environment.toLowerCase(), tier);
+      if (before === undefined) return [];
+      return [error(`environment ${environment} is of tier ${before} and of ${tier}: an environment has one tier`)];
+    }),
+  );
+}
+
+function faultsOfPolicy(policy: Policy, { tiers }: PolicyFile): Problem[] {
+  const { tier, who, needs, give, max, tests } = policy;
+  const problems: Problem[] = [];
+  if (tiers[tier] === undefined) problems.push(error(`tier ${tier} is none of \`tiers\``));
+  if (needs.promotedFrom !== undefined && (tiers[needs.promotedFrom] === undefined || needs.promotedFrom === tier))
+    problems.push(error(`promotedFrom: ${needs.promotedFrom} is no other tier of \`tiers\``));
+  const environment = 'github' in who ? who.github.environment : 'gitlab' in who ? who.gitlab.environment : undefined;
+  if (environment === undefined && tier !== freeTier && ('github' in who || 'gitlab' in who))
+    problems.push(error(`say the environment: a policy of any tier but ${freeTier} is for jobs of one`));
+  for (const one of environment ?? []) {
+    if (typeof one !== 'string')
+      problems.push(error(`environment: list them; {prefix: ${one.prefix}} lets whoever names an environment choose`));
+    else if (!(tiers[tier] ?? []).some((other) => other.toLowerCase() === one.toLowerCase()))
+      problems.push(error(`environment ${one} is not of tier ${tier}`));
+  }
+  if (tier === strictTier && needs.reviewed !== true)
+    problems.push(error('needs.reviewed: a policy of production wants a reviewed commit'));
+  problems.push(...faultsOfWho(who, tier));
+  if ('buildkite' in who || 'circleci' in who) {
+    if (needs.reviewed || needs.promotedFrom !== undefined || needs.knownRunner)
+      problems.push(
+        notice(
+          'what Tripline knows of commits and machines is told by GitHub’s feeds: of this CI it stays unknown, and denies',
+        ),
+      );
+  }
+  for (const one of give) problems.push(...faultsOfGive(one, max));
+  if (!tests.some(({ expect }) => expect === 'granted') || !tests.some(({ expect }) => expect === 'denied'))
+    problems.push(notice('write a test that is granted and one that is denied: `tests`'));
+  return problems;
+}
+
+function faultsOfWho(who: Policy['who'], tier: string): Problem[] {
+  if (!('github' in who)) {
+    const { ref } = 'gitlab' in who ? who.gitlab : 'circleci' in who ? who.circleci : who.buildkite;
+    return [...looseRefs('ref', ref), ...halfRefs(ref)];
+  }
+  const { caller, workflow, events, ref, forks } = who.github;
+  const strangers = events.filter((event) => strangersEvents.includes(event));
+  const problems = [
+    ...looseFiles('caller', caller),
+    ...looseFiles('workflow', workflow ?? []),
+    ...looseRefs('ref', ref),
+  ];
+  if (strangers.length > 0) {
+    const what = `${strangers.join(', ')}: whoever has no write access sets such runs off`;
+    problems.push(tier === strictTier ? error(`events: ${what}`) : notice(`events: ${what}`));
+  }
+  if (forks === true)
+    problems.push(
+      tier === strictTier
+        ? error('forks: production is not for them')
+        : notice('forks: strangers choose what such a job runs'),
+    );
+  return [...problems, ...halfRefs(ref)];
+}
+
+function halfRefs(ref: TextSet): Problem[] {
+  return ref.flatMap((one) => {
+    const text = typeof one === 'string' ? one : one.prefix;
+    return text.startsWith('refs/') ? [] : [error(`ref ${text}: say it whole, refs/heads/main or refs/tags/v1`)];
+  });
+}
+
+/** Whoever may make a file beside it, or a branch, chooses what a loose beginning means. */
+function looseFiles(field: string, set: TextSet): Problem[] {
+  return set.flatMap((one) => {
+    const text = typeof one === 'string' ? one : one.prefix;
+    const [file = '', ref] = text.split('@', 2);
+    if (!/\.ya?ml$/.test(file) || ref === undefined || !ref.startsWith('refs/'))
+      return [error(`${field} ${text}: say the file and its ref, .github/workflows/release.yml@refs/heads/main`)];
+    return typeof one === 'string' ? [] : looseRefs(field, [{ prefix: ref }]);
+  });
+}
+function looseRefs(field: string, set: TextSet): Problem[] {
+  return set.flatMap((one) => {
+    if (typeof one === 'string') return [];
+    const { prefix } = one;
+    if (/^refs\/?(?:heads|tags)?\/?$/.test(prefix))
+      return [error(`${field}: {prefix: ${prefix}} is every branch or tag: say them whole`)];
+    // refs/heads/release also begins refs/heads/release-of-somebody-else.
+    if (prefix.startsWith('refs/heads/') && !prefix.endsWith('/'))
+      return [notice(`${field}: {prefix: ${prefix}} also begins branches that others make; end it with /`)];
+    return [];
+  });
+}
+
+function faultsOfGive(give: Give, maxMs: number): Problem[] {
+  if ('github' in give) return maxMs > longestGithubMs ? [error('max: a token of GitHub’s lives for 1h at most')] : [];
+  const lives = 'aws' in give ? give.aws.for : 'vault' in give ? give.vault.for : give.gitlab.for;
+  const problems: Problem[] = lives > maxMs ? [error('for: it would live longer than `max`')] : [];
+  if ('aws' in give && lives < shortestAwsMs) problems.push(error('for: STS gives no session for less than 15m'));
+  return problems;
+}
+
+function unpinned({ who }: Policy, lock: LockFile): Problem[] {
+  const is = (name: string, pin: unknown) =>
+    pin === undefined
+      ? [error(`${name} is not pinned: run \`tripline access lock\`, and have the lock file reviewed`)]
+      : [];
+  if ('github' in who) return is(who.github.repository, lock.github[who.github.repository]);
+  if ('gitlab' in who) return is(who.gitlab.repository, lock.gitlab[who.gitlab.repository]);
+  if (!('buildkite' in who)) return [];
+  const whole = `${who.buildkite.organization}/${who.buildkite.pipeline}`;
+  return is(whole, lock.buildkite[whole]);
+}
+
+/** What a policy gives, by names of which two that are equal mean the same power. Reading a repository is none. */
+export function powersOf(give: Give): string[] {
+  if ('aws' in give) return [`aws:${give.aws.role}`];
+  if ('vault' in give) return [`vault:${give.vault.role}`];
+  if ('gitlab' in give) return give.gitlab.scopes.map((scope) => `gitlab:${give.gitlab.project}:${scope}`);
+  return give.github.repositories.flatMap((repository) =>
+    Object.entries(give.github.permissions).map(
+      ([permission, access]) => `github:${repository}:${permission}:${access}`,
+    ),
+  );
+}
+const isReading = (power: string): boolean => power.startsWith('github:') && power.endsWith(':read');
+
+function sharedByTiers(named: readonly [string, Policy][]): Problem[] {
+  const tiersOf = new Map<string, Map<string, string>>();
+  for (const [name, { tier, give }] of named) {
+    for (const power of give.flatMap(powersOf)) {
+      if (isReading(power)) continue;
+      tiersOf.set(power, (tiersOf.get(power) ?? new Map()).set(tier, name));
+    }
+  }
+  return [...tiersOf].flatMap(([power, tiers]) => {
+    if (tiers.size < 2) return [];
+    const where = [...tiers].map(([tier, name]) => `${tier} (${name})`).join(' and ');
+    return [error(`${power} is given in ${where}: whoever gets into the lesser tier has the other`)];
+  });
+}

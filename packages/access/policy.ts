@@ -1,0 +1,199 @@
+import { severities } from '@tripline/contracts/finding';
+import { z } from 'zod';
+import { textSet } from './text-set.ts';
+import { readYaml } from './yaml.ts';
+
+/**
+ * Who may have which access, while what holds: a closed vocabulary, which a reviewer reads as a table. It has no expressions
+ * and no patterns but named prefixes, so that who can get what, and whether a new version gives more, can be computed.
+ */
+
+const unitsMs = { s: 1000, m: 60_000, h: 3_600_000 } as const;
+/** A span, `30m`, in ms. */
+const span = z
+  .string()
+  .regex(/^[1-9]\d{0,4}[smh]$/, 'say how long as 45s, 30m or 1h')
+  .transform((text) => Number(text.slice(0, -1)) * unitsMs[text.at(-1) as keyof typeof unitsMs]);
+const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'small letters, digits and hyphens, at most 63');
+/** As Buildkite's addresses have it. */
+const slug = z.string().regex(/^[\w-]{1,100}$/, 'say it as it stands in its address');
+const repository = z.string().regex(/^[\w.-]{1,100}\/[\w.-]{1,100}$/, 'say it as owner/name');
+const path = z.string().regex(/^[\w.-]{1,255}(?:\/[\w.-]{1,255}){1,20}$/, 'say its whole path, as group/project');
+const words = z
+  .array(z.string().regex(/^[a-z][a-z_]{0,49}$/, 'one word of the provider’s, such as push'))
+  .min(1)
+  .max(30);
+const network = z.union([z.cidrv4(), z.cidrv6()], { error: 'say a network as 203.0.113.0/24' });
+
+/** Machines of one's own. The token says only whether it is the provider's; the group is what the job's own event tells. */
+const runner = z.union(
+  [z.literal('hosted'), z.strictObject({ group: textSet, network: z.array(network).min(1).max(50).optional() })],
+  { error: 'say hosted, or {group: …}' },
+);
+const github = z.strictObject({
+  repository,
+  /** The workflow that the run is of, `.github/workflows/release.yml@refs/heads/main`, of the repository. */
+  caller: textSet,
+  /** The workflow whose job asks, where the caller calls another one: `owner/name/.github/workflows/deploy.yml@refs/heads/main`. */
+  workflow: textSet.optional(),
+  events: words,
+  ref: textSet,
+  environment: textSet.optional(),
+  runner: runner.optional(),
+  /** Heads that lie in another repository may ask too. */
+  forks: z.literal(true).optional(),
+});
+const gitlab = z.strictObject({
+  repository: path,
+  /** Where the pipeline's configuration lies, `gitlab.com/group/project//.gitlab-ci.yml@refs/heads/main`. */
+  workflow: textSet,
+  /** Sources of pipelines, such as `push`. */
+  events: words,
+  ref: textSet,
+  environment: textSet.optional(),
+  /** Refs and environments that GitLab does not protect may ask too. */
+  unprotected: z.literal(true).optional(),
+});
+const buildkite = z.strictObject({
+  organization: slug,
+  pipeline: slug,
+  ref: textSet,
+  forks: z.literal(true).optional(),
+});
+const uuid = z.guid('say its id, a UUID');
+const circleci = z.strictObject({
+  organization: uuid,
+  project: uuid,
+  ref: textSet,
+  /** Contexts by id, one of which the job has. */
+  contexts: z.array(uuid).min(1).max(20).optional(),
+  /** Jobs that somebody reran with SSH may ask too. */
+  sshReruns: z.literal(true).optional(),
+});
+
+const give = z.union(
+  [
+    z.strictObject({
+      github: z.strictObject({
+        repositories: z.array(repository).min(1).max(50),
+        permissions: z
+          .record(z.string().regex(/^[a-z][a-z_]{0,49}$/), z.enum(['read', 'write', 'admin']))
+          .refine((all) => Object.keys(all).length > 0, 'say at least one permission'),
+      }),
+    }),
+    z.strictObject({
+      aws: z.strictObject({
+        role: z.string().regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/, 'say the role’s ARN'),
+        for: span,
+        /** A file of an inline policy that narrows the role further, relative to the policy's own. */
+        policy: z.string().min(1).max(300).optional(),
+      }),
+    }),
+    z.strictObject({ vault: z.strictObject({ role: z.string().regex(/^[\w/-]{1,200}$/), for: span }) }),
+    z.strictObject({
+      gitlab: z.strictObject({
+        project: path,
+        scopes: words,
+        level: z.enum(['guest', 'planner', 'reporter', 'developer', 'maintainer']),
+        for: span,
+      }),
+    }),
+  ],
+  { error: 'say one of github, aws, vault and gitlab, with all that it asks for' },
+);
+
+/** What the job is, otherwise than the policy asks, and what Tripline knows of it, in the words of its conditions. */
+const testCase = z.strictObject({
+  job: z
+    .strictObject({
+      repository: z.string(),
+      caller: z.string(),
+      workflow: z.string(),
+      event: z.string(),
+      ref: z.string(),
+      environment: z.string(),
+      runner: z.string(),
+      network: z.string(),
+      pipeline: z.string(),
+      fork: z.boolean(),
+      protected: z.boolean(),
+      sshRerun: z.boolean(),
+    })
+    .partial()
+    .default({}),
+  known: z
+    .strictObject({
+      ended: z.boolean(),
+      reviewed: z.union([z.boolean(), z.literal('unknown')]),
+      promoted: z.boolean(),
+      runner: z.boolean(),
+      incident: z.enum(severities),
+      mfa: z.union([z.literal(false), z.literal('phishable'), span]),
+    })
+    .partial()
+    .default({}),
+  expect: z.enum(['granted', 'denied', 'pending']),
+  /** Conditions that it must fail, and no others. */
+  because: z.array(z.string()).optional(),
+});
+
+const policy = z.strictObject({
+  tier: name,
+  /** Exactly one issuer. */
+  who: z.union(
+    [
+      z.strictObject({ github }),
+      z.strictObject({ gitlab }),
+      z.strictObject({ buildkite }),
+      z.strictObject({ circleci }),
+    ],
+    { error: 'say one of github, gitlab, buildkite and circleci, with all that it asks for' },
+  ),
+  needs: z
+    .strictObject({
+      /** As the rule build-from-unreviewed-commit knows it. */
+      reviewed: z.literal(true),
+      /** A tier in one of whose environments a deployment of the commit succeeded. */
+      promotedFrom: name,
+      /** A machine that the house knows: listed by an inventory, seen while learning, or accepted by a person. */
+      knownRunner: z.literal(true),
+      /** No open incident of this severity or a higher one names its repository, run, runner, commit or person. */
+      noIncident: z.enum(severities),
+      mfa: z.strictObject({
+        of: z.enum(['trigger', 'owners']),
+        within: span,
+        phishingResistant: z.boolean().default(true),
+      }),
+    })
+    .partial()
+    .default({}),
+  give: z.array(give).min(1).max(20),
+  /** When it ends, at the latest after `max`. */
+  until: z.enum(['job', 'run']).default('job'),
+  max: span.default(3_600_000),
+  /** When an incident ends it. */
+  onIncident: z.enum(['atOnce', 'afterJob']).default('atOnce'),
+  tests: z.array(testCase).max(200).default([]),
+});
+const policyFile = z.strictObject({
+  /** What jobs must ask for their token to be for: the broker's own address. */
+  audience: z.url({ protocol: /^https$/, error: 'say the broker’s own address, https://…' }),
+  /** Environments by tier. Nothing that one tier gives goes to a job of another. */
+  tiers: z.record(name, z.array(z.string().min(1).max(255)).min(1).max(200)),
+  policies: z.record(name, policy),
+});
+
+export type PolicyFile = z.output<typeof policyFile>;
+export type Policy = z.output<typeof policy>;
+export type Give = Policy['give'][number];
+export type Case = Policy['tests'][number];
+export type GithubWho = z.output<typeof github>;
+export type GitlabWho = z.output<typeof gitlab>;
+export type BuildkiteWho = z.output<typeof buildkite>;
+export type CircleciWho = z.output<typeof circleci>;
+
+/**
+ * Reads a file of policies.
+ * @throws {AccessFileError} it is no YAML of this form; the message names each fault and where it stands.
+ */
+export const readPolicies = (text: string): PolicyFile => readYaml(text, policyFile);

@@ -1,0 +1,171 @@
+import { BlockList, isIP } from 'node:net';
+import type { BuildkiteJob, CircleCiJob, GitHubJob, GitLabJob, Proof, Workload } from '@tripline/identity/workload';
+import { type CautionKind, cautionKinds } from '@tripline/identity/workload';
+import type { Known } from './known.ts';
+import type { LockFile } from './lock.ts';
+import type { BuildkiteWho, CircleciWho, GithubWho, GitlabWho, Policy } from './policy.ts';
+import { type Condition, failed, type Reason, unknown } from './reason.ts';
+import { describeSet, isIn, type TextSet } from './text-set.ts';
+
+/** A job as its token proves it, without what the token says of itself alone. */
+export type AskingJob = Pick<Proof, 'cautions'> & (GitHubJob | GitLabJob | BuildkiteJob | CircleCiJob);
+/** Every token proves one. */
+export const jobOf = (workload: Workload): AskingJob => workload;
+
+/** Everything about who asks that is not as `who` wants it. */
+export function faultsOfWho(who: Policy['who'], job: AskingJob, known: Known, lock: LockFile): Reason[] {
+  if ('github' in who && job.provider === 'github')
+    return [...faultsOfGithub(who.github, job, known, lock), ...faultsByCautions(job, [])];
+  if ('gitlab' in who && job.provider === 'gitlab') {
+    const allowed: CautionKind[] = who.gitlab.unprotected ? ['unprotected-ref', 'unprotected-environment'] : [];
+    return [...faultsOfGitlab(who.gitlab, job, lock), ...faultsByCautions(job, allowed)];
+  }
+  if ('buildkite' in who && job.provider === 'buildkite')
+    return [
+      ...faultsOfBuildkite(who.buildkite, job, lock),
+      ...faultsByCautions(job, who.buildkite.forks ? ['fork-head'] : []),
+    ];
+  if ('circleci' in who && job.provider === 'circleci')
+    return [
+      ...faultsOfCircleci(who.circleci, job),
+      ...faultsByCautions(job, who.circleci.sshReruns ? ['ssh-rerun'] : []),
+    ];
+  return [failed('issuer', Object.keys(who)[0]!, job.provider, 'Ask for a policy that is written for this CI.')];
+}
+
+/** By which condition a caution is told. That a stranger may have set the run off is a matter of the events that a policy lists. */
+const cautionAs: Record<CautionKind, Condition | undefined> = {
+  'outsider-event': undefined,
+  'merge-request': undefined,
+  'fork-head': 'fork',
+  'unprotected-ref': 'protected',
+  'unprotected-environment': 'protected',
+  'ssh-rerun': 'ssh-rerun',
+};
+
+function faultsByCautions({ cautions }: AskingJob, allowed: readonly CautionKind[]): Reason[] {
+  return cautions.flatMap(({ kind, claim }) => {
+    const condition = cautionAs[kind];
+    if (condition === undefined || allowed.includes(kind)) return [];
+    return [failed(condition, 'a job without this', `${cautionKinds[kind]} (${claim})`, ask)];
+  });
+}
+const ask = 'Run it as the policy wants it, or have the policy changed.';
+
+function faultsOfGithub(who: GithubWho, job: GitHubJob, known: Known, lock: LockFile): Reason[] {
+  return [
+    ...pinned(who.repository, lock.github[who.repository], job),
+    // The caller is of the repository that was pinned: the token names both by what they are called now.
+    ...among('caller', prefixed(`${job.repository.name}/`, who.caller), job.caller.ref),
+    // Without a workflow of another file the job is one of the caller's own.
+    ...among('workflow', who.workflow ?? [job.caller.ref], job.workflow.ref),
+    ...among('event', who.events.map(String), job.event),
+    ...among('ref', who.ref, job.ref),
+    ...(who.environment === undefined ? [] : among('environment', who.environment, job.environment ?? 'none')),
+    ...faultsOfFork(who, known),
+    ...faultsOfRunner(who.runner, job, known),
+  ];
+}
+
+/** No token of GitHub's says where the head lies; the run's own event does. */
+function faultsOfFork({ forks }: GithubWho, { fork }: Known): Reason[] {
+  if (forks === true || fork === false) return [];
+  const wanted = 'a head in the repository itself';
+  if (fork === true) return [failed('fork', wanted, 'a head in a fork', 'Merge it, and run it on the branch.')];
+  return [unknown('fork', wanted, 'the run was not told of yet')];
+}
+
+function faultsOfRunner(
+  wanted: GithubWho['runner'],
+  { runnerEnvironment }: GitHubJob,
+  { runner, address }: Known,
+): Reason[] {
+  if (wanted === undefined) return [];
+  const isHosted = runnerEnvironment === 'github-hosted';
+  const help = 'Run it on such a machine, or have the policy changed.';
+  if (wanted === 'hosted')
+    return isHosted ? [] : [failed('runner', 'a runner of the provider’s', 'a self-hosted one', help)];
+  const group = `a runner of group ${describeSet(wanted.group)}`;
+  if (isHosted) return [failed('runner', group, 'one of the provider’s', help)];
+  const isNear = wanted.network === undefined || (address !== undefined && isInside(wanted.network, address));
+  return [
+    ...(runner?.group === undefined
+      ? [unknown('runner', group, 'no event named its group yet')]
+      : among('runner', wanted.group, runner.group)),
+    ...(isNear ? [] : [failed('network', wanted.network!.join(' or '), address ?? 'no address', help)]),
+  ];
+}
+
+function isInside(networks: readonly string[], address: string): boolean {
+  const version = isIP(address);
+  if (version === 0) return false;
+  const list = new BlockList();
+  for (const one of networks) {
+    const [base = '', bits] = one.split('/');
+    list.addSubnet(base, Number(bits), isIP(base) === 6 ? 'ipv6' : 'ipv4');
+  }
+  return list.check(address, version === 6 ? 'ipv6' : 'ipv4');
+}
+
+function faultsOfGitlab(who: GitlabWho, job: GitLabJob, lock: LockFile): Reason[] {
+  return [
+    ...pinned(who.repository, lock.gitlab[who.repository], job),
+    ...among('workflow', who.workflow, job.workflow.ref),
+    ...among('event', who.events.map(String), job.event),
+    ...among('ref', who.ref, job.ref),
+    ...(who.environment === undefined ? [] : among('environment', who.environment, job.environment?.name ?? 'none')),
+  ];
+}
+
+function faultsOfBuildkite(who: BuildkiteWho, job: BuildkiteJob, lock: LockFile): Reason[] {
+  const whole = `${who.organization}/${who.pipeline}`;
+  const pin = lock.buildkite[whole];
+  return [
+    // One issuer serves all of its customers, so the organisation comes first.
+    ...isPinned('owner', who.organization, pin?.owner, job.owner),
+    ...isPinned('pipeline', whole, pin?.id, job.pipeline),
+    ...among('ref', who.ref, job.ref),
+  ];
+}
+
+function faultsOfCircleci(who: CircleciWho, job: CircleCiJob): Reason[] {
+  const wanted = who.contexts;
+  const has = job.contextIds.join(', ') || 'none';
+  return [
+    ...among('owner', [who.organization], job.owner.id),
+    ...among('pipeline', [who.project], job.project.id),
+    ...among('ref', who.ref, job.ref),
+    ...(wanted === undefined || job.contextIds.some((one) => wanted.includes(one))
+      ? []
+      : [failed('contexts', wanted.join(' or '), has, 'Give the job such a context.')]),
+  ];
+}
+
+const prefixed = (before: string, set: TextSet): TextSet =>
+  set.map((one) => (typeof one === 'string' ? before + one : { prefix: before + one.prefix }));
+
+type Named = { id: string; name: string };
+
+function pinned(name: string, pin: { id: string; owner: string } | undefined, job: GitHubJob | GitLabJob): Reason[] {
+  const owner = name.slice(0, name.lastIndexOf('/'));
+  return [...isPinned('repository', name, pin?.id, job.repository), ...isPinned('owner', owner, pin?.owner, job.owner)];
+}
+
+/** A thing is who its id says, whatever it is called. */
+function isPinned(condition: Condition, name: string, id: string | undefined, found: Named): Reason[] {
+  if (id === found.id) return [];
+  const pin = '`tripline access lock`';
+  if (id === undefined)
+    return [
+      failed(condition, name, found.name, `The lock file pins no id of ${name}: run ${pin}, and have it reviewed.`),
+    ];
+  const isNamesake = found.name.toLowerCase() === name.toLowerCase();
+  const help = isNamesake
+    ? `Another one bears the name ${name} now. If that is right, pin it anew by ${pin}.`
+    : 'Ask for a policy of its own.';
+  return [failed(condition, `${name} (id ${id})`, `${found.name} (id ${found.id})`, help)];
+}
+
+function among(condition: Condition, wanted: TextSet, found: string): Reason[] {
+  return isIn(wanted, found) ? [] : [failed(condition, describeSet(wanted), found, ask)];
+}

@@ -1,0 +1,63 @@
+import { describeGive } from './diff.ts';
+import type { Give, Policy, PolicyFile } from './policy.ts';
+import { describeSet } from './text-set.ts';
+
+/** A policy by which something is given, and to whom, in words. */
+export type Getter = { policy: string; tier: string; gives: string; who: string[]; needs: string[]; until: string };
+
+/**
+ * Who can get what `thing` names: part of a repository's, role's or project's name, or of what a policy gives, such as
+ * `acme/api contents:write`. Every word of it must be in what is given. An empty one asks for everything.
+ */
+export function whoGets(file: PolicyFile, thing: string): Getter[] {
+  const words = thing
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
+  return Object.entries(file.policies).flatMap(([policy, one]) =>
+    one.give
+      .filter((give) => isNamed(give, words))
+      .map((give) => ({
+        ...{
+          policy,
+          tier: one.tier,
+          gives: describeGive(give),
+          who: describeWho(one.who),
+          needs: describeNeeds(one.needs),
+        },
+        until: `the end of the ${one.until}, at most ${one.max / 60_000} min`,
+      })),
+  );
+}
+
+function isNamed(give: Give, words: readonly string[]): boolean {
+  const said = describeGive(give).toLowerCase();
+  return words.every((word) => said.includes(word));
+}
+
+function describeWho(who: Policy['who']): string[] {
+  return Object.entries(who).flatMap(([issuer, fields]) =>
+    Object.entries(fields as Record<string, unknown>).map(([field, value]) => `${issuer} ${field}: ${said(value)}`),
+  );
+}
+function said(value: unknown): string {
+  if (Array.isArray(value)) return describeSet(value);
+  if (typeof value !== 'object' || value === null) return value === true ? 'allowed' : String(value);
+  return Object.entries(value)
+    .map(([field, inner]) => `${field} ${said(inner)}`)
+    .join(', ');
+}
+
+function describeNeeds({ reviewed, promotedFrom, knownRunner, noIncident, mfa }: Policy['needs']): string[] {
+  return [
+    ...(reviewed ? ['a reviewed commit'] : []),
+    ...(promotedFrom === undefined ? [] : [`deployed to ${promotedFrom} before`]),
+    ...(knownRunner ? ['a known machine'] : []),
+    ...(noIncident === undefined ? [] : [`no open incident of severity ${noIncident} or above`]),
+    ...(mfa === undefined
+      ? []
+      : [
+          `a second factor of ${mfa.of === 'trigger' ? 'whoever set it off' : 'an owner'} within ${mfa.within / 60_000} min`,
+        ]),
+  ];
+}

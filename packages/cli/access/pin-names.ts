@@ -1,0 +1,64 @@
+import type { Version } from '@tripline/access/diff';
+import type { LockFile } from '@tripline/access/lock';
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { Db } from '@tripline/db/database';
+import { listReceived } from '@tripline/trail/received';
+import { stringify } from 'yaml';
+
+/** The text of a lock file, what it pins in words, and whether every name is pinned. */
+export type Pinned = { text: string; lines: string[]; isWhole: boolean };
+
+/**
+ * Pins the names of policies by what was received of them last. What is pinned already stays: a name that means another id by now
+ * was given away, and only `anew` takes that for right. Of other CI than GitHub nothing is received, so their ids are written by
+ * hand.
+ */
+export async function pinNames(
+  db: Db,
+  { file, lock }: Version,
+  { since, anew }: { since: Date; anew: readonly string[] },
+): Promise<Pinned> {
+  const who = Object.values(file.policies).map((policy) => policy.who);
+  const names = [...new Set(who.flatMap((one) => ('github' in one ? [one.github.repository] : [])))].sort();
+  const github: LockFile['github'] = {};
+  const lines: string[] = [];
+  let isWhole = true;
+  for (const name of names) {
+    const [known, told] = [lock.github[name], await idsOf(db, name, since)];
+    const isOther = known !== undefined && told !== undefined && (known.id !== told.id || known.owner !== told.owner);
+    if (isOther && !anew.includes(name)) {
+      lines.push(
+        `${name} is pinned as ${said(known)}, and what was received last is ${said(told)}: another one bears the name. If that is right, say --anew ${name}`,
+      );
+      isWhole = false;
+    }
+    const pin = isOther && anew.includes(name) ? told : (known ?? told);
+    if (pin === undefined) {
+      lines.push(
+        `${name}: nothing was received of it that tells its ids; \`tripline events --repository ${name}\` lists what was`,
+      );
+      isWhole = false;
+      continue;
+    }
+    github[name] = pin;
+    if (pin !== known) lines.push(`${name} is ${said(pin)}`);
+  }
+  const others = who.flatMap((one) => {
+    if ('gitlab' in one) return lock.gitlab[one.gitlab.repository] === undefined ? [one.gitlab.repository] : [];
+    if (!('buildkite' in one)) return [];
+    const whole = `${one.buildkite.organization}/${one.buildkite.pipeline}`;
+    return lock.buildkite[whole] === undefined ? [whole] : [];
+  });
+  lines.push(...others.map((name) => `${name}: write its ids into the lock file by hand; no feed of its CI is read`));
+  return { text: stringify({ ...lock, github }), lines, isWhole };
+}
+
+const said = ({ id, owner }: { id: string; owner: string }): string => `${id} of owner ${owner}`;
+
+async function idsOf(db: Db, repository: string, since: Date): Promise<{ id: string; owner: string } | undefined> {
+  for (const { data } of await listReceived(db, { since, repository, limit: 100 })) {
+    const { 'vcs.repository.id': id, 'vcs.owner.id': owner } = (data ?? {}) as Attributes;
+    if (id !== undefined && owner !== undefined) return { id, owner };
+  }
+  return undefined;
+}
