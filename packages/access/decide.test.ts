@@ -75,8 +75,8 @@ describe('decide', () => {
     expect(decision).toBe('denied');
     expect(reasons).toMatchObject([{ condition: 'reviewed', state: 'unknown' }]);
     const { job, known } = suppose(policy, house, asIs);
-    const untold = { ...known, job: 'unknown' as const, fork: undefined, runner: undefined, deployedTo: [] };
-    expect(decide(job, untold, policy, house).reasons).toMatchObject([
+    const unknowing = { ...known, job: 'unknown' as const, fork: undefined, runner: undefined, deployedTo: [] };
+    expect(decide(job, unknowing, policy, house).reasons).toMatchObject([
       { condition: 'fork', state: 'unknown' },
       { condition: 'runner', state: 'unknown' },
       { condition: 'job', state: 'unknown' },

@@ -83,7 +83,10 @@ const give = z.union(
     }),
     z.strictObject({
       aws: z.strictObject({
-        role: z.string().regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/, 'say the role’s ARN'),
+        role: z
+          .string()
+          .max(600)
+          .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/, 'say the role’s ARN'),
         for: span,
         /** A file of an inline policy that narrows the role further, relative to the policy's own. */
         policy: z.string().min(1).max(300).optional(),

@@ -116,7 +116,7 @@ test('keys serve for a day though they cannot be read anew, which is told after 
   expect(await find('1')).toMatchObject(unavailable(30));
 });
 
-test('a key that its issuer took back proves nothing once the keys were read anew', async () => {
+test('a key that its issuer took back proves nothing once its keys are read again', async () => {
   const { find, wait, world, nextEvent } = keySetOf({ keys: [first!.publicJwk, second!.publicJwk] });
   await find('1');
   world.answer = { keys: [second!.publicJwk] };
