@@ -42,7 +42,6 @@ const settings = z.strictObject({
   ...runnerHouse,
   /** Paths of workflow files, in small letters, of whose jobs all are kept; of other files those with an environment or a machine of one's own. */
   workflows: z.array(z.string()).default([]),
-  holdMs: z.number().int().min(0).default(30_000),
 });
 type Context = ConcludeContext<z.output<typeof settings>>;
 
