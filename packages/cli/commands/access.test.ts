@@ -1,0 +1,146 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { eventsOf } from '@tripline/testing/timeline/in-words';
+import { at, toRecords } from '@tripline/testing/timeline/play';
+import { addToTrail, makeTrailDays } from '@tripline/trail/trail';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { main } from '../main.ts';
+
+let folder: string;
+let database: Awaited<ReturnType<typeof freshDatabase>>;
+
+const policies = `audience: https://access.acme.example
+tiers: { production: [production], staging: [staging] }
+policies:
+  deploy-app:
+    tier: production
+    who:
+      github:
+        repository: acme/app
+        caller: .github/workflows/ci.yml@refs/heads/main
+        events: [push]
+        ref: refs/heads/main
+        environment: production
+    needs: { reviewed: true, noIncident: high }
+    give: [{ github: { repositories: [acme/app], permissions: { deployments: write } } }]
+    tests:
+      - { expect: granted }
+      - { job: { ref: refs/heads/x }, expect: denied, because: [ref] }
+`;
+/** An hour ago, so that it lies within what is read. */
+const beganMs = Date.now() - 3_600_000;
+const timeline = `
+  09:00     ada     opens #12 in acme/app from feat at h
+  09:05     carol   approves #12 in acme/app
+  09:10     carol   merges #12 in acme/app as m
+  09:10:05  carol   starts run 7 of ci in acme/app at m (path .github/workflows/ci.yml)
+  09:10:06  carol   starts job deploy of run 7 (to production)
+  09:10:09  carol   finishes job deploy of run 7 (to production)
+  09:20     mallory pushes evil to acme/app main
+  09:20:05  mallory starts run 8 of ci in acme/app at evil (path .github/workflows/ci.yml)
+  09:20:06  mallory starts job deploy of run 8 (to production)`;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tripline-cli-access-'));
+  writeFileSync(join(folder, 'access.yaml'), policies);
+  database = await freshDatabase();
+  const told = eventsOf(timeline);
+  const shiftMs = beganMs - told[0]!.atMs;
+  const data = { 'vcs.repository.id': '74', 'vcs.owner.id': '65' };
+  const inventory = at(beganMs - 60_000, 'dev.cdeventsx.tripline-inventory.observed', {
+    ...{ 'tripline.inventory.part': 1, 'tripline.inventory.parts': 1 },
+    'tripline.inventory.protected': [{ repository: 'acme/app', patterns: ['main'] }],
+  });
+  const events = told.map((event) => ({
+    ...event,
+    atMs: event.atMs + shiftMs,
+    time: new Date(Date.parse(event.time ?? new Date(event.atMs).toISOString()) + shiftMs).toISOString(),
+    data: { ...event.data, ...data },
+  }));
+  const records = toRecords({ events: [inventory, ...(events as typeof told)] }).map((record) => ({
+    ...record,
+    fault: null,
+  }));
+  const { pool } = database.db;
+  await makeTrailDays(pool, records, new Set());
+  const client = await pool.connect();
+  await addToTrail(client, null, records);
+  client.release();
+});
+afterAll(async () => {
+  await database.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function access(...args: string[]) {
+  const said = { out: '', err: '' };
+  const into = (stream: 'out' | 'err') => (text: string) => {
+    said[stream] += text;
+  };
+  const io = { out: into('out'), err: into('err'), stdin: Readable.from(['']), cwd: folder, isTerminal: false };
+  const status = await main(['access', ...args], { ...io, env: { DATABASE_URL: database.urlAs('cli') } });
+  return { status, ...said };
+}
+
+test('a name gives nobody anything until lock pins it by what was received; one that means another id by now is not taken', async () => {
+  const before = await access('lint');
+  expect(before).toMatchObject({ status: 1, out: expect.stringContaining('acme/app is not pinned') });
+  const pinned = await access('lock');
+  expect(pinned).toMatchObject({ status: 0, out: expect.stringContaining('acme/app is 74 of owner 65') });
+  expect(readFileSync(join(folder, 'access.lock'), 'utf8')).toContain('id: "74"');
+  expect(await access('lint')).toEqual({ status: 0, out: '1 policy in order\n', err: '' });
+
+  const own = readFileSync(join(folder, 'access.lock'), 'utf8');
+  writeFileSync(join(folder, 'access.lock'), own.replace('74', '9'));
+  const refused = await access('lock');
+  expect(refused).toMatchObject({ status: 1, out: expect.stringContaining('another one bears the name') });
+  expect((await access('lock', '--anew', 'acme/app')).status).toBe(0);
+  expect(readFileSync(join(folder, 'access.lock'), 'utf8')).toBe(own);
+});
+
+test('test decides the tests, who and diff say what is given', async () => {
+  expect(await access('test')).toMatchObject({ status: 0, out: '2 of 2 tests come out as they say\n' });
+  expect((await access('who', 'acme/app', 'deployments:write')).out).toMatch(
+    /^deploy-app \(production\) gives github acme\/app deployments:write\n {2}to {5}github repository: acme\/app\n/,
+  );
+  expect((await access('who', 'acme/other')).out).toBe('No policy gives that.\n');
+  writeFileSync(join(folder, 'next.yaml'), policies.replace('events: [push]', 'events: [push, schedule]'));
+  expect(await access('diff', 'access.yaml', 'next.yaml')).toMatchObject({
+    status: 1,
+    out: expect.stringContaining('wider     deploy-app, events: push → push or schedule'),
+  });
+  expect(await access('diff', 'access.yaml')).toMatchObject({ status: 0, out: 'Nothing is given otherwise.\n' });
+});
+
+test('explain says what would have been granted to each job of a run, and why not', async () => {
+  await access('lock');
+  const granted = await access('explain', 'acme/app#7', '--from', '24h');
+  expect(granted.out).toMatch(/^deploy \(attempt 1, started [^)]+\)\n {2}deploy-app: would be granted\n$/);
+  expect(granted.status).toBe(0);
+  const denied = await access('explain', 'acme/app#8', '--from', '24h');
+  expect(denied.status).toBe(1);
+  expect(denied.out).toContain('deploy-app: would be denied');
+  expect(denied.out).toMatch(/reviewed: wanted is a commit that somebody else reviewed, and it is one that is not/);
+  const [json] = (await access('explain', 'acme/app#8', '--from', '24h', '--json')).out.trim().split('\n');
+  expect(JSON.parse(json!)).toMatchObject({ run: '8', answers: [{ policy: 'deploy-app', decision: 'denied' }] });
+  expect(await access('explain', 'acme/app#99')).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('no event of acme/app#99'),
+  });
+});
+
+test('wrong usage and a file that cannot be used are said with what to do', async () => {
+  expect(await access('lint', 'x')).toMatchObject({ status: 2, err: expect.stringContaining('name a file by --file') });
+  expect(await access('explain', 'acme/app')).toMatchObject({ status: 2 });
+  expect(await access('lint', '--file', 'none.yaml')).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('is not there'),
+  });
+  writeFileSync(join(folder, 'bad.yaml'), 'audience: here\n');
+  expect((await access('lint', '--file', 'bad.yaml')).err).toMatch(
+    /bad\.yaml cannot be used:\n {2}audience \(line 1\): say the broker’s own address/,
+  );
+});
