@@ -311,13 +311,17 @@ const steps: { step: Intent; sends: string[] }[] = [
     step: heldIntents.environmentSecret,
     sends: ['DELETE /repos/acme/app/environments/production/secrets/NPM_TOKEN'],
   },
+  {
+    step: { ...heldIntents.secret, storedBefore: '2026-05-01T11:00:00Z' },
+    sends: ['DELETE /repos/acme/app/actions/secrets/NPM_TOKEN'],
+  },
   { step: heldIntents.organizationSecret, sends: ['DELETE /orgs/acme/actions/secrets/NPM_TOKEN'] },
   { step: heldIntents.block, sends: ['PUT /orgs/acme/blocks/mallory'] },
 ];
 
 describe.each(steps)('$step.action: $sends.0', ({ step, sends }) => {
   test('sends what GitHub describes, and understands its answers', async () => {
-    const outcome = await actionOf(step).act(step, { client: client(), clock, gate });
+    const outcome = await actionOf(step).act(step, { client: client(), clock, gate, appId: '7' });
     expect(github.requests.filter((request) => !request.startsWith('GET'))).toEqual(sends);
     expect(outcome).toMatchObject(
       step.action === 'stop-run' ? { kind: 'retry' } : { kind: 'done', reason: 'accepted' },

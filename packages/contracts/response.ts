@@ -160,8 +160,16 @@ export const intentSchema = z.discriminatedUnion('action', [
   }),
   /** Make a secret anew where it comes from, so that its former value opens nothing. */
   z.object({ action: z.literal('rotate-secret'), ...place, ...secret }),
-  /** Delete the stored copy of a secret, so that no further run is given it. */
-  z.object({ action: z.literal('delete-secret'), ...place, ...secret }),
+  /**
+   * Delete the stored copy of a secret, so that no further run is given it. `storedBefore`: of one that was stored anew since,
+   * somebody took care.
+   */
+  z.object({
+    action: z.literal('delete-secret'),
+    ...place,
+    ...secret,
+    storedBefore: z.iso.datetime({ offset: true }).optional(),
+  }),
   /** Let an account do nothing more in the organisation. */
   z.object({ action: z.literal('block-user'), ...place, ...organization, ...user }),
 ]);

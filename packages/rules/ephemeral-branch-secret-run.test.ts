@@ -1,4 +1,5 @@
-import { expectTimeline } from '@tripline/testing/timeline/in-words';
+import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
+import { playTimeline } from '@tripline/testing/timeline/play';
 import { expect, test } from 'vitest';
 import { rule } from './ephemeral-branch-secret-run.ts';
 
@@ -18,6 +19,26 @@ test('made with a workflow of its own, run, and gone, as at tj-actions', () => {
   );
   expect(findings[0]!.title).toBe('mallory made branch tmp of acme/app, had it run, and deleted it after 1 s');
   expect(findings[0]!.response).toMatchObject([{ action: 'stop-run', repository: 'acme/app', runId: '7' }]);
+});
+
+test('what its run was given is made anew, and until then deleted; not where a change was opened of it', () => {
+  const lines = (opened: string, mark: string) => `
+    09:00:00  mallory  pushes evil to acme/app tmp (from nothing; ${ci})
+    ${opened}
+    09:00:20  mallory  starts run 7 of x in acme/app at evil (on tmp)
+    09:00:21  github   hands NPM_TOKEN to job build of acme/app (of workflow acme/app/.github/workflows/x.yml@refs/heads/tmp; in run 7)
+    09:05:00  mallory  deletes branch tmp of acme/app
+    09:06     nothing happens${mark}
+    `;
+  const { findings } = expectTimeline(rule, lines('', `   ← FOUND ${subject} [high]`));
+  expect(findings[0]!.response).toMatchObject([
+    { action: 'stop-run', runId: '7' },
+    { action: 'rotate-secret', secret: 'NPM_TOKEN' },
+    { action: 'delete-secret', secret: 'NPM_TOKEN', storedBefore: expect.stringContaining('T09:05:00') },
+  ]);
+  const events = eventsOf(lines('09:00:10  mallory  opens #7 in acme/app from tmp at evil', ''));
+  const played = playTimeline({ rules: [rule], events, untilMs: events.at(-1)!.atMs + 3_600_000 });
+  expect(played.findings[0]!.response.map(({ action }) => action)).toEqual(['stop-run', 'rotate-secret']);
 });
 
 test('made with nothing new in it, whose run deployed or was given secrets', () => {

@@ -7,7 +7,6 @@ import { runs } from '@tripline/facts/runs';
 import { entityOf, personOf, refNamedIn } from '@tripline/facts/things';
 import { z } from 'zod';
 import { conclusion } from './builders/conclusion.ts';
-import { targetOf } from './builders/seen.ts';
 import { heldBy, isGone, lifeFacts, pushesOfCi, responseTo, shortLives } from './short-lives.ts';
 
 /** A merge is stamped by another clock than the deletion of what was merged, ms. */
@@ -88,7 +87,7 @@ export const rule = conclusion({
           ...builds.map(({ first, run }) => entityOf('run', `${repository}#${run.id}`, first.run)),
           entityOf('repository', repository, repositoryKey),
         ],
-        response: builds.flatMap(({ run, secrets }) => responseTo(targetOf(run.repository, key), run.id, secrets)),
+        response: builds.flatMap((build) => responseTo(key, build, severity === 'high' ? gone.time : undefined)),
         remedy: [
           `Read the logs of the runs, and ask ${who} what ${branch} was for; the commits are there for a while, by their hashes.`,
           'If nobody answers for it: rotate what the runs could read, end their sessions and delete their tokens.',

@@ -21,6 +21,7 @@ test('a fork’s code ran where it could fill the cache, and a legitimate releas
   expect(findings[0]!.response).toMatchObject([
     { action: 'stop-run', runId: '7' },
     { action: 'delete-caches', repository: 'acme/app', since: expect.stringContaining('T09:00:00') },
+    { action: 'delete-artifacts', repository: 'acme/app', runId: '7' },
   ]);
 });
 

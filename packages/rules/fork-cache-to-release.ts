@@ -88,9 +88,10 @@ export const rule = conclusion({
         response: [
           { action: 'stop-run' as const, ...targetOf(place, place.key), runId: id },
           { action: 'delete-caches' as const, ...targetOf(place, place.key), since: strangers[0]!.time },
+          { action: 'delete-artifacts' as const, ...targetOf(place, place.key), runId: id },
         ],
         remedy: [
-          `Stop run ${id}, delete the caches from since ${strangers[0]!.time}, and build the release anew; take back what it published.`,
+          `Stop run ${id}, delete the caches from since ${strangers[0]!.time} and what the run left as artifacts, and build the release anew; take back what it published.`,
           'Let releases restore no cache, and let no workflow with the rights of the base run code of a fork.',
         ],
       },

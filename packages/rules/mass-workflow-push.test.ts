@@ -16,6 +16,12 @@ test('three repositories within ten minutes, whatever lies between, and those be
   );
   expect(findings[0]!.title).toBe('mallory changed CI files in 3 repositories within 10 minutes');
   expect(findings[0]!.entities).toContainEqual(expect.objectContaining({ kind: 'repository', id: 'acme/lib' }));
+  expect(findings[0]!.response).toMatchObject([
+    {
+      ...{ action: 'revoke-credential', credential: 'credential-authorization', organization: 'acme' },
+      ...{ user: 'mallory', userId: expect.stringMatching(/^\d+$/) },
+    },
+  ]);
 });
 
 test('what somebody does in the afternoon is another finding than what was in order in the morning, but for an app beside main', () => {

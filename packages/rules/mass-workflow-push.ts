@@ -1,9 +1,11 @@
 import type { Attributes } from '@tripline/contracts/attributes';
+import { usualPlace } from '@tripline/contracts/place';
 import { z } from 'zod';
 import { account } from './accounts.ts';
-import { repositoryOf } from './builders/seen.ts';
+import { type Named, repositoryOf } from './builders/seen.ts';
 import { quotaOf, valueCount } from './builders/value-count.ts';
 import { accountOf, isBeside, isChangingAlone, isLanding, pusherOf } from './ci-pushers.ts';
+import { endingTokensOf } from './token-words.ts';
 
 /** Of what others made so many times as many repositories: whoever keeps dependencies fresh merges updates in a row. */
 const mostLanded = 4;
@@ -45,9 +47,11 @@ export const rule = valueCount({
   withinMs: ({ windowMs }) => windowMs,
   // Bots that update dependencies do so all day, and each day.
   again: (by) => (isChangingAlone(by) ? 'each month' : isBeside(by) ? 'each day' : 'each hour'),
-  found: (actor, repositories, { windowMs }) => ({
+  found: (actor, repositories, { windowMs }, [sight]) => ({
     subject: `user:${actor.name}`,
     severity: isBeside(actor) ? 'medium' : 'critical',
+    // Who only lands what others made has planted nothing.
+    response: isLanding(actor) ? [] : endingTokens(actor, repositories, sight!.place),
     title: `${actor.name} changed CI files in ${repositories.length} repositories within ${minutes(windowMs)}`,
     summary:
       `${actor.name} pushed changes to pipelines of ${repositories
@@ -60,6 +64,14 @@ export const rule = valueCount({
     ],
   }),
 });
+
+/** In each organisation that is concerned. An account of which no event told a number goes by its login. */
+function endingTokens(by: Named, repositories: readonly Named[], place = usualPlace) {
+  const id = accountOf(by);
+  const account = { login: by.name, ...(id === by.name.toLowerCase() ? {} : { id }) };
+  const owners = [...new Set(repositories.map(({ name }) => name.split('/', 1)[0]))].slice(0, 5);
+  return owners.flatMap((owner) => endingTokensOf(account, owner, place));
+}
 
 /** Files that configure CI were touched, by a push that adds something: a branch that is deleted changes none. */
 function touchesCi(data: Attributes): boolean {

@@ -46,8 +46,8 @@ test('a push says by itself where the tag stood, though nobody heard of it befor
   expectTimeline(rule, '09:00  mallory  moves tag v1.0.0 of acme/app to c2 (from c1)   ← FOUND acme/app@v1.0.0');
 });
 
-test('two tags within the hour are critical, whichever is received first', () => {
-  expectTimeline(
+test('two tags within the hour are critical, whichever is received first, and all are locked once they are put back', () => {
+  const { findings } = expectTimeline(
     rule,
     `
     09:00  mallory  moves tag v1.0.0 of acme/app to c9 (from c1)     ← FOUND acme/app@v1.0.0
@@ -56,6 +56,10 @@ test('two tags within the hour are critical, whichever is received first', () =>
     12:30  ada      moves tag v1.0.0 of acme/lib to c9 (from c4)     ← FOUND acme/lib@v1.0.0 [high]
     `,
   );
+  const steps = findings.map(({ subject, response }) => [subject, ...response.map(({ action }) => action)]);
+  expect(steps).toContainEqual(['acme/app@v1', 'restore-ref', 'lock-tags']);
+  expect(steps).toContainEqual(['acme/lib@v1.0.0', 'restore-ref']);
+  expect(findings.find(({ subject }) => subject === 'acme/app@v1')!.response[1]).not.toHaveProperty('tag');
 });
 
 test('to put it back is the mending, to move it once more is not', () => {

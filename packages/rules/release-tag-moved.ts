@@ -58,14 +58,14 @@ export const rule = fromFacts({
       const isOfRelease = [sight.data, ...together].some((moved) => isRelease(moved, sight.data));
       const isPlain =
         !isOfRelease && together.length === 0 && !unheard && deletedBy === undefined && !sight.data.isBranch;
-      if (
-        isPlain &&
-        followsBranch(ofRepository, { ...sight, name: repository.name }, { from, to: commit }, { read, watch })
-      )
-        return [];
+      const at = { ...sight, name: repository.name };
+      if (isPlain && followsBranch(ofRepository, at, { from, to: commit }, { read, watch })) return [];
       // An unreported move may have put it there, and this one be the mending.
       const ifUnheard = steps.some(({ data }) => data.after === from) ? {} : { ifOnDefaultBranch: true as const };
       const intent = { ...toRestore, ref: tag, formerRevision: from, revision: sight.data.after, ...ifUnheard };
+      const home = targetOf(repository, key);
+      // Whoever moved several moves the next one too, and this one again once it is put back.
+      const lock = together.length > 0 ? [{ action: 'lock-tags' as const, ...home }] : [];
       return {
         ...{ subject: `${repository.name}@${tag}`, occasion: sight.eventId },
         because: deletedBy === undefined ? [sight] : [deletedBy.sight, sight],
@@ -82,7 +82,7 @@ export const rule = fromFacts({
           // One that is made as a branch by the tag's name is neither of both.
           ...(sight.data.isBranch ? [] : [entityOf('ref', `${repository.name}@refs/tags/${tag}`, key)]),
         ],
-        response: unheard || sight.data.isBranch ? [] : [{ ...intent, ...targetOf(repository, key) }],
+        response: unheard || sight.data.isBranch ? [] : [{ ...intent, ...home }, ...lock],
         remedy: [
           `Ask ${sight.by.name} whether they meant to; if not, put ${tag} back to ${short(from)} and end their sessions.`,
           'Forbid that tags are updated or deleted, by a ruleset for tags.',

@@ -8,6 +8,7 @@ import { type Run, runs } from '@tripline/facts/runs';
 import { secretWorkflowKey, secretWorkflows } from '@tripline/facts/secret-workflows';
 import { commitKeyIn } from '@tripline/facts/things';
 import type { Basis } from './builders/basis.ts';
+import { targetOf } from './builders/seen.ts';
 
 type Reads = Pick<ConcludeContext<unknown>, 'read' | 'watch'>;
 const isNothing = (revision: string | undefined): boolean => revision === undefined || /^0+$/.test(revision);
@@ -70,14 +71,22 @@ export function heldBy(runKey: string, run: Run, repositoryKey: string, reads: R
 /** The facts that these read. */
 export const lifeFacts = [commits, runs, runnerGroups, secretWorkflows] as const;
 
-/** Ends the run, and has anew what it was given. */
+/**
+ * Ends the run, and has anew what it was given. With `storedBefore`, no other run is to be given what was stored before it, until
+ * somebody has made it anew.
+ */
 export function responseTo(
-  of: { provider: string; instance: string; repository: string; repositoryId?: string },
-  runId: string,
-  secrets: readonly string[],
+  key: string,
+  { run, secrets }: { run: Run; secrets: readonly string[] },
+  storedBefore: string | undefined,
 ): Intent[] {
+  const of = targetOf(run.repository, key);
+  const some = secrets.slice(0, 5);
   return [
-    { action: 'stop-run', ...of, runId },
-    ...secrets.slice(0, 5).map((secret): Intent => ({ action: 'rotate-secret', ...of, secret })),
+    { action: 'stop-run', ...of, runId: run.id },
+    ...some.map((secret): Intent => ({ action: 'rotate-secret', ...of, secret })),
+    ...(storedBefore === undefined
+      ? []
+      : some.map((secret): Intent => ({ action: 'delete-secret', ...of, secret, storedBefore }))),
   ];
 }

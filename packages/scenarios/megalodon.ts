@@ -96,7 +96,9 @@ export const megalodon: Scenario = {
   attack,
   benign,
   expects: repositories.flatMap((_, nth) => [
-    ...(nth === 2 ? [{ rule: 'mass-workflow-push', decidingStep: 'push-3', responses: [] }] : []),
+    ...(nth === 2
+      ? [{ rule: 'mass-workflow-push', decidingStep: 'push-3', responses: ['revoke-credential' as const] }]
+      : []),
     { rule: 'workflow-changed-unreviewed', decidingStep: `push-${nth + 1}`, responses: ['stop-workflow' as const] },
     { rule: 'build-from-unreviewed-commit', decidingStep: `run-${nth + 1}`, responses: ['stop-run' as const] },
   ]),

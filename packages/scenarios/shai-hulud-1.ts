@@ -106,7 +106,7 @@ export const shaiHulud1: Scenario = {
   attack,
   benign,
   expects: [
-    { rule: 'mass-workflow-push', decidingStep: 'push-3', responses: [] },
+    { rule: 'mass-workflow-push', decidingStep: 'push-3', responses: ['revoke-credential'] },
     { rule: 'leak-or-exposure', decidingStep: 'shown', responses: ['close-exposure'] },
   ],
 };

@@ -123,5 +123,11 @@ export const tanstack: Scenario = {
   },
   attack,
   benign,
-  expects: [{ rule: 'fork-cache-to-release', decidingStep: 'release', responses: ['stop-run', 'delete-caches'] }],
+  expects: [
+    {
+      rule: 'fork-cache-to-release',
+      decidingStep: 'release',
+      responses: ['stop-run', 'delete-caches', 'delete-artifacts'],
+    },
+  ],
 };

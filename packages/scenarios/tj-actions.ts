@@ -271,8 +271,8 @@ export const tjActions: Scenario = {
     { rule: 'privilege-grant-outside-job', decidingStep: 'invite', responses: ['revoke-grant'] },
     { rule: 'privilege-grant-outside-job', decidingStep: 'accept', responses: ['revoke-grant'] },
     { rule: 'build-from-unreviewed-commit', decidingStep: 'leak-run', responses: ['stop-run'] },
-    { rule: 'release-tag-moved', decidingStep: 'v1-moved', responses: ['restore-ref'] },
-    { rule: 'release-tag-moved', decidingStep: 'v1.2-moved', responses: ['restore-ref'] },
-    { rule: 'release-tag-moved', decidingStep: 'v1.2.3-moved', responses: ['restore-ref'] },
+    { rule: 'release-tag-moved', decidingStep: 'v1-moved', responses: ['restore-ref', 'lock-tags'] },
+    { rule: 'release-tag-moved', decidingStep: 'v1.2-moved', responses: ['restore-ref', 'lock-tags'] },
+    { rule: 'release-tag-moved', decidingStep: 'v1.2.3-moved', responses: ['restore-ref', 'lock-tags'] },
   ],
 };

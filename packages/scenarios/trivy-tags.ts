@@ -174,7 +174,11 @@ export const trivyTags: Scenario = {
     { rule: 'revoked-credential-still-live', decidingStep: 'reused', responses: ['revoke-credential'] },
     { rule: 'build-from-unreviewed-commit', decidingStep: 'release', responses: ['stop-run'] },
     ...tags.map((tag) => ({
-      ...{ rule: 'release-tag-moved', decidingStep: `${tag}-moved`, responses: ['restore-ref' as const] },
+      ...{
+        rule: 'release-tag-moved',
+        decidingStep: `${tag}-moved`,
+        responses: ['restore-ref' as const, 'lock-tags' as const],
+      },
     })),
   ],
 };

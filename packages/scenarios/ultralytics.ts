@@ -131,6 +131,10 @@ export const ultralytics: Scenario = {
   expects: [
     { rule: 'untrusted-metadata-injection', decidingStep: 'bait', responses: ['block-user'] },
     { rule: 'privileged-fork-trigger', decidingStep: 'bait-run', afterMs: 500, responses: ['stop-run'] },
-    { rule: 'fork-cache-to-release', decidingStep: 'publish', responses: ['stop-run', 'delete-caches'] },
+    {
+      rule: 'fork-cache-to-release',
+      decidingStep: 'publish',
+      responses: ['stop-run', 'delete-caches', 'delete-artifacts'],
+    },
   ],
 };

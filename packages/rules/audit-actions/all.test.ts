@@ -90,6 +90,36 @@ describe.each(cases.map((one) => [one.rule, one] as const))('%s', (id, one) => {
   });
 });
 
+describe('responses', () => {
+  const steps = (id: string, more: Record<string, unknown>) =>
+    found(id, { ...common, ...places.org, action: 'org.update_member', ...more })[0]!.response;
+  const bob = { user: 'bob', user_id: 8 };
+  const named = { organization: 'acme', organizationId: '77', user: 'bob', userId: '8' };
+
+  test('an owner is a member again, one who was added is out again, and a role is taken from the person', () => {
+    expect(steps('audit-org-update-member-to-owner', { ...bob, permission: 'admin' })).toMatchObject([
+      { action: 'restore-permission', grant: 'org-member', formerPermission: 'member', ...named },
+    ]);
+    const added = { action: 'org.add_member', ...bob, permission: 'admin' };
+    expect(steps('audit-org-add-member-as-owner', added)).toMatchObject([
+      { action: 'revoke-grant', grant: 'org-member', ...named },
+    ]);
+    const role = { organization_role_name: 'security_manager', organization_role_id: 8136 };
+    const given = { action: 'organization_role.assign', ...bob, ...role };
+    expect(steps('audit-organization-role-assign', given)).toMatchObject([
+      { action: 'revoke-grant', grant: 'org-role', role: 'security_manager', roleId: '8136', ...named },
+    ]);
+  });
+
+  test('whom or what a record does not say is left to people', () => {
+    expect(steps('audit-org-update-member-to-owner', { permission: 'admin' })).toEqual([]);
+    const given = { action: 'organization_role.assign' };
+    expect(steps('audit-organization-role-assign', { ...given, ...bob })).toEqual([]);
+    const ofTeam = { team: 'acme/ops', organization_role_name: 'security_manager' };
+    expect(steps('audit-organization-role-assign', { ...given, ...ofTeam })).toEqual([]);
+  });
+});
+
 describe('names', () => {
   test('make events of types that the tables read, whichever of the documented it is', () => {
     const read = new Set(rules[0]!.reads);

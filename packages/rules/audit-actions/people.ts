@@ -1,3 +1,6 @@
+import type { LoggedEvent } from '@tripline/contracts/event';
+import { placeOf } from '@tripline/contracts/place';
+import type { Intent } from '@tripline/contracts/response';
 import type { Table, Tables } from '../builders/table.ts';
 import { ask, audit } from './audit.ts';
 
@@ -43,6 +46,40 @@ const ended: Table = {
   falseAlarms: ['A reorganisation: resolve it as accepted.'],
 };
 
+/** Whom a record is about, in which organisation; undefined where it does not say. */
+function personIn(event: LoggedEvent) {
+  const {
+    'vcs.owner.name': organization,
+    'vcs.owner.id': organizationId,
+    'tripline.audit.record': record,
+  } = event.data;
+  const { user, user_id: id } = record ?? {};
+  if (organization === undefined || typeof user !== 'string' || user === '') return undefined;
+  const userId = typeof id === 'number' || typeof id === 'string' ? { userId: String(id) } : {};
+  return { ...placeOf(event), organization, ...(organizationId && { organizationId }), user, ...userId };
+}
+
+/** Leaves who was a member before a member. */
+function noOwnerAgain(event: LoggedEvent): Intent[] {
+  const person = personIn(event);
+  const permissions = { permission: 'admin', formerPermission: 'member' };
+  return person === undefined ? [] : [{ action: 'restore-permission', grant: 'org-member', ...person, ...permissions }];
+}
+
+function outAgain(event: LoggedEvent): Intent[] {
+  const person = personIn(event);
+  return person === undefined ? [] : [{ action: 'revoke-grant', grant: 'org-member', ...person }];
+}
+
+/** Of one who was given a role in person: what a team has is left to people. */
+function withoutRole(event: LoggedEvent): Intent[] {
+  const person = personIn(event);
+  const { organization_role_name: role, organization_role_id: roleId } = event.data['tripline.audit.record'] ?? {};
+  if (person === undefined || typeof role !== 'string' || role === '') return [];
+  const numbered = typeof roleId === 'number' || typeof roleId === 'string' ? { roleId: String(roleId) } : {};
+  return [{ action: 'revoke-grant', grant: 'org-role', ...person, role, ...numbered }];
+}
+
 const asOwner = { permission: ['admin', 'owner'] };
 const grants = ['privilege-grant-outside-job'] as const;
 
@@ -50,8 +87,13 @@ export const people: Tables = [
   [
     owners,
     [
-      ['org.update_member', 'Member made an owner', 'high', { as: 'to-owner', says: asOwner, joins: grants }],
-      ['org.add_member', 'Owner added', 'high', { as: 'as-owner', says: asOwner, joins: grants }],
+      [
+        'org.update_member',
+        'Member made an owner',
+        'high',
+        { as: 'to-owner', says: asOwner, joins: grants, respond: noOwnerAgain },
+      ],
+      ['org.add_member', 'Owner added', 'high', { as: 'as-owner', says: asOwner, joins: grants, respond: outAgain }],
       ['business.add_admin', 'Enterprise owner added', 'high', { also: ['business.invite_admin'] }],
     ],
   ],
@@ -59,7 +101,12 @@ export const people: Tables = [
     roles,
     [
       ['org.update_member', 'Member’s role changed', 'low', { unless: asOwner, ordinary: 'weekly' }],
-      ['organization_role.assign', 'Role in the organisation given', 'medium', { also: ['enterprise_role.assign'] }],
+      [
+        'organization_role.assign',
+        'Role in the organisation given',
+        'medium',
+        { also: ['enterprise_role.assign'], respond: withoutRole },
+      ],
       [
         'organization_role.create',
         'Role of the organisation defined anew',

@@ -47,8 +47,19 @@ export const deleteSecret: Action<DeleteSecret> = {
 };
 
 function ask(step: DeleteSecret, context: Asking) {
+  const { secret, storedBefore } = step;
   return askByAddress(context, onSecret(step, 'GET'), {
-    absent: `there is no secret ${step.secret}`,
-    read: ({ updated_at: at }) => ({ result: 'so', detail: `the secret is stored${at ? `, since ${at}` : ''}` }),
+    absent: `there is no secret ${secret}`,
+    read({ updated_at: at }) {
+      const stored = `the secret is stored${at ? `, since ${at}` : ''}`;
+      if (storedBefore === undefined) return { result: 'so', detail: stored };
+      const storedMs = typeof at === 'string' ? Date.parse(at) : Number.NaN;
+      if (Number.isNaN(storedMs)) {
+        const detail = `${stored}: whether that was before ${storedBefore}, GitHub does not say`;
+        return { result: 'unknown', reason: 'unclear', detail };
+      }
+      if (storedMs < Date.parse(storedBefore)) return { result: 'so', detail: stored };
+      return { result: 'not-so', detail: `${stored}, and so made anew after ${storedBefore}`, alive: true };
+    },
   });
 }

@@ -175,6 +175,24 @@ describe('asked before anything is done', () => {
     ],
     ['a branch that there was not, and is not', heldIntents.madeRef, {}, { result: 'not-so' }],
     [
+      'a secret that was stored before',
+      { ...heldIntents.secret, storedBefore: '2026-05-01T11:00:00Z' },
+      { [`GET ${at}/actions/secrets/NPM_TOKEN`]: json(200, { updated_at: '2026-05-01T10:59:59Z' }) },
+      { result: 'so' },
+    ],
+    [
+      'a secret that was made anew since',
+      { ...heldIntents.secret, storedBefore: '2026-05-01T11:00:00Z' },
+      { [`GET ${at}/actions/secrets/NPM_TOKEN`]: json(200, { updated_at: '2026-05-01T11:00:01Z' }) },
+      { result: 'not-so', alive: true },
+    ],
+    [
+      'a secret of which GitHub does not say since when',
+      { ...heldIntents.secret, storedBefore: '2026-05-01T11:00:00Z' },
+      { [`GET ${at}/actions/secrets/NPM_TOKEN`]: json(200, { name: 'NPM_TOKEN' }) },
+      { result: 'unknown' },
+    ],
+    [
       'tags under no ruleset',
       heldIntents.tags,
       { [`GET ${at}/rulesets`]: json(200, [{ name: 'main', enforcement: 'active', target: 'branch' }]) },
@@ -329,6 +347,16 @@ describe('asked before anything is done', () => {
 });
 
 describe('done', () => {
+  test('a lock of tags lets the App round it, which may have to put the next one back', async () => {
+    const client = await playing({ [`POST ${at}/rulesets`]: json(201, { id: 1 }) });
+    const outcome = await actionOf(heldIntents.tags)!.act(heldIntents.tags, { client, clock, gate, appId: '7' });
+    expect(outcome).toMatchObject({ kind: 'done' });
+    expect(JSON.parse(github!.requests[0]!.body)).toMatchObject({
+      ...{ target: 'tag', conditions: { ref_name: { include: ['~ALL'] } } },
+      bypass_actors: [{ actor_id: 7, actor_type: 'Integration', bypass_mode: 'always' }],
+    });
+  });
+
   test('a tag that was deleted altogether is made again', async () => {
     const answer = await act(heldIntents.ref, { [`POST ${at}/git/refs`]: json(201, {}) });
     expect(answer).toMatchObject({ kind: 'done' });

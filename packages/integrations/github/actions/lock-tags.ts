@@ -24,25 +24,34 @@ type Ruleset = { name: string; enforcement?: string; target?: string };
 const isLock = (step: LockTags, { name, enforcement, target }: Ruleset) =>
   name === nameOf(step) && enforcement === 'active' && target === 'tag';
 
-/** A14: makes a ruleset by which nobody moves or deletes a repository's tags. New ones can still be made. */
+/**
+ * A14: makes a ruleset by which nobody moves or deletes a repository's tags but Tripline's own App, which may have to put back the
+ * next one that was moved. New ones can still be made.
+ */
 export const lockTags: Action<LockTags> = {
   code: 'A14',
   reversible: true,
   undo: (step) => `delete the ruleset "${nameOf(step)}" at https://${step.instance}/${step.repository}/settings/rules`,
   scope: (step) => scopeOnRepository(step.repository, { administration: 'write' }),
   targets: ({ repository }) => ({ ...noTargets, repositories: [repository] }),
-  request: (step) =>
-    onRulesets(step, 'POST', {
-      name: nameOf(step),
-      target: 'tag',
-      enforcement: 'active',
-      conditions: { ref_name: { include: [step.tag === undefined ? '~ALL' : `refs/tags/${step.tag}`], exclude: [] } },
-      rules: [{ type: 'update' }, { type: 'deletion' }],
-    }),
+  request: (step) => request(step, undefined),
   ask,
-  act: (step, context) => changeOnce(lockTags.request(step), context),
+  act: (step, context) => changeOnce(request(step, context.appId), context),
   check: checkByAsking(ask),
 };
+
+/** `appId`: whose number takes the place of the words that stand for it where nothing is sent. */
+function request(step: LockTags, appId: string | undefined): GitHubRequest {
+  const actor_id = appId === undefined ? 'number-of-this-app' : Number(appId);
+  return onRulesets(step, 'POST', {
+    name: nameOf(step),
+    target: 'tag',
+    enforcement: 'active',
+    bypass_actors: [{ actor_id, actor_type: 'Integration', bypass_mode: 'always' }],
+    conditions: { ref_name: { include: [step.tag === undefined ? '~ALL' : `refs/tags/${step.tag}`], exclude: [] } },
+    rules: [{ type: 'update' }, { type: 'deletion' }],
+  });
+}
 
 /** What is to be ended is that they can be moved. */
 function ask(step: LockTags, context: Asking) {
