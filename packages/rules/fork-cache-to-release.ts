@@ -64,10 +64,9 @@ export const rule = conclusion({
     const fills = ({ path }: ForkRun) => settings.cachingWorkflows.some((one) => isFileOf(one, place, path));
     const untrusted = (watch(forkRuns, place.key)?.runs ?? []).filter((one) => isBefore(one) && fills(one));
     const strangers = untrusted.filter((one) => !isInOrder(one, place, { read, watch }));
-    if (strangers.length === 0) {
-      if (untrusted.length > 0) explain('what forks cached before it was approved, or set off by those who may write');
-      return [];
-    }
+    if (strangers.length === 0 && untrusted.length > 0)
+      explain('what forks cached before it was approved, or set off by those who may write');
+    if (strangers.length === 0) return [];
     const { repository, id, name } = buildOf(key, run, release);
     const who = [...new Set(strangers.map(({ actor }) => actor?.login ?? 'somebody unnamed'))].slice(0, 5).join(', ');
     const home = entityOf('repository', repository, place.key);
