@@ -162,6 +162,8 @@ export const attributes = {
   'cicd.pipeline.task.name': text,
   'cicd.pipeline.task.run.id': id,
   'cicd.pipeline.task.run.url.full': text,
+  /** By which a job's id token names it (`check_run_id`). Absent where that is the task run's id, as it is at GitHub by now. */
+  'cicd.pipeline.task.check_run.id': id,
   'cicd.pipeline.task.run.result': z.enum(['success', 'failure', 'error', 'timeout', 'cancellation', 'skip']),
   'tripline.task.created_at': time,
   'tripline.task.started_at': time,

@@ -388,6 +388,22 @@ describe('what an event says', () => {
     expect(deploying.data).not.toHaveProperty('tripline.task.started_at');
   });
 
+  test('a job whose check run has another id than it names that, since its id token does', () => {
+    const body = example('workflow_job', action('completed'));
+    const named = (check_run_url: string | null) =>
+      eventOf('workflow_job', { ...body, workflow_job: { ...(body['workflow_job'] as object), check_run_url } }).data;
+    const name = 'cicd.pipeline.task.check_run.id';
+    const own = eventOf('workflow_job', body).data;
+    // GitHub's published example is one of those whose ids differ.
+    expect(own).toMatchObject({ [name]: '1291536064' });
+    expect(named(`https://api.github.com/repos/o/r/check-runs/${own['cicd.pipeline.task.run.id']}`)).not.toHaveProperty(
+      name,
+    );
+    expect(named('https://api.github.com/repos/o/r/check-runs/17')).toMatchObject({ [name]: '17' });
+    for (const other of [null, '', 'https://api.github.com/repos/o/r/check-runs/', 'https://evil.example/x'])
+      expect(named(other)).not.toHaveProperty(name);
+  });
+
   test.each([
     ['none assigned', { runner_id: null, runner_name: null }, undefined],
     ['none ever assigned', { runner_id: 0, runner_name: '' }, undefined],

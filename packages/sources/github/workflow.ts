@@ -189,6 +189,7 @@ export const workflowJob = defineEvent({
       head_sha: maybe,
       head_branch: maybe,
       html_url: maybe,
+      check_run_url: maybe,
       name: maybe,
       workflow_name: maybe,
       conclusion: maybe,
@@ -219,6 +220,7 @@ export const workflowJob = defineEvent({
         'cicd.pipeline.task.name': text(job.name),
         'cicd.pipeline.task.run.id': identifier(job.id),
         'cicd.pipeline.task.run.url.full': text(job.html_url),
+        'cicd.pipeline.task.check_run.id': otherCheckRunOf(job),
         'cicd.pipeline.task.run.result': resultOf(job.conclusion),
         'tripline.task.created_at': utc(job.created_at),
         // While a job is queued, started_at is its time of creation.
@@ -242,3 +244,15 @@ export const workflowJob = defineEvent({
     };
   },
 });
+
+/** The check run's id, last in its address, where it is another than the job's. */
+function otherCheckRunOf({
+  id,
+  check_run_url: url,
+}: {
+  id: number | string;
+  check_run_url?: string | null | undefined;
+}) {
+  const last = url?.slice(url.lastIndexOf('/') + 1);
+  return last === undefined || last === String(id) || !/^[1-9]\d{0,19}$/.test(last) ? undefined : last;
+}
