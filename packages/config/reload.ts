@@ -91,10 +91,11 @@ export function createReloading(
       const applied = rules ? [...ofSettings, rules] : ofSettings;
       // The file was touched but has the same content.
       const isNothing = what === 'rules' && applied.length + waits.length === 0 && former === null;
+      const corrected = former === null ? '' : 'what was wrong is corrected; ';
       const taken = applied.length > 0 ? `now in force: ${applied.join(', ')}` : 'nothing that is in force changed';
       const left = needRestart.length > 0 ? `; restart to apply ${needRestart.join(', ')}` : '';
       const asks = waits.length > 0 ? `; SIGHUP applies ${waits.join(', ')}` : '';
-      if (!isNothing) say(`settings were reloaded: ${taken}${left}${asks}`);
+      if (!isNothing) say(`settings were reloaded: ${corrected}${taken}${left}${asks}`);
     } catch (error) {
       fault = error as Error;
       if (part === undefined) say(`reloading settings failed; those in force stay: ${sentenceFor(error)}`);

@@ -14,6 +14,8 @@ export function describeDatabaseFault(error: unknown): string | null {
   const { code, message } = error as Known;
   if (code === 'DATABASE') return message;
   const says = `the server of DATABASE_URL refuses: ${message}`;
+  // Whatever the address is, an embedded one's too.
+  const itSays = `Postgres refuses: ${message}`;
   switch (code) {
     case '28P01':
       return `${says}; correct the user or the password in DATABASE_URL`;
@@ -32,16 +34,16 @@ export function describeDatabaseFault(error: unknown): string | null {
     case '3F000':
       return "the database of DATABASE_URL lacks Tripline's tables; run `npx tripline migrate`";
     case '53100':
-      return `${says}; its disk is full, so free some space there`;
+      return `${itSays}; its disk is full, so free some space there`;
     case '53200':
-      return `${says}; it is out of memory, so give it more, or end other clients`;
+      return `${itSays}; it is out of memory, so give it more, or end other clients`;
     case '57P01':
     case '57P02':
-      return `${says}; it was stopped, so start it again`;
+      return `${itSays}; it was stopped, so start it again`;
     case '53300':
-      return `${says}; raise max_connections, or end other clients`;
+      return `${itSays}; raise max_connections, or end other clients`;
     case '57P03':
-      return `${says}; it is starting up or shutting down; try again in a moment`;
+      return `${itSays}; it is starting up or shutting down; try again in a moment`;
     case '08P01':
       return `${says}; if there is a pooler in front of Postgres, see its log and settings`;
   }

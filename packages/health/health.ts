@@ -128,7 +128,10 @@ async function deliveries(db: Db): Promise<Check[]> {
     const detail = of.map(
       ({ source, reason, count, lastAt }) => `${count} ${reason} (${source}, last ${moment(lastAt)} UTC)`,
     );
-    return { name, state: 'ok', detail: `${within}: ${detail.join(', ')}` };
+    const isUnproved = of.some(({ reason }) => reason === 'bad-signature');
+    const remedy =
+      'where they are the provider’s own, its secret or token is another than the one configured here; strangers cause them too: `npx tripline events`';
+    return { name, state: 'ok', detail: `${within}: ${detail.join(', ')}`, ...(isUnproved ? { remedy } : {}) };
   });
 }
 

@@ -43,7 +43,10 @@ function stateOf(row: PollRow | undefined, nowMs: number): Omit<Check, 'name'> {
   if (row.failing_since !== null) {
     const detail = `${row.failed_reason}; so since ${moment(row.failing_since)} UTC; ${until}`;
     if (nowMs - row.failing_since.getTime() >= patienceMs[row.failed_kind!])
-      return { state: 'broken', detail, remedy: 'do as it says; it is asked again, and goes on where it stopped' };
+      return {
+        ...{ state: 'broken', detail },
+        remedy: `do as it says; it is asked again at ${moment(row.held_until)} UTC, and goes on where it stopped`,
+      };
     return { state: 'ok', detail: `${detail}; retrying` };
   }
   if (nowMs - row.held_until.getTime() > overdueMs) {

@@ -131,6 +131,7 @@ describe('what was received', () => {
       ['repeated', 'github:0-0', 1, 'github:0-1', 'acme'],
       ['kept', null, 1, 'github:0-0', 'acme'],
     ]);
+    expect(new Set((await list()).map(({ feed }) => feed))).toEqual(new Set(['github']));
     expect((await list({ type: 'novel' })).map(({ why }) => why)).toEqual(['unknown-event']);
     expect((await list({ actor: 'mona' })).map(({ state }) => state)).toEqual(['repeated', 'kept']);
   });
@@ -186,6 +187,7 @@ test('doctor shows what was not kept, and is red only where a genuine organisati
     {
       ...{ name: 'deliveries refused', state: 'ok' },
       detail: expect.stringMatching(/^within the last day: 100000 bad-signature \(github, last \S+ \S+ UTC\)$/),
+      remedy: expect.stringContaining('strangers cause them too'),
     },
   ]);
   const unknown = { source: 'github', outcome: 'ignored', reason: 'unknown-organization' };

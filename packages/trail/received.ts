@@ -8,6 +8,8 @@ export type Received = {
   state: 'kept' | 'repeated' | 'faulty' | 'ignored' | 'refused';
   /** Of what was repeated the event that told it first; of the rest but `kept` the reason. */
   why: string | null;
+  /** The feed that told it, or by which it was sent. */
+  feed: string | null;
   /** How many deliveries it represents; more than one where a receiver did not name each. */
   count: number;
   /** The event's id; of what was not kept the provider's id of the delivery, where it is known. */
@@ -147,6 +149,7 @@ function entriesOf(row: Row): Received[] {
       at: row.at.toISOString(),
       state: row.fault !== null ? 'faulty' : row.repeats !== null ? 'repeated' : 'kept',
       why: row.fault ?? row.repeats,
+      feed: row.event_id?.split(':', 1)[0] ?? null,
       count: 1,
       id: row.event_id,
       type: row.event_type,
@@ -183,6 +186,7 @@ function unkept(data: Record<string, unknown>): Received[] {
     at: one.time,
     state: one.outcome,
     why: one.reason,
+    feed: one.source,
     count: 1,
     id: one.delivery === undefined ? null : `${one.source}:${one.delivery}`,
     type: one.event ?? null,
@@ -191,7 +195,7 @@ function unkept(data: Record<string, unknown>): Received[] {
   for (const { outcome, reason, source, count, lastAt } of data['tripline.deliveries.counts'] as Count[]) {
     const told = named.filter((one) => one.outcome === outcome && one.reason === reason && one.source === source);
     if (count > told.length) {
-      received.push({ ...nothing, at: lastAt, state: outcome, why: reason, count: count - told.length });
+      received.push({ ...nothing, at: lastAt, state: outcome, why: reason, feed: source, count: count - told.length });
     }
   }
   return received;

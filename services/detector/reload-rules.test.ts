@@ -209,7 +209,7 @@ test.each([
   settings({ learningDays: 3 });
   await by.hangUp();
   expect(by.said.at(-1)).toBe(
-    'settings were reloaded: nothing that is in force changed; restart to apply learningDays',
+    'settings were reloaded: what was wrong is corrected; nothing that is in force changed; restart to apply learningDays',
   );
   await by.close();
   expect(await by.broken()).toEqual([]);

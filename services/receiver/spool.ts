@@ -98,7 +98,11 @@ export async function openSpool(options: {
     } catch (error) {
       // A full or failing disk. The part that reached the file is never read here, and nothing more is written to the
       // segment.
-      logger.error({ code: (error as NodeJS.ErrnoException).code }, 'writing to the spool failed');
+      const { code } = error as NodeJS.ErrnoException;
+      logger.error(
+        { code },
+        `writing to the spool failed (${code}); while the log is away, deliveries are answered 503, and are not kept`,
+      );
       await closeNewest().catch(() => {});
       return records.map(() => false);
     } finally {

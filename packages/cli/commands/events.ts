@@ -68,7 +68,7 @@ function widthsOf(received: readonly Received[]): Widths {
 }
 
 function line(received: Received, widths: Widths, io: Io): string {
-  const { at, state, why, count, actor, repository, workspace, id } = received;
+  const { at, state, why, count, actor, repository, workspace, id, feed } = received;
   return lineOf(io, [
     { text: moment(at) },
     { text: becameOf(received).padEnd(widths.became), style: styles[state] },
@@ -76,7 +76,7 @@ function line(received: Received, widths: Widths, io: Io): string {
     { text: (actor ?? '').padEnd(widths.actor) },
     { text: repository ?? workspace ?? '' },
     { text: count > 1 ? `${count} times` : undefined },
-    { text: id ?? '', style: 'dim' },
+    { text: id ?? feed ?? '', style: 'dim' },
     { text: isUnkept(state) || why === null ? undefined : state === 'repeated' ? `as ${why}` : why },
   ]);
 }

@@ -241,7 +241,7 @@ describe('the database', () => {
     const lastAt = new Date(nowMs).toISOString();
     const data = {
       'tripline.deliveries.counts': [
-        { source: 'github', outcome: 'refused', reason: 'signature-mismatch', count: 4_000_000, lastAt },
+        { source: 'github', outcome: 'refused', reason: 'bad-signature', count: 4_000_000, lastAt },
         { source: 'github', outcome: 'ignored', reason: 'unknown-organization', count: 2, lastAt },
       ],
       'tripline.deliveries.recent': [
@@ -266,9 +266,11 @@ describe('the database', () => {
     const checks = await checkDatabase(fresh.db, loadConfig({}, folder), rules);
     expect(named(checks, 'deliveries refused')).toMatchObject({
       state: 'ok',
-      detail: expect.stringMatching(/^within the last day: 4000000 signature-mismatch \(github, last 20.* UTC\)$/),
+      detail: expect.stringMatching(/^within the last day: 4000000 bad-signature \(github, last 20.* UTC\)$/),
     });
+    expect(named(checks, 'deliveries refused')?.remedy).toContain('secret or token is another than the one configured');
     expect(named(checks, 'deliveries ignored')).toMatchObject({ state: 'ok' });
+    expect(named(checks, 'deliveries ignored')).not.toHaveProperty('remedy');
     expect(named(checks, 'organization Acme-Labs')).toMatchObject({ state: 'broken' });
     expect(named(checks, 'organization installer')).toBeUndefined();
     expect(named(checks, 'organization evil')).toBeUndefined();
