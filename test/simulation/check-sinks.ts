@@ -71,7 +71,11 @@ export async function checkRemediator(db: Db, sinks: Sinks): Promise<Difference[
       const name = `${id}/${ordinal} (${workspace})`;
       if (['planned', 'queued', 'acting'].includes(state)) problems.push(`${name} was left ${state}`);
       if (workspace.startsWith('tripline-drill-') && verdict === 'act') problems.push(`${name} acted in a drill`);
-      const wasSent = sinks.changes.includes(`${request?.method} ${request?.path.split('?', 1)[0]}`);
+      const sent = `${request?.method} ${request?.path.split('?', 1)[0]}`;
+      // What ends each of several things is a request for each.
+      const wasSent = sent.endsWith('/each')
+        ? sinks.changes.some((change) => change.startsWith(sent.slice(0, -'each'.length)))
+        : sinks.changes.includes(sent);
       if (state === 'done' && !wasSent) problems.push(`${name} is done, and GitHub was never asked`);
       if (verdict === 'not-so' && !wasSent) problems.push(`${name} counts as not so, and is`);
       if (check?.result === 'dead' && !wasSent) problems.push(`${name} counts as dead, and is not`);

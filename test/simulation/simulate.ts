@@ -94,6 +94,7 @@ function build(random: Random, server: Server, options: SimulateOptions) {
     world,
     invitations: allOf('tripline.grant.id', /^\d+$/, arrivals),
     collaborators: allOf('tripline.grant.grantee', /./, arrivals),
+    accounts: accountsOf(arrivals),
     roughness: () => fault(rough * 5),
   });
   const skewMs = roles.includes('notifier') ? 0 : random.pick([0, dayMs, -dayMs]);
@@ -283,6 +284,18 @@ function allOf(attribute: string, like: RegExp, arrivals: readonly Arrival[]): s
     [...record.value.toString().matchAll(told)].map(([, value]) => value!),
   );
   return [...new Set(values.filter((value) => like.test(value)))];
+}
+
+/** Logins by id, of everybody whom an event names first by it. */
+function accountsOf(arrivals: readonly Arrival[]): Map<string, string> {
+  const accounts = new Map<string, string>();
+  for (const { record } of arrivals) {
+    const said = record.value.toString();
+    const [, login] = /"user\.name":"([^"]+)"/.exec(said) ?? [];
+    const [, id] = /"user\.id":"(\d+)"/.exec(said) ?? [];
+    if (login !== undefined && id !== undefined && !accounts.has(id)) accounts.set(id, login);
+  }
+  return accounts;
 }
 
 /**

@@ -25,6 +25,8 @@ export function createSinks(options: {
   invitations: readonly string[];
   /** Logins of those who may have been given a right to a repository, until it is taken back. */
   collaborators: readonly string[];
+  /** Logins by id: nobody is renamed. */
+  accounts: ReadonlyMap<string, string>;
   /** How likely a request is to go wrong. */
   roughness: () => number;
 }) {
@@ -75,12 +77,22 @@ export function createSinks(options: {
     if (path.endsWith('/collaborators')) {
       return ok(options.collaborators.filter((login) => !gone.has(`${path}/${login}`)).map((login) => ({ login })));
     }
-    // Nobody is renamed, and it knows no repository by itself.
-    if (/^\/(?:user\/\d+|repos\/[^/]+\/[^/]+)$/.test(path)) return { status: 404, body: '{"message":"Not Found"}' };
+    // It knows no repository by itself.
+    if (/^\/repos\/[^/]+\/[^/]+$/.test(path)) return notFound;
+    const [, account] = /^\/user\/(\d+)$/.exec(path) ?? [];
+    if (account !== undefined) {
+      const login = options.accounts.get(account);
+      return login === undefined ? notFound : ok({ id: Number(account), login });
+    }
+    // Each has one token that is authorised, of the account's own number, until that is revoked.
+    if (path.endsWith('/credential-authorizations')) {
+      const those = [...options.accounts].filter(([id]) => !gone.has(`${path}/${id}`));
+      return ok(those.map(([id, login]) => ({ login, credential_id: Number(id), credential_type: 'token' })));
+    }
     if (path.includes('/actions/runs/')) {
       return ok(gone.has(path) ? { status: 'completed', conclusion: 'cancelled' } : { status: 'in_progress' });
     }
-    if (gone.has(path)) return { status: 404, body: '{"message":"Not Found"}' };
+    if (gone.has(path)) return notFound;
     return ok({ id: 1 });
   }
 
@@ -132,6 +144,7 @@ export function createSinks(options: {
   return { fetchOf, posts, alerts, changes };
 }
 
+const notFound: Answer = { status: 404, body: '{"message":"Not Found"}' };
 const ok = (body: object): Answer => ({ status: 200, body: JSON.stringify(body) });
 
 function responseOf({ status, body }: Answer, isHalf: boolean): Response {
