@@ -32,6 +32,10 @@ export type CorpusOptions = {
   seed: number;
   /** When the first delivery happened, ms since the epoch. */
   startMs: number;
+  /** How long after the one before each delivery happened, ms; 1 unless told otherwise. */
+  everyMs?: number;
+  /** Where branches stood when it began, as the corpus before left them; as the inventories say unless told otherwise. */
+  tips?: Map<string, string>;
   /** With attacks that an answer of the provider's API decides, which only a log that was filled beforehand has. */
   answered?: boolean;
 };
@@ -71,7 +75,7 @@ export function makeCorpus(options: CorpusOptions): Corpus {
   const organizations = Array.from({ length: options.workspaces }, (_, index) => `bench-org-${index}`);
   for (const name of organizations) corpus.inventories.set(name, inventoryOf(name));
 
-  const tips = new Map<string, string>();
+  const { everyMs = 1, tips = new Map<string, string>() } = options;
   const kinds: MakeTimeline[] = options.answered === true ? [...attacks, bypassedReview] : attacks;
   type Open = BenchTimeline & { told: number };
   let timelines = 0;
@@ -89,7 +93,7 @@ export function makeCorpus(options: CorpusOptions): Corpus {
     while (open.length < atOnce) open.push(begin());
     const at = chance.upTo(open.length);
     const timeline = open[at]!;
-    const time = new Date(options.startMs + corpus.deliveries.length).toISOString();
+    const time = new Date(options.startMs + corpus.deliveries.length * everyMs).toISOString();
     if (timeline.attack?.deciding === timeline.told) {
       const { rule, mark, answer } = timeline.attack;
       const deciding = corpus.deliveries.length;

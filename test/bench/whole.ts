@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -9,6 +9,7 @@ import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import { internalKey } from '../../packages/testing/internal-key.ts';
 import { everyService } from '../faults/whole.ts';
 import { listen, wallMs } from './fake-service.ts';
+import { treeCpuMs, treeMib } from './process-tree.ts';
 import { answers, type Contestant, freePort, start, tripline } from './processes.ts';
 
 /** All of Tripline on a Postgres of its own, with a Slack and a GitHub that answer as we say. */
@@ -99,44 +100,6 @@ export async function startWhole(
   const cpuMs = () => ({ tripline: ours(treeCpuMs), postgres: treeCpuMs(serverPid) });
   const output = () => running.map((one) => one.output()).join('');
   return { port, secret, db, output, slackCalls: slack.calls, githubCalls: github.calls, memoryMib, cpuMs, close };
-}
-
-/** A process and all below it. */
-function treeOf(root: number): number[] {
-  const parents = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      const stat = readProc(`/proc/${pid}/stat`);
-      return stat === undefined ? [] : [{ pid: Number(pid), parent: Number(stat.split(') ')[1]!.split(' ')[1]) }];
-    });
-  const tree = [root];
-  for (const pid of tree) tree.push(...parents.filter(({ parent }) => parent === pid).map((child) => child.pid));
-  return tree;
-}
-
-/** Undefined for a process that has ended. */
-function readProc(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
-/** Proportional set size of a process and all below it: pages that several share count once altogether. */
-function treeMib(root: number): number {
-  if (process.platform !== 'linux') return Number.NaN;
-  const kib = (pid: number) => Number(/^Pss:\s+(\d+)/m.exec(readProc(`/proc/${pid}/smaps_rollup`) ?? '')?.[1] ?? 0);
-  return treeOf(root).reduce((sum, pid) => sum + kib(pid) / 1024, 0);
-}
-
-/** CPU time that a process and all below it have used, ms. Ticks are of 10 ms. */
-function treeCpuMs(root: number): number {
-  if (process.platform !== 'linux') return Number.NaN;
-  return treeOf(root).reduce((sum, pid) => {
-    const fields = readProc(`/proc/${pid}/stat`)?.split(') ')[1]?.split(' ');
-    return sum + (fields === undefined ? 0 : (Number(fields[11]) + Number(fields[12])) * 10);
-  }, 0);
 }
 
 const actingSettings = `
