@@ -75,6 +75,15 @@ export function thingKey(provider: string, instance: string, id: string): string
   return `${provider}:${instance}:${id}`;
 }
 
+/**
+ * What the audit log calls an act by what it did, so that a finding which rests on that, and not on the record, says of which act it
+ * is (`Conclusion.acts`). `repository`: its id, or as its key names it.
+ */
+export const gatePassed = (repository: string, run: string): string => `fact:gate-passed:${repository}#${run}`;
+/** `by`: the commit that was pushed or, where no record says it, `<branch>/<account>/<minute>`. */
+export const protectionOverridden = (repository: string, by: string): string =>
+  `fact:protection-overridden:${repository}#${by}`;
+
 /** A fact whose value is of no interest here. */
 // biome-ignore lint/suspicious/noExplicitAny: a value stands in both directions, so only `any` accepts every fact.
 export type AnyFact = Fact<any>;

@@ -168,11 +168,13 @@ export type ConcludeContext<Settings> = Pick<
  * its own time) follow from `because`. The observations that it rests on are pinned; if one of them is lost, the
  * finding is frozen: it neither grows nor is retracted any more.
  */
-export type Conclusion = Omit<FindingDraft, 'occasion' | 'evidence' | 'decidedBy' | 'confidence'> & {
+export type Conclusion = Omit<FindingDraft, 'occasion' | 'evidence' | 'decidedBy' | 'confidence' | 'acts'> & {
   occasion: string;
   /** At most, whatever the feeds are worth; high unless told otherwise. */
   confidence?: Confidence;
   because: readonly Because[];
+  /** Acts that it is of, which others find by records that it does not rest on. */
+  acts?: readonly string[];
   /**
    * Until then, by the log's time, it is not found where it does not stand, and left as it is where it stands: what may yet
    * explain something delays that it is told, and never takes back what was. `Infinity` where what is known now would have

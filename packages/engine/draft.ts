@@ -37,7 +37,7 @@ export function identify(draft: { subject: string; occasion?: string }, at: Occa
  * @throws {Error} when it rests on nothing: then nobody could check it.
  */
 export function draftOf(
-  { because, confidence = 'high', heldUntilMs: _, ...conclusion }: Conclusion,
+  { because, confidence = 'high', heldUntilMs: _, acts: told = [], ...conclusion }: Conclusion,
   isFlooded: boolean,
 ): FindingDraft {
   const lines = inOwnOrder(because.map(({ evidence }) => evidence));
@@ -52,7 +52,7 @@ export function draftOf(
   }, confidence);
   const half = mostEvidence / 2;
   const evidence = lines.length > mostEvidence ? [...lines.slice(0, half), ...lines.slice(-half)] : lines;
-  const acts = new Set(because.flatMap(({ act }) => act ?? []));
+  const acts = new Set([...told, ...because.flatMap(({ act }) => act ?? [])]);
   return {
     ...conclusion,
     acts: [...acts].slice(0, mostEvidence),

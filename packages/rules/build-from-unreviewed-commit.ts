@@ -23,6 +23,7 @@ import { workflowFile } from '@tripline/facts/workflow-files';
 import { z } from 'zod';
 import { targetOf } from './builders/seen.ts';
 import { namedOnce, shortSha } from './evidence.ts';
+import { overridesOf } from './overrides.ts';
 
 const mayHave = ['self-hosted', 'environment', 'secrets', 'base-workflow'] as const;
 const settings = z.strictObject({
@@ -139,7 +140,8 @@ function judge(build: Build, place: Place, context: Context): Conclusion[] {
   // What strangers do has nothing found, and takes nothing back.
   if (verdict.is === 'unknown' && !verdict.isCrowded) return [];
   const waitsMs = verdict.mayBeExplained ? holdUntilMs + verdict.moreMs : 0;
-  return [{ ...found(build, place, verdict, why), heldUntilMs: verdict.is === 'unknown' ? Infinity : waitsMs }];
+  const heldUntilMs = verdict.is === 'unknown' ? Infinity : waitsMs;
+  return [{ ...found(build, place, verdict, why, context), heldUntilMs }];
 }
 
 function deployed({ environments }: Build, { settings }: Context): Why | undefined {
@@ -189,19 +191,17 @@ function reasonOf(
   return { what: `a run with secrets whose CI files were changed on the way to ${ref}`, seen: changed.seen };
 }
 
-function found(build: Build, place: Place, verdict: review.ReviewVerdict, why: Why): Conclusion {
+function found(build: Build, place: Place, verdict: review.ReviewVerdict, why: Why, context: Context): Conclusion {
   const [{ repository, revision, attempt }, subject] = [build, `${build.repository}@${build.revision}`];
   const who = verdict.seen.findLast(({ by }) => by !== undefined)?.by ?? build.by;
   const isDynamic = attempt?.trigger === 'dynamic' || attempt?.path?.startsWith('dynamic/') === true;
-  const isStopped = attempt !== undefined && !isDynamic;
   const what = attempt === undefined ? 'This' : `Run ${build.id} (attempt ${attempt.attempt})`;
   const environments = build.environments.map((name) => entityOf('environment', name));
   return {
-    subject,
-    occasion: build.occasion,
+    ...{ subject, occasion: build.occasion, ...(isDynamic ? { severity: 'low' as const } : {}) },
+    acts: overridesOf(place.key, [revision, verdict.revision], context),
     title: clip(`${build.name} ran on ${repository} at ${shortSha(revision)}, which nobody else reviewed`, 300),
     summary: `${shortSha(verdict.revision)} is not reviewed: ${verdict.why}. ${what} is ${why.what}${isDynamic ? ', by an automation of the provider’s own' : ''}.`,
-    ...(isDynamic ? { severity: 'low' as const } : {}),
     because: [...build.lines(), ...verdict.seen, ...(why.seen ?? [])].map(review.becauseOf),
     entities: [
       entityOf('commit', subject, commitKeyIn(place.key, revision)),
@@ -210,7 +210,7 @@ function found(build: Build, place: Place, verdict: review.ReviewVerdict, why: W
       ...namedOnce(environments, subject),
       ...(who === undefined ? [] : [personOf(who, place.key)]),
     ],
-    response: isStopped ? [{ action: 'stop-run', ...targetOf(place, place.key), runId: build.id }] : [],
+    response: attempt && !isDynamic ? [{ action: 'stop-run', ...targetOf(place, place.key), runId: build.id }] : [],
     remedy: [
       `${attempt === undefined ? 'Take the deployment back' : `Cancel run ${build.id} of ${repository}`}, and hold back whatever came of it.`,
       `Ask ${who?.login ?? 'whoever set it off'} what ${shortSha(verdict.revision)} is, and read its diff.`,

@@ -1,3 +1,4 @@
+import { gatePassed } from '@tripline/contracts/fact';
 import {
   type DeploymentGate,
   deploymentGates,
@@ -51,6 +52,7 @@ export function gateVerdict(
   return {
     ...{ subject, occasion: isOfRun ? `${severity} ${environment}` : `gate ${because[0]!.eventId}` },
     severity: mayBeLate ? ('medium' as const) : severity,
+    acts: [...new Set(entries.map((one) => gatePassed(idOf(key), runIdOf(one.run))))],
     because: [...seen, ...jobs],
     // That something was not told is less sure than what was.
     ...(severity === 'low' ? {} : { confidence: 'medium' as const }),

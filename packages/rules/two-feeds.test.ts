@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { EventType } from '@tripline/contracts/event';
 import { surerOf } from '@tripline/contracts/finding';
 import { eventOfRecord } from '@tripline/sources/github-audit/record';
 import { organization, repository, startMs, told, user } from '@tripline/testing/deliveries';
+import { eventsOf } from '@tripline/testing/timeline/in-words';
 import { at, type LoggedEventInput, playTimeline } from '@tripline/testing/timeline/play';
 import { describe, expect, test } from 'vitest';
 import { rules, rulesByDefault } from './registry.ts';
@@ -35,6 +38,8 @@ type Act = {
   /** As the webhook tells it; `lateS` after it was done, in seconds. Absent where none does. */
   webhook?: (s: number, lateS: number) => LoggedEventInput;
   record: { action: string } & Record<string, unknown>;
+  /** Another record of the same act. */
+  besides?: { action: string } & Record<string, unknown>;
   /** What is reported by the webhook alone, by the record alone, and by both. */
   alone?: string;
   audit: string | undefined;
@@ -88,6 +93,74 @@ const acts: Readonly<Record<string, Act>> = {
       }),
     record: { action: 'repo.add_member', ...inRepository, user: 'eve', user_id: user('eve').id, permission: 'admin' },
     ...{ alone: grant, audit: grant, both: grant },
+  },
+  'outsider added': {
+    webhook: (s, lateS) =>
+      told(s + lateS, 'member', by, {
+        ...{ action: 'added', member: user('eve'), repository: app },
+        changes: { permission: { to: 'write' }, role_name: { to: 'write' } },
+      }),
+    record: {
+      ...{ action: 'org.add_outside_collaborator', ...inRepository, user: 'eve', user_id: user('eve').id },
+      ...{ invitee: 'eve', permission: 'write' },
+    },
+    besides: { action: 'repo.add_member', ...inRepository, user: 'eve', user_id: user('eve').id, permission: 'write' },
+    ...{ alone: grant, audit: 'audit-org-add-outside-collaborator', both: grant },
+  },
+  'collaborator given another right': {
+    webhook: (s, lateS) =>
+      told(s + lateS, 'member', by, {
+        ...{ action: 'edited', member: user('eve'), repository: app },
+        changes: { permission: { from: 'read', to: 'admin' } },
+      }),
+    record: {
+      ...{ action: 'repo.update_member', ...inRepository, user: 'eve', user_id: user('eve').id },
+      ...{ old_repo_permission: 'read', new_repo_permission: 'admin' },
+    },
+    ...{ alone: grant, audit: grant, both: grant },
+  },
+  'member of a team added': {
+    webhook: (s, lateS) =>
+      told(s + lateS, 'membership', by, {
+        ...{ action: 'added', scope: 'team', member: user('eve') },
+        team: { id: 8, name: 'Admins', slug: 'admins' },
+      }),
+    record: { action: 'team.add_member', ...inOrganization, team: 'acme/admins', user: 'eve', user_id: user('eve').id },
+    ...{ alone: grant, audit: undefined, both: grant },
+  },
+  'team given a repository': {
+    webhook: (s, lateS) =>
+      told(s + lateS, 'team', by, {
+        action: 'added_to_repository',
+        team: { id: 8, name: 'Admins', slug: 'admins' },
+        repository: { ...app, permissions: { admin: true, push: true, pull: true } },
+      }),
+    record: { action: 'team.add_repository', ...inRepository, team: 'acme/admins' },
+    ...{ alone: grant, audit: undefined, both: grant },
+  },
+  'app given other permissions': {
+    webhook: (s, lateS) => told(s + lateS, 'installation', by, { action: 'new_permissions_accepted', installation }),
+    record: { action: 'integration_installation.version_updated', ...inOrganization, integration: 'CI Helper' },
+    alone: 'app-permission-escalated',
+    ...{ audit: 'audit-integration-installation-version-updated', both: 'app-permission-escalated' },
+  },
+  'secret seen in a repository': {
+    webhook: (s, lateS) =>
+      told(s + lateS, 'secret_scanning_alert', by, {
+        ...{ action: 'created', repository: app },
+        alert: { number: 4, secret_type: 'npm_token', updated_at: timeOf(s) },
+      }),
+    record: { action: 'secret_scanning_alert.create', ...inRepository, number: 4 },
+    ...{ audit: 'audit-secret-scanning-alert-create', both: 'audit-secret-scanning-alert-create' },
+  },
+  'ruleset relaxed': {
+    webhook: (s, lateS) =>
+      told(s + lateS, 'repository_ruleset', by, {
+        ...{ action: 'edited', repository: app, changes: { enforcement: { from: 'active' } } },
+        repository_ruleset: { id: 6, name: 'main', enforcement: 'disabled', conditions: { ref_name: { include: [] } } },
+      }),
+    record: { action: 'repository_ruleset.update', ...inRepository, ruleset_id: 6, ruleset_name: 'main' },
+    ...{ audit: 'audit-repository-ruleset-update', both: 'audit-repository-ruleset-update' },
   },
   'owner added': {
     webhook: (s, lateS) =>
@@ -211,7 +284,7 @@ test.each(twiceTold)('$name: found by the webhook alone, also where it comes lat
 
 test.each(twiceTold)(
   '$name: one finding by both, in any order and however late, restarted between',
-  ({ webhook, record, both }) => {
+  ({ webhook, record, besides, both }) => {
     // Seconds after the act until the webhook, and until the record, are received.
     for (const [webhookS, recordS] of [
       [1, 5],
@@ -223,6 +296,7 @@ test.each(twiceTold)(
       [30 * hour, 40 * hour],
     ] as const) {
       const events = [webhook(doneAt, webhookS), recorded(doneAt, record, recordS)];
+      if (besides !== undefined) events.push(recorded(doneAt, besides, recordS + 1));
       for (const restartAfterEach of [false, true]) {
         const found = reported(events, rulesByDefault, { restartAfterEach });
         expect([webhookS, recordS, ...rulesIn(found)]).toEqual([webhookS, recordS, ...one(both)]);
@@ -244,11 +318,15 @@ test.each(twiceTold.filter(({ alone, both }) => alone !== undefined && alone ===
   },
 );
 
-test.each(all)('$name: no more with every row of the table switched on', ({ webhook, record, both, audit }) => {
-  const events = [...(webhook === undefined ? [] : [webhook(doneAt, 1)]), recorded(doneAt, record)];
-  const found = rulesIn(reported(events, rules)).filter((rule) => rule.startsWith('audit-'));
-  expect(found).toHaveLength((both ?? audit)?.startsWith('audit-') ? 1 : 0);
-});
+test.each(all)(
+  '$name: no more with every row of the table switched on',
+  ({ webhook, record, besides, both, audit }) => {
+    const events = [...(webhook === undefined ? [] : [webhook(doneAt, 1)]), recorded(doneAt, record)];
+    if (besides !== undefined) events.push(recorded(doneAt, besides));
+    const found = rulesIn(reported(events, rules)).filter((rule) => rule.startsWith('audit-'));
+    expect(found).toHaveLength((both ?? audit)?.startsWith('audit-') ? 1 : 0);
+  },
+);
 
 test('done twice by one person, as each feed tells, it is two, however late webhooks come', () => {
   const { webhook, record } = acts['collaborator added']!;
@@ -308,6 +386,58 @@ describe('what rests on an act speaks for it', () => {
       [silent, { ...act, atMs: silent.atMs + 60_000 }],
     ])
       expect(rulesIn(reported(events))).toEqual(['control-disabled-or-audit-silenced']);
+  });
+
+  /** Webhooks of a timeline, and a record of the act that one of them, of `type`, shows the outcome of. */
+  function withRecord(
+    type: EventType,
+    text: string,
+    recordOf: (data: Attributes) => { action: string } & Record<string, unknown>,
+  ) {
+    const shown = eventsOf(text);
+    const { data, atMs } = shown.findLast((event) => event.type === type)!;
+    const { 'vcs.repository.name': repo, 'vcs.repository.id': repo_id, 'user.id': actor_id } = data as Attributes;
+    const record = { org: 'acme', org_id: organization.id, repo, repo_id, actor_id, ...recordOf(data as Attributes) };
+    const doneS = (atMs - startMs) / 1000;
+    return [2, 50 * hour].map((lateS) => ({ shown, record: recorded(doneS, record, lateS) }));
+  }
+  const reportedAll = (events: readonly LoggedEventInput[]) =>
+    rulesIn(reported(events.map((event, nth) => ({ ...event, id: event.id ?? `shown-${nth}` }))));
+
+  test('a gate passed by force, and the job that began behind it', () => {
+    const text = `
+      09:00  mallory  starts run 7 of release in acme/app at c1
+      09:01  mallory  requests review of run 7 for production
+      09:02  mallory  starts job deploy of run 7 (to production)`;
+    for (const { shown, record } of withRecord('dev.cdevents.taskrun.started', text, (data) => ({
+      action: 'workflows.bypass_protection_rules',
+      workflow_run_id: Number(data['cicd.pipeline.run.id']),
+    }))) {
+      expect(reportedAll([record])).toEqual(['audit-workflows-bypass-protection-rules']);
+      expect(reportedAll(shown)).toEqual(['deployment-gate-bypassed']);
+      expect(reportedAll([...shown, record])).toEqual(['deployment-gate-bypassed']);
+    }
+  });
+
+  test.each([
+    ['', 'build-from-unreviewed-commit', true],
+    ['', 'build-from-unreviewed-commit', false],
+    [' (touching .github/workflows/ci.yml)', 'workflow-changed-unreviewed', true],
+    [' (touching .github/workflows/ci.yml)', 'workflow-changed-unreviewed', false],
+  ])('a protection overridden by a push%s, found by %s, the commit told: %s', (touching, rule, isTold) => {
+    const text = `
+      08:00  ada      creates protection main of acme/app
+      09:00  mallory  pushes c2 to acme/app main${touching}
+      ${touching === '' ? '09:01  mallory  starts run 7 of ci in acme/app at c2' : ''}`;
+    for (const { shown, record } of withRecord('dev.cdeventsx.tripline-ref.pushed', text, (data) => ({
+      action: 'protected_branch.policy_override',
+      branch: 'refs/heads/main',
+      ...(isTold ? { after: data['vcs.ref.head.revision'] } : {}),
+    }))) {
+      expect(reportedAll([record])).toEqual(['audit-protected-branch-policy-override']);
+      expect(reportedAll(shown)).toEqual([rule]);
+      expect(reportedAll([...shown, record])).toEqual([rule]);
+    }
   });
 
   test('a runner registered by somebody who never did', () => {

@@ -14,6 +14,7 @@ import { commitKeyIn, entityOf, personOf, refKeyIn } from '@tripline/facts/thing
 import { conclusion } from './builders/conclusion.ts';
 import { targetOf } from './builders/seen.ts';
 import { shortSha } from './evidence.ts';
+import { overridesOf } from './overrides.ts';
 
 const changesCi = ({ type, ciPaths }: Push): boolean => type === 'branch' && ciPaths.length > 0;
 
@@ -68,6 +69,7 @@ export const rule = conclusion({
       const heldMs = verdict.mayBeExplained ? heardMs + context.settings.holdMs + verdict.moreMs : 0;
       return {
         ...{ subject, occasion: ref, heldUntilMs: verdict.is === 'unknown' ? Number.POSITIVE_INFINITY : heldMs },
+        acts: overridesOf(repositoryKey, [revision, verdict.revision], context),
         because: [
           { fact: commits, key, seen: push, what: `${who} pushed ${paths} to ${ref}`, entities: people },
           ...verdict.seen.map(({ observed, ...seen }) => ({ ...seen, seen: observed })),

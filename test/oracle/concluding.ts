@@ -141,7 +141,10 @@ export function conclude(
   return recheckMs === undefined ? undefined : Math.ceil(recheckMs);
 }
 
-function draftOf({ because, confidence = 'high', heldUntilMs: _, ...conclusion }: Conclusion, isFlooded: boolean) {
+function draftOf(
+  { because, confidence = 'high', heldUntilMs: _, acts: told = [], ...conclusion }: Conclusion,
+  isFlooded: boolean,
+) {
   const trustIn = (lines: readonly { trust: Confidence }[]) => lines.map(({ trust }) => confidences.indexOf(trust));
   const acts = [...Map.groupBy(because, ({ act, evidence }) => act ?? evidence).values()];
   const least = Math.min(confidences.indexOf(confidence), ...acts.map((lines) => Math.max(...trustIn(lines))));
@@ -151,7 +154,7 @@ function draftOf({ because, confidence = 'high', heldUntilMs: _, ...conclusion }
   const last = lines.at(-1)!;
   return {
     ...conclusion,
-    acts: [...new Set(because.flatMap(({ act }) => act ?? []))].slice(0, 40),
+    acts: [...new Set([...told, ...because.flatMap(({ act }) => act ?? [])])].slice(0, 40),
     confidence: confidences[Math.max(0, least - (isFlooded ? 1 : 0))] as Confidence,
     evidence: lines.filter(({ eventId }, place) => lines.findIndex((other) => other.eventId === eventId) === place),
     decidedBy: { eventId: last.eventId, time: last.time },

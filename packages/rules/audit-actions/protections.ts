@@ -115,7 +115,7 @@ export const protections: Tables = [
         'protected_branch.policy_override',
         'Protection of a branch overridden',
         'low',
-        { better: ['build-from-unreviewed-commit'], ordinary: 'weekly' },
+        { better: ['build-from-unreviewed-commit', 'workflow-changed-unreviewed'], ordinary: 'weekly' },
       ],
       [
         'protected_branch.rejected_ref_update',
@@ -138,7 +138,12 @@ export const protections: Tables = [
       ['environment.remove_protection_rule', 'Gate of an environment removed', 'medium'],
       ['environment.update_protection_rule', 'Gate of an environment changed', 'low'],
       ['environment.delete', 'Environment deleted', 'low', { ordinary: 'weekly' }],
-      ['workflows.bypass_protection_rules', 'Gate of an environment passed by force', 'medium'],
+      [
+        'workflows.bypass_protection_rules',
+        'Gate of an environment passed by force',
+        'medium',
+        { joins: ['deployment-gate-bypassed'] },
+      ],
     ],
   ],
   [

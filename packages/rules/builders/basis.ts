@@ -25,6 +25,8 @@ export type Concluded<Data> = Omit<BuiltFinding, 'because'> & {
   occasion: string;
   /** Until then it is not found where it does not stand: `Conclusion.heldUntilMs`. */
   heldUntilMs?: number;
+  /** `Conclusion.acts`. */
+  acts?: readonly string[];
   because: readonly (Basis | Sight<Data>)[];
 };
 

@@ -1,4 +1,6 @@
 import type { Attributes } from '@tripline/contracts/attributes';
+import { gatePassed, protectionOverridden } from '@tripline/contracts/fact';
+import { clip } from '@tripline/contracts/text';
 import { factNamed, factOf, type Named } from '../github/fact.ts';
 import type { AuditFields } from './fields.ts';
 
@@ -21,8 +23,28 @@ export function actOf(
   if (named !== undefined) return factNamed(teller, named, time);
   // One change of a protection is a record for each of its settings, and one delivery.
   const { action, name } = fields;
-  return settingsOfProtection.test(action) && name
-    ? factNamed(`${teller}:${action}`, { parts: ['branch-protection', 'edited', repository, name] }, time)
+  if (settingsOfProtection.test(action) && name)
+    return factNamed(`${teller}:${action}`, { parts: ['branch-protection', 'edited', repository, name] }, time);
+  // Who is let in from outside is told by a record of the organisation beside that of the repository.
+  if (action === 'org.add_outside_collaborator' && fields.user_id != null && repository !== undefined)
+    return factNamed(
+      `${teller}:${action}`,
+      { parts: ['added', 'collaborator', repository, String(fields.user_id)] },
+      time,
+    );
+  const own = repository === undefined ? undefined : byWhatItDid(fields, repository, time);
+  return own === undefined ? undefined : { 'tripline.fact.id': clip(own, 512), 'tripline.fact.teller': teller };
+}
+
+/** Acts of which no webhook tells, but of what came of them. */
+function byWhatItDid(fields: AuditFields, repository: string, time: string): string | undefined {
+  const { action, branch, actor_id, after, workflow_run_id } = fields;
+  if (action === 'workflows.bypass_protection_rules' && workflow_run_id != null)
+    return gatePassed(repository, String(workflow_run_id));
+  if (action !== 'protected_branch.policy_override') return undefined;
+  if (after) return protectionOverridden(repository, after.toLowerCase());
+  return branch && actor_id != null
+    ? protectionOverridden(repository, `${branch.replace(/^refs\/heads\//, '')}/${actor_id}/${time.slice(0, 16)}`)
     : undefined;
 }
 
@@ -59,6 +81,20 @@ function nameOf(fields: AuditFields, data: Attributes, repository: string | unde
       return fields.repo && fields.fingerprint?.startsWith('SHA256:')
         ? { parts: ['added', 'deploy-key', repository], id: fields.fingerprint, isAgain: true }
         : undefined;
+    case 'team.add_member':
+    case 'team.remove_member': {
+      const told = verb === 'add_member' ? 'added' : 'removed';
+      const team = fields.team?.includes('/') ? fields.team : undefined;
+      return team && fields.user_id != null
+        ? { parts: [told, 'team-member', team, String(fields.user_id)] }
+        : undefined;
+    }
+    case 'team.add_repository':
+    case 'team.update_repository_permission':
+    case 'team.remove_repository': {
+      const slug = fields.team?.split('/')[1];
+      return slug && repository ? { parts: [rightsOfTeams[verb], 'team-repository', repository, slug] } : undefined;
+    }
     case 'team.change_parent_team': {
       const [organization, slug] = (fields.team ?? '').split('/');
       return slug ? { parts: ['changed', 'team', organization, slug] } : undefined;
@@ -74,6 +110,9 @@ function nameOf(fields: AuditFields, data: Attributes, repository: string | unde
   }
 }
 
+const rightsOfTeams: Readonly<Record<string, string>> = {
+  ...{ add_repository: 'added', update_repository_permission: 'changed', remove_repository: 'removed' },
+};
 const verbs: Readonly<Record<string, string>> = { create: 'created', update: 'edited', destroy: 'deleted' };
 
 /** Of installations: the webhook's type of grant, and of what. */

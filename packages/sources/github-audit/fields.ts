@@ -79,6 +79,9 @@ export const auditFields = z.object({
   /** `organization/team`. */
   team: text,
   scopes: names,
+  /** Of a push. */
+  after: text,
+  branch: text,
 });
 export type AuditFields = z.infer<typeof auditFields>;
 

@@ -121,6 +121,10 @@ function grantName(verb: string, data: Attributes): Named {
     case 'app-installation':
     case 'app-repositories':
       return { parts: [verb, kind, of['tripline.grant.target'], of['tripline.grant.grantee']] };
+    case 'team-member':
+      return { parts: [verb, kind, of['tripline.grant.target'], grantee] };
+    case 'team-repository':
+      return { parts: [verb, kind, target, of['tripline.grant.grantee']] };
     case 'team':
       return { parts: [verb, kind, of['tripline.grant.target'], of['tripline.grant.grantee']] };
     default:
