@@ -133,9 +133,11 @@ describe('decide', () => {
   it('denies what tokens of other issuers caution against, unless the policy says otherwise', () => {
     const circle = (more: string) =>
       policyOf(
-        `{ circleci: { organization: 2f1e0a3b-0d1c-4d5e-8f90-123456789abc, project: 3f1e0a3b-0d1c-4d5e-8f90-123456789abc, ref: refs/heads/main${more} } }`,
+        `{ circleci: { organization: 2f1e0a3b-0d1c-4d5e-8f90-123456789abc, project: 3f1e0a3b-0d1c-4d5e-8f90-123456789abc, origin: github.com/acme/api, ref: refs/heads/main${more} } }`,
       );
     expect(conditionsOf({ job: { sshRerun: true } }, circle(''))).toEqual(['ssh-rerun']);
+    // A fork's change of the same branch, where the project gives forks its secrets.
+    expect(conditionsOf({ job: { origin: 'github.com/mallory/api' } }, circle(''))).toEqual(['origin']);
     expect(conditionsOf({ job: { sshRerun: true } }, circle(', sshReruns: true'))).toEqual([]);
     const gitlab = (more: string) =>
       policyOf(
@@ -146,6 +148,33 @@ describe('decide', () => {
       decided({ job: { protected: false } }, gitlab(''), pinned).reasons.map(({ condition }) => condition),
     ).toEqual(['protected']);
     expect(decided({ job: { protected: false } }, gitlab(', unprotected: true'), pinned).decision).toBe('granted');
+  });
+
+  it('takes no child pipeline of a merge request for one of a branch', () => {
+    const gitlab = (events: string) =>
+      policyOf(
+        `{ gitlab: { repository: acme/api, workflow: gitlab.com/acme/api//.gitlab-ci.yml@refs/heads/main, events: [${events}], ref: { prefix: refs/ }, unprotected: true } }`,
+      );
+    const pinned = { ...house, lock: readLock("gitlab: { acme/api: { id: '7', owner: '6' } }") };
+    const decidedFor = (events: string) => {
+      const one = gitlab(events);
+      const { job, known } = suppose(one, pinned, asIs);
+      const child = { event: 'parent_pipeline', ref: 'refs/merge-requests/7/head' };
+      const cautions = [{ kind: 'merge-request' as const, claim: 'ref_path' }];
+      return decide({ ...job, ...child, cautions } as typeof job, known, one, pinned);
+    };
+    expect(decidedFor('push, parent_pipeline').reasons).toMatchObject([{ condition: 'event' }]);
+    expect(decidedFor('push').reasons).toMatchObject([{ condition: 'event' }]);
+    expect(decidedFor('parent_pipeline, merge_request_event').decision).toBe('granted');
+  });
+
+  it('gives a job of no environment nothing that is for one, not even for one called none', () => {
+    if (!('github' in policy.who)) throw new Error('a policy for jobs of GitHub’s');
+    const none: Policy = { ...policy, who: { github: { ...policy.who.github, environment: ['none', 'production'] } } };
+    const { job, known } = suppose(none, house, asIs);
+    expect(decide({ ...job, environment: null } as typeof job, known, none, house).reasons).toMatchObject([
+      { condition: 'environment', found: 'none' },
+    ]);
   });
 
   it('property: what is wanted in addition never lets anybody in', () => {

@@ -41,6 +41,11 @@ describe('lint', () => {
       'events: [push, pull_request_target]',
     ],
     [
+      'error: events: pull_request_review, gollum: whoever has no write access',
+      'events: [push, workflow_dispatch]',
+      'events: [push, pull_request_review, gollum]',
+    ],
+    [
       'error: forks: production is not for them',
       'ref: refs/heads/main\n',
       'ref: refs/heads/main\n        forks: true\n',
@@ -70,6 +75,15 @@ describe('lint', () => {
     ['error: test 2: weather is no condition', 'because: [ref]', 'because: [weather]'],
   ])('says “%s”', (problem, from, to) => {
     expect(changed(from, to)).toContainEqual(expect.stringContaining(problem));
+  });
+
+  it('has no merge requests of GitLab in production, and says so elsewhere', () => {
+    const of = (tier: string) =>
+      problemsOf(
+        `audience: https://b.example\ntiers: { production: [production], dev: [preview] }\npolicies:\n  one:\n    tier: ${tier}\n    who: { gitlab: { repository: acme/api, workflow: gitlab.com/acme/api//.gitlab-ci.yml@refs/heads/main, events: [merge_request_event], ref: refs/merge-requests/1/head } }\n    give: [{ vault: { role: r, for: 5m } }]\n`,
+      );
+    expect(of('production')).toContainEqual(expect.stringMatching(/^error: events: merge_request_event: whoever/));
+    expect(of('dev')).toContainEqual(expect.stringMatching(/^notice: events: merge_request_event: whoever/));
   });
 
   it('wants every name pinned', () => {

@@ -1,3 +1,5 @@
+import { outsiderEvents } from '@tripline/identity/github/outsider-events';
+import { isMergeRequestSource } from '@tripline/identity/gitlab/merge-requests';
 import type { LockFile } from './lock.ts';
 import type { Give, Policy, PolicyFile } from './policy.ts';
 import { runCases } from './run-cases.ts';
@@ -8,18 +10,6 @@ export type Problem = { level: 'error' | 'notice'; policy?: string; what: string
 
 /** The tier that asks the most, and the one that asks the least: identity and length are its floor. */
 const [strictTier, freeTier] = ['production', 'dev'];
-/** Events by which somebody without write access may have a workflow of the default branch run, or their own code. */
-const strangersEvents = [
-  'pull_request',
-  'pull_request_target',
-  'issue_comment',
-  'workflow_run',
-  'issues',
-  'fork',
-  'watch',
-  'discussion',
-  'discussion_comment',
-];
 /** GitHub's installation tokens live for an hour, whatever is asked for; STS gives none for less than a quarter. */
 const [longestGithubMs, shortestAwsMs] = [3_600_000, 900_000];
 
@@ -90,19 +80,19 @@ function faultsOfPolicy(policy: Policy, { tiers }: PolicyFile): Problem[] {
 function faultsOfWho(who: Policy['who'], tier: string): Problem[] {
   if (!('github' in who)) {
     const { ref } = 'gitlab' in who ? who.gitlab : 'circleci' in who ? who.circleci : who.buildkite;
-    return [...looseRefs('ref', ref), ...halfRefs(ref)];
+    const merging = 'gitlab' in who ? who.gitlab.events.filter(isMergeRequestSource) : [];
+    return [...strangersMay(merging, tier), ...looseRefs('ref', ref), ...halfRefs(ref)];
   }
   const { caller, workflow, events, ref, forks } = who.github;
-  const strangers = events.filter((event) => strangersEvents.includes(event));
   const problems = [
+    ...strangersMay(
+      events.filter((event) => outsiderEvents.has(event)),
+      tier,
+    ),
     ...looseFiles('caller', caller),
     ...looseFiles('workflow', workflow ?? []),
     ...looseRefs('ref', ref),
   ];
-  if (strangers.length > 0) {
-    const what = `${strangers.join(', ')}: whoever has no write access sets such runs off`;
-    problems.push(tier === strictTier ? error(`events: ${what}`) : notice(`events: ${what}`));
-  }
   if (forks === true)
     problems.push(
       tier === strictTier
@@ -110,6 +100,12 @@ function faultsOfWho(who: Policy['who'], tier: string): Problem[] {
         : notice('forks: strangers choose what such a job runs'),
     );
   return [...problems, ...halfRefs(ref)];
+}
+
+function strangersMay(events: readonly string[], tier: string): Problem[] {
+  if (events.length === 0) return [];
+  const what = `events: ${events.join(', ')}: whoever has no write access sets such runs off`;
+  return [tier === strictTier ? error(what) : notice(what)];
 }
 
 function halfRefs(ref: TextSet): Problem[] {

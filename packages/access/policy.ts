@@ -64,6 +64,8 @@ const uuid = z.guid('say its id, a UUID');
 const circleci = z.strictObject({
   organization: uuid,
   project: uuid,
+  /** The repository whose change starts the job, `github.com/acme/api`: a project that gives forks its secrets gives them tokens, too. */
+  origin: z.string().regex(/^[\w.-]{1,255}(?:\/[\w.-]{1,255}){1,20}$/, 'say it as github.com/owner/name'),
   ref: textSet,
   /** Contexts by id, one of which the job has. */
   contexts: z.array(uuid).min(1).max(20).optional(),
@@ -118,6 +120,7 @@ const testCase = z.strictObject({
       runner: z.string(),
       network: z.string(),
       pipeline: z.string(),
+      origin: z.string(),
       fork: z.boolean(),
       protected: z.boolean(),
       sshRerun: z.boolean(),

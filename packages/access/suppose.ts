@@ -55,10 +55,10 @@ function jobFor(who: Policy['who'], lock: LockFile, environment: string | undefi
       runnerEnvironment: 'buildkite-hosted',
     };
   }
-  const { organization, project, ref, contexts = [] } = who.circleci;
+  const { organization, project, origin, ref, contexts = [] } = who.circleci;
   return {
     ...{ provider: 'circleci', cautions: [], actor, jobId: '1', run: { pipelineId: null, workflowId: null } },
-    ...{ owner: { id: organization }, project: { id: project }, ref: memberOf(ref), contextIds: contexts, origin: '' },
+    ...{ owner: { id: organization }, project: { id: project }, ref: memberOf(ref), contextIds: contexts, origin },
   };
 }
 
@@ -111,7 +111,7 @@ function changed(job: AskingJob, said: Case['job']): AskingJob {
       };
     case 'circleci':
       return {
-        ...{ ...job, ref, project: { id: said.pipeline ?? job.project.id } },
+        ...{ ...job, ref, origin: said.origin ?? job.origin, project: { id: said.pipeline ?? job.project.id } },
         cautions: said.sshRerun === true ? [{ kind: 'ssh-rerun', claim: 'oidc.circleci.com/ssh-rerun' }] : [],
       };
   }

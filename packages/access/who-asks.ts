@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { isMergeRequestSource } from '@tripline/identity/gitlab/merge-requests';
 import type { BuildkiteJob, CircleCiJob, GitHubJob, GitLabJob, Proof, Workload } from '@tripline/identity/workload';
 import { type CautionKind, cautionKinds } from '@tripline/identity/workload';
 import type { Known } from './known.ts';
@@ -33,7 +34,7 @@ export function faultsOfWho(who: Policy['who'], job: AskingJob, known: Known, lo
   return [failed('issuer', Object.keys(who)[0]!, job.provider, 'Ask for a policy that is written for this CI.')];
 }
 
-/** By which condition a caution is told. That a stranger may have set the run off is a matter of the events that a policy lists. */
+/** By which condition a caution is told. That a stranger may have set the run off is a matter of the events that a policy lists (`faultsOfMergeRequest`). */
 const cautionAs: Record<CautionKind, Condition | undefined> = {
   'outsider-event': undefined,
   'merge-request': undefined,
@@ -61,7 +62,7 @@ function faultsOfGithub(who: GithubWho, job: GitHubJob, known: Known, lock: Lock
     ...among('workflow', who.workflow ?? [job.caller.ref], job.workflow.ref),
     ...among('event', who.events.map(String), job.event),
     ...among('ref', who.ref, job.ref),
-    ...(who.environment === undefined ? [] : among('environment', who.environment, job.environment ?? 'none')),
+    ...amongEnvironments(who.environment, job.environment),
     ...faultsOfFork(who, known),
     ...faultsOfRunner(who.runner, job, known),
   ];
@@ -107,14 +108,24 @@ function isInside(networks: readonly string[], address: string): boolean {
   return list.check(address, version === 6 ? 'ipv6' : 'ipv4');
 }
 
-function faultsOfGitlab(who: GitlabWho, job: GitLabJob, lock: LockFile): Reason[] {
+type AskingGitLabJob = AskingJob & { provider: 'gitlab' };
+
+function faultsOfGitlab(who: GitlabWho, job: AskingGitLabJob, lock: LockFile): Reason[] {
   return [
     ...pinned(who.repository, lock.gitlab[who.repository], job),
     ...among('workflow', who.workflow, job.workflow.ref),
     ...among('event', who.events.map(String), job.event),
+    ...faultsOfMergeRequest(who, job),
     ...among('ref', who.ref, job.ref),
-    ...(who.environment === undefined ? [] : among('environment', who.environment, job.environment?.name ?? 'none')),
+    ...amongEnvironments(who.environment, job.environment?.name ?? null),
   ];
+}
+
+/** A child pipeline says parent_pipeline, whatever started its parent: its ref tells a merge request. */
+function faultsOfMergeRequest({ events }: GitlabWho, { event, cautions }: AskingGitLabJob): Reason[] {
+  const isHidden = events.includes(event) && cautions.some(({ kind }) => kind === 'merge-request');
+  if (!isHidden || events.some(isMergeRequestSource)) return [];
+  return [failed('event', events.join(' or '), `${event}, of a merge request`, ask)];
 }
 
 function faultsOfBuildkite(who: BuildkiteWho, job: BuildkiteJob, lock: LockFile): Reason[] {
@@ -134,6 +145,7 @@ function faultsOfCircleci(who: CircleciWho, job: CircleCiJob): Reason[] {
   return [
     ...among('owner', [who.organization], job.owner.id),
     ...among('pipeline', [who.project], job.project.id),
+    ...among('origin', [who.origin], job.origin),
     ...among('ref', who.ref, job.ref),
     ...(wanted === undefined || job.contextIds.some((one) => wanted.includes(one))
       ? []
@@ -164,6 +176,13 @@ function isPinned(condition: Condition, name: string, id: string | undefined, fo
     ? `Another one bears the name ${name} now. If that is right, pin it anew by ${pin}.`
     : 'Ask for a policy of its own.';
   return [failed(condition, `${name} (id ${id})`, `${found.name} (id ${found.id})`, help)];
+}
+
+/** A job of no environment is of none that a policy names, whatever it names it. */
+function amongEnvironments(wanted: TextSet | undefined, found: string | null): Reason[] {
+  if (wanted === undefined) return [];
+  if (found === null) return [failed('environment', describeSet(wanted), 'none', ask)];
+  return among('environment', wanted, found);
 }
 
 function among(condition: Condition, wanted: TextSet, found: string): Reason[] {

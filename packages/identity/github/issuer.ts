@@ -3,16 +3,11 @@ import { claimText, commitSha, fullRef, numericId, readClaims } from '../claims.
 import type { TrustedIssuer } from '../issuer.ts';
 import { type IdentityRefusal, refuseToken } from '../refusal.ts';
 import type { Caution } from '../workload.ts';
+import { outsiderEvents } from './outsider-events.ts';
 import type { GitHubIssuerSettings } from './settings.ts';
 
 /** A job can ask for a fresh token at any time; GitHub's own live five minutes. */
 const maxAgeMs = 10 * 60_000;
-
-/** Events that people without write access may cause, in a public repository or by a fork; `workflow_run` passes them on. */
-const outsiderEvents: ReadonlySet<string> = new Set([
-  ...['pull_request', 'pull_request_target', 'pull_request_review', 'pull_request_review_comment'],
-  ...['issue_comment', 'issues', 'discussion', 'discussion_comment', 'fork', 'gollum', 'watch', 'workflow_run'],
-]);
 
 const owner = z.object({ repository_owner_id: numericId });
 const oneWord = z.string().regex(/^[a-z_]{1,64}$/);

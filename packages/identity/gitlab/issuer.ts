@@ -3,6 +3,7 @@ import { claimText, commitSha, fullRef, numberId, numericId, readClaims } from '
 import type { TrustedIssuer } from '../issuer.ts';
 import { refuseToken } from '../refusal.ts';
 import type { Caution } from '../workload.ts';
+import { isMergeRequestSource } from './merge-requests.ts';
 import type { GitLabIssuerSettings } from './settings.ts';
 
 const namespace = z.object({ namespace_id: numericId });
@@ -77,8 +78,7 @@ export function trustGitLab({ issuer: iss, namespaces, ...rest }: GitLabIssuerSe
 function cautionsOf(claims: z.output<typeof schema>): Caution[] {
   const cautions: Caution[] = [];
   // A child pipeline says parent_pipeline, whatever started its parent: its ref says that it is of a merge request.
-  if (/^(?:external_pull|merge)_request_event$/.test(claims.pipeline_source))
-    cautions.push({ kind: 'merge-request', claim: 'pipeline_source' });
+  if (isMergeRequestSource(claims.pipeline_source)) cautions.push({ kind: 'merge-request', claim: 'pipeline_source' });
   else if (claims.ref_path.startsWith('refs/merge-requests/'))
     cautions.push({ kind: 'merge-request', claim: 'ref_path' });
   if (!claims.ref_protected) cautions.push({ kind: 'unprotected-ref', claim: 'ref_protected' });
