@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { type Bound, inOwnOrder, keepBounded, observedBy } from './bounds.ts';
 import { isEarlier, keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
+import { bindsOf, bindsSchema, isBound, ownerRulesetsKey } from './owner-rulesets.ts';
 import { matches } from './ref-patterns.ts';
 import { keyOf, namedRepository, onceAnEvent, repositoryKeyOf } from './things.ts';
 
@@ -22,6 +23,8 @@ const protectionSchema = observedSchema.extend({
   before: z.array(z.string()).optional(),
   /** It covers every branch now, or did before this change: such a pattern is none of `patterns`, since it does not tell which refs matter. */
   all: z.enum(['now', 'before']).optional(),
+  /** Of an owner's ruleset for its repositories, which stands under a key of the owner's: which of them it binds. */
+  binds: bindsSchema.optional(),
 });
 const askedSchema = observedSchema.extend({ revision: z.string(), answered: z.boolean() });
 export const repositorySchema = z.object({
@@ -102,12 +105,12 @@ export const repositories: Fact<Repository> = {
   id: 'repositories',
   description:
     'A repository by its id: the names default branches and visibilities that it has had, and which branches are protected by what, from inventories and the events of branch protections and rulesets. ' +
-    'What an inventory tells by name stands under the name. Rulesets of the organisation, and patterns that a ruleset excludes, are not told by webhooks.',
+    'What an inventory tells by name stands under the name, and rulesets of an organisation under its name, with the repositories that they bind by name or id. Patterns that a ruleset excludes are not told by webhooks.',
   reads,
   value: repositorySchema,
   keys(event) {
     if (isEvent(event, 'dev.cdeventsx.tripline-inventory.observed')) return [...listedIn(event).keys()];
-    const key = repositoryKeyOf(event);
+    const key = repositoryKeyOf(event) ?? ownerRulesetsKey(event);
     return key === undefined ? [] : [key];
   },
   learn,
@@ -249,7 +252,17 @@ function protectionOf(event: LoggedEvent): Protection | undefined {
     ...{ control: `${kind} ${control}`, patterns: isOn ? patterns : [] },
     ...(isLifted && patterns.length > 0 ? { before: patterns } : {}),
     ...(ofBranches.some(matchesAll) && (isOn || isLifted) ? { all: isOn ? 'now' : 'before' } : {}),
+    ...(ownerRulesetsKey(event) === undefined ? {} : { binds: bindsOf(settings) }),
   };
+}
+
+/** What the rulesets of its owner ask of one repository: a change after which one does not bind it covers nothing of it. */
+export function boundBy(owner: Repository | undefined, fullName: string, id: string | undefined): Protection[] {
+  return (owner?.protections ?? []).flatMap((one): Protection[] => {
+    if (one.binds === undefined) return [];
+    const { all: _, before: __, ...other } = one;
+    return [isBound(one.binds, fullName, id) ? one : { ...other, patterns: [] }];
+  });
 }
 
 /** Whether it protects nothing, by its settings. */
@@ -263,10 +276,15 @@ function isOff(kind: string, { enforcement, target, rules }: Readonly<Record<str
  * By what it is known that nobody required anything of a push to a repository at `ms` of the provider's time: an inventory that
  * found no branch protected, or that it was made, where no protection was told of since. `told`: all that is known of it, under its id and its names. What
  * somebody takes away does not count as never there: nothing is known until a week has passed since, and an inventory of
- * after it found none either.
+ * after it found none either. `ofOwner`: what the owner's rulesets ask of it, of which inventories tell too.
  */
-export function requiresNoReview(told: readonly Repository[], ms: number): Observed | undefined {
-  const byControl = Map.groupBy(told.flatMap((one) => one.protections).toSorted(inOwnOrder), ({ control }) => control);
+export function requiresNoReview(
+  told: readonly Repository[],
+  ms: number,
+  ofOwner: readonly Protection[] = [],
+): Observed | undefined {
+  const all = [...told.flatMap((one) => one.protections), ...ofOwner];
+  const byControl = Map.groupBy(all.toSorted(inOwnOrder), ({ control }) => control);
   const isBefore = ({ time }: Protection) => parseTime(time) <= ms;
   const inventories = (byControl.get(inventory) ?? []).filter(isBefore);
   const last = inventories.at(-1);
@@ -284,6 +302,9 @@ export function requiresNoReview(told: readonly Repository[], ms: number): Obser
       return undefined;
     const heard = changes.filter(isBefore);
     const latest = heard.at(-1);
+    const isInventoried =
+      latest?.binds !== undefined && inventories.some((one) => isOfAll(one) && inOwnOrder(one, latest) > 0);
+    if (isInventoried) continue;
     if (latest === undefined ? didCover(changes[0]!) : covers(latest)) return undefined;
     if (latest === undefined || !heard.some((one) => covers(one) || didCover(one))) continue;
     const endedMs = parseTime(latest.time);
@@ -291,6 +312,8 @@ export function requiresNoReview(told: readonly Repository[], ms: number): Obser
   }
   return since;
 }
+/** By an inventory, which lists what the owner's rulesets ask of a repository too; that it was made tells nothing of them. */
+const isOfAll = ({ eventType }: Protection): boolean => eventType === 'dev.cdeventsx.tripline-inventory.observed';
 const covers = ({ patterns, all }: Protection): boolean => patterns.length > 0 || all === 'now';
 const didCover = ({ before = [], all }: Protection): boolean => before.length > 0 || all === 'before';
 

@@ -6,8 +6,10 @@ import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { changes } from './changes.ts';
 import { type Commit, commits, isByPages } from './commits.ts';
+import { rulesetsOf } from './owner-rulesets.ts';
 import { differsInReviews, type Ref, refs } from './refs.ts';
 import {
+  boundBy,
   isDefaultBranch,
   isListed,
   isProtectedBranch,
@@ -34,6 +36,8 @@ export const reviewFacts = [commits, changes, refs, repositories, writers] as co
 export const mattersToReviews: NonNullable<Concludes<never>['matters']> = ({ fact, value, before }) => {
   if (fact === refs.id) return differsInReviews(before as Ref | undefined, value as Ref | undefined);
   if (fact !== repositories.id) return true;
+  // What an owner's rulesets ask is read only of repositories of which nothing else is known to be asked.
+  if ((value as Repository).protections.some(({ binds }) => binds !== undefined)) return true;
   return isListed(value as Repository) && (before === undefined || !isListed(before as Repository));
 };
 type Reads = Pick<ConcludeContext<unknown>, 'read' | 'watch'>;
@@ -112,11 +116,16 @@ export function placeOf(repositoryKey: string, name: string, defaultBranch: stri
     name,
     names,
     isDefault,
-    id: id.startsWith('name:') ? undefined : id,
+    id: idOf(id),
     defaultBranch: defaultBranch ?? told(),
     isProtected: (branch, ms) => isDefault(branch) || isProtectedBranch(known, branch, ms),
     requiresNone(ms) {
-      const since = requiresNoReview(known, ms);
+      const isUnasked = requiresNoReview(known, ms) !== undefined;
+      const owner = `${provider}:${instance}:${rulesetsOf(name.slice(0, name.indexOf('/')))}`;
+      // Asked only where it matters: most repositories are protected by themselves, or never looked at.
+      const since = isUnasked
+        ? requiresNoReview(known, ms, boundBy(reads.watch(repositories, owner), name, idOf(id)))
+        : undefined;
       // That it was made may be received later than what was pushed to it.
       if (since === undefined && !known.some(isListed)) reads.watch(repositories, repositoryKey);
       return since;
@@ -126,6 +135,9 @@ export function placeOf(repositoryKey: string, name: string, defaultBranch: stri
     secretWorkflows: known.flatMap((one) => one.secretWorkflows.map((workflow) => workflow.name)),
   };
 }
+
+/** The repository's id; undefined where no feed told one. */
+const idOf = (id: string): string | undefined => (id.startsWith('name:') ? undefined : id);
 
 /** Provider, instance, and the repository's id or name. */
 function partsOf(repositoryKey: string): [provider: string, instance: string, id: string] {

@@ -208,6 +208,98 @@ describe('what was got round is found as before', () => {
   });
 });
 
+/** The organisation's ruleset `9`, made, changed or deleted on day 2, that binds repositories by their names or ids. */
+const orgRuleset = (binds: object, { action = 'created', day = 2, ...more }: Record<string, string | number> = {}) =>
+  at(Date.parse(`2026-03-${String(10 + Number(day))}T09:00:00Z`), 'dev.cdeventsx.tripline-control.changed', {
+    ...{
+      'vcs.provider.name': 'github',
+      'vcs.owner.name': 'acme',
+      'vcs.owner.id': '77',
+      'user.name': 'ada',
+      'user.id': '5',
+    },
+    ...{ 'tripline.control.kind': 'ruleset', 'tripline.control.action': String(action), 'tripline.control.id': '9' },
+    'tripline.control.patterns': ['~DEFAULT_BRANCH'],
+    'tripline.control.settings': {
+      ...{ enforcement: 'active', target: 'branch', rules: '[{"type":"pull_request"}]' },
+      conditions: JSON.stringify({ ref_name: { include: ['~DEFAULT_BRANCH'], exclude: [] }, ...binds }),
+      ...more,
+    },
+  });
+const byName = (include: string[], exclude: string[] = []) => ({ repository_name: { include, exclude } });
+
+describe('a ruleset of the organisation that was made since the inventory', () => {
+  const evil = `
+    ${first}
+    day 3 09:01     mallory  pushes evil to acme/app main (from day1)
+    day 3 09:01:05  mallory  starts run 7 of ci in acme/app at evil
+    day 3 09:01:06  github   answers about evil in acme/app
+  `;
+  const play = (...rulesets: ReturnType<typeof orgRuleset>[]) => {
+    const inOrder = [none, ...eventsOf(evil), ...rulesets].sort((a, b) => a.atMs - b.atMs);
+    // Received a day late, it ends at the same.
+    const late = inOrder.map((one) =>
+      rulesets.includes(one as never)
+        ? { ...one, time: new Date(one.atMs).toISOString(), atMs: one.atMs + 2 * 86_400_000 }
+        : one,
+    );
+    const untilMs = Date.parse('2026-05-01T00:00:00Z');
+    const [now, then] = [inOrder, late.sort((a, b) => a.atMs - b.atMs)].map((events) =>
+      playTimeline({ rules: all, events, untilMs })
+        .findings.map(({ rule: id, severity }) => `${id} ${severity}`)
+        .sort(),
+    );
+    expect(then).toEqual(now);
+    return now;
+  };
+  const notice = ['default-branch-unprotected low'];
+  const gotRound = ['build-from-unreviewed-commit high'];
+
+  test('protects those that it binds, by name or id', () => {
+    expect(play()).toEqual(notice);
+    expect(play(orgRuleset(byName(['~ALL'])))).toEqual(gotRound);
+    expect(play(orgRuleset(byName(['a*'])))).toEqual(gotRound);
+    const id = eventsOf(first)[0]!.data['vcs.repository.id'];
+    expect(play(orgRuleset({ repository_id: { repository_ids: [Number(id)] } }))).toEqual(gotRound);
+  });
+
+  test('protects no other, nor where it asks for nothing, or that is not known', () => {
+    expect(play(orgRuleset(byName(['~ALL'], ['app'])))).toEqual(notice);
+    expect(play(orgRuleset(byName(['lib'])))).toEqual(notice);
+    expect(play(orgRuleset({ repository_property: { include: [{ name: 'tier' }], exclude: [] } }))).toEqual(notice);
+    expect(play(orgRuleset(byName(['~ALL']), { enforcement: 'evaluate' }))).toEqual(notice);
+    expect(play(orgRuleset(byName(['~ALL']), { target: 'tag' }))).toEqual(notice);
+    expect(play(orgRuleset(byName(['~ALL']), { rules: '[{"type":"commit_message_pattern"}]' }))).toEqual(notice);
+  });
+
+  test('and was taken away again is not as if it had never been', () => {
+    const gone = orgRuleset(byName(['~ALL']), { action: 'deleted', day: 3 });
+    expect(play(orgRuleset(byName(['~ALL'])), gone)).toEqual(gotRound);
+  });
+
+  test('is what a repository that is made later is bound by', () => {
+    const events = eventsOf(`
+      day 3 08:00     ada      creates public repository acme/app
+      day 3 08:01     ada      pushes day1 to acme/app main (from nothing)
+      day 3 09:00     mallory  pushes evil to acme/app main (from day1)
+      day 3 09:00:05  mallory  starts run 7 of ci in acme/app at evil
+      day 3 09:00:06  github   answers about evil in acme/app
+    `);
+    const untilMs = Date.parse('2026-05-01T00:00:00Z');
+    const found = (before: ReturnType<typeof orgRuleset>[]) =>
+      playTimeline({ rules: all, events: [...before, ...events], untilMs }).findings.map(({ severity }) => severity);
+    expect(found([])).toEqual(['low']);
+    expect(found([orgRuleset(byName(['~ALL']))])).toEqual(['high']);
+  });
+
+  test('is looked at by the next inventory, which is right where both differ', () => {
+    const again = inventory('2026-03-12T20:00:00Z', []);
+    const events = [none, orgRuleset(byName(['~ALL'])), again, ...eventsOf(evil)].sort((a, b) => a.atMs - b.atMs);
+    const { findings } = playTimeline({ rules: all, events, untilMs: Date.parse('2026-05-01T00:00:00Z') });
+    expect(findings.map(({ severity }) => severity)).toEqual(['low']);
+  });
+});
+
 test('it is taken back once a branch is protected', () => {
   expectTimeline(
     rule,

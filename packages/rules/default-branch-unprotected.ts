@@ -25,7 +25,7 @@ export const rule = conclusion({
   falseAlarms: ['Repositories that are meant to be so, such as notes and trials: an exception for the repository.'],
   limits: [
     'A repository that was moved here since the last inventory, or made while nothing was received: its landings are findings of `build-from-unreviewed-commit` until `tripline inventory import` is run again.',
-    'What a ruleset of the organisation protects since the last inventory: webhooks do not say whom it binds.',
+    'A ruleset of the organisation that was made since the last inventory and binds repositories by their properties, or of which only the audit log told: what it protects is not known.',
     'A protection that asks for less than a review, such as for checks or against force pushes, counts as one.',
   ],
   about: repositories,
