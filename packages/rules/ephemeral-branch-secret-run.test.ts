@@ -70,6 +70,36 @@ test('a branch that begins where something was merged, or by a name that somethi
   );
 });
 
+const scratch = `
+    08:00  mallory  pushes s1 to acme/app scratch (from nothing)
+    09:00  mallory  pushes evil to acme/app tmp (from nothing; ${ci})
+    09:01  mallory  starts run 7 of x in acme/app at evil (on tmp)
+    09:02  mallory  opens #7 in acme/app from tmp at evil (into scratch)
+    09:03  mallory  merges #7 in acme/app as m1
+    09:04  mallory  deletes branch tmp of acme/app`;
+
+test('merged into a branch that goes too, it stands in no history; found once that one is gone', () => {
+  expectTimeline(
+    rule,
+    `${scratch}
+    day 2  09:00  mallory  deletes branch scratch of acme/app
+    day 2  09:05  nothing happens   ← FOUND ${subject} [medium]`,
+    // Found before the change was heard of, it is high, and stays so.
+    { anyOrder: false },
+  );
+});
+
+test('merged into a branch that is there, or that was merged on before it went, it is in order', () => {
+  expectTimeline(rule, scratch);
+  expectTimeline(
+    rule,
+    `${scratch}
+    day 2  08:00  mallory  opens #8 in acme/app from scratch at m1
+    day 2  08:30  ada      merges #8 in acme/app as m2
+    day 2  08:31  mallory  deletes branch scratch of acme/app`,
+  );
+});
+
 test('medium where a change was opened of it, low for an app', () => {
   expectTimeline(
     rule,

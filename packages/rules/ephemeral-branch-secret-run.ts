@@ -7,10 +7,7 @@ import { runs } from '@tripline/facts/runs';
 import { entityOf, personOf, refNamedIn } from '@tripline/facts/things';
 import { z } from 'zod';
 import { conclusion } from './builders/conclusion.ts';
-import { heldBy, isGone, lifeFacts, pushesOfCi, responseTo, shortLives } from './short-lives.ts';
-
-/** A merge is stamped by another clock than the deletion of what was merged, ms. */
-const mergeMs = 60_000;
+import { heldBy, isGone, lifeFacts, lostAtMs, pushesOfCi, responseTo, shortLives } from './short-lives.ts';
 
 export const rule = conclusion({
   id: 'ephemeral-branch-secret-run',
@@ -19,7 +16,7 @@ export const rule = conclusion({
     'A branch was made, a run of it began, and it was deleted again within `withinMs`, without having been merged: a way to have a workflow of one’s own run with the repository’s secrets, and to leave no trace in its history. ' +
     'Found where its pushes changed files that configure CI, or its run was given secrets, deployed, or ran on a machine of your own: else it was a try. ' +
     'High; medium where a change was opened of it; low for an app, as for bots that update dependencies. ' +
-    'Branches that were merged, and those of merge queues, are passed over.',
+    'Branches that were merged into one that is there, or was merged on, and those of merge queues, are passed over.',
   severity: 'high',
   principles: [5],
   attack: ['T1677', 'T1070'],
@@ -46,15 +43,14 @@ export const rule = conclusion({
     const { repository: repositoryKey, type, name: branch } = refNamedIn(key);
     if (type === 'tag') return [];
     return shortLives(moves, repositoryKey, settings.withinMs, context).flatMap(({ made, gone, stood }) => {
-      const [fromMs, untilMs] = [parseTime(made.time), parseTime(gone.time) + mergeMs];
-      const isMerged = mergedFrom.map(({ time }) => parseTime(time)).some((ms) => ms >= fromMs && ms <= untilMs);
-      if (isMerged || stood.every(({ commit }) => commit?.groups.length)) return [];
+      const [fromMs, goneMs] = [parseTime(made.time), parseTime(gone.time)];
+      const lostMs = lostAtMs(mergedFrom, [fromMs, goneMs], repositoryKey, context);
+      if (lostMs === undefined || stood.every(({ commit }) => commit?.groups.length)) return [];
       const builds = stood.flatMap(({ key: at, commit }) => {
         const first = commit?.built.find(({ ref, run }) => ref === branch && run !== undefined);
         const run = first && context.watch(runs, first.run!);
-        return run === undefined
-          ? []
-          : [{ at, first: first!, run, ...heldBy(first!.run!, run, repositoryKey, context) }];
+        if (run === undefined) return [];
+        return [{ at, first: first!, run, ...heldBy(first!.run!, run, repositoryKey, context) }];
       });
       const touching = pushesOfCi(stood, branch);
       const held = builds.flatMap(({ basis }) => basis);
@@ -65,10 +61,15 @@ export const rule = conclusion({
       const severity: Severity = who.endsWith('[bot]') ? 'low' : isOpened ? 'medium' : 'high';
       const [subject, on] = [`${repository}@refs/heads/${branch}`, `${branch} of ${repository}`];
       const by = [made.by, gone.by].flatMap((one) => (one === undefined ? [] : [personOf(one, key)]));
-      const seconds = Math.round((parseTime(gone.time) - fromMs) / 1000);
+      const seconds = Math.round((goneMs - fromMs) / 1000);
       const paths = [...new Set(touching.flatMap(({ push }) => push.ciPaths))].slice(0, 5).join(', ');
       return {
-        ...{ subject, occasion: gone.eventId, severity, heldUntilMs: (gone.heardMs ?? 0) + settings.holdMs },
+        ...{
+          subject,
+          occasion: gone.eventId,
+          severity,
+          heldUntilMs: Math.max(gone.heardMs ?? 0, lostMs) + settings.holdMs,
+        },
         because: [
           { fact: refs, key, seen: made, what: `${who} made branch ${on}`, entities: by },
           { fact: refs, key, seen: gone, what: `${gone.by?.login ?? 'Somebody'} deleted it, ${seconds} s later` },

@@ -2,11 +2,11 @@ import type { Intent } from '@tripline/contracts/response';
 import type { ConcludeContext } from '@tripline/contracts/rule';
 import { msBetween, parseTime } from '@tripline/contracts/time';
 import { type Commit, commits } from '@tripline/facts/commits';
-import type { Move } from '@tripline/facts/refs';
+import { type Move, type Ref, refs } from '@tripline/facts/refs';
 import { isOwnMachine, runnerGroups } from '@tripline/facts/runner-groups';
 import { type Run, runs } from '@tripline/facts/runs';
 import { secretWorkflowKey, secretWorkflows } from '@tripline/facts/secret-workflows';
-import { commitKeyIn } from '@tripline/facts/things';
+import { commitKeyIn, refKeyIn } from '@tripline/facts/things';
 import type { Basis } from './builders/basis.ts';
 import { targetOf } from './builders/seen.ts';
 
@@ -40,6 +40,38 @@ export function shortLives(
     });
     return [{ made, gone, stood }];
   });
+}
+
+/** A merge is stamped by another clock than the deletion of what was merged, ms. */
+const mergeMs = 60_000;
+/** So many branches, each merged into the next, are followed. */
+const mostOn = 5;
+
+/**
+ * When it was received that what stood on a branch between two times is on no branch any more, ms of the log's time: 0 where it
+ * was merged into none. Undefined where it is on one: it was merged into a branch that is there, or that was merged on before it
+ * went. Whoever is to leave no trace may merge into a branch that goes too.
+ */
+export function lostAtMs(
+  mergedFrom: Ref['mergedFrom'],
+  [fromMs, goneMs]: readonly [number, number],
+  repositoryKey: string,
+  reads: Reads,
+  on = 0,
+): number | undefined {
+  let lostMs = 0;
+  for (const { time, base } of mergedFrom) {
+    const ms = parseTime(time);
+    if (ms < fromMs || ms > goneMs + mergeMs) continue;
+    const into = reads.watch(refs, refKeyIn(repositoryKey, 'branch', base));
+    const gone = into?.moves.find((move) => isGone(move) && parseTime(move.time) >= ms);
+    if (gone === undefined) return undefined;
+    const span = [ms, parseTime(gone.time)] as const;
+    const beyondMs = on < mostOn ? lostAtMs(into!.mergedFrom, span, repositoryKey, reads, on + 1) : 0;
+    if (beyondMs === undefined) return undefined;
+    lostMs = Math.max(lostMs, gone.heardMs ?? 0, beyondMs);
+  }
+  return lostMs;
 }
 
 /** Its pushes that changed files that configure CI, each with the key of its commit. */
