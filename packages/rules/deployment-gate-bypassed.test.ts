@@ -116,6 +116,19 @@ test('who set it off approved it, and nobody else', () => {
   expect(findings).toHaveLength(1);
 });
 
+test('whoever approved another’s run and ran it again when it failed approved it rightly', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  ada    starts run 7 of release in acme/app at c1
+    09:01  ada    requests review of run 7 for production
+    09:02  carol  approves run 7 for production
+    09:03  ada    starts job deploy of run 7 (to production)
+    09:20  carol  starts run 7 of release in acme/app at c1 (attempt 2)
+    `,
+  );
+});
+
 test('the gate was taken away: one finding, however many runs follow', () => {
   const { findings } = expectTimeline(
     rule,

@@ -1,4 +1,4 @@
-import { parseTime } from '@tripline/contracts/time';
+import { msBetween, parseTime } from '@tripline/contracts/time';
 import { deploymentGates, type GateEntry } from '@tripline/facts/deployment-gates';
 import { feedDelays, feedDelaysKey, wereLate } from '@tripline/facts/feed-delays';
 import { runs } from '@tripline/facts/runs';
@@ -57,8 +57,11 @@ export const rule = conclusion({
       const answers = gate.answered.filter((one) => one.run === run);
       const approvals = answers.filter(({ approved }) => approved);
       if (approvals.length > 0) {
-        const actors = watch(runs, run)?.attempts.flatMap(({ actor }) => actor ?? []) ?? [];
-        const isOwn = approvals.every(({ by }) => by?.id !== undefined && actors.some((one) => isSameAccount(one, by)));
+        const attempts = watch(runs, run)?.attempts ?? [];
+        // Whoever runs it again after they approved it did not set off what they approved.
+        const isOwn = approvals.every(({ by, time }) =>
+          attempts.some((one) => by?.id !== undefined && isSameAccount(one.actor, by) && msBetween(one, { time }) >= 0),
+        );
         if (!isOwn) explain('somebody else than who set the run off approved it');
         return isOwn ? [gateVerdict(gate, key, run, { entries, because: approvals, severity: 'low' })] : [];
       }

@@ -25,6 +25,19 @@ test('a fork’s code ran where it could fill the cache, and a legitimate releas
   ]);
 });
 
+test('a release that is run again after a fork’s code ran restores what that cached', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00         ada      starts run 7 of release in acme/app at c1
+    day 2  09:00  mallory  starts run 5 of bench in acme/app at e1 (trigger pull_request_target; of fork mallory)
+    day 3  10:00  ada      starts run 7 of release in acme/app at c1 (attempt 2)    ← FOUND acme/app#7 [high/medium]
+    day 3  12:00  ada      starts run 7 of release in acme/app at c1 (attempt 3)
+    `,
+    { settings },
+  );
+});
+
 test('a fork’s run that is received late is found all the same', () => {
   expectTimeline(
     rule,

@@ -1,4 +1,4 @@
-import { parseTime } from '@tripline/contracts/time';
+import { msBetween, parseTime } from '@tripline/contracts/time';
 import { type ForkRun, forkRuns } from '@tripline/facts/fork-runs';
 import {
   acceptanceOfForkRun,
@@ -8,7 +8,7 @@ import {
   reviewFacts,
   reviewReader,
 } from '@tripline/facts/review-reader';
-import { buildOf, runs } from '@tripline/facts/runs';
+import { type Attempt, buildOf, runs } from '@tripline/facts/runs';
 import { entityOf, personOf } from '@tripline/facts/things';
 import { isFileOf, workflowFile } from '@tripline/facts/workflow-files';
 import { z } from 'zod';
@@ -55,18 +55,16 @@ export const rule = conclusion({
   conclude(run, { key, settings, read, watch, explain }) {
     const { name: named, defaultBranch } = run.repository;
     const place = placeOf(key.slice(0, key.lastIndexOf('#')), named, defaultBranch, { read, watch });
-    const release = run.attempts.find(({ path }) =>
-      settings.releaseWorkflows.some((one) => isFileOf(one, place, path)),
-    );
-    if (release === undefined || release.fork === true) return [];
-    const releasedMs = parseTime(release.time);
-    const isBefore = ({ time }: ForkRun) => parseTime(time) < releasedMs && releasedMs - parseTime(time) <= cachedMs;
     const fills = ({ path }: ForkRun) => settings.cachingWorkflows.some((one) => isFileOf(one, place, path));
-    const untrusted = (watch(forkRuns, place.key)?.runs ?? []).filter((one) => isBefore(one) && fills(one));
-    const strangers = untrusted.filter((one) => !isInOrder(one, place, { read, watch }));
-    if (strangers.length === 0 && untrusted.length > 0)
-      explain('what forks cached before it was approved, or set off by those who may write');
-    if (strangers.length === 0) return [];
+    const filled = (watch(forkRuns, place.key)?.runs ?? []).filter(fills);
+    const strange = filled.filter((one) => !isInOrder(one, place, { read, watch }));
+    const isRelease = ({ path, fork }: Attempt) =>
+      fork !== true && settings.releaseWorkflows.some((one) => isFileOf(one, place, path));
+    // One that is run again restores what was cached since.
+    const release = run.attempts.find((one) => isRelease(one) && cachedBefore(one, strange).length > 0);
+    if (strange.length < filled.length) explain('what forks cached was in order');
+    if (release === undefined) return [];
+    const strangers = cachedBefore(release, strange);
     const { repository, id, name } = buildOf(key, run, release);
     const who = [...new Set(strangers.map(({ actor }) => actor?.login ?? 'somebody unnamed'))].slice(0, 5).join(', ');
     const home = entityOf('repository', repository, place.key);
@@ -97,6 +95,9 @@ export const rule = conclusion({
     ];
   },
 });
+
+const cachedBefore = ({ time }: Attempt, of: readonly ForkRun[]) =>
+  of.filter((one) => msBetween(one, { time }) > 0 && msBetween(one, { time }) <= cachedMs);
 
 /** The head was approved, or whoever set the run off could write. */
 function isInOrder({ actor, revision, time }: ForkRun, place: Place, reads: Parameters<typeof placeOf>[3]): boolean {
