@@ -1,22 +1,13 @@
-import { msBetween, parseTime } from '@tripline/contracts/time';
 import { type ForkRun, forkRuns } from '@tripline/facts/fork-runs';
-import {
-  acceptanceOfForkRun,
-  noHouse,
-  type Place,
-  placeOf,
-  reviewFacts,
-  reviewReader,
-} from '@tripline/facts/review-reader';
+import { placeOf, reviewFacts } from '@tripline/facts/review-reader';
 import { type Attempt, buildOf, runs } from '@tripline/facts/runs';
 import { entityOf, personOf } from '@tripline/facts/things';
 import { isFileOf, workflowFile } from '@tripline/facts/workflow-files';
 import { z } from 'zod';
 import { conclusion } from './builders/conclusion.ts';
 import { targetOf } from './builders/seen.ts';
+import { cachedBefore, isInOrder } from './fork-caches.ts';
 
-/** A provider keeps a cache that nobody reads for so long, and one that is read for longer. */
-const cachedMs = 7 * 86_400_000;
 const files = z.array(workflowFile).max(1000).default([]);
 
 export const rule = conclusion({
@@ -95,13 +86,3 @@ export const rule = conclusion({
     ];
   },
 });
-
-const cachedBefore = ({ time }: Attempt, of: readonly ForkRun[]) =>
-  of.filter((one) => msBetween(one, { time }) > 0 && msBetween(one, { time }) <= cachedMs);
-
-/** The head was approved, or whoever set the run off could write. */
-function isInOrder({ actor, revision, time }: ForkRun, place: Place, reads: Parameters<typeof placeOf>[3]): boolean {
-  const reader = reviewReader(place, undefined, reads, noHouse, parseTime(time));
-  if (actor !== undefined && reader.couldWrite(actor, parseTime(time))) return true;
-  return acceptanceOfForkRun(revision, place, reader, { lookUp: () => {} }).is === 'reviewed';
-}
