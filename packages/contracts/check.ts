@@ -39,7 +39,8 @@ export const criteria = {
   provider: 'it refuses what Tripline calls it with, as its page says',
   channel: 'it refuses what Tripline calls it with, as its page says',
   feed: 'its settings cannot prove a delivery, as its page says',
-  issuer: 'its keys cannot be read or none of them can be used, or `identity.audience` is not set',
+  issuer:
+    'its keys cannot be read or none of them can be used, its clock and ours differ by 30 s, or `identity.audience` is not set',
   PagerDuty: 'the routing key has another form than they have',
   notifications:
     'every call to a channel has failed for five minutes, or fails for a reason that only a person can fix',

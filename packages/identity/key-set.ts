@@ -60,7 +60,8 @@ export function createKeySet({ jwksUri, thumbprints }: KeySource, { clock, ask, 
       return nowMs - sinceMs >= freshMs ? [{ kind: 'keys-not-read', jwksUri, sinceMs, fault: answer.fault }] : [];
     }
     failingSinceMs = undefined;
-    keys = { readMs: clock.nowMs(), ...answer };
+    const { byId } = answer;
+    keys = { readMs: clock.nowMs(), byId, thumbprints: answer.thumbprints };
     const about = { jwksUri, thumbprints: answer.thumbprints };
     const isNew = before !== undefined && !answer.thumbprints.some((one) => before.thumbprints.includes(one));
     return [{ kind: 'keys-read', ...about }, ...(isNew ? [{ kind: 'all-keys-replaced', ...about } as const] : [])];
@@ -112,7 +113,7 @@ function keysUnavailable(waitMs: number): IdentityRefusal {
 export async function readKeys(
   { jwksUri, thumbprints: pinned }: KeySource,
   { ask, clock }: Pick<KeySetDependencies, 'ask' | 'clock'>,
-): Promise<Omit<Keys, 'readMs'> | { fault: string }> {
+): Promise<(Omit<Keys, 'readMs'> & { issuerMs: number | undefined }) | { fault: string }> {
   const body = await readBody(jwksUri, { ask, clock });
   if ('fault' in body) return body;
   const parsed = parseObjectOfUniqueNames(body.bytes);
@@ -127,13 +128,14 @@ export async function readKeys(
   return {
     byId: new Map(single.map(({ id, key }) => [id, key])),
     thumbprints: single.map(({ thumbprint }) => thumbprint),
+    issuerMs: body.issuerMs,
   };
 }
 
-async function readBody(
-  jwksUri: string,
-  { ask, clock }: Pick<KeySetDependencies, 'ask' | 'clock'>,
-): Promise<{ bytes: Uint8Array } | { fault: string }> {
+/** `issuerMs`: the time that its own clock said, by `Date` and, where a cache answered, `Age`. */
+type Answered = { bytes: Uint8Array; issuerMs: number | undefined } | { fault: string };
+
+async function readBody(jwksUri: string, { ask, clock }: Pick<KeySetDependencies, 'ask' | 'clock'>): Promise<Answered> {
   const given = new AbortController();
   const done = new AbortController();
   void clock.pause(timeoutMs, done.signal).then(() => given.abort());
@@ -150,11 +152,7 @@ async function readBody(
   }
 }
 
-async function answered(
-  jwksUri: string,
-  ask: KeySetDependencies['ask'],
-  signal: AbortSignal,
-): Promise<{ bytes: Uint8Array } | { fault: string }> {
+async function answered(jwksUri: string, ask: KeySetDependencies['ask'], signal: AbortSignal): Promise<Answered> {
   const response = await ask(jwksUri, { redirect: 'manual', signal, headers: { accept: 'application/json' } });
   if (response.status !== 200) {
     await response.body?.cancel();
@@ -168,7 +166,8 @@ async function answered(
     bytes += chunk.byteLength;
     if (bytes > answerLimitBytes) return { fault: `the answer is longer than ${answerLimitBytes} bytes` };
   }
-  return { bytes: Buffer.concat(chunks) };
+  const issuerMs = Date.parse(response.headers.get('date') ?? '') + 1000 * Number(response.headers.get('age') ?? 0);
+  return { bytes: Buffer.concat(chunks), issuerMs: Number.isFinite(issuerMs) ? issuerMs : undefined };
 }
 
 const jwks = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(keyLimit) });

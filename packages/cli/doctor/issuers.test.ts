@@ -24,6 +24,22 @@ it('says of each issuer whether its keys can be read and used, and nothing where
     state: 'broken',
     detail: 'its keys could not be read: the answer holds no key that can be used',
   });
+  const clocks = async (aheadMs: number, headers: Record<string, string> = {}) => {
+    answer = { ...whole, headers: { date: 'Fri, 27 Nov 2026 12:00:00 GMT', ...headers } };
+    const settings = identitySettings.parse({
+      audience: 'https://a.example',
+      github: [{ issuer: issuer.url, owners: ['65'] }],
+    });
+    const nowMs = () => Date.parse('2026-11-27T12:00:00Z') + aheadMs;
+    const [check] = await checkIssuers(settings, { nowMs, pause: () => new Promise(() => {}) });
+    return check;
+  };
+  expect(await clocks(30_000)).toMatchObject({ state: 'ok' });
+  expect(await clocks(90_000)).toMatchObject({ state: 'broken', detail: expect.stringContaining('90 s ahead of') });
+  expect(await clocks(-31_000)).toMatchObject({ state: 'broken', detail: expect.stringContaining('31 s behind') });
+  // A cache on the way answers with what is an hour old, and says so.
+  expect(await clocks(3_600_000, { age: '3600' })).toMatchObject({ state: 'ok' });
+  expect(await clocks(90_000, { date: 'yesterday' })).toMatchObject({ state: 'ok' });
   answer = { status: 503 };
   expect(await look()).toMatchObject({
     state: 'broken',
