@@ -63,11 +63,13 @@ export function factsOf(rules: readonly ConfiguredRule[]) {
           configured.rule.concludes!.wants!.fact === fact && wantedBy(configured, workspace, known).includes(name),
       ),
     /** Whether they ask for anything of it. */
-    isMoreWanted: (fact: AnyFact, workspace: string, known: WorkspaceFacts | undefined): boolean =>
-      wanting.some(
-        (configured) =>
-          configured.rule.concludes!.wants!.fact === fact && wantedBy(configured, workspace, known).length > 0,
-      ),
+    isMoreWanted(fact: AnyFact, workspace: string, known: WorkspaceFacts | undefined): boolean {
+      for (const configured of wanting) {
+        if (configured.rule.concludes!.wants!.fact === fact && wantedBy(configured, workspace, known).length > 0)
+          return true;
+      }
+      return false;
+    },
     of: (type: EventType): readonly AnyFact[] | undefined => byType.get(type),
     passing,
     /** By the name of its rows. */

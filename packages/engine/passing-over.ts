@@ -13,19 +13,21 @@ type Texts = {
  * A text that is looked for. Every attribute begins with a quote, on which a search would stop some sixty times an event, so
  * it is looked for from its rarest letter on: a third of the time.
  */
-export type Sought = { before: string; rest: Buffer };
+export type Sought = { before: Buffer; rest: Buffer };
 const rarestFirst = 'qxzjykwvbhf';
 
 export function soughtOf(text: string): Sought {
   const rarest = [...rarestFirst].find((letter) => text.includes(letter)) ?? '"';
   const from = text.indexOf(rarest);
-  return { before: text.slice(0, from), rest: Buffer.from(text.slice(from)) };
+  return { before: Buffer.from(text.slice(0, from)), rest: Buffer.from(text.slice(from)) };
 }
 
 /** Whether the text stands in `value`. False too where its rest stands elsewhere before: then the event is read. */
 function stands({ before, rest }: Sought, value: Buffer): boolean {
-  const at = value.indexOf(rest);
-  return at >= before.length && value.toString('latin1', at - before.length, at) === before;
+  const from = value.indexOf(rest) - before.length;
+  if (from < 0) return false;
+  for (let place = 0; place < before.length; place += 1) if (value[from + place] !== before[place]) return false;
+  return true;
 }
 
 /** Which events tell facts nothing, told from their bytes or from what they say. `byType`: the facts that read a type. */
@@ -50,6 +52,8 @@ export function passingOver(byType: ReadonlyMap<EventType, readonly AnyFact[]>) 
   }
 
   return {
+    /** Whether there are events of the type that tell no fact anything. */
+    mayPassOver: (type: EventType): boolean => texts.has(type),
     /** Whether an event tells no fact anything. `isWanted`: whether settings ask that a fact keep more. */
     byBytes(type: EventType, value: Buffer, isWanted: (fact: AnyFact) => boolean): boolean {
       const of = texts.get(type);

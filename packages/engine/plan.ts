@@ -7,7 +7,7 @@ import type { Batch, Reading, Step } from './batch.ts';
 import type { Dedup } from './dedup.ts';
 import { reasonOf } from './effects.ts';
 import type { FactsInUse, Learning } from './learn-facts.ts';
-import { readersByType } from './readers.ts';
+import { type Readers, readersByType } from './readers.ts';
 import type { Scopes } from './scopes.ts';
 import { type ConfiguredRule, settingsFor } from './settings.ts';
 import { observeInventory, type WorkspaceFacts } from './workspace-facts.ts';
@@ -21,6 +21,19 @@ const summarizedType = 'dev.cdeventsx.tripline-deliveries.summarized' satisfies 
 const noReadings: readonly Reading[] = [];
 const noLearnings: readonly Learning[] = [];
 const noKeys: readonly string[] = [];
+
+/** What an engine has to do with records of one type: looked up once for each of them. */
+type Kind = {
+  type: EventType;
+  reading: Readers | undefined;
+  learning: readonly AnyFact[] | undefined;
+  /** Only Tripline itself may write it. */
+  mayLie: boolean;
+  /** The engine itself reads it. */
+  isOwn: boolean;
+  /** Whether its bytes may tell that it need not be parsed. */
+  mayBePassedOver: boolean;
+};
 
 export type Planning = ReturnType<typeof createPlanning>;
 
@@ -39,28 +52,39 @@ export function createPlanning(parts: {
   /** Workspaces as this batch will change them. */
   const planned = new Map<string, WorkspaceFacts>();
 
+  /** By the header `ce_type`, of the types that there are. */
+  const kinds = new Map<string, Kind>();
+  function kindOf(headers: StreamRecord['headers']): Kind | undefined {
+    const known = kinds.get(headers['ce_type']!);
+    if (known !== undefined) return known;
+    const type = eventTypeOf(headers);
+    if (type === undefined) return undefined;
+    const [reading, isOwn] = [readers.of(type), ownTypes.has(type)];
+    const kind: Kind = {
+      ...{ type, reading, isOwn, learning: facts.of(type), mayLie: internalEventTypes.has(type) },
+      mayBePassedOver: !isOwn && !readers.wantAll(reading) && facts.passing.mayPassOver(type),
+    };
+    kinds.set(type, kind);
+    return kind;
+  }
+
   /** Reads a record as far as it must be; undefined when nothing follows from it. */
   function prepare(record: StreamRecord, atMs: number): Step | undefined {
-    const type = eventTypeOf(record.headers);
+    const { headers, value } = record;
+    const kind = kindOf(headers);
     // What the receiver says of itself makes no workspace, and is read only where a rule judges it.
-    if (type === summarizedType && readers.of(type) === undefined) return undefined;
-    const workspace = record.headers['ce_workspace'] ?? '';
-    const mayLie = type !== undefined && internalEventTypes.has(type);
-    const fault = scopes.faultOf(workspace) ?? (mayLie ? (originFault?.(record) ?? null) : null);
-    const reading = type === undefined ? undefined : readers.of(type);
-    const learning = type === undefined ? undefined : facts.of(type);
+    if (kind?.type === summarizedType && kind.reading === undefined) return undefined;
+    const workspace = headers['ce_workspace'] ?? '';
+    const fault = scopes.faultOf(workspace) ?? (kind?.mayLie ? (originFault?.(record) ?? null) : null);
     if (fault !== null) return unread(record, atMs, workspace, false, fault);
-    const isOwn = ownTypes.has(type);
-    if (type !== undefined && learning === undefined && !isOwn && !readers.mayWant(reading, record.value))
+    if (kind !== undefined && kind.learning === undefined && !kind.isOwn && !readers.mayWant(kind.reading, value))
       return scopes.knownOf(workspace, atMs) === undefined ? unread(record, atMs, workspace, false, null) : undefined;
     let event: LoggedEvent;
     let repeated: boolean;
     try {
       const { partition, offset } = record;
-      const isPassedOver =
-        type !== undefined && !isOwn && !readers.wantAll(reading) && tellsNothing(type, record, atMs);
-      if (isPassedOver && !readers.mayWant(reading, record.value)) {
-        const arrival = dedup.classify(nameOf(type, record.headers), atMs);
+      if (kind?.mayBePassedOver && tellsNothing(kind.type, record, atMs) && !readers.mayWant(kind.reading, value)) {
+        const arrival = dedup.classify(nameOf(kind.type, headers), atMs);
         if (arrival === 'duplicate') counts.duplicates += 1;
         const isNews = arrival === 'repeated' || (arrival === 'new' && scopes.knownOf(workspace, atMs) === undefined);
         return isNews ? unread(record, atMs, workspace, arrival === 'repeated', null) : undefined;
@@ -176,7 +200,7 @@ const unread = (
 });
 
 const [opened, closed] = [0x7b, 0x7d];
-const isObjectText = (value: Buffer): boolean => value[0] === opened && value.at(-1) === closed;
+const isObjectText = (value: Buffer): boolean => value[0] === opened && value[value.length - 1] === closed;
 
 /** What an event is known by, from its headers alone. */
 function nameOf(type: EventType, headers: StreamRecord['headers']): Parameters<Dedup['classify']>[0] {

@@ -35,13 +35,20 @@ export function createScopes(parts: {
   const scopes = new Map<string, Scope>();
   const missing = new Set<string>();
 
+  /** The workspace that was asked for last: the next question is mostly about it too. */
+  let last: Scope | undefined;
+  let lastWorkspace = '';
+
   function scopeOf(workspace: string): Scope {
+    if (last !== undefined && workspace === lastWorkspace) return last;
     let scope = scopes.get(workspace);
     if (scope === undefined) {
       const slot = state.slot(joinKey(workspace, engineRules.workspace, ''));
       scope = { facts: slot, fault: faultOfWorkspace(workspace), rules: new Map() };
       scopes.set(workspace, scope);
     }
+    last = scope;
+    lastWorkspace = workspace;
     return scope;
   }
   function scopeOfRule(rule: string, workspace: string): RuleScope {
@@ -116,6 +123,7 @@ export function createScopes(parts: {
     },
     clear(): void {
       scopes.clear();
+      last = undefined;
       missing.clear();
     },
   };
