@@ -228,6 +228,9 @@ async function outbox(db: Db): Promise<Check[]> {
   return [{ name, state: 'broken', detail, remedy }];
 }
 
+const toReadProtections =
+  'grant the App or token administration: read and contents: read (private repositories of a free plan have no protections)';
+
 async function imports(db: Db): Promise<Check[]> {
   return (await readImports(db)).map(({ workspace, imported, failed }): Check => {
     const name = `import of ${workspace}` as const;
@@ -237,10 +240,13 @@ async function imports(db: Db): Promise<Check[]> {
       return { name, state: 'broken', detail: failed.reason, remedy };
     }
     if (!imported) return { name, state: 'ok', detail: 'under way' };
-    const counts = Object.entries(imported.counts).map(([kind, count]) => `${count} ${kind}`);
-    const detail = `${moment(imported.at)} UTC: ${counts.join(', ')}`;
+    const { unknownProtections: unknown = 0, ...known } = imported.counts;
+    const counts = Object.entries(known).map(([kind, count]) => `${count} ${kind}`);
+    const lacks = unknown === 0 ? '' : `; what protects ${unknown} repositories may not be read, and is unknown`;
+    const detail = `${moment(imported.at)} UTC: ${counts.join(', ')}${lacks}`;
     const days = Math.floor((Date.now() - Date.parse(imported.at)) / dayMs);
-    if (days < oldImportDays) return { name, state: 'ok', detail };
+    if (days < oldImportDays)
+      return { name, state: 'ok', detail, ...(unknown > 0 && { remedy: `${toReadProtections}; then import again` }) };
     const remedy =
       'run `npx tripline inventory import`: machines, pools and protections that were made since are not known by it';
     return { name, state: 'ok', detail: `${days} days old, of ${detail}`, remedy };

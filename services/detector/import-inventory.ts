@@ -6,6 +6,7 @@ import { instanceOf } from '@tripline/integrations/github/instance';
 import {
   emptyInventory,
   type Inventory,
+  type InventoryReader,
   inventoryPermissions,
   readInventory,
   toParts,
@@ -19,7 +20,7 @@ import {
 } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
-import { redactValue } from '@tripline/runtime/redact';
+import { redactText, redactValue } from '@tripline/runtime/redact';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import type { Stream } from '@tripline/stream/stream';
 import { appendFromWithin } from './append-from-within.ts';
@@ -55,8 +56,9 @@ export function createImportTask(parts: ImportParts) {
     const log = logger.child({ workspace });
     const askedAt = await beginImport(db, workspace);
     let inventory: Inventory;
+    const unknown = new Map<string, string>();
     try {
-      inventory = await readAll(parts, workspace, log);
+      inventory = await readAll(parts, workspace, log, (repository, why) => unknown.set(repository, why));
     } catch (error) {
       if (!(error instanceof CannotReadError)) throw error;
       await recordImportFailed(db, workspace, error.message);
@@ -87,14 +89,26 @@ export function createImportTask(parts: ImportParts) {
       members: members.length,
       deployKeys: deployKeys.length,
       installations: installations.length,
+      ...(unknown.size > 0 && { unknownProtections: unknown.size }),
     };
+    const [first] = unknown;
+    if (first !== undefined)
+      log.warn(
+        { repositories: unknown.size, first: first[0], reason: redactText(first[1]) },
+        'what protects some repositories may not be read; it is unknown, and what lands there is judged as before',
+      );
     await recordImported(db, workspace, counts);
     log.info(counts, 'imported the inventory');
   };
 }
 
 /** What is true in all organisations of a workspace. @throws {CannotReadError} */
-async function readAll(parts: ImportParts, workspace: string, log: Logger): Promise<Inventory> {
+async function readAll(
+  parts: ImportParts,
+  workspace: string,
+  log: Logger,
+  onUnknown: NonNullable<InventoryReader['onUnknown']>,
+): Promise<Inventory> {
   const { config, db, clock } = parts;
   const configured = config.workspaces
     .find(({ id }) => id === workspace)
@@ -108,7 +122,11 @@ async function readAll(parts: ImportParts, workspace: string, log: Logger): Prom
         nowMs: clock.nowMs,
         onLeftAlive: (reason) => log.error({ reason }, 'revoking a read-only token failed; it expires within an hour'),
       },
-      (client) => readInventory(client, organization, (progress) => recordImportProgress(db, workspace, progress)),
+      (client) =>
+        readInventory(client, organization, {
+          onProgress: (progress) => recordImportProgress(db, workspace, progress),
+          onUnknown,
+        }),
     );
     for (const kind of Object.keys(whole) as (keyof Inventory)[]) (whole[kind] as unknown[]).push(...part[kind]);
   }

@@ -2,6 +2,7 @@ import { loadConfig } from '@tripline/config/config';
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { fromEventRecord } from '@tripline/contracts/event-record';
+import { checkHealth } from '@tripline/health/health';
 import { readImports } from '@tripline/health/imports';
 import { createLogger } from '@tripline/runtime/logger';
 import type { NewRecord } from '@tripline/stream/stream';
@@ -258,6 +259,50 @@ describe('an import', () => {
     await database.db.pool.query('DELETE FROM graphile_worker._private_jobs');
     await startImports(all);
     expect(await jobs()).toEqual([]);
+  });
+
+  test.each([
+    ['rulesets', '/acme/app/rulesets'],
+    ['one ruleset', '/acme/app/rulesets/8'],
+    ['protected branches', '/acme/app/branches'],
+  ])(
+    'leaves unknown what protects a repository whose %s it may not read, says so, and reads all else',
+    async (_, end) => {
+      answer = (request) => {
+        if (request.endsWith(end)) return json({ message: 'Upgrade to GitHub Pro to enable this feature' }, 403);
+        return request.endsWith('/rulesets') && end === '/acme/app/branches' && request.includes('/acme/')
+          ? json([])
+          : twoOrganisations(request);
+      };
+      const all = { ...parts({ token, workspaces }), db: database.as('detector') };
+      await createImportTask(all)({ workspace: 'acme' });
+      const { data } = events()[0]!;
+      expect(data['tripline.inventory.protected']).toMatchObject([{ repository: 'acme-labs/app' }]);
+      expect(data['tripline.inventory.runners']).toHaveLength(4);
+      const [known] = await readImports(database.db);
+      expect(known).toMatchObject({ failed: null, imported: { counts: { deployKeys: 2, unknownProtections: 1 } } });
+      expect(logged.join('')).toContain('Upgrade to GitHub Pro');
+      const checks = await checkHealth(database.as('cli'), { workspaces: [] } as never);
+      expect(checks.find(({ name }) => name === 'import of acme')).toMatchObject({
+        state: 'ok',
+        detail: expect.stringContaining('what protects 1 repositories may not be read'),
+        remedy: expect.stringContaining('administration: read'),
+      });
+    },
+  );
+
+  test('takes a rate limit for no missing permission', async () => {
+    const headers = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(Math.ceil(Date.now() / 1000) + 5) };
+    let limited = 0;
+    answer = (request) => {
+      if (!request.endsWith('/acme/actions/runner-groups')) return twoOrganisations(request);
+      limited += 1;
+      return { status: 403, headers, body: '{"message":"API rate limit exceeded"}' };
+    };
+    const all = { ...parts({ token, workspaces }), db: database.as('detector') };
+    await expect(createImportTask(all)({ workspace: 'acme' })).rejects.toThrow(/rate limit/);
+    expect(limited).toBeGreaterThan(0);
+    expect(appended).toEqual([]);
   });
 
   test('is all or nothing: what may not be read is named, and rules go on learning', async () => {

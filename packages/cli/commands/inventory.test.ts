@@ -49,6 +49,15 @@ test('tells how far an import is, and what was imported; that of before is not t
   );
 });
 
+test('an import that may not read what protects repositories says of how many', async () => {
+  const detector = database.as('detector');
+  const { status, said } = await follow('partly', [
+    () => recordImported(detector, 'partly', { ...counts, unknownProtections: 3 }),
+  ]);
+  expect(status).toBe(0);
+  expect(said).toContain('5 heads of protected branches, what protects 3 repositories may not be read');
+});
+
 test('an import that fails says why, and ends with 1', async () => {
   const detector = database.as('detector');
   const { status, said } = await follow('labs', [

@@ -129,6 +129,8 @@ function say(one: Import, io: Io, json: boolean): void {
   }
   const { workspace, imported, failed } = one;
   const counts = kinds.map(([kind, words]) => `${imported?.counts[kind] ?? 0} ${words}`);
+  const unknown = imported?.counts.unknownProtections ?? 0;
+  if (unknown > 0) counts.push(`what protects ${unknown} repositories may not be read (\`tripline doctor\` says more)`);
   const said = [
     ...(imported === null ? [] : [`imported at ${moment(imported.at)} UTC: ${counts.join(', ')}`]),
     ...(failed === null ? [] : [`failed at ${moment(failed.at)} UTC: ${plain(failed.reason)}`]),

@@ -10,6 +10,8 @@ export type ShownRequest = { method: string; path: string; body?: unknown };
 /** Imports of before runner groups were read lack their count. */
 export type ImportCounts = Record<'runners' | 'heads' | 'members' | 'deployKeys' | 'installations', number> & {
   runnerGroups?: number;
+  /** Repositories of which it may not be read what protects them. */
+  unknownProtections?: number;
 };
 export type ImportProgress = { repositories: number; of: number };
 

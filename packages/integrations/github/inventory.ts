@@ -1,4 +1,5 @@
 import type { Attributes } from '@tripline/contracts/attributes';
+import { outcomeOf } from './classify.ts';
 import { type GitHubClient, GitHubRefusedError, type GitHubRequest, ownerAndRepo } from './client.ts';
 
 type List<Name extends keyof Attributes> = NonNullable<Attributes[Name]>;
@@ -47,16 +48,22 @@ export const emptyInventory = (): Inventory => ({
   ...{ runners: [], runnerGroups: [], heads: [], protected: [], members: [], deployKeys: [], installations: [] },
 });
 
+/** Who is told while an inventory is read. `onUnknown`: what protects this repository may not be read, by GitHub's words `why`. */
+export type InventoryReader = {
+  onProgress?: (progress: InventoryProgress) => Promise<void>;
+  onUnknown?: (repository: string, why: string) => void;
+};
+
 /**
  * Reads what is already true in `organization`. All or nothing: an inventory without its runners would end the learning
  * of rules that then call every runner new. Where groups of runners or hosted ones cannot be listed (a plan without them, a
- * token that may not), none are told.
+ * token that may not), none are told; where a repository's protections may not be read, they are unknown.
  * @throws {GitHubRefusedError} {@link NoAnswerError}
  */
 export async function readInventory(
   client: GitHubClient,
   organization: string,
-  onProgress: (progress: InventoryProgress) => Promise<void> = async () => {},
+  { onProgress = async () => {}, onUnknown = () => {} }: InventoryReader = {},
 ): Promise<Inventory> {
   const org = { org: organization };
   const inventory = emptyInventory();
@@ -87,7 +94,7 @@ export async function readInventory(
   for (let at = 0; at < repositories.length; at += repositoriesAtOnce) {
     await onProgress({ repositories: at, of: repositories.length });
     const some = repositories.slice(at, at + repositoriesAtOnce);
-    await Promise.all(some.map((repository) => readRepository(client, repository, inventory)));
+    await Promise.all(some.map((repository) => readRepository(client, repository, inventory, onUnknown)));
   }
   await onProgress({ repositories: repositories.length, of: repositories.length });
   const owner = repositories.find((repository) => repository.owner !== undefined)?.owner;
@@ -135,14 +142,17 @@ async function readRunnerGroups(client: GitHubClient, org: { org: string }, inve
   }
 }
 
-async function readRepository(client: GitHubClient, repository: Repository, inventory: Inventory): Promise<void> {
+async function readRepository(
+  client: GitHubClient,
+  repository: Repository,
+  inventory: Inventory,
+  onUnknown: NonNullable<InventoryReader['onUnknown']>,
+): Promise<void> {
   const name = repository.full_name;
   const named = { repository: name, ...(repository.id === undefined ? {} : { repositoryId: String(repository.id) }) };
   const where = ownerAndRepo(name);
-  const read = <T>(
-    route: string,
-    { parameters, onMissing, ...options }: { under?: string; parameters?: object; onMissing?: () => void } = {},
-  ) => present(client.list<T>({ route, parameters: { ...where, ...parameters } }, options), onMissing);
+  const read = <T>(route: string, options: { under?: string } = {}) =>
+    present(client.list<T>({ route, parameters: where }, options));
 
   for await (const runner of read<Runner>('GET /repos/{owner}/{repo}/actions/runners', { under: 'runners' })) {
     inventory.runners.push({ ...toRunner(runner), ...named });
@@ -151,19 +161,39 @@ async function readRepository(client: GitHubClient, repository: Repository, inve
   for await (const key of read<Key>('GET /repos/{owner}/{repo}/keys')) {
     inventory.deployKeys.push({ repository: name, id: String(key.id), title: key.title, readOnly: key.read_only });
   }
-  const patterns = new Set<string>();
-  type Branch = { name: string; commit: { sha: string } };
-  const heads = new Map<string, string>();
+  const known = { patterns: new Set<string>(), heads: new Map<string, string>() };
+  let isWhole = false;
+  try {
+    isWhole = await readProtections(client, repository, known);
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    onUnknown(name, error.message);
+  }
+  const { patterns, heads } = known;
+  for (const [branch, revision] of heads) inventory.heads.push({ ...named, branch, revision });
+  // One of which nothing is protected is told as such: who pushes to it gets round nothing.
+  if (patterns.size > 0 || isWhole) inventory.protected.push({ ...named, patterns: [...patterns] });
+}
+
+type Branch = { name: string; commit: { sha: string } };
+
+/** Adds what protects a repository's branches, and where those stand; answers whether nothing of it was missing. */
+async function readProtections(
+  client: GitHubClient,
+  repository: Repository,
+  { patterns, heads }: { patterns: Set<string>; heads: Map<string, string> },
+): Promise<boolean> {
+  const where = ownerAndRepo(repository.full_name);
   let isWhole = true;
-  const onMissing = () => {
-    isWhole = false;
-  };
-  const branches = read<Branch>('GET /repos/{owner}/{repo}/branches', { parameters: { protected: true }, onMissing });
-  for await (const branch of branches) {
+  const listed = <T>(route: string, parameters: object = {}) =>
+    present(client.list<T>({ route, parameters: { ...where, ...parameters } }), () => {
+      isWhole = false;
+    });
+  for await (const branch of listed<Branch>('GET /repos/{owner}/{repo}/branches', { protected: true })) {
     patterns.add(branch.name);
     heads.set(branch.name, branch.commit.sha);
   }
-  for await (const { id, target, enforcement } of read<Ruleset>('GET /repos/{owner}/{repo}/rulesets', { onMissing })) {
+  for await (const { id, target, enforcement } of listed<Ruleset>('GET /repos/{owner}/{repo}/rulesets')) {
     if (enforcement !== 'active' || target === 'push') continue;
     const answer = await readOne<Ruleset>(client, {
       route: 'GET /repos/{owner}/{repo}/rulesets/{ruleset_id}',
@@ -182,9 +212,12 @@ async function readRepository(client: GitHubClient, repository: Repository, inve
     });
     if (branch) heads.set(branch.name, branch.commit.sha);
   }
-  for (const [branch, revision] of heads) inventory.heads.push({ ...named, branch, revision });
-  // One of which nothing is protected is told as such: who pushes to it gets round nothing.
-  if (patterns.size > 0 || isWhole) inventory.protected.push({ ...named, patterns: [...patterns] });
+  return isWhole;
+}
+
+/** A permission or a plan is missing, and not the allowance of requests used up. */
+function isForbidden(error: unknown): error is GitHubRefusedError {
+  return error instanceof GitHubRefusedError && outcomeOf(error.answer, 0).reason === 'forbidden';
 }
 
 /** A listing that ends early when its repository is deleted meanwhile; `onMissing` is told. */
@@ -202,8 +235,8 @@ async function* permitted<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
   try {
     yield* items;
   } catch (error) {
-    if (!(error instanceof GitHubRefusedError && (error.answer.status === 403 || error.answer.status === 404)))
-      throw error;
+    const isMissing = error instanceof GitHubRefusedError && error.answer.status === 404;
+    if (!isMissing && !isForbidden(error)) throw error;
   }
 }
 
