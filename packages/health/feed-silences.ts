@@ -25,6 +25,9 @@ const words: Readonly<Record<Silence, readonly [says: string, remedy: string]>> 
   'not-readable': ['it cannot be read', 'see the check of this polled feed for why'],
 };
 
+/** Most feeds that are named of those that never told anything. */
+const mostNamed = 5;
+
 /** Feeds that are silent, and how many are not; `usual` is known of a feed after three weeks. */
 export async function checkFeedSilences(db: Db): Promise<Check[]> {
   const { rows } = await db.pool.query<{
@@ -32,11 +35,19 @@ export async function checkFeedSilences(db: Db): Promise<Check[]> {
     feed: string;
     silence: Silence | null;
     silent_since: Date | null;
-  }>('SELECT workspace, feed, silence, silent_since FROM feed_watch ORDER BY workspace, feed');
+    last_at: Date | null;
+  }>('SELECT workspace, feed, silence, silent_since, last_at FROM feed_watch ORDER BY workspace, feed');
   const silent = rows.filter(({ silence }) => silence !== null);
   if (silent.length === 0) {
-    const detail = rows.length === 0 ? 'no feed is watched yet' : `none of ${rows.length} feeds is silent`;
-    return [{ name: 'silence', state: 'ok', detail }];
+    if (rows.length === 0) return [{ name: 'silence', state: 'ok', detail: 'no feed is watched yet' }];
+    // Whoever has just set one up wants to see that it arrives.
+    const unseen = rows.filter((row) => row.last_at === null).map(({ workspace, feed }) => `${feed} in ${workspace}`);
+    const more = unseen.length > mostNamed ? ` and ${unseen.length - mostNamed} more` : '';
+    const yet =
+      unseen.length === 0
+        ? ''
+        : `; nothing came since they are watched of ${unseen.slice(0, mostNamed).join(', ')}${more}`;
+    return [{ name: 'silence', state: 'ok', detail: `none of ${rows.length} feeds is silent${yet}` }];
   }
   return silent.map(({ workspace, feed, silence, silent_since: since }): Check => {
     const [says, remedy] = words[silence!];

@@ -79,6 +79,9 @@ test('a new workspace is learned, and no silence of it is known; its stream that
   start({ 'github-audit': { tokens: ['a token of the stream'] } });
   await time.move(23 * hourMs);
   expect(await said()).toEqual([]);
+  const detail =
+    'none of 2 feeds is silent; nothing came since they are watched of github in acme, github-audit in acme';
+  expect(await silences()).toMatchObject([{ state: 'ok', detail }]);
   await time.move(2 * hourMs);
   expect(await said()).toEqual([['acme', 'github-audit', 'never-seen']]);
 });
@@ -111,6 +114,9 @@ test('a webhook that the provider does not know any more is said to be deleted, 
   expect(await said()).toEqual([]);
   await time.move(15 * 60_000);
   expect(await said()).toEqual([['acme', 'github', 'hook-deleted']]);
+  expect(await silences()).toMatchObject([
+    { state: 'broken', detail: expect.stringMatching(/^it has no webhook any more, as the provider answers, since /) },
+  ]);
   await database.db.pool.query('UPDATE hooks SET gone_since = NULL');
   await time.move(6 * 60_000);
   expect(await said()).toEqual([

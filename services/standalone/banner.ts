@@ -32,6 +32,10 @@ export function showBanner(
   const isStreamed = [config, ...config.workspaces].some((one) => (one['github-audit']?.tokens ?? []).length > 0);
   if (isStreamed)
     screen.line(`  Audit stream    ${style('bold', `${url}/services/collector`)} (as to Splunk, by its token)`);
+  const read = (config['github-audit']?.polled ?? []).map((one) =>
+    'enterprise' in one ? `enterprise ${one.enterprise}` : one.organization,
+  );
+  if (read.length > 0) screen.line(`  Audit log       read once a minute: ${read.join(', ')}`);
   screen.line(`  Redelivery      ${redelivery}`);
   screen.line(`  Slack           ${slack}`);
   screen.line(`  PagerDuty       ${pagerduty}`);
