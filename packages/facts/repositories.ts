@@ -325,6 +325,11 @@ export function isProtectedBranch(known: readonly (Repository | undefined)[], br
   );
 }
 
+/** Whether an inventory or an event of a protection names the branch. `ms`: by the provider's time. */
+export function isKnownProtected(known: readonly Repository[], branch: string, ms: number): boolean {
+  return known.some((repository) => isFitting(repository, branch, ms));
+}
+
 export function isDefaultBranch(known: readonly (Repository | undefined)[], branch: string): boolean {
   return known.some((repository) => repository?.defaultBranches.some(({ name }) => name === branch));
 }

@@ -11,6 +11,7 @@ import { differsInReviews, type Ref, refs } from './refs.ts';
 import {
   boundBy,
   isDefaultBranch,
+  isKnownProtected,
   isListed,
   isProtectedBranch,
   type Repository,
@@ -57,6 +58,8 @@ export type Place = {
   isDefault: (branch: string) => boolean;
   /** `ms`: by the provider's time. */
   isProtected: (branch: string, ms: number) => boolean;
+  /** The same, of what an inventory or an event of a protection names, and not of each default branch. */
+  isKnownProtected: (branch: string, ms: number) => boolean;
   /** By what it is known that nobody requires a review there; undefined where somebody does, or it is not known. */
   requiresNone: (ms: number) => Observed | undefined;
   branch: (name: string) => Ref[];
@@ -119,6 +122,7 @@ export function placeOf(repositoryKey: string, name: string, defaultBranch: stri
     id: idOf(id),
     defaultBranch: defaultBranch ?? told(),
     isProtected: (branch, ms) => isDefault(branch) || isProtectedBranch(known, branch, ms),
+    isKnownProtected: (branch, ms) => isKnownProtected(known, branch, ms),
     requiresNone(ms) {
       const isUnasked = requiresNoReview(known, ms) !== undefined;
       const owner = `${provider}:${instance}:${rulesetsOf(name.slice(0, name.indexOf('/')))}`;
@@ -159,7 +163,7 @@ export const reviewHouse = {
   /** How long the events of a change may be on their way, in ms, where they do not come late; until then nothing is said of what one may explain. */
   holdMs: z.int().min(0).default(30_000),
 };
-type ReviewHouse = Readonly<z.output<z.ZodObject<typeof reviewHouse>>>;
+export type ReviewHouse = Readonly<z.output<z.ZodObject<typeof reviewHouse>>>;
 /** No exceptions. */
 export const noHouse: ReviewHouse = { exemptActors: [], mergeBots: [], machineUsers: [], holdMs: 0 };
 

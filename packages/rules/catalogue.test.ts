@@ -40,6 +40,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'app-permission-escalated',
     'untrusted-metadata-injection',
     'workflow-changed-unreviewed',
+    'protected-branch-unreviewed',
     'default-branch-unprotected',
     'commit-identity-mismatch',
     'ephemeral-branch-secret-run',

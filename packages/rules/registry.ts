@@ -32,6 +32,7 @@ import { rules as plainRuns } from './plain-runs.ts';
 import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
 import { rule as privilegedForkTrigger } from './privileged-fork-trigger.ts';
 import { rule as promotionSkipped } from './promotion-skipped.ts';
+import { rule as protectedBranchUnreviewed } from './protected-branch-unreviewed.ts';
 import { rule as protectionLeftRelaxed } from './protection-left-relaxed.ts';
 import { rule as protectionWeakenedThenPush } from './protection-weakened-then-push.ts';
 import { rule as publishWithoutRun } from './publish-without-run.ts';
@@ -78,6 +79,7 @@ export const rules: readonly AnyRule[] = [
   appPermissionEscalated,
   untrustedMetadataInjection,
   workflowChangedUnreviewed,
+  protectedBranchUnreviewed,
   defaultBranchUnprotected,
   commitIdentityMismatch,
   ephemeralBranchSecretRun,

@@ -1,20 +1,11 @@
 import type { Intent } from '@tripline/contracts/response';
 import { parseTime } from '@tripline/contracts/time';
 import { type Commit, commits, type Push } from '@tripline/facts/commits';
-import { nameAt, repositories } from '@tripline/facts/repositories';
-import {
-  acceptanceOf,
-  mattersToReviews,
-  placeOf,
-  reviewFacts,
-  reviewHouse,
-  reviewReader,
-} from '@tripline/facts/review-reader';
-import { commitKeyIn, entityOf, personOf, refKeyIn } from '@tripline/facts/things';
+import { mattersToReviews, type Place, reviewFacts, reviewHouse } from '@tripline/facts/review-reader';
 import { conclusion } from './builders/conclusion.ts';
 import { targetOf } from './builders/seen.ts';
 import { shortSha } from './evidence.ts';
-import { overridesOf } from './overrides.ts';
+import { landingsOf } from './landed.ts';
 
 const changesCi = ({ type, ciPaths }: Push): boolean => type === 'branch' && ciPaths.length > 0;
 
@@ -44,52 +35,32 @@ export const rule = conclusion({
     'GitHub sends no push event whose body would be too large.',
   ],
   settings: reviewHouse,
+  supersedes: ['protected-branch-unreviewed'],
   about: commits,
   uses: reviewFacts,
   matters: mattersToReviews,
   where: ({ pushes }: Commit) => pushes.some(changesCi),
   conclude({ pushes }, { key, ...context }) {
-    const at = key.lastIndexOf('@');
-    const [repositoryKey, revision] = [key.slice(0, at), key.slice(at + 1)];
-    return pushes.flatMap((push) => {
-      if (!changesCi(push) || push.tip !== revision) return [];
-      const { ref, by, time, before, ciPaths, heardMs = 0 } = push;
-      const repository = nameAt(context.read(repositories, repositoryKey), parseTime(time)) ?? repositoryKey;
-      const place = placeOf(repositoryKey, repository, undefined, context);
-      if (!place.isProtected(ref, parseTime(time))) return [];
-      const reader = reviewReader(place, ref, context, context.settings, parseTime(time));
-      const verdict = acceptanceOf(revision, 'landed', place, reader, context, heardMs);
-      if (verdict.is === 'reviewed') context.explain(verdict.why);
-      // What strangers do has nothing found, and takes nothing back.
-      if (verdict.is === 'reviewed' || (verdict.is === 'unknown' && !verdict.isCrowded)) return [];
-      const who = by?.login ?? 'somebody unnamed';
-      const [paths, subject] = [ciPaths.slice(0, 5).join(', '), `${repository}@${revision}`];
-      const people = by === undefined ? [] : [personOf(by, key)];
-      const workflows = ciPaths.filter((path) => /\.ya?ml$/.test(path)).slice(0, 3);
-      const heldMs = verdict.mayBeExplained ? heardMs + context.settings.holdMs + verdict.moreMs : 0;
-      return {
-        ...{ subject, occasion: ref, heldUntilMs: verdict.is === 'unknown' ? Number.POSITIVE_INFINITY : heldMs },
-        acts: overridesOf(repositoryKey, [revision, verdict.revision], context),
-        because: [
-          { fact: commits, key, seen: push, what: `${who} pushed ${paths} to ${ref}`, entities: people },
-          ...verdict.seen.map(({ observed, ...seen }) => ({ ...seen, seen: observed })),
-        ],
-        title: `${who} changed ${paths} on ${ref} of ${repository}, and nobody else reviewed it`,
-        summary: `${shortSha(verdict.revision)} is not reviewed: ${verdict.why}. Runs of ${repository} do from now on what ${paths} says.`,
-        entities: [
-          entityOf('commit', subject, commitKeyIn(repositoryKey, revision)),
-          entityOf('repository', repository, repositoryKey),
-          entityOf('ref', `${repository}@refs/heads/${ref}`, refKeyIn(repositoryKey, 'branch', ref)),
-        ],
-        ...(verdict.needsNone ? { severity: 'low' as const } : {}),
-        response: (verdict.needsNone ? [] : workflows).map((workflow): Intent => {
-          return { action: 'stop-workflow', ...targetOf(place, repositoryKey), workflow };
-        }),
-        remedy: [
-          `Ask ${who} what ${paths} is to do, and read the diff since ${shortSha(before ?? '')}.`,
-          'If nobody answers for it: revert it before its workflows run again, and rotate what they could read.',
-        ],
-      };
-    });
+    const counts = (push: Push, place: Place) => changesCi(push) && place.isProtected(push.ref, parseTime(push.time));
+    return landingsOf(pushes, key, context, counts).map(
+      ({ push, place, verdict, who, subject, repository, repositoryKey, because, ...landing }) => {
+        const { ref, before, ciPaths } = push;
+        const paths = ciPaths.slice(0, 5).join(', ');
+        const workflows = ciPaths.filter((path) => /\.ya?ml$/.test(path)).slice(0, 3);
+        return {
+          ...{ ...landing, subject, occasion: ref, because: because(`${who} pushed ${paths} to ${ref}`) },
+          title: `${who} changed ${paths} on ${ref} of ${repository}, and nobody else reviewed it`,
+          summary: `${shortSha(verdict.revision)} is not reviewed: ${verdict.why}. Runs of ${repository} do from now on what ${paths} says.`,
+          ...(verdict.needsNone ? { severity: 'low' as const } : {}),
+          response: (verdict.needsNone ? [] : workflows).map((workflow): Intent => {
+            return { action: 'stop-workflow', ...targetOf(place, repositoryKey), workflow };
+          }),
+          remedy: [
+            `Ask ${who} what ${paths} is to do, and read the diff since ${shortSha(before ?? '')}.`,
+            'If nobody answers for it: revert it before its workflows run again, and rotate what they could read.',
+          ],
+        };
+      },
+    );
   },
 });

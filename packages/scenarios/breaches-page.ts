@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitingBreaches } from './breaches.ts';
 import { scenarios } from './registry.ts';
-import type { Cast, Scenario } from './scenario.ts';
+import { type Cast, firstExpected, type Scenario } from './scenario.ts';
 
 /** BREACHES.md, from the registry: a test holds the page against it. */
 export function renderBreaches(): string {
@@ -51,9 +51,9 @@ function weaknessRow(scenario: Scenario): string {
 }
 
 function firstOf(scenario: Scenario): { says: string; rule: string } {
-  const [first] = scenario.expects;
-  const { says, event } = scenario.attack(cast).find(({ name }) => name === first?.decidingStep)!;
-  return { says: `${says} (\`${event}\`)`, rule: first!.rule };
+  const { rule, decidingStep } = firstExpected(scenario);
+  const { says, event } = scenario.attack(cast).find(({ name }) => name === decidingStep)!;
+  return { says: `${says} (\`${event}\`)`, rule };
 }
 
 function story({ breach, narrative, sources }: Scenario): string {

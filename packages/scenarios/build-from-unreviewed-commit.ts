@@ -108,5 +108,8 @@ export const buildFromUnreviewedCommit: Scenario = {
       ...build(cast, revision, author, 1500),
     ];
   },
-  expects: [{ rule: 'build-from-unreviewed-commit', decidingStep: 'run', responses: ['stop-run'] }],
+  expects: [
+    { rule: 'protected-branch-unreviewed', decidingStep: 'push', responses: ['restore-ref'] },
+    { rule: 'build-from-unreviewed-commit', decidingStep: 'run', responses: ['stop-run'] },
+  ],
 };

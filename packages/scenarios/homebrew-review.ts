@@ -96,10 +96,13 @@ export const homebrewReview: Scenario = {
         { login: machine, role: 'member' },
         { login: maintainer, role: 'admin' },
       ],
-      settings: { 'build-from-unreviewed-commit': house, 'workflow-changed-unreviewed': house },
+      settings: { 'build-from-unreviewed-commit': house, 'protected-branch-unreviewed': house },
     });
   },
   attack,
   benign: (cast) => bumped(createStage(cast), 'lou-contributor', maintainer, 2500),
-  expects: [{ rule: 'build-from-unreviewed-commit', decidingStep: 'run', afterMs: 500, responses: ['stop-run'] }],
+  expects: [
+    { rule: 'protected-branch-unreviewed', decidingStep: 'merge', afterMs: 510, responses: ['restore-ref'] },
+    { rule: 'build-from-unreviewed-commit', decidingStep: 'run', afterMs: 500, responses: ['stop-run'] },
+  ],
 };

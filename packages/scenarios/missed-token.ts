@@ -99,7 +99,7 @@ export const missedToken: Scenario = {
   attack,
   benign,
   expects: [
-    { rule: 'credential-context-drift', decidingStep: 'stolen', responses: ['revoke-credential'] },
+    { rule: 'credential-context-drift', decidingStep: 'stolen', responses: ['revoke-credential'], before: true },
     { rule: 'revoked-credential-still-live', decidingStep: 'clone-1', responses: ['revoke-credential'] },
   ],
 };

@@ -81,5 +81,9 @@ export const phpGit: Scenario = {
     }),
   attack,
   benign,
-  expects: [{ rule: 'build-from-unreviewed-commit', decidingStep: 'run', responses: ['stop-run'] }],
+  expects: [
+    { rule: 'protected-branch-unreviewed', decidingStep: 'push', responses: ['restore-ref'] },
+    { rule: 'protected-branch-unreviewed', decidingStep: 'push-again', responses: ['restore-ref'] },
+    { rule: 'build-from-unreviewed-commit', decidingStep: 'run', responses: ['stop-run'] },
+  ],
 };

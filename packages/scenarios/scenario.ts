@@ -74,4 +74,13 @@ export type Expectation = {
   afterMs?: number;
   /** Actions of its playbook that must be recorded, in order. */
   responses: readonly IntentName[];
+  /** Found of what led up to the breach, such as a first theft of a token that is then rotated. */
+  before?: true;
 };
+
+/** What finds the breach itself first. */
+export function firstExpected({ id, expects }: Pick<Scenario, 'id' | 'expects'>): Expectation {
+  const first = expects.find(({ before }) => before === undefined);
+  if (first === undefined) throw new Error(`${id} expects nothing`);
+  return first;
+}

@@ -170,7 +170,7 @@ export const trivyTags: Scenario = {
   attack,
   benign,
   expects: [
-    { rule: 'credential-context-drift', decidingStep: 'stolen', responses: ['revoke-credential'] },
+    { rule: 'credential-context-drift', decidingStep: 'stolen', responses: ['revoke-credential'], before: true },
     { rule: 'revoked-credential-still-live', decidingStep: 'reused', responses: ['revoke-credential'] },
     { rule: 'build-from-unreviewed-commit', decidingStep: 'release', responses: ['stop-run'] },
     ...tags.map((tag) => ({

@@ -1,4 +1,4 @@
-import type { Breach, Scenario } from '@tripline/scenarios/scenario';
+import { type Breach, firstExpected, type Scenario } from '@tripline/scenarios/scenario';
 import { castFor, type DrillVerdict } from './play.ts';
 import type { Timing } from './seen.ts';
 
@@ -72,8 +72,7 @@ export function rowsOf(played: readonly Played[]): Row[] {
 }
 
 function rowOf({ scenario, attack, twin }: Played): Row {
-  const [first] = scenario.expects;
-  if (first === undefined) throw new Error(`${scenario.id} expects nothing`);
+  const first = firstExpected(scenario);
   // Bodies and names of steps are the same for any cast.
   const step = scenario.attack(castFor(scenario, 0)).find(({ name }) => name === first.decidingStep)!;
   const timing: Timing | undefined = attack.timings.find(
