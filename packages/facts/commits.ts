@@ -78,8 +78,18 @@ export const commitSchema = z.object({
 export type Commit = z.infer<typeof commitSchema>;
 export type Push = z.infer<typeof pushSchema>;
 
-/** Whether its tip says that the provider's own pages made it, as they do in a merge; whoever pushes can write so. */
-export const isByPages = ({ commits }: Pick<Push, 'commits'>): boolean => commits?.at(-1)?.committer === 'web-flow';
+/** As which the provider's own pages commit, as they do in a merge. */
+const pages = 'web-flow';
+/** Whether its tip says that the provider's own pages made it; whoever pushes can write so. */
+export const isByPages = ({ commits }: Pick<Push, 'commits'>): boolean => commits?.at(-1)?.committer === pages;
+/** The same of one commit that it brought; undefined where it does not list it. */
+export function isSaidByPages(push: Pick<Push, 'commits'> | undefined, revision: string): boolean | undefined {
+  const committer = push?.commits?.find((one) => one.revision === revision)?.committer;
+  return committer === undefined ? undefined : committer === pages;
+}
+/** Whether the provider's API says that its own pages made a commit. */
+export const isProvedByPages = ({ committer, verified }: { committer: string; verified: boolean }): boolean =>
+  verified && committer === pages;
 /** Whether it was tagged as `name` by `ms` of the provider's time. */
 export const isTaggedAs = (name: string | undefined, commit: Commit | undefined, ms: number): boolean =>
   commit?.pushes.some(({ type, ref, time }) => type === 'tag' && ref === name && parseTime(time) <= ms) === true;

@@ -3,7 +3,7 @@ import type { Because } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { type Change, changes as changesFact, isLetGo, type Review } from './changes.ts';
-import { type Commit, commits as commitsFact, type Push } from './commits.ts';
+import { type Commit, commits as commitsFact, isProvedByPages, isSaidByPages, type Push } from './commits.ts';
 import type { Ref } from './refs.ts';
 import { type Account, isSameAccount } from './things.ts';
 
@@ -271,8 +271,8 @@ function ofTail(tip: string, pending: readonly string[], push: Push, reader: Rev
   if (merged.length > 0) return bestOf(merged.map((change) => ofChange(change, last, push.ref, reader)));
   const answer = answerOf(last, reader);
   if (reader.commit(last)?.crowded === true && answer === undefined) return crowded(last);
-  const committer = push.commits?.find((one) => one.revision === last)?.committer;
-  const isFromAdvisory = push.message.startsWith('Merge commit from fork') && committer === 'web-flow' && last === tip;
+  const isFromAdvisory =
+    push.message.startsWith('Merge commit from fork') && isSaidByPages(push, last) === true && last === tip;
   if (isFromAdvisory && (answer === undefined || (answer.verified && answer.parents.length === 2))) {
     return unknown(last, 'it says to be the merge of an advisory’s private fork, whose review no webhook tells');
   }
@@ -307,36 +307,31 @@ function ofSegment(
   if (!isWhole && answerOf(merge, reader)?.parents.length !== 2) {
     return unknown(merge, `not all that came in with the merge of #${number} was told`);
   }
-  const committer = push.commits?.find((one) => one.revision === merge)?.committer;
-  return { ...madeByProvider(number, merge, merged.head, merged.by, committer, reader), seen: approved.seen };
+  const made = madeByProvider(number, merge, merged.head, merged.by, isSaidByPages(push, merge), reader);
+  return { ...made, seen: approved.seen };
 }
 
 /**
- * Whether the provider itself created the merge commit, from the base and the reviewed head. An e-mail address proves
- * nothing.
+ * Whether the provider itself created the merge commit, from the base and the reviewed head. `isSaid`: a push says so, which
+ * proves nothing; one that says otherwise is right.
  */
 function madeByProvider(
   number: string,
   merge: string,
   head: string,
   by: Account | undefined,
-  committer: string | undefined,
+  isSaid: boolean | undefined,
   reader: ReviewReader,
 ): ReviewVerdict {
   const answer = answerOf(merge, reader);
   if (answer !== undefined) {
     const isOwn = answer.author !== undefined && (answer.author.type !== 'Bot' || isSameAccount(answer.author, by));
-    const isMade =
-      answer.verified &&
-      answer.committer === 'web-flow' &&
-      answer.parents.length === 2 &&
-      answer.parents.includes(head);
+    const isMade = isProvedByPages(answer) && answer.parents.length === 2 && answer.parents.includes(head);
     if (isMade && isOwn)
       return { is: 'reviewed', why: `the provider merged change #${number}`, revision: merge, seen: [] };
     return unreviewed(merge, `the merge of change #${number} was made by hand`, []);
   }
-  if (committer !== undefined && committer !== 'web-flow')
-    return unreviewed(merge, `the merge of change #${number} was made by hand`, []);
+  if (isSaid === false) return unreviewed(merge, `the merge of change #${number} was made by hand`, []);
   return unknown(merge, `nothing proves that the provider made the merge of change #${number}`);
 }
 
@@ -366,7 +361,7 @@ function byAnswer(revision: string, reader: ReviewReader): ReviewVerdict {
     const own = new Set([merged.head, ...(change.listed.at(-1)?.commits ?? []).map((one) => one.revision)]);
     const [parent] = answer?.parents ?? [];
     const isSquash =
-      answer?.verified === true && answer.committer === 'web-flow' && answer.parents.length === 1 && !own.has(parent!);
+      answer !== undefined && isProvedByPages(answer) && answer.parents.length === 1 && !own.has(parent!);
     return [isSquash ? approved : madeByProvider(number, revision, merged.head, merged.by, undefined, reader)];
   });
   if (verdicts.length > 0) return bestOf(verdicts);
@@ -510,7 +505,7 @@ function updateMerge(revision: string, change: Change, reader: ReviewReader): Up
   if (list !== undefined && commit !== undefined) {
     const [before, from] = commit.parents;
     const isOfBase = from !== undefined && commit.parents.length === 2 && !list.some((one) => one.revision === from);
-    const isMade = commit.verified && commit.committer === 'web-flow' && commit.author?.type !== 'Bot';
+    const isMade = isProvedByPages(commit) && commit.author?.type !== 'Bot';
     return isOfBase && isMade ? { before: before!, isSure: true } : undefined;
   }
   const before = change.heads.find((one) => one.revision === revision && one.before !== undefined)?.before;
@@ -518,9 +513,8 @@ function updateMerge(revision: string, change: Change, reader: ReviewReader): Up
   const push = reader
     .commit(revision)
     ?.pushes.find((one) => one.type === 'branch' && one.ref === change.branch && one.tip === revision);
-  const committer = push?.commits?.find((one) => one.revision === revision)?.committer;
   // A push to the repository itself is always reported; one to a fork never.
-  if (change.fork ? false : committer !== 'web-flow') return undefined;
+  if (!change.fork && isSaidByPages(push, revision) !== true) return undefined;
   return { before, isSure: false };
 }
 
