@@ -106,9 +106,8 @@ function ofMalware(key: string, { id, name, registrations, work }: Runner): Conc
 
 /** Of each month one, until somebody accepted a runner that they registered before. */
 function byStranger(key: string, { by, heardMs, registrations }: Registrar, context: Context): Conclusion[] {
-  // An inventory lists machines and not who registers them, as a controller does all day; people seldom do.
-  const isController = by.type === 'Bot' && registrations.every(({ singleUse }) => singleUse);
-  if (heardMs < (isController ? context.unlistedLearnedUntilMs : context.learnedUntilMs)) return [];
+  // An inventory lists machines and not who registers them, as apps do all day; people seldom do.
+  if (heardMs < (by.type === 'Bot' ? context.unlistedLearnedUntilMs : context.learnedUntilMs)) return [];
   return [...Map.groupBy(registrations, monthOf)].flatMap(([month, those]) => {
     const [first] = those as [Registered];
     const accepted = registrations.find(({ runnerKey, time }) => {
@@ -117,6 +116,7 @@ function byStranger(key: string, { by, heardMs, registrations }: Registrar, cont
     });
     if (accepted !== undefined) return [];
     const names = [...new Set(those.map(({ runnerName }) => runnerName))].join(', ');
+    const isController = by.type === 'Bot' && those.every(({ singleUse }) => singleUse);
     const where = first.repository ?? first.organization ?? 'the enterprise';
     return [
       {
