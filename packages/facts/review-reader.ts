@@ -302,7 +302,7 @@ export function acceptanceOf(
  * Whether the head of a fork is approved that a run with the rights of the base took. `isOfBase`: the base's commit is all that
  * is told of it, so that no approval is known to be of what it took.
  */
-export function acceptanceOfFork(
+export function acceptanceOfForkRun(
   revision: string,
   place: Place,
   reader: ReviewReader,

@@ -2,7 +2,7 @@ import { type ConcludeContext, type Conclusion, defineRule } from '@tripline/con
 import { clip } from '@tripline/contracts/text';
 import { privileged, privilegedTriggers } from '@tripline/facts/privileged-triggers';
 import {
-  acceptanceOfFork,
+  acceptanceOfForkRun,
   mattersToReviews,
   type Place,
   placeOf,
@@ -100,7 +100,7 @@ function judge(key: string, run: Run, attempt: Attempt, place: Place, context: C
     context.explain(`${actor.login}, who set it off, could write to ${place.name} then`);
     return [];
   }
-  const verdict = acceptanceOfFork(build.revision, place, reader, context);
+  const verdict = acceptanceOfForkRun(build.revision, place, reader, context);
   if (verdict.is === 'reviewed') {
     context.explain(verdict.why);
     return [];

@@ -14,6 +14,12 @@ const overridden: Table = {
   remedy: ['Read what was pushed; revert it unless {user.name} can say why it could not wait.'],
   falseAlarms: ['Hotfixes, and apps that may go round a protection: an exception for their accounts.'],
 };
+/** What says by more than its name what came so. */
+const landed: [string, ...string[]] = [
+  'build-from-unreviewed-commit',
+  'workflow-changed-unreviewed',
+  'protected-branch-unreviewed',
+];
 const gates: Table = {
   ...protection,
   attack: ['T1685', 'T1677'],
@@ -115,7 +121,7 @@ export const protections: Tables = [
         'protected_branch.policy_override',
         'Protection of a branch overridden',
         'low',
-        { better: ['build-from-unreviewed-commit', 'workflow-changed-unreviewed'], ordinary: 'weekly' },
+        { better: landed, ordinary: 'weekly' },
       ],
       [
         'protected_branch.rejected_ref_update',
