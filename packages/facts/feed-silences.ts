@@ -40,18 +40,22 @@ const switches: Bound<SwitchedOff> = {
 
 /** Acts after which less is told or demanded: of a control's kind, the provider's words for them. */
 const off: ReadonlyMap<string, RegExp> = new Map([
-  ['hook', /^(?:deleted|destroy)$/],
+  ['hook', /^(?:deleted|destroy|active_changed|config_changed|events_changed)$/],
   ['audit-stream', /^(?:destroy|update)$/],
   ['two-factor', /^disable_/],
   ['single-sign-on', /^disable/],
   ['app-policy', /^disable_/],
 ]);
 
+/** Whether a webhook was deleted, and not only switched off, or pointed elsewhere. */
+export const isDeletion = ({ kind, action }: Pick<SwitchedOff, 'kind' | 'action'>): boolean =>
+  kind === 'hook' && /^(?:deleted|destroy)$/.test(action);
+
 /** What Tripline hears nothing of, and who switched off what would have told it: one key a workspace. */
 export const feedSilences: Fact<FeedSilences> = {
   id: 'feed-silences',
   description:
-    'Feeds that tell less than usual or cannot be read, as the reconciler sees it, until they tell again; and acts after which less is told or demanded: webhooks and audit streams deleted, second factor, single sign-on or approval of apps no longer required. A webhook’s own deletion is told by the webhook; the others by the audit log alone.',
+    'Feeds that tell less than usual or cannot be read, as the reconciler sees it, until they tell again; and acts after which less is told or demanded: webhooks and audit streams deleted or changed, second factor, single sign-on or approval of apps no longer required. A webhook’s own deletion is told by the webhook; the others by the audit log alone.',
   reads: ['dev.cdeventsx.tripline-feed.silent', 'dev.cdeventsx.tripline-control.changed'],
   value: valueSchema as z.ZodType<FeedSilences>,
   keys: (event) => ((silenceOf(event) ?? switchOf(event)) === undefined ? [] : [feedSilencesKey]),

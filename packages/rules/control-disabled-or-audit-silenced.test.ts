@@ -87,3 +87,23 @@ test('and is not told twice where somebody was seen to delete it, whichever came
     `,
   );
 });
+
+test('a webhook that was switched off or pointed elsewhere makes the silence that begins with it grave, and no later one', () => {
+  for (const action of ['active_changed', 'config_changed', 'events_changed']) {
+    expectTimeline(
+      rule,
+      `
+      10:20  mallory   switches webhook w1 of acme (as ${action})
+      12:00  tripline  misses feed github since 10:30 as below-usual    ← FOUND feed github [high]
+      `,
+    );
+  }
+  expectTimeline(
+    rule,
+    `
+    08:20  ada       switches webhook w1 of acme
+    12:00  tripline  misses feed github since 10:30 as below-usual    ← FOUND feed github [low]
+    12:30  tripline  misses feed github since 10:30 as none           ← RETRACTED feed github
+    `,
+  );
+});

@@ -5,6 +5,7 @@ import {
   type FeedSilences,
   feedSilences,
   feedSilencesKey,
+  isDeletion,
   type Silence,
   type SwitchedOff,
 } from '@tripline/facts/feed-silences';
@@ -13,8 +14,8 @@ import { z } from 'zod';
 import { because } from './evidence.ts';
 
 const hourMs = 3_600_000;
-/** What somebody switched off so long before a silence explains it. */
-const explainsMs = 24 * hourMs;
+/** What somebody switched off so long before a silence explains it; a webhook that was changed, which teams do, if it began with that. */
+const explainsMs = { off: 24 * hourMs, changed: hourMs };
 /** Clocks differ, and a silence is noticed by the hour. */
 const slackMs = hourMs;
 
@@ -53,7 +54,7 @@ export const rule = defineRule({
   title: 'Feed fell silent, or its webhook was deleted',
   description:
     'A feed tells nothing at hours at which it told much in each of the weeks before, has deliveries that cannot be made, was never seen though it is configured, or cannot be read: low or medium, since most such silences are an outage of the provider’s or one’s own, and taken back once it tells again. ' +
-    'High where within the day before somebody deleted a webhook or an audit stream, or switched off the second factor, single sign-on or the approval of apps: then the finding is about them too, and stays. ' +
+    'High where within the day before somebody deleted a webhook or an audit stream, within the hour changed a webhook, or switched off the second factor, single sign-on or the approval of apps: then the finding is about them too, and stays. ' +
     'The deletion of a webhook is found by itself, by webhook and audit log once: of an organisation medium, of a repository low.',
   severity: 'high',
   confidence: 'high',
@@ -105,8 +106,8 @@ function silencesIn({ silences: told, switches }: FeedSilences, explain: (reason
       explain(`${one.feed} tells again`);
       return [];
     }
-    if (one.silence === 'hook-deleted' && before.some(({ kind }) => kind === 'hook')) {
-      explain(`${before[0]!.by.login} deleted the webhook, which is told by itself`);
+    if (one.silence === 'hook-deleted' && before.some(isDeletion)) {
+      explain(`${before.find(isDeletion)!.by.login} deleted the webhook, which is told by itself`);
       return [];
     }
     const says = `Feed ${one.feed} ${what.says}${one.since === '' ? '' : `, since ${one.since.slice(0, 16).replace('T', ' ')} UTC`}`;
@@ -142,12 +143,13 @@ function silencesIn({ silences: told, switches }: FeedSilences, explain: (reason
 function explainsSilence(act: SwitchedOff, { since, time, silence }: Silence): boolean {
   if (act.isRepository || silence === 'never-seen') return false;
   const agoMs = parseTime(since === '' ? time : since) - parseTime(act.time);
-  return agoMs >= -slackMs && agoMs <= explainsMs;
+  const isChanged = act.kind === 'hook' && !isDeletion(act);
+  return agoMs >= -slackMs && agoMs <= (isChanged ? explainsMs.changed : explainsMs.off);
 }
 
 /** Webhooks that somebody deleted, each once by whichever feeds tell it. */
 function deletionsIn({ switches }: FeedSilences): Conclusion[] {
-  const deleted = switches.filter(({ kind }) => kind === 'hook');
+  const deleted = switches.filter(isDeletion);
   return [...Map.groupBy(deleted, ({ act }) => act).entries()].map(([act, tellings]) => {
     const one = tellings.toSorted((a, b) => msBetween(b, a) || (a.eventId < b.eventId ? -1 : 1))[0]!;
     const says = `${one.by.login} deleted a webhook of ${one.place}`;

@@ -69,7 +69,7 @@ export const auditTrail: Tables = [
         'hook.config_changed',
         'Webhook changed',
         'low',
-        { also: ['hook.events_changed', 'hook.active_changed'], ordinary: 'weekly' },
+        { also: ['hook.events_changed', 'hook.active_changed'], ordinary: 'weekly', joins: silences },
       ],
     ],
   ],

@@ -150,6 +150,14 @@ export const feeds = [
       'tripline.control.id': String(stage.id('hook', said.the('hook'))),
     });
   }),
+  /** By the audit log alone. Option: `as <action>`, such as `config_changed`; `active_changed` without it. */
+  verb('switches webhook {hook} of {organization}', (said, stage) => {
+    const action = said.option('as') ?? 'active_changed';
+    tellControl(said, stage, 'hook', {
+      ...{ 'tripline.control.action': action, 'tripline.audit.action': `hook.${action}` },
+      'tripline.control.id': String(stage.id('hook', said.the('hook'))),
+    });
+  }),
   verb('deletes the audit stream of {organization}', (said, stage) => {
     tellControl(said, stage, 'audit-stream', {
       ...{ 'tripline.control.action': 'destroy', 'tripline.audit.action': 'audit_log_streaming.destroy' },
