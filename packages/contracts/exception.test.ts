@@ -58,6 +58,22 @@ describe('an exception', () => {
     expect(faultOfException(exception)).toBeUndefined();
   });
 
+  test('names a runner, and not what the key of each begins with', () => {
+    const fault = (runner: string) =>
+      faultOfException({ rules: ['credential-new-runner'], when: { runner: [runner] } });
+    for (const every of [
+      'g*',
+      'github:*',
+      'github:github.com*',
+      'github:github.com:runner*',
+      'github:github.com:runner:*',
+    ])
+      expect(fault(every)).toMatch('fits every runner');
+    for (const some of ['github:github.com:runner:12:*', 'github:github.com:runner:12:build-1'])
+      expect(fault(some)).toBeUndefined();
+    expect(fault('github:github.com:runner-class:77/1/linux/build-*')).toBeUndefined();
+  });
+
   test('says so where what looks like a pattern would fit nothing', () => {
     for (const name of ['**', 'acme/*/x', '*/app'])
       expect(faultOfException({ rules: ['mass-workflow-push'], when: { repository: [name] } })).toMatch(

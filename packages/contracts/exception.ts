@@ -108,6 +108,9 @@ export function faultOfException({ rules, when }: Pick<Exception, 'rules' | 'whe
     if (starred !== undefined)
       return `when.${matcher}: ${starred} fits nothing: \`*\` stands at the end alone, for all that begin so`;
   }
+  const anyRunner = when.runner?.find((name) => name !== '*' && /^[^:]*(?::[^:]*){0,2}:?\*$/.test(name));
+  if (anyRunner !== undefined)
+    return `when.runner: ${anyRunner} fits every runner; write its number too, such as github:github.com:runner:12:*, or the class of its pool`;
   const wrong = when.cidr?.find((network) => networkOf(network) === undefined);
   if (wrong !== undefined) {
     const { ipv4, ipv6 } = shortestPrefix;

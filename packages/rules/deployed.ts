@@ -13,6 +13,8 @@ export const deployedSchema = z.object({
   /** Whether it began, or succeeded. */
   state: z.enum(['begun', 'success']),
   run: z.string().optional(),
+  /** A person said so by the API: no run and no app did. Whoever may write can. */
+  byHand: z.literal(true).optional(),
 });
 export type Deployed = Sight<z.infer<typeof deployedSchema>>;
 
@@ -33,6 +35,7 @@ export function deployedBy(event: LoggedEvent): z.infer<typeof deployedSchema> {
     revision: data['vcs.ref.head.revision']!,
     state: stateOf(event)!,
     ...(run === undefined ? {} : { run }),
+    ...(run === undefined && data['user.type'] !== 'Bot' ? { byHand: true as const } : {}),
   };
 }
 

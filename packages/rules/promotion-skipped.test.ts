@@ -34,6 +34,30 @@ test('by the API, without a run; another commit in staging does not count', () =
   );
 });
 
+test('a person’s word that it ran in staging does not count for what a run deploys', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of release in acme/app at c1
+    09:01  mallory  deploys c1 of acme/app to staging (with success)
+    09:05  mallory  reports deployment of run 7 to production (state in_progress)
+    09:07  ada      deploys c9 of acme/other to dev                                ← FOUND acme/app@c1 [high]
+    `,
+    { settings },
+  );
+  expectTimeline(
+    rule,
+    `
+    09:00  argo[bot]  deploys c1 of acme/app to staging (with success)
+    09:04  mallory    starts run 7 of release in acme/app at c1
+    09:05  mallory    reports deployment of run 7 to production (state in_progress)
+    10:00  ada        deploys c2 of acme/app to staging (with success)
+    10:05  ada        deploys c2 of acme/app to production
+    `,
+    { settings },
+  );
+});
+
 test('staging that failed, or succeeded only afterwards, does not count; one that is received late does', () => {
   expectTimeline(
     rule,

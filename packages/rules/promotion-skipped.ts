@@ -63,7 +63,9 @@ export const rule = fromFacts({
       const first = all[0]!;
       if (settings.staging.length === 0) return [];
       const beganMs = parseTime(first.time);
-      if (tried.some(({ time }) => parseTime(time) <= beganMs + skewMs)) {
+      // Where runs deploy to production, runs deploy to staging too, and what somebody says by hand is no proof.
+      const proofs = tried.filter(({ data }) => first.data.run === undefined || !data.byHand);
+      if (proofs.some(({ time }) => parseTime(time) <= beganMs + skewMs)) {
         explain('its deployment to staging succeeded before');
         return [];
       }
@@ -81,7 +83,7 @@ export const rule = fromFacts({
         recheckAt(dueMs);
         return [];
       }
-      return [skipped(first, key, tried)];
+      return [skipped(first, key, proofs)];
     });
   },
 });

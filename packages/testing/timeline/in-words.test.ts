@@ -204,6 +204,9 @@ const oneOfEach = `
   09:01:15  ada      deletes webhook audit of acme
   09:01:16  ada      is recorded to delete webhook audit of acme
   09:01:17  ada      deletes the audit stream of acme
+  09:01:18  ada      switches webhook audit of acme (as config_changed)
+  09:01:19  mallory  edits ticket #10 in acme/web (titled z)
+  09:01:20  ada      reopens ticket #10 in acme/web (of mallory)
 `;
 test('each form says what the feed’s normaliser takes', () => {
   const events = eventsOf(oneOfEach);

@@ -100,11 +100,11 @@ export const runs = [
       release: { tag_name: said.the('tag'), target_commitish: 'main', published_at: stage.time() },
     });
   }),
-  /** By the API, without a run. Option: `on <branch or tag>`. */
+  /** By the API, without a run. Options: `on <branch or tag>`; `with success`, whose status is told too. */
   verb('deploys {commit} of {repository} to {environment}', (said, stage) => {
     const environment = said.the('environment');
     const ref = said.option('on') ?? 'main';
-    stage.github('deployment', said.who, {
+    const body = {
       action: 'created',
       deployment: {
         ...{ id: stage.id('deployment', `${environment} ${said.atMs}`), sha: stage.revision(said.the('commit')), ref },
@@ -115,7 +115,11 @@ export const runs = [
       workflow: null,
       workflow_run: null,
       repository: stage.repository(said.the('repository')),
-    });
+    };
+    stage.github('deployment', said.who, body);
+    if (said.option('with success') === undefined) return;
+    const status = { state: 'success', environment, created_at: stage.time(), updated_at: stage.time() };
+    stage.github('deployment_status', said.who, { ...body, deployment_status: status });
   }),
 ];
 
