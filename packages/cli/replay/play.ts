@@ -13,6 +13,9 @@ export type Played = {
   faults: { rule: string; reason: string }[];
 };
 
+/** For all rule sets: three times the detector's, since a replay changes months of state in minutes, and merges less of it so. */
+const memtableBytes = 96 * 2 ** 20;
+
 /**
  * Judges what one partition of the log held by each of several rule sets, from nothing, reading it once, and what falls due
  * until `toMs`. `say` is told of so many more records that were judged.
@@ -26,7 +29,7 @@ export async function play(
 ): Promise<Played[]> {
   const open = sets.map((rules) => {
     const own = mkdtempSync(join(folder, 'state-'));
-    const scratch = openScratch(own);
+    const scratch = openScratch(own, { memtableBytes, sharedBy: () => sets.length });
     return { own, scratch, judge: createJudge(config, rules, scratch) };
   });
   try {
