@@ -23,6 +23,11 @@ describe('user-bulk-clone', () => {
     expectTimeline(rule, clones('mallory', 24), learned);
   });
 
+  test('says nothing of what one token alone read, which is found already', () => {
+    const of = (token: string) => lines(25, (nth) => `mallory  clones acme/app-${nth} ${token}`);
+    expectTimeline(rule, of('with token t1'), learned);
+  });
+
   test('the same repositories again are no more, and a mirror has a number of its own', () => {
     expectTimeline(
       rule,

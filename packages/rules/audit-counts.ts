@@ -6,7 +6,14 @@ import type { Usual } from './builders/habits.ts';
 import { recordSays } from './builders/record.ts';
 import { actorOf, type Named, repositoryOf } from './builders/seen.ts';
 import { quotaOf, valueCount } from './builders/value-count.ts';
-import { habitDescription, habitFalseAlarms, habitLimits, habitSays, readingHabits } from './reading-habits.ts';
+import {
+  habitDescription,
+  habitFalseAlarms,
+  habitLimits,
+  habitSays,
+  readingHabits,
+  tokenOf,
+} from './reading-habits.ts';
 
 /** So many different things of one kind, by one account, within a time. */
 type Count = {
@@ -27,6 +34,8 @@ type Count = {
   falseAlarms: readonly string[];
   limits: readonly string[];
   usual?: Usual;
+  /** With what it was done, where another rule counts what is done with one alone. */
+  via?: (event: LoggedEvent) => string | undefined;
 };
 
 const quota = z.int().min(2).max(1000);
@@ -50,18 +59,21 @@ const ruleOf = ({ why, things, did, least, minutes, ...of }: Count): AnyRule =>
     tell: ({ by, value }) => `${by.name} ${did} ${value.name}`,
     atLeast: ({ atLeast, quotas }, { id, name }) => quotaOf(quotas, { id, login: name }, atLeast),
     withinMs: ({ windowMs }) => windowMs,
-    found: (who, those, { windowMs }, _, how) => ({
-      ...(how === 'unusual' ? {} : { severity: 'low' }),
-      subject: `user:${who.name}`,
-      title: `${who.name} ${did} ${those.length} ${things} within ${Math.ceil(windowMs / 60_000)} minutes`,
-      summary: `${who.name} ${did} ${those
-        .map(({ name }) => name)
-        .slice(0, 10)
-        .join(', ')}. ${why}${habitSays[how]}`,
-      remedy: [
-        `Ask ${who.name} on another channel whether this is theirs; if not, end their sessions and revoke their tokens.`,
-      ],
-    }),
+    found(who, those, { windowMs }, sights, how) {
+      if (of.via !== undefined && new Set(sights.map(({ via }) => via)).size === 1) return undefined;
+      return {
+        ...(how === 'unusual' ? {} : { severity: 'low' }),
+        subject: `user:${who.name}`,
+        title: `${who.name} ${did} ${those.length} ${things} within ${Math.ceil(windowMs / 60_000)} minutes`,
+        summary: `${who.name} ${did} ${those
+          .map(({ name }) => name)
+          .slice(0, 10)
+          .join(', ')}. ${why}${habitSays[how]}`,
+        remedy: [
+          `Ask ${who.name} on another channel whether this is theirs; if not, end their sessions and revoke their tokens.`,
+        ],
+      };
+    },
   });
 
 /** A record is one act, by its own id, however often it is told. */
@@ -99,8 +111,13 @@ export const rules: readonly AnyRule[] = (
         'A new computer that is set up, mirrors and scanners at their first time: a higher number under `quotas`, or an exception.',
         ...habitFalseAlarms,
       ],
-      limits: ['Fewer within the time, or as many by several accounts.', ...habitLimits],
+      limits: [
+        'Fewer within the time, or as many by several accounts.',
+        'What one token alone read: that is told of by `token-bulk-clone`, and not twice.',
+        ...habitLimits,
+      ],
       usual: readingHabits,
+      via: tokenOf,
     },
     {
       ...{ ...branches, id: 'protected-branches-forced', title: 'Protected branches forced again and again' },

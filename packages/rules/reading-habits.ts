@@ -10,14 +10,17 @@ const dayMs = 86_400_000;
 /** A month and a half, so that what is done each month is remembered. */
 const forgetMs = 45 * dayMs;
 
+/** With which token something was read, where the feed says it: by its hash, else its id. */
+export const tokenOf = ({ data }: LoggedEvent): string | undefined =>
+  (data as Attributes)['tripline.credential.token_hash'] ?? (data as Attributes)['tripline.credential.id'];
+
 /** What mirrors read again and again: by account, since its tokens change, and by network, since they are stolen. */
 export const readingHabits: Usual = {
   habit(event: LoggedEvent) {
     const data: Attributes = event.data;
     const network = networkOf(data);
     const isNamed = (data['user.id'] ?? data['user.name']) !== undefined;
-    const token = data['tripline.credential.token_hash'] ?? data['tripline.credential.id'] ?? '';
-    const of = `${isNamed ? actorOf(event).id : `token ${token}`} ${network ?? ''}`;
+    const of = `${isNamed ? actorOf(event).id : `token ${tokenOf(event) ?? ''}`} ${network ?? ''}`;
     return network === undefined ? { of, isUnsure: true as const } : { of };
   },
   forgetMs,

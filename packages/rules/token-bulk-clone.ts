@@ -5,7 +5,14 @@ import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { type Named, repositoryOf } from './builders/seen.ts';
 import { type Counted, quotaOf, valueCount } from './builders/value-count.ts';
-import { habitDescription, habitFalseAlarms, habitLimits, habitSays, readingHabits } from './reading-habits.ts';
+import {
+  habitDescription,
+  habitFalseAlarms,
+  habitLimits,
+  habitSays,
+  readingHabits,
+  tokenOf,
+} from './reading-habits.ts';
 import { endingTokensOf } from './token-words.ts';
 
 export const rule = valueCount({
@@ -66,7 +73,7 @@ export const rule = valueCount({
 function readerOf(event: LoggedEvent): Named | undefined {
   const data: Attributes = event.data;
   const login = clip(data['user.name'] ?? 'somebody unnamed', 200);
-  const token = data['tripline.credential.token_hash'] ?? data['tripline.credential.id'];
+  const token = tokenOf(event);
   if (token !== undefined) return { id: `token ${token}`, name: `A token of ${login}` };
   const account = data['user.id'] ?? data['user.name']?.toLowerCase();
   return account === undefined ? undefined : { id: `account ${account}`, name: login };

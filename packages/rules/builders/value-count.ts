@@ -32,9 +32,13 @@ export type How = 'unusual' | 'beginning' | 'again';
 /** A beginning is one a day; what goes on is one a month. */
 const ofHabits = { beginning: 'each day', again: 'each month' } as const;
 
-/** One sight of a value; with the habit that it may belong to. */
-const countedSchema = seenSchema.extend({ value: namedSchema, habit: habitSchema.optional() });
-export type Counted = Seen & { value: Named; habit?: Habit };
+/** One sight of a value; with the habit that it may belong to, and with what it was done. */
+const countedSchema = seenSchema.extend({
+  value: namedSchema,
+  habit: habitSchema.optional(),
+  via: z.string().optional(),
+});
+export type Counted = Seen & { value: Named; habit?: Habit; via?: string };
 
 /** The values that were seen first, and those that were seen last, at most so many of each as make a finding. */
 const endsSchema = z.object({ first: z.array(countedSchema), last: z.array(countedSchema) });
@@ -61,6 +65,8 @@ export function valueCount<S extends Shape>(
       by: (event: LoggedEvent, settings: SettingsOf<S>) => Named | undefined;
       /** What is counted. */
       value: (event: LoggedEvent) => Named | undefined;
+      /** With what it was done, such as a token. */
+      via?: (event: LoggedEvent) => string | undefined;
       tell: Tell<Counted>;
       atLeast: (settings: SettingsOf<S>, by: Named) => number;
       withinMs: (settings: SettingsOf<S>) => number;
@@ -68,14 +74,14 @@ export function valueCount<S extends Shape>(
       again?: (by: Named) => Again;
       /** What one takes so habitually is told of once, and then counted apart. Such a rule has the setting `learnMs`. */
       usual?: Usual;
-      /** `values` by their names, and the sights of them by which it was decided. */
+      /** `values` by their names, and the sights of them by which it was decided; undefined where another rule says it. */
       found: (
         by: Named,
         values: readonly Named[],
         settings: SettingsOf<S>,
         sights: readonly Counted[],
         how: How,
-      ) => Omit<BuiltFinding, 'because'>;
+      ) => Omit<BuiltFinding, 'because'> | undefined;
     },
 ): Rule<Stretch | Known, SettingsOf<S>> {
   const { by, value, tell, atLeast, withinMs, found, again = () => 'each hour' } = of;
@@ -100,7 +106,8 @@ export function valueCount<S extends Shape>(
       const what = value(event)!;
       const { habit, listenedMs = 0 } = habits?.look(event, what, context, windowMs) ?? {};
       const { learnMs = 0 } = settings as { learnMs?: number };
-      const sight: Counted = { ...seenBy(event), value: what, ...(habit && { habit }) };
+      const via = of.via?.(event);
+      const sight: Counted = { ...seenBy(event), value: what, ...(habit && { habit }), ...(via && { via }) };
       const stretchOf = (key: string) => (context.get(key) as Stretch | undefined) ?? empty;
       const known = stretchOf(here);
       const stretch = withSight(known, sight, least);
@@ -123,7 +130,8 @@ export function valueCount<S extends Shape>(
         const values = because.map((one) => one.value).sort((a, b) => (a.name < b.name ? -1 : 1));
         const form = formOf[how === 'unusual' ? again(who) : ofHabits[how]];
         const occasion = new Date(at * windowMs).toISOString().slice(0, form.length);
-        context.find(draftOf({ ...found(who, values, settings, because, how), occasion, because }, tell));
+        const finding = found(who, values, settings, because, how);
+        if (finding !== undefined) context.find(draftOf({ ...finding, occasion, because }, tell));
       }
     },
     ...(habits && { due: habits.due }),
