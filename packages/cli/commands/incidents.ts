@@ -42,7 +42,7 @@ const verbs = ['list', 'show', 'ack', 'resolve', 'reopen'] as const;
 
 export const incidents: Command = {
   name: 'incidents',
-  summary: 'List incidents; acknowledge, resolve or reopen one, in Slack and PagerDuty too',
+  summary: 'List incidents, last changed first; acknowledge, resolve or reopen one, in Slack and PagerDuty too',
   usage: [
     'incidents [list] [--state <state>] [--since <time>] [--json]',
     'incidents show <INC-n> [--json]',

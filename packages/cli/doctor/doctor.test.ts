@@ -343,6 +343,11 @@ describe('those who read the log', () => {
       state: 'broken',
       remedy: expect.stringContaining('npx'),
     });
+    ends.read = () => Promise.reject(new Error('the broker is away'));
+    expect(await reading()).toMatchObject({
+      state: 'broken',
+      detail: '1 event waits for it, and the oldest cannot be read: the broker is away',
+    });
     await move(5);
     expect((await read())[0]).toMatchObject({ state: 'ok', detail: 'keeps up with the log' });
   });

@@ -9,6 +9,7 @@ import { createLogger } from '@tripline/runtime/logger';
 import { connectStream, topicsOf } from '@tripline/stream/open';
 import { type Stream, topics } from '@tripline/stream/stream';
 import { readDeadLetters } from '../dead-letters/read.ts';
+import { sentenceFor } from '../errors.ts';
 import { moment } from '../show.ts';
 import { ask } from './check.ts';
 
@@ -114,14 +115,26 @@ async function behind(
   const left = ends
     .map(({ partition, first, next }) => ({ partition, next, from: Math.max(progress.get(partition) ?? 0, first) }))
     .filter(({ from, next }) => from < next);
-  const oldest = await Promise.all(
-    left.map(({ partition, from }) => stream.read({ topic: topics.events, partition, from, limit: 1 })),
-  );
-  const appended = oldest.flat().map(({ appendedAtMs }) => appendedAtMs);
-  if (appended.length === 0) return { name, state: 'ok', detail: 'keeps up with the log' };
   const events = left.reduce((sum, { from, next }) => sum + next - from, 0);
+  const wait = `${events} ${events === 1 ? 'event waits' : 'events wait'} for it`;
+  let appended: number[];
+  try {
+    const oldest = await Promise.all(
+      left.map(({ partition, from }) => stream.read({ topic: topics.events, partition, from, limit: 1 })),
+    );
+    appended = oldest.flat().map(({ appendedAtMs }) => appendedAtMs);
+  } catch (error) {
+    const reason = sentenceFor(error) ?? (error as Error).message;
+    return {
+      name,
+      state: 'broken',
+      detail: `${wait}, and the oldest cannot be read: ${reason}`,
+      remedy: remedyOf(name),
+    };
+  }
+  if (appended.length === 0) return { name, state: 'ok', detail: 'keeps up with the log' };
   const sinceMs = Math.min(...appended);
-  const detail = `makes progress; ${events} ${events === 1 ? 'event waits' : 'events wait'} for it, the oldest since ${moment(new Date(sinceMs))} UTC`;
+  const detail = `makes progress; ${wait}, the oldest since ${moment(new Date(sinceMs))} UTC`;
   if (Date.now() - sinceMs < farBehindMs) return { name, state: 'ok', detail };
   const remedy = `wait until it has caught up; where it falls further behind, run more of them (\`npx tripline ${name}\`), or see its log for what is slow`;
   return { name, state: 'broken', detail, remedy };
