@@ -244,6 +244,23 @@ export function streamContract(name: string, start: () => Promise<StreamBackend>
       expect(await stream.offsets(topic)).toEqual([{ partition: 0, first: 0, next: 41 }]);
     });
 
+    test('takes records of several topics at once, as a delivery of which part cannot be read gives them', async () => {
+      const [events, letters] = [await makeTopic(2), await makeTopic(1)];
+      const kept = await stream.append([
+        ...[
+          record(events, 'a', '1'),
+          record(letters, 'a', 'letter'),
+          record(events, 'b', '2'),
+          record(events, 'a', '3'),
+        ],
+      ]);
+      expect(kept.map(({ topic }) => topic)).toEqual([events, letters, events, events]);
+      expect(kept[3]).toEqual({ ...kept[0], offset: expect.any(Number) });
+      expect(texts(await stream.read({ topic: letters, partition: 0, from: 0, limit: 5 }))).toEqual(['letter']);
+      const ends = await stream.offsets(events);
+      expect(ends.reduce((sum, { next }) => sum + next, 0)).toBe(3);
+    });
+
     test('sets a poison record aside with its reason, and its partition moves on', async () => {
       await stream.ensureTopics([topicSpec(topics.deadLetters, 1)]);
       const topic = await makeTopic(1);
