@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createDedup } from './dedup.ts';
 
@@ -79,3 +80,15 @@ test.each(['', 'ab'.repeat(33), 'AB'.repeat(32), `${'ab'.repeat(31)}ag`, `${'ab'
     expect(dedup.pack()).toBeNull();
   },
 );
+
+test('knows each id and each body of many, where the two of an event fall on one place too', () => {
+  const dedup = createDedup();
+  const sha256Of = (nth: number) => createHash('sha256').update(`body ${nth}`).digest('hex');
+  const told = Array.from({ length: 6000 }, (_, nth) => ({ ...event(`id-${nth}`), bodySha256: sha256Of(nth) }));
+  for (const one of told) expect(dedup.classify(one, nowMs)).toBe('new');
+  dedup.commit();
+  expect(dedup.entries()).toBe(12_000);
+  for (const one of told) expect(dedup.classify(one, nowMs)).toBe('duplicate');
+  expect(dedup.pack()).toBeNull();
+  for (const one of told) expect(dedup.classify({ ...one, id: `${one.id}-again` }, nowMs)).toBe('repeated');
+});

@@ -27,15 +27,16 @@ export function createDedup() {
   let before = new Uint32Array(256);
   let count = 0;
 
-  function add(from: number, hour: number): void {
+  /** `at`: where the table has it, or is to have it. */
+  function add(at: number, from: number, hour: number): void {
     if (count === before.length) {
       added = grown(added);
       before = grown(before);
     }
-    before[count] = table.put(hash, from, hour);
-    const at = count * entryWords;
-    for (let word = 0; word < 4; word += 1) added[at + word] = hash[from + word]!;
-    added[at + 4] = hour;
+    before[count] = table.putAt(at, hash, from, hour);
+    const to = count * entryWords;
+    for (let word = 0; word < 4; word += 1) added[to + word] = hash[from + word]!;
+    added[to + 4] = hour;
     count += 1;
   }
 
@@ -51,13 +52,21 @@ export function createDedup() {
       const oldestHour = hour - dedupHours;
       hashId(event.source, event.id, hash);
       if (event.bodySha256 !== undefined) hashBody(event.bodySha256, event.type, hash);
-      if (table.has(hash, idWord, oldestHour)) return 'duplicate';
+      // Each is looked for once: the table is larger than what a processor keeps at hand.
+      table.makeRoom(2, hour);
+      const idAt = table.place(hash, idWord);
+      if (table.isSince(idAt, oldestHour)) return 'duplicate';
       let arrival: Arrival = 'new';
       if (event.bodySha256 !== undefined) {
-        if (table.has(hash, bodyWord, oldestHour)) arrival = 'repeated';
-        add(bodyWord, hour);
+        const bodyAt = table.place(hash, bodyWord);
+        if (table.isSince(bodyAt, oldestHour)) arrival = 'repeated';
+        add(bodyAt, bodyWord, hour);
+        if (bodyAt === idAt) {
+          add(table.place(hash, idWord), idWord, hour);
+          return arrival;
+        }
       }
-      add(idWord, hour);
+      add(idAt, idWord, hour);
       return arrival;
     },
     /** What the batch added, as bytes to keep; null when nothing. */
@@ -111,6 +120,17 @@ function createTable(slots: number) {
     for (let word = 0; word < 4; word += 1) words[at + word] = hash[from + word]!;
     words[at + 4] = hour;
   }
+  /** Stores the hash at `from` at its place, and returns its former hour, or 0. */
+  function putAt(at: number, hash: Uint32Array, from: number, hour: number): number {
+    const before = words[at + 4]!;
+    if (before === 0) used += 1;
+    write(at, hash, from, Math.max(before, hour));
+    return before;
+  }
+  function makeRoom(more: number, hour: number): void {
+    newestHour = Math.max(newestHour, hour);
+    if ((used + more) * 2 > capacity) rebuild();
+  }
   /** Rehashes into a larger table, and drops entries older than the window. */
   function rebuild(): void {
     const former = words;
@@ -128,19 +148,19 @@ function createTable(slots: number) {
   }
 
   return {
-    has(hash: Uint32Array, from: number, oldestHour: number): boolean {
-      const hour = words[place(hash, from) + 4]!;
+    place,
+    /** Whether what stands at a place came since. */
+    isSince(at: number, oldestHour: number): boolean {
+      const hour = words[at + 4]!;
       return hour !== 0 && hour >= oldestHour;
     },
-    /** Stores the hash at `from`, and returns its former hour, or 0. */
-    put(hash: Uint32Array, from: number, hour: number): number {
-      newestHour = Math.max(newestHour, hour);
-      if ((used + 1) * 2 > capacity) rebuild();
-      const at = place(hash, from);
-      const before = words[at + 4]!;
-      if (before === 0) used += 1;
-      write(at, hash, from, Math.max(before, hour));
-      return before;
+    /** Makes room for so many more; places that were asked for before are none afterwards. */
+    makeRoom,
+    putAt,
+    /** Stores the hash at `from`. */
+    put(hash: Uint32Array, from: number, hour: number): void {
+      makeRoom(1, hour);
+      putAt(place(hash, from), hash, from, hour);
     },
     setHour(hash: Uint32Array, from: number, hour: number): void {
       const at = place(hash, from);
