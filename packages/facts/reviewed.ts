@@ -194,14 +194,15 @@ function isOld(revision: string, reader: ReviewReader): boolean {
     // For a default branch without any events, its commits were there before.
     if (!isHeardOf && branch === reader.into && branch === reader.trunks.at(-1))
       return (reader.commit(revision)?.pushes.length ?? 0) === 0;
-    // A commit that was pushed before an inventory listed it is judged by its push.
+    // A commit that was pushed before an inventory listed it, or in the second of the first push, is judged by its push.
     const isPushed = (ms: number) =>
       reader
         .commit(revision)
         ?.pushes.some((push) => push.type === 'branch' && push.ref === branch && parseTime(push.time) <= ms) === true;
     return known.some(
       ({ first, stood }) =>
-        first?.before === revision || stood.some((one) => one.revision === revision && !isPushed(parseTime(one.time))),
+        (first?.before === revision && !isPushed(parseTime(first.time))) ||
+        stood.some((one) => one.revision === revision && !isPushed(parseTime(one.time))),
     );
   });
 }

@@ -33,6 +33,21 @@ test('a push straight to it, and one that was forced, are said where they land',
   expect(findings.map(({ response }) => response.map(({ action }) => action))).toEqual([['restore-ref'], []]);
 });
 
+test.each([
+  [0, 1],
+  [1, 0],
+])('two pushes within a second, whatever their ids (%i, %i): neither stood there before', (...ids) => {
+  // GitHub tells of pushes to the second, so that either may pass for the first that was received.
+  const pushes = eventsOf(`
+    09:00  mallory  pushes c1 to acme/app release/1 (from old)
+    09:00  mallory  pushes c2 to acme/app release/1
+  `).map((event, nth) => ({ ...event, id: `push ${ids[nth]}` }));
+  const untilMs = Date.parse('2026-03-12T00:00:00Z');
+  const played = playTimeline({ rules: [rule], events: [...before, ...pushes], untilMs });
+  expect(played.findings.map(({ subject }) => subject)).toHaveLength(2);
+  expect(played.retracted).toEqual([]);
+});
+
 test('a change that a bot alone approved, and merged within seconds', () => {
   const { findings } = play(`${change('bumper[bot]')}
     09:00:20  nothing happens
