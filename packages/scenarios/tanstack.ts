@@ -103,8 +103,8 @@ export const tanstack: Scenario = {
   sources: [
     { title: 'TanStack: hardening after the npm compromise', url: 'https://tanstack.com/blog/incident-followup' },
     {
-      title: 'The TanStack npm supply chain attack: why pull_request_target is dangerous',
-      url: 'https://yceffort.kr/en/2026/05/tanstack-npm-supply-chain-attack.md',
+      title: 'GHSA-g7cv-rxg3-hmpx (CVE-2026-45321), TanStack',
+      url: 'https://github.com/TanStack/router/security/advisories/GHSA-g7cv-rxg3-hmpx',
     },
   ],
   baseline: (cast) => {

@@ -148,6 +148,10 @@ export const trivyTags: Scenario = {
   provenance: 'reconstructed',
   sources: [
     {
+      title: 'GHSA-69fq-xp46-6x23 (CVE-2026-33634), Trivy',
+      url: 'https://github.com/aquasecurity/trivy/security/advisories/GHSA-69fq-xp46-6x23',
+    },
+    {
       title: 'Puma Security: how TeamPCP exploited mutable action tags',
       url: 'https://pumasecurity.io/resources/blog/teampcp-github-actions-supply-chain',
     },

@@ -21,7 +21,10 @@ export const xygeni: Scenario = {
   provenance: 'reconstructed',
   sources: [
     { title: 'Xygeni: report on the incident of xygeni-action', url: 'https://xygeni.io/?p=73145' },
-    { title: 'The action’s repository', url: 'https://github.com/xygeni/xygeni-action' },
+    {
+      title: 'GHSA-f8q5-h5qh-33mh (CVE-2026-31976), xygeni-action',
+      url: 'https://github.com/advisories/GHSA-f8q5-h5qh-33mh',
+    },
   ],
   baseline: (cast) =>
     inventory(createStage(cast), {
