@@ -223,7 +223,12 @@ describe('the oracle', () => {
             startMs: dawnMs,
             seed: 1,
           });
-          const late = steps.map(({ event, atMs }) => ({ event, atMs: atMs + random.int(0, 71 * hourMs) }));
+          // What people do to Tripline it tells itself, and at once: no feed delivers it late.
+          const isOwn = ({ event }: PlayedEvent) => event.type === 'dev.cdeventsx.tripline-act.performed';
+          const late = steps.map((step) => ({
+            ...step,
+            atMs: step.atMs + (isOwn(step) ? 0 : random.int(0, 71 * hourMs)),
+          }));
           expect(standing(records([baseline!, ...late]))).toEqual(standing(records([baseline!, ...steps])));
         },
       ),
