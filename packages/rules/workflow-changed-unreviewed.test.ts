@@ -21,6 +21,19 @@ test('a workflow pushed straight to the default branch, as by GhostAction', () =
   ]);
 });
 
+test('stops all workflows that were changed among others, and none that is called as another file is', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    ${first}
+    09:00  mallory  pushes evil to acme/app main (touching action.yml, .github/actions/x/ci.yml, .github/dependabot.yml, .github/workflows/a.yml, .github/workflows/b.yml, .github/workflows/c.yaml, .github/workflows/evil.yml)   ← FOUND acme/app@evil
+    `,
+  );
+  expect(findings[0]!.response.map((step) => 'workflow' in step && step.workflow)).toEqual(
+    ['a.yml', 'b.yml', 'c.yaml', 'evil.yml'].map((file) => `.github/workflows/${file}`),
+  );
+});
+
 test('to a protected branch, and by the merge of one’s own change that nobody approved', () => {
   const before = at(Date.parse('2026-03-11T06:00:00Z'), 'dev.cdeventsx.tripline-inventory.observed', {
     'tripline.inventory.part': 1,

@@ -7,6 +7,11 @@ import { targetOf } from './builders/seen.ts';
 import { shortSha } from './evidence.ts';
 import { landingsOf } from './landed.ts';
 
+/** Of actions and other files that configure CI the provider would stop the workflow that is called alike. */
+const workflowForm = /^\.github\/workflows\/[^/]+\.ya?ml$/;
+/** More than somebody changes to hide one. */
+const mostStopped = 10;
+
 const changesCi = ({ type, ciPaths }: Push): boolean => type === 'branch' && ciPaths.length > 0;
 
 export const rule = conclusion({
@@ -46,7 +51,7 @@ export const rule = conclusion({
       ({ push, place, verdict, who, subject, repository, repositoryKey, because, ...landing }) => {
         const { ref, before, ciPaths } = push;
         const paths = ciPaths.slice(0, 5).join(', ');
-        const workflows = ciPaths.filter((path) => /\.ya?ml$/.test(path)).slice(0, 3);
+        const workflows = ciPaths.filter((path) => workflowForm.test(path)).slice(0, mostStopped);
         return {
           ...{ ...landing, subject, occasion: ref, because: because(`${who} pushed ${paths} to ${ref}`) },
           title: `${who} changed ${paths} on ${ref} of ${repository}, and nobody else reviewed it`,

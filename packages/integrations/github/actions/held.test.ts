@@ -98,6 +98,28 @@ describe('asked before anything is done', () => {
       { result: 'so' },
     ],
     [
+      'the workflow whose file it is',
+      heldIntents.workflow,
+      {
+        [`GET ${at}/actions/workflows/release.yml`]: json(200, {
+          state: 'active',
+          path: heldIntents.workflow.workflow,
+        }),
+      },
+      { result: 'so' },
+    ],
+    [
+      'a workflow that is called as an action’s file is',
+      { ...heldIntents.workflow, workflow: '.github/actions/build/release.yml' } as Intent,
+      {
+        [`GET ${at}/actions/workflows/release.yml`]: json(200, {
+          state: 'active',
+          path: heldIntents.workflow.workflow,
+        }),
+      },
+      { result: 'not-so', alive: true },
+    ],
+    [
       'a workflow that somebody disabled',
       heldIntents.workflow,
       { [`GET ${at}/actions/workflows/release.yml`]: json(200, { state: 'disabled_manually' }) },

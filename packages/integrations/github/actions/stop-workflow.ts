@@ -58,7 +58,15 @@ function ask(step: StopWorkflow, context: Asking) {
   }
   return askByAddress(context, onWorkflow(step, 'GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}'), {
     absent: `there is no workflow ${step.workflow} in ${step.repository}`,
-    read({ state }) {
+    read({ state, path }) {
+      // It is asked for by the name of its file alone.
+      if (typeof path === 'string' && step.workflow.includes('/') && path !== step.workflow) {
+        return {
+          result: 'not-so',
+          detail: `the workflow of that name is ${path}, and not ${step.workflow}`,
+          alive: true,
+        };
+      }
       if (typeof state !== 'string') return unclear;
       return { result: state === 'active' ? 'so' : 'not-so', detail: `the workflow is ${state.replaceAll('_', ' ')}` };
     },
