@@ -7,7 +7,16 @@ import { z } from 'zod';
 import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { isEarlier, keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
-import { accountOf, accountSchema, authorOf, commitKeyIn, repositoryKeyOf, runKeyOf } from './things.ts';
+import {
+  accountOf,
+  accountSchema,
+  authorOf,
+  commitKeyIn,
+  isOfRun,
+  repositoryKeyOf,
+  runKeyOf,
+  runTypes,
+} from './things.ts';
 
 const dayMs = 86_400_000;
 /** Most commits of one push that are kept separately: of a longer push the newest. */
@@ -150,18 +159,12 @@ const answers: Bound<Commit['answers'][number]> = {
   rolls: 'all',
 };
 
-const runTypes = [
-  'dev.cdevents.pipelinerun.queued',
-  'dev.cdevents.pipelinerun.started',
-  'dev.cdevents.pipelinerun.finished',
-] as const;
 const changeTypes = [
   'dev.cdevents.change.created',
   'dev.cdevents.change.updated',
   'dev.cdevents.change.reviewed',
   'dev.cdevents.change.merged',
 ] as const;
-const isRun = eventIs(...runTypes);
 const isChange = eventIs(...changeTypes);
 
 export const commits: Fact<Commit> = {
@@ -180,7 +183,7 @@ export const commits: Fact<Commit> = {
   keys(event) {
     const repository = repositoryKeyOf(event);
     if (repository === undefined) return none;
-    if (isRun(event)) {
+    if (isOfRun(event)) {
       const { 'vcs.ref.head.revision': head }: Attributes = event.data;
       return head === undefined ? none : [commitKeyIn(repository, head)];
     }
@@ -254,7 +257,7 @@ function learn(known: Commit | undefined, event: LoggedEvent, at: LearnContext):
     const others = next.changes.filter((one) => boundOf.get(one.kept) !== bound && one !== earlier);
     next = { ...next, changes: [...others, ...kept].sort(inOwnOrder) };
   };
-  if (isRun(event)) {
+  if (isOfRun(event)) {
     const name = data['vcs.ref.head.name'];
     const isPull =
       data['tripline.pipeline.trigger']?.startsWith('pull_request') === true || data['tripline.head.fork'] === true;

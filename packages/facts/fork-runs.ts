@@ -6,7 +6,7 @@ import { type Bound, observedBy } from './bounds.ts';
 import { keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
 import { privilegedTriggers } from './privileged-triggers.ts';
-import { accountOf, accountSchema, authorOf, repositoryKeyOf, runKeyOf, senderOf } from './things.ts';
+import { accountOf, accountSchema, authorOf, repositoryKeyOf, runKeyOf, runTypes, senderOf } from './things.ts';
 
 const forkRunSchema = observedSchema.extend({
   /** The run's key in the fact `runs`. */
@@ -34,7 +34,7 @@ export const forkRuns: Fact<ForkRuns> = {
   id: 'fork-runs',
   description:
     'Which runs with a fork’s head ran with the rights of the base (pull_request_target, workflow_run …), by the repository, for a fortnight: where to look for who may have written a cache.',
-  reads: ['dev.cdevents.pipelinerun.queued', 'dev.cdevents.pipelinerun.started', 'dev.cdevents.pipelinerun.finished'],
+  reads: runTypes,
   value: z.object({ runs: z.array(forkRunSchema) }) as z.ZodType<ForkRuns>,
   keys(event) {
     const data: Attributes = event.data;

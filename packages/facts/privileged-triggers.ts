@@ -1,11 +1,11 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import { type EventType, eventIs, type LoggedEvent } from '@tripline/contracts/event';
+import type { LoggedEvent } from '@tripline/contracts/event';
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
-import { repositoryKeyOf, runKeyOf } from './things.ts';
+import { isOfRun, repositoryKeyOf, runKeyOf, runTypes } from './things.ts';
 
 /**
  * Triggers for which the provider runs the workflow of the base, with its secrets and a token that may write, though what
@@ -53,21 +53,11 @@ const workflows: Bound<PrivilegedWorkflow> = {
   first: true,
 };
 
-const isOfRun = eventIs(
-  'dev.cdevents.pipelinerun.queued',
-  'dev.cdevents.pipelinerun.started',
-  'dev.cdevents.pipelinerun.finished',
-);
-
 export const privileged: Fact<Privileged> = {
   id: 'privileged-triggers',
   description:
     'Which workflows of a repository run with its own rights for what strangers do (pull_request_target, issue_comment, issues …): the first run of each by trigger and file, of forks apart.',
-  reads: [
-    'dev.cdevents.pipelinerun.queued',
-    'dev.cdevents.pipelinerun.started',
-    'dev.cdevents.pipelinerun.finished',
-  ] satisfies readonly EventType[],
+  reads: runTypes,
   value: privilegedSchema,
   keys(event) {
     const { 'tripline.pipeline.trigger': trigger }: Attributes = event.data;

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { inOwnOrder, inPlaceOf, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
 import { formerNameOf } from './repositories.ts';
-import { keyOf, namedRepository, onceAnEvent, repositoryKeyOf } from './things.ts';
+import { keyOf, namedRepository, onceAnEvent, repositoryKeyOf, runTypes } from './things.ts';
 import { isRunOnDefaultBranch } from './workflow-runs.ts';
 
 const holderSchema = observedSchema.extend({
@@ -18,9 +18,7 @@ export type NameHolder = z.infer<typeof holderSchema>;
 const isInventory = eventIs('dev.cdeventsx.tripline-inventory.observed');
 const isOfControl = eventIs('dev.cdeventsx.tripline-control.changed');
 const reads = [
-  'dev.cdevents.pipelinerun.queued',
-  'dev.cdevents.pipelinerun.started',
-  'dev.cdevents.pipelinerun.finished',
+  ...runTypes,
   'dev.cdeventsx.tripline-control.changed',
   'dev.cdeventsx.tripline-inventory.observed',
 ] as const satisfies readonly EventType[];

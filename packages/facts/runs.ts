@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy, type Replacing } from './bounds.ts';
 import { keepEarliest } from './earliest.ts';
 import { observedSchema } from './observed.ts';
-import { type Account, accountOf, accountSchema, authorOf, runKeyOf, senderOf } from './things.ts';
+import { type Account, accountOf, accountSchema, authorOf, isOfRun, runKeyOf, runTypes, senderOf } from './things.ts';
 
 const dayMs = 86_400_000;
 
@@ -82,9 +82,7 @@ export type Attempt = z.infer<typeof attemptSchema>;
 export type Job = z.infer<typeof jobSchema>;
 
 const reads = [
-  'dev.cdevents.pipelinerun.queued',
-  'dev.cdevents.pipelinerun.started',
-  'dev.cdevents.pipelinerun.finished',
+  ...runTypes,
   'dev.cdeventsx.tripline-taskrun.queued',
   'dev.cdevents.taskrun.started',
   'dev.cdevents.taskrun.finished',
@@ -93,11 +91,6 @@ const reads = [
   'dev.cdeventsx.tripline-deployment.changed',
   'dev.cdevents.service.deployed',
 ] as const satisfies readonly EventType[];
-const isOfRun = eventIs(
-  'dev.cdevents.pipelinerun.queued',
-  'dev.cdevents.pipelinerun.started',
-  'dev.cdevents.pipelinerun.finished',
-);
 const isOfJob = eventIs(
   'dev.cdeventsx.tripline-taskrun.queued',
   'dev.cdevents.taskrun.started',

@@ -1,5 +1,5 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import type { LoggedEvent } from '@tripline/contracts/event';
+import { type EventType, eventIs, type LoggedEvent } from '@tripline/contracts/event';
 import { thingKey } from '@tripline/contracts/fact';
 import type { Entity } from '@tripline/contracts/finding';
 import { clip } from '@tripline/contracts/text';
@@ -148,6 +148,14 @@ export function repositoryKeyOf(event: LoggedEvent): string | undefined {
   }
   return answered;
 }
+
+/** Events of a run itself, and not of one of its jobs. */
+export const runTypes = [
+  'dev.cdevents.pipelinerun.queued',
+  'dev.cdevents.pipelinerun.started',
+  'dev.cdevents.pipelinerun.finished',
+] as const satisfies readonly EventType[];
+export const isOfRun = eventIs(...runTypes);
 
 /** The key of the run that an event is of, or of whose jobs it is one. */
 export function runKeyOf(event: LoggedEvent): string | undefined {

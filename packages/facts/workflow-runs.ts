@@ -1,12 +1,21 @@
 import type { Attributes } from '@tripline/contracts/attributes';
-import { eventIs, type LoggedEvent } from '@tripline/contracts/event';
+import type { LoggedEvent } from '@tripline/contracts/event';
 import type { Fact } from '@tripline/contracts/fact';
 import { clip } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { type Bound, inOwnOrder, inPlaceOf, keepBounded, observedBy } from './bounds.ts';
 import { observedSchema } from './observed.ts';
-import { accountOf, accountSchema, authorOf, repositoryKeyOf, runKeyOf, senderOf } from './things.ts';
+import {
+  accountOf,
+  accountSchema,
+  authorOf,
+  isOfRun,
+  repositoryKeyOf,
+  runKeyOf,
+  runTypes,
+  senderOf,
+} from './things.ts';
 
 const hour = 3_600_000;
 /** Runs stand under a key for each stretch of this length, so that a value stays small. */
@@ -23,12 +32,6 @@ const bound: Bound<Start> = {
   nameOf: ({ run }) => run,
 };
 
-const isOfRun = eventIs(
-  'dev.cdevents.pipelinerun.queued',
-  'dev.cdevents.pipelinerun.started',
-  'dev.cdevents.pipelinerun.finished',
-);
-
 /**
  * Which runs of a workflow there were on a repository's default branch, by its file: where to look for a run when only its
  * workflow and the time are known. What each run was says the fact `runs`. Runs on other branches, and those that changes
@@ -38,7 +41,7 @@ export const workflowRuns: Fact<Starts> = {
   id: 'workflow-runs',
   description:
     'Which runs of a workflow there were on a default branch, for six hours a key. The runs themselves are in `runs`.',
-  reads: ['dev.cdevents.pipelinerun.queued', 'dev.cdevents.pipelinerun.started', 'dev.cdevents.pipelinerun.finished'],
+  reads: runTypes,
   value: z.object({ runs: z.array(startSchema) }) as z.ZodType<Starts>,
   keys(event) {
     if (!isRunOnDefaultBranch(event)) return none;
