@@ -41,6 +41,20 @@ test('what its run was given is made anew, and until then deleted; not where a c
   expect(played.findings[0]!.response.map(({ action }) => action)).toEqual(['stop-run', 'rotate-secret']);
 });
 
+test('a change that was opened of it is told late: medium, in the end', () => {
+  expectTimeline(
+    rule,
+    `
+    08:00     ada      pushes day1 to acme/app main
+    09:00:00  mallory  pushes evil to acme/app tmp (from nothing; ${ci})
+    09:00:10  mallory  opens #7 in acme/app from tmp at evil
+    09:00:20  mallory  starts run 7 of x in acme/app at evil (on tmp)
+    09:05:00  mallory  deletes branch tmp of acme/app
+    09:15     nothing happens   ← FOUND ${subject} [medium]
+    `,
+  );
+});
+
 test('made with nothing new in it, whose run deployed or was given secrets', () => {
   expectTimeline(
     rule,

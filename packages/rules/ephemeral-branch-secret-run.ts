@@ -57,7 +57,7 @@ export const rule = conclusion({
       if (builds.length === 0 || (touching.length === 0 && held.length === 0)) return [];
       const repository = nameAt(context.read(repositories, repositoryKey), parseTime(made.time)) ?? repositoryKey;
       const who = made.by?.login ?? 'somebody unnamed';
-      const isOpened = stood.at(-1)!.commit?.changes.some(({ as }) => as === 'head') === true;
+      const isOpened = stood.at(-1)!.commit?.changes.some((one) => one.as === 'head' && parseTime(one.time) <= goneMs);
       const severity: Severity = who.endsWith('[bot]') ? 'low' : isOpened ? 'medium' : 'high';
       const [subject, on] = [`${repository}@refs/heads/${branch}`, `${branch} of ${repository}`];
       const by = [made.by, gone.by].flatMap((one) => (one === undefined ? [] : [personOf(one, key)]));
@@ -66,7 +66,8 @@ export const rule = conclusion({
       return {
         ...{
           subject,
-          occasion: gone.eventId,
+          // What is found does not become less severe: that a change was opened of it may be received late.
+          occasion: isOpened ? `${gone.eventId} opened` : gone.eventId,
           severity,
           heldUntilMs: Math.max(gone.heardMs ?? 0, lostMs) + settings.holdMs,
         },
