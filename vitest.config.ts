@@ -12,6 +12,8 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['packages/**/*.test.ts', 'services/**/*.test.ts'],
+          // vitest leaves one core to its own process, which has next to nothing to do here.
+          maxWorkers: '100%',
           globalSetup: ['packages/testing/postgres/postgres.global.ts'],
         },
       },
