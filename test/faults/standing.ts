@@ -26,6 +26,8 @@ export function whatMustStand(log: {
   learningDays: number;
   /** The log's time up to which timers fire. */
   untilMs: number;
+  /** Why a record that only Tripline may write is not believed; all are where it is absent. */
+  originFault?: (record: StreamRecord) => string | null;
 }): Standing {
   const findings = new Map<string, CurrentFinding>();
   const jobs: string[] = [];
@@ -33,7 +35,8 @@ export function whatMustStand(log: {
   const incidents: OpenIncident[] = [];
   for (const records of Map.groupBy(log.records, ({ partition }) => partition).values()) {
     const snapshot = { logTimeMs: 0, engineRows: [], timers: [], dedup: [] };
-    const engine = createEngine({ rules: log.rules, learningDays: log.learningDays }, snapshot);
+    const { rules, learningDays, originFault } = log;
+    const engine = createEngine({ rules, learningDays, ...(originFault && { originFault }) }, snapshot);
     const { verdicts, lookUps } = runBatch(engine, { records, caughtUpAtMs: log.untilMs }, createKept().read);
     jobs.push(...lookUps.map(({ lookup }) => `look-up:${lookup.id}`));
     const joining = createJoining([]);
