@@ -57,10 +57,11 @@ export async function openWhole(options: WholeOptions) {
   // Makes the topics too.
   const stream = await openStream({ config: loadConfig(own, '/'), db, logger, clock: systemClock });
 
-  let isFormer = false;
+  /** Whether the detectors have the key of these tests: a former checkout asks for none, and a standalone makes its own. */
+  let haveKey: boolean | undefined;
 
   function start(service: ServiceName, more: { env?: Record<string, string>; of?: string } = {}): ServiceProcess {
-    isFormer ||= more.of !== undefined;
+    if (service === 'detector') haveKey = haveKey !== false && more.of === undefined;
     // A former checkout knows no such setting.
     const keys = service === 'detector' && !more.of ? { TRIPLINE_INTERNAL_KEY: internalKey } : {};
     const started = startService(service, { ...env, ...keys, ...more.env }, more.of ? { of: more.of } : {});
@@ -172,9 +173,9 @@ export async function openWhole(options: WholeOptions) {
 
   async function judgedDifferences(records: StreamRecord[]): Promise<string[]> {
     const configured = rules.map((rule) => configureRule(rule));
-    // Other tests write to the same brokers, and what comes from within there bears keys of their own. A former checkout asks for none.
+    // Other tests write to the same brokers, and what comes from within there bears keys of their own.
     const keys = loadConfig({ ...own, TRIPLINE_INTERNAL_KEY: internalKey }, '/');
-    const originFault = isFormer ? {} : { originFault: (record: StreamRecord) => faultOfOrigin(record, keys) };
+    const originFault = haveKey ? { originFault: (record: StreamRecord) => faultOfOrigin(record, keys) } : {};
     const of = { records, rules: configured, learningDays: 0, untilMs: Date.now() - 5000 };
     const expected = whatMustStand({ ...of, ...originFault });
     const actual = await whatStands(db.pool);
