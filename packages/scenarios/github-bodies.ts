@@ -8,13 +8,16 @@ import type { Cast, ScenarioStep } from './scenario.ts';
 type Json = Record<string, unknown>;
 export const zeroSha = '0'.repeat(40);
 
+/** As many as five hexadecimal digits tell. A number of JSON holds it times the largest seed, 2 ** 32. */
+const idsOfAPlaying = 16 ** 5;
+
 /** People and repositories of a cast, and the clock of its playing. */
 export type Stage = ReturnType<typeof createStage>;
 
 export function createStage(cast: Cast) {
-  const digits = (text: string) => Number.parseInt(createHash('sha256').update(text).digest('hex').slice(0, 6), 16);
-  /** A number for a thing of this playing; a name always gives the same one. */
-  const id = (name: string) => cast.seed * 4096 + (digits(name) % 4096);
+  const digits = (text: string) => Number.parseInt(createHash('sha256').update(text).digest('hex').slice(0, 5), 16);
+  /** A number for a thing of this playing; a name always gives the same one. Of so many that two things hardly ever share one. */
+  const id = (name: string) => cast.seed * idsOfAPlaying + digits(name);
   const sha = (name: string) => createHash('sha1').update(`${cast.organization} ${cast.seed} ${name}`).digest('hex');
   const time = (atMs: number) => new Date(cast.startMs + atMs).toISOString();
 

@@ -40,7 +40,7 @@ export type Playing = {
 };
 
 export function castFor(scenario: Scenario, nowMs: number): Cast {
-  const seed = randomInt(1, 2 ** 40);
+  const seed = randomInt(1, 2 ** 32);
   return { organization: `tripline-drill-${scenario.id}-${seed.toString(36)}`, startMs: nowMs, seed };
 }
 
