@@ -2,145 +2,116 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { freshDatabase } from '@tripline/testing/postgres/postgres';
-import { eventsOf } from '@tripline/testing/timeline/in-words';
-import { at, toRecords } from '@tripline/testing/timeline/play';
-import { addToTrail, makeTrailDays } from '@tripline/trail/trail';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type IssuerKey, makeIssuerKey } from '@tripline/testing/id-tokens';
+import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { main } from '../main.ts';
 
+/** `tripline access verify`, against an issuer on this machine. */
+let key: IssuerKey;
+let issuer: FakeService;
+let answer: FakeAnswer;
 let folder: string;
-let database: Awaited<ReturnType<typeof freshDatabase>>;
-
-const policies = `audience: https://access.acme.example
-tiers: { production: [production], staging: [staging] }
-policies:
-  deploy-app:
-    tier: production
-    who:
-      github:
-        repository: acme/app
-        caller: .github/workflows/ci.yml@refs/heads/main
-        events: [push]
-        ref: refs/heads/main
-        environment: production
-    needs: { reviewed: true, noIncident: high }
-    give: [{ github: { repositories: [acme/app], permissions: { deployments: write } } }]
-    tests:
-      - { expect: granted }
-      - { job: { ref: refs/heads/x }, expect: denied, because: [ref] }
-`;
-/** An hour ago, so that it lies within what is read. */
-const beganMs = Date.now() - 3_600_000;
-const timeline = `
-  09:00     ada     opens #12 in acme/app from feat at h
-  09:05     carol   approves #12 in acme/app
-  09:10     carol   merges #12 in acme/app as m
-  09:10:05  carol   starts run 7 of ci in acme/app at m (path .github/workflows/ci.yml)
-  09:10:06  carol   starts job deploy of run 7 (to production)
-  09:10:09  carol   finishes job deploy of run 7 (to production)
-  09:20     mallory pushes evil to acme/app main
-  09:20:05  mallory starts run 8 of ci in acme/app at evil (path .github/workflows/ci.yml)
-  09:20:06  mallory starts job deploy of run 8 (to production)`;
-
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'tripline-cli-access-'));
-  writeFileSync(join(folder, 'access.yaml'), policies);
-  database = await freshDatabase();
-  const told = eventsOf(timeline);
-  const shiftMs = beganMs - told[0]!.atMs;
-  const data = { 'vcs.repository.id': '74', 'vcs.owner.id': '65' };
-  const inventory = at(beganMs - 60_000, 'dev.cdeventsx.tripline-inventory.observed', {
-    ...{ 'tripline.inventory.part': 1, 'tripline.inventory.parts': 1 },
-    'tripline.inventory.protected': [{ repository: 'acme/app', patterns: ['main'] }],
-  });
-  const events = told.map((event) => ({
-    ...event,
-    atMs: event.atMs + shiftMs,
-    time: new Date(Date.parse(event.time ?? new Date(event.atMs).toISOString()) + shiftMs).toISOString(),
-    data: { ...event.data, ...data },
-  }));
-  const records = toRecords({ events: [inventory, ...(events as typeof told)] }).map((record) => ({
-    ...record,
-    fault: null,
-  }));
-  const { pool } = database.db;
-  await makeTrailDays(pool, records, new Set());
-  const client = await pool.connect();
-  await addToTrail(client, null, records);
-  client.release();
+  key = await makeIssuerKey('key-1');
+  issuer = await startFakeService(() => answer);
+  folder = mkdtempSync(join(tmpdir(), 'tripline-access-'));
+  const identity = { audience: 'https://access.acme.example', github: [{ issuer: issuer.url, owners: ['65'] }] };
+  writeFileSync(join(folder, 'tripline.yaml'), stringify({ identity }), { mode: 0o600 });
 });
 afterAll(async () => {
-  await database.close();
-  rmSync(folder, { recursive: true, force: true });
+  await issuer.close();
+  rmSync(folder, { recursive: true });
+});
+beforeEach(() => {
+  issuer.requests.length = 0;
+  answer = { status: 200, body: JSON.stringify({ keys: [key.publicJwk] }) };
 });
 
-async function access(...args: string[]) {
-  const said = { out: '', err: '' };
-  const into = (stream: 'out' | 'err') => (text: string) => {
-    said[stream] += text;
-  };
-  const io = { out: into('out'), err: into('err'), stdin: Readable.from(['']), cwd: folder, isTerminal: false };
-  const status = await main(['access', ...args], { ...io, env: { DATABASE_URL: database.urlAs('cli') } });
-  return { status, ...said };
+const { claims } = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../identity/github/fixtures/job.json'), 'utf8'),
+) as { claims: Record<string, unknown> };
+
+function tokenOf(changed: Record<string, unknown> = {}): Promise<string> {
+  const nowS = Math.floor(Date.now() / 1000);
+  return key.sign({ ...claims, iss: issuer.url, iat: nowS, nbf: nowS, exp: nowS + 300, ...changed });
 }
 
-test('a name gives nobody anything until lock pins it by what was received; one that means another id by now is not taken', async () => {
-  const before = await access('lint');
-  expect(before).toMatchObject({ status: 1, out: expect.stringContaining('acme/app is not pinned') });
-  const pinned = await access('lock');
-  expect(pinned).toMatchObject({ status: 0, out: expect.stringContaining('acme/app is 74 of owner 65') });
-  expect(readFileSync(join(folder, 'access.lock'), 'utf8')).toContain('id: "74"');
-  expect(await access('lint')).toEqual({ status: 0, out: '1 policy in order\n', err: '' });
+async function verify(token: string, args: string[] = [], { env = {}, cwd = folder } = {}) {
+  let out = '';
+  let err = '';
+  const status = await main(['access', 'verify', ...args], {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    stdin: Readable.from([token]),
+    env,
+    cwd,
+    isTerminal: false,
+  });
+  return { status, out, err };
+}
 
-  const own = readFileSync(join(folder, 'access.lock'), 'utf8');
-  writeFileSync(join(folder, 'access.lock'), own.replace('74', '9'));
-  const refused = await access('lock');
-  expect(refused).toMatchObject({ status: 1, out: expect.stringContaining('another one bears the name') });
-  expect((await access('lock', '--anew', 'acme/app')).status).toBe(0);
-  expect(readFileSync(join(folder, 'access.lock'), 'utf8')).toBe(own);
-});
-
-test('test decides the tests, who and diff say what is given', async () => {
-  expect(await access('test')).toMatchObject({ status: 0, out: '2 of 2 tests come out as they say\n' });
-  expect((await access('who', 'acme/app', 'deployments:write')).out).toMatch(
-    /^deploy-app \(production\) gives github acme\/app deployments:write\n {2}to {5}github repository: acme\/app\n/,
+it('says which job a token proves, and of what a policy should beware', async () => {
+  const { status, out, err } = await verify(
+    `${await tokenOf({ event_name: 'pull_request', environment: 'a\u202eb' })}\n`,
   );
-  expect((await access('who', 'acme/other')).out).toBe('No policy gives that.\n');
-  writeFileSync(join(folder, 'next.yaml'), policies.replace('events: [push]', 'events: [push, schedule]'));
-  expect(await access('diff', 'access.yaml', 'next.yaml')).toMatchObject({
-    status: 1,
-    out: expect.stringContaining('wider     deploy-app, events: push → push or schedule'),
-  });
-  expect(await access('diff', 'access.yaml')).toMatchObject({ status: 0, out: 'Nothing is given otherwise.\n' });
+  expect({ status, err }).toEqual({ status: 0, err: '' });
+  expect(out).toMatch(/^repository\.id +74$/m);
+  expect(out).toMatch(/^checkRunId +2832853555$/m);
+  expect(out).toMatch(/^environment +a�b$/m);
+  expect(out).toMatch(/^caution: the run may have been started by somebody without write access \(event_name\)$/m);
+  expect(issuer.requests.map(({ path }) => path)).toEqual(['/.well-known/jwks']);
 });
 
-test('explain says what would have been granted to each job of a run, and why not', async () => {
-  await access('lock');
-  const granted = await access('explain', 'acme/app#7', '--from', '24h');
-  expect(granted.out).toMatch(/^deploy \(attempt 1, started [^)]+\)\n {2}deploy-app: would be granted\n$/);
-  expect(granted.status).toBe(0);
-  const denied = await access('explain', 'acme/app#8', '--from', '24h');
-  expect(denied.status).toBe(1);
-  expect(denied.out).toContain('deploy-app: would be denied');
-  expect(denied.out).toMatch(/reviewed: wanted is a commit that somebody else reviewed, and it is one that is not/);
-  const [json] = (await access('explain', 'acme/app#8', '--from', '24h', '--json')).out.trim().split('\n');
-  expect(JSON.parse(json!)).toMatchObject({ run: '8', answers: [{ policy: 'deploy-app', decision: 'denied' }] });
-  expect(await access('explain', 'acme/app#99')).toMatchObject({
-    status: 1,
-    err: expect.stringContaining('no event of acme/app#99'),
-  });
-});
-
-test('wrong usage and a file that cannot be used are said with what to do', async () => {
-  expect(await access('lint', 'x')).toMatchObject({ status: 2, err: expect.stringContaining('name a file by --file') });
-  expect(await access('explain', 'acme/app')).toMatchObject({ status: 2 });
-  expect(await access('lint', '--file', 'none.yaml')).toMatchObject({
-    status: 1,
-    err: expect.stringContaining('is not there'),
-  });
-  writeFileSync(join(folder, 'bad.yaml'), 'audience: here\n');
-  expect((await access('lint', '--file', 'bad.yaml')).err).toMatch(
-    /bad\.yaml cannot be used:\n {2}audience \(line 1\): say the broker’s own address/,
+it('says by its reason why a token proves nothing, and repeats nothing of it', async () => {
+  const token = await tokenOf({ aud: 'https://other.example' });
+  const { status, out, err } = await verify(token);
+  expect({ status, out }).toEqual({ status: 1, out: '' });
+  expect(err).toBe(
+    'tripline: The token is for another service: ask the issuer for one with the audience https://access.acme.example (audience-other)\n',
   );
+  expect(await verify(token, ['--audience', 'https://other.example'])).toMatchObject({ status: 0 });
+  const { out: json } = await verify(token, ['--json']);
+  expect(JSON.parse(json)).toMatchObject({ refusal: { status: 401, reason: 'audience-other' } });
+});
+
+it('follows no redirect to other keys, and takes a key set that breaks off for none', async () => {
+  const evil = await startFakeService(() => ({ status: 200, body: JSON.stringify({ keys: [key.publicJwk] }) }));
+  const whole = answer.body!;
+  for (const one of [
+    { status: 302, headers: { location: evil.url } },
+    { status: 200, body: whole, manner: 'half' },
+    { status: 500 },
+  ] as FakeAnswer[]) {
+    answer = one;
+    expect(await verify(await tokenOf())).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('(keys-unavailable)'),
+    });
+  }
+  expect(evil.requests).toEqual([]);
+  await evil.close();
+});
+
+it('asks nobody about an issuer that is not configured, and needs an audience, an issuer and a token', async () => {
+  expect(await verify(await tokenOf({ iss: 'https://evil.example' }))).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('(issuer-unknown)'),
+  });
+  expect(issuer.requests).toEqual([]);
+  expect(await verify(' ')).toMatchObject({ status: 2, err: expect.stringContaining('give the token') });
+  const nowhere = { cwd: '/nonexistent' };
+  expect(await verify('x', [], nowhere)).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('identity.audience'),
+  });
+  expect(await verify('x', [], { ...nowhere, env: { TRIPLINE_IDENTITY_AUDIENCE: 'a' } })).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('no issuer is configured'),
+  });
 });
