@@ -1,10 +1,9 @@
 import type { Entity } from '@tripline/contracts/finding';
 import { type AnyRule, type ConcludeContext, defineRule } from '@tripline/contracts/rule';
-import { parseTime } from '@tripline/contracts/time';
-import { commits, isTaggedAs } from '@tripline/facts/commits';
 import { deployedCommits } from '@tripline/facts/deployed-commits';
 import {
   acceptanceOf,
+  aimOf,
   mattersToReviews,
   type Place,
   placeOf,
@@ -17,7 +16,7 @@ import { runnerGroups } from '@tripline/facts/runner-groups';
 import { keyBeside, runnerId } from '@tripline/facts/runner-keys';
 import { doubtOf } from '@tripline/facts/runner-standing';
 import { runners } from '@tripline/facts/runners';
-import { type Attempt, type Job, type Run, runs } from '@tripline/facts/runs';
+import { type Attempt, type Build, buildOf, type Job, type Run, runs } from '@tripline/facts/runs';
 import { commitKeyIn, entityOf, personOf, runKeyIn } from '@tripline/facts/things';
 import type { GitHubJob } from '@tripline/identity/workload';
 import { houseOf, runnerHouse } from '@tripline/rules/runner-house';
@@ -82,9 +81,10 @@ function jobsOf(key: string, run: Run, attempt: Attempt, context: Context): Logg
   const { name, id, defaultBranch } = run.repository;
   const place = placeOf(repositoryKey, name, defaultBranch, context);
   const commitKey = commitKeyIn(repositoryKey, revision);
-  const isTag = trigger === 'release' || isTaggedAs(ref, context.watch(commits, commitKey), parseTime(attempt.time));
-  const whole = wholeRef(attempt, ref, isTag, place);
-  const reviewed = reviewOf(attempt, revision, isTag, place, context);
+  const build = buildOf(key, run, attempt);
+  const aim = aimOf(build, place, context);
+  const whole = wholeRef(attempt, ref, aim.isTag, place);
+  const reviewed = reviewOf(build, aim, place, context);
   const deployedTo = (context.watch(deployedCommits, commitKey)?.successes ?? []).map(({ environment }) => environment);
   return attempt.jobs.map((job) => ({
     name: job.name,
@@ -138,18 +138,13 @@ function wholeRef({ trigger, changes }: Attempt, ref: string, isTag: boolean, { 
 
 /** As build-from-unreviewed-commit has it: what may yet be explained is not known. */
 function reviewOf(
-  attempt: Attempt,
-  revision: string,
-  isTag: boolean,
+  { revision, timeMs, heardMs }: Build,
+  { into, isOfHead }: ReturnType<typeof aimOf>,
   place: Place,
   context: Context,
 ): Known['reviewed'] {
-  const { trigger = '', ref = '', fork, heardMs } = attempt;
-  const isPull = trigger.startsWith('pull_request');
-  const builtMs = parseTime(attempt.time);
-  const into = !isPull && fork !== true && !isTag && place.isProtected(ref, builtMs) ? ref : undefined;
-  const reader = reviewReader(place, into, context, context.settings, builtMs);
-  const as = isPull || trigger === 'merge_group' ? 'head' : 'built';
+  const reader = reviewReader(place, into, context, context.settings, timeMs);
+  const as = isOfHead ? 'head' : 'built';
   const { is, why, mayBeExplained, moreMs } = acceptanceOf(revision, as, place, reader, context, heardMs);
   const holdUntilMs = heardMs + context.settings.holdMs + moreMs;
   if (is !== 'unreviewed' || !mayBeExplained || context.nowMs >= holdUntilMs) return { is, why };

@@ -5,7 +5,7 @@ import type { ConcludeContext, Concludes } from '@tripline/contracts/rule';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { changes } from './changes.ts';
-import { type Commit, commits, isByPages } from './commits.ts';
+import { type Commit, commits, isByPages, isTaggedAs } from './commits.ts';
 import { rulesetsOf } from './owner-rulesets.ts';
 import { differsInReviews, type Ref, refs } from './refs.ts';
 import {
@@ -26,7 +26,7 @@ import {
   type ReviewReader,
   type ReviewVerdict,
 } from './reviewed.ts';
-import type { Attempt } from './runs.ts';
+import type { Attempt, Build } from './runs.ts';
 import { type Account, changeKeyIn, commitKeyIn, namedRepository, refKeyIn } from './things.ts';
 import { isFileOf, readWorkflowFile } from './workflow-files.ts';
 import { memberKeysOf, writerKeyIn, writers } from './writers.ts';
@@ -331,4 +331,22 @@ export function isKnownReviewed(
   const place = placeOf(key, repository, undefined, reads);
   const reader = reviewReader(place, landed.branch, reads, noHouse);
   return isReviewed(landed.revision, reader).is === 'reviewed';
+}
+
+/** The provider stamps a push and the run that it sets off by two clocks. */
+export const clockMs = 5_000;
+
+/** What a build is of: a pull request, a tag, a change's head, or else the protected branch `into` which its commit must have come. */
+export function aimOf(
+  { attempt, revision, ref, timeMs }: Pick<Build, 'attempt' | 'revision' | 'ref' | 'timeMs'>,
+  place: Place,
+  { watch }: Pick<Reads, 'watch'>,
+): { isPull: boolean; isTag: boolean; isOfHead: boolean; into: string | undefined } {
+  const isPull = attempt?.trigger?.startsWith('pull_request') === true;
+  const commit = watch(commits, commitKeyIn(place.key, revision));
+  // What is pushed later must not make it another ref's.
+  const isTag = attempt?.trigger === 'release' || isTaggedAs(ref, commit, timeMs + clockMs);
+  const isOwn = attempt !== undefined && !isPull && attempt.fork !== true && ref !== undefined && !isTag;
+  const into = isOwn && place.isProtected(ref, timeMs) ? ref : undefined;
+  return { isPull, isTag, isOfHead: isPull || attempt?.trigger === 'merge_group', into };
 }

@@ -1,12 +1,13 @@
 import { type ConcludeContext, type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
-import { commits, isTaggedAs } from '@tripline/facts/commits';
 import { buildByDeployment, deployments } from '@tripline/facts/deployments';
 import { matches } from '@tripline/facts/ref-patterns';
 import { isThere } from '@tripline/facts/refs';
 import { type Repository, repositories } from '@tripline/facts/repositories';
 import {
   acceptanceOf,
+  aimOf,
+  clockMs,
   mattersToReviews,
   type Place,
   placeOf,
@@ -44,8 +45,6 @@ type Settings = z.output<typeof settings>;
 type Context = ConcludeContext<Settings>;
 type Why = { what: string; seen?: readonly review.Seen[] };
 const noticePrefix = 'notice ';
-/** The provider stamps a push and the run that it sets off by two clocks. */
-const clockMs = 5_000;
 
 export const rule = defineRule<unknown, Settings>({
   id: 'build-from-unreviewed-commit',
@@ -113,7 +112,7 @@ export const rule = defineRule<unknown, Settings>({
 });
 
 function judge(build: Build, place: Place, context: Context): Conclusion[] {
-  const { revision, attempt, ref, timeMs } = build;
+  const { revision, attempt, timeMs } = build;
   const holdUntilMs = build.heardMs + context.settings.holdMs;
   if (/^0*$/.test(revision)) return [];
   // Whether it is a pull request's is said by the run's own event, which may be on its way.
@@ -121,16 +120,10 @@ function judge(build: Build, place: Place, context: Context): Conclusion[] {
     context.recheckAt(holdUntilMs);
     return [];
   }
-  const isPull = attempt?.trigger?.startsWith('pull_request') === true;
-  const commit = context.watch(commits, commitKeyIn(place.key, revision));
-  // What is pushed later must not make it another ref's.
-  const isTag = attempt?.trigger === 'release' || isTaggedAs(ref, commit, timeMs + clockMs);
-  const isOwn = attempt !== undefined && !isPull && attempt.fork !== true && ref !== undefined && !isTag;
-  const into = isOwn && place.isProtected(ref, timeMs) ? ref : undefined;
+  const { isPull, isTag, isOfHead, into } = aimOf(build, place, context);
   const reader = reviewReader(place, into, context, context.settings, timeMs);
   const why = reasonOf(build, place, { isPull, isTag }, reader, context);
   if (why === undefined) return [];
-  const isOfHead = isPull || attempt?.trigger === 'merge_group';
   const verdict = acceptanceOf(revision, isOfHead ? 'head' : 'built', place, reader, context, build.heardMs);
   // Of what nobody requires to be reviewed one notice a repository is due, by a rule of its own.
   if (verdict.is === 'reviewed' || verdict.needsNone) {
