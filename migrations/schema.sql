@@ -4,6 +4,85 @@ CREATE SEQUENCE incident_numbers;
 
 CREATE SEQUENCE silence_numbers;
 
+CREATE TABLE access_credentials (
+  grant_id text NOT NULL,
+  nth integer NOT NULL,
+  kind text NOT NULL,
+  scope jsonb NOT NULL,
+  state text NOT NULL,
+  handle jsonb,
+  sealed bytea,
+  token_hash text,
+  minted_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  dead_at timestamp with time zone,
+  attempts integer NOT NULL DEFAULT 0,
+  due_at timestamp with time zone NOT NULL DEFAULT now(),
+  claimed_by uuid,
+  claimed_until timestamp with time zone,
+  last_fault text,
+  CONSTRAINT access_credentials_attempts_check CHECK ((attempts >= 0)),
+  CONSTRAINT access_credentials_kind_check CHECK ((kind = ANY (ARRAY['github'::text, 'aws'::text, 'vault'::text, 'gitlab'::text]))),
+  CONSTRAINT access_credentials_last_fault_check CHECK ((last_fault <> ''::text)),
+  CONSTRAINT access_credentials_nth_check CHECK ((nth >= 0)),
+  CONSTRAINT access_credentials_state_check CHECK ((state = ANY (ARRAY['minting'::text, 'live'::text, 'ending'::text, 'stuck'::text, 'dead'::text, 'lost'::text]))),
+  CONSTRAINT access_credentials_token_hash_check CHECK ((token_hash <> ''::text)),
+  CONSTRAINT claims_end CHECK (((claimed_by IS NULL) = (claimed_until IS NULL))),
+  CONSTRAINT dead_holds_nothing CHECK (((state <> 'dead'::text) OR ((sealed IS NULL) AND (dead_at IS NOT NULL)))),
+  CONSTRAINT live_is_recorded CHECK (((state = ANY (ARRAY['minting'::text, 'lost'::text, 'dead'::text])) OR ((token_hash IS NOT NULL) AND (expires_at IS NOT NULL)))),
+  CONSTRAINT access_credentials_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES access_grants(id),
+  CONSTRAINT access_credentials_pkey PRIMARY KEY (grant_id, nth)
+);
+
+CREATE TABLE access_ends (
+  key text NOT NULL,
+  ended_at timestamp with time zone NOT NULL,
+  heard_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT access_ends_key_check CHECK ((key <> ''::text)),
+  CONSTRAINT access_ends_pkey PRIMARY KEY (key)
+);
+
+CREATE TABLE access_grants (
+  id text NOT NULL,
+  workspace text NOT NULL,
+  policy text NOT NULL,
+  policy_sha256 text NOT NULL,
+  policy_revision text,
+  tier text NOT NULL,
+  job_key text NOT NULL,
+  run_key text NOT NULL,
+  job jsonb NOT NULL,
+  things text[] NOT NULL DEFAULT '{}'::text[],
+  until text NOT NULL,
+  on_incident text NOT NULL,
+  asked_at timestamp with time zone NOT NULL DEFAULT now(),
+  longest_until timestamp with time zone NOT NULL,
+  ending_at timestamp with time zone,
+  ending_why text,
+  CONSTRAINT access_grants_ending_why_check CHECK ((ending_why <> ''::text)),
+  CONSTRAINT access_grants_id_check CHECK ((id <> ''::text)),
+  CONSTRAINT access_grants_job_key_check CHECK ((job_key <> ''::text)),
+  CONSTRAINT access_grants_on_incident_check CHECK ((on_incident = ANY (ARRAY['atOnce'::text, 'afterJob'::text]))),
+  CONSTRAINT access_grants_policy_check CHECK ((policy <> ''::text)),
+  CONSTRAINT access_grants_policy_revision_check CHECK ((policy_revision <> ''::text)),
+  CONSTRAINT access_grants_policy_sha256_check CHECK ((policy_sha256 ~ '^[0-9a-f]{64}$'::text)),
+  CONSTRAINT access_grants_run_key_check CHECK ((run_key <> ''::text)),
+  CONSTRAINT access_grants_tier_check CHECK ((tier <> ''::text)),
+  CONSTRAINT access_grants_until_check CHECK ((until = ANY (ARRAY['job'::text, 'run'::text]))),
+  CONSTRAINT access_grants_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT ending_says_why CHECK (((ending_at IS NULL) = (ending_why IS NULL))),
+  CONSTRAINT access_grants_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE access_spent (
+  issuer text NOT NULL,
+  token_sha256 text NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  CONSTRAINT access_spent_issuer_check CHECK ((issuer <> ''::text)),
+  CONSTRAINT access_spent_token_sha256_check CHECK ((token_sha256 ~ '^[0-9a-f]{64}$'::text)),
+  CONSTRAINT access_spent_pkey PRIMARY KEY (issuer, token_sha256)
+);
+
 CREATE TABLE delivery_questions (
   workspace text NOT NULL,
   event_id text NOT NULL,
@@ -226,6 +305,17 @@ CREATE TABLE job_workers (
   begun_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT job_workers_worker_check CHECK ((worker <> ''::text)),
   CONSTRAINT job_workers_pkey PRIMARY KEY (worker)
+);
+
+CREATE TABLE known_runs (
+  workspace text NOT NULL,
+  run text NOT NULL,
+  jobs jsonb NOT NULL,
+  told_at timestamp with time zone NOT NULL,
+  CONSTRAINT known_runs_jobs_check CHECK ((jsonb_typeof(jobs) = 'array'::text)),
+  CONSTRAINT known_runs_run_check CHECK ((run <> ''::text)),
+  CONSTRAINT known_runs_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT known_runs_pkey PRIMARY KEY (workspace, run)
 );
 
 CREATE TABLE log (
@@ -711,6 +801,13 @@ CREATE TABLE undelivered (
   CONSTRAINT undelivered_pkey PRIMARY KEY (hook, guid)
 );
 
+CREATE INDEX access_credentials_alive ON public.access_credentials USING btree (due_at) WHERE (state <> ALL (ARRAY['dead'::text, 'lost'::text]));
+CREATE INDEX access_credentials_by_hash ON public.access_credentials USING btree (token_hash);
+CREATE INDEX access_ends_by_age ON public.access_ends USING btree (heard_at);
+CREATE INDEX access_grants_by_job ON public.access_grants USING btree (job_key);
+CREATE INDEX access_grants_by_run ON public.access_grants USING btree (run_key);
+CREATE INDEX access_grants_standing ON public.access_grants USING btree (longest_until) WHERE (ending_at IS NULL);
+CREATE INDEX access_spent_by_expiry ON public.access_spent USING btree (expires_at);
 CREATE INDEX delivery_questions_open ON public.delivery_questions USING btree (heard_at) WHERE (proof IS NULL);
 CREATE INDEX findings_by_incident ON public.findings USING btree (incident, detected_at);
 CREATE INDEX findings_newest ON public.findings USING btree (recorded_at DESC);
@@ -719,6 +816,7 @@ CREATE INDEX incident_entities_by_key ON public.incident_entities USING btree (w
 CREATE INDEX incident_events_by_incident ON public.incident_events USING btree (incident, id);
 CREATE INDEX incidents_changed ON public.incidents USING btree (updated_at);
 CREATE INDEX incidents_open ON public.incidents USING btree (workspace, updated_at DESC) WHERE (state <> 'resolved'::text);
+CREATE INDEX known_runs_by_age ON public.known_runs USING btree (told_at);
 CREATE INDEX log_leases_by_consumer ON public.log_leases USING btree (group_name, topic, consumer);
 CREATE INDEX messages_by_incident ON public.messages USING btree (incident, id);
 CREATE INDEX queue_due ON public.queue USING btree (purpose, due_at);

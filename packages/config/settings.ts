@@ -1,3 +1,4 @@
+import { brokerEnvironment, brokerSettings } from '@tripline/access/settings';
 import { drillPrefix } from '@tripline/contracts/drill';
 import { databaseEnvironment, databaseSettings } from '@tripline/db/settings';
 import { faultsOfIdentity } from '@tripline/identity/registry';
@@ -179,6 +180,7 @@ const whole = z.strictObject({
     .describe('What is to hold otherwise of single rules, in one workspace or in all.'),
   remediation: remediationSettings.prefault({}),
   identity: identitySettings.prefault({}),
+  broker: brokerSettings.prefault({}),
 });
 
 /** Renamed settings: what to write instead. */
@@ -188,7 +190,7 @@ export const renamed: Readonly<Record<string, string>> = {
 };
 
 const checked = whole.superRefine((all, context) => {
-  const { workspaces, drillKey, internalKeys, slack } = all;
+  const { workspaces, drillKey, internalKeys, slack, broker } = all;
   const fault = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });
   const organizations = new Map<string, number>();
   workspaces.forEach(({ id, github: { organizations: named } }, place) => {
@@ -241,6 +243,8 @@ const checked = whole.superRefine((all, context) => {
   }
   claim('the drill key', ['drillKey'], [drillKey]);
   claim('an internal key', ['internalKeys'], internalKeys ?? []);
+  claim('the broker’s key of events', ['broker', 'eventKeys'], broker.eventKeys ?? []);
+  claim('the broker’s key of seals', ['broker', 'sealingKeys'], broker.sealingKeys ?? []);
   claim('Slack’s signing secret', ['slack', 'signingSecret'], [slack?.signingSecret]);
 });
 
@@ -254,8 +258,12 @@ function valuesAt(settings: unknown, path: string): string[] {
 /** The port of operators where none is given: that of Prometheus's exporters of OpenTelemetry. */
 const operationsPort = 9464;
 
+/** The port on which jobs ask where none is given. */
+const brokerPort = 8090;
+
 export const settings = checked.transform(({ operations: { host, port }, ...rest }) => ({
   ...rest,
+  broker: { ...rest.broker, port: rest.broker.port ?? (rest.port === 0 ? 0 : brokerPort) },
   // With a free port for the public server, the operations server must not fail on a fixed one.
   operations: { host, port: port ?? (rest.port === 0 ? 0 : operationsPort) },
 }));
@@ -271,6 +279,7 @@ export const environment: readonly EnvironmentSetting[] = [
   ...databaseEnvironment,
   ...kafkaEnvironment,
   ...identityEnvironment,
+  ...brokerEnvironment,
   { name: 'TRIPLINE_DATA', path: 'dataDir' },
   { name: 'TRIPLINE_HOST', path: 'host' },
   { name: 'TRIPLINE_PORT', path: 'port', kind: 'number' },

@@ -255,6 +255,55 @@ export const attributes = {
   'tripline.credential.scopes': z.array(text),
   'tripline.credential.expires_at': time,
 
+  // Access that the broker gives (packages/access, services/broker).
+  /** Id of the grant: one request of a job or person that was answered with access. */
+  'tripline.access.grant': id,
+  'tripline.access.decision': z.enum(['granted', 'denied', 'pending']),
+  /** Name of the policy that was asked for. */
+  'tripline.access.policy': text,
+  /** Hex SHA-256 of the file of policies, and the commit that it was read at; the latter absent where it is a local file. */
+  'tripline.access.policy_sha256': id,
+  'tripline.access.policy_revision': id,
+  'tripline.access.tier': text,
+  /** Every condition that spoke against it, as packages/access/reason.ts has them. */
+  'tripline.access.reasons': z.array(z.object({ condition: text, state: text, wanted: text, found: text })),
+  /** Whose id token proved who asks, and hex SHA-256 of what makes that token one. */
+  'tripline.access.issuer': text,
+  'tripline.access.token_sha256': id,
+  /** Of a dry run: nothing was given, whatever the decision. */
+  'tripline.access.dry_run': z.literal(true),
+  /** Why it ended. */
+  'tripline.access.end': z.enum([
+    'job-ended',
+    'run-ended',
+    'longest',
+    'given-back',
+    'asked-again',
+    'incident',
+    'by-hand',
+    'not-recorded',
+    'lost',
+  ]),
+  'tripline.access.took_ms': z.int().nonnegative(),
+  /** What people say for what they need it, or why they decide so. */
+  'tripline.access.reason': text,
+
+  // A change of the policies of access.
+  'tripline.policy.outcome': z.enum(['in-force', 'refused']),
+  /** Against the former ones: whether they give anything more. */
+  'tripline.policy.change': z.enum(['first', 'wider', 'other', 'narrower', 'none']),
+
+  // A privilege that stands by itself.
+  'tripline.standing.kind': text,
+  /** By which it is the same at the next look. */
+  'tripline.standing.id': id,
+  'tripline.standing.created_at': time,
+  'tripline.standing.last_used_at': time,
+  /** The policy of access that gives the same for the length of a job. */
+  'tripline.standing.covered_by': text,
+  /** What it is shared by, where tiers share it. */
+  'tripline.standing.tiers': z.array(text),
+
   // A proof of who somebody is: a sign-in, a second factor, a key that was registered or removed.
   /** Whether a second factor was given: `unknown` where the provider does not tell. */
   'tripline.identity.mfa': z.enum(['yes', 'no', 'unknown']),

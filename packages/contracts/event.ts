@@ -91,6 +91,51 @@ export const eventTypes = {
     'tripline.response.verdict',
   ],
   'dev.cdeventsx.tripline-delivery.looked-up': ['tripline.delivery.id', 'tripline.delivery.proof'],
+  /** A job asked the broker for access, and was answered. */
+  'dev.cdeventsx.tripline-access.decided': ['tripline.access.policy', 'tripline.access.decision'],
+  /** A person asked for a right, somebody approved or denied it, it was given, and it ended. */
+  'dev.cdeventsx.tripline-access.requested': ['tripline.access.grant', 'tripline.access.policy'],
+  'dev.cdeventsx.tripline-access.approved': ['tripline.access.grant', 'tripline.access.decision'],
+  'dev.cdeventsx.tripline-access.granted': [
+    'tripline.access.grant',
+    'tripline.grant.kind',
+    'tripline.grant.grantee',
+    'tripline.grant.target',
+    'tripline.grant.expires_at',
+  ],
+  'dev.cdeventsx.tripline-access.ended': ['tripline.access.grant', 'tripline.access.end'],
+  /** A credential was made for a job; in the log before anybody is given it. */
+  'dev.cdeventsx.tripline-credential.minted': [
+    'tripline.access.grant',
+    'tripline.access.policy',
+    'tripline.credential.kind',
+    'tripline.credential.expires_at',
+  ],
+  /** The provider said that it is dead, or denies it. */
+  'dev.cdeventsx.tripline-credential.revoked': [
+    'tripline.access.grant',
+    'tripline.credential.kind',
+    'tripline.access.end',
+  ],
+  /** It is to be dead, and could not be revoked for a minute. */
+  'dev.cdeventsx.tripline-credential.outlived': [
+    'tripline.access.grant',
+    'tripline.credential.kind',
+    'tripline.access.end',
+  ],
+  /** Somebody proved a second factor for one run. */
+  'dev.cdeventsx.tripline-stepup.proved': ['user.name', 'cicd.pipeline.run.id', 'tripline.identity.method'],
+  /** A deployment protection rule was answered. */
+  'dev.cdeventsx.tripline-gate.decided': [
+    'vcs.repository.name',
+    'cicd.pipeline.run.id',
+    'deployment.environment.name',
+    'tripline.access.decision',
+  ],
+  /** Other policies of access are in force, or were refused. */
+  'dev.cdeventsx.tripline-policy.changed': ['tripline.access.policy_sha256', 'tripline.policy.outcome'],
+  /** A privilege that stands by itself, as an inventory found it. */
+  'dev.cdeventsx.tripline-standing.observed': ['tripline.standing.kind', 'tripline.standing.id'],
 } as const satisfies Record<string, readonly AttributeName[]>;
 
 export type EventType = keyof typeof eventTypes;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { internalEventTypes, isFromWithin, signInternal } from './internal.ts';
+import { brokerEventTypes, faultOfOrigin, internalEventTypes, isFromWithin, signInternal } from './internal.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 20 });
 const record = fc.record({
@@ -67,6 +67,28 @@ test('any change of key, header or value breaks it, and so does another key or n
 });
 
 test('what a provider could be made to say is not among the internal types', () => {
-  for (const type of internalEventTypes)
+  for (const type of internalEventTypes) {
+    if (brokerEventTypes.has(type)) continue;
     expect(type).toMatch(/observed$|looked-up$|performed$|finished$|breakglass\.opened$|silent$/);
+  }
+});
+
+test('the broker is believed by its own key alone, which makes nothing else believed', () => {
+  const keys = { internalKeys: ['the-key-of-the-detector'], broker: { eventKeys: ['now-of-the-broker', 'former'] } };
+  const of = (ce_type: string, key = 'acme') => ({ key, headers: { ce_type, ce_workspace: key }, value: null });
+  for (const type of brokerEventTypes) {
+    expect(faultOfOrigin(signInternal(of(type), 'now-of-the-broker'), keys)).toBeNull();
+    expect(faultOfOrigin(signInternal(of(type), 'former'), keys)).toBeNull();
+    expect(faultOfOrigin(of(type), keys)).toMatch(/comes from the broker alone/);
+    expect(faultOfOrigin(signInternal(of(type), 'the-key-of-the-detector'), keys)).toMatch(
+      /no key of broker.eventKeys/,
+    );
+    const drill = signInternal(of(type, 'tripline-drill-1'), 'the-drill-key');
+    expect(faultOfOrigin(drill, { ...keys, drillKey: 'the-drill-key' })).toBeNull();
+    expect(
+      faultOfOrigin(signInternal(of(type), 'the-drill-key'), { ...keys, drillKey: 'the-drill-key' }),
+    ).not.toBeNull();
+  }
+  const inventory = signInternal(of('dev.cdeventsx.tripline-inventory.observed'), 'now-of-the-broker');
+  expect(faultOfOrigin(inventory, keys)).toMatch(/comes from within/);
 });

@@ -4,6 +4,25 @@ import type { EventType } from './event.ts';
 import { eventTypeOf } from './event-record.ts';
 
 /**
+ * Events that only the broker may write: what it gave, and when that ended. It is exposed to jobs, so it has a key of its own,
+ * whose MAC makes nothing else trusted. What a job could write of itself would excuse a use of a stolen credential.
+ */
+export const brokerEventTypes: ReadonlySet<EventType> = new Set<EventType>([
+  'dev.cdeventsx.tripline-access.decided',
+  'dev.cdeventsx.tripline-access.requested',
+  'dev.cdeventsx.tripline-access.approved',
+  'dev.cdeventsx.tripline-access.granted',
+  'dev.cdeventsx.tripline-access.ended',
+  'dev.cdeventsx.tripline-credential.minted',
+  'dev.cdeventsx.tripline-credential.revoked',
+  'dev.cdeventsx.tripline-credential.outlived',
+  'dev.cdeventsx.tripline-stepup.proved',
+  'dev.cdeventsx.tripline-gate.decided',
+  'dev.cdeventsx.tripline-policy.changed',
+  'dev.cdeventsx.tripline-standing.observed',
+]);
+
+/**
  * Events that only Tripline's own services may write: what it read at a provider, acts of people, results of responses.
  * Otherwise whoever can write to the log could teach a workspace that their runner is usual. So each has a MAC whose
  * key the receiver, which is exposed to outsiders, does not have.
@@ -16,6 +35,7 @@ export const internalEventTypes: ReadonlySet<EventType> = new Set<EventType>([
   'dev.cdeventsx.tripline-response.finished',
   'dev.cdeventsx.tripline-breakglass.opened',
   'dev.cdeventsx.tripline-feed.silent',
+  ...brokerEventTypes,
 ]);
 
 /** The parts of a record that its MAC covers. */
@@ -60,6 +80,7 @@ function macOf({ key, headers, value }: MacRecord, secret: string): string {
  */
 export type OriginKeys = {
   internalKeys?: readonly string[] | undefined;
+  broker?: { eventKeys?: readonly string[] | undefined };
   drillKey?: string | undefined;
   workspaces?: readonly { id: string; breakGlassKeys?: readonly string[] | undefined }[];
 };
@@ -68,9 +89,19 @@ export type OriginKeys = {
 export function faultOfOrigin(record: MacRecord, keys: OriginKeys): string | null {
   const type = eventTypeOf(record.headers);
   if (type === undefined || !internalEventTypes.has(type)) return null;
+  if (brokerEventTypes.has(type)) return faultOfBroker(record, type, keys);
   if (isFromWithin(record, keys.internalKeys ?? []) || isFromWithin(record, keysOverHttp(record, type, keys)))
     return null;
   return `${type} comes from within Tripline alone, and no key of internalKeys made this record's ce_mac`;
+}
+
+/** In a drill the one who plays it speaks for the broker. */
+function faultOfBroker(record: MacRecord, type: EventType, { broker, drillKey }: OriginKeys): string | null {
+  const { key, headers } = record;
+  const isDrill = key.startsWith(drillPrefix) && headers['ce_workspace'] === key;
+  const trusted = [...(broker?.eventKeys ?? []), ...(isDrill && drillKey !== undefined ? [drillKey] : [])];
+  if (isFromWithin(record, trusted)) return null;
+  return `${type} comes from the broker alone, and no key of broker.eventKeys made this record's ce_mac`;
 }
 
 function keysOverHttp({ key, headers }: MacRecord, type: EventType, keys: OriginKeys): readonly string[] {

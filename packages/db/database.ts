@@ -3,6 +3,7 @@ import pg, { type ClientBase } from 'pg';
 import { type ConnectionConfig, connectionOf } from './connection.ts';
 import { DatabaseUnfitError } from './database-fault.ts';
 import { isPooledByTransaction, prepareSession, type SessionOptions } from './session.ts';
+import type { AccessTables } from './tables/access.ts';
 import type { DetectorTables } from './tables/detector.ts';
 import type { FeedWatchTables } from './tables/feed-watch.ts';
 import type { FindingsTables } from './tables/findings.ts';
@@ -17,6 +18,7 @@ import type { RemediationsTables } from './tables/remediations.ts';
 import type { TrailTables } from './tables/trail.ts';
 
 export type Tables = LogTables &
+  AccessTables &
   JobsTables &
   FindingsTables &
   DetectorTables &

@@ -22,7 +22,7 @@ export class DataFolderInUseError extends Error {
 
 const standaloneFile = (dataDir: string) => join(dataDir, 'standalone.json');
 /** Names of the files of secrets that are generated on the first start. */
-type MadeSecret = 'webhook-secret' | 'drill-key' | 'internal-key';
+type MadeSecret = 'webhook-secret' | 'drill-key' | 'broker-event-key' | 'broker-sealing-key' | 'internal-key';
 
 /**
  * Claims the folder for this process, creating it (0700) where it is missing. The claim of a killed Tripline is taken

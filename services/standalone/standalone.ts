@@ -74,6 +74,11 @@ export async function startStandalone(given: Config, screen: Screen, reloading?:
       ...given,
       database: { url: databaseUrl },
       internalKeys: given.internalKeys ?? [keepSecret(given.dataDir, 'internal-key')],
+      broker: {
+        ...given.broker,
+        eventKeys: given.broker.eventKeys ?? [keepSecret(given.dataDir, 'broker-event-key')],
+        sealingKeys: given.broker.sealingKeys ?? [keepSecret(given.dataDir, 'broker-sealing-key')],
+      },
       github: madeSecret === null ? given.github : { ...given.github, webhookSecrets: [madeSecret] },
       drillKey: given.drillKey ?? keepSecret(given.dataDir, 'drill-key'),
     };

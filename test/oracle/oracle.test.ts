@@ -11,7 +11,7 @@ import { createKept, runBatch } from '@tripline/testing/timeline/play';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { internalKey, proved } from '../../packages/testing/internal-key.ts';
+import { brokerKey, internalKey, proved } from '../../packages/testing/internal-key.ts';
 import { lonelyRule, rules as syntheticRules, throwingRule } from '../detector.rules.ts';
 import { createRandom } from '../simulation/random.ts';
 import { dawnMs, play, type WorkloadShape, weave } from '../simulation/workload.ts';
@@ -115,7 +115,8 @@ const standing = (records: readonly StreamRecord[]) =>
     .map(([name]) => name)
     .sort();
 
-const originFault = (record: StreamRecord) => faultOfOrigin(record, { internalKeys: [internalKey] });
+const originFault = (record: StreamRecord) =>
+  faultOfOrigin(record, { internalKeys: [internalKey], broker: { eventKeys: [brokerKey] } });
 
 /** The same log through packages/engine, in batches of chance. */
 function engineSays(records: readonly StreamRecord[], draw: () => number) {

@@ -20,7 +20,8 @@ export type Standing = {
 };
 
 /** What of the settings decides what is found, beside those of rules. */
-export type JudgingConfig = Pick<Config, 'learningDays' | 'internalKeys' | 'workspaces' | 'drillKey'>;
+export type JudgingConfig = Pick<Config, 'learningDays' | 'internalKeys' | 'workspaces' | 'drillKey'> &
+  Partial<Pick<Config, 'broker'>>;
 
 /** Where keyed state lies while it is judged: in files (`openScratch`), or in memory. */
 export type JudgeStore = {

@@ -9,7 +9,7 @@ import { type Clock, systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { type ConsumerHandlers, type NewRecord, type Stream, type StreamRecord, topics } from '@tripline/stream/stream';
-import { internalKey } from '../internal-key.ts';
+import { brokerKey, internalKey } from '../internal-key.ts';
 
 const key = { topic: topics.events, partition: 0 };
 
@@ -47,6 +47,7 @@ export async function detectorByHand(
     learningDays: 0,
     silences: (options.silences ?? []) as never,
     internalKeys: [internalKey, 'a-former-internal-key'],
+    broker: { ...defaults.broker, eventKeys: [brokerKey] },
     drillKey: 'a-key-of-drills-alone',
   };
   const ruleSet =

@@ -1,0 +1,75 @@
+import { type EnvironmentSetting, secret, secretList } from '@tripline/runtime/setting';
+import { z } from 'zod';
+
+const repository = z.string().regex(/^[\w.-]{1,100}\/[\w.-]{1,100}$/, 'say it as owner/name');
+
+const policySource = z.union(
+  [
+    z.strictObject({
+      file: z
+        .string()
+        .min(1)
+        .describe(
+          'A local file, relative to tripline.yaml: for a dry run alone, since nobody is known to have reviewed it.',
+        ),
+    }),
+    z.strictObject({
+      repository: repository.describe('The repository in which it lies, one of its own.'),
+      path: z
+        .string()
+        .regex(/^[\w.-]+(?:\/[\w.-]+)*$/, 'say its path in the repository')
+        .default('access.yaml')
+        .describe('Its path there; the lock file lies beside it.'),
+      branch: z.string().min(1).max(255).default('main').describe('The branch whose reviewed head is in force.'),
+    }),
+  ],
+  { error: 'say {file: …} or {repository: owner/name, path: …, branch: …}' },
+);
+
+const app = z.strictObject({
+  id: z.coerce.string().regex(/^\d+$/, 'must be the numeric App ID').describe('Id of the App.'),
+  privateKey: secret.describe("The App's private key, PEM."),
+  tiers: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('Tiers whose credentials it mints; absent: those that no other App names.'),
+});
+
+/** `broker` of tripline.yaml: the service that gives jobs credentials. */
+export const brokerSettings = z.strictObject({
+  host: z.string().min(1).default('127.0.0.1').describe('Address on which jobs ask. Loopback unless told otherwise.'),
+  port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe('Port on which jobs ask; 0 takes a free one. Absent: 8090, or a free one where `port` is 0.'),
+  policy: policySource.optional().describe('Where the policies of access are. Absent: nothing is decided.'),
+  apps: z
+    .array(app)
+    .default([])
+    .describe(
+      'GitHub Apps that mint installation tokens for jobs: other ones than `github.app`, one a tier. None: a dry run.',
+    ),
+  eventKeys: z
+    .array(secret)
+    .min(1)
+    .optional()
+    .describe(
+      'Keys of the MACs on what only the broker may write to the log; the first signs. Detector and recorder need them too; `tripline up` makes one in its data folder.',
+    ),
+  sealingKeys: secretList
+    .optional()
+    .describe(
+      'Keys under which values that are needed to revoke them lie in Postgres until the job ends; the first seals. Never in Postgres; `tripline up` makes one in its data folder.',
+    ),
+});
+export type BrokerSettings = z.output<typeof brokerSettings>;
+
+export const brokerEnvironment: readonly EnvironmentSetting[] = [
+  { name: 'TRIPLINE_BROKER_HOST', path: 'broker.host' },
+  { name: 'TRIPLINE_BROKER_PORT', path: 'broker.port', kind: 'number' },
+  { name: 'TRIPLINE_BROKER_EVENT_KEY', path: 'broker.eventKeys', kind: 'list', secret: true },
+  { name: 'TRIPLINE_BROKER_SEALING_KEY', path: 'broker.sealingKeys', kind: 'list', secret: true },
+];

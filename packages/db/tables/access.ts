@@ -1,0 +1,49 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** Tables of migrations/*_access.sql, for kysely. Field docs stand there. */
+export type AccessTables = {
+  known_runs: {
+    workspace: string;
+    run: string;
+    jobs: ColumnType<unknown, string, string>;
+    told_at: Date;
+  };
+  access_spent: { issuer: string; token_sha256: string; expires_at: Date };
+  access_ends: { key: string; ended_at: Date; heard_at: Generated<Date> };
+  access_grants: {
+    id: string;
+    workspace: string;
+    policy: string;
+    policy_sha256: string;
+    policy_revision: string | null;
+    tier: string;
+    job_key: string;
+    run_key: string;
+    job: ColumnType<unknown, string, string>;
+    things: Generated<string[]>;
+    until: 'job' | 'run';
+    on_incident: 'atOnce' | 'afterJob';
+    asked_at: Generated<Date>;
+    longest_until: Date;
+    ending_at: Date | null;
+    ending_why: string | null;
+  };
+  access_credentials: {
+    grant_id: string;
+    nth: number;
+    kind: 'github' | 'aws' | 'vault' | 'gitlab';
+    scope: ColumnType<unknown, string, string>;
+    state: 'minting' | 'live' | 'ending' | 'stuck' | 'dead' | 'lost';
+    handle: ColumnType<unknown, string | null, string | null>;
+    sealed: Buffer | null;
+    token_hash: string | null;
+    minted_at: Date | null;
+    expires_at: Date | null;
+    dead_at: Date | null;
+    attempts: Generated<number>;
+    due_at: Generated<Date>;
+    claimed_by: string | null;
+    claimed_until: Date | null;
+    last_fault: string | null;
+  };
+};

@@ -1,0 +1,70 @@
+import type { Give } from '@tripline/access/policy';
+import type { Check } from './provider.ts';
+
+/**
+ * What a credential is minted by, one a kind of `give`. The broker decides whether; a minter knows how, for one provider. It
+ * keeps nothing: what revoking needs comes back with what was minted. All of them pass one suite
+ * (packages/testing/minter.conformance.ts).
+ */
+export type Minter<Kind extends GiveKind = GiveKind> = {
+  kind: Kind;
+  /** Mints what `order` says and no more. Never throws: a missing answer is one, after which something may be alive. */
+  mint: (order: MintOrder<Kind>) => Promise<MintAnswer>;
+  /** Ends it. What is dead already is `dead`. Idempotent; never throws. */
+  revoke: (minted: Revocable) => Promise<Revoked>;
+  /** Asks the provider, changing nothing. Never throws: no answer is `unknown`. */
+  check: (minted: Revocable) => Promise<Check>;
+  /** What the provider has under a grant's id, though its answer was lost; absent where it cannot be asked by that. */
+  recover?: (
+    order: MintOrder<Kind>,
+  ) => Promise<{ result: 'known'; found: Revocable[] } | { result: 'unknown'; detail: string }>;
+};
+
+export type GiveKind = Give extends infer One ? (One extends object ? keyof One : never) : never;
+/** What a policy's `give` says under its kind. */
+export type GiveOf<Kind extends GiveKind> = Give extends infer One
+  ? One extends Record<Kind, infer What>
+    ? What
+    : never
+  : never;
+
+export type MintOrder<Kind extends GiveKind = GiveKind> = {
+  /** By which the provider names it where it can: session name, token name, metadata. */
+  grantId: string;
+  give: GiveOf<Kind>;
+  tier: string;
+  /** Ids of the repositories that `give` names, by name, as the lock file pins them. */
+  pins: Readonly<Record<string, { id: string; owner: string }>>;
+  /** Of the job, for the provider's own records: `acme/api#29679449`. */
+  run: string;
+  /** It may live no longer than this, ms since the epoch; a provider that cannot be told so says so in `expiresAtMs`. */
+  untilMs: number;
+};
+
+/** How a credential is named to its provider: by handle or, where the provider revokes it for its bearer alone, by its value. */
+export type Revocable = { handle: Readonly<Record<string, string>>; value?: string };
+
+export type Minted = {
+  /** What the job gets, by the fields of the answer: `{ token }`. Secret. */
+  credential: Readonly<Record<string, string>>;
+  handle: Readonly<Record<string, string>>;
+  /** What must be kept, sealed, to revoke it; absent where the handle does. */
+  keep?: string;
+  /** As the provider's audit log names it: base64 SHA-256 of the value, access key id, accessor. */
+  tokenHash: string;
+  expiresAtMs: number;
+  /** What it may do, in the provider's own words; may be less than was asked for, never more. */
+  scopes: readonly string[];
+};
+
+export type MintAnswer =
+  | { result: 'minted'; minted: Minted }
+  /** Nothing was minted. `message` says why and what to do, without a secret. `retry`: asking again may help. */
+  | { result: 'refused'; retry: boolean; reason: string; message: string; afterMs?: number }
+  /** No whole answer came: it may be alive. */
+  | { result: 'unknown'; reason: string; message: string };
+
+export type Revoked =
+  /** The provider says so. `denied`: what was given still signs, and nothing lets it in any more. */
+  | { result: 'dead'; by: 'revoked' | 'denied' | 'dead-already' }
+  | { result: 'not-yet'; retry: boolean; reason: string; message: string; afterMs?: number };
