@@ -26,14 +26,31 @@ const policySource = z.union(
   { error: 'say {file: …} or {repository: owner/name, path: …, branch: …}' },
 );
 
+type OfTiers = { tiers?: string[] | undefined };
+
+/** Tiers for which an entry is, where a list has one a tier. */
+export const tiers = z.array(z.string().min(1)).min(1).optional();
+
+/** A list of what gives credentials, each entry for its tiers: two for one tier would leave open which gives. */
+export const listByTier = <Entry extends z.ZodType<OfTiers>>(entry: Entry) =>
+  z.array(entry).superRefine((entries, context) => {
+    const fault = (place: number, message: string) =>
+      context.addIssue({ code: 'custom', path: [place, 'tiers'], message });
+    const named = new Set<string>();
+    (entries as OfTiers[]).forEach((one, place) => {
+      if (one.tiers === undefined && (entries as OfTiers[]).findIndex((other) => other.tiers === undefined) !== place)
+        fault(place, 'another entry without tiers is for those that no other names');
+      for (const tier of one.tiers ?? []) {
+        if (named.has(tier)) fault(place, `${tier} is named by another entry too`);
+        named.add(tier);
+      }
+    });
+  });
+
 const app = z.strictObject({
   id: z.coerce.string().regex(/^\d+$/, 'must be the numeric App ID').describe('Id of the App.'),
   privateKey: secret.describe("The App's private key, PEM."),
-  tiers: z
-    .array(z.string().min(1))
-    .min(1)
-    .optional()
-    .describe('Tiers whose credentials it mints; absent: those that no other App names.'),
+  tiers: tiers.describe('Tiers whose credentials it mints; absent: those that no other App names.'),
 });
 
 /** `broker` of tripline.yaml: the service that gives jobs credentials. */
@@ -46,8 +63,7 @@ export const brokerSettings = z.strictObject({
     .optional()
     .describe('Port on which jobs ask; 0 takes a free one. Absent: 8090, or a free one where `port` is 0.'),
   policy: policySource.optional().describe('Where the policies of access are. Absent: nothing is decided.'),
-  apps: z
-    .array(app)
+  apps: listByTier(app)
     .default([])
     .describe(
       'GitHub Apps that mint installation tokens for jobs: other ones than `github.app`, one a tier. None: a dry run.',

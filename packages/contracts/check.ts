@@ -37,6 +37,7 @@ export const criteria = {
   deliveries: 'never: what was ignored and refused within the last day is shown, by reason, with the time of the last',
   Slack: 'it refuses the bot token, or the token is of another team or lacks its scope',
   provider: 'it refuses what Tripline calls it with, as its page says',
+  minter: 'its provider refuses what credentials for jobs are minted with, or it can reach nothing there',
   channel: 'it refuses what Tripline calls it with, as its page says',
   feed: 'its settings cannot prove a delivery, as its page says',
   issuer:

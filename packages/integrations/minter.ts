@@ -1,4 +1,8 @@
 import type { Give } from '@tripline/access/policy';
+import type { BrokerSettings } from '@tripline/access/settings';
+import type { Look } from '@tripline/contracts/check';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Outbound } from './outbound.ts';
 import type { Check } from './provider.ts';
 
 /**
@@ -68,3 +72,40 @@ export type Revoked =
   /** The provider says so. `denied`: what was given still signs, and nothing lets it in any more. */
   | { result: 'dead'; by: 'revoked' | 'denied' | 'dead-already' }
   | { result: 'not-yet'; retry: boolean; reason: string; message: string; afterMs?: number };
+
+/** An entry of minters.ts. It loads its code only when asked to, since every command reads the settings of all. */
+export type RegisteredMinter<Kind extends GiveKind = GiveKind> = {
+  kind: Kind;
+  load: () => Promise<(config: MinterNeeds, options: MinterOptions) => OpenMinter<Kind>>;
+};
+
+/** What minters read of the settings. */
+export type MinterNeeds = { github: { apiUrl: string }; broker: Pick<BrokerSettings, 'apps'> };
+
+export type MinterOptions = {
+  clock: Clock;
+  /** For tests; only the configured service may be called otherwise. */
+  fetch?: Outbound | undefined;
+  /** How long one call may take; 8 s where absent. */
+  timeoutMs?: number | undefined;
+};
+
+/** The minters of one kind that are configured. */
+export type OpenMinter<Kind extends GiveKind> = {
+  /** The minter of a tier, or undefined where none is configured for it. */
+  of: (tier: string) => Minter<Kind> | undefined;
+  /** What `tripline doctor` says of them. */
+  looks: readonly Look[];
+};
+
+/** Of a list with one entry a tier, the one for `tier`: which names it, or else the one that names none. */
+export function entryOfTier<Entry extends { tiers?: readonly string[] | undefined }>(
+  entries: readonly Entry[],
+  tier: string,
+): Entry | undefined {
+  return entries.find(({ tiers }) => tiers?.includes(tier)) ?? entries.find(({ tiers }) => tiers === undefined);
+}
+
+/** How an entry for some tiers is called: `production and staging`, or `other tiers`. */
+export const tiersOf = ({ tiers }: { tiers?: readonly string[] | undefined }): string =>
+  tiers?.join(' and ') ?? 'other tiers';

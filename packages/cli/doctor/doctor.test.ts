@@ -433,6 +433,22 @@ describe('those whom Tripline calls', () => {
     expect(await check()).toMatchObject({ state: 'broken', remedy: expect.stringContaining('githubstatus.com') });
   });
 
+  it('an App that mints for jobs, and is installed nowhere or not known', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', {
+      ...{ modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' } },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    });
+    const settings = loadConfig({ TRIPLINE_GITHUB_API_URL: providerUrl }, folder);
+    const broker = { ...settings.broker, apps: [{ id: '8', privateKey, tiers: ['production'] }] };
+    const check = async () => named(await checkProviders({ ...settings, broker }), 'minter GitHub App 8 (production)');
+    answer = { status: 200, body: [{ account: { login: 'acme' } }] };
+    expect(await check()).toMatchObject({ state: 'ok', detail: 'installed on acme' });
+    answer = { status: 200, body: [] };
+    expect(await check()).toMatchObject({ state: 'broken', remedy: expect.stringContaining('install it on chosen') });
+    answer = { status: 401, body: { message: 'no' } };
+    expect((await check())?.remedy).toContain('broker.apps');
+  });
+
   it.each([
     [{ TRIPLINE_GITHUB_WEBHOOK_SECRET: 'canary-canary-canary' }, 'webhook secret', 'ok'],
     [{ TRIPLINE_PAGERDUTY_ROUTING_KEY: 'canary-canary-canary' }, 'PagerDuty', 'broken'],

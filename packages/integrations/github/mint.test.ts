@@ -1,0 +1,140 @@
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import { fakeGitHub } from '@tripline/testing/fakes/minters/github';
+import { checkMinter, type ProviderRequest } from '@tripline/testing/minter.conformance';
+import { describe, expect, test } from 'vitest';
+import type { MintOrder } from '../minter.ts';
+import { createGitHubMinter } from './mint.ts';
+
+const { privateKey } = generateKeyPairSync('rsa', {
+  ...{ modulusLength: 2048, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+});
+const app = { id: '1234', privateKey, apiUrl: 'https://api.github.com' };
+const acme = {
+  ...{ id: 31, account: { id: 65, login: 'acme' }, repositories: { 74: 'acme/api', 75: 'acme/web' } },
+  permissions: { contents: 'write', deployments: 'write', metadata: 'read' },
+};
+const namesake = { ...acme, id: 30, account: { id: 66, login: 'acme-former' }, repositories: { 74: 'acme/api' } };
+const order: MintOrder<'github'> = {
+  ...{ grantId: 'g-1', tier: 'production', run: 'acme/api#9', untilMs: Date.now() + 2_700_000 },
+  give: { repositories: ['acme/api'], permissions: { contents: 'read', deployments: 'write' } },
+  pins: { 'acme/api': { id: '74', owner: '65' }, 'acme/web': { id: '75', owner: '65' } },
+};
+const mints = ({ path }: ProviderRequest) => path.endsWith('/access_tokens');
+const answered = (status: number, headers: Record<string, string> = {}) => ({
+  ...{ status, headers, body: '{"message":"No"}' },
+});
+
+for (const format of ['short', 'stateless'] as const) {
+  checkMinter<'github'>({
+    name: `GitHub (${format} tokens)`,
+    secrets: { 'private key': privateKey.split('\n').slice(1, -2).join('') },
+    provider: async () => fakeGitHub([namesake, acme], { format }),
+    open: async ({ url, timeoutMs, nowMs }) =>
+      createGitHubMinter({ ...app, apiUrl: url, timeoutMs }, { clock: { nowMs, pause: async () => {} } }),
+    order,
+    mints,
+    revokes: ({ method }) => method === 'DELETE',
+    checks: ({ path }) => path.startsWith('/installation/repositories'),
+    ends: 'revoked',
+    refusals: [
+      { when: '401', answer: answered(401), reason: 'unauthorised', retry: false },
+      { when: '403', answer: answered(403), reason: 'forbidden', retry: false },
+      { when: '404', answer: answered(404), reason: 'not-found', retry: false },
+      { when: '422', answer: answered(422), reason: 'not-permitted', retry: false },
+      {
+        ...{ when: '403 at its limit', answer: answered(403, { 'retry-after': '12' }), reason: 'rate-limited' },
+        ...{ retry: true, afterMs: 12_000 },
+      },
+      { when: '429', answer: answered(429), reason: 'rate-limited', retry: true, afterMs: 60_000 },
+      { when: '302', answer: answered(302, { location: '/elsewhere' }), reason: 'moved', retry: false },
+    ],
+    wider: [
+      {
+        when: 'another permission',
+        change: (body) => ({ ...body, permissions: { contents: 'read', actions: 'read' } }),
+      },
+      { when: 'a higher level', change: (body) => ({ ...body, permissions: { contents: 'write' } }) },
+      { when: 'a level of no known rank', change: (body) => ({ ...body, permissions: { contents: 'maintain' } }) },
+      { when: 'another repository', change: (body) => ({ ...body, repositories: [{ id: 74 }, { id: 75 }] }) },
+      { when: 'no word on repositories', change: ({ repositories: _, ...body }) => body },
+      { when: 'no word on permissions', change: ({ permissions: _, ...body }) => body },
+      { when: 'no expiry', change: ({ expires_at: _, ...body }) => body },
+    ],
+    unasked: [
+      { when: 'a name without a pin', order: { pins: {} }, reason: 'not-pinned' },
+      {
+        ...{ when: 'a pin that is no number', reason: 'not-pinned' },
+        order: { pins: { 'acme/api': { id: 'acme', owner: '65' } } },
+      },
+      {
+        ...{ when: 'repositories of two accounts', reason: 'several-owners' },
+        order: {
+          give: { repositories: ['acme/api', 'acme/web'], permissions: { contents: 'read' } },
+          pins: { 'acme/api': { id: '74', owner: '65' }, 'acme/web': { id: '75', owner: '66' } },
+        },
+      },
+      {
+        ...{ when: 'an account without the App', reason: 'not-installed' },
+        order: { pins: { 'acme/api': { id: '74', owner: '67' } } },
+      },
+      { when: 'no repository at all', order: { give: { ...order.give, repositories: [] } }, reason: 'not-pinned' },
+    ],
+  });
+}
+
+describe('at GitHub', () => {
+  const served = (provider = fakeGitHub([acme])) => {
+    const requests: { method: string; path: string; headers: Record<string, string>; body: string }[] = [];
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      const { pathname, search } = new URL(String(input));
+      const headers = Object.fromEntries(new Headers(init?.headers));
+      const request = {
+        method: init?.method ?? 'GET',
+        path: pathname + search,
+        headers,
+        body: String(init?.body ?? ''),
+      };
+      requests.push(request);
+      const { status, body } = await provider.answer(request);
+      return new Response(status === 204 ? null : body, { status, headers: { 'content-type': 'application/json' } });
+    };
+    const clock = { nowMs: () => Date.now(), pause: async () => {} };
+    return { minter: createGitHubMinter({ ...app, fetch }, { clock }), requests };
+  };
+
+  test('what is asked for is ids and permissions, and no name', async () => {
+    const { minter, requests } = served();
+    const answer = await minter.mint(order);
+    expect(JSON.parse(requests.find(mints)!.body)).toEqual({
+      repository_ids: [74],
+      permissions: { contents: 'read', deployments: 'write' },
+    });
+    if (answer.result !== 'minted') throw new Error(answer.message);
+    const { minted } = answer;
+    expect(minted.scopes).toEqual(['contents:read', 'deployments:write', 'metadata:read', 'repository:74']);
+    // As `hashed_token` in GitHub's audit log.
+    const hash = createHash('sha256').update(minted.credential['token']!).digest('base64');
+    expect(minted.tokenHash).toBe(hash);
+  });
+
+  test('the installation is looked up once, and again where the App was reinstalled', async () => {
+    const installations = [{ ...acme }];
+    const { minter, requests } = served(fakeGitHub(installations));
+    const lookUps = () => requests.filter(({ path }) => path.startsWith('/app/installations?')).length;
+    await minter.mint(order);
+    await minter.mint(order);
+    expect(lookUps()).toBe(1);
+    installations[0]!.id = 32;
+    expect(await minter.mint(order)).toMatchObject({ result: 'minted', minted: { handle: { installation: '32' } } });
+    expect(lookUps()).toBe(2);
+  });
+
+  test('a key that cannot sign is said to be one', async () => {
+    const minter = createGitHubMinter(
+      { ...app, privateKey: 'not a key, but sixteen' },
+      { clock: { nowMs: Date.now, pause: async () => {} } },
+    );
+    expect(await minter.mint(order)).toMatchObject({ result: 'refused', reason: 'unusable-key', retry: false });
+  });
+});
