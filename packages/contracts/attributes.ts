@@ -198,6 +198,10 @@ export const attributes = {
   /** Logins that approved or rejected the deployment. */
   'tripline.deployment.reviewers': z.array(text),
   'tripline.deployment.decision': z.enum(['approved', 'rejected', 'requested']),
+  /** Of what asks an app and not people whether it may go on: id of the app's installation, which alone can answer. */
+  'tripline.deployment.gate': id,
+  /** Of the answer to such a question: id of the event that asked. */
+  'tripline.deployment.question': id,
 
   // Grants: a privilege that somebody or something now has, or has no longer.
   'tripline.grant.kind': z.enum([

@@ -50,6 +50,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'leak-or-exposure',
     'rogue-runner-registered',
     'deployment-gate-bypassed',
+    'gate-unanswered',
     'promotion-skipped',
     'publish-without-run',
     'user-bulk-clone',

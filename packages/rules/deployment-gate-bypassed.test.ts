@@ -200,3 +200,69 @@ test('decoys: a flood of jobs and requests leaves what is found standing', () =>
     { anyOrder: false },
   );
 });
+
+test('Tripline’s gate rejected it, or had not decided, and the job began: found at once, in any environment', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of release in acme/app at c1
+    09:01  github   asks the gate about run 7 for staging
+    09:01  broker   answers the gate about run 7 for staging with denied
+    09:02  mallory  starts job try of run 7 (to staging)                       ← FOUND acme/app#7 [high/high]
+    09:03  mallory  starts run 8 of release in acme/app at c2
+    09:04  github   asks the gate about run 8 for staging (without a deployment)
+    09:05  mallory  starts job try of run 8 (to staging)                       ← FOUND acme/app#8 [high/high]
+    `,
+  );
+  expect(findings.map(({ title }) => title)).toEqual([
+    'Run 7 of acme/app deployed to staging though Tripline’s gate rejected it',
+    'Run 8 of acme/app deployed to staging before Tripline’s gate had approved it',
+  ]);
+  expect(findings[0]!.response).toMatchObject([{ action: 'stop-run', runId: '7', repository: 'acme/app' }]);
+});
+
+test('an approval of one attempt is none of the next, and what it waited for is no approval', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  ada      starts run 7 of release in acme/app at c1
+    09:01  github   asks the gate about run 7 for production
+    09:01  broker   answers the gate about run 7 for production with granted
+    09:02  ada      starts job deploy of run 7 (to production)
+    10:00  mallory  starts run 7 of release in acme/app at c1 (attempt 2)
+    10:01  github   asks the gate about run 7 for production
+    10:01  broker   answers the gate about run 7 for production with pending (attempt 2)
+    10:02  mallory  starts job deploy of run 7 (to production)                 ← FOUND acme/app#7 [high/high]
+    `,
+  );
+});
+
+test('honest work at Tripline’s gate: approved at once or after waiting, twice in one run, again at the next attempt, dry runs, and nobody behind it', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  ada      starts run 7 of release in acme/app at c1
+    09:01  github   asks the gate about run 7 for production
+    09:01  broker   answers the gate about run 7 for production with pending
+    09:20  broker   answers the gate about run 7 for production with granted
+    09:21  ada      starts job deploy of run 7 (to production)
+    09:30  github   asks the gate about run 7 for production
+    09:30  broker   answers the gate about run 7 for production with granted
+    09:31  ada      starts job migrate of run 7 (to production)
+    10:00  ada      starts run 7 of release in acme/app at c1 (attempt 2)
+    10:01  github   asks the gate about run 7 for production
+    10:01  broker   answers the gate about run 7 for production with granted (attempt 2)
+    10:02  ada      starts job deploy of run 7 (to production)
+    11:00  ada      starts run 8 of release in acme/app at c2
+    11:01  github   asks the gate about run 8 for production
+    11:01  broker   answers the gate about run 8 for production with denied
+    12:00  ada      starts run 9 of release in acme/dry at c2
+    12:01  github   asks the gate about run 9 for production
+    12:01  broker   answers the gate about run 9 for production with denied (in a dry run)
+    12:02  ada      starts job deploy of run 9 (to production)
+    13:00  ada      starts run 10 of release in acme/new at c2
+    13:01  github   asks the gate about run 10 for production
+    13:02  ada      starts job deploy of run 10 (to production)
+    `,
+  );
+});

@@ -4,6 +4,7 @@ import { feedDelays, feedDelaysKey, wereLate } from '@tripline/facts/feed-delays
 import { runs } from '@tripline/facts/runs';
 import { isSameAccount } from '@tripline/facts/things';
 import { z } from 'zod';
+import { pastTheApp } from './app-gates.ts';
 import { conclusion } from './builders/conclusion.ts';
 import { gateVerdict } from './gate-words.ts';
 
@@ -22,7 +23,8 @@ export const rule = conclusion({
   description:
     'A job for a production environment began although a review of it was asked for and nobody gave one: somebody with the right to went past the gate, or a rejection did not hold. High, ten minutes after it is known to have begun; where deliveries of that time are known to have come late, as after an outage, medium until six hours have passed. ' +
     'Medium, once a gate, where other runs were asked for a review there within 30 days and this one was not: the gate was taken away, or is no longer told of. Low where whoever set the run off is the only one who approved it. ' +
-    'Production is what the provider calls so, and what `environments` names. Environments for which nobody was ever asked are silent.',
+    'Production is what the provider calls so, and what `environments` names. Environments for which nobody was ever asked are silent. ' +
+    'Where Tripline itself is a gate of an environment, of whatever kind: high at once, and certain, for a job that began without its approval.',
   severity: 'high',
   principles: [2, 4],
   attack: ['T1677'],
@@ -38,14 +40,15 @@ export const rule = conclusion({
     'The organisation’s webhook no longer sends reviews of deployments (`deployment_review`): switch it on again.',
   ],
   limits: [
-    'Gates that are apps and not people: no event tells what an app answered.',
+    'Gates that are other apps: no event tells what they answered, only what Tripline’s own gate did.',
     'A second attempt at a run that was approved once: the approval counts for it too.',
     'A gate that is taken away before any run was asked for a review there: `control-changed` rows of the audit log tell of it.',
   ],
   about: deploymentGates,
   uses: [runs, feedDelays],
   settings: { environments: z.array(z.string().min(1).max(200)).max(100).default([]) },
-  where: ({ asked, answered, entered }) => entered.length > 0 && asked.length + answered.length > 0,
+  where: ({ asked, answered, entered, questions = [] }) =>
+    entered.length > 0 && asked.length + answered.length + questions.length > 0,
   conclude(gate, { key, settings, nowMs, read, watch, recheckAt, explain }) {
     const named = settings.environments.some((one) => one.toLowerCase() === gate.environment);
     const ofRuns = Map.groupBy(
@@ -92,6 +95,6 @@ export const rule = conclusion({
       const last = gate.asked.filter((one) => one.eventId === eventId);
       return gateVerdict(gate, key, entries[0]!.run, { entries, because: last, severity: 'medium' });
     });
-    return [...found, ...gone];
+    return [...found, ...gone, ...pastTheApp(gate, key, { explain })];
   },
 });

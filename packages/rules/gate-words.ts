@@ -3,6 +3,8 @@ import {
   type DeploymentGate,
   deploymentGates,
   type GateEntry,
+  type GateQuestion,
+  type GateVerdict,
   repositoryKeyOfGate,
 } from '@tripline/facts/deployment-gates';
 import { entityOf, personOf } from '@tripline/facts/things';
@@ -20,6 +22,8 @@ const words = {
   low: { title: 'on the approval of who set it off', why: 'Whoever set the run off approved it, and nobody else did.' },
 };
 
+type GateWord = DeploymentGate['asked'][number] | DeploymentGate['answered'][number] | GateQuestion | GateVerdict;
+
 /** What is found of a gate: of one run or, at medium severity, of all runs that went without it. */
 export function gateVerdict(
   { repository, environment }: DeploymentGate,
@@ -27,7 +31,7 @@ export function gateVerdict(
   run: string,
   of: {
     entries: readonly GateEntry[];
-    because: readonly (DeploymentGate['asked'][number] | DeploymentGate['answered'][number])[];
+    because: readonly GateWord[];
     severity: 'high' | 'medium' | 'low';
     /** What would explain it may still be on its way: medium until then, and nothing is stopped. */
     mayBeLate?: true;
@@ -39,9 +43,7 @@ export function gateVerdict(
   const seen = because.map((one) => ({
     ...{ fact: deploymentGates, key, seen: one },
     entities: 'by' in one && one.by !== undefined ? [place, personOf(one.by, key)] : [place],
-    what: !('approved' in one)
-      ? `A review of run ${runIdOf(one.run)} for ${environment} was asked for`
-      : `${one.by?.login ?? 'Somebody'} ${one.approved ? 'approved' : 'rejected'} run ${runIdOf(one.run)} for ${environment}`,
+    what: told(one, environment),
   }));
   const jobs = entries.slice(0, 10).map((one) => ({
     ...{ fact: deploymentGates, key, seen: one, entities: [place] },
@@ -70,5 +72,15 @@ export function gateVerdict(
   };
 }
 
-const runIdOf = (run: string): string => run.slice(run.lastIndexOf('#') + 1);
+const decided = { granted: 'approved', denied: 'rejected', pending: 'waits with' };
+
+function told(one: GateWord, environment: string): string {
+  const what = `run ${runIdOf(one.run)} for ${environment}`;
+  if ('decision' in one) return `Tripline’s gate ${decided[one.decision]} ${what}`;
+  if ('approved' in one) return `${one.by?.login ?? 'Somebody'} ${one.approved ? 'approved' : 'rejected'} ${what}`;
+  return 'heardMs' in one ? `GitHub asked Tripline’s gate about ${what}` : `A review of ${what} was asked for`;
+}
+
+/** A run's id at the provider, by its key. */
+export const runIdOf = (run: string): string => run.slice(run.lastIndexOf('#') + 1);
 const idOf = (key: string): string => repositoryKeyOfGate(key).split(':').slice(2).join(':');

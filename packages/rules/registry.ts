@@ -22,6 +22,7 @@ import { rule as ephemeralRunnerReused } from './ephemeral-runner-reused.ts';
 import { rule as firstBotPush } from './first-bot-push.ts';
 import { rules as firstSights } from './first-sights.ts';
 import { rule as forkCacheToRelease } from './fork-cache-to-release.ts';
+import { rule as gateUnanswered } from './gate-unanswered.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
 import { rule as highScopeTokenApproved } from './high-scope-token-approved.ts';
 import { rule as leakOrExposure } from './leak-or-exposure.ts';
@@ -89,6 +90,7 @@ export const rules: readonly AnyRule[] = [
   leakOrExposure,
   rogueRunnerRegistered,
   deploymentGateBypassed,
+  gateUnanswered,
   promotionSkipped,
   publishWithoutRun,
   ...auditCounts,

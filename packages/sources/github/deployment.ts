@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { identifier, loginText, text, texts } from '../untrusted.ts';
-import { app, bodyOf, flag, instant, maybe, number, revisionOf, someone, string } from './body.ts';
+import { app, bodyOf, flag, instant, maybe, number, revisionOf, someone, splitRef, string } from './body.ts';
 import { type Draft, defineEvent } from './family.ts';
 
 const run = z.object({ id: number, html_url: maybe, head_branch: maybe, head_sha: maybe }).nullish();
@@ -112,23 +112,39 @@ export const deploymentReview = defineEvent({
   },
 });
 
-/** A gate asks a GitHub App whether the deployment may go on. */
+/**
+ * A gate asks a GitHub App whether a run's deployment may go on (a custom deployment protection rule). GitHub tells it to that
+ * App alone, names the run in the address for the answer only, and its attempt nowhere.
+ */
 export const deploymentProtectionRule = defineEvent({
   marks: ['action', 'deployment_callback_url'],
   carries: ['environment', 'deployment', 'event', 'sha', 'ref', 'pull_requests'],
-  schema: bodyOf({ action: string, environment: maybe, sha: maybe, ref: maybe, deployment: deploymentBody.nullish() }),
-  normalise({ action, environment, sha, ref, deployment }) {
+  schema: bodyOf({
+    ...{ action: string, environment: maybe, event: maybe, sha: maybe, ref: maybe, deployment_callback_url: maybe },
+    deployment: deploymentBody.nullish(),
+    installation: z.object({ id: number.nullish(), account: someone }).nullish(),
+  }),
+  normalise({ action, environment, event, sha, ref: given, deployment, installation, ...body }) {
     if (action !== 'requested') return undefined;
+    const ref = given ?? deployment?.ref;
     return {
       type: 'dev.cdeventsx.tripline-deployment.reviewed',
       time: deployment?.created_at,
       data: {
         ...(deployment ? attributesOf(deployment, undefined) : {}),
-        'vcs.ref.head.name': text(ref ?? deployment?.ref),
+        'cicd.pipeline.run.id': runOfCallback(body.deployment_callback_url),
+        'tripline.pipeline.trigger': text(event),
+        'vcs.ref.head.name': text(splitRef(ref)?.name ?? ref),
         'vcs.ref.head.revision': revisionOf(sha ?? deployment?.sha),
         'deployment.environment.name': text(environment ?? deployment?.environment),
         'tripline.deployment.decision': 'requested',
+        'tripline.deployment.gate': identifier(installation?.id),
       },
     };
   },
 });
+
+/** The run that an answer's address names: nothing else of the address is read, and nobody calls it. */
+function runOfCallback(url: string | null | undefined): string | undefined {
+  return /\/actions\/runs\/([1-9]\d{0,19})\/deployment_protection_rule$/.exec(url ?? '')?.[1];
+}

@@ -187,13 +187,39 @@ describe('an authentic delivery is not refused for what it says', () => {
     });
   });
 
-  test('a gate’s question with the commit at the top and no deployment', () => {
+  test('a gate’s question names run, commit and ref, with a deployment or without, and whom of the apps it asks', () => {
     const body = openapiBodies().find(({ operation }) => operation === 'deployment-protection-rule-requested')!;
-    const asked = { ...(body.whole as Json), sha: 'a'.repeat(40), ref: 'main', deployment: null };
-    expect(eventOf('deployment_protection_rule', asked)).toMatchObject({
-      type: 'dev.cdeventsx.tripline-deployment.reviewed',
-      data: { 'vcs.ref.head.revision': 'a'.repeat(40), 'vcs.ref.head.name': 'main' },
-    });
+    const api = 'https://api.github.com/repos/octo-org/octo-repo';
+    const asked = {
+      ...(body.whole as Json),
+      ...{ sha: 'a'.repeat(40), ref: 'refs/heads/main', event: 'push', environment: 'production' },
+      deployment_callback_url: `${api}/actions/runs/29679449526/deployment_protection_rule`,
+      installation: { id: 4711, node_id: 'x' },
+    };
+    const told = {
+      ...{
+        'cicd.pipeline.run.id': '29679449526',
+        'vcs.ref.head.revision': 'a'.repeat(40),
+        'vcs.ref.head.name': 'main',
+      },
+      ...{ 'deployment.environment.name': 'production', 'tripline.pipeline.trigger': 'push' },
+      ...{ 'tripline.deployment.decision': 'requested', 'tripline.deployment.gate': '4711' },
+    };
+    const type = 'dev.cdeventsx.tripline-deployment.reviewed';
+    for (const deployment of [(body.whole as Json)['deployment'], null, undefined]) {
+      const event = eventOf('deployment_protection_rule', { ...asked, deployment });
+      expect(event).toMatchObject({ type, data: told });
+      parseEvent(event);
+    }
+  });
+
+  test('a gate’s question whose address is no answer’s names no run', () => {
+    const body = openapiBodies().find(({ operation }) => operation === 'deployment-protection-rule-requested')!;
+    const run = 'https://api.github.com/repos/octo-org/octo-repo/actions/runs/7';
+    for (const url of [`${run}/deployment_protection_rule?x`, `${run}x/deployment_protection_rule`, run, '', null, 7]) {
+      const event = eventOf('deployment_protection_rule', { ...(body.whole as Json), deployment_callback_url: url });
+      expect(event.data).not.toHaveProperty('cicd.pipeline.run.id');
+    }
   });
 
   test('an alert that changed hands, a secret alert without a kind; and neither as another’s', () => {

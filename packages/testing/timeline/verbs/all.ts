@@ -4,6 +4,7 @@ import { answers } from './answers.ts';
 import { changes } from './changes.ts';
 import { controls } from './controls.ts';
 import { feeds } from './feeds.ts';
+import { gates } from './gates.ts';
 import { pushes } from './pushes.ts';
 import { runs } from './runs.ts';
 import { tickets } from './tickets.ts';
@@ -16,6 +17,7 @@ export const verbs: readonly Verb[] = [
   ...access,
   ...controls,
   ...feeds,
+  ...gates,
   ...answers,
   ...tickets,
 ];

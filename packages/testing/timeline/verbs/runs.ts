@@ -1,7 +1,7 @@
 import type { Json, Stage } from '../stage.ts';
 import { type Said, verb } from '../verb.ts';
 
-type Run = {
+export type Run = {
   name: string;
   path: string;
   repository: string;
@@ -123,7 +123,8 @@ export const runs = [
   }),
 ];
 
-function runOf(said: Said, stage: Stage): Run {
+/** @throws {Error} where no line before it started the run. */
+export function runOf(said: Said, stage: Stage): Run {
   const run = stage.kept<Run>(`run ${said.the('run')}`);
   if (run === undefined) throw new Error(`nobody has started run ${said.the('run')}`);
   return run;
@@ -199,4 +200,4 @@ function machineOf(said: Said, stage: Stage, job: string): Json {
   return machine;
 }
 
-const runNumber = (name: string, stage: Stage) => (/^\d+$/.test(name) ? Number(name) : stage.id('run', name));
+export const runNumber = (name: string, stage: Stage) => (/^\d+$/.test(name) ? Number(name) : stage.id('run', name));
