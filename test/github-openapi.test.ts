@@ -11,6 +11,7 @@ import { installedOn } from '../packages/integrations/github/reader.ts';
 import { actionOf as actionFor } from '../packages/integrations/github/resolve.ts';
 import { lookUpReviews } from '../packages/integrations/github/reviews.ts';
 import { revokeByValue } from '../packages/integrations/github/revoke-by-value.ts';
+import { readStanding } from '../packages/integrations/github/standing/read.ts';
 import { polled } from '../packages/sources/github-audit/polled.ts';
 import { type DescribedGitHub, serveGitHub } from '../packages/testing/fakes/github-openapi.ts';
 import { heldIntents } from '../packages/testing/intents.ts';
@@ -115,6 +116,21 @@ const operations = [
   'GET /repos/{owner}/{repo}/branches/{branch}',
   'GET /repos/{owner}/{repo}/rulesets',
   'GET /repos/{owner}/{repo}/rulesets/{ruleset_id}',
+  'GET /orgs/{org}/personal-access-tokens/{pat_id}/repositories',
+  'GET /orgs/{org}/actions/oidc/customization/sub',
+  'GET /orgs/{org}/outside_collaborators',
+  'GET /orgs/{org}/teams',
+  'GET /orgs/{org}/teams/{team_slug}/repos',
+  'GET /orgs/{org}/organization-roles/{role_id}/teams',
+  'GET /orgs/{org}/actions/runner-groups/{runner_group_id}/repositories',
+  'GET /orgs/{org}/actions/secrets',
+  'GET /orgs/{org}/actions/secrets/{secret_name}/repositories',
+  'GET /orgs/{org}/dependabot/secrets',
+  'GET /orgs/{org}/dependabot/secrets/{secret_name}/repositories',
+  'GET /repos/{owner}/{repo}/actions/secrets',
+  'GET /repos/{owner}/{repo}/dependabot/secrets',
+  'GET /repos/{owner}/{repo}/environments',
+  'GET /repos/{owner}/{repo}/environments/{environment_name}/secrets',
 ];
 const { privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,
@@ -467,6 +483,22 @@ test('what the App needs to import with is known to GitHub, and installations ar
     async () => {},
     options,
   );
+});
+
+test('what stands is read whole, by requests as GitHub describes them', async () => {
+  const { rows, gaps } = await readStanding(client(), organization);
+  expect(gaps).toEqual([]);
+  const kinds = new Set(rows.map(({ kind }) => kind));
+  const told = [
+    'fine-grained-token',
+    'authorized-credential',
+    'deploy-key',
+    'app',
+    'secret',
+    'dependabot-secret',
+    'owner',
+  ];
+  for (const kind of [...told, 'runner-group', 'runner', 'environment'] as const) expect(kinds, kind).toContain(kind);
 });
 
 describe('undelivered deliveries', () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Version } from '@tripline/access/diff';
 import { emptyLock, readLock } from '@tripline/access/lock';
@@ -8,6 +8,7 @@ import { UserError } from '../command.ts';
 
 /** Where policies stand when no file is named. */
 export const usualFile = 'access.yaml';
+export const hasUsualFile = (cwd: string): boolean => existsSync(resolve(cwd, usualFile));
 /** Beside a file of policies, by its name. */
 export const lockFileOf = (file: string): string =>
   join(dirname(file), file.replace(/^.*[/\\]/, '').replace(/\.ya?ml$/, '') + '.lock');

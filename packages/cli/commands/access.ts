@@ -1,10 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { loadConfig } from '@tripline/config/config';
 import { loadRuleSet } from '@tripline/detector/load-rules';
+import { systemClock } from '@tripline/runtime/clock';
 import { type ExplainedJob, explainRun } from '../access/explain-run.ts';
 import { pinNames } from '../access/pin-names.ts';
 import { difference, lintFile, none, testFile, who } from '../access/policies.ts';
-import { readVersion, usualFile } from '../access/read-files.ts';
+import { hasUsualFile, readVersion, usualFile } from '../access/read-files.ts';
+import { listStanding } from '../access/standing.ts';
 import { verifyToken } from '../access/verify-token.ts';
 import { type Command, type Io, oneOf, readArguments, UsageError, UserError } from '../command.ts';
 import { moment, type Style, styled, wrapped } from '../show.ts';
@@ -28,10 +30,21 @@ const options = {
     multiple: true,
     doc: 'with lock: pin this name anew, though it means another id by now; may be given several times',
   },
+  org: {
+    type: 'string',
+    value: 'login',
+    doc: 'with standing: this organisation; those that are configured when absent',
+  },
+  repository: {
+    type: 'string',
+    value: 'owner/name',
+    multiple: true,
+    doc: 'with standing: only this repository, beside what is the organisation’s own; may be given several times',
+  },
   audience: { type: 'string', value: 'text', doc: 'with verify: what the token must be for (identity.audience)' },
   json: { type: 'boolean', doc: 'print one JSON object a line' },
 } as const;
-const verbs = ['lint', 'test', 'who', 'diff', 'explain', 'lock', 'verify'] as const;
+const verbs = ['lint', 'test', 'who', 'diff', 'explain', 'lock', 'standing', 'verify'] as const;
 type Values = {
   file?: string | undefined;
   from?: string | undefined;
@@ -41,7 +54,7 @@ type Values = {
 
 export const access: Command = {
   name: 'access',
-  summary: 'Check policies of access, say what they give to whom, and which job a token proves',
+  summary: 'Check policies of access, say what they give to whom, list what stands, and say which job a token proves',
   usage: [
     'access lint [--file <file>] [--json]',
     'access test [--file <file>] [--json]',
@@ -49,6 +62,7 @@ export const access: Command = {
     'access diff <former file> [<new file>] [--json]',
     'access explain <owner/name#run> [--file <file>] [--from <time>] [--json]',
     'access lock [--file <file>] [--from <time>] [--anew <name> …]',
+    'access standing [--org <login>] [--repository <owner/name> …] [--file <file>] [--json]',
     'access verify [--audience <text>] [--json] < token',
   ],
   details:
@@ -57,6 +71,8 @@ export const access: Command = {
     '`diff` says what a new version gives beside the former one, and exits 1 where it gives more. ' +
     '`explain` says what each policy would have answered the jobs of a run, by what the audit trail kept. ' +
     '`lock` writes beside the policies which ids their names mean, by what was received of them: a name alone gives nobody anything. ' +
+    '`standing` lists what stands at GitHub by itself (tokens, deploy keys, apps, secrets by name, owners and members, runners, environments), with its age, reach, last use and risk, ' +
+    'and what tiers share of it by the tiers of the file of policies; what may not be read is said with what to grant, and makes it exit 1. ' +
     '`verify` reads the id token of a CI job from standard input and says which job it proves, or why it proves none, as configured under `identity`: it is checked against the keys of its issuer, which are fetched, and goes nowhere itself.',
   options,
   async run(args, io) {
@@ -75,6 +91,20 @@ export const access: Command = {
         return explain(words, values, io);
       case 'lock':
         return lock(words, values, io);
+      case 'standing':
+        none(words);
+        return listStanding(
+          {
+            config: loadConfig(io.env, io.cwd),
+            nowMs: systemClock.nowMs(),
+            tiers:
+              values.file !== undefined || hasUsualFile(io.cwd)
+                ? readVersion(io.cwd, values.file).file.tiers
+                : undefined,
+          },
+          { org: values.org, repositories: values.repository, json: values.json === true },
+          io,
+        );
       case 'verify':
         none(words);
         return verifyToken(

@@ -126,13 +126,25 @@ function askForToken(client: GitHubClient, scope: TokenScope, installation: stri
 
 /** The number of the App's own installation on an organisation; undefined where it has none. @throws {GitHubRefusedError} */
 export async function ownInstallationOn(app: GitHubApp, organization: string): Promise<string | undefined> {
+  return (await installationOn(app, organization))?.id;
+}
+
+/** What the App was granted on an organisation, by permission; undefined where it is not installed. @throws {GitHubRefusedError} */
+export async function grantedOn(
+  app: GitHubApp,
+  organization: string,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  return (await installationOn(app, organization))?.permissions;
+}
+
+async function installationOn(app: GitHubApp, organization: string) {
   const client = await appClient(app);
   const request = { route: 'GET /orgs/{org}/installation', parameters: { org: organization } };
   const answer = await client.send(request);
   if (answer.status === 404) return undefined;
-  const id = (answer.data as { id?: unknown } | null)?.id;
+  const { id, permissions = {} } = (answer.data ?? {}) as { id?: unknown; permissions?: Record<string, string> };
   if (answer.status !== 200 || id === undefined) throw new GitHubRefusedError(request, answer);
-  return String(id);
+  return { id: String(id), permissions };
 }
 
 /** The App's installation on an enterprise, on an organisation or, where the owner is a person, on that account. */

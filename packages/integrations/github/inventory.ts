@@ -29,11 +29,12 @@ export const inventoryPermissions = {
 const mostRepositories = 5000;
 const repositoriesAtOnce = 8;
 
-type Repository = {
+export type ListedRepository = {
   id?: number | bigint;
   full_name: string;
   default_branch: string;
   archived: boolean;
+  visibility?: string;
   owner?: { id: number | bigint };
 };
 type RunnerGroup = { id: number | bigint; name: string; inherited: boolean; default?: boolean };
@@ -85,12 +86,7 @@ export async function readInventory(
   })) {
     inventory.installations.push({ id: String(id), app: app_slug, permissions });
   }
-  const repositories: Repository[] = [];
-  const listed = { route: 'GET /orgs/{org}/repos', parameters: { ...org, type: 'all' } };
-  for await (const repository of client.list<Repository>(listed, { maxItems: mostRepositories })) {
-    // Archived repositories are skipped: they accept no pushes and run no workflows.
-    if (!repository.archived) repositories.push(repository);
-  }
+  const repositories = await listRepositories(client, organization, mostRepositories);
   for (let at = 0; at < repositories.length; at += repositoriesAtOnce) {
     await onProgress({ repositories: at, of: repositories.length });
     const some = repositories.slice(at, at + repositoriesAtOnce);
@@ -99,6 +95,23 @@ export async function readInventory(
   await onProgress({ repositories: repositories.length, of: repositories.length });
   const owner = repositories.find((repository) => repository.owner !== undefined)?.owner;
   return owner === undefined ? inventory : ownedBy(inventory, String(owner.id));
+}
+
+/** Those that are not archived, the last pushed to first: archived ones accept no pushes and run no workflows. @throws {GitHubRefusedError} */
+export async function listRepositories(
+  client: GitHubClient,
+  organization: string,
+  maxItems: number,
+): Promise<ListedRepository[]> {
+  const repositories: ListedRepository[] = [];
+  const parameters = { org: organization, type: 'all', sort: 'pushed' };
+  for await (const repository of client.list<ListedRepository>(
+    { route: 'GET /orgs/{org}/repos', parameters },
+    { maxItems },
+  )) {
+    if (!repository.archived) repositories.push(repository);
+  }
+  return repositories;
 }
 
 /** Numbers of runners and of their groups are an organisation's own. */
@@ -144,7 +157,7 @@ async function readRunnerGroups(client: GitHubClient, org: { org: string }, inve
 
 async function readRepository(
   client: GitHubClient,
-  repository: Repository,
+  repository: ListedRepository,
   inventory: Inventory,
   onUnknown: NonNullable<InventoryReader['onUnknown']>,
 ): Promise<void> {
@@ -180,7 +193,7 @@ type Branch = { name: string; commit: { sha: string } };
 /** Adds what protects a repository's branches, and where those stand; answers whether nothing of it was missing. */
 async function readProtections(
   client: GitHubClient,
-  repository: Repository,
+  repository: ListedRepository,
   { patterns, heads }: { patterns: Set<string>; heads: Map<string, string> },
 ): Promise<boolean> {
   const where = ownerAndRepo(repository.full_name);
@@ -216,7 +229,7 @@ async function readProtections(
 }
 
 /** A permission or a plan is missing, and not the allowance of requests used up. */
-function isForbidden(error: unknown): error is GitHubRefusedError {
+export function isForbidden(error: unknown): error is GitHubRefusedError {
   return error instanceof GitHubRefusedError && outcomeOf(error.answer, 0).reason === 'forbidden';
 }
 

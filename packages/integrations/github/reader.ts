@@ -1,5 +1,5 @@
 import type { Outcome } from '../outcome.ts';
-import { appClient, type GitHubApp, NoTokenError, type TokenScope, withAppToken } from './app-token.ts';
+import { appClient, type GitHubApp, grantedOn, NoTokenError, type TokenScope, withAppToken } from './app-token.ts';
 import { outcomeOf } from './classify.ts';
 import { createGitHubClient, type GitHubClient, GitHubRefusedError, NoAnswerError } from './client.ts';
 
@@ -56,6 +56,27 @@ export async function withReader<T>(
     return await work(client);
   } catch (error) {
     throw cannotRead(error, options.nowMs());
+  }
+}
+
+/**
+ * Of `wanted` what the App has on an organisation: GitHub gives no token at all where one permission of many is missing. With a
+ * token instead of an App it is all of it, since nobody says what that may do. @throws {CannotReadError}
+ */
+export async function permittedOf(
+  access: GitHubAccess,
+  organization: string,
+  wanted: TokenScope['permissions'],
+  nowMs: number,
+): Promise<TokenScope['permissions']> {
+  const app = appOf(access);
+  if (!app) return wanted;
+  try {
+    // One that is not installed is said by the minting.
+    const granted = (await grantedOn(app, organization)) ?? wanted;
+    return Object.fromEntries(Object.entries(wanted).filter(([name]) => granted[name] !== undefined));
+  } catch (error) {
+    throw cannotRead(error, nowMs);
   }
 }
 
