@@ -44,7 +44,16 @@ describe('docker-compose.yml', () => {
 
   test('runs every service, and each with no more rights than it needs', () => {
     const commands = ours.map(([, { command }]) => command?.[0]).sort();
-    expect(commands).toEqual(['detector', 'migrate', 'notifier', 'receiver', 'reconciler', 'recorder', 'remediator']);
+    expect(commands).toEqual([
+      'broker',
+      'detector',
+      'migrate',
+      'notifier',
+      'receiver',
+      'reconciler',
+      'recorder',
+      'remediator',
+    ]);
     for (const [name, service] of ours) {
       expect(service, name).toMatchObject({
         user: 'node',
@@ -100,6 +109,8 @@ describe.skipIf(!haveKafka())('the services of docker-compose.yml, as processes'
     writeFileSync(join(folder, 'github_webhook_secret'), `${secret}\n`);
     writeFileSync(join(folder, 'drill_key'), `${drillKey}\n`);
     writeFileSync(join(folder, 'internal_key'), 'an-internal-key-for-this-test-alone\n');
+    writeFileSync(join(folder, 'broker_event_key'), 'a-key-of-events-for-this-test-alone\n');
+    writeFileSync(join(folder, 'broker_sealing_key'), 'a-key-of-seals-for-this-test-alone\n');
   });
   afterAll(async () => {
     for (const { child } of running.values()) child.kill('SIGKILL');
@@ -118,7 +129,7 @@ describe.skipIf(!haveKafka())('the services of docker-compose.yml, as processes'
         .replace('0.0.0.0', '127.0.0.1');
     }
     // Each has a network of its own there; here they share one machine's ports.
-    if (env['TRIPLINE_PORT']) env['TRIPLINE_PORT'] = String(await freePort());
+    for (const port of ['TRIPLINE_PORT', 'TRIPLINE_BROKER_PORT']) if (env[port]) env[port] = String(await freePort());
     env['TRIPLINE_OPERATIONS_PORT'] = '0';
     return env;
   }

@@ -1,5 +1,6 @@
 /** Each thing that a decision depends on, by the word that policies, tests and denials use. */
 export const conditions = [
+  ...['policy', 'workspace', 'cap'],
   ...['issuer', 'repository', 'owner', 'pipeline', 'origin', 'contexts'],
   ...['caller', 'workflow', 'event', 'ref', 'environment', 'tier', 'runner', 'network'],
   ...['fork', 'protected', 'ssh-rerun'],

@@ -62,6 +62,24 @@ export const brokerSettings = z.strictObject({
     .max(65_535)
     .optional()
     .describe('Port on which jobs ask; 0 takes a free one. Absent: 8090, or a free one where `port` is 0.'),
+  proxies: z
+    .array(z.union([z.cidrv4(), z.cidrv6()], { error: 'say a network as 10.0.0.0/8' }))
+    .default([])
+    .describe(
+      'Networks of the proxies before it, whose X-Forwarded-For says from where a job asks. Absent: whoever connects is who asks.',
+    ),
+  rate: z
+    .strictObject({
+      perSecond: z.number().positive().default(20).describe('In the long run.'),
+      burst: z.int().positive().default(200).describe('At once.'),
+    })
+    .prefault({})
+    .describe('How often one address may ask; beyond it the answer is 429.'),
+  grantsPerHour: z
+    .int()
+    .positive()
+    .default(200)
+    .describe('How often a policy may be granted within an hour; beyond it nothing is given, and it is told.'),
   policy: policySource.optional().describe('Where the policies of access are. Absent: nothing is decided.'),
   apps: listByTier(app)
     .default([])

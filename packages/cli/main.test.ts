@@ -85,7 +85,7 @@ describe('help', () => {
       'kill-switch',
       'break-glass',
     ];
-    const services = ['receiver', 'recorder', 'detector', 'notifier', 'remediator'];
+    const services = ['receiver', 'recorder', 'detector', 'notifier', 'remediator', 'broker'];
     expect(commands.map(({ name }) => name)).toEqual(expect.arrayContaining([...promised, ...services]));
   });
 });
@@ -137,6 +137,7 @@ describe('what the user can mend ends with status 1 and a sentence', () => {
     [['recorder'], {}, 'DATABASE_URL'],
     [['notifier'], {}, 'DATABASE_URL'],
     [['remediator'], {}, 'DATABASE_URL'],
+    [['broker'], {}, 'DATABASE_URL'],
     [['rules'], { TRIPLINE_CONFIG: 'wrong.yaml' }, 'there is no rule no-such-rule'],
   ] as [string[], Record<string, string>, string][])('%j with %j', async (args, env, sentence) => {
     writeFileSync(join(folder, 'wrong.yaml'), 'rules: { off: [no-such-rule] }\n');

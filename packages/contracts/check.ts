@@ -42,6 +42,7 @@ export const criteria = {
   feed: 'its settings cannot prove a delivery, as its page says',
   issuer:
     'its keys cannot be read or none of them can be used, its clock and ours differ by 30 s, or `identity.audience` is not set',
+  broker: 'its settings are half of something, or its policies cannot be read; a dry run is shown, with what it lacks',
   PagerDuty: 'the routing key has another form than they have',
   notifications:
     'every call to a channel has failed for five minutes, or fails for a reason that only a person can fix',

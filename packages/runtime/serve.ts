@@ -30,24 +30,45 @@ export async function serve(
     ready: () => Promise<void>;
     /** Further problems, shown on the operations port only. */
     health?: () => Promise<Check[]>;
-    routes?: readonly ((app: FastifyInstance) => void)[];
+    routes?: Routes;
+    /** What the variables of the public server begin with, for errors; `TRIPLINE` by default. */
+    setting?: string;
   },
 ): Promise<Served> {
   const ready = sharedWhileAsked(parts.ready);
-  const app = createHttp({ ready });
   const health = parts.health && sharedWhileAsked(parts.health);
   const operations = createOperations({ metrics: parts.metrics, ready, ...(health && { health }) });
-  const close = async () => {
-    await app.close();
-    await operations.close();
-  };
   try {
-    for (const add of parts.routes ?? []) add(app);
     const operationsUrl = await listen(operations, config.operations, 'TRIPLINE_OPERATIONS');
-    const url = await listen(app, config, 'TRIPLINE');
-    return { url, operationsUrl, close };
+    const { setting = 'TRIPLINE', routes = [] } = parts;
+    const { url, close } = await serveRoutes(config, { ready, routes, setting });
+    const closeBoth = async () => {
+      await close();
+      await operations.close();
+    };
+    return { url, operationsUrl, close: closeBoth };
   } catch (error) {
-    await close();
+    await operations.close();
+    throw error;
+  }
+}
+
+type Routes = readonly ((app: FastifyInstance) => void)[];
+
+/**
+ * Serves routes on a port of their own, beside those of `serve`; with `/healthz` and `/readyz`, too.
+ * @throws {PortInUseError} naming `setting`, with which the variables of host and port begin.
+ */
+export async function serveRoutes(
+  at: { host: string; port: number },
+  parts: { ready: () => Promise<void>; routes: Routes; setting: string },
+): Promise<{ url: string; close: () => Promise<void> }> {
+  const app = createHttp({ ready: sharedWhileAsked(parts.ready) });
+  try {
+    for (const add of parts.routes) add(app);
+    return { url: await listen(app, at, parts.setting), close: () => app.close() };
+  } catch (error) {
+    await app.close();
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { appendWithin } from '@tripline/stream/append-within';
 import type { NewRecord, Stream } from '@tripline/stream/stream';
 import { RecordTooLargeError, StreamUnavailableError } from '@tripline/stream/stream';
 
@@ -10,26 +11,6 @@ export type Fallback = (records: readonly NewRecord[], cause: Error) => Promise<
 /** Neither the log nor the spool can keep the record. */
 export class NotKeptError extends Error {
   readonly code = 'NOT_KEPT';
-}
-
-/**
- * Appends, and gives up after `timeoutMs`: a log that does not answer is away.
- * @throws what `append` throws, or {@link StreamUnavailableError}; then the records may be in the log all the same.
- */
-export async function appendWithin(stream: Stream, records: readonly NewRecord[], timeoutMs: number): Promise<void> {
-  const tooLong = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => tooLong.reject(new StreamUnavailableError(`the log did not acknowledge within ${timeoutMs} ms`)),
-    timeoutMs,
-  );
-  const appended = stream.append(records);
-  // A failure after the timeout has nobody left to report to.
-  appended.catch(() => {});
-  try {
-    await Promise.race([appended, tooLong.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 type Waiting = { record: NewRecord; resolve: (kept: Kept) => void; reject: (error: Error) => void };

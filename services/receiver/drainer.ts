@@ -2,8 +2,8 @@ import { hash } from 'node:crypto';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Letter, Letters } from '@tripline/sources/letters';
+import { appendWithin } from '@tripline/stream/append-within';
 import { type NewRecord, RecordTooLargeError, type Stream, topics } from '@tripline/stream/stream';
-import { appendWithin } from './appender.ts';
 import type { Spool } from './spool.ts';
 
 /** Appends the spool's records to the log, oldest first, as soon as the log accepts them again. Starts at once. */

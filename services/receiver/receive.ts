@@ -7,6 +7,7 @@ import { internalEventTypes, signInternal } from '@tripline/contracts/internal';
 import type { Clock } from '@tripline/runtime/clock';
 import { answerJson } from '@tripline/runtime/http';
 import type { Logger } from '@tripline/runtime/logger';
+import { readBody } from '@tripline/runtime/read-body';
 import type { Letters } from '@tripline/sources/letters';
 import { type Refusal, type RefusalReason, refuse } from '@tripline/sources/refusal';
 import type { FeedSecret, SecretScope } from '@tripline/sources/secrets';
@@ -22,7 +23,7 @@ import type {
 import type { Workspaces } from '@tripline/sources/workspace';
 import { RecordTooLargeError, topics } from '@tripline/stream/stream';
 import { type createAppender, NotKeptError } from './appender.ts';
-import { inflate, isGzipped, readBody } from './body.ts';
+import { inflate, isGzipped } from './body.ts';
 import type { createDeliveries } from './deliveries.ts';
 import { keepLetters } from './keep-letters.ts';
 import type { createMeasures } from './measures.ts';

@@ -7,7 +7,7 @@ import type { Standalone } from './standalone.ts';
 export function showBanner(
   screen: Screen,
   config: Config,
-  { url, operationsUrl, madeSecret, startedMs, broken }: Omit<Standalone, 'close'>,
+  { url, operationsUrl, madeSecret, startedMs, broken, broker }: Omit<Standalone, 'close'>,
 ): void {
   const { style } = screen;
   const secret = madeSecret ?? style('dim', 'as configured');
@@ -36,6 +36,10 @@ export function showBanner(
     'enterprise' in one ? `enterprise ${one.enterprise}` : one.organization,
   );
   if (read.length > 0) screen.line(`  Audit log       read once a minute: ${read.join(', ')}`);
+  const lacks = broker.isDryRun
+    ? ` ${style('yellow', 'dry run')}: it says what it would give (${broker.lacks[0]})`
+    : '';
+  screen.line(`  Broker          ${style('bold', broker.url)}${lacks}`);
   screen.line(`  Redelivery      ${redelivery}`);
   screen.line(`  Slack           ${slack}`);
   screen.line(`  PagerDuty       ${pagerduty}`);

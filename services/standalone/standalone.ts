@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { createBroker } from '@tripline/broker/broker';
+import type { Mode } from '@tripline/broker/mode';
 import type { Config } from '@tripline/config/config';
 import type { Reloading } from '@tripline/config/reload';
 import type { Check } from '@tripline/contracts/check';
@@ -21,7 +23,7 @@ import { claimDataFolder, keepSecret } from '@tripline/runtime/data-folder';
 import { createLifecycle } from '@tripline/runtime/lifecycle';
 import { openLogFile } from '@tripline/runtime/log-file';
 import { createMetrics } from '@tripline/runtime/metrics';
-import { serve } from '@tripline/runtime/serve';
+import { serve, serveRoutes } from '@tripline/runtime/serve';
 import { readPolls } from '@tripline/sources/polls';
 import { githubSecrets } from '@tripline/sources/secrets';
 import { openStream } from '@tripline/stream/open';
@@ -31,6 +33,8 @@ import type { Screen } from './screen.ts';
 export type Standalone = {
   /** Where GitHub's deliveries go, without the path. */
   url: string;
+  /** Where jobs ask for access, and whether they are given any. */
+  broker: Mode & { url: string };
   /** Where metrics are, and why it is not ready. */
   operationsUrl: string;
   /** The secret that was generated for this data folder; null when one is configured, which is not shown. */
@@ -44,7 +48,7 @@ export type Standalone = {
 };
 
 /**
- * All of Tripline in one process, on one port for the world and one for operators: on the embedded Postgres and log, unless the settings name others.
+ * All of Tripline in one process, on a port for deliveries, one for jobs that ask for access and one for operators: on the embedded Postgres and log, unless the settings name others.
  * @throws {DataFolderInUseError} {PortInUseError} {ConfigError} {EmbeddedPostgresError}: each with a sentence for its user.
  */
 export async function startStandalone(given: Config, screen: Screen, reloading?: Reloading): Promise<Standalone> {
@@ -104,10 +108,11 @@ export async function startStandalone(given: Config, screen: Screen, reloading?:
     const recorder = opened('recorder', await createRecorder({ ...parts, stream }));
     const receiver = opened('receiver', await createReceiver({ ...parts, stream }));
     const reconciler = opened('reconciler', createReconciler(parts));
+    const broker = opened('broker', await createBroker({ ...parts, stream }));
     const polls = await readPolls(config);
     const poller = opened('poller', await createPoller({ ...parts, polls, stream }));
     opened('feed watch', createFeedWatch({ ...parts, polls }));
-    const services = [receiver, reconciler, poller, recorder, detector, notifier, remediator];
+    const services = [receiver, reconciler, poller, recorder, detector, notifier, remediator, broker];
 
     const ready = async () => {
       for (const service of services) await service.ready();
@@ -115,11 +120,16 @@ export async function startStandalone(given: Config, screen: Screen, reloading?:
     const health = () => checkHealth(db, config);
     const routes = [receiver.routes, notifier.routes];
     const served = opened('HTTP', await serve(config, { metrics, ready, health, routes }));
+    const brokerRoutes = { ready: broker.ready, routes: [broker.routes], setting: 'TRIPLINE_BROKER' };
+    const asked = opened('HTTP of the broker', await serveRoutes(config.broker, brokerRoutes));
     const { url, operationsUrl } = served;
     folder.announce({ url, operationsUrl });
     const startedMs = performance.now() - beganMs;
     const broken = (await health()).filter(({ state }) => state === 'broken');
-    return { url, operationsUrl, madeSecret, startedMs, broken, close: () => lifecycle.close() };
+    return {
+      ...{ url, operationsUrl, madeSecret, startedMs, broken, broker: { ...broker.mode, url: asked.url } },
+      close: () => lifecycle.close(),
+    };
   } catch (error) {
     await lifecycle.close();
     throw error;

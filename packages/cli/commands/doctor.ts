@@ -4,6 +4,7 @@ import type { RuleSet } from '@tripline/detector/load-rules';
 import { ConfigError } from '@tripline/runtime/load-settings';
 import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, readArguments, UserError } from '../command.ts';
+import { checkBroker } from '../doctor/broker.ts';
 import { checkDatabase } from '../doctor/database.ts';
 import { checkGranting } from '../doctor/granting.ts';
 import { checkLocal } from '../doctor/local.ts';
@@ -69,7 +70,10 @@ async function checkAll(io: Io): Promise<Check[]> {
     }
   };
   const ofRules = ruleSet === null ? [] : [...checkGranting(ruleSet.rules), ...checkSigma(ruleSet)];
-  return [...faults, ...(await Promise.all([checkLocal(config), ofRules, stored(), checkProviders(config)])).flat()];
+  return [
+    ...faults,
+    ...(await Promise.all([checkLocal(config), ofRules, stored(), checkProviders(config), checkBroker(config)])).flat(),
+  ];
 }
 
 /** @throws `error`, where no setting is to blame. */

@@ -7,6 +7,8 @@ type Service = {
   name: string;
   summary: string;
   details: string;
+  /** The variable of the port that it listens on; `TRIPLINE_PORT` where absent. */
+  port?: string;
   load: () => Promise<(config: Config, reloading: Reloading) => Promise<void>>;
 };
 
@@ -50,23 +52,33 @@ const services: readonly Service[] = [
     details: 'Needs DATABASE_URL. Dry run unless remediation.mode says automatic.',
     load: async () => (await import('@tripline/remediator/main')).main,
   },
+  {
+    name: 'broker',
+    summary: 'Run the broker alone: answer jobs that ask for access',
+    details:
+      'Needs DATABASE_URL; reads and appends to the log of KAFKA_BROKERS where set. Jobs ask at TRIPLINE_BROKER_HOST and TRIPLINE_BROKER_PORT. A dry run until identity, broker.policy and broker.apps are configured.',
+    port: 'TRIPLINE_BROKER_PORT',
+    load: async () => (await import('@tripline/broker/main')).main,
+  },
 ];
 
-export const serviceCommands: readonly Command[] = services.map(({ name, summary, details, load }) => ({
-  name,
-  summary,
-  usage: [name],
-  details: `${details} Serves /healthz and /readyz on TRIPLINE_PORT, /metrics and /readyz with causes on TRIPLINE_OPERATIONS_PORT; reloads its settings on SIGHUP and stops on SIGTERM.`,
-  run: async (args, io) => {
-    readArguments(args, {}, { atMost: 0 });
-    const config = loadConfig(io.env, io.cwd);
-    // The log goes to stdout, as JSON.
-    if (config.file !== null) io.err(`tripline: settings of ${config.file}\n`);
-    for (const remark of config.remarks) io.err(`tripline: ${remark}\n`);
-    const say = (line: string) => io.err(`tripline: ${line}\n`);
-    const reloading = reloadOnHangUp(config, io, { say, runsRules: name === 'detector' });
-    const main = await load();
-    await main(config, reloading);
-    return 0;
-  },
-}));
+export const serviceCommands: readonly Command[] = services.map(
+  ({ name, summary, details, load, port = 'TRIPLINE_PORT' }) => ({
+    name,
+    summary,
+    usage: [name],
+    details: `${details} Serves /healthz and /readyz on ${port}, /metrics and /readyz with causes on TRIPLINE_OPERATIONS_PORT; reloads its settings on SIGHUP and stops on SIGTERM.`,
+    run: async (args, io) => {
+      readArguments(args, {}, { atMost: 0 });
+      const config = loadConfig(io.env, io.cwd);
+      // The log goes to stdout, as JSON.
+      if (config.file !== null) io.err(`tripline: settings of ${config.file}\n`);
+      for (const remark of config.remarks) io.err(`tripline: ${remark}\n`);
+      const say = (line: string) => io.err(`tripline: ${line}\n`);
+      const reloading = reloadOnHangUp(config, io, { say, runsRules: name === 'detector' });
+      const main = await load();
+      await main(config, reloading);
+      return 0;
+    },
+  }),
+);

@@ -1,0 +1,41 @@
+import type { Reason } from '@tripline/access/reason';
+
+/** What a request is answered. */
+export type Answer = { status: number; body: object; retryAfterS?: number };
+
+/** Why a request got nothing: bounded, since it labels metrics, and clients match on it. */
+export const refusals = {
+  'token-missing': 401,
+  'body-malformed': 400,
+  'body-too-large': 413,
+  'too-many-requests': 429,
+  /** Shown before: each token is good once. */
+  'token-spent': 409,
+  'job-ended': 410,
+  /** The CI of the job is not heard, so that nothing says when the job ends. */
+  'job-unknown': 403,
+  /** A condition does not hold. */
+  denied: 403,
+  /** Nothing speaks against it but what nobody has told yet. */
+  'not-known-yet': 403,
+  'grant-unknown': 404,
+  'cap-reached': 429,
+  'policies-missing': 503,
+  'kill-switch': 503,
+  'mint-refused': 503,
+  'log-away': 503,
+  unavailable: 503,
+} as const;
+export type Refused = keyof typeof refusals;
+
+/** A refusal as it is answered: `{ error: { reason, message }, reasons? }`. `message`: a sentence that says what to do. */
+export function refuse(
+  reason: Refused,
+  message: string,
+  { retryAfterS, reasons }: { retryAfterS?: number; reasons?: readonly Reason[] } = {},
+): Answer {
+  return {
+    ...{ status: refusals[reason], body: { error: { reason, message }, ...(reasons && { reasons }) } },
+    ...(retryAfterS === undefined ? {} : { retryAfterS }),
+  };
+}

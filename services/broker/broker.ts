@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import type { Config } from '@tripline/config/config';
+import type { Db } from '@tripline/db/database';
+import { trustedIssuers } from '@tripline/identity/registry';
+import { createVerifier } from '@tripline/identity/verify';
+import { createOutbound } from '@tripline/integrations/outbound';
+import type { Clock } from '@tripline/runtime/clock';
+import { ConfigError } from '@tripline/runtime/load-settings';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Metrics } from '@tripline/runtime/metrics';
+import { createWorkspaces } from '@tripline/sources/workspace';
+import type { Stream } from '@tripline/stream/stream';
+import type { FastifyInstance } from 'fastify';
+import type { Gather } from './exchange.ts';
+import { type CurrentPolicies, createLocalPolicies } from './local-policies.ts';
+import { createMeasures } from './measures.ts';
+import { type Mode, modeOf } from './mode.ts';
+import { createKnownReader } from './read-known.ts';
+import { createRoutes } from './routes.ts';
+
+export type Broker = {
+  mode: Mode;
+  /** Adds the routes of jobs. Call before `listen`. */
+  routes: (app: FastifyInstance) => void;
+  /** Resolves when a job could now be answered; rejects with the reason. */
+  ready: () => Promise<void>;
+  close: () => Promise<void>;
+};
+
+/** What tests put in the place of what the settings name. */
+export type BrokerSeams = { gather?: Gather; policies?: CurrentPolicies };
+
+export type BrokerParts = { config: Config; db: Db; stream: Stream; logger: Logger; clock: Clock; metrics: Metrics };
+
+/**
+ * Answers jobs that ask for access. Without all that it takes to give some, it says what it would have decided.
+ * @throws {ConfigError} the settings are half of something.
+ */
+export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}): Promise<Broker> {
+  const { config, db, stream, logger, clock, metrics } = parts;
+  const { identity, broker: settings } = config;
+  const mode = modeOf(config);
+  if (mode.isDryRun) {
+    const isLoud = settings.apps.length > 0;
+    logger[isLoud ? 'warn' : 'info']({ lacks: mode.lacks }, 'the broker is a dry run: it gives nothing to any job');
+  }
+  const measures = createMeasures(metrics, () => clock.nowMs());
+  const policies = seams.policies ?? policiesOf(config);
+  const verify = createVerifier(
+    // Without an audience there is no issuer either, so that no token is compared with it.
+    { audience: identity.audience ?? '', issuers: trustedIssuers(identity).map(({ issuer }) => issuer) },
+    {
+      ...{ clock, openOutbound: createOutbound },
+      tell: (event) => {
+        measures.keysRead(event);
+        if (event.kind !== 'keys-read') logger.warn(event, 'the keys of an issuer are not as they were');
+      },
+    },
+  );
+  const workspaces = createWorkspaces(config);
+  const gather = seams.gather ?? createKnownReader(parts);
+  const routes = createRoutes({
+    ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },
+    makeId: randomUUID,
+  });
+  return {
+    mode,
+    routes,
+    async ready() {
+      await db.pool.query('SELECT 1');
+      await stream.check();
+    },
+    async close() {},
+  };
+}
+
+function policiesOf({ broker: { policy }, identity, baseDir }: Config): CurrentPolicies {
+  if (policy === undefined) return () => ({ fault: 'broker.policy is not set' });
+  if (!('file' in policy)) return () => ({ fault: `${policy.repository} was not read yet` });
+  const current = createLocalPolicies(baseDir, policy.file, identity.audience);
+  const first = current();
+  if ('fault' in first) throw new ConfigError(`broker.policy: ${first.fault}`);
+  return current;
+}

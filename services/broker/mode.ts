@@ -1,0 +1,30 @@
+import type { Config } from '@tripline/config/config';
+import { trustedIssuers } from '@tripline/identity/registry';
+import { ConfigError } from '@tripline/runtime/load-settings';
+
+/** Whether credentials are given, or it is only said what would be decided; then `lacks` says what is to be configured first. */
+export type Mode = { isDryRun: boolean; lacks: readonly string[] };
+
+/**
+ * What the settings make of the broker.
+ * @throws {ConfigError} they are half of something: it would look as if credentials were given.
+ */
+export function modeOf({ identity, broker }: Pick<Config, 'identity' | 'broker'>): Mode {
+  const { policy, apps, eventKeys, sealingKeys } = broker;
+  const isKnown = trustedIssuers(identity).length > 0;
+  const faults = [
+    policy !== undefined && !isKnown && 'name who issues the id tokens of jobs under identity',
+    isKnown && identity.audience === undefined && 'set identity.audience to what jobs ask their id tokens for',
+    apps.length > 0 && policy === undefined && 'say where the policies are in broker.policy',
+    policy !== undefined && eventKeys === undefined && 'set broker.eventKeys (TRIPLINE_BROKER_EVENT_KEY)',
+    apps.length > 0 && sealingKeys === undefined && 'set broker.sealingKeys (TRIPLINE_BROKER_SEALING_KEY)',
+  ].filter((fault) => fault !== false);
+  if (faults.length > 0) throw new ConfigError(`the broker is configured by half: ${faults.join('; ')}`);
+  const lacks = [
+    !isKnown && 'identity.github and identity.audience: whose jobs may ask',
+    policy === undefined && 'broker.policy: what they may have',
+    policy !== undefined && 'file' in policy && 'broker.policy.repository: a local file decides dry runs only',
+    apps.length === 0 && 'broker.apps: what mints credentials',
+  ].filter((lack) => lack !== false);
+  return { isDryRun: lacks.length > 0, lacks };
+}
