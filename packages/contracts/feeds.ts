@@ -1,11 +1,13 @@
 /**
- * Feeds that a rule may say it needs: the names of their folders in `packages/sources`, with how a sentence calls them. A rule
- * says what it needs in these words alone, so that its catalogue and `tripline rules show` can say which of them is missing.
+ * Feeds that a rule may say it needs: the names of their folders in `packages/sources`, and what the broker writes, with how a
+ * sentence calls them. Ids of their events begin so. A rule says what it needs in these words alone, so that its catalogue and
+ * `tripline rules show` can say which of them is missing.
  */
 export const feedWords = {
   github: 'webhooks',
   'github-audit': 'the audit log',
   tripline: 'what people tell Tripline',
+  access: 'the access broker',
 } as const;
 export type FeedName = keyof typeof feedWords;
 export const feedNames = Object.keys(feedWords) as readonly FeedName[];

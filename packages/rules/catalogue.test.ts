@@ -72,6 +72,11 @@ test('ids are unique, and in an order that somebody chose', () => {
     'watched-workflow-failed',
     'fork-cache-to-release',
     'control-disabled-or-audit-silenced',
+    'token-not-minted-by-broker',
+    'credential-left-alive',
+    'minted-for-no-job',
+    'access-denied-burst',
+    'access-policy-wider',
     'state-flooded',
   ]);
 });

@@ -10,9 +10,11 @@ import {
   secretName,
   tokenName,
 } from '@tripline/facts/job-credentials';
+import { hashIn, mintedCredentials } from '@tripline/facts/minted-credentials';
 import { personOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import { because } from './evidence.ts';
+import { usesOutsideLife } from './minted-outside-job.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -50,6 +52,8 @@ const settings = z.strictObject({
     .min(minuteMs)
     .max(72 * hourMs)
     .default(6 * hourMs),
+  /** How far the clocks of the access broker and of the audit log may differ, ms: what the broker minted ends with its job. */
+  mintedGraceMs: z.int().min(0).max(hourMs).default(minuteMs),
 });
 type Settings = z.output<typeof settings>;
 type Context = ConcludeContext<Settings>;
@@ -97,16 +101,10 @@ function conclude(subject: string, context: Context): Conclusion[] {
       ...{ subject: token, occasion: `${new Date(parseTime(first.time)).toISOString().slice(0, 13)}` },
       title: 'A token that only jobs are to use was used while none of them ran',
       summary: `It was used as ${who} for ${first.action ?? 'an unnamed act'}${from} at ${first.time}. No job that was given ${clip(secrets.join(' or '), 300)} can have been under way: whoever used it took it out of a job, or had it before.`,
-      because: found
-        .slice(0, 20)
-        .map((use) =>
-          because(
-            jobCredentials,
-            subject,
-            use,
-            `it was used for ${use.action ?? 'an unnamed act'}${use.address === undefined ? '' : ` from ${use.address}`}`,
-          ),
-        ),
+      because: found.slice(0, 20).map((use) => {
+        const by = use.address === undefined ? '' : ` from ${use.address}`;
+        return because(jobCredentials, subject, use, `it was used for ${use.action ?? 'an unnamed act'}${by}`);
+      }),
       entities: [{ kind: 'credential', id: clip(token, 500) }, ...people],
       response: secrets.slice(0, 5).flatMap((secret) => {
         const [owner, repository, ...rest] = secret.split('/');
@@ -126,8 +124,9 @@ export const rule = defineRule<unknown, Settings>({
   id: 'credential-use-outside-job',
   title: 'Credential of a job used while no such job runs',
   description:
-    'A token that lies in a secret for jobs was used more than `jobMs` after any job had been given the secret: it was taken out of one. ' +
-    'It finds nothing until `credentials` says which token lies in which secret, since no feed tells that. A use is held for `latenessMs`, until its job could have been told, and one that is told later takes the finding back. One finding an hour.',
+    'A credential that the access broker minted for a job was used after it was revoked, after it expired, or before there was any: exact, by its hash. It is high, and critical where it was used from another network than its job’s. ' +
+    'Or a token that lies in a secret for jobs (`credentials` says which, since no feed tells that) was used more than `jobMs` after any job had been given the secret. Either was taken out of a job. ' +
+    'A use of the latter is held for `latenessMs`, until its job could have been told, and one that is told later takes the finding back. One finding for each credential that was minted, one an hour for others.',
   severity: 'critical',
   confidence: 'high',
   principles: [3],
@@ -135,17 +134,19 @@ export const rule = defineRule<unknown, Settings>({
   owasp: ['CICD-SEC-6'],
   feeds: {
     needs: ['github-audit'],
-  },
-  untilConfigured: {
-    does: 'nothing',
-    why: 'No feed tells which token lies in which secret: `credentials` does.',
+    better: { access: 'tells which credential was minted for which job, and when it ended' },
   },
   falseAlarms: [
+    'Clocks of the broker and the provider that differ by more than `mintedGraceMs`.',
+    'A step that goes on in the background when its job ends, with what it was given: let it end with the job.',
     'What a job set off and left running elsewhere, such as a deployment that calls back: `graceMs`.',
     'A person who uses the same token: give the jobs one of their own.',
     'A secret of an organisation or environment: name it for each repository whose jobs are given it.',
   ],
   limits: [
+    'Without the access broker, or `credentials`, nobody says which tokens are of jobs.',
+    'While its job runs, a use of what was minted from elsewhere passes for the job’s own.',
+    'A use of what is dead is refused, and the audit log tells of none: what is found was done with what could not be revoked, or in the moment before.',
     'For `jobMs` after a job was given the secret, a use from elsewhere passes for its own: set it to how long your jobs take. See `credential-context-drift`.',
     'The token that the provider makes for each job ends with the job, and nothing tells its uses apart.',
     'Tokens of clouds, vaults and registries: their own logs tell of their use, for which there is no feed yet.',
@@ -155,13 +156,17 @@ export const rule = defineRule<unknown, Settings>({
   settings,
   learns: false,
   concludes: {
-    uses: [jobCredentials],
+    uses: [jobCredentials, mintedCredentials],
     wants: {
       fact: jobCredentials,
       names: ({ credentials }) =>
         credentials.flatMap(({ token, secrets }) => [tokenName(token), ...secrets.map(secretName)]),
     },
-    subjects: ({ key, value }) => ((value as HourOfCredential | undefined)?.named.startsWith('token:') ? [key] : []),
-    conclude,
+    subjects: ({ fact, key, value }) => {
+      if (fact === mintedCredentials.id) return hashIn(key) === undefined ? [] : [key];
+      return (value as HourOfCredential | undefined)?.named.startsWith('token:') ? [key] : [];
+    },
+    conclude: (subject, context) =>
+      hashIn(subject) === undefined ? conclude(subject, context) : usesOutsideLife(subject, context),
   },
 });

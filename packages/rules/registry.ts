@@ -1,5 +1,7 @@
 import type { AnyRule } from '@tripline/contracts/rule';
 import { rule as stateFlooded } from '@tripline/engine/state-flooded';
+import { rule as accessDeniedBurst } from './access-denied-burst.ts';
+import { rule as accessPolicyWider } from './access-policy-wider.ts';
 import { rule as appPermissionEscalated } from './app-permission-escalated.ts';
 import { rules as auditActions } from './audit-actions/all.ts';
 import { rules as auditCounts } from './audit-counts.ts';
@@ -10,6 +12,7 @@ import { rule as checksSkipped } from './checks-skipped.ts';
 import { rule as commitIdentityMismatch } from './commit-identity-mismatch.ts';
 import { rule as controlDisabledOrAuditSilenced } from './control-disabled-or-audit-silenced.ts';
 import { rule as credentialContextDrift } from './credential-context-drift.ts';
+import { rule as credentialLeftAlive } from './credential-left-alive.ts';
 import { rule as credentialNewHostedClass } from './credential-new-hosted-class.ts';
 import { rule as credentialNewRunner } from './credential-new-runner.ts';
 import { rule as credentialUseOutsideJob } from './credential-use-outside-job.ts';
@@ -28,6 +31,7 @@ import { rule as highScopeTokenApproved } from './high-scope-token-approved.ts';
 import { rule as leakOrExposure } from './leak-or-exposure.ts';
 import { rule as massWorkflowPush } from './mass-workflow-push.ts';
 import { rule as mfaUnproven } from './mfa-unproven.ts';
+import { rule as mintedForNoJob } from './minted-for-no-job.ts';
 import { rule as packageManagerActs } from './package-manager-acts.ts';
 import { rules as plainRuns } from './plain-runs.ts';
 import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
@@ -46,6 +50,7 @@ import { rule as secretFanout } from './secret-fanout.ts';
 import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
 import { rule as tokenBulkClone } from './token-bulk-clone.ts';
+import { rule as tokenNotMintedByBroker } from './token-not-minted-by-broker.ts';
 import { rule as untrustedMetadataInjection } from './untrusted-metadata-injection.ts';
 import { rule as watchedWorkflowFailed } from './watched-workflow-failed.ts';
 import { rule as webhookAuthenticityFailure } from './webhook-authenticity-failure.ts';
@@ -102,6 +107,11 @@ export const rules: readonly AnyRule[] = [
   watchedWorkflowFailed,
   forkCacheToRelease,
   controlDisabledOrAuditSilenced,
+  tokenNotMintedByBroker,
+  credentialLeftAlive,
+  mintedForNoJob,
+  accessDeniedBurst,
+  accessPolicyWider,
   stateFlooded,
   ...auditActions,
 ];

@@ -53,6 +53,11 @@ export function conclusionOf<Data>(concluded: Concluded<Data>, own: (sight: Sigh
   };
 }
 
+/** In place of `own` where nothing is a rule's own observation. */
+export function noneOwn(): never {
+  throw new Error('it rests on shared facts alone');
+}
+
 function becauseOf({ fact, key, seen, what }: Basis): Because {
   const { eventId, eventType, time, url, trust, fact: act } = seen;
   const evidence = { eventId, eventType, time, what: clip(what, 500), ...(url === undefined ? {} : { url }) };

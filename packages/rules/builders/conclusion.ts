@@ -1,6 +1,6 @@
 import type { AnyFact, Fact } from '@tripline/contracts/fact';
 import { type ConcludeContext, type Concludes, defineRule, type Rule } from '@tripline/contracts/rule';
-import { type Basis, type Concluded, conclusionOf } from './basis.ts';
+import { type Basis, type Concluded, conclusionOf, noneOwn } from './basis.ts';
 import { commonOfFacts, type Meta, type SettingsOf, type Shape } from './verdict.ts';
 
 /**
@@ -14,6 +14,8 @@ export function conclusion<Value, S extends Shape>(
     about: Fact<Value>;
     uses?: readonly AnyFact[];
     where?: (value: Value, settings: SettingsOf<S>) => boolean;
+    /** What `about` keeps only where settings ask for it, by names of its own. */
+    wants?: (settings: SettingsOf<S>) => readonly string[];
     /** Which changes of what is watched may matter; any unless told otherwise. */
     matters?: Concludes<SettingsOf<S>>['matters'];
     conclude: (
@@ -22,12 +24,13 @@ export function conclusion<Value, S extends Shape>(
     ) => readonly (Omit<Concluded<never>, 'because'> & { because: readonly Basis[] })[];
   },
 ): Rule<unknown, SettingsOf<S>> {
-  const { about, uses = [], where = () => true, matters, conclude } = of;
+  const { about, uses = [], where = () => true, wants, matters, conclude } = of;
   return defineRule<unknown, SettingsOf<S>>({
     ...commonOfFacts(of, of.settings ?? ({} as S)),
     concludes: {
       uses: [about, ...uses],
       about: [about],
+      ...(wants === undefined ? {} : { wants: { fact: about, names: wants } }),
       ...(matters === undefined ? {} : { matters }),
       subjects({ fact, key, value, before }, settings) {
         const isAsked = (known: unknown) => known !== undefined && where(known as Value, settings);
@@ -37,9 +40,7 @@ export function conclusion<Value, S extends Shape>(
         const value = context.read(about, key);
         if (value === undefined || !where(value, context.settings)) return [];
         return conclude(value, { ...context, settings: context.settings, nowMs: context.nowMs, key }).map((concluded) =>
-          conclusionOf<never>(concluded, () => {
-            throw new Error('it rests on shared facts alone');
-          }),
+          conclusionOf<never>(concluded, noneOwn),
         );
       },
     },

@@ -118,9 +118,14 @@ export function createStage() {
       if (!('event' in result)) throw new Error(`GitHub's ${event} is not taken: ${JSON.stringify(result)}`);
       add(result.event, eventId);
     },
-    /** An event of another feed, as its normaliser would give it. */
-    feed<T extends EventType>(type: T, data: EventData<T>, workspace = 'acme'): void {
-      add({ type, data, workspace, time: time(), source: `//github.com/${workspace}` }, nextId());
+    /** An event of another feed, as its normaliser would give it, or what Tripline itself says. */
+    feed<T extends EventType>(
+      type: T,
+      data: EventData<T>,
+      workspace = 'acme',
+      source = `//github.com/${workspace}`,
+    ): void {
+      add({ type, data, workspace, time: time(), source }, nextId());
     },
     /** `text` with names in place of the hashes of commits. */
     named(text: string): string {

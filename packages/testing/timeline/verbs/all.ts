@@ -1,6 +1,7 @@
 import type { Verb } from '../verb.ts';
 import { access } from './access.ts';
 import { answers } from './answers.ts';
+import { broker } from './broker.ts';
 import { changes } from './changes.ts';
 import { controls } from './controls.ts';
 import { feeds } from './feeds.ts';
@@ -15,6 +16,7 @@ export const verbs: readonly Verb[] = [
   ...changes,
   ...runs,
   ...access,
+  ...broker,
   ...controls,
   ...feeds,
   ...gates,

@@ -1,0 +1,60 @@
+import type { Entity } from '@tripline/contracts/finding';
+import { clip } from '@tripline/contracts/text';
+import { type Mint, type MintEnd, type MintUse, mintedCredentials } from '@tripline/facts/minted-credentials';
+import { entityOf, personOf } from '@tripline/facts/things';
+import type { Basis } from './builders/basis.ts';
+
+/** What rules on the access broker say of a credential that it minted. */
+
+/** `of acme/app#7`, as far as it is known. */
+export const runOf = ({ repository, run }: Mint): string =>
+  repository === undefined ? 'of a job' : `of ${repository.name}${run === undefined ? '' : `#${run.id}`}`;
+
+export const mintLine = (key: string, seen: Mint): Basis => ({
+  ...{ fact: mintedCredentials, key, seen },
+  what: `the broker minted a ${seen.kind} credential for a job ${runOf(seen)}, by policy ${seen.policy}`,
+});
+
+const ends: Readonly<Record<string, string>> = {
+  'job-ended': 'its job had ended',
+  'run-ended': 'its run had ended',
+  longest: 'it had lived as long as its policy allows',
+  'given-back': 'the job gave it back',
+  'asked-again': 'the job asked for another',
+  incident: 'an incident ended it',
+  'by-hand': 'somebody ended it',
+  'not-recorded': 'the log could not be told of it',
+  lost: 'nobody was given it',
+};
+export const whyEnded = ({ why }: MintEnd): string => ends[why] ?? 'it was to end';
+
+export const endLine = (key: string, seen: MintEnd): Basis => ({
+  ...{ fact: mintedCredentials, key, seen },
+  what:
+    seen.did === 'revoked'
+      ? `it was revoked, since ${whyEnded(seen)}`
+      : `it could not be revoked, though ${whyEnded(seen)}`,
+});
+
+export const useLine = (key: string, seen: MintUse): Basis => ({
+  ...{ fact: mintedCredentials, key, seen },
+  what: `it was used as ${seen.by?.login ?? 'somebody unnamed'} for ${seen.action ?? 'an unnamed act'}${seen.address === undefined ? '' : ` from ${seen.address}`}`,
+});
+
+/** Whose it is: run, repository, and who set it off. */
+export const entitiesOfMint = ({ repository, run, by, grantKey }: Mint): Entity[] => [
+  ...(repository === undefined || run === undefined ? [] : [entityOf('run', `${repository.name}#${run.id}`, run.key)]),
+  ...(repository === undefined ? [] : [entityOf('repository', repository.name, repository.key)]),
+  ...(by === undefined ? [] : [personOf(by, grantKey)]),
+];
+
+/** Who used it, and from where, the first five. */
+export const entitiesOfUses = (uses: readonly MintUse[], key: string): Entity[] =>
+  uses
+    .slice(0, 5)
+    .flatMap(({ by, address }) => [
+      ...(by === undefined ? [] : [personOf(by, key)]),
+      ...(address === undefined ? [] : [{ kind: 'address' as const, id: address }]),
+    ]);
+
+export const credentialEntity = (hash: string): Entity => ({ kind: 'credential', id: clip(hash, 500) });

@@ -1,0 +1,91 @@
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { EventData, EventType } from '@tripline/contracts/event';
+import type { Stage } from '../stage.ts';
+import { type Said, verb } from '../verb.ts';
+import { runNumber } from './runs.ts';
+
+/** What the access broker says of what it gave, and to whom. Whoever a line names set the job off. */
+export const broker = [
+  /**
+   * For the job of a run: `mints g1 for run 7 of acme/app`. Options: `token <hash>`, as the audit log names it; `from <address>`;
+   * `by policy <name>`; `kind aws`; `for <minutes>` that it lives; `attempt <number>`.
+   */
+  verb('mints {grant} for run {run} of {repository}', (said, stage) => {
+    const lives = Number(said.option('for') ?? 60) * 60_000;
+    const address = said.option('from');
+    tell(stage, 'dev.cdeventsx.tripline-credential.minted', {
+      ...{
+        ...jobOf(said, stage),
+        ...credentialOf(said),
+        'tripline.access.policy': said.option('by policy') ?? 'deploy',
+      },
+      'tripline.credential.expires_at': stage.time(said.atMs + lives),
+      'tripline.credential.scopes': ['contents: write'],
+      ...(address === undefined ? {} : { 'client.address': address }),
+    });
+  }),
+  /** The provider said that it is dead. Options: `token <hash>`, `kind aws`, `as <why>`, a word of `tripline.access.end`. */
+  verb('revokes {grant}', (said, stage) => {
+    tell(stage, 'dev.cdeventsx.tripline-credential.revoked', { ...credentialOf(said), ...endOf(said) });
+  }),
+  /** It could not be revoked for a minute. Options as of `revokes`. */
+  verb('cannot revoke {grant}', (said, stage) => {
+    tell(stage, 'dev.cdeventsx.tripline-credential.outlived', { ...credentialOf(said), ...endOf(said) });
+  }),
+  /** Options: `for <condition>, <condition>`, `from <address>`, `as a dry run`. */
+  verb('is denied {policy} in run {run} of {repository}', (said, stage) => {
+    const [conditions, address] = [said.option('for') ?? 'reviewed', said.option('from')];
+    tell(stage, 'dev.cdeventsx.tripline-access.decided', {
+      ...{ ...jobOf(said, stage), 'tripline.access.policy': said.the('policy'), 'tripline.access.decision': 'denied' },
+      'tripline.access.reasons': conditions.split(',').map((condition) => ({
+        ...{ condition: condition.trim(), state: 'fails', wanted: 'true', found: 'false' },
+      })),
+      ...(address === undefined ? {} : { 'client.address': address }),
+      ...(said.option('as a dry run') === undefined ? {} : { 'tripline.access.dry_run': true }),
+    });
+  }),
+  verb('is granted {policy} in run {run} of {repository}', (said, stage) => {
+    tell(stage, 'dev.cdeventsx.tripline-access.decided', {
+      ...{ ...jobOf(said, stage), 'tripline.access.policy': said.the('policy'), 'tripline.access.decision': 'granted' },
+    });
+  }),
+  /** Options: `giving wider`, a word of `tripline.policy.change`; `refused`; `policy <name>`, one that changes. */
+  verb('puts policies {sha} in force', (said, stage) => {
+    const [change, refused] = [said.option('giving'), said.option('refused')];
+    tell(stage, 'dev.cdeventsx.tripline-policy.changed', {
+      'tripline.access.policy_sha256': said.the('sha'),
+      'tripline.access.policy_revision': stage.revision(said.the('sha')),
+      'tripline.policy.outcome': refused === undefined ? 'in-force' : 'refused',
+      ...(change === undefined ? {} : { 'tripline.policy.change': change as 'wider' }),
+    });
+  }),
+];
+
+function tell<T extends EventType>(stage: Stage, type: T, data: EventData<T>): void {
+  stage.feed(type, data, 'acme', '//tripline/acme');
+}
+
+function jobOf(said: Said, stage: Stage): Attributes {
+  const repository = stage.repository(said.the('repository'));
+  const user = stage.user(said.who);
+  return {
+    ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': 'github.com' },
+    ...{ 'vcs.owner.name': repository.owner.login, 'vcs.repository.name': repository.full_name },
+    ...{
+      'vcs.repository.id': String(repository.id),
+      'cicd.pipeline.run.id': String(runNumber(said.the('run'), stage)),
+    },
+    'tripline.pipeline.run.attempt': Number(said.option('attempt') ?? 1),
+    ...{ 'user.name': user.login, 'user.id': String(user.id) },
+  };
+}
+
+function credentialOf(said: Said) {
+  const token = said.option('token');
+  return {
+    ...{ 'tripline.access.grant': said.the('grant'), 'tripline.credential.kind': said.option('kind') ?? 'github' },
+    ...(token === undefined ? {} : { 'tripline.credential.token_hash': token }),
+  };
+}
+
+const endOf = (said: Said) => ({ 'tripline.access.end': (said.option('as') ?? 'job-ended') as 'job-ended' });
