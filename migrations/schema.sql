@@ -74,6 +74,30 @@ CREATE TABLE access_grants (
   CONSTRAINT access_grants_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE access_policies (
+  nth bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  repository_id text NOT NULL,
+  repository text NOT NULL,
+  branch text NOT NULL,
+  path text NOT NULL,
+  revision text NOT NULL,
+  policies text NOT NULL,
+  lock text NOT NULL,
+  sha256 text NOT NULL,
+  reviewed text NOT NULL,
+  taken_at timestamp with time zone NOT NULL DEFAULT now(),
+  mac text NOT NULL,
+  CONSTRAINT access_policies_branch_check CHECK ((branch <> ''::text)),
+  CONSTRAINT access_policies_mac_check CHECK ((mac <> ''::text)),
+  CONSTRAINT access_policies_path_check CHECK ((path <> ''::text)),
+  CONSTRAINT access_policies_repository_check CHECK ((repository <> ''::text)),
+  CONSTRAINT access_policies_repository_id_check CHECK ((repository_id <> ''::text)),
+  CONSTRAINT access_policies_reviewed_check CHECK ((reviewed <> ''::text)),
+  CONSTRAINT access_policies_revision_check CHECK ((revision ~ '^[0-9a-f]{40}([0-9a-f]{24})?$'::text)),
+  CONSTRAINT access_policies_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+  CONSTRAINT access_policies_pkey PRIMARY KEY (nth)
+);
+
 CREATE TABLE access_spent (
   issuer text NOT NULL,
   token_sha256 text NOT NULL,

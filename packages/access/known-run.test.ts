@@ -16,7 +16,7 @@ const inventory = at(Date.parse('2026-03-11T08:00:00Z'), 'dev.cdeventsx.tripline
 /** What is known in the end of the jobs of runs, by run and job. */
 function known(events: readonly LoggedEventInput[], settings: Record<string, unknown> = {}) {
   const told = new Map<string, LoggedJob>();
-  const rule = readingRuns((key, jobs) => {
+  const rule = readingRuns((_, key, jobs) => {
     for (const job of jobs) told.set(`${key.slice(key.lastIndexOf('#') + 1)} ${job.name}`, job);
   });
   const untilMs = Date.parse('2026-03-12T12:00:00Z');
@@ -70,6 +70,42 @@ test('an unreviewed commit, a tag, a pull request of a fork, and one that ended'
   expect(jobs.get('7 deploy')!.known.reviewed.is).toBe('unreviewed');
   expect(jobs.get('8 publish')).toMatchObject({ job: { ref: 'refs/tags/v9' }, known: { job: 'ended' } });
   expect(jobs.get('9 test')!.known).toMatchObject({ fork: true });
+});
+
+test('of a branch of which nothing was received, nothing is known: that it was there before is a guess', () => {
+  const jobs = known(
+    eventsOf(`
+    09:00     carol   starts run 7 of ci in acme/other at evil
+    09:00:01  carol   starts job deploy of run 7 (to production)`),
+  );
+  expect(jobs.get('7 deploy')!.known.reviewed).toMatchObject({ is: 'unknown' });
+});
+
+test('where no event says where the head lies, it may be a fork’s', () => {
+  const events = eventsOf(merged);
+  const headless = events.map((event) => {
+    const { 'tripline.head.fork': _, ...data } = event.data as Record<string, unknown>;
+    return { ...event, data } as never;
+  });
+  expect(known(headless).get('7 deploy')!.known.fork).toBeUndefined();
+  const toldLater = events.map((event, at) =>
+    event.type === 'dev.cdevents.pipelinerun.queued' ? headless[at]! : event,
+  );
+  expect(
+    known([...toldLater, ...eventsOf(`${merged}\n  09:12 carol finishes run 7`).slice(-1)]).get('7 deploy')!.known.fork,
+  ).toBe(false);
+});
+
+test('a job is named as its token names it', () => {
+  const events = eventsOf(merged);
+  const id = events.at(-1)!.data['cicd.pipeline.task.run.id' as never];
+  expect(known(events).get('7 deploy')!.job.checkRunId).toBe(id);
+  const other = events.map((event) =>
+    event.type === 'dev.cdevents.taskrun.started'
+      ? ({ ...event, data: { ...event.data, 'cicd.pipeline.task.check_run.id': '501' } } as never)
+      : event,
+  );
+  expect(known(other).get('7 deploy')).toMatchObject({ job: { checkRunId: '501' }, startedMs: expect.any(Number) });
 });
 
 test('where a commit was deployed counts by runs alone: anybody may write a deployment', () => {

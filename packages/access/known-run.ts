@@ -1,6 +1,7 @@
 import type { Entity } from '@tripline/contracts/finding';
 import { type AnyRule, type ConcludeContext, defineRule } from '@tripline/contracts/rule';
 import { deployedCommits } from '@tripline/facts/deployed-commits';
+import type { Ref } from '@tripline/facts/refs';
 import {
   acceptanceOf,
   aimOf,
@@ -33,7 +34,9 @@ export type LoggedJob = {
   known: Omit<Known, 'incidents' | 'address' | 'approval'>;
   /** What incidents may name: the repository, run, commit, person and machine. */
   things: readonly Entity[];
+  /** By the provider's clock, ms since the epoch. */
   startedMs: number | undefined;
+  finishedMs: number | undefined;
 };
 
 const settings = z.strictObject({
@@ -41,16 +44,22 @@ const settings = z.strictObject({
   ...runnerHouse,
   /** Paths of workflow files, in small letters, of whose jobs all are kept; of other files those with an environment or a machine of one's own. */
   workflows: z.array(z.string()).default([]),
+  /** Ids of the repositories whose runs are told of; all of them unless told otherwise. */
+  repositories: z.array(z.string()).optional(),
 });
 type Context = ConcludeContext<z.output<typeof settings>>;
 
+/** The id of what reads runs for policies, by which its settings are made and its state is kept. */
+export const readsRuns = 'access-known-runs';
+
 /**
  * Tells what is known of each run's jobs, whenever that changes: a reader of facts as rules are, which finds nothing. `tell` is
- * called with the run's key, and again where a batch is evaluated again.
+ * called with the workspace and the run's key, and again where a batch is evaluated again: what it was told of an evaluation that is
+ * not the last one does not hold.
  */
-export function readingRuns(tell: (run: string, jobs: readonly LoggedJob[]) => void): AnyRule {
+export function readingRuns(tell: (workspace: string, run: string, jobs: readonly LoggedJob[]) => void): AnyRule {
   return defineRule<unknown, z.output<typeof settings>>({
-    ...{ id: 'access-known-runs', title: 'What is known of runs', severity: 'low', confidence: 'high' },
+    ...{ id: readsRuns, title: 'What is known of runs', severity: 'low', confidence: 'high' },
     ...{ description: 'Reads what policies of access ask about.', principles: [3], attack: [], owasp: [] },
     ...{ feeds: { needs: ['github'] }, falseAlarms: [], reads: [], learns: true },
     settings: settings as z.ZodType<z.output<typeof settings>>,
@@ -58,12 +67,14 @@ export function readingRuns(tell: (run: string, jobs: readonly LoggedJob[]) => v
       uses: [runs, runners, runnerClasses, runnerGroups, deployedCommits, ...reviewFacts],
       about: [runs],
       wants: { fact: runs, names: ({ workflows }) => workflows },
-      subjects: ({ fact, key }) => (fact === runs.id ? [key] : []),
+      subjects: ({ fact, key, value }, { repositories }) =>
+        fact === runs.id && isAsked(value as Run, repositories) ? [key] : [],
       matters: mattersToReviews,
       conclude(key, context) {
         const run = context.read(runs, key);
         if (run !== undefined)
           tell(
+            context.workspace,
             key,
             run.attempts.flatMap((attempt) => jobsOf(key, run, attempt, context)),
           );
@@ -72,6 +83,10 @@ export function readingRuns(tell: (run: string, jobs: readonly LoggedJob[]) => v
     },
   });
 }
+
+/** Whether policies ask about the run. One whose repository has no id yet is no policy's. */
+const isAsked = ({ repository: { id } }: Run, asked: readonly string[] | undefined): boolean =>
+  asked === undefined || (id !== undefined && asked.includes(id));
 
 function jobsOf(key: string, run: Run, attempt: Attempt, context: Context): LoggedJob[] {
   const { trigger, revision, path, ref, actor } = attempt;
@@ -89,7 +104,14 @@ function jobsOf(key: string, run: Run, attempt: Attempt, context: Context): Logg
   return attempt.jobs.map((job) => ({
     name: job.name,
     job: {
-      ...{ provider: 'github', checkRunId: null, headRef: null, baseRef: null, event: trigger, sha: revision },
+      ...{
+        provider: 'github',
+        checkRunId: job.checkRunId ?? job.id,
+        headRef: null,
+        baseRef: null,
+        event: trigger,
+        sha: revision,
+      },
       repository: { id: id ?? '', name },
       run: { id: run.id, attempt: attempt.attempt },
       caller: { ref: `${name}/${path}@${whole}`, sha: null },
@@ -102,11 +124,12 @@ function jobsOf(key: string, run: Run, attempt: Attempt, context: Context): Logg
     referenced: attempt.referenced,
     known: {
       job: job.finishedMs !== undefined ? 'ended' : job.startedMs === undefined ? 'unknown' : 'running',
-      ...{ fork: attempt.fork === true, reviewed, deployedTo },
+      ...{ fork: attempt.fork ?? (attempt.headUntold === true ? undefined : false), reviewed, deployedTo },
       runner: machineOf(repositoryKey, job, context),
     },
     things: thingsOf(repositoryKey, run, attempt, job),
     startedMs: job.startedMs,
+    finishedMs: job.finishedMs,
   }));
 }
 
@@ -136,7 +159,10 @@ function wholeRef({ trigger, changes }: Attempt, ref: string, isTag: boolean, { 
   return `${isTag ? 'refs/tags' : 'refs/heads'}/${ref}`;
 }
 
-/** As build-from-unreviewed-commit has it: what may yet be explained is not known. */
+/**
+ * As build-from-unreviewed-commit has it: what may yet be explained is not known. Nor is what was built of a branch of which nothing
+ * was received, neither a push nor an inventory: that rule takes it for what was there before, since it finds nothing then.
+ */
 function reviewOf(
   { revision, timeMs, heardMs }: Build,
   { into, isOfHead }: ReturnType<typeof aimOf>,
@@ -146,11 +172,15 @@ function reviewOf(
   const reader = reviewReader(place, into, context, context.settings, timeMs);
   const as = isOfHead ? 'head' : 'built';
   const { is, why, mayBeExplained, moreMs } = acceptanceOf(revision, as, place, reader, context, heardMs);
+  if (is === 'reviewed' && into !== undefined && !place.branch(into).some(isHeardOf))
+    return { is: 'unknown', why: `nothing was received of ${into} before: import an inventory, or merge to it` };
   const holdUntilMs = heardMs + context.settings.holdMs + moreMs;
   if (is !== 'unreviewed' || !mayBeExplained || context.nowMs >= holdUntilMs) return { is, why };
   context.recheckAt(holdUntilMs);
   return { is: 'unknown', why: `${why}; what would explain it may be on its way` };
 }
+
+const isHeardOf = ({ moves, stood, first }: Ref): boolean => first !== undefined || moves.length + stood.length > 0;
 
 function machineOf(repositoryKey: string, { worker }: Job, context: Context): Known['runner'] {
   if (worker?.id === undefined) return undefined;

@@ -15,6 +15,8 @@ const dayMs = 86_400_000;
 export const jobSchema = observedSchema.extend({
   /** The provider's id of the job; it differs between attempts. */
   id: z.string(),
+  /** By which its token names it, where that is not its id. */
+  checkRunId: z.string().optional(),
   name: z.string(),
   startedMs: z.number().optional(),
   finishedMs: z.number().optional(),
@@ -53,6 +55,8 @@ export const attemptSchema = observedSchema.extend({
   ref: z.string().optional(),
   /** The head lies in another repository. */
   fork: z.boolean().optional(),
+  /** True while no event of the run itself said where the head lies. */
+  headUntold: z.boolean().optional(),
   /** Paths of workflows that it calls, each `owner/name/path@ref`. */
   referenced: z.array(z.string()),
   /** Numbers of changes that the provider says it belongs to. */
@@ -386,7 +390,10 @@ function attemptAfter(run: Run, event: LoggedEvent, at: LearnContext, timeMs: nu
       next.actor = firstOf(known.actor, by)!;
     if (event.type !== 'dev.cdevents.pipelinerun.finished')
       next.startedMs = Math.min(known.startedMs ?? timeMs, timeMs);
-    if (data['tripline.head.fork'] === true) next.fork = true;
+    const isFork = data['tripline.head.fork'];
+    if (isFork === true) next.fork = true;
+    if (isFork !== undefined && known.headUntold === true) next.headUntold = false;
+    if (isFork === undefined && known.trigger === undefined) next.headUntold = true;
     next.referenced = union(known.referenced, data['tripline.pipeline.referenced']);
     next.changes = union(known.changes, data['tripline.change.ids']);
   }
@@ -432,6 +439,8 @@ function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: n
     if (isBetter) observeAnew(next, event, at);
   }
   if (worker !== undefined) next.worker = worker;
+  const checkRunId = data['cicd.pipeline.task.check_run.id'];
+  if (checkRunId !== undefined) next.checkRunId = smaller(before?.checkRunId, checkRunId)!;
   const environment = data['deployment.environment.name'];
   if (environment !== undefined) next.environment = smaller(before?.environment, clip(environment, 200))!;
   if (data['tripline.deployment.production'] === true) next.production = true;

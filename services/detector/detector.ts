@@ -1,3 +1,4 @@
+import type { AskedOf } from '@tripline/access/asked-of';
 import type { Config } from '@tripline/config/config';
 import { checkAnswers } from '@tripline/db/check-answers';
 import type { Db } from '@tripline/db/database';
@@ -7,6 +8,8 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import { type Stream, topics } from '@tripline/stream/stream';
+import { createPolicyWatch, nothingAsked } from './asked-by-policies.ts';
+import { createKnownRuns } from './known-runs.ts';
 import type { RuleSet } from './load-rules.ts';
 import { createMeasures } from './measures.ts';
 import { changeRules, type Detecting, serialize, take } from './partition.ts';
@@ -62,11 +65,17 @@ const usualGatherMs = 100;
  * to hear of it, else with the batches that come soon after. Starts with creation.
  */
 export async function createDetector(parts: DetectorParts): Promise<Detector> {
-  const { config, stream, db, ruleSet, logger, clock } = parts;
+  const { config, stream, db, logger, clock } = parts;
   const closing = new AbortController();
   const hooks = hooksOf(config.github);
+  const isAsked = config.broker.policy !== undefined;
+  const [knownRuns, policies] = isAsked ? [createKnownRuns(), createPolicyWatch(parts)] : [null, null];
+  /** The rules, without what tells of runs, and what of those is asked. */
+  const judging = { rules: parts.ruleSet, asked: (await policies?.first()) ?? nothingAsked };
+  const joined = () => knownRuns?.join(judging.rules, judging.asked) ?? judging.rules;
+  const ruleSet = joined();
   const detecting: Detecting = {
-    ...{ config, stream, db, ruleSet, logger, clock, state: parts.state },
+    ...{ config, stream, db, ruleSet, logger, clock, state: parts.state, knownRuns },
     measures: createMeasures(parts.metrics),
     owned: new Map(),
     gatherMs: parts.gatherMs ?? usualGatherMs,
@@ -88,6 +97,11 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
       onLost: ({ partition }) => giveUp(detecting, partition),
     },
   });
+  const askedNow = (asked: AskedOf) => {
+    judging.asked = asked;
+    return use(detecting, joined());
+  };
+  const watching = policies?.watch(askedNow, closing.signal);
   const worker = parts.worker === false ? null : await startWorker({ config, stream, db, logger, clock });
 
   return {
@@ -97,9 +111,13 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
       if (fault) throw fault;
       await Promise.all([stream.check(), checkAnswers(db)]);
     },
-    use: (next) => use(detecting, next),
+    use: (next) => {
+      judging.rules = next;
+      return use(detecting, joined());
+    },
     close: async () => {
       closing.abort();
+      await watching;
       await consuming.stop();
       await worker?.stop();
     },

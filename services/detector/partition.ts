@@ -8,6 +8,7 @@ import type { StoreOptions } from '@tripline/engine/keyed-state/state-store';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Stream } from '@tripline/stream/stream';
+import { createNews, type KnownRuns, type News } from './known-runs.ts';
 import type { RuleSet } from './load-rules.ts';
 import type { createMeasures } from './measures.ts';
 import { createPendingCommit, type PendingCommit } from './pending-commit.ts';
@@ -30,6 +31,8 @@ export type Detecting = {
   owned: Map<number, Owned>;
   /** What is to judge; partitions come to it each at the end of a batch. */
   ruleSet: RuleSet;
+  /** Tells what is known of runs, where policies of access are configured; null where none are. */
+  knownRuns: KnownRuns | null;
   /** How much of keyed state lies where. */
   state: StoreOptions | undefined;
   /** How long batches from which nothing follows may wait to be recorded together, in ms. */
@@ -57,6 +60,8 @@ export type Owned = {
   state: StateKeeper;
   next: number;
   pending: PendingCommit;
+  /** What was told of its runs last. */
+  news: News;
   sweptMs: number;
   /** Whether what was judged is about to be recorded. */
   recordsSoon: boolean;
@@ -84,9 +89,20 @@ export async function take(detecting: Detecting, topic: string, partition: numbe
   } while (ruleSet !== detecting.ruleSet);
   // Nothing may be awaited until the partition stands among those owned, or another set came between.
   const engine = engineOf(detecting, ruleSet, state, snapshot);
-  const pending = createPendingCommit(owner, next);
+  const [pending, news] = [createPendingCommit(owner, next), createNews()];
   const atRest = { recordsSoon: false, turn: Promise.resolve() };
-  owned.set(partition, { partition, owner, ruleSet, engine, state, next, pending, sweptMs: logTimeMs, ...atRest });
+  owned.set(partition, {
+    partition,
+    owner,
+    ruleSet,
+    engine,
+    state,
+    next,
+    pending,
+    news,
+    sweptMs: logTimeMs,
+    ...atRest,
+  });
   logger.info(
     { partition, next, ruleSet: ruleSet.version, timers: engine.pendingTimers(), ...state.size() },
     'partition assigned; processing from its committed offset',

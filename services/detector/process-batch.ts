@@ -5,9 +5,11 @@ import { noteRuleFaults, type RuleFault } from '@tripline/health/rule-faults';
 import { nothingRecorded } from '@tripline/incidents/apply-verdicts';
 import type { Batch } from '@tripline/stream/stream';
 import { deadLetterAll } from './dead-letter.ts';
+import { knownRunsMs } from './known-runs.ts';
 import { type Detecting, dedupFromMs, type Owned, serialize } from './partition.ts';
 import { type Consequences, consequencesOf, isNothing, nothingFollows, recordBatches } from './record-batches.ts';
 import { sweepDedup } from './store/dedup.ts';
+import { type KnownRun, sweepKnownRuns } from './store/known-runs.ts';
 import { sweepRuleState } from './store/rule-state.ts';
 
 /**
@@ -16,6 +18,7 @@ import { sweepRuleState } from './store/rule-state.ts';
  */
 const gatheredRecords = 500;
 const hourMs = 3_600_000;
+const noRuns: readonly KnownRun[] = [];
 /** How often a rule that throws at every event is logged as a warning. */
 const faultsEveryMs = 60_000;
 
@@ -46,12 +49,12 @@ type Judged = { following: Consequences; poisoned: boolean };
  * was nothing to judge, or the partition is lost meanwhile.
  */
 async function judge(detecting: Detecting, own: Owned, batch: Batch): Promise<Judged | null> {
-  const { stream, db, clock } = detecting;
+  const { stream, db, clock, knownRuns } = detecting;
   const { topic, partition, caughtUpAtMs, lost } = batch;
   const { engine, pending } = own;
   const startedMs = clock.nowMs();
   const records = batch.records.filter(({ offset }) => offset >= own.next);
-  const effects = await evaluate(own, { records, caughtUpAtMs });
+  const { effects, told } = await evaluate(own, { records, caughtUpAtMs }, knownRuns);
   if (lost.aborted) {
     engine.rollback();
     return null;
@@ -71,17 +74,23 @@ async function judge(detecting: Detecting, own: Owned, batch: Batch): Promise<Ju
   if (flush !== null) own.state.commit(flush);
   engine.commit();
   for (const fault of effects.poison) reportFault(detecting, partition, fault);
-  return { following: consequencesOf(effects, detecting), poisoned: effects.poison.length > 0 };
+  return { following: consequencesOf(effects, own.news.of(told), detecting), poisoned: effects.poison.length > 0 };
 }
 
-/** Plans which keys a batch needs, fetches them, and evaluates it; again as long as rules ask for more. */
-async function evaluate({ engine, state }: Owned, batch: EngineBatch): Promise<Effects> {
+/** Plans which keys a batch needs, fetches them, and evaluates it; again as long as rules ask for more. `told`: what of runs. */
+async function evaluate(
+  { engine, state }: Owned,
+  batch: EngineBatch,
+  knownRuns: Detecting['knownRuns'],
+): Promise<{ effects: Effects; told: readonly KnownRun[] }> {
   let missing = engine.plan(batch);
   for (;;) {
     const rows = state.read(missing);
     engine.hold(missing, Array.isArray(rows) ? rows : await rows);
+    knownRuns?.begin();
     const result = engine.evaluate();
-    if ('effects' in result) return result.effects;
+    // What was told is taken before anything is awaited: another partition's evaluation begins anew.
+    if ('effects' in result) return { effects: result.effects, told: knownRuns?.take() ?? noRuns };
     missing = result.missing;
   }
 }
@@ -125,12 +134,13 @@ function recordLater(detecting: Detecting, own: Owned): void {
 }
 
 /** Merges due parts of keyed state and drops what has expired. `idle`: there is time for more. */
-async function maintain({ db }: Detecting, own: Owned, idle: boolean): Promise<void> {
+async function maintain({ db, knownRuns }: Detecting, own: Owned, idle: boolean): Promise<void> {
   await own.state.compact(own.engine.logTimeMs(), idle);
   const logTimeMs = own.engine.logTimeMs();
   // Once an hour of the log's time.
   if (logTimeMs < own.sweptMs + hourMs) return;
   own.engine.sweep();
+  if (knownRuns !== null) await sweepKnownRuns(db.pool, logTimeMs - knownRunsMs);
   await sweepDedup(db.pool, own.partition, dedupFromMs(logTimeMs));
   const swept = await sweepRuleState(db.pool, own.partition, logTimeMs);
   if (swept === 0) own.sweptMs = logTimeMs;

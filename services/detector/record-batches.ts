@@ -16,6 +16,7 @@ import { nothingRecorded, type Recorded } from '@tripline/incidents/apply-verdic
 import { recordVerdicts } from '@tripline/incidents/record-findings';
 import type { ClientBase, Pool } from 'pg';
 import { type BatchRows, keepBatch } from './store/batches.ts';
+import { type KnownRun, writeKnownRuns } from './store/known-runs.ts';
 import { writeRuleState } from './store/rule-state.ts';
 import { writeTimers } from './store/timers.ts';
 
@@ -27,6 +28,8 @@ export type Consequences = {
   engineRows: readonly StateChange[];
   jobs: readonly AnyJob[];
   questions: readonly AskedQuestion[];
+  /** What is known of runs that policies of access ask about, where it is something else than before. */
+  known: readonly KnownRun[];
 };
 
 /**
@@ -35,6 +38,7 @@ export type Consequences = {
  */
 export function consequencesOf(
   effects: Effects,
+  known: readonly KnownRun[],
   { imports, isAskable }: { imports: boolean; isAskable: (source: string) => boolean },
 ): Consequences {
   const { timers, verdicts } = effects;
@@ -43,12 +47,14 @@ export function consequencesOf(
     const isDrill = question.workspace.startsWith(drillPrefix);
     return { ...question, isAskable: !isDrill && isAskable(question.source) };
   });
-  return { timers, verdicts, engineRows, jobs: jobsFor(effects, imports), questions };
+  return { timers, verdicts, engineRows, jobs: jobsFor(effects, imports), questions, known };
 }
 
-export const nothingFollows: Consequences = { timers: [], verdicts: [], engineRows: [], jobs: [], questions: [] };
-export const isNothing = ({ timers, verdicts, engineRows, jobs, questions }: Consequences): boolean =>
-  timers.length + verdicts.length + engineRows.length + jobs.length + questions.length === 0;
+export const nothingFollows: Consequences = {
+  ...{ timers: [], verdicts: [], engineRows: [], jobs: [], questions: [], known: [] },
+};
+export const isNothing = ({ timers, verdicts, engineRows, jobs, questions, known }: Consequences): boolean =>
+  timers.length + verdicts.length + engineRows.length + jobs.length + questions.length + known.length === 0;
 
 /** What settings say of who is to hear of a finding. */
 export type FindingPolicies = {
@@ -95,6 +101,7 @@ export async function recordBatches(
       addJobs(steps, last.jobs),
       recordVerdicts(steps, last.verdicts, silences, coveredBy, mayPage),
       askAboutDeliveries(steps, last.questions),
+      writeKnownRuns(steps, last.known, rows.logTimeMs),
     ]);
     await client.query('COMMIT');
     client.release();

@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { askedOf } from '@tripline/access/asked-of';
 import { type Decision, decide } from '@tripline/access/decide';
 import type { Version } from '@tripline/access/diff';
+import { houseOf, overridesOf } from '@tripline/access/house';
 import { type LoggedJob, readingRuns } from '@tripline/access/known-run';
 import type { Policy } from '@tripline/access/policy';
 import { isIn } from '@tripline/access/text-set';
@@ -77,14 +79,14 @@ async function knownJobs(
 ): Promise<Map<string, LoggedJob>> {
   const told = new Map<string, LoggedJob>();
   let batch: LoggedJob[] = [];
-  const rule = readingRuns((key, jobs) => {
+  const rule = readingRuns((_, key, jobs) => {
     if (key.endsWith(`#${run}`)) batch.push(...jobs);
   });
-  const written = { ...houseOf(set), workflows: workflowsOf(policies) };
+  const written = { ...houseOf(set.rules), workflows: askedOf(policies).workflows };
   const folder = mkdtempSync(join(tmpdir(), 'tripline-access-'));
   const scratch = openScratch(folder);
   try {
-    const judge = createJudge(config, [configureRule(rule, written)], scratch, () => {
+    const judge = createJudge(config, [configureRule(rule, written, overridesOf(set.overrides))], scratch, () => {
       batch = [];
     });
     const take = () => {
@@ -113,27 +115,6 @@ async function knownJobs(
   }
   return told;
 }
-
-/** What the rules that know reviews and runners were set to. */
-function houseOf({ rules }: RuleSet): Record<string, unknown> {
-  const written = (id: string) => rules.find(({ rule }) => rule.id === id)?.written ?? {};
-  const review = written('build-from-unreviewed-commit');
-  const runner = written('credential-new-runner');
-  const some = (of: Record<string, unknown>, names: readonly string[]) =>
-    Object.fromEntries(names.flatMap((name) => (of[name] === undefined ? [] : [[name, of[name]]])));
-  return {
-    ...some(review, ['exemptActors', 'mergeBots', 'machineUsers', 'holdMs']),
-    ...some(runner, ['registrars', 'youngMs', 'pools']),
-  };
-}
-
-/** The files that policies name as callers. */
-const workflowsOf = ({ file }: Version): string[] =>
-  Object.values(file.policies).flatMap(({ who }) =>
-    'github' in who
-      ? who.github.caller.map((one) => (typeof one === 'string' ? one : one.prefix).split('@')[0]!.toLowerCase())
-      : [],
-  );
 
 /** Whether a policy is written for the repository of a job: others would deny it for that alone. */
 function mayBeOf({ who }: Policy, { job }: LoggedJob): boolean {

@@ -1,4 +1,4 @@
-import type { ColumnType, Generated } from 'kysely';
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 
 /** Tables of migrations/*_access.sql, for kysely. Field docs stand there. */
 export type AccessTables = {
@@ -45,5 +45,19 @@ export type AccessTables = {
     claimed_by: string | null;
     claimed_until: Date | null;
     last_fault: string | null;
+  };
+  access_policies: {
+    nth: GeneratedAlways<string>;
+    repository_id: string;
+    repository: string;
+    branch: string;
+    path: string;
+    revision: string;
+    policies: string;
+    lock: string;
+    sha256: string;
+    reviewed: string;
+    taken_at: Generated<Date>;
+    mac: string;
   };
 };

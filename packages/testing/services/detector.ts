@@ -1,4 +1,4 @@
-import { loadConfig } from '@tripline/config/config';
+import { type Config, loadConfig } from '@tripline/config/config';
 import type { AnyRule } from '@tripline/contracts/rule';
 import type { Db } from '@tripline/db/database';
 import { createDetector } from '@tripline/detector/detector';
@@ -25,6 +25,8 @@ export async function detectorByHand(
     clock?: Clock;
     /** Whether a webhook of acme is configured whose deliveries can be listed. */
     github?: boolean;
+    /** Where policies of access are; none unless told otherwise. */
+    policy?: Config['broker']['policy'];
   },
 ) {
   let handlers: ConsumerHandlers | undefined;
@@ -47,7 +49,7 @@ export async function detectorByHand(
     learningDays: 0,
     silences: (options.silences ?? []) as never,
     internalKeys: [internalKey, 'a-former-internal-key'],
-    broker: { ...defaults.broker, eventKeys: [brokerKey] },
+    broker: { ...defaults.broker, eventKeys: [brokerKey], policy: options.policy },
     drillKey: 'a-key-of-drills-alone',
   };
   const ruleSet =

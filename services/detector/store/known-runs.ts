@@ -1,0 +1,32 @@
+import type { LoggedJob } from '@tripline/access/known-run';
+import type { ClientBase, Pool } from 'pg';
+
+/** What is known of the jobs of a run, by the run's key. `jobs`: JSON of them. */
+export type KnownRun = { workspace: string; run: string; jobs: string };
+
+/** Who waits for runs to be told of listens to it. */
+export const knownChannel = 'tripline_known';
+
+/** JSON that Postgres takes: whoever names a job may write NUL, or half a character. */
+export const jobsAsJson = (jobs: readonly LoggedJob[]): string =>
+  JSON.stringify(jobs, (_, value) => (typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '') : value));
+
+/** Writes what was told in a batch at `logTimeMs`, in the caller's transaction. Each run stands once in `known`. */
+export async function writeKnownRuns(client: ClientBase, known: readonly KnownRun[], logTimeMs: number): Promise<void> {
+  if (known.length === 0) return;
+  await client.query(
+    `WITH told AS (
+       INSERT INTO known_runs (workspace, run, jobs, told_at)
+       SELECT workspace, run, jobs::jsonb, to_timestamp($2 / 1000.0)
+       FROM json_to_recordset($1::json) AS k(workspace text, run text, jobs text)
+       ON CONFLICT (workspace, run) DO UPDATE SET jobs = excluded.jobs, told_at = excluded.told_at
+     )
+     SELECT pg_notify('${knownChannel}', '')`,
+    [JSON.stringify(known), logTimeMs],
+  );
+}
+
+/** A run that was told of before `beforeMs` has ended: what asks of it afterwards gets nothing. */
+export async function sweepKnownRuns(client: Pool, beforeMs: number): Promise<void> {
+  await client.query('DELETE FROM known_runs WHERE told_at < to_timestamp($1 / 1000.0)', [beforeMs]);
+}
