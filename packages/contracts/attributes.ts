@@ -258,6 +258,8 @@ export const attributes = {
   /** What it may do, in the provider's words. */
   'tripline.credential.scopes': z.array(text),
   'tripline.credential.expires_at': time,
+  /** How it came to be dead: `denied` where it still signs and nothing lets it in any more. */
+  'tripline.credential.dead_by': z.enum(['revoked', 'denied', 'dead-already', 'expired']),
 
   // Access that the broker gives (packages/access, services/broker).
   /** Id of the grant: one request of a job or person that was answered with access. */

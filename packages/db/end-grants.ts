@@ -10,6 +10,7 @@ export const accessChannel = 'tripline_access';
 /** Which grants are to end, of those that do not end already. */
 export type WhichGrants =
   | { grants: readonly string[] }
+  /** Of jobs that ended, but for what is given until the end of the run. */
   | { jobs: readonly string[] }
   | { runs: readonly string[] }
   /** What the same job was given under the same policy, but for the newest. */
@@ -53,7 +54,7 @@ export async function endGrants(
 /** The condition on a row of access_grants; its values are numbered from $3. */
 function whereOf(which: WhichGrants): { where: string; values: unknown[] } {
   if ('grants' in which) return { where: 'id = ANY ($3)', values: [which.grants] };
-  if ('jobs' in which) return { where: 'job_key = ANY ($3)', values: [which.jobs] };
+  if ('jobs' in which) return { where: `job_key = ANY ($3) AND until = 'job'`, values: [which.jobs] };
   if ('runs' in which) return { where: 'run_key = ANY ($3)', values: [which.runs] };
   if ('job' in which)
     return { where: 'job_key = $3 AND policy = $4 AND id <> $5', values: [which.job, which.policy, which.butFor] };

@@ -59,3 +59,15 @@ export async function advance(
     );
   }
 }
+
+/** How far a consumer's partitions of a topic stand, by partition: the offset of the next record. */
+export async function readPositions(
+  client: ClientBase | Pool,
+  { consumer, topic }: Pick<PositionKey, 'consumer' | 'topic'>,
+): Promise<ReadonlyMap<number, number>> {
+  const { rows } = await client.query<{ partition: number; next: number }>(
+    'SELECT partition, next FROM positions WHERE consumer = $1 AND topic = $2',
+    [consumer, topic],
+  );
+  return new Map(rows.map(({ partition, next }) => [partition, Number(next)]));
+}
