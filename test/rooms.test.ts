@@ -107,9 +107,11 @@ describe('folders', () => {
       .sort();
   const names = (of: readonly string[]) => of.map((path) => basename(path)).sort();
 
-  test('of feeds, channels, providers and issuers are those of the registries', () => {
+  test('of feeds, channels, providers, minters and issuers are those of the registries', () => {
     expect(names(feedFolders)).toEqual(inRegistry('packages/sources/registry.ts'));
-    const called = ['channels', 'providers'].flatMap((registry) => inRegistry(`packages/integrations/${registry}.ts`));
+    const called = ['channels', 'providers', 'minters'].flatMap((registry) =>
+      inRegistry(`packages/integrations/${registry}.ts`),
+    );
     expect(names(calledFolders)).toEqual([...new Set(called)].sort());
     expect(names(issuerFolders)).toEqual(inRegistry('packages/identity/registry.ts'));
   });

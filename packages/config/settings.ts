@@ -5,6 +5,7 @@ import { faultsOfIdentity } from '@tripline/identity/registry';
 import { identityEnvironment, identitySettings } from '@tripline/identity/settings';
 import { exceptionSettings, overrideSettings, silenceSettings } from '@tripline/incidents/settings';
 import { channels } from '@tripline/integrations/channels';
+import { minters } from '@tripline/integrations/minters';
 import { providers } from '@tripline/integrations/providers';
 import { type EnvironmentSetting, secret } from '@tripline/runtime/setting';
 import type { Feed } from '@tripline/sources/feed';
@@ -29,6 +30,17 @@ type Schemas<One extends Registered> = {
     ? Schema
     : never;
 };
+
+/** The schemas of minters by their kind: what stands beside the broker's own settings. */
+type MinterSchemas<One extends { kind: string }> = {
+  [Each in One as Each extends { settings: z.ZodType } ? Each['kind'] : never]: Each extends {
+    settings: infer Schema extends z.ZodType;
+  }
+    ? Schema
+    : never;
+};
+const named = minters.map((one) => ({ ...one, name: one.kind }));
+const minterSettings = settingsOf<{ name: string }>(named) as MinterSchemas<(typeof minters)[number]>;
 
 function settingsOf<One extends Registered>(registry: readonly One[]) {
   const named = registry.flatMap(({ name, settings }) => (settings === undefined ? [] : [[name, settings]]));
@@ -180,7 +192,7 @@ const whole = z.strictObject({
     .describe('What is to hold otherwise of single rules, in one workspace or in all.'),
   remediation: remediationSettings.prefault({}),
   identity: identitySettings.prefault({}),
-  broker: brokerSettings.prefault({}),
+  broker: brokerSettings.extend(minterSettings).prefault({}),
 });
 
 /** Renamed settings: what to write instead. */

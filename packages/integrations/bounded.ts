@@ -1,9 +1,9 @@
 import type { Outbound } from './outbound.ts';
 
-/** `fetch`, but the body of an answer breaks off where it is longer than `mostBytes`: what answers may not fill our memory. */
-export function bounded(fetch: Outbound, mostBytes: number): Outbound {
+/** `outbound`, but the body of an answer breaks off where it is longer than `mostBytes`: what answers may not fill our memory. */
+export function bounded(outbound: Outbound, mostBytes: number): Outbound {
   return async (input, init) => {
-    const { body, status, headers } = await fetch(input, init);
+    const { body, status, headers } = await outbound(input, init);
     if (body === null) return new Response(null, { status, headers });
     let bytes = 0;
     const counted = body.pipeThrough(

@@ -1,7 +1,7 @@
 import type { Give } from '@tripline/access/policy';
-import type { BrokerSettings } from '@tripline/access/settings';
 import type { Look } from '@tripline/contracts/check';
 import type { Clock } from '@tripline/runtime/clock';
+import type { z } from 'zod';
 import type { Outbound } from './outbound.ts';
 import type { Check } from './provider.ts';
 
@@ -74,13 +74,13 @@ export type Revoked =
   | { result: 'not-yet'; retry: boolean; reason: string; message: string; afterMs?: number };
 
 /** An entry of minters.ts. It loads its code only when asked to, since every command reads the settings of all. */
-export type RegisteredMinter<Kind extends GiveKind = GiveKind> = {
+// biome-ignore lint/suspicious/noExplicitAny: each names the settings that it needs; who opens it has them all.
+export type RegisteredMinter<Kind extends GiveKind = GiveKind, Needs = any> = {
   kind: Kind;
-  load: () => Promise<(config: MinterNeeds, options: MinterOptions) => OpenMinter<Kind>>;
+  /** What stands under its kind in `broker` of tripline.yaml; absent where the broker's own settings say it. */
+  settings?: z.ZodType;
+  load: () => Promise<(config: Needs, options: MinterOptions) => OpenMinter<Kind>>;
 };
-
-/** What minters read of the settings. */
-export type MinterNeeds = { github: { apiUrl: string }; broker: Pick<BrokerSettings, 'apps'> };
 
 export type MinterOptions = {
   clock: Clock;
@@ -96,6 +96,8 @@ export type OpenMinter<Kind extends GiveKind> = {
   of: (tier: string) => Minter<Kind> | undefined;
   /** What `tripline doctor` says of them. */
   looks: readonly Look[];
+  /** Renews what they call with, until `signal`; absent where that does not end. `onFault` gets why it could not, without a secret. */
+  keepAlive?: (signal: AbortSignal, onFault: (message: string) => void) => Promise<void>;
 };
 
 /** Of a list with one entry a tier, the one for `tier`: which names it, or else the one that names none. */

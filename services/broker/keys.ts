@@ -4,7 +4,7 @@ import type { GitHubJob } from '@tripline/identity/workload';
 
 /** How a job and the attempt of its run are named in the broker's tables: by ids alone. */
 export type JobKeys = {
-  /** Null where the issuer does not say which job it is (Enterprise Server): then only the run's end is heard. */
+  /** Null where the issuer does not say which job it is (Enterprise Server): then only the run's end is received. */
   job: string | null;
   run: string;
 };

@@ -1,8 +1,11 @@
+import type { BrokerSettings } from '@tripline/access/settings';
 import type { Look } from '@tripline/contracts/check';
-import { entryOfTier, type MinterNeeds, type RegisteredMinter, tiersOf } from '../minter.ts';
+import { entryOfTier, type RegisteredMinter, tiersOf } from '../minter.ts';
+
+type Needs = { github: { apiUrl: string }; broker: Pick<BrokerSettings, 'apps'> };
 
 /** The Apps of `broker.apps`, as minters. */
-export const githubMinter: RegisteredMinter<'github'> = {
+export const githubMinter = {
   kind: 'github',
   load: async () => {
     const { createGitHubMinter } = await import('./mint.ts');
@@ -17,9 +20,9 @@ export const githubMinter: RegisteredMinter<'github'> = {
       };
     };
   },
-};
+} as const satisfies RegisteredMinter<'github', Needs>;
 
-function lookAt(app: MinterNeeds['broker']['apps'][number], apiUrl: string): Look {
+function lookAt(app: Needs['broker']['apps'][number], apiUrl: string): Look {
   const remedy = 'check id and privateKey in broker.apps, github.apiUrl, and this machine’s clock';
   return {
     ...{ name: `minter GitHub App ${app.id} (${tiersOf(app)})`, remedy },
