@@ -15,6 +15,8 @@ export type Standing = {
   /** When it ends by itself; null: never. */
   expiresAt: string | null;
   lastUse: LastUse;
+  /** By which events of the log name it, `user:117`; see uses.ts. Null where none does. */
+  seenAs: string | null;
   /** Jobs that were seen with it, most recent first. */
   usedBy: readonly Use[];
   traits: readonly Trait[];

@@ -23,6 +23,10 @@ export async function withStore<T>(config: Config, use: (db: Db, url: string) =>
   }
 }
 
+/** Whether there is a database to open: a configured one, or one of the data folder. */
+export const hasStore = (config: Config): boolean =>
+  config.database.url !== undefined || existsSync(join(embeddedFolder(config.dataDir), 'cluster'));
+
 async function databaseSource(config: Config): Promise<{ url: string; stop: () => Promise<void> }> {
   if (config.database.url) return { url: config.database.url, stop: async () => {} };
   const dataDir = embeddedFolder(config.dataDir);

@@ -3,7 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { lint } from '@tripline/access/lint';
+import { readLock } from '@tripline/access/lock';
+import { readPolicies } from '@tripline/access/policy';
+import type { Attributes } from '@tripline/contracts/attributes';
 import { forbidden, standingAnswers, startStandingGitHub } from '@tripline/testing/fakes/github-standing';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { at, toRecords } from '@tripline/testing/timeline/play';
+import { addToTrail, makeTrailDays } from '@tripline/trail/trail';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { main } from '../main.ts';
 
@@ -30,7 +37,11 @@ async function standing(args: string[], env: Record<string, string> = {}) {
     said[stream] += text;
   };
   const io = { out: into('out'), err: into('err'), stdin: Readable.from(['']), cwd: folder, isTerminal: false };
-  const set = { TRIPLINE_GITHUB_API_URL: github.url, TRIPLINE_GITHUB_TOKEN: 'a-token-that-reads', ...env };
+  const set = {
+    TRIPLINE_GITHUB_API_URL: github.url,
+    TRIPLINE_GITHUB_TOKEN: 'a-token-that-reads',
+    ...env,
+  };
   const status = await main(['access', 'standing', ...args], { ...io, env: set });
   return { status, ...said };
 }
@@ -64,7 +75,7 @@ test('a row for each thing that GitHub tells of, with reach, scope, risk and las
         'runner-group/acme/1',
         'runner-group/acme/2',
         'runner/acme/11',
-        'secret/acme/NPM_TOKEN',
+        'secret/@acme/NPM_TOKEN',
         'secret/74/DEPLOY_KEY',
       ],
       ...['dependabot-secret/74/REGISTRY', 'secret/74/PROD_KEY@production', 'deploy-key/74/12', 'deploy-key/74/13'],
@@ -108,7 +119,7 @@ test('what may not be read is said with what to grant, the rest is told, and the
     'not read: classic tokens and SSH keys of members: GitHub lists them only for organisations of Enterprise Cloud',
   );
   expect(out).toContain('secret DEPLOY_KEY');
-  expect(err).toBe('acme: 0 of 1 repositories read\nacme: 1 of 1 repositories read\n');
+  expect(err).toContain('acme: 0 of 1 repositories read\nacme: 1 of 1 repositories read\n');
   expect(`${out}${err}`).not.toContain('a-token-that-reads');
 });
 
@@ -118,7 +129,7 @@ test('what two tiers share is read off the rows, by the tiers of the policies', 
   const { lines } = await rowsOf('--file', 'tiers.yaml');
   const shared = lines.flatMap((line) => (line.shared ? [line.shared as { id: string; tiers: string[] }] : []));
   expect(shared.map(({ id }) => id).sort()).toEqual([
-    ...['runner-group/acme/1', 'runner-group/acme/2', 'secret/74/DEPLOY_KEY', 'secret/acme/NPM_TOKEN'],
+    ...['runner-group/acme/1', 'runner-group/acme/2', 'secret/74/DEPLOY_KEY', 'secret/@acme/NPM_TOKEN'],
   ]);
   expect(shared.every((one) => one.tiers.join() === 'production,staging')).toBe(true);
 });
@@ -154,6 +165,69 @@ test('when the allowance of requests is used up, what was read is told, and what
   expect(status).toBe(1);
   expect(out).toContain('not read: 1 of 1 repositories: GitHub’s allowance of requests is used up');
   expect(out).toContain('deploy key argo');
+});
+
+test('with a plan each says how it is retired, and secrets are replaced by policies for the jobs that were seen with them', async () => {
+  const database = await freshDatabase();
+  const nowMs = Date.now();
+  const run = { 'cicd.pipeline.run.id': '9', 'vcs.repository.name': 'acme/api', 'vcs.repository.id': '74' };
+  const told = (atMs: number, type: Parameters<typeof at>[1], data: Attributes) =>
+    at(atMs, type, { ...run, ...data } as never);
+  const used = (environment: string) => ({
+    ...{ 'tripline.credential.id': `9/${environment}`, 'tripline.credential.secrets': ['DEPLOY_KEY'] },
+    'deployment.environment.name': environment,
+    'tripline.identity.subject': 'acme/api/.github/workflows/release.yml@refs/heads/main',
+  });
+  const events = [
+    told(nowMs - 7_200_000, 'dev.cdevents.pipelinerun.started', {
+      ...{ 'vcs.ref.head.revision': 'c1', 'tripline.pipeline.path': '.github/workflows/release.yml' },
+      ...{ 'tripline.pipeline.trigger': 'push', 'user.id': '2', 'user.name': 'bob' },
+    }),
+    told(nowMs - 7_100_000, 'dev.cdeventsx.tripline-credential.used', used('production')),
+    told(nowMs - 7_000_000, 'dev.cdeventsx.tripline-credential.used', used('staging')),
+  ];
+  const records = toRecords({ events }).map((record) => ({ ...record, fault: null }));
+  await makeTrailDays(database.db.pool, records, new Set());
+  const client = await database.db.pool.connect();
+  await addToTrail(client, null, records);
+  client.release();
+  const policies = (given: string) =>
+    `audience: https://access.acme.example\ntiers: { production: [production], staging: [staging] }\npolicies:\n${given}`;
+  writeFileSync(join(folder, 'access.yaml'), policies('  {}\n'));
+  const args = ['--org', 'acme', '--plan', '--holds', 'DEPLOY_KEY=deploy-key/74/12'];
+  const env = { DATABASE_URL: database.urlAs('cli') };
+  const { out } = await standing(args, env);
+  const said = out.slice(out.indexOf('secret DEPLOY_KEY'));
+  expect(said).toContain('used by acme/api acme/api/.github/workflows/release.yml@refs/heads/main push to production');
+  expect(said).toContain('retire: DELETE /repos/acme/api/actions/secrets/DEPLOY_KEY');
+  expect(out).toContain('retire: DELETE /repos/acme/api/keys/12');
+  expect(out).toContain('retire: POST /orgs/acme/personal-access-tokens/25 {"action":"revoke"}');
+  const planned = out.split('\n').filter((line) => /^ {10}\S/.test(line) || /^ {12}/.test(line));
+  const next = policies(`${planned.map((line) => line.slice(8)).join('\n')}\n`);
+  const file = readPolicies(next);
+  const lock = readLock("github: { acme/api: { id: '74', owner: '65' } }");
+  // One key in two tiers is one privilege in both: lint says so, and nothing else.
+  expect(Object.keys(file.policies)).toEqual(['api-release-staging', 'api-release-production']);
+  expect(lint(file, lock).map(({ what }) => what)).toEqual([expect.stringContaining('contents:write is given in')]);
+  const { 'api-release-production': production } = file.policies;
+  expect(lint({ ...file, policies: { production: production! } }, lock)).toEqual([]);
+  expect(production).toMatchObject({
+    ...{ tier: 'production', needs: { reviewed: true, noIncident: 'high' } },
+    who: {
+      github: {
+        caller: ['.github/workflows/release.yml@refs/heads/main'],
+        events: ['push'],
+        environment: ['production'],
+      },
+    },
+    give: [{ github: { repositories: ['acme/api'], permissions: { contents: 'write' } } }],
+  });
+  writeFileSync(join(folder, 'access.yaml'), next);
+  expect((await standing(['--org', 'acme'], env)).out).toContain(
+    'policy api-release-staging gives the same for the length of a job',
+  );
+  rmSync(join(folder, 'access.yaml'));
+  await database.close();
 });
 
 test('needs something to read with, and an organisation', async () => {

@@ -1,14 +1,7 @@
-import { type Shared, sharedByTiers } from '@tripline/access/isolation';
+import { sharedByTiers } from '@tripline/access/isolation';
+import { coveredBy, planPolicies } from '@tripline/access/plan';
 import type { PolicyFile } from '@tripline/access/policy';
-import {
-  byRisk,
-  idleForMs,
-  riskOf,
-  type Standing,
-  type StandingGap,
-  standingKinds,
-  traits,
-} from '@tripline/access/standing';
+import { byRisk, type Standing } from '@tripline/access/standing';
 import type { Config } from '@tripline/config/config';
 import {
   CannotReadError,
@@ -19,18 +12,29 @@ import {
   withReader,
 } from '@tripline/integrations/github/reader';
 import { readStanding, standingPermissions } from '@tripline/integrations/github/standing/read';
+import { retirementOf } from '@tripline/integrations/github/standing/retire';
 import { plain } from '@tripline/runtime/plain';
 import { type Io, UserError } from '../command.ts';
-import { lineOf, type Style, wrapped } from '../show.ts';
+import { type Plan, printJson, printTable, type Told } from './show-standing.ts';
 
 export type StandingParts = {
   config: Pick<Config, 'github' | 'workspaces'>;
   nowMs: number;
-  /** Tiers of a file of policies; absent: nothing is said of what tiers share. */
-  tiers: PolicyFile['tiers'] | undefined;
+  /** Absent: nothing is said of what tiers share and of what a policy gives already. */
+  policies: Pick<PolicyFile, 'tiers' | 'policies'> | undefined;
+  /** Fills in who used what, by the trail; absent where there is none. */
+  uses: ((organization: string, rows: readonly Standing[]) => Promise<Standing[]>) | undefined;
   fetch?: typeof globalThis.fetch;
 };
-type Choice = { org?: string | undefined; repositories?: readonly string[] | undefined; json: boolean };
+type Choice = {
+  org?: string | undefined;
+  repositories?: readonly string[] | undefined;
+  json: boolean;
+  /** How each is retired, and the policies that take its place. */
+  plan: boolean;
+  /** Ids of the tokens and keys that secrets hold, by the secret's name: `DEPLOY_KEY=deploy-key/74/12`. */
+  holds: readonly string[];
+};
 
 /**
  * Lists what stands at GitHub, organisation by organisation. Progress goes to standard error.
@@ -44,10 +48,23 @@ export async function listStanding(parts: StandingParts, choice: Choice, io: Io)
     );
   let isWhole = true;
   for (const organization of await organizationsOf(parts, access, choice.org)) {
-    const { rows, gaps } = await lookAt(access, organization, { ...parts, ...choice, io });
+    const { rows: listed, gaps } = await lookAt(access, organization, { ...parts, ...choice, io });
     if (gaps.length > 0) isWhole = false;
-    const shared = parts.tiers === undefined ? [] : sharedByTiers(rows, parts.tiers);
-    const told = { organization, rows: rows.toSorted(byRisk(parts.nowMs)), gaps, shared, nowMs: parts.nowMs };
+    const rows = parts.uses === undefined ? listed : await parts.uses(organization, listed);
+    const { tiers, policies } = parts.policies ?? {};
+    const told: Told = {
+      ...{ organization, gaps, nowMs: parts.nowMs, rows: rows.toSorted(byRisk(parts.nowMs)) },
+      shared: tiers === undefined ? [] : sharedByTiers(rows, tiers),
+      covered: new Map(
+        rows.flatMap((row) => {
+          const policy = policies === undefined ? undefined : coveredBy(row, { policies });
+          return policy === undefined ? [] : [[row.id, policy]];
+        }),
+      ),
+      plans: choice.plan
+        ? plansOf(rows, { organization, tiers: tiers ?? { dev: [] }, holds: heldBy(choice.holds, rows) })
+        : new Map(),
+    };
     if (choice.json) printJson(told, io);
     else printTable(told, io);
   }
@@ -98,82 +115,34 @@ async function orSay<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-type Told = {
-  organization: string;
-  rows: readonly Standing[];
-  gaps: readonly StandingGap[];
-  shared: readonly Shared[];
-  nowMs: number;
-};
-
-/** One object a line: `row`, `shared` or `gap`, each with its organisation. */
-function printJson({ organization, rows, gaps, shared, nowMs }: Told, io: Io): void {
-  const line = (one: object) => io.out(`${JSON.stringify({ organization, ...one })}\n`);
-  for (const row of rows) line({ row: { ...row, risk: riskOf(row), idleDays: days(idleForMs(row, nowMs)) } });
-  for (const { row, tiers, by } of shared) line({ shared: { id: row.id, kind: row.kind, name: row.name, tiers, by } });
-  for (const gap of gaps) line({ gap });
+/** The secret of a name holds the row of an id. */
+function heldBy(holds: readonly string[], rows: readonly Standing[]): Map<string, Standing> {
+  return new Map(
+    holds.map((one) => {
+      const [secret = '', id = ''] = one.split(/=(.*)/s);
+      const row = rows.find((other) => other.id === id);
+      if (!rows.some(({ kind, name }) => kind === 'secret' && name === secret) || row === undefined)
+        throw new UserError(
+          `--holds ${one}: say the name of a secret and the id of a row, DEPLOY_KEY=deploy-key/74/12`,
+        );
+      return [secret, row];
+    }),
+  );
 }
 
-const riskStyles: Record<ReturnType<typeof riskOf>, Style> = { high: 'red', medium: 'yellow', low: 'cyan' };
-
-function printTable({ organization, rows, gaps, shared, nowMs }: Told, io: Io): void {
-  io.out(lineOf(io, [{ text: `${organization}: ${rows.length} things stand`, style: 'bold' }]));
-  for (const row of rows) {
-    const risk = riskOf(row);
-    const { kind, name, owner, scope } = row;
-    const head = [
-      { text: risk.padEnd(6), style: riskStyles[risk] },
-      { text: `${standingKinds[kind]} ${name}` },
-      { text: owner === null || owner === name ? undefined : `of ${owner}` },
-    ];
-    io.out(lineOf(io, head));
-    const facts = [reachOf(row), scope.join(' '), ageOf(row, nowMs), useOf(row, nowMs), row.id];
-    io.out(
-      `        ${wrapped(
-        io,
-        facts
-          .filter((one) => one !== '')
-          .map(plain)
-          .join(' · '),
-        8,
-      )}\n`,
-    );
-    if (row.traits.length > 0)
-      io.out(`        ${wrapped(io, row.traits.map((trait) => traits[trait].says).join('; '), 8)}\n`);
-  }
-  for (const { row, tiers, by } of shared) {
-    const where = by.map(({ tier, repository, environment }) => `${repository} ${environment} (${tier})`).join(', ');
-    io.out(
-      `${wrapped(io, `shared by ${tiers.join(' and ')}: ${standingKinds[row.kind]} ${plain(row.name)}, reached from ${plain(where)}`, 2)}\n`,
-    );
-  }
-  for (const { what, why, remedy } of gaps)
-    io.out(`${wrapped(io, `not read: ${what}: ${plain(why)}. To have it: ${remedy}`, 2)}\n`);
-}
-
-function reachOf({ repositories, kind }: Standing): string {
-  if (repositories === 'all') return 'every repository';
-  if (repositories.length > 0)
-    return repositories.length > 3
-      ? `${repositories.slice(0, 3).join(' ')} and ${repositories.length - 3} more`
-      : repositories.join(' ');
-  return kind === 'app' ? 'selected repositories, which GitHub tells the app alone' : '';
-}
-
-function ageOf({ createdAt, expiresAt, kind }: Standing, nowMs: number): string {
-  const made =
-    createdAt === null ? '' : `${kind === 'secret' ? 'set' : 'made'} ${days(nowMs - Date.parse(createdAt))} days ago`;
-  return expiresAt === null ? made : `${made}, ends ${expiresAt.slice(0, 10)}`;
-}
-
-function useOf(row: Standing, nowMs: number): string {
-  if (row.lastUse === 'unknown') return 'last use unknown';
-  if (row.lastUse === 'never') return 'never used';
-  return `used ${days(nowMs - Date.parse(row.lastUse.at))} days ago`;
-}
-
-function days(ms: number): number;
-function days(ms: number | undefined): number | null;
-function days(ms: number | undefined): number | null {
-  return ms === undefined ? null : Math.max(0, Math.floor(ms / 86_400_000));
+function plansOf(
+  rows: readonly Standing[],
+  {
+    organization,
+    tiers,
+    holds,
+  }: { organization: string; tiers: PolicyFile['tiers']; holds: ReadonlyMap<string, Standing> },
+): Map<string, Plan> {
+  return new Map(
+    rows.map((row) => {
+      const planned =
+        row.kind === 'secret' ? planPolicies(row, holds.get(row.name), tiers) : { text: undefined, unknown: [] };
+      return [row.id, { ...retirementOf(row, organization), ...planned }];
+    }),
+  );
 }

@@ -1,17 +1,21 @@
 import { writeFileSync } from 'node:fs';
+import type { Standing } from '@tripline/access/standing';
 import { loadConfig } from '@tripline/config/config';
+import type { Db } from '@tripline/db/database';
 import { loadRuleSet } from '@tripline/detector/load-rules';
 import { systemClock } from '@tripline/runtime/clock';
+import { createWorkspaces } from '@tripline/sources/workspace';
 import { type ExplainedJob, explainRun } from '../access/explain-run.ts';
 import { pinNames } from '../access/pin-names.ts';
 import { difference, lintFile, none, testFile, who } from '../access/policies.ts';
 import { hasUsualFile, readVersion, usualFile } from '../access/read-files.ts';
 import { listStanding } from '../access/standing.ts';
+import { withTrailUses } from '../access/trail-uses.ts';
 import { verifyToken } from '../access/verify-token.ts';
 import { type Command, type Io, oneOf, readArguments, UsageError, UserError } from '../command.ts';
 import { moment, type Style, styled, wrapped } from '../show.ts';
 import { momentOf } from '../since.ts';
-import { withStore } from '../store.ts';
+import { hasStore, withStore } from '../store.ts';
 
 const options = {
   file: {
@@ -22,7 +26,7 @@ const options = {
   from: {
     type: 'string',
     value: 'time',
-    doc: 'with explain and lock, from when on to read the trail: 24h, 30d, a day or a time; 30d when absent',
+    doc: 'with explain, lock and standing, from when on to read the trail: 24h, 30d, a day or a time; 30d when absent',
   },
   anew: {
     type: 'string',
@@ -41,6 +45,13 @@ const options = {
     multiple: true,
     doc: 'with standing: only this repository, beside what is the organisation’s own; may be given several times',
   },
+  plan: { type: 'boolean', doc: 'with standing: say how each is retired, and which policies take its place' },
+  holds: {
+    type: 'string',
+    value: 'secret=id',
+    multiple: true,
+    doc: 'with standing --plan: this secret holds that token or key, by the id of its row; may be given several times',
+  },
   audience: { type: 'string', value: 'text', doc: 'with verify: what the token must be for (identity.audience)' },
   json: { type: 'boolean', doc: 'print one JSON object a line' },
 } as const;
@@ -50,6 +61,10 @@ type Values = {
   from?: string | undefined;
   anew?: string[] | undefined;
   json?: boolean | undefined;
+  org?: string | undefined;
+  repository?: string[] | undefined;
+  plan?: boolean | undefined;
+  holds?: string[] | undefined;
 };
 
 export const access: Command = {
@@ -62,7 +77,7 @@ export const access: Command = {
     'access diff <former file> [<new file>] [--json]',
     'access explain <owner/name#run> [--file <file>] [--from <time>] [--json]',
     'access lock [--file <file>] [--from <time>] [--anew <name> …]',
-    'access standing [--org <login>] [--repository <owner/name> …] [--file <file>] [--json]',
+    'access standing [--org <login>] [--repository <owner/name> …] [--plan [--holds <secret=id> …]] [--file <file>] [--from <time>] [--json]',
     'access verify [--audience <text>] [--json] < token',
   ],
   details:
@@ -72,7 +87,7 @@ export const access: Command = {
     '`explain` says what each policy would have answered the jobs of a run, by what the audit trail kept. ' +
     '`lock` writes beside the policies which ids their names mean, by what was received of them: a name alone gives nobody anything. ' +
     '`standing` lists what stands at GitHub by itself (tokens, deploy keys, apps, secrets by name, owners and members, runners, environments), with its age, reach, last use and risk, ' +
-    'and what tiers share of it by the tiers of the file of policies; what may not be read is said with what to grant, and makes it exit 1. ' +
+    'and what tiers share of it by the tiers of the file of policies; who uses it is read from the trail. With `--plan` it says how each is retired and writes the policies that take its place; nothing is changed. What may not be read is said with what to grant, and makes it exit 1. ' +
     '`verify` reads the id token of a CI job from standard input and says which job it proves, or why it proves none, as configured under `identity`: it is checked against the keys of its issuer, which are fetched, and goes nowhere itself.',
   options,
   async run(args, io) {
@@ -93,18 +108,7 @@ export const access: Command = {
         return lock(words, values, io);
       case 'standing':
         none(words);
-        return listStanding(
-          {
-            config: loadConfig(io.env, io.cwd),
-            nowMs: systemClock.nowMs(),
-            tiers:
-              values.file !== undefined || hasUsualFile(io.cwd)
-                ? readVersion(io.cwd, values.file).file.tiers
-                : undefined,
-          },
-          { org: values.org, repositories: values.repository, json: values.json === true },
-          io,
-        );
+        return standing(values, io);
       case 'verify':
         none(words);
         return verifyToken(
@@ -139,6 +143,39 @@ async function explain(
   else if (explained.jobs.length === 0) io.out(`No job of ${named} is known that a policy could be for.\n`);
   else for (const job of explained.jobs) io.out(describeJob(job, io));
   return explained.jobs.some(({ answers }) => answers.some(({ decision }) => decision !== 'denied')) ? 0 : 1;
+}
+
+async function standing({ file, from, org, repository, plan = false, holds = [], json = false }: Values, io: Io) {
+  const config = loadConfig(io.env, io.cwd);
+  const nowMs = systemClock.nowMs();
+  const policies = file !== undefined || hasUsualFile(io.cwd) ? readVersion(io.cwd, file).file : undefined;
+  const since = momentOf('--from', from ?? '30d', nowMs);
+  const choice = { org, repositories: repository, json, plan, holds };
+  const { of } = createWorkspaces(config);
+  const list = (db?: Db) => {
+    const uses =
+      db === undefined
+        ? undefined
+        : (organization: string, rows: readonly Standing[]) => {
+            const workspace = of(organization) ?? organization.toLowerCase();
+            const told = progressOf(io, json);
+            return withTrailUses(db, { workspace, from: since, to: new Date(nowMs) }, rows, told);
+          };
+    return listStanding({ config, nowMs, policies, uses }, choice, io);
+  };
+  if (hasStore(config)) return withStore(config, list);
+  if (!json) io.err('There is no trail here: who uses what is not told, and last uses are those that GitHub knows.\n');
+  return list();
+}
+
+/** At most a line each hundred thousand records. */
+function progressOf(io: Io, json: boolean): (read: number, of: number) => void {
+  let said = 0;
+  return (read, of) => {
+    if (json || read - said < 100_000) return;
+    said = read;
+    io.err(`${read} of ${of} records of the trail read\n`);
+  };
 }
 
 const decisionStyles: Record<string, Style> = { granted: 'green', pending: 'yellow', denied: 'red' };

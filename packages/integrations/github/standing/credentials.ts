@@ -44,6 +44,7 @@ export function readFineGrainedTokens({ client, organization: org, add, attempt 
           createdAt: timeOf(token.access_granted_at),
           expiresAt: timeOf(token.token_expires_at),
           lastUse: lastUseOf(token.token_last_used_at),
+          seenAs: token.token_id === undefined ? null : `token:${token.token_id}`,
         }),
       );
     }
@@ -127,6 +128,7 @@ export function readApps({ client, organization: org, add, attempt }: Look): Pro
         row({
           ...{ kind: 'app', id: `app/${one.id}`, name: one.app_slug, scope },
           ...{ repositories: isEverywhere ? 'all' : [], createdAt: timeOf(one.created_at) },
+          seenAs: `login:${one.app_slug}[bot]`,
           traits: [...powerOf(scope), ...(isEverywhere ? (['every-repository'] as const) : []), 'never-expires'],
         }),
       );

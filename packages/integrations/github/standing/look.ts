@@ -78,7 +78,7 @@ export function powerOf(scope: readonly string[]): ('writes' | 'administers')[] 
 /** A row of which only what differs is said. */
 export const row = (one: Pick<Standing, 'kind' | 'id' | 'name'> & Partial<Standing>): Standing => ({
   ...{ owner: null, repositories: [], scope: [], createdAt: null, expiresAt: null },
-  ...{ lastUse: 'unknown', usedBy: [], traits: [], environments: [] },
+  ...{ lastUse: 'unknown', seenAs: null, usedBy: [], traits: [], environments: [] },
   ...one,
 });
 

@@ -36,6 +36,7 @@ export async function readMachines({ client, organization: org, add, attempt }: 
         row({
           kind: 'runner-group',
           id: `runner-group/${org}/${group.id}`,
+          seenAs: `group:${group.id}`,
           name: group.name,
           repositories,
           scope,
@@ -53,6 +54,7 @@ export async function readMachines({ client, organization: org, add, attempt }: 
         row({
           kind: 'runner',
           id: `runner/${org}/${runner.id}`,
+          seenAs: `runner:${runner.id}`,
           name: runner.name,
           repositories: 'all',
           scope,

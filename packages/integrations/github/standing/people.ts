@@ -65,7 +65,17 @@ export async function readPeople(look: Look): Promise<Outsiders> {
         role === 'admin' ? { scope: ['owner'], repositories: 'all' } : { scope: ['member'] };
       for await (const one of list(look, 'members', { role })) {
         const traits: Trait[] = [...(role === 'admin' ? (['administers'] as const) : []), ...factorOf(one)];
-        look.add(row({ kind, id: `${kind}/${one.id}`, name: one.login, owner: one.login, ...power, traits }));
+        look.add(
+          row({
+            kind,
+            id: `${kind}/${one.id}`,
+            name: one.login,
+            owner: one.login,
+            seenAs: `user:${one.id}`,
+            ...power,
+            traits,
+          }),
+        );
       }
     });
   }
@@ -92,6 +102,7 @@ export function addOutsiders({ add }: Look, outsiders: Outsiders): void {
       row({
         kind,
         id: `${kind}/${id}`,
+        seenAs: `user:${id}`,
         name: login,
         owner: login,
         repositories,

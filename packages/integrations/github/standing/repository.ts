@@ -73,6 +73,7 @@ function readEnvironments(look: Look, repository: Named): Promise<void> {
           ...{ kind: 'environment', id: `environment/${repository.id}/${environment.id}`, name: environment.name },
           ...{ repositories: [repository.name], scope, traits, createdAt: timeOf(environment.created_at) },
           environments: [environment.name],
+          seenAs: `environment:${environment.name.toLowerCase()}`,
         }),
       );
       await readEnvironmentSecrets(look, repository, environment.name);

@@ -20,7 +20,7 @@ export async function readOrganizationSecrets({ client, organization: org, add, 
       for await (const secret of client.list<Secret>(listed, { under: 'secrets', maxItems: mostSecrets })) {
         const repositories = secret.visibility === 'selected' ? await repositoriesOf(store, secret.name) : 'all';
         const everywhere = repositories === 'all' ? (['every-repository'] as const) : [];
-        const id = idOf(store, org, secret.name);
+        const id = idOf(store, `@${org}`, secret.name);
         add(secretRow(secret, { id, repositories, kind: kindOf(store), traits: ['every-job', ...everywhere] }));
       }
     });
@@ -83,6 +83,7 @@ const secretRow = (secret: Secret, own: Pick<Standing, 'id' | 'repositories'> & 
   return row({
     kind: 'secret',
     name: secret.name,
+    seenAs: own.kind === 'dependabot-secret' ? null : `secret:${secret.name.toUpperCase()}`,
     createdAt: timeOf(secret.updated_at),
     ...rest,
     traits: ['never-expires', ...traits],
