@@ -1,0 +1,125 @@
+import type { Db } from '@tripline/db/database';
+import type { AccessEnd } from '@tripline/db/end-grants';
+import type { GiveKind, Revocable } from '@tripline/integrations/minter';
+
+/** A credential that is to be dead, claimed by one revoker. */
+export type Revocation = {
+  grant: string;
+  nth: number;
+  kind: GiveKind;
+  tier: string;
+  workspace: string;
+  policy: string;
+  /** Who asked (`access_grants.job`). */
+  job: unknown;
+  why: AccessEnd;
+  /** Since when it is to be dead, ms since the epoch. */
+  endingMs: number;
+  expiresAtMs: number;
+  handle: Revocable['handle'];
+  sealed: Buffer | null;
+  tokenHash: string;
+  /** When its provider said so, ms since the epoch: all that is owed is to tell the log. */
+  deadMs: number | null;
+  /** Of revoking it, this one included. */
+  attempts: number;
+  /** The log was told that it outlived its end. */
+  isStuck: boolean;
+};
+
+type Row = {
+  grant_id: string;
+  nth: number;
+  kind: GiveKind;
+  tier: string;
+  workspace: string;
+  policy: string;
+  job: unknown;
+  ending_why: AccessEnd;
+  ending_at: Date;
+  expires_at: Date;
+  handle: Revocable['handle'] | null;
+  sealed: Buffer | null;
+  token_hash: string;
+  dead_at: Date | null;
+  attempts: number;
+  state: 'ending' | 'stuck';
+};
+
+/** Whose claim, until when, ms since the epoch. */
+export type Claim = { by: string; nowMs: number; untilMs: number };
+
+/** Claims credentials that are due to be revoked, those first that have been due longest. A claim that expired is anybody's. */
+export async function claimRevocations(db: Db, { by, nowMs, untilMs }: Claim, limit: number): Promise<Revocation[]> {
+  const { rows } = await db.pool.query<Row>({
+    name: 'access-claim-revocations',
+    text: `WITH due AS MATERIALIZED (
+        SELECT grant_id, nth FROM access_credentials
+        WHERE state IN ('ending', 'stuck') AND due_at <= $2 AND (claimed_until IS NULL OR claimed_until <= $2)
+        ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
+      ), claimed AS (
+        UPDATE access_credentials c SET claimed_by = $1, claimed_until = $3, attempts = attempts + 1
+        FROM due WHERE c.grant_id = due.grant_id AND c.nth = due.nth RETURNING c.*
+      )
+      SELECT c.*, g.tier, g.workspace, g.policy, g.job, g.ending_why, g.ending_at
+      FROM claimed c JOIN access_grants g ON g.id = c.grant_id ORDER BY c.due_at`,
+    values: [by, new Date(nowMs), new Date(untilMs), limit],
+  });
+  return rows.map((row) => ({
+    ...{ grant: row.grant_id, nth: row.nth, kind: row.kind, tier: row.tier, workspace: row.workspace },
+    ...{ policy: row.policy, job: row.job, why: row.ending_why, endingMs: row.ending_at.getTime() },
+    ...{
+      expiresAtMs: row.expires_at.getTime(),
+      handle: row.handle ?? {},
+      sealed: row.sealed,
+      tokenHash: row.token_hash,
+    },
+    ...{ deadMs: row.dead_at?.getTime() ?? null, attempts: row.attempts, isStuck: row.state === 'stuck' },
+  }));
+}
+
+type Place = Pick<Revocation, 'grant' | 'nth'>;
+
+/** Keeps that the provider said it is dead, and its value no longer; the log is yet to be told. */
+export async function noteDead(db: Db, { grant, nth }: Place, atMs: number): Promise<void> {
+  await db.pool.query(
+    `UPDATE access_credentials SET dead_at = coalesce(dead_at, $3), sealed = NULL
+     WHERE grant_id = $1 AND nth = $2 AND state IN ('ending', 'stuck')`,
+    [grant, nth, new Date(atMs)],
+  );
+}
+
+/** It is dead, and the log was told so. Whoever learns that first notes it, whosever claim it is. */
+export async function markDead(db: Db, { grant, nth }: Place, atMs: number): Promise<boolean> {
+  const { rowCount } = await db.pool.query(
+    `UPDATE access_credentials SET state = 'dead', dead_at = coalesce(dead_at, $3), sealed = NULL, claimed_by = NULL,
+       claimed_until = NULL, last_fault = NULL
+     WHERE grant_id = $1 AND nth = $2 AND state IN ('ending', 'stuck')`,
+    [grant, nth, new Date(atMs)],
+  );
+  return rowCount === 1;
+}
+
+/** Gives a claimed credential back, to be tried again. `fault`: why, without a secret. `isStuck`: the log was told. */
+export async function giveBack(
+  db: Db,
+  { grant, nth }: Place,
+  { by, dueMs, fault, isStuck }: { by: string; dueMs: number; fault: string; isStuck: boolean },
+): Promise<void> {
+  await db.pool.query(
+    `UPDATE access_credentials SET state = CASE WHEN $6 THEN 'stuck' ELSE state END, due_at = $4, last_fault = $5,
+       claimed_by = NULL, claimed_until = NULL
+     WHERE grant_id = $1 AND nth = $2 AND claimed_by = $3 AND state IN ('ending', 'stuck')`,
+    [grant, nth, by, new Date(dueMs), fault.slice(0, 500) || 'unknown', isStuck],
+  );
+}
+
+/** How many should be dead by now and are not, as far as their providers said. */
+export async function countLeftAlive(db: Db, endedBeforeMs: number): Promise<number> {
+  const { rows } = await db.pool.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM access_credentials c JOIN access_grants g ON g.id = c.grant_id
+     WHERE c.state IN ('ending', 'stuck') AND c.dead_at IS NULL AND g.ending_at < $1`,
+    [new Date(endedBeforeMs)],
+  );
+  return rows[0]!.count;
+}
