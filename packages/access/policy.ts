@@ -173,7 +173,13 @@ const policy = z.strictObject({
     })
     .partial()
     .default({}),
-  give: z.array(give).min(1).max(20),
+  give: z
+    .array(give)
+    .min(1)
+    .max(20)
+    .refine((all) => new Set(all.map((one) => Object.keys(one)[0])).size === all.length, {
+      error: 'say one of each kind: a job is told what it is given by its kind',
+    }),
   /** When it ends, at the latest after `max`. */
   until: z.enum(['job', 'run']).default('job'),
   max: span.default(3_600_000),

@@ -12,6 +12,8 @@ export const refusals = {
   /** Shown before: each token is good once. */
   'token-spent': 409,
   'job-ended': 410,
+  /** The grant was to end before it was handed out: somebody ended it, or the job asked again. */
+  'ended-meanwhile': 409,
   /** The CI of the job is not heard, so that nothing says when the job ends. */
   'job-unknown': 403,
   /** A condition does not hold. */
@@ -20,9 +22,15 @@ export const refusals = {
   'not-known-yet': 403,
   'grant-unknown': 404,
   'cap-reached': 429,
+  /** Which jobs have ended is not known yet, since a start. */
+  starting: 503,
   'policies-missing': 503,
   'kill-switch': 503,
-  'mint-refused': 503,
+  /** Its provider gives none, and asking again does not help. */
+  'mint-refused': 403,
+  'mint-failed': 503,
+  /** No settings say what mints what the policy gives. */
+  'nothing-mints': 403,
   'log-away': 503,
   unavailable: 503,
 } as const;
@@ -39,3 +47,9 @@ export function refuse(
     ...(retryAfterS === undefined ? {} : { retryAfterS }),
   };
 }
+
+export const tokenSpent = refuse(
+  'token-spent',
+  'This id token was shown before, and each is good once: ask for a fresh one',
+);
+export const jobEnded = refuse('job-ended', 'The job has ended: nothing is given to it any more');

@@ -3,6 +3,8 @@ import type { Config } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { trustedIssuers } from '@tripline/identity/registry';
 import { createVerifier } from '@tripline/identity/verify';
+import { isRemediationStopped } from '@tripline/incidents/kill-switch';
+import { type Minters, openMinters } from '@tripline/integrations/minters';
 import { createOutbound } from '@tripline/integrations/outbound';
 import type { Clock } from '@tripline/runtime/clock';
 import { ConfigError } from '@tripline/runtime/load-settings';
@@ -11,12 +13,13 @@ import type { Metrics } from '@tripline/runtime/metrics';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import type { Stream } from '@tripline/stream/stream';
 import type { FastifyInstance } from 'fastify';
-import type { Gather } from './exchange.ts';
+import type { ExchangeParts, Gather, Giving } from './asking.ts';
 import { type CurrentPolicies, createLocalPolicies } from './local-policies.ts';
 import { createMeasures } from './measures.ts';
 import { type Mode, modeOf } from './mode.ts';
 import { createKnownReader } from './read-known.ts';
 import { createRoutes } from './routes.ts';
+import { createSeals } from './seal.ts';
 
 export type Broker = {
   mode: Mode;
@@ -28,7 +31,13 @@ export type Broker = {
 };
 
 /** What tests put in the place of what the settings name. */
-export type BrokerSeams = { gather?: Gather; policies?: CurrentPolicies };
+export type BrokerSeams = {
+  gather?: Gather;
+  policies?: CurrentPolicies;
+  minters?: Pick<Minters, 'of'>;
+  openStepUp?: ExchangeParts['openStepUp'];
+  isCaughtUp?: () => boolean;
+};
 
 export type BrokerParts = { config: Config; db: Db; stream: Stream; logger: Logger; clock: Clock; metrics: Metrics };
 
@@ -59,8 +68,10 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   );
   const workspaces = createWorkspaces(config);
   const gather = seams.gather ?? createKnownReader(parts);
+  const giving = mode.isDryRun ? undefined : await openGiving(parts, seams);
   const routes = createRoutes({
     ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },
+    ...{ giving, openStepUp: seams.openStepUp, isCaughtUp: seams.isCaughtUp ?? (() => true) },
     makeId: randomUUID,
   });
   return {
@@ -71,6 +82,15 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
       await stream.check();
     },
     async close() {},
+  };
+}
+
+async function openGiving({ config, clock, db }: BrokerParts, seams: BrokerSeams): Promise<Giving> {
+  return {
+    minters: seams.minters ?? (await openMinters(config, { clock })),
+    seals: createSeals(config.broker.sealingKeys!),
+    mostAnHour: config.broker.grantsPerHour,
+    isStopped: () => isRemediationStopped(db),
   };
 }
 

@@ -5,7 +5,7 @@ import { brokerKey } from '@tripline/testing/internal-key';
 import { forEachTest } from '@tripline/testing/postgres/for-each-test';
 import { type Issuer, startBroker, startIssuer } from '@tripline/testing/services/broker';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Gather } from './exchange.ts';
+import type { Gather } from './asking.ts';
 
 let issuer: Issuer;
 beforeAll(async () => {

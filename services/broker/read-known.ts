@@ -5,7 +5,7 @@ import { runKeyIn } from '@tripline/facts/things';
 import { instanceOfIssuer } from '@tripline/identity/github/instance';
 import { readOpenAt } from '@tripline/incidents/open-at';
 import type { Clock } from '@tripline/runtime/clock';
-import type { Gather } from './exchange.ts';
+import type { Gather } from './asking.ts';
 
 /** What stands in `known_runs` of exactly the job that asks, and which incidents name its things; the rest is unknown. */
 export function createKnownReader({ db, clock }: { db: Db; clock: Clock }): Gather {

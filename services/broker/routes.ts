@@ -7,8 +7,10 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createAddressLimit, type Rate } from './address-limit.ts';
 import { type Answer, type Refused, refuse } from './answer.ts';
+import type { ExchangeParts } from './asking.ts';
 import { createClientAddress } from './client-address.ts';
-import { type ExchangeParts, exchange } from './exchange.ts';
+import { exchange } from './exchange.ts';
+import { returnGrant } from './give-back.ts';
 
 const bodyLimitBytes = 16 * 1024;
 /** What is not known is waited for, and a provider is asked: longer than a connection may otherwise be quiet. */
@@ -23,25 +25,40 @@ export function createRoutes(
   const addressOf = createClientAddress(settings.proxies);
   const limit = createAddressLimit(settings.rate, () => clock.nowMs());
 
-  async function answerAccess(request: IncomingMessage): Promise<Answer> {
+  /** What is answered before anything that a request says is read. */
+  function admit(request: IncomingMessage): { address: string; token: string } | { answer: Answer } {
     const address = addressOf(request);
     const allowed = limit.take(address);
-    if (!allowed.ok) return tooMany(allowed.retryAfterS);
+    if (!allowed.ok) return { answer: tooMany(allowed.retryAfterS) };
     const token = bearerOf(request);
-    if (token === undefined) return tokenMissing;
+    return token === undefined ? { answer: tokenMissing } : { address, token };
+  }
+
+  async function answerAccess(request: IncomingMessage): Promise<Answer> {
+    const admitted = admit(request);
+    if ('answer' in admitted) return admitted.answer;
     const raw = await readBody(request, bodyLimitBytes);
     if (!Buffer.isBuffer(raw)) return raw === 'too-large' ? bodyTooLarge : bodyMalformed;
     const policy = policyIn(raw);
-    if (policy === undefined) return bodyMalformed;
-    return exchange(parts, { token, policy, address });
+    return policy === undefined ? bodyMalformed : exchange(parts, { ...admitted, policy });
   }
 
+  async function answerReturn(request: IncomingMessage, grant: string): Promise<Answer> {
+    const admitted = admit(request);
+    if ('answer' in admitted) return admitted.answer;
+    return returnGrant(parts, { token: admitted.token, grant });
+  }
+
+  const answerWith = async (request: IncomingMessage, response: ServerResponse, work: Promise<Answer>) => {
+    request.socket.setTimeout(answerWithinMs);
+    send(parts, request, response, await work.catch((error) => unavailable(parts, error as Error)));
+  };
+
   return (app) => {
-    app.postRaw('/v1/access', (request, response) => {
-      request.socket.setTimeout(answerWithinMs);
-      void answerAccess(request)
-        .catch((error) => unavailable(parts, error as Error))
-        .then((answer) => send(parts, request, response, answer));
+    app.postRaw('/v1/access', (request, response) => void answerWith(request, response, answerAccess(request)));
+    app.delete<{ Params: { grant: string } }>('/v1/access/:grant', async ({ raw, params }, reply) => {
+      reply.hijack();
+      await answerWith(raw, reply.raw, answerReturn(raw, params.grant));
     });
   };
 }

@@ -1,0 +1,74 @@
+import type { Known } from '@tripline/access/known';
+import type { Policy } from '@tripline/access/policy';
+import type { Entity } from '@tripline/contracts/finding';
+import type { Db } from '@tripline/db/database';
+import type { Verifier } from '@tripline/identity/verify';
+import type { GitHubJob, Proof } from '@tripline/identity/workload';
+import type { Minters } from '@tripline/integrations/minters';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Workspaces } from '@tripline/sources/workspace';
+import type { EventParts } from './append-events.ts';
+import type { JobKeys } from './keys.ts';
+import type { CurrentPolicies, PoliciesInForce } from './local-policies.ts';
+import type { Measures } from './measures.ts';
+import type { Seals } from './seal.ts';
+
+/** A job of GitHub Actions, with the proof of who it is. */
+export type ProvedJob = Proof & GitHubJob;
+
+/** One request: an id token, the policy that is asked for, and from where. */
+export type Asked = { token: string; policy: string; address: string };
+
+/** What the log and the API tell of a job; see gather.ts. */
+export type Gather = (
+  job: ProvedJob,
+  policy: Policy,
+  asked: { workspace: string; address: string },
+) => Promise<{ known: Known; things: readonly Entity[] }>;
+
+/** A request whose job is proved and whose policy there is. `id`: of the grant, if it becomes one. */
+export type Asking = {
+  id: string;
+  job: ProvedJob;
+  keys: JobKeys;
+  workspace: string;
+  address: string;
+  policyName: string;
+  policy: Policy;
+  policies: PoliciesInForce;
+  /** When it was asked, ms since the epoch. */
+  askedMs: number;
+};
+
+export type ExchangeParts = EventParts & {
+  db: Db;
+  clock: Clock;
+  logger: Logger;
+  measures: Measures;
+  verify: Verifier;
+  workspaces: Pick<Workspaces, 'whose'>;
+  policies: CurrentPolicies;
+  gather: Gather;
+  /** Random, and nobody’s but this grant’s. */
+  makeId: () => string;
+  /** Whether every end of a job is known that the log held at the start: before, nothing is decided. */
+  isCaughtUp: () => boolean;
+  /** Asks people to stand for a run; absent where no second factor is configured. */
+  openStepUp?: ((asking: Asking) => Promise<StepUpLink>) | undefined;
+  /** What it takes to give; absent in a dry run. */
+  giving?: Giving | undefined;
+};
+
+/** What mints, and what bounds it. */
+export type Giving = {
+  minters: Pick<Minters, 'of'>;
+  seals: Pick<Seals, 'seal'>;
+  /** Grants of one policy within an hour. */
+  mostAnHour: number;
+  /** Whether people have stopped all that Tripline does by itself: asked before each mint. */
+  isStopped: () => Promise<boolean>;
+};
+
+/** Where somebody stands for a run; `number` is to be typed there. `waits`: nobody can be asked yet, and why. */
+export type StepUpLink = { state: 'open'; url: string; number: string } | { state: 'waits'; why: string };

@@ -1,0 +1,124 @@
+import type { Give } from '@tripline/access/policy';
+import type { Db } from '@tripline/db/database';
+import { endGrants } from '@tripline/db/end-grants';
+import { inTransaction } from '@tripline/db/transaction';
+import type { GitHubJob, Proof } from '@tripline/identity/workload';
+import type { PoolClient } from 'pg';
+import type { JobKeys } from '../keys.ts';
+import { type End, endOf, jobKeyOf, lockJob } from './ends.ts';
+
+/** A grant that is about to be given, and each credential of it. */
+export type IntendedGrant = {
+  id: string;
+  workspace: string;
+  policy: string;
+  policySha256: string;
+  policyRevision: string | null;
+  tier: string;
+  keys: JobKeys;
+  job: Proof & GitHubJob;
+  /** Keys of the entities that it is of. */
+  things: readonly string[];
+  until: 'job' | 'run';
+  onIncident: 'atOnce' | 'afterJob';
+  askedMs: number;
+  longestUntilMs: number;
+  credentials: readonly { kind: 'github' | 'aws' | 'vault' | 'gitlab'; scope: Give }[];
+};
+
+export type Intended =
+  /** `isFirst`: of this policy, ever. */
+  | { result: 'intended'; isFirst: boolean }
+  | { result: 'ended'; end: End }
+  /** The policy was granted so often within the last hour. */
+  | { result: 'capped'; granted: number };
+
+const hourMs = 3_600_000;
+
+/**
+ * Writes down what is about to be minted, before anything is: whatever happens to us then, it is known that something may be alive.
+ * Ends what the same job was given under the same policy before: it asks again since it has lost the answer, or needs it no more. The
+ * cap is not exact: of requests at once each counts those before it.
+ */
+export function intend(db: Db, grant: IntendedGrant, mostAnHour: number): Promise<Intended> {
+  const { id, keys, policy, askedMs } = grant;
+  return inTransaction(db, async (client) => {
+    await lockJob(client, keys);
+    const end = await endOf(client, keys);
+    if (end !== undefined) return { result: 'ended', end };
+    const { granted, isFirst } = await countGrants(client, grant);
+    if (granted >= mostAnHour) return { result: 'capped', granted };
+    await endGrants(client, { job: jobKeyOf(keys), policy, butFor: id }, { why: 'asked-again', atMs: askedMs });
+    await addGrant(client, grant);
+    return { result: 'intended', isFirst };
+  });
+}
+
+async function countGrants(
+  client: PoolClient,
+  { workspace, policy, askedMs }: IntendedGrant,
+): Promise<{ granted: number; isFirst: boolean }> {
+  const { rows } = await client.query<{ granted: number; known: boolean }>({
+    name: 'access-count',
+    text: `SELECT
+       (SELECT count(*)::int FROM access_grants WHERE workspace = $1 AND policy = $2 AND asked_at > $3) AS granted,
+       EXISTS (SELECT FROM access_grants WHERE workspace = $1 AND policy = $2) AS known`,
+    values: [workspace, policy, new Date(askedMs - hourMs)],
+  });
+  return { granted: rows[0]!.granted, isFirst: !rows[0]!.known };
+}
+
+async function addGrant(client: PoolClient, grant: IntendedGrant): Promise<void> {
+  const { id, workspace, policy, policySha256, policyRevision, tier, keys, job, things, until, onIncident } = grant;
+  const { credentials } = grant;
+  await client.query({
+    name: 'access-intend',
+    text: `WITH granted AS (
+       INSERT INTO access_grants (id, workspace, policy, policy_sha256, policy_revision, tier, job_key, run_key, job, things, until,
+         on_incident, asked_at, longest_until)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id)
+     INSERT INTO access_credentials (grant_id, nth, kind, scope, state, due_at)
+     SELECT granted.id, nth - 1, kind, scope, 'minting', $13
+     FROM granted, unnest($15::text[], $16::jsonb[]) WITH ORDINALITY AS given (kind, scope, nth)`,
+    values: [
+      ...[id, workspace, policy, policySha256, policyRevision, tier, jobKeyOf(keys), keys.run, JSON.stringify(job)],
+      ...[things, until, onIncident, new Date(grant.askedMs), new Date(grant.longestUntilMs)],
+      ...[credentials.map(({ kind }) => kind), credentials.map(({ scope }) => JSON.stringify(scope))],
+    ],
+  });
+}
+
+/**
+ * Takes a grant back that nobody was handed: what was minted of it is revoked, and `notMinted` of its credentials are dead, since their
+ * provider said that it made none, or was not asked. What no whole answer came to stays `minting`: it may be alive.
+ */
+export function undo(
+  db: Db,
+  { id, notMinted, atMs }: { id: string; notMinted: readonly number[]; atMs: number },
+): Promise<void> {
+  return inTransaction(db, async (client) => {
+    await endGrants(client, { grants: [id] }, { why: 'not-recorded', atMs });
+    await client.query(
+      `UPDATE access_credentials SET state = 'dead', dead_at = $3
+       WHERE grant_id = $1 AND nth = ANY ($2) AND state IN ('minting', 'lost')`,
+      [id, notMinted, new Date(atMs)],
+    );
+  });
+}
+
+/** What became of a job’s wish to give a grant back. */
+export type GivenBack = 'ending' | 'unknown';
+
+/** Ends a grant at the wish of the job that it was given to. Of another job's it says that there is none. */
+export function giveBack(db: Db, { id, keys, atMs }: { id: string; keys: JobKeys; atMs: number }): Promise<GivenBack> {
+  return inTransaction(db, async (client) => {
+    await lockJob(client, keys);
+    const { rowCount } = await client.query('SELECT FROM access_grants WHERE id = $1 AND job_key = $2', [
+      id,
+      jobKeyOf(keys),
+    ]);
+    if (rowCount !== 1) return 'unknown';
+    await endGrants(client, { grants: [id] }, { why: 'given-back', atMs });
+    return 'ending';
+  });
+}
