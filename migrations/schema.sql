@@ -829,6 +829,7 @@ CREATE INDEX access_credentials_alive ON public.access_credentials USING btree (
 CREATE INDEX access_credentials_by_hash ON public.access_credentials USING btree (token_hash);
 CREATE INDEX access_ends_by_age ON public.access_ends USING btree (heard_at);
 CREATE INDEX access_grants_by_job ON public.access_grants USING btree (job_key);
+CREATE INDEX access_grants_by_policy ON public.access_grants USING btree (workspace, policy, asked_at);
 CREATE INDEX access_grants_by_run ON public.access_grants USING btree (run_key);
 CREATE INDEX access_grants_standing ON public.access_grants USING btree (longest_until) WHERE (ending_at IS NULL);
 CREATE INDEX access_spent_by_expiry ON public.access_spent USING btree (expires_at);

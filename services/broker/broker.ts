@@ -71,7 +71,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   const giving = mode.isDryRun ? undefined : await openGiving(parts, seams);
   const routes = createRoutes({
     ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },
-    ...{ giving, openStepUp: seams.openStepUp, isCaughtUp: seams.isCaughtUp ?? (() => true) },
+    ...{ giving, openStepUp: seams.openStepUp, isCaughtUp: seams.isCaughtUp ?? (() => mode.isDryRun) },
     makeId: randomUUID,
   });
   return {

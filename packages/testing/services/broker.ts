@@ -122,7 +122,11 @@ export async function startBroker(
   );
   const metrics = createMetrics({ service: 'broker' });
   const parts = { config, db, stream, logger, clock: options.clock ?? systemClock, metrics };
-  const broker = await createBroker(parts, { ...(options.gives ? { policies } : {}), ...options.seams });
+  const broker = await createBroker(parts, {
+    ...(options.gives ? { policies } : {}),
+    isCaughtUp: () => true,
+    ...options.seams,
+  });
   const app = createHttp({ ready: broker.ready });
   broker.routes(app);
   const base = await app.listen({ host: '127.0.0.1', port: 0 });
