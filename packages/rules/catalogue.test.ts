@@ -75,6 +75,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'token-not-minted-by-broker',
     'credential-left-alive',
     'minted-for-no-job',
+    'access-asked-from-elsewhere',
     'access-denied-burst',
     'access-policy-wider',
     'state-flooded',

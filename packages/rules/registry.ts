@@ -1,5 +1,6 @@
 import type { AnyRule } from '@tripline/contracts/rule';
 import { rule as stateFlooded } from '@tripline/engine/state-flooded';
+import { rule as accessAskedFromElsewhere } from './access-asked-from-elsewhere.ts';
 import { rule as accessDeniedBurst } from './access-denied-burst.ts';
 import { rule as accessPolicyWider } from './access-policy-wider.ts';
 import { rule as appPermissionEscalated } from './app-permission-escalated.ts';
@@ -110,6 +111,7 @@ export const rules: readonly AnyRule[] = [
   tokenNotMintedByBroker,
   credentialLeftAlive,
   mintedForNoJob,
+  accessAskedFromElsewhere,
   accessDeniedBurst,
   accessPolicyWider,
   stateFlooded,

@@ -29,17 +29,17 @@ export function eventsOf(
   return deliveriesOf(scenario, variant, cast).flatMap((delivery) => {
     const atMs = cast.startMs + delivery.atMs;
     const { step } = delivery;
-    const event = step?.source === 'person' ? actEvent(cast, step) : eventOf(delivery, atMs, workspaces);
+    const event = step?.source === 'person' ? ownEvent(cast, step) : eventOf(delivery, atMs, workspaces);
     return event === undefined ? [] : { event, atMs };
   });
 }
 
-/** What Tripline itself says of an act of a person on it. */
-export function actEvent(cast: Cast, step: ScenarioStep): TriplineEvent {
+/** What Tripline itself says: of an act of a person on it, or as its broker. */
+export function ownEvent(cast: Cast, step: ScenarioStep): TriplineEvent {
   return parseEvent({
     id: eventId(cast, step),
     source: `//tripline/${cast.organization}`,
-    type: 'dev.cdeventsx.tripline-act.performed' satisfies EventType,
+    type: step.source === 'person' ? ('dev.cdeventsx.tripline-act.performed' satisfies EventType) : step.event,
     time: new Date(cast.startMs + step.atMs).toISOString(),
     workspace: cast.organization,
     trust: 'high',

@@ -1,3 +1,4 @@
+import { brokerKeyStolen } from './broker-key-stolen.ts';
 import { buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { credentialNewRunner } from './credential-new-runner.ts';
 import { dropboxPhish } from './dropbox-phish.ts';
@@ -22,8 +23,10 @@ import { sapCap } from './sap-cap.ts';
 import type { Scenario } from './scenario.ts';
 import { shaiHulud1 } from './shai-hulud-1.ts';
 import { shaiHulud2 } from './shai-hulud-2.ts';
+import { stolenOidcToken } from './stolen-oidc-token.ts';
 import { tanstack } from './tanstack.ts';
 import { tjActions } from './tj-actions.ts';
+import { tokenUsedAfterJob } from './token-used-after-job.ts';
 import { trivyTags } from './trivy-tags.ts';
 import { ultralytics } from './ultralytics.ts';
 import { xygeni } from './xygeni.ts';
@@ -58,4 +61,7 @@ export const scenarios: readonly Scenario[] = [
   trivyTags,
   shaiHulud1,
   sapCap,
+  stolenOidcToken,
+  tokenUsedAfterJob,
+  brokerKeyStolen,
 ];

@@ -285,6 +285,27 @@ describe('POST /webhooks/tripline', () => {
     expect(await tell(baseline('tripline-drill-x'), drillKey)).toMatchObject({ status: 401 });
   });
 
+  test('takes what the broker says for a drill only, under the drill key, whose MAC makes nothing else believed', async () => {
+    const stream = fakeStream();
+    receiver = await startReceiver(stream, { settings: { workspaces } });
+    const mint = (workspace: string) => ({
+      ...{ ...record({ workspace }), type: 'dev.cdeventsx.tripline-credential.minted' as const },
+      data: {
+        ...{ 'tripline.access.grant': 'g1', 'tripline.access.policy': 'deploy', 'tripline.credential.kind': 'github' },
+        'tripline.credential.expires_at': at(hourMs),
+      },
+    });
+    expect(await tell(mint('tripline-drill-x'), drillKey)).toMatchObject({ status: 202 });
+    const keys = { drillKey, internalKeys: [secret], workspaces };
+    expect(faultOfOrigin(stream.appended[0]!, keys)).toBeNull();
+    expect(faultOfOrigin({ ...stream.appended[0]!, key: 'acme' }, keys)).toMatch(/broker.eventKeys/);
+    expect(await tell(mint('acme'), drillKey)).toMatchObject(wrong);
+    expect(await tell(mint('acme'), of.breakGlass[0]!)).toMatchObject({ status: 422 });
+    expect(await tell(mint('tripline-drill-x'), of.breakGlass[0]!)).toMatchObject({ status: 422 });
+    expect(await tell(mint('acme'), secret)).toMatchObject({ status: 401 });
+    expect(stream.appended).toHaveLength(1);
+  });
+
   test('refuses an old signature, another id than the signed one, and what is no such event', async () => {
     receiver = await startReceiver(fakeStream(), { settings: { workspaces } });
     const key = of.breakGlass[0]!;

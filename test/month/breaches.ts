@@ -1,6 +1,8 @@
 import type { Attributes } from '@tripline/contracts/attributes';
+import type { EventType } from '@tripline/contracts/event';
+import { brokerEventTypes } from '@tripline/contracts/internal';
 import { deliveriesOf, eventId } from '@tripline/scenarios/deliveries';
-import { actEvent } from '@tripline/scenarios/events';
+import { ownEvent } from '@tripline/scenarios/events';
 import { createStage } from '@tripline/scenarios/github-bodies';
 import type { Cast, Scenario, ScenarioStep } from '@tripline/scenarios/scenario';
 import type { Chance } from './chance.ts';
@@ -90,11 +92,13 @@ export function hideBreaches(world: World, hidden: readonly Hidden[]): void {
     for (const { step, atMs, source, headers, body } of deliveriesOf(scenario, 'attack', cast)) {
       // The baseline is part of the inventory of the first day.
       if (step === null) continue;
-      if (source === 'tripline') throw new Error(`${scenario.id}: the month has nobody who sends ${step.event}`);
-      if (source === 'person') {
-        const sent = { ...step, atMs: atMs * stretch };
-        const act = actEvent({ ...cast, organization: world.organisation.login }, sent);
-        world.at(cast.startMs + sent.atMs, () => world.deliver({ feed: 'person', act, isHidden: true }, lagMs));
+      if (source === 'tripline' && !brokerEventTypes.has(step.event as EventType))
+        throw new Error(`${scenario.id}: the month has nobody who sends ${step.event}`);
+      if (source === 'person' || source === 'tripline') {
+        const said = source === 'person' ? step.body : (move(step.body) as typeof step.body);
+        const sent = { ...step, body: said, atMs: atMs * stretch };
+        const event = ownEvent({ ...cast, organization: world.organisation.login }, sent);
+        world.at(cast.startMs + sent.atMs, () => world.deliver({ feed: 'own', event, isHidden: true }, lagMs));
         continue;
       }
       const moved = Buffer.from(JSON.stringify(move(JSON.parse(body.toString()))));

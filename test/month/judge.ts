@@ -118,8 +118,8 @@ export function createMonthJudge(rules: readonly ConfiguredRule[], worldOf: () =
     },
     /** Takes a delivery as the receiver does: proved, and normalised by its feed. */
     receive(delivery: Delivery, receivedAtMs: number): void {
-      if (delivery.feed === 'person') {
-        append(delivery.act, receivedAtMs);
+      if (delivery.feed === 'own') {
+        append(delivery.event, receivedAtMs);
         return;
       }
       const { feed, body: rawBody } = delivery;
@@ -163,7 +163,7 @@ export function createMonthJudge(rules: readonly ConfiguredRule[], worldOf: () =
 }
 
 /** As GitHub sends a delivery: a webhook is signed, and the stream has a token. */
-function headersOf(delivery: Exclude<Delivery, { feed: 'person' }>): Record<string, string> {
+function headersOf(delivery: Exclude<Delivery, { feed: 'own' }>): Record<string, string> {
   if (delivery.feed === 'github-audit') return { authorization: `Splunk ${secret}` };
   const { event, id, body } = delivery;
   return {

@@ -11,8 +11,8 @@ export const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000];
 export type Delivery = (
   | { feed: 'github'; event: string; id: string; body: Buffer }
   | { feed: 'github-audit'; body: Buffer }
-  /** What Tripline says of an act of a person on it. */
-  | { feed: 'person'; act: TriplineEvent }
+  /** What Tripline itself says: of an act of a person on it, or as its broker. */
+  | { feed: 'own'; event: TriplineEvent }
 ) & {
   /** Of a breach. */
   isHidden?: true;

@@ -1,5 +1,6 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventType, parseEvent, type TriplineEvent } from '@tripline/contracts/event';
+import { brokerEventTypes } from '@tripline/contracts/internal';
 import { z } from 'zod';
 import { parseJsonObject } from '../json.ts';
 import { type Refusal, refuse } from '../refusal.ts';
@@ -20,8 +21,9 @@ export const longestBreakGlassMs = 24 * 3_600_000;
 
 /**
  * Events that people and `tripline attack` send to Tripline: CloudEvents in structured JSON, with the extension
- * attribute `workspace`. A break-glass record is accepted for the workspaces of the key that signed it. A baseline is
- * accepted for drills only: over HTTP nobody may teach a real workspace that their runner is usual.
+ * attribute `workspace`. A break-glass record is accepted for the workspaces of the key that signed it. A baseline, and what the
+ * access broker says, are accepted for drills only: over HTTP nobody may teach a real workspace that their runner is usual, or
+ * that a stolen credential was given to a job.
  */
 export const tripline: Source<SecretSettings> = {
   name: 'tripline',
@@ -46,7 +48,7 @@ function keyOf({ workspace }: TriplineEvent, secretScope: SecretScope, settings:
 /** The body of an event for `POST /webhooks/tripline`. Sign its JSON with `signStandard`, with `id` as the webhook-id. */
 export function toCloudEvent(event: {
   id: string;
-  type: typeof breakglass | typeof inventory;
+  type: EventType;
   workspace: string;
   time: string;
   data: Attributes;
@@ -75,8 +77,9 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   const fitted = cloudEvent.safeParse(parsed.body);
   if (!fitted.success) return doesNotFit;
   const { id, source, type, time, workspace, data } = fitted.data;
-  if (type !== breakglass && type !== inventory) {
-    return { refusal: refuse(400, 'unknown-event', `Only ${breakglass} and ${inventory} are taken here`) };
+  if (!isTaken(type)) {
+    const message = `Only ${breakglass} and ${inventory} are taken here, and in drills what the broker says`;
+    return { refusal: refuse(400, 'unknown-event', message) };
   }
   if (id !== headerOf(delivery.headers, 'webhook-id')) {
     return { refusal: refuse(400, 'bad-delivery-id', 'webhook-id must be the id of the CloudEvent') };
@@ -91,7 +94,7 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
     const event = parseEvent({
       id: `tripline:${id}`,
       source: cleanJson(source),
-      type: type satisfies EventType,
+      type,
       time: utc(time) ?? new Date(delivery.receivedAtMs).toISOString(),
       workspace,
       trust: 'high',
@@ -108,6 +111,9 @@ function normalise(delivery: Delivery, workspaces: Workspaces): Normalised {
   }
 }
 
+const isTaken = (type: string): type is EventType =>
+  type === breakglass || type === inventory || brokerEventTypes.has(type as EventType);
+
 function faultOfWorkspace(
   secretScope: SecretScope,
   type: string,
@@ -118,8 +124,9 @@ function faultOfWorkspace(
     if (workspaces.isDrill(workspace)) return undefined;
     return refuse(401, 'wrong-organization', 'The drill key is valid for a drill’s workspace (tripline-drill-…) alone');
   }
-  if (type === inventory) {
-    const message = 'A baseline is taken over HTTP only for a drill’s workspace (tripline-drill-…), with drills on';
+  if (type !== breakglass) {
+    const message =
+      'A baseline, or what the broker says, is taken over HTTP only for a drill’s workspace (tripline-drill-…), with drills on';
     return refuse(422, 'unknown-workspace', message);
   }
   if (secretScope.kind === 'break-glass' && secretScope.ids.includes(workspace)) return undefined;

@@ -32,22 +32,13 @@ export const broker = [
   verb('cannot revoke {grant}', (said, stage) => {
     tell(stage, 'dev.cdeventsx.tripline-credential.outlived', { ...credentialOf(said), ...endOf(said) });
   }),
-  /** Options: `for <condition>, <condition>`, `from <address>`, `as a dry run`. */
+  /** Options: `for <condition>, <condition>`, `from <address>`, `job <check run>`, `attempt <number>`, `as a dry run`. */
   verb('is denied {policy} in run {run} of {repository}', (said, stage) => {
-    const [conditions, address] = [said.option('for') ?? 'reviewed', said.option('from')];
-    tell(stage, 'dev.cdeventsx.tripline-access.decided', {
-      ...{ ...jobOf(said, stage), 'tripline.access.policy': said.the('policy'), 'tripline.access.decision': 'denied' },
-      'tripline.access.reasons': conditions.split(',').map((condition) => ({
-        ...{ condition: condition.trim(), state: 'fails', wanted: 'true', found: 'false' },
-      })),
-      ...(address === undefined ? {} : { 'client.address': address }),
-      ...(said.option('as a dry run') === undefined ? {} : { 'tripline.access.dry_run': true }),
-    });
+    decide(said, stage, 'denied');
   }),
+  /** Options as of `is denied`. */
   verb('is granted {policy} in run {run} of {repository}', (said, stage) => {
-    tell(stage, 'dev.cdeventsx.tripline-access.decided', {
-      ...{ ...jobOf(said, stage), 'tripline.access.policy': said.the('policy'), 'tripline.access.decision': 'granted' },
-    });
+    decide(said, stage, 'granted');
   }),
   /** Options: `giving wider`, a word of `tripline.policy.change`; `refused`; `policy <name>`, one that changes. */
   verb('puts policies {sha} in force', (said, stage) => {
@@ -65,10 +56,26 @@ function tell<T extends EventType>(stage: Stage, type: T, data: EventData<T>): v
   stage.feed(type, data, 'acme', '//tripline/acme');
 }
 
+function decide(said: Said, stage: Stage, decision: 'granted' | 'denied'): void {
+  const [conditions, address] = [said.option('for') ?? 'reviewed', said.option('from')];
+  tell(stage, 'dev.cdeventsx.tripline-access.decided', {
+    ...{ ...jobOf(said, stage), 'tripline.access.policy': said.the('policy'), 'tripline.access.decision': decision },
+    'tripline.access.reasons':
+      decision === 'granted'
+        ? []
+        : conditions.split(',').map((condition) => ({
+            ...{ condition: condition.trim(), state: 'failed', wanted: 'one', found: 'another' },
+          })),
+    ...(address === undefined ? {} : { 'client.address': address }),
+    ...(said.option('as a dry run') === undefined ? {} : { 'tripline.access.dry_run': true }),
+  });
+}
+
 function jobOf(said: Said, stage: Stage): Attributes {
   const repository = stage.repository(said.the('repository'));
-  const user = stage.user(said.who);
+  const [user, job] = [stage.user(said.who), said.option('job')];
   return {
+    ...(job === undefined ? {} : { 'cicd.pipeline.task.check_run.id': job }),
     ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': 'github.com' },
     ...{ 'vcs.owner.name': repository.owner.login, 'vcs.repository.name': repository.full_name },
     ...{
