@@ -21,6 +21,7 @@ export function decide(job: AskingJob, known: Known, policy: Policy, { tiers, lo
     ...faultsOfWho(policy.who, job, known, lock),
     ...ofTier(job, policy.tier, tiers),
     ...ofJob(known),
+    ...ofLog(known),
     ...(needs.reviewed ? ofReview(known) : []),
     ...(needs.promotedFrom === undefined ? [] : ofPromotion(needs.promotedFrom, tiers, known)),
     ...(needs.knownRunner ? ofRunner(job, known) : []),
@@ -57,6 +58,22 @@ function ofJob({ job }: Known): Reason[] {
   if (job === 'running') return [];
   if (job === 'unknown') return [unknown('job', wanted, 'the CI has not told of it yet')];
   return [failed('job', wanted, 'one that has ended', 'Nothing is given to a job that has ended: run it again.')];
+}
+
+/** How far behind what was received, ms, what is known may be: it is another second's by the time it is used, too. */
+const mostBehindMs = 10_000;
+
+/** Whoever holds a token that is not of the job that it names lies in one of them; and what is known too late may hold no more. */
+function ofLog({ log }: Known): Reason[] {
+  if (log === undefined) return [];
+  const wanted = 'a job of which token and log say the same';
+  const help = 'Run it again; if it stays so, ask who has the issuer’s key or writes to the log.';
+  const denied = log.disagrees.map(({ what, token, log: told }) =>
+    failed('log', wanted, `one whose ${what} is ${token} by the token, and ${told} by the log`, help),
+  );
+  if (log.behindMs <= mostBehindMs) return denied;
+  const found = `what was received is judged only up to ${Math.round(log.behindMs / 1000)} s ago: see to the detector`;
+  return [...denied, unknown('log', 'what is known to be of now', found)];
 }
 
 function ofReview({ reviewed: { is, why } }: Known): Reason[] {

@@ -1,8 +1,13 @@
 import type { Severity } from '@tripline/contracts/finding';
 
+/** What the token says of a job and the log otherwise. */
+export type Disagreement = { what: string; token: string; log: string };
+
 /** What Tripline knows of a job that asks, beside what its token says. What nobody has told is unknown, which is never a yes. */
 export type Known = {
   job: 'running' | 'ended' | 'unknown';
+  /** What of the token the log denies, and how far behind what was received the rest of this is, ms; absent of a job without a token. */
+  log?: { disagrees: readonly Disagreement[]; behindMs: number };
   /** The head lies in another repository; undefined where the run itself was not told of yet. */
   fork: boolean | undefined;
   reviewed: { is: 'reviewed' | 'unreviewed' | 'unknown'; why: string };

@@ -4,7 +4,7 @@ export const conditions = [
   ...['issuer', 'repository', 'owner', 'pipeline', 'origin', 'contexts'],
   ...['caller', 'workflow', 'event', 'ref', 'environment', 'tier', 'runner', 'network'],
   ...['fork', 'protected', 'ssh-rerun'],
-  ...['job', 'reviewed', 'promoted', 'known-runner', 'incident', 'mfa'],
+  ...['job', 'log', 'reviewed', 'promoted', 'known-runner', 'incident', 'mfa'],
 ] as const;
 export type Condition = (typeof conditions)[number];
 

@@ -1,23 +1,55 @@
-import type { Entity, Severity } from '@tripline/contracts/finding';
+import { type Entity, type Severity, severities } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
 
-/** Incidents of a workspace that were open at a time and name one of these things: by its key where both have one, else by its name. */
+/**
+ * Rules whose findings people without write access may bring about: a change of a fork, a comment, a delivery that anybody posts.
+ * What such a finding names beyond the run itself is none of their doing, and whoever could deny a repository its access by opening a
+ * change would have a switch for it. A rule of a user's own is not among them.
+ */
+export const byAnybody: readonly string[] = [
+  ...['privileged-fork-trigger', 'untrusted-metadata-injection', 'self-hosted-runner-fork', 'fork-cache-to-release'],
+  ...['webhook-authenticity-failure', 'state-flooded', 'watched-workflow-failed', 'run-of-fork', 'run-on-own-machine'],
+  'access-denied-burst',
+];
+
+/**
+ * Incidents of a workspace that are open, or were at a time, and name one of these things, by a finding that stood: by its key where both
+ * have one, else by its name. A finding of `byAnybody` counts where it names the run, and nowhere else. `severity`: that of the
+ * findings that count, as they are now.
+ */
 export async function readOpenAt(
   { pool }: Pick<Db, 'pool'>,
   workspace: string,
   things: readonly Entity[],
-  at: Date,
+  at?: Date,
 ): Promise<{ id: string; severity: Severity }[]> {
   const { rows } = await pool.query<{ id: string; severity: Severity }>(
-    `SELECT i.id, i.severity FROM incidents i
-     WHERE i.workspace = $1 AND i.opened_at <= $2 AND (i.resolved_at IS NULL OR i.resolved_at > $2)
-       AND EXISTS (
-         SELECT FROM incident_entities e
-         JOIN unnest($3::text[], $4::text[], $5::text[]) AS t (kind, entity, key) ON t.kind = e.kind
-         WHERE e.incident = i.id
-           AND CASE WHEN e.key IS NULL OR t.key IS NULL THEN e.entity = t.entity ELSE e.key = t.key END)
-     ORDER BY i.opened_at, i.id`,
-    [workspace, at, things.map(({ kind }) => kind), things.map(({ id }) => id), things.map(({ key }) => key ?? null)],
+    `WITH things AS (SELECT * FROM unnest($3::text[], $4::text[], $5::text[]) AS t (kind, entity, key)),
+     open AS (
+       SELECT i.id, i.opened_at FROM incidents i
+       WHERE i.workspace = $1 AND ($2::timestamptz IS NULL OR i.opened_at <= $2)
+         AND (i.resolved_at IS NULL OR i.resolved_at > $2)
+         AND EXISTS (
+           SELECT FROM incident_entities e JOIN things t ON t.kind = e.kind
+           WHERE e.incident = i.id
+             AND CASE WHEN e.key IS NULL OR t.key IS NULL THEN e.entity = t.entity ELSE e.key = t.key END)
+     ),
+     standing AS (
+       SELECT o.id, o.opened_at, array_position($7::text[], f.severity) AS gravity, f.rule = ANY ($6::text[]) AS anybodys,
+         (SELECT coalesce(array_agg(DISTINCT t.kind), '{}') FROM jsonb_to_recordset(f.entities) AS e (kind text, id text, key text)
+          JOIN things t ON t.kind = e.kind
+            AND CASE WHEN e.key IS NULL OR t.key IS NULL THEN e.id = t.entity ELSE e.key = t.key END) AS names
+       FROM open o JOIN findings f ON f.incident = o.id AND (f.withdrawn_at IS NULL OR f.withdrawn_at > $2)
+     ),
+     counted AS (
+       SELECT *, cardinality(names) > 0 AS matches FROM standing WHERE NOT anybodys OR 'run' = ANY (names)
+     )
+     SELECT id, ($7::text[])[max(gravity)] AS severity FROM counted
+     GROUP BY id, opened_at HAVING bool_or(matches) ORDER BY opened_at, id`,
+    [
+      ...[workspace, at ?? null, things.map(({ kind }) => kind), things.map(({ id }) => id)],
+      ...[things.map(({ key }) => key ?? null), byAnybody, severities],
+    ],
   );
   return rows;
 }

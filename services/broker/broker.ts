@@ -14,10 +14,10 @@ import { createWorkspaces } from '@tripline/sources/workspace';
 import type { Stream } from '@tripline/stream/stream';
 import type { FastifyInstance } from 'fastify';
 import type { ExchangeParts, Gather, Giving } from './asking.ts';
+import { createGather } from './gather.ts';
 import { type CurrentPolicies, createLocalPolicies } from './local-policies.ts';
 import { createMeasures } from './measures.ts';
 import { type Mode, modeOf } from './mode.ts';
-import { createKnownReader } from './read-known.ts';
 import { createRoutes } from './routes.ts';
 import { createSeals } from './seal.ts';
 
@@ -37,6 +37,8 @@ export type BrokerSeams = {
   minters?: Pick<Minters, 'of'>;
   openStepUp?: ExchangeParts['openStepUp'];
   isCaughtUp?: () => boolean;
+  /** How long what the log has yet to tell is waited for, ms. */
+  waitMs?: number;
 };
 
 export type BrokerParts = { config: Config; db: Db; stream: Stream; logger: Logger; clock: Clock; metrics: Metrics };
@@ -67,7 +69,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
     },
   );
   const workspaces = createWorkspaces(config);
-  const gather = seams.gather ?? createKnownReader(parts);
+  const gather = seams.gather ?? createGather({ ...parts, waitMs: seams.waitMs });
   const giving = mode.isDryRun ? undefined : await openGiving(parts, seams);
   const routes = createRoutes({
     ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },

@@ -125,6 +125,7 @@ export async function startBroker(
   const broker = await createBroker(parts, {
     ...(options.gives ? { policies } : {}),
     isCaughtUp: () => true,
+    waitMs: 0,
     ...options.seams,
   });
   const app = createHttp({ ready: broker.ready });

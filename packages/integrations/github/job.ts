@@ -1,0 +1,62 @@
+import { isHosted } from '@tripline/sources/github/workflow';
+import { z } from 'zod';
+import { type GitHubAccess, withReader } from './reader.ts';
+
+/** A job as GitHub's API tells it. */
+export type GitHubJobState = {
+  state: 'waiting' | 'running' | 'ended';
+  /** The machine; undefined while none is assigned. */
+  runner: { group: string | undefined; isHosted: boolean } | undefined;
+};
+
+const number = z.union([z.number(), z.bigint(), z.string()]).transform(String);
+const answered = z.object({
+  run_id: number,
+  run_attempt: z.number(),
+  status: z.string(),
+  check_run_url: z.string(),
+  runner_id: number.nullish(),
+  runner_name: z.string().nullish(),
+  runner_group_id: number.nullish(),
+  runner_group_name: z.string().nullish(),
+  labels: z.array(z.string()).nullish(),
+});
+
+/**
+ * Asks GitHub whether exactly this job runs, and where; undefined where it tells of no such job of the run and attempt. A job is
+ * asked for by the id of its check run, which its own id is.
+ * @throws {CannotReadError}
+ */
+export async function readJob(
+  access: GitHubAccess,
+  { repository, run, checkRunId }: JobQuestion,
+  options: { nowMs: () => number; onLeftAlive: (reason: string) => void },
+): Promise<GitHubJobState | undefined> {
+  const scope = {
+    ...{ owner: repository.name.split('/')[0]!, repository: repository.name },
+    permissions: { actions: 'read' } as const,
+  };
+  return withReader(access, scope, options, async (client) => {
+    const { status, data } = await client.send({
+      route: 'GET /repositories/{repository_id}/actions/jobs/{job_id}',
+      parameters: { repository_id: repository.id, job_id: checkRunId },
+    });
+    const read = status === 200 ? answered.safeParse(data) : undefined;
+    if (!read?.success) return undefined;
+    const job = read.data;
+    const isAsked = job.run_id === run.id && job.run_attempt === run.attempt;
+    if (!isAsked || !job.check_run_url.endsWith(`/${checkRunId}`)) return undefined;
+    const hosted = isHosted(job);
+    return {
+      state: job.status === 'completed' ? 'ended' : job.status === 'in_progress' ? 'running' : 'waiting',
+      runner: hosted === undefined ? undefined : { group: job.runner_group_name ?? undefined, isHosted: hosted },
+    };
+  });
+}
+
+/** Which job. The repository counts by its id. */
+export type JobQuestion = {
+  repository: { id: string; name: string };
+  run: { id: string; attempt: number };
+  checkRunId: string;
+};

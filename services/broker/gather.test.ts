@@ -1,0 +1,199 @@
+import { exampleLock, examplePolicies } from '@tripline/access/access.example';
+import { decide } from '@tripline/access/decide';
+import type { LoggedJob } from '@tripline/access/known-run';
+import { readLock } from '@tripline/access/lock';
+import { readPolicies } from '@tripline/access/policy';
+import { loadConfig } from '@tripline/config/config';
+import type { Db } from '@tripline/db/database';
+import { createLogger } from '@tripline/runtime/logger';
+import { forEachTest } from '@tripline/testing/postgres/for-each-test';
+import { describe, expect, test } from 'vitest';
+import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
+import type { ProvedJob } from './asking.ts';
+import { createGather, type GatherParts } from './gather.ts';
+
+const nowMs = Date.parse('2026-11-28T12:00:00Z');
+const sha = '1'.repeat(40);
+const job = {
+  ...{ provider: 'github', issuer: 'https://token.actions.githubusercontent.com', cautions: [] },
+  ...{ repository: { id: '74', name: 'acme/api' }, owner: { id: '65', name: 'acme' }, checkRunId: '501' },
+  ...{ run: { id: '9', attempt: 2 }, event: 'push', ref: 'refs/heads/main', sha, environment: 'production' },
+  caller: { ref: 'acme/api/.github/workflows/release.yml@refs/heads/main', sha },
+  workflow: { ref: 'acme/deploy/.github/workflows/deploy.yml@refs/heads/main', sha },
+  ...{ runnerEnvironment: 'self-hosted', actor: { id: '41', name: 'ada' }, headRef: null, baseRef: null },
+} as unknown as ProvedJob;
+const { owner: _, ...logged } = job;
+const told: LoggedJob = {
+  name: 'deploy',
+  job: { ...logged, actor: { id: '42', name: 'bea' } },
+  referenced: [],
+  known: {
+    ...{ job: 'running', fork: false, reviewed: { is: 'reviewed', why: 'approved by bea' }, deployedTo: ['staging'] },
+    runner: { group: 'prod-deployers', isKnown: true },
+  },
+  things: [{ kind: 'runner', id: 'github:github.com:117' }],
+  startedMs: nowMs - 5000,
+  finishedMs: undefined,
+};
+/** The attempt that ada set off; bea ran it again. */
+const first: LoggedJob = { ...told, job: { ...logged, run: { id: '9', attempt: 1 }, checkRunId: '400' } };
+const file = readPolicies(examplePolicies);
+const policy = file.policies['deploy-api']!;
+
+describe('what is told of a job that asks', () => {
+  let owner: Db;
+  let db: Db;
+  forEachTest((fresh) => {
+    owner = fresh.db;
+    db = fresh.as('broker');
+  });
+
+  const tell = (jobs: readonly LoggedJob[], workspace = 'acme', run = 'github:github.com:74#9') =>
+    owner.pool.query(
+      `INSERT INTO known_runs VALUES ($1, $2, $3, now()) ON CONFLICT (workspace, run) DO UPDATE SET jobs = excluded.jobs`,
+      [workspace, run, JSON.stringify(jobs)],
+    );
+  /** `meanwhile` happens at the first pause. */
+  function gathering(more: Partial<GatherParts> = {}, meanwhile: () => Promise<unknown> = async () => {}) {
+    let at = nowMs;
+    let pauses = 0;
+    const clock = {
+      nowMs: () => at,
+      pause: async (ms: number) => {
+        at += ms;
+        pauses += 1;
+        if (pauses === 1) await meanwhile();
+      },
+    };
+    const asked: string[] = [];
+    const parts: GatherParts = {
+      ...{ config: loadConfig({}, '/'), db, clock, logger: createLogger({ service: 'broker', level: 'silent' }) },
+      askJob: async ({ checkRunId }) => {
+        asked.push(checkRunId!);
+        return undefined;
+      },
+      ...more,
+    };
+    const gather = createGather(parts);
+    return {
+      asked,
+      waitedMs: () => at - nowMs,
+      known: async (one: ProvedJob = job) =>
+        (await gather(one, policy, { workspace: 'acme', address: '203.0.113.7' })).known,
+    };
+  }
+  const reasonsOf = async (known: Parameters<typeof decide>[1], one: ProvedJob = job) =>
+    decide(one, known, policy, { tiers: file.tiers, lock: readLock(exampleLock) }).reasons.map(
+      ({ condition, state }) => `${condition} ${state}`,
+    );
+
+  test('is what the log tells of exactly this job, at once', async () => {
+    await tell([first, told, { ...told, name: 'other', job: { ...told.job, checkRunId: '502' } }]);
+    const by = gathering();
+    const known = await by.known();
+    expect(known).toMatchObject({ ...told.known, log: { disagrees: [], behindMs: 0 }, address: '203.0.113.7' });
+    expect(await reasonsOf(known)).toEqual(['mfa waiting']);
+    expect([by.waitedMs(), by.asked]).toEqual([0, []]);
+  });
+
+  test('is waited for, and then asked of GitHub, which says whether it runs and never whether it is reviewed', async () => {
+    const soon = gathering({}, () => tell([told, first]));
+    expect(await soon.known()).toMatchObject({ job: 'running', reviewed: { is: 'reviewed' } });
+    expect(soon.waitedMs()).toBe(200);
+    await owner.pool.query('DELETE FROM known_runs');
+    const askJob = async () => ({ state: 'running', runner: { group: 'prod-deployers', isHosted: false } }) as const;
+    const late = gathering({ askJob });
+    const known = await late.known();
+    expect(late.waitedMs()).toBe(8000);
+    expect(known).toMatchObject({ job: 'running', fork: undefined, reviewed: { is: 'unknown' }, deployedTo: [] });
+    expect(await reasonsOf(known)).toEqual(
+      expect.arrayContaining(['fork unknown', 'reviewed unknown', 'known-runner failed']),
+    );
+    expect(await gathering({ askJob: async () => ({ state: 'ended', runner: undefined }) }).known()).toMatchObject({
+      job: 'ended',
+    });
+    const away = gathering();
+    expect(await away.known()).toMatchObject({ job: 'unknown', runner: undefined });
+    expect(away.asked).toEqual(['501']);
+  });
+
+  test('of another attempt, repository, workspace or issuer is of another', async () => {
+    await tell([first]);
+    await tell([told], 'other');
+    await tell([told], 'acme', 'github:github.com:75#9');
+    await tell([told], 'acme', 'github:git.acme.example:74#9');
+    expect(await gathering().known()).toMatchObject({ job: 'unknown', reviewed: { is: 'unknown' } });
+  });
+
+  test('of another job of its attempt tells what is of them all, and nothing of its machine', async () => {
+    await tell([{ ...told, job: { ...told.job, checkRunId: '502' } }]);
+    expect(await gathering().known()).toMatchObject({
+      job: 'unknown',
+      reviewed: { is: 'reviewed' },
+      runner: undefined,
+    });
+  });
+
+  test.each([
+    ['commit', { sha: '2'.repeat(40) }],
+    ['ref', { ref: 'refs/heads/evil' }],
+    ['event', { event: 'workflow_dispatch' }],
+    ['environment', { environment: 'staging' }],
+    ['environment', { environment: null }],
+    ['machine', { runnerEnvironment: 'github-hosted' }],
+    ['actor', { actor: { id: '7', name: 'ada' } }],
+    ['workflow', { caller: { ref: 'acme/api/.github/workflows/other.yml@refs/heads/main', sha } }],
+  ])('a token whose %s the log tells otherwise is denied', async (what, change) => {
+    await tell([told, first]);
+    const one = { ...job, ...change } as ProvedJob;
+    const known = await gathering().known(one);
+    expect(known.log!.disagrees.map((found) => found.what)).toContain(what);
+    expect(await reasonsOf(known, one)).toContain('log failed');
+  });
+
+  test('a token and a webhook of a change name other commits, which is no difference; nor is a repository renamed since', async () => {
+    const pull = {
+      ...logged,
+      event: 'pull_request',
+      sha: '3'.repeat(40),
+      ref: 'refs/pull/12/merge',
+    } as LoggedJob['job'];
+    await tell([
+      {
+        ...told,
+        job: {
+          ...pull,
+          sha,
+          ref: 'refs/heads/feat',
+          caller: { ref: pull.caller.ref.replace('acme/api', 'acme/former'), sha },
+        },
+      },
+    ]);
+    expect((await gathering().known({ ...job, ...pull } as ProvedJob)).log!.disagrees).toEqual([]);
+  });
+
+  test('a detector that is behind what the broker has read knows nothing', async () => {
+    await tell([told, first]);
+    const at = (consumer: string, next: number, ms: number) =>
+      owner.pool.query(
+        `INSERT INTO positions (consumer, topic, partition, next, log_time_ms, epoch) VALUES ($1, 'tripline.events', 0, $2, $3, 1)
+         ON CONFLICT (consumer, topic, partition) DO UPDATE SET next = excluded.next, log_time_ms = excluded.log_time_ms`,
+        [consumer, next, ms],
+      );
+    await at('broker', 10, nowMs);
+    expect(await reasonsOf(await gathering().known())).toContain('log unknown');
+    await at('detector', 8, nowMs - 60_000);
+    expect(await reasonsOf(await gathering().known())).toContain('log unknown');
+    await at('detector', 9, nowMs - 3000);
+    expect(await reasonsOf(await gathering().known())).not.toContain('log unknown');
+    await at('detector', 10, nowMs - 60_000);
+    expect(await reasonsOf(await gathering().known())).not.toContain('log unknown');
+  });
+
+  test('an open incident counts by what the token proves, though the log told nothing', async () => {
+    const entities = [{ kind: 'user' as const, id: 'ada', key: 'github:github.com:user:41' }];
+    await recordFindings(owner, [{ ...someFinding('one', { person: 'ada' }), entities }]);
+    const { incidents } = await gathering().known();
+    expect(incidents.map(({ severity }) => severity)).toEqual(['critical']);
+  });
+});

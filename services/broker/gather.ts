@@ -1,0 +1,152 @@
+import type { Known } from '@tripline/access/known';
+import type { LoggedJob } from '@tripline/access/known-run';
+import type { Policy } from '@tripline/access/policy';
+import type { Config } from '@tripline/config/config';
+import { thingKey } from '@tripline/contracts/fact';
+import { type Entity, isSameEntity } from '@tripline/contracts/finding';
+import type { Db } from '@tripline/db/database';
+import { commitKeyIn, entityOf, personOf, runKeyIn } from '@tripline/facts/things';
+import { instanceOfIssuer } from '@tripline/identity/github/instance';
+import { readOpenAt } from '@tripline/incidents/open-at';
+import { type GitHubJobState, readJob } from '@tripline/integrations/github/job';
+import { mayRead } from '@tripline/integrations/github/reader';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Gather, ProvedJob } from './asking.ts';
+import { disagreementsOf, isOf } from './compare-with-log.ts';
+import { readBehindMs, readKnownRun } from './store/known-runs.ts';
+
+/** How long what the log has yet to tell is waited for, ms. */
+const usualWaitMs = 8000;
+/** How long GitHub is asked about what it did not tell, ms. */
+const askMs = 1500;
+const lookEveryMs = 200;
+/** So long after its start what would show that a commit is reviewed may be on its way, ms. */
+const freshMs = 60_000;
+
+export type GatherParts = {
+  config: Pick<Config, 'github'>;
+  db: Db;
+  clock: Clock;
+  logger: Logger;
+  /** 8 s unless told otherwise. */
+  waitMs?: number | undefined;
+  /** In the place of GitHub's API; undefined where it tells of no such job. */
+  askJob?: (job: ProvedJob) => Promise<GitHubJobState | undefined>;
+};
+
+/** What was told of the run: of this very job, of any of its attempt, and of any of the first. */
+type Told = { own: LoggedJob | undefined; ofAttempt: LoggedJob | undefined; first: LoggedJob | undefined };
+
+/**
+ * What the log tells of a job that proved who it is. What it has not told yet is waited for; then GitHub is asked whether the job
+ * runs and on which machine, and of nothing else, since what it answers of reviews the rules have to judge. The rest is unknown.
+ */
+export function createGather(parts: GatherParts): Gather {
+  const { config, db, clock, logger, waitMs = usualWaitMs } = parts;
+  const askJob = parts.askJob ?? ((job) => askGitHub({ config, clock, logger }, job));
+
+  async function waitFor(job: ProvedJob, policy: Policy, read: () => Promise<Told>): Promise<Told> {
+    const untilMs = clock.nowMs() + waitMs;
+    for (;;) {
+      const told = await read();
+      const leftMs = untilMs - clock.nowMs();
+      if (leftMs <= 0 || isAllTold(told, job, policy, clock.nowMs())) return told;
+      await clock.pause(Math.min(lookEveryMs, leftMs));
+    }
+  }
+
+  return async (job, policy, { workspace, address }) => {
+    const repositoryKey = thingKey('github', instanceOfIssuer(job.issuer), job.repository.id);
+    const run = runKeyIn(repositoryKey, job.run.id);
+    const told = await waitFor(job, policy, async () => toldOf(job, await readKnownRun(db, workspace, run)));
+    const { own, ofAttempt } = told;
+    const lacksRunner = needsRunner(policy, job) && own?.known.runner === undefined;
+    const isUnknown = own === undefined || own.known.job === 'unknown' || (own.known.job === 'running' && lacksRunner);
+    const asked = isUnknown && job.checkRunId !== null ? await askJob(job) : undefined;
+    const things = thingsOf(job, repositoryKey, run, own);
+    const [incidents, behindMs] = await Promise.all([readOpenAt(db, workspace, things), readBehindMs(db)]);
+    const disagrees = ofAttempt === undefined ? [] : disagreementsOf(job, own ?? ofAttempt, told.first);
+    const known: Known = {
+      ...{ job: stateOf(own, asked), log: { disagrees, behindMs }, runner: runnerOf(own, asked) },
+      fork: ofAttempt?.known.fork,
+      reviewed: ofAttempt?.known.reviewed ?? { is: 'unknown', why: 'its run was not told of yet' },
+      deployedTo: ofAttempt?.known.deployedTo ?? [],
+      ...{ incidents, address, approval: undefined },
+    };
+    return { known, things };
+  };
+}
+
+/** Of several jobs that a token without a job may be of, none is the one. */
+function toldOf(job: ProvedJob, all: readonly LoggedJob[]): Told {
+  const ofAttempt = all.filter((one) => one.job.run.attempt === job.run.attempt);
+  const own =
+    job.checkRunId === null ? ofAttempt.filter((one) => mayBe(job, one)) : ofAttempt.filter((one) => isOf(job, one));
+  return {
+    own: own.length === 1 ? own[0] : undefined,
+    ofAttempt: own.length === 1 ? own[0] : ofAttempt[0],
+    first: all.find((one) => one.job.run.attempt === 1),
+  };
+}
+
+/** An Enterprise Server's token names its run alone. */
+const mayBe = ({ environment, runnerEnvironment }: ProvedJob, { job }: LoggedJob): boolean =>
+  job.environment?.toLowerCase() === environment?.toLowerCase() && job.runnerEnvironment === runnerEnvironment;
+
+/** Whether there is nothing to wait for: all that the policy asks of the log is told, or stays as it is. */
+function isAllTold({ own }: Told, job: ProvedJob, policy: Policy, nowMs: number): boolean {
+  if (own === undefined || own.known.job === 'unknown') return false;
+  if (own.known.job === 'ended') return true;
+  if (needsRunner(policy, job) && own.known.runner === undefined) return false;
+  const mayBeReviewed = own.known.reviewed.is === 'unknown' && nowMs - (own.startedMs ?? 0) < freshMs;
+  return !(policy.needs.reviewed && mayBeReviewed);
+}
+
+/** Whether the policy asks for the machine, of which a token says only whether it is GitHub's own. */
+const needsRunner = ({ who, needs }: Policy, { runnerEnvironment }: ProvedJob): boolean =>
+  runnerEnvironment === 'self-hosted' &&
+  (needs.knownRunner === true || ('github' in who && typeof who.github.runner === 'object'));
+
+function stateOf(own: LoggedJob | undefined, asked: GitHubJobState | undefined): Known['job'] {
+  const told = own?.known.job ?? 'unknown';
+  if (told !== 'unknown' || asked === undefined || asked.state === 'waiting') return told;
+  return asked.state;
+}
+
+/** Which machine of one's own it is that GitHub tells of, its events have to say: until then nobody knows it. */
+const runnerOf = (own: LoggedJob | undefined, asked: GitHubJobState | undefined): Known['runner'] =>
+  own?.known.runner ?? (asked?.runner && { group: asked.runner.group, isKnown: asked.runner.isHosted });
+
+/** What an incident may name of the job: by what its token proves, and what the log tells beside it. */
+function thingsOf(job: ProvedJob, repositoryKey: string, run: string, own: LoggedJob | undefined): Entity[] {
+  const { repository, sha, actor } = job;
+  const proved = [
+    entityOf('repository', repository.name, repositoryKey),
+    entityOf('run', `${repository.name}#${job.run.id}`, run),
+    entityOf('commit', `${repository.name}@${sha}`, commitKeyIn(repositoryKey, sha)),
+    personOf({ login: actor.name, id: actor.id }, repositoryKey),
+  ];
+  const more = (own?.things ?? []).filter((one) => !proved.some((other) => isSameEntity(one, other)));
+  return [...proved, ...more];
+}
+
+async function askGitHub(
+  { config, clock, logger }: Pick<GatherParts, 'config' | 'clock' | 'logger'>,
+  { repository, run, checkRunId }: ProvedJob,
+): Promise<GitHubJobState | undefined> {
+  if (!mayRead(config.github) || checkRunId === null) return undefined;
+  const log = logger.child({ repository: repository.name, run: run.id });
+  const options = {
+    nowMs: clock.nowMs,
+    onLeftAlive: (reason: string) =>
+      log.error({ reason }, 'revoking a read-only token failed; it expires within an hour'),
+  };
+  const answer = readJob({ ...config.github, timeoutMs: askMs }, { repository, run, checkRunId }, options).catch(
+    (error) => {
+      log.warn({ err: error }, 'asking GitHub about a job failed; it stays unknown');
+      return undefined;
+    },
+  );
+  return Promise.race([answer, clock.pause(askMs).then(() => undefined)]);
+}
