@@ -14,12 +14,13 @@ import { createWorkspaces } from '@tripline/sources/workspace';
 import type { Stream } from '@tripline/stream/stream';
 import type { FastifyInstance } from 'fastify';
 import type { ExchangeParts, Gather, Giving } from './asking.ts';
+import { startEnding } from './ending.ts';
 import { createGather } from './gather.ts';
 import { type CurrentPolicies, createLocalPolicies } from './local-policies.ts';
 import { createMeasures } from './measures.ts';
 import { type Mode, modeOf } from './mode.ts';
 import { createRoutes } from './routes.ts';
-import { createSeals } from './seal.ts';
+import { createSeals, type Seals } from './seal.ts';
 
 export type Broker = {
   mode: Mode;
@@ -71,9 +72,11 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   const workspaces = createWorkspaces(config);
   const gather = seams.gather ?? createGather({ ...parts, waitMs: seams.waitMs });
   const giving = mode.isDryRun ? undefined : await openGiving(parts, seams);
+  // Tests that say what is heard of ends have no log to hear it from.
+  const ending = giving && !seams.isCaughtUp ? await startEnding({ ...parts, ...giving }) : undefined;
   const routes = createRoutes({
     ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },
-    ...{ giving, openStepUp: seams.openStepUp, isCaughtUp: seams.isCaughtUp ?? (() => mode.isDryRun) },
+    ...{ giving, openStepUp: seams.openStepUp, isCaughtUp: seams.isCaughtUp ?? ending?.caughtUp ?? (() => true) },
     makeId: randomUUID,
   });
   return {
@@ -82,12 +85,13 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
     async ready() {
       await db.pool.query('SELECT 1');
       await stream.check();
+      await ending?.ready();
     },
-    async close() {},
+    close: async () => ending?.close(),
   };
 }
 
-async function openGiving({ config, clock, db }: BrokerParts, seams: BrokerSeams): Promise<Giving> {
+async function openGiving({ config, clock, db }: BrokerParts, seams: BrokerSeams): Promise<Giving & { seals: Seals }> {
   return {
     minters: seams.minters ?? (await openMinters(config, { clock })),
     seals: createSeals(config.broker.sealingKeys!),

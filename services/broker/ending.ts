@@ -1,0 +1,52 @@
+import type { Config } from '@tripline/config/config';
+import type { Db } from '@tripline/db/database';
+import type { Minters } from '@tripline/integrations/minters';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Metrics } from '@tripline/runtime/metrics';
+import type { Stream } from '@tripline/stream/stream';
+import { appendEvents } from './append-events.ts';
+import { createEndMeasures } from './end-measures.ts';
+import { startRevoking, toldAfterMs } from './revoke.ts';
+import type { Seals } from './seal.ts';
+import { countLeftAlive } from './store/revocations.ts';
+import { createWatch } from './watch.ts';
+
+export type EndingParts = {
+  config: Config;
+  db: Db;
+  stream: Stream;
+  clock: Clock;
+  logger: Logger;
+  metrics: Metrics;
+  minters: Pick<Minters, 'of'>;
+  seals: Pick<Seals, 'open'>;
+};
+
+export type Ending = {
+  /** See {@link createWatch}: until then nobody is given anything. */
+  caughtUp: () => boolean;
+  ready: () => Promise<void>;
+  close: () => Promise<void>;
+};
+
+/** Ends what was given: hears of ends, and revokes. Starts with creation. */
+export async function startEnding(parts: EndingParts): Promise<Ending> {
+  const { config, db, stream, clock, logger, metrics, minters, seals } = parts;
+  const measures = createEndMeasures(metrics, () => countLeftAlive(db, clock.nowMs() - toldAfterMs));
+  const append = (events: Parameters<typeof appendEvents>[1]) => appendEvents({ stream, config }, events);
+  const revoking = startRevoking({
+    ...{ db, clock, logger, measures, append },
+    minterOf: (kind, tier) => minters.of(kind, tier),
+    unseal: (sealed, of) => seals.open(sealed, of),
+  });
+  const watch = await createWatch({ stream, db, clock, logger, measures });
+  return {
+    caughtUp: watch.caughtUp,
+    ready: watch.ready,
+    async close() {
+      await watch.close();
+      await revoking.close();
+    },
+  };
+}
