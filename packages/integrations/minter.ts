@@ -39,6 +39,8 @@ export type MintOrder<Kind extends GiveKind = GiveKind> = {
   tier: string;
   /** Ids of the repositories that `give` names, by name, as the lock file pins them. */
   pins: Readonly<Record<string, { id: string; owner: string }>>;
+  /** Texts of the files that `give` names, by their path there, of the same commit as the policy. */
+  files?: Readonly<Record<string, string>>;
   /** Of the job, for the provider's own records: `acme/api#29679449`. */
   run: string;
   /** It may live no longer than this, ms since the epoch; a provider that cannot be told so says so in `expiresAtMs`. */
@@ -88,6 +90,11 @@ export type MinterOptions = {
   fetch?: Outbound | undefined;
   /** How long one call may take; 8 s where absent. */
   timeoutMs?: number | undefined;
+  /**
+   * Runs `work` while nobody else runs any for the same key, in another process either. Needed where a provider takes a list as
+   * a whole, so that of two who add to it one is lost. Absent: in this process alone.
+   */
+  exclusively?: <Result>(key: string, work: () => Promise<Result>) => Promise<Result>;
 };
 
 /** The minters of one kind that are configured. */

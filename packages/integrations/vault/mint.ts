@@ -1,6 +1,6 @@
 import type { Clock } from '@tripline/runtime/clock';
 import { z } from 'zod';
-import { retryAfterMs } from '../json-api.ts';
+import { retryAfterMs } from '../caller.ts';
 import type { MintAnswer, Minted, Minter, MintOrder, Revocable, Revoked } from '../minter.ts';
 import type { Check } from '../provider.ts';
 import { saidBy, says, type VaultAnswer, type VaultSession } from './session.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '@tripline/runtime/clock';
 import { z } from 'zod';
-import { createJsonApi, type JsonAnswer, type JsonRequest, type NoJsonAnswer } from '../json-api.ts';
+import { createJsonApi, type JsonAnswer, type JsonRequest, type NoCallAnswer } from '../caller.ts';
 import type { MinterOptions } from '../minter.ts';
 import type { VaultSettings } from './settings.ts';
 
@@ -13,7 +13,7 @@ export type VaultSession = {
   keepAlive: (signal: AbortSignal, onFault: (message: string) => void) => Promise<void>;
 };
 /** `unsent`: the broker could not log in, so that nothing was asked. */
-export type VaultAnswer = (JsonAnswer | NoJsonAnswer) & { unsent?: true };
+export type VaultAnswer = (JsonAnswer | NoCallAnswer) & { unsent?: true };
 
 const loggedIn = z.object({
   auth: z.object({ client_token: z.string().min(1), lease_duration: z.number().nonnegative(), renewable: z.boolean() }),
