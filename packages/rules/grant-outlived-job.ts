@@ -3,6 +3,7 @@ import { type Conclusion, defineRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { type BreakGlassRecord, breakGlass, recordsKey } from '@tripline/facts/break-glass';
 import { deliveries } from '@tripline/facts/deliveries';
+import { type AccessTime, givenAccess } from '@tripline/facts/given-access';
 import {
   formerOf,
   type Given,
@@ -10,7 +11,6 @@ import {
   type GrantAct,
   grantKey,
   grants,
-  isAddressedKey,
   privilegesOf,
   removalsSince,
 } from '@tripline/facts/grants';
@@ -31,10 +31,12 @@ import {
   responseTo,
 } from './grant-words.ts';
 import {
+  accessFor,
   type GrantContext,
   type GrantingSettings,
   grantingJobs,
   grantingSettings,
+  grantSubjects,
   isNamed,
   recheckLate,
   recheckWindow,
@@ -45,7 +47,12 @@ import {
 } from './granting.ts';
 
 /** What allowed a grant for a time. */
-type Allowed = { record: BreakGlassRecord } | { window: Window };
+type Allowed = { record: BreakGlassRecord } | { access: AccessTime & { key: string } } | { window: Window };
+
+function endOf(allowed: Allowed): number {
+  if ('record' in allowed) return allowed.record.toMs;
+  return 'access' in allowed ? allowed.access.toMs : allowed.window.closedMs;
+}
 
 function concludeAct(key: string, grant: Grant, act: Given, context: GrantContext): Conclusion[] {
   const { settings, nowMs, doubtOf } = context;
@@ -60,7 +67,7 @@ function concludeAct(key: string, grant: Grant, act: Given, context: GrantContex
   }
   // Its end may yet be received, and lie before a removal that seems to be in time.
   if ('window' in allowed && !allowed.window.ended) recheckWindow(allowed.window, context);
-  const deadlineMs = ('record' in allowed ? allowed.record.toMs : allowed.window.closedMs) + settings.graceMs;
+  const deadlineMs = endOf(allowed) + settings.graceMs;
   const inTime = removals(grant, act, ms, context).filter(({ atMs }) => atMs <= deadlineMs);
   const proved = inTime.find(({ act: { eventId } }) => doubtOf(eventId) === undefined);
   if (proved) {
@@ -86,6 +93,8 @@ function concludeAct(key: string, grant: Grant, act: Given, context: GrantContex
 function allowedBy(grant: Grant, act: Given, ms: number, context: GrantContext): Allowed | undefined {
   const record = recordFor(act, ms, context);
   if (record) return { record };
+  const access = accessFor(grant, act, ms, context);
+  if (access) return { access };
   const [window] = windowsAt(grant, act, ms, context);
   return window && { window };
 }
@@ -143,6 +152,18 @@ function conclusionOf(key: string, grant: Grant, act: Given, allowed: Allowed, s
       ],
     };
   }
+  if ('access' in allowed) {
+    const { first: given, key: at, toMs } = allowed.access;
+    const ended = new Date(toMs).toISOString();
+    return {
+      ...shared,
+      title: clip(capital(`${what} outlived the access that the broker gave`), 300),
+      summary: `The broker gave it at ${given.time}, until ${ended}, as ${given.grant}. It still stands.`,
+      because: [because(givenAccess, at, given, `the access broker gave it, until ${ended}`), ...tellings],
+      entities,
+      remedy: [first!, 'See why the broker did not take it back: its log, and `tripline access grants`.'],
+    };
+  }
   const { window } = allowed;
   const closed = new Date(window.closedMs).toISOString();
   const graceS = Math.round(settings.graceMs / 1000);
@@ -180,7 +201,7 @@ export const rule = defineRule<null, GrantingSettings>({
   description:
     "A right that a granting workflow's job gave was not taken back when the job ended. " +
     "A grant made within a job's window must be removed by the job's end plus `graceMs`. " +
-    'So must one that a break-glass record excused, by the end of the record. Each grant is watched by itself, however many one job gives. ' +
+    'So must one that a break-glass record excused, or the access broker gave, by the end of that. Each grant is watched by itself, however many one job gives. ' +
     'A right that was raised is taken back by what leaves no more than was held before. ' +
     'A job whose end is never received counts as ended after `maxJobMs`. A removal that was in time but is received late takes the finding back; one that came too late does not.',
   severity: 'high',
@@ -198,10 +219,10 @@ export const rule = defineRule<null, GrantingSettings>({
   settings: grantingSettings as z.ZodType<GrantingSettings>,
   learns: false,
   concludes: {
-    uses: [grants, breakGlass, deliveries, workflowRuns, repositoryNames, runs, refs],
+    uses: [grants, givenAccess, breakGlass, deliveries, workflowRuns, repositoryNames, runs, refs],
     wants: grantingJobs,
-    about: [grants],
-    subjects: ({ fact, key }) => (fact === grants.id && !isAddressedKey(key) ? [key] : []),
+    about: [grants, givenAccess],
+    subjects: grantSubjects,
     conclude(key, context) {
       const grant = context.read(grants, key);
       return grant === undefined ? [] : privilegesOf(grant).flatMap((act) => concludeAct(key, grant, act, context));

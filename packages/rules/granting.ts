@@ -2,7 +2,8 @@ import { thingKey } from '@tripline/contracts/fact';
 import type { ConcludeContext, Concludes } from '@tripline/contracts/rule';
 import { type BreakGlassRecord, breakGlass, recordsKeysOf } from '@tripline/facts/break-glass';
 import { deliveries, deliveryKey } from '@tripline/facts/deliveries';
-import type { Given, Grant, GrantAct } from '@tripline/facts/grants';
+import { type AccessTime, accessAt, givenAccess } from '@tripline/facts/given-access';
+import { type Given, type Grant, type GrantAct, grantKey, grants, isAddressedKey } from '@tripline/facts/grants';
 import { type Ref, refs } from '@tripline/facts/refs';
 import { repositoryNames } from '@tripline/facts/repository-names';
 import { type Attempt, type Job, type Run, runs } from '@tripline/facts/runs';
@@ -28,6 +29,8 @@ export const grantingSettings = z
     grantingActors: z.array(account).default([]),
     /** Apps, or accounts as `login:id`, whose grants are never judged, such as an identity provider's provisioning app. */
     exemptActors: z.array(account).default([]),
+    /** Apps by which the access broker alone gives people rights, `name[bot]`: what they give and it does not record is critical. */
+    accessApps: z.array(account).default([]),
     /** Ids of Apps that are ours: what they are installed on is silent. */
     ownApps: z.array(z.string()).default([]),
     /** How far the provider's clocks may differ, in ms. */
@@ -57,6 +60,10 @@ export const grantingJobs: NonNullable<Concludes<GrantingSettings>['wants']> = {
   names: ({ grantingWorkflows }) =>
     grantingWorkflows.map((workflow) => workflow.split('/').slice(2).join('/').toLowerCase()),
 };
+
+/** The subjects of rules on single grants: what changed of them, or of what the access broker gave. */
+export const grantSubjects: Concludes<GrantingSettings>['subjects'] = ({ fact, key }) =>
+  (fact === grants.id || fact === givenAccess.id) && !isAddressedKey(key) ? [key] : [];
 
 /** Whether somebody stands in a list of accounts: by id, and an app by its login, compared without case. */
 export function isNamed(list: readonly string[], { by, app }: Pick<GrantAct, 'by' | 'app'>): boolean {
@@ -191,6 +198,22 @@ function headsAround(known: readonly Ref[], ms: number, skewMs: number): { heads
   const heads = [...(before === undefined ? [] : [before]), ...lately.map(({ revision }) => revision)];
   const next = stands.find((one) => one.ms > ms + skewMs)?.before;
   return { heads, isWhole: next === undefined || heads.includes(next) };
+}
+
+/**
+ * What the access broker gave the same account on the same thing, which is no less than the act gives, for a time in which it lies.
+ * It stands under the grant's own key, so that a change of it asks the grant's subject, and a thousand grants watch nothing.
+ */
+export function accessFor(
+  grant: Grant,
+  act: Given,
+  ms: number,
+  { settings, read }: GrantContext,
+): (AccessTime & { key: string }) | undefined {
+  const on = { kind: grant.kind, target: act.target, targetId: grant.targetId };
+  const key = grantKey(grant, on, { id: grant.granteeId, name: act.grantee });
+  const time = accessAt(read(givenAccess, key), { permission: act.permission, ms, skewMs: settings.skewMs });
+  return time && { ...time, key };
 }
 
 /** The break-glass record, heard of before the act, under which it was done: the one that ends last. */

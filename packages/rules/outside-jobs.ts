@@ -2,6 +2,7 @@ import type { AnyFact } from '@tripline/contracts/fact';
 import type { Confidence } from '@tripline/contracts/finding';
 import { breakGlass, recordsKeysOf } from '@tripline/facts/break-glass';
 import { deliveries } from '@tripline/facts/deliveries';
+import { givenAccess } from '@tripline/facts/given-access';
 import { addressedKey, type Given, type Grant, type GrantAct, grantKey, grants } from '@tripline/facts/grants';
 import { refs } from '@tripline/facts/refs';
 import { repositoryNames } from '@tripline/facts/repository-names';
@@ -9,6 +10,7 @@ import { runs } from '@tripline/facts/runs';
 import { isSameAccount } from '@tripline/facts/things';
 import { workflowRuns } from '@tripline/facts/workflow-runs';
 import {
+  accessFor,
   type GrantContext,
   isNamed,
   jobsAround,
@@ -22,6 +24,7 @@ import {
 /** What decides whether a grant was authorised. */
 export const authorisingFacts: readonly AnyFact[] = [
   grants,
+  givenAccess,
   breakGlass,
   deliveries,
   workflowRuns,
@@ -53,6 +56,11 @@ function isExcused(grant: Grant, act: Given, context: GrantContext): boolean {
   const record = recordFor(act, ms, context);
   if (record) {
     context.explain(`break-glass record ${record.id} of ${record.actor}`);
+    return true;
+  }
+  const given = accessFor(grant, act, ms, context);
+  if (given) {
+    context.explain(`the access broker gave it, as ${given.first.grant}`);
     return true;
   }
   const windows = windowsAt(grant, act, ms, context);

@@ -72,3 +72,30 @@ export function decided(
     })),
   });
 }
+
+/** What a person is given on a repository, once a second one approved it; until when, ms after the start. */
+export type PersonsAccess = { repository: string; person: string; permission: string; untilMs: number };
+
+const rightOf = (stage: Stage, { repository, person, permission }: PersonsAccess, atMs: number) => {
+  const { full_name, id } = stage.repository(repository, atMs);
+  return {
+    ...{ 'vcs.provider.name': 'github' as const, 'tripline.provider.instance': 'github.com' },
+    'tripline.access.grant': `drill-${stage.id(`access ${repository} ${person}`)}`,
+    ...{ 'tripline.grant.kind': 'collaborator' as const, 'tripline.grant.permission': permission },
+    ...{ 'tripline.grant.grantee': person, 'tripline.grant.grantee_id': String(stage.user(person).id) },
+    ...{ 'tripline.grant.target': full_name, 'tripline.grant.target_id': String(id) },
+  };
+};
+
+/** The broker records what it is about to give somebody. */
+export const accessGiven = (stage: Stage, told: StepText, of: PersonsAccess): ScenarioStep =>
+  event(told, 'dev.cdeventsx.tripline-access.granted', {
+    ...rightOf(stage, of, told.atMs),
+    'tripline.grant.expires_at': stage.time(of.untilMs),
+  });
+
+export const accessEnded = (stage: Stage, told: StepText, of: PersonsAccess): ScenarioStep =>
+  event(told, 'dev.cdeventsx.tripline-access.ended', {
+    ...rightOf(stage, of, told.atMs),
+    'tripline.access.end': 'longest',
+  });

@@ -21,6 +21,7 @@ import { pytorchRunner } from './pytorch-runner.ts';
 import { salesloftGuest } from './salesloft-guest.ts';
 import { sapCap } from './sap-cap.ts';
 import type { Scenario } from './scenario.ts';
+import { selfGrantedAdmin } from './self-granted-admin.ts';
 import { shaiHulud1 } from './shai-hulud-1.ts';
 import { shaiHulud2 } from './shai-hulud-2.ts';
 import { stolenOidcToken } from './stolen-oidc-token.ts';
@@ -64,4 +65,5 @@ export const scenarios: readonly Scenario[] = [
   stolenOidcToken,
   tokenUsedAfterJob,
   brokerKeyStolen,
+  selfGrantedAdmin,
 ];

@@ -40,6 +40,18 @@ export const broker = [
   verb('is granted {policy} in run {run} of {repository}', (said, stage) => {
     decide(said, stage, 'granted');
   }),
+  /** Whoever is named is given it. Option: `for <minutes>`. */
+  verb('is given {permission} on {target} as {grant}', (said, stage) => {
+    tell(stage, 'dev.cdeventsx.tripline-access.granted', {
+      ...{ ...rightOf(said, stage), 'tripline.access.grant': said.the('grant') },
+      'tripline.grant.permission': said.the('permission'),
+      'tripline.grant.expires_at': stage.time(said.atMs + Number(said.option('for') ?? 60) * 60_000),
+    });
+  }),
+  verb('has {grant} on {target} ended', (said, stage) => {
+    const why = { 'tripline.access.end': 'by-hand' as const, 'tripline.access.grant': said.the('grant') };
+    tell(stage, 'dev.cdeventsx.tripline-access.ended', { ...rightOf(said, stage), ...why });
+  }),
   /** Options: `giving wider`, a word of `tripline.policy.change`; `refused`; `policy <name>`, one that changes. */
   verb('puts policies {sha} in force', (said, stage) => {
     const [change, refused] = [said.option('giving'), said.option('refused')];
@@ -51,6 +63,20 @@ export const broker = [
     });
   }),
 ];
+
+/** On a repository a collaborator's, else a member's of the organisation. */
+function rightOf(said: Said, stage: Stage) {
+  const target = said.the('target');
+  const isRepository = target.includes('/');
+  const { login, id } = stage.user(said.who);
+  const targetId = (isRepository ? stage.repository(target) : stage.organization(target)).id;
+  return {
+    ...{ 'vcs.provider.name': 'github' as const, 'tripline.provider.instance': 'github.com' },
+    'tripline.grant.kind': (isRepository ? 'collaborator' : 'org-member') as 'collaborator',
+    ...{ 'tripline.grant.grantee': login, 'tripline.grant.grantee_id': String(id) },
+    ...{ 'tripline.grant.target': target, 'tripline.grant.target_id': String(targetId) },
+  };
+}
 
 function tell<T extends EventType>(stage: Stage, type: T, data: EventData<T>): void {
   stage.feed(type, data, 'acme', '//tripline/acme');
