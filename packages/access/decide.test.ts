@@ -6,6 +6,7 @@ import { readLock } from './lock.ts';
 import { type Case, type Policy, readPolicies } from './policy.ts';
 import { suppose } from './suppose.ts';
 import type { AskingJob } from './who-asks.ts';
+import { whoStands } from './who-stands.ts';
 
 const file = readPolicies(examplePolicies);
 const lock = readLock(exampleLock);
@@ -91,6 +92,35 @@ describe('decide', () => {
     expect(decided({ known: { mfa: 14 * 60_000 } }).decision).toBe('granted');
     expect(decided({ known: { mfa: 'phishable' } }).decision).toBe('pending');
     expect(decided({ known: { mfa: false, reviewed: false } }).decision).toBe('denied');
+  });
+
+  it('denies what somebody says was not they, whatever else', () => {
+    expect(decided({ known: { mfa: 'refused' } })).toMatchObject({
+      decision: 'denied',
+      reasons: [{ condition: 'mfa', state: 'failed', found: expect.stringContaining('was not they') }],
+    });
+  });
+
+  it('asks owners of what a schedule or a bot set off, by pinned ids, and says where there are none', () => {
+    const { job, known } = suppose(policy, house, { ...asIs, known: { mfa: false } });
+    if (job.provider !== 'github') throw new Error('a job of GitHub’s');
+    const of = (owners: string[] | undefined, change: object, people = {}) => {
+      const mfa = { ...policy.needs.mfa!, ...(owners === undefined ? {} : { owners }) };
+      const lock = { ...house.lock, people };
+      const asking = { ...job, ...change };
+      const { decision } = decide(asking, known, { ...policy, needs: { mfa } }, { ...house, lock });
+      return [decision, whoStands(mfa, asking, lock)];
+    };
+    const bot = { actor: { id: '5', name: 'helper[bot]' } };
+    expect(of(undefined, {})).toEqual(['pending', { of: 'trigger', people: [{ id: '3', name: 'somebody' }] }]);
+    expect(of(undefined, bot)).toEqual(['denied', { of: 'owners', people: [] }]);
+    expect(of(['grace'], bot)).toEqual(['denied', { of: 'owners', people: [] }]);
+    expect(of(['grace'], bot, { grace: { id: '7' } })).toEqual([
+      'pending',
+      { of: 'owners', people: [{ id: '7', name: 'grace' }] },
+    ]);
+    const [, scheduled] = of(['grace'], { event: 'schedule' }, { grace: { id: '7' } });
+    expect(scheduled).toMatchObject({ of: 'owners' });
   });
 
   it('knows a repository by its id: a namesake is another one, and a renamed one is the same', () => {

@@ -4,6 +4,7 @@ import type { LockFile } from './lock.ts';
 import type { Policy, PolicyFile } from './policy.ts';
 import { failed, type Reason, unknown, waiting } from './reason.ts';
 import { type AskingJob, faultsOfWho } from './who-asks.ts';
+import { type Asked, type Mfa, whoStands } from './who-stands.ts';
 
 /** `pending`: all holds but what somebody has yet to do. */
 export type Decision = { decision: 'granted' | 'denied' | 'pending'; reasons: Reason[] };
@@ -26,7 +27,7 @@ export function decide(job: AskingJob, known: Known, policy: Policy, { tiers, lo
     ...(needs.promotedFrom === undefined ? [] : ofPromotion(needs.promotedFrom, tiers, known)),
     ...(needs.knownRunner ? ofRunner(job, known) : []),
     ...(needs.noIncident === undefined ? [] : ofIncidents(needs.noIncident, known)),
-    ...(needs.mfa === undefined ? [] : ofMfa(needs.mfa, known)),
+    ...(needs.mfa === undefined ? [] : ofMfa(needs.mfa, whoStands(needs.mfa, job, lock), known)),
   ];
   if (reasons.length === 0) return { decision: 'granted', reasons };
   return { decision: reasons.every(({ state }) => state === 'waiting') ? 'pending' : 'denied', reasons };
@@ -111,18 +112,21 @@ function ofIncidents(least: NonNullable<Needs['noIncident']>, { incidents }: Kno
   return [failed('incident', `no open incident of severity ${least} or above`, found, 'Resolve it first.')];
 }
 
-function ofMfa(mfa: NonNullable<Needs['mfa']>, { approval }: Known): Reason[] {
-  const who = mfa.of === 'trigger' ? 'whoever set the run off' : 'an owner';
+function ofMfa(mfa: Mfa, asked: Asked, { approval }: Known): Reason[] {
+  const who = asked.of === 'trigger' ? 'whoever set the run off' : 'an owner';
   const factor = mfa.phishingResistant ? 'a second factor that resists phishing' : 'a second factor';
-  const lacks = (found: string): Reason[] => [
-    waiting(
-      'mfa',
-      `${who} proves ${factor} within ${minutes(mfa.within)}`,
-      found,
-      'Open the link, and stand for this run.',
-    ),
-  ];
+  const wanted = `${who} proves ${factor} within ${minutes(mfa.within)}`;
+  if (approval === undefined && asked.people.length === 0) {
+    const found = 'a run for which nobody can: the policy names no owner whose login its lock file pins';
+    const help = 'Name owners in the policy, as needs.mfa.owners, and run `tripline access lock`.';
+    return [failed('mfa', wanted, found, help)];
+  }
+  const lacks = (found: string): Reason[] => [waiting('mfa', wanted, found, 'Open the link, and stand for this run.')];
   if (approval === undefined) return lacks('nobody did yet');
+  if ('refusedBy' in approval) {
+    const help = 'Find out who set it off. Another attempt of the run asks again.';
+    return [failed('mfa', wanted, `one of which ${approval.refusedBy} says that it was not they`, help)];
+  }
   const { by, ageMs, isPhishingResistant } = approval;
   if (!(ageMs >= 0 && ageMs <= mfa.within)) return lacks(`${by} did ${minutes(ageMs)} ago`);
   return mfa.phishingResistant && !isPhishingResistant ? lacks(`the one that ${by} proved can be phished`) : [];

@@ -28,6 +28,7 @@ describe('diff', () => {
     ['narrower', 'needs.noIncident', 'noIncident: high', 'noIncident: low'],
     ['wider', 'needs.mfa.within', 'within: 15m', 'within: 30m'],
     ['wider', 'needs.mfa.phishingResistant', 'within: 15m }', 'within: 15m, phishingResistant: false }'],
+    ['wider', 'needs.mfa.owners', 'within: 15m }', 'within: 15m, owners: [grace] }'],
     ['wider', 'give github acme/api contents', 'contents: read', 'contents: write'],
     ['narrower', 'give github acme/api deployments', ', deployments: write', ''],
     ['wider', 'give aws arn:aws:iam::111122223333:role/deploy-api', 'for: 30m', 'for: 45m'],

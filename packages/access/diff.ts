@@ -156,6 +156,7 @@ function needsDiffer(before: Policy['needs'], after: Policy['needs'], from: Vers
   return [
     ...found,
     ...changedText('needs.mfa.of', before.mfa.of, after.mfa.of),
+    ...bySet('needs.mfa.owners', ownersOf(before.mfa, from), ownersOf(after.mfa, to)),
     ...byNumber('needs.mfa.within', before.mfa.within, after.mfa.within),
     ...byOrder(
       'needs.mfa.phishingResistant',
@@ -165,6 +166,10 @@ function needsDiffer(before: Policy['needs'], after: Policy['needs'], from: Vers
     ),
   ];
 }
+
+/** With the ids that their logins mean: of those alone, somebody is asked. */
+const ownersOf = ({ owners = [] }: NonNullable<Policy['needs']['mfa']>, { lock }: Version): TextSet =>
+  owners.map((name) => `${name} (${lock.people[name]?.id ?? 'not pinned'})`);
 
 /** Of each thing that is given, how much of it: levels that hold one another, or how long. */
 function giveDiffers(before: readonly Give[], after: readonly Give[]): Found[] {

@@ -19,6 +19,9 @@ export type Known = {
   incidents: readonly { id: string; severity: Severity }[];
   /** Address from which it asks; undefined where nobody asks but a dry run. */
   address: string | undefined;
-  /** Who stood for exactly this run, attempt, commit and environment, and how long ago, ms; undefined where nobody did yet. */
-  approval: { by: string; ageMs: number; isPhishingResistant: boolean } | undefined;
+  /**
+   * Who stood for exactly this run, attempt, commit and environment, and how long ago, ms; or who says that it was not they.
+   * Undefined where nobody answered yet.
+   */
+  approval: { by: string; ageMs: number; isPhishingResistant: boolean } | { refusedBy: string } | undefined;
 };

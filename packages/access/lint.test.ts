@@ -26,6 +26,9 @@ describe('lint', () => {
 
   it.each([
     ['error: needs.reviewed: a policy of production', '      reviewed: true\n', ''],
+    ['error: needs.mfa: name the owners', 'of: trigger', 'of: owners'],
+    ['error: needs.mfa: nobody set a scheduled run off', 'events: [push, ', 'events: [push, schedule, '],
+    ['error: grace is not pinned', 'within: 15m', 'within: 15m, owners: [grace]'],
     ['error: say the environment', '        environment: production\n', ''],
     ['error: environment staging is not of tier production', 'environment: production\n', 'environment: staging\n'],
     ['error: environment: list them', 'environment: production\n', 'environment: { prefix: prod }\n'],

@@ -62,7 +62,7 @@ function faultsOfPolicy(policy: Policy, { tiers }: PolicyFile): Problem[] {
   }
   if (tier === strictTier && needs.reviewed !== true)
     problems.push(error('needs.reviewed: a policy of production wants a reviewed commit'));
-  problems.push(...faultsOfWho(who, tier));
+  problems.push(...faultsOfWho(who, tier), ...faultsOfMfa(policy));
   if ('buildkite' in who || 'circleci' in who) {
     if (needs.reviewed || needs.promotedFrom !== undefined || needs.knownRunner)
       problems.push(
@@ -75,6 +75,14 @@ function faultsOfPolicy(policy: Policy, { tiers }: PolicyFile): Problem[] {
   if (!tests.some(({ expect }) => expect === 'granted') || !tests.some(({ expect }) => expect === 'denied'))
     problems.push(notice('write a test that is granted and one that is denied: `tests`'));
   return problems;
+}
+
+function faultsOfMfa({ who, needs: { mfa } }: Policy): Problem[] {
+  if (mfa === undefined || mfa.owners !== undefined) return [];
+  if (mfa.of === 'owners') return [error('needs.mfa: name the owners who are asked, as `owners`')];
+  if (!('github' in who)) return [];
+  const what = 'needs.mfa: nobody set a scheduled run off: name the owners who are asked of those, as `owners`';
+  return who.github.events.includes('schedule') ? [error(what)] : [];
 }
 
 function faultsOfWho(who: Policy['who'], tier: string): Problem[] {
@@ -146,16 +154,21 @@ function faultsOfGive(give: Give, maxMs: number): Problem[] {
   return problems;
 }
 
-function unpinned({ who }: Policy, lock: LockFile): Problem[] {
-  const is = (name: string, pin: unknown) =>
-    pin === undefined
-      ? [error(`${name} is not pinned: run \`tripline access lock\`, and have the lock file reviewed`)]
-      : [];
-  if ('github' in who) return is(who.github.repository, lock.github[who.github.repository]);
-  if ('gitlab' in who) return is(who.gitlab.repository, lock.gitlab[who.gitlab.repository]);
+function unpinned({ who, needs }: Policy, lock: LockFile): Problem[] {
+  const owners = needs.mfa?.owners ?? [];
+  return [...unpinnedOf(who, lock), ...owners.flatMap((name) => isPinned(name, lock.people[name]))];
+}
+const isPinned = (name: string, pin: unknown): Problem[] =>
+  pin === undefined
+    ? [error(`${name} is not pinned: run \`tripline access lock\`, and have the lock file reviewed`)]
+    : [];
+
+function unpinnedOf(who: Policy['who'], lock: LockFile): Problem[] {
+  if ('github' in who) return isPinned(who.github.repository, lock.github[who.github.repository]);
+  if ('gitlab' in who) return isPinned(who.gitlab.repository, lock.gitlab[who.gitlab.repository]);
   if (!('buildkite' in who)) return [];
   const whole = `${who.buildkite.organization}/${who.buildkite.pipeline}`;
-  return is(whole, lock.buildkite[whole]);
+  return isPinned(whole, lock.buildkite[whole]);
 }
 
 /** What a policy gives, by names of which two that are equal mean the same power. Reading a repository is none. */

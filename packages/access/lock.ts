@@ -13,9 +13,11 @@ const lockFile = z.strictObject({
   gitlab: z.record(z.string(), z.strictObject({ id, owner: id })).default({}),
   /** Pipelines, `organisation/pipeline`. */
   buildkite: z.record(z.string(), z.strictObject({ id, owner: id })).default({}),
+  /** People of GitHub's by login. */
+  people: z.record(z.string(), z.strictObject({ id })).default({}),
 });
 export type LockFile = z.output<typeof lockFile>;
-export const emptyLock: LockFile = { github: {}, gitlab: {}, buildkite: {} };
+export const emptyLock: LockFile = { github: {}, gitlab: {}, buildkite: {}, people: {} };
 
 /**
  * Reads a lock file.

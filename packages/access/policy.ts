@@ -18,6 +18,7 @@ const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'small letters, digit
 /** As Buildkite's addresses have it. */
 const slug = z.string().regex(/^[\w-]{1,100}$/, 'say it as it stands in its address');
 const repository = z.string().regex(/^[\w.-]{1,100}\/[\w.-]{1,100}$/, 'say it as owner/name');
+const login = z.string().regex(/^[\w-]{1,100}$/, 'say the login of a person');
 const path = z.string().regex(/^[\w.-]{1,255}(?:\/[\w.-]{1,255}){1,20}$/, 'say its whole path, as group/project');
 const words = z
   .array(z.string().regex(/^[a-z][a-z_]{0,49}$/, 'one word of the provider’s, such as push'))
@@ -134,7 +135,7 @@ const testCase = z.strictObject({
       promoted: z.boolean(),
       runner: z.boolean(),
       incident: z.enum(severities),
-      mfa: z.union([z.literal(false), z.literal('phishable'), span]),
+      mfa: z.union([z.literal(false), z.enum(['phishable', 'refused']), span]),
     })
     .partial()
     .default({}),
@@ -169,6 +170,8 @@ const policy = z.strictObject({
         of: z.enum(['trigger', 'owners']),
         within: span,
         phishingResistant: z.boolean().default(true),
+        /** Logins of who is asked: with `of: owners`, and of a run that no person set off. Pinned in the lock file. */
+        owners: z.array(login).min(1).max(50).optional(),
       }),
     })
     .partial()

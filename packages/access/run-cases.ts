@@ -36,8 +36,10 @@ function faultOf(name: string, policy: Policy, one: Case, nth: number, file: Pol
 }
 
 /** A test is about conditions: that a name is not pinned yet is told by lint, once. */
-function pinnedFor({ who }: Policy, lock: LockFile): LockFile {
+function pinnedFor({ who, needs }: Policy, own: LockFile): LockFile {
   const made = { id: '1', owner: '2' };
+  const owners = Object.fromEntries((needs.mfa?.owners ?? []).map((name) => [name, { id: '3' }]));
+  const lock = { ...own, people: { ...owners, ...own.people } };
   if ('github' in who) return { ...lock, github: { [who.github.repository]: made, ...lock.github } };
   if ('gitlab' in who) return { ...lock, gitlab: { [who.gitlab.repository]: made, ...lock.gitlab } };
   if (!('buildkite' in who)) return lock;

@@ -132,6 +132,8 @@ function knownFor({ who, needs }: Policy, tiers: PolicyHouse['tiers'], { job, kn
     approval:
       mfa === false
         ? undefined
-        : { by: 'somebody', ageMs: mfa === 'phishable' ? 0 : mfa, isPhishingResistant: mfa !== 'phishable' },
+        : mfa === 'refused'
+          ? { refusedBy: 'somebody' }
+          : { by: 'somebody', ageMs: mfa === 'phishable' ? 0 : mfa, isPhishingResistant: mfa !== 'phishable' },
   };
 }

@@ -57,7 +57,7 @@ function describeNeeds({ reviewed, promotedFrom, knownRunner, noIncident, mfa }:
     ...(mfa === undefined
       ? []
       : [
-          `a second factor of ${mfa.of === 'trigger' ? 'whoever set it off' : 'an owner'} within ${mfa.within / 60_000} min`,
+          `a second factor of ${mfa.of === 'trigger' ? 'whoever set it off' : `an owner (${(mfa.owners ?? []).join(', ')})`} within ${mfa.within / 60_000} min`,
         ]),
   ];
 }

@@ -50,7 +50,44 @@ export async function pinNames(
     return lock.buildkite[whole] === undefined ? [whole] : [];
   });
   lines.push(...others.map((name) => `${name}: write its ids into the lock file by hand; no feed of its CI is read`));
-  return { text: stringify({ ...lock, github }), lines, isWhole };
+  const owners = await pinOwners(db, { file, lock }, since, anew);
+  lines.push(...owners.lines);
+  return { text: stringify({ ...lock, github, people: owners.people }), lines, isWhole: isWhole && owners.isWhole };
+}
+
+/** The same of the people whom policies ask for a second factor. */
+async function pinOwners(db: Db, { file, lock }: Version, since: Date, anew: readonly string[]) {
+  const logins = new Set(Object.values(file.policies).flatMap(({ needs }) => needs.mfa?.owners ?? []));
+  const people: LockFile['people'] = {};
+  const lines: string[] = [];
+  let isWhole = true;
+  for (const login of [...logins].sort()) {
+    const [known, told] = [lock.people[login], await idOfAccount(db, login, since)];
+    const isOther = known !== undefined && told !== undefined && known.id !== told;
+    if (isOther && !anew.includes(login)) {
+      lines.push(
+        `${login} is pinned as account ${known.id}, and what was received last is of account ${told}: another one bears the login. If that is right, say --anew ${login}`,
+      );
+      isWhole = false;
+    }
+    const id = isOther && anew.includes(login) ? told : (known?.id ?? told);
+    if (id === undefined) {
+      lines.push(`${login}: nothing that they did was received; \`tripline events --actor ${login}\` lists what was`);
+      isWhole = false;
+      continue;
+    }
+    people[login] = { id };
+    if (id !== known?.id) lines.push(`${login} is account ${id}`);
+  }
+  return { people, lines, isWhole };
+}
+
+async function idOfAccount(db: Db, login: string, since: Date): Promise<string | undefined> {
+  for (const { data } of await listReceived(db, { since, actor: login, limit: 100 })) {
+    const { 'user.id': id, 'vcs.provider.name': provider } = (data ?? {}) as Attributes;
+    if (id !== undefined && (provider ?? 'github') === 'github') return id;
+  }
+  return undefined;
 }
 
 const said = ({ id, owner }: { id: string; owner: string }): string => `${id} of owner ${owner}`;
