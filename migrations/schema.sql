@@ -74,6 +74,32 @@ CREATE TABLE access_grants (
   CONSTRAINT access_grants_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE access_passkeys (
+  id text NOT NULL,
+  workspace text NOT NULL,
+  confirm_key text NOT NULL,
+  instance text NOT NULL,
+  account_id text NOT NULL,
+  account_name text NOT NULL,
+  public_key bytea NOT NULL,
+  counter bigint NOT NULL,
+  made_at timestamp with time zone NOT NULL,
+  confirmed_by jsonb,
+  confirmed_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  CONSTRAINT access_passkeys_account_id_check CHECK ((account_id <> ''::text)),
+  CONSTRAINT access_passkeys_account_name_check CHECK ((account_name <> ''::text)),
+  CONSTRAINT access_passkeys_confirm_key_check CHECK ((confirm_key <> ''::text)),
+  CONSTRAINT access_passkeys_counter_check CHECK ((counter >= 0)),
+  CONSTRAINT access_passkeys_id_check CHECK ((id <> ''::text)),
+  CONSTRAINT access_passkeys_instance_check CHECK ((instance <> ''::text)),
+  CONSTRAINT access_passkeys_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT confirmations_say_who CHECK (((confirmed_by IS NULL) = (confirmed_at IS NULL))),
+  CONSTRAINT access_passkeys_pkey PRIMARY KEY (id),
+  CONSTRAINT access_passkeys_confirm_key_key UNIQUE (confirm_key)
+);
+
 CREATE TABLE access_policies (
   nth bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   repository_id text NOT NULL,
@@ -105,6 +131,35 @@ CREATE TABLE access_spent (
   CONSTRAINT access_spent_issuer_check CHECK ((issuer <> ''::text)),
   CONSTRAINT access_spent_token_sha256_check CHECK ((token_sha256 ~ '^[0-9a-f]{64}$'::text)),
   CONSTRAINT access_spent_pkey PRIMARY KEY (issuer, token_sha256)
+);
+
+CREATE TABLE access_step_ups (
+  id text NOT NULL,
+  workspace text NOT NULL,
+  binding text NOT NULL,
+  asked text NOT NULL,
+  shown jsonb NOT NULL,
+  number text NOT NULL,
+  wrong_numbers integer NOT NULL DEFAULT 0,
+  state text NOT NULL DEFAULT 'open'::text,
+  asked_at timestamp with time zone NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  answered_by jsonb,
+  answered_at timestamp with time zone,
+  proved_at timestamp with time zone,
+  method text,
+  phishing_resistant boolean,
+  CONSTRAINT access_step_ups_asked_check CHECK ((asked <> ''::text)),
+  CONSTRAINT access_step_ups_binding_check CHECK ((binding ~ '^[0-9a-f]{64}$'::text)),
+  CONSTRAINT access_step_ups_id_check CHECK ((id <> ''::text)),
+  CONSTRAINT access_step_ups_method_check CHECK ((method = ANY (ARRAY['oidc'::text, 'passkey'::text]))),
+  CONSTRAINT access_step_ups_number_check CHECK ((number ~ '^[0-9]{4}$'::text)),
+  CONSTRAINT access_step_ups_shown_check CHECK ((jsonb_typeof(shown) = 'object'::text)),
+  CONSTRAINT access_step_ups_state_check CHECK ((state = ANY (ARRAY['open'::text, 'approved'::text, 'refused'::text, 'closed'::text]))),
+  CONSTRAINT access_step_ups_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT access_step_ups_wrong_numbers_check CHECK ((wrong_numbers >= 0)),
+  CONSTRAINT answers_say_who CHECK (((state = ANY (ARRAY['approved'::text, 'refused'::text])) = ((answered_by IS NOT NULL) AND (answered_at IS NOT NULL) AND (proved_at IS NOT NULL) AND (method IS NOT NULL) AND (phishing_resistant IS NOT NULL)))),
+  CONSTRAINT access_step_ups_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE delivery_questions (
@@ -832,7 +887,11 @@ CREATE INDEX access_grants_by_job ON public.access_grants USING btree (job_key);
 CREATE INDEX access_grants_by_policy ON public.access_grants USING btree (workspace, policy, asked_at);
 CREATE INDEX access_grants_by_run ON public.access_grants USING btree (run_key);
 CREATE INDEX access_grants_standing ON public.access_grants USING btree (longest_until) WHERE (ending_at IS NULL);
+CREATE INDEX access_passkeys_by_account ON public.access_passkeys USING btree (instance, account_id);
 CREATE INDEX access_spent_by_expiry ON public.access_spent USING btree (expires_at);
+CREATE INDEX access_step_ups_by_age ON public.access_step_ups USING btree (asked_at);
+CREATE INDEX access_step_ups_by_binding ON public.access_step_ups USING btree (binding);
+CREATE UNIQUE INDEX access_step_ups_one_open ON public.access_step_ups USING btree (workspace, asked) WHERE (state = 'open'::text);
 CREATE INDEX delivery_questions_open ON public.delivery_questions USING btree (heard_at) WHERE (proof IS NULL);
 CREATE INDEX findings_by_incident ON public.findings USING btree (incident, detected_at);
 CREATE INDEX findings_newest ON public.findings USING btree (recorded_at DESC);

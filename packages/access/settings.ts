@@ -1,4 +1,4 @@
-import { type EnvironmentSetting, secret, secretList } from '@tripline/runtime/setting';
+import { type EnvironmentSetting, httpUrl, secret, secretList } from '@tripline/runtime/setting';
 import { z } from 'zod';
 
 const repository = z.string().regex(/^[\w.-]{1,100}\/[\w.-]{1,100}$/, 'say it as owner/name');
@@ -53,6 +53,77 @@ const app = z.strictObject({
   tiers: tiers.describe('Tiers whose credentials it mints; absent: those that no other App names.'),
 });
 
+const words = z.array(z.string().min(1).max(200)).max(20).default([]);
+const levels = (what: string) =>
+  z
+    .strictObject({
+      any: words.describe(`Values of \`${what}\` that say that a second factor was given.`),
+      phishingResistant: words.describe(
+        `Values of \`${what}\` that say that one was given that cannot be phished, such as a security key.`,
+      ),
+    })
+    .prefault({});
+
+const openIdConnect = z
+  .strictObject({
+    issuer: httpUrl.describe('The provider, as its tokens name it (`iss`).'),
+    clientId: z.string().min(1).max(300).describe('As it knows Tripline.'),
+    clientSecret: secret.describe('With which Tripline proves to it who asks.'),
+    acrValues: levels('acr'),
+    amrValues: levels('amr'),
+    alsoAt: z
+      .array(httpUrl)
+      .max(5)
+      .default([])
+      .describe('Further addresses that it has, where its token or key address is on another host than the issuer.'),
+    accountClaim: z
+      .string()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe(
+        'The claim of its id tokens that holds the id of the person’s GitHub account, where the provider knows it.',
+      ),
+  })
+  .superRefine(({ acrValues, amrValues }, context) => {
+    const all = [acrValues, amrValues].flatMap(({ any, phishingResistant }) => [...any, ...phishingResistant]);
+    if (all.length > 0) return;
+    const message =
+      'say by which values of acr or amr it tells that a second factor was given: without any, no sign-in counts for one';
+    context.addIssue({ code: 'custom', path: ['acrValues'], message });
+  });
+
+/** `broker.stepUp`: how people prove a second factor for a run. */
+const stepUp = z.strictObject({
+  publicUrl: httpUrl.describe(
+    'Address at which people’s browsers reach the broker, https://…; the provider must know `<publicUrl>/step-up/callback` as where to send them back.',
+  ),
+  instance: z
+    .string()
+    .regex(/^[a-z0-9.-]{1,253}$/, 'say its host, in small letters')
+    .default('github.com')
+    .describe('Host of the GitHub whose accounts people have.'),
+  oidc: openIdConnect.describe('The OpenID provider at which people sign in.'),
+  people: z
+    .array(
+      z.strictObject({
+        account: z.coerce.string().regex(/^\d+$/, 'say the numeric id').describe('Id of the GitHub account.'),
+        name: z.string().min(1).max(100).describe('Its login, for people to read.'),
+        subject: z.string().min(1).max(300).describe('The same person at the OpenID provider (`sub`).'),
+      }),
+    )
+    .default([])
+    .superRefine((people, context) => {
+      for (const field of ['account', 'subject'] as const) {
+        const twice = people.find((one, place) => people.findIndex((other) => other[field] === one[field]) !== place);
+        if (twice === undefined) continue;
+        context.addIssue({ code: 'custom', message: `${field} ${twice[field]} stands twice: who is who?` });
+      }
+    })
+    .describe('Who is whom. Others sign in as nobody, unless `accountClaim` says who they are.'),
+});
+export type StepUpSettings = z.output<typeof stepUp>;
+
 /** `broker` of tripline.yaml: the service that gives jobs credentials. */
 export const brokerSettings = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address on which jobs ask. Loopback unless told otherwise.'),
@@ -93,6 +164,11 @@ export const brokerSettings = z.strictObject({
     .describe(
       'Keys of the MACs on what only the broker may write to the log; the first signs. Detector and recorder need them too; `tripline up` makes one in its data folder.',
     ),
+  stepUp: stepUp
+    .optional()
+    .describe(
+      'Second factors of people for single runs, which policies ask for as `needs.mfa`. Absent: nobody can prove one.',
+    ),
   sealingKeys: secretList
     .optional()
     .describe(
@@ -105,5 +181,6 @@ export const brokerEnvironment: readonly EnvironmentSetting[] = [
   { name: 'TRIPLINE_BROKER_HOST', path: 'broker.host' },
   { name: 'TRIPLINE_BROKER_PORT', path: 'broker.port', kind: 'number' },
   { name: 'TRIPLINE_BROKER_EVENT_KEY', path: 'broker.eventKeys', kind: 'list', secret: true },
+  { name: 'TRIPLINE_STEP_UP_CLIENT_SECRET', path: 'broker.stepUp.oidc.clientSecret', secret: true },
   { name: 'TRIPLINE_BROKER_SEALING_KEY', path: 'broker.sealingKeys', kind: 'list', secret: true },
 ];

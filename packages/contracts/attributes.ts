@@ -317,6 +317,17 @@ export const attributes = {
   'tripline.identity.method': text,
   /** For whom or what a token was issued, such as the reference of a called workflow. */
   'tripline.identity.subject': text,
+  /** Whether the second factor cannot be phished: bound to the address at which it was given. */
+  'tripline.identity.phishing_resistant': z.boolean(),
+
+  // A second factor for one run (services/broker).
+  /** Who was asked: whoever set the run off, or the policy’s owners. */
+  'tripline.stepup.asked': z.enum(['trigger', 'owners']),
+  /** Whether it is the first by which this account proves who it is. */
+  'tripline.stepup.link': z.enum(['first', 'another']),
+  /** Who confirmed that it is theirs. */
+  'tripline.stepup.confirmed_by': text,
+  'tripline.stepup.confirmed_by_id': id,
 
   // What an audit log says.
   /** The provider's own word for the act, such as `repo.access`; on each event that is made of an audit record. */

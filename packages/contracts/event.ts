@@ -125,6 +125,10 @@ export const eventTypes = {
   ],
   /** Somebody proved a second factor for one run. */
   'dev.cdeventsx.tripline-stepup.proved': ['user.name', 'cicd.pipeline.run.id', 'tripline.identity.method'],
+  /** Somebody who was asked to stand for a run, and proved who they are, says that it was not they who set it off. */
+  'dev.cdeventsx.tripline-stepup.refused': ['user.name', 'cicd.pipeline.run.id', 'tripline.identity.method'],
+  /** A passkey stands for somebody from now on, by the word of another person. */
+  'dev.cdeventsx.tripline-stepup.linked': ['user.name', 'tripline.identity.method', 'tripline.stepup.link'],
   /** A deployment protection rule was answered. */
   'dev.cdeventsx.tripline-gate.decided': [
     'vcs.repository.name',

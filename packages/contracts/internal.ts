@@ -17,6 +17,8 @@ export const brokerEventTypes: ReadonlySet<EventType> = new Set<EventType>([
   'dev.cdeventsx.tripline-credential.revoked',
   'dev.cdeventsx.tripline-credential.outlived',
   'dev.cdeventsx.tripline-stepup.proved',
+  'dev.cdeventsx.tripline-stepup.refused',
+  'dev.cdeventsx.tripline-stepup.linked',
   'dev.cdeventsx.tripline-gate.decided',
   'dev.cdeventsx.tripline-policy.changed',
   'dev.cdeventsx.tripline-standing.observed',

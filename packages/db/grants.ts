@@ -87,6 +87,8 @@ const ofTables: Readonly<Record<string, Rights>> = {
   access_spent: { broker: 'rad', cli: 'r' },
   access_ends: { broker: 'rawd', cli: 'r' },
   access_grants: { broker: 'raw', remediator: 'rw', cli: 'rw' },
+  access_step_ups: { broker: 'raw', cli: 'r' },
+  access_passkeys: { broker: 'raw', cli: 'r' },
   access_credentials: { broker: 'raw', remediator: 'rw', cli: 'rw' },
   job_workers: { detector: 'rad', notifier: 'rad', remediator: 'rad', cli: 'r' },
 };

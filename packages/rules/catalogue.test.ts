@@ -51,6 +51,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'rogue-runner-registered',
     'deployment-gate-bypassed',
     'gate-unanswered',
+    'step-up-not-me',
     'promotion-skipped',
     'publish-without-run',
     'user-bulk-clone',

@@ -50,6 +50,7 @@ import { rule as runnerGroupWidened } from './runner-group-widened.ts';
 import { rule as secretFanout } from './secret-fanout.ts';
 import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
+import { rule as stepUpNotMe } from './step-up-not-me.ts';
 import { rule as tokenBulkClone } from './token-bulk-clone.ts';
 import { rule as tokenNotMintedByBroker } from './token-not-minted-by-broker.ts';
 import { rule as untrustedMetadataInjection } from './untrusted-metadata-injection.ts';
@@ -97,6 +98,7 @@ export const rules: readonly AnyRule[] = [
   rogueRunnerRegistered,
   deploymentGateBypassed,
   gateUnanswered,
+  stepUpNotMe,
   promotionSkipped,
   publishWithoutRun,
   ...auditCounts,

@@ -56,6 +56,8 @@ export type ExchangeParts = EventParts & {
   isCaughtUp: () => boolean;
   /** Asks people to stand for a run; absent where no second factor is configured. */
   openStepUp?: ((asking: Asking) => Promise<StepUpLink>) | undefined;
+  /** Who stands for its run; absent where no second factor is configured. */
+  approvalFor?: ((asking: Asking) => Promise<Known['approval']>) | undefined;
   /** What it takes to give; absent in a dry run. */
   giving?: Giving | undefined;
 };

@@ -21,6 +21,7 @@ import { createMeasures } from './measures.ts';
 import { type Mode, modeOf } from './mode.ts';
 import { createRoutes } from './routes.ts';
 import { createSeals, type Seals } from './seal.ts';
+import { openStepUps } from './step-up-for-jobs.ts';
 
 export type Broker = {
   mode: Mode;
@@ -71,17 +72,22 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   );
   const workspaces = createWorkspaces(config);
   const gather = seams.gather ?? createGather({ ...parts, waitMs: seams.waitMs });
+  const stepUps = openStepUps(parts);
   const giving = mode.isDryRun ? undefined : await openGiving(parts, seams);
   // Tests that say what is heard of ends have no log to hear it from.
   const ending = giving && !seams.isCaughtUp ? await startEnding({ ...parts, ...giving }) : undefined;
   const routes = createRoutes({
     ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },
-    ...{ giving, openStepUp: seams.openStepUp, isCaughtUp: seams.isCaughtUp ?? ending?.caughtUp ?? (() => true) },
+    ...{ giving, approvalFor: stepUps?.approvalFor, openStepUp: seams.openStepUp ?? stepUps?.openStepUp },
+    isCaughtUp: seams.isCaughtUp ?? ending?.caughtUp ?? (() => true),
     makeId: randomUUID,
   });
   return {
     mode,
-    routes,
+    routes: (app) => {
+      routes(app);
+      stepUps?.routes(app);
+    },
     async ready() {
       await db.pool.query('SELECT 1');
       await stream.check();

@@ -4,7 +4,7 @@ import { failed, type Reason } from '@tripline/access/reason';
 import { instanceOfIssuer } from '@tripline/identity/github/instance';
 import { type Answer, jobEnded, refuse, tokenSpent } from './answer.ts';
 import { appendEvents } from './append-events.ts';
-import type { Asked, Asking, ExchangeParts } from './asking.ts';
+import type { Asked, Asking, ExchangeParts, StepUpLink } from './asking.ts';
 import { type AskedOf, decidedEvent } from './decided.ts';
 import { give } from './give.ts';
 import { keysOfJob } from './keys.ts';
@@ -32,15 +32,17 @@ export async function exchange(parts: ExchangeParts, asked: Asked): Promise<Answ
   const policy = Object.hasOwn(policies.file.policies, asked.policy) ? policies.file.policies[asked.policy] : undefined;
   if (policy === undefined) return denyUnknownPolicy(parts, about, asked.policy);
   const asking: Asking = { ...about, policyName: asked.policy, policy };
-  const { known, things } = await parts.gather(job, policy, { workspace, address: asked.address });
+  const { known: gathered, things } = await parts.gather(job, policy, { workspace, address: asked.address });
+  const known = await withApproval(parts, asking, gathered);
   const decision = decideOn(asking, known);
   parts.measures.decided(asking.policyName, decision);
   const { giving } = parts;
   if (giving !== undefined && decision.decision === 'granted')
     return give({ ...parts, giving }, asking, { things, decision });
   await tell(parts, asking, decision);
-  if (giving === undefined) return dryRun(asking, decision);
-  return decision.decision === 'pending' ? pending(parts, asking, decision) : denied(asking, decision);
+  const link = decision.decision === 'pending' ? await parts.openStepUp?.(asking) : undefined;
+  if (giving === undefined) return dryRun(asking, decision, link);
+  return decision.decision === 'pending' ? pending(asking, decision, link) : denied(asking, decision);
 }
 
 const starting = refuse('starting', 'The broker has just started, and reads which jobs have ended: ask again', {
@@ -53,8 +55,8 @@ async function tell(parts: ExchangeParts, asked: AskedOf, decision: Decision): P
   await appendEvents(parts, [decidedEvent(asked, decision, { atMs: parts.clock.nowMs(), isDryRun })]);
 }
 
-function dryRun({ policyName }: Asking, { decision, reasons }: Decision): Answer {
-  return { status: 200, body: { dryRun: true, policy: policyName, decision, reasons } };
+function dryRun({ policyName }: Asking, { decision, reasons }: Decision, link: StepUpLink | undefined): Answer {
+  return { status: 200, body: { dryRun: true, policy: policyName, decision, reasons, ...(link && linkBody(link)) } };
 }
 
 function denied({ policyName }: Asking, { reasons }: Decision): Answer {
@@ -65,19 +67,25 @@ function denied({ policyName }: Asking, { reasons }: Decision): Answer {
 }
 
 /** All holds but what a person has yet to do: the job asks again until it is done, with a fresh token each time. */
-async function pending({ openStepUp }: ExchangeParts, asking: Asking, decision: Decision): Promise<Answer> {
-  const { reasons } = decision;
-  const link = await openStepUp?.(asking);
-  if (link === undefined) {
-    const message = `Policy ${asking.policyName} wants a second factor, and none is configured: set broker.stepUp`;
-    return refuse('denied', message, { reasons });
-  }
-  if (link.state === 'waits') return { status: 202, body: { waits: link.why, links: {}, reasons, retryAfterS } };
-  return { status: 202, body: { links: { stepUp: link.url }, number: link.number, reasons, retryAfterS } };
+function pending({ policyName }: Asking, { reasons }: Decision, link: StepUpLink | undefined): Answer {
+  if (link !== undefined) return { status: 202, body: { ...linkBody(link), reasons } };
+  const message = `Policy ${policyName} wants a second factor, and none is configured: set broker.stepUp`;
+  return refuse('denied', message, { reasons });
 }
 
 /** How long a job waits before it asks again whether somebody has stood for it. */
 const retryAfterS = 5;
+
+const linkBody = (link: StepUpLink) =>
+  link.state === 'waits'
+    ? { waits: link.why, links: {}, retryAfterS }
+    : { links: { stepUp: link.url }, number: link.number, retryAfterS };
+
+/** What is known, with who stands for the job's run where its policy asks for that. */
+async function withApproval({ approvalFor }: ExchangeParts, asking: Asking, known: Known): Promise<Known> {
+  if (approvalFor === undefined || asking.policy.needs.mfa === undefined) return known;
+  return { ...known, approval: await approvalFor(asking) };
+}
 
 function policiesMissing({ logger }: ExchangeParts, fault: string): Answer {
   logger.warn({ fault }, 'a job asked for access, and no policies are in force; answered 503');

@@ -10,14 +10,18 @@ export type Mode = { isDryRun: boolean; lacks: readonly string[] };
  * @throws {ConfigError} they are half of something: it would look as if credentials were given.
  */
 export function modeOf({ identity, broker }: Pick<Config, 'identity' | 'broker'>): Mode {
-  const { policy, apps, eventKeys, sealingKeys } = broker;
+  const { policy, apps, eventKeys, sealingKeys, stepUp } = broker;
   const isKnown = trustedIssuers(identity).length > 0;
   const faults = [
     policy !== undefined && !isKnown && 'name who issues the id tokens of jobs under identity',
     isKnown && identity.audience === undefined && 'set identity.audience to what jobs ask their id tokens for',
     apps.length > 0 && policy === undefined && 'say where the policies are in broker.policy',
-    policy !== undefined && eventKeys === undefined && 'set broker.eventKeys (TRIPLINE_BROKER_EVENT_KEY)',
-    apps.length > 0 && sealingKeys === undefined && 'set broker.sealingKeys (TRIPLINE_BROKER_SEALING_KEY)',
+    (policy !== undefined || stepUp !== undefined) &&
+      eventKeys === undefined &&
+      'set broker.eventKeys (TRIPLINE_BROKER_EVENT_KEY)',
+    (apps.length > 0 || stepUp !== undefined) &&
+      sealingKeys === undefined &&
+      'set broker.sealingKeys (TRIPLINE_BROKER_SEALING_KEY)',
   ].filter((fault) => fault !== false);
   if (faults.length > 0) throw new ConfigError(`the broker is configured by half: ${faults.join('; ')}`);
   const lacks = [

@@ -60,4 +60,36 @@ export type AccessTables = {
     taken_at: Generated<Date>;
     mac: string;
   };
+  access_step_ups: {
+    id: string;
+    workspace: string;
+    binding: string;
+    asked: string;
+    shown: ColumnType<unknown, string, string>;
+    number: string;
+    wrong_numbers: Generated<number>;
+    state: Generated<'open' | 'approved' | 'refused' | 'closed'>;
+    asked_at: Date;
+    expires_at: Date;
+    answered_by: ColumnType<unknown, string | null, string | null>;
+    answered_at: Date | null;
+    proved_at: Date | null;
+    method: 'oidc' | 'passkey' | null;
+    phishing_resistant: boolean | null;
+  };
+  access_passkeys: {
+    id: string;
+    workspace: string;
+    confirm_key: string;
+    instance: string;
+    account_id: string;
+    account_name: string;
+    public_key: Buffer;
+    counter: number;
+    made_at: Date;
+    confirmed_by: ColumnType<unknown, string | null, string | null>;
+    confirmed_at: Date | null;
+    last_used_at: Date | null;
+    ended_at: Date | null;
+  };
 };

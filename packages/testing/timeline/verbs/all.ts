@@ -8,6 +8,7 @@ import { feeds } from './feeds.ts';
 import { gates } from './gates.ts';
 import { pushes } from './pushes.ts';
 import { runs } from './runs.ts';
+import { stepUps } from './step-ups.ts';
 import { tickets } from './tickets.ts';
 
 /** Every form that a line can have. A new verb stands in the file of its family; a new family has a line here. */
@@ -21,5 +22,6 @@ export const verbs: readonly Verb[] = [
   ...feeds,
   ...gates,
   ...answers,
+  ...stepUps,
   ...tickets,
 ];

@@ -1,0 +1,27 @@
+import { verb } from '../verb.ts';
+import { type Run, runNumber, runOf } from './runs.ts';
+
+/** Second factors for single runs. */
+export const stepUps = [
+  /** Whoever was asked says that it was not they. Options: `attempt <n>` (1), `as an owner`. */
+  verb('says that run {run} is not theirs', (said, stage) => {
+    const run: Run = runOf(said, stage);
+    const repository = stage.repository(run.repository);
+    const self = stage.user(said.who);
+    const actor = stage.user(run.by);
+    stage.feed(
+      'dev.cdeventsx.tripline-stepup.refused',
+      {
+        ...{ 'user.id': String(self.id), 'user.name': self.login, 'user.type': self.type },
+        ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': 'github.com' },
+        ...{ 'vcs.repository.name': repository.full_name, 'vcs.repository.id': String(repository.id) },
+        'cicd.pipeline.run.id': String(runNumber(said.the('run'), stage)),
+        'tripline.pipeline.run.attempt': Number(said.option('attempt') ?? 1),
+        ...{ 'tripline.pipeline.triggered_by': actor.login, 'tripline.pipeline.triggered_by_id': String(actor.id) },
+        ...{ 'tripline.access.policy': 'deploy-api', 'tripline.identity.method': 'passkey' },
+        'tripline.stepup.asked': said.option('as an owner') === undefined ? 'trigger' : 'owners',
+      },
+      repository.owner.login,
+    );
+  }),
+];

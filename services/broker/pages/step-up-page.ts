@@ -1,0 +1,71 @@
+import type { Shown } from '../store/approvals.ts';
+import { type Html, html, page } from './page.ts';
+
+/** Before anybody signed in: nothing of the run is shown to whoever has the link alone. */
+export const signInPage = (id: string): string =>
+  page(
+    'A run waits for your second factor',
+    html`<p>Sign in to see what it asks for. Nothing is approved by signing in.</p>
+<p><button class="yes" data-passkey="use" data-at="/step-up/${id}/passkey/use">Use a passkey</button> <a class="button no" href="/step-up/${id}/sign-in">Sign in</a></p>
+<p id="outcome" role="status"></p>
+<p class="quiet">You did not start anything? Sign in, and say so on the next page.</p>`,
+    { withScript: true },
+  );
+
+const short = (sha: string): string => sha.slice(0, 12);
+
+/** What is asked of whom, and the form that answers. */
+export function promptPage(
+  id: string,
+  shown: Shown,
+  as: { account: { name: string }; isStrongEnough: boolean; formToken: string; note?: string | undefined },
+): string {
+  const { repository, run, sha, ref, environment, actor, policy, tier, gives, lastSha, event } = shown;
+  const at = `https://${shown.instance}/${repository.name}`;
+  const row = (term: string, value: Html) => html`<dt>${term}</dt><dd>${value}</dd>`;
+  const out = (url: string, text: string | Html) => html`<a href="${url}" target="_blank" rel="noreferrer">${text}</a>`;
+  const rows = [
+    row('Repository', html`<code>${repository.name}</code>`),
+    row(
+      'Run',
+      html`${out(`${at}/actions/runs/${run.id}/attempts/${run.attempt}`, `${run.id}`)}, attempt ${run.attempt}, by ${event}`,
+    ),
+    row('Set off by', html`<code>${actor.name}</code>`),
+    row('Commit', html`${out(`${at}/commit/${sha}`, html`<code>${short(sha)}</code>`)} on <code>${ref}</code>`),
+    ...(lastSha === null
+      ? []
+      : [
+          row(
+            'Changes',
+            out(
+              `${at}/compare/${lastSha}...${sha}`,
+              html`since <code>${short(lastSha)}</code>, which was let through last`,
+            ),
+          ),
+        ]),
+    row('Environment', html`<code>${environment ?? 'none'}</code> (${tier})`),
+    row('Policy', html`<code>${policy}</code>`),
+    row('Gives', html`${gives.map((one) => html`<div><code>${one}</code></div>`)}`),
+  ];
+  const approving = html`<form method="post" action="/step-up/${id}/approve" autocomplete="off">
+<input type="hidden" name="token" value="${as.formToken}">
+<label for="number">The number in the job’s log</label>
+<input id="number" name="number" inputmode="numeric" pattern="[0-9]{4}" maxlength="4" required aria-describedby="why">
+<button class="yes">Approve this run</button>
+<p class="quiet" id="why">The job that waits prints four digits beside this page’s link. They are nowhere else.</p>
+</form>`;
+  const stronger = html`<p class="note" role="alert">The policy wants a second factor that resists phishing, such as a passkey or security key. The one that you gave does not.</p>
+<p><a class="button yes" href="/step-up/${id}/sign-in">Sign in again</a> <a class="button no" href="/step-up/${id}/passkey">Make a passkey</a></p>`;
+  return page(
+    'Do you stand for this run?',
+    html`${as.note === undefined ? [] : [html`<p class="note" role="alert">${as.note}</p>`]}
+<dl>${rows}</dl>
+${as.isStrongEnough ? approving : stronger}
+<form method="post" action="/step-up/${id}/refuse">
+<input type="hidden" name="token" value="${as.formToken}">
+<button class="no">This was not me</button>
+<p class="quiet">Denies the run, and opens an incident.</p>
+</form>
+<p class="quiet">You are signed in as ${as.account.name}. The approval holds for this attempt of this run alone.</p>`,
+  );
+}

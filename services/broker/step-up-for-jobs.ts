@@ -1,0 +1,44 @@
+import type { Config } from '@tripline/config/config';
+import type { Db } from '@tripline/db/database';
+import { instanceOfIssuer } from '@tripline/identity/github/instance';
+import { createOutbound } from '@tripline/integrations/outbound';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import type { FastifyInstance } from 'fastify';
+import { createAddressLimit } from './address-limit.ts';
+import { appendEvents, type EventParts } from './append-events.ts';
+import type { ExchangeParts } from './asking.ts';
+import { createClientAddress } from './client-address.ts';
+import { createStepUps, standsFor } from './step-up.ts';
+
+/** How people stand for the runs of jobs that ask. */
+export type StepUpsForJobs = Required<Pick<ExchangeParts, 'openStepUp' | 'approvalFor'>> & {
+  /** Adds the pages. Call before `listen`. */
+  routes: (app: FastifyInstance) => void;
+};
+
+/** As `broker.stepUp` configures it; undefined where it does not: then nobody can stand for a run. */
+export function openStepUps(
+  parts: EventParts & { config: Config; db: Db; clock: Clock; logger: Logger },
+): StepUpsForJobs | undefined {
+  const { config, db, clock, logger } = parts;
+  const { stepUp: settings, sealingKeys = [], rate, proxies } = config.broker;
+  if (settings === undefined) return undefined;
+  const limit = createAddressLimit(rate, () => clock.nowMs());
+  const addressOf = createClientAddress(proxies);
+  const stepUps = createStepUps({
+    ...{ settings, sealingKeys, db, clock, logger, openOutbound: createOutbound },
+    append: (events) => appendEvents(parts, events),
+    take: (request) => limit.take(addressOf(request)),
+  });
+  return {
+    routes: stepUps.routes,
+    openStepUp: ({ workspace, keys, job, policyName, policy, policies: { lock } }) =>
+      stepUps.open({
+        ...{ workspace, run: keys.run, instance: instanceOfIssuer(job.issuer) },
+        ...{ job, policyName, policy, lock },
+      }),
+    approvalFor: ({ workspace, keys, job, policyName, policy }) =>
+      stepUps.approvalFor(standsFor({ workspace, run: keys.run, job, policyName, policy })),
+  };
+}

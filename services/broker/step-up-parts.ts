@@ -1,0 +1,27 @@
+import type { IncomingMessage } from 'node:http';
+import type { StepUpSettings } from '@tripline/access/settings';
+import type { TriplineEvent } from '@tripline/contracts/event';
+import type { Db } from '@tripline/db/database';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import type { Passkeys } from './step-up-passkey.ts';
+import type { Visits } from './step-up-session.ts';
+import type { SignIn } from './step-up-sign-in.ts';
+
+/** What the pages of step-ups work with. */
+export type RouteParts = {
+  settings: StepUpSettings;
+  db: Db;
+  clock: Clock;
+  logger: Logger;
+  /** Appends events to the log under the broker's key; rejects where the log is away. */
+  append: (events: readonly TriplineEvent[]) => Promise<void>;
+  /** How often whoever sends the request may ask, before anything of it is read. */
+  take: (request: IncomingMessage) => { ok: true } | { ok: false; retryAfterS: number };
+  visits: Visits;
+  signIn: SignIn;
+  passkeys: Passkeys;
+};
+
+/** What a session or sign-in is for that confirms a passkey: this, and its key. */
+export const confirming = 'confirm:';

@@ -1,0 +1,204 @@
+import { createHash, randomBytes, randomInt } from 'node:crypto';
+import type { Known } from '@tripline/access/known';
+import type { Give, Policy } from '@tripline/access/policy';
+import type { Asked } from '@tripline/access/who-stands';
+import type { Db } from '@tripline/db/database';
+import { inTransaction } from '@tripline/db/transaction';
+import type { PoolClient } from 'pg';
+
+/** For what somebody stands: this run, attempt, commit, environment and policy, and for nothing else. */
+export type StandsFor = {
+  workspace: string;
+  /** Key of the attempt of the run (keys.ts). */
+  run: string;
+  sha: string;
+  environment: string | null;
+  /** With what it gives: who stood for less does not stand for more. */
+  policy: { name: string; give: Policy['give'] };
+};
+
+/** What the page shows, and who may answer. Texts are as the token has them: a stranger may have written any. */
+export type Shown = {
+  repository: { id: string; name: string };
+  run: { id: string; attempt: number };
+  sha: string;
+  ref: string;
+  event: string;
+  environment: string | null;
+  actor: { id: string; name: string };
+  policy: string;
+  tier: string;
+  gives: string[];
+  /** Host of the GitHub that it runs at. */
+  instance: string;
+  /** The commit that the same policy was given for last, where there was one. */
+  lastSha: string | null;
+  asked: Asked;
+  phishingResistant: boolean;
+};
+
+/** Who answers, and how they proved who they are. */
+export type Proof = {
+  account: { id: string; name: string };
+  method: 'oidc' | 'passkey';
+  isPhishingResistant: boolean;
+  provedAtMs: number;
+};
+
+export type StepUp = {
+  id: string;
+  workspace: string;
+  binding: string;
+  shown: Shown;
+  number: string;
+  wrongNumbers: number;
+  state: 'open' | 'approved' | 'refused' | 'closed';
+  askedAt: Date;
+  expiresAt: Date;
+};
+
+/** How long somebody has to answer. */
+export const promptMs = 15 * 60_000;
+/** After so many wrong numbers a prompt is closed: whoever guesses did not read the job's log. */
+const mostWrongNumbers = 3;
+
+/** Hex SHA-256 of what an approval is for, by which it is found again. */
+export function bindingOf({ workspace, run, sha, environment, policy }: StandsFor): string {
+  const parts = [workspace, run, sha, environment, policy.name, policy.give.map(sorted)];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+const sorted = (give: Give): unknown =>
+  JSON.stringify(give, (_, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+
+/** `waits`: whoever is asked has another prompt open, and is asked again once that is answered. */
+export type Opened = { state: 'open'; id: string; number: string } | { state: 'waits'; for: string };
+
+/**
+ * Asks somebody to stand for a run, or finds the prompt that does. Each person has one open prompt at a time, so that nobody is
+ * worn down by many.
+ */
+export async function openPrompt(db: Db, of: StandsFor, shown: Shown, nowMs: number): Promise<Opened> {
+  const binding = bindingOf(of);
+  const asked =
+    shown.asked.of === 'trigger'
+      ? `${shown.instance}/${shown.asked.people[0]?.id ?? ''}`
+      : `owners of ${of.policy.name}`;
+  const now = new Date(nowMs);
+  return inTransaction(db, async (client) => {
+    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [`${of.workspace}/${asked}`]);
+    await client.query(
+      `UPDATE access_step_ups SET state = 'closed'
+       WHERE workspace = $1 AND asked = $2 AND state = 'open' AND expires_at <= $3`,
+      [of.workspace, asked, now],
+    );
+    const { rows } = await client.query<{ id: string; binding: string; number: string; shown: Shown }>(
+      `SELECT id, binding, number, shown FROM access_step_ups WHERE workspace = $1 AND asked = $2 AND state = 'open'`,
+      [of.workspace, asked],
+    );
+    const [open] = rows;
+    if (open?.binding === binding) return { state: 'open', id: open.id, number: open.number };
+    if (open !== undefined) {
+      const { repository, run } = open.shown;
+      return { state: 'waits', for: `${repository.name}#${run.id}` };
+    }
+    const id = randomBytes(18).toString('base64url');
+    const number = String(randomInt(10_000)).padStart(4, '0');
+    await client.query(
+      `INSERT INTO access_step_ups (id, workspace, binding, asked, shown, number, asked_at, expires_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+      [id, of.workspace, binding, asked, JSON.stringify(shown), number, now, new Date(nowMs + promptMs)],
+    );
+    return { state: 'open', id, number };
+  });
+}
+
+const columns = `id, workspace, binding, shown, number, wrong_numbers AS "wrongNumbers", state, asked_at AS "askedAt", expires_at AS "expiresAt"`;
+
+export async function readPrompt(db: Db, id: string): Promise<StepUp | undefined> {
+  const { rows } = await db.pool.query<StepUp>(`SELECT ${columns} FROM access_step_ups WHERE id = $1`, [id]);
+  return rows[0];
+}
+
+export type Answer = { is: 'approved'; number: string } | { is: 'refused' };
+/** `late`: it was answered, has expired, or was closed. */
+export type Answered = 'taken' | 'late' | 'wrong-number' | 'closed';
+
+/**
+ * Takes somebody's answer, once. `record` appends it to the log before it counts; where that fails, nothing was answered.
+ */
+export async function answerPrompt(
+  db: Db,
+  id: string,
+  answer: Answer,
+  by: Proof,
+  { nowMs, record }: { nowMs: number; record: (stepUp: StepUp) => Promise<void> },
+): Promise<Answered> {
+  return inTransaction(db, async (client) => {
+    const { rows } = await client.query<StepUp>(`SELECT ${columns} FROM access_step_ups WHERE id = $1 FOR UPDATE`, [
+      id,
+    ]);
+    const [stepUp] = rows;
+    if (stepUp?.state !== 'open' || stepUp.expiresAt.getTime() <= nowMs) return 'late';
+    if (answer.is === 'approved' && answer.number !== stepUp.number) return countWrong(client, stepUp);
+    await record(stepUp);
+    await client.query(
+      `UPDATE access_step_ups SET state = $2, answered_by = $3, answered_at = $4, proved_at = $5, method = $6,
+         phishing_resistant = $7 WHERE id = $1`,
+      [
+        ...[id, answer.is, JSON.stringify(by.account), new Date(nowMs), new Date(by.provedAtMs), by.method],
+        by.isPhishingResistant,
+      ],
+    );
+    return 'taken';
+  });
+}
+
+async function countWrong(client: PoolClient, { id, wrongNumbers }: StepUp): Promise<Answered> {
+  const isLast = wrongNumbers + 1 >= mostWrongNumbers;
+  await client.query('UPDATE access_step_ups SET wrong_numbers = wrong_numbers + 1, state = $2 WHERE id = $1', [
+    id,
+    isLast ? 'closed' : 'open',
+  ]);
+  return isLast ? 'closed' : 'wrong-number';
+}
+
+/** Who stands for exactly this, for `decide`. Whoever once said that it was not they is believed, whatever others say. */
+export async function readApproval(db: Db, of: StandsFor, nowMs: number): Promise<Known['approval']> {
+  const { rows } = await db.pool.query<{
+    state: 'approved' | 'refused';
+    by: { name: string };
+    provedAt: Date;
+    isPhishingResistant: boolean;
+  }>(
+    `SELECT state, answered_by AS by, proved_at AS "provedAt", phishing_resistant AS "isPhishingResistant"
+     FROM access_step_ups WHERE binding = $1 AND state IN ('approved', 'refused') ORDER BY answered_at DESC, id`,
+    [bindingOf(of)],
+  );
+  const refused = rows.find(({ state }) => state === 'refused');
+  if (refused !== undefined) return { refusedBy: refused.by.name };
+  const [last] = rows;
+  if (last === undefined) return undefined;
+  const { by, provedAt, isPhishingResistant } = last;
+  return { by: by.name, ageMs: Math.max(0, nowMs - provedAt.getTime()), isPhishingResistant };
+}
+
+/** The commit that a policy was given for last in a repository, where it is another one. */
+export async function readLastSha(
+  db: Db,
+  { workspace, policy, sha }: StandsFor,
+  repositoryId: string,
+): Promise<string | null> {
+  const { rows } = await db.pool.query<{ sha: string }>(
+    `SELECT job->>'sha' AS sha FROM access_grants g
+     WHERE workspace = $1 AND policy = $2 AND job->'repository'->>'id' = $3
+       AND EXISTS (SELECT FROM access_credentials c WHERE c.grant_id = g.id AND c.minted_at IS NOT NULL)
+     ORDER BY asked_at DESC LIMIT 1`,
+    [workspace, policy.name, repositoryId],
+  );
+  const last = rows[0]?.sha ?? null;
+  return last === sha ? null : last;
+}
