@@ -124,6 +124,17 @@ CREATE TABLE access_policies (
   CONSTRAINT access_policies_pkey PRIMARY KEY (nth)
 );
 
+CREATE TABLE access_policy_faults (
+  place text NOT NULL,
+  revision text,
+  fault text NOT NULL,
+  since timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT access_policy_faults_fault_check CHECK ((fault <> ''::text)),
+  CONSTRAINT access_policy_faults_place_check CHECK ((place <> ''::text)),
+  CONSTRAINT access_policy_faults_revision_check CHECK ((revision <> ''::text)),
+  CONSTRAINT access_policy_faults_pkey PRIMARY KEY (place)
+);
+
 CREATE TABLE access_spent (
   issuer text NOT NULL,
   token_sha256 text NOT NULL,
@@ -384,6 +395,22 @@ CREATE TABLE job_workers (
   begun_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT job_workers_worker_check CHECK ((worker <> ''::text)),
   CONSTRAINT job_workers_pkey PRIMARY KEY (worker)
+);
+
+CREATE TABLE known_heads (
+  workspace text NOT NULL,
+  repository text NOT NULL,
+  revision text NOT NULL,
+  before text,
+  reviewed text NOT NULL,
+  why text NOT NULL,
+  told_at timestamp with time zone NOT NULL,
+  CONSTRAINT known_heads_before_check CHECK ((before <> ''::text)),
+  CONSTRAINT known_heads_repository_check CHECK ((repository <> ''::text)),
+  CONSTRAINT known_heads_reviewed_check CHECK ((reviewed = ANY (ARRAY['reviewed'::text, 'unreviewed'::text, 'unknown'::text]))),
+  CONSTRAINT known_heads_revision_check CHECK ((revision <> ''::text)),
+  CONSTRAINT known_heads_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT known_heads_pkey PRIMARY KEY (workspace, repository, revision)
 );
 
 CREATE TABLE known_runs (

@@ -83,6 +83,8 @@ const ofTables: Readonly<Record<string, Rights>> = {
   outbox: { detector: 'rawd', reconciler: 'a', notifier: 'a', remediator: 'a', cli: 'ra' },
   queue: { detector: 'raw', notifier: 'rawd', remediator: 'rawd', cli: 'raw' },
   known_runs: { detector: 'rawd', broker: 'r', cli: 'r' },
+  known_heads: { detector: 'raw', broker: 'r', cli: 'r' },
+  access_policy_faults: { broker: 'rawd', cli: 'r' },
   access_policies: { broker: 'ra', detector: 'r', cli: 'r' },
   access_spent: { broker: 'rad', cli: 'r' },
   access_ends: { broker: 'rawd', cli: 'r' },

@@ -19,6 +19,7 @@ import { createGather } from './gather.ts';
 import { type CurrentPolicies, createLocalPolicies } from './local-policies.ts';
 import { createMeasures } from './measures.ts';
 import { type Mode, modeOf } from './mode.ts';
+import { createRepositoryPolicies } from './policies.ts';
 import { createRoutes } from './routes.ts';
 import { createSeals, type Seals } from './seal.ts';
 import { openStepUps } from './step-up-for-jobs.ts';
@@ -58,7 +59,6 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
     logger[isLoud ? 'warn' : 'info']({ lacks: mode.lacks }, 'the broker is a dry run: it gives nothing to any job');
   }
   const measures = createMeasures(metrics, () => clock.nowMs());
-  const policies = seams.policies ?? policiesOf(config);
   const verify = createVerifier(
     // Without an audience there is no issuer either, so that no token is compared with it.
     { audience: identity.audience ?? '', issuers: trustedIssuers(identity).map(({ issuer }) => issuer) },
@@ -76,6 +76,9 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   const giving = mode.isDryRun ? undefined : await openGiving(parts, seams);
   // Tests that say what is heard of ends have no log to hear it from.
   const ending = giving && !seams.isCaughtUp ? await startEnding({ ...parts, ...giving }) : undefined;
+  const repository =
+    seams.policies === undefined && isOfRepository(config) ? await createRepositoryPolicies(parts) : null;
+  const policies = seams.policies ?? repository?.current ?? policiesOf(config);
   const routes = createRoutes({
     ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },
     ...{ giving, approvalFor: stepUps?.approvalFor, openStepUp: seams.openStepUp ?? stepUps?.openStepUp },
@@ -93,7 +96,10 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
       await stream.check();
       await ending?.ready();
     },
-    close: async () => ending?.close(),
+    async close() {
+      await repository?.close();
+      await ending?.close();
+    },
   };
 }
 
@@ -106,9 +112,10 @@ async function openGiving({ config, clock, db }: BrokerParts, seams: BrokerSeams
   };
 }
 
+const isOfRepository = ({ broker: { policy } }: Config): boolean => policy !== undefined && 'repository' in policy;
+
 function policiesOf({ broker: { policy }, identity, baseDir }: Config): CurrentPolicies {
-  if (policy === undefined) return () => ({ fault: 'broker.policy is not set' });
-  if (!('file' in policy)) return () => ({ fault: `${policy.repository} was not read yet` });
+  if (policy === undefined || !('file' in policy)) return () => ({ fault: 'broker.policy is not set' });
   const current = createLocalPolicies(baseDir, policy.file, identity.audience);
   const first = current();
   if ('fault' in first) throw new ConfigError(`broker.policy: ${first.fault}`);

@@ -36,7 +36,7 @@ export type GatherParts = {
 };
 
 /** What was told of the run: of this very job, of any of its attempt, and of any of the first. */
-type Told = { own: LoggedJob | undefined; ofAttempt: LoggedJob | undefined; first: LoggedJob | undefined };
+type ToldJobs = { own: LoggedJob | undefined; ofAttempt: LoggedJob | undefined; first: LoggedJob | undefined };
 
 /**
  * What the log tells of a job that proved who it is. What it has not told yet is waited for; then GitHub is asked whether the job
@@ -46,7 +46,7 @@ export function createGather(parts: GatherParts): Gather {
   const { config, db, clock, logger, waitMs = usualWaitMs } = parts;
   const askJob = parts.askJob ?? ((job) => askGitHub({ config, clock, logger }, job));
 
-  async function waitFor(job: ProvedJob, policy: Policy, read: () => Promise<Told>): Promise<Told> {
+  async function waitFor(job: ProvedJob, policy: Policy, read: () => Promise<ToldJobs>): Promise<ToldJobs> {
     const untilMs = clock.nowMs() + waitMs;
     for (;;) {
       const told = await read();
@@ -79,7 +79,7 @@ export function createGather(parts: GatherParts): Gather {
 }
 
 /** Of several jobs that a token without a job may be of, none is the one. */
-function toldOf(job: ProvedJob, all: readonly LoggedJob[]): Told {
+function toldOf(job: ProvedJob, all: readonly LoggedJob[]): ToldJobs {
   const ofAttempt = all.filter((one) => one.job.run.attempt === job.run.attempt);
   const own =
     job.checkRunId === null ? ofAttempt.filter((one) => mayBe(job, one)) : ofAttempt.filter((one) => isOf(job, one));
@@ -95,7 +95,7 @@ const mayBe = ({ environment, runnerEnvironment }: ProvedJob, { job }: LoggedJob
   job.environment?.toLowerCase() === environment?.toLowerCase() && job.runnerEnvironment === runnerEnvironment;
 
 /** Whether there is nothing to wait for: all that the policy asks of the log is told, or stays as it is. */
-function isAllTold({ own }: Told, job: ProvedJob, policy: Policy, nowMs: number): boolean {
+function isAllTold({ own }: ToldJobs, job: ProvedJob, policy: Policy, nowMs: number): boolean {
   if (own === undefined || own.known.job === 'unknown') return false;
   if (own.known.job === 'ended') return true;
   if (needsRunner(policy, job) && own.known.runner === undefined) return false;

@@ -68,8 +68,9 @@ export async function createDetector(parts: DetectorParts): Promise<Detector> {
   const { config, stream, db, logger, clock } = parts;
   const closing = new AbortController();
   const hooks = hooksOf(config.github);
-  const isAsked = config.broker.policy !== undefined;
-  const [knownRuns, policies] = isAsked ? [createKnownRuns(), createPolicyWatch(parts)] : [null, null];
+  const { policy } = config.broker;
+  const knownRuns = policy === undefined ? null : createKnownRuns('file' in policy ? undefined : policy);
+  const policies = policy === undefined ? null : createPolicyWatch(parts);
   /** The rules, without what tells of runs, and what of those is asked. */
   const judging = { rules: parts.ruleSet, asked: (await policies?.first()) ?? nothingAsked };
   const joined = () => knownRuns?.join(judging.rules, judging.asked) ?? judging.rules;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,6 +99,33 @@ describe('what is known of runs', () => {
       expect(await known(), `query ${n}`).toEqual(whole);
       failed = broken.hasFailed() && n < 12;
     }
+  });
+
+  test('is told of the policies’ own commits, by what lay beneath, and anew once a review is received', async () => {
+    const text = `
+      09:00     ada     opens #1 in acme/access from feat at h
+      09:05     carol   merges #1 in acme/access as one
+      09:10     carol   pushes two to acme/access main
+      09:11     carol   pushes three to acme/other main
+      09:12     ada     opens #2 in acme/access from more at k
+      09:13     carol   approves #2 in acme/access
+      09:14     carol   merges #2 in acme/access as four`;
+    const by = await detectorOf(db, { policy: { repository: 'Acme/access', branch: 'main', path: 'access.yaml' } });
+    await by.assign();
+    const of = eventsOf(text);
+    const log = toRecords({ events: of });
+    await by.batch(log);
+    // What may yet explain a commit is waited for.
+    await by.batch([], log.at(-1)!.appendedAtMs + 12 * 3_600_000);
+    const shaOf = (name: string) => createHash('sha1').update(`commit ${name}`).digest('hex');
+    const { rows } = await db.pool.query(
+      'SELECT revision, before, reviewed FROM known_heads ORDER BY told_at, revision',
+    );
+    const named = ['one', 'two', 'three', 'four'].flatMap((name) =>
+      rows.filter(({ revision }) => revision === shaOf(name)).map(({ reviewed }) => `${name} ${reviewed}`),
+    );
+    expect(named).toEqual(['one unreviewed', 'two unreviewed', 'four reviewed']);
+    expect(rows.find(({ revision }) => revision === shaOf('four')).before).toBe(shaOf('two'));
   });
 
   test('is of other repositories once other policies are in force, and of none while no policy is', async () => {

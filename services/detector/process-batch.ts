@@ -9,7 +9,7 @@ import { knownRunsMs } from './known-runs.ts';
 import { type Detecting, dedupFromMs, type Owned, serialize } from './partition.ts';
 import { type Consequences, consequencesOf, isNothing, nothingFollows, recordBatches } from './record-batches.ts';
 import { sweepDedup } from './store/dedup.ts';
-import { type KnownRun, sweepKnownRuns } from './store/known-runs.ts';
+import { nothingTold, sweepKnownRuns, type WhatIsTold } from './store/known-runs.ts';
 import { sweepRuleState } from './store/rule-state.ts';
 
 /**
@@ -18,7 +18,6 @@ import { sweepRuleState } from './store/rule-state.ts';
  */
 const gatheredRecords = 500;
 const hourMs = 3_600_000;
-const noRuns: readonly KnownRun[] = [];
 /** How often a rule that throws at every event is logged as a warning. */
 const faultsEveryMs = 60_000;
 
@@ -74,7 +73,10 @@ async function judge(detecting: Detecting, own: Owned, batch: Batch): Promise<Ju
   if (flush !== null) own.state.commit(flush);
   engine.commit();
   for (const fault of effects.poison) reportFault(detecting, partition, fault);
-  return { following: consequencesOf(effects, own.news.of(told), detecting), poisoned: effects.poison.length > 0 };
+  return {
+    following: consequencesOf(effects, { ...told, runs: own.news.of(told.runs) }, detecting),
+    poisoned: effects.poison.length > 0,
+  };
 }
 
 /** Plans which keys a batch needs, fetches them, and evaluates it; again as long as rules ask for more. `told`: what of runs. */
@@ -82,7 +84,7 @@ async function evaluate(
   { engine, state }: Owned,
   batch: EngineBatch,
   knownRuns: Detecting['knownRuns'],
-): Promise<{ effects: Effects; told: readonly KnownRun[] }> {
+): Promise<{ effects: Effects; told: WhatIsTold }> {
   let missing = engine.plan(batch);
   for (;;) {
     const rows = state.read(missing);
@@ -90,7 +92,7 @@ async function evaluate(
     knownRuns?.begin();
     const result = engine.evaluate();
     // What was told is taken before anything is awaited: another partition's evaluation begins anew.
-    if ('effects' in result) return { effects: result.effects, told: knownRuns?.take() ?? noRuns };
+    if ('effects' in result) return { effects: result.effects, told: knownRuns?.take() ?? nothingTold };
     missing = result.missing;
   }
 }

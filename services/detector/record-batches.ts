@@ -16,7 +16,7 @@ import { nothingRecorded, type Recorded } from '@tripline/incidents/apply-verdic
 import { recordVerdicts } from '@tripline/incidents/record-findings';
 import type { ClientBase, Pool } from 'pg';
 import { type BatchRows, keepBatch } from './store/batches.ts';
-import { type KnownRun, writeKnownRuns } from './store/known-runs.ts';
+import { nothingTold, type WhatIsTold, writeKnownHeads, writeKnownRuns } from './store/known-runs.ts';
 import { writeRuleState } from './store/rule-state.ts';
 import { writeTimers } from './store/timers.ts';
 
@@ -28,8 +28,8 @@ export type Consequences = {
   engineRows: readonly StateChange[];
   jobs: readonly AnyJob[];
   questions: readonly AskedQuestion[];
-  /** What is known of runs that policies of access ask about, where it is something else than before. */
-  known: readonly KnownRun[];
+  /** What is known of runs that policies of access ask about, where it is something else than before, and of their own commits. */
+  known: WhatIsTold;
 };
 
 /**
@@ -38,7 +38,7 @@ export type Consequences = {
  */
 export function consequencesOf(
   effects: Effects,
-  known: readonly KnownRun[],
+  known: WhatIsTold,
   { imports, isAskable }: { imports: boolean; isAskable: (source: string) => boolean },
 ): Consequences {
   const { timers, verdicts } = effects;
@@ -51,10 +51,17 @@ export function consequencesOf(
 }
 
 export const nothingFollows: Consequences = {
-  ...{ timers: [], verdicts: [], engineRows: [], jobs: [], questions: [], known: [] },
+  ...{ timers: [], verdicts: [], engineRows: [], jobs: [], questions: [], known: nothingTold },
 };
 export const isNothing = ({ timers, verdicts, engineRows, jobs, questions, known }: Consequences): boolean =>
-  timers.length + verdicts.length + engineRows.length + jobs.length + questions.length + known.length === 0;
+  timers.length +
+    verdicts.length +
+    engineRows.length +
+    jobs.length +
+    questions.length +
+    known.runs.length +
+    known.heads.length ===
+  0;
 
 /** What settings say of who is to hear of a finding. */
 export type FindingPolicies = {
@@ -101,7 +108,8 @@ export async function recordBatches(
       addJobs(steps, last.jobs),
       recordVerdicts(steps, last.verdicts, silences, coveredBy, mayPage),
       askAboutDeliveries(steps, last.questions),
-      writeKnownRuns(steps, last.known, rows.logTimeMs),
+      writeKnownRuns(steps, last.known.runs, rows.logTimeMs),
+      writeKnownHeads(steps, last.known.heads, rows.logTimeMs),
     ]);
     await client.query('COMMIT');
     client.release();

@@ -46,6 +46,16 @@ export type AccessTables = {
     claimed_until: Date | null;
     last_fault: string | null;
   };
+  known_heads: {
+    workspace: string;
+    repository: string;
+    revision: string;
+    before: string | null;
+    reviewed: 'reviewed' | 'unreviewed' | 'unknown';
+    why: string;
+    told_at: Date;
+  };
+  access_policy_faults: { place: string; revision: string | null; fault: string; since: Generated<Date> };
   access_policies: {
     nth: GeneratedAlways<string>;
     repository_id: string;

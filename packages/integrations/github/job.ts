@@ -1,5 +1,6 @@
 import { isHosted } from '@tripline/sources/github/workflow';
 import { z } from 'zod';
+import { ownerAndRepo } from './client.ts';
 import { type GitHubAccess, withReader } from './reader.ts';
 
 /** A job as GitHub's API tells it. */
@@ -38,8 +39,8 @@ export async function readJob(
   };
   return withReader(access, scope, options, async (client) => {
     const { status, data } = await client.send({
-      route: 'GET /repositories/{repository_id}/actions/jobs/{job_id}',
-      parameters: { repository_id: repository.id, job_id: checkRunId },
+      route: 'GET /repos/{owner}/{repo}/actions/jobs/{job_id}',
+      parameters: { ...ownerAndRepo(repository.name), job_id: checkRunId },
     });
     const read = status === 200 ? answered.safeParse(data) : undefined;
     if (!read?.success) return undefined;
@@ -54,9 +55,9 @@ export async function readJob(
   });
 }
 
-/** Which job. The repository counts by its id. */
+/** Which job. Ids of runs are given once, so that of a repository which took another's name none is it. */
 export type JobQuestion = {
-  repository: { id: string; name: string };
+  repository: { name: string };
   run: { id: string; attempt: number };
   checkRunId: string;
 };
