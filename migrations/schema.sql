@@ -42,6 +42,51 @@ CREATE TABLE access_ends (
   CONSTRAINT access_ends_pkey PRIMARY KEY (key)
 );
 
+CREATE TABLE access_gates (
+  id text NOT NULL,
+  workspace text NOT NULL,
+  instance text NOT NULL,
+  repository_id text NOT NULL,
+  repository text NOT NULL,
+  owner_id text NOT NULL,
+  owner text NOT NULL,
+  run_id text NOT NULL,
+  environment text NOT NULL,
+  installation text NOT NULL,
+  deployment_id text,
+  heard_at timestamp with time zone NOT NULL,
+  attempt integer,
+  state text NOT NULL DEFAULT 'open'::text,
+  decision text,
+  sent_at timestamp with time zone,
+  commented_at timestamp with time zone,
+  answered_at timestamp with time zone,
+  tries integer NOT NULL DEFAULT 0,
+  due_at timestamp with time zone NOT NULL,
+  claimed_by uuid,
+  claimed_until timestamp with time zone,
+  last_fault text,
+  CONSTRAINT access_gates_attempt_check CHECK ((attempt > 0)),
+  CONSTRAINT access_gates_decision_check CHECK ((decision = ANY (ARRAY['granted'::text, 'denied'::text]))),
+  CONSTRAINT access_gates_deployment_id_check CHECK ((deployment_id <> ''::text)),
+  CONSTRAINT access_gates_environment_check CHECK ((environment <> ''::text)),
+  CONSTRAINT access_gates_id_check CHECK ((id <> ''::text)),
+  CONSTRAINT access_gates_installation_check CHECK ((installation ~ '^[1-9][0-9]{0,19}$'::text)),
+  CONSTRAINT access_gates_instance_check CHECK ((instance <> ''::text)),
+  CONSTRAINT access_gates_last_fault_check CHECK ((last_fault <> ''::text)),
+  CONSTRAINT access_gates_owner_check CHECK ((owner <> ''::text)),
+  CONSTRAINT access_gates_owner_id_check CHECK ((owner_id <> ''::text)),
+  CONSTRAINT access_gates_repository_check CHECK ((repository <> ''::text)),
+  CONSTRAINT access_gates_repository_id_check CHECK ((repository_id ~ '^[1-9][0-9]{0,15}$'::text)),
+  CONSTRAINT access_gates_run_id_check CHECK ((run_id ~ '^[1-9][0-9]{0,19}$'::text)),
+  CONSTRAINT access_gates_state_check CHECK ((state = ANY (ARRAY['open'::text, 'answered'::text, 'over'::text]))),
+  CONSTRAINT access_gates_tries_check CHECK ((tries >= 0)),
+  CONSTRAINT access_gates_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT claims_end CHECK (((claimed_by IS NULL) = (claimed_until IS NULL))),
+  CONSTRAINT said_is_decided CHECK (((sent_at IS NULL) OR (decision IS NOT NULL))),
+  CONSTRAINT access_gates_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE access_grants (
   id text NOT NULL,
   workspace text NOT NULL,
@@ -910,6 +955,10 @@ CREATE TABLE undelivered (
 CREATE INDEX access_credentials_alive ON public.access_credentials USING btree (due_at) WHERE (state <> ALL (ARRAY['dead'::text, 'lost'::text]));
 CREATE INDEX access_credentials_by_hash ON public.access_credentials USING btree (token_hash);
 CREATE INDEX access_ends_by_age ON public.access_ends USING btree (heard_at);
+CREATE INDEX access_gates_by_age ON public.access_gates USING btree (heard_at);
+CREATE UNIQUE INDEX access_gates_by_deployment ON public.access_gates USING btree (instance, repository_id, deployment_id) WHERE (deployment_id IS NOT NULL);
+CREATE INDEX access_gates_by_run ON public.access_gates USING btree (instance, repository_id, run_id);
+CREATE INDEX access_gates_open ON public.access_gates USING btree (due_at) WHERE (state = 'open'::text);
 CREATE INDEX access_grants_by_job ON public.access_grants USING btree (job_key);
 CREATE INDEX access_grants_by_policy ON public.access_grants USING btree (workspace, policy, asked_at);
 CREATE INDEX access_grants_by_run ON public.access_grants USING btree (run_key);

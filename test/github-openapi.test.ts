@@ -6,6 +6,7 @@ import { identify, loginOf, organizationId } from '../packages/integrations/gith
 import { withAppToken } from '../packages/integrations/github/app-token.ts';
 import { createGitHubClient } from '../packages/integrations/github/client.ts';
 import { withHook } from '../packages/integrations/github/deliveries.ts';
+import { createGitHubGate } from '../packages/integrations/github/gate.ts';
 import { inventoryPermissions, readInventory, toParts } from '../packages/integrations/github/inventory.ts';
 import { installedOn } from '../packages/integrations/github/reader.ts';
 import { actionOf as actionFor } from '../packages/integrations/github/resolve.ts';
@@ -363,6 +364,32 @@ describe.each(steps)('$step.action: $sends.0', ({ step, sends }) => {
     expect(github.requests.map((request) => request.split(' ')[0])).toEqual(['GET', 'POST', 'DELETE']);
     expect(left).toEqual([]);
   });
+});
+
+test('a gate is answered as GitHub describes it: with a verdict, and with a word on what it waits for', async () => {
+  const left: string[] = [];
+  const app = { apiUrl: github.url, id: '1', privateKey, fetch: github.fetch() };
+  const answering = createGitHubGate([app], { nowMs: Date.now, onLeftAlive: (reason) => left.push(reason) });
+  // As GitHub's examples of a token and a run have them.
+  const question = { installation: '1', repositoryId: '1296269', runId: '30433642', environment: 'staging' };
+  const told = await answering.ask(question, async (access) => ({
+    ...{ run: await access.run(), waits: await access.waits() },
+    words: [
+      await access.say({ state: 'approved', comment: 'x' }),
+      await access.say({ state: 'rejected', comment: 'x'.repeat(2000) }),
+      await access.say({ comment: 'waits' }),
+    ],
+  }));
+  expect(told).toEqual({
+    result: 'answered',
+    value: {
+      run: { result: 'answered', value: { attempt: 1, isOver: false } },
+      waits: { result: 'answered', value: true },
+      words: [{ kind: 'done' }, { kind: 'done' }, { kind: 'done' }],
+    },
+  });
+  await expect.poll(() => github.requests.at(-1)).toBe('DELETE /installation/token');
+  expect(left).toEqual([]);
 });
 
 test('the errors that GitHub describes are understood', async () => {

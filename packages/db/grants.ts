@@ -91,6 +91,7 @@ const ofTables: Readonly<Record<string, Rights>> = {
   access_grants: { broker: 'raw', remediator: 'rw', cli: 'rw' },
   access_step_ups: { broker: 'raw', cli: 'r' },
   access_passkeys: { broker: 'raw', cli: 'r' },
+  access_gates: { broker: 'rawd', cli: 'r' },
   access_credentials: { broker: 'raw', remediator: 'rw', cli: 'rw' },
   job_workers: { detector: 'rad', notifier: 'rad', remediator: 'rad', cli: 'r' },
 };

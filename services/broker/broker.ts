@@ -16,6 +16,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ExchangeParts, Gather, Giving } from './asking.ts';
 import { startEnding } from './ending.ts';
 import { createGather } from './gather.ts';
+import { gateHears, startGating, watchForGate } from './gating.ts';
 import { type CurrentPolicies, createLocalPolicies } from './local-policies.ts';
 import { createMeasures } from './measures.ts';
 import { type Mode, modeOf } from './mode.ts';
@@ -75,10 +76,14 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   const stepUps = openStepUps(parts);
   const giving = mode.isDryRun ? undefined : await openGiving(parts, seams);
   // Tests that say what is heard of ends have no log to hear it from.
-  const ending = giving && !seams.isCaughtUp ? await startEnding({ ...parts, ...giving }) : undefined;
+  const hasLog = seams.isCaughtUp === undefined;
+  const ending = giving && hasLog ? await startEnding({ ...parts, ...giving, alsoHears: gateHears }) : undefined;
   const repository =
     seams.policies === undefined && isOfRepository(config) ? await createRepositoryPolicies(parts) : null;
   const policies = seams.policies ?? repository?.current ?? policiesOf(config);
+  const isGated = settings.policy !== undefined && hasLog;
+  const watch = isGated && ending === undefined ? await watchForGate(parts) : undefined;
+  const gate = isGated ? startGating(parts, policies) : undefined;
   const routes = createRoutes({
     ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },
     ...{ giving, approvalFor: stepUps?.approvalFor, openStepUp: seams.openStepUp ?? stepUps?.openStepUp },
@@ -94,11 +99,12 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
     async ready() {
       await db.pool.query('SELECT 1');
       await stream.check();
-      await ending?.ready();
+      await (ending ?? watch)?.ready();
     },
     async close() {
+      await gate?.close();
       await repository?.close();
-      await ending?.close();
+      await (ending ?? watch)?.close();
     },
   };
 }

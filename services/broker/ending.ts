@@ -10,7 +10,7 @@ import { createEndMeasures } from './end-measures.ts';
 import { startRevoking, toldAfterMs } from './revoke.ts';
 import type { Seals } from './seal.ts';
 import { countLeftAlive } from './store/revocations.ts';
-import { createWatch } from './watch.ts';
+import { createWatch, type WatchParts } from './watch.ts';
 
 export type EndingParts = {
   config: Config;
@@ -21,6 +21,8 @@ export type EndingParts = {
   metrics: Metrics;
   minters: Pick<Minters, 'of'>;
   seals: Pick<Seals, 'open'>;
+  /** One consumer reads the log for all. */
+  alsoHears?: WatchParts['alsoHears'];
 };
 
 export type Ending = {
@@ -32,7 +34,7 @@ export type Ending = {
 
 /** Ends what was given: hears of ends, and revokes. Starts with creation. */
 export async function startEnding(parts: EndingParts): Promise<Ending> {
-  const { config, db, stream, clock, logger, metrics, minters, seals } = parts;
+  const { config, db, stream, clock, logger, metrics, minters, seals, alsoHears } = parts;
   const measures = createEndMeasures(metrics, () => countLeftAlive(db, clock.nowMs() - toldAfterMs));
   const append = (events: Parameters<typeof appendEvents>[1]) => appendEvents({ stream, config }, events);
   const revoking = startRevoking({
@@ -40,7 +42,7 @@ export async function startEnding(parts: EndingParts): Promise<Ending> {
     minterOf: (kind, tier) => minters.of(kind, tier),
     unseal: (sealed, of) => seals.open(sealed, of),
   });
-  const watch = await createWatch({ stream, db, clock, logger, measures });
+  const watch = await createWatch({ stream, db, clock, logger, measures, ...(alsoHears && { alsoHears }) });
   return {
     caughtUp: watch.caughtUp,
     ready: watch.ready,

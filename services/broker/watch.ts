@@ -1,5 +1,5 @@
 import { drillPrefix } from '@tripline/contracts/drill';
-import type { EventType } from '@tripline/contracts/event';
+import type { EventType, LoggedEvent } from '@tripline/contracts/event';
 import { eventTypeOf, fromEventRecord } from '@tripline/contracts/event-record';
 import { parseTime } from '@tripline/contracts/time';
 import type { Db } from '@tripline/db/database';
@@ -9,6 +9,7 @@ import { inTransaction } from '@tripline/db/transaction';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import { type Batch, type Stream, type StreamRecord, topics } from '@tripline/stream/stream';
+import type { PoolClient } from 'pg';
 import type { EndMeasures } from './end-measures.ts';
 import { keysOfEvent } from './keys.ts';
 import { type End, lockEnds, noteEnds } from './store/ends.ts';
@@ -19,6 +20,11 @@ export type WatchParts = {
   clock: Clock;
   logger: Logger;
   measures: Pick<EndMeasures, 'endsHeard'>;
+  /** Who else is told of what the log holds: events of one type, in the transaction that moves past them, so that none is missed. */
+  alsoHears?: {
+    type: EventType;
+    note: (client: PoolClient, events: readonly LoggedEvent[], nowMs: number) => Promise<void>;
+  };
 };
 
 export type Watch = {
@@ -135,8 +141,10 @@ async function hear(watching: Watching, batch: Batch): Promise<void> {
   const next = (records.at(-1)?.offset ?? own.next - 1) + 1;
   const nowMs = clock.nowMs();
   const ends = endsIn(records, nowMs);
+  const { alsoHears } = watching;
+  const others = alsoHears === undefined ? [] : eventsIn(records, alsoHears.type);
   const isDue = nowMs - own.movedMs >= moveEveryMs || (batch.caughtUpAtMs !== null && !watching.isCaughtUp);
-  if (ends.length === 0 && !(isDue && next > own.moved)) {
+  if (ends.length === 0 && others.length === 0 && !(isDue && next > own.moved)) {
     owned.set(partition, { ...own, next });
     return;
   }
@@ -145,6 +153,7 @@ async function hear(watching: Watching, batch: Batch): Promise<void> {
   const move = { consumer, topic, partition, epoch: own.epoch, expected: own.moved, next, logTimeMs };
   const followed = await inTransaction(db, async (client) => {
     await advance(client, move);
+    if (others.length > 0) await alsoHears!.note(client, others, nowMs);
     return ends.length === 0 ? { news: [], ended: [] } : endAll(client, ends, nowMs);
   });
   owned.set(partition, { epoch: own.epoch, moved: next, next, movedMs: nowMs });
@@ -186,13 +195,20 @@ function endsIn(records: readonly StreamRecord[], nowMs: number): End[] {
 }
 
 function endOf(record: StreamRecord, of: End['of']): End | undefined {
+  const event = eventIn(record);
+  const keys = event && keysOfEvent(event);
+  const key = of === 'run' ? keys?.run : keys?.job;
+  // What Postgres cannot hold names no job.
+  if (event === undefined || key === undefined || key === null || key.includes('\0')) return undefined;
+  return { of, key, endedAtMs: parseTime(event.time) };
+}
+
+const eventsIn = (records: readonly StreamRecord[], type: EventType): LoggedEvent[] =>
+  records.flatMap((record) => (eventTypeOf(record.headers) === type ? (eventIn(record) ?? []) : []));
+
+function eventIn(record: StreamRecord): LoggedEvent | undefined {
   try {
-    const event = fromEventRecord(record, record);
-    const keys = keysOfEvent(event);
-    const key = of === 'run' ? keys?.run : keys?.job;
-    // What Postgres cannot hold names no job.
-    if (key === undefined || key === null || key.includes('\0')) return undefined;
-    return { of, key, endedAtMs: parseTime(event.time) };
+    return fromEventRecord(record, record);
   } catch {
     return undefined;
   }

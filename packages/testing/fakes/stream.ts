@@ -21,6 +21,13 @@ export function fakeStream() {
         throw new RecordTooLargeError('too large');
       return records.map((record) => ({ topic: record.topic, partition: 0, offset: appended.push(record) - 1 }));
     },
+    /** Nobody reads it. */
+    async consume() {
+      return { stop: async () => {} };
+    },
+    async offsets() {
+      return [];
+    },
     async check() {
       if (stream.away) throw new StreamUnavailableError('the log is away');
     },

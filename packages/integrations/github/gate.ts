@@ -1,0 +1,189 @@
+import { z } from 'zod';
+import type { Outcome } from '../outcome.ts';
+import { appClient, type GitHubApp } from './app-token.ts';
+import { outcomeOf, outcomeOfError } from './classify.ts';
+import {
+  createGitHubClient,
+  type GitHubAnswer,
+  type GitHubClient,
+  type GitHubRequest,
+  messageOf,
+  ownerAndRepo,
+} from './client.ts';
+
+/** What GitHub asked of an App that is a protection rule of an environment: by ids, and what the environment is called. */
+export type GateQuestion = { installation: string; repositoryId: string; runId: string; environment: string };
+
+/** What may be asked and said about one question, by a token for its repository alone. */
+export type GateAccess = {
+  /** The run as it is now: its attempt, and whether it ended, so that nothing waits any more. */
+  run: () => Promise<Reply<{ attempt: number; isOver: boolean }>>;
+  /** Whether a deployment of the run to the environment waits, for whomever. */
+  waits: () => Promise<Reply<boolean>>;
+  /** Says yes, no or, without `state`, what it waits for; `give-up`: GitHub does not take it. */
+  say: (word: { state?: 'approved' | 'rejected'; comment: string }) => Promise<Outcome>;
+};
+export type Reply<Value> =
+  | { result: 'answered'; value: Value }
+  | { result: 'refused'; outcome: Exclude<Outcome, { kind: 'done' }> };
+
+export type GitHubGate = {
+  /** Calls `work` with an access for one question, and ends the access however `work` ends. */
+  ask: <T>(question: GateQuestion, work: (access: GateAccess) => Promise<T>) => Promise<Reply<T>>;
+};
+
+/** A status report may have so many characters, and one deployment ten of them. */
+export const longestComment = 1024;
+
+const permissions = { actions: 'read', deployments: 'write' } as const;
+const tokenAnswer = z.object({
+  token: z.string(),
+  repositories: z.array(z.object({ id: z.int(), full_name: z.string().regex(/^[^/\s]+\/[^/\s]+$/) })).length(1),
+});
+const runAnswer = z.object({
+  id: z.int(),
+  run_attempt: z.int().positive(),
+  status: z.string().nullable(),
+  repository: z.object({ id: z.int() }),
+});
+const pendingAnswer = z.array(z.object({ environment: z.object({ name: z.string() }) }));
+
+/**
+ * Answers GitHub for the Apps that are asked: which one is told by the installation, which is one App's alone. The address is made
+ * of the configured API, the name that the repository has now by its id, and the run's id; the one in the question is not called.
+ * https://docs.github.com/actions/how-tos/deploy/configure-and-manage-deployments/create-custom-protection-rules
+ */
+export function createGitHubGate(
+  apps: readonly GitHubApp[],
+  { nowMs, onLeftAlive }: { nowMs: () => number; onLeftAlive: (reason: string) => void },
+): GitHubGate {
+  /** Apps by installation, so that others are not asked again. */
+  const appOf = new Map<string, GitHubApp>();
+  return {
+    async ask(question, work) {
+      const opened = await open(question, appOf, apps, nowMs);
+      if (opened.result === 'refused') return opened;
+      const { client, repository } = opened.value;
+      try {
+        return { result: 'answered', value: await work(accessTo(question, repository, client, nowMs)) };
+      } finally {
+        // Nobody waits for it: what was to be said is said.
+        client.send({ route: 'DELETE /installation/token', parameters: {} }).then(
+          ({ status }) => status === 204 || status === 401 || onLeftAlive(`GitHub answered ${status}`),
+          (error: Error) => onLeftAlive(error.message),
+        );
+      }
+    },
+  };
+}
+
+type Opened = { client: GitHubClient; repository: string };
+
+async function open(
+  { installation, repositoryId }: GateQuestion,
+  appOf: Map<string, GitHubApp>,
+  apps: readonly GitHubApp[],
+  nowMs: () => number,
+): Promise<Reply<Opened>> {
+  const known = appOf.get(installation);
+  for (const app of known === undefined ? apps : [known]) {
+    const request = {
+      route: 'POST /app/installations/{installation_id}/access_tokens',
+      parameters: { installation_id: installation, repository_ids: [Number(repositoryId)], permissions },
+    };
+    const sent = await send(await appClient(app), request, nowMs);
+    if (sent.result === 'refused') {
+      // Another App's installation is not there for this one.
+      if (known === undefined && sent.status === 404) continue;
+      if (sent.status === 404) appOf.delete(installation);
+      return sent.status === 422 ? refused('not-permitted', needed) : sent;
+    }
+    const read = tokenAnswer.safeParse(sent.value.data);
+    if (!read.success || String(read.data.repositories[0]!.id) !== repositoryId)
+      return refused('unexpected', 'GitHub’s answer to a request for a token of one repository names another, or none');
+    appOf.set(installation, app);
+    const { apiUrl, fetch, timeoutMs } = app;
+    const client = createGitHubClient({
+      ...{ apiUrl, fetch, authorization: `token ${read.data.token}`, manner: 'once' as const },
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
+    return { result: 'answered', value: { client, repository: read.data.repositories[0]!.full_name } };
+  }
+  return refused(
+    'no-app',
+    `installation ${installation}, which was asked, is of no App in broker.apps or github.app: configure the App that is the protection rule`,
+  );
+}
+
+const needed =
+  'the App that is asked may not answer: grant it deployments: write and actions: read, and install it on the repository';
+
+function accessTo(
+  { repositoryId, runId, environment }: GateQuestion,
+  repository: string,
+  client: GitHubClient,
+  nowMs: () => number,
+): GateAccess {
+  const ofRun = (route: string, more: object = {}): GitHubRequest => ({
+    route,
+    parameters: { ...ownerAndRepo(repository), run_id: runId, ...more },
+  });
+  return {
+    async run() {
+      const sent = await send(client, ofRun('GET /repos/{owner}/{repo}/actions/runs/{run_id}'), nowMs);
+      if (sent.result === 'refused') return sent;
+      const read = runAnswer.safeParse(sent.value.data);
+      if (!read.success || String(read.data.id) !== runId || String(read.data.repository.id) !== repositoryId)
+        return refused('unexpected', 'GitHub told of another run, or in a form that is not known');
+      return {
+        result: 'answered',
+        value: { attempt: read.data.run_attempt, isOver: read.data.status === 'completed' },
+      };
+    },
+    async waits() {
+      const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}/pending_deployments';
+      const sent = await send(client, ofRun(route), nowMs);
+      if (sent.result === 'refused') return sent.status === 404 ? { result: 'answered', value: false } : sent;
+      const read = pendingAnswer.safeParse(sent.value.data);
+      if (!read.success) return refused('unexpected', 'GitHub told what waits in a form that is not known');
+      const isSame = (name: string) => name.toLowerCase() === environment.toLowerCase();
+      return { result: 'answered', value: read.data.some((one) => isSame(one.environment.name)) };
+    },
+    async say({ state, comment }) {
+      const word = {
+        environment_name: environment,
+        ...(state && { state }),
+        comment: comment.slice(0, longestComment),
+      };
+      const route = 'POST /repos/{owner}/{repo}/actions/runs/{run_id}/deployment_protection_rule';
+      const sent = await send(client, ofRun(route, word), nowMs);
+      return sent.result === 'answered' ? { kind: 'done' } : sent.outcome;
+    },
+  };
+}
+
+/** One request. What is not a success is `refused`, with what it advises; 404 is none here. */
+async function send(
+  client: GitHubClient,
+  request: GitHubRequest,
+  nowMs: () => number,
+): Promise<
+  { result: 'answered'; value: GitHubAnswer } | (Extract<Reply<never>, { result: 'refused' }> & { status?: number })
+> {
+  let answer: GitHubAnswer;
+  try {
+    answer = await client.send(request);
+  } catch (error) {
+    return { result: 'refused', outcome: outcomeOfError(error) as Exclude<Outcome, { kind: 'done' }> };
+  }
+  const { status } = answer;
+  if (status >= 200 && status < 300) return { result: 'answered', value: answer };
+  const outcome = outcomeOf(answer, nowMs());
+  if (outcome.kind !== 'done') return { result: 'refused', outcome, status };
+  return { ...refused('not-found', `GitHub answered ${status}: ${messageOf(answer)}`), status };
+}
+
+const refused = (reason: string, message: string): Extract<Reply<never>, { result: 'refused' }> => ({
+  result: 'refused',
+  outcome: { kind: 'give-up', reason, message },
+});

@@ -1,0 +1,60 @@
+import { policiesAtGate, type WaitingJob } from '@tripline/access/decide-gate';
+import type { Version } from '@tripline/access/diff';
+import type { Known } from '@tripline/access/known';
+import type { LoggedJob } from '@tripline/access/known-run';
+import { thingKey } from '@tripline/contracts/fact';
+import type { Db } from '@tripline/db/database';
+import { runKeyIn } from '@tripline/facts/things';
+import { readOpenAt } from '@tripline/incidents/open-at';
+import type { Question } from './store/gates.ts';
+import { readBehindMs } from './store/known-runs.ts';
+
+/** What is known of a job that waits, by the policies that may let it through. */
+export type KnownAtGate = { job: WaitingJob; knownFor: (policy: string) => Known };
+
+/** The key of the run that is asked about. */
+export const runOf = ({ instance, repository, runId }: Question): string =>
+  runKeyIn(thingKey('github', instance, repository.id), runId);
+
+/** Who stood for a run, under one policy; undefined where nobody did yet. */
+export type ApprovalOf = (job: WaitingJob, policy: string) => Promise<Known['approval']>;
+
+/**
+ * What is known of a job of one attempt that waits for the environment: the run's commit, ref, workflow and what was reviewed of
+ * it, which all of its jobs share. Undefined where no job of it was told of.
+ */
+export async function knownAtGate(
+  { db, approvalOf }: { db: Db; approvalOf?: ApprovalOf | undefined },
+  question: Question,
+  { jobs, attempt }: { jobs: readonly LoggedJob[]; attempt: number },
+  version: Version,
+): Promise<KnownAtGate | undefined> {
+  const ofAttempt = jobs.filter((one) => one.job.run.attempt === attempt);
+  const isOwn = ({ job: { environment } }: LoggedJob) =>
+    environment?.toLowerCase() === question.environment.toLowerCase();
+  const told = ofAttempt.find(isOwn) ?? ofAttempt[0];
+  if (told === undefined) return undefined;
+  const job = waitingJob(question, told);
+  // The machine of another job, and that of one that waits, are not what it will run on.
+  const things = told.things.filter(({ kind }) => kind !== 'runner');
+  const [incidents, behindMs] = await Promise.all([readOpenAt(db, question.workspace, things), readBehindMs(db)]);
+  const { fork, reviewed, deployedTo } = told.known;
+  const known: Known = {
+    ...{ log: { disagrees: [], behindMs }, job: 'unknown', fork, reviewed, deployedTo, runner: undefined, incidents },
+    ...{ address: undefined, approval: undefined },
+  };
+  const approvals = new Map<string, Known['approval']>();
+  for (const { name, policy } of policiesAtGate(job, version).policies) {
+    if (policy.needs.mfa !== undefined) approvals.set(name, await approvalOf?.(job, name));
+  }
+  return { job, knownFor: (policy) => ({ ...known, approval: approvals.get(policy) }) };
+}
+
+/** What its run's events tell of it; the rest is told by its token, later. */
+function waitingJob({ owner, repository, environment }: Question, { job }: LoggedJob): WaitingJob {
+  return {
+    ...{ ...job, cautions: [], owner, environment, checkRunId: null },
+    // As the run's own events call it, with which the address of its workflow begins.
+    repository: { id: repository.id, name: job.repository.name },
+  };
+}

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import type { LoggedEvent } from '@tripline/contracts/event';
+import { redactText } from '@tripline/runtime/redact';
+import { createSignal } from '@tripline/runtime/signal';
+import { openListener } from '@tripline/stream/postgres/listener';
+import type { ClientBase } from 'pg';
+import { type AnswerParts, answerQuestion } from './gate-answer.ts';
+import { questionOf } from './gate-questions.ts';
+import { claimQuestions, gateChannel, noteQuestions, postpone, sweepGates } from './store/gates.ts';
+
+/** Longer than a conversation with GitHub takes: whoever died or is frozen loses its claims then. */
+export const claimMs = 60_000;
+/** Questions that are answered at once: they mostly wait for GitHub. */
+const concurrency = 16;
+/** New questions are signalled by NOTIFY; polling finds those that become due. */
+const pollMs = 250;
+/** GitHub itself ends what waits for thirty days. */
+const keptMs = 35 * 86_400_000;
+const sweepEveryMs = 3_600_000;
+
+export type Gate = {
+  close: () => Promise<void>;
+};
+
+/** Keeps the questions among events, in the transaction that moves past them. */
+export function hearQuestions(client: ClientBase, events: readonly LoggedEvent[], nowMs: number): Promise<void> {
+  const questions = events.flatMap((event) => questionOf(event) ?? []);
+  return noteQuestions(client, questions, nowMs);
+}
+
+/**
+ * Answers GitHub's deployment protection rule until `close`. Any number may run: each question is one worker's at a time, and
+ * nobody gives a second verdict.
+ */
+export function startGate(parts: AnswerParts): Gate {
+  const { db, clock, logger } = parts;
+  const by = randomUUID();
+  const arrivals = createSignal();
+  const closing = new AbortController();
+  const inHand = new Set<Promise<void>>();
+  const { options: connection } = db.pool;
+  const listener = openListener({
+    ...{ connection, channels: [gateChannel], clock, logger },
+    onNotify: () => arrivals.notify(),
+  });
+  const running = (async () => {
+    let isAway = false;
+    let sweptMs = 0;
+    while (!closing.signal.aborted) {
+      try {
+        await answerSome(concurrency - inHand.size);
+        const nowMs = clock.nowMs();
+        if (nowMs - sweptMs >= sweepEveryMs) await sweepGates(db, nowMs - keptMs);
+        if (nowMs - sweptMs >= sweepEveryMs) sweptMs = nowMs;
+        isAway = false;
+      } catch (error) {
+        if (!isAway) logger.error({ err: error }, 'reading what the gate was asked failed; retrying');
+        isAway = true;
+      }
+      await arrivals.wait(pollMs, closing.signal);
+    }
+  })();
+  async function answerSome(room: number): Promise<void> {
+    if (room <= 0) return;
+    const nowMs = clock.nowMs();
+    for (const question of await claimQuestions(db, { by, nowMs, untilMs: nowMs + claimMs }, room)) {
+      const answering: Promise<void> = answerSafely(parts, by, question).finally(() => {
+        inHand.delete(answering);
+        arrivals.notify();
+      });
+      inHand.add(answering);
+    }
+  }
+  return {
+    async close() {
+      closing.abort();
+      await running;
+      await Promise.all(inHand);
+      await listener.close();
+    },
+  };
+}
+
+/** Answers all that is due now, once each. @returns how many those were. */
+export async function answerDue(parts: AnswerParts, by: string): Promise<number> {
+  const nowMs = parts.clock.nowMs();
+  const due = await claimQuestions(parts.db, { by, nowMs, untilMs: nowMs + claimMs }, concurrency);
+  await Promise.all(due.map((question) => answerSafely(parts, by, question)));
+  return due.length;
+}
+
+/** Never rejects: what cannot be noted is due again when its claim expires. */
+async function answerSafely(
+  parts: AnswerParts,
+  by: string,
+  question: Parameters<typeof answerQuestion>[2],
+): Promise<void> {
+  const { db, clock, logger } = parts;
+  try {
+    await answerQuestion(parts, by, question);
+  } catch (error) {
+    logger.error({ err: error, question: question.id }, 'answering a question to the gate failed; it is tried again');
+    const fault = redactText(String((error as Error).message ?? error));
+    await postpone(db, { id: question.id, by }, { dueMs: clock.nowMs() + 1000, fault }).catch(() => {});
+  }
+}
