@@ -51,6 +51,13 @@ const app = z.strictObject({
   id: z.coerce.string().regex(/^\d+$/, 'must be the numeric App ID').describe('Id of the App.'),
   privateKey: secret.describe("The App's private key, PEM."),
   tiers: tiers.describe('Tiers whose credentials it mints; absent: those that no other App names.'),
+  slug: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,99}$/, 'say it as in the address of its page, github.com/apps/<slug>')
+    .optional()
+    .describe(
+      'Its name in the address of its page, `github.com/apps/<slug>`, by which the audit log tells its acts. Absent: nothing finds that somebody else mints with its key.',
+    ),
 });
 
 const words = z.array(z.string().min(1).max(200)).max(20).default([]);

@@ -35,7 +35,7 @@ export const rule = conclusion({
   },
   untilConfigured: {
     does: 'nothing',
-    why: 'The audit log names Apps by their login: `apps`, or `name` of each App under `broker.apps`, says it.',
+    why: 'The audit log names Apps by their login: `slug` of each App under `broker.apps` says it, or `apps`.',
   },
   falseAlarms: [
     'Somebody else uses the App’s key on purpose, such as a tool that mints for itself: give that an App of its own.',

@@ -88,6 +88,24 @@ describe('loading rules', () => {
     expect(await ownApps({ 'privilege-grant-outside-job': { ownApps: ['8'] } })).toEqual(['8']);
   });
 
+  test('has the Apps of the broker known as those whose tokens it mints, where their slug is told', async () => {
+    const base = loadConfig({}, '/');
+    const apps = async (settings: object) => {
+      const of = { privateKey: 'x' };
+      const broker = {
+        ...base.broker,
+        apps: [
+          { ...of, id: '7', slug: 'acme-access' },
+          { ...of, id: '8', tiers: ['dev'] },
+        ],
+      };
+      const all = await loadRules({ ...config({ settings }), broker });
+      return (all.find(({ rule }) => rule.id === 'token-not-minted-by-broker')!.settings as { apps: string[] }).apps;
+    };
+    expect(await apps({})).toEqual(['acme-access[bot]']);
+    expect(await apps({ 'token-not-minted-by-broker': { apps: ['other[bot]'] } })).toEqual(['other[bot]']);
+  });
+
   test('has the settings of a wider rule hold for the narrower, as far as it has none of its own', async () => {
     const granting = { grantingWorkflows: ['acme/access/.github/workflows/grant.yml'], grantingActors: ['b[bot]'] };
     const ofWider = { ...granting, exemptActors: ['idp[bot]'] };

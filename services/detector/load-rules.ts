@@ -88,7 +88,7 @@ export type RuleSet = FindingPolicies & {
 export type OwnRules = { rules: readonly { rule: AnyRule; file: string }[]; files: readonly RuleFile[] };
 
 export type RuleConfig = Pick<Config, 'rules' | 'silences' | 'exceptions' | 'overrides' | 'remediation' | 'baseDir'> &
-  Partial<Pick<Config, 'github' | 'learningDays'>>;
+  Partial<Pick<Config, 'github' | 'broker' | 'learningDays'>>;
 
 /** A rule, a file of rules or a setting of theirs is wrong. `files`: those that were loaded until then. */
 export class RuleSetError extends ConfigError {
@@ -234,11 +234,14 @@ export const lendersOf = ({ supersedes = [], settings }: AnyRule, all: readonly 
 /** What the user sets for a rule, over what other settings say that it wants to know. */
 function writtenFor(
   { id }: AnyRule,
-  { rules, github }: Pick<Config, 'rules'> & Partial<Pick<Config, 'github'>>,
+  { rules, github, broker }: Pick<Config, 'rules'> & Partial<Pick<Config, 'github' | 'broker'>>,
 ): Record<string, unknown> {
   // Else the first thing that is found is that Tripline was installed.
   const isOfGrants = id === 'privilege-grant-outside-job';
-  return { ...(isOfGrants && github?.app !== undefined ? { ownApps: [github.app.id] } : {}), ...rules.settings[id] };
+  const ownApps = isOfGrants && github?.app !== undefined ? { ownApps: [github.app.id] } : {};
+  const slugs = (broker?.apps ?? []).flatMap(({ slug }) => (slug === undefined ? [] : [`${slug}[bot]`]));
+  const apps = id === 'token-not-minted-by-broker' && slugs.length > 0 ? { apps: slugs } : {};
+  return { ...ownApps, ...apps, ...rules.settings[id] };
 }
 
 /**

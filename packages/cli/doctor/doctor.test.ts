@@ -442,7 +442,8 @@ describe('those whom Tripline calls', () => {
     const broker = { ...settings.broker, apps: [{ id: '8', privateKey, tiers: ['production'] }] };
     const check = async () => named(await checkProviders({ ...settings, broker }), 'minter GitHub App 8 (production)');
     answer = { status: 200, body: [{ account: { login: 'acme' } }] };
-    expect(await check()).toMatchObject({ state: 'ok', detail: 'installed on acme' });
+    const detail = 'installed on acme; without its slug nothing finds who else mints with its key';
+    expect(await check()).toMatchObject({ state: 'ok', detail });
     answer = { status: 200, body: [] };
     expect(await check()).toMatchObject({ state: 'broken', remedy: expect.stringContaining('install it on chosen') });
     answer = { status: 401, body: { message: 'no' } };

@@ -29,7 +29,8 @@ function lookAt(app: Needs['broker']['apps'][number], apiUrl: string): Look {
     look: async () => {
       const { installedOn } = await import('./reader.ts');
       const on = await installedOn({ apiUrl, app }, Date.now());
-      if (on.length > 0) return { state: 'ok', detail: `installed on ${on.join(', ')}` };
+      const unnamed = app.slug === undefined ? '; without its slug nothing finds who else mints with its key' : '';
+      if (on.length > 0) return { state: 'ok', detail: `installed on ${on.join(', ')}${unnamed}` };
       const there = 'install it on chosen repositories of your organisation';
       return { state: 'broken', detail: 'it is installed nowhere, so that it mints nothing', remedy: there };
     },
