@@ -301,6 +301,14 @@ describe('a genuine token', () => {
     expect(stream.appended).toEqual([]);
   });
 
+  test('of a namesake of a workspace’s organisation is denied: its id decides', async () => {
+    const workspaces = [{ id: 'acme', github: { organizations: [{ login: 'acme', id: '66' }] } }];
+    broker = await startBroker({ db, stream, issuer }, { settings: { workspaces } });
+    expect(await broker.ask(await issuer.token())).toMatchObject({
+      ...{ status: 403, body: { reasons: [{ condition: 'workspace' }] } },
+    });
+  });
+
   test('of an organisation that no workspace has is denied', async () => {
     const workspaces = [{ id: 'other', github: { organizations: [{ login: 'other', id: '66' }] } }];
     broker = await startBroker({ db, stream, issuer }, { settings: { workspaces } });

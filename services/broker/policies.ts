@@ -14,7 +14,7 @@ import { clip } from '@tripline/contracts/text';
 import type { Db } from '@tripline/db/database';
 import { instanceOf } from '@tripline/integrations/github/instance';
 import { type PolicyCommit, readPolicyCommit } from '@tripline/integrations/github/policy-files';
-import { CannotReadError } from '@tripline/integrations/github/reader';
+import { CannotReadError, mayRead } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
 import { ConfigError } from '@tripline/runtime/load-settings';
 import type { Logger } from '@tripline/runtime/logger';
@@ -55,7 +55,7 @@ type InForce = PoliciesInForce & { stored: StoredPolicies };
  * Keeps the policies of `broker.policy.repository` in force: those of its branch's head as GitHub tells it, once Tripline knows that
  * commit, and all since the one in force, as reviewed, and nothing is wrong with them. Until then the former ones stay, those that
  * were kept last after a start.
- * @throws {ConfigError} no workspace has the repository.
+ * @throws {ConfigError} no workspace has the repository, or nothing is configured to read it with.
  */
 export async function createRepositoryPolicies(parts: PoliciesParts): Promise<RepositoryPolicies> {
   const { config, db, clock, logger } = parts;
@@ -64,6 +64,8 @@ export async function createRepositoryPolicies(parts: PoliciesParts): Promise<Re
   const workspace = createWorkspaces(config).of(place.repository.split('/')[0]!);
   if (workspace === undefined)
     throw new ConfigError(`broker.policy.repository: no workspace has the organisation of ${place.repository}`);
+  if (parts.readCommit === undefined && !mayRead(config.github))
+    throw new ConfigError('broker.policy.repository: set github.app or github.token, by which it is read');
   const readCommit = parts.readCommit ?? ((known) => readPolicyCommit(config.github, place, known, reading(parts)));
   const keys = config.broker.eventKeys ?? [];
   let inForce = await lastKept(parts, place);

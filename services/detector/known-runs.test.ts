@@ -66,6 +66,15 @@ describe('what is known of runs', () => {
     expect(await known()).toEqual(['acme 7: build running reviewed, deploy running reviewed']);
     await by.batch(records.slice(-1));
     expect(await known()).toEqual(['acme 7: build running reviewed, deploy ended reviewed']);
+    // By ids alone, as the broker asks for it.
+    const [{ run }] = (await db.pool.query('SELECT run FROM known_runs')).rows;
+    expect(run).toBe(`github:github.com:${idOf('acme/api')}#${events.at(-1)!.data['cicd.pipeline.run.id' as never]}`);
+    const later = (day: number) => eventsOf(`day ${day}  09:00  ada pushes x${day} to acme/other main`);
+    const whole = toRecords({ events: [...events, ...later(8), ...later(10)] });
+    await by.batch(whole.slice(-2, -1));
+    expect(await known()).toHaveLength(1);
+    await by.batch(whole.slice(-1));
+    expect(await known()).toEqual([]);
   });
 
   test('is written at once, and not again where it is as it was', async () => {
