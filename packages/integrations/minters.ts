@@ -1,11 +1,12 @@
 import type { Look } from '@tripline/contracts/check';
 import { aws } from './aws/registration.ts';
 import { githubMinter } from './github/mint-registration.ts';
+import { gitlab } from './gitlab/registration.ts';
 import type { GiveKind, Minter, MinterOptions, OpenMinter, RegisteredMinter } from './minter.ts';
 import { vault } from './vault/registration.ts';
 
 /** Every kind of credential that the broker mints. To add one: a folder beside this file, and a line here. */
-export const minters = [githubMinter, aws, vault] as const satisfies readonly RegisteredMinter[];
+export const minters = [githubMinter, aws, gitlab, vault] as const satisfies readonly RegisteredMinter[];
 
 /** What the minters read of the settings. */
 type Needs = (typeof minters)[number] extends infer One
