@@ -92,7 +92,7 @@ export type MinterOptions = {
   timeoutMs?: number | undefined;
   /**
    * Runs `work` while nobody else runs any for the same key, in another process either. Needed where a provider takes a list as
-   * a whole, so that of two who add to it one is lost. Absent: in this process alone.
+   * a whole, so that of two who add to it one is lost. Absent: this process is the only one.
    */
   exclusively?: <Result>(key: string, work: () => Promise<Result>) => Promise<Result>;
 };

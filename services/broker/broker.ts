@@ -15,6 +15,7 @@ import type { Stream } from '@tripline/stream/stream';
 import type { FastifyInstance } from 'fastify';
 import type { ExchangeParts, Gather, Giving } from './asking.ts';
 import { startEnding } from './ending.ts';
+import { exclusivelyBy } from './exclusively.ts';
 import { createGather } from './gather.ts';
 import { gateHears, startGating, watchForGate } from './gating.ts';
 import { type CurrentPolicies, createLocalPolicies } from './local-policies.ts';
@@ -56,8 +57,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   const { identity, broker: settings } = config;
   const mode = modeOf(config);
   if (mode.isDryRun) {
-    const isLoud = settings.apps.length > 0;
-    logger[isLoud ? 'warn' : 'info']({ lacks: mode.lacks }, 'the broker is a dry run: it gives nothing to any job');
+    logger[mode.mints ? 'warn' : 'info']({ lacks: mode.lacks }, 'the broker is a dry run: it gives nothing to any job');
   }
   const measures = createMeasures(metrics, () => clock.nowMs());
   const verify = createVerifier(
@@ -105,13 +105,21 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
       await gate?.close();
       await repository?.close();
       await (ending ?? watch)?.close();
+      await giving?.close();
     },
   };
 }
 
-async function openGiving({ config, clock, db }: BrokerParts, seams: BrokerSeams): Promise<Giving & { seals: Seals }> {
+async function openGiving(
+  parts: BrokerParts,
+  seams: BrokerSeams,
+): Promise<Giving & { seals: Seals; close: () => Promise<void> }> {
+  const { config, db } = parts;
+  const { minters, close } =
+    seams.minters === undefined ? await startMinters(parts) : { minters: seams.minters, close: async () => {} };
   return {
-    minters: seams.minters ?? (await openMinters(config, { clock })),
+    minters,
+    close,
     seals: createSeals(config.broker.sealingKeys!),
     mostAnHour: config.broker.grantsPerHour,
     isStopped: () => isRemediationStopped(db),
@@ -119,6 +127,27 @@ async function openGiving({ config, clock, db }: BrokerParts, seams: BrokerSeams
 }
 
 const isOfRepository = ({ broker: { policy } }: Config): boolean => policy !== undefined && 'repository' in policy;
+
+/** What mints, and is renewed until `close`. */
+async function startMinters({
+  config,
+  clock,
+  db,
+  logger,
+}: BrokerParts): Promise<{ minters: Minters; close: () => Promise<void> }> {
+  const minters = await openMinters(config, { clock, exclusively: exclusivelyBy(db) });
+  const closing = new AbortController();
+  const renewing = minters.keepAlive(closing.signal, (fault) =>
+    logger.error({ fault }, 'renewing what mints failed; retrying'),
+  );
+  return {
+    minters,
+    async close() {
+      closing.abort();
+      await renewing;
+    },
+  };
+}
 
 function policiesOf({ broker: { policy }, identity, baseDir }: Config): CurrentPolicies {
   if (policy === undefined || !('file' in policy)) return () => ({ fault: 'broker.policy is not set' });

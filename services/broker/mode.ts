@@ -2,24 +2,28 @@ import type { Config } from '@tripline/config/config';
 import { trustedIssuers } from '@tripline/identity/registry';
 import { ConfigError } from '@tripline/runtime/load-settings';
 
-/** Whether credentials are given, or it is only said what would be decided; then `lacks` says what is to be configured first. */
-export type Mode = { isDryRun: boolean; lacks: readonly string[] };
+/**
+ * Whether credentials are given, or it is only said what would be decided; then `lacks` says what is to be configured first.
+ * `mints`: whether anything is configured that mints.
+ */
+export type Mode = { isDryRun: boolean; lacks: readonly string[]; mints: boolean };
 
 /**
  * What the settings make of the broker.
  * @throws {ConfigError} they are half of something: it would look as if credentials were given.
  */
 export function modeOf({ identity, broker }: Pick<Config, 'identity' | 'broker'>): Mode {
-  const { policy, apps, eventKeys, sealingKeys, stepUp } = broker;
+  const { policy, apps, aws, gitlab, vault, eventKeys, sealingKeys, stepUp } = broker;
+  const mints = [apps, aws, gitlab, vault].some((those) => those.length > 0);
   const isKnown = trustedIssuers(identity).length > 0;
   const faults = [
     policy !== undefined && !isKnown && 'name who issues the id tokens of jobs under identity',
     isKnown && identity.audience === undefined && 'set identity.audience to what jobs ask their id tokens for',
-    apps.length > 0 && policy === undefined && 'say where the policies are in broker.policy',
+    mints && policy === undefined && 'say where the policies are in broker.policy',
     (policy !== undefined || stepUp !== undefined) &&
       eventKeys === undefined &&
       'set broker.eventKeys (TRIPLINE_BROKER_EVENT_KEY)',
-    (apps.length > 0 || stepUp !== undefined) &&
+    (mints || stepUp !== undefined) &&
       sealingKeys === undefined &&
       'set broker.sealingKeys (TRIPLINE_BROKER_SEALING_KEY)',
   ].filter((fault) => fault !== false);
@@ -28,7 +32,7 @@ export function modeOf({ identity, broker }: Pick<Config, 'identity' | 'broker'>
     !isKnown && 'identity.github and identity.audience: whose jobs may ask',
     policy === undefined && 'broker.policy: what they may have',
     policy !== undefined && 'file' in policy && 'broker.policy.repository: a local file decides dry runs only',
-    apps.length === 0 && 'broker.apps: what mints credentials',
+    !mints && 'broker.apps, aws, gitlab or vault: what mints credentials',
   ].filter((lack) => lack !== false);
-  return { isDryRun: lacks.length > 0, lacks };
+  return { isDryRun: lacks.length > 0, lacks, mints };
 }

@@ -225,6 +225,18 @@ describe('at AWS', () => {
     for (const { credential } of live) expect(provider.admits(credential)).toBe(true);
   });
 
+  test('a lock that fails is tried again, and nothing is said to be dead', async () => {
+    const { minted } = served();
+    const { handle } = await minted('g-1');
+    const fetch: typeof globalThis.fetch = async () => expect.unreachable();
+    const exclusively = () => Promise.reject(new Error('Postgres is away'));
+    const minter = createAwsMinter(createAwsApi(settingsAt('https://aws.example'), { clock, fetch }), {
+      clock,
+      exclusively,
+    });
+    expect(await minter.revoke({ handle })).toMatchObject({ result: 'not-yet', retry: true, reason: 'no-turn' });
+  });
+
   test('what has expired is dropped, and is dead without a call', async () => {
     const { provider, asked, minter, minted } = served();
     const { handle } = await minted('early');

@@ -35,8 +35,10 @@ type Failed = Extract<Revoked, { result: 'not-yet' }>;
  */
 export function createAwsMinter(
   { ask, isChained }: AwsApi,
-  { clock, exclusively = inTurn() }: { clock: Clock } & Pick<MinterOptions, 'exclusively'>,
+  { clock, exclusively = (_, work) => work() }: { clock: Clock } & Pick<MinterOptions, 'exclusively'>,
 ): Minter<'aws'> {
+  const inTurn = createTurns();
+
   async function mint(order: Order): Promise<MintAnswer> {
     const { give, grantId, untilMs } = order;
     if (!sessionName.test(grantId)) return refused('unusable-name', `AWS takes no session by the name of ${grantId}`);
@@ -80,7 +82,7 @@ export function createAwsMinter(
       return failed(false, 'no-handle', 'it is not known whose session it is');
     const [expiresAtMs, givenAtMs] = [Date.parse(expiresAt ?? ''), Date.parse(givenAt ?? '')];
     if (clock.nowMs() > expiresAtMs + skewMs) return { result: 'dead', by: 'dead-already' };
-    return exclusively(`aws/${role}`, async () => {
+    const deny = async (): Promise<Revoked> => {
       const before = await read(role);
       if ('result' in before) return before;
       if (isDenied(before, session, givenAtMs)) return { result: 'dead', by: 'denied' };
@@ -90,6 +92,14 @@ export function createAwsMinter(
       const written = await write(role, after);
       // Other inline policies of the role share the room.
       return written.result === 'not-yet' && written.reason === 'no-room' ? all() : written;
+    };
+    // In turn here first, so that those who wait for others hold nothing meanwhile.
+    return inTurn(role, async () => {
+      try {
+        return await exclusively(`aws/${role}`, deny);
+      } catch {
+        return failed(true, 'no-turn', 'the lock in Postgres, by which denials of a role are written in turn, failed');
+      }
     });
   }
 
@@ -206,11 +216,11 @@ function refused(reason: string, message: string): Refused {
   return { result: 'refused', retry: false, reason, message };
 }
 
-/** One after the other for each key, in this process. */
-function inTurn(): NonNullable<MinterOptions['exclusively']> {
+/** One after the other for each key, in this process. `work` does not reject. */
+function createTurns() {
   const last = new Map<string, Promise<unknown>>();
-  return (key, work) => {
-    const mine = (last.get(key) ?? Promise.resolve()).then(work, work);
+  return <Result>(key: string, work: () => Promise<Result>): Promise<Result> => {
+    const mine = (last.get(key) ?? Promise.resolve()).then(work);
     last.set(key, mine);
     return mine;
   };
