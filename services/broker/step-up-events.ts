@@ -12,7 +12,7 @@ export function eventOfAnswer(
 ): TriplineEvent {
   const { repository, run, sha, ref, environment, policy, tier, actor } = shown;
   return {
-    id: `step-up:${id}:${is}`,
+    id: `access:step-up:${id}:${is}`,
     source: `//tripline/${workspace}`,
     type: is === 'approved' ? 'dev.cdeventsx.tripline-stepup.proved' : 'dev.cdeventsx.tripline-stepup.refused',
     time: new Date(nowMs).toISOString(),
@@ -43,7 +43,7 @@ export function eventOfPasskey(
   nowMs: number,
 ): TriplineEvent {
   return {
-    id: `passkey:${createHash('sha256').update(id).digest('hex')}:linked`,
+    id: `access:passkey:${createHash('sha256').update(id).digest('hex')}:linked`,
     source: `//tripline/${workspace}`,
     type: 'dev.cdeventsx.tripline-stepup.linked',
     time: new Date(nowMs).toISOString(),

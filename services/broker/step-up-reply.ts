@@ -9,7 +9,7 @@ export function say(reply: FastifyReply, status: number, ...words: Parameters<ty
   return send(reply, status, messagePage(...words));
 }
 export function redirect(reply: FastifyReply, url: string): FastifyReply {
-  const headers = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', location: url };
+  const headers = { 'cache-control': 'no-store', 'referrer-policy': 'same-origin', location: url };
   return reply.code(303).headers(headers).send();
 }
 /** To a page's own script. */

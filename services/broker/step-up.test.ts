@@ -75,7 +75,7 @@ describe('a step-up', () => {
       {
         ...{
           type: 'dev.cdeventsx.tripline-stepup.proved',
-          id: `step-up:${link.id}:approved`,
+          id: `access:step-up:${link.id}:approved`,
           source: '//tripline/acme',
         },
         data: {
@@ -308,7 +308,7 @@ describe('a step-up', () => {
     expect(csp).toContain("frame-ancestors 'none'");
     expect(csp).not.toContain('unsafe');
     expect(page.response.headers.get('cache-control')).toBe('no-store');
-    expect(page.response.headers.get('referrer-policy')).toBe('no-referrer');
+    expect(page.response.headers.get('referrer-policy')).toBe('same-origin');
   });
 
   it('keeps cookies out of reach, and answers whoever asks too often with nothing', async () => {

@@ -30,7 +30,7 @@ form{margin:0 0 1rem}
 label{display:block;margin:0 0 .35rem;font-weight:600}
 input[name=number]{font:1.5rem ui-monospace,monospace;letter-spacing:.3em;width:7.5rem;padding:.4rem .5rem;margin:0 .5rem .75rem 0;border:1px solid;border-radius:.4rem}
 button,a.button{font:inherit;font-weight:600;display:inline-block;padding:.6rem 1.1rem;border:1px solid transparent;border-radius:.4rem;cursor:pointer;text-decoration:none}
-.yes{background:#1a5fb4;color:#fff}.no{background:transparent;color:inherit;border-color:currentColor}
+button.yes,a.yes{background:#1a5fb4;color:#fff}button.no,a.no{background:transparent;color:inherit;border-color:currentColor}
 .note{border-left:.25rem solid #c64600;padding:.5rem .75rem;margin:0 0 1rem}
 .quiet{opacity:.75;font-size:.92rem}
 @media(max-width:30rem){dl{grid-template-columns:1fr;gap:0}dd{margin:0 0 .6rem}button,a.button{display:block;width:100%;box-sizing:border-box;text-align:center;margin:0 0 .6rem}}
@@ -42,7 +42,8 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': `default-src 'none'; style-src ${sha256(style)}; script-src ${sha256(script)}; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
   'cache-control': 'no-store',
-  'referrer-policy': 'no-referrer',
+  // Not no-referrer: under it browsers say of a form's own site `Origin: null`.
+  'referrer-policy': 'same-origin',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'cross-origin-opener-policy': 'same-origin',
