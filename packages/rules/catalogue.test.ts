@@ -52,6 +52,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'deployment-gate-bypassed',
     'gate-unanswered',
     'step-up-not-me',
+    'step-up-passkey-added',
     'promotion-skipped',
     'publish-without-run',
     'user-bulk-clone',

@@ -51,6 +51,7 @@ import { rule as secretFanout } from './secret-fanout.ts';
 import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
 import { rule as stepUpNotMe } from './step-up-not-me.ts';
+import { rule as stepUpPasskeyAdded } from './step-up-passkey-added.ts';
 import { rule as tokenBulkClone } from './token-bulk-clone.ts';
 import { rule as tokenNotMintedByBroker } from './token-not-minted-by-broker.ts';
 import { rule as untrustedMetadataInjection } from './untrusted-metadata-injection.ts';
@@ -99,6 +100,7 @@ export const rules: readonly AnyRule[] = [
   deploymentGateBypassed,
   gateUnanswered,
   stepUpNotMe,
+  stepUpPasskeyAdded,
   promotionSkipped,
   publishWithoutRun,
   ...auditCounts,

@@ -16,7 +16,7 @@ export const rule = match({
   principles: [2],
   attack: ['T1078.004', 'T1621'],
   owasp: ['CICD-SEC-2'],
-  feeds: { needs: ['tripline'] },
+  feeds: { needs: ['access'] },
   falseAlarms: [
     'Somebody who forgot what they started, or started it by a tool: they say so, and resolve it as false.',
     'A colleague who ran somebody’s run again: the token names who set it off at first, so that person is asked.',

@@ -24,4 +24,15 @@ export const stepUps = [
       repository.owner.login,
     );
   }),
+  /** Option: `another`, of an account that has one already. */
+  verb('has a passkey confirmed by {person}', (said, stage) => {
+    const [self, by] = [stage.user(said.who), stage.user(said.the('person'))];
+    stage.feed('dev.cdeventsx.tripline-stepup.linked', {
+      ...{ 'user.id': String(self.id), 'user.name': self.login, 'user.type': self.type },
+      ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': 'github.com' },
+      'tripline.identity.method': 'passkey',
+      'tripline.stepup.link': said.option('another') === undefined ? 'first' : 'another',
+      ...{ 'tripline.stepup.confirmed_by': by.login, 'tripline.stepup.confirmed_by_id': String(by.id) },
+    });
+  }),
 ];
