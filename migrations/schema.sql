@@ -104,6 +104,7 @@ CREATE TABLE access_grants (
   longest_until timestamp with time zone NOT NULL,
   ending_at timestamp with time zone,
   ending_why text,
+  incident_severity text,
   CONSTRAINT access_grants_ending_why_check CHECK ((ending_why <> ''::text)),
   CONSTRAINT access_grants_id_check CHECK ((id <> ''::text)),
   CONSTRAINT access_grants_job_key_check CHECK ((job_key <> ''::text)),
@@ -116,6 +117,7 @@ CREATE TABLE access_grants (
   CONSTRAINT access_grants_until_check CHECK ((until = ANY (ARRAY['job'::text, 'run'::text]))),
   CONSTRAINT access_grants_workspace_check CHECK ((workspace <> ''::text)),
   CONSTRAINT ending_says_why CHECK (((ending_at IS NULL) = (ending_why IS NULL))),
+  CONSTRAINT incident_severity_is_one CHECK ((incident_severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))),
   CONSTRAINT access_grants_pkey PRIMARY KEY (id)
 );
 

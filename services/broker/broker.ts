@@ -75,7 +75,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   const gather = seams.gather ?? createGather({ ...parts, waitMs: seams.waitMs });
   const stepUps = openStepUps(parts);
   const giving = mode.isDryRun ? undefined : await openGiving(parts, seams);
-  // Tests that say what is heard of ends have no log to hear it from.
+  // Tests that say what is known of ends have no log to read it from.
   const hasLog = seams.isCaughtUp === undefined;
   const ending = giving && hasLog ? await startEnding({ ...parts, ...giving, alsoHears: gateHears }) : undefined;
   const repository =

@@ -31,7 +31,7 @@ export function createEndMeasures(metrics: Metrics, countLeftAlive: () => Promis
     }),
     endsHeard: new Counter({
       name: 'tripline_broker_ends_heard_total',
-      help: 'Ends of jobs and runs that were heard for the first time',
+      help: 'Ends of jobs and runs that were received for the first time',
       labelNames: ['of'] as const,
       registers,
     }),

@@ -6,10 +6,13 @@ import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import type { Stream } from '@tripline/stream/stream';
 import { appendEvents } from './append-events.ts';
+import { createEndsAtGitHub } from './ask-ends.ts';
 import { createEndMeasures } from './end-measures.ts';
+import { startEndingByIncidents } from './incidents-end.ts';
 import { startRevoking, toldAfterMs } from './revoke.ts';
 import type { Seals } from './seal.ts';
 import { countLeftAlive } from './store/revocations.ts';
+import { startSweeping } from './sweep.ts';
 import { createWatch, type WatchParts } from './watch.ts';
 
 export type EndingParts = {
@@ -32,7 +35,7 @@ export type Ending = {
   close: () => Promise<void>;
 };
 
-/** Ends what was given: hears of ends, and revokes. Starts with creation. */
+/** Ends what was given: hears of ends, sweeps up what was not heard, heeds incidents, and revokes. Starts with creation. */
 export async function startEnding(parts: EndingParts): Promise<Ending> {
   const { config, db, stream, clock, logger, metrics, minters, seals, alsoHears } = parts;
   const measures = createEndMeasures(metrics, () => countLeftAlive(db, clock.nowMs() - toldAfterMs));
@@ -43,11 +46,17 @@ export async function startEnding(parts: EndingParts): Promise<Ending> {
     unseal: (sealed, of) => seals.open(sealed, of),
   });
   const watch = await createWatch({ stream, db, clock, logger, measures, ...(alsoHears && { alsoHears }) });
+  const sweeping = startSweeping({
+    ...{ db, clock, logger, measures, append, hasEnded: createEndsAtGitHub({ config, clock, logger }) },
+    minterOf: (kind, tier) => minters.of(kind, tier),
+  });
+  const incidents = startEndingByIncidents({ db, clock, logger });
   return {
     caughtUp: watch.caughtUp,
     ready: watch.ready,
     async close() {
       await watch.close();
+      await Promise.all([sweeping.close(), incidents.close()]);
       await revoking.close();
     },
   };

@@ -88,6 +88,7 @@ function grantOf(
   return {
     ...{ id, workspace, policy: policyName, policySha256: policies.sha256, policyRevision: policies.revision },
     ...{ tier: policy.tier, keys, job, until: policy.until, onIncident: policy.onIncident, askedMs, longestUntilMs },
+    incidentSeverity: policy.needs.noIncident ?? null,
     things: things.flatMap(({ key }) => (key === undefined ? [] : [key])),
     credentials: parts.map(({ kind, give: scope }) => ({ kind, scope })),
   };

@@ -3,7 +3,6 @@ import type { EventType, LoggedEvent } from '@tripline/contracts/event';
 import { eventTypeOf, fromEventRecord } from '@tripline/contracts/event-record';
 import { parseTime } from '@tripline/contracts/time';
 import type { Db } from '@tripline/db/database';
-import { type EndedGrant, endGrants } from '@tripline/db/end-grants';
 import { advance, FencedError, readPositions, takePartition } from '@tripline/db/positions';
 import { inTransaction } from '@tripline/db/transaction';
 import type { Clock } from '@tripline/runtime/clock';
@@ -12,7 +11,7 @@ import { type Batch, type Stream, type StreamRecord, topics } from '@tripline/st
 import type { PoolClient } from 'pg';
 import type { EndMeasures } from './end-measures.ts';
 import { keysOfEvent } from './keys.ts';
-import { type End, lockEnds, noteEnds } from './store/ends.ts';
+import { type End, endAll, keptMs } from './store/ends.ts';
 
 export type WatchParts = {
   stream: Pick<Stream, 'consume' | 'offsets'>;
@@ -41,8 +40,6 @@ const maxRecords = 500;
 const tickMs = 250;
 /** How often the position is moved over records that end nothing. */
 const moveEveryMs = 1000;
-/** Ends are kept for so long: no id token lives longer, and no job of GitHub asks for a fresh one after it has ended. */
-export const keptMs = 3 * 24 * 3_600_000;
 
 const endOfWhat: ReadonlyMap<EventType, End['of']> = new Map([
   ['dev.cdevents.taskrun.finished', 'job'],
@@ -104,7 +101,7 @@ async function catchUp(watching: Watching, closing: AbortSignal): Promise<void> 
       watching.isCaughtUp = await isHeard(watching);
       isAway = false;
     } catch (error) {
-      if (!isAway) logger.warn({ err: error }, 'asking how far ends of jobs were heard failed; retrying');
+      if (!isAway) logger.warn({ err: error }, 'asking how far ends of jobs were noted failed; retrying');
       isAway = true;
     }
     if (!watching.isCaughtUp) await clock.pause(tickMs, closing);
@@ -160,25 +157,6 @@ async function hear(watching: Watching, batch: Batch): Promise<void> {
   for (const { of } of followed.news) measures.endsHeard.inc({ of });
   if (followed.ended.length > 0)
     logger.info({ grants: followed.ended.map(({ id }) => id) }, 'jobs ended; revoking what they were given');
-}
-
-type Client = Parameters<typeof lockEnds>[0];
-
-/** Notes ends and ends what was given to these jobs: of a run, all that is left. */
-async function endAll(
-  client: Client,
-  ends: readonly End[],
-  atMs: number,
-): Promise<{ news: readonly End[]; ended: readonly EndedGrant[] }> {
-  await lockEnds(
-    client,
-    ends.map(({ key }) => key),
-  );
-  const news = new Set(await noteEnds(client, ends, atMs));
-  const keysOf = (what: End['of']) => ends.filter(({ of }) => of === what).map(({ key }) => key);
-  const jobs = await endGrants(client, { jobs: keysOf('job') }, { why: 'job-ended', atMs });
-  const runs = await endGrants(client, { runs: keysOf('run') }, { why: 'run-ended', atMs });
-  return { news: ends.filter(({ key }) => news.delete(key)), ended: [...jobs, ...runs] };
 }
 
 /** What ends by these records. Most are of other types, and are not read; what cannot be read the detector dead-letters. */

@@ -23,6 +23,7 @@ export type AccessTables = {
     things: Generated<string[]>;
     until: 'job' | 'run';
     on_incident: 'atOnce' | 'afterJob';
+    incident_severity: 'low' | 'medium' | 'high' | 'critical' | null;
     asked_at: Generated<Date>;
     longest_until: Date;
     ending_at: Date | null;

@@ -61,3 +61,29 @@ export type JobQuestion = {
   run: { id: string; attempt: number };
   checkRunId: string;
 };
+
+const answeredRun = z.object({ id: number, run_attempt: z.number(), status: z.string() });
+
+/**
+ * Asks GitHub whether exactly this attempt of a run has ended; undefined where it tells of no such attempt.
+ * @throws {CannotReadError}
+ */
+export async function hasRunEnded(
+  access: GitHubAccess,
+  { repository, run }: Omit<JobQuestion, 'checkRunId'>,
+  options: { nowMs: () => number; onLeftAlive: (reason: string) => void },
+): Promise<boolean | undefined> {
+  const scope = {
+    ...{ owner: repository.name.split('/')[0]!, repository: repository.name },
+    permissions: { actions: 'read' } as const,
+  };
+  return withReader(access, scope, options, async (client) => {
+    const { status, data } = await client.send({
+      route: 'GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}',
+      parameters: { ...ownerAndRepo(repository.name), run_id: run.id, attempt_number: run.attempt },
+    });
+    const read = status === 200 ? answeredRun.safeParse(data) : undefined;
+    if (!read?.success || read.data.id !== run.id || read.data.run_attempt !== run.attempt) return undefined;
+    return read.data.status === 'completed';
+  });
+}

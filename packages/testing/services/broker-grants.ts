@@ -36,6 +36,7 @@ export type TestGrant = {
   things?: readonly string[];
   until?: 'job' | 'run';
   onIncident?: 'atOnce' | 'afterJob';
+  incidentSeverity?: 'low' | 'medium' | 'high' | 'critical';
   longestUntilMs?: number;
   askedAtMs?: number;
   /** Its credential: being minted, or recorded. */
@@ -51,12 +52,13 @@ export async function addGrant(db: Db, grant: TestGrant): Promise<void> {
   await inTransaction(db, async (client) => {
     await lockJob(client, keys);
     await client.query(
-      `INSERT INTO access_grants (id, workspace, policy, policy_sha256, tier, job_key, run_key, job, things, until, on_incident, asked_at, longest_until)
-       VALUES ($1, $2, $3, $4, 'production', $5, $6, $7, $8, $9, $10, $11, $12)`,
+      `INSERT INTO access_grants (id, workspace, policy, policy_sha256, tier, job_key, run_key, job, things, until, on_incident, asked_at, longest_until, incident_severity)
+       VALUES ($1, $2, $3, $4, 'production', $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
       [
         ...[id, grant.workspace ?? 'acme', grant.policy ?? 'deploy-api', 'a'.repeat(64), jobKeyOf(keys), keys.run],
         ...[JSON.stringify(workload), grant.things ?? ['repository:74'], grant.until ?? 'job'],
-        ...[grant.onIncident ?? 'atOnce', new Date(askedAtMs), new Date(grant.longestUntilMs ?? startMs + 3_600_000)],
+        ...[grant.onIncident ?? 'atOnce', new Date(askedAtMs), new Date(grant.longestUntilMs ?? askedAtMs + 3_600_000)],
+        grant.incidentSeverity ?? null,
       ],
     );
     await client.query(

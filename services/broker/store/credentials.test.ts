@@ -71,7 +71,7 @@ test('the end of a run ends all of its jobs, and those of other attempts go on',
   expect(await recordMinted(db, keys(3), minted('late'))).toEqual({ state: 'ending', why: 'run-ended' });
 });
 
-test('an end that is heard twice is the first one', async () => {
+test('an end that is received twice is the first one', async () => {
   await end([keys(1).job!]);
   const again = [{ of: 'job' as const, key: keys(1).job!, endedAtMs: startMs + 5000 }];
   expect(await inTransaction(db, (client) => noteEnds(client, again, startMs))).toEqual([]);

@@ -5,6 +5,9 @@ import type { PoolClient } from 'pg';
 import type { JobKeys } from '../keys.ts';
 import { endOf, lockJob } from './ends.ts';
 
+/** So long after it was minted the sweep asks for the first time whether its job still runs. */
+const firstLookMs = 120_000;
+
 /** What a provider minted, as it is kept: never its value but sealed, and only where revoking it takes that. */
 export type RecordedCredential = {
   grant: string;
@@ -48,11 +51,23 @@ export async function recordMinted(db: Db, keys: JobKeys, minted: RecordedCreden
 
 async function keepMinted(client: PoolClient, minted: RecordedCredential, state: Recorded['state']): Promise<void> {
   const { grant, nth, handle, sealed, tokenHash, mintedAtMs, expiresAtMs } = minted;
+  const dueMs = state === 'live' ? mintedAtMs + firstLookMs : mintedAtMs;
   // `lost`: minting it took so long that the sweep gave it up.
   const { rowCount } = await client.query(
-    `UPDATE access_credentials SET state = $3, handle = $4, sealed = $5, token_hash = $6, minted_at = $7, expires_at = $8, due_at = $7
+    `UPDATE access_credentials SET state = $3, handle = $4, sealed = $5, token_hash = $6, minted_at = $7, expires_at = $8,
+       due_at = $9
      WHERE grant_id = $1 AND nth = $2 AND state IN ('minting', 'lost')`,
-    [grant, nth, state, JSON.stringify(handle), sealed, tokenHash, new Date(mintedAtMs), new Date(expiresAtMs)],
+    [
+      grant,
+      nth,
+      state,
+      JSON.stringify(handle),
+      sealed,
+      tokenHash,
+      new Date(mintedAtMs),
+      new Date(expiresAtMs),
+      new Date(dueMs),
+    ],
   );
   if (rowCount !== 1) throw new Error(`credential ${nth} of grant ${grant} is not there, or was recorded before`);
   if (state === 'ending') await client.query(`SELECT pg_notify('${accessChannel}', $1)`, [grant]);

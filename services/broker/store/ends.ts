@@ -1,3 +1,4 @@
+import { type EndedGrant, endGrants } from '@tripline/db/end-grants';
 import type { PoolClient } from 'pg';
 import type { JobKeys } from '../keys.ts';
 
@@ -26,6 +27,9 @@ export async function lockEnds(client: PoolClient, keys: readonly string[]): Pro
   );
 }
 
+/** Ends are kept for so long: no id token lives longer, and no job of GitHub asks for a fresh one after it has ended. */
+export const keptMs = 3 * 24 * 3_600_000;
+
 /** An end as it was heard: of a job, or of a run with all its jobs. */
 export type End = { of: 'job' | 'run'; key: string; endedAtMs: number };
 
@@ -48,4 +52,24 @@ export async function endOf(client: Pick<PoolClient, 'query'>, { job, run }: Job
   );
   const row = rows[0];
   return row && { of: row.key === run ? 'run' : 'job', key: row.key, endedAtMs: row.ended_at.getTime() };
+}
+
+/**
+ * Notes ends and ends what was given to these jobs: of a run, all that is left. Takes their locks, so nothing that was read before in
+ * the transaction may count. @returns which ends were not known, and what they ended.
+ */
+export async function endAll(
+  client: PoolClient,
+  ends: readonly End[],
+  atMs: number,
+): Promise<{ news: readonly End[]; ended: readonly EndedGrant[] }> {
+  await lockEnds(
+    client,
+    ends.map(({ key }) => key),
+  );
+  const news = new Set(await noteEnds(client, ends, atMs));
+  const keysOf = (what: End['of']) => ends.filter(({ of }) => of === what).map(({ key }) => key);
+  const jobs = await endGrants(client, { jobs: keysOf('job') }, { why: 'job-ended', atMs });
+  const runs = await endGrants(client, { runs: keysOf('run') }, { why: 'run-ended', atMs });
+  return { news: ends.filter(({ key }) => news.delete(key)), ended: [...jobs, ...runs] };
 }

@@ -1,4 +1,5 @@
 import type { Give } from '@tripline/access/policy';
+import type { Severity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
 import { endGrants } from '@tripline/db/end-grants';
 import { inTransaction } from '@tripline/db/transaction';
@@ -21,6 +22,8 @@ export type IntendedGrant = {
   things: readonly string[];
   until: 'job' | 'run';
   onIncident: 'atOnce' | 'afterJob';
+  /** From which severity on an incident ends it; null where its policy does not say. */
+  incidentSeverity: Severity | null;
   askedMs: number;
   longestUntilMs: number;
   credentials: readonly { kind: 'github' | 'aws' | 'vault' | 'gitlab'; scope: Give }[];
@@ -75,8 +78,8 @@ async function addGrant(client: PoolClient, grant: IntendedGrant): Promise<void>
     name: 'access-intend',
     text: `WITH granted AS (
        INSERT INTO access_grants (id, workspace, policy, policy_sha256, policy_revision, tier, job_key, run_key, job, things, until,
-         on_incident, asked_at, longest_until)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id)
+         on_incident, asked_at, longest_until, incident_severity)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $17) RETURNING id)
      INSERT INTO access_credentials (grant_id, nth, kind, scope, state, due_at)
      SELECT granted.id, nth - 1, kind, scope, 'minting', $13
      FROM granted, unnest($15::text[], $16::jsonb[]) WITH ORDINALITY AS given (kind, scope, nth)`,
@@ -84,6 +87,7 @@ async function addGrant(client: PoolClient, grant: IntendedGrant): Promise<void>
       ...[id, workspace, policy, policySha256, policyRevision, tier, jobKeyOf(keys), keys.run, JSON.stringify(job)],
       ...[things, until, onIncident, new Date(grant.askedMs), new Date(grant.longestUntilMs)],
       ...[credentials.map(({ kind }) => kind), credentials.map(({ scope }) => JSON.stringify(scope))],
+      grant.incidentSeverity,
     ],
   });
 }

@@ -61,7 +61,8 @@ export async function claimRevocations(db: Db, { by, nowMs, untilMs }: Claim, li
         UPDATE access_credentials c SET claimed_by = $1, claimed_until = $3, attempts = attempts + 1
         FROM due WHERE c.grant_id = due.grant_id AND c.nth = due.nth RETURNING c.*
       )
-      SELECT c.*, g.tier, g.workspace, g.policy, g.job, g.ending_why, g.ending_at
+      SELECT c.*, g.tier, g.workspace, g.policy, g.job, coalesce(g.ending_why, 'longest') AS ending_why,
+        coalesce(g.ending_at, c.expires_at) AS ending_at
       FROM claimed c JOIN access_grants g ON g.id = c.grant_id ORDER BY c.due_at`,
     values: [by, new Date(nowMs), new Date(untilMs), limit],
   });

@@ -1,0 +1,127 @@
+import type { Db } from '@tripline/db/database';
+import { type AccessEnd, type EndedGrant, endGrants } from '@tripline/db/end-grants';
+import { inTransaction } from '@tripline/db/transaction';
+import type { GitHubJob, Proof } from '@tripline/identity/workload';
+import type { GiveKind } from '@tripline/integrations/minter';
+import { type End, endAll, keptMs } from './ends.ts';
+
+/** A live grant of whose job it is to be asked. */
+export type Look = { id: string; jobKey: string; runKey: string; until: 'job' | 'run'; job: Proof & GitHubJob };
+
+/**
+ * Takes grants whose job is to be asked for, those first that were not for longest. Each is taken once until `againMs`, by whichever
+ * replica.
+ */
+export async function takeLooks(
+  db: Db,
+  { nowMs, againMs, limit }: { nowMs: number; againMs: number; limit: number },
+): Promise<Look[]> {
+  const { rows } = await db.pool.query<Look>(
+    `WITH due AS MATERIALIZED (
+       SELECT g.id FROM access_grants g
+       WHERE g.ending_at IS NULL AND EXISTS (SELECT FROM access_credentials c WHERE c.grant_id = g.id AND c.state = 'live' AND c.due_at <= $1)
+       ORDER BY (SELECT min(c.due_at) FROM access_credentials c WHERE c.grant_id = g.id AND c.state = 'live')
+       LIMIT $3 FOR UPDATE OF g SKIP LOCKED
+     ), taken AS (
+       UPDATE access_credentials c SET due_at = $2 FROM due WHERE c.grant_id = due.id AND c.state = 'live' RETURNING c.grant_id
+     )
+     SELECT id, job_key AS "jobKey", run_key AS "runKey", until, job FROM access_grants WHERE id IN (SELECT grant_id FROM taken)`,
+    [new Date(nowMs), new Date(againMs), limit],
+  );
+  return rows;
+}
+
+/** Ends what the end of a job or run ends that nobody told of. @returns what it ended. */
+export async function endUnheard(db: Db, end: End, atMs: number): Promise<readonly EndedGrant[]> {
+  return (await inTransaction(db, (client) => endAll(client, [end], atMs))).ended;
+}
+
+/** Ends what its policy lets live no longer. */
+export function endLongest(db: Db, nowMs: number): Promise<EndedGrant[]> {
+  const by = { why: 'longest', atMs: nowMs } as const;
+  return inTransaction(db, (client) => endGrants(client, { longestUntilMs: nowMs }, by));
+}
+
+/** Has those revoked that expired by themselves while their grant goes on: their provider is asked, and their values go. */
+export async function endExpired(
+  db: Db,
+  { nowMs, expiredBeforeMs }: { nowMs: number; expiredBeforeMs: number },
+): Promise<void> {
+  await db.pool.query(
+    `UPDATE access_credentials SET state = 'ending', due_at = $1 WHERE state = 'live' AND expires_at < $2`,
+    [new Date(nowMs), new Date(expiredBeforeMs)],
+  );
+}
+
+/** A credential that was to be minted, and whose recording never came. */
+export type Unrecorded = {
+  grant: string;
+  nth: number;
+  kind: GiveKind;
+  tier: string;
+  workspace: string;
+  policy: string;
+  /** What the policy gives, as `{ <kind>: … }`. */
+  scope: Record<string, unknown>;
+  job: Proof & GitHubJob;
+  why: AccessEnd;
+  askedMs: number;
+  longestUntilMs: number;
+};
+
+/** Claims credentials that were asked for before a time and never recorded, and ends their grants. */
+export async function claimUnrecorded(
+  db: Db,
+  {
+    by,
+    nowMs,
+    untilMs,
+    askedBeforeMs,
+    limit,
+  }: { by: string; nowMs: number; untilMs: number; askedBeforeMs: number; limit: number },
+): Promise<Unrecorded[]> {
+  return inTransaction(db, async (client) => {
+    const { rows } = await client.query<{ grant_id: string; nth: number }>(
+      `WITH due AS MATERIALIZED (
+         SELECT c.grant_id, c.nth FROM access_credentials c JOIN access_grants g ON g.id = c.grant_id
+         WHERE c.state = 'minting' AND g.asked_at < $4 AND (c.claimed_until IS NULL OR c.claimed_until <= $2)
+         ORDER BY g.asked_at LIMIT $5 FOR UPDATE OF g, c SKIP LOCKED
+       )
+       UPDATE access_credentials c SET claimed_by = $1, claimed_until = $3 FROM due
+       WHERE c.grant_id = due.grant_id AND c.nth = due.nth RETURNING c.grant_id, c.nth`,
+      [by, new Date(nowMs), new Date(untilMs), new Date(askedBeforeMs), limit],
+    );
+    const grants = [...new Set(rows.map((row) => row.grant_id))];
+    if (grants.length === 0) return [];
+    await endGrants(client, { grants }, { why: 'lost', atMs: nowMs });
+    const claimed = await client.query<
+      Omit<Unrecorded, 'askedMs' | 'longestUntilMs'> & { asked_at: Date; longest_until: Date }
+    >(
+      `SELECT c.grant_id AS grant, c.nth, c.kind, g.tier, g.workspace, g.policy, c.scope, g.job, g.ending_why AS why, g.asked_at, g.longest_until
+       FROM access_credentials c JOIN access_grants g ON g.id = c.grant_id
+       WHERE c.grant_id = ANY ($1) AND c.state = 'minting' AND c.claimed_by = $2`,
+      [grants, by],
+    );
+    return claimed.rows.map(({ asked_at, longest_until, ...row }) => ({
+      ...row,
+      ...{ askedMs: asked_at.getTime(), longestUntilMs: longest_until.getTime() },
+    }));
+  });
+}
+
+/** Nobody was given it, and nothing more can be done about it. */
+export async function markLost(db: Db, { grant, nth }: Pick<Unrecorded, 'grant' | 'nth'>): Promise<boolean> {
+  const { rowCount } = await db.pool.query(
+    `UPDATE access_credentials SET state = 'lost', claimed_by = NULL, claimed_until = NULL
+     WHERE grant_id = $1 AND nth = $2 AND state = 'minting'`,
+    [grant, nth],
+  );
+  return rowCount === 1;
+}
+
+/** Deletes what is of no more use: tokens that expired, ends of which no job can ask any more. */
+export async function forget(db: Db, nowMs: number): Promise<void> {
+  // A token is refused by its own expiry a little later than it says, since clocks differ.
+  await db.pool.query('DELETE FROM access_spent WHERE expires_at < $1', [new Date(nowMs - 3_600_000)]);
+  await db.pool.query('DELETE FROM access_ends WHERE heard_at < $1', [new Date(nowMs - keptMs)]);
+}

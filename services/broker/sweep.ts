@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import type { TriplineEvent } from '@tripline/contracts/event';
+import type { Db } from '@tripline/db/database';
+import type { EndedGrant } from '@tripline/db/end-grants';
+import type { GiveKind, Minter, MintOrder } from '@tripline/integrations/minter';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import { brokerEvent, jobAttributes } from './append-events.ts';
+import type { EndMeasures } from './end-measures.ts';
+import type { End } from './store/ends.ts';
+import {
+  claimUnrecorded,
+  endExpired,
+  endLongest,
+  endUnheard,
+  forget,
+  type Look,
+  markLost,
+  takeLooks,
+  type Unrecorded,
+} from './store/sweeping.ts';
+
+export type SweepParts = {
+  db: Db;
+  clock: Clock;
+  logger: Logger;
+  measures: Pick<EndMeasures, 'sweepFound'>;
+  minterOf: (kind: GiveKind, tier: string) => Pick<Minter, 'revoke' | 'recover'> | undefined;
+  append: (events: readonly TriplineEvent[]) => Promise<unknown>;
+  /** Asks the provider; undefined where it gives no answer, or there is nothing to ask it with. */
+  hasEnded: (what: End['of'], look: Look) => Promise<boolean | undefined>;
+};
+
+const everyMs = 10_000;
+/** The same job is not asked for more often. With `asksAtOnce` a sweep, more than 30 live grants are each asked for less often. */
+const askAgainMs = 60_000;
+/** A look takes two requests of the installation's 5,000 an hour, on which the responses draw too. */
+const asksAtOnce = 5;
+/** A mint that takes longer was ours that died: its record never comes. */
+const mintedWithinMs = 120_000;
+const recoverClaimMs = 60_000;
+/** A provider that cannot be asked what it has under a grant's id is asked for so long. */
+const recoverForMs = 600_000;
+const recoveriesAtOnce = 20;
+const forgetEveryMs = 3_600_000;
+/** What a provider's clock may be behind ours. */
+const expiryMarginMs = 60_000;
+
+/** Ends what nothing else ended: ends that nobody told of, grants that lived longest, mints whose record never came. Until `close`. */
+export function startSweeping(parts: SweepParts): { close: () => Promise<void> } {
+  const { clock, logger } = parts;
+  const closing = new AbortController();
+  const by = randomUUID();
+  const sweeping = (async () => {
+    let forgotMs = Number.NEGATIVE_INFINITY;
+    while (!closing.signal.aborted) {
+      try {
+        await sweep(parts, by);
+        if (clock.nowMs() - forgotMs >= forgetEveryMs) {
+          await forget(parts.db, clock.nowMs());
+          forgotMs = clock.nowMs();
+        }
+      } catch (error) {
+        logger.error({ err: error }, 'sweeping up grants failed; retrying at the next sweep');
+      }
+      await clock.pause(everyMs, closing.signal);
+    }
+  })();
+  return {
+    async close() {
+      closing.abort();
+      await sweeping;
+    },
+  };
+}
+
+/** One sweep. Replicas may sweep at once: each row is taken by one of them. */
+export async function sweep(parts: SweepParts, by: string): Promise<void> {
+  const { db, clock } = parts;
+  const nowMs = clock.nowMs();
+  found(parts, 'longest', await endLongest(db, nowMs));
+  await endExpired(db, { nowMs, expiredBeforeMs: nowMs - expiryMarginMs });
+  const looks = await takeLooks(db, { nowMs, againMs: nowMs + askAgainMs, limit: asksAtOnce });
+  await Promise.all(looks.map((look) => lookAt(parts, look)));
+  const claim = { by, nowMs, untilMs: nowMs + recoverClaimMs, askedBeforeMs: nowMs - mintedWithinMs };
+  const unrecorded = await claimUnrecorded(db, { ...claim, limit: recoveriesAtOnce });
+  for (const one of unrecorded) await giveUp(parts, one);
+}
+
+function found({ measures, logger }: SweepParts, why: string, ended: readonly EndedGrant[]): void {
+  if (ended.length === 0) return;
+  measures.sweepFound.inc({ why }, ended.length);
+  logger.warn({ why, grants: ended.map(({ id }) => id) }, 'the sweep ended grants that nothing else had ended');
+}
+
+/** Asks whether the job still runs. Without an answer it is asked again; what its policy allows at most ends it all the same. */
+async function lookAt(parts: SweepParts, look: Look): Promise<void> {
+  const { db, clock } = parts;
+  const { jobKey, runKey, until } = look;
+  const asksRun = until === 'run' || jobKey === runKey;
+  const end: Pick<End, 'of' | 'key'> = asksRun ? { of: 'run', key: runKey } : { of: 'job', key: jobKey };
+  if ((await parts.hasEnded(end.of, look)) !== true) return;
+  const nowMs = clock.nowMs();
+  found(parts, `${end.of}-ended`, await endUnheard(db, { ...end, endedAtMs: nowMs }, nowMs));
+}
+
+/** Nobody was given it. What its provider has under the grant's id is revoked, where it can be asked; else it expires by itself. */
+async function giveUp(parts: SweepParts, one: Unrecorded): Promise<void> {
+  const { db, clock, logger, append, measures, minterOf } = parts;
+  const log = logger.child({ grant: one.grant, nth: one.nth, kind: one.kind });
+  try {
+    const minter = minterOf(one.kind, one.tier);
+    const isOld = clock.nowMs() >= one.askedMs + recoverForMs;
+    if (minter?.recover && !isOld && !(await isRecovered(minter, one))) {
+      log.warn('what may have been minted could not be found and revoked yet; trying again');
+      return;
+    }
+    await append([lostEvent(one, clock.nowMs())]);
+    if (await markLost(db, one)) measures.sweepFound.inc({ why: 'lost' });
+    log.warn('a credential was minted for nobody, or not at all: its broker died, or no answer came');
+  } catch (error) {
+    log.error({ err: error }, 'giving up a credential failed; it is tried again');
+  }
+}
+
+/** Whether the provider has nothing alive any more under the grant's id. */
+async function isRecovered(minter: Pick<Minter, 'revoke' | 'recover'>, one: Unrecorded): Promise<boolean> {
+  const order: MintOrder = {
+    ...{ grantId: one.grant, tier: one.tier, pins: {}, untilMs: one.longestUntilMs },
+    give: one.scope[one.kind] as MintOrder['give'],
+    run: `${one.job.repository.name}#${one.job.run.id}`,
+  };
+  const answer = await minter.recover?.(order);
+  if (answer?.result !== 'known') return false;
+  const revoked = await Promise.all(answer.found.map((minted) => minter.revoke(minted)));
+  return revoked.every(({ result }) => result === 'dead');
+}
+
+function lostEvent({ grant, nth, workspace, policy, tier, kind, job }: Unrecorded, atMs: number): TriplineEvent {
+  return brokerEvent(
+    'dev.cdeventsx.tripline-access.ended',
+    { id: `access:${grant}:lost:${nth}`, workspace, atMs },
+    {
+      ...jobAttributes(job),
+      'tripline.access.grant': grant,
+      'tripline.access.policy': policy,
+      'tripline.access.tier': tier,
+      'tripline.access.end': 'lost',
+      'tripline.credential.kind': kind,
+    },
+  );
+}
