@@ -83,7 +83,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   const policies = seams.policies ?? repository?.current ?? policiesOf(config);
   const isGated = settings.policy !== undefined && hasLog;
   const watch = isGated && ending === undefined ? await watchForGate(parts) : undefined;
-  const gate = isGated ? startGating(parts, policies) : undefined;
+  const gate = isGated ? startGating(parts, policies, stepUps?.atGate) : undefined;
   const routes = createRoutes({
     ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },
     ...{ giving, approvalFor: stepUps?.approvalFor, openStepUp: seams.openStepUp ?? stepUps?.openStepUp },

@@ -11,9 +11,11 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import { appendEvents, brokerEvent, type EventParts } from './append-events.ts';
 import { commentOf } from './gate-comment.ts';
-import { type ApprovalOf, type KnownAtGate, knownAtGate, runOf } from './gate-known.ts';
+import { type KnownAtGate, knownAtGate, runOf, toStandFor } from './gate-known.ts';
 import type { GateMeasures } from './gate-measures.ts';
 import type { CurrentPolicies, PoliciesInForce } from './local-policies.ts';
+import type { StepUps } from './step-up.ts';
+import { promptMs } from './store/approvals.ts';
 import {
   closeQuestion,
   isHeld,
@@ -34,16 +36,16 @@ export type AnswerParts = EventParts & {
   gate: GitHubGate;
   /** Host of the GitHub that the configured API is of. */
   instance: string;
-  /** Absent: nobody can stand for a run yet, so what asks for a second factor waits. */
-  approvalOf?: ApprovalOf | undefined;
+  /** How people prove a second factor for a run; absent where none is configured: then nobody can. */
+  stepUps?: Pick<StepUps, 'open' | 'approvalFor'> | undefined;
 };
 
 /** What nobody told is waited for without a word for so long: the detector may be a moment behind. */
 const quietMs = 8000;
 /** From then on what is not known is a no: the run can be started anew. */
 const untoldMs = 10 * 60_000;
-/** Whoever is asked for a second factor has a day. */
-const personMs = 24 * 3_600_000;
+/** Whoever is asked for a second factor has two hours: GitHub takes ten words about a deployment, and each link is good for a while. */
+const personMs = 2 * 3_600_000;
 /** A word is not sent on a claim that is about to expire: somebody else may be about to speak. */
 const marginMs = 10_000;
 const longestPauseMs = 30_000;
@@ -83,8 +85,8 @@ async function settle(work: Work): Promise<Later> {
   const ageMs = ageOf(work);
   if (jobs.length === 0 && ageMs < quietMs) return { afterMs: 250 };
   if (question.commentedMs !== null && question.attempt !== null) {
-    const { verdict } = await judge(work, inForce, jobs, question.attempt);
-    if (verdict === 'waiting') return wait(ageMs);
+    const judged = await judge(work, inForce, jobs, question.attempt);
+    if (judged.verdict === 'waiting' && isSaid(work, judged)) return wait(ageMs);
   }
   const { installation, repository, runId, environment } = question;
   const told = await gate.ask({ installation, repositoryId: repository.id, runId, environment }, (access) =>
@@ -126,15 +128,38 @@ type Said = { judged: Judged; attempt: number; access: GateAccess };
 
 /** Says once what is waited for. What nobody told for a moment is not worth a word. */
 async function sayWhy(work: Work, inForce: PoliciesInForce, { judged, attempt, access }: Said): Promise<Later> {
-  const { parts, question } = work;
+  const { parts } = work;
   const ageMs = ageOf(work);
   if (judged.decision.decision !== 'pending' && ageMs < quietMs) return { afterMs: 250 };
-  if (question.commentedMs !== null) return wait(ageMs);
+  if (isSaid(work, judged)) return wait(ageMs);
   await tell(work, inForce, judged, attempt);
-  const said = await access.say({ comment: commentOf('waiting', judged.decision, longestComment) });
+  const said = await access.say({
+    comment: commentOf('waiting', judged.decision, longestComment, await linkFor(work, inForce, judged)),
+  });
   if (said.kind === 'retry') return retry(work, said);
   await noteComment(parts.db, held(work), { attempt, atMs: parts.clock.nowMs() });
   return said.kind === 'done' ? wait(ageMs) : retry(work, said);
+}
+
+/** A word on a second factor is said anew once its link is good no more. */
+function isSaid({ parts, question: { commentedMs } }: Work, { decision }: Judged): boolean {
+  if (commentedMs === null) return false;
+  return decision.decision !== 'pending' || parts.clock.nowMs() - commentedMs < promptMs;
+}
+
+/** Where somebody proves their second factor for the run, in words; undefined where nothing of the kind is waited for. */
+async function linkFor(
+  { parts, question }: Work,
+  inForce: PoliciesInForce,
+  { decision, known }: Judged,
+): Promise<string | undefined> {
+  const { policy } = decision;
+  if (decision.decision !== 'pending' || policy === undefined || known === undefined) return undefined;
+  if (parts.stepUps === undefined) return 'Nobody can prove it: `broker.stepUp` is not configured.';
+  const opened = await parts.stepUps.open(toStandFor(question, known.job, policy, inForce.lock));
+  return opened.state === 'open'
+    ? `Open ${opened.url} and type ${opened.number}, if you set it off.`
+    : `Nobody can be asked yet: ${opened.why}.`;
 }
 
 async function sayVerdict(work: Work, inForce: PoliciesInForce, { judged, attempt, access }: Said): Promise<Later> {

@@ -6,6 +6,8 @@ export function commentOf(
   verdict: 'approved' | 'rejected' | 'waiting',
   { policy, reasons, held }: Pick<GateDecision, 'policy' | 'reasons' | 'held'>,
   mostCharacters: number,
+  /** What to do, a sentence of ours. */
+  toDo?: string,
 ): string {
   const by = policy === undefined ? '' : ` by policy \`${policy.name}\``;
   const titles = {
@@ -13,7 +15,13 @@ export function commentOf(
     rejected: `rejected${by}`,
     waiting: `waits${by === '' ? '' : `, ${by.slice(4)}`}`,
   };
-  const lines = [`**Tripline ${titles[verdict]}**`, '', ...reasons.map(lineOf), ...held.map(lineOfHeld)];
+  const lines = [
+    `**Tripline ${titles[verdict]}**`,
+    '',
+    ...(toDo === undefined ? [] : [toDo, '']),
+    ...reasons.map(lineOf),
+    ...held.map(lineOfHeld),
+  ];
   const whole = lines.join('\n');
   if (whole.length <= mostCharacters) return whole;
   const more = '… and more: see the log of Tripline’s broker.';

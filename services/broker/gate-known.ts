@@ -1,4 +1,4 @@
-import { policiesAtGate, type WaitingJob } from '@tripline/access/decide-gate';
+import { type NamedPolicy, policiesAtGate, type WaitingJob } from '@tripline/access/decide-gate';
 import type { Version } from '@tripline/access/diff';
 import type { Known } from '@tripline/access/known';
 import type { LoggedJob } from '@tripline/access/known-run';
@@ -6,6 +6,8 @@ import { thingKey } from '@tripline/contracts/fact';
 import type { Db } from '@tripline/db/database';
 import { runKeyIn } from '@tripline/facts/things';
 import { readOpenAt } from '@tripline/incidents/open-at';
+import { keysOfJob } from './keys.ts';
+import { type StepUps, standsFor, type ToStandFor } from './step-up.ts';
 import type { Question } from './store/gates.ts';
 import { readBehindMs } from './store/known-runs.ts';
 
@@ -16,15 +18,23 @@ export type KnownAtGate = { job: WaitingJob; knownFor: (policy: string) => Known
 export const runOf = ({ instance, repository, runId }: Question): string =>
   runKeyIn(thingKey('github', instance, repository.id), runId);
 
-/** Who stood for a run, under one policy; undefined where nobody did yet. */
-export type ApprovalOf = (job: WaitingJob, policy: string) => Promise<Known['approval']>;
+/** What somebody stands for who proves a second factor for a job that waits: the same as when the job itself asks. */
+export function toStandFor(
+  { workspace, instance }: Question,
+  job: WaitingJob,
+  { name, policy }: NamedPolicy,
+  lock: Version['lock'],
+): ToStandFor {
+  const { run } = keysOfJob(job, instance);
+  return { workspace, run, instance, job, policyName: name, policy, lock };
+}
 
 /**
  * What is known of a job of one attempt that waits for the environment: the run's commit, ref, workflow and what was reviewed of
  * it, which all of its jobs share. Undefined where no job of it was told of.
  */
 export async function knownAtGate(
-  { db, approvalOf }: { db: Db; approvalOf?: ApprovalOf | undefined },
+  { db, stepUps }: { db: Db; stepUps?: Pick<StepUps, 'approvalFor'> | undefined },
   question: Question,
   { jobs, attempt }: { jobs: readonly LoggedJob[]; attempt: number },
   version: Version,
@@ -44,8 +54,10 @@ export async function knownAtGate(
     ...{ address: undefined, approval: undefined },
   };
   const approvals = new Map<string, Known['approval']>();
-  for (const { name, policy } of policiesAtGate(job, version).policies) {
-    if (policy.needs.mfa !== undefined) approvals.set(name, await approvalOf?.(job, name));
+  for (const named of policiesAtGate(job, version).policies) {
+    if (named.policy.needs.mfa === undefined) continue;
+    const approval = await stepUps?.approvalFor(standsFor(toStandFor(question, job, named, version.lock)));
+    approvals.set(named.name, approval);
   }
   return { job, knownFor: (policy) => ({ ...known, approval: approvals.get(policy) }) };
 }

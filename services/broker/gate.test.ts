@@ -25,7 +25,10 @@ import { answerDue, hearQuestions, startGate } from './gate.ts';
 import type { AnswerParts } from './gate-answer.ts';
 import { createGateMeasures } from './gate-measures.ts';
 import { questionType } from './gate-questions.ts';
+import { keysOfJob } from './keys.ts';
 import type { PoliciesInForce } from './local-policies.ts';
+import type { ToStandFor } from './step-up.ts';
+import type { StandsFor } from './store/approvals.ts';
 import { claimQuestions, noteQuestions, type Question } from './store/gates.ts';
 import { createWatch } from './watch.ts';
 
@@ -219,26 +222,51 @@ describe('what is not known', () => {
     expect(github.words).toMatchObject([{}, { state: 'rejected' }]);
   });
 
-  test('a second factor is waited for, for a day', async () => {
+  test('a second factor is asked for, with a link that is said anew while it is waited for, and waited for two hours', async () => {
     inForce = policies(examplePolicies);
     let approval: { by: string; ageMs: number; isPhishingResistant: boolean } | undefined;
-    parts = { ...parts, approvalOf: async () => approval };
+    const opened: ToStandFor[] = [];
+    const sought: StandsFor[] = [];
+    parts.stepUps = {
+      open: async (of) => {
+        opened.push(of);
+        return {
+          state: 'open',
+          id: 'p1',
+          url: `https://access.acme.example/step-up/p${opened.length}`,
+          number: '4711',
+        };
+      },
+      approvalFor: async (of) => {
+        sought.push(of);
+        return approval;
+      },
+    };
     await told();
     await asked();
     await answer();
-    expect(github.words).toMatchObject([{ state: undefined, comment: expect.stringContaining('… **mfa**') }]);
-    nowMs += 3 * 3_600_000;
-    await answer();
-    expect(github.words).toHaveLength(1);
+    const waits = { state: undefined, comment: expect.stringContaining('… **mfa**') };
+    expect(github.words).toMatchObject([waits]);
+    expect(github.words[0]!.comment).toContain('Open https://access.acme.example/step-up/p1 and type 4711');
+    // What is stood for is what the job itself will ask for.
+    const { run } = keysOfJob({ ...opened[0]!.job, checkRunId: null } as never, 'github.com');
+    expect(opened[0]).toMatchObject({ run, workspace: 'acme', policyName: 'deploy-api' });
+    expect(sought[0]).toMatchObject({ run, sha, environment: 'production', policy: { name: 'deploy-api' } });
+    for (let minutes = 0; minutes < 100; minutes += 1) {
+      nowMs += 60_000;
+      await answer();
+    }
+    expect(github.words).toHaveLength(7);
+    expect(events().filter(({ id }) => id !== 'gate:github:q1:pending')).toEqual([]);
     approval = { by: 'ada', ageMs: 1000, isPhishingResistant: true };
     nowMs += 5000;
     await answer();
-    expect(github.words).toMatchObject([{}, { state: 'approved', comment: expect.stringContaining('✓ mfa') }]);
+    expect(github.words.at(-1)).toMatchObject({ state: 'approved', comment: expect.stringContaining('✓ mfa') });
     approval = undefined;
     github.waiting.add('production');
     await asked(question({ id: 'q2', deploymentId: '502' }));
     await answer();
-    nowMs += 86_400_001;
+    nowMs += 7_200_001;
     await answer();
     expect(github.words.at(-1)).toMatchObject({ state: 'rejected' });
   });

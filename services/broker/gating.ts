@@ -12,6 +12,7 @@ import { createGateMeasures } from './gate-measures.ts';
 import { questionType } from './gate-questions.ts';
 import type { CurrentPolicies } from './local-policies.ts';
 import { toldAfterMs } from './revoke.ts';
+import type { StepUps } from './step-up.ts';
 import { countLeftAlive } from './store/revocations.ts';
 import { createWatch, type Watch, type WatchParts } from './watch.ts';
 
@@ -27,6 +28,7 @@ export const gateHears: NonNullable<WatchParts['alsoHears']> = { type: questionT
 export function startGating(
   { config, db, stream, clock, logger, metrics }: Parts,
   policies: CurrentPolicies,
+  stepUps: Pick<StepUps, 'open' | 'approvalFor'> | undefined,
 ): { close: () => Promise<void> } {
   const { github, broker } = config;
   const all = [...broker.apps, ...(github.app === undefined ? [] : [github.app])];
@@ -34,7 +36,7 @@ export function startGating(
   const onLeftAlive = (reason: string) =>
     logger.error({ reason }, 'revoking a token of the gate failed; it expires within an hour');
   return startGate({
-    ...{ config, db, stream, clock, logger, policies, instance: instanceOf(github.apiUrl) },
+    ...{ config, db, stream, clock, logger, policies, stepUps, instance: instanceOf(github.apiUrl) },
     measures: createGateMeasures(metrics),
     gate: createGitHubGate(apps, { nowMs: () => clock.nowMs(), onLeftAlive }),
   });

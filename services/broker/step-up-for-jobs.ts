@@ -9,10 +9,12 @@ import { createAddressLimit } from './address-limit.ts';
 import { appendEvents, type EventParts } from './append-events.ts';
 import type { ExchangeParts } from './asking.ts';
 import { createClientAddress } from './client-address.ts';
-import { createStepUps, standsFor } from './step-up.ts';
+import { createStepUps, type StepUps, standsFor } from './step-up.ts';
 
 /** How people stand for the runs of jobs that ask. */
 export type StepUpsForJobs = Required<Pick<ExchangeParts, 'openStepUp' | 'approvalFor'>> & {
+  /** The same for the gate, where no token names the job. */
+  atGate: Pick<StepUps, 'open' | 'approvalFor'>;
   /** Adds the pages. Call before `listen`. */
   routes: (app: FastifyInstance) => void;
 };
@@ -33,6 +35,7 @@ export function openStepUps(
   });
   return {
     routes: stepUps.routes,
+    atGate: stepUps,
     openStepUp: ({ workspace, keys, job, policyName, policy, policies: { lock } }) =>
       stepUps.open({
         ...{ workspace, run: keys.run, instance: instanceOfIssuer(job.issuer) },

@@ -121,14 +121,14 @@ export async function noteDecision(
   return rowCount === 1;
 }
 
-/** Keeps that GitHub was told what is waited for, and of which attempt that is. */
+/** Keeps when GitHub was last told what is waited for, and of which attempt that is. */
 export async function noteComment(
   { pool }: Pick<Db, 'pool'>,
   { id, by }: Held,
   { attempt, atMs }: { attempt: number | null; atMs: number },
 ): Promise<void> {
   await pool.query(
-    `UPDATE access_gates SET attempt = coalesce(attempt, $3), commented_at = coalesce(commented_at, $4)
+    `UPDATE access_gates SET attempt = coalesce(attempt, $3), commented_at = $4
      WHERE id = $1 AND claimed_by = $2`,
     [id, by, attempt, new Date(atMs)],
   );
