@@ -17,7 +17,8 @@ const inventory = at(Date.parse('2026-03-11T08:00:00Z'), 'dev.cdeventsx.tripline
 function known(events: readonly LoggedEventInput[], settings: Record<string, unknown> = {}) {
   const told = new Map<string, LoggedJob>();
   const rule = readingRuns((_, key, jobs) => {
-    for (const job of jobs) told.set(`${key.slice(key.lastIndexOf('#') + 1)} ${job.name}`, job);
+    for (const job of jobs.filter((one) => one.job.checkRunId !== null))
+      told.set(`${key.slice(key.lastIndexOf('#') + 1)} ${job.name}`, job);
   });
   const untilMs = Date.parse('2026-03-12T12:00:00Z');
   const { poison } = playTimeline({
@@ -125,6 +126,18 @@ test('a machine of one’s own is known by an inventory or a pool, and its group
   expect(known(eventsOf(text)).get('8 build')!.known.runner).toEqual({ group: 'deployers', isKnown: false });
   const pools = [{ groupId: '7', namePrefix: 'box-' }];
   expect(known(eventsOf(text), { pools }).get('8 build')!.known.runner).toEqual({ group: 'deployers', isKnown: true });
+});
+
+test('an attempt of which no job is kept tells what all of its jobs share', () => {
+  let last: readonly LoggedJob[] = [];
+  const rule = readingRuns((_, __, jobs) => {
+    last = jobs;
+  });
+  const events = eventsOf(merged).slice(0, -1);
+  playTimeline({ rules: [rule], events: [inventory, ...events], untilMs: Date.parse('2026-03-12T12:00:00Z') });
+  expect(last).toMatchObject([
+    { name: '', job: { checkRunId: null, sha: shaOf('m') }, known: { job: 'unknown', reviewed: { is: 'reviewed' } } },
+  ]);
 });
 
 test('plain jobs are known of the files that policies name', () => {

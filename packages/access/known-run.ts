@@ -24,7 +24,11 @@ import { houseOf, runnerHouse } from '@tripline/rules/runner-house';
 import { z } from 'zod';
 import type { Known } from './known.ts';
 
-/** A job of a run as the log tells it: what its token would have said, as far as events say it too, and what is known beside. */
+/**
+ * A job of a run as the log tells it: what its token would have said, as far as events say it too, and what is known beside. Of an
+ * attempt of which no job is kept yet, such as one whose first waits at a gate, there is one without a name and `checkRunId`: what
+ * all of its jobs share.
+ */
 export type LoggedJob = {
   name: string;
   /** The owner's id is told by no fact; see `vcs.owner.id` of the run's events. */
@@ -101,12 +105,13 @@ function jobsOf(key: string, run: Run, attempt: Attempt, context: Context): Logg
   const whole = wholeRef(attempt, ref, aim.isTag, place);
   const reviewed = reviewOf(build, aim, place, context);
   const deployedTo = (context.watch(deployedCommits, commitKey)?.successes ?? []).map(({ environment }) => environment);
-  return attempt.jobs.map((job) => ({
-    name: job.name,
+  const jobs: readonly (Job | undefined)[] = attempt.jobs.length === 0 ? [undefined] : attempt.jobs;
+  return jobs.map((job) => ({
+    name: job?.name ?? '',
     job: {
       ...{
         provider: 'github',
-        checkRunId: job.checkRunId ?? job.id,
+        checkRunId: job?.checkRunId ?? job?.id ?? null,
         headRef: null,
         baseRef: null,
         event: trigger,
@@ -117,19 +122,19 @@ function jobsOf(key: string, run: Run, attempt: Attempt, context: Context): Logg
       caller: { ref: `${name}/${path}@${whole}`, sha: null },
       workflow: { ref: `${name}/${path}@${whole}`, sha: '' },
       ref: whole,
-      environment: job.environment ?? null,
-      runnerEnvironment: job.worker?.hosted === false ? 'self-hosted' : 'github-hosted',
+      environment: job?.environment ?? null,
+      runnerEnvironment: job?.worker?.hosted === false ? 'self-hosted' : 'github-hosted',
       actor: { id: actor?.id ?? '', name: actor?.login ?? '' },
     },
     referenced: attempt.referenced,
     known: {
-      job: job.finishedMs !== undefined ? 'ended' : job.startedMs === undefined ? 'unknown' : 'running',
+      job: job?.finishedMs !== undefined ? 'ended' : job?.startedMs === undefined ? 'unknown' : 'running',
       ...{ fork: attempt.fork ?? (attempt.headUntold === true ? undefined : false), reviewed, deployedTo },
-      runner: machineOf(repositoryKey, job, context),
+      runner: machineOf(repositoryKey, job?.worker, context),
     },
-    things: thingsOf(repositoryKey, run, attempt, job),
-    startedMs: job.startedMs,
-    finishedMs: job.finishedMs,
+    things: thingsOf(repositoryKey, run, attempt, job?.worker),
+    startedMs: job?.startedMs,
+    finishedMs: job?.finishedMs,
   }));
 }
 
@@ -137,7 +142,7 @@ function thingsOf(
   repositoryKey: string,
   { id, repository: { name } }: Run,
   attempt: Attempt,
-  { worker }: Job,
+  worker: Job['worker'],
 ): Entity[] {
   const { revision = '', actor } = attempt;
   const isOwn = worker?.hosted === false && worker.id !== undefined;
@@ -182,7 +187,7 @@ function reviewOf(
 
 const isHeardOf = ({ moves, stood, first }: Ref): boolean => first !== undefined || moves.length + stood.length > 0;
 
-function machineOf(repositoryKey: string, { worker }: Job, context: Context): Known['runner'] {
+function machineOf(repositoryKey: string, worker: Job['worker'], context: Context): Known['runner'] {
   if (worker?.id === undefined) return undefined;
   if (worker.hosted) return { group: worker.groupName, isKnown: true };
   const runner = context.watch(runners, keyBeside(repositoryKey, runnerId(worker.id, worker.name)));

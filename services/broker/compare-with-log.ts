@@ -33,7 +33,8 @@ export function disagreementsOf(job: GitHubJob, told: LoggedJob, first: LoggedJo
 }
 
 /** Whether the log tells of this very job, and not of another of its attempt. */
-export const isOf = ({ checkRunId }: GitHubJob, { job }: LoggedJob): boolean => job.checkRunId === checkRunId;
+export const isOf = ({ checkRunId }: GitHubJob, { job }: LoggedJob): boolean =>
+  checkRunId !== null && job.checkRunId === checkRunId;
 
 /** GitHub's events name a ref by its short name alone. */
 const shortRef = (ref: string): string => ref.replace(/^refs\/(?:heads|tags)\//, '');

@@ -134,6 +134,23 @@ describe('what is told of a job that asks', () => {
     });
   });
 
+  test('of an attempt alone is what all of its jobs share; whether this one runs, GitHub says', async () => {
+    await tell([
+      {
+        ...told,
+        name: '',
+        job: { ...told.job, checkRunId: null, environment: null },
+        known: { ...told.known, job: 'unknown', runner: undefined },
+      },
+    ]);
+    const askJob = async () => ({ state: 'running', runner: { group: 'GitHub Actions', isHosted: true } }) as const;
+    const known = await gathering({ askJob }).known({ ...job, runnerEnvironment: 'github-hosted' } as ProvedJob);
+    expect(known).toMatchObject({ job: 'running', reviewed: { is: 'reviewed' }, log: { disagrees: [] } });
+    expect(
+      await gathering({ askJob }).known({ ...job, checkRunId: null, environment: null } as ProvedJob),
+    ).toMatchObject({ job: 'unknown' });
+  });
+
   test.each([
     ['commit', { sha: '2'.repeat(40) }],
     ['ref', { ref: 'refs/heads/evil' }],

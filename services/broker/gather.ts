@@ -92,7 +92,9 @@ function toldOf(job: ProvedJob, all: readonly LoggedJob[]): ToldJobs {
 
 /** An Enterprise Server's token names its run alone. */
 const mayBe = ({ environment, runnerEnvironment }: ProvedJob, { job }: LoggedJob): boolean =>
-  job.environment?.toLowerCase() === environment?.toLowerCase() && job.runnerEnvironment === runnerEnvironment;
+  job.checkRunId !== null &&
+  job.environment?.toLowerCase() === environment?.toLowerCase() &&
+  job.runnerEnvironment === runnerEnvironment;
 
 /** Whether there is nothing to wait for: all that the policy asks of the log is told, or stays as it is. */
 function isAllTold({ own }: ToldJobs, job: ProvedJob, policy: Policy, nowMs: number): boolean {

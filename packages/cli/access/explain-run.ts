@@ -80,7 +80,7 @@ async function knownJobs(
   const told = new Map<string, LoggedJob>();
   let batch: LoggedJob[] = [];
   const rule = readingRuns((_, key, jobs) => {
-    if (key.endsWith(`#${run}`)) batch.push(...jobs);
+    if (key.endsWith(`#${run}`)) batch.push(...jobs.filter(({ job }) => job.checkRunId !== null));
   });
   const written = { ...houseOf(set.rules), workflows: askedOf(policies).workflows };
   const folder = mkdtempSync(join(tmpdir(), 'tripline-access-'));
