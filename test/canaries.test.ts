@@ -7,12 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { exampleLock, examplePolicies } from '../packages/access/access.example.ts';
 import { environment } from '../packages/config/settings.ts';
 import { startEmbedded } from '../packages/embedded-postgres/embedded.ts';
 import { toCloudEvent } from '../packages/sources/tripline/source.ts';
 import { signStandard } from '../packages/sources/tripline/verify.ts';
 import { canariesIn, formsOf, unpacked } from '../packages/testing/canary.ts';
 import { exampleOwners, plantedExamples } from '../packages/testing/canary-inputs.ts';
+import { type IssuerKey, makeIssuerKey } from '../packages/testing/id-tokens.ts';
 import { tripline as command } from '../packages/testing/tripline.ts';
 
 /**
@@ -38,6 +40,7 @@ const oldWebhook = `canary-webhook-old-${random()}`;
 const yamlCanaries = {
   workspaceWebhook: `canary-workspace-webhook-${random()}`,
   breakGlassKey: `canary-breakglass-key-${random()}`,
+  appOfJobsKey: `canary-app-of-jobs-key-${random()}`,
 };
 const header = (name: string) => [name, `canary-header-${name}-${random()}`];
 const headerCanaries: Record<string, string> = Object.fromEntries(
@@ -72,11 +75,14 @@ const inputCanaries = {
   buttonAnswerUrl: `canary-button-url-${random()}`,
   buttonUser: `xoxp-canary-${random()}`,
   breakGlass: `npm_canarybreakglass${random()}`,
+  idToken: `canary-id-token-${random()}`,
+  jti: `canary-jti-${random()}`,
+  askedBody: `canary-asked-body-${random()}`,
   githubAnswer: `ghs_canaryanswer${random()}`,
   slackAnswer: `xoxb-canaryanswer-${random()}`,
   pagerdutyAnswer: `canary-pagerduty-answer-${random()}`,
 };
-const canaries = { ...settingsCanaries, ...yamlCanaries, oldWebhook, ...headerCanaries, ...inputCanaries };
+const planted = { ...settingsCanaries, ...yamlCanaries, oldWebhook, ...headerCanaries, ...inputCanaries };
 const canary = (name: string) => settingsCanaries[name]!;
 
 const folder = mkdtempSync(join(tmpdir(), 'tripline-canaries-'));
@@ -90,15 +96,19 @@ let env: Record<string, string>;
 let output = '';
 let base = '';
 let operations = '';
+let broker = '';
+let issuerKey: IssuerKey;
+const audience = 'https://access.acme.example';
 
 beforeAll(async () => {
+  issuerKey = await makeIssuerKey('key-1');
   sink = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => {
       body += chunk.toString('latin1');
     });
     request.on('end', () => {
-      const service = /^\/(slack|v2|github)/.exec(request.url ?? '')?.[1] ?? 'nobody';
+      const service = /^\/(slack|v2|github|jwks)/.exec(request.url ?? '')?.[1] ?? 'nobody';
       heard.push({ service, text: `${request.method} ${request.url} ${request.rawHeaders.join('\n')} ${body}` });
       const said = {
         slack: [200, { ok: true, channel: 'C1', ts: `${Date.now()}.000100`, warning: inputCanaries.slackAnswer }],
@@ -110,6 +120,7 @@ beforeAll(async () => {
           404,
           { message: `no such ${inputCanaries.githubAnswer}`, documentation_url: inputCanaries.githubAnswer },
         ],
+        jwks: [200, { keys: [issuerKey.publicJwk] }],
         nobody: [500, {}],
       }[service] as [number, object];
       response.writeHead(said[0], { 'content-type': 'application/json', 'x-request-id': inputCanaries.githubAnswer });
@@ -121,7 +132,11 @@ beforeAll(async () => {
   database = await startEmbedded({ dataDir: join(dataDir, 'postgres') });
   // The server asks for none, so any password will do.
   const databaseUrl = database.url.replace('@', `:${canary('DATABASE_URL')}@`);
+  writeFileSync(join(folder, 'access.yaml'), examplePolicies);
+  writeFileSync(join(folder, 'access.lock'), exampleLock);
   const settings = {
+    identity: { audience, github: [{ owners: ['65'], jwksUri: `${sinkUrl}/jwks` }] },
+    broker: { policy: { file: 'access.yaml' }, apps: [{ id: '8', privateKey: yamlCanaries.appOfJobsKey }] },
     github: { hooks: [{ organization: 'canary-org', id: 42 }] },
     slack: { people: { U7: 'grace' } },
     workspaces: [
@@ -183,6 +198,7 @@ beforeAll(async () => {
     },
     { timeout: 60_000, interval: 50 },
   );
+  broker = /Broker +(http:\/\/127\.0\.0\.1:\d+)/.exec(output)![1]!;
   operations = /(http:\/\/127\.0\.0\.1:\d+)\/metrics/.exec(output)![1]!;
   await vi.waitFor(async () => expect((await fetch(`${base}/readyz`)).status).toBe(200), {
     timeout: 30_000,
@@ -357,6 +373,33 @@ function openBreakGlass(secret: string): Promise<number> {
   });
 }
 
+/** A job asks for access: by tokens that prove nobody, by one that does, and with a body of another form. */
+async function askForAccess(): Promise<void> {
+  const { claims } = JSON.parse(
+    readFileSync(join(import.meta.dirname, '../packages/identity/github/fixtures/job.json'), 'utf8'),
+  );
+  const nowS = Math.floor(Date.now() / 1000);
+  const of = { repository_owner: 'canary-org', repository: 'canary-org/app', sub: inputCanaries.idToken };
+  const genuine = (jti: string) => issuerKey.sign({ ...claims, ...of, jti, iat: nowS, nbf: nowS, exp: nowS + 300 });
+  const ask = async (token: string, body: object): Promise<number> => {
+    const headers = { ...headerCanaries, authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const response = await fetch(`${broker}/v1/access`, { method: 'POST', headers, body: JSON.stringify(body) });
+    answers.push(`${response.status} ${await response.text()} ${[...response.headers].flat().join('\n')}`);
+    return response.status;
+  };
+  const policy = { policy: 'deploy-api' };
+  expect(await ask(inputCanaries.idToken, policy)).toBe(401);
+  const token = await genuine(inputCanaries.jti);
+  expect(await ask(`${token}x`, policy)).toBe(401);
+  expect(await ask(token, { policy: inputCanaries.askedBody, [inputCanaries.askedBody]: 1 })).toBe(400);
+  // A dry run: it says what it would have decided, and the log is told.
+  expect(await ask(token, policy)).toBe(200);
+  expect(await ask(token, policy)).toBe(409);
+  shown.push(...token.split('.'));
+}
+/** Parts of the token that was good, none of which may be anywhere. */
+const shown: string[] = [];
+
 /** A press of a button, with all that Slack sends besides. */
 function press(incident: string): Promise<number> {
   const payload = {
@@ -378,6 +421,11 @@ function press(incident: string): Promise<number> {
 }
 
 test('no secret of any setting or input is anywhere afterwards', async () => {
+  await askForAccess();
+  const canaries = {
+    ...planted,
+    ...Object.fromEntries(shown.map((part, nth) => [`part ${nth} of an id token`, part])),
+  };
   await deliverAll();
   const until = { timeout: 60_000, interval: 100 };
   const told = (path: string) => heard.filter(({ text }) => text.includes(path)).length;
@@ -415,11 +463,11 @@ test('no secret of any setting or input is anywhere afterwards', async () => {
     expect(said.out.length, args.join(' ')).toBeGreaterThan(0);
     expect(canariesIn(said.out + said.err, canaries), args.join(' ')).toEqual([]);
   }
-  await lookIntoTables();
+  await lookIntoTables(canaries);
   for (const path of files(dataDir)) expect(canariesIn(textOf(path), canaries), path).toEqual([]);
 }, 240_000);
 
-async function lookIntoTables(): Promise<void> {
+async function lookIntoTables(canaries: Record<string, string>): Promise<void> {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
   const tables = await client.query<{ name: string }>(

@@ -12,6 +12,8 @@ type Known = NodeJS.ErrnoException & { errors?: Known[]; hostname?: string; addr
 export function describeDatabaseFault(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   const { code, message } = error as Known;
+  // Errors of the web's APIs have numbers there, and are none of a database.
+  if (code !== undefined && typeof code !== 'string') return null;
   if (code === 'DATABASE') return message;
   const says = `the server of DATABASE_URL refuses: ${message}`;
   // Whatever the address is, an embedded one's too.
