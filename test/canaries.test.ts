@@ -136,7 +136,14 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'access.lock'), exampleLock);
   const settings = {
     identity: { audience, github: [{ owners: ['65'], jwksUri: `${sinkUrl}/jwks` }] },
-    broker: { policy: { file: 'access.yaml' }, apps: [{ id: '8', privateKey: yamlCanaries.appOfJobsKey }] },
+    broker: {
+      policy: { file: 'access.yaml' },
+      apps: [{ id: '8', privateKey: yamlCanaries.appOfJobsKey }],
+      stepUp: {
+        publicUrl: audience,
+        oidc: { issuer: `${sinkUrl}/oidc`, clientId: 'tripline', acrValues: { any: ['mfa'] } },
+      },
+    },
     github: { hooks: [{ organization: 'canary-org', id: 42 }] },
     slack: { people: { U7: 'grace' } },
     workspaces: [
