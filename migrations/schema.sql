@@ -776,6 +776,33 @@ CREATE TABLE sink_troubles (
   CONSTRAINT sink_troubles_pkey PRIMARY KEY (sink)
 );
 
+CREATE TABLE standing_looks (
+  organization text NOT NULL,
+  workspace text NOT NULL,
+  looked_at timestamp with time zone NOT NULL,
+  whole_at timestamp with time zone,
+  fault text,
+  CONSTRAINT standing_looks_fault_check CHECK ((fault <> ''::text)),
+  CONSTRAINT standing_looks_organization_check CHECK ((organization <> ''::text)),
+  CONSTRAINT standing_looks_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT standing_looks_pkey PRIMARY KEY (organization)
+);
+
+CREATE TABLE standing_privileges (
+  organization text NOT NULL,
+  id text NOT NULL,
+  kind text NOT NULL,
+  "row" jsonb NOT NULL,
+  told_sha256 text NOT NULL,
+  told_at timestamp with time zone NOT NULL,
+  CONSTRAINT standing_privileges_id_check CHECK ((id <> ''::text)),
+  CONSTRAINT standing_privileges_kind_check CHECK ((kind <> ''::text)),
+  CONSTRAINT standing_privileges_row_check CHECK ((jsonb_typeof("row") = 'object'::text)),
+  CONSTRAINT standing_privileges_told_sha256_check CHECK ((told_sha256 ~ '^[0-9a-f]{64}$'::text)),
+  CONSTRAINT standing_privileges_organization_fkey FOREIGN KEY (organization) REFERENCES standing_looks(organization),
+  CONSTRAINT standing_privileges_pkey PRIMARY KEY (organization, id)
+);
+
 CREATE TABLE state_pages (
   partition integer NOT NULL,
   run bigint NOT NULL,

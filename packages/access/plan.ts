@@ -119,12 +119,13 @@ function policyOf(
 }
 
 function nameOf({ repository, workflow, environment }: Use, taken: object): string {
-  const file = /([\w.-]+)\.ya?ml/.exec(workflow ?? '')?.[1] ?? 'jobs';
+  const file = (workflow ?? '').split('@')[0]!.split('/').at(-1)!.split('.')[0];
   const words = [repository.split('/')[1], file, environment ?? ''].join('-').toLowerCase();
   const base =
     words
-      .replaceAll(/[^a-z0-9]+/g, '-')
-      .replaceAll(/^-+|-+$/g, '')
+      .split(/[^a-z0-9]/)
+      .filter((word) => word !== '')
+      .join('-')
       .slice(0, 58) || 'jobs';
   for (let nth = 1; ; nth += 1) {
     const name = nth === 1 ? base : `${base}-${nth}`;

@@ -91,7 +91,13 @@ const dayMs = 86_400_000;
 export const idleMs = 90 * dayMs;
 
 /** What of a look could not be read, and what to do so that the next one can. */
-export type StandingGap = { what: string; why: string; remedy: string };
+export type StandingGap = {
+  what: string;
+  why: string;
+  remedy: string;
+  /** Of these kinds some may not have been told: one that is not there may still stand. */
+  kinds: readonly StandingKind[];
+};
 
 /** What stands in an organisation, and what of it could not be told. */
 export type StandingLook = { rows: readonly Standing[]; gaps: readonly StandingGap[] };

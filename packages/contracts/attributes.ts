@@ -305,6 +305,15 @@ export const attributes = {
   'tripline.standing.id': id,
   'tripline.standing.created_at': time,
   'tripline.standing.last_used_at': time,
+  /** As people call it, and what it may do, in the provider's words. */
+  'tripline.standing.name': text,
+  'tripline.standing.scopes': z.array(text),
+  /** Whose it is or who made it, by login. */
+  'tripline.standing.owner': text,
+  /** Since when nobody has used it: its last use or, where the provider says that there was none, when it was made. Absent where nobody knows. */
+  'tripline.standing.idle_since': time,
+  /** It was there at the last look, and is no more. */
+  'tripline.standing.gone': z.literal(true),
   /** The policy of access that gives the same for the length of a job. */
   'tripline.standing.covered_by': text,
   /** What it is shared by, where tiers share it. */

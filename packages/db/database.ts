@@ -15,6 +15,7 @@ import type { PollsTables } from './tables/polls.ts';
 import type { QueueTables } from './tables/queue.ts';
 import type { RedeliveryTables } from './tables/redelivery.ts';
 import type { RemediationsTables } from './tables/remediations.ts';
+import type { StandingTables } from './tables/standing.ts';
 import type { TrailTables } from './tables/trail.ts';
 
 export type Tables = LogTables &
@@ -29,6 +30,7 @@ export type Tables = LogTables &
   PollsTables &
   FeedWatchTables &
   QueueTables &
+  StandingTables &
   TrailTables;
 
 /** One pool of connections, twice: `pool` for hot paths and transactions of our own, `query` (kysely) for the rest. */

@@ -93,6 +93,8 @@ const ofTables: Readonly<Record<string, Rights>> = {
   access_passkeys: { broker: 'raw', cli: 'r' },
   access_gates: { broker: 'rawd', cli: 'r' },
   access_credentials: { broker: 'raw', remediator: 'rw', cli: 'rw' },
+  standing_looks: { broker: 'raw', cli: 'r' },
+  standing_privileges: { broker: 'rawd', cli: 'r' },
   job_workers: { detector: 'rad', notifier: 'rad', remediator: 'rad', cli: 'r' },
 };
 

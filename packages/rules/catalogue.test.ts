@@ -80,6 +80,9 @@ test('ids are unique, and in an order that somebody chose', () => {
     'access-asked-from-elsewhere',
     'access-denied-burst',
     'access-policy-wider',
+    'standing-privilege-unused',
+    'standing-privilege-covered',
+    'tiers-share',
     'state-flooded',
   ]);
 });

@@ -50,8 +50,11 @@ import { rule as runnerGroupWidened } from './runner-group-widened.ts';
 import { rule as secretFanout } from './secret-fanout.ts';
 import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
+import { rule as standingPrivilegeCovered } from './standing-privilege-covered.ts';
+import { rule as standingPrivilegeUnused } from './standing-privilege-unused.ts';
 import { rule as stepUpNotMe } from './step-up-not-me.ts';
 import { rule as stepUpPasskeyAdded } from './step-up-passkey-added.ts';
+import { rule as tiersShare } from './tiers-share.ts';
 import { rule as tokenBulkClone } from './token-bulk-clone.ts';
 import { rule as tokenNotMintedByBroker } from './token-not-minted-by-broker.ts';
 import { rule as untrustedMetadataInjection } from './untrusted-metadata-injection.ts';
@@ -118,6 +121,9 @@ export const rules: readonly AnyRule[] = [
   accessAskedFromElsewhere,
   accessDeniedBurst,
   accessPolicyWider,
+  standingPrivilegeUnused,
+  standingPrivilegeCovered,
+  tiersShare,
   stateFlooded,
   ...auditActions,
 ];

@@ -13,6 +13,7 @@ import type { Metrics } from '@tripline/runtime/metrics';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import type { Stream } from '@tripline/stream/stream';
 import type { FastifyInstance } from 'fastify';
+import { appendEvents } from './append-events.ts';
 import type { ExchangeParts, Gather, Giving } from './asking.ts';
 import { startEnding } from './ending.ts';
 import { exclusivelyBy } from './exclusively.ts';
@@ -24,6 +25,7 @@ import { type Mode, modeOf } from './mode.ts';
 import { createRepositoryPolicies } from './policies.ts';
 import { createRoutes } from './routes.ts';
 import { createSeals, type Seals } from './seal.ts';
+import { startStandingLooks } from './standing.ts';
 import { openStepUps } from './step-up-for-jobs.ts';
 
 export type Broker = {
@@ -90,6 +92,10 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
     isCaughtUp: seams.isCaughtUp ?? ending?.caughtUp ?? (() => true),
     makeId: randomUUID,
   });
+  const looks =
+    settings.eventKeys === undefined
+      ? undefined
+      : startStandingLooks({ config, db, clock, logger, policies, append: (events) => appendEvents(parts, events) });
   return {
     mode,
     routes: (app) => {
@@ -103,6 +109,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
     },
     async close() {
       await gate?.close();
+      await looks?.close();
       await repository?.close();
       await (ending ?? watch)?.close();
       await giving?.close();

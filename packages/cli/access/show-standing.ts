@@ -9,7 +9,7 @@ import { lineOf, type Style, styled, wrapped } from '../show.ts';
 export type Plan = Retirement & PlannedPolicies;
 
 /** What is shown of one organisation. `covered`: by id the policy that gives the same; `plans`: by id, empty where none is wanted. */
-export type Told = {
+export type Listed = {
   organization: string;
   rows: readonly Standing[];
   gaps: readonly StandingGap[];
@@ -20,7 +20,7 @@ export type Told = {
 };
 
 /** One object a line: `row`, `shared` or `gap`, each with its organisation. */
-export function printJson({ organization, rows, gaps, shared, covered, plans, nowMs }: Told, io: Io): void {
+export function printJson({ organization, rows, gaps, shared, covered, plans, nowMs }: Listed, io: Io): void {
   const line = (one: object) => io.out(`${JSON.stringify({ organization, ...one })}\n`);
   for (const row of rows) {
     const [plan, policy] = [plans.get(row.id), covered.get(row.id)];
@@ -28,12 +28,12 @@ export function printJson({ organization, rows, gaps, shared, covered, plans, no
     line({ row: { ...row, risk: riskOf(row), idleDays: days(idleForMs(row, nowMs)), ...more } });
   }
   for (const { row, tiers, by } of shared) line({ shared: { id: row.id, kind: row.kind, name: row.name, tiers, by } });
-  for (const gap of gaps) line({ gap });
+  for (const { what, why, remedy } of gaps) line({ gap: { what, why, remedy } });
 }
 
 const riskStyles: Record<ReturnType<typeof riskOf>, Style> = { high: 'red', medium: 'yellow', low: 'cyan' };
 
-export function printTable({ organization, rows, gaps, shared, covered, plans, nowMs }: Told, io: Io): void {
+export function printTable({ organization, rows, gaps, shared, covered, plans, nowMs }: Listed, io: Io): void {
   io.out(lineOf(io, [{ text: `${organization}: ${rows.length} things stand`, style: 'bold' }]));
   for (const row of rows) {
     const risk = riskOf(row);

@@ -15,7 +15,7 @@ import { readStanding, standingPermissions } from '@tripline/integrations/github
 import { retirementOf } from '@tripline/integrations/github/standing/retire';
 import { plain } from '@tripline/runtime/plain';
 import { type Io, UserError } from '../command.ts';
-import { type Plan, printJson, printTable, type Told } from './show-standing.ts';
+import { type Listed, type Plan, printJson, printTable } from './show-standing.ts';
 
 export type StandingParts = {
   config: Pick<Config, 'github' | 'workspaces'>;
@@ -52,7 +52,7 @@ export async function listStanding(parts: StandingParts, choice: Choice, io: Io)
     if (gaps.length > 0) isWhole = false;
     const rows = parts.uses === undefined ? listed : await parts.uses(organization, listed);
     const { tiers, policies } = parts.policies ?? {};
-    const told: Told = {
+    const told: Listed = {
       ...{ organization, gaps, nowMs: parts.nowMs, rows: rows.toSorted(byRisk(parts.nowMs)) },
       shared: tiers === undefined ? [] : sharedByTiers(rows, tiers),
       covered: new Map(

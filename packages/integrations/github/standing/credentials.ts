@@ -21,34 +21,37 @@ type FineGrained = {
 export function readFineGrainedTokens({ client, organization: org, add, attempt }: Look): Promise<void> {
   const permission = 'organization_personal_access_tokens: read';
   const remedy = `configure the GitHub App with ${permission}: GitHub lists them for Apps alone`;
-  return attempt({ what: 'fine-grained tokens', permission, remedy, missing: 'GitHub answered 404' }, async () => {
-    const listed = { route: 'GET /orgs/{org}/personal-access-tokens', parameters: { org } };
-    for await (const token of client.list<FineGrained>(listed, { maxItems: mostTokens })) {
-      if (token.token_expired) continue;
-      const scope = [
-        ...scopeOf(token.permissions.repository),
-        ...scopeOf(token.permissions.organization),
-        ...scopeOf(token.permissions.other),
-      ];
-      const isEverywhere = token.repository_selection === 'all';
-      const traits: Trait[] = [
-        ...powerOf(scope),
-        ...(isEverywhere ? (['every-repository'] as const) : []),
-        ...(token.token_expires_at === null ? (['never-expires'] as const) : []),
-      ];
-      const repositories = token.repository_selection === 'subset' ? await repositoriesOf(token.id) : [];
-      add(
-        row({
-          ...{ kind: 'fine-grained-token', id: `fine-grained-token/${token.id}`, name: token.token_name },
-          ...{ owner: token.owner.login, repositories: isEverywhere ? 'all' : repositories, scope, traits },
-          createdAt: timeOf(token.access_granted_at),
-          expiresAt: timeOf(token.token_expires_at),
-          lastUse: lastUseOf(token.token_last_used_at),
-          seenAs: token.token_id === undefined ? null : `token:${token.token_id}`,
-        }),
-      );
-    }
-  });
+  return attempt(
+    { what: 'fine-grained tokens', kinds: ['fine-grained-token'], permission, remedy, missing: 'GitHub answered 404' },
+    async () => {
+      const listed = { route: 'GET /orgs/{org}/personal-access-tokens', parameters: { org } };
+      for await (const token of client.list<FineGrained>(listed, { maxItems: mostTokens })) {
+        if (token.token_expired) continue;
+        const scope = [
+          ...scopeOf(token.permissions.repository),
+          ...scopeOf(token.permissions.organization),
+          ...scopeOf(token.permissions.other),
+        ];
+        const isEverywhere = token.repository_selection === 'all';
+        const traits: Trait[] = [
+          ...powerOf(scope),
+          ...(isEverywhere ? (['every-repository'] as const) : []),
+          ...(token.token_expires_at === null ? (['never-expires'] as const) : []),
+        ];
+        const repositories = token.repository_selection === 'subset' ? await repositoriesOf(token.id) : [];
+        add(
+          row({
+            ...{ kind: 'fine-grained-token', id: `fine-grained-token/${token.id}`, name: token.token_name },
+            ...{ owner: token.owner.login, repositories: isEverywhere ? 'all' : repositories, scope, traits },
+            createdAt: timeOf(token.access_granted_at),
+            expiresAt: timeOf(token.token_expires_at),
+            lastUse: lastUseOf(token.token_last_used_at),
+            seenAs: token.token_id === undefined ? null : `token:${token.token_id}`,
+          }),
+        );
+      }
+    },
+  );
 
   async function repositoriesOf(id: number | bigint): Promise<string[]> {
     const listed = {
@@ -78,6 +81,7 @@ type Authorized = {
 export function readAuthorizedCredentials({ client, organization: org, add, attempt }: Look): Promise<void> {
   const part = {
     what: 'classic tokens and SSH keys of members',
+    kinds: ['authorized-credential'] as const,
     permission: 'organization_administration: read',
     missing: 'GitHub lists them only for organisations of Enterprise Cloud with SAML single sign-on',
     remedy: 'forbid classic tokens under Personal access tokens → Settings of the organisation',
@@ -118,28 +122,32 @@ type Installation = {
 
 /** Apps that act in the organisation. Which repositories of those that were selected, only the app itself may list. */
 export function readApps({ client, organization: org, add, attempt }: Look): Promise<void> {
-  return attempt({ what: 'installed apps', permission: 'organization_administration: read' }, async () => {
-    const listed = { route: 'GET /orgs/{org}/installations', parameters: { org } };
-    for await (const one of client.list<Installation>(listed, { under: 'installations' })) {
-      if (one.suspended_at) continue;
-      const scope = scopeOf(one.permissions);
-      const isEverywhere = one.repository_selection === 'all';
-      add(
-        row({
-          ...{ kind: 'app', id: `app/${one.id}`, name: one.app_slug, scope },
-          ...{ repositories: isEverywhere ? 'all' : [], createdAt: timeOf(one.created_at) },
-          seenAs: `login:${one.app_slug}[bot]`,
-          traits: [...powerOf(scope), ...(isEverywhere ? (['every-repository'] as const) : []), 'never-expires'],
-        }),
-      );
-    }
-  });
+  return attempt(
+    { what: 'installed apps', kinds: ['app'], permission: 'organization_administration: read' },
+    async () => {
+      const listed = { route: 'GET /orgs/{org}/installations', parameters: { org } };
+      for await (const one of client.list<Installation>(listed, { under: 'installations' })) {
+        if (one.suspended_at) continue;
+        const scope = scopeOf(one.permissions);
+        const isEverywhere = one.repository_selection === 'all';
+        add(
+          row({
+            ...{ kind: 'app', id: `app/${one.id}`, name: one.app_slug, scope },
+            ...{ repositories: isEverywhere ? 'all' : [], createdAt: timeOf(one.created_at) },
+            seenAs: `login:${one.app_slug}[bot]`,
+            traits: [...powerOf(scope), ...(isEverywhere ? (['every-repository'] as const) : []), 'never-expires'],
+          }),
+        );
+      }
+    },
+  );
 }
 
 /** What the subject of a job's id token says: names, which change hands, or ids too. */
 export function readSubjectTemplate({ client, organization: org, add, attempt }: Look): Promise<void> {
   const part = {
     what: 'the subject of id tokens',
+    kinds: ['oidc-subject'] as const,
     permission: 'organization_administration: read',
     missing: 'GitHub answered 404',
   };

@@ -17,10 +17,10 @@ export type Look = {
 };
 
 /** `what` reads on from "… cannot be listed". `missing`: why GitHub has no such listing, where it answers 404. */
-export type Part = { what: string; permission: string; missing?: string; remedy?: string };
+export type Part = Pick<StandingGap, 'what' | 'kinds'> & { permission: string; missing?: string; remedy?: string };
 
 export function createLook(client: GitHubClient, organization: string, add: (row: Standing) => void): Look {
-  const gaps = new Map<string, StandingGap & { where: Set<string> }>();
+  const gaps = new Map<string, StandingGap>();
   return {
     ...{ client, organization, add },
     async attempt(part, work) {
@@ -37,12 +37,12 @@ export function createLook(client: GitHubClient, organization: string, add: (row
           what: part.what,
           why: isMissing ? part.missing! : error.message,
           remedy: part.remedy ?? `grant ${part.permission}`,
-          where: new Set(),
+          kinds: part.kinds,
         };
         gaps.set(part.what, known);
       }
     },
-    gaps: () => [...gaps.values()].map(({ what, why, remedy }) => ({ what, why, remedy })),
+    gaps: () => [...gaps.values()],
   };
 }
 

@@ -22,30 +22,33 @@ type Runner = {
 
 /** Groups of machines with the repositories whose jobs they take, and the organisation's own machines. */
 export async function readMachines({ client, organization: org, add, attempt }: Look): Promise<void> {
-  await attempt({ what: 'groups of runners', permission, missing: 'GitHub answered 404' }, async () => {
-    const listed = { route: 'GET /orgs/{org}/actions/runner-groups', parameters: { org } };
-    for await (const group of client.list<Group>(listed, { under: 'runner_groups' })) {
-      const traits: Trait[] = [
-        ...(group.allows_public_repositories ? (['public-repositories'] as const) : []),
-        ...(group.restricted_to_workflows === true ? [] : (['every-workflow'] as const)),
-        ...(group.visibility === 'all' ? (['every-repository'] as const) : []),
-      ];
-      const repositories = group.visibility === 'selected' ? await repositoriesOf(group.id) : 'all';
-      const scope = (group.selected_workflows ?? []).toSorted();
-      add(
-        row({
-          kind: 'runner-group',
-          id: `runner-group/${org}/${group.id}`,
-          seenAs: `group:${group.id}`,
-          name: group.name,
-          repositories,
-          scope,
-          traits,
-        }),
-      );
-    }
-  });
-  await attempt({ what: 'runners', permission }, async () => {
+  await attempt(
+    { what: 'groups of runners', kinds: ['runner-group'], permission, missing: 'GitHub answered 404' },
+    async () => {
+      const listed = { route: 'GET /orgs/{org}/actions/runner-groups', parameters: { org } };
+      for await (const group of client.list<Group>(listed, { under: 'runner_groups' })) {
+        const traits: Trait[] = [
+          ...(group.allows_public_repositories ? (['public-repositories'] as const) : []),
+          ...(group.restricted_to_workflows === true ? [] : (['every-workflow'] as const)),
+          ...(group.visibility === 'all' ? (['every-repository'] as const) : []),
+        ];
+        const repositories = group.visibility === 'selected' ? await repositoriesOf(group.id) : 'all';
+        const scope = (group.selected_workflows ?? []).toSorted();
+        add(
+          row({
+            kind: 'runner-group',
+            id: `runner-group/${org}/${group.id}`,
+            seenAs: `group:${group.id}`,
+            name: group.name,
+            repositories,
+            scope,
+            traits,
+          }),
+        );
+      }
+    },
+  );
+  await attempt({ what: 'runners', kinds: ['runner'], permission }, async () => {
     const listed = { route: 'GET /orgs/{org}/actions/runners', parameters: { org } };
     for await (const runner of client.list<Runner>(listed, { under: 'runners' })) {
       const scope = runner.labels.map(({ name }) => name).sort();

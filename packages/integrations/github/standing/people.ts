@@ -16,7 +16,12 @@ type Organization = {
 /** What every member may, and whether their second factor is demanded. */
 export function readOrganizationRights({ client, organization: org, add, attempt }: Look): Promise<void> {
   return attempt(
-    { what: 'what every member may', permission: 'organization_administration: read', missing: 'GitHub answered 404' },
+    {
+      what: 'what every member may',
+      kinds: ['organization-right'],
+      permission: 'organization_administration: read',
+      missing: 'GitHub answered 404',
+    },
     async () => {
       const told = await readThing<Organization>(client, { route: 'GET /orgs/{org}', parameters: { org } });
       const base = told.default_repository_permission;
@@ -59,31 +64,37 @@ export async function readPeople(look: Look): Promise<Outsiders> {
     factors[String(id)] === undefined ? [] : [factors[String(id)]!];
   for (const role of ['admin', 'member'] as const) {
     const what = role === 'admin' ? 'owners' : 'members';
-    await look.attempt({ what, permission: organizationRead }, async () => {
-      const kind = role === 'admin' ? 'owner' : 'member';
-      const power: Partial<Standing> =
-        role === 'admin' ? { scope: ['owner'], repositories: 'all' } : { scope: ['member'] };
-      for await (const one of list(look, 'members', { role })) {
-        const traits: Trait[] = [...(role === 'admin' ? (['administers'] as const) : []), ...factorOf(one)];
-        look.add(
-          row({
-            kind,
-            id: `${kind}/${one.id}`,
-            name: one.login,
-            owner: one.login,
-            seenAs: `user:${one.id}`,
-            ...power,
-            traits,
-          }),
-        );
-      }
-    });
+    await look.attempt(
+      { what, kinds: [role === 'admin' ? 'owner' : 'member'], permission: organizationRead },
+      async () => {
+        const kind = role === 'admin' ? 'owner' : 'member';
+        const power: Partial<Standing> =
+          role === 'admin' ? { scope: ['owner'], repositories: 'all' } : { scope: ['member'] };
+        for await (const one of list(look, 'members', { role })) {
+          const traits: Trait[] = [...(role === 'admin' ? (['administers'] as const) : []), ...factorOf(one)];
+          look.add(
+            row({
+              kind,
+              id: `${kind}/${one.id}`,
+              name: one.login,
+              owner: one.login,
+              seenAs: `user:${one.id}`,
+              ...power,
+              traits,
+            }),
+          );
+        }
+      },
+    );
   }
   const outsiders = new Map<string, { id: string; traits: readonly Trait[]; rights: Map<string, string> }>();
-  await look.attempt({ what: 'outside collaborators', permission: organizationRead }, async () => {
-    for await (const one of list(look, 'outside_collaborators', {}))
-      outsiders.set(one.login, { id: String(one.id), traits: factorOf(one), rights: new Map() });
-  });
+  await look.attempt(
+    { what: 'outside collaborators', kinds: ['outside-collaborator'], permission: organizationRead },
+    async () => {
+      for await (const one of list(look, 'outside_collaborators', {}))
+        outsiders.set(one.login, { id: String(one.id), traits: factorOf(one), rights: new Map() });
+    },
+  );
   return outsiders;
 }
 
@@ -121,10 +132,13 @@ async function readFactors(look: Look, of: 'members' | 'outside_collaborators'):
   const factors: Record<string, Trait> = {};
   const said = of === 'members' ? 'members' : 'outside collaborators';
   const remedy = 'let an owner look under People → Two-factor authentication: GitHub tells owners alone';
-  await look.attempt({ what: `the second factors of ${said}`, permission: organizationRead, remedy }, async () => {
-    for await (const { id } of list(look, of, { filter: '2fa_insecure' })) factors[String(id)] = 'weak-second-factor';
-    for await (const { id } of list(look, of, { filter: '2fa_disabled' })) factors[String(id)] = 'no-second-factor';
-  });
+  await look.attempt(
+    { what: `the second factors of ${said}`, kinds: [], permission: organizationRead, remedy },
+    async () => {
+      for await (const { id } of list(look, of, { filter: '2fa_insecure' })) factors[String(id)] = 'weak-second-factor';
+      for await (const { id } of list(look, of, { filter: '2fa_disabled' })) factors[String(id)] = 'no-second-factor';
+    },
+  );
   return factors;
 }
 
@@ -133,7 +147,7 @@ type TeamRepository = { full_name: string; role_name?: string; permissions?: Rea
 
 /** Teams that may change something, a row each with all the repositories in which they do. */
 export function readTeams({ client, organization: org, add, attempt }: Look): Promise<void> {
-  return attempt({ what: 'teams and their rights', permission: organizationRead }, async () => {
+  return attempt({ what: 'teams and their rights', kinds: ['team'], permission: organizationRead }, async () => {
     const teams = { route: 'GET /orgs/{org}/teams', parameters: { org } };
     for await (const { id, slug } of client.list<Team>(teams, { maxItems: mostTeams })) {
       const rights = new Map<string, string>();
@@ -158,6 +172,7 @@ type Role = { id: number | bigint; name: string; permissions?: readonly string[]
 export function readOrganizationRoles({ client, organization: org, add, attempt }: Look): Promise<void> {
   const part = {
     what: 'roles in the organisation',
+    kinds: ['organization-role'] as const,
     permission: 'organization_custom_org_roles: read',
     missing: 'this organisation has none',
   };

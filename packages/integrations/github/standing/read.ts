@@ -1,4 +1,10 @@
-import type { Standing, StandingGap, StandingLook } from '@tripline/access/standing';
+import {
+  type Standing,
+  type StandingGap,
+  type StandingKind,
+  type StandingLook,
+  standingKinds,
+} from '@tripline/access/standing';
 import type { GitHubClient } from '../client.ts';
 import { type ListedRepository, listRepositories } from '../inventory.ts';
 import { readApps, readAuthorizedCredentials, readFineGrainedTokens, readSubjectTemplate } from './credentials.ts';
@@ -32,6 +38,7 @@ export const standingPermissions = {
   secrets: 'read',
 } as const;
 
+const everyKind = Object.keys(standingKinds) as StandingKind[];
 const mostRepositories = 2000;
 const repositoriesAtOnce = 8;
 
@@ -106,6 +113,7 @@ async function readRepositories(
       what: `repositories beyond the ${mostRepositories} last pushed to`,
       why: 'a look at more takes longer than GitHub’s allowance of an hour',
       remedy: 'name them by --repository',
+      kinds: everyKind,
     });
   for (let at = 0; at < read.length; at += repositoriesAtOnce) {
     onProgress({ repositories: at, of: read.length });
@@ -124,4 +132,5 @@ async function readRepositories(
 const limited = (what: string): StandingGap => ({
   ...{ what, why: 'GitHub’s allowance of requests is used up' },
   remedy: 'look again within an hour, or name repositories by --repository',
+  kinds: everyKind,
 });

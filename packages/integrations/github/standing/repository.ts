@@ -24,7 +24,7 @@ export async function readRepository(look: Look, repository: Named, outsiders: O
 }
 
 function readDeployKeys({ client, add, attempt }: Look, { name, id }: Named): Promise<void> {
-  return attempt({ what: 'deploy keys', permission: 'administration: read' }, async () => {
+  return attempt({ what: 'deploy keys', kinds: ['deploy-key'], permission: 'administration: read' }, async () => {
     const listed = { route: 'GET /repos/{owner}/{repo}/keys', parameters: ownerAndRepo(name) };
     for await (const key of client.list<Key>(listed)) {
       if (key.enabled === false) continue;
@@ -54,7 +54,7 @@ type Gate = { enabled?: boolean; app?: { slug?: string } };
 /** Environments with what protects them; what GitHub's list does not tell of gates is asked of each. */
 function readEnvironments(look: Look, repository: Named): Promise<void> {
   const where = ownerAndRepo(repository.name);
-  return look.attempt({ what: 'environments', permission: 'actions: read' }, async () => {
+  return look.attempt({ what: 'environments', kinds: ['environment'], permission: 'actions: read' }, async () => {
     const listed = { route: 'GET /repos/{owner}/{repo}/environments', parameters: where };
     for await (const environment of look.client.list<Environment>(listed, { under: 'environments' })) {
       const rules = environment.protection_rules ?? [];
@@ -87,7 +87,7 @@ async function gatesOf(
   environment: string,
 ): Promise<string[]> {
   const gates: string[] = [];
-  await attempt({ what: 'gates of environments', permission: 'actions: read' }, async () => {
+  await attempt({ what: 'gates of environments', kinds: [], permission: 'actions: read' }, async () => {
     const answer = await readThing<{ custom_deployment_protection_rules?: Gate[] }>(client, {
       route: 'GET /repos/{owner}/{repo}/environments/{environment_name}/deployment_protection_rules',
       parameters: { ...where, environment_name: environment },
@@ -103,10 +103,13 @@ type Collaborator = { login: string; role_name?: string };
 /** What outside collaborators may do in the repository; asked only where the organisation has some. */
 async function readOutsiders({ client, attempt }: Look, { name }: Named, outsiders: Outsiders): Promise<void> {
   if (outsiders.size === 0) return;
-  await attempt({ what: 'what outside collaborators may do', permission: 'administration: read' }, async () => {
-    const parameters = { ...ownerAndRepo(name), affiliation: 'outside' };
-    const listed = { route: 'GET /repos/{owner}/{repo}/collaborators', parameters };
-    for await (const { login, role_name } of client.list<Collaborator>(listed))
-      outsiders.get(login)?.rights.set(name, role_name ?? 'read');
-  });
+  await attempt(
+    { what: 'what outside collaborators may do', kinds: [], permission: 'administration: read' },
+    async () => {
+      const parameters = { ...ownerAndRepo(name), affiliation: 'outside' };
+      const listed = { route: 'GET /repos/{owner}/{repo}/collaborators', parameters };
+      for await (const { login, role_name } of client.list<Collaborator>(listed))
+        outsiders.get(login)?.rights.set(name, role_name ?? 'read');
+    },
+  );
 }

@@ -15,7 +15,7 @@ const said = (store: Store) => (store === 'actions' ? 'secrets' : 'Dependabot se
 export async function readOrganizationSecrets({ client, organization: org, add, attempt }: Look): Promise<void> {
   for (const store of stores) {
     const permission = store === 'actions' ? 'organization_secrets: read' : 'organization_dependabot_secrets: read';
-    await attempt({ what: `the organisation’s ${said(store)}`, permission }, async () => {
+    await attempt({ what: `the organisation’s ${said(store)}`, kinds: [kindOf(store)], permission }, async () => {
       const listed = { route: `GET /orgs/{org}/${store}/secrets`, parameters: { org } };
       for await (const secret of client.list<Secret>(listed, { under: 'secrets', maxItems: mostSecrets })) {
         const repositories = secret.visibility === 'selected' ? await repositoriesOf(store, secret.name) : 'all';
@@ -45,7 +45,7 @@ export async function readOrganizationSecrets({ client, organization: org, add, 
 export async function readRepositorySecrets(look: Look, repository: { name: string; id: string }): Promise<void> {
   for (const store of stores) {
     const permission = store === 'actions' ? 'secrets: read' : 'dependabot_secrets: read';
-    await look.attempt({ what: `${said(store)} of repositories`, permission }, async () => {
+    await look.attempt({ what: `${said(store)} of repositories`, kinds: [kindOf(store)], permission }, async () => {
       const listed = { route: `GET /repos/{owner}/{repo}/${store}/secrets`, parameters: ownerAndRepo(repository.name) };
       for await (const secret of look.client.list<Secret>(listed, { under: 'secrets', maxItems: mostSecrets }))
         look.add(
@@ -64,15 +64,18 @@ export function readEnvironmentSecrets(
   repository: { name: string; id: string },
   environment: string,
 ): Promise<void> {
-  return look.attempt({ what: 'secrets of environments', permission: 'environments: read' }, async () => {
-    const parameters = { ...ownerAndRepo(repository.name), environment_name: environment };
-    const listed = { route: 'GET /repos/{owner}/{repo}/environments/{environment_name}/secrets', parameters };
-    for await (const secret of look.client.list<Secret>(listed, { under: 'secrets', maxItems: mostSecrets })) {
-      const id = `${idOf('actions', repository.id, secret.name)}@${environment}`;
-      const scope = [`environment ${environment}`];
-      look.add(secretRow(secret, { id, repositories: [repository.name], scope, environments: [environment] }));
-    }
-  });
+  return look.attempt(
+    { what: 'secrets of environments', kinds: ['secret'], permission: 'environments: read' },
+    async () => {
+      const parameters = { ...ownerAndRepo(repository.name), environment_name: environment };
+      const listed = { route: 'GET /repos/{owner}/{repo}/environments/{environment_name}/secrets', parameters };
+      for await (const secret of look.client.list<Secret>(listed, { under: 'secrets', maxItems: mostSecrets })) {
+        const id = `${idOf('actions', repository.id, secret.name)}@${environment}`;
+        const scope = [`environment ${environment}`];
+        look.add(secretRow(secret, { id, repositories: [repository.name], scope, environments: [environment] }));
+      }
+    },
+  );
 }
 
 const kindOf = (store: Store) => (store === 'actions' ? 'secret' : 'dependabot-secret');

@@ -62,6 +62,26 @@ export const broker = [
       ...(change === undefined ? {} : { 'tripline.policy.change': change as 'wider' }),
     });
   }),
+  /**
+   * The daily look: `sees deploy-key/74/12 stand`. Options: `unused since <date>`, `beside policy <name>`, `shared by <tier>, <tier>`,
+   * `in <owner/name>`, `gone`.
+   */
+  verb('sees {thing} stand', (said, stage) => {
+    const [since, policy, tiers, repository] = ['unused since', 'beside policy', 'shared by', 'in'].map((one) =>
+      said.option(one),
+    );
+    const thing = said.the('thing');
+    const where = repository === undefined ? undefined : stage.repository(repository);
+    tell(stage, 'dev.cdeventsx.tripline-standing.observed', {
+      ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': 'github.com' },
+      ...{ 'tripline.standing.kind': thing.split('/')[0]!, 'tripline.standing.id': thing },
+      ...(since === undefined ? {} : { 'tripline.standing.idle_since': `${since}T00:00:00Z` }),
+      ...(policy === undefined ? {} : { 'tripline.standing.covered_by': policy }),
+      ...(tiers === undefined ? {} : { 'tripline.standing.tiers': tiers.split(',').map((tier) => tier.trim()) }),
+      ...(where === undefined ? {} : { 'vcs.repository.name': where.full_name, 'vcs.repository.id': String(where.id) }),
+      ...(said.option('gone') === undefined ? {} : { 'tripline.standing.gone': true as const }),
+    });
+  }),
 ];
 
 /** On a repository a collaborator's, else a member's of the organisation. */

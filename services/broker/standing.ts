@@ -1,0 +1,220 @@
+import { createHash } from 'node:crypto';
+import { sharedByTiers } from '@tripline/access/isolation';
+import { coveredBy } from '@tripline/access/plan';
+import { idleMs, type Standing, type StandingKind, type StandingLook } from '@tripline/access/standing';
+import type { Config } from '@tripline/config/config';
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { TriplineEvent } from '@tripline/contracts/event';
+import { clip } from '@tripline/contracts/text';
+import type { Db } from '@tripline/db/database';
+import { instanceOf } from '@tripline/integrations/github/instance';
+import {
+  CannotReadError,
+  type GitHubAccess,
+  installedOn,
+  mayRead,
+  permittedOf,
+  withReader,
+} from '@tripline/integrations/github/reader';
+import { readStanding, standingPermissions } from '@tripline/integrations/github/standing/read';
+import { createOutbound } from '@tripline/integrations/outbound';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import { redactText, redactValue } from '@tripline/runtime/redact';
+import { createSignal } from '@tripline/runtime/signal';
+import { createWorkspaces } from '@tripline/sources/workspace';
+import { brokerEvent } from './append-events.ts';
+import type { CurrentPolicies } from './local-policies.ts';
+import { claimLook, finishLook, noteTold, readTold, type ToldStanding } from './store/standing.ts';
+
+const [hourMs, dayMs] = [3_600_000, 86_400_000];
+/** What stands unchanged is told again, so that the detector does not forget it. */
+const againMs = 7 * dayMs;
+const eventsAtOnce = 200;
+
+/** Kinds that the log is told of: those whose last use the provider tells, or that a job is given whole. */
+const toldKinds: ReadonlySet<StandingKind> = new Set<StandingKind>([
+  ...(['fine-grained-token', 'authorized-credential', 'deploy-key'] as const),
+  ...(['secret', 'runner-group'] as const),
+]);
+
+export type StandingParts = {
+  config: Pick<Config, 'github' | 'workspaces' | 'drills' | 'broker'>;
+  db: Db;
+  clock: Clock;
+  logger: Logger;
+  policies: CurrentPolicies;
+  append: (events: readonly TriplineEvent[]) => Promise<unknown>;
+  fetch?: typeof globalThis.fetch | undefined;
+};
+
+/**
+ * Looks once a day at what stands in each organisation, and tells the log of what is new, other, or gone. Of several
+ * brokers one looks; a look that fails is tried again within the hour. Nothing where no App and no token is there to read with.
+ */
+export function startStandingLooks(parts: StandingParts): { close: () => Promise<void> } {
+  if (!mayRead(parts.config.github)) return { close: async () => {} };
+  const closing = new AbortController();
+  const never = createSignal();
+  const abortable = { ...parts, fetch: untilClosed(parts, closing.signal) };
+  const running = (async () => {
+    while (!closing.signal.aborted) {
+      try {
+        for (const organization of await organizationsOf(abortable)) {
+          if (!closing.signal.aborted) await lookIfDue(abortable, organization);
+        }
+      } catch (error) {
+        if (!closing.signal.aborted)
+          parts.logger.error({ err: error }, 'looking at what stands failed; retrying within the hour');
+      }
+      await never.wait(hourMs / 4, closing.signal);
+    }
+  })();
+  return {
+    async close() {
+      closing.abort();
+      await running;
+    },
+  };
+}
+
+/** A look takes minutes: once we stop, it reads no more. What it gives back at GitHub is sent all the same. */
+function untilClosed(
+  { config, fetch: send = createOutbound(config.github.apiUrl) }: StandingParts,
+  closed: AbortSignal,
+): typeof send {
+  return (url, init) => {
+    const isRead = (init?.method ?? 'GET') === 'GET';
+    const signals = [closed, ...(init?.signal ? [init.signal] : [])];
+    return send(url, isRead ? { ...init, signal: AbortSignal.any(signals) } : init);
+  };
+}
+
+/** Those that are configured or, with an App and none configured, those on which it is installed, as an import has them. */
+async function organizationsOf({ config, clock, fetch }: StandingParts): Promise<string[]> {
+  const configured = config.workspaces.flatMap(({ github }) => github.organizations.map(({ login }) => login));
+  const all = configured.length > 0 ? configured : await installedOn({ ...config.github, fetch }, clock.nowMs());
+  return all.map((login) => login.toLowerCase());
+}
+
+/** One look, where the last began a day ago. @returns whether there was one. */
+export async function lookIfDue(parts: StandingParts, organization: string): Promise<boolean> {
+  const { config, db, clock, logger } = parts;
+  const workspace = createWorkspaces(config).of(organization);
+  const nowMs = clock.nowMs();
+  // Policies that are configured and cannot be read now would count as giving nothing, and findings would be taken back.
+  if (config.broker.policy !== undefined && 'fault' in parts.policies()) return false;
+  const claim = {
+    organization,
+    workspace: workspace ?? organization,
+    now: new Date(nowMs),
+    before: new Date(nowMs - dayMs),
+  };
+  if (workspace === undefined || !(await claimLook(db, claim))) return false;
+  try {
+    const look = await read(parts, organization);
+    const told = await tell(parts, { organization, workspace }, look);
+    await finishLook(db, organization, { wholeAt: new Date(clock.nowMs()) });
+    const unread = look.gaps.map(({ what }) => what);
+    logger.info({ organization, things: look.rows.length, told, unread }, 'looked at what stands');
+  } catch (error) {
+    const fault = redactText(error instanceof Error ? error.message : String(error)).slice(0, 300) || 'unknown';
+    await finishLook(db, organization, { fault, lookedAt: new Date(nowMs - dayMs + hourMs) });
+    if (!(error instanceof CannotReadError)) throw error;
+    logger.error(
+      { organization, reason: error.outcome.reason },
+      `looking at what stands failed: ${fault}; retrying in an hour`,
+    );
+  }
+  return true;
+}
+
+async function read({ config, clock, logger, fetch }: StandingParts, organization: string): Promise<StandingLook> {
+  const access: GitHubAccess = { ...config.github, fetch };
+  const permissions = await permittedOf(access, organization, standingPermissions, clock.nowMs());
+  const onLeftAlive = (reason: string) =>
+    logger.error({ reason }, 'revoking a read-only token failed; it expires within an hour');
+  const options = { nowMs: clock.nowMs, onLeftAlive };
+  return withReader(access, { owner: organization, permissions }, options, (client) =>
+    readStanding(client, organization),
+  );
+}
+
+/** Tells the log of what it does not know. What may merely not have been read is not gone. @returns number of events. */
+async function tell(
+  parts: StandingParts,
+  { organization, workspace }: { organization: string; workspace: string },
+  { rows, gaps }: StandingLook,
+): Promise<number> {
+  const { db, clock, append, config } = parts;
+  const nowMs = clock.nowMs();
+  const before = await readTold(db, organization);
+  const current = parts.policies();
+  const policies = 'fault' in current ? undefined : current.file;
+  const shared = new Map(sharedByTiers(rows, policies?.tiers ?? {}).map(({ row, tiers }) => [row.id, tiers]));
+  const about = (row: Standing) => ({
+    ...attributesOf(row, instanceOf(config.github.apiUrl)),
+    ...optional('tripline.standing.covered_by', policies === undefined ? undefined : coveredBy(row, policies)),
+    ...optional('tripline.standing.tiers', shared.get(row.id)),
+  });
+  const events: { told?: ToldStanding; gone?: string; event: TriplineEvent }[] = [];
+  const event = (id: string, sha256: string, data: Attributes) => {
+    const day = new Date(nowMs).toISOString().slice(0, 10);
+    const named = {
+      id: `standing:${organization}:${id}:${sha256.slice(0, 16)}:${day}`.slice(0, 500),
+      workspace,
+      atMs: nowMs,
+    };
+    return brokerEvent('dev.cdeventsx.tripline-standing.observed', named, redactValue(data));
+  };
+  for (const row of rows.filter(({ kind }) => toldKinds.has(kind))) {
+    const data = about(row);
+    const known = before.get(row.id);
+    const sha256 = hashOf({ ...data, isIdle: isIdle(data, nowMs) });
+    if (known?.sha256 === sha256 && nowMs - known.toldAt.getTime() < againMs) continue;
+    events.push({ told: { id: row.id, row, sha256, toldAt: new Date(nowMs) }, event: event(row.id, sha256, data) });
+  }
+  const present = new Set(rows.map(({ id }) => id));
+  const unread = new Set(gaps.flatMap(({ kinds }) => kinds));
+  for (const { id, row, sha256 } of before.values()) {
+    if (present.has(id) || unread.has(row.kind)) continue;
+    const data = { ...attributesOf(row, instanceOf(config.github.apiUrl)), 'tripline.standing.gone': true as const };
+    events.push({ gone: id, event: event(id, hashOf({ gone: sha256 }), data) });
+  }
+  for (let at = 0; at < events.length; at += eventsAtOnce) {
+    const some = events.slice(at, at + eventsAtOnce);
+    await append(some.map((one) => one.event));
+    const told = some.flatMap((one) => one.told ?? []);
+    await noteTold(db, organization, { told, gone: some.flatMap((one) => one.gone ?? []) });
+  }
+  return events.length;
+}
+
+/** What an event tells of a row; its last use by the day, so that a key in daily use is not other at each look by its hour alone. */
+function attributesOf(row: Standing, instance: string): Attributes {
+  const [repository] = row.repositories === 'all' || row.repositories.length !== 1 ? [] : row.repositories;
+  const used = row.lastUse === 'never' ? row.createdAt : row.lastUse === 'unknown' ? null : row.lastUse.at;
+  const repositoryId = /^(?:deploy-key|secret)\/(\d+)\//.exec(row.id)?.[1];
+  return {
+    ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': instance },
+    ...{ 'tripline.standing.kind': row.kind, 'tripline.standing.id': clip(row.id, 500) },
+    'tripline.standing.name': clip(row.name, 500),
+    'tripline.standing.scopes': row.scope.slice(0, 50).map((one) => clip(one, 200)),
+    ...optional('tripline.standing.owner', row.owner ?? undefined),
+    ...optional('tripline.standing.created_at', row.createdAt ?? undefined),
+    ...optional('tripline.standing.last_used_at', typeof row.lastUse === 'string' ? undefined : dayOf(row.lastUse.at)),
+    ...optional('tripline.standing.idle_since', used === null ? undefined : dayOf(used)),
+    ...optional('vcs.repository.name', repository),
+    ...optional('vcs.repository.id', repository === undefined ? undefined : repositoryId),
+  };
+}
+
+const optional = <Name extends keyof Attributes>(name: Name, value: Attributes[Name] | undefined) =>
+  (value === undefined ? {} : { [name]: value }) as Pick<Attributes, Name>;
+const dayOf = (time: string) => `${time.slice(0, 10)}T00:00:00.000Z`;
+const hashOf = (data: object) => createHash('sha256').update(JSON.stringify(data)).digest('hex');
+/** Said to the log on the day on which it becomes so. */
+const isIdle = (data: Attributes, nowMs: number) => {
+  const since = data['tripline.standing.idle_since'];
+  return since !== undefined && nowMs - Date.parse(since) >= idleMs;
+};
