@@ -484,6 +484,7 @@ export const attributes = {
     'kill-switch-off',
     'break-glass-opened',
     'token-revocation-asked',
+    'access-revoked',
     'inventory-import-asked',
   ]),
   /** On what: an incident's id, a silence's id, the name of a switch, the hash of a token. */

@@ -17,6 +17,8 @@ export type WhichGrants =
   | { job: string; policy: string; butFor: string }
   /** What is of one of these entities, by their keys (`access_grants.things`). */
   | { workspace: string; things: readonly string[] }
+  /** What was asked for by jobs of a repository by its name then, or by those of one run of it. */
+  | { repository: string; run?: string }
   /** What its policy lets live no longer. */
   | { longestUntilMs: number }
   | { all: true };
@@ -61,6 +63,10 @@ function whereOf(which: WhichGrants): { where: string; values: unknown[] } {
   if ('job' in which)
     return { where: 'job_key = $3 AND policy = $4 AND id <> $5', values: [which.job, which.policy, which.butFor] };
   if ('things' in which) return { where: 'workspace = $3 AND things && $4', values: [which.workspace, which.things] };
+  if ('repository' in which) {
+    const where = `lower(job->'repository'->>'name') = lower($3) AND ($4::text IS NULL OR job->'run'->>'id' = $4)`;
+    return { where, values: [which.repository, which.run ?? null] };
+  }
   if ('longestUntilMs' in which) return { where: 'longest_until <= $3', values: [new Date(which.longestUntilMs)] };
   return { where: 'true', values: [] };
 }

@@ -6,6 +6,7 @@ import { loadRuleSet } from '@tripline/detector/load-rules';
 import { systemClock } from '@tripline/runtime/clock';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { type ExplainedJob, explainRun } from '../access/explain-run.ts';
+import { listGrants, revokeGrants } from '../access/grants.ts';
 import { pinNames } from '../access/pin-names.ts';
 import { difference, lintFile, none, testFile, who } from '../access/policies.ts';
 import { hasUsualFile, readVersion, usualFile } from '../access/read-files.ts';
@@ -52,10 +53,12 @@ const options = {
     multiple: true,
     doc: 'with standing --plan: this secret holds that token or key, by the id of its row; may be given several times',
   },
+  live: { type: 'boolean', doc: 'with grants: only what its provider has not said to be dead' },
+  reason: { type: 'string', value: 'text', doc: 'with revoke: why, for those who ask later; kept in the audit trail' },
   audience: { type: 'string', value: 'text', doc: 'with verify: what the token must be for (identity.audience)' },
   json: { type: 'boolean', doc: 'print one JSON object a line' },
 } as const;
-const verbs = ['lint', 'test', 'who', 'diff', 'explain', 'lock', 'standing', 'verify'] as const;
+const verbs = ['lint', 'test', 'who', 'diff', 'explain', 'lock', 'standing', 'verify', 'grants', 'revoke'] as const;
 type Values = {
   file?: string | undefined;
   from?: string | undefined;
@@ -79,6 +82,8 @@ export const access: Command = {
     'access lock [--file <file>] [--from <time>] [--anew <name> …]',
     'access standing [--org <login>] [--repository <owner/name> …] [--plan [--holds <secret=id> …]] [--file <file>] [--from <time>] [--json]',
     'access verify [--audience <text>] [--json] < token',
+    'access grants [--live] [--json]',
+    'access revoke <grant | owner/name | owner/name#run | all> --reason <text>',
   ],
   details:
     'Nothing is given to anybody by these. `lint` names what is wrong with a file of policies, `test` decides its tests. ' +
@@ -88,7 +93,8 @@ export const access: Command = {
     '`lock` writes beside the policies which ids their names mean, by what was received of them: a name alone gives nobody anything. ' +
     '`standing` lists what stands at GitHub by itself (tokens, deploy keys, apps, secrets by name, owners and members, runners, environments), with its age, reach, last use and risk, ' +
     'and what tiers share of it by the tiers of the file of policies; who uses it is read from the trail. With `--plan` it says how each is retired and writes the policies that take its place; nothing is changed. What may not be read is said with what to grant, and makes it exit 1. ' +
-    '`verify` reads the id token of a CI job from standard input and says which job it proves, or why it proves none, as configured under `identity`: it is checked against the keys of its issuer, which are fetched, and goes nowhere itself.',
+    '`verify` reads the id token of a CI job from standard input and says which job it proves, or why it proves none, as configured under `identity`: it is checked against the keys of its issuer, which are fetched, and goes nowhere itself. ' +
+    '`grants` lists what the broker gave to jobs, and what became of it; `revoke` ends it before its job does, which a broker that runs carries out at once.',
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 20 });
@@ -109,6 +115,11 @@ export const access: Command = {
       case 'standing':
         none(words);
         return standing(values, io);
+      case 'grants':
+        none(words);
+        return listGrants({ live: values.live === true, json: values.json === true }, io);
+      case 'revoke':
+        return revokeGrants(words, values.reason, io);
       case 'verify':
         none(words);
         return verifyToken(
