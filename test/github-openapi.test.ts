@@ -8,6 +8,7 @@ import { createGitHubClient } from '../packages/integrations/github/client.ts';
 import { withHook } from '../packages/integrations/github/deliveries.ts';
 import { createGitHubGate } from '../packages/integrations/github/gate.ts';
 import { inventoryPermissions, readInventory, toParts } from '../packages/integrations/github/inventory.ts';
+import { createGitHubMinter } from '../packages/integrations/github/mint.ts';
 import { installedOn } from '../packages/integrations/github/reader.ts';
 import { actionOf as actionFor } from '../packages/integrations/github/resolve.ts';
 import { lookUpReviews } from '../packages/integrations/github/reviews.ts';
@@ -93,6 +94,7 @@ const operations = [
   'GET /app/installations',
   'POST /app/installations/{installation_id}/access_tokens',
   'DELETE /installation/token',
+  'GET /installation/repositories',
   'POST /credentials/revoke',
   'GET /app/hook/deliveries',
   'POST /app/hook/deliveries/{delivery_id}/attempts',
@@ -638,4 +640,27 @@ describe('the audit log of Enterprise Cloud', () => {
     const [own, all] = [['team.add_member'], ['team.add_member', 'org.create', 'repo.destroy']];
     expect(events).toEqual([own, own, all, all]);
   });
+});
+
+test('credentials for jobs are minted, asked about and revoked as GitHub describes it', async () => {
+  const app = { id: '1', privateKey, apiUrl: github.url };
+  // An example of GitHub's names an installation of account 1, and a token that has expired: it is taken back.
+  const answer = await createGitHubMinter({ ...app, fetch: github.fetch() }, { clock }).mint({
+    ...{ grantId: 'g-1', tier: 'production', run: 'acme/app#9', untilMs: clock.nowMs() + 3_600_000 },
+    give: { repositories: ['acme/app'], permissions: { issues: 'write', contents: 'read' } },
+    pins: { 'acme/app': { id: '1296269', owner: '1' } },
+  });
+  expect(answer.result, JSON.stringify(answer)).not.toBe('minted');
+  const minter = createGitHubMinter({ ...app, fetch: github.fetch() }, { clock });
+  const one = { handle: { installation: '1' }, value: 'ghs_example0123456789' };
+  expect(await minter.check(one)).toMatchObject({ result: 'alive' });
+  expect(await minter.revoke(one)).toEqual({ result: 'dead', by: 'revoked' });
+  expect(github.requests).toEqual(
+    expect.arrayContaining([
+      'GET /app/installations',
+      'POST /app/installations/1/access_tokens',
+      'GET /installation/repositories',
+      'DELETE /installation/token',
+    ]),
+  );
 });

@@ -26,7 +26,8 @@ const aws = z
       .strictObject({
         role: z
           .string()
-          .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/, 'say the role’s ARN')
+          .max(600)
+          .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/, 'say the role’s ARN')
           .describe('The broker’s own role.'),
         file: z
           .string()
