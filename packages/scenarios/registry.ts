@@ -1,6 +1,7 @@
 import { brokerKeyStolen } from './broker-key-stolen.ts';
 import { buildFromUnreviewedCommit } from './build-from-unreviewed-commit.ts';
 import { credentialNewRunner } from './credential-new-runner.ts';
+import { deployUnreviewed } from './deploy-unreviewed.ts';
 import { dropboxPhish } from './dropbox-phish.ts';
 import { fakeDependabot } from './fake-dependabot.ts';
 import { ghostAction } from './ghost-action.ts';
@@ -66,4 +67,5 @@ export const scenarios: readonly Scenario[] = [
   tokenUsedAfterJob,
   brokerKeyStolen,
   selfGrantedAdmin,
+  deployUnreviewed,
 ];
