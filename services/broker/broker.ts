@@ -76,10 +76,12 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   const workspaces = createWorkspaces(config);
   const gather = seams.gather ?? createGather({ ...parts, waitMs: seams.waitMs });
   const stepUps = openStepUps(parts);
-  const giving = mode.isDryRun ? undefined : await openGiving(parts, seams);
+  // What was given is ended also by a broker that is a dry run by now.
+  const opened = mode.mints ? await openGiving(parts, seams) : undefined;
+  const giving = mode.isDryRun ? undefined : opened;
   // Tests that say what is known of ends have no log to read it from.
   const hasLog = seams.isCaughtUp === undefined;
-  const ending = giving && hasLog ? await startEnding({ ...parts, ...giving, alsoHears: gateHears }) : undefined;
+  const ending = opened && hasLog ? await startEnding({ ...parts, ...opened, alsoHears: gateHears }) : undefined;
   const repository =
     seams.policies === undefined && isOfRepository(config) ? await createRepositoryPolicies(parts) : null;
   const policies = seams.policies ?? repository?.current ?? policiesOf(config);
@@ -112,7 +114,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
       await looks?.close();
       await repository?.close();
       await (ending ?? watch)?.close();
-      await giving?.close();
+      await opened?.close();
     },
   };
 }

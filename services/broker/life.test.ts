@@ -63,13 +63,16 @@ const jobFinished = () => ({
   } as never),
 });
 
-async function start(minter: ReturnType<typeof fakeMinter>) {
+async function start(
+  minter: ReturnType<typeof fakeMinter>,
+  options: Parameters<typeof startBroker>[1] = { gives: true },
+) {
   const seams = {
     gather: (async () => ({ known, things: [] })) as Gather,
     minters: { of: () => minter as never },
     isCaughtUp: undefined as never,
   };
-  return startBroker({ db, stream, issuer }, { gives: true, policies, seams });
+  return startBroker({ db, stream, issuer }, { policies, seams, ...options });
 }
 type Started = Awaited<ReturnType<typeof start>>;
 
@@ -122,5 +125,24 @@ test('an end that was heard of while the broker was down counts before anything 
     expect(github.orders).toHaveLength(1);
   } finally {
     await second.close();
+  }
+});
+
+test('a broker that is a dry run by now gives nothing, and ends what was given', async () => {
+  const github = fakeMinter('github');
+  const former = await start(github);
+  expect((await ask(former)).status).toBe(201);
+  await former.close();
+  const apps = [{ id: '1', privateKey: 'an App’s key for tests alone' }];
+  const sealingKeys = ['a-key-of-seals-for-tests-alone'];
+  const settings = { broker: { policy: { file: 'access.yaml' }, apps, sealingKeys } };
+  const broker = await start(github, { settings });
+  try {
+    expect(await ask(broker)).toMatchObject({ status: 200, body: { dryRun: true } });
+    expect(github.alive.size).toBe(1);
+    await written.append([jobFinished()]);
+    await expect.poll(() => github.alive.size, { interval: 20, timeout: 10_000 }).toBe(0);
+  } finally {
+    await broker.close();
   }
 });
