@@ -17,7 +17,7 @@ import { rulesByDefault as ownRules } from '@tripline/rules/registry';
 import type { Logger } from '@tripline/runtime/logger';
 import { createMetrics, type Metrics } from '@tripline/runtime/metrics';
 import type { Stream } from '@tripline/stream/stream';
-import { internalKey } from '../../packages/testing/internal-key.ts';
+import { brokerKey, internalKey } from '../../packages/testing/internal-key.ts';
 import { lonelyRule, rules as syntheticRules, throwingRule } from '../detector.rules.ts';
 import { clockOf, type Life } from './world.ts';
 
@@ -72,6 +72,7 @@ const defaults = loadConfig({}, '/nonexistent');
 export const config: Config = {
   ...defaults,
   internalKeys: [internalKey],
+  broker: { ...defaults.broker, eventKeys: [brokerKey] },
   slack: {
     botToken: 'simulated',
     channel: 'C1',
