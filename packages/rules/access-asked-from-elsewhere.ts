@@ -52,6 +52,7 @@ export const rule = valueCount({
     'A proxy before the broker that is not named in `broker.proxies`.',
   ],
   limits: [
+    'A thief who comes by IPv6 while the job came by IPv4, or the other way round: a machine has an address of each, so that they are not compared.',
     'A token that is shown from the job’s own machine or network, as by a poisoned step: `credential-context-drift` and the policy’s own conditions.',
     'Jobs whose token names no job (Enterprise Server).',
     'A token that was shown before is refused and told by nobody; fresh ones are told.',
