@@ -23,7 +23,7 @@ export const rule = conclusion({
   id: 'token-not-minted-by-broker',
   title: 'The access broker’s App acted with a token that the broker did not mint',
   description:
-    'An App whose tokens only the access broker mints (`apps`) did something with one that no `credential.minted` names. The broker puts each into the log before it hands it out, so somebody else has the App’s private key. ' +
+    'An App whose tokens only the access broker mints (`apps`) did something with one that no `credential.minted` names. The broker puts each into the log before it hands it out, and before it answers a gate with one, so somebody else has the App’s private key. ' +
     'One finding for each such token. A mint that is received later takes it back.',
   severity: 'critical',
   principles: [1, 5],

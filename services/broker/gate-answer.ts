@@ -89,9 +89,10 @@ async function settle(work: Work): Promise<Later> {
     if (judged.verdict === 'waiting' && isSaid(work, judged)) return wait(ageMs);
   }
   const { installation, repository, runId, environment } = question;
-  const told = await gate.ask({ installation, repositoryId: repository.id, runId, environment }, (access) =>
-    converse(work, inForce, access),
-  );
+  const told = await gate.ask({ installation, repositoryId: repository.id, runId, environment }, async (access) => {
+    await nameToken(work, access);
+    return converse(work, inForce, access);
+  });
   return told.result === 'answered' ? told.value : retry(work, told.outcome);
 }
 
@@ -103,6 +104,28 @@ async function onlyTell(work: Work, inForce: PoliciesInForce, jobs: readonly Log
   await tell(work, inForce, judged, attempt === 0 ? null : attempt);
   await closeQuestion(work.parts.db, held(work), { state: 'over', atMs: work.parts.clock.nowMs() });
   return undefined;
+}
+
+/**
+ * Tells the log of the token with which GitHub is answered, before it is used: each token of an App that mints for jobs is there, or
+ * somebody else has the App's key.
+ */
+async function nameToken({ parts, question }: Work, { token }: GateAccess): Promise<void> {
+  const { workspace, repository, runId, environment } = question;
+  const nowMs = parts.clock.nowMs();
+  const data: Attributes = {
+    'vcs.provider.name': 'github',
+    'tripline.provider.instance': parts.instance,
+    ...{ 'vcs.repository.id': repository.id, 'vcs.repository.name': clip(repository.name, 512) },
+    ...{ 'cicd.pipeline.run.id': runId, 'deployment.environment.name': environment },
+    // One each: a conversation that is tried again and again has as many.
+    'tripline.access.grant': `gate:${question.id}:${token.hash.slice(0, 16)}`,
+    'tripline.access.policy': '(the gate)',
+    ...{ 'tripline.credential.kind': 'github', 'tripline.credential.token_hash': token.hash },
+    'tripline.credential.expires_at': new Date(token.expiresAtMs).toISOString(),
+  };
+  const envelope = { id: `gate:${question.id}:minted:${token.hash.slice(0, 16)}`, workspace, atMs: nowMs };
+  await appendEvents(parts, [brokerEvent('dev.cdeventsx.tripline-credential.minted', envelope, data)]);
 }
 
 async function converse(work: Work, inForce: PoliciesInForce, access: GateAccess): Promise<Later> {

@@ -12,6 +12,7 @@ import { createGitHubGate } from '@tripline/integrations/github/gate';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
+import { credentialHash } from '@tripline/runtime/redact';
 import { openStream } from '@tripline/stream/open';
 import { topics } from '@tripline/stream/stream';
 import { type FakeGate, startFakeGate } from '@tripline/testing/fakes/github-gate';
@@ -110,18 +111,43 @@ async function told(change: { known?: Partial<LoggedJob['known']>; job?: Partial
 const answer = (by: string = workerA) => answerDue(parts, by);
 const rowOf = async (id = 'github:q1') =>
   (await owner.pool.query('SELECT * FROM access_gates WHERE id = $1', [id])).rows[0];
+/** What was told of decisions; the tokens with which they are said are told beside. */
+const decided = () => stream.appended.filter(({ headers }) => headers['ce_type']?.includes('gate.decided'));
 const events = () =>
-  stream.appended.map(({ headers, value }) => ({
+  decided().map(({ headers, value }) => ({
     id: headers['ce_id'],
     ...(JSON.parse(value.toString()) as Record<string, unknown>),
   }));
 
 describe('a deployment of a job of which all is known', () => {
+  test('is answered with a token that the log names before it is used', async () => {
+    await told();
+    await asked();
+    const named: string[][] = [];
+    github.instead = ({ method, path }) => {
+      const isOfApp = path.startsWith('/app/') || method === 'DELETE';
+      if (!isOfApp) named.push(stream.appended.map(({ headers }) => headers['ce_type']!.split('-').at(-1)!));
+      return undefined;
+    };
+    await answer();
+    expect(named[0]).toEqual(['credential.minted']);
+    const [{ value, headers }] = stream.appended as [(typeof stream.appended)[number]];
+    expect(headers['ce_id']).toMatch(/^gate:github:q1:minted:/);
+    expect(JSON.parse(value.toString())).toMatchObject({
+      'tripline.credential.token_hash': credentialHash(`ghs_${'1'.padStart(36, '0')}`),
+      ...{
+        'vcs.repository.id': '74',
+        'cicd.pipeline.run.id': '9',
+        'tripline.access.grant': expect.stringMatching(/^gate:github:q1:/),
+      },
+    });
+  });
+
   test('is approved with every condition, and the log has it first', async () => {
     await told();
     await asked();
     github.instead = ({ path }) => {
-      if (path.endsWith('/deployment_protection_rule')) expect(stream.appended).toHaveLength(1);
+      if (path.endsWith('/deployment_protection_rule')) expect(decided()).toHaveLength(1);
       return undefined;
     };
     await answer();
@@ -292,7 +318,7 @@ describe('what is not known', () => {
     inForce = { ...(inForce as PoliciesInForce), revision: null };
     await asked();
     await answer();
-    expect(stream.appended).toEqual([]);
+    expect(decided()).toEqual([]);
     await told();
     nowMs += 1000;
     await answer();
@@ -391,7 +417,7 @@ describe('one verdict', () => {
     github.waiting.add('production');
     await answerQuestion(parts, workerA, frozen!);
     expect(github.words).toHaveLength(1);
-    expect(stream.appended).toHaveLength(1);
+    expect(decided()).toHaveLength(1);
   });
 
   test('a denial stays one, whatever is learned before GitHub takes it', async () => {
@@ -443,7 +469,7 @@ describe('GitHub', () => {
     github.instead = ({ path }) => (path.endsWith('/runs/9') ? answers() : undefined);
     await answer();
     expect(await rowOf()).toMatchObject({ state: 'open', decision: null, last_fault: expect.stringContaining(reason) });
-    expect(stream.appended).toEqual([]);
+    expect(decided()).toEqual([]);
     github.instead = undefined;
     nowMs += 60_000;
     await answer();

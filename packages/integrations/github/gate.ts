@@ -1,3 +1,4 @@
+import { credentialHash } from '@tripline/runtime/redact';
 import { z } from 'zod';
 import type { Outcome } from '../outcome.ts';
 import { appClient, type GitHubApp } from './app-token.ts';
@@ -16,6 +17,8 @@ export type GateQuestion = { installation: string; repositoryId: string; runId: 
 
 /** What may be asked and said about one question, by a token for its repository alone. */
 export type GateAccess = {
+  /** Its token as the provider's audit log names it, by the base64 SHA-256 of its value; it is used for nothing before `work` asks. */
+  token: { hash: string; expiresAtMs: number };
   /** The run as it is now: its attempt, and whether it ended, so that nothing waits any more. */
   run: () => Promise<Reply<{ attempt: number; isOver: boolean }>>;
   /** Whether a deployment of the run to the environment waits, for whomever. */
@@ -36,8 +39,11 @@ export type GitHubGate = {
 export const longestComment = 1024;
 
 const permissions = { actions: 'read', deployments: 'write' } as const;
+/** What GitHub does not say of itself; it is so. */
+const tokenLivesMs = 3_600_000;
 const tokenAnswer = z.object({
   token: z.string(),
+  expires_at: z.iso.datetime({ offset: true }).optional(),
   repositories: z.array(z.object({ id: z.int(), full_name: z.string().regex(/^[^/\s]+\/[^/\s]+$/) })).length(1),
 });
 const runAnswer = z.object({
@@ -63,9 +69,9 @@ export function createGitHubGate(
     async ask(question, work) {
       const opened = await open(question, appOf, apps, nowMs);
       if (opened.result === 'refused') return opened;
-      const { client, repository } = opened.value;
+      const { client, repository, token } = opened.value;
       try {
-        return { result: 'answered', value: await work(accessTo(question, repository, client, nowMs)) };
+        return { result: 'answered', value: await work({ token, ...accessTo(question, repository, client, nowMs) }) };
       } finally {
         // Nobody waits for it: what was to be said is said.
         client.send({ route: 'DELETE /installation/token', parameters: {} }).then(
@@ -77,7 +83,7 @@ export function createGitHubGate(
   };
 }
 
-type Opened = { client: GitHubClient; repository: string };
+type Opened = { client: GitHubClient; repository: string; token: GateAccess['token'] };
 
 async function open(
   { installation, repositoryId }: GateQuestion,
@@ -107,7 +113,10 @@ async function open(
       ...{ apiUrl, fetch, authorization: `token ${read.data.token}`, manner: 'once' as const },
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
-    return { result: 'answered', value: { client, repository: read.data.repositories[0]!.full_name } };
+    const { token: value, expires_at, repositories } = read.data;
+    const expiresAtMs = expires_at === undefined ? nowMs() + tokenLivesMs : Date.parse(expires_at);
+    const token = { hash: credentialHash(value), expiresAtMs };
+    return { result: 'answered', value: { client, repository: repositories[0]!.full_name, token } };
   }
   return refused(
     'no-app',
@@ -123,7 +132,7 @@ function accessTo(
   repository: string,
   client: GitHubClient,
   nowMs: () => number,
-): GateAccess {
+): Omit<GateAccess, 'token'> {
   const ofRun = (route: string, more: object = {}): GitHubRequest => ({
     route,
     parameters: { ...ownerAndRepo(repository), run_id: runId, ...more },
