@@ -43,6 +43,7 @@ export const criteria = {
   issuer:
     'its keys cannot be read or none of them can be used, its clock and ours differ by 30 s, or `identity.audience` is not set',
   broker: 'its settings are half of something, or its policies cannot be read; a dry run is shown, with what it lacks',
+  grants: 'a credential that was given to a job is alive a minute after that has ended, as far as its provider said',
   policies: 'the newest of access are not in force: not reviewed, wrong, or not to be read',
   PagerDuty: 'the routing key has another form than they have',
   notifications:

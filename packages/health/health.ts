@@ -8,6 +8,7 @@ import { readPolls } from '@tripline/sources/polls';
 import { readDeliverySummaries, readUnknownOrganizations } from '@tripline/trail/delivery-summaries';
 import { readChannelTroubles } from './channel-troubles.ts';
 import { checkFeedSilences } from './feed-silences.ts';
+import { checkGrants } from './grants.ts';
 import { readHooks } from './hooks.ts';
 import { readImports } from './imports.ts';
 import { checkPolls } from './polls.ts';
@@ -57,6 +58,7 @@ export async function checkHealth(
     polledFeeds,
     policies,
     checkFeedSilences,
+    checkGrants,
   ]) {
     try {
       found.push(...(await look(db, config)));
