@@ -11,13 +11,16 @@ import { createBrowser } from '../browser.ts';
 import { type NextSignIn, startOpenIdProvider } from '../fakes/openid-provider.ts';
 
 const publicUrl = 'https://access.acme.example';
-const client = { id: 'tripline', secret: 'a-secret-of-the-client', redirectUri: `${publicUrl}/step-up/callback` };
+const clientAt = (url: string) => ({
+  ...{ id: 'tripline', secret: 'a-secret-of-the-client', redirectUri: `${url}/step-up/callback` },
+});
+const client = clientAt(publicUrl);
 const file = readPolicies(examplePolicies);
 const lock = readLock(exampleLock);
 const policy = file.policies['deploy-api']!;
 const sha = '41ab'.repeat(10);
 
-export const startProvider = () => startOpenIdProvider(client);
+export const startProvider = (url = publicUrl) => startOpenIdProvider(clientAt(url));
 export type Provider = Awaited<ReturnType<typeof startProvider>>;
 
 /** A hidden field of a form. */
@@ -27,13 +30,17 @@ export const field = (text: string, name: string) => new RegExp(`name="${name}" 
  * Step-ups over a given database and provider, as browsers reach them at `publicUrl`: ada is account 11, mallory 12. Of the policies
  * of the example, deploy-api is asked for. For tests only.
  */
-export async function startStepUps(db: Db, provider: Provider) {
+export async function startStepUps(
+  db: Db,
+  provider: Provider,
+  at: { publicUrl: string; port: number } = { publicUrl, port: 0 },
+) {
   const state = { aheadMs: 0, isLogAway: false, isTooOften: false };
   const appended: TriplineEvent[] = [];
   provider.state.authorizations.length = 0;
   const stepUps = createStepUps({
     settings: {
-      ...{ publicUrl, instance: 'github.com' },
+      ...{ publicUrl: at.publicUrl, instance: 'github.com' },
       people: [
         { account: '11', name: 'ada', subject: 'ada@acme' },
         { account: '12', name: 'mallory', subject: 'mallory@acme' },
@@ -58,7 +65,7 @@ export async function startStepUps(db: Db, provider: Provider) {
   });
   const app = createHttp({ ready: async () => {} });
   stepUps.routes(app);
-  const local = await app.listen({ port: 0, host: '127.0.0.1' });
+  const local = await app.listen({ port: at.port, host: '127.0.0.1' });
 
   const browser = () =>
     createBrowser((url) => (url.origin === publicUrl ? new URL(url.pathname + url.search, local) : url));
