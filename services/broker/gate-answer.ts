@@ -16,15 +16,7 @@ import type { GateMeasures } from './gate-measures.ts';
 import type { CurrentPolicies, PoliciesInForce } from './local-policies.ts';
 import type { StepUps } from './step-up.ts';
 import { promptMs } from './store/approvals.ts';
-import {
-  closeQuestion,
-  isHeld,
-  noteComment,
-  noteDecision,
-  type OpenQuestion,
-  postpone,
-  wasAnswered,
-} from './store/gates.ts';
+import { closeQuestion, isHeld, noteComment, noteDecision, type OpenQuestion, postpone } from './store/gates.ts';
 import { readKnownRun } from './store/known-runs.ts';
 
 export type AnswerParts = EventParts & {
@@ -42,6 +34,8 @@ export type AnswerParts = EventParts & {
 
 /** What nobody told is waited for without a word for so long: the detector may be a moment behind. */
 const quietMs = 8000;
+/** So long after its question a deployment may be missing in the list of those that wait. */
+const listedMs = 30_000;
 /** From then on what is not known is a no: the run can be started anew. */
 const untoldMs = 10 * 60_000;
 /** Whoever is asked for a second factor has two hours: GitHub takes ten words about a deployment, and each link is good for a while. */
@@ -135,11 +129,13 @@ async function converse(work: Work, inForce: PoliciesInForce, access: GateAccess
   const { attempt, isOver } = run.value;
   const isOfFormer = question.attempt !== null && question.attempt !== attempt;
   if (isOver || isOfFormer) return letGo(work, inForce, question.attempt ?? attempt);
-  // Killed while it was said, or asked by another delivery: what is answered waits no more.
-  if (question.sentMs !== null || (await wasAnswered(parts.db, question))) {
-    const waits = await access.waits();
-    if (waits.result === 'refused') return retry(work, waits.outcome);
-    if (!waits.value) return letGo(work, inForce, attempt);
+  // Somebody went past the gate, another delivery was answered, or we were killed while we said it: an approval that came later than
+  // the start of its job would look as if it had let it through.
+  const waits = await access.waits();
+  if (waits.result === 'refused') return retry(work, waits.outcome);
+  if (!waits.value) {
+    // GitHub may tell us a moment before its list does.
+    return question.sentMs === null && ageOf(work) < listedMs ? wait(0) : letGo(work, inForce, attempt);
   }
   const judged = await judge(work, inForce, await readKnownRun(parts.db, question.workspace, runOf(question)), attempt);
   return judged.verdict === 'waiting'

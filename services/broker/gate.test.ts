@@ -346,6 +346,8 @@ describe('one verdict', () => {
     await answer();
     await asked(question({ id: 'github:again', deploymentId: null }));
     await answer();
+    nowMs += 30_000;
+    await answer();
     expect(github.words).toHaveLength(1);
     expect(await rowOf('github:again')).toMatchObject({ state: 'over' });
     // The log knows that it was looked at.
@@ -375,6 +377,34 @@ describe('one verdict', () => {
     nowMs += 5000;
     await answer();
     expect(github.words).toMatchObject([{}, { state: 'approved' }]);
+  });
+
+  test('none any more where somebody went past the gate while it waited, though all holds later', async () => {
+    await told({ known: { reviewed: { is: 'unknown', why: 'nobody told' } } });
+    await asked();
+    nowMs += 9000;
+    await answer();
+    expect(github.words).toMatchObject([{ state: undefined }]);
+    github.waiting.clear();
+    github.status = 'in_progress';
+    await told();
+    nowMs += 60_000;
+    await answer();
+    expect(github.words).toHaveLength(1);
+    expect(events().map(({ id }) => id)).toEqual(['gate:github:q1:pending', 'gate:github:q1:denied']);
+    expect(await rowOf()).toMatchObject({ state: 'over' });
+  });
+
+  test('of a deployment that GitHub lists a moment after it asked', async () => {
+    await told();
+    await asked();
+    github.waiting.clear();
+    await answer();
+    expect(await rowOf()).toMatchObject({ state: 'open' });
+    github.waiting.add('production');
+    nowMs += 1000;
+    await answer();
+    expect(github.words).toMatchObject([{ state: 'approved' }]);
   });
 
   test('though whoever said it was killed before it could note that', async () => {

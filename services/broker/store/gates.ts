@@ -161,19 +161,6 @@ export async function closeQuestion(
   return rowCount === 1;
 }
 
-/** Whether another question about the same run and environment was answered: then this one may be about nothing any more. */
-export async function wasAnswered(
-  { pool }: Pick<Db, 'pool'>,
-  { id, instance, repository, runId, environment }: Question,
-): Promise<boolean> {
-  const { rowCount } = await pool.query(
-    `SELECT FROM access_gates WHERE instance = $1 AND repository_id = $2 AND run_id = $3 AND lower(environment) = lower($4)
-       AND id <> $5 AND sent_at IS NOT NULL LIMIT 1`,
-    [instance, repository.id, runId, environment, id],
-  );
-  return rowCount === 1;
-}
-
 /** GitHub ends what waits for longer by itself. */
 export async function sweepGates({ pool }: Pick<Db, 'pool'>, beforeMs: number): Promise<void> {
   await pool.query('DELETE FROM access_gates WHERE heard_at < $1', [new Date(beforeMs)]);
