@@ -4,7 +4,9 @@ import { instanceOfIssuer } from '@tripline/identity/github/instance';
 import { createOutbound } from '@tripline/integrations/outbound';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
+import type { Metrics } from '@tripline/runtime/metrics';
 import type { FastifyInstance } from 'fastify';
+import { Histogram } from 'prom-client';
 import { createAddressLimit } from './address-limit.ts';
 import { appendEvents, type EventParts } from './append-events.ts';
 import type { ExchangeParts } from './asking.ts';
@@ -21,15 +23,23 @@ export type StepUpsForJobs = Required<Pick<ExchangeParts, 'openStepUp' | 'approv
 
 /** As `broker.stepUp` configures it; undefined where it does not: then nobody can stand for a run. */
 export function openStepUps(
-  parts: EventParts & { config: Config; db: Db; clock: Clock; logger: Logger },
+  parts: EventParts & { config: Config; db: Db; clock: Clock; logger: Logger; metrics: Metrics },
 ): StepUpsForJobs | undefined {
-  const { config, db, clock, logger } = parts;
+  const { config, db, clock, logger, metrics } = parts;
   const { stepUp: settings, sealingKeys = [], rate, proxies } = config.broker;
   if (settings === undefined) return undefined;
   const limit = createAddressLimit(rate, () => clock.nowMs());
   const addressOf = createClientAddress(proxies);
+  const seconds = new Histogram({
+    name: 'tripline_broker_stepup_seconds',
+    help: 'Time from asking somebody to stand for a run to their answer, by what they answered',
+    labelNames: ['answer'] as const,
+    buckets: [5, 15, 30, 60, 120, 300, 600, 900],
+    registers: [metrics],
+  });
   const stepUps = createStepUps({
     ...{ settings, sealingKeys, db, clock, logger, openOutbound: createOutbound },
+    answered: (answer, tookS) => seconds.observe({ answer }, tookS),
     append: (events) => appendEvents(parts, events),
     take: (request) => limit.take(addressOf(request)),
   });

@@ -18,6 +18,8 @@ export type RouteParts = {
   append: (events: readonly TriplineEvent[]) => Promise<void>;
   /** How often whoever sends the request may ask, before anything of it is read. */
   take: (request: IncomingMessage) => { ok: true } | { ok: false; retryAfterS: number };
+  /** Counts an answer, so long after it was asked for. */
+  answered: (answer: 'approved' | 'refused', seconds: number) => void;
   visits: Visits;
   signIn: SignIn;
   passkeys: Passkeys;

@@ -101,12 +101,14 @@ export function createStepUpRoutes(parts: RouteParts): (app: FastifyInstance) =>
       record: (one) => parts.append([eventOfAnswer(one, is, proof, nowMs)]),
     });
     if (answered === 'wrong-number') {
-      const note = 'That is not the number in the job’s log. If you do not see that log, say that it was not you.';
+      const note =
+        'That is not the number that stands beside the link. If you do not see one, say that it was not you.';
       return showPrompt(reply, 422, stepUp, held, note);
     }
     if (answered === 'closed')
       return say(reply, 410, 'Closed', 'The number was wrong three times. The job asks again, with another one.');
     if (answered === 'late') return say(reply, 410, ...gone);
+    parts.answered(is, Math.max(0, nowMs - stepUp.askedAt.getTime()) / 1000);
     logger.info({ stepUp: stepUp.id, account: proof.account.id, answer: is }, 'a run’s second factor was answered');
     if (is === 'approved')
       return say(reply, 200, 'You stand for this run', 'The job goes on by itself. You can close this page.');

@@ -85,6 +85,7 @@ describe('a step-up', () => {
         },
       },
     ]);
+    expect(stage.answers).toEqual([{ answer: 'approved', seconds: expect.any(Number) }]);
     // Answered once; the page is gone, and the form counts no more.
     expect((await by.open(link.url)).response.status).toBe(410);
     expect(

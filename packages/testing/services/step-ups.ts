@@ -37,6 +37,7 @@ export async function startStepUps(
 ) {
   const state = { aheadMs: 0, isLogAway: false, isTooOften: false };
   const appended: TriplineEvent[] = [];
+  const answers: { answer: string; seconds: number }[] = [];
   provider.state.authorizations.length = 0;
   const stepUps = createStepUps({
     settings: {
@@ -57,6 +58,7 @@ export async function startStepUps(
     clock: { nowMs: () => Date.now() + state.aheadMs } as never,
     logger: createLogger({ service: 'test', level: 'silent' }),
     openOutbound: createOutbound,
+    answered: (answer, seconds) => void answers.push({ answer, seconds }),
     take: () => (state.isTooOften ? { ok: false, retryAfterS: 3 } : { ok: true }),
     async append(events) {
       if (state.isLogAway) throw new Error('the log is away');
@@ -94,7 +96,7 @@ export async function startStepUps(
     return { by, page: await by.open(`${url}/sign-in`) };
   };
   return {
-    ...{ state, appended, stepUps, browser, asking, opened, signedIn, local },
+    ...{ state, appended, answers, stepUps, browser, asking, opened, signedIn, local },
     approvalOf: (of = asking()) => stepUps.approvalFor(standsFor(of)),
     async approved(link: { url: string; number: string }, next: Partial<NextSignIn> = {}, number = link.number) {
       const { by, page } = await signedIn(link.url, next);

@@ -49,10 +49,10 @@ export function promptPage(
   ];
   const approving = html`<form method="post" action="/step-up/${id}/approve" autocomplete="off">
 <input type="hidden" name="token" value="${as.formToken}">
-<label for="number">The number in the job’s log</label>
+<label for="number">The number beside the link</label>
 <input id="number" name="number" inputmode="numeric" pattern="[0-9]{4}" maxlength="4" required aria-describedby="why">
 <button class="yes">Approve this run</button>
-<p class="quiet" id="why">The job that waits prints four digits beside this page’s link. They are nowhere else.</p>
+<p class="quiet" id="why">The log of the job that waits, or what is said of the waiting deployment, shows four digits beside this page’s link.</p>
 </form>`;
   const stronger = html`<p class="note" role="alert">The policy wants a second factor that resists phishing, such as a passkey or security key. The one that you gave does not.</p>
 <p><a class="button yes" href="/step-up/${id}/sign-in">Sign in again</a> <a class="button no" href="/step-up/${id}/passkey">Make a passkey</a></p>`;
