@@ -15,7 +15,7 @@ export type Receiver = { url: string; secret: string };
  * @returns the receiver's status; only 2xx is one.
  * @throws {UserError} when nobody listens, or the receiver refuses: with its own reason, and what to do.
  */
-export async function deliver(receiver: Receiver, delivery: Delivery): Promise<number> {
+export async function deliver(receiver: Pick<Receiver, 'url'>, delivery: Delivery): Promise<number> {
   let response: Response;
   try {
     response = await fetch(new URL(delivery.path, receiver.url), {

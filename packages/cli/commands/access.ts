@@ -12,6 +12,7 @@ import { difference, lintFile, none, testFile, who } from '../access/policies.ts
 import { hasUsualFile, readVersion, usualFile } from '../access/read-files.ts';
 import { listStanding } from '../access/standing.ts';
 import { withTrailUses } from '../access/trail-uses.ts';
+import { tryBroker } from '../access/try/show-story.ts';
 import { verifyToken } from '../access/verify-token.ts';
 import { type Command, type Io, oneOf, readArguments, UsageError, UserError } from '../command.ts';
 import { moment, type Style, styled, wrapped } from '../show.ts';
@@ -56,9 +57,22 @@ const options = {
   live: { type: 'boolean', doc: 'with grants: only what its provider has not said to be dead' },
   reason: { type: 'string', value: 'text', doc: 'with revoke: why, for those who ask later; kept in the audit trail' },
   audience: { type: 'string', value: 'text', doc: 'with verify: what the token must be for (identity.audience)' },
+  keep: { type: 'boolean', doc: 'with try: leave the folder of the playing where it is' },
   json: { type: 'boolean', doc: 'print one JSON object a line' },
 } as const;
-const verbs = ['lint', 'test', 'who', 'diff', 'explain', 'lock', 'standing', 'verify', 'grants', 'revoke'] as const;
+const verbs = [
+  'lint',
+  'test',
+  'who',
+  'diff',
+  'explain',
+  'lock',
+  'standing',
+  'try',
+  'verify',
+  'grants',
+  'revoke',
+] as const;
 type Values = {
   file?: string | undefined;
   from?: string | undefined;
@@ -81,6 +95,7 @@ export const access: Command = {
     'access explain <owner/name#run> [--file <file>] [--from <time>] [--json]',
     'access lock [--file <file>] [--from <time>] [--anew <name> …]',
     'access standing [--org <login>] [--repository <owner/name> …] [--plan [--holds <secret=id> …]] [--file <file>] [--from <time>] [--json]',
+    'access try [--keep] [--json]',
     'access verify [--audience <text>] [--json] < token',
     'access grants [--live] [--json]',
     'access revoke <grant | owner/name | owner/name#run | all> --reason <text>',
@@ -93,6 +108,7 @@ export const access: Command = {
     '`lock` writes beside the policies which ids their names mean, by what was received of them: a name alone gives nobody anything. ' +
     '`standing` lists what stands at GitHub by itself (tokens, deploy keys, apps, secrets by name, owners and members, runners, environments), with its age, reach, last use and risk, ' +
     'and what tiers share of it by the tiers of the file of policies; who uses it is read from the trail. With `--plan` it says how each is retired and writes the policies that take its place; nothing is changed. What may not be read is said with what to grant, and makes it exit 1. ' +
+    '`try` shows the broker at work, with a Tripline and a stand-in for GitHub of its own on this machine, in a temporary folder: a job is given a token, uses it and ends, and a use after that is found. It needs bash, curl and jq, and exits 0 where all went as it should. ' +
     '`verify` reads the id token of a CI job from standard input and says which job it proves, or why it proves none, as configured under `identity`: it is checked against the keys of its issuer, which are fetched, and goes nowhere itself. ' +
     '`grants` lists what the broker gave to jobs, and what became of it; `revoke` ends it before its job does, which a broker that runs carries out at once.',
   options,
@@ -120,6 +136,9 @@ export const access: Command = {
         return listGrants({ live: values.live === true, json: values.json === true }, io);
       case 'revoke':
         return revokeGrants(words, values.reason, io);
+      case 'try':
+        none(words);
+        return tryBroker({ json: values.json === true, keep: values.keep === true }, io);
       case 'verify':
         none(words);
         return verifyToken(
