@@ -215,3 +215,31 @@ test('what is set ending while it runs is revoked at once, without being polled 
   }
 });
 const listeners = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN tripline_access'`;
+
+test('while Postgres is away nothing is revoked, and all of it once that is back', async () => {
+  const parts = revoker(dead);
+  let isAway = true;
+  const away: Db = {
+    ...db,
+    pool: new Proxy(db.pool, {
+      get: (pool, name) => {
+        if (name === 'query' && isAway) return () => Promise.reject(new Error('the database is away'));
+        const value = Reflect.get(pool, name);
+        return typeof value === 'function' ? value.bind(pool) : value;
+      },
+    }),
+  };
+  await ended('g1');
+  const revoking = startRevoking({ ...parts, db: away, clock: systemClock });
+  try {
+    await expect(revokeDue({ ...parts, db: away }, 'nobody')).rejects.toThrow(/away/);
+    expect(parts.asked).toEqual([]);
+    isAway = false;
+    await expect
+      .poll(async () => (await grantStates(db))['g1'], { interval: 10, timeout: 10_000 })
+      .toBe('dead job-ended');
+    expect(parts.asked).toHaveLength(1);
+  } finally {
+    await revoking.close();
+  }
+});
