@@ -11,7 +11,7 @@ export const rule = match({
   id: 'access-policy-wider',
   title: 'Policies of access give more, or were refused',
   description:
-    'The access broker put policies in force that give somebody more than the former ones did, or something else; or it refused new ones, because their commit is not known as reviewed, or they are wrong: then the former stay in force. ' +
+    'The access broker put policies in force that give somebody more than the former ones did, or something else; or it refused new ones, because nobody reviewed their commit, they are wrong, or their repository is another one: then the former stay in force. ' +
     'Low where they came into force by review, and open until somebody acknowledges it; medium where they were refused.',
   severity: 'medium',
   principles: [1, 5],
@@ -20,9 +20,12 @@ export const rule = match({
   feeds: { needs: ['access'] },
   falseAlarms: [
     'A change that is meant: acknowledge it. It informs, and pages nobody.',
-    'A commit whose review Tripline did not hear of: it is in force once that is known.',
+    'A change that was merged in haste, and is reviewed afterwards: it is refused until a reviewed commit follows.',
   ],
-  limits: ['Policies of a local file: they decide dry runs alone.'],
+  limits: [
+    'A commit of which nobody told whether it is reviewed: it waits, and the broker’s log and doctor say so.',
+    'Policies of a local file: they decide dry runs alone.',
+  ],
   on: ['dev.cdeventsx.tripline-policy.changed'],
   find({ data }) {
     const of: Attributes = data;
