@@ -53,7 +53,7 @@ export function createStepUpRoutes(parts: RouteParts): (app: FastifyInstance) =>
     const signedIn = await signIn.finish(new URL(request.url, publicUrl).searchParams, state);
     const account = accountOf(signedIn);
     if (account === undefined) {
-      logger.warn({ of: state.of }, 'somebody signed in whom no account is linked with');
+      logger.warn('somebody signed in for a step-up whom no account is linked with');
       const what = `The provider knows you, and nobody told Tripline which GitHub account is yours. Have it added as broker.stepUp.people: subject ${signedIn.subject}.`;
       return say(reply, 403, 'Who are you at GitHub?', what);
     }
