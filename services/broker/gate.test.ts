@@ -13,12 +13,16 @@ import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { credentialHash } from '@tripline/runtime/redact';
+import { github as feed } from '@tripline/sources/github/source';
+import { createWorkspaces } from '@tripline/sources/workspace';
 import { openStream } from '@tripline/stream/open';
 import { topics } from '@tripline/stream/stream';
 import { type FakeGate, startFakeGate } from '@tripline/testing/fakes/github-gate';
 import { fakeStream } from '@tripline/testing/fakes/stream';
 import { brokerKey } from '@tripline/testing/internal-key';
+import { openapiBodies } from '@tripline/testing/openapi-bodies';
 import { forEachTest } from '@tripline/testing/postgres/for-each-test';
+import { startBroker, startIssuer } from '@tripline/testing/services/broker';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
 import { createEndMeasures } from './end-measures.ts';
@@ -595,6 +599,50 @@ test('what GitHub asks comes through the log, once; what it asks people, and wha
     .poll(rows, { timeout: 5000 })
     .toEqual([{ id: 'asked', run_id: '9', installation: '4711', deployment_id: '501' }]);
   await watch.close();
+  await read.close();
+  await written.close();
+});
+
+test('the broker hears the question in the log, and answers it at the configured GitHub', async () => {
+  const config = loadConfig({ TRIPLINE_KAFKA_PARTITIONS: '1' }, '/nonexistent');
+  const logger = createLogger({ service: 'test', level: 'silent' });
+  const written = await openStream({ config, db: owner, logger, clock: systemClock });
+  const read = await openStream({ config, db, logger, clock: systemClock });
+  const issuer = await startIssuer();
+  await told();
+  const given = { github: { apiUrl: github.url, app: { id: '1', privateKey: github.privateKey } } };
+  const broker = await startBroker(
+    { db, stream: read, issuer },
+    { settings: given as never, seams: { policies: () => inForce, isCaughtUp: undefined as never } },
+  );
+  const body = openapiBodies().find(({ operation }) => operation === 'deployment-protection-rule-requested')!;
+  const account = { login: 'acme', id: 65 };
+  const rawBody = Buffer.from(
+    JSON.stringify({
+      ...(body.whole as object),
+      ...{ environment: 'production', deployment: null, installation: { id: 4711 }, organization: account },
+      repository: { id: 74, full_name: 'acme/api', owner: account, html_url: 'https://github.com/acme/api' },
+      deployment_callback_url: 'https://evil.example/actions/runs/9/deployment_protection_rule',
+    }),
+  );
+  const headers = { 'x-github-event': 'deployment_protection_rule', 'x-github-delivery': 'q-1' };
+  const received = { headers, rawBody, bodySha256: 'a'.repeat(64), receivedAtMs: Date.now() };
+  const workspaces = createWorkspaces({ workspaces: [], drills: false });
+  const normalised = feed.normalise({ ...received, secretScope: { kind: 'anybody' } }, workspaces);
+  if (!('event' in normalised)) throw new Error(JSON.stringify(normalised));
+  // The detector has judged what the broker has read.
+  await owner.pool.query(
+    `INSERT INTO positions (consumer, topic, partition, next, log_time_ms, epoch) VALUES ('detector', $1, 0, 1000, 1, 1)`,
+    [topics.events],
+  );
+  await written.append([{ topic: topics.events, ...toEventRecord(normalised.event) }]);
+  await expect.poll(() => github.words, { timeout: 10_000 }).toMatchObject([{ state: 'approved' }]);
+  await broker.close();
+  const log = await owner.pool.query(
+    "SELECT headers->>'ce_id' AS id FROM log WHERE headers->>'ce_type' LIKE '%gate.decided'",
+  );
+  expect(log.rows).toEqual([{ id: 'gate:github:q-1:granted' }]);
+  await issuer.close();
   await read.close();
   await written.close();
 });
