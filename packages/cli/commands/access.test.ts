@@ -144,3 +144,28 @@ test('wrong usage and a file that cannot be used are said with what to do', asyn
     /bad\.yaml cannot be used:\n {2}audience \(line 1\): say the broker’s own address/,
   );
 });
+
+test('import prints policies that lint takes, with what was looser as comments', async () => {
+  const issuer = 'https://token.actions.githubusercontent.com';
+  writeFileSync(
+    join(folder, 'deploy.sts.yaml'),
+    `issuer: ${issuer}\nsubject: repo:acme/app:environment:production\npermissions: { contents: read }\n`,
+  );
+  const args = ['deploy.sts.yaml', '--target', 'acme/app', '--caller', '.github/workflows/ci.yml', '--audience'];
+  const without = await access('import', ...args, 'https://access.acme.example');
+  expect(without).toMatchObject({ status: 1, out: expect.stringContaining('not translated') });
+  expect(without.out).toContain('say --ref refs/heads/main');
+  const { status, out } = await access('import', ...args, 'https://access.acme.example', '--ref', 'refs/heads/main');
+  expect({ status, out }).toEqual({
+    status: 0,
+    out: expect.stringContaining('# deploy: was looser: it names no audience'),
+  });
+  writeFileSync(join(folder, 'imported.yaml'), out);
+  writeFileSync(join(folder, 'imported.lock'), "github: { acme/app: { id: '74', owner: '65' } }\n");
+  expect(await access('lint', '--file', 'imported.yaml')).toMatchObject({ status: 0 });
+  expect(await access('import', 'nothing.yaml', '--audience', 'https://a.example')).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('cannot be read'),
+  });
+  expect(await access('import')).toMatchObject({ status: 2 });
+});

@@ -7,6 +7,7 @@ import { systemClock } from '@tripline/runtime/clock';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { type ExplainedJob, explainRun } from '../access/explain-run.ts';
 import { listGrants, revokeGrants } from '../access/grants.ts';
+import { importTrusts } from '../access/import-trusts.ts';
 import { pinNames } from '../access/pin-names.ts';
 import { difference, lintFile, none, testFile, who } from '../access/policies.ts';
 import { hasUsualFile, readVersion, usualFile } from '../access/read-files.ts';
@@ -56,7 +57,25 @@ const options = {
   },
   live: { type: 'boolean', doc: 'with grants: only what its provider has not said to be dead' },
   reason: { type: 'string', value: 'text', doc: 'with revoke: why, for those who ask later; kept in the audit trail' },
-  audience: { type: 'string', value: 'text', doc: 'with verify: what the token must be for (identity.audience)' },
+  caller: {
+    type: 'string',
+    value: 'path',
+    doc: 'with import: the workflow whose jobs may ask, where the file names none',
+  },
+  event: {
+    type: 'string',
+    value: 'name',
+    multiple: true,
+    doc: 'with import: what may set it off; push when absent; may be given several times',
+  },
+  ref: { type: 'string', value: 'ref', doc: 'with import: the ref of jobs, where the file names none' },
+  target: { type: 'string', value: 'owner/name', doc: 'with import: the repository in which a .sts.yaml lies' },
+  tier: { type: 'string', value: 'name', doc: 'with import: the tier of environments; production when absent' },
+  audience: {
+    type: 'string',
+    value: 'text',
+    doc: 'with verify: what the token must be for; with import: what jobs will ask their tokens for (identity.audience)',
+  },
   keep: { type: 'boolean', doc: 'with try: leave the folder of the playing where it is' },
   json: { type: 'boolean', doc: 'print one JSON object a line' },
 } as const;
@@ -67,6 +86,7 @@ const verbs = [
   'diff',
   'explain',
   'lock',
+  'import',
   'standing',
   'try',
   'verify',
@@ -81,6 +101,12 @@ type Values = {
   org?: string | undefined;
   repository?: string[] | undefined;
   plan?: boolean | undefined;
+  caller?: string | undefined;
+  event?: string[] | undefined;
+  ref?: string | undefined;
+  target?: string | undefined;
+  tier?: string | undefined;
+  audience?: string | undefined;
   holds?: string[] | undefined;
 };
 
@@ -95,6 +121,7 @@ export const access: Command = {
     'access explain <owner/name#run> [--file <file>] [--from <time>] [--json]',
     'access lock [--file <file>] [--from <time>] [--anew <name> …]',
     'access standing [--org <login>] [--repository <owner/name> …] [--plan [--holds <secret=id> …]] [--file <file>] [--from <time>] [--json]',
+    'access import <file> … [--caller <path>] [--event <name> …] [--ref <ref>] [--target <owner/name>] [--tier <name>] [--audience <text>]',
     'access try [--keep] [--json]',
     'access verify [--audience <text>] [--json] < token',
     'access grants [--live] [--json]',
@@ -108,6 +135,8 @@ export const access: Command = {
     '`lock` writes beside the policies which ids their names mean, by what was received of them: a name alone gives nobody anything. ' +
     '`standing` lists what stands at GitHub by itself (tokens, deploy keys, apps, secrets by name, owners and members, runners, environments), with its age, reach, last use and risk, ' +
     'and what tiers share of it by the tiers of the file of policies; who uses it is read from the trail. With `--plan` it says how each is retired and writes the policies that take its place; nothing is changed. What may not be read is said with what to grant, and makes it exit 1. ' +
+    '`import` prints policies that admit nobody whom trusts of octo-sts (.sts.yaml), access-token.yaml, JWT roles of Vault (JSON) or roles of IAM (`aws iam get-role`) do not admit, ' +
+    'and says what was looser there and what it did not translate. ' +
     '`try` shows the broker at work, with a Tripline and a stand-in for GitHub of its own on this machine, in a temporary folder: a job is given a token, uses it and ends, and a use after that is found. It needs bash, curl and jq, and exits 0 where all went as it should. ' +
     '`verify` reads the id token of a CI job from standard input and says which job it proves, or why it proves none, as configured under `identity`: it is checked against the keys of its issuer, which are fetched, and goes nowhere itself. ' +
     '`grants` lists what the broker gave to jobs, and what became of it; `revoke` ends it before its job does, which a broker that runs carries out at once.',
@@ -128,6 +157,8 @@ export const access: Command = {
         return explain(words, values, io);
       case 'lock':
         return lock(words, values, io);
+      case 'import':
+        return importFiles(words, values, io);
       case 'standing':
         none(words);
         return standing(values, io);
@@ -173,6 +204,14 @@ async function explain(
   else if (explained.jobs.length === 0) io.out(`No job of ${named} is known that a policy could be for.\n`);
   else for (const job of explained.jobs) io.out(describeJob(job, io));
   return explained.jobs.some(({ answers }) => answers.some(({ decision }) => decision !== 'denied')) ? 0 : 1;
+}
+
+function importFiles(words: readonly string[], values: Values, io: Io): number {
+  const { caller, event: events = ['push'], ref, target, tier: environmentTier = 'production' } = values;
+  const audience = values.audience ?? loadConfig(io.env, io.cwd).identity.audience;
+  if (audience === undefined)
+    throw new UsageError('say what jobs ask their tokens for: identity.audience, or --audience');
+  return importTrusts(words, { audience, caller, events, ref, target, environmentTier }, io);
 }
 
 async function standing({ file, from, org, repository, plan = false, holds = [], json = false }: Values, io: Io) {

@@ -1,0 +1,172 @@
+import { expect, test } from 'vitest';
+import { decide } from '../decide.ts';
+import { lint } from '../lint.ts';
+import { readLock } from '../lock.ts';
+import { type PolicyFile, readPolicies } from '../policy.ts';
+import { suppose } from '../suppose.ts';
+import { readTrusts } from './formats.ts';
+import { type Said, toPolicies } from './to-policies.ts';
+
+const said: Said = {
+  ...{ audience: 'https://access.acme.example', caller: '.github/workflows/deploy.yml', events: ['push'] },
+  ...{ ref: 'refs/heads/main', environmentTier: 'production' },
+};
+const lock = readLock("github: { acme/api: { id: '74', owner: '65' } }");
+function imported(name: string, text: string, more: Partial<Said> & { target?: string } = {}) {
+  const { text: out, notes } = toPolicies(readTrusts({ name, text, target: more.target }), { ...said, ...more });
+  return {
+    file: out === undefined ? undefined : readPolicies(out),
+    notes: notes.map(({ level, what }) => `${level}: ${what}`),
+  };
+}
+const errorsOf = (file: PolicyFile | undefined) => lint(file!, lock).filter(({ level }) => level === 'error');
+const issuer = 'https://token.actions.githubusercontent.com';
+
+test('a trust of octo-sts becomes a policy that lint takes, and says what was looser', () => {
+  const text = `issuer: ${issuer}\nsubject: repo:acme/api:ref:refs/heads/main\npermissions: { contents: read, pull_requests: write }\n`;
+  const { file, notes } = imported('deploy.sts.yaml', text, { target: 'acme/api' });
+  expect(errorsOf(file)).toEqual([]);
+  expect(file?.policies['deploy']).toMatchObject({
+    ...{
+      tier: 'dev',
+      give: [{ github: { repositories: ['acme/api'], permissions: { contents: 'read', pull_requests: 'write' } } }],
+    },
+    who: {
+      github: {
+        repository: 'acme/api',
+        caller: ['.github/workflows/deploy.yml@refs/heads/main'],
+        ref: ['refs/heads/main'],
+      },
+    },
+  });
+  expect(notes.join('\n')).toMatch(/looser: it names no audience/);
+  expect(notes.join('\n')).toMatch(/looser: .*names no event; pull_request_target/);
+});
+
+test.each([
+  ['repo:acme/api:ref:refs/heads/(main|dev)', 'alternatives'],
+  ['^repo:acme/api:ref:refs/heads/main|repo:acme/api:ref:refs/heads/dev$', 'anchored by halves'],
+  ['repo:acme/[^/]+:ref:refs/heads/main', 'a pattern that no list'],
+  ['repo:acme/api:.*', 'jobs of every branch'],
+  ['repo:acme/api:ref:refs/heads/.*', 'every branch or tag'],
+])('the pattern %s is named and not translated', (pattern, why) => {
+  const text = `issuer: ${issuer}\nsubject_pattern: '${pattern}'\npermissions: { contents: read }\n`;
+  const { file, notes } = imported('x.sts.yaml', text, { target: 'acme/api' });
+  expect(file).toBeUndefined();
+  expect(notes.join('\n')).toContain(why);
+});
+
+test('an access-token.yaml, a JWT role of Vault and a role of IAM', () => {
+  const origin = ['$', '{origin}'].join('');
+  const ofAction = imported(
+    'access-token.yaml',
+    `origin: acme/api\nstatements:\n  - subjects: ['repo:${origin}:environment:production', 'repo:${origin}:ref:refs/heads/*']\n    permissions: { contents: write, pull-requests: read }\n`,
+  );
+  expect(errorsOf(ofAction.file)).toEqual([]);
+  expect(Object.values(ofAction.file!.policies)).toMatchObject([
+    { tier: 'production', needs: { reviewed: true }, who: { github: { environment: ['production'] } } },
+  ]);
+  expect(ofAction.notes.join('\n')).toContain('* at the end stops at a slash there');
+
+  const role = {
+    bound_subject: 'repo:acme/api:ref:refs/heads/main',
+    bound_claims: { job_workflow_ref: 'acme/api/.github/workflows/ci.yml@refs/heads/main' },
+    token_ttl: 600,
+  };
+  const ofVault = imported('deploy.json', JSON.stringify({ data: role }));
+  expect(errorsOf(ofVault.file)).toEqual([]);
+  expect(ofVault.file?.policies['deploy']).toMatchObject({
+    give: [{ vault: { role: 'deploy', for: 600_000 } }],
+    who: { github: { caller: ['.github/workflows/ci.yml@refs/heads/main'] } },
+  });
+  expect(ofVault.notes.join('\n')).toContain('bound_audiences is empty');
+  expect(imported('deploy.json', JSON.stringify({ ...role, bound_claims: { actor: 'ada' } })).file).toBeUndefined();
+
+  const condition = {
+    StringLike: { 'token.actions.githubusercontent.com:sub': ['repo:acme/api:ref:refs/tags/v*', 'repo:acme/*:*'] },
+  };
+  const document = {
+    Statement: [
+      {
+        Effect: 'Allow',
+        Principal: { Federated: 'arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com' },
+        Action: 'sts:AssumeRoleWithWebIdentity',
+        Condition: condition,
+      },
+    ],
+  };
+  const ofIam = imported(
+    'role.json',
+    JSON.stringify({ Role: { Arn: 'arn:aws:iam::111122223333:role/deploy', AssumeRolePolicyDocument: document } }),
+  );
+  expect(errorsOf(ofIam.file)).toEqual([]);
+  expect(Object.values(ofIam.file!.policies)).toMatchObject([
+    {
+      who: { github: { ref: [{ prefix: 'refs/tags/v' }] } },
+      give: [{ aws: { role: 'arn:aws:iam::111122223333:role/deploy' } }],
+    },
+  ]);
+  expect(ofIam.notes.join('\n')).toMatch(/repo:acme\/\*:\*: a wildcard within[\s\S]*no condition on aud/);
+  expect(imported('trust.json', JSON.stringify(document)).notes.join('\n')).toContain('aws iam get-role');
+});
+
+/** The subject of a job's token, by GitHub's default template. */
+const subjectOf = (job: { repository: string; ref: string; event: string; environment: string | null }) =>
+  job.environment !== null
+    ? `repo:${job.repository}:environment:${job.environment}`
+    : job.event === 'pull_request'
+      ? `repo:${job.repository}:pull_request`
+      : `repo:${job.repository}:ref:${job.ref}`;
+
+test('whoever an imported policy admits, the trust admitted too: every subject with every job', () => {
+  const ends = [
+    'ref:refs/heads/main',
+    'ref:refs/heads/*',
+    'ref:refs/heads/rel*',
+    'ref:refs/tags/v*',
+    'environment:production',
+  ];
+  ends.push('environment:*', 'pull_request', '*', 'ref:refs/heads/m*n');
+  const refs = ['main', 'main-evil', 'release', 'rel', 'dev']
+    .map((name) => `refs/heads/${name}`)
+    .concat('refs/tags/v1');
+  const events = ['push', 'pull_request', 'workflow_dispatch', 'pull_request_target'];
+  const jobs = ['acme/api', 'acme/web'].flatMap((repository) =>
+    refs.flatMap((ref) =>
+      events.flatMap((event) =>
+        [null, 'production', 'staging', 'Production'].map((environment) => ({ repository, ref, event, environment })),
+      ),
+    ),
+  );
+  let granted = 0;
+  for (const glob of ends.flatMap((end) => [`repo:acme/api:${end}`, `repo:acme/*:${end}`])) {
+    const { file } = importedGlob(glob);
+    for (const policy of Object.values(file?.policies ?? {})) {
+      const house = { tiers: file!.tiers, lock };
+      const { job: base, known } = suppose(policy, house, { job: {}, known: {}, expect: 'granted' });
+      if (base.provider !== 'github') throw new Error('jobs of GitHub alone');
+      for (const told of jobs) {
+        const id = told.repository === 'acme/api' ? '74' : '75';
+        const called = `${told.repository}/.github/workflows/deploy.yml@${told.ref}`;
+        const { ref, event, environment } = told;
+        const asking = { ...base, repository: { id, name: told.repository }, ref, event, environment };
+        const of = { caller: { ref: called, sha: null }, workflow: { ref: called, sha: 'x' } };
+        if (decide({ ...asking, ...of }, known, policy, house).decision !== 'granted') continue;
+        granted += 1;
+        expect(admits(glob, subjectOf(told)), `${glob} ${JSON.stringify(told)}`).toBe(true);
+      }
+    }
+  }
+  // One a ref that a subject means, with a push, and one of the environment.
+  expect(granted).toBe(5);
+});
+function importedGlob(glob: string) {
+  return imported('deploy.json', JSON.stringify({ bound_claims_type: 'glob', bound_claims: { sub: glob } }));
+}
+const admits = (glob: string, text: string) =>
+  new RegExp(
+    `^${glob
+      .split('*')
+      .map((part) => part.replaceAll(/[.\\/]/g, '\\$&'))
+      .join('.*')}$`,
+  ).test(text);

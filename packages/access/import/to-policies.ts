@@ -1,0 +1,145 @@
+import { outsiderEvents } from '@tripline/identity/github/outsider-events';
+import { stringify } from 'yaml';
+import type { Subject, Trust } from './trust.ts';
+
+/** What no other system says, and a policy must: of whoever imports. `caller`: path of the workflow, without ref. */
+export type Said = {
+  audience: string;
+  caller?: string | undefined;
+  events: readonly string[];
+  ref?: string | undefined;
+  environmentTier: string;
+};
+
+export type Imported = {
+  text: string | undefined;
+  notes: { policy: string; level: 'looser' | 'lacks'; what: string }[];
+};
+
+/** An environment that is nobody's: a tier has at least one, and a subject without an environment is of none. */
+const noEnvironment = 'no-environment-of-yours';
+type Where = { repository: string; ref?: string; refPrefix?: string; environment?: string };
+
+/** A file of policies that admits nobody whom `trusts` do not admit; what cannot be said so is a note, and not there. */
+export function toPolicies(trusts: readonly Trust[], said: Said): Imported {
+  const notes: Imported['notes'] = [];
+  const policies: Record<string, object> = {};
+  const environments = new Set<string>();
+  for (const trust of trusts) {
+    const note = (level: 'looser' | 'lacks', what: string) => notes.push({ policy: trust.name, level, what });
+    for (const what of trust.looser) note('looser', what);
+    for (const what of trust.lacks) note('lacks', what);
+    for (const subject of trust.give === undefined ? [] : trust.subjects) {
+      const policy = policyOf(subject, trust, said, note);
+      if (policy === undefined) continue;
+      if (policy.environment !== undefined) environments.add(policy.environment);
+      policies[freeName(trust.name, policies)] = policy.written;
+    }
+  }
+  const isFree = Object.values(policies).some((one) => (one as { tier: string }).tier === 'dev');
+  const tiers = {
+    ...(environments.size > 0 ? { [said.environmentTier]: [...environments].sort() } : {}),
+    ...(isFree
+      ? { dev: said.environmentTier === 'dev' && environments.size > 0 ? [...environments].sort() : [noEnvironment] }
+      : {}),
+  };
+  if (Object.keys(policies).length === 0) return { text: undefined, notes };
+  return {
+    text: stringify({ audience: said.audience, tiers, policies }, { lineWidth: 120, aliasDuplicateObjects: false }),
+    notes,
+  };
+}
+
+function policyOf(subject: Subject, trust: Trust, said: Said, note: (level: 'looser' | 'lacks', what: string) => void) {
+  const text = 'whole' in subject ? subject.whole : `${subject.prefix}*`;
+  const where = whereOf(subject);
+  if (typeof where === 'string') {
+    note('lacks', `${text}: ${where}`);
+    return undefined;
+  }
+  const { repository, environment } = where;
+  const ref = where.refPrefix ?? where.ref ?? said.ref;
+  if (ref === undefined) {
+    note('lacks', `${text}: it names no ref, so that jobs of any branch got it; say --ref refs/heads/main`);
+    return undefined;
+  }
+  const isPrefix = where.refPrefix !== undefined;
+  const own = trust.workflows
+    ?.filter((one) => one.startsWith(`${repository}/`))
+    .map((one) => one.slice(repository.length + 1));
+  if (trust.workflows !== undefined && own?.length !== trust.workflows.length) {
+    note(
+      'lacks',
+      `${text}: it wants a workflow of another repository (${trust.workflows.join(', ')}), and does not say which one calls it; write \`caller\` and \`workflow\` by hand`,
+    );
+    return undefined;
+  }
+  if (own === undefined && said.caller === undefined) {
+    note(
+      'lacks',
+      `${text}: it names no workflow, so that any of the repository got it; say --caller .github/workflows/deploy.yml`,
+    );
+    return undefined;
+  }
+  const caller = own ?? [isPrefix ? { prefix: `${said.caller}@${ref}` } : `${said.caller}@${ref}`];
+  const isStrict = environment !== undefined && said.environmentTier === 'production';
+  const events = said.events.filter((event) => event !== 'pull_request' && !(isStrict && outsiderEvents.has(event)));
+  if (events.length === 0) {
+    note('lacks', `${text}: no event is left that is not set off by strangers; say --events push`);
+    return undefined;
+  }
+  note(
+    'looser',
+    `${text}: a subject names no event; pull_request_target and issue_comment, which strangers set off, got it as well as ${events.join(', ')}`,
+  );
+  if (environment === undefined)
+    note(
+      'looser',
+      `${text}: a subject without an environment is of jobs without one; keep environments out of tier dev, whose jobs would be asked for nothing more`,
+    );
+  const written = {
+    tier: environment === undefined ? 'dev' : said.environmentTier,
+    who: {
+      github: {
+        ...{ repository, caller, events, ref: isPrefix ? { prefix: ref } : ref },
+        ...(environment === undefined ? {} : { environment }),
+      },
+    },
+    ...(isStrict ? { needs: { reviewed: true } } : {}),
+    give: [trust.give],
+    tests: [{ expect: 'granted' }, { job: { ref: 'refs/heads/another' }, expect: 'denied', because: ['ref'] }],
+  };
+  return { written, environment };
+}
+
+/** Where jobs of a subject are, or why that cannot be said. */
+function whereOf(subject: Subject): Where | string {
+  const text = 'whole' in subject ? subject.whole : subject.prefix;
+  const [kind, repository, what, ...rest] = text.split(':');
+  const value = rest.join(':');
+  if (kind !== 'repo' || repository === undefined || !/^[\w.-]+\/[\w.-]+$/.test(repository) || what === undefined)
+    return 'it is no subject of one repository (repo:owner/name:…)';
+  if (what === 'ref' && 'whole' in subject && value.startsWith('refs/')) return { repository, ref: value };
+  if (what === 'ref' && 'prefix' in subject && /^refs\/(?:heads|tags)\/./.test(value))
+    return { repository, refPrefix: value };
+  if (what === 'ref' && 'prefix' in subject)
+    return 'it takes every branch or tag; write whole refs, or a prefix with a name';
+  if (what === 'environment' && 'whole' in subject && value !== '') return { repository, environment: value };
+  if (what === 'pull_request')
+    return 'pull requests: strangers set them off, so no policy is written; write one of tier dev by hand if you must';
+  return 'prefix' in subject
+    ? 'it takes jobs of every branch, tag, environment and pull request'
+    : 'its form is none of GitHub’s usual ones';
+}
+
+function freeName(name: string, taken: object): string {
+  const words = name
+    .toLowerCase()
+    .split(/[^a-z0-9]/)
+    .filter((word) => word !== '');
+  const base = words.join('-').slice(0, 58) || 'imported';
+  for (let nth = 1; ; nth += 1) {
+    const free = nth === 1 ? base : `${base}-${nth}`;
+    if (!(free in taken)) return free;
+  }
+}
